@@ -1,0 +1,1 @@
+"""D-Bus: calls to systemd and signals from it."""

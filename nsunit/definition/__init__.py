@@ -1,0 +1,1 @@
+"""The definition file: syntax, the table of settings, the frozen Definition."""

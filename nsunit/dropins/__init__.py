@@ -1,0 +1,1 @@
+"""Files that systemd reads: units and drop-ins."""

@@ -1,0 +1,94 @@
+"""Names of containers and of the units that are made from them.
+
+A dash nests slices (systemd.slice(5)), so a dash in a container's name is escaped in unit names as systemd-escape(1)
+does it: `my-app` lives in `nsunit-my\\x2dapp.slice`.  An instance keeps its `@` in the service name and has it
+escaped in the slice name, since slices cannot be templates.
+"""
+
+from __future__ import annotations
+
+from nsunit.errors import UsageError
+
+ROOT_SLICE = "nsunit.slice"
+NAME_MAX = 63
+
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
+_REST = _FIRST | frozenset("_.-")
+_UNIT_LITERAL = _FIRST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ:_.")
+
+
+def is_valid_name(name: str) -> bool:
+    """Tell whether *name* is a container's name: `[a-z0-9][a-z0-9_.-]{0,62}`, twice around an `@` for an instance."""
+    parts = name.split("@")
+    if len(parts) > 2 or len(name) > NAME_MAX:
+        return False
+    return all(part and part[0] in _FIRST and _REST.issuperset(part) for part in parts)
+
+
+def check_name(name: str) -> str:
+    """Return *name* if it is valid.
+
+    Raises:
+        UsageError: it is not; the message quotes it with control characters made visible.
+    """
+    if not is_valid_name(name):
+        raise UsageError(
+            f"'{printable(name)}' is not a container name",
+            hint=f"use 1 to {NAME_MAX} of a-z, 0-9, '_', '.' and '-', starting with a letter or digit",
+        )
+    return name
+
+
+def split_instance(name: str) -> tuple[str, str]:
+    """Split `web@blue` into `("web", "blue")`; a name that is no instance has an empty second half."""
+    prefix, _, instance = name.partition("@")
+    return prefix, instance
+
+
+def escape(text: str) -> str:
+    """Escape *text* for use inside a unit name, as `systemd-escape` does (`-` becomes `\\x2d`)."""
+    escaped = "".join(c if c in _UNIT_LITERAL else "".join(f"\\x{b:02x}" for b in c.encode()) for c in text)
+    return "\\x2e" + escaped[1:] if escaped.startswith(".") else escaped
+
+
+def unescape(text: str) -> str:
+    """Undo `escape`."""
+    raw = bytearray()
+    position = 0
+    while position < len(text):
+        if text[position] == "\\" and text[position + 1 : position + 2] == "x":
+            raw.append(int(text[position + 2 : position + 4], 16))
+            position += 4
+        else:
+            raw += text[position].encode()
+            position += 1
+    return raw.decode()
+
+
+def service_name(name: str) -> str:
+    """Unit that runs the payload of container *name*."""
+    prefix, instance = split_instance(name)
+    return f"nsunit-{escape(prefix)}{'@' if instance else ''}{escape(instance)}.service"
+
+
+def slice_name(name: str) -> str:
+    """Slice that carries the limits of container *name*."""
+    return f"nsunit-{escape(name)}.slice"
+
+
+def scope_name(name: str, purpose: str, token: str) -> str:
+    """Scope for one `exec` session or a foreground `run` (*purpose*) of container *name*."""
+    return f"nsunit-{escape(name)}-{purpose}-{token}.scope"
+
+
+def container_of_service(unit: str) -> str | None:
+    """Name of the container whose service *unit* is, or None for any other unit."""
+    if not (unit.startswith("nsunit-") and unit.endswith(".service")):
+        return None
+    name = unescape(unit[len("nsunit-") : -len(".service")])
+    return name if is_valid_name(name) and service_name(name) == unit else None
+
+
+def printable(text: str) -> str:
+    """Make control characters visible, so that a name or a log line cannot drive the reader's terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

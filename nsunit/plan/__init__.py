@@ -1,0 +1,1 @@
+"""Pure: from a definition to units and to the helper's set-up plan."""

@@ -1,0 +1,1 @@
+"""The helper that builds a container from inside its unit; imports nothing else of nsunit."""

@@ -1,0 +1,1 @@
+"""State directories, locks, id ranges and layers on disk."""

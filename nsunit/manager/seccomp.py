@@ -1,0 +1,164 @@
+"""The seccomp filter of a container: made once for each set of capabilities, then read from a cache.
+
+Making one takes libseccomp, for the numbers of system calls by name, and a few milliseconds; a start should pay for
+neither.  The cache is a root-only directory; an entry's name is a digest of everything the filter is made from, so a
+changed list or a newer libseccomp makes a new entry and nothing is ever stale.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from _blake2 import blake2s  # hashlib would load OpenSSL, which takes as long as the rest of a start
+
+from nsunit.errors import NsunitError
+from nsunit.plan.syscalls import rules_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.plan.syscalls import Rule
+
+_LIBRARY = "libseccomp.so.2"
+_DIGEST_SIZE = 16
+_INSTRUCTION_SIZE = 8
+_ENTRY_MAX = 4096 * _INSTRUCTION_SIZE + _DIGEST_SIZE
+# Where distributions keep libraries, multiarch directories first; {} is the machine as uname(2) names it.
+_LIBRARY_DIRECTORIES = ("/usr/lib/{}-linux-gnu", "/lib/{}-linux-gnu", "/usr/lib64", "/usr/lib", "/lib")
+
+
+def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
+    """Return the filter, an array of `struct sock_filter`, for a container that holds *capabilities*.
+
+    *cache_directory* is made if it is missing (its parent must exist).
+
+    Raises:
+        NsunitError: the directory is not root's alone, libseccomp is missing, or the architecture is not known.
+        OSError: the cache cannot be read or written.
+    """
+    rules = rules_for(capabilities)
+    architecture = os.uname().machine
+    name = _cache_name(rules, architecture)
+    directory = _open_directory(cache_directory)
+    try:
+        filter_ = _read(directory, name)
+        if filter_ is None:
+            filter_ = compile(rules, architecture)
+            _write(directory, name, filter_)
+        return filter_
+    finally:
+        os.close(directory)
+
+
+def compile(rules: tuple[Rule, ...], architecture: str) -> bytes:  # noqa: A001 - it is what it does
+    """Return *rules* as an array of `struct sock_filter` for *architecture* (as uname(2) names it).
+
+    Raises:
+        NsunitError: libseccomp is missing, or there is no filter for the architecture.
+    """
+    from nsunit.plan.bpf import AUDIT_ARCHITECTURES, assemble
+
+    if architecture not in AUDIT_ARCHITECTURES:
+        raise NsunitError(
+            f"no seccomp filter for architecture '{architecture}'",
+            hint=f"nsunit runs on {', '.join(AUDIT_ARCHITECTURES)}",
+        )
+    names = {name for rule in rules for name in rule.syscalls}
+    return assemble(rules, syscall_numbers(names, architecture), architecture)
+
+
+def syscall_numbers(names: set[str], architecture: str) -> dict[str, int]:
+    """Return the numbers of the system calls *names* on *architecture*.
+
+    A name is left out if the architecture has no such call (`open` on arm64) or libseccomp is older than it
+    (`mseal` on Debian 12).  Its number then has no rule and is answered with ENOSYS, as on an older kernel.
+
+    Raises:
+        NsunitError: libseccomp is missing or does not know the architecture.
+    """
+    import ctypes
+
+    try:
+        library = ctypes.CDLL(_library_path())
+    except OSError as error:
+        raise NsunitError(
+            f"cannot load '{_LIBRARY}': {error}", hint="install libseccomp2 (Debian) or libseccomp (elsewhere)"
+        ) from error
+    library.seccomp_arch_resolve_name.restype = ctypes.c_uint32
+    token = library.seccomp_arch_resolve_name(architecture.encode())
+    if not token:
+        raise NsunitError(f"libseccomp does not know architecture '{architecture}'", hint="install a newer libseccomp")
+    resolve = library.seccomp_syscall_resolve_name_arch
+    resolve.argtypes = (ctypes.c_uint32, ctypes.c_char_p)
+    resolve.restype = ctypes.c_int
+    numbers = {name: resolve(token, name.encode()) for name in names}
+    # __NR_SCMP_ERROR is -1; calls of other architectures have numbers of libseccomp's own below that.
+    return {name: number for name, number in numbers.items() if number >= 0}
+
+
+def _library_path() -> str:
+    machine = os.uname().machine
+    for pattern in _LIBRARY_DIRECTORIES:
+        path = f"{pattern.format(machine)}/{_LIBRARY}"
+        if os.path.exists(path):
+            return path
+    return _LIBRARY  # leave it to the dynamic linker
+
+
+def _library_identity() -> str:
+    """Return what tells one installed libseccomp from another, without loading it."""
+    path = _library_path()
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return path
+    return f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
+
+
+def _cache_name(rules: tuple[Rule, ...], architecture: str) -> str:
+    content = f"{rules!r}\0{architecture}\0{_library_identity()}"
+    return blake2s(content.encode(), digest_size=_DIGEST_SIZE).hexdigest()
+
+
+def _open_directory(path: str) -> int:
+    try:  # noqa: SIM105 - contextlib is not imported on the start path
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    status = os.fstat(directory)
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        os.close(directory)
+        raise NsunitError(
+            f"'{path}' is open to other users", hint=f"remove it, or chown it to root and chmod 0700 '{path}'"
+        )
+    return directory
+
+
+def _read(directory: int, name: str) -> bytes | None:
+    """Return the filter in the entry *name*, or None if there is none or it is damaged."""
+    try:
+        entry = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    try:
+        content = os.read(entry, _ENTRY_MAX + 1)
+    finally:
+        os.close(entry)
+    digest, filter_ = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
+    return filter_ if blake2s(filter_, digest_size=_DIGEST_SIZE).digest() == digest else None
+
+
+def _write(directory: int, name: str, filter_: bytes) -> None:
+    """Write an entry: complete under another name first, then renamed, so that a reader sees all of it or none."""
+    temporary = f"{name}.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:  # noqa: SIM105 - as above
+        os.unlink(temporary, dir_fd=directory)  # of a process with this id that was killed half-way
+    except FileNotFoundError:
+        pass
+    entry = os.open(temporary, flags, 0o600, dir_fd=directory)
+    try:
+        os.write(entry, blake2s(filter_, digest_size=_DIGEST_SIZE).digest() + filter_)
+    finally:
+        os.close(entry)
+    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

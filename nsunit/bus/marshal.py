@@ -1,0 +1,170 @@
+"""Between Python's values and sd-bus's: the flat list pystemd appends to a message, and what comes back of a reply.
+
+pystemd appends a message as (type code, value) pairs: a basic type with its value, a container's opening with its
+signature, (-1, None) for its end.  It ignores sd-bus's return codes while it does so and cuts strings at a NUL, so
+everything is checked here first.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from nsunit.units import Property
+
+    Flat = list[tuple[int, Any]]
+
+_ARRAY, _STRUCT, _VARIANT = ord("a"), ord("r"), ord("v")
+_CLOSE = (-1, None)
+_RANGES = {
+    "y": (0, 0xFF),
+    "n": (-0x8000, 0x7FFF),
+    "q": (0, 0xFFFF),
+    "i": (-0x8000_0000, 0x7FFF_FFFF),
+    "u": (0, 0xFFFF_FFFF),
+    "x": (-0x8000_0000_0000_0000, 0x7FFF_FFFF_FFFF_FFFF),
+    "t": (0, 0xFFFF_FFFF_FFFF_FFFF),
+    "h": (0, 0x7FFF_FFFF),
+}
+_TEXT = "sog"
+
+
+def split_signature(signature: str) -> list[str]:
+    """Split `sa(ss)v` into its complete types, `["s", "a(ss)", "v"]`.
+
+    Raises:
+        ValueError: it is not a D-Bus signature of the types that are used here (dictionaries are not).
+    """
+    types = []
+    start = 0
+    while start < len(signature):
+        end = _type_end(signature, start)
+        types.append(signature[start:end])
+        start = end
+    return types
+
+
+def _type_end(signature: str, start: int) -> int:
+    first = signature[start : start + 1]
+    if first == "a":
+        return _type_end(signature, start + 1)
+    if first == "(":
+        end = start + 1
+        while signature[end : end + 1] != ")":
+            end = _type_end(signature, end)
+        return end + 1
+    if first and (first in _RANGES or first in _TEXT or first in "bdv"):
+        return start + 1
+    raise ValueError(f"'{signature}' is not a signature")
+
+
+def encode(signature: str, value: Any) -> Flat:
+    """Encode one *value* of the single complete type *signature*; a variant's value is (signature, value).
+
+    Raises:
+        ValueError: the value does not fit the signature.
+    """
+    kind = signature[0]
+    if kind in _TEXT:
+        return [(ord(kind), _text(value))]
+    if kind == "b":
+        return [(ord(kind), _checked(isinstance(value, bool), value, signature))]
+    if kind in _RANGES:
+        low, high = _RANGES[kind]
+        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return [(ord(kind), _checked(fits, value, signature))]
+    if kind == "d":
+        return [(ord(kind), float(_checked(isinstance(value, (int, float)), value, signature)))]
+    if kind == "v":
+        inner, content = value
+        return [(_VARIANT, inner.encode()), *encode(inner, content), _CLOSE]
+    if kind == "a":
+        return _encode_array(signature[1:], value)
+    return _encode_struct(signature, value)
+
+
+def _encode_array(element: str, values: Any) -> Flat:
+    _checked(isinstance(values, (tuple, list, bytes)), values, "a" + element)
+    flat: Flat = [(_ARRAY, element.encode())]
+    for value in values:
+        flat += encode(element, value)
+    flat.append(_CLOSE)
+    return flat
+
+
+def _encode_struct(signature: str, values: Any) -> Flat:
+    inner = signature[1:-1]
+    types = split_signature(inner)
+    _checked(isinstance(values, (tuple, list)) and len(values) == len(types), values, signature)
+    flat: Flat = [(_STRUCT, inner.encode())]
+    for kind, value in zip(types, values, strict=True):
+        flat += encode(kind, value)
+    flat.append(_CLOSE)
+    return flat
+
+
+def encode_arguments(signature: str, *values: Any) -> Flat:
+    """Encode the arguments of a method call."""
+    flat: Flat = []
+    for kind, value in zip(split_signature(signature), values, strict=True):
+        flat += encode(kind, value)
+    return flat
+
+
+def encode_properties(properties: tuple[Property, ...] | list[Property]) -> Flat:
+    """Encode *properties* as the `a(sv)` StartTransientUnit and SetUnitProperties take.
+
+    Raises:
+        ValueError: a value does not fit its signature; the message names the property.
+    """
+    flat: Flat = [(_ARRAY, b"(sv)")]
+    for item in properties:
+        flat.append((_STRUCT, b"sv"))
+        flat.append((ord("s"), item.name.encode()))
+        try:
+            flat += encode("v", (item.signature, item.value))
+        except ValueError as error:
+            raise ValueError(f"property '{item.name}': {error}") from None
+        flat.append(_CLOSE)
+    flat.append(_CLOSE)
+    return flat
+
+
+def _checked(fits: bool, value: Any, signature: str) -> Any:
+    if not fits:
+        raise ValueError(f"{value!r} does not fit the D-Bus type '{signature}'")
+    return value
+
+
+def _text(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a string")
+    if "\0" in value:
+        raise ValueError(f"{value!r} has a NUL byte in it")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:  # a file name that is not UTF-8, as os.fsdecode() gives it
+        raise ValueError(f"{value!r} is not UTF-8, which D-Bus asks for") from None
+
+
+def decode(body: Any) -> Any:
+    """Turn the bytes in a reply into str, at any depth; a struct stays a tuple, an array a list, `a{sv}` a dict."""
+    if isinstance(body, bytes):
+        return body.decode()
+    if isinstance(body, list):
+        return [decode(item) for item in body]
+    if isinstance(body, tuple):
+        return tuple(decode(item) for item in body)
+    if isinstance(body, dict):
+        return {decode(key): decode(value) for key, value in body.items()}
+    return body
+
+
+def unit_path(unit: str) -> str:
+    """Object path of *unit*, escaped as sd_bus_path_encode(3) does it: all but letters and digits as `_xx`."""
+    label = "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 0x80 and (position or not chr(byte).isdigit()) else f"_{byte:02x}"
+        for position, byte in enumerate(unit.encode())
+    )
+    return "/org/freedesktop/systemd1/unit/" + (label or "_")

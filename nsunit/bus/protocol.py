@@ -1,0 +1,183 @@
+"""What the rest of nsunit knows of systemd's D-Bus interface: a protocol, its records, and the errors in plain words.
+
+The names and signatures are those of org.freedesktop.systemd1(5).  `nsunit.bus.systemd.Systemd` implements the
+protocol; the tests have a fake of it.
+"""
+
+from __future__ import annotations
+
+from nsunit.errors import BusError
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
+
+    from nsunit.units import Property, Unit
+
+_DBUS = "org.freedesktop.DBus.Error."
+_SYSTEMD = "org.freedesktop.systemd1."
+
+TIMEOUT = _DBUS + "Timeout"
+DISCONNECTED = _DBUS + "Disconnected"
+INVALID_ARGS = _DBUS + "InvalidArgs"
+ACCESS_DENIED = _DBUS + "AccessDenied"
+UNKNOWN_PROPERTY = _DBUS + "UnknownProperty"
+PROPERTY_READ_ONLY = _DBUS + "PropertyReadOnly"
+NO_REPLY = _DBUS + "NoReply"
+NO_SUCH_UNIT = _SYSTEMD + "NoSuchUnit"
+UNIT_EXISTS = _SYSTEMD + "UnitExists"
+FILE_NOT_FOUND = _DBUS + "FileNotFound"
+UNREACHABLE = _DBUS + "NoServer"
+
+
+class Job(Record):
+    """A job systemd has queued: its object path, the unit it is for, and what it does ("start", "stop", "restart")."""
+
+    path: str
+    unit: str
+    kind: str
+
+
+class UnitStatus(Record):
+    """One row of ListUnitsByPatterns; `job_path` is empty where no job is queued."""
+
+    name: str
+    description: str
+    load_state: str
+    active_state: str
+    sub_state: str
+    job_path: str
+
+
+class UnitProcess(Record):
+    """One row of GetUnitProcesses: the cgroup path (below the mount point), the pid, and the command line."""
+
+    cgroup: str
+    pid: int
+    command: str
+
+
+if TYPE_CHECKING:
+
+    class SystemdClient(Protocol):
+        """systemd's manager.  Every method raises `BusError`; every call has sd-bus's deadline of 25 s.
+
+        `$SYSTEMD_BUS_TIMEOUT` (seconds, or with a unit such as `1min`) is how libsystemd lets it be changed.
+        """
+
+        def version(self) -> int:
+            """Major version of the running systemd, e.g. 257."""
+
+        def start_transient(self, unit: Unit, auxiliary: Sequence[Unit] = (), mode: str = "fail") -> Job:
+            """Make and start *unit* together with the *auxiliary* units (StartTransientUnit)."""
+
+        def start(self, unit: str, mode: str = "replace") -> Job:
+            """Queue a start job."""
+
+        def stop(self, unit: str, mode: str = "replace") -> Job:
+            """Queue a stop job."""
+
+        def restart(self, unit: str, mode: str = "replace") -> Job:
+            """Queue a restart job."""
+
+        def wait(self, job: Job, timeout: float) -> str:
+            """Wait up to *timeout* seconds for *job* and return its result: "done", "failed", "canceled", …
+
+            Results of other jobs of this client that come meanwhile are kept for later calls.
+            """
+
+        def wait_any(self, jobs: Iterable[Job], timeout: float) -> tuple[Job, str]:
+            """Wait up to *timeout* seconds for whichever of *jobs* is finished first; returns it with its result."""
+
+        def kill(self, unit: str, whom: str, signal: int) -> None:
+            """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""
+
+        def reset_failed(self, unit: str) -> None:
+            """Forget that *unit* failed, which lets systemd unload it."""
+
+        def freeze(self, unit: str) -> None:
+            """Freeze the unit's cgroup; returns when it is frozen."""
+
+        def thaw(self, unit: str) -> None:
+            """Undo `freeze`; returns when the unit runs again."""
+
+        def set_properties(self, unit: str, runtime: bool, properties: Sequence[Property]) -> None:
+            """Change properties of a loaded unit; *runtime* keeps the change under /run only."""
+
+        def reload(self) -> None:
+            """Reload all unit files (daemon-reload)."""
+
+        def properties(self, unit: str) -> dict[str, object]:
+            """All properties of *unit*, of its type and of units in general.
+
+            An unknown unit is no error: its LoadState is "not-found".  Strings are str, `ay` is a list of int.
+            """
+
+        def get(self, unit: str, *names: str) -> dict[str, object]:
+            """The named properties only; one that this systemd does not have is missing from the result."""
+
+        def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
+            """The loaded units whose names match one of the glob *patterns*."""
+
+        def processes(self, unit: str) -> list[UnitProcess]:
+            """All processes in the unit's cgroup and below."""
+
+        def close(self) -> None:
+            """Close the connection; closing twice is harmless."""
+
+
+_NOT_RUNNING = "nsunit needs systemd as PID 1 and its bus; see what 'nsunit doctor' says"
+_TOO_OLD = "this systemd is too old for the property, or it cannot be set at run time"
+_BUSY = "see what is queued with 'systemctl list-jobs'"
+
+_HINTS = {
+    ACCESS_DENIED: "run it as root",
+    _DBUS + "InteractiveAuthorizationRequired": "run it as root",
+    _DBUS + "AuthFailed": "run it as root",
+    UNREACHABLE: _NOT_RUNNING,
+    FILE_NOT_FOUND: _NOT_RUNNING,
+    _DBUS + "ServiceUnknown": _NOT_RUNNING,
+    _DBUS + "NameHasNoOwner": _NOT_RUNNING,
+    DISCONNECTED: "systemd or the bus was restarted meanwhile; run the same command again",
+    NO_REPLY: _BUSY,
+    TIMEOUT: _BUSY,
+    _DBUS + "LimitsExceeded": "too many units or connections; see 'systemctl list-units' for what is left over",
+    UNKNOWN_PROPERTY: _TOO_OLD,
+    PROPERTY_READ_ONLY: _TOO_OLD,
+    NO_SUCH_UNIT: "see 'nsunit list --all' for what is there",
+    UNIT_EXISTS: "something of that name is still loaded; stop it, or 'systemctl reset-failed' it when it failed",
+    _SYSTEMD + "UnitMasked": "unmask it with 'systemctl unmask'",
+    _SYSTEMD + "TransactionIsDestructive": "a stop is queued for it, or the host is shutting down; " + _BUSY,
+    _SYSTEMD + "UnitInactive": "start it first",
+    _SYSTEMD + "ShuttingDown": "wait until the host is up again",
+}
+
+
+def bus_error(name: str, message: str) -> BusError:
+    """Make the error for D-Bus error *name*: systemd's own *message* on one line, with what to do about it."""
+    text = " ".join(message.split()).rstrip(".") or name
+    return BusError(name, text, hint=_HINTS.get(name))
+
+
+def lost_job_result(kind: str, load_state: str, active_state: str) -> str:
+    """Tell from a unit's state how a job of *kind* ended whose JobRemoved signal was not seen."""
+    if kind == "stop":
+        return "done" if active_state in ("inactive", "failed") else "failed"
+    return "done" if load_state != "not-found" and active_state in ("active", "reloading") else "failed"
+
+
+def major_version(text: str) -> int:
+    """Major number of a systemd version string such as `257.13-1~deb13u1`.
+
+    Raises:
+        BusError: there is no number in front.
+    """
+    digits = text.lstrip("v")
+    end = 0
+    while end < len(digits) and digits[end].isdigit():
+        end += 1
+    if not end:
+        raise BusError(INVALID_ARGS, f"systemd gives its version as '{text}', which has no number in front")
+    return int(digits[:end])

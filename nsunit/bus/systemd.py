@@ -1,0 +1,457 @@
+"""systemd's manager over sd-bus: the only file that imports pystemd.
+
+As systemctl(1) does it, root talks to systemd's private socket, which needs no message bus (it works while dbus is
+restarting) and saves a hop on every call; everybody else, and root where that socket is missing, uses the system bus.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+
+from nsunit.bus import marshal
+from nsunit.bus.protocol import (
+    ACCESS_DENIED,
+    DISCONNECTED,
+    FILE_NOT_FOUND,
+    INVALID_ARGS,
+    NO_REPLY,
+    NO_SUCH_UNIT,
+    PROPERTY_READ_ONLY,
+    TIMEOUT,
+    UNKNOWN_PROPERTY,
+    UNREACHABLE,
+    Job,
+    UnitProcess,
+    UnitStatus,
+    bus_error,
+    lost_job_result,
+    major_version,
+)
+from nsunit.errors import BusError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from nsunit.units import Property, Unit
+
+_DESTINATION = b"org.freedesktop.systemd1"
+_MANAGER_PATH = b"/org/freedesktop/systemd1"
+_MANAGER = b"org.freedesktop.systemd1.Manager"
+_UNIT = "org.freedesktop.systemd1.Unit"
+_ERROR = "org.freedesktop.DBus.Error."
+_DBUS = b"org.freedesktop.DBus"
+_PROPERTIES = b"org.freedesktop.DBus.Properties"
+_PRIVATE_SOCKET = "/run/systemd/private"
+_JOB_REMOVED = (
+    "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',"
+    "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'"
+)
+_LOST = (errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ECONNABORTED, errno.ESHUTDOWN)
+_RECONNECT_SECONDS = 5.0
+
+# Properties of the Unit interface that nsunit asks for one by one; any other name belongs to the unit's type.
+_OF_UNIT_NAMES = (
+    "Id Names Description LoadState LoadError ActiveState SubState FreezerState Following FragmentPath SourcePath"
+    " DropInPaths UnitFileState NeedDaemonReload Transient InvocationID Job CollectMode RequiresMountsFor Requires"
+    " Wants BindsTo PartOf After Before Conflicts Documentation ConditionResult AssertResult"
+    " StateChangeTimestamp StateChangeTimestampMonotonic InactiveExitTimestamp InactiveExitTimestampMonotonic"
+    " ActiveEnterTimestamp ActiveEnterTimestampMonotonic ActiveExitTimestamp ActiveExitTimestampMonotonic"
+    " InactiveEnterTimestamp InactiveEnterTimestampMonotonic"
+)
+_OF_UNIT = frozenset(_OF_UNIT_NAMES.split())
+_TYPES = {"service": "Service", "slice": "Slice", "scope": "Scope", "socket": "Socket", "mount": "Mount"}
+
+
+def _load_dbuslib() -> Any:
+    """Import the compiled `pystemd.dbuslib` without the rest of the package.
+
+    `import pystemd` runs its __init__.py, which brings in lxml and inspect: 60 ms and 70 modules on a machine where
+    a bare interpreter takes 10 ms.  What is needed is one extension module, 3 ms.  So a bare package object with the
+    right __path__ stands in while it loads, and two small stand-ins replace what dbuslib itself imports: pprint
+    (dataclasses; only for the text of a TypeError) and pystemd.utils (pathlib, shlex, typing; one function).
+    Afterwards they are taken away again, and a real `import pystemd` works as ever.
+    """
+    if "pystemd.dbuslib" in sys.modules:
+        return sys.modules["pystemd.dbuslib"]
+    module = type(sys)
+    stand_ins = {}
+    if "pystemd" not in sys.modules:
+        specs = (finder.find_spec("pystemd", None) for finder in sys.meta_path)
+        spec = next((found for found in specs if found is not None), None)
+        if spec is None or spec.submodule_search_locations is None:
+            raise BusError(
+                UNREACHABLE,
+                "the Python package 'pystemd' is not installed",
+                hint="install python3-pystemd, or 'pip install pystemd'",
+            )
+        package = module("pystemd")
+        package.__path__ = spec.submodule_search_locations
+        package.__spec__ = spec
+        utils = module("pystemd.utils")
+        utils.__dict__["x2char_star"] = lambda text: text.encode() if isinstance(text, str) else text
+        stand_ins = {"pystemd": package, "pystemd.utils": utils}
+    if "pprint" not in sys.modules:
+        stand_ins["pprint"] = module("pprint")
+        stand_ins["pprint"].__dict__["pformat"] = repr
+    sys.modules.update(stand_ins)
+    try:
+        import pystemd.dbuslib as dbuslib
+
+        return dbuslib
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+def _open_bus(user: bool) -> tuple[Any, bool]:
+    """Open a connection; returns it and whether it is the private socket, where there is no bus in between."""
+    library = _load_dbuslib()
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
+    private = f"{runtime}/systemd/private" if user else _PRIVATE_SOCKET
+    if user or os.geteuid() == 0:
+        bus = library.DBusAddress(b"unix:path=" + os.fsencode(private), True)
+        try:
+            _sd_bus(bus.open)
+            return bus, True
+        except BusError:
+            bus.close()
+    bus = library.DBus(user)
+    try:
+        _sd_bus(bus.open)
+    except BusError as error:
+        kind = "user" if user else "system"
+        reason = "there is no socket" if error.name == FILE_NOT_FOUND else error.message
+        raise bus_error(UNREACHABLE, f"cannot reach systemd over the {kind} bus: {reason}") from None
+    return bus, False
+
+
+def _sd_bus(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call one of pystemd's functions, with its errors turned into BusError."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        if not hasattr(error, "err_message"):  # what all of pystemd's errors have, and no other
+            raise
+        raise _to_bus_error(error) from None
+
+
+def _to_bus_error(error: Any) -> BusError:
+    number = abs(error.errno)
+    if number in _LOST:
+        return bus_error(DISCONNECTED, "the connection to systemd was lost")
+    name = _error_name(error)
+    if name == NO_REPLY or number == errno.ETIMEDOUT:
+        return bus_error(TIMEOUT, "systemd did not answer in time")
+    if number in (errno.EACCES, errno.EPERM) and not error.err_name:
+        name = ACCESS_DENIED
+    message = error.err_message
+    return bus_error(name, message.decode() if isinstance(message, bytes) else message)
+
+
+def _error_name(error: Any) -> str:
+    """D-Bus name of one of pystemd's errors, which keeps the name only where it has no class for it."""
+    name = error.err_name
+    if name:
+        return str(name.decode() if isinstance(name, bytes) else name)
+    kind = type(error).__name__.removeprefix("DBus").removesuffix("Error")
+    if kind == "NoSuchUnit":
+        return NO_SUCH_UNIT
+    return "System.Error." + errno.errorcode.get(abs(error.errno), "E") if kind == "Base" else f"{_ERROR}{kind}"
+
+
+class Systemd:
+    """A `SystemdClient` on sd-bus.  Not for use from several threads at once."""
+
+    def __init__(self, user: bool = False, open_bus: Callable[[bool], tuple[Any, bool]] = _open_bus) -> None:
+        self._user = user
+        self._open_bus = open_bus
+        self._bus: Any = None
+        self._direct = False
+        self._subscribed = False
+        self._owner: bytes | None = None
+        self._jobs: set[str] = set()
+        self._results: dict[str, str] = {}
+
+    # The connection
+
+    def _connection(self) -> Any:
+        if self._bus is None:
+            self._bus, self._direct = self._open_bus(self._user)
+            self._subscribed = False
+        return self._bus
+
+    def close(self) -> None:
+        """Close the connection; closing twice is harmless."""
+        bus, self._bus = self._bus, None
+        if bus is not None:  # pystemd frees it each time it is asked to
+            bus.close()
+
+    def _reconnect(self) -> None:
+        """Connect anew after systemd went away.
+
+        It closes its private connections when it re-executes itself (an upgrade does that), and listens again a
+        moment later, with the same units and jobs; nothing announces that moment, hence the only sleep in here.
+        """
+        self.close()
+        deadline = time.monotonic() + _RECONNECT_SECONDS
+        while True:
+            try:
+                self._connection()
+                self._subscribe()
+                return
+            except BusError:
+                if time.monotonic() >= deadline:
+                    raise
+                self.close()
+                time.sleep(0.05)
+
+    def _call(self, path: bytes, interface: bytes, method: bytes, arguments: list[tuple[int, Any]]) -> Any:
+        bus = self._connection()
+        message = _sd_bus(bus.call_method, _DESTINATION, path, interface, method, arguments)
+        if not self._direct:
+            self._owner = message.get_sender()
+        return marshal.decode(message.body)
+
+    def _manager(self, method: str, signature: str = "", *arguments: object) -> Any:
+        try:
+            flat = marshal.encode_arguments(signature, *arguments)
+        except ValueError as error:
+            raise BusError(INVALID_ARGS, f"cannot ask systemd for {method}: {error}") from None
+        return self._call(_MANAGER_PATH, _MANAGER, method.encode(), flat)
+
+    def _read(self, path: bytes, interface: bytes, method: bytes, arguments: list[tuple[int, Any]]) -> Any:
+        """Call what changes nothing, and so may be asked again after a lost connection."""
+        try:
+            return self._call(path, interface, method, arguments)
+        except BusError as error:
+            if error.name != DISCONNECTED:
+                raise
+        self._reconnect()
+        return self._call(path, interface, method, arguments)
+
+    # Jobs
+
+    def _subscribe(self) -> None:
+        """Have JobRemoved delivered.
+
+        Manager.Subscribe is not needed for it: systemd sends it to whoever queued the job (bus_job_track_sender()),
+        and to everybody on the private socket, where there is no bus to ask for a match either.
+        """
+        if self._subscribed:
+            return
+        bus = self._connection()
+        if not self._direct:
+            arguments = marshal.encode_arguments("s", _JOB_REMOVED)
+            _sd_bus(bus.call_method, _DBUS, b"/org/freedesktop/DBus", _DBUS, b"AddMatch", arguments)
+        self._subscribed = True
+
+    def _submit(self, kind: str, unit: str, mode: str) -> Job:
+        self._subscribe()
+        return self._queued(self._manager(kind.capitalize() + "Unit", "ss", unit, mode), unit, kind)
+
+    def _queued(self, path: str, unit: str, kind: str) -> Job:
+        self._jobs.add(path)
+        return Job(path, unit, kind)
+
+    def start_transient(self, unit: Unit, auxiliary: Sequence[Unit] = (), mode: str = "fail") -> Job:
+        """Make and start *unit* together with the *auxiliary* units (StartTransientUnit)."""
+        try:
+            flat = marshal.encode_arguments("ss", unit.name, mode)
+            flat += marshal.encode_properties(unit.properties)
+            flat.append((ord("a"), b"(sa(sv))"))
+            for other in auxiliary:
+                flat.append((ord("r"), b"sa(sv)"))
+                flat += marshal.encode_arguments("s", other.name)
+                flat += marshal.encode_properties(other.properties)
+                flat.append((-1, None))
+            flat.append((-1, None))
+        except ValueError as error:
+            raise BusError(INVALID_ARGS, f"cannot make unit '{unit.name}': {error}") from None
+        self._subscribe()
+        return self._queued(self._call(_MANAGER_PATH, _MANAGER, b"StartTransientUnit", flat), unit.name, "start")
+
+    def start(self, unit: str, mode: str = "replace") -> Job:
+        """Queue a start job."""
+        return self._submit("start", unit, mode)
+
+    def stop(self, unit: str, mode: str = "replace") -> Job:
+        """Queue a stop job."""
+        return self._submit("stop", unit, mode)
+
+    def restart(self, unit: str, mode: str = "replace") -> Job:
+        """Queue a restart job."""
+        return self._submit("restart", unit, mode)
+
+    def wait(self, job: Job, timeout: float) -> str:
+        """Wait up to *timeout* seconds for *job* and return its result."""
+        return self.wait_any((job,), timeout)[1]
+
+    def wait_any(self, jobs: Iterable[Job], timeout: float) -> tuple[Job, str]:
+        """Wait up to *timeout* seconds for whichever of *jobs* is finished first; returns it with its result."""
+        waiting = list(jobs)
+        if not waiting:
+            raise ValueError("no job to wait for")
+        deadline = time.monotonic() + timeout
+        while True:
+            finished = next((job for job in waiting if job.path in self._results), None)
+            if finished is not None:
+                return finished, self._results[finished.path]
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                break
+            if not self._receive(remaining):  # the signal may have been sent while nobody listened
+                self._recover(waiting)
+        return self._last_look(waiting, timeout)
+
+    def _last_look(self, waiting: list[Job], timeout: float) -> tuple[Job, str]:
+        self._recover(waiting)
+        for job in waiting:
+            if job.path in self._results:
+                return job, self._results[job.path]
+        raise bus_error(TIMEOUT, f"the {waiting[0].kind} of '{waiting[0].unit}' was not finished after {timeout:g} s")
+
+    def _receive(self, seconds: float) -> bool:
+        """Take in the signals that are here, or wait up to *seconds* for some; False if the connection was lost."""
+        import select
+
+        bus = self._connection()
+        lost = False
+        try:
+            if self._drain(bus):
+                return True
+            descriptor = bus.get_fd()
+            if descriptor >= 0:
+                poll = select.poll()
+                poll.register(descriptor, select.POLLIN)
+                # not sd_bus_wait(), which would keep Python from seeing a Ctrl-C
+                events = poll.poll(seconds * 1000)
+                lost = any(flags & ~select.POLLIN for _descriptor, flags in events)
+                self._drain(bus)
+            else:
+                lost = True
+        except BusError as error:
+            if error.name != DISCONNECTED:
+                raise
+            lost = True
+        if lost:
+            self._reconnect()
+        return not lost
+
+    def _drain(self, bus: Any) -> bool:
+        """Process what sd-bus has queued; True if a result was among it."""
+        found = False
+        idle = 0
+        while idle < 2:  # process() does not tell "nothing there" from "did something without a message"
+            message = _sd_bus(bus.process)
+            if message.is_signal(_MANAGER, b"JobRemoved"):
+                idle = 0
+                found = self._note_result(message) or found
+            else:
+                idle = idle + 1 if message.is_empty() else 0
+        return found
+
+    def _note_result(self, message: Any) -> bool:
+        # Anybody may send a signal straight to a connection on the system bus: believe systemd only.
+        if not self._direct and not self._is_systemd(message.get_sender()):
+            return False
+        message.process_reply(False)
+        _id, path, _unit, result = marshal.decode(message.body)
+        if path not in self._jobs:
+            return False
+        self._results[path] = result
+        return True
+
+    def _is_systemd(self, sender: bytes) -> bool:
+        if sender != self._owner:  # it gets a new unique name when it re-executes itself
+            self._call(
+                _MANAGER_PATH, _PROPERTIES, b"Get", marshal.encode_arguments("ss", _MANAGER.decode(), "Version")
+            )
+        return sender == self._owner
+
+    def _recover(self, jobs: list[Job]) -> None:
+        """Find out by asking which of *jobs* are over."""
+        for job in jobs:
+            state = self.get(job.unit, "Job", "LoadState", "ActiveState")
+            current = state.get("Job")
+            if isinstance(current, tuple) and current[1] == job.path:
+                continue
+            result = lost_job_result(job.kind, str(state.get("LoadState")), str(state.get("ActiveState")))
+            self._results.setdefault(job.path, result)
+
+    # Units
+
+    def version(self) -> int:
+        """Major version of the running systemd, e.g. 257."""
+        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "Version")
+        return major_version(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+
+    def kill(self, unit: str, whom: str, signal: int) -> None:
+        """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""
+        self._manager("KillUnit", "ssi", unit, whom, signal)
+
+    def reset_failed(self, unit: str) -> None:
+        """Forget that *unit* failed, which lets systemd unload it."""
+        self._manager("ResetFailedUnit", "s", unit)
+
+    def freeze(self, unit: str) -> None:
+        """Freeze the unit's cgroup; returns when it is frozen."""
+        self._manager("FreezeUnit", "s", unit)
+
+    def thaw(self, unit: str) -> None:
+        """Undo `freeze`; returns when the unit runs again."""
+        self._manager("ThawUnit", "s", unit)
+
+    def set_properties(self, unit: str, runtime: bool, properties: Sequence[Property]) -> None:
+        """Change properties of a loaded unit; *runtime* keeps the change under /run only."""
+        try:
+            flat = marshal.encode_arguments("sb", unit, runtime) + marshal.encode_properties(list(properties))
+        except ValueError as error:
+            raise BusError(INVALID_ARGS, f"cannot change unit '{unit}': {error}") from None
+        self._call(_MANAGER_PATH, _MANAGER, b"SetUnitProperties", flat)
+
+    def reload(self) -> None:
+        """Reload all unit files (daemon-reload)."""
+        self._manager("Reload")
+
+    def properties(self, unit: str) -> dict[str, object]:
+        """All properties of *unit*, of its type and of units in general.
+
+        One GetAll without an interface name, as systemctl show does it.  Asking for a unit that does not exist loads
+        a stub, LoadState "not-found", which systemd drops again by itself.
+        """
+        path = marshal.unit_path(unit).encode()
+        found = self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", ""))
+        return dict(found) if found else {}
+
+    def get(self, unit: str, *names: str) -> dict[str, object]:
+        """The named properties only; one that this systemd does not have is missing from the result."""
+        path = marshal.unit_path(unit).encode()
+        of_type = "org.freedesktop.systemd1." + _TYPES.get(unit.rpartition(".")[2], "Unit")
+        values: dict[str, object] = {}
+        for name in names:
+            arguments = marshal.encode_arguments("ss", _UNIT if name in _OF_UNIT else of_type, name)
+            try:
+                values[name] = self._read(path, _PROPERTIES, b"Get", arguments)
+            except BusError as error:
+                if error.name not in (UNKNOWN_PROPERTY, PROPERTY_READ_ONLY):
+                    raise
+        return values
+
+    def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
+        """The loaded units whose names match one of the glob *patterns*."""
+        arguments = marshal.encode_arguments("asas", (), tuple(patterns))
+        rows = self._read(_MANAGER_PATH, _MANAGER, b"ListUnitsByPatterns", arguments)
+        return [
+            UnitStatus(name, description, load, active, sub, job if job_id else "")
+            for name, description, load, active, sub, _following, _path, job_id, _type, job in rows or ()
+        ]
+
+    def processes(self, unit: str) -> list[UnitProcess]:
+        """All processes in the unit's cgroup and below."""
+        rows = self._read(_MANAGER_PATH, _MANAGER, b"GetUnitProcesses", marshal.encode_arguments("s", unit))
+        return [UnitProcess(cgroup, pid, command) for cgroup, pid, command in rows or ()]

@@ -1,0 +1,330 @@
+import errno
+import importlib.util
+import os
+import sys
+import time
+
+import pytest
+
+from nsunit.bus import marshal, systemd
+from nsunit.bus.protocol import DISCONNECTED, NO_SUCH_UNIT, TIMEOUT, Job, UnitProcess, UnitStatus
+from nsunit.errors import BusError
+from nsunit.units import Property, Unit
+
+_spec = importlib.util.spec_from_file_location("fake_bus", os.path.join(os.path.dirname(__file__), "fake_bus.py"))
+fake = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fake)
+
+JOB = "/org/freedesktop/systemd1/job/7"
+
+
+def client(*buses, direct=True):
+    queue = list(buses)
+    return systemd.Systemd(open_bus=lambda _user: (queue.pop(0), direct))
+
+
+def strings(arguments):
+    return [value.decode() for kind, value in arguments if kind == ord("s")]
+
+
+def test_start_transient_sends_unit_and_auxiliary_units():
+    bus = fake.FakeBus({"StartTransientUnit": JOB.encode()}, [fake.job_removed(JOB, "a.service", "done")])
+    unit = Unit("a.service", (Property("Slice", "s", "a.slice"),))
+    manager = client(bus)
+    job = manager.start_transient(unit, (Unit("a.slice", (Property("TasksMax", "t", 9),)),))
+    assert job == Job(JOB, "a.service", "start")
+    method, path, arguments = bus.calls[0]
+    assert (method, path) == ("StartTransientUnit", "/org/freedesktop/systemd1")
+    assert strings(arguments) == ["a.service", "fail", "Slice", "a.slice", "a.slice", "TasksMax"]
+    assert (ord("a"), b"(sa(sv))") in arguments
+    openings = sum(1 for kind, _value in arguments if kind in map(ord, "arv"))
+    assert openings == arguments.count((-1, None))
+    assert manager.wait(job, 5) == "done"
+    assert manager.wait(job, 5) == "done"  # asking again is fine
+
+
+def test_start_transient_refuses_a_value_that_does_not_fit():
+    manager = client(fake.FakeBus({}))
+    with pytest.raises(BusError, match="^cannot make unit 'a.service': property 'TasksMax': 'x' does not fit"):
+        manager.start_transient(Unit("a.service", (Property("TasksMax", "t", "x"),)))
+
+
+def test_set_properties_refuses_a_value_that_does_not_fit():
+    with pytest.raises(BusError, match="^cannot change unit 'a.service': property 'TasksMax': -1 does not fit"):
+        client(fake.FakeBus({})).set_properties("a.service", True, (Property("TasksMax", "t", -1),))
+
+
+def test_a_method_refuses_a_name_with_a_nul():
+    with pytest.raises(BusError, match="^cannot ask systemd for StartUnit: 'a.*b' has a NUL byte in it$"):
+        client(fake.FakeBus({})).start("a\0b")
+
+
+def test_on_the_system_bus_a_match_is_installed_once_and_before_the_call():
+    bus = fake.FakeBus({"StartUnit": JOB.encode()}, sender=b":1.1")
+    manager = client(bus, direct=False)
+    manager.start("a.service")
+    manager.start("b.service")
+    assert bus.methods() == ["AddMatch", "StartUnit", "StartUnit"]
+
+
+def test_results_of_other_jobs_are_kept():
+    paths = iter([b"/j/1", b"/j/2", b"/j/3"])
+    bus = fake.FakeBus({"StopUnit": lambda _a: next(paths)})
+    manager = client(bus)
+    first, second, third = (manager.stop(unit) for unit in ("a", "b", "c"))
+    bus.signals = [
+        fake.job_removed("/j/99", "other.service", "done"),
+        fake.job_removed("/j/3", "c", "failed"),
+        fake.job_removed("/j/1", "a", "done"),
+    ]
+    bus.wake()
+    assert manager.wait_any([first, second, third], 5) == (first, "done")
+    assert manager.wait(third, 5) == "failed"
+    bus.signals = [fake.job_removed("/j/2", "b", "timeout")]
+    assert manager.wait_any([second], 5) == (second, "timeout")
+
+
+def test_wait_any_of_nothing():
+    with pytest.raises(ValueError, match="no job"):
+        client(fake.FakeBus({})).wait_any([], 1)
+
+
+def test_a_signal_of_somebody_else_is_not_believed():
+    forged = fake.job_removed(JOB, "a.service", "failed", sender=b":1.666")
+    true = fake.job_removed(JOB, "a.service", "done")
+    bus = fake.FakeBus({"StartUnit": JOB.encode(), "Get": b"257"}, [forged, true], sender=b":1.1")
+    manager = client(bus, direct=False)
+    assert manager.wait(manager.start("a.service"), 5) == "done"
+
+
+def test_systemd_under_a_new_unique_name_is_believed():
+    bus = fake.FakeBus({"StartUnit": JOB.encode(), "Get": b"257"}, sender=b":1.1")
+    manager = client(bus, direct=False)
+    job = manager.start("a.service")
+    bus.sender = b":1.77"
+    bus.signals = [fake.job_removed(JOB, "a.service", "done", sender=b":1.77")]
+    assert manager.wait(job, 5) == "done"
+
+
+def state(job, load, active):
+    values = {"Job": job, "LoadState": load, "ActiveState": active}
+
+    def answer(arguments):
+        return values[strings(arguments)[1]]
+
+    return answer
+
+
+def test_a_job_that_is_still_queued_at_the_deadline_times_out():
+    bus = fake.FakeBus({"StartUnit": JOB.encode(), "Get": state((7, JOB.encode()), b"loaded", b"activating")})
+    manager = client(bus)
+    job = manager.start("a.service")
+    began = time.monotonic()
+    with pytest.raises(BusError, match="^the start of 'a.service' was not finished after 0.05 s$") as caught:
+        manager.wait(job, 0.05)
+    assert caught.value.name == TIMEOUT
+    assert 0.04 < time.monotonic() - began < 1
+
+
+def test_a_lost_signal_is_found_out_at_the_deadline():
+    bus = fake.FakeBus({"StartUnit": JOB.encode(), "Get": state((0, b"/"), b"loaded", b"active")})
+    manager = client(bus)
+    assert manager.wait(manager.start("a.service"), 0.01) == "done"
+
+
+def test_a_lost_connection_is_opened_again_and_the_job_looked_up():
+    first = fake.FakeBus({"StopUnit": JOB.encode()})
+    second = fake.FakeBus({"Get": state((0, b"/"), b"loaded", b"inactive")})
+    manager = client(first, second)
+    job = manager.stop("a.service")
+    first.hang_up()
+    assert manager.wait(job, 5) == "done"
+    assert first.closed == 1
+
+
+def test_a_lost_connection_does_not_end_a_job_that_is_still_there():
+    first = fake.FakeBus({"StopUnit": JOB.encode()}, [fake.DBusBaseError(-errno.ECONNRESET)])
+    second = fake.FakeBus({"Get": state((7, JOB.encode()), b"loaded", b"deactivating")})
+    second.signals = [fake.job_removed(JOB, "a.service", "canceled")]
+    manager = client(first, second)
+    assert manager.wait(manager.stop("a.service"), 5) == "canceled"
+
+
+def test_reading_survives_a_lost_connection():
+    first = fake.FakeBus({"Get": fake.DBusBaseError(-errno.ENOTCONN)})
+    second = fake.FakeBus({"Get": b"257.13-1~deb13u1"})
+    assert client(first, second).version() == 257
+
+
+def test_starting_is_not_repeated_on_a_lost_connection():
+    bus = fake.FakeBus({"StartUnit": fake.DBusBaseError(-errno.ECONNRESET)})
+    with pytest.raises(BusError, match="^the connection to systemd was lost$") as caught:
+        client(bus).start("a.service")
+    assert caught.value.name == DISCONNECTED
+    assert "run the same command again" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "message"),
+    [
+        (fake.DBusNoSuchUnitError(-2, "", b"Unit x not loaded."), NO_SUCH_UNIT, "Unit x not loaded"),
+        (fake.DBusAccessDeniedError(-13, "", b"No"), "org.freedesktop.DBus.Error.AccessDenied", "No"),
+        (fake.DBusBaseError(-17, b"org.freedesktop.systemd1.UnitExists", b"Unit x exists."),
+         "org.freedesktop.systemd1.UnitExists", "Unit x exists"),
+        (fake.DBusBaseError(-110, b"", b"Connection timed out"), TIMEOUT, "systemd did not answer in time"),
+        (fake.DBusBaseError(-13, b"", b"Could not open"), "org.freedesktop.DBus.Error.AccessDenied", "Could not open"),
+        (fake.DBusBaseError(-22, b"", b"Failed to read message"), "System.Error.EINVAL", "Failed to read message"),
+    ],
+)  # fmt: skip
+def test_errors_keep_their_names(error, name, message):
+    with pytest.raises(BusError) as caught:
+        client(fake.FakeBus({"StopUnit": error})).stop("x")
+    assert (caught.value.name, caught.value.message) == (name, message)
+
+
+def test_other_exceptions_are_not_swallowed():
+    with pytest.raises(ZeroDivisionError):
+        client(fake.FakeBus({"StopUnit": ZeroDivisionError()})).stop("x")
+
+
+def test_get_asks_the_interface_the_property_belongs_to_and_leaves_out_unknown_ones():
+    def answer(arguments):
+        interface, name = strings(arguments)
+        if name == "DelegateSubgroup":
+            return fake.DBusBaseError(-1, b"org.freedesktop.DBus.Error.UnknownProperty", b"Unknown property")
+        return f"{interface.rpartition('.')[2]}/{name}".encode()
+
+    bus = fake.FakeBus({"Get": answer})
+    found = client(bus).get("a.slice", "ActiveState", "ControlGroup", "DelegateSubgroup")
+    assert found == {"ActiveState": "Unit/ActiveState", "ControlGroup": "Slice/ControlGroup"}
+    assert bus.calls[0][1] == marshal.unit_path("a.slice")
+
+
+def test_get_passes_on_other_errors():
+    bus = fake.FakeBus({"Get": fake.DBusAccessDeniedError(-13, "", b"No")})
+    with pytest.raises(BusError, match="No"):
+        client(bus).get("a.slice", "ActiveState")
+
+
+def test_properties():
+    bus = fake.FakeBus({"GetAll": {b"Id": b"a.service", b"MainPID": 5, b"ExecStart": [(b"/x", [b"x"])]}})
+    assert client(bus).properties("a.service") == {"Id": "a.service", "MainPID": 5, "ExecStart": [("/x", ["x"])]}
+
+
+def test_list_units_and_processes():
+    row = (b"a.service", b"A", b"loaded", b"active", b"running", b"", b"/u", 0, b"", b"/")
+    bus = fake.FakeBus({"ListUnitsByPatterns": [row], "GetUnitProcesses": [(b"/a", 5, b"sleep 1")]})
+    manager = client(bus)
+    assert manager.list_units(["a*"]) == [UnitStatus("a.service", "A", "loaded", "active", "running", "")]
+    assert manager.processes("a.service") == [UnitProcess("/a", 5, "sleep 1")]
+
+
+def test_the_other_methods():
+    bus = fake.FakeBus({})
+    manager = client(bus)
+    manager.kill("a", "main", 9)
+    manager.reset_failed("a")
+    manager.freeze("a")
+    manager.thaw("a")
+    manager.reload()
+    manager.set_properties("a", True, (Property("TasksMax", "t", 5),))
+    assert bus.methods() == [
+        "KillUnit",
+        "ResetFailedUnit",
+        "FreezeUnit",
+        "ThawUnit",
+        "Reload",
+        "SetUnitProperties",
+    ]
+    assert bus.calls[0][2] == [(ord("s"), b"a"), (ord("s"), b"main"), (ord("i"), 9)]
+    manager.close()
+    manager.close()
+    assert bus.closed == 1
+
+
+class FakeLibrary:
+    """pystemd.dbuslib with connections that fail as told."""
+
+    def __init__(self, private, system):
+        self.opened = []
+        self.DBusAddress = self.make("private", private)
+        self.DBus = self.make("system", system)
+
+    def make(self, name, failure):
+        library = self
+
+        class Connection:
+            def __init__(self, *arguments):
+                self.arguments = arguments
+
+            def open(self):
+                library.opened.append(name)
+                if failure:
+                    raise failure
+
+            def close(self):
+                pass
+
+        return Connection
+
+
+NO_FILE = fake.DBusBaseError(
+    -errno.ENOENT, b"org.freedesktop.DBus.Error.FileNotFound", b"Could not open a bus to DBus"
+)
+
+
+def open_with(monkeypatch, uid, private=None, system=None, user=False):
+    library = FakeLibrary(private, system)
+    monkeypatch.setattr(systemd, "_load_dbuslib", lambda: library)
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    try:
+        return library.opened, systemd._open_bus(user)[1]
+    except BusError as error:
+        return library.opened, error
+
+
+def test_root_uses_the_private_socket(monkeypatch):
+    assert open_with(monkeypatch, 0) == (["private"], True)
+
+
+def test_root_falls_back_to_the_system_bus(monkeypatch):
+    assert open_with(monkeypatch, 0, private=NO_FILE) == (["private", "system"], False)
+
+
+def test_others_use_the_system_bus(monkeypatch):
+    assert open_with(monkeypatch, 1000) == (["system"], False)
+
+
+def test_no_systemd_at_all(monkeypatch):
+    _opened, error = open_with(monkeypatch, 0, private=NO_FILE, system=NO_FILE)
+    assert error.message == "cannot reach systemd over the system bus: there is no socket"
+    assert "systemd as PID 1" in error.hint
+
+
+def test_without_pystemd(monkeypatch):
+    class Nothing:
+        @staticmethod
+        def find_spec(_name, _path):
+            return None
+
+    monkeypatch.setattr(sys, "meta_path", [Nothing])
+    with pytest.raises(BusError, match="^the Python package 'pystemd' is not installed$") as caught:
+        systemd._load_dbuslib()
+    assert "python3-pystemd" in caught.value.hint
+
+
+def test_loading_leaves_no_stand_in_behind(monkeypatch, tmp_path):
+    """A package whose __init__ must not run, and whose dbuslib imports what pystemd's does."""
+    package = tmp_path / "pystemd"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('must not run')\n")
+    (package / "dbuslib.py").write_text("from pprint import pformat\nfrom pystemd.utils import x2char_star\n")
+    for name in [name for name in sys.modules if name == "pprint" or name.split(".")[0] == "pystemd"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    library = systemd._load_dbuslib()
+    assert library.x2char_star("a") == b"a"
+    assert library.x2char_star(None) is None
+    assert systemd._load_dbuslib() is library
+    assert not {"pprint", "pystemd", "pystemd.utils"} & set(sys.modules)
+    del sys.modules["pystemd.dbuslib"]

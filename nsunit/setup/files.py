@@ -1,0 +1,96 @@
+"""Paths inside a container's root, walked by file descriptor.
+
+Everything below the root is hostile: a symbolic link may point anywhere and may change while we look.  So a path is
+resolved once, by openat2(2) with RESOLVE_IN_ROOT, and from then on only its descriptor is used.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from nsunit.setup import linux
+
+FILE_SIZE_MAX = 1024 * 1024
+_IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
+
+
+def open_in_root(root_fd: int, path: str, flags: int) -> int:
+    """Open *path* as a process chrooted to *root_fd* would see it."""
+    return linux.openat2(root_fd, path, flags, _IN_ROOT)
+
+
+def open_directory(root_fd: int, path: str, mode: int = 0o755) -> int:
+    """Open the directory *path* below *root_fd*, making what is missing of it.  Returns an O_PATH descriptor."""
+    try:
+        return open_in_root(root_fd, path, os.O_PATH | os.O_DIRECTORY)
+    except FileNotFoundError:
+        parent, name = _split(path)
+        parent_fd = open_directory(root_fd, parent)
+    try:
+        _make_node(name, parent_fd, stat.S_IFDIR | mode)
+        # O_NOFOLLOW: what stands there now is what was just made, or else an error.
+        return os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
+    finally:
+        os.close(parent_fd)
+
+
+def open_file(root_fd: int, path: str) -> int:
+    """Open the non-directory *path* below *root_fd*, making an empty file where it is missing (O_PATH)."""
+    try:
+        return open_in_root(root_fd, path, os.O_PATH | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        parent, name = _split(path)
+        parent_fd = open_directory(root_fd, parent)
+    try:
+        _make_node(name, parent_fd, stat.S_IFREG | 0o644)
+        return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
+    finally:
+        os.close(parent_fd)
+
+
+def open_ordinary_directory(root_fd: int, name: str) -> int:
+    """Open (or make) the directory *name* directly below *root_fd*, refusing a symbolic link.
+
+    An image could otherwise send /proc or /dev somewhere else (CVE-2019-19921 and its kin).
+    """
+    _make_node(name, root_fd, stat.S_IFDIR | 0o755)
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+    return linux.openat2(root_fd, name, flags, _IN_ROOT | linux.RESOLVE_NO_SYMLINKS)
+
+
+def read_file(root_fd: int, path: str) -> bytes:
+    """Content of the regular file *path* below *root_fd*, at most FILE_SIZE_MAX bytes.
+
+    A FIFO would hang a plain open, a device could do anything, and a huge file would take all memory.
+
+    Raises:
+        OSError: it is missing, no regular file (EINVAL) or too large (EFBIG).
+    """
+    fd = open_in_root(root_fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(22, "not a regular file", path)
+        if status.st_size > FILE_SIZE_MAX:
+            raise OSError(27, f"larger than {FILE_SIZE_MAX} bytes", path)
+        return os.read(fd, FILE_SIZE_MAX)
+    finally:
+        os.close(fd)
+
+
+def _split(path: str) -> tuple[str, str]:
+    parent, _, name = path.rstrip("/").rpartition("/")
+    if name in ("", ".", ".."):
+        raise OSError(22, "not a path that can be made", path)
+    return parent or "/", name
+
+
+def _make_node(name: str, dir_fd: int, mode: int) -> None:
+    try:
+        if stat.S_ISDIR(mode):
+            os.mkdir(name, stat.S_IMODE(mode), dir_fd=dir_fd)
+        else:
+            os.mknod(name, mode, dir_fd=dir_fd)
+    except FileExistsError:
+        pass  # it was made by somebody else meanwhile; the open that follows says whether it will do

@@ -1,0 +1,294 @@
+"""Kernel constants and system calls that Python's standard library lacks.
+
+Names are the kernel's own.  Every wrapper raises OSError with the call's name or path on failure.  Values are packed
+with struct, since building ctypes.Structure classes at import costs more than all the calls of a start.  Python 3.11
+has no os.unshare and os.setns, so these go through libc as well.
+
+Imports are counted here: this module is loaded on every start and every exec.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+# clone(2), unshare(2), setns(2)
+CLONE_NEWTIME = 0x00000080
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+# openat2(2)
+RESOLVE_NO_XDEV = 0x01
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
+RESOLVE_IN_ROOT = 0x10
+
+AT_FDCWD = -100
+AT_SYMLINK_NOFOLLOW = 0x100
+AT_EMPTY_PATH = 0x1000
+AT_RECURSIVE = 0x8000
+
+# open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2)
+OPEN_TREE_CLONE = 1
+OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+MOVE_MOUNT_F_EMPTY_PATH = 0x04
+MOVE_MOUNT_T_EMPTY_PATH = 0x40
+FSOPEN_CLOEXEC = 1
+FSCONFIG_SET_FLAG = 0
+FSCONFIG_SET_STRING = 1
+FSCONFIG_CMD_CREATE = 6
+FSMOUNT_CLOEXEC = 1
+
+# mount_setattr(2), also the attributes of fsmount(2)
+MOUNT_ATTR_RDONLY = 0x01
+MOUNT_ATTR_NOSUID = 0x02
+MOUNT_ATTR_NODEV = 0x04
+MOUNT_ATTR_NOEXEC = 0x08
+MOUNT_ATTR_IDMAP = 0x00100000
+
+# mount(2), umount2(2)
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
+MNT_DETACH = 2
+
+# statfs(2)
+PROC_SUPER_MAGIC = 0x9FA0
+DEVPTS_SUPER_MAGIC = 0x1CD1
+
+# prctl(2)
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_CAPBSET_READ = 23
+PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+SECCOMP_SET_MODE_FILTER = 1
+CLOSE_RANGE_CLOEXEC = 4
+_LINUX_CAPABILITY_VERSION_3 = 0x20080522
+
+# System call numbers: those from 424 on are the same on every architecture, the older ones are not.
+_OLD_CALLS = {
+    "x86_64": {"capset": 126, "seccomp": 317, "pivot_root": 155},
+    "aarch64": {"capset": 91, "seccomp": 277, "pivot_root": 41},
+}
+MACHINE = os.uname().machine
+SYS_OPEN_TREE = 428
+SYS_MOVE_MOUNT = 429
+SYS_FSOPEN = 430
+SYS_FSCONFIG = 431
+SYS_FSMOUNT = 432
+SYS_CLOSE_RANGE = 436
+SYS_OPENAT2 = 437
+SYS_PIDFD_GETFD = 438
+SYS_MOUNT_SETATTR = 442
+
+# The C library is loaded before anything of the container is entered; nothing is looked up in it later.
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+_long = ctypes.c_long
+
+Argument = int | bytes | None
+
+
+def _check(result: int, what: str, path: str | None = None) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}", path)
+    return result
+
+
+def _system_call(what: str, number: int, *arguments: Argument, path: str | None = None) -> int:
+    # Without a prototype ctypes would pass an int as 32 bits; the kernel reads whole registers.
+    converted = [_long(argument) if isinstance(argument, int) else argument for argument in arguments]
+    return _check(_syscall(_long(number), *converted), what, path)
+
+
+def _old_call(name: str) -> int:
+    try:
+        return _OLD_CALLS[MACHINE][name]
+    except KeyError:
+        raise OSError(38, f"{name}: no system call number known for {MACHINE}") from None
+
+
+# --- namespaces and processes
+
+
+def unshare(flags: int) -> None:
+    """unshare(2): move the calling process (its next child, for PID and time) into new namespaces."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, flags: int) -> None:
+    """setns(2): join the namespaces *flags* of the pidfd, or the one namespace, behind *fd*."""
+    _check(_libc.setns(fd, flags), "setns")
+
+
+def prctl(option: int, argument: int = 0, argument2: int = 0) -> int:
+    """prctl(2), with up to two arguments; the unused ones are zero, as the kernel insists."""
+    zero = ctypes.c_ulong(0)
+    return _check(
+        _libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(argument2), zero, zero), f"prctl({option})"
+    )
+
+
+def sethostname(name: str) -> None:
+    """sethostname(2), in the UTS namespace of the caller."""
+    raw = name.encode()
+    _check(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), "sethostname")
+
+
+def capset(permitted: int) -> None:
+    """capset(2): make *permitted* (a bit mask) the permitted and effective set; the inheritable set is emptied."""
+    header = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0)
+    low, high = permitted & 0xFFFFFFFF, permitted >> 32
+    _system_call("capset", _old_call("capset"), header, struct.pack("=6I", low, low, 0, high, high, 0))
+
+
+def seccomp(program: bytes) -> None:
+    """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread."""
+    buffer = ctypes.create_string_buffer(program, len(program))
+    fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
+    _system_call("seccomp", _old_call("seccomp"), SECCOMP_SET_MODE_FILTER, 0, fprog)
+
+
+def setfsid(identity: int) -> None:
+    """setfsuid(2) and setfsgid(2); verified, since both calls report no error."""
+    for call in (_libc.setfsgid, _libc.setfsuid):
+        call(identity)
+        if call(ctypes.c_int(-1)) != identity:
+            raise OSError(1, f"setfsuid: cannot become {identity}")
+
+
+def pidfd_getfd(pidfd: int, fd: int) -> int:
+    """pidfd_getfd(2): a duplicate of descriptor *fd* of the process behind *pidfd*."""
+    return _system_call("pidfd_getfd", SYS_PIDFD_GETFD, pidfd, fd, 0)
+
+
+def close_range(first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> None:
+    """close_range(2)."""
+    if first <= last:
+        _system_call("close_range", SYS_CLOSE_RANGE, first, last, flags)
+
+
+# --- files
+
+
+def openat2(dir_fd: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
+    """openat2(2), always close-on-exec.
+
+    A rename or mount that races with a `..` makes RESOLVE_IN_ROOT fail with EAGAIN; that is tried again, boundedly.
+    """
+    how = struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, resolve)
+    for attempt in range(128):
+        try:
+            return _system_call("openat2", SYS_OPENAT2, dir_fd, os.fsencode(path), how, len(how), path=path)
+        except BlockingIOError:
+            if attempt == 127:
+                raise
+    raise AssertionError("unreachable")
+
+
+def fstatfs_type(fd: int) -> int:
+    """The f_type field of fstatfs(2), which os.statvfs leaves out."""
+    buffer = ctypes.create_string_buffer(256)
+    _check(_libc.fstatfs(fd, buffer), "fstatfs")
+    return int(struct.unpack_from("@l", buffer)[0])
+
+
+# --- mounts
+
+
+def mount_propagation(path: str, flags: int) -> None:
+    """mount(2) that only changes propagation: *flags* is MS_PRIVATE or MS_SLAVE, with MS_REC."""
+    _check(_libc.mount(None, os.fsencode(path), None, ctypes.c_ulong(flags), None), "mount", path)
+
+
+def mount(source: str, target: str, fstype: str, flags: int, options: str) -> None:
+    """mount(2): the old call, for file systems whose new-API parser is younger than Linux 6.1."""
+    arguments = (source.encode(), os.fsencode(target), fstype.encode(), ctypes.c_ulong(flags), os.fsencode(options))
+    _check(_libc.mount(*arguments), f"mount {fstype}", target)
+
+
+def umount2(path: str, flags: int) -> None:
+    """umount2(2)."""
+    _check(_libc.umount2(os.fsencode(path), flags), "umount", path)
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    """pivot_root(2)."""
+    _system_call("pivot_root", _old_call("pivot_root"), os.fsencode(new_root), os.fsencode(put_old))
+
+
+def open_tree(dir_fd: int, path: str, flags: int) -> int:
+    """open_tree(2), always close-on-exec."""
+    return _system_call("open_tree", SYS_OPEN_TREE, dir_fd, os.fsencode(path), flags | OPEN_TREE_CLOEXEC, path=path)
+
+
+def clone_tree(fd: int, *, recursive: bool = False) -> int:
+    """A detached copy of the mount behind *fd*, rooted there: a bind mount that is not attached yet."""
+    return open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0))
+
+
+def move_mount(fd: int, target_fd: int) -> None:
+    """move_mount(2): attach the mount behind *fd* at the place behind *target_fd*; no path is looked up again."""
+    flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
+    _system_call("move_mount", SYS_MOVE_MOUNT, fd, b"", target_fd, b"", flags)
+
+
+def mount_setattr(
+    fd: int, attr_set: int = 0, *, propagation: int = 0, userns_fd: int = 0, recursive: bool = False
+) -> None:
+    """mount_setattr(2) on the mount behind *fd*."""
+    attributes = struct.pack("=QQQQ", attr_set, 0, propagation, userns_fd)
+    flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
+    _system_call("mount_setattr", SYS_MOUNT_SETATTR, fd, b"", flags, attributes, len(attributes))
+
+
+def fsopen(fstype: str) -> int:
+    """fsopen(2)."""
+    return _system_call("fsopen", SYS_FSOPEN, fstype.encode(), FSOPEN_CLOEXEC, path=fstype)
+
+
+def fsconfig(fd: int, key: str, value: str | None) -> None:
+    """fsconfig(2): set a string option, or a flag where *value* is None."""
+    command = FSCONFIG_SET_FLAG if value is None else FSCONFIG_SET_STRING
+    _system_call("fsconfig", SYS_FSCONFIG, fd, command, key.encode(), None if value is None else os.fsencode(value), 0)
+
+
+def fsmount(fd: int, attributes: int) -> int:
+    """Create the superblock that *fd* of fsopen(2) describes and return a detached mount of it."""
+    _system_call("fsconfig", SYS_FSCONFIG, fd, FSCONFIG_CMD_CREATE, None, None, 0)
+    return _system_call("fsmount", SYS_FSMOUNT, fd, FSMOUNT_CLOEXEC, attributes)
+
+
+def new_mount(fstype: str, attributes: int, options: tuple[tuple[str, str | None], ...] = ()) -> int:
+    """A detached mount of a new file system *fstype* with *options*."""
+    fd = fsopen(fstype)
+    try:
+        for key, value in (("source", fstype), *options):
+            fsconfig(fd, key, value)
+        return fsmount(fd, attributes)
+    except OSError as error:
+        raise OSError(error.errno, _kernel_message(fd) or error.strerror, fstype) from error
+    finally:
+        os.close(fd)
+
+
+def _kernel_message(fd: int) -> str:
+    # The file system's own words wait in the descriptor of fsopen(2), as lines "e overlay: ...".
+    try:
+        return os.read(fd, 1024).decode("utf-8", "replace").strip()
+    except OSError:
+        return ""  # ENODATA: it had nothing to say

@@ -1,0 +1,107 @@
+"""nsunit-setup: builds a container inside its unit and becomes its payload.
+
+Started by the unit's ExecStart= as `python3 -SI run.py DIRECTORY`, with the plan in DIRECTORY/plan.  It runs on every
+start and every restart, so what it imports is counted: of the standard library only os, sys, errno, fcntl, stat,
+struct, select, ctypes and the C modules _signal and _socket; of nsunit nothing outside this package.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nsunit.setup import linux, mounts, namespaces, notify, process, root, spawn
+from nsunit.setup.build import Build
+from nsunit.setup.operation import Operation, PlanError, parse
+
+KINDS: tuple[type[Operation], ...] = (
+    namespaces.Subgroup,
+    namespaces.UserNamespace,
+    namespaces.Namespaces,
+    root.Directory,
+    root.Overlay,
+    root.ReadOnlyRoot,
+    root.Pivot,
+    mounts.Proc,
+    mounts.Sysfs,
+    mounts.Cgroup,
+    mounts.Devices,
+    mounts.Tmpfs,
+    mounts.Bind,
+    mounts.MaskPaths,
+    mounts.ReadOnlyPaths,
+    mounts.Sysctl,
+    process.Hostname,
+    process.Loopback,
+    process.Init,
+    process.NotifySocket,
+    process.User,
+    process.Environment,
+    process.WorkingDirectory,
+    process.Privileges,
+    process.Exec,
+)
+FIRST_INHERITED_FD = 3
+
+
+def main(argv: list[str]) -> int:
+    """Run the plan in directory `argv[1]`; returns the exit status where the payload could not be started."""
+    if len(argv) != 2:
+        print("<3>nsunit-setup: it is started by the units nsunit makes, see nsunit-setup(8)", file=sys.stderr)
+        return spawn.EXIT_SETUP
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    try:
+        payload, ready = start(argv[1])
+        if address:
+            notify.send(address, f"MAINPID={payload}\n" + ("READY=1" if ready else "STATUS=Waiting for the payload"))
+    except (spawn.SetupError, PlanError, OSError) as error:
+        print(f"<3>nsunit-setup: {error}", file=sys.stderr, flush=True)
+        if address:
+            notify.send(address, f"STATUS={error}")
+        return error.status if isinstance(error, spawn.SetupError) else spawn.EXIT_SETUP
+    return 0
+
+
+def start(directory: str) -> tuple[int, bool]:
+    """Carry out the plan in *directory*.  Returns the payload's PID, and whether that makes the container ready."""
+    harden()
+    operations = read_plan(directory)
+    build = Build(directory)
+    enter_and_prepare(operations, build)
+    enter = spawn.create(operations, build)
+    payload = spawn.spawn(operations, build, enter, attached=False, new_root=True)
+    ready = not any(isinstance(operation, process.NotifySocket) for operation in operations)
+    return payload, ready
+
+
+def enter_and_prepare(operations: list[Operation], build: Build) -> None:
+    """Cover *build*'s workspace with a scratch tmpfs in a private mount namespace, and prepare *operations* there.
+
+    Raises:
+        spawn.SetupError: a source is missing, or the kernel refused something.
+    """
+    try:
+        root.make_workspace(build)
+    except OSError as error:
+        raise spawn.SetupError(f"Failed to make the workspace: {error}") from error
+    spawn.prepare(operations, build)
+
+
+def read_plan(directory: str) -> list[Operation]:
+    """The operations of the plan in *directory*."""
+    fd = os.open(directory + "/plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(fd, "rb") as plan:
+        return parse(plan.read(), KINDS)
+
+
+def harden() -> None:
+    """Keep the payload from ever looking into this process, and this process from handing anything down.
+
+    Raises:
+        spawn.SetupError: there is more than one thread; unshare(2) and setns(2) need a single one.
+    """
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise spawn.SetupError("The set-up process has more than one thread")
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    linux.close_range(FIRST_INHERITED_FD, flags=linux.CLOSE_RANGE_CLOEXEC)
+    os.umask(0o022)

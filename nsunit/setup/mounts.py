@@ -1,0 +1,315 @@
+"""The file systems inside the root: the kernel's own, temporary ones, and binds from the host."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from nsunit.setup import files, linux
+from nsunit.setup.build import Build
+from nsunit.setup.operation import Operation
+from nsunit.setup.root import idmap
+
+_NOSUID, _NODEV, _NOEXEC, _RDONLY = (
+    linux.MOUNT_ATTR_NOSUID,
+    linux.MOUNT_ATTR_NODEV,
+    linux.MOUNT_ATTR_NOEXEC,
+    linux.MOUNT_ATTR_RDONLY,
+)
+_KERNEL = _NOSUID | _NODEV | _NOEXEC
+_BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_MAGICLINKS | linux.RESOLVE_NO_SYMLINKS
+
+
+class Proc(Operation):
+    """Mount a procfs of the container's own PID namespace on /proc."""
+
+    keyword = "proc"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "mount /proc"
+
+    def execute(self, build: Build) -> None:
+        """Mount it, and make sure that it is what it should be."""
+        build.proc_fd = linux.new_mount("proc", _KERNEL)
+        if linux.fstatfs_type(build.proc_fd) != linux.PROC_SUPER_MAGIC or os.fstat(build.proc_fd).st_ino != 1:
+            raise OSError(5, "what was mounted is not procfs", "/proc")
+        _mount_on_ordinary(build, build.proc_fd, "proc")
+
+
+class Sysfs(Operation):
+    """Mount sysfs read-only on /sys: a new one, or the host's where the network namespace is the host's."""
+
+    __slots__ = ("host",)
+    keyword = "sysfs"
+    host: str  # "host" or ""
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "mount /sys"
+
+    def prepare(self, build: Build) -> None:
+        """Clone the host's /sys: sysfs can only be mounted by the owner of the network namespace."""
+        if self.host:
+            fd = os.open("/sys", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            clone = linux.clone_tree(fd, recursive=True)
+            os.close(fd)
+            linux.mount_setattr(clone, _KERNEL | _RDONLY, propagation=linux.MS_PRIVATE, recursive=True)
+            build.keep(self, clone)
+
+    def execute(self, build: Build) -> None:
+        """Attach it."""
+        build.sys_fd = build.take(self) if self.host else linux.new_mount("sysfs", _KERNEL | _RDONLY)
+        _mount_on_ordinary(build, build.sys_fd, "sys")
+
+
+class Cgroup(Operation):
+    """Mount the container's part of the cgroup tree on /sys/fs/cgroup, read-only."""
+
+    keyword = "cgroup"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "mount /sys/fs/cgroup"
+
+    def execute(self, build: Build) -> None:
+        """Mount cgroup2: what it shows begins at the root of the caller's cgroup namespace."""
+        fd = linux.new_mount("cgroup2", _KERNEL | _RDONLY)
+        place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
+        linux.move_mount(fd, place)
+        os.close(place)
+        os.close(fd)
+
+
+class Devices(Operation):
+    """Make /dev: a small tmpfs with the host's harmless nodes bound into it, pts, shm and mqueue."""
+
+    __slots__ = ("shm_size", "nodes")
+    keyword = "dev"
+    rest = "nodes"
+    shm_size: str  # bytes
+    nodes: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "make /dev"
+
+    def prepare(self, build: Build) -> None:
+        """Clone a mount of each host node; a user namespace cannot make nodes of its own."""
+        for node in self.nodes:
+            fd = os.open("/dev/" + node, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+            if not stat.S_ISCHR(os.fstat(fd).st_mode):
+                raise OSError(22, "not a character device", "/dev/" + node)
+            clone = linux.clone_tree(fd)
+            os.close(fd)
+            linux.mount_setattr(clone, _NOSUID | _NOEXEC, propagation=linux.MS_PRIVATE)
+            build.keep((self, node), clone)
+
+    def execute(self, build: Build) -> None:
+        """Fill the tmpfs by its descriptor, so that nothing the image put at /dev is ever followed."""
+        dev = linux.new_mount("tmpfs", _NOSUID | _NOEXEC, (("mode", "0755"), ("size", "64k")))
+        build.dev_fd = dev
+        _mount_on_ordinary(build, dev, "dev")
+        for name in ("pts", "shm", "mqueue"):
+            os.mkdir(name, 0o755, dir_fd=dev)
+        links = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1"}
+        links |= {"stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx"}
+        for name, target in links.items():
+            os.symlink(target, name, dir_fd=dev)
+        for node in self.nodes:
+            os.mknod(node, 0o666 | stat.S_IFREG, dir_fd=dev)
+            _mount_at(build.take((self, node)), dev, node)
+        devpts = (("newinstance", None), ("ptmxmode", "0666"), ("mode", "0620"))
+        with_tty_group = (*devpts, ("gid", "5")) if build.userns_count == 0 or build.userns_count > 5 else devpts
+        _mount_at(linux.new_mount("devpts", _NOSUID | _NOEXEC, with_tty_group), dev, "pts")
+        shm = (("mode", "1777"), ("size", self.shm_size))
+        _mount_at(linux.new_mount("tmpfs", _KERNEL, shm), dev, "shm")
+        _mount_at(linux.new_mount("mqueue", _KERNEL), dev, "mqueue")
+
+
+class Tmpfs(Operation):
+    """Mount an empty tmpfs at *target*; *options* are `key=value` of tmpfs(5)."""
+
+    __slots__ = ("target", "options")
+    keyword = "tmpfs"
+    rest = "options"
+    target: str
+    options: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"mount a tmpfs on '{self.target}'"
+
+    def execute(self, build: Build) -> None:
+        """Mount it on what the target resolves to inside the root."""
+        pairs = tuple((key, value) for key, _, value in (option.partition("=") for option in self.options))
+        fd = linux.new_mount("tmpfs", _NOSUID | _NODEV, pairs)
+        place = files.open_directory(build.root_fd, self.target)
+        _refuse_kernel_file_systems(build, place, self.target)
+        linux.move_mount(fd, place)
+        os.close(place)
+        os.close(fd)
+
+
+class Bind(Operation):
+    """Bind the host's *source* at *target*; *flags* are words of: ro, norbind, optional, idmap."""
+
+    __slots__ = ("source", "target", "flags")
+    keyword = "bind"
+    rest = "flags"
+    source: str
+    target: str
+    flags: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"bind '{self.source}' at '{self.target}'"
+
+    def prepare(self, build: Build) -> None:
+        """Clone the source's mounts and set their attributes, on every mount below it too."""
+        try:
+            fd = os.open(self.source, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if "optional" in self.flags:
+                return
+            raise
+        recursive = "norbind" not in self.flags
+        mode = os.fstat(fd).st_mode
+        is_device = stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+        attributes = _NOSUID | (0 if is_device else _NODEV) | (_RDONLY if "ro" in self.flags else 0)
+        clone = linux.clone_tree(fd, recursive=recursive)
+        os.close(fd)
+        linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE, recursive=recursive)
+        if "idmap" in self.flags and build.has_userns:
+            idmap(build, clone, recursive=recursive)
+        build.keep(self, clone)
+
+    def execute(self, build: Build) -> None:
+        """Attach it, making a missing mount point of the right kind."""
+        fd = build.take(self)
+        if fd < 0:
+            return  # optional, and not there
+        make = files.open_directory if stat.S_ISDIR(os.fstat(fd).st_mode) else files.open_file
+        place = make(build.root_fd, self.target)
+        _refuse_kernel_file_systems(build, place, self.target)
+        linux.move_mount(fd, place)
+        os.close(place)
+        os.close(fd)
+
+
+class MaskPaths(Operation):
+    """Hide paths of /proc and /sys that tell of the host: a directory is covered empty, a file by /dev/null."""
+
+    __slots__ = ("paths",)
+    keyword = "mask"
+    rest = "paths"
+    paths: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "mask paths of /proc and /sys"
+
+    def execute(self, build: Build) -> None:
+        """Cover what exists of them."""
+        null = os.open("null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=build.dev_fd)
+        status = os.fstat(null)
+        if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
+            raise OSError(22, "/dev/null is not the null device", "/dev/null")
+        empty = -1
+        for path in self.paths:
+            place = open_kernel_path(build, path)
+            if place < 0:
+                continue
+            if not stat.S_ISDIR(os.fstat(place).st_mode):
+                cover = linux.clone_tree(null)
+            elif empty < 0:
+                # Linux 6.1 clones only attached mounts: the first cover is the model of the others.
+                cover = linux.new_mount("tmpfs", _KERNEL | _RDONLY, (("nr_blocks", "1"), ("nr_inodes", "2")))
+                empty = os.dup(cover)
+            else:
+                cover = linux.clone_tree(empty)
+            linux.move_mount(cover, place)
+            os.close(cover)
+            os.close(place)
+        os.close(null)
+        if empty >= 0:
+            os.close(empty)
+
+
+class ReadOnlyPaths(Operation):
+    """Make paths of /proc read-only."""
+
+    __slots__ = ("paths",)
+    keyword = "read-only"
+    rest = "paths"
+    paths: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "make paths of /proc read-only"
+
+    def execute(self, build: Build) -> None:
+        """Bind each one over itself, read-only."""
+        for path in self.paths:
+            place = open_kernel_path(build, path)
+            if place < 0:
+                continue
+            clone = linux.clone_tree(place, recursive=True)
+            linux.mount_setattr(clone, _KERNEL | _RDONLY, recursive=True)
+            linux.move_mount(clone, place)
+            os.close(clone)
+            os.close(place)
+
+
+class Sysctl(Operation):
+    """Set a kernel parameter of the container's namespaces."""
+
+    __slots__ = ("key", "value")
+    keyword = "sysctl"
+    key: str
+    value: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"set sysctl '{self.key}' to '{self.value}'"
+
+    def execute(self, build: Build) -> None:
+        """Write it through the container's own procfs, crossing neither links nor mounts."""
+        path = "sys/" + self.key.replace(".", "/")
+        fd = linux.openat2(build.proc_fd, path, os.O_WRONLY, _BENEATH | linux.RESOLVE_NO_XDEV)
+        os.write(fd, self.value.encode())
+        os.close(fd)
+
+
+def open_kernel_path(build: Build, path: str) -> int:
+    """Open *path* of /proc or /sys through the mounts made here, or return -1 where this kernel has no such path."""
+    base, _, rest = path.removeprefix("/").partition("/")
+    try:
+        return linux.openat2(build.proc_fd if base == "proc" else build.sys_fd, rest, os.O_PATH, _BENEATH)
+    except FileNotFoundError:
+        return -1
+
+
+def _mount_on_ordinary(build: Build, fd: int, name: str) -> None:
+    try:
+        place = files.open_ordinary_directory(build.root_fd, name)
+    except OSError as error:
+        if error.errno not in (20, 40):  # ENOTDIR, ELOOP
+            raise
+        raise OSError(error.errno, "it must be an ordinary directory in the root", "/" + name) from error
+    linux.move_mount(fd, place)
+    os.close(place)
+
+
+def _mount_at(fd: int, dir_fd: int, name: str) -> None:
+    place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
+    linux.move_mount(fd, place)
+    os.close(place)
+    os.close(fd)
+
+
+def _refuse_kernel_file_systems(build: Build, place: int, target: str) -> None:
+    # A link in the image may lead a harmless-looking target into /proc or /sys: judge by where it ended.
+    device = os.fstat(place).st_dev
+    if device in (os.fstat(build.proc_fd).st_dev, os.fstat(build.sys_fd).st_dev):
+        raise OSError(22, "it lies in /proc or /sys", target)

@@ -1,0 +1,98 @@
+"""What a set-up plan is made of, and the file it travels in.
+
+A plan is an ordered list of operations.  Each has two halves: `prepare` runs in the parent half of the helper, with the
+host's privileges and the host's paths, and opens everything; `execute` runs inside the new namespaces and only uses
+what was opened.  The file holds one operation a line, the keyword and its arguments separated by NUL: nothing needs
+quoting, since no value of a definition may contain either, and nothing needs importing to read it.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nsunit.setup.build import Build
+
+
+class PlanError(Exception):
+    """A plan file that this version of the helper cannot read."""
+
+
+class Operation:
+    """One step.  Subclasses name their arguments in `__slots__`; a last one starting with `*` in `rest` takes all."""
+
+    __slots__: tuple[str, ...] = ()
+    keyword = ""
+    rest = ""  # name of the slot that takes all remaining arguments as a tuple
+
+    def __init__(self, *arguments: str | tuple[str, ...]) -> None:
+        if len(arguments) != len(self.__slots__):
+            raise TypeError(f"{type(self).__name__} takes {', '.join(self.__slots__) or 'nothing'}")
+        for name, argument in zip(self.__slots__, arguments, strict=True):
+            setattr(self, name, argument)
+
+    def prepare(self, build: Build) -> None:
+        """Open what is needed from the host.  Runs before any namespace but a private mount namespace is entered."""
+
+    def execute(self, build: Build) -> None:
+        """Do the step inside the container's namespaces."""
+
+    def describe(self) -> str:
+        """Say in a few words what the step does, as the object of "Failed to …"."""
+        raise NotImplementedError
+
+    def arguments(self) -> tuple[str | tuple[str, ...], ...]:
+        """The arguments the operation was made with."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.arguments() == other.arguments()
+
+    def __hash__(self) -> int:
+        return hash((self.keyword, self.arguments()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self.arguments()!r}"
+
+
+def dump(operations: Iterable[Operation]) -> bytes:
+    """The plan file's content for *operations*.
+
+    Raises:
+        PlanError: an argument contains NUL or a newline.
+    """
+    lines = []
+    for operation in operations:
+        fields = [operation.keyword]
+        for argument in operation.arguments():
+            fields.extend((argument,) if isinstance(argument, str) else argument)
+        if any("\0" in field or "\n" in field for field in fields):
+            raise PlanError(f"{operation.keyword}: an argument contains a control character")
+        lines.append("\0".join(fields) + "\n")
+    return os.fsencode("".join(lines))
+
+
+def parse(content: bytes, kinds: Iterable[type[Operation]]) -> list[Operation]:
+    """Read what `dump` wrote; *kinds* are the operations this helper knows.
+
+    Raises:
+        PlanError: a line that is not one of them, or has too few arguments.
+    """
+    by_keyword = {kind.keyword: kind for kind in kinds}
+    operations = []
+    for line in os.fsdecode(content).split("\n")[:-1]:
+        keyword, *fields = line.split("\0")
+        kind = by_keyword.get(keyword)
+        if kind is None:
+            raise PlanError(f"unknown operation '{keyword}'")
+        fixed = len(kind.__slots__) - (1 if kind.rest else 0)
+        if len(fields) < fixed or (not kind.rest and len(fields) > fixed):
+            raise PlanError(f"'{keyword}' has {len(fields)} arguments")
+        arguments: list[str | tuple[str, ...]] = list(fields[:fixed])
+        if kind.rest:
+            arguments.append(tuple(fields[fixed:]))
+        operations.append(kind(*arguments))
+    return operations

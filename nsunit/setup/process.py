@@ -1,0 +1,283 @@
+"""The process that becomes the payload: its host name, identity, privileges, environment and program."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import errno
+import fcntl
+import os
+import struct
+
+from nsunit.setup import accounts, files, linux
+from nsunit.setup.build import Build
+from nsunit.setup.operation import Operation
+
+SIOCGIFFLAGS = 0x8913
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
+
+
+class Hostname(Operation):
+    """Set the host name of the container's UTS namespace."""
+
+    __slots__ = ("hostname",)
+    keyword = "hostname"
+    hostname: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"set the host name '{self.hostname}'"
+
+    def execute(self, build: Build) -> None:
+        """sethostname(2)."""
+        linux.sethostname(self.hostname)
+
+
+class Loopback(Operation):
+    """Bring up lo: a new network namespace has nothing else, and has it down."""
+
+    keyword = "loopback"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "bring up the loopback interface"
+
+    def execute(self, build: Build) -> None:
+        """Set IFF_UP by ioctl(2), see netdevice(7)."""
+        import _socket  # loaded already by nsunit.setup.notify
+
+        with_fd = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+        request = struct.pack("16sH22x", b"lo", 0)
+        flags = struct.unpack_from("H", fcntl.ioctl(with_fd.fileno(), SIOCGIFFLAGS, request), 16)[0]
+        fcntl.ioctl(with_fd.fileno(), SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | IFF_UP))
+        with_fd.close()
+
+
+class User(Operation):
+    """Look up the user, group and supplementary groups of the payload; Privileges switches to them."""
+
+    __slots__ = ("user", "group", "supplementary")
+    keyword = "user"
+    rest = "supplementary"
+    user: str
+    group: str
+    supplementary: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"find user '{self.user or '0'}'"
+
+    def execute(self, build: Build) -> None:
+        """Read the container's account files, before the root is entered."""
+        account = accounts.look_up(build.root_fd, self.user, self.group, self.supplementary)
+        build.uid, build.gid, build.groups, build.home = account.uid, account.gid, account.groups, account.home
+        build.environment.setdefault("HOME", account.home)
+        if account.name:
+            build.environment.setdefault("USER", account.name)
+
+
+class NotifySocket(Operation):
+    """Hand the service manager's notification socket to the payload, which then says READY=1 itself."""
+
+    keyword = "notify-socket"
+
+    TARGET = "/run/host/notify"  # where systemd's container interface has it
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "provide the notification socket"
+
+    def prepare(self, build: Build) -> None:
+        """Clone the mount of the socket this process was given."""
+        fd = os.open(os.environ["NOTIFY_SOCKET"], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        clone = linux.clone_tree(fd)
+        os.close(fd)
+        linux.mount_setattr(clone, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV, propagation=linux.MS_PRIVATE)
+        build.keep(self, clone)
+
+    def execute(self, build: Build) -> None:
+        """Attach it, and tell the payload where."""
+        place = files.open_file(build.root_fd, self.TARGET)
+        fd = build.take(self)
+        linux.move_mount(fd, place)
+        os.close(place)
+        os.close(fd)
+        build.environment["NOTIFY_SOCKET"] = self.TARGET
+
+
+class Environment(Operation):
+    """Set environment variables of the payload, each `NAME=value`; nothing else reaches it from outside."""
+
+    __slots__ = ("assignments",)
+    keyword = "environment"
+    rest = "assignments"
+    assignments: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "set the environment"
+
+    def execute(self, build: Build) -> None:
+        """Collect them."""
+        for assignment in self.assignments:
+            name, _, value = assignment.partition("=")
+            build.environment[name] = value
+
+
+class WorkingDirectory(Operation):
+    """Change to the payload's working directory; empty means the user's home, or / where that is missing."""
+
+    __slots__ = ("path",)
+    keyword = "working-directory"
+    path: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"change to the directory '{self.path or 'home'}'"
+
+    def execute(self, build: Build) -> None:
+        """chdir(2), and make sure that it did not lead out of the container."""
+        try:
+            os.chdir(self.path or build.home)
+        except OSError:
+            if self.path:
+                raise
+            os.chdir("/")
+        # The kernel says "(unreachable)" for a directory outside the root, which getcwd(3) turns into ENOENT: a link
+        # to /proc/self/fd/N would otherwise be a way out (CVE-2024-21626).
+        if not os.getcwd().startswith("/"):
+            raise OSError(errno.ENOENT, "it lies outside the container", self.path)
+
+
+class Privileges(Operation):
+    """Become the payload's user with exactly the given capabilities, and load the seccomp filter.
+
+    *capabilities* is a bit mask in decimal, *no_new_privs* "yes" or "no", *seccomp* a host file with the filter.
+    """
+
+    __slots__ = ("capabilities", "no_new_privs", "seccomp")
+    keyword = "privileges"
+    capabilities: str
+    no_new_privs: str
+    seccomp: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "drop privileges"
+
+    def prepare(self, build: Build) -> None:
+        """Read the filter: the container cannot see the host's files."""
+        if self.seccomp:
+            fd = os.open(self.seccomp, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            build.seccomp = os.read(fd, 8 * 4096)
+            os.close(fd)
+
+    def execute(self, build: Build) -> None:
+        """Drop the bounding set first, the ids next, the rest of the capabilities then; the filter comes last."""
+        mask = int(self.capabilities)
+        linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
+        _drop_bounding_set(mask)
+        os.setgroups(build.groups)
+        os.setresgid(build.gid, build.gid, build.gid)
+        early_filter = self.no_new_privs != "yes"
+        if early_filter and build.seccomp:
+            linux.seccomp(build.seccomp)  # without no_new_privs this takes CAP_SYS_ADMIN, which is about to go
+        os.setresuid(build.uid, build.uid, build.uid)
+        linux.capset(mask if build.uid == 0 else 0)
+        identity = (os.getresuid(), os.getresgid(), sorted(set(os.getgroups()) - {build.gid}))
+        if identity != ((build.uid,) * 3, (build.gid,) * 3, build.groups):
+            raise OSError(errno.EPERM, f"the kernel gave the ids {identity}")
+        if not early_filter:
+            linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+            if build.seccomp:
+                linux.seccomp(build.seccomp)
+
+
+def _drop_bounding_set(mask: int) -> None:
+    for capability in range(64):
+        try:
+            if linux.prctl(linux.PR_CAPBSET_READ, capability) and not mask >> capability & 1:
+                linux.prctl(linux.PR_CAPBSET_DROP, capability)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return  # past the last capability of this kernel
+
+
+class Init(Operation):
+    """Bind the host's reaper *source* to run as process 1 in front of the payload."""
+
+    __slots__ = ("source",)
+    keyword = "init"
+    source: str
+
+    TARGET = "/dev/init"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"provide '{self.source}' as process 1"
+
+    def prepare(self, build: Build) -> None:
+        """Clone the mount of the host's binary."""
+        fd = os.open(self.source, os.O_PATH | os.O_CLOEXEC)
+        clone = linux.clone_tree(fd)
+        os.close(fd)
+        attributes = linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
+        linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE)
+        build.keep(self, clone)
+
+    def execute(self, build: Build) -> None:
+        """Attach it in /dev, which is the container's own tmpfs."""
+        name = os.path.basename(self.TARGET)
+        os.mknod(name, 0o755, dir_fd=build.dev_fd)
+        place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=build.dev_fd)
+        fd = build.take(self)
+        linux.move_mount(fd, place)
+        os.close(place)
+        os.close(fd)
+
+
+class Exec(Operation):
+    """Become the payload.  A program without a slash is looked for in the payload's PATH.
+
+    *init* is empty, or the path of a reaper that becomes process 1 and runs the payload as its child.
+    """
+
+    __slots__ = ("init", "argv")
+    keyword = "exec"
+    rest = "argv"
+    init: str
+    argv: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"execute '{self.argv[0]}'"
+
+    def execute(self, build: Build) -> None:
+        """execve(2); returns only by raising."""
+        environment = {"PATH": build.path, **build.environment}
+        # Python ignores these; an ignored signal stays ignored across execve(2).
+        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+            _signal.signal(number, _signal.SIG_DFL)
+        candidates = _candidates(self.argv[0], environment["PATH"])
+        if self.init:
+            program = next((path for path in candidates if os.access(path, os.X_OK)), None)
+            if program is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+            os.execve(self.init, (self.init, "--", program, *self.argv[1:]), environment)
+        failure: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        for candidate in candidates:
+            try:
+                os.execve(candidate, self.argv, environment)
+            except FileNotFoundError:
+                if os.path.lexists(candidate):
+                    raise FileNotFoundError(errno.ENOENT, "it is there, but its interpreter is not") from None
+            except PermissionError as error:
+                failure = error
+        raise failure
+
+
+def _candidates(program: str, path: str) -> list[str]:
+    if "/" in program:
+        return [program]
+    return [f"{directory}/{program}" for directory in path.split(":") if directory]

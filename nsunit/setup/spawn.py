@@ -1,0 +1,264 @@
+"""From operations to a running payload: three processes, of which one stays.
+
+The parent has the host's privileges and prepares.  It forks a middle process that enters the namespaces and forks the
+payload's process into the new PID namespace, since neither unshare(2) nor setns(2) moves the caller there.  The middle
+one exits at once; the parent is a subreaper, so the payload becomes its child (and systemd's, when the parent exits).
+
+A close-on-exec pipe tells the parent how it went: lines `pid N`, `terminal FD`, `exec`, or `error STATUS TEXT`.  End of
+file after `exec` means that execve(2) succeeded.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+
+from nsunit.setup import linux, namespaces, root
+from nsunit.setup.build import Build
+from nsunit.setup.operation import Operation
+from nsunit.setup.process import Exec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+EXIT_SETUP, EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND = 125, 126, 127  # as env(1), podman and docker have them
+TIOCSPTLCK = 0x40045431
+TIOCGPTPEER = 0x5441
+TIOCSCTTY = 0x540E
+
+
+class SetupError(Exception):
+    """The container could not be set up; the text is one line, and `status` is what to exit with."""
+
+    def __init__(self, text: str, status: int = EXIT_SETUP) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def explain(operation: Operation, error: BaseException) -> SetupError:
+    """One line that names the step and the reason."""
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        path = error.filename
+        where = f" ('{path}')" if isinstance(path, str) and path and path not in operation.describe() else ""
+    else:
+        reason, where = str(error) or type(error).__name__, ""
+    status = EXIT_SETUP
+    if isinstance(operation, Exec) and isinstance(error, OSError):
+        status = EXIT_NOT_FOUND if error.errno == errno.ENOENT else EXIT_CANNOT_EXECUTE
+    return SetupError(f"Failed to {operation.describe()}: {reason}{where}", status)
+
+
+def prepare(operations: Sequence[Operation], build: Build) -> None:
+    """Run the host's half of every operation.
+
+    Raises:
+        SetupError: one of them failed.
+    """
+    for operation in operations:
+        failpoint(operation, "prepare")
+        try:
+            operation.prepare(build)
+        except OSError as error:
+            raise explain(operation, error) from error
+
+
+def failpoint(operation: Operation, half: str) -> None:
+    """Die at this step if the service's environment says so: NSUNIT_FAILPOINT=KEYWORD:prepare or :execute.
+
+    The tests kill the helper at every step this way.  The variable can only come from a unit's Environment=, which
+    nsunit never sets, so nobody but the administrator can.
+    """
+    if os.environ.get("NSUNIT_FAILPOINT") == f"{operation.keyword}:{half}":
+        os.kill(os.getpid(), 9)
+
+
+def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
+    """What the middle process does for a new container: make its namespaces."""
+    flags = 0
+    for operation in operations:
+        if isinstance(operation, namespaces.Namespaces):
+            for kind in operation.kinds:
+                flags |= namespaces.KINDS[kind]
+
+    def enter() -> None:
+        if build.has_userns:
+            namespaces.become_root_of(build.userns_fd)
+        linux.unshare(flags)
+
+    return enter
+
+
+def spawn(
+    operations: Sequence[Operation], build: Build, enter: Callable[[], None], *, attached: bool, new_root: bool
+) -> int:
+    """Start the payload and return its PID once execve(2) has succeeded.
+
+    With *attached* the payload is killed when the caller dies (and waits for the caller before it executes).  With
+    *new_root* the prepared root is attached first; without, *enter* has joined a mount namespace that has one.
+
+    Raises:
+        SetupError: some step failed; nothing of the container is left running.
+    """
+    reader, writer = os.pipe()
+    go_reader, go_writer = os.pipe()
+    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    middle = os.fork()
+    if middle == 0:
+        os.close(reader)
+        os.close(go_writer)
+        _middle(operations, build, enter, _Report(writer), go_reader if attached else -1, new_root)
+    os.close(writer)
+    os.close(go_reader)
+    try:
+        return _supervise(_Lines(reader), build, middle, go_writer)
+    finally:
+        os.close(reader)
+        os.close(go_writer)
+
+
+def _supervise(lines: _Lines, build: Build, middle: int, go_writer: int) -> int:
+    payload = -1
+    executing = False
+    failure: SetupError | None = None
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "pid":
+            payload = int(rest)
+            os.waitpid(middle, 0)
+            middle = -1
+            if not build.terminal:
+                os.write(go_writer, b".")
+        elif word == "terminal":
+            build.master_fd = _fetch(payload, int(rest))
+            os.write(go_writer, b".")
+        elif word == "exec":
+            executing = True
+        elif word == "error":
+            status, _, text = rest.partition(" ")
+            failure = SetupError(text, int(status))
+    if middle > 0:
+        os.waitpid(middle, 0)
+    if executing and failure is None:
+        return payload
+    if payload > 0:
+        _, wait_status = os.waitpid(payload, 0)
+        if failure is None and os.WIFSIGNALED(wait_status):
+            raise SetupError(f"The set-up process was killed by signal {os.WTERMSIG(wait_status)}")
+    raise failure or SetupError("The set-up process died")
+
+
+def _fetch(pid: int, fd: int) -> int:
+    pidfd = os.pidfd_open(pid)
+    try:
+        return linux.pidfd_getfd(pidfd, fd)
+    finally:
+        os.close(pidfd)
+
+
+class _Report:
+    """The writing end of the pipe."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def send(self, line: str) -> None:
+        os.write(self.fd, (line.replace("\n", " ") + "\n").encode("utf-8", "replace"))
+
+    def fail(self, error: SetupError) -> None:
+        self.send(f"error {error.status} {error}")
+
+
+class _Lines:
+    """Iterates over the lines of a pipe until its end."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.rest = b""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        while b"\n" not in self.rest:
+            chunk = os.read(self.fd, 65536)
+            if not chunk:
+                raise StopIteration
+            self.rest += chunk
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line.decode("utf-8", "replace")
+
+
+def _middle(
+    operations: Sequence[Operation],
+    build: Build,
+    enter: Callable[[], None],
+    report: _Report,
+    go_reader: int,
+    new_root: bool,
+) -> None:
+    try:
+        enter()
+        pid = os.fork()
+        if pid == 0:
+            _payload(operations, build, report, go_reader, new_root)
+        report.send(f"pid {pid}")
+    except BaseException as error:
+        report.fail(SetupError(f"Failed to enter the namespaces: {error}"))
+    os._exit(0)
+
+
+def _payload(operations: Sequence[Operation], build: Build, report: _Report, go_reader: int, new_root: bool) -> None:
+    status = EXIT_SETUP
+    try:
+        os.setsid()
+        os.umask(0o022)
+        if new_root:
+            root.attach_root(build)
+        for operation in operations:
+            if isinstance(operation, Exec):
+                _last_preparations(build, report, go_reader)
+            failpoint(operation, "execute")
+            try:
+                operation.execute(build)
+            except (OSError, LookupError, ValueError) as error:
+                raise explain(operation, error) from error
+        raise SetupError("The plan has nothing to execute")
+    except SetupError as error:
+        status = error.status
+        report.fail(error)
+    except BaseException as error:
+        report.fail(SetupError(f"Unexpected failure: {type(error).__name__}: {error}"))
+    finally:
+        os._exit(status)
+
+
+def _last_preparations(build: Build, report: _Report, go_reader: int) -> None:
+    """Terminal, parent's death signal, descriptors: all that must come right before execve(2)."""
+    if build.terminal:
+        _open_terminal(build, report)
+    if go_reader >= 0:
+        if not os.read(go_reader, 1):
+            raise SetupError("The caller is gone")
+        linux.prctl(linux.PR_SET_PDEATHSIG, 9)
+    report.send("exec")
+    linux.close_range(3, report.fd - 1)
+    linux.close_range(report.fd + 1)
+
+
+def _open_terminal(build: Build, report: _Report) -> None:
+    # The pair comes from the container's own devpts; the operator's terminal is never handed in, since a payload
+    # could push input into it (TIOCSTI, CVE-2016-10124).
+    master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    if linux.fstatfs_type(master) != linux.DEVPTS_SUPER_MAGIC or os.fstat(master).st_rdev != os.makedev(5, 2):
+        raise SetupError("The container's /dev/pts/ptmx is not a terminal multiplexer")
+    fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+    peer = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+    fcntl.ioctl(peer, TIOCSCTTY, 0)
+    for fd in (0, 1, 2):
+        os.dup2(peer, fd)
+    os.close(peer)
+    report.send(f"terminal {master}")

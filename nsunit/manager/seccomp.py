@@ -16,6 +16,8 @@ from nsunit.plan.syscalls import rules_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ctypes import CDLL
+
     from nsunit.plan.syscalls import Rule
 
 _LIBRARY = "libseccomp.so.2"
@@ -77,12 +79,7 @@ def syscall_numbers(names: set[str], architecture: str) -> dict[str, int]:
     """
     import ctypes
 
-    try:
-        library = ctypes.CDLL(_library_path())
-    except OSError as error:
-        raise NsunitError(
-            f"cannot load '{_LIBRARY}': {error}", hint="install libseccomp2 (Debian) or libseccomp (elsewhere)"
-        ) from error
+    library = _load_library()
     library.seccomp_arch_resolve_name.restype = ctypes.c_uint32
     token = library.seccomp_arch_resolve_name(architecture.encode())
     if not token:
@@ -93,6 +90,30 @@ def syscall_numbers(names: set[str], architecture: str) -> dict[str, int]:
     numbers = {name: resolve(token, name.encode()) for name in names}
     # __NR_SCMP_ERROR is -1; calls of other architectures have numbers of libseccomp's own below that.
     return {name: number for name, number in numbers.items() if number >= 0}
+
+
+def library_version() -> str:
+    """Return libseccomp's version, `2.6.0`.
+
+    Raises:
+        NsunitError: libseccomp is missing.
+    """
+    import ctypes
+
+    library = _load_library()
+    library.seccomp_version.restype = ctypes.POINTER(ctypes.c_uint * 3)
+    return ".".join(str(number) for number in library.seccomp_version().contents)
+
+
+def _load_library() -> CDLL:
+    import ctypes
+
+    try:
+        return ctypes.CDLL(_library_path())
+    except OSError as error:
+        raise NsunitError(
+            f"cannot load '{_LIBRARY}': {error}", hint="install libseccomp2 (Debian) or libseccomp (elsewhere)"
+        ) from error
 
 
 def _library_path() -> str:

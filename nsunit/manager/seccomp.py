@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _LIBRARY = "libseccomp.so.2"
 _DIGEST_SIZE = 16
 _INSTRUCTION_SIZE = 8
-_ENTRY_MAX = 4096 * _INSTRUCTION_SIZE + _DIGEST_SIZE
+_SIZE_MAX = 4096 * _INSTRUCTION_SIZE
+_RETURN = 0x06  # BPF_RET | BPF_K, the last instruction of every program
 # Where distributions keep libraries, multiarch directories first; {} is the machine as uname(2) names it.
 _LIBRARY_DIRECTORIES = ("/usr/lib/{}-linux-gnu", "/lib/{}-linux-gnu", "/usr/lib64", "/usr/lib", "/lib")
 
@@ -37,6 +38,15 @@ def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
         NsunitError: the directory is not root's alone, libseccomp is missing, or the architecture is not known.
         OSError: the cache cannot be read or written.
     """
+    return _cached(capabilities, cache_directory)[1]
+
+
+def filter_file_for(capabilities: tuple[str, ...], cache_directory: str) -> str:
+    """Return the path of a file with nothing but the filter that `filter_for` returns; raises what that raises."""
+    return f"{cache_directory}/{_cached(capabilities, cache_directory)[0]}"
+
+
+def _cached(capabilities: tuple[str, ...], cache_directory: str) -> tuple[str, bytes]:
     rules = rules_for(capabilities)
     architecture = os.uname().machine
     name = _cache_name(rules, architecture)
@@ -46,7 +56,7 @@ def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
         if filter_ is None:
             filter_ = compile(rules, architecture)
             _write(directory, name, filter_)
-        return filter_
+        return name, filter_
     finally:
         os.close(directory)
 
@@ -156,17 +166,18 @@ def _open_directory(path: str) -> int:
 
 
 def _read(directory: int, name: str) -> bytes | None:
-    """Return the filter in the entry *name*, or None if there is none or it is damaged."""
+    """Return the filter in the entry *name*, or None if there is none or it is cut off."""
     try:
         entry = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
         return None
     try:
-        content = os.read(entry, _ENTRY_MAX + 1)
+        filter_ = os.read(entry, _SIZE_MAX + 1)
     finally:
         os.close(entry)
-    digest, filter_ = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
-    return filter_ if blake2s(filter_, digest_size=_DIGEST_SIZE).digest() == digest else None
+    size = len(filter_)
+    whole = 0 < size <= _SIZE_MAX and size % _INSTRUCTION_SIZE == 0 and filter_[-_INSTRUCTION_SIZE] == _RETURN
+    return filter_ if whole else None
 
 
 def _write(directory: int, name: str, filter_: bytes) -> None:
@@ -179,7 +190,7 @@ def _write(directory: int, name: str, filter_: bytes) -> None:
         pass
     entry = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
-        os.write(entry, blake2s(filter_, digest_size=_DIGEST_SIZE).digest() + filter_)
+        os.write(entry, filter_)
     finally:
         os.close(entry)
     os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -225,14 +225,21 @@ class TestCache:
         seccomp.filter_for((), cache)
         assert len(os.listdir(cache)) == 3
 
-    @pytest.mark.parametrize("damage", [b"", b"x", b"\0" * 64])
-    def test_damaged_entry_is_made_anew(self, tmp_path, damage):
+    @pytest.mark.parametrize("size", [0, 1, 100 * 8 + 4, 32769 * 8])
+    def test_damaged_entry_is_made_anew(self, tmp_path, size):
         cache = tmp_path / "seccomp"
         good = seccomp.filter_for((), str(cache))
         (entry,) = cache.iterdir()
-        entry.write_bytes(damage)
+        entry.write_bytes((good * 200)[:size])
         assert seccomp.filter_for((), str(cache)) == good
-        assert entry.read_bytes()[16:] == good
+        assert entry.read_bytes() == good
+
+    def test_file_holds_the_filter_and_nothing_else(self, tmp_path):
+        cache = str(tmp_path / "seccomp")
+        path = seccomp.filter_file_for((), cache)
+        with open(path, "rb") as file:
+            assert file.read() == seccomp.filter_for((), cache)
+        assert os.stat(path).st_mode & 0o777 == 0o600
 
     def test_left_over_temporary_file_is_no_obstacle(self, tmp_path):
         cache = tmp_path / "seccomp"

@@ -32,7 +32,7 @@ _LIBRARY_DIRECTORIES = ("/usr/lib/{}-linux-gnu", "/lib/{}-linux-gnu", "/usr/lib6
 def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
     """Return the filter, an array of `struct sock_filter`, for a container that holds *capabilities*.
 
-    *cache_directory* is made if it is missing (its parent must exist).
+    *cache_directory* and its parents are made, root's alone, if they are missing.
 
     Raises:
         NsunitError: the directory is not root's alone, libseccomp is missing, or the architecture is not known.
@@ -151,10 +151,7 @@ def _cache_name(rules: tuple[Rule, ...], architecture: str) -> str:
 
 
 def _open_directory(path: str) -> int:
-    try:  # noqa: SIM105 - contextlib is not imported on the start path
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
+    _make_directory(path)
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     status = os.fstat(directory)
     if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
@@ -163,6 +160,16 @@ def _open_directory(path: str) -> int:
             f"'{path}' is open to other users", hint=f"remove it, or chown it to root and chmod 0700 '{path}'"
         )
     return directory
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_directory(os.path.dirname(path))
+        _make_directory(path)
 
 
 def _read(directory: int, name: str) -> bytes | None:

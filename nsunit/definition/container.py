@@ -1,0 +1,124 @@
+"""Parsed [Container] values → the Container record, and what must hold between several keys."""
+
+from __future__ import annotations
+
+from nsunit.definition.model import Container, UserRange
+from nsunit.definition.values_container import CAPABILITIES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# podman's set: what services in the wild need, without raw sockets, device nodes and the audit log.
+DEFAULT_CAPABILITIES = frozenset(
+    "CAP_" + name
+    for name in (
+        "CHOWN DAC_OVERRIDE FOWNER FSETID KILL NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
+    )
+)
+
+_SCALARS = {
+    "Rootfs": "rootfs",
+    "ReadOnly": "read_only",
+    "Volatile": "volatile",
+    "Exec": "exec",
+    "User": "user",
+    "Group": "group",
+    "WorkingDirectory": "working_directory",
+    "Hostname": "hostname",
+    "Network": "network",
+    "PrivateUsers": "private_users",
+    "NoNewPrivileges": "no_new_privileges",
+    "Init": "init",
+    "StopSignal": "stop_signal",
+    "Notify": "notify",
+}
+_ITEMS = {"Layer": "layers", "EnvironmentFile": "environment_files", "Tmpfs": "tmpfs"}
+_SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
+
+
+def build(values: list[tuple[str, Any]]) -> Container:
+    """Return the Container that the effective `(key, parsed value)` pairs describe, in file order.
+
+    Without `Exec=` its command is empty; `contradictions` says so.
+    """
+    fields: dict[str, Any] = {"exec": ()}
+    environment: dict[str, str] = {}
+    sysctls: dict[str, str] = {}
+    granted = set(DEFAULT_CAPABILITIES)
+    for key, value in values:
+        if key in _SCALARS:
+            fields[_SCALARS[key]] = value
+        elif key in _ITEMS:
+            fields[_ITEMS[key]] = (*fields.get(_ITEMS[key], ()), value)
+        elif key in _SEQUENCES:
+            fields[_SEQUENCES[key]] = fields.get(_SEQUENCES[key], ()) + value
+        elif key == "Environment":
+            environment.update(value)
+        elif key == "Sysctl":
+            sysctls[value[0]] = value[1]
+        else:
+            _grant(granted, value)
+    return Container(
+        **fields,
+        environment=tuple(environment.items()),
+        sysctls=tuple(sysctls.items()),
+        capabilities=tuple(sorted(granted)),
+    )
+
+
+def _grant(granted: set[str], changes: tuple[tuple[bool, str], ...]) -> None:
+    for added, name in changes:
+        names = CAPABILITIES if name == "ALL" else (name,)
+        if added:
+            granted.update(names)
+        else:
+            granted.difference_update(names)
+
+
+def contradictions(container: Container) -> list[tuple[str, str, str]]:
+    """Return what does not fit together, as (key to blame, message, hint)."""
+    found = []
+    if not container.exec:
+        found.append(("", "[Container] Exec= is missing", "name the program to run, e.g. Exec=/bin/sh"))
+    if container.rootfs is None and not container.layers:
+        found.append(("", "[Container] needs Rootfs= or Layer=", "e.g. Rootfs=/srv/debian"))
+    if container.rootfs is not None and container.layers:
+        found.append(("Layer", "Layer= and Rootfs= exclude each other", "make the root directory the last Layer="))
+    if container.read_only and container.volatile:
+        found.append(("Volatile", "nothing is written with ReadOnly=yes", "leave out one of the two"))
+    if container.network == "host":
+        for name, _ in container.sysctls:
+            if name.startswith("net."):
+                hint = "leave it out, or use Network=none"
+                found.append(("Sysctl", f"'{name}' would change the host's network with Network=host", hint))
+    if len(set(container.layers)) != len(container.layers):
+        found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
+    return found + _duplicate_targets(container) + _outside_range(container)
+
+
+def _duplicate_targets(container: Container) -> list[tuple[str, str, str]]:
+    found = []
+    seen: set[str] = set()
+    mounts = [(bind.target, "BindReadOnly" if bind.read_only else "Bind") for bind in container.binds]
+    mounts += [(tmpfs.target, "Tmpfs") for tmpfs in container.tmpfs]
+    for target, key in mounts:
+        if target in seen:
+            found.append((key, f"'{target}' is mounted on twice", "the second mount would hide the first"))
+        seen.add(target)
+    return found
+
+
+def _outside_range(container: Container) -> list[tuple[str, str, str]]:
+    users: UserRange = container.private_users
+    if users.mode == "no":
+        return []
+    count = users.count or 65_536
+    found = []
+    named = [("User", container.user), ("Group", container.group)]
+    named += [("SupplementaryGroups", name) for name in container.supplementary_groups]
+    for key, name in named:
+        if name is not None and name[0] in "0123456789" and int(name) >= count:
+            hint = f"use 0 to {count - 1}, or give a larger range with PrivateUsers=START:COUNT"
+            found.append((key, f"'{name}' is outside the container's {count} ids", hint))
+    return found

@@ -1,0 +1,280 @@
+"""Definition files → one frozen Definition, or every problem in them at once."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from nsunit.definition import container as container_section
+from nsunit.definition import merge, search, setting, specifiers, syntax
+from nsunit.definition.host import Host, host_facts
+from nsunit.definition.model import Assignment, Definition
+from nsunit.definition.values import Properties
+from nsunit.definition.words import ValueProblem
+from nsunit.errors import DefinitionError, Problem
+from nsunit.names import check_name, printable
+from nsunit.record import Record
+from nsunit.units import Property
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.setting import Setting
+
+__all__ = ["Host", "host_facts", "load", "load_properties", "load_text"]
+
+# Below this the helper itself is killed while it builds the container (a Python with its plan loaded, page tables and
+# the overlay's dentries), and the user would see a start that fails for no reason he can find.
+MEMORY_FLOOR = 16 << 20
+
+# The helper's two halves, the payload, and a reaper if asked for.
+TASKS_FLOOR = 4
+
+# Written by `text.serialize` so that a stored copy still knows its files; systemd and `load` skip X- sections.
+SOURCES_HEADER = "[X-Nsunit]"
+SOURCE_KEY = "Source="
+
+
+class Item(Record):
+    """One effective assignment on its way into the Definition."""
+
+    setting: Setting
+    text: str
+    value: object
+    path: str
+    line: int
+
+
+class Loader:
+    """Collects assignments and problems; `finish` makes the Definition."""
+
+    def __init__(self, name: str, host: Host) -> None:
+        self.name = name
+        self.host = host
+        self.values = specifiers.table(name, host)
+        self.problems: list[Problem] = []
+        self.items: list[Item] = []
+
+    def read(self, path: str, data: bytes) -> None:
+        """Take the assignments of one file."""
+        assignments, problems = syntax.parse(path, data)
+        self.problems += problems
+        for section, key, text, line in assignments:
+            self.assign(section, key, text, path, line)
+
+    def assign(self, section: str, key: str, text: str, path: str, line: int) -> None:
+        """Take one assignment; an empty *text* takes back what was assigned before."""
+        found = setting.lookup(section, key)
+        if found is None:
+            from nsunit.definition.explain import unknown_key  # only when something is wrong
+
+            self._problem(path, line, section, f"'{printable(key)}' is not a key", unknown_key(section, key))
+            return
+        if found.refused is not None:
+            reason, _, instead = found.refused.partition("; ")
+            self._problem(path, line, section, f"{key}: {reason}", instead or "leave it out")
+            return
+        if found.since > self.host.systemd_version:
+            message = f"{key} needs systemd {found.since}, this machine has {self.host.systemd_version}"
+            self._problem(path, line, section, message, "leave it out")
+            return
+        if not text:
+            self._reset(found)
+            return
+        try:
+            if found.specifiers:
+                text = specifiers.expand(text, self.values)
+            value = found.parse(text)
+        except ValueProblem as problem:
+            self._problem(path, line, section, f"{key}: {problem.message}", problem.hint or f"it takes {found.syntax}")
+            return
+        if not found.adds:
+            self.items = [item for item in self.items if item.setting.key != key or item.setting.section != section]
+        self.items.append(Item(found, text, value, path, line))
+
+    def _reset(self, found: Setting) -> None:
+        """Undo earlier assignments; for conditions those of all kinds (they fill one list, see systemd.unit(5))."""
+
+        def same(other: Setting) -> bool:
+            if found.property in ("Conditions", "Asserts"):
+                return other.property == found.property
+            return other.key == found.key
+
+        section = found.section
+        self.items = [item for item in self.items if item.setting.section != section or not same(item.setting)]
+
+    def _problem(self, path: str, line: int, section: str, message: str, hint: str | None) -> None:
+        self.problems.append(Problem(path, line, f"[{section}] {message}", hint))
+
+    def finish(self, sources: tuple[str, ...]) -> Definition:
+        """Return the Definition.
+
+        Raises:
+            DefinitionError: there are problems; it has all of them.
+        """
+        own = [(item.setting.key, item.value) for item in self.items if item.setting.section == "Container"]
+        container = container_section.build(own)
+        for key, message, hint in container_section.contradictions(container):
+            if key:
+                self._blame("Container", key, message, hint)
+            elif not any(problem.message.startswith("[Container] Exec") for problem in self.problems):
+                self.problems.append(Problem(sources[0], 0, message, hint))
+        self._check_limits()
+        self._check_watchdog(container.notify)
+        if self.problems:
+            raise DefinitionError(_in_order(self.problems, sources))
+        return Definition(
+            self.name,
+            container,
+            tuple(
+                Assignment(section, item.setting.key, item.text)
+                for section in syntax.SECTIONS
+                for item in self.items
+                if item.setting.section == section
+            ),
+            self._properties(),
+            sources,
+        )
+
+    def _properties(self) -> tuple[tuple[str, tuple[Property, ...]], ...]:
+        found = []
+        for section in ("Unit", "Service", "Slice"):
+            listed: list[Property] = []
+            for item in self.items:
+                if item.setting.section == section:
+                    listed += _properties_of(item)
+            if listed:
+                found.append((section, merge.merge(listed)))
+        return tuple(found)
+
+    def _blame(self, section: str, key: str, message: str, hint: str) -> None:
+        """Report a contradiction at the last assignment of *key*."""
+        for item in reversed(self.items):
+            if item.setting.section == section and item.setting.key == key:
+                self._problem(item.path, item.line, section, f"{key}: {message}", hint)
+                return
+
+    def _check_limits(self) -> None:
+        for item in self.items:
+            value = item.value
+            if not isinstance(value, int) or item.setting.section not in ("Slice", "Service"):
+                continue
+            key = item.setting.key
+            if key in ("MemoryMax", "MemoryHigh", "StartupMemoryMax", "StartupMemoryHigh") and value < MEMORY_FLOOR:
+                message = f"'{printable(item.text)}' is less than setting up a container takes"
+                self._blame(item.setting.section, key, message, f"use at least {MEMORY_FLOOR >> 20}M")
+            elif key == "TasksMax" and value < TASKS_FLOOR:
+                message = f"'{printable(item.text)}' is less than setting up a container takes"
+                self._blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
+
+    def _check_watchdog(self, notify: bool) -> None:
+        for item in self.items:
+            if item.setting.key == "WatchdogSec" and item.value and not notify:
+                message = "the program could not tell that it is alive"
+                self._blame("Service", "WatchdogSec", message, "set [Container] Notify=yes")
+
+
+def load(name: str, search_path: search.SearchPath, host: Host) -> Definition:
+    """Read the definition of container *name*: its file, or its template's, and all drop-ins.
+
+    Raises:
+        UsageError: *name* is not a container's name.
+        NotFoundError: there is no such definition.
+        DefinitionError: it has mistakes; the error lists every one of them.
+        OSError: a file cannot be read.
+    """
+    found = search.find(name, search_path)
+    loader = Loader(name, host)
+    sources = (found.main, *found.drop_ins)
+    for path in sources:
+        data = _read(path)
+        if data is None:
+            loader.problems.append(Problem(path, 0, "is not a regular file", "a definition is a text file"))
+        else:
+            loader.read(path, data)
+    return loader.finish(sources)
+
+
+def load_text(name: str, text: str, path: str, host: Host) -> Definition:
+    """Return the Definition that *text* says; *path* is named in problems and is its source unless it names others.
+
+    Raises:
+        DefinitionError: it has mistakes.
+    """
+    loader = Loader(check_name(name), host)
+    loader.read(path, text.encode())
+    return loader.finish(_stored_sources(text) or (path,))
+
+
+def load_properties(name: str, assignments: list[tuple[str, str, str, str]], host: Host) -> Definition:
+    """Return the Definition that `(section, key, value, origin)` assignments make (`nsunit run -p Key=value`).
+
+    With an empty section the key may be `Section.Key`, or else belongs to the first section that has it of
+    [Container], [Slice], [Service], [Unit].  *origin* is named in problems, in place of a file.
+
+    Raises:
+        DefinitionError: it has mistakes.
+    """
+    loader = Loader(check_name(name), host)
+    for section, key, text, origin in assignments:
+        section, key = (section, key) if section else _section_of(key)
+        problem = _one_line(key, text)
+        if problem:
+            loader.problems.append(Problem(origin, 0, problem, "a value is one line of text"))
+        else:
+            loader.assign(section, key, text.strip(" \t"), origin, 0)
+    sources = tuple(dict.fromkeys(origin for _, _, _, origin in assignments))
+    return loader.finish(sources or ("-p",))
+
+
+def _one_line(key: str, text: str) -> str | None:
+    if syntax.has_control(text.replace("\t", " ")):
+        return f"'{printable(key)}={printable(text)}' contains a control character"
+    if (len(text) - len(text.rstrip("\\"))) % 2:
+        return f"'{printable(key)}={printable(text)}' ends with a backslash"
+    return None
+
+
+def _section_of(key: str) -> tuple[str, str]:
+    section, dot, rest = key.partition(".")
+    if dot:
+        return section, rest
+    candidates = ("Container", "Slice", "Service", "Unit")
+    known = [(section, setting.lookup(section, key)) for section in candidates]
+    for section, found in known:
+        if found is not None and found.refused is None:
+            return section, key
+    for section, found in known:
+        if found is not None:
+            return section, key
+    return "Container", key
+
+
+def _properties_of(item: Item) -> tuple[Property, ...]:
+    if isinstance(item.value, Properties):
+        return item.value
+    if not item.setting.property:
+        return ()
+    return (Property(item.setting.property, item.setting.signature, item.value),)
+
+
+def _in_order(problems: list[Problem], sources: tuple[str, ...]) -> list[Problem]:
+    """Return each problem once, in the order of files and lines."""
+    places = {path: number for number, path in enumerate(sources)}
+    return sorted(dict.fromkeys(problems), key=lambda problem: (places.get(problem.path, 0), problem.line))
+
+
+def _read(path: str) -> bytes | None:
+    """Return the content of a regular file, a little more than the syntax allows at most; None for another kind."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(syntax.FILE_MAX + 1)
+
+
+def _stored_sources(text: str) -> tuple[str, ...]:
+    head, _, _ = text.partition("\n\n")
+    lines = head.split("\n")
+    if lines[0] != SOURCES_HEADER:
+        return ()
+    return tuple(line.removeprefix(SOURCE_KEY) for line in lines[1:] if line.startswith(SOURCE_KEY))

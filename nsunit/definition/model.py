@@ -1,0 +1,102 @@
+"""What a definition says, frozen: the container's own keys and the unit properties that belong to it."""
+
+from __future__ import annotations
+
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.units import Property
+
+
+class Bind(Record):
+    """One `Bind=` or `BindReadOnly=` item.  *optional*: a missing source is skipped (a leading `-`)."""
+
+    source: str
+    target: str
+    read_only: bool
+    recursive: bool = True
+    optional: bool = False
+
+
+class Tmpfs(Record):
+    """One `Tmpfs=`; the options are tmpfs(5)'s, `size` in bytes or percent and `mode` in octal digits."""
+
+    target: str
+    options: tuple[tuple[str, str], ...]
+
+
+class EnvironmentFile(Record):
+    """One `EnvironmentFile=`, a path on the host.  *optional*: a missing file is skipped (a leading `-`)."""
+
+    path: str
+    optional: bool
+
+
+class UserRange(Record):
+    """`PrivateUsers=`.  *mode* is "yes" (a range is allocated), "no", or "range" with *start* and *count*."""
+
+    mode: str = "yes"
+    start: int = 0
+    count: int = 0
+
+
+class Container(Record):
+    """The `[Container]` section."""
+
+    exec: tuple[str, ...]
+    rootfs: str | None = None
+    layers: tuple[str, ...] = ()
+    read_only: bool = False
+    volatile: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
+    environment_files: tuple[EnvironmentFile, ...] = ()
+    user: str | None = None
+    group: str | None = None
+    supplementary_groups: tuple[str, ...] = ()
+    working_directory: str | None = None
+    hostname: str | None = None
+    binds: tuple[Bind, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    network: str = "none"
+    private_users: UserRange = UserRange()
+    capabilities: tuple[str, ...] = ()
+    no_new_privileges: bool = True
+    init: bool = False
+    stop_signal: int = 15
+    notify: bool = False
+    sysctls: tuple[tuple[str, str], ...] = ()
+
+
+class Assignment(Record):
+    """The effective text of a key: specifiers expanded, overridden values gone; one for each item of an adding key."""
+
+    section: str
+    key: str
+    text: str
+
+
+class Definition(Record):
+    """A checked definition of container *name*.
+
+    `properties` has, for each of the sections `Unit`, `Service` and `Slice` that says something, the D-Bus properties
+    in the order they are to be sent, one for each D-Bus name.  `sources` are the files it was read from, main file
+    first.
+    """
+
+    name: str
+    container: Container
+    assignments: tuple[Assignment, ...]
+    properties: tuple[tuple[str, tuple[Property, ...]], ...]
+    sources: tuple[str, ...]
+
+    def properties_of(self, section: str) -> tuple[Property, ...]:
+        """Return the properties that *section* (`Unit`, `Service`, `Slice`) sets."""
+        for name, properties in self.properties:
+            if name == section:
+                return properties
+        return ()
+
+    def texts_of(self, section: str) -> tuple[tuple[str, str], ...]:
+        """Return the effective `(key, text)` pairs of *section*, in file order."""
+        return tuple((item.key, item.text) for item in self.assignments if item.section == section)

@@ -1,0 +1,130 @@
+"""Where definitions are: the search path, drop-in directories, templates (systemd.unit(5))."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import NotFoundError
+from nsunit.names import check_name, is_valid_name, split_instance
+from nsunit.record import Record
+
+SUFFIX = ".nsunit"
+SLICE_SUFFIX = ".slice" + SUFFIX
+
+_UNREADABLE = (FileNotFoundError, NotADirectoryError)
+
+
+class SearchPath(Record):
+    """Directories that are searched for definitions; a file in an earlier one hides its namesakes in later ones."""
+
+    directories: tuple[str, ...]
+
+
+class Found(Record):
+    """The files of one definition: *main*, and its *drop_ins* in the order in which they are applied."""
+
+    main: str
+    drop_ins: tuple[str, ...]
+
+
+SYSTEM_SEARCH_PATH = SearchPath(
+    ("/etc/nsunit", "/run/nsunit/definitions", "/usr/local/lib/nsunit", "/usr/lib/nsunit"),
+)
+
+
+def user_search_path(environ: dict[str, str]) -> SearchPath:
+    """Return the search path of an unprivileged user; *environ* is os.environ or a stand-in."""
+    home = environ.get("HOME", "/")
+    config = environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
+    data = environ.get("XDG_DATA_HOME") or f"{home}/.local/share"
+    directories = [f"{config}/nsunit"]
+    if environ.get("XDG_RUNTIME_DIR"):
+        directories.append(f"{environ['XDG_RUNTIME_DIR']}/nsunit/definitions")
+    directories += [f"{data}/nsunit", "/etc/nsunit/user", "/usr/local/lib/nsunit/user", "/usr/lib/nsunit/user"]
+    return SearchPath(tuple(directories))
+
+
+def find(name: str, search: SearchPath) -> Found:
+    """Return the files that define container *name*; an instance falls back to its template.
+
+    Raises:
+        UsageError: *name* is not a container's name.
+        NotFoundError: there is no such definition, or it is masked by a link to /dev/null.
+    """
+    check_name(name)
+    prefix, instance = split_instance(name)
+    stems = [name, f"{prefix}@"] if instance else [name]
+    main = None if name.endswith(".slice") else _first(stems, search)
+    if main is None:
+        raise _not_found(name, search)
+    if os.path.realpath(main) == "/dev/null":
+        raise NotFoundError(f"container '{name}' is masked by {main}", hint="remove that link to use it")
+    return Found(main, _drop_ins(stems, search))
+
+
+def list_names(search: SearchPath) -> tuple[str, ...]:
+    """Return the names of all defined containers, sorted; templates and the definitions of groups are none."""
+    found: dict[str, bool] = {}
+    for directory in search.directories:
+        for entry in _entries(directory):
+            name = entry.removesuffix(SUFFIX)
+            if name == entry or entry.endswith(SLICE_SUFFIX) or not is_valid_name(name):
+                continue
+            found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
+    return tuple(sorted(name for name, usable in found.items() if usable))
+
+
+def list_templates(search: SearchPath) -> tuple[str, ...]:
+    """Return the prefixes of all templates, sorted (`web` for `web@.nsunit`)."""
+    end = "@" + SUFFIX
+    found = {
+        entry.removesuffix(end)
+        for directory in search.directories
+        for entry in _entries(directory)
+        if entry.endswith(end) and is_valid_name(entry.removesuffix(end))
+    }
+    return tuple(sorted(found))
+
+
+def _first(stems: list[str], search: SearchPath) -> str | None:
+    for stem in stems:
+        for directory in search.directories:
+            path = os.path.join(directory, stem + SUFFIX)
+            if os.path.lexists(path):
+                return path
+    return None
+
+
+def _drop_ins(stems: list[str], search: SearchPath) -> tuple[str, ...]:
+    """Return all `*.conf`, sorted by file name; the first directory that has a name decides, /dev/null drops it."""
+    chosen: dict[str, str] = {}
+    for stem in stems:
+        for directory in search.directories:
+            folder = os.path.join(directory, stem + SUFFIX + ".d")
+            for entry in _entries(folder):
+                if entry.endswith(".conf") and entry[0] != "." and entry.isprintable():
+                    chosen.setdefault(entry, os.path.join(folder, entry))
+    return tuple(chosen[entry] for entry in sorted(chosen) if os.path.realpath(chosen[entry]) != "/dev/null")
+
+
+def _entries(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except _UNREADABLE:
+        return []
+
+
+def _not_found(name: str, search: SearchPath) -> NotFoundError:
+    from nsunit.definition.near import did_you_mean
+
+    prefix, instance = split_instance(name)
+    if name.endswith(".slice"):
+        hint: str | None = f"{name}{SUFFIX} defines a group of containers"
+    elif instance:
+        hint = did_you_mean(prefix, list_templates(search), "'{}@" + instance + "'")
+    else:
+        hint = did_you_mean(name, list_names(search), "'{}'")
+        if hint is None and name in list_templates(search):
+            hint = f"'{name}' is a template; start an instance of it, e.g. {name}@1"
+    looked = ", ".join(search.directories)
+    return NotFoundError(f"container '{name}' is not defined", hint=hint or f"looked for {name}{SUFFIX} in {looked}")

@@ -1,0 +1,122 @@
+"""The table of settings: one frozen record for each key of each section.
+
+The rows live in `table_*` modules as plain tuples; a module is imported when a key of it is looked up, and a Setting
+is made when it is asked for, so that a start pays only for what its definition uses.
+"""
+
+from __future__ import annotations
+
+from nsunit.definition.values import no_value
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nsunit.definition.values import Parser
+
+    # parse, adds, D-Bus property, signature, since, live, syntax, help, example
+    Row = tuple[Parser, bool, str, str, int, bool, str, str, str]
+
+# The first systemd version whose man pages date settings; older keys have this.
+OLDEST = 183
+
+# systemd does not look for specifiers in the value of these, and a percent sign is part of it.
+_LITERAL_PERCENT = frozenset(("CPUQuota", "TasksMax", "ManagedOOMMemoryPressureLimit", "LogFilterPatterns"))
+
+
+class Setting(Record):
+    """One key of one section.
+
+    `parse` turns text into the value of the D-Bus property `property` of type `signature`, or into `Properties`;
+    with an empty `property` the value is nsunit's own.  `adds`: repeated keys add up, else the last one counts.
+    `since`: first systemd version that knows it.  `live`: SetUnitProperties can change it on a running unit.
+    `refused`: why nsunit does not take it, and after a `; ` what to use instead.
+    `specifiers`: whether `%` begins a specifier in its value.
+    """
+
+    section: str
+    key: str
+    parse: Parser
+    adds: bool
+    property: str
+    signature: str
+    since: int
+    live: bool
+    syntax: str
+    help: str
+    example: str
+    refused: str | None = None
+    specifiers: bool = True
+
+
+def lookup(section: str, key: str) -> Setting | None:
+    """Return the setting *key* of *section*, or None if there is none."""
+    for table in _tables(section):
+        row = table.get(key)
+        if row is not None:
+            return _setting(section, key, row)
+    reason = _refused(section).get(key)
+    if reason is None:
+        return None
+    return Setting(section, key, no_value, False, "", "", OLDEST, False, "", "Refused.", "", refused=reason)
+
+
+def keys_of(section: str) -> tuple[str, ...]:
+    """Return all keys of *section* that are not refused."""
+    return tuple(key for table in _tables(section) for key in table)
+
+
+def all_settings() -> tuple[Setting, ...]:
+    """Return the whole table, refused keys included, for help, man pages and completion."""
+    from nsunit.definition.syntax import SECTIONS
+
+    found = []
+    for section in SECTIONS:
+        for key in (*keys_of(section), *_refused(section)):
+            setting = lookup(section, key)
+            assert setting is not None
+            found.append(setting)
+    return tuple(found)
+
+
+def _setting(section: str, key: str, row: Row) -> Setting:
+    literal = key in _LITERAL_PERCENT or "Memory" in key
+    return Setting(section, key, *row, specifiers=not literal or section in ("Unit", "Container"))
+
+
+def _tables(section: str) -> Iterator[dict[str, Row]]:
+    """Yield the tables of *section* in the order in which they are searched, importing each only when reached."""
+    if section == "Container":
+        from nsunit.definition.table_container import CONTAINER
+
+        yield CONTAINER
+    elif section == "Slice":
+        from nsunit.definition.table_control import CONTROL
+
+        yield CONTROL
+    elif section == "Service":
+        from nsunit.definition.table_service import SERVICE
+
+        yield SERVICE
+        from nsunit.definition.table_control import CONTROL, DELEGATION
+
+        yield CONTROL
+        yield DELEGATION
+        from nsunit.definition.table_exec import EXEC
+
+        yield EXEC
+    elif section == "Unit":
+        from nsunit.definition.table_unit import UNIT
+
+        yield UNIT
+    elif section == "Install":
+        from nsunit.definition.table_unit import INSTALL
+
+        yield INSTALL
+
+
+def _refused(section: str) -> dict[str, str]:
+    from nsunit.definition import table_refused
+
+    return table_refused.REFUSED.get(section, {})

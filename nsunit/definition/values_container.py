@@ -1,0 +1,250 @@
+"""Parsers for the [Container] section: text → parts of the Container record."""
+
+from __future__ import annotations
+
+from nsunit.definition.model import Bind, EnvironmentFile, Tmpfs, UserRange
+from nsunit.definition.values import absolute_path, is_digits, octal_mode, size, string, word_list
+from nsunit.definition.words import ValueProblem, clean, fields, next_word, split, wrong
+from nsunit.names import printable
+
+UID_MAX = (1 << 32) - 2
+HOSTNAME_MAX = 64
+USER_NAME_MAX = 255
+
+CAPABILITIES = tuple(
+    "CAP_" + name
+    for name in (
+        "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE"
+        " NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT"
+        " SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL"
+        " SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+    ).split()
+)
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_ALNUM = _LETTERS | frozenset("0123456789")
+_TMPFS_HINT = "known are size, nr_inodes, mode, uid, gid"
+_BIND_HINT = "use SOURCE[:TARGET[:OPTIONS]], options rbind, norbind, ro, rw"
+
+
+def command(text: str) -> tuple[str, ...]:
+    """`Exec=`: one command line; quotes and C escapes as in ExecStart=, but no prefixes and no `$` expansion."""
+    words: list[str] = []
+    position = 0
+    while True:
+        rest = text[position:].lstrip(" \t")
+        if rest[:1] == ";" and rest[1:2] in ("", " ", "\t"):
+            raise wrong(text, "is more than one command", "run a shell for that, or write \\; for the character")
+        if rest[:2] == "\\;" and rest[2:3] in ("", " ", "\t"):
+            words.append(";")
+            position = len(text) - len(rest) + 2
+            continue
+        word, position = next_word(text, position, c_escapes=True)
+        if word is None:
+            break
+        words.append(word)
+    program = words[0] if words else ""
+    if program[:1] in ("", "-", "@", ":", "+", "!", "|"):
+        raise wrong(program, "is not a program", "nsunit takes no prefix before the program")
+    if "/" in program and not program.startswith("/"):
+        raise wrong(program, "is neither a plain name nor an absolute path")
+    return tuple(words)
+
+
+def environment(text: str) -> tuple[tuple[str, str], ...]:
+    """`NAME=VALUE…`, quotes and C escapes allowed."""
+    found = []
+    for word in split(text, c_escapes=True):
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise wrong(word, "is not NAME=VALUE", "a value with blanks needs quotes around the whole")
+        if not is_variable_name(name):
+            raise wrong(name, "is not the name of a variable", "use letters, digits and '_', no digit first")
+        found.append((name, value))
+    return tuple(found)
+
+
+def is_variable_name(name: str) -> bool:
+    """Tell whether *name* is `[A-Za-z_][A-Za-z0-9_]*`."""
+    allowed = _ALNUM | {"_"}
+    return bool(name) and allowed.issuperset(name) and name[0] not in "0123456789"
+
+
+def environment_file(text: str) -> EnvironmentFile:
+    """`[-]PATH` on the host."""
+    path = absolute_path(text.removeprefix("-"))
+    if any(char in path for char in "*?["):
+        raise wrong(text, "has wildcards", "name each file in an assignment of its own")
+    return EnvironmentFile(path, text.startswith("-"))
+
+
+def user(text: str) -> str:
+    """A user name of the container, or a number; a number is never looked up as a name."""
+    return _account(text, "a user", "Group=")
+
+
+def group(text: str) -> str:
+    """A group name of the container, or a number."""
+    return _account(text, "a group", "User=")
+
+
+def groups(text: str) -> tuple[str, ...]:
+    """Group names or numbers."""
+    return tuple(group(word) for word in word_list(text))
+
+
+def _account(text: str, what: str, other: str) -> str:
+    if text[:1] in "0123456789-+" and text:
+        if not is_digits(text) or int(text) > UID_MAX or (len(text) > 1 and text[0] == "0"):
+            raise wrong(text, f"is not the number of {what}", f"numbers are 0 to {UID_MAX}")
+        return text
+    allowed = _ALNUM | frozenset("_.-")
+    if ":" in text:
+        raise wrong(text, f"is not {what}", f"give the other half as {other}")
+    if not text or len(text) > USER_NAME_MAX or not allowed.issuperset(text) or text[0] == ".":
+        raise wrong(text, f"is not {what}", "use letters, digits, '_', '.' and '-', starting with a letter or '_'")
+    return text
+
+
+def hostname(text: str) -> str:
+    """Labels of letters, digits and `-` joined by dots, at most 64 characters (RFC 1123, sethostname(2))."""
+    labels = text.split(".")
+    allowed = _ALNUM | {"-"}
+    bad = any(not label or not allowed.issuperset(label) or label[0] == "-" or label[-1] == "-" for label in labels)
+    if bad or len(text) > HOSTNAME_MAX or any(len(label) > 63 for label in labels):
+        raise wrong(text, "is not a host name", f"use letters, digits and '-', at most {HOSTNAME_MAX}")
+    return text
+
+
+def target_path(text: str) -> str:
+    """An absolute path in the container that may be mounted on."""
+    path = absolute_path(text)
+    if path == "/":
+        raise wrong(text, "is the root itself", "use Rootfs= or Layer= for that")
+    for tree in ("/proc", "/sys"):
+        if path == tree or path.startswith(tree + "/"):
+            raise wrong(text, f"is in {tree}, which nsunit sets up itself", "mount it somewhere else")
+    return path
+
+
+def binds(text: str) -> tuple[Bind, ...]:
+    """`Bind=`: `[-]SOURCE[:TARGET[:OPTIONS]]…`."""
+    return _binds(text, read_only=False)
+
+
+def binds_read_only(text: str) -> tuple[Bind, ...]:
+    """`BindReadOnly=`: like `binds`, never writable."""
+    return _binds(text, read_only=True)
+
+
+def _binds(text: str, *, read_only: bool) -> tuple[Bind, ...]:
+    found: list[Bind] = []
+    position = 0
+    while True:
+        word, position = next_word(text, position, keep_escapes=True)
+        if word is None:
+            return tuple(found)
+        parts = fields(word)
+        if len(parts) > 3:
+            raise wrong(word, "has too many colons", "put a backslash before a colon that is part of a path")
+        source = absolute_path(parts[0].removeprefix("-"))
+        target = target_path(parts[1] if len(parts) > 1 and parts[1] else source)
+        recursive, readable = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
+        found.append(Bind(source, target, readable, recursive, parts[0].startswith("-")))
+
+
+def _bind_options(text: str, read_only: bool) -> tuple[bool, bool]:
+    recursive = True
+    always_read_only = read_only
+    for option in filter(None, text.split(",")):
+        if option in ("rbind", "norbind"):
+            recursive = option == "rbind"
+        elif option in ("ro", "rw"):
+            read_only = option == "ro"
+        else:
+            raise wrong(option, "is not an option of a bind mount", _BIND_HINT)
+    if always_read_only and not read_only:
+        raise wrong("rw", "contradicts BindReadOnly=", "use Bind=")
+    return recursive, read_only
+
+
+def tmpfs(text: str) -> Tmpfs:
+    """`TARGET[:OPTION=VALUE,…]`."""
+    parts = fields(text)
+    if len(parts) > 2:
+        raise wrong(text, "has too many colons", "put a backslash before a colon that is part of the path")
+    options = []
+    for option in filter(None, parts[1].split(",") if len(parts) > 1 else []):
+        name, _, value = option.partition("=")
+        options.append((name, _tmpfs_option(name, value, option)))
+    if len({name for name, _ in options}) != len(options):
+        raise wrong(text, "gives an option twice")
+    return Tmpfs(target_path(parts[0]), tuple(options))
+
+
+def _tmpfs_option(name: str, value: str, option: str) -> str:
+    if name == "size" and value.endswith("%"):
+        if is_digits(value[:-1]) and 0 < int(value[:-1]) <= 100:
+            return value
+        raise wrong(value, "is not a share of the memory", "use 1% to 100%")
+    if name in ("size", "nr_inodes"):
+        return str(size(value))
+    if name == "mode":
+        return f"{octal_mode(value):04o}"
+    if name in ("uid", "gid") and is_digits(value) and int(value) <= UID_MAX:
+        return value
+    raise wrong(option, "is not an option of tmpfs", _TMPFS_HINT)
+
+
+def private_users(text: str) -> UserRange:
+    """`yes`, `no`, or `START:COUNT`."""
+    if text in ("yes", "no"):
+        return UserRange(text)
+    start, colon, count = text.partition(":")
+    if not colon or not is_digits(start) or not is_digits(count):
+        raise wrong(text, "is neither yes, no nor START:COUNT", "e.g. 524288:65536")
+    if int(start) < 1 or int(count) < 1 or int(start) + int(count) - 1 > UID_MAX:
+        raise wrong(text, "is out of range", f"host ids are 1 to {UID_MAX}; for id 0 itself use PrivateUsers=no")
+    return UserRange("range", int(start), int(count))
+
+
+def capabilities(text: str) -> tuple[tuple[bool, str], ...]:
+    """`[+|-]NAME…`, `ALL` → (whether added, name)."""
+    found = []
+    for word in word_list(text):
+        name = word.lstrip("+-").upper()
+        if name != "ALL" and not name.startswith("CAP_"):
+            name = "CAP_" + name
+        if (name != "ALL" and name not in CAPABILITIES) or word[1:2] in ("+", "-"):
+            from nsunit.definition.near import did_you_mean
+
+            hint = did_you_mean(name, CAPABILITIES, "{}") or "see capabilities(7)"
+            raise wrong(word, "is not a capability", hint)
+        found.append((word[0] != "-", name))
+    return tuple(found)
+
+
+_IPC_SYSCTLS = frozenset(
+    "kernel.shmmax kernel.shmall kernel.shmmni kernel.shm_rmid_forced kernel.msgmax kernel.msgmnb kernel.msgmni"
+    " kernel.auto_msgmni kernel.sem kernel.shm_next_id kernel.msg_next_id kernel.sem_next_id".split()
+)
+
+
+def sysctl(text: str) -> tuple[str, str]:
+    """`NAME=VALUE` of a kernel parameter that belongs to a namespace of the container."""
+    name, equals, value = text.partition("=")
+    name, value = name.rstrip(" \t"), value.lstrip(" \t")
+    if not equals or not value:
+        raise wrong(text, "is not NAME=VALUE", "e.g. net.core.somaxconn=1024")
+    if name in ("kernel.hostname", "kernel.domainname"):
+        raise wrong(name, "is not set as a kernel parameter", "use Hostname=")
+    parts = name.split(".")
+    allowed = _ALNUM | frozenset("_-/")
+    if any(not part or not allowed.issuperset(part) for part in parts) or "//" in name:
+        raise wrong(name, "is not the name of a kernel parameter", "join the parts with dots")
+    if name not in _IPC_SYSCTLS and not name.startswith(("net.", "fs.mqueue.")):
+        raise ValueProblem(
+            f"'{printable(name)}' belongs to the whole machine",
+            "a container can have its own net.*, fs.mqueue.*, kernel.shm*, kernel.msg* and kernel.sem",
+        )
+    return name, clean(string(value))

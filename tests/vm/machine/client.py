@@ -1,0 +1,220 @@
+"""Commands in a running machine, over one of its agent ports (protocol: guest/agent.py)."""
+
+import base64
+import contextlib
+import fcntl
+import io
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import tarfile
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+Sink = Callable[[int, bytes], None]
+
+
+class Lost(Exception):
+    """The machine went away, or said nothing for too long."""
+
+
+def discard(fd: int, data: bytes) -> None:
+    """Be the sink for output nobody wants."""
+
+
+def to_terminal(fd: int, data: bytes) -> None:
+    """Be the sink that passes output on to this process's own streams."""
+    stream = sys.stdout.buffer if fd == 1 else sys.stderr.buffer
+    stream.write(data)
+    stream.flush()
+
+
+class Client:
+    """One connection to the agent in a machine."""
+
+    def __init__(self, connection: socket.socket):
+        self.connection = connection
+        self.buffer = bytearray()
+
+    def hello(self, timeout: float) -> None:
+        """Wait until the agent answers. Raises Lost after `timeout` seconds."""
+        token = os.urandom(8).hex()
+        self.send({"hello": token})
+        deadline = time.monotonic() + timeout
+        while self.receive(max(0.0, deadline - time.monotonic())).get("hello") != token:
+            pass
+
+    def send(self, message: dict[str, object]) -> None:
+        """Send one message."""
+        try:
+            self.connection.setblocking(True)
+            self.connection.sendall(json.dumps(message).encode() + b"\n")
+        except OSError as error:
+            raise Lost(f"the machine is gone ({error.strerror})") from error
+
+    def receive(self, timeout: float | None) -> dict[str, object]:
+        """Return the next message. Raises Lost at the end of the connection and after `timeout` seconds without one."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while b"\n" not in self.buffer:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self.connection], [], [], left)[0]:
+                raise Lost(f"no word from the machine for {timeout:.0f} s")
+            self.fill()
+        line, _, rest = self.buffer.partition(b"\n")
+        self.buffer = rest
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return {}
+        return message if isinstance(message, dict) else {}
+
+    def fill(self) -> None:
+        """Read what has arrived."""
+        try:
+            data = self.connection.recv(1 << 16)
+        except OSError as error:
+            raise Lost(f"the machine is gone ({error.strerror})") from error
+        if not data:
+            raise Lost("the machine is gone")
+        self.buffer += data
+
+    def run(
+        self,
+        argv: list[str],
+        sink: Sink = to_terminal,
+        *,
+        timeout: float | None = None,
+        silence: float | None = None,
+        env: dict[str, str] | None = None,
+        stdin: bytes = b"",
+        cwd: str = "/root",
+    ) -> int:
+        """Run a command and return its exit status, negative for a signal.
+
+        Raises Lost when it takes longer than `timeout` or prints nothing for `silence` seconds; hanging up kills it.
+        """
+        self.send({"op": "run", "argv": argv, "env": env or {}, "cwd": cwd})
+        if stdin:
+            self.send({"data": base64.b64encode(stdin).decode()})
+        self.send({"eof": True})
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            limits = [silence] if silence is not None else []
+            if deadline is not None:
+                limits.append(deadline - time.monotonic())
+            if limits and min(limits) <= 0:
+                raise Lost(f"the command took longer than {timeout:.0f} s")
+            message = self.receive(min(limits) if limits else None)
+            if "exit" in message:
+                return int(str(message["exit"]))
+            if "data" in message:
+                sink(int(str(message["fd"])), base64.b64decode(str(message["data"])))
+
+    def output(self, command: str, timeout: float = 60) -> tuple[int, str]:
+        """Run a shell command; return its exit status and all it printed."""
+        collected = bytearray()
+        status = self.run(["sh", "-c", command], lambda fd, data: collected.extend(data), timeout=timeout)
+        return status, collected.decode(errors="replace")
+
+    def put(self, archive: bytes, path: str = "/", prune: tuple[str, ...] = (), timeout: float = 120) -> None:
+        """Unpack a tar file in the machine; below the `prune` directories whatever is not in it is removed."""
+        self.send({"op": "put", "path": path, "tar": base64.b64encode(archive).decode(), "prune": list(prune)})
+        said = b""
+        while True:
+            message = self.receive(timeout)
+            if "data" in message:
+                said += base64.b64decode(str(message["data"]))
+            if "exit" in message:
+                if message["exit"] != 0:
+                    raise Lost(f"unpacking in the machine failed: {said.decode()}")
+                return
+
+    def interact(self, argv: list[str]) -> int:
+        """Run a command on this terminal and return its exit status."""
+        size = os.get_terminal_size() if sys.stdin.isatty() else os.terminal_size((80, 24))
+        env = {"TERM": os.environ.get("TERM", "dumb")}
+        self.send({"op": "run", "argv": argv, "tty": True, "size": [size.lines, size.columns], "env": env})
+        with raw_terminal(lambda lines, columns: self.send({"size": [lines, columns]})):
+            sources = [self.connection.fileno(), sys.stdin.fileno()]
+            while True:
+                for fd in select.select(sources, [], [])[0]:
+                    if fd == sys.stdin.fileno():
+                        data = os.read(fd, 4096)
+                        if data:
+                            self.send({"data": base64.b64encode(data).decode()})
+                        else:
+                            sources.remove(fd)
+                            self.send({"data": base64.b64encode(b"\x04").decode()})
+                        continue
+                    self.fill()
+                    while b"\n" in self.buffer:
+                        message = self.receive(0)
+                        if "exit" in message:
+                            return int(str(message["exit"]))
+                        to_terminal(1, base64.b64decode(str(message.get("data", ""))))
+
+
+@contextmanager
+def raw_terminal(resized: Callable[[int, int], None]) -> Iterator[None]:
+    """Pass every key on while the body runs, and call `resized` when the window changes; nothing without a terminal."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    saved = termios.tcgetattr(sys.stdin)
+
+    def changed(signum: int, frame: object) -> None:
+        size = os.get_terminal_size()
+        resized(size.lines, size.columns)
+
+    previous = signal.signal(signal.SIGWINCH, changed)
+    tty.setraw(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, saved)
+        signal.signal(signal.SIGWINCH, previous)
+
+
+@contextmanager
+def connect(directory: Path, ports: int, timeout: float = 10) -> Iterator[Client]:
+    """Connect to the first of a machine's ports that nobody else uses; wait at most `timeout` seconds for an answer."""
+    with contextlib.ExitStack() as stack:
+        for number in range(ports):
+            lock = stack.enter_context((directory / f"agent.{number}.lock").open("w"))
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+        else:
+            raise Lost(f"all {ports} ports of the machine are in use")
+        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+        try:
+            connection.connect(str(directory / f"agent.{number}"))
+        except OSError as error:
+            raise Lost(f"no machine runs in {directory} ({error.strerror})") from error
+        client = Client(connection)
+        client.hello(timeout)
+        yield client
+
+
+def packed(files: dict[str, Path]) -> bytes:
+    """Return a tar file of directories and files, by the path each gets in it; owners are root, caches stay out."""
+
+    def clean(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if info.name.rsplit("/", 1)[-1] in ("__pycache__", ".pytest_cache"):
+            return None
+        info.uid = info.gid = 0
+        info.uname = info.gname = "root"
+        return info
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for name, path in files.items():
+            archive.add(path, name.lstrip("/"), filter=clean)
+    return buffer.getvalue()

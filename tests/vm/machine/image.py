@@ -1,0 +1,121 @@
+"""The machine's disk: tree → directory + our files → ext4, with kernel and initramfs beside it."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from . import cache, initrd, tree
+
+GUEST = Path(__file__).parent / "guest"
+SIZE = "4G"
+VERSION = "1"  # raise it when an image is made differently from the same tree and files
+
+# Kernel modules nothing in the machine can use.
+USELESS_MODULES = (
+    "sound drivers/gpu drivers/media drivers/infiniband drivers/scsi drivers/staging drivers/iio drivers/usb"
+    " drivers/hid drivers/hwmon drivers/mtd drivers/platform drivers/video drivers/net/wireless drivers/net/ethernet"
+    " drivers/net/can drivers/net/usb drivers/mmc drivers/input drivers/isdn drivers/ata drivers/edac drivers/i2c"
+    " drivers/leds drivers/rtc drivers/comedi drivers/bluetooth drivers/accel drivers/firewire drivers/misc"
+    " drivers/message drivers/w1 drivers/thunderbolt net/bluetooth net/mac80211 net/wireless"
+    " fs/ocfs2 fs/ceph fs/smb fs/cifs fs/nfs fs/nfsd fs/gfs2 fs/jfs fs/ntfs3 fs/xfs fs/f2fs"
+).split()
+MASKED = (
+    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer"
+    " getty@tty1.service serial-getty@ttyS0.service ldconfig.service systemd-pcrphase.service man-db.timer"
+    " systemd-hwdb-update.service systemd-networkd.service systemd-firstboot.service systemd-pstore.service"
+    " systemd-journal-catalog-update.service systemd-update-utmp.service systemd-update-utmp-runlevel.service"
+    " systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-boot-random-seed.service"
+    " podman.service podman.socket podman-auto-update.service podman-auto-update.timer podman-restart.service"
+    " podman-clean-transient.service"
+).split()
+
+
+def image(release: str) -> Path:
+    """Return the directory with `disk.ext4`, `vmlinuz` and `initrd` of a release."""
+    machine, root = tree.tree(release, "machine"), tree.tree(release, "root")
+    guest = "".join(path.name + path.read_text() for path in sorted(GUEST.iterdir()) if path.is_file())
+    key = cache.key_of(
+        VERSION, SIZE, str(machine), str(root), guest, initrd.INIT, *initrd.MODULES, *USELESS_MODULES, *MASKED
+    )
+    return cache.entry(f"image-{release}", key, lambda path: build(release, machine, root, path))
+
+
+def build(release: str, machine: Path, root: Path, path: Path) -> None:
+    """Make the image of a release in the given directory."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="nsunit-image-", dir="/var/tmp") as scratch:
+        top = Path(scratch) / "top"
+        extract(machine, top)
+        (modules,) = (top / "usr/lib/modules").iterdir()
+        shutil.copy(top / f"boot/vmlinuz-{modules.name}", path / "vmlinuz")
+        for name in USELESS_MODULES:
+            shutil.rmtree(modules / "kernel" / name, ignore_errors=True)
+        subprocess.run(["chroot", str(top), "depmod", modules.name], check=True)
+        initrd.build(top, modules, path / "initrd")
+        shutil.rmtree(top / "boot")
+        configure(top)
+        add_container_roots(top, root)
+        command = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", "nsunit", "-d", str(top)]
+        subprocess.run([*command, str(path / "disk.ext4"), SIZE], check=True, stdin=subprocess.DEVNULL)
+    cache.say(f"image-{release}: disk made in {time.monotonic() - begun:.0f} s")
+
+
+def extract(archive: Path, target: Path) -> None:
+    """Unpack a tree with owners, modes and file capabilities."""
+    target.mkdir(parents=True)
+    options = ["--numeric-owner", "--xattrs", "--xattrs-include=*"]
+    # Device nodes come from devtmpfs, and an unprivileged build environment may not make them.
+    subprocess.run(["tar", "-xpf", str(archive), *options, "--exclude=./dev/*", "-C", str(target)], check=True)
+
+
+def configure(top: Path) -> None:
+    """Put the machine's own settings and the guest's agent into the tree."""
+    units = top / "etc/systemd/system"
+    for name in MASKED:
+        link = units / name
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+    target = top / "usr/lib/nsunit-test"
+    target.mkdir()
+    shutil.copy(GUEST / "agent.py", target / "agent.py")
+    shutil.copy(GUEST / "nsunit-agent.service", units)
+    wants = units / "multi-user.target.wants"
+    wants.mkdir(exist_ok=True)
+    (wants / "nsunit-agent.service").symlink_to("../nsunit-agent.service")
+    (units / "default.target").unlink(missing_ok=True)
+    (units / "default.target").symlink_to("/usr/lib/systemd/system/multi-user.target")
+    (top / "etc/machine-id").write_text("6e73756e69740000000000000000cafe\n")
+    (top / "etc/hostname").write_text("machine\n")
+    (top / "etc/hosts").write_text("127.0.0.1 localhost machine\n::1 localhost\n")
+    (top / "etc/fstab").write_text("")
+    (top / "root/.bashrc").write_text("PS1='machine:\\w\\$ '\n[ -f /etc/bash_completion ] && . /etc/bash_completion\n")
+    journald = top / "etc/systemd/journald.conf.d"
+    journald.mkdir(exist_ok=True)
+    (journald / "test.conf").write_text("[Journal]\nStorage=volatile\nRateLimitBurst=0\n")
+    subprocess.run(["chroot", str(top), "passwd", "-qd", "root"], check=True)
+    for stamp in ("etc/.updated", "var/.updated"):  # ConditionNeedsUpdate= compares these with /usr
+        (top / stamp).touch()
+        newest = (top / "usr").stat().st_mtime + 1
+        os.utime(top / stamp, (newest, newest))
+
+
+def add_container_roots(top: Path, root: Path) -> None:
+    """Make /srv/roots/debian and /srv/roots/busybox."""
+    extract(root, top / "srv/roots/debian")
+    box = top / "srv/roots/busybox"
+    for name in ("bin", "etc", "proc", "sys", "dev", "tmp", "root", "run", "var", "usr"):
+        (box / name).mkdir(parents=True)
+    (box / "tmp").chmod(0o1777)
+    (box / "sbin").symlink_to("bin")
+    (box / "usr/bin").symlink_to("../bin")
+    (box / "usr/sbin").symlink_to("../bin")
+    shutil.copy(top / "usr/bin/busybox", box / "bin/busybox")
+    applets = subprocess.run([str(box / "bin/busybox"), "--list"], check=True, capture_output=True, text=True).stdout
+    for applet in applets.split():
+        if applet != "busybox":
+            (box / "bin" / applet).symlink_to("busybox")
+    (box / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000:app:/tmp:/bin/sh\n")
+    (box / "etc/group").write_text("root:x:0:\nadm:x:4:app\napp:x:1000:\n")

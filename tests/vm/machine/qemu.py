@@ -1,0 +1,154 @@
+"""One virtual machine: started, reached over its agent ports, ended."""
+
+import contextlib
+import os
+import platform
+import select
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import cache
+from .client import Client, Lost, connect
+
+PORTS = 6  # commands that can run in one machine at the same time
+SCRATCH_SIZE = 256 << 20
+PROBE_SECONDS = 6
+BOOT_SECONDS = 240
+
+# No mitigations and self-tests, which cost time, and no watchdogs, which a slow emulation would trip.
+KERNEL_ARGUMENTS = (
+    "console=ttyS0 quiet loglevel=4 panic=-1 root=/dev/vda rw nokaslr mitigations=off cryptomgr.notests nowatchdog"
+    " random.trust_cpu=on no_timer_check systemd.unified_cgroup_hierarchy=1 systemd.show_status=no systemd.log_color=no"
+)
+
+
+def machines() -> Path:
+    """Return the directory that holds one directory for every machine."""
+    return Path(os.environ.get("NSUNIT_MACHINES") or "/var/tmp/nsunit-machines")
+
+
+def base_command() -> list[str]:
+    """Return the part of the qemu command that the probe and the machines share."""
+    return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+
+
+def accelerator(image: Path) -> list[str]:
+    """Return qemu's options for KVM where a probe boot works with it, else for emulation; the answer is kept.
+
+    /dev/kvm can exist and still not run a stock kernel, so nothing but a boot tells.
+    """
+    emulation = ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"]
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return emulation
+    key = cache.key_of(platform.node(), platform.release(), str((image / "vmlinuz").stat().st_size))
+    verdict = cache.directory() / f"kvm-{key}"
+    with cache.locked(cache.directory() / ".kvm.lock"):
+        if not verdict.exists():
+            verdict.write_text("yes" if probe(image) else "no")
+            cache.say(f"hardware virtualisation works: {verdict.read_text()}")
+    return ["-accel", "kvm", "-cpu", "host"] if verdict.read_text() == "yes" else emulation
+
+
+def probe(image: Path) -> bool:
+    """Return whether the kernel of an image reaches its initramfs under KVM within a few seconds."""
+    command = [*base_command(), "-accel", "kvm", "-cpu", "host", "-m", "256", "-serial", "stdio"]
+    command += ["-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd")]
+    command += ["-append", "console=ttyS0 panic=-1 nsunit.probe"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout
+    seen, deadline = b"", time.monotonic() + PROBE_SECONDS
+    try:
+        while b"nsunit-probe-ok" not in seen:
+            if not select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return False
+            data = os.read(process.stdout.fileno(), 65536)
+            if not data:
+                return False
+            seen += data
+        return True
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Machine:
+    """A virtual machine by name; the object holds no state, all of it is in the machine's directory."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.directory = machines() / name
+
+    @property
+    def console(self) -> Path:
+        """The file with what the machine printed on its console."""
+        return self.directory / "console.log"
+
+    def pid(self) -> int | None:
+        """Return the process id of a running machine."""
+        try:
+            pid = int((self.directory / "pid").read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if str(self.directory).encode() in command else None
+
+    def start(self, image: Path, memory: int = 2048, cpus: int = 2) -> None:
+        """Start the machine from an image, which stays untouched. Raises Lost if qemu does not start."""
+        if self.pid():
+            raise Lost(f"machine {self.name} is running already")
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+        (self.directory / "image").write_text(image.name)
+        scratch = self.directory / "scratch.img"
+        scratch.touch()
+        os.truncate(scratch, SCRATCH_SIZE)
+        command = [*base_command(), *accelerator(image), "-m", str(memory), "-smp", str(cpus)]
+        command += ["-pidfile", str(self.directory / "pid"), "-daemonize", "-name", f"nsunit-{self.name}"]
+        command += ["-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd"), "-append", KERNEL_ARGUMENTS]
+        command += ["-serial", f"file:{self.console}", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
+        for number, disk, serial, options in (
+            (0, image / "disk.ext4", "root", "snapshot=on,cache=unsafe"),
+            (1, scratch, "scratch", "cache=unsafe"),
+        ):
+            command += ["-drive", f"file={disk},format=raw,if=none,id=disk{number},{options}"]
+            command += ["-device", f"virtio-blk-pci,drive=disk{number},serial={serial}"]
+        for number in range(PORTS):
+            socket = self.directory / f"agent.{number}"
+            command += ["-chardev", f"socket,id=agent{number},path={socket},server=on,wait=off"]
+            command += ["-device", f"virtserialport,chardev=agent{number},name=org.nsunit.agent.{number}"]
+        # The overlay of the root disk is an unlinked file in $TMPDIR, gone with the process.
+        environment = os.environ | {"TMPDIR": "/var/tmp"}
+        result = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
+        )
+        if result.returncode:
+            raise Lost(f"qemu did not start: {result.stderr.strip()}")
+
+    def wait_for_boot(self) -> None:
+        """Return when systemd has finished starting. Raises Lost if it does not."""
+        with self.client(BOOT_SECONDS) as client:
+            status, text = client.output("systemctl is-system-running --wait || systemctl list-units --failed --plain")
+            if not text.startswith("running"):
+                raise Lost(f"the machine did not start properly: {text.strip()}")
+
+    @contextmanager
+    def client(self, timeout: float = 20) -> Iterator[Client]:
+        """Connect to the machine."""
+        with connect(self.directory, PORTS, timeout) as client:
+            yield client
+
+    def stop(self) -> None:
+        """End the machine and remove its directory; without complaint if there is none."""
+        pid = self.pid()
+        if pid:
+            watcher = os.pidfd_open(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            select.select([watcher], [], [], 10)
+            os.close(watcher)
+        shutil.rmtree(self.directory, ignore_errors=True)

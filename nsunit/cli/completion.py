@@ -1,0 +1,196 @@
+"""Shell completion, from the table of verbs: `python3 -m nsunit.cli.completion bash|zsh|fish` writes a script."""
+
+from __future__ import annotations
+
+import sys
+
+from nsunit.cli.options import Option, Verb
+from nsunit.cli.verbs import GLOBAL_OPTIONS, VERBS
+
+_LIST = {"running": "nsunit list --names 2>/dev/null", "defined": "nsunit list --all --names 2>/dev/null"}
+_GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
+
+
+def bash() -> str:
+    """Return the script for bash; it needs nothing of the package bash-completion."""
+    verbs = " ".join(name for verb in VERBS for name in verb.names)
+    lines = [
+        _GENERATED.format("bash"),
+        "_nsunit() {",
+        "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= options= names= word i",
+        "    local first=0 words= values=",
+        "    # '=' breaks words: --signal=SIG arrives as three",
+        "    if [[ $cur == '=' ]]; then cur=; prev=${COMP_WORDS[COMP_CWORD-1]}",
+        "    elif [[ $prev == '=' ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi",
+        "    for ((i = 1; i < COMP_CWORD; i++)); do",
+        "        word=${COMP_WORDS[i]}",
+        "        if [[ -z $verb && $word != -* ]]; then verb=$word; first=$((i + 1)); fi",
+        "    done",
+        "    COMPREPLY=()",
+        f"    options='{_words(GLOBAL_OPTIONS)}'",
+        "    case $verb in",
+        f"        '') words='{verbs}' ;;",
+    ]
+    for verb in VERBS:
+        lines += _bash_verb(verb)
+    lines += [
+        "    esac",
+        "    case $values in",
+        "        '') ;;",
+        "        :any) return ;;",
+        '        :file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
+        '        :directory) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;',
+        '        *) COMPREPLY=($(compgen -W "$values" -- "$cur")); return ;;',
+        "    esac",
+        '    if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$cur")); return; fi',
+        "    case $names in",
+        *(f"        {kind}) words=$({command}) ;;" for kind, command in _LIST.items()),
+        f"        verbs) words='{verbs}' ;;",
+        '        file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
+        '        command) compopt -o filenames; COMPREPLY=($(compgen -c -f -- "$cur")); return ;;',
+        "    esac",
+        '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
+        "}",
+        "complete -F _nsunit nsunit",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _bash_verb(verb: Verb) -> list[str]:
+    lines = [
+        f"        {'|'.join(verb.names)})",
+        f"            names={verb.complete} options+=' {_words(verb.options)}'",
+    ]
+    if verb.command_at is not None and verb.command_at > 0:
+        lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
+    with_value = [option for option in verb.options if option.value]
+    if with_value:
+        lines.append("            case $prev in")
+        for option in with_value:
+            spelled = f"--{option.long}" + (f"|-{option.short}" if option.short else "")
+            lines.append(f"                {spelled}) values='{_values(option)}' ;;")
+        lines.append("            esac")
+    return [*lines, "            ;;"]
+
+
+def _words(options: tuple[Option, ...]) -> str:
+    words = [f"--{option.long}" for option in options]
+    return " ".join(words + [f"-{option.short}" for option in options if option.short])
+
+
+def _values(option: Option) -> str:
+    if option.complete in (("file",), ("directory",)):
+        return ":" + option.complete[0]
+    return " ".join(option.complete) or ":any"
+
+
+def zsh() -> str:
+    """Return the script for zsh."""
+    lines = ["#compdef nsunit", _GENERATED.format("zsh"), ""]
+    for kind, command in _LIST.items():
+        lines += [f"_nsunit_{kind}() {{", f'    compadd -- ${{(f)"$({command})"}}', "}", ""]
+    lines += ["_nsunit_verbs() {", "    local -a verbs", "    verbs=("]
+    lines += [f"        {_zsh_quoted(f'{name}:{verb.summary}')}" for verb in VERBS for name in verb.names]
+    lines += ["    )", "    _describe verb verbs", "}", "", "_nsunit() {", "    local line state"]
+    lines += ["    _arguments -C \\", *_zsh_options(GLOBAL_OPTIONS, 8)]
+    lines += [
+        "        '1: :_nsunit_verbs' '*:: :->operands'",
+        "    [[ $state == operands ]] || return",
+        "    case $line[1] in",
+    ]
+    for verb in VERBS:
+        lines += [f"        {'|'.join(verb.names)})", "            _arguments \\"]
+        lines += _zsh_options((*GLOBAL_OPTIONS, *verb.options), 16)
+        lines += [f"                {_zsh_operands(verb)}", "            ;;"]
+    return "\n".join([*lines, "    esac", "}", "", '_nsunit "$@"', ""])
+
+
+def _zsh_options(options: tuple[Option, ...], indent: int) -> list[str]:
+    lines = []
+    for option in options:
+        text = option.summary.replace("[", "(").replace("]", ")").replace(":", "\\:")
+        value = f":{option.value.strip('[]').lower()}:{_zsh_values(option)}" if option.value else ""
+        star = "*" if option.repeat else ""
+        equals = "=" if option.value else ""
+        lines.append(" " * indent + _zsh_quoted(f"{star}--{option.long}{equals}[{text}]{value}") + " \\")
+        if option.short:
+            lines.append(" " * indent + _zsh_quoted(f"{star}-{option.short}[{text}]{value}") + " \\")
+    return lines
+
+
+def _zsh_values(option: Option) -> str:
+    if option.complete == ("file",):
+        return "_files"
+    if option.complete == ("directory",):
+        return "_files -/"
+    return f"({' '.join(option.complete)})" if option.complete else " "
+
+
+def _zsh_operands(verb: Verb) -> str:
+    if verb.command_at == 1:
+        return f"'1:name:_nsunit_{verb.complete}' '*:: :_normal'"
+    if verb.command_at == 0:
+        return "'*:: :_normal'"
+    if verb.complete in ("running", "defined", "verbs"):
+        return f"'*:name:_nsunit_{verb.complete}'"
+    return "'*:file:_files'" if verb.complete == "file" else "'*: : '"
+
+
+def _zsh_quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def fish() -> str:
+    """Return the script for fish."""
+    verbs = " ".join(name for verb in VERBS for name in verb.names)
+    lines = [
+        _GENERATED.format("fish"),
+        f"set -l verbs {verbs}",
+        "complete -c nsunit -f",
+    ]
+    lines += [_fish_option("", option) for option in GLOBAL_OPTIONS]
+    for verb in VERBS:
+        for name in verb.names:
+            none = '-n "not __fish_seen_subcommand_from $verbs"'
+            lines.append(f"complete -c nsunit {none} -a {name} -d {_fish_quoted(verb.summary)}")
+        seen = f'-n "__fish_seen_subcommand_from {" ".join(verb.names)}"'
+        if verb.complete in _LIST:
+            lines.append(f"complete -c nsunit {seen} -a '({_LIST[verb.complete]})'")
+        elif verb.complete == "verbs":
+            lines.append(f'complete -c nsunit {seen} -a "$verbs"')
+        elif verb.complete == "command":
+            lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_subcommand)'")
+        lines += [_fish_option(seen, option) for option in verb.options]
+    return "\n".join(lines) + "\n"
+
+
+def _fish_option(condition: str, option: Option) -> str:
+    parts = ["complete -c nsunit", condition, f"-l {option.long}"]
+    if option.short:
+        parts.append(f"-s {option.short}")
+    if option.value:
+        parts.append("-r -F" if option.complete in (("file",), ("directory",)) else "-x")
+        if option.complete and option.complete not in (("file",), ("directory",)):
+            parts.append(f"-a {_fish_quoted(' '.join(option.complete))}")
+    parts.append(f"-d {_fish_quoted(option.summary)}")
+    return " ".join(part for part in parts if part)
+
+
+def _fish_quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+SHELLS = {"bash": bash, "zsh": zsh, "fish": fish}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the script for the shell named in *arguments*."""
+    if len(arguments) != 1 or arguments[0] not in SHELLS:
+        sys.stderr.write(f"usage: python3 -m nsunit.cli.completion {'|'.join(SHELLS)}\n")
+        return 2
+    sys.stdout.write(SHELLS[arguments[0]]())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""`--help`, and the man page's list of verbs, from the table of verbs.
+
+`python3 -m nsunit.cli.help` writes the verbs and options as Markdown, for packaging/man.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+from nsunit.cli.options import Invocation, Option, Verb
+from nsunit.cli.output import Style
+from nsunit.cli.verbs import GLOBAL_OPTIONS, GROUPS, VERBS, find_verb
+from nsunit.errors import UsageError
+from nsunit.names import printable
+
+_WIDTH = 100
+
+
+def show(invocation: Invocation) -> int:
+    """The verb `help`."""
+    name = invocation.operands[0] if invocation.operands else None
+    verb = find_verb(name) if name else None
+    if name and verb is None:
+        raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint="see 'nsunit --help'")
+    return print_help(verb, plain=invocation.flag("no-color"))
+
+
+def print_help(verb: Verb | None, plain: bool = False) -> int:
+    """Print the help of *verb*, or the list of all verbs."""
+    style = Style(plain=plain)
+    for line in verb_help(verb, style) if verb else global_help(style):
+        style.line(line)
+    return 0
+
+
+def global_help(style: Style) -> list[str]:
+    """Lines of `nsunit --help`."""
+    lines = ["nsunit [OPTIONS] VERB …", "", "Containers as plain systemd units."]
+    for group, title in GROUPS.items():
+        lines += ["", style.paint(title + ":", "bold")]
+        rows = [(f"{verb.names[0]} {verb.operands}".rstrip(), verb.summary) for verb in VERBS if verb.group == group]
+        lines += _two_columns(rows, 22)
+    lines += ["", style.paint("Options, before or after the verb:", "bold")]
+    lines += _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 22)
+    return [*lines, "", "'nsunit VERB --help' says more about a verb; see also nsunit(1) and nsunit.container(5)."]
+
+
+def verb_help(verb: Verb, style: Style) -> list[str]:
+    """Lines of `nsunit VERB --help`."""
+    lines = [f"nsunit {verb.names[0]} [OPTIONS] {verb.operands}".rstrip(), "", verb.summary + "."]
+    for paragraph in verb.details:
+        lines += ["", *textwrap.wrap(paragraph, _WIDTH)]
+    if len(verb.names) > 1:
+        lines += ["", "Also called: " + ", ".join(verb.names[1:])]
+    if verb.options:
+        lines += ["", style.paint("Options:", "bold")]
+        lines += _two_columns([(_spelled(option), option.summary) for option in verb.options], 30)
+    lines += ["", style.paint("Options of all verbs:", "bold")]
+    return lines + _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 30)
+
+
+def _spelled(option: Option) -> str:
+    short = f"-{option.short}, " if option.short else "    "
+    return f"{short}--{option.long}" + (f"={option.value}" if option.value else "")
+
+
+def _two_columns(rows: list[tuple[str, str]], width: int) -> list[str]:
+    lines = []
+    for left, right in rows:
+        wrapped = textwrap.wrap(right, _WIDTH - width - 4)
+        if len(left) > width:
+            lines.append("  " + left)
+            left = ""
+        lines.append(f"  {left:<{width}}  {wrapped[0]}")
+        lines += [" " * (width + 4) + line for line in wrapped[1:]]
+    return lines
+
+
+def markdown() -> str:
+    """Return the sections VERBS and OPTIONS of nsunit(1)."""
+    parts = ["# VERBS", ""]
+    for group, title in GROUPS.items():
+        parts += [f"## {title}", ""]
+        for verb in VERBS:
+            if verb.group == group:
+                parts += _markdown_verb(verb)
+    parts += ["# OPTIONS", "", "These may stand before or after the verb.", ""]
+    for option in GLOBAL_OPTIONS:
+        parts += _markdown_option(option)
+    return "\n".join(parts)
+
+
+def _markdown_verb(verb: Verb) -> list[str]:
+    names = ", ".join(f"**{name}**" for name in verb.names)
+    lines = [f"{names} {_escaped(verb.operands)}".rstrip(), f":   {_escaped(verb.summary)}."]
+    for paragraph in verb.details:
+        lines += ["", f"    {_escaped(paragraph)}"]
+    for option in verb.options:
+        lines += ["", *("    " + line if line else "" for line in _markdown_option(option)[:-1])]
+    return [*lines, ""]
+
+
+def _markdown_option(option: Option) -> list[str]:
+    short = f"**-{option.short}**, " if option.short else ""
+    value = f"=*{_escaped(option.value)}*" if option.value else ""
+    return [f"{short}**\\--{option.long}**{value}", f":   {_escaped(option.summary)}.", ""]
+
+
+def _escaped(text: str) -> str:
+    return "".join("\\" + c if c in "\\*_[]<>$`" else c for c in text)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

@@ -1,0 +1,220 @@
+"""start, stop, restart, kill, pause, resume, wait, rm."""
+
+from __future__ import annotations
+
+import sys
+
+from nsunit.errors import NsunitError
+from nsunit.names import check_name, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.bus.watch import Ended
+    from nsunit.cli.options import Invocation
+    from nsunit.manager.context import Context
+    from nsunit.manager.outcome import Outcome
+
+_NOTHING_DONE = {"running": "runs already", "inactive": "does not run", "absent": "nothing was kept"}
+
+
+def start(invocation: Invocation) -> int:
+    """The verb `start`."""
+    from nsunit.manager.start import start
+
+    context = invocation.context()
+    return _report(invocation, start(context, _names(invocation, lambda: _defined(context))))
+
+
+def stop(invocation: Invocation) -> int:
+    """The verb `stop`."""
+    from nsunit.manager.stop import stop
+
+    context = invocation.context()
+    names = _names(invocation, lambda: _running(context))
+    return _report(invocation, stop(context, names, kill_now=invocation.flag("now")))
+
+
+def restart(invocation: Invocation) -> int:
+    """The verb `restart`."""
+    from nsunit.manager.stop import restart
+
+    context = invocation.context()
+    return _report(invocation, restart(context, _names(invocation, lambda: _running(context))))
+
+
+def remove(invocation: Invocation) -> int:
+    """The verb `rm`."""
+    from nsunit.manager.stop import remove
+
+    return _report(invocation, remove(invocation.context(), _names(invocation)))
+
+
+def kill(invocation: Invocation) -> int:
+    """The verb `kill`."""
+    from nsunit.manager.control import kill
+
+    signal = _signal(invocation.value("signal") or "SIGTERM")
+    whom = _whom(invocation.value("kill-whom") or "all")
+    context = invocation.context()
+    return _each(invocation, lambda name: kill(context, name, signal=signal, whom=whom))
+
+
+def pause(invocation: Invocation) -> int:
+    """The verb `pause`."""
+    from nsunit.manager.control import pause
+
+    context = invocation.context()
+    return _each(invocation, lambda name: pause(context, name))
+
+
+def resume(invocation: Invocation) -> int:
+    """The verb `resume`."""
+    from nsunit.manager.control import resume
+
+    context = invocation.context()
+    return _each(invocation, lambda name: resume(context, name))
+
+
+def wait(invocation: Invocation) -> int:
+    """The verb `wait`."""
+    from nsunit.manager.control import wait
+
+    names = _names(invocation)
+    timeout = _seconds(invocation.value("timeout"))
+    ended = wait(invocation.context(), names, timeout=timeout)
+    if invocation.flag("json"):
+        from nsunit.cli.output import print_json
+
+        print_json([{"name": name, "ended": item} for name, item in zip(names, ended, strict=True)])
+    elif not invocation.flag("quiet"):
+        for name, item in zip(names, ended, strict=True):
+            _say(f"{name}: {describe_end(item)}")
+    return 0 if all(item.result in ("success", "") and item.active_state != "failed" for item in ended) else 1
+
+
+def describe_end(ended: Ended) -> str:
+    """Say in words how a unit ended."""
+    if ended.active_state == "gone":
+        return "does not run"
+    if ended.exec_main_code == 1:
+        return f"exited with status {ended.exec_main_status}" + _because(ended.result, "exit-code")
+    if ended.exec_main_code in (2, 3):
+        import signal
+
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(ended.exec_main_status, f"signal {ended.exec_main_status}")
+        dumped = " and dumped core" if ended.exec_main_code == 3 else ""
+        return f"was killed by {name}{dumped}" + _because(ended.result, "signal", "core-dump")
+    return "ended" + _because(ended.result)
+
+
+def _because(result: str, *expected: str) -> str:
+    return "" if result in ("success", "", *expected) else f" ({printable(result)})"
+
+
+# What the verbs share
+
+
+def _names(invocation: Invocation, everything: Callable[[], Sequence[str]] | None = None) -> list[str]:
+    """Return the operands, checked and each once; or what *everything* gives for --all."""
+    if everything is not None and invocation.flag("all"):
+        return list(everything())
+    return list(dict.fromkeys(check_name(name) for name in invocation.operands))
+
+
+def _defined(context: Context) -> Sequence[str]:
+    from nsunit.definition.search import list_names
+
+    return list_names(context.search)
+
+
+def _running(context: Context) -> Sequence[str]:
+    from nsunit.manager.query import list_containers
+
+    return [state.name for state in list_containers(context) if state.active_state not in ("inactive", "failed")]
+
+
+def _report(invocation: Invocation, outcomes: Sequence[Outcome]) -> int:
+    """Print what became of each container, errors last; the exit status is that of the errors, 1 if they differ."""
+    if invocation.flag("json"):
+        from nsunit.cli.output import print_json
+
+        print_json(outcomes)
+    elif not invocation.flag("quiet"):
+        for outcome in outcomes:
+            _report_one(outcome)
+    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
+    return _fail(failures)
+
+
+def _report_one(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        return
+    if outcome.state in _NOTHING_DONE:
+        _say(f"{outcome.name}: {_NOTHING_DONE[outcome.state]}")
+    elif outcome.state == "differs":
+        sys.stdout.flush()
+        sys.stderr.write(f"nsunit: {outcome.name}: runs with another definition than it has now\n")
+        for difference in outcome.differences:
+            sys.stderr.write(f"  {printable(difference)}\n")
+        sys.stderr.write(f"  hint: 'nsunit restart {outcome.name}' applies it\n")
+
+
+def _each(invocation: Invocation, deed: Callable[[str], None]) -> int:
+    """Do *deed* to each operand; one that fails does not keep the others from it."""
+    failures = []
+    for name in _names(invocation):
+        try:
+            deed(name)
+        except NsunitError as error:
+            failures.append(error)
+    return _fail(failures)
+
+
+def _fail(failures: Sequence[NsunitError]) -> int:
+    if not failures:
+        return 0
+    from nsunit.cli.main import report
+
+    statuses = {report(error) for error in failures}
+    return statuses.pop() if len(statuses) == 1 else 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(printable(text) + "\n")
+
+
+def _signal(text: str) -> int:
+    from nsunit.definition.signals import signal_number
+
+    return int(_value(signal_number, text))
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    from nsunit.definition.values import INFINITY, usec
+
+    value = _value(usec, text)
+    return None if value == INFINITY else value / 1_000_000
+
+
+def _value(parse: Callable[[str], int], text: str) -> int:
+    """Parse an option's value as a definition's would be."""
+    from nsunit.definition.words import ValueProblem
+    from nsunit.errors import UsageError
+
+    try:
+        return parse(text)
+    except ValueProblem as problem:
+        raise UsageError(str(problem), hint=problem.hint) from None
+
+
+def _whom(text: str) -> str:
+    from nsunit.errors import UsageError
+
+    if text not in ("main", "all"):
+        raise UsageError(f"'{printable(text)}' is not one of main, all", hint="--kill-whom=main")
+    return text

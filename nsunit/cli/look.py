@@ -1,0 +1,250 @@
+"""list, status, show, logs."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sys
+
+from nsunit.cli.output import (
+    Style,
+    format_ago,
+    format_duration,
+    format_size,
+    format_time,
+    plural,
+    print_json,
+    print_table,
+)
+from nsunit.errors import NotFoundError, NsunitError, UsageError
+from nsunit.names import check_name, printable, service_name, slice_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.bus.protocol import UnitProcess
+    from nsunit.cli.options import Invocation
+    from nsunit.manager.query import ContainerState, Status
+
+EXIT_NOT_RUNNING = 3
+_CALM = ("inactive", "failed")
+
+
+def list_containers(invocation: Invocation) -> int:
+    """The verb `list`."""
+    from nsunit.manager.query import list_containers
+
+    states = [
+        state
+        for state in list_containers(invocation.context())
+        if (invocation.flag("all") or state.active_state != "inactive")
+        and (not invocation.operands or any(fnmatch.fnmatchcase(state.name, text) for text in invocation.operands))
+    ]
+    style = Style(plain=invocation.flag("no-color"))
+    if invocation.flag("json"):
+        print_json(states)
+    elif invocation.flag("names"):
+        for state in states:
+            style.line(printable(state.name))
+    else:
+        columns = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS")
+        print_table(style, columns, [_row(state) for state in states])
+        if style.terminal and not invocation.flag("quiet"):
+            more = "" if invocation.flag("all") else "; 'nsunit list --all' shows those that do not run as well"
+            style.line(f"\n{plural(len(states), 'container')}{more}")
+    return 0
+
+
+def _row(state: ContainerState) -> tuple[str, ...]:
+    return (
+        state.name,
+        state.active_state,
+        state.sub_state,
+        str(state.pid) if state.pid else "-",
+        format_ago(state.since_usec),
+        "-" if state.cpu_usec is None else format_duration(state.cpu_usec / 1_000_000),
+        format_size(state.memory),
+        "-" if state.tasks is None else str(state.tasks),
+    )
+
+
+def status(invocation: Invocation) -> int:
+    """The verb `status`; without a name, that of all containers that run or have failed."""
+    from nsunit.manager.query import list_containers, status
+
+    context = invocation.context()
+    lines = invocation.number("lines", 10)
+    names = [check_name(name) for name in invocation.operands]
+    if not names:
+        names = [state.name for state in list_containers(context) if state.active_state != "inactive"]
+    found: list[Status] = []
+    failures: list[NotFoundError] = []
+    for name in names:
+        try:
+            found.append(status(context, name))
+        except NotFoundError as error:
+            failures.append(error)
+    if invocation.flag("json"):
+        print_json(found)
+    else:
+        style = Style(plain=invocation.flag("no-color"))
+        for index, item in enumerate(found):
+            if index:
+                style.line()
+            for line in status_lines(item, style):
+                style.line(line)
+            _last_lines(item.state.name, lines, style)
+    sys.stdout.flush()
+    if failures:
+        from nsunit.cli.main import report
+
+        for failure in failures:
+            report(failure)
+    calm = invocation.operands and any(item.state.active_state in _CALM for item in found)
+    return EXIT_NOT_RUNNING if failures or calm else 0
+
+
+def status_lines(status: Status, style: Style, now: float | None = None) -> list[str]:
+    """Return what `nsunit status` shows, in the manner of systemctl status."""
+    state = status.state
+    title = f" - {printable(status.description)}" if status.description and status.description != state.name else ""
+    lines = [f"{style.dot(state.active_state)} {style.paint(printable(state.name), 'bold')}{title}"]
+    lines += _field("Definition", status.sources[0] if status.sources else "none")
+    for source in status.sources[1:]:
+        lines += _field("Drop-in", source)
+    lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
+    lines += _field("Units", f"{state.unit} in {state.slice}")
+    if state.pid:
+        lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
+    lines += _field("Root", status.root)
+    lines += _field("Ids", status.ids)
+    lines += _field("Namespaces", " ".join(f"{kind}:{number}" for kind, number in status.namespaces))
+    if state.active_state not in _CALM:
+        lines += _usage(status)
+    for note in status.notes:
+        lines.append(f"{'Note':>12}: {style.paint(printable(note), 'yellow')}")
+    return lines + _tree(status.control_group, status.processes)
+
+
+def _field(label: str, text: str) -> list[str]:
+    return [f"{label:>12}: {printable(text)}"] if text else []
+
+
+def _activity(status: Status, style: Style, now: float | None) -> str:
+    state = status.state
+    text = style.state(state.active_state) + f" ({printable(state.sub_state)})"
+    if status.frozen:
+        text += " " + style.paint("(paused)", "yellow")
+    if status.result not in ("success", ""):
+        text += f" (Result: {printable(status.result)})"
+    if state.since_usec:
+        text += f" since {format_time(state.since_usec)}; {format_ago(state.since_usec, now)} ago"
+    return text
+
+
+def _usage(status: Status) -> list[str]:
+    state = status.state
+    lines = []
+    if state.tasks is not None:
+        limit = "" if status.tasks_limit is None else f" (limit: {status.tasks_limit})"
+        lines.append(f"{'Tasks':>12}: {state.tasks}{limit}")
+    if state.memory is not None:
+        extra = [f"max: {format_size(status.memory_limit)}"] if status.memory_limit is not None else []
+        extra += [f"peak: {format_size(status.memory_peak)}"] if status.memory_peak is not None else []
+        lines.append(f"{'Memory':>12}: {format_size(state.memory)}" + (f" ({', '.join(extra)})" if extra else ""))
+    if state.cpu_usec is not None:
+        quota = "" if status.cpu_quota is None else f" (limit: {status.cpu_quota / 10_000:g}%)"
+        lines.append(f"{'CPU':>12}: {format_duration(state.cpu_usec / 1_000_000)}{quota}")
+    if status.io_read is not None and status.io_write is not None:
+        lines.append(f"{'IO':>12}: {format_size(status.io_read)} read, {format_size(status.io_write)} written")
+    return lines
+
+
+def _tree(control_group: str, processes: Sequence[UnitProcess]) -> list[str]:
+    """Draw the cgroup with its processes, as systemctl status does it."""
+    if not control_group:
+        return []
+    lines = _field("CGroup", control_group)
+    groups: dict[str, list[UnitProcess]] = {}
+    for process in sorted(processes, key=lambda process: (process.cgroup, process.pid)):
+        groups.setdefault(process.cgroup.removeprefix(control_group).strip("/"), []).append(process)
+    indent = " " * 14
+    for number, (group, members) in enumerate(groups.items()):
+        last_group = number == len(groups) - 1
+        bar = indent
+        if group:
+            lines.append(f"{indent}{'└─' if last_group else '├─'}{printable(group)}")
+            bar = indent + ("  " if last_group else "│ ")
+        for process in members:
+            last = process is members[-1] and (bool(group) or last_group)
+            lines.append(f"{bar}{'└─' if last else '├─'}{process.pid} {printable(process.command)}")
+    return lines
+
+
+def _last_lines(name: str, count: int, style: Style) -> None:
+    """Let journalctl show the last lines of the container's log; it makes control characters harmless itself."""
+    if not count:
+        return
+    import subprocess
+
+    argv = journal_command([name], {"lines": str(count), "no-pager": None, "quiet": None})
+    try:
+        shown = subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
+    except FileNotFoundError:
+        return  # a host without journalctl; `nsunit logs` says so
+    if shown:
+        style.line()
+        for line in shown.decode(errors="replace").splitlines():
+            style.line(printable(line))
+
+
+def show(invocation: Invocation) -> int:
+    """The verb `show`."""
+    from nsunit.manager.query import inspect
+
+    context = invocation.context()
+    wanted = invocation.values("property")
+    found = []
+    for name in invocation.operands:
+        everything = inspect(context, check_name(name))
+        unknown = [key for key in wanted if key not in everything]
+        if unknown:
+            from nsunit.definition.near import did_you_mean
+
+            hint = did_you_mean(unknown[0], list(everything), "'{}'") or f"there are {', '.join(everything)}"
+            raise UsageError(f"'{printable(unknown[0])}' is not something 'show' knows", hint=hint)
+        found.append({key: everything[key] for key in wanted} if wanted else everything)
+    print_json(found[0] if len(found) == 1 else found)
+    return 0
+
+
+def logs(invocation: Invocation) -> int:
+    """The verb `logs`: becomes journalctl."""
+    options = {
+        long: None if invocation.value(long) is None else invocation.value(long)
+        for long in ("follow", "lines", "since", "until", "output", "reverse")
+        if invocation.flag(long)
+    }
+    if invocation.flag("json"):
+        options["output"] = "json"
+    if invocation.flag("quiet"):
+        options["quiet"] = None
+    argv = journal_command([check_name(name) for name in invocation.operands], options)
+    sys.stdout.flush()
+    try:
+        os.execvp(argv[0], argv)
+    except FileNotFoundError:
+        raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
+
+
+def journal_command(names: list[str], options: dict[str, str | None]) -> list[str]:
+    """Return the journalctl command for containers *names*; an option without a value is a flag.
+
+    `-u` with the service matches the payload, systemd's own messages about it and its core dumps; with the slice, all
+    that runs in it, so `exec` sessions and a foreground `run` as well (journalctl(1)).
+    """
+    argv = ["journalctl"]
+    for name in names:
+        argv += [f"--unit={service_name(name)}", f"--unit={slice_name(name)}"]
+    return argv + [f"--{long}" if value is None else f"--{long}={value}" for long, value in options.items()]

@@ -1,0 +1,165 @@
+"""What people and programs get to see: tables, colours, JSON, sizes and times.
+
+Every text that is not nsunit's own goes through `nsunit.names.printable`, so that a name, a command line or a unit's
+description cannot drive the reader's terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any, TextIO
+
+from nsunit.names import printable
+from nsunit.record import Record
+
+_COLOURS = {"green": "0;1;32", "red": "0;1;31", "yellow": "0;1;33", "grey": "0;38;5;245", "bold": "0;1;39"}
+_DOTS = {
+    "active": ("●", "*", "green"),
+    "reloading": ("↻", "*", "green"),
+    "activating": ("↻", "*", "yellow"),
+    "deactivating": ("↻", "*", "yellow"),
+    "failed": ("×", "x", "red"),
+    "inactive": ("○", "-", ""),
+}
+_STATE_COLOURS = {"active": "green", "failed": "red", "ok": "green", "warning": "yellow", "error": "red"}
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+class Style:
+    """How to write to one stream: with colours and aligned columns on a terminal, plainly elsewhere.
+
+    `$NO_COLOR` (https://no-color.org), `--no-color` and `$TERM=dumb` turn colours off.
+    """
+
+    def __init__(self, stream: TextIO | None = None, plain: bool = False) -> None:
+        self.stream = stream or sys.stdout
+        self.terminal = self.stream.isatty()
+        self.colour = (
+            self.terminal and not plain and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
+        self.unicode = (getattr(self.stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
+
+    def paint(self, text: str, colour: str) -> str:
+        """Return *text* in *colour*, where colours are wanted."""
+        if not self.colour or colour not in _COLOURS:
+            return text
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+    def dot(self, active_state: str) -> str:
+        """Return the mark systemctl(1) puts in front of a unit in *active_state*."""
+        mark, plain, colour = _DOTS.get(active_state, ("●", "*", ""))
+        return self.paint(mark if self.unicode else plain, colour)
+
+    def state(self, state: str) -> str:
+        """Return the word for a state, coloured as systemctl does it."""
+        return self.paint(printable(state), _STATE_COLOURS.get(state, ""))
+
+    def width(self) -> int:
+        """Columns of the terminal, 80 where there is none."""
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def line(self, text: str = "") -> None:
+        """Write one line.  What cannot be encoded for the stream is escaped."""
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def print_table(style: Style, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Write *rows*: aligned under a heading on a terminal, else one line each with tabs between the fields."""
+    clean = [tuple(printable(field) for field in row) for row in rows]
+    if not style.terminal:
+        for row in clean:
+            style.line("\t".join(row))
+        return
+    widths = [max(len(line[i]) for line in (columns, *clean)) for i in range(len(columns))]
+    style.line(style.paint(_aligned(columns, widths), "bold"))
+    for row in clean:
+        fields = [*row]
+        text = _aligned(row, widths)[: style.width()]
+        for index, field in enumerate(fields):
+            if columns[index] == "STATE" and field in _STATE_COLOURS:
+                start = sum(widths[:index]) + 2 * index
+                text = text[:start] + style.state(field) + text[start + len(field) :]
+        style.line(text)
+
+
+def _aligned(fields: tuple[str, ...], widths: list[int]) -> str:
+    return "  ".join(field.ljust(width) for field, width in zip(fields, widths, strict=True)).rstrip()
+
+
+def print_json(value: object, stream: TextIO | None = None) -> None:
+    """Write *value* as JSON; records become objects.  ASCII only, so control characters come out escaped."""
+    import json
+
+    stream = stream or sys.stdout
+    json.dump(jsonable(value), stream, indent=2)
+    stream.write("\n")
+
+
+def jsonable(value: object) -> Any:
+    """Turn records, tuples and bytes into what JSON has; an exception becomes its message."""
+    if isinstance(value, Record):
+        return {name: jsonable(getattr(value, name)) for name in value._fields}
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(jsonable(item) for item in value)
+    if isinstance(value, bytes):
+        return list(value)
+    if isinstance(value, Exception):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def format_size(size: int | None) -> str:
+    """Bytes as systemd writes them: `512B`, `1.5K`, `2G`; `-` if unknown."""
+    if size is None:
+        return "-"
+    if size < 1024:
+        return f"{size}B"
+    number = float(size)
+    unit = ""
+    for unit in "KMGTPE":
+        number /= 1024
+        if number < 1024 or unit == "E":
+            break
+    return f"{number:.1f}".removesuffix(".0") + unit
+
+
+def format_duration(seconds: float) -> str:
+    """A time span with its two largest units: `5d 3h`, `4min 2s`, `350ms`."""
+    if seconds < 1:
+        return f"{int(seconds * 1000)}ms"
+    left = int(seconds)
+    parts = []
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2])
+
+
+def format_time(usec: int) -> str:
+    """A moment as systemctl writes it: `Sat 2025-11-22 13:20:11 UTC`; *usec* since the epoch."""
+    return time.strftime("%a %Y-%m-%d %H:%M:%S %Z", time.localtime(usec / 1_000_000))
+
+
+def format_ago(usec: int | None, now: float | None = None) -> str:
+    """How long ago *usec* (microseconds since the epoch) was; `-` if it never was."""
+    if not usec:
+        return "-"
+    return format_duration(max(0.0, (time.time() if now is None else now) - usec / 1_000_000))
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """Write `1 layer`, `3 layers`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,295 @@
+"""The verbs and options of `nsunit`: one table that drives parsing, help, completion and the man page."""
+
+from __future__ import annotations
+
+from nsunit.cli.options import Option, Verb
+
+GLOBAL_OPTIONS = (
+    Option("help", "Show this help, or that of a verb", short="h"),
+    Option("version", "Show the version"),
+    Option("user", "Talk to the user's systemd (not there yet)"),
+    Option("json", "Print JSON"),
+    Option("no-color", "Print without colours, as with $NO_COLOR"),
+    Option("quiet", "Print errors only", short="q"),
+    Option("debug", "Print a traceback with an error"),
+)
+
+GROUPS = {
+    "lifecycle": "Life cycle",
+    "look": "Looking",
+    "definition": "Definitions",
+    "session": "Commands in containers",
+    "host": "Host",
+}
+
+_ALL_DEFINED = Option("all", "All containers that are defined", short="a")
+_ALL_RUNNING = Option("all", "All containers that run", short="a")
+_TTY = Option("tty", "Give the command a terminal of the container's own", short="t")
+_INTERACTIVE = Option("interactive", "Pass standard input on", short="i")
+_USER = Option("uid", "User to run as, by name or number in the container", short="u", value="USER[:GROUP]")
+_DIRECTORY = Option("working-directory", "Directory to start in", short="w", value="DIR")
+_ENVIRONMENT = Option("setenv", "Set a variable, or pass on the caller's", short="e", value="NAME[=VALUE]", repeat=True)
+_SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGSTOP", "SIGWINCH")
+_JOURNAL_OUTPUT = (
+    *("short", "short-precise", "short-iso", "short-iso-precise", "short-full", "short-monotonic", "short-unix"),
+    *("verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"),
+)
+
+VERBS = (
+    Verb(
+        "start",
+        "lifecycle",
+        "Start containers",
+        "nsunit.cli.lifecycle:start",
+        operands="NAME…",
+        most=None,
+        options=(_ALL_DEFINED,),
+        complete="defined",
+        details=(
+            "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template.",
+            "A container that runs already is left alone; if its definition has changed, the difference is shown.",
+        ),
+    ),
+    Verb(
+        "stop",
+        "lifecycle",
+        "Stop containers",
+        "nsunit.cli.lifecycle:stop",
+        operands="NAME…",
+        most=None,
+        options=(_ALL_RUNNING, Option("now", "Kill at once instead of asking first", short="k")),
+        complete="running",
+        details=("Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone.",),
+    ),
+    Verb(
+        "restart",
+        "lifecycle",
+        "Stop and start containers, with their definitions as they are now",
+        "nsunit.cli.lifecycle:restart",
+        operands="NAME…",
+        most=None,
+        options=(_ALL_RUNNING,),
+        complete="defined",
+    ),
+    Verb(
+        "kill",
+        "lifecycle",
+        "Send a signal to the processes of containers",
+        "nsunit.cli.lifecycle:kill",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(
+            Option("signal", "The signal, SIGTERM if not given", short="s", value="SIGNAL", complete=_SIGNALS),
+            Option("kill-whom", "Which processes: main or all (default)", value="WHOM", complete=("main", "all")),
+        ),
+        complete="running",
+    ),
+    Verb(
+        "pause",
+        "lifecycle",
+        "Freeze containers",
+        "nsunit.cli.lifecycle:pause",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="running",
+        details=("Freezes everything in the container's slice, exec sessions as well, with the cgroup freezer.",),
+    ),
+    Verb(
+        "resume",
+        "lifecycle",
+        "Let frozen containers go on",
+        "nsunit.cli.lifecycle:resume",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="running",
+    ),
+    Verb(
+        "wait",
+        "lifecycle",
+        "Wait until containers have ended, and say how",
+        "nsunit.cli.lifecycle:wait",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),),
+        complete="running",
+        details=("Exits with 0 if all of them ended well, with 1 if not, or if the time is over.",),
+    ),
+    Verb(
+        "rm",
+        "lifecycle",
+        "Remove what stopped containers have kept: their upper layer and state",
+        "nsunit.cli.lifecycle:remove",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="defined",
+        details=("The definition stays. A container that runs is refused.",),
+    ),
+    Verb(
+        "list/ls",
+        "look",
+        "List containers",
+        "nsunit.cli.look:list_containers",
+        operands="[PATTERN…]",
+        most=None,
+        options=(
+            Option("all", "Those that do not run as well", short="a"),
+            Option("names", "Print the names only"),
+        ),
+        complete="defined",
+        details=("PATTERN is a shell pattern such as 'web*'.",),
+    ),
+    Verb(
+        "status",
+        "look",
+        "Show how containers are doing",
+        "nsunit.cli.look:status",
+        operands="[NAME…]",
+        most=None,
+        options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"),),
+        complete="defined",
+        details=(
+            "What systemctl status shows, and root, ids, namespaces, limits and usage.",
+            "Exits with 3 if one of them does not run.",
+        ),
+    ),
+    Verb(
+        "show/inspect",
+        "look",
+        "Print everything about containers as JSON",
+        "nsunit.cli.look:show",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("property", "Print this one only", short="p", value="KEY", repeat=True),),
+        complete="defined",
+    ),
+    Verb(
+        "logs",
+        "look",
+        "Show the journal of containers",
+        "nsunit.cli.look:logs",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(
+            Option("follow", "Go on showing new lines", short="f"),
+            Option("lines", "The last N lines only, or all", short="n", value="N"),
+            Option("since", "From this time on, as journalctl takes it", short="S", value="TIME"),
+            Option("until", "Up to this time", short="U", value="TIME"),
+            Option("output", "Format, as journalctl takes it", short="o", value="FORMAT", complete=_JOURNAL_OUTPUT),
+            Option("reverse", "Newest lines first", short="r"),
+        ),
+        complete="defined",
+        details=("Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units.",),
+    ),
+    Verb(
+        "render",
+        "definition",
+        "Show what would be sent to systemd and done by the helper",
+        "nsunit.cli.definitions:render",
+        operands="NAME",
+        least=1,
+        most=1,
+        options=(Option("unit-files", "As the text of unit files instead"),),
+        complete="defined",
+    ),
+    Verb(
+        "verify",
+        "definition",
+        "Check definitions",
+        "nsunit.cli.definitions:verify",
+        operands="[NAME…]",
+        most=None,
+        complete="defined",
+        details=("Checks all definitions if none is named, and has systemd-analyze verify check the units as well.",),
+    ),
+    Verb(
+        "cat",
+        "definition",
+        "Print definitions and their drop-ins",
+        "nsunit.cli.definitions:cat",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="defined",
+    ),
+    Verb(
+        "edit",
+        "definition",
+        "Edit a definition",
+        "nsunit.cli.definitions:edit",
+        operands="NAME",
+        least=1,
+        most=1,
+        options=(
+            Option("force", "Make a new definition if there is none", short="f"),
+            Option("drop-in", "Edit this drop-in of the definition instead", value="FILE"),
+            Option("stdin", "Take the new text from standard input"),
+        ),
+        complete="defined",
+        details=(
+            "Starts $SYSTEMD_EDITOR, $VISUAL or $EDITOR on a copy, checks it, and puts it in place of the file. What "
+            "comes from outside /etc/nsunit is copied there.",
+        ),
+    ),
+    Verb(
+        "exec",
+        "session",
+        "Run a command in a container that runs",
+        "nsunit.cli.session:execute",
+        operands="NAME COMMAND…",
+        least=2,
+        most=None,
+        options=(_TTY, _INTERACTIVE, _USER, _DIRECTORY, _ENVIRONMENT),
+        command_at=1,
+        complete="running",
+        details=(
+            "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
+            "the command cannot be run, 127 if it is not there.",
+        ),
+    ),
+    Verb(
+        "run",
+        "session",
+        "Run a command in a container of its own",
+        "nsunit.cli.session:run",
+        operands="[COMMAND…]",
+        most=None,
+        options=(
+            Option("detach", "Return when it runs, and print its name", short="d"),
+            _TTY,
+            _INTERACTIVE,
+            Option("name", "Name of the container, run-XXXXXX if not given", value="NAME"),
+            Option(
+                "property",
+                "A key of a definition; its section may stand in front",
+                short="p",
+                value="[SECTION.]KEY=VALUE",
+                repeat=True,
+            ),
+            Option("keep", "Keep its upper layer when it has ended"),
+        ),
+        command_at=0,
+        complete="command",
+        details=("Exits as exec does. For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",),
+    ),
+    Verb(
+        "doctor",
+        "host",
+        "Say what this host lacks and what that costs",
+        "nsunit.cli.host:doctor",
+        details=("Exits with 1 if containers cannot run here.",),
+    ),
+    Verb("version", "host", "Show the versions of nsunit, systemd, Linux and Python", "nsunit.cli.host:version"),
+    Verb("help", "host", "Show the help", "nsunit.cli.help:show", operands="[VERB]", most=1, complete="verbs"),
+)
+
+
+def find_verb(name: str) -> Verb | None:
+    """Return the verb of that name or alias."""
+    return next((verb for verb in VERBS if name in verb.name.split("/")), None)

@@ -1,0 +1,90 @@
+"""Stand-ins for the manager: each test says what its functions return."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+
+from nsunit.cli import main as cli_main
+from nsunit.definition.search import SearchPath
+from nsunit.record import Record
+
+
+class FakeContext:
+    def __init__(self, search=None, paths=None):
+        self.search = search or SearchPath(("/nonexistent",))
+        self.paths = paths
+        self.bus = types.SimpleNamespace(version=lambda: 257)
+
+
+class Outcome(Record):
+    name: str
+    state: str
+    differences: tuple = ()
+    error: Exception | None = None
+
+
+class ContainerState(Record):
+    name: str
+    active_state: str = "active"
+    sub_state: str = "running"
+    pid: int = 0
+    since_usec: int | None = None
+    memory: int | None = None
+    tasks: int | None = None
+    cpu_usec: int | None = None
+    unit: str = "nsunit-web.service"
+    slice: str = "nsunit-web.slice"
+    definition: str | None = None
+
+
+class Status(Record):
+    state: ContainerState
+    description: str = ""
+    sources: tuple = ()
+    result: str = "success"
+    frozen: bool = False
+    main_command: str = ""
+    memory_peak: int | None = None
+    memory_limit: int | None = None
+    tasks_limit: int | None = None
+    cpu_quota: int | None = None
+    io_read: int | None = None
+    io_write: int | None = None
+    control_group: str = ""
+    root: str = ""
+    ids: str = ""
+    namespaces: tuple = ()
+    processes: tuple = ()
+    notes: tuple = ()
+
+
+@pytest.fixture
+def manager(monkeypatch):
+    """Put functions into modules of nsunit.manager: `manager("start", start=lambda context, names: […])`."""
+
+    def put(module, **functions):
+        fake = types.ModuleType(f"nsunit.manager.{module}")
+        fake.__dict__.update(functions)
+        monkeypatch.setitem(sys.modules, f"nsunit.manager.{module}", fake)
+
+    context = FakeContext()
+    put("context", open_context=lambda: context, Context=FakeContext)
+    put.context = context
+    put.Outcome, put.ContainerState, put.Status = Outcome, ContainerState, Status
+    return put
+
+
+@pytest.fixture
+def nsunit(monkeypatch, capsys):
+    """Run a command line; returns its exit status, standard output and standard error."""
+    monkeypatch.setattr(cli_main, "_unwind_on_signals", lambda: None)
+
+    def run(*arguments):
+        status = cli_main.main(arguments)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

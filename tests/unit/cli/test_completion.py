@@ -1,0 +1,77 @@
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from nsunit.cli import completion
+from nsunit.cli.verbs import VERBS
+
+DRIVER = """
+nsunit() { [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web; }
+compopt() { :; }
+source /dev/stdin <<'SCRIPT'
+%s
+SCRIPT
+COMP_WORDS=(%s)
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_nsunit
+printf '%%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(*words):
+    """What bash offers for the last of *words*."""
+    script = DRIVER % (completion.bash(), " ".join(f"'{word}'" for word in words))
+    found = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return set(found.split())
+
+
+def test_bash_completes_verbs():
+    assert {"start", "stop", "status"} <= complete("nsunit", "st")
+    assert complete("nsunit", "--json", "sto") == {"stop"}
+
+
+def test_bash_completes_names():
+    assert complete("nsunit", "start", "") == {"web", "db"}
+    assert complete("nsunit", "stop", "") == {"web"}
+    assert complete("nsunit", "start", "web", "d") == {"db"}
+    assert complete("nsunit", "help", "wai") == {"wait"}
+
+
+def test_bash_completes_options_and_their_values():
+    assert complete("nsunit", "logs", "--fo") == {"--follow"}
+    assert complete("nsunit", "kill", "--signal", "SIGK") == {"SIGKILL"}
+    assert complete("nsunit", "kill", "--signal", "=", "SIGK") == {"SIGKILL"}
+    assert "main" in complete("nsunit", "kill", "--kill-whom", "=")
+    assert complete("nsunit", "logs", "--since", "") == set()
+
+
+def test_bash_completes_commands_after_the_name():
+    assert complete("nsunit", "exec", "") == {"web"}
+    assert "bash" in complete("nsunit", "exec", "web", "bas")
+    assert "bash" in complete("nsunit", "run", "bas")
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_each_script_names_every_verb_and_option(shell, capsys):
+    assert completion.main([shell]) == 0
+    script = capsys.readouterr().out
+    for verb in VERBS:
+        assert verb.names[-1] in script
+        for option in verb.options:
+            assert option.long in script
+
+
+@pytest.mark.parametrize(("shell", "check"), [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")])
+def test_each_script_is_accepted_by_its_shell(shell, check, tmp_path):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    path = tmp_path / "script"
+    path.write_text(completion.SHELLS[shell]())
+    subprocess.run([shell, check, os.fspath(path)], check=True)
+
+
+def test_usage(capsys):
+    assert completion.main(["csh"]) == 2
+    assert capsys.readouterr().err == "usage: python3 -m nsunit.cli.completion bash|zsh|fish\n"

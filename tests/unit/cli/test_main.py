@@ -1,0 +1,175 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from nsunit.cli import main
+from nsunit.errors import BusError, DefinitionError, NotFoundError, NsunitError, Problem
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+
+@pytest.mark.parametrize(
+    ("argv", "message", "hint"),
+    [
+        ([], "a verb is missing", "see 'nsunit --help'"),
+        (["strat"], "'strat' is not a verb of nsunit", "did you mean 'nsunit start'?"),
+        (["xyzzyxyzzy"], "'xyzzyxyzzy' is not a verb of nsunit", "see 'nsunit --help'"),
+        (["--zzzzzzzz"], "'--zzzzzzzz' is not an option", "see 'nsunit --help'"),
+        (["start"], "start: a name is missing", "nsunit start [OPTIONS] NAME…"),
+        (["start", "--all", "web"], "start: --all and names exclude each other", "nsunit start [OPTIONS] NAME…"),
+        (["exec", "web"], "exec: a command is missing", "nsunit exec [OPTIONS] NAME COMMAND…"),
+        (["exec"], "exec: a name is missing", "nsunit exec [OPTIONS] NAME COMMAND…"),
+        (["render", "a", "b"], "render: 'b' is one operand too many", "nsunit render [OPTIONS] NAME"),
+        (["doctor", "x"], "doctor: 'x' is one operand too many", "nsunit doctor [OPTIONS]"),
+        (["start", "--name"], "'--name' is not an option", "see 'nsunit start --help'"),
+    ],
+)
+def test_usage_errors(nsunit, argv, message, hint):
+    status, out, err = nsunit(*argv)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[:2] == [f"nsunit: {message}", f"  hint: {hint}"]
+
+
+def test_user_is_not_there_yet(nsunit):
+    status, _out, err = nsunit("--user", "list")
+    assert status == 1
+    assert err == "nsunit: --user is not there yet\n  hint: run it as root, for containers of the system\n"
+
+
+def test_version_option(nsunit):
+    for argv in (["--version"], ["list", "--version"]):
+        status, out, err = nsunit(*argv)
+        assert (status, err) == (0, "")
+        assert out.startswith("nsunit ")
+
+
+def test_global_options_may_stand_after_the_verb(nsunit, manager):
+    manager("query", list_containers=lambda context: [])
+    assert nsunit("--json", "list") == nsunit("list", "--json") == (0, "[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "err"),
+    [
+        (NsunitError("no good", hint="do better"), 1, "nsunit: no good\n  hint: do better\n"),
+        (NotFoundError("nothing"), 3, "nsunit: nothing\n"),
+        (BusError("x", "evil \x1b[2J"), 1, "nsunit: evil \\x1b[2J\n"),
+        (
+            DefinitionError([Problem("/a", 3, "wrong", "right"), Problem("/b", 0, "worse")]),
+            1,
+            "nsunit: /a:3: wrong\n  hint: right\nnsunit: /b: worse\n",
+        ),
+        (FileNotFoundError(2, "No such file", "/x"), 1, "nsunit: /x: No such file\n"),
+        (PermissionError(13, "Permission denied"), 1, "nsunit: Permission denied\n  hint: run it as root\n"),
+        (
+            ZeroDivisionError("division by zero"),
+            1,
+            "nsunit: internal error: ZeroDivisionError: division by zero\n"
+            "  hint: this is a bug in nsunit; '--debug' shows where\n",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+        (main.Terminated(15), 143, ""),
+    ],
+)
+def test_errors_become_lines_and_exit_statuses(nsunit, manager, error, status, err):
+    def list_containers(_context):
+        raise error
+
+    manager("query", list_containers=list_containers)
+    assert nsunit("list") == (status, "", err)
+
+
+def test_debug_prints_a_traceback(nsunit, manager):
+    manager("query", list_containers=lambda context: 1 / 0)
+    _status, _out, err = nsunit("list", "--debug")
+    assert "Traceback" in err
+    _status, _out, err = nsunit("list", "--", "--debug")
+    assert "Traceback" not in err
+
+
+def test_errors_of_a_session_do_not_look_like_the_payload_s(nsunit, manager):
+    def execute(*_arguments, **_options):
+        raise NotFoundError("web does not run")
+
+    manager("session", execute=execute)
+    assert nsunit("exec", "web", "ls")[0] == 125
+
+
+def test_a_missing_command_of_a_session_keeps_its_status(nsunit, manager):
+    class Missing(NsunitError):
+        exit_status = 127
+
+    def execute(*_arguments, **_options):
+        raise Missing("no such command")
+
+    manager("session", execute=execute)
+    assert nsunit("exec", "web", "ls")[0] == 127
+
+
+def command(*argv, **options):
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    return subprocess.Popen([sys.executable, "-m", "nsunit.cli.main", *argv], env=environment, **options)
+
+
+def test_a_closed_pipe_is_quiet():
+    process = command("--help", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), err) == (141, b"")
+
+
+SLEEPER = """
+import sys, time
+import nsunit.cli.main as main
+def run(arguments):
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        print("undone", flush=True)
+main._run = run
+sys.exit(main.main(["start", "web"]))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_unwind(number, status):
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], env=environment, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    began = time.monotonic()
+    process.send_signal(number)
+    assert process.stdout.read() == b"undone\n"
+    process.stdout.close()
+    assert process.wait() == status
+    assert time.monotonic() - began < 10
+
+
+def test_the_core_imports_nothing_heavy():
+    """The start path's budget: what `nsunit start` imports before the verb's own modules."""
+    script = (
+        "import os, sys; before = set(sys.modules); import nsunit.cli.main, nsunit.cli.lifecycle;"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    found = subprocess.run(
+        ["/usr/bin/python3", "-S", "-c", script], env=environment, stdout=subprocess.PIPE, check=True, text=True
+    ).stdout.split()
+    own = {name for name in found if name.split(".")[0] == "nsunit"}
+    assert own == {
+        "nsunit",
+        "nsunit.cli",
+        "nsunit.cli.lifecycle",
+        "nsunit.cli.main",
+        "nsunit.cli.options",
+        "nsunit.cli.verbs",
+        "nsunit.errors",
+        "nsunit.names",
+        "nsunit.record",
+    }
+    assert set(found) - own <= {"__future__"}

@@ -1,0 +1,65 @@
+import pytest
+
+
+@pytest.fixture
+def seen(manager):
+    calls = []
+
+    def execute(context, name, argv, **options):
+        calls.append((name, argv, options))
+        return 7
+
+    def run(context, properties, argv, **options):
+        calls.append((properties, argv, options))
+        return 9
+
+    manager("session", execute=execute, run=run)
+    return calls
+
+
+def test_exec(nsunit, seen, monkeypatch):
+    monkeypatch.setenv("PASSED", "on")
+    monkeypatch.delenv("ABSENT", raising=False)
+    argv = ["exec", "-ti", "-u", "www:www", "-w", "/srv", "-e", "A=1=2", "-e", "PASSED", "-e", "ABSENT"]
+    assert nsunit(*argv, "web", "ls", "-l", "--json") == (7, "", "")
+    assert seen == [
+        (
+            "web",
+            ["ls", "-l", "--json"],
+            {
+                "tty": True,
+                "interactive": True,
+                "user": "www:www",
+                "working_directory": "/srv",
+                "environment": [("A", "1=2"), ("PASSED", "on")],
+            },
+        )
+    ]
+
+
+def test_exec_refuses_a_variable_without_a_name(nsunit, seen):
+    status, _out, err = nsunit("exec", "-e", "=x", "web", "ls")
+    assert (status, err.splitlines()[0]) == (125, "nsunit: '=x' is not a variable")
+
+
+def test_run(nsunit, seen):
+    argv = ["run", "-d", "--name", "a", "-p", "Rootfs=/srv", "-p", "MemoryMax=1G", "-p", "Service.Restart=no"]
+    assert nsunit(*argv, "sh", "-c", "true")[0] == 9
+    assert seen == [
+        (
+            [("Container", "Rootfs", "/srv"), ("Slice", "MemoryMax", "1G"), ("Service", "Restart", "no")],
+            ["sh", "-c", "true"],
+            {"name": "a", "detach": True, "tty": False, "interactive": False, "keep": False},
+        )
+    ]
+
+
+@pytest.mark.parametrize("text", ["Rootfs", "=x", "Slice.=x"])
+def test_run_refuses(nsunit, seen, text):
+    status, _out, err = nsunit("run", "-p", text, "sh")
+    assert (status, err.splitlines()[0]) == (125, f"nsunit: '{text}' is not a key with its value")
+
+
+def test_an_unknown_key_is_left_to_the_loader(nsunit, seen):
+    nsunit("run", "-p", "Nonsense=1", "sh")
+    assert seen[0][0] == [("Container", "Nonsense", "1")]

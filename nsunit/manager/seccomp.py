@@ -1,18 +1,18 @@
 """The seccomp filter of a container: made once for each set of capabilities, then read from a cache.
 
-Making one takes libseccomp, for the numbers of system calls by name, and a few milliseconds; a start should pay for
-neither.  The cache is a root-only directory; an entry's name is a digest of everything the filter is made from, so a
-changed list or a newer libseccomp makes a new entry and nothing is ever stale.
+Making one takes the table of system calls, libseccomp for their numbers, and some milliseconds; a start should pay for
+none of them.  The cache is a root-only directory; an entry's name is a digest of the capabilities and of the identity
+of all files that the filter is made from and by, so another table or libseccomp makes a new entry and nothing is stale.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from _blake2 import blake2s  # hashlib would load OpenSSL, which takes as long as the rest of a start
+from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 
+from nsunit import plan
 from nsunit.errors import NsunitError
-from nsunit.plan.syscalls import rules_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from nsunit.plan.syscalls import Rule
 
+_SOURCES = ("syscalls.py", "bpf.py")
 _LIBRARY = "libseccomp.so.2"
 _DIGEST_SIZE = 16
 _INSTRUCTION_SIZE = 8
@@ -47,14 +48,15 @@ def filter_file_for(capabilities: tuple[str, ...], cache_directory: str) -> str:
 
 
 def _cached(capabilities: tuple[str, ...], cache_directory: str) -> tuple[str, bytes]:
-    rules = rules_for(capabilities)
     architecture = os.uname().machine
-    name = _cache_name(rules, architecture)
+    name = _cache_name(capabilities, architecture)
     directory = _open_directory(cache_directory)
     try:
         filter_ = _read(directory, name)
         if filter_ is None:
-            filter_ = compile(rules, architecture)
+            from nsunit.plan.syscalls import rules_for
+
+            filter_ = compile(rules_for(capabilities), architecture)
             _write(directory, name, filter_)
         return name, filter_
     finally:
@@ -135,19 +137,20 @@ def _library_path() -> str:
     return _LIBRARY  # leave it to the dynamic linker
 
 
-def _library_identity() -> str:
-    """Return what tells one installed libseccomp from another, without loading it."""
-    path = _library_path()
+def _cache_name(capabilities: tuple[str, ...], architecture: str) -> str:
+    sources = (f"{os.path.dirname(plan.__file__)}/{name}" for name in _SOURCES)
+    identities = [_identity(path) for path in (_library_path(), __file__, *sources)]
+    content = f"{sorted(set(capabilities))} {architecture} {identities}"
+    return blake2s(content.encode(), digest_size=_DIGEST_SIZE).hexdigest()
+
+
+def _identity(path: str) -> tuple[str, int, int]:
+    """Return what tells one installed file from another: every update makes a new inode or sets the change time."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        return path
-    return f"{os.path.realpath(path)} {status.st_size} {status.st_mtime_ns}"
-
-
-def _cache_name(rules: tuple[Rule, ...], architecture: str) -> str:
-    content = f"{rules!r}\0{architecture}\0{_library_identity()}"
-    return blake2s(content.encode(), digest_size=_DIGEST_SIZE).hexdigest()
+        return path, 0, 0
+    return path, status.st_ino, status.st_ctime_ns
 
 
 def _open_directory(path: str) -> int:

@@ -206,7 +206,8 @@ class TestCache:
         seccomp.filter_for((), str(tmp_path / "seccomp"))
         code = (
             "import sys; from nsunit.manager.seccomp import filter_for; filter_for((), sys.argv[1]); "
-            "print([m for m in ('ctypes', 'hashlib', 'nsunit.plan.bpf', 're', 'typing') if m in sys.modules])"
+            "unwanted = ('ctypes', 'hashlib', 'nsunit.plan.bpf', 'nsunit.plan.syscalls', 're', 'typing'); "
+            "print([name for name in unwanted if name in sys.modules])"
         )
         result = subprocess.run(
             [sys.executable, "-S", "-c", code, str(tmp_path / "seccomp")],
@@ -217,13 +218,25 @@ class TestCache:
         )
         assert result.stdout == "[]\n"
 
-    def test_other_capabilities_or_another_library_make_another_entry(self, tmp_path, monkeypatch):
-        cache = str(tmp_path)
-        os.chmod(cache, 0o700)
-        assert seccomp.filter_for((), cache) != seccomp.filter_for(("CAP_SYS_ADMIN",), cache)
-        monkeypatch.setattr(seccomp, "_library_identity", lambda: "newer")
-        seccomp.filter_for((), cache)
-        assert len(os.listdir(cache)) == 3
+    def test_other_capabilities_make_another_entry(self, tmp_path):
+        cache = tmp_path / "seccomp"
+        assert seccomp.filter_for((), str(cache)) != seccomp.filter_for(("CAP_SYS_ADMIN",), str(cache))
+        assert len(list(cache.iterdir())) == 2
+
+    @pytest.mark.parametrize("changed", ["library", "syscalls.py", "bpf.py"])
+    def test_another_library_or_table_makes_another_entry(self, tmp_path, monkeypatch, changed):
+        library = tmp_path / "library"
+        for name in ("library", "syscalls.py", "bpf.py"):
+            (tmp_path / name).write_text("")
+        monkeypatch.setattr(seccomp, "_library_path", lambda: str(library))
+        monkeypatch.setattr(seccomp.plan, "__file__", str(tmp_path / "__init__.py"))
+        before = seccomp._cache_name((), "x86_64")
+        assert seccomp._cache_name((), "x86_64") == before
+        replacement = tmp_path / "new"
+        replacement.write_text("")
+        os.utime(replacement, (0, 0))
+        replacement.rename(tmp_path / changed)
+        assert seccomp._cache_name((), "x86_64") != before
 
     @pytest.mark.parametrize("size", [0, 1, 100 * 8 + 4, 32769 * 8])
     def test_damaged_entry_is_made_anew(self, tmp_path, size):

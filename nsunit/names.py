@@ -81,12 +81,17 @@ def scope_name(name: str, purpose: str, token: str) -> str:
     return f"nsunit-{escape(name)}-{purpose}-{token}.scope"
 
 
-def container_of_service(unit: str) -> str | None:
-    """Name of the container whose service *unit* is, or None for any other unit."""
-    if not (unit.startswith("nsunit-") and unit.endswith(".service")):
-        return None
-    name = unescape(unit[len("nsunit-") : -len(".service")])
-    return name if is_valid_name(name) and service_name(name) == unit else None
+def container_of_unit(unit: str) -> str | None:
+    """Name of the container whose payload *unit* runs, or None for any other unit."""
+    if unit.startswith("nsunit-") and unit.endswith(".service"):
+        name = unescape(unit[len("nsunit-") : -len(".service")])
+        return name if is_valid_name(name) and service_name(name) == unit else None
+    if unit.startswith("nsunit-") and unit.endswith(".scope"):
+        # A dash of the name itself is escaped, so the first plain one ends it.
+        escaped, _, rest = unit[len("nsunit-") : -len(".scope")].partition("-")
+        name = unescape(escaped)
+        return name if is_valid_name(name) and rest.startswith("run-") else None
+    return None
 
 
 def printable(text: str) -> str:

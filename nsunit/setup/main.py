@@ -51,9 +51,7 @@ def main(argv: list[str]) -> int:
         return spawn.EXIT_SETUP
     address = os.environ.get("NOTIFY_SOCKET", "")
     try:
-        payload, ready = start(argv[1])
-        if address:
-            notify.send(address, f"MAINPID={payload}\n" + ("READY=1" if ready else "STATUS=Waiting for the payload"))
+        start(argv[1], address)
     except (spawn.SetupError, PlanError, OSError) as error:
         print(f"<3>nsunit-setup: {error}", file=sys.stderr, flush=True)
         if address:
@@ -62,16 +60,28 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def start(directory: str) -> tuple[int, bool]:
-    """Carry out the plan in *directory*.  Returns the payload's PID, and whether that makes the container ready."""
+def start(directory: str, address: str) -> None:
+    """Carry out the plan in *directory*; *address* is the service manager's notification socket, or empty.
+
+    The payload is made the unit's main process before it executes, so that its exit status is never missed.  The
+    container is ready when execve(2) has succeeded, or when a payload that has the socket says so itself.
+
+    Raises:
+        spawn.SetupError: a step failed.
+        PlanError: the plan cannot be read.
+    """
     harden()
     operations = read_plan(directory)
     build = Build(directory)
     enter_and_prepare(operations, build)
-    enter = spawn.create(operations, build)
-    payload = spawn.spawn(operations, build, enter, attached=False, new_root=True)
-    ready = not any(isinstance(operation, process.NotifySocket) for operation in operations)
-    return payload, ready
+
+    def hand_over(payload: int) -> None:
+        if address:
+            notify.send(address, f"MAINPID={payload}")
+
+    spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
+    if address and not any(isinstance(operation, process.NotifySocket) for operation in operations):
+        notify.send(address, "READY=1")
 
 
 def enter_and_prepare(operations: list[Operation], build: Build) -> None:

@@ -92,8 +92,8 @@ class Subgroup(Operation):
         """See Operation."""
         return f"move to the subgroup '{self.name}'"
 
-    def prepare(self, build: Build) -> None:
-        """Make it and move there, unless systemd has done so already."""
+    def move(self) -> None:
+        """Make it and move the calling process there, unless systemd has done so already."""
         own = own_cgroup()
         if own.rsplit("/", 1)[-1] == self.name:
             return

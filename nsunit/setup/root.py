@@ -167,6 +167,12 @@ def make_workspace(build: Build) -> None:
     os.close(scratch)
 
 
+def leave_workspace(build: Build) -> None:
+    """Let go of the scratch tmpfs, for a caller that goes on living in the private mount namespace."""
+    os.chdir("/")
+    linux.umount2(build.workspace, linux.MNT_DETACH)
+
+
 def attach_root(build: Build) -> None:
     """Attach the prepared root below the working directory, inside the container's mount namespace."""
     place = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

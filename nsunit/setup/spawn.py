@@ -2,10 +2,10 @@
 
 The parent has the host's privileges and prepares.  It forks a middle process that enters the namespaces and forks the
 payload's process into the new PID namespace, since neither unshare(2) nor setns(2) moves the caller there.  The middle
-one exits at once; the parent is a subreaper, so the payload becomes its child (and systemd's, when the parent exits).
+one exits at once, so the payload becomes the child of the service manager, which learns of its end like of any other's.
 
-A close-on-exec pipe tells the parent how it went: lines `pid N`, `terminal FD`, `exec`, or `error STATUS TEXT`.  End of
-file after `exec` means that execve(2) succeeded.
+A close-on-exec pipe tells the parent how it went: lines `pid N`, `terminal FD`, `ready`, `error STATUS TEXT`.  End of
+file after `ready`, with no error, means that execve(2) succeeded.
 """
 
 from __future__ import annotations
@@ -77,14 +77,13 @@ def failpoint(operation: Operation, half: str) -> None:
 
 
 def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
-    """What the middle process does for a new container: make its namespaces."""
-    flags = 0
-    for operation in operations:
-        if isinstance(operation, namespaces.Namespaces):
-            for kind in operation.kinds:
-                flags |= namespaces.KINDS[kind]
+    """What the middle process does for a new container: make its namespaces, the cgroup's from the right place."""
+    flags = namespace_flags(operations)
+    subgroups = [operation for operation in operations if isinstance(operation, namespaces.Subgroup)]
 
     def enter() -> None:
+        for subgroup in subgroups:
+            subgroup.move()
         if build.has_userns:
             namespaces.become_root_of(build.userns_fd)
         linux.unshare(flags)
@@ -92,35 +91,92 @@ def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
     return enter
 
 
+def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
+    """What the middle process does for a running container: enter all its namespaces at once, by one setns(2)."""
+    flags = namespace_flags(operations)
+    has_userns = any(isinstance(operation, namespaces.UserNamespace) for operation in operations)
+
+    def enter() -> None:
+        linux.setns(pidfd, flags | (linux.CLONE_NEWUSER if has_userns else 0))
+        if has_userns:
+            namespaces.become_root()
+
+    return enter
+
+
+def namespace_flags(operations: Sequence[Operation]) -> int:
+    """The CLONE_NEW* flags of the namespaces that *operations* ask for, without the user namespace's."""
+    flags = 0
+    for operation in operations:
+        if isinstance(operation, namespaces.Namespaces):
+            for kind in operation.kinds:
+                flags |= namespaces.KINDS[kind]
+    return flags
+
+
 def spawn(
-    operations: Sequence[Operation], build: Build, enter: Callable[[], None], *, attached: bool, new_root: bool
+    operations: Sequence[Operation],
+    build: Build,
+    enter: Callable[[], None],
+    *,
+    new_root: bool,
+    attached: bool = False,
+    before_enter: Callable[[int], object] | None = None,
+    before_exec: Callable[[int], object] | None = None,
 ) -> int:
     """Start the payload and return its PID once execve(2) has succeeded.
 
-    With *attached* the payload is killed when the caller dies (and waits for the caller before it executes).  With
-    *new_root* the prepared root is attached first; without, *enter* has joined a mount namespace that has one.
+    With *new_root* the prepared root is attached first; without, *enter* has joined a mount namespace that has one.
+    An *attached* payload becomes the caller's child and is killed when the caller dies; any other one becomes the
+    child of the nearest subreaper, the service manager.  *before_enter* is called with the PID of the middle process
+    before that does anything, *before_exec* with the payload's before that executes.
 
     Raises:
         SetupError: some step failed; nothing of the container is left running.
     """
     reader, writer = os.pipe()
     go_reader, go_writer = os.pipe()
-    linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    if attached:
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     middle = os.fork()
     if middle == 0:
         os.close(reader)
         os.close(go_writer)
-        _middle(operations, build, enter, _Report(writer), go_reader if attached else -1, new_root)
+        _middle(operations, build, enter, _Link(writer, go_reader, attached), new_root)
     os.close(writer)
     os.close(go_reader)
     try:
-        return _supervise(_Lines(reader), build, middle, go_writer)
+        _call(before_enter, middle, middle, go_writer)
+        return _supervise(_Lines(reader), build, middle, go_writer, before_exec, attached)
     finally:
         os.close(reader)
         os.close(go_writer)
 
 
-def _supervise(lines: _Lines, build: Build, middle: int, go_writer: int) -> int:
+def _call(callback: Callable[[int], object] | None, pid: int, child: int, go_writer: int) -> None:
+    """Let the process that waits at the other end of *go_writer* go on, after *callback*; end it if that fails."""
+    try:
+        if callback:
+            callback(pid)
+    except BaseException:
+        os.kill(pid, 9)
+        if child > 0:
+            os.waitpid(child, 0)
+        raise
+    try:
+        os.write(go_writer, b".")
+    except BrokenPipeError:
+        pass  # it died meanwhile; the end of its report says so
+
+
+def _supervise(
+    lines: _Lines,
+    build: Build,
+    middle: int,
+    go_writer: int,
+    before_exec: Callable[[int], object] | None,
+    attached: bool,
+) -> int:
     payload = -1
     executing = False
     failure: SetupError | None = None
@@ -130,25 +186,21 @@ def _supervise(lines: _Lines, build: Build, middle: int, go_writer: int) -> int:
             payload = int(rest)
             os.waitpid(middle, 0)
             middle = -1
-            if not build.terminal:
-                os.write(go_writer, b".")
         elif word == "terminal":
             build.master_fd = _fetch(payload, int(rest))
-            os.write(go_writer, b".")
-        elif word == "exec":
+        elif word == "ready":
+            _call(before_exec, payload, payload if attached else -1, go_writer)
             executing = True
         elif word == "error":
             status, _, text = rest.partition(" ")
             failure = SetupError(text, int(status))
     if middle > 0:
         os.waitpid(middle, 0)
-    if executing and failure is None:
+    if failure is None and executing:
         return payload
-    if payload > 0:
-        _, wait_status = os.waitpid(payload, 0)
-        if failure is None and os.WIFSIGNALED(wait_status):
-            raise SetupError(f"The set-up process was killed by signal {os.WTERMSIG(wait_status)}")
-    raise failure or SetupError("The set-up process died")
+    if attached and payload > 0:
+        os.waitpid(payload, 0)
+    raise failure or SetupError("The set-up process was killed")
 
 
 def _fetch(pid: int, fd: int) -> int:
@@ -159,17 +211,23 @@ def _fetch(pid: int, fd: int) -> int:
         os.close(pidfd)
 
 
-class _Report:
-    """The writing end of the pipe."""
+class _Link:
+    """The child's ends of the two pipes: it reports on one, and waits on the other to be told to go on."""
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, report_fd: int, go_fd: int, attached: bool) -> None:
+        self.report_fd = report_fd
+        self.go_fd = go_fd
+        self.attached = attached
 
     def send(self, line: str) -> None:
-        os.write(self.fd, (line.replace("\n", " ") + "\n").encode("utf-8", "replace"))
+        os.write(self.report_fd, (line.replace("\n", " ") + "\n").encode("utf-8", "replace"))
 
     def fail(self, error: SetupError) -> None:
         self.send(f"error {error.status} {error}")
+
+    def wait(self) -> None:
+        if not os.read(self.go_fd, 1):
+            raise SetupError("The parent process is gone")
 
 
 class _Lines:
@@ -193,25 +251,23 @@ class _Lines:
 
 
 def _middle(
-    operations: Sequence[Operation],
-    build: Build,
-    enter: Callable[[], None],
-    report: _Report,
-    go_reader: int,
-    new_root: bool,
+    operations: Sequence[Operation], build: Build, enter: Callable[[], None], link: _Link, new_root: bool
 ) -> None:
     try:
+        link.wait()
         enter()
         pid = os.fork()
         if pid == 0:
-            _payload(operations, build, report, go_reader, new_root)
-        report.send(f"pid {pid}")
+            _payload(operations, build, link, new_root)
+        link.send(f"pid {pid}")
+    except SetupError as error:
+        link.fail(error)
     except BaseException as error:
-        report.fail(SetupError(f"Failed to enter the namespaces: {error}"))
+        link.fail(SetupError(f"Failed to enter the namespaces: {error}"))
     os._exit(0)
 
 
-def _payload(operations: Sequence[Operation], build: Build, report: _Report, go_reader: int, new_root: bool) -> None:
+def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_root: bool) -> None:
     status = EXIT_SETUP
     try:
         os.setsid()
@@ -219,9 +275,9 @@ def _payload(operations: Sequence[Operation], build: Build, report: _Report, go_
         if new_root:
             root.attach_root(build)
         for operation in operations:
-            if isinstance(operation, Exec):
-                _last_preparations(build, report, go_reader)
             failpoint(operation, "execute")
+            if isinstance(operation, Exec):
+                _last_preparations(build, link)
             try:
                 operation.execute(build)
             except (OSError, LookupError, ValueError) as error:
@@ -229,27 +285,27 @@ def _payload(operations: Sequence[Operation], build: Build, report: _Report, go_
         raise SetupError("The plan has nothing to execute")
     except SetupError as error:
         status = error.status
-        report.fail(error)
+        link.fail(error)
     except BaseException as error:
-        report.fail(SetupError(f"Unexpected failure: {type(error).__name__}: {error}"))
+        link.fail(SetupError(f"Unexpected failure: {type(error).__name__}: {error}"))
     finally:
         os._exit(status)
 
 
-def _last_preparations(build: Build, report: _Report, go_reader: int) -> None:
+def _last_preparations(build: Build, link: _Link) -> None:
     """Terminal, parent's death signal, descriptors: all that must come right before execve(2)."""
     if build.terminal:
-        _open_terminal(build, report)
-    if go_reader >= 0:
-        if not os.read(go_reader, 1):
-            raise SetupError("The caller is gone")
+        link.send(f"terminal {_open_terminal()}")
+    link.send("ready")
+    link.wait()
+    if link.attached:
+        # Not earlier: until the middle process has ended it is the parent, and its end is not the caller's.
         linux.prctl(linux.PR_SET_PDEATHSIG, 9)
-    report.send("exec")
-    linux.close_range(3, report.fd - 1)
-    linux.close_range(report.fd + 1)
+    linux.close_range(3, link.report_fd - 1)
+    linux.close_range(link.report_fd + 1)
 
 
-def _open_terminal(build: Build, report: _Report) -> None:
+def _open_terminal() -> int:
     # The pair comes from the container's own devpts; the operator's terminal is never handed in, since a payload
     # could push input into it (TIOCSTI, CVE-2016-10124).
     master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -261,4 +317,4 @@ def _open_terminal(build: Build, report: _Report) -> None:
     for fd in (0, 1, 2):
         os.dup2(peer, fd)
     os.close(peer)
-    report.send(f"terminal {master}")
+    return master

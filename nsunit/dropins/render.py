@@ -1,0 +1,49 @@
+"""Unit files as text, from the templates: the only place that loads Jinja2."""
+
+from __future__ import annotations
+
+import os
+
+import jinja2
+
+import nsunit
+from nsunit.definition.setting import lookup
+from nsunit.definition.text import unit_text_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.definition.model import Definition
+    from nsunit.plan.units import Directive
+
+
+def templates_directory() -> str:
+    """Where the templates are: in the installed package, or beside it in a source tree."""
+    package = os.path.dirname(nsunit.__file__)
+    installed = package + "/templates"
+    return installed if os.path.isdir(installed) else os.path.dirname(package) + "/templates"
+
+
+def render_unit(
+    description: str, definition: Definition, directives: Sequence[Directive], sections: Sequence[str]
+) -> str:
+    """The text of one unit: nsunit's own *directives*, and over them the definition's *sections*."""
+    lines: dict[str, list[tuple[str, str]]] = {}
+    for item in directives:
+        lines.setdefault(item.section, []).append((item.key, item.text.replace("%", "%%")))
+    for section in sections:
+        for key, text in definition.texts_of(section):
+            setting = lookup(section, key)
+            assert setting is not None, f"a checked definition has the unknown key {key}"
+            lines.setdefault(section, []).append((key, unit_text_value(setting, text)))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates_directory()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # unit files, not HTML; unit_text_value has escaped what systemd would expand
+    )
+    return environment.get_template("unit.j2").render(
+        description=description, sources=definition.sources, sections=lines
+    )

@@ -1,0 +1,79 @@
+"""Why a unit did not start, in one line with advice."""
+
+from __future__ import annotations
+
+from nsunit.errors import JobFailedError
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.bus.protocol import SystemdClient
+
+
+class Advice(Record):
+    """What a `Result` of a service says in words, and what to do about it."""
+
+    text: str
+    hint: str
+
+
+_LOG_HINT = "see 'nsunit logs {name}'"
+
+# Service results of org.freedesktop.systemd1(5) that a container can meet while it starts.
+RESULTS = {
+    "oom-kill": Advice("the kernel killed it for lack of memory", "raise MemoryMax= of the container or its slices"),
+    "timeout": Advice("it was not ready in time", "raise TimeoutStartSec=, or see what it waits for"),
+    "start-limit-hit": Advice("it was started too often", "wait, or raise StartLimitBurst="),
+    "resources": Advice("systemd could not set the unit up", "see 'systemctl status {unit}'"),
+    "signal": Advice("it was killed by signal {status}", _LOG_HINT),
+    "core-dump": Advice("it dumped core", _LOG_HINT),
+    "watchdog": Advice("its watchdog ran out", _LOG_HINT),
+    "exit-code": Advice("it ended with status {status}", _LOG_HINT),
+    "protocol": Advice("it ended before it was ready", _LOG_HINT),
+    "success": Advice("it ended before it was ready", _LOG_HINT),
+}
+JOBS = {
+    "canceled": Advice("another command cancelled the start", "run it again"),
+    "timeout": Advice("the job ran out of time", "see 'systemctl list-jobs'"),
+    "dependency": Advice("a unit it depends on failed", "see 'systemctl list-dependencies {unit}'"),
+    "skipped": Advice("a condition in [Unit] is not met", "see 'systemctl status {unit}'"),
+    "once": Advice("it was started once already", "see 'systemctl status {unit}'"),
+}
+
+
+def explain_failure(bus: SystemdClient, name: str, unit: str, result: str) -> JobFailedError:
+    """The error for a start job of container *name* that ended with *result*."""
+    state = bus.get(unit, "StatusText", "Result", "ExecMainStatus")
+    said = str(state.get("StatusText", ""))
+    service_result = str(state.get("Result", ""))
+    if said.startswith("Failed to "):
+        return JobFailedError(unit, result, f"{name}: {said}", hint=_hint_for_step(said))
+    advice = JOBS.get(result) or RESULTS.get(service_result)
+    if advice is None:
+        advice = Advice(f"the job ended as '{result}' ({service_result})", _LOG_HINT)
+    fields = {"name": name, "unit": unit, "status": str(state.get("ExecMainStatus", ""))}
+    return JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
+
+
+def _hint_for_step(said: str) -> str | None:
+    for words, hint in STEP_HINTS:
+        if all(word in said for word in words):
+            return hint
+    return None
+
+
+# By what the helper said: the step, and the kernel's reason.
+STEP_HINTS = (
+    (("to execute", "No such file"), "check Exec= against what is in the root"),
+    (("to execute", "Permission denied"), "make the file executable, or run it through its interpreter"),
+    (("to execute", "interpreter"), "the root lacks the interpreter or dynamic linker that the program names"),
+    (("to execute", "Exec format"), "the program is for another architecture, or a script without '#!'"),
+    (("to find user",), "check User=, Group= and SupplementaryGroups=, or give a number"),
+    (("id-map",), "put it on ext4, xfs, btrfs or (Linux 6.3) tmpfs"),
+    (("to bind", "Not a directory"), "source and target must both be directories, or both be files"),
+    (("to bind", "Read-only file system"), "make the mount point in a layer"),
+    (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
+    (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),
+    (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
+    (("change to the directory",), "check WorkingDirectory= against what is in the root"),
+)

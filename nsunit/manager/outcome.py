@@ -1,0 +1,19 @@
+"""What became of one container in a command on several."""
+
+from __future__ import annotations
+
+from nsunit.errors import NsunitError
+from nsunit.record import Record
+
+
+class Outcome(Record):
+    """*state* is what is true of container *name* now; a failure has *error* and leaves it as it was before.
+
+    Of `start`: "started", "running" (it was already), "differs" (it runs, but from another definition; *differences*
+    says how).  Of `stop`: "stopped", "inactive" (it was already).  Of `rm`: "removed", "absent".
+    """
+
+    name: str
+    state: str
+    differences: tuple[str, ...] = ()
+    error: NsunitError | None = None

@@ -1,0 +1,196 @@
+"""Before a start: sources checked, ids and directories reserved, the plan written for the helper."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from nsunit import setup
+from nsunit.definition.text import serialize
+from nsunit.errors import NsunitError
+from nsunit.manager.seccomp import filter_file_for
+from nsunit.plan.environment import parse_environment_file
+from nsunit.plan.facts import Facts
+from nsunit.plan.setup import keeps_upper, operations
+from nsunit.plan.units import Units, units
+from nsunit.record import Record
+from nsunit.setup.operation import dump
+from nsunit.storage import files, ranges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nsunit.definition.model import Container, Definition
+    from nsunit.manager.context import Context
+
+INIT_PROGRAMS = ("/usr/bin/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/bin/tini", "/sbin/docker-init")
+
+
+class Prepared(Record):
+    """A container that only has to be started."""
+
+    definition: Definition
+    units: Units
+    undo: tuple[Callable[[], object], ...]  # in reverse order, takes back what was reserved for this start
+
+
+def helper_path() -> str:
+    """The helper's entry point, beside the package it belongs to."""
+    return os.path.dirname(setup.__file__) + "/run.py"
+
+
+def facts_for(context: Context, definition: Definition, user_range: tuple[int, int]) -> Facts:
+    """The facts the plan of *definition* depends on, apart from what has to be reserved."""
+    container = definition.container
+    return Facts(
+        systemd_version=context.host.systemd_version,
+        interpreter=sys.executable or "/usr/bin/python3",
+        helper=helper_path(),
+        runtime_directory=context.paths.runtime_of(definition.name),
+        user_range=user_range,
+        upper=context.paths.upper_of(definition.name) if keeps_upper(container) else "",
+        init=find_init() if container.init else "",
+        seccomp=filter_file_for(container.capabilities, context.paths.seccomp),
+        environment=_environment(container),
+    )
+
+
+def prepare(context: Context, definition: Definition, *, transient: bool = False) -> Prepared:
+    """Reserve and write all that a start of *definition* needs.  The caller holds the container's lock.
+
+    With *transient* nothing is kept of the container once it has ended, not even its id range.
+
+    Raises:
+        NsunitError: a source is missing or of the wrong kind; nothing is left behind.
+    """
+    name, container = definition.name, definition.container
+    check_sources(definition)
+    undo: list[Callable[[], object]] = []
+    try:
+        files.make_private_directory(context.paths.runtimes)
+        runtime = context.paths.runtime_of(name)
+        _make(runtime, undo)
+        keeper = runtime
+        if not transient:
+            files.make_private_directory(context.paths.states)
+            keeper = context.paths.state_of(name)
+            _make(keeper, undo)
+        if keeps_upper(container) and not transient:
+            _make_upper(context.paths.upper_of(name), container.layers[0])
+        user_range = _user_range(context, definition, keeper)
+        facts = facts_for(context, definition, user_range)
+        planned = units(definition, facts)
+        files.write_file(runtime + "/plan", dump(operations(definition, facts)))
+        files.write_file(runtime + "/definition", serialize(definition).encode())
+    except BaseException:
+        take_back(undo)
+        raise
+    return Prepared(definition, planned, tuple(undo))
+
+
+def take_back(undo: list[Callable[[], object]] | tuple[Callable[[], object], ...]) -> None:
+    """Run the steps of *undo*, the last one first."""
+    for step in reversed(undo):
+        step()
+
+
+def _make(path: str, undo: list[Callable[[], object]]) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return  # kept from an earlier start, or left by one that was killed: either way it is this container's
+    undo.append(lambda: files.remove_tree(path))
+
+
+def _make_upper(path: str, top_layer: str) -> None:
+    # The merged root shows the mode of the upper directory, so that has to be the top layer's.
+    if os.path.isdir(path + "/upper"):
+        return
+    os.makedirs(path + "/work", 0o700, exist_ok=True)
+    os.chmod(path, 0o755)  # the container's root passes here by its own, id-mapped, identity
+    mode = stat.S_IMODE(os.stat(top_layer).st_mode)
+    os.mkdir(path + "/upper")
+    os.chmod(path + "/upper", mode)
+
+
+def _user_range(context: Context, definition: Definition, keeper: str) -> tuple[int, int]:
+    private_users = definition.container.private_users
+    if private_users.mode == "no":
+        return 0, 0
+    if private_users.mode == "range":
+        return private_users.start, private_users.count
+    return ranges.allocate(context.paths, definition.name, keeper)
+
+
+def planned_user_range(context: Context, definition: Definition) -> tuple[int, int]:
+    """The id range a start would use, without reserving one: the remembered one, or the one a name hashes to."""
+    private_users = definition.container.private_users
+    if private_users.mode != "yes":
+        return private_users.start, private_users.count
+    for directory in (context.paths.state_of(definition.name), context.paths.runtime_of(definition.name)):
+        remembered = ranges.remembered(directory)
+        if remembered:
+            return remembered
+    return ranges.choose(definition.name, set()), ranges.COUNT
+
+
+def find_init() -> str:
+    """The host's reaper for `Init=yes`.
+
+    Raises:
+        NsunitError: none is installed.
+    """
+    for path in INIT_PROGRAMS:
+        if os.access(path, os.X_OK):
+            return path
+    raise NsunitError("Init=yes needs a reaper, and none is installed", hint="install the package 'catatonit'")
+
+
+def check_sources(definition: Definition) -> None:
+    """See that every host path the definition names is there, and report all that are not.
+
+    Raises:
+        NsunitError: some are missing, or are no directories.
+    """
+    container = definition.container
+    directories = [("Rootfs", container.rootfs)] if container.rootfs else []
+    directories += [("Layer", layer) for layer in container.layers]
+    mistakes = [f"{key}=: {reason}" for key, path in directories if (reason := _directory_mistake(path))]
+    mistakes += [
+        f"{'BindReadOnly' if bind.read_only else 'Bind'}=: '{bind.source}' does not exist"
+        for bind in container.binds
+        if not bind.optional and not os.path.lexists(bind.source)
+    ]
+    mistakes += [
+        f"EnvironmentFile=: '{item.path}' does not exist"
+        for item in container.environment_files
+        if not item.optional and not os.path.exists(item.path)
+    ]
+    if mistakes:
+        raise NsunitError("\n".join(f"{definition.name}: {mistake}" for mistake in mistakes))
+
+
+def _directory_mistake(path: str) -> str | None:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        return f"'{path}': {error.strerror}" if error.errno != 2 else f"'{path}' does not exist"
+    return None if stat.S_ISDIR(mode) else f"'{path}' is not a directory"
+
+
+def _environment(container: Container) -> tuple[tuple[str, str], ...]:
+    found: tuple[tuple[str, str], ...] = ()
+    for item in container.environment_files:
+        content = files.read_file(item.path)
+        if content is None:
+            continue  # optional: check_sources refused any other
+        try:
+            found += parse_environment_file(content.decode())
+        except ValueError as error:
+            raise NsunitError(f"{item.path}: {error}") from error
+    for name, value in found:
+        if not value.isprintable():
+            raise NsunitError(f"environment variable '{name}' from a file contains a control character")
+    return found

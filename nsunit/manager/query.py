@@ -1,0 +1,282 @@
+"""What there is to know about containers: for `list`, `status` and `inspect`."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.definition.load import load
+from nsunit.definition.search import find, list_names
+from nsunit.errors import DefinitionError, NotFoundError
+from nsunit.manager.running import CGROUP_ROOT, Running, find_running, unit_of
+from nsunit.manager.start import differences_from_running
+from nsunit.names import check_name, container_of_unit, slice_name
+from nsunit.record import Record
+from nsunit.setup import namespaces, root
+from nsunit.setup.main import read_plan
+from nsunit.storage import ranges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.bus.protocol import UnitProcess
+    from nsunit.manager.context import Context
+    from nsunit.setup.operation import Operation
+
+UNKNOWN = (1 << 64) - 1  # systemd's "not set" for counters and limits
+
+
+class ContainerState(Record):
+    """One line of `nsunit list`.  Counters are None where the container does not run: bytes, tasks, µs."""
+
+    name: str
+    active_state: str
+    sub_state: str
+    unit: str
+    slice: str
+    definition: str = ""
+    pid: int | None = None
+    since_usec: int | None = None
+    memory: int | None = None
+    tasks: int | None = None
+    cpu_usec: int | None = None
+
+
+class Status(Record):
+    """What `nsunit status` shows of one container beyond what `nsunit list` does; sizes in bytes, None for unknown."""
+
+    state: ContainerState
+    description: str
+    sources: tuple[str, ...]
+    result: str
+    exit_status: int | None
+    main_command: str
+    root: str
+    ids: str
+    namespaces: tuple[tuple[str, int], ...]  # kind and inode; those of the host are left out
+    frozen: bool
+    tasks_limit: int | None
+    memory_limit: int | None
+    memory_peak: int | None
+    cpu_quota: int | None  # µs of CPU time in a second
+    io_read: int | None
+    io_write: int | None
+    oom_kills: int
+    control_group: str
+    processes: tuple[UnitProcess, ...]
+    notes: tuple[str, ...]
+
+
+def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
+    """The containers that are loaded, and with *everything* also those that are only defined."""
+    units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope"])
+    states = {}
+    for unit in units:
+        name = container_of_unit(unit.name)
+        # Other people's units may be called nsunit-something: a container's is in the container's slice.
+        if name is not None and context.bus.get(unit.name, "Slice").get("Slice") == slice_name(name):
+            states[name] = _state(context, name, unit.name)
+    if everything:
+        for name in list_names(context.search):
+            if name not in states:
+                path = find(name, context.search).main
+                states[name] = ContainerState(name, "inactive", "dead", unit_of(context, name), slice_name(name), path)
+    return [states[name] for name in sorted(states)]
+
+
+def status(context: Context, name: str) -> Status:
+    """All about container *name*.
+
+    Raises:
+        NotFoundError: it is neither loaded nor defined.
+    """
+    unit = unit_of(context, check_name(name))
+    properties = context.bus.properties(unit)
+    state = _state(context, name, unit, properties)
+    if properties.get("LoadState") == "not-found" and not state.definition:
+        find(name, context.search)  # raises, and names what is near
+    operations = _plan(context, name)
+    running = find_running(context, name) if state.active_state == "active" else None
+    limits = context.bus.properties(slice_name(name))
+    processes = tuple(context.bus.processes(slice_name(name))) if running else ()
+    code = properties.get("ExecMainStatus")
+    return Status(
+        state=state,
+        description=str(properties.get("Description", "")),
+        sources=_files(context, name) if state.definition else (),
+        result=str(properties.get("Result", "")),
+        exit_status=code if isinstance(code, int) and properties.get("ExecMainCode") else None,
+        main_command=next((item.command for item in processes if running and item.pid == running.pid), ""),
+        root=_root(operations),
+        ids=_ids(context, name, operations),
+        namespaces=private_namespaces(running) if running else (),
+        frozen="frozen" in (properties.get("FreezerState"), limits.get("FreezerState")),
+        tasks_limit=_tightest(limits, properties, "TasksMax"),
+        memory_limit=_tightest(limits, properties, "MemoryMax"),
+        memory_peak=_cgroup_number(limits, "memory.peak"),
+        cpu_quota=_tightest(limits, properties, "CPUQuotaPerSecUSec"),
+        io_read=_number(limits, "IOReadBytes"),
+        io_write=_number(limits, "IOWriteBytes"),
+        oom_kills=_oom_kills(limits),
+        control_group=str(limits.get("ControlGroup", "")),
+        processes=processes,
+        notes=_notes(context, name, properties, limits, known=bool(running and state.definition)),
+    )
+
+
+def _notes(
+    context: Context, name: str, properties: dict[str, object], limits: dict[str, object], *, known: bool
+) -> tuple[str, ...]:
+    notes = []
+    if properties.get("Result") == "oom-kill":
+        notes.append("the kernel killed it for lack of memory; raise MemoryMax= of the container or its slices")
+    elif kills := _oom_kills(limits):
+        notes.append(f"the kernel killed {kills} of its processes for lack of memory")
+    if text := str(properties.get("StatusText", "")):
+        notes.append(text)
+    if known and (changes := _differences(context, name)):
+        notes.append(f"its definition has changed since it was started ('nsunit restart {name}' applies it):")
+        notes += changes
+    return tuple(notes)
+
+
+def inspect(context: Context, name: str) -> dict[str, object]:
+    """Everything about container *name* as plain JSON values: state, definition, unit properties, set-up plan."""
+    found = status(context, name)
+    document = _plain(found)
+    assert isinstance(document, dict)
+    document["definition"] = _assignments(context, name)
+    document["setup"] = [item.describe() for item in _plan(context, name)]
+    document["properties"] = {
+        unit: _plain(context.bus.properties(unit)) for unit in (found.state.unit, found.state.slice)
+    }
+    return document
+
+
+def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
+    """Kind and inode of each namespace the payload does not share with the host's process 1."""
+    found = []
+    for kind in namespaces.KINDS:
+        try:
+            inode = os.stat(f"/proc/{running.pid}/ns/{kind}").st_ino
+        except (FileNotFoundError, ProcessLookupError):
+            raise NotFoundError(f"{running.name}: it has just ended") from None
+        if inode != os.stat(f"/proc/1/ns/{kind}").st_ino:
+            found.append((kind, inode))
+    return tuple(found)
+
+
+def _state(context: Context, name: str, unit: str, properties: dict[str, object] | None = None) -> ContainerState:
+    values = properties or context.bus.properties(unit)
+    limits = context.bus.get(slice_name(name), "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
+    cpu = _number(limits, "CPUUsageNSec")
+    definition = ""
+    if name in list_names(context.search) or "@" in name:
+        try:
+            definition = find(name, context.search).main
+        except NotFoundError:
+            definition = ""  # an instance whose template is gone still runs
+    active = str(values.get("ActiveState", "inactive"))
+    return ContainerState(
+        name=name,
+        active_state=active,
+        sub_state=str(values.get("SubState", "dead")),
+        unit=unit,
+        slice=slice_name(name),
+        definition=definition,
+        pid=_number(values, "MainPID") or None,
+        since_usec=_number(values, "ActiveEnterTimestamp" if active == "active" else "StateChangeTimestamp") or None,
+        memory=_number(limits, "MemoryCurrent"),
+        tasks=_number(limits, "TasksCurrent"),
+        cpu_usec=None if cpu is None else cpu // 1000,
+    )
+
+
+def _number(values: dict[str, object], key: str) -> int | None:
+    value = values.get(key)
+    return value if isinstance(value, int) and value != UNKNOWN else None
+
+
+def _tightest(limits: dict[str, object], properties: dict[str, object], key: str) -> int | None:
+    found = [value for value in (_number(limits, key), _number(properties, key)) if value is not None]
+    return min(found, default=None)
+
+
+def _files(context: Context, name: str) -> tuple[str, ...]:
+    found = find(name, context.search)
+    return (found.main, *found.drop_ins)
+
+
+def _cgroup_file(properties: dict[str, object], name: str) -> str | None:
+    group = properties.get("ControlGroup")
+    if not isinstance(group, str) or not group:
+        return None
+    try:
+        with open(f"{CGROUP_ROOT}{group}/{name}", encoding="ascii") as file:
+            return file.read()
+    except OSError as error:
+        if error.errno in (2, 19):  # ENOENT, ENODEV: no such file in this kernel, or the group is just going away
+            return None
+        raise
+
+
+def _cgroup_number(properties: dict[str, object], name: str) -> int | None:
+    content = _cgroup_file(properties, name)
+    return int(content) if content and content.strip().isdigit() else None
+
+
+def _oom_kills(properties: dict[str, object]) -> int:
+    content = _cgroup_file(properties, "memory.events") or ""
+    return next((int(line.split()[1]) for line in content.splitlines() if line.startswith("oom_kill ")), 0)
+
+
+def _plan(context: Context, name: str) -> list[Operation]:
+    try:
+        return read_plan(context.paths.runtime_of(name))
+    except FileNotFoundError:
+        return []
+
+
+def _root(operations: Sequence[Operation]) -> str:
+    for item in operations:
+        if isinstance(item, root.Directory):
+            return item.path
+        if isinstance(item, root.Overlay):
+            return f"overlay of {', '.join(item.lowers)} below {item.upper or 'a tmpfs'}"
+    return ""
+
+
+def _ids(context: Context, name: str, operations: Sequence[Operation]) -> str:
+    for item in operations:
+        if isinstance(item, namespaces.UserNamespace):
+            start, count = int(item.start), int(item.count)
+            return f"0-{count - 1} inside are {start}-{start + count - 1} outside"
+    kept = ranges.remembered(context.paths.state_of(name))
+    if not operations and kept:
+        return f"{kept[0]}-{kept[0] + kept[1] - 1} are reserved for it"
+    return "the host's own" if operations else ""
+
+
+def _differences(context: Context, name: str) -> tuple[str, ...]:
+    try:
+        return differences_from_running(context, load(name, context.search, context.host))
+    except DefinitionError as error:
+        return tuple(str(problem) for problem in error.problems)
+
+
+def _assignments(context: Context, name: str) -> list[dict[str, str]]:
+    try:
+        definition = load(name, context.search, context.host)
+    except NotFoundError:
+        return []  # made by `run`, or its file was removed while it runs
+    return [{"section": item.section, "key": item.key, "value": item.text} for item in definition.assignments]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Record):
+        return {name: _plain(getattr(value, name)) for name in value._fields}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,119 @@
+"""Find a container's payload, and be sure that it is the one."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.names import escape, service_name
+from nsunit.plan.setup import PAYLOAD_SUBGROUP
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.manager.context import Context
+
+CGROUP_ROOT = "/sys/fs/cgroup"
+
+
+class Running(Record):
+    """A container that runs: its unit, that unit's cgroup and invocation, and the payload's PID on the host."""
+
+    name: str
+    unit: str
+    control_group: str
+    invocation: str
+    pid: int
+
+
+def find_running(context: Context, name: str) -> Running:
+    """The running container *name*.
+
+    Raises:
+        NotFoundError: it does not run, or is not up yet.
+    """
+    unit = unit_of(context, name)
+    state = context.bus.get(unit, "ActiveState", "InvocationID", "ControlGroup", "MainPID")
+    active = state.get("ActiveState")
+    if active != "active":
+        word = "is still starting" if active == "activating" else "is not running"
+        raise NotFoundError(f"{name}: it {word}", hint=f"start it with 'nsunit start {name}'")
+    control_group = str(state.get("ControlGroup", ""))
+    main_pid = state.get("MainPID")  # a scope has none
+    pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else _first_process(control_group)
+    if not pid:
+        raise NotFoundError(f"{name}: it has just ended")
+    return Running(name, unit, control_group, _hexadecimal(state.get("InvocationID")), pid)
+
+
+def unit_of(context: Context, name: str) -> str:
+    """The unit that runs container *name*: the scope of a foreground `run` where there is one, else the service."""
+    scopes = context.bus.list_units([f"nsunit-{_glob(escape(name))}-run-*.scope"])
+    return next((scope.name for scope in scopes if scope.active_state == "active"), service_name(name))
+
+
+def open_pidfd(context: Context, running: Running) -> int:
+    """A pidfd of the payload that certainly belongs to *running*, whatever happened since it was looked up.
+
+    The number may have been given to another process meanwhile.  So the descriptor is opened first, and only then are
+    the process's cgroup and the unit's invocation compared with what they should be.
+
+    Raises:
+        NotFoundError: the container has ended, or is another one by now.
+    """
+    try:
+        pidfd = os.pidfd_open(running.pid)
+    except ProcessLookupError:
+        raise NotFoundError(f"{running.name}: it has just ended") from None
+    state = context.bus.get(running.unit, "ActiveState", "InvocationID")
+    same = _hexadecimal(state.get("InvocationID")) == running.invocation and state.get("ActiveState") == "active"
+    own = f"{running.control_group}/"
+    if not same or not f"{cgroup_of(running.pid)}/".startswith(own):
+        os.close(pidfd)
+        raise NotFoundError(f"{running.name}: it was stopped or restarted meanwhile", hint="run the command again")
+    return pidfd
+
+
+def cgroup_of(pid: int) -> str:
+    """The version 2 cgroup of process *pid*, empty if it is gone."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            return next((line[3:].rstrip("\n") for line in file if line.startswith("0::")), "")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def status_field(pid: int, field: str) -> str | None:
+    """A field of /proc/PID/status, proc_pid_status(5); None if the process is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                if line.startswith(field + ":"):
+                    return line.partition(":")[2].strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    raise NsunitError(f"this kernel's /proc/PID/status has no field {field}")
+
+
+def _first_process(control_group: str) -> int:
+    # The payload is process 1 of its own PID namespace, the only one with exactly that number in the innermost one.
+    for path in (f"{CGROUP_ROOT}{control_group}/{PAYLOAD_SUBGROUP}", f"{CGROUP_ROOT}{control_group}"):
+        try:
+            with open(f"{path}/cgroup.procs", encoding="ascii") as file:
+                pids = [int(line) for line in file]
+        except FileNotFoundError:
+            continue
+        for pid in pids:
+            numbers = (status_field(pid, "NSpid") or "").split()
+            if len(numbers) > 1 and numbers[-1] == "1":
+                return pid
+    return 0
+
+
+def _hexadecimal(value: object) -> str:
+    return bytes(value).hex() if isinstance(value, (list, tuple, bytes)) else str(value)
+
+
+def _glob(text: str) -> str:
+    # fnmatch(3) takes a backslash for an escape of its own, and unit names are full of them.
+    return text.replace("\\", "\\\\")

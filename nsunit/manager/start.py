@@ -1,0 +1,201 @@
+"""Start containers: several at once where several are named."""
+
+from __future__ import annotations
+
+from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
+from nsunit.definition.load import load, load_text
+from nsunit.definition.text import serialize
+from nsunit.errors import BusError, JobFailedError, NsunitError
+from nsunit.manager.failure import explain_failure
+from nsunit.manager.outcome import Outcome
+from nsunit.manager.prepare import Prepared, prepare, take_back
+from nsunit.names import service_name
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.bus.protocol import Job
+    from nsunit.definition.model import Definition
+    from nsunit.manager.context import Context
+
+GRACE_SECONDS = 30.0  # how much longer than the unit's own time-outs a job may take before we stop waiting for it
+TRANSIENT_DIRECTORY = "/run/systemd/transient/"
+
+
+class Starter:
+    """Starts containers that are prepared one after the other and brought up by systemd at the same time."""
+
+    def __init__(self, context: Context, on_event: Callable[[str, str], object] | None = None) -> None:
+        self.context = context
+        self.on_event = on_event
+        self.locks: list[Lock] = []
+        self.waiting: dict[Job, Prepared] = {}
+        self.outcomes: dict[str, Outcome] = {}
+
+    def submit(self, definition: Definition, *, transient: bool = False) -> None:
+        """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
+        name = definition.name
+        lock = Lock(self.context.paths.locks, name)
+        lock.__enter__()
+        self.locks.append(lock)
+        known = settle(self.context, definition)
+        if known is not None:
+            self.note(known)
+            return
+        prepared = prepare(self.context, definition, transient=transient)
+        try:
+            job = _start_transient(self.context, prepared)
+        except BaseException:
+            take_back(prepared.undo)
+            raise
+        self.waiting[job] = prepared
+
+    def finish(self) -> None:
+        """Wait for all that was queued."""
+        while self.waiting:
+            timeout = max(start_timeout(prepared) for prepared in self.waiting.values())
+            job, result = self.context.bus.wait_any(self.waiting, timeout)
+            prepared = self.waiting.pop(job)
+            name = prepared.definition.name
+            if result == "done":
+                self.note(Outcome(name, "started"))
+                continue
+            self.note(Outcome(name, "failed", error=explain_failure(self.context.bus, name, job.unit, result)))
+            self.clear(prepared)
+
+    def note(self, outcome: Outcome) -> None:
+        """Record an outcome and tell whoever listens."""
+        self.outcomes[outcome.name] = outcome
+        if self.on_event:
+            self.on_event(outcome.name, outcome.state)
+
+    def clear(self, prepared: Prepared) -> None:
+        """Let go of the unit of a failed start, and of what was reserved for it."""
+        forget_failed(self.context, service_name(prepared.definition.name))
+        take_back(prepared.undo)
+
+    def abandon(self) -> None:
+        """Take back what is still under way, after an interrupt or an error."""
+        for job, prepared in self.waiting.items():
+            stop = self.context.bus.stop(job.unit)
+            self.context.bus.wait(stop, GRACE_SECONDS)
+            self.clear(prepared)
+
+    def close(self) -> None:
+        """Release the locks."""
+        for lock in reversed(self.locks):
+            lock.__exit__(None, None, None)
+
+
+def start(
+    context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
+) -> list[Outcome]:
+    """Start the containers *names*, each from its definition.  Returns one outcome a name, in the order given.
+
+    One that fails does not keep the others from starting.  *on_event* hears each name with its state as it is known.
+    """
+    starter = Starter(context, on_event)
+    try:
+        # Sorted, so that two commands that name the same containers never wait for each other.
+        for name in sorted(set(names)):
+            try:
+                starter.submit(load(name, context.search, context.host))
+            except NsunitError as error:
+                starter.note(Outcome(name, "failed", error=error))
+        starter.finish()
+    except BaseException:
+        starter.abandon()
+        raise
+    finally:
+        starter.close()
+    return [starter.outcomes[name] for name in dict.fromkeys(names)]
+
+
+def settle(context: Context, definition: Definition) -> Outcome | None:
+    """What a start of *definition* comes to where its unit is loaded already; None if it is to be started.
+
+    Raises:
+        NsunitError: the unit is somebody else's.
+    """
+    name = definition.name
+    unit = service_name(name)
+    state = context.bus.get(unit, "LoadState", "ActiveState", "FragmentPath")
+    if state.get("LoadState") == "not-found":
+        return None
+    fragment = str(state.get("FragmentPath", ""))
+    if fragment and not fragment.startswith(TRANSIENT_DIRECTORY):
+        raise NsunitError(
+            f"{name}: '{unit}' is there already and was not made by nsunit ('{fragment}')",
+            hint="remove that unit file, or give the container another name",
+        )
+    active = state.get("ActiveState")
+    if active in ("active", "activating", "reloading"):
+        differences = differences_from_running(context, definition)
+        return Outcome(name, "differs" if differences else "running", differences)
+    if active == "deactivating":
+        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+    forget_failed(context, unit)
+    return None
+
+
+def differences_from_running(context: Context, definition: Definition) -> tuple[str, ...]:
+    """How *definition* differs from the one its container was started from, key by key."""
+    stored = files.read_file(context.paths.runtime_of(definition.name) + "/definition")
+    if stored is None:
+        raise NsunitError(
+            f"{definition.name}: it runs, but nsunit has no record of having started it",
+            hint=f"stop it with 'systemctl stop {service_name(definition.name)}'",
+        )
+    text = stored.decode()
+    if text == serialize(definition):
+        return ()
+    running = load_text(definition.name, text, context.paths.runtime_of(definition.name), context.host)
+    old, new = _by_key(running), _by_key(definition)
+    return tuple(
+        f"[{section}] {key}: '{'; '.join(old.get((section, key), ()))}' -> '{'; '.join(new.get((section, key), ()))}'"
+        for section, key in sorted(old.keys() | new.keys())
+        if old.get((section, key)) != new.get((section, key))
+    )
+
+
+def _by_key(definition: Definition) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for item in definition.assignments:
+        found.setdefault((item.section, item.key), []).append(item.text)
+    return found
+
+
+def _start_transient(context: Context, prepared: Prepared) -> Job:
+    service, slice_ = prepared.units.service, prepared.units.slice
+    try:
+        return context.bus.start_transient(service, (slice_,))
+    except BusError as error:
+        if error.name != UNIT_EXISTS:
+            raise
+    # Either a failed unit that was not collected yet, or a slice that an exec session still holds.
+    forget_failed(context, service.name)
+    if context.bus.get(slice_.name, "ActiveState").get("ActiveState") == "active":
+        live = tuple(item for item in slice_.properties if item.name not in ("Description", "StopWhenUnneeded"))
+        context.bus.set_properties(slice_.name, True, live)
+        return context.bus.start_transient(service)
+    return context.bus.start_transient(service, (slice_,))
+
+
+def forget_failed(context: Context, unit: str) -> None:
+    """ResetFailedUnit for *unit*, which may be gone already."""
+    try:
+        context.bus.reset_failed(unit)
+    except BusError as error:
+        if error.name != NO_SUCH_UNIT:
+            raise
+
+
+def start_timeout(prepared: Prepared) -> float:
+    """Seconds after which a start job of *prepared* must have ended by itself."""
+    for item in reversed(prepared.units.service.properties):
+        if item.name == "TimeoutStartUSec" and isinstance(item.value, int):
+            return min(item.value / 1_000_000, 86400.0) + GRACE_SECONDS
+    raise JobFailedError(prepared.units.service.name, "invalid", "the unit has no TimeoutStartUSec")

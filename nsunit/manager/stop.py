@@ -1,0 +1,165 @@
+"""Stop, restart and remove containers."""
+
+from __future__ import annotations
+
+from nsunit.bus.protocol import NO_SUCH_UNIT
+from nsunit.definition.load import load
+from nsunit.definition.search import find, list_names
+from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.manager.outcome import Outcome
+from nsunit.manager.running import status_field, unit_of
+from nsunit.manager.start import GRACE_SECONDS, forget_failed, start
+from nsunit.names import check_name, slice_name
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from nsunit.bus.protocol import Job
+    from nsunit.manager.context import Context
+
+SIGKILL = 9
+
+
+def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> list[Outcome]:
+    """Stop the containers *names*, with their exec sessions.  Returns one outcome a name, in the order given.
+
+    A payload that has no handler for its stop signal would ignore it, being process 1 of its PID namespace, and
+    systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*.
+    """
+    outcomes: dict[str, Outcome] = {}
+    waiting: dict[Job, str] = {}
+    locks = []
+    try:
+        for name in sorted(set(names)):
+            try:
+                lock = Lock(context.paths.locks, check_name(name))
+                lock.__enter__()
+                locks.append(lock)
+                job = _queue_stop(context, name, kill_now)
+                if job is None:
+                    outcomes[name] = Outcome(name, "inactive")
+                else:
+                    waiting[job] = name
+            except NsunitError as error:
+                outcomes[name] = Outcome(name, "failed", error=error)
+        while waiting:
+            job, result = context.bus.wait_any(waiting, _stop_timeout(context, waiting.values()))
+            name = waiting.pop(job)
+            outcomes[name] = _finish_stop(context, name, job, result)
+    finally:
+        for lock in reversed(locks):
+            lock.__exit__(None, None, None)
+    return [outcomes[name] for name in dict.fromkeys(names)]
+
+
+def restart(
+    context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
+) -> list[Outcome]:
+    """Stop what runs of *names*, then start them all from their definitions as they are now.
+
+    A definition that cannot be used is found before its container is stopped.
+    """
+    failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
+    usable = [name for name in names if name not in failed]
+    failed |= {outcome.name: outcome for outcome in _stop_running(context, usable) if outcome.error}
+    usable = [name for name in usable if name not in failed]
+    started = {outcome.name: outcome for outcome in start(context, usable, on_event)}
+    return [failed.get(name) or started[name] for name in dict.fromkeys(names)]
+
+
+def remove(context: Context, names: Sequence[str]) -> list[Outcome]:
+    """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left."""
+    return [_remove_one(context, name) for name in dict.fromkeys(names)]
+
+
+def _unusable(context: Context, name: str) -> Outcome | None:
+    try:
+        load(name, context.search, context.host)
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+    return None
+
+
+def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
+    loaded = [name for name in names if _is_loaded(context, unit_of(context, name))]
+    return stop(context, loaded) if loaded else []
+
+
+def _queue_stop(context: Context, name: str, kill_now: bool) -> Job | None:
+    unit = unit_of(context, name)
+    state = context.bus.get(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState")
+    slice_state = context.bus.get(slice_name(name), "ActiveState", "FreezerState")
+    if slice_state.get("ActiveState") != "active" and state.get("ActiveState") in (None, "inactive", "failed"):
+        if state.get("LoadState") == "not-found":
+            find(name, context.search)  # an unknown name is an error, a stopped container is none
+        forget_failed(context, unit)
+        return None
+    # A frozen process cannot act on a signal, and systemd waits for it.
+    if slice_state.get("FreezerState") in ("frozen", "freezing"):
+        context.bus.thaw(slice_name(name))
+    elif state.get("FreezerState") in ("frozen", "freezing"):
+        context.bus.thaw(unit)
+    pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
+    deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
+    # The slice rather than the service: exec sessions are scopes beside it.
+    job = context.bus.stop(slice_name(name) if slice_state.get("ActiveState") == "active" else unit)
+    if (kill_now or deaf) and state.get("ActiveState") in ("active", "activating", "deactivating"):
+        _kill(context, unit)
+    return job
+
+
+def _kill(context: Context, unit: str) -> None:
+    try:
+        context.bus.kill(unit, "all", SIGKILL)
+    except BusError as error:
+        if error.name != NO_SUCH_UNIT:  # it was quicker than this
+            raise
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether process *pid* has a handler for signal *number*, or is gone."""
+    caught = status_field(pid, "SigCgt")
+    return caught is None or bool(int(caught, 16) >> (number - 1) & 1)
+
+
+def _stop_timeout(context: Context, names: Iterable[str]) -> float:
+    longest = 10.0
+    for name in names:
+        value = context.bus.get(unit_of(context, name), "TimeoutStopUSec").get("TimeoutStopUSec")
+        longest = max(longest, value / 1_000_000 if isinstance(value, int) else 0.0)
+    return min(longest, 86400.0) + GRACE_SECONDS
+
+
+def _finish_stop(context: Context, name: str, job: Job, result: str) -> Outcome:
+    if result != "done":
+        error = NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")
+        return Outcome(name, "failed", error=error)
+    forget_failed(context, unit_of(context, name))
+    files.remove_tree(context.paths.runtime_of(name))
+    return Outcome(name, "stopped")
+
+
+def _remove_one(context: Context, name: str) -> Outcome:
+    try:
+        with Lock(context.paths.locks, check_name(name)):
+            unit = unit_of(context, name)
+            state = context.bus.get(unit, "LoadState", "ActiveState")
+            if state.get("ActiveState") not in (None, "inactive", "failed"):
+                raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
+            if state.get("LoadState") != "not-found":
+                forget_failed(context, unit)
+            removed = [
+                files.remove_tree(path) for path in (context.paths.state_of(name), context.paths.runtime_of(name))
+            ]
+            if not any(removed) and name not in list_names(context.search):
+                raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
+            return Outcome(name, "removed" if any(removed) else "absent")
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+
+
+def _is_loaded(context: Context, unit: str) -> bool:
+    return context.bus.get(unit, "LoadState").get("LoadState") != "not-found"

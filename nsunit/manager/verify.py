@@ -1,0 +1,62 @@
+"""Check definitions without starting anything: as nsunit reads them, and as systemd would read the units."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+
+from nsunit.definition.load import load
+from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.manager.prepare import check_sources
+from nsunit.manager.render import unit_files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.manager.context import Context
+
+
+def verify(context: Context, names: Sequence[str]) -> list[Problem]:
+    """All problems with the definitions of *names*: syntax, values, missing sources, and systemd-analyze verify's."""
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            definition = load(name, context.search, context.host)
+        except DefinitionError as error:
+            problems += error.problems
+            continue
+        path = definition.sources[0]
+        try:
+            check_sources(definition)
+            problems += _verify_units(path, unit_files(context, name))
+        except NsunitError as error:
+            problems += [Problem(path, 0, line, error.hint) for line in error.message.splitlines()]
+    return problems
+
+
+def _verify_units(path: str, texts: dict[str, str]) -> list[Problem]:
+    with tempfile.TemporaryDirectory(prefix="nsunit-verify-") as directory:
+        files = []
+        for name, text in texts.items():
+            files.append(os.path.join(directory, name))
+            with open(files[-1], "w", encoding="utf-8") as file:
+                file.write(text)
+        try:
+            result = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *files],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_LOG_LOCATION": "0"},
+                timeout=60,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise NsunitError("systemd-analyze is not installed", hint="install the package 'systemd'") from None
+        said = [line.replace(directory + "/", "") for line in result.stderr.splitlines() if line.strip()]
+        # It also complains about other units of the host that it happens to load.
+        own = [line for line in said if any(name in line for name in texts)]
+        return [Problem(path, 0, f"systemd-analyze verify: {line}") for line in own]

@@ -1,0 +1,23 @@
+"""What the plan has to know of the host.  The manager finds it out, so that planning itself does no I/O."""
+
+from __future__ import annotations
+
+from nsunit.record import Record
+
+
+class Facts(Record):
+    """Facts about the host and about what was reserved for one container.
+
+    `user_range` is `(start, count)` of the id range, `(0, 0)` for none.  `upper` is the host directory with the
+    overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes from the environment files.
+    """
+
+    systemd_version: int
+    interpreter: str
+    helper: str
+    runtime_directory: str
+    user_range: tuple[int, int] = (0, 0)
+    upper: str = ""
+    init: str = ""
+    seccomp: str = ""
+    environment: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,132 @@
+"""From a definition to the helper's set-up plan.  Pure: the same definition and facts give the same plan."""
+
+from __future__ import annotations
+
+from nsunit.plan.capabilities import mask_of
+from nsunit.setup import mounts, namespaces, process, root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Bind, Container, Definition
+    from nsunit.plan.facts import Facts
+    from nsunit.setup.operation import Operation
+
+PAYLOAD_SUBGROUP = "payload"
+DEVICE_NODES = ("null", "zero", "full", "random", "urandom", "tty")
+SHM_SIZE = 64 * 1024 * 1024
+# What tells of the host, or lets it be changed: the union of what podman, docker and systemd-nspawn hide.
+MASKED_PATHS = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/firmware",
+    "/sys/fs/selinux",
+    "/sys/devices/virtual/powercap",
+)
+READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+# A writable place each for programs that expect one, where the root itself is read-only.
+READ_ONLY_ROOT_TMPFS = (("/run", "mode=0755"), ("/tmp", "mode=1777"))
+
+
+def operations(definition: Definition, facts: Facts) -> list[Operation]:
+    """The operations that build *definition*'s container, in the order the helper carries them out."""
+    container = definition.container
+    private_network = container.network == "none"
+    kinds = ("cgroup", "ipc", "mnt", "pid", "time", "uts", *(("net",) if private_network else ()))
+    start, count = facts.user_range
+    return [
+        *([namespaces.Subgroup(PAYLOAD_SUBGROUP)] if is_delegated(definition) else []),
+        *([namespaces.UserNamespace(str(start), str(count))] if count else []),
+        namespaces.Namespaces(kinds),
+        _root(container, facts),
+        mounts.Proc(),
+        mounts.Sysfs("" if private_network else "host"),
+        mounts.Cgroup(),
+        mounts.Devices(str(SHM_SIZE), DEVICE_NODES),
+        *([process.Init(facts.init)] if container.init else []),
+        *_mounts(container),
+        *([process.NotifySocket()] if container.notify else []),
+        process.Hostname(container.hostname or default_hostname(definition.name)),
+        *([process.Loopback()] if private_network else []),
+        *_sysctls(container, count),
+        mounts.MaskPaths(MASKED_PATHS),
+        mounts.ReadOnlyPaths(READ_ONLY_PATHS),
+        process.User(container.user or "", container.group or "", container.supplementary_groups),
+        process.Environment(environment(container, facts)),
+        *([root.ReadOnlyRoot()] if container.read_only else []),
+        root.Pivot(),
+        process.WorkingDirectory(container.working_directory or ""),
+        process.Privileges(
+            str(mask_of(container.capabilities)), "yes" if container.no_new_privileges else "no", facts.seccomp
+        ),
+        process.Exec(process.Init.TARGET if container.init else "", container.exec),
+    ]
+
+
+def is_delegated(definition: Definition) -> bool:
+    """Whether the service delegates its cgroup: it does unless `Delegate=no` says otherwise."""
+    for item in definition.properties_of("Service"):
+        if item.name == "Delegate":
+            return bool(item.value)
+    return True
+
+
+def keeps_upper(container: Container) -> bool:
+    """Whether what the container writes into its root is kept in the state directory."""
+    return bool(container.layers) and not container.volatile and not container.read_only
+
+
+def default_hostname(name: str) -> str:
+    """A host name made from a container's name, which may have characters that host names may not."""
+    cleaned = "".join(c if c.isalnum() or c in "-." else "-" for c in name)
+    return cleaned.strip("-.") or "container"
+
+
+def environment(container: Container, facts: Facts) -> tuple[str, ...]:
+    """The payload's whole environment as `NAME=value`; a later one overrides an earlier one."""
+    pairs = (("container", "nsunit"), *facts.environment, *container.environment)
+    return tuple(f"{name}={value}" for name, value in pairs)
+
+
+def _root(container: Container, facts: Facts) -> Operation:
+    if container.rootfs and not container.read_only and not container.volatile:
+        return root.Directory(container.rootfs)
+    lowers = container.layers or ((container.rootfs,) if container.rootfs else ())
+    # A read-only root gets a tmpfs upper layer too, so that missing mount points can be made before it is closed.
+    return root.Overlay(facts.upper, lowers)
+
+
+def _mounts(container: Container) -> list[Operation]:
+    found: list[tuple[str, Operation]] = [
+        (item.target, mounts.Tmpfs(item.target, tuple(f"{key}={value}" for key, value in item.options)))
+        for item in container.tmpfs
+    ]
+    found += [(item.target, mounts.Bind(item.source, item.target, _bind_flags(item))) for item in container.binds]
+    taken = {target for target, _ in found}
+    if container.read_only:
+        found += [
+            (target, mounts.Tmpfs(target, (options,)))
+            for target, options in READ_ONLY_ROOT_TMPFS
+            if target not in taken
+        ]
+    # A parent is mounted before what lies below it, whatever the order in the file.
+    return [operation for _, operation in sorted(found, key=lambda pair: pair[0].split("/"))]
+
+
+def _bind_flags(bind: Bind) -> tuple[str, ...]:
+    flags = (("ro", bind.read_only), ("norbind", not bind.recursive), ("optional", bind.optional))
+    return tuple(flag for flag, wanted in flags if wanted)
+
+
+def _sysctls(container: Container, user_count: int) -> list[Operation]:
+    # No user namespaces inside: they are where most of the kernel's surface becomes reachable (CVE-2022-0185).
+    closed = [("user.max_user_namespaces", "0")] if user_count and "CAP_SYS_ADMIN" not in container.capabilities else []
+    return [mounts.Sysctl(key, value) for key, value in (*closed, *container.sysctls)]

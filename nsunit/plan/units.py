@@ -1,0 +1,126 @@
+"""From a definition to the two units that systemd is asked to make: the slice with the limits, and the service.
+
+Every directive stands here once in both of its forms, the typed property for D-Bus and the text for a unit file, so
+that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
+"""
+
+from __future__ import annotations
+
+from nsunit.names import service_name, slice_name
+from nsunit.plan.setup import PAYLOAD_SUBGROUP, is_delegated
+from nsunit.record import Record
+from nsunit.units import Property, Unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Definition
+    from nsunit.plan.facts import Facts
+
+_USEC = 1_000_000
+
+
+class Directive(Record):
+    """One line of a unit: section, key and text as in a unit file, and the property that says the same on D-Bus."""
+
+    section: str
+    key: str
+    text: str
+    property: Property
+
+
+class Units(Record):
+    """The units of one container."""
+
+    service: Unit
+    slice: Unit
+    service_directives: tuple[Directive, ...]  # what nsunit adds to what the definition says
+    slice_directives: tuple[Directive, ...]
+
+
+def units(definition: Definition, facts: Facts) -> Units:
+    """Plan the units of *definition*."""
+    service = service_name(definition.name)
+    slice_ = slice_name(definition.name)
+    own = _service_directives(definition, facts)
+    limits = _slice_directives(definition)
+    return Units(
+        Unit(service, _merge(own, definition, ("Unit", "Service"))),
+        Unit(slice_, _merge(limits, definition, ("Slice",))),
+        own,
+        limits,
+    )
+
+
+def exec_start(facts: Facts) -> tuple[str, ...]:
+    """The command line of the helper; the payload's own is in the plan, where nothing expands `$` or `%`."""
+    return (facts.interpreter, "-SI", facts.helper, facts.runtime_directory)
+
+
+def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
+    container = definition.container
+    argv = exec_start(facts)
+    runtime = "/".join(facts.runtime_directory.split("/")[2:])  # RuntimeDirectory= is relative to /run
+    said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
+    directives = [
+        _directive("Unit", "Description", f"Container {definition.name}", "s"),
+        _directive("Service", "Type", "notify", "s"),
+        Directive("Service", "ExecStart", " ".join(argv), Property("ExecStart", "a(sasb)", ((argv[0], argv, False),))),
+        _directive("Service", "Slice", slice_name(definition.name), "s"),
+        # The helper reports after it has made the payload the main process; nothing in the container can unless
+        # Notify=yes puts the socket there.
+        _directive("Service", "NotifyAccess", "all", "s"),
+        Directive("Service", "RuntimeDirectory", runtime, Property("RuntimeDirectory", "as", (runtime,))),
+        Directive("Service", "RuntimeDirectoryMode", "0700", Property("RuntimeDirectoryMode", "u", 0o700)),
+        _directive("Service", "RuntimeDirectoryPreserve", "restart", "s"),
+        Directive(
+            "Service", "KillSignal", str(container.stop_signal), Property("KillSignal", "i", container.stop_signal)
+        ),
+        # The payload gets the signal, and what is left of the container SIGKILL once it has ended.
+        _directive("Service", "KillMode", "mixed", "s"),
+        # systemd's default for a delegated unit is to continue with what the OOM killer left over.
+        _directive("Service", "OOMPolicy", "kill", "s"),
+        _usec("TimeoutStartSec", 60),
+        _usec("TimeoutStopSec", 10),
+        _usec("RestartSec", 1),
+        Directive("Service", "TasksMax", "1024", Property("TasksMax", "t", 1024)),
+        _directive("Service", "DevicePolicy", "closed", "s"),
+        _directive("Service", "SyslogIdentifier", definition.name, "s"),
+        *(_switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
+        _switch("Service", "Delegate"),
+    ]
+    kept = [item for item in directives if (item.section, item.key) not in said]
+    if is_delegated(definition) and facts.systemd_version >= 254:
+        kept.append(_directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
+    return tuple(kept)
+
+
+def _slice_directives(definition: Definition) -> tuple[Directive, ...]:
+    said = {key for key, _ in definition.texts_of("Slice")}
+    directives = (
+        _directive("Unit", "Description", f"Limits of container {definition.name}", "s"),
+        # A slice stays active for ever otherwise; this one goes when the last unit in it has.
+        _switch("Unit", "StopWhenUnneeded"),
+        *(_switch("Slice", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
+    )
+    return tuple(item for item in directives if item.key not in said)
+
+
+def _merge(
+    directives: tuple[Directive, ...], definition: Definition, sections: tuple[str, ...]
+) -> tuple[Property, ...]:
+    return (
+        *(item.property for item in directives),
+        *(item for section in sections for item in definition.properties_of(section)),
+    )
+
+
+def _directive(section: str, key: str, text: str, signature: str) -> Directive:
+    return Directive(section, key, text, Property(key, signature, text))
+
+
+def _switch(section: str, key: str) -> Directive:
+    return Directive(section, key, "yes", Property(key, "b", True))
+
+
+def _usec(key: str, seconds: int) -> Directive:
+    return Directive("Service", key, f"{seconds}s", Property(key.removesuffix("Sec") + "USec", "t", seconds * _USEC))

@@ -1,0 +1,47 @@
+"""Where nsunit keeps what it has to remember."""
+
+from __future__ import annotations
+
+from nsunit.record import Record
+
+
+class Paths(Record):
+    """The two base directories; all below them is the root user's alone (0700).
+
+    `runtime` is gone after a reboot, `state` is kept.
+    """
+
+    runtime: str = "/run/nsunit"
+    state: str = "/var/lib/nsunit"
+
+    @property
+    def locks(self) -> str:
+        """Directory of the per-container lock files."""
+        return self.runtime + "/locks"
+
+    @property
+    def seccomp(self) -> str:
+        """Directory of compiled seccomp filters."""
+        return self.runtime + "/seccomp"
+
+    @property
+    def runtimes(self) -> str:
+        """Directory of `runtime_of` every container."""
+        return self.runtime + "/containers"
+
+    @property
+    def states(self) -> str:
+        """Directory of `state_of` every container."""
+        return self.state + "/containers"
+
+    def runtime_of(self, name: str) -> str:
+        """What a started container needs while it runs; systemd removes it with the unit (RuntimeDirectory=)."""
+        return f"{self.runtimes}/{name}"
+
+    def state_of(self, name: str) -> str:
+        """What is kept of a container between starts: its id range and its upper layer."""
+        return f"{self.states}/{name}"
+
+    def upper_of(self, name: str) -> str:
+        """Directory with the `upper` and `work` directories of a container's overlay."""
+        return self.state_of(name) + "/overlay"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import cache, image, tree
 from .client import Client, Lost, packed
+from .guest_suite import TESTS, pytest_command
 from .qemu import Machine, machines
 
 HELP = """\
@@ -23,7 +24,6 @@ HELP = """\
 Several machines at once: -m NAME (default: dev, or $NSUNIT_MACHINE). Up to six commands at a time in each.
 In the machine: /srv/roots/{debian,busybox} to run containers on, tests in /srv/nsunit/tests, a scratch disk /dev/vdb.
 """
-TESTS = "/srv/nsunit/tests"
 MODULES = "/usr/lib/python3/dist-packages/nsunit"
 
 
@@ -45,27 +45,12 @@ def push(client: Client) -> None:
         raise Lost(f"byte-compiling in the machine failed:\n{said}")
 
 
-def pytest_command(arguments: list[str]) -> list[str]:
-    """Return the command that runs tests/vm in the machine."""
-    return [
-        "python3",
-        "-m",
-        "pytest",
-        "-c",
-        f"{TESTS}/vm/pytest.ini",
-        "-p",
-        "no:cacheprovider",
-        *arguments,
-        f"{TESTS}/vm",
-    ]
-
-
 def up(machine: Machine, release: str, memory: int) -> None:
     """Boot a machine unless it runs, and push."""
     if machine.pid():
         cache.say(f"{machine.name} runs already")
     else:
-        machine.start(image.image(release), memory)
+        machine.start(image.image(release), memory=memory)
         cache.say(f"{machine.name}: {release} is booting")
         machine.wait_for_boot()
     with machine.client() as client:
@@ -134,7 +119,7 @@ def act(arguments: argparse.Namespace) -> int:
                 stdin = sys.stdin.buffer.read() if arguments.stdin else b""
                 return client.run(["bash", "-c", " ".join(arguments.command)], timeout=arguments.timeout, stdin=stdin)
             case "test":
-                return client.run(pytest_command(arguments.arguments), timeout=arguments.timeout)
+                return client.run(pytest_command(arguments.arguments), timeout=arguments.timeout, cwd=TESTS)
             case "shell":
                 return client.interact(["bash", "-l"])
             case "put":

@@ -1,6 +1,7 @@
 """One virtual machine: started, reached over its agent ports, ended."""
 
 import contextlib
+import ctypes
 import os
 import platform
 import select
@@ -76,6 +77,11 @@ def probe(image: Path) -> bool:
         process.wait()
 
 
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Machine:
     """A virtual machine by name; the object holds no state, all of it is in the machine's directory."""
 
@@ -97,37 +103,53 @@ class Machine:
             return None
         return pid if str(self.directory).encode() in command else None
 
-    def start(self, image: Path, memory: int = 2048, cpus: int = 2) -> None:
-        """Start the machine from an image, which stays untouched. Raises Lost if qemu does not start."""
+    def start(self, image: Path, *, memory: int = 2048, tied: bool = False) -> None:
+        """Start the machine from an image, which stays untouched; a tied one ends with this process at the latest.
+
+        Raises Lost if qemu does not start.
+        """
         if self.pid():
             raise Lost(f"machine {self.name} is running already")
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         (self.directory / "image").write_text(image.name)
+        command = [*base_command(), *accelerator(image), "-m", str(memory), "-smp", "2", *self.devices(image)]
+        command += ["-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd"), "-append", KERNEL_ARGUMENTS]
+        log = self.directory / "qemu.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                # The overlay of the root disk is an unlinked file in $TMPDIR, gone with the process.
+                env=os.environ | {"TMPDIR": "/var/tmp"},
+                preexec_fn=end_with_parent if tied else None,
+            )
+        (self.directory / "pid").write_text(str(process.pid))
+        while not (self.directory / f"agent.{PORTS - 1}").exists():
+            try:
+                process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            raise Lost(f"qemu did not start: {log.read_text().strip()}")
+
+    def devices(self, image: Path) -> list[str]:
+        """Return qemu's options for the console, the disks and the agent's ports."""
         scratch = self.directory / "scratch.img"
         scratch.touch()
         os.truncate(scratch, SCRATCH_SIZE)
-        command = [*base_command(), *accelerator(image), "-m", str(memory), "-smp", str(cpus)]
-        command += ["-pidfile", str(self.directory / "pid"), "-daemonize", "-name", f"nsunit-{self.name}"]
-        command += ["-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd"), "-append", KERNEL_ARGUMENTS]
-        command += ["-serial", f"file:{self.console}", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
-        for number, disk, serial, options in (
-            (0, image / "disk.ext4", "root", "snapshot=on,cache=unsafe"),
-            (1, scratch, "scratch", "cache=unsafe"),
-        ):
-            command += ["-drive", f"file={disk},format=raw,if=none,id=disk{number},{options}"]
-            command += ["-device", f"virtio-blk-pci,drive=disk{number},serial={serial}"]
+        options = ["-name", f"nsunit-{self.name}", "-serial", f"file:{self.console}"]
+        options += ["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
+        for serial, disk, flags in (("root", image / "disk.ext4", ",snapshot=on"), ("scratch", scratch, "")):
+            options += ["-drive", f"file={disk},format=raw,if=none,id={serial},cache=unsafe{flags}"]
+            options += ["-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
         for number in range(PORTS):
             socket = self.directory / f"agent.{number}"
-            command += ["-chardev", f"socket,id=agent{number},path={socket},server=on,wait=off"]
-            command += ["-device", f"virtserialport,chardev=agent{number},name=org.nsunit.agent.{number}"]
-        # The overlay of the root disk is an unlinked file in $TMPDIR, gone with the process.
-        environment = os.environ | {"TMPDIR": "/var/tmp"}
-        result = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
-        )
-        if result.returncode:
-            raise Lost(f"qemu did not start: {result.stderr.strip()}")
+            options += ["-chardev", f"socket,id=agent{number},path={socket},server=on,wait=off"]
+            options += ["-device", f"virtserialport,chardev=agent{number},name=org.nsunit.agent.{number}"]
+        return options
 
     def wait_for_boot(self) -> None:
         """Return when systemd has finished starting. Raises Lost if it does not."""

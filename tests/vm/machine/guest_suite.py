@@ -1,0 +1,121 @@
+"""A suite in a machine: boot, install the package, run tests/vm, bring the outcome and the logs out."""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from . import cache, image
+from .client import Client, Lost, packed
+from .qemu import Machine
+from .result import Result
+
+TESTS = "/srv/nsunit/tests"
+OUTCOME = "/run/nsunit-outcome.json"
+TIMEOUT = 50 * 60
+SILENCE = 10 * 60  # more than any test may take, see tests/vm/pytest.ini
+
+
+def pytest_command(arguments: list[str]) -> list[str]:
+    """Return the command that runs tests/vm in the machine."""
+    options = ["-c", f"{TESTS}/vm/pytest.ini", "--rootdir", TESTS, "-p", "no:cacheprovider"]
+    return ["python3", "-m", "pytest", *options, *arguments, f"{TESTS}/vm"]
+
+
+def machine_name(release: str) -> str:
+    """Return the name of the machine that this run uses for a release."""
+    return f"run-{os.getpid()}-{release}"
+
+
+def boot(release: str, *, keep: bool = False) -> Machine:
+    """Start a machine, which ends with this thread unless it is to be kept, and wait for it."""
+    disk = image.image(release)
+    machine = Machine(machine_name(release))
+    machine.start(disk, tied=not keep)
+    cache.say(f"{release}: booting")
+    machine.wait_for_boot()
+    cache.say(f"{release}: booted")
+    return machine
+
+
+def install(client: Client, package: Path) -> None:
+    """Install the package and the tests. Raises Lost with what dpkg said if that fails."""
+    client.put(packed({f"/srv/nsunit/{package.name}": package, TESTS: cache.REPOSITORY / "tests"}))
+    command = f"dpkg --install /srv/nsunit/{package.name} && dpkg --verify nsunit && nsunit --version"
+    status, said = client.output(command, timeout=300)
+    if status:
+        raise Lost(f"the package does not install:\n{said}")
+    cache.say(f"{package.name} installed: {said.splitlines()[-1]}")
+
+
+def run(
+    result: Result,
+    package: Callable[[], Path],
+    expression: str | None,
+    extra: list[str],
+    show: Callable[[bytes], None],
+    logs: Path,
+    *,
+    keep: bool = False,
+) -> None:
+    """Run the suite of a release and take its outcome into the result."""
+    machine = Machine(machine_name(result.suite))
+    try:
+        machine = boot(result.suite, keep=keep)
+        with machine.client() as client:
+            install(client, package())
+            arguments = ["-v", "-p", "outcome", "--durations=10"]
+            arguments += ["-k", expression] if expression else []
+            environment = {"NSUNIT_OUTCOME": OUTCOME, "NSUNIT_MUST_WORK": "1", "PYTHONPATH": TESTS}
+            try:
+                client.run(
+                    pytest_command([*arguments, *extra]),
+                    lambda fd, data: show(data),
+                    timeout=TIMEOUT,
+                    silence=SILENCE,
+                    env=environment,
+                    cwd=TESTS,
+                )
+            except Lost as error:
+                result.problems.append(str(error))
+        collect(machine, result, logs, allow_empty=bool(expression))
+    except Lost as error:
+        result.problems.append(str(error))
+        if machine.console.exists():
+            tail = machine.console.read_text(errors="replace").splitlines()[-40:]
+            show("\n".join(["the end of the console:", *tail, ""]).encode())
+
+
+def collect(machine: Machine, result: Result, logs: Path, allow_empty: bool) -> None:
+    """Fetch the outcome and the journal, on a connection of their own: the one before may be in any state."""
+    (logs / f"{result.suite}.console").write_bytes(machine.console.read_bytes())
+    with machine.client() as client:
+        record = bytearray()
+        client.run(["cat", OUTCOME], lambda fd, data: record.extend(data) if fd == 1 else None, timeout=60)
+        result.take(record.decode(errors="replace"), allow_empty)
+        with (logs / f"{result.suite}.journal").open("wb") as journal:
+
+            def keep(fd: int, data: bytes) -> None:
+                journal.write(data)
+
+            client.run(["journalctl", "--no-pager"], keep, timeout=120)
+
+
+class Once:
+    """A value that several threads wait for and one provides."""
+
+    def __init__(self) -> None:
+        self.ready = threading.Event()
+        self.path: Path | None = None
+
+    def put(self, path: Path | None) -> None:
+        """Provide the value, or None when there will be none."""
+        self.path = path
+        self.ready.set()
+
+    def get(self) -> Path:
+        """Wait for the value. Raises Lost when there is none."""
+        self.ready.wait()
+        if self.path is None:
+            raise Lost("there is no package to install")
+        return self.path

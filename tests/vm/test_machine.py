@@ -1,0 +1,65 @@
+"""The machine is what the other tests take it for, and the package is complete."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+
+def test_cgroups_are_pure_version_2_with_all_controllers():
+    controllers = Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
+    assert {"cpuset", "cpu", "io", "memory", "pids"} <= set(controllers)
+
+
+def test_systemd_runs_as_process_1_and_nothing_has_failed(run):
+    assert run("systemctl", "is-system-running").stdout == "running\n"
+
+
+def test_container_roots_are_there():
+    busybox = subprocess.run(
+        ["chroot", "/srv/roots/busybox", "sh", "-c", "echo $0; ls /"], capture_output=True, text=True, check=True
+    )
+    assert "bin" in busybox.stdout
+    assert Path("/srv/roots/debian/etc/debian_version").exists()
+    assert Path("/srv/roots/debian/usr/bin/python3").exists()
+
+
+def test_scratch_disk_is_empty(scratch_disk):
+    with open(scratch_disk, "rb") as disk:
+        assert disk.read(4096) == bytes(4096)
+        assert disk.seek(0, os.SEEK_END) == 256 << 20
+
+
+def test_package_ships_everything_it_should(run):
+    files = set(run("dpkg", "--listfiles", "nsunit").stdout.split())
+    assert {
+        "/usr/bin/nsunit",
+        "/usr/lib/nsunit/nsunit-setup",
+        "/usr/lib/python3/dist-packages/nsunit/setup/run.py",
+        "/usr/lib/systemd/system/nsunit.slice",
+        "/usr/lib/tmpfiles.d/nsunit.conf",
+        "/usr/share/bash-completion/completions/nsunit",
+        "/usr/share/doc/nsunit/copyright",
+        "/usr/share/fish/vendor_completions.d/nsunit.fish",
+        "/usr/share/man/man1/nsunit.1.gz",
+        "/usr/share/man/man5/nsunit.container.5.gz",
+        "/usr/share/man/man8/nsunit-setup.8.gz",
+        "/usr/share/zsh/vendor-completions/_nsunit",
+    } <= files
+
+
+def test_package_compiled_every_module():
+    package = Path("/usr/lib/python3/dist-packages/nsunit")
+    version = "".join(platform.python_version_tuple()[:2])
+    missing = [
+        module
+        for module in package.rglob("*.py")
+        if not (module.parent / f"__pycache__/{module.stem}.cpython-{version}.pyc").exists()
+    ]
+    assert not missing
+
+
+def test_package_made_its_directories():
+    for path in ("/run/nsunit", "/var/lib/nsunit"):
+        status = os.stat(path)
+        assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o700, 0, 0)

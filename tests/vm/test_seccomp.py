@@ -14,7 +14,7 @@ ROOT = ("-p", "Rootfs=/srv/roots/debian", "-p", "Volatile=yes")
 MACHINE = platform.machine()
 
 # Makes each call of the JSON list in argv[1]; prints the errno of each, 0 for success.
-PROBE = """
+PROBE = """\
 import ctypes, json, sys
 libc = ctypes.CDLL(None, use_errno=True)
 answers = []
@@ -54,10 +54,15 @@ def nsunit(*arguments):
     return subprocess.run(["nsunit", *arguments], capture_output=True, text=True, timeout=120, check=False)
 
 
+def python(code):
+    """Return the command that runs *code*, in one line."""
+    return ("python3", "-c", f"exec({code!r})")
+
+
 def probe(calls):
     """Return the command that makes *calls*."""
     numbers = syscall_numbers({name for name, *_ in calls}, MACHINE)
-    return ("python3", "-c", PROBE, json.dumps([(numbers[name], *arguments) for name, *arguments in calls]))
+    return (*python(PROBE), json.dumps([(numbers[name], *arguments) for name, *arguments in calls]))
 
 
 def answers(result, calls):
@@ -107,7 +112,7 @@ page = mmap.mmap(-1, 4096, prot=7)
 page.write(bytes.fromhex("b814000000cd80c3"))
 ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
 """
-    assert nsunit("run", *ROOT, "python3", "-c", code).returncode == 128 + 31
+    assert nsunit("run", *ROOT, *python(code)).returncode == 128 + 31
 
 
 def test_ordinary_programs_work():

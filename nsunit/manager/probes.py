@@ -12,6 +12,7 @@ import sys
 
 from nsunit.errors import BusError, NsunitError
 from nsunit.manager import seccomp
+from nsunit.manager.prepare import INIT_PROGRAMS
 from nsunit.record import Record
 from nsunit.setup import linux
 
@@ -47,13 +48,6 @@ CGROUP2_SUPER_MAGIC = 0x6367_7270
 CAP_SYS_ADMIN = 21
 
 MODULES = ("pystemd", "dbus_next", "jinja2", "pyroute2")
-REAPERS = (
-    "/usr/bin/catatonit",
-    "/usr/libexec/catatonit/catatonit",
-    "/usr/libexec/podman/catatonit",
-    "/usr/bin/tini-static",
-    "/usr/bin/tini",
-)
 MACHINED = "/usr/lib/systemd/systemd-machined"
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 SYSCTLS = (
@@ -133,7 +127,7 @@ def gather(context: Context) -> Facts:
         libseccomp=libseccomp,
         libseccomp_hint=libseccomp_hint,
         modules=tuple(name for name in MODULES if _is_installed(name)),
-        reaper=next((path for path in REAPERS if os.access(path, os.X_OK)), None),
+        reaper=next((path for path in INIT_PROGRAMS if os.access(path, os.X_OK)), None),
         machined=os.path.exists(MACHINED),
         directories=tuple(_directory(path) for path in (context.paths.runtime, context.paths.state)),
         store=store,

@@ -18,7 +18,6 @@ from nsunit.bus.protocol import (
     FILE_NOT_FOUND,
     INVALID_ARGS,
     NO_REPLY,
-    NO_SUCH_UNIT,
     PROPERTY_READ_ONLY,
     TIMEOUT,
     UNKNOWN_PROPERTY,
@@ -43,7 +42,6 @@ _DESTINATION = b"org.freedesktop.systemd1"
 _MANAGER_PATH = b"/org/freedesktop/systemd1"
 _MANAGER = b"org.freedesktop.systemd1.Manager"
 _UNIT = "org.freedesktop.systemd1.Unit"
-_ERROR = "org.freedesktop.DBus.Error."
 _DBUS = b"org.freedesktop.DBus"
 _PROPERTIES = b"org.freedesktop.DBus.Properties"
 _PRIVATE_SOCKET = "/run/systemd/private"
@@ -67,45 +65,62 @@ _OF_UNIT = frozenset(_OF_UNIT_NAMES.split())
 _TYPES = {"service": "Service", "slice": "Slice", "scope": "Scope", "socket": "Socket", "mount": "Mount"}
 
 
+class SdBusError(Exception):
+    """What pystemd raises here: the negative errno, and the D-Bus error's name and message where there are any."""
+
+    def __init__(self, number: int, name: bytes | str | None = None, message: bytes | str = "") -> None:
+        super().__init__(number, name, message)
+        self.number = abs(number)
+        self.name = name.decode() if isinstance(name, bytes) else name or ""
+        self.message = message.decode() if isinstance(message, bytes) else message
+
+
+def _to_bytes(text: object) -> object:
+    return text.encode() if isinstance(text, str) else text
+
+
+_library: Any = None
+
+
 def _load_dbuslib() -> Any:
     """Import the compiled `pystemd.dbuslib` without the rest of the package.
 
     `import pystemd` runs its __init__.py, which brings in lxml and inspect: 60 ms and 70 modules on a machine where
-    a bare interpreter takes 10 ms.  What is needed is one extension module, 3 ms.  So a bare package object with the
-    right __path__ stands in while it loads, and two small stand-ins replace what dbuslib itself imports: pprint
-    (dataclasses; only for the text of a TypeError) and pystemd.utils (pathlib, shlex, typing; one function).
-    Afterwards they are taken away again, and a real `import pystemd` works as ever.
+    a bare interpreter takes 10 ms.  What is needed is one extension module, 2 ms.  So a bare package object with the
+    right __path__ stands in while it loads, and three small stand-ins replace what dbuslib itself imports:
+    pystemd.utils (pathlib, shlex, typing; one function), pystemd.dbusexc (30 classes, all of which but one forget
+    the error's name) and pprint (dataclasses; only for the text of a TypeError).
     """
-    if "pystemd.dbuslib" in sys.modules:
-        return sys.modules["pystemd.dbuslib"]
-    module = type(sys)
-    stand_ins = {}
-    if "pystemd" not in sys.modules:
-        specs = (finder.find_spec("pystemd", None) for finder in sys.meta_path)
-        spec = next((found for found in specs if found is not None), None)
-        if spec is None or spec.submodule_search_locations is None:
-            raise BusError(
-                UNREACHABLE,
-                "the Python package 'pystemd' is not installed",
-                hint="install python3-pystemd, or 'pip install pystemd'",
-            )
-        package = module("pystemd")
-        package.__path__ = spec.submodule_search_locations
-        package.__spec__ = spec
-        utils = module("pystemd.utils")
-        utils.__dict__["x2char_star"] = lambda text: text.encode() if isinstance(text, str) else text
-        stand_ins = {"pystemd": package, "pystemd.utils": utils}
-    if "pprint" not in sys.modules:
-        stand_ins["pprint"] = module("pprint")
-        stand_ins["pprint"].__dict__["pformat"] = repr
+    global _library
+    if _library is not None:
+        return _library
+    specs = (finder.find_spec("pystemd", None) for finder in sys.meta_path)
+    spec = next((found for found in specs if found is not None), None)
+    if spec is None or spec.submodule_search_locations is None:
+        hint = "install python3-pystemd, or 'pip install pystemd'"
+        raise BusError(UNREACHABLE, "the Python package 'pystemd' is not installed", hint=hint)
+    stand_ins = {
+        "pystemd": _module("pystemd", __path__=spec.submodule_search_locations, __spec__=spec),
+        "pystemd.utils": _module("pystemd.utils", x2char_star=_to_bytes),
+        "pystemd.dbusexc": _module("pystemd.dbusexc", DBusError=SdBusError),
+        "pprint": _module("pprint", pformat=repr),
+    }
+    before = {name: sys.modules[name] for name in stand_ins if name in sys.modules}
     sys.modules.update(stand_ins)
     try:
         import pystemd.dbuslib as dbuslib
-
-        return dbuslib
     finally:
         for name in stand_ins:
             del sys.modules[name]
+        sys.modules.update(before)
+    _library = dbuslib
+    return dbuslib
+
+
+def _module(name: str, **contents: object) -> Any:
+    module = type(sys)(name)
+    module.__dict__.update(contents)
+    return module
 
 
 def _open_bus(user: bool) -> tuple[Any, bool]:
@@ -134,34 +149,20 @@ def _sd_bus(function: Callable[..., Any], *arguments: object) -> Any:
     """Call one of pystemd's functions, with its errors turned into BusError."""
     try:
         return function(*arguments)
-    except Exception as error:
-        if not hasattr(error, "err_message"):  # what all of pystemd's errors have, and no other
-            raise
+    except SdBusError as error:
         raise _to_bus_error(error) from None
 
 
-def _to_bus_error(error: Any) -> BusError:
-    number = abs(error.errno)
+def _to_bus_error(error: SdBusError) -> BusError:
+    number, name = error.number, error.name
     if number in _LOST:
         return bus_error(DISCONNECTED, "the connection to systemd was lost")
-    name = _error_name(error)
     if name == NO_REPLY or number == errno.ETIMEDOUT:
         return bus_error(TIMEOUT, "systemd did not answer in time")
-    if number in (errno.EACCES, errno.EPERM) and not error.err_name:
-        name = ACCESS_DENIED
-    message = error.err_message
-    return bus_error(name, message.decode() if isinstance(message, bytes) else message)
-
-
-def _error_name(error: Any) -> str:
-    """D-Bus name of one of pystemd's errors, which keeps the name only where it has no class for it."""
-    name = error.err_name
-    if name:
-        return str(name.decode() if isinstance(name, bytes) else name)
-    kind = type(error).__name__.removeprefix("DBus").removesuffix("Error")
-    if kind == "NoSuchUnit":
-        return NO_SUCH_UNIT
-    return "System.Error." + errno.errorcode.get(abs(error.errno), "E") if kind == "Base" else f"{_ERROR}{kind}"
+    if not name:  # no error of D-Bus's but of the connection
+        known = {errno.EACCES: ACCESS_DENIED, errno.EPERM: ACCESS_DENIED, errno.ENOENT: FILE_NOT_FOUND}
+        name = known.get(number) or "System.Error." + errno.errorcode.get(number, str(number))
+    return bus_error(name, error.message or os.strerror(number))
 
 
 class Systemd:
@@ -368,9 +369,7 @@ class Systemd:
 
     def _is_systemd(self, sender: bytes) -> bool:
         if sender != self._owner:  # it gets a new unique name when it re-executes itself
-            self._call(
-                _MANAGER_PATH, _PROPERTIES, b"Get", marshal.encode_arguments("ss", _MANAGER.decode(), "Version")
-            )
+            self._call(_MANAGER_PATH, _PROPERTIES, b"Get", marshal.encode_arguments("ss", _MANAGER.decode(), "Version"))
         return sender == self._owner
 
     def _recover(self, jobs: list[Job]) -> None:

@@ -4,27 +4,9 @@ from __future__ import annotations
 
 import os
 
+from nsunit.bus.systemd import SdBusError
 
-class FakeError(Exception):
-    """The shape of pystemd's errors."""
-
-    def __init__(self, errno=0, err_name=b"", err_message=b""):
-        super().__init__(err_name)
-        self.errno = errno
-        self.err_name = err_name
-        self.err_message = err_message
-
-
-class DBusNoSuchUnitError(FakeError):
-    pass
-
-
-class DBusAccessDeniedError(FakeError):
-    pass
-
-
-class DBusBaseError(FakeError):
-    pass
+Error = SdBusError
 
 
 class FakeMessage:

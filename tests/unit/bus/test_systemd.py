@@ -143,7 +143,7 @@ def test_a_lost_connection_is_opened_again_and_the_job_looked_up():
 
 
 def test_a_lost_connection_does_not_end_a_job_that_is_still_there():
-    first = fake.FakeBus({"StopUnit": JOB.encode()}, [fake.DBusBaseError(-errno.ECONNRESET)])
+    first = fake.FakeBus({"StopUnit": JOB.encode()}, [fake.Error(-errno.ECONNRESET)])
     second = fake.FakeBus({"Get": state((7, JOB.encode()), b"loaded", b"deactivating")})
     second.signals = [fake.job_removed(JOB, "a.service", "canceled")]
     manager = client(first, second)
@@ -151,13 +151,13 @@ def test_a_lost_connection_does_not_end_a_job_that_is_still_there():
 
 
 def test_reading_survives_a_lost_connection():
-    first = fake.FakeBus({"Get": fake.DBusBaseError(-errno.ENOTCONN)})
+    first = fake.FakeBus({"Get": fake.Error(-errno.ENOTCONN)})
     second = fake.FakeBus({"Get": b"257.13-1~deb13u1"})
     assert client(first, second).version() == 257
 
 
 def test_starting_is_not_repeated_on_a_lost_connection():
-    bus = fake.FakeBus({"StartUnit": fake.DBusBaseError(-errno.ECONNRESET)})
+    bus = fake.FakeBus({"StartUnit": fake.Error(-errno.ECONNRESET)})
     with pytest.raises(BusError, match="^the connection to systemd was lost$") as caught:
         client(bus).start("a.service")
     assert caught.value.name == DISCONNECTED
@@ -165,18 +165,20 @@ def test_starting_is_not_repeated_on_a_lost_connection():
 
 
 @pytest.mark.parametrize(
-    ("error", "name", "message"),
+    ("number", "given", "name", "message"),
     [
-        (fake.DBusNoSuchUnitError(-2, "", b"Unit x not loaded."), NO_SUCH_UNIT, "Unit x not loaded"),
-        (fake.DBusAccessDeniedError(-13, "", b"No"), "org.freedesktop.DBus.Error.AccessDenied", "No"),
-        (fake.DBusBaseError(-17, b"org.freedesktop.systemd1.UnitExists", b"Unit x exists."),
-         "org.freedesktop.systemd1.UnitExists", "Unit x exists"),
-        (fake.DBusBaseError(-110, b"", b"Connection timed out"), TIMEOUT, "systemd did not answer in time"),
-        (fake.DBusBaseError(-13, b"", b"Could not open"), "org.freedesktop.DBus.Error.AccessDenied", "Could not open"),
-        (fake.DBusBaseError(-22, b"", b"Failed to read message"), "System.Error.EINVAL", "Failed to read message"),
+        (-2, b"org.freedesktop.systemd1.NoSuchUnit", NO_SUCH_UNIT, "Unit x is odd"),
+        (-13, b"org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.AccessDenied", "Unit x is odd"),
+        (-17, b"org.freedesktop.systemd1.UnitExists", "org.freedesktop.systemd1.UnitExists", "Unit x is odd"),
+        (-110, None, TIMEOUT, "systemd did not answer in time"),
+        (-5, b"org.freedesktop.DBus.Error.NoReply", TIMEOUT, "systemd did not answer in time"),
+        (-13, None, "org.freedesktop.DBus.Error.AccessDenied", "Unit x is odd"),
+        (-2, None, "org.freedesktop.DBus.Error.FileNotFound", "Unit x is odd"),
+        (-22, "", "System.Error.EINVAL", "Unit x is odd"),
     ],
-)  # fmt: skip
-def test_errors_keep_their_names(error, name, message):
+)
+def test_errors_keep_their_names(number, given, name, message):
+    error = fake.Error(number, given, b"Unit x is odd.")
     with pytest.raises(BusError) as caught:
         client(fake.FakeBus({"StopUnit": error})).stop("x")
     assert (caught.value.name, caught.value.message) == (name, message)
@@ -191,7 +193,7 @@ def test_get_asks_the_interface_the_property_belongs_to_and_leaves_out_unknown_o
     def answer(arguments):
         interface, name = strings(arguments)
         if name == "DelegateSubgroup":
-            return fake.DBusBaseError(-1, b"org.freedesktop.DBus.Error.UnknownProperty", b"Unknown property")
+            return fake.Error(-1, b"org.freedesktop.DBus.Error.UnknownProperty", b"Unknown property")
         return f"{interface.rpartition('.')[2]}/{name}".encode()
 
     bus = fake.FakeBus({"Get": answer})
@@ -201,7 +203,7 @@ def test_get_asks_the_interface_the_property_belongs_to_and_leaves_out_unknown_o
 
 
 def test_get_passes_on_other_errors():
-    bus = fake.FakeBus({"Get": fake.DBusAccessDeniedError(-13, "", b"No")})
+    bus = fake.FakeBus({"Get": fake.Error(-13, b"org.freedesktop.DBus.Error.AccessDenied", b"No")})
     with pytest.raises(BusError, match="No"):
         client(bus).get("a.slice", "ActiveState")
 
@@ -268,9 +270,7 @@ class FakeLibrary:
         return Connection
 
 
-NO_FILE = fake.DBusBaseError(
-    -errno.ENOENT, b"org.freedesktop.DBus.Error.FileNotFound", b"Could not open a bus to DBus"
-)
+NO_FILE = fake.Error(-errno.ENOENT, None, "Could not open a bus to DBus")
 
 
 def open_with(monkeypatch, uid, private=None, system=None, user=False):
@@ -308,6 +308,7 @@ def test_without_pystemd(monkeypatch):
             return None
 
     monkeypatch.setattr(sys, "meta_path", [Nothing])
+    monkeypatch.setattr(systemd, "_library", None)
     with pytest.raises(BusError, match="^the Python package 'pystemd' is not installed$") as caught:
         systemd._load_dbuslib()
     assert "python3-pystemd" in caught.value.hint
@@ -318,13 +319,20 @@ def test_loading_leaves_no_stand_in_behind(monkeypatch, tmp_path):
     package = tmp_path / "pystemd"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('must not run')\n")
-    (package / "dbuslib.py").write_text("from pprint import pformat\nfrom pystemd.utils import x2char_star\n")
-    for name in [name for name in sys.modules if name == "pprint" or name.split(".")[0] == "pystemd"]:
+    (package / "dbuslib.py").write_text(
+        "from pprint import pformat\nfrom pystemd.dbusexc import DBusError\nfrom pystemd.utils import x2char_star\n"
+    )
+    import pprint
+
+    for name in [name for name in sys.modules if name.split(".")[0] == "pystemd"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(systemd, "_library", None)
     library = systemd._load_dbuslib()
     assert library.x2char_star("a") == b"a"
     assert library.x2char_star(None) is None
+    assert library.DBusError is systemd.SdBusError
     assert systemd._load_dbuslib() is library
-    assert not {"pprint", "pystemd", "pystemd.utils"} & set(sys.modules)
+    assert not {"pystemd", "pystemd.utils", "pystemd.dbusexc"} & set(sys.modules)
+    assert sys.modules["pprint"] is pprint
     del sys.modules["pystemd.dbuslib"]

@@ -40,7 +40,7 @@ _SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "B
 def build(values: list[tuple[str, Any]]) -> Container:
     """Return the Container that the effective `(key, parsed value)` pairs describe, in file order.
 
-    Without `Exec=` its command is empty; `contradictions` says so.
+    Without `Exec=` its command is empty; `missing` says so.
     """
     fields: dict[str, Any] = {"exec": ()}
     environment: dict[str, str] = {}
@@ -76,13 +76,22 @@ def _grant(granted: set[str], changes: tuple[tuple[bool, str], ...]) -> None:
             granted.difference_update(names)
 
 
+def missing(container: Container, failed: set[str]) -> list[tuple[str, str]]:
+    """Return what every container needs and this one lacks, as (message, hint).
+
+    *failed* are the keys that were given with a wrong value, which is reported already.
+    """
+    found = []
+    if not container.exec and "Exec" not in failed:
+        found.append(("[Container] Exec= is missing", "name the program to run, e.g. Exec=/bin/sh"))
+    if container.rootfs is None and not container.layers and not failed & {"Rootfs", "Layer"}:
+        found.append(("[Container] needs Rootfs= or Layer=", "e.g. Rootfs=/srv/debian"))
+    return found
+
+
 def contradictions(container: Container) -> list[tuple[str, str, str]]:
     """Return what does not fit together, as (key to blame, message, hint)."""
     found = []
-    if not container.exec:
-        found.append(("", "[Container] Exec= is missing", "name the program to run, e.g. Exec=/bin/sh"))
-    if container.rootfs is None and not container.layers:
-        found.append(("", "[Container] needs Rootfs= or Layer=", "e.g. Rootfs=/srv/debian"))
     if container.rootfs is not None and container.layers:
         found.append(("Layer", "Layer= and Rootfs= exclude each other", "make the root directory the last Layer="))
     if container.read_only and container.volatile:

@@ -29,6 +29,9 @@ MEMORY_FLOOR = 16 << 20
 # The helper's two halves, the payload, and a reaper if asked for.
 TASKS_FLOOR = 4
 
+# Finding the nearest key takes a while; a file with more mistakes than this is none.
+GUESSES_MAX = 50
+
 # Written by `text.serialize` so that a stored copy still knows its files; systemd and `load` skip X- sections.
 SOURCES_HEADER = "[X-Nsunit]"
 SOURCE_KEY = "Source="
@@ -53,6 +56,7 @@ class Loader:
         self.values = specifiers.table(name, host)
         self.problems: list[Problem] = []
         self.items: list[Item] = []
+        self.failed: set[str] = set()
 
     def read(self, path: str, data: bytes) -> None:
         """Take the assignments of one file."""
@@ -65,9 +69,7 @@ class Loader:
         """Take one assignment; an empty *text* takes back what was assigned before."""
         found = setting.lookup(section, key)
         if found is None:
-            from nsunit.definition.explain import unknown_key  # only when something is wrong
-
-            self._problem(path, line, section, f"'{printable(key)}' is not a key", unknown_key(section, key))
+            self._unknown(section, key, path, line)
             return
         if found.refused is not None:
             reason, _, instead = found.refused.partition("; ")
@@ -80,16 +82,30 @@ class Loader:
         if not text:
             self._reset(found)
             return
+        self._parse(found, text, path, line)
+
+    def _parse(self, found: Setting, text: str, path: str, line: int) -> None:
+        section, key = found.section, found.key
         try:
             if found.specifiers:
                 text = specifiers.expand(text, self.values)
             value = found.parse(text)
+            setting.check_version_of_value(key, text, self.host.systemd_version)
         except ValueProblem as problem:
             self._problem(path, line, section, f"{key}: {problem.message}", problem.hint or f"it takes {found.syntax}")
+            self.failed.add(key)
             return
         if not found.adds:
             self.items = [item for item in self.items if item.setting.key != key or item.setting.section != section]
         self.items.append(Item(found, text, value, path, line))
+
+    def _unknown(self, section: str, key: str, path: str, line: int) -> None:
+        hint = None
+        if len(self.problems) < GUESSES_MAX:
+            from nsunit.definition.explain import unknown_key  # only when something is wrong
+
+            hint = unknown_key(section, key)
+        self._problem(path, line, section, f"'{printable(key)}' is not a key", hint)
 
     def _reset(self, found: Setting) -> None:
         """Undo earlier assignments; for conditions those of all kinds (they fill one list, see systemd.unit(5))."""
@@ -113,11 +129,10 @@ class Loader:
         """
         own = [(item.setting.key, item.value) for item in self.items if item.setting.section == "Container"]
         container = container_section.build(own)
+        for message, hint in container_section.missing(container, self.failed):
+            self.problems.append(Problem(sources[0], 0, message, hint))
         for key, message, hint in container_section.contradictions(container):
-            if key:
-                self._blame("Container", key, message, hint)
-            elif not any(problem.message.startswith("[Container] Exec") for problem in self.problems):
-                self.problems.append(Problem(sources[0], 0, message, hint))
+            self._blame("Container", key, message, hint)
         self._check_limits()
         self._check_watchdog(container.notify)
         if self.problems:
@@ -179,16 +194,15 @@ def load(name: str, search_path: search.SearchPath, host: Host) -> Definition:
     Raises:
         UsageError: *name* is not a container's name.
         NotFoundError: there is no such definition.
-        DefinitionError: it has mistakes; the error lists every one of them.
-        OSError: a file cannot be read.
+        DefinitionError: it has mistakes or cannot be read; the error lists every one of them.
     """
     found = search.find(name, search_path)
     loader = Loader(name, host)
     sources = (found.main, *found.drop_ins)
     for path in sources:
         data = _read(path)
-        if data is None:
-            loader.problems.append(Problem(path, 0, "is not a regular file", "a definition is a text file"))
+        if isinstance(data, str):
+            loader.problems.append(Problem(path, 0, data, "a definition is a text file that can be read"))
         else:
             loader.read(path, data)
     return loader.finish(sources)
@@ -263,13 +277,16 @@ def _in_order(problems: list[Problem], sources: tuple[str, ...]) -> list[Problem
     return sorted(dict.fromkeys(problems), key=lambda problem: (places.get(problem.path, 0), problem.line))
 
 
-def _read(path: str) -> bytes | None:
-    """Return the content of a regular file, a little more than the syntax allows at most; None for another kind."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        return file.read(syntax.FILE_MAX + 1)
+def _read(path: str) -> bytes | str:
+    """Return the content of a regular file, a little more than the syntax allows at most; else what is wrong."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return "is not a regular file"
+            return file.read(syntax.FILE_MAX + 1)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _stored_sources(text: str) -> tuple[str, ...]:

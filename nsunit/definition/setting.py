@@ -7,6 +7,7 @@ is made when it is asked for, so that a start pays only for what its definition 
 from __future__ import annotations
 
 from nsunit.definition.values import no_value
+from nsunit.definition.words import ValueProblem
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -23,6 +24,18 @@ OLDEST = 183
 
 # systemd does not look for specifiers in the value of these, and a percent sign is part of it.
 _LITERAL_PERCENT = frozenset(("CPUQuota", "TasksMax", "ManagedOOMMemoryPressureLimit", "LogFilterPatterns"))
+
+# Values that came later than their key.
+_VALUES_SINCE = {
+    ("RestartMode", "debug"): 257,
+    ("OnSuccessJobMode", "restart-dependencies"): 254,
+    ("OnFailureJobMode", "restart-dependencies"): 254,
+    **{
+        (key, action): 254
+        for key in ("FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction")
+        for action in "soft-reboot soft-reboot-force kexec kexec-force halt halt-force halt-immediate".split()
+    },
+}
 
 
 class Setting(Record):
@@ -60,6 +73,13 @@ def lookup(section: str, key: str) -> Setting | None:
     if reason is None:
         return None
     return Setting(section, key, no_value, False, "", "", OLDEST, False, "", "Refused.", "", refused=reason)
+
+
+def check_version_of_value(key: str, text: str, version: int) -> None:
+    """Raise ValueProblem if systemd *version* knows *key* but not yet its value *text*."""
+    since = _VALUES_SINCE.get((key, text), 0)
+    if since > version:
+        raise ValueProblem(f"'{text}' needs systemd {since}, this machine has {version}", "use another value")
 
 
 def keys_of(section: str) -> tuple[str, ...]:
@@ -117,6 +137,6 @@ def _tables(section: str) -> Iterator[dict[str, Row]]:
 
 
 def _refused(section: str) -> dict[str, str]:
-    from nsunit.definition import table_refused
+    from nsunit.definition.table_refused import REFUSED
 
-    return table_refused.REFUSED.get(section, {})
+    return REFUSED.get(section, {})

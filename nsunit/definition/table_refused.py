@@ -58,7 +58,7 @@ _SERVICE = {
     "PermissionsStartOnly": "systemd itself has given it up; leave it out",
     "RootDirectoryStartOnly": f"{_ROOT}",
     "TimeoutCleanSec": "systemd does not take it for transient units; leave it out",
-    "SysVStartPriority": "systemd no longer has it; leave it out",
+    **_each("systemd no longer has it; leave it out", "SysVStartPriority BusPolicy"),
     "StartLimitInterval": "systemd has moved it; use [Unit] StartLimitIntervalSec=",
     "StartLimitIntervalSec": "it is a key of the unit; use [Unit] StartLimitIntervalSec=",
     "StartLimitBurst": "systemd has moved it; use [Unit] StartLimitBurst=",

@@ -203,15 +203,14 @@ UNIT: dict[str, Row] = {
 }
 
 
-def _install(text: str) -> Row:
-    return (installed_names, True, "", "", OLDEST, False, "UNIT…", text, "multi-user.target")
+def _install(text: str, since: int = OLDEST) -> Row:
+    return (installed_names, True, "", "", since, False, "UNIT…", text, "multi-user.target")
 
 
 INSTALL: dict[str, Row] = {
     "WantedBy": _install("Units that start the container when it is enabled."),
     "RequiredBy": _install("Units that need the container when it is enabled."),
-    "UpheldBy": _install("Units that keep the container running when it is enabled.")[:4]
-    + (249, False, "UNIT…", "Units that keep the container running when it is enabled.", "multi-user.target"),
+    "UpheldBy": _install("Units that keep the container running when it is enabled.", 254),
     "Alias": _install("Further names of the unit when it is enabled."),
     "Also": _install("Units enabled together with it."),
     "DefaultInstance": (

@@ -1,0 +1,144 @@
+"""The search path, drop-in directories, templates and names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from nsunit.definition.load import Host, load
+from nsunit.definition.near import distance, nearest
+from nsunit.definition.search import (
+    SYSTEM_SEARCH_PATH,
+    SearchPath,
+    find,
+    list_names,
+    list_templates,
+    user_search_path,
+)
+from nsunit.errors import DefinitionError, NotFoundError
+
+
+def touch(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    return str(path)
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> SearchPath:
+    return SearchPath((str(tmp_path / "etc"), str(tmp_path / "lib"), str(tmp_path / "missing")))
+
+
+def test_the_search_paths() -> None:
+    assert SYSTEM_SEARCH_PATH.directories == (
+        "/etc/nsunit",
+        "/run/nsunit/definitions",
+        "/usr/local/lib/nsunit",
+        "/usr/lib/nsunit",
+    )
+    user = user_search_path({"HOME": "/home/joe", "XDG_RUNTIME_DIR": "/run/user/1000"}).directories
+    assert user[:3] == (
+        "/home/joe/.config/nsunit",
+        "/run/user/1000/nsunit/definitions",
+        "/home/joe/.local/share/nsunit",
+    )
+    assert user_search_path({"HOME": "/h", "XDG_CONFIG_HOME": "/c"}).directories[0] == "/c/nsunit"
+
+
+def test_the_first_directory_wins(tmp_path: Path, search: SearchPath) -> None:
+    touch(tmp_path / "lib/web.nsunit")
+    assert find("web", search).main == str(tmp_path / "lib/web.nsunit")
+    first = touch(tmp_path / "etc/web.nsunit")
+    assert find("web", search).main == first
+
+
+def test_an_instance_of_its_own_wins_over_its_template(tmp_path: Path, search: SearchPath) -> None:
+    template = touch(tmp_path / "etc/web@.nsunit")
+    assert find("web@1", search).main == template
+    own = touch(tmp_path / "lib/web@1.nsunit")
+    assert find("web@1", search).main == own
+
+
+def test_drop_ins_are_sorted_by_name_and_hide_each_other(tmp_path: Path, search: SearchPath) -> None:
+    touch(tmp_path / "etc/web@.nsunit")
+    b = touch(tmp_path / "lib/web@.nsunit.d/b.conf")
+    touch(tmp_path / "lib/web@.nsunit.d/a.conf")
+    a = touch(tmp_path / "lib/web@1.nsunit.d/a.conf")
+    touch(tmp_path / "lib/web@.nsunit.d/gone.conf")
+    os.symlink("/dev/null", tmp_path / "etc/web@.nsunit.d_")
+    (tmp_path / "etc/web@1.nsunit.d").mkdir()
+    os.symlink("/dev/null", tmp_path / "etc/web@1.nsunit.d/gone.conf")
+    touch(tmp_path / "etc/web@1.nsunit.d/bad\nname.conf")
+    assert find("web@1", search).drop_ins == (a, b)
+    assert find("web@2", search).drop_ins == (
+        str(tmp_path / "lib/web@.nsunit.d/a.conf"),
+        b,
+        str(tmp_path / "lib/web@.nsunit.d/gone.conf"),
+    )
+
+
+def test_a_masked_definition_is_not_found(tmp_path: Path, search: SearchPath) -> None:
+    touch(tmp_path / "lib/web.nsunit")
+    (tmp_path / "etc").mkdir()
+    os.symlink("/dev/null", tmp_path / "etc/web.nsunit")
+    with pytest.raises(NotFoundError) as caught:
+        find("web", search)
+    assert caught.value.message == f"container 'web' is masked by {tmp_path}/etc/web.nsunit"
+    assert caught.value.exit_status == 3
+    assert list_names(search) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("wbe", "'web'"),
+        ("shop", "'shop' is a template; start an instance of it, e.g. shop@1"),
+        ("shp@1", "'shop@1'"),
+        ("group.slice", "group.slice.nsunit defines a group of containers"),
+        ("zzzzzz", None),
+    ],
+)
+def test_a_missing_definition_gets_a_hint(tmp_path: Path, search: SearchPath, name: str, hint: str | None) -> None:
+    for file in ("web.nsunit", "shop@.nsunit", "group.slice.nsunit"):
+        touch(tmp_path / "etc" / file)
+    with pytest.raises(NotFoundError) as caught:
+        find(name, search)
+    assert caught.value.message == f"container '{name}' is not defined"
+    expected = hint or f"looked for {name}.nsunit in {', '.join(search.directories)}"
+    assert expected in str(caught.value.hint)
+
+
+def test_names(tmp_path: Path, search: SearchPath) -> None:
+    for file in (
+        *("etc/web.nsunit", "lib/web.nsunit", "lib/db.nsunit", "etc/shop@.nsunit", "etc/shop@1.nsunit"),
+        *("etc/group.slice.nsunit", "etc/Bad.nsunit", "etc/.x.nsunit", "etc/web.nsunit.d/a.conf", "etc/readme"),
+    ):
+        touch(tmp_path / file)
+    assert list_names(search) == ("db", "shop@1", "web")
+    assert list_templates(search) == ("shop",)
+
+
+def test_a_definition_that_is_no_file_is_a_problem_not_a_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "web.nsunit")
+    os.symlink("nowhere", tmp_path / "db.nsunit")
+    for name, message in (("web", "is not a regular file"), ("db", "cannot be read: No such file or directory")):
+        with pytest.raises(DefinitionError) as caught:
+            load(name, SearchPath((str(tmp_path),)), Host(257))
+        assert f"{tmp_path}/{name}.nsunit: {message}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [("", "", 0), ("abc", "ABC", 0), ("abc", "acb", 1), ("abc", "ab", 1), ("abc", "xbc", 1), ("kitten", "sitting", 3)],
+)
+def test_the_distance_of_words(left: str, right: str, expected: int) -> None:
+    assert distance(left, right) == expected
+    assert distance(right, left) == expected
+
+
+def test_the_nearest_word() -> None:
+    assert nearest("MemoryMux", ("MemoryMax", "MemoryMin", "TasksMax")) == "MemoryMax"
+    assert nearest("Zebra", ("MemoryMax",)) is None
+    assert nearest("", ()) is None

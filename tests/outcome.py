@@ -43,7 +43,7 @@ def describe(report: pytest.TestReport | pytest.CollectReport) -> str:
     reason = getattr(report, "wasxfail", None)
     if reason is None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return f"skipped: {reason}"
+    return "skipped: " + reason.removeprefix("Skipped: ")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -59,7 +59,7 @@ def run(result: Result, expression: str | None, extra: list[str], show: Callable
         record = Path(scratch) / "outcome.json"
         environment = os.environ | {
             "PATH": f"{venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "PYTHONPATH": str(cache.REPOSITORY / "tests"),
+            "PYTHONPATH": f"{cache.REPOSITORY / 'tests'}:{cache.REPOSITORY}",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PIP_CACHE_DIR": str(cache.directory() / "pip"),
             "NSUNIT_OUTCOME": str(record),

@@ -35,8 +35,13 @@ class Result:
             self.problems.append("no result: pytest did not come to its end")
             return
         expected = expected_skips(self.suite)
+        lost = [test for test in collected if test not in outcomes]
+        if len(lost) > 3:
+            self.problems.append(f"{len(lost)} of {len(collected)} tests were not run")
         for test in [*collected, *(test for test in outcomes if test not in collected)]:
-            outcome = outcomes.get(test, "no outcome")
+            outcome = outcomes.get(test, "not run")
+            if outcome == "not run" and len(lost) > 3:
+                continue
             if outcome == "passed":
                 self.passed += 1
             elif not outcome.startswith("skipped: "):

@@ -1,0 +1,12 @@
+"""The tests run on this tree, whatever is installed."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "install: installs the package; needs the Python package index")

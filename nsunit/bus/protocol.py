@@ -116,7 +116,10 @@ if TYPE_CHECKING:
             """
 
         def get(self, unit: str, *names: str) -> dict[str, object]:
-            """The named properties only; one that this systemd does not have is missing from the result."""
+            """The named properties only; one that this systemd does not have is missing from the result.
+
+            With LoadState among them, a unit that is not there is seen at once, and only its LoadState is returned.
+            """
 
         def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
             """The loaded units whose names match one of the glob *patterns*."""
@@ -164,7 +167,7 @@ def bus_error(name: str, message: str) -> BusError:
 def lost_job_result(kind: str, load_state: str, active_state: str) -> str:
     """Tell from a unit's state how a job of *kind* ended whose JobRemoved signal was not seen."""
     if kind == "stop":
-        return "done" if active_state in ("inactive", "failed") else "failed"
+        return "done" if load_state == "not-found" or active_state in ("inactive", "failed") else "failed"
     return "done" if load_state != "not-found" and active_state in ("active", "reloading") else "failed"
 
 

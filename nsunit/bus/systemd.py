@@ -379,7 +379,7 @@ class Systemd:
             current = state.get("Job")
             if isinstance(current, tuple) and current[1] == job.path:
                 continue
-            result = lost_job_result(job.kind, str(state.get("LoadState")), str(state.get("ActiveState")))
+            result = lost_job_result(job.kind, str(state.get("LoadState", "")), str(state.get("ActiveState", "")))
             self._results.setdefault(job.path, result)
 
     # Units
@@ -428,17 +428,22 @@ class Systemd:
         return dict(found) if found else {}
 
     def get(self, unit: str, *names: str) -> dict[str, object]:
-        """The named properties only; one that this systemd does not have is missing from the result."""
+        """The named properties only; one that this systemd does not have is missing from the result.
+
+        With LoadState among them, a unit that is not there is seen at once, and only its LoadState is returned.
+        """
         path = marshal.unit_path(unit).encode()
         of_type = "org.freedesktop.systemd1." + _TYPES.get(unit.rpartition(".")[2], "Unit")
         values: dict[str, object] = {}
-        for name in names:
+        for name in sorted(names, key="LoadState".__ne__):
             arguments = marshal.encode_arguments("ss", _UNIT if name in _OF_UNIT else of_type, name)
             try:
                 values[name] = self._read(path, _PROPERTIES, b"Get", arguments)
             except BusError as error:
                 if error.name not in (UNKNOWN_PROPERTY, PROPERTY_READ_ONLY):
                     raise
+            if values.get("LoadState") == "not-found":
+                break
         return values
 
     def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:

@@ -50,7 +50,7 @@ def test_unknown_error_has_no_hint():
         ("start", "not-found", "inactive", "failed"),
         ("restart", "loaded", "reloading", "done"),
         ("stop", "loaded", "inactive", "done"),
-        ("stop", "not-found", "inactive", "done"),
+        ("stop", "not-found", "", "done"),
         ("stop", "loaded", "failed", "done"),
         ("stop", "loaded", "active", "failed"),
     ],

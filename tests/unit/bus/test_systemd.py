@@ -202,6 +202,12 @@ def test_get_asks_the_interface_the_property_belongs_to_and_leaves_out_unknown_o
     assert bus.calls[0][1] == marshal.unit_path("a.slice")
 
 
+def test_get_of_a_unit_that_is_not_there_asks_once():
+    bus = fake.FakeBus({"Get": b"not-found"})
+    assert client(bus).get("a.service", "ActiveState", "LoadState", "Job") == {"LoadState": "not-found"}
+    assert len(bus.calls) == 1
+
+
 def test_get_passes_on_other_errors():
     bus = fake.FakeBus({"Get": fake.Error(-13, b"org.freedesktop.DBus.Error.AccessDenied", b"No")})
     with pytest.raises(BusError, match="No"):

@@ -1,7 +1,9 @@
 """What the tests in the machine share. They run as root, against the installed package."""
 
 import os
+import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +11,11 @@ from pathlib import Path
 import pytest
 
 DEFINITIONS = Path("/etc/nsunit")
-Runner = Callable[..., subprocess.CompletedProcess[str]]
+CGROUPS = Path("/sys/fs/cgroup/nsunit.slice")
+RUNTIME = Path("/run/nsunit")
+STATE = Path("/var/lib/nsunit/containers")
+Done = subprocess.CompletedProcess[str]
+Runner = Callable[..., Done]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,61 +25,186 @@ def real_system() -> None:
         pytest.exit("these tests run in the test machine only: tests/run, tests/vm/dev test", returncode=2)
 
 
-@pytest.fixture
-def run() -> Runner:
-    """Run a command, given as words or as one line for the shell; `check=True` by default."""
-
-    def runner(*words: str, check: bool = True, timeout: float = 120, **options: object) -> object:
-        shell = len(words) == 1
-        done = subprocess.run(
-            words[0] if shell else words,
-            shell=shell,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            **options,
-        )
-        if check and done.returncode:
-            pytest.fail(f"{words} ended with status {done.returncode}\n{done.stdout}{done.stderr}")
-        return done
-
-    return runner
+def execute(*words: str, check: bool = True, timeout: float = 120, **options: object) -> Done:
+    """Run a command, given as words or as one line for the shell."""
+    shell = len(words) == 1
+    options.setdefault("stdin", None if "input" in options else subprocess.DEVNULL)
+    done = subprocess.run(
+        words[0] if shell else words,
+        shell=shell,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **options,
+    )
+    if check and done.returncode:
+        pytest.fail(f"{words} ended with status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
 
 
-@pytest.fixture
-def nsunit(run: Runner) -> Runner:
-    """Run nsunit with these arguments."""
-    return lambda *words, **options: run("nsunit", *words, **options)
+class Container:
+    """A container as the host sees it: most questions are answered by /proc and /sys, which is quick."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.service = f"nsunit-{name}.service"
+        self.slice = f"nsunit-{name}.slice"
+        self.cgroup = CGROUPS / self.slice
+        self.state = STATE / name
+        self.upper = self.state / "overlay/upper"
+
+    @property
+    def pid(self) -> int:
+        """The payload's PID on the host, read from its cgroup."""
+        return int((self.cgroup / self.service / "payload/cgroup.procs").read_text().split()[0])
+
+    @property
+    def root(self) -> Path:
+        """The container's root, seen from the host."""
+        return Path(f"/proc/{self.pid}/root")
+
+    def proc(self, file: str) -> str:
+        """Content of a file in the payload's /proc directory."""
+        return Path(f"/proc/{self.pid}/{file}").read_text()
+
+    def status(self) -> dict[str, str]:
+        """Fields of the payload's /proc/PID/status."""
+        fields = (line.partition(":") for line in self.proc("status").splitlines())
+        return {key: value.strip() for key, _, value in fields}
+
+    def limit(self, file: str) -> str:
+        """Content of a cgroup file of the container's slice."""
+        return (self.cgroup / file).read_text().strip()
+
+    def show(self, *properties: str, unit: str = "") -> dict[str, str]:
+        """Properties of the service (or another unit), as systemctl shows them."""
+        words = [f"--property={','.join(properties)}"] if properties else []
+        shown = execute("systemctl", "show", *words, "--", unit or self.service).stdout
+        return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+    def exec(self, *words: str, **options: object) -> Done:
+        """Run a command in it by `nsunit exec`."""
+        return execute("nsunit", "exec", self.name, *words, **options)
+
+    def report(self, file: str = "tmp/report", timeout: float = 60) -> str:
+        """Content of a file that the payload makes, as soon as it is complete: it ends with a line `end`."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                text = (self.root / file).read_text()
+            except FileNotFoundError:
+                text = ""
+            if text.endswith("end\n"):
+                return text.removesuffix("end\n")
+            if time.monotonic() > deadline:
+                pytest.fail(f"{self.name}: no complete {file} after {timeout} s, only {text!r}")
+            time.sleep(0.1)
 
 
-@pytest.fixture
-def define(nsunit: Runner) -> Iterator[Callable[..., str]]:
-    """Write a definition and return the container's name, a new one by default; at the end all of them are gone."""
-    names: list[str] = []
+class Containers:
+    """Makes containers for a test, and sees at its end that nothing at all is left of them."""
 
-    def definer(text: str, name: str | None = None, **drop_ins: str) -> str:
-        name = name or f"t{uuid.uuid4().hex[:8]}"
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.files: list[Path] = []
+
+    def define(self, text: str, name: str | None = None, **drop_ins: str) -> str:
+        """Write a definition and return the container's name, a new one by default."""
+        name = self.own(name or f"t{uuid.uuid4().hex[:8]}")
         DEFINITIONS.mkdir(exist_ok=True)
-        (DEFINITIONS / f"{name}.nsunit").write_text(text)
+        self.files.append(DEFINITIONS / f"{name}.nsunit")
+        self.files[-1].write_text(text)
         for drop_in, content in drop_ins.items():
             directory = DEFINITIONS / f"{name}.nsunit.d"
+            self.files.append(directory)
             directory.mkdir(exist_ok=True)
             (directory / f"{drop_in}.conf").write_text(content)
-        names.append(name)
         return name
 
-    yield definer
-    for name in names:
-        nsunit("stop", name, check=False)
-        nsunit("rm", name, check=False)
-        for path in DEFINITIONS.glob(f"{name}.nsunit*"):
-            if path.is_dir():
-                for drop_in in path.iterdir():
-                    drop_in.unlink()
-                path.rmdir()
-            else:
-                path.unlink()
+    def start(self, text: str, name: str | None = None, **drop_ins: str) -> Container:
+        """Define a container and start it."""
+        name = self.define(text, name, **drop_ins)
+        execute("nsunit", "start", name)
+        return Container(name)
+
+    @staticmethod
+    def of(name: str) -> Container:
+        """Return the container of that name."""
+        return Container(name)
+
+    def own(self, name: str) -> str:
+        """Take care of a container that the test makes in another way, e.g. an instance or by `nsunit run`."""
+        self.names.append(name)
+        return name
+
+    def clean(self) -> None:
+        """Stop and remove all of them."""
+        names = [name for name in self.names if not name.endswith("@")]
+        if names:
+            execute("nsunit", "stop", *names, check=False)
+            execute("nsunit", "rm", *names, check=False)
+        for path in self.files:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def left(self) -> list[str]:
+        """Everything that is still there of them: units, cgroups, mounts, directories."""
+        mounts = Path("/proc/self/mountinfo").read_text()
+        units = execute("systemctl list-units --all --plain --no-legend 'nsunit-*'").stdout
+        found = []
+        for name in self.names:
+            found += [line for line in units.splitlines() if line.startswith(f"nsunit-{name}")]
+            found += [str(path) for path in CGROUPS.glob(f"nsunit-{name}*")]
+            places = (STATE / name, RUNTIME / "containers" / name, RUNTIME / "locks" / name)
+            found += [str(path) for path in places if path.exists()]
+            found += [line for line in mounts.splitlines() if f"containers/{name}" in line]
+        return found
+
+
+def _cleaned_up() -> Iterator[Containers]:
+    containers = Containers()
+    yield containers
+    containers.clean()
+    assert containers.left() == []
+
+
+@pytest.fixture(scope="session")
+def run() -> Runner:
+    """Run a command, given as words or as one line for the shell; `check=True` by default."""
+    return execute
+
+
+@pytest.fixture(scope="session")
+def nsunit() -> Runner:
+    """Run nsunit with these arguments."""
+    return lambda *words, **options: execute("nsunit", *words, **options)
+
+
+@pytest.fixture
+def containers(real_system: None) -> Iterator[Containers]:
+    """Make containers for one test; nothing may be left of them at its end."""
+    yield from _cleaned_up()
+
+
+@pytest.fixture(scope="module")
+def shared(real_system: None) -> Iterator[Containers]:
+    """Make containers that all tests of a module share."""
+    yield from _cleaned_up()
+
+
+@pytest.fixture
+def define(containers: Containers) -> Callable[..., str]:
+    """Write a definition and return the container's name, a new one by default; at the end all of them are gone."""
+    return containers.define
+
+
+@pytest.fixture(scope="module")
+def workplace() -> Iterator[Path]:
+    """Return an empty directory on the disk: /tmp may be a tmpfs, which old kernels cannot id-map."""
+    path = Path("/var/tmp") / f"test-{uuid.uuid4().hex[:8]}"
+    path.mkdir()
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture

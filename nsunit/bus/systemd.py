@@ -193,9 +193,9 @@ class Systemd:
             bus.close()
 
     def _reconnect(self) -> None:
-        """Connect anew after systemd went away.
+        """Connect anew after systemd, or the bus, went away.
 
-        It closes its private connections when it re-executes itself (an upgrade does that), and listens again a
+        systemd closes its private connections when it re-executes itself (an upgrade does that), and listens again a
         moment later, with the same units and jobs; nothing announces that moment, hence the only sleep in here.
         """
         self.close()
@@ -204,6 +204,8 @@ class Systemd:
             try:
                 self._connection()
                 self._subscribe()
+                if not self._direct:  # under our new name the jobs queued before are somebody else's
+                    self._manager("Subscribe")
                 return
             except BusError:
                 if time.monotonic() >= deadline:

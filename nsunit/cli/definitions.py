@@ -44,12 +44,17 @@ SKELETON = """\
 """
 
 
+def _checked(text: str) -> str:
+    """Return the name to look up for *text*: a template, `web@`, is looked at by way of an instance."""
+    return check_name(f"{text}verify" if text.endswith("@") else text)
+
+
 def render(invocation: Invocation) -> int:
     """The verb `render`."""
     from nsunit.manager.render import render, unit_files
 
     context = invocation.context()
-    name = check_name(invocation.operands[0])
+    name = _checked(invocation.operands[0])
     if not invocation.flag("unit-files"):
         print_json(render(context, name))
         return 0
@@ -68,7 +73,7 @@ def verify(invocation: Invocation) -> int:
     from nsunit.manager.verify import verify
 
     context = invocation.context()
-    names = [check_name(name) for name in invocation.operands]
+    names = [_checked(name) for name in invocation.operands]
     if not names:
         from nsunit.definition.search import list_names, list_templates
 
@@ -92,7 +97,7 @@ def cat(invocation: Invocation) -> int:
     style = Style(plain=invocation.flag("no-color"))
     first = True
     for name in invocation.operands:
-        found = find(check_name(name), context.search)
+        found = find(_checked(name), context.search)
         for path in (found.main, *found.drop_ins):
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
                 _print_file(path, file.read(), style, first)
@@ -111,9 +116,9 @@ def _print_file(path: str, text: str, style: Style, first: bool) -> None:
 def edit(invocation: Invocation) -> int:
     """The verb `edit`."""
     context = invocation.context()
-    name = check_name(invocation.operands[0])
+    name = invocation.operands[0]
     target, text = _what_to_edit(invocation, context, name)
-    with _Draft(name, target, text) as draft:
+    with _Draft(_checked(name), target, text) as draft:
         while True:
             changed = draft.fill(sys.stdin.buffer.read() if invocation.flag("stdin") else None)
             if not changed:
@@ -127,7 +132,7 @@ def edit(invocation: Invocation) -> int:
                     draft.keep()
                     raise
         draft.install()
-    _say(invocation, f"wrote {target}; 'nsunit restart {name}' applies it where '{name}' runs")
+    _say(invocation, f"wrote {target}; 'nsunit restart' applies it to what runs already")
     return 0
 
 
@@ -155,7 +160,7 @@ def _what_to_edit(invocation: Invocation, context: Context, name: str) -> tuple[
     prefix, instance = split_instance(name)
     drop_in = invocation.value("drop-in")
     try:
-        found = find(name, context.search)
+        found = find(_checked(name), context.search)
     except NotFoundError:
         if not invocation.flag("force") or drop_in:
             raise
@@ -229,8 +234,7 @@ class _Draft:
         from nsunit.manager.verify import verify
 
         search = SearchPath((self.directory, *context.search.directories))
-        name = f"{self.name}verify" if self.name.endswith("@") else self.name
-        problems = verify(ManagerContext(search=search, paths=context.paths), [name])
+        problems = verify(ManagerContext(search=search, paths=context.paths), [self.name])
         if problems:
             raise DefinitionError(
                 [problem.replace(path=self.target) if problem.path == self.path else problem for problem in problems]

@@ -37,7 +37,7 @@ def list_containers(invocation: Invocation) -> int:
 
     states = [
         state
-        for state in list_containers(invocation.context())
+        for state in list_containers(invocation.context(), everything=invocation.flag("all"))
         if (invocation.flag("all") or state.active_state != "inactive")
         and (not invocation.operands or any(fnmatch.fnmatchcase(state.name, text) for text in invocation.operands))
     ]
@@ -137,7 +137,8 @@ def _activity(status: Status, style: Style, now: float | None) -> str:
     if status.frozen:
         text += " " + style.paint("(paused)", "yellow")
     if status.result not in ("success", ""):
-        text += f" (Result: {printable(status.result)})"
+        code = "" if status.exit_status is None else f", status {status.exit_status}"
+        text += f" (Result: {printable(status.result)}{code})"
     if state.since_usec:
         text += f" since {format_time(state.since_usec)}; {format_ago(state.since_usec, now)} ago"
     return text

@@ -204,8 +204,8 @@ def test_watching_gives_up_in_time(systemd, unit):
 
 def test_systemd_executes_itself_anew_meanwhile(systemd, unit):
     """What an upgrade of systemd does; it closes its private connections."""
-    argv = ("/bin/sleep", "15")
-    job = systemd.start_transient(Unit(unit, command(*argv, Type=("s", "oneshot"))))
+    oneshot = {"Type": ("s", "oneshot"), "RemainAfterExit": ("b", True)}  # the job may be over before we are back
+    job = systemd.start_transient(Unit(unit, command("/bin/sleep", "5", **oneshot)))
     subprocess.run(["systemctl", "daemon-reexec"], check=True)
     assert systemd.wait(job, WAIT) == "done"
     assert systemd.version() >= 252

@@ -150,6 +150,15 @@ def test_a_lost_connection_does_not_end_a_job_that_is_still_there():
     assert manager.wait(manager.stop("a.service"), 5) == "canceled"
 
 
+def test_on_a_new_connection_to_the_bus_old_jobs_are_subscribed_to():
+    first = fake.FakeBus({"StopUnit": JOB.encode()}, [fake.Error(-errno.ECONNRESET)], sender=b":1.1")
+    second = fake.FakeBus({"Get": state((7, JOB.encode()), b"loaded", b"deactivating")}, sender=b":1.1")
+    second.signals = [fake.job_removed(JOB, "a.service", "done")]
+    manager = client(first, second, direct=False)
+    assert manager.wait(manager.stop("a.service"), 5) == "done"
+    assert second.methods()[:2] == ["AddMatch", "Subscribe"]
+
+
 def test_reading_survives_a_lost_connection():
     first = fake.FakeBus({"Get": fake.Error(-errno.ENOTCONN)})
     second = fake.FakeBus({"Get": b"257.13-1~deb13u1"})

@@ -45,6 +45,7 @@ class Status(Record):
     description: str = ""
     sources: tuple = ()
     result: str = "success"
+    exit_status: int | None = None
     frozen: bool = False
     main_command: str = ""
     memory_peak: int | None = None
@@ -53,6 +54,7 @@ class Status(Record):
     cpu_quota: int | None = None
     io_read: int | None = None
     io_write: int | None = None
+    oom_kills: int = 0
     control_group: str = ""
     root: str = ""
     ids: str = ""

@@ -86,7 +86,7 @@ def test_edit(nsunit, folders, checker, monkeypatch, tmp_path):
     editor(monkeypatch, tmp_path, 'echo new >"$2"; basename "$2"')
     status, out, err = nsunit("edit", "web")
     assert (status, err) == (0, "")
-    assert "'nsunit restart web' applies it" in out
+    assert "'nsunit restart' applies it" in out
     assert path.read_text() == "new\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(own) == ["web.nsunit"]
@@ -118,6 +118,19 @@ def test_edit_makes_a_new_definition_when_asked(nsunit, folders, checker, monkey
     editor(monkeypatch, tmp_path, "true")  # the skeleton as it is defines nothing
     assert nsunit("edit", "--force", "db")[0] == 0
     assert os.listdir(own) == ["web.nsunit"]
+
+
+def test_a_template_is_named_by_its_at_sign(nsunit, folders, checker, monkeypatch, tmp_path):
+    own, _vendor = folders
+    editor(monkeypatch, tmp_path, 'echo Exec=x >"$2"')
+    assert nsunit("edit", "--force", "web@")[0] == 0
+    assert os.listdir(own) == ["web@.nsunit"]
+    editor(monkeypatch, tmp_path, 'echo Exec=y >"$2"')
+    assert nsunit("edit", "web@blue")[0] == 0
+    assert (own / "web@.nsunit").read_text() == "Exec=y\n"
+    assert nsunit("cat", "web@")[1] == f"# {own}/web@.nsunit\nExec=y\n"
+    assert nsunit("verify", "web@")[0] == 0
+    assert checker == ["web@verify", "web@blue", "web@verify"]
 
 
 def test_edit_keeps_a_rejected_text(nsunit, folders, checker, monkeypatch, tmp_path):

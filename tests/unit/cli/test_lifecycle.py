@@ -97,7 +97,7 @@ def test_stop_restart_and_rm(nsunit, manager):
         return [manager.Outcome("a", "absent")]
 
     states = [manager.ContainerState("up"), manager.ContainerState("down", active_state="inactive")]
-    manager("query", list_containers=lambda context: states)
+    manager("query", list_containers=lambda context, **_options: states)
     manager("stop", stop=stop, restart=restart, remove=remove)
     assert nsunit("stop", "-k", "a") == (0, "a: does not run\n", "")
     assert nsunit("stop", "--all")[0] == 0

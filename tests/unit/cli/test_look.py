@@ -18,7 +18,7 @@ def states(manager):
         manager.ContainerState("idle", "inactive", "dead"),
         manager.ContainerState("web", pid=17, memory=1536, tasks=3, cpu_usec=62_000_000),
     ]
-    manager("query", list_containers=lambda context: found, status=None)
+    manager("query", list_containers=lambda context, **_options: found, status=None)
     return found
 
 
@@ -104,9 +104,9 @@ def test_status_lines(manager, monkeypatch):
 
 def test_status_of_a_failed_container(manager):
     state = manager.ContainerState("web", "failed", "failed")
-    lines = look.status_lines(manager.Status(state=state, result="oom-kill"), Style(io.StringIO()))
+    lines = look.status_lines(manager.Status(state=state, result="exit-code", exit_status=3), Style(io.StringIO()))
     assert lines[0].endswith("web")
-    assert "      Active: failed (failed) (Result: oom-kill)" in lines
+    assert "      Active: failed (failed) (Result: exit-code, status 3)" in lines
     assert not any("Memory" in line or "CGroup" in line for line in lines)
 
 
@@ -119,7 +119,7 @@ def test_status_exit_codes(nsunit, manager, monkeypatch):
             raise NotFoundError("container 'none' is not defined")
         return manager.Status(state={"web": web, "db": db}[name])
 
-    manager("query", list_containers=lambda context: [web, db], status=status)
+    manager("query", list_containers=lambda context, **_options: [web, db], status=status)
     assert nsunit("status", "web")[0] == 0
     assert nsunit("status", "web", "db")[0] == 3
     assert nsunit("status")[0] == 0

@@ -48,7 +48,7 @@ def test_version_option(nsunit):
 
 
 def test_global_options_may_stand_after_the_verb(nsunit, manager):
-    manager("query", list_containers=lambda context: [])
+    manager("query", list_containers=lambda context, **_options: [])
     assert nsunit("--json", "list") == nsunit("list", "--json") == (0, "[]\n", "")
 
 
@@ -76,7 +76,7 @@ def test_global_options_may_stand_after_the_verb(nsunit, manager):
     ],
 )
 def test_errors_become_lines_and_exit_statuses(nsunit, manager, error, status, err):
-    def list_containers(_context):
+    def list_containers(_context, **_options):
         raise error
 
     manager("query", list_containers=list_containers)
@@ -84,7 +84,7 @@ def test_errors_become_lines_and_exit_statuses(nsunit, manager, error, status, e
 
 
 def test_debug_prints_a_traceback(nsunit, manager):
-    manager("query", list_containers=lambda context: 1 / 0)
+    manager("query", list_containers=lambda context, **_options: 1 / 0)
     _status, _out, err = nsunit("list", "--debug")
     assert "Traceback" in err
     _status, _out, err = nsunit("list", "--", "--debug")

@@ -32,6 +32,14 @@ def parse_id(text: str) -> int | None:
     return None
 
 
+def _number(text: str, what: str) -> int | None:
+    """The number *text* stands for, or None for a name; digits are never a name, whatever a hostile passwd holds."""
+    number = parse_id(text)
+    if number is None and _DIGITS.issuperset(text):
+        raise LookupError(f"{what} '{text}' is out of range")
+    return number
+
+
 def look_up(root_fd: int, user: str, group: str, supplementary: tuple[str, ...]) -> Account:
     """Resolve *user* and *group* (names or numbers; empty: the default) in the root behind *root_fd*.
 
@@ -54,7 +62,7 @@ def look_up(root_fd: int, user: str, group: str, supplementary: tuple[str, ...])
 
 
 def _find_user(passwd: list[list[str]], user: str) -> Account:
-    wanted = parse_id(user)
+    wanted = _number(user, "user")
     for fields in passwd:
         uid, gid = parse_id(fields[2]), parse_id(fields[3])
         if uid is None or gid is None:
@@ -67,7 +75,7 @@ def _find_user(passwd: list[list[str]], user: str) -> Account:
 
 
 def _find_group(groups: list[list[str]], group: str) -> int:
-    wanted = parse_id(group)
+    wanted = _number(group, "group")
     if wanted is not None:
         return wanted
     for fields in groups:

@@ -9,7 +9,7 @@ from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import find_running, open_pidfd, unit_of
 from nsunit.manager.start import Starter, settle
-from nsunit.names import check_name, scope_name, slice_name
+from nsunit.names import check_name, printable, scope_name, slice_name
 from nsunit.plan.scope import exec_scope, run_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
@@ -55,7 +55,8 @@ def execute(
 ) -> int:
     """Run *argv* in the running container *name*, in a scope of its slice.
 
-    Returns the command's exit status, or 128+N if signal N killed it.  It joins every namespace of the payload and has its privileges, environment and (unless *user* is given) user.
+    Returns the command's exit status, or 128+N if signal N killed it.  It joins every namespace of the payload and has
+    its privileges, environment and (unless *user* is given) user.
 
     Raises:
         NotFoundError: the container does not run.
@@ -74,7 +75,9 @@ def execute(
     unit = scope_name(name, "exec", os.urandom(4).hex())
 
     def admit(pid: int) -> None:
-        scope = exec_scope(unit, slice_name(name), f"{argv[0]} in container {name}", pid, service)
+        # Printable, since systemd writes the description into the unit's file as it is: a newline would begin a key.
+        description = f"{printable(argv[0])} in container {name}"
+        scope = exec_scope(unit, slice_name(name), description, pid, service)
         _wait_done(context, name, context.bus.start_transient(scope))
 
     def begin() -> int:

@@ -8,7 +8,7 @@ import sys
 
 from nsunit import setup
 from nsunit.definition.text import serialize
-from nsunit.errors import NsunitError
+from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.manager.seccomp import filter_file_for
 from nsunit.plan.environment import parse_environment_file
 from nsunit.plan.facts import Facts
@@ -152,7 +152,7 @@ def check_sources(definition: Definition) -> None:
     """See that every host path the definition names is there, and report all that are not.
 
     Raises:
-        NsunitError: some are missing, or are no directories.
+        DefinitionError: some are missing, or are no directories.
     """
     container = definition.container
     directories = [("Rootfs", container.rootfs)] if container.rootfs else []
@@ -169,7 +169,7 @@ def check_sources(definition: Definition) -> None:
         if not item.optional and not os.path.exists(item.path)
     ]
     if mistakes:
-        raise NsunitError("\n".join(f"{definition.name}: {mistake}" for mistake in mistakes))
+        raise DefinitionError([Problem(definition.name, 0, mistake) for mistake in mistakes])
 
 
 def _directory_mistake(path: str) -> str | None:

@@ -48,8 +48,12 @@ class Starter:
         prepared = prepare(self.context, definition, transient=transient)
         try:
             job = _start_transient(self.context, prepared)
-        except BaseException:
-            take_back(prepared.undo)
+        except BaseException as error:
+            # Interrupted, or without an answer: systemd may have queued it all the same.
+            if isinstance(error, BusError) and error.name == UNIT_EXISTS:
+                take_back(prepared.undo)
+            else:
+                self.clear(prepared)
             raise
         self.waiting[job] = prepared
 
@@ -74,7 +78,12 @@ class Starter:
 
     def clear(self, prepared: Prepared) -> None:
         """Let go of the unit of a failed start, and of what was reserved for it."""
-        forget_failed(self.context, service_name(prepared.definition.name))
+        unit = service_name(prepared.definition.name)
+        state = self.context.bus.get(unit, "ActiveState", "Job")
+        job = state.get("Job")
+        if state.get("ActiveState") not in (None, "inactive", "failed") or (isinstance(job, tuple) and job[0]):
+            self.context.bus.wait(self.context.bus.stop(unit), GRACE_SECONDS)  # e.g. Restart= was about to try again
+        forget_failed(self.context, unit)
         take_back(prepared.undo)
 
     def abandon(self) -> None:

@@ -104,6 +104,9 @@ def _load_dbuslib() -> Any:
         "pystemd.utils": _module("pystemd.utils", x2char_star=_to_bytes),
         "pystemd.dbusexc": _module("pystemd.dbusexc", DBusError=SdBusError),
         "pprint": _module("pprint", pformat=repr),
+        # Cython's start-up code registers generators and coroutines with these two, if they are there.
+        "collections.abc": _module("collections.abc"),
+        "backports_abc": _module("backports_abc"),
     }
     before = {name: sys.modules[name] for name in stand_ins if name in sys.modules}
     sys.modules.update(stand_ins)

@@ -6,6 +6,7 @@ and the errors, nothing else.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -33,6 +34,21 @@ class Terminated(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+def run() -> None:
+    """Run the process's own command line and exit: the entry point of the `nsunit` command.
+
+    The process lives for a moment: collecting garbage, or tearing the interpreter down, costs more than most commands.
+    """
+    gc.disable()
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            status = EXIT_BROKEN_PIPE
+    os._exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

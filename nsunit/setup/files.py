@@ -1,4 +1,4 @@
-"""Paths inside a container's root, walked by file descriptor.
+"""Paths inside a container's root, and the host's paths that are brought into it, walked by file descriptor.
 
 Everything below the root is hostile: a symbolic link may point anywhere and may change while we look.  So a path is
 resolved once, by openat2(2) with RESOLVE_IN_ROOT, and from then on only its descriptor is used.
@@ -6,18 +6,67 @@ resolved once, by openat2(2) with RESOLVE_IN_ROOT, and from then on only its des
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from nsunit.setup import linux
 
 FILE_SIZE_MAX = 1024 * 1024
+LINKS_MAX = 40  # as the kernel has it
 _IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
 
 
 def open_in_root(root_fd: int, path: str, flags: int) -> int:
     """Open *path* as a process chrooted to *root_fd* would see it."""
     return linux.openat2(root_fd, path, flags, _IN_ROOT)
+
+
+def open_source(path: str, *, directory: bool = False) -> int:
+    """Open the host's *path* (O_PATH), following no symbolic link but root's own.
+
+    The path may lead through a volume that another container writes to, whose payload could put a link to any place of
+    the host there (CVE-2017-1002101).
+
+    Raises:
+        OSError: also if it is no *directory* where one is wanted (ENOTDIR).
+    """
+    flags = os.O_PATH | (os.O_DIRECTORY if directory else 0)
+    try:
+        return linux.openat2(linux.AT_FDCWD, path, flags, linux.RESOLVE_NO_SYMLINKS)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    # Whatever is changed after this look at the links makes the second attempt fail.
+    return linux.openat2(linux.AT_FDCWD, _without_links(path), flags, linux.RESOLVE_NO_SYMLINKS)
+
+
+def _without_links(path: str) -> str:
+    found = ""
+    names = path.split("/")[::-1]
+    links = 0
+    while names:
+        name = names.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            found = found.rpartition("/")[0]
+            continue
+        status = os.lstat(f"{found}/{name}")
+        if not stat.S_ISLNK(status.st_mode):
+            found += "/" + name
+            continue
+        links += 1
+        if links > LINKS_MAX:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        if status.st_uid != 0:
+            reason = f"the symbolic link '{found}/{name}' belongs to user {status.st_uid}, not to root"
+            raise OSError(errno.ELOOP, reason, path)
+        target = os.readlink(f"{found}/{name}")
+        if target.startswith("/"):
+            found = ""
+        names += target.split("/")[::-1]
+    return found or "/"
 
 
 def open_directory(root_fd: int, path: str, mode: int = 0o755) -> int:

@@ -2,14 +2,13 @@
 
 Names are the kernel's own.  Every wrapper raises OSError with the call's name or path on failure.  Values are packed
 with struct, since building ctypes.Structure classes at import costs more than all the calls of a start.  Python 3.11
-has no os.unshare and os.setns, so these go through libc as well.
+has no os.unshare and os.setns, so these go by number as well.
 
 Imports are counted here: this module is loaded on every start and every exec.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 
@@ -61,6 +60,8 @@ MNT_DETACH = 2
 
 # statfs(2)
 PROC_SUPER_MAGIC = 0x9FA0
+SYSFS_MAGIC = 0x62656572
+CGROUP2_SUPER_MAGIC = 0x63677270
 DEVPTS_SUPER_MAGIC = 0x1CD1
 
 # prctl(2)
@@ -79,10 +80,23 @@ _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 # System call numbers: those from 424 on are the same on every architecture, the older ones are not.
 _OLD_CALLS = {
-    "x86_64": {"capset": 126, "seccomp": 317, "pivot_root": 155},
-    "aarch64": {"capset": 91, "seccomp": 277, "pivot_root": 41},
+    # name: x86_64, aarch64
+    "capset": (126, 91),
+    "fstatfs": (138, 44),
+    "mount": (165, 40),
+    "pivot_root": (155, 41),
+    "prctl": (157, 167),
+    "seccomp": (317, 277),
+    "setfsgid": (123, 152),
+    "setfsuid": (122, 151),
+    "sethostname": (170, 161),
+    "setns": (308, 268),
+    "umount2": (166, 39),
+    "unshare": (272, 97),
 }
 MACHINE = os.uname().machine
+Argument = int | bytes | bytearray | None
+_COLUMN = {"x86_64": 0, "aarch64": 1}
 SYS_OPEN_TREE = 428
 SYS_MOVE_MOUNT = 429
 SYS_FSOPEN = 430
@@ -93,33 +107,24 @@ SYS_OPENAT2 = 437
 SYS_PIDFD_GETFD = 438
 SYS_MOUNT_SETATTR = 442
 
-# The C library is loaded before anything of the container is entered; nothing is looked up in it later.
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
-_syscall.restype = ctypes.c_long
-_long = ctypes.c_long
 
-Argument = int | bytes | None
+def _load(what: str, number: int, *arguments: Argument, path: str | None = None) -> int:
+    """Stand in for libc.syscall until the first call: what only plans never makes one."""
+    global _system_call
+    from nsunit.setup.libc import syscall
 
-
-def _check(result: int, what: str, path: str | None = None) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}", path)
-    return result
+    _system_call = syscall
+    return syscall(what, number, *arguments, path=path)
 
 
-def _system_call(what: str, number: int, *arguments: Argument, path: str | None = None) -> int:
-    # Without a prototype ctypes would pass an int as 32 bits; the kernel reads whole registers.
-    converted = [_long(argument) if isinstance(argument, int) else argument for argument in arguments]
-    return _check(_syscall(_long(number), *converted), what, path)
+_system_call = _load
 
 
-def _old_call(name: str) -> int:
-    try:
-        return _OLD_CALLS[MACHINE][name]
-    except KeyError:
-        raise OSError(38, f"{name}: no system call number known for {MACHINE}") from None
+def _old_call(name: str, *arguments: Argument, path: str | None = None) -> int:
+    column = _COLUMN.get(MACHINE)
+    if column is None:
+        raise OSError(38, f"{name}: no system call number known for {MACHINE}")
+    return _system_call(name, _OLD_CALLS[name][column], *arguments, path=path)
 
 
 # --- namespaces and processes
@@ -127,47 +132,46 @@ def _old_call(name: str) -> int:
 
 def unshare(flags: int) -> None:
     """unshare(2): move the calling process (its next child, for PID and time) into new namespaces."""
-    _check(_libc.unshare(flags), "unshare")
+    _old_call("unshare", flags)
 
 
 def setns(fd: int, flags: int) -> None:
     """setns(2): join the namespaces *flags* of the pidfd, or the one namespace, behind *fd*."""
-    _check(_libc.setns(fd, flags), "setns")
+    _old_call("setns", fd, flags)
 
 
 def prctl(option: int, argument: int = 0, argument2: int = 0) -> int:
     """prctl(2), with up to two arguments; the unused ones are zero, as the kernel insists."""
-    zero = ctypes.c_ulong(0)
-    return _check(
-        _libc.prctl(option, ctypes.c_ulong(argument), ctypes.c_ulong(argument2), zero, zero), f"prctl({option})"
-    )
+    return _old_call("prctl", option, argument, argument2, 0, 0)
 
 
 def sethostname(name: str) -> None:
     """sethostname(2), in the UTS namespace of the caller."""
     raw = name.encode()
-    _check(_libc.sethostname(raw, ctypes.c_size_t(len(raw))), "sethostname")
+    _old_call("sethostname", raw, len(raw))
 
 
 def capset(permitted: int) -> None:
     """capset(2): make *permitted* (a bit mask) the permitted and effective set; the inheritable set is emptied."""
     header = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0)
     low, high = permitted & 0xFFFFFFFF, permitted >> 32
-    _system_call("capset", _old_call("capset"), header, struct.pack("=6I", low, low, 0, high, high, 0))
+    _old_call("capset", header, struct.pack("=6I", low, low, 0, high, high, 0))
 
 
 def seccomp(program: bytes) -> None:
     """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread."""
-    buffer = ctypes.create_string_buffer(program, len(program))
-    fprog = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
-    _system_call("seccomp", _old_call("seccomp"), SECCOMP_SET_MODE_FILTER, 0, fprog)
+    from nsunit.setup import libc
+
+    filters = bytearray(program)
+    fprog = struct.pack("@HP", len(program) // 8, libc.address_of(filters))
+    _old_call("seccomp", SECCOMP_SET_MODE_FILTER, 0, fprog)
 
 
 def setfsid(identity: int) -> None:
     """setfsuid(2) and setfsgid(2); verified, since both calls report no error."""
-    for call in (_libc.setfsgid, _libc.setfsuid):
-        call(identity)
-        if call(ctypes.c_int(-1)) != identity:
+    for call in ("setfsgid", "setfsuid"):
+        _old_call(call, identity)
+        if _old_call(call, -1) != identity:
             raise OSError(1, f"setfsuid: cannot become {identity}")
 
 
@@ -202,8 +206,8 @@ def openat2(dir_fd: int, path: str, flags: int, resolve: int, mode: int = 0) -> 
 
 def fstatfs_type(fd: int) -> int:
     """The f_type field of fstatfs(2), which os.statvfs leaves out."""
-    buffer = ctypes.create_string_buffer(256)
-    _check(_libc.fstatfs(fd, buffer), "fstatfs")
+    buffer = bytearray(256)
+    _old_call("fstatfs", fd, buffer)
     return int(struct.unpack_from("@l", buffer)[0])
 
 
@@ -212,23 +216,23 @@ def fstatfs_type(fd: int) -> int:
 
 def mount_propagation(path: str, flags: int) -> None:
     """mount(2) that only changes propagation: *flags* is MS_PRIVATE or MS_SLAVE, with MS_REC."""
-    _check(_libc.mount(None, os.fsencode(path), None, ctypes.c_ulong(flags), None), "mount", path)
+    _old_call("mount", None, os.fsencode(path), None, flags, None, path=path)
 
 
 def mount(source: str, target: str, fstype: str, flags: int, options: str) -> None:
     """mount(2): the old call, for file systems whose new-API parser is younger than Linux 6.1."""
-    arguments = (source.encode(), os.fsencode(target), fstype.encode(), ctypes.c_ulong(flags), os.fsencode(options))
-    _check(_libc.mount(*arguments), f"mount {fstype}", target)
+    arguments = (source.encode(), os.fsencode(target), fstype.encode(), flags, os.fsencode(options))
+    _old_call("mount", *arguments, path=target)
 
 
 def umount2(path: str, flags: int) -> None:
     """umount2(2)."""
-    _check(_libc.umount2(os.fsencode(path), flags), "umount", path)
+    _old_call("umount2", os.fsencode(path), flags, path=path)
 
 
 def pivot_root(new_root: str, put_old: str) -> None:
     """pivot_root(2)."""
-    _system_call("pivot_root", _old_call("pivot_root"), os.fsencode(new_root), os.fsencode(put_old))
+    _old_call("pivot_root", os.fsencode(new_root), os.fsencode(put_old))
 
 
 def open_tree(dir_fd: int, path: str, flags: int) -> int:

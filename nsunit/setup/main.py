@@ -94,7 +94,11 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
         root.make_workspace(build)
     except OSError as error:
         raise spawn.SetupError(f"Failed to make the workspace: {error}") from error
-    spawn.prepare(operations, build)
+    try:
+        spawn.prepare(operations, build)
+    except BaseException:
+        root.leave_workspace(build)
+        raise
 
 
 def read_plan(directory: str) -> list[Operation]:
@@ -110,6 +114,8 @@ def harden() -> None:
     Raises:
         spawn.SetupError: there is more than one thread; unshare(2) and setns(2) need a single one.
     """
+    from nsunit.setup import libc  # noqa: F401 — loaded now, since nothing may be once a container is entered
+
     if len(os.listdir("/proc/self/task")) != 1:
         raise spawn.SetupError("The set-up process has more than one thread")
     linux.prctl(linux.PR_SET_DUMPABLE, 0)

@@ -17,6 +17,7 @@ _NOSUID, _NODEV, _NOEXEC, _RDONLY = (
     linux.MOUNT_ATTR_RDONLY,
 )
 _KERNEL = _NOSUID | _NODEV | _NOEXEC
+_KERNEL_FILE_SYSTEMS = (linux.PROC_SUPER_MAGIC, linux.SYSFS_MAGIC, linux.CGROUP2_SUPER_MAGIC)
 _BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_MAGICLINKS | linux.RESOLVE_NO_SYMLINKS
 
 
@@ -145,7 +146,7 @@ class Tmpfs(Operation):
         pairs = tuple((key, value) for key, _, value in (option.partition("=") for option in self.options))
         fd = linux.new_mount("tmpfs", _NOSUID | _NODEV, pairs)
         place = files.open_directory(build.root_fd, self.target)
-        _refuse_kernel_file_systems(build, place, self.target)
+        _refuse_kernel_file_systems(place, self.target)
         linux.move_mount(fd, place)
         os.close(place)
         os.close(fd)
@@ -168,7 +169,7 @@ class Bind(Operation):
     def prepare(self, build: Build) -> None:
         """Clone the source's mounts and set their attributes, on every mount below it too."""
         try:
-            fd = os.open(self.source, os.O_PATH | os.O_CLOEXEC)
+            fd = files.open_source(self.source)
         except FileNotFoundError:
             if "optional" in self.flags:
                 return
@@ -191,7 +192,7 @@ class Bind(Operation):
             return  # optional, and not there
         make = files.open_directory if stat.S_ISDIR(os.fstat(fd).st_mode) else files.open_file
         place = make(build.root_fd, self.target)
-        _refuse_kernel_file_systems(build, place, self.target)
+        _refuse_kernel_file_systems(place, self.target)
         linux.move_mount(fd, place)
         os.close(place)
         os.close(fd)
@@ -308,8 +309,7 @@ def _mount_at(fd: int, dir_fd: int, name: str) -> None:
     os.close(fd)
 
 
-def _refuse_kernel_file_systems(build: Build, place: int, target: str) -> None:
+def _refuse_kernel_file_systems(place: int, target: str) -> None:
     # A link in the image may lead a harmless-looking target into /proc or /sys: judge by where it ended.
-    device = os.fstat(place).st_dev
-    if device in (os.fstat(build.proc_fd).st_dev, os.fstat(build.sys_fd).st_dev):
+    if linux.fstatfs_type(place) in _KERNEL_FILE_SYSTEMS:
         raise OSError(22, "it lies in /proc or /sys", target)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import stat
 
-from nsunit.setup import linux
+from nsunit.setup import files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -34,7 +34,7 @@ class Directory(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the directory's mount, id-mapped."""
-        fd = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = files.open_source(self.path, directory=True)
         build.root_fd = _clone_layer(build, fd, linux.MOUNT_ATTR_NODEV)
         os.close(fd)
 
@@ -56,7 +56,7 @@ class Overlay(Operation):
         """Attach every layer in the workspace and merge them there."""
         top_mode = 0o755
         for number, path in enumerate(self.lowers):
-            fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = files.open_source(path, directory=True)
             if number == 0:
                 top_mode = stat.S_IMODE(os.fstat(fd).st_mode)
             _attach(_clone_layer(build, fd, linux.MOUNT_ATTR_RDONLY), str(number))

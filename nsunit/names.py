@@ -11,6 +11,7 @@ from nsunit.errors import UsageError
 
 ROOT_SLICE = "nsunit.slice"
 NAME_MAX = 63
+DASHES_MAX = 50  # each takes four characters of a unit name, which may have 255
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _REST = _FIRST | frozenset("_.-")
@@ -20,7 +21,7 @@ _UNIT_LITERAL = _FIRST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ:_.")
 def is_valid_name(name: str) -> bool:
     """Tell whether *name* is a container's name: `[a-z0-9][a-z0-9_.-]{0,62}`, twice around an `@` for an instance."""
     parts = name.split("@")
-    if len(parts) > 2 or len(name) > NAME_MAX:
+    if len(parts) > 2 or len(name) > NAME_MAX or name.count("-") > DASHES_MAX:
         return False
     return all(part and part[0] in _FIRST and _REST.issuperset(part) for part in parts)
 
@@ -32,6 +33,10 @@ def check_name(name: str) -> str:
         UsageError: it is not; the message quotes it with control characters made visible.
     """
     if not is_valid_name(name):
+        if name.count("-") > DASHES_MAX:
+            raise UsageError(
+                f"'{printable(name)}' has more than {DASHES_MAX} dashes", hint="systemd's unit names would get too long"
+            )
         raise UsageError(
             f"'{printable(name)}' is not a container name",
             hint=f"use 1 to {NAME_MAX} of a-z, 0-9, '_', '.' and '-', starting with a letter or digit",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nsunit.units import Unit
 
 JOB_TIMEOUT = 60.0
+RUN_PREFIX = "run-"  # of the names that `run` makes up
 
 
 class SessionError(NsunitError):
@@ -103,7 +104,7 @@ def run(
     In the foreground the payload runs in a scope with this process's streams and ends with it; with *detach* it is a
     service.  Unless *keep* is given, nothing of it is left once it has ended.
     """
-    name = check_name(name) if name else "run-" + os.urandom(4).hex()
+    name = check_name(name) if name else RUN_PREFIX + os.urandom(4).hex()
     assignments = [(section, key, value, "--property") for section, key, value in properties]
     said = {key for _, key, _, _ in assignments}
     if not keep and not said & {"Volatile", "ReadOnly"}:
@@ -114,20 +115,51 @@ def run(
     if detach:
         return _run_detached(context, definition, keep)
     scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have
-    with Lock(context.paths.locks, name):
-        if settle(context, definition) is not None or unit_of(context, name).endswith(".scope"):
+    sweep(context)
+    with Lock(context.paths.locks, name) as lock:
+        if settle(context, definition) is not None:
             raise NsunitError(f"{name}: it is running already", hint="give --name another name")
         prepared = prepare(context, definition, transient=not keep)
-    try:
-        return _run_attached(context, prepared, scope, tty=tty, interactive=interactive)
-    finally:
-        if keep:
-            files.remove_tree(context.paths.runtime_of(name))
-        else:
+        try:
+            return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
+        finally:
+            _forget_run(context, prepared, lock, keep=keep)
+
+
+def _forget_run(context: Context, prepared: Prepared, lock: Lock, *, keep: bool) -> None:
+    """Remove what only the foreground container needed, unless another start of its name was quicker."""
+    name = prepared.definition.name
+    if lock.fd < 0:
+        lock.__enter__()  # the caller releases it
+    if not _runs(context, name):
+        files.remove_tree(context.paths.runtime_of(name))
+        if not keep:
             take_back(prepared.undo)
 
 
-def _run_attached(context: Context, prepared: Prepared, scope: Unit, *, tty: bool, interactive: bool) -> int:
+def sweep(context: Context) -> None:
+    """Remove what foreground containers without a name of their own left behind when they were killed."""
+    for name in files.list_directory(context.paths.runtimes):
+        if not name.startswith(RUN_PREFIX) or _runs(context, name):
+            continue
+        try:
+            with Lock(context.paths.locks, name, timeout=0):
+                if not _runs(context, name):
+                    files.remove_tree(context.paths.runtime_of(name))
+        except NsunitError:
+            continue  # its lock is held: it is being started
+
+
+def _runs(context: Context, name: str) -> bool:
+    """Whether a unit of container *name* runs, in the background or in the foreground."""
+    state = context.bus.get(unit_of(context, name), "ActiveState").get("ActiveState")
+    return state not in (None, "inactive", "failed")
+
+
+def _run_attached(
+    context: Context, prepared: Prepared, scope: Unit, lock: Lock, *, tty: bool, interactive: bool
+) -> int:
+    """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
     name = prepared.definition.name
     harden()
     build = Build(context.paths.runtime_of(name))
@@ -143,7 +175,9 @@ def _run_attached(context: Context, prepared: Prepared, scope: Unit, *, tty: boo
 
     def begin() -> int:
         enter = spawn.create(operations, build)
-        return spawn.spawn(operations, build, enter, new_root=True, attached=True, before_enter=admit)
+        payload = spawn.spawn(operations, build, enter, new_root=True, attached=True, before_enter=admit)
+        lock.release()
+        return payload
 
     try:
         return _attend(name, build, begin, tty=tty, interactive=interactive)

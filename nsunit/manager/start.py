@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.definition.load import load, load_text
 from nsunit.definition.text import serialize
@@ -9,6 +11,7 @@ from nsunit.errors import BusError, JobFailedError, NsunitError
 from nsunit.manager.failure import explain_failure
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import Prepared, prepare, take_back
+from nsunit.manager.running import unit_of
 from nsunit.names import service_name
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -131,6 +134,8 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     """
     name = definition.name
     unit = service_name(name)
+    if os.path.lexists(context.paths.runtime_of(name)):
+        unit = unit_of(context, name)  # perhaps it runs in the foreground
     state = context.bus.get(unit, "LoadState", "ActiveState", "FragmentPath")
     if state.get("LoadState") == "not-found":
         return None

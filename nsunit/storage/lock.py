@@ -57,7 +57,11 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Remove the file while it is still locked, then let go."""
+        """Let go."""
+        self.release()
+
+    def release(self) -> None:
+        """Remove the file while it is still locked, then let go; doing it twice is harmless."""
         if self.fd >= 0:
             os.unlink(self.path)
             os.close(self.fd)

@@ -37,6 +37,9 @@ _VALUES_SINCE = {
     },
 }
 
+# PID 1 used to write TasksMaxScale into the transient unit as a tenth of it (systemd issue 41009, seen with 252).
+_TASKS_PERCENT_SINCE = 257
+
 
 class Setting(Record):
     """One key of one section.
@@ -76,10 +79,12 @@ def lookup(section: str, key: str) -> Setting | None:
 
 
 def check_version_of_value(key: str, text: str, version: int) -> None:
-    """Raise ValueProblem if systemd *version* knows *key* but not yet its value *text*."""
+    """Raise ValueProblem if systemd *version* knows *key* but cannot yet be given its value *text*."""
     since = _VALUES_SINCE.get((key, text), 0)
     if since > version:
         raise ValueProblem(f"'{text}' needs systemd {since}, this machine has {version}", "use another value")
+    if key == "TasksMax" and text.endswith(("%", "‰", "‱")) and version < _TASKS_PERCENT_SINCE:
+        raise ValueProblem(f"'{text}' becomes a tenth of that at a daemon-reload of systemd {version}", "use a number")
 
 
 def keys_of(section: str) -> tuple[str, ...]:

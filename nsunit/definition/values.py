@@ -241,19 +241,6 @@ def word_list(text: str) -> tuple[str, ...]:
     return tuple(split(text))
 
 
-def words_of(*options: str) -> Callable[[str], tuple[str, ...]]:
-    """Return a parser for a list of words that are all among *options*."""
-
-    def parse(text: str) -> tuple[str, ...]:
-        found = word_list(text)
-        for word in found:
-            if word not in options:
-                raise wrong(word, "is not one of its values", f"use any of {' '.join(options)}")
-        return found
-
-    return parse
-
-
 def absolute_path(text: str) -> str:
     """An absolute path without `..`, returned without doubled and trailing slashes and without `.`."""
     string(text)

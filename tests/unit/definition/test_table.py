@@ -151,6 +151,14 @@ def test_a_value_that_this_systemd_does_not_have_is_refused(section: str, key: s
     load_properties("web", [*BASE, assignment], Host(since))
 
 
+def test_a_percentage_of_tasks_is_refused_where_a_reload_would_change_it() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        load_properties("web", [*BASE, ("Slice", "TasksMax", "50%", "-p")], Host(252))
+    (problem,) = caught.value.problems
+    assert problem.message == "[Slice] TasksMax: '50%' becomes a tenth of that at a daemon-reload of systemd 252"
+    assert problem.hint == "use a number"
+
+
 def test_only_resource_control_can_change_while_running() -> None:
     live = {setting.key for setting in TAKEN if setting.live}
     assert {"MemoryMax", "CPUQuota", "DeviceAllow", "IPAddressDeny", "AllowedCPUs", "Description"} <= live

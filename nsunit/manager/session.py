@@ -248,6 +248,8 @@ def _session_operations(
     for item in plan:
         if isinstance(item, User) and user is not None:
             name, _, group = user.partition(":")
+            if not name:
+                raise NsunitError(f"'{printable(user)}' is not a user", hint="use --uid=USER[:GROUP]")
             found.append(User(name, group, ()))
         elif isinstance(item, WorkingDirectory):
             found.append(WorkingDirectory(working_directory) if working_directory is not None else item)

@@ -18,6 +18,7 @@ SHELL = (
     "packaging/debian/postrm",
     "packaging/debian/prerm",
     "packaging/try",
+    "packaging/try.d/show",
 )
 
 

@@ -32,7 +32,7 @@ def test_scratch_disk_is_empty(scratch_disk):
 
 def test_package_ships_everything_it_should(run):
     files = set(run("dpkg", "--listfiles", "nsunit").stdout.split())
-    assert {
+    wanted = {
         "/usr/bin/nsunit",
         "/usr/lib/nsunit/nsunit-setup",
         "/usr/lib/python3/dist-packages/nsunit/setup/run.py",
@@ -44,8 +44,11 @@ def test_package_ships_everything_it_should(run):
         "/usr/share/man/man1/nsunit.1.gz",
         "/usr/share/man/man5/nsunit.container.5.gz",
         "/usr/share/man/man8/nsunit-setup.8.gz",
+        "/usr/share/doc/nsunit/examples/web.nsunit",
         "/usr/share/zsh/vendor-completions/_nsunit",
-    } <= files
+    }
+    assert wanted <= files
+    assert not {path for path in files if not os.path.exists(path)}
 
 
 def test_package_compiled_every_module():

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import cache, initrd, tree
@@ -35,7 +36,8 @@ MASKED = (
 
 def image(release: str) -> Path:
     """Return the directory with `disk.ext4`, `vmlinuz` and `initrd` of a release."""
-    machine, root = tree.tree(release, "machine"), tree.tree(release, "root")
+    with ThreadPoolExecutor() as pool:  # the two trees do not wait for each other
+        machine, root = pool.map(lambda kind: tree.tree(release, kind), ("machine", "root"))
     guest = "".join(path.name + path.read_text() for path in sorted(GUEST.iterdir()) if path.is_file())
     key = cache.key_of(
         VERSION, SIZE, str(machine), str(root), guest, initrd.INIT, *initrd.MODULES, *USELESS_MODULES, *MASKED
@@ -59,7 +61,7 @@ def build(release: str, machine: Path, root: Path, path: Path) -> None:
         configure(top)
         add_container_roots(top, root)
         command = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", "nsunit", "-d", str(top)]
-        subprocess.run([*command, str(path / "disk.ext4"), SIZE], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run([*command, str(path / "disk.ext4"), SIZE], check=True, stdout=subprocess.DEVNULL)
     cache.say(f"image-{release}: disk made in {time.monotonic() - begun:.0f} s")
 
 
@@ -81,10 +83,10 @@ def configure(top: Path) -> None:
     target = top / "usr/lib/nsunit-test"
     target.mkdir()
     shutil.copy(GUEST / "agent.py", target / "agent.py")
-    shutil.copy(GUEST / "nsunit-agent.service", units)
+    shutil.copy(GUEST / "test-agent.service", units)
     wants = units / "multi-user.target.wants"
     wants.mkdir(exist_ok=True)
-    (wants / "nsunit-agent.service").symlink_to("../nsunit-agent.service")
+    (wants / "test-agent.service").symlink_to("../test-agent.service")
     (units / "default.target").unlink(missing_ok=True)
     (units / "default.target").symlink_to("/usr/lib/systemd/system/multi-user.target")
     (top / "etc/machine-id").write_text("6e73756e69740000000000000000cafe\n")

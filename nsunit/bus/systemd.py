@@ -104,7 +104,8 @@ def _load_dbuslib() -> Any:
         "pystemd.utils": _module("pystemd.utils", x2char_star=_to_bytes),
         "pystemd.dbusexc": _module("pystemd.dbusexc", DBusError=SdBusError),
         "pprint": _module("pprint", pformat=repr),
-        # Cython's start-up code registers generators and coroutines with these two, if they are there.
+        # Cython's start-up code registers generators and coroutines with these, if they are there.
+        "collections": _module("collections", __path__=[]),
         "collections.abc": _module("collections.abc"),
         "backports_abc": _module("backports_abc"),
     }

@@ -18,7 +18,7 @@ _SECTIONS = ("Container", "Slice", "Service", "Unit")
 
 def execute(invocation: Invocation) -> int:
     """The verb `exec`."""
-    from nsunit.manager.session import execute
+    from nsunit.manager.execute import execute
 
     name, *command = invocation.operands
     return execute(
@@ -35,7 +35,7 @@ def execute(invocation: Invocation) -> int:
 
 def run(invocation: Invocation) -> int:
     """The verb `run`."""
-    from nsunit.manager.session import run
+    from nsunit.manager.run import run
 
     name = invocation.value("name")
     return run(

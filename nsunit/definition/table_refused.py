@@ -46,6 +46,7 @@ _SERVICE = {
     "PIDFile": f"{_TYPE}; leave it out",
     "GuessMainPID": f"{_TYPE}; leave it out",
     "BusName": f"{_TYPE}; leave it out",
+    "NotifyAccess": "the helper reports for the payload; use [Container] Notify=yes for a payload that does so itself",
     "RemainAfterExit": "a container without processes does not run; leave it out",
     "NonBlocking": "no descriptor is passed on; leave it out",
     "Sockets": "no descriptor is passed on; leave it out",

@@ -94,10 +94,6 @@ SERVICE: dict[str, Row] = {
         *(choice("continue", "stop", "kill"), False, "OOMPolicy", "s", 243, False),
         *("continue|stop|kill", "What the end of one process for lack of memory does to the rest.", "kill"),
     ),
-    "NotifyAccess": (
-        *(choice("main", "exec", "all"), False, "NotifyAccess", "s", OLDEST, False),
-        *("main|exec|all", "Which processes may send notifications.", "all"),
-    ),
     "ExecCondition": _hook("ExecCondition", 243, "Commands on the host that decide whether to start."),
     "ExecStartPre": _hook("ExecStartPre", OLDEST, "Commands on the host before the start."),
     "ExecStartPost": _hook("ExecStartPost", OLDEST, "Commands on the host after the start."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import os
 
 from nsunit.errors import NotFoundError, NsunitError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nsunit.manager.context import Context
 
 CGROUP_ROOT = "/sys/fs/cgroup"
+_STATE = ("ActiveState", "InvocationID", "ControlGroup", "MainPID")
 
 
 class Running(Record):
@@ -32,8 +34,11 @@ def find_running(context: Context, name: str) -> Running:
     Raises:
         NotFoundError: it does not run, or is not up yet.
     """
-    unit = unit_of(context, name)
-    state = context.bus.get(unit, "ActiveState", "InvocationID", "ControlGroup", "MainPID")
+    unit = service_name(name)
+    state = context.bus.get(unit, *_STATE)
+    if state.get("ActiveState") in (None, "inactive", "failed"):
+        unit = _foreground_scope(context, name) or unit
+        state = context.bus.get(unit, *_STATE)
     active = state.get("ActiveState")
     if active != "active":
         word = "is still starting" if active == "activating" else "is not running"
@@ -48,8 +53,12 @@ def find_running(context: Context, name: str) -> Running:
 
 def unit_of(context: Context, name: str) -> str:
     """The unit that runs container *name*: the scope of a foreground `run` where there is one, else the service."""
+    return _foreground_scope(context, name) or service_name(name)
+
+
+def _foreground_scope(context: Context, name: str) -> str | None:
     scopes = context.bus.list_units([f"nsunit-{_glob(escape(name))}-run-*.scope"])
-    return next((scope.name for scope in scopes if scope.active_state == "active"), service_name(name))
+    return next((scope.name for scope in scopes if scope.active_state == "active"), None)
 
 
 def open_pidfd(context: Context, running: Running) -> int:
@@ -64,7 +73,7 @@ def open_pidfd(context: Context, running: Running) -> int:
     try:
         pidfd = os.pidfd_open(running.pid)
     except ProcessLookupError:
-        raise NotFoundError(f"{running.name}: it has just ended") from None
+        raise _ended(running) from None
     state = context.bus.get(running.unit, "ActiveState", "InvocationID")
     same = _hexadecimal(state.get("InvocationID")) == running.invocation and state.get("ActiveState") == "active"
     own = f"{running.control_group}/"
@@ -72,6 +81,22 @@ def open_pidfd(context: Context, running: Running) -> int:
         os.close(pidfd)
         raise NotFoundError(f"{running.name}: it was stopped or restarted meanwhile", hint="run the command again")
     return pidfd
+
+
+def check_alive(running: Running, pidfd: int) -> None:
+    """Make sure that the process behind *pidfd* lives, so that its number has meant it all the time until now.
+
+    Raises:
+        NotFoundError: it has ended.
+    """
+    try:
+        _signal.pidfd_send_signal(pidfd, 0)
+    except ProcessLookupError:
+        raise _ended(running) from None
+
+
+def _ended(running: Running) -> NotFoundError:
+    return NotFoundError(f"{running.name}: it has just ended")
 
 
 def cgroup_of(pid: int) -> str:

@@ -5,11 +5,10 @@ The operator's terminal itself is never handed to a payload: it gets a terminal 
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # the C half: the Python half imports enum
 import fcntl
 import os
 import select
-import signal
-import sys
 import termios
 import tty
 
@@ -123,7 +122,7 @@ class _Signals:
         self.pidfd = pidfd
         self.master = master
         self.terminal = terminal
-        self.previous: dict[signal.Signals, object] = {}
+        self.previous: dict[int, object] = {}
 
     def __enter__(self) -> None:
         for number in self.FORWARDED:
@@ -134,7 +133,7 @@ class _Signals:
 
     def __exit__(self, *_exception: object) -> None:
         for number, handler in self.previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
 
     def _forward(self, number: int, _frame: object) -> None:
         try:
@@ -163,4 +162,4 @@ def _write_all(fd: int, data: bytes) -> None:
 
 def wants_terminal() -> bool:
     """Whether a command typed here should get a terminal: when the operator sits at one on both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return os.isatty(0) and os.isatty(1)

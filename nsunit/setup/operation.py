@@ -2,8 +2,8 @@
 
 A plan is an ordered list of operations.  Each has two halves: `prepare` runs in the parent half of the helper, with the
 host's privileges and the host's paths, and opens everything; `execute` runs inside the new namespaces and only uses
-what was opened.  The file holds one operation a line, the keyword and its arguments separated by NUL: nothing needs
-quoting, since no value of a definition may contain either, and nothing needs importing to read it.
+what was opened.  The file holds one operation a line, the keyword and its arguments separated by NUL; a newline, which
+only a command line can contain, stands as `\\n`.  Nothing needs importing to read it.
 """
 
 from __future__ import annotations
@@ -62,16 +62,16 @@ def dump(operations: Iterable[Operation]) -> bytes:
     """The plan file's content for *operations*.
 
     Raises:
-        PlanError: an argument contains NUL or a newline.
+        PlanError: an argument contains NUL, which no system call would take either.
     """
     lines = []
     for operation in operations:
         fields = [operation.keyword]
         for argument in operation.arguments():
             fields.extend((argument,) if isinstance(argument, str) else argument)
-        if any("\0" in field or "\n" in field for field in fields):
-            raise PlanError(f"{operation.keyword}: an argument contains a control character")
-        lines.append("\0".join(fields) + "\n")
+        if any("\0" in field for field in fields):
+            raise PlanError(f"{operation.keyword}: an argument contains NUL")
+        lines.append("\0".join(fields).replace("\\", "\\\\").replace("\n", "\\n") + "\n")
     return os.fsencode("".join(lines))
 
 
@@ -84,7 +84,7 @@ def parse(content: bytes, kinds: Iterable[type[Operation]]) -> list[Operation]:
     by_keyword = {kind.keyword: kind for kind in kinds}
     operations = []
     for line in os.fsdecode(content).split("\n")[:-1]:
-        keyword, *fields = line.split("\0")
+        keyword, *fields = (_unescape(line) if "\\" in line else line).split("\0")
         kind = by_keyword.get(keyword)
         if kind is None:
             raise PlanError(f"unknown operation '{keyword}'")
@@ -96,3 +96,7 @@ def parse(content: bytes, kinds: Iterable[type[Operation]]) -> list[Operation]:
             arguments.append(tuple(fields[fixed:]))
         operations.append(kind(*arguments))
     return operations
+
+
+def _unescape(line: str) -> str:
+    return "\\".join(part.replace("\\n", "\n") for part in line.split("\\\\"))

@@ -29,12 +29,12 @@ THIRD_PARTY = {
 }
 
 # The helper is started for every container: what is not here costs milliseconds, see the start-up budget.
-SETUP_STDLIB = {"os", "sys", "errno", "fcntl", "stat", "struct", "ctypes", "time", "select"}
+SETUP_STDLIB = {"os", "sys", "errno", "fcntl", "stat", "struct", "ctypes", "gc", "time", "select"}
 SETUP_STDLIB |= {"__future__", "_signal", "_socket"}  # the C halves: the Python halves import enum
 
 # What a start, stop or exec loads; these and all that they import at module level stay light.
 START_PATH = ("nsunit.cli.main", "nsunit.cli.lifecycle", "nsunit.manager.start", "nsunit.manager.stop")
-EXEC_PATH = ("nsunit.cli.session", "nsunit.manager.session")
+EXEC_PATH = ("nsunit.cli.session", "nsunit.manager.execute")
 HEAVY = set(
     "argparse asyncio collections concurrent contextlib dataclasses email enum functools hashlib http importlib inspect"
     " ipaddress json logging pathlib pwd grp re shlex shutil signal socket subprocess tempfile textwrap threading"

@@ -95,7 +95,7 @@ def test_errors_of_a_session_do_not_look_like_the_payload_s(nsunit, manager):
     def execute(*_arguments, **_options):
         raise NotFoundError("web does not run")
 
-    manager("session", execute=execute)
+    manager("execute", execute=execute)
     assert nsunit("exec", "web", "ls")[0] == 125
 
 
@@ -106,7 +106,7 @@ def test_a_missing_command_of_a_session_keeps_its_status(nsunit, manager):
     def execute(*_arguments, **_options):
         raise Missing("no such command")
 
-    manager("session", execute=execute)
+    manager("execute", execute=execute)
     assert nsunit("exec", "web", "ls")[0] == 127
 
 
@@ -172,4 +172,4 @@ def test_the_core_imports_nothing_heavy():
         "nsunit.names",
         "nsunit.record",
     }
-    assert set(found) - own <= {"__future__"}
+    assert set(found) - own <= {"__future__", "gc"}

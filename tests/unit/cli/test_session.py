@@ -13,7 +13,8 @@ def seen(manager):
         calls.append((properties, argv, options))
         return 9
 
-    manager("session", execute=execute, run=run)
+    manager("execute", execute=execute)
+    manager("run", run=run)
     return calls
 
 

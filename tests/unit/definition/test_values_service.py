@@ -131,7 +131,6 @@ WRONG = [
     ("Service", "FinalKillSignal", "SIGRTMIN+31", "'SIGRTMIN+31' is not a signal"),
     ("Service", "FinalKillSignal", "0", "'0' is not a signal"),
     ("Service", "KillMode", "process", "'process' is not one of its values"),
-    ("Service", "NotifyAccess", "none", "'none' is not one of its values"),
     ("Service", "Nice", "20", "'20' is out of range"),
     ("Service", "Nice", "five", "'five' is not a number"),
     ("Service", "UMask", "9", "'9' is not an access mode"),

@@ -1,0 +1,61 @@
+"""A payload that belongs to this command: its scope, its streams, its end."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import NsunitError
+from nsunit.manager.terminal import Streams, wants_terminal
+from nsunit.setup import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nsunit.bus.protocol import Job
+    from nsunit.manager.context import Context
+    from nsunit.setup.build import Build
+
+JOB_TIMEOUT = 60.0
+
+
+class SessionError(NsunitError):
+    """The command could not be executed; exits as env(1) does: 125, 126 or 127."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.exit_status = status
+
+
+def attend(name: str, build: Build, begin: Callable[[], int], *, tty: bool, interactive: bool) -> int:
+    """Start the payload by *begin*, carry its streams, and wait for its end.  Returns its exit status."""
+    build.terminal = tty or wants_terminal()
+    if build.terminal:
+        build.environment.setdefault("TERM", os.environ.get("TERM", "dumb"))
+    streams = Streams(terminal=build.terminal, stdin=interactive or not os.isatty(0))
+    try:
+        try:
+            payload = begin()
+        except spawn.SetupError as error:
+            raise SessionError(f"{name}: {error}", error.status) from error
+        finally:
+            streams.restore()
+        if build.terminal:
+            streams.attach(build.master_fd)
+        pidfd = os.pidfd_open(payload)
+        streams.relay(pidfd, build.master_fd)
+        _, status = os.waitpid(payload, 0)
+    finally:
+        streams.close()
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def wait_for_scope(context: Context, name: str, job: Job) -> None:
+    """Wait until the scope of *job* is there.
+
+    Raises:
+        NsunitError: systemd could not make it.
+    """
+    result = context.bus.wait(job, JOB_TIMEOUT)
+    if result != "done":
+        raise NsunitError(f"{name}: the scope's job ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")

@@ -1,0 +1,99 @@
+"""`exec`: a command in a container that runs."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.manager.attend import attend, wait_for_scope
+from nsunit.manager.running import check_alive, find_running, open_pidfd
+from nsunit.names import printable, scope_name, slice_name
+from nsunit.plan.scope import INHERITED, exec_scope
+from nsunit.setup import spawn
+from nsunit.setup.build import Build
+from nsunit.setup.main import harden, read_plan
+from nsunit.setup.process import Environment, Exec, Privileges, User, WorkingDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.manager.context import Context
+    from nsunit.setup.operation import Operation
+
+
+def execute(
+    context: Context,
+    name: str,
+    argv: Sequence[str],
+    *,
+    tty: bool = False,
+    interactive: bool = False,
+    user: str | None = None,
+    working_directory: str | None = None,
+    environment: Sequence[tuple[str, str]] = (),
+) -> int:
+    """Run *argv* in the running container *name*, in a scope of its slice.
+
+    Returns the command's exit status, or 128+N if signal N killed it.  It joins every namespace of the payload and has
+    its privileges, environment and (unless *user* is given) user.
+
+    Raises:
+        NotFoundError: the container does not run.
+        SessionError: the command could not be executed.
+    """
+    running = find_running(context, name)
+    pidfd = open_pidfd(context, running)
+    plan = _plan_of(context, name)
+    operations = _session_operations(plan, argv, user, working_directory, environment)
+    build = Build("")
+    build.root_fd = os.open(f"/proc/{running.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    check_alive(running, pidfd)  # so that was the root of this very process
+    harden()
+    spawn.prepare(operations, build)
+    service = context.bus.get(running.unit, *INHERITED)
+    unit = scope_name(name, "exec", os.urandom(4).hex())
+
+    def admit(pid: int) -> None:
+        # Printable, since systemd writes the description into the unit's file as it is: a newline would begin a key.
+        description = f"{printable(argv[0])} in container {name}"
+        scope = exec_scope(unit, slice_name(name), description, pid, service)
+        wait_for_scope(context, name, context.bus.start_transient(scope))
+
+    def begin() -> int:
+        enter = spawn.join(plan, pidfd)
+        return spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=admit)
+
+    return attend(name, build, begin, tty=tty, interactive=interactive)
+
+
+def _plan_of(context: Context, name: str) -> list[Operation]:
+    try:
+        return read_plan(context.paths.runtime_of(name))
+    except FileNotFoundError:
+        raise NotFoundError(f"{name}: it runs, but nsunit has no record of having started it") from None
+
+
+def _session_operations(
+    plan: Sequence[Operation],
+    argv: Sequence[str],
+    user: str | None,
+    working_directory: str | None,
+    environment: Sequence[tuple[str, str]],
+) -> list[Operation]:
+    """The payload's own operations as far as they make sense for another process, with the caller's wishes."""
+    found: list[Operation] = []
+    for item in plan:
+        if isinstance(item, User) and user is not None:
+            name, _, group = user.partition(":")
+            if not name:
+                raise NsunitError(f"'{printable(user)}' is not a user", hint="use --uid=USER[:GROUP]")
+            found.append(User(name, group, ()))
+        elif isinstance(item, WorkingDirectory):
+            found.append(WorkingDirectory(working_directory) if working_directory is not None else item)
+        elif isinstance(item, (User, Environment, Privileges)):
+            found.append(item)
+    # The user's variables are set by looking the user up, the definition's come next, the caller's last.
+    extra = Environment(tuple(f"{key}={value}" for key, value in environment))
+    position = next(number for number, item in enumerate(found) if isinstance(item, WorkingDirectory))
+    return [*found[:position], extra, *found[position:], Exec("", tuple(argv))]

@@ -1,0 +1,156 @@
+"""`run`: a container that has no file, made for one command."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.definition.load import load_properties
+from nsunit.errors import NsunitError
+from nsunit.manager.attend import SessionError, attend, wait_for_scope
+from nsunit.manager.prepare import prepare, take_back
+from nsunit.manager.running import unit_of
+from nsunit.manager.start import Starter, settle
+from nsunit.names import check_name, printable
+from nsunit.plan.foreground import run_scope
+from nsunit.setup import spawn
+from nsunit.setup.build import Build
+from nsunit.setup.main import enter_and_prepare, harden, read_plan
+from nsunit.setup.root import leave_workspace
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+from nsunit.units import Property
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.definition.model import Definition
+    from nsunit.manager.context import Context
+    from nsunit.manager.prepare import Prepared
+    from nsunit.units import Unit
+
+RUN_PREFIX = "run-"  # of the names that `run` makes up
+
+
+def run(
+    context: Context,
+    properties: Sequence[tuple[str, str, str]],
+    argv: Sequence[str],
+    *,
+    name: str | None = None,
+    detach: bool = False,
+    tty: bool = False,
+    interactive: bool = False,
+    keep: bool = False,
+) -> int:
+    """Run a container that has no file: *properties* are `(section, key, value)`, *argv* is its Exec=.
+
+    In the foreground the payload runs in a scope with this process's streams and ends with it; with *detach* it is a
+    service.  Unless *keep* is given, nothing of it is left once it has ended.
+    """
+    name = check_name(name) if name else RUN_PREFIX + os.urandom(4).hex()
+    assignments = [(section, key, value, "--property") for section, key, value in properties]
+    said = {key for _, key, _, _ in assignments}
+    if not keep and not said & {"Volatile", "ReadOnly"}:
+        assignments.append(("Container", "Volatile", "yes", "nsunit run"))
+    if argv:
+        assignments.append(("Container", "Exec", _quoted(argv), "the command line"))
+    definition = load_properties(name, assignments, context.host)
+    if argv:
+        # As it was typed: a shell script may well have lines, which the text of a definition may not.
+        definition = definition.replace(container=definition.container.replace(exec=tuple(argv)))
+    if detach:
+        return _run_detached(context, definition, keep)
+    scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have
+    sweep(context)
+    with Lock(context.paths.locks, name) as lock:
+        if settle(context, definition) is not None:
+            raise NsunitError(f"{name}: it is running already", hint="give --name another name")
+        prepared = prepare(context, definition, transient=not keep)
+        try:
+            return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
+        finally:
+            _forget_run(context, prepared, lock, keep=keep)
+
+
+def _forget_run(context: Context, prepared: Prepared, lock: Lock, *, keep: bool) -> None:
+    """Remove what only the foreground container needed, unless another start of its name was quicker."""
+    name = prepared.definition.name
+    if lock.fd < 0:
+        lock.__enter__()  # the caller releases it
+    if not _runs(context, name):
+        files.remove_tree(context.paths.runtime_of(name))
+        if not keep:
+            take_back(prepared.undo)
+
+
+def sweep(context: Context) -> None:
+    """Remove what foreground containers without a name of their own left behind when they were killed."""
+    for name in files.list_directory(context.paths.runtimes):
+        if not name.startswith(RUN_PREFIX) or _runs(context, name):
+            continue
+        try:
+            with Lock(context.paths.locks, name, timeout=0):
+                if not _runs(context, name):
+                    files.remove_tree(context.paths.runtime_of(name))
+        except NsunitError:
+            continue  # its lock is held: it is being started
+
+
+def _runs(context: Context, name: str) -> bool:
+    """Whether a unit of container *name* runs, in the background or in the foreground."""
+    state = context.bus.get(unit_of(context, name), "ActiveState").get("ActiveState")
+    return state not in (None, "inactive", "failed")
+
+
+def _run_attached(
+    context: Context, prepared: Prepared, scope: Unit, lock: Lock, *, tty: bool, interactive: bool
+) -> int:
+    """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
+    name = prepared.definition.name
+    harden()
+    build = Build(context.paths.runtime_of(name))
+    operations = read_plan(build.workspace)
+    try:
+        enter_and_prepare(operations, build)
+    except spawn.SetupError as error:
+        raise SessionError(f"{name}: {error}", error.status) from error
+
+    def admit(pid: int) -> None:
+        unit = scope.replace(properties=(*scope.properties, Property("PIDs", "au", (pid,))))
+        wait_for_scope(context, name, context.bus.start_transient(unit, (prepared.units.slice,)))
+
+    def begin() -> int:
+        enter = spawn.create(operations, build)
+        payload = spawn.spawn(operations, build, enter, new_root=True, attached=True, before_enter=admit)
+        lock.release()
+        return payload
+
+    try:
+        return attend(name, build, begin, tty=tty, interactive=interactive)
+    finally:
+        leave_workspace(build)
+
+
+def _run_detached(context: Context, definition: Definition, keep: bool) -> int:
+    starter = Starter(context)
+    try:
+        starter.submit(definition, transient=not keep)
+        starter.finish()
+    except BaseException:
+        starter.abandon()
+        raise
+    finally:
+        starter.close()
+    outcome = starter.outcomes[definition.name]
+    if outcome.error:
+        raise outcome.error
+    if outcome.state != "started":
+        raise NsunitError(f"{definition.name}: it is running already", hint="give --name another name")
+    return 0
+
+
+def _quoted(argv: Sequence[str]) -> str:
+    """*argv* as the text of Exec=, for people and for comparison; control characters are shown escaped."""
+    words = [printable(word) for word in argv]
+    return " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"' for word in words)

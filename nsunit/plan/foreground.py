@@ -1,0 +1,44 @@
+"""The scope of a container that runs in the foreground."""
+
+from __future__ import annotations
+
+from nsunit.definition.setting import lookup
+from nsunit.errors import UsageError
+from nsunit.names import scope_name, slice_name
+from nsunit.plan.scope import STOP_USEC
+from nsunit.plan.setup import is_delegated
+from nsunit.units import Property, Unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Definition
+
+# Of [Service], what a scope has as well besides resource control: systemd.scope(5), systemd.kill(5).
+_OF_SCOPES = ("KillMode", "SendSIGHUP", "SendSIGKILL", "FinalKillSignal", "TimeoutStopSec", "RuntimeMaxSec")
+
+
+def run_scope(definition: Definition, token: str) -> Unit:
+    """The scope of a foreground container, still without the PID that goes into it.
+
+    Raises:
+        UsageError: the definition has a [Service] key that only a service can have.
+    """
+    for key, _ in definition.texts_of("Service"):
+        setting = lookup("Service", key)
+        if key not in _OF_SCOPES and not (setting and setting.live) and key != "Delegate":
+            raise UsageError(f"[Service] {key}= needs a service", hint="run it in the background with --detach")
+    properties = [
+        Property("Description", "s", f"Container {definition.name}"),
+        Property("Slice", "s", slice_name(definition.name)),
+        Property("CollectMode", "s", "inactive-or-failed"),
+        Property("KillSignal", "i", definition.container.stop_signal),
+        Property("TimeoutStopUSec", "t", STOP_USEC),
+        Property("TasksMax", "t", 1024),
+        Property("DevicePolicy", "s", "closed"),
+    ]
+    if is_delegated(definition):
+        properties.append(Property("Delegate", "b", True))
+    return Unit(
+        scope_name(definition.name, "run", token),
+        (*properties, *definition.properties_of("Unit"), *definition.properties_of("Service")),
+    )

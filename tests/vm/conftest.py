@@ -56,8 +56,13 @@ class Container:
 
     @property
     def pid(self) -> int:
-        """The payload's PID on the host, read from its cgroup."""
-        return int((self.cgroup / self.service / "payload/cgroup.procs").read_text().split()[0])
+        """The payload's PID on the host: of its cgroup's processes the one that is process 1 inside."""
+        for pid in (self.cgroup / self.service / "payload/cgroup.procs").read_text().split():
+            # The helper, too, is there until it has told systemd that the payload runs.
+            numbers = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "NSpid" in line)
+            if numbers.split()[2:] == ["1"]:
+                return int(pid)
+        pytest.fail(f"{self.name} has no payload")
 
     @property
     def root(self) -> Path:
@@ -205,6 +210,21 @@ def workplace() -> Iterator[Path]:
     path.mkdir()
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def program(workplace: Path) -> Callable[[str], str]:
+    """Write a shell script and return the lines of a definition that run it in a busybox root, gone at stop."""
+
+    def programmer(script: str, *lines: str) -> str:
+        layer = workplace / f"program-{uuid.uuid4().hex[:8]}"
+        layer.mkdir()
+        (layer / "program").write_text(script)
+        keys = (f"Layer={layer}", "Layer=/srv/roots/busybox", "Exec=/bin/sh /program")
+        kept = [] if "Volatile=no" in lines else ["Volatile=yes"]
+        return "\n".join(("[Container]", *keys, *kept, *lines, ""))
+
+    return programmer
 
 
 @pytest.fixture

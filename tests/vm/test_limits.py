@@ -1,0 +1,159 @@
+"""Limits hold: each is set in a definition, and then exceeded on purpose."""
+
+import contextlib
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SPIN = "while :; do :; done &\n" * 2 + "echo end >/tmp/report\nwhile :; do :; done\n"
+
+
+def cpu_seconds(container):
+    fields = dict(line.split() for line in container.limit("cpu.stat").splitlines())
+    return int(fields["usage_usec"]) / 1e6
+
+
+def event(container, file, key):
+    return int(dict(line.split() for line in container.limit(file).splitlines())[key])
+
+
+@pytest.fixture(scope="module")
+def busy(shared, program):
+    """A container that uses all CPU time it can get, in three processes."""
+    container = shared.start(program(SPIN, "", "[Slice]", "CPUQuota=30%", "AllowedCPUs=1", "CPUWeight=20"))
+    container.report()
+    return container
+
+
+def test_cpu_quota_holds(busy):
+    begin, used = time.monotonic(), cpu_seconds(busy)
+    time.sleep(5)
+    share = (cpu_seconds(busy) - used) / (time.monotonic() - begin)
+    assert 0.15 < share < 0.36
+    assert event(busy, "cpu.stat", "nr_throttled") > 10
+
+
+def test_allowed_cpus_hold(busy):
+    assert busy.limit("cpuset.cpus.effective") == "1"
+    members = (busy.cgroup / busy.service / "payload/cgroup.procs").read_text().split()
+    assert len(members) == 3
+    for pid in members:
+        assert "Cpus_allowed_list:\t1\n" in Path(f"/proc/{pid}/status").read_text()
+        assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[36] == "1"  # where it ran last
+    refused = busy.exec("taskset", "1", "true", check=False)  # CPU 0
+    assert refused.returncode == 1
+    assert "Invalid argument" in refused.stderr
+
+
+def test_limits_survive_daemon_reload(busy, run):
+    files = ("cpu.max", "cpu.weight", "cpuset.cpus")
+    before = [busy.limit(file) for file in files]
+    assert before == ["30000 100000", "20", "1"]
+    run("systemctl", "daemon-reload")
+    assert [busy.limit(file) for file in files] == before
+
+
+def test_memory_limit_ends_in_oom_kill(containers, program, nsunit):
+    # tail keeps what has no line end.
+    text = program("sleep 1; tail /dev/zero", "", "[Slice]", "MemoryMax=20M", "MemorySwapMax=0")
+    container = containers.start(text)
+    assert container.limit("memory.max") == str(20 << 20)
+    waited = nsunit("wait", container.name, check=False)
+    assert waited.returncode == 1
+    assert "oom-kill" in waited.stdout
+    assert container.show("ActiveState", "Result") == {"ActiveState": "failed", "Result": "oom-kill"}
+    shown = nsunit("status", container.name, check=False)
+    assert shown.returncode == 3
+    assert "(Result: oom-kill" in shown.stdout
+    assert "the kernel killed it for lack of memory; raise MemoryMax=" in shown.stdout
+
+
+FORKS = """
+(i=0; while [ $i -lt 30 ]; do sleep 1000 & i=$((i+1)); done) 2>/tmp/errors
+echo end >/tmp/report
+exec sleep 1000
+"""
+
+
+def test_tasks_limit_stops_a_fork_loop(containers, program):
+    container = containers.start(program(FORKS, "", "[Slice]", "TasksMax=12"))
+    container.report()
+    assert container.limit("pids.max") == "12"
+    assert container.limit("pids.current") == "11"  # the shell that was refused one more has ended
+    assert event(container, "pids.events", "max") > 0
+    assert "can't fork" in (container.root / "tmp/errors").read_text()
+
+
+@contextlib.contextmanager
+def kept_empty(disk):
+    """Leave the scratch disk as it was found."""
+    try:
+        yield
+    finally:
+        with open(disk, "r+b") as file:
+            file.seek(1 << 20)
+            file.write(bytes(8 << 20))
+            os.fsync(file.fileno())
+
+
+def disk_container(containers, disk, *more):
+    lines = ("[Container]", f"Rootfs={BUSYBOX}", "Volatile=yes", "Exec=sleep 1000", f"Bind={disk}:/disk")
+    return containers.start("\n".join((*lines, "PrivateUsers=no", *more, "")))
+
+
+def written_in(container):
+    begin = time.monotonic()
+    container.exec("dd", "if=/dev/zero", "of=/disk", "bs=64k", "count=64", "seek=16", "oflag=direct")
+    return time.monotonic() - begin
+
+
+def test_io_bandwidth_limit_holds(containers, scratch_disk, run):
+    allow = ("[Service]", f"DeviceAllow={scratch_disk} rw", "[Slice]", f"IOWriteBandwidthMax={scratch_disk} 1M")
+    number = os.stat(scratch_disk).st_rdev
+    with kept_empty(scratch_disk):
+        container = disk_container(containers, scratch_disk, *allow)
+        assert container.limit("io.max").startswith(f"{os.major(number)}:{os.minor(number)} rbps=max wbps=1000000 ")
+        assert written_in(container) > 3  # 4 MiB at 1 MB/s, of which the first moment is free
+        run("systemctl", "daemon-reload")
+        assert "wbps=1000000" in container.limit("io.max")
+        # A limit is a property of the slice like any other: systemctl lifts it.
+        run("systemctl", "set-property", "--runtime", container.slice, f"IOWriteBandwidthMax={scratch_disk} infinity")
+        assert "wbps=1000000" not in container.limit("io.max")
+        assert written_in(container) < 3
+        assert f"wbytes={8 << 20}" in container.limit("io.stat")
+
+
+def test_a_disk_is_out_of_reach(containers, scratch_disk):
+    """Neither a bound node, nor one made inside, nor one an exec session uses opens a device that is not allowed."""
+    container = disk_container(containers, scratch_disk, "Capability=+MKNOD")
+    assert stat.S_ISBLK(os.stat(container.root / "disk").st_mode)
+    for path in ("/disk", "/made", "/dev/made"):
+        if path != "/disk":
+            number = os.stat(scratch_disk).st_rdev
+            container.exec("mknod", path, "b", str(os.major(number)), str(os.minor(number)), check=False)
+        read = container.exec("dd", f"if={path}", "of=/dev/null", "count=1", check=False)
+        assert read.returncode == 1
+        assert "can't open" in read.stderr
+    # The usual ones are allowed.
+    container.exec("dd", "if=/dev/urandom", "of=/dev/null", "count=1")
+
+
+def test_a_disk_can_be_allowed_for_reading_only(containers, scratch_disk):
+    container = disk_container(containers, scratch_disk, "[Service]", f"DeviceAllow={scratch_disk} r")
+    container.exec("dd", "if=/disk", "of=/dev/null", "count=1")
+    written = container.exec("dd", "if=/dev/zero", "of=/disk", "count=1", "seek=2048", check=False)
+    assert written.returncode == 1
+    assert "Operation not permitted" in written.stderr
+
+
+def test_one_limit_for_what_exec_adds(containers, program):
+    """exec sessions are in the slice, so they use up the same limit; one too many is refused in one line."""
+    container = containers.start(program("exec sleep 1000", "", "[Slice]", "MemoryMax=30M", "MemorySwapMax=0"))
+    done = container.exec("tail", "/dev/zero", check=False)
+    assert done.returncode == 128 + 9
+    assert container.show("ActiveState")["ActiveState"] == "active"
+    assert event(container, "memory.events", "oom_kill") == 1

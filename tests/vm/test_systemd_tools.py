@@ -1,0 +1,183 @@
+"""systemd's own tools on containers do what somebody who knows systemd expects."""
+
+import json
+import subprocess
+import time
+
+import pytest
+
+TALKER = """
+trap 'echo was asked to end; exit 0' TERM
+trap 'echo got USR1' USR1
+echo hello from $$
+echo end >/tmp/report
+while :; do sleep 0.2; done
+"""
+
+
+@pytest.fixture(scope="module")
+def talker(shared, program):
+    """A container that says something, and answers to signals."""
+    container = shared.start(program(TALKER))
+    container.report()
+    return container
+
+
+def journal(run, *words):
+    entries = run("journalctl", "--output=json", "--quiet", *words).stdout.splitlines()
+    return [json.loads(entry) for entry in entries]
+
+
+def wait_until(condition, timeout=60):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.2)
+
+
+def test_status_and_tree(talker, run):
+    shown = run("systemctl", "status", "--no-pager", "--full", talker.service).stdout
+    assert f"● {talker.service} - Container {talker.name}\n" in shown
+    assert "Active: active (running)" in shown
+    assert f"CGroup: /nsunit.slice/{talker.slice}/{talker.service}\n" in shown
+    assert f"{talker.pid} /bin/sh /program" in shown
+    tree = run("systemd-cgls", "--no-pager", "--unit", talker.slice).stdout
+    assert talker.service in tree
+    assert "payload" in tree
+
+
+def test_properties_are_what_was_asked_for(talker):
+    assert talker.show(
+        *("MainPID", "Type", "Slice", "KillMode", "Delegate", "OOMPolicy", "DevicePolicy", "SyslogIdentifier"),
+        *("FragmentPath", "ActiveState", "SubState", "Result", "TasksMax"),
+    ) == {
+        "MainPID": str(talker.pid),
+        "Type": "notify",
+        "Slice": talker.slice,
+        "KillMode": "mixed",
+        "Delegate": "yes",
+        "OOMPolicy": "kill",
+        "DevicePolicy": "closed",
+        "SyslogIdentifier": talker.name,
+        "FragmentPath": f"/run/systemd/transient/{talker.service}",
+        "ActiveState": "active",
+        "SubState": "running",
+        "Result": "success",
+        "TasksMax": "1024",
+    }
+
+
+def test_journal_has_what_the_program_says(talker, run):
+    wait_until(lambda: any(entry["MESSAGE"] == "hello from 1" for entry in journal(run, f"--unit={talker.service}")))
+    (entry,) = journal(run, f"--identifier={talker.name}", "--lines=1")
+    assert entry["_SYSTEMD_UNIT"] == talker.service
+    assert entry["_SYSTEMD_SLICE"] == talker.slice
+    assert entry["_SYSTEMD_CGROUP"] == f"/nsunit.slice/{talker.slice}/{talker.service}/payload"
+    assert entry["_UID"] == talker.proc("uid_map").split()[1]
+
+
+def test_cgtop_shows_slice_and_service(talker, run):
+    shown = run("systemd-cgtop", "--batch", "--iterations=2", "--delay=1", "--depth=4").stdout.splitlines()
+    lines = {line.split()[0]: line.split()[1:] for line in shown if line}
+    assert f"nsunit.slice/{talker.slice}" in lines
+    tasks, _, memory, *_ = lines[f"nsunit.slice/{talker.slice}/{talker.service}"]
+    assert int(tasks) >= 1
+    assert memory != "-"
+
+
+def test_a_signal_by_systemctl_kill(talker, run):
+    run("systemctl", "kill", "--kill-whom=main", "--signal=USR1", talker.service)
+    wait_until(lambda: any(entry["MESSAGE"] == "got USR1" for entry in journal(run, f"--identifier={talker.name}")))
+
+
+@pytest.mark.parametrize("command", ["daemon-reload", "daemon-reexec"])
+def test_a_running_container_is_left_alone_by(talker, run, nsunit, command):
+    seen = ("MainPID", "InvocationID", "ActiveState", "ExecMainStartTimestamp", "TasksMax", "DevicePolicy", "NRestarts")
+    before = talker.show(*seen), talker.pid, talker.proc("cgroup"), (talker.cgroup / "pids.max").read_text()
+    run("systemctl", command)
+    wait_until(lambda: run("systemctl", "show", "--property=Version", check=False).returncode == 0)
+    assert (talker.show(*seen), talker.pid, talker.proc("cgroup"), (talker.cgroup / "pids.max").read_text()) == before
+    assert nsunit("start", talker.name).stdout == f"{talker.name}: runs already\n"
+    assert talker.exec("echo", "still here").stdout == "still here\n"
+
+
+def test_restart(containers, program, run):
+    container = containers.start(program(TALKER))
+    container.report()
+    first = container.show("InvocationID"), container.proc("uid_map")
+    run("systemctl", "restart", container.service)
+    container.report()
+    second = container.show("InvocationID"), container.proc("uid_map")
+    assert first[0] != second[0]
+    assert first[1] == second[1]
+    assert container.show("ActiveState", "NRestarts") == {"ActiveState": "active", "NRestarts": "0"}
+
+
+def test_stop_of_the_service_leaves_nothing_behind(containers, program, run, nsunit):
+    container = containers.start(program(TALKER))
+    container.report()
+    run("systemctl", "stop", container.service)
+    wait_until(lambda: not container.cgroup.exists())  # the slice goes by itself when it is empty
+    assert [item for item in containers.left() if not item.startswith("/var/lib/")] == []
+    assert "was asked to end" in [entry["MESSAGE"] for entry in journal(run, f"--identifier={container.name}")]
+    assert nsunit("status", container.name, check=False).returncode == 3
+
+
+def test_stop_of_the_slice_takes_exec_sessions_along(containers, program, run):
+    container = containers.start(program(TALKER))
+    words = ("nsunit", "exec", container.name, "sleep", "1000")
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as session:
+        wait_until(lambda: list(container.cgroup.glob("*-exec-*.scope")))
+        run("systemctl", "stop", container.slice)
+        assert session.wait(60) == 128 + 15
+    wait_until(lambda: not container.cgroup.exists())
+    assert [item for item in containers.left() if not item.startswith("/var/lib/")] == []
+
+
+@pytest.mark.parametrize(("status", "result"), [(42, "exit-code"), (0, "success")])
+def test_the_exit_status_arrives(containers, program, nsunit, status, result):
+    container = containers.start(program(f"read line </proc/self/fd/0; sleep 1; exit {status}", ""))
+    ended = nsunit("wait", container.name, check=False)
+    assert ended.returncode == (status != 0)
+    assert ended.stdout == f"{container.name}: exited with status {status}\n"
+    expected = {"ExecMainCode": "1", "ExecMainStatus": str(status), "Result": result}  # 1 is CLD_EXITED
+    if status:
+        assert container.show(*expected) == expected
+    else:
+        assert container.show("LoadState") == {"LoadState": "not-found"}
+
+
+def test_the_signal_that_ended_it_arrives(containers, program, run, nsunit):
+    container = containers.start(program(TALKER))
+    run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", container.service)
+    ended = nsunit("wait", container.name, check=False)
+    assert (ended.returncode, ended.stdout) == (1, f"{container.name}: was killed by SIGKILL\n")
+    expected = {"ExecMainCode": "2", "ExecMainStatus": "9", "Result": "signal", "ActiveState": "failed"}
+    assert container.show(*expected) == expected
+    # A failed container can be started again right away.
+    nsunit("start", container.name)
+    assert container.show("ActiveState") == {"ActiveState": "active"}
+
+
+def test_restart_on_failure(containers, program, run):
+    script = "echo started; [ -e /kept ] && { echo end >/tmp/report; exec sleep 1000; }; echo 1 >/kept; sync; exit 3"
+    text = program(script, "Volatile=no", "", "[Service]", "Restart=on-failure", "RestartSec=100ms")
+    name = containers.define(text)
+    run("nsunit", "start", name)
+    container = containers.of(name)
+    wait_until(lambda: container.show("NRestarts", "ActiveState") == {"NRestarts": "1", "ActiveState": "active"})
+    container.report()
+    assert int(container.show("MainPID")["MainPID"]) == container.pid
+    assert [entry["MESSAGE"] for entry in journal(run, f"--identifier={name}")].count("started") == 2
+
+
+def test_restarts_come_to_an_end(containers, program, run, nsunit):
+    keys = ("[Service]", "Restart=always", "RestartSec=10ms", "[Unit]", "StartLimitBurst=2", "StartLimitIntervalSec=1h")
+    name = containers.define(program("exit 1", "", *keys))
+    nsunit("start", name, check=False)
+    container = containers.of(name)
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == "failed")
+    assert container.show("NRestarts")["NRestarts"] == "2"
+    # What was counted against it is forgotten when somebody starts it by hand.
+    nsunit("stop", name)
+    assert [item for item in containers.left() if not item.startswith("/var/lib/")] == []

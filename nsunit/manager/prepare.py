@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Container, Definition
     from nsunit.manager.context import Context
 
-INIT_PROGRAMS = ("/usr/bin/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/bin/tini", "/sbin/docker-init")
+# Statically linked ones only: they run in the container's root.
+INIT_PROGRAMS = ("/usr/bin/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/bin/tini-static")
 
 
 class Prepared(Record):

@@ -30,6 +30,7 @@ MASKED_PATHS = (
     "/sys/firmware",
     "/sys/fs/selinux",
     "/sys/devices/virtual/powercap",
+    "/sys/devices/system/cpu/cpu*/thermal_throttle",
 )
 READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 # A writable place each for programs that expect one, where the root itself is read-only.

@@ -199,7 +199,10 @@ class Bind(Operation):
 
 
 class MaskPaths(Operation):
-    """Hide paths of /proc and /sys that tell of the host: a directory is covered empty, a file by /dev/null."""
+    """Hide paths of /proc and /sys that tell of the host: a directory is covered empty, a file by /dev/null.
+
+    A `*` at the end of a component stands for any ending.
+    """
 
     __slots__ = ("paths",)
     keyword = "mask"
@@ -217,7 +220,7 @@ class MaskPaths(Operation):
         if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
             raise OSError(22, "/dev/null is not the null device", "/dev/null")
         empty = -1
-        for path in self.paths:
+        for path in _expand(build, self.paths):
             place = open_kernel_path(build, path)
             if place < 0:
                 continue
@@ -280,6 +283,24 @@ class Sysctl(Operation):
         fd = linux.openat2(build.proc_fd, path, os.O_WRONLY, _BENEATH | linux.RESOLVE_NO_XDEV)
         os.write(fd, self.value.encode())
         os.close(fd)
+
+
+def _expand(build: Build, paths: tuple[str, ...]) -> list[str]:
+    """Replace a path with one `*` at the end of a component by what matches it."""
+    found = []
+    for path in paths:
+        start, star, rest = path.partition("*")
+        if not star:
+            found.append(path)
+            continue
+        parent, _, prefix = start.rpartition("/")
+        place = open_kernel_path(build, parent)
+        if place >= 0:
+            listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place)
+            found += [f"{parent}/{name}{rest}" for name in os.listdir(listing) if name.startswith(prefix)]
+            os.close(listing)
+            os.close(place)
+    return found
 
 
 def open_kernel_path(build: Build, path: str) -> int:

@@ -132,7 +132,8 @@ def spawn(
     before that does anything, *before_exec* with the payload's before that executes.
 
     Raises:
-        SetupError: some step failed; nothing of the container is left running.
+        SetupError: some step failed; nothing of the container is left running.  A payload that is not attached ends
+            with the caller: the manager watches it by now, and would end the caller before it has said what failed.
     """
     reader, writer = os.pipe()
     go_reader, go_writer = os.pipe()
@@ -147,10 +148,15 @@ def spawn(
     os.close(go_reader)
     try:
         _call(before_enter, middle, middle, go_writer)
-        return _supervise(_Lines(reader), build, middle, go_writer, before_exec, attached)
+        payload = _supervise(_Lines(reader), build, middle, go_writer, before_exec, attached)
+    except BaseException:
+        if attached:
+            os.close(go_writer)
+        raise
     finally:
         os.close(reader)
-        os.close(go_writer)
+    os.close(go_writer)
+    return payload
 
 
 def _call(callback: Callable[[int], object] | None, pid: int, child: int, go_writer: int) -> None:
@@ -194,6 +200,9 @@ def _supervise(
         elif word == "error":
             status, _, text = rest.partition(" ")
             failure = SetupError(text, int(status))
+            if not attached:
+                raise failure
+            _call(None, payload, payload, go_writer)
     if middle > 0:
         os.waitpid(middle, 0)
     if failure is None and executing:
@@ -224,6 +233,13 @@ class _Link:
 
     def fail(self, error: SetupError) -> None:
         self.send(f"error {error.status} {error}")
+
+    def leave(self, status: int) -> None:
+        """Exit, but not before the parent has told why, or has ended."""
+        try:
+            os.read(self.go_fd, 1)
+        finally:
+            os._exit(status)
 
     def wait(self) -> None:
         if not os.read(self.go_fd, 1):
@@ -289,7 +305,7 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
     except BaseException as error:
         link.fail(SetupError(f"Unexpected failure: {type(error).__name__}: {error}"))
     finally:
-        os._exit(status)
+        link.leave(status)
 
 
 def _last_preparations(build: Build, link: _Link) -> None:
@@ -301,8 +317,11 @@ def _last_preparations(build: Build, link: _Link) -> None:
     if link.attached:
         # Not earlier: until the middle process has ended it is the parent, and its end is not the caller's.
         linux.prctl(linux.PR_SET_PDEATHSIG, 9)
-    linux.close_range(3, link.report_fd - 1)
-    linux.close_range(link.report_fd + 1)
+    # The link is closed by execve(2) itself: a failure of that is still to be reported.
+    low, high = sorted((link.report_fd, link.go_fd))
+    linux.close_range(3, low - 1)
+    linux.close_range(low + 1, high - 1)
+    linux.close_range(high + 1)
 
 
 def _open_terminal() -> int:

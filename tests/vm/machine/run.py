@@ -157,14 +157,17 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def terminated(signum: int, frame: object) -> None:
-    """Turn a request to end into an orderly one."""
+    """Turn a request to end into an orderly one; timeout(1) sends it twice."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     raise SystemExit(128 + signum)
 
 
 def main() -> int:
     """Run and return the exit status."""
     arguments = parse(sys.argv[1:])
-    signal.signal(signal.SIGTERM, terminated)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, terminated)
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)
     releases = [suite for suite in arguments.suite if suite in tree.RELEASES]
@@ -172,8 +175,6 @@ def main() -> int:
         if arguments.shell:
             return shell((releases or [*tree.RELEASES])[0])
         status = summarise(run_suites(arguments))
-    except KeyboardInterrupt:
-        return 130
     finally:
         for release in releases:
             machine = Machine(guest_suite.machine_name(release))

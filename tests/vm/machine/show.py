@@ -1,6 +1,7 @@
 """The part of packaging/try that runs where systemd is not process 1: the same, in a machine."""
 
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from pathlib import Path
 from . import cache, image, tree
 from .client import Lost, packed
 from .qemu import Machine
+from .run import terminated
 
 SHOW = cache.REPOSITORY / "packaging/try.d/show"
 
@@ -21,6 +23,7 @@ def build_package(directory: str) -> Path:
 
 def main(directory: str) -> int:
     """Boot a machine, install the package in it, run the show, end the machine; return the show's exit status."""
+    signal.signal(signal.SIGTERM, terminated)
     machine = Machine(f"try-{os.getpid()}")
     try:
         with ThreadPoolExecutor() as pool:

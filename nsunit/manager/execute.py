@@ -6,7 +6,7 @@ import os
 
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.attend import attend, wait_for_scope
-from nsunit.manager.running import check_alive, find_running, open_pidfd
+from nsunit.manager.running import check_alive, find_running, is_frozen, open_pidfd
 from nsunit.names import printable, scope_name, slice_name
 from nsunit.plan.scope import INHERITED, exec_scope
 from nsunit.setup import spawn
@@ -40,9 +40,12 @@ def execute(
 
     Raises:
         NotFoundError: the container does not run.
+        NsunitError: it is paused, so the command would not run either.
         SessionError: the command could not be executed.
     """
     running = find_running(context, name)
+    if is_frozen(running):
+        raise NsunitError(f"{name}: it is paused", hint=f"let it go on with 'nsunit resume {name}'")
     pidfd = open_pidfd(context, running)
     plan = _plan_of(context, name)
     operations = _session_operations(plan, argv, user, working_directory, environment)

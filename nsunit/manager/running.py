@@ -99,6 +99,15 @@ def _ended(running: Running) -> NotFoundError:
     return NotFoundError(f"{running.name}: it has just ended")
 
 
+def is_frozen(running: Running) -> bool:
+    """Whether nothing of *running* runs, because it or a slice above it is frozen; False if it has just ended."""
+    try:
+        with open(f"{CGROUP_ROOT}{running.control_group}/cgroup.events", encoding="ascii") as file:
+            return "frozen 1\n" in file.read()
+    except FileNotFoundError:
+        return False
+
+
 def cgroup_of(pid: int) -> str:
     """The version 2 cgroup of process *pid*, empty if it is gone."""
     try:

@@ -7,10 +7,13 @@ escaped in the slice name, since slices cannot be templates.
 
 from __future__ import annotations
 
+import os
+
 from nsunit.errors import UsageError
 
 ROOT_SLICE = "nsunit.slice"
 NAME_MAX = 63
+RUN_PREFIX = "run-"  # of the names that `nsunit run` makes up
 DASHES_MAX = 50  # each takes four characters of a unit name, which may have 255
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -42,6 +45,11 @@ def check_name(name: str) -> str:
             hint=f"use 1 to {NAME_MAX} of a-z, 0-9, '_', '.' and '-', starting with a letter or digit",
         )
     return name
+
+
+def new_run_name() -> str:
+    """Make up the name of a container that `nsunit run` was not given one for."""
+    return RUN_PREFIX + os.urandom(4).hex()
 
 
 def split_instance(name: str) -> tuple[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from nsunit.errors import UsageError
-from nsunit.names import check_name, printable
+from nsunit.names import check_name, new_run_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,17 +38,21 @@ def run(invocation: Invocation) -> int:
     """The verb `run`."""
     from nsunit.manager.run import run
 
-    name = invocation.value("name")
-    return run(
+    given = invocation.value("name")
+    name = new_run_name() if given is None else check_name(given)
+    status = run(
         invocation.context(),
         [_property(text) for text in invocation.values("property")],
         invocation.operands,
-        name=None if name is None else check_name(name),
+        name=name,
         detach=invocation.flag("detach"),
         tty=invocation.flag("tty"),
         interactive=invocation.flag("interactive"),
         keep=invocation.flag("keep"),
     )
+    if invocation.flag("detach") and status == 0 and not invocation.flag("quiet"):
+        sys.stdout.write(name + "\n")
+    return status
 
 
 def _environment(items: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nsunit.manager.context import Context
     from nsunit.setup.operation import Operation
 
+CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
 UNKNOWN = (1 << 64) - 1  # systemd's "not set" for counters and limits
 
 
@@ -49,7 +50,7 @@ class Status(Record):
     description: str
     sources: tuple[str, ...]
     result: str
-    exit_status: int | None
+    exit_status: int | None  # None where it did not end by itself
     main_command: str
     root: str
     ids: str
@@ -99,13 +100,13 @@ def status(context: Context, name: str) -> Status:
     running = find_running(context, name) if state.active_state == "active" else None
     limits = context.bus.properties(slice_name(name))
     processes = tuple(context.bus.processes(slice_name(name))) if running else ()
-    code = properties.get("ExecMainStatus")
+    code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
         state=state,
         description=str(properties.get("Description", "")),
         sources=_files(context, name) if state.definition else (),
         result=str(properties.get("Result", "")),
-        exit_status=code if isinstance(code, int) and properties.get("ExecMainCode") else None,
+        exit_status=code if isinstance(code, int) else None,
         main_command=next((item.command for item in processes if running and item.pid == running.pid), ""),
         root=_root(operations),
         ids=_ids(context, name, operations),

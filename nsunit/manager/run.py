@@ -10,7 +10,7 @@ from nsunit.manager.attend import SessionError, attend, wait_for_scope
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import unit_of
 from nsunit.manager.start import Starter, settle
-from nsunit.names import check_name, printable
+from nsunit.names import RUN_PREFIX, check_name, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
@@ -29,26 +29,24 @@ if TYPE_CHECKING:
     from nsunit.manager.prepare import Prepared
     from nsunit.units import Unit
 
-RUN_PREFIX = "run-"  # of the names that `run` makes up
-
 
 def run(
     context: Context,
     properties: Sequence[tuple[str, str, str]],
     argv: Sequence[str],
     *,
-    name: str | None = None,
+    name: str,
     detach: bool = False,
     tty: bool = False,
     interactive: bool = False,
     keep: bool = False,
 ) -> int:
-    """Run a container that has no file: *properties* are `(section, key, value)`, *argv* is its Exec=.
+    """Run container *name*, which has no file: *properties* are `(section, key, value)`, *argv* is its Exec=.
 
     In the foreground the payload runs in a scope with this process's streams and ends with it; with *detach* it is a
     service.  Unless *keep* is given, nothing of it is left once it has ended.
     """
-    name = check_name(name) if name else RUN_PREFIX + os.urandom(4).hex()
+    check_name(name)
     assignments = [(section, key, value, "--property") for section, key, value in properties]
     said = {key for _, key, _, _ in assignments}
     if not keep and not said & {"Volatile", "ReadOnly"}:

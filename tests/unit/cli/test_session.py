@@ -55,6 +55,17 @@ def test_run(nsunit, seen):
     ]
 
 
+def test_run_prints_the_name_of_what_goes_on_without_it(nsunit, manager):
+    names = []
+    manager("run", run=lambda context, properties, argv, name, **options: names.append(name) or 0)
+    assert nsunit("run", "-d", "--name", "a", "-p", "Rootfs=/srv", "sh") == (0, "a\n", "")
+    status, made_up, _err = nsunit("run", "--detach", "-p", "Rootfs=/srv", "sh")
+    assert (status, made_up) == (0, f"{names[1]}\n")
+    assert made_up.startswith("run-")
+    assert nsunit("run", "-d", "-q", "-p", "Rootfs=/srv", "sh")[1] == ""
+    assert nsunit("run", "-p", "Rootfs=/srv", "sh")[1] == ""
+
+
 @pytest.mark.parametrize("text", ["Rootfs", "=x", "Slice.=x"])
 def test_run_refuses(nsunit, seen, text):
     status, _out, err = nsunit("run", "-p", text, "sh")

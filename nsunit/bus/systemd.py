@@ -184,6 +184,10 @@ class Systemd:
 
     # The connection
 
+    def connect(self) -> None:
+        """Begin to connect, without waiting: systemd accepts and greets while the caller does something else."""
+        self._connection()
+
     def _connection(self) -> Any:
         if self._bus is None:
             self._bus, self._direct = self._open_bus(self._user)

@@ -21,17 +21,17 @@ _NOTHING_DONE = {"running": "runs already", "inactive": "does not run", "absent"
 
 def start(invocation: Invocation) -> int:
     """The verb `start`."""
+    context = _connected(invocation)
     from nsunit.manager.start import start
 
-    context = invocation.context()
     return _report(invocation, start(context, _names(invocation, lambda: _defined(context))))
 
 
 def stop(invocation: Invocation) -> int:
     """The verb `stop`."""
+    context = _connected(invocation)
     from nsunit.manager.stop import stop
 
-    context = invocation.context()
     names = _names(invocation, lambda: _running(context))
     return _report(invocation, stop(context, names, kill_now=invocation.flag("now")))
 
@@ -115,6 +115,13 @@ def _because(result: str, *expected: str) -> str:
 
 
 # What the verbs share
+
+
+def _connected(invocation: Invocation) -> Context:
+    """The context with its connection begun: systemd takes its time to greet, and imports fill it."""
+    context = invocation.context()
+    context.connect()
+    return context
 
 
 def _names(invocation: Invocation, everything: Callable[[], Sequence[str]] | None = None) -> list[str]:

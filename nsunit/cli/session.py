@@ -19,11 +19,13 @@ _SECTIONS = ("Container", "Slice", "Service", "Unit")
 
 def execute(invocation: Invocation) -> int:
     """The verb `exec`."""
+    context = invocation.context()
+    context.connect()
     from nsunit.manager.execute import execute
 
     name, *command = invocation.operands
     return execute(
-        invocation.context(),
+        context,
         check_name(name),
         command,
         tty=invocation.flag("tty"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nsunit.definition.host import Host, host_facts
 from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath
 from nsunit.storage.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.bus.protocol import SystemdClient
+    from nsunit.definition.host import Host
 
 
 class Context:
@@ -33,10 +33,16 @@ class Context:
             self._bus = Systemd()
         return self._bus
 
+    def connect(self) -> None:
+        """Begin to connect to systemd, so that it can greet us while the rest of a verb is imported."""
+        self.bus.connect()
+
     @property
     def host(self) -> Host:
         """Facts about the host that definitions are checked against."""
         if self._host is None:
+            from nsunit.definition.host import host_facts
+
             self._host = host_facts(self.bus.version())
         return self._host
 

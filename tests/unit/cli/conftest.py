@@ -18,6 +18,9 @@ class FakeContext:
         self.paths = paths
         self.bus = types.SimpleNamespace(version=lambda: 257)
 
+    def connect(self):
+        """There is nothing to connect to."""
+
 
 class Outcome(Record):
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
+from nsunit.bus.protocol import DISCONNECTED, NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.definition.load import load, load_text
 from nsunit.definition.text import serialize
 from nsunit.errors import BusError, JobFailedError, NsunitError
@@ -48,6 +48,15 @@ class Starter:
         if known is not None:
             self.note(known)
             return
+        try:
+            self._queue(definition, transient)
+        except BusError as error:
+            if error.name != DISCONNECTED:
+                raise
+            # systemd re-executed itself; what it may have had of this start is taken back by now.
+            self._queue(definition, transient)
+
+    def _queue(self, definition: Definition, transient: bool) -> None:
         prepared = prepare(self.context, definition, transient=transient)
         try:
             job = _start_transient(self.context, prepared)

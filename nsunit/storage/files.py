@@ -35,8 +35,10 @@ def write_file(path: str, content: bytes) -> None:
         with open(fd, "wb") as file:
             file.write(content)
         os.rename(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):  # a full disk is told without a name
+            raise OSError(error.errno, error.strerror, path) from None
         raise
 
 

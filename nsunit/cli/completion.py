@@ -63,7 +63,7 @@ def _bash_verb(verb: Verb) -> list[str]:
     ]
     if verb.command_at is not None and verb.command_at > 0:
         lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
-    with_value = [option for option in verb.options if option.value]
+    with_value = [option for option in verb.options if option.value and not option.implied]
     if with_value:
         lines.append("            case $prev in")
         for option in with_value:
@@ -112,6 +112,8 @@ def _zsh_options(options: tuple[Option, ...], indent: int) -> list[str]:
         value = f":{option.value.strip('[]').lower()}:{_zsh_values(option)}" if option.value else ""
         star = "*" if option.repeat else ""
         equals = "=" if option.value else ""
+        if option.implied:  # the value may be left out, and stands in the same word
+            value, equals = f":{value}", "=-"
         lines.append(" " * indent + _zsh_quoted(f"{star}--{option.long}{equals}[{text}]{value}") + " \\")
         if option.short:
             lines.append(" " * indent + _zsh_quoted(f"{star}-{option.short}[{text}]{value}") + " \\")
@@ -168,7 +170,7 @@ def _fish_option(condition: str, option: Option) -> str:
     parts = ["complete -c nsunit", condition, f"-l {option.long}"]
     if option.short:
         parts.append(f"-s {option.short}")
-    if option.value:
+    if option.value and not option.implied:
         parts.append("-r -F" if option.complete in (("file",), ("directory",)) else "-x")
         if option.complete and option.complete not in (("file",), ("directory",)):
             parts.append(f"-a {_fish_quoted(' '.join(option.complete))}")

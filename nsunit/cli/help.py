@@ -62,7 +62,7 @@ def verb_help(verb: Verb, style: Style) -> list[str]:
 
 def _spelled(option: Option) -> str:
     short = f"-{option.short}, " if option.short else "    "
-    return f"{short}--{option.long}" + (f"={option.value}" if option.value else "")
+    return f"{short}--{option.long}{option.equals_value}"
 
 
 def _two_columns(rows: list[tuple[str, str]], width: int) -> list[str]:
@@ -104,6 +104,8 @@ def _markdown_verb(verb: Verb) -> list[str]:
 def _markdown_option(option: Option) -> list[str]:
     short = f"**-{option.short}**, " if option.short else ""
     value = f"=*{_escaped(option.value)}*" if option.value else ""
+    if option.implied:
+        value = f"\\[{value}\\]"
     return [f"{short}**\\--{option.long}**{value}", f":   {_escaped(option.summary)}.", ""]
 
 

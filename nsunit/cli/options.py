@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Option(Record):
     """One option of a verb, or a global one.
 
-    `value` is the placeholder shown for its value, empty for a flag.  `complete` says what the shell completes the
-    value with: "file", "directory", or the words themselves.
+    `value` is the placeholder shown for its value, empty for a flag.  `implied` is the value of an option that stands
+    without one; such a value can only be given as `--name=value`.  `complete` says what the shell completes the value
+    with: "file", "directory", or the words themselves.
     """
 
     long: str
@@ -31,6 +32,14 @@ class Option(Record):
     value: str = ""
     repeat: bool = False
     complete: tuple[str, ...] = ()
+    implied: str = ""
+
+    @property
+    def equals_value(self) -> str:
+        """How its value is shown behind the long name: `=VALUE`, `[=VALUE]` or nothing."""
+        if not self.value:
+            return ""
+        return f"[={self.value}]" if self.implied else f"={self.value}"
 
     @property
     def display(self) -> str:
@@ -154,7 +163,9 @@ def _take_long(
             raise UsageError(f"--{name} takes no value, but got '{printable(value)}'", hint=help_line)
         values[name] = []
         return
-    if not equals:
+    if not equals and option.implied:
+        value = option.implied
+    elif not equals:
         if not rest:
             raise UsageError(f"--{name} needs a value", hint=f"--{name}={option.value}: {option.summary}")
         value = rest.pop(0)
@@ -171,6 +182,9 @@ def _take_shorts(
             raise UsageError(f"'-{printable(letter)}' is not an option", hint=help_line)
         if not option.value:
             values[option.long] = []
+            continue
+        if option.implied:
+            _store(option, option.implied, values)
             continue
         if not text:
             if not rest:

@@ -188,6 +188,25 @@ VERBS = (
         details=("Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units.",),
     ),
     Verb(
+        "stats",
+        "look",
+        "Show what containers, their exec sessions and their groups use",
+        "nsunit.cli.usage:stats",
+        operands="[NAME…]",
+        most=None,
+        options=(
+            Option("watch", "Show it again and again, every 2 s if not said otherwise", value="SECONDS", implied="2"),
+            Option("prometheus", "Print it in Prometheus' text format"),
+        ),
+        complete="running",
+        details=(
+            "CPU time and percent of one CPU; memory, its peak, how often MemoryHigh= held it back and how often the "
+            "kernel killed; swap; tasks; traffic with disks and in the container's own network; pressure, the "
+            "percentage of the last 10 s in which something waited for CPU, memory and disks.",
+            "A NAME may be that of a group, such as shop.slice. With --watch, --json prints one line each time.",
+        ),
+    ),
+    Verb(
         "render",
         "definition",
         "Show what would be sent to systemd and done by the helper",

@@ -1,0 +1,176 @@
+"""What containers use, as nsunit tells it and as the kernel counts it."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+CGROUPS = Path("/sys/fs/cgroup/nsunit.slice")
+WORK = """
+trap 'exit 0' TERM
+echo end >/tmp/report
+while :; do :; done
+"""
+
+
+@pytest.fixture(scope="module")
+def busy(shared, program):
+    """A container that uses a fifth of a CPU, and has a network of its own."""
+    container = shared.start(program(WORK, "", "[Slice]", "CPUQuota=20%", "MemoryMax=40M", "MemorySwapMax=0"))
+    container.report()
+    return container
+
+
+@pytest.fixture
+def session(busy):
+    """The scope of a command that runs in it beside the payload."""
+    command = subprocess.Popen(["nsunit", "exec", busy.name, "sleep", "1000"])
+    deadline = time.monotonic() + 60
+    while not (scopes := list(busy.cgroup.glob("*-exec-*.scope"))):
+        assert time.monotonic() < deadline, "no session came"
+        time.sleep(0.2)
+    yield scopes[0].name
+    subprocess.run(["systemctl", "stop", "--", scopes[0].name], check=True)
+    command.wait(60)
+
+
+def stats(nsunit, *words):
+    return json.loads(nsunit("stats", "--json", *words).stdout)["usages"]
+
+
+def counters(path):
+    return {key: int(value) for key, value in (line.split() for line in path.read_text().splitlines())}
+
+
+def test_numbers_are_the_kernels(busy, nsunit):
+    before = counters(busy.cgroup / "cpu.stat")["usage_usec"]
+    (usage,) = stats(nsunit, busy.name)
+    after = counters(busy.cgroup / "cpu.stat")["usage_usec"]
+    assert (usage["kind"], usage["name"], usage["unit"]) == ("container", busy.name, busy.slice)
+    assert before <= usage["cpu"]["usage_usec"] <= after
+    assert usage["cpu"]["quota_usec"] == 200_000
+    assert 5 < usage["cpu"]["percent"] < 40
+    assert usage["memory"]["max"] == 40 << 20
+    assert 0 < usage["memory"]["current"] <= usage["memory"]["peak"] <= 40 << 20
+    assert usage["memory"]["high"] is None
+    assert usage["swap"] in ({"current": 0, "max": 0}, None)
+    assert usage["tasks"]["current"] == int(busy.limit("pids.current"))
+    assert set(usage["io"]) == {"read_bytes", "write_bytes", "read_operations", "write_operations", "devices"}
+
+
+def test_pressure(busy, nsunit):
+    if not Path("/proc/pressure/cpu").exists():
+        pytest.fail("the machine's kernel has no pressure information")
+    deadline = time.monotonic() + 60
+    while True:  # what the quota holds back waits; the averages are made every 2 s
+        (usage,) = stats(nsunit, busy.name)
+        if usage["pressure"]["cpu"]["some_avg10"] > 5:
+            break
+        assert time.monotonic() < deadline, usage["pressure"]
+        time.sleep(1)
+    assert usage["pressure"]["cpu"]["some_total_usec"] > 0
+    assert usage["pressure"]["memory"]["full_avg10"] >= 0
+    assert usage["pressure"]["io"]["some_avg300"] >= 0
+
+
+def test_sessions_have_rows_of_their_own(busy, session, nsunit):
+    container, own = stats(nsunit, busy.name)
+    assert (own["kind"], own["container"], own["unit"]) == ("session", busy.name, session)
+    assert own["tasks"]["current"] == 1
+    assert own["memory"]["current"] > 0
+    assert container["tasks"]["current"] == int(busy.limit("pids.current")) == 2
+    total = next(item for item in stats(nsunit) if item["kind"] == "total")
+    assert total["tasks"]["current"] >= 2
+    table = nsunit("stats").stdout.splitlines()
+    names = [line.split("\t")[0].strip() for line in table]
+    assert names[0] == "nsunit.slice"
+    assert names[names.index(busy.name) + 1] == session.removeprefix("nsunit-").removesuffix(".scope")
+
+
+def test_traffic_of_its_own_network(busy, nsunit, run):
+    (usage,) = stats(nsunit, busy.name)
+    assert usage["network"] == dict.fromkeys(usage["network"], 0)
+    inside = f"nsenter --net=/proc/{busy.pid}/ns/net"
+    run(f"ip link add hostside type veth peer name inside netns {busy.pid}")
+    try:
+        run(f"ip link set hostside up && {inside} ip link set inside up")
+        deadline = time.monotonic() + 60
+        while not stats(nsunit, busy.name)[0]["network"]["transmit_bytes"]:  # IPv6 looks for neighbours
+            assert time.monotonic() < deadline, "nothing was sent"
+            time.sleep(0.5)
+        first, usage, second = (_sent(busy), stats(nsunit, busy.name)[0], _sent(busy))
+        assert first <= usage["network"]["transmit_bytes"] <= second
+    finally:
+        run("ip link delete hostside")
+
+
+def _sent(container):
+    line = next(line for line in container.proc("net/dev").splitlines() if "inside:" in line)
+    return int(line.partition(":")[2].split()[8])
+
+
+def test_out_of_memory_is_counted(busy, nsunit):
+    before = stats(nsunit, busy.name)[0]["memory"]["oom_kills"]
+    assert busy.exec("tail", "/dev/zero", check=False).returncode == 137
+    assert stats(nsunit, busy.name)[0]["memory"]["oom_kills"] == before + 1
+
+
+def test_high_events(containers, program, nsunit):
+    script = "head -c 21000000 /dev/zero | tail | wc -c\necho end >/tmp/report\nexec sleep 1000\n"
+    container = containers.start(program(script, "", "[Slice]", "MemoryHigh=20M", "MemorySwapMax=0"))
+    container.report(timeout=200)
+    (usage,) = stats(nsunit, container.name)
+    assert usage["memory"]["high"] == 20 << 20
+    assert usage["memory"]["high_events"] == counters(container.cgroup / "memory.events")["high"] > 0
+
+
+def test_prometheus(busy, nsunit):
+    lines = nsunit("stats", "--prometheus").stdout.splitlines()
+    samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert float(samples[f'nsunit_container_memory_max_bytes{{container="{busy.name}"}}']) == 40 << 20
+    assert float(samples[f'nsunit_container_cpu_seconds_total{{container="{busy.name}"}}']) > 0
+    assert float(samples["nsunit_total_tasks"]) >= 1
+    assert f'nsunit_container_memory_high_bytes{{container="{busy.name}"}}' not in samples  # it has none
+
+
+def test_watch(busy):
+    command = ["nsunit", "stats", "--watch=0.5", "--json", busy.name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
+        samples = [json.loads(watch.stdout.readline()) for _ in range(3)]
+        watch.terminate()
+    first, second = (sample["usages"][0]["cpu"]["usage_usec"] for sample in samples[1:])
+    assert second > first
+    assert samples[2]["interval_usec"] > 400_000
+
+
+def test_a_container_that_does_not_run(nsunit):
+    done = nsunit("stats", "nothing", check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("nsunit: nothing: it is not running\n")
+
+
+@pytest.fixture
+def many():
+    """A thousand cgroups as containers have them, without a process."""
+    made = []
+    for number in range(1000):
+        for path in (CGROUPS / f"nsunit-many{number}.slice", CGROUPS / f"nsunit-many{number}.slice/a.service"):
+            path.mkdir(parents=True)
+            made.append(path)
+    yield
+    for path in reversed(made):
+        path.rmdir()
+
+
+def test_a_thousand_containers_in_one_pass(many, busy, nsunit, run, tmp_path):
+    began = time.monotonic()
+    usages = stats(nsunit)
+    seconds = time.monotonic() - began
+    assert sum(item["name"].startswith("many") for item in usages) == 1000
+    assert seconds < 120, "an emulated machine that shares its processors takes its time, but not this long"
+    # systemd is not even asked.
+    run("strace", "-f", "-e", "trace=connect", "-o", str(tmp_path / "calls"), "nsunit", "stats")
+    assert "connect(" not in (tmp_path / "calls").read_text()
+    print(f"1000 containers: {seconds:.1f} s")

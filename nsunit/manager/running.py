@@ -57,7 +57,8 @@ def unit_of(context: Context, name: str) -> str:
 
 
 def _foreground_scope(context: Context, name: str) -> str | None:
-    scopes = context.bus.list_units([f"nsunit-{_glob(escape(name))}-run-*.scope"])
+    # A backslash of a unit's name stands for itself here: systemd matches with FNM_NOESCAPE.
+    scopes = context.bus.list_units([f"nsunit-{escape(name)}-run-*.scope"])
     return next((scope.name for scope in scopes if scope.active_state == "active"), None)
 
 
@@ -146,8 +147,3 @@ def _first_process(control_group: str) -> int:
 
 def _hexadecimal(value: object) -> str:
     return bytes(value).hex() if isinstance(value, (list, tuple, bytes)) else str(value)
-
-
-def _glob(text: str) -> str:
-    # fnmatch(3) takes a backslash for an escape of its own, and unit names are full of them.
-    return text.replace("\\", "\\\\")

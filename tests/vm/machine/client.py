@@ -185,6 +185,8 @@ def raw_terminal(resized: Callable[[int, int], None]) -> Iterator[None]:
 @contextmanager
 def connect(directory: Path, ports: int, timeout: float = 10) -> Iterator[Client]:
     """Connect to the first of a machine's ports that nobody else uses; wait at most `timeout` seconds for an answer."""
+    if not directory.exists():
+        raise Lost(f"there is no machine {directory.name}, see 'tests/vm/dev list'")
     with contextlib.ExitStack() as stack:
         for number in range(ports):
             lock = stack.enter_context((directory / f"agent.{number}.lock").open("w"))

@@ -92,7 +92,12 @@ def parse() -> argparse.Namespace:
         ("down", "end the machine"),
     ):
         verbs.add_parser(name, help=text)
-    return parser.parse_args()
+    arguments, others = parser.parse_known_args()
+    if others and arguments.verb != "test":
+        parser.error(f"what is {' '.join(others)}?")
+    if arguments.verb == "test":
+        arguments.arguments = [*others, *arguments.arguments]
+    return arguments
 
 
 def act(arguments: argparse.Namespace) -> int:

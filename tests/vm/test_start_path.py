@@ -1,0 +1,35 @@
+"""What `nsunit start` and `stop` load: the heavy modules cost more than all the rest of a start."""
+
+import subprocess
+
+HEAVY = set(
+    "argparse asyncio collections contextlib ctypes dataclasses enum functools hashlib inspect ipaddress json logging"
+    " pathlib re shutil signal socket subprocess tempfile textwrap traceback typing dbus_next jinja2 pyroute2".split()
+)
+DEFINITION = """
+[Container]
+Rootfs=/srv/roots/busybox
+Volatile=yes
+Exec=/bin/sleep 1000
+Environment=A=b
+[Slice]
+MemoryMax=64M
+"""
+
+
+def modules_of(*words: str) -> set[str]:
+    """Return what a run of the command nsunit loads."""
+    command = ["/usr/bin/python3", "-SI", "-X", "importtime", "/usr/bin/nsunit", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip() for line in lines[1:]}
+
+
+def test_start_exec_and_stop_are_light(define, nsunit):
+    name = define(DEFINITION)
+    nsunit("start", name)  # the first start after a boot compiles the system call filter
+    nsunit("stop", name)
+    assert modules_of("start", name) & HEAVY == set()
+    assert modules_of("exec", name, "true") & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
+    assert modules_of("stop", name) & HEAVY == set()

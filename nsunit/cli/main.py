@@ -83,7 +83,8 @@ def _run(arguments: list[str]) -> int:
     verb = find_verb(name)
     if verb is None:
         raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint=_suggest_verb(name))
-    more, operands = parse(rest, (*GLOBAL_OPTIONS, *verb.options), verb.command_at, verb.names[0])
+    known = () if verb.foreign and rest not in (["--help"], ["-h"]) else (*GLOBAL_OPTIONS, *verb.options)
+    more, operands = parse(rest, known, verb.command_at, verb.names[0]) if known else ({}, rest)
     for long, items in more.items():
         values[long] = items
     if "help" in values:

@@ -51,7 +51,8 @@ class Verb(Record):
     """One verb: `run` is "module:function" and is imported when the verb is called.
 
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number).  `command_at` is the
-    operand from which on everything belongs to another program's command line.  `complete` says what operands are
+    operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
+    too.  `complete` says what operands are
     completed with: "defined" or "running" containers, "verbs", "file", "command".  `name` may list aliases after a
     slash.  `details` are paragraphs for the help and the man page.
     """
@@ -65,6 +66,7 @@ class Verb(Record):
     most: int | None = 0
     options: tuple[Option, ...] = ()
     command_at: int | None = None
+    foreign: bool = False
     complete: str = ""
     details: tuple[str, ...] = ()
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
 from nsunit.cli.output import Style, format_duration, format_size, jsonable, print_json, print_table
-from nsunit.errors import UsageError
-from nsunit.names import printable
+from nsunit.errors import NsunitError, UsageError
+from nsunit.names import ROOT_SLICE, check_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.options import Invocation
+    from nsunit.manager.processes import Process
     from nsunit.manager.stats import Sample, Sampler
     from nsunit.plan.cgroupfs import Pressure
     from nsunit.plan.usage import Usage
@@ -117,3 +119,42 @@ def usage_row(item: Usage) -> tuple[str, ...]:
 
 def _waiting(pressure: Pressure | None) -> str:
     return "-" if pressure is None else f"{pressure.some_avg10:.1f}"
+
+
+def processes(invocation: Invocation) -> int:
+    """The verb `ps`."""
+    from nsunit.manager.processes import list_processes
+
+    found = list_processes(invocation.context(), check_name(invocation.operands[0]))
+    if invocation.flag("json"):
+        print_json(found)
+    else:
+        columns = ("PID", "INSIDE", "USER", "UID INSIDE", "UNIT", "STATE", "CPU%", "CPU", "MEMORY", "COMMAND")
+        print_table(Style(plain=invocation.flag("no-color")), columns, [process_row(item) for item in found])
+    return 0
+
+
+def process_row(process: Process) -> tuple[str, ...]:
+    """One line of the table of processes."""
+    return (
+        str(process.pid),
+        "-" if process.inside_pid is None else str(process.inside_pid),
+        str(process.uid),
+        "-" if process.inside_uid is None else str(process.inside_uid),
+        process.unit,
+        process.state,
+        f"{process.cpu_percent:.1f}",
+        format_duration(process.cpu_usec / 1_000_000),
+        format_size(process.memory),
+        process.command,
+    )
+
+
+def top(invocation: Invocation) -> int:
+    """The verb `top`: becomes systemd-cgtop."""
+    sys.stdout.flush()
+    argv = ["systemd-cgtop", *invocation.operands, f"/{ROOT_SLICE}"]
+    try:
+        os.execvp(argv[0], argv)
+    except FileNotFoundError:
+        raise NsunitError("systemd-cgtop is not there", hint="it comes with systemd; see 'nsunit doctor'") from None

@@ -207,6 +207,30 @@ VERBS = (
         ),
     ),
     Verb(
+        "ps",
+        "look",
+        "Show the processes of a container",
+        "nsunit.cli.usage:processes",
+        operands="NAME",
+        least=1,
+        most=1,
+        complete="running",
+        details=(
+            "With the process and user ids on the host and those inside, CPU, memory and command line. All of it comes "
+            "from the host's /proc; nothing is executed in the container, and it need not have a ps.",
+        ),
+    ),
+    Verb(
+        "top",
+        "look",
+        "Watch what containers use, by systemd-cgtop",
+        "nsunit.cli.usage:top",
+        operands="[ARGUMENT…]",
+        most=None,
+        foreign=True,
+        details=("Runs systemd-cgtop on nsunit.slice. All arguments are passed on, such as --order=memory or -b.",),
+    ),
+    Verb(
         "render",
         "definition",
         "Show what would be sent to systemd and done by the helper",

@@ -174,3 +174,98 @@ def test_a_thousand_containers_in_one_pass(many, busy, nsunit, run, tmp_path):
     run("strace", "-f", "-e", "trace=connect", "-o", str(tmp_path / "calls"), "nsunit", "stats")
     assert "connect(" not in (tmp_path / "calls").read_text()
     print(f"1000 containers: {seconds:.1f} s")
+
+
+HOSTILE = r"""
+sh -c 'sleep 1000; :' "$(printf 'x\033]0;owned\007\n1')" &
+(printf 'a) R\033[31m\n1' >/proc/self/comm; sleep 1000; :) &
+rm -f /bin/ps /usr/bin/ps
+mkdir /sys/fs/cgroup/deeper 2>/dev/null && echo $! >/sys/fs/cgroup/deeper/cgroup.procs
+sleep 1000 &
+echo end >/tmp/report
+wait
+"""
+
+
+@pytest.fixture(scope="module")
+def hostile(shared, program):
+    """A container whose processes have names that are to drive the reader's terminal."""
+    container = shared.start(program(HOSTILE))
+    container.report()
+    return container
+
+
+def test_processes(hostile, nsunit):
+    processes = json.loads(nsunit("ps", "--json", hostile.name).stdout)
+    by_inside = {process["inside_pid"]: process for process in processes}
+    payload = by_inside[1]
+    assert payload["pid"] == hostile.pid
+    assert (payload["uid"], payload["inside_uid"]) == (int(hostile.status()["Uid"].split()[0]), 0)
+    assert payload["uid"] >= 65536
+    assert (payload["unit"], payload["command"]) == (hostile.service, "/bin/sh /program")
+    assert payload["memory"] > 0
+    for process in processes:
+        status = Path(f"/proc/{process['pid']}/status").read_text()
+        assert f"NSpid:\t{process['pid']}\t{process['inside_pid']}\n" in status
+    assert any(process["command"] == "sleep 1000" for process in processes)
+    assert all(process["state"] in "SRD" for process in processes)
+
+
+def test_control_characters_of_processes_are_harmless(hostile, nsunit):
+    done = nsunit("ps", hostile.name)
+    assert "\x1b" not in done.stdout
+    assert "\x07" not in done.stdout
+    assert len(done.stdout.splitlines()) == len(json.loads(nsunit("ps", "--json", hostile.name).stdout))
+    assert r"x\x1b]0;owned\x07\n1" in done.stdout
+
+
+def test_a_user_inside(hostile, nsunit):
+    command = subprocess.Popen(["nsunit", "exec", "--uid=1000", hostile.name, "sleep", "999"])
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            found = [p for p in json.loads(nsunit("ps", "--json", hostile.name).stdout) if p["command"] == "sleep 999"]
+            if found:
+                break
+            assert time.monotonic() < deadline, "the session's process is not shown"
+            time.sleep(0.2)
+        (process,) = found
+        assert process["inside_uid"] == 1000
+        assert process["uid"] == 1000 + int(hostile.status()["Uid"].split()[0])
+        assert process["unit"].endswith(".scope")
+        assert process["inside_pid"] not in (None, 1)
+    finally:
+        subprocess.run(["kill", str(found[0]["pid"])], check=True)
+        command.wait(60)
+
+
+def test_nothing_is_executed_in_the_container(hostile, run, tmp_path):
+    run(
+        "strace",
+        "-f",
+        "-o",
+        str(tmp_path / "calls"),
+        "-e",
+        "trace=setns,execve,clone,fork,vfork",
+        "nsunit",
+        "ps",
+        hostile.name,
+    )
+    calls = [line for line in (tmp_path / "calls").read_text().splitlines() if "exited with" not in line]
+    assert len(calls) == 1, calls  # the execve of nsunit itself
+
+
+def test_processes_of_nothing(nsunit):
+    done = nsunit("ps", "nothing", check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("nsunit: nothing: it is not running\n")
+
+
+def test_top_is_cgtop(busy, nsunit):
+    shown = nsunit("top", "--batch", "--iterations=2", "--delay=1", "--raw", "--depth=2").stdout
+    shown_groups = {line.split()[0].lstrip("/") for line in shown.splitlines() if line}
+    assert shown_groups >= {"nsunit.slice", f"nsunit.slice/{busy.slice}"}
+    assert all(group.startswith("nsunit.slice") for group in shown_groups)
+    refused = nsunit("top", "--nonsense", check=False)
+    assert refused.returncode == 1
+    assert "--nonsense" in refused.stderr

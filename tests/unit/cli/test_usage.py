@@ -1,10 +1,12 @@
 import json
+import os
 
 import pytest
 
 from nsunit.cli import usage as cli
 from nsunit.cli.prometheus import exposition
 from nsunit.errors import NotFoundError
+from nsunit.manager.processes import Process
 from nsunit.manager.stats import Sample
 from nsunit.plan.cgroupfs import DeviceIO, Traffic
 from nsunit.plan.usage import CPU, IO, Memory, Place, PressureSet, Swap, Tasks, Usage, usage_of
@@ -128,3 +130,50 @@ def test_prometheus_escapes():
     assert exposition([session]).splitlines()[-1] == (
         r'nsunit_session_tasks{container="my-app",session="nsunit-my\\x2dapp-exec-1.scope"} 1'
     )
+
+
+PROCESS = Process(
+    pid=900,
+    inside_pid=1,
+    uid=525288,
+    inside_uid=1000,
+    unit="nsunit-web.service",
+    cgroup="payload",
+    state="S",
+    threads=1,
+    started_usec=1,
+    cpu_usec=2_500_000,
+    cpu_percent=0.25,
+    memory=4096,
+    command="sh \x1b[31m\n",
+)
+
+
+def test_processes(nsunit, manager):
+    strange = PROCESS.replace(pid=901, inside_pid=None, inside_uid=None)
+    manager("processes", list_processes=lambda context, name: [PROCESS, strange])
+    status, out, _ = nsunit("ps", "web")
+    assert status == 0
+    first, second = out.splitlines()
+    shown = ["S", "0.2", "2s", "4K", r"sh \x1b[31m\n"]
+    assert first.split("\t") == ["900", "1", "525288", "1000", "nsunit-web.service", *shown]
+    assert second.split("\t")[:4] == ["901", "-", "525288", "-"]
+    assert json.loads(nsunit("ps", "web", "--json")[1])[0]["command"] == "sh \x1b[31m\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("-b", "-n", "1"), ("--order=cpu", "--", "x")])
+def test_top_becomes_cgtop(nsunit, monkeypatch, arguments):
+    called = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: called.append((file, argv)))
+    nsunit("top", *arguments)
+    assert called == [("systemd-cgtop", ["systemd-cgtop", *arguments, "/nsunit.slice"])]
+
+
+def test_top_without_systemd(nsunit, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    hint = "  hint: it comes with systemd; see 'nsunit doctor'\n"
+    assert nsunit("top") == (1, "", "nsunit: systemd-cgtop is not there\n" + hint)
+
+
+def test_top_has_help_of_its_own(nsunit):
+    assert "Runs systemd-cgtop on nsunit.slice" in nsunit("top", "--help")[1]

@@ -53,9 +53,11 @@ def main(argv: list[str]) -> int:
     try:
         start(argv[1], address)
     except (spawn.SetupError, PlanError, OSError) as error:
-        print(f"<3>nsunit-setup: {error}", file=sys.stderr, flush=True)
+        # By these words `nsunit start` knows whose status it is.
+        text = str(error) if str(error).startswith("Failed to ") else f"Failed to set the container up: {error}"
+        print(f"<3>nsunit-setup: {text}", file=sys.stderr, flush=True)
         if address:
-            notify.send(address, f"STATUS={error}")
+            notify.send(address, f"STATUS={text}")
         return error.status if isinstance(error, spawn.SetupError) else spawn.EXIT_SETUP
     return 0
 

@@ -74,6 +74,7 @@ def failpoint(operation: Operation, half: str) -> None:
     """
     if os.environ.get("NSUNIT_FAILPOINT") == f"{operation.keyword}:{half}":
         os.kill(os.getpid(), 9)
+        os._exit(137)  # process 1 of a PID namespace is safe from itself
 
 
 def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
@@ -209,7 +210,7 @@ def _supervise(
         return payload
     if attached and payload > 0:
         os.waitpid(payload, 0)
-    raise failure or SetupError("The set-up process was killed")
+    raise failure or SetupError("Failed to finish the set-up: its process was killed")
 
 
 def _fetch(pid: int, fd: int) -> int:

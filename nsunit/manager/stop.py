@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.bus.protocol import NO_SUCH_UNIT
+from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names
 from nsunit.errors import BusError, NotFoundError, NsunitError
@@ -27,7 +27,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     """Stop the containers *names*, with their exec sessions.  Returns one outcome a name, in the order given.
 
     A payload that has no handler for its stop signal would ignore it, being process 1 of its PID namespace, and
-    systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*.
+    systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*.  Not so where
+    ExecStop= has a way of its own to ask it.
     """
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, str] = {}
@@ -90,7 +91,7 @@ def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
 
 def _queue_stop(context: Context, name: str, kill_now: bool) -> Job | None:
     unit = unit_of(context, name)
-    state = context.bus.get(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState")
+    state = context.bus.get(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop")
     slice_state = context.bus.get(slice_name(name), "ActiveState", "FreezerState")
     if slice_state.get("ActiveState") != "active" and state.get("ActiveState") in (None, "inactive", "failed"):
         if state.get("LoadState") == "not-found":
@@ -104,18 +105,19 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> Job | None:
         context.bus.thaw(unit)
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
+    deaf = deaf and not state.get("ExecStop")
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_name(name) if slice_state.get("ActiveState") == "active" else unit)
     if (kill_now or deaf) and state.get("ActiveState") in ("active", "activating", "deactivating"):
-        _kill(context, unit)
+        _kill(context, unit, "all" if kill_now else "main")
     return job
 
 
-def _kill(context: Context, unit: str) -> None:
+def _kill(context: Context, unit: str, whom: str) -> None:
     try:
-        context.bus.kill(unit, "all", SIGKILL)
+        context.bus.kill(unit, whom, SIGKILL)
     except BusError as error:
-        if error.name != NO_SUCH_UNIT:  # it was quicker than this
+        if error.name not in (NO_SUCH_UNIT, NO_SUCH_PROCESS):  # it was quicker than this
             raise
 
 

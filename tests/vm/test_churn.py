@@ -1,0 +1,76 @@
+"""Churn: after hundreds of starts, sessions and stops the machine is as it was."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
+ROUNDS, CONTAINERS = 20, 10
+SESSIONS = 40
+
+
+def machine():
+    """Return everything a container could leave behind, and what process 1 holds."""
+    units = subprocess.run(
+        ["systemctl", "list-units", "--all", "--plain", "--no-legend", "nsunit*"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return {
+        "units": sorted(line.split()[0] for line in units.stdout.splitlines()),
+        "mounts": Path("/proc/1/mountinfo").read_text(),
+        "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup/nsunit.slice").rglob("*") if path.is_dir()),
+        "runtime": sorted(str(path) for path in Path("/run/nsunit").rglob("*")),
+        "transient": sorted(os.listdir("/run/systemd/transient")),
+        "notifications": sorted(os.listdir("/run/systemd/units")) if os.path.isdir("/run/systemd/units") else [],
+    }
+
+
+def descriptors():
+    return len(os.listdir("/proc/1/fd"))
+
+
+def processes():
+    return sum(name.isdigit() for name in os.listdir("/proc"))
+
+
+def settled(wanted, count, *, spare=0, seconds=15):
+    """Return what *count* tells once it is no more than wanted; kernels and journals take a moment."""
+    deadline = time.monotonic() + seconds
+    while (found := count()) > wanted + spare and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_hundred_starts_and_stops(nsunit, containers):
+    names = [containers.define(SLEEPER) for _ in range(CONTAINERS)]
+    nsunit("start", *names)  # a first time, for what is made once
+    nsunit("stop", *names)
+    before, open_before, running = machine(), descriptors(), processes()
+    for number in range(ROUNDS):
+        nsunit("start", *names, timeout=120)
+        alive = {containers.of(name).pid for name in names}
+        assert len(alive) == CONTAINERS, number
+        nsunit("stop", *names, timeout=120)
+    assert machine() == before
+    assert settled(open_before, descriptors, spare=2) <= open_before + 2
+    assert settled(running, processes, spare=5) <= running + 5
+    nsunit("rm", *names)
+    assert containers.left() == []
+
+
+@pytest.mark.slow
+def test_many_sessions(nsunit, containers):
+    container = containers.start(SLEEPER)
+    container.exec("true")
+    before, open_before = machine(), descriptors()
+    for _ in range(SESSIONS // 4):
+        sessions = [subprocess.Popen(["nsunit", "exec", container.name, "true"]) for _ in range(4)]
+        assert [session.wait(60) for session in sessions] == [0] * 4
+    assert machine() == before
+    assert settled(open_before, descriptors, spare=2) <= open_before + 2
+    assert (container.cgroup / "cgroup.stat").read_text().splitlines()[0] == "nr_descendants 2"

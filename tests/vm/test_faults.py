@@ -1,0 +1,382 @@
+"""Faults: whatever is killed, missing, full or stopped, one line says so, nothing is left, and the next start works."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
+DROP_INS = Path("/run/systemd/system")
+# Uses every kind of operation a plan can have.
+EVERYTHING = f"""\
+[Container]
+Layer={BUSYBOX}
+ReadOnly=yes
+Exec=/bin/sleep 1000
+Init=yes
+Notify=yes
+Tmpfs=/tmp
+BindReadOnly=/etc/hostname:/etc/hostname
+Sysctl=net.core.somaxconn=100
+"""
+
+
+def lines_of(result, name):
+    return [line for line in result.stderr.splitlines() if line.startswith(f"nsunit: {name}: ")]
+
+
+# The helper killed at every step
+
+
+@pytest.mark.timeout(600)
+def test_helper_killed_at_every_step(run, nsunit, containers):
+    """Each step has two halves; one container is killed in each, all at the same time."""
+    plan = nsunit("render", "--json", containers.define(EVERYTHING), check=False)
+    assert plan.returncode == 0, plan.stderr
+    from nsunit.setup.main import KINDS
+
+    keywords = [kind.keyword for kind in KINDS if kind.keyword not in ("root-directory", "subgroup")]
+    steps = [(keyword, half) for keyword in keywords for half in ("prepare", "execute")]
+    killed = {}
+    for keyword, half in steps:
+        name = containers.define(EVERYTHING.replace("Notify=yes\n", "") if keyword != "notify-socket" else EVERYTHING)
+        killed[name] = f"{keyword}:{half}"
+        directory = DROP_INS / f"nsunit-{name}.service.d"
+        directory.mkdir(parents=True)
+        (directory / "fail.conf").write_text(f"[Service]\nEnvironment=NSUNIT_FAILPOINT={keyword}:{half}\n")
+    run("systemctl", "daemon-reload")
+    try:
+        result = nsunit("start", *killed, check=False, timeout=400)
+    finally:
+        for name in killed:
+            shutil.rmtree(DROP_INS / f"nsunit-{name}.service.d")
+    run("systemctl", "daemon-reload")
+    assert result.returncode == 1
+    told = {name: lines_of(result, name) for name in killed}
+    wrong = {killed[name]: lines for name, lines in told.items() if len(lines) != 1 or "kill" not in lines[0]}
+    assert wrong == {}
+    assert containers.left() == []
+    # What was killed before starts now, one of each half and all that have a place of their own.
+    again = list(killed)[::6]
+    nsunit("start", *[name for name in again if "notify" not in killed[name]], timeout=300)
+
+
+# The command killed or interrupted at every step
+
+# Runs nsunit's own command line and lets a signal hit it before or after one call.
+INTERRUPTED = """\
+import os, sys
+sys.path.insert(0, "/usr/lib/python3/dist-packages")
+number, when, where, *argv = sys.argv[1:]
+module, _, path = where.partition(":")
+__import__(module)
+*owner, name = path.split(".")
+holder = sys.modules[module]
+for part in owner:
+    holder = getattr(holder, part)
+original = getattr(holder, name)
+def hit():
+    setattr(holder, name, original)
+    os.kill(os.getpid(), int(number))
+def wrapped(*arguments, **options):
+    if when == "before":
+        hit()
+    result = original(*arguments, **options)
+    if when == "after":
+        hit()
+    return result
+setattr(holder, name, wrapped)
+from nsunit.cli.main import main
+sys.exit(main(argv))
+"""
+PHASES = [
+    ("before", "nsunit.manager.start:settle"),
+    ("before", "nsunit.storage.ranges:choose"),
+    ("after", "nsunit.storage.ranges:allocate"),
+    ("before", "nsunit.manager.prepare:dump"),
+    ("before", "nsunit.manager.start:Starter._queue"),
+    ("before", "nsunit.bus.systemd:Systemd.start_transient"),
+    ("after", "nsunit.bus.systemd:Systemd.start_transient"),
+    ("before", "nsunit.bus.systemd:Systemd.wait_any"),
+    ("after", "nsunit.bus.systemd:Systemd.wait_any"),
+]
+KEPT = SLEEPER.replace("Rootfs", "Layer").replace("Volatile=yes\n", "")
+
+
+def interrupted(number, when, where, *argv):
+    words = ["python3", "-SI", "-c", INTERRUPTED, str(int(number)), when, where, *argv]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_start_leaves_nothing(containers, number):
+    for when, where in PHASES:
+        name = containers.define(KEPT)
+        done = interrupted(number, when, where, "start", name)
+        assert done.returncode == 128 + number, (when, where, done.stderr)
+        if where.endswith("wait_any") and when == "after":
+            continue  # it was up already: whether it stays is all the same, as long as it is whole
+        assert containers.left() == [], (when, where)
+
+
+def test_killed_start_leaves_nothing_in_the_way(nsunit, containers):
+    names = []
+    for when, where in PHASES:
+        names.append(containers.define(KEPT))
+        assert interrupted(signal.SIGKILL, when, where, "start", names[-1]).returncode == -signal.SIGKILL
+    nsunit("start", *names, timeout=240)
+    ranges = {(containers.of(name).state / "ids").read_text() for name in names}
+    assert len(ranges) == len(names)
+    for name in names:
+        assert containers.of(name).show("ActiveState")["ActiveState"] == "active"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_foreground_run_ends_its_program(nsunit, containers, number):
+    script = "trap 'exit 3' TERM; exec 2>&1; sleep 777 & wait"
+    process = subprocess.Popen(["nsunit", "run", f"-pRootfs={BUSYBOX}", "sh", "-c", script])
+    deadline = time.monotonic() + 60
+    while not (pids := pids_of("777")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(number)
+    assert process.wait(60) == (3 if number == signal.SIGTERM else -number)
+    while pids_of("777"):
+        assert time.monotonic() < deadline, pids
+        time.sleep(0.1)
+    nsunit("run", f"-pRootfs={BUSYBOX}", "true")  # sweeps up what a killed one could not
+    assert [name for name in os.listdir("/run/nsunit/containers") if name.startswith("run-")] == []
+    units = subprocess.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "nsunit-run*"],
+                           capture_output=True, text=True, check=True)  # fmt: skip
+    assert units.stdout == ""
+
+
+def pids_of(argument):
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if words[:2] == [b"sleep", argument.encode()]:
+            found.append(path.parent.name)
+    return found
+
+
+# Missing and wrong things: one line each, which names it
+
+WRONG = {
+    "Exec=/bin/nope": "Failed to execute '/bin/nope': No such file or directory",
+    "Exec=/etc/passwd": "Failed to execute '/etc/passwd': Permission denied",
+    "Exec=/bin": "Failed to execute '/bin': Permission denied",
+    "Exec=no-such-program": "Failed to execute 'no-such-program': No such file or directory",
+    "Layer=/srv/no-such-layer": "Layer=: '/srv/no-such-layer' does not exist",
+    "Layer=/etc/hostname": "Layer=: '/etc/hostname' is not a directory",
+    "User=ghost": "Failed to find user 'ghost': user 'ghost' is not in the container's /etc/passwd",
+    "Group=ghosts": "group 'ghosts' is not in the container's /etc/group",
+    "SupplementaryGroups=ghosts": "group 'ghosts' is not in the container's /etc/group",
+    "WorkingDirectory=/no/where": "Failed to change to the directory '/no/where': No such file or directory",
+    "WorkingDirectory=/etc/passwd": "Failed to change to the directory '/etc/passwd': Not a directory",
+    "Bind=/srv/no-such-source": "Bind=: '/srv/no-such-source' does not exist",
+    "Bind=/etc:/etc/passwd": "Failed to bind '/etc' at '/etc/passwd'",
+    "Bind=/etc/hostname:/bin": "Failed to bind '/etc/hostname' at '/bin'",
+    "Tmpfs=/etc/passwd": "Failed to mount a tmpfs on '/etc/passwd': openat2: Not a directory",
+    "Sysctl=net.core.nope=1": "Failed to set sysctl 'net.core.nope' to '1': openat2: No such file",
+    "Sysctl=net.core.somaxconn=x": "Failed to set sysctl 'net.core.somaxconn' to 'x': Invalid argument",
+    "EnvironmentFile=/srv/no-such-file": "EnvironmentFile=: '/srv/no-such-file' does not exist",
+}
+
+
+@pytest.mark.timeout(600)
+def test_what_is_missing_is_named(nsunit, containers):
+    names = {}
+    for line in WRONG:
+        rest = [old for old in KEPT.splitlines() if old.split("=")[0] != line.split("=")[0] or "Layer" in old]
+        names[containers.define("\n".join([*rest, line, ""]))] = line
+    result = nsunit("start", *names, check=False, timeout=400)
+    assert result.returncode == 1
+    told = {line: lines_of(result, name) for name, line in names.items()}
+    wrong = {line: lines for line, lines in told.items() if len(lines) != 1 or WRONG[line] not in lines[0]}
+    assert wrong == {}
+    assert containers.left() == []
+
+
+@pytest.mark.parametrize("limit", ["MemoryMax=1M", "TasksMax=1"])
+def test_limit_too_small_for_a_start_is_refused(nsunit, containers, limit):
+    name = containers.define(SLEEPER + f"[Slice]\n{limit}\n")
+    result = nsunit("start", name, check=False)
+    assert result.returncode == 1
+    assert limit.split("=")[0] in result.stderr
+    assert containers.left() == []
+
+
+def test_failed_start_is_not_tried_again_behind_the_back(nsunit, containers):
+    name = containers.define(
+        SLEEPER.replace("/bin/sleep", "/bin/nope") + "[Service]\nRestart=always\nRestartSec=100ms\n"
+    )
+    assert nsunit("start", name, check=False).returncode == 1
+    assert containers.left() == []
+    time.sleep(1)
+    assert containers.left() == []
+
+
+# No space, read-only file systems, spoiled files
+
+
+@pytest.fixture
+def cover(run):
+    """Mount something over a directory for a while."""
+    covered = []
+
+    def coverer(path, *options):
+        run("mount", "-t", "tmpfs", "-o", ",".join(("mode=700", *options)), "test", path)
+        covered.append(path)
+
+    yield coverer
+    for path in covered:
+        run("umount", path)
+
+
+@pytest.mark.parametrize("path", ["/run/nsunit/containers", "/var/lib/nsunit/containers"])
+@pytest.mark.parametrize(
+    ("options", "reason"), [(("nr_inodes=1",), "No space left"), (("ro",), "Read-only file system")]
+)
+def test_nowhere_to_write(nsunit, containers, cover, path, options, reason):
+    name = containers.define(KEPT)
+    os.makedirs(path, 0o700, exist_ok=True)
+    cover(path, *options)
+    result = nsunit("start", name, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"nsunit: {path}/{name}"), result.stderr
+    assert reason in result.stderr
+    assert os.listdir(path) == []
+
+
+def test_disk_full_while_the_plan_is_written(nsunit, containers, cover):
+    name = containers.define(KEPT + f"Environment=A={'x' * 9000}\n")
+    os.makedirs("/run/nsunit/containers", 0o700, exist_ok=True)
+    cover("/run/nsunit/containers", "size=4k")
+    result = nsunit("start", name, check=False)
+    assert (result.returncode, "No space left on device" in result.stderr) == (1, True)
+    assert f"/run/nsunit/containers/{name}" in result.stderr, result.stderr
+    assert os.listdir("/run/nsunit/containers") == []
+    assert not containers.of(name).state.exists()
+
+
+def test_leftovers_of_every_kind_are_no_obstacle(run, nsunit, containers):
+    name = containers.define(KEPT)
+    container = containers.of(name)
+    runtime = Path(f"/run/nsunit/containers/{name}")
+    runtime.mkdir(0o700, parents=True)
+    (runtime / "plan").write_text("garbage")
+    (runtime / "definition").write_text("")
+    Path("/run/nsunit/locks").mkdir(exist_ok=True)
+    Path(f"/run/nsunit/locks/{name}").touch()
+    container.state.mkdir(0o700, parents=True)
+    nsunit("start", name)
+    run("systemctl", "kill", "--signal=KILL", container.service)
+    deadline = time.monotonic() + 30
+    while container.show("ActiveState")["ActiveState"] != "failed":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "failed" in nsunit("list").stdout
+    nsunit("start", name)
+    assert container.show("ActiveState")["ActiveState"] == "active"
+
+
+def test_spoiled_id_range_is_named(nsunit, containers):
+    name = containers.define(KEPT)
+    state = containers.of(name).state
+    state.mkdir(0o700, parents=True)
+    (state / "ids").write_text("nonsense")
+    result = nsunit("start", name, check=False)
+    assert result.returncode == 1
+    assert f"'{state}/ids' does not hold an id range" in result.stderr
+    nsunit("rm", name)
+    nsunit("start", name)
+
+
+# Jobs that do not end well
+
+NEVER_READY = SLEEPER + "Notify=yes\n[Service]\nTimeoutStartSec={}\n"
+
+
+def test_time_out_and_cancelled_job_are_told(nsunit, run, containers):
+    slow, cancelled = containers.define(NEVER_READY.format(2)), containers.define(NEVER_READY.format(60))
+    result = nsunit("start", slow, check=False)
+    assert (result.returncode, lines_of(result, slow)) == (1, [f"nsunit: {slow}: it was not ready in time"])
+    assert containers.left() == []
+    process = subprocess.Popen(["nsunit", "start", cancelled], stderr=subprocess.PIPE, text=True)
+    service = containers.of(cancelled).service
+    deadline = time.monotonic() + 30
+    while containers.of(cancelled).show("ActiveState")["ActiveState"] != "activating":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    busy = nsunit("exec", cancelled, "true", check=False)
+    assert (busy.returncode, "is still starting" in busy.stderr) == (125, True)
+    run("systemctl", "cancel", job_of(service))
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"nsunit: {cancelled}: another command cancelled the start" in told
+    assert containers.left() == []
+
+
+def job_of(unit):
+    shown = subprocess.run(["systemctl", "show", "-pJob", "--value", unit], capture_output=True, text=True, check=True)
+    return shown.stdout.strip()
+
+
+# systemd and the bus under way
+
+
+def test_reloads_and_re_executions_while_containers_start(run, nsunit, containers):
+    done = threading.Event()
+    failures = []
+
+    def disturb():
+        for verb in itertools.cycle(("daemon-reload", "daemon-reload", "daemon-reexec")):
+            result = run("systemctl", verb, check=False)
+            failures.extend([result.stderr] if result.returncode else [])
+            if done.wait(2):
+                return
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        names = [containers.define(SLEEPER + "[Slice]\nMemoryMax=100M\n") for _ in range(4)]
+        for _ in range(2):
+            nsunit("stop", *names)
+            nsunit("start", *names)
+            session = containers.of(names[0]).exec("echo", "here", check=False)
+            assert session.stdout == "here\n" or "connection to systemd was lost" in session.stderr, session.stderr
+        pids = [containers.of(name).pid for name in names]
+    finally:
+        done.set()
+        thread.join()
+    assert failures == []
+    assert [containers.of(name).pid for name in names] == pids
+    assert {containers.of(name).limit("memory.max") for name in names} == {str(100 << 20)}
+    assert [containers.of(name).show("MainPID")["MainPID"] for name in names] == [str(pid) for pid in pids]
+
+
+def test_message_bus_is_not_needed(run, nsunit, containers):
+    name = containers.define(SLEEPER)
+    run("systemctl", "stop", "dbus.socket", "dbus.service")
+    try:
+        nsunit("start", name)
+        assert nsunit("exec", name, "echo", "here").stdout == "here\n"
+        listed = [item["name"] for item in json.loads(nsunit("list", "--json").stdout)]
+        assert name in listed
+        nsunit("stop", name)
+    finally:
+        run("systemctl", "start", "dbus.socket", "dbus.service")

@@ -1,0 +1,138 @@
+"""Races: many commands at once on one container, or on many."""
+
+import collections
+import os
+import subprocess
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEPER = f"[Container]\nLayer={BUSYBOX}\nExec=/bin/sleep 1000\n"
+SECONDS = 20
+
+
+def popen(*words):
+    return subprocess.Popen(["nsunit", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.timeout(600)
+def test_fifty_starts_of_one_name(containers):
+    name = containers.define(SLEEPER)
+    processes = [popen("start", name) for _ in range(50)]
+    said = collections.Counter()
+    for process in processes:
+        out, err = process.communicate(timeout=500)
+        assert (process.returncode, err) == (0, "")
+        said[out] += 1
+    assert said == {"": 1, f"{name}: runs already\n": 49}
+    container = containers.of(name)
+    assert len((container.cgroup / container.service / "payload/cgroup.procs").read_text().split()) == 1
+
+
+def test_a_start_and_a_foreground_run_of_one_name(nsunit, containers):
+    """They would share the id range, the plan and the upper layer."""
+    name = containers.define(SLEEPER)
+    foreground = [popen("run", "--name", name, f"-pRootfs={BUSYBOX}", "sleep", "3") for _ in range(2)]
+    background = popen("start", name)
+    results = [(process.communicate(timeout=120), process.returncode) for process in (*foreground, background)]
+    refused = [err for (_, err), status in results[:2] if status]
+    assert all("is running already" in err for err in refused), refused
+    ran = 2 - len(refused)
+    started = results[2][0][1] == ""
+    assert results[2][1] == 0
+    assert ran or started
+    assert "Traceback" not in str(results)
+    nsunit("stop", name)
+
+
+# What each command may answer while others are at work on the same container.
+ANSWERS = {
+    "start": {0: ("", "runs already")},
+    "stop": {0: ("", "does not run")},
+    "rm": {0: ("", "nothing was kept"), 1: ("it is running",)},
+    "exec": {
+        0: ("",),
+        125: (
+            "is not running", "is still starting", "it has just ended", "stopped or restarted meanwhile",
+            "no record of having started it", "Failed to enter the namespaces", "was killed", "scope's job ended",
+            "The parent process is gone",
+        ),
+        137: ("",),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.timeout(400)
+def test_start_stop_rm_and_exec_against_each_other(containers):
+    name = containers.define(SLEEPER)
+    end = time.monotonic() + SECONDS
+    answers = collections.Counter()
+
+    def loop(verb):
+        while time.monotonic() < end:
+            words = ["nsunit", verb, name, *(["true"] if verb == "exec" else [])]
+            done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False)
+            known = ANSWERS[verb].get(done.returncode, ())
+            said = done.stdout + done.stderr
+            if not any(text in said if text else not said for text in known):
+                answers[f"{verb} {done.returncode}: {said}"] += 1
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(loop, ["start", "start", "stop", "rm", "exec", "exec"]))
+    assert answers == {}
+    subprocess.run(["nsunit", "stop", name], check=True, timeout=60, capture_output=True)
+    subprocess.run(["nsunit", "rm", name], check=True, timeout=60, capture_output=True)
+    assert containers.left() == []
+
+
+def test_exec_during_a_stop_gets_a_clean_answer(nsunit, containers):
+    """The program takes its time to end, and its time runs out."""
+    script = "trap : TERM; touch /ready; while :; do sleep 1; done"
+    container = containers.start(
+        SLEEPER.replace("/bin/sleep 1000", f"/bin/sh -c '{script}'") + "[Service]\nTimeoutStopSec=4\n"
+    )
+    deadline = time.monotonic() + 60
+    while not (container.root / "ready").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    session = popen("exec", container.name, "sleep", "100")
+    while len((container.cgroup / "cgroup.procs").read_text().split()) + len(list(container.cgroup.glob("*exec*"))) < 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    stop = popen("stop", container.name)
+    while container.show("ActiveState")["ActiveState"] == "active":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    late = nsunit("exec", container.name, "true", check=False)
+    assert (late.returncode, "is not running" in late.stderr) == (125, True), late.stderr
+    assert stop.wait(60) == 0
+    session.communicate(timeout=60)
+    assert session.returncode in (137, 143, 129), "the session outlived its container"
+
+
+def same_slot(count):
+    """Names whose id ranges would be the same if nobody looked: the choice begins at a hash of the name."""
+    slots = collections.defaultdict(list)
+    total = (1878982656 - 524288) // 65536 + 1
+    for number in range(10**7):
+        name = f"slot{number}"
+        names = slots[zlib.crc32(name.encode()) % total]
+        names.append(name)
+        if len(names) == count:
+            return names
+    raise AssertionError
+
+
+def test_starts_at_once_get_ranges_of_their_own(containers):
+    names = [containers.define(SLEEPER, name) for name in same_slot(6)]
+    processes = [popen("start", name) for name in names]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
+    starts = sorted(int((containers.of(name).state / "ids").read_text().split()[0]) for name in names)
+    assert all(later - earlier >= 65536 for earlier, later in zip(starts, starts[1:], strict=False)), starts
+    owners = {os.stat(f"/proc/{containers.of(name).pid}").st_uid for name in names}
+    assert owners == set(starts)

@@ -24,7 +24,7 @@ def start(invocation: Invocation) -> int:
     context = _connected(invocation)
     from nsunit.manager.start import start
 
-    return _report(invocation, start(context, _names(invocation, lambda: _defined(context))))
+    return _report(invocation, start(context, names_of(invocation, lambda: _defined(context))))
 
 
 def stop(invocation: Invocation) -> int:
@@ -32,7 +32,7 @@ def stop(invocation: Invocation) -> int:
     context = _connected(invocation)
     from nsunit.manager.stop import stop
 
-    names = _names(invocation, lambda: _running(context))
+    names = names_of(invocation, lambda: _running(context))
     return _report(invocation, stop(context, names, kill_now=invocation.flag("now")))
 
 
@@ -41,14 +41,14 @@ def restart(invocation: Invocation) -> int:
     from nsunit.manager.stop import restart
 
     context = invocation.context()
-    return _report(invocation, restart(context, _names(invocation, lambda: _running(context))))
+    return _report(invocation, restart(context, names_of(invocation, lambda: _running(context))))
 
 
 def remove(invocation: Invocation) -> int:
     """The verb `rm`."""
     from nsunit.manager.stop import remove
 
-    return _report(invocation, remove(invocation.context(), _names(invocation)))
+    return _report(invocation, remove(invocation.context(), names_of(invocation)))
 
 
 def kill(invocation: Invocation) -> int:
@@ -81,7 +81,7 @@ def wait(invocation: Invocation) -> int:
     """The verb `wait`."""
     from nsunit.manager.control import wait
 
-    names = _names(invocation)
+    names = names_of(invocation)
     timeout = _seconds(invocation.value("timeout"))
     ended = wait(invocation.context(), names, timeout=timeout)
     if invocation.flag("json"):
@@ -90,7 +90,7 @@ def wait(invocation: Invocation) -> int:
         print_json([{"name": name, "ended": item} for name, item in zip(names, ended, strict=True)])
     elif not invocation.flag("quiet"):
         for name, item in zip(names, ended, strict=True):
-            _say(f"{name}: {describe_end(item)}")
+            say(f"{name}: {describe_end(item)}")
     return 0 if all(item.result in ("success", "") and item.active_state != "failed" for item in ended) else 1
 
 
@@ -124,7 +124,7 @@ def _connected(invocation: Invocation) -> Context:
     return context
 
 
-def _names(invocation: Invocation, everything: Callable[[], Sequence[str]] | None = None) -> list[str]:
+def names_of(invocation: Invocation, everything: Callable[[], Sequence[str]] | None = None) -> list[str]:
     """Return the operands, checked and each once; or what *everything* gives for --all."""
     if everything is not None and invocation.flag("all"):
         return list(everything())
@@ -153,34 +153,35 @@ def _report(invocation: Invocation, outcomes: Sequence[Outcome]) -> int:
         for outcome in outcomes:
             _report_one(outcome)
     failures = [outcome.error for outcome in outcomes if outcome.error is not None]
-    return _fail(failures)
+    return fail(failures)
 
 
 def _report_one(outcome: Outcome) -> None:
     if outcome.error is not None:
         return
     if outcome.state in _NOTHING_DONE:
-        _say(f"{outcome.name}: {_NOTHING_DONE[outcome.state]}")
+        say(f"{outcome.name}: {_NOTHING_DONE[outcome.state]}")
     elif outcome.state == "differs":
         sys.stdout.flush()
         sys.stderr.write(f"nsunit: {outcome.name}: runs with another definition than it has now\n")
         for difference in outcome.differences:
             sys.stderr.write(f"  {printable(difference)}\n")
-        sys.stderr.write(f"  hint: 'nsunit restart {outcome.name}' applies it\n")
+        sys.stderr.write(f"  hint: 'nsunit apply {outcome.name}' changes what can change while it runs\n")
 
 
 def _each(invocation: Invocation, deed: Callable[[str], None]) -> int:
     """Do *deed* to each operand; one that fails does not keep the others from it."""
     failures = []
-    for name in _names(invocation):
+    for name in names_of(invocation):
         try:
             deed(name)
         except NsunitError as error:
             failures.append(error)
-    return _fail(failures)
+    return fail(failures)
 
 
-def _fail(failures: Sequence[NsunitError]) -> int:
+def fail(failures: Sequence[NsunitError]) -> int:
+    """Report *failures*; the exit status is that of all of them, 1 if they differ, 0 where there are none."""
     if not failures:
         return 0
     from nsunit.cli.main import report
@@ -189,7 +190,8 @@ def _fail(failures: Sequence[NsunitError]) -> int:
     return statuses.pop() if len(statuses) == 1 else 1
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line, with control characters made visible."""
     sys.stdout.write(printable(text) + "\n")
 
 

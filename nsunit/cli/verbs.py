@@ -16,6 +16,7 @@ GLOBAL_OPTIONS = (
 
 GROUPS = {
     "lifecycle": "Life cycle",
+    "change": "Changing what runs",
     "look": "Looking",
     "definition": "Definitions",
     "session": "Commands in containers",
@@ -128,6 +129,68 @@ VERBS = (
         most=None,
         complete="defined",
         details=("The definition stays. A container that runs is refused.",),
+    ),
+    Verb(
+        "set",
+        "change",
+        "Change limits of a container that runs",
+        "nsunit.cli.change:set_keys",
+        operands="NAME [SECTION.]KEY=VALUE…",
+        least=2,
+        most=None,
+        options=(
+            Option("runtime", "Until the container is stopped, which is the default"),
+            Option("persist", "For its later starts as well, by a drop-in"),
+        ),
+        complete="running",
+        details=(
+            "KEY is one of systemd.resource-control(5), of the container's slice, or of its service with Service. in "
+            "front. All of them change at once, or none does. What a list has is added to; an empty value resets it.",
+            "What cannot change while the container runs is refused.",
+        ),
+    ),
+    Verb(
+        "plan",
+        "change",
+        "Show how containers differ from their definitions",
+        "nsunit.cli.change:plan",
+        operands="[NAME…]",
+        most=None,
+        complete="running",
+        details=(
+            "Says of each key that differs whether it can change at once or only by a restart, and finds what others "
+            "have changed in the units. Without a NAME it looks at all that run.",
+        ),
+    ),
+    Verb(
+        "apply",
+        "change",
+        "Have containers that run follow their definitions",
+        "nsunit.cli.change:apply",
+        operands="[NAME…]",
+        most=None,
+        options=(Option("restart", "Restart those of which a key can only change so"),),
+        complete="running",
+        details=(
+            "What can change while a container runs does: all of it, or nothing if a step fails. What only a restart "
+            "changes is told. Without a NAME it is for all that run.",
+        ),
+    ),
+    Verb(
+        "dropin",
+        "change",
+        "Set limits of a container for good",
+        "nsunit.cli.change:drop_in",
+        operands="NAME [[SECTION.]KEY=VALUE…]",
+        least=1,
+        most=None,
+        options=(Option("remove", "Take away what was set, here or by 'set --persist'"),),
+        complete="defined",
+        details=(
+            "Writes 50-nsunit.conf into the drop-in directories of the container's units in /etc/systemd/system, as "
+            "'systemctl edit' would, and prints the paths. Without a KEY it keeps what 'set' has changed for this run.",
+            "rm takes the drop-ins away as well.",
+        ),
     ),
     Verb(
         "list/ls",

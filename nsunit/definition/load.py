@@ -12,13 +12,18 @@ from nsunit.definition.model import Assignment, Definition
 from nsunit.definition.values import Properties
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import DefinitionError, Problem
-from nsunit.names import check_name, printable
+from nsunit.names import check_name, printable, service_name, slice_name
 from nsunit.record import Record
 from nsunit.units import Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nsunit.definition.setting import Setting
+
+    # section (or empty), key, value, where it comes from
+    Given = tuple[str, str, str, str]
 
 __all__ = ["Host", "host_facts", "load", "load_properties", "load_text"]
 
@@ -64,6 +69,16 @@ class Loader:
         self.problems += problems
         for section, key, text, line in assignments:
             self.assign(section, key, text, path, line)
+
+    def add(self, assignments: Sequence[Given]) -> None:
+        """Take assignments that do not come from a file; without a section the key may be `Section.Key`."""
+        for section, key, text, origin in assignments:
+            section, key = (section, key) if section else _section_of(key)
+            problem = _one_line(key, text)
+            if problem:
+                self.problems.append(Problem(origin, 0, problem, "a value is one line of text"))
+            else:
+                self.assign(section, key, text.strip(" \t"), origin, 0)
 
     def assign(self, section: str, key: str, text: str, path: str, line: int) -> None:
         """Take one assignment; an empty *text* takes back what was assigned before."""
@@ -188,8 +203,8 @@ class Loader:
                 self._blame("Service", "WatchdogSec", message, "set [Container] Notify=yes")
 
 
-def load(name: str, search_path: search.SearchPath, host: Host) -> Definition:
-    """Read the definition of container *name*: its file, or its template's, and all drop-ins.
+def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """Read the definition of container *name*: its file, or its template's, all drop-ins, and after them *more*.
 
     Raises:
         UsageError: *name* is not a container's name.
@@ -199,27 +214,37 @@ def load(name: str, search_path: search.SearchPath, host: Host) -> Definition:
     found = search.find(name, search_path)
     loader = Loader(name, host)
     sources = (found.main, *found.drop_ins)
-    for path in sources:
+    _read_all(loader, sources)
+    own = search.unit_drop_ins((slice_name(name), service_name(name)), search_path)
+    _read_all(loader, own)
+    loader.add(more)
+    return loader.finish((*sources, *own))
+
+
+def _read_all(loader: Loader, paths: tuple[str, ...]) -> None:
+    for path in paths:
         data = _read(path)
         if isinstance(data, str):
             loader.problems.append(Problem(path, 0, data, "a definition is a text file that can be read"))
         else:
             loader.read(path, data)
-    return loader.finish(sources)
 
 
-def load_text(name: str, text: str, path: str, host: Host) -> Definition:
-    """Return the Definition that *text* says; *path* is named in problems and is its source unless it names others.
+def load_text(name: str, text: str, path: str, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """Return the Definition that *text*, and after it *more*, says.
+
+    *path* is named in problems and is its source unless it names others.
 
     Raises:
         DefinitionError: it has mistakes.
     """
     loader = Loader(check_name(name), host)
     loader.read(path, text.encode())
+    loader.add(more)
     return loader.finish(_stored_sources(text) or (path,))
 
 
-def load_properties(name: str, assignments: list[tuple[str, str, str, str]], host: Host) -> Definition:
+def load_properties(name: str, assignments: Sequence[Given], host: Host) -> Definition:
     """Return the Definition that `(section, key, value, origin)` assignments make (`nsunit run -p Key=value`).
 
     With an empty section the key may be `Section.Key`, or else belongs to the first section that has it of
@@ -229,13 +254,7 @@ def load_properties(name: str, assignments: list[tuple[str, str, str, str]], hos
         DefinitionError: it has mistakes.
     """
     loader = Loader(check_name(name), host)
-    for section, key, text, origin in assignments:
-        section, key = (section, key) if section else _section_of(key)
-        problem = _one_line(key, text)
-        if problem:
-            loader.problems.append(Problem(origin, 0, problem, "a value is one line of text"))
-        else:
-            loader.assign(section, key, text.strip(" \t"), origin, 0)
+    loader.add(assignments)
     sources = tuple(dict.fromkeys(origin for _, _, _, origin in assignments))
     return loader.finish(sources or ("-p",))
 

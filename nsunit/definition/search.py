@@ -10,14 +10,24 @@ from nsunit.record import Record
 
 SUFFIX = ".nsunit"
 SLICE_SUFFIX = ".slice" + SUFFIX
+UNIT_DROP_IN = "50-nsunit.conf"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _UNREADABLE = (FileNotFoundError, NotADirectoryError)
 
 
 class SearchPath(Record):
-    """Directories that are searched for definitions; a file in an earlier one hides its namesakes in later ones."""
+    """Directories that are searched for definitions; a file in an earlier one hides its namesakes in later ones.
+
+    *units* is where systemd looks for the administrator's unit files: what nsunit put there for a container's units
+    belongs to its definition.  Nothing does where it is empty.
+    """
 
     directories: tuple[str, ...]
+    units: str = ""
 
 
 class Found(Record):
@@ -29,6 +39,7 @@ class Found(Record):
 
 SYSTEM_SEARCH_PATH = SearchPath(
     ("/etc/nsunit", "/run/nsunit/definitions", "/usr/local/lib/nsunit", "/usr/lib/nsunit"),
+    "/etc/systemd/system",
 )
 
 
@@ -60,6 +71,14 @@ def find(name: str, search: SearchPath) -> Found:
     if os.path.realpath(main) == "/dev/null":
         raise NotFoundError(f"container '{name}' is masked by {main}", hint="remove that link to use it")
     return Found(main, _drop_ins(stems, search))
+
+
+def unit_drop_ins(units: Iterable[str], search: SearchPath) -> tuple[str, ...]:
+    """Return those of nsunit's drop-ins for *units* that are there (see nsunit.manager.dropin)."""
+    if not search.units:
+        return ()
+    paths = (f"{search.units}/{unit}.d/{UNIT_DROP_IN}" for unit in units)
+    return tuple(path for path in paths if os.path.lexists(path))
 
 
 def list_names(search: SearchPath) -> tuple[str, ...]:

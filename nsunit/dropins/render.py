@@ -37,6 +37,17 @@ def render_unit(
             setting = lookup(section, key)
             assert setting is not None, f"a checked definition has the unknown key {key}"
             lines.setdefault(section, []).append((key, unit_text_value(setting, text)))
+    return _fill("unit.j2", description=description, sources=definition.sources, sections=lines)
+
+
+def render_drop_in(
+    headline: str, name: str, sources: Sequence[str], section: str, directives: Sequence[tuple[str, str]]
+) -> str:
+    """The text of a drop-in: *directives* of one *section*, already escaped, for the unit of container *name*."""
+    return _fill("dropin.j2", headline=headline, name=name, sources=sources, section=section, directives=directives)
+
+
+def _fill(template: str, **values: object) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_directory()),
         undefined=jinja2.StrictUndefined,
@@ -44,6 +55,4 @@ def render_unit(
         keep_trailing_newline=True,
         autoescape=False,  # unit files, not HTML; unit_text_value has escaped what systemd would expand
     )
-    return environment.get_template("unit.j2").render(
-        description=description, sources=definition.sources, sections=lines
-    )
+    return environment.get_template(template).render(values)

@@ -92,9 +92,15 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
 
 
 def take_back(undo: list[Callable[[], object]] | tuple[Callable[[], object], ...]) -> None:
-    """Run the steps of *undo*, the last one first."""
+    """Run the steps of *undo*, the last one first; all of them, even if one fails."""
+    failures: list[Exception] = []
     for step in reversed(undo):
-        step()
+        try:
+            step()
+        except (NsunitError, OSError) as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def _make(path: str, undo: list[Callable[[], object]]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from nsunit.definition.load import load
-from nsunit.definition.search import find, list_names
+from nsunit.definition.search import find, list_names, unit_drop_ins
 from nsunit.errors import DefinitionError, NotFoundError
-from nsunit.manager.running import CGROUP_ROOT, Running, find_running, unit_of
+from nsunit.manager.running import CGROUP_ROOT, Running, find_running, slice_of, unit_of
 from nsunit.manager.start import differences_from_running
-from nsunit.names import check_name, container_of_unit, slice_name
+from nsunit.names import check_name, container_of_unit, service_name, slice_name
 from nsunit.record import Record
 from nsunit.setup import namespaces, root
 from nsunit.setup.main import read_plan
@@ -136,7 +136,7 @@ def _notes(
     if text := str(properties.get("StatusText", "")):
         notes.append(text)
     if known and (changes := _differences(context, name)):
-        notes.append(f"its definition has changed since it was started ('nsunit restart {name}' applies it):")
+        notes.append(f"it runs with another definition than it has now ('nsunit plan {name}' says what changes how):")
         notes += changes
     return tuple(notes)
 
@@ -205,7 +205,8 @@ def _tightest(limits: dict[str, object], properties: dict[str, object], key: str
 
 def _files(context: Context, name: str) -> tuple[str, ...]:
     found = find(name, context.search)
-    return (found.main, *found.drop_ins)
+    own = unit_drop_ins((slice_of(context, name), service_name(name)), context.search)
+    return (found.main, *found.drop_ins, *own)
 
 
 def _cgroup_file(properties: dict[str, object], name: str) -> str | None:

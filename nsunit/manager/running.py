@@ -6,7 +6,7 @@ import _signal  # type: ignore[import-not-found]  # the C half of signal: the Py
 import os
 
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.names import escape, service_name
+from nsunit.names import escape, service_name, slice_name
 from nsunit.plan.setup import PAYLOAD_SUBGROUP
 from nsunit.record import Record
 
@@ -54,6 +54,17 @@ def find_running(context: Context, name: str) -> Running:
 def unit_of(context: Context, name: str) -> str:
     """The unit that runs container *name*: the scope of a foreground `run` where there is one, else the service."""
     return _foreground_scope(context, name) or service_name(name)
+
+
+def is_running(context: Context, name: str) -> bool:
+    """Whether container *name* runs, or is about to start or end."""
+    state = context.bus.get(unit_of(context, name), "ActiveState").get("ActiveState")
+    return state not in (None, "inactive", "failed")
+
+
+def slice_of(context: Context, name: str) -> str:
+    """The slice that carries the limits of container *name*."""
+    return slice_name(name)
 
 
 def _foreground_scope(context: Context, name: str) -> str | None:

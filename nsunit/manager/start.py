@@ -165,30 +165,29 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
 
 
 def differences_from_running(context: Context, definition: Definition) -> tuple[str, ...]:
-    """How *definition* differs from the one its container was started from, key by key."""
-    stored = files.read_file(context.paths.runtime_of(definition.name) + "/definition")
-    if stored is None:
-        raise NsunitError(
-            f"{definition.name}: it runs, but nsunit has no record of having started it",
-            hint=f"stop it with 'systemctl stop {service_name(definition.name)}'",
-        )
-    text = stored.decode()
+    """How *definition* differs from what its container runs with, key by key."""
+    text = stored_text(context, definition.name)
     if text == serialize(definition):
         return ()
+    from nsunit.plan.change import compare
+
     running = load_text(definition.name, text, context.paths.runtime_of(definition.name), context.host)
-    old, new = _by_key(running), _by_key(definition)
-    return tuple(
-        f"[{section}] {key}: '{'; '.join(old.get((section, key), ()))}' -> '{'; '.join(new.get((section, key), ()))}'"
-        for section, key in sorted(old.keys() | new.keys())
-        if old.get((section, key)) != new.get((section, key))
-    )
+    return tuple(str(change) for change in compare(running, definition))
 
 
-def _by_key(definition: Definition) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
-    for item in definition.assignments:
-        found.setdefault((item.section, item.key), []).append(item.text)
-    return found
+def stored_text(context: Context, name: str) -> str:
+    """The definition that container *name* runs with, with what was changed since it was started.
+
+    Raises:
+        NsunitError: there is none.
+    """
+    stored = files.read_file(context.paths.runtime_of(name) + "/definition")
+    if stored is None:
+        raise NsunitError(
+            f"{name}: it runs, but nsunit has no record of having started it",
+            hint=f"stop it with 'systemctl stop {service_name(name)}'",
+        )
+    return stored.decode()
 
 
 def _start_transient(context: Context, prepared: Prepared) -> Job:

@@ -6,6 +6,7 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names
 from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.manager.dropin import forget_drop_ins
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.running import status_field, unit_of
 from nsunit.manager.start import GRACE_SECONDS, forget_failed, start
@@ -156,6 +157,9 @@ def _remove_one(context: Context, name: str) -> Outcome:
             removed = [
                 files.remove_tree(path) for path in (context.paths.state_of(name), context.paths.runtime_of(name))
             ]
+            if forget_drop_ins(context, name):  # else a later container of the name would inherit them
+                context.bus.reload()
+                removed.append(True)
             if not any(removed) and name not in list_names(context.search):
                 raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
             return Outcome(name, "removed" if any(removed) else "absent")

@@ -46,7 +46,7 @@ def test_start_of_a_container_whose_definition_has_changed(nsunit, manager):
     assert err.splitlines() == [
         "nsunit: web: runs with another definition than it has now",
         "  [Slice] MemoryMax: '1G' -> '2\\x1bG'",
-        "  hint: 'nsunit restart web' applies it",
+        "  hint: 'nsunit apply web' changes what can change while it runs",
     ]
 
 

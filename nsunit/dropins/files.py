@@ -1,0 +1,84 @@
+"""Unit files and drop-ins on disk, where systemd looks for them: replaced atomically, and on disk when they are."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.definition.search import UNIT_DROP_IN
+from nsunit.errors import NsunitError
+
+DROP_IN = UNIT_DROP_IN
+
+
+def drop_in_path(directory: str, unit: str) -> str:
+    """Where nsunit's drop-in of *unit* is, in the unit *directory*."""
+    return f"{directory}/{unit}.d/{DROP_IN}"
+
+
+def read(path: str) -> bytes | None:
+    """Content of *path*, or None where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write(path: str, content: bytes) -> None:
+    """Replace *path* by a file of mode 0644 with *content*, making its directory where it is missing.
+
+    Raises:
+        NsunitError: it cannot be written.
+    """
+    directory = os.path.dirname(path)
+    temporary = f"{directory}/.{os.path.basename(path)}.{os.getpid()}"  # systemd looks at no name like that
+    try:
+        os.makedirs(directory, 0o755, exist_ok=True)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            with open(fd, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fchmod(fd, 0o644)
+                os.fsync(fd)
+            os.rename(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        _sync(directory)
+    except OSError as error:
+        raise NsunitError(f"cannot write '{path}': {error.strerror}") from error
+
+
+def remove(path: str) -> bool:
+    """Remove the file *path*, and a drop-in directory that is empty without it; False where it was not there."""
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    directory = os.path.dirname(path)
+    if directory.endswith(".d"):
+        try:
+            os.rmdir(directory)
+            directory = os.path.dirname(directory)
+        except OSError as error:
+            if error.errno not in (39, 17):  # ENOTEMPTY, EEXIST: it has drop-ins of others
+                raise
+    _sync(directory)
+    return True
+
+
+def restore(path: str, content: bytes | None) -> None:
+    """Bring back what `read` found."""
+    if content is None:
+        remove(path)
+    else:
+        write(path, content)
+
+
+def _sync(directory: str) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

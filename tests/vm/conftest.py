@@ -48,8 +48,10 @@ class Container:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.service = f"nsunit-{name}.service"
-        self.slice = f"nsunit-{name}.slice"
+        escaped = name.replace("-", "\\x2d")  # a dash nests slices
+        self.service = f"nsunit-{escaped}.service"
+        # An instance's @ stays in the name of the service; a slice cannot have one.
+        self.slice = f"nsunit-{escaped}.slice".replace("@", "\\x40")
         self.cgroup = CGROUPS / self.slice
         self.state = STATE / name
         self.upper = self.state / "overlay/upper"
@@ -145,7 +147,7 @@ class Containers:
 
     def clean(self) -> None:
         """Stop and remove all of them."""
-        names = [name for name in self.names if not name.endswith("@")]
+        names = [name for name in self.names if not name.endswith("@")]  # a template itself never runs
         if names:
             execute("nsunit", "stop", *names, check=False)
             execute("nsunit", "rm", *names, check=False)
@@ -158,8 +160,10 @@ class Containers:
         units = execute("systemctl list-units --all --plain --no-legend 'nsunit-*'").stdout
         found = []
         for name in self.names:
-            found += [line for line in units.splitlines() if line.startswith(f"nsunit-{name}")]
-            found += [str(path) for path in CGROUPS.glob(f"nsunit-{name}*")]
+            own = Container(name)
+            ours = (own.service, own.slice, own.slice.removesuffix(".slice") + "-")
+            found += [line for line in units.splitlines() if line.startswith(ours)]
+            found += [str(own.cgroup)] if own.cgroup.exists() else []
             places = (STATE / name, RUNTIME / "containers" / name, RUNTIME / "locks" / name)
             found += [str(path) for path in places if path.exists()]
             found += [line for line in mounts.splitlines() if f"containers/{name}" in line]

@@ -1,0 +1,533 @@
+"""The verbs of `nsunit`, one after the other, on real containers."""
+
+import json
+import os
+import platform
+import pty
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n"
+SPEAKER = """
+trap 'echo got USR1' USR1
+echo hello
+echo end >/tmp/report
+while :; do sleep 0.2; done
+"""
+VERBS = "start stop restart kill pause resume wait rm list status show logs render verify cat edit exec run"
+
+
+@pytest.fixture(scope="module")
+def web(shared, program):
+    """A container that most of the verbs are tried on."""
+    keys = ("Environment=OWN=definition", "WorkingDirectory=/usr", "", "[Slice]", "TasksMax=100", "MemoryMax=200M")
+    container = shared.start(program(SPEAKER, *keys), "verbs-web")
+    container.report()
+    return container
+
+
+def wait_until(condition, timeout=60):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.2)
+
+
+# start, stop, restart
+
+
+def test_several_at_once(containers, nsunit):
+    good = [containers.define(SLEEPER) for _ in range(2)]
+    bad = containers.define(SLEEPER.replace("sleep", "/bin/missing"))
+    done = nsunit("start", good[0], bad, good[1], check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"nsunit: {bad}: Failed to execute '/bin/missing': No such file or directory",
+        "  hint: check Exec= against what is in the root",
+    ]
+    assert [containers.of(name).show("ActiveState")["ActiveState"] for name in good] == ["active"] * 2
+    assert nsunit("start", *good, "--json").stdout.count('"running"') == 2
+    assert nsunit("stop", *good, bad).stdout == f"{bad}: does not run\n"
+    assert nsunit("stop", *good).stdout == "".join(f"{name}: does not run\n" for name in good)
+
+
+def test_instances_of_a_template(containers, nsunit, run):
+    text = SLEEPER + "Environment=INSTANCE=%i PREFIX=%p\nHostname=%p-%i\n"
+    template = containers.define(text, "verbs-many@")
+    names = [containers.own(f"{template}{instance}") for instance in ("1", "blue")]
+    nsunit("start", *names)
+    container = containers.of(names[1])
+    printed = container.exec("sh", "-c", "echo $INSTANCE $PREFIX; hostname").stdout.splitlines()
+    assert printed[0].split()[0] == "blue"
+    assert printed[1].endswith("blue")
+    assert run("systemctl", "is-active", "nsunit-verbs\\x2dmany@blue.service").stdout == "active\n"
+    listed = nsunit("list", "--names", "verbs-many@*").stdout.split()
+    assert listed == names
+    nsunit("stop", names[0])
+    assert nsunit("list", "--names", "verbs-many@*").stdout.split() == names[1:]
+    refused = nsunit("start", template, check=False)
+    assert refused.returncode != 0
+
+
+def test_a_start_of_what_runs(web, nsunit):
+    before = web.pid
+    done = nsunit("start", web.name)
+    assert (done.stdout, done.stderr) == (f"{web.name}: runs already\n", "")
+    definition = Path(f"/etc/nsunit/{web.name}.nsunit")
+    text = definition.read_text()
+    try:
+        definition.write_text(text.replace("TasksMax=100", "TasksMax=101\nCPUWeight=30").replace("OWN=def", "OWN=Def"))
+        done = nsunit("start", web.name)
+        assert done.stdout == ""
+        assert done.stderr.splitlines()[:-1] == [
+            f"nsunit: {web.name}: runs with another definition than it has now",
+            "  [Container] Environment: 'OWN=definition' -> 'OWN=Definition'",
+            "  [Slice] CPUWeight: '' -> '30'",
+            "  [Slice] TasksMax: '100' -> '101'",
+        ]
+        assert "[Slice] TasksMax: '100' -> '101'" in nsunit("status", web.name).stdout
+        assert web.limit("pids.max") == "100"
+        definition.write_text(text.replace("TasksMax=100", "TasksMax=many"))
+        broken = nsunit("restart", web.name, check=False)
+        assert broken.returncode == 1
+        assert "[Slice] TasksMax: 'many' is not" in broken.stderr
+        assert web.pid == before  # found before anything was stopped
+    finally:
+        definition.write_text(text)
+
+
+def test_restart_applies_the_definition(containers, nsunit):
+    container = containers.start(SLEEPER + "[Slice]\nTasksMax=50\n")
+    before = container.pid
+    containers.define(SLEEPER + "[Slice]\nTasksMax=60\n", container.name)
+    nsunit("restart", container.name)
+    assert container.limit("pids.max") == "60"
+    assert container.pid != before
+
+
+# status, list, show, logs
+
+
+def test_status(web, nsunit):
+    lines = nsunit("status", web.name, "--lines=0").stdout.splitlines()
+    fields = dict(line.strip().split(": ", 1) for line in lines if ": " in line)
+    assert lines[0] == f"● {web.name} - Container {web.name}"
+    assert fields["Definition"] == f"/etc/nsunit/{web.name}.nsunit"
+    assert fields["Active"].startswith("active (running) since ")
+    assert fields["Units"] == f"nsunit-verbs\\x2dweb.service in {web.slice}"
+    assert fields["Main PID"] == f"{web.pid} (/bin/sh /program)"
+    assert fields["Root"].startswith("overlay of /var/tmp/") and fields["Root"].endswith("below a tmpfs")
+    start = int(web.proc("uid_map").split()[1])
+    assert fields["Ids"] == f"0-65535 inside are {start}-{start + 65535} outside"
+    kinds = [word.split(":")[0] for word in fields["Namespaces"].split()]
+    assert kinds == ["cgroup", "ipc", "net", "mnt", "pid", "time", "user", "uts"]
+    assert fields["Tasks"].endswith("(limit: 100)")
+    assert "max: 200M" in fields["Memory"]
+    assert fields["CGroup"] == f"/nsunit.slice/{web.slice}"
+    found = json.loads(nsunit("status", "--json", web.name).stdout)
+    assert (found[0]["state"]["pid"], found[0]["tasks_limit"], found[0]["memory_limit"]) == (web.pid, 100, 200 << 20)
+    assert [number for kind, number in found[0]["namespaces"] if kind == "net"] == [
+        os.stat(f"/proc/{web.pid}/ns/net").st_ino
+    ]
+
+
+def test_list(web, containers, nsunit):
+    idle = containers.define(SLEEPER)
+    (row,) = (line.split("\t") for line in nsunit("list").stdout.splitlines() if line.startswith(web.name + "\t"))
+    assert row[1:4] == ["active", "running", str(web.pid)]
+    assert len(row) == 8
+    assert idle not in nsunit("list", "--names").stdout.split()
+    assert {idle, web.name} <= set(nsunit("list", "--all", "--names").stdout.split())
+    found = {item["name"]: item for item in json.loads(nsunit("ls", "-a", "--json").stdout)}
+    assert found[web.name]["pid"] == web.pid
+    assert found[web.name]["memory"] > 0
+    assert found[web.name]["cpu_usec"] > 0
+    assert (found[idle]["active_state"], found[idle]["pid"]) == ("inactive", None)
+
+
+def test_show(web, nsunit):
+    found = json.loads(nsunit("show", web.name).stdout)
+    assert found["state"]["pid"] == web.pid
+    assert {"section": "Slice", "key": "TasksMax", "value": "100"} in found["definition"]
+    assert found["properties"][web.slice]["TasksMax"] == 100
+    assert found["properties"][found["state"]["unit"]]["MainPID"] == web.pid
+    assert "pivot to the new root" in found["setup"]
+    assert json.loads(nsunit("inspect", "-p", "control_group", web.name).stdout) == {
+        "control_group": f"/nsunit.slice/{web.slice}"
+    }
+
+
+def test_kill_and_logs(web, nsunit):
+    nsunit("kill", "--signal", "USR1", "--kill-whom=main", web.name)
+    wait_until(lambda: "got USR1\n" in nsunit("logs", web.name, "--output=cat").stdout)
+    assert nsunit("logs", "-n", "1", "-o", "cat", web.name).stdout.count("\n") == 1
+    assert "hello" in nsunit("logs", "--since=-10min", web.name).stdout
+    assert "hello" not in nsunit("logs", "--since=+1h", web.name).stdout
+    follower = subprocess.Popen(["nsunit", "logs", "-f", "-n", "0", "-o", "cat", web.name], stdout=subprocess.PIPE)
+    try:
+        time.sleep(3)
+        nsunit("kill", "-s", "SIGUSR1", "--kill-whom", "main", web.name)
+        seen = b""
+        while b"got USR1\n" not in seen:  # systemd says something, too
+            assert select.select([follower.stdout], [], [], 60)[0], seen
+            seen += os.read(follower.stdout.fileno(), 4096)
+    finally:
+        follower.terminate()
+        follower.wait(30)
+
+
+def test_kill_all(containers, nsunit):
+    container = containers.start(SLEEPER.replace("Exec=sleep 1000", "Exec=sh -c 'sleep 2000 & wait; exit 5'"))
+    nsunit("kill", "-s", "KILL", container.name)
+    assert nsunit("wait", container.name, check=False).stdout == f"{container.name}: was killed by SIGKILL\n"
+
+
+def test_pause_and_resume(containers, program, nsunit):
+    container = containers.start(program("while :; do :; done", "", "[Slice]", "CPUQuota=50%"))
+
+    def used():
+        return int(container.limit("cpu.stat").split()[1])
+
+    nsunit("pause", container.name)
+    before = used()
+    time.sleep(2)
+    assert used() == before
+    assert "frozen 1" in container.limit("cgroup.events")
+    assert "(paused)" in nsunit("status", container.name).stdout
+    refused = container.exec("true", check=False)
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (125, f"nsunit: {container.name}: it is paused")
+    nsunit("resume", container.name)
+    wait_until(lambda: used() > before + 100_000)
+    assert "(paused)" not in nsunit("status", container.name).stdout
+    nsunit("pause", container.name)
+    nsunit("stop", container.name)  # a frozen one can be stopped
+
+
+def test_wait(containers, nsunit, web):
+    name = containers.define(SLEEPER.replace("sleep 1000", "sh -c 'sleep 4; exit 3'"))
+    nsunit("start", name)
+    done = nsunit("wait", name, check=False)
+    assert (done.returncode, done.stdout) == (1, f"{name}: exited with status 3\n")
+    begin = time.monotonic()
+    late = nsunit("wait", "--timeout=1", web.name, check=False)
+    assert late.returncode == 1
+    assert "still running after 1 s" in late.stderr
+    assert time.monotonic() - begin < 60
+
+
+# exec
+
+
+def test_exec_status(web):
+    assert web.exec("sh", "-c", "exit 7", check=False).returncode == 7
+    assert web.exec("sh", "-c", "kill -TERM $$", check=False).returncode == 128 + signal.SIGTERM
+    missing = web.exec("missing", check=False)
+    assert missing.returncode == 127
+    assert missing.stderr.splitlines()[0] == (
+        f"nsunit: {web.name}: Failed to execute 'missing': No such file or directory"
+    )
+    assert web.exec("/etc/passwd", check=False).returncode == 126
+    assert list(web.cgroup.glob("*.scope")) == []
+
+
+def test_exec_streams(web):
+    assert web.exec("cat", input="one\ntwo\n").stdout == "one\ntwo\n"
+    assert web.exec("cat").stdout == ""  # standard input is /dev/null
+    both = web.exec("sh", "-c", "echo out; echo err >&2")
+    assert (both.stdout, both.stderr) == ("out\n", "err\n")
+    size = 1 << 20
+    assert len(web.exec("head", "-c", str(size), "/dev/zero").stdout) == size
+
+
+def test_exec_surroundings(web):
+    printed = web.exec("sh", "-c", "id; pwd; hostname; echo $OWN $MORE; env | grep -c ^HOME=").stdout.splitlines()
+    assert printed == ["uid=0(root) gid=0(root)", "/usr", web.name, "definition", "1"]
+    words = ("nsunit", "exec", "-u", "app", "-w", "/tmp", "-e", "OWN=mine", "-e", "MORE", web.name)
+    script = "id; pwd; echo $OWN $MORE $HOME; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"
+    environment = {**os.environ, "MORE": "passed on", "SECRET": "kept"}
+    done = subprocess.run([*words, "sh", "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.splitlines() == [
+        "uid=1000(app) gid=1000(app) groups=4(adm)",
+        "/tmp",
+        "mine passed on /tmp",
+        "CapEff:\t0000000000000000",
+        "CapBnd:\t00000000800405fb",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ]
+    leaked = subprocess.run([*words, "env"], capture_output=True, text=True, env=environment, check=True).stdout
+    assert "SECRET" not in leaked
+
+
+def test_exec_is_in_every_namespace_and_in_the_slice(web):
+    script = "for kind in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$kind; done; cat /proc/1/comm"
+    lines = web.exec("sh", "-c", script).stdout.splitlines()
+    kinds = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
+    assert lines[:-1] == [os.readlink(f"/proc/{web.pid}/ns/{kind}") for kind in kinds]
+    with subprocess.Popen(["nsunit", "exec", web.name, "sleep", "1000"], stdin=subprocess.DEVNULL) as session:
+        wait_until(lambda: list(web.cgroup.glob("*-exec-*.scope")))
+        (scope,) = web.cgroup.glob("*-exec-*.scope")
+        assert web.show("Description", unit=scope.name) == {"Description": f"sleep in container {web.name}"}
+        # A signal to the command reaches what it runs.
+        wait_until(lambda: "sleep" in {Path(f"/proc/{pid}/comm").read_text().strip() for pid in members(scope)})
+        session.terminate()
+        assert session.wait(60) == 128 + signal.SIGTERM
+    wait_until(lambda: not list(web.cgroup.glob("*.scope")))
+
+
+def members(cgroup):
+    return (cgroup / "cgroup.procs").read_text().split()
+
+
+class Terminal:
+    """A command at a terminal of its own."""
+
+    def __init__(self, *words):
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            os.execvp(words[0], words)
+        self.seen = ""
+
+    def expect(self, text, timeout=60):
+        deadline = time.monotonic() + timeout
+        while text not in self.seen:
+            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"{text!r} did not come, only {self.seen!r}"
+            self.seen += os.read(self.master, 4096).decode()
+
+    def type(self, text):
+        os.write(self.master, text.encode())
+
+    def close(self):
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.master)
+        return os.waitstatus_to_exitcode(status)
+
+
+def test_exec_with_a_terminal(web):
+    terminal = Terminal("sh", "-c", f"stty rows 33 cols 77; exec nsunit exec -t {web.name} sh")
+    terminal.type("echo $((40+2)); tty; stty size\n")
+    terminal.expect("42\r\n")
+    terminal.expect("/dev/pts/0\r\n")  # of the container's own devpts
+    terminal.expect("33 77\r\n")
+    terminal.type("sleep 1000\n")
+    time.sleep(2)
+    terminal.type("\x03")  # Ctrl-C ends the sleep, not the session
+    terminal.type("echo after $?\n")
+    terminal.expect("after 130\r\n")
+    terminal.type("exit 9\n")
+    assert terminal.close() == 9
+
+
+# run, rm
+
+
+def test_run_in_the_foreground(containers, nsunit):
+    name = containers.own("verbs-run")
+    words = ("run", "--name", name, "-p", f"Rootfs={BUSYBOX}", "-p", "Environment=A=1", "-p", "Slice.TasksMax=20")
+    done = nsunit(
+        *words, "sh", "-c", 'read line; echo "$line" $A $$; cat /proc/self/cgroup; exit 4', input="x\n", check=False
+    )
+    assert (done.returncode, done.stdout) == (4, "x 1 1\n0::/\n")
+    assert nsunit(*words, "sh", "-c", "kill -9 1; sleep 1; exit 3", check=False).returncode == 3
+    assert nsunit(*words, "missing", check=False).returncode == 127
+    refused = nsunit(*words, "-p", "Restart=always", "true", check=False)
+    assert refused.returncode == 125
+    assert refused.stderr.splitlines()[1] == "  hint: run it in the background with --detach"
+    assert containers.left() == []
+    with subprocess.Popen(["nsunit", *words, "sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.1; done"]) as session:
+        container = containers.of(name)
+        wait_until(lambda: list(container.cgroup.glob("*-run-*.scope")))
+        assert container.limit("pids.max") == "20"
+        wait_until(lambda: container.exec("true", check=False).returncode == 0)
+        assert json.loads(nsunit("list", "--json", name).stdout)[0]["active_state"] == "active"
+        time.sleep(1)
+        session.terminate()
+        assert session.wait(60) == 5
+    assert containers.left() == []
+
+
+def test_run_with_a_terminal():
+    terminal = Terminal("nsunit", "run", "-t", "-p", f"Rootfs={BUSYBOX}", "sh")
+    terminal.type("tty; echo pid $$\n")
+    terminal.expect("/dev/pts/0\r\n")
+    terminal.expect("pid 1\r\n")
+    terminal.type("exit 6\n")
+    assert terminal.close() == 6
+
+
+def test_run_in_the_background(containers, nsunit):
+    name = nsunit("run", "-d", "-p", f"Rootfs={BUSYBOX}", "-p", "MemoryMax=50M", "sleep", "1000").stdout.strip()
+    container = containers.of(containers.own(name))
+    assert name.startswith("run-")
+    assert container.limit("memory.max") == str(50 << 20)
+    again = nsunit("run", "-d", "--name", name, "-p", f"Rootfs={BUSYBOX}", "true", check=False)
+    assert again.returncode == 125
+    assert again.stderr.splitlines()[0] == f"nsunit: {name}: it is running already"
+    nsunit("stop", name)
+    assert containers.left() == []
+
+
+def test_rm(containers, nsunit):
+    container = containers.start(SLEEPER.replace("Volatile=yes\n", "").replace("Rootfs", "Layer"))
+    refused = nsunit("rm", container.name, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines() == [
+        f"nsunit: {container.name}: it is running",
+        f"  hint: stop it first with 'nsunit stop {container.name}'",
+    ]
+    nsunit("stop", container.name)
+    assert container.upper.is_dir()
+    nsunit("rm", container.name)
+    assert not container.state.exists()
+    assert nsunit("rm", container.name).stdout == f"{container.name}: nothing was kept\n"
+
+
+# definitions
+
+
+def test_cat_and_verify(containers, nsunit):
+    name = containers.define(SLEEPER, limits="[Slice]\nTasksMax=10\n")
+    path = f"/etc/nsunit/{name}.nsunit"
+    drop_in = f"{path}.d/limits.conf"
+    assert nsunit("cat", name).stdout == f"# {path}\n{SLEEPER}\n# {drop_in}\n[Slice]\nTasksMax=10\n"
+    assert nsunit("verify", name).stdout == "1 definition checked, nothing wrong\n"
+    Path(drop_in).write_text("[Slice]\nTasksMax=1X\nNope=1\n[Service]\nType=simple\n[Container]\nUser=a b\n")
+    for verb in ("verify", "start", "render"):
+        bad = nsunit(verb, name, check=False)
+        assert bad.returncode == 1
+        assert [line.partition("] ")[0] for line in bad.stderr.splitlines() if not line.startswith(" ")] == [
+            f"nsunit: {drop_in}:2: [Slice",
+            f"nsunit: {drop_in}:3: [Slice",
+            f"nsunit: {drop_in}:5: [Service",
+            f"nsunit: {drop_in}:7: [Container",
+        ]
+    assert json.loads(nsunit("verify", "--json", name, check=False).stdout)[0]["line"] == 2
+
+
+def test_edit(containers, nsunit, workplace):
+    name = containers.define(SLEEPER)
+    path = Path(f"/etc/nsunit/{name}.nsunit")
+
+    def edit(script, *options):
+        editor = workplace / "editor"
+        editor.write_text(f"#!/bin/sh\n{script}\n")
+        editor.chmod(0o755)
+        environment = {**os.environ, "EDITOR": str(editor)}
+        return nsunit("edit", *options, name, env=environment, check=False)
+
+    done = edit('sed -i s/1000/2000/ "$1"')
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"wrote {path}; ")
+    assert path.read_text() == SLEEPER.replace("1000", "2000")
+    assert edit("true").stdout == f"{path} is as it was\n"
+    wrong = edit('echo Nope=1 >>"$1"')
+    assert wrong.returncode == 1
+    assert f"nsunit: {path}:5: [Container] 'Nope' is not a key" in wrong.stderr
+    assert path.read_text() == SLEEPER.replace("1000", "2000")
+    (path.parent / f"{path.name}.rejected").unlink()
+    containers.files.append(path.parent / f"{path.name}.d")
+    assert edit("printf '[Slice]\\nTasksMax=9\\n' >\"$1\"", "--drop-in=tasks").returncode == 0
+    assert (path.parent / f"{path.name}.d/tasks.conf").read_text() == "[Slice]\nTasksMax=9\n"
+    assert nsunit("edit", "--stdin", name, input=SLEEPER).returncode == 0
+    assert path.read_text() == SLEEPER
+    assert sorted(entry for entry in os.listdir(path.parent) if entry.startswith(".")) == []
+
+
+# host
+
+
+def test_version_and_doctor(nsunit):
+    found = json.loads(nsunit("version", "--json").stdout)
+    assert found["nsunit"] == nsunit("--version").stdout.split()[1]
+    assert found["linux"] == platform.release()
+    assert found["systemd"] in (252, 257)
+    checks = json.loads(nsunit("doctor", "--json").stdout)
+    assert checks
+    assert not [item for item in checks if "error" in item.values()]
+
+
+def test_completion(web, containers, run, workplace):
+    idle = containers.define(SLEEPER)
+    script = workplace / "completion"
+    script.write_text(run("python3", "-m", "nsunit.cli.completion", "bash").stdout)
+
+    def complete(*words):
+        line = " ".join(words)
+        code = f"""
+            source {script}
+            COMP_WORDS=({line} ''); COMP_CWORD={len(words)}; COMP_LINE='{line} '; COMP_POINT=${{#COMP_LINE}}
+            function=$(complete -p nsunit | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+            $function nsunit '' {words[-1]}
+            printf '%s\\n' "${{COMPREPLY[@]}}"
+        """
+        return {word.strip() for word in run("bash", "-c", code).stdout.split("\n")}
+
+    assert set(VERBS.split()) <= complete("nsunit")
+    assert {web.name, idle} <= complete("nsunit", "start")
+    running = complete("nsunit", "stop")
+    assert web.name in running
+    assert idle not in running
+
+
+# what cannot be done
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "restart", "status", "show", "kill", "pause", "resume", "rm", "cat"])
+def test_an_unknown_container(nsunit, verb):
+    done = nsunit(verb, "nobody-knows-it", check=False)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0].startswith("nsunit: ")
+    assert "nobody-knows-it" in done.stderr.splitlines()[0]
+    assert done.stdout == ""
+
+
+def test_an_unknown_container_in_exec(nsunit):
+    done = nsunit("exec", "nobody-knows-it", "true", check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (125, "nsunit: nobody-knows-it: it is not running")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("sleep 1000", "missing"), "Failed to execute 'missing': No such file or directory"),
+        (("sleep 1000", "/etc/passwd"), "Failed to execute '/etc/passwd': Permission denied"),
+        ((f"Rootfs={BUSYBOX}", "Rootfs=/nowhere"), "Rootfs=: '/nowhere' does not exist"),
+        ((f"Rootfs={BUSYBOX}", f"Layer=/nowhere\nLayer={BUSYBOX}"), "Layer=: '/nowhere' does not exist"),
+        ((f"Rootfs={BUSYBOX}", f"Layer=/etc/passwd\nLayer={BUSYBOX}"), "Layer=: '/etc/passwd' is not a directory"),
+        (
+            ("Exec", "User=nobody\nExec"),
+            "Failed to find user 'nobody': user 'nobody' is not in the container's /etc/passwd",
+        ),
+        (("Exec", "Bind=/nowhere\nExec"), "Bind=: '/nowhere' does not exist"),
+        (("Exec", "EnvironmentFile=/nowhere\nExec"), "EnvironmentFile=: '/nowhere' does not exist"),
+        (
+            ("Exec", "WorkingDirectory=/nowhere\nExec"),
+            "Failed to change to the directory '/nowhere': No such file or directory",
+        ),
+        (("Exec", "Bind=/etc:/etc/passwd\nExec"), "Failed to bind '/etc' at '/etc/passwd': openat2: Not a directory"),
+    ],
+)
+def test_a_start_that_fails_says_why(containers, nsunit, change, message):
+    name = containers.define(SLEEPER.replace(*change))
+    done = nsunit("start", name, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == f"nsunit: {name}: {message}"
+    assert len(done.stderr.splitlines()) <= 2
+    assert containers.left() == []
+
+
+def test_all_of_them(web, containers, nsunit):
+    """The last one, since it stops everything."""
+    idle = containers.define(SLEEPER)
+    started = nsunit("start", "--all")
+    assert started.stdout == f"{web.name}: runs already\n"
+    assert containers.of(idle).show("ActiveState")["ActiveState"] == "active"
+    nsunit("stop", "--all")
+    assert not {web.name, idle} & set(nsunit("list", "--names").stdout.split())

@@ -50,7 +50,7 @@ _JOB_REMOVED = (
     "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'"
 )
 _LOST = (errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ECONNABORTED, errno.ESHUTDOWN)
-_RECONNECT_SECONDS = 5.0
+_RECONNECT_SECONDS = 30.0
 
 # Properties of the Unit interface that nsunit asks for one by one; any other name belongs to the unit's type.
 _OF_UNIT_NAMES = (
@@ -159,7 +159,8 @@ def _sd_bus(function: Callable[..., Any], *arguments: object) -> Any:
 
 def _to_bus_error(error: SdBusError) -> BusError:
     number, name = error.number, error.name
-    if number in _LOST:
+    # The message bus says NoReply as well when systemd left it before it answered.
+    if number in _LOST or (name == NO_REPLY and "disconnected" in (error.message or "")):
         return bus_error(DISCONNECTED, "the connection to systemd was lost")
     if name == NO_REPLY or number == errno.ETIMEDOUT:
         return bus_error(TIMEOUT, "systemd did not answer in time")

@@ -193,6 +193,14 @@ def test_errors_keep_their_names(number, given, name, message):
     assert (caught.value.name, caught.value.message) == (name, message)
 
 
+def test_systemd_that_leaves_the_bus_is_a_lost_connection():
+    said = b"Message recipient disconnected from message bus without replying"
+    error = fake.Error(-5, b"org.freedesktop.DBus.Error.NoReply", said)
+    with pytest.raises(BusError) as caught:
+        client(fake.FakeBus({"StopUnit": error})).stop("x")
+    assert caught.value.name == DISCONNECTED
+
+
 def test_other_exceptions_are_not_swallowed():
     with pytest.raises(ZeroDivisionError):
         client(fake.FakeBus({"StopUnit": ZeroDivisionError()})).stop("x")

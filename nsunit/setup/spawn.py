@@ -22,7 +22,7 @@ from nsunit.setup.process import Exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 EXIT_SETUP, EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND = 125, 126, 127  # as env(1), podman and docker have them
 TIOCSPTLCK = 0x40045431
@@ -166,7 +166,8 @@ def _call(callback: Callable[[int], object] | None, pid: int, child: int, go_wri
         if callback:
             callback(pid)
     except BaseException:
-        os.kill(pid, 9)
+        if pid > 0:  # -1 would be every process there is
+            os.kill(pid, 9)
         if child > 0:
             os.waitpid(child, 0)
         raise
@@ -187,7 +188,7 @@ def _supervise(
     payload = -1
     executing = False
     failure: SetupError | None = None
-    for line in lines:
+    for line in in_order(lines):
         word, _, rest = line.partition(" ")
         if word == "pid":
             payload = int(rest)
@@ -211,6 +212,27 @@ def _supervise(
     if attached and payload > 0:
         os.waitpid(payload, 0)
     raise failure or SetupError("Failed to finish the set-up: its process was killed")
+
+
+def in_order(lines: Iterable[str]) -> Iterator[str]:
+    """*lines* with the `pid` one first: on a busy machine the payload speaks up before the middle process does.
+
+    It must not be told to go on until the middle one has ended, nor anything be done to a PID that is not known.  If
+    none ever comes, only what failed is of interest.
+    """
+    early: list[str] = []
+    known = False
+    for line in lines:
+        if line.startswith("pid "):
+            known = True
+            yield line
+            yield from early
+        elif known:
+            yield line
+        else:
+            early.append(line)
+    if not known:
+        yield from (line for line in early if line.startswith("error "))
 
 
 def _fetch(pid: int, fd: int) -> int:

@@ -1,0 +1,215 @@
+"""Id ranges, locks and files in nsunit's own directories."""
+
+import errno
+import os
+import signal
+import stat
+import time
+
+import pytest
+
+from nsunit.errors import NsunitError
+from nsunit.storage import files, ranges
+from nsunit.storage.lock import Lock
+from nsunit.storage.paths import Paths
+
+
+@pytest.fixture
+def paths(tmp_path):
+    found = Paths(str(tmp_path / "run"), str(tmp_path / "state"))
+    for directory in (found.runtimes, found.states):
+        os.makedirs(directory, 0o700)
+    return found
+
+
+# Ranges
+
+
+def make(paths, name):
+    os.makedirs(paths.state_of(name), exist_ok=True)
+    return paths.state_of(name)
+
+
+def test_ranges_never_overlap(paths):
+    starts = {ranges.allocate(paths, f"c{number}", make(paths, f"c{number}"))[0] for number in range(50)}
+    assert len(starts) == 50
+    assert all(start % 65536 == 0 and ranges.FIRST <= start <= ranges.LAST for start in starts)
+
+
+def test_range_is_remembered(paths):
+    first = ranges.allocate(paths, "web", make(paths, "web"))
+    assert ranges.allocate(paths, "web", paths.state_of("web")) == first
+    assert os.stat(paths.state_of("web") + "/ids").st_mode & 0o777 == 0o600
+
+
+def test_choice_is_stable_and_moves_on():
+    first = ranges.choose("web", set())
+    assert ranges.choose("web", set()) == first
+    second = ranges.choose("web", {first})
+    assert second != first
+    assert second == ranges.choose("web", {first, first + 1})
+
+
+def test_choice_wraps_around_and_ends():
+    every = set(range(ranges.FIRST, ranges.LAST + 1, ranges.COUNT))
+    first = ranges.FIRST
+    assert ranges.choose("web", every - {first}) == first
+    with pytest.raises(NsunitError, match="^no id range is left$"):
+        ranges.choose("web", every)
+
+
+@pytest.mark.parametrize("text", ["", "x y", "1", "1 2 3", "-1 65536", "1.5 65536"])
+def test_spoiled_range(paths, text):
+    directory = make(paths, "web")
+    with open(directory + "/ids", "w") as file:
+        file.write(text)
+    with pytest.raises(NsunitError, match="does not hold an id range$"):
+        ranges.remembered(directory)
+
+
+def test_ranges_that_straddle_slots_are_taken():
+    assert ranges._covered(524288, 65536) == {524288}
+    assert ranges._covered(524289, 65536) == {524288, 589824}
+    assert ranges._covered(100000, 65536) == set()
+    assert ranges._subordinate("me:589824:131072\n# x\nbad:x:y\n") == {589824, 655360}
+
+
+# Locks
+
+
+def test_lock_is_exclusive_and_leaves_nothing(paths):
+    with Lock(paths.locks, "web"):
+        with pytest.raises(NsunitError, match="^web: another command has been working on it for 0 s$"):
+            Lock(paths.locks, "web", timeout=0.05).__enter__()
+        with Lock(paths.locks, "other"):
+            assert sorted(os.listdir(paths.locks)) == ["other", "web"]
+    assert os.listdir(paths.locks) == []
+
+
+def test_lock_can_be_released_early_and_taken_again(paths):
+    with Lock(paths.locks, "web") as lock:
+        lock.release()
+        with Lock(paths.locks, "web", timeout=1):
+            pass
+        lock.__enter__()
+    assert os.listdir(paths.locks) == []
+
+
+def test_lock_of_a_killed_holder_is_free(paths):
+    child = os.fork()
+    if child == 0:
+        Lock(paths.locks, "web").__enter__()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert os.listdir(paths.locks) == ["web"]
+    with Lock(paths.locks, "web", timeout=1):
+        pass
+    assert os.listdir(paths.locks) == []
+
+
+def test_lock_is_handed_on(paths):
+    """Each waiter gets it in turn, though every holder removes the file."""
+    inside = paths.runtime + "/inside"
+    children = []
+    for _ in range(8):
+        child = os.fork()
+        children.append(child)
+        if child == 0:
+            status = 1
+            try:
+                for _ in range(5):
+                    with Lock(paths.locks, "web", timeout=30):
+                        os.close(os.open(inside, os.O_CREAT | os.O_EXCL))
+                        time.sleep(0.002)
+                        os.unlink(inside)
+                status = 0
+            finally:
+                os._exit(status)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 8
+
+
+# Files
+
+
+def test_write_file_is_private_and_whole(paths):
+    path = paths.runtime + "/plan"
+    os.symlink("/dev/null", path)
+    files.write_file(path, b"x")
+    assert (files.read_file(path), stat.S_IMODE(os.lstat(path).st_mode)) == (b"x", 0o600)
+    assert sorted(os.listdir(paths.runtime)) == ["containers", "plan"]
+    assert files.read_file(path + "x") is None
+
+
+def test_links_are_not_read(paths):
+    os.symlink("/etc/passwd", paths.runtime + "/link")
+    with pytest.raises(OSError, match="symbolic links") as caught:
+        files.read_file(paths.runtime + "/link")
+    assert caught.value.errno == errno.ELOOP
+
+
+def test_full_disk_names_the_file(paths, monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        files.write_file(paths.runtime + "/plan", b"x")
+    assert caught.value.filename == paths.runtime + "/plan"
+    assert os.listdir(paths.runtime) == ["containers"]
+
+
+def test_directory_that_others_can_write_to_is_refused(paths):
+    os.mkdir(paths.runtime + "/open", 0o700)
+    os.chmod(paths.runtime + "/open", 0o777)
+    os.symlink("/tmp", paths.runtime + "/link")
+    for name in ("open", "link"):
+        with pytest.raises(NsunitError, match="is not a directory that only its owner can write to$"):
+            files.make_private_directory(f"{paths.runtime}/{name}")
+    files.make_private_directory(paths.runtime + "/new")
+    assert stat.S_IMODE(os.stat(paths.runtime + "/new").st_mode) == 0o700
+
+
+def test_removing_follows_no_link_and_knows_no_depth(paths, tmp_path):
+    keep = tmp_path / "keep"
+    keep.mkdir()
+    (keep / "file").touch()
+    top = paths.state_of("web")
+    os.makedirs(top)
+    os.symlink(keep, top + "/link")
+    os.mkfifo(top + "/fifo")
+    directory = os.open(top, os.O_RDONLY)
+    for number in range(3000):
+        os.mkdir("d", dir_fd=directory)
+        os.symlink(keep, f"link{number}", dir_fd=directory)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = deeper
+    os.close(directory)
+    assert files.remove_tree(top)
+    assert not os.path.lexists(top)
+    assert os.listdir(keep) == ["file"]
+    assert not files.remove_tree(top)
+
+
+def test_removing_refuses_a_link(paths):
+    os.symlink("/tmp", paths.state_of("web"))
+    with pytest.raises(OSError, match="Not a directory|symbolic links"):
+        files.remove_tree(paths.state_of("web"))
+
+
+def test_ranges_of_commands_at_once_are_distinct(paths):
+    children = []
+    for number in range(6):
+        make(paths, f"c{number}")
+    for number in range(6):
+        child = os.fork()
+        children.append(child)
+        if child == 0:
+            status = 1
+            try:
+                ranges.allocate(paths, f"c{number}", paths.state_of(f"c{number}"))
+                status = 0
+            finally:
+                os._exit(status)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 6
+    assert len({ranges.remembered(paths.state_of(f"c{number}")) for number in range(6)}) == 6

@@ -60,5 +60,5 @@ CONTAINER: dict[str, Row] = {
     "Init": _own(boolean, False, "yes|no", "Run a reaper of orphaned processes as PID 1.", "yes"),
     "StopSignal": _own(signal_number, False, "SIGNAL", "Signal that asks the program to end.", "SIGRTMIN+3"),
     "Notify": _own(boolean, False, "yes|no", "The program itself tells when it is ready.", "yes"),
-    "Sysctl": _own(sysctl, True, "NAME=VALUE", "Kernel parameters of its namespaces.", "net.core.somaxconn=1024"),
+    "Sysctl": _own(sysctl, True, "NAME=VALUE", "Kernel parameters of its namespaces.", "net.ipv4.ip_default_ttl=32"),
 }

@@ -235,7 +235,7 @@ def sysctl(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name, value = name.rstrip(" \t"), value.lstrip(" \t")
     if not equals or not value:
-        raise wrong(text, "is not NAME=VALUE", "e.g. net.core.somaxconn=1024")
+        raise wrong(text, "is not NAME=VALUE", "e.g. net.ipv4.tcp_keepalive_time=600")
     if name in ("kernel.hostname", "kernel.domainname"):
         raise wrong(name, "is not set as a kernel parameter", "use Hostname=")
     parts = name.split(".")

@@ -74,6 +74,10 @@ STEP_HINTS = (
     (("to bind", "Read-only file system"), "make the mount point in a layer"),
     (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
     (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),
+    (
+        ("to set sysctl", "No such file"),
+        "this kernel has no such parameter in a user namespace of its own; see 'sysctl -a'",
+    ),
     (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),
 )

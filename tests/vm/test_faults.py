@@ -25,7 +25,7 @@ Init=yes
 Notify=yes
 Tmpfs=/tmp
 BindReadOnly=/etc/hostname:/etc/hostname
-Sysctl=net.core.somaxconn=100
+Sysctl=net.ipv4.tcp_keepalive_time=100
 """
 
 
@@ -192,7 +192,7 @@ WRONG = {
     "Bind=/etc/hostname:/bin": "Failed to bind '/etc/hostname' at '/bin'",
     "Tmpfs=/etc/passwd": "Failed to mount a tmpfs on '/etc/passwd': openat2: Not a directory",
     "Sysctl=net.core.nope=1": "Failed to set sysctl 'net.core.nope' to '1': openat2: No such file",
-    "Sysctl=net.core.somaxconn=x": "Failed to set sysctl 'net.core.somaxconn' to 'x': Invalid argument",
+    "Sysctl=net.ipv4.ip_default_ttl=x": "Failed to set sysctl 'net.ipv4.ip_default_ttl' to 'x': Invalid argument",
     "EnvironmentFile=/srv/no-such-file": "EnvironmentFile=: '/srv/no-such-file' does not exist",
 }
 

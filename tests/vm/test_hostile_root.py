@@ -236,7 +236,14 @@ def test_nothing_of_the_root_is_opened_but_what_has_to_be(run, layer, workplace)
     calls = "openat,openat2,open,creat,pivot_root,execve,chdir"
     run(
         *("strace", "-f", "-qq", "-e", f"trace={calls}", "-o", str(trace)),
-        *("nsunit", "run", f"-pRootfs={DEBIAN}", "-pSysctl=net.core.somaxconn=999", "-pUser=daemon", "/bin/true"),
+        *(
+            "nsunit",
+            "run",
+            f"-pRootfs={DEBIAN}",
+            "-pSysctl=net.ipv4.tcp_keepalive_time=999",
+            "-pUser=daemon",
+            "/bin/true",
+        ),
     )
     lines = trace.read_text().splitlines()
     entered = next(number for number, line in enumerate(lines) if "pivot_root(" in line)
@@ -248,7 +255,7 @@ def test_nothing_of_the_root_is_opened_but_what_has_to_be(run, layer, workplace)
     assert after == [], "\n".join(own)
     # Before, only by descriptors: an absolute path would be the host's, a name would be the root's unchecked.
     written = [line for line in own[:pivot] if re.search(r"O_WRONLY|O_RDWR|O_CREAT", line)]
-    assert len(written) == 2, written  # user.max_user_namespaces and net.core.somaxconn
+    assert len(written) == 2, written  # user.max_user_namespaces and net.ipv4.tcp_keepalive_time
     for line in written:
         assert re.match(r'openat2\(\d+, "sys/[a-z_/]+", .*RESOLVE_NO_XDEV\|RESOLVE_NO_MAGICLINKS', line), line
         assert "RESOLVE_BENEATH" in line

@@ -24,7 +24,7 @@ MASKED = (
 READ_ONLY = ("/proc/sys/kernel/panic", "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity")
 PLACES = ("/", "/dev", "/proc", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys", "/sys/fs/cgroup", "/tmp")
 READ_ONLY_PLACES = ["/proc/irq", "/proc/sys", "/proc/sysrq-trigger", "/sys", "/sys/fs/cgroup"]
-SYSCTLS = ("net.core.somaxconn", "kernel.shmmax", "user.max_user_namespaces")
+SYSCTLS = ("net.ipv4.tcp_keepalive_time", "kernel.shmmax", "user.max_user_namespaces")
 DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 
 # Runs as process 1 of the containers below and tells how the world looks from there.
@@ -123,7 +123,7 @@ def user(probe, workplace):
         f"EnvironmentFile={file}",
         f"EnvironmentFile=-{workplace}/missing",
         'Environment=BOTH=key "QUOTED=c  d" PERCENT=%%n DOLLAR=$HOME NAME=%n',
-        "Sysctl=net.core.somaxconn=1234",
+        "Sysctl=net.ipv4.tcp_keepalive_time=1234",
         "Sysctl=kernel.shmmax=1048576",
     )
     return probe(*lines)
@@ -310,9 +310,9 @@ def test_surroundings_are_as_declared(user):
 
 def test_sysctls_are_the_container_s_alone(user, plain):
     _, found = user
-    assert (found["sysctls"]["net.core.somaxconn"], found["sysctls"]["kernel.shmmax"]) == ("1234", "1048576")
-    assert Path("/proc/sys/net/core/somaxconn").read_text() != "1234\n"
-    assert plain[1]["sysctls"]["net.core.somaxconn"] != "1234"
+    assert (found["sysctls"]["net.ipv4.tcp_keepalive_time"], found["sysctls"]["kernel.shmmax"]) == ("1234", "1048576")
+    assert Path("/proc/sys/net/ipv4/tcp_keepalive_time").read_text() != "1234\n"
+    assert plain[1]["sysctls"]["net.ipv4.tcp_keepalive_time"] != "1234"
 
 
 def test_capabilities_can_be_changed(changed):

@@ -32,7 +32,11 @@ def _own(parse: Parser, adds: bool, syntax: str, text: str, example: str) -> Row
 
 
 CONTAINER: dict[str, Row] = {
-    "Rootfs": _own(absolute_path, False, "PATH", "Directory that becomes the root.", "/srv/debian"),
+    "Rootfs": _own(
+        *(absolute_path, False, "PATH"),
+        *("Directory that becomes the root; to be written to, it belongs below one that only root can enter.",),
+        *("/srv/debian",),
+    ),
     "Layer": _own(
         absolute_path, True, "PATH", "Read-only directory of the root, the topmost first.", "/srv/layers/app"
     ),

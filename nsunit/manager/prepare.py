@@ -127,6 +127,7 @@ def _user_range(context: Context, definition: Definition, keeper: str) -> tuple[
     if private_users.mode == "no":
         return 0, 0
     if private_users.mode == "range":
+        ranges.remember(keeper, private_users.start, private_users.count)
         return private_users.start, private_users.count
     return ranges.allocate(context.paths, definition.name, keeper)
 

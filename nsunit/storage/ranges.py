@@ -27,13 +27,18 @@ def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
         NsunitError: no range is left, or the file cannot be understood.
     """
     known = remembered(directory)
-    if known is not None:
-        return known
+    if known is not None and known[1] == COUNT and FIRST <= known[0] <= LAST:
+        return known  # any other was the definition's own choice, and is not any more
     with Lock(paths.locks, ".ids"):
         taken = _taken(paths) | _subordinate(_text("/etc/subuid")) | _subordinate(_text("/etc/subgid"))
         start = choose(name, taken)
-        files.write_file(directory + "/ids", f"{start} {COUNT}\n".encode())
+        remember(directory, start, COUNT)
     return start, COUNT
+
+
+def remember(directory: str, start: int, count: int) -> None:
+    """Note the range `(start, count)` in *directory*, so that none that overlaps it is given to anybody else."""
+    files.write_file(directory + "/ids", f"{start} {count}\n".encode())
 
 
 def choose(name: str, taken: set[int]) -> int:

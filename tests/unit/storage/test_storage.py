@@ -42,6 +42,14 @@ def test_range_is_remembered(paths):
     assert os.stat(paths.state_of("web") + "/ids").st_mode & 0o777 == 0o600
 
 
+def test_a_chosen_range_is_taken_and_can_be_given_up(paths):
+    preferred = ranges.choose("web", set())
+    ranges.remember(make(paths, "other"), preferred, 70000)
+    start, count = ranges.allocate(paths, "web", make(paths, "web"))
+    assert (start, count) not in ((preferred, 65536), (preferred + 65536, 65536))
+    assert ranges.allocate(paths, "other", paths.state_of("other"))[1] == 65536
+
+
 def test_choice_is_stable_and_moves_on():
     first = ranges.choose("web", set())
     assert ranges.choose("web", set()) == first

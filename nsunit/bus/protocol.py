@@ -29,6 +29,7 @@ NO_REPLY = _DBUS + "NoReply"
 NO_SUCH_UNIT = _SYSTEMD + "NoSuchUnit"
 NO_SUCH_PROCESS = _SYSTEMD + "NoSuchProcess"
 UNIT_EXISTS = _SYSTEMD + "UnitExists"
+TRANSACTION_IS_DESTRUCTIVE = _SYSTEMD + "TransactionIsDestructive"
 FILE_NOT_FOUND = _DBUS + "FileNotFound"
 UNREACHABLE = _DBUS + "NoServer"
 
@@ -156,7 +157,7 @@ _HINTS = {
     NO_SUCH_UNIT: "see 'nsunit list --all' for what is there",
     UNIT_EXISTS: "something of that name is still loaded; stop it, or 'systemctl reset-failed' it when it failed",
     _SYSTEMD + "UnitMasked": "unmask it with 'systemctl unmask'",
-    _SYSTEMD + "TransactionIsDestructive": "a stop is queued for it, or the host is shutting down; " + _BUSY,
+    TRANSACTION_IS_DESTRUCTIVE: "a stop is queued for it, or the host is shutting down; " + _BUSY,
     _SYSTEMD + "UnitInactive": "start it first",
     _SYSTEMD + "ShuttingDown": "wait until the host is up again",
 }

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import NsunitError
+from nsunit.bus.protocol import TRANSACTION_IS_DESTRUCTIVE
+from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.manager.terminal import Streams, wants_terminal
 from nsunit.setup import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from nsunit.bus.protocol import Job
     from nsunit.manager.context import Context
     from nsunit.setup.build import Build
+    from nsunit.units import Unit
 
 JOB_TIMEOUT = 60.0
 
@@ -50,12 +51,19 @@ def attend(name: str, build: Build, begin: Callable[[], int], *, tty: bool, inte
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def wait_for_scope(context: Context, name: str, job: Job) -> None:
-    """Wait until the scope of *job* is there.
+def start_scope(context: Context, name: str, scope: Unit, auxiliary: Sequence[Unit] = ()) -> None:
+    """Make *scope*, of container *name*, and wait until it is there.
 
     Raises:
+        NotFoundError: the container is being stopped.
         NsunitError: systemd could not make it.
     """
+    try:
+        job = context.bus.start_transient(scope, auxiliary)
+    except BusError as error:
+        if error.name == TRANSACTION_IS_DESTRUCTIVE:
+            raise NotFoundError(f"{name}: it is being stopped", hint="start it again when it has ended") from error
+        raise
     result = context.bus.wait(job, JOB_TIMEOUT)
     if result != "done":
         raise NsunitError(f"{name}: the scope's job ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.manager.attend import attend, wait_for_scope
+from nsunit.manager.attend import attend, start_scope
 from nsunit.manager.running import check_alive, find_running, is_frozen, open_pidfd
 from nsunit.names import printable, scope_name, slice_name
 from nsunit.plan.scope import INHERITED, exec_scope
@@ -61,7 +61,7 @@ def execute(
         # Printable, since systemd writes the description into the unit's file as it is: a newline would begin a key.
         description = f"{printable(argv[0])} in container {name}"
         scope = exec_scope(unit, slice_name(name), description, pid, service)
-        wait_for_scope(context, name, context.bus.start_transient(scope))
+        start_scope(context, name, scope)
 
     def begin() -> int:
         enter = spawn.join(plan, pidfd)

@@ -6,7 +6,7 @@ import os
 
 from nsunit.definition.load import load_properties
 from nsunit.errors import NsunitError
-from nsunit.manager.attend import SessionError, attend, wait_for_scope
+from nsunit.manager.attend import SessionError, attend, start_scope
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import unit_of
 from nsunit.manager.start import Starter, settle
@@ -116,7 +116,7 @@ def _run_attached(
 
     def admit(pid: int) -> None:
         unit = scope.replace(properties=(*scope.properties, Property("PIDs", "au", (pid,))))
-        wait_for_scope(context, name, context.bus.start_transient(unit, (prepared.units.slice,)))
+        start_scope(context, name, unit, (prepared.units.slice,))
 
     def begin() -> int:
         enter = spawn.create(operations, build)

@@ -84,7 +84,6 @@ def test_tasks_limit_stops_a_fork_loop(containers, program):
     container.report()
     assert container.limit("pids.max") == "12"
     assert 10 <= int(container.limit("pids.current")) <= 12  # the shell that was refused one more may have ended
-    assert event(container, "pids.events", "max") > 0
     assert "can't fork" in (container.root / "tmp/errors").read_text()
 
 

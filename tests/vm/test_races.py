@@ -58,8 +58,9 @@ ANSWERS = {
         125: (
             "is not running", "is still starting", "it has just ended", "stopped or restarted meanwhile",
             "no record of having started it", "Failed to enter the namespaces", "was killed", "scope's job ended",
-            "The parent process is gone",
+            "The parent process is gone", "it is being stopped",
         ),
+        129: ("",),
         137: ("",),
     },
 }  # fmt: skip

@@ -10,6 +10,7 @@ file after `ready`, with no error, means that execve(2) succeeded.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import errno
 import fcntl
 import os
@@ -293,6 +294,9 @@ def _middle(
     operations: Sequence[Operation], build: Build, enter: Callable[[], None], link: _Link, new_root: bool
 ) -> None:
     try:
+        # The caller's handlers are not for its children: a signal ends them like any other process.
+        for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
+            _signal.signal(number, _signal.SIG_DFL)
         link.wait()
         enter()
         pid = os.fork()

@@ -33,7 +33,14 @@ def boot(release: str, *, keep: bool = False) -> Machine:
     machine = Machine(machine_name(release))
     machine.start(disk, tied=not keep)
     cache.say(f"{release}: booting")
-    machine.wait_for_boot()
+    try:
+        machine.wait_for_boot()
+    except Lost as error:
+        # Nothing was tested yet: under emulation a kernel dies while it boots now and then.
+        cache.say(f"{release}: did not boot, once more: {error}")
+        machine.stop()
+        machine.start(disk, tied=not keep)
+        machine.wait_for_boot()
     cache.say(f"{release}: booted")
     return machine
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import stat
 import time
 from pathlib import Path
@@ -105,9 +106,10 @@ def disk_container(containers, disk, *more):
 
 
 def written_in(container):
-    begin = time.monotonic()
-    container.exec("dd", "if=/dev/zero", "of=/disk", "bs=64k", "count=64", "seek=16", "oflag=direct")
-    return time.monotonic() - begin
+    """Write 4 MiB to the disk in a few large pieces; the seconds it took, without those of the way there."""
+    command = "time dd if=/dev/zero of=/disk bs=1M count=4 seek=1 oflag=direct"
+    minutes, seconds = re.search(r"real\s+([0-9]+)m *([0-9.]+)s", container.exec("sh", "-c", command).stderr).groups()
+    return int(minutes) * 60 + float(seconds)
 
 
 def test_io_bandwidth_limit_holds(containers, scratch_disk, run):
@@ -122,8 +124,9 @@ def test_io_bandwidth_limit_holds(containers, scratch_disk, run):
         # A limit is a property of the slice like any other: systemctl lifts it.
         run("systemctl", "set-property", "--runtime", container.slice, f"IOWriteBandwidthMax={scratch_disk} infinity")
         assert "wbps=1000000" not in container.limit("io.max")
-        assert written_in(container) < 3
-        assert f"wbytes={8 << 20}" in container.limit("io.stat")
+        # The best of three, since the processors may be busy with other things.
+        assert min(written_in(container) for _ in range(3)) < 2
+        assert f"wbytes={16 << 20}" in container.limit("io.stat")
 
 
 def test_a_disk_is_out_of_reach(containers, scratch_disk):

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm"))
 
-from machine import result  # noqa: E402
+from machine import guest_suite, result  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +72,14 @@ def test_expected_skips_need_a_reason(skips):
     skips.write_text("native a.py::test\n")
     with pytest.raises(SystemExit, match="1: expected SUITE TEST-ID REASON"):
         result.expected_skips("native")
+
+
+def test_what_a_kernel_died_of_is_found():
+    console = [
+        "booting",
+        "[    1.0] Oops: int3: 0000 [#1]",
+        "[    1.0] Call Trace:",
+        "[    1.1] Kernel panic - not syncing",
+    ]
+    assert guest_suite.last_words(console) == [console[1], console[3]]
+    assert guest_suite.last_words(["a line"]) == []

@@ -19,6 +19,7 @@ HELP = """\
     tests/vm/dev -p sh 'nsunit list'   the same after a push
     tests/vm/dev test -k name          push, then pytest on tests/vm in it
     tests/vm/dev shell                 a root shell on this terminal
+    tests/vm/dev reboot                reboot it; what is on its disks stays
     tests/vm/dev console|list|down
 
 Several machines at once: -m NAME (default: dev, or $NSUNIT_MACHINE). Up to six commands at a time in each.
@@ -87,6 +88,7 @@ def parse() -> argparse.Namespace:
     for name, text in (
         ("push", "push the tree"),
         ("shell", "a shell on this terminal"),
+        ("reboot", "reboot the machine"),
         ("console", "show the console's log"),
         ("list", "list machines"),
         ("down", "end the machine"),
@@ -109,6 +111,9 @@ def act(arguments: argparse.Namespace) -> int:
             return 0
         case "list":
             list_machines()
+            return 0
+        case "reboot":
+            machine.reboot()
             return 0
         case "down":
             machine.stop()

@@ -85,12 +85,23 @@ def run(
                 )
             except Lost as error:
                 result.problems.append(str(error))
+                if not machine.pid():
+                    raise
         collect(machine, result, logs, allow_empty=bool(expression))
     except Lost as error:
-        result.problems.append(str(error))
+        if str(error) not in result.problems:
+            result.problems.append(str(error))
         if machine.console.exists():
-            tail = machine.console.read_text(errors="replace").splitlines()[-40:]
-            show("\n".join(["the end of the console:", *tail, ""]).encode())
+            console = machine.console.read_text(errors="replace")
+            (logs / f"{result.suite}.console").write_text(console)
+            lines = console.splitlines()
+            show("\n".join(["the end of the console:", *lines[-60:], ""]).encode())
+            result.problems += last_words(lines)
+
+
+def last_words(console: list[str]) -> list[str]:
+    """Return the lines in which a kernel says what it died of; they belong in the summary, logs may be far away."""
+    return [line for line in console if any(word in line for word in ("Oops", "BUG:", "RIP: 0010", "panic - "))][-4:]
 
 
 def collect(machine: Machine, result: Result, logs: Path, allow_empty: bool) -> None:

@@ -2,11 +2,14 @@
 
 import contextlib
 import ctypes
+import json
 import os
 import platform
+import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -38,6 +41,18 @@ def base_command() -> list[str]:
     return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
 
 
+def version() -> tuple[int, int]:
+    """Return qemu's version.
+
+    Up to 8.1 a processor could translate code that another one was just changing and keep what it had seen: the kernel
+    patches its own code by way of int3 whenever a first cpuset or CPU quota appears, and dies of one that stays ("Oops:
+    int3").  With one thread for all processors nothing changes meanwhile.
+    """
+    said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"version (\d+)\.(\d+)", said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 def accelerator(image: Path) -> list[str]:
     """Return qemu's options for KVM where a probe boot works with it, else for emulation; the answer is kept.
 
@@ -46,7 +61,7 @@ def accelerator(image: Path) -> list[str]:
     if os.environ.get("NSUNIT_MACHINE_COUNTS"):
         # The guest's clock counts instructions: what a command costs is the same however busy this host is.
         return ["-accel", "tcg,thread=single,tb-size=512", "-cpu", "max", "-icount", "shift=0,sleep=off"]
-    emulation = ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"]
+    emulation = ["-accel", f"tcg,thread={'multi' if version() >= (8, 1) else 'single'},tb-size=512", "-cpu", "max"]
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return emulation
     key = cache.key_of(platform.node(), platform.release(), str((image / "vmlinuz").stat().st_size))
@@ -145,13 +160,14 @@ class Machine:
         scratch.touch()
         os.truncate(scratch, SCRATCH_SIZE)
         options = ["-name", f"nsunit-{self.name}", "-serial", f"file:{self.console}"]
+        options += ["-qmp", f"unix:{self.directory / 'monitor'},server=on,wait=off"]
         options += ["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
         for serial, disk, flags in (("root", image / "disk.ext4", ",snapshot=on"), ("scratch", scratch, "")):
             options += ["-drive", f"file={disk},format=raw,if=none,id={serial},cache=unsafe{flags}"]
             options += ["-device", f"virtio-blk-pci,drive={serial},serial={serial}"]
         for number in range(PORTS):
-            socket = self.directory / f"agent.{number}"
-            options += ["-chardev", f"socket,id=agent{number},path={socket},server=on,wait=off"]
+            path = self.directory / f"agent.{number}"
+            options += ["-chardev", f"socket,id=agent{number},path={path},server=on,wait=off"]
             options += ["-device", f"virtserialport,chardev=agent{number},name=org.nsunit.agent.{number}"]
         return options
 
@@ -161,6 +177,44 @@ class Machine:
             status, text = client.output("systemctl is-system-running --wait || systemctl list-units --failed --plain")
             if not text.startswith("running"):
                 raise Lost(f"the machine did not start properly: {text.strip()}")
+
+    def reboot(self) -> None:
+        """Reboot the machine properly; its disks stay. Raises Lost if it does not come back.
+
+        A reboot ends qemu otherwise, which is how a panic is told from a machine that takes its time.
+        """
+        identity = "cat /proc/sys/kernel/random/boot_id"
+        with self.client() as client:
+            before = client.output(identity)[1]
+            self.on_reboot("reset")
+            client.output("systemctl --no-block reboot")
+        deadline = time.monotonic() + BOOT_SECONDS
+        after = before
+        while after == before:
+            if time.monotonic() > deadline or not self.pid():
+                raise Lost("the machine did not come back after its reboot")
+            time.sleep(1)
+            with contextlib.suppress(Lost), self.client(2) as client:
+                after = client.output(identity, timeout=5)[1]
+        self.on_reboot("shutdown")
+        self.wait_for_boot()
+
+    def on_reboot(self, action: str) -> None:
+        """Say what qemu does when the guest reboots: "reset" or "shutdown" (QMP's set-action)."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(20)
+            connection.connect(str(self.directory / "monitor"))
+            with connection.makefile("rw") as monitor:
+                monitor.readline()  # the greeting
+                for command in (
+                    {"execute": "qmp_capabilities"},
+                    {"execute": "set-action", "arguments": {"reboot": action}},
+                ):
+                    monitor.write(json.dumps(command) + "\n")
+                    monitor.flush()
+                    while "return" not in (answer := json.loads(monitor.readline())):
+                        if "error" in answer:
+                            raise Lost(f"qemu refuses {command['execute']}: {answer['error']['desc']}")
 
     @contextmanager
     def client(self, timeout: float = 20) -> Iterator[Client]:

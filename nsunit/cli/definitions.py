@@ -70,7 +70,7 @@ def render(invocation: Invocation) -> int:
 
 def verify(invocation: Invocation) -> int:
     """The verb `verify`; without a name, all definitions."""
-    from nsunit.manager.verify import verify
+    from nsunit.manager.verify import verify, warnings
 
     context = invocation.context()
     names = [_checked(name) for name in invocation.operands]
@@ -85,6 +85,8 @@ def verify(invocation: Invocation) -> int:
     if problems:
         raise DefinitionError(problems)
     if not invocation.flag("quiet"):
+        for warning in warnings(context, names):
+            sys.stderr.write(f"nsunit: warning: {printable(warning)}\n")
         sys.stdout.write(f"{plural(len(names), 'definition')} checked, nothing wrong\n")
     return 0
 

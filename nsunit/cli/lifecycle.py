@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from nsunit.manager.context import Context
     from nsunit.manager.outcome import Outcome
 
-_NOTHING_DONE = {"running": "runs already", "inactive": "does not run", "absent": "nothing was kept"}
+_NOTHING_DONE = {
+    "running": "runs already",
+    "inactive": "does not run",
+    "absent": "nothing was kept",
+    "unchanged": "was so already",
+}
 
 
 def start(invocation: Invocation) -> int:
@@ -49,6 +54,20 @@ def remove(invocation: Invocation) -> int:
     from nsunit.manager.stop import remove
 
     return _report(invocation, remove(invocation.context(), names_of(invocation)))
+
+
+def enable(invocation: Invocation) -> int:
+    """The verb `enable`."""
+    from nsunit.manager.enable import enable
+
+    return _report(invocation, enable(invocation.context(), names_of(invocation), now=invocation.flag("now")))
+
+
+def disable(invocation: Invocation) -> int:
+    """The verb `disable`."""
+    from nsunit.manager.enable import disable
+
+    return _report(invocation, disable(invocation.context(), names_of(invocation), now=invocation.flag("now")))
 
 
 def kill(invocation: Invocation) -> int:

@@ -113,6 +113,7 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
     lines += _field("Definition", status.sources[0] if status.sources else "none")
     for source in status.sources[1:]:
         lines += _field("Drop-in", source)
+    lines += _field("Enabled", "started at boot" if state.enabled else "")
     lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
     lines += _field("Units", f"{state.unit} in {state.slice}")
     if state.pid:

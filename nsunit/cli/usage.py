@@ -71,7 +71,6 @@ def seconds(text: str | None) -> float:
 def _watch(sampler: Sampler, interval: float, invocation: Invocation) -> int:
     import json
 
-    following = time.monotonic()
     while True:
         sample = sampler.sample(invocation.operands)
         if invocation.flag("json"):
@@ -83,8 +82,7 @@ def _watch(sampler: Sampler, interval: float, invocation: Invocation) -> int:
             if not sys.stdout.isatty():
                 sys.stdout.write("\n")
         sys.stdout.flush()
-        following = max(following + interval, time.monotonic())
-        time.sleep(max(0.0, following - time.monotonic()))
+        time.sleep(interval)
 
 
 def _show(sample: Sample, invocation: Invocation) -> None:

@@ -73,6 +73,34 @@ VERBS = (
         complete="defined",
     ),
     Verb(
+        "enable",
+        "lifecycle",
+        "Have containers started at boot",
+        "nsunit.cli.lifecycle:enable",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("now", "Start them as well"),),
+        complete="defined",
+        details=(
+            "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
+            "[Install] asks for, for multi-user.target if it asks for none. The definition and its environment files are "
+            "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on.",
+        ),
+    ),
+    Verb(
+        "disable",
+        "lifecycle",
+        "Have containers no longer started at boot",
+        "nsunit.cli.lifecycle:disable",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("now", "Stop them as well"),),
+        complete="defined",
+        details=("Removes what enable has written. A container that runs from those files must be stopped first.",),
+    ),
+    Verb(
         "kill",
         "lifecycle",
         "Send a signal to the processes of containers",
@@ -294,6 +322,36 @@ VERBS = (
         details=("Runs systemd-cgtop on nsunit.slice. All arguments are passed on, such as --order=memory or -b.",),
     ),
     Verb(
+        "events",
+        "look",
+        "Follow what happens to containers",
+        "nsunit.cli.events:events",
+        operands="[NAME…]",
+        most=None,
+        complete="running",
+        details=(
+            "Prints one JSON object a line: start, stop and fail of containers, session-start and session-stop of "
+            "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw. The first line, "
+            "ready, has the containers that run; what happens after it is not missed.",
+        ),
+    ),
+    Verb(
+        "why",
+        "look",
+        "Explain what limits a container",
+        "nsunit.cli.why:why",
+        operands="NAME [LIMIT]",
+        least=1,
+        most=2,
+        complete="running",
+        details=(
+            "Shows for each limit what was asked for, what holds, which slice above the container or which part of the "
+            "host makes it so, and what the kernel has; and says where a controller is missing, a limit is moot, or "
+            "something other than systemd has changed it. LIMIT is one directive, such as MemoryMax; with it, each "
+            "level is shown.",
+        ),
+    ),
+    Verb(
         "render",
         "definition",
         "Show what would be sent to systemd and done by the helper",
@@ -383,6 +441,25 @@ VERBS = (
         command_at=0,
         complete="command",
         details=("Exits as exec does. For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",),
+    ),
+    Verb(
+        "delegate",
+        "host",
+        "Give a user's own systemd resource controllers to limit its units with",
+        "nsunit.cli.delegate:delegate",
+        operands="USER [CONTROLLER…]",
+        least=1,
+        most=None,
+        options=(
+            Option("now", "Restart the user's systemd at once, with all that runs in it"),
+            Option("remove", "Take back what was delegated"),
+            Option("check", "Change nothing, and say what the user has"),
+        ),
+        details=(
+            "Writes delegate.conf for user@UID.service: cpu cpuset io memory pids, or the CONTROLLERs that are named, "
+            "in addition to those that systemd delegates to every user. Says when it takes effect, and checks that "
+            "cgroup.controllers of the user really has them.",
+        ),
     ),
     Verb(
         "doctor",

@@ -47,6 +47,11 @@ def render_drop_in(
     return _fill("dropin.j2", headline=headline, name=name, sources=sources, section=section, directives=directives)
 
 
+def render_delegation(user: str, controllers: Sequence[str]) -> str:
+    """The text of the drop-in of user@.service that delegates *controllers* to *user*."""
+    return _fill("delegate.conf.j2", user=user, controllers=controllers)
+
+
 def _fill(template: str, **values: object) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_directory()),

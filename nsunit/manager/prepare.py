@@ -91,6 +91,20 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     return Prepared(definition, planned, tuple(undo))
 
 
+def reserve(context: Context, definition: Definition, undo: list[Callable[[], object]]) -> tuple[int, int]:
+    """Reserve what is kept of a container between its starts; returns its id range.
+
+    Raises:
+        NsunitError: a source is missing or of the wrong kind.
+    """
+    check_sources(definition)
+    files.make_private_directory(context.paths.states)
+    _make(context.paths.state_of(definition.name), undo)
+    if keeps_upper(definition.container):
+        _make_upper(context.paths.upper_of(definition.name), definition.container.layers[0])
+    return _user_range(context, definition, context.paths.state_of(definition.name))
+
+
 def take_back(undo: list[Callable[[], object]] | tuple[Callable[[], object], ...]) -> None:
     """Run the steps of *undo*, the last one first; all of them, even if one fails."""
     failures: list[Exception] = []

@@ -41,6 +41,7 @@ class ContainerState(Record):
     memory: int | None = None
     tasks: int | None = None
     cpu_usec: int | None = None
+    enabled: bool = False
 
 
 class Status(Record):
@@ -190,6 +191,7 @@ def _state(context: Context, name: str, unit: str, properties: dict[str, object]
         memory=_number(limits, "MemoryCurrent"),
         tasks=_number(limits, "TasksCurrent"),
         cpu_usec=None if cpu is None else cpu // 1000,
+        enabled=context.paths.is_enabled(name),
     )
 
 

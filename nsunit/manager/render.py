@@ -6,7 +6,7 @@ from nsunit.definition.load import load
 from nsunit.manager.prepare import facts_for, planned_user_range
 from nsunit.names import service_name, slice_name
 from nsunit.plan.setup import operations
-from nsunit.plan.units import units
+from nsunit.plan.units import boot_directives, install_directives, units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def render(context: Context, name: str) -> dict[str, object]:
 
 
 def unit_files(context: Context, name: str) -> dict[str, str]:
-    """The units of container *name* as unit files: name to text."""
+    """The units of container *name* as the unit files that `enable` makes: name to text."""
     from nsunit.dropins.render import render_unit
 
     definition = load(name, context.search, context.host)
@@ -42,7 +42,14 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     return {
         slice_name(name): render_unit(limits, definition, planned.slice_directives, ("Slice",)),
         service_name(name): render_unit(
-            service, definition, planned.service_directives, ("Unit", "Service", "Install")
+            service,
+            definition,
+            (
+                *boot_directives(definition, facts, context.paths.boot_of(name)),
+                *planned.service_directives,
+                *install_directives(definition),
+            ),
+            ("Unit", "Service", "Install"),
         ),
     }
 

@@ -46,7 +46,8 @@ def run(
     In the foreground the payload runs in a scope with this process's streams and ends with it; with *detach* it is a
     service.  Unless *keep* is given, nothing of it is left once it has ended.
     """
-    check_name(name)
+    if context.paths.is_enabled(check_name(name)):
+        raise NsunitError(f"{name}: an enabled container has that name", hint="give --name another name")
     assignments = [(section, key, value, "--property") for section, key, value in properties]
     said = {key for _, key, _, _ in assignments}
     if not keep and not said & {"Volatile", "ReadOnly"}:

@@ -57,9 +57,16 @@ class Starter:
             self._queue(definition, transient)
 
     def _queue(self, definition: Definition, transient: bool) -> None:
-        prepared = prepare(self.context, definition, transient=transient)
+        enabled = self.context.paths.is_enabled(definition.name)
+        if enabled:
+            from nsunit.manager.enable import refresh
+
+            prepared = refresh(self.context, definition)
+        else:
+            prepared = prepare(self.context, definition, transient=transient)
         try:
-            job = _start_transient(self.context, prepared)
+            unit = prepared.units.service.name
+            job = self.context.bus.start(unit) if enabled else _start_transient(self.context, prepared)
         except BaseException as error:
             # Interrupted, or without an answer: systemd may have queued it all the same.
             if isinstance(error, BusError) and error.name == UNIT_EXISTS:
@@ -149,7 +156,8 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     if state.get("LoadState") == "not-found":
         return None
     fragment = str(state.get("FragmentPath", ""))
-    if fragment and not fragment.startswith(TRANSIENT_DIRECTORY):
+    own = context.paths.is_enabled(name) and fragment == f"{context.search.units}/{service_name(name)}"
+    if fragment and not fragment.startswith(TRANSIENT_DIRECTORY) and not own:
         raise NsunitError(
             f"{name}: '{unit}' is there already and was not made by nsunit ('{fragment}')",
             hint="remove that unit file, or give the container another name",

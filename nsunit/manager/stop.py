@@ -152,6 +152,8 @@ def _remove_one(context: Context, name: str) -> Outcome:
             state = context.bus.get(unit, "LoadState", "ActiveState")
             if state.get("ActiveState") not in (None, "inactive", "failed"):
                 raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
+            if context.paths.is_enabled(name):
+                raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
             removed = [

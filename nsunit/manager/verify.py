@@ -36,6 +36,13 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
     return problems
 
 
+def warnings(context: Context, names: Sequence[str]) -> list[str]:
+    """What is right in the definitions of *names* and still has no effect here, one line for each."""
+    from nsunit.manager.why import moot_limits
+
+    return [f"{name}: {note}" for name in names for note in moot_limits(load(name, context.search, context.host))]
+
+
 def _verify_units(path: str, texts: dict[str, str]) -> list[Problem]:
     with tempfile.TemporaryDirectory(prefix="nsunit-verify-") as directory:
         files = []

@@ -56,6 +56,56 @@ def exec_start(facts: Facts) -> tuple[str, ...]:
     return (facts.interpreter, "-SI", facts.helper, facts.runtime_directory)
 
 
+def boot_directives(definition: Definition, facts: Facts, boot_directory: str) -> tuple[Directive, ...]:
+    """What the service needs to start at boot: its plan in place, and the paths the plan names."""
+    copy = ("/bin/cp", "-rT", boot_directory, facts.runtime_directory)
+    paths = (boot_directory, *needed_paths(definition))
+    # The other characters systemd would take for quotes and escapes; nothing that must be mounted is called like that.
+    plain = tuple(path for path in dict.fromkeys(paths) if not set(path) & set("\"'\\"))
+    text = " ".join(f'"{path}"' if " " in path or "\t" in path else path for path in plain)
+    return (
+        Directive("Unit", "RequiresMountsFor", text, Property("RequiresMountsFor", "as", plain)),
+        Directive(
+            "Service", "ExecStartPre", " ".join(copy), Property("ExecStartPre", "a(sasb)", ((copy[0], copy, False),))
+        ),
+    )
+
+
+def needed_paths(definition: Definition) -> tuple[str, ...]:
+    """The host paths without which the container cannot start."""
+    container = definition.container
+    return (
+        *((container.rootfs,) if container.rootfs else ()),
+        *container.layers,
+        *(bind.source for bind in container.binds if not bind.optional),
+    )
+
+
+def install_directives(definition: Definition) -> tuple[Directive, ...]:
+    """The [Install] section where the definition has none of the kind."""
+    said = {key for key, _ in definition.texts_of("Install")}
+    if said & set(_INSTALL_DIRECTORIES):
+        return ()
+    return (_directive("Install", "WantedBy", "multi-user.target", "s"),)
+
+
+_INSTALL_DIRECTORIES = {"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}
+
+
+def install_links(definition: Definition) -> tuple[str, ...]:
+    """The links, relative to the unit directory, that make [Install] of *definition* true (systemd.unit(5))."""
+    service = service_name(definition.name)
+    pairs = [(item.key, item.text) for item in install_directives(definition)]
+    found = []
+    for key, text in (*pairs, *definition.texts_of("Install")):
+        for name in text.split():
+            if key in _INSTALL_DIRECTORIES:
+                found.append(f"{name}{_INSTALL_DIRECTORIES[key]}/{service}")
+            elif key == "Alias":
+                found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
 def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
     container = definition.container
     argv = exec_start(facts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.record import Record
 
 
@@ -41,6 +43,14 @@ class Paths(Record):
     def state_of(self, name: str) -> str:
         """What is kept of a container between starts: its id range and its upper layer."""
         return f"{self.states}/{name}"
+
+    def boot_of(self, name: str) -> str:
+        """What an enabled container is started from at boot: the plan, and the definition it was made from."""
+        return self.state_of(name) + "/boot"
+
+    def is_enabled(self, name: str) -> bool:
+        """Whether the container has unit files of nsunit's making."""
+        return os.path.lexists(self.boot_of(name))
 
     def upper_of(self, name: str) -> str:
         """Directory with the `upper` and `work` directories of a container's overlay."""

@@ -23,7 +23,7 @@ ROOMS = {
 # The one place in which a package of others is imported.
 THIRD_PARTY = {
     "pystemd": "nsunit.bus.systemd",
-    "dbus_next": "nsunit.bus.watch",
+    "dbus_next": "nsunit.bus.signals",
     "jinja2": "nsunit.dropins.render",
     "pyroute2": "nsunit.network.links",
 }

@@ -118,8 +118,8 @@ def test_out_of_memory_is_counted(busy, nsunit):
 
 
 def test_high_events(containers, program, nsunit):
-    script = "head -c 21000000 /dev/zero | tail | wc -c\necho end >/tmp/report\nexec sleep 1000\n"
-    container = containers.start(program(script, "", "[Slice]", "MemoryHigh=20M", "MemorySwapMax=0"))
+    script = "dd if=/dev/zero of=/big bs=1M count=60 2>/dev/null\necho end >/tmp/report\nexec sleep 1000\n"
+    container = containers.start(program(script, "Volatile=no", "[Slice]", "MemoryHigh=20M", "MemorySwapMax=0"))
     container.report(timeout=200)
     (usage,) = stats(nsunit, container.name)
     assert usage["memory"]["high"] == 20 << 20

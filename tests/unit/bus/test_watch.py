@@ -5,7 +5,7 @@ from dbus_next.constants import MessageType
 from dbus_next.message import Message
 from dbus_next.signature import Variant
 
-from nsunit.bus import watch
+from nsunit.bus import signals, watch
 from nsunit.bus.marshal import unit_path
 from nsunit.errors import BusError
 
@@ -165,6 +165,6 @@ def test_timeout(monkeypatch):
         def disconnect(self):
             self.disconnected = True
 
-    monkeypatch.setattr(watch, "MessageBus", Connected)
+    monkeypatch.setattr(signals, "MessageBus", Connected)
     with pytest.raises(BusError, match="^still running after 0.05 s: 'nsunit-web.service'$"):
         watch.wait_inactive(UNIT, timeout=0.05)

@@ -41,6 +41,7 @@ class ContainerState(Record):
     unit: str = "nsunit-web.service"
     slice: str = "nsunit-web.slice"
     definition: str | None = None
+    enabled: bool = False
 
 
 class Status(Record):

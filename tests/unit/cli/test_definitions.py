@@ -35,7 +35,10 @@ def checker(manager):
                         problems.append(Problem(path, 1, "it is wrong", "put it right"))
         return problems
 
-    manager("verify", verify=verify)
+    def warnings(context, names):
+        return [f"{name}: moot\x1b" for name in names if name == "moot"]
+
+    manager("verify", verify=verify, warnings=warnings)
     return asked
 
 
@@ -71,6 +74,10 @@ def test_verify(nsunit, folders, checker):
     (own / "t@.nsunit").write_text("")
     assert nsunit("verify") == (0, "2 definitions checked, nothing wrong\n", "")
     assert checker == ["web", "t@verify"]
+    (own / "moot.nsunit").write_text("")
+    warned = nsunit("verify", "moot")
+    assert warned == (0, "1 definition checked, nothing wrong\n", "nsunit: warning: moot: moot\\x1b\n")
+    assert nsunit("verify", "moot", "--quiet") == (0, "", "")
     (own / "web.nsunit").write_text("wrong")
     status, out, err = nsunit("verify", "web")
     assert (status, out, err) == (1, "", f"nsunit: {own}/web.nsunit:1: it is wrong\n  hint: put it right\n")

@@ -1,0 +1,126 @@
+"""Following all units of nsunit, by systemd's signals."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from nsunit.bus.marshal import unit_path
+from nsunit.bus.signals import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Signal, Signals, connect
+from nsunit.errors import BusError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    OnChange = Callable[[str, dict[str, Any]], None]
+
+_PREFIX = "nsunit-"
+_RULES = (
+    f"interface='{PROPERTIES}',member='PropertiesChanged',path_namespace='{MANAGER_PATH}/unit'",
+    f"interface='{MANAGER}',member='UnitNew',path='{MANAGER_PATH}'",
+    f"interface='{MANAGER}',member='UnitRemoved',path='{MANAGER_PATH}'",
+)
+
+
+async def follow(on_change: OnChange, ready: Callable[[], Awaitable[None]], user: bool = False) -> None:
+    """Follow all units of nsunit for ever; see `Follower`.
+
+    Raises:
+        BusError: the bus cannot be reached, or the connection was lost.
+    """
+    bus = await connect(user)
+    try:
+        follower = Follower(bus, on_change)
+        await follower.run(ready)
+    finally:
+        bus.disconnect()
+
+
+class Follower:
+    """Tells of the units that match `nsunit-*` whatever systemd says of them.
+
+    `on_change` gets a unit's name and the properties that have changed; the first time, all of them.  A unit that was
+    unloaded changes its LoadState to "not-found".
+    """
+
+    def __init__(self, bus: Any, on_change: OnChange) -> None:
+        self._on_change = on_change
+        self._signals = Signals(bus, self._on_signal, self._on_return)
+        self._names: dict[str, str] = {}  # by object path
+        self._removed: set[str] = set()
+        self._returned = False
+        self._work_to_do = asyncio.Event()
+
+    async def run(self, ready: Callable[[], Awaitable[None]]) -> None:
+        """Tell of what is there, await *ready*, and follow from then on, for ever.
+
+        Raises:
+            BusError: the connection was lost.
+        """
+        await self._signals.run(self._work(ready))
+
+    async def _work(self, ready: Callable[[], Awaitable[None]]) -> None:
+        await self._signals.listen(_RULES)
+        await self._look()
+        await ready()
+        while True:
+            await self._work_to_do.wait()
+            self._work_to_do.clear()
+            if self._returned:
+                self._returned = False
+                await self._subscribe_again()
+                await self._look()
+            elif self._removed:
+                removed, self._removed = self._removed, set()
+                there = await self._list([_glob(name) for name in removed])
+                self._forget(removed - there.keys())
+
+    async def _subscribe_again(self) -> None:
+        try:
+            await self._signals.manager("Subscribe")
+        except BusError as error:
+            if not error.name.endswith(".AlreadySubscribed"):
+                raise
+
+    async def _list(self, patterns: list[str]) -> dict[str, str]:
+        rows = await self._signals.manager("ListUnitsByPatterns", "asas", [], patterns)
+        return {row[0]: row[6] for row in rows}
+
+    async def _look(self) -> None:
+        """Take in the state of all units."""
+        there = await self._list([_PREFIX + "*"])
+        self._forget(set(self._names.values()) - there.keys())
+        for name, path in there.items():
+            self._names[path] = name
+            try:
+                of_unit = await self._signals.properties(path, SYSTEMD + ".Unit")
+                of_type = await self._signals.properties(path, f"{SYSTEMD}.{name.rpartition('.')[2].capitalize()}")
+            except LookupError:
+                continue
+            self._on_change(name, {**of_type, **of_unit})
+
+    def _forget(self, names: set[str]) -> None:
+        for name in sorted(names):
+            self._names.pop(unit_path(name), None)
+            self._on_change(name, {"LoadState": "not-found"})
+
+    def _on_signal(self, signal: Signal) -> None:
+        if signal.member == "PropertiesChanged":
+            if signal.path in self._names:
+                self._on_change(self._names[signal.path], signal.body[1])
+        elif signal.body[0].startswith(_PREFIX):
+            if signal.member == "UnitNew":
+                self._names[signal.body[1]] = signal.body[0]
+            else:  # also sent for every unit when systemd reloads: ask whether it is gone
+                self._removed.add(signal.body[0])
+                self._work_to_do.set()
+
+    def _on_return(self) -> None:
+        self._returned = True
+        self._work_to_do.set()
+
+
+def _glob(name: str) -> str:
+    # fnmatch(3) takes a backslash for an escape of its own, and unit names are full of them.
+    return name.replace("\\", "\\\\")

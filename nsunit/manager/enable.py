@@ -1,0 +1,219 @@
+"""`enable` and `disable`: containers that systemd starts at boot, from unit files of their own.
+
+Everything the helper needs is kept in the container's state directory, from where the service copies it before it
+starts: nothing of nsunit runs at boot but the helper.
+"""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.definition.load import load
+from nsunit.definition.text import serialize
+from nsunit.dropins import files as unit_directory
+from nsunit.errors import NsunitError
+from nsunit.manager.outcome import Outcome
+from nsunit.manager.prepare import Prepared, facts_for, reserve, take_back
+from nsunit.manager.render import unit_files
+from nsunit.manager.running import is_running
+from nsunit.manager.start import TRANSIENT_DIRECTORY, forget_failed, start
+from nsunit.manager.stop import stop
+from nsunit.names import check_name, service_name, slice_name
+from nsunit.plan.setup import operations
+from nsunit.plan.units import install_links, units
+from nsunit.setup.operation import dump
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.definition.model import Definition
+    from nsunit.manager.context import Context
+
+    Undo = list[Callable[[], object]]
+
+RUNTIME_CONTROL = "/run/systemd/system.control"
+_LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
+
+
+def enable(context: Context, names: Sequence[str], *, now: bool = False) -> list[Outcome]:
+    """Have systemd start the containers *names* at boot, with their definitions as they are now; *now*: start them.
+
+    A container that runs goes on as it is.
+    """
+    outcomes = [_each(context, name, _enable) for name in dict.fromkeys(names)]
+    if now:
+        started = {item.name: item for item in start(context, [item.name for item in outcomes if not item.error])}
+        outcomes = [item if item.error or not started[item.name].error else started[item.name] for item in outcomes]
+    return outcomes
+
+
+def disable(context: Context, names: Sequence[str], *, now: bool = False) -> list[Outcome]:
+    """Take away what `enable` made; *now*: stop them as well."""
+    names = tuple(dict.fromkeys(names))
+    failed = {}
+    if now:
+        running = [name for name in names if is_running(context, check_name(name))]
+        failed = {item.name: item for item in stop(context, running) if item.error}
+    return [failed.get(name) or _each(context, name, _disable) for name in names]
+
+
+def refresh(context: Context, definition: Definition) -> Prepared:
+    """Bring the unit files of an enabled, stopped container up to *definition*, for a start of them.
+
+    What was set for an earlier run only is forgotten.  The caller holds the container's lock.
+    """
+    undo: Undo = []
+    try:
+        prepared, changed = _write(context, definition, undo)
+        stale = _forget_runtime_changes((prepared.units.slice.name, prepared.units.service.name))
+        if changed or stale:
+            context.bus.reload()
+    except BaseException:
+        take_back(undo)
+        raise
+    return prepared
+
+
+def _each(context: Context, name: str, deed: Callable[[Context, str], Outcome]) -> Outcome:
+    try:
+        with Lock(context.paths.locks, check_name(name)):
+            return deed(context, name)
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+
+
+def _enable(context: Context, name: str) -> Outcome:
+    definition = load(name, context.search, context.host)
+    if any(key == "Also" for key, _ in definition.texts_of("Install")):
+        raise NsunitError(
+            f"{name}: [Install] Also= is not for containers", hint="enable those units by 'systemctl enable'"
+        )
+    _check_own(context, name)
+    undo: Undo = [context.bus.reload]
+    try:
+        _, changed = _write(context, definition, undo)
+        linked = _link(context, definition, undo)
+        context.bus.reload()
+    except BaseException:
+        take_back(undo)
+        raise
+    return Outcome(name, "enabled" if changed or linked else "unchanged")
+
+
+def _check_own(context: Context, name: str) -> None:
+    """Refuse to overwrite a unit that nsunit has not made."""
+    if context.paths.is_enabled(name):
+        return
+    for unit in (service_name(name), slice_name(name)):
+        path = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
+        path = path if path and not path.startswith(TRANSIENT_DIRECTORY) else f"{context.search.units}/{unit}"
+        if os.path.lexists(path):
+            raise NsunitError(
+                f"{name}: '{unit}' is there already and was not made by nsunit ('{path}')",
+                hint="remove that unit file, or give the container another name",
+            )
+
+
+def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepared, bool]:
+    """Write the plan and the unit files where they differ; tells whether a unit file did."""
+    name = definition.name
+    boot = context.paths.boot_of(name)
+    user_range = reserve(context, definition, undo)
+    if not os.path.isdir(boot):
+        os.mkdir(boot, 0o700)
+        undo.append(lambda: files.remove_tree(boot))
+    facts = facts_for(context, definition, user_range)
+    filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
+    facts = facts.replace(seccomp=f"{boot}/seccomp")
+    planned = units(definition, facts)
+    contents = {
+        "seccomp": filter_,
+        "plan": dump(operations(definition, facts)),
+        "definition": serialize(definition).encode(),
+    }
+    for file, content in contents.items():
+        path = f"{boot}/{file}"
+        before = files.read_file(path)
+        if before != content:
+            files.write_file(path, content)
+            if before is not None:  # else the whole directory goes
+                undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
+    changed = False
+    for unit, text in unit_files(context, name).items():
+        path = f"{context.search.units}/{unit}"
+        old = unit_directory.read(path)
+        if old != text.encode():
+            undo.append(lambda path=path, old=old: unit_directory.restore(path, old))  # type: ignore[misc]
+            unit_directory.write(path, text.encode())
+            changed = True
+    return Prepared(definition, planned, ()), changed
+
+
+def _link(context: Context, definition: Definition, undo: Undo) -> bool:
+    """Make the links that [Install] asks for, as systemctl enable would, and remove those it no longer asks for."""
+    service = service_name(definition.name)
+    target = f"{context.search.units}/{service}"
+    wanted = {f"{context.search.units}/{link}" for link in install_links(definition)}
+    present = set(_links(context, service))
+    for path in sorted(wanted - present):
+        if os.path.lexists(path):
+            raise NsunitError(
+                f"{definition.name}: '{path}' is there already", hint="remove it, or leave out the Alias="
+            )
+        _symlink(target, path)
+        undo.append(lambda path=path: _unlink(path))  # type: ignore[misc]
+    for path in sorted(present - wanted):
+        _unlink(path)
+        undo.append(lambda path=path: _symlink(target, path))  # type: ignore[misc]
+    return wanted != present
+
+
+def _links(context: Context, service: str) -> list[str]:
+    """All links in the unit directory that lead to *service*."""
+    top = context.search.units
+    places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(_LINK_DIRECTORIES))]
+    paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
+    return [path for path in paths if os.path.islink(path) and os.readlink(path).endswith("/" + service)]
+
+
+def _symlink(target: str, path: str) -> None:
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    os.symlink(target, path)
+
+
+def _unlink(path: str) -> None:
+    os.unlink(path)
+    directory = os.path.dirname(path)
+    if directory.endswith(_LINK_DIRECTORIES) and not os.listdir(directory):
+        os.rmdir(directory)
+
+
+def _disable(context: Context, name: str) -> Outcome:
+    if not context.paths.is_enabled(name):
+        load(name, context.search, context.host)  # an unknown name is an error
+        return Outcome(name, "unchanged")
+    service = service_name(name)
+    fragment = str(context.bus.get(service, "FragmentPath").get("FragmentPath", ""))
+    if is_running(context, name) and not fragment.startswith(TRANSIENT_DIRECTORY):
+        raise NsunitError(
+            f"{name}: it runs from the unit files that would be removed",
+            hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
+        )
+    for path in _links(context, service):
+        _unlink(path)
+    for unit in (service, slice_name(name)):
+        unit_directory.remove(f"{context.search.units}/{unit}")
+    _forget_runtime_changes((service, slice_name(name)))
+    files.remove_tree(context.paths.boot_of(name))
+    context.bus.reload()
+    forget_failed(context, service)
+    return Outcome(name, "disabled")
+
+
+def _forget_runtime_changes(units: Sequence[str]) -> bool:
+    """Remove what SetUnitProperties has left for *units* until the next boot; True if there was anything."""
+    removed = [files.remove_tree(f"{RUNTIME_CONTROL}/{unit}.d") for unit in units]
+    return any(removed)

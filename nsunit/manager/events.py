@@ -1,0 +1,207 @@
+"""What happens to containers, as it happens: systemd's signals, and the kernel's notices on their cgroups."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+from typing import Any
+
+from nsunit.bus.follow import follow
+from nsunit.manager.notices import Notices, subtree_kills
+from nsunit.manager.running import CGROUP_ROOT
+from nsunit.manager.stats import read_file
+from nsunit.names import container_of_unit
+from nsunit.plan.cgroupfs import flat_keyed
+from nsunit.plan.events import FROZEN, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice, slice_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CALM_SECONDS = 1.0  # a cgroup above memory.high is noticed up to a hundred times a second; told once
+
+
+def follow_events(tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
+    """Call *tell* for each event, for ever; *ready* once nothing is missed any more, with the containers that run.
+
+    Raises:
+        BusError: systemd cannot be reached, or the connection was lost.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:  # two files for each container
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    asyncio.run(_Events(tell, ready).run())
+
+
+class _Events:
+    def __init__(self, tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
+        self._tell = tell
+        self._ready = ready
+        self._tracker = Tracker()
+        self._following = False
+        self._notices = Notices()
+        self._slices: dict[str, _Slice] = {}  # by the name that the slice's name ends with
+        self._units: dict[str, str] = {}  # of containers that run
+        self._frozen: dict[str, bool] = {}
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._notices.fileno(), self._notices.deliver)
+        try:
+            await follow(self._changed, self._begin)
+        finally:
+            loop.remove_reader(self._notices.fileno())
+            self._notices.close()
+
+    async def _begin(self) -> None:
+        for name, unit in self._units.items():
+            self._watch_unit(name, unit)
+        self._following = True
+        self._ready(self._tracker.running())
+
+    def _changed(self, unit: str, values: dict[str, Any]) -> None:
+        if unit.endswith(".slice"):
+            self._slice_changed(unit, values)
+            return
+        name = container_of_unit(unit)
+        if name and name in self._slices and values.get("Result") == "oom-kill":
+            self._slices[name].look()  # before the cgroup is gone
+        for event in self._tracker.changed(unit, values, first=not self._following):
+            self._tell(event)
+        if name and values.get("ActiveState") == "active":
+            self._units[name] = unit
+            if self._following:
+                self._watch_unit(name, unit)
+        elif name and (values.get("ActiveState") in ("inactive", "failed") or "not-found" in values.values()):
+            self._units.pop(name, None)
+            self._frozen.pop(name, None)
+
+    def _slice_changed(self, unit: str, values: dict[str, Any]) -> None:
+        name = name_of_slice(unit)
+        directory = CGROUP_ROOT + slice_path(unit)
+        if name is None:
+            return
+        if values.get("LoadState") == "not-found" or values.get("ActiveState") == "inactive":
+            self._notices.forget(directory)
+            self._slices.pop(name, None)
+        elif values.get("ActiveState") == "active":
+            slice_ = _Slice(name, directory, self._tell_of_memory)
+            content = self._notices.watch(f"{directory}/memory.events", slice_.changed)
+            if content is not None:
+                self._slices[name] = slice_
+                slice_.begin(content, fresh=self._following)
+
+    def _tell_of_memory(self, event: Event) -> None:
+        if event.event == OOM_KILL and event.container:
+            self._tracker.note_kill(event.container)
+        self._tell(event)
+
+    def _watch_unit(self, name: str, unit: str) -> None:
+        """Be told when the container is frozen: its service is, with the slice or by itself."""
+        slice_ = self._slices.get(name)
+        if slice_ is None:
+            return
+        changed = self._freezing(name, unit)
+        content = self._notices.watch(f"{slice_.directory}/{unit}/cgroup.events", changed)
+        if content is not None:
+            self._frozen[name] = False
+            changed(content)
+
+    def _freezing(self, name: str, unit: str) -> Callable[[str], None]:
+        def changed(content: str) -> None:
+            frozen = flat_keyed(content).get("frozen") == 1
+            if frozen != self._frozen.get(name, False):
+                self._frozen[name] = frozen
+                if self._following:
+                    self._tell(Event(FROZEN if frozen else THAWED, name, unit=unit))
+
+        return changed
+
+
+class _Slice:
+    """The memory counters of one slice, a container's or a group's."""
+
+    def __init__(self, name: str, directory: str, tell: Callable[[Event], None]) -> None:
+        self.directory = directory
+        self._name = name
+        self._tell = tell
+        self._is_group = False
+        self._counters: dict[str, int] = {}
+        self._kills: dict[str, int] = {}
+        self._high_told = 0
+        self._is_calm = False
+
+    def begin(self, content: str, *, fresh: bool) -> None:
+        """Take the first *content* of memory.events; what a *fresh* slice has counted already is news."""
+        if fresh:
+            self.changed(content)
+        else:
+            self._counters = flat_keyed(content)
+            self._kills = subtree_kills(self.directory)
+            self._find_kind()
+            self._high_told = self._high()
+
+    def look(self) -> None:
+        """See at once what has changed."""
+        content = read_file(f"{self.directory}/memory.events")
+        if content:
+            self.changed(content)
+
+    def changed(self, content: str) -> None:
+        """Take in memory.events as it is now."""
+        before, self._counters = self._counters, flat_keyed(content)
+        self._find_kind()
+        kills = self._counters.get("oom_kill", 0) - before.get("oom_kill", 0)
+        if kills > 0 and not self._is_group:
+            self._tell_kills(kills)
+        self._tell_high()
+
+    def _find_kind(self) -> None:
+        # A container's slice holds its units; one that is nearly gone holds nothing.
+        children = directories(self.directory)
+        if children:
+            self._is_group = all(child.endswith(".slice") for child in children)
+
+    def _tell_kills(self, kills: int) -> None:
+        """Say in which cgroups they were: systemd itself does not look below a delegated one."""
+        before, self._kills = self._kills, subtree_kills(self.directory)
+        for path, total in self._kills.items():
+            count = total - before.get(path, 0)
+            if count > 0:
+                unit, _, cgroup = path.partition("/")
+                self._tell(Event(OOM_KILL, self._name, unit=unit or None, cgroup=cgroup, count=count, total=total))
+                kills -= count
+        if kills > 0:  # in a cgroup that is gone already
+            self._tell(Event(OOM_KILL, self._name, cgroup="", count=kills))
+
+    def _high(self) -> int:
+        if not self._is_group:
+            return self._counters.get("high", 0)
+        # A container's own crossings are told of already.
+        return flat_keyed(read_file(f"{self.directory}/memory.events.local") or "").get("high", 0)
+
+    def _tell_high(self) -> None:
+        if self._is_calm:
+            return
+        total = self._high()
+        count, self._high_told = total - self._high_told, total
+        if count > 0:
+            event = Event(MEMORY_HIGH, count=count, total=total)
+            group = f"{self._name}.slice"
+            self._tell(event.replace(group=group) if self._is_group else event.replace(container=self._name))
+            self._is_calm = True
+            asyncio.get_running_loop().call_later(_CALM_SECONDS, self._calm_over)
+
+    def _calm_over(self) -> None:
+        self._is_calm = False
+        self._tell_high()
+
+
+def directories(path: str) -> list[str]:
+    """The names of the directories in *path*, none if it is gone."""
+    try:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,135 @@
+"""What has happened to containers, from the properties of their units and the counters of their cgroups."""
+
+from __future__ import annotations
+
+from nsunit.names import container_of_unit, is_valid_name, unescape
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STARTED, STOPPED, FAILED = "start", "stop", "fail"
+SESSION_STARTED, SESSION_STOPPED = "session-start", "session-stop"
+OOM_KILL, MEMORY_HIGH, FROZEN, THAWED = "oom-kill", "memory-high", "freeze", "thaw"
+_CODES = {1: "exited", 2: "killed", 3: "dumped"}
+_RUNNING = ("active", "reloading", "refreshing")
+_OVER = ("inactive", "failed")
+
+
+class Event(Record):
+    """One event; what does not belong to its kind is None.
+
+    `container` is the container's name, None where a group is meant (`group`, such as shop.slice).  `cgroup` is the
+    group below the unit, empty if it has gone meanwhile.  `count` says how often since the last event, `total` since
+    the cgroup was made.  `result`, `code` and `status` are systemd's: "exit-code", "exited" and 3, for instance.
+    """
+
+    event: str
+    container: str | None = None
+    group: str | None = None
+    unit: str | None = None
+    cgroup: str | None = None
+    result: str | None = None
+    code: str | None = None
+    status: int | None = None
+    count: int | None = None
+    total: int | None = None
+
+
+def session_container(unit: str) -> str | None:
+    """The container that `exec` session *unit* belongs to, None for any other unit."""
+    escaped, dash, _token = unit.removeprefix("nsunit-").removesuffix(".scope").rpartition("-exec-")
+    if not (dash and unit.startswith("nsunit-") and unit.endswith(".scope")):
+        return None
+    try:
+        name = unescape(escaped)
+    except ValueError:
+        return None
+    return name if is_valid_name(name) else None
+
+
+def slice_path(slice_: str) -> str:
+    """The cgroup of *slice_*: systemd nests slices at each dash of their names, systemd.slice(5)."""
+    parts = slice_.removesuffix(".slice").split("-")
+    return "".join(f"/{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
+
+
+def name_of_slice(slice_: str) -> str | None:
+    """The container or group that *slice_* is for, None if nsunit has not made it."""
+    try:
+        name = unescape(slice_.removesuffix(".slice").rpartition("-")[2])
+    except ValueError:
+        return None
+    return name if slice_.startswith("nsunit-") and is_valid_name(name) else None
+
+
+class Tracker:
+    """Turns the changes of units into events.  Feed it every change; the state of the start makes no event."""
+
+    def __init__(self) -> None:
+        self._units: dict[str, _Known] = {}
+        self._killed: set[str] = set()  # containers that the kernel has killed in since they were started
+
+    def note_kill(self, container: str) -> None:
+        """Note that an event has told of a kill for lack of memory in *container*."""
+        self._killed.add(container)
+
+    def running(self) -> list[str]:
+        """The containers that run."""
+        names = (container_of_unit(unit) for unit, known in self._units.items() if known.runs)
+        return sorted({name for name in names if name})
+
+    def changed(self, unit: str, values: Mapping[str, object], *, first: bool = False) -> list[Event]:
+        """Take in *values*; with *first*, as what was there before."""
+        container = container_of_unit(unit)
+        name = container or session_container(unit)
+        if name is None:
+            return []
+        known = self._units.setdefault(unit, _Known())
+        known.values.update(values)
+        if values.get("LoadState") == "not-found":
+            del self._units[unit]
+            known.values["ActiveState"] = "inactive"
+        state = str(known.values.get("ActiveState", "inactive"))
+        waiting = state == "activating" and str(known.values.get("SubState", "")).startswith("auto-restart")
+        if state in _RUNNING:
+            begun, known.runs = not known.runs, True
+            if not begun or first:
+                return []
+            if container:
+                self._killed.discard(name)
+            return [Event(STARTED if container else SESSION_STARTED, name, unit=unit)]
+        if state in _OVER or waiting:
+            ended = known.runs or known.tried
+            known.runs = known.tried = False
+            return self._ended(name, unit, known.values) if ended and not first else []
+        known.tried = known.tried or not known.runs
+        return []
+
+    def _ended(self, name: str, unit: str, values: Mapping[str, object]) -> list[Event]:
+        if session_container(unit):
+            return [Event(SESSION_STOPPED, name, unit=unit)]
+        result, code, status = (values.get(key) for key in ("Result", "ExecMainCode", "ExecMainStatus"))
+        calm = result in (None, "success")
+        event = Event(
+            STOPPED if calm else FAILED,
+            name,
+            unit=unit,
+            result=str(result) if result else None,
+            code=_CODES.get(code) if isinstance(code, int) else None,
+            status=status if isinstance(status, int) and code in _CODES else None,
+        )
+        if result == "oom-kill" and name not in self._killed:
+            # The cgroup was removed before its counter could be read.
+            return [Event(OOM_KILL, name, unit=unit, cgroup="", count=1), event]
+        return [event]
+
+
+class _Known:
+    """What is known of one unit; `tried` is a start that has not come to its end yet."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+        self.runs = False
+        self.tried = False

@@ -1,0 +1,141 @@
+"""Following units, on a bus that answers as systemd does."""
+
+import asyncio
+
+import pytest
+from dbus_next.constants import MessageType
+from dbus_next.message import Message
+from dbus_next.signature import Variant
+
+from nsunit.bus.follow import Follower
+from nsunit.bus.marshal import unit_path
+from nsunit.errors import BusError
+
+WEB, DB = r"nsunit-my\x2dapp.service", "nsunit-db.slice"
+
+
+class FakeBus:
+    def __init__(self, *units):
+        self.units = list(units)
+        self.calls = []
+        self.lost = asyncio.Event()
+        self.handler = None
+
+    def add_message_handler(self, handler):
+        self.handler = handler
+
+    async def wait_for_disconnect(self):
+        await self.lost.wait()
+
+    async def call(self, message):
+        self.calls.append((message.member, *message.body))
+        if message.member == "Subscribe" and self.calls.count(("Subscribe",)) > 1:
+            error = "org.freedesktop.systemd1.AlreadySubscribed"
+            return Message(message_type=MessageType.ERROR, error_name=error, reply_serial=1)
+        signature, body = getattr(self, message.member, lambda *_: ("", []))(*message.body)
+        return Message(message_type=MessageType.METHOD_RETURN, reply_serial=1, signature=signature, body=body)
+
+    def GetNameOwner(self, _name):
+        return "s", [":1.1"]
+
+    def ListUnitsByPatterns(self, _states, patterns):
+        wanted = [pattern.replace("\\\\", "\\") for pattern in patterns]
+        found = [unit for unit in self.units if "nsunit-*" in wanted or unit in wanted]
+        rows = [[unit, "", "loaded", "active", "running", "", unit_path(unit), 0, "", "/"] for unit in found]
+        return "a(ssssssouso)", [rows]
+
+    def GetAll(self, interface):
+        return "a{sv}", [{"ActiveState": Variant("s", "active")} if interface.endswith(".Unit") else {}]
+
+    def signal(self, member, signature, *body, path="/org/freedesktop/systemd1", sender=":1.1"):
+        fields = {"sender": sender, "path": path, "interface": "org.freedesktop.systemd1.Manager"}
+        self.handler(
+            Message(message_type=MessageType.SIGNAL, member=member, signature=signature, body=list(body), **fields)
+        )
+
+    def changed(self, unit, state, **fields):
+        values = {"ActiveState": Variant("s", state)}
+        self.signal("PropertiesChanged", "sa{sv}as", "x.Unit", values, [], path=unit_path(unit), **fields)
+
+
+def run(script, *units):
+    """What a follower tells while *script* plays on the bus."""
+    told = []
+
+    async def inner():
+        bus = FakeBus(*units)
+        follower = Follower(bus, lambda unit, values: told.append((unit, values)))
+        begun = asyncio.Event()
+
+        async def ready():
+            told.append("ready")
+            begun.set()
+
+        task = asyncio.ensure_future(follower.run(ready))
+        await asyncio.wait({task, asyncio.ensure_future(begun.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        script(bus)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        if task.done():
+            await task
+        task.cancel()
+        return bus
+
+    bus = asyncio.run(inner())
+    return told, bus
+
+
+ACTIVE = {"ActiveState": "active"}
+
+
+def test_what_is_there_comes_first():
+    told, bus = run(lambda bus: None, WEB, DB)
+    assert told == [(WEB, ACTIVE), (DB, ACTIVE), "ready"]
+    assert ("ListUnitsByPatterns", [], ["nsunit-*"]) in bus.calls
+
+
+def test_changes():
+    def script(bus):
+        bus.changed(WEB, "failed")
+        bus.changed("nsunit-new.service", "active")  # not known yet: its UnitNew is still to come
+        bus.signal("UnitNew", "so", "nsunit-new.service", unit_path("nsunit-new.service"))
+        bus.signal("UnitNew", "so", "other.service", unit_path("other.service"))
+        bus.changed("nsunit-new.service", "activating")
+        bus.changed("other.service", "active")
+        bus.changed(WEB, "inactive", sender=":1.666")
+
+    told, _ = run(script, WEB)
+    assert told[2:] == [(WEB, {"ActiveState": "failed"}), ("nsunit-new.service", {"ActiveState": "activating"})]
+
+
+def test_removed():
+    def script(bus):
+        bus.units.remove(WEB)
+        bus.signal("UnitRemoved", "so", WEB, unit_path(WEB))
+
+    told, bus = run(script, WEB, DB)
+    assert told[3:] == [(WEB, {"LoadState": "not-found"})]
+    assert bus.calls[-1] == ("ListUnitsByPatterns", [], [WEB.replace("\\", "\\\\")])
+
+
+def test_a_reload_removes_nothing():
+    told, _ = run(lambda bus: bus.signal("UnitRemoved", "so", WEB, unit_path(WEB)), WEB)
+    assert told == [(WEB, ACTIVE), "ready"]
+
+
+def test_systemd_comes_back():
+    def script(bus):
+        bus.units = [DB]
+        dbus = {"sender": "org.freedesktop.DBus"}
+        bus.signal("NameOwnerChanged", "sss", "org.freedesktop.systemd1", "", ":1.9", **dbus)
+        bus.changed(DB, "inactive", sender=":1.9")
+
+    told, bus = run(script, WEB)
+    assert (WEB, {"LoadState": "not-found"}) in told
+    assert (DB, ACTIVE) in told
+    assert bus.calls.count(("Subscribe",)) == 2
+
+
+def test_a_lost_connection():
+    with pytest.raises(BusError, match="^the connection to the message bus was lost$"):
+        run(lambda bus: bus.lost.set(), WEB)

@@ -1,0 +1,163 @@
+"""enable and disable, on directories of the test's own."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from nsunit.definition.load import Host
+from nsunit.definition.search import SearchPath
+from nsunit.manager import enable as enable_module
+from nsunit.manager import prepare
+from nsunit.manager.context import Context
+from nsunit.manager.enable import disable, enable
+from nsunit.manager.stop import remove
+from nsunit.storage.paths import Paths
+
+SLICE, SERVICE = "nsunit-web.slice", "nsunit-web.service"
+
+
+class FakeSystemd:
+    def __init__(self):
+        self.units = {SERVICE: {"ActiveState": "inactive", "FragmentPath": ""}}
+        self.reloads = 0
+        self.failing = False
+
+    def get(self, unit, *names):
+        return {name: value for name, value in self.units.get(unit, {}).items() if name in names}
+
+    def list_units(self, patterns):
+        return []
+
+    def reset_failed(self, unit):
+        pass
+
+    def reload(self):
+        self.reloads += 1
+        if self.failing:
+            self.failing = False
+            raise OSError(5, "no")
+
+
+@pytest.fixture
+def context(tmp_path, monkeypatch):
+    (tmp_path / "filter").write_bytes(b"filter")
+    monkeypatch.setattr(prepare, "filter_file_for", lambda capabilities, directory: str(tmp_path / "filter"))
+    monkeypatch.setattr(enable_module, "RUNTIME_CONTROL", str(tmp_path / "control"))
+    for directory in ("etc", "units", "root dir", "run", "var"):
+        os.mkdir(tmp_path / directory, 0o700)
+    context = Context(SearchPath((str(tmp_path / "etc"),), str(tmp_path / "units")))
+    context.paths = Paths(str(tmp_path / "run"), str(tmp_path / "var"))
+    context._bus = FakeSystemd()
+    context._host = Host(257, "host", "abc", "def", "6.12", "x86-64")
+    define(context, "")
+    return context
+
+
+def define(context, more):
+    root = f"{os.path.dirname(context.search.units)}/root dir"
+    with open(context.search.directories[0] + "/web.nsunit", "w") as file:
+        file.write(f"[Container]\nRootfs={root}\nVolatile=yes\nExec=/bin/sh\n{more}")
+
+
+def tree(context):
+    return sorted(
+        os.path.relpath(os.path.join(directory, name), context.search.units)
+        for directory, _, names in os.walk(context.search.units)
+        for name in names
+    )
+
+
+def text(context, unit):
+    with open(f"{context.search.units}/{unit}") as file:
+        return file.read()
+
+
+def plan(context):
+    with open(context.paths.boot_of("web") + "/plan", "rb") as file:
+        return file.read()
+
+
+def state(outcomes):
+    (outcome,) = outcomes
+    return outcome.state if outcome.error is None else str(outcome.error)
+
+
+def test_enable_and_disable(context):
+    assert state(enable(context, ["web"])) == "enabled"
+    assert tree(context) == [f"multi-user.target.wants/{SERVICE}", SERVICE, SLICE]
+    boot = context.paths.boot_of("web")
+    service = text(context, SERVICE)
+    assert f"ExecStartPre=/bin/cp -rT {boot} {context.paths.runtime_of('web')}\n" in service
+    assert f'RequiresMountsFor={boot} "{os.path.dirname(context.search.units)}/root dir"\n' in service
+    assert "[Install]\nWantedBy=multi-user.target\n" in service
+    assert oct(os.stat(boot).st_mode & 0o777) == "0o700"
+    assert sorted(os.listdir(boot)) == ["definition", "plan", "seccomp"]
+    assert f"{boot}/seccomp".encode() in plan(context)
+    assert context.bus.reloads == 1
+    assert state(enable(context, ["web"])) == "unchanged"
+    assert state(remove(context, ["web"])) == "web: it is enabled"
+    assert state(disable(context, ["web"])) == "disabled"
+    assert tree(context) == []
+    assert not os.path.exists(boot)
+    assert state(disable(context, ["web"])) == "unchanged"
+
+
+def test_links_follow_install(context):
+    define(context, "[Install]\nWantedBy=a.target b.target\nRequiredBy=c.service\nAlias=shop.service\n")
+    enable(context, ["web"])
+    links = ["a.target.wants/" + SERVICE, "b.target.wants/" + SERVICE, "c.service.requires/" + SERVICE, "shop.service"]
+    assert tree(context) == sorted([*links, SERVICE, SLICE])
+    assert "multi-user.target" not in text(context, SERVICE)
+    define(context, "[Install]\nWantedBy=a.target\n")
+    assert state(enable(context, ["web"])) == "enabled"
+    assert tree(context) == ["a.target.wants/" + SERVICE, SERVICE, SLICE]
+    assert os.listdir(context.search.units + "/a.target.wants") == [SERVICE]
+    assert not os.path.exists(context.search.units + "/b.target.wants")
+
+
+def test_what_enable_refuses(context):
+    define(context, "[Install]\nAlso=b.service\n")
+    assert state(enable(context, ["web"])) == "web: [Install] Also= is not for containers"
+    define(context, "[Install]\nAlias=shop.service\n")
+    path = context.search.units + "/shop.service"
+    with open(path, "w"):
+        pass
+    assert state(enable(context, ["web"])) == f"web: '{path}' is there already"
+    assert tree(context) == ["shop.service"]
+    assert not context.paths.is_enabled("web")
+    os.rename(path, context.search.units + "/" + SLICE)
+    assert state(enable(context, ["web"])).startswith(f"web: '{SLICE}' is there already and was not made by nsunit")
+    assert tree(context) == [SLICE]
+    assert state(enable(context, ["other"])) == "container 'other' is not defined"
+    assert state(disable(context, ["other"])) == "container 'other' is not defined"
+
+
+def test_an_enable_that_fails_leaves_nothing(context):
+    context.bus.failing = True
+    with pytest.raises(OSError, match="no"):
+        enable(context, ["web"])
+    assert tree(context) == []
+    assert not os.path.exists(context.paths.state_of("web"))
+
+
+def test_a_failed_change_of_what_is_enabled_brings_the_old_back(context):
+    enable(context, ["web"])
+    before = text(context, SLICE), plan(context)
+    define(context, "User=7\n[Slice]\nMemoryMax=1G\n[Install]\nWantedBy=a.target\n")
+    context.bus.failing = True
+    with pytest.raises(OSError, match="no"):
+        enable(context, ["web"])
+    assert (text(context, SLICE), plan(context)) == before
+    assert tree(context) == [f"multi-user.target.wants/{SERVICE}", SERVICE, SLICE]
+
+
+def test_disable_of_what_runs_from_the_files(context):
+    enable(context, ["web"])
+    context.bus.units[SERVICE] = {"ActiveState": "active", "FragmentPath": f"{context.search.units}/{SERVICE}"}
+    (outcome,) = disable(context, ["web"])
+    assert str(outcome.error) == "web: it runs from the unit files that would be removed"
+    assert outcome.error.hint == "stop it first, or do both with 'nsunit disable --now web'"
+    context.bus.units[SERVICE]["FragmentPath"] = f"/run/systemd/transient/{SERVICE}"
+    assert state(disable(context, ["web"])) == "disabled"

@@ -1,0 +1,100 @@
+"""A user without privileges gets controllers delegated, and uses them."""
+
+import json
+import pwd
+import time
+from pathlib import Path
+
+import pytest
+
+USER = "delegatee"
+
+
+@pytest.fixture(scope="module")
+def user(run):
+    """A user whose systemd runs, with what it has by default."""
+    run("useradd", "--create-home", USER)
+    found = User(pwd.getpwnam(USER).pw_uid)
+    run("systemctl", "start", found.unit)
+    yield found
+    run("nsunit", "delegate", "--remove", USER)
+    run("systemctl", "stop", found.unit)
+    run("userdel", "--remove", USER, check=False)  # it has no mail spool, says userdel
+
+
+class User:
+    def __init__(self, uid):
+        self.uid = uid
+        self.unit = f"user@{uid}.service"
+        self.cgroup = Path(f"/sys/fs/cgroup/user.slice/user-{uid}.slice/{self.unit}")
+        self.file = Path(f"/etc/systemd/system/{self.unit}.d/delegate.conf")
+
+    @property
+    def controllers(self):
+        return set((self.cgroup / "cgroup.controllers").read_text().split())
+
+    def command(self, text):
+        """A shell command as the user."""
+        runtime = f"XDG_RUNTIME_DIR=/run/user/{self.uid}"
+        return f"setpriv --reuid={self.uid} --regid={self.uid} --clear-groups env {runtime} {text}"
+
+
+def test_the_default(user, nsunit):
+    assert "io" not in user.controllers
+    done = nsunit("delegate", "--check", USER)
+    assert done.stdout.startswith(f"{USER} has what systemd delegates by default\n{user.unit} runs with ")
+
+
+def test_delegated_and_used(user, nsunit, run, scratch_disk):
+    done = nsunit("delegate", USER, "cpu", "io", "cpuset")
+    assert user.file.read_text().endswith("[Service]\nDelegate=cpu cpuset io\n")
+    assert f"{user.file} delegates cpu cpuset io to {USER}\n" in done.stdout
+    assert "starts anew" in done.stdout
+
+    found = json.loads(nsunit("delegate", "--json", "--now", USER, "cpu", "io", "cpuset").stdout)
+    assert found["restarted"]
+    assert found["missing"] == []
+    assert user.controllers >= {"cpu", "cpuset", "io", "memory", "pids"}
+
+    limits = f"-p CPUQuota=20% -p AllowedCPUs=0 -p 'IOWriteBandwidthMax={scratch_disk} 1M'"
+    run(user.command(f"systemd-run --user --unit=limited --slice=app.slice {limits} sh -c 'while :; do :; done'"))
+    try:
+        group = user.cgroup / "app.slice/limited.service"
+        assert (group / "cpu.max").read_text() == "20000 100000\n"
+        assert (group / "cpuset.cpus").read_text() == "0\n"
+        assert "wbps=1000000" in (group / "io.max").read_text()
+        before, begin = _used(group), time.monotonic()
+        time.sleep(5)
+        share = (_used(group) - before) / (time.monotonic() - begin)
+        assert share < 0.26
+    finally:
+        run(user.command("systemctl --user stop limited"))
+
+
+def _used(group):
+    return int((group / "cpu.stat").read_text().split()[1]) / 1e6
+
+
+def test_the_same_again(user, nsunit):
+    before = user.file.stat().st_mtime_ns
+    assert "starts anew" not in nsunit("delegate", USER, "cpu", "io", "cpuset").stdout
+    assert user.file.stat().st_mtime_ns == before
+    assert nsunit("delegate", "--check", str(user.uid)).returncode == 0
+
+
+def test_what_cannot_be_delegated(user, nsunit):
+    before = user.file.read_text()
+    for controller in ("blkio", "hugetlb", "nothing"):
+        done = nsunit("delegate", USER, controller, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"nsunit: '{controller}' is not a controller that can be delegated\n")
+    assert nsunit("delegate", "nobody-of-that-name", check=False).returncode == 3
+    assert user.file.read_text() == before
+
+
+def test_removed(user, nsunit):
+    done = nsunit("delegate", "--remove", "--now", USER)
+    assert done.stdout.startswith(f"{USER} has what systemd delegates by default\n")
+    assert not user.file.parent.exists()
+    assert "io" not in user.controllers
+    assert nsunit("delegate", "--remove", USER).returncode == 0

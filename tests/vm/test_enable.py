@@ -1,0 +1,158 @@
+"""Containers that systemd starts at boot, from unit files and without nsunit."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\nEnvironment=GREETING=hello\n"
+LIMITS = SLEEP + "[Slice]\nMemoryMax=100M\n[Service]\nTasksMax=60\n"
+SYSTEMD = Path("/etc/systemd/system")
+BOOT = "multi-user.target.wants"
+
+
+@pytest.fixture
+def enabled(containers, nsunit):
+    container = containers.of(containers.define(LIMITS))
+    nsunit("enable", container.name)
+    yield container
+    nsunit("disable", "--now", container.name, check=False)
+
+
+def test_enable_writes_what_render_shows(enabled, nsunit, run):
+    shown = json.loads(nsunit("render", "--unit-files", "--json", enabled.name).stdout)
+    for unit in (enabled.slice, enabled.service):
+        assert (SYSTEMD / unit).read_text() == shown[unit]
+    assert (SYSTEMD / BOOT / enabled.service).resolve() == SYSTEMD / enabled.service
+    assert run("systemctl", "is-enabled", enabled.service).stdout == "enabled\n"
+    assert run("systemd-analyze", "verify", "--man=no", enabled.service, check=False).stderr == ""
+    assert nsunit("enable", enabled.name).stdout == f"{enabled.name}: was so already\n"
+    assert "Enabled: started at boot" in nsunit("status", enabled.name, check=False).stdout
+    assert enabled.name in nsunit("list", "--all", "--names").stdout.split()
+
+
+def test_it_starts_without_nsunit_and_without_runtime_state(enabled, nsunit, run):
+    """As at boot: /run is empty, and systemd has read the files anew."""
+    for directory in ("seccomp", "containers", "locks"):
+        shutil.rmtree(f"/run/nsunit/{directory}", ignore_errors=True)
+    run("mv /usr/bin/nsunit /usr/bin/nsunit.away")
+    try:
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", enabled.service)
+    finally:
+        run("mv /usr/bin/nsunit.away /usr/bin/nsunit")
+    status = enabled.status()
+    assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+    assert "GREETING=hello" in enabled.proc("environ").split("\0")
+    assert enabled.limit("memory.max") == str(100 << 20)
+    assert run("systemctl", "show", "-P", "Result", enabled.service).stdout == "success\n"
+    assert "nsunit/setup" not in run("ps", "-eo", "args").stdout  # the helper is gone
+    assert nsunit("start", enabled.name).stdout == f"{enabled.name}: runs already\n"
+    assert nsunit("plan", enabled.name).stdout == f"{enabled.name}: runs as its definition says\n"
+    assert nsunit("exec", enabled.name, "hostname").stdout == f"{enabled.name}\n"
+    assert enabled.name in nsunit("list", "--names").stdout.split()
+    run("systemctl", "restart", enabled.service)
+    assert enabled.status()["Seccomp"] == "2"
+    nsunit("stop", enabled.name)
+    assert not enabled.cgroup.exists()
+
+
+def test_start_of_an_enabled_container_uses_its_definition_as_it_is_now(enabled, nsunit, run):
+    definition = Path(f"/etc/nsunit/{enabled.name}.nsunit")
+    nsunit("start", enabled.name)
+    assert enabled.show("FragmentPath") == {"FragmentPath": str(SYSTEMD / enabled.service)}
+    nsunit("set", enabled.name, "MemoryMax=150M")
+    assert enabled.limit("memory.max") == str(150 << 20)
+    definition.write_text(LIMITS.replace("sleep 1000", "sleep 2000").replace("100M", "120M"))
+    nsunit("restart", enabled.name)
+    assert enabled.limit("memory.max") == str(120 << 20)
+    assert enabled.proc("cmdline").split("\0")[1] == "2000"
+    assert "MemoryMax=120M" in (SYSTEMD / enabled.slice).read_text()
+    assert nsunit("plan", enabled.name).stdout == f"{enabled.name}: runs as its definition says\n"
+    nsunit("set", "--persist", enabled.name, "MemoryMax=130M")
+    delta = run("systemd-delta", "--no-pager", "--type=extended").stdout
+    assert f"{SYSTEMD}/{enabled.slice}.d/50-nsunit.conf" in delta
+    run("systemctl stop", enabled.service)
+    run("systemctl", "start", enabled.service)
+    assert enabled.limit("memory.max") == str(130 << 20)
+
+
+def test_a_running_container_is_enabled_and_disabled_as_it_runs(containers, nsunit, run):
+    container = containers.start(LIMITS)
+    pid = container.pid
+    nsunit("enable", "--now", container.name)
+    assert run("systemctl", "show", "-P", "FragmentPath", container.service).stdout.startswith(
+        "/run/systemd/transient/"
+    )
+    nsunit("disable", container.name)
+    assert container.pid == pid
+    assert container.limit("memory.max") == str(100 << 20)
+    assert list(SYSTEMD.rglob(f"nsunit-{container.name}*")) == []
+
+
+def test_disable_takes_all_away(enabled, nsunit, run):
+    nsunit("start", enabled.name)
+    refused = nsunit("disable", enabled.name, check=False)
+    assert refused.returncode == 1
+    assert f"hint: stop it first, or do both with 'nsunit disable --now {enabled.name}'" in refused.stderr
+    kept = nsunit("rm", enabled.name, check=False)
+    assert kept.returncode == 1
+    nsunit("disable", "--now", enabled.name)
+    assert list(SYSTEMD.rglob(f"*nsunit-{enabled.name}*")) == []
+    assert not (enabled.state / "boot").exists()
+    assert run("systemctl", "show", "-P", "LoadState", enabled.service).stdout == "not-found\n"
+    assert nsunit("disable", enabled.name).stdout == f"{enabled.name}: was so already\n"
+    nsunit("start", enabled.name)
+    assert enabled.show("FragmentPath")["FragmentPath"].startswith("/run/systemd/transient/")
+
+
+def test_install_says_where(containers, nsunit, run):
+    install = "[Install]\nWantedBy=a.target b.target\nRequiredBy=c.service\nAlias=web-alias.service\n"
+    name = containers.define(LIMITS + install)
+    container = containers.of(name)
+    nsunit("enable", name)
+    try:
+        links = sorted(str(path.relative_to(SYSTEMD)) for path in SYSTEMD.rglob("*") if path.is_symlink())
+        own = [link for link in links if link.endswith((container.service, "web-alias.service"))]
+        service = container.service
+        assert own == [
+            f"a.target.wants/{service}",
+            f"b.target.wants/{service}",
+            f"c.service.requires/{service}",
+            "web-alias.service",
+        ]
+        Path(f"/etc/nsunit/{name}.nsunit").write_text(LIMITS)
+        nsunit("enable", name)
+        assert not (SYSTEMD / "a.target.wants").exists()
+        assert (SYSTEMD / BOOT / service).is_symlink()
+    finally:
+        nsunit("disable", name)
+    assert not (SYSTEMD / "web-alias.service").is_symlink()
+
+
+def test_enable_leaves_the_files_of_others_alone(containers, nsunit):
+    name = containers.define(LIMITS)
+    path = SYSTEMD / f"nsunit-{name}.service"
+    path.write_text("[Service]\nExecStart=/bin/true\n")
+    try:
+        done = nsunit("enable", name, check=False)
+        assert done.returncode == 1
+        assert f"was not made by nsunit ('{path}')" in done.stderr
+        assert path.read_text().startswith("[Service]")
+        assert not (SYSTEMD / f"nsunit-{name}.slice").exists()
+    finally:
+        path.unlink()
+
+
+def test_an_instance_of_a_template(containers, nsunit, run):
+    containers.define(LIMITS, "boot@")
+    name = containers.own("boot@a-b")
+    nsunit("enable", "--now", name)
+    try:
+        unit = run("systemd-escape", "--template=nsunit-boot@.service", "a-b").stdout.strip()
+        assert run("systemctl", "is-enabled", unit).stdout == "enabled\n"
+        assert run("systemctl", "show", "-P", "FragmentPath", unit).stdout.strip() == str(SYSTEMD / unit)
+    finally:
+        nsunit("disable", "--now", name)

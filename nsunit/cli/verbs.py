@@ -84,7 +84,7 @@ VERBS = (
         complete="defined",
         details=(
             "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
-            "[Install] asks for, for multi-user.target if it asks for none. The definition and its environment files are "
+            "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
             "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on.",
         ),
     ),

@@ -190,8 +190,32 @@ def check_sources(definition: Definition) -> None:
         for item in container.environment_files
         if not item.optional and not os.path.exists(item.path)
     ]
-    if mistakes:
-        raise DefinitionError([Problem(definition.name, 0, mistake) for mistake in mistakes])
+    problems = [Problem(definition.name, 0, mistake) for mistake in mistakes]
+    if not mistakes and container.rootfs and not (container.read_only or container.volatile):
+        problems += _exposed_root(definition.name, container.rootfs)
+    if problems:
+        raise DefinitionError(problems)
+
+
+def _exposed_root(name: str, rootfs: str) -> list[Problem]:
+    """Refuse a root that is written to where the host's users can get at it.
+
+    The files of the container's root belong to root on disk, so one with the set-user-id bit would make root of any
+    user of the host who can execute it.  systemd keeps /var/lib/machines at 0700 for the same reason.
+    """
+    path = os.path.realpath(rootfs)
+    if os.statvfs(path).f_flag & os.ST_NOSUID:
+        return []
+    parent = os.path.dirname(path)
+    directory = parent
+    while os.stat(directory).st_mode & 0o011:  # others, or a group, can pass
+        if directory == "/":
+            hint = f"'chmod go-x {parent}', give it a parent that is only root's, or use Layer=, Volatile= or ReadOnly="
+            return [
+                Problem(name, 0, f"Rootfs=: '{rootfs}' is to be written to, and users of the host can enter it", hint)
+            ]
+        directory = os.path.dirname(directory)
+    return []
 
 
 def _directory_mistake(path: str) -> str | None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -108,7 +109,8 @@ def test_writes_land_in_the_upper_layer_and_are_kept(containers, layers, workpla
 
 
 def test_a_directory_as_the_root_is_written_to(containers, workplace):
-    root = workplace / "root"
+    root = workplace / "private/root"
+    root.parent.mkdir(mode=0o700)
     shutil.copytree(BUSYBOX, root, symlinks=True)
     text = definition(script="echo new >/new; chown 1000:4 /new; stat -c %u:%g /new /bin/", Rootfs=root)
     container = containers.start(text)
@@ -116,6 +118,23 @@ def test_a_directory_as_the_root_is_written_to(containers, workplace):
     assert (root / "new").read_text() == "new\n"
     assert (os.stat(root / "new").st_uid, os.stat(root / "new").st_gid) == (1000, 4)
     assert not container.upper.exists()
+
+
+def test_a_root_that_is_written_to_is_out_of_reach_for_users(containers, nsunit, workplace):
+    root = workplace / "within-reach/root"
+    shutil.copytree(BUSYBOX, root, symlinks=True)
+    script = "cp /bin/busybox /set-id; chmod 4755 /set-id"
+    name = containers.define(definition(script=script, Rootfs=root))
+    done = nsunit("start", name, check=False)
+    assert done.returncode == 1
+    assert f"Rootfs=: '{root}' is to be written to, and users of the host can enter it" in done.stderr
+    assert f"chmod go-x {root.parent}" in done.stderr
+    root.parent.chmod(0o700)
+    nsunit("start", name)
+    containers.of(name).report()
+    assert (root / "set-id").stat().st_mode & 0o4000
+    with pytest.raises(PermissionError):
+        subprocess.run([root / "set-id", "true"], user=1000, check=False)
 
 
 @pytest.mark.parametrize("root", [f"Rootfs={BUSYBOX}", f"Layer={BUSYBOX}"])

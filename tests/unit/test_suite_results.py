@@ -22,7 +22,7 @@ def skips(tmp_path, monkeypatch):
 def taken(outcomes: dict[str, str], status: int = 0, collected: list[str] | None = None) -> result.Result:
     suite = result.Result("native")
     names = list(outcomes) if collected is None else collected
-    suite.take(json.dumps({"collected": names, "outcomes": outcomes, "status": status}))
+    assert suite.take(json.dumps({"collected": names, "outcomes": outcomes, "status": status})) == names
     return suite
 
 
@@ -83,3 +83,11 @@ def test_what_a_kernel_died_of_is_found():
     ]
     assert guest_suite.last_words(console) == [console[1], console[3]]
     assert guest_suite.last_words(["a line"]) == []
+
+
+def test_what_comes_after_a_reboot_is_added_up():
+    suite = taken({"a": "passed", "b": "failed"}, status=1)
+    suite.take(json.dumps({"collected": ["c", "d"], "outcomes": {"c": "passed", "d": "failed"}, "status": 1}))
+    assert (suite.passed, suite.failed, suite.problems) == (2, ["b: failed", "d: failed"], [])
+    suite.take("")
+    assert suite.bad == 3

@@ -18,6 +18,11 @@ Done = subprocess.CompletedProcess[str]
 Runner = Callable[..., Done]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for a reboot would be in the way of other tests, so it comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("before_reboot") is not None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def real_system() -> None:
     """Refuse to run anywhere but in the machine: the tests do as they please with the system."""

@@ -74,7 +74,7 @@ def test_start_of_an_enabled_container_uses_its_definition_as_it_is_now(enabled,
     nsunit("set", "--persist", enabled.name, "MemoryMax=130M")
     delta = run("systemd-delta", "--no-pager", "--type=extended").stdout
     assert f"{SYSTEMD}/{enabled.slice}.d/50-nsunit.conf" in delta
-    run("systemctl stop", enabled.service)
+    run("systemctl", "stop", enabled.service)
     run("systemctl", "start", enabled.service)
     assert enabled.limit("memory.max") == str(130 << 20)
 

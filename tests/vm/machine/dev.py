@@ -20,6 +20,7 @@ HELP = """\
     tests/vm/dev test -k name          push, then pytest on tests/vm in it
     tests/vm/dev shell                 a root shell on this terminal
     tests/vm/dev reboot                reboot it; what is on its disks stays
+    tests/vm/dev test -k reboot        what the tests after a reboot need; reboot, then: test -m after_reboot
     tests/vm/dev console|list|down
 
 Several machines at once: -m NAME (default: dev, or $NSUNIT_MACHINE). Up to six commands at a time in each.

@@ -1,4 +1,8 @@
-"""A suite in a machine: boot, install the package, run tests/vm, bring the outcome and the logs out."""
+"""A suite in a machine: boot, install the package, run tests/vm, bring the outcome and the logs out.
+
+The tests marked before_reboot come last (tests/vm/conftest.py); then the machine is rebooted for those marked
+after_reboot.
+"""
 
 import os
 import threading
@@ -12,14 +16,15 @@ from .result import Result
 
 TESTS = "/srv/nsunit/tests"
 OUTCOME = "/run/nsunit-outcome.json"
+REBOOT_TESTS = "vm/test_reboot.py"  # those that leave something for the tests after a reboot
 TIMEOUT = 50 * 60
 SILENCE = 10 * 60  # more than any test may take, see tests/vm/pytest.ini
 
 
-def pytest_command(arguments: list[str]) -> list[str]:
-    """Return the command that runs tests/vm in the machine."""
+def pytest_command(arguments: list[str], tests: str = "vm") -> list[str]:
+    """Return the command that runs tests/vm, or one file of it, in the machine."""
     options = ["-c", f"{TESTS}/vm/pytest.ini", "--rootdir", TESTS, "-p", "no:cacheprovider"]
-    return ["python3", "-m", "pytest", *options, *arguments, f"{TESTS}/vm"]
+    return ["python3", "-m", "pytest", *options, *arguments, f"{TESTS}/{tests}"]
 
 
 def machine_name(release: str) -> str:
@@ -73,21 +78,19 @@ def run(
             install(client, package())
             arguments = ["-v", "-p", "outcome", "--durations=10"]
             arguments += ["-k", expression] if expression else []
-            environment = {"NSUNIT_OUTCOME": OUTCOME, "NSUNIT_MUST_WORK": "1", "PYTHONPATH": TESTS}
             try:
-                client.run(
-                    pytest_command([*arguments, *extra]),
-                    lambda fd, data: show(data),
-                    timeout=TIMEOUT,
-                    silence=SILENCE,
-                    env=environment,
-                    cwd=TESTS,
-                )
+                test(client, pytest_command([*arguments, *extra]), show)
             except Lost as error:
                 result.problems.append(str(error))
                 if not machine.pid():
                     raise
-        collect(machine, result, logs, allow_empty=bool(expression))
+        tests = collect(machine, result, logs, allow_empty=bool(expression))
+        if any(name.startswith(REBOOT_TESTS) for name in tests):
+            cache.say(f"{result.suite}: rebooting")
+            machine.reboot()
+            with machine.client() as client:
+                test(client, pytest_command(["-v", "-p", "outcome", "-m", "after_reboot"], REBOOT_TESTS), show)
+            collect(machine, result, logs)
     except Lost as error:
         if str(error) not in result.problems:
             result.problems.append(str(error))
@@ -99,24 +102,40 @@ def run(
             result.problems += last_words(lines)
 
 
+def test(client: Client, command: list[str], show: Callable[[bytes], None]) -> None:
+    """Run tests in the machine. Raises Lost if they do not come to their end."""
+    client.run(
+        command,
+        lambda fd, data: show(data),
+        timeout=TIMEOUT,
+        silence=SILENCE,
+        env={"NSUNIT_OUTCOME": OUTCOME, "NSUNIT_MUST_WORK": "1", "PYTHONPATH": TESTS},
+        cwd=TESTS,
+    )
+
+
 def last_words(console: list[str]) -> list[str]:
     """Return the lines in which a kernel says what it died of; they belong in the summary, logs may be far away."""
     return [line for line in console if any(word in line for word in ("Oops", "BUG:", "RIP: 0010", "panic - "))][-4:]
 
 
-def collect(machine: Machine, result: Result, logs: Path, allow_empty: bool) -> None:
-    """Fetch the outcome and the journal, on a connection of their own: the one before may be in any state."""
+def collect(machine: Machine, result: Result, logs: Path, *, allow_empty: bool = False) -> list[str]:
+    """Fetch the outcome and the journal, on a connection of their own: the one before may be in any state.
+
+    Returns the names of the tests that there were.
+    """
     (logs / f"{result.suite}.console").write_bytes(machine.console.read_bytes())
     with machine.client() as client:
         record = bytearray()
         client.run(["cat", OUTCOME], lambda fd, data: record.extend(data) if fd == 1 else None, timeout=60)
-        result.take(record.decode(errors="replace"), allow_empty)
-        with (logs / f"{result.suite}.journal").open("wb") as journal:
+        tests = result.take(record.decode(errors="replace"), allow_empty)
+        with (logs / f"{result.suite}.journal").open("ab") as journal:
 
             def keep(fd: int, data: bytes) -> None:
                 journal.write(data)
 
-            client.run(["journalctl", "--no-pager"], keep, timeout=120)
+            client.run(["journalctl", "--no-pager", "--boot"], keep, timeout=120)
+    return tests
 
 
 class Once:

@@ -26,14 +26,17 @@ class Result:
         """How many failures there are."""
         return len(self.failed) + len(self.problems)
 
-    def take(self, record: str, allow_empty: bool = False) -> None:
-        """Read the record the outcome plugin wrote; what is missing in it is a failure."""
+    def take(self, record: str, allow_empty: bool = False) -> list[str]:
+        """Read the record the outcome plugin wrote; what is missing in it is a failure.
+
+        Returns the names of the tests that it has.
+        """
         try:
             data = json.loads(record)
             collected, outcomes, status = data["collected"], data["outcomes"], data["status"]
         except (ValueError, KeyError, TypeError):
             self.problems.append("no result: pytest did not come to its end")
-            return
+            return []
         expected = expected_skips(self.suite)
         lost = [test for test in collected if test not in outcomes]
         if len(lost) > 3:
@@ -55,6 +58,7 @@ class Result:
         # 0: all passed, 1: some failed, 5: none collected; anything else is pytest's own failure
         if status not in (0, 1, 5) or (status == 1 and not self.failed):
             self.problems.append(f"pytest ended with status {status}")
+        return list(collected)
 
     def line(self) -> str:
         """Return the suite's line of the summary."""

@@ -1,0 +1,65 @@
+"""What is there again after a reboot, without nsunit having run.
+
+The suite's runner reboots the machine between the two tests of each pair (tests/vm/machine/guest_suite.py).
+"""
+
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEP = f"[Container]\nRootfs={BUSYBOX}\nExec=sleep 1000\nEnvironment=GREETING=hello\nVolatile=yes\n"
+ENABLED = SLEEP + "[Slice]\nMemoryMax=100M\n[Service]\nTasksMax=60\nRestart=on-failure\n"
+PERSISTED = SLEEP + "[Slice]\nMemoryMax=100M\n"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+NOTE = Path("/var/lib/nsunit-test-boot-id")
+
+
+@pytest.fixture
+def rebooted(real_system):
+    """Fail, and do not pass for something else, if the machine was not rebooted meanwhile."""
+    assert NOTE.read_text() != BOOT_ID.read_text()
+
+
+@pytest.mark.before_reboot
+def test_before_the_reboot(nsunit, run):
+    NOTE.write_text(BOOT_ID.read_text())
+    Path("/etc/nsunit").mkdir(exist_ok=True)
+    for name, text in {"reboot-enabled": ENABLED, "reboot-persisted": PERSISTED}.items():
+        Path(f"/etc/nsunit/{name}.nsunit").write_text(text)
+    nsunit("enable", "reboot-enabled")
+    nsunit("start", "reboot-persisted")
+    nsunit("set", "--persist", "reboot-persisted", "MemoryMax=130M")
+    nsunit("set", "reboot-persisted", "TasksMax=99")
+    assert run("systemctl", "is-active", r"nsunit-reboot\x2denabled.service", check=False).stdout == "inactive\n"
+
+
+@pytest.mark.after_reboot
+def test_an_enabled_container_runs(rebooted, containers, nsunit, run):
+    container = containers.of(containers.own("reboot-enabled"))
+    # Whoever starts a container by nsunit has taken its lock.
+    assert not Path("/run/nsunit/locks").exists()
+    assert container.show("ActiveState", "Result") == {"ActiveState": "active", "Result": "success"}
+    assert container.status()["Seccomp"] == "2"
+    assert "GREETING=hello" in container.proc("environ").split("\0")
+    assert container.limit("memory.max") == str(100 << 20)
+    assert (container.cgroup / container.service / "pids.max").read_text() == "60\n"
+    assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
+    assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
+    assert container.exec("hostname").stdout == f"{container.name}\n"
+    nsunit("disable", "--now", container.name)
+    assert run("systemctl", "show", "-P", "LoadState", container.service).stdout == "not-found\n"
+    Path(f"/etc/nsunit/{container.name}.nsunit").unlink()
+    nsunit("rm", container.name)
+
+
+@pytest.mark.after_reboot
+def test_what_was_set_for_good_holds_and_what_was_set_for_a_run_does_not(rebooted, containers, nsunit):
+    container = containers.of(containers.own("reboot-persisted"))
+    assert container.show("LoadState") == {"LoadState": "not-found"}
+    nsunit("start", container.name)
+    assert container.limit("memory.max") == str(130 << 20)
+    assert container.limit("pids.max") == "max"
+    nsunit("stop", container.name)
+    nsunit("rm", container.name)
+    Path(f"/etc/nsunit/{container.name}.nsunit").unlink()

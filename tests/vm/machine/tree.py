@@ -15,8 +15,8 @@ MIRROR = os.environ.get("NSUNIT_MIRROR", "http://deb.debian.org/debian")
 MACHINE_PACKAGES = (
     "systemd systemd-sysv systemd-container dbus dbus-user-session udev kmod linux-image-amd64 libseccomp2"
     " python3 python3-pystemd python3-dbus-next python3-pyroute2 python3-jinja2 python3-pytest python3-pytest-timeout"
-    " bash-completion busybox-static ca-certificates catatonit crun e2fsprogs iproute2 less passt podman procps"
-    " strace uidmap"
+    " bash-completion busybox-static ca-certificates catatonit crun e2fsprogs iproute2 less nftables passt podman"
+    " procps strace uidmap"
 ).split()
 ROOT_PACKAGES = ["python3"]
 

@@ -1,11 +1,11 @@
-"""set, plan, apply, dropin: change containers, while they run or for good."""
+"""set, plan, apply, reclaim, dropin: change containers, while they run or for good."""
 
 from __future__ import annotations
 
 import sys
 
 from nsunit.cli.lifecycle import fail, names_of, say
-from nsunit.errors import UsageError
+from nsunit.errors import NsunitError, UsageError
 from nsunit.names import check_name, printable
 
 TYPE_CHECKING = False
@@ -95,6 +95,29 @@ def _tell(outcome: Outcome) -> None:
     elif outcome.error is None:
         texts = {"inactive": "does not run", "restarted": "restarted"}
         say(f"{outcome.name}: {texts.get(outcome.state, 'runs as its definition says')}")
+
+
+def reclaim(invocation: Invocation) -> int:
+    """The verb `reclaim`."""
+    from nsunit.cli.output import format_size, print_json
+    from nsunit.definition.values import SIZE_HINT, size
+    from nsunit.definition.words import ValueProblem
+    from nsunit.manager.attributes import reclaim
+
+    name, text = invocation.operands
+    try:
+        amount = size(text)
+    except ValueProblem as problem:
+        raise UsageError(f"reclaim: {problem.message}", hint=SIZE_HINT) from problem
+    before, after, found = reclaim(invocation.context(), check_name(name), amount)
+    if invocation.flag("json"):
+        print_json({"name": name, "before": before, "after": after, "found": found})
+    elif not invocation.flag("quiet"):
+        say(f"{name}: {format_size(before)} before, {format_size(after)} after")
+    if not found:
+        hint = "the rest is in use, and there is no swap to put it into" if after else None
+        raise NsunitError(f"{name}: the kernel could not take {format_size(amount)}", hint=hint)
+    return 0
 
 
 def drop_in(invocation: Invocation) -> int:

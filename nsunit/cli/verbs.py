@@ -175,6 +175,21 @@ VERBS = (
             "KEY is one of systemd.resource-control(5), of the container's slice, or of its service with Service. in "
             "front. All of them change at once, or none does. What a list has is added to; an empty value resets it.",
             "What cannot change while the container runs is refused.",
+            "The keys of [Container] that change while it runs are taken as well, but not with --persist.",
+        ),
+    ),
+    Verb(
+        "reclaim",
+        "change",
+        "Have the kernel take memory from a container that runs",
+        "nsunit.cli.change:reclaim",
+        operands="NAME SIZE",
+        least=2,
+        most=2,
+        complete="running",
+        details=(
+            "The kernel drops caches and swaps out until it has SIZE, such as 100M, of the container's memory, and the "
+            "container goes on. It is status 1 if the kernel finds less than that. Exec sessions are left alone.",
         ),
     ),
     Verb(

@@ -45,6 +45,7 @@ def build(values: list[tuple[str, Any]]) -> Container:
     fields: dict[str, Any] = {"exec": ()}
     environment: dict[str, str] = {}
     sysctls: dict[str, str] = {}
+    attributes: dict[tuple[str, str], str] = {}
     granted = set(DEFAULT_CAPABILITIES)
     for key, value in values:
         if key in _SCALARS:
@@ -57,12 +58,15 @@ def build(values: list[tuple[str, Any]]) -> Container:
             environment.update(value)
         elif key == "Sysctl":
             sysctls[value[0]] = value[1]
-        else:
+        elif key == "Capability":
             _grant(granted, value)
+        else:  # a key of table_cgroup
+            attributes[value[0], value[1]] = value[2]
     return Container(
         **fields,
         environment=tuple(environment.items()),
         sysctls=tuple(sysctls.items()),
+        attributes=tuple((*place, text) for place, text in attributes.items()),
         capabilities=tuple(sorted(granted)),
     )
 

@@ -8,7 +8,7 @@ import stat
 from nsunit.definition import container as container_section
 from nsunit.definition import merge, search, setting, specifiers, syntax
 from nsunit.definition.host import Host, host_facts
-from nsunit.definition.model import Assignment, Definition
+from nsunit.definition.model import Assignment, Container, Definition
 from nsunit.definition.values import Properties
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import DefinitionError, Problem
@@ -115,6 +115,14 @@ class Loader:
         self.items.append(Item(found, text, value, path, line))
 
     def _unknown(self, section: str, key: str, path: str, line: int) -> None:
+        from nsunit.definition.table_kernel import refusal
+
+        name = key if section in syntax.SECTIONS else f"{section}.{key}"  # the dot is that of SECTION.KEY elsewhere
+        refused = refusal(name)
+        if refused:
+            reason, _, instead = refused.partition("; ")
+            self.problems.append(Problem(path, line, f"'{name}': {reason}", instead))
+            return
         hint = None
         if len(self.problems) < GUESSES_MAX:
             from nsunit.definition.explain import unknown_key  # only when something is wrong
@@ -150,6 +158,9 @@ class Loader:
             self._blame("Container", key, message, hint)
         self._check_limits()
         self._check_watchdog(container.notify)
+        properties = self._properties()
+        if container.attributes:
+            self._check_attributes(container, dict(properties).get("Service", ()))
         if self.problems:
             raise DefinitionError(_in_order(self.problems, sources))
         return Definition(
@@ -161,7 +172,7 @@ class Loader:
                 for item in self.items
                 if item.setting.section == section
             ),
-            self._properties(),
+            properties,
             sources,
         )
 
@@ -195,6 +206,12 @@ class Loader:
             elif key == "TasksMax" and value < TASKS_FLOOR:
                 message = f"'{printable(item.text)}' is less than setting up a container takes"
                 self._blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
+
+    def _check_attributes(self, container: Container, service: tuple[Property, ...]) -> None:
+        from nsunit.definition.values_cgroup import contradictions
+
+        for key, message, hint in contradictions(container.attributes, service):
+            self._blame("Container", key, message, hint)
 
     def _check_watchdog(self, notify: bool) -> None:
         for item in self.items:

@@ -42,7 +42,11 @@ class UserRange(Record):
 
 
 class Container(Record):
-    """The `[Container]` section."""
+    """The `[Container]` section.
+
+    *attributes* are those of its control group that systemd does not know: `(file, subject, value)`, the subject being
+    the device or resource that the line is about, or empty.
+    """
 
     exec: tuple[str, ...]
     rootfs: str | None = None
@@ -66,6 +70,7 @@ class Container(Record):
     stop_signal: int = 15
     notify: bool = False
     sysctls: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str, str], ...] = ()
 
 
 class Assignment(Record):

@@ -116,6 +116,9 @@ def _tables(section: str) -> Iterator[dict[str, Row]]:
         from nsunit.definition.table_container import CONTAINER
 
         yield CONTAINER
+        from nsunit.definition.table_cgroup import CGROUP
+
+        yield CGROUP
     elif section == "Slice":
         from nsunit.definition.table_control import CONTROL
 

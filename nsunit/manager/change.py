@@ -61,10 +61,12 @@ def set_keys(
         NsunitError: a key cannot change while it runs.
         DefinitionError: a key or value is wrong.
     """
-    given = [(section or "Slice", key, text, ORIGIN) for section, key, text in assignments]
+    given = [(section or _home_of(key), key, text, ORIGIN) for section, key, text in assignments]
     with Lock(context.paths.locks, check_name(name)):
         running = find_running(context, name)
         check_live(name, [(section, key) for section, key, _, _ in given])
+        if persist:
+            check_unit_keys(name, [(section, key) for section, key, _, _ in given])
         text = stored_text(context, name)
         origin = context.paths.runtime_of(name)
         old = load_text(name, text, origin, context.host)
@@ -186,6 +188,11 @@ def _make_live(
 ) -> None:
     planned = _planned(context, new)
     keys = tuple(keys)
+    own = any(section == "Container" for section, _ in keys)
+    if own:
+        from nsunit.manager.attributes import change_attributes, make_way
+
+        make_way(context, unit, old, new, undo)
     for target, source, section in (
         (slice_of(context, new.name), planned.slice, "Slice"),
         (unit, planned.service, "Service"),
@@ -207,6 +214,8 @@ def _make_live(
                 undo.append(put_back)
             raise
         undo.append(put_back)
+    if own:
+        change_attributes(context, unit, old, new, undo)
 
 
 def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tuple[Property, ...]:
@@ -265,8 +274,32 @@ def check_live(name: str, keys: Iterable[tuple[str, str]]) -> None:
         if section == "Slice" and (found is None or found.refused):
             elsewhere = ((place, lookup(place, key)) for place in _SECTIONS[1:])
             section, found = next(((place, item) for place, item in elsewhere if item and not item.refused), ("", None))
-        if found is not None and not found.refused and (not found.live or section not in ("Slice", "Service")):
+        lives = found is not None and found.live and section in ("Slice", "Service", "Container")
+        if found is not None and not found.refused and not lives:
             raise _needs_restart(name, section, key)
+
+
+def check_unit_keys(name: str, keys: Iterable[tuple[str, str]]) -> None:
+    """Refuse *keys* that no drop-in of a unit can hold.
+
+    Raises:
+        NsunitError: one is of [Container].
+    """
+    for section, key in keys:
+        if section == "Container" and lookup(section, key) is not None:
+            raise NsunitError(
+                f"{name}: [Container] {key}= cannot be in a drop-in of a unit, since systemd does not know it",
+                hint=f"change the definition with 'nsunit edit {name}', then run 'nsunit apply {name}'",
+            )
+
+
+def _home_of(key: str) -> str:
+    """The section of *key* where none is given: [Slice], but for the limits that only [Container] has."""
+    if lookup("Slice", key) is None:
+        own = lookup("Container", key)
+        if own is not None and own.live:
+            return "Container"
+    return "Slice"
 
 
 def _check_growth(name: str, old: Definition, new: Definition, keys: Iterable[tuple[str, str]]) -> None:

@@ -44,7 +44,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
     kinds = ("cgroup", "ipc", "mnt", "pid", "time", "uts", *(("net",) if private_network else ()))
     start, count = facts.user_range
     return [
-        *([namespaces.Subgroup(PAYLOAD_SUBGROUP)] if is_delegated(definition) else []),
+        *([subgroup(container)] if is_delegated(definition) else []),
         *([namespaces.UserNamespace(str(start), str(count))] if count else []),
         namespaces.Namespaces(kinds),
         _root(container, facts),
@@ -70,6 +70,18 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         ),
         process.Exec(process.Init.TARGET if container.init else "", container.exec),
     ]
+
+
+def subgroup(container: Container) -> Operation:
+    """The payload's own group, and what its parent, the unit's, is given."""
+    return namespaces.Subgroup(
+        PAYLOAD_SUBGROUP, tuple(attribute_line(*attribute) for attribute in container.attributes)
+    )
+
+
+def attribute_line(file: str, subject: str, value: str) -> str:
+    """An attribute of the unit's control group as the helper takes it."""
+    return f"{file}={subject} {value}" if subject else f"{file}={value}"
 
 
 def is_delegated(definition: Definition) -> bool:

@@ -82,27 +82,38 @@ class Subgroup(Operation):
 
     A cgroup with processes of its own cannot hand controllers to children (cgroups(7), "no internal processes"), and
     the unit's control processes live beside the payload.  systemd 254 does this itself (DelegateSubgroup=).
+
+    The unit's cgroup, which the container cannot reach, gets *attributes* that systemd has no property for, each
+    `FILE=VALUE`.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "attributes")
     keyword = "subgroup"
+    rest = "attributes"
     name: str
+    attributes: tuple[str, ...]
 
     def describe(self) -> str:
         """See Operation."""
-        return f"move to the subgroup '{self.name}'"
+        return "set up the control group" if self.attributes else f"move to the subgroup '{self.name}'"
 
     def move(self) -> None:
         """Make it and move the calling process there, unless systemd has done so already."""
-        own = own_cgroup()
-        if own.rsplit("/", 1)[-1] == self.name:
-            return
-        directory = f"/sys/fs/cgroup{own}/{self.name}"
-        try:
-            os.mkdir(directory)
-        except FileExistsError:
-            pass  # left from the run before a restart
-        _write(f"{directory}/cgroup.procs", "0")
+        unit = own_cgroup()
+        if unit.rsplit("/", 1)[-1] == self.name:
+            unit = unit.rsplit("/", 1)[0]
+        else:
+            directory = f"/sys/fs/cgroup{unit}/{self.name}"
+            try:
+                os.mkdir(directory)
+            except FileExistsError:
+                pass  # left from the run before a restart
+            _write(f"{directory}/cgroup.procs", "0")
+        if self.attributes:
+            from nsunit.setup import attributes
+
+            for attribute in self.attributes:
+                attributes.write(unit, attribute)
 
 
 def own_cgroup() -> str:

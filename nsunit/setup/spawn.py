@@ -85,7 +85,10 @@ def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
 
     def enter() -> None:
         for subgroup in subgroups:
-            subgroup.move()
+            try:
+                subgroup.move()
+            except OSError as error:
+                raise explain(subgroup, error) from error
         if build.has_userns:
             namespaces.become_root_of(build.userns_fd)
         linux.unshare(flags)

@@ -111,3 +111,21 @@ def test_apply(nsunit, manager):
         "  hint: 'nsunit apply --restart c'",
         "nsunit: no d",
     ]
+
+
+def test_reclaim(nsunit, manager):
+    calls = []
+    answers = [(200 << 20, 100 << 20, True)] * 2 + [(200 << 20, 190 << 20, False)]
+    manager("attributes", reclaim=lambda context, name, amount: calls.append((name, amount)) or answers.pop(0))
+    assert nsunit("reclaim", "web", "100M") == (0, "web: 200M before, 100M after\n", "")
+    document = json.loads(nsunit("reclaim", "--json", "web", "5K")[1])
+    assert document == {"name": "web", "before": 200 << 20, "after": 100 << 20, "found": True}
+    status, out, err = nsunit("reclaim", "web", "100M")
+    assert (status, out) == (1, "web: 200M before, 190M after\n")
+    assert err.splitlines() == [
+        "nsunit: web: the kernel could not take 100M",
+        "  hint: the rest is in use, and there is no swap to put it into",
+    ]
+    assert calls == [("web", 100 << 20), ("web", 5 << 10), ("web", 100 << 20)]
+    status, _, err = nsunit("reclaim", "web", "much")
+    assert (status, err.splitlines()[0]) == (2, "nsunit: reclaim: 'much' is not a size")

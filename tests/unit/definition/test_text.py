@@ -62,11 +62,25 @@ def test_several_sources_come_back() -> None:
     assert load_text("web", serialize(definition), "/run/stored", HOST) == definition
 
 
+# What needs another key, or excludes one.
+LEFT_OUT = "Rootfs Exec Layer ReadOnly Network PrivateUsers WatchdogSec Delegate CPUBurstSec".split()
+
+
 def _random_file(random_: random.Random) -> str:
     """Return a definition with a random choice of examples in random order, some lists repeated or reset."""
     lines = {"Container": ["Exec=/bin/sh -c 'echo %%s' \\x25"]}
     for setting in random_.sample(TAKEN, 60):
-        if setting.key in ("Rootfs", "Exec", "Layer", "ReadOnly", "Network", "PrivateUsers", "WatchdogSec"):
+        if setting.key in (
+            "Rootfs",
+            "Exec",
+            "Layer",
+            "ReadOnly",
+            "Network",
+            "PrivateUsers",
+            "WatchdogSec",
+            "Delegate",
+            "CPUBurstSec",
+        ):
             continue
         text = setting.example.replace("%", "%%") if setting.specifiers else setting.example
         some = lines.setdefault(setting.section, [])

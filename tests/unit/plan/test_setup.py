@@ -93,8 +93,15 @@ def test_without_a_user_namespace():
 
 
 def test_nothing_is_delegated_against_the_definition():
-    assert of(namespaces.Subgroup, BASE) == [namespaces.Subgroup("payload")]
+    assert of(namespaces.Subgroup, BASE) == [namespaces.Subgroup("payload", ())]
     assert of(namespaces.Subgroup, BASE + "[Service]\nDelegate=no\n") == []
+
+
+def test_attributes_of_the_control_group():
+    keys = "HugeTLBMax=2M 64M\nMiscMax=sev 4\nMiscMax=sev 5\nMiscMax=sev_es infinity\n"
+    (found,) = of(namespaces.Subgroup, BASE + keys)
+    assert found.attributes == ("hugetlb.2MB.max=67108864", "misc.max=sev 5", "misc.max=sev_es max")
+    assert found.describe() == "set up the control group"
 
 
 def test_parents_are_mounted_first():

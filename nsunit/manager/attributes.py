@@ -1,0 +1,111 @@
+"""Attributes of a running container's control group that systemd has no property for, changed and used at once."""
+
+from __future__ import annotations
+
+from nsunit.errors import NsunitError
+from nsunit.plan.setup import attribute_line, subgroup
+from nsunit.setup import attributes
+from nsunit.setup.operation import dump
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Definition
+    from nsunit.manager.context import Context
+    from nsunit.manager.dropin import Undo
+
+BURST = "cpu.max.burst"
+_NOTHING = {BURST: "0", "cpu.uclamp.min": "0", "rdma.max": "hca_handle=max hca_object=max"}  # else "max"
+
+
+def make_way(context: Context, unit: str, old: Definition, new: Definition, undo: Undo) -> None:
+    """Before systemd changes anything of *unit*: the kernel refuses a CPUQuota= below the burst that still holds."""
+    for lines in differences(old, new):
+        if lines[0].startswith(f"{BURST}="):
+            _change(context, unit, lines[0], f"{BURST}=0", undo)
+
+
+def change_attributes(context: Context, unit: str, old: Definition, new: Definition, undo: Undo) -> None:
+    """Give *unit* the attributes of *new* in place of those of *old*, now and whenever systemd restarts it.
+
+    Raises:
+        NsunitError: the kernel refuses one.
+    """
+    for before, after in differences(old, new):
+        _change(context, unit, f"{BURST}=0" if before.startswith(f"{BURST}=") else before, after, undo)
+    path = context.paths.runtime_of(new.name) + "/plan"
+    content = files.read_file(path)
+    if content is not None and old.container.attributes != new.container.attributes:
+        files.write_file(path, with_subgroup(content, new))
+        undo.append(lambda: files.write_file(path, content))
+
+
+def with_subgroup(plan: bytes, definition: Definition) -> bytes:
+    """The helper's *plan* with the attributes of *definition*."""
+    line = dump([subgroup(definition.container)])
+    lines = plan.splitlines(keepends=True)
+    return b"".join(line if item.startswith(b"subgroup\0") else item for item in lines)
+
+
+def differences(old: Definition, new: Definition) -> list[tuple[str, str]]:
+    """For each attribute that differs, the line that sets it as in *old* and the one that sets it as in *new*."""
+    before = {(file, subject): value for file, subject, value in old.container.attributes}
+    after = {(file, subject): value for file, subject, value in new.container.attributes}
+    return [
+        (_line(place, before), _line(place, after))
+        for place in dict.fromkeys((*before, *after))
+        if before.get(place) != after.get(place)
+    ]
+
+
+def _line(place: tuple[str, str], values: dict[tuple[str, str], str]) -> str:
+    return attribute_line(*place, values.get(place) or _NOTHING.get(place[0], "max"))
+
+
+def _change(context: Context, unit: str, before: str, after: str, undo: Undo) -> None:
+    group = _group_of(context, unit)
+    undo.append(lambda: _write(group, before))
+    _write(group, after)
+
+
+def _write(group: str, line: str) -> None:
+    try:
+        attributes.write(group, line)
+    except OSError as error:
+        raise NsunitError(f"{error.filename}: {error.strerror}", hint="nothing was changed") from error
+
+
+def _group_of(context: Context, unit: str) -> str:
+    group = context.bus.get(unit, "ControlGroup").get("ControlGroup")
+    if not isinstance(group, str) or not group:
+        raise NsunitError(f"'{unit}' has no control group, it has just ended")
+    return group
+
+
+def reclaim(context: Context, name: str, amount: int) -> tuple[int, int, bool]:
+    """Have the kernel take *amount* bytes of memory from the running container *name* (memory.reclaim).
+
+    Returns what it used before and after, and whether the kernel found as much as it was asked for.
+
+    Raises:
+        NotFoundError: it does not run.
+        NsunitError: it has no memory controller.
+    """
+    from nsunit.manager.running import find_running
+
+    directory = attributes.ROOT + find_running(context, name).control_group
+    before = _used(directory)
+    found = True
+    try:
+        attributes.write_file(f"{directory}/memory.reclaim", str(amount))
+    except BlockingIOError:
+        found = False
+    except FileNotFoundError as error:
+        raise NsunitError(
+            f"{name}: its control group has no memory controller", hint="see [Service] Delegate="
+        ) from error
+    return before, _used(directory), found
+
+
+def _used(directory: str) -> int:
+    return int(files.read_file(f"{directory}/memory.current") or 0)

@@ -1,0 +1,111 @@
+"""Attributes that change while a container runs, on a tree of ordinary files that stands for the kernel's."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from nsunit.definition.load import Host, load_text
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.manager import attributes as manager
+from nsunit.manager.change import check_live, check_unit_keys
+from nsunit.manager.prepare import take_back
+from nsunit.setup import attributes
+from nsunit.storage.paths import Paths
+
+BASE = "[Container]\nRootfs=/srv\nExec=/bin/sh\n"
+QUOTA = "[Service]\nCPUQuota=50%\n"
+
+
+def definition(text):
+    return load_text("web", BASE + text, "f", Host(257))
+
+
+@pytest.fixture
+def group(tmp_path, monkeypatch):
+    """The container's control group."""
+    monkeypatch.setattr(attributes, "ROOT", str(tmp_path / "cgroup"))
+    directory = tmp_path / "cgroup/web.service"
+    directory.mkdir(parents=True)
+    for name in ("cpu.max.burst", "memory.swap.high", "misc.max", "memory.reclaim"):
+        (directory / name).touch()
+    (directory / "memory.current").write_text("5000\n")
+    monkeypatch.setattr(attributes.write, "__defaults__", (str(tmp_path / "cgroup"),))
+    return directory
+
+
+@pytest.fixture
+def context(tmp_path, group):
+    unit = {"ControlGroup": "/web.service", "ActiveState": "active", "MainPID": 7, "InvocationID": b""}
+    paths = Paths(str(tmp_path / "run"), str(tmp_path / "var"))
+    (tmp_path / "run/containers/web").mkdir(parents=True)
+    (tmp_path / "run/containers/web/plan").write_text("subgroup\0payload\nexec\0\0/bin/sh\n")
+    bus = types.SimpleNamespace(
+        get=lambda name, *wanted: {key: unit[key] for key in wanted if key in unit}, list_units=lambda patterns: []
+    )
+    return types.SimpleNamespace(bus=bus, paths=paths, unit=unit)
+
+
+def plan(context):
+    with open(context.paths.runtime_of("web") + "/plan") as file:
+        return file.read()
+
+
+def test_changes_are_made_and_taken_back(context, group, monkeypatch):
+    written = []
+    monkeypatch.setattr(attributes, "write", lambda _group, line: written.append(line))
+    old = definition("CPUBurstSec=20ms\nMiscMax=sev 4\n" + QUOTA)
+    new = definition("CPUBurstSec=10ms\nMemorySwapHigh=1M\n" + QUOTA)
+    undo = []
+    manager.make_way(context, "web.service", old, new, undo)
+    assert written == ["cpu.max.burst=0"]
+    manager.change_attributes(context, "web.service", old, new, undo)
+    assert written[1:] == ["cpu.max.burst=10000", "misc.max=sev max", "memory.swap.high=1048576"]
+    assert plan(context).startswith("subgroup\0payload\0cpu.max.burst=10000\0memory.swap.high=1048576\nexec")
+    written.clear()
+    take_back(undo)
+    assert written == ["memory.swap.high=max", "misc.max=sev 4", "cpu.max.burst=0", "cpu.max.burst=20000"]
+    assert plan(context) == "subgroup\0payload\nexec\0\0/bin/sh\n"
+
+
+def test_an_attribute_that_cannot_be_is_an_error(context, group):
+    (group / "memory.swap.high").unlink()
+    with pytest.raises(NsunitError, match=r"^memory.swap.high: No such file or directory$") as caught:
+        manager.change_attributes(context, "web.service", definition(""), definition("MemorySwapHigh=1M\n"), [])
+    assert caught.value.hint == "nothing was changed"
+    context.unit["ControlGroup"] = ""
+    with pytest.raises(NsunitError, match="'web.service' has no control group, it has just ended"):
+        manager.change_attributes(context, "web.service", definition(""), definition("MemorySwapHigh=1M\n"), [])
+
+
+def test_what_is_live_and_what_a_drop_in_can_hold():
+    check_live("web", [("Container", "HugeTLBMax"), ("Slice", "HugeTLBMax"), ("Slice", "MemoryMax")])
+    with pytest.raises(NsunitError, match=r"\[Container\] Rootfs= cannot change while the container runs"):
+        check_live("web", [("Container", "Rootfs")])
+    check_unit_keys("web", [("Slice", "MemoryMax"), ("Service", "TasksMax"), ("Container", "Nonsense")])
+    with pytest.raises(NsunitError, match=r"web: \[Container\] HugeTLBMax= cannot be in a drop-in of a unit") as caught:
+        check_unit_keys("web", [("Container", "HugeTLBMax")])
+    assert caught.value.hint == "change the definition with 'nsunit edit web', then run 'nsunit apply web'"
+
+
+def test_reclaim(context, group, monkeypatch):
+    assert manager.reclaim(context, "web", 4096) == (5000, 5000, True)
+    assert (group / "memory.reclaim").read_text() == "4096"
+
+    def refuse(_path, _text):
+        raise BlockingIOError
+
+    monkeypatch.setattr(attributes, "write_file", refuse)
+    assert manager.reclaim(context, "web", 4096) == (5000, 5000, False)
+    monkeypatch.undo()
+
+
+def test_reclaim_needs_a_container_with_a_memory_controller(context, group):
+    (group / "memory.reclaim").unlink()
+    with pytest.raises(NsunitError, match="web: its control group has no memory controller") as caught:
+        manager.reclaim(context, "web", 4096)
+    assert caught.value.hint == "see [Service] Delegate="
+    context.unit["ActiveState"] = "inactive"
+    with pytest.raises(NotFoundError, match="web: it is not running"):
+        manager.reclaim(context, "web", 4096)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from nsunit.record import Record
 
+AS_ROOT = "run it as root, or with --user for containers of your own"  # the hint where privileges are missing
+
 
 class NsunitError(Exception):
     """Something the user must know about; `exit_status` is what the command line exits with."""

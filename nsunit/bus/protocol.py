@@ -6,7 +6,7 @@ protocol; the tests have a fake of it.
 
 from __future__ import annotations
 
-from nsunit.errors import BusError
+from nsunit.errors import AS_ROOT, BusError
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -75,6 +75,9 @@ if TYPE_CHECKING:
         def version(self) -> int:
             """Major version of the running systemd, e.g. 257."""
 
+        def control_group(self) -> str:
+            """The cgroup that systemd's units are in: empty for the root, or that of a user's user@UID.service."""
+
         def start_transient(self, unit: Unit, auxiliary: Sequence[Unit] = (), mode: str = "fail") -> Job:
             """Make and start *unit* together with the *auxiliary* units (StartTransientUnit)."""
 
@@ -141,9 +144,9 @@ _TOO_OLD = "this systemd is too old for the property, or it cannot be set at run
 _BUSY = "see what is queued with 'systemctl list-jobs'"
 
 _HINTS = {
-    ACCESS_DENIED: "run it as root",
-    _DBUS + "InteractiveAuthorizationRequired": "run it as root",
-    _DBUS + "AuthFailed": "run it as root",
+    ACCESS_DENIED: AS_ROOT,
+    _DBUS + "InteractiveAuthorizationRequired": AS_ROOT,
+    _DBUS + "AuthFailed": AS_ROOT,
     UNREACHABLE: _NOT_RUNNING,
     FILE_NOT_FOUND: _NOT_RUNNING,
     _DBUS + "ServiceUnknown": _NOT_RUNNING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 from dbus_next.aio.message_bus import MessageBus
@@ -39,10 +40,18 @@ async def connect(user: bool = False) -> Any:
         BusError: it cannot be reached.
     """
     try:
-        return await MessageBus(bus_type=BusType.SESSION if user else BusType.SYSTEM).connect()
+        if user:
+            return await MessageBus(bus_address=_user_bus()).connect()
+        return await MessageBus(bus_type=BusType.SYSTEM).connect()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise bus_error(UNREACHABLE, f"cannot reach the message bus: {reason}") from None
+
+
+def _user_bus() -> str:
+    # Without a login the address is not in the environment, but the socket is where it always is.
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    return os.environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={runtime}/bus"
 
 
 class Signals:

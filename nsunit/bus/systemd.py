@@ -130,7 +130,7 @@ def _module(name: str, **contents: object) -> Any:
 def _open_bus(user: bool) -> tuple[Any, bool]:
     """Open a connection; returns it and whether it is the private socket, where there is no bus in between."""
     library = _load_dbuslib()
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
     private = f"{runtime}/systemd/private" if user else _PRIVATE_SOCKET
     if user or os.geteuid() == 0:
         bus = library.DBusAddress(b"unix:path=" + os.fsencode(private), True)
@@ -399,6 +399,11 @@ class Systemd:
         """Major version of the running systemd, e.g. 257."""
         arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "Version")
         return major_version(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+
+    def control_group(self) -> str:
+        """The cgroup that systemd's units are in; that of a user's systemd is user@UID.service."""
+        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "ControlGroup")
+        return str(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
 
     def kill(self, unit: str, whom: str, signal: int) -> None:
         """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""

@@ -18,6 +18,8 @@ def delegate(invocation: Invocation) -> int:
     """The verb `delegate`."""
     from nsunit.manager.delegate import delegate, look, remove
 
+    if invocation.flag("user"):
+        raise UsageError("delegate: only root can give controllers to a user", hint="run it as root, without --user")
     user, *controllers = invocation.operands
     now, check = invocation.flag("now"), invocation.flag("check")
     if controllers and (check or invocation.flag("remove")):

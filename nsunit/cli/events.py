@@ -27,7 +27,7 @@ def events(invocation: Invocation) -> int:
     def ready(running: list[str]) -> None:
         _write({"event": "ready", "running": [name for name in running if not names or name in names]})
 
-    follow_events(tell, ready)
+    follow_events(invocation.context(), tell, ready)
     return 0
 
 

@@ -60,7 +60,14 @@ def enable(invocation: Invocation) -> int:
     """The verb `enable`."""
     from nsunit.manager.enable import enable
 
-    return _report(invocation, enable(invocation.context(), names_of(invocation), now=invocation.flag("now")))
+    context = invocation.context()
+    outcomes = enable(context, names_of(invocation), now=invocation.flag("now"))
+    if context.user and any(item.error is None for item in outcomes):
+        from nsunit.manager.rootless import lingers
+
+        if not lingers(context):
+            warn(f"they start at {context.host.user}'s first login, with 'loginctl enable-linger' when the host boots")
+    return _report(invocation, outcomes)
 
 
 def disable(invocation: Invocation) -> int:
@@ -212,6 +219,12 @@ def fail(failures: Sequence[NsunitError]) -> int:
 def say(text: str) -> None:
     """Print a line, with control characters made visible."""
     sys.stdout.write(printable(text) + "\n")
+
+
+def warn(text: str) -> None:
+    """Print a line that tells of something other than an error to standard error."""
+    sys.stdout.flush()
+    sys.stderr.write(f"nsunit: {printable(text)}\n")
 
 
 def _signal(text: str) -> int:

@@ -94,7 +94,7 @@ def status(invocation: Invocation) -> int:
                 style.line()
             for line in status_lines(item, style):
                 style.line(line)
-            _last_lines(item.state.name, lines, style)
+            _last_lines(item.state.name, lines, style, user=context.user)
     sys.stdout.flush()
     if failures:
         from nsunit.cli.main import report
@@ -184,13 +184,13 @@ def _tree(control_group: str, processes: Sequence[UnitProcess]) -> list[str]:
     return lines
 
 
-def _last_lines(name: str, count: int, style: Style) -> None:
+def _last_lines(name: str, count: int, style: Style, *, user: bool) -> None:
     """Let journalctl show the last lines of the container's log; it makes control characters harmless itself."""
     if not count:
         return
     import subprocess
 
-    argv = journal_command([name], {"lines": str(count), "no-pager": None, "quiet": None})
+    argv = journal_command([name], {"lines": str(count), "no-pager": None, "quiet": None}, user=user)
     try:
         shown = subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
     except FileNotFoundError:
@@ -232,7 +232,8 @@ def logs(invocation: Invocation) -> int:
         options["output"] = "json"
     if invocation.flag("quiet"):
         options["quiet"] = None
-    argv = journal_command([check_name(name) for name in invocation.operands], options)
+    names = [check_name(name) for name in invocation.operands]
+    argv = journal_command(names, options, user=invocation.flag("user"))
     sys.stdout.flush()
     try:
         os.execvp(argv[0], argv)
@@ -240,13 +241,14 @@ def logs(invocation: Invocation) -> int:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
 
 
-def journal_command(names: list[str], options: dict[str, str | None]) -> list[str]:
+def journal_command(names: list[str], options: dict[str, str | None], *, user: bool = False) -> list[str]:
     """Return the journalctl command for containers *names*; an option without a value is a flag.
 
     `-u` with the service matches the payload, systemd's own messages about it and its core dumps; with the slice, all
-    that runs in it, so `exec` sessions and a foreground `run` as well (journalctl(1)).
+    that runs in it, so `exec` sessions and a foreground `run` as well (journalctl(1)).  With *user* they are units
+    of the user's systemd.
     """
-    argv = ["journalctl"]
+    argv = ["journalctl", *(["--user"] if user else [])]
     for name in names:
         argv += [f"--unit={service_name(name)}", f"--unit={slice_name(name)}"]
     return argv + [f"--{long}" if value is None else f"--{long}={value}" for long, value in options.items()]

@@ -12,7 +12,7 @@ import sys
 
 from nsunit.cli.options import Invocation, parse
 from nsunit.cli.verbs import GLOBAL_OPTIONS, VERBS, find_verb
-from nsunit.errors import DefinitionError, NsunitError, UsageError
+from nsunit.errors import AS_ROOT, DefinitionError, NsunitError, UsageError
 from nsunit.names import printable
 
 TYPE_CHECKING = False
@@ -94,8 +94,6 @@ def _run(arguments: list[str]) -> int:
     if "version" in values:
         return _print_version()
     _check_operands(verb, operands, "all" in values)
-    if "user" in values:
-        raise NsunitError("--user is not there yet", hint="run it as root, for containers of the system")
     function = _function(verb)
     try:
         return function(Invocation(verb, values, operands))
@@ -174,7 +172,7 @@ def report(error: Exception) -> int:
         return error.exit_status
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-        _complain(f"{where}{error.strerror or error}", "run it as root" if error.errno in (1, 13) else None)
+        _complain(f"{where}{error.strerror or error}", AS_ROOT if error.errno in (1, 13) else None)
         return EXIT_FAILURE
     kind = type(error).__name__
     _complain(f"internal error: {kind}: {error}", "this is a bug in nsunit; '--debug' shows where")

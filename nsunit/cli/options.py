@@ -111,7 +111,16 @@ class Invocation:
         return int(text)
 
     def context(self) -> Context:
-        """Open what the manager works with."""
+        """Open what the manager works with: the system's containers, or with --user the user's.
+
+        Raises:
+            UsageError: --user was given by root.
+        """
+        if self.flag("user"):
+            from nsunit.cli.lifecycle import warn
+            from nsunit.manager.context import open_user_context
+
+            return open_user_context(warn)
         from nsunit.manager.context import open_context
 
         return open_context()

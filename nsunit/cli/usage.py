@@ -35,7 +35,7 @@ def stats(invocation: Invocation) -> int:
         raise UsageError("--json and --prometheus exclude each other", hint="give one of them")
     if invocation.flag("watch") and invocation.flag("prometheus"):
         raise UsageError("--watch and --prometheus exclude each other", hint="Prometheus asks again and again itself")
-    sampler = Sampler()
+    sampler = Sampler(above=invocation.context().cgroup if invocation.flag("user") else "")
     if invocation.flag("prometheus"):
         from nsunit.cli.prometheus import exposition
 
@@ -150,8 +150,10 @@ def process_row(process: Process) -> tuple[str, ...]:
 
 def top(invocation: Invocation) -> int:
     """The verb `top`: becomes systemd-cgtop."""
+    # All arguments are systemd-cgtop's, so a --user for us stands before the verb.
+    above = invocation.context().cgroup if invocation.flag("user") else ""
     sys.stdout.flush()
-    argv = ["systemd-cgtop", *invocation.operands, f"/{ROOT_SLICE}"]
+    argv = ["systemd-cgtop", *invocation.operands, f"{above}/{ROOT_SLICE}"]
     try:
         os.execvp(argv[0], argv)
     except FileNotFoundError:

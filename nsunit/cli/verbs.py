@@ -7,7 +7,7 @@ from nsunit.cli.options import Option, Verb
 GLOBAL_OPTIONS = (
     Option("help", "Show this help, or that of a verb", short="h"),
     Option("version", "Show the version"),
-    Option("user", "Talk to the user's systemd (not there yet)"),
+    Option("user", "Act on containers of the calling user, who needs no privileges"),
     Option("json", "Print JSON"),
     Option("no-color", "Print without colours, as with $NO_COLOR"),
     Option("quiet", "Print errors only", short="q"),

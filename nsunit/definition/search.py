@@ -52,7 +52,7 @@ def user_search_path(environ: dict[str, str]) -> SearchPath:
     if environ.get("XDG_RUNTIME_DIR"):
         directories.append(f"{environ['XDG_RUNTIME_DIR']}/nsunit/definitions")
     directories += [f"{data}/nsunit", "/etc/nsunit/user", "/usr/local/lib/nsunit/user", "/usr/lib/nsunit/user"]
-    return SearchPath(tuple(directories))
+    return SearchPath(tuple(directories), f"{config}/systemd/user")
 
 
 def find(name: str, search: SearchPath) -> Found:

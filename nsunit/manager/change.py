@@ -186,6 +186,10 @@ def follow(context: Context, name: str, old: Definition, new: Definition, undo: 
 def _make_live(
     context: Context, unit: str, old: Definition, new: Definition, keys: Iterable[tuple[str, str]], undo: Undo
 ) -> None:
+    if context.user:
+        from nsunit.manager.rootless import check_limits
+
+        check_limits(context, new)
     planned = _planned(context, new)
     keys = tuple(keys)
     own = any(section == "Container" for section, _ in keys)

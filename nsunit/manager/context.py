@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath
+from nsunit.storage import files
 from nsunit.storage.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nsunit.bus.protocol import SystemdClient
     from nsunit.definition.host import Host
 
 
 class Context:
-    """The bus and the host's facts are looked at when they are first needed, and once."""
+    """The bus and the host's facts are looked at when they are first needed, and once.
 
-    def __init__(self, search: SearchPath = SYSTEM_SEARCH_PATH, paths: Paths | None = None) -> None:
+    With *user* it is all about the containers of the calling user, who has no privileges.  *warn* is told in one line
+    what will not be as the user may expect.
+    """
+
+    def __init__(
+        self,
+        search: SearchPath = SYSTEM_SEARCH_PATH,
+        paths: Paths | None = None,
+        *,
+        user: bool = False,
+        warn: Callable[[str], object] | None = None,
+    ) -> None:
         self.search = search
         self.paths = paths or Paths()
+        self.user = user
+        self.warn: Callable[[str], object] = warn or (lambda _line: None)
         self._bus: SystemdClient | None = None
         self._host: Host | None = None
+        self._cgroup: str | None = None
 
     @property
     def bus(self) -> SystemdClient:
-        """The connection to systemd's manager.
+        """The connection to systemd's manager, the system's or the user's.
 
         Raises:
             BusError: there is none to be had.
@@ -30,7 +49,7 @@ class Context:
         if self._bus is None:
             from nsunit.bus.systemd import Systemd
 
-            self._bus = Systemd()
+            self._bus = Systemd(self.user)
         return self._bus
 
     def connect(self) -> None:
@@ -46,7 +65,53 @@ class Context:
             self._host = host_facts(self.bus.version())
         return self._host
 
+    @property
+    def cgroup(self) -> str:
+        """The cgroup that nsunit.slice is in, empty for the root: that of the user's systemd with *user*."""
+        if self._cgroup is None:
+            self._cgroup = self.bus.control_group().removesuffix("/init.scope") if self.user else ""
+        return self._cgroup
+
+    @property
+    def boot_target(self) -> str:
+        """What starts the containers that are enabled."""
+        return "default.target" if self.user else "multi-user.target"
+
+    @property
+    def transient(self) -> str:
+        """Where systemd keeps the files of transient units, with a slash at the end."""
+        return f"{self.paths.runtime_base}/systemd/transient/"
+
+    @property
+    def runtime_control(self) -> str:
+        """Where SetUnitProperties leaves what holds until the next boot, see systemd.unit(5)."""
+        return f"{self.paths.runtime_base}/systemd/{'user' if self.user else 'system'}.control"
+
+    def remove_tree(self, path: str) -> bool:
+        """Remove a directory with a container's files; False where there is none."""
+        if self.user and os.path.lexists(path):
+            from nsunit.manager.rootless import remove_tree  # some may belong to the user's subordinate ids
+
+            return remove_tree(self, path)
+        return files.remove_tree(path)
+
 
 def open_context() -> Context:
     """The context of the system's own containers."""
     return Context()
+
+
+def open_user_context(warn: Callable[[str], object]) -> Context:
+    """The context of the calling user's containers.
+
+    Raises:
+        UsageError: the user is root.
+    """
+    from nsunit.definition.search import user_search_path
+    from nsunit.errors import UsageError
+    from nsunit.storage.paths import user_paths
+
+    if os.geteuid() == 0:
+        raise UsageError("--user is for users without privileges", hint="leave it out for containers of the system")
+    environ = dict(os.environ)
+    return Context(user_search_path(environ), user_paths(environ, os.geteuid()), user=True, warn=warn)

@@ -35,4 +35,4 @@ def wait(context: Context, names: Sequence[str], *, timeout: float | None = None
     """Wait until the containers *names* have ended, or *timeout* seconds; tells how each did."""
     from nsunit.bus.watch import wait_inactive
 
-    return wait_inactive(*(service_name(name) for name in names), timeout=timeout)
+    return wait_inactive(*(service_name(name) for name in names), timeout=timeout, user=context.user)

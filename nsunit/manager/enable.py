@@ -16,7 +16,7 @@ from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import Prepared, facts_for, reserve, take_back
 from nsunit.manager.render import unit_files
 from nsunit.manager.running import is_running
-from nsunit.manager.start import TRANSIENT_DIRECTORY, forget_failed, start
+from nsunit.manager.start import forget_failed, start
 from nsunit.manager.stop import stop
 from nsunit.names import check_name, service_name, slice_name
 from nsunit.plan.setup import operations
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     Undo = list[Callable[[], object]]
 
-RUNTIME_CONTROL = "/run/systemd/system.control"
 _LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
 
 
@@ -68,7 +67,7 @@ def refresh(context: Context, definition: Definition) -> Prepared:
     undo: Undo = []
     try:
         prepared, changed = _write(context, definition, undo)
-        stale = _forget_runtime_changes((prepared.units.slice.name, prepared.units.service.name))
+        stale = _forget_runtime_changes(context, (prepared.units.slice.name, prepared.units.service.name))
         if changed or stale:
             context.bus.reload()
     except BaseException:
@@ -109,7 +108,7 @@ def _check_own(context: Context, name: str) -> None:
         return
     for unit in (service_name(name), slice_name(name)):
         path = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
-        path = path if path and not path.startswith(TRANSIENT_DIRECTORY) else f"{context.search.units}/{unit}"
+        path = path if path and not path.startswith(context.transient) else f"{context.search.units}/{unit}"
         if os.path.lexists(path):
             raise NsunitError(
                 f"{name}: '{unit}' is there already and was not made by nsunit ('{path}')",
@@ -124,7 +123,7 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
     user_range = reserve(context, definition, undo)
     if not os.path.isdir(boot):
         os.mkdir(boot, 0o700)
-        undo.append(lambda: files.remove_tree(boot))
+        undo.append(lambda: context.remove_tree(boot))
     facts = facts_for(context, definition, user_range)
     filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
     facts = facts.replace(seccomp=f"{boot}/seccomp")
@@ -156,7 +155,7 @@ def _link(context: Context, definition: Definition, undo: Undo) -> bool:
     """Make the links that [Install] asks for, as systemctl enable would, and remove those it no longer asks for."""
     service = service_name(definition.name)
     target = f"{context.search.units}/{service}"
-    wanted = {f"{context.search.units}/{link}" for link in install_links(definition)}
+    wanted = {f"{context.search.units}/{link}" for link in install_links(definition, context.boot_target)}
     present = set(_links(context, service))
     for path in sorted(wanted - present):
         if os.path.lexists(path):
@@ -197,7 +196,7 @@ def _disable(context: Context, name: str) -> Outcome:
         return Outcome(name, "unchanged")
     service = service_name(name)
     fragment = str(context.bus.get(service, "FragmentPath").get("FragmentPath", ""))
-    if is_running(context, name) and not fragment.startswith(TRANSIENT_DIRECTORY):
+    if is_running(context, name) and not fragment.startswith(context.transient):
         raise NsunitError(
             f"{name}: it runs from the unit files that would be removed",
             hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
@@ -206,14 +205,14 @@ def _disable(context: Context, name: str) -> Outcome:
         _unlink(path)
     for unit in (service, slice_name(name)):
         unit_directory.remove(f"{context.search.units}/{unit}")
-    _forget_runtime_changes((service, slice_name(name)))
-    files.remove_tree(context.paths.boot_of(name))
+    _forget_runtime_changes(context, (service, slice_name(name)))
+    context.remove_tree(context.paths.boot_of(name))
     context.bus.reload()
     forget_failed(context, service)
     return Outcome(name, "disabled")
 
 
-def _forget_runtime_changes(units: Sequence[str]) -> bool:
+def _forget_runtime_changes(context: Context, units: Sequence[str]) -> bool:
     """Remove what SetUnitProperties has left for *units* until the next boot; True if there was anything."""
-    removed = [files.remove_tree(f"{RUNTIME_CONTROL}/{unit}.d") for unit in units]
+    removed = [files.remove_tree(f"{context.runtime_control}/{unit}.d") for unit in units]
     return any(removed)

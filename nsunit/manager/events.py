@@ -19,10 +19,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nsunit.manager.context import Context
+
 _CALM_SECONDS = 1.0  # a cgroup above memory.high is noticed up to a hundred times a second; told once
 
 
-def follow_events(tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
+def follow_events(context: Context, tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
     """Call *tell* for each event, for ever; *ready* once nothing is missed any more, with the containers that run.
 
     Raises:
@@ -31,11 +33,13 @@ def follow_events(tell: Callable[[Event], None], ready: Callable[[list[str]], No
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:  # two files for each container
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_Events(tell, ready).run())
+    asyncio.run(_Events(context, tell, ready).run())
 
 
 class _Events:
-    def __init__(self, tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
+    def __init__(self, context: Context, tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
+        self._user = context.user
+        self._root = CGROUP_ROOT + context.cgroup
         self._tell = tell
         self._ready = ready
         self._tracker = Tracker()
@@ -49,7 +53,7 @@ class _Events:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._notices.fileno(), self._notices.deliver)
         try:
-            await follow(self._changed, self._begin)
+            await follow(self._changed, self._begin, self._user)
         finally:
             loop.remove_reader(self._notices.fileno())
             self._notices.close()
@@ -79,7 +83,7 @@ class _Events:
 
     def _slice_changed(self, unit: str, values: dict[str, Any]) -> None:
         name = name_of_slice(unit)
-        directory = CGROUP_ROOT + slice_path(unit)
+        directory = self._root + slice_path(unit)
         if name is None:
             return
         if values.get("LoadState") == "not-found" or values.get("ActiveState") == "inactive":

@@ -52,6 +52,7 @@ def execute(
     build = Build("")
     build.root_fd = os.open(f"/proc/{running.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     check_alive(running, pidfd)  # so that was the root of this very process
+    build.keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in plan)
     harden()
     spawn.prepare(operations, build)
     service = context.bus.get(running.unit, *INHERITED)

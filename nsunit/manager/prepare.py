@@ -55,6 +55,8 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         init=find_init() if container.init else "",
         seccomp=filter_file_for(container.capabilities, context.paths.seccomp),
         environment=_environment(container),
+        own_users=_own_users(context),
+        runtime_base=context.paths.runtime_base,
     )
 
 
@@ -68,16 +70,17 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     """
     name, container = definition.name, definition.container
     check_sources(definition)
+    _check_user(context, definition)
     undo: list[Callable[[], object]] = []
     try:
         files.make_private_directory(context.paths.runtimes)
         runtime = context.paths.runtime_of(name)
-        _make(runtime, undo)
+        _make(context, runtime, undo)
         keeper = runtime
         if not transient:
             files.make_private_directory(context.paths.states)
             keeper = context.paths.state_of(name)
-            _make(keeper, undo)
+            _make(context, keeper, undo)
         if keeps_upper(container) and not transient:
             _make_upper(context.paths.upper_of(name), container.layers[0])
         user_range = _user_range(context, definition, keeper)
@@ -98,8 +101,9 @@ def reserve(context: Context, definition: Definition, undo: list[Callable[[], ob
         NsunitError: a source is missing or of the wrong kind.
     """
     check_sources(definition)
+    _check_user(context, definition)
     files.make_private_directory(context.paths.states)
-    _make(context.paths.state_of(definition.name), undo)
+    _make(context, context.paths.state_of(definition.name), undo)
     if keeps_upper(definition.container):
         _make_upper(context.paths.upper_of(definition.name), definition.container.layers[0])
     return _user_range(context, definition, context.paths.state_of(definition.name))
@@ -117,12 +121,27 @@ def take_back(undo: list[Callable[[], object]] | tuple[Callable[[], object], ...
         raise failures[0]
 
 
-def _make(path: str, undo: list[Callable[[], object]]) -> None:
+def _check_user(context: Context, definition: Definition) -> None:
+    if context.user:
+        from nsunit.manager import rootless
+
+        rootless.check(context, definition)
+
+
+def _own_users(context: Context) -> tuple[str, str, str] | None:
+    if not context.user:
+        return None
+    from nsunit.manager.rootless import own_ids
+
+    return own_ids(context).arguments
+
+
+def _make(context: Context, path: str, undo: list[Callable[[], object]]) -> None:
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
         return  # kept from an earlier start, or left by one that was killed: either way it is this container's
-    undo.append(lambda: files.remove_tree(path))
+    undo.append(lambda: context.remove_tree(path))
 
 
 def _make_upper(path: str, top_layer: str) -> None:
@@ -137,6 +156,8 @@ def _make_upper(path: str, top_layer: str) -> None:
 
 
 def _user_range(context: Context, definition: Definition, keeper: str) -> tuple[int, int]:
+    if context.user:
+        return planned_user_range(context, definition)
     private_users = definition.container.private_users
     if private_users.mode == "no":
         return 0, 0
@@ -148,6 +169,10 @@ def _user_range(context: Context, definition: Definition, keeper: str) -> tuple[
 
 def planned_user_range(context: Context, definition: Definition) -> tuple[int, int]:
     """The id range a start would use, without reserving one: the remembered one, or the one a name hashes to."""
+    if context.user:
+        from nsunit.manager.rootless import own_ids
+
+        return own_ids(context).range
     private_users = definition.container.private_users
     if private_users.mode != "yes":
         return private_users.start, private_users.count

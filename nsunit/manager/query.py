@@ -7,7 +7,7 @@ import os
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names, unit_drop_ins
 from nsunit.errors import DefinitionError, NotFoundError
-from nsunit.manager.running import CGROUP_ROOT, Running, find_running, slice_of, unit_of
+from nsunit.manager.running import CGROUP_ROOT, Running, find_running, host_namespace, slice_of, unit_of
 from nsunit.manager.start import differences_from_running
 from nsunit.names import check_name, container_of_unit, service_name, slice_name
 from nsunit.record import Record
@@ -163,7 +163,7 @@ def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
             inode = os.stat(f"/proc/{running.pid}/ns/{kind}").st_ino
         except (FileNotFoundError, ProcessLookupError):
             raise NotFoundError(f"{running.name}: it has just ended") from None
-        if inode != os.stat(f"/proc/1/ns/{kind}").st_ino:
+        if inode != host_namespace(kind):
             found.append((kind, inode))
     return tuple(found)
 
@@ -255,6 +255,10 @@ def _ids(context: Context, name: str, operations: Sequence[Operation]) -> str:
         if isinstance(item, namespaces.UserNamespace):
             start, count = int(item.start), int(item.count)
             return f"0-{count - 1} inside are {start}-{start + count - 1} outside"
+        if item.keyword == "own-users":
+            from nsunit.plan.rootless import describe_map
+
+            return describe_map(item.uid_map)  # type: ignore[attr-defined]
     kept = ranges.remembered(context.paths.state_of(name))
     if not operations and kept:
         return f"{kept[0]}-{kept[0] + kept[1] - 1} are reserved for it"

@@ -47,7 +47,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
             (
                 *boot_directives(definition, facts, context.paths.boot_of(name)),
                 *planned.service_directives,
-                *install_directives(definition),
+                *install_directives(definition, context.boot_target),
             ),
             ("Unit", "Service", "Install"),
         ),

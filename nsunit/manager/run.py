@@ -14,7 +14,7 @@ from nsunit.names import RUN_PREFIX, check_name, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
-from nsunit.setup.main import enter_and_prepare, harden, read_plan
+from nsunit.setup.main import enter_and_prepare, enter_own_users, harden, read_plan
 from nsunit.setup.root import leave_workspace
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -78,7 +78,7 @@ def _forget_run(context: Context, prepared: Prepared, lock: Lock, *, keep: bool)
     if lock.fd < 0:
         lock.__enter__()  # the caller releases it
     if not _runs(context, name):
-        files.remove_tree(context.paths.runtime_of(name))
+        context.remove_tree(context.paths.runtime_of(name))
         if not keep:
             take_back(prepared.undo)
 
@@ -91,7 +91,7 @@ def sweep(context: Context) -> None:
         try:
             with Lock(context.paths.locks, name, timeout=0):
                 if not _runs(context, name):
-                    files.remove_tree(context.paths.runtime_of(name))
+                    context.remove_tree(context.paths.runtime_of(name))
         except NsunitError:
             continue  # its lock is held: it is being started
 
@@ -107,10 +107,11 @@ def _run_attached(
 ) -> int:
     """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
     name = prepared.definition.name
-    harden()
     build = Build(context.paths.runtime_of(name))
     operations = read_plan(build.workspace)
     try:
+        enter_own_users(operations, build)
+        harden()
         enter_and_prepare(operations, build)
     except spawn.SetupError as error:
         raise SessionError(f"{name}: {error}", error.status) from error

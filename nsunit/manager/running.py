@@ -141,6 +141,14 @@ def status_field(pid: int, field: str) -> str | None:
     raise NsunitError(f"this kernel's /proc/PID/status has no field {field}")
 
 
+def host_namespace(kind: str) -> int:
+    """The inode of the host's namespace of *kind*; a user may not look at process 1, but lives in the same ones."""
+    try:
+        return os.stat(f"/proc/1/ns/{kind}").st_ino
+    except PermissionError:
+        return os.stat(f"/proc/self/ns/{kind}").st_ino
+
+
 def _first_process(control_group: str) -> int:
     # The payload is process 1 of its own PID namespace, the only one with exactly that number in the innermost one.
     for path in (f"{CGROUP_ROOT}{control_group}/{PAYLOAD_SUBGROUP}", f"{CGROUP_ROOT}{control_group}"):

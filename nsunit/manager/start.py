@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from nsunit.manager.context import Context
 
 GRACE_SECONDS = 30.0  # how much longer than the unit's own time-outs a job may take before we stop waiting for it
-TRANSIENT_DIRECTORY = "/run/systemd/transient/"
 
 
 class Starter:
@@ -157,7 +156,7 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
         return None
     fragment = str(state.get("FragmentPath", ""))
     own = context.paths.is_enabled(name) and fragment == f"{context.search.units}/{service_name(name)}"
-    if fragment and not fragment.startswith(TRANSIENT_DIRECTORY) and not own:
+    if fragment and not fragment.startswith(context.transient) and not own:
         raise NsunitError(
             f"{name}: '{unit}' is there already and was not made by nsunit ('{fragment}')",
             hint="remove that unit file, or give the container another name",

@@ -9,7 +9,7 @@ import os
 import time
 
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.manager.running import CGROUP_ROOT, status_field
+from nsunit.manager.running import CGROUP_ROOT, host_namespace, status_field
 from nsunit.names import ROOT_SLICE
 from nsunit.plan import usage
 from nsunit.plan.cgroupfs import Traffic, flat_keyed, net_dev
@@ -40,8 +40,9 @@ class Sample(Record):
 class Sampler:
     """Takes samples one after the other; CPU percentages are those since the one before."""
 
-    def __init__(self, root: str = CGROUP_ROOT) -> None:
+    def __init__(self, root: str = CGROUP_ROOT, above: str = "") -> None:
         self._root = root
+        self._above = above  # the cgroup nsunit.slice is in: Context.cgroup
         self._before: dict[str, tuple[float, int]] = {}  # by cgroup: when, and its CPU time then
 
     def prime(self) -> None:
@@ -78,7 +79,7 @@ class Sampler:
         yield from self._below((ROOT_SLICE,))
 
     def _below(self, path: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
-        group = "/" + "/".join(path)
+        group = f"{self._above}/{'/'.join(path)}"
         children = self._children(group)
         if children is None:
             return
@@ -117,7 +118,7 @@ class Sampler:
         """What the network namespace of the container carries; None if it is the host's, or not ours to look at."""
         pid = first_process(directory)
         try:
-            if not pid or os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat("/proc/1/ns/net").st_ino:
+            if not pid or os.stat(f"/proc/{pid}/ns/net").st_ino == host_namespace("net"):
                 return None
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None

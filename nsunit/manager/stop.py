@@ -11,7 +11,6 @@ from nsunit.manager.outcome import Outcome
 from nsunit.manager.running import status_field, unit_of
 from nsunit.manager.start import GRACE_SECONDS, forget_failed, start
 from nsunit.names import check_name, slice_name
-from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -141,7 +140,7 @@ def _finish_stop(context: Context, name: str, job: Job, result: str) -> Outcome:
         error = NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")
         return Outcome(name, "failed", error=error)
     forget_failed(context, unit_of(context, name))
-    files.remove_tree(context.paths.runtime_of(name))
+    context.remove_tree(context.paths.runtime_of(name))
     return Outcome(name, "stopped")
 
 
@@ -157,7 +156,7 @@ def _remove_one(context: Context, name: str) -> Outcome:
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
             removed = [
-                files.remove_tree(path) for path in (context.paths.state_of(name), context.paths.runtime_of(name))
+                context.remove_tree(path) for path in (context.paths.state_of(name), context.paths.runtime_of(name))
             ]
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them
                 context.bus.reload()

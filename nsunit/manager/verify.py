@@ -30,7 +30,13 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
         path = definition.sources[0]
         try:
             check_sources(definition)
-            problems += _verify_units(path, unit_files(context, name))
+            if context.user:
+                from nsunit.manager.rootless import check_limits
+
+                check_limits(context, definition)
+            problems += _verify_units(path, unit_files(context, name), user=context.user)
+        except DefinitionError as error:
+            problems += error.problems
         except NsunitError as error:
             problems += [Problem(path, 0, line, error.hint) for line in error.message.splitlines()]
     return problems
@@ -40,10 +46,14 @@ def warnings(context: Context, names: Sequence[str]) -> list[str]:
     """What is right in the definitions of *names* and still has no effect here, one line for each."""
     from nsunit.manager.why import moot_limits
 
-    return [f"{name}: {note}" for name in names for note in moot_limits(load(name, context.search, context.host))]
+    return [
+        f"{name}: {note}"
+        for name in names
+        for note in moot_limits(load(name, context.search, context.host), context.cgroup)
+    ]
 
 
-def _verify_units(path: str, texts: dict[str, str]) -> list[Problem]:
+def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Problem]:
     with tempfile.TemporaryDirectory(prefix="nsunit-verify-") as directory:
         files = []
         for name, text in texts.items():
@@ -52,7 +62,14 @@ def _verify_units(path: str, texts: dict[str, str]) -> list[Problem]:
                 file.write(text)
         try:
             result = subprocess.run(
-                ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *files],
+                [
+                    "systemd-analyze",
+                    *(["--user"] if user else []),
+                    "verify",
+                    "--man=no",
+                    "--recursive-errors=no",
+                    *files,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -39,16 +39,16 @@ def explain(context: Context, name: str, key: str | None = None) -> list[Explana
     return [item for item in found if key or hierarchy.is_said(item)]
 
 
-def moot_limits(definition: Definition) -> list[str]:
+def moot_limits(definition: Definition, cgroup: str = "") -> list[str]:
     """What *definition* asks for although a slice above the container does not let it have that.
 
-    Reads nothing but the kernel's files, and those only of what the definition limits.
+    Reads nothing but the kernel's files, and those only of what the definition limits.  nsunit.slice is in *cgroup*.
     """
     own = _planned(definition)
     knobs = [knob for knob in KNOBS if any(knob.property in level.asked for level in own)]
     if not knobs:
         return []
-    above = [_level(path, {}, own=False) for path in _above(slice_path(slice_name(definition.name)))]
+    above = [_level(path, {}, own=False) for path in _above(cgroup + slice_path(slice_name(definition.name)))]
     levels = [level for level in above if level.exists] + own
     notes: list[str] = []
     for knob in knobs:
@@ -79,14 +79,20 @@ def _chain(context: Context, name: str) -> list[Level]:
     group = str(service.get("ControlGroup") or "")
     if not group:
         planned = _planned(load(name, context.search, context.host))
-        above = _above(slice_path(slice_name(name)))
-        return [_level(path, context.bus.properties(os.path.basename(path)), own=False) for path in above] + planned
+        above = _above(context.cgroup + slice_path(slice_name(name)))
+        return [_level(path, _asked(context, path), own=False) for path in above] + planned
     paths = [*_above(group), group]
-    asked = [context.bus.properties(os.path.basename(path)) for path in paths[:-1]]
+    asked = [_asked(context, path) for path in paths[:-1]]
     return [
         _level(path, properties, own=index >= len(paths) - 2)
         for index, (path, properties) in enumerate(zip(paths, [*asked, service], strict=True))
     ]
+
+
+def _asked(context: Context, path: str) -> dict[str, object]:
+    """What systemd was asked for the cgroup *path*; a user's does not know of those it is in itself."""
+    known = path.startswith(f"{context.cgroup}/")
+    return context.bus.properties(os.path.basename(path)) if known else {}
 
 
 def _above(group: str) -> list[str]:

@@ -9,7 +9,9 @@ class Facts(Record):
     """Facts about the host and about what was reserved for one container.
 
     `user_range` is `(start, count)` of the id range, `(0, 0)` for none.  `upper` is the host directory with the
-    overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes from the environment files.
+    overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes from the environment files.  `own_users`
+    are the arguments of nsunit.setup.rootless.OwnUsers for a container without root, whose range is `(0, count)`.
+    `runtime_base` is what RuntimeDirectory= is relative to.
     """
 
     systemd_version: int
@@ -21,3 +23,5 @@ class Facts(Record):
     init: str = ""
     seccomp: str = ""
     environment: tuple[tuple[str, str], ...] = ()
+    own_users: tuple[str, str, str] | None = None
+    runtime_base: str = "/run"

@@ -42,10 +42,10 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
     container = definition.container
     private_network = container.network == "none"
     kinds = ("cgroup", "ipc", "mnt", "pid", "time", "uts", *(("net",) if private_network else ()))
-    start, count = facts.user_range
+    _, count = facts.user_range
     return [
         *([subgroup(container)] if is_delegated(definition) else []),
-        *([namespaces.UserNamespace(str(start), str(count))] if count else []),
+        *_users(facts),
         namespaces.Namespaces(kinds),
         _root(container, facts),
         mounts.Proc(),
@@ -107,6 +107,15 @@ def environment(container: Container, facts: Facts) -> tuple[str, ...]:
     """The payload's whole environment as `NAME=value`; a later one overrides an earlier one."""
     pairs = (("container", "nsunit"), *facts.environment, *container.environment)
     return tuple(f"{name}={value}" for name, value in pairs)
+
+
+def _users(facts: Facts) -> list[Operation]:
+    if facts.own_users:
+        from nsunit.setup.rootless import OwnUsers
+
+        return [OwnUsers(*facts.own_users)]
+    start, count = facts.user_range
+    return [namespaces.UserNamespace(str(start), str(count))] if count else []
 
 
 def _root(container: Container, facts: Facts) -> Operation:

@@ -81,21 +81,24 @@ def needed_paths(definition: Definition) -> tuple[str, ...]:
     )
 
 
-def install_directives(definition: Definition) -> tuple[Directive, ...]:
-    """The [Install] section where the definition has none of the kind."""
+def install_directives(definition: Definition, target: str) -> tuple[Directive, ...]:
+    """The [Install] section where the definition has none of the kind: *target* wants it."""
     said = {key for key, _ in definition.texts_of("Install")}
     if said & set(_INSTALL_DIRECTORIES):
         return ()
-    return (_directive("Install", "WantedBy", "multi-user.target", "s"),)
+    return (_directive("Install", "WantedBy", target, "s"),)
 
 
 _INSTALL_DIRECTORIES = {"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}
 
 
-def install_links(definition: Definition) -> tuple[str, ...]:
-    """The links, relative to the unit directory, that make [Install] of *definition* true (systemd.unit(5))."""
+def install_links(definition: Definition, target: str) -> tuple[str, ...]:
+    """The links, relative to the unit directory, that make [Install] of *definition* true (systemd.unit(5)).
+
+    Where it has none, *target* starts it.
+    """
     service = service_name(definition.name)
-    pairs = [(item.key, item.text) for item in install_directives(definition)]
+    pairs = [(item.key, item.text) for item in install_directives(definition, target)]
     found = []
     for key, text in (*pairs, *definition.texts_of("Install")):
         for name in text.split():
@@ -109,7 +112,7 @@ def install_links(definition: Definition) -> tuple[str, ...]:
 def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
     container = definition.container
     argv = exec_start(facts)
-    runtime = "/".join(facts.runtime_directory.split("/")[2:])  # RuntimeDirectory= is relative to /run
+    runtime = facts.runtime_directory.removeprefix(facts.runtime_base + "/")
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
     directives = [
         _directive("Unit", "Description", f"Container {definition.name}", "s"),

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Build:
@@ -13,6 +18,8 @@ class Build:
         self.userns_fd = -1
         self.userns_start = 0
         self.userns_count = 0
+        self.own_users = False  # the caller has entered the user namespace itself: a container without root
+        self.keeps_groups = False  # and may not change its supplementary groups there, user_namespaces(7)
         self.root_fd = -1  # the container's root mount: detached after prepare, attached by AttachRoot
         self.proc_fd = -1
         self.sys_fd = -1
@@ -28,12 +35,35 @@ class Build:
         self.capabilities = 0
         self.no_new_privileges = True
         self.terminal = False  # give the payload a terminal of the container's own devpts
+        self.terminal_link: Any = ()
         self.master_fd = -1
+
+    def make_terminal_link(self) -> None:
+        """Make the sockets the terminal's descriptor comes through, before the payload is forked.
+
+        pidfd_getfd(2) would take privileges over a process that hides from its container, which users have not.
+        """
+        import _socket  # the C half of socket: the Python half imports enum
+
+        self.terminal_link = _socket.socketpair()
+
+    def send_terminal(self, fd: int) -> None:
+        """Send *fd* to the other side of the link, unix(7)."""
+        import _socket  # loaded already
+
+        self.terminal_link[1].sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))])
+
+    def receive_terminal(self) -> int:
+        """Take what `send_terminal` has sent; it is close-on-exec."""
+        import _socket  # loaded already
+
+        _, rights, _, _ = self.terminal_link[0].recvmsg(1, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+        return int(struct.unpack("i", rights[0][2])[0])
 
     @property
     def has_userns(self) -> bool:
-        """Whether the container has a user namespace of its own."""
-        return self.userns_count > 0
+        """Whether the container's user namespace is still to be entered, and shifts the ids of mounts."""
+        return self.userns_fd >= 0
 
     def keep(self, operation: object, fd: int) -> None:
         """Remember *fd*, opened by *operation* in prepare, for its execute."""

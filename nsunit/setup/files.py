@@ -41,6 +41,20 @@ def open_source(path: str, *, directory: bool = False) -> int:
     return linux.openat2(linux.AT_FDCWD, _without_links(path), flags, linux.RESOLVE_NO_SYMLINKS)
 
 
+def resolve_source(path: str) -> str:
+    """*path* without root's symbolic links; as it is where it has none, or where `open_source` will say what is wrong.
+
+    Raises:
+        OSError: a link in it is not root's.
+    """
+    try:
+        os.close(linux.openat2(linux.AT_FDCWD, path, os.O_PATH, linux.RESOLVE_NO_SYMLINKS))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return _without_links(path)
+    return path
+
+
 def _without_links(path: str) -> str:
     found = ""
     names = path.split("/")[::-1]

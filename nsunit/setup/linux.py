@@ -104,7 +104,6 @@ SYS_FSCONFIG = 431
 SYS_FSMOUNT = 432
 SYS_CLOSE_RANGE = 436
 SYS_OPENAT2 = 437
-SYS_PIDFD_GETFD = 438
 SYS_MOUNT_SETATTR = 442
 
 
@@ -173,11 +172,6 @@ def setfsid(identity: int) -> None:
         _old_call(call, identity)
         if _old_call(call, -1) != identity:
             raise OSError(1, f"setfsuid: cannot become {identity}")
-
-
-def pidfd_getfd(pidfd: int, fd: int) -> int:
-    """pidfd_getfd(2): a duplicate of descriptor *fd* of the process behind *pidfd*."""
-    return _system_call("pidfd_getfd", SYS_PIDFD_GETFD, pidfd, fd, 0)
 
 
 def close_range(first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> None:

@@ -41,6 +41,8 @@ KINDS: tuple[type[Operation], ...] = (
     process.Privileges,
     process.Exec,
 )
+# Those that most containers do not have are imported when a plan has them.
+RARE = {"own-users": "nsunit.setup.rootless:OwnUsers"}
 FIRST_INHERITED_FD = 3
 
 
@@ -72,9 +74,10 @@ def start(directory: str, address: str) -> None:
         spawn.SetupError: a step failed.
         PlanError: the plan cannot be read.
     """
-    harden()
     operations = read_plan(directory)
     build = Build(directory)
+    enter_own_users(operations, build)
+    harden()
     enter_and_prepare(operations, build)
 
     def hand_over(payload: int) -> None:
@@ -84,6 +87,19 @@ def start(directory: str, address: str) -> None:
     spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
     if address and not any(isinstance(operation, process.NotifySocket) for operation in operations):
         notify.send(address, "READY=1")
+
+
+def enter_own_users(operations: list[Operation], build: Build) -> None:
+    """Become root of a user namespace of the caller's own, if the plan is that of a container without root.
+
+    Raises:
+        spawn.SetupError: the kernel, or newuidmap(1), refused it.
+    """
+    for operation in operations:
+        try:
+            operation.enter(operations, build)
+        except OSError as error:
+            raise spawn.explain(operation, error) from error
 
 
 def enter_and_prepare(operations: list[Operation], build: Build) -> None:
@@ -107,7 +123,7 @@ def read_plan(directory: str) -> list[Operation]:
     """The operations of the plan in *directory*."""
     fd = os.open(directory + "/plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with open(fd, "rb") as plan:
-        return parse(plan.read(), KINDS)
+        return parse(plan.read(), KINDS, RARE)
 
 
 def harden() -> None:

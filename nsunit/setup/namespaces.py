@@ -142,8 +142,9 @@ def become_root_of(userns_fd: int) -> None:
     become_root()
 
 
-def become_root() -> None:
-    """Take the ids 0 of the user namespace just joined, and no supplementary groups."""
-    os.setgroups([])
+def become_root(*, keeps_groups: bool = False) -> None:
+    """Take the ids 0 of the user namespace just joined, and no supplementary groups unless it *keeps_groups*."""
+    if not keeps_groups:
+        os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)

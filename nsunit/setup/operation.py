@@ -12,7 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from nsunit.setup.build import Build
 
@@ -33,6 +33,9 @@ class Operation:
             raise TypeError(f"{type(self).__name__} takes {', '.join(self.__slots__) or 'nothing'}")
         for name, argument in zip(self.__slots__, arguments, strict=True):
             setattr(self, name, argument)
+
+    def enter(self, operations: Sequence[Operation], build: Build) -> None:
+        """Change who the helper is.  Runs before all else, with the rest of the plan at hand."""
 
     def prepare(self, build: Build) -> None:
         """Open what is needed from the host.  Runs before any namespace but a private mount namespace is entered."""
@@ -75,8 +78,10 @@ def dump(operations: Iterable[Operation]) -> bytes:
     return os.fsencode("".join(lines))
 
 
-def parse(content: bytes, kinds: Iterable[type[Operation]]) -> list[Operation]:
+def parse(content: bytes, kinds: Iterable[type[Operation]], rare: Mapping[str, str] | None = None) -> list[Operation]:
     """Read what `dump` wrote; *kinds* are the operations this helper knows.
+
+    *rare* are those that few plans have, by keyword: `module:class`, imported only if it is met.
 
     Raises:
         PlanError: a line that is not one of them, or has too few arguments.
@@ -86,6 +91,8 @@ def parse(content: bytes, kinds: Iterable[type[Operation]]) -> list[Operation]:
     for line in os.fsdecode(content).split("\n")[:-1]:
         keyword, *fields = (_unescape(line) if "\\" in line else line).split("\0")
         kind = by_keyword.get(keyword)
+        if kind is None and rare and keyword in rare:
+            kind = by_keyword[keyword] = _load(rare[keyword])
         if kind is None:
             raise PlanError(f"unknown operation '{keyword}'")
         fixed = len(kind.__slots__) - (1 if kind.rest else 0)
@@ -96,6 +103,12 @@ def parse(content: bytes, kinds: Iterable[type[Operation]]) -> list[Operation]:
             arguments.append(tuple(fields[fixed:]))
         operations.append(kind(*arguments))
     return operations
+
+
+def _load(place: str) -> type[Operation]:
+    module, _, name = place.partition(":")
+    kind: type[Operation] = getattr(__import__(module, fromlist=[name]), name)
+    return kind
 
 
 def _unescape(line: str) -> str:

@@ -177,14 +177,18 @@ class Privileges(Operation):
         mask = int(self.capabilities)
         linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
         _drop_bounding_set(mask)
-        os.setgroups(build.groups)
+        if not build.keeps_groups:
+            os.setgroups(build.groups)
+        elif build.groups:
+            raise OSError(errno.EPERM, "its one id cannot have supplementary groups")
         os.setresgid(build.gid, build.gid, build.gid)
         early_filter = self.no_new_privs != "yes"
         if early_filter and build.seccomp:
             linux.seccomp(build.seccomp)  # without no_new_privs this takes CAP_SYS_ADMIN, which is about to go
         os.setresuid(build.uid, build.uid, build.uid)
         linux.capset(mask if build.uid == 0 else 0)
-        identity = (os.getresuid(), os.getresgid(), sorted(set(os.getgroups()) - {build.gid}))
+        groups = build.groups if build.keeps_groups else sorted(set(os.getgroups()) - {build.gid})
+        identity = (os.getresuid(), os.getresgid(), groups)
         if identity != ((build.uid,) * 3, (build.gid,) * 3, build.groups):
             raise OSError(errno.EPERM, f"the kernel gave the ids {identity}")
         if not early_filter:

@@ -72,7 +72,7 @@ class Overlay(Operation):
                 os.chmod(name, mode)
                 os.chown(name, build.userns_start, build.userns_start)
         with _MounterIdentity(build):
-            build.root_fd = _mount_overlay(len(self.lowers), volatile=not self.upper)
+            build.root_fd = _mount_overlay(len(self.lowers), volatile=not self.upper, user=build.own_users)
 
 
 class _MounterIdentity:
@@ -97,9 +97,11 @@ class _MounterIdentity:
             linux.prctl(PR_SET_SECUREBITS, 0)
 
 
-def _mount_overlay(lowers: int, *, volatile: bool) -> int:
+def _mount_overlay(lowers: int, *, volatile: bool, user: bool) -> int:
     attributes = linux.MOUNT_ATTR_NODEV
-    options = OVERLAY_OPTIONS + ((("volatile", None),) if volatile else ())
+    # trusted.* attributes take the host's CAP_SYS_ADMIN.
+    flags = (*(("volatile",) if volatile else ()), *(("userxattr",) if user else ()))
+    options = OVERLAY_OPTIONS + tuple((flag, None) for flag in flags)
     if _kernel_version() >= (6, 8):
         layers = tuple(("lowerdir+", str(number)) for number in range(lowers))
         return linux.new_mount(

@@ -4,7 +4,7 @@ The parent has the host's privileges and prepares.  It forks a middle process th
 payload's process into the new PID namespace, since neither unshare(2) nor setns(2) moves the caller there.  The middle
 one exits at once, so the payload becomes the child of the service manager, which learns of its end like of any other's.
 
-A close-on-exec pipe tells the parent how it went: lines `pid N`, `terminal FD`, `ready`, `error STATUS TEXT`.  End of
+A close-on-exec pipe tells the parent how it went: lines `pid N`, `terminal`, `ready`, `error STATUS TEXT`.  End of
 file after `ready`, with no error, means that execve(2) succeeded.
 """
 
@@ -99,12 +99,13 @@ def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
 def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
     """What the middle process does for a running container: enter all its namespaces at once, by one setns(2)."""
     flags = namespace_flags(operations)
-    has_userns = any(isinstance(operation, namespaces.UserNamespace) for operation in operations)
+    own_users = next((operation for operation in operations if operation.keyword == "own-users"), None)
+    has_userns = own_users or any(isinstance(operation, namespaces.UserNamespace) for operation in operations)
 
     def enter() -> None:
         linux.setns(pidfd, flags | (linux.CLONE_NEWUSER if has_userns else 0))
         if has_userns:
-            namespaces.become_root()
+            namespaces.become_root(keeps_groups=getattr(own_users, "keeps_groups", False))
 
     return enter
 
@@ -142,6 +143,8 @@ def spawn(
     """
     reader, writer = os.pipe()
     go_reader, go_writer = os.pipe()
+    if build.terminal:
+        build.make_terminal_link()
     if attached:
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     middle = os.fork()
@@ -199,7 +202,7 @@ def _supervise(
             os.waitpid(middle, 0)
             middle = -1
         elif word == "terminal":
-            build.master_fd = _fetch(payload, int(rest))
+            build.master_fd = build.receive_terminal()
         elif word == "ready":
             _call(before_exec, payload, payload if attached else -1, go_writer)
             executing = True
@@ -237,14 +240,6 @@ def in_order(lines: Iterable[str]) -> Iterator[str]:
             early.append(line)
     if not known:
         yield from (line for line in early if line.startswith("error "))
-
-
-def _fetch(pid: int, fd: int) -> int:
-    pidfd = os.pidfd_open(pid)
-    try:
-        return linux.pidfd_getfd(pidfd, fd)
-    finally:
-        os.close(pidfd)
 
 
 class _Link:
@@ -341,7 +336,8 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
 def _last_preparations(build: Build, link: _Link) -> None:
     """Terminal, parent's death signal, descriptors: all that must come right before execve(2)."""
     if build.terminal:
-        link.send(f"terminal {_open_terminal()}")
+        build.send_terminal(_open_terminal())
+        link.send("terminal")
     link.send("ready")
     link.wait()
     if link.attached:

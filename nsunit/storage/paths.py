@@ -8,13 +8,18 @@ from nsunit.record import Record
 
 
 class Paths(Record):
-    """The two base directories; all below them is the root user's alone (0700).
+    """The two base directories; all below them is their owner's alone (0700), root's or the user's.
 
     `runtime` is gone after a reboot, `state` is kept.
     """
 
     runtime: str = "/run/nsunit"
     state: str = "/var/lib/nsunit"
+
+    @property
+    def runtime_base(self) -> str:
+        """What RuntimeDirectory= of the unit is relative to."""
+        return os.path.dirname(self.runtime)
 
     @property
     def locks(self) -> str:
@@ -55,3 +60,10 @@ class Paths(Record):
     def upper_of(self, name: str) -> str:
         """Directory with the `upper` and `work` directories of a container's overlay."""
         return self.state_of(name) + "/overlay"
+
+
+def user_paths(environ: dict[str, str], uid: int) -> Paths:
+    """Where the containers of a user without privileges are kept; *environ* is os.environ or a stand-in."""
+    runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
+    state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/')}/.local/state"
+    return Paths(f"{runtime}/nsunit", f"{state}/nsunit")

@@ -16,6 +16,8 @@ class FakeContext:
     def __init__(self, search=None, paths=None):
         self.search = search or SearchPath(("/nonexistent",))
         self.paths = paths
+        self.user = False
+        self.cgroup = ""
         self.bus = types.SimpleNamespace(version=lambda: 257)
 
     def connect(self):

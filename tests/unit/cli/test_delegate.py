@@ -75,3 +75,9 @@ def test_arguments(nsunit, calls):
 )
 def test_refused(nsunit, calls, arguments, message, hint):
     assert nsunit("delegate", *arguments) == (2, "", f"nsunit: delegate: {message}\n  hint: {hint}\n")
+
+
+def test_not_for_users(nsunit):
+    status, _out, err = nsunit("--user", "delegate", "alice")
+    assert status == 2
+    assert err == "nsunit: delegate: only root can give controllers to a user\n  hint: run it as root, without --user\n"

@@ -111,7 +111,7 @@ def test_status_of_a_failed_container(manager):
 
 
 def test_status_exit_codes(nsunit, manager, monkeypatch):
-    monkeypatch.setattr(look, "_last_lines", lambda *_arguments: None)
+    monkeypatch.setattr(look, "_last_lines", lambda *_arguments, **_options: None)
     web, db = manager.ContainerState("web"), manager.ContainerState("db", "failed", "failed")
 
     def status(_context, name):

@@ -34,10 +34,13 @@ def test_usage_errors(nsunit, argv, message, hint):
     assert err.splitlines()[:2] == [f"nsunit: {message}", f"  hint: {hint}"]
 
 
-def test_user_is_not_there_yet(nsunit):
+def test_user_is_for_users(nsunit, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 0)
     status, _out, err = nsunit("--user", "list")
-    assert status == 1
-    assert err == "nsunit: --user is not there yet\n  hint: run it as root, for containers of the system\n"
+    assert status == 2
+    assert err == (
+        "nsunit: --user is for users without privileges\n  hint: leave it out for containers of the system\n"
+    )
 
 
 def test_version_option(nsunit):
@@ -64,7 +67,11 @@ def test_global_options_may_stand_after_the_verb(nsunit, manager):
             "nsunit: /a:3: wrong\n  hint: right\nnsunit: /b: worse\n",
         ),
         (FileNotFoundError(2, "No such file", "/x"), 1, "nsunit: /x: No such file\n"),
-        (PermissionError(13, "Permission denied"), 1, "nsunit: Permission denied\n  hint: run it as root\n"),
+        (
+            PermissionError(13, "Permission denied"),
+            1,
+            "nsunit: Permission denied\n  hint: run it as root, or with --user for containers of your own\n",
+        ),
         (
             ZeroDivisionError("division by zero"),
             1,

@@ -34,6 +34,9 @@ def sampler(manager):
     taken = []
 
     class Sampler:
+        def __init__(self, above=""):
+            pass
+
         def prime(self):
             taken.append("prime")
 

@@ -8,7 +8,6 @@ import pytest
 
 from nsunit.definition.load import Host
 from nsunit.definition.search import SearchPath
-from nsunit.manager import enable as enable_module
 from nsunit.manager import prepare
 from nsunit.manager.context import Context
 from nsunit.manager.enable import disable, enable
@@ -44,7 +43,6 @@ class FakeSystemd:
 def context(tmp_path, monkeypatch):
     (tmp_path / "filter").write_bytes(b"filter")
     monkeypatch.setattr(prepare, "filter_file_for", lambda capabilities, directory: str(tmp_path / "filter"))
-    monkeypatch.setattr(enable_module, "RUNTIME_CONTROL", str(tmp_path / "control"))
     for directory in ("etc", "units", "root dir", "run", "var"):
         os.mkdir(tmp_path / directory, 0o700)
     context = Context(SearchPath((str(tmp_path / "etc"),), str(tmp_path / "units")))
@@ -159,5 +157,5 @@ def test_disable_of_what_runs_from_the_files(context):
     (outcome,) = disable(context, ["web"])
     assert str(outcome.error) == "web: it runs from the unit files that would be removed"
     assert outcome.error.hint == "stop it first, or do both with 'nsunit disable --now web'"
-    context.bus.units[SERVICE]["FragmentPath"] = f"/run/systemd/transient/{SERVICE}"
+    context.bus.units[SERVICE]["FragmentPath"] = f"{context.transient}{SERVICE}"
     assert state(disable(context, ["web"])) == "disabled"

@@ -38,7 +38,10 @@ def context(monkeypatch):
     }
     monkeypatch.setattr(why, "unit_of", lambda context, name: "nsunit-web.service")
     return types.SimpleNamespace(
-        bus=types.SimpleNamespace(properties=lambda unit: units.get(unit, {}), units=units), search=None, host=None
+        bus=types.SimpleNamespace(properties=lambda unit: units.get(unit, {}), units=units),
+        search=None,
+        host=None,
+        cgroup="",
     )
 
 

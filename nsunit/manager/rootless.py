@@ -1,0 +1,125 @@
+"""The containers of a user without privileges: whose ids they have, and whether the user can have what they ask for."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import DefinitionError, NsunitError
+from nsunit.manager.running import CGROUP_ROOT
+from nsunit.plan.rootless import id_map, refusals, subordinate_ranges
+from nsunit.record import Record
+from nsunit.setup.build import Build
+from nsunit.setup.rootless import OwnUsers
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Definition
+    from nsunit.manager.context import Context
+
+_TOOLS = ("newuidmap", "newgidmap")
+_DIRECTORIES = "/usr/bin:/usr/local/bin:/bin"
+
+
+class OwnIds(Record):
+    """The ids of the user's containers: the maps, and what keeps them from having more than one, if they do not."""
+
+    tools: str
+    uid_map: str
+    gid_map: str
+    shortage: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, str, str]:
+        """Those of nsunit.setup.rootless.OwnUsers."""
+        return self.tools, self.uid_map, self.gid_map
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The `(start, count)` of the ids inside."""
+        return 0, OwnUsers(*self.arguments).count
+
+
+def own_ids(context: Context) -> OwnIds:
+    """The maps of the calling user's containers: with the subordinate ids if there are some, else of one id each."""
+    uid, gid, user = context.host.uid, os.getegid(), context.host.user
+    uids = subordinate_ranges(_text("/etc/subuid"), user, uid)
+    gids = subordinate_ranges(_text("/etc/subgid"), user, uid)
+    tools = find_tools()
+    if uids and gids and tools:
+        return OwnIds(tools, id_map(uid, uids), id_map(gid, gids))
+    if uids and gids:
+        shortage = "newuidmap is missing (package 'uidmap')"
+    else:
+        shortage = f"/etc/sub{'gid' if uids else 'uid'} has no ids for {user}"
+    return OwnIds("", id_map(uid, ()), id_map(gid, ()), shortage)
+
+
+def find_tools() -> str:
+    """The directory of newuidmap(1) and newgidmap(1), empty if there is none."""
+    for directory in (*os.environ.get("PATH", "").split(":"), *_DIRECTORIES.split(":")):
+        if directory.startswith("/") and all(os.access(f"{directory}/{tool}", os.X_OK) for tool in _TOOLS):
+            return directory
+    return ""
+
+
+def check(context: Context, definition: Definition) -> None:
+    """Refuse what a container of the user cannot have, and warn of what it will lack.
+
+    Raises:
+        DefinitionError: all that *definition* asks for in vain.
+    """
+    check_limits(context, definition)
+    shortage = own_ids(context).shortage
+    if shortage:
+        context.warn(f"{definition.name}: only user 0 and group 0 exist in it, since {shortage}")
+
+
+def check_limits(context: Context, definition: Definition) -> None:
+    """Refuse what a container of the user cannot have.
+
+    Raises:
+        DefinitionError: all that *definition* asks for in vain.
+    """
+    problems = refusals(definition, controllers(context), context.host.user)
+    if problems:
+        raise DefinitionError(problems)
+
+
+def controllers(context: Context) -> tuple[str, ...]:
+    """The controllers that were delegated to the user's systemd."""
+    return tuple(_text(f"{CGROUP_ROOT}{context.cgroup}/cgroup.controllers").split())
+
+
+def lingers(context: Context) -> bool:
+    """Whether the user's systemd is started when the host boots, loginctl(1)."""
+    return os.path.exists(f"/var/lib/systemd/linger/{context.host.user}")
+
+
+def remove_tree(context: Context, path: str) -> bool:
+    """Remove the directory *path*, with the help of a user namespace where parts of it are the subordinate ids'.
+
+    Raises:
+        NsunitError: that did not help.
+    """
+    try:
+        return files.remove_tree(path)
+    except PermissionError:
+        pass
+    namespace = OwnUsers(*own_ids(context).arguments)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            namespace.enter((), Build(""))
+            files.remove_tree(path)
+            status = 0
+        finally:
+            os._exit(status)
+    if os.waitpid(child, 0)[1]:
+        raise NsunitError(f"cannot remove all of '{path}'", hint="its files belong to ids that are not yours any more")
+    return True
+
+
+def _text(path: str) -> str:
+    return (files.read_file(path) or b"").decode("utf-8", "replace")

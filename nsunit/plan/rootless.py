@@ -1,0 +1,106 @@
+"""What a container of a user without privileges can have: ids, and what the user's own systemd can enforce.  Pure."""
+
+from __future__ import annotations
+
+from nsunit.errors import Problem
+from nsunit.plan.delegation import CONTROLLERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nsunit.definition.model import Definition
+
+# The controller that each limit takes, systemd.resource-control(5); the accounting switches are no limits.
+_LIMITS = {
+    "cpu": "CPUWeight StartupCPUWeight CPUQuota CPUQuotaPeriodSec",
+    "cpuset": "AllowedCPUs StartupAllowedCPUs AllowedMemoryNodes StartupAllowedMemoryNodes",
+    "io": (
+        "IOWeight StartupIOWeight IODeviceWeight IODeviceLatencyTargetSec"
+        " IOReadBandwidthMax IOWriteBandwidthMax IOReadIOPSMax IOWriteIOPSMax"
+    ),
+    "memory": (
+        "MemoryMin MemoryLow MemoryHigh MemoryMax MemorySwapMax MemoryZSwapMax MemoryZSwapWriteback"
+        " StartupMemoryLow StartupMemoryHigh StartupMemoryMax StartupMemorySwapMax StartupMemoryZSwapMax"
+        " DefaultMemoryMin DefaultMemoryLow DefaultStartupMemoryLow"
+    ),
+    "pids": "TasksMax",
+}
+CONTROLLER_OF = {key: controller for controller, keys in _LIMITS.items() for key in keys.split()}
+# These are programs that the kernel lets only root load, and that a user's systemd leaves out without a word.
+NEEDS_BPF = frozenset(
+    "DeviceAllow DevicePolicy IPAddressAllow IPAddressDeny IPIngressFilterPath IPEgressFilterPath BPFProgram NFTSet"
+    " SocketBindAllow SocketBindDeny RestrictNetworkInterfaces RestrictFileSystems".split()
+)
+_NO_LIMIT = ("", "infinity")
+
+
+def subordinate_ranges(text: str, user: str, uid: int) -> tuple[tuple[int, int], ...]:
+    """The `(start, count)` ranges that *text*, the content of subuid(5) or subgid(5), gives to *user*."""
+    found = []
+    for line in text.splitlines():
+        owner, *numbers = line.strip().split(":")
+        if (
+            owner in (user, str(uid))
+            and len(numbers) == 2
+            and all(item.isascii() and item.isdigit() for item in numbers)
+        ):
+            start, count = int(numbers[0]), int(numbers[1])
+            if count:
+                found.append((start, count))
+    return tuple(found)
+
+
+def id_map(own: int, ranges: Sequence[tuple[int, int]]) -> str:
+    """The map, as nsunit.setup.rootless.OwnUsers has it, of the id *own* to root and of *ranges* to what follows."""
+    entries = [(0, own, 1)]
+    inside = 1
+    for start, count in ranges:
+        entries.append((inside, start, count))
+        inside += count
+    return ",".join(":".join(map(str, entry)) for entry in entries)
+
+
+def describe_map(entries: str) -> str:
+    """A map of `id_map` for people: `0 inside is 1000 outside, 1-65536 are 100000-165535`."""
+    parts: list[str] = []
+    for entry in entries.split(","):
+        inside, outside, count = map(int, entry.split(":"))
+        many = (f"{inside}-{inside + count - 1}", f"{outside}-{outside + count - 1}")
+        first, second = (str(inside), str(outside)) if count == 1 else many
+        words = (" inside", " outside") if not parts else ("", "")
+        parts.append(f"{first}{words[0]} {'is' if count == 1 else 'are'} {second}{words[1]}")
+    return ", ".join(parts)
+
+
+def refusals(definition: Definition, controllers: Sequence[str], user: str) -> list[Problem]:
+    """What *definition* asks for that a container of *user* cannot have; *controllers* are those *user* was given."""
+    problems = [Problem(definition.name, 0, message, hint) for message, hint in _of_container(definition)]
+    limits = [
+        (section, key)
+        for section in ("Slice", "Service")
+        for key, text in definition.texts_of(section)
+        if text not in _NO_LIMIT
+    ]
+    missing = {CONTROLLER_OF[key] for _, key in limits if key in CONTROLLER_OF} - set(controllers)
+    all_of_them = " ".join(name for name in CONTROLLERS if name in missing or name in controllers)
+    for section, key in dict.fromkeys(limits):
+        controller = CONTROLLER_OF.get(key)
+        if controller in missing:
+            message = f"[{section}] {key}= needs the controller '{controller}', which was not delegated to {user}"
+            hint = f"root runs 'nsunit delegate {user} {all_of_them}', then {user} logs in anew"
+            problems.append(Problem(definition.name, 0, message, hint))
+        elif key in NEEDS_BPF:
+            message = f"[{section}] {key}= cannot be enforced by a user's systemd"
+            hint = "leave it out, or have root run the container as one of the system's"
+            problems.append(Problem(definition.name, 0, message, hint))
+    return problems
+
+
+def _of_container(definition: Definition) -> Iterator[tuple[str, str]]:
+    container = definition.container
+    if container.private_users.mode != "yes":
+        message = (
+            "[Container] PrivateUsers= cannot be chosen without root: its root is the user, other ids are subordinate"
+        )
+        yield message, "leave it out"

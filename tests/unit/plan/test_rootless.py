@@ -1,0 +1,107 @@
+"""Containers without root: maps, and what is refused."""
+
+import pytest
+
+from nsunit.definition.host import Host
+from nsunit.definition.load import load_text
+from nsunit.plan.facts import Facts
+from nsunit.plan.rootless import CONTROLLER_OF, NEEDS_BPF, describe_map, id_map, refusals, subordinate_ranges
+from nsunit.plan.setup import operations
+from nsunit.plan.units import install_links, units
+from nsunit.setup.main import KINDS, RARE
+from nsunit.setup.operation import PlanError, dump, parse
+from nsunit.setup.rootless import OwnUsers
+
+BASE = "[Container]\nRootfs=/home/alice/root\nExec=/bin/app\n"
+MAPS = ("/usr/bin", "0:1000:1,1:100000:65536", "0:1000:1,1:100000:65536")
+FACTS = Facts(
+    257,
+    "/usr/bin/python3",
+    "/helper",
+    "/run/user/1000/nsunit/containers/web",
+    user_range=(0, 65537),
+    own_users=MAPS,
+    runtime_base="/run/user/1000",
+)
+
+
+def definition(text=""):
+    return load_text("web", BASE + text, "/x", Host(257))
+
+
+def test_subordinate_ranges():
+    text = "bob:1:2\nalice:100000:65536\n1000:300000:10\n# alice:1:1\nalice:5:0\nalice:x:1\nalice\nalice:1:2:3\n"
+    assert subordinate_ranges(text, "alice", 1000) == ((100000, 65536), (300000, 10))
+    assert subordinate_ranges("", "alice", 1000) == ()
+
+
+def test_map():
+    assert id_map(1000, ()) == "0:1000:1"
+    entries = id_map(1000, ((100000, 65536), (300000, 10)))
+    assert entries == "0:1000:1,1:100000:65536,65537:300000:10"
+    assert describe_map(entries) == "0 inside is 1000 outside, 1-65536 are 100000-165535, 65537-65546 are 300000-300009"
+
+
+def test_the_namespace_takes_the_place_of_the_ordinary_one():
+    planned = operations(definition(), FACTS)
+    assert [item.keyword for item in planned[:3]] == ["subgroup", "own-users", "namespaces"]
+    assert planned[1] == OwnUsers(*MAPS)
+    assert planned[1].count == 65537
+    assert not planned[1].keeps_groups
+    assert OwnUsers("", "0:1000:1", "0:1000:1").keeps_groups
+    assert "user.max_user_namespaces" in [item.key for item in planned if item.keyword == "sysctl"]
+
+
+def test_the_plan_can_be_read_back():
+    planned = operations(definition(), FACTS)
+    assert parse(dump(planned), KINDS, RARE) == planned
+    with pytest.raises(PlanError, match="unknown operation 'own-users'"):
+        parse(dump(planned), KINDS)
+
+
+def test_units_are_those_of_the_users_systemd():
+    planned = {item.key: item.text for item in units(definition(), FACTS).service_directives}
+    assert planned["RuntimeDirectory"] == "nsunit/containers/web"
+    assert install_links(definition(), "default.target") == ("default.target.wants/nsunit-web.service",)
+
+
+def refused(text, *controllers):
+    return [(item.message, item.hint) for item in refusals(definition(text), controllers, "alice")]
+
+
+def test_limits_that_were_delegated():
+    text = "[Slice]\nMemoryMax=64M\nCPUQuota=20%\nTasksMax=20\n[Service]\nCPUWeight=50\n"
+    assert refused(text, "cpu", "memory", "pids") == []
+
+
+def test_limits_that_were_not_delegated():
+    text = "[Slice]\nMemoryMax=64M\nIOWeight=50\n[Service]\nAllowedCPUs=0\nMemoryHigh=infinity\n"
+    hint = "root runs 'nsunit delegate alice cpuset io memory pids', then alice logs in anew"
+    assert refused(text, "memory", "pids") == [
+        ("[Slice] IOWeight= needs the controller 'io', which was not delegated to alice", hint),
+        ("[Service] AllowedCPUs= needs the controller 'cpuset', which was not delegated to alice", hint),
+    ]
+
+
+def test_what_takes_a_program_in_the_kernel():
+    for line in ("IPAddressDeny=any", "DeviceAllow=/dev/fuse rw"):
+        (found,) = refused(f"[Service]\n{line}\n")
+        assert found == (
+            f"[Service] {line.partition('=')[0]}= cannot be enforced by a user's systemd",
+            "leave it out, or have root run the container as one of the system's",
+        )
+
+
+def test_ids_cannot_be_chosen():
+    for value in ("no", "100000:65536"):
+        ((message, hint),) = refused(f"PrivateUsers={value}\n")
+        assert message.startswith("[Container] PrivateUsers= cannot be chosen without root")
+        assert hint == "leave it out"
+    assert refused("PrivateUsers=yes\n") == []
+
+
+def test_the_keys_exist():
+    from nsunit.definition.setting import lookup
+
+    for key in (*CONTROLLER_OF, *NEEDS_BPF):
+        assert lookup("Slice", key) or lookup("Service", key), key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nsunit.cli.options import Option, Verb
-from nsunit.cli.verbs import GLOBAL_OPTIONS, VERBS
+from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, VERBS, all_verbs, family
 
 _LIST = {"running": "nsunit list --names 2>/dev/null", "defined": "nsunit list --all --names 2>/dev/null"}
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
@@ -13,7 +13,7 @@ _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 
 def bash() -> str:
     """Return the script for bash; it needs nothing of the package bash-completion."""
-    verbs = " ".join(name for verb in VERBS for name in verb.names)
+    verbs = " ".join(_first_words())
     lines = [
         _GENERATED.format("bash"),
         "_nsunit() {",
@@ -24,14 +24,17 @@ def bash() -> str:
         "    elif [[ $prev == '=' ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi",
         "    for ((i = 1; i < COMP_CWORD; i++)); do",
         "        word=${COMP_WORDS[i]}",
-        "        if [[ -z $verb && $word != -* ]]; then verb=$word; first=$((i + 1)); fi",
+        "        if [[ -z $verb && $word != -* ]]; then verb=$word; first=$((i + 1))",
+        f'        elif [[ \' {" ".join(FAMILIES)} \' == *" $verb "* ]]; then verb+=" $word"; first=$((i + 1)); fi',
         "    done",
         "    COMPREPLY=()",
         f"    options='{_words(GLOBAL_OPTIONS)}'",
         "    case $verb in",
         f"        '') words='{verbs}' ;;",
     ]
-    for verb in VERBS:
+    for name in FAMILIES:
+        lines.append(f"        {name}) words='{' '.join(_second_words(name))}' ;;")
+    for verb in all_verbs():
         lines += _bash_verb(verb)
     lines += [
         "    esac",
@@ -58,7 +61,7 @@ def bash() -> str:
 
 def _bash_verb(verb: Verb) -> list[str]:
     lines = [
-        f"        {'|'.join(verb.names)})",
+        f"        {'|'.join(_zsh_quoted(name) if ' ' in name else name for name in verb.names)})",
         f"            names={verb.complete} options+=' {_words(verb.options)}'",
     ]
     if verb.command_at is not None and verb.command_at > 0:
@@ -71,6 +74,14 @@ def _bash_verb(verb: Verb) -> list[str]:
             lines.append(f"                {spelled}) values='{_values(option)}' ;;")
         lines.append("            esac")
     return [*lines, "            ;;"]
+
+
+def _first_words() -> list[str]:
+    return [*(name for verb in VERBS for name in verb.names), *FAMILIES]
+
+
+def _second_words(name: str) -> list[str]:
+    return [alias.partition(" ")[2] for verb in family(name) for alias in verb.names]
 
 
 def _words(options: tuple[Option, ...]) -> str:
@@ -91,18 +102,29 @@ def zsh() -> str:
         lines += [f"_nsunit_{kind}() {{", f'    compadd -- ${{(f)"$({command})"}}', "}", ""]
     lines += ["_nsunit_verbs() {", "    local -a verbs", "    verbs=("]
     lines += [f"        {_zsh_quoted(f'{name}:{verb.summary}')}" for verb in VERBS for name in verb.names]
-    lines += ["    )", "    _describe verb verbs", "}", "", "_nsunit() {", "    local line state"]
+    lines += [f"        {_zsh_quoted(f'{name}:{_summary(name)}')}" for name in FAMILIES]
+    lines += ["    )", "    _describe verb verbs", "}", "", "_nsunit() {", "    local line state verb"]
     lines += ["    _arguments -C \\", *_zsh_options(GLOBAL_OPTIONS, 8)]
     lines += [
         "        '1: :_nsunit_verbs' '*:: :->operands'",
         "    [[ $state == operands ]] || return",
-        "    case $line[1] in",
+        "    verb=$line[1]",
+        f"    if [[ $verb == ({'|'.join(FAMILIES)}) ]]; then",
+        '        if ((CURRENT > 2)); then verb="$verb $words[2]"; shift words; ((CURRENT--)); fi',
+        "    fi",
+        "    case $verb in",
     ]
-    for verb in VERBS:
-        lines += [f"        {'|'.join(verb.names)})", "            _arguments \\"]
+    lines += [f"        {name}) compadd -- {' '.join(_second_words(name))} ;;" for name in FAMILIES]
+    for verb in all_verbs():
+        patterns = "|".join(_zsh_quoted(name) if " " in name else name for name in verb.names)
+        lines += [f"        {patterns})", "            _arguments \\"]
         lines += _zsh_options((*GLOBAL_OPTIONS, *verb.options), 16)
         lines += [f"                {_zsh_operands(verb)}", "            ;;"]
     return "\n".join([*lines, "    esac", "}", "", '_nsunit "$@"', ""])
+
+
+def _summary(name: str) -> str:
+    return f"{', '.join(_second_words(name))}"
 
 
 def _zsh_options(options: tuple[Option, ...], indent: int) -> list[str]:
@@ -144,18 +166,25 @@ def _zsh_quoted(text: str) -> str:
 
 def fish() -> str:
     """Return the script for fish."""
-    verbs = " ".join(name for verb in VERBS for name in verb.names)
+    verbs = " ".join(_first_words())
     lines = [
         _GENERATED.format("fish"),
         f"set -l verbs {verbs}",
         "complete -c nsunit -f",
     ]
     lines += [_fish_option("", option) for option in GLOBAL_OPTIONS]
-    for verb in VERBS:
+    none = '-n "not __fish_seen_subcommand_from $verbs"'
+    for name in FAMILIES:
+        lines.append(f"complete -c nsunit {none} -a {name} -d {_fish_quoted(_summary(name))}")
+    for verb in all_verbs():
+        seen, offered = _fish_condition(verb), none
+        first, space, _ = verb.names[0].partition(" ")
+        if space:
+            seconds = " ".join(_second_words(first))
+            offered = f'-n "__fish_seen_subcommand_from {first}; and not __fish_seen_subcommand_from {seconds}"'
         for name in verb.names:
-            none = '-n "not __fish_seen_subcommand_from $verbs"'
-            lines.append(f"complete -c nsunit {none} -a {name} -d {_fish_quoted(verb.summary)}")
-        seen = f'-n "__fish_seen_subcommand_from {" ".join(verb.names)}"'
+            word = name.rpartition(" ")[2]
+            lines.append(f"complete -c nsunit {offered} -a {word} -d {_fish_quoted(verb.summary)}")
         if verb.complete in _LIST:
             lines.append(f"complete -c nsunit {seen} -a '({_LIST[verb.complete]})'")
         elif verb.complete == "verbs":
@@ -164,6 +193,16 @@ def fish() -> str:
             lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_subcommand)'")
         lines += [_fish_option(seen, option) for option in verb.options]
     return "\n".join(lines) + "\n"
+
+
+def _fish_condition(verb: Verb) -> str:
+    """The condition under which *verb* is the one on the command line."""
+    first, space, _ = verb.names[0].partition(" ")
+    words = " ".join(name.rpartition(" ")[2] for name in verb.names)
+    if space:
+        return f'-n "__fish_seen_subcommand_from {first}; and __fish_seen_subcommand_from {words}"'
+    families = " ".join(FAMILIES)
+    return f'-n "not __fish_seen_subcommand_from {families}; and __fish_seen_subcommand_from {words}"'
 
 
 def _fish_option(condition: str, option: Option) -> str:

@@ -10,7 +10,7 @@ import textwrap
 
 from nsunit.cli.options import Invocation, Option, Verb
 from nsunit.cli.output import Style
-from nsunit.cli.verbs import GLOBAL_OPTIONS, GROUPS, VERBS, find_verb
+from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, GROUPS, all_verbs, family, find_verb
 from nsunit.errors import UsageError
 from nsunit.names import printable
 
@@ -19,7 +19,9 @@ _WIDTH = 100
 
 def show(invocation: Invocation) -> int:
     """The verb `help`."""
-    name = invocation.operands[0] if invocation.operands else None
+    name = " ".join(invocation.operands)
+    if name in FAMILIES:
+        return print_family_help(name, plain=invocation.flag("no-color"))
     verb = find_verb(name) if name else None
     if name and verb is None:
         raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint="see 'nsunit --help'")
@@ -34,12 +36,24 @@ def print_help(verb: Verb | None, plain: bool = False) -> int:
     return 0
 
 
+def print_family_help(name: str, plain: bool = False) -> int:
+    """Print the list of the verbs whose first word is *name*."""
+    style = Style(plain=plain)
+    rows = [(f"{verb.names[0]} {verb.operands}".rstrip(), verb.summary) for verb in family(name)]
+    hint = f"'nsunit {name} VERB --help' says more about each."
+    for line in (f"nsunit {name} VERB [OPTIONS] …", "", *_two_columns(rows, 34), "", hint):
+        style.line(line)
+    return 0
+
+
 def global_help(style: Style) -> list[str]:
     """Lines of `nsunit --help`."""
     lines = ["nsunit [OPTIONS] VERB …", "", "Containers as plain systemd units."]
     for group, title in GROUPS.items():
         lines += ["", style.paint(title + ":", "bold")]
-        rows = [(f"{verb.names[0]} {verb.operands}".rstrip(), verb.summary) for verb in VERBS if verb.group == group]
+        rows = [
+            (f"{verb.names[0]} {verb.operands}".rstrip(), verb.summary) for verb in all_verbs() if verb.group == group
+        ]
         lines += _two_columns(rows, 22)
     lines += ["", style.paint("Options, before or after the verb:", "bold")]
     lines += _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 22)
@@ -82,7 +96,7 @@ def markdown() -> str:
     parts = ["# VERBS", ""]
     for group, title in GROUPS.items():
         parts += [f"## {title}", ""]
-        for verb in VERBS:
+        for verb in all_verbs():
             if verb.group == group:
                 parts += _markdown_verb(verb)
     parts += ["# OPTIONS", "", "These may stand before or after the verb.", ""]

@@ -11,7 +11,7 @@ import os
 import sys
 
 from nsunit.cli.options import Invocation, parse
-from nsunit.cli.verbs import GLOBAL_OPTIONS, VERBS, find_verb
+from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, all_verbs, family, find_verb
 from nsunit.errors import AS_ROOT, DefinitionError, NsunitError, UsageError
 from nsunit.names import printable
 
@@ -80,6 +80,10 @@ def _run(arguments: list[str]) -> int:
     if not operands:
         return _without_verb(values)
     name, *rest = operands
+    if name in FAMILIES:
+        if not rest or rest[0].startswith("-"):
+            return _without_second_word(name, "help" in values or rest[:1] in (["--help"], ["-h"]))
+        name = f"{name} {rest.pop(0)}"
     verb = find_verb(name)
     if verb is None:
         raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint=_suggest_verb(name))
@@ -113,6 +117,15 @@ def _without_verb(values: dict[str, list[str]]) -> int:
     raise UsageError("a verb is missing", hint="see 'nsunit --help'")
 
 
+def _without_second_word(name: str, is_help: bool) -> int:
+    if is_help:
+        from nsunit.cli.help import print_family_help
+
+        return print_family_help(name)
+    verbs = ", ".join(f"'{verb.names[0]}'" for verb in family(name))
+    raise UsageError(f"{name}: what is missing", hint=f"there are {verbs}")
+
+
 def _print_version() -> int:
     from nsunit.cli.host import print_version
 
@@ -122,7 +135,7 @@ def _print_version() -> int:
 def _suggest_verb(name: str) -> str:
     from nsunit.definition.near import did_you_mean
 
-    known = [alias for verb in VERBS for alias in verb.names]
+    known = [alias for verb in all_verbs() for alias in verb.names]
     return did_you_mean(name, known, "'nsunit {}'") or "see 'nsunit --help'"
 
 

@@ -484,10 +484,33 @@ VERBS = (
         details=("Exits with 1 if containers cannot run here.",),
     ),
     Verb("version", "host", "Show the versions of nsunit, systemd, Linux and Python", "nsunit.cli.host:version"),
-    Verb("help", "host", "Show the help", "nsunit.cli.help:show", operands="[VERB]", most=1, complete="verbs"),
+    Verb("help", "host", "Show the help", "nsunit.cli.help:show", operands="[VERB]", most=2, complete="verbs"),
 )
 
 
+# Verbs of two words, by the first of them: the module with their table, which is imported when one of them is called.
+FAMILIES = {
+    "ns": "nsunit.cli.verbs_ns",
+}
+
+
 def find_verb(name: str) -> Verb | None:
-    """Return the verb of that name or alias."""
-    return next((verb for verb in VERBS if name in verb.name.split("/")), None)
+    """Return the verb of that name or alias; one of a family has two words, such as `ns list`."""
+    verbs = family(name.partition(" ")[0]) if " " in name else VERBS
+    return next((verb for verb in verbs if name in verb.name.split("/")), None)
+
+
+def family(name: str) -> tuple[Verb, ...]:
+    """Return the verbs whose first word is *name*; none if there is no such family."""
+    if name not in FAMILIES:
+        return ()
+    import sys
+
+    __import__(FAMILIES[name])
+    verbs: tuple[Verb, ...] = sys.modules[FAMILIES[name]].VERBS
+    return verbs
+
+
+def all_verbs() -> tuple[Verb, ...]:
+    """Return every verb there is, for what lists them."""
+    return (*VERBS, *(verb for name in FAMILIES for verb in family(name)))

@@ -87,6 +87,7 @@ def judge(facts: Facts) -> list[Finding]:
         check_features,
         check_idmap,
         check_namespaces,
+        check_left_namespaces,
         check_seccomp,
         check_cgroup,
         check_systemd,
@@ -174,6 +175,14 @@ def check_namespaces(facts: Facts) -> Iterator[Finding]:
         closed = facts.sysctls.get("kernel.unprivileged_userns_clone") == 0
         text = "all kinds" + (", user namespaces for root only, which is all nsunit needs" if closed else "")
         yield Finding("namespaces", OK, text)
+
+
+def check_left_namespaces(facts: Facts) -> Iterator[Finding]:
+    """Namespaces that live on without their container hold memory, addresses, mounts: something forgot to let go."""
+    for row in facts.left_namespaces:
+        kept_by = "; ".join(row.kept_by) or "something that /proc does not show"
+        text = f"{row.kind} {row.inode} of {row.container} is alive without its container: {kept_by}"
+        yield Finding("namespaces", WARNING, text, "see 'nsunit ns list --left'; what keeps it has to let go")
 
 
 def check_seccomp(facts: Facts) -> Iterator[Finding]:

@@ -13,8 +13,10 @@ import sys
 from nsunit.errors import BusError, NsunitError
 from nsunit.manager import seccomp
 from nsunit.manager.prepare import INIT_PROGRAMS
+from nsunit.plan.ledger import Row, leftovers, rows
 from nsunit.record import Record
 from nsunit.setup import linux
+from nsunit.storage.paths import Paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +101,7 @@ class Facts(Record):
     directories: tuple[Directory, ...]
     store: str
     sysctls: dict[str, int | None]
+    left_namespaces: tuple[Row, ...] = ()
 
 
 def gather(context: Context) -> Facts:
@@ -132,7 +135,17 @@ def gather(context: Context) -> Facts:
         directories=tuple(_directory(path) for path in (context.paths.runtime, context.paths.state)),
         store=store,
         sysctls={name: _sysctl(name) for name in SYSCTLS},
+        left_namespaces=_left_namespaces(context) if privileged else (),
     )
+
+
+def _left_namespaces(context: Context) -> tuple[Row, ...]:
+    from nsunit.manager.scan import scan
+
+    try:
+        return tuple(leftovers(rows(scan(Paths(context.paths.runtime, context.paths.state)))))
+    except PermissionError:
+        return ()  # without CAP_SYS_PTRACE over process 1, so in a container
 
 
 # --- systemd, libraries

@@ -41,6 +41,11 @@ class Paths(Record):
         """Directory of `state_of` every container."""
         return self.state + "/containers"
 
+    @property
+    def namespaces(self) -> str:
+        """Directory of the pinned namespaces, a file system of its own: a directory for each pin, a file a kind."""
+        return self.runtime + "/namespaces"
+
     def runtime_of(self, name: str) -> str:
         """What a started container needs while it runs; systemd removes it with the unit (RuntimeDirectory=)."""
         return f"{self.runtimes}/{name}"

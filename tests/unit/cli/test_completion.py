@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from nsunit.cli import completion
-from nsunit.cli.verbs import VERBS
+from nsunit.cli.verbs import all_verbs
 
 DRIVER = """
 nsunit() { [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web; }
@@ -53,12 +53,20 @@ def test_bash_completes_commands_after_the_name():
     assert "bash" in complete("nsunit", "run", "bas")
 
 
+def test_bash_completes_verbs_of_two_words():
+    assert "ns" in complete("nsunit", "")
+    assert {"list", "same", "pin", "unpin"} <= complete("nsunit", "ns", "")
+    assert complete("nsunit", "ns", "li") == {"list"}
+    assert complete("nsunit", "ns", "list", "") == {"web"}
+    assert "--json" in complete("nsunit", "ns", "same", "--")
+
+
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_each_script_names_every_verb_and_option(shell, capsys):
     assert completion.main([shell]) == 0
     script = capsys.readouterr().out
-    for verb in VERBS:
-        assert verb.names[-1] in script
+    for verb in all_verbs():
+        assert all(word in script for word in verb.names[-1].split())
         for option in verb.options:
             assert option.long in script
 

@@ -17,6 +17,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
     [
         ([], "a verb is missing", "see 'nsunit --help'"),
         (["strat"], "'strat' is not a verb of nsunit", "did you mean 'nsunit start'?"),
+        (["ns"], "ns: what is missing", "there are 'ns list', 'ns same', 'ns pin', 'ns unpin'"),
+        (["ns", "lst"], "'ns lst' is not a verb of nsunit", "did you mean 'nsunit ns list'?"),
         (["xyzzyxyzzy"], "'xyzzyxyzzy' is not a verb of nsunit", "see 'nsunit --help'"),
         (["--zzzzzzzz"], "'--zzzzzzzz' is not an option", "see 'nsunit --help'"),
         (["start"], "start: a name is missing", "nsunit start [OPTIONS] NAME…"),

@@ -3,19 +3,19 @@ import os
 
 import pytest
 
-from nsunit.cli.verbs import GLOBAL_OPTIONS, GROUPS, VERBS, find_verb
+from nsunit.cli.verbs import GLOBAL_OPTIONS, GROUPS, all_verbs, find_verb
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
 def test_names_are_unique_and_found():
-    names = [name for verb in VERBS for name in verb.names]
+    names = [name for verb in all_verbs() for name in verb.names]
     assert len(names) == len(set(names))
     assert find_verb("inspect") is find_verb("show")
     assert find_verb("nothing") is None
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+@pytest.mark.parametrize("verb", all_verbs(), ids=lambda verb: verb.name)
 def test_each_verb_is_whole(verb):
     assert verb.group in GROUPS
     assert not verb.summary.endswith(".")
@@ -32,7 +32,7 @@ def test_each_verb_is_whole(verb):
 
 
 def test_no_option_ends_with_a_full_stop():
-    for verb in VERBS:
+    for verb in all_verbs():
         for option in (*GLOBAL_OPTIONS, *verb.options):
             assert not option.summary.endswith(".")
 

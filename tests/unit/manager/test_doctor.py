@@ -7,6 +7,7 @@ import pytest
 from nsunit.manager import doctor
 from nsunit.manager.doctor import ERROR, OK, WARNING, Finding, judge
 from nsunit.manager.probes import FEATURES, MODULES, NAMESPACES, SYSCTLS, Directory, Facts
+from nsunit.plan.ledger import Row
 
 GOOD = Facts(
     machine="x86_64",
@@ -69,6 +70,15 @@ def test_good_machine():
 
 
 BAD = [
+    (
+        {"left_namespaces": (Row("web", "net", 103, 107, 1, (), "left", ("process 9 (bash)", "a mount at '/x'")),)},
+        Finding(
+            "namespaces",
+            WARNING,
+            "net 103 of web is alive without its container: process 9 (bash); a mount at '/x'",
+            "see 'nsunit ns list --left'; what keeps it has to let go",
+        ),
+    ),
     (
         {"privileged": False, "features": dict.fromkeys(FEATURES)},
         Finding(

@@ -30,7 +30,7 @@ def test_markers_are_filled(page):
 
 def test_verbs_and_options():
     text = generate("nsunit.1.md")
-    for verb in verbs.VERBS:
+    for verb in verbs.all_verbs():
         for name in verb.names:
             assert f"**{name}**" in text
         for option in verb.options:

@@ -1,0 +1,103 @@
+"""Namespaces as files, ioctl_nsfs(2): what they are, whose, and keeping them alive by a mount.
+
+Used by the manager only; the helper does not load it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from nsunit.setup import linux, namespaces
+
+NS_GET_USERNS = 0xB701
+NS_GET_PARENT = 0xB702
+NS_GET_NSTYPE = 0xB703
+_OUT_OF_SIGHT = (errno.EPERM, errno.EINVAL)  # it is outside of what the caller may see; this kind has none
+_PLACE_ATTRIBUTES = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC
+
+
+def kind_of(fd: int) -> str:
+    """The kind of the namespace behind *fd*, as namespaces.KINDS has it.
+
+    Raises:
+        OSError: ENOTTY if it is something else.
+    """
+    flag = fcntl.ioctl(fd, NS_GET_NSTYPE)
+    return next(kind for kind, value in namespaces.KINDS.items() if value == flag)
+
+
+def owner_of(fd: int) -> int:
+    """A descriptor of the user namespace that owns the one behind *fd*, of a user namespace its parent; -1 for none."""
+    return _relative(fd, NS_GET_USERNS)
+
+
+def parent_of(fd: int) -> int:
+    """A descriptor of the parent of the PID or user namespace behind *fd*; -1 for none."""
+    return _relative(fd, NS_GET_PARENT)
+
+
+def _relative(fd: int, request: int) -> int:
+    try:
+        return fcntl.ioctl(fd, request)
+    except OSError as error:
+        if error.errno in _OUT_OF_SIGHT:
+            return -1
+        raise
+
+
+def id_map_of(fd: int) -> str:
+    """The content of uid_map of the user namespace behind *fd*, which need not have a process: a child joins it."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            linux.setns(fd, linux.CLONE_NEWUSER)
+            source = os.open("/proc/self/uid_map", os.O_RDONLY)
+            os.write(writer, os.read(source, 4096))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    try:
+        return os.read(reader, 4096).decode()
+    finally:
+        os.close(reader)
+        os.waitpid(child, 0)
+
+
+def make_place(path: str) -> None:
+    """Mount a small tmpfs on the directory *path* whose mounts do not propagate to other mount namespaces.
+
+    A mount namespace made later gets copies of what is mounted here; `detach` removes them from there as well.
+    """
+    fd = linux.new_mount("tmpfs", _PLACE_ATTRIBUTES, (("mode", "0700"), ("size", "1M")))
+    directory = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    linux.move_mount(fd, directory)
+    os.close(directory)
+    os.close(fd)
+    linux.mount_propagation(path, linux.MS_PRIVATE)  # attached to a shared mount it has become one
+
+
+def remove_place(path: str) -> None:
+    """Undo `make_place`, and remove the directory."""
+    linux.umount2(path, linux.MNT_DETACH)
+    os.rmdir(path)
+
+
+def attach(fd: int, path: str) -> None:
+    """Mount the namespace behind *fd* on the file *path*."""
+    linux.mount(f"/proc/self/fd/{fd}", path, "", linux.MS_BIND, "")
+
+
+def detach(path: str) -> None:
+    """Undo `attach`, and remove the file.
+
+    Copies of the mount in other mount namespaces go with the file: vfs_unlink() detaches all that is mounted on it.
+    """
+    try:
+        linux.umount2(path, linux.MNT_DETACH)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # nothing is mounted: an `attach` was interrupted
+            raise
+    os.unlink(path)

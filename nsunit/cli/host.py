@@ -46,8 +46,10 @@ def version(invocation: Invocation) -> int:
 
 def doctor(invocation: Invocation) -> int:
     """The verb `doctor`."""
-    from nsunit.manager.doctor import examine
-
+    if invocation.flag("user"):
+        from nsunit.manager.doctor_user import examine
+    else:
+        from nsunit.manager.doctor import examine
     findings = examine(invocation.context())
     if invocation.flag("json"):
         print_json(findings)

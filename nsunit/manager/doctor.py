@@ -106,7 +106,12 @@ def check_privileges(facts: Facts) -> Iterator[Finding]:
         yield Finding("privileges", OK, "root with CAP_SYS_ADMIN")
     else:
         text = "not root, or without CAP_SYS_ADMIN: containers cannot be started, and the kernel's features not tried"
-        yield Finding("privileges", ERROR, text, "run it as root, outside of any container")
+        yield Finding(
+            "privileges",
+            ERROR,
+            text,
+            "run it as root, outside of any container; 'nsunit --user doctor' looks at what users need",
+        )
 
 
 def check_kernel(facts: Facts) -> Iterator[Finding]:

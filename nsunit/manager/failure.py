@@ -78,6 +78,7 @@ STEP_HINTS = (
         ("to set sysctl", "No such file"),
         "this kernel has no such parameter in a user namespace of its own; see 'sysctl -a'",
     ),
+    (("drop privileges", "Invalid argument"), "the ids of User= and Group= must be among those of the container"),
     (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from nsunit.setup import files, linux, root
+from nsunit.setup import files, linux, root, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.mounts import Bind
 from nsunit.setup.operation import Operation
@@ -47,9 +47,17 @@ class OwnUsers(Operation):
         return not self.tools
 
     def enter(self, operations: Sequence[Operation], build: Build) -> None:
-        """Enter it; a child that has stayed outside has the maps written."""
+        """Enter it; a child that has stayed outside has the maps written.
+
+        Raises:
+            spawn.SetupError: a source cannot be used.
+            OSError: the kernel, or newuidmap(1), refused it.
+        """
         for operation in operations:
-            _resolve(operation)
+            try:
+                _resolve(operation)
+            except OSError as error:
+                raise spawn.explain(operation, error) from error
         reader, writer = os.pipe()
         parent = os.getpid()
         child = os.fork() if self.tools else 0

@@ -85,7 +85,7 @@ BAD = [
             "privileges",
             ERROR,
             "not root, or without CAP_SYS_ADMIN: containers cannot be started, and the kernel's features not tried",
-            "run it as root, outside of any container",
+            "run it as root, outside of any container; 'nsunit --user doctor' looks at what users need",
         ),
     ),
     (

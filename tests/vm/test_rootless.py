@@ -1,0 +1,229 @@
+"""A user without privileges runs containers on a systemd of their own."""
+
+import json
+import os
+import pwd
+import shutil
+from pathlib import Path
+
+import pytest
+
+USER = "lea"
+KEYS = ("Layer={layer}", "Exec=/bin/sh -c 'trap exit TERM; while :; do sleep 1000 & wait $!; done'")
+
+
+class User:
+    def __init__(self, run):
+        entry = pwd.getpwnam(USER)
+        self.uid, self.home = entry.pw_uid, Path(entry.pw_dir)
+        self.unit = f"user@{self.uid}.service"
+        self.runtime = Path(f"/run/user/{self.uid}")
+        self.cgroup = Path(f"/sys/fs/cgroup/user.slice/user-{self.uid}.slice/{self.unit}/nsunit.slice")
+        self.containers = self.home / ".local/state/nsunit/containers"
+        self.layer = self.home / "layer"
+        self.subordinate = next(
+            int(line.split(":")[1]) for line in Path("/etc/subuid").read_text().splitlines() if line.startswith(USER)
+        )
+        environment = (f"HOME={self.home}", f"USER={USER}", "PATH=/usr/bin:/bin", f"XDG_RUNTIME_DIR={self.runtime}")
+        self.words = ("setpriv", f"--reuid={self.uid}", f"--regid={entry.pw_gid}", "--init-groups", "env", "-i")
+        self.words += environment
+        self._run = run
+
+    def run(self, *words, **options):
+        return self._run(*self.words, *words, **options)
+
+    def nsunit(self, *words, **options):
+        return self.run("nsunit", "--user", *words, **options)
+
+    def exec(self, name, script, *options):
+        return self.nsunit("exec", *options, name, "/bin/sh", "-c", script).stdout
+
+    def define(self, name, *lines):
+        directory = self.home / ".config/nsunit"
+        self.run("mkdir", "-p", directory)
+        text = "\n".join(("[Container]", *KEYS, *lines, "")).format(layer=self.layer)
+        (directory / f"{name}.nsunit").write_text(text)
+        return name
+
+    def left(self):
+        """Whatever is still there of any container."""
+        units = self.run("systemctl", "--user", "list-units", "--all", "--plain", "--no-legend", "nsunit-*").stdout
+        places = (self.runtime / "nsunit/containers", self.runtime / "nsunit/locks", self.containers, self.cgroup)
+        found = [str(path) for place in places if place.exists() for path in place.iterdir() if path.is_dir()]
+        mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "nsunit/containers" in line]
+        return [*units.splitlines(), *found, *mounts]
+
+
+@pytest.fixture(scope="module")
+def user(run):
+    """A user whose systemd runs without a login, with a layer of their own."""
+    run("useradd", "--create-home", "--groups", "systemd-journal", USER)
+    run("loginctl", "enable-linger", USER)
+    found = User(run)
+    run("systemctl", "start", found.unit)
+    shutil.copytree("/srv/roots/busybox", found.layer, symlinks=True)
+    run("chown", "-R", f"{USER}:", str(found.layer))
+    yield found
+    run("loginctl", "disable-linger", USER)
+    run("systemctl", "stop", found.unit)
+    run("nsunit", "delegate", "--remove", USER)
+    run("userdel", "--remove", USER, check=False)  # it has no mail spool, says userdel
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(user):
+    """Nothing may be left of a test's containers."""
+    yield
+    assert user.left() == []
+
+
+def test_life_of_a_container(user):
+    name = user.define("web", "[Slice]", "MemoryMax=64M")
+    assert user.nsunit("start", name).stderr == ""
+    (state,) = json.loads(user.nsunit("list", "--json").stdout)
+    assert (state["name"], state["active_state"], state["unit"]) == ("web", "active", "nsunit-web.service")
+    group = user.cgroup / "nsunit-web.slice"
+    assert (group / "memory.max").read_text() == f"{64 << 20}\n"
+    assert str(state["pid"]) in (group / "nsunit-web.service/payload/cgroup.procs").read_text().split()
+
+    # The same ids on both sides: root inside is the user, the others are the user's subordinate ones.
+    script = """
+        cat /proc/1/uid_map; touch /root-made /app-made; chown 1000:1000 /app-made
+        mkdir /new; rm /etc/passwd; rm -r /etc && mkdir /etc && ls -A /etc; ls -ln / | grep made
+    """
+    lines = [line.split() for line in user.exec(name, script).splitlines()]
+    assert lines[:2] == [["0", str(user.uid), "1"], ["1", str(user.subordinate), "65536"]]
+    assert [line[2:4] for line in lines[2:]] == [["1000", "1000"], ["0", "0"]]
+    upper = user.containers / "web/overlay/upper"
+    assert os.stat(upper / "root-made").st_uid == user.uid
+    assert os.stat(upper / "app-made").st_uid == user.subordinate + 999
+    assert (user.layer / "etc/passwd").exists()
+    assert user.exec(name, "id -u; cd; id -g", "--uid=1000:7").split() == ["1000", "7"]
+
+    # What the program may do is the same as with root.
+    status = Path(f"/proc/{state['pid']}/status").read_text()
+    fields = dict(line.split(":\t") for line in status.splitlines() if ":\t" in line)
+    assert (fields["NoNewPrivs"], fields["Seccomp"], fields["CapAmb"]) == ("1", "2", "0" * 16)
+    assert int(fields["CapEff"], 16).bit_count() == 11
+    assert user.exec(name, "ls /sys/class/net; unshare -U true 2>&1 || echo no").split()[0] == "lo"
+
+    user.nsunit("set", name, "MemoryMax=48M")
+    assert (group / "memory.max").read_text() == f"{48 << 20}\n"
+    done = user.nsunit("set", name, "IOWeight=50", check=False)
+    assert f"root runs 'nsunit delegate {USER} cpu io memory pids'" in done.stderr
+    user.nsunit("restart", name)
+    assert user.exec(name, "ls / | grep made").split() == ["app-made", "root-made"]
+    user.nsunit("stop", name)
+    assert upper.exists()
+    user.nsunit("rm", name)
+
+
+def test_the_other_verbs_look_at_the_users_systemd(user, run):
+    name = user.define("looked-at", "Volatile=yes")
+    user.nsunit("start", name)
+    unit = "nsunit-looked\\x2dat.service"
+    (process, *_) = json.loads(user.nsunit("ps", name, "--json").stdout)
+    assert (process["uid"], process["inside_uid"], process["unit"]) == (user.uid, 0, unit)
+    usages = json.loads(user.nsunit("stats", "--json").stdout)["usages"]
+    assert [item["name"] for item in usages] == ["nsunit.slice", name]
+    assert usages[1]["control_group"].startswith(f"/user.slice/user-{user.uid}.slice/{user.unit}/nsunit.slice/")
+    shown = user.nsunit("status", name, "--lines=0").stdout
+    assert f"0 inside is {user.uid} outside, 1-65536 are {user.subordinate}-" in shown
+    assert " user:" in shown
+    assert "TasksMax\t1024\t1024" in user.nsunit("why", name).stdout
+    assert "systemd" in user.nsunit("logs", name, "--lines=5").stdout
+    done = user.run("nsunit", "start", name, check=False)
+    assert done.returncode == 1
+    assert "with --user" in done.stderr
+    assert run("nsunit", "--user", "list", check=False).returncode == 2
+    user.nsunit("stop", name, "--now")
+    user.nsunit("rm", name)
+
+
+def foreground(user, script, *properties, **options):
+    lines = [f"--property={line}" for line in (f"Layer={user.layer}", *properties)]
+    return user.nsunit("run", *lines, "--", "/bin/sh", "-c", script, **options)
+
+
+def test_run_in_the_foreground(user):
+    done = foreground(user, "id -u; cat /proc/self/cgroup; exit 7", check=False)
+    assert (done.returncode, done.stderr) == (7, "")
+    assert done.stdout.split() == ["0", "0::/"]
+    terminal = user.nsunit("run", "-t", f"--property=Layer={user.layer}", "--", "tty")
+    assert terminal.stdout.strip() == "/dev/pts/0"
+
+
+def test_a_limit_bites(user):
+    done = foreground(user, "dd if=/dev/zero of=/dev/shm/x bs=1M count=60", "MemoryMax=24M", check=False)
+    assert done.returncode == 137
+
+
+def test_a_limit_that_was_not_delegated(user, run):
+    """It is refused with the line that mends it, and that line does."""
+    name = user.define("io", "Volatile=yes", "[Slice]", "IOWeight=50", "[Service]", "IPAddressDeny=any")
+    done = user.nsunit("start", name, check=False)
+    assert done.returncode == 1
+    line = f"nsunit delegate {USER} cpu io memory pids"
+    assert done.stderr.splitlines() == [
+        f"nsunit: io: [Slice] IOWeight= needs the controller 'io', which was not delegated to {USER}",
+        f"  hint: root runs '{line}', then {USER} logs in anew",
+        "nsunit: io: [Service] IPAddressDeny= cannot be enforced by a user's systemd",
+        "  hint: leave it out, or have root run the container as one of the system's",
+    ]
+    user.define("io", "Volatile=yes", "[Slice]", "IOWeight=50")
+    done = user.nsunit("enable", name, check=False)
+    assert "IOWeight= needs" in done.stderr
+
+    user.define("boot", "Volatile=yes")
+    assert user.nsunit("enable", "boot").stderr == ""
+    run(*line.split(), "--now")  # starts the user's systemd anew, and with it what is enabled
+    assert user.exec("boot", "id -u") == "0\n"
+    user.nsunit("start", name)
+    assert (user.cgroup / "nsunit-io.slice/io.weight").read_text().startswith("default 50\n")
+    user.nsunit("stop", name)
+    user.nsunit("disable", "--now", "boot")
+    assert list((user.home / ".config/systemd/user").iterdir()) == []
+    user.nsunit("rm", "boot", name)
+
+
+def test_a_single_id(user):
+    """Without subordinate ids there is one user inside, and that is said."""
+    kept = Path("/etc/subgid").read_text()
+    Path("/etc/subgid").write_text("")
+    try:
+        done = foreground(user, "cat /proc/self/uid_map /proc/self/setgroups; id -u; touch /x")
+        assert done.stdout.split() == ["0", str(user.uid), "1", "deny", "0"]
+        assert "only user 0 and group 0 exist in it, since /etc/subgid has no ids for lea\n" in done.stderr
+        done = foreground(user, "true", "User=7", check=False)
+        assert done.returncode == 125
+        assert "Failed to drop privileges: Invalid argument" in done.stderr
+        name = user.define("single")
+        user.nsunit("start", name)
+        assert user.exec(name, "id -u") == "0\n"
+        user.nsunit("stop", name)
+        user.nsunit("rm", name)
+    finally:
+        Path("/etc/subgid").write_text(kept)
+
+
+def test_sources_of_others(user):
+    """Root's files can be read and belong to nobody; a link is only followed where it is root's."""
+    properties = ("--property=Layer=/srv/roots/busybox", "--property=ReadOnly=yes")
+    done = user.nsunit("run", *properties, "--", "/bin/stat", "-c", "%u", "/", "/bin/busybox")
+    assert done.stdout.split() == ["0", "65534"]
+    link = user.home / "link"
+    link.symlink_to(user.layer)
+    done = user.nsunit("run", f"--property=Layer={link}", "--", "true", check=False)
+    assert done.returncode == 0  # it is root's
+    os.chown(link, user.uid, user.uid, follow_symlinks=False)
+    done = user.nsunit("run", f"--property=Layer={link}", "--", "true", check=False)
+    assert "Failed to mount the overlay of 1 layers" in done.stderr
+    assert f"the symbolic link '{link}' belongs to user {user.uid}, not to root" in done.stderr
+
+
+def test_doctor(user):
+    findings = {item["subject"]: item for item in json.loads(user.nsunit("doctor", "--json", check=False).stdout)}
+    assert findings["user namespace"]["state"] == "ok"
+    assert findings["subordinate ids"]["text"] == f"65536 users and 65536 groups for {USER}"
+    assert findings["linger"]["state"] == "ok"
+    assert "memory" in findings["controllers"]["text"]

@@ -135,6 +135,12 @@ if TYPE_CHECKING:
         def processes(self, unit: str) -> list[UnitProcess]:
             """All processes in the unit's cgroup and below."""
 
+        def attach(self, unit: str, subgroup: str, pids: Sequence[int]) -> None:
+            """Move processes into the cgroup of a delegated unit, or into its *subgroup*, a path such as "/jobs".
+
+            Root may do so with all processes, anybody else with his own if he is the user the unit runs as.
+            """
+
         def close(self) -> None:
             """Close the connection; closing twice is harmless."""
 

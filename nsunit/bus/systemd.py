@@ -475,3 +475,7 @@ class Systemd:
         """All processes in the unit's cgroup and below."""
         rows = self._read(_MANAGER_PATH, _MANAGER, b"GetUnitProcesses", marshal.encode_arguments("s", unit))
         return [UnitProcess(cgroup, pid, command) for cgroup, pid, command in rows or ()]
+
+    def attach(self, unit: str, subgroup: str, pids: Sequence[int]) -> None:
+        """Move processes into the cgroup of a delegated unit, or into its *subgroup*, a path such as "/jobs"."""
+        self._manager("AttachProcessesToUnit", "ssau", unit, subgroup, tuple(pids))

@@ -21,6 +21,7 @@ GROUPS = {
     "definition": "Definitions",
     "session": "Commands in containers",
     "host": "Host",
+    "cgroup": "Control groups",
 }
 
 _ALL_DEFINED = Option("all", "All containers that are defined", short="a")
@@ -490,6 +491,7 @@ VERBS = (
 
 # Verbs of two words, by the first of them: the module with their table, which is imported when one of them is called.
 FAMILIES = {
+    "cgroup": "nsunit.cli.verbs_cgroup",
     "ns": "nsunit.cli.verbs_ns",
 }
 

@@ -251,6 +251,7 @@ def test_the_other_methods():
     manager.reset_failed("a")
     manager.freeze("a")
     manager.thaw("a")
+    manager.attach("a", "/jobs", [5])
     manager.reload()
     manager.set_properties("a", True, (Property("TasksMax", "t", 5),))
     assert bus.methods() == [
@@ -258,6 +259,7 @@ def test_the_other_methods():
         "ResetFailedUnit",
         "FreezeUnit",
         "ThawUnit",
+        "AttachProcessesToUnit",
         "Reload",
         "SetUnitProperties",
     ]

@@ -61,6 +61,13 @@ def test_bash_completes_verbs_of_two_words():
     assert "--json" in complete("nsunit", "ns", "same", "--")
 
 
+def test_bash_completes_the_verbs_of_cgroup():
+    assert complete("nsunit", "cgroup", "cl") == {"classify"}
+    assert complete("nsunit", "cgroup", "create", "--dp") == {"--dperm"}
+    assert complete("nsunit", "cgroup", "create", "-g", "") == set()
+    assert "bash" in complete("nsunit", "cgroup", "exec", "bas")
+
+
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_each_script_names_every_verb_and_option(shell, capsys):
     assert completion.main([shell]) == 0

@@ -32,8 +32,26 @@ _SCALARS = {
     "Init": "init",
     "StopSignal": "stop_signal",
     "Notify": "notify",
+    "Domainname": "domainname",
+    "Propagation": "propagation",
+    "Ownership": "ownership",
 }
-_ITEMS = {"Layer": "layers", "EnvironmentFile": "environment_files", "Tmpfs": "tmpfs"}
+_ITEMS = {
+    "Layer": "layers",
+    "EnvironmentFile": "environment_files",
+    "Tmpfs": "tmpfs",
+    "UIDMap": "uid_map",
+    "GIDMap": "gid_map",
+}
+_NAMESPACES = {
+    "CgroupNamespace": "cgroup",
+    "IPCNamespace": "ipc",
+    "MountNamespace": "mnt",
+    "PIDNamespace": "pid",
+    "TimeNamespace": "time",
+    "UserNamespace": "user",
+    "UTSNamespace": "uts",
+}
 _SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
 
 
@@ -60,8 +78,20 @@ def build(values: list[tuple[str, Any]]) -> Container:
             sysctls[value[0]] = value[1]
         elif key == "Capability":
             _grant(granted, value)
+        elif key in _NAMESPACES:
+            if value != "private":
+                fields["namespaces"] = (*fields.get("namespaces", ()), (_NAMESPACES[key], value))
+        elif key == "TimeOffset":
+            fields["time_offsets"] = tuple({**dict(fields.get("time_offsets", ())), value[0]: value[1]}.items())
         else:  # a key of table_cgroup
             attributes[value[0], value[1]] = value[2]
+    if "namespaces" in fields:
+        _take_user_namespace(fields)
+    if "uid_map" in fields or "gid_map" in fields:
+        fields.setdefault("uid_map", fields.get("gid_map"))
+        fields.setdefault("gid_map", fields["uid_map"])
+        if fields.get("private_users", UserRange()).mode == "yes":
+            fields["private_users"] = UserRange("maps")
     return Container(
         **fields,
         environment=tuple(environment.items()),
@@ -69,6 +99,18 @@ def build(values: list[tuple[str, Any]]) -> Container:
         attributes=tuple((*place, text) for place, text in attributes.items()),
         capabilities=tuple(sorted(granted)),
     )
+
+
+def _take_user_namespace(fields: dict[str, Any]) -> None:
+    """UserNamespace=host is PrivateUsers=no, and one that is joined brings its own ids; a contradiction is left in."""
+    source = dict(fields["namespaces"]).get("user")
+    if source is None or fields.get("private_users", UserRange()).mode not in ("yes", "no"):
+        return
+    if source == "host":
+        fields["private_users"] = UserRange("no")
+        fields["namespaces"] = tuple(pair for pair in fields["namespaces"] if pair[0] != "user")
+    elif fields.get("private_users", UserRange()).mode == "yes":
+        fields["private_users"] = UserRange("joined")
 
 
 def _grant(granted: set[str], changes: tuple[tuple[bool, str], ...]) -> None:
@@ -88,23 +130,27 @@ def missing(container: Container, failed: set[str]) -> list[tuple[str, str]]:
     found = []
     if not container.exec and "Exec" not in failed:
         found.append(("[Container] Exec= is missing", "name the program to run, e.g. Exec=/bin/sh"))
-    if container.rootfs is None and not container.layers and not failed & {"Rootfs", "Layer"}:
+    root_is_there = any(kind == "mnt" for kind, _ in container.namespaces)
+    if container.rootfs is None and not container.layers and not root_is_there and not failed & {"Rootfs", "Layer"}:
         found.append(("[Container] needs Rootfs= or Layer=", "e.g. Rootfs=/srv/debian"))
     return found
 
 
-def contradictions(container: Container) -> list[tuple[str, str, str]]:
-    """Return what does not fit together, as (key to blame, message, hint)."""
+def contradictions(container: Container, name: str = "") -> list[tuple[str, str, str]]:
+    """Return what does not fit together in container *name*, as (key to blame, message, hint)."""
     found = []
     if container.rootfs is not None and container.layers:
         found.append(("Layer", "Layer= and Rootfs= exclude each other", "make the root directory the last Layer="))
     if container.read_only and container.volatile:
         found.append(("Volatile", "nothing is written with ReadOnly=yes", "leave out one of the two"))
-    if container.network == "host":
-        for name, _ in container.sysctls:
-            if name.startswith("net."):
-                hint = "leave it out, or use Network=none"
-                found.append(("Sysctl", f"'{name}' would change the host's network with Network=host", hint))
+    if container.namespaces or container.network != "none":
+        from nsunit.definition import namespaces
+
+        found += namespaces.contradictions(container, name)
+    if container.uid_map or container.ownership != "idmap":
+        from nsunit.definition import identities
+
+        found += identities.contradictions(container)
     if len(set(container.layers)) != len(container.layers):
         found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
     return found + _duplicate_targets(container) + _outside_range(container)
@@ -124,7 +170,7 @@ def _duplicate_targets(container: Container) -> list[tuple[str, str, str]]:
 
 def _outside_range(container: Container) -> list[tuple[str, str, str]]:
     users: UserRange = container.private_users
-    if users.mode == "no":
+    if users.mode in ("no", "joined", "maps"):
         return []
     count = users.count or 65_536
     found = []

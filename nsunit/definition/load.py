@@ -154,7 +154,7 @@ class Loader:
         container = container_section.build(own)
         for message, hint in container_section.missing(container, self.failed):
             self.problems.append(Problem(sources[0], 0, message, hint))
-        for key, message, hint in container_section.contradictions(container):
+        for key, message, hint in container_section.contradictions(container, self.name):
             self._blame("Container", key, message, hint)
         self._check_limits()
         self._check_watchdog(container.notify)

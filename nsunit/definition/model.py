@@ -10,13 +10,17 @@ if TYPE_CHECKING:
 
 
 class Bind(Record):
-    """One `Bind=` or `BindReadOnly=` item.  *optional*: a missing source is skipped (a leading `-`)."""
+    """One `Bind=` or `BindReadOnly=` item.
+
+    *optional*: a missing source is skipped (a leading `-`).  *idmap*: its files belong to the container's ids.
+    """
 
     source: str
     target: str
     read_only: bool
     recursive: bool = True
     optional: bool = False
+    idmap: bool = False
 
 
 class Tmpfs(Record):
@@ -34,7 +38,11 @@ class EnvironmentFile(Record):
 
 
 class UserRange(Record):
-    """`PrivateUsers=`.  *mode* is "yes" (a range is allocated), "no", or "range" with *start* and *count*."""
+    """`PrivateUsers=`.
+
+    *mode* is "yes" (a range is allocated), "no", "identity" or "range" with *start* and *count*, "maps" where UIDMap=
+    or GIDMap= say it all, or "joined" where UserNamespace= names a namespace that is there already.
+    """
 
     mode: str = "yes"
     start: int = 0
@@ -71,6 +79,20 @@ class Container(Record):
     notify: bool = False
     sysctls: tuple[tuple[str, str], ...] = ()
     attributes: tuple[tuple[str, str, str], ...] = ()
+    # The namespaces that are not its own, but for the network's: (kind as in /proc/PID/ns, "host", "container:NAME" or
+    # "path:PATH").
+    namespaces: tuple[tuple[str, str], ...] = ()
+    time_offsets: tuple[tuple[str, int], ...] = ()  # (clock, microseconds)
+    domainname: str | None = None
+    propagation: str = "private"
+    uid_map: tuple[tuple[int, int, int], ...] = ()  # (inside, outside, count)
+    gid_map: tuple[tuple[int, int, int], ...] = ()
+    ownership: str = "idmap"
+
+    @property
+    def chooses_namespaces(self) -> bool:
+        """Whether it has anything to do with namespaces that are not its own, apart from the host's network."""
+        return bool(self.namespaces) or self.network not in ("none", "host")
 
 
 class Assignment(Record):

@@ -27,6 +27,26 @@ if TYPE_CHECKING:
     from nsunit.definition.values import Parser
 
 
+def _rare(name: str) -> Parser:
+    """The parser *name* of `values_namespace`, which is imported when its key is met."""
+
+    def parse(text: str) -> object:
+        from nsunit.definition import values_namespace
+
+        return getattr(values_namespace, name)(text)
+
+    return parse
+
+
+def _network(text: str) -> object:
+    return text if text in ("none", "host") else _namespace_of_network(text)
+
+
+_namespace = _rare("namespace")
+_namespace_of_network = _rare("network")
+_CHOICE = "private|host|container:NAME|path:PATH"
+
+
 def _own(parse: Parser, adds: bool, syntax: str, text: str, example: str) -> Row:
     return (parse, adds, "", "", OLDEST, False, syntax, text, example)
 
@@ -55,8 +75,38 @@ CONTAINER: dict[str, Row] = {
         binds_read_only, True, "[-]SOURCE[:TARGET[:OPTIONS]]…", "The same, read-only.", "-/etc/ssl:/etc/ssl:norbind"
     ),
     "Tmpfs": _own(tmpfs, True, "TARGET[:OPTION=VALUE,…]", "Directories in memory.", "/run:size=10M,mode=0755"),
-    "Network": _own(choice("none", "host"), False, "none|host", "Own network with lo only, or the host's.", "none"),
-    "PrivateUsers": _own(private_users, False, "yes|no|START:COUNT", "User and group ids of its own.", "524288:65536"),
+    "Network": _own(
+        *(_network, False, "none|host|container:NAME|path:PATH"),
+        *("Own network with lo only, or one that is there already.", "none"),
+    ),
+    "PIDNamespace": _own(_namespace, False, _CHOICE, "Whose processes it sees.", "container:web"),
+    "IPCNamespace": _own(_namespace, False, _CHOICE, "Whose System V IPC and message queues it uses.", "host"),
+    "UTSNamespace": _own(_namespace, False, _CHOICE, "Whose host name it has.", "container:web"),
+    "UserNamespace": _own(_namespace, False, _CHOICE, "Whose user and group ids it has.", "container:web"),
+    "CgroupNamespace": _own(_namespace, False, _CHOICE, "Where its view of the cgroups begins.", "host"),
+    "TimeNamespace": _own(_namespace, False, _CHOICE, "Whose boot-time and monotonic clocks it has.", "host"),
+    "MountNamespace": _own(_namespace, False, _CHOICE, "Whose file systems it sees, instead of a root.", "host"),
+    "TimeOffset": _own(
+        *(_rare("time_offset"), True, "boottime|monotonic TIME"),
+        *("How far a clock of its time namespace is ahead of the host's.", "boottime 10d"),
+    ),
+    "Domainname": _own(_rare("domain_name"), False, "NAME", "NIS domain name inside.", "example.org"),
+    "Propagation": _own(
+        *(choice("private", "slave"), False, "private|slave"),
+        *("Whether what the host mounts below a Bind= later appears inside.", "slave"),
+    ),
+    "PrivateUsers": _own(
+        private_users, False, "auto|no|identity|START:COUNT", "User and group ids of its own.", "524288:65536"
+    ),
+    "UIDMap": _own(
+        *(_rare("id_map"), True, "INSIDE OUTSIDE COUNT"),
+        *("User ids inside and outside; those of groups too, unless GIDMap= says otherwise.", "0 524288 65536"),
+    ),
+    "GIDMap": _own(_rare("id_map"), True, "INSIDE OUTSIDE COUNT", "Group ids inside and outside.", "0 524288 65536"),
+    "Ownership": _own(
+        *(choice("idmap", "chown"), False, "idmap|chown"),
+        *("Whether the files of Rootfs= are shown as the container's, or become so.", "chown"),
+    ),
     "Capability": _own(
         capabilities, True, "[+|-]NAME…", "Change the set of capabilities; ALL is each.", "-ALL +NET_RAW"
     ),

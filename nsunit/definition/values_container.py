@@ -10,6 +10,7 @@ from nsunit.names import printable
 UID_MAX = (1 << 32) - 2
 HOSTNAME_MAX = 64
 USER_NAME_MAX = 255
+IDENTITY_COUNT = 65_536  # as systemd has it, PrivateUsers= in systemd.exec(5)
 
 CAPABILITIES = tuple(
     "CAP_" + name
@@ -24,7 +25,7 @@ CAPABILITIES = tuple(
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _ALNUM = _LETTERS | frozenset("0123456789")
 _TMPFS_HINT = "known are size, nr_inodes, mode, uid, gid"
-_BIND_HINT = "use SOURCE[:TARGET[:OPTIONS]], options rbind, norbind, ro, rw"
+_BIND_HINT = "use SOURCE[:TARGET[:OPTIONS]], options rbind, norbind, ro, rw, idmap, noidmap"
 
 
 def command(text: str) -> tuple[str, ...]:
@@ -149,23 +150,26 @@ def _binds(text: str, *, read_only: bool) -> tuple[Bind, ...]:
             raise wrong(word, "has too many colons", "put a backslash before a colon that is part of a path")
         source = absolute_path(parts[0].removeprefix("-"))
         target = target_path(parts[1] if len(parts) > 1 and parts[1] else source)
-        recursive, readable = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
-        found.append(Bind(source, target, readable, recursive, parts[0].startswith("-")))
+        recursive, readable, idmap = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
+        found.append(Bind(source, target, readable, recursive, parts[0].startswith("-"), idmap))
 
 
-def _bind_options(text: str, read_only: bool) -> tuple[bool, bool]:
+def _bind_options(text: str, read_only: bool) -> tuple[bool, bool, bool]:
     recursive = True
+    idmap = False
     always_read_only = read_only
     for option in filter(None, text.split(",")):
         if option in ("rbind", "norbind"):
             recursive = option == "rbind"
         elif option in ("ro", "rw"):
             read_only = option == "ro"
+        elif option in ("idmap", "noidmap"):
+            idmap = option == "idmap"
         else:
             raise wrong(option, "is not an option of a bind mount", _BIND_HINT)
     if always_read_only and not read_only:
         raise wrong("rw", "contradicts BindReadOnly=", "use Bind=")
-    return recursive, read_only
+    return recursive, read_only, idmap
 
 
 def tmpfs(text: str) -> Tmpfs:
@@ -197,14 +201,16 @@ def _tmpfs_option(name: str, value: str, option: str) -> str:
 
 
 def private_users(text: str) -> UserRange:
-    """`yes`, `no`, or `START:COUNT`."""
-    if text in ("yes", "no"):
-        return UserRange(text)
+    """`yes` or its other word `auto`, `no`, `identity`, or `START:COUNT`."""
+    if text in ("yes", "auto", "no"):
+        return UserRange("no" if text == "no" else "yes")
+    if text == "identity":
+        return UserRange(text, 0, IDENTITY_COUNT)
     start, colon, count = text.partition(":")
     if not colon or not is_digits(start) or not is_digits(count):
-        raise wrong(text, "is neither yes, no nor START:COUNT", "e.g. 524288:65536")
+        raise wrong(text, "is neither auto, no, identity nor START:COUNT", "e.g. 524288:65536")
     if int(start) < 1 or int(count) < 1 or int(start) + int(count) - 1 > UID_MAX:
-        raise wrong(text, "is out of range", f"host ids are 1 to {UID_MAX}; for id 0 itself use PrivateUsers=no")
+        raise wrong(text, "is out of range", f"host ids are 1 to {UID_MAX}; for id 0 itself use identity or no")
     return UserRange("range", int(start), int(count))
 
 
@@ -237,7 +243,8 @@ def sysctl(text: str) -> tuple[str, str]:
     if not equals or not value:
         raise wrong(text, "is not NAME=VALUE", "e.g. net.ipv4.tcp_keepalive_time=600")
     if name in ("kernel.hostname", "kernel.domainname"):
-        raise wrong(name, "is not set as a kernel parameter", "use Hostname=")
+        key = "Hostname=" if name == "kernel.hostname" else "Domainname="
+        raise wrong(name, "is not set as a kernel parameter", f"use {key}")
     parts = name.split(".")
     allowed = _ALNUM | frozenset("_-/")
     if any(not part or not allowed.issuperset(part) for part in parts) or "//" in name:

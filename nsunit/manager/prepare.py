@@ -8,8 +8,9 @@ import sys
 
 from nsunit import setup
 from nsunit.definition.text import serialize
-from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError, Problem
 from nsunit.manager.seccomp import filter_file_for
+from nsunit.names import service_name
 from nsunit.plan.environment import parse_environment_file
 from nsunit.plan.facts import Facts
 from nsunit.plan.setup import keeps_upper, operations
@@ -71,6 +72,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     name, container = definition.name, definition.container
     check_sources(definition)
     _check_user(context, definition)
+    if container.chooses_namespaces:
+        check_joined(context, definition)
     undo: list[Callable[[], object]] = []
     try:
         files.make_private_directory(context.paths.runtimes)
@@ -84,6 +87,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         if keeps_upper(container) and not transient:
             _make_upper(context.paths.upper_of(name), container.layers[0])
         user_range = _user_range(context, definition, keeper)
+        if container.ownership == "chown":
+            _change_owners(container, user_range)
         facts = facts_for(context, definition, user_range)
         planned = units(definition, facts)
         files.write_file(runtime + "/plan", dump(operations(definition, facts)))
@@ -106,7 +111,16 @@ def reserve(context: Context, definition: Definition, undo: list[Callable[[], ob
     _make(context, context.paths.state_of(definition.name), undo)
     if keeps_upper(definition.container):
         _make_upper(context.paths.upper_of(definition.name), definition.container.layers[0])
-    return _user_range(context, definition, context.paths.state_of(definition.name))
+    user_range = _user_range(context, definition, context.paths.state_of(definition.name))
+    if definition.container.ownership == "chown":
+        _change_owners(definition.container, user_range)
+    return user_range
+
+
+def _change_owners(container: Container, user_range: tuple[int, int]) -> None:
+    from nsunit.storage.owners import change_owners
+
+    change_owners(container.rootfs or "", *user_range)
 
 
 def take_back(undo: list[Callable[[], object]] | tuple[Callable[[], object], ...]) -> None:
@@ -159,10 +173,16 @@ def _user_range(context: Context, definition: Definition, keeper: str) -> tuple[
     if context.user:
         return planned_user_range(context, definition)
     private_users = definition.container.private_users
-    if private_users.mode == "no":
+    if private_users.mode in ("no", "joined"):
+        return 0, 0
+    if private_users.mode == "identity":
+        return private_users.start, private_users.count
+    if private_users.mode == "maps":
+        maps = (*definition.container.uid_map, *definition.container.gid_map)
+        ranges.remember(keeper, *((outside, count) for _, outside, count in maps))
         return 0, 0
     if private_users.mode == "range":
-        ranges.remember(keeper, private_users.start, private_users.count)
+        ranges.remember(keeper, (private_users.start, private_users.count))
         return private_users.start, private_users.count
     return ranges.allocate(context.paths, definition.name, keeper)
 
@@ -180,7 +200,7 @@ def planned_user_range(context: Context, definition: Definition) -> tuple[int, i
         remembered = ranges.remembered(directory)
         if remembered:
             return remembered
-    return ranges.choose(definition.name, set()), ranges.COUNT
+    return ranges.planned(definition.name), ranges.COUNT
 
 
 def find_init() -> str:
@@ -241,6 +261,23 @@ def _exposed_root(name: str, rootfs: str) -> list[Problem]:
             ]
         directory = os.path.dirname(directory)
     return []
+
+
+def check_joined(context: Context, definition: Definition) -> None:
+    """See that every container whose namespaces *definition* shares runs, or is about to.
+
+    Raises:
+        NotFoundError: one does not.
+    """
+    from nsunit.plan.namespaces import joined_containers
+
+    for other in joined_containers(definition.container):
+        state = context.bus.get(service_name(other), "ActiveState").get("ActiveState")
+        if state not in ("active", "activating", "reloading"):
+            raise NotFoundError(
+                f"{definition.name}: it shares namespaces with '{other}', which does not run",
+                hint=f"start that first: nsunit start {other}",
+            )
 
 
 def _directory_mistake(path: str) -> str | None:

@@ -259,6 +259,10 @@ def _ids(context: Context, name: str, operations: Sequence[Operation]) -> str:
             from nsunit.plan.rootless import describe_map
 
             return describe_map(item.uid_map)  # type: ignore[attr-defined]
+        if item.keyword == "join" and item.arguments()[0] == "user":
+            return f"those of the {str(item.arguments()[1]).replace(':', ' ')}"
+        if item.keyword == "user-maps":
+            return "; ".join(str(entry) for entry in item.arguments()[0])
     kept = ranges.remembered(context.paths.state_of(name))
     if not operations and kept:
         return f"{kept[0]}-{kept[0] + kept[1] - 1} are reserved for it"

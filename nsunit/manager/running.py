@@ -151,6 +151,8 @@ def host_namespace(kind: str) -> int:
 
 def _first_process(control_group: str) -> int:
     # The payload is process 1 of its own PID namespace, the only one with exactly that number in the innermost one.
+    # Where it shares one it is the oldest that leads a session; a process that only sets it up leads none.
+    leaders = []
     for path in (f"{CGROUP_ROOT}{control_group}/{PAYLOAD_SUBGROUP}", f"{CGROUP_ROOT}{control_group}"):
         try:
             with open(f"{path}/cgroup.procs", encoding="ascii") as file:
@@ -161,7 +163,18 @@ def _first_process(control_group: str) -> int:
             numbers = (status_field(pid, "NSpid") or "").split()
             if len(numbers) > 1 and numbers[-1] == "1":
                 return pid
-    return 0
+        leaders += [(start, pid) for pid in pids if (start := _start_of_session(pid))]
+    return min(leaders, default=(0, 0))[1]
+
+
+def _start_of_session(pid: int) -> int:
+    """When process *pid* started, in clock ticks since boot, if it leads a session; else 0."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="surrogateescape") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(fields[19]) if int(fields[3]) == pid else 0
 
 
 def _hexadecimal(value: object) -> str:

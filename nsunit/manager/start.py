@@ -126,12 +126,19 @@ def start(
     """
     starter = Starter(context, on_event)
     try:
+        later = []
         # Sorted, so that two commands that name the same containers never wait for each other.
         for name in sorted(set(names)):
             try:
-                starter.submit(load(name, context.search, context.host))
+                definition = load(name, context.search, context.host)
+                if definition.container.chooses_namespaces:
+                    later.append(definition)
+                else:
+                    starter.submit(definition)
             except NsunitError as error:
                 starter.note(Outcome(name, "failed", error=error))
+        if later:
+            _submit_joining(starter, later)
         starter.finish()
     except BaseException:
         starter.abandon()
@@ -139,6 +146,21 @@ def start(
     finally:
         starter.close()
     return [starter.outcomes[name] for name in dict.fromkeys(names)]
+
+
+def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
+    """Start containers that join others' namespaces, each after those of *definitions* that it joins."""
+    from nsunit.plan.namespaces import joined_containers
+
+    waiting = {definition.name: definition for definition in definitions}
+    while waiting:
+        ready = [name for name, item in waiting.items() if not waiting.keys() & set(joined_containers(item.container))]
+        for name in ready or list(waiting):  # in a circle, each fails for the one that does not run
+            definition = waiting.pop(name)
+            try:
+                starter.submit(definition)
+            except NsunitError as error:
+                starter.note(Outcome(name, "failed", error=error))
 
 
 def settle(context: Context, definition: Definition) -> Outcome | None:

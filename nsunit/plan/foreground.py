@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
-from nsunit.names import scope_name, slice_name
+from nsunit.names import scope_name, service_name, slice_name
 from nsunit.plan.scope import STOP_USEC
 from nsunit.plan.setup import is_delegated
 from nsunit.units import Property, Unit
@@ -38,6 +38,11 @@ def run_scope(definition: Definition, token: str) -> Unit:
     ]
     if is_delegated(definition):
         properties.append(Property("Delegate", "b", True))
+    if definition.container.chooses_namespaces:
+        from nsunit.plan.namespaces import joined_containers
+
+        services = tuple(service_name(name) for name in joined_containers(definition.container))
+        properties += [Property(key, "as", services) for key in ("After", "BindsTo") if services]
     return Unit(
         scope_name(definition.name, "run", token),
         (*properties, *definition.properties_of("Unit"), *definition.properties_of("Service")),

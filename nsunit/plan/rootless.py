@@ -104,3 +104,10 @@ def _of_container(definition: Definition) -> Iterator[tuple[str, str]]:
             "[Container] PrivateUsers= cannot be chosen without root: its root is the user, other ids are subordinate"
         )
         yield message, "leave it out"
+    root = "leave it out, or have root run the container as one of the system's"
+    if container.chooses_namespaces:
+        yield "[Container] namespaces of others can be joined by root only", root
+    if container.time_offsets:
+        yield "[Container] TimeOffset= takes root, as the clocks are the host's", root
+    if container.ownership != "idmap":
+        yield "[Container] Ownership=chown takes root, as a user cannot give files away", root

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nsunit.setup.operation import Operation
 
 PAYLOAD_SUBGROUP = "payload"
+NAMESPACES = ("cgroup", "ipc", "mnt", "pid", "time", "uts", "net")
 DEVICE_NODES = ("null", "zero", "full", "random", "urandom", "tty")
 SHM_SIZE = 64 * 1024 * 1024
 # What tells of the host, or lets it be changed: the union of what podman, docker and systemd-nspawn hide.
@@ -40,30 +41,27 @@ READ_ONLY_ROOT_TMPFS = (("/run", "mode=0755"), ("/tmp", "mode=1777"))
 def operations(definition: Definition, facts: Facts) -> list[Operation]:
     """The operations that build *definition*'s container, in the order the helper carries them out."""
     container = definition.container
-    private_network = container.network == "none"
-    kinds = ("cgroup", "ipc", "mnt", "pid", "time", "uts", *(("net",) if private_network else ()))
+    if container.chooses_namespaces or container.time_offsets or container.uid_map:
+        from nsunit.plan import namespaces as chosen
+
+        shared, joined = chosen.sources(container), chosen.operations(container)
+    else:
+        shared, joined = {"net": "host"} if container.network == "host" else {}, []
+    kinds = tuple(kind for kind in NAMESPACES if kind not in shared)
     _, count = facts.user_range
     return [
         *([subgroup(container)] if is_delegated(definition) else []),
         *_users(facts),
         namespaces.Namespaces(kinds),
-        _root(container, facts),
-        mounts.Proc(),
-        mounts.Sysfs("" if private_network else "host"),
-        mounts.Cgroup(),
-        mounts.Devices(str(SHM_SIZE), DEVICE_NODES),
-        *([process.Init(facts.init)] if container.init else []),
-        *_mounts(container),
-        *([process.NotifySocket()] if container.notify else []),
-        process.Hostname(container.hostname or default_hostname(definition.name)),
-        *([process.Loopback()] if private_network else []),
-        *_sysctls(container, count),
-        mounts.MaskPaths(MASKED_PATHS),
-        mounts.ReadOnlyPaths(READ_ONLY_PATHS),
+        *joined,
+        *([] if "mnt" in shared else _file_systems(container, facts, shared)),
+        *([] if "uts" in shared else _names(definition)),
+        *([] if "net" in shared else [process.Loopback()]),
+        *([] if "mnt" in shared else _restrictions(container, bool(count or container.uid_map))),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
         process.Environment(environment(container, facts)),
         *([root.ReadOnlyRoot()] if container.read_only else []),
-        root.Pivot(),
+        *([] if "mnt" in shared else [root.Pivot()]),
         process.WorkingDirectory(container.working_directory or ""),
         process.Privileges(
             str(mask_of(container.capabilities)), "yes" if container.no_new_privileges else "no", facts.seccomp
@@ -82,6 +80,36 @@ def subgroup(container: Container) -> Operation:
 def attribute_line(file: str, subject: str, value: str) -> str:
     """An attribute of the unit's control group as the helper takes it."""
     return f"{file}={subject} {value}" if subject else f"{file}={value}"
+
+
+def _file_systems(container: Container, facts: Facts, shared: dict[str, str]) -> list[Operation]:
+    return [
+        _root(container, facts),
+        mounts.Proc(),
+        mounts.Sysfs(shared.get("net", "").partition(":")[0]),
+        mounts.Cgroup(),
+        mounts.Devices(str(SHM_SIZE), DEVICE_NODES),
+        *([process.Init(facts.init)] if container.init else []),
+        *_mounts(container),
+        *([process.NotifySocket()] if container.notify else []),
+    ]
+
+
+def _names(definition: Definition) -> list[Operation]:
+    hostname = process.Hostname(definition.container.hostname or default_hostname(definition.name))
+    if definition.container.domainname is None:
+        return [hostname]
+    from nsunit.setup.chosen import Domainname
+
+    return [hostname, Domainname(definition.container.domainname)]
+
+
+def _restrictions(container: Container, own_users: bool) -> list[Operation]:
+    return [
+        *_sysctls(container, own_users),
+        mounts.MaskPaths(MASKED_PATHS),
+        mounts.ReadOnlyPaths(READ_ONLY_PATHS),
+    ]
 
 
 def is_delegated(definition: Definition) -> bool:
@@ -119,6 +147,10 @@ def _users(facts: Facts) -> list[Operation]:
 
 
 def _root(container: Container, facts: Facts) -> Operation:
+    if container.ownership == "chown":
+        from nsunit.setup.chosen import OwnedDirectory
+
+        return OwnedDirectory(container.rootfs or "")
     if container.rootfs and not container.read_only and not container.volatile:
         return root.Directory(container.rootfs)
     lowers = container.layers or ((container.rootfs,) if container.rootfs else ())
@@ -131,7 +163,10 @@ def _mounts(container: Container) -> list[Operation]:
         (item.target, mounts.Tmpfs(item.target, tuple(f"{key}={value}" for key, value in item.options)))
         for item in container.tmpfs
     ]
-    found += [(item.target, mounts.Bind(item.source, item.target, _bind_flags(item))) for item in container.binds]
+    more = ("slave",) if container.propagation == "slave" else ()
+    found += [
+        (item.target, mounts.Bind(item.source, item.target, _bind_flags(item) + more)) for item in container.binds
+    ]
     taken = {target for target, _ in found}
     if container.read_only:
         found += [
@@ -144,11 +179,14 @@ def _mounts(container: Container) -> list[Operation]:
 
 
 def _bind_flags(bind: Bind) -> tuple[str, ...]:
-    flags = (("ro", bind.read_only), ("norbind", not bind.recursive), ("optional", bind.optional))
+    flags = (
+        *(("ro", bind.read_only), ("norbind", not bind.recursive), ("optional", bind.optional)),
+        ("idmap", bind.idmap),
+    )
     return tuple(flag for flag, wanted in flags if wanted)
 
 
-def _sysctls(container: Container, user_count: int) -> list[Operation]:
+def _sysctls(container: Container, own_users: bool) -> list[Operation]:
     # No user namespaces inside: they are where most of the kernel's surface becomes reachable (CVE-2022-0185).
-    closed = [("user.max_user_namespaces", "0")] if user_count and "CAP_SYS_ADMIN" not in container.capabilities else []
+    closed = [("user.max_user_namespaces", "0")] if own_users and "CAP_SYS_ADMIN" not in container.capabilities else []
     return [mounts.Sysctl(key, value) for key, value in (*closed, *container.sysctls)]

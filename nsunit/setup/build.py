@@ -17,9 +17,13 @@ class Build:
         self.workspace = workspace  # host directory the scratch tmpfs is mounted on, in the private mount namespace
         self.userns_fd = -1
         self.userns_start = 0
+        self.userns_group = 0
         self.userns_count = 0
         self.own_users = False  # the caller has entered the user namespace itself: a container without root
         self.keeps_groups = False  # and may not change its supplementary groups there, user_namespaces(7)
+        self.shifts_ids = False  # whether mounts are to be id-mapped, since ids inside differ from those outside
+        self.shares_mounts = False  # the mount namespace is there already: nothing is mounted
+        self.has_workspace = False
         self.root_fd = -1  # the container's root mount: detached after prepare, attached by AttachRoot
         self.proc_fd = -1
         self.sys_fd = -1

@@ -64,6 +64,7 @@ PROC_SUPER_MAGIC = 0x9FA0
 SYSFS_MAGIC = 0x62656572
 CGROUP2_SUPER_MAGIC = 0x63677270
 DEVPTS_SUPER_MAGIC = 0x1CD1
+NSFS_MAGIC = 0x6E736673
 
 # prctl(2)
 PR_SET_PDEATHSIG = 1
@@ -90,6 +91,7 @@ _OLD_CALLS = {
     "seccomp": (317, 277),
     "setfsgid": (123, 152),
     "setfsuid": (122, 151),
+    "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
     "umount2": (166, 39),
@@ -151,6 +153,12 @@ def sethostname(name: str) -> None:
     _old_call("sethostname", raw, len(raw))
 
 
+def setdomainname(name: str) -> None:
+    """setdomainname(2), in the UTS namespace of the caller."""
+    raw = name.encode()
+    _old_call("setdomainname", raw, len(raw))
+
+
 def capset(permitted: int) -> None:
     """capset(2): make *permitted* (a bit mask) the permitted and effective set; the inheritable set is emptied."""
     header = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0)
@@ -167,9 +175,9 @@ def seccomp(program: bytes) -> None:
     _old_call("seccomp", SECCOMP_SET_MODE_FILTER, 0, fprog)
 
 
-def setfsid(identity: int) -> None:
+def setfsid(user: int, group: int) -> None:
     """setfsuid(2) and setfsgid(2); verified, since both calls report no error."""
-    for call in ("setfsgid", "setfsuid"):
+    for call, identity in (("setfsgid", group), ("setfsuid", user)):
         _old_call(call, identity)
         if _old_call(call, -1) != identity:
             raise OSError(1, f"setfsuid: cannot become {identity}")

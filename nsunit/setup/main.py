@@ -42,7 +42,15 @@ KINDS: tuple[type[Operation], ...] = (
     process.Exec,
 )
 # Those that most containers do not have are imported when a plan has them.
-RARE = {"own-users": "nsunit.setup.rootless:OwnUsers"}
+RARE = {
+    "own-users": "nsunit.setup.rootless:OwnUsers",
+    "join": "nsunit.setup.chosen:Join",
+    "user-maps": "nsunit.setup.chosen:UserMaps",
+    "time-offsets": "nsunit.setup.chosen:TimeOffsets",
+    "domainname": "nsunit.setup.chosen:Domainname",
+    "root-owned": "nsunit.setup.chosen:OwnedDirectory",
+    "root-existing": "nsunit.setup.chosen:ExistingRoot",
+}
 FIRST_INHERITED_FD = 3
 
 
@@ -108,6 +116,15 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
     Raises:
         spawn.SetupError: a source is missing, or the kernel refused something.
     """
+    try:
+        for operation in operations:
+            if operation.enters:
+                operation.open(build)
+    except OSError as error:
+        raise spawn.explain(operation, error) from error
+    if build.shares_mounts:
+        spawn.prepare(operations, build)
+        return
     try:
         root.make_workspace(build)
     except OSError as error:

@@ -32,7 +32,9 @@ class Proc(Operation):
 
     def execute(self, build: Build) -> None:
         """Mount it, and make sure that it is what it should be."""
-        build.proc_fd = linux.new_mount("proc", _KERNEL)
+        build.proc_fd = build.take("proc")
+        if build.proc_fd < 0:
+            build.proc_fd = linux.new_mount("proc", _KERNEL)
         if linux.fstatfs_type(build.proc_fd) != linux.PROC_SUPER_MAGIC or os.fstat(build.proc_fd).st_ino != 1:
             raise OSError(5, "what was mounted is not procfs", "/proc")
         _mount_on_ordinary(build, build.proc_fd, "proc")
@@ -43,7 +45,7 @@ class Sysfs(Operation):
 
     __slots__ = ("host",)
     keyword = "sysfs"
-    host: str  # "host" or ""
+    host: str  # "host", "" for a new one, or anything else where one was made in the namespace that was joined
 
     def describe(self) -> str:
         """See Operation."""
@@ -51,16 +53,16 @@ class Sysfs(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the host's /sys: sysfs can only be mounted by the owner of the network namespace."""
-        if self.host:
+        if self.host == "host":
             fd = os.open("/sys", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             clone = linux.clone_tree(fd, recursive=True)
             os.close(fd)
             linux.mount_setattr(clone, _KERNEL | _RDONLY, propagation=linux.MS_PRIVATE, recursive=True)
-            build.keep(self, clone)
+            build.keep("sysfs", clone)
 
     def execute(self, build: Build) -> None:
         """Attach it."""
-        build.sys_fd = build.take(self) if self.host else linux.new_mount("sysfs", _KERNEL | _RDONLY)
+        build.sys_fd = build.take("sysfs") if self.host else linux.new_mount("sysfs", _KERNEL | _RDONLY)
         _mount_on_ordinary(build, build.sys_fd, "sys")
 
 
@@ -75,7 +77,9 @@ class Cgroup(Operation):
 
     def execute(self, build: Build) -> None:
         """Mount cgroup2: what it shows begins at the root of the caller's cgroup namespace."""
-        fd = linux.new_mount("cgroup2", _KERNEL | _RDONLY)
+        fd = build.take("cgroup2")
+        if fd < 0:
+            fd = linux.new_mount("cgroup2", _KERNEL | _RDONLY)
         place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
         linux.move_mount(fd, place)
         os.close(place)
@@ -125,7 +129,8 @@ class Devices(Operation):
         _mount_at(linux.new_mount("devpts", _NOSUID | _NOEXEC, with_tty_group), dev, "pts")
         shm = (("mode", "1777"), ("size", self.shm_size))
         _mount_at(linux.new_mount("tmpfs", _KERNEL, shm), dev, "shm")
-        _mount_at(linux.new_mount("mqueue", _KERNEL), dev, "mqueue")
+        mqueue = build.take("mqueue")
+        _mount_at(mqueue if mqueue >= 0 else linux.new_mount("mqueue", _KERNEL), dev, "mqueue")
 
 
 class Tmpfs(Operation):
@@ -153,7 +158,7 @@ class Tmpfs(Operation):
 
 
 class Bind(Operation):
-    """Bind the host's *source* at *target*; *flags* are words of: ro, norbind, optional, idmap."""
+    """Bind the host's *source* at *target*; *flags* are words of: ro, norbind, optional, idmap, slave."""
 
     __slots__ = ("source", "target", "flags")
     keyword = "bind"
@@ -180,8 +185,10 @@ class Bind(Operation):
         attributes = _NOSUID | (0 if is_device else _NODEV) | (_RDONLY if "ro" in self.flags else 0)
         clone = linux.clone_tree(fd, recursive=recursive)
         os.close(fd)
-        linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE, recursive=recursive)
-        if "idmap" in self.flags and build.has_userns:
+        # The helper's own mount namespace is a slave of the host's, and what is cloned there is one too.
+        propagation = linux.MS_SLAVE if "slave" in self.flags else linux.MS_PRIVATE
+        linux.mount_setattr(clone, attributes, propagation=propagation, recursive=recursive)
+        if "idmap" in self.flags and build.shifts_ids:
             idmap(build, clone, recursive=recursive)
         build.keep(self, clone)
 

@@ -8,6 +8,10 @@ from nsunit.setup import linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # In the order of the kernel's list, namespaces(7).
 KINDS = {
     "cgroup": linux.CLONE_NEWCGROUP,
@@ -35,33 +39,70 @@ class UserNamespace(Operation):
 
     def prepare(self, build: Build) -> None:
         """Let a child make the namespace, write its maps with the host's privileges, and keep a descriptor of it."""
-        build.userns_start, build.userns_count = int(self.start), int(self.count)
+        build.userns_start = build.userns_group = int(self.start)
+        build.userns_count = int(self.count)
+        build.shifts_ids = build.userns_start != 0
+        entry = f"0 {self.start} {self.count}\n"
+        build.userns_fd = make_user_namespace(entry, entry)
+
+
+def make_user_namespace(uid_map: str, gid_map: str) -> int:
+    """A descriptor of a new user namespace with these maps.
+
+    Raises:
+        OSError: the kernel makes none, or does not take a map.
+    """
+    with _Child(lambda: linux.unshare(linux.CLONE_NEWUSER)) as child:
+        if not child.is_ready:
+            raise OSError(28, "the kernel refused it; see user.max_user_namespaces in sysctl(8)")
+        for name, entries in (("uid_map", uid_map), ("gid_map", gid_map)):
+            _write(f"/proc/{child.pid}/{name}", entries)
+        return os.open(f"/proc/{child.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def maps_of(userns_fd: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+    """The user and group map of the user namespace behind *userns_fd*, which may have no process: one joins it."""
+    with _Child(lambda: linux.setns(userns_fd, linux.CLONE_NEWUSER)) as child:
+        if not child.is_ready:
+            raise OSError(1, "the user namespace cannot be joined")
+        return _map(f"/proc/{child.pid}/uid_map"), _map(f"/proc/{child.pid}/gid_map")
+
+
+class _Child:
+    """A process that does *deed* and then waits, as long as the context lasts."""
+
+    def __init__(self, deed: Callable[[], None]) -> None:
         ready_reader, ready_writer = os.pipe()
         hold_reader, hold_writer = os.pipe()
-        child = os.fork()
-        if child == 0:
-            status = 1
+        self.pid = os.fork()
+        if self.pid == 0:
             try:
                 os.close(hold_writer)  # else this copy would keep the read below from ever ending
-                linux.unshare(linux.CLONE_NEWUSER)
+                deed()
                 os.write(ready_writer, b".")
                 os.read(hold_reader, 1)
-                status = 0
             finally:
-                os._exit(status)
+                os._exit(0)
         os.close(ready_writer)
         os.close(hold_reader)
-        try:
-            if not os.read(ready_reader, 1):
-                raise OSError(28, "the kernel refused it; see user.max_user_namespaces in sysctl(8)")
-            entry = f"0 {self.start} {self.count}\n"
-            for name in ("uid_map", "gid_map"):
-                _write(f"/proc/{child}/{name}", entry)
-            build.userns_fd = os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-        finally:
-            os.close(hold_writer)
-            os.close(ready_reader)
-            os.waitpid(child, 0)
+        self.ready_fd, self.hold_fd = ready_reader, hold_writer
+        self.is_ready = False
+
+    def __enter__(self) -> _Child:
+        self.is_ready = bool(os.read(self.ready_fd, 1))
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        os.close(self.hold_fd)
+        os.close(self.ready_fd)
+        os.waitpid(self.pid, 0)
+
+
+def _map(path: str) -> list[tuple[int, int, int]]:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        numbers = [int(word) for word in file.read().split()]
+    return list(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True))
 
 
 class Namespaces(Operation):

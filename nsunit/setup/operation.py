@@ -27,6 +27,7 @@ class Operation:
     __slots__: tuple[str, ...] = ()
     keyword = ""
     rest = ""  # name of the slot that takes all remaining arguments as a tuple
+    enters = False  # whether it takes part in entering the namespaces, by `open`, `join` and `settle`
 
     def __init__(self, *arguments: str | tuple[str, ...]) -> None:
         if len(arguments) != len(self.__slots__):
@@ -37,8 +38,17 @@ class Operation:
     def enter(self, operations: Sequence[Operation], build: Build) -> None:
         """Change who the helper is.  Runs before all else, with the rest of the plan at hand."""
 
+    def open(self, build: Build) -> None:
+        """Open what a mount namespace of the helper's own would hide.  Runs before everything else."""
+
     def prepare(self, build: Build) -> None:
         """Open what is needed from the host.  Runs before any namespace but a private mount namespace is entered."""
+
+    def join(self, build: Build) -> None:
+        """Enter what was opened.  Runs with the host's privileges, in the process whose child becomes the payload."""
+
+    def settle(self, build: Build) -> None:
+        """Do what must be done in new namespaces before they have a process, right after they were made."""
 
     def execute(self, build: Build) -> None:
         """Do the step inside the container's namespaces."""

@@ -70,7 +70,7 @@ class Overlay(Operation):
             for name, mode in (("u/upper", top_mode), ("u/work", 0o755)):
                 os.mkdir(name)
                 os.chmod(name, mode)
-                os.chown(name, build.userns_start, build.userns_start)
+                os.chown(name, build.userns_start, build.userns_group)
         with _MounterIdentity(build):
             build.root_fd = _mount_overlay(len(self.lowers), volatile=not self.upper, user=build.own_users)
 
@@ -84,16 +84,16 @@ class _MounterIdentity:
     """
 
     def __init__(self, build: Build) -> None:
-        self.identity = build.userns_start
+        self.identity = build.userns_start, build.userns_group
 
     def __enter__(self) -> None:
-        if self.identity:
+        if any(self.identity):
             linux.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
-            linux.setfsid(self.identity)
+            linux.setfsid(*self.identity)
 
     def __exit__(self, *_exception: object) -> None:
-        if self.identity:
-            linux.setfsid(0)
+        if any(self.identity):
+            linux.setfsid(0, 0)
             linux.prctl(PR_SET_SECUREBITS, 0)
 
 
@@ -128,7 +128,7 @@ def _clone_layer(build: Build, fd: int, attributes: int) -> int:
     """A detached, private, id-mapped clone of the mount behind *fd*."""
     clone = linux.clone_tree(fd)
     linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE)
-    if build.has_userns:
+    if build.shifts_ids:
         idmap(build, clone)
     return clone
 
@@ -140,7 +140,7 @@ def idmap(build: Build, fd: int, *, recursive: bool = False) -> None:
     except OSError as error:
         if error.errno != 22:
             raise
-        raise OSError(22, "its file system cannot id-map mounts; use PrivateUsers=no or another file system") from error
+        raise OSError(22, "its file system cannot id-map mounts; use another one, or PrivateUsers=identity") from error
 
 
 def _attach(mount_fd: int, name: str) -> None:
@@ -167,12 +167,14 @@ def make_workspace(build: Build) -> None:
     os.close(place)
     os.fchdir(scratch)
     os.close(scratch)
+    build.has_workspace = True
 
 
 def leave_workspace(build: Build) -> None:
     """Let go of the scratch tmpfs, for a caller that goes on living in the private mount namespace."""
-    os.chdir("/")
-    linux.umount2(build.workspace, linux.MNT_DETACH)
+    if build.has_workspace:
+        os.chdir("/")
+        linux.umount2(build.workspace, linux.MNT_DETACH)
 
 
 def attach_root(build: Build) -> None:

@@ -82,6 +82,7 @@ def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
     """What the middle process does for a new container: make its namespaces, the cgroup's from the right place."""
     flags = namespace_flags(operations)
     subgroups = [operation for operation in operations if isinstance(operation, namespaces.Subgroup)]
+    entering = [operation for operation in operations if operation.enters]
 
     def enter() -> None:
         for subgroup in subgroups:
@@ -89,22 +90,38 @@ def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
                 subgroup.move()
             except OSError as error:
                 raise explain(subgroup, error) from error
+        for operation in entering:
+            _try(operation, operation.join, build)
         if build.has_userns:
             namespaces.become_root_of(build.userns_fd)
         linux.unshare(flags)
+        for operation in entering:
+            _try(operation, operation.settle, build)
 
     return enter
+
+
+def _try(operation: Operation, deed: Callable[[Build], None], build: Build) -> None:
+    try:
+        deed(build)
+    except OSError as error:
+        raise explain(operation, error) from error
 
 
 def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
     """What the middle process does for a running container: enter all its namespaces at once, by one setns(2)."""
     flags = namespace_flags(operations)
     own_users = next((operation for operation in operations if operation.keyword == "own-users"), None)
-    has_userns = own_users or any(isinstance(operation, namespaces.UserNamespace) for operation in operations)
+    if own_users or any(isinstance(operation, namespaces.UserNamespace) for operation in operations):
+        flags |= linux.CLONE_NEWUSER
+    if any(operation.enters for operation in operations):
+        from nsunit.setup.chosen import flags_of
+
+        flags |= flags_of(operations, pidfd)
 
     def enter() -> None:
-        linux.setns(pidfd, flags | (linux.CLONE_NEWUSER if has_userns else 0))
-        if has_userns:
+        linux.setns(pidfd, flags)
+        if flags & linux.CLONE_NEWUSER:
             namespaces.become_root(keeps_groups=getattr(own_users, "keeps_groups", False))
 
     return enter
@@ -313,7 +330,7 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
     try:
         os.setsid()
         os.umask(0o022)
-        if new_root:
+        if new_root and not build.shares_mounts:
             root.attach_root(build)
         for operation in operations:
             failpoint(operation, "execute")

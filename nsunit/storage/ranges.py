@@ -2,8 +2,8 @@
 
 A range is remembered in the file `ids` of the container's state directory (of its runtime directory for one that keeps
 no state), and it is free again when that is removed: there is no register that could get out of step.  Allocation is
-serialised by a lock.  The candidates are those systemd-nspawn uses, systemd's UIDS-GIDS document calls them the
-container range.
+serialised by a lock.  The candidates are those that /etc/subuid and /etc/subgid both give to the user `nsunit`; without
+such lines they are what systemd-nspawn uses, systemd's UIDS-GIDS document calls it the container range.
 """
 
 from __future__ import annotations
@@ -18,79 +18,146 @@ from nsunit.storage.paths import Paths
 COUNT = 65536
 FIRST = 524288
 LAST = 1878982656
+ID_MAX = (1 << 32) - 2
+OWNER = "nsunit"
+SUBORDINATE = ("/etc/subuid", "/etc/subgid")
+ALLOCATED = b"allocated"  # tells a range of ours from one that a definition has chosen
+# Where systemd-nsresourced and systemd-nspawn note the ranges they have given out.
+NSRESOURCED = "/run/systemd/nsresource/registry"
+NSPAWN = "/run/systemd/nspawn-uid"
 
 
 def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
     """The id range `(start, count)` of container *name*, remembered in *directory*; a new one at the first call.
 
     Raises:
-        NsunitError: no range is left, or the file cannot be understood.
+        NsunitError: no range is left, or a file cannot be understood.
     """
-    known = remembered(directory)
-    if known is not None and known[1] == COUNT and FIRST <= known[0] <= LAST:
-        return known  # any other was the definition's own choice, and is not any more
+    content = files.read_file(directory + "/ids")
+    if content is not None and _is_ours(content):
+        return _entries(content, directory)[0]
     with Lock(paths.locks, ".ids"):
-        taken = _taken(paths) | _subordinate(_text("/etc/subuid")) | _subordinate(_text("/etc/subgid"))
-        start = choose(name, taken)
-        remember(directory, start, COUNT)
+        texts = [_text(path) for path in SUBORDINATE]
+        candidates = configured(*texts)
+        taken = _taken(paths) + _of_systemd()
+        for text in texts:
+            taken += [(start, count) for owner, start, count in _subordinate(text) if owner != OWNER]
+        start = choose(name, taken, candidates)
+        files.write_file(directory + "/ids", b"%d %d %s\n" % (start, COUNT, ALLOCATED))
     return start, COUNT
 
 
-def remember(directory: str, start: int, count: int) -> None:
-    """Note the range `(start, count)` in *directory*, so that none that overlaps it is given to anybody else."""
-    files.write_file(directory + "/ids", f"{start} {count}\n".encode())
+def planned(name: str) -> int:
+    """The start of the range that container *name* gets at its first start, if nobody has it."""
+    return choose(name, [], configured(*map(_text, SUBORDINATE)))
 
 
-def choose(name: str, taken: set[int]) -> int:
-    """The first free range at or after the one that *name* hashes to, as its number times COUNT.
+def remember(directory: str, *entries: tuple[int, int]) -> None:
+    """Note the ranges `(start, count)` in *directory*, so that none that overlaps is given to anybody else."""
+    files.write_file(directory + "/ids", "".join(f"{start} {count}\n" for start, count in entries).encode())
+
+
+def configured(subuid: str, subgid: str) -> tuple[range, ...]:
+    """The starts of the ranges that both texts, of subuid(5) and subgid(5), give to nsunit; the default without any.
+
+    Raises:
+        NsunitError: only one has such a line, or they differ, or are all too small for a container.
+    """
+    mine = [sorted(entry[1:] for entry in _subordinate(text) if entry[0] == OWNER) for text in (subuid, subgid)]
+    if mine == [[], []]:
+        return (range(FIRST, LAST + 1, COUNT),)
+    if mine[0] != mine[1]:
+        raise NsunitError(
+            f"/etc/subuid and /etc/subgid give different ids to '{OWNER}'",
+            hint=f"have the same lines {OWNER}:START:COUNT in both",
+        )
+    found = tuple(range(start, start + count - COUNT + 1, COUNT) for start, count in mine[0] if count >= COUNT)
+    if not found or any(start < 1 or start + count - 1 > ID_MAX for start, count in mine[0]):
+        raise NsunitError(
+            f"/etc/subuid gives '{OWNER}' no ids that a container could use",
+            hint=f"a line {OWNER}:START:COUNT needs a COUNT of {COUNT} or more, and ids from 1 to {ID_MAX}",
+        )
+    return found
+
+
+def choose(name: str, taken: list[tuple[int, int]], candidates: tuple[range, ...]) -> int:
+    """The first of the starts *candidates* with a free range, from the one on that *name* hashes to.
 
     Hashing keeps a container's range the same after its state was removed, as long as nobody took it meanwhile.
     """
-    total = (LAST - FIRST) // COUNT + 1
+    total = sum(map(len, candidates))
     preferred = zlib.crc32(name.encode()) % total
+    blocked = _blocked(taken, candidates)
     for offset in range(total):
-        start = FIRST + (preferred + offset) % total * COUNT
-        if start not in taken:
-            return start
+        number = (preferred + offset) % total
+        if number in blocked:
+            continue
+        for starts in candidates:
+            if number < len(starts):
+                return starts[number]
+            number -= len(starts)
     raise NsunitError("no id range is left", hint="remove containers that are not used any more with 'nsunit rm'")
 
 
+def _blocked(taken: list[tuple[int, int]], candidates: tuple[range, ...]) -> set[int]:
+    """The numbers of those *candidates* that overlap any of *taken*."""
+    found: set[int] = set()
+    before = 0
+    for starts in candidates:
+        for start, count in taken:
+            low = max((start - starts.start) // COUNT, 0)
+            high = min((start + count - 1 - starts.start) // COUNT, len(starts) - 1)
+            found.update(range(before + low, before + high + 1))
+        before += len(starts)
+    return found
+
+
 def remembered(directory: str) -> tuple[int, int] | None:
-    """The id range `(start, count)` noted in *directory*, or None."""
+    """The (first) id range `(start, count)` noted in *directory*, or None."""
     content = files.read_file(directory + "/ids")
-    if content is None:
-        return None
-    words = content.split()
-    if len(words) != 2 or not all(word.isdigit() for word in words):
+    return None if content is None else _entries(content, directory)[0]
+
+
+def _is_ours(content: bytes) -> bool:
+    return content.split()[2:] == [ALLOCATED]  # any other was the definition's own choice, and is not any more
+
+
+def _entries(content: bytes, directory: str) -> list[tuple[int, int]]:
+    lines = [line.split() for line in content.splitlines()]
+    if not lines or not all(
+        len(words) >= 2 and words[0].isdigit() and words[1].isdigit() and words[2:] in ([], [ALLOCATED])
+        for words in lines
+    ):
         raise NsunitError(
             f"'{directory}/ids' does not hold an id range",
             hint="write START and COUNT into it, or remove the container's state with 'nsunit rm'",
         )
-    return int(words[0]), int(words[1])
+    return [(int(words[0]), int(words[1])) for words in lines]
 
 
-def _taken(paths: Paths) -> set[int]:
-    taken: set[int] = set()
+def _taken(paths: Paths) -> list[tuple[int, int]]:
+    taken = []
     for base in (paths.states, paths.runtimes):
         for name in files.list_directory(base):
-            known = remembered(f"{base}/{name}")
-            if known:
-                taken |= _covered(*known)
+            content = files.read_file(f"{base}/{name}/ids")
+            if content is not None:
+                taken += _entries(content, f"{base}/{name}")
     return taken
 
 
-def _covered(start: int, count: int) -> set[int]:
-    first = max(start, FIRST) // COUNT * COUNT
-    return set(range(first, min(start + count, LAST + COUNT), COUNT))
+def _of_systemd() -> list[tuple[int, int]]:
+    """The ranges that systemd's own tools use now: files `uUID.userns`, and lock files `UID`."""
+    names = [name[1:].removesuffix(".userns") for name in files.list_directory(NSRESOURCED) if name[0] == "u"]
+    return [(int(name), COUNT) for name in (*names, *files.list_directory(NSPAWN)) if name.isdigit()]
 
 
-def _subordinate(text: str) -> set[int]:
-    taken: set[int] = set()
+def _subordinate(text: str) -> list[tuple[str, int, int]]:
+    found = []
     for line in text.splitlines():
         fields = line.split(":")
         if len(fields) == 3 and fields[1].isdigit() and fields[2].strip().isdigit():
-            taken |= _covered(int(fields[1]), int(fields[2]))
-    return taken
+            found.append((fields[0].strip(), int(fields[1]), int(fields[2])))
+    return found
 
 
 def _text(path: str) -> str:

@@ -105,3 +105,14 @@ def test_the_keys_exist():
 
     for key in (*CONTROLLER_OF, *NEEDS_BPF):
         assert lookup("Slice", key) or lookup("Service", key), key
+
+
+def test_what_takes_roots_privileges():
+    hint = "leave it out, or have root run the container as one of the system's"
+    for line, message in (
+        ("Network=container:db", "namespaces of others can be joined by root only"),
+        ("UTSNamespace=host", "namespaces of others can be joined by root only"),
+        ("TimeOffset=boottime 1d", "TimeOffset= takes root, as the clocks are the host's"),
+        ("Ownership=chown", "Ownership=chown takes root, as a user cannot give files away"),
+    ):
+        assert refused(line + "\n") == [(f"[Container] {message}", hint)]

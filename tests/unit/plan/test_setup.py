@@ -8,8 +8,8 @@ from nsunit.plan.environment import parse_environment_file
 from nsunit.plan.facts import Facts
 from nsunit.plan.setup import default_hostname, operations
 from nsunit.setup import mounts, namespaces, process, root
-from nsunit.setup.main import KINDS
-from nsunit.setup.operation import Operation, PlanError, dump, parse
+from nsunit.setup.main import KINDS, RARE
+from nsunit.setup.operation import Operation, PlanError, _load, dump, parse
 
 HOST = Host(257)
 FACTS = Facts(
@@ -131,12 +131,15 @@ def test_plan_file_round_trip():
 
 
 def test_every_kind_travels():
-    for kind in KINDS:
-        arguments = [("x", "y") if slot == kind.rest else "a" for slot in kind.__slots__]
+    rare = {keyword: _load(place) for keyword, place in RARE.items()}
+    assert [kind.keyword for kind in rare.values()] == list(rare)
+    kinds = (*KINDS, *rare.values())
+    for kind in kinds:
+        arguments = [("x", "y") if slot == kind.rest else "0:1:1" for slot in kind.__slots__]
         operation = kind(*arguments)
-        assert parse(dump([operation]), KINDS) == [operation]
+        assert parse(dump([operation]), KINDS, RARE) == [operation]
         assert operation.describe()
-    assert len({kind.keyword for kind in KINDS}) == len(KINDS)
+    assert len({kind.keyword for kind in kinds}) == len(kinds)
 
 
 def test_undecodable_file_names_travel():

@@ -42,28 +42,95 @@ def test_range_is_remembered(paths):
     assert os.stat(paths.state_of("web") + "/ids").st_mode & 0o777 == 0o600
 
 
+DEFAULT = ranges.configured("", "")
+
+
+@pytest.fixture(autouse=True)
+def host_files(monkeypatch, tmp_path):
+    """What the host has given to others: nothing."""
+    subordinate = (str(tmp_path / "subuid"), str(tmp_path / "subgid"))
+    monkeypatch.setattr(ranges, "SUBORDINATE", subordinate)
+    monkeypatch.setattr(ranges, "NSRESOURCED", str(tmp_path / "registry"))
+    monkeypatch.setattr(ranges, "NSPAWN", str(tmp_path / "nspawn-uid"))
+    return tmp_path
+
+
 def test_a_chosen_range_is_taken_and_can_be_given_up(paths):
-    preferred = ranges.choose("web", set())
-    ranges.remember(make(paths, "other"), preferred, 70000)
+    preferred = ranges.choose("web", [], DEFAULT)
+    ranges.remember(make(paths, "other"), (preferred, 70000))
     start, count = ranges.allocate(paths, "web", make(paths, "web"))
     assert (start, count) not in ((preferred, 65536), (preferred + 65536, 65536))
-    assert ranges.allocate(paths, "other", paths.state_of("other"))[1] == 65536
+    again = ranges.allocate(paths, "other", paths.state_of("other"))
+    assert again[1] == 65536
+    assert again != (preferred, 65536)
+
+
+def test_every_chosen_range_is_taken(paths):
+    preferred = ranges.choose("web", [], DEFAULT)
+    ranges.remember(make(paths, "other"), (1000, 1), (preferred, 1))
+    assert ranges.allocate(paths, "web", make(paths, "web"))[0] != preferred
 
 
 def test_choice_is_stable_and_moves_on():
-    first = ranges.choose("web", set())
-    assert ranges.choose("web", set()) == first
-    second = ranges.choose("web", {first})
+    first = ranges.choose("web", [], DEFAULT)
+    assert ranges.choose("web", [], DEFAULT) == first
+    second = ranges.choose("web", [(first, 65536)], DEFAULT)
     assert second != first
-    assert second == ranges.choose("web", {first, first + 1})
+    assert second == ranges.choose("web", [(first, 65536), (first + 1, 1)], DEFAULT)
 
 
 def test_choice_wraps_around_and_ends():
-    every = set(range(ranges.FIRST, ranges.LAST + 1, ranges.COUNT))
     first = ranges.FIRST
-    assert ranges.choose("web", every - {first}) == first
+    rest = (first + 65536, ranges.LAST - first)
+    assert ranges.choose("web", [rest], DEFAULT) == first
     with pytest.raises(NsunitError, match="^no id range is left$"):
-        ranges.choose("web", every)
+        ranges.choose("web", [rest, (first, 1)], DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("taken", "free"),
+    [
+        ([], {100000, 165536, 231072}),
+        ([(100000, 1)], {165536, 231072}),
+        ([(165535, 2)], {231072}),
+        ([(99999, 1), (296608, 1)], {100000, 165536, 231072}),
+        ([(0, 170000)], {231072}),
+    ],
+)
+def test_configured_ranges_need_not_be_aligned(taken, free):
+    """One id of a range that is taken blocks all of it; what is left of 200,000 behind the third is too small."""
+    candidates = ranges.configured("nsunit:100000:200000\n", "nsunit:100000:200000\n")
+    assert {ranges.choose(str(number), taken, candidates) for number in range(100)} == free
+
+
+@pytest.mark.parametrize(
+    ("subuid", "subgid", "message"),
+    [
+        ("nsunit:100000:65536", "", "/etc/subuid and /etc/subgid give different ids to 'nsunit'"),
+        ("nsunit:100000:65536", "nsunit:100001:65536", "/etc/subuid and /etc/subgid give different ids to 'nsunit'"),
+        ("nsunit:100000:65535", "nsunit:100000:65535", "/etc/subuid gives 'nsunit' no ids that a container could use"),
+        ("nsunit:0:65536", "nsunit:0:65536", "/etc/subuid gives 'nsunit' no ids that a container could use"),
+    ],
+)
+def test_wrong_configurations(subuid, subgid, message):
+    with pytest.raises(NsunitError, match=f"^{message}$"):
+        ranges.configured(subuid, subgid)
+
+
+def test_the_ids_of_others_are_left_alone(paths, host_files):
+    """Users with subordinate ids, and what systemd has given out; our own lines say where to look."""
+    lines = "nsunit:1000000:262144\n"
+    (host_files / "subuid").write_text(lines + "me:1000000:65536\n# x\nbad:x:y\n")
+    (host_files / "subgid").write_text("me:1065536:10\n" + lines)
+    (host_files / "registry").mkdir()
+    (host_files / "registry/u1131072.userns").touch()
+    (host_files / "registry/nfoo.userns").touch()
+    assert ranges.allocate(paths, "web", make(paths, "web")) == (1196608, 65536)
+    (host_files / "nspawn-uid").mkdir()
+    (host_files / "nspawn-uid/1196608").touch()
+    assert ranges.allocate(paths, "web", paths.state_of("web")) == (1196608, 65536)
+    with pytest.raises(NsunitError, match="^no id range is left$"):
+        ranges.allocate(paths, "web2", make(paths, "web2"))
 
 
 @pytest.mark.parametrize("text", ["", "x y", "1", "1 2 3", "-1 65536", "1.5 65536"])
@@ -73,13 +140,6 @@ def test_spoiled_range(paths, text):
         file.write(text)
     with pytest.raises(NsunitError, match="does not hold an id range$"):
         ranges.remembered(directory)
-
-
-def test_ranges_that_straddle_slots_are_taken():
-    assert ranges._covered(524288, 65536) == {524288}
-    assert ranges._covered(524289, 65536) == {524288, 589824}
-    assert ranges._covered(100000, 65536) == set()
-    assert ranges._subordinate("me:589824:131072\n# x\nbad:x:y\n") == {589824, 655360}
 
 
 # Locks

@@ -2,7 +2,8 @@
 
 A dash nests slices (systemd.slice(5)), so a dash in a container's name is escaped in unit names as systemd-escape(1)
 does it: `my-app` lives in `nsunit-my\\x2dapp.slice`.  An instance keeps its `@` in the service name and has it
-escaped in the slice name, since slices cannot be templates.
+escaped in the slice name, since slices cannot be templates.  A group, `shop`, is called by the end of its slice's name,
+`shop.slice`; a dash in it does nest: `shop-eu` is a group within `shop`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import os
 from nsunit.errors import UsageError
 
 ROOT_SLICE = "nsunit.slice"
+GROUP_SUFFIX = ".slice"
+UNIT_NAME_MAX = 255
 NAME_MAX = 63
 RUN_PREFIX = "run-"  # of the names that `nsunit run` makes up
 DASHES_MAX = 50  # each takes four characters of a unit name, which may have 255
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _REST = _FIRST | frozenset("_.-")
+_PLAIN = _REST - {"-"}
 _UNIT_LITERAL = _FIRST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ:_.")
 
 
@@ -84,9 +88,51 @@ def service_name(name: str) -> str:
     return f"nsunit-{escape(prefix)}{'@' if instance else ''}{escape(instance)}.service"
 
 
-def slice_name(name: str) -> str:
-    """Slice that carries the limits of container *name*."""
-    return f"nsunit-{escape(name)}.slice"
+def slice_name(name: str, group: str = "") -> str:
+    """Slice that carries the limits of container *name*, a member of *group* if that is not empty."""
+    return f"nsunit-{group}-{escape(name)}.slice" if group else f"nsunit-{escape(name)}.slice"
+
+
+def is_slice_of(slice_: str, name: str) -> bool:
+    """Whether the unit *slice_* may be the slice of container *name*, in whatever group."""
+    return slice_.startswith("nsunit-") and slice_.endswith(f"-{escape(name)}.slice")
+
+
+def is_valid_group(group: str) -> bool:
+    """Tell whether *group* is a group's name: parts of `[a-z0-9][a-z0-9_.]*` with dashes in between."""
+    parts = group.split("-")
+    plain = all(part and part[0] in _FIRST and _PLAIN.issuperset(part) for part in parts)
+    return plain and len(group) <= NAME_MAX and not group.endswith(GROUP_SUFFIX)
+
+
+def is_group(name: str) -> bool:
+    """Tell whether *name*, of an operand or a definition, means a group: `shop.slice`."""
+    return name.endswith(GROUP_SUFFIX)
+
+
+def check_any_name(name: str) -> str:
+    """Return *name* if it is a valid one of a container or of a group, `shop.slice`.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if is_group(name) and not is_valid_group(name.removesuffix(GROUP_SUFFIX)):
+        raise UsageError(
+            f"'{printable(name)}' is not the name of a group",
+            hint="use a-z, 0-9, '_' and '.', with a dash before the name of a group within a group",
+        )
+    return check_name(name)
+
+
+def group_slice(name: str) -> str:
+    """Unit of the group *name*, `shop.slice`."""
+    return f"nsunit-{name}"
+
+
+def groups_above(group: str) -> tuple[str, ...]:
+    """Names of *group*, `shop-eu`, and of those around it, the outermost first: `shop.slice`, `shop-eu.slice`."""
+    parts = group.split("-")
+    return tuple("-".join(parts[: count + 1]) + GROUP_SUFFIX for count in range(len(parts)))
 
 
 def scope_name(name: str, purpose: str, token: str) -> str:

@@ -31,6 +31,7 @@ NO_SUCH_PROCESS = _SYSTEMD + "NoSuchProcess"
 UNIT_EXISTS = _SYSTEMD + "UnitExists"
 TRANSACTION_IS_DESTRUCTIVE = _SYSTEMD + "TransactionIsDestructive"
 FILE_NOT_FOUND = _DBUS + "FileNotFound"
+GROUP_LOST = "GroupLost"  # nsunit's own: see nsunit.manager.group
 UNREACHABLE = _DBUS + "NoServer"
 
 

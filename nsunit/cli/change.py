@@ -6,7 +6,7 @@ import sys
 
 from nsunit.cli.lifecycle import fail, names_of, say
 from nsunit.errors import NsunitError, UsageError
-from nsunit.names import check_name, printable
+from nsunit.names import check_any_name, check_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def set_keys(invocation: Invocation) -> int:
     if persist and invocation.flag("runtime"):
         raise UsageError("set: --runtime and --persist exclude each other", hint="--runtime is what happens anyway")
     assignments = [_assignment(text) for text in texts]
-    changes = set_keys(invocation.context(), check_name(name), assignments, persist=persist)
+    changes = set_keys(invocation.context(), check_any_name(name), assignments, persist=persist)
     if invocation.flag("json"):
         from nsunit.cli.output import print_json
 
@@ -37,7 +37,7 @@ def set_keys(invocation: Invocation) -> int:
 
 
 def plan(invocation: Invocation) -> int:
-    """The verb `plan`; without a name, that of all containers that run."""
+    """The verb `plan`; without a name, that of all containers and groups that run."""
     from nsunit.manager.change import plan_all
 
     context = invocation.context()
@@ -66,7 +66,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
 
 def apply(invocation: Invocation) -> int:
-    """The verb `apply`; without a name, for all containers that run."""
+    """The verb `apply`; without a name, for all containers and groups that run."""
     from nsunit.manager.change import apply
 
     context = invocation.context()
@@ -129,9 +129,9 @@ def drop_in(invocation: Invocation) -> int:
         if texts:
             hint = f"nsunit dropin --remove {printable(name)}"
             raise UsageError("dropin: --remove takes away all that was set, so keys cannot be named", hint=hint)
-        paths = remove_drop_ins(invocation.context(), check_name(name))
+        paths = remove_drop_ins(invocation.context(), check_any_name(name))
     else:
-        paths = drop_in(invocation.context(), check_name(name), [_assignment(text) for text in texts])
+        paths = drop_in(invocation.context(), check_any_name(name), [_assignment(text) for text in texts])
     if invocation.flag("json"):
         from nsunit.cli.output import print_json
 
@@ -143,10 +143,15 @@ def drop_in(invocation: Invocation) -> int:
 
 
 def _running(invocation: Invocation) -> Sequence[str]:
+    from nsunit.definition.search import list_groups
+    from nsunit.manager.group import groups_of_slice
     from nsunit.manager.query import list_containers
 
-    states = list_containers(invocation.context())
-    return [state.name for state in states if state.active_state not in ("inactive", "failed")]
+    context = invocation.context()
+    states = [state for state in list_containers(context) if state.active_state not in ("inactive", "failed")]
+    defined = list_groups(context.search)
+    groups = {name for state in states for name in groups_of_slice(state.slice) if name in defined}
+    return [*sorted(groups), *(state.name for state in states)]
 
 
 def _assignment(text: str) -> tuple[str, str, str]:

@@ -7,7 +7,13 @@ import sys
 from nsunit.cli.options import Option, Verb
 from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, VERBS, all_verbs, family
 
-_LIST = {"running": "nsunit list --names 2>/dev/null", "defined": "nsunit list --all --names 2>/dev/null"}
+# What names can be: of containers, or ("any") also of groups.
+_LIST = {
+    "running": "nsunit list --names 2>/dev/null",
+    "running_any": "nsunit list --tree --names 2>/dev/null",
+    "defined": "nsunit list --all --names 2>/dev/null",
+    "defined_any": "nsunit list --all --tree --names 2>/dev/null",
+}
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 
 
@@ -155,7 +161,7 @@ def _zsh_operands(verb: Verb) -> str:
         return f"'1:name:_nsunit_{verb.complete}' '*:: :_normal'"
     if verb.command_at == 0:
         return "'*:: :_normal'"
-    if verb.complete in ("running", "defined", "verbs"):
+    if verb.complete in (*_LIST, "verbs"):
         return f"'*:name:_nsunit_{verb.complete}'"
     return "'*:file:_files'" if verb.complete == "file" else "'*: : '"
 

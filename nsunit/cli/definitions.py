@@ -7,11 +7,12 @@ import sys
 
 from nsunit.cli.output import Style, plural, print_json
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
-from nsunit.names import check_name, printable, split_instance
+from nsunit.names import GROUP_SUFFIX, check_any_name, is_group, printable, split_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.options import Invocation
+    from nsunit.definition.search import Found
     from nsunit.manager.context import Context
 
 _EDITORS = ("editor", "nano", "vim", "vi")
@@ -43,10 +44,27 @@ SKELETON = """\
 #Restart=on-failure
 """
 
+GROUP_SKELETON = """\
+# {path}: a group of containers, see nsunit.container(5)
+# Containers join with [Container] Slice={group}
+
+[Slice]
+# What all of them may use together, see systemd.resource-control(5):
+#MemoryMax=2G
+#CPUQuota=200%
+#TasksMax=1000
+"""
+
 
 def _checked(text: str) -> str:
     """Return the name to look up for *text*: a template, `web@`, is looked at by way of an instance."""
-    return check_name(f"{text}verify" if text.endswith("@") else text)
+    return check_any_name(f"{text}verify" if text.endswith("@") else text)
+
+
+def _find(name: str, context: Context) -> Found:
+    from nsunit.definition.search import find, find_group
+
+    return (find_group if is_group(name) else find)(name, context.search)
 
 
 def render(invocation: Invocation) -> int:
@@ -75,9 +93,13 @@ def verify(invocation: Invocation) -> int:
     context = invocation.context()
     names = [_checked(name) for name in invocation.operands]
     if not names:
-        from nsunit.definition.search import list_names, list_templates
+        from nsunit.definition.search import list_groups, list_names, list_templates
 
-        names = [*list_names(context.search), *(f"{prefix}@verify" for prefix in list_templates(context.search))]
+        names = [
+            *list_groups(context.search),
+            *list_names(context.search),
+            *(f"{prefix}@verify" for prefix in list_templates(context.search)),
+        ]
     problems = verify(context, names)
     if invocation.flag("json"):
         print_json(problems)
@@ -93,13 +115,11 @@ def verify(invocation: Invocation) -> int:
 
 def cat(invocation: Invocation) -> int:
     """The verb `cat`: each file under a comment with its path, as systemctl cat does it."""
-    from nsunit.definition.search import find
-
     context = invocation.context()
     style = Style(plain=invocation.flag("no-color"))
     first = True
     for name in invocation.operands:
-        found = find(_checked(name), context.search)
+        found = _find(_checked(name), context)
         for path in (found.main, *found.drop_ins):
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
                 _print_file(path, file.read(), style, first)
@@ -156,17 +176,19 @@ def _edit_again(invocation: Invocation) -> bool:
 
 def _what_to_edit(invocation: Invocation, context: Context, name: str) -> tuple[str, bytes]:
     """Return the path that will be written, always in the first directory searched, and the text to begin with."""
-    from nsunit.definition.search import SUFFIX, find
+    from nsunit.definition.search import SUFFIX
 
     own = context.search.directories[0]
     prefix, instance = split_instance(name)
     drop_in = invocation.value("drop-in")
     try:
-        found = find(_checked(name), context.search)
+        found = _find(_checked(name), context)
     except NotFoundError:
         if not invocation.flag("force") or drop_in:
             raise
         path = os.path.join(own, name + SUFFIX)
+        if is_group(name):
+            return path, GROUP_SKELETON.format(path=path, group=name.removesuffix(GROUP_SUFFIX)).encode()
         return path, SKELETON.format(path=path, name=instance or prefix).encode()
     if drop_in is None:
         path = os.path.join(own, os.path.basename(found.main))

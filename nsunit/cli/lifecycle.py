@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nsunit.errors import NsunitError
-from nsunit.names import check_name, printable
+from nsunit.names import check_any_name, check_name, is_group, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def start(invocation: Invocation) -> int:
     context = _connected(invocation)
     from nsunit.manager.start import start
 
-    return _report(invocation, start(context, names_of(invocation, lambda: _defined(context))))
+    return _report(invocation, start(context, names_of(invocation, lambda: _defined(context), members="defined")))
 
 
 def stop(invocation: Invocation) -> int:
@@ -37,7 +37,7 @@ def stop(invocation: Invocation) -> int:
     context = _connected(invocation)
     from nsunit.manager.stop import stop
 
-    names = names_of(invocation, lambda: _running(context))
+    names = names_of(invocation, lambda: _running(context), members="running")
     return _report(invocation, stop(context, names, kill_now=invocation.flag("now")))
 
 
@@ -46,7 +46,7 @@ def restart(invocation: Invocation) -> int:
     from nsunit.manager.stop import restart
 
     context = invocation.context()
-    return _report(invocation, restart(context, names_of(invocation, lambda: _running(context))))
+    return _report(invocation, restart(context, names_of(invocation, lambda: _running(context), members="running")))
 
 
 def remove(invocation: Invocation) -> int:
@@ -107,7 +107,7 @@ def wait(invocation: Invocation) -> int:
     """The verb `wait`."""
     from nsunit.manager.control import wait
 
-    names = names_of(invocation)
+    names = names_of(invocation, members="running")
     timeout = _seconds(invocation.value("timeout"))
     ended = wait(invocation.context(), names, timeout=timeout)
     if invocation.flag("json"):
@@ -150,11 +150,30 @@ def _connected(invocation: Invocation) -> Context:
     return context
 
 
-def names_of(invocation: Invocation, everything: Callable[[], Sequence[str]] | None = None) -> list[str]:
-    """Return the operands, checked and each once; or what *everything* gives for --all."""
+def names_of(
+    invocation: Invocation, everything: Callable[[], Sequence[str]] | None = None, *, members: str = ""
+) -> list[str]:
+    """Return the operands, checked and each once; or what *everything* gives for --all.
+
+    With *members*, "running" or "defined", a group stands for such containers in it.
+    """
     if everything is not None and invocation.flag("all"):
         return list(everything())
-    return list(dict.fromkeys(check_name(name) for name in invocation.operands))
+    names: list[str] = []
+    for name in invocation.operands:
+        if not is_group(name):
+            names.append(check_name(name))
+            continue
+        check_any_name(name)
+        names += members_of(invocation.context(), name, members) if members else [name]
+    return list(dict.fromkeys(names))
+
+
+def members_of(context: Context, name: str, which: str) -> list[str]:
+    """The containers in group *name* that are "running" or "defined"."""
+    from nsunit.manager.group import members
+
+    return members(context, name, running=which == "running")
 
 
 def _defined(context: Context) -> Sequence[str]:
@@ -198,7 +217,7 @@ def _report_one(outcome: Outcome) -> None:
 def _each(invocation: Invocation, deed: Callable[[str], None]) -> int:
     """Do *deed* to each operand; one that fails does not keep the others from it."""
     failures = []
-    for name in names_of(invocation):
+    for name in names_of(invocation, members="running"):
         try:
             deed(name)
         except NsunitError as error:

@@ -17,15 +17,16 @@ from nsunit.cli.output import (
     print_table,
 )
 from nsunit.errors import NotFoundError, NsunitError, UsageError
-from nsunit.names import check_name, printable, service_name, slice_name
+from nsunit.names import check_any_name, check_name, is_group, printable, service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nsunit.bus.protocol import UnitProcess
     from nsunit.cli.options import Invocation
     from nsunit.manager.query import ContainerState, Status
+    from nsunit.manager.tree import Node
 
 EXIT_NOT_RUNNING = 3
 _CALM = ("inactive", "failed")
@@ -42,7 +43,9 @@ def list_containers(invocation: Invocation) -> int:
         and (not invocation.operands or any(fnmatch.fnmatchcase(state.name, text) for text in invocation.operands))
     ]
     style = Style(plain=invocation.flag("no-color"))
-    if invocation.flag("json"):
+    if invocation.flag("tree"):
+        _print_tree(invocation, states, style)
+    elif invocation.flag("json"):
         print_json(states)
     elif invocation.flag("names"):
         for state in states:
@@ -67,6 +70,44 @@ def _row(state: ContainerState) -> tuple[str, ...]:
         format_size(state.memory),
         "-" if state.tasks is None else str(state.tasks),
     )
+
+
+def _print_tree(invocation: Invocation, states: Sequence[ContainerState], style: Style) -> None:
+    from nsunit.manager.tree import tree
+
+    everything = invocation.flag("all") and not invocation.operands
+    root = tree(invocation.context(), states, everything=everything)
+    if invocation.flag("json"):
+        print_json(root)
+    elif invocation.flag("names"):
+        for name in _names_below(root):
+            style.line(printable(name))
+    else:
+        columns = ("NAME", "STATE", "CPU", "OF", "MEMORY", "OF", "TASKS", "OF")
+        print_table(style, columns, list(tree_rows(root)))
+
+
+def _names_below(node: Node) -> Iterator[str]:
+    for child in node.children:
+        yield child.name
+        yield from _names_below(child)
+
+
+def tree_rows(node: Node, lead: str = "", tail: str = "") -> Iterator[tuple[str, ...]]:
+    """The lines of `list --tree` for *node* and what is in it, drawn as systemctl list-dependencies does."""
+    yield (
+        lead + node.name,
+        node.active_state,
+        "-" if node.cpu_usec is None else format_duration(node.cpu_usec / 1_000_000),
+        "-" if node.cpu_quota is None else f"{node.cpu_quota / 10_000:g}%",
+        format_size(node.memory),
+        format_size(node.memory_limit),
+        "-" if node.tasks is None else str(node.tasks),
+        "-" if node.tasks_limit is None else str(node.tasks_limit),
+    )
+    for child in node.children:
+        last = child is node.children[-1]
+        yield from tree_rows(child, tail + ("└─" if last else "├─"), tail + ("  " if last else "│ "))
 
 
 def status(invocation: Invocation) -> int:
@@ -94,7 +135,7 @@ def status(invocation: Invocation) -> int:
                 style.line()
             for line in status_lines(item, style):
                 style.line(line)
-            _last_lines(item.state.name, lines, style, user=context.user)
+            _last_lines(item.state, lines, style, user=context.user)
     sys.stdout.flush()
     if failures:
         from nsunit.cli.main import report
@@ -184,13 +225,14 @@ def _tree(control_group: str, processes: Sequence[UnitProcess]) -> list[str]:
     return lines
 
 
-def _last_lines(name: str, count: int, style: Style, *, user: bool) -> None:
+def _last_lines(state: ContainerState, count: int, style: Style, *, user: bool) -> None:
     """Let journalctl show the last lines of the container's log; it makes control characters harmless itself."""
     if not count:
         return
     import subprocess
 
-    argv = journal_command([name], {"lines": str(count), "no-pager": None, "quiet": None}, user=user)
+    options = {"lines": str(count), "no-pager": None, "quiet": None}
+    argv = journal_command({state.name: state.slice}, options, user=user)
     try:
         shown = subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
     except FileNotFoundError:
@@ -203,13 +245,13 @@ def _last_lines(name: str, count: int, style: Style, *, user: bool) -> None:
 
 def show(invocation: Invocation) -> int:
     """The verb `show`."""
-    from nsunit.manager.query import inspect
+    from nsunit.manager.query import inspect, inspect_group
 
     context = invocation.context()
     wanted = invocation.values("property")
     found = []
     for name in invocation.operands:
-        everything = inspect(context, check_name(name))
+        everything = (inspect_group if is_group(name) else inspect)(context, check_any_name(name))
         unknown = [key for key in wanted if key not in everything]
         if unknown:
             from nsunit.definition.near import did_you_mean
@@ -232,8 +274,12 @@ def logs(invocation: Invocation) -> int:
         options["output"] = "json"
     if invocation.flag("quiet"):
         options["quiet"] = None
-    names = [check_name(name) for name in invocation.operands]
-    argv = journal_command(names, options, user=invocation.flag("user"))
+    from nsunit.cli.lifecycle import names_of
+    from nsunit.manager.running import slice_of
+
+    context = invocation.context()
+    names = names_of(invocation, members="defined")
+    argv = journal_command({name: slice_of(context, name) for name in names}, options, user=invocation.flag("user"))
     sys.stdout.flush()
     try:
         os.execvp(argv[0], argv)
@@ -241,14 +287,14 @@ def logs(invocation: Invocation) -> int:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
 
 
-def journal_command(names: list[str], options: dict[str, str | None], *, user: bool = False) -> list[str]:
-    """Return the journalctl command for containers *names*; an option without a value is a flag.
+def journal_command(slices: dict[str, str], options: dict[str, str | None], *, user: bool = False) -> list[str]:
+    """Return the journalctl command for containers, by name with their slices; an option without a value is a flag.
 
     `-u` with the service matches the payload, systemd's own messages about it and its core dumps; with the slice, all
     that runs in it, so `exec` sessions and a foreground `run` as well (journalctl(1)).  With *user* they are units
     of the user's systemd.
     """
     argv = ["journalctl", *(["--user"] if user else [])]
-    for name in names:
-        argv += [f"--unit={service_name(name)}", f"--unit={slice_name(name)}"]
+    for name, slice_ in slices.items():
+        argv += [f"--unit={service_name(name)}", f"--unit={slice_}"]
     return argv + [f"--{long}" if value is None else f"--{long}={value}" for long, value in options.items()]

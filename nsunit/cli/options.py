@@ -52,9 +52,9 @@ class Verb(Record):
 
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number).  `command_at` is the
     operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
-    too.  `complete` says what operands are
-    completed with: "defined" or "running" containers, "verbs", "file", "command".  `name` may list aliases after a
-    slash.  `details` are paragraphs for the help and the man page.
+    too.  `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
+    "verbs", "file", "command".  `name` may list aliases after a slash.  `details` are paragraphs for the help and the
+    man page.
     """
 
     name: str

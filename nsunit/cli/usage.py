@@ -8,7 +8,7 @@ import time
 
 from nsunit.cli.output import Style, format_duration, format_size, jsonable, print_json, print_table
 from nsunit.errors import NsunitError, UsageError
-from nsunit.names import ROOT_SLICE, check_name, printable
+from nsunit.names import ROOT_SLICE, check_any_name, check_name, group_slice, is_group, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +153,12 @@ def top(invocation: Invocation) -> int:
     # All arguments are systemd-cgtop's, so a --user for us stands before the verb.
     above = invocation.context().cgroup if invocation.flag("user") else ""
     sys.stdout.flush()
-    argv = ["systemd-cgtop", *invocation.operands, f"{above}/{ROOT_SLICE}"]
+    arguments, group = invocation.operands, f"/{ROOT_SLICE}"
+    if arguments and is_group(arguments[-1]) and arguments[-1][0] not in "-/":
+        from nsunit.plan.events import slice_path
+
+        arguments, group = arguments[:-1], slice_path(group_slice(check_any_name(arguments[-1])))
+    argv = ["systemd-cgtop", *arguments, above + group]
     try:
         os.execvp(argv[0], argv)
     except FileNotFoundError:

@@ -46,9 +46,10 @@ VERBS = (
         operands="NAME…",
         most=None,
         options=(_ALL_DEFINED,),
-        complete="defined",
+        complete="defined_any",
         details=(
-            "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template.",
+            "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template, "
+            "a group such as shop.slice all containers that are defined to be in it.",
             "A container that runs already is left alone; if its definition has changed, the difference is shown.",
         ),
     ),
@@ -60,8 +61,11 @@ VERBS = (
         operands="NAME…",
         most=None,
         options=(_ALL_RUNNING, Option("now", "Kill at once instead of asking first", short="k")),
-        complete="running",
-        details=("Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone.",),
+        complete="running_any",
+        details=(
+            "Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone. A group such as "
+            "shop.slice stands for all containers in it that run.",
+        ),
     ),
     Verb(
         "restart",
@@ -71,7 +75,7 @@ VERBS = (
         operands="NAME…",
         most=None,
         options=(_ALL_RUNNING,),
-        complete="defined",
+        complete="defined_any",
     ),
     Verb(
         "enable",
@@ -113,7 +117,7 @@ VERBS = (
             Option("signal", "The signal, SIGTERM if not given", short="s", value="SIGNAL", complete=_SIGNALS),
             Option("kill-whom", "Which processes: main or all (default)", value="WHOM", complete=("main", "all")),
         ),
-        complete="running",
+        complete="running_any",
     ),
     Verb(
         "pause",
@@ -123,7 +127,7 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        complete="running",
+        complete="running_any",
         details=("Freezes everything in the container's slice, exec sessions as well, with the cgroup freezer.",),
     ),
     Verb(
@@ -134,7 +138,7 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        complete="running",
+        complete="running_any",
     ),
     Verb(
         "wait",
@@ -145,7 +149,7 @@ VERBS = (
         least=1,
         most=None,
         options=(Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),),
-        complete="running",
+        complete="running_any",
         details=("Exits with 0 if all of them ended well, with 1 if not, or if the time is over.",),
     ),
     Verb(
@@ -171,11 +175,11 @@ VERBS = (
             Option("runtime", "Until the container is stopped, which is the default"),
             Option("persist", "For its later starts as well, by a drop-in"),
         ),
-        complete="running",
+        complete="running_any",
         details=(
             "KEY is one of systemd.resource-control(5), of the container's slice, or of its service with Service. in "
             "front. All of them change at once, or none does. What a list has is added to; an empty value resets it.",
-            "What cannot change while the container runs is refused.",
+            "What cannot change while the container runs is refused. NAME may be that of a group, such as shop.slice.",
             "The keys of [Container] that change while it runs are taken as well, but not with --persist.",
         ),
     ),
@@ -200,7 +204,7 @@ VERBS = (
         "nsunit.cli.change:plan",
         operands="[NAME…]",
         most=None,
-        complete="running",
+        complete="running_any",
         details=(
             "Says of each key that differs whether it can change at once or only by a restart, and finds what others "
             "have changed in the units. Without a NAME it looks at all that run.",
@@ -214,7 +218,7 @@ VERBS = (
         operands="[NAME…]",
         most=None,
         options=(Option("restart", "Restart those of which a key can only change so"),),
-        complete="running",
+        complete="running_any",
         details=(
             "What can change while a container runs does: all of it, or nothing if a step fails. What only a restart "
             "changes is told. Without a NAME it is for all that run.",
@@ -229,7 +233,7 @@ VERBS = (
         least=1,
         most=None,
         options=(Option("remove", "Take away what was set, here or by 'set --persist'"),),
-        complete="defined",
+        complete="defined_any",
         details=(
             "Writes 50-nsunit.conf into the drop-in directories of the container's units in /etc/systemd/system, as "
             "'systemctl edit' would, and prints the paths. Without a KEY it keeps what 'set' has changed for this run.",
@@ -246,9 +250,12 @@ VERBS = (
         options=(
             Option("all", "Those that do not run as well", short="a"),
             Option("names", "Print the names only"),
+            Option("tree", "Show them in their groups, with what each uses and may use", short="t"),
         ),
         complete="defined",
-        details=("PATTERN is a shell pattern such as 'web*'.",),
+        details=(
+            "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
+        ),
     ),
     Verb(
         "status",
@@ -273,7 +280,7 @@ VERBS = (
         least=1,
         most=None,
         options=(Option("property", "Print this one only", short="p", value="KEY", repeat=True),),
-        complete="defined",
+        complete="defined_any",
     ),
     Verb(
         "logs",
@@ -291,7 +298,7 @@ VERBS = (
             Option("output", "Format, as journalctl takes it", short="o", value="FORMAT", complete=_JOURNAL_OUTPUT),
             Option("reverse", "Newest lines first", short="r"),
         ),
-        complete="defined",
+        complete="defined_any",
         details=("Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units.",),
     ),
     Verb(
@@ -305,7 +312,7 @@ VERBS = (
             Option("watch", "Show it again and again, every 2 s if not said otherwise", value="SECONDS", implied="2"),
             Option("prometheus", "Print it in Prometheus' text format"),
         ),
-        complete="running",
+        complete="running_any",
         details=(
             "CPU time and percent of one CPU; memory, its peak, how often MemoryHigh= held it back and how often the "
             "kernel killed; swap; tasks; traffic with disks and in the container's own network; pressure, the "
@@ -335,7 +342,10 @@ VERBS = (
         operands="[ARGUMENT…]",
         most=None,
         foreign=True,
-        details=("Runs systemd-cgtop on nsunit.slice. All arguments are passed on, such as --order=memory or -b.",),
+        details=(
+            "Runs systemd-cgtop on nsunit.slice, or a group's if the last argument is one, such as shop.slice. All "
+            "other arguments are passed on, such as --order=memory or -b.",
+        ),
     ),
     Verb(
         "events",
@@ -344,7 +354,7 @@ VERBS = (
         "nsunit.cli.events:events",
         operands="[NAME…]",
         most=None,
-        complete="running",
+        complete="running_any",
         details=(
             "Prints one JSON object a line: start, stop and fail of containers, session-start and session-stop of "
             "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw. The first line, "
@@ -359,7 +369,7 @@ VERBS = (
         operands="NAME [LIMIT]",
         least=1,
         most=2,
-        complete="running",
+        complete="running_any",
         details=(
             "Shows for each limit what was asked for, what holds, which slice above the container or which part of the "
             "host makes it so, and what the kernel has; and says where a controller is missing, a limit is moot, or "
@@ -376,7 +386,7 @@ VERBS = (
         least=1,
         most=1,
         options=(Option("unit-files", "As the text of unit files instead"),),
-        complete="defined",
+        complete="defined_any",
     ),
     Verb(
         "verify",
@@ -385,7 +395,7 @@ VERBS = (
         "nsunit.cli.definitions:verify",
         operands="[NAME…]",
         most=None,
-        complete="defined",
+        complete="defined_any",
         details=("Checks all definitions if none is named, and has systemd-analyze verify check the units as well.",),
     ),
     Verb(
@@ -396,7 +406,7 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        complete="defined",
+        complete="defined_any",
     ),
     Verb(
         "edit",
@@ -411,7 +421,7 @@ VERBS = (
             Option("drop-in", "Edit this drop-in of the definition instead", value="FILE"),
             Option("stdin", "Take the new text from standard input"),
         ),
-        complete="defined",
+        complete="defined_any",
         details=(
             "Starts $SYSTEMD_EDITOR, $VISUAL or $EDITOR on a copy, checks it, and puts it in place of the file. What "
             "comes from outside /etc/nsunit is copied there.",

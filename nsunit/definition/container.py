@@ -35,6 +35,7 @@ _SCALARS = {
     "Domainname": "domainname",
     "Propagation": "propagation",
     "Ownership": "ownership",
+    "Slice": "slice",
 }
 _ITEMS = {
     "Layer": "layers",

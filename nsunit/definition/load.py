@@ -12,7 +12,7 @@ from nsunit.definition.model import Assignment, Container, Definition
 from nsunit.definition.values import Properties
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import DefinitionError, Problem
-from nsunit.names import check_name, printable, service_name, slice_name
+from nsunit.names import UNIT_NAME_MAX, check_name, printable, service_name, slice_name
 from nsunit.record import Record
 from nsunit.units import Property
 
@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nsunit.definition.model import Container
     from nsunit.definition.setting import Setting
 
     # section (or empty), key, value, where it comes from
@@ -88,11 +89,11 @@ class Loader:
             return
         if found.refused is not None:
             reason, _, instead = found.refused.partition("; ")
-            self._problem(path, line, section, f"{key}: {reason}", instead or "leave it out")
+            self.problem(path, line, section, f"{key}: {reason}", instead or "leave it out")
             return
         if found.since > self.host.systemd_version:
             message = f"{key} needs systemd {found.since}, this machine has {self.host.systemd_version}"
-            self._problem(path, line, section, message, "leave it out")
+            self.problem(path, line, section, message, "leave it out")
             return
         if not text:
             self._reset(found)
@@ -107,7 +108,7 @@ class Loader:
             value = found.parse(text)
             setting.check_version_of_value(key, text, self.host.systemd_version)
         except ValueProblem as problem:
-            self._problem(path, line, section, f"{key}: {problem.message}", problem.hint or f"it takes {found.syntax}")
+            self.problem(path, line, section, f"{key}: {problem.message}", problem.hint or f"it takes {found.syntax}")
             self.failed.add(key)
             return
         if not found.adds:
@@ -128,7 +129,7 @@ class Loader:
             from nsunit.definition.explain import unknown_key  # only when something is wrong
 
             hint = unknown_key(section, key)
-        self._problem(path, line, section, f"'{printable(key)}' is not a key", hint)
+        self.problem(path, line, section, f"'{printable(key)}' is not a key", hint)
 
     def _reset(self, found: Setting) -> None:
         """Undo earlier assignments; for conditions those of all kinds (they fill one list, see systemd.unit(5))."""
@@ -141,7 +142,8 @@ class Loader:
         section = found.section
         self.items = [item for item in self.items if item.setting.section != section or not same(item.setting)]
 
-    def _problem(self, path: str, line: int, section: str, message: str, hint: str | None) -> None:
+    def problem(self, path: str, line: int, section: str, message: str, hint: str | None) -> None:
+        """Note a mistake."""
         self.problems.append(Problem(path, line, f"[{section}] {message}", hint))
 
     def finish(self, sources: tuple[str, ...]) -> Definition:
@@ -152,10 +154,7 @@ class Loader:
         """
         own = [(item.setting.key, item.value) for item in self.items if item.setting.section == "Container"]
         container = container_section.build(own)
-        for message, hint in container_section.missing(container, self.failed):
-            self.problems.append(Problem(sources[0], 0, message, hint))
-        for key, message, hint in container_section.contradictions(container, self.name):
-            self._blame("Container", key, message, hint)
+        self._check_container(container, sources[0])
         self._check_limits()
         self._check_watchdog(container.notify)
         properties = self._properties()
@@ -176,6 +175,21 @@ class Loader:
             sources,
         )
 
+    def _check_container(self, container: Container, source: str) -> None:
+        for message, hint in container_section.missing(container, self.failed):
+            self.problems.append(Problem(source, 0, message, hint))
+        for key, message, hint in container_section.contradictions(container, self.name):
+            self._blame("Container", key, message, hint)
+        if container.slice and len(slice_name(self.name, container.slice)) > UNIT_NAME_MAX:
+            self._blame("Container", "Slice", "the name of the slice would be too long", "use shorter names")
+
+    def group(self) -> str:
+        """The group of the container, as far as it was read, or nothing."""
+        for item in self.items:
+            if item.setting.key == "Slice":
+                return str(item.value)
+        return ""
+
     def _properties(self) -> tuple[tuple[str, tuple[Property, ...]], ...]:
         found = []
         for section in ("Unit", "Service", "Slice"):
@@ -191,7 +205,7 @@ class Loader:
         """Report a contradiction at the last assignment of *key*."""
         for item in reversed(self.items):
             if item.setting.section == section and item.setting.key == key:
-                self._problem(item.path, item.line, section, f"{key}: {message}", hint)
+                self.problem(item.path, item.line, section, f"{key}: {message}", hint)
                 return
 
     def _check_limits(self) -> None:
@@ -231,14 +245,15 @@ def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[G
     found = search.find(name, search_path)
     loader = Loader(name, host)
     sources = (found.main, *found.drop_ins)
-    _read_all(loader, sources)
-    own = search.unit_drop_ins((slice_name(name), service_name(name)), search_path)
-    _read_all(loader, own)
+    read_all(loader, sources)
+    own = search.unit_drop_ins((slice_name(name, loader.group()), service_name(name)), search_path)
+    read_all(loader, own)
     loader.add(more)
     return loader.finish((*sources, *own))
 
 
-def _read_all(loader: Loader, paths: tuple[str, ...]) -> None:
+def read_all(loader: Loader, paths: tuple[str, ...]) -> None:
+    """Have *loader* read files, in their order."""
     for path in paths:
         data = _read(path)
         if isinstance(data, str):
@@ -255,7 +270,11 @@ def load_text(name: str, text: str, path: str, host: Host, more: Sequence[Given]
     Raises:
         DefinitionError: it has mistakes.
     """
-    loader = Loader(check_name(name), host)
+    return take_text(Loader(check_name(name), host), text, path, more)
+
+
+def take_text(loader: Loader, text: str, path: str, more: Sequence[Given]) -> Definition:
+    """`load_text` with a *loader* that is there already."""
     loader.read(path, text.encode())
     loader.add(more)
     return loader.finish(_stored_sources(text) or (path,))

@@ -88,6 +88,7 @@ class Container(Record):
     uid_map: tuple[tuple[int, int, int], ...] = ()  # (inside, outside, count)
     gid_map: tuple[tuple[int, int, int], ...] = ()
     ownership: str = "idmap"
+    slice: str = ""  # the group it is in
 
     @property
     def chooses_namespaces(self) -> bool:
@@ -104,7 +105,7 @@ class Assignment(Record):
 
 
 class Definition(Record):
-    """A checked definition of container *name*.
+    """A checked definition of container *name*, or of a group: `shop.slice`, whose `container` says nothing.
 
     `properties` has, for each of the sections `Unit`, `Service` and `Slice` that says something, the D-Bus properties
     in the order they are to be sent, one for each D-Bus name.  `sources` are the files it was read from, main file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import NotFoundError
-from nsunit.names import check_name, is_valid_name, split_instance
+from nsunit.names import GROUP_SUFFIX, check_any_name, check_name, is_valid_group, is_valid_name, split_instance
 from nsunit.record import Record
 
 SUFFIX = ".nsunit"
@@ -73,6 +73,34 @@ def find(name: str, search: SearchPath) -> Found:
     return Found(main, _drop_ins(stems, search))
 
 
+def find_group(name: str, search: SearchPath) -> Found:
+    """Return the files that define the group *name*, `shop.slice`: `shop.slice.nsunit` and its drop-ins.
+
+    Raises:
+        UsageError: *name* is not a group's name.
+        NotFoundError: there is no such definition, or it is masked by a link to /dev/null.
+    """
+    check_any_name(name)
+    main = _first([name], search)
+    if main is None:
+        looked = ", ".join(search.directories)
+        raise NotFoundError(f"group '{name}' is not defined", hint=f"looked for {name}{SUFFIX} in {looked}")
+    if os.path.realpath(main) == "/dev/null":
+        raise NotFoundError(f"group '{name}' is masked by {main}", hint="remove that link to use it")
+    return Found(main, _drop_ins([name], search))
+
+
+def list_groups(search: SearchPath) -> tuple[str, ...]:
+    """Return the names of all defined groups, `shop.slice`, sorted."""
+    found: dict[str, bool] = {}
+    for directory in search.directories:
+        for entry in _entries(directory):
+            name = entry.removesuffix(SUFFIX)
+            if entry.endswith(SLICE_SUFFIX) and is_valid_group(name.removesuffix(GROUP_SUFFIX)):
+                found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
+    return tuple(sorted(name for name, usable in found.items() if usable))
+
+
 def unit_drop_ins(units: Iterable[str], search: SearchPath) -> tuple[str, ...]:
     """Return those of nsunit's drop-ins for *units* that are there (see nsunit.manager.dropin)."""
     if not search.units:
@@ -138,7 +166,7 @@ def _not_found(name: str, search: SearchPath) -> NotFoundError:
 
     prefix, instance = split_instance(name)
     if name.endswith(".slice"):
-        hint: str | None = f"{name}{SUFFIX} defines a group of containers"
+        hint: str | None = "that is the name of a group; 'nsunit list --tree' shows groups with their containers"
     elif instance:
         hint = did_you_mean(prefix, list_templates(search), "'{}@" + instance + "'")
     else:

@@ -16,6 +16,7 @@ from nsunit.definition.values_container import (
     groups,
     hostname,
     private_users,
+    slice_group,
     sysctl,
     tmpfs,
     user,
@@ -114,5 +115,6 @@ CONTAINER: dict[str, Row] = {
     "Init": _own(boolean, False, "yes|no", "Run a reaper of orphaned processes as PID 1.", "yes"),
     "StopSignal": _own(signal_number, False, "SIGNAL", "Signal that asks the program to end.", "SIGRTMIN+3"),
     "Notify": _own(boolean, False, "yes|no", "The program itself tells when it is ready.", "yes"),
+    "Slice": _own(slice_group, False, "GROUP", "Group of containers whose limits it shares.", "shop"),
     "Sysctl": _own(sysctl, True, "NAME=VALUE", "Kernel parameters of its namespaces.", "net.ipv4.ip_default_ttl=32"),
 }

@@ -28,7 +28,7 @@ _CONTROL = {
     "BlockIOReadBandwidth": f"{_V1}; use IOReadBandwidthMax=",
     "BlockIOWriteBandwidth": f"{_V1}; use IOWriteBandwidthMax=",
     "NetClass": "systemd no longer has it; use NFTSet=",
-    "Slice": "nsunit places the container in a slice of its own; leave it out",
+    "Slice": "nsunit gives each container a slice of its own; to put it in a group, use [Container] Slice=",
     "DelegateSubgroup": "nsunit names the program's group itself; leave it out",
 }
 

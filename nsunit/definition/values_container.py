@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.definition.model import Bind, EnvironmentFile, Tmpfs, UserRange
 from nsunit.definition.values import absolute_path, is_digits, octal_mode, size, string, word_list
 from nsunit.definition.words import ValueProblem, clean, fields, next_word, split, wrong
-from nsunit.names import printable
+from nsunit.names import GROUP_SUFFIX, is_valid_group, printable
 
 UID_MAX = (1 << 32) - 2
 HOSTNAME_MAX = 64
@@ -234,6 +234,17 @@ _IPC_SYSCTLS = frozenset(
     "kernel.shmmax kernel.shmall kernel.shmmni kernel.shm_rmid_forced kernel.msgmax kernel.msgmnb kernel.msgmni"
     " kernel.auto_msgmni kernel.sem kernel.shm_next_id kernel.msg_next_id kernel.sem_next_id".split()
 )
+
+
+def slice_group(text: str) -> str:
+    """The name of a group, with or without `.slice`; `shop-eu` is one within `shop`."""
+    group = text.removesuffix(GROUP_SUFFIX)
+    if not is_valid_group(group):
+        raise ValueProblem(
+            f"'{printable(text)}' is not the name of a group",
+            "use a-z, 0-9, '_' and '.', with a dash before the name of a group within a group",
+        )
+    return group
 
 
 def sysctl(text: str) -> tuple[str, str]:

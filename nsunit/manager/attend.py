@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from nsunit.bus.protocol import Job
     from nsunit.manager.context import Context
     from nsunit.setup.build import Build
     from nsunit.units import Unit
@@ -64,6 +65,15 @@ def start_scope(context: Context, name: str, scope: Unit, auxiliary: Sequence[Un
         if error.name == TRANSACTION_IS_DESTRUCTIVE:
             raise NotFoundError(f"{name}: it is being stopped", hint="start it again when it has ended") from error
         raise
+    wait_for_scope(context, name, job)
+
+
+def wait_for_scope(context: Context, name: str, job: Job) -> None:
+    """Wait until the scope that *job* makes, of container *name*, is there.
+
+    Raises:
+        NsunitError: systemd could not make it.
+    """
     result = context.bus.wait(job, JOB_TIMEOUT)
     if result != "done":
         raise NsunitError(f"{name}: the scope's job ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")

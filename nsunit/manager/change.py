@@ -1,19 +1,19 @@
-"""Change containers while they run: `set`, `plan` and `apply`."""
+"""Change containers and groups while they run: `set`, `plan` and `apply`."""
 
 from __future__ import annotations
 
 from nsunit.bus.marshal import split_signature
 from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, TIMEOUT
-from nsunit.definition.load import load, load_text
+from nsunit.definition.group import any_of_text, load_any
 from nsunit.definition.setting import lookup
 from nsunit.definition.text import serialize
-from nsunit.errors import BusError, NsunitError
+from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.manager.dropin import dropped_in, write_drop_ins
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import take_back
 from nsunit.manager.running import find_running, is_running, slice_of, unit_of
 from nsunit.manager.start import stored_text
-from nsunit.names import check_name
+from nsunit.names import check_any_name, is_group
 from nsunit.plan.change import Change, compare, how_to_change, live_properties, texts_by_key, unset, with_keys_of
 from nsunit.plan.facts import Facts
 from nsunit.plan.units import units
@@ -62,23 +62,23 @@ def set_keys(
         DefinitionError: a key or value is wrong.
     """
     given = [(section or _home_of(key), key, text, ORIGIN) for section, key, text in assignments]
-    with Lock(context.paths.locks, check_name(name)):
-        running = find_running(context, name)
+    with Lock(context.paths.locks, check_any_name(name)):
+        unit = _unit_that_runs(context, name)
         check_live(name, [(section, key) for section, key, _, _ in given])
         if persist:
             check_unit_keys(name, [(section, key) for section, key, _, _ in given])
-        text = stored_text(context, name)
+        text = stored_text_of(context, name)
         origin = context.paths.runtime_of(name)
-        old = load_text(name, text, origin, context.host)
-        new = load_text(name, text, origin, context.host, given)
+        old = any_of_text(name, text, origin, context.host)
+        new = any_of_text(name, text, origin, context.host, given)
         keys = tuple(dict.fromkeys((section, key) for section, key, _, _ in given))
         _check_growth(name, old, new, keys)
-        desired = load(name, context.search, context.host, given) if persist else None
+        desired = load_any(name, context.search, context.host, given) if persist else None
         if desired is None:
             _check_not_dropped_in(context, old, keys)
         undo: Undo = []
         try:
-            _make_live(context, running.unit, old, new, keys, undo)
+            _make_live(context, unit, old, new, keys, undo)
             if desired is not None:
                 write_drop_ins(context, desired, keys, undo)
             _record(context, name, text, serialize(new), undo)
@@ -95,7 +95,7 @@ def plan(context: Context, name: str) -> Plan:
         NotFoundError: it is not defined.
         DefinitionError: its definition is wrong.
     """
-    definition = load(name, context.search, context.host)
+    definition = load_any(name, context.search, context.host)
     unit = unit_of(context, name)
     if not is_running(context, name):
         return Plan(name, "inactive")
@@ -133,7 +133,7 @@ def apply(context: Context, names: Sequence[str], *, restart: bool = False) -> l
 
 
 def _apply_one(context: Context, name: str, restart: bool) -> Outcome:
-    with Lock(context.paths.locks, check_name(name)):
+    with Lock(context.paths.locks, check_any_name(name)):
         found = plan(context, name)
         if found.state == "inactive":
             return Outcome(name, "inactive")
@@ -145,19 +145,30 @@ def _apply_one(context: Context, name: str, restart: bool) -> Outcome:
             if later:
                 return Outcome(name, "differs", later)
             return Outcome(name, "changed" if live else "running", tuple(str(change) for change in live))
+    return _restart(context, name)
+
+
+def _restart(context: Context, name: str) -> Outcome:
     from nsunit.manager.stop import restart as restart_containers
 
-    outcome = restart_containers(context, [name])[0]
-    return outcome.replace(state="restarted") if outcome.error is None else outcome
+    if is_group(name):
+        from nsunit.manager.group import members
+
+        # All of them are stopped before one is started, so the group's slice is made anew.
+        outcomes = restart_containers(context, members(context, name, running=True))
+    else:
+        outcomes = restart_containers(context, [name])
+    failed = next((item.error for item in outcomes if item.error is not None), None)
+    return Outcome(name, "failed", error=failed) if failed else Outcome(name, "restarted")
 
 
 def _apply_live(context: Context, name: str, live: Sequence[Change], *, everything: bool) -> None:
-    text = stored_text(context, name)
-    old = load_text(name, text, context.paths.runtime_of(name), context.host)
-    definition = load(name, context.search, context.host)
+    text = stored_text_of(context, name)
+    old = any_of_text(name, text, context.paths.runtime_of(name), context.host)
+    definition = load_any(name, context.search, context.host)
     keys = tuple((change.section, change.key) for change in live)
     recorded = serialize(definition if everything else with_keys_of(old, definition, keys))
-    new = load_text(name, recorded, context.paths.runtime_of(name), context.host)
+    new = any_of_text(name, recorded, context.paths.runtime_of(name), context.host)
     undo: Undo = []
     try:
         _make_live(context, unit_of(context, name), old, new, keys, undo)
@@ -174,10 +185,10 @@ def follow(context: Context, name: str, old: Definition, new: Definition, undo: 
     """Give the running container *name* the live keys of *new* that differ in *old*, and record that it has them."""
     changes = tuple(change for change in compare(old, new) if change.how == "live")
     keys = tuple((change.section, change.key) for change in changes)
-    text = stored_text(context, name)
-    stored = load_text(name, text, context.paths.runtime_of(name), context.host)
+    text = stored_text_of(context, name)
+    stored = any_of_text(name, text, context.paths.runtime_of(name), context.host)
     recorded = serialize(with_keys_of(stored, new, keys))
-    after = load_text(name, recorded, context.paths.runtime_of(name), context.host)
+    after = any_of_text(name, recorded, context.paths.runtime_of(name), context.host)
     _make_live(context, unit_of(context, name), stored, after, keys, undo)
     _record(context, name, text, recorded, undo)
     return changes
@@ -251,18 +262,44 @@ def _from_bus(signature: str, value: object) -> object:
     return value
 
 
+def _unit_that_runs(context: Context, name: str) -> str:
+    if not is_group(name):
+        return find_running(context, name).unit
+    if not is_running(context, name):
+        hint = "it is there as long as one of its containers runs"
+        raise NotFoundError(f"{name}: no container of the group is running", hint=hint)
+    return unit_of(context, name)
+
+
+def stored_text_of(context: Context, name: str) -> str:
+    """The definition that container or group *name* runs with."""
+    if not is_group(name):
+        return stored_text(context, name)
+    from nsunit.manager.group import stored_group_text
+
+    return stored_group_text(context, name)
+
+
 def _planned(context: Context, definition: Definition) -> Units:
+    if is_group(definition.name):
+        from nsunit.plan.group import group_units
+
+        return group_units(definition)
     # What can change live does not depend on the other facts.
     return units(definition, Facts(context.host.systemd_version, "", "", context.paths.runtime_of(definition.name)))
 
 
 def _stored(context: Context, name: str) -> Definition:
-    return load_text(name, stored_text(context, name), context.paths.runtime_of(name), context.host)
+    return any_of_text(name, stored_text_of(context, name), context.paths.runtime_of(name), context.host)
 
 
 def _record(context: Context, name: str, old: str, new: str, undo: Undo) -> None:
     """Note that the container runs with the definition *new* from now on."""
     path = context.paths.runtime_of(name) + "/definition"
+    if is_group(name):
+        from nsunit.manager.group import record_path
+
+        path = record_path(context, name)
     files.write_file(path, new.encode())
     undo.append(lambda: files.write_file(path, old.encode()))
 
@@ -342,7 +379,7 @@ def _drift(
     for section, source, target in (
         ("Slice", planned.slice, slice_of(context, old.name)),
         ("Service", planned.service, unit),
-    ):
+    )[: 1 if is_group(old.name) else 2]:
         actual = context.bus.properties(target)
         for place, new in texts.items():
             setting = lookup(*place)

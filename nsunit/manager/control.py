@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.manager.running import find_running
-from nsunit.names import service_name, slice_name
+from nsunit.names import service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +21,12 @@ def kill(context: Context, name: str, *, signal: int, whom: str = "all") -> None
 
 def pause(context: Context, name: str) -> None:
     """Freeze the container *name* with its exec sessions; returns when nothing of it runs any more."""
-    find_running(context, name)
-    context.bus.freeze(slice_name(name))
+    context.bus.freeze(find_running(context, name).slice)
 
 
 def resume(context: Context, name: str) -> None:
     """Undo `pause`; harmless on a container that is not frozen."""
-    find_running(context, name)
-    context.bus.thaw(slice_name(name))
+    context.bus.thaw(find_running(context, name).slice)
 
 
 def wait(context: Context, names: Sequence[str], *, timeout: float | None = None) -> list[Ended]:

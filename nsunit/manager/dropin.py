@@ -12,7 +12,7 @@ from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import parse
 from nsunit.definition.text import unit_text_value
 from nsunit.dropins import files
-from nsunit.names import escape, service_name, slice_name
+from nsunit.names import escape, group_slice, is_group, service_name, slice_name
 from nsunit.plan.change import texts_by_key
 
 TYPE_CHECKING = False
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 def headline(name: str) -> str:
     """The first line of the drop-ins of container *name*; whose they are is told by it, not by the unit's name."""
+    if is_group(name):
+        return f"Limits of group {name} that were set for good."
     return f"Limits of container {name} that were set for good."
 
 
@@ -37,10 +39,12 @@ def dropped_in(context: Context, definition: Definition) -> Iterator[tuple[tuple
             yield (section, key), path
 
 
-def drop_ins_of(context: Context, definition: Definition) -> tuple[str, str]:
-    """Where the drop-ins of *definition*'s slice and service are, if there are any."""
-    units = (slice_name(definition.name), service_name(definition.name))
-    return tuple(files.drop_in_path(context.search.units, unit) for unit in units)  # type: ignore[return-value]
+def drop_ins_of(context: Context, definition: Definition) -> tuple[str, ...]:
+    """Where the drop-ins of *definition*'s slice and service are, if there are any; a group has a slice only."""
+    name = definition.name
+    own = (slice_name(name, definition.container.slice), service_name(name))
+    units = (group_slice(name),) if is_group(name) else own
+    return tuple(files.drop_in_path(context.search.units, unit) for unit in units)
 
 
 def write_drop_ins(
@@ -56,7 +60,7 @@ def write_drop_ins(
     texts = texts_by_key(definition.assignments)
     written = []
     undo.append(context.bus.reload)
-    for section, path in zip(("Slice", "Service"), drop_ins_of(context, definition), strict=True):
+    for section, path in zip(("Slice", "Service"), drop_ins_of(context, definition), strict=False):
         touched = [key for place, key in keys if place == section]
         if not touched:
             continue
@@ -100,7 +104,8 @@ def _all_of(context: Context, name: str) -> list[str]:
     """The drop-ins that say that they are container *name*'s, of its service or of its slice in any group."""
     directory = context.search.units
     first = f"# {headline(name)}\n".encode()
-    endings = (f"-{escape(name)}.slice.d", f"{service_name(name)}.d")
+    own = (f"-{escape(name)}.slice.d", f"{service_name(name)}.d")
+    endings = (f"{group_slice(name)}.d",) if is_group(name) else own
     try:
         entries = sorted(os.listdir(directory))
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.definition.load import load
+from nsunit.definition.load import load, load_text
 from nsunit.definition.text import serialize
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
@@ -65,14 +65,21 @@ def refresh(context: Context, definition: Definition) -> Prepared:
     What was set for an earlier run only is forgotten.  The caller holds the container's lock.
     """
     undo: Undo = []
+    former = _slice_on_disk(context, definition.name)
     try:
         prepared, changed = _write(context, definition, undo)
         stale = _forget_runtime_changes(context, (prepared.units.slice.name, prepared.units.service.name))
+        if definition.container.slice:
+            from nsunit.manager.group_files import forget_set_for_a_run
+
+            stale = forget_set_for_a_run(context, definition.container.slice, _forget_runtime_changes) or stale
         if changed or stale:
             context.bus.reload()
     except BaseException:
         take_back(undo)
         raise
+    if former not in ("", prepared.units.slice.name):
+        _reload_without(context, former)
     return prepared
 
 
@@ -90,23 +97,30 @@ def _enable(context: Context, name: str) -> Outcome:
         raise NsunitError(
             f"{name}: [Install] Also= is not for containers", hint="enable those units by 'systemctl enable'"
         )
-    _check_own(context, name)
+    _check_own(context, definition)
+    from nsunit.manager.group import check_apart  # not for each start of one that is enabled
+
+    check_apart(context, definition)
+    former = _slice_on_disk(context, name)
     undo: Undo = [context.bus.reload]
     try:
-        _, changed = _write(context, definition, undo)
+        prepared, changed = _write(context, definition, undo)
         linked = _link(context, definition, undo)
         context.bus.reload()
     except BaseException:
         take_back(undo)
         raise
+    if former not in ("", prepared.units.slice.name):
+        _reload_without(context, former)
     return Outcome(name, "enabled" if changed or linked else "unchanged")
 
 
-def _check_own(context: Context, name: str) -> None:
+def _check_own(context: Context, definition: Definition) -> None:
     """Refuse to overwrite a unit that nsunit has not made."""
+    name = definition.name
     if context.paths.is_enabled(name):
         return
-    for unit in (service_name(name), slice_name(name)):
+    for unit in (service_name(name), slice_name(name, definition.container.slice)):
         path = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
         path = path if path and not path.startswith(context.transient) else f"{context.search.units}/{unit}"
         if os.path.lexists(path):
@@ -120,6 +134,7 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
     """Write the plan and the unit files where they differ; tells whether a unit file did."""
     name = definition.name
     boot = context.paths.boot_of(name)
+    former = _slice_on_disk(context, name)
     user_range = reserve(context, definition, undo)
     if not os.path.isdir(boot):
         os.mkdir(boot, 0o700)
@@ -141,12 +156,20 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
             if before is not None:  # else the whole directory goes
                 undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
     changed = False
-    for unit, text in unit_files(context, name).items():
+    if group := definition.container.slice:
+        from nsunit.manager.group_files import write_group_files
+
+        changed = write_group_files(context, group, undo)
+    own = (planned.slice.name, planned.service.name)
+    texts = {unit: text for unit, text in unit_files(context, name).items() if unit in own}
+    if former and former not in own:  # it was in another group
+        texts[former] = ""
+    for unit, text in texts.items():
         path = f"{context.search.units}/{unit}"
         old = unit_directory.read(path)
         if old != text.encode():
             undo.append(lambda path=path, old=old: unit_directory.restore(path, old))  # type: ignore[misc]
-            unit_directory.write(path, text.encode())
+            unit_directory.write(path, text.encode()) if text else unit_directory.remove(path)
             changed = True
     return Prepared(definition, planned, ()), changed
 
@@ -203,13 +226,35 @@ def _disable(context: Context, name: str) -> Outcome:
         )
     for path in _links(context, service):
         _unlink(path)
-    for unit in (service, slice_name(name)):
+    slice_ = _slice_on_disk(context, name) or slice_name(name)
+    for unit in (service, slice_):
         unit_directory.remove(f"{context.search.units}/{unit}")
-    _forget_runtime_changes(context, (service, slice_name(name)))
+    _forget_runtime_changes(context, (service, slice_))
     context.remove_tree(context.paths.boot_of(name))
-    context.bus.reload()
+    _reload_without(context, slice_)
     forget_failed(context, service)
     return Outcome(name, "disabled")
+
+
+def _reload_without(context: Context, slice_: str) -> None:
+    """Have systemd notice that a container's *slice_* has no unit file any more, and those of its groups neither."""
+    group = slice_.removeprefix("nsunit-").rpartition("-")[0]
+    if not group:
+        context.bus.reload()
+        return
+    from nsunit.manager.group_files import remove_group_files
+
+    go_on = remove_group_files(context, group)
+    context.bus.reload()
+    go_on()
+
+
+def _slice_on_disk(context: Context, name: str) -> str:
+    """The slice in the unit files of container *name*; empty if it is not enabled."""
+    stored = files.read_file(context.paths.boot_of(name) + "/definition")
+    if stored is None:
+        return ""
+    return slice_name(name, load_text(name, stored.decode(), name, context.host).container.slice)
 
 
 def _forget_runtime_changes(context: Context, units: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from nsunit.bus.follow import follow
 from nsunit.manager.notices import Notices, subtree_kills
 from nsunit.manager.running import CGROUP_ROOT
 from nsunit.manager.stats import read_file
-from nsunit.names import container_of_unit
+from nsunit.names import container_of_unit, is_slice_of, slice_name
 from nsunit.plan.cgroupfs import flat_keyed
 from nsunit.plan.events import FROZEN, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice, slice_path
 
@@ -45,7 +45,7 @@ class _Events:
         self._tracker = Tracker()
         self._following = False
         self._notices = Notices()
-        self._slices: dict[str, _Slice] = {}  # by the name that the slice's name ends with
+        self._slices: dict[str, _Slice] = {}  # by unit
         self._units: dict[str, str] = {}  # of containers that run
         self._frozen: dict[str, bool] = {}
 
@@ -69,8 +69,9 @@ class _Events:
             self._slice_changed(unit, values)
             return
         name = container_of_unit(unit)
-        if name and name in self._slices and values.get("Result") == "oom-kill":
-            self._slices[name].look()  # before the cgroup is gone
+        slice_ = self._slice_of(name, unit) if name and values.get("Result") == "oom-kill" else None
+        if slice_:
+            slice_.look()  # before the cgroup is gone
         for event in self._tracker.changed(unit, values, first=not self._following):
             self._tell(event)
         if name and values.get("ActiveState") == "active":
@@ -88,13 +89,21 @@ class _Events:
             return
         if values.get("LoadState") == "not-found" or values.get("ActiveState") == "inactive":
             self._notices.forget(directory)
-            self._slices.pop(name, None)
+            self._slices.pop(unit, None)
         elif values.get("ActiveState") == "active":
-            slice_ = _Slice(name, directory, self._tell_of_memory)
+            slice_ = _Slice(name, unit, directory, self._tell_of_memory)
             content = self._notices.watch(f"{directory}/memory.events", slice_.changed)
             if content is not None:
-                self._slices[name] = slice_
+                self._slices[unit] = slice_
                 slice_.begin(content, fresh=self._following)
+
+    def _slice_of(self, name: str, unit: str) -> _Slice | None:
+        """The slice of container *name*: of those whose names end so the one that *unit* is in, in whatever group."""
+        plain = self._slices.get(slice_name(name))
+        if plain and unit in directories(plain.directory):
+            return plain
+        found = [slice_ for slice_unit, slice_ in self._slices.items() if is_slice_of(slice_unit, name)]
+        return next((slice_ for slice_ in found if unit in directories(slice_.directory)), None)
 
     def _tell_of_memory(self, event: Event) -> None:
         if event.event == OOM_KILL and event.container:
@@ -103,7 +112,7 @@ class _Events:
 
     def _watch_unit(self, name: str, unit: str) -> None:
         """Be told when the container is frozen: its service is, with the slice or by itself."""
-        slice_ = self._slices.get(name)
+        slice_ = self._slice_of(name, unit)
         if slice_ is None:
             return
         changed = self._freezing(name, unit)
@@ -126,8 +135,9 @@ class _Events:
 class _Slice:
     """The memory counters of one slice, a container's or a group's."""
 
-    def __init__(self, name: str, directory: str, tell: Callable[[Event], None]) -> None:
+    def __init__(self, name: str, unit: str, directory: str, tell: Callable[[Event], None]) -> None:
         self.directory = directory
+        self._group = unit.removeprefix("nsunit-")  # if it is one
         self._name = name
         self._tell = tell
         self._is_group = False
@@ -192,8 +202,7 @@ class _Slice:
         count, self._high_told = total - self._high_told, total
         if count > 0:
             event = Event(MEMORY_HIGH, count=count, total=total)
-            group = f"{self._name}.slice"
-            self._tell(event.replace(group=group) if self._is_group else event.replace(container=self._name))
+            self._tell(event.replace(group=self._group) if self._is_group else event.replace(container=self._name))
             self._is_calm = True
             asyncio.get_running_loop().call_later(_CALM_SECONDS, self._calm_over)
 

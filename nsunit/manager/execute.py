@@ -7,7 +7,7 @@ import os
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.attend import attend, start_scope
 from nsunit.manager.running import check_alive, find_running, is_frozen, open_pidfd
-from nsunit.names import printable, scope_name, slice_name
+from nsunit.names import printable, scope_name
 from nsunit.plan.scope import INHERITED, exec_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
@@ -61,7 +61,7 @@ def execute(
     def admit(pid: int) -> None:
         # Printable, since systemd writes the description into the unit's file as it is: a newline would begin a key.
         description = f"{printable(argv[0])} in container {name}"
-        scope = exec_scope(unit, slice_name(name), description, pid, service)
+        scope = exec_scope(unit, running.slice, description, pid, service)
         start_scope(context, name, scope)
 
     def begin() -> int:

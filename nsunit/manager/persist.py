@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from nsunit.definition.load import load, load_text
-from nsunit.definition.search import find
+from nsunit.definition.group import any_of_text, load_any
 from nsunit.definition.text import serialize
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.manager.change import check_live, follow, set_keys
+from nsunit.manager.change import check_live, follow, set_keys, stored_text_of
 from nsunit.manager.dropin import drop_ins_of, forget_drop_ins, write_drop_ins
 from nsunit.manager.prepare import take_back
 from nsunit.manager.running import is_running
-from nsunit.manager.start import stored_text
-from nsunit.names import check_name
+from nsunit.names import check_any_name
 from nsunit.plan.change import compare, with_keys_of
 from nsunit.storage.lock import Lock
 
@@ -35,7 +33,7 @@ def drop_in(context: Context, name: str, assignments: Sequence[tuple[str, str, s
         NotFoundError: it is not defined, or does not run, so that there is nothing to keep.
         DefinitionError: a key or value is wrong.
     """
-    running = is_running(context, check_name(name))
+    running = is_running(context, check_any_name(name))
     if running and assignments:
         set_keys(context, name, assignments, persist=True)
     elif running:
@@ -45,7 +43,7 @@ def drop_in(context: Context, name: str, assignments: Sequence[tuple[str, str, s
     else:
         hint = f"name what to set: nsunit dropin {name} KEY=VALUE"
         raise NotFoundError(f"{name}: it does not run, so there are no changes to keep", hint=hint)
-    definition = load(name, context.search, context.host)
+    definition = load_any(name, context.search, context.host)
     return tuple(path for path in drop_ins_of(context, definition) if path in definition.sources)
 
 
@@ -57,17 +55,17 @@ def remove_drop_ins(context: Context, name: str) -> tuple[str, ...]:
     Raises:
         NotFoundError: it has none.
     """
-    with Lock(context.paths.locks, check_name(name)):
+    with Lock(context.paths.locks, check_any_name(name)):
         undo: Undo = [context.bus.reload]
         try:
             before = _load_if_running(context, name)
             removed = forget_drop_ins(context, name, undo)
             if not removed:
-                find(name, context.search)
+                load_any(name, context.search, context.host)
                 raise NotFoundError(f"{name}: it has no drop-ins", hint=f"'nsunit dropin {name} KEY=VALUE' makes one")
             context.bus.reload()
             if before is not None:
-                follow(context, name, before, load(name, context.search, context.host), undo)
+                follow(context, name, before, load_any(name, context.search, context.host), undo)
         except BaseException:
             take_back(undo)
             raise
@@ -75,7 +73,7 @@ def remove_drop_ins(context: Context, name: str) -> tuple[str, ...]:
 
 
 def _load_if_running(context: Context, name: str) -> Definition | None:
-    return load(name, context.search, context.host) if is_running(context, name) else None
+    return load_any(name, context.search, context.host) if is_running(context, name) else None
 
 
 def _write(context: Context, name: str, assignments: Sequence[tuple[str, str, str]]) -> None:
@@ -83,7 +81,7 @@ def _write(context: Context, name: str, assignments: Sequence[tuple[str, str, st
     keys = [(section, key) for section, key, _, _ in given]
     with Lock(context.paths.locks, name):
         check_live(name, keys)
-        definition = load(name, context.search, context.host, given)
+        definition = load_any(name, context.search, context.host, given)
         undo: Undo = []
         try:
             write_drop_ins(context, definition, keys, undo)
@@ -94,14 +92,14 @@ def _write(context: Context, name: str, assignments: Sequence[tuple[str, str, st
 
 def _keep(context: Context, name: str) -> None:
     with Lock(context.paths.locks, name):
-        definition = load(name, context.search, context.host)
-        text = stored_text(context, name)
-        stored = load_text(name, text, context.paths.runtime_of(name), context.host)
+        definition = load_any(name, context.search, context.host)
+        text = stored_text_of(context, name)
+        stored = any_of_text(name, text, context.paths.runtime_of(name), context.host)
         keys = [(change.section, change.key) for change in compare(definition, stored) if change.how == "live"]
         keys = [key for key in keys if key[0] in ("Slice", "Service")]
         if not keys:
             raise NsunitError(f"{name}: it runs as its definition says, there are no changes to keep")
-        kept = load_text(name, serialize(with_keys_of(definition, stored, keys)), definition.sources[0], context.host)
+        kept = any_of_text(name, serialize(with_keys_of(definition, stored, keys)), definition.sources[0], context.host)
         undo: Undo = []
         try:
             write_drop_ins(context, kept.replace(sources=definition.sources), keys, undo)

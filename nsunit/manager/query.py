@@ -7,9 +7,17 @@ import os
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names, unit_drop_ins
 from nsunit.errors import DefinitionError, NotFoundError
-from nsunit.manager.running import CGROUP_ROOT, Running, find_running, host_namespace, slice_of, unit_of
+from nsunit.manager.running import (
+    CGROUP_ROOT,
+    Running,
+    find_running,
+    host_namespace,
+    slice_as_defined,
+    slice_of,
+    unit_of,
+)
 from nsunit.manager.start import differences_from_running
-from nsunit.names import check_name, container_of_unit, service_name, slice_name
+from nsunit.names import check_name, container_of_unit, is_slice_of, service_name
 from nsunit.record import Record
 from nsunit.setup import namespaces, root
 from nsunit.setup.main import read_plan
@@ -76,13 +84,14 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
     for unit in units:
         name = container_of_unit(unit.name)
         # Other people's units may be called nsunit-something: a container's is in the container's slice.
-        if name is not None and context.bus.get(unit.name, "Slice").get("Slice") == slice_name(name):
+        if name is not None and is_slice_of(str(context.bus.get(unit.name, "Slice").get("Slice", "")), name):
             states[name] = _state(context, name, unit.name)
     if everything:
         for name in list_names(context.search):
             if name not in states:
                 path = find(name, context.search).main
-                states[name] = ContainerState(name, "inactive", "dead", unit_of(context, name), slice_name(name), path)
+                slice_ = slice_as_defined(context, name)
+                states[name] = ContainerState(name, "inactive", "dead", unit_of(context, name), slice_, path)
     return [states[name] for name in sorted(states)]
 
 
@@ -99,8 +108,8 @@ def status(context: Context, name: str) -> Status:
         find(name, context.search)  # raises, and names what is near
     operations = _plan(context, name)
     running = find_running(context, name) if state.active_state == "active" else None
-    limits = context.bus.properties(slice_name(name))
-    processes = tuple(context.bus.processes(slice_name(name))) if running else ()
+    limits = context.bus.properties(state.slice)
+    processes = tuple(context.bus.processes(state.slice)) if running else ()
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
         state=state,
@@ -155,6 +164,33 @@ def inspect(context: Context, name: str) -> dict[str, object]:
     return document
 
 
+def inspect_group(context: Context, name: str) -> dict[str, object]:
+    """Everything about group *name*, `shop.slice`, as plain JSON values.
+
+    Raises:
+        NotFoundError: it is neither defined nor there.
+    """
+    from nsunit.definition.group import group_or_empty
+    from nsunit.definition.search import find_group
+    from nsunit.manager.group import is_active, members
+
+    active = is_active(context, name)
+    if not active:
+        find_group(name, context.search)
+    definition = group_or_empty(name, context.search, context.host)
+    unit = unit_of(context, name)
+    return {
+        "name": name,
+        "active_state": "active" if active else "inactive",
+        "slice": unit,
+        "sources": list(definition.sources),
+        "members": members(context, name, running=False),
+        "running": members(context, name, running=True),
+        "definition": [_plain(item) for item in definition.assignments],
+        "properties": {unit: _plain(context.bus.properties(unit))},
+    }
+
+
 def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
     """Kind and inode of each namespace the payload does not share with the host's process 1."""
     found = []
@@ -170,7 +206,10 @@ def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
 
 def _state(context: Context, name: str, unit: str, properties: dict[str, object] | None = None) -> ContainerState:
     values = properties or context.bus.properties(unit)
-    limits = context.bus.get(slice_name(name), "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
+    slice_ = str(values.get("Slice", ""))
+    if not is_slice_of(slice_, name):
+        slice_ = slice_of(context, name)
+    limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
     cpu = _number(limits, "CPUUsageNSec")
     definition = ""
     if name in list_names(context.search) or "@" in name:
@@ -184,7 +223,7 @@ def _state(context: Context, name: str, unit: str, properties: dict[str, object]
         active_state=active,
         sub_state=str(values.get("SubState", "dead")),
         unit=unit,
-        slice=slice_name(name),
+        slice=slice_,
         definition=definition,
         pid=_number(values, "MainPID") or None,
         since_usec=_number(values, "ActiveEnterTimestamp" if active == "active" else "StateChangeTimestamp") or None,

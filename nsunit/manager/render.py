@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from nsunit.definition.load import load
 from nsunit.manager.prepare import facts_for, planned_user_range
-from nsunit.names import service_name, slice_name
+from nsunit.names import group_slice, groups_above, is_group, service_name
 from nsunit.plan.setup import operations
 from nsunit.plan.units import boot_directives, install_directives, units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nsunit.definition.model import Definition
     from nsunit.manager.context import Context
     from nsunit.units import Unit
 
 
 def render(context: Context, name: str) -> dict[str, object]:
     """The exact arguments of StartTransientUnit for container *name*, and the helper's operations."""
+    if is_group(name):
+        return _render_group(context, name)
     definition = load(name, context.search, context.host)
     facts = facts_for(context, definition, planned_user_range(context, definition))
     planned = units(definition, facts)
     return {
         "name": definition.name,
         "sources": list(definition.sources),
-        "units": [_unit(planned.service), _unit(planned.slice)],
+        "units": [_unit(unit) for unit in (planned.service, planned.slice, *_group_units(context, definition))],
         "setup": [
             {"operation": item.keyword, "arguments": list(item.arguments()), "does": item.describe()}
             for item in operations(definition, facts)
@@ -30,17 +33,59 @@ def render(context: Context, name: str) -> dict[str, object]:
     }
 
 
+def _render_group(context: Context, name: str) -> dict[str, object]:
+    from nsunit.definition.group import load_group
+    from nsunit.plan.group import group_unit
+
+    definition = load_group(name, context.search, context.host)
+    return {"name": name, "sources": list(definition.sources), "units": [_unit(group_unit(definition))]}
+
+
+def groups_around(context: Context, definition: Definition) -> tuple[Definition, ...]:
+    """The definitions of the groups that container *definition* is in, the innermost first."""
+    if not definition.container.slice:
+        return ()
+    from nsunit.definition.group import group_or_empty
+
+    names = reversed(groups_above(definition.container.slice))
+    return tuple(group_or_empty(name, context.search, context.host) for name in names)
+
+
+def _group_units(context: Context, definition: Definition) -> list[Unit]:
+    groups = groups_around(context, definition)
+    if not groups:
+        return []
+    from nsunit.plan.group import group_unit
+
+    return [group_unit(group) for group in groups]
+
+
+def group_file(definition: Definition) -> tuple[str, str]:
+    """The slice of a group as a unit file: name and text."""
+    from nsunit.dropins.render import render_unit
+    from nsunit.plan.group import group_directives
+
+    title = f"Group {definition.name}: the slice that its containers share."
+    text = render_unit(title, definition, group_directives(definition), ("Unit", "Slice"))
+    return group_slice(definition.name), text
+
+
 def unit_files(context: Context, name: str) -> dict[str, str]:
-    """The units of container *name* as the unit files that `enable` makes: name to text."""
+    """The units of container *name* as the unit files that `enable` makes: name to text; those of its groups, too."""
     from nsunit.dropins.render import render_unit
 
+    if is_group(name):
+        from nsunit.definition.group import load_group
+
+        return dict([group_file(load_group(name, context.search, context.host))])
     definition = load(name, context.search, context.host)
     facts = facts_for(context, definition, planned_user_range(context, definition))
     planned = units(definition, facts)
     service = f"Container {name}: the service that runs its payload."
     limits = f"Container {name}: the slice that carries its limits."
     return {
-        slice_name(name): render_unit(limits, definition, planned.slice_directives, ("Slice",)),
+        **dict(group_file(group) for group in reversed(groups_around(context, definition))),
+        planned.slice.name: render_unit(limits, definition, planned.slice_directives, ("Slice",)),
         service_name(name): render_unit(
             service,
             definition,

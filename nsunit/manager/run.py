@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from nsunit.definition.load import load_properties
-from nsunit.errors import NsunitError
-from nsunit.manager.attend import SessionError, attend, start_scope
+from nsunit.errors import NsunitError, UsageError
+from nsunit.manager.attend import SessionError, attend, start_scope, wait_for_scope
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import unit_of
 from nsunit.manager.start import Starter, settle
-from nsunit.names import RUN_PREFIX, check_name, printable
+from nsunit.names import RUN_PREFIX, check_name, is_group, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nsunit.bus.protocol import Job
     from nsunit.definition.model import Definition
     from nsunit.manager.context import Context
     from nsunit.manager.prepare import Prepared
@@ -46,6 +47,8 @@ def run(
     In the foreground the payload runs in a scope with this process's streams and ends with it; with *detach* it is a
     service.  Unless *keep* is given, nothing of it is left once it has ended.
     """
+    if is_group(name):
+        raise UsageError(f"'{printable(name)}' is the name of a group", hint="give --name another name")
     if context.paths.is_enabled(check_name(name)):
         raise NsunitError(f"{name}: an enabled container has that name", hint="give --name another name")
     assignments = [(section, key, value, "--property") for section, key, value in properties]
@@ -118,7 +121,15 @@ def _run_attached(
 
     def admit(pid: int) -> None:
         unit = scope.replace(properties=(*scope.properties, Property("PIDs", "au", (pid,))))
-        start_scope(context, name, unit, (prepared.units.slice,))
+        if not prepared.definition.container.slice:
+            start_scope(context, name, unit, (prepared.units.slice,))
+            return
+        from nsunit.manager.group import start_member
+
+        def start(groups: tuple[Unit, ...]) -> Job:
+            return context.bus.start_transient(unit, (*groups, prepared.units.slice))
+
+        wait_for_scope(context, name, start_member(context, prepared.definition, start))
 
     def begin() -> int:
         enter = spawn.create(operations, build)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import os
 
-from nsunit.errors import NotFoundError, NsunitError
-from nsunit.names import escape, service_name, slice_name
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError
+from nsunit.names import escape, group_slice, is_group, is_slice_of, service_name, slice_name
 from nsunit.plan.setup import PAYLOAD_SUBGROUP
 from nsunit.record import Record
 
@@ -26,6 +26,11 @@ class Running(Record):
     control_group: str
     invocation: str
     pid: int
+
+    @property
+    def slice(self) -> str:
+        """The slice it is in, which carries its limits."""
+        return os.path.basename(os.path.dirname(self.control_group))
 
 
 def find_running(context: Context, name: str) -> Running:
@@ -52,7 +57,12 @@ def find_running(context: Context, name: str) -> Running:
 
 
 def unit_of(context: Context, name: str) -> str:
-    """The unit that runs container *name*: the scope of a foreground `run` where there is one, else the service."""
+    """The unit that runs container *name*: the scope of a foreground `run` where there is one, else the service.
+
+    Of a group, `shop.slice`, that is its slice.
+    """
+    if is_group(name):
+        return group_slice(name)
     return _foreground_scope(context, name) or service_name(name)
 
 
@@ -63,8 +73,25 @@ def is_running(context: Context, name: str) -> bool:
 
 
 def slice_of(context: Context, name: str) -> str:
-    """The slice that carries the limits of container *name*."""
-    return slice_name(name)
+    """The slice that carries the limits of container or group *name*: as it runs, or else as it is defined."""
+    if is_group(name):
+        return group_slice(name)
+    sessions = (unit.name for unit in context.bus.list_units([f"nsunit-{escape(name)}-exec-*.scope"]))
+    for unit in (unit_of(context, name), *sessions):
+        slice_ = str(context.bus.get(unit, "Slice").get("Slice", ""))
+        if is_slice_of(slice_, name):
+            return slice_
+    return slice_as_defined(context, name)
+
+
+def slice_as_defined(context: Context, name: str) -> str:
+    """The slice that container *name* would have if it were started now; without a usable definition no group's."""
+    from nsunit.definition.load import load
+
+    try:
+        return slice_name(name, load(name, context.search, context.host).container.slice)
+    except (NotFoundError, DefinitionError):
+        return slice_name(name)
 
 
 def _foreground_scope(context: Context, name: str) -> str | None:

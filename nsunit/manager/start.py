@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.bus.protocol import DISCONNECTED, NO_SUCH_UNIT, UNIT_EXISTS
+from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.definition.load import load, load_text
 from nsunit.definition.text import serialize
 from nsunit.errors import BusError, JobFailedError, NsunitError
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from nsunit.bus.protocol import Job
     from nsunit.definition.model import Definition
     from nsunit.manager.context import Context
+    from nsunit.units import Unit
 
 GRACE_SECONDS = 30.0  # how much longer than the unit's own time-outs a job may take before we stop waiting for it
+_ATTEMPTS = 4
 
 
 class Starter:
@@ -47,13 +49,14 @@ class Starter:
         if known is not None:
             self.note(known)
             return
-        try:
-            self._queue(definition, transient)
-        except BusError as error:
-            if error.name != DISCONNECTED:
-                raise
-            # systemd re-executed itself; what it may have had of this start is taken back by now.
-            self._queue(definition, transient)
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self._queue(definition, transient)
+                return
+            except BusError as error:
+                # systemd re-executed itself, or the group went; what there was of this start is taken back by now.
+                if error.name not in (DISCONNECTED, GROUP_LOST) or not left:
+                    raise
 
     def _queue(self, definition: Definition, transient: bool) -> None:
         enabled = self.context.paths.is_enabled(definition.name)
@@ -65,7 +68,7 @@ class Starter:
             prepared = prepare(self.context, definition, transient=transient)
         try:
             unit = prepared.units.service.name
-            job = self.context.bus.start(unit) if enabled else _start_transient(self.context, prepared)
+            job = self.context.bus.start(unit) if enabled else _start_new(self.context, prepared)
         except BaseException as error:
             # Interrupted, or without an answer: systemd may have queued it all the same.
             if isinstance(error, BusError) and error.name == UNIT_EXISTS:
@@ -219,20 +222,31 @@ def stored_text(context: Context, name: str) -> str:
     return stored.decode()
 
 
-def _start_transient(context: Context, prepared: Prepared) -> Job:
+def _start_new(context: Context, prepared: Prepared) -> Job:
+    if prepared.definition.container.slice:
+        from nsunit.manager.group import start_member
+
+        return start_member(context, prepared.definition, lambda groups: _start_transient(context, prepared, groups))
+    return _start_transient(context, prepared)
+
+
+def _start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ...] = ()) -> Job:
     service, slice_ = prepared.units.service, prepared.units.slice
     try:
-        return context.bus.start_transient(service, (slice_,))
+        return context.bus.start_transient(service, (*groups, slice_))
     except BusError as error:
         if error.name != UNIT_EXISTS:
             raise
     # Either a failed unit that was not collected yet, or a slice that an exec session still holds.
     forget_failed(context, service.name)
     if context.bus.get(slice_.name, "ActiveState").get("ActiveState") == "active":
+        from nsunit.manager.group import check_apart
+
+        check_apart(context, prepared.definition)
         live = tuple(item for item in slice_.properties if item.name not in ("Description", "StopWhenUnneeded"))
         context.bus.set_properties(slice_.name, True, live)
-        return context.bus.start_transient(service)
-    return context.bus.start_transient(service, (slice_,))
+        return context.bus.start_transient(service, groups)
+    return context.bus.start_transient(service, (*groups, slice_))
 
 
 def forget_failed(context: Context, unit: str) -> None:

@@ -8,9 +8,9 @@ from nsunit.definition.search import find, list_names
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.manager.dropin import forget_drop_ins
 from nsunit.manager.outcome import Outcome
-from nsunit.manager.running import status_field, unit_of
+from nsunit.manager.running import slice_of, status_field, unit_of
 from nsunit.manager.start import GRACE_SECONDS, forget_failed, start
-from nsunit.names import check_name, slice_name
+from nsunit.names import check_name, is_slice_of
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -91,8 +91,13 @@ def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
 
 def _queue_stop(context: Context, name: str, kill_now: bool) -> Job | None:
     unit = unit_of(context, name)
-    state = context.bus.get(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop")
-    slice_state = context.bus.get(slice_name(name), "ActiveState", "FreezerState")
+    state = context.bus.get(
+        unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop", "Slice"
+    )
+    slice_ = str(state.get("Slice", ""))
+    if not is_slice_of(slice_, name):
+        slice_ = slice_of(context, name)  # the payload has ended; exec sessions may still be there
+    slice_state = context.bus.get(slice_, "ActiveState", "FreezerState")
     if slice_state.get("ActiveState") != "active" and state.get("ActiveState") in (None, "inactive", "failed"):
         if state.get("LoadState") == "not-found":
             find(name, context.search)  # an unknown name is an error, a stopped container is none
@@ -100,14 +105,14 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> Job | None:
         return None
     # A frozen process cannot act on a signal, and systemd waits for it.
     if slice_state.get("FreezerState") in ("frozen", "freezing"):
-        context.bus.thaw(slice_name(name))
+        context.bus.thaw(slice_)
     elif state.get("FreezerState") in ("frozen", "freezing"):
         context.bus.thaw(unit)
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
     deaf = deaf and not state.get("ExecStop")
     # The slice rather than the service: exec sessions are scopes beside it.
-    job = context.bus.stop(slice_name(name) if slice_state.get("ActiveState") == "active" else unit)
+    job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     if (kill_now or deaf) and state.get("ActiveState") in ("active", "activating", "deactivating"):
         _kill(context, unit, "all" if kill_now else "main")
     return job

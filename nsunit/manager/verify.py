@@ -6,10 +6,13 @@ import os
 import subprocess
 import tempfile
 
+from nsunit.definition.group import load_any
 from nsunit.definition.load import load
 from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.manager.group import check_apart
 from nsunit.manager.prepare import check_sources
-from nsunit.manager.render import unit_files
+from nsunit.manager.render import groups_around, unit_files
+from nsunit.names import is_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,17 +26,19 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
     problems: list[Problem] = []
     for name in names:
         try:
-            definition = load(name, context.search, context.host)
+            definition = load_any(name, context.search, context.host)
         except DefinitionError as error:
             problems += error.problems
             continue
         path = definition.sources[0]
         try:
-            check_sources(definition)
-            if context.user:
-                from nsunit.manager.rootless import check_limits
+            if not is_group(name):
+                check_sources(definition)
+                check_apart(context, definition)
+                if context.user:
+                    from nsunit.manager.rootless import check_limits
 
-                check_limits(context, definition)
+                    check_limits(context, definition)
             problems += _verify_units(path, unit_files(context, name), user=context.user)
         except DefinitionError as error:
             problems += error.problems
@@ -46,11 +51,14 @@ def warnings(context: Context, names: Sequence[str]) -> list[str]:
     """What is right in the definitions of *names* and still has no effect here, one line for each."""
     from nsunit.manager.why import moot_limits
 
-    return [
-        f"{name}: {note}"
-        for name in names
-        for note in moot_limits(load(name, context.search, context.host), context.cgroup)
-    ]
+    notes = []
+    for name in names:
+        if is_group(name):
+            continue
+        definition = load(name, context.search, context.host)
+        groups = groups_around(context, definition)
+        notes += [f"{name}: {note}" for note in moot_limits(definition, context.cgroup, groups)]
+    return notes
 
 
 def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Problem]:

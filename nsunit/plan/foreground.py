@@ -29,7 +29,7 @@ def run_scope(definition: Definition, token: str) -> Unit:
             raise UsageError(f"[Service] {key}= needs a service", hint="run it in the background with --detach")
     properties = [
         Property("Description", "s", f"Container {definition.name}"),
-        Property("Slice", "s", slice_name(definition.name)),
+        Property("Slice", "s", slice_name(definition.name, definition.container.slice)),
         Property("CollectMode", "s", "inactive-or-failed"),
         Property("KillSignal", "i", definition.container.stop_signal),
         Property("TimeoutStopUSec", "t", STOP_USEC),

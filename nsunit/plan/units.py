@@ -40,12 +40,12 @@ class Units(Record):
 def units(definition: Definition, facts: Facts) -> Units:
     """Plan the units of *definition*."""
     service = service_name(definition.name)
-    slice_ = slice_name(definition.name)
+    slice_ = slice_name(definition.name, definition.container.slice)
     own = _service_directives(definition, facts)
-    limits = _slice_directives(definition)
+    limits = slice_directives(definition, f"Limits of container {definition.name}")
     return Units(
-        Unit(service, _merge(own, definition, ("Unit", "Service"))),
-        Unit(slice_, _merge(limits, definition, ("Slice",))),
+        Unit(service, merge(own, definition, ("Unit", "Service"))),
+        Unit(slice_, merge(limits, definition, ("Slice",))),
         own,
         limits,
     )
@@ -118,7 +118,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         _directive("Unit", "Description", f"Container {definition.name}", "s"),
         _directive("Service", "Type", "notify", "s"),
         Directive("Service", "ExecStart", " ".join(argv), Property("ExecStart", "a(sasb)", ((argv[0], argv, False),))),
-        _directive("Service", "Slice", slice_name(definition.name), "s"),
+        _directive("Service", "Slice", slice_name(definition.name, container.slice), "s"),
         # The helper reports after it has made the payload the main process; nothing in the container can unless
         # Notify=yes puts the socket there.
         _directive("Service", "NotifyAccess", "all", "s"),
@@ -154,10 +154,11 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     return tuple(kept)
 
 
-def _slice_directives(definition: Definition) -> tuple[Directive, ...]:
+def slice_directives(definition: Definition, description: str) -> tuple[Directive, ...]:
+    """What nsunit adds to a slice, of a container or a group."""
     said = {key for key, _ in definition.texts_of("Slice")}
     directives = (
-        _directive("Unit", "Description", f"Limits of container {definition.name}", "s"),
+        _directive("Unit", "Description", description, "s"),
         # A slice stays active for ever otherwise; this one goes when the last unit in it has.
         _switch("Unit", "StopWhenUnneeded"),
         *(_switch("Slice", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
@@ -165,9 +166,8 @@ def _slice_directives(definition: Definition) -> tuple[Directive, ...]:
     return tuple(item for item in directives if item.key not in said)
 
 
-def _merge(
-    directives: tuple[Directive, ...], definition: Definition, sections: tuple[str, ...]
-) -> tuple[Property, ...]:
+def merge(directives: tuple[Directive, ...], definition: Definition, sections: tuple[str, ...]) -> tuple[Property, ...]:
+    """*directives*, and after them what the *sections* of *definition* say."""
     return (
         *(item.property for item in directives),
         *(item for section in sections for item in definition.properties_of(section)),

@@ -212,8 +212,10 @@ def place_of(path: Sequence[str], children: Iterable[str]) -> Place | None:
         return None
     if not names or not all(is_valid_name(name) for name in names):
         return None
-    *above, name = names
-    groups = tuple(f"{group}.slice" for group in above)
+    name = names[-1]
+    # A group is called by all of its slice's name: `shop-eu.slice` is one within `shop.slice`.
+    called = [slice_.removeprefix("nsunit-") for slice_ in path[1:] if slice_.endswith(".slice")]
+    groups = tuple(called[:-1])
     if unit.endswith(".scope") and unit.startswith(f"nsunit-{escape(name)}-exec-"):
         return Place(SESSION, unit, name, groups)
     if not unit.endswith(".slice"):
@@ -221,7 +223,7 @@ def place_of(path: Sequence[str], children: Iterable[str]) -> Place | None:
     kinds = {child.rpartition(".")[2] for child in children}
     if kinds & {"service", "scope"}:
         return Place(CONTAINER, name, name, groups)
-    return Place(GROUP, f"{name}.slice", "", groups) if "slice" in kinds else None
+    return Place(GROUP, called[-1], "", groups) if "slice" in kinds else None
 
 
 def _name_in(slice_: str) -> str:

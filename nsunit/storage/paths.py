@@ -46,6 +46,15 @@ class Paths(Record):
         """Directory of the pinned namespaces, a file system of its own: a directory for each pin, a file a kind."""
         return self.runtime + "/namespaces"
 
+    @property
+    def groups(self) -> str:
+        """Directory with the definitions that groups run with."""
+        return self.runtime + "/groups"
+
+    def group_of(self, name: str) -> str:
+        """The definition from which the unit file of group *name* was made."""
+        return f"{self.state}/groups/{name}"
+
     def runtime_of(self, name: str) -> str:
         """What a started container needs while it runs; systemd removes it with the unit (RuntimeDirectory=)."""
         return f"{self.runtimes}/{name}"

@@ -48,18 +48,30 @@ def execute(*words: str, check: bool = True, timeout: float = 120, **options: ob
     return done
 
 
+def group_cgroup(group: str) -> Path:
+    """The cgroup of a group, `shop-eu` for instance; that of all containers without a name."""
+    parts = group.split("-") if group else []
+    return CGROUPS.joinpath(*(f"nsunit-{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts))))
+
+
 class Container:
     """A container as the host sees it: most questions are answered by /proc and /sys, which is quick."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, group: str = "") -> None:
         self.name = name
+        self.group = group
         escaped = name.replace("-", "\\x2d")  # a dash nests slices
         self.service = f"nsunit-{escaped}.service"
         # An instance's @ stays in the name of the service; a slice cannot have one.
-        self.slice = f"nsunit-{escaped}.slice".replace("@", "\\x40")
-        self.cgroup = CGROUPS / self.slice
+        self.slice = f"nsunit-{group + '-' if group else ''}{escaped}.slice".replace("@", "\\x40")
+        self.cgroup = self.group_cgroup / self.slice
         self.state = STATE / name
         self.upper = self.state / "overlay/upper"
+
+    @property
+    def group_cgroup(self) -> Path:
+        """The cgroup of its group, nsunit.slice where it is in none."""
+        return group_cgroup(self.group)
 
     @property
     def pid(self) -> int:
@@ -119,6 +131,7 @@ class Containers:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.groups: list[str] = []
         self.files: list[Path] = []
 
     def define(self, text: str, name: str | None = None, **drop_ins: str) -> str:
@@ -141,9 +154,22 @@ class Containers:
         return Container(name)
 
     @staticmethod
-    def of(name: str) -> Container:
+    def of(name: str, group: str = "") -> Container:
         """Return the container of that name."""
-        return Container(name)
+        return Container(name, group)
+
+    def define_group(self, text: str, group: str | None = None) -> str:
+        """Write the definition of a group and return its name, a new one by default."""
+        group = group or f"g{uuid.uuid4().hex[:8]}"
+        self.groups.append(group)
+        DEFINITIONS.mkdir(exist_ok=True)
+        self.files.append(DEFINITIONS / f"{group}.slice.nsunit")
+        self.files[-1].write_text(text)
+        return group
+
+    def member(self, group: str, text: str, name: str | None = None) -> Container:
+        """Define a container in a group; *text* begins with [Container]."""
+        return Container(self.define(text.replace("[Container]", f"[Container]\nSlice={group}", 1), name), group)
 
     def own(self, name: str) -> str:
         """Take care of a container that the test makes in another way, e.g. an instance or by `nsunit run`."""
@@ -172,6 +198,8 @@ class Containers:
             places = (STATE / name, RUNTIME / "containers" / name, RUNTIME / "locks" / name)
             found += [str(path) for path in places if path.exists()]
             found += [line for line in mounts.splitlines() if f"containers/{name}" in line]
+        for group in self.groups:
+            found += [line for line in units.splitlines() if line.startswith((f"nsunit-{group}.", f"nsunit-{group}-"))]
         return found
 
 

@@ -10,6 +10,8 @@ import pytest
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nExec=sleep 1000\nEnvironment=GREETING=hello\nVolatile=yes\n"
 ENABLED = SLEEP + "[Slice]\nMemoryMax=100M\n[Service]\nTasksMax=60\nRestart=on-failure\n"
+GROUP = "rebooted"
+MEMBER = SLEEP + f"Slice={GROUP}\n"
 PERSISTED = SLEEP + "[Slice]\nMemoryMax=100M\n"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NOTE = Path("/var/lib/nsunit-test-boot-id")
@@ -25,9 +27,10 @@ def rebooted(real_system):
 def test_before_the_reboot(nsunit, run):
     NOTE.write_text(BOOT_ID.read_text())
     Path("/etc/nsunit").mkdir(exist_ok=True)
-    for name, text in {"reboot-enabled": ENABLED, "reboot-persisted": PERSISTED}.items():
+    files = {"reboot-enabled": ENABLED, "reboot-persisted": PERSISTED, "reboot-member": MEMBER}
+    for name, text in {**files, f"{GROUP}.slice": "[Slice]\nMemoryMax=90M\n"}.items():
         Path(f"/etc/nsunit/{name}.nsunit").write_text(text)
-    nsunit("enable", "reboot-enabled")
+    nsunit("enable", "reboot-enabled", "reboot-member")
     nsunit("start", "reboot-persisted")
     nsunit("set", "--persist", "reboot-persisted", "MemoryMax=130M")
     nsunit("set", "reboot-persisted", "TasksMax=99")
@@ -50,6 +53,19 @@ def test_an_enabled_container_runs(rebooted, containers, nsunit, run):
     nsunit("disable", "--now", container.name)
     assert run("systemctl", "show", "-P", "LoadState", container.service).stdout == "not-found\n"
     Path(f"/etc/nsunit/{container.name}.nsunit").unlink()
+    nsunit("rm", container.name)
+
+
+@pytest.mark.after_reboot
+def test_a_group_has_its_limits(rebooted, containers, nsunit):
+    container = containers.of(containers.own("reboot-member"), GROUP)
+    assert container.pid
+    assert (container.group_cgroup / "memory.max").read_text() == f"{90 << 20}\n"
+    assert nsunit("plan", f"{GROUP}.slice").stdout == f"{GROUP}.slice: runs as its definition says\n"
+    nsunit("disable", "--now", container.name)
+    assert list(Path("/etc/systemd/system").rglob(f"nsunit-{GROUP}*")) == []
+    for name in (container.name, f"{GROUP}.slice"):
+        Path(f"/etc/nsunit/{name}.nsunit").unlink()
     nsunit("rm", container.name)
 
 

@@ -9,6 +9,7 @@ from nsunit.bus.protocol import UnitProcess
 from nsunit.cli import look
 from nsunit.cli.output import Style
 from nsunit.errors import NotFoundError
+from nsunit.names import escape
 
 
 @pytest.fixture
@@ -143,7 +144,10 @@ def test_status_shows_the_last_lines_of_the_journal(nsunit, manager, monkeypatch
 
 
 def test_show(nsunit, manager):
-    manager("query", inspect=lambda context, name: {"name": name, "pid": 5})
+    manager(
+        "query", inspect=lambda context, name: {"name": name, "pid": 5}, inspect_group=lambda context, name: {"g": name}
+    )
+    assert json.loads(nsunit("show", "shop.slice")[1]) == {"g": "shop.slice"}
     assert json.loads(nsunit("show", "web")[1]) == {"name": "web", "pid": 5}
     assert json.loads(nsunit("inspect", "web", "db", "-p", "pid")[1]) == [{"pid": 5}, {"pid": 5}]
     status, _out, err = nsunit("show", "web", "-p", "pdi")
@@ -151,7 +155,13 @@ def test_show(nsunit, manager):
     assert "there are name, pid" in nsunit("show", "web", "-p", "something")[2]
 
 
-def test_logs_becomes_journalctl(nsunit, monkeypatch):
+@pytest.fixture
+def slices(manager):
+    manager("running", slice_of=lambda context, name: f"nsunit-shop-{escape(name)}.slice")
+    manager("group", members=lambda context, name, running: ["db", "web"])
+
+
+def test_logs_becomes_journalctl(nsunit, monkeypatch, slices):
     seen = []
     monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append((file, argv)))
     nsunit("logs", "-f", "-n", "20", "--since=-1h", "-o", "cat", "web@blue")
@@ -161,7 +171,7 @@ def test_logs_becomes_journalctl(nsunit, monkeypatch):
             [
                 "journalctl",
                 "--unit=nsunit-web@blue.service",
-                "--unit=nsunit-web\\x40blue.slice",
+                "--unit=nsunit-shop-web\\x40blue.slice",
                 "--follow",
                 "--lines=20",
                 "--since=-1h",
@@ -171,14 +181,22 @@ def test_logs_becomes_journalctl(nsunit, monkeypatch):
     ]
 
 
-def test_logs_as_json(nsunit, monkeypatch):
+def test_logs_of_a_group_are_those_of_its_containers(nsunit, monkeypatch, slices):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    nsunit("logs", "shop.slice")
+    units = ["nsunit-db.service", "nsunit-shop-db.slice", "nsunit-web.service", "nsunit-shop-web.slice"]
+    assert seen == [["journalctl", *(f"--unit={unit}" for unit in units)]]
+
+
+def test_logs_as_json(nsunit, monkeypatch, slices):
     seen = []
     monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
     nsunit("-q", "logs", "web", "--json")
     assert seen[0][-2:] == ["--output=json", "--quiet"]
 
 
-def test_logs_without_journalctl(nsunit, monkeypatch):
+def test_logs_without_journalctl(nsunit, monkeypatch, slices):
     monkeypatch.setenv("PATH", "/nonexistent")
     status, _out, err = nsunit("logs", "web")
     assert (status, err.splitlines()[0]) == (1, "nsunit: journalctl is not there")

@@ -96,7 +96,7 @@ def test_a_masked_definition_is_not_found(tmp_path: Path, search: SearchPath) ->
         ("wbe", "'web'"),
         ("shop", "'shop' is a template; start an instance of it, e.g. shop@1"),
         ("shp@1", "'shop@1'"),
-        ("group.slice", "group.slice.nsunit defines a group of containers"),
+        ("group.slice", "that is the name of a group; 'nsunit list --tree' shows groups with their containers"),
         ("zzzzzz", None),
     ],
 )

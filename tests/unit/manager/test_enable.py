@@ -159,3 +159,72 @@ def test_disable_of_what_runs_from_the_files(context):
     assert outcome.error.hint == "stop it first, or do both with 'nsunit disable --now web'"
     context.bus.units[SERVICE]["FragmentPath"] = f"{context.transient}{SERVICE}"
     assert state(disable(context, ["web"])) == "disabled"
+
+
+def member(context, name, group):
+    root = f"{os.path.dirname(context.search.units)}/root dir"
+    with open(f"{context.search.directories[0]}/{name}.nsunit", "w") as file:
+        file.write(f"[Container]\nRootfs={root}\nVolatile=yes\nExec=/bin/sh\nSlice={group}\n")
+
+
+def define_group(context, group, text):
+    with open(f"{context.search.directories[0]}/{group}.slice.nsunit", "w") as file:
+        file.write(text)
+
+
+def slices(context):
+    return [name for name in tree(context) if name.endswith(".slice")]
+
+
+def test_the_files_of_a_group_are_there_as_long_as_a_member_is_enabled(context):
+    define_group(context, "shop", "[Slice]\nMemoryMax=1G\n")
+    member(context, "web", "shop-eu")
+    member(context, "db", "shop")
+    assert [item.state for item in enable(context, ["web", "db"])] == ["enabled", "enabled"]
+    own = ["nsunit-shop-db.slice", "nsunit-shop-eu-web.slice"]
+    assert slices(context) == sorted([*own, "nsunit-shop-eu.slice", "nsunit-shop.slice"])
+    assert "MemoryMax=1G\n" in text(context, "nsunit-shop.slice")
+    assert "Slice=nsunit-shop-eu-web.slice\n" in text(context, SERVICE)
+    define_group(context, "shop", "[Slice]\nMemoryMax=2G\n")
+    assert state(enable(context, ["db"])) == "enabled"
+    assert "MemoryMax=2G\n" in text(context, "nsunit-shop.slice")
+    assert state(enable(context, ["web"])) == "unchanged"
+    disable(context, ["web"])
+    assert slices(context) == ["nsunit-shop-db.slice", "nsunit-shop.slice"]
+    disable(context, ["db"])
+    assert tree(context) == []
+    assert os.listdir(context.paths.state + "/groups") == []
+
+
+def test_a_container_that_moves_to_another_group_takes_its_files_along(context):
+    member(context, "web", "shop")
+    enable(context, ["web"])
+    member(context, "web", "store")
+    assert state(enable(context, ["web"])) == "enabled"
+    assert slices(context) == ["nsunit-store-web.slice", "nsunit-store.slice"]
+    define(context, "")
+    assert state(enable(context, ["web"])) == "enabled"
+    assert slices(context) == [SLICE]
+
+
+def test_groups_that_others_have_made(context):
+    member(context, "web", "shop")
+    path = context.search.units + "/nsunit-shop.slice"
+    with open(path, "w") as file:
+        file.write("[Slice]\nMemoryMax=1G\n")
+    assert state(enable(context, ["web"])) == "enabled"
+    assert text(context, "nsunit-shop.slice") == "[Slice]\nMemoryMax=1G\n"
+    disable(context, ["web"])
+    assert slices(context) == ["nsunit-shop.slice"]
+    define_group(context, "shop", "")
+    assert "was not made by nsunit" in state(enable(context, ["web"]))
+    assert slices(context) == ["nsunit-shop.slice"]
+
+
+def test_an_enable_in_a_group_that_fails_leaves_nothing(context):
+    member(context, "web", "shop")
+    context.bus.failing = True
+    with pytest.raises(OSError, match="no"):
+        enable(context, ["web"])
+    assert tree(context) == []
+    assert os.listdir(context.paths.state + "/groups") == []

@@ -40,7 +40,7 @@ def run(slice_, *steps, pause=0.0):
 
 
 def test_kills_are_told_with_their_cgroup(cgroup, told):
-    slice_ = events._Slice("web", cgroup.root, told.append)
+    slice_ = events._Slice("web", "nsunit-web.slice", cgroup.root, told.append)
     cgroup("nsunit-web.service/payload/old", kills=2)
 
     def more():
@@ -57,14 +57,14 @@ def test_kills_are_told_with_their_cgroup(cgroup, told):
 
 
 def test_a_fresh_slice_may_have_news_already(cgroup, told):
-    slice_ = events._Slice("web", cgroup.root, told.append)
+    slice_ = events._Slice("web", "nsunit-web.slice", cgroup.root, told.append)
     cgroup("nsunit-web.service/payload", kills=1)
     run(slice_, lambda: slice_.begin(content(kills=1), fresh=True))
     assert told == [Event("oom-kill", "web", unit="nsunit-web.service", cgroup="payload", count=1, total=1)]
 
 
 def test_crossings_of_memory_high_are_gathered(cgroup, told):
-    slice_ = events._Slice("web", cgroup.root, told.append)
+    slice_ = events._Slice("web", "nsunit-web.slice", cgroup.root, told.append)
     cgroup("nsunit-web.service")
     counts = [content(high=number) for number in (3, 5, 9)]
     steps = [lambda text=text: slice_.changed(text) for text in counts]
@@ -77,7 +77,7 @@ def test_crossings_of_memory_high_are_gathered(cgroup, told):
 
 
 def test_a_group_tells_of_its_own_only(cgroup, told):
-    slice_ = events._Slice("shop", cgroup.root, told.append)
+    slice_ = events._Slice("shop", "nsunit-shop.slice", cgroup.root, told.append)
     cgroup("nsunit-shop-web.slice/nsunit-web.service", kills=1, high=7)
 
     def more():
@@ -89,7 +89,7 @@ def test_a_group_tells_of_its_own_only(cgroup, told):
 
 
 def test_what_is_gone(cgroup, tmp_path):
-    slice_ = events._Slice("web", str(tmp_path / "gone"), pytest.fail)
+    slice_ = events._Slice("web", "nsunit-web.slice", str(tmp_path / "gone"), pytest.fail)
     slice_.look()
     assert subtree_kills(str(tmp_path / "gone")) == {}
     assert events.directories(str(tmp_path / "gone")) == []

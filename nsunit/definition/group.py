@@ -1,0 +1,85 @@
+"""Definitions of groups: `shop.slice.nsunit`, with the limits that its containers share.
+
+Imported only where a group is meant or a container is in one.
+"""
+
+from __future__ import annotations
+
+from nsunit.definition.load import Loader, load, load_text, read_all, take_text
+from nsunit.definition.model import Container, Definition
+from nsunit.definition.search import find_group, unit_drop_ins
+from nsunit.errors import NotFoundError
+from nsunit.names import GROUP_SUFFIX, check_any_name, group_slice, is_group
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.definition.host import Host
+    from nsunit.definition.load import Given
+    from nsunit.definition.search import SearchPath
+
+_HINTS = {
+    "Container": "each container has a definition of its own, and joins with [Container] Slice=",
+    "Service": "limits of the group belong in [Slice], those of one container in its own definition",
+    "Install": "a group is there as soon as one of its containers runs",
+}
+
+
+class GroupLoader(Loader):
+    """Takes what a group may say: [Slice] and [Unit]."""
+
+    def __init__(self, name: str, host: Host) -> None:
+        super().__init__(check_any_name(name), host)
+        unit = group_slice(name)
+        own = {"n": unit, "N": unit.removesuffix(GROUP_SUFFIX), "p": name.removesuffix(GROUP_SUFFIX)}
+        self.values = {**self.values, **own}
+
+    def assign(self, section: str, key: str, text: str, path: str, line: int) -> None:
+        """Take one assignment."""
+        if section in _HINTS:
+            self.problem(path, line, section, f"{key}: a group has only [Slice] and [Unit]", _HINTS[section])
+        else:
+            super().assign(section, key, text, path, line)
+
+    def _check_container(self, container: Container, source: str) -> None:
+        """There is none."""
+
+
+def load_group(name: str, search: SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """Read the definition of group *name*, `shop.slice`: its file, all drop-ins, and after them *more*.
+
+    Raises:
+        UsageError: *name* is not a group's name.
+        NotFoundError: there is no such definition.
+        DefinitionError: it has mistakes or cannot be read; the error lists every one of them.
+    """
+    loader = GroupLoader(name, host)
+    found = find_group(name, search)
+    sources = (found.main, *found.drop_ins, *unit_drop_ins((group_slice(name),), search))
+    read_all(loader, sources)
+    loader.add(more)
+    return loader.finish(sources)
+
+
+def group_of_text(name: str, text: str, path: str, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """`load_text` for a group."""
+    return take_text(GroupLoader(name, host), text, path, more)
+
+
+def group_or_empty(name: str, search: SearchPath, host: Host) -> Definition:
+    """`load_group`, or for a group that nobody has defined a definition without limits, as systemd would have it."""
+    try:
+        return load_group(name, search, host)
+    except NotFoundError:
+        return Definition(name, Container(()), (), (), ("the containers in it",))
+
+
+def load_any(name: str, search: SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """`load_group` or `load`, by *name*."""
+    return (load_group if is_group(name) else load)(name, search, host, more)
+
+
+def any_of_text(name: str, text: str, path: str, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """`group_of_text` or `load_text`, by *name*."""
+    return (group_of_text if is_group(name) else load_text)(name, text, path, host, more)

@@ -1,0 +1,278 @@
+"""Groups of containers: limits that they share, on real slices."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n"
+LIMITS = "[Slice]\nMemoryMax=64M\nMemorySwapMax=0\nTasksMax=40\n"
+SYSTEMD = Path("/etc/systemd/system")
+MIB = 1 << 20
+
+
+def until(condition, what, timeout=20):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout} s: {what}")
+        time.sleep(0.1)
+
+
+def counters(path):
+    return {line.split()[0]: int(line.split()[1]) for line in path.read_text().splitlines()}
+
+
+@pytest.fixture
+def pair(containers, nsunit):
+    """Two containers that run in a group with limits; the group's slice is gone when both are."""
+    group = containers.define_group(LIMITS)
+    first, second = (containers.member(group, SLEEP) for _ in range(2))
+    nsunit("start", first.name, second.name)
+    yield first, second
+    nsunit("stop", f"{group}.slice", check=False)
+    until(lambda: not first.group_cgroup.exists(), "the group is gone")
+
+
+def test_two_containers_share_memory_and_tasks(pair, run):
+    first, second = pair
+    group = first.group_cgroup
+    assert (group / "memory.max").read_text() == f"{64 * MIB}\n"
+    assert (group / "pids.max").read_text() == "40\n"
+    assert first.limit("memory.max") == second.limit("memory.max") == "max"
+    # Each would be allowed it alone.
+    fill = "dd if=/dev/zero of=/tmp/fill bs=1M count=36 2>/dev/null && echo filled"
+    for container in pair:
+        assert container.exec("mkdir", "-p", "/tmp").returncode == 0
+    assert first.exec("sh", "-c", fill).stdout == "filled\n"
+    assert counters(group / "memory.events")["oom_kill"] == 0
+    killed = second.exec("sh", "-c", fill, check=False)
+    assert "filled" not in killed.stdout
+    assert counters(group / "memory.events")["oom_kill"] > 0
+
+
+def test_two_containers_share_a_number_of_tasks(pair):
+    first, second = pair
+    many = "i=0; while [ $i -lt {}  ]; do sleep 100 & i=$((i+1)); done; cat /sys/fs/cgroup/x 2>/dev/null; wait $!"
+    background = [
+        subprocess.Popen(
+            ["nsunit", "exec", container.name, "sh", "-c", many.format(25)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for container in pair
+    ]
+    try:
+        until(lambda: counters(first.group_cgroup / "pids.events")["max"] > 0, "the group has too many tasks")
+        assert int((first.group_cgroup / "pids.current").read_text()) <= 40
+        assert all(
+            counters(item.cgroup / "pids.events")["max"] == 0 or item.limit("pids.max") == "max" for item in pair
+        )
+    finally:
+        for process in background:
+            process.kill()
+            process.wait()
+
+
+def test_a_quota_is_for_all_of_a_group(containers, nsunit):
+    group = containers.define_group("[Slice]\nCPUQuota=100%\n")
+    busy = SLEEP.replace("sleep 1000", "sh -c 'while :; do :; done'")
+    members = [containers.member(group, busy) for _ in range(2)]
+    nsunit("start", *(item.name for item in members))
+    path = members[0].group_cgroup
+    nsunit("set", f"{group}.slice", "CPUQuota=10%")
+    assert (path / "cpu.max").read_text() == "10000 100000\n"
+    until(lambda: counters(path / "cpu.stat")["nr_throttled"] > 5, "the group is held back")
+    assert all(counters(item.cgroup / "cpu.stat")["nr_throttled"] == 0 for item in members)
+    nsunit("stop", "--now", *(item.name for item in members))
+
+
+def test_groups_within_groups(containers, nsunit, run):
+    group = containers.define_group(LIMITS)
+    containers.define_group("[Unit]\nDescription=Those in Europe\n[Slice]\nTasksMax=20\n", f"{group}-eu")
+    inner = containers.member(f"{group}-eu", SLEEP)
+    outer = containers.member(group, SLEEP)
+    nsunit("start", inner.name)
+    assert (inner.group_cgroup / "pids.max").read_text() == "20\n"
+    assert (inner.group_cgroup.parent / "memory.max").read_text() == f"{64 * MIB}\n"
+    nsunit("start", outer.name)
+    assert inner.show("Description", unit=f"nsunit-{group}-eu.slice") == {"Description": "Those in Europe"}
+    tree = json.loads(nsunit("list", "--tree", "--json", inner.name, outer.name).stdout)
+    (top,) = tree["children"]
+    assert (top["name"], top["kind"], top["memory_limit"]) == (f"{group}.slice", "group", 64 * MIB)
+    assert [item["name"] for item in top["children"]] == [f"{group}-eu.slice", outer.name]
+    (member,) = top["children"][0]["children"]
+    assert member["name"] == inner.name and member["memory"] > 0
+    lines = nsunit("list", "--tree", inner.name).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "nsunit.slice",
+        f"└─{group}.slice",
+        "└─" + f"{group}-eu.slice",
+        "└─" + inner.name,
+    ]
+    stats = json.loads(nsunit("stats", "--json", f"{group}-eu.slice").stdout)["usages"]
+    assert [(item["kind"], item["name"]) for item in stats] == [
+        ("group", f"{group}-eu.slice"),
+        ("container", inner.name),
+    ]
+    why = json.loads(nsunit("why", "--json", inner.name, "MemoryMax").stdout)
+    assert why[0]["tightest"] == f"nsunit-{group}.slice"
+    assert json.loads(nsunit("why", "--json", f"{group}-eu.slice", "TasksMax").stdout)[0]["effective"] == 20
+    nsunit("stop", f"{group}-eu.slice")
+    until(lambda: not inner.group_cgroup.exists(), "the inner group is gone")
+    assert outer.pid
+    nsunit("stop", outer.name)
+    until(lambda: not outer.group_cgroup.exists(), "the outer group is gone")
+    assert run("systemctl", "show", "-P", "LoadState", f"nsunit-{group}.slice").stdout in ("loaded\n", "not-found\n")
+
+
+def test_a_group_that_nobody_has_defined(containers, nsunit):
+    group = f"undefined{time.monotonic_ns()}"
+    member = containers.member(group, SLEEP)
+    nsunit("start", member.name)
+    assert member.limit("memory.max") == "max"
+    assert (member.group_cgroup / "memory.max").read_text() == "max\n"
+    nsunit("set", f"{group}.slice", "MemoryMax=100M")
+    assert (member.group_cgroup / "memory.max").read_text() == f"{100 * MIB}\n"
+    nsunit("stop", member.name)
+    until(lambda: not member.group_cgroup.exists(), "the group is gone")
+    nsunit("start", member.name)
+    assert (member.group_cgroup / "memory.max").read_text() == "max\n"
+    nsunit("stop", member.name)
+    until(lambda: not member.group_cgroup.exists(), "the group is gone")
+
+
+def test_a_group_is_changed_while_its_containers_run(pair, nsunit, run):
+    first, _second = pair
+    name, path = f"{first.group}.slice", first.group_cgroup
+    definition = Path(f"/etc/nsunit/{name}.nsunit")
+    pid = first.pid
+    nsunit("set", name, "MemoryMax=80M", "CPUWeight=50")
+    assert (path / "memory.max").read_text() == f"{80 * MIB}\n"
+    assert (path / "cpu.weight").read_text() == "50\n"
+    assert "MemoryMax: '80M' -> '64M' (at once)" in nsunit("plan", name).stdout
+    definition.write_text("[Slice]\nMemoryMax=90M\n")
+    nsunit("apply", name)
+    assert (path / "memory.max").read_text() == f"{90 * MIB}\n"
+    assert (path / "pids.max").read_text() == "max\n"
+    assert (path / "cpu.weight").read_text() == "100\n"
+    assert nsunit("plan", name).stdout == f"{name}: runs as its definition says\n"
+    run("systemctl", "daemon-reload")
+    assert (path / "memory.max").read_text() == f"{90 * MIB}\n"
+    (drop_in,) = nsunit("dropin", name, "MemoryMax=70M").stdout.splitlines()
+    assert drop_in == f"{SYSTEMD}/nsunit-{name}.d/50-nsunit.conf"
+    assert (path / "memory.max").read_text() == f"{70 * MIB}\n"
+    nsunit("dropin", "--remove", name)
+    assert (path / "memory.max").read_text() == f"{90 * MIB}\n"
+    assert first.pid == pid
+    bad = nsunit("set", name, "Service.TasksMax=5", check=False)
+    assert (bad.returncode, "a group has only [Slice] and [Unit]" in bad.stderr) == (1, True)
+    nsunit("stop", name)
+    gone = nsunit("set", name, "MemoryMax=5M", check=False)
+    assert (gone.returncode, "no container of the group is running" in gone.stderr) == (3, True)
+
+
+def test_the_whole_life_of_a_member(pair, nsunit, run):
+    first, second = pair
+    assert first.exec("hostname").stdout == f"{first.name}\n"
+    assert "slice" in run("systemctl", "show", "-P", "ControlGroup", first.service).stdout
+    scopes = subprocess.Popen(["nsunit", "exec", first.name, "sleep", "1000"])
+    try:
+        until(lambda: list(first.cgroup.glob("*-exec-*.scope")), "the session is in the container's slice")
+        assert {item["name"] for item in json.loads(nsunit("list", "--json").stdout)} >= {first.name, second.name}
+        nsunit("pause", first.name)
+        assert "frozen 1" in (first.cgroup / "cgroup.events").read_text()
+        assert "frozen 0" in (second.cgroup / "cgroup.events").read_text()
+        nsunit("resume", first.name)
+        assert f"in {first.slice}" in nsunit("status", first.name).stdout
+        assert len(json.loads(nsunit("ps", "--json", first.name).stdout)) >= 2
+        nsunit("kill", "-s", "KILL", first.name)
+        until(lambda: first.show("ActiveState") != {"ActiveState": "active"}, "the payload has ended")
+        # Its session is still in the slice, and a stop ends it.
+        nsunit("stop", first.name)
+        assert not first.cgroup.exists()
+    finally:
+        scopes.kill()
+        scopes.wait()
+    nsunit("start", first.name)
+    nsunit("set", "--persist", first.name, "TasksMax=33")
+    assert first.limit("pids.max") == "33"
+    nsunit("restart", first.name)
+    assert first.limit("pids.max") == "33"
+    assert nsunit("plan", first.name).stdout == f"{first.name}: runs as its definition says\n"
+    shown = json.loads(nsunit("show", f"{first.group}.slice").stdout)
+    assert sorted(shown["running"]) == sorted(shown["members"]) == sorted([first.name, second.name])
+    assert nsunit("top", "-b", "-n", "1", f"{first.group}.slice").returncode == 0
+    nsunit("stop", f"{first.group}.slice")
+    assert nsunit("start", f"{first.group}.slice").returncode == 0
+    assert first.pid and second.pid
+    run_in = ["run", "-p", f"Rootfs={BUSYBOX}", "-p", f"Slice={first.group}"]
+    where = nsunit(*run_in, "-p", "Network=host", "cat", "/proc/self/cgroup")
+    assert where.returncode == 0
+
+
+def test_stops_and_starts_that_meet(containers, nsunit):
+    """However the last member's end and another's start meet, the group has its limits."""
+    group = containers.define_group(LIMITS)
+    first, second = (containers.member(group, SLEEP) for _ in range(2))
+    nsunit("start", first.name)
+    for leaving, coming in ((first, second), (second, first)) * 3:
+        stop = subprocess.Popen(["nsunit", "stop", leaving.name])
+        nsunit("start", coming.name)
+        assert stop.wait(60) == 0
+        assert (coming.group_cgroup / "memory.max").read_text() == f"{64 * MIB}\n"
+        assert coming.show("FragmentPath", unit=f"nsunit-{group}.slice")["FragmentPath"]
+    starts = [subprocess.Popen(["nsunit", "restart", item.name]) for item in (first, second)]
+    assert [start.wait(60) for start in starts] == [0, 0]
+    assert (first.group_cgroup / "memory.max").read_text() == f"{64 * MIB}\n"
+    nsunit("stop", first.name, second.name)
+    until(lambda: not first.group_cgroup.exists(), "the group is gone")
+
+
+def test_names_that_mean_two_things_are_refused(containers, nsunit):
+    group = containers.define_group(LIMITS)
+    containers.define(SLEEP, group)
+    member = containers.member(group, SLEEP)
+    done = nsunit("start", member.name, check=False)
+    assert f"the slice of its group '{group}.slice' is that of container '{group}'" in done.stderr
+    Path(f"/etc/nsunit/{group}.nsunit").unlink()
+    nsunit("start", member.name)
+    Path(f"/etc/nsunit/{group}.nsunit").write_text(SLEEP)
+    for verb in ("start", "enable", "verify"):
+        done = nsunit(verb, group, check=False)
+        assert f"{group}: its slice would be that of the group '{group}.slice'" in done.stderr, verb
+    nsunit("stop", member.name)
+    Path(f"/etc/nsunit/{group}.slice.nsunit").write_text("[Service]\nTasksMax=1\n[Slice]\nMemoryMax=1G\n")
+    done = nsunit("verify", f"{group}.slice", check=False)
+    assert "[Service] TasksMax: a group has only [Slice] and [Unit]" in done.stderr
+
+
+def test_enabled_members(containers, nsunit, run):
+    group = containers.define_group(LIMITS)
+    first, second, third = (containers.member(group, SLEEP) for _ in range(3))
+    unit = SYSTEMD / f"nsunit-{group}.slice"
+    nsunit("enable", first.name, second.name)
+    try:
+        assert unit.read_text() == json.loads(nsunit("render", "--unit-files", "--json", first.name).stdout)[unit.name]
+        assert "MemoryMax=64M" in unit.read_text()
+        assert run("systemd-analyze", "verify", "--man=no", first.service, check=False).stderr == ""
+        run("systemctl", "start", first.service)
+        assert (first.group_cgroup / "memory.max").read_text() == f"{64 * MIB}\n"
+        assert nsunit("plan", f"{group}.slice").stdout == f"{group}.slice: runs as its definition says\n"
+        nsunit("start", third.name)
+        nsunit("set", f"{group}.slice", "MemoryMax=80M")
+        assert "MemoryMax: '80M' -> '64M'" in nsunit("plan", f"{group}.slice").stdout
+        nsunit("disable", "--now", first.name)
+        assert unit.exists()
+        nsunit("disable", second.name)
+        assert not unit.exists()
+        assert (third.group_cgroup / "memory.max").read_text() == f"{80 * MIB}\n"
+        assert third.show("FragmentPath", unit=unit.name)["FragmentPath"].startswith("/run/systemd/transient/")
+        nsunit("stop", third.name)
+    finally:
+        nsunit("disable", "--now", first.name, second.name, check=False)
+    assert list(SYSTEMD.rglob(f"nsunit-{group}*")) == []
+    until(lambda: not first.group_cgroup.exists(), "the group is gone")

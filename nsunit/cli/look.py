@@ -17,7 +17,7 @@ from nsunit.cli.output import (
     print_table,
 )
 from nsunit.errors import NotFoundError, NsunitError, UsageError
-from nsunit.names import check_any_name, check_name, is_group, printable, service_name
+from nsunit.names import check_any_name, is_group, printable, service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,12 +112,13 @@ def tree_rows(node: Node, lead: str = "", tail: str = "") -> Iterator[tuple[str,
 
 def status(invocation: Invocation) -> int:
     """The verb `status`; without a name, that of all containers that run or have failed."""
+    from nsunit.cli.lifecycle import names_of
     from nsunit.manager.query import list_containers, status
 
     context = invocation.context()
     lines = invocation.number("lines", 10)
-    names = [check_name(name) for name in invocation.operands]
-    if not names:
+    names = names_of(invocation, members="defined")
+    if not invocation.operands:
         names = [state.name for state in list_containers(context) if state.active_state != "inactive"]
     found: list[Status] = []
     failures: list[NotFoundError] = []

@@ -8,7 +8,7 @@ from nsunit.cli import completion
 from nsunit.cli.verbs import all_verbs
 
 DRIVER = """
-nsunit() { [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web; }
+nsunit() { [[ $* == *--tree* ]] && echo shop.slice; [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web; }
 compopt() { :; }
 source /dev/stdin <<'SCRIPT'
 %s
@@ -33,8 +33,9 @@ def test_bash_completes_verbs():
 
 
 def test_bash_completes_names():
-    assert complete("nsunit", "start", "") == {"web", "db"}
-    assert complete("nsunit", "stop", "") == {"web"}
+    assert complete("nsunit", "start", "") == {"web", "db", "shop.slice"}
+    assert complete("nsunit", "stop", "") == {"web", "shop.slice"}
+    assert complete("nsunit", "ps", "") == {"web"}
     assert complete("nsunit", "start", "web", "d") == {"db"}
     assert complete("nsunit", "help", "wai") == {"wait"}
 

@@ -206,6 +206,12 @@ def _report_one(outcome: Outcome) -> None:
         return
     if outcome.state in _NOTHING_DONE:
         say(f"{outcome.name}: {_NOTHING_DONE[outcome.state]}")
+    elif outcome.deaf_to:
+        from nsunit.definition.signals import signal_name
+
+        sys.stdout.flush()
+        text = f"{outcome.name}: killed, since its program has no handler for {signal_name(outcome.deaf_to)}"
+        sys.stderr.write(f"nsunit: {text}\n  hint: give it one, another StopSignal=, or Init=yes\n")
     elif outcome.state == "differs":
         sys.stdout.flush()
         sys.stderr.write(f"nsunit: {outcome.name}: runs with another definition than it has now\n")

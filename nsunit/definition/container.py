@@ -29,6 +29,8 @@ _SCALARS = {
     "Network": "network",
     "PrivateUsers": "private_users",
     "NoNewPrivileges": "no_new_privileges",
+    "Boot": "boot",
+    "Register": "register",
     "Init": "init",
     "StopSignal": "stop_signal",
     "Notify": "notify",
@@ -66,6 +68,11 @@ def build(values: list[tuple[str, Any]]) -> Container:
     sysctls: dict[str, str] = {}
     attributes: dict[tuple[str, str], str] = {}
     granted = set(DEFAULT_CAPABILITIES)
+    if ("Boot", True) in values:
+        from nsunit.definition import boot
+
+        fields.update(boot.DEFAULTS)
+        granted = set(boot.CAPABILITIES)
     for key, value in values:
         if key in _SCALARS:
             fields[_SCALARS[key]] = value
@@ -154,6 +161,10 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         found += identities.contradictions(container)
     if len(set(container.layers)) != len(container.layers):
         found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
+    if container.boot:
+        from nsunit.definition import boot
+
+        found += boot.contradictions(container)
     return found + _duplicate_targets(container) + _outside_range(container)
 
 

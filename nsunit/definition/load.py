@@ -160,6 +160,8 @@ class Loader:
         properties = self._properties()
         if container.attributes:
             self._check_attributes(container, dict(properties).get("Service", ()))
+        if container.boot:
+            self._check_delegation()
         if self.problems:
             raise DefinitionError(_in_order(self.problems, sources))
         return Definition(
@@ -232,6 +234,12 @@ class Loader:
             if item.setting.key == "WatchdogSec" and item.value and not notify:
                 message = "the program could not tell that it is alive"
                 self._blame("Service", "WatchdogSec", message, "set [Container] Notify=yes")
+
+    def _check_delegation(self) -> None:
+        for item in self.items:
+            if item.setting.key == "Delegate" and not item.value:
+                message = "Boot=yes needs a cgroup of its own to manage"
+                self._blame("Service", "Delegate", message, "leave it out: containers are delegated by default")
 
 
 def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:

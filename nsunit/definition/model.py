@@ -74,6 +74,8 @@ class Container(Record):
     private_users: UserRange = UserRange()
     capabilities: tuple[str, ...] = ()
     no_new_privileges: bool = True
+    boot: bool = False
+    register: bool | None = None  # with systemd-machined; None: where `boot` is set
     init: bool = False
     stop_signal: int = 15
     notify: bool = False

@@ -28,6 +28,13 @@ def signal_number(text: str) -> int:
     return number
 
 
+def signal_name(number: int) -> str:
+    """Return the name of signal *number*: `SIGTERM`, `SIGRTMIN+3`."""
+    if number < SIGRTMIN:
+        return next((f"SIG{name}" for name, known in NUMBERS.items() if known == number), str(number))
+    return "SIGRTMIN" if number == SIGRTMIN else f"SIGRTMIN+{number - SIGRTMIN}"
+
+
 def _number(text: str) -> int | None:
     if is_digits(text):
         return int(text)

@@ -112,6 +112,8 @@ CONTAINER: dict[str, Row] = {
         capabilities, True, "[+|-]NAME…", "Change the set of capabilities; ALL is each.", "-ALL +NET_RAW"
     ),
     "NoNewPrivileges": _own(boolean, False, "yes|no", "Programs cannot gain privileges.", "no"),
+    "Boot": _own(boolean, False, "yes|no", "Run the systemd that is in the root, and with it a whole system.", "yes"),
+    "Register": _own(boolean, False, "yes|no", "Register with systemd-machined; the default is that of Boot=.", "yes"),
     "Init": _own(boolean, False, "yes|no", "Run a reaper of orphaned processes as PID 1.", "yes"),
     "StopSignal": _own(signal_number, False, "SIGNAL", "Signal that asks the program to end.", "SIGRTMIN+3"),
     "Notify": _own(boolean, False, "yes|no", "The program itself tells when it is ready.", "yes"),

@@ -29,8 +29,19 @@ class SessionError(NsunitError):
         self.exit_status = status
 
 
-def attend(name: str, build: Build, begin: Callable[[], int], *, tty: bool, interactive: bool) -> int:
-    """Start the payload by *begin*, carry its streams, and wait for its end.  Returns its exit status."""
+def attend(
+    name: str,
+    build: Build,
+    begin: Callable[[], int],
+    *,
+    tty: bool,
+    interactive: bool,
+    translate: Callable[[int, int], int] | None = None,
+) -> int:
+    """Start the payload by *begin*, carry its streams, and wait for its end.  Returns its exit status.
+
+    Signals that this process gets go to the payload; *translate* is asked with its PID and the signal which one.
+    """
     build.terminal = tty or wants_terminal()
     if build.terminal:
         build.environment.setdefault("TERM", os.environ.get("TERM", "dumb"))
@@ -42,10 +53,10 @@ def attend(name: str, build: Build, begin: Callable[[], int], *, tty: bool, inte
             raise SessionError(f"{name}: {error}", error.status) from error
         finally:
             streams.restore()
-        if build.terminal:
+        if build.master_fd >= 0:
             streams.attach(build.master_fd)
         pidfd = os.pidfd_open(payload)
-        streams.relay(pidfd, build.master_fd)
+        streams.relay(pidfd, build.master_fd, (lambda number: translate(payload, number)) if translate else None)
         _, status = os.waitpid(payload, 0)
     finally:
         streams.close()

@@ -22,6 +22,7 @@ from nsunit.storage import files, ranges
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from nsunit.definition.model import Container, Definition
     from nsunit.manager.context import Context
@@ -58,7 +59,22 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         environment=_environment(container),
         own_users=_own_users(context),
         runtime_base=context.paths.runtime_base,
+        **(_machine_facts(context, definition) if container.boot or container.register else {}),
     )
+
+
+def _machine_facts(context: Context, definition: Definition) -> dict[str, Any]:
+    from nsunit.plan.boot import MACHINED, machine_id
+
+    if definition.container.register and context.user:
+        raise NsunitError(f"{definition.name}: Register=yes is for root's containers", hint="leave it out")
+    installed = os.path.exists(MACHINED) and not context.user
+    if definition.container.register and not installed:
+        raise NsunitError(
+            f"{definition.name}: Register=yes needs systemd-machined, which is not installed",
+            hint="install the package 'systemd-container'",
+        )
+    return {"machine_id": machine_id(context.host.machine_id, definition.name), "machined": installed}
 
 
 def prepare(context: Context, definition: Definition, *, transient: bool = False) -> Prepared:

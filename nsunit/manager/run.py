@@ -8,7 +8,7 @@ from nsunit.definition.load import load_properties
 from nsunit.errors import NsunitError, UsageError
 from nsunit.manager.attend import SessionError, attend, start_scope, wait_for_scope
 from nsunit.manager.prepare import prepare, take_back
-from nsunit.manager.running import unit_of
+from nsunit.manager.running import catches, unit_of
 from nsunit.manager.start import Starter, settle
 from nsunit.names import RUN_PREFIX, check_name, is_group, printable
 from nsunit.plan.foreground import run_scope
@@ -20,12 +20,16 @@ from nsunit.storage import files
 from nsunit.storage.lock import Lock
 from nsunit.units import Property
 
+SIGKILL = 9
+# How reboot(2) in a PID namespace ends its process 1, by SIGINT or SIGHUP, and what systemd-nspawn exits with then.
+REBOOTS = {128 + 2: 0, 128 + 1: 133}
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nsunit.bus.protocol import Job
-    from nsunit.definition.model import Definition
+    from nsunit.definition.model import Container, Definition
     from nsunit.manager.context import Context
     from nsunit.manager.prepare import Prepared
     from nsunit.units import Unit
@@ -63,6 +67,8 @@ def run(
         definition = definition.replace(container=definition.container.replace(exec=tuple(argv)))
     if detach:
         return _run_detached(context, definition, keep)
+    if definition.container.boot:  # it has that socket only where systemd has given the unit one
+        definition = definition.replace(container=definition.container.replace(notify=False))
     scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have
     sweep(context)
     with Lock(context.paths.locks, name) as lock:
@@ -109,7 +115,7 @@ def _run_attached(
     context: Context, prepared: Prepared, scope: Unit, lock: Lock, *, tty: bool, interactive: bool
 ) -> int:
     """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
-    name = prepared.definition.name
+    name, container = prepared.definition.name, prepared.definition.container
     build = Build(context.paths.runtime_of(name))
     operations = read_plan(build.workspace)
     try:
@@ -138,9 +144,27 @@ def _run_attached(
         return payload
 
     try:
-        return attend(name, build, begin, tty=tty, interactive=interactive)
+        status = attend(
+            name,
+            build,
+            begin,
+            tty=tty,
+            interactive=interactive,
+            translate=lambda pid, number: _signal_for(container, pid, number),
+        )
+        return REBOOTS.get(status, status) if container.boot else status
     finally:
         leave_workspace(build)
+
+
+def _signal_for(container: Container, pid: int, number: int) -> int:
+    """The signal for payload *pid* when this process gets *number*: each of them asks it to end.
+
+    To a whole system inside they mean something else, so it gets its StopSignal=.  A process 1 without a handler would
+    ignore it, and is killed as `stop` does it.
+    """
+    wanted = container.stop_signal if container.boot else number
+    return wanted if catches(pid, wanted) else SIGKILL
 
 
 def _run_detached(context: Context, definition: Definition, keep: bool) -> int:

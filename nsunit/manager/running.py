@@ -45,11 +45,13 @@ def find_running(context: Context, name: str) -> Running:
         unit = _foreground_scope(context, name) or unit
         state = context.bus.get(unit, *_STATE)
     active = state.get("ActiveState")
-    if active != "active":
+    main_pid = state.get("MainPID")  # a scope has none
+    # A payload that tells itself when it is ready can be looked at before: a system that does not come up, say.
+    is_up = active == "active" or (active == "activating" and isinstance(main_pid, int) and _is_first(main_pid))
+    if not is_up:
         word = "is still starting" if active == "activating" else "is not running"
         raise NotFoundError(f"{name}: it {word}", hint=f"start it with 'nsunit start {name}'")
     control_group = str(state.get("ControlGroup", ""))
-    main_pid = state.get("MainPID")  # a scope has none
     pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else _first_process(control_group)
     if not pid:
         raise NotFoundError(f"{name}: it has just ended")
@@ -114,7 +116,8 @@ def open_pidfd(context: Context, running: Running) -> int:
     except ProcessLookupError:
         raise _ended(running) from None
     state = context.bus.get(running.unit, "ActiveState", "InvocationID")
-    same = _hexadecimal(state.get("InvocationID")) == running.invocation and state.get("ActiveState") == "active"
+    alive = state.get("ActiveState") in ("active", "activating")
+    same = alive and _hexadecimal(state.get("InvocationID")) == running.invocation
     own = f"{running.control_group}/"
     if not same or not f"{cgroup_of(running.pid)}/".startswith(own):
         os.close(pidfd)
@@ -176,6 +179,16 @@ def host_namespace(kind: str) -> int:
         return os.stat(f"/proc/self/ns/{kind}").st_ino
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether signal *number* means something to process *pid*, the process 1 of a container, or it is gone.
+
+    The kernel drops a signal that such a process has no handler for (pid_namespaces(7)).  One that blocks the signal
+    waits for it in another way: signalfd(2), sigwait(3).
+    """
+    masks = [status_field(pid, field) for field in ("SigCgt", "SigBlk")]
+    return any(mask is None or int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
 def _first_process(control_group: str) -> int:
     # The payload is process 1 of its own PID namespace, the only one with exactly that number in the innermost one.
     # Where it shares one it is the oldest that leads a session; a process that only sets it up leads none.
@@ -187,8 +200,7 @@ def _first_process(control_group: str) -> int:
         except FileNotFoundError:
             continue
         for pid in pids:
-            numbers = (status_field(pid, "NSpid") or "").split()
-            if len(numbers) > 1 and numbers[-1] == "1":
+            if _is_first(pid):
                 return pid
         leaders += [(start, pid) for pid in pids if (start := _start_of_session(pid))]
     return min(leaders, default=(0, 0))[1]
@@ -202,6 +214,12 @@ def _start_of_session(pid: int) -> int:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return int(fields[19]) if int(fields[3]) == pid else 0
+
+
+def _is_first(pid: int) -> bool:
+    """Whether process *pid* is process 1 of a PID namespace other than the host's."""
+    numbers = (status_field(pid, "NSpid") or "").split() if pid > 0 else []
+    return len(numbers) > 1 and numbers[-1] == "1"
 
 
 def _hexadecimal(value: object) -> str:

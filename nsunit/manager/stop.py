@@ -8,7 +8,7 @@ from nsunit.definition.search import find, list_names
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.manager.dropin import forget_drop_ins
 from nsunit.manager.outcome import Outcome
-from nsunit.manager.running import slice_of, status_field, unit_of
+from nsunit.manager.running import catches, slice_of, unit_of
 from nsunit.manager.start import GRACE_SECONDS, forget_failed, start
 from nsunit.names import check_name, is_slice_of
 from nsunit.storage.lock import Lock
@@ -27,11 +27,12 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     """Stop the containers *names*, with their exec sessions.  Returns one outcome a name, in the order given.
 
     A payload that has no handler for its stop signal would ignore it, being process 1 of its PID namespace, and
-    systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*.  Not so where
-    ExecStop= has a way of its own to ask it.
+    systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
+    says so.  Not so where ExecStop= has a way of its own to ask it.
     """
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, str] = {}
+    deaf: dict[str, int] = {}
     locks = []
     try:
         for name in sorted(set(names)):
@@ -39,7 +40,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 lock = Lock(context.paths.locks, check_name(name))
                 lock.__enter__()
                 locks.append(lock)
-                job = _queue_stop(context, name, kill_now)
+                job = _queue_stop(context, name, kill_now, deaf)
                 if job is None:
                     outcomes[name] = Outcome(name, "inactive")
                 else:
@@ -49,7 +50,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
         while waiting:
             job, result = context.bus.wait_any(waiting, _stop_timeout(context, waiting.values()))
             name = waiting.pop(job)
-            outcomes[name] = _finish_stop(context, name, job, result)
+            outcomes[name] = _finish_stop(context, name, job, result, deaf.get(name, 0))
     finally:
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
@@ -89,7 +90,7 @@ def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
     return stop(context, loaded) if loaded else []
 
 
-def _queue_stop(context: Context, name: str, kill_now: bool) -> Job | None:
+def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, int]) -> Job | None:
     unit = unit_of(context, name)
     state = context.bus.get(
         unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop", "Slice"
@@ -115,6 +116,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> Job | None:
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     if (kill_now or deaf) and state.get("ActiveState") in ("active", "activating", "deactivating"):
         _kill(context, unit, "all" if kill_now else "main")
+        if not kill_now and isinstance(stop_signal, int):
+            deaf_to[name] = stop_signal
     return job
 
 
@@ -126,12 +129,6 @@ def _kill(context: Context, unit: str, whom: str) -> None:
             raise
 
 
-def catches(pid: int, number: int) -> bool:
-    """Whether process *pid* has a handler for signal *number*, or is gone."""
-    caught = status_field(pid, "SigCgt")
-    return caught is None or bool(int(caught, 16) >> (number - 1) & 1)
-
-
 def _stop_timeout(context: Context, names: Iterable[str]) -> float:
     longest = 10.0
     for name in names:
@@ -140,13 +137,13 @@ def _stop_timeout(context: Context, names: Iterable[str]) -> float:
     return min(longest, 86400.0) + GRACE_SECONDS
 
 
-def _finish_stop(context: Context, name: str, job: Job, result: str) -> Outcome:
+def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: int) -> Outcome:
     if result != "done":
         error = NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")
         return Outcome(name, "failed", error=error)
     forget_failed(context, unit_of(context, name))
     context.remove_tree(context.paths.runtime_of(name))
-    return Outcome(name, "stopped")
+    return Outcome(name, "stopped", deaf_to=deaf_to)
 
 
 def _remove_one(context: Context, name: str) -> Outcome:

@@ -12,6 +12,8 @@ import select
 import termios
 import tty
 
+from nsunit.setup.spawn import TIOCGPTPEER
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,7 @@ class Streams:
             os.set_inheritable(fd, False)
         self.routes: dict[int, int] = {}  # readable descriptor -> where its bytes go
         self.given: list[int] = []  # ends that belong to the payload
+        self.held = -1
         if not terminal:
             self._replace_terminals(stdin)
 
@@ -57,16 +60,21 @@ class Streams:
             os.dup2(saved, fd)
 
     def attach(self, master: int) -> None:
-        """Use *master*, the payload's terminal, for all three streams."""
-        self.routes = {self.saved[0]: master, master: self.saved[1]}
+        """Use *master*, the payload's terminal, for all three streams.
 
-    def relay(self, pidfd: int, master: int) -> None:
+        Its other half is kept open until the payload ends: a system opens its console only for as long as it writes.
+        """
+        self.routes = {self.saved[0]: master, master: self.saved[1]}
+        self.held = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+        os.set_inheritable(self.held, False)
+
+    def relay(self, pidfd: int, master: int, translate: Callable[[int], int] | None = None) -> None:
         """Carry bytes until the process behind *pidfd* has ended and all it wrote is out.
 
         A terminal of the operator's is in raw mode meanwhile and passes on its size; without one, SIGINT, SIGTERM,
-        SIGHUP and SIGQUIT that this process gets go to the payload.
+        SIGHUP and SIGQUIT that this process gets go to the payload, as the signal that *translate* makes of them.
         """
-        with _Signals(pidfd, master, self.saved[0]):
+        with _Signals(pidfd, master, self.saved[0], translate):
             restore = _raw(self.saved[0]) if master >= 0 else None
             try:
                 self._carry(pidfd, master)
@@ -86,6 +94,7 @@ class Streams:
                 if fd == pidfd:
                     ended = True
                     poll.unregister(fd)
+                    self._let_go()
                 elif not self._carry_once(fd):
                     poll.unregister(fd)
                     outgoing.discard(fd)
@@ -107,8 +116,14 @@ class Streams:
             return False
         return bool(data)
 
+    def _let_go(self) -> None:
+        if self.held >= 0:
+            os.close(self.held)
+            self.held = -1
+
     def close(self) -> None:
         """Let go of the saved streams."""
+        self._let_go()
         for fd in self.saved:
             os.close(fd)
 
@@ -118,10 +133,11 @@ class _Signals:
 
     FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
-    def __init__(self, pidfd: int, master: int, terminal: int) -> None:
+    def __init__(self, pidfd: int, master: int, terminal: int, translate: Callable[[int], int] | None) -> None:
         self.pidfd = pidfd
         self.master = master
         self.terminal = terminal
+        self.translate = translate
         self.previous: dict[int, object] = {}
 
     def __enter__(self) -> None:
@@ -137,7 +153,7 @@ class _Signals:
 
     def _forward(self, number: int, _frame: object) -> None:
         try:
-            signal.pidfd_send_signal(self.pidfd, number)
+            signal.pidfd_send_signal(self.pidfd, self.translate(number) if self.translate else number)
         except ProcessLookupError:
             return  # it has just ended; the loop is about to see that
 

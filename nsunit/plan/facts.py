@@ -11,7 +11,8 @@ class Facts(Record):
     `user_range` is `(start, count)` of the id range, `(0, 0)` for none.  `upper` is the host directory with the
     overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes from the environment files.  `own_users`
     are the arguments of nsunit.setup.rootless.OwnUsers for a container without root, whose range is `(0, count)`.
-    `runtime_base` is what RuntimeDirectory= is relative to.
+    `runtime_base` is what RuntimeDirectory= is relative to.  `machine_id` is the container's own, and `machined`
+    whether systemd-machined is installed; both only where they are needed.
     """
 
     systemd_version: int
@@ -25,3 +26,5 @@ class Facts(Record):
     environment: tuple[tuple[str, str], ...] = ()
     own_users: tuple[str, str, str] | None = None
     runtime_base: str = "/run"
+    machine_id: str = ""
+    machined: bool = False

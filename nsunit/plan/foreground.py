@@ -27,6 +27,8 @@ def run_scope(definition: Definition, token: str) -> Unit:
         setting = lookup("Service", key)
         if key not in _OF_SCOPES and not (setting and setting.live) and key != "Delegate":
             raise UsageError(f"[Service] {key}= needs a service", hint="run it in the background with --detach")
+    if definition.container.notify:
+        raise UsageError("[Container] Notify= needs a service", hint="run it in the background with --detach")
     properties = [
         Property("Description", "s", f"Container {definition.name}"),
         Property("Slice", "s", slice_name(definition.name, definition.container.slice)),

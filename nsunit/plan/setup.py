@@ -49,7 +49,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         shared, joined = {"net": "host"} if container.network == "host" else {}, []
     kinds = tuple(kind for kind in NAMESPACES if kind not in shared)
     _, count = facts.user_range
-    return [
+    planned: list[Operation] = [
         *([subgroup(container)] if is_delegated(definition) else []),
         *_users(facts),
         namespaces.Namespaces(kinds),
@@ -68,6 +68,11 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         ),
         process.Exec(process.Init.TARGET if container.init else "", container.exec),
     ]
+    if container.boot:
+        from nsunit.plan.boot import adapt
+
+        return adapt(planned, definition, facts)
+    return planned
 
 
 def subgroup(container: Container) -> Operation:
@@ -134,6 +139,10 @@ def default_hostname(name: str) -> str:
 def environment(container: Container, facts: Facts) -> tuple[str, ...]:
     """The payload's whole environment as `NAME=value`; a later one overrides an earlier one."""
     pairs = (("container", "nsunit"), *facts.environment, *container.environment)
+    if container.boot:
+        from nsunit.plan import boot
+
+        pairs = (*boot.environment(facts), *pairs)
     return tuple(f"{name}={value}" for name, value in pairs)
 
 
@@ -168,7 +177,11 @@ def _mounts(container: Container) -> list[Operation]:
         (item.target, mounts.Bind(item.source, item.target, _bind_flags(item) + more)) for item in container.binds
     ]
     taken = {target for target, _ in found}
-    if container.read_only:
+    if container.boot:
+        from nsunit.plan.boot import FILE_SYSTEMS
+
+        found += [(target, mounts.Tmpfs(target, options)) for target, options in FILE_SYSTEMS if target not in taken]
+    elif container.read_only:
         found += [
             (target, mounts.Tmpfs(target, (options,)))
             for target, options in READ_ONLY_ROOT_TMPFS

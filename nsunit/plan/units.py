@@ -141,7 +141,24 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         *(_switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
         _switch("Service", "Delegate"),
     ]
-    kept = [item for item in directives if (item.section, item.key) not in said]
+    if container.boot:
+        from nsunit.plan import boot
+
+        own = [Directive("Service", *item) for item in boot.properties()]
+        replaced = {item.key for item in own}
+        directives = [item for item in directives if item.key not in replaced] + own
+    # That one adds up.
+    kept = [item for item in directives if (item.section, item.key) not in said or item.key == "RestartForceExitStatus"]
+    if facts.machined and (container.boot if container.register is None else container.register):
+        from nsunit.plan.boot import deregistration, registration
+
+        calls = (
+            ("ExecStartPost", registration(definition.name, facts)),
+            ("ExecStopPost", deregistration(definition.name)),
+        )
+        for key, argv in calls:
+            command = Property(key, "a(sasb)", ((argv[0], argv, True),))
+            kept.append(Directive("Service", key, "-" + " ".join(argv), command))
     if is_delegated(definition) and facts.systemd_version >= 254:
         kept.append(_directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
     if container.chooses_namespaces:

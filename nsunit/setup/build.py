@@ -41,6 +41,8 @@ class Build:
         self.terminal = False  # give the payload a terminal of the container's own devpts
         self.terminal_link: Any = ()
         self.master_fd = -1
+        self.console = False  # the payload has a /dev/console
+        self.console_fd = -1  # in the payload's process, before it executes: the other end of that
 
     def make_terminal_link(self) -> None:
         """Make the sockets the terminal's descriptor comes through, before the payload is forked.

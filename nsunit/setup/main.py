@@ -50,6 +50,12 @@ RARE = {
     "domainname": "nsunit.setup.chosen:Domainname",
     "root-owned": "nsunit.setup.chosen:OwnedDirectory",
     "root-existing": "nsunit.setup.chosen:ExistingRoot",
+    "boot-subgroup": "nsunit.setup.boot:Subtree",
+    "boot-cgroup": "nsunit.setup.boot:WritableCgroup",
+    "boot-read-only": "nsunit.setup.boot:ReadOnlyPaths",
+    "boot-host-files": "nsunit.setup.boot:HostFiles",
+    "boot-identity": "nsunit.setup.boot:Identity",
+    "boot-console": "nsunit.setup.boot:Console",
 }
 FIRST_INHERITED_FD = 3
 
@@ -95,6 +101,10 @@ def start(directory: str, address: str) -> None:
     spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
     if address and not any(isinstance(operation, process.NotifySocket) for operation in operations):
         notify.send(address, "READY=1")
+    if build.master_fd >= 0:
+        from nsunit.setup.console import carry
+
+        carry(build.master_fd, own_users=build.own_users)
 
 
 def enter_own_users(operations: list[Operation], build: Build) -> None:

@@ -70,6 +70,7 @@ class Cgroup(Operation):
     """Mount the container's part of the cgroup tree on /sys/fs/cgroup, read-only."""
 
     keyword = "cgroup"
+    attributes = _KERNEL | _RDONLY
 
     def describe(self) -> str:
         """See Operation."""
@@ -79,7 +80,7 @@ class Cgroup(Operation):
         """Mount cgroup2: what it shows begins at the root of the caller's cgroup namespace."""
         fd = build.take("cgroup2")
         if fd < 0:
-            fd = linux.new_mount("cgroup2", _KERNEL | _RDONLY)
+            fd = linux.new_mount("cgroup2", self.attributes)
         place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
         linux.move_mount(fd, place)
         os.close(place)

@@ -56,7 +56,7 @@ def make_user_namespace(uid_map: str, gid_map: str) -> int:
         if not child.is_ready:
             raise OSError(28, "the kernel refused it; see user.max_user_namespaces in sysctl(8)")
         for name, entries in (("uid_map", uid_map), ("gid_map", gid_map)):
-            _write(f"/proc/{child.pid}/{name}", entries)
+            write_file(f"/proc/{child.pid}/{name}", entries)
         return os.open(f"/proc/{child.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
 
 
@@ -149,7 +149,11 @@ class Subgroup(Operation):
                 os.mkdir(directory)
             except FileExistsError:
                 pass  # left from the run before a restart
-            _write(f"{directory}/cgroup.procs", "0")
+            write_file(f"{directory}/cgroup.procs", "0")
+        self.write_attributes(unit)
+
+    def write_attributes(self, unit: str) -> None:
+        """Give the cgroup *unit* what the plan says."""
         if self.attributes:
             from nsunit.setup import attributes
 
@@ -159,17 +163,29 @@ class Subgroup(Operation):
 
 def own_cgroup() -> str:
     """The calling process's cgroup, as /proc/self/cgroup tells it on a pure version 2 host."""
-    fd = os.open("/proc/self/cgroup", os.O_RDONLY | os.O_CLOEXEC)
+    return cgroup_of("self")
+
+
+def cgroup_of(process: str) -> str:
+    """The cgroup of *process*, a PID or "self"."""
+    path = f"/proc/{process}/cgroup"
+    for line in read_file(path).splitlines():
+        if line.startswith("0::"):
+            return line[3:]
+    raise OSError(2, "this host has no cgroup version 2 hierarchy", path)
+
+
+def read_file(path: str) -> str:
+    """Content of a small file of the kernel's."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        for line in os.fsdecode(os.read(fd, 65536)).splitlines():
-            if line.startswith("0::"):
-                return line[3:]
+        return os.fsdecode(os.read(fd, 65536))
     finally:
         os.close(fd)
-    raise OSError(2, "this host has no cgroup version 2 hierarchy", "/proc/self/cgroup")
 
 
-def _write(path: str, text: str) -> None:
+def write_file(path: str, text: str) -> None:
+    """Write *text* to a file of the kernel's, by one call."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(fd, text.encode())

@@ -4,8 +4,9 @@ The parent has the host's privileges and prepares.  It forks a middle process th
 payload's process into the new PID namespace, since neither unshare(2) nor setns(2) moves the caller there.  The middle
 one exits at once, so the payload becomes the child of the service manager, which learns of its end like of any other's.
 
-A close-on-exec pipe tells the parent how it went: lines `pid N`, `terminal`, `ready`, `error STATUS TEXT`.  End of
-file after `ready`, with no error, means that execve(2) succeeded.
+The middle process tells the payload's PID on a pipe of its own, so that its end is noticed if it is killed before.
+A close-on-exec pipe tells the parent how it went on: lines `terminal`, `ready`, `error STATUS TEXT`.  End of file after
+`ready`, with no error, means that execve(2) succeeded.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from nsunit.setup.process import Exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 EXIT_SETUP, EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND = 125, 126, 127  # as env(1), podman and docker have them
+PARENT_GONE = "The parent process is gone"
+KILLED = "Failed to finish the set-up: its process was killed"
 TIOCSPTLCK = 0x40045431
 TIOCGPTPEER = 0x5441
 TIOCSCTTY = 0x540E
@@ -160,26 +163,34 @@ def spawn(
     """
     reader, writer = os.pipe()
     go_reader, go_writer = os.pipe()
-    if build.terminal:
+    pid_reader, pid_writer = os.pipe()
+    if build.terminal or build.console:
         build.make_terminal_link()
     if attached:
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     middle = os.fork()
     if middle == 0:
-        os.close(reader)
-        os.close(go_writer)
-        _middle(operations, build, enter, _Link(writer, go_reader, attached), new_root)
-    os.close(writer)
-    os.close(go_reader)
+        for fd in (reader, go_writer, pid_reader):
+            os.close(fd)
+        _middle(operations, build, enter, _Link(writer, go_reader, pid_writer, attached), new_root)
+    for fd in (writer, go_reader, pid_writer):
+        os.close(fd)
     try:
         _call(before_enter, middle, middle, go_writer)
-        payload = _supervise(_Lines(reader), build, middle, go_writer, before_exec, attached)
+        payload = int(os.read(pid_reader, 16) or 0)
+        os.waitpid(middle, 0)
+        if not payload:
+            os.close(go_writer)
+            go_writer = -1
+            raise _lost(_Lines(reader), attached)
+        _supervise(_Lines(reader), build, payload, go_writer, before_exec, attached)
     except BaseException:
-        if attached:
+        if attached and go_writer >= 0:
             os.close(go_writer)
         raise
     finally:
         os.close(reader)
+        os.close(pid_reader)
     os.close(go_writer)
     return payload
 
@@ -201,70 +212,59 @@ def _call(callback: Callable[[int], object] | None, pid: int, child: int, go_wri
         pass  # it died meanwhile; the end of its report says so
 
 
+def _lost(lines: Iterable[str], attached: bool) -> SetupError:
+    """Why the middle process has not told a PID: it failed, or was killed; a payload it made notices, and ends."""
+    failures = [_failure(line) for line in lines if line.startswith("error ")]
+    while attached:
+        try:
+            os.waitpid(-1, 0)  # the payload, if there is one: nothing else is a child now
+        except ChildProcessError:
+            break
+    told = (failure for failure in failures if str(failure) != PARENT_GONE)
+    return next(told, None) or SetupError(KILLED)
+
+
+def _failure(line: str) -> SetupError:
+    _, status, text = line.split(" ", 2)
+    return SetupError(text, int(status))
+
+
 def _supervise(
-    lines: _Lines,
+    lines: Iterable[str],
     build: Build,
-    middle: int,
+    payload: int,
     go_writer: int,
     before_exec: Callable[[int], object] | None,
     attached: bool,
-) -> int:
-    payload = -1
+) -> None:
     executing = False
     failure: SetupError | None = None
-    for line in in_order(lines):
+    for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "pid":
-            payload = int(rest)
-            os.waitpid(middle, 0)
-            middle = -1
-        elif word == "terminal":
+        if word == "terminal":
             build.master_fd = build.receive_terminal()
         elif word == "ready":
             _call(before_exec, payload, payload if attached else -1, go_writer)
             executing = True
         elif word == "error":
-            status, _, text = rest.partition(" ")
-            failure = SetupError(text, int(status))
+            failure = _failure(line)
             if not attached:
                 raise failure
             _call(None, payload, payload, go_writer)
-    if middle > 0:
-        os.waitpid(middle, 0)
     if failure is None and executing:
-        return payload
-    if attached and payload > 0:
+        return
+    if attached:
         os.waitpid(payload, 0)
-    raise failure or SetupError("Failed to finish the set-up: its process was killed")
-
-
-def in_order(lines: Iterable[str]) -> Iterator[str]:
-    """*lines* with the `pid` one first: on a busy machine the payload speaks up before the middle process does.
-
-    It must not be told to go on until the middle one has ended, nor anything be done to a PID that is not known.  If
-    none ever comes, only what failed is of interest.
-    """
-    early: list[str] = []
-    known = False
-    for line in lines:
-        if line.startswith("pid "):
-            known = True
-            yield line
-            yield from early
-        elif known:
-            yield line
-        else:
-            early.append(line)
-    if not known:
-        yield from (line for line in early if line.startswith("error "))
+    raise failure or SetupError(KILLED)
 
 
 class _Link:
-    """The child's ends of the two pipes: it reports on one, and waits on the other to be told to go on."""
+    """The child's ends of the pipes: it reports on one, and waits on another to be told to go on."""
 
-    def __init__(self, report_fd: int, go_fd: int, attached: bool) -> None:
+    def __init__(self, report_fd: int, go_fd: int, pid_fd: int, attached: bool) -> None:
         self.report_fd = report_fd
         self.go_fd = go_fd
+        self.pid_fd = pid_fd  # the middle process's alone
         self.attached = attached
 
     def send(self, line: str) -> None:
@@ -282,7 +282,7 @@ class _Link:
 
     def wait(self) -> None:
         if not os.read(self.go_fd, 1):
-            raise SetupError("The parent process is gone")
+            raise SetupError(PARENT_GONE)
 
 
 class _Lines:
@@ -316,8 +316,9 @@ def _middle(
         enter()
         pid = os.fork()
         if pid == 0:
+            os.close(link.pid_fd)
             _payload(operations, build, link, new_root)
-        link.send(f"pid {pid}")
+        os.write(link.pid_fd, b"%d" % pid)
     except SetupError as error:
         link.fail(error)
     except BaseException as error:
@@ -352,8 +353,8 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
 
 def _last_preparations(build: Build, link: _Link) -> None:
     """Terminal, parent's death signal, descriptors: all that must come right before execve(2)."""
-    if build.terminal:
-        build.send_terminal(_open_terminal())
+    if build.console_fd >= 0 or build.terminal:
+        build.send_terminal(build.console_fd if build.console_fd >= 0 else _open_terminal())
         link.send("terminal")
     link.send("ready")
     link.wait()

@@ -29,6 +29,7 @@ class Outcome(Record):
     state: str
     differences: tuple = ()
     error: Exception | None = None
+    deaf_to: int = 0
 
 
 class ContainerState(Record):

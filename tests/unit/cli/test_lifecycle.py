@@ -21,6 +21,20 @@ def test_start_says_nothing_when_all_is_well(nsunit, manager):
     assert seen == [["web", "db"]]
 
 
+def test_stop_says_who_was_killed(nsunit, manager):
+    outcomes = [manager.Outcome("web", "stopped", deaf_to=15), manager.Outcome("os", "stopped", deaf_to=37)]
+    manager("stop", stop=lambda context, names, *, kill_now: outcomes)
+    assert nsunit("stop", "web", "os") == (
+        0,
+        "",
+        "nsunit: web: killed, since its program has no handler for SIGTERM\n"
+        "  hint: give it one, another StopSignal=, or Init=yes\n"
+        "nsunit: os: killed, since its program has no handler for SIGRTMIN+3\n"
+        "  hint: give it one, another StopSignal=, or Init=yes\n",
+    )
+    assert nsunit("-q", "stop", "web", "os") == (0, "", "")
+
+
 def test_start_all_takes_what_is_defined(nsunit, manager, tmp_path):
     for name in ("web", "db"):
         (tmp_path / f"{name}.nsunit").write_text("")
@@ -71,7 +85,7 @@ def test_outcomes_as_json(nsunit, manager):
     manager("start", start=lambda context, names: [outcome])
     status, out, err = nsunit("start", "--json", "web")
     assert (status, err) == (1, "nsunit: no\n  hint: yes\n")
-    assert json.loads(out) == [{"name": "web", "state": "failed", "differences": [], "error": "no"}]
+    assert json.loads(out) == [{"name": "web", "state": "failed", "differences": [], "error": "no", "deaf_to": 0}]
 
 
 def test_a_name_is_checked_before_anything_is_done(nsunit, manager):

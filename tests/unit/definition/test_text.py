@@ -76,6 +76,7 @@ def _random_file(random_: random.Random) -> str:
             "Rootfs",
             "Exec",
             "Layer",
+            "Boot",
             "ReadOnly",
             "Network",
             "PrivateUsers",

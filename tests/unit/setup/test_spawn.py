@@ -5,6 +5,7 @@ import os
 import pytest
 
 from nsunit.setup import spawn
+from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.process import Exec
 
@@ -12,19 +13,31 @@ from nsunit.setup.process import Exec
 @pytest.mark.parametrize(
     ("reports", "expected"),
     [
-        (["pid 7", "ready"], ["pid 7", "ready"]),
-        (["ready", "pid 7"], ["pid 7", "ready"]),
-        (["terminal 5", "ready", "pid 7"], ["pid 7", "terminal 5", "ready"]),
-        (["terminal 5", "pid 7", "ready"], ["pid 7", "terminal 5", "ready"]),
-        (["error 125 it", "pid 7"], ["pid 7", "error 125 it"]),
-        (["pid 7", "ready", "error 127 it"], ["pid 7", "ready", "error 127 it"]),
-        (["error 125 no namespaces"], ["error 125 no namespaces"]),
-        (["terminal 5", "ready"], []),
-        ([], []),
+        ([], spawn.KILLED),
+        (["ready", f"error 125 {spawn.PARENT_GONE}"], spawn.KILLED),
+        (["error 125 Failed to enter the namespaces: no"], "Failed to enter the namespaces: no"),
+        (["error 125 Failed to do it", f"error 125 {spawn.PARENT_GONE}"], "Failed to do it"),
     ],
 )
-def test_pid_comes_first(reports, expected):
-    assert list(spawn.in_order(reports)) == expected
+def test_why_there_is_no_pid(reports, expected):
+    assert str(spawn._lost(reports, attached=False)) == expected
+
+
+def test_a_middle_process_that_is_killed_before_it_has_told_the_pid(monkeypatch):
+    """Its child notices, too, and nobody waits for ever."""
+    real_write = os.write
+
+    def write(fd, data):
+        if data.isdigit():  # what it tells the parent
+            os.kill(os.getpid(), 9)
+        return real_write(fd, data)
+
+    monkeypatch.setattr(spawn.os, "write", write)
+    monkeypatch.setattr(spawn.linux, "prctl", lambda *_: 0)
+    operations = [Exec("", ("/bin/true",))]
+    with pytest.raises(spawn.SetupError) as caught:
+        spawn.spawn(operations, Build(""), lambda: None, new_root=False)
+    assert str(caught.value) == spawn.KILLED
 
 
 def test_nobody_is_killed_for_a_pid_that_is_not_known(monkeypatch):

@@ -1,0 +1,101 @@
+"""Registration with systemd-machined of containers that are no systems; for those that are see test_boot."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\nRegister=yes\n"
+
+
+def wait_until(condition, timeout=60):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.2)
+
+
+def machines(run):
+    return {line.split()[0]: line.split()[1:3] for line in run("machinectl", "list", "--no-legend").stdout.splitlines()}
+
+
+def leader(run, name):
+    return int(run("machinectl", "show", "--property=Leader", "--value", name).stdout)
+
+
+def test_a_registered_container(containers, nsunit, run):
+    container = containers.start(SLEEPER + "[Service]\nRestart=always\nRestartSec=0\n")
+    assert machines(run)[container.name] == ["container", "nsunit"]
+    assert leader(run, container.name) == container.pid
+    shown = run("machinectl", "show", "--property=Unit", "--property=RootDirectory", container.name).stdout
+    assert sorted(shown.splitlines()) == [f"RootDirectory=/proc/{container.pid}/root", f"Unit={container.service}"]
+    # A restart that nobody asked nsunit for registers again.
+    before = container.pid
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: container.show("NRestarts", "ActiveState") == {"NRestarts": "1", "ActiveState": "active"})
+    assert leader(run, container.name) == container.pid != before
+    # machined notices by itself that it has ended.
+    nsunit("stop", container.name)
+    assert container.name not in machines(run)
+
+
+def test_machinectl_terminate(containers, nsunit, run):
+    container = containers.start(SLEEPER)
+    run("machinectl", "terminate", container.name)
+    nsunit("wait", container.name, check=False)
+    assert container.name not in machines(run)
+    assert not container.cgroup.exists()
+
+
+def test_an_instance_has_a_name_that_machined_takes(containers, nsunit, run):
+    template = containers.define(SLEEPER, "machined-many@")
+    name = containers.own(f"{template}1")
+    nsunit("start", name)
+    (machine,) = (machine for machine in machines(run) if machine.startswith("machined-many-1-"))
+    assert leader(run, machine) == containers.of(name).pid
+
+
+def test_others_are_not_registered(containers, run):
+    container = containers.start(SLEEPER.replace("Register=yes\n", ""))
+    assert container.name not in machines(run)
+    assert "busctl" not in run("systemctl", "cat", container.service).stdout
+
+
+def test_a_machined_that_refuses_does_not_matter(containers, run):
+    """Somebody else has the name already."""
+    name = containers.define(SLEEPER)
+    with subprocess.Popen(["sleep", "1000"]) as other:
+        manager = ("org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager")
+        arguments = ("sayssus", name, "0", "test", "container", str(other.pid), "")
+        run("busctl", "call", *manager, "RegisterMachine", *arguments)
+        run("nsunit", "start", name)
+        assert leader(run, name) == other.pid
+        assert containers.of(name).show("ActiveState")["ActiveState"] == "active"
+        other.terminate()
+    assert "already exists" in run("journalctl", "-o", "cat", "-u", containers.of(name).service).stdout
+
+
+@pytest.fixture
+def no_machined():
+    """Hide systemd-machined as a machine without the package has it."""
+    path = Path("/usr/lib/systemd/systemd-machined")
+    hidden = path.with_name("systemd-machined.hidden")
+    path.rename(hidden)
+    yield
+    hidden.rename(path)
+
+
+def test_without_machined(containers, nsunit, no_machined):
+    name = containers.define(SLEEPER)
+    done = nsunit("start", name, check=False)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [
+            f"nsunit: {name}: Register=yes needs systemd-machined, which is not installed",
+            "  hint: install the package 'systemd-container'",
+        ],
+    )
+    assert containers.left() == []

@@ -362,6 +362,15 @@ VERBS = (
         ),
     ),
     Verb(
+        "port",
+        "look",
+        "Show the ports that containers publish",
+        "nsunit.cli.network:port",
+        operands="[NAME…]",
+        most=None,
+        complete="running",
+    ),
+    Verb(
         "why",
         "look",
         "Explain what limits a container",
@@ -485,6 +494,19 @@ VERBS = (
             "Writes delegate.conf for user@UID.service: cpu cpuset io memory pids, or the CONTROLLERs that are named, "
             "in addition to those that systemd delegates to every user. Says when it takes effect, and checks that "
             "cgroup.controllers of the user really has them.",
+        ),
+    ),
+    Verb(
+        "network",
+        "host",
+        "Look after the network of containers with Network=bridge",
+        "nsunit.cli.network:network",
+        operands="[list|check|repair|remove]",
+        most=1,
+        details=(
+            "list shows the containers that are connected, with their addresses and published ports. check compares "
+            "links and firewall rules with what there should be, and exits with 1 if something is wrong; repair puts "
+            "it right, without touching what is. remove takes bridge and rules away, which the next start makes anew.",
         ),
     ),
     Verb(

@@ -56,6 +56,7 @@ _NAMESPACES = {
     "UTSNamespace": "uts",
 }
 _SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
+_SEQUENCES |= {"PublishPort": "published_ports", "HostPort": "host_ports"}
 
 
 def build(values: list[tuple[str, Any]]) -> Container:
@@ -151,7 +152,7 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         found.append(("Layer", "Layer= and Rootfs= exclude each other", "make the root directory the last Layer="))
     if container.read_only and container.volatile:
         found.append(("Volatile", "nothing is written with ReadOnly=yes", "leave out one of the two"))
-    if container.namespaces or container.network != "none":
+    if container.namespaces or container.network not in ("none", "bridge"):
         from nsunit.definition import namespaces
 
         found += namespaces.contradictions(container, name)
@@ -159,12 +160,20 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         from nsunit.definition import identities
 
         found += identities.contradictions(container)
+    if container.network != "bridge":
+        hint = "add Network=bridge, or leave it out"
+        if container.published_ports:
+            found.append(("PublishPort", f"ports cannot be published with Network={container.network}", hint))
+        if container.host_ports:
+            found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
     if len(set(container.layers)) != len(container.layers):
         found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
     if container.boot:
         from nsunit.definition import boot
 
         found += boot.contradictions(container)
+    if len(set(container.published_ports)) != len(container.published_ports):
+        found.append(("PublishPort", "a port is published twice", "leave out one of the two"))
     return found + _duplicate_targets(container) + _outside_range(container)
 
 

@@ -6,6 +6,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nsunit.definition.values_network import Port
     from nsunit.units import Property
 
 
@@ -91,11 +92,13 @@ class Container(Record):
     gid_map: tuple[tuple[int, int, int], ...] = ()
     ownership: str = "idmap"
     slice: str = ""  # the group it is in
+    published_ports: tuple[Port, ...] = ()
+    host_ports: tuple[tuple[int, str], ...] = ()
 
     @property
     def chooses_namespaces(self) -> bool:
         """Whether it has anything to do with namespaces that are not its own, apart from the host's network."""
-        return bool(self.namespaces) or self.network not in ("none", "host")
+        return bool(self.namespaces) or self.network not in ("none", "host", "bridge")
 
 
 class Assignment(Record):

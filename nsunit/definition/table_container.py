@@ -14,8 +14,10 @@ from nsunit.definition.values_container import (
     environment_file,
     group,
     groups,
+    host_ports,
     hostname,
     private_users,
+    published_ports,
     slice_group,
     sysctl,
     tmpfs,
@@ -40,7 +42,7 @@ def _rare(name: str) -> Parser:
 
 
 def _network(text: str) -> object:
-    return text if text in ("none", "host") else _namespace_of_network(text)
+    return text if text in ("none", "host", "bridge") else _namespace_of_network(text)
 
 
 _namespace = _rare("namespace")
@@ -77,9 +79,14 @@ CONTAINER: dict[str, Row] = {
     ),
     "Tmpfs": _own(tmpfs, True, "TARGET[:OPTION=VALUE,…]", "Directories in memory.", "/run:size=10M,mode=0755"),
     "Network": _own(
-        *(_network, False, "none|host|container:NAME|path:PATH"),
-        *("Own network with lo only, or one that is there already.", "none"),
+        *(_network, False, "none|host|bridge|container:NAME|path:PATH"),
+        *("Own network with lo only, or connected to a bridge, or one that is there already.", "bridge"),
     ),
+    "PublishPort": _own(
+        *(published_ports, True, "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]…"),
+        *("Ports of the host that lead into it.", "8080:80 [::]:5353:53/udp"),
+    ),
+    "HostPort": _own(host_ports, True, "PORT[/PROTOCOL]…", "Ports of the host it may reach.", "5432 53/udp"),
     "PIDNamespace": _own(_namespace, False, _CHOICE, "Whose processes it sees.", "container:web"),
     "IPCNamespace": _own(_namespace, False, _CHOICE, "Whose System V IPC and message queues it uses.", "host"),
     "UTSNamespace": _own(_namespace, False, _CHOICE, "Whose host name it has.", "container:web"),

@@ -7,6 +7,10 @@ from nsunit.definition.values import absolute_path, is_digits, octal_mode, size,
 from nsunit.definition.words import ValueProblem, clean, fields, next_word, split, wrong
 from nsunit.names import GROUP_SUFFIX, is_valid_group, printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.values_network import Port
+
 UID_MAX = (1 << 32) - 2
 HOSTNAME_MAX = 64
 USER_NAME_MAX = 255
@@ -63,6 +67,20 @@ def environment(text: str) -> tuple[tuple[str, str], ...]:
             raise wrong(name, "is not the name of a variable", "use letters, digits and '_', no digit first")
         found.append((name, value))
     return tuple(found)
+
+
+def published_ports(text: str) -> tuple[Port, ...]:
+    """`PublishPort=`; see values_network, which only containers with such a key need."""
+    from nsunit.definition import values_network
+
+    return values_network.published_ports(text)
+
+
+def host_ports(text: str) -> tuple[tuple[int, str], ...]:
+    """`HostPort=`; see values_network."""
+    from nsunit.definition import values_network
+
+    return values_network.host_ports(text)
 
 
 def is_variable_name(name: str) -> bool:

@@ -13,7 +13,7 @@ from nsunit.definition.text import serialize
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.manager.outcome import Outcome
-from nsunit.manager.prepare import Prepared, facts_for, reserve, take_back
+from nsunit.manager.prepare import Prepared, at_boot, connect, facts_for, reserve, take_back
 from nsunit.manager.render import unit_files
 from nsunit.manager.running import is_running
 from nsunit.manager.start import forget_failed, start
@@ -140,8 +140,10 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
         os.mkdir(boot, 0o700)
         undo.append(lambda: context.remove_tree(boot))
     facts = facts_for(context, definition, user_range)
+    if definition.container.network == "bridge":
+        connect(context, definition, context.paths.state_of(name), context.paths.boot_network_of(name), undo)
     filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
-    facts = facts.replace(seccomp=f"{boot}/seccomp")
+    facts = at_boot(context, definition, facts).replace(seccomp=f"{boot}/seccomp")
     planned = units(definition, facts)
     contents = {
         "seccomp": filter_,

@@ -13,7 +13,7 @@ from nsunit.manager.seccomp import filter_file_for
 from nsunit.names import service_name
 from nsunit.plan.environment import parse_environment_file
 from nsunit.plan.facts import Facts
-from nsunit.plan.setup import keeps_upper, operations
+from nsunit.plan.setup import default_hostname, keeps_upper, operations
 from nsunit.plan.units import Units, units
 from nsunit.record import Record
 from nsunit.setup.operation import dump
@@ -47,7 +47,7 @@ def helper_path() -> str:
 def facts_for(context: Context, definition: Definition, user_range: tuple[int, int]) -> Facts:
     """The facts the plan of *definition* depends on, apart from what has to be reserved."""
     container = definition.container
-    return Facts(
+    facts = Facts(
         systemd_version=context.host.systemd_version,
         interpreter=sys.executable or "/usr/bin/python3",
         helper=helper_path(),
@@ -61,6 +61,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         runtime_base=context.paths.runtime_base,
         **(_machine_facts(context, definition) if container.boot or container.register else {}),
     )
+    return _with_network(context, facts, definition.name) if container.network == "bridge" else facts
 
 
 def _machine_facts(context: Context, definition: Definition) -> dict[str, Any]:
@@ -105,6 +106,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         user_range = _user_range(context, definition, keeper)
         if container.ownership == "chown":
             _change_owners(container, user_range)
+        if container.network == "bridge":
+            connect(context, definition, keeper, context.paths.network_of(name), undo)
         facts = facts_for(context, definition, user_range)
         planned = units(definition, facts)
         files.write_file(runtime + "/plan", dump(operations(definition, facts)))
@@ -113,6 +116,37 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         take_back(undo)
         raise
     return Prepared(definition, planned, tuple(undo))
+
+
+def connect(
+    context: Context, definition: Definition, keeper: str, directory: str, undo: list[Callable[[], object]]
+) -> None:
+    """Reserve an address and ports, and write what the attachment to the network needs into *directory*.
+
+    Raises:
+        NsunitError: no address is left, or a port is taken.
+    """
+    from nsunit.manager.network import hosts_file, reserve, resolver_of_host
+
+    files.make_private_directory(os.path.dirname(directory))
+    _make(context, directory, undo)
+    item = reserve(context, definition.name, definition.container, keeper, directory)
+    hostname = definition.container.hostname or default_hostname(definition.name)
+    files.write_file(directory + "/hosts", hosts_file(item, hostname), mode=0o644)
+    files.write_file(directory + "/resolv.conf", resolver_of_host(), mode=0o644)
+
+
+def _with_network(context: Context, facts: Facts, name: str) -> Facts:
+    program = os.path.dirname(os.path.dirname(setup.__file__)) + "/network/run.py"
+    paths = context.paths
+    return facts.replace(network_program=program, network_directory=paths.network_of(name), locks=paths.locks)
+
+
+def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
+    """*facts* as they are for unit files that systemd starts by itself."""
+    if not facts.network_program:
+        return facts
+    return facts.replace(network_directory=context.paths.boot_network_of(definition.name))
 
 
 def reserve(context: Context, definition: Definition, undo: list[Callable[[], object]]) -> tuple[int, int]:

@@ -75,6 +75,8 @@ class Status(Record):
     control_group: str
     processes: tuple[UnitProcess, ...]
     notes: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()  # of the host, and where they lead
 
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
@@ -132,7 +134,20 @@ def status(context: Context, name: str) -> Status:
         control_group=str(limits.get("ControlGroup", "")),
         processes=processes,
         notes=_notes(context, name, properties, limits, known=bool(running and state.definition)),
+        **_connection(context, name),
     )
+
+
+def _connection(context: Context, name: str) -> dict[str, tuple[str, ...]]:
+    paths = context.paths
+    if not (os.path.exists(paths.network_of(name)) or os.path.exists(paths.boot_network_of(name))):
+        return {}
+    from nsunit.manager.network import attachment_of
+
+    item = attachment_of(context, name)
+    if item is None:
+        return {}
+    return {"addresses": item.addresses, "ports": tuple(f"{port}→{port.container}" for port in item.ports)}
 
 
 def _notes(

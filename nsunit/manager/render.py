@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.load import load
-from nsunit.manager.prepare import facts_for, planned_user_range
+from nsunit.manager.prepare import at_boot, facts_for, planned_user_range
 from nsunit.names import group_slice, groups_above, is_group, service_name
 from nsunit.plan.setup import operations
 from nsunit.plan.units import boot_directives, install_directives, units
@@ -79,7 +79,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
 
         return dict([group_file(load_group(name, context.search, context.host))])
     definition = load(name, context.search, context.host)
-    facts = facts_for(context, definition, planned_user_range(context, definition))
+    facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
     planned = units(definition, facts)
     service = f"Container {name}: the service that runs its payload."
     limits = f"Container {name}: the slice that carries its limits."

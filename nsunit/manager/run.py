@@ -14,7 +14,14 @@ from nsunit.names import RUN_PREFIX, check_name, is_group, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
-from nsunit.setup.main import enter_and_prepare, enter_own_users, harden, read_plan
+from nsunit.setup.main import (
+    attach_network,
+    detach_network,
+    enter_and_prepare,
+    enter_own_users,
+    harden,
+    read_plan,
+)
 from nsunit.setup.root import leave_workspace
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -88,6 +95,7 @@ def _forget_run(context: Context, prepared: Prepared, lock: Lock, *, keep: bool)
         lock.__enter__()  # the caller releases it
     if not _runs(context, name):
         context.remove_tree(context.paths.runtime_of(name))
+        context.remove_tree(context.paths.network_of(name))
         if not keep:
             take_back(prepared.undo)
 
@@ -101,6 +109,7 @@ def sweep(context: Context) -> None:
             with Lock(context.paths.locks, name, timeout=0):
                 if not _runs(context, name):
                     context.remove_tree(context.paths.runtime_of(name))
+                    context.remove_tree(context.paths.network_of(name))
         except NsunitError:
             continue  # its lock is held: it is being started
 
@@ -139,7 +148,15 @@ def _run_attached(
 
     def begin() -> int:
         enter = spawn.create(operations, build)
-        payload = spawn.spawn(operations, build, enter, new_root=True, attached=True, before_enter=admit)
+        payload = spawn.spawn(
+            operations,
+            build,
+            enter,
+            new_root=True,
+            attached=True,
+            before_enter=admit,
+            before_exec=lambda pid: attach_network(operations, pid),
+        )
         lock.release()
         return payload
 
@@ -154,6 +171,7 @@ def _run_attached(
         )
         return REBOOTS.get(status, status) if container.boot else status
     finally:
+        detach_network(operations)
         leave_workspace(build)
 
 

@@ -157,9 +157,9 @@ def _remove_one(context: Context, name: str) -> Outcome:
                 raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
-            removed = [
-                context.remove_tree(path) for path in (context.paths.state_of(name), context.paths.runtime_of(name))
-            ]
+            paths = context.paths
+            kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
+            removed = [context.remove_tree(path) for path in kept]
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them
                 context.bus.reload()
                 removed.append(True)

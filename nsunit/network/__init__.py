@@ -1,1 +1,1 @@
-"""Links, addresses and firewall rules."""
+"""Links, addresses and firewall rules of containers."""

@@ -12,7 +12,9 @@ class Facts(Record):
     overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes from the environment files.  `own_users`
     are the arguments of nsunit.setup.rootless.OwnUsers for a container without root, whose range is `(0, count)`.
     `runtime_base` is what RuntimeDirectory= is relative to.  `machine_id` is the container's own, and `machined`
-    whether systemd-machined is installed; both only where they are needed.
+    whether systemd-machined is installed; both only where they are needed.  `network_program` is what attaches the
+    container to a network as the file in `network_directory` says, with a lock in `locks`; all three are empty where
+    there is nothing to attach to.
     """
 
     systemd_version: int
@@ -28,3 +30,6 @@ class Facts(Record):
     runtime_base: str = "/run"
     machine_id: str = ""
     machined: bool = False
+    network_program: str = ""
+    network_directory: str = ""
+    locks: str = ""

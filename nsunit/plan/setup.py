@@ -34,6 +34,8 @@ MASKED_PATHS = (
     "/sys/devices/system/cpu/cpu*/thermal_throttle",
 )
 READ_ONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+# Made for a container that is connected, in its network directory.
+NETWORK_FILES = (("resolv.conf", "/etc/resolv.conf"), ("hosts", "/etc/hosts"))
 # A writable place each for programs that expect one, where the root itself is read-only.
 READ_ONLY_ROOT_TMPFS = (("/run", "mode=0755"), ("/tmp", "mode=1777"))
 
@@ -57,6 +59,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *([] if "mnt" in shared else _file_systems(container, facts, shared)),
         *([] if "uts" in shared else _names(definition)),
         *([] if "net" in shared else [process.Loopback()]),
+        *(_network(facts) if facts.network_program else []),
         *([] if "mnt" in shared else _restrictions(container, bool(count or container.uid_map))),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
         process.Environment(environment(container, facts)),
@@ -95,7 +98,7 @@ def _file_systems(container: Container, facts: Facts, shared: dict[str, str]) ->
         mounts.Cgroup(),
         mounts.Devices(str(SHM_SIZE), DEVICE_NODES),
         *([process.Init(facts.init)] if container.init else []),
-        *_mounts(container),
+        *_mounts(container, facts),
         *([process.NotifySocket()] if container.notify else []),
     ]
 
@@ -167,7 +170,11 @@ def _root(container: Container, facts: Facts) -> Operation:
     return root.Overlay(facts.upper, lowers)
 
 
-def _mounts(container: Container) -> list[Operation]:
+def _network(facts: Facts) -> list[Operation]:
+    return [process.Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks)]
+
+
+def _mounts(container: Container, facts: Facts) -> list[Operation]:
     found: list[tuple[str, Operation]] = [
         (item.target, mounts.Tmpfs(item.target, tuple(f"{key}={value}" for key, value in item.options)))
         for item in container.tmpfs
@@ -177,6 +184,12 @@ def _mounts(container: Container) -> list[Operation]:
         (item.target, mounts.Bind(item.source, item.target, _bind_flags(item) + more)) for item in container.binds
     ]
     taken = {target for target, _ in found}
+    if facts.network_program:
+        found += [
+            (target, mounts.Bind(f"{facts.network_directory}/{name}", target, ("ro",)))
+            for name, target in NETWORK_FILES
+            if target not in taken
+        ]
     if container.boot:
         from nsunit.plan.boot import FILE_SYSTEMS
 

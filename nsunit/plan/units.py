@@ -112,7 +112,9 @@ def install_links(definition: Definition, target: str) -> tuple[str, ...]:
 def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
     container = definition.container
     argv = exec_start(facts)
-    runtime = facts.runtime_directory.removeprefix(facts.runtime_base + "/")
+    base = facts.runtime_base + "/"
+    directories = (facts.runtime_directory, facts.network_directory)
+    runtime = tuple(directory.removeprefix(base) for directory in directories if directory.startswith(base))
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
     directives = [
         _directive("Unit", "Description", f"Container {definition.name}", "s"),
@@ -122,7 +124,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         # The helper reports after it has made the payload the main process; nothing in the container can unless
         # Notify=yes puts the socket there.
         _directive("Service", "NotifyAccess", "all", "s"),
-        Directive("Service", "RuntimeDirectory", runtime, Property("RuntimeDirectory", "as", (runtime,))),
+        Directive("Service", "RuntimeDirectory", " ".join(runtime), Property("RuntimeDirectory", "as", runtime)),
         Directive("Service", "RuntimeDirectoryMode", "0700", Property("RuntimeDirectoryMode", "u", 0o700)),
         _directive("Service", "RuntimeDirectoryPreserve", "restart", "s"),
         Directive(
@@ -159,6 +161,11 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         for key, argv in calls:
             command = Property(key, "a(sasb)", ((argv[0], argv, True),))
             kept.append(Directive("Service", key, "-" + " ".join(argv), command))
+    if facts.network_program:
+        # However the container has ended; systemd removes the directories after it.
+        stop = (facts.interpreter, "-I", facts.network_program, "detach", facts.network_directory, facts.locks)
+        release = Property("ExecStopPost", "a(sasb)", ((stop[0], stop, False),))
+        kept.append(Directive("Service", "ExecStopPost", " ".join(stop), release))
     if is_delegated(definition) and facts.systemd_version >= 254:
         kept.append(_directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
     if container.chooses_namespaces:

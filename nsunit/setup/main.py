@@ -33,6 +33,7 @@ KINDS: tuple[type[Operation], ...] = (
     mounts.Sysctl,
     process.Hostname,
     process.Loopback,
+    process.Network,
     process.Init,
     process.NotifySocket,
     process.User,
@@ -95,6 +96,7 @@ def start(directory: str, address: str) -> None:
     enter_and_prepare(operations, build)
 
     def hand_over(payload: int) -> None:
+        attach_network(operations, payload)
         if address:
             notify.send(address, f"MAINPID={payload}")
 
@@ -118,6 +120,27 @@ def enter_own_users(operations: list[Operation], build: Build) -> None:
             operation.enter(operations, build)
         except OSError as error:
             raise spawn.explain(operation, error) from error
+
+
+def attach_network(operations: list[Operation], payload: int) -> None:
+    """Connect the namespaces of *payload*, if the plan asks for that.
+
+    Raises:
+        spawn.SetupError: it failed.
+    """
+    for operation in operations:
+        if isinstance(operation, process.Network):
+            try:
+                operation.attach(payload)
+            except OSError as error:
+                raise spawn.explain(operation, error) from error
+
+
+def detach_network(operations: list[Operation]) -> None:
+    """Take back what `attach_network` did; for a service systemd runs the program (ExecStopPost=)."""
+    for operation in operations:
+        if isinstance(operation, process.Network):
+            operation.detach()
 
 
 def enter_and_prepare(operations: list[Operation], build: Build) -> None:

@@ -27,10 +27,10 @@ def make_private_directory(path: str) -> None:
             ) from None
 
 
-def write_file(path: str, content: bytes) -> None:
-    """Replace *path* atomically by a file of mode 0600 with *content*."""
+def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
+    """Replace *path* atomically by a file of *mode* with *content*."""
     temporary = f"{path}.{os.getpid()}.new"
-    fd = os.open(temporary, _NEW, 0o600)
+    fd = os.open(temporary, _NEW, mode)
     try:
         with open(fd, "wb") as file:
             file.write(content)

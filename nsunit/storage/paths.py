@@ -37,6 +37,11 @@ class Paths(Record):
         return self.runtime + "/containers"
 
     @property
+    def networks(self) -> str:
+        """Directory of `network_of` every container that is attached to one."""
+        return self.runtime + "/network"
+
+    @property
     def states(self) -> str:
         """Directory of `state_of` every container."""
         return self.state + "/containers"
@@ -58,6 +63,14 @@ class Paths(Record):
     def runtime_of(self, name: str) -> str:
         """What a started container needs while it runs; systemd removes it with the unit (RuntimeDirectory=)."""
         return f"{self.runtimes}/{name}"
+
+    def network_of(self, name: str) -> str:
+        """How a started container is attached to its network; systemd removes it with the unit."""
+        return f"{self.networks}/{name}"
+
+    def boot_network_of(self, name: str) -> str:
+        """How an enabled container is attached to its network, at every start."""
+        return self.boot_of(name) + "/network"
 
     def state_of(self, name: str) -> str:
         """What is kept of a container between starts: its id range and its upper layer."""

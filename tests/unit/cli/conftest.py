@@ -68,6 +68,8 @@ class Status(Record):
     namespaces: tuple = ()
     processes: tuple = ()
     notes: tuple = ()
+    addresses: tuple = ()
+    ports: tuple = ()
 
 
 @pytest.fixture

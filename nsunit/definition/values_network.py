@@ -1,0 +1,84 @@
+"""Parsers for the [Container] keys that are about networks."""
+
+from __future__ import annotations
+
+import _socket  # the C half of socket: the Python half imports enum
+
+from nsunit.definition.values import is_digits
+from nsunit.definition.words import split, wrong
+from nsunit.record import Record
+
+PROTOCOLS = ("tcp", "udp", "sctp")
+_HINT = "use [ADDRESS:]HOST:CONTAINER[/tcp|udp|sctp], ports from 1 to 65535 or ranges of them, as 8000-8010:9000-9010"
+_RANGE_MAX = 256
+
+
+class Port(Record):
+    """A port of the host that leads into the container; `address` is empty for all of the host's."""
+
+    address: str
+    host: int
+    container: int
+    protocol: str
+
+    def __str__(self) -> str:
+        address = f"[{self.address}]:" if ":" in self.address else self.address and self.address + ":"
+        return f"{address}{self.host}/{self.protocol}"
+
+
+def published_ports(text: str) -> tuple[Port, ...]:
+    """`PublishPort=`: one or more of `[ADDRESS:]HOST:CONTAINER[/PROTOCOL]`; a range becomes its single ports."""
+    return tuple(port for word in split(text) for port in _published(word))
+
+
+def host_ports(text: str) -> tuple[tuple[int, str], ...]:
+    """`HostPort=`: one or more of `PORT[/PROTOCOL]`."""
+    found = []
+    for word in split(text):
+        port, protocol = _protocol(word)
+        first, last = _range(word, port)
+        found += [(number, protocol) for number in range(first, last + 1)]
+    return tuple(found)
+
+
+def _published(word: str) -> list[Port]:
+    rest, protocol = _protocol(word)
+    rest, colon, inside = rest.rpartition(":")
+    if not colon:
+        raise wrong(word, "does not say which port of the host", _HINT)
+    address = ""
+    if ":" in rest:
+        address, _, rest = rest.rpartition(":")
+        address = _address(word, address)
+    host, container = _range(word, rest), _range(word, inside)
+    count = host[1] - host[0]
+    if count != container[1] - container[0]:
+        raise wrong(word, "has ranges of different lengths", _HINT)
+    return [Port(address, host[0] + step, container[0] + step, protocol) for step in range(count + 1)]
+
+
+def _protocol(word: str) -> tuple[str, str]:
+    rest, slash, protocol = word.partition("/")
+    if slash and protocol not in PROTOCOLS:
+        raise wrong(word, "has an unknown protocol", "known are tcp, udp and sctp")
+    return rest, protocol or "tcp"
+
+
+def _range(word: str, text: str) -> tuple[int, int]:
+    first, dash, last = text.partition("-")
+    numbers = [int(part) if is_digits(part) and len(part) <= 5 else 0 for part in (first, last if dash else first)]
+    if not all(1 <= number <= 65535 for number in numbers) or numbers[0] > numbers[1]:
+        raise wrong(word, "has no valid port", _HINT)
+    if numbers[1] - numbers[0] >= _RANGE_MAX:
+        raise wrong(word, f"is a range of more than {_RANGE_MAX} ports", "publish fewer of them")
+    return numbers[0], numbers[1]
+
+
+def _address(word: str, text: str) -> str:
+    bracketed = text.startswith("[") and text.endswith("]")
+    family = _socket.AF_INET6 if bracketed else _socket.AF_INET
+    try:
+        packed = _socket.inet_pton(family, text[1:-1] if bracketed else text)
+    except OSError:
+        raise wrong(word, "has no valid address", "an IPv6 address stands in brackets, as [::1]:8080:80") from None
+    return "" if packed.strip(b"\0") == b"" else _socket.inet_ntop(family, packed)

@@ -1,0 +1,94 @@
+"""What there should be of bridges, links and rules, against what there is; and putting it right."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import NsunitError
+from nsunit.manager.network import attachments, default_network
+from nsunit.manager.running import find_running, is_running
+from nsunit.network import links, nft, run
+from nsunit.plan import firewall
+from nsunit.plan.attachment import PREFIX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.manager.context import Context
+    from nsunit.plan.attachment import Attachment
+
+
+def check(context: Context) -> list[str]:
+    """What is wrong, one line each.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    found = _connected(context)
+    listed = nft.listed(firewall.TABLE)
+    wrong = []
+    if found and not firewall.has_base(listed):
+        wrong.append("the firewall's tables are gone or incomplete")
+    for item in found:
+        on_bridge = links.ports(item.network.bridge)
+        if not links.is_there(item.network.bridge):
+            wrong.append(f"{item.container}: the bridge '{item.network.bridge}' is gone")
+        elif not links.is_there(item.link):
+            wrong.append(f"{item.container}: the link '{item.link}' is gone")
+        elif item.link not in on_bridge:
+            wrong.append(f"{item.container}: the link '{item.link}' is not on the bridge")
+        if not firewall.is_whole(item, listed):
+            wrong.append(f"{item.container}: some of its firewall rules are missing")
+    known = {item.link for item in found}
+    wrong += [f"the link '{link}' belongs to no container" for link in sorted(_left_links() - known)]
+    if firewall.stale(listed, known):
+        wrong.append("there are firewall rules for containers that are gone")
+    return wrong
+
+
+def repair(context: Context) -> list[str]:
+    """Put right what `check` finds, and return what that was.  What works goes on working meanwhile.
+
+    Raises:
+        NsunitError: something could not be put right.
+    """
+    wrong = check(context)
+    if not wrong:
+        return wrong
+    found = _connected(context)
+    locks = context.paths.locks
+    for item in found:
+        whole = item.link in links.ports(item.network.bridge)
+        if whole:
+            run.guard(item, locks)
+        else:
+            run.attach(item, _namespace_of(context, item), locks)
+    known = {item.link for item in found}
+    for link in sorted(_left_links() - known):
+        links.delete(link)
+    nft.apply(firewall.stale(nft.listed(firewall.TABLE), known))
+    return wrong
+
+
+def remove(context: Context) -> None:
+    """Remove bridge and rules.
+
+    Raises:
+        NsunitError: containers are connected.
+    """
+    names = [item.container for item in _connected(context)]
+    if names:
+        raise NsunitError(f"{', '.join(names)}: connected still", hint="stop it first")
+    nft.apply(firewall.remove(nft.listed(firewall.TABLE)))
+    links.delete(default_network().bridge)
+
+
+def _connected(context: Context) -> list[Attachment]:
+    return [item for item in attachments(context) if is_running(context, item.container)]
+
+
+def _left_links() -> set[str]:
+    return {name for name in os.listdir("/sys/class/net") if name.startswith(PREFIX)}
+
+
+def _namespace_of(context: Context, item: Attachment) -> str:
+    return f"/proc/{find_running(context, item.container).pid}/ns/net"

@@ -1,0 +1,170 @@
+"""A container's place in its network: an address and ports that nobody else has, noted before the start."""
+
+from __future__ import annotations
+
+import _socket  # the C half of socket: the Python half imports enum
+import errno
+import hashlib
+import json
+import os
+
+from nsunit.errors import NsunitError
+from nsunit.plan.attachment import Attachment, Network, attachment, choose_number, clash, from_json, to_json
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Container
+    from nsunit.definition.values_network import Port
+    from nsunit.manager.context import Context
+
+DEFAULT_BRIDGE = "nsunit0"
+DEFAULT_PREFIX4 = "10.91.0."
+_SOCKETS = {"tcp": (_socket.SOCK_STREAM, 0), "udp": (_socket.SOCK_DGRAM, 0), "sctp": (_socket.SOCK_STREAM, 132)}
+_STUB_RESOLVER = "127.0.0.53"
+
+
+def default_network() -> Network:
+    """The network called `bridge`.
+
+    Its IPv6 prefix is a unique local one (RFC 4193) made from the machine's id, so it differs between machines.
+    """
+    prefix6 = ""
+    if os.path.exists("/proc/sys/net/ipv6"):
+        identity = files.read_file("/etc/machine-id") or b""
+        digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()
+        prefix6 = f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}::"
+    return Network("bridge", DEFAULT_BRIDGE, DEFAULT_PREFIX4, prefix6)
+
+
+def reserve(context: Context, name: str, container: Container, keeper: str, directory: str) -> Attachment:
+    """Give container *name* an address and its ports, noted in *directory*.
+
+    The number of the address is remembered in the directory *keeper*, so that the container gets the same one again
+    as long as nobody who runs has taken it meanwhile.
+
+    Raises:
+        NsunitError: no address is left, or a port is taken.
+    """
+    network = default_network()
+    with Lock(context.paths.locks, ".addresses"):
+        others = [item for item in attachments(context) if item.container != name]
+        running = {item.number for item in others if item.network.name == network.name}
+        number = choose_number(_remembered(keeper), running, _all_remembered(context))
+        if number is None:
+            raise NsunitError(
+                f"{name}: the network '{network.name}' has no address left",
+                hint="stop a container that is in it; it has room for 253",
+            )
+        for port in container.published_ports:
+            taker = clash(port, others)
+            if taker:
+                raise NsunitError(
+                    f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
+                )
+            _check_free(name, port)
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        item = attachment(name, network, number, digest, container.published_ports, container.host_ports)
+        files.write_file(keeper + "/address", f"{number}\n".encode())
+        files.write_file(directory + "/attachment", json.dumps(to_json(item)).encode())
+    return item
+
+
+def attachments(context: Context) -> list[Attachment]:
+    """The attachments of all containers that run, are being started, or will be at boot."""
+    found = []
+    enabled = [name for name in files.list_directory(context.paths.states) if context.paths.is_enabled(name)]
+    for name in sorted({*files.list_directory(context.paths.networks), *enabled}):
+        item = attachment_of(context, name)
+        if item is not None:
+            found.append(item)
+    return found
+
+
+def attachment_of(context: Context, name: str) -> Attachment | None:
+    """The attachment of container *name*, or None where it has none.
+
+    Raises:
+        NsunitError: its file holds something else.
+    """
+    paths = context.paths
+    path = (paths.boot_network_of(name) if paths.is_enabled(name) else paths.network_of(name)) + "/attachment"
+    content = files.read_file(path)
+    if content is None:
+        return None
+    try:
+        return from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError):
+        raise NsunitError(f"'{path}' is not an attachment to a network", hint=f"restart '{name}'") from None
+
+
+def hosts_file(item: Attachment, hostname: str) -> bytes:
+    """What the container's /etc/hosts says: itself."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
+    lines += [f"{address.partition('/')[0]} {hostname}" for address in item.addresses]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def resolver_of_host() -> bytes:
+    """What the container's /etc/resolv.conf says: the host's servers, since it cannot reach the host's own stub."""
+    text = _text("/etc/resolv.conf")
+    if _STUB_RESOLVER in text.split():
+        text = _text("/run/systemd/resolve/resolv.conf")
+    return text.encode()
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path) as file:  # usually a symbolic link
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _remembered(directory: str) -> int | None:
+    content = (files.read_file(directory + "/address") or b"").strip()
+    return int(content) if content.isdigit() else None
+
+
+def _all_remembered(context: Context) -> set[int]:
+    names = files.list_directory(context.paths.states)
+    numbers = (_remembered(context.paths.state_of(name)) for name in names)
+    return {number for number in numbers if number is not None}
+
+
+def _check_free(name: str, port: Port) -> None:
+    """See that no program on the host has the port.
+
+    Raises:
+        NsunitError: one has, or the address is not one of the host's.
+    """
+    kind, protocol = _SOCKETS[port.protocol]
+    for family, any_address in ((_socket.AF_INET, "0.0.0.0"), (_socket.AF_INET6, "::")):
+        if port.address and (":" in port.address) != (family == _socket.AF_INET6):
+            continue
+        try:
+            probe = _socket.socket(family, kind, protocol)
+        except OSError:
+            continue  # no such protocol on this host: nobody can have the port either
+        try:
+            probe.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            if family == _socket.AF_INET6:
+                probe.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
+            probe.bind((port.address or any_address, port.host))
+            if kind == _socket.SOCK_STREAM:
+                probe.listen()  # with SO_REUSEADDR it is this that another listener forbids
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise NsunitError(
+                    f"{name}: PublishPort=: {port} is in use on the host",
+                    hint=f"see who has it with 'ss -lnp sport = :{port.host}'",
+                ) from None
+            if error.errno == errno.EADDRNOTAVAIL and port.address:
+                raise NsunitError(
+                    f"{name}: PublishPort=: the host has no address '{port.address}'", hint="see 'ip address'"
+                ) from None
+            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 may be switched off
+                raise
+        finally:
+            probe.close()

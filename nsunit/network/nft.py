@@ -1,0 +1,65 @@
+"""nftables through nft's JSON interface: no text is ever put together, and a transaction is all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from nsunit.errors import NsunitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PROGRAM = "nft"
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+
+
+def apply(items: list[dict[str, Any]]) -> None:
+    """Carry out *items* as one transaction.
+
+    Raises:
+        NsunitError: nft is missing, or refused it; nothing has changed then.
+    """
+    if items:
+        _run(["-j", "-f", "-"], json.dumps({"nftables": items}))
+
+
+def listed(table: str) -> list[dict[str, Any]]:
+    """All that is in the tables called *table*, of the families inet and bridge; nothing of one that is missing.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    found: list[dict[str, Any]] = []
+    tables = [
+        entry["table"] for entry in json.loads(_run(["-j", "list", "tables"], ""))["nftables"] if "table" in entry
+    ]
+    for there in tables:
+        if there["name"] == table and there["family"] in ("inet", "bridge"):
+            found += json.loads(_run(["-j", "-a", "list", "table", there["family"], table], ""))["nftables"]
+    return found
+
+
+def _run(arguments: list[str], text: str) -> str:
+    """Run nft and return what it prints.  The module subprocess would take longer to import than nft to run."""
+    given, told, complaint = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("stdin", "stdout", "stderr"))
+    try:
+        os.pwrite(given, text.encode(), 0)
+        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((given, told, complaint))]
+        try:
+            pid = os.posix_spawnp(_PROGRAM, [_PROGRAM, *arguments], _ENVIRONMENT, file_actions=actions)
+        except FileNotFoundError:
+            raise NsunitError("nft is not installed", hint="install the package 'nftables'") from None
+        _, status = os.waitpid(pid, 0)
+        if status:
+            lines = _content(complaint).strip().splitlines()
+            raise NsunitError(f"nft: {lines[0] if lines else f'wait status {status}'}")
+        return _content(told)
+    finally:
+        for fd in (given, told, complaint):
+            os.close(fd)
+
+
+def _content(fd: int) -> str:
+    return os.pread(fd, os.fstat(fd).st_size, 0).decode("utf-8", "replace")

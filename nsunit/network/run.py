@@ -1,0 +1,101 @@
+"""The program that attaches a container to its network, and detaches it: `run.py attach|detach DIRECTORY LOCKS [PID]`.
+
+The helper starts it when the container's namespaces are there and its program is not yet; systemd starts it again
+(ExecStopPost=) however the container has ended.  DIRECTORY is the container's network directory, in which
+the file `attachment` is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+
+if __name__ == "__main__":  # started by path: the package stands two directories up
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from nsunit.errors import NsunitError
+from nsunit.network import nft
+from nsunit.plan import attachment, firewall
+
+LOCK = ".network"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
+
+
+def main(argv: list[str]) -> int:
+    """Do it, and return the exit status; an error is one line on standard error."""
+    try:
+        with open(argv[2] + "/attachment") as file:
+            item = attachment.from_json(json.load(file))
+        if argv[1] == "attach":
+            attach(item, f"/proc/{int(argv[4])}/ns/net", argv[3])
+        else:
+            detach(item, argv[3])
+    except (NsunitError, OSError) as error:
+        os.write(2, f"{error}\n".encode())
+        return 1
+    return 0
+
+
+def attach(item: attachment.Attachment, namespace: str, locks: str) -> None:
+    """Attach *item* to the network namespace at path *namespace*; what is left of an earlier one is replaced.
+
+    Raises:
+        NsunitError: it failed; nothing of it is left.
+    """
+    from nsunit.network import links
+
+    with _locked(locks):
+        links.ensure_bridge(item.network)
+    guard(item, locks)  # the rules come first: nothing may pass without them
+    namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        links.attach(item, namespace_fd)
+    except BaseException:
+        detach(item, locks)
+        raise
+    finally:
+        os.close(namespace_fd)
+
+
+def guard(item: attachment.Attachment, locks: str) -> None:
+    """Make the rules of *item*, and those that all containers share, as they should be."""
+    with _locked(locks):
+        try:
+            nft.apply([*firewall.base(), *firewall.detach(item), *firewall.attach(item)])
+        except NsunitError as error:
+            # A port may still lead to a container that was killed together with what should have cleaned up after it.
+            raise NsunitError(f"{error}; 'nsunit network repair' removes what was left behind") from None
+
+
+def detach(item: attachment.Attachment, locks: str) -> None:
+    """Remove the link and the rules of *item*; done twice is done once.
+
+    Raises:
+        NsunitError: the kernel refused it.
+    """
+    with _locked(locks):
+        if os.path.exists(f"/sys/class/net/{item.link}"):  # its namespace takes a while to go, and the link with it
+            from nsunit.network import links
+
+            links.delete(item.link)
+        nft.apply([*firewall.base(), *firewall.detach(item)])
+
+
+class _locked:
+    """The lock on the host's links and rules: transactions of several starts must not be mixed."""
+
+    def __init__(self, directory: str) -> None:
+        os.makedirs(directory, 0o700, exist_ok=True)
+        self.fd = os.open(f"{directory}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> None:
+        fcntl.flock(self.fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+
+if __name__ == "__main__":
+    status = main(sys.argv)
+    os._exit(status)  # tearing the interpreter down takes longer than the links

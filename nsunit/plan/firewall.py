@@ -1,0 +1,265 @@
+"""The rules for containers' networks, as nftables' JSON (libnftables-json(5)).  Pure.
+
+All of it is in two tables of nsunit's own, `inet nsunit` and `bridge nsunit`.  The base chains are flushed and filled
+again with each transaction, so whatever somebody did to them is mended by the next start.  What belongs to a container
+is a chain called like its link in each table, and elements of maps that lead there.  Elements are removed by what they
+are, rules would have to be listed to find their handles: so each start and each stop is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+
+from nsunit.plan.attachment import PREFIX, link_local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from nsunit.definition.values_network import Port
+    from nsunit.plan.attachment import Attachment
+
+    Item = dict[str, Any]
+
+TABLE = "nsunit"
+# priorities: dstnat, srcnat and filter of the inet family, and the first one of the bridge family
+_BASE_CHAINS = (
+    ("inet", "prerouting", "nat", "prerouting", -100),
+    ("inet", "output", "nat", "output", -100),
+    ("inet", "postrouting", "nat", "postrouting", 100),
+    ("inet", "forward", "filter", "forward", 0),
+    ("inet", "input", "filter", "input", 0),
+    ("bridge", "prerouting", "filter", "prerouting", -300),
+)
+_PORT = ["inet_proto", "inet_service"]
+# name → family, key, and what elements lead to
+_MAPS = (
+    ("published", "inet", _PORT),
+    ("published4", "inet", ["ipv4_addr", *_PORT]),
+    ("published6", "inet", ["ipv6_addr", *_PORT]),
+    ("links", "bridge", "ifname"),
+)
+_SETS = (
+    ("bridges", "ifname"),
+    ("same-bridge", ["ifname", "ifname"]),
+    ("host4", ["ipv4_addr", *_PORT]),
+    ("host6", ["ipv6_addr", *_PORT]),
+)
+
+
+def base() -> list[Item]:
+    """The tables, the base chains and their rules; doing it again changes nothing."""
+    items: list[Item] = [{"add": {"table": {"family": family, "name": TABLE}}} for family in ("inet", "bridge")]
+    items += [_add("set", "inet", name=name, type=kind) for name, kind in _SETS]
+    items += [_add("map", family, name=name, type=kind, map="verdict") for name, family, kind in _MAPS]
+    items.append(_add("chain", "inet", name="published"))
+    items.append({"flush": {"chain": {"family": "inet", "table": TABLE, "name": "published"}}})
+    for family, chain, kind, hook, priority in _BASE_CHAINS:
+        items.append(_add("chain", family, name=chain, type=kind, hook=hook, prio=priority, policy="accept"))
+        items.append({"flush": {"chain": {"family": family, "table": TABLE, "name": chain}}})
+    return [*items, *(_rule(family, chain, expression) for family, chain, expression in _base_rules())]
+
+
+def _base_rules() -> list[tuple[str, str, list[Item]]]:
+    to_host = _match("==", {"fib": {"result": "type", "flags": ["daddr"]}}, "local")
+    from_bridge, to_bridge = (_match("==", _meta(key), "@bridges") for key in ("iifname", "oifname"))
+    known = _match("in", {"ct": {"key": "state"}}, ["established", "related"])
+    translated = _match("in", {"ct": {"key": "status"}}, "dnat")
+    loopback = _match("==", _payload("ip", "saddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}})
+    control = _match("==", _meta("l4proto"), {"set": ["icmp", "ipv6-icmp"]})
+    same_bridge = _match("==", {"concat": [_meta("iifname"), _meta("oifname")]}, "@same-bridge")
+    refuse = {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}
+    accept: Item = {"accept": None}
+    return [
+        ("inet", "published", [_vmap(_ported(_payload("ip", "daddr")), "published4")]),
+        ("inet", "published", [_vmap(_ported(_payload("ip6", "daddr")), "published6")]),
+        ("inet", "published", [_vmap(_ported(), "published")]),
+        ("inet", "prerouting", [to_host, _jump("published")]),
+        ("inet", "output", [to_host, _jump("published")]),
+        # Replies must come back through the host where the container would send them elsewhere: to itself for
+        # 127.0.0.1, straight to a neighbour for a published port.
+        ("inet", "postrouting", [loopback, to_bridge, {"masquerade": None}]),
+        ("inet", "postrouting", [from_bridge, to_bridge, translated, {"masquerade": None}]),
+        ("inet", "postrouting", [from_bridge, _match("!=", _meta("oifname"), "@bridges"), {"masquerade": None}]),
+        ("inet", "forward", [to_bridge, known, accept]),
+        ("inet", "forward", [to_bridge, translated, accept]),
+        # Within one bridge: only seen here where br_netfilter is loaded.
+        ("inet", "forward", [same_bridge, accept]),
+        ("inet", "forward", [to_bridge, refuse]),
+        ("inet", "input", [from_bridge, known, accept]),
+        ("inet", "input", [from_bridge, control, accept]),
+        ("inet", "input", [from_bridge, _match("==", _ported(_payload("ip", "saddr")), "@host4"), accept]),
+        ("inet", "input", [from_bridge, _match("==", _ported(_payload("ip6", "saddr")), "@host6"), accept]),
+        ("inet", "input", [from_bridge, refuse]),
+        ("bridge", "prerouting", [_vmap(_meta("iifname"), "links")]),
+    ]
+
+
+def attach(item: Attachment) -> list[Item]:
+    """What is the container's own, after `base` and the container's `detach`."""
+    bridge = item.network.bridge
+    return [
+        _add("element", "inet", name="bridges", elem=[bridge]),
+        _add("element", "inet", name="same-bridge", elem=[{"concat": [bridge, bridge]}]),
+        *_add_chains(item.link),
+        *(_rule("inet", item.link, expression) for port in item.ports for expression in _published(item, port)),
+        *(_rule("bridge", item.link, expression) for expression in _honest(item)),
+        *_elements("add", item),
+    ]
+
+
+def detach(item: Attachment) -> list[Item]:
+    """What removes it, after `base`.  All is added once more before: nft refuses to delete what is not there."""
+    chains = [{"family": family, "table": TABLE, "name": item.link} for family in ("inet", "bridge")]
+    return [
+        *_add_chains(item.link),
+        *_elements("add", item),
+        *_elements("delete", item),
+        *({"flush": {"chain": chain}} for chain in chains),
+        *({"delete": {"chain": chain}} for chain in chains),
+    ]
+
+
+def _add_chains(link: str) -> list[Item]:
+    return [_add("chain", family, name=link) for family in ("inet", "bridge")]
+
+
+def _elements(verb: str, item: Attachment) -> list[Item]:
+    """The elements of maps and sets that are *item*'s, to be added or deleted."""
+    return [
+        {verb: {"element": {"family": family, "table": TABLE, "name": name, "elem": [element]}}}
+        for family, name, element in _owned(item)
+    ]
+
+
+def _owned(item: Attachment) -> list[tuple[str, str, object]]:
+    jump = _jump(item.link)
+    found: list[tuple[str, str, object]] = [("bridge", "links", [item.link, jump])]
+    for port in item.ports:
+        address = [port.address] if port.address else []
+        name = "published" + ("" if not address else "6" if ":" in port.address else "4")
+        found.append(("inet", name, [{"concat": [*address, port.protocol, port.host]}, jump]))
+    for number, protocol in item.host_ports:
+        for family, own in _by_family(item):
+            found.append(("inet", "host" + ("6" if family == "ip6" else "4"), {"concat": [own, protocol, number]}))
+    return found
+
+
+def stale(listed: Iterable[Item], links: set[str]) -> list[Item]:
+    """What removes all that belongs to containers whose links are not among *links*, given what nft lists."""
+    elements: list[Item] = []
+    chains: list[Item] = []
+    for entry in listed:
+        found = entry.get("map", {})
+        for element in found.get("elem", ()):
+            if element[1].get("jump", {}).get("target") not in links:
+                where = {"family": found["family"], "table": TABLE, "name": found["name"], "elem": [element]}
+                elements.append({"delete": {"element": where}})
+        chain = entry.get("chain")
+        if chain and chain["name"].startswith(PREFIX) and chain["name"] not in links:
+            where = {"family": chain["family"], "table": TABLE, "name": chain["name"]}
+            chains += [{"flush": {"chain": where}}, {"delete": {"chain": where}}]
+    return elements + chains
+
+
+def remove(listed: Iterable[Item]) -> list[Item]:
+    """What removes both tables, as far as nft lists them."""
+    return [
+        {"delete": {"table": {"family": entry["table"]["family"], "name": TABLE}}}
+        for entry in listed
+        if entry.get("table", {}).get("name") == TABLE
+    ]
+
+
+def is_whole(item: Attachment, listed: Iterable[Item]) -> bool:
+    """Whether nft's list has all that *item* needs."""
+    filled, there = set(), set()
+    for entry in listed:
+        if "rule" in entry:
+            filled.add((entry["rule"]["family"], entry["rule"]["chain"]))
+        found = entry.get("map") or entry.get("set")
+        if found:
+            there |= {(found["family"], found["name"], json.dumps(element)) for element in found.get("elem", ())}
+    needed = {(family, name, json.dumps(element)) for family, name, element in _owned(item)}
+    chains = {("bridge", item.link), *([("inet", item.link)] if item.ports else [])}
+    return needed <= there and chains <= filled
+
+
+def has_base(listed: Iterable[Item]) -> bool:
+    """Whether nft's list has all base chains, with rules in them."""
+    filled = {(entry["rule"]["family"], entry["rule"]["chain"]) for entry in listed if "rule" in entry}
+    return all((family, chain) in filled for family, chain, *_ in _BASE_CHAINS)
+
+
+def _published(item: Attachment, port: Port) -> list[list[Item]]:
+    found = []
+    for family, address in _by_family(item):
+        if port.address and (":" in port.address) != (family == "ip6"):
+            continue
+        expression = [_match("==", _payload(port.protocol, "dport"), port.host)]
+        if port.address:
+            expression.insert(0, _match("==", _payload(family, "daddr"), port.address))
+        elif family == "ip6":
+            # What comes from ::1 may not leave the loopback interface, whatever its destination.
+            expression.insert(0, _match("!=", _payload(family, "daddr"), "::1"))
+        else:
+            expression.insert(0, _match("==", _meta("nfproto"), "ipv4"))
+        found.append([*expression, {"dnat": {"family": family, "addr": address, "port": port.container}}])
+    return found
+
+
+def _honest(item: Attachment) -> list[list[Item]]:
+    """Drop what does not carry the container's own addresses, and what is neither IP nor ARP."""
+    drop: Item = {"drop": None}
+    kind: Item = _payload("ether", "type")
+    rules: list[list[Item]] = [
+        [_match("!=", _payload("ether", "saddr"), item.mac), drop],
+        [_match("!=", kind, {"set": ["arp", "ip", "ip6"]}), drop],
+    ]
+    addresses = dict(_by_family(item))
+    rules.append([_match("!=", _payload("arp", "saddr ip"), addresses["ip"]), drop])
+    rules.append([_match("!=", _payload("arp", "saddr ether"), item.mac), drop])
+    rules.append([_match("!=", _payload("ip", "saddr"), addresses["ip"]), drop])
+    own = [link_local(item.mac), "::", *([addresses["ip6"]] if "ip6" in addresses else [])]
+    rules.append([_match("!=", _payload("ip6", "saddr"), {"set": own}), drop])
+    # Nobody in there is a router (CVE-2020-10749).
+    rules.append([_match("==", _payload("icmpv6", "type"), "nd-router-advert"), drop])
+    return rules
+
+
+def _by_family(item: Attachment) -> list[tuple[str, str]]:
+    plain = [address.partition("/")[0] for address in item.addresses]
+    return [("ip6" if ":" in address else "ip", address) for address in plain]
+
+
+def _ported(*first: Item) -> Item:
+    return {"concat": [*first, _meta("l4proto"), _payload("th", "dport")]}
+
+
+def _vmap(key: Item, name: str) -> Item:
+    return {"vmap": {"key": key, "data": "@" + name}}
+
+
+def _add(kind: str, family: str, **fields: object) -> Item:
+    return {"add": {kind: {"family": family, "table": TABLE, **fields}}}
+
+
+def _rule(family: str, chain: str, expression: list[Item]) -> Item:
+    return {"add": {"rule": {"family": family, "table": TABLE, "chain": chain, "expr": expression}}}
+
+
+def _match(operator: str, left: Item, right: object) -> Item:
+    return {"match": {"op": operator, "left": left, "right": right}}
+
+
+def _meta(key: str) -> Item:
+    return {"meta": {"key": key}}
+
+
+def _payload(protocol: str, field: str) -> Item:
+    return {"payload": {"protocol": protocol, "field": field}}
+
+
+def _jump(chain: str) -> Item:
+    return {"jump": {"target": chain}}

@@ -1,0 +1,66 @@
+"""PublishPort= and HostPort=."""
+
+import pytest
+
+from nsunit.definition.load import Host, load_text
+from nsunit.definition.values_network import Port, host_ports, published_ports
+from nsunit.definition.words import ValueProblem
+from nsunit.errors import DefinitionError
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [
+        ("8080:80", [Port("", 8080, 80, "tcp")]),
+        ("53:53/udp 9:9/sctp", [Port("", 53, 53, "udp"), Port("", 9, 9, "sctp")]),
+        ("127.0.0.1:8080:80", [Port("127.0.0.1", 8080, 80, "tcp")]),
+        ("[::1]:8080:80/tcp", [Port("::1", 8080, 80, "tcp")]),
+        ("[2001:DB8:0::1]:8080:80", [Port("2001:db8::1", 8080, 80, "tcp")]),
+        ("0.0.0.0:1:2 [::]:3:4", [Port("", 1, 2, "tcp"), Port("", 3, 4, "tcp")]),
+        ("8000-8002:9000-9002", [Port("", 8000 + n, 9000 + n, "tcp") for n in range(3)]),
+    ],
+)
+def test_published_ports(text, ports):
+    assert list(published_ports(text)) == ports
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("80", "'80' does not say which port of the host"),
+        ("0:80", "'0:80' has no valid port"),
+        ("80:65536", "'80:65536' has no valid port"),
+        ("8x:80", "'8x:80' has no valid port"),
+        (":80", "':80' has no valid port"),
+        ("9-8:1-2", "'9-8:1-2' has no valid port"),
+        ("1-3:1-2", "'1-3:1-2' has ranges of different lengths"),
+        ("1-300:1-300", "'1-300:1-300' is a range of more than 256 ports"),
+        ("80:80/icmp", "'80:80/icmp' has an unknown protocol"),
+        ("300.1.1.1:80:80", "'300.1.1.1:80:80' has no valid address"),
+        ("::1:80:80", "'::1:80:80' has no valid address"),
+        ('80:80"; flush ruleset #"', None),
+    ],
+)
+def test_wrong_published_ports(text, message):
+    with pytest.raises(ValueProblem) as caught:
+        published_ports(text)
+    assert message is None or str(caught.value) == message
+
+
+def test_host_ports():
+    assert host_ports("5432 53/udp 7-8") == ((5432, "tcp"), (53, "udp"), (7, "tcp"), (8, "tcp"))
+    with pytest.raises(ValueProblem, match="'x' has no valid port"):
+        host_ports("x")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Network=bridge\nPublishPort=80:80\nPublishPort=80:80", "a port is published twice"),
+        ("PublishPort=80:80", "ports cannot be published with Network=none"),
+        ("HostPort=80", "there is nothing to open with Network=none"),
+    ],
+)
+def test_ports_need_a_network(line, message):
+    with pytest.raises(DefinitionError, match=message):
+        load_text("web", f"[Container]\nRootfs=/r\nReadOnly=yes\nExec=/a\n{line}\n", "web.nsunit", Host(257))

@@ -1,0 +1,130 @@
+"""nftables' JSON: what is made for a container is what is found and removed again."""
+
+import json
+
+from nsunit.definition.values_network import Port
+from nsunit.plan import firewall
+from nsunit.plan.attachment import Network, attachment
+
+NETWORK = Network("bridge", "nsunit0", "10.91.0.", "fd00:1:2::")
+LINK = "nv-0123456789ab"
+
+
+def web(*ports, network=NETWORK, host_ports=()):
+    return attachment("web", network, 2, "0123456789abcdef", ports, host_ports)
+
+
+def rules(items, chain):
+    return [item["add"]["rule"]["expr"] for item in items if item.get("add", {}).get("rule", {}).get("chain") == chain]
+
+
+def test_all_of_it_is_in_tables_of_nsunit():
+    for item in (*firewall.base(), *firewall.attach(web(Port("", 80, 80, "tcp")))):
+        ((verb, content),) = item.items()
+        ((kind, fields),) = content.items()
+        assert verb in ("add", "flush")
+        assert (fields["name"] if kind == "table" else fields["table"]) == "nsunit"
+    json.dumps(firewall.base())
+
+
+def test_a_published_port_is_translated_for_both_families():
+    v4, v6 = rules(firewall.attach(web(Port("", 8080, 80, "tcp"))), LINK)[:2]
+    assert v4[-1] == {"dnat": {"family": "ip", "addr": "10.91.0.2", "port": 80}}
+    assert v6[-1] == {"dnat": {"family": "ip6", "addr": "fd00:1:2::2", "port": 80}}
+    assert v6[0]["match"] == {"op": "!=", "left": {"payload": {"protocol": "ip6", "field": "daddr"}}, "right": "::1"}
+
+
+def test_a_port_of_one_address_is_translated_for_that_one():
+    for address, family in (("192.0.2.1", "ip"), ("2001:db8::1", "ip6")):
+        inet = [expr for expr in rules(firewall.attach(web(Port(address, 53, 54, "udp"))), LINK) if "dnat" in expr[-1]]
+        assert len(inet) == 1
+        left = {"payload": {"protocol": family, "field": "daddr"}}
+        assert inet[0][0]["match"] == {"op": "==", "left": left, "right": address}
+
+
+def test_only_its_own_addresses_pass():
+    wrong = [expr[0]["match"] for expr in rules(firewall.attach(web()), LINK)]
+    assert {"op": "!=", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "10.91.0.2"} in wrong
+    six = next(match for match in wrong if match["left"]["payload"] == {"protocol": "ip6", "field": "saddr"})
+    assert six["right"] == {"set": ["fe80::858:aff:fe5b:2", "::", "fd00:1:2::2"]}
+
+
+def test_without_ipv6_there_is_no_rule_for_it():
+    network = NETWORK.replace(prefix6="")
+    found = rules(firewall.attach(web(Port("", 8080, 80, "tcp"), network=network)), LINK)
+    assert [expr[-1]["dnat"]["family"] for expr in found if "dnat" in expr[-1]] == ["ip"]
+
+
+def owned(items, verb):
+    """What is added or deleted of maps and sets."""
+    elements = (item[verb]["element"] for item in items if "element" in item.get(verb, {}))
+    return [(content["name"], json.dumps(content["elem"])) for content in elements]
+
+
+def test_services_of_the_host_are_opened_for_its_addresses():
+    made = owned(firewall.attach(web(host_ports=((53, "udp"),))), "add")
+    assert ("host4", '[{"concat": ["10.91.0.2", "udp", 53]}]') in made
+    assert ("host6", '[{"concat": ["fd00:1:2::2", "udp", 53]}]') in made
+
+
+def test_ports_are_found_by_address_first():
+    made = owned(firewall.attach(web(Port("", 80, 8, "tcp"), Port("192.0.2.1", 81, 8, "udp"))), "add")
+    jump = json.dumps({"jump": {"target": LINK}})
+    assert ("published", f'[[{{"concat": ["tcp", 80]}}, {jump}]]') in made
+    assert ("published4", f'[[{{"concat": ["192.0.2.1", "udp", 81]}}, {jump}]]') in made
+
+
+def test_all_that_was_made_is_removed():
+    item = web(Port("", 80, 80, "tcp"), Port("::1", 81, 80, "tcp"), host_ports=((53, "udp"),))
+    made, removed = firewall.attach(item), firewall.detach(item)
+    shared = {"bridges", "same-bridge"}
+    assert {pair for pair in owned(made, "add") if pair[0] not in shared} == set(owned(removed, "delete"))
+    # nft refuses to delete what is not there.
+    assert owned(removed, "add") == owned(removed, "delete")
+    chains = [item["delete"]["chain"] for item in removed if "chain" in item.get("delete", {})]
+    assert [(chain["family"], chain["name"]) for chain in chains] == [("inet", LINK), ("bridge", LINK)]
+
+
+def list_of(items):
+    """The items as nft would list them: elements within their maps and sets."""
+    contents = [entry for item in items for entry in [item.get("add", {})]]
+    listed = [json.loads(json.dumps(entry)) for entry in contents if entry and "element" not in entry]
+    for entry in contents:
+        if "element" in entry:
+            for other in listed:
+                found = other.get("map") or other.get("set") or {}
+                if (found.get("family"), found.get("name")) == (entry["element"]["family"], entry["element"]["name"]):
+                    found.setdefault("elem", []).extend(entry["element"]["elem"])
+    return listed
+
+
+def test_what_is_there_is_told_from_what_is_missing():
+    item = web(Port("", 80, 80, "tcp"), host_ports=((53, "udp"),))
+    other = attachment("db", NETWORK, 3, "fedcba9876543210", (), ())
+    known = list_of([*firewall.base(), *firewall.attach(item), *firewall.attach(other)])
+    assert firewall.has_base(known)
+    assert firewall.is_whole(item, known)
+    assert firewall.is_whole(other, known)
+    assert not firewall.has_base([entry for entry in known if entry.get("rule", {}).get("chain") != "input"])
+    assert not firewall.is_whole(item, [entry for entry in known if entry.get("rule", {}).get("chain") != LINK])
+    for name in ("published", "links", "host6"):
+        lost = [entry for entry in known if (entry.get("map") or entry.get("set") or {}).get("name") != name]
+        assert not firewall.is_whole(item, lost), name
+
+
+def test_what_belongs_to_nobody_is_removed():
+    item = web(Port("", 80, 80, "tcp"))
+    other = attachment("db", NETWORK, 3, "fedcba9876543210", (Port("", 81, 80, "tcp"),), ())
+    known = list_of([*firewall.base(), *firewall.attach(item), *firewall.attach(other)])
+    assert firewall.stale(known, {item.link, other.link}) == []
+    removed = firewall.stale(known, {other.link})
+    assert {name for name, _ in owned(removed, "delete")} == {"links", "published"}
+    assert all(LINK in text for _, text in owned(removed, "delete"))
+    names = [item["delete"]["chain"]["name"] for item in removed if "chain" in item.get("delete", {})]
+    assert names == [LINK, LINK]
+
+
+def test_everything_is_removed():
+    known = list_of(firewall.base())
+    assert [item["delete"]["table"]["family"] for item in firewall.remove(known)] == ["inet", "bridge"]
+    assert firewall.remove([]) == []

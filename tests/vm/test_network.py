@@ -1,0 +1,301 @@
+"""Network=bridge, shown by what reaches whom.
+
+`outside` is another host: a network namespace with a link to this one, which is 192.0.2.1 and 2001:db8::1 to it.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+DEBIAN = "/srv/roots/debian"
+LAYER = Path("/var/tmp/network-test")
+HOST, OUTSIDE = "192.0.2.1", "192.0.2.2"
+HOST6, OUTSIDE6 = "2001:db8::1", "2001:db8::2"
+# Says its name and who asks, to each who connects.
+SERVER = """\
+import socket, sys
+server = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    connection, client = server.accept()
+    connection.sendall(f"{socket.gethostname()} {client[0].removeprefix('::ffff:')}".encode())
+    connection.close()
+"""
+CLIENT = """\
+import socket, sys
+try:
+    print(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=4).makefile().read())
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program():
+    LAYER.mkdir()
+    (LAYER / "server.py").write_text(SERVER)
+    yield
+    shutil.rmtree(LAYER)
+
+
+@pytest.fixture(scope="module")
+def outside(run):
+    run(
+        "ip netns add outside && ip link add out0 type veth peer name eth0 netns outside"
+        f" && ip addr add {HOST}/24 dev out0 && ip addr add {HOST6}/64 dev out0 nodad && ip link set out0 up"
+        f" && ip -n outside addr add {OUTSIDE}/24 dev eth0 && ip -n outside addr add {OUTSIDE6}/64 dev eth0 nodad"
+        f" && ip -n outside link set eth0 up && ip -n outside route add 10.91.0.0/24 via {HOST}"
+    )
+    command = ["ip", "netns", "exec", "outside", "python3", "-c", SERVER, "7000"]
+    with subprocess.Popen(command) as server:
+        yield lambda *words: run(
+            "ip", "netns", "exec", "outside", "python3", "-c", CLIENT, *map(str, words)
+        ).stdout.strip()
+        server.kill()
+    run("ip netns del outside; ip link del out0", check=False)
+
+
+def definition(*lines):
+    keys = (
+        f"Layer={LAYER}",
+        f"Layer={DEBIAN}",
+        "Volatile=yes",
+        "Network=bridge",
+        "Exec=/usr/bin/python3 /server.py 80",
+    )
+    return "\n".join(("[Container]", *keys, *lines, ""))
+
+
+def ask(address, port):
+    """What a server answers to this host."""
+    try:
+        with socket.create_connection((address, port), timeout=4) as connection:
+            return connection.makefile().read()
+    except OSError as error:
+        return type(error).__name__
+
+
+def wait_for(address, port):
+    """What a server answers once it listens; connected it is before that."""
+    deadline = time.monotonic() + 60
+    while (answer := ask(address, port)) == "ConnectionRefusedError" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return answer
+
+
+def ask_from(container, address, port):
+    """What a server answers to a container."""
+    return container.exec("python3", "-c", CLIENT, address, str(port)).stdout.strip()
+
+
+def connected(nsunit, container):
+    """What `nsunit network` says of a container."""
+    rows = json.loads(nsunit("network", "list", "--json").stdout)
+    return next((row for row in rows if row["container"] == container.name), None)
+
+
+def address_of(nsunit, container, family=4):
+    row = connected(nsunit, container)
+    return row["addresses"][0 if family == 4 else 1].partition("/")[0]
+
+
+def traces():
+    """All links and rules that containers have."""
+    rules = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+    links = [name for name in os.listdir("/sys/class/net") if name.startswith("nv-")]
+    return sorted(links), sorted({word.strip('"') for word in rules.split() if word.strip('"').startswith("nv-")})
+
+
+@pytest.fixture(scope="module")
+def pair(shared, nsunit):
+    """Two containers of one network; the first publishes its port 80."""
+    server = shared.start(definition("PublishPort=8080:80 127.0.0.1:8081:80", "Hostname=server"))
+    other = shared.start(definition("Hostname=other", "HostPort=9001", "Capability=+NET_ADMIN"))
+    for container in (server, other):
+        wait_for(address_of(nsunit, container), 80)
+    return server, other
+
+
+def test_neighbours_reach_each_other_and_the_world(pair, outside, nsunit):
+    server, other = pair
+    for family in (4, 6):
+        where, who = (address_of(nsunit, container, family) for container in pair)
+        assert ask_from(other, where, 80) == f"server {who}"
+        assert ask(where, 80).startswith("server ")  # from the host
+    assert ask_from(server, OUTSIDE, 7000).split()[1] == HOST  # the world sees the host
+    assert ask_from(server, OUTSIDE6, 7000).split()[1] == HOST6
+    assert server.exec("cat", "/etc/hosts").stdout.splitlines()[2] == f"{address_of(nsunit, server)} server"
+
+
+def test_a_published_port_is_reached_from_everywhere(pair, outside):
+    _, other = pair
+    assert outside(HOST, 8080) == f"server {OUTSIDE}"  # with the client's own address
+    assert outside(HOST6, 8080) == f"server {OUTSIDE6}"
+    for address in ("127.0.0.1", HOST, HOST6):
+        assert ask(address, 8080).startswith("server "), address
+    assert ask_from(other, HOST, 8080).startswith("server ")  # to the host and back
+    assert ask_from(other, HOST6, 8080).startswith("server ")
+
+
+def test_a_port_of_one_address_is_not_reached_by_another(pair, outside):
+    assert ask("127.0.0.1", 8081).startswith("server ")
+    assert ask(HOST, 8081) == "ConnectionRefusedError"
+    assert outside(HOST, 8081) == "ConnectionRefusedError"
+
+
+def test_what_is_not_published_is_not_reached_from_outside(pair, outside, nsunit):
+    server, _ = pair
+    assert outside(address_of(nsunit, server), 80) in ("OSError", "ConnectionRefusedError", "TimeoutError")
+
+
+def test_services_of_the_host_are_closed_unless_declared(pair):
+    server, other = pair
+    with socket.create_server(("", 9001)) as one, socket.create_server(("", 9002)) as two:
+        for listener in (one, two):
+            listener.listen()
+        assert ask_from(server, HOST, 9001) != ""  # an error: the connection is made and silent where it is open
+        assert ask_from(other, HOST, 9002) != ""
+        script = f"import socket; print(socket.create_connection(('{HOST}', 9001), 4).getpeername()[1])"
+        assert other.exec("python3", "-c", script).stdout.strip() == "9001"
+
+
+def test_addresses_of_others_cannot_be_used(pair, nsunit):
+    server, other = pair
+    where = address_of(nsunit, server)
+    stolen = "10.91.0.200"
+    script = f"""\
+import socket, struct, fcntl
+probe = socket.socket()
+name = struct.pack("16sH2x4s8x", b"eth0:1", socket.AF_INET, socket.inet_aton("{stolen}"))
+fcntl.ioctl(probe, 0x8916, name)  # SIOCSIFADDR: its root may, in a network namespace of its own
+def ask(source):
+    try:
+        return socket.create_connection(("{where}", 80), 3, (source, 0)).makefile().read()
+    except OSError as error:
+        return type(error).__name__
+print(ask("{stolen}"), ask("{address_of(nsunit, other)}").split()[0])
+"""
+    assert other.exec("python3", "-c", script).stdout.split() == ["TimeoutError", "server"]
+
+
+def test_what_is_told_of_it(pair, nsunit):
+    server, other = pair
+    address = address_of(nsunit, server)
+    assert nsunit("port", server.name).stdout.splitlines() == [
+        "80/tcp -> 0.0.0.0:8080 [::]:8080",
+        "80/tcp -> 127.0.0.1:8081",
+    ]
+    status = nsunit("status", server.name).stdout
+    assert f"Network: {address}/24" in status
+    assert "8080/tcp→80" in status
+    assert nsunit("port", other.name).stdout == ""
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+
+
+def test_a_taken_port_is_refused_before_the_start(pair, containers, nsunit):
+    server, _ = pair
+    before = traces()
+    name = containers.define(definition("PublishPort=8080:81"))
+    done = nsunit("start", name, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        1,
+        f"nsunit: {name}: PublishPort=: 8080/tcp is published by container '{server.name}'",
+    )
+    with socket.create_server(("", 9003)):
+        name = containers.define(definition("PublishPort=9003:81"))
+        done = nsunit("start", name, check=False)
+    assert done.stderr.splitlines()[0] == f"nsunit: {name}: PublishPort=: 9003/tcp is in use on the host"
+    name = containers.define(definition("PublishPort=198.51.100.7:9004:81"))
+    done = nsunit("start", name, check=False)
+    assert done.stderr.splitlines()[0] == f"nsunit: {name}: PublishPort=: the host has no address '198.51.100.7'"
+    assert traces() == before
+
+
+def test_flushed_rules_and_a_lost_bridge_are_repaired(pair, outside, nsunit):
+    server, other = pair
+    before = traces()
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    found = nsunit("network", "check", check=False)
+    assert found.returncode == 1
+    assert f"{server.name}: some of its firewall rules are missing" in found.stdout
+    assert outside(HOST, 8080) == "ConnectionRefusedError"
+    nsunit("network", "repair")
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+    assert outside(HOST, 8080) == f"server {OUTSIDE}"
+    subprocess.run(["ip", "link", "del", "nsunit0"], check=True)
+    found = nsunit("network", "check", check=False)
+    assert f"{other.name}: the bridge 'nsunit0' is gone" in found.stdout
+    nsunit("network", "repair")
+    assert outside(HOST, 8080) == f"server {OUTSIDE}"
+    assert ask_from(other, address_of(nsunit, server), 80).startswith("server ")
+    assert traces() == before
+
+
+def test_nothing_is_left_however_it_ends(containers, nsunit, run):
+    before = traces()
+    container = containers.start(definition("PublishPort=8090:80"))
+    address = address_of(nsunit, container)
+    assert wait_for("127.0.0.1", 8090).startswith(container.name)
+    os.kill(container.pid, 9)
+    run(f"until systemctl show -P ActiveState {container.service} | grep -E 'failed|inactive'; do sleep 0.2; done")
+    assert traces() == before
+    assert connected(nsunit, container) is None
+    nsunit("start", container.name)
+    assert address_of(nsunit, container) == address  # it is remembered
+    nsunit("restart", container.name)
+    assert wait_for("127.0.0.1", 8090).startswith(container.name)
+    nsunit("stop", container.name)
+    assert traces() == before
+
+
+def test_an_enabled_one_keeps_its_place(containers, nsunit, run):
+    before = traces()
+    name = containers.define(definition("PublishPort=8091:80"))
+    nsunit("enable", name)
+    try:
+        run("systemctl", "start", containers.of(name).service)  # as at boot, without nsunit
+        address = address_of(nsunit, containers.of(name))
+        assert wait_for("127.0.0.1", 8091).startswith(name)
+        nsunit("stop", name)
+        assert traces() == before
+        other = containers.define(definition("PublishPort=8091:80"))
+        done = nsunit("start", other, check=False)
+        assert f"8091/tcp is published by container '{name}'" in done.stderr
+        nsunit("start", name)
+        assert address_of(nsunit, containers.of(name)) == address
+        nsunit("stop", name)
+    finally:
+        nsunit("disable", name)
+    assert connected(nsunit, containers.of(name)) is None
+    assert traces() == before
+
+
+def test_a_failed_start_leaves_nothing(containers, nsunit):
+    before = traces()
+    name = containers.define(definition().replace("Exec=/usr/bin/python3", "Exec=/missing"))
+    assert nsunit("start", name, check=False).returncode == 1
+    assert traces() == before
+    assert connected(nsunit, containers.of(name)) is None
+
+
+def test_run_in_the_foreground(nsunit):
+    before = traces()
+    done = nsunit("run", f"-pLayer={DEBIAN}", "-pNetwork=bridge", "python3", "-c", CLIENT, "10.91.0.1", "1")
+    assert done.stdout.strip() in ("ConnectionRefusedError", "OSError")
+    assert traces() == before
+
+
+def test_the_bridge_goes_when_nobody_needs_it(pair, nsunit):
+    refused = nsunit("network", "remove", check=False)
+    assert refused.returncode == 1
+    assert "connected still" in refused.stderr
+    for container in pair:
+        nsunit("stop", container.name)
+    nsunit("network", "remove")
+    assert not os.path.exists("/sys/class/net/nsunit0")
+    assert "nsunit" not in subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout

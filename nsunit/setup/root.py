@@ -140,7 +140,7 @@ def idmap(build: Build, fd: int, *, recursive: bool = False) -> None:
     except OSError as error:
         if error.errno != 22:
             raise
-        raise OSError(22, "its file system cannot id-map mounts; use another one, or PrivateUsers=identity") from error
+        raise OSError(22, "its file system cannot id-map mounts") from error
 
 
 def _attach(mount_fd: int, name: str) -> None:

@@ -193,7 +193,9 @@ def _first_process(control_group: str) -> int:
     # The payload is process 1 of its own PID namespace, the only one with exactly that number in the innermost one.
     # Where it shares one it is the oldest that leads a session; a process that only sets it up leads none.
     leaders = []
-    for path in (f"{CGROUP_ROOT}{control_group}/{PAYLOAD_SUBGROUP}", f"{CGROUP_ROOT}{control_group}"):
+    payload = f"{CGROUP_ROOT}{control_group}/{PAYLOAD_SUBGROUP}"
+    # A systemd inside has moved itself.
+    for path in (payload, f"{payload}/init.scope", f"{CGROUP_ROOT}{control_group}"):
         try:
             with open(f"{path}/cgroup.procs", encoding="ascii") as file:
                 pids = [int(line) for line in file]

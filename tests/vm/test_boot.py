@@ -170,10 +170,13 @@ def test_run_in_the_foreground(containers):
     words = [word for line in BOOT.splitlines() if "=" in line and "TimeoutStart" not in line for word in ("-p", line)]
     command = ["nsunit", "run", "--name", name, *words, "/sbin/init", "systemd.unit=basic.target"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as session:
-        output = read_until(session.stdout, b"Reached target basic.target")
-        containers.of(name).exec("systemctl", "poweroff", "--no-block")
-        output += read_until(session.stdout, b"")
-        assert session.wait(100) == 0
+        try:
+            output = read_until(session.stdout, b"Reached target basic.target")
+            containers.of(name).exec("systemctl", "poweroff", "--no-block")
+            output += read_until(session.stdout, b"")
+            assert session.wait(100) == 0
+        finally:
+            session.kill()
     assert b"shutdown.target" in output
 
 

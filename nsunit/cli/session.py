@@ -36,6 +36,23 @@ def execute(invocation: Invocation) -> int:
     )
 
 
+def enter(invocation: Invocation) -> int:
+    """The verb `enter`."""
+    from nsunit.manager.enter import DEFAULT, enter
+
+    context = invocation.context()
+    name, *command = invocation.operands
+    kinds = invocation.value("namespaces")
+    return enter(
+        context,
+        check_name(name),
+        command,
+        kinds=DEFAULT if kinds is None else tuple(kinds.split(",")),
+        tty=invocation.flag("tty"),
+        interactive=invocation.flag("interactive"),
+    )
+
+
 def run(invocation: Invocation) -> int:
     """The verb `run`."""
     from nsunit.manager.run import run

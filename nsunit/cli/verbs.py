@@ -453,6 +453,34 @@ VERBS = (
         ),
     ),
     Verb(
+        "enter",
+        "session",
+        "Run a command of the host in some of a container's namespaces",
+        "nsunit.cli.session:enter",
+        operands="NAME [COMMAND…]",
+        least=1,
+        most=None,
+        options=(
+            Option("namespaces", "Kinds to join, or all; ipc,net,pid,uts if not given", short="n", value="KIND,…"),
+            _TTY,
+            _INTERACTIVE,
+        ),
+        command_at=1,
+        complete="running",
+        details=(
+            "For debugging, with the host's ip, ss, tcpdump, strace, as root of the host, from the caller's control "
+            "group and directory, and with its environment: the container's limits do not hold for it, and a container "
+            "that is paused can be looked at. With net, /sys shows the container's network; with pid, /proc its "
+            "processes: these mounts, and those the command makes, are the command's own. Without a COMMAND it is "
+            "$SHELL. With user it becomes root of the container's user namespace.",
+            "With mnt it has the container's file systems instead of the host's, and joins user and pid as well. A "
+            "program of the host that is statically linked, such as busybox, comes along; any other is looked for in "
+            "the container, and so never runs with the host's privileges. The host's mount reaches the container's "
+            "mounts without that, by 'mount --namespace PID'.",
+            "Exits as exec does.",
+        ),
+    ),
+    Verb(
         "run",
         "session",
         "Run a command in a container of its own",

@@ -43,6 +43,7 @@ class Build:
         self.master_fd = -1
         self.console = False  # the payload has a /dev/console
         self.console_fd = -1  # in the payload's process, before it executes: the other end of that
+        self.kept_fds: tuple[int, ...] = ()  # what Exec itself still needs, close-on-exec like all
 
     def make_terminal_link(self) -> None:
         """Make the sockets the terminal's descriptor comes through, before the payload is forked.

@@ -310,9 +310,7 @@ class Exec(Operation):
     def execute(self, build: Build) -> None:
         """execve(2); returns only by raising."""
         environment = {"PATH": build.path, **build.environment}
-        # Python ignores these; an ignored signal stays ignored across execve(2).
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-            _signal.signal(number, _signal.SIG_DFL)
+        self.reset_signals()
         candidates = _candidates(self.argv[0], environment["PATH"])
         if self.init:
             program = next((path for path in candidates if os.access(path, os.X_OK)), None)
@@ -329,6 +327,11 @@ class Exec(Operation):
             except PermissionError as error:
                 failure = error
         raise failure
+
+    def reset_signals(self) -> None:
+        """Undo what Python does at its start: it ignores some, and that would last across execve(2)."""
+        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+            _signal.signal(number, _signal.SIG_DFL)
 
 
 def _candidates(program: str, path: str) -> list[str]:

@@ -362,10 +362,11 @@ def _last_preparations(build: Build, link: _Link) -> None:
         # Not earlier: until the middle process has ended it is the parent, and its end is not the caller's.
         linux.prctl(linux.PR_SET_PDEATHSIG, 9)
     # The link is closed by execve(2) itself: a failure of that is still to be reported.
-    low, high = sorted((link.report_fd, link.go_fd))
-    linux.close_range(3, low - 1)
-    linux.close_range(low + 1, high - 1)
-    linux.close_range(high + 1)
+    first = 3
+    for kept in sorted((link.report_fd, link.go_fd, *build.kept_fds)):
+        linux.close_range(first, kept - 1)
+        first = kept + 1
+    linux.close_range(first)
 
 
 def _open_terminal() -> int:

@@ -43,6 +43,21 @@ def test_exec_refuses_a_variable_without_a_name(nsunit, seen):
     assert (status, err.splitlines()[0]) == (125, "nsunit: '=x' is not a variable")
 
 
+def test_enter(nsunit, monkeypatch):
+    """Its module is the real one: the default set is told in the help."""
+    from nsunit.manager import enter
+
+    calls = []
+    monkeypatch.setattr(enter, "enter", lambda context, name, argv, **options: calls.append((name, argv, options)) or 5)
+    assert nsunit("enter", "web", "--namespaces", "net,mnt", "-t", "ip", "-t", "link")[0] == 5
+    assert nsunit("enter", "web")[0] == 5
+    assert calls == [
+        ("web", ["ip", "-t", "link"], {"kinds": ("net", "mnt"), "tty": True, "interactive": False}),
+        ("web", [], {"kinds": ("ipc", "net", "pid", "uts"), "tty": False, "interactive": False}),
+    ]
+    assert f"{','.join(enter.DEFAULT)} if not given" in nsunit("enter", "--help")[1].replace("\n", " ")
+
+
 def test_run(nsunit, seen):
     argv = ["run", "-d", "--name", "a", "-p", "Rootfs=/srv", "-p", "MemoryMax=1G", "-p", "Service.Restart=no"]
     assert nsunit(*argv, "sh", "-c", "true")[0] == 9

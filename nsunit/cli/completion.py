@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nsunit.cli.options import Option, Verb
-from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, VERBS, all_verbs, family
+from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, VERBS, all_verbs, family, seldom_verbs
 
 # What names can be: of containers, or ("any") also of groups.
 _LIST = {
@@ -83,7 +83,7 @@ def _bash_verb(verb: Verb) -> list[str]:
 
 
 def _first_words() -> list[str]:
-    return [*(name for verb in VERBS for name in verb.names), *FAMILIES]
+    return [*(name for verb in (*VERBS, *seldom_verbs()) for name in verb.names), *FAMILIES]
 
 
 def _second_words(name: str) -> list[str]:
@@ -107,7 +107,8 @@ def zsh() -> str:
     for kind, command in _LIST.items():
         lines += [f"_nsunit_{kind}() {{", f'    compadd -- ${{(f)"$({command})"}}', "}", ""]
     lines += ["_nsunit_verbs() {", "    local -a verbs", "    verbs=("]
-    lines += [f"        {_zsh_quoted(f'{name}:{verb.summary}')}" for verb in VERBS for name in verb.names]
+    for verb in (*VERBS, *seldom_verbs()):
+        lines += [f"        {_zsh_quoted(f'{name}:{verb.summary}')}" for name in verb.names]
     lines += [f"        {_zsh_quoted(f'{name}:{_summary(name)}')}" for name in FAMILIES]
     lines += ["    )", "    _describe verb verbs", "}", "", "_nsunit() {", "    local line state verb"]
     lines += ["    _arguments -C \\", *_zsh_options(GLOBAL_OPTIONS, 8)]

@@ -79,6 +79,9 @@ if TYPE_CHECKING:
         def control_group(self) -> str:
             """The cgroup that systemd's units are in: empty for the root, or that of a user's user@UID.service."""
 
+        def features(self) -> str:
+            """What the running systemd was built with, e.g. "+PAM -BPF_FRAMEWORK"."""
+
         def start_transient(self, unit: Unit, auxiliary: Sequence[Unit] = (), mode: str = "fail") -> Job:
             """Make and start *unit* together with the *auxiliary* units (StartTransientUnit)."""
 

@@ -405,6 +405,11 @@ class Systemd:
         arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "ControlGroup")
         return str(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
 
+    def features(self) -> str:
+        """What the running systemd was built with, e.g. "+PAM -BPF_FRAMEWORK"."""
+        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "Features")
+        return str(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+
     def kill(self, unit: str, whom: str, signal: int) -> None:
         """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""
         self._manager("KillUnit", "ssi", unit, whom, signal)

@@ -16,7 +16,7 @@ from nsunit.manager.start import stored_text
 from nsunit.names import check_any_name, is_group
 from nsunit.plan.change import Change, compare, how_to_change, live_properties, texts_by_key, unset, with_keys_of
 from nsunit.plan.facts import Facts
-from nsunit.plan.units import units
+from nsunit.plan.units import NEED_BPF, may_be_ignored, units
 from nsunit.record import Record
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -202,6 +202,10 @@ def _make_live(
 
         check_limits(context, new)
     planned = _planned(context, new)
+    if may_be_ignored(new):
+        from nsunit.manager.limits import made_effective
+
+        planned = made_effective(context, new, planned)
     keys = tuple(keys)
     own = any(section == "Container" for section, _ in keys)
     if own:
@@ -219,10 +223,10 @@ def _make_live(
         before = _as_it_is(context, target, properties)
 
         def put_back(target: str = target, before: tuple[Property, ...] = before) -> None:
-            context.bus.set_properties(target, True, before)
+            _set(context, target, before)
 
         try:
-            context.bus.set_properties(target, True, properties)
+            _set(context, target, properties)
         except BaseException as error:
             # systemd checks all of them before it changes one; without an answer it may have changed them.
             if not isinstance(error, BusError) or error.name in (DISCONNECTED, NO_REPLY, TIMEOUT):
@@ -231,6 +235,13 @@ def _make_live(
         undo.append(put_back)
     if own:
         change_attributes(context, unit, old, new, undo)
+
+
+def _set(context: Context, unit: str, properties: tuple[Property, ...]) -> None:
+    context.bus.set_properties(unit, True, properties)
+    if any(item.name in NEED_BPF for item in properties):
+        # systemd 252 to 257 notes these on a unit that is active, and attaches the programs at the next reload only.
+        context.bus.reload()
 
 
 def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tuple[Property, ...]:

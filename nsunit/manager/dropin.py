@@ -14,6 +14,7 @@ from nsunit.definition.text import unit_text_value
 from nsunit.dropins import files
 from nsunit.names import escape, group_slice, is_group, service_name, slice_name
 from nsunit.plan.change import texts_by_key
+from nsunit.plan.units import may_be_ignored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ def write_drop_ins(
     from nsunit.dropins.render import render_drop_in  # loads Jinja2
 
     keys = tuple(keys)
+    if may_be_ignored(definition):
+        from nsunit.manager.limits import check_files
+
+        check_files(context, definition)
     texts = texts_by_key(definition.assignments)
     written = []
     undo.append(context.bus.reload)

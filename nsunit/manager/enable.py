@@ -12,6 +12,7 @@ from nsunit.definition.load import load, load_text
 from nsunit.definition.text import serialize
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
+from nsunit.manager.limits import check_files
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import Prepared, at_boot, connect, facts_for, reserve, take_back
 from nsunit.manager.render import unit_files
@@ -20,7 +21,7 @@ from nsunit.manager.start import forget_failed, start
 from nsunit.manager.stop import stop
 from nsunit.names import check_name, service_name, slice_name
 from nsunit.plan.setup import operations
-from nsunit.plan.units import install_links, units
+from nsunit.plan.units import install_links, may_be_ignored, units
 from nsunit.setup.operation import dump
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -145,6 +146,8 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
     filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
     facts = at_boot(context, definition, facts).replace(seccomp=f"{boot}/seccomp")
     planned = units(definition, facts)
+    if may_be_ignored(definition):
+        check_files(context, definition)
     contents = {
         "seccomp": filter_,
         "plan": dump(operations(definition, facts)),

@@ -14,7 +14,7 @@ from nsunit.names import service_name
 from nsunit.plan.environment import parse_environment_file
 from nsunit.plan.facts import Facts
 from nsunit.plan.setup import default_hostname, keeps_upper, operations
-from nsunit.plan.units import Units, units
+from nsunit.plan.units import Units, may_be_ignored, units
 from nsunit.record import Record
 from nsunit.setup.operation import dump
 from nsunit.storage import files, ranges
@@ -110,6 +110,10 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
             connect(context, definition, keeper, context.paths.network_of(name), undo)
         facts = facts_for(context, definition, user_range)
         planned = units(definition, facts)
+        if may_be_ignored(definition):
+            from nsunit.manager.limits import made_effective
+
+            planned = made_effective(context, definition, planned)
         files.write_file(runtime + "/plan", dump(operations(definition, facts)))
         files.write_file(runtime + "/definition", serialize(definition).encode())
     except BaseException:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _USEC = 1_000_000
 
+# What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
+OF_DISKS = "a(st)"
+NEED_BPF = ("SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces")
+
 
 class Directive(Record):
     """One line of a unit: section, key and text as in a unit file, and the property that says the same on D-Bus."""
@@ -48,6 +52,15 @@ def units(definition: Definition, facts: Facts) -> Units:
         Unit(slice_, merge(limits, definition, ("Slice",))),
         own,
         limits,
+    )
+
+
+def may_be_ignored(definition: Definition) -> bool:
+    """Whether *definition* has a limit of which only a look at the machine tells whether systemd can enforce it."""
+    return any(
+        item.signature == OF_DISKS or item.name in NEED_BPF
+        for section in ("Slice", "Service")
+        for item in definition.properties_of(section)
     )
 
 

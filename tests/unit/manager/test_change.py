@@ -51,6 +51,9 @@ class FakeSystemd:
             adds = item.signature.startswith("a") and item.value
             self.units[unit][item.name] = [*old, *item.value] if adds else item.value
 
+    def features(self):
+        return "+BPF_FRAMEWORK"
+
     def reload(self):
         self.calls.append("reload")
 
@@ -226,3 +229,19 @@ def test_a_wrong_drop_in_is_named(context):
         file.write("MemoryMax=x\n")
     with pytest.raises(DefinitionError, match=r"50-nsunit.conf:7: \[Slice\] MemoryMax: 'x' is not a size"):
         plan(context, "web")
+
+
+def test_filters_are_attached_by_a_reload(context):
+    """systemd notes them on an active unit, and does no more."""
+    context.bus.units[SLICE]["SocketBindDeny"] = []
+    set_keys(context, "web", [("", "SocketBindDeny", "any")])
+    assert context.bus.calls == [(SLICE, ["SocketBindDeny", "SocketBindDeny"]), "reload"]
+
+
+def test_a_limit_that_would_be_left_out_is_refused(context):
+    with pytest.raises(DefinitionError, match="IOReadIOPSMax: '/nonexistent' does not exist"):
+        set_keys(context, "web", [("", "IOReadIOPSMax", "/nonexistent 5")])
+    context.bus.features = lambda: "-BPF_FRAMEWORK"
+    with pytest.raises(DefinitionError, match="RestrictNetworkInterfaces= would be ignored"):
+        set_keys(context, "web", [("", "RestrictNetworkInterfaces", "lo")])
+    assert context.bus.calls == []

@@ -21,12 +21,14 @@ from .client import Client, Lost, connect
 
 PORTS = 6  # commands that can run in one machine at the same time
 SCRATCH_SIZE = 256 << 20
+SECOND_NODE = 256  # MB
 PROBE_SECONDS = 6
 BOOT_SECONDS = 240
 
 # No mitigations and self-tests, which cost time, and no watchdogs, which a slow emulation would trip.
 KERNEL_ARGUMENTS = (
     "console=ttyS0 quiet loglevel=4 panic=-1 root=/dev/vda rw nokaslr mitigations=off cryptomgr.notests nowatchdog"
+    " numa_balancing=disable"
     " random.trust_cpu=on no_timer_check systemd.unified_cgroup_hierarchy=1 systemd.show_status=no systemd.log_color=no"
 )
 
@@ -39,6 +41,18 @@ def machines() -> Path:
 def base_command() -> list[str]:
     """Return the part of the qemu command that the probe and the machines share."""
     return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+
+
+def memory_nodes(memory: int, processors: int) -> list[str]:
+    """Return qemu's options for that much memory in MB: a node with the processors, and a small one without any."""
+    options = ["-m", str(memory)]
+    for node, size in enumerate((memory - SECOND_NODE, SECOND_NODE)):
+        options += ["-object", f"memory-backend-ram,id=node{node},size={size}M"]
+        options += [
+            "-numa",
+            f"node,nodeid={node},memdev=node{node}" + (f",cpus=0-{processors - 1}" if node == 0 else ""),
+        ]
+    return options
 
 
 def version() -> tuple[int, int]:
@@ -131,8 +145,9 @@ class Machine:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         (self.directory / "image").write_text(image.name)
-        command = [*base_command(), *accelerator(image), "-m", str(memory), *self.devices(image)]
-        command += ["-smp", "1" if "-icount" in command else "2"]
+        command = [*base_command(), *accelerator(image)]
+        processors = 1 if "-icount" in command else 2
+        command += ["-smp", str(processors), *memory_nodes(memory, processors), *self.devices(image)]
         command += ["-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd"), "-append", KERNEL_ARGUMENTS]
         log = self.directory / "qemu.log"
         with log.open("w") as output:

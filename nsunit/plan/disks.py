@@ -1,0 +1,66 @@
+"""Which file systems and disks a path leads to, from /proc/self/mountinfo (proc_pid_mountinfo(5)): pure."""
+
+from __future__ import annotations
+
+from nsunit.record import Record
+
+# File systems without a block device, apart from which systemd finds one (btrfs among them).
+_DISKLESS = frozenset(
+    "tmpfs ramfs devtmpfs proc sysfs cgroup2 nfs nfs4 cifs smb3 9p virtiofs ceph fuse overlay devpts".split()
+)
+
+
+class Mount(Record):
+    """What a path is on: the file system's type, and of an overlay the directories it merges."""
+
+    point: str
+    type: str
+    layers: tuple[str, ...] = ()
+
+    @property
+    def has_disk(self) -> bool:
+        """Whether systemd can find the disk below."""
+        return self.type not in _DISKLESS and not self.type.startswith("fuse.")
+
+
+def mount_of(path: str, mountinfo: str) -> Mount:
+    """The mount that the resolved, absolute *path* is on; the last one of those on the longest mount point."""
+    found = Mount("", "")
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        point = _unescape(left.split(" ")[4])
+        below = path == point or path.startswith(point.rstrip("/") + "/")
+        if below and len(point) >= len(found.point):
+            kind, _, options = right.split(" ", 2)
+            found = Mount(point, kind, _layers(options) if kind == "overlay" else ())
+    return found
+
+
+def _layers(options: str) -> tuple[str, ...]:
+    """The directories of an overlay.  A comma or colon in a name stands behind a backslash, itself escaped."""
+    found: list[str] = []
+    for option in _split(_unescape(options), ","):
+        name, _, value = option.partition("=")
+        if name in ("lowerdir", "datadir"):
+            found += [item for item in _split(value, ":") if item]
+        elif name in ("lowerdir+", "datadir+", "upperdir"):
+            found.append(value)
+    return tuple(item.replace("\\", "") for item in found)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    parts = [""]
+    escaped = False
+    for char in text:
+        if char == separator and not escaped:
+            parts.append("")
+        else:
+            parts[-1] += char
+        escaped = char == "\\" and not escaped
+    return parts
+
+
+def _unescape(text: str) -> str:
+    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, char)
+    return text

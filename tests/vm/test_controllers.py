@@ -1,0 +1,377 @@
+"""Each controller of systemd.resource-control(5) on its own: what is set is exceeded on purpose, and does not get by.
+
+The quota, CPUs, the memory limit, tasks and the bandwidth of writes are in test_limits.py.
+"""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n"
+MIB = 1 << 20
+
+
+def service_file(container, file):
+    return (container.cgroup / container.service / file).read_text().strip()
+
+
+def number(container, file, key):
+    """A number of a flat keyed file of the container's slice."""
+    return int(dict(line.split()[:2] for line in container.limit(file).splitlines())[key])
+
+
+def node_bytes(container, kind, node):
+    """How much memory of a kind the container has on a memory node."""
+    line = next(line for line in container.limit("memory.numa_stat").splitlines() if line.split()[0] == kind)
+    return int(dict(word.split("=") for word in line.split()[1:])[f"N{node}"])
+
+
+# CPU
+
+
+def test_weights_share_a_processor(containers, nsunit):
+    spin = SLEEP.replace("sleep 1000", "sh -c 'while :; do :; done'") + "[Slice]\nAllowedCPUs=1\n"
+    light, heavy = containers.start(spin + "CPUWeight=50\n"), containers.start(spin + "CPUWeight=1000\n")
+
+    def ratio():
+        before = [number(container, "cpu.stat", "usage_usec") for container in (light, heavy)]
+        time.sleep(3)
+        after = [number(container, "cpu.stat", "usage_usec") for container in (light, heavy)]
+        return (after[1] - before[1]) / max(after[0] - before[0], 1)
+
+    assert ratio() > 5  # 20 by the weights
+    nsunit("set", heavy.name, "CPUWeight=50")
+    assert 1 / 3 < ratio() < 3
+    nsunit("set", heavy.name, "CPUWeight=idle")
+    assert heavy.limit("cpu.idle") == "1"
+    assert ratio() < 1 / 5
+
+
+def test_quota_is_counted_in_its_period(containers, nsunit):
+    spin = SLEEP.replace("sleep 1000", "sh -c 'while :; do :; done'")
+    container = containers.start(spin + "[Slice]\nCPUQuota=20%\nCPUQuotaPeriodSec=1s\n")
+
+    def periods():
+        before = number(container, "cpu.stat", "nr_periods")
+        time.sleep(3)
+        return number(container, "cpu.stat", "nr_periods") - before
+
+    assert periods() <= 10
+    nsunit("set", container.name, "CPUQuotaPeriodSec=10ms")
+    assert container.limit("cpu.max") == "2000 10000"
+    assert periods() >= 50
+
+
+# Memory
+
+
+def test_memory_comes_from_the_allowed_nodes(containers, nsunit):
+    """The machine has a second node without processors, which nothing uses by itself."""
+    container = containers.start(SLEEP + "Tmpfs=/data\n[Slice]\nAllowedMemoryNodes=1\n")
+    write = "dd if=/dev/zero of=/data/{} bs=1M count=8 2>/dev/null"
+    container.exec("sh", "-c", write.format("a"))
+    assert (node_bytes(container, "shmem", 0), node_bytes(container, "shmem", 1)) == (0, 8 * MIB)
+    nsunit("set", container.name, "AllowedMemoryNodes=", "AllowedMemoryNodes=0")
+    container.exec("sh", "-c", write.format("b"))
+    assert node_bytes(container, "shmem", 0) >= 8 * MIB
+
+
+@pytest.fixture(scope="module")
+def big_files(workplace):
+    """Two files on the disk that nobody has read yet: 12 and 16 MiB."""
+    for name, size in (("own", 12), ("other", 16)):
+        path = workplace / name
+        path.write_bytes(b"nsunit!\n" * (size * MIB // 8))
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+    return workplace
+
+
+def forget(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("key", ["MemoryMin", "MemoryLow"])
+def test_protected_memory_is_taken_last(containers, program, nsunit, big_files, key):
+    """The program keeps its cache while the kernel takes memory from the slice, where an exec session had some too."""
+    forget(big_files / "own")
+    forget(big_files / "other")
+    script = "cat /files/own >/dev/null; echo end >/tmp/report; exec sleep 1000\n"
+    container = containers.start(program(script, f"BindReadOnly={big_files}:/files", "[Service]", f"{key}=20M"))
+    container.report()
+
+    def cached():
+        return int(dict(line.split() for line in service_file(container, "memory.stat").splitlines())["file"])
+
+    def take(size):
+        with contextlib.suppress(BlockingIOError):  # the kernel has found less
+            (container.cgroup / "memory.reclaim").write_text(size)
+
+    assert cached() >= 12 * MIB
+    container.exec("sh", "-c", "cat /files/other >/dev/null")
+    take("10M")
+    assert cached() >= 12 * MIB
+    if key == "MemoryMin":
+        take("100M")
+        assert cached() >= 12 * MIB
+    nsunit("set", container.name, f"Service.{key}=0")
+    take("100M")
+    assert cached() < 6 * MIB
+
+
+def test_above_memory_high_processes_are_slowed_down(containers, program):
+    container = containers.start(program("sleep 1; tail /dev/zero", "", "[Slice]", "MemoryHigh=24M", "MemorySwapMax=0"))
+    deadline = time.monotonic() + 60
+    while not number(container, "memory.events", "high"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    time.sleep(3)  # without the limit it takes 100 MiB a second and more
+    assert int(container.limit("memory.current")) < 40 * MIB
+    assert number(container, "memory.events", "oom_kill") == 0
+    assert container.show("ActiveState") == {"ActiveState": "active"}
+
+
+@pytest.fixture
+def swap(scratch_disk, run):
+    """Have swap on the scratch disk, which is left as it was found."""
+    run("mkswap", scratch_disk)
+    run("swapon", scratch_disk)
+    yield
+    run("swapoff", scratch_disk)
+    with open(scratch_disk, "r+b") as file:
+        file.write(bytes(MIB))
+        os.fsync(file.fileno())
+
+
+FILL = "yes nsunit | head -c 28000000 >/data/{}; echo end >/tmp/report; exec sleep 1000\n"
+
+
+def test_swap_is_limited(containers, program, nsunit, swap):
+    limits = ("[Slice]", "MemoryMax=24M")
+    container = containers.start(program(FILL.format("a"), "Tmpfs=/data:size=200M", "MemorySwapHigh=1M", *limits))
+    deadline = time.monotonic() + 60
+    while "high 0" in service_file(container, "memory.swap.events"):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    # It hardly gets on until the limit is lifted.
+    assert not (container.root / "tmp/report").exists()
+    nsunit("set", container.name, "MemorySwapHigh=")
+    container.report()
+    used = int(container.limit("memory.swap.current"))
+    assert used > 2 * MIB
+    nsunit("set", container.name, f"MemorySwapMax={used + 2 * MIB}")
+    done = container.exec("sh", "-c", "head -c 28000000 /dev/zero >/data/b", check=False)
+    assert done.returncode != 0
+    assert number(container, "memory.events", "oom_kill") > 0
+    assert int(container.limit("memory.swap.current")) <= used + 2 * MIB
+
+
+@pytest.fixture
+def zswap():
+    enabled = Path("/sys/module/zswap/parameters/enabled")
+    before = enabled.read_text()
+    enabled.write_text("Y")
+    yield
+    enabled.write_text(before)
+
+
+def test_compressed_swap_is_limited(containers, program, nsunit, swap, zswap, run):
+    limits = ("[Slice]", "MemoryMax=24M")
+    text = program(FILL.format("a"), "Tmpfs=/data:size=200M", *limits)
+    version = int(run("systemctl", "--version").stdout.split()[1])
+    if version < 253:
+        done = nsunit("start", containers.define(text + "MemoryZSwapMax=0\n"), check=False)
+        assert f"MemoryZSwapMax needs systemd 253, this machine has {version}" in done.stderr
+        return
+    first = containers.start(text)
+    first.report()
+    assert int(first.limit("memory.zswap.current")) > 0
+    second = containers.start(text + "MemoryZSwapMax=0\n")
+    second.report()
+    assert int(second.limit("memory.swap.current")) > 2 * MIB
+    assert second.limit("memory.zswap.current") == "0"
+
+
+# IO
+
+
+@pytest.fixture
+def disk(scratch_disk):
+    """A disk that is left as it was found."""
+    yield scratch_disk
+    with open(scratch_disk, "r+b") as file:
+        file.write(bytes(4 * MIB))
+        os.fsync(file.fileno())
+
+
+def disk_container(containers, disk, *more):
+    lines = ("[Container]", f"Rootfs={BUSYBOX}", "Volatile=yes", "Exec=sleep 1000", f"Bind={disk}:/disk")
+    service = ("PrivateUsers=no", "[Service]", f"DeviceAllow={disk} rw")
+    return containers.start("\n".join((*lines, *service, "[Slice]", *more, "")))
+
+
+def limits_of(container, disk):
+    device = os.stat(disk).st_rdev
+    lines = (line.split() for line in container.limit("io.max").splitlines())
+    return {words[0]: words[1:] for words in lines}.get(f"{os.major(device)}:{os.minor(device)}")
+
+
+def test_reads_and_writes_are_limited(containers, disk, nsunit):
+    """A limit can only make it slower, so the least time that it takes is all that is asked for."""
+    container = disk_container(containers, disk, f"IOReadBandwidthMax={disk} 1M")
+
+    def least(seconds, *words):
+        begin = time.monotonic()
+        container.exec("dd", *words)
+        assert time.monotonic() - begin > seconds
+
+    least(3, "if=/disk", "of=/dev/null", "bs=1M", "count=5", "iflag=direct")
+    nsunit("set", container.name, "IOReadBandwidthMax=", f"IOReadIOPSMax={disk} 20")
+    assert limits_of(container, disk) == ["rbps=max", "wbps=max", "riops=20", "wiops=max"]
+    least(3, "if=/disk", "of=/dev/null", "bs=4k", "count=100", "iflag=direct")
+    nsunit("set", container.name, "IOReadIOPSMax=", f"IOWriteIOPSMax={disk} 20")
+    least(3, "if=/dev/zero", "of=/disk", "bs=4k", "count=100", "seek=256", "oflag=direct")
+
+
+@pytest.fixture
+def fair_queue(disk, run):
+    """Have a scheduler on the disk that knows weights, and none as before in the end."""
+    run("modprobe", "bfq")
+    scheduler = Path(f"/sys/block/{os.path.basename(disk)}/queue/scheduler")
+    scheduler.write_text("bfq")
+    yield
+    scheduler.write_text("none")
+
+
+def test_weights_share_a_disk(containers, disk, fair_queue, nsunit):
+    read = "sh -c 'while :; do dd if=/disk of=/dev/null bs=256k iflag=direct 2>/dev/null; done'"
+    lines = SLEEP.replace("sleep 1000", read) + f"Bind={disk}:/disk\nPrivateUsers=no\n"
+    lines += f"[Service]\nDeviceAllow={disk} r\n[Slice]\n"
+    device = os.stat(disk).st_rdev
+
+    def bytes_read(container):
+        for line in container.limit("io.stat").splitlines():
+            name, *values = line.split()
+            if name == f"{os.major(device)}:{os.minor(device)}":
+                return int(dict(value.split("=") for value in values)["rbytes"])
+        return 0
+
+    light = containers.start(lines + "IOWeight=10\n")
+    heavy = containers.start(lines + f"IODeviceWeight={disk} 1000\n")
+    time.sleep(1)
+    before = [bytes_read(container) for container in (light, heavy)]
+    time.sleep(4)
+    after = [bytes_read(container) for container in (light, heavy)]
+    assert after[1] - before[1] > 3 * (after[0] - before[0])
+
+
+# Devices
+
+
+def test_a_class_of_devices(containers, scratch_disk):
+    lines = SLEEP + f"Bind={scratch_disk}:/disk\nPrivateUsers=no\n[Service]\n"
+    with_class = containers.start(lines + "DeviceAllow=block-virtblk r\n")
+    with_class.exec("dd", "if=/disk", "of=/dev/null", "count=1")
+    assert with_class.exec("dd", "if=/dev/zero", "of=/disk", "count=1", check=False).returncode == 1
+    other_class = containers.start(lines + "DeviceAllow=char-* rwm\n")
+    assert "can't open" in other_class.exec("dd", "if=/disk", "of=/dev/null", "count=1", check=False).stderr
+
+
+TRY_NODES = """
+for node in null zero urandom; do dd if=/dev/$node of=/tmp/x bs=1 count=1 2>/dev/null; echo $node $? >>/tmp/tried; done
+echo end >>/tmp/tried; mv /tmp/tried /tmp/report; exec sleep 1000
+"""
+
+
+def test_a_strict_policy_allows_nothing_else(containers, program):
+    lines = ("[Service]", "DevicePolicy=strict", "DeviceAllow=/dev/null rw")
+    assert containers.start(program(TRY_NODES, "", *lines)).report() == "null 0\nzero 1\nurandom 1\n"
+
+
+# The freezer
+
+
+def test_what_is_frozen_uses_no_time(containers, nsunit):
+    container = containers.start(SLEEP.replace("sleep 1000", "sh -c 'while :; do :; done'"))
+    nsunit("pause", container.name)
+    before = number(container, "cpu.stat", "usage_usec")
+    time.sleep(1)
+    assert number(container, "cpu.stat", "usage_usec") == before
+    nsunit("resume", container.name)
+    deadline = time.monotonic() + 60
+    while number(container, "cpu.stat", "usage_usec") == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+# The network
+
+TALK = """
+import errno, socket, sys
+def outcome(deed):
+    try:
+        deed()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+def send(address):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"x", (address, 9))
+def bind(kind, port):
+    with socket.socket(socket.AF_INET, kind) as server:
+        server.bind(("127.0.0.1", port))
+for address in "127.0.0.1", "127.0.0.2", "192.0.2.2":
+    print(address, outcome(lambda: send(address)))
+for kind, name in (socket.SOCK_STREAM, "tcp"), (socket.SOCK_DGRAM, "udp"):
+    for port in 8000, 8001:
+        print(name, port, outcome(lambda: bind(kind, port)))
+"""
+ALL_DONE = "127.0.0.1 done|127.0.0.2 done|192.0.2.2 done|tcp 8000 done|tcp 8001 done|udp 8000 done|udp 8001 done"
+
+
+@pytest.fixture(scope="module")
+def second_interface(run):
+    run("ip link add nsunit-test type dummy")
+    run("ip address add 192.0.2.1/24 dev nsunit-test; ip link set nsunit-test up")
+    yield "nsunit-test"
+    run("ip link delete nsunit-test")
+
+
+def test_network_filters(containers, second_interface, nsunit, run):
+    root = SLEEP.replace(BUSYBOX, "/srv/roots/debian")
+    container = containers.start(root + "Network=host\n[Slice]\nIPAccounting=yes\n")
+
+    def talk():
+        return "|".join(container.exec("python3", "-SIc", TALK).stdout.splitlines())
+
+    assert talk() == ALL_DONE
+    counted = container.show("IPEgressPackets", unit=container.slice)["IPEgressPackets"]
+    assert int(counted) >= 3
+    nsunit("set", container.name, "IPAddressDeny=any", "IPAddressAllow=127.0.0.2")
+    assert talk() == ALL_DONE.replace("127.0.0.1 done", "127.0.0.1 EPERM").replace("192.0.2.2 done", "192.0.2.2 EPERM")
+    nsunit("set", container.name, "IPAddressDeny=", "IPAddressAllow=")
+    framework = "+BPF_FRAMEWORK" in run("systemctl", "--version").stdout
+    filters = ("SocketBindDeny=any", "SocketBindAllow=ipv4:tcp:8000")
+    if not framework:
+        for key in (filters[0], f"RestrictNetworkInterfaces=~{second_interface}"):
+            done = nsunit("set", container.name, key, check=False)
+            assert done.returncode == 1
+            assert f"{key.partition('=')[0]}= would be ignored" in done.stderr
+        return
+    nsunit("set", container.name, *filters)
+    denied = ALL_DONE
+    for what in ("tcp 8001", "udp 8000", "udp 8001"):
+        denied = denied.replace(f"{what} done", f"{what} EPERM")
+    assert talk() == denied
+    nsunit("set", container.name, "SocketBindDeny=", "SocketBindAllow=")
+    assert talk() == ALL_DONE
+    nsunit("set", container.name, f"RestrictNetworkInterfaces=~{second_interface}")
+    assert talk() == ALL_DONE.replace("192.0.2.2 done", "192.0.2.2 EPERM")

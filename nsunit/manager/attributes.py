@@ -42,9 +42,14 @@ def change_attributes(context: Context, unit: str, old: Definition, new: Definit
 
 def with_subgroup(plan: bytes, definition: Definition) -> bytes:
     """The helper's *plan* with the attributes of *definition*."""
-    line = dump([subgroup(definition.container)])
-    lines = plan.splitlines(keepends=True)
-    return b"".join(line if item.startswith(b"subgroup\0") else item for item in lines)
+    attributes = dump([subgroup(definition.container)]).split(b"\0")[2:]
+    return b"".join(_with_attributes(line, attributes) for line in plan.splitlines(keepends=True))
+
+
+def _with_attributes(line: bytes, attributes: list[bytes]) -> bytes:
+    fields = line.rstrip(b"\n").split(b"\0")
+    fixed = {b"subgroup": 2, b"boot-subgroup": 3}.get(fields[0])
+    return line if fixed is None else b"\0".join((*fields[:fixed], *attributes)).rstrip(b"\n") + b"\n"
 
 
 def differences(old: Definition, new: Definition) -> list[tuple[str, str]]:

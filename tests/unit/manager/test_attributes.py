@@ -69,6 +69,13 @@ def test_changes_are_made_and_taken_back(context, group, monkeypatch):
     assert plan(context) == "subgroup\0payload\nexec\0\0/bin/sh\n"
 
 
+def test_the_plan_of_a_system_has_them_too():
+    plan = b"boot-subgroup\x00524288\x00payload\x00misc.max=sev 4\nexec\0\0/sbin/init\n"
+    changed = manager.with_subgroup(plan, definition("MemorySwapHigh=1M\n"))
+    assert changed == b"boot-subgroup\x00524288\x00payload\x00memory.swap.high=1048576\nexec\0\0/sbin/init\n"
+    assert manager.with_subgroup(changed, definition("")) == b"boot-subgroup\x00524288\x00payload\nexec\0\0/sbin/init\n"
+
+
 def test_an_attribute_that_cannot_be_is_an_error(context, group):
     (group / "memory.swap.high").unlink()
     with pytest.raises(NsunitError, match=r"^memory.swap.high: No such file or directory$") as caught:

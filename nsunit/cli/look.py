@@ -297,7 +297,9 @@ def journal_command(slices: dict[str, str], options: dict[str, str | None], *, u
     that runs in it, so `exec` sessions and a foreground `run` as well (journalctl(1)).  With *user* they are units
     of the user's systemd.
     """
-    argv = ["journalctl", *(["--user"] if user else [])]
+    # Not --user: what users said is in the system's journal where that is not kept on disk.
+    argv = ["journalctl", "--quiet"] if user else ["journalctl"]
+    option = "--user-unit" if user else "--unit"
     for name, slice_ in slices.items():
-        argv += [f"--unit={service_name(name)}", f"--unit={slice_}"]
+        argv += [f"{option}={service_name(name)}", f"{option}={slice_}"]
     return argv + [f"--{long}" if value is None else f"--{long}={value}" for long, value in options.items()]

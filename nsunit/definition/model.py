@@ -98,7 +98,7 @@ class Container(Record):
     @property
     def chooses_namespaces(self) -> bool:
         """Whether it has anything to do with namespaces that are not its own, apart from the host's network."""
-        return bool(self.namespaces) or self.network not in ("none", "host", "bridge")
+        return bool(self.namespaces) or self.network not in ("none", "host", "bridge", "pasta")
 
 
 class Assignment(Record):

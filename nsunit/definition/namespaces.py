@@ -25,7 +25,7 @@ _IPC_SYSCTLS = ("kernel.", "fs.mqueue.")
 def sources(container: Container) -> dict[str, str]:
     """The kinds of namespaces that are not *container*'s own, each with where it comes from."""
     found = dict(container.namespaces)
-    if container.network not in ("none", "bridge"):
+    if container.network not in ("none", "bridge", "pasta"):
         found["net"] = container.network
     return found
 

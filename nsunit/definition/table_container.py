@@ -42,7 +42,7 @@ def _rare(name: str) -> Parser:
 
 
 def _network(text: str) -> object:
-    return text if text in ("none", "host", "bridge") else _namespace_of_network(text)
+    return text if text in ("none", "host", "bridge", "pasta") else _namespace_of_network(text)
 
 
 _namespace = _rare("namespace")
@@ -79,8 +79,8 @@ CONTAINER: dict[str, Row] = {
     ),
     "Tmpfs": _own(tmpfs, True, "TARGET[:OPTION=VALUE,…]", "Directories in memory.", "/run:size=10M,mode=0755"),
     "Network": _own(
-        *(_network, False, "none|host|bridge|container:NAME|path:PATH"),
-        *("Own network with lo only, or connected to a bridge, or one that is there already.", "bridge"),
+        *(_network, False, "none|host|bridge|pasta|container:NAME|path:PATH"),
+        *("Own network with lo only, on a bridge or, without root, of pasta(1), or one that is there already.", "none"),
     ),
     "PublishPort": _own(
         *(published_ports, True, "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]…"),

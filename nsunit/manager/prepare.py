@@ -59,6 +59,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         environment=_environment(container),
         own_users=_own_users(context),
         runtime_base=context.paths.runtime_base,
+        pasta=_find_pasta() if container.network == "pasta" else "",
         **(_machine_facts(context, definition) if container.boot or container.register else {}),
     )
     return _with_network(context, facts, definition.name) if container.network == "bridge" else facts
@@ -189,7 +190,20 @@ def take_back(undo: list[Callable[[], object]] | tuple[Callable[[], object], ...
         raise failures[0]
 
 
+def _find_pasta() -> str:
+    from nsunit.manager.rootless import find_pasta
+
+    return find_pasta()
+
+
 def _check_user(context: Context, definition: Definition) -> None:
+    network, wrong = definition.container.network, None
+    if context.user and network == "bridge":
+        wrong = ("[Container] Network=bridge is for containers of the system", "use Network=pasta")
+    elif not context.user and network == "pasta":
+        wrong = ("[Container] Network=pasta is for containers without root", "run it with --user, or use Network=bridge")
+    if wrong:
+        raise DefinitionError([Problem(definition.name, 0, *wrong)])
     if context.user:
         from nsunit.manager import rootless
 

@@ -63,6 +63,18 @@ def find_tools() -> str:
     return ""
 
 
+def find_pasta() -> str:
+    """The program pasta(1).
+
+    Raises:
+        NsunitError: it is not installed.
+    """
+    for directory in (*os.environ.get("PATH", "").split(":"), *_DIRECTORIES.split(":")):
+        if directory.startswith("/") and os.access(f"{directory}/pasta", os.X_OK):
+            return f"{directory}/pasta"
+    raise NsunitError("Network=pasta needs the program 'pasta'", hint="install the package 'passt'")
+
+
 def check(context: Context, definition: Definition) -> None:
     """Refuse what a container of the user cannot have, and warn of what it will lack.
 

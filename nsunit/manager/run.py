@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
+from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.definition.load import load_properties
-from nsunit.errors import NsunitError, UsageError
+from nsunit.errors import BusError, NsunitError, UsageError
 from nsunit.manager.attend import SessionError, attend, start_scope, wait_for_scope
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import catches, unit_of
-from nsunit.manager.start import Starter, settle
+from nsunit.manager.start import GRACE_SECONDS, Starter, settle
 from nsunit.names import RUN_PREFIX, check_name, is_group, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.setup import spawn
@@ -173,6 +174,18 @@ def _run_attached(
     finally:
         detach_network(operations)
         leave_workspace(build)
+        if prepared.definition.container.network == "pasta":
+            _end_scope(context, scope.name)
+
+
+def _end_scope(context: Context, unit: str) -> None:
+    """End what is still in the scope once the payload has ended: systemd cannot know that it was the main process."""
+    try:
+        context.bus.kill(unit, "all", 9)
+        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+    except BusError as error:
+        if error.name not in (NO_SUCH_UNIT, NO_SUCH_PROCESS):
+            raise
 
 
 def _signal_for(container: Container, pid: int, number: int) -> int:

@@ -28,6 +28,7 @@ class Facts(Record):
     environment: tuple[tuple[str, str], ...] = ()
     own_users: tuple[str, str, str] | None = None
     runtime_base: str = "/run"
+    pasta: str = ""
     machine_id: str = ""
     machined: bool = False
     network_program: str = ""

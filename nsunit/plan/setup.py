@@ -58,8 +58,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *joined,
         *([] if "mnt" in shared else _file_systems(container, facts, shared)),
         *([] if "uts" in shared else _names(definition)),
-        *([] if "net" in shared else [process.Loopback()]),
-        *(_network(facts) if facts.network_program else []),
+        *([] if "net" in shared else [process.Loopback(), *_network(facts)]),
         *([] if "mnt" in shared else _restrictions(container, bool(count or container.uid_map))),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
         process.Environment(environment(container, facts)),
@@ -158,6 +157,16 @@ def _users(facts: Facts) -> list[Operation]:
     return [namespaces.UserNamespace(str(start), str(count))] if count else []
 
 
+def _network(facts: Facts) -> list[Operation]:
+    if facts.network_program:
+        return [process.Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks)]
+    if not facts.pasta:
+        return []
+    from nsunit.setup.pasta import Pasta
+
+    return [Pasta(facts.pasta)]
+
+
 def _root(container: Container, facts: Facts) -> Operation:
     if container.ownership == "chown":
         from nsunit.setup.chosen import OwnedDirectory
@@ -168,10 +177,6 @@ def _root(container: Container, facts: Facts) -> Operation:
     lowers = container.layers or ((container.rootfs,) if container.rootfs else ())
     # A read-only root gets a tmpfs upper layer too, so that missing mount points can be made before it is closed.
     return root.Overlay(facts.upper, lowers)
-
-
-def _network(facts: Facts) -> list[Operation]:
-    return [process.Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks)]
 
 
 def _mounts(container: Container, facts: Facts) -> list[Operation]:

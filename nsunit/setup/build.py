@@ -40,6 +40,7 @@ class Build:
         self.no_new_privileges = True
         self.terminal = False  # give the payload a terminal of the container's own devpts
         self.terminal_link: Any = ()
+        self.assistant: Any = None  # the socket of nsunit.setup.pasta
         self.master_fd = -1
         self.console = False  # the payload has a /dev/console
         self.console_fd = -1  # in the payload's process, before it executes: the other end of that

@@ -45,6 +45,7 @@ KINDS: tuple[type[Operation], ...] = (
 # Those that most containers do not have are imported when a plan has them.
 RARE = {
     "own-users": "nsunit.setup.rootless:OwnUsers",
+    "pasta": "nsunit.setup.pasta:Pasta",
     "join": "nsunit.setup.chosen:Join",
     "user-maps": "nsunit.setup.chosen:UserMaps",
     "time-offsets": "nsunit.setup.chosen:TimeOffsets",

@@ -200,3 +200,13 @@ def test_logs_without_journalctl(nsunit, monkeypatch, slices):
     monkeypatch.setenv("PATH", "/nonexistent")
     status, _out, err = nsunit("logs", "web")
     assert (status, err.splitlines()[0]) == (1, "nsunit: journalctl is not there")
+
+
+def test_logs_of_a_user(nsunit, manager, monkeypatch, slices):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    manager("context", open_user_context=lambda warn: manager.context)
+    nsunit("--user", "logs", "web")
+    assert seen == [
+        ["journalctl", "--quiet", "--user-unit=nsunit-web.service", "--user-unit=nsunit-shop-web.slice"],
+    ]

@@ -8,7 +8,7 @@ from nsunit.definition.host import Host
 from nsunit.definition.load import load_text
 from nsunit.definition.search import user_search_path
 from nsunit.errors import DefinitionError, NsunitError
-from nsunit.manager import rootless
+from nsunit.manager import prepare, rootless
 from nsunit.manager.context import Context, open_user_context
 from nsunit.storage.paths import Paths, user_paths
 
@@ -116,3 +116,22 @@ def test_what_cannot_be_removed_is_told(context, files, monkeypatch):
     with pytest.raises(NsunitError, match="cannot remove all of '/x'") as caught:
         rootless.remove_tree(context, "/x")
     assert caught.value.hint == "its files belong to ids that are not yours any more"
+
+
+def test_pasta_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(rootless, "_DIRECTORIES", "/nonexistent")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NsunitError, match="Network=pasta needs the program 'pasta'") as caught:
+        rootless.find_pasta()
+    assert caught.value.hint == "install the package 'passt'"
+    (tmp_path / "pasta").write_text("")
+    os.chmod(tmp_path / "pasta", 0o755)
+    assert rootless.find_pasta() == str(tmp_path / "pasta")
+
+
+def test_pasta_is_for_users():
+    with pytest.raises(DefinitionError) as caught:
+        prepare._check_user(Context(), definition("Network=pasta\n"))
+    (problem,) = caught.value.problems
+    assert str(problem) == "web: [Container] Network=pasta is for containers without root"
+    assert problem.hint == "run it with --user, or use Network=bridge"

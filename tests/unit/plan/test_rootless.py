@@ -116,3 +116,12 @@ def test_what_takes_roots_privileges():
         ("Ownership=chown", "Ownership=chown takes root, as a user cannot give files away"),
     ):
         assert refused(line + "\n") == [(f"[Container] {message}", hint)]
+
+
+def test_pasta_makes_the_network():
+    planned = operations(definition("Network=pasta\n"), FACTS.replace(pasta="/usr/bin/pasta"))
+    keywords = [item.keyword for item in planned]
+    assert keywords.index("loopback") + 1 == keywords.index("pasta") < keywords.index("sysctl")
+    assert "net" in planned[2].kinds
+    assert planned[keywords.index("sysfs")].host == ""
+    assert parse(dump(planned), KINDS, RARE) == planned

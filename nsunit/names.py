@@ -135,6 +135,12 @@ def groups_above(group: str) -> tuple[str, ...]:
     return tuple("-".join(parts[: count + 1]) + GROUP_SUFFIX for count in range(len(parts)))
 
 
+def slice_path(slice_: str) -> str:
+    """The cgroup of *slice_*: systemd nests slices at each dash of their names, systemd.slice(5)."""
+    parts = slice_.removesuffix(".slice").split("-")
+    return "".join(f"/{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
+
+
 def scope_name(name: str, purpose: str, token: str) -> str:
     """Scope for one `exec` session or a foreground `run` (*purpose*) of container *name*."""
     return f"nsunit-{escape(name)}-{purpose}-{token}.scope"

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 from nsunit.bus.marshal import unit_path
-from nsunit.bus.signals import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Signal, Signals, connect
+from nsunit.bus.signals import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Signal, Signals, connect, has_left, run
 from nsunit.errors import BusError
+from nsunit.names import ROOT_SLICE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ _RULES = (
 )
 
 
-async def follow(on_change: OnChange, ready: Callable[[], Awaitable[None]], user: bool = False) -> None:
-    """Follow all units of nsunit for ever; see `Follower`.
+def follow(on_change: OnChange, ready: Callable[[], Awaitable[None]], user: bool = False) -> None:
+    """Follow all units of nsunit for ever, in an event loop; see `Follower`.
 
     Raises:
         BusError: the bus cannot be reached, or the connection was lost.
     """
+    run(_follow(on_change, ready, user))
+
+
+async def _follow(on_change: OnChange, ready: Callable[[], Awaitable[None]], user: bool) -> None:
     bus = await connect(user)
     try:
         follower = Follower(bus, on_change)
@@ -38,10 +43,11 @@ async def follow(on_change: OnChange, ready: Callable[[], Awaitable[None]], user
 
 
 class Follower:
-    """Tells of the units that match `nsunit-*` whatever systemd says of them.
+    """Tells of nsunit.slice and the units that match `nsunit-*` whatever systemd says of them.
 
-    `on_change` gets a unit's name and the properties that have changed; the first time, all of them.  A unit that was
-    unloaded changes its LoadState to "not-found".
+    `on_change` gets a unit's name and the properties that have changed; the first time, and after systemd has executed
+    itself anew, its state, and with it how it ended if it does not run.  A unit that was unloaded changes its
+    LoadState to "not-found".
     """
 
     def __init__(self, bus: Any, on_change: OnChange) -> None:
@@ -62,19 +68,37 @@ class Follower:
 
     async def _work(self, ready: Callable[[], Awaitable[None]]) -> None:
         await self._signals.listen(_RULES)
-        await self._look()
+        await self._until_back(self._look)
         await ready()
         while True:
             await self._work_to_do.wait()
             self._work_to_do.clear()
-            if self._returned:
-                self._returned = False
-                await self._subscribe_again()
-                await self._look()
-            elif self._removed:
-                removed, self._removed = self._removed, set()
-                there = await self._list([_glob(name) for name in removed])
-                self._forget(removed - there.keys())
+            await self._until_back(self._catch_up)
+
+    async def _until_back(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take *step*, and if systemd has left meanwhile, catch up once it is back."""
+        while True:
+            try:
+                await step()
+                return
+            except BusError as error:
+                if not has_left(error):
+                    raise
+            while not self._returned:
+                await self._work_to_do.wait()
+                self._work_to_do.clear()
+            step = self._catch_up
+
+    async def _catch_up(self) -> None:
+        if self._returned:
+            self._returned = False
+            self._removed.clear()
+            await self._subscribe_again()
+            await self._look()
+        elif self._removed:
+            removed, self._removed = self._removed, set()
+            there = await self._list([_glob(name) for name in removed])
+            self._forget(removed - {row[0] for row in there})
 
     async def _subscribe_again(self) -> None:
         try:
@@ -83,22 +107,24 @@ class Follower:
             if not error.name.endswith(".AlreadySubscribed"):
                 raise
 
-    async def _list(self, patterns: list[str]) -> dict[str, str]:
-        rows = await self._signals.manager("ListUnitsByPatterns", "asas", [], patterns)
-        return {row[0]: row[6] for row in rows}
+    async def _list(self, patterns: list[str]) -> list[list[Any]]:
+        rows: list[list[Any]] = await self._signals.manager("ListUnitsByPatterns", "asas", [], patterns)
+        return rows
 
     async def _look(self) -> None:
         """Take in the state of all units."""
-        there = await self._list([_PREFIX + "*"])
-        self._forget(set(self._names.values()) - there.keys())
-        for name, path in there.items():
+        rows = await self._list([ROOT_SLICE, _PREFIX + "*"])
+        self._forget(set(self._names.values()) - {row[0] for row in rows})
+        for name, _description, load_state, active_state, sub_state, _following, path, *_job in rows:
             self._names[path] = name
-            try:
-                of_unit = await self._signals.properties(path, SYSTEMD + ".Unit")
-                of_type = await self._signals.properties(path, f"{SYSTEMD}.{name.rpartition('.')[2].capitalize()}")
-            except LookupError:
-                continue
-            self._on_change(name, {**of_type, **of_unit})
+            state = {"LoadState": load_state, "ActiveState": active_state, "SubState": sub_state}
+            if active_state != "active":  # asking for all of them takes a while where there are a thousand
+                try:
+                    interface = f"{SYSTEMD}.{name.rpartition('.')[2].capitalize()}"
+                    state = {**await self._signals.properties(path, interface), **state}
+                except LookupError:
+                    continue
+            self._on_change(name, state)
 
     def _forget(self, names: set[str]) -> None:
         for name in sorted(names):
@@ -109,7 +135,7 @@ class Follower:
         if signal.member == "PropertiesChanged":
             if signal.path in self._names:
                 self._on_change(self._names[signal.path], signal.body[1])
-        elif signal.body[0].startswith(_PREFIX):
+        elif signal.body[0].startswith(_PREFIX) or signal.body[0] == ROOT_SLICE:
             if signal.member == "UnitNew":
                 self._names[signal.body[1]] = signal.body[0]
             else:  # also sent for every unit when systemd reloads: ask whether it is gone

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from typing import Any
 
 from dbus_next.aio.message_bus import MessageBus
 from dbus_next.constants import BusType, MessageType
 from dbus_next.message import Message
 
-from nsunit.bus.protocol import DISCONNECTED, NO_SUCH_UNIT, TIMEOUT, UNREACHABLE, bus_error
+from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, NO_SUCH_UNIT, TIMEOUT, UNREACHABLE, bus_error
+from nsunit.errors import BusError
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -22,7 +24,55 @@ MANAGER = "org.freedesktop.systemd1.Manager"
 MANAGER_PATH = "/org/freedesktop/systemd1"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 _DBUS = "org.freedesktop.DBus"
+_NOBODY = (f"{_DBUS}.Error.NameHasNoOwner", f"{_DBUS}.Error.ServiceUnknown")
 _CALL_SECONDS = 25.0  # sd-bus's deadline; dbus-next itself has none
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run *work* in a loop of its own, as asyncio.run does, and have SIGTERM, SIGHUP and failed callbacks end it.
+
+    An exception in a callback would only be logged, one that a signal's handler raises there as well.  So it is raised
+    here, and the handlers are called, once the loop is left.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    own = [number for number, handler in handlers.items() if callable(handler)]
+    caught: list[int] = []
+    failures: list[BaseException] = []
+
+    async def inner() -> Any:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+
+        def end(number: int) -> None:
+            caught.append(number)
+            task.cancel()
+
+        def fail(_loop: object, context: dict[str, Any]) -> None:
+            failures.append(context.get("exception") or RuntimeError(context["message"]))
+            task.cancel()
+
+        for number in own:
+            loop.add_signal_handler(number, end, number)
+        loop.set_exception_handler(fail)
+        return await task
+
+    try:
+        return asyncio.run(inner())
+    except asyncio.CancelledError:
+        if failures:
+            raise failures[0] from None
+        raise
+    finally:
+        for number in own:
+            signal.signal(number, handlers[number])
+        if caught:
+            signal.raise_signal(caught[0])
+
+
+def has_left(error: BusError) -> bool:
+    """Tell whether systemd was not on the bus when it was called: it executes itself anew, and will be back."""
+    if error.name == NO_REPLY:
+        return "disconnected" in error.message  # the message bus's words; else it was too busy
+    return error.name in _NOBODY or error.name.startswith(f"{_DBUS}.Error.Spawn.")
 
 
 class Signal(Record):
@@ -97,6 +147,13 @@ class Signals:
         await self.call(_DBUS, "/org/freedesktop/DBus", _DBUS, "AddMatch", "s", rule)
 
     def _on_message(self, message: Message) -> None:
+        try:
+            self._take(message)
+        except Exception as error:  # dbus-next would go on
+            failure = {"message": "a signal was not understood", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(failure)
+
+    def _take(self, message: Message) -> None:
         if message.message_type is not MessageType.SIGNAL:
             return
         if message.member == "NameOwnerChanged" and message.sender == _DBUS:

@@ -11,7 +11,8 @@ from typing import Any
 
 from nsunit.bus.marshal import unit_path
 from nsunit.bus.protocol import TIMEOUT, bus_error
-from nsunit.bus.signals import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Signal, Signals, connect
+from nsunit.bus.signals import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Signal, Signals, connect, has_left, run
+from nsunit.errors import BusError
 from nsunit.record import Record
 
 
@@ -68,7 +69,8 @@ def wait_inactive(*units: str, timeout: float | None = None, user: bool = False)
     Raises:
         BusError: the bus cannot be reached, the connection was lost, or the time is over.
     """
-    return asyncio.run(_wait(units, timeout, user))
+    ended: list[Ended] = run(_wait(units, timeout, user))
+    return ended
 
 
 async def _wait(units: tuple[str, ...], timeout: float | None, user: bool) -> list[Ended]:
@@ -101,10 +103,14 @@ class _Watcher:
         await self.signals.listen([*rules, f"interface='{MANAGER}',member='UnitRemoved',path='{MANAGER_PATH}'"])
         self.recheck = {watched.unit for watched in self.watched}
         while True:
-            for watched in self.watched:
-                if watched.unit in self.recheck and watched.ended is None:
-                    self.recheck.discard(watched.unit)
-                    await self._look(watched)
+            try:
+                for watched in self.watched:
+                    if watched.unit in self.recheck and watched.ended is None:
+                        self.recheck.discard(watched.unit)
+                        await self._look(watched)
+            except BusError as error:
+                if not has_left(error):  # else all of them are looked at again once it is back
+                    raise
             if all(watched.ended for watched in self.watched):
                 return [watched.ended for watched in self.watched if watched.ended]
             await self.signal.wait()

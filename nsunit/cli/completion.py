@@ -6,7 +6,11 @@ import sys
 
 from nsunit.cli.options import Option, Verb
 from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, VERBS, all_verbs, family, seldom_verbs
+from nsunit.plan.delegation import CONTROLLERS
+from nsunit.plan.hierarchy import KNOBS
 
+# What the operands of a verb are after the first.
+_REST = {"delegate": CONTROLLERS, "why": tuple(knob.key for knob in KNOBS)}
 # What names can be: of containers, or ("any") also of groups.
 _LIST = {
     "running": "nsunit list --names 2>/dev/null",
@@ -55,6 +59,7 @@ def bash() -> str:
         "    case $names in",
         *(f"        {kind}) words=$({command}) ;;" for kind, command in _LIST.items()),
         f"        verbs) words='{verbs}' ;;",
+        "        user) words=$(compgen -u) ;;",
         '        file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
         '        command) compopt -o filenames; COMPREPLY=($(compgen -c -f -- "$cur")); return ;;',
         "    esac",
@@ -72,6 +77,8 @@ def _bash_verb(verb: Verb) -> list[str]:
     ]
     if verb.command_at is not None and verb.command_at > 0:
         lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
+    if rest := _REST.get(verb.name):
+        lines.append(f"            ((COMP_CWORD > first)) && [[ $prev != -* ]] && names= words='{' '.join(rest)}'")
     with_value = [option for option in verb.options if option.value and not option.implied]
     if with_value:
         lines.append("            case $prev in")
@@ -162,6 +169,9 @@ def _zsh_operands(verb: Verb) -> str:
         return f"'1:name:_nsunit_{verb.complete}' '*:: :_normal'"
     if verb.command_at == 0:
         return "'*:: :_normal'"
+    if rest := _REST.get(verb.name):
+        first = "_users" if verb.complete == "user" else f"_nsunit_{verb.complete}"
+        return f"'1:name:{first}' '*:word:({' '.join(rest)})'"
     if verb.complete in (*_LIST, "verbs"):
         return f"'*:name:_nsunit_{verb.complete}'"
     return "'*:file:_files'" if verb.complete == "file" else "'*: : '"
@@ -198,6 +208,10 @@ def fish() -> str:
             lines.append(f'complete -c nsunit {seen} -a "$verbs"')
         elif verb.complete == "command":
             lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_subcommand)'")
+        elif verb.complete == "user":
+            lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_users)'")
+        if rest := _REST.get(verb.name):
+            lines.append(f"complete -c nsunit {seen} -a '{' '.join(rest)}'")
         lines += [_fish_option(seen, option) for option in verb.options]
     return "\n".join(lines) + "\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from nsunit.cli.options import warn
 from nsunit.cli.output import Style, plural, print_json
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
 from nsunit.names import GROUP_SUFFIX, check_any_name, is_group, printable, split_instance
@@ -108,7 +109,7 @@ def verify(invocation: Invocation) -> int:
         raise DefinitionError(problems)
     if not invocation.flag("quiet"):
         for warning in warnings(context, names):
-            sys.stderr.write(f"nsunit: warning: {printable(warning)}\n")
+            warn(f"warning: {warning}")
         sys.stdout.write(f"{plural(len(names), 'definition')} checked, nothing wrong\n")
     return 0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 import time
 
@@ -27,7 +29,9 @@ def events(invocation: Invocation) -> int:
     def ready(running: list[str]) -> None:
         _write({"event": "ready", "running": [name for name in running if not names or name in names]})
 
-    follow_events(invocation.context(), tell, ready)
+    output = 1
+    pipe = output if stat.S_ISFIFO(os.fstat(output).st_mode) else None
+    follow_events(invocation.context(), tell, ready, pipe)
     return 0
 
 

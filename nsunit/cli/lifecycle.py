@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from nsunit.cli.options import warn
 from nsunit.errors import NsunitError
 from nsunit.names import check_any_name, check_name, is_group, printable
 
@@ -244,12 +245,6 @@ def fail(failures: Sequence[NsunitError]) -> int:
 def say(text: str) -> None:
     """Print a line, with control characters made visible."""
     sys.stdout.write(printable(text) + "\n")
-
-
-def warn(text: str) -> None:
-    """Print a line that tells of something other than an error to standard error."""
-    sys.stdout.flush()
-    sys.stderr.write(f"nsunit: {printable(text)}\n")
 
 
 def _signal(text: str) -> int:

@@ -7,6 +7,8 @@ command of somebody else's stop at its first word.  argparse would take 20 ms to
 
 from __future__ import annotations
 
+import sys
+
 from nsunit.errors import UsageError
 from nsunit.names import printable
 from nsunit.record import Record
@@ -53,8 +55,8 @@ class Verb(Record):
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number).  `command_at` is the
     operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
     too.  `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
-    "verbs", "file", "command".  `name` may list aliases after a slash.  `details` are paragraphs for the help and the
-    man page.
+    "user", "verbs", "file", "command".  `name` may list aliases after a slash.  `details` are paragraphs for the help
+    and the man page.
     """
 
     name: str
@@ -116,14 +118,20 @@ class Invocation:
         Raises:
             UsageError: --user was given by root.
         """
-        if self.flag("user"):
-            from nsunit.cli.lifecycle import warn
-            from nsunit.manager.context import open_user_context
-
-            return open_user_context(warn)
         from nsunit.manager.context import open_context
 
-        return open_context()
+        tell = None if self.flag("quiet") else warn
+        if self.flag("user"):
+            from nsunit.manager.context import open_user_context
+
+            return open_user_context(tell)
+        return open_context(tell)
+
+
+def warn(text: str) -> None:
+    """Print a line that tells of something other than an error to standard error."""
+    sys.stdout.flush()
+    sys.stderr.write(f"nsunit: {printable(text)}\n")
 
 
 def parse(

@@ -155,7 +155,7 @@ def top(invocation: Invocation) -> int:
     sys.stdout.flush()
     arguments, group = invocation.operands, f"/{ROOT_SLICE}"
     if arguments and is_group(arguments[-1]) and arguments[-1][0] not in "-/":
-        from nsunit.plan.events import slice_path
+        from nsunit.names import slice_path
 
         arguments, group = arguments[:-1], slice_path(group_slice(check_any_name(arguments[-1])))
     argv = ["systemd-cgtop", *arguments, above + group]

@@ -277,11 +277,13 @@ VERBS = (
         "nsunit.cli.events:events",
         operands="[NAME…]",
         most=None,
-        complete="running_any",
+        complete="defined_any",
         details=(
             "Prints one JSON object a line: start, stop and fail of containers, session-start and session-stop of "
             "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw. The first line, "
-            "ready, has the containers that run; what happens after it is not missed.",
+            "ready, has the containers that run; what happens after it is not missed. Goes on when systemd executes "
+            "itself anew; nothing is polled. Only what concerns the NAMEs is printed if there are any; a NAME may be "
+            "that of a group, such as shop.slice.",
         ),
     ),
     Verb(
@@ -301,7 +303,7 @@ VERBS = (
         operands="NAME [LIMIT]",
         least=1,
         most=2,
-        complete="running_any",
+        complete="defined_any",
         details=(
             "Shows for each limit what was asked for, what holds, which slice above the container or which part of the "
             "host makes it so, and what the kernel has; and says where a controller is missing, a limit is moot, or "

@@ -145,6 +145,7 @@ VERBS = (
             Option("remove", "Take back what was delegated"),
             Option("check", "Change nothing, and say what the user has"),
         ),
+        complete="user",
         details=(
             "Writes delegate.conf for user@UID.service: cpu cpuset io memory pids, or the CONTROLLERs that are named, "
             "in addition to those that systemd delegates to every user. Says when it takes effect, and checks that "

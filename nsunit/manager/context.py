@@ -96,12 +96,12 @@ class Context:
         return files.remove_tree(path)
 
 
-def open_context() -> Context:
+def open_context(warn: Callable[[str], object] | None = None) -> Context:
     """The context of the system's own containers."""
-    return Context()
+    return Context(warn=warn)
 
 
-def open_user_context(warn: Callable[[str], object]) -> Context:
+def open_user_context(warn: Callable[[str], object] | None = None) -> Context:
     """The context of the calling user's containers.
 
     Raises:

@@ -11,9 +11,9 @@ from nsunit.bus.follow import follow
 from nsunit.manager.notices import Notices, subtree_kills
 from nsunit.manager.running import CGROUP_ROOT
 from nsunit.manager.stats import read_file
-from nsunit.names import container_of_unit, is_slice_of, slice_name
+from nsunit.names import ROOT_SLICE, container_of_unit, slice_path
 from nsunit.plan.cgroupfs import flat_keyed
-from nsunit.plan.events import FROZEN, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice, slice_path
+from nsunit.plan.events import FROZEN, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,41 +24,50 @@ if TYPE_CHECKING:
 _CALM_SECONDS = 1.0  # a cgroup above memory.high is noticed up to a hundred times a second; told once
 
 
-def follow_events(context: Context, tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
+def follow_events(
+    context: Context, tell: Callable[[Event], None], ready: Callable[[list[str]], None], pipe: int | None = None
+) -> None:
     """Call *tell* for each event, for ever; *ready* once nothing is missed any more, with the containers that run.
+
+    *pipe* is the descriptor of the pipe that *tell* writes to, if it does.
 
     Raises:
         BusError: systemd cannot be reached, or the connection was lost.
+        BrokenPipeError: nobody reads *pipe* any more.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:  # two files for each container
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_Events(context, tell, ready).run())
+    _Events(context, tell, ready, pipe).run()
 
 
 class _Events:
-    def __init__(self, context: Context, tell: Callable[[Event], None], ready: Callable[[list[str]], None]) -> None:
+    def __init__(
+        self, context: Context, tell: Callable[[Event], None], ready: Callable[[list[str]], None], pipe: int | None
+    ) -> None:
         self._user = context.user
         self._root = CGROUP_ROOT + context.cgroup
         self._tell = tell
         self._ready = ready
+        self._pipe = pipe
         self._tracker = Tracker()
         self._following = False
         self._notices = Notices()
-        self._slices: dict[str, _Slice] = {}  # by unit
+        self._slices: dict[str, _Slice] = {}  # by the slice's name
         self._units: dict[str, str] = {}  # of containers that run
         self._frozen: dict[str, bool] = {}
 
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._notices.fileno(), self._notices.deliver)
+    def run(self) -> None:
         try:
-            await follow(self._changed, self._begin, self._user)
+            follow(self._changed, self._begin, self._user)
         finally:
-            loop.remove_reader(self._notices.fileno())
             self._notices.close()
 
     async def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._notices.fileno(), self._notices.deliver)
+        if self._pipe is not None:
+            loop.add_reader(self._pipe, _hung_up)  # of a pipe's end for writing, poll(2) tells just that
         for name, unit in self._units.items():
             self._watch_unit(name, unit)
         self._following = True
@@ -69,8 +78,7 @@ class _Events:
             self._slice_changed(unit, values)
             return
         name = container_of_unit(unit)
-        slice_ = self._slice_of(name, unit) if name and values.get("Result") == "oom-kill" else None
-        if slice_:
+        if name and values.get("Result") == "oom-kill" and (slice_ := self._slice_of(name)):
             slice_.look()  # before the cgroup is gone
         for event in self._tracker.changed(unit, values, first=not self._following):
             self._tell(event)
@@ -97,13 +105,10 @@ class _Events:
                 self._slices[unit] = slice_
                 slice_.begin(content, fresh=self._following)
 
-    def _slice_of(self, name: str, unit: str) -> _Slice | None:
-        """The slice of container *name*: of those whose names end so the one that *unit* is in, in whatever group."""
-        plain = self._slices.get(slice_name(name))
-        if plain and unit in directories(plain.directory):
-            return plain
-        found = [slice_ for slice_unit, slice_ in self._slices.items() if is_slice_of(slice_unit, name)]
-        return next((slice_ for slice_ in found if unit in directories(slice_.directory)), None)
+    def _slice_of(self, name: str) -> _Slice | None:
+        """The slice of container *name*; a group somewhere else may have its name, too."""
+        found = [slice_ for slice_ in self._slices.values() if slice_.name == name]
+        return next((slice_ for slice_ in found if not slice_.find_kind()), None)
 
     def _tell_of_memory(self, event: Event) -> None:
         if event.event == OOM_KILL and event.container:
@@ -112,7 +117,7 @@ class _Events:
 
     def _watch_unit(self, name: str, unit: str) -> None:
         """Be told when the container is frozen: its service is, with the slice or by itself."""
-        slice_ = self._slice_of(name, unit)
+        slice_ = self._slice_of(name)
         if slice_ is None:
             return
         changed = self._freezing(name, unit)
@@ -132,17 +137,22 @@ class _Events:
         return changed
 
 
+def _hung_up() -> None:
+    raise BrokenPipeError(32, "Broken pipe")
+
+
 class _Slice:
     """The memory counters of one slice, a container's or a group's."""
 
     def __init__(self, name: str, unit: str, directory: str, tell: Callable[[Event], None]) -> None:
+        self.name = name
         self.directory = directory
         self._group = unit.removeprefix("nsunit-")  # if it is one
-        self._name = name
         self._tell = tell
-        self._is_group = False
+        self._is_group = unit == ROOT_SLICE
         self._counters: dict[str, int] = {}
-        self._kills: dict[str, int] = {}
+        self._kills: dict[str, int] = {}  # by the cgroup's path below the slice
+        self._kills_told = 0
         self._high_told = 0
         self._is_calm = False
 
@@ -150,11 +160,11 @@ class _Slice:
         """Take the first *content* of memory.events; what a *fresh* slice has counted already is news."""
         if fresh:
             self.changed(content)
-        else:
-            self._counters = flat_keyed(content)
-            self._kills = subtree_kills(self.directory)
-            self._find_kind()
-            self._high_told = self._high()
+            return
+        self._counters = flat_keyed(content)
+        self._kills = subtree_kills(self.directory)
+        self._kills_told = self._counters.get("oom_kill", 0)
+        self._high_told = self._high()
 
     def look(self) -> None:
         """See at once what has changed."""
@@ -164,33 +174,37 @@ class _Slice:
 
     def changed(self, content: str) -> None:
         """Take in memory.events as it is now."""
-        before, self._counters = self._counters, flat_keyed(content)
-        self._find_kind()
-        kills = self._counters.get("oom_kill", 0) - before.get("oom_kill", 0)
-        if kills > 0 and not self._is_group:
-            self._tell_kills(kills)
+        self._counters = flat_keyed(content)
+        if self._counters.get("oom_kill", 0) > self._kills_told:
+            self._tell_kills(self._counters["oom_kill"])
         self._tell_high()
 
-    def _find_kind(self) -> None:
-        # A container's slice holds its units; one that is nearly gone holds nothing.
+    def find_kind(self) -> bool:
+        """Tell whether it is a group's: a container's slice holds units; one that is nearly gone holds nothing."""
         children = directories(self.directory)
         if children:
             self._is_group = all(child.endswith(".slice") for child in children)
+        return self._is_group
 
-    def _tell_kills(self, kills: int) -> None:
-        """Say in which cgroups they were: systemd itself does not look below a delegated one."""
+    def _tell_kills(self, total: int) -> None:
+        """Say in which cgroups they were, those that were made below a delegated one as well."""
+        if self.find_kind():
+            self._kills_told = total
+            return
         before, self._kills = self._kills, subtree_kills(self.directory)
-        for path, total in self._kills.items():
-            count = total - before.get(path, 0)
+        for path, now in self._kills.items():
+            count = now - before.get(path, 0)
             if count > 0:
                 unit, _, cgroup = path.partition("/")
-                self._tell(Event(OOM_KILL, self._name, unit=unit or None, cgroup=cgroup, count=count, total=total))
-                kills -= count
-        if kills > 0:  # in a cgroup that is gone already
-            self._tell(Event(OOM_KILL, self._name, cgroup="", count=kills))
+                self._tell(Event(OOM_KILL, self.name, unit=unit or None, cgroup=cgroup, count=count, total=now))
+                self._kills_told += count
+        # The kernel counts from the inside out, so the rest was in a cgroup that is gone already.
+        if total > self._kills_told:
+            self._tell(Event(OOM_KILL, self.name, cgroup="", count=total - self._kills_told))
+            self._kills_told = total
 
     def _high(self) -> int:
-        if not self._is_group:
+        if not self.find_kind():
             return self._counters.get("high", 0)
         # A container's own crossings are told of already.
         return flat_keyed(read_file(f"{self.directory}/memory.events.local") or "").get("high", 0)
@@ -202,7 +216,7 @@ class _Slice:
         count, self._high_told = total - self._high_told, total
         if count > 0:
             event = Event(MEMORY_HIGH, count=count, total=total)
-            self._tell(event.replace(group=self._group) if self._is_group else event.replace(container=self._name))
+            self._tell(event.replace(group=self._group) if self._is_group else event.replace(container=self.name))
             self._is_calm = True
             asyncio.get_running_loop().call_later(_CALM_SECONDS, self._calm_over)
 

@@ -10,7 +10,7 @@ from nsunit.errors import BusError, NsunitError, UsageError
 from nsunit.manager.attend import SessionError, attend, start_scope, wait_for_scope
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import catches, unit_of
-from nsunit.manager.start import GRACE_SECONDS, Starter, settle
+from nsunit.manager.start import GRACE_SECONDS, Starter, settle, warn_of_moot_limits
 from nsunit.names import RUN_PREFIX, check_name, is_group, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.setup import spawn
@@ -82,6 +82,7 @@ def run(
     with Lock(context.paths.locks, name) as lock:
         if settle(context, definition) is not None:
             raise NsunitError(f"{name}: it is running already", hint="give --name another name")
+        warn_of_moot_limits(context, definition)
         prepared = prepare(context, definition, transient=not keep)
         try:
             return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)

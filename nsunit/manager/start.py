@@ -11,8 +11,9 @@ from nsunit.errors import BusError, JobFailedError, NsunitError
 from nsunit.manager.failure import explain_failure
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import Prepared, prepare, take_back
-from nsunit.manager.running import unit_of
-from nsunit.names import service_name
+from nsunit.manager.running import CGROUP_ROOT, unit_of
+from nsunit.names import service_name, slice_name, slice_path
+from nsunit.plan.ceilings import asked_limits, may_be_moot
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -49,6 +50,7 @@ class Starter:
         if known is not None:
             self.note(known)
             return
+        warn_of_moot_limits(self.context, definition)
         for left in reversed(range(_ATTEMPTS)):
             try:
                 self._queue(definition, transient)
@@ -164,6 +166,29 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
                 starter.submit(definition)
             except NsunitError as error:
                 starter.note(Outcome(name, "failed", error=error))
+
+
+def warn_of_moot_limits(context: Context, definition: Definition) -> None:
+    """Warn of limits of *definition* that a slice above the container does not let it have."""
+    asked = asked_limits(definition)
+    directory = os.path.dirname(
+        CGROUP_ROOT + context.cgroup + slice_path(slice_name(definition.name, definition.container.slice))
+    )
+    while asked and directory != CGROUP_ROOT:
+        if _takes_something(directory, asked):
+            from nsunit.manager.why import moot_limits  # takes a while, so it is not done for nothing
+
+            for note in moot_limits(context, definition, with_host=False):
+                context.warn(f"warning: {definition.name}: {note}")
+            return
+        directory = os.path.dirname(directory)
+
+
+def _takes_something(directory: str, asked: list[tuple[str, object]]) -> bool:
+    """Whether the slice with the cgroup *directory* may make a limit of *asked* moot."""
+    if not os.path.exists(directory):
+        return True  # only systemd knows its limits
+    return any(may_be_moot(file, value, files.read_file(f"{directory}/{file}")) for file, value in asked)
 
 
 def settle(context: Context, definition: Definition) -> Outcome | None:

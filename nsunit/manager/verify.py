@@ -11,7 +11,7 @@ from nsunit.definition.load import load
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.manager.group import check_apart
 from nsunit.manager.prepare import check_sources
-from nsunit.manager.render import groups_around, unit_files
+from nsunit.manager.render import unit_files
 from nsunit.names import is_group
 
 TYPE_CHECKING = False
@@ -51,14 +51,8 @@ def warnings(context: Context, names: Sequence[str]) -> list[str]:
     """What is right in the definitions of *names* and still has no effect here, one line for each."""
     from nsunit.manager.why import moot_limits
 
-    notes = []
-    for name in names:
-        if is_group(name):
-            continue
-        definition = load(name, context.search, context.host)
-        groups = groups_around(context, definition)
-        notes += [f"{name}: {note}" for note in moot_limits(definition, context.cgroup, groups)]
-    return notes
+    definitions = [load(name, context.search, context.host) for name in names if not is_group(name)]
+    return [f"{item.name}: {note}" for item in definitions for note in moot_limits(context, item)]
 
 
 def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Problem]:

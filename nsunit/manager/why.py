@@ -10,10 +10,14 @@ from nsunit.errors import UsageError
 from nsunit.manager.group import groups_of_slice
 from nsunit.manager.running import CGROUP_ROOT, is_running, unit_of
 from nsunit.manager.stats import read_file
-from nsunit.names import check_any_name, group_slice, is_group, printable, service_name, slice_name
+from nsunit.names import check_any_name, group_slice, is_group, printable, service_name, slice_name, slice_path
 from nsunit.plan import hierarchy
-from nsunit.plan.events import slice_path
+from nsunit.plan.cgroupfs import cpu_list
 from nsunit.plan.hierarchy import KNOBS, Explanation, Knob, Level
+from nsunit.plan.units import DEFAULT_TASKS_MAX
+from nsunit.units import Property
+
+_WHOLE = (1 << 32) - 1  # what 100% is in a property such as MemoryMaxScale
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,23 +45,22 @@ def explain(context: Context, name: str, key: str | None = None) -> list[Explana
     return [item for item in found if key or hierarchy.is_said(item)]
 
 
-def moot_limits(definition: Definition, cgroup: str = "", groups: Sequence[Definition] = ()) -> list[str]:
+def moot_limits(context: Context, definition: Definition, *, with_host: bool = True) -> list[str]:
     """What *definition* asks for although a slice above the container does not let it have that.
 
-    Reads nothing but the kernel's files, and those only of what the definition limits.  nsunit.slice is in *cgroup*.
-    *groups* are the definitions of the groups it is in, for those that are not there yet.
+    *with_host* tells whether the machine itself counts, too.
     """
-    own = _planned(definition)
-    knobs = [knob for knob in KNOBS if any(knob.property in level.asked for level in own)]
+    slice_ = slice_name(definition.name, definition.container.slice)
+    units = (("Slice", slice_), ("Service", service_name(definition.name)))
+    own = [_planned(unit, definition.properties_of(section)) for section, unit in units]
+    knobs = [knob for knob in KNOBS if any(knob.dbus_name in level.asked for level in own)]
     if not knobs:
         return []
-    slice_ = slice_name(definition.name, definition.container.slice)
-    above = [_level(path, _defined(path, groups), own=False) for path in _above(cgroup + slice_path(slice_))]
-    levels = [level for level in above if level.exists or level.asked] + own
+    levels = _chain_above(context, slice_) + own
     notes: list[str] = []
     for knob in knobs:
         for device in hierarchy.devices_of(own, knob) if knob.kind == "device" else [""]:
-            notes += hierarchy.explain(knob, levels, _host(knob), device).notes
+            notes += hierarchy.explain(knob, levels, _host(knob) if with_host else None, device).notes
     return notes
 
 
@@ -86,7 +89,12 @@ def _chain(context: Context, name: str) -> list[Level]:
     if not group:
         definition = load(name, context.search, context.host)
         slice_ = slice_name(name, definition.container.slice)
-        return _chain_above(context, slice_) + _planned(definition)
+        default = Property("TasksMax", "t", DEFAULT_TASKS_MAX)
+        return [
+            *_chain_above(context, slice_),
+            _planned(slice_, definition.properties_of("Slice")),
+            _planned(service_name(name), (default, *definition.properties_of("Service"))),
+        ]
     paths = [*_above(group), group]
     asked = [_asked(context, path) for path in paths[:-1]]
     return [
@@ -106,8 +114,7 @@ def _chain_of_group(context: Context, name: str) -> list[Level]:
     if is_running(context, name):
         own = _level(context.cgroup + slice_path(unit), context.bus.properties(unit), own=True)
     else:
-        planned = _by_device(_properties(load_group(name, context.search, context.host), "Slice"))
-        own = Level(unit=unit, own=True, asked=planned, files={}, enabled=(), exists=False)
+        own = _planned(unit, load_group(name, context.search, context.host).properties_of("Slice"))
     return [*_chain_above(context, unit), own]
 
 
@@ -115,25 +122,16 @@ def _chain_above(context: Context, slice_: str) -> list[Level]:
     """The levels above *slice_*; of a group that is not there, what its definition says."""
     paths = _above(context.cgroup + slice_path(slice_))
     levels = [_level(path, _asked(context, path), own=False) for path in paths]
-    groups = group_definitions(context, slice_) if not all(level.exists for level in levels) else ()
-    return [level if level.exists else level.replace(asked=_defined(level.unit, groups)) for level in levels]
-
-
-def group_definitions(context: Context, slice_: str) -> tuple[Definition, ...]:
-    """The definitions of the groups around *slice_*."""
+    if all(level.exists for level in levels):
+        return levels
     names = groups_of_slice(slice_)
-    return tuple(group_or_empty(name, context.search, context.host) for name in names)
-
-
-def _defined(path: str, groups: Sequence[Definition]) -> dict[str, object]:
-    """What the definition of the group with the cgroup *path* asks for."""
-    unit = os.path.basename(path)
-    found = next((item for item in groups if group_slice(item.name) == unit), None)
-    return _by_device(_properties(found, "Slice")) if found else {}
-
-
-def _properties(definition: Definition, section: str) -> dict[str, object]:
-    return {item.name: item.value for item in definition.properties_of(section)}
+    groups = {group_slice(name): group_or_empty(name, context.search, context.host) for name in names}
+    return [
+        level.replace(asked={**level.asked, **_planned(level.unit, groups[level.unit].properties_of("Slice")).asked})
+        if not level.exists and level.unit in groups
+        else level
+        for level in levels
+    ]
 
 
 def _above(group: str) -> list[str]:
@@ -142,21 +140,10 @@ def _above(group: str) -> list[str]:
     return ["/" + "/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _planned(definition: Definition) -> list[Level]:
-    """The container's own cgroups as they would be."""
-    slice_ = slice_name(definition.name, definition.container.slice)
-    units = (("Slice", slice_), ("Service", service_name(definition.name)))
-    return [
-        Level(
-            unit=unit,
-            own=True,
-            asked=_by_device(_properties(definition, section)),
-            files={},
-            enabled=(),
-            exists=False,
-        )
-        for section, unit in units
-    ]
+def _planned(unit: str, properties: Sequence[Property]) -> Level:
+    """A cgroup of the container's own as it would be; a later one of the same property counts."""
+    asked = _by_device(dict(map(_in_numbers, properties)))
+    return Level(unit=unit, own=True, asked=asked, files={}, enabled=(), exists=False)
 
 
 def _level(path: str, properties: Mapping[str, object], *, own: bool) -> Level:
@@ -165,19 +152,30 @@ def _level(path: str, properties: Mapping[str, object], *, own: bool) -> Level:
     return Level(
         unit=os.path.basename(path),
         own=own,
-        asked=_by_device({knob.property: properties[knob.property] for knob in KNOBS if knob.property in properties}),
+        asked=_by_device(
+            {knob.dbus_name: properties[knob.dbus_name] for knob in KNOBS if knob.dbus_name in properties}
+        ),
         files={file: read_file(f"{directory}/{file}") for file in {knob.file for knob in KNOBS}},
         enabled=tuple((enabled or "").split()),
         exists=enabled is not None,
     )
 
 
+def _in_numbers(item: Property) -> tuple[str, object]:
+    """A property's name and value; a share of the host's memory or tasks as a number."""
+    name = item.name.removesuffix("Scale")
+    if name == item.name or not isinstance(item.value, int):
+        return item.name, item.value
+    whole = _all_tasks() if name == "TasksMax" else _all_memory()
+    return name, (whole or 0) * item.value // _WHOLE
+
+
 def _by_device(asked: dict[str, object]) -> dict[str, object]:
     """Put devices' numbers for the paths that systemd has."""
     for knob in KNOBS:
-        pairs = asked.get(knob.property)
+        pairs = asked.get(knob.dbus_name)
         if knob.kind == "device" and isinstance(pairs, (list, tuple)):
-            asked[knob.property] = tuple((device_number(str(path)), limit) for path, limit in pairs)
+            asked[knob.dbus_name] = tuple((device_number(str(path)), limit) for path, limit in pairs)
     return asked
 
 
@@ -194,13 +192,24 @@ def device_number(path: str) -> str:
     return f"{os.major(number)}:{os.minor(number)}"
 
 
-def _host(knob: Knob) -> int | None:
+def _host(knob: Knob) -> int | tuple[int, ...] | None:
     """What the machine itself allows."""
     if knob.key == "CPUQuota":
         return (os.cpu_count() or 1) * 1_000_000
     if knob.key == "TasksMax":
-        numbers = (read_file(f"/proc/sys/kernel/{name}") for name in ("pid_max", "threads-max"))
-        return min((int(text) for text in numbers if text), default=None)
+        return _all_tasks()
     if knob.key in ("MemoryMax", "MemoryHigh"):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return _all_memory()
+    if knob.kind == "set":
+        kind = "cpu" if knob.key == "AllowedCPUs" else "node"
+        return cpu_list(read_file(f"/sys/devices/system/{kind}/online") or "")
     return None
+
+
+def _all_memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _all_tasks() -> int | None:
+    numbers = (read_file(f"/proc/sys/kernel/{name}") for name in ("pid_max", "threads-max"))
+    return min((int(text) for text in numbers if text), default=None)

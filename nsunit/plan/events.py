@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.names import container_of_unit, is_valid_name, unescape
+from nsunit.names import ROOT_SLICE, container_of_unit, is_valid_name, unescape
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -49,14 +49,10 @@ def session_container(unit: str) -> str | None:
     return name if is_valid_name(name) else None
 
 
-def slice_path(slice_: str) -> str:
-    """The cgroup of *slice_*: systemd nests slices at each dash of their names, systemd.slice(5)."""
-    parts = slice_.removesuffix(".slice").split("-")
-    return "".join(f"/{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts)))
-
-
 def name_of_slice(slice_: str) -> str | None:
     """The container or group that *slice_* is for, None if nsunit has not made it."""
+    if slice_ == ROOT_SLICE:
+        return slice_.removesuffix(".slice")
     try:
         name = unescape(slice_.removesuffix(".slice").rpartition("-")[2])
     except ValueError:
@@ -87,6 +83,7 @@ class Tracker:
         if name is None:
             return []
         known = self._units.setdefault(unit, _Known())
+        asked = known.runs and known.has_job()
         known.values.update(values)
         if values.get("LoadState") == "not-found":
             del self._units[unit]
@@ -103,15 +100,16 @@ class Tracker:
         if state in _OVER or waiting:
             ended = known.runs or known.tried
             known.runs = known.tried = False
-            return self._ended(name, unit, known.values) if ended and not first else []
+            return self._ended(name, unit, known.values, asked=asked) if ended and not first else []
         known.tried = known.tried or not known.runs
         return []
 
-    def _ended(self, name: str, unit: str, values: Mapping[str, object]) -> list[Event]:
+    def _ended(self, name: str, unit: str, values: Mapping[str, object], *, asked: bool) -> list[Event]:
         if session_container(unit):
             return [Event(SESSION_STOPPED, name, unit=unit)]
         result, code, status = (values.get(key) for key in ("Result", "ExecMainCode", "ExecMainStatus"))
-        calm = result in (None, "success")
+        # A payload that does not listen to its stop signal is killed, when it is to stop.
+        calm = result in (None, "success") or (asked and result == "signal")
         event = Event(
             STOPPED if calm else FAILED,
             name,
@@ -133,3 +131,8 @@ class _Known:
         self.values: dict[str, object] = {}
         self.runs = False
         self.tried = False
+
+    def has_job(self) -> bool:
+        """Tell whether systemd has something to do with it; a unit that runs is to stop, or to reload."""
+        job = self.values.get("Job")
+        return isinstance(job, (list, tuple)) and bool(job[0])

@@ -7,6 +7,7 @@ from nsunit.errors import UsageError
 from nsunit.names import scope_name, service_name, slice_name
 from nsunit.plan.scope import STOP_USEC
 from nsunit.plan.setup import is_delegated
+from nsunit.plan.units import DEFAULT_TASKS_MAX
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def run_scope(definition: Definition, token: str) -> Unit:
         Property("CollectMode", "s", "inactive-or-failed"),
         Property("KillSignal", "i", definition.container.stop_signal),
         Property("TimeoutStopUSec", "t", STOP_USEC),
-        Property("TasksMax", "t", 1024),
+        Property("TasksMax", "t", DEFAULT_TASKS_MAX),
         Property("DevicePolicy", "s", "closed"),
     ]
     if is_delegated(definition):

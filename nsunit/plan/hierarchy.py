@@ -5,6 +5,7 @@ Pure: the manager reads what systemd was asked for and what the kernel has, this
 
 from __future__ import annotations
 
+from nsunit.plan.ceilings import FILES
 from nsunit.plan.cgroupfs import cpu_list, cpu_max, nested_keyed, number
 from nsunit.record import Record
 
@@ -22,7 +23,7 @@ _IO_MAX = 4  # io.max has this many numbers for each device
 
 
 class Knob(Record):
-    """One limit: the directive and D-Bus property `key`, the kernel's `file` and the controller that has it.
+    """One limit: the directive `key`, the property `dbus_name`, and the controller that has it.
 
     `kind`: "limit" (the tightest counts), "protection" (nothing is protected that is not in each ancestor), "set"
     (CPUs, nodes), "weight" (among its neighbours), "device" (a limit for each block device, `field` of io.max).
@@ -30,31 +31,35 @@ class Knob(Record):
     """
 
     key: str
-    property: str
+    dbus_name: str
     controller: str
-    file: str
     kind: str
     measure: str
     field: str = ""
 
+    @property
+    def file(self) -> str:
+        """The kernel's file in a cgroup."""
+        return FILES.get(self.dbus_name) or f"{self.controller}.{self.kind}"
+
 
 KNOBS = (
-    Knob("CPUQuota", "CPUQuotaPerSecUSec", "cpu", "cpu.max", "limit", "cpu"),
-    Knob("CPUWeight", "CPUWeight", "cpu", "cpu.weight", "weight", "weight"),
-    Knob("AllowedCPUs", "AllowedCPUs", "cpuset", "cpuset.cpus", "set", "list"),
-    Knob("AllowedMemoryNodes", "AllowedMemoryNodes", "cpuset", "cpuset.mems", "set", "list"),
-    Knob("MemoryMin", "MemoryMin", "memory", "memory.min", "protection", "bytes"),
-    Knob("MemoryLow", "MemoryLow", "memory", "memory.low", "protection", "bytes"),
-    Knob("MemoryHigh", "MemoryHigh", "memory", "memory.high", "limit", "bytes"),
-    Knob("MemoryMax", "MemoryMax", "memory", "memory.max", "limit", "bytes"),
-    Knob("MemorySwapMax", "MemorySwapMax", "memory", "memory.swap.max", "limit", "bytes"),
-    Knob("MemoryZSwapMax", "MemoryZSwapMax", "memory", "memory.zswap.max", "limit", "bytes"),
-    Knob("TasksMax", "TasksMax", "pids", "pids.max", "limit", "tasks"),
-    Knob("IOWeight", "IOWeight", "io", "io.weight", "weight", "weight"),
-    Knob("IOReadBandwidthMax", "IOReadBandwidthMax", "io", "io.max", "device", "bytes", "rbps"),
-    Knob("IOWriteBandwidthMax", "IOWriteBandwidthMax", "io", "io.max", "device", "bytes", "wbps"),
-    Knob("IOReadIOPSMax", "IOReadIOPSMax", "io", "io.max", "device", "rate", "riops"),
-    Knob("IOWriteIOPSMax", "IOWriteIOPSMax", "io", "io.max", "device", "rate", "wiops"),
+    Knob("CPUQuota", "CPUQuotaPerSecUSec", "cpu", "limit", "cpu"),
+    Knob("CPUWeight", "CPUWeight", "cpu", "weight", "weight"),
+    Knob("AllowedCPUs", "AllowedCPUs", "cpuset", "set", "list"),
+    Knob("AllowedMemoryNodes", "AllowedMemoryNodes", "cpuset", "set", "list"),
+    Knob("MemoryMin", "MemoryMin", "memory", "protection", "bytes"),
+    Knob("MemoryLow", "MemoryLow", "memory", "protection", "bytes"),
+    Knob("MemoryHigh", "MemoryHigh", "memory", "limit", "bytes"),
+    Knob("MemoryMax", "MemoryMax", "memory", "limit", "bytes"),
+    Knob("MemorySwapMax", "MemorySwapMax", "memory", "limit", "bytes"),
+    Knob("MemoryZSwapMax", "MemoryZSwapMax", "memory", "limit", "bytes"),
+    Knob("TasksMax", "TasksMax", "pids", "limit", "tasks"),
+    Knob("IOWeight", "IOWeight", "io", "weight", "weight"),
+    Knob("IOReadBandwidthMax", "IOReadBandwidthMax", "io", "device", "bytes", "rbps"),
+    Knob("IOWriteBandwidthMax", "IOWriteBandwidthMax", "io", "device", "bytes", "wbps"),
+    Knob("IOReadIOPSMax", "IOReadIOPSMax", "io", "device", "rate", "riops"),
+    Knob("IOWriteIOPSMax", "IOWriteIOPSMax", "io", "device", "rate", "wiops"),
 )
 
 
@@ -102,7 +107,7 @@ class Explanation(Record):
     notes: tuple[str, ...]
 
 
-def explain(knob: Knob, levels: Sequence[Level], host: int | None = None, device: str = "") -> Explanation:
+def explain(knob: Knob, levels: Sequence[Level], host: Value = None, device: str = "") -> Explanation:
     """Say what *knob* comes to in *levels*, the outermost first; *host* is what the machine itself allows."""
     steps = tuple(_step(knob, level, device) for level in levels)
     own = [step for step, level in zip(steps, levels, strict=True) if level.own]
@@ -112,7 +117,7 @@ def explain(knob: Knob, levels: Sequence[Level], host: int | None = None, device
     shown = next((step for step in asking if step.asked == asked), own[-1])
     notes = (
         *_missing(knob, levels, steps),
-        *_moot(knob, asked, effective, tightest, own),
+        *(_lacking(knob, steps, levels, host) if knob.kind == "set" else _moot(knob, asked, tightest, own)),
         *_foreign(knob, steps),
     )
     return Explanation(knob.key, device, knob.file, knob.measure, asked, effective, tightest, shown.text, steps, notes)
@@ -122,7 +127,7 @@ def devices_of(levels: Sequence[Level], knob: Knob) -> list[str]:
     """The devices, major:minor, that any of *levels* has a limit for."""
     found: set[str] = set()
     for level in levels:
-        asked = level.asked.get(knob.property)
+        asked = level.asked.get(knob.dbus_name)
         found.update(device for device, _ in asked if device) if isinstance(asked, (list, tuple)) else None
         lines = nested_keyed(level.files.get(knob.file) or "")
         found.update(device for device, values in lines.items() if values.get(knob.field, "max") != "max")
@@ -136,7 +141,7 @@ def is_said(explanation: Explanation) -> bool:
 
 def _step(knob: Knob, level: Level, device: str) -> Step:
     text = level.files.get(knob.file)
-    return Step(level.unit, _asked(knob, level.asked.get(knob.property), device), _kernel(knob, text, device), text)
+    return Step(level.unit, _asked(knob, level.asked.get(knob.dbus_name), device), _kernel(knob, text, device), text)
 
 
 def _asked(knob: Knob, value: object, device: str) -> Value:
@@ -170,16 +175,14 @@ def _kernel(knob: Knob, text: str | None, device: str) -> Value:
     return None if knob.kind == "protection" and value == 0 else value
 
 
-def _effective(
-    knob: Knob, steps: Sequence[Step], levels: Sequence[Level], host: int | None
-) -> tuple[Value, str | None]:
+def _effective(knob: Knob, steps: Sequence[Step], levels: Sequence[Level], host: Value) -> tuple[Value, str | None]:
     """What holds at the innermost level, and who makes it so."""
     if knob.kind == "weight":
         last = next((step for step in reversed(steps) if step.kernel is not None and step.asked is not None), None)
         return (last.kernel, last.unit) if last else (None, None)
     if knob.kind == "set":
-        return _common(steps)
-    found: list[tuple[int, str]] = [] if host is None else [(host, HOST)]
+        return _common(steps, host)
+    found = [(host, HOST)] if isinstance(host, int) else []
     for step, level in zip(steps, levels, strict=True):
         value = step.kernel if level.exists else step.asked
         if isinstance(value, int):
@@ -199,10 +202,12 @@ def _asks_further_in(step: Step, steps: Sequence[Step]) -> bool:
     return bool(asking) and steps.index(step) > asking[-1]
 
 
-def _common(steps: Sequence[Step]) -> tuple[Value, str | None]:
+def _common(steps: Sequence[Step], host: Value) -> tuple[Value, str | None]:
     """The CPUs or nodes that all levels have, and the innermost level that took some away."""
-    common: tuple[int, ...] | None = None
-    tightest = None
+    if not any(isinstance(value, tuple) and value for step in steps for value in (step.kernel, step.asked)):
+        return None, None
+    common = host if isinstance(host, tuple) and host else None
+    tightest = HOST if common else None
     for step in steps:
         own = step.kernel if isinstance(step.kernel, tuple) and step.kernel else None
         if own is None and isinstance(step.asked, tuple):
@@ -210,7 +215,8 @@ def _common(steps: Sequence[Step]) -> tuple[Value, str | None]:
         if own is None:
             continue
         rest = own if common is None else tuple(cpu for cpu in common if cpu in own)
-        if rest and rest != common:  # the kernel falls back to the parent's if nothing would be left
+        # The kernel falls back to the parent's if nothing would be left.  Of equal ones the innermost counts.
+        if rest and (rest != common or own == common):
             common, tightest = rest, step.unit
     return common, tightest
 
@@ -230,16 +236,27 @@ def _missing(knob: Knob, levels: Sequence[Level], steps: Sequence[Step]) -> list
     return []
 
 
-def _moot(knob: Knob, asked: Value, effective: Value, tightest: str | None, own: Sequence[Step]) -> list[str]:
+def _moot(knob: Knob, asked: Value, tightest: str | None, own: Sequence[Step]) -> list[str]:
     if asked is None or tightest is None or tightest in {step.unit for step in own} or knob.kind == "weight":
         return []
-    if knob.kind == "set":
-        if set(asked if isinstance(asked, tuple) else ()) <= set(effective if isinstance(effective, tuple) else ()):
-            return []
-        return [f"{knob.key}= cannot have all that it asks for: {tightest} has less"]
     if knob.kind == "protection":
         return [f"{knob.key}= protects less than it says: {tightest} does not protect as much"]
     return [f"{knob.key}= is moot: {tightest} has a tighter limit"]
+
+
+def _lacking(knob: Knob, steps: Sequence[Step], levels: Sequence[Level], host: Value) -> list[str]:
+    """The innermost ancestor that does not have all CPUs or nodes that the container's units ask for."""
+    asked: set[int] = set()
+    above = [(HOST, host)]
+    for step, level in zip(steps, levels, strict=True):
+        if not level.own:
+            above.append((step.unit, step.kernel if level.exists else step.asked))
+        elif isinstance(step.asked, tuple):
+            asked.update(step.asked)
+    for unit, value in reversed(above):
+        if isinstance(value, tuple) and value and not asked <= set(value):
+            return [f"{knob.key}= cannot have all that it asks for: {unit} has less"]
+    return []
 
 
 def _foreign(knob: Knob, steps: Sequence[Step]) -> list[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
 
 _USEC = 1_000_000
+DEFAULT_TASKS_MAX = 1024
 
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
@@ -150,7 +151,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         _usec("TimeoutStartSec", 60),
         _usec("TimeoutStopSec", 10),
         _usec("RestartSec", 1),
-        Directive("Service", "TasksMax", "1024", Property("TasksMax", "t", 1024)),
+        Directive("Service", "TasksMax", str(DEFAULT_TASKS_MAX), Property("TasksMax", "t", DEFAULT_TASKS_MAX)),
         _directive("Service", "DevicePolicy", "closed", "s"),
         _directive("Service", "SyslogIdentifier", definition.name, "s"),
         *(_switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),

@@ -33,5 +33,7 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     started = modules_of("start", name)
     assert started & HEAVY == set()
     assert [module for module in started if module.endswith(".group")] == []  # it is in none
+    # Nothing above it makes MemoryMax= moot, so nobody looks closer.
+    assert started & {"nsunit.manager.why", "nsunit.plan.hierarchy"} == set()
     assert modules_of("exec", name, "true") & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
     assert modules_of("stop", name) & HEAVY == set()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 SERVE = "exec sleep 1000\n"
+SLICE = Path("/sys/fs/cgroup/nsunit.slice")
 LIMITS = ("[Slice]", "MemoryMax=200M", "TasksMax=40", "CPUQuota=50%", "AllowedCPUs=0", "CPUWeight=20")
 
 
@@ -23,11 +24,37 @@ def tight(run):
 
     yield limit
     run("systemctl", "revert", "nsunit.slice")
-    run("systemctl", "daemon-reload")
 
 
 def why(nsunit, *words):
     return {item["key"]: item for item in json.loads(nsunit("why", "--json", *words).stdout)}
+
+
+def test_before_the_start(define, program, nsunit, tight, run):
+    """First of all tests, as nothing may run in nsunit.slice."""
+    name = define(program(SERVE, "", "[Slice]", "MemoryMax=200M", "MemoryLow=50M", "TasksMax=20"))
+    run("systemctl", "stop", "nsunit.slice")
+    tight("MemoryMax=100M", "TasksMax=30")
+    if SLICE.exists():
+        SLICE.rmdir()  # as after a boot: systemd alone knows of it
+    moot = f"nsunit: warning: {name}: MemoryMax= is moot: nsunit.slice has a tighter limit\n"
+    low = f"nsunit: warning: {name}: MemoryLow= protects less than it says: nsunit.slice does not protect as much\n"
+    done = nsunit("start", name)
+    assert (done.stdout, done.stderr) == ("", low + moot)
+    assert nsunit("start", name).stderr == ""  # it runs already
+    nsunit("stop", name)
+
+    assert SLICE.exists()  # and now the kernel does
+    assert nsunit("verify", name).stderr == low + moot
+    found = why(nsunit, name)
+    assert (found["MemoryMax"]["asked"], found["MemoryMax"]["effective"]) == (200 << 20, 100 << 20)
+    assert (found["MemoryMax"]["kernel"], found["TasksMax"]["effective"]) == (None, 20)
+    assert nsunit("start", name).stderr == low + moot
+    nsunit("stop", name)
+
+    tight("MemoryMax=infinity", "MemoryLow=50M")
+    found = why(nsunit, name)["MemoryLow"]
+    assert (found["effective"], found["tightest"], found["notes"]) == (50 << 20, f"nsunit-{name}.slice", [])
 
 
 def test_asked_effective_kernel(web, nsunit):
@@ -55,20 +82,6 @@ def test_the_ancestor_that_is_the_tightest(web, nsunit, tight):
     steps = nsunit("why", web.name, "MemoryMax").stdout
     assert f"nsunit.slice\t100M\t{100 << 20}\n" in steps
     assert "effective: 100M, by nsunit.slice\n" in steps
-
-
-def test_before_the_start(define, program, nsunit, tight):
-    name = define(program(SERVE, "", "[Slice]", "MemoryMax=200M"))
-    nsunit("start", name)  # so that nsunit.slice is there
-    nsunit("stop", name)
-    tight("MemoryMax=100M")
-    found = why(nsunit, name)
-    if not Path("/sys/fs/cgroup/nsunit.slice").exists():
-        pytest.fail("nsunit.slice has gone")
-    assert (found["MemoryMax"]["asked"], found["MemoryMax"]["effective"]) == (200 << 20, 100 << 20)
-    assert found["MemoryMax"]["kernel"] is None
-    done = nsunit("verify", name)
-    assert f"nsunit: warning: {name}: MemoryMax= is moot: nsunit.slice has a tighter limit\n" == done.stderr
 
 
 def test_a_controller_that_is_missing(containers, program, nsunit, tight):

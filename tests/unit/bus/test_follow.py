@@ -20,6 +20,8 @@ class FakeBus:
         self.calls = []
         self.lost = asyncio.Event()
         self.handler = None
+        self.state = "active"
+        self.away = []  # calls that systemd does not answer, because it executes itself anew
 
     def add_message_handler(self, handler):
         self.handler = handler
@@ -32,6 +34,13 @@ class FakeBus:
         if message.member == "Subscribe" and self.calls.count(("Subscribe",)) > 1:
             error = "org.freedesktop.systemd1.AlreadySubscribed"
             return Message(message_type=MessageType.ERROR, error_name=error, reply_serial=1)
+        if message.member in self.away:
+            self.away.remove(message.member)
+            self.returns()
+            error = "org.freedesktop.DBus.Error.NoReply"
+            text = "Message recipient disconnected from message bus without replying"
+            fields = {"error_name": error, "signature": "s", "body": [text], "reply_serial": 1}
+            return Message(message_type=MessageType.ERROR, **fields)
         signature, body = getattr(self, message.member, lambda *_: ("", []))(*message.body)
         return Message(message_type=MessageType.METHOD_RETURN, reply_serial=1, signature=signature, body=body)
 
@@ -40,12 +49,17 @@ class FakeBus:
 
     def ListUnitsByPatterns(self, _states, patterns):
         wanted = [pattern.replace("\\\\", "\\") for pattern in patterns]
+        assert "nsunit-*" not in wanted or "nsunit.slice" in wanted
         found = [unit for unit in self.units if "nsunit-*" in wanted or unit in wanted]
-        rows = [[unit, "", "loaded", "active", "running", "", unit_path(unit), 0, "", "/"] for unit in found]
+        rows = [[unit, "", "loaded", self.state, "running", "", unit_path(unit), 0, "", "/"] for unit in found]
         return "a(ssssssouso)", [rows]
 
     def GetAll(self, interface):
-        return "a{sv}", [{"ActiveState": Variant("s", "active")} if interface.endswith(".Unit") else {}]
+        return "a{sv}", [{"Result": Variant("s", "exit-code")}]
+
+    def returns(self):
+        fields = {"sender": "org.freedesktop.DBus"}
+        self.signal("NameOwnerChanged", "sss", "org.freedesktop.systemd1", "", ":1.9", **fields)
 
     def signal(self, member, signature, *body, path="/org/freedesktop/systemd1", sender=":1.1"):
         fields = {"sender": sender, "path": path, "interface": "org.freedesktop.systemd1.Manager"}
@@ -58,12 +72,13 @@ class FakeBus:
         self.signal("PropertiesChanged", "sa{sv}as", "x.Unit", values, [], path=unit_path(unit), **fields)
 
 
-def run(script, *units):
+def run(script, *units, away=()):
     """What a follower tells while *script* plays on the bus."""
     told = []
 
     async def inner():
         bus = FakeBus(*units)
+        bus.away = list(away)
         follower = Follower(bus, lambda unit, values: told.append((unit, values)))
         begun = asyncio.Event()
 
@@ -85,13 +100,14 @@ def run(script, *units):
     return told, bus
 
 
-ACTIVE = {"ActiveState": "active"}
+ACTIVE = {"LoadState": "loaded", "ActiveState": "active", "SubState": "running"}
 
 
 def test_what_is_there_comes_first():
     told, bus = run(lambda bus: None, WEB, DB)
     assert told == [(WEB, ACTIVE), (DB, ACTIVE), "ready"]
-    assert ("ListUnitsByPatterns", [], ["nsunit-*"]) in bus.calls
+    assert ("ListUnitsByPatterns", [], ["nsunit.slice", "nsunit-*"]) in bus.calls
+    assert "GetAll" not in [call[0] for call in bus.calls]
 
 
 def test_changes():
@@ -126,14 +142,38 @@ def test_a_reload_removes_nothing():
 def test_systemd_comes_back():
     def script(bus):
         bus.units = [DB]
-        dbus = {"sender": "org.freedesktop.DBus"}
-        bus.signal("NameOwnerChanged", "sss", "org.freedesktop.systemd1", "", ":1.9", **dbus)
+        bus.returns()
         bus.changed(DB, "inactive", sender=":1.9")
 
     told, bus = run(script, WEB)
     assert (WEB, {"LoadState": "not-found"}) in told
     assert (DB, ACTIVE) in told
     assert bus.calls.count(("Subscribe",)) == 2
+
+
+def test_systemd_leaves_without_an_answer():
+    def script(bus):
+        bus.away = ["ListUnitsByPatterns", "ListUnitsByPatterns"]
+        bus.state = "failed"
+        bus.signal("UnitRemoved", "so", WEB, unit_path(WEB))
+
+    told, bus = run(script, WEB)
+    assert told[2:] == [(WEB, {**ACTIVE, "ActiveState": "failed", "Result": "exit-code"})]
+    assert bus.away == []
+
+
+def test_systemd_leaves_at_the_beginning():
+    told, _ = run(lambda bus: None, WEB, away=["ListUnitsByPatterns"])
+    assert told == [(WEB, ACTIVE), "ready"]
+
+
+def test_any_other_error_ends_it():
+    def script(bus):
+        bus.ListUnitsByPatterns = lambda *_: ("s", [])
+        bus.returns()
+
+    with pytest.raises(TypeError):
+        run(script, WEB)
 
 
 def test_a_lost_connection():

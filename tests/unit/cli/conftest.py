@@ -82,7 +82,12 @@ def manager(monkeypatch):
         monkeypatch.setitem(sys.modules, f"nsunit.manager.{module}", fake)
 
     context = FakeContext()
-    put("context", open_context=lambda: context, Context=FakeContext)
+
+    def open_context(warn=None):
+        context.warn = warn or (lambda line: None)
+        return context
+
+    put("context", open_context=open_context, Context=FakeContext)
     put.context = context
     put.Outcome, put.ContainerState, put.Status = Outcome, ContainerState, Status
     return put

@@ -69,6 +69,14 @@ def test_bash_completes_the_verbs_of_cgroup():
     assert "bash" in complete("nsunit", "cgroup", "exec", "bas")
 
 
+def test_bash_completes_what_comes_after_the_first_operand():
+    assert "root" in complete("nsunit", "delegate", "")
+    assert complete("nsunit", "delegate", "root", "cp") == {"cpu", "cpuset"}
+    assert complete("nsunit", "delegate", "--re") == {"--remove"}
+    assert complete("nsunit", "why", "") == {"web", "db", "shop.slice"}
+    assert complete("nsunit", "why", "web", "MemoryM") == {"MemoryMax", "MemoryMin"}
+
+
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_each_script_names_every_verb_and_option(shell, capsys):
     assert completion.main([shell]) == 0

@@ -7,7 +7,7 @@ from nsunit.plan.events import Event
 
 @pytest.fixture
 def follow(manager):
-    def follow_events(context, tell, ready):
+    def follow_events(context, tell, ready, pipe):
         ready(["db", "web"])
         tell(Event("start", "web", unit="nsunit-web.service"))
         tell(Event("fail", "db", result="exit-code", code="exited", status=0))

@@ -52,6 +52,16 @@ def test_start_of_a_running_container(nsunit, manager):
     assert nsunit("-q", "start", "web") == (0, "", "")
 
 
+def test_warnings_of_a_start(nsunit, manager):
+    def start(context, names):
+        context.warn("warning: web: MemoryMax= is \x1bmoot")
+        return [manager.Outcome("web", "started")]
+
+    manager("start", start=start)
+    assert nsunit("start", "web") == (0, "", "nsunit: warning: web: MemoryMax= is \\x1bmoot\n")
+    assert nsunit("-q", "start", "web") == (0, "", "")
+
+
 def test_start_of_a_container_whose_definition_has_changed(nsunit, manager):
     outcome = manager.Outcome("web", "differs", ("[Slice] MemoryMax: '1G' -> '2\x1bG'",))
     manager("start", start=lambda context, names: [outcome])

@@ -48,11 +48,18 @@ def test_kills_are_told_with_their_cgroup(cgroup, told):
         cgroup("nsunit-web-exec-1.scope", kills=1)
         slice_.changed(content(kills=5))  # one was in a cgroup that is gone
 
-    run(slice_, lambda: slice_.begin(content(kills=2), fresh=False), more, lambda: slice_.changed(content(kills=5)))
+    def counted_before_it_was_told():
+        cgroup("nsunit-web.service/payload/deep", kills=3)
+        slice_.changed(content(kills=6))
+
+    begin = lambda: slice_.begin(content(kills=2), fresh=False)  # noqa: E731
+    again = (lambda: slice_.changed(content(kills=5)), counted_before_it_was_told)
+    run(slice_, begin, more, *again, lambda: slice_.changed(content(kills=7)))
     assert sorted(told, key=lambda event: event.unit or "") == [
         Event("oom-kill", "web", cgroup="", count=1),
         Event("oom-kill", "web", unit="nsunit-web-exec-1.scope", cgroup="", count=1, total=1),
         Event("oom-kill", "web", unit="nsunit-web.service", cgroup="payload/deep", count=1, total=1),
+        Event("oom-kill", "web", unit="nsunit-web.service", cgroup="payload/deep", count=2, total=3),
     ]
 
 

@@ -270,9 +270,7 @@ def test_why(context):
     assert (found.effective, found.tightest) == (64 * MIB, "nsunit-shop.slice")
     (found,) = explain(context, "shop.slice", "MemoryMax")
     assert (found.asked, found.tightest) == (64 * MIB, "nsunit-shop.slice")
-    from nsunit.manager.render import groups_around
-
-    notes = moot_limits(definition(context), "", groups_around(context, definition(context)))
+    notes = moot_limits(context, definition(context))
     assert notes == ["MemoryMax= is moot: nsunit-shop.slice has a tighter limit"]
 
 

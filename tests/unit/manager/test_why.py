@@ -63,7 +63,7 @@ def test_a_container_that_does_not_run(cgroups, context, monkeypatch):
     context.bus.units.clear()
     (cgroups / "pids.max").write_text("7\n")
     monkeypatch.setattr(why, "load", lambda name, search, host: definition(Property("TasksMax", "t", 20)))
-    (found,) = why.explain(context, "web")
+    (found,) = why.explain(context, "web")  # the service has its 1024
     assert (found.asked, found.effective, found.tightest, found.kernel) == (20, 7, "nsunit.slice", None)
 
 
@@ -77,17 +77,41 @@ def test_an_unknown_key(context):
     assert caught.value.hint.startswith("there are CPUQuota, CPUWeight, ")
 
 
-def test_moot_limits(cgroups):
+def test_moot_limits(cgroups, context):
     (cgroups / "pids.max").write_text("7\n")
     limits = (Property("TasksMax", "t", 20), Property("MemoryMax", "t", 1 << 20))
-    assert why.moot_limits(definition(*limits)) == ["TasksMax= is moot: nsunit.slice has a tighter limit"]
-    assert why.moot_limits(definition(*limits, section="Service"))
-    assert why.moot_limits(definition(Property("Description", "s", "x"))) == []
+    moot = ["TasksMax= is moot: nsunit.slice has a tighter limit"]
+    assert why.moot_limits(context, definition(*limits)) == moot
+    assert why.moot_limits(context, definition(*limits, section="Service")) == moot
+    assert why.moot_limits(context, definition(Property("Description", "s", "x"))) == []
 
 
-def test_no_slice_yet(tmp_path, monkeypatch):
+def test_shares_of_the_host(cgroups, context, monkeypatch):
+    monkeypatch.setattr(why.os, "sysconf", lambda name: 1 << 14)
+    half = definition(Property("MemoryMaxScale", "u", 1 << 31), Property("TasksMaxScale", "u", 1 << 31))
+    assert why.moot_limits(context, half) == []
+    (cgroups / "memory.max").write_text(f"{100 << 20}\n")
+    (cgroups / "pids.max").write_text("7\n")
+    assert why.moot_limits(context, half) == [
+        f"{key}= is moot: nsunit.slice has a tighter limit" for key in ("MemoryMax", "TasksMax")
+    ]
+
+
+def test_what_the_host_cannot_give(cgroups, context):
+    limits = definition(Property("AllowedCPUs", "ay", b"\x01" + b"\xff" * 8), Property("MemoryMax", "t", 1 << 60))
+    assert why.moot_limits(context, limits) == [
+        "AllowedCPUs= cannot have all that it asks for: host has less",
+        "MemoryMax= is moot: host has a tighter limit",
+    ]
+    assert why.moot_limits(context, limits, with_host=False) == []
+
+
+def test_no_slice_yet(tmp_path, monkeypatch, context):
     monkeypatch.setattr(why, "CGROUP_ROOT", str(tmp_path))
-    assert why.moot_limits(definition(Property("MemoryMax", "t", 1 << 20))) == []
+    limit = definition(Property("MemoryMax", "t", 1 << 20))
+    assert why.moot_limits(context, limit) == []
+    context.bus.units["nsunit.slice"] = {"MemoryMax": 1 << 12}
+    assert why.moot_limits(context, limit) == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]
 
 
 def test_devices():

@@ -23,24 +23,11 @@ def test_container_of_a_session(unit, container):
 
 
 @pytest.mark.parametrize(
-    ("slice_", "path"),
-    [
-        ("nsunit.slice", "/nsunit.slice"),
-        ("nsunit-web.slice", "/nsunit.slice/nsunit-web.slice"),
-        ("nsunit-shop-web.slice", "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice"),
-        (r"nsunit-my\x2dapp.slice", r"/nsunit.slice/nsunit-my\x2dapp.slice"),
-    ],
-)
-def test_slice_path(slice_, path):
-    assert events.slice_path(slice_) == path
-
-
-@pytest.mark.parametrize(
     ("slice_", "name"),
     [
         ("nsunit-shop-web.slice", "web"),
         (r"nsunit-my\x2dapp.slice", "my-app"),
-        ("nsunit.slice", None),
+        ("nsunit.slice", "nsunit"),
         ("system-web.slice", None),
         (r"nsunit-\xzz.slice", None),
     ],
@@ -58,6 +45,7 @@ def fed(*changes, unit=WEB, running=False):
 
 
 START = Event("start", "web", unit=WEB)
+KILLED = {"Result": "signal", "ExecMainCode": 2, "ExecMainStatus": 9}
 EXITED = {"Result": "exit-code", "ExecMainCode": 1, "ExecMainStatus": 3}
 
 
@@ -94,6 +82,21 @@ EXITED = {"Result": "exit-code", "ExecMainCode": 1, "ExecMainStatus": 3}
             False,
             [{"ActiveState": "activating"}, {"Result": "protocol", "ExecMainCode": 0}, {"ActiveState": "failed"}],
             [Event("fail", "web", unit=WEB, result="protocol")],
+        ),
+        (  # it was told to stop and did not listen
+            True,
+            [{"Job": [7, "/job/7"], "ActiveState": "deactivating"}, KILLED, {"Job": [0, "/"], "ActiveState": "failed"}],
+            [Event("stop", "web", unit=WEB, result="signal", code="killed", status=9)],
+        ),
+        (  # it was told to stop, and what it does then has failed
+            True,
+            [{"Job": [7, "/job/7"]}, EXITED, {"Job": [0, "/"], "ActiveState": "failed"}],
+            [Event("fail", "web", unit=WEB, result="exit-code", code="exited", status=3)],
+        ),
+        (  # somebody has killed it
+            True,
+            [{"Job": [7, "/job/7"]}, {"Job": [0, "/"]}, KILLED, {"ActiveState": "failed"}],
+            [Event("fail", "web", unit=WEB, result="signal", code="killed", status=9)],
         ),
         (True, [{"LoadState": "not-found"}], [Event("stop", "web", unit=WEB, result="success")]),
         (False, [{"LoadState": "not-found"}], []),

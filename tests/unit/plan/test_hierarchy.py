@@ -134,6 +134,16 @@ def test_cpus(above, own, mask, effective, tightest, notes):
     assert (found.effective, found.tightest, found.notes) == (effective, tightest, notes)
 
 
+def test_cpus_the_host_does_not_have():
+    own = level("nsunit-web.slice", True, {"AllowedCPUs": b"\x09"}, exists=False)
+    found = explain("AllowedCPUs", level("nsunit.slice", cpuset_cpus="0-1\n"), own, host=(0, 1, 2))
+    assert (found.asked, found.effective) == ((0, 3), (0,))
+    assert found.notes == ("AllowedCPUs= cannot have all that it asks for: nsunit.slice has less",)
+    found = explain("AllowedCPUs", level("nsunit.slice", cpuset_cpus="\n"), own, host=(0, 1, 2))
+    assert found.notes == ("AllowedCPUs= cannot have all that it asks for: host has less",)
+    assert explain("AllowedCPUs", level("nsunit-web.slice", True, cpuset_cpus="\n"), host=(0, 1)).effective is None
+
+
 def test_weights_are_their_own():
     levels = (
         level("nsunit.slice", False, {"CPUWeight": INFINITY}, cpu_weight="100\n"),

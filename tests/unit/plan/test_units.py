@@ -6,7 +6,7 @@ from nsunit.definition.host import Host
 from nsunit.definition.load import load_text
 from nsunit.errors import UsageError
 from nsunit.manager.failure import JOBS, RESULTS, explain_failure
-from nsunit.names import check_name, container_of_unit, is_valid_name, scope_name, service_name, slice_name
+from nsunit.names import check_name, container_of_unit, is_valid_name, scope_name, service_name, slice_name, slice_path
 from nsunit.plan.facts import Facts
 from nsunit.plan.foreground import run_scope
 from nsunit.plan.scope import exec_scope
@@ -197,3 +197,16 @@ def test_words_of_a_payload_are_not_believed():
 def test_unknown_results_are_shown():
     error = explain_failure(Bus(Result="odd"), "web", "nsunit-web.service", "strange")
     assert error.message == "web: the job ended as 'strange' (odd)"
+
+
+@pytest.mark.parametrize(
+    ("slice_", "path"),
+    [
+        ("nsunit.slice", "/nsunit.slice"),
+        ("nsunit-web.slice", "/nsunit.slice/nsunit-web.slice"),
+        ("nsunit-shop-web.slice", "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice"),
+        (r"nsunit-my\x2dapp.slice", r"/nsunit.slice/nsunit-my\x2dapp.slice"),
+    ],
+)
+def test_slice_path(slice_, path):
+    assert slice_path(slice_) == path

@@ -201,7 +201,10 @@ def _check_user(context: Context, definition: Definition) -> None:
     if context.user and network == "bridge":
         wrong = ("[Container] Network=bridge is for containers of the system", "use Network=pasta")
     elif not context.user and network == "pasta":
-        wrong = ("[Container] Network=pasta is for containers without root", "run it with --user, or use Network=bridge")
+        wrong = (
+            "[Container] Network=pasta is for containers without root",
+            "run it with --user, or use Network=bridge",
+        )
     if wrong:
         raise DefinitionError([Problem(definition.name, 0, *wrong)])
     if context.user:

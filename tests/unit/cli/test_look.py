@@ -205,7 +205,7 @@ def test_logs_without_journalctl(nsunit, monkeypatch, slices):
 def test_logs_of_a_user(nsunit, manager, monkeypatch, slices):
     seen = []
     monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
-    manager("context", open_user_context=lambda warn: manager.context)
+    manager("context", open_context=None, open_user_context=lambda warn: manager.context)
     nsunit("--user", "logs", "web")
     assert seen == [
         ["journalctl", "--quiet", "--user-unit=nsunit-web.service", "--user-unit=nsunit-shop-web.slice"],

@@ -1,4 +1,4 @@
-"""Churn: after hundreds of starts, sessions and stops the machine is as it was."""
+"""Churn: after many starts, sessions and stops the machine is as it was."""
 
 import os
 import subprocess
@@ -10,8 +10,9 @@ import pytest
 # The time-outs are for a machine whose processors are shared: a hang is a hang all the same.
 SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n[Service]\nTimeoutStartSec=200\n"
 PATIENCE = 240
-ROUNDS, CONTAINERS = 20, 10
-SESSIONS = 40
+# Ten containers a round; two hundred starts take four minutes of an emulated machine: NSUNIT_TEST_ROUNDS=20.
+ROUNDS, CONTAINERS = int(os.environ.get("NSUNIT_TEST_ROUNDS", "6")), 10
+SESSIONS = 24
 
 
 def machine():
@@ -48,7 +49,7 @@ def settled(wanted, count, *, spare=0, seconds=15):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_hundred_starts_and_stops(nsunit, containers):
+def test_many_starts_and_stops(nsunit, containers):
     names = [containers.define(SLEEPER) for _ in range(CONTAINERS)]
     nsunit("start", *names, timeout=PATIENCE)  # a first time, for what is made once
     nsunit("stop", *names, timeout=PATIENCE)

@@ -14,7 +14,7 @@ import pytest
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
 # The whole thousand takes ten minutes of an emulated machine: NSUNIT_TEST_SESSIONS=1000.
-SESSIONS = int(os.environ.get("NSUNIT_TEST_SESSIONS", "60"))
+SESSIONS = int(os.environ.get("NSUNIT_TEST_SESSIONS", "24"))
 
 
 def wait_until(true, what, timeout=60):

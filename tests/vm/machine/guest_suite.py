@@ -17,7 +17,7 @@ from .result import Result
 TESTS = "/srv/nsunit/tests"
 OUTCOME = "/run/nsunit-outcome.json"
 REBOOT_TESTS = "vm/test_reboot.py"  # those that leave something for the tests after a reboot
-TIMEOUT = 50 * 60
+TIMEOUT = 80 * 60
 SILENCE = 10 * 60  # more than any test may take, see tests/vm/pytest.ini
 
 

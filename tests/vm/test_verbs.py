@@ -233,7 +233,7 @@ def test_exec_status(web):
         f"nsunit: {web.name}: Failed to execute 'missing': No such file or directory"
     )
     assert web.exec("/etc/passwd", check=False).returncode == 126
-    assert list(web.cgroup.glob("*.scope")) == []
+    wait_until(lambda: not list(web.cgroup.glob("*.scope")))
 
 
 def test_exec_streams(web):

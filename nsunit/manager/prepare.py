@@ -343,8 +343,10 @@ def check_joined(context: Context, definition: Definition) -> None:
     from nsunit.plan.namespaces import joined_containers
 
     for other in joined_containers(definition.container):
-        state = context.bus.get(service_name(other), "ActiveState").get("ActiveState")
-        if state not in ("active", "activating", "reloading"):
+        state = context.bus.get(service_name(other), "ActiveState", "Job")
+        job = state.get("Job")
+        queued = isinstance(job, tuple) and bool(job[0])  # its start, just asked for, waits for its slice
+        if state.get("ActiveState") not in ("active", "activating", "reloading") and not queued:
             raise NotFoundError(
                 f"{definition.name}: it shares namespaces with '{other}', which does not run",
                 hint=f"start that first: nsunit start {other}",

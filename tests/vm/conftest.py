@@ -78,7 +78,11 @@ class Container:
         """The payload's PID on the host: of its cgroup's processes the one that is process 1 inside."""
         for pid in (self.cgroup / self.service / "payload/cgroup.procs").read_text().split():
             # The helper, too, is there until it has told systemd that the payload runs.
-            numbers = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "NSpid" in line)
+            try:
+                status = Path(f"/proc/{pid}/status").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            numbers = next(line for line in status.splitlines() if "NSpid" in line)
             if numbers.split()[2:] == ["1"]:
                 return int(pid)
         pytest.fail(f"{self.name} has no payload")

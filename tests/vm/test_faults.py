@@ -47,7 +47,8 @@ def test_helper_killed_at_every_step(run, nsunit, containers):
     steps = [(keyword, half) for keyword in keywords for half in ("prepare", "execute")]
     killed = {}
     for keyword, half in steps:
-        name = containers.define(EVERYTHING.replace("Notify=yes\n", "") if keyword != "notify-socket" else EVERYTHING)
+        text = EVERYTHING if keyword == "notify-socket" else EVERYTHING.replace("Notify=yes\n", "")
+        name = containers.define(text + "Network=bridge\n" if keyword == "network" else text)
         killed[name] = f"{keyword}:{half}"
         directory = DROP_INS / f"nsunit-{name}.service.d"
         directory.mkdir(parents=True)

@@ -51,7 +51,7 @@ def test_a_start_and_a_foreground_run_of_one_name(nsunit, containers):
 # What each command may answer while others are at work on the same container.
 ANSWERS = {
     "start": {0: ("", "runs already")},
-    "stop": {0: ("", "does not run")},
+    "stop": {0: ("", "does not run", "killed, since its program has no handler for SIGTERM")},
     "rm": {0: ("", "nothing was kept"), 1: ("it is running",)},
     "exec": {
         0: ("",),

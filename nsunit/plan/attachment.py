@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 INTERFACE = "eth0"  # inside
 PREFIX = "nv-"  # of the host's ends
 FIRST_HOST, LAST_HOST = 2, 254  # host numbers of containers in a /24; 1 is the bridge's
-PORTS_MAX = 1023  # of a bridge in Linux, BR_PORT_BITS
 
 
 class Network(Record):

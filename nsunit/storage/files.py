@@ -16,8 +16,11 @@ def make_private_directory(path: str) -> None:
     Raises:
         NsunitError: it is there already, but somebody else could write to it.
     """
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        make_private_directory(parent)  # os.makedirs gives its mode to the last one only
     try:
-        os.makedirs(path, 0o700)
+        os.mkdir(path, 0o700)
     except FileExistsError:
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:

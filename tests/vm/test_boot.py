@@ -3,10 +3,10 @@
 import os
 import select
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 # The machine's agent would wait for a serial port inside as well.
 BOOT = """[Container]
@@ -55,14 +55,6 @@ def system(shared):
 
 def main_pid(container):
     return int(container.show("MainPID")["MainPID"])
-
-
-def wait_until(condition, timeout=200):
-    deadline = time.monotonic() + timeout
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.5)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ def test_it_starts_without_nsunit_and_without_runtime_state(enabled, nsunit, run
     """As at boot: /run is empty, and systemd has read the files anew."""
     for directory in ("seccomp", "containers", "locks"):
         shutil.rmtree(f"/run/nsunit/{directory}", ignore_errors=True)
+    run("systemd-tmpfiles", "--create", "nsunit.conf")
     run("mv /usr/bin/nsunit /usr/bin/nsunit.away")
     try:
         run("systemctl", "daemon-reload")

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
@@ -147,15 +148,10 @@ def test_killed_start_leaves_nothing_in_the_way(nsunit, containers):
 def test_killed_foreground_run_ends_its_program(nsunit, containers, number):
     script = "trap 'exit 3' TERM; exec 2>&1; sleep 777 & wait"
     process = subprocess.Popen(["nsunit", "run", f"-pRootfs={BUSYBOX}", "sh", "-c", script])
-    deadline = time.monotonic() + 60
-    while not (pids := pids_of("777")):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    pids = wait_until(lambda: pids_of("777"), "its start")
     process.send_signal(number)
     assert process.wait(60) == (3 if number == signal.SIGTERM else -number)
-    while pids_of("777"):
-        assert time.monotonic() < deadline, pids
-        time.sleep(0.1)
+    wait_until(lambda: not pids_of("777"), f"the end of {pids}")
     nsunit("run", f"-pRootfs={BUSYBOX}", "true")  # sweeps up what a killed one could not
     assert [name for name in os.listdir("/run/nsunit/containers") if name.startswith("run-")] == []
     units = subprocess.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "nsunit-run*"],
@@ -287,10 +283,7 @@ def test_leftovers_of_every_kind_are_no_obstacle(run, nsunit, containers):
     container.state.mkdir(0o700, parents=True)
     nsunit("start", name)
     run("systemctl", "kill", "--signal=KILL", container.service)
-    deadline = time.monotonic() + 30
-    while container.show("ActiveState")["ActiveState"] != "failed":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == "failed", "its failure")
     assert "failed" in nsunit("list").stdout
     nsunit("start", name)
     assert container.show("ActiveState")["ActiveState"] == "active"
@@ -320,14 +313,15 @@ def test_time_out_and_cancelled_job_are_told(nsunit, run, containers):
     assert containers.left() == []
     process = subprocess.Popen(["nsunit", "start", cancelled], stderr=subprocess.PIPE, text=True)
     service = containers.of(cancelled).service
-    deadline = time.monotonic() + 30
-    while containers.of(cancelled).show("ActiveState")["ActiveState"] != "activating":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: containers.of(cancelled).show("ActiveState")["ActiveState"] == "activating", "its start")
     # As soon as its program runs it can be looked at, ready or not.
-    while (busy := nsunit("exec", cancelled, "true", check=False)).returncode:
-        assert (busy.returncode, "is still starting" in busy.stderr) == (125, True)
-        assert time.monotonic() < deadline
+
+    def is_open():
+        done = nsunit("exec", cancelled, "true", check=False)
+        assert (done.returncode, "is still starting" in done.stderr) in ((0, False), (125, True))
+        return done.returncode == 0
+
+    wait_until(is_open, "its program runs")
     run("systemctl", "cancel", job_of(service))
     _, told = process.communicate(timeout=60)
     assert process.returncode == 1

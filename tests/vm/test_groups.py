@@ -6,20 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n"
 LIMITS = "[Slice]\nMemoryMax=64M\nMemorySwapMax=0\nTasksMax=40\n"
 SYSTEMD = Path("/etc/systemd/system")
 MIB = 1 << 20
-
-
-def until(condition, what, timeout=20):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {timeout} s: {what}")
-        time.sleep(0.1)
 
 
 def counters(path):
@@ -34,7 +27,7 @@ def pair(containers, nsunit):
     nsunit("start", first.name, second.name)
     yield first, second
     nsunit("stop", f"{group}.slice", check=False)
-    until(lambda: not first.group_cgroup.exists(), "the group is gone")
+    wait_until(lambda: not first.group_cgroup.exists(), "the group is gone")
 
 
 def test_two_containers_share_memory_and_tasks(pair, run):
@@ -76,7 +69,7 @@ def test_a_quota_is_for_all_of_a_group(containers, nsunit):
     path = members[0].group_cgroup
     nsunit("set", f"{group}.slice", "CPUQuota=10%")
     assert (path / "cpu.max").read_text() == "10000 100000\n"
-    until(lambda: counters(path / "cpu.stat")["nr_throttled"] > 5, "the group is held back")
+    wait_until(lambda: counters(path / "cpu.stat")["nr_throttled"] > 5, "the group is held back")
     assert all(counters(item.cgroup / "cpu.stat")["nr_throttled"] == 0 for item in members)
     nsunit("stop", "--now", *(item.name for item in members))
 
@@ -113,10 +106,10 @@ def test_groups_within_groups(containers, nsunit, run):
     assert why[0]["tightest"] == f"nsunit-{group}.slice"
     assert json.loads(nsunit("why", "--json", f"{group}-eu.slice", "TasksMax").stdout)[0]["effective"] == 20
     nsunit("stop", f"{group}-eu.slice")
-    until(lambda: not inner.group_cgroup.exists(), "the inner group is gone")
+    wait_until(lambda: not inner.group_cgroup.exists(), "the inner group is gone")
     assert outer.pid
     nsunit("stop", outer.name)
-    until(lambda: not outer.group_cgroup.exists(), "the outer group is gone")
+    wait_until(lambda: not outer.group_cgroup.exists(), "the outer group is gone")
     assert run("systemctl", "show", "-P", "LoadState", f"nsunit-{group}.slice").stdout in ("loaded\n", "not-found\n")
 
 
@@ -129,11 +122,11 @@ def test_a_group_that_nobody_has_defined(containers, nsunit):
     nsunit("set", f"{group}.slice", "MemoryMax=100M")
     assert (member.group_cgroup / "memory.max").read_text() == f"{100 * MIB}\n"
     nsunit("stop", member.name)
-    until(lambda: not member.group_cgroup.exists(), "the group is gone")
+    wait_until(lambda: not member.group_cgroup.exists(), "the group is gone")
     nsunit("start", member.name)
     assert (member.group_cgroup / "memory.max").read_text() == "max\n"
     nsunit("stop", member.name)
-    until(lambda: not member.group_cgroup.exists(), "the group is gone")
+    wait_until(lambda: not member.group_cgroup.exists(), "the group is gone")
 
 
 def test_a_group_is_changed_while_its_containers_run(pair, nsunit, run):
@@ -172,7 +165,7 @@ def test_the_whole_life_of_a_member(pair, nsunit, run):
     assert "slice" in run("systemctl", "show", "-P", "ControlGroup", first.service).stdout
     scopes = subprocess.Popen(["nsunit", "exec", first.name, "sleep", "1000"])
     try:
-        until(lambda: list(first.cgroup.glob("*-exec-*.scope")), "the session is in the container's slice")
+        wait_until(lambda: list(first.cgroup.glob("*-exec-*.scope")), "the session is in the container's slice")
         assert {item["name"] for item in json.loads(nsunit("list", "--json").stdout)} >= {first.name, second.name}
         nsunit("pause", first.name)
         assert "frozen 1" in (first.cgroup / "cgroup.events").read_text()
@@ -181,7 +174,7 @@ def test_the_whole_life_of_a_member(pair, nsunit, run):
         assert f"in {first.slice}" in nsunit("status", first.name).stdout
         assert len(json.loads(nsunit("ps", "--json", first.name).stdout)) >= 2
         nsunit("kill", "-s", "KILL", first.name)
-        until(lambda: first.show("ActiveState") != {"ActiveState": "active"}, "the payload has ended")
+        wait_until(lambda: first.show("ActiveState") != {"ActiveState": "active"}, "the payload has ended")
         # Its session is still in the slice, and a stop ends it.
         nsunit("stop", first.name)
         assert not first.cgroup.exists()
@@ -220,7 +213,7 @@ def test_stops_and_starts_that_meet(containers, nsunit):
     assert [start.wait(60) for start in starts] == [0, 0]
     assert (first.group_cgroup / "memory.max").read_text() == f"{64 * MIB}\n"
     nsunit("stop", first.name, second.name)
-    until(lambda: not first.group_cgroup.exists(), "the group is gone")
+    wait_until(lambda: not first.group_cgroup.exists(), "the group is gone")
 
 
 def test_names_that_mean_two_things_are_refused(containers, nsunit):
@@ -266,4 +259,4 @@ def test_enabled_members(containers, nsunit, run):
     finally:
         nsunit("disable", "--now", first.name, second.name, check=False)
     assert list(SYSTEMD.rglob(f"nsunit-{group}*")) == []
-    until(lambda: not first.group_cgroup.exists(), "the group is gone")
+    wait_until(lambda: not first.group_cgroup.exists(), "the group is gone")

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 DEBIAN = "/srv/roots/debian"
@@ -343,10 +344,7 @@ def test_strings_arrive_literally(run, nsunit, containers, workplace):
     sleeper = containers.start(f"{definition}Exec=/bin/sleep 1000\n")
     sleeper.exec(*command, "exec", *words)
     nsunit("exec", "--setenv", f"A={value}", sleeper.name, *command, "setenv", *words)
-    deadline = time.monotonic() + 30
-    while not (out / "service").exists() or not (out / "service").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: (out / "service").exists() and (out / "service").read_text(), "the service's answer")
     for kind in ("service", "run", "exec", "setenv"):
         arguments, environment = json.loads((out / kind).read_text())
         assert arguments == [kind, *words]

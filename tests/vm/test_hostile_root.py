@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 DEBIAN = "/srv/roots/debian"
@@ -208,10 +209,7 @@ def test_swapping_a_mount_point_never_leads_out(canary, nsunit, containers, work
         f"Bind={volume}:/vol\nBind={source}:/vol/dir/target\n"
     )
     names = [containers.define(victim) for _ in range(VICTIMS)]
-    deadline = time.monotonic() + 60
-    while not os.path.lexists(volume / "link"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: os.path.lexists(volume / "link"), "the swapper's first turn")
     result = nsunit("start", *names, check=False, timeout=240)
     assert swapper.show("ActiveState")["ActiveState"] == "active", "nobody swapped anything"
     started = 0

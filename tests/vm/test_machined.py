@@ -3,19 +3,12 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\nRegister=yes\n"
-
-
-def wait_until(condition, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.2)
 
 
 def machines(run):

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 ROOT = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
@@ -154,11 +155,8 @@ def test_it_ends_with_the_one_it_joined(containers):
     second, third = start(containers, keys), start(containers, (f"UTSNamespace=container:{first.name}",))
     pidfds = [os.pidfd_open(main_pid(container)) for container in (second, third)]
     subprocess.run(["systemctl", "kill", "--signal=KILL", "--kill-whom=main", first.service], check=True)
-    deadline = time.monotonic() + 60
     for container in (second, third):
-        while container.show("ActiveState")["ActiveState"] not in ("inactive", "failed"):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda unit=container: unit.show("ActiveState")["ActiveState"] in ("inactive", "failed"), "its end")
     for pidfd in pidfds:
         with pytest.raises(ProcessLookupError):
             signal.pidfd_send_signal(pidfd, 0)
@@ -184,10 +182,10 @@ def test_a_restart_joins_the_new_one(containers, nsunit, run):
     second = start(containers, (f"Network=container:{first.name}", "[Service]", "Restart=always", "RestartSec=100ms"))
     before = main_pid(second)
     run("systemctl", "kill", "--signal=KILL", second.service)
-    deadline = time.monotonic() + 60
-    while main_pid(second) in (0, before) or second.show("ActiveState")["ActiveState"] != "active":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(
+        lambda: main_pid(second) not in (0, before) and second.show("ActiveState")["ActiveState"] == "active",
+        "the restart",
+    )
     assert same(second, first.pid) == {"net"}
 
 

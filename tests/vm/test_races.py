@@ -8,6 +8,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nExec=/bin/sleep 1000\n"
@@ -96,18 +97,11 @@ def test_exec_during_a_stop_gets_a_clean_answer(nsunit, containers):
     container = containers.start(
         SLEEPER.replace("/bin/sleep 1000", f"/bin/sh -c '{script}'") + "[Service]\nTimeoutStopSec=4\n"
     )
-    deadline = time.monotonic() + 60
-    while not (container.root / "ready").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: (container.root / "ready").exists(), "its start")
     session = popen("exec", container.name, "sleep", "100")
-    while len((container.cgroup / "cgroup.procs").read_text().split()) + len(list(container.cgroup.glob("*exec*"))) < 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: [*container.cgroup.glob("*exec*")], "the session's start")
     stop = popen("stop", container.name)
-    while container.show("ActiveState")["ActiveState"] == "active":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] != "active", "the stop's begin")
     late = nsunit("exec", container.name, "true", check=False)
     assert (late.returncode, "is not running" in late.stderr) == (125, True), late.stderr
     assert stop.wait(60) == 0

@@ -5,23 +5,16 @@ People learn from such a tool, so each of these can be read on its own, and trie
 
 import os
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
 # The whole thousand takes ten minutes of an emulated machine: NSUNIT_TEST_SESSIONS=1000.
 SESSIONS = int(os.environ.get("NSUNIT_TEST_SESSIONS", "24"))
-
-
-def wait_until(true, what, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +41,7 @@ def test_unshare_does_not_move_its_caller_to_a_new_pid_namespace(nsunit, pair):
     """unshare(2) makes a PID namespace for the children; the caller stays where it is.  clone(2) begins inside."""
     with subprocess.Popen(["unshare", "--pid", "sleep", "1000"]) as caller:
         try:
-            wait_until(lambda: Path(f"/proc/{caller.pid}/comm").read_text() == "sleep\n", "unshare did not get there")
+            wait_until(lambda: Path(f"/proc/{caller.pid}/comm").read_text() == "sleep\n", "unshare gets there")
             assert nsunit("ns", "same", str(caller.pid), "host", "pid").stdout.startswith("pid\tsame\t")
         finally:
             caller.kill()
@@ -115,8 +108,8 @@ def test_the_end_of_a_network_namespace_ends_what_is_virtual_and_gives_back_the_
         assert devices & {"dummy7", "end0", "end1", "eql"} == {"end0"}
         nsunit("stop", container.name)
         # The kernel tears a namespace down when it gets to it.
-        wait_until(lambda: Path("/sys/class/net/eql").exists(), "eql did not come home")
-        wait_until(lambda: not Path("/sys/class/net/end0").exists(), "end0 has lost its peer and is still there")
+        wait_until(lambda: Path("/sys/class/net/eql").exists(), "eql comes home")
+        wait_until(lambda: not Path("/sys/class/net/end0").exists(), "end0 goes with its peer")
         assert not Path("/sys/class/net/dummy7").exists()
     finally:
         run("modprobe", "--remove", "eql")
@@ -214,4 +207,4 @@ def test_sessions_leave_nothing(run, pair):
         }
 
     # systemd forgets a scope a moment after its last process.
-    wait_until(lambda: more() == {"processes": []}, "something is left", timeout=30)
+    wait_until(lambda: more() == {"processes": []}, "nothing is left", timeout=30)

@@ -2,9 +2,9 @@
 
 import json
 import subprocess
-import time
 
 import pytest
+from waiting import wait_until
 
 TALKER = """
 trap 'echo was asked to end; exit 0' TERM
@@ -26,13 +26,6 @@ def talker(shared, program):
 def journal(run, *words):
     entries = run("journalctl", "--output=json", "--quiet", *words).stdout.splitlines()
     return [json.loads(entry) for entry in entries]
-
-
-def wait_until(condition, timeout=60):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.2)
 
 
 def test_status_and_tree(talker, run):

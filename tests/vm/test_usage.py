@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 CGROUPS = Path("/sys/fs/cgroup/nsunit.slice")
 WORK = """
@@ -27,10 +28,7 @@ def busy(shared, program):
 def session(busy):
     """The scope of a command that runs in it beside the payload."""
     command = subprocess.Popen(["nsunit", "exec", busy.name, "sleep", "1000"])
-    deadline = time.monotonic() + 60
-    while not (scopes := list(busy.cgroup.glob("*-exec-*.scope"))):
-        assert time.monotonic() < deadline, "no session came"
-        time.sleep(0.2)
+    scopes = wait_until(lambda: list(busy.cgroup.glob("*-exec-*.scope")), "the session's start")
     yield scopes[0].name
     subprocess.run(["systemctl", "stop", "--", scopes[0].name], check=True)
     command.wait(60)
@@ -96,10 +94,7 @@ def test_traffic_of_its_own_network(busy, nsunit, run):
     run(f"ip link add hostside type veth peer name inside netns {busy.pid}")
     try:
         run(f"ip link set hostside up && {inside} ip link set inside up")
-        deadline = time.monotonic() + 60
-        while not stats(nsunit, busy.name)[0]["network"]["transmit_bytes"]:  # IPv6 looks for neighbours
-            assert time.monotonic() < deadline, "nothing was sent"
-            time.sleep(0.5)
+        wait_until(lambda: stats(nsunit, busy.name)[0]["network"]["transmit_bytes"], "IPv6 looks for neighbours")
         first, usage, second = (_sent(busy), stats(nsunit, busy.name)[0], _sent(busy))
         assert first <= usage["network"]["transmit_bytes"] <= second
     finally:
@@ -218,21 +213,17 @@ def test_control_characters_of_processes_are_harmless(hostile, nsunit):
 
 def test_a_user_inside(hostile, nsunit):
     command = subprocess.Popen(["nsunit", "exec", "--uid=1000", hostile.name, "sleep", "999"])
+    (process,) = wait_until(
+        lambda: [p for p in json.loads(nsunit("ps", "--json", hostile.name).stdout) if p["command"] == "sleep 999"],
+        "the session's process is shown",
+    )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            found = [p for p in json.loads(nsunit("ps", "--json", hostile.name).stdout) if p["command"] == "sleep 999"]
-            if found:
-                break
-            assert time.monotonic() < deadline, "the session's process is not shown"
-            time.sleep(0.2)
-        (process,) = found
         assert process["inside_uid"] == 1000
         assert process["uid"] == 1000 + int(hostile.status()["Uid"].split()[0])
         assert process["unit"].endswith(".scope")
         assert process["inside_pid"] not in (None, 1)
     finally:
-        subprocess.run(["kill", str(found[0]["pid"])], check=True)
+        subprocess.run(["kill", str(process["pid"])], check=True)
         command.wait(60)
 
 

@@ -233,8 +233,9 @@ def test_directory_that_others_can_write_to_is_refused(paths):
     for name in ("open", "link"):
         with pytest.raises(NsunitError, match="is not a directory that only its owner can write to$"):
             files.make_private_directory(f"{paths.runtime}/{name}")
-    files.make_private_directory(paths.runtime + "/new")
-    assert stat.S_IMODE(os.stat(paths.runtime + "/new").st_mode) == 0o700
+    files.make_private_directory(paths.runtime + "/new/inner")
+    for name in ("new", "new/inner"):
+        assert stat.S_IMODE(os.stat(f"{paths.runtime}/{name}").st_mode) == 0o700
 
 
 def test_removing_follows_no_link_and_knows_no_depth(paths, tmp_path):

@@ -109,9 +109,14 @@ class Client:
             limits = [silence] if silence is not None else []
             if deadline is not None:
                 limits.append(deadline - time.monotonic())
-            if limits and min(limits) <= 0:
-                raise Lost(f"the command took longer than {timeout:.0f} s")
-            message = self.receive(min(limits) if limits else None)
+                if limits[-1] <= 0:
+                    raise Lost(f"'{' '.join(argv)}' took longer than {timeout:.0f} s")
+            try:
+                message = self.receive(min(limits) if limits else None)
+            except Lost:
+                if deadline is not None and time.monotonic() >= deadline:
+                    continue  # to say it of the whole command, not of the rest of its time
+                raise
             if "exit" in message:
                 return int(str(message["exit"]))
             if "data" in message:

@@ -189,7 +189,8 @@ class Machine:
     def wait_for_boot(self) -> None:
         """Return when systemd has finished starting. Raises Lost if it does not."""
         with self.client(BOOT_SECONDS) as client:
-            status, text = client.output("systemctl is-system-running --wait || systemctl list-units --failed --plain")
+            command = "systemctl is-system-running --wait || systemctl list-units --failed --plain"
+            _, text = client.output(command, timeout=BOOT_SECONDS)
             if not text.startswith("running"):
                 raise Lost(f"the machine did not start properly: {text.strip()}")
 

@@ -105,6 +105,11 @@ def is_valid_group(group: str) -> bool:
     return plain and len(group) <= NAME_MAX and not group.endswith(GROUP_SUFFIX)
 
 
+def is_valid_network(name: str) -> bool:
+    """Tell whether *name* may be that of a network: a container's name without an `@`."""
+    return is_valid_name(name) and "@" not in name
+
+
 def is_group(name: str) -> bool:
     """Tell whether *name*, of an operand or a definition, means a group: `shop.slice`."""
     return name.endswith(GROUP_SUFFIX)

@@ -51,15 +51,17 @@ def _list(invocation: Invocation) -> int:
     rows: list[tuple[str, ...]] = [
         (
             item.container,
-            item.network.bridge,
-            item.link,
-            " ".join(item.addresses),
-            " ".join(f"{port}→{port.container}" for port in item.ports),
+            interface.network.name,
+            interface.name,
+            interface.link,
+            " ".join(interface.addresses),
+            " ".join(f"{port}→{port.container}" for port in item.ports) if place == 0 else "",
         )
         for item in found
+        for place, interface in enumerate(item.interfaces)
     ]
     style = Style(plain=invocation.flag("no-color"))
-    print_table(style, ("CONTAINER", "BRIDGE", "LINK", "ADDRESSES", "PORTS"), rows)
+    print_table(style, ("CONTAINER", "NETWORK", "INTERFACE", "LINK", "ADDRESSES", "PORTS"), rows)
     return 0
 
 
@@ -97,12 +99,19 @@ def _host_side(published: Port) -> str:
 def _row(item: Attachment) -> dict[str, object]:
     return {
         "container": item.container,
-        "network": item.network.name,
-        "bridge": item.network.bridge,
-        "link": item.link,
-        "mac": item.mac,
         "addresses": list(item.addresses),
-        "gateways": list(item.gateways),
+        "interfaces": [
+            {
+                "network": interface.network.name,
+                "bridge": interface.network.bridge,
+                "name": interface.name,
+                "link": interface.link,
+                "mac": interface.mac,
+                "addresses": list(interface.addresses),
+                "gateways": list(interface.gateways),
+            }
+            for interface in item.interfaces
+        ],
         "ports": [
             {"address": port.address, "host": port.host, "container": port.container, "protocol": port.protocol}
             for port in item.ports

@@ -26,7 +26,6 @@ _SCALARS = {
     "Group": "group",
     "WorkingDirectory": "working_directory",
     "Hostname": "hostname",
-    "Network": "network",
     "PrivateUsers": "private_users",
     "NoNewPrivileges": "no_new_privileges",
     "Boot": "boot",
@@ -81,6 +80,8 @@ def build(values: list[tuple[str, Any]]) -> Container:
             fields[_ITEMS[key]] = (*fields.get(_ITEMS[key], ()), value)
         elif key in _SEQUENCES:
             fields[_SEQUENCES[key]] = fields.get(_SEQUENCES[key], ()) + value
+        elif key == "Network":
+            fields.update(_network(value, fields.get("connections", ())))
         elif key == "Environment":
             environment.update(value)
         elif key == "Sysctl":
@@ -108,6 +109,13 @@ def build(values: list[tuple[str, Any]]) -> Container:
         attributes=tuple((*place, text) for place, text in attributes.items()),
         capabilities=tuple(sorted(granted)),
     )
+
+
+def _network(value: Any, connections: tuple[Any, ...]) -> dict[str, Any]:
+    """Networks add up; anything else is the only one, and takes the place of what was said before."""
+    if isinstance(value, str):
+        return {"network": value, "connections": ()}
+    return {"network": "bridge", "connections": (*connections, value)}
 
 
 def _take_user_namespace(fields: dict[str, Any]) -> None:
@@ -166,6 +174,9 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
             found.append(("PublishPort", f"ports cannot be published with Network={container.network}", hint))
         if container.host_ports:
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
+    names = [connection.network for connection in container.connections]
+    if len(set(names)) != len(names):
+        found.append(("Network", "a network is named twice", "a container joins a network once"))
     if len(set(container.layers)) != len(container.layers):
         found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
     if container.boot:

@@ -111,8 +111,8 @@ class Loader:
             self.problem(path, line, section, f"{key}: {problem.message}", problem.hint or f"it takes {found.syntax}")
             self.failed.add(key)
             return
-        if not found.adds:
-            self.items = [item for item in self.items if item.setting.key != key or item.setting.section != section]
+        if not found.adds or key == "Network":
+            self.items = [item for item in self.items if not _is_replaced(item, found, value)]
         self.items.append(Item(found, text, value, path, line))
 
     def _unknown(self, section: str, key: str, path: str, line: int) -> None:
@@ -301,6 +301,13 @@ def load_properties(name: str, assignments: Sequence[Given], host: Host) -> Defi
     loader.add(assignments)
     sources = tuple(dict.fromkeys(origin for _, _, _, origin in assignments))
     return loader.finish(sources or ("-p",))
+
+
+def _is_replaced(item: Item, by: Setting, value: object) -> bool:
+    """Whether *item* no longer counts after an assignment of *value*; of networks none, host and such stand alone."""
+    if (item.setting.section, item.setting.key) != (by.section, by.key):
+        return False
+    return not by.adds or isinstance(value, str) or isinstance(item.value, str)
 
 
 def _one_line(key: str, text: str) -> str | None:

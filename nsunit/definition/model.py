@@ -6,7 +6,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.values_network import Port
+    from nsunit.definition.values_network import Connection, Port
     from nsunit.units import Property
 
 
@@ -71,7 +71,8 @@ class Container(Record):
     hostname: str | None = None
     binds: tuple[Bind, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
-    network: str = "none"
+    network: str = "none"  # "bridge" for all that nsunit connects: `connections` says to what
+    connections: tuple[Connection, ...] = ()
     private_users: UserRange = UserRange()
     capabilities: tuple[str, ...] = ()
     no_new_privileges: bool = True

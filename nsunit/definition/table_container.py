@@ -42,7 +42,13 @@ def _rare(name: str) -> Parser:
 
 
 def _network(text: str) -> object:
-    return text if text in ("none", "host", "bridge", "pasta") else _namespace_of_network(text)
+    if text in ("none", "host", "pasta"):
+        return text
+    if text == "private" or text.startswith(("container:", "path:")):
+        return _namespace_of_network(text)
+    from nsunit.definition.values_network import connection
+
+    return connection(text)
 
 
 _namespace = _rare("namespace")
@@ -79,8 +85,8 @@ CONTAINER: dict[str, Row] = {
     ),
     "Tmpfs": _own(tmpfs, True, "TARGET[:OPTION=VALUE,…]", "Directories in memory.", "/run:size=10M,mode=0755"),
     "Network": _own(
-        *(_network, False, "none|host|bridge|pasta|container:NAME|path:PATH"),
-        *("Own network with lo only, on a bridge or, without root, of pasta(1), or one that is there already.", "none"),
+        *(_network, True, "none|host|bridge|NAME|pasta|container:NAME|path:PATH"),
+        *("The networks it is connected to; or lo only; or, without root, pasta(1); or what is there already.", "none"),
     ),
     "PublishPort": _own(
         *(published_ports, True, "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]…"),

@@ -6,6 +6,7 @@ import _socket  # the C half of socket: the Python half imports enum
 
 from nsunit.definition.values import is_digits
 from nsunit.definition.words import split, wrong
+from nsunit.names import is_valid_network
 from nsunit.record import Record
 
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -24,6 +25,19 @@ class Port(Record):
     def __str__(self) -> str:
         address = f"[{self.address}]:" if ":" in self.address else self.address and self.address + ":"
         return f"{address}{self.host}/{self.protocol}"
+
+
+class Connection(Record):
+    """One network a container is connected to; `bridge` is the default one."""
+
+    network: str
+
+
+def connection(text: str) -> Connection:
+    """`Network=` where it is the name of a network."""
+    if not is_valid_network(text):
+        raise wrong(text, "is not the name of a network", "use none, host, bridge or that of a NAME.network.nsunit")
+    return Connection(text)
 
 
 def published_ports(text: str) -> tuple[Port, ...]:

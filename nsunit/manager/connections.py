@@ -14,7 +14,7 @@ from nsunit.plan.attachment import PREFIX
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.manager.context import Context
-    from nsunit.plan.attachment import Attachment
+    from nsunit.plan.attachment import Attachment, Interface
 
 
 def check(context: Context) -> list[str]:
@@ -29,20 +29,25 @@ def check(context: Context) -> list[str]:
     if found and not firewall.has_base(listed):
         wrong.append("the firewall's tables are gone or incomplete")
     for item in found:
-        on_bridge = links.ports(item.network.bridge)
-        if not links.is_there(item.network.bridge):
-            wrong.append(f"{item.container}: the bridge '{item.network.bridge}' is gone")
-        elif not links.is_there(item.link):
-            wrong.append(f"{item.container}: the link '{item.link}' is gone")
-        elif item.link not in on_bridge:
-            wrong.append(f"{item.container}: the link '{item.link}' is not on the bridge")
+        wrong += [f"{item.container}: {text}" for interface in item.interfaces for text in _wrong_link(interface)]
         if not firewall.is_whole(item, listed):
             wrong.append(f"{item.container}: some of its firewall rules are missing")
-    known = {item.link for item in found}
+    known = {link for item in found for link in item.links}
     wrong += [f"the link '{link}' belongs to no container" for link in sorted(_left_links() - known)]
     if firewall.stale(listed, known):
         wrong.append("there are firewall rules for containers that are gone")
     return wrong
+
+
+def _wrong_link(interface: Interface) -> list[str]:
+    bridge, link = interface.network.bridge, interface.link
+    if not links.is_there(bridge):
+        return [f"the bridge '{bridge}' is gone"]
+    if not links.is_there(link):
+        return [f"the link '{link}' is gone"]
+    if link not in links.ports(bridge):
+        return [f"the link '{link}' is not on the bridge"]
+    return []
 
 
 def repair(context: Context) -> list[str]:
@@ -57,12 +62,11 @@ def repair(context: Context) -> list[str]:
     found = _connected(context)
     locks = context.paths.locks
     for item in found:
-        whole = item.link in links.ports(item.network.bridge)
-        if whole:
-            run.guard(item, locks)
-        else:
+        if any(_wrong_link(interface) for interface in item.interfaces):
             run.attach(item, _namespace_of(context, item), locks)
-    known = {item.link for item in found}
+        else:
+            run.guard(item, locks)
+    known = {link for item in found for link in item.links}
     for link in sorted(_left_links() - known):
         links.delete(link)
     nft.apply(firewall.stale(nft.listed(firewall.TABLE), known))

@@ -1,4 +1,4 @@
-"""A container's place in its network: an address and ports that nobody else has, noted before the start."""
+"""A container's place in its networks: addresses and ports that nobody else has, noted before the start."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import hashlib
 import json
 import os
 
-from nsunit.errors import NsunitError
-from nsunit.plan.attachment import Attachment, Network, attachment, choose_number, clash, from_json, to_json
+from nsunit.addresses import plain
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.names import printable
+from nsunit.plan import attachment as plan
+from nsunit.plan.attachment import Attachment, Interface, Network
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -19,8 +22,11 @@ if TYPE_CHECKING:
     from nsunit.definition.values_network import Port
     from nsunit.manager.context import Context
 
+DEFAULT_NETWORK = "bridge"
 DEFAULT_BRIDGE = "nsunit0"
-DEFAULT_PREFIX4 = "10.91.0."
+DEFAULT_SUBNET = "10.91.0.0/24"
+DEFAULT_GATEWAY = "10.91.0.1"
+_NUMBERS = "addresses"  # file in a state directory
 _SOCKETS = {"tcp": (_socket.SOCK_STREAM, 0), "udp": (_socket.SOCK_DGRAM, 0), "sctp": (_socket.SOCK_STREAM, 132)}
 _STUB_RESOLVER = "127.0.0.53"
 
@@ -30,45 +36,79 @@ def default_network() -> Network:
 
     Its IPv6 prefix is a unique local one (RFC 4193) made from the machine's id, so it differs between machines.
     """
-    prefix6 = ""
+    subnets: tuple[str, ...] = (DEFAULT_SUBNET,)
+    gateways: tuple[str, ...] = (DEFAULT_GATEWAY,)
     if os.path.exists("/proc/sys/net/ipv6"):
         identity = files.read_file("/etc/machine-id") or b""
         digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()
-        prefix6 = f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}::"
-    return Network("bridge", DEFAULT_BRIDGE, DEFAULT_PREFIX4, prefix6)
+        prefix = f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}::"
+        subnets, gateways = (*subnets, prefix + "/64"), (*gateways, prefix + "1")
+    return Network(DEFAULT_NETWORK, DEFAULT_BRIDGE, subnets, gateways)
+
+
+def network_called(context: Context, name: str) -> Network:
+    """The network *name*.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    if name == DEFAULT_NETWORK:
+        return default_network()
+    raise NotFoundError(f"the network '{printable(name)}' is not defined")
 
 
 def reserve(context: Context, name: str, container: Container, keeper: str, directory: str) -> Attachment:
-    """Give container *name* an address and its ports, noted in *directory*.
+    """Give container *name* its addresses and its ports, noted in *directory*.
 
-    The number of the address is remembered in the directory *keeper*, so that the container gets the same one again
-    as long as nobody who runs has taken it meanwhile.
+    The numbers of the addresses are remembered in the directory *keeper*, so that the container gets the same ones
+    again as long as nobody who runs has taken them meanwhile.
 
     Raises:
-        NsunitError: no address is left, or a port is taken.
+        NsunitError: there is no such network, no address is left, or a port is taken.
     """
-    network = default_network()
+    networks = [network_called(context, connection.network) for connection in container.connections]
     with Lock(context.paths.locks, ".addresses"):
         others = [item for item in attachments(context) if item.container != name]
-        running = {item.number for item in others if item.network.name == network.name}
-        number = choose_number(_remembered(keeper), running, _all_remembered(context))
-        if number is None:
-            raise NsunitError(
-                f"{name}: the network '{network.name}' has no address left",
-                hint="stop a container that is in it; it has room for 253",
-            )
+        numbers = _remembered(keeper)
+        interfaces = []
+        for place, (network, gateways) in enumerate(zip(networks, plan.default_gateways(networks), strict=True)):
+            chosen = _choose(context, name, network, numbers.get(network.name), others)
+            numbers[network.name] = chosen[1]
+            interfaces.append(_interface(name, network, place, chosen[0], gateways))
         for port in container.published_ports:
-            taker = clash(port, others)
+            taker = plan.clash(port, others)
             if taker:
                 raise NsunitError(
                     f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
                 )
             _check_free(name, port)
-        digest = hashlib.sha256(name.encode()).hexdigest()
-        item = attachment(name, network, number, digest, container.published_ports, container.host_ports)
-        files.write_file(keeper + "/address", f"{number}\n".encode())
-        files.write_file(directory + "/attachment", json.dumps(to_json(item)).encode())
+        item = Attachment(name, tuple(interfaces), container.published_ports, container.host_ports)
+        files.write_file(f"{keeper}/{_NUMBERS}", json.dumps(numbers).encode())
+        files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
     return item
+
+
+def _choose(
+    context: Context, name: str, network: Network, preferred: int | None, others: list[Attachment]
+) -> tuple[tuple[str, ...], int]:
+    taken = {plain(address) for item in others for address in item.addresses}
+    remembered = _all_remembered(context, network.name) - {preferred}
+    chosen = plan.choose_addresses(network, (), preferred, taken, remembered)
+    if chosen is None:
+        raise NsunitError(
+            f"{name}: the network '{network.name}' has no address left",
+            hint=f"stop a container that is in it, or give it a larger subnet than {network.subnets[0]}",
+        )
+    return chosen
+
+
+def _interface(
+    name: str, network: Network, place: int, addresses: tuple[str, ...], gateways: tuple[str, ...]
+) -> Interface:
+    which = name if network.name == DEFAULT_NETWORK else f"{name} {network.name}"  # no name has a blank
+    digest = hashlib.sha256(which.encode()).hexdigest()
+    mac = plan.mac_address(addresses, digest)
+    return Interface(network, f"eth{place}", plan.link_name(digest), mac, addresses, gateways, network.mtu)
 
 
 def attachments(context: Context) -> list[Attachment]:
@@ -94,7 +134,7 @@ def attachment_of(context: Context, name: str) -> Attachment | None:
     if content is None:
         return None
     try:
-        return from_json(json.loads(content))
+        return plan.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError):
         raise NsunitError(f"'{path}' is not an attachment to a network", hint=f"restart '{name}'") from None
 
@@ -102,7 +142,7 @@ def attachment_of(context: Context, name: str) -> Attachment | None:
 def hosts_file(item: Attachment, hostname: str) -> bytes:
     """What the container's /etc/hosts says: itself."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
-    lines += [f"{address.partition('/')[0]} {hostname}" for address in item.addresses]
+    lines += [f"{plain(address)} {hostname}" for address in item.addresses]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -122,14 +162,18 @@ def _text(path: str) -> str:
         return ""
 
 
-def _remembered(directory: str) -> int | None:
-    content = (files.read_file(directory + "/address") or b"").strip()
-    return int(content) if content.isdigit() else None
+def _remembered(directory: str) -> dict[str, int]:
+    """Which host number the container of a state directory had last in which network."""
+    try:
+        found = json.loads(files.read_file(f"{directory}/{_NUMBERS}") or b"{}")
+        return {str(name): int(number) for name, number in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}  # it is only what would be nice to have again
 
 
-def _all_remembered(context: Context) -> set[int]:
+def _all_remembered(context: Context, network: str) -> set[int]:
     names = files.list_directory(context.paths.states)
-    numbers = (_remembered(context.paths.state_of(name)) for name in names)
+    numbers = (_remembered(context.paths.state_of(name)).get(network) for name in names)
     return {number for number in numbers if number is not None}
 
 

@@ -12,14 +12,14 @@ import os
 import struct
 import sys
 
+from nsunit.addresses import is_six
 from nsunit.errors import NsunitError
-from nsunit.plan.attachment import INTERFACE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from nsunit.plan.attachment import Attachment, Network
+    from nsunit.plan.attachment import Interface, Network
 
 # linux/netlink.h, linux/rtnetlink.h, linux/if_addr.h, linux/if.h
 _NETLINK_ROUTE = 0
@@ -169,7 +169,7 @@ def ensure_bridge(network: Network) -> None:
         route.add_link(bridge, "bridge")
     elif not os.path.isdir(f"/sys/class/net/{bridge}/bridge"):
         raise NsunitError(f"'{bridge}' is there already and is no bridge", hint=f"see 'ip link show {bridge}'")
-    for address in network.addresses(1):
+    for address in network.own_addresses:
         route.set_address(bridge, address)
     route.set_link(bridge, ("IFLA_MTU", network.mtu), up=True)
     route.close()
@@ -180,7 +180,7 @@ def _forward(network: Network) -> None:
     _set_sysctl("ipv4/ip_forward", "1")
     # What is published on 127.0.0.1 goes through the bridge with that source address, until it is masqueraded.
     _set_sysctl(f"ipv4/conf/{network.bridge}/route_localnet", "1")
-    if network.prefix6:
+    if network.has_six:
         _set_sysctl(f"ipv6/conf/{network.bridge}/accept_ra", "0")
         if _sysctl("ipv6/conf/all/forwarding") != "1":
             # A host that forwards ignores router advertisements, unless told to take them all the same.
@@ -190,38 +190,45 @@ def _forward(network: Network) -> None:
             _set_sysctl("ipv6/conf/all/forwarding", "1")
 
 
-def attach(item: Attachment, namespace_fd: int) -> None:
-    """Make the veth pair of *item*, one end on the bridge, the other one configured in the namespace.
+def attach(interface: Interface, namespace_fd: int) -> None:
+    """Make the veth pair of *interface*, one end on the bridge, the other one configured in the namespace.
 
     Raises:
         NsunitError: the kernel refused it.
     """
     route = Route()
-    route.delete_link(item.link)  # left from before a restart, if its namespace is slow to die
+    route.delete_link(interface.link)  # left from before a restart, if its namespace is slow to die
     peer = [
-        ("IFLA_IFNAME", INTERFACE),
-        ("IFLA_ADDRESS", item.mac),
-        ("IFLA_MTU", item.network.mtu),
+        ("IFLA_IFNAME", interface.name),
+        ("IFLA_ADDRESS", interface.mac),
+        ("IFLA_MTU", interface.mtu),
         ("IFLA_NET_NS_FD", namespace_fd),
     ]
     data = {"attrs": [("VETH_INFO_PEER", {"attrs": peer})]}
-    route.add_link(item.link, "veth", ("IFLA_MTU", item.network.mtu), data=data)
-    if item.network.prefix6:
-        _set_sysctl(f"ipv6/conf/{item.link}/disable_ipv6", "1")  # a bridge port needs no address of its own
-    route.set_link(item.link, ("IFLA_MASTER", _index(item.network.bridge)), up=True)
+    route.add_link(interface.link, "veth", ("IFLA_MTU", interface.mtu), data=data)
+    if os.path.exists("/proc/sys/net/ipv6"):
+        _set_sysctl(f"ipv6/conf/{interface.link}/disable_ipv6", "1")  # a bridge port needs no address of its own
+    route.set_link(interface.link, ("IFLA_MASTER", _index(interface.network.bridge)), up=True)
     route.close()
-    _inside(item, namespace_fd)
+    if interface.network.isolated:
+        with open(f"/sys/class/net/{interface.link}/brport/isolated", "w") as file:
+            file.write("1")
 
 
-def _inside(item: Attachment, namespace_fd: int) -> None:
-    """Configure the container's end in a process of its own, since setns(2) would move this one for good."""
+def configure(interfaces: tuple[Interface, ...], namespace_fd: int) -> None:
+    """Configure the container's ends in a process of its own, since setns(2) would move this one for good.
+
+    Raises:
+        NsunitError: the kernel refused it.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             _enter(namespace_fd)
-            _configure(item)
+            for interface in interfaces:
+                _configure(interface)
             status = 0
         except (NsunitError, OSError) as error:
             os.write(writer, str(error).encode())
@@ -232,7 +239,7 @@ def _inside(item: Attachment, namespace_fd: int) -> None:
         text = report.read().decode()
     _, status = os.waitpid(pid, 0)
     if status:
-        raise NsunitError(text or f"configuring '{INTERFACE}' ended with status {status}")
+        raise NsunitError(text or f"configuring the container's links ended with status {status}")
 
 
 def _enter(namespace_fd: int) -> None:
@@ -242,15 +249,18 @@ def _enter(namespace_fd: int) -> None:
         raise OSError(ctypes.get_errno(), f"cannot enter the network namespace: {os.strerror(ctypes.get_errno())}")
 
 
-def _configure(item: Attachment) -> None:
-    if item.network.prefix6:
-        _set_sysctl(f"ipv6/conf/{INTERFACE}/accept_ra", "0")
+def _configure(interface: Interface) -> None:
+    six = any(is_six(address) for address in interface.addresses)
+    if os.path.exists(f"{_SYSCTL}/ipv6"):
+        _set_sysctl(f"ipv6/conf/{interface.name}/accept_ra", "0")
+        if not six:
+            _set_sysctl(f"ipv6/conf/{interface.name}/disable_ipv6", "1")
     route = Route()
-    route.set_link(INTERFACE, up=True)
-    for address in item.addresses:
-        route.set_address(INTERFACE, address)
-    for gateway in item.gateways:
-        route.add_default_route(INTERFACE, gateway)
+    route.set_link(interface.name, up=True)
+    for address in interface.addresses:
+        route.set_address(interface.name, address)
+    for gateway in interface.gateways:
+        route.add_default_route(interface.name, gateway)
     route.close()
 
 

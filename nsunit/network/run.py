@@ -1,4 +1,4 @@
-"""The program that attaches a container to its network, and detaches it: `run.py attach|detach DIRECTORY LOCKS [PID]`.
+"""The program that attaches a container to its networks, and detaches it: `run.py attach|detach DIRECTORY LOCKS [PID]`.
 
 The helper starts it when the container's namespaces are there and its program is not yet; systemd starts it again
 (ExecStopPost=) however the container has ended.  DIRECTORY is the container's network directory, in which
@@ -46,11 +46,14 @@ def attach(item: attachment.Attachment, namespace: str, locks: str) -> None:
     from nsunit.network import links
 
     with _locked(locks):
-        links.ensure_bridge(item.network)
+        for interface in item.interfaces:
+            links.ensure_bridge(interface.network)
     guard(item, locks)  # the rules come first: nothing may pass without them
     namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        links.attach(item, namespace_fd)
+        for interface in item.interfaces:
+            links.attach(interface, namespace_fd)
+        links.configure(item.interfaces, namespace_fd)
     except BaseException:
         detach(item, locks)
         raise
@@ -69,16 +72,17 @@ def guard(item: attachment.Attachment, locks: str) -> None:
 
 
 def detach(item: attachment.Attachment, locks: str) -> None:
-    """Remove the link and the rules of *item*; done twice is done once.
+    """Remove the links and the rules of *item*; done twice is done once.
 
     Raises:
         NsunitError: the kernel refused it.
     """
     with _locked(locks):
-        if os.path.exists(f"/sys/class/net/{item.link}"):  # its namespace takes a while to go, and the link with it
-            from nsunit.network import links
+        for link in item.links:
+            if os.path.exists(f"/sys/class/net/{link}"):  # its namespace takes a while to go, and the link with it
+                from nsunit.network import links
 
-            links.delete(item.link)
+                links.delete(link)
         nft.apply([*firewall.base(), *firewall.detach(item)])
 
 

@@ -1,4 +1,4 @@
-"""How a container is attached to a network: names, addresses and ports.  Pure.
+"""How a container is connected: its interfaces with their addresses, and its ports.  Pure.
 
 The record travels as JSON in the container's network directory: the program that makes the links reads it there, and
 so does whoever has to know which addresses and ports are taken.  There is no other register.
@@ -8,71 +8,113 @@ from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
 
+from nsunit.addresses import is_six, parse_subnet, plain
 from nsunit.definition.values_network import Port
 from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterable, Sequence
     from typing import Any
 
-INTERFACE = "eth0"  # inside
 PREFIX = "nv-"  # of the host's ends
-FIRST_HOST, LAST_HOST = 2, 254  # host numbers of containers in a /24; 1 is the bridge's
+BRIDGE_PREFIX = "nb-"  # of the bridges, but for that of the default network
+LINK_MAX = 15  # IFNAMSIZ less the NUL
+HOSTS_MAX = 1 << 16  # host numbers that are tried in a large subnet
 
 
 class Network(Record):
-    """A bridge with a /24 of IPv4 and, unless empty, a /64 of IPv6; both prefixes end where the host number goes."""
+    """A bridge with its subnets, one of each family at most.
+
+    `gateways` are the routers of the subnets, in their order, without prefix lengths.  They are the bridge's own
+    addresses, unless it is the uplink to a VLAN where somebody else routes: then `vlan` is `DEV.ID`.  An `internal`
+    network has no way out; in an `isolated` one containers do not reach each other.
+    """
 
     name: str
     bridge: str
-    prefix4: str  # "10.91.0."
-    prefix6: str = ""  # "fd12:3456:789a::"
+    subnets: tuple[str, ...]
+    gateways: tuple[str, ...]
+    mtu: int = 1500
+    internal: bool = False
+    isolated: bool = False
+    domain: str = ""
+    vlan: str = ""
+
+    @property
+    def own_addresses(self) -> tuple[str, ...]:
+        """The addresses of the bridge itself, with their prefix lengths."""
+        if self.vlan:
+            return ()
+        return tuple(with_length(gateway, self.subnets) for gateway in self.gateways)
+
+    @property
+    def has_six(self) -> bool:
+        """Whether it has IPv6."""
+        return any(is_six(subnet) for subnet in self.subnets)
+
+
+class Interface(Record):
+    """One interface of a container: `name` inside; `link` is the host's end of its veth pair.
+
+    `gateways` are those of the container's default routes that leave by it.  `link` is also the name of its chains.
+    """
+
+    network: Network
+    name: str
+    link: str
+    mac: str
+    addresses: tuple[str, ...]  # with their prefix lengths
+    gateways: tuple[str, ...] = ()
     mtu: int = 1500
 
-    def addresses(self, number: int) -> tuple[str, ...]:
-        """The addresses of host *number*, with their prefix lengths."""
-        found = (f"{self.prefix4}{number}/24",)
-        return (*found, f"{self.prefix6}{number:x}/64") if self.prefix6 else found
+    @property
+    def by_family(self) -> tuple[tuple[str, str], ...]:
+        """Its addresses without prefix lengths, each with its family as nftables calls it: `ip` or `ip6`."""
+        found = (plain(address) for address in self.addresses)
+        return tuple(("ip6" if is_six(address) else "ip", address) for address in found)
 
 
 class Attachment(Record):
-    """One container in one network."""
+    """All that one container is connected to; `ports` lead to its first interface with an address of the family."""
 
     container: str
-    network: Network
-    number: int
-    link: str  # the host's end of the veth pair, also the name of its firewall chains
-    mac: str
+    interfaces: tuple[Interface, ...]
     ports: tuple[Port, ...] = ()
     host_ports: tuple[tuple[int, str], ...] = ()  # services of the host it may reach
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The container's addresses, with their prefix lengths."""
-        return self.network.addresses(self.number)
+        """All of the container's addresses, with their prefix lengths."""
+        return tuple(address for interface in self.interfaces for address in interface.addresses)
 
     @property
-    def gateways(self) -> tuple[str, ...]:
-        """The bridge's addresses, without prefix lengths."""
-        return tuple(address.partition("/")[0] for address in self.network.addresses(1))
+    def links(self) -> tuple[str, ...]:
+        """The host's ends of its links."""
+        return tuple(interface.link for interface in self.interfaces)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The names of its networks."""
+        return tuple(interface.network.name for interface in self.interfaces)
 
 
-def attachment(
-    container: str,
-    network: Network,
-    number: int,
-    digest: str,
-    ports: tuple[Port, ...],
-    host_ports: tuple[tuple[int, str], ...],
-) -> Attachment:
-    """Attach *container* as host *number*; *digest*, in hexadecimal, names its link, which has 15 characters at most.
+def with_length(address: str, subnets: Iterable[str]) -> str:
+    """*address* with the prefix length of that one of *subnets* which is of its family."""
+    length = next(subnet.partition("/")[2] for subnet in subnets if is_six(subnet) == is_six(address))
+    return f"{address}/{length}"
 
-    The link-layer address is a locally administered one made from the IPv4 address, so it is as unique as that.
-    """
-    octets = _socket.inet_pton(_socket.AF_INET, f"{network.prefix4}{number}")
-    mac = ":".join(f"{octet:02x}" for octet in (0x0A, 0x58, *octets))
-    return Attachment(container, network, number, PREFIX + digest[:12], mac, ports, host_ports)
+
+def link_name(digest: str) -> str:
+    """The name of the host's end for an interface whose *digest*, in hexadecimal, nobody else has."""
+    return PREFIX + digest[: LINK_MAX - len(PREFIX)]
+
+
+def mac_address(addresses: Sequence[str], digest: str) -> str:
+    """A locally administered link-layer address made from the IPv4 address, as unique as that; else from *digest*."""
+    four = next((plain(address) for address in addresses if not is_six(address)), None)
+    octets = _socket.inet_pton(_socket.AF_INET, four) if four else bytes.fromhex(digest[:8])
+    return ":".join(f"{octet:02x}" for octet in (0x0A, 0x58, *octets))
 
 
 def link_local(mac: str) -> str:
@@ -82,16 +124,55 @@ def link_local(mac: str) -> str:
     return _socket.inet_ntop(_socket.AF_INET6, b"\xfe\x80" + bytes(6) + identifier)
 
 
-def choose_number(preferred: int | None, running: Container[int], remembered: Container[int]) -> int | None:
-    """The host number for a container: its last one while that is free, else one nobody had, else one nobody uses.
+def choose_addresses(
+    network: Network,
+    wanted: Sequence[str],
+    preferred: int | None,
+    taken: Container[str],
+    remembered: Container[int],
+) -> tuple[tuple[str, ...], int] | None:
+    """Addresses in *network* for one container, with prefix lengths, and the host number they come from.
 
-    None if all are in use.
+    Static ones are *wanted*, without prefix lengths; they are not checked again.  The number is that of the static
+    address if there is one, else the *preferred* one, its last, while that is free, else one nobody had, else one
+    nobody uses; the same one in both families.  None if all addresses are *taken*.
     """
-    if preferred is not None and preferred not in running:
-        return preferred
-    numbers = range(FIRST_HOST, LAST_HOST + 1)
-    unused = [number for number in numbers if number not in running]
-    return next((number for number in unused if number not in remembered), unused[0] if unused else None)
+    subnets = [parse_subnet(text) for text in network.subnets]
+    static = {is_six(address): address for address in wanted}
+    reserved = {number for subnet in subnets for gate in network.gateways if (number := subnet.number_of(gate))}
+
+    def at(number: int) -> tuple[str, ...]:
+        return tuple(static.get(subnet.six) or subnet.host(number) for subnet in subnets)
+
+    def is_free(number: int) -> bool:
+        if number in reserved or number < 1:
+            return False
+        return all(address in static.values() or address not in taken for address in at(number))
+
+    # The last number of an IPv4 subnet is its broadcast address.
+    last = min([subnet.size - (1 if subnet.six else 2) for subnet in subnets] + [HOSTS_MAX])
+    first = next((number for subnet in subnets for own in wanted if (number := subnet.number_of(own))), preferred)
+    number = first if first is not None and first <= last and is_free(first) else None
+    if number is None and len(static) < len(subnets):
+        numbers = range(1, last + 1)
+        number = next((one for one in numbers if one not in remembered and is_free(one)), None)
+        number = number or next((one for one in numbers if is_free(one)), None)
+    if len(static) == len(subnets):
+        number = first or 0
+    if number is None:
+        return None
+    return tuple(with_length(address, network.subnets) for address in at(number)), number
+
+
+def default_gateways(networks: Sequence[Network]) -> tuple[tuple[str, ...], ...]:
+    """For each of *networks* the gateways of the default routes: of each family the first network with a way out."""
+    found: list[tuple[str, ...]] = []
+    served: set[bool] = set()
+    for network in networks:
+        own = () if network.internal else tuple(gate for gate in network.gateways if is_six(gate) not in served)
+        served |= {is_six(gate) for gate in own}
+        found.append(own)
+    return tuple(found)
 
 
 def clash(port: Port, others: Sequence[Attachment]) -> str | None:
@@ -108,13 +189,14 @@ def to_json(item: Attachment) -> dict[str, Any]:
     """*item* as JSON's types."""
     return {
         "container": item.container,
-        "network": dict(zip(item.network._fields, item.network._values(), strict=True)),
-        "number": item.number,
-        "link": item.link,
-        "mac": item.mac,
+        "interfaces": [{**_fields(interface), "network": _fields(interface.network)} for interface in item.interfaces],
         "ports": [list(port._values()) for port in item.ports],
         "host_ports": [list(pair) for pair in item.host_ports],
     }
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    return dict(zip(record._fields, record._values(), strict=True))
 
 
 def from_json(data: dict[str, Any]) -> Attachment:
@@ -125,10 +207,14 @@ def from_json(data: dict[str, Any]) -> Attachment:
     """
     return Attachment(
         data["container"],
-        Network(**data["network"]),
-        data["number"],
-        data["link"],
-        data["mac"],
+        tuple(
+            Interface(**{**_tuples(entry), "network": Network(**_tuples(entry["network"]))})
+            for entry in data["interfaces"]
+        ),
         tuple(Port(*port) for port in data["ports"]),
         tuple((number, protocol) for number, protocol in data["host_ports"]),
     )
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.definition.values_network import Port
-    from nsunit.plan.attachment import Attachment
+    from nsunit.plan.attachment import Attachment, Interface, Network
 
     Item = dict[str, Any]
 
@@ -42,6 +42,7 @@ _MAPS = (
 )
 _SETS = (
     ("bridges", "ifname"),
+    ("internal", "ifname"),
     ("same-bridge", ["ifname", "ifname"]),
     ("host4", ["ipv4_addr", *_PORT]),
     ("host6", ["ipv6_addr", *_PORT]),
@@ -82,10 +83,12 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
         ("inet", "postrouting", [loopback, to_bridge, {"masquerade": None}]),
         ("inet", "postrouting", [from_bridge, to_bridge, translated, {"masquerade": None}]),
         ("inet", "postrouting", [from_bridge, _match("!=", _meta("oifname"), "@bridges"), {"masquerade": None}]),
-        ("inet", "forward", [to_bridge, known, accept]),
-        ("inet", "forward", [to_bridge, translated, accept]),
         # Within one bridge: only seen here where br_netfilter is loaded.
         ("inet", "forward", [same_bridge, accept]),
+        ("inet", "forward", [_match("==", _meta("iifname"), "@internal"), refuse]),
+        ("inet", "forward", [_match("==", _meta("oifname"), "@internal"), refuse]),
+        ("inet", "forward", [to_bridge, known, accept]),
+        ("inet", "forward", [to_bridge, translated, accept]),
         ("inet", "forward", [to_bridge, refuse]),
         ("inet", "input", [from_bridge, known, accept]),
         ("inet", "input", [from_bridge, control, accept]),
@@ -98,27 +101,48 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
 
 def attach(item: Attachment) -> list[Item]:
     """What is the container's own, after `base` and the container's `detach`."""
-    bridge = item.network.bridge
-    return [
-        _add("element", "inet", name="bridges", elem=[bridge]),
-        _add("element", "inet", name="same-bridge", elem=[{"concat": [bridge, bridge]}]),
-        *_add_chains(item.link),
-        *(_rule("inet", item.link, expression) for port in item.ports for expression in _published(item, port)),
-        *(_rule("bridge", item.link, expression) for expression in _honest(item)),
-        *_elements("add", item),
-    ]
+    items: list[Item] = []
+    for interface in item.interfaces:
+        items += _bridge(interface.network)
+        items += _add_chains(interface.link)
+        items += [_rule("bridge", interface.link, expression) for expression in _honest(interface)]
+    where = chain_of_ports(item)
+    items += [_rule("inet", where, expression) for port in item.ports for expression in _published(item, port)]
+    return items + _elements("add", item)
+
+
+def _bridge(network: Network) -> list[Item]:
+    """The sets that its bridge is in; its definition may have changed since it was made."""
+    bridge = network.bridge
+    members: tuple[tuple[str, object, bool], ...] = (
+        ("bridges", bridge, True),
+        ("same-bridge", {"concat": [bridge, bridge]}, not network.isolated),
+        ("internal", bridge, network.internal),
+    )
+    items = []
+    for name, element, wanted in members:
+        items.append(_add("element", "inet", name=name, elem=[element]))
+        if not wanted:
+            where = {"family": "inet", "table": TABLE, "name": name, "elem": [element]}
+            items.append({"delete": {"element": where}})
+    return items
 
 
 def detach(item: Attachment) -> list[Item]:
     """What removes it, after `base`.  All is added once more before: nft refuses to delete what is not there."""
-    chains = [{"family": family, "table": TABLE, "name": item.link} for family in ("inet", "bridge")]
+    chains = [{"family": family, "table": TABLE, "name": link} for link in item.links for family in ("inet", "bridge")]
     return [
-        *_add_chains(item.link),
+        *(added for link in item.links for added in _add_chains(link)),
         *_elements("add", item),
         *_elements("delete", item),
         *({"flush": {"chain": chain}} for chain in chains),
         *({"delete": {"chain": chain}} for chain in chains),
     ]
+
+
+def chain_of_ports(item: Attachment) -> str:
+    """The chain with the container's published ports: that of its first link."""
+    return item.links[0]
 
 
 def _add_chains(link: str) -> list[Item]:
@@ -134,14 +158,14 @@ def _elements(verb: str, item: Attachment) -> list[Item]:
 
 
 def _owned(item: Attachment) -> list[tuple[str, str, object]]:
-    jump = _jump(item.link)
-    found: list[tuple[str, str, object]] = [("bridge", "links", [item.link, jump])]
+    found: list[tuple[str, str, object]] = [("bridge", "links", [link, _jump(link)]) for link in item.links]
     for port in item.ports:
         address = [port.address] if port.address else []
         name = "published" + ("" if not address else "6" if ":" in port.address else "4")
+        jump = _jump(chain_of_ports(item))
         found.append(("inet", name, [{"concat": [*address, port.protocol, port.host]}, jump]))
     for number, protocol in item.host_ports:
-        for family, own in _by_family(item):
+        for family, own in (pair for interface in item.interfaces for pair in interface.by_family):
             found.append(("inet", "host" + ("6" if family == "ip6" else "4"), {"concat": [own, protocol, number]}))
     return found
 
@@ -182,7 +206,8 @@ def is_whole(item: Attachment, listed: Iterable[Item]) -> bool:
         if found:
             there |= {(found["family"], found["name"], json.dumps(element)) for element in found.get("elem", ())}
     needed = {(family, name, json.dumps(element)) for family, name, element in _owned(item)}
-    chains = {("bridge", item.link), *([("inet", item.link)] if item.ports else [])}
+    chains = {("bridge", link) for link in item.links}
+    chains |= {("inet", chain_of_ports(item))} if item.ports else set()
     return needed <= there and chains <= filled
 
 
@@ -194,7 +219,7 @@ def has_base(listed: Iterable[Item]) -> bool:
 
 def _published(item: Attachment, port: Port) -> list[list[Item]]:
     found = []
-    for family, address in _by_family(item):
+    for family, address in _first_by_family(item):
         if port.address and (":" in port.address) != (family == "ip6"):
             continue
         expression = [_match("==", _payload(port.protocol, "dport"), port.host)]
@@ -209,28 +234,36 @@ def _published(item: Attachment, port: Port) -> list[list[Item]]:
     return found
 
 
-def _honest(item: Attachment) -> list[list[Item]]:
+def _honest(interface: Interface) -> list[list[Item]]:
     """Drop what does not carry the container's own addresses, and what is neither IP nor ARP."""
     drop: Item = {"drop": None}
     kind: Item = _payload("ether", "type")
+    mac, addresses = interface.mac, dict(interface.by_family)
     rules: list[list[Item]] = [
-        [_match("!=", _payload("ether", "saddr"), item.mac), drop],
+        [_match("!=", _payload("ether", "saddr"), mac), drop],
         [_match("!=", kind, {"set": ["arp", "ip", "ip6"]}), drop],
     ]
-    addresses = dict(_by_family(item))
-    rules.append([_match("!=", _payload("arp", "saddr ip"), addresses["ip"]), drop])
-    rules.append([_match("!=", _payload("arp", "saddr ether"), item.mac), drop])
-    rules.append([_match("!=", _payload("ip", "saddr"), addresses["ip"]), drop])
-    own = [link_local(item.mac), "::", *([addresses["ip6"]] if "ip6" in addresses else [])]
+    if "ip" in addresses:
+        rules.append([_match("!=", _payload("arp", "saddr ip"), addresses["ip"]), drop])
+        rules.append([_match("!=", _payload("arp", "saddr ether"), mac), drop])
+        rules.append([_match("!=", _payload("ip", "saddr"), addresses["ip"]), drop])
+    else:
+        rules.append([_match("==", kind, {"set": ["arp", "ip"]}), drop])
+    own = [link_local(mac), "::", *([addresses["ip6"]] if "ip6" in addresses else [])]
     rules.append([_match("!=", _payload("ip6", "saddr"), {"set": own}), drop])
     # Nobody in there is a router (CVE-2020-10749).
     rules.append([_match("==", _payload("icmpv6", "type"), "nd-router-advert"), drop])
     return rules
 
 
-def _by_family(item: Attachment) -> list[tuple[str, str]]:
-    plain = [address.partition("/")[0] for address in item.addresses]
-    return [("ip6" if ":" in address else "ip", address) for address in plain]
+def _first_by_family(item: Attachment) -> list[tuple[str, str]]:
+    """Where ports lead to: the first address of each family that the world can have a connection with."""
+    found: dict[str, str] = {}
+    for interface in item.interfaces:
+        if not interface.network.internal:
+            for family, address in interface.by_family:
+                found.setdefault(family, address)
+    return list(found.items())
 
 
 def _ported(*first: Item) -> Item:

@@ -159,7 +159,7 @@ def test_layers_instead_of_a_root() -> None:
         ("Tmpfs=/run:mode=999", "Tmpfs: '999' is not an access mode"),
         ("Tmpfs=/run:size=1M,size=2M", "Tmpfs: '/run:size=1M,size=2M' gives an option twice"),
         ("Tmpfs=/a:b:c", "Tmpfs: '/a:b:c' has too many colons"),
-        ("Network=bridged", "Network: 'bridged' is not a choice of namespace"),
+        ("Network=Bridged", "Network: 'Bridged' is not the name of a network"),
         ("PrivateUsers=0:65536", "PrivateUsers: '0:65536' is out of range"),
         ("PrivateUsers=1:4294967295", "PrivateUsers: '1:4294967295' is out of range"),
         ("PrivateUsers=pick", "PrivateUsers: 'pick' is neither auto, no, identity nor START:COUNT"),

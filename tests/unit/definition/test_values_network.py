@@ -64,3 +64,35 @@ def test_host_ports():
 def test_ports_need_a_network(line, message):
     with pytest.raises(DefinitionError, match=message):
         load_text("web", f"[Container]\nRootfs=/r\nReadOnly=yes\nExec=/a\n{line}\n", "web.nsunit", Host(257))
+
+
+def networks(*values):
+    lines = "".join(f"Network={value}\n" for value in values)
+    return load_text("web", f"[Container]\nRootfs=/r\nReadOnly=yes\nExec=/a\n{lines}", "web.nsunit", Host(257))
+
+
+@pytest.mark.parametrize(
+    ("values", "network", "names"),
+    [
+        (("bridge",), "bridge", ["bridge"]),
+        (("bridge", "shop", "db-1"), "bridge", ["bridge", "shop", "db-1"]),
+        (("bridge", "host"), "host", []),
+        (("host", "shop"), "bridge", ["shop"]),
+        (("shop", "container:db"), "container:db", []),
+        (("shop", ""), "none", []),
+        (("shop", "", "bridge"), "bridge", ["bridge"]),
+    ],
+)
+def test_networks_add_up_and_anything_else_is_the_only_one(values, network, names):
+    found = networks(*values)
+    assert found.container.network == network
+    assert [connection.network for connection in found.container.connections] == names
+    texts = [text for key, text in found.texts_of("Container") if key == "Network"]
+    assert texts == (names or ([network] if network != "none" else []))
+
+
+def test_wrong_networks():
+    with pytest.raises(DefinitionError, match="Network: 'Shop' is not the name of a network"):
+        networks("Shop")
+    with pytest.raises(DefinitionError, match=r"web.nsunit:6: \[Container\] Network: a network is named twice"):
+        networks("shop", "shop")

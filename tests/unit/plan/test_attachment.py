@@ -5,25 +5,48 @@ import json
 import pytest
 
 from nsunit.definition.values_network import Port
-from nsunit.plan.attachment import Network, attachment, choose_number, clash, from_json, link_local, to_json
+from nsunit.plan.attachment import (
+    Attachment,
+    Interface,
+    Network,
+    choose_addresses,
+    clash,
+    default_gateways,
+    from_json,
+    link_local,
+    link_name,
+    mac_address,
+    to_json,
+)
 
-NETWORK = Network("bridge", "nsunit0", "10.91.0.", "fd00:1:2::")
+NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24", "fd00:1:2::/64"), ("10.91.0.1", "fd00:1:2::1"))
+SMALL = Network("small", "nb-small", ("10.9.0.0/29",), ("10.9.0.1",))
+SIX = Network("six", "nb-six", ("fd00:6::/64",), ("fd00:6::1",))
 PORTS = (Port("", 8080, 80, "tcp"), Port("192.0.2.1", 53, 53, "udp"))
+DIGEST = "0123456789abcdef"
 
 
-def web(number=17, ports=PORTS):
-    return attachment("web", NETWORK, number, "0123456789abcdef", ports, ((53, "udp"),))
+def web(ports=PORTS):
+    addresses = ("10.91.0.17/24", "fd00:1:2::11/64")
+    one = Interface(NETWORK, "eth0", link_name(DIGEST), mac_address(addresses, DIGEST), addresses, NETWORK.gateways)
+    two = Interface(SIX, "eth1", "nv-two", "0a:58:01:23:45:67", ("fd00:6::9/64",), mtu=1400)
+    return Attachment("web", (one, two), ports, ((53, "udp"),))
 
 
-def test_what_follows_from_the_number():
+def test_what_is_made_of_names_and_addresses():
     item = web()
-    assert item.addresses == ("10.91.0.17/24", "fd00:1:2::11/64")
-    assert item.gateways == ("10.91.0.1", "fd00:1:2::1")
-    assert item.mac == "0a:58:0a:5b:00:11"
-    assert item.link == "nv-0123456789ab"
-    assert len(item.link) == 15
-    assert link_local(item.mac) == "fe80::858:aff:fe5b:11"
-    assert Network("n", "b", "10.0.0.").addresses(2) == ("10.0.0.2/24",)
+    assert item.addresses == ("10.91.0.17/24", "fd00:1:2::11/64", "fd00:6::9/64")
+    assert item.networks == ("bridge", "six")
+    assert item.links == ("nv-0123456789ab", "nv-two")
+    assert len(item.links[0]) == 15
+    assert item.interfaces[0].by_family == (("ip", "10.91.0.17"), ("ip6", "fd00:1:2::11"))
+    mac = item.interfaces[0].mac
+    assert mac == "0a:58:0a:5b:00:11"
+    assert link_local(mac) == "fe80::858:aff:fe5b:11"
+    assert mac_address(("fd00:6::9/64",), DIGEST) == "0a:58:01:23:45:67"
+    assert NETWORK.own_addresses == ("10.91.0.1/24", "fd00:1:2::1/64")
+    assert NETWORK.replace(vlan="eth0.5").own_addresses == ()
+    assert (NETWORK.has_six, SMALL.has_six, SIX.has_six) == (True, False, True)
 
 
 def test_it_comes_back_from_json():
@@ -36,14 +59,37 @@ def test_other_json_is_refused(data):
         from_json(data)
 
 
-def test_numbers():
-    assert choose_number(None, set(), set()) == 2
-    assert choose_number(None, {2, 3}, {4}) == 5
-    assert choose_number(9, {2}, {9}) == 9  # its last one
-    assert choose_number(9, {9}, {9}) == 2  # somebody runs with it by now
-    everyone = set(range(2, 255))
-    assert choose_number(None, everyone - {77}, everyone) == 77  # of one that does not run
-    assert choose_number(9, everyone, everyone) is None
+def test_a_number_is_the_same_in_both_families():
+    assert choose_addresses(NETWORK, (), None, set(), set()) == (("10.91.0.2/24", "fd00:1:2::2/64"), 2)
+    assert choose_addresses(NETWORK, (), None, {"fd00:1:2::2"}, {3}) == (("10.91.0.4/24", "fd00:1:2::4/64"), 4)
+    assert choose_addresses(SIX, (), None, set(), set()) == (("fd00:6::2/64",), 2)
+
+
+def test_the_last_number_is_preferred():
+    assert choose_addresses(NETWORK, (), 9, {"10.91.0.2"}, set())[1] == 9
+    assert choose_addresses(NETWORK, (), 9, {"10.91.0.9"}, set())[1] == 2  # somebody runs with it by now
+    assert choose_addresses(SMALL, (), 9, set(), set())[1] == 2  # the subnet has become smaller
+
+
+def test_a_network_that_is_full():
+    everyone = {f"10.9.0.{number}" for number in range(2, 7)}
+    assert choose_addresses(SMALL, (), None, everyone, set()) is None
+    assert choose_addresses(SMALL, (), 3, everyone, set()) is None
+    assert choose_addresses(SMALL, (), None, everyone - {"10.9.0.6"}, {6}) == (("10.9.0.6/29",), 6)
+
+
+def test_static_addresses():
+    assert choose_addresses(NETWORK, ("10.91.0.77",), 9, set(), set()) == (("10.91.0.77/24", "fd00:1:2::4d/64"), 77)
+    found = choose_addresses(NETWORK, ("fd00:1:2::abcd",), None, set(), set())
+    assert found == (("10.91.0.2/24", "fd00:1:2::abcd/64"), 2)
+    both = ("10.91.0.9", "fd00:1:2::77")
+    assert choose_addresses(NETWORK, both, None, set(), set())[0] == ("10.91.0.9/24", "fd00:1:2::77/64")
+
+
+def test_the_first_network_with_a_way_out_has_the_default_route():
+    inside = SMALL.replace(internal=True)
+    assert default_gateways([inside, SIX, NETWORK]) == ((), ("fd00:6::1",), ("10.91.0.1",))
+    assert default_gateways([NETWORK, SIX]) == (("10.91.0.1", "fd00:1:2::1"), ())
 
 
 @pytest.mark.parametrize(

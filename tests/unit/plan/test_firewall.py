@@ -4,14 +4,22 @@ import json
 
 from nsunit.definition.values_network import Port
 from nsunit.plan import firewall
-from nsunit.plan.attachment import Network, attachment
+from nsunit.plan.attachment import Attachment, Interface, Network
 
-NETWORK = Network("bridge", "nsunit0", "10.91.0.", "fd00:1:2::")
+NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24", "fd00:1:2::/64"), ("10.91.0.1", "fd00:1:2::1"))
 LINK = "nv-0123456789ab"
 
 
-def web(*ports, network=NETWORK, host_ports=()):
-    return attachment("web", network, 2, "0123456789abcdef", ports, host_ports)
+MAC = "0a:58:0a:5b:00:02"
+ADDRESSES = ("10.91.0.2/24", "fd00:1:2::2/64")
+
+
+def interface(link=LINK, network=NETWORK, addresses=ADDRESSES):
+    return Interface(network, "eth0", link, MAC, addresses)
+
+
+def web(*ports, host_ports=(), interfaces=()):
+    return Attachment("web", interfaces or (interface(),), ports, host_ports)
 
 
 def rules(items, chain):
@@ -22,13 +30,14 @@ def test_all_of_it_is_in_tables_of_nsunit():
     for item in (*firewall.base(), *firewall.attach(web(Port("", 80, 80, "tcp")))):
         ((verb, content),) = item.items()
         ((kind, fields),) = content.items()
-        assert verb in ("add", "flush")
+        assert verb in ("add", "flush", "delete")
         assert (fields["name"] if kind == "table" else fields["table"]) == "nsunit"
     json.dumps(firewall.base())
 
 
 def test_a_published_port_is_translated_for_both_families():
-    v4, v6 = rules(firewall.attach(web(Port("", 8080, 80, "tcp"))), LINK)[:2]
+    found = rules(firewall.attach(web(Port("", 8080, 80, "tcp"))), LINK)
+    v4, v6 = (expr for expr in found if "dnat" in expr[-1])
     assert v4[-1] == {"dnat": {"family": "ip", "addr": "10.91.0.2", "port": 80}}
     assert v6[-1] == {"dnat": {"family": "ip6", "addr": "fd00:1:2::2", "port": 80}}
     assert v6[0]["match"] == {"op": "!=", "left": {"payload": {"protocol": "ip6", "field": "daddr"}}, "right": "::1"}
@@ -50,8 +59,8 @@ def test_only_its_own_addresses_pass():
 
 
 def test_without_ipv6_there_is_no_rule_for_it():
-    network = NETWORK.replace(prefix6="")
-    found = rules(firewall.attach(web(Port("", 8080, 80, "tcp"), network=network)), LINK)
+    item = web(Port("", 8080, 80, "tcp"), interfaces=(interface(addresses=ADDRESSES[:1]),))
+    found = rules(firewall.attach(item), LINK)
     assert [expr[-1]["dnat"]["family"] for expr in found if "dnat" in expr[-1]] == ["ip"]
 
 
@@ -77,7 +86,7 @@ def test_ports_are_found_by_address_first():
 def test_all_that_was_made_is_removed():
     item = web(Port("", 80, 80, "tcp"), Port("::1", 81, 80, "tcp"), host_ports=((53, "udp"),))
     made, removed = firewall.attach(item), firewall.detach(item)
-    shared = {"bridges", "same-bridge"}
+    shared = {"bridges", "same-bridge", "internal"}
     assert {pair for pair in owned(made, "add") if pair[0] not in shared} == set(owned(removed, "delete"))
     # nft refuses to delete what is not there.
     assert owned(removed, "add") == owned(removed, "delete")
@@ -100,7 +109,7 @@ def list_of(items):
 
 def test_what_is_there_is_told_from_what_is_missing():
     item = web(Port("", 80, 80, "tcp"), host_ports=((53, "udp"),))
-    other = attachment("db", NETWORK, 3, "fedcba9876543210", (), ())
+    other = Attachment("db", (interface("nv-fedcba987654", addresses=("10.91.0.3/24",)),))
     known = list_of([*firewall.base(), *firewall.attach(item), *firewall.attach(other)])
     assert firewall.has_base(known)
     assert firewall.is_whole(item, known)
@@ -114,10 +123,10 @@ def test_what_is_there_is_told_from_what_is_missing():
 
 def test_what_belongs_to_nobody_is_removed():
     item = web(Port("", 80, 80, "tcp"))
-    other = attachment("db", NETWORK, 3, "fedcba9876543210", (Port("", 81, 80, "tcp"),), ())
+    other = Attachment("db", (interface("nv-fedcba987654"),), (Port("", 81, 80, "tcp"),))
     known = list_of([*firewall.base(), *firewall.attach(item), *firewall.attach(other)])
-    assert firewall.stale(known, {item.link, other.link}) == []
-    removed = firewall.stale(known, {other.link})
+    assert firewall.stale(known, {*item.links, *other.links}) == []
+    removed = firewall.stale(known, set(other.links))
     assert {name for name, _ in owned(removed, "delete")} == {"links", "published"}
     assert all(LINK in text for _, text in owned(removed, "delete"))
     names = [item["delete"]["chain"]["name"] for item in removed if "chain" in item.get("delete", {})]
@@ -128,3 +137,34 @@ def test_everything_is_removed():
     known = list_of(firewall.base())
     assert [item["delete"]["table"]["family"] for item in firewall.remove(known)] == ["inet", "bridge"]
     assert firewall.remove([]) == []
+
+
+INSIDE = Network("inside", "nb-inside", ("10.7.0.0/24",), ("10.7.0.1",), internal=True)
+APART = Network("apart", "nb-apart", ("fd00:7::/64",), ("fd00:7::1",), isolated=True)
+SEVERAL = (
+    interface("nv-inside", INSIDE, ("10.7.0.2/24",)),
+    interface("nv-four", addresses=ADDRESSES[:1]),
+    interface("nv-six", APART, ("fd00:7::2/64",)),
+)
+
+
+def test_each_of_several_interfaces_has_rules_of_its_own():
+    made = firewall.attach(web(interfaces=SEVERAL))
+    for link in ("nv-inside", "nv-four", "nv-six"):
+        assert ("links", json.dumps([[link, {"jump": {"target": link}}]])) in owned(made, "add")
+        assert rules(made, link)
+    assert ("internal", '["nb-inside"]') not in owned(made, "delete")
+    assert ("internal", '["nsunit0"]') in owned(made, "delete")
+    assert ("same-bridge", '[{"concat": ["nb-apart", "nb-apart"]}]') in owned(made, "delete")
+    assert ("same-bridge", '[{"concat": ["nsunit0", "nsunit0"]}]') not in owned(made, "delete")
+
+
+def test_ports_lead_to_the_first_network_with_a_way_out():
+    found = rules(firewall.attach(web(Port("", 80, 8080, "tcp"), interfaces=SEVERAL)), "nv-inside")
+    assert [expr[-1]["dnat"]["addr"] for expr in found if "dnat" in expr[-1]] == ["10.91.0.2", "fd00:7::2"]
+
+
+def test_without_ipv4_none_passes():
+    found = rules(firewall.attach(web(interfaces=SEVERAL)), "nv-six")
+    kind = {"payload": {"protocol": "ether", "field": "type"}}
+    assert [{"match": {"op": "==", "left": kind, "right": {"set": ["arp", "ip"]}}}, {"drop": None}] in found

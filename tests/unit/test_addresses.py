@@ -1,0 +1,46 @@
+"""Addresses and subnets as numbers."""
+
+import pytest
+
+from nsunit.addresses import canonical, is_six, parse_subnet, plain
+
+
+def test_subnets():
+    four, six = parse_subnet("10.1.2.0/24"), parse_subnet("FD00:0::/64")
+    assert (str(four), str(six)) == ("10.1.2.0/24", "fd00::/64")
+    assert (four.size, six.size) == (256, 1 << 64)
+    assert (four.host(9), six.host(0x1F)) == ("10.1.2.9", "fd00::1f")
+    assert (four.number_of("10.1.2.200"), six.number_of("fd00::a")) == (200, 10)
+    assert (four.number_of("10.1.3.1"), four.number_of("10.1.1.255"), four.number_of("::1")) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10.0.0.0", "10.0.0.0/33", "10.0.0.1/24", "10.0.0/24", "::/129", "x::/64", "10.0.0.0/-1", "10.0.0.0/²"]
+)
+def test_what_is_no_subnet(text):
+    with pytest.raises(ValueError, match=r".*"):
+        parse_subnet(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "overlap"),
+    [
+        ("10.0.0.0/8", "10.91.0.0/24", True),
+        ("10.91.0.0/24", "10.0.0.0/8", True),
+        ("10.91.0.0/24", "10.91.1.0/24", False),
+        ("10.91.0.0/24", "10.90.255.0/24", False),
+        ("0.0.0.0/0", "::/0", False),
+        ("fd00::/64", "fd00:0:0:0:8000::/66", True),
+    ],
+)
+def test_overlaps(one, other, overlap):
+    assert parse_subnet(one).overlaps(parse_subnet(other)) is overlap
+
+
+def test_addresses():
+    assert canonical("FD00:0:0::1") == "fd00::1"
+    assert plain("10.0.0.1/24") == "10.0.0.1"
+    assert is_six("::1")
+    for text in ("10.0.0.256", "10.1", "::g", "10.0.0.1/24"):
+        with pytest.raises(ValueError, match=r".*"):
+            canonical(text)

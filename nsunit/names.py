@@ -88,6 +88,18 @@ def service_name(name: str) -> str:
     return f"nsunit-{escape(prefix)}{'@' if instance else ''}{escape(instance)}.service"
 
 
+def socket_name(name: str, port: int = 0) -> str:
+    """Socket that listens for container *name*: for its payload, or for the proxy to the *port* inside."""
+    if not port:
+        return service_name(name).removesuffix(".service") + ".socket"
+    return f"nsunit-{escape(name)}-port-{port}.socket"
+
+
+def socket_patterns(name: str) -> tuple[str, str]:
+    """Patterns, as ListUnitsByPatterns takes them, of all sockets of container *name*."""
+    return socket_name(name), f"nsunit-{escape(name)}-port-*.socket"
+
+
 def slice_name(name: str, group: str = "") -> str:
     """Slice that carries the limits of container *name*, a member of *group* if that is not empty."""
     return f"nsunit-{group}-{escape(name)}.slice" if group else f"nsunit-{escape(name)}.slice"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NOTHING_DONE = {
     "running": "runs already",
+    "listening": "listens for its first connection",
     "inactive": "does not run",
     "absent": "nothing was kept",
     "unchanged": "was so already",
@@ -30,7 +31,13 @@ def start(invocation: Invocation) -> int:
     context = _connected(invocation)
     from nsunit.manager.start import start
 
-    return _report(invocation, start(context, names_of(invocation, lambda: _defined(context), members="defined")))
+    outcomes = start(context, names_of(invocation, lambda: _defined(context), members="defined"))
+    if invocation.flag("now"):
+        from nsunit.manager.activation import start_now
+
+        started = {item.name: item for item in start_now(context, outcomes)}
+        outcomes = [started.get(item.name, item) for item in outcomes]
+    return _report(invocation, outcomes)
 
 
 def stop(invocation: Invocation) -> int:

@@ -39,7 +39,7 @@ def list_containers(invocation: Invocation) -> int:
     states = [
         state
         for state in list_containers(invocation.context(), everything=invocation.flag("all"))
-        if (invocation.flag("all") or state.active_state != "inactive")
+        if (invocation.flag("all") or state.active_state != "inactive" or _listens(state))
         and (not invocation.operands or any(fnmatch.fnmatchcase(state.name, text) for text in invocation.operands))
     ]
     style = Style(plain=invocation.flag("no-color"))
@@ -57,6 +57,11 @@ def list_containers(invocation: Invocation) -> int:
             more = "" if invocation.flag("all") else "; 'nsunit list --all' shows those that do not run as well"
             style.line(f"\n{plural(len(states), 'container')}{more}")
     return 0
+
+
+def _listens(state: ContainerState) -> bool:
+    """Whether it is started by its first connection."""
+    return state.sub_state == "listening"
 
 
 def _row(state: ContainerState) -> tuple[str, ...]:
@@ -119,7 +124,8 @@ def status(invocation: Invocation) -> int:
     lines = invocation.number("lines", 10)
     names = names_of(invocation, members="defined")
     if not invocation.operands:
-        names = [state.name for state in list_containers(context) if state.active_state != "inactive"]
+        states = list_containers(context)
+        names = [state.name for state in states if state.active_state != "inactive" or _listens(state)]
     found: list[Status] = []
     failures: list[NotFoundError] = []
     for name in names:
@@ -143,7 +149,7 @@ def status(invocation: Invocation) -> int:
 
         for failure in failures:
             report(failure)
-    calm = invocation.operands and any(item.state.active_state in _CALM for item in found)
+    calm = invocation.operands and any(item.state.active_state in _CALM and not _listens(item.state) for item in found)
     return EXIT_NOT_RUNNING if failures or calm else 0
 
 

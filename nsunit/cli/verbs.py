@@ -45,7 +45,7 @@ VERBS = (
         "nsunit.cli.lifecycle:start",
         operands="NAME…",
         most=None,
-        options=(_ALL_DEFINED,),
+        options=(_ALL_DEFINED, Option("now", "Do not wait for the first connection, with Activation=")),
         complete="defined_any",
         details=(
             "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template, "

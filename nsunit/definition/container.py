@@ -37,6 +37,8 @@ _SCALARS = {
     "Propagation": "propagation",
     "Ownership": "ownership",
     "Slice": "slice",
+    "Activation": "activation",
+    "IdleStop": "idle_stop",
 }
 _ITEMS = {
     "Layer": "layers",
@@ -168,9 +170,13 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         from nsunit.definition import identities
 
         found += identities.contradictions(container)
+    if container.activation or container.idle_stop:
+        from nsunit.definition import activation
+
+        found += activation.contradictions(container)
     if container.network != "bridge":
         hint = "add Network=bridge, or leave it out"
-        if container.published_ports:
+        if container.published_ports and not container.activation:
             found.append(("PublishPort", f"ports cannot be published with Network={container.network}", hint))
         if container.host_ports:
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))

@@ -95,6 +95,8 @@ class Container(Record):
     slice: str = ""  # the group it is in
     published_ports: tuple[Port, ...] = ()
     host_ports: tuple[tuple[int, str], ...] = ()
+    activation: str = ""  # who hands in the connections that start it: "socket" a proxy, "fds" systemd itself
+    idle_stop: int = 0  # microseconds without a connection, 0 for never
 
     @property
     def chooses_namespaces(self) -> bool:

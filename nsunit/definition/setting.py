@@ -119,6 +119,9 @@ def _tables(section: str) -> Iterator[dict[str, Row]]:
         from nsunit.definition.table_cgroup import CGROUP
 
         yield CGROUP
+        from nsunit.definition.table_ports import PORTS
+
+        yield PORTS
     elif section == "Slice":
         from nsunit.definition.table_control import CONTROL
 

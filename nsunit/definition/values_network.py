@@ -15,12 +15,16 @@ _RANGE_MAX = 256
 
 
 class Port(Record):
-    """A port of the host that leads into the container; `address` is empty for all of the host's."""
+    """A port of the host that leads into the container; `address` is empty for all of the host's.
+
+    One that is *listened* on is carried by a socket unit, and no matter of the firewall.
+    """
 
     address: str
     host: int
     container: int
     protocol: str
+    listened: bool = False
 
     def __str__(self) -> str:
         address = f"[{self.address}]:" if ":" in self.address else self.address and self.address + ":"

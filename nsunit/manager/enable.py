@@ -12,6 +12,7 @@ from nsunit.definition.load import load, load_text
 from nsunit.definition.text import serialize
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
+from nsunit.manager.activation import is_listening
 from nsunit.manager.limits import check_files
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import Prepared, at_boot, connect, facts_for, reserve, take_back
@@ -19,7 +20,7 @@ from nsunit.manager.render import unit_files
 from nsunit.manager.running import is_running
 from nsunit.manager.start import forget_failed, start
 from nsunit.manager.stop import stop
-from nsunit.names import check_name, service_name, slice_name
+from nsunit.names import check_name, service_name, slice_name, socket_patterns
 from nsunit.plan.setup import operations
 from nsunit.plan.units import install_links, may_be_ignored, units
 from nsunit.setup.operation import dump
@@ -55,7 +56,7 @@ def disable(context: Context, names: Sequence[str], *, now: bool = False) -> lis
     names = tuple(dict.fromkeys(names))
     failed = {}
     if now:
-        running = [name for name in names if is_running(context, check_name(name))]
+        running = [name for name in names if is_running(context, check_name(name)) or is_listening(context, name)]
         failed = {item.name: item for item in stop(context, running) if item.error}
     return [failed.get(name) or _each(context, name, _disable) for name in names]
 
@@ -121,7 +122,12 @@ def _check_own(context: Context, definition: Definition) -> None:
     name = definition.name
     if context.paths.is_enabled(name):
         return
-    for unit in (service_name(name), slice_name(name, definition.container.slice)):
+    own = [service_name(name), slice_name(name, definition.container.slice)]
+    if definition.container.activation:
+        from nsunit.plan.activation import entry_socket
+
+        own.append(entry_socket(definition))
+    for unit in own:
         path = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
         path = path if path and not path.startswith(context.transient) else f"{context.search.units}/{unit}"
         if os.path.lexists(path):
@@ -140,9 +146,9 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
     if not os.path.isdir(boot):
         os.mkdir(boot, 0o700)
         undo.append(lambda: context.remove_tree(boot))
-    facts = facts_for(context, definition, user_range)
     if definition.container.network == "bridge":
         connect(context, definition, context.paths.state_of(name), context.paths.boot_network_of(name), undo)
+    facts = facts_for(context, definition, user_range)
     filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
     facts = at_boot(context, definition, facts).replace(seccomp=f"{boot}/seccomp")
     planned = units(definition, facts)
@@ -165,10 +171,11 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
         from nsunit.manager.group_files import write_group_files
 
         changed = write_group_files(context, group, undo)
-    own = (planned.slice.name, planned.service.name)
+    own = (planned.slice.name, planned.service.name, *(unit.name for unit in planned.listeners))
     texts = {unit: text for unit, text in unit_files(context, name).items() if unit in own}
     if former and former not in own:  # it was in another group
         texts[former] = ""
+    texts |= {unit: "" for unit in _listeners_on_disk(context, name) if unit not in own}
     for unit, text in texts.items():
         path = f"{context.search.units}/{unit}"
         old = unit_directory.read(path)
@@ -181,10 +188,14 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
 
 def _link(context: Context, definition: Definition, undo: Undo) -> bool:
     """Make the links that [Install] asks for, as systemctl enable would, and remove those it no longer asks for."""
-    service = service_name(definition.name)
-    target = f"{context.search.units}/{service}"
+    entry = service_name(definition.name)
+    if definition.container.activation:
+        from nsunit.plan.activation import entry_socket
+
+        entry = entry_socket(definition)
+    target = f"{context.search.units}/{entry}"
     wanted = {f"{context.search.units}/{link}" for link in install_links(definition, context.boot_target)}
-    present = set(_links(context, service))
+    present = set(_links(context, definition.name))
     for path in sorted(wanted - present):
         if os.path.lexists(path):
             raise NsunitError(
@@ -198,12 +209,21 @@ def _link(context: Context, definition: Definition, undo: Undo) -> bool:
     return wanted != present
 
 
-def _links(context: Context, service: str) -> list[str]:
-    """All links in the unit directory that lead to *service*."""
+def _links(context: Context, name: str) -> list[str]:
+    """All links in the unit directory that lead to container *name*: to its service or its sockets."""
     top = context.search.units
     places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(_LINK_DIRECTORIES))]
     paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
-    return [path for path in paths if os.path.islink(path) and os.readlink(path).endswith("/" + service)]
+    own = {service_name(name), *_listeners_on_disk(context, name)}
+    return [path for path in paths if os.path.islink(path) and os.path.basename(os.readlink(path)) in own]
+
+
+def _listeners_on_disk(context: Context, name: str) -> list[str]:
+    """The sockets and proxies of container *name* that have unit files."""
+    own, several = socket_patterns(name)
+    beginning = several.removesuffix("*.socket")
+    found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
+    return [*found, *([own] if os.path.lexists(f"{context.search.units}/{own}") else [])]
 
 
 def _symlink(target: str, path: str) -> None:
@@ -229,10 +249,16 @@ def _disable(context: Context, name: str) -> Outcome:
             f"{name}: it runs from the unit files that would be removed",
             hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
         )
-    for path in _links(context, service):
+    if not fragment.startswith(context.transient) and is_listening(context, name):
+        raise NsunitError(
+            f"{name}: it is listened for by the unit files that would be removed",
+            hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
+        )
+    for path in _links(context, name):
         _unlink(path)
+    listeners = _listeners_on_disk(context, name)
     slice_ = _slice_on_disk(context, name) or slice_name(name)
-    for unit in (service, slice_):
+    for unit in (service, slice_, *listeners):
         unit_directory.remove(f"{context.search.units}/{unit}")
     _forget_runtime_changes(context, (service, slice_))
     context.remove_tree(context.paths.boot_of(name))

@@ -75,14 +75,11 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
             chosen = _choose(context, name, network, numbers.get(network.name), others)
             numbers[network.name] = chosen[1]
             interfaces.append(_interface(name, network, place, chosen[0], gateways))
-        for port in container.published_ports:
-            taker = plan.clash(port, others)
-            if taker:
-                raise NsunitError(
-                    f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
-                )
-            _check_free(name, port)
-        item = Attachment(name, tuple(interfaces), container.published_ports, container.host_ports)
+        ports = container.published_ports
+        if container.activation:
+            ports = tuple(port.replace(listened=True) for port in ports)
+        _check_ports(name, ports, others)
+        item = Attachment(name, tuple(interfaces), ports, container.host_ports)
         files.write_file(f"{keeper}/{_NUMBERS}", json.dumps(numbers).encode())
         files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
     return item
@@ -109,6 +106,25 @@ def _interface(
     digest = hashlib.sha256(which.encode()).hexdigest()
     mac = plan.mac_address(addresses, digest)
     return Interface(network, f"eth{place}", plan.link_name(digest), mac, addresses, gateways, network.mtu)
+
+
+def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:
+    """See that *ports* are free for container *name*, which is in no network of nsunit's.
+
+    Raises:
+        NsunitError: one is taken.
+    """
+    _check_ports(name, ports, [item for item in attachments(context) if item.container != name])
+
+
+def _check_ports(name: str, ports: tuple[Port, ...], others: list[Attachment]) -> None:
+    for port in ports:
+        taker = plan.clash(port, others)
+        if taker:
+            raise NsunitError(
+                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
+            )
+        _check_free(name, port)
 
 
 def attachments(context: Context) -> list[Attachment]:

@@ -62,6 +62,10 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         pasta=_find_pasta() if container.network == "pasta" else "",
         **(_machine_facts(context, definition) if container.boot or container.register else {}),
     )
+    if container.activation:
+        from nsunit.manager.activation import listening_facts
+
+        facts = facts.replace(sockets_keep=True, **listening_facts(context, definition))
     return _with_network(context, facts, definition.name) if container.network == "bridge" else facts
 
 
@@ -109,6 +113,10 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
             _change_owners(container, user_range)
         if container.network == "bridge":
             connect(context, definition, keeper, context.paths.network_of(name), undo)
+        elif container.activation:
+            from nsunit.manager.activation import check_unconnected
+
+            check_unconnected(context, definition)
         facts = facts_for(context, definition, user_range)
         planned = units(definition, facts)
         if may_be_ignored(definition):
@@ -149,6 +157,7 @@ def _with_network(context: Context, facts: Facts, name: str) -> Facts:
 
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* as they are for unit files that systemd starts by itself."""
+    facts = facts.replace(sockets_keep=False) if facts.sockets_keep else facts
     if not facts.network_program:
         return facts
     return facts.replace(network_directory=context.paths.boot_network_of(definition.name))
@@ -205,6 +214,8 @@ def _check_user(context: Context, definition: Definition) -> None:
             "[Container] Network=pasta is for containers without root",
             "run it with --user, or use Network=bridge",
         )
+    elif context.user and definition.container.activation:
+        wrong = ("[Container] Activation= is for containers of the system", "leave it out")
     if wrong:
         raise DefinitionError([Problem(definition.name, 0, *wrong)])
     if context.user:

@@ -232,11 +232,15 @@ def _state(context: Context, name: str, unit: str, properties: dict[str, object]
             definition = find(name, context.search).main
         except NotFoundError:
             definition = ""  # an instance whose template is gone still runs
-    active = str(values.get("ActiveState", "inactive"))
+    active, sub = str(values.get("ActiveState", "inactive")), str(values.get("SubState", "dead"))
+    if active in ("inactive", "failed") and values.get("LoadState") != "not-found":
+        from nsunit.manager.activation import is_listening
+
+        sub = "listening" if is_listening(context, name) else sub
     return ContainerState(
         name=name,
         active_state=active,
-        sub_state=str(values.get("SubState", "dead")),
+        sub_state=sub,
         unit=unit,
         slice=slice_,
         definition=definition,

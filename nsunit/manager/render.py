@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.model import Definition
     from nsunit.manager.context import Context
+    from nsunit.plan.facts import Facts
     from nsunit.units import Unit
 
 
@@ -25,7 +26,10 @@ def render(context: Context, name: str) -> dict[str, object]:
     return {
         "name": definition.name,
         "sources": list(definition.sources),
-        "units": [_unit(unit) for unit in (planned.service, planned.slice, *_group_units(context, definition))],
+        "units": [
+            _unit(unit)
+            for unit in (planned.service, planned.slice, *planned.listeners, *_group_units(context, definition))
+        ],
         "setup": [
             {"operation": item.keyword, "arguments": list(item.arguments()), "does": item.describe()}
             for item in operations(definition, facts)
@@ -81,6 +85,10 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     definition = load(name, context.search, context.host)
     facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
     planned = units(definition, facts)
+    install = install_directives(definition, context.boot_target)
+    listeners: dict[str, str] = {}
+    if definition.container.activation:
+        listeners, install = _listeners(definition, facts), ()
     service = f"Container {name}: the service that runs its payload."
     limits = f"Container {name}: the slice that carries its limits."
     return {
@@ -92,11 +100,26 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
             (
                 *boot_directives(definition, facts, context.paths.boot_of(name)),
                 *planned.service_directives,
-                *install_directives(definition, context.boot_target),
+                *install,
             ),
-            ("Unit", "Service", "Install"),
+            ("Unit", "Service") if listeners else ("Unit", "Service", "Install"),
         ),
+        **listeners,
     }
+
+
+def _listeners(definition: Definition, facts: Facts) -> dict[str, str]:
+    from nsunit.dropins.render import render_unit
+    from nsunit.plan.activation import entry_socket, listeners
+
+    found = {}
+    for unit, directives in listeners(definition, facts).items():
+        sections: tuple[str, ...] = ()
+        if unit == entry_socket(definition):
+            directives, sections = (*directives, *install_directives(definition, "sockets.target")), ("Install",)
+        what = "a socket that it is started by" if unit.endswith(".socket") else "a proxy that leads into it"
+        found[unit] = render_unit(f"Container {definition.name}: {what}.", definition, directives, sections)
+    return found
 
 
 def _unit(unit: Unit) -> dict[str, object]:

@@ -75,6 +75,8 @@ def run(
         definition = definition.replace(container=definition.container.replace(exec=tuple(argv)))
     if detach:
         return _run_detached(context, definition, keep)
+    if definition.container.activation:
+        raise NsunitError(f"{name}: nothing waits for a connection in the foreground", hint="leave out Activation=")
     if definition.container.boot:  # it has that socket only where systemd has given the unit one
         definition = definition.replace(container=definition.container.replace(notify=False))
     scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have

@@ -69,7 +69,7 @@ class Starter:
         else:
             prepared = prepare(self.context, definition, transient=transient)
         try:
-            unit = prepared.units.service.name
+            unit = prepared.units.entry.name
             job = self.context.bus.start(unit) if enabled else _start_new(self.context, prepared)
         except BaseException as error:
             # Interrupted, or without an answer: systemd may have queued it all the same.
@@ -88,7 +88,7 @@ class Starter:
             prepared = self.waiting.pop(job)
             name = prepared.definition.name
             if result == "done":
-                self.note(Outcome(name, "started"))
+                self.note(Outcome(name, "listening" if prepared.units.listeners else "started"))
                 continue
             self.note(Outcome(name, "failed", error=explain_failure(self.context.bus, name, job.unit, result)))
             self.clear(prepared)
@@ -101,6 +101,12 @@ class Starter:
 
     def clear(self, prepared: Prepared) -> None:
         """Let go of the unit of a failed start, and of what was reserved for it."""
+        if prepared.units.listeners:
+            from nsunit.manager.activation import give_up
+
+            give_up(self.context, prepared.definition, prepared.units)
+            take_back(prepared.undo)
+            return
         unit = service_name(prepared.definition.name)
         state = self.context.bus.get(unit, "ActiveState", "Job")
         job = state.get("Job")
@@ -199,6 +205,12 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     """
     name = definition.name
     unit = service_name(name)
+    if definition.container.activation:
+        from nsunit.manager import activation
+
+        known = activation.settle(context, definition)
+        if known is not None:
+            return known
     if os.path.lexists(context.paths.runtime_of(name)):
         unit = unit_of(context, name)  # perhaps it runs in the foreground
     state = context.bus.get(unit, "LoadState", "ActiveState", "FragmentPath")
@@ -256,7 +268,9 @@ def _start_new(context: Context, prepared: Prepared) -> Job:
 
 
 def _start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ...] = ()) -> Job:
-    service, slice_ = prepared.units.service, prepared.units.slice
+    service, slice_ = prepared.units.entry, prepared.units.slice
+    if prepared.units.listeners:
+        groups = (*groups, *prepared.units.listeners[1:], prepared.units.service)
     try:
         return context.bus.start_transient(service, (*groups, slice_))
     except BusError as error:

@@ -6,6 +6,7 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names
 from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.manager.activation import forget, is_listening
 from nsunit.manager.dropin import forget_drop_ins
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.running import catches, slice_of, unit_of
@@ -103,6 +104,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
         if state.get("LoadState") == "not-found":
             find(name, context.search)  # an unknown name is an error, a stopped container is none
         forget_failed(context, unit)
+        forget(context, name)
         return None
     # A frozen process cannot act on a signal, and systemd waits for it.
     if slice_state.get("FreezerState") in ("frozen", "freezing"):
@@ -142,6 +144,7 @@ def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: in
         error = NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")
         return Outcome(name, "failed", error=error)
     forget_failed(context, unit_of(context, name))
+    forget(context, name)
     context.remove_tree(context.paths.runtime_of(name))
     return Outcome(name, "stopped", deaf_to=deaf_to)
 
@@ -151,7 +154,7 @@ def _remove_one(context: Context, name: str) -> Outcome:
         with Lock(context.paths.locks, check_name(name)):
             unit = unit_of(context, name)
             state = context.bus.get(unit, "LoadState", "ActiveState")
-            if state.get("ActiveState") not in (None, "inactive", "failed"):
+            if state.get("ActiveState") not in (None, "inactive", "failed") or is_listening(context, name):
                 raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
             if context.paths.is_enabled(name):
                 raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")

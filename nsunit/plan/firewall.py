@@ -107,7 +107,7 @@ def attach(item: Attachment) -> list[Item]:
         items += _add_chains(interface.link)
         items += [_rule("bridge", interface.link, expression) for expression in _honest(interface)]
     where = chain_of_ports(item)
-    items += [_rule("inet", where, expression) for port in item.ports for expression in _published(item, port)]
+    items += [_rule("inet", where, expression) for port in _led(item) for expression in _published(item, port)]
     return items + _elements("add", item)
 
 
@@ -157,9 +157,14 @@ def _elements(verb: str, item: Attachment) -> list[Item]:
     ]
 
 
+def _led(item: Attachment) -> tuple[Port, ...]:
+    """The ports that the firewall leads into the container."""
+    return tuple(port for port in item.ports if not port.listened)
+
+
 def _owned(item: Attachment) -> list[tuple[str, str, object]]:
     found: list[tuple[str, str, object]] = [("bridge", "links", [link, _jump(link)]) for link in item.links]
-    for port in item.ports:
+    for port in _led(item):
         address = [port.address] if port.address else []
         name = "published" + ("" if not address else "6" if ":" in port.address else "4")
         jump = _jump(chain_of_ports(item))
@@ -207,7 +212,7 @@ def is_whole(item: Attachment, listed: Iterable[Item]) -> bool:
             there |= {(found["family"], found["name"], json.dumps(element)) for element in found.get("elem", ())}
     needed = {(family, name, json.dumps(element)) for family, name, element in _owned(item)}
     chains = {("bridge", link) for link in item.links}
-    chains |= {("inet", chain_of_ports(item))} if item.ports else set()
+    chains |= {("inet", chain_of_ports(item))} if _led(item) else set()
     return needed <= there and chains <= filled
 
 

@@ -68,6 +68,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         process.Privileges(
             str(mask_of(container.capabilities)), "yes" if container.no_new_privileges else "no", facts.seccomp
         ),
+        *(_handed_in() if container.activation == "fds" else ()),
         process.Exec(process.Init.TARGET if container.init else "", container.exec),
     ]
     if container.boot:
@@ -165,6 +166,12 @@ def _network(facts: Facts) -> list[Operation]:
     from nsunit.setup.pasta import Pasta
 
     return [Pasta(facts.pasta)]
+
+
+def _handed_in() -> list[Operation]:
+    from nsunit.setup.listen import ListenFds
+
+    return [ListenFds()]
 
 
 def _root(container: Container, facts: Facts) -> Operation:

@@ -40,6 +40,12 @@ class Units(Record):
     slice: Unit
     service_directives: tuple[Directive, ...]  # what nsunit adds to what the definition says
     slice_directives: tuple[Directive, ...]
+    listeners: tuple[Unit, ...] = ()  # with Activation=: sockets and proxies, the socket to be started first
+
+    @property
+    def entry(self) -> Unit:
+        """The unit that is started in order to start the container, or to have it listened for."""
+        return self.listeners[0] if self.listeners else self.service
 
 
 def units(definition: Definition, facts: Facts) -> Units:
@@ -53,7 +59,14 @@ def units(definition: Definition, facts: Facts) -> Units:
         Unit(slice_, merge(limits, definition, ("Slice",))),
         own,
         limits,
+        _listeners(definition, facts) if definition.container.activation else (),
     )
+
+
+def _listeners(definition: Definition, facts: Facts) -> tuple[Unit, ...]:
+    from nsunit.plan.activation import listening_units
+
+    return listening_units(definition, facts)
 
 
 def may_be_ignored(definition: Definition) -> bool:
@@ -112,6 +125,10 @@ def install_links(definition: Definition, target: str) -> tuple[str, ...]:
     Where it has none, *target* starts it.
     """
     service = service_name(definition.name)
+    if definition.container.activation:
+        from nsunit.plan.activation import entry_socket
+
+        service, target = entry_socket(definition), "sockets.target"
     pairs = [(item.key, item.text) for item in install_directives(definition, target)]
     found = []
     for key, text in (*pairs, *definition.texts_of("Install")):
@@ -129,6 +146,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     base = facts.runtime_base + "/"
     directories = (facts.runtime_directory, facts.network_directory)
     runtime = tuple(directory.removeprefix(base) for directory in directories if directory.startswith(base))
+    runtime = () if facts.sockets_keep else runtime
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
     directives = [
         _directive("Unit", "Description", f"Container {definition.name}", "s"),
@@ -189,6 +207,10 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         services = tuple(service_name(name) for name in joined_containers(container))
         for key in ("After", "BindsTo") if services else ():
             kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
+    if container.activation:
+        from nsunit.plan.activation import container_directives
+
+        kept += container_directives(definition)
     return tuple(kept)
 
 

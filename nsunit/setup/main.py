@@ -58,6 +58,7 @@ RARE = {
     "boot-host-files": "nsunit.setup.boot:HostFiles",
     "boot-identity": "nsunit.setup.boot:Identity",
     "boot-console": "nsunit.setup.boot:Console",
+    "listen-fds": "nsunit.setup.listen:ListenFds",
 }
 FIRST_INHERITED_FD = 3
 

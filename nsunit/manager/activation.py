@@ -1,0 +1,105 @@
+"""Containers with Activation=: their sockets are started, and they themselves by the first connection."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import NsunitError
+from nsunit.manager.outcome import Outcome
+from nsunit.manager.running import slice_of
+from nsunit.manager.start import GRACE_SECONDS, differences_from_running, forget_failed
+from nsunit.names import service_name, socket_patterns
+from nsunit.plan.activation import PROXY, START_SECONDS, entry_socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from nsunit.definition.model import Definition
+    from nsunit.manager.context import Context
+    from nsunit.plan.units import Units
+
+
+def listening_facts(context: Context, definition: Definition) -> dict[str, Any]:
+    """What the plan of *definition* has to know, as fields of Facts.
+
+    Raises:
+        NsunitError: the proxy is not installed, or the container has no address.
+    """
+    if definition.container.activation == "fds":
+        return {}
+    if not os.path.exists(PROXY):
+        raise NsunitError(
+            f"{definition.name}: Activation=socket needs '{PROXY}', which is not installed",
+            hint="install it, or use Activation=fds",
+        )
+    from nsunit.manager.network import attachment_of
+
+    item = attachment_of(context, definition.name)
+    package = os.path.dirname(os.path.dirname(__file__))
+    return {
+        # It is chosen at the start; `render` may come earlier.
+        "listen_address": item.addresses[0].partition("/")[0] if item else "ADDRESS",
+        "listening_program": package + "/network/listening.py",
+        "cgroup": context.cgroup,
+    }
+
+
+def check_unconnected(context: Context, definition: Definition) -> None:
+    """See that nobody has the ports of a container that is in no network of nsunit's.
+
+    Raises:
+        NsunitError: somebody has.
+    """
+    from nsunit.manager.network import check_ports
+
+    check_ports(context, definition.name, definition.container.published_ports)
+
+
+def settle(context: Context, definition: Definition) -> Outcome | None:
+    """What a start comes to where the container is listened for already; None if it is to be started."""
+    name = definition.name
+    if context.bus.get(entry_socket(definition), "LoadState", "ActiveState").get("ActiveState") != "active":
+        forget(context, name)
+        return None
+    differences = differences_from_running(context, definition)
+    active = context.bus.get(service_name(name), "ActiveState").get("ActiveState")
+    state = "running" if active in ("active", "activating", "reloading") else "listening"
+    return Outcome(name, "differs" if differences else state, differences)
+
+
+def is_listening(context: Context, name: str) -> bool:
+    """Whether systemd listens for container *name*."""
+    return any(unit.active_state == "active" for unit in context.bus.list_units(socket_patterns(name)))
+
+
+def forget(context: Context, name: str) -> None:
+    """Forget that sockets, or the proxies they started, have failed."""
+    for pattern in socket_patterns(name):
+        for unit in context.bus.list_units([pattern, pattern.removesuffix(".socket") + ".service"]):
+            if unit.active_state == "failed":
+                forget_failed(context, unit.name)
+
+
+def give_up(context: Context, definition: Definition, units: Units) -> None:
+    """Stop whatever there is after a start that failed."""
+    if context.bus.get(units.slice.name, "ActiveState").get("ActiveState") == "active":
+        context.bus.wait(context.bus.stop(slice_of(context, definition.name)), GRACE_SECONDS)
+    forget(context, definition.name)
+    forget_failed(context, service_name(definition.name))
+
+
+def start_now(context: Context, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Start those of *outcomes* that listen, as their first connections would; returns what became of these."""
+    found = []
+    for name in (item.name for item in outcomes if item.state == "listening"):
+        sockets = (unit.name for unit in context.bus.list_units(socket_patterns(name)))
+        error = None
+        for unit in sorted(socket.removesuffix(".socket") + ".service" for socket in sockets):
+            result = context.bus.wait(context.bus.start(unit), START_SECONDS + GRACE_SECONDS)
+            if result != "done":
+                text = f"{name}: the start of '{unit}' ended as '{result}'"
+                error = NsunitError(text, hint=f"see 'nsunit logs {name}'")
+        found.append(Outcome(name, "failed" if error else "started", error=error))
+    return found

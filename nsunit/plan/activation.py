@@ -1,0 +1,146 @@
+"""The units that listen for a container, and start it at the first connection.  Pure.
+
+With Activation=fds one socket unit has the name of the container's service, which gets all its sockets.  With
+Activation=socket there is, for each port of the container, a socket and a service with systemd-socket-proxyd(8), which
+is bound to the container's: it starts it and ends with it.  A container with IdleStop= is stopped by systemd when no
+proxy needs it any more (StopWhenUnneeded=).
+
+All of them are in the container's slice, so whatever stops that stops them.  The first socket keeps the directories
+of a container that is not enabled, since the container has to be startable again when it was stopped.
+"""
+
+from __future__ import annotations
+
+from nsunit.names import service_name, slice_name, slice_path, socket_name
+from nsunit.plan.units import Directive
+from nsunit.units import Property, Unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Definition
+    from nsunit.definition.values_network import Port
+    from nsunit.plan.facts import Facts
+
+PROXY = "/usr/lib/systemd/systemd-socket-proxyd"
+_KINDS = {"tcp": "Stream", "udp": "Datagram"}
+_INFINITY = (1 << 64) - 1
+START_SECONDS = 60
+
+
+def entry_socket(definition: Definition) -> str:
+    """The socket that is started in order to start all of them."""
+    container = definition.container
+    if container.activation == "fds":
+        return socket_name(definition.name)
+    return socket_name(definition.name, container.published_ports[0].container)
+
+
+def listeners(definition: Definition, facts: Facts) -> dict[str, tuple[Directive, ...]]:
+    """The directives of the sockets and proxies of *definition* by unit, those of `entry_socket` first."""
+    ports: dict[str, list[Port]] = {}
+    for port in definition.container.published_ports:
+        inside = 0 if definition.container.activation == "fds" else port.container
+        ports.setdefault(socket_name(definition.name, inside), []).append(port)
+    found: dict[str, tuple[Directive, ...]] = {}
+    for name, listened in ports.items():
+        others = tuple(other for other in ports if other != name) if not found else ()
+        found[name] = _socket(definition, facts, listened, others, first=not found)
+        if definition.container.activation == "socket":
+            service = name.removesuffix(".socket") + ".service"
+            found[service] = _proxy(definition, facts, name, listened[0].container)
+    return found
+
+
+def listening_units(definition: Definition, facts: Facts) -> tuple[Unit, ...]:
+    """The same as units to be made."""
+    return tuple(
+        Unit(name, tuple(item.property for item in directives))
+        for name, directives in listeners(definition, facts).items()
+    )
+
+
+def container_directives(definition: Definition) -> tuple[Directive, ...]:
+    """What the container's own service needs in addition."""
+    socket = (entry_socket(definition),)
+    found = [_names("After", socket), _names("BindsTo", socket)]
+    if 0 < definition.container.idle_stop < _INFINITY:
+        found.append(_switch("Unit", "StopWhenUnneeded"))
+    return tuple(found)
+
+
+def _socket(
+    definition: Definition, facts: Facts, ports: list[Port], others: tuple[str, ...], *, first: bool
+) -> tuple[Directive, ...]:
+    told = " ".join(str(port) for port in ports)
+    listen = tuple((_KINDS[port.protocol], _address(port)) for port in ports)
+    directives = [
+        _text("Unit", "Description", f"Ports of container {definition.name}: {told}"),
+        *((_names("Requires", others), _names("After", others)) if others else ()),
+        *(
+            Directive("Socket", f"Listen{kind}", address, Property("Listen", "a(ss)", ((kind, address),)))
+            for kind, address in listen
+        ),
+        _text("Socket", "BindIPv6Only", "both"),
+        _text("Socket", "Slice", slice_name(definition.name, definition.container.slice)),
+    ]
+    if any(port.address for port in ports):
+        directives.append(_switch("Socket", "FreeBind"))  # at boot the address may come later
+    if first and facts.sockets_keep:
+        base = facts.runtime_base + "/"
+        kept = (facts.runtime_directory, facts.network_directory)
+        names = tuple(path.removeprefix(base) for path in kept if path.startswith(base))
+        directives += [
+            Directive("Socket", "RuntimeDirectory", " ".join(names), Property("RuntimeDirectory", "as", names)),
+            Directive("Socket", "RuntimeDirectoryMode", "0700", Property("RuntimeDirectoryMode", "u", 0o700)),
+        ]
+    return tuple(directives)
+
+
+def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tuple[Directive, ...]:
+    name, container = definition.name, definition.container
+    slice_ = slice_name(name, container.slice)
+    service = service_name(name)
+    address = f"[{facts.listen_address}]:{port}" if ":" in facts.listen_address else f"{facts.listen_address}:{port}"
+    idle = () if container.idle_stop in (0, _INFINITY) else (f"--exit-idle-time={container.idle_stop}us",)
+    # A payload takes its time until it listens, and the proxy would refuse the first connection meanwhile.
+    cgroup = f"/sys/fs/cgroup{facts.cgroup}{slice_path(slice_)}/{service}"
+    wait = (facts.interpreter, "-SI", facts.listening_program, cgroup, facts.listen_address, str(port))
+    proxy = (PROXY, *idle, address)
+    return (
+        _text("Unit", "Description", f"Proxy to port {port} of container {name}"),
+        _names("BindsTo", (service,)),
+        _names("Requires", (socket,)),
+        _names("After", (service, socket)),
+        _text("Service", "Type", "exec"),
+        _text("Service", "Slice", slice_),
+        _switch("Service", "DynamicUser"),
+        Directive("Service", "TimeoutStartSec", f"{START_SECONDS}s", _start_time()),
+        Directive(
+            *("Service", "ExecStartPre", "+" + " ".join(wait)),
+            Property("ExecStartPreEx", "a(sasas)", ((wait[0], wait, ("privileged",)),)),
+        ),
+        Directive("Service", "ExecStart", " ".join(proxy), Property("ExecStart", "a(sasb)", ((PROXY, proxy, False),))),
+        _text("Service", "SyslogIdentifier", name),
+    )
+
+
+def _start_time() -> Property:
+    return Property("TimeoutStartUSec", "t", START_SECONDS * 1_000_000)
+
+
+def _address(port: Port) -> str:
+    if not port.address:
+        return f"[::]:{port.host}"
+    return f"[{port.address}]:{port.host}" if ":" in port.address else f"{port.address}:{port.host}"
+
+
+def _text(section: str, key: str, text: str) -> Directive:
+    return Directive(section, key, text, Property(key, "s", text))
+
+
+def _switch(section: str, key: str) -> Directive:
+    return Directive(section, key, "yes", Property(key, "b", True))
+
+
+def _names(key: str, units: tuple[str, ...]) -> Directive:
+    return Directive("Unit", key, " ".join(units), Property(key, "as", units))

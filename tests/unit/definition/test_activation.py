@@ -1,0 +1,47 @@
+"""Activation= and IdleStop=."""
+
+import pytest
+
+from nsunit.definition.load import Host, load_text
+from nsunit.errors import DefinitionError
+
+HOST = Host(257)
+
+
+def load(*lines):
+    text = "\n".join(("[Container]", "Rootfs=/srv/root", "Exec=/bin/app", *lines, ""))
+    return load_text("web", text, "web.nsunit", HOST).container
+
+
+def test_what_is_said():
+    container = load("Network=bridge", "PublishPort=8080:80", "Activation=socket", "IdleStop=5min")
+    assert (container.activation, container.idle_stop) == ("socket", 300_000_000)
+    assert load("Activation=fds", "PublishPort=5353:53/udp").network == "none"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("IdleStop=5", "IdleStop= is for Activation=socket"),
+        ("Network=bridge Activation=socket", "there is nothing to listen on for Activation=socket"),
+        ("Activation=socket PublishPort=1:1", "connections do not get in with Network=none"),
+        (
+            "Network=bridge Activation=socket PublishPort=1:1/udp",
+            "1/udp cannot be published with Activation=socket",
+        ),
+        ("Activation=fds PublishPort=1:1/sctp", "1/sctp cannot be published with Activation=fds"),
+        (
+            "Activation=fds PublishPort=1:1 IdleStop=9",
+            "nobody but the program knows the connections of Activation=fds",
+        ),
+        (
+            "Activation=fds PublishPort=1:1 Init=yes",
+            "the sockets would be handed to process 1, which Init=yes makes another",
+        ),
+        ("Activation=now", "'now' is not one of its values"),
+    ],
+)
+def test_what_does_not_fit(lines, message):
+    with pytest.raises(DefinitionError) as caught:
+        load(*lines.split())
+    assert message in str(caught.value)

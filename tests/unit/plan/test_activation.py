@@ -1,0 +1,101 @@
+"""Units that listen for containers, and what waits for a payload to listen."""
+
+from nsunit.definition.model import Container, Definition
+from nsunit.definition.values_network import Port
+from nsunit.network.listening import listens
+from nsunit.plan import firewall
+from nsunit.plan.activation import entry_socket, listeners
+from nsunit.plan.facts import Facts
+from nsunit.plan.units import install_links, units
+
+FACTS = Facts(
+    257,
+    "/usr/bin/python3",
+    "/run.py",
+    "/run/nsunit/containers/my-web",
+    network_directory="/run/nsunit/network/my-web",
+    listen_address="10.91.0.2",
+    listening_program="/listening.py",
+    sockets_keep=True,
+)
+
+
+def definition(*ports, activation="socket", idle_stop=0):
+    container = Container(
+        ("/app",), published_ports=ports, activation=activation, idle_stop=idle_stop, network="bridge"
+    )
+    return Definition("my-web", container, (), (), ())
+
+
+def texts(directives):
+    return [f"{item.key}={item.text}" for item in directives]
+
+
+def test_one_socket_and_one_proxy_for_each_port_inside():
+    planned = listeners(
+        definition(
+            Port("", 8080, 80, "tcp"), Port("::1", 81, 80, "tcp"), Port("192.0.2.1", 443, 443, "tcp"), idle_stop=9
+        ),
+        FACTS,
+    )
+    first, second = "nsunit-my\\x2dweb-port-80", "nsunit-my\\x2dweb-port-443"
+    assert list(planned) == [f"{first}.socket", f"{first}.service", f"{second}.socket", f"{second}.service"]
+    socket = texts(planned[f"{first}.socket"])
+    assert [line for line in socket if line.startswith("Listen")] == [
+        "ListenStream=[::]:8080",
+        "ListenStream=[::1]:81",
+    ]
+    assert f"Requires={second}.socket" in socket
+    assert "RuntimeDirectory=nsunit/containers/my-web nsunit/network/my-web" in socket
+    assert not any("RuntimeDirectory" in line for line in texts(planned[f"{second}.socket"]))
+    proxy = texts(planned[f"{second}.service"])
+    assert "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --exit-idle-time=9us 10.91.0.2:443" in proxy
+    assert "BindsTo=nsunit-my\\x2dweb.service" in proxy
+    cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my\\x2dweb.service"
+    assert f"ExecStartPre=+/usr/bin/python3 -SI /listening.py {cgroup} 10.91.0.2 443" in proxy
+
+
+def test_the_container_is_bound_to_its_socket_and_its_directories_last():
+    planned = units(definition(Port("", 8080, 80, "tcp"), idle_stop=9), FACTS)
+    assert planned.entry.name == "nsunit-my\\x2dweb-port-80.socket"
+    said = {item.name: item.value for item in planned.service.properties}
+    assert said["BindsTo"] == said["After"] == (planned.entry.name,)
+    assert said["StopWhenUnneeded"] is True
+    assert said["RuntimeDirectory"] == ()
+    for idle_stop in (0, (1 << 64) - 1):
+        planned = units(definition(Port("", 8080, 80, "tcp"), idle_stop=idle_stop), FACTS)
+        assert "StopWhenUnneeded" not in {item.name for item in planned.service.properties}
+        proxy = {item.name: item.value for item in planned.listeners[1].properties}
+        assert proxy["ExecStart"][0][1][1:] == ("10.91.0.2:80",)
+
+
+def test_descriptors_come_from_a_socket_of_the_services_name():
+    one = definition(Port("", 53, 53, "udp"), Port("192.0.2.1", 80, 80, "tcp"), activation="fds")
+    planned = listeners(one, FACTS)
+    assert list(planned) == ["nsunit-my\\x2dweb.socket"] == [entry_socket(one)]
+    said = texts(planned["nsunit-my\\x2dweb.socket"])
+    assert said[1:3] == ["ListenDatagram=[::]:53", "ListenStream=192.0.2.1:80"]
+    assert install_links(one, "multi-user.target") == ("sockets.target.wants/nsunit-my\\x2dweb.socket",)
+
+
+def test_the_firewall_does_not_lead_what_is_listened_on():
+    port = Port("", 8080, 80, "tcp")
+    from nsunit.plan.attachment import Attachment
+
+    item = Attachment.__new__(Attachment)
+    for ports, led in (((port,), 1), ((port.replace(listened=True),), 0)):
+        item.__dict__["ports"] = ports
+        assert len(firewall._led(item)) == led
+
+
+LINE = "   0: {}:0050 00000000:0000 {} 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
+
+
+def test_who_listens():
+    ours = "02005B0A"  # 10.91.0.2, on a machine of little endian
+    for where in ("00000000", ours, "0" * 32, "0000000000000000FFFF0000" + ours):
+        assert listens(LINE.format(where, "0A"), "10.91.0.2", 80), where
+    assert not listens(LINE.format("0100007F", "0A"), "10.91.0.2", 80)  # on 127.0.0.1 only
+    assert not listens(LINE.format(ours, "01"), "10.91.0.2", 80)  # connected
+    assert not listens(LINE.format(ours, "0A"), "10.91.0.2", 81)
+    assert listens(LINE.format("000000FD000000000000000001000000", "0A"), "fd00::1", 80)

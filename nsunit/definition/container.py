@@ -58,6 +58,7 @@ _NAMESPACES = {
 }
 _SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
 _SEQUENCES |= {"PublishPort": "published_ports", "HostPort": "host_ports"}
+_NAMED = frozenset("NetworkAlias AddHost DNS DNSSearch DNSOption".split())  # collected in a record of their own
 
 
 def build(values: list[tuple[str, Any]]) -> Container:
@@ -70,6 +71,7 @@ def build(values: list[tuple[str, Any]]) -> Container:
     sysctls: dict[str, str] = {}
     attributes: dict[tuple[str, str], str] = {}
     granted = set(DEFAULT_CAPABILITIES)
+    named: list[tuple[str, Any]] = []
     if ("Boot", True) in values:
         from nsunit.definition import boot
 
@@ -95,8 +97,14 @@ def build(values: list[tuple[str, Any]]) -> Container:
                 fields["namespaces"] = (*fields.get("namespaces", ()), (_NAMESPACES[key], value))
         elif key == "TimeOffset":
             fields["time_offsets"] = tuple({**dict(fields.get("time_offsets", ())), value[0]: value[1]}.items())
+        elif key in _NAMED:
+            named.append((key, value))
         else:  # a key of table_cgroup
             attributes[value[0], value[1]] = value[2]
+    if named:
+        from nsunit.definition.values_names import collect
+
+        fields["names"] = collect(named)
     if "namespaces" in fields:
         _take_user_namespace(fields)
     if "uid_map" in fields or "gid_map" in fields:
@@ -183,6 +191,10 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
     names = [connection.network for connection in container.connections]
     if len(set(names)) != len(names):
         found.append(("Network", "a network is named twice", "a container joins a network once"))
+    if container.names:
+        from nsunit.definition import values_names
+
+        found += values_names.contradictions(container, container.names)
     if len(set(container.layers)) != len(container.layers):
         found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
     if container.boot:

@@ -6,6 +6,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nsunit.definition.values_names import Names
     from nsunit.definition.values_network import Connection, Port
     from nsunit.units import Property
 
@@ -97,6 +98,7 @@ class Container(Record):
     host_ports: tuple[tuple[int, str], ...] = ()
     activation: str = ""  # who hands in the connections that start it: "socket" a proxy, "fds" systemd itself
     idle_stop: int = 0  # microseconds without a connection, 0 for never
+    names: Names | None = None  # what the keys of table_names say, if there are any
 
     @property
     def chooses_namespaces(self) -> bool:

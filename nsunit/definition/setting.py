@@ -122,6 +122,9 @@ def _tables(section: str) -> Iterator[dict[str, Row]]:
         from nsunit.definition.table_ports import PORTS
 
         yield PORTS
+        from nsunit.definition.table_names import NAMES
+
+        yield NAMES
     elif section == "Slice":
         from nsunit.definition.table_control import CONTROL
 

@@ -7,7 +7,7 @@ import os
 from nsunit.errors import NsunitError
 from nsunit.manager.network import attachments, default_network
 from nsunit.manager.running import find_running, is_running
-from nsunit.network import links, nft, run
+from nsunit.network import hosts, links, nft, run
 from nsunit.plan import firewall
 from nsunit.plan.attachment import PREFIX
 
@@ -32,6 +32,7 @@ def check(context: Context) -> list[str]:
         wrong += [f"{item.container}: {text}" for interface in item.interfaces for text in _wrong_link(interface)]
         if not firewall.is_whole(item, listed):
             wrong.append(f"{item.container}: some of its firewall rules are missing")
+    wrong += [f"{name}: its hosts file does not name the others as it should" for name in _misinformed(context, found)]
     known = {link for item in found for link in item.links}
     wrong += [f"the link '{link}' belongs to no container" for link in sorted(_left_links() - known)]
     if firewall.stale(listed, known):
@@ -66,6 +67,7 @@ def repair(context: Context) -> list[str]:
             run.attach(item, _namespace_of(context, item), locks)
         else:
             run.guard(item, locks)
+        run.make_known(_directory_of(context, item.container), locks)
     known = {link for item in found for link in item.links}
     for link in sorted(_left_links() - known):
         links.delete(link)
@@ -88,6 +90,23 @@ def remove(context: Context) -> None:
 
 def _connected(context: Context) -> list[Attachment]:
     return [item for item in attachments(context) if is_running(context, item.container)]
+
+
+def _misinformed(context: Context, connected: list[Attachment]) -> list[str]:
+    """Names of the containers whose hosts file is not what it should be."""
+    wanted = hosts.wanted(context.paths.locks)
+    outdated = set(hosts.outdated(context.paths.locks))
+    linked = [item.container for item in connected if any(links.is_there(link) for link in item.links)]
+    paths = {name: f"{_directory_of(context, name)}/hosts" for name in linked}
+    return [name for name, path in paths.items() if path not in wanted or path in outdated]
+
+
+def _directory_of(context: Context, name: str) -> str:
+    """The network directory that container *name* runs with: an enabled one may have been started before that."""
+    directory = context.paths.network_of(name)
+    if os.path.exists(directory + "/attachment"):
+        return directory
+    return context.paths.boot_network_of(name)
 
 
 def _left_links() -> set[str]:

@@ -15,7 +15,16 @@ from nsunit.errors import NsunitError
 from nsunit.manager.activation import is_listening
 from nsunit.manager.limits import check_files
 from nsunit.manager.outcome import Outcome
-from nsunit.manager.prepare import Prepared, at_boot, connect, facts_for, reserve, take_back
+from nsunit.manager.prepare import (
+    Prepared,
+    at_boot,
+    connect,
+    facts_for,
+    has_own_files,
+    make_own_files,
+    reserve,
+    take_back,
+)
 from nsunit.manager.render import unit_files
 from nsunit.manager.running import is_running
 from nsunit.manager.start import forget_failed, start
@@ -148,6 +157,8 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
         undo.append(lambda: context.remove_tree(boot))
     if definition.container.network == "bridge":
         connect(context, definition, context.paths.state_of(name), context.paths.boot_network_of(name), undo)
+    elif has_own_files(definition.container):
+        make_own_files(context, definition, context.paths.boot_network_of(name), undo)
     facts = facts_for(context, definition, user_range)
     filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
     facts = at_boot(context, definition, facts).replace(seccomp=f"{boot}/seccomp")

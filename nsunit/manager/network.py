@@ -28,7 +28,6 @@ DEFAULT_SUBNET = "10.91.0.0/24"
 DEFAULT_GATEWAY = "10.91.0.1"
 _NUMBERS = "addresses"  # file in a state directory
 _SOCKETS = {"tcp": (_socket.SOCK_STREAM, 0), "udp": (_socket.SOCK_DGRAM, 0), "sctp": (_socket.SOCK_STREAM, 132)}
-_STUB_RESOLVER = "127.0.0.53"
 
 
 def default_network() -> Network:
@@ -153,29 +152,6 @@ def attachment_of(context: Context, name: str) -> Attachment | None:
         return plan.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError):
         raise NsunitError(f"'{path}' is not an attachment to a network", hint=f"restart '{name}'") from None
-
-
-def hosts_file(item: Attachment, hostname: str) -> bytes:
-    """What the container's /etc/hosts says: itself."""
-    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost"]
-    lines += [f"{plain(address)} {hostname}" for address in item.addresses]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def resolver_of_host() -> bytes:
-    """What the container's /etc/resolv.conf says: the host's servers, since it cannot reach the host's own stub."""
-    text = _text("/etc/resolv.conf")
-    if _STUB_RESOLVER in text.split():
-        text = _text("/run/systemd/resolve/resolv.conf")
-    return text.encode()
-
-
-def _text(path: str) -> str:
-    try:
-        with open(path) as file:  # usually a symbolic link
-            return file.read()
-    except FileNotFoundError:
-        return ""
 
 
 def _remembered(directory: str) -> dict[str, int]:

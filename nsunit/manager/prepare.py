@@ -13,7 +13,7 @@ from nsunit.manager.seccomp import filter_file_for
 from nsunit.names import service_name
 from nsunit.plan.environment import parse_environment_file
 from nsunit.plan.facts import Facts
-from nsunit.plan.setup import default_hostname, keeps_upper, operations
+from nsunit.plan.setup import keeps_upper, operations
 from nsunit.plan.units import Units, may_be_ignored, units
 from nsunit.record import Record
 from nsunit.setup.operation import dump
@@ -66,7 +66,11 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         from nsunit.manager.activation import listening_facts
 
         facts = facts.replace(sockets_keep=True, **listening_facts(context, definition))
-    return _with_network(context, facts, definition.name) if container.network == "bridge" else facts
+    if container.network == "bridge":
+        return _with_network(context, facts, definition.name)
+    if has_own_files(container):
+        return facts.replace(network_directory=context.paths.network_of(definition.name))
+    return facts
 
 
 def _machine_facts(context: Context, definition: Definition) -> dict[str, Any]:
@@ -117,6 +121,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
             from nsunit.manager.activation import check_unconnected
 
             check_unconnected(context, definition)
+        if has_own_files(container):
+            make_own_files(context, definition, context.paths.network_of(name), undo)
         facts = facts_for(context, definition, user_range)
         planned = units(definition, facts)
         if may_be_ignored(definition):
@@ -139,14 +145,31 @@ def connect(
     Raises:
         NsunitError: no address is left, or a port is taken.
     """
-    from nsunit.manager.network import hosts_file, reserve, resolver_of_host
+    from nsunit.manager.hosts import make_files
+    from nsunit.manager.network import reserve
 
     files.make_private_directory(os.path.dirname(directory))
     _make(context, directory, undo)
-    item = reserve(context, definition.name, definition.container, keeper, directory)
-    hostname = definition.container.hostname or default_hostname(definition.name)
-    files.write_file(directory + "/hosts", hosts_file(item, hostname), mode=0o644)
-    files.write_file(directory + "/resolv.conf", resolver_of_host(), mode=0o644)
+    reserve(context, definition.name, definition.container, keeper, directory)
+    make_files(definition, directory)
+
+
+def has_own_files(container: Container) -> bool:
+    """Whether files that name other hosts are made for it, though it is in none of nsunit's networks."""
+    if container.network == "bridge" or (container.network != "pasta" and container.names is None):
+        return False
+    from nsunit.plan.hosts import own_files
+
+    return bool(own_files(container))
+
+
+def make_own_files(context: Context, definition: Definition, directory: str, undo: list[Callable[[], object]]) -> None:
+    """Make those files in *directory*."""
+    from nsunit.manager import hosts
+
+    files.make_private_directory(os.path.dirname(directory))
+    _make(context, directory, undo)
+    hosts.make_own_files(definition, directory)
 
 
 def _with_network(context: Context, facts: Facts, name: str) -> Facts:
@@ -158,7 +181,7 @@ def _with_network(context: Context, facts: Facts, name: str) -> Facts:
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* as they are for unit files that systemd starts by itself."""
     facts = facts.replace(sockets_keep=False) if facts.sockets_keep else facts
-    if not facts.network_program:
+    if not facts.network_directory:
         return facts
     return facts.replace(network_directory=context.paths.boot_network_of(definition.name))
 

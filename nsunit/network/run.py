@@ -16,7 +16,7 @@ if __name__ == "__main__":  # started by path: the package stands two directorie
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from nsunit.errors import NsunitError
-from nsunit.network import nft
+from nsunit.network import hosts, nft
 from nsunit.plan import attachment, firewall
 
 LOCK = ".network"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
@@ -29,6 +29,11 @@ def main(argv: list[str]) -> int:
             item = attachment.from_json(json.load(file))
         if argv[1] == "attach":
             attach(item, f"/proc/{int(argv[4])}/ns/net", argv[3])
+            try:
+                make_known(argv[2], argv[3])
+            except BaseException:
+                detach(item, argv[3])
+                raise
         else:
             detach(item, argv[3])
     except (NsunitError, OSError) as error:
@@ -61,6 +66,16 @@ def attach(item: attachment.Attachment, namespace: str, locks: str) -> None:
         os.close(namespace_fd)
 
 
+def make_known(directory: str, locks: str) -> None:
+    """Have the container with the network directory *directory* and those of its networks find each other by name.
+
+    Raises:
+        NsunitError: a file does not hold what it should.
+    """
+    with _locked(locks):
+        hosts.join(directory, locks)
+
+
 def guard(item: attachment.Attachment, locks: str) -> None:
     """Make the rules of *item*, and those that all containers share, as they should be."""
     with _locked(locks):
@@ -83,6 +98,7 @@ def detach(item: attachment.Attachment, locks: str) -> None:
                 from nsunit.network import links
 
                 links.delete(link)
+        hosts.leave(item.container, locks)
         nft.apply([*firewall.base(), *firewall.detach(item)])
 
 

@@ -14,9 +14,10 @@ class Facts(Record):
     `runtime_base` is what RuntimeDirectory= is relative to.  `machine_id` is the container's own, and `machined`
     whether systemd-machined is installed; both only where they are needed.  `network_program` is what attaches the
     container to a network as the file in `network_directory` says, with a lock in `locks`; all three are empty where
-    there is nothing to attach to.  With Activation= there are the container's address as the host reaches it, the
-    program that waits for a payload to listen there, and the cgroup that nsunit.slice is in; `sockets_keep` tells
-    that the container's directories last as long as its sockets.
+    there is nothing to attach to, but for a `network_directory` with files that are bound into it.  With Activation=
+    there are the container's address as the host reaches it, the program that waits for a payload to listen there, and
+    the cgroup that nsunit.slice is in; `sockets_keep` tells that the container's directories last as long as its
+    sockets.
     """
 
     systemd_version: int

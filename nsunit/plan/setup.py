@@ -202,6 +202,14 @@ def _mounts(container: Container, facts: Facts) -> list[Operation]:
             for name, target in NETWORK_FILES
             if target not in taken
         ]
+    elif facts.network_directory:
+        from nsunit.plan.hosts import own_files
+
+        found += [
+            (target, mounts.Bind(f"{facts.network_directory}/{name}", target, ("ro",)))
+            for name, target in NETWORK_FILES
+            if target not in taken and name in own_files(container)
+        ]
     if container.boot:
         from nsunit.plan.boot import FILE_SYSTEMS
 

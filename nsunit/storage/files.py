@@ -36,6 +36,7 @@ def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
     fd = os.open(temporary, _NEW, mode)
     try:
         with open(fd, "wb") as file:
+            os.fchmod(fd, mode)  # whatever the caller's umask takes away
             file.write(content)
         os.rename(temporary, path)
     except BaseException as error:

@@ -1,0 +1,130 @@
+"""What a definition says about names: the record, the parsers of its keys, and what does not fit together."""
+
+from __future__ import annotations
+
+import _socket  # the C half of socket: the Python half imports enum
+
+from nsunit.definition.words import split, wrong
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from nsunit.definition.model import Container
+
+SERVERS_MAX = 3  # MAXNS of resolv.h: the C library asks no more
+NAME_MAX = 253
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+_OPTION = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-:")
+
+# key -> field of the record
+FIELDS = {
+    "NetworkAlias": "aliases",
+    "AddHost": "added",
+    "DNS": "servers",
+    "DNSSearch": "search",
+    "DNSOption": "options",
+}
+_RESOLVER = ("DNS", "DNSSearch", "DNSOption")
+
+
+class Names(Record):
+    """What the keys of `table_names` say."""
+
+    aliases: tuple[str, ...] = ()
+    added: tuple[tuple[str, str], ...] = ()  # (name, address)
+    servers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def asks_servers(self) -> bool:
+        """Whether it says anything about the resolver."""
+        return bool(self.servers or self.search or self.options)
+
+
+def collect(pairs: list[tuple[str, Any]]) -> Names:
+    """The record that `(key, parsed value)` pairs, in file order, make."""
+    fields: dict[str, Any] = {}
+    for key, value in pairs:
+        field = FIELDS[key]
+        fields[field] = (*fields.get(field, ()), *value)
+    return Names(**{field: tuple(dict.fromkeys(items)) for field, items in fields.items()})
+
+
+def contradictions(container: Container, names: Names) -> list[tuple[str, str, str]]:
+    """Return what does not fit together, as (key to blame, message, hint)."""
+    found = []
+    if names.aliases and container.network != "bridge":
+        message = f"nobody would find it with Network={container.network}"
+        found.append(("NetworkAlias", message, "add Network=bridge, or leave it out"))
+    if len(names.servers) > SERVERS_MAX:
+        message = f"the C library asks {SERVERS_MAX} servers at most, and here are {len(names.servers)}"
+        found.append(("DNS", message, "leave out the others"))
+    said = [key for key in _RESOLVER if getattr(names, FIELDS[key])]
+    if container.network == "none":
+        hint = "use another Network=, or leave it out"
+        found += [(key, "there is no server to ask with Network=none", hint) for key in said]
+    if any(kind == "mnt" for kind, _ in container.namespaces):
+        if names.added:
+            said.append("AddHost")
+        message = "nothing is mounted with MountNamespace=, its file systems are there already"
+        found += [(key, message, "leave it out, or use MountNamespace=private") for key in said]
+    return found
+
+
+def aliases(text: str) -> tuple[str, ...]:
+    """`NetworkAlias=`: host names, but not that of every host."""
+    found = tuple(_name(word) for word in split(text))
+    if "localhost" in found:
+        raise wrong("localhost", "is every host's name for itself", "use another name")
+    return found
+
+
+def added_hosts(text: str) -> tuple[tuple[str, str], ...]:
+    """`AddHost=`: `NAME:ADDRESS`; an IPv6 address may stand in brackets."""
+    found = []
+    for word in split(text):
+        name, colon, address = word.partition(":")
+        if not colon:
+            raise wrong(word, "has no address", "use NAME:ADDRESS")
+        if address.startswith("[") and address.endswith("]"):
+            address = address[1:-1]
+        found.append((_name(name), _address(address)))
+    return tuple(found)
+
+
+def servers(text: str) -> tuple[str, ...]:
+    """`DNS=`: addresses of name servers."""
+    return tuple(_address(word) for word in split(text))
+
+
+def domains(text: str) -> tuple[str, ...]:
+    """`DNSSearch=`: domains, or a dot for none."""
+    return tuple(word if word == "." else _name(word.removesuffix(".")) for word in split(text))
+
+
+def options(text: str) -> tuple[str, ...]:
+    """`DNSOption=`: words of resolv.conf(5)'s `options`."""
+    for word in split(text):
+        if not _OPTION.issuperset(word):
+            raise wrong(word, "is not an option of the resolver", "see resolv.conf(5)")
+    return tuple(split(text))
+
+
+def _name(text: str) -> str:
+    labels = text.split(".")
+    bad = any(not label or len(label) > 63 or not _LETTERS.issuperset(label) or label[0] == "-" for label in labels)
+    if bad or len(text) > NAME_MAX:
+        raise wrong(text, "is not a host name", "use letters, digits, '-' and '_', with dots between the parts")
+    return text
+
+
+def _address(text: str) -> str:
+    for family in (_socket.AF_INET, _socket.AF_INET6):
+        try:
+            return _socket.inet_ntop(family, _socket.inet_pton(family, text))
+        except (OSError, ValueError):
+            continue
+    raise wrong(text, "is not an address", "e.g. 192.0.2.1 or 2001:db8::1")

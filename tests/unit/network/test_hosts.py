@@ -1,0 +1,92 @@
+"""The files that follow who is connected.  The link `lo` stands for one that is there."""
+
+import json
+import os
+
+import pytest
+
+from nsunit.errors import NsunitError
+from nsunit.network import hosts
+from nsunit.plan.attachment import Attachment, Interface, Network, to_json
+from nsunit.plan.hosts import Naming
+
+NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24",), ("10.91.0.1",))
+
+
+@pytest.fixture
+def connected(tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, "resolver_of_host", lambda: "nameserver 192.0.2.53\n")
+    locks = f"{tmp_path}/locks"
+
+    def connect(name, number, *, link="lo", isolated=False, **more):
+        directory = tmp_path / name
+        directory.mkdir(exist_ok=True)
+        network = NETWORK.replace(isolated=isolated)
+        item = Attachment(name, (Interface(network, "eth0", link, "", (f"10.91.0.{number}/24",)),))
+        (directory / "attachment").write_text(json.dumps(to_json(item)))
+        (directory / "names").write_bytes(hosts.naming_file(Naming(name, (name,), **more)))
+        hosts.join(str(directory), locks)
+        return directory / "hosts"
+
+    connect.locks = locks
+    return connect
+
+
+def test_files_follow_and_stay_the_same_files(connected):
+    web = connected("web", 2)
+    inode = web.stat().st_ino
+    db = connected("db", 3, added=(("printer", "192.0.2.9"),))
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web", "10.91.0.3 db"]
+    assert db.read_text().splitlines()[2:] == ["10.91.0.3 db", "192.0.2.9 printer", "10.91.0.2 web"]
+    assert (db.parent / "resolv.conf").read_text() == "nameserver 192.0.2.53\n"
+    hosts.leave("db", connected.locks)
+    hosts.leave("db", connected.locks)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+    assert web.stat().st_ino == inode
+
+
+def test_what_is_left_of_one_that_was_killed_does_not_count(connected, tmp_path):
+    web = connected("web", 2)
+    connected("gone", 3, link="no-such-link")
+    lost = connected("lost", 4)
+    for path in lost.parent.iterdir():
+        path.unlink()
+    lost.parent.rmdir()
+    hosts.refresh(connected.locks)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+    assert sorted(os.listdir(f"{tmp_path}/connected")) == ["gone", "web"]
+
+
+def test_in_an_isolated_network_everybody_is_alone(connected):
+    web = connected("web", 2, isolated=True)
+    connected("db", 3, isolated=True)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+
+
+def test_a_file_that_was_changed_is_noticed(connected):
+    web = connected("web", 2)
+    assert hosts.outdated(connected.locks) == []
+    web.write_text("127.0.0.1 localhost\n")
+    assert hosts.outdated(connected.locks) == [str(web)]
+    hosts.refresh(connected.locks)
+    assert hosts.outdated(connected.locks) == []
+
+
+def test_a_reader_never_finds_half_a_line(tmp_path, monkeypatch):
+    path = tmp_path / "hosts"
+    path.write_text("1 a\n2 bbbbbbbb\n")
+    seen = []
+    truncate = os.ftruncate
+    monkeypatch.setattr(os, "ftruncate", lambda fd, length: (seen.append(path.read_text()), truncate(fd, length)))
+    hosts.rewrite(str(path), "1 a\n")
+    assert seen == ["1 a\n" + "\n" * 11]
+    assert path.read_text() == "1 a\n"
+    hosts.rewrite(str(path), "1 a\n")
+    assert len(seen) == 1  # nothing to do
+
+
+def test_a_file_that_is_something_else_is_named(connected, tmp_path):
+    connected("web", 2)
+    (tmp_path / "web/names").write_text("[]")
+    with pytest.raises(NsunitError, match="does not hold the names of a container"):
+        hosts.refresh(connected.locks)

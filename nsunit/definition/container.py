@@ -39,6 +39,8 @@ _SCALARS = {
     "Slice": "slice",
     "Activation": "activation",
     "IdleStop": "idle_stop",
+    "Egress": "egress",
+    "Ingress": "ingress",
 }
 _ITEMS = {
     "Layer": "layers",
@@ -186,6 +188,9 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         hint = "add Network=bridge, or leave it out"
         if container.published_ports and not container.activation:
             found.append(("PublishPort", f"ports cannot be published with Network={container.network}", hint))
+        if container.egress or container.ingress:
+            key = "Egress" if container.egress else "Ingress"
+            found.append((key, f"there is no link to be limited with Network={container.network}", hint))
         if container.host_ports:
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
     names = [connection.network for connection in container.connections]

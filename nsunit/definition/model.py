@@ -98,6 +98,8 @@ class Container(Record):
     host_ports: tuple[tuple[int, str], ...] = ()
     activation: str = ""  # who hands in the connections that start it: "socket" a proxy, "fds" systemd itself
     idle_stop: int = 0  # microseconds without a connection, 0 for never
+    egress: int = 0  # bytes in a second, 0 for all it can
+    ingress: int = 0
     names: Names | None = None  # what the keys of table_names say, if there are any
 
     @property

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from nsunit.definition.setting import OLDEST
-from nsunit.definition.values import choice, usec
+from nsunit.definition.values import choice, size, usec
+from nsunit.definition.words import wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.setting import Row
     from nsunit.definition.values import Parser
+
+
+_RATE_MIN = 8000
+
+
+def _bits(text: str) -> int:
+    """`Egress=`, as Rate= in systemd.network(5): bits in a second, suffixes are powers of 1000; returns bytes."""
+    bits = size(text, 1000)
+    if bits < _RATE_MIN:
+        raise wrong(text, "is less than 8K, which is 8000 bits in a second", "a bare number counts bits; use 10M, say")
+    return bits // 8
 
 
 def _own(parse: Parser, syntax: str, text: str, example: str) -> Row:
@@ -21,4 +33,6 @@ PORTS: dict[str, Row] = {
         *("Have systemd listen on PublishPort=, and the first connection start it.", "socket"),
     ),
     "IdleStop": _own(usec, "TIME", "Stop it after that long without a connection, with Activation=socket.", "5min"),
+    "Egress": _own(_bits, "BITS", "What it may send by each interface, in bits per second.", "10M"),
+    "Ingress": _own(_bits, "BITS", "What it may receive by each interface, in bits per second.", "100M"),
 }

@@ -78,7 +78,8 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
         if container.activation:
             ports = tuple(port.replace(listened=True) for port in ports)
         _check_ports(name, ports, others)
-        item = Attachment(name, tuple(interfaces), ports, container.host_ports)
+        speed = container.egress, container.ingress
+        item = Attachment(name, tuple(interfaces), ports, container.host_ports, *speed)
         files.write_file(f"{keeper}/{_NUMBERS}", json.dumps(numbers).encode())
         files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
     return item

@@ -17,6 +17,7 @@ from nsunit.errors import NsunitError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from nsunit.plan.attachment import Interface, Network
@@ -216,10 +217,24 @@ def attach(interface: Interface, namespace_fd: int) -> None:
 
 
 def configure(interfaces: tuple[Interface, ...], namespace_fd: int) -> None:
-    """Configure the container's ends in a process of its own, since setns(2) would move this one for good.
+    """Configure the container's ends.
 
     Raises:
         NsunitError: the kernel refused it.
+    """
+
+    def within() -> None:
+        for interface in interfaces:
+            _configure(interface)
+
+    inside(namespace_fd, within)
+
+
+def inside(namespace_fd: int, deed: Callable[[], None]) -> None:
+    """Do *deed* in the namespace, in a process of its own, since setns(2) would move this one for good.
+
+    Raises:
+        NsunitError: it failed.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -227,8 +242,7 @@ def configure(interfaces: tuple[Interface, ...], namespace_fd: int) -> None:
         status = 1
         try:
             _enter(namespace_fd)
-            for interface in interfaces:
-                _configure(interface)
+            deed()
             status = 0
         except (NsunitError, OSError) as error:
             os.write(writer, str(error).encode())

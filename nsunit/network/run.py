@@ -59,6 +59,10 @@ def attach(item: attachment.Attachment, namespace: str, locks: str) -> None:
         for interface in item.interfaces:
             links.attach(interface, namespace_fd)
         links.configure(item.interfaces, namespace_fd)
+        if item.egress or item.ingress:
+            from nsunit.network import bandwidth
+
+            bandwidth.apply(item, namespace_fd)
     except BaseException:
         detach(item, locks)
         raise

@@ -82,6 +82,8 @@ class Attachment(Record):
     interfaces: tuple[Interface, ...]
     ports: tuple[Port, ...] = ()
     host_ports: tuple[tuple[int, str], ...] = ()  # services of the host it may reach
+    egress: int = 0  # bytes in a second that it may send by each interface, 0 for all it can
+    ingress: int = 0  # and receive
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -192,6 +194,8 @@ def to_json(item: Attachment) -> dict[str, Any]:
         "interfaces": [{**_fields(interface), "network": _fields(interface.network)} for interface in item.interfaces],
         "ports": [list(port._values()) for port in item.ports],
         "host_ports": [list(pair) for pair in item.host_ports],
+        "egress": item.egress,
+        "ingress": item.ingress,
     }
 
 
@@ -213,6 +217,8 @@ def from_json(data: dict[str, Any]) -> Attachment:
         ),
         tuple(Port(*port) for port in data["ports"]),
         tuple((number, protocol) for number, protocol in data["host_ports"]),
+        data["egress"],
+        data["ingress"],
     )
 
 

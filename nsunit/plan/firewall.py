@@ -32,6 +32,7 @@ _BASE_CHAINS = (
     ("inet", "input", "filter", "input", 0),
     ("bridge", "prerouting", "filter", "prerouting", -300),
 )
+_BURST_MIN = 256 * 1024
 _PORT = ["inet_proto", "inet_service"]
 # name → family, key, and what elements lead to
 _MAPS = (
@@ -106,6 +107,8 @@ def attach(item: Attachment) -> list[Item]:
         items += _bridge(interface.network)
         items += _add_chains(interface.link)
         items += [_rule("bridge", interface.link, expression) for expression in _honest(interface)]
+        if item.egress:
+            items.append(_rule("bridge", interface.link, _too_fast(item.egress)))
     where = chain_of_ports(item)
     items += [_rule("inet", where, expression) for port in _led(item) for expression in _published(item, port)]
     return items + _elements("add", item)
@@ -259,6 +262,15 @@ def _honest(interface: Interface) -> list[list[Item]]:
     # Nobody in there is a router (CVE-2020-10749).
     rules.append([_match("==", _payload("icmpv6", "type"), "nd-router-advert"), drop])
     return rules
+
+
+def _too_fast(rate: int) -> list[Item]:
+    """Drop what comes faster than *rate* bytes in a second, where it is not held back as it should have been.
+
+    A packet may be as large as what segmentation offload puts together, and an average needs room for several.
+    """
+    limit = {"rate": rate, "rate_unit": "bytes", "per": "second", "inv": True}
+    return [{"limit": {**limit, "burst": max(rate // 4, _BURST_MIN), "burst_unit": "bytes"}}, {"drop": None}]
 
 
 def _first_by_family(item: Attachment) -> list[tuple[str, str]]:

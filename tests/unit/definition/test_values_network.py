@@ -59,6 +59,8 @@ def test_host_ports():
         ("Network=bridge\nPublishPort=80:80\nPublishPort=80:80", "a port is published twice"),
         ("PublishPort=80:80", "ports cannot be published with Network=none"),
         ("HostPort=80", "there is nothing to open with Network=none"),
+        ("Ingress=1M", "there is no link to be limited with Network=none"),
+        ("Egress=7999", "'7999' is less than 8K, which is 8000 bits in a second"),
     ],
 )
 def test_ports_need_a_network(line, message):
@@ -96,3 +98,9 @@ def test_wrong_networks():
         networks("Shop")
     with pytest.raises(DefinitionError, match=r"web.nsunit:6: \[Container\] Network: a network is named twice"):
         networks("shop", "shop")
+
+
+def test_bandwidth_is_in_bits():
+    text = "[Container]\nRootfs=/r\nReadOnly=yes\nExec=/a\nNetwork=bridge\nEgress=10M\nIngress=8K\n"
+    container = load_text("web", text, "web.nsunit", Host(257)).container
+    assert (container.egress, container.ingress) == (1_250_000, 1000)

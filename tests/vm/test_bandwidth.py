@@ -1,0 +1,101 @@
+"""Egress= and Ingress=, shown by how much gets through compared with a container that has neither."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+LAYER = Path("/var/tmp/bandwidth-test")
+# To each who connects to port 80 it sends, and from each to port 81 it takes, whatever goes.
+SERVER = """\
+import socket, sys, threading
+def serve(port, deed):
+    server = socket.create_server(("", port))
+    while True:
+        connection, _ = server.accept()
+        threading.Thread(target=deed, args=(connection,)).start()
+def send(connection):
+    try:
+        while True:
+            connection.sendall(bytes(65536))
+    except OSError:
+        pass
+def take(connection):
+    while connection.recv(65536):
+        pass
+threading.Thread(target=serve, args=(81, take)).start()
+serve(80, send)
+"""
+SECONDS = 2
+RATE = 400_000  # bits
+
+
+@pytest.fixture(scope="module", autouse=True)
+def program():
+    LAYER.mkdir()
+    (LAYER / "server.py").write_text(SERVER)
+    yield
+    shutil.rmtree(LAYER)
+
+
+def definition(*lines):
+    keys = (f"Layer={LAYER}", "Layer=/srv/roots/debian", "Volatile=yes", "Network=bridge", "Init=yes")
+    return "\n".join(("[Container]", *keys, "Exec=/usr/bin/python3 /server.py", *lines, ""))
+
+
+def connect(address, port):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection((address, port), timeout=30)
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def received(address):
+    """Bytes that a container sends in a while."""
+    count, end = 0, time.monotonic() + SECONDS
+    with connect(address, 80) as connection:
+        while time.monotonic() < end:
+            count += len(connection.recv(65536))
+    return count
+
+
+def sent(address):
+    """Bytes that a container acknowledges in a while."""
+    with connect(address, 81) as connection:
+        connection.setblocking(False)
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            try:
+                connection.send(bytes(65536))
+            except BlockingIOError:
+                time.sleep(0.01)
+        shown = subprocess.run(["ss", "-tinH", "dst", address], capture_output=True, text=True, check=True).stdout
+    return sum(int(word.removeprefix("bytes_acked:")) for word in shown.split() if word.startswith("bytes_acked:"))
+
+
+def test_it_bites_both_ways(shared, nsunit, run):
+    free = shared.start(definition())
+    held = shared.start(definition(f"Egress={RATE}", f"Ingress={RATE}"))
+    rows = {row["container"]: row for row in json.loads(nsunit("network", "list", "--json").stdout)}
+    one, other = (rows[item.name]["addresses"][0].partition("/")[0] for item in (free, held))
+    # What a rate lets through, with what fills the buckets at the beginning, and as much again for a slow machine.
+    most = 2 * (RATE // 8 * SECONDS + 512 * 1024)
+    for measure in (received, sent):
+        unlimited, limited = measure(one), measure(other)
+        assert 0 < limited < most
+        assert unlimited > 2 * limited, measure
+    # One who may change his links gets rid of the bucket, and of no limit.
+    run("nsenter", "-t", str(held.pid), "-n", "tc", "qdisc", "del", "dev", "eth0", "root")
+    assert 0 < received(other) < most
+    # A lost bridge is repaired with the limit.
+    run("ip", "link", "del", "nsunit0")
+    nsunit("network", "repair")
+    shown = run("tc", "qdisc", "show").stdout.splitlines()
+    assert [line.split()[1] for line in shown if " dev nv-" in line and "tbf" in line] == ["tbf"]

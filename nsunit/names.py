@@ -14,6 +14,8 @@ from nsunit.errors import UsageError
 
 ROOT_SLICE = "nsunit.slice"
 GROUP_SUFFIX = ".slice"
+NETWORK_SUFFIX = ".network"
+NETWORKS_OF_NSUNIT = ("none", "host", "private", "pasta", "bridge")  # choices of Network=, the last one a network too
 UNIT_NAME_MAX = 255
 NAME_MAX = 63
 RUN_PREFIX = "run-"  # of the names that `nsunit run` makes up
@@ -118,8 +120,8 @@ def is_valid_group(group: str) -> bool:
 
 
 def is_valid_network(name: str) -> bool:
-    """Tell whether *name* may be that of a network: a container's name without an `@`."""
-    return is_valid_name(name) and "@" not in name
+    """Tell whether *name* may be that of a defined network: a container's name without an `@`, and no other choice."""
+    return is_valid_name(name) and "@" not in name and name not in NETWORKS_OF_NSUNIT
 
 
 def is_group(name: str) -> bool:

@@ -155,14 +155,17 @@ VERBS = (
     Verb(
         "network",
         "host",
-        "Look after the network of containers with Network=bridge",
+        "Look after networks and what is connected to them",
         "nsunit.cli.network:network",
-        operands="[list|check|repair|remove]",
-        most=1,
+        operands="[list|inspect [NAME…]|create NAME [KEY=VALUE…]|rm NAME…|prune|check|repair]",
+        most=None,
         details=(
-            "list shows the containers that are connected, with their addresses and published ports. check compares "
-            "links and firewall rules with what there should be, and exits with 1 if something is wrong; repair puts "
-            "it right, without touching what is. remove takes bridge and rules away, which the next start makes anew.",
+            "list shows all networks, inspect what is connected to them. create writes NAME.network.nsunit below "
+            "/etc/nsunit, see nsunit.network(5); rm takes it away again, with the bridge, once no container is in it. "
+            "prune removes the bridges, and at last the firewall rules, that no container needs; the next start makes "
+            "them anew.",
+            "check compares bridges, links and firewall rules with what there should be, and exits with 1 if something "
+            "is wrong; repair puts it right, without touching what is.",
         ),
     ),
     Verb(

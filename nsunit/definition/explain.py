@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from nsunit.definition import setting
 from nsunit.definition.near import did_you_mean
-from nsunit.definition.syntax import SECTIONS
+from nsunit.definition.syntax import NETWORK_SECTIONS, SECTIONS
 
 
 def unknown_key(section: str, key: str) -> str:
     """Return the hint: the section it belongs to, else the nearest key, else where to look."""
+    if section in NETWORK_SECTIONS:
+        return did_you_mean(key, setting.keys_of(section), "{}=") or "see nsunit.network(5) for all keys"
     if section not in SECTIONS:
         known = ", ".join(SECTIONS)
         return did_you_mean(section, SECTIONS, "[{}]") or f"the sections are {known}"

@@ -56,6 +56,8 @@ class Item(Record):
 class Loader:
     """Collects assignments and problems; `finish` makes the Definition."""
 
+    sections: tuple[str, ...] = syntax.SECTIONS
+
     def __init__(self, name: str, host: Host) -> None:
         self.name = name
         self.host = host
@@ -66,7 +68,7 @@ class Loader:
 
     def read(self, path: str, data: bytes) -> None:
         """Take the assignments of one file."""
-        assignments, problems = syntax.parse(path, data)
+        assignments, problems = syntax.parse(path, data, self.sections)
         self.problems += problems
         for section, key, text, line in assignments:
             self.assign(section, key, text, path, line)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import NotFoundError
-from nsunit.names import GROUP_SUFFIX, check_any_name, check_name, is_valid_group, is_valid_name, split_instance
+from nsunit.names import (
+    GROUP_SUFFIX,
+    NETWORK_SUFFIX,
+    check_any_name,
+    check_name,
+    is_valid_group,
+    is_valid_name,
+    is_valid_network,
+    printable,
+    split_instance,
+)
 from nsunit.record import Record
 
 SUFFIX = ".nsunit"
@@ -65,12 +75,41 @@ def find(name: str, search: SearchPath) -> Found:
     check_name(name)
     prefix, instance = split_instance(name)
     stems = [name, f"{prefix}@"] if instance else [name]
-    main = None if name.endswith(".slice") else _first(stems, search)
+    main = None if name.endswith((GROUP_SUFFIX, NETWORK_SUFFIX)) else _first(stems, search)
     if main is None:
         raise _not_found(name, search)
     if os.path.realpath(main) == "/dev/null":
         raise NotFoundError(f"container '{name}' is masked by {main}", hint="remove that link to use it")
     return Found(main, _drop_ins(stems, search))
+
+
+def find_network(name: str, search: SearchPath) -> Found:
+    """Return the files that define the network *name*: `NAME.network.nsunit` and its drop-ins.
+
+    Raises:
+        NotFoundError: there is no such definition, or it is masked by a link to /dev/null.
+    """
+    stem = name + NETWORK_SUFFIX
+    main = _first([stem], search)
+    if main is None:
+        from nsunit.definition.near import did_you_mean
+
+        hint = did_you_mean(name, list_networks(search), "'{}'") or f"make it with 'nsunit network create {name}'"
+        raise NotFoundError(f"the network '{printable(name)}' is not defined", hint=hint)
+    if os.path.realpath(main) == "/dev/null":
+        raise NotFoundError(f"the network '{name}' is masked by {main}", hint="remove that link to use it")
+    return Found(main, _drop_ins([stem], search))
+
+
+def list_networks(search: SearchPath) -> tuple[str, ...]:
+    """Return the names of all defined networks, sorted."""
+    found: dict[str, bool] = {}
+    for directory in search.directories:
+        for entry in _entries(directory):
+            name = entry.removesuffix(NETWORK_SUFFIX + SUFFIX)
+            if name != entry and is_valid_network(name):
+                found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
+    return tuple(sorted(name for name, usable in found.items() if usable))
 
 
 def find_group(name: str, search: SearchPath) -> Found:
@@ -110,12 +149,12 @@ def unit_drop_ins(units: Iterable[str], search: SearchPath) -> tuple[str, ...]:
 
 
 def list_names(search: SearchPath) -> tuple[str, ...]:
-    """Return the names of all defined containers, sorted; templates and the definitions of groups are none."""
+    """Return the names of all defined containers, sorted; templates, groups and networks are none."""
     found: dict[str, bool] = {}
     for directory in search.directories:
         for entry in _entries(directory):
             name = entry.removesuffix(SUFFIX)
-            if name == entry or entry.endswith(SLICE_SUFFIX) or not is_valid_name(name):
+            if name == entry or entry.endswith((SLICE_SUFFIX, NETWORK_SUFFIX + SUFFIX)) or not is_valid_name(name):
                 continue
             found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
     return tuple(sorted(name for name, usable in found.items() if usable))

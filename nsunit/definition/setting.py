@@ -93,11 +93,16 @@ def keys_of(section: str) -> tuple[str, ...]:
 
 
 def all_settings() -> tuple[Setting, ...]:
-    """Return the whole table, refused keys included, for help, man pages and completion."""
+    """Return the whole table of containers, refused keys included, for help, man pages and completion."""
     from nsunit.definition.syntax import SECTIONS
 
+    return settings_of(SECTIONS)
+
+
+def settings_of(sections: tuple[str, ...]) -> tuple[Setting, ...]:
+    """Return all keys of *sections*, refused ones included."""
     found = []
-    for section in SECTIONS:
+    for section in sections:
         for key in (*keys_of(section), *_refused(section)):
             setting = lookup(section, key)
             assert setting is not None
@@ -125,6 +130,10 @@ def _tables(section: str) -> Iterator[dict[str, Row]]:
         from nsunit.definition.table_names import NAMES
 
         yield NAMES
+    elif section == "Network":
+        from nsunit.definition.table_network import NETWORK
+
+        yield NETWORK
     elif section == "Slice":
         from nsunit.definition.table_control import CONTROL
 

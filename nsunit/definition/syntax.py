@@ -13,6 +13,8 @@ from nsunit.names import printable
 FILE_MAX = 1 << 20
 LINE_MAX = 1 << 16
 
+# What the definition of a network has instead.
+NETWORK_SECTIONS = ("Network",)
 SECTIONS = ("Unit", "Container", "Slice", "Service", "Install")
 
 _BLANK = " \t"
@@ -32,8 +34,9 @@ def has_control(text: str) -> bool:
 class Lines:
     """One file on its way through the parser; collects `assignments` and `problems`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, sections: tuple[str, ...] = SECTIONS) -> None:
         self.path = path
+        self.sections = sections
         self.assignments: list[tuple[str, str, str, int]] = []
         self.problems: list[Problem] = []
         self.section: str | None = None
@@ -52,25 +55,32 @@ class Lines:
             self._header(text, line)
             return
         if self.section is None and not self.ignored:
-            self.problem(line, f"'{printable(text)}' is outside of any section", "start with [Container]")
+            self.problem(line, f"'{printable(text)}' is outside of any section", f"start with [{self._first}]")
             self.ignored = True
             return
         if self.ignored:
             return
         self._assignment(text, line)
 
+    @property
+    def _first(self) -> str:
+        return "Container" if "Container" in self.sections else self.sections[0]
+
     def _header(self, text: str, line: int) -> None:
         self.section, self.ignored = None, True
         name = text[1:-1]
         if text[-1] != "]" or not name:
             self.problem(line, f"'{printable(text)}' is not a section header", "write [Name] on a line of its own")
-        elif name in SECTIONS:
+        elif name in self.sections:
             self.section, self.ignored = name, False
         elif not name.startswith("X-"):
             from nsunit.definition.near import did_you_mean  # only when something is wrong
 
-            known = ", ".join(f"[{section}]" for section in SECTIONS)
-            hint = did_you_mean(name, SECTIONS, "[{}]") or f"the sections are {known}"
+            known = ", ".join(f"[{section}]" for section in self.sections)
+            there = "only section is" if len(self.sections) == 1 else "sections are"
+            hint = did_you_mean(name, self.sections, "[{}]") or f"the {there} {known}"
+            if name in NETWORK_SECTIONS:
+                hint = "that is for NAME.network.nsunit; a container joins it with [Container] Network=NAME"
             self.problem(line, f"unknown section '{printable(text)}'", hint)
 
     def _assignment(self, text: str, line: int) -> None:
@@ -85,13 +95,15 @@ class Lines:
             self.assignments.append((self.section, key, value.lstrip(_BLANK), line))
 
 
-def parse(path: str, data: bytes) -> tuple[list[tuple[str, str, str, int]], list[Problem]]:
+def parse(
+    path: str, data: bytes, sections: tuple[str, ...] = SECTIONS
+) -> tuple[list[tuple[str, str, str, int]], list[Problem]]:
     """Split *data*, the content of *path*, into `(section, key, value, line)` and the problems found.
 
     A continued assignment counts as being on its first line.  Values have no blanks around them; an empty value
     resets its key.
     """
-    lines = Lines(path)
+    lines = Lines(path, sections)
     if len(data) > FILE_MAX:
         lines.problem(0, f"is larger than {FILE_MAX} bytes", "this is not a definition")
         return [], lines.problems

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
 
+from nsunit.addresses import canonical
 from nsunit.definition.values import is_digits
 from nsunit.definition.words import split, wrong
-from nsunit.names import is_valid_network
+from nsunit.names import NETWORKS_OF_NSUNIT, is_valid_network
 from nsunit.record import Record
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 _HINT = "use [ADDRESS:]HOST:CONTAINER[/tcp|udp|sctp], ports from 1 to 65535 or ranges of them, as 8000-8010:9000-9010"
 _RANGE_MAX = 256
+MTU_MIN, MTU_MAX = 68, 65535  # of IPv4, RFC 791, and of the kernel's bridges and veth pairs
+MTU_MIN_SIX = 1280  # RFC 8200
 
 
 class Port(Record):
@@ -39,9 +42,24 @@ class Connection(Record):
 
 def connection(text: str) -> Connection:
     """`Network=` where it is the name of a network."""
-    if not is_valid_network(text):
+    if text != NETWORKS_OF_NSUNIT[-1] and not is_valid_network(text):
         raise wrong(text, "is not the name of a network", "use none, host, bridge or that of a NAME.network.nsunit")
     return Connection(text)
+
+
+def ip_address(text: str) -> str:
+    """One address, without a prefix length, as the kernel writes it."""
+    try:
+        return canonical(text)
+    except ValueError:
+        raise wrong(text, "is not an IP address", "e.g. 10.1.2.3 or fd00::3") from None
+
+
+def mtu(text: str) -> int:
+    """The size of the largest packet, in bytes."""
+    if not is_digits(text) or len(text) > 5 or not MTU_MIN <= int(text) <= MTU_MAX:
+        raise wrong(text, f"is not from {MTU_MIN} to {MTU_MAX}", "Ethernet has 1500")
+    return int(text)
 
 
 def published_ports(text: str) -> tuple[Port, ...]:

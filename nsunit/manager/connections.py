@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import NsunitError
-from nsunit.manager.network import attachments, default_network
+from nsunit.manager.network import LOCK, attachments
 from nsunit.manager.running import find_running, is_running
 from nsunit.network import hosts, links, nft, run
 from nsunit.plan import firewall
 from nsunit.plan.attachment import PREFIX
+from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,17 +75,26 @@ def repair(context: Context) -> list[str]:
     return wrong
 
 
-def remove(context: Context) -> None:
-    """Remove bridge and rules.
+def prune(context: Context) -> list[str]:
+    """Remove the bridges that no container is connected to, and once there is none the rules; return their networks.
+
+    What is kept of networks that are not defined any more goes as well.
 
     Raises:
-        NsunitError: containers are connected.
+        NsunitError: the kernel refused it.
     """
-    names = [item.container for item in _connected(context)]
-    if names:
-        raise NsunitError(f"{', '.join(names)}: connected still", hint="stop it first")
-    nft.apply(firewall.remove(nft.listed(firewall.TABLE)))
-    links.delete(default_network().bridge)
+    from nsunit.manager import networks
+
+    with Lock(context.paths.locks, LOCK):
+        used = {name for item in attachments(context) for name in item.networks}
+        unused = [network for network in networks.records(context) if network.name not in used]
+        gone = [network.name for network in unused if links.is_there(network.bridge)]
+        for network in unused:
+            networks.take_down(context, network)
+        networks.forget_undefined(context, used)
+        if not used:
+            nft.apply(firewall.remove(nft.listed(firewall.TABLE)))
+    return gone
 
 
 def _connected(context: Context) -> list[Attachment]:

@@ -9,9 +9,9 @@ import json
 import os
 
 from nsunit.addresses import plain
-from nsunit.errors import NotFoundError, NsunitError
-from nsunit.names import printable
+from nsunit.errors import NsunitError
 from nsunit.plan import attachment as plan
+from nsunit.plan import firewall
 from nsunit.plan.attachment import Attachment, Interface, Network
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -26,34 +26,36 @@ DEFAULT_NETWORK = "bridge"
 DEFAULT_BRIDGE = "nsunit0"
 DEFAULT_SUBNET = "10.91.0.0/24"
 DEFAULT_GATEWAY = "10.91.0.1"
+LOCK = ".addresses"  # on what is given to whom
 _NUMBERS = "addresses"  # file in a state directory
 _SOCKETS = {"tcp": (_socket.SOCK_STREAM, 0), "udp": (_socket.SOCK_DGRAM, 0), "sctp": (_socket.SOCK_STREAM, 132)}
 
 
 def default_network() -> Network:
-    """The network called `bridge`.
-
-    Its IPv6 prefix is a unique local one (RFC 4193) made from the machine's id, so it differs between machines.
-    """
+    """The network called `bridge`."""
     subnets: tuple[str, ...] = (DEFAULT_SUBNET,)
     gateways: tuple[str, ...] = (DEFAULT_GATEWAY,)
-    if os.path.exists("/proc/sys/net/ipv6"):
-        identity = files.read_file("/etc/machine-id") or b""
-        digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()
-        prefix = f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}::"
-        subnets, gateways = (*subnets, prefix + "/64"), (*gateways, prefix + "1")
+    prefix = ula_prefix()
+    if prefix:
+        subnets, gateways = (*subnets, prefix + "::/64"), (*gateways, prefix + "::1")
     return Network(DEFAULT_NETWORK, DEFAULT_BRIDGE, subnets, gateways)
 
 
-def network_called(context: Context, name: str) -> Network:
-    """The network *name*.
+def ula_prefix() -> str:
+    """A unique local prefix of 48 bits (RFC 4193) made from the machine's id; empty where there is no IPv6."""
+    if not os.path.exists("/proc/sys/net/ipv6"):
+        return ""
+    identity = files.read_file("/etc/machine-id") or b""
+    digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()
+    return f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}"
 
-    Raises:
-        NotFoundError: there is none.
-    """
+
+def _network_called(context: Context, name: str) -> Network:
     if name == DEFAULT_NETWORK:
         return default_network()
-    raise NotFoundError(f"the network '{printable(name)}' is not defined")
+    from nsunit.manager.networks import resolve
+
+    return resolve(context, name)
 
 
 def reserve(context: Context, name: str, container: Container, keeper: str, directory: str) -> Attachment:
@@ -65,8 +67,8 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
     Raises:
         NsunitError: there is no such network, no address is left, or a port is taken.
     """
-    networks = [network_called(context, connection.network) for connection in container.connections]
-    with Lock(context.paths.locks, ".addresses"):
+    with Lock(context.paths.locks, LOCK):
+        networks = [_network_called(context, connection.network) for connection in container.connections]
         others = [item for item in attachments(context) if item.container != name]
         numbers = _remembered(keeper)
         interfaces = []
@@ -75,6 +77,11 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
             numbers[network.name] = chosen[1]
             interfaces.append(_interface(name, network, place, chosen[0], gateways))
         ports = container.published_ports
+        if ports and not any(firewall.leads_out(network) for network in networks):
+            raise NsunitError(
+                f"{name}: PublishPort=: no port leads into {' or '.join(repr(network.name) for network in networks)}",
+                hint="add a Network= that is not Internal= and has no VLAN=",
+            )
         if container.activation:
             ports = tuple(port.replace(listened=True) for port in ports)
         _check_ports(name, ports, others)

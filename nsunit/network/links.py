@@ -173,8 +173,19 @@ def ensure_bridge(network: Network) -> None:
     for address in network.own_addresses:
         route.set_address(bridge, address)
     route.set_link(bridge, ("IFLA_MTU", network.mtu), up=True)
+    if network.vlan:
+        _uplink(route, network)
     route.close()
     _forward(network)
+
+
+def _uplink(route: Route, network: Network) -> None:
+    """Connect the bridge to the VLAN of a network interface."""
+    device, _, number = network.vlan.rpartition(".")
+    if not is_there(network.uplink):
+        data = {"attrs": [("IFLA_VLAN_ID", int(number))]}
+        route.add_link(network.uplink, "vlan", ("IFLA_LINK", _index(device)), data=data)
+    route.set_link(network.uplink, ("IFLA_MASTER", _index(network.bridge)), up=True)
 
 
 def _forward(network: Network) -> None:

@@ -50,7 +50,7 @@ def attach(item: attachment.Attachment, namespace: str, locks: str) -> None:
     """
     from nsunit.network import links
 
-    with _locked(locks):
+    with locked(locks):
         for interface in item.interfaces:
             links.ensure_bridge(interface.network)
     guard(item, locks)  # the rules come first: nothing may pass without them
@@ -76,13 +76,13 @@ def make_known(directory: str, locks: str) -> None:
     Raises:
         NsunitError: a file does not hold what it should.
     """
-    with _locked(locks):
+    with locked(locks):
         hosts.join(directory, locks)
 
 
 def guard(item: attachment.Attachment, locks: str) -> None:
     """Make the rules of *item*, and those that all containers share, as they should be."""
-    with _locked(locks):
+    with locked(locks):
         try:
             nft.apply([*firewall.base(), *firewall.detach(item), *firewall.attach(item)])
         except NsunitError as error:
@@ -96,7 +96,7 @@ def detach(item: attachment.Attachment, locks: str) -> None:
     Raises:
         NsunitError: the kernel refused it.
     """
-    with _locked(locks):
+    with locked(locks):
         for link in item.links:
             if os.path.exists(f"/sys/class/net/{link}"):  # its namespace takes a while to go, and the link with it
                 from nsunit.network import links
@@ -106,7 +106,7 @@ def detach(item: attachment.Attachment, locks: str) -> None:
         nft.apply([*firewall.base(), *firewall.detach(item)])
 
 
-class _locked:
+class locked:
     """The lock on the host's links and rules: transactions of several starts must not be mixed."""
 
     def __init__(self, directory: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PREFIX = "nv-"  # of the host's ends
 BRIDGE_PREFIX = "nb-"  # of the bridges, but for that of the default network
+UPLINK_PREFIX = "nu-"  # of what connects a bridge to a VLAN
 LINK_MAX = 15  # IFNAMSIZ less the NUL
 HOSTS_MAX = 1 << 16  # host numbers that are tried in a large subnet
 
@@ -40,6 +41,7 @@ class Network(Record):
     isolated: bool = False
     domain: str = ""
     vlan: str = ""
+    first_last: tuple[int, ...] = ()  # the numbers of the hosts that containers become; all where it is empty
 
     @property
     def own_addresses(self) -> tuple[str, ...]:
@@ -47,6 +49,11 @@ class Network(Record):
         if self.vlan:
             return ()
         return tuple(with_length(gateway, self.subnets) for gateway in self.gateways)
+
+    @property
+    def uplink(self) -> str:
+        """The link that connects the bridge to the VLAN."""
+        return UPLINK_PREFIX + self.bridge.removeprefix(BRIDGE_PREFIX) if self.vlan else ""
 
     @property
     def has_six(self) -> bool:
@@ -152,15 +159,17 @@ def choose_addresses(
         return all(address in static.values() or address not in taken for address in at(number))
 
     # The last number of an IPv4 subnet is its broadcast address.
-    last = min([subnet.size - (1 if subnet.six else 2) for subnet in subnets] + [HOSTS_MAX])
-    first = next((number for subnet in subnets for own in wanted if (number := subnet.number_of(own))), preferred)
-    number = first if first is not None and first <= last and is_free(first) else None
+    first, last = network.first_last or (1, HOSTS_MAX)
+    end = min(subnet.size - (1 if subnet.six else 2) for subnet in subnets)
+    last = min(last, end)
+    own = next((number for subnet in subnets for address in wanted if (number := subnet.number_of(address))), preferred)
+    number = own if own is not None and own <= end and (static or first <= own <= last) and is_free(own) else None
     if number is None and len(static) < len(subnets):
-        numbers = range(1, last + 1)
+        numbers = range(first, last + 1)
         number = next((one for one in numbers if one not in remembered and is_free(one)), None)
         number = number or next((one for one in numbers if is_free(one)), None)
     if len(static) == len(subnets):
-        number = first or 0
+        number = own or 0
     if number is None:
         return None
     return tuple(with_length(address, network.subnets) for address in at(number)), number
@@ -191,12 +200,28 @@ def to_json(item: Attachment) -> dict[str, Any]:
     """*item* as JSON's types."""
     return {
         "container": item.container,
-        "interfaces": [{**_fields(interface), "network": _fields(interface.network)} for interface in item.interfaces],
+        "interfaces": [
+            {**_fields(interface), "network": network_to_json(interface.network)} for interface in item.interfaces
+        ],
         "ports": [list(port._values()) for port in item.ports],
         "host_ports": [list(pair) for pair in item.host_ports],
         "egress": item.egress,
         "ingress": item.ingress,
     }
+
+
+def network_to_json(network: Network) -> dict[str, Any]:
+    """*network* as JSON's types."""
+    return _fields(network)
+
+
+def network_from_json(data: dict[str, Any]) -> Network:
+    """Read what `network_to_json` made.
+
+    Raises:
+        KeyError, TypeError: it is something else.
+    """
+    return Network(**_tuples(data))
 
 
 def _fields(record: Record) -> dict[str, Any]:
@@ -212,7 +237,7 @@ def from_json(data: dict[str, Any]) -> Attachment:
     return Attachment(
         data["container"],
         tuple(
-            Interface(**{**_tuples(entry), "network": Network(**_tuples(entry["network"]))})
+            Interface(**{**_tuples(entry), "network": network_from_json(entry["network"])})
             for entry in data["interfaces"]
         ),
         tuple(Port(*port) for port in data["ports"]),

@@ -178,6 +178,15 @@ def _owned(item: Attachment) -> list[tuple[str, str, object]]:
     return found
 
 
+def forget(bridge: str) -> list[Item]:
+    """What takes a *bridge* that is gone out of the sets, after `base`."""
+    items = []
+    for name, element in (("bridges", bridge), ("same-bridge", {"concat": [bridge, bridge]}), ("internal", bridge)):
+        where = {"family": "inet", "table": TABLE, "name": name, "elem": [element]}
+        items += [{"add": {"element": where}}, {"delete": {"element": where}}]
+    return items
+
+
 def stale(listed: Iterable[Item], links: set[str]) -> list[Item]:
     """What removes all that belongs to containers whose links are not among *links*, given what nft lists."""
     elements: list[Item] = []
@@ -273,11 +282,16 @@ def _too_fast(rate: int) -> list[Item]:
     return [{"limit": {**limit, "burst": max(rate // 4, _BURST_MIN), "burst_unit": "bytes"}}, {"drop": None}]
 
 
+def leads_out(network: Network) -> bool:
+    """Whether the host passes connections from the world on to *network*: not where the world is not to, or it is."""
+    return not network.internal and not network.vlan
+
+
 def _first_by_family(item: Attachment) -> list[tuple[str, str]]:
     """Where ports lead to: the first address of each family that the world can have a connection with."""
     found: dict[str, str] = {}
     for interface in item.interfaces:
-        if not interface.network.internal:
+        if leads_out(interface.network):
             for family, address in interface.by_family:
                 found.setdefault(family, address)
     return list(found.items())

@@ -47,6 +47,11 @@ class Paths(Record):
         return self.state + "/containers"
 
     @property
+    def network_records(self) -> str:
+        """Directory with what is kept of each defined network that was used: its subnets."""
+        return self.state + "/networks"
+
+    @property
     def namespaces(self) -> str:
         """Directory of the pinned namespaces, a file system of its own: a directory for each pin, a file a kind."""
         return self.runtime + "/namespaces"

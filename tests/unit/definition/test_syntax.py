@@ -59,6 +59,10 @@ def test_sections_can_come_back() -> None:
         (b"[container]\n", "web.nsunit:1: unknown section '[container]'", "did you mean [Container]?"),
         (
             *(b"[Network]\n", "web.nsunit:1: unknown section '[Network]'"),
+            "that is for NAME.network.nsunit; a container joins it with [Container] Network=NAME",
+        ),
+        (
+            *(b"[Timetable]\n", "web.nsunit:1: unknown section '[Timetable]'"),
             "the sections are [Unit], [Container], [Slice], [Service], [Install]",
         ),
         (b"[Slice]\nA=\xff\n", "web.nsunit:2: is not UTF-8 (byte 0xff)", "save the file as UTF-8"),

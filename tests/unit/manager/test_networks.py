@@ -1,0 +1,133 @@
+"""Networks: subnets that nobody else has, and what is kept of them."""
+
+import pytest
+
+from nsunit.definition.host import Host
+from nsunit.definition.search import SearchPath
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
+from nsunit.manager import networks
+from nsunit.manager.context import Context
+from nsunit.plan import attachment
+from nsunit.storage.paths import Paths
+
+
+class Quiet(Context):
+    """Without a bus."""
+
+    host = Host(257)
+
+
+@pytest.fixture
+def context(tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "_routes", lambda _: [])
+    monkeypatch.setattr(networks, "ula_prefix", lambda: "fd00:1:2")
+    search = SearchPath((str(tmp_path / "etc"), str(tmp_path / "run"), str(tmp_path / "usr")))
+    for directory in search.directories:
+        (tmp_path / directory).mkdir()
+    return Quiet(search, Paths(str(tmp_path / "runtime"), str(tmp_path / "state")))
+
+
+def join(context, name, *addresses):
+    """Have a container in a network."""
+    network = networks.resolve(context, name)
+    item = attachment.Attachment("web", (attachment.Interface(network, "eth0", "nv-web", "0a:", addresses),))
+    directory = f"{context.paths.networks}/web"
+    networks.files.make_private_directory(directory)
+    content = networks.json.dumps(attachment.to_json(item)).encode()
+    networks.files.write_file(f"{directory}/attachment", content)
+
+
+def test_chosen_subnets_stay(context):
+    networks.create(context, "one", [])
+    networks.create(context, "two", ["Domain=two"])
+    first = networks.resolve(context, "one")
+    assert first.subnets == ("10.92.0.0/24", "fd00:1:2:1::/64")
+    assert first.gateways == ("10.92.0.1", "fd00:1:2:1::1")
+    assert networks.resolve(context, "two").subnets[0] == "10.92.1.0/24"
+    assert networks.resolve(context, "one") == first
+    assert [network.name for network in networks.records(context)] == ["bridge", "one", "two"]
+    networks.remove(context, "one")
+    assert networks.resolve(context, "two").subnets[0] == "10.92.1.0/24"
+    networks.create(context, "three", [])
+    assert networks.resolve(context, "three").subnets[0] == "10.92.0.0/24"
+
+
+def test_what_is_only_defined_counts_too(context):
+    networks.create(context, "wide", ["Subnet=10.92.0.0/17"])
+    networks.create(context, "one", [])
+    assert networks.resolve(context, "one").subnets[0] == "10.92.128.0/24"
+    networks.create(context, "all", ["Subnet=10.0.0.0/9"])
+    with pytest.raises(NsunitError, match=r"network 'all': 10.0.0.0/9 overlaps 10.91.0.0/24 of the default network"):
+        networks.resolve(context, "all")
+    networks.remove(context, "one")
+    networks.create(context, "rest", ["Subnet=10.92.128.0/17"])
+    networks.create(context, "late", [])
+    with pytest.raises(NsunitError, match=r"network 'late': no subnet of 10.92.0.0/16 is free") as caught:
+        networks.resolve(context, "late")
+    assert caught.value.hint == "add a [Network] Subnet= to it"
+
+
+def test_routes_of_the_host(context, monkeypatch):
+    monkeypatch.setattr(networks, "_routes", lambda _: [(networks.parse_subnet("10.30.0.0/24"), "eth9")])
+    networks.create(context, "one", ["Subnet=10.30.0.0/16"])
+    with pytest.raises(NsunitError, match=r"10.30.0.0/16 overlaps 10.30.0.0/24, which the host reaches by 'eth9'"):
+        networks.resolve(context, "one")
+
+
+def test_a_change_waits_until_nobody_is_in_it(context, tmp_path):
+    networks.create(context, "one", [])
+    join(context, "one", "10.92.0.2/24")
+    (tmp_path / "etc/one.network.nsunit").write_text("[Network]\nMTU=9000\n")
+    message = "the network 'one' has another definition by now than 'web' is connected with"
+    with pytest.raises(NsunitError, match=message) as caught:
+        networks.resolve(context, "one")
+    assert caught.value.hint == "stop first, or disable: web"
+    ((_, one), (inside, who)) = ((network, items) for network, items in networks.overview(context))
+    assert (one, inside.mtu, [item.container for item in who]) == ([], 1500, ["web"])
+    with pytest.raises(NsunitError, match="the network 'one' has containers: web"):
+        networks.remove(context, "one")
+    networks.files.remove_tree(f"{context.paths.networks}/web")
+    assert networks.resolve(context, "one").mtu == 9000
+
+
+def test_names(context):
+    for name, message in (("bridge", "'bridge' is nsunit's own"), ("A", "'A' is not the name of a network")):
+        with pytest.raises(UsageError, match=message):
+            networks.create(context, name, [])
+    networks.create(context, "one", [])
+    with pytest.raises(NsunitError, match="the network 'one' is defined already by .*/etc/one.network.nsunit"):
+        networks.create(context, "one", [])
+    with pytest.raises(DefinitionError, match=r"Subnet: 'x' is not a subnet"):
+        networks.create(context, "two", ["Subnet=x"])
+    with pytest.raises(NotFoundError, match="the network 'two' is not defined"):
+        networks.remove(context, "two")
+    assert networks.bridge_name("shop") == "nb-shop"
+    long = networks.bridge_name("a" * 40)
+    assert long.startswith("nb-") and len(long) == 15 and long != networks.bridge_name("b" * 40)  # noqa: PT018
+
+
+def test_definitions_of_packages_stay(context, tmp_path):
+    path = tmp_path / "usr/one.network.nsunit"
+    path.write_text("[Network]\n")
+    assert networks.remove(context, "one") == [str(path)]
+    assert path.exists()
+
+
+def test_what_is_kept_goes_with_the_definition(context, tmp_path):
+    networks.create(context, "one", [])
+    networks.resolve(context, "one")
+    networks.forget_undefined(context, set())
+    assert networks.record_of(context, "one")
+    (tmp_path / "etc/one.network.nsunit").unlink()
+    networks.forget_undefined(context, {"one"})
+    assert networks.record_of(context, "one")
+    networks.forget_undefined(context, set())
+    assert networks.record_of(context, "one") is None
+
+
+def test_a_broken_record(context, tmp_path):
+    networks.create(context, "one", [])
+    networks.resolve(context, "one")
+    (tmp_path / "state/networks/one").write_text("{")
+    with pytest.raises(NsunitError, match="is not the record of a network"):
+        networks.resolve(context, "one")

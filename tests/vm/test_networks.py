@@ -1,0 +1,199 @@
+"""Networks with definitions of their own: who reaches whom, shown by connections."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+DEFINITIONS = Path("/etc/nsunit")
+NETWORKS = {
+    "shop": "Subnet=10.20.0.0/24\nGateway=10.20.0.254\nDomain=shop.internal\nMTU=1400\n",
+    "six": "Subnet=fd00:20::/64\n",
+    "inside": "Subnet=10.21.0.0/24\nInternal=yes\n",
+    "apart": "Isolate=yes\n",
+}
+BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/nc -ll -p 80 -e /bin/hostname\n"
+WORLD = "192.0.2.2"  # an address of the host that no container's network is a part of
+
+
+def networks(*names):
+    return BUSYBOX + "".join(f"Network={name}\n" for name in names)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def defined(nsunit):
+    """The definitions; when all is done nothing may be left of the networks."""
+    DEFINITIONS.mkdir(exist_ok=True)
+    for name, text in NETWORKS.items():
+        (DEFINITIONS / f"{name}.network.nsunit").write_text("[Network]\n" + text)
+    shell(f"ip link add world type dummy && ip addr add {WORLD}/24 dev world && ip link set world up")
+    yield
+    shell("ip link del world")
+    nsunit("network", "prune")
+    for name in NETWORKS:
+        nsunit("network", "rm", name)
+    assert [link for link in links() if link.startswith(("nv-", "nb-", "nu-"))] == []
+    assert not list(Path("/var/lib/nsunit/networks").iterdir())
+
+
+def shell(line):
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout
+
+
+def links():
+    return [path.name for path in Path("/sys/class/net").iterdir()]
+
+
+def addresses(nsunit, container):
+    """What a container is connected to: network → addresses without lengths."""
+    document = json.loads(nsunit("network", "list", "--json").stdout)
+    rows = {row["container"]: row for net in document for row in net["containers"]}
+    return {
+        interface["network"]: [address.partition("/")[0] for address in interface["addresses"]]
+        for interface in rows[container.name]["interfaces"]
+    }
+
+
+def ask(container, address):
+    """What the server at an address tells a container; nothing where it is not reached."""
+    command = ["nsenter", f"--net=/proc/{container.pid}/ns/net", "busybox", "nc", "-w", "3", address, "80"]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False).stdout.strip()
+
+
+def inside(container, *words):
+    """A command of the host in the network of a container."""
+    return shell(f"nsenter --net=/proc/{container.pid}/ns/net {' '.join(words)}")
+
+
+@pytest.fixture(scope="module")
+def town(shared):
+    """Containers by name, each in some networks."""
+    wanted = {"front": ("inside", "shop", "six"), "db": ("inside",), "six": ("six",), "one": ("apart",)}
+    found = {name: shared.start(networks(*names) + f"Hostname={name}\n") for name, names in wanted.items()}
+    found["two"] = shared.start(networks("apart") + "Hostname=two\nPublishPort=8070:80\n")
+    return found
+
+
+def test_each_network_is_an_interface(town, nsunit):
+    found = addresses(nsunit, town["front"])
+    assert found == {"inside": ["10.21.0.2"], "shop": ["10.20.0.1"], "six": ["fd00:20::2"]}
+    shown = json.loads(inside(town["front"], "ip", "-j", "addr"))
+    assert [(link["ifname"], link["mtu"]) for link in shown[1:]] == [("eth0", 1500), ("eth1", 1400), ("eth2", 1500)]
+    # The first network with a way out has the default route, for each family.
+    routes = [
+        json.loads(inside(town["front"], "ip", "-j", family, "route", "show", "default"))[0] for family in ("-4", "-6")
+    ]
+    assert [(route["dst"], route["gateway"], route["dev"]) for route in routes] == [
+        ("default", "10.20.0.254", "eth1"),
+        ("default", "fd00:20::1", "eth2"),
+    ]
+    status = nsunit("status", town["front"].name).stdout
+    assert "Network: 10.21.0.2/24 10.20.0.1/24 fd00:20::2/64" in status
+
+
+def test_neighbours_reach_each_other_and_nobody_else_does(town, nsunit):
+    where = {name: addresses(nsunit, container) for name, container in town.items()}
+    assert ask(town["front"], where["db"]["inside"][0]) == "db"
+    assert ask(town["front"], where["six"]["six"][0]) == "six"
+    assert ask(town["db"], where["front"]["inside"][0]) == "front"
+    # There is no route between networks, in neither family.
+    for target in (where["front"]["shop"][0], where["front"]["inside"][0], where["front"]["six"][0]):
+        assert ask(town["one"], target) == ""
+    assert ask(town["six"], where["one"]["apart"][1]) == ""
+
+
+def test_an_internal_network_has_no_way_out(town):
+    # To the host itself nothing is open; an answer, a refusal, would come from there.
+    assert inside(town["db"], "ip", "route", "show", "default") == ""
+    with subprocess.Popen(["busybox", "nc", "-ll", "-p", "80", "-s", WORLD, "-e", "/bin/hostname"]) as server:
+        inside(town["db"], "ip", "route", "add", "default", "via", "10.21.0.1")  # as its root could with NET_ADMIN
+        assert ask(town["db"], WORLD) == ""
+        server.kill()
+    inside(town["db"], "ip", "route", "del", "default")
+
+
+def test_containers_of_an_isolated_network_are_apart(town, nsunit):
+    where = {name: addresses(nsunit, town[name])["apart"] for name in ("one", "two")}
+    assert where["one"][0].startswith("10.92.")
+    for address in where["two"]:
+        assert ask(town["one"], address) == ""
+        assert shell(f"busybox nc -w 3 {address} 80").strip() == "two"  # the host reaches it
+    assert shell("busybox nc -w 3 127.0.0.1 8070").strip() == "two"
+
+
+def test_what_is_shown(town, nsunit):
+    assert f"shop\tnb-shop\t10.20.0.0/24\t{town['front'].name}\n" in nsunit("network", "list").stdout
+    shown = nsunit("network", "inspect", "inside").stdout
+    assert "Network: inside internal\n" in shown
+    assert f"{town['db'].name}\teth0\tnv-" in shown
+    assert nsunit("network", "inspect", "bridged", check=False).stderr.startswith(
+        "nsunit: the network 'bridged' is not defined"
+    )
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+
+
+def test_what_is_lost_is_repaired(town, nsunit):
+    front = town["front"]
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    subprocess.run(["ip", "link", "del", "nb-inside"], check=True)
+    found = nsunit("network", "check", check=False)
+    assert found.returncode == 1
+    for line in (
+        f"{front.name}: the bridge 'nb-inside' is gone",
+        f"{front.name}: some of its firewall rules are missing",
+    ):
+        assert line in found.stdout
+    nsunit("network", "repair")
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+    where = addresses(nsunit, town["db"])["inside"][0]
+    assert ask(front, where) == "db"
+    assert ask(town["one"], addresses(nsunit, front)["shop"][0]) == ""
+    assert inside(front, "ip", "route", "show", "default").startswith("default via 10.20.0.254 dev eth1")
+
+
+def test_refused(town, containers, nsunit):
+    def refused(*names, lines=""):
+        done = nsunit("start", containers.define(networks(*names) + lines), check=False)
+        assert done.returncode != 0
+        return done.stderr.splitlines()[0].removeprefix("nsunit: ")
+
+    assert refused("missing").endswith("the network 'missing' is not defined")
+    assert "no port leads into 'inside'" in refused("inside", lines="PublishPort=8071:80\n")
+    for name, subnet, message in (
+        ("over", "10.91.0.0/16", "network 'over': 10.91.0.0/16 overlaps 10.91.0.0/24 of the default network"),
+        ("part", "10.20.0.0/25", "network 'part': 10.20.0.0/25 overlaps 10.20.0.0/24 of network 'shop'"),
+        (
+            "world",
+            "192.0.2.0/24",
+            "network 'world': 192.0.2.0/24 overlaps 192.0.2.0/24, which the host reaches by 'world'",
+        ),
+    ):
+        assert nsunit("network", "create", name, f"Subnet={subnet}").stdout == f"/etc/nsunit/{name}.network.nsunit\n"
+        try:
+            assert refused(name).endswith(message)
+        finally:
+            nsunit("network", "rm", name)
+    definition = DEFINITIONS / "shop.network.nsunit"
+    text = definition.read_text()
+    definition.write_text(text + "Isolate=yes\n")
+    said = refused("shop")
+    definition.write_text(text)
+    assert said.endswith(
+        f"the network 'shop' has another definition by now than '{town['front'].name}' is connected with"
+    )
+    done = nsunit("network", "rm", "shop", check=False)
+    assert done.stderr.startswith(f"nsunit: the network 'shop' has containers: {town['front'].name}\n")
+    done = nsunit("network", "create", "new", "Subnet=10.20.0.1/24", check=False)
+    assert "/etc/nsunit/new.network.nsunit:2: [Network] Subnet: '10.20.0.1/24' is not a subnet" in done.stderr
+
+
+def test_killed_anywhere_nothing_is_left(town, containers, nsunit, run):
+    before = sorted(links())
+    container = containers.start(networks("shop", "six") + "PublishPort=8072:80\n")
+    assert len(links()) == len(before) + 2
+    run("systemctl", "kill", "--signal=KILL", container.service)
+    run(f"until systemctl show -P ActiveState {container.service} | grep -E 'failed|inactive'; do sleep 0.2; done")
+    assert sorted(links()) == before
+    rules = run("nft", "list", "ruleset").stdout
+    assert "8072" not in rules

@@ -34,8 +34,11 @@ def test_package_ships_everything_it_should(run):
     files = set(run("dpkg", "--listfiles", "nsunit").stdout.split())
     wanted = {
         "/usr/bin/nsunit",
+        "/usr/lib/NetworkManager/conf.d/01-nsunit.conf",
         "/usr/lib/nsunit/nsunit-setup",
         "/usr/lib/python3/dist-packages/nsunit/setup/run.py",
+        "/usr/lib/systemd/network/01-nsunit.link",
+        "/usr/lib/systemd/network/01-nsunit.network",
         "/usr/lib/systemd/system/nsunit.slice",
         "/usr/lib/tmpfiles.d/nsunit.conf",
         "/usr/share/bash-completion/completions/nsunit",

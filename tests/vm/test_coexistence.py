@@ -1,0 +1,53 @@
+"""Beside others that look after the host's network."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NETWORKD = Path("/run/systemd/network/50-all.network")
+CONTAINER = """\
+[Container]
+Layer=/srv/roots/busybox
+Volatile=yes
+Network=bridge
+PublishPort=8280:80
+Init=yes
+Exec=/bin/sleep 3600
+"""
+
+
+def addresses(link):
+    shown = subprocess.run(["ip", "-j", "addr", "show", "dev", link], capture_output=True, text=True, check=True)
+    return {item["local"] for item in json.loads(shown.stdout)[0]["addr_info"] if item.get("scope") == "global"}
+
+
+@pytest.fixture(scope="module")
+def networkd(run):
+    """systemd-networkd, which wants to configure all links there are."""
+    run("ip link add other0 type dummy && ip addr add 198.51.100.1/24 dev other0 && ip link set other0 up")
+    NETWORKD.parent.mkdir(exist_ok=True)
+    NETWORKD.write_text("[Match]\nName=*\n\n[Network]\nDHCP=yes\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n")
+    run("systemctl unmask systemd-networkd && systemctl start systemd-networkd")
+    yield
+    run("systemctl stop systemd-networkd.socket systemd-networkd; systemctl mask systemd-networkd; ip link del other0")
+    NETWORKD.unlink()
+
+
+def test_networkd_leaves_containers_alone(containers, nsunit, networkd, run):
+    container = containers.start(CONTAINER)
+    before = addresses("nsunit0")
+    assert "10.91.0.1" in before
+    run("systemctl", "restart", "systemd-networkd")
+    # It has looked at all links when it has taken this one's address away.
+    run("until ! ip addr show dev other0 | grep -q 198.51.100.1; do sleep 0.2; done")
+    links = json.loads(run("networkctl", "list", "--json=short").stdout)["Interfaces"]
+    states = {item["Name"]: item["AdministrativeState"] for item in links}
+    assert states["other0"] != "unmanaged"
+    ours = {name: state for name, state in states.items() if name.startswith(("nsunit", "nv-"))}
+    assert len(ours) == 2
+    assert set(ours.values()) == {"unmanaged"}
+    assert addresses("nsunit0") == before
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+    assert container.exec("ip", "-4", "addr", "show", "dev", "eth0").stdout.count("inet 10.91.0.") == 1

@@ -60,7 +60,8 @@ _NAMESPACES = {
 }
 _SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
 _SEQUENCES |= {"PublishPort": "published_ports", "HostPort": "host_ports"}
-_NAMED = frozenset("NetworkAlias AddHost DNS DNSSearch DNSOption".split())  # collected in a record of their own
+# Collected in a record of their own.
+_NAMED = frozenset("NetworkAlias AddHost DNS DNSSearch DNSOption ExposedPort Link Tunnel".split())
 
 
 def build(values: list[tuple[str, Any]]) -> Container:
@@ -199,7 +200,7 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
     if container.names:
         from nsunit.definition import values_names
 
-        found += values_names.contradictions(container, container.names)
+        found += values_names.contradictions(container, container.names, name)
     if len(set(container.layers)) != len(container.layers):
         found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
     if container.boot:

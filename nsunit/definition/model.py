@@ -107,6 +107,11 @@ class Container(Record):
         """Whether it has anything to do with namespaces that are not its own, apart from the host's network."""
         return bool(self.namespaces) or self.network not in ("none", "host", "bridge", "pasta")
 
+    @property
+    def needs_others(self) -> bool:
+        """Whether it cannot be without other containers."""
+        return self.chooses_namespaces or (self.names is not None and bool(self.names.links or self.names.tunnels))
+
 
 class Assignment(Record):
     """The effective text of a key: specifiers expanded, overridden values gone; one for each item of an adding key."""

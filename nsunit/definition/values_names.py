@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
 
+from nsunit.definition.values import is_digits
 from nsunit.definition.words import split, wrong
+from nsunit.names import is_valid_name
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 SERVERS_MAX = 3  # MAXNS of resolv.h: the C library asks no more
 NAME_MAX = 253
+PATH_MAX = 107  # sun_path less the NUL
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 _OPTION = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-:")
 
@@ -25,8 +28,19 @@ FIELDS = {
     "DNS": "servers",
     "DNSSearch": "search",
     "DNSOption": "options",
+    "ExposedPort": "exposed_ports",
+    "Link": "links",
+    "Tunnel": "tunnels",
 }
 _RESOLVER = ("DNS", "DNSSearch", "DNSOption")
+
+
+class Tunnel(Record):
+    """One `Tunnel=`: *local*, a port or the path of a UNIX socket inside, leads to *port* of another *container*."""
+
+    container: str
+    port: int
+    local: str
 
 
 class Names(Record):
@@ -37,6 +51,9 @@ class Names(Record):
     servers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    exposed_ports: tuple[tuple[int, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()  # (container, alias)
+    tunnels: tuple[Tunnel, ...] = ()
 
     @property
     def asks_servers(self) -> bool:
@@ -53,9 +70,9 @@ def collect(pairs: list[tuple[str, Any]]) -> Names:
     return Names(**{field: tuple(dict.fromkeys(items)) for field, items in fields.items()})
 
 
-def contradictions(container: Container, names: Names) -> list[tuple[str, str, str]]:
-    """Return what does not fit together, as (key to blame, message, hint)."""
-    found = []
+def contradictions(container: Container, names: Names, name: str) -> list[tuple[str, str, str]]:
+    """Return what does not fit together in container *name*, as (key to blame, message, hint)."""
+    found = [*_wrong_links(container, names, name), *_wrong_tunnels(container, names, name)]
     if names.aliases and container.network != "bridge":
         message = f"nobody would find it with Network={container.network}"
         found.append(("NetworkAlias", message, "add Network=bridge, or leave it out"))
@@ -72,6 +89,86 @@ def contradictions(container: Container, names: Names) -> list[tuple[str, str, s
         message = "nothing is mounted with MountNamespace=, its file systems are there already"
         found += [(key, message, "leave it out, or use MountNamespace=private") for key in said]
     return found
+
+
+def _wrong_links(container: Container, names: Names, name: str) -> list[tuple[str, str, str]]:
+    found = []
+    if names.links and container.network != "bridge":
+        message = f"it shares no network with anybody with Network={container.network}"
+        found.append(("Link", message, "add Network=bridge, or use Tunnel="))
+    if name in (other for other, _ in names.links):
+        found.append(("Link", "a container cannot be linked with itself", "name another container"))
+    upper = [alias.upper() for _, alias in names.links]
+    if len(set(upper)) != len(upper):
+        found.append(("Link", "two containers are linked by the same alias", "give each another one, as db:DB"))
+    return found
+
+
+def _wrong_tunnels(container: Container, names: Names, name: str) -> list[tuple[str, str, str]]:
+    found = []
+    if name in (tunnel.container for tunnel in names.tunnels):
+        found.append(("Tunnel", "a container cannot have a tunnel to itself", "name another container"))
+    places = [tunnel.local for tunnel in names.tunnels]
+    if len(set(places)) != len(places):
+        found.append(("Tunnel", "two tunnels begin at the same place", "give one another port, as db:5432:15432"))
+    if container.network == "host" and any(not place.startswith("/") for place in places):
+        hint = "give the tunnel a path, as db:5432:/run/db.sock"
+        found.append(("Tunnel", "the port would be the host's with Network=host", hint))
+    if any(kind == "mnt" for kind, _ in container.namespaces) and any(place.startswith("/") for place in places):
+        message = "nothing is made with MountNamespace=, its file systems are there already"
+        found.append(("Tunnel", message, "give the tunnel a port"))
+    return found
+
+
+def exposed_ports(text: str) -> tuple[tuple[int, str], ...]:
+    """`ExposedPort=`: one or more of `PORT[/PROTOCOL]`."""
+    from nsunit.definition.values_network import host_ports
+
+    return host_ports(text)
+
+
+def links(text: str) -> tuple[tuple[str, str], ...]:
+    """`Link=`: `NAME[:ALIAS]`."""
+    found = []
+    for word in split(text):
+        name, colon, alias = word.partition(":")
+        found.append((_container(name), _name(alias) if colon else name))
+    return tuple(found)
+
+
+def tunnels(text: str) -> tuple[Tunnel, ...]:
+    """`Tunnel=`: `NAME:PORT[:LOCAL]`, where LOCAL is a port or an absolute path."""
+    found = []
+    for word in split(text):
+        name, colon, rest = word.partition(":")
+        port, _, local = rest.partition(":")
+        if not colon:
+            raise wrong(word, "does not say which port it leads to", "use NAME:PORT, NAME:PORT:PORT or NAME:PORT:PATH")
+        local = _place(local) if local else str(_port(port))
+        found.append(Tunnel(_container(name), _port(port), local))
+    return tuple(found)
+
+
+def _place(text: str) -> str:
+    if not text.startswith("/"):
+        return str(_port(text))
+    from nsunit.definition.values_container import target_path
+
+    if len(text.encode()) > PATH_MAX:
+        raise wrong(text, "is too long for a socket", f"use at most {PATH_MAX} bytes, unix(7)")
+    return target_path(text)
+
+
+def _port(text: str) -> int:
+    if not is_digits(text) or not 1 <= int(text) <= 65535:
+        raise wrong(text, "is not a port", "use 1 to 65535")
+    return int(text)
+
+
+def _container(text: str) -> str:
+    if not is_valid_name(text):
+        raise wrong(text, "is not the name of a container", "e.g. db:DB for a link, db:5432 for a tunnel")
+    return text
 
 
 def aliases(text: str) -> tuple[str, ...]:

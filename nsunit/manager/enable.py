@@ -109,6 +109,10 @@ def _enable(context: Context, name: str) -> Outcome:
             f"{name}: [Install] Also= is not for containers", hint="enable those units by 'systemctl enable'"
         )
     _check_own(context, definition)
+    if definition.container.needs_others:
+        from nsunit.manager.linked import check_enabled
+
+        check_enabled(context, definition)
     from nsunit.manager.group import check_apart  # not for each start of one that is enabled
 
     check_apart(context, definition)

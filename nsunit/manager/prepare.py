@@ -56,9 +56,10 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         upper=context.paths.upper_of(definition.name) if keeps_upper(container) else "",
         init=find_init() if container.init else "",
         seccomp=filter_file_for(container.capabilities, context.paths.seccomp),
-        environment=_environment(container),
+        environment=(*(_link_variables(context, definition)), *_environment(container)),
         own_users=_own_users(context),
         runtime_base=context.paths.runtime_base,
+        socket_proxy=find_socket_proxy(definition) if container.names and container.names.tunnels else "",
         pasta=_find_pasta() if container.network == "pasta" else "",
         **(_machine_facts(context, definition) if container.boot or container.register else {}),
     )
@@ -98,8 +99,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     name, container = definition.name, definition.container
     check_sources(definition)
     _check_user(context, definition)
-    if container.chooses_namespaces:
-        check_joined(context, definition)
+    if container.needs_others:
+        check_needed(context, definition)
     undo: list[Callable[[], object]] = []
     try:
         files.make_private_directory(context.paths.runtimes)
@@ -308,6 +309,30 @@ def planned_user_range(context: Context, definition: Definition) -> tuple[int, i
     return ranges.planned(definition.name), ranges.COUNT
 
 
+def _link_variables(context: Context, definition: Definition) -> tuple[tuple[str, str], ...]:
+    if not definition.container.names or not definition.container.names.links:
+        return ()
+    from nsunit.manager.linked import link_variables
+
+    return link_variables(context, definition)
+
+
+def find_socket_proxy(definition: Definition) -> str:
+    """The program systemd-socket-proxyd(8).
+
+    Raises:
+        NsunitError: it is not installed.
+    """
+    from nsunit.plan.activation import PROXY
+
+    if os.access(PROXY, os.X_OK):
+        return PROXY
+    raise NsunitError(
+        f"{definition.name}: Tunnel= needs systemd-socket-proxyd, which is not installed",
+        hint="it belongs to systemd: see that the package is complete",
+    )
+
+
 def find_init() -> str:
     """The host's reaper for `Init=yes`.
 
@@ -368,21 +393,21 @@ def _exposed_root(name: str, rootfs: str) -> list[Problem]:
     return []
 
 
-def check_joined(context: Context, definition: Definition) -> None:
-    """See that every container whose namespaces *definition* shares runs, or is about to.
+def check_needed(context: Context, definition: Definition) -> None:
+    """See that every container that *definition* needs runs, or is about to.
 
     Raises:
         NotFoundError: one does not.
     """
-    from nsunit.plan.namespaces import joined_containers
+    from nsunit.plan.needs import needed_containers
 
-    for other in joined_containers(definition.container):
+    for other, why in needed_containers(definition.container).items():
         state = context.bus.get(service_name(other), "ActiveState", "Job")
         job = state.get("Job")
         queued = isinstance(job, tuple) and bool(job[0])  # its start, just asked for, waits for its slice
         if state.get("ActiveState") not in ("active", "activating", "reloading") and not queued:
             raise NotFoundError(
-                f"{definition.name}: it shares namespaces with '{other}', which does not run",
+                f"{definition.name}: {why} '{other}', which does not run",
                 hint=f"start that first: nsunit start {other}",
             )
 

@@ -159,7 +159,7 @@ def _run_attached(
             new_root=True,
             attached=True,
             before_enter=admit,
-            before_exec=lambda pid: attach_network(operations, pid),
+            before_exec=lambda pid: attach_network(operations, pid, build),
         )
         lock.release()
         return payload
@@ -177,7 +177,8 @@ def _run_attached(
     finally:
         detach_network(operations)
         leave_workspace(build)
-        if prepared.definition.container.network == "pasta":
+        names = container.names
+        if container.network == "pasta" or (names and names.tunnels):
             _end_scope(context, scope.name)
 
 

@@ -142,7 +142,7 @@ def start(
         for name in sorted(set(names)):
             try:
                 definition = load(name, context.search, context.host)
-                if definition.container.chooses_namespaces:
+                if definition.container.needs_others:
                     later.append(definition)
                 else:
                     starter.submit(definition)
@@ -160,12 +160,13 @@ def start(
 
 
 def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
-    """Start containers that join others' namespaces, each after those of *definitions* that it joins."""
-    from nsunit.plan.namespaces import joined_containers
+    """Start containers that need others, each after those of *definitions* that it needs."""
+    from nsunit.plan.needs import needed_containers
 
     waiting = {definition.name: definition for definition in definitions}
     while waiting:
-        ready = [name for name, item in waiting.items() if not waiting.keys() & set(joined_containers(item.container))]
+        needed = {name: needed_containers(item.container) for name, item in waiting.items()}
+        ready = [name for name in waiting if not waiting.keys() & needed[name].keys()]
         for name in ready or list(waiting):  # in a circle, each fails for the one that does not run
             definition = waiting.pop(name)
             try:

@@ -17,7 +17,7 @@ class Facts(Record):
     there is nothing to attach to, but for a `network_directory` with files that are bound into it.  With Activation=
     there are the container's address as the host reaches it, the program that waits for a payload to listen there, and
     the cgroup that nsunit.slice is in; `sockets_keep` tells that the container's directories last as long as its
-    sockets.
+    sockets.  `socket_proxy` is systemd-socket-proxyd, for one that has tunnels.
     """
 
     systemd_version: int
@@ -37,6 +37,7 @@ class Facts(Record):
     network_program: str = ""
     network_directory: str = ""
     locks: str = ""
+    socket_proxy: str = ""
     listen_address: str = ""
     listening_program: str = ""
     cgroup: str = ""

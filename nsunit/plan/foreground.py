@@ -41,10 +41,10 @@ def run_scope(definition: Definition, token: str) -> Unit:
     ]
     if is_delegated(definition):
         properties.append(Property("Delegate", "b", True))
-    if definition.container.chooses_namespaces:
-        from nsunit.plan.namespaces import joined_containers
+    if definition.container.needs_others:
+        from nsunit.plan.needs import needed_containers
 
-        services = tuple(service_name(name) for name in joined_containers(definition.container))
+        services = tuple(service_name(name) for name in needed_containers(definition.container))
         properties += [Property(key, "as", services) for key in ("After", "BindsTo") if services]
     return Unit(
         scope_name(definition.name, "run", token),

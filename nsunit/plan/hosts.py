@@ -29,6 +29,7 @@ class Naming(Record):
     servers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()  # (container, what it calls that)
 
 
 class Place(Record):
@@ -59,7 +60,7 @@ def naming(definition: Definition) -> Naming:
     if said is None:
         return Naming(definition.name, _once((hostname, definition.name)))
     names = _once((hostname, definition.name, *said.aliases))
-    return Naming(definition.name, names, said.added, said.servers, said.search, said.options)
+    return Naming(definition.name, names, said.added, said.servers, said.search, said.options, said.links)
 
 
 def to_json(item: Naming) -> dict[str, Any]:
@@ -73,9 +74,9 @@ def from_json(data: dict[str, Any]) -> Naming:
     Raises:
         KeyError, TypeError: it is something else.
     """
-    pairs = tuple((name, address) for name, address in data["added"])
-    lists = (tuple(data[field]) for field in ("servers", "search", "options"))
-    return Naming(data["container"], tuple(data["names"]), pairs, *lists)
+    added, links = (tuple((left, right) for left, right in data[field]) for field in ("added", "links"))
+    servers, search, options = (tuple(data[field]) for field in ("servers", "search", "options"))
+    return Naming(data["container"], tuple(data["names"]), added, servers, search, options, links)
 
 
 def hosts(member: Member, others: Iterable[Member]) -> str:
@@ -86,8 +87,12 @@ def hosts(member: Member, others: Iterable[Member]) -> str:
     lines += [f"{address} {name}" for name, address in member.naming.added]
     networks = {place.network for place in member.places} - {""}
     for other in sorted(others, key=lambda item: item.naming.container):
-        if other.naming.container != member.naming.container:
-            lines += _lines(other, [place for place in other.places if place.network in networks])
+        if other.naming.container == member.naming.container:
+            continue
+        aliases = [alias for name, alias in member.naming.links if name == other.naming.container]
+        aliases += [alias.lower() for alias in aliases]
+        called = other.replace(naming=other.naming.replace(names=_once((*other.naming.names, *aliases))))
+        lines += _lines(called, [place for place in other.places if place.network in networks])
     return "".join(f"{line}\n" for line in lines)
 
 

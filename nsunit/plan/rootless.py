@@ -109,5 +109,8 @@ def _of_container(definition: Definition) -> Iterator[tuple[str, str]]:
         yield "[Container] namespaces of others can be joined by root only", root
     if container.time_offsets:
         yield "[Container] TimeOffset= takes root, as the clocks are the host's", root
+    if container.names and (container.names.links or container.names.tunnels):
+        key = "Link" if container.names.links else "Tunnel"
+        yield f"[Container] {key}= takes root, as a user's containers share no network and no namespace", root
     if container.ownership != "idmap":
         yield "[Container] Ownership=chown takes root, as a user cannot give files away", root

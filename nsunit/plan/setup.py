@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.names import service_name
 from nsunit.plan.capabilities import mask_of
 from nsunit.setup import mounts, namespaces, process, root
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from nsunit.setup.operation import Operation
 
 PAYLOAD_SUBGROUP = "payload"
+TUNNEL_SUBGROUP = "tunnel"
 NAMESPACES = ("cgroup", "ipc", "mnt", "pid", "time", "uts", "net")
 DEVICE_NODES = ("null", "zero", "full", "random", "urandom", "tty")
 SHM_SIZE = 64 * 1024 * 1024
@@ -59,6 +61,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *([] if "mnt" in shared else _file_systems(container, facts, shared)),
         *([] if "uts" in shared else _names(definition)),
         *([] if "net" in shared else [process.Loopback(), *_network(facts)]),
+        *(_tunnels(definition, facts) if facts.socket_proxy else []),
         *([] if "mnt" in shared else _restrictions(container, bool(count or container.uid_map))),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
         process.Environment(environment(container, facts)),
@@ -172,6 +175,16 @@ def _handed_in() -> list[Operation]:
     from nsunit.setup.listen import ListenFds
 
     return [ListenFds()]
+
+
+def _tunnels(definition: Definition, facts: Facts) -> list[Operation]:
+    from nsunit.setup.tunnel import Tunnel
+
+    group = TUNNEL_SUBGROUP if is_delegated(definition) else ""
+    found = definition.container.names.tunnels if definition.container.names else ()
+    return [
+        Tunnel(facts.socket_proxy, group, service_name(item.container), str(item.port), item.local) for item in found
+    ]
 
 
 def _root(container: Container, facts: Facts) -> Operation:

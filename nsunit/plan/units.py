@@ -200,11 +200,11 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         kept.append(Directive("Service", "ExecStopPost", " ".join(stop), release))
     if is_delegated(definition) and facts.systemd_version >= 254:
         kept.append(_directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
-    if container.chooses_namespaces:
-        from nsunit.plan.namespaces import joined_containers
+    if container.needs_others:
+        from nsunit.plan.needs import needed_containers
 
         # What it shares ends with the other one, so it ends too; and it has nothing to join before.
-        services = tuple(service_name(name) for name in joined_containers(container))
+        services = tuple(service_name(name) for name in needed_containers(container))
         for key in ("After", "BindsTo") if services else ():
             kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
     if container.activation:

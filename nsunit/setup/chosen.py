@@ -54,7 +54,7 @@ class Join(Operation):
         if self.source == "host":
             return
         whose, _, what = self.source.partition(":")
-        fd = _open_pinned(self.kind, what) if whose == "path" else _open_of_unit(self.kind, what)
+        fd = _open_pinned(self.kind, what) if whose == "path" else open_of_unit(self.kind, what)
         if self.kind == "user":
             _use_ids(build, fd)
         else:
@@ -121,7 +121,7 @@ def _kind_of(fd: int) -> str | None:
     return next(kind for kind, known in namespaces.KINDS.items() if known == flag)
 
 
-def _open_of_unit(kind: str, unit: str) -> int:
+def open_of_unit(kind: str, unit: str) -> int:
     """A descriptor of the namespace *kind* of the payload of the running service *unit*.
 
     The unit may be restarted, and the number of its process given to another, at any moment.  So the process is pinned

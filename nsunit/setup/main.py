@@ -45,6 +45,7 @@ KINDS: tuple[type[Operation], ...] = (
 # Those that most containers do not have are imported when a plan has them.
 RARE = {
     "own-users": "nsunit.setup.rootless:OwnUsers",
+    "tunnel": "nsunit.setup.tunnel:Tunnel",
     "pasta": "nsunit.setup.pasta:Pasta",
     "join": "nsunit.setup.chosen:Join",
     "user-maps": "nsunit.setup.chosen:UserMaps",
@@ -98,7 +99,7 @@ def start(directory: str, address: str) -> None:
     enter_and_prepare(operations, build)
 
     def hand_over(payload: int) -> None:
-        attach_network(operations, payload)
+        attach_network(operations, payload, build)
         if address:
             notify.send(address, f"MAINPID={payload}")
 
@@ -124,25 +125,23 @@ def enter_own_users(operations: list[Operation], build: Build) -> None:
             raise spawn.explain(operation, error) from error
 
 
-def attach_network(operations: list[Operation], payload: int) -> None:
-    """Connect the namespaces of *payload*, if the plan asks for that.
+def attach_network(operations: list[Operation], payload: int, build: Build) -> None:
+    """Connect the namespaces of *payload*, as far as the plan asks for that.
 
     Raises:
         spawn.SetupError: it failed.
     """
     for operation in operations:
-        if isinstance(operation, process.Network):
-            try:
-                operation.attach(payload)
-            except OSError as error:
-                raise spawn.explain(operation, error) from error
+        try:
+            operation.attach(payload, build)
+        except OSError as error:
+            raise spawn.explain(operation, error) from error
 
 
 def detach_network(operations: list[Operation]) -> None:
     """Take back what `attach_network` did; for a service systemd runs the program (ExecStopPost=)."""
     for operation in operations:
-        if isinstance(operation, process.Network):
-            operation.detach()
+        operation.detach()
 
 
 def enter_and_prepare(operations: list[Operation], build: Build) -> None:

@@ -53,6 +53,12 @@ class Operation:
     def execute(self, build: Build) -> None:
         """Do the step inside the container's namespaces."""
 
+    def attach(self, payload: int, build: Build) -> None:
+        """Connect process *payload*, which is all set up and about to execute.  Runs with the host's privileges."""
+
+    def detach(self) -> None:
+        """Take back what `attach` did, in the foreground: for a service systemd does so."""
+
     def describe(self) -> str:
         """Say in a few words what the step does, as the object of "Failed to …"."""
         raise NotImplementedError

@@ -70,13 +70,13 @@ class Network(Operation):
         """See Operation."""
         return "attach the container to its network"
 
-    def attach(self, pid: int) -> None:
-        """Run it for the namespaces of process *pid*, which waits before it executes the payload.
+    def attach(self, payload: int, build: Build) -> None:
+        """Run it for the namespaces of process *payload*, which waits before it executes.
 
         Raises:
             OSError: it failed; the text is what it said.
         """
-        self._run("attach", self.directory, self.locks, str(pid))
+        self._run("attach", self.directory, self.locks, str(payload))
 
     def detach(self) -> None:
         """Run it to take everything back; systemd does so for a service.

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,128 @@ def test_the_resolver_asks_whom_it_is_told_to(web, shared, nsunit):
     assert "resolv.conf" not in untold.proc("mountinfo")
     nsunit("stop", untold.name)
     assert not os.path.exists(f"/run/nsunit/network/{untold.name}")
+
+
+# Says what it is sent, and by whom, until the other side is done.
+ECHO = """\
+import socket, sys, threading
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+def serve(connection):
+    with connection:
+        while data := connection.recv(65536):
+            connection.sendall(data)
+while True:
+    threading.Thread(target=serve, args=server.accept()[:1]).start()
+"""
+# Sends a megabyte and wants it back.
+CLIENT = """\
+import os, socket, sys, threading
+if sys.argv[1].startswith("/"):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(sys.argv[1])
+else:
+    connection = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=30)
+sent = os.urandom(1 << 20)
+threading.Thread(target=connection.sendall, args=(sent,)).start()
+got = b""
+while len(got) < len(sent) and (data := connection.recv(65536)):
+    got += data
+print(os.getuid(), got == sent)
+"""
+
+
+@pytest.fixture(scope="module")
+def echo(workplace):
+    """Lines of a definition whose program sends back what it gets; it listens at the address that is given."""
+    layer = workplace / "echo"
+    layer.mkdir()
+    (layer / "echo.py").write_text(ECHO)
+    (layer / "client.py").write_text(CLIENT)
+
+    def lines(address, network, *more):
+        keys = (f"Layer={layer}", f"Layer={DEBIAN}", "Volatile=yes", f"Network={network}")
+        return "\n".join(("[Container]", *keys, f"Exec=/usr/bin/python3 /echo.py {address} 5432", *more, ""))
+
+    return lines
+
+
+def talk(container, *where):
+    """What the client says in the container; the server may take a moment until it listens."""
+    deadline = time.monotonic() + 60
+    while True:
+        done = container.exec("python3", "/client.py", *where, check=False)
+        if done.stdout == "0 True\n" or time.monotonic() > deadline:
+            break
+    return done.stdout.strip() or done.stderr
+
+
+@pytest.fixture(scope="module")
+def db(shared, echo):
+    return shared.start(echo("0.0.0.0", "bridge", "ExposedPort=5432 53/udp", "PublishPort=18080:80"))
+
+
+def test_a_link_orders_binds_and_tells(db, define, nsunit, containers, run):
+    name = define(definition(f"Link={db.name}:DB"))
+    nsunit("start", name)
+    web = containers.of(name)
+    address = own_address(db)
+    assert addresses(web, "DB") == addresses(web, "db") == addresses(web, db.name) == address
+    variables = dict(line.split("=", 1) for line in web.proc("environ").split("\0") if line.startswith("DB_"))
+    expected = {"DB_NAME": f"/{name}/DB", "DB_PORT": f"tcp://{address}:80"}
+    for port, protocol in (("80", "tcp"), ("5432", "tcp"), ("53", "udp")):
+        prefix = f"DB_PORT_{port}_{protocol.upper()}"
+        expected |= {prefix: f"{protocol}://{address}:{port}", f"{prefix}_ADDR": address}
+        expected |= {f"{prefix}_PORT": port, f"{prefix}_PROTO": protocol}
+    assert variables == expected
+    shown = web.show("BindsTo", "After")
+    assert db.service in shown["BindsTo"].split()
+    assert db.service in shown["After"].split()
+    refused = nsunit("enable", name, check=False)
+    assert f"{name}: it is linked with '{db.name}', which is not enabled" in refused.stderr
+    nsunit("stop", name)
+    alone = define(definition("Link=nobody-there"))
+    refused = nsunit("start", alone, check=False)
+    assert refused.returncode
+    assert f"{alone}: it is linked with 'nobody-there', which does not run" in refused.stderr
+
+
+def test_a_tunnel_leads_to_another_network(shared, containers, echo, nsunit):
+    """To one with no network at all, from one with no network at all, and from a network that has no route to it."""
+    hidden = shared.start(echo("127.0.0.1", "none"))
+    tunnels = (f"Tunnel={hidden.name}:5432", f"Tunnel={hidden.name}:5432:/run/deep/db.sock")
+    alone = containers.start(echo("127.0.0.2", "none", *tunnels))
+    assert talk(alone, "127.0.0.1", "5432") == "0 True"
+    assert talk(alone, "::1", "5432") == "0 True"
+    assert talk(alone, "/run/deep/db.sock") == "0 True"
+    # Two proxies beside the container's own group, without privileges and in the other one's network.
+    group = alone.cgroup / alone.service / "tunnel/cgroup.procs"
+    pids = group.read_text().split()
+    assert len(pids) == 2
+    for pid in pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert "\nUid:\t65534\t65534\t65534\t65534\n" in status
+        assert "\nCapEff:\t0000000000000000\n" in status
+        assert "\nCapPrm:\t0000000000000000\n" in status
+        assert os.readlink(f"/proc/{pid}/ns/net") == os.readlink(f"/proc/{hidden.pid}/ns/net")
+        assert os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/1/ns/mnt")
+    # A restart that nobody asked nsunit for makes it anew, and the end of the container is that of the proxies.
+    before = alone.pid
+    nsunit("restart", alone.name)
+    assert alone.pid != before
+    assert talk(alone, "127.0.0.1", "5432") == "0 True"
+    pids = group.read_text().split()
+    os.kill(alone.pid, signal.SIGKILL)
+    nsunit("wait", alone.name, check=False)
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    bridged = containers.start(echo("0.0.0.0", "bridge", f"Tunnel={hidden.name}:5432:15432"))
+    assert talk(bridged, "127.0.0.1", "15432") == "0 True"
+    nsunit("stop", hidden.name)  # and with it what is bound to it
+    assert bridged.show("ActiveState")["ActiveState"] != "active"
+
+
+def test_a_place_that_is_taken_fails_the_start(containers, echo, db, nsunit):
+    name = containers.define(echo("0.0.0.0", "none", f"Tunnel={db.name}:5432:/etc"))
+    failed = nsunit("start", name, check=False)
+    assert failed.returncode
+    assert f"Failed to make the tunnel from '/etc' to port 5432 of '{db.service}'" in failed.stderr
+    assert "Address already in use" in failed.stderr

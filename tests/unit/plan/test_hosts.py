@@ -53,6 +53,14 @@ def test_those_of_a_network_are_named_and_nobody_else():
     ]
 
 
+def test_a_link_has_a_name_of_its_own():
+    place = Place("bridge", ("10.1.0.2",))
+    web = Member(Naming("web", ("web",), links=(("db", "DB"),)), (place,))
+    db = member("db", Place("bridge", ("10.1.0.3",)))
+    assert hosts(web, (db,)).splitlines()[3:] == ["10.1.0.3 db DB"]
+    assert hosts(db, (web,)).splitlines()[3:] == ["10.1.0.2 web"]
+
+
 def test_without_a_network_it_knows_itself_and_what_was_added():
     item = Naming("web", ("web",), (("db", "192.0.2.7"),))
     assert hosts(Member(item, ()), ()).splitlines()[2:] == ["127.0.1.1 web", "192.0.2.7 db"]

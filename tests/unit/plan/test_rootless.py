@@ -113,6 +113,7 @@ def test_what_takes_roots_privileges():
         ("Network=container:db", "namespaces of others can be joined by root only"),
         ("UTSNamespace=host", "namespaces of others can be joined by root only"),
         ("TimeOffset=boottime 1d", "TimeOffset= takes root, as the clocks are the host's"),
+        ("Tunnel=db:5432", "Tunnel= takes root, as a user's containers share no network and no namespace"),
         ("Ownership=chown", "Ownership=chown takes root, as a user cannot give files away"),
     ):
         assert refused(line + "\n") == [(f"[Container] {message}", hint)]

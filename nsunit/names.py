@@ -3,7 +3,8 @@
 A dash nests slices (systemd.slice(5)), so a dash in a container's name is escaped in unit names as systemd-escape(1)
 does it: `my-app` lives in `nsunit-my\\x2dapp.slice`.  An instance keeps its `@` in the service name and has it
 escaped in the slice name, since slices cannot be templates.  A group, `shop`, is called by the end of its slice's name,
-`shop.slice`; a dash in it does nest: `shop-eu` is a group within `shop`.
+`shop.slice`; a dash in it does nest: `shop-eu` is a group within `shop`.  A pod, `shop.pod`, is a group whose
+containers share namespaces as well, which the service `nsunit-shop.pod.service` keeps.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ ROOT_SLICE = "nsunit.slice"
 GROUP_SUFFIX = ".slice"
 NETWORK_SUFFIX = ".network"
 NETWORKS_OF_NSUNIT = ("none", "host", "private", "pasta", "bridge")  # choices of Network=, the last one a network too
+POD_SUFFIX = ".pod"
 UNIT_NAME_MAX = 255
 NAME_MAX = 63
 RUN_PREFIX = "run-"  # of the names that `nsunit run` makes up
@@ -116,7 +118,7 @@ def is_valid_group(group: str) -> bool:
     """Tell whether *group* is a group's name: parts of `[a-z0-9][a-z0-9_.]*` with dashes in between."""
     parts = group.split("-")
     plain = all(part and part[0] in _FIRST and _PLAIN.issuperset(part) for part in parts)
-    return plain and len(group) <= NAME_MAX and not group.endswith(GROUP_SUFFIX)
+    return plain and len(group) <= NAME_MAX and not group.endswith((GROUP_SUFFIX, POD_SUFFIX))
 
 
 def is_valid_network(name: str) -> bool:
@@ -129,15 +131,35 @@ def is_group(name: str) -> bool:
     return name.endswith(GROUP_SUFFIX)
 
 
+def is_pod(name: str) -> bool:
+    """Tell whether *name*, of an operand or a definition, means a pod: `shop.pod`."""
+    return name.endswith(POD_SUFFIX)
+
+
+def pod_name(group: str) -> str:
+    """The name of the pod that is the group *group*, `shop`."""
+    return group + POD_SUFFIX
+
+
+def group_of_pod(name: str) -> str:
+    """The group, `shop.slice`, that the pod *name* is."""
+    return name.removesuffix(POD_SUFFIX) + GROUP_SUFFIX
+
+
+def limited(name: str) -> str:
+    """The container or group whose limits those of *name* are: a pod's are its group's."""
+    return group_of_pod(name) if is_pod(name) else name
+
+
 def check_any_name(name: str) -> str:
-    """Return *name* if it is a valid one of a container or of a group, `shop.slice`.
+    """Return *name* if it is a valid one of a container, of a group, `shop.slice`, or of a pod, `shop.pod`.
 
     Raises:
         UsageError: it is not.
     """
-    if is_group(name) and not is_valid_group(name.removesuffix(GROUP_SUFFIX)):
+    if (is_group(name) or is_pod(name)) and not is_valid_group(name.rpartition(".")[0]):
         raise UsageError(
-            f"'{printable(name)}' is not the name of a group",
+            f"'{printable(name)}' is not the name of a {'group' if is_group(name) else 'pod'}",
             hint="use a-z, 0-9, '_' and '.', with a dash before the name of a group within a group",
         )
     return check_name(name)
@@ -169,7 +191,7 @@ def container_of_unit(unit: str) -> str | None:
     """Name of the container whose payload *unit* runs, or None for any other unit."""
     if unit.startswith("nsunit-") and unit.endswith(".service"):
         name = unescape(unit[len("nsunit-") : -len(".service")])
-        return name if is_valid_name(name) and service_name(name) == unit else None
+        return name if is_valid_name(name) and service_name(name) == unit and not is_pod(name) else None
     if unit.startswith("nsunit-") and unit.endswith(".scope"):
         # A dash of the name itself is escaped, so the first plain one ends it.
         escaped, _, rest = unit[len("nsunit-") : -len(".scope")].partition("-")

@@ -56,7 +56,7 @@ _RECONNECT_SECONDS = 30.0
 _OF_UNIT_NAMES = (
     "Id Names Description LoadState LoadError ActiveState SubState FreezerState Following FragmentPath SourcePath"
     " DropInPaths UnitFileState NeedDaemonReload Transient InvocationID Job CollectMode RequiresMountsFor Requires"
-    " Wants BindsTo PartOf After Before Conflicts Documentation ConditionResult AssertResult"
+    " Wants BindsTo BoundBy PartOf After Before Conflicts Documentation ConditionResult AssertResult"
     " StateChangeTimestamp StateChangeTimestampMonotonic InactiveExitTimestamp InactiveExitTimestampMonotonic"
     " ActiveEnterTimestamp ActiveEnterTimestampMonotonic ActiveExitTimestamp ActiveExitTimestampMonotonic"
     " InactiveEnterTimestamp InactiveEnterTimestampMonotonic"

@@ -6,7 +6,7 @@ import sys
 
 from nsunit.cli.lifecycle import fail, names_of, say
 from nsunit.errors import NsunitError, UsageError
-from nsunit.names import check_any_name, check_name, printable
+from nsunit.names import check_any_name, check_name, group_of_pod, limited, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def set_keys(invocation: Invocation) -> int:
     if persist and invocation.flag("runtime"):
         raise UsageError("set: --runtime and --persist exclude each other", hint="--runtime is what happens anyway")
     assignments = [_assignment(text) for text in texts]
-    changes = set_keys(invocation.context(), check_any_name(name), assignments, persist=persist)
+    changes = set_keys(invocation.context(), limited(check_any_name(name)), assignments, persist=persist)
     if invocation.flag("json"):
         from nsunit.cli.output import print_json
 
@@ -41,7 +41,7 @@ def plan(invocation: Invocation) -> int:
     from nsunit.manager.change import plan_all
 
     context = invocation.context()
-    found = plan_all(context, names_of(invocation) or _running(invocation))
+    found = plan_all(context, [limited(name) for name in names_of(invocation)] or _running(invocation))
     plans = [item for item, _ in found if item is not None]
     if invocation.flag("json"):
         from nsunit.cli.output import print_json
@@ -70,7 +70,7 @@ def apply(invocation: Invocation) -> int:
     from nsunit.manager.change import apply
 
     context = invocation.context()
-    names = names_of(invocation) or _running(invocation)
+    names = [limited(name) for name in names_of(invocation)] or _running(invocation)
     outcomes = apply(context, names, restart=invocation.flag("restart"))
     if invocation.flag("json"):
         from nsunit.cli.output import print_json
@@ -129,9 +129,9 @@ def drop_in(invocation: Invocation) -> int:
         if texts:
             hint = f"nsunit dropin --remove {printable(name)}"
             raise UsageError("dropin: --remove takes away all that was set, so keys cannot be named", hint=hint)
-        paths = remove_drop_ins(invocation.context(), check_any_name(name))
+        paths = remove_drop_ins(invocation.context(), limited(check_any_name(name)))
     else:
-        paths = drop_in(invocation.context(), check_any_name(name), [_assignment(text) for text in texts])
+        paths = drop_in(invocation.context(), limited(check_any_name(name)), [_assignment(text) for text in texts])
     if invocation.flag("json"):
         from nsunit.cli.output import print_json
 
@@ -143,13 +143,13 @@ def drop_in(invocation: Invocation) -> int:
 
 
 def _running(invocation: Invocation) -> Sequence[str]:
-    from nsunit.definition.search import list_groups
+    from nsunit.definition.search import list_groups, list_pods
     from nsunit.manager.group import groups_of_slice
     from nsunit.manager.query import list_containers
 
     context = invocation.context()
     states = [state for state in list_containers(context) if state.active_state not in ("inactive", "failed")]
-    defined = list_groups(context.search)
+    defined = {*list_groups(context.search), *map(group_of_pod, list_pods(context.search))}
     groups = {name for state in states for name in groups_of_slice(state.slice) if name in defined}
     return [*sorted(groups), *(state.name for state in states)]
 

@@ -8,7 +8,7 @@ import sys
 from nsunit.cli.options import warn
 from nsunit.cli.output import Style, plural, print_json
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
-from nsunit.names import GROUP_SUFFIX, check_any_name, is_group, printable, split_instance
+from nsunit.names import GROUP_SUFFIX, POD_SUFFIX, check_any_name, is_group, is_pod, printable, split_instance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,19 @@ GROUP_SKELETON = """\
 #TasksMax=1000
 """
 
+POD_SKELETON = """\
+# {path}: see nsunit.pod(5), nsunit.container(5)
+# Containers join with [Container] Pod={pod}
+
+[Pod]
+#Network=bridge
+#PublishPort=8080:80
+
+[Slice]
+# What all of them may use together, see systemd.resource-control(5):
+#MemoryMax=2G
+"""
+
 
 def _checked(text: str) -> str:
     """Return the name to look up for *text*: a template, `web@`, is looked at by way of an instance."""
@@ -94,10 +107,11 @@ def verify(invocation: Invocation) -> int:
     context = invocation.context()
     names = [_checked(name) for name in invocation.operands]
     if not names:
-        from nsunit.definition.search import list_groups, list_names, list_templates
+        from nsunit.definition.search import list_groups, list_names, list_pods, list_templates
 
         names = [
             *list_groups(context.search),
+            *list_pods(context.search),
             *list_names(context.search),
             *(f"{prefix}@verify" for prefix in list_templates(context.search)),
         ]
@@ -188,6 +202,8 @@ def _what_to_edit(invocation: Invocation, context: Context, name: str) -> tuple[
         if not invocation.flag("force") or drop_in:
             raise
         path = os.path.join(own, name + SUFFIX)
+        if is_pod(name):
+            return path, POD_SKELETON.format(path=path, pod=name.removesuffix(POD_SUFFIX)).encode()
         if is_group(name):
             return path, GROUP_SKELETON.format(path=path, group=name.removesuffix(GROUP_SUFFIX)).encode()
         return path, SKELETON.format(path=path, name=instance or prefix).encode()

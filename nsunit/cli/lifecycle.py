@@ -6,7 +6,7 @@ import sys
 
 from nsunit.cli.options import warn
 from nsunit.errors import NsunitError
-from nsunit.names import check_any_name, check_name, is_group, printable
+from nsunit.names import check_any_name, check_name, group_of_pod, is_group, is_pod, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def start(invocation: Invocation) -> int:
     context = _connected(invocation)
     from nsunit.manager.start import start
 
-    outcomes = start(context, names_of(invocation, lambda: _defined(context), members="defined"))
+    outcomes = start(context, names_of(invocation, lambda: _defined(context), members="defined", pods=True))
     if invocation.flag("now"):
         from nsunit.manager.activation import start_now
 
@@ -45,7 +45,7 @@ def stop(invocation: Invocation) -> int:
     context = _connected(invocation)
     from nsunit.manager.stop import stop
 
-    names = names_of(invocation, lambda: _running(context), members="running")
+    names = names_of(invocation, lambda: _running(context), members="running", pods=True)
     return _report(invocation, stop(context, names, kill_now=invocation.flag("now")))
 
 
@@ -54,7 +54,8 @@ def restart(invocation: Invocation) -> int:
     from nsunit.manager.stop import restart
 
     context = invocation.context()
-    return _report(invocation, restart(context, names_of(invocation, lambda: _running(context), members="running")))
+    names = names_of(invocation, lambda: _running(context), members="running", pods=True)
+    return _report(invocation, restart(context, names))
 
 
 def remove(invocation: Invocation) -> int:
@@ -159,29 +160,37 @@ def _connected(invocation: Invocation) -> Context:
 
 
 def names_of(
-    invocation: Invocation, everything: Callable[[], Sequence[str]] | None = None, *, members: str = ""
+    invocation: Invocation,
+    everything: Callable[[], Sequence[str]] | None = None,
+    *,
+    members: str = "",
+    pods: bool = False,
 ) -> list[str]:
     """Return the operands, checked and each once; or what *everything* gives for --all.
 
-    With *members*, "running" or "defined", a group stands for such containers in it.
+    With *members*, "running" or "defined", a group or pod stands for such containers in it, with *pods* a pod for
+    itself as well.
     """
     if everything is not None and invocation.flag("all"):
         return list(everything())
     names: list[str] = []
     for name in invocation.operands:
-        if not is_group(name):
+        if not (is_group(name) or is_pod(name)):
             names.append(check_name(name))
             continue
         check_any_name(name)
-        names += members_of(invocation.context(), name, members) if members else [name]
+        if not members or (pods and is_pod(name)):
+            names.append(name)
+        if members:
+            names += members_of(invocation.context(), name, members)
     return list(dict.fromkeys(names))
 
 
 def members_of(context: Context, name: str, which: str) -> list[str]:
-    """The containers in group *name* that are "running" or "defined"."""
+    """The containers in group or pod *name* that are "running" or "defined"."""
     from nsunit.manager.group import members
 
-    return members(context, name, running=which == "running")
+    return members(context, group_of_pod(name) if is_pod(name) else name, running=which == "running")
 
 
 def _defined(context: Context) -> Sequence[str]:
@@ -225,7 +234,10 @@ def _report_one(outcome: Outcome) -> None:
         sys.stderr.write(f"nsunit: {outcome.name}: runs with another definition than it has now\n")
         for difference in outcome.differences:
             sys.stderr.write(f"  {printable(difference)}\n")
-        sys.stderr.write(f"  hint: 'nsunit apply {outcome.name}' changes what can change while it runs\n")
+        how = f"'nsunit apply {outcome.name}' changes what can change while it runs"
+        if is_pod(outcome.name):
+            how = f"'nsunit restart {outcome.name}' makes it so, with its containers"
+        sys.stderr.write(f"  hint: {how}\n")
 
 
 def _each(invocation: Invocation, deed: Callable[[str], None]) -> int:

@@ -36,10 +36,16 @@ def list_containers(invocation: Invocation) -> int:
     """The verb `list`."""
     from nsunit.manager.query import list_containers
 
+    context, everything = invocation.context(), invocation.flag("all")
+    loaded = list_containers(context, everything=everything)
+    if not invocation.flag("tree"):
+        from nsunit.manager.query import pod_states
+
+        loaded = sorted((*loaded, *pod_states(context, everything=everything)), key=lambda state: state.name)
     states = [
         state
-        for state in list_containers(invocation.context(), everything=invocation.flag("all"))
-        if (invocation.flag("all") or state.active_state != "inactive" or _listens(state))
+        for state in loaded
+        if (everything or state.active_state != "inactive" or _listens(state))
         and (not invocation.operands or any(fnmatch.fnmatchcase(state.name, text) for text in invocation.operands))
     ]
     style = Style(plain=invocation.flag("no-color"))
@@ -122,7 +128,7 @@ def status(invocation: Invocation) -> int:
 
     context = invocation.context()
     lines = invocation.number("lines", 10)
-    names = names_of(invocation, members="defined")
+    names = names_of(invocation, members="defined", pods=True)
     if not invocation.operands:
         states = list_containers(context)
         names = [state.name for state in states if state.active_state != "inactive" or _listens(state)]
@@ -287,7 +293,7 @@ def logs(invocation: Invocation) -> int:
     from nsunit.manager.running import slice_of
 
     context = invocation.context()
-    names = names_of(invocation, members="defined")
+    names = names_of(invocation, members="defined", pods=True)
     argv = journal_command({name: slice_of(context, name) for name in names}, options, user=invocation.flag("user"))
     sys.stdout.flush()
     try:

@@ -8,7 +8,7 @@ import time
 
 from nsunit.cli.output import Style, format_duration, format_size, jsonable, print_json, print_table
 from nsunit.errors import NsunitError, UsageError
-from nsunit.names import ROOT_SLICE, check_any_name, check_name, group_slice, is_group, printable
+from nsunit.names import ROOT_SLICE, check_any_name, check_name, group_slice, is_group, limited, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,10 +154,10 @@ def top(invocation: Invocation) -> int:
     above = invocation.context().cgroup if invocation.flag("user") else ""
     sys.stdout.flush()
     arguments, group = invocation.operands, f"/{ROOT_SLICE}"
-    if arguments and is_group(arguments[-1]) and arguments[-1][0] not in "-/":
+    if arguments and is_group(limited(arguments[-1])) and arguments[-1][0] not in "-/":
         from nsunit.names import slice_path
 
-        arguments, group = arguments[:-1], slice_path(group_slice(check_any_name(arguments[-1])))
+        arguments, group = arguments[:-1], slice_path(group_slice(limited(check_any_name(arguments[-1]))))
     argv = ["systemd-cgtop", *arguments, above + group]
     try:
         os.execvp(argv[0], argv)

@@ -49,7 +49,7 @@ VERBS = (
         complete="defined_any",
         details=(
             "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template, "
-            "a group such as shop.slice all containers that are defined to be in it.",
+            "a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself as well.",
             "A container that runs already is left alone; if its definition has changed, the difference is shown.",
         ),
     ),
@@ -64,7 +64,7 @@ VERBS = (
         complete="running_any",
         details=(
             "Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone. A group such as "
-            "shop.slice stands for all containers in it that run.",
+            "shop.slice stands for all containers in it that run; a pod, shop.pod, is stopped after them.",
         ),
     ),
     Verb(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli.output import Style, format_size, print_json, print_table
-from nsunit.names import printable
+from nsunit.names import limited, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def why(invocation: Invocation) -> int:
     from nsunit.manager.why import explain
 
     name, *key = invocation.operands
-    found = explain(invocation.context(), name, key[0] if key else None)
+    found = explain(invocation.context(), limited(name), key[0] if key else None)
     if invocation.flag("json"):
         print_json(found)
         return 0

@@ -41,6 +41,7 @@ _SCALARS = {
     "IdleStop": "idle_stop",
     "Egress": "egress",
     "Ingress": "ingress",
+    "Pod": "pod",
 }
 _ITEMS = {
     "Layer": "layers",
@@ -88,7 +89,7 @@ def build(values: list[tuple[str, Any]]) -> Container:
         elif key in _SEQUENCES:
             fields[_SEQUENCES[key]] = fields.get(_SEQUENCES[key], ()) + value
         elif key == "Network":
-            fields.update(_network(value, fields.get("connections", ())))
+            fields.update(network_fields(value, fields.get("connections", ())))
         elif key == "Environment":
             environment.update(value)
         elif key == "Sysctl":
@@ -108,6 +109,9 @@ def build(values: list[tuple[str, Any]]) -> Container:
         from nsunit.definition.values_names import collect
 
         fields["names"] = collect(named)
+    if "pod" in fields:
+        fields["slice"] = fields["pod"]
+        fields["private_users"] = UserRange("joined")
     if "namespaces" in fields:
         _take_user_namespace(fields)
     if "uid_map" in fields or "gid_map" in fields:
@@ -124,7 +128,7 @@ def build(values: list[tuple[str, Any]]) -> Container:
     )
 
 
-def _network(value: Any, connections: tuple[Any, ...]) -> dict[str, Any]:
+def network_fields(value: Any, connections: tuple[Any, ...]) -> dict[str, Any]:
     """Networks add up; anything else is the only one, and takes the place of what was said before."""
     if isinstance(value, str):
         return {"network": value, "connections": ()}
@@ -185,7 +189,7 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         from nsunit.definition import activation
 
         found += activation.contradictions(container)
-    if container.network != "bridge":
+    if container.network != "bridge" and not container.pod:  # else it depends on what its pod shares
         hint = "add Network=bridge, or leave it out"
         if container.published_ports and not container.activation:
             found.append(("PublishPort", f"ports cannot be published with Network={container.network}", hint))
@@ -197,7 +201,7 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
     names = [connection.network for connection in container.connections]
     if len(set(names)) != len(names):
         found.append(("Network", "a network is named twice", "a container joins a network once"))
-    if container.names:
+    if container.names and not container.pod:
         from nsunit.definition import values_names
 
         found += values_names.contradictions(container, container.names, name)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from nsunit.definition.load import Loader, load, load_text, read_all, take_text
 from nsunit.definition.model import Container, Definition
-from nsunit.definition.search import find_group, unit_drop_ins
+from nsunit.definition.search import SUFFIX, find_group, unit_drop_ins
 from nsunit.errors import NotFoundError
-from nsunit.names import GROUP_SUFFIX, check_any_name, group_slice, is_group
+from nsunit.names import GROUP_SUFFIX, POD_SUFFIX, check_any_name, group_slice, is_group, is_pod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,27 +19,28 @@ if TYPE_CHECKING:
     from nsunit.definition.load import Given
     from nsunit.definition.search import SearchPath
 
-_HINTS = {
-    "Container": "each container has a definition of its own, and joins with [Container] Slice=",
-    "Service": "limits of the group belong in [Slice], those of one container in its own definition",
-    "Install": "a group is there as soon as one of its containers runs",
-}
-
 
 class GroupLoader(Loader):
-    """Takes what a group may say: [Slice] and [Unit]."""
+    """Takes what a group may say: [Slice] and [Unit].  *of_pod*: it is read from the definition of a pod."""
 
-    def __init__(self, name: str, host: Host) -> None:
+    whose = "a group has only [Slice] and [Unit]"
+    elsewhere = {
+        "Container": "each container has a definition of its own, and joins with [Container] Slice=",
+        "Pod": "a group that shares namespaces as well is defined in NAME.pod.nsunit",
+        "Service": "limits of the group belong in [Slice], those of one container in its own definition",
+        "Install": "a group is there as soon as one of its containers runs",
+    }
+
+    def __init__(self, name: str, host: Host, *, of_pod: bool = False) -> None:
         super().__init__(check_any_name(name), host)
+        self.of_pod = of_pod
         unit = group_slice(name)
         own = {"n": unit, "N": unit.removesuffix(GROUP_SUFFIX), "p": name.removesuffix(GROUP_SUFFIX)}
         self.values = {**self.values, **own}
 
     def assign(self, section: str, key: str, text: str, path: str, line: int) -> None:
         """Take one assignment."""
-        if section in _HINTS:
-            self.problem(path, line, section, f"{key}: a group has only [Slice] and [Unit]", _HINTS[section])
-        else:
+        if section != "Pod" or not self.of_pod:  # else it says nothing about the slice
             super().assign(section, key, text, path, line)
 
     def _check_container(self, container: Container, source: str) -> None:
@@ -54,8 +55,8 @@ def load_group(name: str, search: SearchPath, host: Host, more: Sequence[Given] 
         NotFoundError: there is no such definition.
         DefinitionError: it has mistakes or cannot be read; the error lists every one of them.
     """
-    loader = GroupLoader(name, host)
     found = find_group(name, search)
+    loader = GroupLoader(name, host, of_pod=found.main.endswith(POD_SUFFIX + SUFFIX))
     sources = (found.main, *found.drop_ins, *unit_drop_ins((group_slice(name),), search))
     read_all(loader, sources)
     loader.add(more)
@@ -76,7 +77,11 @@ def group_or_empty(name: str, search: SearchPath, host: Host) -> Definition:
 
 
 def load_any(name: str, search: SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
-    """`load_group` or `load`, by *name*."""
+    """`load_group`, `load_pod` or `load`, by *name*."""
+    if is_pod(name):
+        from nsunit.definition.pod import load_pod
+
+        return load_pod(name, search, host, more)
     return (load_group if is_group(name) else load)(name, search, host, more)
 
 

@@ -11,8 +11,8 @@ from nsunit.definition.host import Host, host_facts
 from nsunit.definition.model import Assignment, Container, Definition
 from nsunit.definition.values import Properties
 from nsunit.definition.words import ValueProblem
-from nsunit.errors import DefinitionError, Problem
-from nsunit.names import UNIT_NAME_MAX, check_name, printable, service_name, slice_name
+from nsunit.errors import DefinitionError, Problem, UsageError
+from nsunit.names import UNIT_NAME_MAX, check_name, group_of_pod, is_pod, printable, service_name, slice_name
 from nsunit.record import Record
 from nsunit.units import Property
 
@@ -54,7 +54,13 @@ class Item(Record):
 
 
 class Loader:
-    """Collects assignments and problems; `finish` makes the Definition."""
+    """Collects assignments and problems; `finish` makes the Definition.
+
+    *whose* says what sections there can be, and *elsewhere* where what the others say belongs.
+    """
+
+    whose = "a container is no pod"
+    elsewhere = {"Pod": "that is for NAME.pod.nsunit; a container joins it with [Container] Pod=NAME"}
 
     sections: tuple[str, ...] = syntax.SECTIONS
 
@@ -85,6 +91,9 @@ class Loader:
 
     def assign(self, section: str, key: str, text: str, path: str, line: int) -> None:
         """Take one assignment; an empty *text* takes back what was assigned before."""
+        if section in self.elsewhere:
+            self.problem(path, line, section, f"{key}: {self.whose}", self.elsewhere[section])
+            return
         found = setting.lookup(section, key)
         if found is None:
             self._unknown(section, key, path, line)
@@ -154,8 +163,7 @@ class Loader:
         Raises:
             DefinitionError: there are problems; it has all of them.
         """
-        own = [(item.setting.key, item.value) for item in self.items if item.setting.section == "Container"]
-        container = container_section.build(own)
+        container = self._container()
         self._check_container(container, sources[0])
         self._check_limits()
         self._check_watchdog(container.notify)
@@ -179,20 +187,28 @@ class Loader:
             sources,
         )
 
+    def values_of(self, section: str) -> list[tuple[str, object]]:
+        """The effective `(key, parsed value)` pairs of *section*."""
+        return [(item.setting.key, item.value) for item in self.items if item.setting.section == section]
+
+    def _container(self) -> Container:
+        return container_section.build(self.values_of("Container"))
+
     def _check_container(self, container: Container, source: str) -> None:
         for message, hint in container_section.missing(container, self.failed):
             self.problems.append(Problem(source, 0, message, hint))
         for key, message, hint in container_section.contradictions(container, self.name):
-            self._blame("Container", key, message, hint)
+            self.blame("Container", key, message, hint)
         if container.slice and len(slice_name(self.name, container.slice)) > UNIT_NAME_MAX:
-            self._blame("Container", "Slice", "the name of the slice would be too long", "use shorter names")
+            self.blame("Container", "Slice", "the name of the slice would be too long", "use shorter names")
+
+    def given(self, key: str) -> str:
+        """The value of *key* of [Container], as far as it was read, or nothing."""
+        return next((str(value) for name, value in self.values_of("Container") if name == key), "")
 
     def group(self) -> str:
-        """The group of the container, as far as it was read, or nothing."""
-        for item in self.items:
-            if item.setting.key == "Slice":
-                return str(item.value)
-        return ""
+        """The group of the container, as far as it was read, or nothing; a pod is one."""
+        return self.given("Pod") or self.given("Slice")
 
     def _properties(self) -> tuple[tuple[str, tuple[Property, ...]], ...]:
         found = []
@@ -205,7 +221,7 @@ class Loader:
                 found.append((section, merge.merge(listed)))
         return tuple(found)
 
-    def _blame(self, section: str, key: str, message: str, hint: str) -> None:
+    def blame(self, section: str, key: str, message: str, hint: str) -> None:
         """Report a contradiction at the last assignment of *key*."""
         for item in reversed(self.items):
             if item.setting.section == section and item.setting.key == key:
@@ -220,28 +236,28 @@ class Loader:
             key = item.setting.key
             if key in ("MemoryMax", "MemoryHigh", "StartupMemoryMax", "StartupMemoryHigh") and value < MEMORY_FLOOR:
                 message = f"'{printable(item.text)}' is less than setting up a container takes"
-                self._blame(item.setting.section, key, message, f"use at least {MEMORY_FLOOR >> 20}M")
+                self.blame(item.setting.section, key, message, f"use at least {MEMORY_FLOOR >> 20}M")
             elif key == "TasksMax" and value < TASKS_FLOOR:
                 message = f"'{printable(item.text)}' is less than setting up a container takes"
-                self._blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
+                self.blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
 
     def _check_attributes(self, container: Container, service: tuple[Property, ...]) -> None:
         from nsunit.definition.values_cgroup import contradictions
 
         for key, message, hint in contradictions(container.attributes, service):
-            self._blame("Container", key, message, hint)
+            self.blame("Container", key, message, hint)
 
     def _check_watchdog(self, notify: bool) -> None:
         for item in self.items:
             if item.setting.key == "WatchdogSec" and item.value and not notify:
                 message = "the program could not tell that it is alive"
-                self._blame("Service", "WatchdogSec", message, "set [Container] Notify=yes")
+                self.blame("Service", "WatchdogSec", message, "set [Container] Notify=yes")
 
     def _check_delegation(self) -> None:
         for item in self.items:
             if item.setting.key == "Delegate" and not item.value:
                 message = "Boot=yes needs a cgroup of its own to manage"
-                self._blame("Service", "Delegate", message, "leave it out: containers are delegated by default")
+                self.blame("Service", "Delegate", message, "leave it out: containers are delegated by default")
 
 
 def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
@@ -253,12 +269,19 @@ def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[G
         DefinitionError: it has mistakes or cannot be read; the error lists every one of them.
     """
     found = search.find(name, search_path)
+    if is_pod(name):
+        hint = f"name one of its containers, or for its limits the group '{group_of_pod(name)}'"
+        raise UsageError(f"'{name}' is a pod, not a container", hint=hint)
     loader = Loader(name, host)
     sources = (found.main, *found.drop_ins)
     read_all(loader, sources)
     own = search.unit_drop_ins((slice_name(name, loader.group()), service_name(name)), search_path)
     read_all(loader, own)
     loader.add(more)
+    if loader.given("Pod"):
+        from nsunit.definition.pod import check_member
+
+        check_member(loader, search_path)
     return loader.finish((*sources, *own))
 
 

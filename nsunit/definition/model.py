@@ -94,6 +94,7 @@ class Container(Record):
     gid_map: tuple[tuple[int, int, int], ...] = ()
     ownership: str = "idmap"
     slice: str = ""  # the group it is in
+    pod: str = ""  # the same, where that is a pod
     published_ports: tuple[Port, ...] = ()
     host_ports: tuple[tuple[int, str], ...] = ()
     activation: str = ""  # who hands in the connections that start it: "socket" a proxy, "fds" systemd itself
@@ -101,6 +102,7 @@ class Container(Record):
     egress: int = 0  # bytes in a second, 0 for all it can
     ingress: int = 0
     names: Names | None = None  # what the keys of table_names say, if there are any
+    share: tuple[str, ...] = ()  # of a pod, which has no program: the kinds of namespaces that its containers share
 
     @property
     def chooses_namespaces(self) -> bool:
@@ -122,7 +124,7 @@ class Assignment(Record):
 
 
 class Definition(Record):
-    """A checked definition of container *name*, or of a group: `shop.slice`, whose `container` says nothing.
+    """A checked definition of container *name*, of a group, `shop.slice`, whose `container` says nothing, or of a pod.
 
     `properties` has, for each of the sections `Unit`, `Service` and `Slice` that says something, the D-Bus properties
     in the order they are to be sent, one for each D-Bus name.  `sources` are the files it was read from, main file

@@ -115,7 +115,7 @@ class NetworkLoader(Loader):
             self._say("Internal", "a network with VLAN= has a way out", "leave out one of the two")
 
     def _say(self, key: str, message: str, hint: str) -> None:
-        self._blame("Network", key, message, hint)
+        self.blame("Network", key, message, hint)
 
 
 def load_network(name: str, search: SearchPath, host: Host) -> NetworkDefinition:

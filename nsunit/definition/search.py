@@ -8,18 +8,21 @@ from nsunit.errors import NotFoundError
 from nsunit.names import (
     GROUP_SUFFIX,
     NETWORK_SUFFIX,
+    POD_SUFFIX,
     check_any_name,
     check_name,
     is_valid_group,
     is_valid_name,
     is_valid_network,
+    pod_name,
     printable,
     split_instance,
 )
 from nsunit.record import Record
 
 SUFFIX = ".nsunit"
-SLICE_SUFFIX = ".slice" + SUFFIX
+SLICE_SUFFIX = GROUP_SUFFIX + SUFFIX
+NO_CONTAINERS = (SLICE_SUFFIX, POD_SUFFIX + SUFFIX, NETWORK_SUFFIX + SUFFIX)
 UNIT_DROP_IN = "50-nsunit.conf"
 
 TYPE_CHECKING = False
@@ -66,7 +69,7 @@ def user_search_path(environ: dict[str, str]) -> SearchPath:
 
 
 def find(name: str, search: SearchPath) -> Found:
-    """Return the files that define container *name*; an instance falls back to its template.
+    """Return the files that define container or pod *name*; an instance falls back to its template.
 
     Raises:
         UsageError: *name* is not a container's name.
@@ -115,27 +118,42 @@ def list_networks(search: SearchPath) -> tuple[str, ...]:
 def find_group(name: str, search: SearchPath) -> Found:
     """Return the files that define the group *name*, `shop.slice`: `shop.slice.nsunit` and its drop-ins.
 
+    Without that file they are those of the pod `shop.pod`, if there is one.
+
     Raises:
         UsageError: *name* is not a group's name.
         NotFoundError: there is no such definition, or it is masked by a link to /dev/null.
     """
     check_any_name(name)
-    main = _first([name], search)
+    stem = name
+    main = _first([stem], search)
+    if main is None:
+        stem = pod_name(name.removesuffix(GROUP_SUFFIX))
+        main = _first([stem], search)
     if main is None:
         looked = ", ".join(search.directories)
         raise NotFoundError(f"group '{name}' is not defined", hint=f"looked for {name}{SUFFIX} in {looked}")
     if os.path.realpath(main) == "/dev/null":
         raise NotFoundError(f"group '{name}' is masked by {main}", hint="remove that link to use it")
-    return Found(main, _drop_ins([name], search))
+    return Found(main, _drop_ins([stem], search))
 
 
 def list_groups(search: SearchPath) -> tuple[str, ...]:
-    """Return the names of all defined groups, `shop.slice`, sorted."""
+    """Return the names of all defined groups, `shop.slice`, sorted; pods are not among them."""
+    return _list_ending(GROUP_SUFFIX, search)
+
+
+def list_pods(search: SearchPath) -> tuple[str, ...]:
+    """Return the names of all defined pods, `shop.pod`, sorted."""
+    return _list_ending(POD_SUFFIX, search)
+
+
+def _list_ending(suffix: str, search: SearchPath) -> tuple[str, ...]:
     found: dict[str, bool] = {}
     for directory in search.directories:
         for entry in _entries(directory):
             name = entry.removesuffix(SUFFIX)
-            if entry.endswith(SLICE_SUFFIX) and is_valid_group(name.removesuffix(GROUP_SUFFIX)):
+            if entry.endswith(suffix + SUFFIX) and is_valid_group(name.removesuffix(suffix)):
                 found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
     return tuple(sorted(name for name, usable in found.items() if usable))
 
@@ -149,12 +167,12 @@ def unit_drop_ins(units: Iterable[str], search: SearchPath) -> tuple[str, ...]:
 
 
 def list_names(search: SearchPath) -> tuple[str, ...]:
-    """Return the names of all defined containers, sorted; templates, groups and networks are none."""
+    """Return the names of all defined containers, sorted; templates, groups, pods and networks are none."""
     found: dict[str, bool] = {}
     for directory in search.directories:
         for entry in _entries(directory):
             name = entry.removesuffix(SUFFIX)
-            if name == entry or entry.endswith((SLICE_SUFFIX, NETWORK_SUFFIX + SUFFIX)) or not is_valid_name(name):
+            if name == entry or entry.endswith(NO_CONTAINERS) or not is_valid_name(name):
                 continue
             found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
     return tuple(sorted(name for name, usable in found.items() if usable))
@@ -213,4 +231,8 @@ def _not_found(name: str, search: SearchPath) -> NotFoundError:
         if hint is None and name in list_templates(search):
             hint = f"'{name}' is a template; start an instance of it, e.g. {name}@1"
     looked = ", ".join(search.directories)
+    if name.endswith(POD_SUFFIX):
+        return NotFoundError(f"pod '{name}' is not defined", hint=f"looked for {name}{SUFFIX} in {looked}")
+    if _first([pod_name(name)], search):
+        hint = f"there is a pod of that name: '{pod_name(name)}'"
     return NotFoundError(f"container '{name}' is not defined", hint=hint or f"looked for {name}{SUFFIX} in {looked}")

@@ -112,7 +112,7 @@ def settings_of(sections: tuple[str, ...]) -> tuple[Setting, ...]:
 
 def _setting(section: str, key: str, row: Row) -> Setting:
     literal = key in _LITERAL_PERCENT or "Memory" in key
-    return Setting(section, key, *row, specifiers=not literal or section in ("Unit", "Container"))
+    return Setting(section, key, *row, specifiers=not literal or section in ("Unit", "Container", "Pod"))
 
 
 def _tables(section: str) -> Iterator[dict[str, Row]]:
@@ -134,6 +134,10 @@ def _tables(section: str) -> Iterator[dict[str, Row]]:
         from nsunit.definition.table_network import NETWORK
 
         yield NETWORK
+    elif section == "Pod":
+        from nsunit.definition.table_pod import POD
+
+        yield POD
     elif section == "Slice":
         from nsunit.definition.table_control import CONTROL
 

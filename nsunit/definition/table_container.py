@@ -131,5 +131,6 @@ CONTAINER: dict[str, Row] = {
     "StopSignal": _own(signal_number, False, "SIGNAL", "Signal that asks the program to end.", "SIGRTMIN+3"),
     "Notify": _own(boolean, False, "yes|no", "The program itself tells when it is ready.", "yes"),
     "Slice": _own(slice_group, False, "GROUP", "Group of containers whose limits it shares.", "shop"),
+    "Pod": _own(_rare("pod"), False, "POD", "Pod whose namespaces and limits it shares.", "shop"),
     "Sysctl": _own(sysctl, True, "NAME=VALUE", "Kernel parameters of its namespaces.", "net.ipv4.ip_default_ttl=32"),
 }

@@ -5,10 +5,11 @@ Most definitions have none of them, so `table_container` imports this module whe
 
 from __future__ import annotations
 
-from nsunit.definition.values import absolute_path, is_digits, usec
-from nsunit.definition.words import wrong
-from nsunit.names import is_valid_name
+from nsunit.definition.values import absolute_path, is_digits, usec, word_list
+from nsunit.definition.words import ValueProblem, wrong
+from nsunit.names import POD_SUFFIX, is_valid_group, is_valid_name, printable
 
+SHARED = ("net", "ipc", "uts")  # by pods
 CLOCKS = ("boottime", "monotonic")
 DOMAIN_MAX = 64
 _SECOND = 1_000_000
@@ -50,6 +51,40 @@ def time_offset(text: str) -> tuple[str, int]:
     if offset // _SECOND > _OFFSET_SECONDS_MAX:
         raise wrong(span, "is too long an offset", "the kernel takes at most 146 years")
     return clock, sign * offset
+
+
+def pod(text: str) -> str:
+    """The name of a pod, with or without `.pod`; `shop-eu` is one within `shop`."""
+    name = text.removesuffix(POD_SUFFIX)
+    if not is_valid_group(name):
+        raise ValueProblem(
+            f"'{printable(text)}' is not the name of a pod",
+            "use a-z, 0-9, '_' and '.', with a dash before the name of a pod within a group",
+        )
+    return name
+
+
+def share(text: str) -> tuple[str, ...]:
+    """Kinds of namespaces that live on without a process: `net`, `ipc`, `uts`."""
+    found = []
+    for word in word_list(text):
+        if word == "pid":
+            raise wrong(word, "cannot be shared by a pod", "a PID namespace ends with its first process")
+        if word not in SHARED:
+            raise wrong(word, "is not a kind of namespace that a pod shares", f"there are {', '.join(SHARED)}")
+        found.append(word)
+    return tuple(kind for kind in SHARED if kind in found)
+
+
+def network_of_pod(text: str) -> object:
+    """`none` or the name of a network."""
+    if text == "none":
+        return text
+    if text in ("host", "pasta", "private") or ":" in text:
+        raise wrong(text, "is not a network for a pod", "use none, bridge or that of a NAME.network.nsunit")
+    from nsunit.definition.values_network import connection
+
+    return connection(text)
 
 
 def domain_name(text: str) -> str:

@@ -6,6 +6,7 @@ import os
 
 from nsunit.manager.network import LOCK, attachments
 from nsunit.manager.running import find_running, is_running
+from nsunit.names import is_pod
 from nsunit.network import hosts, links, nft, run
 from nsunit.plan import firewall
 from nsunit.plan.attachment import PREFIX
@@ -123,4 +124,6 @@ def _left_links() -> set[str]:
 
 
 def _namespace_of(context: Context, item: Attachment) -> str:
+    if is_pod(item.container):
+        return f"{context.paths.namespaces}/{item.container}/net"
     return f"/proc/{find_running(context, item.container).pid}/ns/net"

@@ -108,6 +108,8 @@ def _enable(context: Context, name: str) -> Outcome:
         raise NsunitError(
             f"{name}: [Install] Also= is not for containers", hint="enable those units by 'systemctl enable'"
         )
+    if definition.container.pod:
+        raise NsunitError(f"{name}: what is in a pod cannot be enabled", hint="have a unit of your own start it")
     _check_own(context, definition)
     if definition.container.needs_others:
         from nsunit.manager.linked import check_enabled

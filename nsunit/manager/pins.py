@@ -7,7 +7,7 @@ import os
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.ledger import check_kind
 from nsunit.manager.running import check_alive, find_running, open_pidfd
-from nsunit.names import check_name
+from nsunit.names import check_name, is_pod, printable
 from nsunit.setup import nsfs
 from nsunit.setup.main import read_plan
 from nsunit.setup.root import Overlay
@@ -16,6 +16,8 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nsunit.manager.context import Context
 
 _LOCK = ".namespaces"
@@ -31,7 +33,7 @@ def pin(context: Context, name: str, kind: str, pin: str | None = None) -> str:
         NsunitError: it has no such namespace of its own, the pin is taken, or pinning would do harm.
     """
     check_kind(kind)
-    place = check_name(name if pin is None else pin)
+    place = _check_pin(name if pin is None else pin)
     running = find_running(context, name)
     pidfd = open_pidfd(context, running)
     fd = os.open(f"/proc/{running.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
@@ -46,6 +48,32 @@ def pin(context: Context, name: str, kind: str, pin: str | None = None) -> str:
             return _attach(context.paths.namespaces, place, kind, fd, name)
     finally:
         os.close(fd)
+
+
+def make_pins(directory: str, locks: str, found: Mapping[str, int]) -> None:
+    """Keep the namespaces behind the descriptors *found*, by kind, in *directory*; one for each pod.
+
+    Raises:
+        NsunitError: the directory above is not to be trusted.
+    """
+    base, _, place = directory.rpartition("/")
+    with Lock(locks, _LOCK):
+        for kind, fd in found.items():
+            _attach(base, place, kind, fd, place)
+
+
+def remove_pins(directory: str, locks: str) -> None:
+    """Let go of all that `make_pins` keeps in *directory*; done twice is done once."""
+    base, _, place = directory.rpartition("/")
+    with Lock(locks, _LOCK):
+        if os.path.isdir(directory):
+            _detach(base, place, tuple(item for item in os.listdir(directory) if not item.startswith(".")))
+
+
+def _check_pin(name: str) -> str:
+    if is_pod(name):
+        raise NsunitError(f"the pin '{printable(name)}' is that of a pod", hint="it lasts until that is stopped")
+    return check_name(name)
 
 
 def _check_root(context: Context, name: str) -> None:
@@ -88,7 +116,7 @@ def unpin(context: Context, pin: str, kind: str | None = None) -> tuple[str, ...
     """
     base = context.paths.namespaces
     wanted = None if kind is None else check_kind(kind)
-    check_name(pin)
+    _check_pin(pin)
     with Lock(context.paths.locks, _LOCK):
         kinds = tuple(item for item in files.list_directory(f"{base}/{pin}") if not item.startswith("."))
         if not kinds:

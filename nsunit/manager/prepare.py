@@ -67,8 +67,12 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         from nsunit.manager.activation import listening_facts
 
         facts = facts.replace(sockets_keep=True, **listening_facts(context, definition))
+    if container.pod:
+        from nsunit.manager.pod import with_pod
+
+        facts = with_pod(context, facts, container.pod)
     if container.network == "bridge":
-        return _with_network(context, facts, definition.name)
+        return with_network(context, facts, definition.name)
     if has_own_files(container):
         return facts.replace(network_directory=context.paths.network_of(definition.name))
     return facts
@@ -103,14 +107,18 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         check_needed(context, definition)
     undo: list[Callable[[], object]] = []
     try:
+        if container.pod:
+            from nsunit.manager.pod import start_for
+
+            start_for(context, definition, undo)
         files.make_private_directory(context.paths.runtimes)
         runtime = context.paths.runtime_of(name)
-        _make(context, runtime, undo)
+        make_directory(context, runtime, undo)
         keeper = runtime
         if not transient:
             files.make_private_directory(context.paths.states)
             keeper = context.paths.state_of(name)
-            _make(context, keeper, undo)
+            make_directory(context, keeper, undo)
         if keeps_upper(container) and not transient:
             _make_upper(context.paths.upper_of(name), container.layers[0])
         user_range = _user_range(context, definition, keeper)
@@ -150,7 +158,7 @@ def connect(
     from nsunit.manager.network import reserve
 
     files.make_private_directory(os.path.dirname(directory))
-    _make(context, directory, undo)
+    make_directory(context, directory, undo)
     reserve(context, definition.name, definition.container, keeper, directory)
     make_files(definition, directory)
 
@@ -169,11 +177,12 @@ def make_own_files(context: Context, definition: Definition, directory: str, und
     from nsunit.manager import hosts
 
     files.make_private_directory(os.path.dirname(directory))
-    _make(context, directory, undo)
+    make_directory(context, directory, undo)
     hosts.make_own_files(definition, directory)
 
 
-def _with_network(context: Context, facts: Facts, name: str) -> Facts:
+def with_network(context: Context, facts: Facts, name: str) -> Facts:
+    """*facts* with what attaches container or pod *name* to a network."""
     program = os.path.dirname(os.path.dirname(setup.__file__)) + "/network/run.py"
     paths = context.paths
     return facts.replace(network_program=program, network_directory=paths.network_of(name), locks=paths.locks)
@@ -196,7 +205,7 @@ def reserve(context: Context, definition: Definition, undo: list[Callable[[], ob
     check_sources(definition)
     _check_user(context, definition)
     files.make_private_directory(context.paths.states)
-    _make(context, context.paths.state_of(definition.name), undo)
+    make_directory(context, context.paths.state_of(definition.name), undo)
     if keeps_upper(definition.container):
         _make_upper(context.paths.upper_of(definition.name), definition.container.layers[0])
     user_range = _user_range(context, definition, context.paths.state_of(definition.name))
@@ -256,7 +265,8 @@ def _own_users(context: Context) -> tuple[str, str, str] | None:
     return own_ids(context).arguments
 
 
-def _make(context: Context, path: str, undo: list[Callable[[], object]]) -> None:
+def make_directory(context: Context, path: str, undo: list[Callable[[], object]]) -> None:
+    """Make *path*, root's alone, and note in *undo* how to remove it if it was not there."""
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.definition.load import load
-from nsunit.definition.search import find, list_names, unit_drop_ins
+from nsunit.definition.search import find, list_names, list_pods, unit_drop_ins
 from nsunit.errors import DefinitionError, NotFoundError
 from nsunit.manager.running import (
     CGROUP_ROOT,
@@ -17,11 +17,11 @@ from nsunit.manager.running import (
     unit_of,
 )
 from nsunit.manager.start import differences_from_running
-from nsunit.names import check_name, container_of_unit, is_slice_of, service_name
+from nsunit.names import check_any_name, container_of_unit, is_pod, is_slice_of, service_name, unescape
 from nsunit.record import Record
 from nsunit.setup import namespaces, root
 from nsunit.setup.main import read_plan
-from nsunit.storage import ranges
+from nsunit.storage import files, ranges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,21 +97,29 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
     return [states[name] for name in sorted(states)]
 
 
+def pod_states(context: Context, *, everything: bool = False) -> list[ContainerState]:
+    """The pods that are there, with the counters of all their containers, and with *everything* those only defined."""
+    found = {unit.name[len("nsunit-") : -len(".service")] for unit in context.bus.list_units(["nsunit-*.pod.service"])}
+    names = {unescape(name) for name in found} | (set(list_pods(context.search)) if everything else set())
+    return [_state(context, name, unit_of(context, name)) for name in sorted(names)]
+
+
 def status(context: Context, name: str) -> Status:
-    """All about container *name*.
+    """All about container or pod *name*.
 
     Raises:
         NotFoundError: it is neither loaded nor defined.
     """
-    unit = unit_of(context, check_name(name))
+    unit = unit_of(context, check_any_name(name))
     properties = context.bus.properties(unit)
     state = _state(context, name, unit, properties)
     if properties.get("LoadState") == "not-found" and not state.definition:
         find(name, context.search)  # raises, and names what is near
     operations = _plan(context, name)
-    running = find_running(context, name) if state.active_state == "active" else None
+    active = state.active_state == "active"
+    running = find_running(context, name) if active and not is_pod(name) else None
     limits = context.bus.properties(state.slice)
-    processes = tuple(context.bus.processes(state.slice)) if running else ()
+    processes = tuple(context.bus.processes(state.slice)) if active else ()
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
         state=state,
@@ -122,7 +130,7 @@ def status(context: Context, name: str) -> Status:
         main_command=next((item.command for item in processes if running and item.pid == running.pid), ""),
         root=_root(operations),
         ids=_ids(context, name, operations),
-        namespaces=private_namespaces(running) if running else (),
+        namespaces=private_namespaces(running) if running else _pinned(context, name) if active else (),
         frozen="frozen" in (properties.get("FreezerState"), limits.get("FreezerState")),
         tasks_limit=_tightest(limits, properties, "TasksMax"),
         memory_limit=_tightest(limits, properties, "MemoryMax"),
@@ -136,6 +144,12 @@ def status(context: Context, name: str) -> Status:
         notes=_notes(context, name, properties, limits, known=bool(running and state.definition)),
         **_connection(context, name),
     )
+
+
+def _pinned(context: Context, name: str) -> tuple[tuple[str, int], ...]:
+    """Kind and inode of each namespace that pod *name* keeps."""
+    place = f"{context.paths.namespaces}/{name}"
+    return tuple((kind, os.stat(f"{place}/{kind}").st_ino) for kind in files.list_directory(place) if kind[0] != ".")
 
 
 def _connection(context: Context, name: str) -> dict[str, tuple[str, ...]]:
@@ -227,7 +241,7 @@ def _state(context: Context, name: str, unit: str, properties: dict[str, object]
     limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
     cpu = _number(limits, "CPUUsageNSec")
     definition = ""
-    if name in list_names(context.search) or "@" in name:
+    if name in list_names(context.search) or "@" in name or is_pod(name):
         try:
             definition = find(name, context.search).main
         except NotFoundError:
@@ -336,7 +350,9 @@ def _differences(context: Context, name: str) -> tuple[str, ...]:
 
 def _assignments(context: Context, name: str) -> list[dict[str, str]]:
     try:
-        definition = load(name, context.search, context.host)
+        from nsunit.definition.group import load_any
+
+        definition = load_any(name, context.search, context.host)
     except NotFoundError:
         return []  # made by `run`, or its file was removed while it runs
     return [{"section": item.section, "key": item.key, "value": item.text} for item in definition.assignments]

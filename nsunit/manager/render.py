@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from nsunit.definition.load import load
 from nsunit.manager.prepare import at_boot, facts_for, planned_user_range
-from nsunit.names import group_slice, groups_above, is_group, service_name
+from nsunit.names import group_slice, groups_above, is_group, is_pod, service_name
 from nsunit.plan.setup import operations
 from nsunit.plan.units import boot_directives, install_directives, units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nsunit.definition.model import Definition
     from nsunit.manager.context import Context
     from nsunit.plan.facts import Facts
+    from nsunit.setup.operation import Operation
     from nsunit.units import Unit
 
 
@@ -20,6 +23,8 @@ def render(context: Context, name: str) -> dict[str, object]:
     """The exact arguments of StartTransientUnit for container *name*, and the helper's operations."""
     if is_group(name):
         return _render_group(context, name)
+    if is_pod(name):
+        return _render_pod(context, name)
     definition = load(name, context.search, context.host)
     facts = facts_for(context, definition, planned_user_range(context, definition))
     planned = units(definition, facts)
@@ -30,11 +35,14 @@ def render(context: Context, name: str) -> dict[str, object]:
             _unit(unit)
             for unit in (planned.service, planned.slice, *planned.listeners, *_group_units(context, definition))
         ],
-        "setup": [
-            {"operation": item.keyword, "arguments": list(item.arguments()), "does": item.describe()}
-            for item in operations(definition, facts)
-        ],
+        "setup": _setup(operations(definition, facts)),
     }
+
+
+def _setup(planned: Sequence[Operation]) -> list[dict[str, object]]:
+    return [
+        {"operation": item.keyword, "arguments": list(item.arguments()), "does": item.describe()} for item in planned
+    ]
 
 
 def _render_group(context: Context, name: str) -> dict[str, object]:
@@ -43,6 +51,22 @@ def _render_group(context: Context, name: str) -> dict[str, object]:
 
     definition = load_group(name, context.search, context.host)
     return {"name": name, "sources": list(definition.sources), "units": [_unit(group_unit(definition))]}
+
+
+def _render_pod(context: Context, name: str) -> dict[str, object]:
+    from nsunit.definition.pod import load_pod
+    from nsunit.manager.pod import pins_of, planned_facts
+    from nsunit.plan.pod import operations, pod_unit
+
+    definition = load_pod(name, context.search, context.host)
+    facts = planned_facts(context, definition)
+    service = pod_unit(definition, facts, pins_of(context, name))
+    return {
+        "name": name,
+        "sources": list(definition.sources),
+        "units": [_unit(unit) for unit in (service, *_group_units(context, definition))],
+        "setup": _setup(operations(definition, facts)),
+    }
 
 
 def groups_around(context: Context, definition: Definition) -> tuple[Definition, ...]:
@@ -82,6 +106,8 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
         from nsunit.definition.group import load_group
 
         return dict([group_file(load_group(name, context.search, context.host))])
+    if is_pod(name):
+        return _pod_files(context, name)
     definition = load(name, context.search, context.host)
     facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
     planned = units(definition, facts)
@@ -120,6 +146,21 @@ def _listeners(definition: Definition, facts: Facts) -> dict[str, str]:
         what = "a socket that it is started by" if unit.endswith(".socket") else "a proxy that leads into it"
         found[unit] = render_unit(f"Container {definition.name}: {what}.", definition, directives, sections)
     return found
+
+
+def _pod_files(context: Context, name: str) -> dict[str, str]:
+    from nsunit.definition.pod import load_pod
+    from nsunit.dropins.render import render_unit
+    from nsunit.manager.pod import pins_of, planned_facts
+    from nsunit.plan.pod import directives
+
+    definition = load_pod(name, context.search, context.host)
+    lines = directives(definition, planned_facts(context, definition), pins_of(context, name))
+    title = f"Pod {name}: the service that keeps what its containers share."
+    return {
+        **dict(group_file(group) for group in reversed(groups_around(context, definition))),
+        service_name(name): render_unit(title, definition, lines, ()),
+    }
 
 
 def _unit(unit: Unit) -> dict[str, object]:

@@ -11,7 +11,7 @@ from nsunit.manager.attend import SessionError, attend, start_scope, wait_for_sc
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import catches, unit_of
 from nsunit.manager.start import GRACE_SECONDS, Starter, settle, warn_of_moot_limits
-from nsunit.names import RUN_PREFIX, check_name, is_group, printable
+from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
@@ -59,8 +59,9 @@ def run(
     In the foreground the payload runs in a scope with this process's streams and ends with it; with *detach* it is a
     service.  Unless *keep* is given, nothing of it is left once it has ended.
     """
-    if is_group(name):
-        raise UsageError(f"'{printable(name)}' is the name of a group", hint="give --name another name")
+    if is_group(name) or is_pod(name):
+        what = "group" if is_group(name) else "pod"
+        raise UsageError(f"'{printable(name)}' is the name of a {what}", hint="give --name another name")
     if context.paths.is_enabled(check_name(name)):
         raise NsunitError(f"{name}: an enabled container has that name", hint="give --name another name")
     assignments = [(section, key, value, "--property") for section, key, value in properties]

@@ -6,7 +6,7 @@ import _signal  # type: ignore[import-not-found]  # the C half of signal: the Py
 import os
 
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError
-from nsunit.names import escape, group_slice, is_group, is_slice_of, service_name, slice_name
+from nsunit.names import escape, group_of_pod, group_slice, is_group, is_pod, is_slice_of, service_name, slice_name
 from nsunit.plan.setup import PAYLOAD_SUBGROUP
 from nsunit.record import Record
 
@@ -45,6 +45,9 @@ def find_running(context: Context, name: str) -> Running:
         unit = _foreground_scope(context, name) or unit
         state = context.bus.get(unit, *_STATE)
     active = state.get("ActiveState")
+    if is_pod(name):
+        hint = f"name one of its containers; 'nsunit list --tree' shows them below '{name}'"
+        raise NotFoundError(f"{name}: a pod has no process of its own", hint=hint)
     main_pid = state.get("MainPID")  # a scope has none
     # A payload that tells itself when it is ready can be looked at before: a system that does not come up, say.
     is_up = active == "active" or (active == "activating" and isinstance(main_pid, int) and _is_first(main_pid))
@@ -75,9 +78,11 @@ def is_running(context: Context, name: str) -> bool:
 
 
 def slice_of(context: Context, name: str) -> str:
-    """The slice that carries the limits of container or group *name*: as it runs, or else as it is defined."""
+    """The slice that carries the limits of container, group or pod *name*: as it runs, or else as it is defined."""
     if is_group(name):
         return group_slice(name)
+    if is_pod(name):
+        return group_slice(group_of_pod(name))
     sessions = (unit.name for unit in context.bus.list_units([f"nsunit-{escape(name)}-exec-*.scope"]))
     for unit in (unit_of(context, name), *sessions):
         slice_ = str(context.bus.get(unit, "Slice").get("Slice", ""))

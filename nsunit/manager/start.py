@@ -12,7 +12,7 @@ from nsunit.manager.failure import explain_failure
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import Prepared, prepare, take_back
 from nsunit.manager.running import CGROUP_ROOT, unit_of
-from nsunit.names import service_name, slice_name, slice_path
+from nsunit.names import is_pod, service_name, slice_name, slice_path
 from nsunit.plan.ceilings import asked_limits, may_be_moot
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -131,7 +131,7 @@ class Starter:
 def start(
     context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
 ) -> list[Outcome]:
-    """Start the containers *names*, each from its definition.  Returns one outcome a name, in the order given.
+    """Start the containers and pods *names*, each from its definition.  Returns one outcome a name, in the order given.
 
     One that fails does not keep the others from starting.  *on_event* hears each name with its state as it is known.
     """
@@ -139,8 +139,13 @@ def start(
     try:
         later = []
         # Sorted, so that two commands that name the same containers never wait for each other.
-        for name in sorted(set(names)):
+        for name in sorted(set(names), key=lambda name: (not is_pod(name), name)):
             try:
+                if is_pod(name):
+                    from nsunit.manager.pod import start_pod
+
+                    starter.note(start_pod(context, name))
+                    continue
                 definition = load(name, context.search, context.host)
                 if definition.container.needs_others:
                     later.append(definition)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.definition.load import load
-from nsunit.definition.search import find, list_names
+from nsunit.definition.search import find, list_names, list_pods
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.manager.activation import forget, is_listening
 from nsunit.manager.dropin import forget_drop_ins
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.running import catches, slice_of, unit_of
 from nsunit.manager.start import GRACE_SECONDS, forget_failed, start
-from nsunit.names import check_name, is_slice_of
+from nsunit.names import check_name, is_pod, is_slice_of
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -25,7 +25,9 @@ SIGKILL = 9
 
 
 def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> list[Outcome]:
-    """Stop the containers *names*, with their exec sessions.  Returns one outcome a name, in the order given.
+    """Stop the containers *names*, with their exec sessions, and then the pods among them.
+
+    Returns one outcome a name, in the order given.
 
     A payload that has no handler for its stop signal would ignore it, being process 1 of its PID namespace, and
     systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
@@ -37,6 +39,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     locks = []
     try:
         for name in sorted(set(names)):
+            if is_pod(name):
+                continue  # after its containers
             try:
                 lock = Lock(context.paths.locks, check_name(name))
                 lock.__enter__()
@@ -55,6 +59,13 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     finally:
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
+    for name in {name for name in names if is_pod(name)}:
+        from nsunit.manager.pod import stop_pod
+
+        try:
+            outcomes[name] = stop_pod(context, name)
+        except NsunitError as error:
+            outcomes[name] = Outcome(name, "failed", error=error)
     return [outcomes[name] for name in dict.fromkeys(names)]
 
 
@@ -80,7 +91,12 @@ def remove(context: Context, names: Sequence[str]) -> list[Outcome]:
 
 def _unusable(context: Context, name: str) -> Outcome | None:
     try:
-        load(name, context.search, context.host)
+        if is_pod(name):
+            from nsunit.definition.pod import load_pod
+
+            load_pod(name, context.search, context.host)
+        else:
+            load(name, context.search, context.host)
     except NsunitError as error:
         return Outcome(name, "failed", error=error)
     return None
@@ -166,7 +182,7 @@ def _remove_one(context: Context, name: str) -> Outcome:
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them
                 context.bus.reload()
                 removed.append(True)
-            if not any(removed) and name not in list_names(context.search):
+            if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
                 raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
             return Outcome(name, "removed" if any(removed) else "absent")
     except NsunitError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nsunit.definition.search import list_groups
 from nsunit.manager.group import groups_of_slice
-from nsunit.manager.query import UNKNOWN
-from nsunit.names import ROOT_SLICE, group_slice
+from nsunit.manager.query import UNKNOWN, pod_states
+from nsunit.names import ROOT_SLICE, group_of_pod, group_slice, is_pod
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ _LIMITS = ("MemoryMax", "TasksMax", "CPUQuotaPerSecUSec")
 
 
 class Node(Record):
-    """A container, a group, or nsunit.slice around them all: `kind` is "container", "group" or "total".
+    """A container, a group, a pod, or nsunit.slice around them all: `kind` is "container", "group", "pod" or "total".
 
     Usage and limits are its slice's: bytes, tasks, µs; None where there is none or it is not there.
     """
@@ -39,21 +39,27 @@ class Node(Record):
 
 
 def tree(context: Context, states: Sequence[ContainerState], *, everything: bool = False) -> Node:
-    """The tree with the containers *states*; with *everything* also the groups that are only defined."""
+    """The tree with the containers *states*; with *everything* also the groups and pods that are only defined."""
     groups = {name for state in states for name in groups_of_slice(state.slice)}
-    if everything:
-        for name in list_groups(context.search):
-            groups |= {*groups_of_slice(group_slice(name)), name}
+    pods = {group_of_pod(state.name): state for state in pod_states(context, everything=True)}
+    shown = [name for name, state in pods.items() if everything or state.active_state != "inactive"]
+    for name in (*shown, *(list_groups(context.search) if everything else ())):
+        groups |= {*groups_of_slice(group_slice(name)), name}
+    names = {name: pods[name].name if name in pods else name for name in groups}
     total = _node(context, ROOT_SLICE, "total", ROOT_SLICE)
-    return total.replace(children=_children(context, ROOT_SLICE, states, groups))
+    return total.replace(children=_children(context, ROOT_SLICE, states, names))
 
 
-def _children(context: Context, parent: str, states: Sequence[ContainerState], groups: set[str]) -> tuple[Node, ...]:
+def _children(
+    context: Context, parent: str, states: Sequence[ContainerState], groups: dict[str, str]
+) -> tuple[Node, ...]:
+    """What is in the slice *parent*; *groups* are all there are, each with the name that it is shown by."""
     found = []
-    for name in sorted(groups):
-        if _parent(group_slice(name)) == parent:
-            node = _node(context, name, "group", group_slice(name))
-            found.append(node.replace(children=_children(context, group_slice(name), states, groups)))
+    for group, name in sorted(groups.items()):
+        slice_ = group_slice(group)
+        if _parent(slice_) == parent:
+            node = _node(context, name, "pod" if is_pod(name) else "group", slice_)
+            found.append(node.replace(children=_children(context, slice_, states, groups)))
     for state in states:
         if _parent(state.slice) == parent:
             found.append(_node(context, state.name, "container", state.slice, state.active_state))

@@ -12,7 +12,7 @@ from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.manager.group import check_apart
 from nsunit.manager.prepare import check_sources
 from nsunit.manager.render import unit_files
-from nsunit.names import is_group
+from nsunit.names import is_group, is_pod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
             continue
         path = definition.sources[0]
         try:
-            if not is_group(name):
+            if not (is_group(name) or is_pod(name)):
                 check_sources(definition)
                 check_apart(context, definition)
                 if context.user:
@@ -51,7 +51,7 @@ def warnings(context: Context, names: Sequence[str]) -> list[str]:
     """What is right in the definitions of *names* and still has no effect here, one line for each."""
     from nsunit.manager.why import moot_limits
 
-    definitions = [load(name, context.search, context.host) for name in names if not is_group(name)]
+    definitions = [load(name, context.search, context.host) for name in names if not (is_group(name) or is_pod(name))]
     return [f"{item.name}: {note}" for item in definitions for note in moot_limits(context, item)]
 
 

@@ -18,6 +18,8 @@ class Facts(Record):
     there are the container's address as the host reaches it, the program that waits for a payload to listen there, and
     the cgroup that nsunit.slice is in; `sockets_keep` tells that the container's directories last as long as its
     sockets.  `socket_proxy` is systemd-socket-proxyd, for one that has tunnels.
+    `pod_kinds` are what a container shares with its pod, pinned in `pod_pins`, and `pod_network` is the network
+    directory of that, empty where it has none.
     """
 
     systemd_version: int
@@ -42,3 +44,6 @@ class Facts(Record):
     listening_program: str = ""
     cgroup: str = ""
     sockets_keep: bool = False
+    pod_kinds: tuple[str, ...] = ()
+    pod_pins: str = ""
+    pod_network: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
-from nsunit.names import scope_name, service_name, slice_name
+from nsunit.names import scope_name, slice_name
 from nsunit.plan.scope import STOP_USEC
 from nsunit.plan.setup import is_delegated
 from nsunit.plan.units import DEFAULT_TASKS_MAX
@@ -41,10 +41,10 @@ def run_scope(definition: Definition, token: str) -> Unit:
     ]
     if is_delegated(definition):
         properties.append(Property("Delegate", "b", True))
-    if definition.container.needs_others:
-        from nsunit.plan.needs import needed_containers
+    if definition.container.needs_others or definition.container.pod:
+        from nsunit.plan.needs import needed_services
 
-        services = tuple(service_name(name) for name in needed_containers(definition.container))
+        services = needed_services(definition.container)
         properties += [Property(key, "as", services) for key in ("After", "BindsTo") if services]
     return Unit(
         scope_name(definition.name, "run", token),

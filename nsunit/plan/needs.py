@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nsunit.names import pod_name, service_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.model import Container
@@ -18,3 +20,9 @@ def needed_containers(container: Container) -> dict[str, str]:
 
         found |= dict.fromkeys(joined_containers(container), "it shares namespaces with")
     return dict(sorted(found.items()))
+
+
+def needed_services(container: Container) -> tuple[str, ...]:
+    """The services that must run with *container*: those of such containers, and its pod's."""
+    names = (*needed_containers(container), *([pod_name(container.pod)] if container.pod else []))
+    return tuple(service_name(name) for name in names)

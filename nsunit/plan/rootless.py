@@ -99,7 +99,12 @@ def refusals(definition: Definition, controllers: Sequence[str], user: str) -> l
 
 def _of_container(definition: Definition) -> Iterator[tuple[str, str]]:
     container = definition.container
-    if container.private_users.mode != "yes":
+    if container.pod:
+        yield (
+            "[Container] Pod= takes root, as what its containers share outlives them",
+            "use Slice= for the limits alone",
+        )
+    elif container.private_users.mode != "yes":
         message = (
             "[Container] PrivateUsers= cannot be chosen without root: its root is the user, other ids are subordinate"
         )

@@ -45,6 +45,10 @@ READ_ONLY_ROOT_TMPFS = (("/run", "mode=0755"), ("/tmp", "mode=1777"))
 def operations(definition: Definition, facts: Facts) -> list[Operation]:
     """The operations that build *definition*'s container, in the order the helper carries them out."""
     container = definition.container
+    if container.pod:
+        from nsunit.plan.pod import member
+
+        container = member(container, facts)
     if container.chooses_namespaces or container.time_offsets or container.uid_map:
         from nsunit.plan import namespaces as chosen
 
@@ -209,9 +213,9 @@ def _mounts(container: Container, facts: Facts) -> list[Operation]:
         (item.target, mounts.Bind(item.source, item.target, _bind_flags(item) + more)) for item in container.binds
     ]
     taken = {target for target, _ in found}
-    if facts.network_program:
+    if network := facts.network_directory if facts.network_program else facts.pod_network:
         found += [
-            (target, mounts.Bind(f"{facts.network_directory}/{name}", target, ("ro",)))
+            (target, mounts.Bind(f"{network}/{name}", target, ("ro",)))
             for name, target in NETWORK_FILES
             if target not in taken
         ]

@@ -113,7 +113,7 @@ def install_directives(definition: Definition, target: str) -> tuple[Directive, 
     said = {key for key, _ in definition.texts_of("Install")}
     if said & set(_INSTALL_DIRECTORIES):
         return ()
-    return (_directive("Install", "WantedBy", target, "s"),)
+    return (directive("Install", "WantedBy", target, "s"),)
 
 
 _INSTALL_DIRECTORIES = {"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}
@@ -149,31 +149,31 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     runtime = () if facts.sockets_keep else runtime
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
     directives = [
-        _directive("Unit", "Description", f"Container {definition.name}", "s"),
-        _directive("Service", "Type", "notify", "s"),
+        directive("Unit", "Description", f"Container {definition.name}", "s"),
+        directive("Service", "Type", "notify", "s"),
         Directive("Service", "ExecStart", " ".join(argv), Property("ExecStart", "a(sasb)", ((argv[0], argv, False),))),
-        _directive("Service", "Slice", slice_name(definition.name, container.slice), "s"),
+        directive("Service", "Slice", slice_name(definition.name, container.slice), "s"),
         # The helper reports after it has made the payload the main process; nothing in the container can unless
         # Notify=yes puts the socket there.
-        _directive("Service", "NotifyAccess", "all", "s"),
+        directive("Service", "NotifyAccess", "all", "s"),
         Directive("Service", "RuntimeDirectory", " ".join(runtime), Property("RuntimeDirectory", "as", runtime)),
         Directive("Service", "RuntimeDirectoryMode", "0700", Property("RuntimeDirectoryMode", "u", 0o700)),
-        _directive("Service", "RuntimeDirectoryPreserve", "restart", "s"),
+        directive("Service", "RuntimeDirectoryPreserve", "restart", "s"),
         Directive(
             "Service", "KillSignal", str(container.stop_signal), Property("KillSignal", "i", container.stop_signal)
         ),
         # The payload gets the signal, and what is left of the container SIGKILL once it has ended.
-        _directive("Service", "KillMode", "mixed", "s"),
+        directive("Service", "KillMode", "mixed", "s"),
         # systemd's default for a delegated unit is to continue with what the OOM killer left over.
-        _directive("Service", "OOMPolicy", "kill", "s"),
-        _usec("TimeoutStartSec", 60),
-        _usec("TimeoutStopSec", 10),
-        _usec("RestartSec", 1),
+        directive("Service", "OOMPolicy", "kill", "s"),
+        usec("TimeoutStartSec", 60),
+        usec("TimeoutStopSec", 10),
+        usec("RestartSec", 1),
         Directive("Service", "TasksMax", str(DEFAULT_TASKS_MAX), Property("TasksMax", "t", DEFAULT_TASKS_MAX)),
-        _directive("Service", "DevicePolicy", "closed", "s"),
-        _directive("Service", "SyslogIdentifier", definition.name, "s"),
-        *(_switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
-        _switch("Service", "Delegate"),
+        directive("Service", "DevicePolicy", "closed", "s"),
+        directive("Service", "SyslogIdentifier", definition.name, "s"),
+        *(switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
+        switch("Service", "Delegate"),
     ]
     if container.boot:
         from nsunit.plan import boot
@@ -199,12 +199,12 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         release = Property("ExecStopPost", "a(sasb)", ((stop[0], stop, False),))
         kept.append(Directive("Service", "ExecStopPost", " ".join(stop), release))
     if is_delegated(definition) and facts.systemd_version >= 254:
-        kept.append(_directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
-    if container.needs_others:
-        from nsunit.plan.needs import needed_containers
+        kept.append(directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
+    if container.needs_others or container.pod:
+        from nsunit.plan.needs import needed_services
 
         # What it shares ends with the other one, so it ends too; and it has nothing to join before.
-        services = tuple(service_name(name) for name in needed_containers(container))
+        services = needed_services(container)
         for key in ("After", "BindsTo") if services else ():
             kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
     if container.activation:
@@ -218,10 +218,10 @@ def slice_directives(definition: Definition, description: str) -> tuple[Directiv
     """What nsunit adds to a slice, of a container or a group."""
     said = {key for key, _ in definition.texts_of("Slice")}
     directives = (
-        _directive("Unit", "Description", description, "s"),
+        directive("Unit", "Description", description, "s"),
         # A slice stays active for ever otherwise; this one goes when the last unit in it has.
-        _switch("Unit", "StopWhenUnneeded"),
-        *(_switch("Slice", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
+        switch("Unit", "StopWhenUnneeded"),
+        *(switch("Slice", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
     )
     return tuple(item for item in directives if item.key not in said)
 
@@ -234,13 +234,16 @@ def merge(directives: tuple[Directive, ...], definition: Definition, sections: t
     )
 
 
-def _directive(section: str, key: str, text: str, signature: str) -> Directive:
+def directive(section: str, key: str, text: str, signature: str) -> Directive:
+    """One whose property has the key's name and text."""
     return Directive(section, key, text, Property(key, signature, text))
 
 
-def _switch(section: str, key: str) -> Directive:
+def switch(section: str, key: str) -> Directive:
+    """One that says yes."""
     return Directive(section, key, "yes", Property(key, "b", True))
 
 
-def _usec(key: str, seconds: int) -> Directive:
+def usec(key: str, seconds: int) -> Directive:
+    """A time of *seconds*, for `KEYSec=`."""
     return Directive("Service", key, f"{seconds}s", Property(key.removesuffix("Sec") + "USec", "t", seconds * _USEC))

@@ -68,6 +68,31 @@ def test_a_group_stands_for_its_containers(nsunit, manager, members, verb, modul
     assert seen == [["web", "db"]] if running else [["web", "db", "idle"]]
 
 
+@pytest.mark.parametrize(
+    ("verb", "module", "named"),
+    [
+        ("start", "start", ["shop.pod", "db", "idle", "web"]),
+        ("stop", "stop", ["shop.pod", "db", "web"]),
+        ("restart", "stop", ["shop.pod", "db", "web"]),
+    ],
+)
+def test_a_pod_stands_for_itself_and_its_containers(nsunit, manager, members, verb, module, named):
+    seen = []
+
+    def deed(context, names, **_options):
+        seen.append(names)
+        return [manager.Outcome(name, "differs" if name == "shop.pod" else "started") for name in names]
+
+    manager(module, **{verb: deed})
+    status, _out, err = nsunit(verb, "shop.pod")
+    assert (status, seen) == (0, [named])
+    assert members == [("shop.slice", verb != "start")]
+    assert "hint: 'nsunit restart shop.pod' makes it so, with its containers" in err
+    killed = []
+    manager("control", kill=lambda context, name, **_options: killed.append(name))
+    assert (nsunit("kill", "shop.pod")[0], killed) == (0, ["db", "web"])
+
+
 def test_pause_and_kill_are_for_those_that_run(nsunit, manager, members):
     seen = []
     manager("control", pause=lambda context, name: seen.append(name))
@@ -85,7 +110,8 @@ def test_set_is_for_the_group_itself(nsunit, manager):
     seen = []
     manager("change", set_keys=lambda context, name, assignments, persist: seen.append(name) or ())
     assert nsunit("set", "shop.slice", "MemoryMax=1G")[0] == 0
-    assert seen == ["shop.slice"]
+    assert nsunit("set", "shop.pod", "MemoryMax=1G")[0] == 0
+    assert seen == ["shop.slice", "shop.slice"]
 
 
 def test_top(nsunit, monkeypatch):

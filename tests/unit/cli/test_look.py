@@ -12,6 +12,10 @@ from nsunit.errors import NotFoundError
 from nsunit.names import escape
 
 
+def no_pods(context, **_options):
+    return []
+
+
 @pytest.fixture
 def states(manager):
     found = [
@@ -19,7 +23,7 @@ def states(manager):
         manager.ContainerState("idle", "inactive", "dead"),
         manager.ContainerState("web", pid=17, memory=1536, tasks=3, cpu_usec=62_000_000),
     ]
-    manager("query", list_containers=lambda context, **_options: found, status=None)
+    manager("query", list_containers=lambda context, **_options: found, pod_states=no_pods, status=None)
     return found
 
 

@@ -53,7 +53,7 @@ def test_version_option(nsunit):
 
 
 def test_global_options_may_stand_after_the_verb(nsunit, manager):
-    manager("query", list_containers=lambda context, **_options: [])
+    manager("query", list_containers=lambda context, **_options: [], pod_states=lambda context, **_options: [])
     assert nsunit("--json", "list") == nsunit("list", "--json") == (0, "[]\n", "")
 
 

@@ -40,9 +40,9 @@ def test_verbs_and_options():
 
 
 def test_keys():
-    text = generate("nsunit.container.5.md")
+    container, pod = generate("nsunit.container.5.md"), generate("nsunit.pod.5.md")
     for setting in all_settings():
-        assert f"**{setting.key}=**" in text
+        assert f"**{setting.key}=**" in (pod if setting.section == "Pod" else container)
 
 
 def test_usage():

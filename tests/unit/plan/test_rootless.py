@@ -107,6 +107,11 @@ def test_the_keys_exist():
         assert lookup("Slice", key) or lookup("Service", key), key
 
 
+def test_pods_take_root():
+    message = "[Container] Pod= takes root, as what its containers share outlives them"
+    assert refused("Pod=shop\n") == [(message, "use Slice= for the limits alone")]
+
+
 def test_what_takes_roots_privileges():
     hint = "leave it out, or have root run the container as one of the system's"
     for line, message in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit.manager.firewalls import in_the_way
 from nsunit.manager.network import LOCK, attachments
 from nsunit.manager.running import find_running, is_running
 from nsunit.names import is_pod
@@ -24,6 +25,12 @@ def check(context: Context) -> list[str]:
     Raises:
         NsunitError: nft is missing or failed.
     """
+    networks = {interface.network for item in _connected(context) for interface in item.interfaces}
+    return _wrong(context) + in_the_way(sorted(networks, key=lambda network: network.name))
+
+
+def _wrong(context: Context) -> list[str]:
+    """What `repair` can put right."""
     found = _connected(context)
     listed = nft.listed(firewall.TABLE)
     wrong = []
@@ -53,12 +60,12 @@ def _wrong_link(interface: Interface) -> list[str]:
 
 
 def repair(context: Context) -> list[str]:
-    """Put right what `check` finds, and return what that was.  What works goes on working meanwhile.
+    """Put right what `check` finds of nsunit's own, and return what that was.  What works goes on working meanwhile.
 
     Raises:
         NsunitError: something could not be put right.
     """
-    wrong = check(context)
+    wrong = _wrong(context)
     if not wrong:
         return wrong
     found = _connected(context)

@@ -82,6 +82,11 @@ class Starter:
 
     def finish(self) -> None:
         """Wait for all that was queued."""
+        connected = [item.definition.name for item in self.waiting.values() if item.definition.container.connections]
+        if connected:  # systemd is at work meanwhile
+            from nsunit.manager.firewalls import warn
+
+            warn(self.context, connected)
         while self.waiting:
             timeout = max(start_timeout(prepared) for prepared in self.waiting.values())
             job, result = self.context.bus.wait_any(self.waiting, timeout)

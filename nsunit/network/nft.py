@@ -25,8 +25,8 @@ def apply(items: list[dict[str, Any]]) -> None:
         _run(["-j", "-f", "-"], json.dumps({"nftables": items}))
 
 
-def listed(table: str) -> list[dict[str, Any]]:
-    """All that is in the tables called *table*, of the families inet and bridge; nothing of one that is missing.
+def listed(name: str) -> list[dict[str, Any]]:
+    """All that is in the tables called *name*, of the families inet and bridge; nothing of one that is missing.
 
     Raises:
         NsunitError: nft is missing or failed.
@@ -36,9 +36,27 @@ def listed(table: str) -> list[dict[str, Any]]:
         entry["table"] for entry in json.loads(_run(["-j", "list", "tables"], ""))["nftables"] if "table" in entry
     ]
     for there in tables:
-        if there["name"] == table and there["family"] in ("inet", "bridge"):
-            found += json.loads(_run(["-j", "-a", "list", "table", there["family"], table], ""))["nftables"]
+        if there["name"] == name and there["family"] in ("inet", "bridge"):
+            found += table(there["family"], name)
     return found
+
+
+def table(family: str, name: str) -> list[dict[str, Any]]:
+    """All that is in one table.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    return list(json.loads(_run(["-j", "-a", "list", "table", family, name], ""))["nftables"])
+
+
+def chains() -> list[dict[str, Any]]:
+    """All chains of the host, without their rules.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    return list(json.loads(_run(["-j", "list", "chains"], ""))["nftables"])
 
 
 def _run(arguments: list[str], text: str) -> str:

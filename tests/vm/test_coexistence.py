@@ -51,3 +51,52 @@ def test_networkd_leaves_containers_alone(containers, nsunit, networkd, run):
     assert addresses("nsunit0") == before
     assert nsunit("network", "check").stdout == "nothing is wrong\n"
     assert container.exec("ip", "-4", "addr", "show", "dev", "eth0").stdout.count("inet 10.91.0.") == 1
+
+
+@pytest.fixture(scope="module")
+def outside(run):
+    """Another host, behind a link: 192.0.2.2, where port 7000 answers."""
+    run(
+        "ip netns add outside && ip link add out0 type veth peer name eth0 netns outside"
+        " && ip addr add 192.0.2.1/24 dev out0 && ip link set out0 up"
+        " && ip -n outside addr add 192.0.2.2/24 dev eth0 && ip -n outside link set eth0 up"
+    )
+    server = "ip netns exec outside python3 -c".split()
+    code = "import socket; s = socket.create_server(('', 7000))\nwhile True: s.accept()[0].sendall(b'yes')"
+    with subprocess.Popen([*server, code]) as process:
+        yield lambda container: container.exec("timeout", "3", "nc", "192.0.2.2", "7000", check=False).stdout
+        process.kill()
+    run("ip netns del outside; ip link del out0", check=False)
+
+
+@pytest.mark.parametrize(
+    ("block", "unblock"),
+    [
+        (  # as Docker does
+            "iptables -P FORWARD DROP && iptables -N DOCKER-USER && iptables -A FORWARD -j DOCKER-USER",
+            "nft delete table ip filter",
+        ),
+        (
+            "nft add table inet mine"
+            " && nft 'add chain inet mine through { type filter hook forward priority 10; policy drop; }'",
+            "nft delete table inet mine",
+        ),
+    ],
+)
+def test_a_firewall_in_the_way_is_told_of_and_how_to_mend_it(containers, outside, run, nsunit, block, unblock):
+    run(block)
+    try:
+        name = containers.define(CONTAINER)
+        told = nsunit("start", name).stderr
+        assert "drops what containers on 'nsunit0' forward; let them through with '" in told
+        container = containers.of(name)
+        assert outside(container) == ""
+        found = nsunit("network", "check", check=False)
+        assert (found.returncode, len(found.stdout.splitlines())) == (1, 2)
+        assert nsunit("network", "repair").stdout == "nothing is wrong\n"  # of nsunit's own
+        run(told.rpartition("let them through with '")[2].strip().removesuffix("'"))
+        assert outside(container) == "yes"
+        assert nsunit("network", "check").stdout == "nothing is wrong\n"
+        assert "drops" not in nsunit("restart", name).stderr
+    finally:
+        run(unblock)

@@ -191,7 +191,13 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         found += activation.contradictions(container)
     if container.network != "bridge" and not container.pod:  # else it depends on what its pod shares
         hint = "add Network=bridge, or leave it out"
-        if container.published_ports and not container.activation:
+        if container.network == "pasta":
+            found += [
+                ("PublishPort", f"pasta(1) cannot publish {port}", "it knows tcp and udp only")
+                for port in container.published_ports
+                if port.protocol not in ("tcp", "udp")
+            ]
+        elif container.published_ports and not container.activation:
             found.append(("PublishPort", f"ports cannot be published with Network={container.network}", hint))
         if container.egress or container.ingress:
             key = "Egress" if container.egress else "Ingress"

@@ -42,6 +42,8 @@ class Connection(Record):
 
 def connection(text: str) -> Connection:
     """`Network=` where it is the name of a network."""
+    if text == "slirp4netns":
+        raise wrong(text, "is not what containers are connected by", "use Network=pasta, which needs no root either")
     if text != NETWORKS_OF_NSUNIT[-1] and not is_valid_network(text):
         raise wrong(text, "is not the name of a network", "use none, host, bridge or that of a NAME.network.nsunit")
     return Connection(text)

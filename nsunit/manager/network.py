@@ -131,7 +131,7 @@ def _check_ports(name: str, ports: tuple[Port, ...], others: list[Attachment]) -
             raise NsunitError(
                 f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
             )
-        _check_free(name, port)
+        check_free(name, port)
 
 
 def attachments(context: Context) -> list[Attachment]:
@@ -177,7 +177,7 @@ def _all_remembered(context: Context, network: str) -> set[int]:
     return {number for number in numbers if number is not None}
 
 
-def _check_free(name: str, port: Port) -> None:
+def check_free(name: str, port: Port) -> None:
     """See that no program on the host has the port.
 
     Raises:

@@ -130,6 +130,11 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
             from nsunit.manager.activation import check_unconnected
 
             check_unconnected(context, definition)
+        if container.network == "pasta" and container.published_ports:
+            from nsunit.manager.network import check_free
+
+            for port in container.published_ports:
+                check_free(name, port)
         if has_own_files(container):
             make_own_files(context, definition, context.paths.network_of(name), undo)
         facts = facts_for(context, definition, user_range)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import DefinitionError, NsunitError
+from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.manager.running import CGROUP_ROOT
-from nsunit.plan.rootless import id_map, refusals, subordinate_ranges
+from nsunit.plan.rootless import id_map, privileged, refusals, subordinate_ranges
 from nsunit.record import Record
 from nsunit.setup.build import Build
 from nsunit.setup.rootless import OwnUsers
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Definition
     from nsunit.manager.context import Context
 
+_UNPRIVILEGED = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+_DEFAULT_UNPRIVILEGED = 1024
 _TOOLS = ("newuidmap", "newgidmap")
 _DIRECTORIES = "/usr/bin:/usr/local/bin:/bin"
 
@@ -82,6 +84,10 @@ def check(context: Context, definition: Definition) -> None:
         DefinitionError: all that *definition* asks for in vain.
     """
     check_limits(context, definition)
+    if definition.container.published_ports:
+        found = privileged(definition.container.published_ports, int(_text(_UNPRIVILEGED) or _DEFAULT_UNPRIVILEGED))
+        if found:
+            raise DefinitionError([Problem(definition.name, 0, *item) for item in found])
     shortage = own_ids(context).shortage
     if shortage:
         context.warn(f"{definition.name}: only user 0 and group 0 exist in it, since {shortage}")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from nsunit.definition.model import Definition
+    from nsunit.definition.values_network import Port
 
 # The controller that each limit takes, systemd.resource-control(5); the accounting switches are no limits.
 _LIMITS = {
@@ -95,6 +96,24 @@ def refusals(definition: Definition, controllers: Sequence[str], user: str) -> l
             hint = "leave it out, or have root run the container as one of the system's"
             problems.append(Problem(definition.name, 0, message, hint))
     return problems
+
+
+def forwards(ports: Sequence[Port]) -> tuple[str, ...]:
+    """The options of pasta(1) that lead *ports* of the host into the container."""
+    found: list[str] = []
+    for port in ports:
+        address = port.address + "/" if port.address else ""
+        found += ["-t" if port.protocol == "tcp" else "-u", f"{address}{port.host}:{port.container}"]
+    return tuple(found)
+
+
+def privileged(ports: Sequence[Port], first: int) -> list[tuple[str, str]]:
+    """Why a user cannot publish some of *ports*, as (message, hint); those from *first* on are everybody's, ip(7)."""
+    lowest = min((port.host for port in ports if port.host < first), default=0)
+    if not lowest:
+        return []
+    message = f"[Container] PublishPort=: only root may listen on ports below {first}, and here is {lowest}"
+    return [(message, f"use a higher one, or root runs 'sysctl net.ipv4.ip_unprivileged_port_start={lowest}'")]
 
 
 def _of_container(definition: Definition) -> Iterator[tuple[str, str]]:

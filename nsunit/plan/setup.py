@@ -64,7 +64,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *joined,
         *([] if "mnt" in shared else _file_systems(container, facts, shared)),
         *([] if "uts" in shared else _names(definition)),
-        *([] if "net" in shared else [process.Loopback(), *_network(facts)]),
+        *([] if "net" in shared else [process.Loopback(), *_network(container, facts)]),
         *(_tunnels(definition, facts) if facts.socket_proxy else []),
         *([] if "mnt" in shared else _restrictions(container, bool(count or container.uid_map))),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
@@ -165,14 +165,15 @@ def _users(facts: Facts) -> list[Operation]:
     return [namespaces.UserNamespace(str(start), str(count))] if count else []
 
 
-def _network(facts: Facts) -> list[Operation]:
+def _network(container: Container, facts: Facts) -> list[Operation]:
     if facts.network_program:
         return [process.Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks)]
     if not facts.pasta:
         return []
+    from nsunit.plan.rootless import forwards
     from nsunit.setup.pasta import Pasta
 
-    return [Pasta(facts.pasta)]
+    return [Pasta(facts.pasta, forwards(container.published_ports))]
 
 
 def _handed_in() -> list[Operation]:

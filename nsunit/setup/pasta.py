@@ -15,19 +15,22 @@ from nsunit.setup import linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
-# Nothing of the host's loopback is to be reached, and no port of the container's is to be opened on the host.
+# Nothing of the host's loopback is to be reached.
 OPTIONS: tuple[str, ...] = ("--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--quiet")
-OPTIONS += ("-t", "none", "-u", "none", "-T", "none", "-U", "none")
+OPTIONS += ("-T", "none", "-U", "none")
+FORWARDS = ("-t", "-u")  # ports of the host that lead in, by TCP and UDP; all that are listened to unless it is told
 MESSAGE_MAX = 1024
 
 
 class Pasta(Operation):
-    """Connect the container's network namespace by *program*."""
+    """Connect the container's network namespace by *program*; *forwards* are its options for ports that lead in."""
 
-    __slots__ = ("program",)
+    __slots__ = ("program", "forwards")
     keyword = "pasta"
+    rest = "forwards"
     enters = True
     program: str
+    forwards: tuple[str, ...]
 
     def describe(self) -> str:
         """See Operation."""
@@ -57,7 +60,8 @@ class Pasta(Operation):
         linux.prctl(linux.PR_SET_DUMPABLE, 1)
         null = os.open("/dev/null", os.O_RDWR)
         reader, writer = os.pipe()
-        argv = ("pasta", *OPTIONS, "--netns", f"/proc/{os.getpid()}/fd/{netns}")
+        closed = [word for option in FORWARDS if option not in self.forwards for word in (option, "none")]
+        argv = ("pasta", *OPTIONS, *self.forwards, *closed, "--netns", f"/proc/{os.getpid()}/fd/{netns}")
         actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((null, null, writer))]
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         try:

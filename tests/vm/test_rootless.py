@@ -4,7 +4,9 @@ import json
 import os
 import pwd
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -247,6 +249,61 @@ loopback.accept()
 """
 
 
+# Two servers that say one word each to whoever comes.
+WORDS = """
+import socket, threading
+tcp = socket.create_server(("", 80))
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("", 53))
+def answer():
+    while True:
+        udp.sendto(b"udp", udp.recvfrom(10)[1])
+threading.Thread(target=answer).start()
+while True:
+    caller = tcp.accept()[0]
+    caller.sendall(b"tcp")
+    caller.recv(10)  # the pasta of Debian 12 stumbles over a server that is the first to close
+    caller.close()
+"""
+
+
+def ask(kind, *where):
+    """What a server on this host answers, or the error."""
+    with socket.socket(socket.AF_INET, kind) as asker:
+        asker.settimeout(5)
+        try:
+            asker.connect(where)
+            asker.sendall(b"?")
+            return asker.recv(10)
+        except OSError as error:
+            return error
+
+
+def assert_published(user):
+    """Ports of the host lead into a container of pasta's; what cannot be had is told before the start."""
+    program = user.home / "words.py"
+    program.write_text(WORDS)
+    lines = ("Volatile=yes", "Network=pasta", "DNS=192.0.2.53", f"BindReadOnly={program}:/words.py")
+    lines += ("Layer=", "Layer=/srv/roots/debian", "Exec=/usr/bin/python3 /words.py", "Init=yes")
+    name = user.define("serving", *lines, "PublishPort=18080:80 127.0.0.1:15353:53/udp")
+    user.nsunit("start", name)
+    assert user.exec(name, "cat /etc/resolv.conf") == "nameserver 192.0.2.53\n"
+    # pasta listens before the program does.
+    deadline, answers = time.monotonic() + 60, []
+    while answers != [b"tcp", b"udp"] and time.monotonic() < deadline:
+        answers = [ask(socket.SOCK_STREAM, "198.51.100.1", 18080), ask(socket.SOCK_DGRAM, "127.0.0.1", 15353)]
+    assert answers == [b"tcp", b"udp"]
+    busy = user.define("busy", "Volatile=yes", "Network=pasta", "PublishPort=18080:80")
+    done = user.nsunit("start", busy, check=False)
+    assert "busy: PublishPort=: 18080/tcp is in use on the host" in done.stderr
+    low = user.define("low", "Volatile=yes", "Network=pasta", "PublishPort=80:80")
+    done = user.nsunit("start", low, check=False)
+    assert "only root may listen on ports below 1024, and here is 80" in done.stderr
+    assert "sysctl net.ipv4.ip_unprivileged_port_start=80" in done.stderr
+    user.nsunit("stop", name)
+    user.nsunit("rm", name)
+
+
 def test_pasta_connects(user, run):
     """The host's addresses can be reached but for its loopback; pasta ends with the container."""
     for command in (
@@ -271,6 +328,7 @@ def test_pasta_connects(user, run):
         assert [command.split()[0] for command in commands].count("pasta") == 1
         user.nsunit("stop", name)
         user.nsunit("rm", name)
+        assert_published(user)
         assert "default via 192.0.2.1" in foreground(user, "ip route", "Network=pasta").stdout
         assert run("pgrep", "-x", "pasta", check=False).returncode == 1
     finally:

@@ -58,6 +58,8 @@ def test_host_ports():
     [
         ("Network=bridge\nPublishPort=80:80\nPublishPort=80:80", "a port is published twice"),
         ("PublishPort=80:80", "ports cannot be published with Network=none"),
+        ("Network=pasta\nPublishPort=9:9/sctp", r"pasta\(1\) cannot publish 9/sctp"),
+        ("Network=slirp4netns", "'slirp4netns' is not what containers are connected by"),
         ("HostPort=80", "there is nothing to open with Network=none"),
         ("Ingress=1M", "there is no link to be limited with Network=none"),
         ("Egress=7999", "'7999' is less than 8K, which is 8000 bits in a second"),

@@ -5,7 +5,16 @@ import pytest
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_text
 from nsunit.plan.facts import Facts
-from nsunit.plan.rootless import CONTROLLER_OF, NEEDS_BPF, describe_map, id_map, refusals, subordinate_ranges
+from nsunit.plan.rootless import (
+    CONTROLLER_OF,
+    NEEDS_BPF,
+    describe_map,
+    forwards,
+    id_map,
+    privileged,
+    refusals,
+    subordinate_ranges,
+)
 from nsunit.plan.setup import operations
 from nsunit.plan.units import install_links, units
 from nsunit.setup.main import KINDS, RARE
@@ -131,3 +140,16 @@ def test_pasta_makes_the_network():
     assert "net" in planned[2].kinds
     assert planned[keywords.index("sysfs")].host == ""
     assert parse(dump(planned), KINDS, RARE) == planned
+
+
+def test_pasta_publishes_ports():
+    text = "Network=pasta\nPublishPort=8080:80 127.0.0.1:5353:53/udp [::1]:81:81\n"
+    ports = definition(text).container.published_ports
+    assert forwards(ports) == ("-t", "8080:80", "-u", "127.0.0.1/5353:53", "-t", "::1/81:81")
+    assert privileged(ports, 81) == []
+    assert privileged(ports, 1024) == [
+        (
+            "[Container] PublishPort=: only root may listen on ports below 1024, and here is 81",
+            "use a higher one, or root runs 'sysctl net.ipv4.ip_unprivileged_port_start=81'",
+        )
+    ]

@@ -8,21 +8,28 @@ from nsunit.setup.build import Build
 from nsunit.setup.pasta import OPTIONS, Pasta
 
 
-def connect(tmp_path, script):
+def connect(tmp_path, script, *forwards):
     program = tmp_path / "pasta"
     program.write_text(f"#!/bin/sh\n{script}\n")
     os.chmod(program, 0o755)
-    operation, build = Pasta(str(program)), Build("")
+    operation, build = Pasta(str(program), forwards), Build("")
     operation.join(build)
     operation.execute(build)
 
 
-def test_it_gets_the_namespace(tmp_path):
-    connect(
-        tmp_path, f'echo "$@" > {tmp_path}/arguments; for last; do :; done; readlink "$last" > {tmp_path}/namespace'
-    )
+@pytest.mark.parametrize(
+    ("forwards", "more"),
+    [
+        ((), "-t none -u none"),
+        (("-t", "8080:80", "-t", "::1/81:81"), "-t 8080:80 -t ::1/81:81 -u none"),
+        (("-u", "53:53"), "-u 53:53 -t none"),
+    ],
+)
+def test_it_gets_the_namespace(tmp_path, forwards, more):
+    script = f'echo "$@" > {tmp_path}/arguments; for last; do :; done; readlink "$last" > {tmp_path}/namespace'
+    connect(tmp_path, script, *forwards)
     words = (tmp_path / "arguments").read_text().split()
-    assert tuple(words[:-2]) == OPTIONS
+    assert tuple(words[:-2]) == (*OPTIONS, *more.split())
     assert (tmp_path / "namespace").read_text() == os.readlink("/proc/self/ns/net") + "\n"
 
 
@@ -39,7 +46,7 @@ def test_its_reason_is_told(tmp_path, script, reason):
 
 
 def test_a_program_that_is_not_there(tmp_path):
-    operation, build = Pasta(str(tmp_path / "none")), Build("")
+    operation, build = Pasta(str(tmp_path / "none"), ()), Build("")
     operation.join(build)
     with pytest.raises(OSError, match="No such file or directory"):
         operation.execute(build)

@@ -203,6 +203,16 @@ def _row(item: Attachment) -> dict[str, object]:
             }
             for interface in item.interfaces
         ],
+        "devices": [
+            {
+                "kind": device.kind,
+                "parent": device.parent,
+                "name": device.name,
+                "mac": device.mac,
+                "addresses": list(device.addresses),
+            }
+            for device in item.devices
+        ],
         "ports": [
             {"address": port.address, "host": port.host, "container": port.container, "protocol": port.protocol}
             for port in item.ports

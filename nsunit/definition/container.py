@@ -61,6 +61,7 @@ _NAMESPACES = {
 }
 _SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
 _SEQUENCES |= {"PublishPort": "published_ports", "HostPort": "host_ports"}
+_CONNECTED = frozenset("Address MACAddress Gateway Route MTU".split())  # of the first network
 # Collected in a record of their own.
 _NAMED = frozenset("NetworkAlias AddHost DNS DNSSearch DNSOption ExposedPort Link Tunnel".split())
 
@@ -76,6 +77,7 @@ def build(values: list[tuple[str, Any]]) -> Container:
     attributes: dict[tuple[str, str], str] = {}
     granted = set(DEFAULT_CAPABILITIES)
     named: list[tuple[str, Any]] = []
+    connected: list[tuple[str, Any]] = []
     if ("Boot", True) in values:
         from nsunit.definition import boot
 
@@ -101,10 +103,18 @@ def build(values: list[tuple[str, Any]]) -> Container:
                 fields["namespaces"] = (*fields.get("namespaces", ()), (_NAMESPACES[key], value))
         elif key == "TimeOffset":
             fields["time_offsets"] = tuple({**dict(fields.get("time_offsets", ())), value[0]: value[1]}.items())
+        elif key in _CONNECTED:
+            connected.append((key, value))
         elif key in _NAMED:
             named.append((key, value))
         else:  # a key of table_cgroup
             attributes[value[0], value[1]] = value[2]
+    if connected and fields.get("connections"):
+        from nsunit.definition.values_connection import with_keys
+
+        fields["connections"] = with_keys(fields["connections"], connected)
+    elif connected:
+        fields["unconnected"] = tuple(key for key, _ in connected)
     if named:
         from nsunit.definition.values_names import collect
 
@@ -204,9 +214,13 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
             found.append((key, f"there is no link to be limited with Network={container.network}", hint))
         if container.host_ports:
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
-    names = [connection.network for connection in container.connections]
-    if len(set(names)) != len(names):
-        found.append(("Network", "a network is named twice", "a container joins a network once"))
+    for key in container.unconnected:
+        hint = "add the Network= that it is about"
+        found.append((key, f"there is no network with Network={container.network}", hint))
+    if container.connections:
+        from nsunit.definition import values_connection
+
+        found += values_connection.contradictions(container.connections)
     if container.names and not container.pod:
         from nsunit.definition import values_names
 

@@ -6,8 +6,9 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nsunit.definition.values_connection import Connection
     from nsunit.definition.values_names import Names
-    from nsunit.definition.values_network import Connection, Port
+    from nsunit.definition.values_network import Port
     from nsunit.units import Property
 
 
@@ -74,6 +75,7 @@ class Container(Record):
     tmpfs: tuple[Tmpfs, ...] = ()
     network: str = "none"  # "bridge" for all that nsunit connects: `connections` says to what
     connections: tuple[Connection, ...] = ()
+    unconnected: tuple[str, ...] = ()  # keys that are about the first of them, where there is none
     private_users: UserRange = UserRange()
     capabilities: tuple[str, ...] = ()
     no_new_privileges: bool = True

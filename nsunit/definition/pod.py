@@ -112,9 +112,10 @@ def _contradictions(container: Container, name: str, given: Mapping[str, object]
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
     if len(set(container.published_ports)) != len(container.published_ports):
         found.append(("PublishPort", "a port is published twice", "leave out one of the two"))
-    names = [connection.network for connection in container.connections]
-    if len(set(names)) != len(names):
-        found.append(("Network", "a network is named twice", "a pod joins a network once"))
+    if container.connections:
+        from nsunit.definition import values_connection
+
+        found += values_connection.contradictions(container.connections)
     if container.names:
         found += contradictions_of_names(container, container.names, name)
     for parameter, _ in container.sysctls:

@@ -130,6 +130,9 @@ def _tables(section: str) -> Iterator[dict[str, Row]]:
         from nsunit.definition.table_names import NAMES
 
         yield NAMES
+        from nsunit.definition.table_connection import CONNECTION
+
+        yield CONNECTION
     elif section == "Network":
         from nsunit.definition.table_network import NETWORK
 

@@ -46,7 +46,7 @@ def _network(text: str) -> object:
         return text
     if text == "private" or text.startswith(("container:", "path:")):
         return _namespace_of_network(text)
-    from nsunit.definition.values_network import connection
+    from nsunit.definition.values_connection import connection
 
     return connection(text)
 
@@ -85,7 +85,7 @@ CONTAINER: dict[str, Row] = {
     ),
     "Tmpfs": _own(tmpfs, True, "TARGET[:OPTION=VALUE,…]", "Directories in memory.", "/run:size=10M,mode=0755"),
     "Network": _own(
-        *(_network, True, "none|host|bridge|NAME|pasta|container:NAME|path:PATH"),
+        *(_network, True, "none|host|bridge|NAME|KIND:DEV|pasta|container:NAME|path:PATH"),
         *("The networks it is connected to; or lo only; or, without root, pasta(1); or what is there already.", "none"),
     ),
     "PublishPort": _own(

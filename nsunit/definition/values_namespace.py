@@ -80,9 +80,9 @@ def network_of_pod(text: str) -> object:
     """`none` or the name of a network."""
     if text == "none":
         return text
-    if text in ("host", "pasta", "private") or ":" in text:
+    if text in ("host", "pasta", "private") or text.startswith(("container:", "path:")):
         raise wrong(text, "is not a network for a pod", "use none, bridge or that of a NAME.network.nsunit")
-    from nsunit.definition.values_network import connection
+    from nsunit.definition.values_connection import connection
 
     return connection(text)
 

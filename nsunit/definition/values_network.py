@@ -7,7 +7,6 @@ import _socket  # the C half of socket: the Python half imports enum
 from nsunit.addresses import canonical
 from nsunit.definition.values import is_digits
 from nsunit.definition.words import split, wrong
-from nsunit.names import NETWORKS_OF_NSUNIT, is_valid_network
 from nsunit.record import Record
 
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -32,21 +31,6 @@ class Port(Record):
     def __str__(self) -> str:
         address = f"[{self.address}]:" if ":" in self.address else self.address and self.address + ":"
         return f"{address}{self.host}/{self.protocol}"
-
-
-class Connection(Record):
-    """One network a container is connected to; `bridge` is the default one."""
-
-    network: str
-
-
-def connection(text: str) -> Connection:
-    """`Network=` where it is the name of a network."""
-    if text == "slirp4netns":
-        raise wrong(text, "is not what containers are connected by", "use Network=pasta, which needs no root either")
-    if text != NETWORKS_OF_NSUNIT[-1] and not is_valid_network(text):
-        raise wrong(text, "is not the name of a network", "use none, host, bridge or that of a NAME.network.nsunit")
-    return Connection(text)
 
 
 def ip_address(text: str) -> str:

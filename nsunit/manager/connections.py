@@ -72,7 +72,7 @@ def repair(context: Context) -> list[str]:
     locks = context.paths.locks
     for item in found:
         if any(_wrong_link(interface) for interface in item.interfaces):
-            run.attach(item, _namespace_of(context, item), locks)
+            run.attach(item, _namespace_of(context, item), locks, again=True)
         else:
             run.guard(item, locks)
         run.make_known(_directory_of(context, item.container), locks)

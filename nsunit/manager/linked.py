@@ -55,7 +55,7 @@ def _address(context: Context, definition: Definition, other: str) -> str:
         )
     for connection in definition.container.connections:
         for interface in item.interfaces:
-            if interface.network.name == connection.network:
+            if interface.network.name == str(connection):
                 return sorted(interface.by_family)[0][1]
     raise NsunitError(
         f"{definition.name}: Link=: '{other}' is in none of its networks",

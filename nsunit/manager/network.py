@@ -9,6 +9,7 @@ import json
 import os
 
 from nsunit.addresses import plain
+from nsunit.definition.values_connection import BRIDGE
 from nsunit.errors import NsunitError
 from nsunit.plan import attachment as plan
 from nsunit.plan import firewall
@@ -19,6 +20,7 @@ from nsunit.storage.lock import Lock
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.model import Container
+    from nsunit.definition.values_connection import Connection
     from nsunit.definition.values_network import Port
     from nsunit.manager.context import Context
 
@@ -68,36 +70,61 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
         NsunitError: there is no such network, no address is left, or a port is taken.
     """
     with Lock(context.paths.locks, LOCK):
-        networks = [_network_called(context, connection.network) for connection in container.connections]
+        joined = [
+            (connection, _network_called(context, connection.target) if connection.kind == BRIDGE else None)
+            for connection in container.connections
+        ]
         others = [item for item in attachments(context) if item.container != name]
         numbers = _remembered(keeper)
-        interfaces = []
-        for place, (network, gateways) in enumerate(zip(networks, plan.default_gateways(networks), strict=True)):
-            chosen = _choose(context, name, network, numbers.get(network.name), others)
+        interfaces, devices = [], []
+        gateways = plan.default_gateways([(connection.gateways, network) for connection, network in joined])
+        for place, (connection, network) in enumerate(joined):
+            if network is None:
+                devices.append(plan.device(connection, place, gateways[place]))
+                continue
+            chosen = _choose(context, name, network, connection.addresses, numbers.get(network.name), others)
             numbers[network.name] = chosen[1]
-            interfaces.append(_interface(name, network, place, chosen[0], gateways))
+            interfaces.append(_interface(name, network, connection, place, chosen[0], gateways[place]))
         ports = container.published_ports
-        if ports and not any(firewall.leads_out(network) for network in networks):
+        if ports and not any(firewall.leads_out(interface.network) for interface in interfaces):
+            named = " or ".join(f"'{connection}'" for connection in container.connections)
             raise NsunitError(
-                f"{name}: PublishPort=: no port leads into {' or '.join(repr(network.name) for network in networks)}",
-                hint="add a Network= that is not Internal= and has no VLAN=",
+                f"{name}: PublishPort=: no port leads into {named}",
+                hint="add a Network= that is a bridge, not Internal= and has no VLAN=",
             )
         if container.activation:
             ports = tuple(port.replace(listened=True) for port in ports)
         _check_ports(name, ports, others)
         speed = container.egress, container.ingress
-        item = Attachment(name, tuple(interfaces), ports, container.host_ports, *speed)
+        item = Attachment(name, tuple(interfaces), ports, container.host_ports, *speed, tuple(devices))
         files.write_file(f"{keeper}/{_NUMBERS}", json.dumps(numbers).encode())
         files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
     return item
 
 
 def _choose(
-    context: Context, name: str, network: Network, preferred: int | None, others: list[Attachment]
+    context: Context,
+    name: str,
+    network: Network,
+    wanted: tuple[str, ...],
+    preferred: int | None,
+    others: list[Attachment],
 ) -> tuple[tuple[str, ...], int]:
-    taken = {plain(address) for item in others for address in item.addresses}
+    taken = {plain(address): item.container for item in others for address in item.addresses}
+    for address in wanted:
+        problem = plan.wrong_address(network, address) or (address in taken and f"is that of '{taken[address]}'")
+        if problem:
+            raise NsunitError(
+                f"{name}: Address=: '{address}' {problem}",
+                hint=f"network '{network.name}' has {' and '.join(network.subnets)}",
+            )
+    if _links_on(network.bridge) >= plan.BRIDGE_LINKS_MAX:
+        raise NsunitError(
+            f"{name}: the bridge '{network.bridge}' has {plan.BRIDGE_LINKS_MAX:,} links, and the kernel allows no more",
+            hint="put it into another network",
+        )
     remembered = _all_remembered(context, network.name) - {preferred}
-    chosen = plan.choose_addresses(network, (), preferred, taken, remembered)
+    chosen = plan.choose_addresses(network, wanted, preferred, taken, remembered)
     if chosen is None:
         raise NsunitError(
             f"{name}: the network '{network.name}' has no address left",
@@ -107,12 +134,22 @@ def _choose(
 
 
 def _interface(
-    name: str, network: Network, place: int, addresses: tuple[str, ...], gateways: tuple[str, ...]
+    name: str,
+    network: Network,
+    connection: Connection,
+    place: int,
+    addresses: tuple[str, ...],
+    gateways: tuple[str, ...],
 ) -> Interface:
     which = name if network.name == DEFAULT_NETWORK else f"{name} {network.name}"  # no name has a blank
     digest = hashlib.sha256(which.encode()).hexdigest()
-    mac = plan.mac_address(addresses, digest)
-    return Interface(network, f"eth{place}", plan.link_name(digest), mac, addresses, gateways, network.mtu)
+    mac = connection.mac or plan.mac_address(addresses, digest)
+    link, mtu = plan.link_name(digest), connection.mtu or network.mtu
+    return Interface(network, f"eth{place}", link, mac, addresses, gateways, mtu, connection.routes)
+
+
+def _links_on(bridge: str) -> int:
+    return len(files.list_directory(f"/sys/class/net/{bridge}/brif"))
 
 
 def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:

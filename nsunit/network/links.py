@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from nsunit.plan.attachment import Interface, Network
+    from nsunit.plan.attachment import Device, Interface, Network
 
 # linux/netlink.h, linux/rtnetlink.h, linux/if_addr.h, linux/if.h
 _NETLINK_ROUTE = 0
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 17, 20, 24
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
 _NLMSG_ERROR = 2
+_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
 _RTN_UNICAST, _RT_TABLE_MAIN, _RTPROT_STATIC = 1, 254, 4
 _IFA_F_NODAD = 0x02  # nobody else can have an address that nsunit gave
 _IFF_UP = 1
@@ -75,7 +76,7 @@ class Route:
 
     def set_link(self, name: str, *attributes: tuple[str, object], up: bool = False) -> None:
         """Change the link *name*."""
-        fields = {"index": _index(name), "flags": _IFF_UP if up else 0, "change": _IFF_UP if up else 0}
+        fields = {"index": index(name), "flags": _IFF_UP if up else 0, "change": _IFF_UP if up else 0}
         self._send(f"change the link '{name}'", self.messages.link, _RTM_NEWLINK, 0, fields, attributes)
 
     def add_link(self, name: str, kind: str, *attributes: tuple[str, object], data: object = None) -> None:
@@ -90,7 +91,7 @@ class Route:
         if not is_there(name):
             return
         try:
-            fields = {"index": _index(name)}
+            fields = {"index": index(name)}
             self._send(f"remove the link '{name}'", self.messages.link, _RTM_DELLINK, 0, fields, ())
         except NsunitError:
             if is_there(name):
@@ -102,7 +103,7 @@ class Route:
         is_six = ":" in plain
         fields = {
             "family": _FAMILIES[is_six],
-            "index": _index(name),
+            "index": index(name),
             "prefixlen": int(length),
             "flags": _IFA_F_NODAD if is_six else 0,
         }
@@ -111,17 +112,22 @@ class Route:
         what = f"give '{name}' the address {address}"
         self._send(what, self.messages.address, _RTM_NEWADDR, flags, fields, attributes)
 
-    def add_default_route(self, name: str, gateway: str) -> None:
-        """Send all that is not local to *gateway*, by the link *name*."""
+    def add_route(self, name: str, gateway: str, destination: str = "") -> None:
+        """Send what is for *destination*, else all that is not local, to *gateway*, if any, by the link *name*."""
+        where, _, length = destination.partition("/")
         fields = {
-            "family": _FAMILIES[":" in gateway],
+            "family": _FAMILIES[":" in (where or gateway)],
+            "dst_len": int(length or 0),
+            "scope": _RT_SCOPE_UNIVERSE if gateway else _RT_SCOPE_LINK,
             "table": _RT_TABLE_MAIN,
             "proto": _RTPROT_STATIC,
             "type": _RTN_UNICAST,
         }
-        attributes = (("RTA_GATEWAY", gateway), ("RTA_OIF", _index(name)))
+        given = [("RTA_DST", where)] if where else []
+        given += [("RTA_GATEWAY", gateway)] if gateway else []
+        attributes = (*given, ("RTA_OIF", index(name)))
         flags = _NLM_F_CREATE | _NLM_F_EXCL
-        what = f"set the default route to {gateway}"
+        what = f"set the route to {destination}" if destination else f"set the default route to {gateway}"
         self._send(what, self.messages.route, _RTM_NEWROUTE, flags, fields, attributes)
 
     def _send(
@@ -184,8 +190,8 @@ def _uplink(route: Route, network: Network) -> None:
     device, _, number = network.vlan.rpartition(".")
     if not is_there(network.uplink):
         data = {"attrs": [("IFLA_VLAN_ID", int(number))]}
-        route.add_link(network.uplink, "vlan", ("IFLA_LINK", _index(device)), data=data)
-    route.set_link(network.uplink, ("IFLA_MASTER", _index(network.bridge)), up=True)
+        route.add_link(network.uplink, "vlan", ("IFLA_LINK", index(device)), data=data)
+    route.set_link(network.uplink, ("IFLA_MASTER", index(network.bridge)), up=True)
 
 
 def _forward(network: Network) -> None:
@@ -220,14 +226,14 @@ def attach(interface: Interface, namespace_fd: int) -> None:
     route.add_link(interface.link, "veth", ("IFLA_MTU", interface.mtu), data=data)
     if os.path.exists("/proc/sys/net/ipv6"):
         _set_sysctl(f"ipv6/conf/{interface.link}/disable_ipv6", "1")  # a bridge port needs no address of its own
-    route.set_link(interface.link, ("IFLA_MASTER", _index(interface.network.bridge)), up=True)
+    route.set_link(interface.link, ("IFLA_MASTER", index(interface.network.bridge)), up=True)
     route.close()
     if interface.network.isolated:
         with open(f"/sys/class/net/{interface.link}/brport/isolated", "w") as file:
             file.write("1")
 
 
-def configure(interfaces: tuple[Interface, ...], namespace_fd: int) -> None:
+def configure(interfaces: tuple[Interface | Device, ...], namespace_fd: int) -> None:
     """Configure the container's ends.
 
     Raises:
@@ -274,9 +280,9 @@ def _enter(namespace_fd: int) -> None:
         raise OSError(ctypes.get_errno(), f"cannot enter the network namespace: {os.strerror(ctypes.get_errno())}")
 
 
-def _configure(interface: Interface) -> None:
+def _configure(interface: Interface | Device) -> None:
     six = any(is_six(address) for address in interface.addresses)
-    if os.path.exists(f"{_SYSCTL}/ipv6"):
+    if not interface.is_device and os.path.exists(f"{_SYSCTL}/ipv6"):
         _set_sysctl(f"ipv6/conf/{interface.name}/accept_ra", "0")
         if not six:
             _set_sysctl(f"ipv6/conf/{interface.name}/disable_ipv6", "1")
@@ -284,8 +290,11 @@ def _configure(interface: Interface) -> None:
     route.set_link(interface.name, up=True)
     for address in interface.addresses:
         route.set_address(interface.name, address)
+    for text in interface.routes:
+        destination, _, gateway = text.partition(" via ")
+        route.add_route(interface.name, gateway, destination)
     for gateway in interface.gateways:
-        route.add_default_route(interface.name, gateway)
+        route.add_route(interface.name, gateway)
     route.close()
 
 
@@ -313,7 +322,12 @@ def is_there(link: str) -> bool:
     return link in {name for _, name in _socket.if_nameindex()}
 
 
-def _index(name: str) -> int:
+def index(name: str) -> int:
+    """The number of the link *name*.
+
+    Raises:
+        NsunitError: there is none.
+    """
     try:
         return _socket.if_nametoindex(name)
     except OSError:

@@ -42,23 +42,30 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def attach(item: attachment.Attachment, namespace: str, locks: str) -> None:
+def attach(item: attachment.Attachment, namespace: str, locks: str, *, again: bool = False) -> None:
     """Attach *item* to the network namespace at path *namespace*; what is left of an earlier one is replaced.
+
+    With *again* it runs, and of its links of the host's it has lost none.
 
     Raises:
         NsunitError: it failed; nothing of it is left.
     """
     from nsunit.network import links
 
-    with locked(locks):
-        for interface in item.interfaces:
-            links.ensure_bridge(interface.network)
-    guard(item, locks)  # the rules come first: nothing may pass without them
+    if item.interfaces:
+        with locked(locks):
+            for interface in item.interfaces:
+                links.ensure_bridge(interface.network)
+        guard(item, locks)  # the rules come first: nothing may pass without them
     namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         for interface in item.interfaces:
             links.attach(interface, namespace_fd)
-        links.configure(item.interfaces, namespace_fd)
+        if item.devices and not again:
+            from nsunit.network import devices
+
+            devices.attach(item, namespace_fd)
+        links.configure((*item.interfaces, *(() if again else item.devices)), namespace_fd)
         if item.egress or item.ingress:
             from nsunit.network import bandwidth
 
@@ -102,8 +109,13 @@ def detach(item: attachment.Attachment, locks: str) -> None:
                 from nsunit.network import links
 
                 links.delete(link)
+        if item.devices:
+            from nsunit.network import devices
+
+            devices.detach(item)
         hosts.leave(item.container, locks)
-        nft.apply([*firewall.base(), *firewall.detach(item)])
+        if item.interfaces:
+            nft.apply([*firewall.base(), *firewall.detach(item)])
 
 
 class locked:

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
     from typing import Any
 
+    from nsunit.definition.values_connection import Connection
+
 PREFIX = "nv-"  # of the host's ends
 BRIDGE_PREFIX = "nb-"  # of the bridges, but for that of the default network
 UPLINK_PREFIX = "nu-"  # of what connects a bridge to a VLAN
 LINK_MAX = 15  # IFNAMSIZ less the NUL
+BRIDGE_LINKS_MAX = 1023  # the kernel numbers them with ten bits, BR_MAX_PORTS
 HOSTS_MAX = 1 << 16  # host numbers that are tried in a large subnet
 
 
@@ -74,12 +77,34 @@ class Interface(Record):
     addresses: tuple[str, ...]  # with their prefix lengths
     gateways: tuple[str, ...] = ()
     mtu: int = 1500
+    routes: tuple[str, ...] = ()  # "SUBNET" or "SUBNET via ADDRESS"
+
+    is_device = False
 
     @property
     def by_family(self) -> tuple[tuple[str, str], ...]:
         """Its addresses without prefix lengths, each with its family as nftables calls it: `ip` or `ip6`."""
         found = (plain(address) for address in self.addresses)
         return tuple(("ip6" if is_six(address) else "ip", address) for address in found)
+
+
+class Device(Record):
+    """An interface made of a link of the host, *parent*, or that link itself; nsunit has no rules for it.
+
+    `kind` is macvlan, ipvlan, vlan (then `parent` is `DEV.ID`), veth (`parent` is the host's end) or phys.  `mac` is
+    empty and `mtu` 0 where they are as the kernel has them.
+    """
+
+    kind: str
+    parent: str
+    name: str
+    addresses: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    mac: str = ""
+    mtu: int = 0
+
+    is_device = True
 
 
 class Attachment(Record):
@@ -91,11 +116,13 @@ class Attachment(Record):
     host_ports: tuple[tuple[int, str], ...] = ()  # services of the host it may reach
     egress: int = 0  # bytes in a second that it may send by each interface, 0 for all it can
     ingress: int = 0  # and receive
+    devices: tuple[Device, ...] = ()
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """All of the container's addresses, with their prefix lengths."""
-        return tuple(address for interface in self.interfaces for address in interface.addresses)
+        lists = [interface.addresses for interface in self.interfaces] + [device.addresses for device in self.devices]
+        return tuple(address for addresses in lists for address in addresses)
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -175,15 +202,50 @@ def choose_addresses(
     return tuple(with_length(address, network.subnets) for address in at(number)), number
 
 
-def default_gateways(networks: Sequence[Network]) -> tuple[tuple[str, ...], ...]:
-    """For each of *networks* the gateways of the default routes: of each family the first network with a way out."""
-    found: list[tuple[str, ...]] = []
-    served: set[bool] = set()
-    for network in networks:
-        own = () if network.internal else tuple(gate for gate in network.gateways if is_six(gate) not in served)
-        served |= {is_six(gate) for gate in own}
-        found.append(own)
-    return tuple(found)
+def wrong_address(network: Network, address: str) -> str:
+    """Why a container cannot have the static *address* in *network*, as the end of a sentence; empty if it can."""
+    subnets = [parse_subnet(text) for text in network.subnets]
+    found = [(subnet, number) for subnet in subnets if (number := subnet.number_of(address)) is not None]
+    if not found:
+        return f"is in no subnet of the network '{network.name}'"
+    ((subnet, number),) = found
+    if address in network.gateways:
+        return "is that of the router"
+    if number == 0 or (not subnet.six and number == subnet.size - 1):
+        return "is no address of a host"
+    return ""
+
+
+def device(connection: Connection, place: int, gateways: tuple[str, ...]) -> Device:
+    """The interface of a container that *connection*, its number *place*, makes of a link of the host.
+
+    A link that moves in keeps its name, so that it has it when it comes back.
+    """
+    name = connection.target if connection.kind == "phys" else f"eth{place}"
+    given = connection.addresses, gateways, connection.routes, connection.mac, connection.mtu
+    return Device(connection.kind, connection.target, name, *given)
+
+
+def default_gateways(
+    choices: Sequence[tuple[tuple[str, ...], Network | None]],
+) -> tuple[tuple[str, ...], ...]:
+    """The gateways of the default routes for each interface, given those it asks for and the network it is in.
+
+    For each family the first one that is asked for counts, else that of the first network with a way out.
+    """
+    found: list[list[str]] = [[] for _ in choices]
+    offers = [list(asked) for asked, _ in choices], [_ways_out(network) for _, network in choices]
+    for six in (False, True):
+        for offer in offers:
+            place = next((place for place, gates in enumerate(offer) if six in map(is_six, gates)), None)
+            if place is not None:
+                found[place].append(next(gate for gate in offer[place] if is_six(gate) == six))
+                break
+    return tuple(tuple(gates) for gates in found)
+
+
+def _ways_out(network: Network | None) -> list[str]:
+    return list(network.gateways) if network and not network.internal else []
 
 
 def clash(port: Port, others: Sequence[Attachment]) -> str | None:
@@ -203,6 +265,7 @@ def to_json(item: Attachment) -> dict[str, Any]:
         "interfaces": [
             {**_fields(interface), "network": network_to_json(interface.network)} for interface in item.interfaces
         ],
+        "devices": [_fields(device) for device in item.devices],
         "ports": [list(port._values()) for port in item.ports],
         "host_ports": [list(pair) for pair in item.host_ports],
         "egress": item.egress,
@@ -244,6 +307,7 @@ def from_json(data: dict[str, Any]) -> Attachment:
         tuple((number, protocol) for number, protocol in data["host_ports"]),
         data["egress"],
         data["ingress"],
+        tuple(Device(**_tuples(entry)) for entry in data["devices"]),
     )
 
 

@@ -188,6 +188,27 @@ def test_refused(town, containers, nsunit):
     assert "/etc/nsunit/new.network.nsunit:2: [Network] Subnet: '10.20.0.1/24' is not a subnet" in done.stderr
 
 
+def test_a_storm_on_a_small_network(containers, nsunit, run):
+    nsunit("network", "create", "small", "Subnet=10.22.0.0/29")
+    try:
+        names = [containers.define(networks("small")) for _ in range(6)]
+        starts = [subprocess.Popen(["nsunit", "start", name], stderr=subprocess.PIPE, text=True) for name in names]
+        said = {name: start.communicate()[1] for name, start in zip(names, starts, strict=True)}
+        (late,) = (name for name, text in said.items() if text)
+        assert said[late].startswith(f"nsunit: {late}: the network 'small' has no address left\n")
+        others = [containers.of(name) for name in names if name != late]
+        found = {addresses(nsunit, other)["small"][0] for other in others}
+        assert found == {f"10.22.0.{number}" for number in range(2, 7)}
+        free = addresses(nsunit, others[0])["small"]
+        nsunit("stop", others[0].name)
+        nsunit("start", late)
+        assert addresses(nsunit, containers.of(late))["small"] == free
+        assert nsunit("start", others[0].name, check=False).returncode == 1
+    finally:
+        nsunit("stop", *names)
+        nsunit("network", "rm", "small")
+
+
 def test_killed_anywhere_nothing_is_left(town, containers, nsunit, run):
     before = sorted(links())
     container = containers.start(networks("shop", "six") + "PublishPort=8072:80\n")

@@ -90,7 +90,7 @@ def networks(*values):
 def test_networks_add_up_and_anything_else_is_the_only_one(values, network, names):
     found = networks(*values)
     assert found.container.network == network
-    assert [connection.network for connection in found.container.connections] == names
+    assert [connection.target for connection in found.container.connections] == names
     texts = [text for key, text in found.texts_of("Container") if key == "Network"]
     assert texts == (names or ([network] if network != "none" else []))
 

@@ -1,12 +1,16 @@
 """Networks: subnets that nobody else has, and what is kept of them."""
 
+import os
+
 import pytest
 
 from nsunit.definition.host import Host
+from nsunit.definition.load import load_text
 from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
-from nsunit.manager import networks
+from nsunit.manager import network, networks
 from nsunit.manager.context import Context
+from nsunit.manager.network import attachments
 from nsunit.plan import attachment
 from nsunit.storage.paths import Paths
 
@@ -29,8 +33,8 @@ def context(tmp_path, monkeypatch):
 
 def join(context, name, *addresses):
     """Have a container in a network."""
-    network = networks.resolve(context, name)
-    item = attachment.Attachment("web", (attachment.Interface(network, "eth0", "nv-web", "0a:", addresses),))
+    joined = networks.resolve(context, name)
+    item = attachment.Attachment("web", (attachment.Interface(joined, "eth0", "nv-web", "0a:", addresses),))
     directory = f"{context.paths.networks}/web"
     networks.files.make_private_directory(directory)
     content = networks.json.dumps(attachment.to_json(item)).encode()
@@ -45,7 +49,7 @@ def test_chosen_subnets_stay(context):
     assert first.gateways == ("10.92.0.1", "fd00:1:2:1::1")
     assert networks.resolve(context, "two").subnets[0] == "10.92.1.0/24"
     assert networks.resolve(context, "one") == first
-    assert [network.name for network in networks.records(context)] == ["bridge", "one", "two"]
+    assert [one.name for one in networks.records(context)] == ["bridge", "one", "two"]
     networks.remove(context, "one")
     assert networks.resolve(context, "two").subnets[0] == "10.92.1.0/24"
     networks.create(context, "three", [])
@@ -82,7 +86,7 @@ def test_a_change_waits_until_nobody_is_in_it(context, tmp_path):
     with pytest.raises(NsunitError, match=message) as caught:
         networks.resolve(context, "one")
     assert caught.value.hint == "stop first, or disable: web"
-    ((_, one), (inside, who)) = ((network, items) for network, items in networks.overview(context))
+    ((_, one), (inside, who)) = networks.overview(context)
     assert (one, inside.mtu, [item.container for item in who]) == ([], 1500, ["web"])
     with pytest.raises(NsunitError, match="the network 'one' has containers: web"):
         networks.remove(context, "one")
@@ -123,6 +127,88 @@ def test_what_is_kept_goes_with_the_definition(context, tmp_path):
     assert networks.record_of(context, "one")
     networks.forget_undefined(context, set())
     assert networks.record_of(context, "one") is None
+
+
+def container(*lines):
+    text = "\n".join(("[Container]", "Rootfs=/r", "ReadOnly=yes", "Exec=/a", *lines, ""))
+    return load_text("web", text, "web.nsunit", Host(257)).container
+
+
+def reserve(context, name, *lines):
+    """What a start does; the directory goes with the container."""
+    directory, keeper = context.paths.network_of(name), context.paths.state_of(name)
+    for path in (directory, keeper):
+        networks.files.make_private_directory(path)
+    try:
+        return network.reserve(context, name, container(*lines), keeper, directory)
+    except BaseException:
+        release(context, name)
+        raise
+
+
+def release(context, name):
+    networks.files.remove_tree(context.paths.network_of(name))
+
+
+def test_starts_at_the_same_time_get_different_addresses(context):
+    networks.create(context, "small", ["Subnet=10.9.0.0/28"])
+
+    def start(number):
+        try:
+            reserve(context, f"web{number}", "Network=small", "Network=bridge")
+        except NsunitError as error:
+            os._exit(0 if "the network 'small' has no address left" in str(error) else 2)
+        os._exit(1)
+
+    children = []
+    for number in range(20):
+        children.append(os.fork())
+        if not children[-1]:
+            start(number)
+    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert sorted(ended) == [0] * 7 + [1] * 13  # 16 less the network's own, the broadcast and the router's
+    found = [address for item in attachments(context) for address in item.addresses]
+    assert len(found) == len(set(found)) == 39  # with those of the default network, IPv6 included
+    assert len({link for item in attachments(context) for link in item.links}) == 26
+
+
+def test_an_address_is_freed_once(context):
+    networks.create(context, "small", ["Subnet=10.9.0.0/29"])
+    for name in "abcde":
+        reserve(context, name, "Network=small")
+    with pytest.raises(NsunitError, match="f: the network 'small' has no address left") as caught:
+        reserve(context, "f", "Network=small")
+    assert caught.value.hint == "stop a container that is in it, or give it a larger subnet than 10.9.0.0/29"
+    release(context, "c")
+    assert reserve(context, "f", "Network=small").addresses == ("10.9.0.4/29",)
+    with pytest.raises(NsunitError, match="c: the network 'small' has no address left"):
+        reserve(context, "c", "Network=small")
+    release(context, "a")
+    assert reserve(context, "c", "Network=small").addresses == ("10.9.0.2/29",)
+
+
+def test_static_addresses(context):
+    networks.create(context, "small", ["Subnet=10.9.0.0/29"])
+    item = reserve(context, "a", "Network=small:mac=0a:00:00:00:00:01", "Address=10.9.0.5", "MTU=1400")
+    assert (item.addresses, item.interfaces[0].mac) == (("10.9.0.5/29",), "0a:00:00:00:00:01")
+    assert item.interfaces[0].mtu == 1400
+    with pytest.raises(NsunitError, match="b: Address=: '10.9.0.5' is that of 'a'") as caught:
+        reserve(context, "b", "Network=small:address=10.9.0.5")
+    assert caught.value.hint == "network 'small' has 10.9.0.0/29"
+    with pytest.raises(NsunitError, match="b: Address=: '10.8.0.5' is in no subnet of the network 'small'"):
+        reserve(context, "b", "Network=small:address=10.8.0.5")
+
+
+def test_a_bridge_that_is_full(context, monkeypatch):
+    monkeypatch.setattr(network, "_links_on", lambda _: 1023)
+    with pytest.raises(NsunitError, match="the bridge 'nsunit0' has 1,023 links, and the kernel allows no more"):
+        reserve(context, "a", "Network=bridge")
+
+
+def test_ports_need_a_way_in(context):
+    networks.create(context, "inside", ["Internal=yes"])
+    with pytest.raises(NsunitError, match="a: PublishPort=: no port leads into 'inside' or 'macvlan:eth0'"):
+        reserve(context, "a", "Network=inside", "Network=macvlan:eth0", "PublishPort=80:80")
 
 
 def test_a_broken_record(context, tmp_path):

@@ -4,19 +4,23 @@ import json
 
 import pytest
 
+from nsunit.definition.values_connection import Connection
 from nsunit.definition.values_network import Port
 from nsunit.plan.attachment import (
     Attachment,
+    Device,
     Interface,
     Network,
     choose_addresses,
     clash,
     default_gateways,
+    device,
     from_json,
     link_local,
     link_name,
     mac_address,
     to_json,
+    wrong_address,
 )
 
 NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24", "fd00:1:2::/64"), ("10.91.0.1", "fd00:1:2::1"))
@@ -88,8 +92,35 @@ def test_static_addresses():
 
 def test_the_first_network_with_a_way_out_has_the_default_route():
     inside = SMALL.replace(internal=True)
-    assert default_gateways([inside, SIX, NETWORK]) == ((), ("fd00:6::1",), ("10.91.0.1",))
-    assert default_gateways([NETWORK, SIX]) == (("10.91.0.1", "fd00:1:2::1"), ())
+    assert default_gateways([((), inside), ((), SIX), ((), NETWORK)]) == ((), ("fd00:6::1",), ("10.91.0.1",))
+    assert default_gateways([((), NETWORK), ((), SIX)]) == (("10.91.0.1", "fd00:1:2::1"), ())
+    assert default_gateways([((), NETWORK), (("192.0.2.1",), None)]) == (("fd00:1:2::1",), ("192.0.2.1",))
+    assert default_gateways([((), None), (("10.9.0.6",), inside)]) == ((), ("10.9.0.6",))
+
+
+def test_static_addresses_that_cannot_be():
+    for address, problem in (
+        ("10.91.0.9", ""),
+        ("fd00:1:2::9", ""),
+        ("10.92.0.9", "is in no subnet of the network 'bridge'"),
+        ("10.91.0.1", "is that of the router"),
+        ("10.91.0.0", "is no address of a host"),
+        ("10.91.0.255", "is no address of a host"),
+        ("fd00:1:2::", "is no address of a host"),
+    ):
+        assert wrong_address(NETWORK, address) == problem
+
+
+def test_devices_of_the_host():
+    own = Connection("eth0", "macvlan", ("192.0.2.9/24",), "0a:00:00:00:00:01", mtu=1400)
+    found = device(own, 1, ("192.0.2.1",))
+    assert found == Device(
+        *("macvlan", "eth0", "eth1", ("192.0.2.9/24",), ("192.0.2.1",), (), "0a:00:00:00:00:01", 1400)
+    )
+    assert device(Connection("sl0", "phys"), 0, ()).name == "sl0"
+    item = Attachment("web", (), devices=(found,))
+    assert from_json(json.loads(json.dumps(to_json(item)))) == item
+    assert (item.addresses, item.links, item.networks) == (("192.0.2.9/24",), (), ())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,129 @@
+"""Links of the host in containers: macvlan, ipvlan, vlan, veth, and links that move in.
+
+`lan` is another host's end of a cable, which is a veth pair: wire0 here, far0 in a network namespace.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/nc -ll -p 80 -e /bin/hostname\n"
+FAR, FAR_VLAN = "198.51.100.1", "203.0.113.1"
+TIOCSETD, N_SLIP = 0x5423, 1
+
+
+def shell(line):
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lan():
+    shell(
+        "ip netns add lan && ip link add wire0 type veth peer name far0 netns lan && ip link set wire0 up"
+        f" && ip -n lan addr add {FAR}/24 dev far0 && ip -n lan link set far0 up"
+        " && ip -n lan link add far0.7 link far0 type vlan id 7"
+        f" && ip -n lan addr add {FAR_VLAN}/24 dev far0.7 && ip -n lan link set far0.7 up"
+    )
+    yield
+    shell("ip netns del lan")
+
+
+@contextlib.contextmanager
+def serial_line():
+    """A device that is not of a virtual kind: the kernel's end of a serial line internet protocol."""
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, TIOCSETD, struct.pack("i", N_SLIP))
+    try:
+        yield "sl0"
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
+def asked_from_lan(address):
+    command = ["ip", "netns", "exec", "lan", "busybox", "nc", "-w", "5", address, "80"]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False).stdout.strip()
+
+
+def links(container):
+    shown = json.loads(shell(f"nsenter --net=/proc/{container.pid}/ns/net ip -j -d addr"))
+    return {link["ifname"]: link for link in shown if link["ifname"] != "lo"}
+
+
+def exists(name):
+    return Path(f"/sys/class/net/{name}").exists()
+
+
+def test_links_on_a_link_of_the_host(containers, nsunit, run):
+    first = containers.start(
+        BUSYBOX + "Hostname=first\nNetwork=macvlan:wire0:address=198.51.100.9/24,mac=0a:00:00:00:00:09,mtu=1400\n"
+        "Network=vlan:wire0.7:address=203.0.113.9/24\n"
+    )
+    assert asked_from_lan("198.51.100.9") == "first"
+    assert asked_from_lan("203.0.113.9") == "first"
+    found = links(first)
+    assert [link["linkinfo"]["info_kind"] for link in found.values()] == ["macvlan", "vlan"]
+    assert (found["eth0"]["address"], found["eth0"]["mtu"]) == ("0a:00:00:00:00:09", 1400)
+    assert found["eth0"]["linkinfo"]["info_data"]["mode"] == "bridge"
+    assert "Network: 198.51.100.9/24 203.0.113.9/24" in nsunit("status", first.name).stdout
+    assert "nv-" not in shell("nft list ruleset; ls /sys/class/net")
+    nsunit("restart", first.name)  # the links of the former one may be there still
+    assert asked_from_lan("198.51.100.9") == "first"
+    nsunit("stop", first.name)
+    keys = f"Address=198.51.100.10/24\nGateway={FAR}\nRoute=192.0.2.0/24 via {FAR}\n"
+    second = containers.start(BUSYBOX + "Hostname=second\nNetwork=ipvlan:wire0\nNetwork=bridge\n" + keys)
+    assert asked_from_lan("198.51.100.10") == "second"
+    assert links(second)["eth0"]["linkinfo"]["info_data"]["mode"] == "l2"
+    routes = shell(f"nsenter --net=/proc/{second.pid}/ns/net ip route").splitlines()
+    assert f"default via {FAR} dev eth0 proto static" in [route.strip() for route in routes]
+    assert f"192.0.2.0/24 via {FAR} dev eth0 proto static" in [route.strip() for route in routes]
+    assert any(route.startswith("10.91.0.0/24 dev eth1") for route in routes)
+
+
+def test_a_pair_has_the_name_that_was_asked_for(containers, nsunit, run):
+    container = containers.start(BUSYBOX + "Hostname=pair\nNetwork=veth:to-pair\nAddress=198.51.100.65/26\n")
+    shown = json.loads(shell("ip -j addr show to-pair"))[0]
+    assert (shown["operstate"], shown["addr_info"]) == ("DOWN", [])
+    shell("ip addr add 198.51.100.66/26 dev to-pair && ip link set to-pair up")
+    assert shell("busybox nc -w 5 198.51.100.65 80").strip() == "pair"
+    other = containers.define(BUSYBOX + "Network=veth:to-pair\n")
+    done = nsunit("start", other, check=False)
+    assert "Network=veth:to-pair: cannot make the link 'to-pair': File exists" in done.stderr
+    assert exists("to-pair")  # that of the first one
+    nsunit("restart", container.name)
+    assert exists("to-pair")
+    os.kill(container.pid, 9)
+    run(f"until systemctl show -P ActiveState {container.service} | grep -E 'failed|inactive'; do sleep 0.2; done")
+    assert not exists("to-pair")
+
+
+def test_a_device_comes_back_however_it_ends(containers, nsunit, run):
+    with serial_line() as name:
+        container = containers.start(BUSYBOX + f"Network=phys:{name}\nAddress=198.51.100.130/32\n")
+        assert not exists(name)
+        assert links(container)[name]["addr_info"][0]["local"] == "198.51.100.130"
+        nsunit("restart", container.name)
+        assert name in links(container)
+        run("systemctl", "kill", "--signal=KILL", container.service)
+        run(f"until test -e /sys/class/net/{name}; do sleep 0.2; done")
+        broken = containers.define(BUSYBOX.replace("/bin/nc", "/bin/missing") + f"Network=phys:{name}\n")
+        assert nsunit("start", broken, check=False).returncode == 1
+        run(f"until test -e /sys/class/net/{name}; do sleep 0.2; done")
+
+
+def test_what_is_not_there_is_told_in_a_line(containers, nsunit):
+    shell("ip link add dummy7 type dummy")
+    for network, message in (
+        ("macvlan:eth9", "there is no link 'eth9'"),
+        ("phys:dummy7", "'dummy7' is a virtual link (dummy), which would end with the container"),
+    ):
+        done = nsunit("start", containers.define(BUSYBOX + f"Network={network}\n"), check=False)
+        assert done.returncode == 1
+        assert f"Network={network}: {message}" in done.stderr.splitlines()[0]
+    shell("ip link del dummy7")

@@ -165,6 +165,14 @@ def port(invocation: Invocation) -> int:
     return 0
 
 
+def capture(invocation: Invocation) -> int:
+    """The verb `capture`."""
+    from nsunit.manager.capture import capture
+
+    name, *words = invocation.operands
+    return capture(invocation.context(), check_name(name), words)
+
+
 def _host_side(published: Port) -> str:
     if not published.address:
         return f"0.0.0.0:{published.host} [::]:{published.host}"

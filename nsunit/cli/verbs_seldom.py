@@ -169,6 +169,21 @@ VERBS = (
         ),
     ),
     Verb(
+        "capture",
+        "look",
+        "Watch the packets of a container with the host's tcpdump",
+        "nsunit.cli.network:capture",
+        operands="NAME [WORD…]",
+        least=1,
+        most=None,
+        command_at=1,
+        complete="running",
+        details=(
+            "Runs tcpdump(8) with the WORDs in the container's network, from the caller's directory: 'nsunit capture "
+            "web -i eth0 -w web.pcap port 80'. Exits as exec does.",
+        ),
+    ),
+    Verb(
         "doctor",
         "host",
         "Say what this host lacks and what that costs",

@@ -135,7 +135,7 @@ def contradictions(connections: tuple[Connection, ...]) -> list[tuple[str, str, 
     found = []
     names = [str(item) for item in connections]
     if len(set(names)) != len(names):
-        found.append(("Network", "a network is named twice", "a container joins a network once"))
+        found.append(("Network", "a network is named twice", "each is joined once"))
     for item in connections:
         found += [("Network", f"{item}: {message}", hint) for message, hint in _mistakes(item)]
     return found

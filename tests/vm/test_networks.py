@@ -133,6 +133,18 @@ def test_what_is_shown(town, nsunit):
     assert nsunit("network", "check").stdout == "nothing is wrong\n"
 
 
+def test_packets_are_watched_inside(town, nsunit):
+    front = town["front"].name
+    done = nsunit("capture", front, check=False)
+    assert done.stderr.splitlines()[0] == "nsunit: tcpdump is not installed"
+    stand_in = Path("/usr/local/sbin/tcpdump")
+    stand_in.write_text("#!/bin/sh\necho $*; ls /sys/class/net; exit 7\n")
+    stand_in.chmod(0o755)
+    done = nsunit("capture", front, "-i", "eth1", check=False)
+    stand_in.unlink()
+    assert (done.returncode, done.stdout.split()) == (7, ["-i", "eth1", "eth0", "eth1", "eth2", "lo"])
+
+
 def test_what_is_lost_is_repaired(town, nsunit):
     front = town["front"]
     subprocess.run(["nft", "flush", "ruleset"], check=True)

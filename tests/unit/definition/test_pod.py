@@ -88,7 +88,7 @@ def test_a_pod_is_the_group_with_its_limits(define, search):
         (
             "[Pod]\nNetwork=bridge\nNetwork=bridge\n",
             "Network: a network is named twice",
-            "a pod joins a network once",
+            "each is joined once",
         ),
         (
             "[Pod]\nEgress=10M\n",

@@ -76,6 +76,7 @@ VERBS = (
         most=None,
         options=(_ALL_RUNNING,),
         complete="defined_any",
+        details=("What shares namespaces or a tunnel with one of them is restarted with it.",),
     ),
     Verb(
         "enable",
@@ -325,6 +326,7 @@ VERBS = (
         details=(
             "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
             "the command cannot be run, 127 if it is not there.",
+            "The command has the container's privileges, environment and resource limits.",
         ),
     ),
     Verb(

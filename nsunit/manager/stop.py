@@ -9,9 +9,9 @@ from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.manager.activation import forget, is_listening
 from nsunit.manager.dropin import forget_drop_ins
 from nsunit.manager.outcome import Outcome
-from nsunit.manager.running import catches, slice_of, unit_of
+from nsunit.manager.running import catches, is_running, slice_of, unit_of
 from nsunit.manager.start import GRACE_SECONDS, forget_failed, start
-from nsunit.names import check_name, is_pod, is_slice_of
+from nsunit.names import check_name, container_of_unit, is_pod, is_slice_of, service_name
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -74,8 +74,10 @@ def restart(
 ) -> list[Outcome]:
     """Stop what runs of *names*, then start them all from their definitions as they are now.
 
-    A definition that cannot be used is found before its container is stopped.
+    What is bound to one of them, since it shares something with it, would end with it; so it is restarted, too, as
+    `systemctl restart` does.  A definition that cannot be used is found before its container is stopped.
     """
+    names = (*names, *_bound_to(context, names))
     failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
     usable = [name for name in names if name not in failed]
     failed |= {outcome.name: outcome for outcome in _stop_running(context, usable) if outcome.error}
@@ -100,6 +102,20 @@ def _unusable(context: Context, name: str) -> Outcome | None:
     except NsunitError as error:
         return Outcome(name, "failed", error=error)
     return None
+
+
+def _bound_to(context: Context, names: Sequence[str]) -> list[str]:
+    """The running containers that end with one of *names*, apart from those: each before what is bound to it."""
+    found: list[str] = []
+    waiting = list(names)
+    while waiting:
+        units = context.bus.get(service_name(waiting.pop(0)), "BoundBy").get("BoundBy")
+        for unit in sorted(units) if isinstance(units, (list, tuple)) else ():
+            name = container_of_unit(unit) if unit.endswith(".service") else None
+            if name and name not in (*names, *found) and is_running(context, name):
+                found.append(name)
+                waiting.append(name)
+    return found
 
 
 def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:

@@ -122,6 +122,17 @@ def test_a_pin_outlives_its_container(containers, nsunit, run, ledger, pin):
     assert ledger(container.name)["net"]["pins"] == []
 
 
+def test_a_later_container_joins_a_pin(containers, nsunit, pin):
+    first = containers.start(SLEEPER)
+    paths = {kind: pin(first.name, kind, "kept") for kind in ("net", "user")}
+    before = {kind: inode(first.pid, kind) for kind in paths}
+    nsunit("stop", first.name)
+    second = containers.start(f"{SLEEPER}Network=path:{paths['net']}\nUserNamespace=path:{paths['user']}\n")
+    assert {kind: inode(second.pid, kind) for kind in paths} == before
+    nsunit("ns", "unpin", "kept")  # which is no matter to whom is in it
+    assert second.exec("ip", "link", "show", "lo").returncode == 0
+
+
 def test_other_kinds_can_be_pinned(containers, nsunit, ledger, pin):
     container = containers.start(SLEEPER)
     kinds = ("mnt", "pid", "time", "user")

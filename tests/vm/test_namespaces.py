@@ -187,6 +187,13 @@ def test_a_restart_joins_the_new_one(containers, nsunit, run):
         "the restart",
     )
     assert same(second, first.pid) == {"net"}
+    # What a restart of the other one takes along comes back, by nsunit as by systemctl.
+    for tool in ("nsunit", "systemctl"):
+        before = main_pid(first), main_pid(second)
+        run(tool, "restart", first.name if tool == "nsunit" else first.service)
+        wait_until(lambda: second.show("ActiveState")["ActiveState"] == "active", "the other one's start")
+        assert not {main_pid(first), main_pid(second)} & {*before, 0}
+        assert same(second, first.pid) == {"net"}
 
 
 def test_foreground(leader, nsunit):

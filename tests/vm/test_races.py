@@ -109,6 +109,23 @@ def test_exec_during_a_stop_gets_a_clean_answer(nsunit, containers):
     assert session.returncode in (137, 143, 129), "the session outlived its container"
 
 
+def test_exec_during_a_restart_gets_a_clean_answer(nsunit, containers):
+    container = containers.start(SLEEPER)
+    restart = popen("restart", container.name)
+    answers = []
+    while restart.poll() is None:
+        answers.append(nsunit("exec", container.name, "true", check=False))
+    assert restart.wait() == 0
+    refused = [item for item in answers if item.returncode]
+    for item in refused:
+        # 137: it had begun, and ended with its container.
+        assert item.returncode in (125, 137), item.stderr
+        assert len(item.stderr.splitlines()) <= 2, item.stderr
+        assert "internal error" not in item.stderr
+    assert refused, "the restart was not noticed"
+    assert nsunit("exec", container.name, "true").returncode == 0
+
+
 def same_slot(count):
     """Names whose id ranges would be the same if nobody looked: the choice begins at a hash of the name."""
     slots = collections.defaultdict(list)

@@ -199,7 +199,7 @@ Description=%Z
         ),
         (
             "web.nsunit:16: [Service] User: the helper needs root to build the container",
-            "use [Container] User=",
+            "use [Container] User=, or as that user 'nsunit --user'",
         ),
         ("web.nsunit:17: [Service] 'Foo' has no '='", "write Key=value"),
         ("web.nsunit:18: [Service] CPUShares: only cgroup version 1 has it", "use CPUWeight="),

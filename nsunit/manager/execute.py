@@ -13,13 +13,18 @@ from nsunit.setup import spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import harden, read_plan
 from nsunit.setup.process import Environment, Exec, Privileges, User, WorkingDirectory
+from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nsunit.manager.context import Context
+    from nsunit.manager.running import Running
     from nsunit.setup.operation import Operation
+
+_INFINITY = (1 << 64) - 1  # what systemd says of no limit
+_NO_LIMIT = -1  # and resource.RLIM_INFINITY
 
 
 def execute(
@@ -36,7 +41,7 @@ def execute(
     """Run *argv* in the running container *name*, in a scope of its slice.
 
     Returns the command's exit status, or 128+N if signal N killed it.  It joins every namespace of the payload and has
-    its privileges, environment and (unless *user* is given) user.
+    its privileges, resource limits, environment and (unless *user* is given) user.
 
     Raises:
         NotFoundError: the container does not run.
@@ -56,6 +61,7 @@ def execute(
     harden()
     spawn.prepare(operations, build)
     service = context.bus.get(running.unit, *INHERITED)
+    limits = resource_limits(context, running)
     unit = scope_name(name, "exec", os.urandom(4).hex())
 
     def admit(pid: int) -> None:
@@ -63,12 +69,42 @@ def execute(
         description = f"{printable(argv[0])} in container {name}"
         scope = exec_scope(unit, running.slice, description, pid, service)
         start_scope(context, name, scope)
+        if limits:
+            limit(pid, limits)
 
     def begin() -> int:
         enter = spawn.join(plan, pidfd)
         return spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=admit)
 
     return attend(name, build, begin, tty=tty, interactive=interactive)
+
+
+def resource_limits(context: Context, running: Running) -> dict[str, tuple[int, int]]:
+    """The soft and hard limits that the definition of a container's service sets, by key, as systemd has them."""
+    text = files.read_file(context.paths.runtime_of(running.name) + "/definition") or b""
+    keys = {line.partition(b"=")[0].decode() for line in text.splitlines() if line.startswith(b"Limit")}
+    if not keys or not running.unit.endswith(".service"):
+        return {}
+    values = context.bus.get(running.unit, *keys, *(key + "Soft" for key in keys))
+    numbers = {key: _NO_LIMIT if value == _INFINITY else value for key, value in values.items()}
+    return {key: (int(str(numbers[key + "Soft"])), int(str(numbers[key]))) for key in sorted(keys)}
+
+
+def limit(pid: int, limits: Mapping[str, tuple[int, int]]) -> None:
+    """Give process *pid* the resource *limits*; with a user without privileges none higher than it has now."""
+    import resource
+
+    for key, (soft, hard) in limits.items():
+        which = getattr(resource, key.replace("Limit", "RLIMIT_"), None)
+        if which is None:
+            continue  # RLIMIT_LOCKS, which Linux does not look at
+        if os.geteuid():
+            hard = _lower(hard, resource.prlimit(pid, which)[1])
+        resource.prlimit(pid, which, (_lower(soft, hard), hard))
+
+
+def _lower(one: int, other: int) -> int:
+    return max(one, other) if _NO_LIMIT in (one, other) else min(one, other)
 
 
 def _plan_of(context: Context, name: str) -> list[Operation]:

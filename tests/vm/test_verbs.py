@@ -28,6 +28,7 @@ VERBS = "start stop restart kill pause resume wait rm list status show logs rend
 def web(shared, program):
     """A container that most of the verbs are tried on."""
     keys = ("Environment=OWN=definition", "WorkingDirectory=/usr", "", "[Slice]", "TasksMax=100", "MemoryMax=200M")
+    keys += ("[Service]", "LimitNOFILE=700:900")
     container = shared.start(program(SPEAKER, *keys), "verbs-web")
     container.report()
     return container
@@ -240,8 +241,9 @@ def test_exec_streams(web):
 
 
 def test_exec_surroundings(web):
-    printed = web.exec("sh", "-c", "id; pwd; hostname; echo $OWN $MORE; env | grep -c ^HOME=").stdout.splitlines()
-    assert printed == ["uid=0(root) gid=0(root)", "/usr", web.name, "definition", "1"]
+    seen = "id; pwd; hostname; echo $OWN $MORE; env | grep -c ^HOME=; ulimit -n; ulimit -Hn"
+    printed = web.exec("sh", "-c", seen).stdout.splitlines()
+    assert printed == ["uid=0(root) gid=0(root)", "/usr", web.name, "definition", "1", "700", "900"]
     words = ("nsunit", "exec", "-u", "app", "-w", "/tmp", "-e", "OWN=mine", "-e", "MORE", web.name)
     script = "id; pwd; echo $OWN $MORE $HOME; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status"
     environment = {**os.environ, "MORE": "passed on", "SECRET": "kept"}

@@ -1,4 +1,4 @@
-"""What must hold in a definition with Activation= or IdleStop=."""
+"""What must hold in a definition with Activation= or IdleStop=, or ports that sockets carry."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ _PROTOCOLS = {"socket": ("tcp",), "fds": ("tcp", "udp")}
 def contradictions(container: Container) -> list[tuple[str, str, str]]:
     """Return what does not fit together, as (key to blame, message, hint)."""
     how = container.activation
-    if not how:
-        return [("IdleStop", "IdleStop= is for Activation=socket", "add Activation=socket, or leave it out")]
     found = []
+    if not how and container.idle_stop:
+        found.append(("IdleStop", "IdleStop= is for Activation=socket", "add Activation=socket, or leave it out"))
+    if not how:
+        wrong = [port for port in container.listened_ports if port.protocol != "tcp"]
+        hint = "only TCP gets from ::1 into a container; publish it on another address, or for all"
+        return found + [("PublishPort", f"{port} cannot be published", hint) for port in wrong]
     if container.idle_stop and how == "fds":
         hint = "let the program exit when it is idle, or use Activation=socket"
         found.append(("IdleStop", "nobody but the program knows the connections of Activation=fds", hint))
@@ -27,6 +31,11 @@ def contradictions(container: Container) -> list[tuple[str, str, str]]:
             hint = "use Activation=fds, which hands the socket in" if port.protocol == "udp" else "leave the port out"
             found.append(("PublishPort", f"{port} cannot be published with Activation={how}", hint))
             break
+    everywhere = {(port.host, port.protocol) for port in container.published_ports if not port.address}
+    for port in container.published_ports:
+        if port.address and (port.host, port.protocol) in everywhere:
+            hint = "leave out the one with the address"
+            found.append(("PublishPort", f"{port} is published for all addresses as well", hint))
     if how == "socket" and container.network != "bridge":
         hint = "add Network=bridge, or use Activation=fds, which needs no network"
         found.append(("Activation", f"connections do not get in with Network={container.network}", hint))

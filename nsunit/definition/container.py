@@ -195,7 +195,7 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         from nsunit.definition import identities
 
         found += identities.contradictions(container)
-    if container.activation or container.idle_stop:
+    if container.listened_ports or container.activation or container.idle_stop:
         from nsunit.definition import activation
 
         found += activation.contradictions(container)

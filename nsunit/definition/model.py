@@ -107,6 +107,16 @@ class Container(Record):
     share: tuple[str, ...] = ()  # of a pod, which has no program: the kinds of namespaces that its containers share
 
     @property
+    def listened_ports(self) -> tuple[Port, ...]:
+        """Those of its ports that socket units carry: all with Activation=, else those of ::1.
+
+        What comes from ::1 may not leave the loopback interface, so the firewall cannot lead it anywhere.
+        """
+        if self.activation:
+            return self.published_ports
+        return tuple(port for port in self.published_ports if port.address == "::1")
+
+    @property
     def chooses_namespaces(self) -> bool:
         """Whether it has anything to do with namespaces that are not its own, apart from the host's network."""
         return bool(self.namespaces) or self.network not in ("none", "host", "bridge", "pasta")

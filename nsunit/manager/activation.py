@@ -31,16 +31,21 @@ def listening_facts(context: Context, definition: Definition) -> dict[str, Any]:
         return {}
     if not os.path.exists(PROXY):
         raise NsunitError(
-            f"{definition.name}: Activation=socket needs '{PROXY}', which is not installed",
-            hint="install it, or use Activation=fds",
+            f"{definition.name}: PublishPort= needs '{PROXY}' here, which is not installed",
+            hint="install it, use Activation=fds, or publish on another address than ::1",
         )
     from nsunit.manager.network import attachment_of
 
     item = attachment_of(context, definition.name)
+    if item is not None and not item.interfaces:
+        raise NsunitError(
+            f"{definition.name}: PublishPort=: the host reaches none of its networks",
+            hint="add a Network= that is a bridge, or use Activation=fds",
+        )
     package = os.path.dirname(os.path.dirname(__file__))
     return {
         # It is chosen at the start; `render` may come earlier.
-        "listen_address": item.addresses[0].partition("/")[0] if item else "ADDRESS",
+        "listen_address": item.interfaces[0].addresses[0].partition("/")[0] if item else "ADDRESS",
         "listening_program": package + "/network/listening.py",
         "cgroup": context.cgroup,
     }

@@ -85,15 +85,14 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
             chosen = _choose(context, name, network, connection.addresses, numbers.get(network.name), others)
             numbers[network.name] = chosen[1]
             interfaces.append(_interface(name, network, connection, place, chosen[0], gateways[place]))
-        ports = container.published_ports
-        if ports and not any(firewall.leads_out(interface.network) for interface in interfaces):
+        carried = container.listened_ports
+        ports = tuple(port.replace(listened=True) if port in carried else port for port in container.published_ports)
+        if len(ports) > len(carried) and not any(firewall.leads_out(interface.network) for interface in interfaces):
             named = " or ".join(f"'{connection}'" for connection in container.connections)
             raise NsunitError(
                 f"{name}: PublishPort=: no port leads into {named}",
                 hint="add a Network= that is a bridge, not Internal= and has no VLAN=",
             )
-        if container.activation:
-            ports = tuple(port.replace(listened=True) for port in ports)
         _check_ports(name, ports, others)
         speed = container.egress, container.ingress
         item = Attachment(name, tuple(interfaces), ports, container.host_ports, *speed, tuple(devices))

@@ -63,10 +63,10 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         pasta=_find_pasta() if container.network == "pasta" else "",
         **(_machine_facts(context, definition) if container.boot or container.register else {}),
     )
-    if container.activation:
+    if container.listened_ports:
         from nsunit.manager.activation import listening_facts
 
-        facts = facts.replace(sockets_keep=True, **listening_facts(context, definition))
+        facts = facts.replace(sockets_keep=bool(container.activation), **listening_facts(context, definition))
     if container.pod:
         from nsunit.manager.pod import with_pod
 

@@ -111,10 +111,8 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     definition = load(name, context.search, context.host)
     facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
     planned = units(definition, facts)
-    install = install_directives(definition, context.boot_target)
-    listeners: dict[str, str] = {}
-    if definition.container.activation:
-        listeners, install = _listeners(definition, facts), ()
+    install = install_directives(definition, context.boot_target) if not planned.waits else ()
+    listeners = _listeners(definition, facts) if planned.listeners else {}
     service = f"Container {name}: the service that runs its payload."
     limits = f"Container {name}: the slice that carries its limits."
     return {
@@ -128,7 +126,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
                 *planned.service_directives,
                 *install,
             ),
-            ("Unit", "Service") if listeners else ("Unit", "Service", "Install"),
+            ("Unit", "Service") if planned.waits else ("Unit", "Service", "Install"),
         ),
         **listeners,
     }
@@ -141,7 +139,7 @@ def _listeners(definition: Definition, facts: Facts) -> dict[str, str]:
     found = {}
     for unit, directives in listeners(definition, facts).items():
         sections: tuple[str, ...] = ()
-        if unit == entry_socket(definition):
+        if definition.container.activation and unit == entry_socket(definition):
             directives, sections = (*directives, *install_directives(definition, "sockets.target")), ("Install",)
         what = "a socket that it is started by" if unit.endswith(".socket") else "a proxy that leads into it"
         found[unit] = render_unit(f"Container {definition.name}: {what}.", definition, directives, sections)

@@ -76,8 +76,9 @@ def run(
         definition = definition.replace(container=definition.container.replace(exec=tuple(argv)))
     if detach:
         return _run_detached(context, definition, keep)
-    if definition.container.activation:
-        raise NsunitError(f"{name}: nothing waits for a connection in the foreground", hint="leave out Activation=")
+    if definition.container.listened_ports:
+        hint = "leave out Activation=, and ports on ::1"
+        raise NsunitError(f"{name}: nothing waits for a connection in the foreground", hint=hint)
     if definition.container.boot:  # it has that socket only where systemd has given the unit one
         definition = definition.replace(container=definition.container.replace(notify=False))
     scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have

@@ -93,7 +93,7 @@ class Starter:
             prepared = self.waiting.pop(job)
             name = prepared.definition.name
             if result == "done":
-                self.note(Outcome(name, "listening" if prepared.units.listeners else "started"))
+                self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
                 continue
             self.note(Outcome(name, "failed", error=explain_failure(self.context.bus, name, job.unit, result)))
             self.clear(prepared)
@@ -280,8 +280,7 @@ def _start_new(context: Context, prepared: Prepared) -> Job:
 
 def _start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ...] = ()) -> Job:
     service, slice_ = prepared.units.entry, prepared.units.slice
-    if prepared.units.listeners:
-        groups = (*groups, *prepared.units.listeners[1:], prepared.units.service)
+    groups = (*groups, *prepared.units.others)
     try:
         return context.bus.start_transient(service, (*groups, slice_))
     except BusError as error:

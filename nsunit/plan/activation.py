@@ -5,6 +5,8 @@ Activation=socket there is, for each port of the container, a socket and a servi
 is bound to the container's: it starts it and ends with it.  A container with IdleStop= is stopped by systemd when no
 proxy needs it any more (StopWhenUnneeded=).
 
+A container that publishes a port on ::1 has such a socket and proxy, too.  They come and go with it.
+
 All of them are in the container's slice, so whatever stops that stops them.  The first socket keeps the directories
 of a container that is not enabled, since the container has to be startable again when it was stopped.
 """
@@ -25,6 +27,7 @@ PROXY = "/usr/lib/systemd/systemd-socket-proxyd"
 _KINDS = {"tcp": "Stream", "udp": "Datagram"}
 _INFINITY = (1 << 64) - 1
 START_SECONDS = 60
+_IDLE_USEC = 60_000_000  # of a proxy whose container goes on without it
 
 
 def entry_socket(definition: Definition) -> str:
@@ -38,14 +41,14 @@ def entry_socket(definition: Definition) -> str:
 def listeners(definition: Definition, facts: Facts) -> dict[str, tuple[Directive, ...]]:
     """The directives of the sockets and proxies of *definition* by unit, those of `entry_socket` first."""
     ports: dict[str, list[Port]] = {}
-    for port in definition.container.published_ports:
+    for port in definition.container.listened_ports:
         inside = 0 if definition.container.activation == "fds" else port.container
         ports.setdefault(socket_name(definition.name, inside), []).append(port)
     found: dict[str, tuple[Directive, ...]] = {}
     for name, listened in ports.items():
         others = tuple(other for other in ports if other != name) if not found else ()
         found[name] = _socket(definition, facts, listened, others, first=not found)
-        if definition.container.activation == "socket":
+        if definition.container.activation != "fds":
             service = name.removesuffix(".socket") + ".service"
             found[service] = _proxy(definition, facts, name, listened[0].container)
     return found
@@ -61,6 +64,9 @@ def listening_units(definition: Definition, facts: Facts) -> tuple[Unit, ...]:
 
 def container_directives(definition: Definition) -> tuple[Directive, ...]:
     """What the container's own service needs in addition."""
+    if not definition.container.activation:
+        ports = {port.container: None for port in definition.container.listened_ports}
+        return (_names("Wants", tuple(socket_name(definition.name, port) for port in ports)),)
     socket = (entry_socket(definition),)
     found = [_names("After", socket), _names("BindsTo", socket)]
     if 0 < definition.container.idle_stop < _INFINITY:
@@ -75,7 +81,7 @@ def _socket(
     listen = tuple((_KINDS[port.protocol], _address(port)) for port in ports)
     directives = [
         _text("Unit", "Description", f"Ports of container {definition.name}: {told}"),
-        *((_names("Requires", others), _names("After", others)) if others else ()),
+        *_relations(definition, others),
         *(
             Directive("Socket", f"Listen{kind}", address, Property("Listen", "a(ss)", ((kind, address),)))
             for kind, address in listen
@@ -96,12 +102,20 @@ def _socket(
     return tuple(directives)
 
 
+def _relations(definition: Definition, others: tuple[str, ...]) -> tuple[Directive, ...]:
+    if not definition.container.activation:
+        service = (service_name(definition.name),)
+        return _names("BindsTo", service), _names("After", service)
+    return (_names("Requires", others), _names("After", others)) if others else ()
+
+
 def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tuple[Directive, ...]:
     name, container = definition.name, definition.container
     slice_ = slice_name(name, container.slice)
     service = service_name(name)
     address = f"[{facts.listen_address}]:{port}" if ":" in facts.listen_address else f"{facts.listen_address}:{port}"
-    idle = () if container.idle_stop in (0, _INFINITY) else (f"--exit-idle-time={container.idle_stop}us",)
+    idle_stop = container.idle_stop if container.activation else _IDLE_USEC
+    idle = () if idle_stop in (0, _INFINITY) else (f"--exit-idle-time={idle_stop}us",)
     # A payload takes its time until it listens, and the proxy would refuse the first connection meanwhile.
     cgroup = f"/sys/fs/cgroup{facts.cgroup}{slice_path(slice_)}/{service}"
     wait = (facts.interpreter, "-SI", facts.listening_program, cgroup, facts.listen_address, str(port))

@@ -40,12 +40,18 @@ class Units(Record):
     slice: Unit
     service_directives: tuple[Directive, ...]  # what nsunit adds to what the definition says
     slice_directives: tuple[Directive, ...]
-    listeners: tuple[Unit, ...] = ()  # with Activation=: sockets and proxies, the socket to be started first
+    listeners: tuple[Unit, ...] = ()  # sockets and proxies
+    waits: bool = False  # for its first connection: the first of these is started instead of the service
 
     @property
     def entry(self) -> Unit:
         """The unit that is started in order to start the container, or to have it listened for."""
-        return self.listeners[0] if self.listeners else self.service
+        return self.listeners[0] if self.waits else self.service
+
+    @property
+    def others(self) -> tuple[Unit, ...]:
+        """All but `entry` and the slice."""
+        return (*self.listeners[1:], self.service) if self.waits else self.listeners
 
 
 def units(definition: Definition, facts: Facts) -> Units:
@@ -59,7 +65,8 @@ def units(definition: Definition, facts: Facts) -> Units:
         Unit(slice_, merge(limits, definition, ("Slice",))),
         own,
         limits,
-        _listeners(definition, facts) if definition.container.activation else (),
+        _listeners(definition, facts) if definition.container.listened_ports else (),
+        bool(definition.container.activation),
     )
 
 
@@ -207,7 +214,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         services = needed_services(container)
         for key in ("After", "BindsTo") if services else ():
             kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
-    if container.activation:
+    if container.listened_ports:
         from nsunit.plan.activation import container_directives
 
         kept += container_directives(definition)

@@ -121,6 +121,21 @@ def test_the_sockets_themselves_are_handed_in(containers, nsunit, run):
 
 
 @pytest.mark.timeout(240)
+def test_a_port_of_six_loopback_only(containers, nsunit):
+    """The firewall leads nothing away from ::1, so a socket and a proxy carry it for a container that runs anyway."""
+    container = containers.start(definition("Network=bridge", "PublishPort=[::1]:8186:80"))
+    assert container.show("ActiveState")["ActiveState"] == "active"
+    assert ask(8186, "::1")[1] == "1"
+    with pytest.raises(ConnectionRefusedError):
+        ask(8186)
+    assert sub_state(nsunit, container.name) == "running"
+    nsunit("stop", container.name)
+    assert units(container.name) == {}
+    with pytest.raises(ConnectionRefusedError):
+        ask(8186, "::1")
+
+
+@pytest.mark.timeout(240)
 def test_an_enabled_one_listens_from_boot_on(containers, nsunit, run):
     name = containers.define(definition("Network=bridge", "PublishPort=8185:80", "Activation=socket", "IdleStop=500ms"))
     nsunit("enable", name)

@@ -38,6 +38,11 @@ def test_what_is_said():
             "Activation=fds PublishPort=1:1 Init=yes",
             "the sockets would be handed to process 1, which Init=yes makes another",
         ),
+        (
+            "Activation=fds PublishPort=1:1 PublishPort=127.0.0.1:1:2",
+            "127.0.0.1:1/tcp is published for all addresses as well",
+        ),
+        ("Network=bridge PublishPort=[::1]:1:1/udp", "[::1]:1/udp cannot be published"),
         ("Activation=now", "'now' is not one of its values"),
     ],
 )

@@ -78,6 +78,19 @@ def test_descriptors_come_from_a_socket_of_the_services_name():
     assert install_links(one, "multi-user.target") == ("sockets.target.wants/nsunit-my\\x2dweb.socket",)
 
 
+def test_a_port_of_six_loopback_is_carried_while_the_container_runs():
+    one = definition(Port("", 8080, 80, "tcp"), Port("::1", 8080, 80, "tcp"), activation="")
+    planned = units(one, FACTS.replace(sockets_keep=False))
+    assert planned.entry is planned.service
+    socket, proxy = planned.others
+    assert socket.name == "nsunit-my\\x2dweb-port-80.socket"
+    said = [(item.name, item.value) for item in socket.properties]
+    assert ("Listen", (("Stream", "[::1]:8080"),)) in said
+    assert ("BindsTo", ("nsunit-my\\x2dweb.service",)) in said
+    assert ("Wants", (socket.name,)) in [(item.name, item.value) for item in planned.service.properties]
+    assert install_links(one, "multi-user.target") == ("multi-user.target.wants/nsunit-my\\x2dweb.service",)
+
+
 def test_the_firewall_does_not_lead_what_is_listened_on():
     port = Port("", 8080, 80, "tcp")
     from nsunit.plan.attachment import Attachment

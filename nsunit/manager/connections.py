@@ -54,6 +54,9 @@ def _wrong_link(interface: Interface) -> list[str]:
         return [f"the bridge '{bridge}' is gone"]
     if not links.is_there(link):
         return [f"the link '{link}' is gone"]
+    uplink = interface.network.uplink
+    if uplink and uplink not in links.ports(bridge):
+        return [f"the bridge '{bridge}' is not connected to VLAN {interface.network.vlan}"]
     if link not in links.ports(bridge):
         return [f"the link '{link}' is not on the bridge"]
     return []
@@ -106,7 +109,7 @@ def prune(context: Context) -> list[str]:
 
 
 def _connected(context: Context) -> list[Attachment]:
-    return [item for item in attachments(context) if is_running(context, item.container)]
+    return [item for item in attachments(context) if item.interfaces and is_running(context, item.container)]
 
 
 def _misinformed(context: Context, connected: list[Attachment]) -> list[str]:

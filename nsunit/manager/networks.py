@@ -12,6 +12,7 @@ import os
 from nsunit.addresses import parse_subnet
 from nsunit.definition.network import load_network, network_of_text
 from nsunit.definition.search import SUFFIX, find_network, list_networks
+from nsunit.definition.values_connection import BRIDGE
 from nsunit.errors import NsunitError, UsageError
 from nsunit.manager.network import DEFAULT_NETWORK, LOCK, attachments, default_network, ula_prefix
 from nsunit.names import NETWORK_SUFFIX, NETWORKS_OF_NSUNIT, is_valid_network, printable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nsunit.addresses import Subnet
+    from nsunit.definition.model import Container
     from nsunit.definition.network import NetworkDefinition
     from nsunit.manager.context import Context
     from nsunit.plan.attachment import Attachment
@@ -67,6 +69,18 @@ def resolve(context: Context, name: str) -> Network:
     files.make_private_directory(context.paths.network_records)
     files.write_file(_record_path(context, name), json.dumps(attachment.network_to_json(network)).encode())
     return network
+
+
+def check_defined(context: Context, container: Container) -> None:
+    """See that the networks *container* joins are defined, and rightly.
+
+    Raises:
+        NotFoundError: one is not.
+        DefinitionError: one has mistakes.
+    """
+    for connection in container.connections:
+        if connection.kind == BRIDGE and connection.target != DEFAULT_NETWORK:
+            load_network(connection.target, context.search, context.host)
 
 
 def _network(definition: NetworkDefinition, subnets: tuple[str, ...]) -> Network:

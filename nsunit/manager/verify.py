@@ -34,6 +34,10 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
         try:
             if not (is_group(name) or is_pod(name)):
                 check_sources(definition)
+                if definition.container.connections:
+                    from nsunit.manager.networks import check_defined
+
+                    check_defined(context, definition.container)
                 check_apart(context, definition)
                 if context.user:
                     from nsunit.manager.rootless import check_limits

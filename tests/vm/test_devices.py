@@ -86,6 +86,27 @@ def test_links_on_a_link_of_the_host(containers, nsunit, run):
     assert any(route.startswith("10.91.0.0/24 dev eth1") for route in routes)
 
 
+def test_a_network_of_a_vlan(containers, nsunit, run):
+    shell(
+        "ip -n lan link add far0.8 link far0 type vlan id 8 && ip -n lan addr add 10.24.0.1/24 dev far0.8"
+        " && ip -n lan link set far0.8 up"
+    )
+    keys = ("VLAN=wire0.8", "Subnet=10.24.0.0/24", "Gateway=10.24.0.1", "Range=10.24.0.100-10.24.0.199")
+    nsunit("network", "create", "office", *keys)
+    container = containers.start(BUSYBOX + "Hostname=office\nNetwork=office\n")
+    assert asked_from_lan("10.24.0.100") == "office"
+    assert "10.24" not in shell("ip addr")  # the host is not there
+    shell("ip link del nu-office")
+    found = nsunit("network", "check", check=False).stdout
+    assert f"{container.name}: the bridge 'nb-office' is not connected to VLAN wire0.8\n" in found
+    nsunit("network", "repair")
+    assert asked_from_lan("10.24.0.100") == "office"
+    nsunit("stop", container.name)
+    nsunit("network", "rm", "office")
+    assert not exists("nu-office")
+    assert not exists("nb-office")
+
+
 def test_a_pair_has_the_name_that_was_asked_for(containers, nsunit, run):
     container = containers.start(BUSYBOX + "Hostname=pair\nNetwork=veth:to-pair\nAddress=198.51.100.65/26\n")
     shown = json.loads(shell("ip -j addr show to-pair"))[0]

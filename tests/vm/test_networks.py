@@ -1,11 +1,20 @@
 """Networks with definitions of their own: who reaches whom, shown by connections."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from nsunit.definition.values_network import Port
+from nsunit.errors import NsunitError
+from nsunit.network import links as host_links
+from nsunit.network import nft
+from nsunit.network import run as program
+from nsunit.plan.attachment import Attachment, Interface, Network
+
+LOCKS = "/run/nsunit/locks"
 DEFINITIONS = Path("/etc/nsunit")
 NETWORKS = {
     "shop": "Subnet=10.20.0.0/24\nGateway=10.20.0.254\nDomain=shop.internal\nMTU=1400\n",
@@ -171,6 +180,8 @@ def test_refused(town, containers, nsunit):
         return done.stderr.splitlines()[0].removeprefix("nsunit: ")
 
     assert refused("missing").endswith("the network 'missing' is not defined")
+    verified = nsunit("verify", containers.define(networks("shap")), check=False)
+    assert "the network 'shap' is not defined" in verified.stderr + verified.stdout
     assert "no port leads into 'inside'" in refused("inside", lines="PublishPort=8071:80\n")
     for name, subnet, message in (
         ("over", "10.91.0.0/16", "network 'over': 10.91.0.0/16 overlaps 10.91.0.0/24 of the default network"),
@@ -201,16 +212,16 @@ def test_refused(town, containers, nsunit):
 
 
 def test_a_storm_on_a_small_network(containers, nsunit, run):
-    nsunit("network", "create", "small", "Subnet=10.22.0.0/29")
+    nsunit("network", "create", "small", "Subnet=10.22.0.0/24", "Range=10.22.0.9-10.22.0.11")
     try:
-        names = [containers.define(networks("small")) for _ in range(6)]
+        names = [containers.define(networks("small")) for _ in range(4)]
         starts = [subprocess.Popen(["nsunit", "start", name], stderr=subprocess.PIPE, text=True) for name in names]
         said = {name: start.communicate()[1] for name, start in zip(names, starts, strict=True)}
         (late,) = (name for name, text in said.items() if text)
         assert said[late].startswith(f"nsunit: {late}: the network 'small' has no address left\n")
         others = [containers.of(name) for name in names if name != late]
         found = {addresses(nsunit, other)["small"][0] for other in others}
-        assert found == {f"10.22.0.{number}" for number in range(2, 7)}
+        assert found == {f"10.22.0.{number}" for number in (9, 10, 11)}
         free = addresses(nsunit, others[0])["small"]
         nsunit("stop", others[0].name)
         nsunit("start", late)
@@ -230,3 +241,67 @@ def test_killed_anywhere_nothing_is_left(town, containers, nsunit, run):
     assert sorted(links()) == before
     rules = run("nft", "list", "ruleset").stdout
     assert "8072" not in rules
+
+
+def test_killed_at_each_step_of_two_connections(run):
+    """The program that connects a container is killed at each of its messages to the kernel and runs of nft."""
+    before = traces()
+    one = Network("one", "nb-faults1", ("10.23.0.0/24",), ("10.23.0.1",))
+    two = Network("two", "nb-faults2", ("fd00:23::/64",), ("fd00:23::1",), isolated=True)
+    item = Attachment(
+        "faulty",
+        (
+            Interface(one, "eth0", "nv-faults1", "0a:00:00:00:00:01", ("10.23.0.2/24",), one.gateways),
+            Interface(two, "eth1", "nv-faults2", "0a:00:00:00:00:02", ("fd00:23::2/64",), two.gateways),
+        ),
+        (Port("", 8073, 80, "tcp"),),
+    )
+    shell("ip netns add faulty")
+    try:
+        step = 1
+        while die_at(step, item):
+            program.detach(item, LOCKS)  # as systemd has it done once the container is gone
+            assert traces() == before, step
+            step += 1
+        assert step > 15
+        assert len(traces()[0]) == len(before[0]) + 2
+        program.detach(item, LOCKS)
+        assert traces() == before
+    finally:
+        shell("ip netns del faulty; ip link del nb-faults1; ip link del nb-faults2")
+
+
+def traces():
+    """The links and rules of containers."""
+    rules = shell("nft list ruleset").split()
+    return sorted(name for name in links() if name.startswith("nv-")), [
+        word for word in rules if "nv-faults" in word or word == "8073"
+    ]
+
+
+def die_at(step, item):
+    """Connect *item*, in a process that is killed at *step*; False if it has fewer steps."""
+    pid = os.fork()
+    if pid == 0:
+        left = [step]
+
+        def deadly(function):
+            def call(*arguments):
+                left[0] -= 1
+                if not left[0]:
+                    os.kill(os.getpid(), 9)
+                return function(*arguments)
+
+            return call
+
+        status = 1
+        try:
+            host_links.Route._send = deadly(host_links.Route._send)
+            nft._run = deadly(nft._run)
+            program.attach(item, "/run/netns/faulty", LOCKS)
+            status = 0
+        except NsunitError:
+            status = 9  # the part of it that works in the namespace was killed
+        finally:
+            os._exit(status)
+    return os.waitpid(pid, 0)[1] != 0

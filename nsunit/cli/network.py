@@ -170,7 +170,7 @@ def capture(invocation: Invocation) -> int:
     from nsunit.manager.capture import capture
 
     name, *words = invocation.operands
-    return capture(invocation.context(), check_name(name), words)
+    return capture(invocation.context(), check_name(name), words[1:] if words[:1] == ["--"] else words)
 
 
 def _host_side(published: Port) -> str:

@@ -176,7 +176,7 @@ VERBS = (
         operands="NAME [WORD…]",
         least=1,
         most=None,
-        command_at=1,
+        command_at=0,
         complete="running",
         details=(
             "Runs tcpdump(8) with the WORDs in the container's network, from the caller's directory: 'nsunit capture "

@@ -67,9 +67,7 @@ def wanted(locks: str) -> dict[str, str]:
             found[directory] = _member(directory)
         except FileNotFoundError:
             continue  # it ended together with what should have taken its name away
-    return {
-        f"{directory}/{HOSTS}": hosts(member, found.values()) for directory, member in found.items() if member.places
-    }
+    return {f"{directory}/{HOSTS}": hosts(member, found.values()) for directory, member in found.items()}
 
 
 def read_naming(directory: str) -> Naming:

@@ -15,10 +15,16 @@ def definition(*lines, network="bridge"):
     return "\n".join(("[Container]", *keys, *lines, ""))
 
 
-def addresses(container, name):
+def resolved(container, name):
     """What a name is for a program in the container: the C library's answer, IPv4."""
     answer = container.exec("getent", "ahostsv4", name, check=False).stdout.split()
     return answer[0] if answer else None
+
+
+def addresses(container, name):
+    """The first address of a name in the container's hosts file, which is quicker to read than a program to start."""
+    lines = (line.split() for line in (container.root / "etc/hosts").read_text().splitlines())
+    return next((words[0] for words in lines if name in words[1:]), None)
 
 
 def own_address(container):
@@ -43,7 +49,8 @@ def test_containers_find_each_other_as_they_come_and_go(web, shared, nsunit, run
     db = shared.start(definition("NetworkAlias=database store", "Hostname=db.example.org", "Register=yes"))
     for name in (db.name, "database", "store", "db.example.org"):
         assert addresses(web, name) == own_address(db), name
-    assert addresses(db, web.name) == own_address(web)
+    assert resolved(web, "database") == own_address(db)
+    assert resolved(db, web.name) == own_address(web)
     # nss-mymachines asks for just that; its result is a list of (family, address).
     call = "busctl call org.freedesktop.machine1 /org/freedesktop/machine1 org.freedesktop.machine1.Manager"
     octets = own_address(db).replace(".", " ")
@@ -54,7 +61,7 @@ def test_containers_find_each_other_as_they_come_and_go(web, shared, nsunit, run
     assert others(web) == before
     nsunit("stop", db.name)  # systemd forgets that it has failed
     nsunit("enable", "--now", db.name)
-    assert addresses(web, "database") == own_address(db)
+    assert resolved(web, "database") == own_address(db)
     assert addresses(db, web.name) == own_address(web)
     nsunit("enable", db.name)  # once more, while it runs: its file stays the one that is bound
     assert addresses(db, web.name) == own_address(web)
@@ -107,7 +114,41 @@ def test_the_resolver_asks_whom_it_is_told_to(web, shared, nsunit):
     assert not os.path.exists(f"/run/nsunit/network/{untold.name}")
 
 
-# Says what it is sent, and by whom, until the other side is done.
+@pytest.fixture
+def networks(nsunit):
+    """Two networks, the first one with a domain."""
+    for name, *keys in (("inner", "Subnet=10.77.1.0/24", "Domain=shop.internal"), ("outer", "Subnet=10.77.2.0/24")):
+        nsunit("network", "create", name, *keys)
+    yield
+    nsunit("network", "prune")
+    for name in ("inner", "outer"):
+        nsunit("network", "rm", name)
+
+
+def test_each_network_has_its_own_names(networks, containers, nsunit):
+    middle = containers.start(definition("Network=inner", "NetworkAlias=middle", network="outer"))
+    inside = containers.start(definition("NetworkAlias=db", network="inner"))
+    outside = containers.start(definition(network="outer"))
+    assert resolved(middle, "db.shop.internal") == addresses(middle, "db") == own_address(inside)
+    assert own_address(inside).startswith("10.77.1.")
+    assert addresses(middle, outside.name) == own_address(outside)
+    assert addresses(inside, "middle.shop.internal").startswith("10.77.1.")
+    assert addresses(outside, "middle").startswith("10.77.2.")
+    assert addresses(outside, "middle.shop.internal") is None
+    for asker, name in ((inside, outside.name), (outside, inside.name), (outside, "db")):
+        assert addresses(asker, name) is None
+    linked = containers.define(definition(f"Link={inside.name}", network="outer"))
+    refused = nsunit("start", linked, check=False)
+    assert refused.returncode
+    assert f"{linked}: Link=: '{inside.name}' is in none of its networks" in refused.stderr
+    alone = containers.start(definition(network="none"))
+    linked = containers.define(definition(f"Link={alone.name}"))
+    refused = nsunit("start", linked, check=False)
+    assert f"{linked}: Link=: '{alone.name}' is not connected to a network" in refused.stderr
+    containers.clean()  # a network can be removed when nobody is in it
+
+
+# Sends back what it is sent, until the other side is done.
 ECHO = """\
 import socket, sys, threading
 server = socket.create_server((sys.argv[1], int(sys.argv[2])))
@@ -170,7 +211,7 @@ def test_a_link_orders_binds_and_tells(db, define, nsunit, containers, run):
     nsunit("start", name)
     web = containers.of(name)
     address = own_address(db)
-    assert addresses(web, "DB") == addresses(web, "db") == addresses(web, db.name) == address
+    assert resolved(web, "DB") == addresses(web, "db") == addresses(web, db.name) == address
     variables = dict(line.split("=", 1) for line in web.proc("environ").split("\0") if line.startswith("DB_"))
     expected = {"DB_NAME": f"/{name}/DB", "DB_PORT": f"tcp://{address}:80"}
     for port, protocol in (("80", "tcp"), ("5432", "tcp"), ("53", "udp")):

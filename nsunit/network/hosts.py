@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 
+from nsunit.addresses import plain
 from nsunit.errors import NsunitError
 from nsunit.plan import attachment
 from nsunit.plan.hosts import HOSTS, RESOLVER, Member, Place, from_json, hosts, resolver, to_json
@@ -126,8 +127,8 @@ def _member(directory: str) -> Member:
 
 
 def _places(item: Attachment) -> tuple[Place, ...]:
-    """Where *item* is connected, as far as the kernel still has the links."""
-    return tuple(
+    """Where *item* is connected, as far as the kernel still has the links; nobody is named to those of the host's."""
+    networks = tuple(
         Place(
             "" if interface.network.isolated else interface.network.name,
             tuple(address for _, address in interface.by_family),
@@ -136,6 +137,8 @@ def _places(item: Attachment) -> tuple[Place, ...]:
         for interface in item.interfaces
         if os.path.exists(f"/sys/class/net/{interface.link}")
     )
+    own = tuple(plain(address) for device in item.devices for address in device.addresses)
+    return (*networks, Place("", own)) if own else networks
 
 
 def _registry(locks: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from nsunit.errors import NsunitError
 from nsunit.network import hosts
-from nsunit.plan.attachment import Attachment, Interface, Network, to_json
+from nsunit.plan.attachment import Attachment, Device, Interface, Network, to_json
 from nsunit.plan.hosts import Naming
 
 NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24",), ("10.91.0.1",))
@@ -61,6 +61,15 @@ def test_in_an_isolated_network_everybody_is_alone(connected):
     web = connected("web", 2, isolated=True)
     connected("db", 3, isolated=True)
     assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+
+
+def test_links_of_the_hosts_have_addresses_and_no_neighbours(connected, tmp_path):
+    connected("web", 2)
+    path = connected("db", 3)
+    item = Attachment("db", (), devices=(Device("macvlan", "up0", "eth0", ("192.0.2.7/24",)),))
+    (tmp_path / "db/attachment").write_text(json.dumps(to_json(item)))
+    hosts.refresh(connected.locks)
+    assert path.read_text().splitlines()[2:] == ["192.0.2.7 db"]
 
 
 def test_a_file_that_was_changed_is_noticed(connected):

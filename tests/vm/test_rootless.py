@@ -285,13 +285,13 @@ def assert_published(user):
     program.write_text(WORDS)
     lines = ("Volatile=yes", "Network=pasta", "DNS=192.0.2.53", f"BindReadOnly={program}:/words.py")
     lines += ("Layer=", "Layer=/srv/roots/debian", "Exec=/usr/bin/python3 /words.py", "Init=yes")
-    name = user.define("serving", *lines, "PublishPort=18080:80 127.0.0.1:15353:53/udp")
+    name = user.define("serving", *lines, "PublishPort=127.0.0.1:18080:80 15353:53/udp")
     user.nsunit("start", name)
     assert user.exec(name, "cat /etc/resolv.conf") == "nameserver 192.0.2.53\n"
     # pasta listens before the program does.
     deadline, answers = time.monotonic() + 60, []
     while answers != [b"tcp", b"udp"] and time.monotonic() < deadline:
-        answers = [ask(socket.SOCK_STREAM, "198.51.100.1", 18080), ask(socket.SOCK_DGRAM, "127.0.0.1", 15353)]
+        answers = [ask(socket.SOCK_STREAM, "127.0.0.1", 18080), ask(socket.SOCK_DGRAM, "198.51.100.1", 15353)]
     assert answers == [b"tcp", b"udp"]
     busy = user.define("busy", "Volatile=yes", "Network=pasta", "PublishPort=18080:80")
     done = user.nsunit("start", busy, check=False)

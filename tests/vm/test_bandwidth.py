@@ -83,7 +83,8 @@ def sent(address):
 def test_it_bites_both_ways(shared, nsunit, run):
     free = shared.start(definition())
     held = shared.start(definition(f"Egress={RATE}", f"Ingress={RATE}"))
-    rows = {row["container"]: row for row in json.loads(nsunit("network", "list", "--json").stdout)}
+    networks = json.loads(nsunit("network", "list", "--json").stdout)
+    rows = {row["container"]: row for network in networks for row in network["containers"]}
     one, other = (rows[item.name]["addresses"][0].partition("/")[0] for item in (free, held))
     # What a rate lets through, with what fills the buckets at the beginning, and as much again for a slow machine.
     most = 2 * (RATE // 8 * SECONDS + 512 * 1024)

@@ -23,7 +23,7 @@ def addresses(link):
     return {item["local"] for item in json.loads(shown.stdout)[0]["addr_info"] if item.get("scope") == "global"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def networkd(run):
     """systemd-networkd, which wants to configure all links there are."""
     run("ip link add other0 type dummy && ip addr add 198.51.100.1/24 dev other0 && ip link set other0 up")

@@ -111,6 +111,11 @@ def test_a_pod_has_one_network_that_outlives_its_containers(make, nsunit, run):
     outside = json.loads(run("ip -j -4 address show nsunit0").stdout)[0]["addr_info"][0]["local"]
     assert said_by(outside, 8171) == "hello\n"
 
+    link = json.loads(Path(f"/run/nsunit/network/{pod.name}.pod/attachment").read_text())["interfaces"][0]["link"]
+    run("ip", "link", "delete", link)
+    assert f"{pod.name}.pod: the link '{link}' is gone" in nsunit("network", "repair").stdout
+    until(lambda: said_by(outside, 8171) == "hello\n", "web answers by a new link")
+
     # The network is that of the pod, not of whoever happens to run.
     first = web.pid
     os.kill(first, 9)

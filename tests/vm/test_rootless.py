@@ -147,6 +147,31 @@ def test_the_other_verbs_look_at_the_users_systemd(user, run):
     user.nsunit("rm", name)
 
 
+def test_groups_and_changes(user, run):
+    definitions = user.home / ".config/nsunit"
+    name = user.define("member", "Volatile=yes", "Slice=shop", "[Slice]", "TasksMax=30")
+    (definitions / "shop.slice.nsunit").write_text("[Slice]\nTasksMax=60\n")
+    user.nsunit("start", "shop.slice")
+    group = user.cgroup / "nsunit-shop.slice"
+    own = group / "nsunit-shop-member.slice"
+    limits = [(place / "pids.max").read_text() for place in (group, own)]
+    assert limits == ["60\n", "30\n"]
+    user.nsunit("set", "shop.slice", "TasksMax=50")
+    assert (group / "pids.max").read_text() == "50\n"
+    (definitions / "shop.slice.nsunit").unlink()
+    user.nsunit("edit", "--force", "--stdin", "shop.slice", input="[Slice]\nTasksMax=40\n")
+    run("chown", f"{USER}:", str(definitions / f"{name}.nsunit"))  # it is the test that has made it
+    text = (definitions / f"{name}.nsunit").read_text()
+    user.nsunit("edit", "--stdin", name, input=text.replace("TasksMax=30", "TasksMax=20"))
+    assert user.nsunit("apply", "shop.slice", name).returncode == 0
+    assert [(place / "pids.max").read_text() for place in (group, own)] == ["40\n", "20\n"]
+    shown = user.nsunit("top", "--batch", "--iterations=1", "--raw", "shop.slice").stdout
+    assert str(own).removeprefix("/sys/fs/cgroup") in shown
+    user.nsunit("stop", "shop.slice", "--now")
+    user.nsunit("rm", name)
+    (definitions / "shop.slice.nsunit").unlink()
+
+
 def foreground(user, script, *properties, **options):
     lines = [f"--property={line}" for line in (f"Layer={user.layer}", *properties)]
     return user.nsunit("run", *lines, "--", "/bin/sh", "-c", script, **options)

@@ -31,13 +31,14 @@ def networks(*names):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def defined(nsunit):
+def defined(nsunit, shared):
     """The definitions; when all is done nothing may be left of the networks."""
     DEFINITIONS.mkdir(exist_ok=True)
     for name, text in NETWORKS.items():
         (DEFINITIONS / f"{name}.network.nsunit").write_text("[Network]\n" + text)
     shell(f"ip link add world type dummy && ip addr add {WORLD}/24 dev world && ip link set world up")
     yield
+    shared.clean()
     shell("ip link del world")
     nsunit("network", "prune")
     for name in NETWORKS:

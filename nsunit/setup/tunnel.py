@@ -59,18 +59,18 @@ class Tunnel(Operation):
         target = build.take(self)
         sockets = _listen(payload, self.local)
         try:
-            self._start(target, sockets)
+            self._start(payload, target, sockets)
         finally:
             for fd in (target, *sockets):
                 os.close(fd)
 
-    def _start(self, target: int, sockets: tuple[int, ...]) -> None:
+    def _start(self, payload: int, target: int, sockets: tuple[int, ...]) -> None:
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
             try:
                 if os.fork() == 0:  # nobody waits for the proxy
-                    self._become_proxy(target, sockets)
+                    self._become_proxy(payload, target, sockets)
             except OSError as error:
                 os.write(writer, str(error).encode())
             finally:
@@ -82,9 +82,8 @@ class Tunnel(Operation):
         if said:
             raise OSError(errno.EIO, said.decode("utf-8", "replace"))
 
-    def _become_proxy(self, target: int, sockets: tuple[int, ...]) -> None:
-        if self.subgroup:
-            _move_to(self.subgroup)
+    def _become_proxy(self, payload: int, target: int, sockets: tuple[int, ...]) -> None:
+        _move_to_unit(payload, self.subgroup)
         linux.setns(target, linux.CLONE_NEWNET)
         host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         linux.setns(host, linux.CLONE_NEWNS)  # of the helper's copy of the mounts none is to be kept from going away
@@ -102,16 +101,18 @@ class Tunnel(Operation):
         os.execve(self.proxy, [self.proxy, f"127.0.0.1:{self.port}"], environment)
 
 
-def _move_to(subgroup: str) -> None:
-    """Beside the payload's control group, which belongs to the container."""
-    unit = namespaces.own_cgroup()
-    parent, _, last = unit.rpartition("/")
-    directory = f"/sys/fs/cgroup{unit if last.endswith(('.service', '.scope')) else parent}/{subgroup}"
-    try:
-        os.mkdir(directory)
-    except FileExistsError:
-        pass  # made for another tunnel, or left from the run before a restart
-    namespaces.write_file(f"{directory}/cgroup.procs", "0")
+def _move_to_unit(payload: int, subgroup: str) -> None:
+    """Into the unit of *payload*, beside the payload's own control group: that is the container's."""
+    group = namespaces.cgroup_of(str(payload))
+    if subgroup:
+        while group and not group.endswith((".service", ".scope")):
+            group = group.rpartition("/")[0]
+        group += f"/{subgroup}"
+        try:
+            os.mkdir(f"/sys/fs/cgroup{group}")
+        except FileExistsError:
+            pass  # made for another tunnel, or left from the run before a restart
+    namespaces.write_file(f"/sys/fs/cgroup{group}/cgroup.procs", "0")
 
 
 def _listen(payload: int, local: str) -> tuple[int, ...]:

@@ -231,7 +231,7 @@ def test_a_link_orders_binds_and_tells(db, define, nsunit, containers, run):
     assert f"{alone}: it is linked with 'nobody-there', which does not run" in refused.stderr
 
 
-def test_a_tunnel_leads_to_another_network(shared, containers, echo, nsunit):
+def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, nsunit, run):
     """To one with no network at all, from one with no network at all, and from a network that has no route to it."""
     hidden = shared.start(echo("127.0.0.1", "none"))
     tunnels = (f"Tunnel={hidden.name}:5432", f"Tunnel={hidden.name}:5432:/run/deep/db.sock")
@@ -259,6 +259,11 @@ def test_a_tunnel_leads_to_another_network(shared, containers, echo, nsunit):
     os.kill(alone.pid, signal.SIGKILL)
     nsunit("wait", alone.name, check=False)
     assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+    layers = (f"--property=Layer={workplace}/echo", f"--property=Layer={DEBIAN}")
+    command = ("/usr/bin/python3", "/client.py", "127.0.0.1", "5432")
+    done = nsunit("run", *layers, f"--property=Tunnel={hidden.name}:5432", "--", *command)
+    assert done.stdout == "0 True\n"
+    assert run("pgrep", "-f", "socket-proxyd 127.0.0.1:5432", check=False).stdout == ""
     bridged = containers.start(echo("0.0.0.0", "bridge", f"Tunnel={hidden.name}:5432:15432"))
     assert talk(bridged, "127.0.0.1", "15432") == "0 True"
     nsunit("stop", hidden.name)  # and with it what is bound to it

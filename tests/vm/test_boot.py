@@ -18,6 +18,7 @@ BindReadOnly=/dev/null:/etc/systemd/system/test-agent.service
 TimeoutStartSec=250
 TimeoutStopSec=200
 """
+BOOT_SECONDS = 200  # that a whole system may take
 # One session for all that is asked inside: each takes its time.
 LOOK = """
 say() { echo "$1=$(shift; "$@" 2>&1)"; }
@@ -114,11 +115,16 @@ def test_it_stays_within_its_bounds(seen):
 
 def test_its_console_and_its_journal(system, seen, nsunit, run):
     assert seen["console"] == "88:0"  # a terminal of its own devpts
-    wait_until(lambda: "from the console" in (said := nsunit("logs", "-o", "cat", system.name).stdout) and said)
+    wait_until(
+        lambda: "from the console" in (said := nsunit("logs", "-o", "cat", system.name).stdout) and said,
+        timeout=BOOT_SECONDS,
+    )
     said = nsunit("logs", "-o", "cat", system.name).stdout.splitlines()
     assert [line for line in said if "Reached target" in line and "multi-user.target" in line]
     assert "only inside" not in said
-    wait_until(lambda: "only inside\n" in run("journalctl", "-q", "-M", system.name, "-o", "cat").stdout)
+    wait_until(
+        lambda: "only inside\n" in run("journalctl", "-q", "-M", system.name, "-o", "cat").stdout, timeout=BOOT_SECONDS
+    )
 
 
 def test_machinectl(system, seen, run):
@@ -147,7 +153,10 @@ def test_a_reboot_inside_is_a_restart_and_a_stop_a_shutdown(system, nsunit, run)
 
     before, earlier = main_pid(system), shutdowns()
     system.exec("systemctl", "reboot")
-    wait_until(lambda: system.show("NRestarts", "ActiveState") == {"NRestarts": "1", "ActiveState": "active"})
+    wait_until(
+        lambda: system.show("NRestarts", "ActiveState") == {"NRestarts": "1", "ActiveState": "active"},
+        timeout=BOOT_SECONDS,
+    )
     assert main_pid(system) != before
     assert f"Leader={main_pid(system)}" in run("machinectl", "show", system.name).stdout.splitlines()
     done = nsunit("stop", system.name, timeout=250)

@@ -180,9 +180,31 @@ def ask(source):
         return socket.create_connection(("{where}", 80), 3, (source, 0)).makefile().read()
     except OSError as error:
         return type(error).__name__
-print(ask("{stolen}"), ask("{address_of(nsunit, other)}").split()[0])
+print(ask("{address_of(nsunit, other)}").split()[0], ask("{stolen}"))
 """
-    assert other.exec("python3", "-c", script).stdout.split() == ["TimeoutError", "server"]
+    # In this order: what nobody answers makes the neighbour unreachable for a while.
+    assert other.exec("python3", "-c", script).stdout.split() == ["server", "TimeoutError"]
+    where, own = (address_of(nsunit, container, 6) for container in (server, other))
+    stolen = where.rpartition(":")[0] + ":c8"
+    script = f"""\
+import socket, struct, fcntl, time
+probe = socket.socket(socket.AF_INET6)
+address = socket.inet_pton(socket.AF_INET6, "{stolen}")
+fcntl.ioctl(probe, 0x8916, struct.pack("16sIi", address, 64, socket.if_nametoindex("eth0")))
+while True:
+    try:
+        socket.socket(socket.AF_INET6).bind(("{stolen}", 0))  # once nobody has objected to it
+        break
+    except OSError:
+        time.sleep(0.1)
+def ask(source):
+    try:
+        return socket.create_connection(("{where}", 80), 3, (source, 0)).makefile().read()
+    except OSError as error:
+        return type(error).__name__
+print(ask("{own}").split()[0], ask("{stolen}"))
+"""
+    assert other.exec("python3", "-c", script, timeout=60).stdout.split() == ["server", "TimeoutError"]
 
 
 def test_what_is_told_of_it(pair, nsunit):

@@ -124,7 +124,13 @@ def build(values: list[tuple[str, Any]]) -> Container:
         fields["private_users"] = UserRange("joined")
     if "namespaces" in fields:
         _take_user_namespace(fields)
-    if "uid_map" in fields or "gid_map" in fields:
+    if fields.get("private_users", UserRange()).mode == "user" and "uid_map" not in fields and "gid_map" not in fields:
+        from nsunit.definition.owner import maps
+
+        user = fields["private_users"].user
+        fields["uid_map"], fields["gid_map"] = maps(user)
+        fields["private_users"] = UserRange("maps", user=user)
+    elif "uid_map" in fields or "gid_map" in fields:
         fields.setdefault("uid_map", fields.get("gid_map"))
         fields.setdefault("gid_map", fields["uid_map"])
         if fields.get("private_users", UserRange()).mode == "yes":

@@ -43,8 +43,15 @@ def _mistakes(entries: Entries) -> list[tuple[str, str]]:
 def _outside(container: Container) -> list[tuple[str, str, str]]:
     named = [("User", container.user, container.uid_map), ("Group", container.group, container.gid_map)]
     named += [("SupplementaryGroups", name, container.gid_map) for name in container.supplementary_groups]
+    user = container.private_users.user
+
+    def hint(key: str) -> str:
+        if user:
+            return f"give '{user}' more ids in /etc/subuid and /etc/subgid"
+        return f"add it to {'UIDMap=' if key == 'User' else 'GIDMap='}"
+
     return [
-        (key, f"'{name}' is not mapped", f"add it to {'UIDMap=' if key == 'User' else 'GIDMap='}")
+        (key, f"'{name}' is not mapped", hint(key))
         for key, name, entries in named
         if name is not None
         and name[0] in "0123456789"

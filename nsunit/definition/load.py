@@ -94,6 +94,9 @@ class Loader:
         if section in self.elsewhere:
             self.problem(path, line, section, f"{key}: {self.whose}", self.elsewhere[section])
             return
+        said, hint = (section, key), ""
+        if said in setting.ALIASES:
+            section, key, hint = setting.ALIASES[said]
         found = setting.lookup(section, key)
         if found is None:
             self._unknown(section, key, path, line)
@@ -109,18 +112,19 @@ class Loader:
         if not text:
             self._reset(found)
             return
-        self._parse(found, text, path, line)
+        self._parse(found, text, path, line, said, hint)
 
-    def _parse(self, found: Setting, text: str, path: str, line: int) -> None:
-        section, key = found.section, found.key
+    def _parse(self, found: Setting, text: str, path: str, line: int, said: tuple[str, str], hint: str) -> None:
+        section, key = said
         try:
             if found.specifiers:
                 text = specifiers.expand(text, self.values)
             value = found.parse(text)
             setting.check_version_of_value(key, text, self.host.systemd_version)
         except ValueProblem as problem:
-            self.problem(path, line, section, f"{key}: {problem.message}", problem.hint or f"it takes {found.syntax}")
-            self.failed.add(key)
+            hint = hint or problem.hint or f"it takes {found.syntax}"
+            self.problem(path, line, section, f"{key}: {problem.message}", hint)
+            self.failed.add(found.key)
             return
         if not found.adds or key == "Network":
             self.items = [item for item in self.items if not _is_replaced(item, found, value)]

@@ -66,6 +66,10 @@ class Setting(Record):
     specifiers: bool = True
 
 
+# What would be about the helper, and means the container: the key to use instead, and what to do if it was not meant.
+ALIASES = {("Service", "User"): ("Container", "PrivateUsers", "a user inside is [Container] User=")}
+
+
 def lookup(section: str, key: str) -> Setting | None:
     """Return the setting *key* of *section*, or None if there is none."""
     for table in _tables(section):

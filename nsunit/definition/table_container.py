@@ -10,13 +10,13 @@ from nsunit.definition.values_container import (
     binds_read_only,
     capabilities,
     command,
+    container_users,
     environment,
     environment_file,
     group,
     groups,
     host_ports,
     hostname,
-    private_users,
     published_ports,
     slice_group,
     sysctl,
@@ -110,7 +110,8 @@ CONTAINER: dict[str, Row] = {
         *("Whether what the host mounts below a Bind= later appears inside.", "slave"),
     ),
     "PrivateUsers": _own(
-        private_users, False, "auto|no|identity|START:COUNT", "User and group ids of its own.", "524288:65536"
+        *(container_users, False, "auto|no|identity|START:COUNT|USER"),
+        *("User and group ids of its own, or those of a user.", "524288:65536"),
     ),
     "UIDMap": _own(
         *(_rare("id_map"), True, "INSIDE OUTSIDE COUNT"),

@@ -89,7 +89,6 @@ _SERVICE = {
         "LoadCredential LoadCredentialEncrypted SetCredential SetCredentialEncrypted ImportCredential",
     ),
     # Who the program is
-    "User": "the helper needs root to build the container; use [Container] User=, or as that user 'nsunit --user'",
     "Group": "the helper needs root to build the container; use [Container] Group=",
     "SupplementaryGroups": "these would be the host's groups; use [Container] SupplementaryGroups=",
     "DynamicUser": "the container has user ids of its own; use [Container] PrivateUsers=",

@@ -232,6 +232,21 @@ def private_users(text: str) -> UserRange:
     return UserRange("range", int(start), int(count))
 
 
+def container_users(text: str) -> UserRange:
+    """As `private_users`, or a user of the host."""
+    try:
+        return private_users(text)
+    except ValueProblem:
+        if ":" in text:
+            raise
+    from nsunit.definition.owner import owner
+
+    found = owner(text)
+    if found is None:
+        raise wrong(text, "is neither auto, no, identity, START:COUNT nor a user of this host", "e.g. 524288:65536")
+    return found
+
+
 def capabilities(text: str) -> tuple[tuple[bool, str], ...]:
     """`[+|-]NAME…`, `ALL` → (whether added, name)."""
     found = []

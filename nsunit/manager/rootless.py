@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from nsunit.definition.owner import subordinate_ranges
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.manager.running import CGROUP_ROOT
-from nsunit.plan.rootless import id_map, privileged, refusals, subordinate_ranges
+from nsunit.plan.rootless import id_map, privileged, refusals
 from nsunit.record import Record
 from nsunit.setup.build import Build
 from nsunit.setup.rootless import OwnUsers

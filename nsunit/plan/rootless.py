@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.definition.owner import entries
 from nsunit.errors import Problem
 from nsunit.plan.delegation import CONTROLLERS
 
@@ -36,30 +37,9 @@ NEEDS_BPF = frozenset(
 _NO_LIMIT = ("", "infinity")
 
 
-def subordinate_ranges(text: str, user: str, uid: int) -> tuple[tuple[int, int], ...]:
-    """The `(start, count)` ranges that *text*, the content of subuid(5) or subgid(5), gives to *user*."""
-    found = []
-    for line in text.splitlines():
-        owner, *numbers = line.strip().split(":")
-        if (
-            owner in (user, str(uid))
-            and len(numbers) == 2
-            and all(item.isascii() and item.isdigit() for item in numbers)
-        ):
-            start, count = int(numbers[0]), int(numbers[1])
-            if count:
-                found.append((start, count))
-    return tuple(found)
-
-
 def id_map(own: int, ranges: Sequence[tuple[int, int]]) -> str:
     """The map, as nsunit.setup.rootless.OwnUsers has it, of the id *own* to root and of *ranges* to what follows."""
-    entries = [(0, own, 1)]
-    inside = 1
-    for start, count in ranges:
-        entries.append((inside, start, count))
-        inside += count
-    return ",".join(":".join(map(str, entry)) for entry in entries)
+    return ",".join(":".join(map(str, entry)) for entry in entries(own, ranges))
 
 
 def describe_map(entries: str) -> str:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 USER = "lea"
 KEYS = ("Layer={layer}", "Exec=/bin/sh -c 'trap exit TERM; while :; do sleep 1000 & wait $!; done'")
@@ -360,3 +361,22 @@ def test_pasta_connects(user, run):
         server.kill()
         run("ip", "link", "delete", "up0")
         run("ip", "link", "delete", "far0")
+
+
+def test_a_container_of_the_system_with_the_users_ids(user, containers, workplace):
+    """`[Service] User=`: the system's systemd runs it, and nothing in there is root outside."""
+    os.chown(workplace, user.uid, user.uid)
+    text = f"[Container]\nLayer=/srv/roots/busybox\nBind={workplace}:/data\nExec=/bin/sleep 1000\n"
+    container = containers.start(text + "[Service]\nUser=lea\n[Slice]\nMemoryMax=24M\n")
+    assert container.status()["Uid"].split() == [str(user.uid)] * 4
+    lines = container.exec("cat", "/proc/1/uid_map").stdout.splitlines()
+    assert [line.split() for line in lines] == [["0", str(user.uid), "1"], ["1", str(user.subordinate), "65536"]]
+    container.exec("sh", "-c", "cd /data; touch root-made app-made; chown 1000:1000 app-made")
+    made = [os.stat(workplace / name).st_uid for name in ("root-made", "app-made")]
+    assert made == [user.uid, user.subordinate + 999]
+    # It is the user's to kill, and not to look into: what the definition mounts was opened by root.
+    assert user.run("ls", f"/proc/{container.pid}/root/", check=False).returncode != 0
+    assert container.exec("sh", "-c", "tail /dev/zero", check=False).returncode == 137
+    assert container.show("ActiveState") == {"ActiveState": "active"}
+    user.run("kill", "-KILL", str(container.pid))
+    wait_until(lambda: container.show("ActiveState") == {"ActiveState": "failed"}, "its end")

@@ -162,7 +162,10 @@ def test_layers_instead_of_a_root() -> None:
         ("Network=Bridged", "Network: 'Bridged' is not the name of a network"),
         ("PrivateUsers=0:65536", "PrivateUsers: '0:65536' is out of range"),
         ("PrivateUsers=1:4294967295", "PrivateUsers: '1:4294967295' is out of range"),
-        ("PrivateUsers=pick", "PrivateUsers: 'pick' is neither auto, no, identity nor START:COUNT"),
+        (
+            "PrivateUsers=pick",
+            "PrivateUsers: 'pick' is neither auto, no, identity, START:COUNT nor a user of this host",
+        ),
         ("Capability=FLY", "Capability: 'FLY' is not a capability"),
         ("Capability=+-CHOWN", "Capability: '+-CHOWN' is not a capability"),
         ("StopSignal=SIGFOO", "StopSignal: 'SIGFOO' is not a signal"),

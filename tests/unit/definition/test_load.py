@@ -198,8 +198,8 @@ Description=%Z
             "use [Container] Exec=",
         ),
         (
-            "web.nsunit:16: [Service] User: the helper needs root to build the container",
-            "use [Container] User=, or as that user 'nsunit --user'",
+            "web.nsunit:16: [Service] User: 'joe' is neither auto, no, identity, START:COUNT nor a user of this host",
+            "a user inside is [Container] User=",
         ),
         ("web.nsunit:17: [Service] 'Foo' has no '='", "write Key=value"),
         ("web.nsunit:18: [Service] CPUShares: only cgroup version 1 has it", "use CPUWeight="),

@@ -13,7 +13,6 @@ from nsunit.plan.rootless import (
     id_map,
     privileged,
     refusals,
-    subordinate_ranges,
 )
 from nsunit.plan.setup import operations
 from nsunit.plan.units import install_links, units
@@ -36,12 +35,6 @@ FACTS = Facts(
 
 def definition(text=""):
     return load_text("web", BASE + text, "/x", Host(257))
-
-
-def test_subordinate_ranges():
-    text = "bob:1:2\nalice:100000:65536\n1000:300000:10\n# alice:1:1\nalice:5:0\nalice:x:1\nalice\nalice:1:2:3\n"
-    assert subordinate_ranges(text, "alice", 1000) == ((100000, 65536), (300000, 10))
-    assert subordinate_ranges("", "alice", 1000) == ()
 
 
 def test_map():

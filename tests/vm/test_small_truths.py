@@ -12,8 +12,8 @@ import pytest
 from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
-SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
-# The whole thousand takes ten minutes of an emulated machine: NSUNIT_TEST_SESSIONS=1000.
+SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 100000\n"
+# The whole thousand takes twenty minutes of an emulated machine: NSUNIT_TEST_SESSIONS=1000.
 SESSIONS = int(os.environ.get("NSUNIT_TEST_SESSIONS", "24"))
 
 

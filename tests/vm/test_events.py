@@ -153,9 +153,12 @@ def test_a_kill_inside_a_delegated_subgroup(containers, program, events):
     for name in ("main", "workers"):
         (payload / name).mkdir()
     for pid in (payload / "cgroup.procs").read_text().split():
-        inside = Path(f"/proc/{pid}/status").read_text().partition("NSpid:")[2].split()[1]
-        group = "main" if inside == "1" else "workers"
-        (payload / group / "cgroup.procs").write_text(pid)
+        try:
+            inside = Path(f"/proc/{pid}/status").read_text().partition("NSpid:")[2].split()[1]
+            group = "main" if inside == "1" else "workers"
+            (payload / group / "cgroup.procs").write_text(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has just ended
     for directory in (payload.parent, payload):
         (directory / "cgroup.subtree_control").write_text("+memory")
     (payload / "workers/memory.swap.max").write_text("0")

@@ -70,6 +70,11 @@ class Setting(Record):
 ALIASES = {("Service", "User"): ("Container", "PrivateUsers", "a user inside is [Container] User=")}
 
 
+def own(parse: Parser, adds: bool, syntax: str, text: str, example: str) -> Row:
+    """The row of a key of nsunit's own: no property of systemd's, and no version of it that has to be there."""
+    return (parse, adds, "", "", OLDEST, False, syntax, text, example)
+
+
 def lookup(section: str, key: str) -> Setting | None:
     """Return the setting *key* of *section*, or None if there is none."""
     for table in _tables(section):

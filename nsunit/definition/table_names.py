@@ -6,7 +6,7 @@ record `values_names.Names`.
 
 from __future__ import annotations
 
-from nsunit.definition.setting import OLDEST
+from nsunit.definition.setting import own
 from nsunit.definition.values_names import (
     added_hosts,
     aliases,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _own(parse: Parser, syntax: str, text: str, example: str) -> Row:
-    return (parse, True, "", "", OLDEST, False, syntax, text, example)
+    return own(parse, True, syntax, text, example)
 
 
 NAMES: dict[str, Row] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.addresses import is_six, parse_subnet
-from nsunit.definition.setting import OLDEST
+from nsunit.definition.setting import own
 from nsunit.definition.values import boolean, is_digits
 from nsunit.definition.values_container import hostname
 from nsunit.definition.values_network import ip_address, mtu
@@ -11,8 +11,7 @@ from nsunit.definition.words import wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.setting import Row
-    from nsunit.definition.values import Parser
+    from nsunit.definition.setting import Row, own
 
 # What leaves room for the router and at least one container, and what can be a network at all.
 _LENGTHS = {False: (8, 30), True: (8, 126)}
@@ -59,28 +58,24 @@ def vlan(text: str) -> str:
     return f"{link_name(device)}.{int(number)}"
 
 
-def _own(parse: Parser, adds: bool, syntax: str, text: str, example: str) -> Row:
-    return (parse, adds, "", "", OLDEST, False, syntax, text, example)
-
-
 NETWORK: dict[str, Row] = {
-    "Subnet": _own(
+    "Subnet": own(
         *(subnet, True, "ADDRESS/LENGTH"),
         *("Subnet of its containers, one of each family at most; free ones are taken where none is given.",),
         "10.20.0.0/24",
     ),
-    "Gateway": _own(
+    "Gateway": own(
         *(ip_address, True, "ADDRESS", "Address of the bridge in a subnet; the first one unless given."), "10.20.0.254"
     ),
-    "Range": _own(
+    "Range": own(
         *(address_range, False, "FIRST-LAST", "Addresses that containers are given, unless they ask for another."),
         "10.20.0.100-10.20.0.199",
     ),
-    "MTU": _own(mtu, False, "BYTES", "Size of the largest packet; 1500 unless given.", "9000"),
-    "Internal": _own(boolean, False, "yes|no", "There is no way out of it, and no port leads into it.", "yes"),
-    "Isolate": _own(boolean, False, "yes|no", "Its containers do not reach each other.", "yes"),
-    "Domain": _own(hostname, False, "NAME", "Domain of its containers' names.", "shop.internal"),
-    "VLAN": _own(
+    "MTU": own(mtu, False, "BYTES", "Size of the largest packet; 1500 unless given.", "9000"),
+    "Internal": own(boolean, False, "yes|no", "There is no way out of it, and no port leads into it.", "yes"),
+    "Isolate": own(boolean, False, "yes|no", "Its containers do not reach each other.", "yes"),
+    "Domain": own(hostname, False, "NAME", "Domain of its containers' names.", "shop.internal"),
+    "VLAN": own(
         *(vlan, False, "DEV.ID"),
         *("VLAN of a network interface that the bridge is connected to; Gateway= is then a router there.", "eth0.20"),
     ),

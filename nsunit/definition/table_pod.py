@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.definition.setting import OLDEST
+from nsunit.definition.setting import own
 from nsunit.definition.table_names import NAMES
 from nsunit.definition.table_ports import PORTS
 from nsunit.definition.values_container import host_ports, hostname, private_users, published_ports, sysctl
@@ -10,28 +10,23 @@ from nsunit.definition.values_namespace import network_of_pod, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.setting import Row
-    from nsunit.definition.values import Parser
-
-
-def _own(parse: Parser, adds: bool, syntax: str, text: str, example: str) -> Row:
-    return (parse, adds, "", "", OLDEST, False, syntax, text, example)
+    from nsunit.definition.setting import Row, own
 
 
 POD: dict[str, Row] = {
-    "Share": _own(share, False, "net|ipc|uts…", "What its containers share; all three unless given.", "net ipc"),
-    "Hostname": _own(hostname, False, "NAME", "Host name of its containers; the pod's name unless given.", "shop"),
-    "Network": _own(network_of_pod, True, "none|bridge|NAME", "The networks it is connected to; or lo only.", "bridge"),
-    "PublishPort": _own(
+    "Share": own(share, False, "net|ipc|uts…", "What its containers share; all three unless given.", "net ipc"),
+    "Hostname": own(hostname, False, "NAME", "Host name of its containers; the pod's name unless given.", "shop"),
+    "Network": own(network_of_pod, True, "none|bridge|NAME", "The networks it is connected to; or lo only.", "bridge"),
+    "PublishPort": own(
         *(published_ports, True, "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]…"),
         *("Ports of the host that lead into it.", "8080:80 [::]:5353:53/udp"),
     ),
-    "HostPort": _own(host_ports, True, "PORT[/PROTOCOL]…", "Ports of the host it may reach.", "5432 53/udp"),
-    "PrivateUsers": _own(
+    "HostPort": own(host_ports, True, "PORT[/PROTOCOL]…", "Ports of the host it may reach.", "5432 53/udp"),
+    "PrivateUsers": own(
         *(private_users, False, "auto|no|identity|START:COUNT"),
         *("User and group ids of all its containers.", "524288:65536"),
     ),
-    "Sysctl": _own(sysctl, True, "NAME=VALUE", "Kernel parameters of what is shared.", "net.ipv4.ip_default_ttl=32"),
+    "Sysctl": own(sysctl, True, "NAME=VALUE", "Kernel parameters of what is shared.", "net.ipv4.ip_default_ttl=32"),
     **{key: PORTS[key] for key in ("Egress", "Ingress")},
     **{key: NAMES[key] for key in ("NetworkAlias", "AddHost", "DNS", "DNSSearch", "DNSOption")},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.definition.setting import OLDEST
+from nsunit.definition.setting import own
 from nsunit.definition.values import choice, size, usec
 from nsunit.definition.words import wrong
 
@@ -24,7 +24,7 @@ def _bits(text: str) -> int:
 
 
 def _own(parse: Parser, syntax: str, text: str, example: str) -> Row:
-    return (parse, False, "", "", OLDEST, False, syntax, text, example)
+    return own(parse, False, syntax, text, example)
 
 
 PORTS: dict[str, Row] = {

@@ -271,13 +271,18 @@ _IPC_SYSCTLS = frozenset(
 
 def slice_group(text: str) -> str:
     """The name of a group, with or without `.slice`; `shop-eu` is one within `shop`."""
-    group = text.removesuffix(GROUP_SUFFIX)
-    if not is_valid_group(group):
+    return group_name(text, GROUP_SUFFIX, "group")
+
+
+def group_name(text: str, suffix: str, what: str) -> str:
+    """*text* without *suffix*: the name of *what*, a group or something that is named like one."""
+    name = text.removesuffix(suffix)
+    if not is_valid_group(name):
         raise ValueProblem(
-            f"'{printable(text)}' is not the name of a group",
-            "use a-z, 0-9, '_' and '.', with a dash before the name of a group within a group",
+            f"'{printable(text)}' is not the name of a {what}",
+            f"use a-z, 0-9, '_' and '.', with a dash before the name of a {what} within a group",
         )
-    return group
+    return name
 
 
 def sysctl(text: str) -> tuple[str, str]:

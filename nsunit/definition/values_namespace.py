@@ -6,8 +6,9 @@ Most definitions have none of them, so `table_container` imports this module whe
 from __future__ import annotations
 
 from nsunit.definition.values import absolute_path, is_digits, usec, word_list
-from nsunit.definition.words import ValueProblem, wrong
-from nsunit.names import POD_SUFFIX, is_valid_group, is_valid_name, printable
+from nsunit.definition.values_container import group_name
+from nsunit.definition.words import wrong
+from nsunit.names import POD_SUFFIX, is_valid_name
 
 SHARED = ("net", "ipc", "uts")  # by pods
 CLOCKS = ("boottime", "monotonic")
@@ -55,13 +56,7 @@ def time_offset(text: str) -> tuple[str, int]:
 
 def pod(text: str) -> str:
     """The name of a pod, with or without `.pod`; `shop-eu` is one within `shop`."""
-    name = text.removesuffix(POD_SUFFIX)
-    if not is_valid_group(name):
-        raise ValueProblem(
-            f"'{printable(text)}' is not the name of a pod",
-            "use a-z, 0-9, '_' and '.', with a dash before the name of a pod within a group",
-        )
-    return name
+    return group_name(text, POD_SUFFIX, "pod")
 
 
 def share(text: str) -> tuple[str, ...]:

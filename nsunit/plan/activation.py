@@ -14,7 +14,7 @@ of a container that is not enabled, since the container has to be startable agai
 from __future__ import annotations
 
 from nsunit.names import service_name, slice_name, slice_path, socket_name
-from nsunit.plan.units import Directive
+from nsunit.plan.units import Directive, directive, switch
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ def container_directives(definition: Definition) -> tuple[Directive, ...]:
     socket = (entry_socket(definition),)
     found = [_names("After", socket), _names("BindsTo", socket)]
     if 0 < definition.container.idle_stop < _INFINITY:
-        found.append(_switch("Unit", "StopWhenUnneeded"))
+        found.append(switch("Unit", "StopWhenUnneeded"))
     return tuple(found)
 
 
@@ -80,17 +80,17 @@ def _socket(
     told = " ".join(str(port) for port in ports)
     listen = tuple((_KINDS[port.protocol], _address(port)) for port in ports)
     directives = [
-        _text("Unit", "Description", f"Ports of container {definition.name}: {told}"),
+        directive("Unit", "Description", f"Ports of container {definition.name}: {told}", "s"),
         *_relations(definition, others),
         *(
             Directive("Socket", f"Listen{kind}", address, Property("Listen", "a(ss)", ((kind, address),)))
             for kind, address in listen
         ),
-        _text("Socket", "BindIPv6Only", "both"),
-        _text("Socket", "Slice", slice_name(definition.name, definition.container.slice)),
+        directive("Socket", "BindIPv6Only", "both", "s"),
+        directive("Socket", "Slice", slice_name(definition.name, definition.container.slice), "s"),
     ]
     if any(port.address for port in ports):
-        directives.append(_switch("Socket", "FreeBind"))  # at boot the address may come later
+        directives.append(switch("Socket", "FreeBind"))  # at boot the address may come later
     if first and facts.sockets_keep:
         base = facts.runtime_base + "/"
         kept = (facts.runtime_directory, facts.network_directory)
@@ -121,20 +121,20 @@ def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tupl
     wait = (facts.interpreter, "-SI", facts.listening_program, cgroup, facts.listen_address, str(port))
     proxy = (PROXY, *idle, address)
     return (
-        _text("Unit", "Description", f"Proxy to port {port} of container {name}"),
+        directive("Unit", "Description", f"Proxy to port {port} of container {name}", "s"),
         _names("BindsTo", (service,)),
         _names("Requires", (socket,)),
         _names("After", (service, socket)),
-        _text("Service", "Type", "exec"),
-        _text("Service", "Slice", slice_),
-        _switch("Service", "DynamicUser"),
+        directive("Service", "Type", "exec", "s"),
+        directive("Service", "Slice", slice_, "s"),
+        switch("Service", "DynamicUser"),
         Directive("Service", "TimeoutStartSec", f"{START_SECONDS}s", _start_time()),
         Directive(
             *("Service", "ExecStartPre", "+" + " ".join(wait)),
             Property("ExecStartPreEx", "a(sasas)", ((wait[0], wait, ("privileged",)),)),
         ),
         Directive("Service", "ExecStart", " ".join(proxy), Property("ExecStart", "a(sasb)", ((PROXY, proxy, False),))),
-        _text("Service", "SyslogIdentifier", name),
+        directive("Service", "SyslogIdentifier", name, "s"),
     )
 
 
@@ -146,14 +146,6 @@ def _address(port: Port) -> str:
     if not port.address:
         return f"[::]:{port.host}"
     return f"[{port.address}]:{port.host}" if ":" in port.address else f"{port.address}:{port.host}"
-
-
-def _text(section: str, key: str, text: str) -> Directive:
-    return Directive(section, key, text, Property(key, "s", text))
-
-
-def _switch(section: str, key: str) -> Directive:
-    return Directive(section, key, "yes", Property(key, "b", True))
 
 
 def _names(key: str, units: tuple[str, ...]) -> Directive:

@@ -8,9 +8,11 @@ import os
 
 import pytest
 
+REASON_LENGTH = 500
+
 
 class Outcomes:
-    """Collects the outcome of every test: "passed", "failed" or "skipped: REASON"."""
+    """Collects the outcome of every test: "passed", "failed: REASON" or "skipped: REASON"."""
 
     def __init__(self) -> None:
         self.collected: list[str] = []
@@ -37,8 +39,15 @@ class Outcomes:
 
 
 def describe(report: pytest.TestReport | pytest.CollectReport) -> str:
-    """Return the outcome of one report; an expected failure is a skip for that reason."""
-    if report.outcome != "skipped":
+    """Return the outcome of one report; an expected failure is a skip for that reason.
+
+    The beginning of what a failed test said goes along: often the summary is all that is kept of a run.
+    """
+    if report.outcome == "failed":
+        crash = getattr(report.longrepr, "reprcrash", None)
+        said = f"{os.path.basename(crash.path)}:{crash.lineno}: {crash.message}" if crash else str(report.longrepr)
+        return "failed: " + " | ".join(said[:REASON_LENGTH].splitlines())
+    if report.outcome == "passed":
         return report.outcome
     reason = getattr(report, "wasxfail", None)
     if reason is None:

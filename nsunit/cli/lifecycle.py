@@ -62,7 +62,7 @@ def remove(invocation: Invocation) -> int:
     """The verb `rm`."""
     from nsunit.manager.stop import remove
 
-    return _report(invocation, remove(invocation.context(), names_of(invocation)))
+    return _report(invocation, remove(invocation.context(), names_of(invocation), force=invocation.flag("force")))
 
 
 def enable(invocation: Invocation) -> int:

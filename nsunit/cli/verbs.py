@@ -161,8 +161,9 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
+        options=(Option("force", "Stop those that run first", short="f"),),
         complete="defined",
-        details=("The definition stays. A container that runs is refused.",),
+        details=("The definition stays. Without --force a container that runs is refused.",),
     ),
     Verb(
         "list/ls",

@@ -86,9 +86,15 @@ def restart(
     return [failed.get(name) or started[name] for name in dict.fromkeys(names)]
 
 
-def remove(context: Context, names: Sequence[str]) -> list[Outcome]:
-    """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left."""
-    return [_remove_one(context, name) for name in dict.fromkeys(names)]
+def remove(context: Context, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
+    """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
+
+    With *force* those that run are stopped first.
+    """
+    failed: dict[str, Outcome] = {}
+    if force:
+        failed = {outcome.name: outcome for outcome in _stop_running(context, names) if outcome.error}
+    return [failed.get(name) or _remove_one(context, name) for name in dict.fromkeys(names)]
 
 
 def _unusable(context: Context, name: str) -> Outcome | None:
@@ -119,7 +125,7 @@ def _bound_to(context: Context, names: Sequence[str]) -> list[str]:
 
 
 def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
-    loaded = [name for name in names if _is_loaded(context, unit_of(context, name))]
+    loaded = [name for name in names if _is_loaded(context, name) or is_listening(context, name)]
     return stop(context, loaded) if loaded else []
 
 
@@ -205,5 +211,5 @@ def _remove_one(context: Context, name: str) -> Outcome:
         return Outcome(name, "failed", error=error)
 
 
-def _is_loaded(context: Context, unit: str) -> bool:
-    return context.bus.get(unit, "LoadState").get("LoadState") != "not-found"
+def _is_loaded(context: Context, name: str) -> bool:
+    return context.bus.get(unit_of(context, name), "LoadState").get("LoadState") != "not-found"

@@ -184,8 +184,7 @@ class Containers:
         """Stop and remove all of them."""
         names = [name for name in self.names if not name.endswith("@")]  # a template itself never runs
         if names:
-            execute("nsunit", "stop", *names, check=False)
-            execute("nsunit", "rm", *names, check=False)
+            execute("nsunit", "rm", "--force", *names, check=False)
         for path in self.files:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 from waiting import wait_until
@@ -21,6 +22,12 @@ def talker(shared, program):
     container = shared.start(program(TALKER))
     container.report()
     return container
+
+
+def commands(cgroups):
+    """Return the names of the processes in some cgroups."""
+    pids = [pid for cgroup in cgroups for pid in (cgroup / "cgroup.procs").read_text().split()]
+    return [path.read_text().strip() for pid in pids if (path := Path(f"/proc/{pid}/comm")).exists()]
 
 
 def journal(run, *words):
@@ -120,7 +127,8 @@ def test_stop_of_the_slice_takes_exec_sessions_along(containers, program, run):
     container = containers.start(program(TALKER))
     words = ("nsunit", "exec", container.name, "sleep", "1000")
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as session:
-        wait_until(lambda: list(container.cgroup.glob("*-exec-*.scope")))
+        # The scope is there before what is to run in it.
+        wait_until(lambda: "sleep" in commands(container.cgroup.glob("*-exec-*.scope")))
         run("systemctl", "stop", container.slice)
         assert session.wait(60) == 128 + 15
     wait_until(lambda: not container.cgroup.exists())

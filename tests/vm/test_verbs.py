@@ -380,9 +380,10 @@ def test_rm(containers, nsunit):
     ]
     nsunit("stop", container.name)
     assert container.upper.is_dir()
-    nsunit("rm", container.name)
+    nsunit("start", container.name)
+    assert nsunit("rm", "--force", container.name).stdout == f"{container.name}: removed\n"
     assert not container.state.exists()
-    assert nsunit("rm", container.name).stdout == f"{container.name}: nothing was kept\n"
+    assert nsunit("rm", "--force", container.name).stdout == f"{container.name}: nothing was kept\n"
 
 
 # definitions

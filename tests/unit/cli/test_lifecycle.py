@@ -116,8 +116,8 @@ def test_stop_restart_and_rm(nsunit, manager):
         seen.append(("restart", names))
         return []
 
-    def remove(context, names):
-        seen.append(("rm", names))
+    def remove(context, names, *, force):
+        seen.append(("rm", names, force))
         return [manager.Outcome("a", "absent")]
 
     states = [manager.ContainerState("up"), manager.ContainerState("down", active_state="inactive")]
@@ -127,7 +127,14 @@ def test_stop_restart_and_rm(nsunit, manager):
     assert nsunit("stop", "--all")[0] == 0
     assert nsunit("restart", "a", "b")[0] == 0
     assert nsunit("rm", "a") == (0, "a: nothing was kept\n", "")
-    assert seen == [("stop", ["a"], True), ("stop", ["up"], False), ("restart", ["a", "b"]), ("rm", ["a"])]
+    assert nsunit("rm", "-f", "a")[0] == 0
+    assert seen == [
+        ("stop", ["a"], True),
+        ("stop", ["up"], False),
+        ("restart", ["a", "b"]),
+        ("rm", ["a"], False),
+        ("rm", ["a"], True),
+    ]
 
 
 def test_kill(nsunit, manager):

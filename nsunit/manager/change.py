@@ -221,12 +221,13 @@ def _make_live(
         if not properties:
             continue
         before = _as_it_is(context, target, properties)
+        filtered = any(item.name in NEED_BPF for item in source.properties)
 
-        def put_back(target: str = target, before: tuple[Property, ...] = before) -> None:
-            _set(context, target, before)
+        def put_back(target: str = target, before: tuple[Property, ...] = before, filtered: bool = filtered) -> None:
+            _set(context, target, before, filtered)
 
         try:
-            _set(context, target, properties)
+            _set(context, target, properties, filtered)
         except BaseException as error:
             # systemd checks all of them before it changes one; without an answer it may have changed them.
             if not isinstance(error, BusError) or error.name in (DISCONNECTED, NO_REPLY, TIMEOUT):
@@ -237,11 +238,19 @@ def _make_live(
         change_attributes(context, unit, old, new, undo)
 
 
-def _set(context: Context, unit: str, properties: tuple[Property, ...]) -> None:
-    context.bus.set_properties(unit, True, properties)
-    if any(item.name in NEED_BPF for item in properties):
-        # systemd 252 to 257 notes these on a unit that is active, and attaches the programs at the next reload only.
+def _set(context: Context, unit: str, properties: tuple[Property, ...], filtered: bool) -> None:
+    """Change a running *unit*, that has programs for sockets and interfaces attached if it is *filtered*."""
+    change = any(item.name in NEED_BPF for item in properties)
+    if filtered and not change:
+        # Any change has systemd attach the programs once more; without a reload in between it forgets the ones that
+        # are attached, and nothing would take those away any more.
         context.bus.reload()
+    context.bus.set_properties(unit, True, properties)
+    if change:
+        # systemd 252 to 257 notes these on a unit that is active, and attaches the programs after the next reload only:
+        # 257 when a unit beside it starts, or when properties of this one are set.
+        context.bus.reload()
+        context.bus.set_properties(unit, True, properties)
 
 
 def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tuple[Property, ...]:

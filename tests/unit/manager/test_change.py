@@ -235,7 +235,11 @@ def test_filters_are_attached_by_a_reload(context):
     """systemd notes them on an active unit, and does no more."""
     context.bus.units[SLICE]["SocketBindDeny"] = []
     set_keys(context, "web", [("", "SocketBindDeny", "any")])
-    assert context.bus.calls == [(SLICE, ["SocketBindDeny", "SocketBindDeny"]), "reload"]
+    change = (SLICE, ["SocketBindDeny", "SocketBindDeny"])
+    assert context.bus.calls == [change, "reload", change]
+    context.bus.calls.clear()
+    set_keys(context, "web", [("", "MemoryMax", "150M")])
+    assert context.bus.calls == ["reload", (SLICE, ["MemoryMax"])]
 
 
 def test_a_limit_that_would_be_left_out_is_refused(context):

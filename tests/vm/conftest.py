@@ -1,5 +1,6 @@
 """What the tests in the machine share. They run as root, against the installed package."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from warm import Warm
 
 DEFINITIONS = Path("/etc/nsunit")
 CGROUPS = Path("/sys/fs/cgroup/nsunit.slice")
@@ -32,20 +34,35 @@ def real_system() -> None:
 
 def execute(*words: str, check: bool = True, timeout: float = 120, **options: object) -> Done:
     """Run a command, given as words or as one line for the shell."""
-    shell = len(words) == 1
-    options.setdefault("stdin", None if "input" in options else subprocess.DEVNULL)
-    done = subprocess.run(
-        words[0] if shell else words,
-        shell=shell,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        **options,
-    )
+    if words[0] == "nsunit" and options.keys() <= {"input", "env", "cwd"}:
+        done = _run_warm(words[1:], timeout, **options)
+    else:
+        shell = len(words) == 1
+        options.setdefault("stdin", None if "input" in options else subprocess.DEVNULL)
+        done = subprocess.run(
+            words[0] if shell else words,
+            shell=shell,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            **options,
+        )
     if check and done.returncode:
         pytest.fail(f"{words} ended with status {done.returncode}\n{done.stdout}{done.stderr}")
     return done
+
+
+def _run_warm(words: tuple[str, ...], timeout: float, **options: object) -> Done:
+    env = options.get("env") or os.environ
+    text = str(options.get("input", ""))
+    return warm().run(words, text=text, env=env, cwd=str(options.get("cwd", os.getcwd())), timeout=timeout)
+
+
+@functools.cache
+def warm() -> Warm:
+    """The process that forks for every command of nsunit."""
+    return Warm()
 
 
 def group_cgroup(group: str) -> Path:

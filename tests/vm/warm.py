@@ -1,0 +1,147 @@
+"""nsunit without the start of an interpreter: a process that has imported it forks for every command.
+
+In an emulated machine the interpreter's start and the imports are most of what a command costs, and the tests run some
+thousands of them.  A command is a process of its own all the same, with its own words, environment, directory and
+descriptors, as root, against the same systemd; what is left out is what tests of single commands show, see
+`test_start_path.py` and every test that gives a line to the shell.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pkgutil
+import select
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+PACKAGES = "/usr/lib/python3/dist-packages"
+NO_MODULES = ("nsunit.setup.run",)  # this one is a program
+MESSAGE = 200_000  # bytes
+
+
+class Warm:
+    """The process that forks, seen from the tests."""
+
+    def __init__(self) -> None:
+        self.own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = ("/usr/bin/python3", "-SI", __file__, str(theirs.fileno()))
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        theirs.close()
+
+    def run(
+        self, words: Sequence[str], *, text: str, env: Mapping[str, str], cwd: str, timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `nsunit` with these *words*, and *text* on its standard input; as subprocess.run() does."""
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        stdin = _input(text)
+        stdout_reader, stdout = os.pipe()
+        stderr_reader, stderr = os.pipe()
+        given = json.dumps({"words": words, "env": dict(env), "cwd": cwd}).encode()
+        socket.send_fds(self.own, [given], [theirs.fileno(), stdin, stdout, stderr])
+        theirs.close()
+        for fd in (stdin, stdout, stderr):
+            os.close(fd)
+        with control:
+            said = _read_all((stdout_reader, stderr_reader), time.monotonic() + timeout)
+            if said is None or not select.select([control], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(words, timeout)  # the end of *control* kills it
+            status = json.loads(control.recv(100))
+        return subprocess.CompletedProcess(words, status, *said)
+
+    def stop(self) -> None:
+        """End the process that forks."""
+        self.own.close()
+        self.process.wait()
+
+
+def _input(text: str) -> int:
+    """A descriptor from which *text* can be read, and then an end."""
+    if not text:
+        return os.open(os.devnull, os.O_RDONLY)
+    reader, writer = os.pipe()
+    data = text.encode()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, max(1 << 16, len(data)))
+    os.write(writer, data)
+    os.close(writer)
+    return reader
+
+
+def _read_all(fds: Sequence[int], deadline: float) -> list[str] | None:
+    """Read *fds* to their ends and close them; None if the *deadline* passes before."""
+    found = dict.fromkeys(fds, b"")
+    with selectors.DefaultSelector() as selector:
+        for fd in fds:
+            selector.register(fd, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                break
+            for key, _ in ready:
+                data = os.read(key.fd, 65536)
+                found[key.fd] += data
+                if not data:
+                    selector.unregister(key.fd)
+        complete = not selector.get_map()
+    for fd in fds:
+        os.close(fd)
+    return [found[fd].decode() for fd in fds] if complete else None
+
+
+def serve(requests: socket.socket) -> None:
+    """Import all of nsunit, and fork for every request until there can be no more."""
+    sys.path.append(PACKAGES)
+    import nsunit
+
+    for module in pkgutil.walk_packages(nsunit.__path__, "nsunit."):
+        if module.name not in NO_MODULES:
+            __import__(module.name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
+    while True:
+        message, fds, _, _ = socket.recv_fds(requests, MESSAGE, 4)
+        if not message:
+            return
+        if os.fork() == 0:
+            requests.close()
+            attend(json.loads(message), fds)
+        for fd in fds:
+            os.close(fd)
+
+
+def attend(given: dict[str, Any], fds: Sequence[int]) -> None:
+    """Run one command, kill it when nobody wants to know any more, and say its status as subprocess does."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    control = socket.socket(fileno=fds[0])
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        for number, fd in enumerate(fds[1:]):
+            os.dup2(fd, number)
+        os.closerange(3, 1 << 16)
+        os.environ.clear()
+        os.environ.update(given["env"])
+        os.chdir(given["cwd"])
+        sys.argv = ["nsunit", *given["words"]]
+        from nsunit.cli.main import run
+
+        run()
+    for fd in fds[1:]:
+        os.close(fd)
+    ready, _, _ = select.select([control, watcher := os.pidfd_open(pid)], [], [])
+    if watcher not in ready:
+        os.kill(pid, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if watcher in ready:
+        control.send(json.dumps(status).encode())
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

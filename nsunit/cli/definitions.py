@@ -240,6 +240,7 @@ class _Draft:
         self.folder = os.path.dirname(self.target)
         is_drop_in = self.folder.endswith(".nsunit.d")
         self.top = os.path.dirname(self.folder) if is_drop_in else self.folder
+        self._check_owner()
         os.makedirs(self.top, exist_ok=True)
         self.directory = tempfile.mkdtemp(prefix=".edit-", dir=self.top)
         inner = os.path.join(self.directory, os.path.basename(self.folder)) if is_drop_in else self.directory
@@ -253,6 +254,25 @@ class _Draft:
         import shutil
 
         shutil.rmtree(self.directory)
+
+    def _check_owner(self) -> None:
+        """Refuse what the caller could not give back to its owner, before there is anything to lose.
+
+        Raises:
+            NsunitError: the file, or the directory, is somebody else's.
+        """
+        if os.path.isdir(self.top) and not os.access(self.top, os.W_OK):
+            raise NsunitError(f"'{printable(self.top)}' is not yours to write to", hint="have root do it")
+        if self.before is None or os.geteuid() in (0, os.stat(self.target).st_uid):
+            return
+        import pwd
+
+        number = os.stat(self.target).st_uid
+        owner = next((entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == number), str(number))
+        raise NsunitError(
+            f"'{printable(self.target)}' belongs to '{owner}', so it is not yours to change",
+            hint="add to it with --drop-in=NAME, or have it given to you: chown",
+        )
 
     def fill(self, text: bytes | None) -> bool:
         """Take the new *text*, or let the user edit; tell whether anything has changed."""

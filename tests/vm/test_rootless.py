@@ -161,7 +161,10 @@ def test_groups_and_changes(user, run):
     assert (group / "pids.max").read_text() == "50\n"
     (definitions / "shop.slice.nsunit").unlink()
     user.nsunit("edit", "--force", "--stdin", "shop.slice", input="[Slice]\nTasksMax=40\n")
-    run("chown", f"{USER}:", str(definitions / f"{name}.nsunit"))  # it is the test that has made it
+    refused = user.nsunit("edit", "--stdin", name, input="", check=False).stderr
+    path = f"{definitions}/{name}.nsunit"  # it is the test that has made it
+    assert refused.startswith(f"nsunit: '{path}' belongs to 'root', so it is not yours to change\n  hint: ")
+    run("chown", f"{USER}:", path)
     text = (definitions / f"{name}.nsunit").read_text()
     user.nsunit("edit", "--stdin", name, input=text.replace("TasksMax=30", "TasksMax=20"))
     assert user.nsunit("apply", "shop.slice", name).returncode == 0

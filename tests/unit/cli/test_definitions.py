@@ -1,5 +1,6 @@
 import json
 import os
+import pwd
 import stat
 
 import pytest
@@ -164,6 +165,21 @@ def test_edit_does_not_overwrite_somebody_else_s_change(nsunit, folders, checker
     assert (status, err.splitlines()[1]) == (1, f"nsunit: '{own}/web.nsunit' was changed meanwhile")
     assert (own / "web.nsunit").read_text() == "theirs\n"
     assert (own / "web.nsunit.rejected").read_text() == "mine\n"
+
+
+def test_edit_of_what_belongs_to_somebody_else(nsunit, folders, checker, monkeypatch):
+    own, _vendor = folders
+    (own / "web.nsunit").write_text("old\n")
+    owner = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    wanted = (
+        f"nsunit: '{own}/web.nsunit' belongs to '{owner}', so it is not yours to change\n"
+        "  hint: add to it with --drop-in=NAME, or have it given to you: chown\n"
+    )
+    assert nsunit("edit", "web") == (1, "", wanted)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert nsunit("edit", "web") == (1, "", f"nsunit: '{own}' is not yours to write to\n  hint: have root do it\n")
+    assert os.listdir(own) == ["web.nsunit"]
 
 
 def test_edit_a_drop_in(nsunit, folders, checker, monkeypatch, tmp_path):

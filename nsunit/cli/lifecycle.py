@@ -70,7 +70,7 @@ def enable(invocation: Invocation) -> int:
     from nsunit.manager.enable import enable
 
     context = invocation.context()
-    outcomes = enable(context, names_of(invocation), now=invocation.flag("now"))
+    outcomes = enable(context, names_of(invocation, members="defined", pods=True), now=invocation.flag("now"))
     if context.user and any(item.error is None for item in outcomes):
         from nsunit.manager.rootless import lingers
 
@@ -83,7 +83,8 @@ def disable(invocation: Invocation) -> int:
     """The verb `disable`."""
     from nsunit.manager.enable import disable
 
-    return _report(invocation, disable(invocation.context(), names_of(invocation), now=invocation.flag("now")))
+    names = names_of(invocation, members="enabled", pods=True)
+    return _report(invocation, disable(invocation.context(), names, now=invocation.flag("now")))
 
 
 def kill(invocation: Invocation) -> int:
@@ -168,8 +169,8 @@ def names_of(
 ) -> list[str]:
     """Return the operands, checked and each once; or what *everything* gives for --all.
 
-    With *members*, "running" or "defined", a group or pod stands for such containers in it, with *pods* a pod for
-    itself as well.
+    With *members*, "running", "enabled" or "defined", a group or pod stands for such containers in it, with *pods* a
+    pod for itself as well.
     """
     if everything is not None and invocation.flag("all"):
         return list(everything())
@@ -187,7 +188,12 @@ def names_of(
 
 
 def members_of(context: Context, name: str, which: str) -> list[str]:
-    """The containers in group or pod *name* that are "running" or "defined"."""
+    """The containers in group or pod *name* that are "running", "enabled" or "defined"."""
+    if which == "enabled":
+        from nsunit.manager.group_files import enabled_members
+
+        if (found := enabled_members(context, name)) or is_pod(name):
+            return found
     from nsunit.manager.group import members
 
     return members(context, group_of_pod(name) if is_pod(name) else name, running=which == "running")

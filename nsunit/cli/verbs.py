@@ -87,11 +87,13 @@ VERBS = (
         least=1,
         most=None,
         options=(Option("now", "Start them as well"),),
-        complete="defined",
+        complete="defined_any",
         details=(
             "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
             "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
             "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on.",
+            "A pod, shop.pod, stands for itself and all containers that are defined to be in it, a group such as "
+            "shop.slice for those. A container of a pod brings the pod's unit file along.",
         ),
     ),
     Verb(
@@ -103,8 +105,11 @@ VERBS = (
         least=1,
         most=None,
         options=(Option("now", "Stop them as well"),),
-        complete="defined",
-        details=("Removes what enable has written. A container that runs from those files must be stopped first.",),
+        complete="defined_any",
+        details=(
+            "Removes what enable has written. A container that runs from those files must be stopped first. "
+            "A pod or group stands for its containers as well; the unit file of a pod stays as long as one needs it.",
+        ),
     ),
     Verb(
         "kill",

@@ -1,4 +1,4 @@
-"""`enable` and `disable`: containers that systemd starts at boot, from unit files of their own.
+"""`enable` and `disable`: containers and pods that systemd starts at boot, from unit files of their own.
 
 Everything the helper needs is kept in the container's state directory, from where the service copies it before it
 starts: nothing of nsunit runs at boot but the helper.
@@ -13,6 +13,17 @@ from nsunit.definition.text import serialize
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.manager.activation import is_listening
+from nsunit.manager.install import (
+    check_own,
+    forget_runtime_changes,
+    let_read,
+    link,
+    links,
+    listeners_on_disk,
+    unlink,
+    write_contents,
+    write_unit,
+)
 from nsunit.manager.limits import check_files
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.prepare import (
@@ -29,9 +40,9 @@ from nsunit.manager.render import unit_files
 from nsunit.manager.running import is_running
 from nsunit.manager.start import forget_failed, start
 from nsunit.manager.stop import stop
-from nsunit.names import check_name, service_name, slice_name, socket_patterns
+from nsunit.names import check_name, is_pod, service_name, slice_name
 from nsunit.plan.setup import operations
-from nsunit.plan.units import install_links, may_be_ignored, units
+from nsunit.plan.units import may_be_ignored, units
 from nsunit.setup.operation import dump
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -40,12 +51,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from nsunit.definition.model import Definition
+    from nsunit.definition.model import Container, Definition
     from nsunit.manager.context import Context
 
     Undo = list[Callable[[], object]]
-
-_LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
 
 
 def enable(context: Context, names: Sequence[str], *, now: bool = False) -> list[Outcome]:
@@ -76,22 +85,30 @@ def refresh(context: Context, definition: Definition) -> Prepared:
     What was set for an earlier run only is forgotten.  The caller holds the container's lock.
     """
     undo: Undo = []
-    former = _slice_on_disk(context, definition.name)
+    started: Undo = []
+    former = _on_disk(context, definition.name)
     try:
+        if definition.container.pod:
+            from nsunit.manager.pod import start_for
+
+            start_for(context, definition, started)
         prepared, changed = _write(context, definition, undo)
-        stale = _forget_runtime_changes(context, (prepared.units.slice.name, prepared.units.service.name))
+        stale = forget_runtime_changes(context, (prepared.units.slice.name, prepared.units.service.name))
         if definition.container.slice:
             from nsunit.manager.group_files import forget_set_for_a_run
 
-            stale = forget_set_for_a_run(context, definition.container.slice, _forget_runtime_changes) or stale
-        if changed or stale:
+            stale = forget_set_for_a_run(context, definition.container.slice, forget_runtime_changes) or stale
+        if not let_read(context, (definition.name,), _units_of(prepared)) and (changed or stale):
             context.bus.reload()
     except BaseException:
-        take_back(undo)
+        take_back(started + undo)
         raise
-    if former not in ("", prepared.units.slice.name):
-        _reload_without(context, former)
-    return prepared
+    _let_go(context, former, definition)
+    return prepared.replace(undo=tuple(started))
+
+
+def _units_of(prepared: Prepared) -> tuple[str, ...]:
+    return prepared.units.service.name, *(unit.name for unit in prepared.units.listeners)
 
 
 def _each(context: Context, name: str, deed: Callable[[Context, str], Outcome]) -> Outcome:
@@ -103,13 +120,15 @@ def _each(context: Context, name: str, deed: Callable[[Context, str], Outcome]) 
 
 
 def _enable(context: Context, name: str) -> Outcome:
+    if is_pod(name):
+        from nsunit.manager.pod_files import enable_pod
+
+        return enable_pod(context, name)
     definition = load(name, context.search, context.host)
     if any(key == "Also" for key, _ in definition.texts_of("Install")):
         raise NsunitError(
             f"{name}: [Install] Also= is not for containers", hint="enable those units by 'systemctl enable'"
         )
-    if definition.container.pod:
-        raise NsunitError(f"{name}: what is in a pod cannot be enabled", hint="have a unit of your own start it")
     _check_own(context, definition)
     if definition.container.needs_others:
         from nsunit.manager.linked import check_enabled
@@ -118,17 +137,23 @@ def _enable(context: Context, name: str) -> Outcome:
     from nsunit.manager.group import check_apart  # not for each start of one that is enabled
 
     check_apart(context, definition)
-    former = _slice_on_disk(context, name)
+    if not is_running(context, name):
+        forget_failed(context, service_name(name))  # else systemd would keep it as it was started last
+    former = _on_disk(context, name)
     undo: Undo = [context.bus.reload]
     try:
-        prepared, changed = _write(context, definition, undo)
-        linked = _link(context, definition, undo)
+        changed = False
+        if definition.container.pod:
+            from nsunit.manager.pod_files import write_for
+
+            changed = write_for(context, definition.container, undo)
+        changed = _write(context, definition, undo)[1] or changed
+        linked = link(context, definition, undo)
         context.bus.reload()
     except BaseException:
         take_back(undo)
         raise
-    if former not in ("", prepared.units.slice.name):
-        _reload_without(context, former)
+    _let_go(context, former, definition)
     return Outcome(name, "enabled" if changed or linked else "unchanged")
 
 
@@ -142,21 +167,14 @@ def _check_own(context: Context, definition: Definition) -> None:
         from nsunit.plan.activation import entry_socket
 
         own.append(entry_socket(definition))
-    for unit in own:
-        path = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
-        path = path if path and not path.startswith(context.transient) else f"{context.search.units}/{unit}"
-        if os.path.lexists(path):
-            raise NsunitError(
-                f"{name}: '{unit}' is there already and was not made by nsunit ('{path}')",
-                hint="remove that unit file, or give the container another name",
-            )
+    check_own(context, name, own)
 
 
 def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepared, bool]:
     """Write the plan and the unit files where they differ; tells whether a unit file did."""
     name = definition.name
     boot = context.paths.boot_of(name)
-    former = _slice_on_disk(context, name)
+    former = _on_disk(context, name)
     user_range = reserve(context, definition, undo)
     if not os.path.isdir(boot):
         os.mkdir(boot, 0o700)
@@ -176,13 +194,7 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
         "plan": dump(operations(definition, facts)),
         "definition": serialize(definition).encode(),
     }
-    for file, content in contents.items():
-        path = f"{boot}/{file}"
-        before = files.read_file(path)
-        if before != content:
-            files.write_file(path, content)
-            if before is not None:  # else the whole directory goes
-                undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
+    write_contents(boot, contents, undo)
     changed = False
     if group := definition.container.slice:
         from nsunit.manager.group_files import write_group_files
@@ -190,72 +202,19 @@ def _write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepar
         changed = write_group_files(context, group, undo)
     own = (planned.slice.name, planned.service.name, *(unit.name for unit in planned.listeners))
     texts = {unit: text for unit, text in unit_files(context, name).items() if unit in own}
-    if former and former not in own:  # it was in another group
-        texts[former] = ""
-    texts |= {unit: "" for unit in _listeners_on_disk(context, name) if unit not in own}
+    if former and slice_name(name, former.slice) not in own:  # it was in another group
+        texts[slice_name(name, former.slice)] = ""
+    texts |= {unit: "" for unit in listeners_on_disk(context, name) if unit not in own}
     for unit, text in texts.items():
-        path = f"{context.search.units}/{unit}"
-        old = unit_directory.read(path)
-        if old != text.encode():
-            undo.append(lambda path=path, old=old: unit_directory.restore(path, old))  # type: ignore[misc]
-            unit_directory.write(path, text.encode()) if text else unit_directory.remove(path)
-            changed = True
+        changed = write_unit(context, unit, text, undo) or changed
     return Prepared(definition, planned, ()), changed
 
 
-def _link(context: Context, definition: Definition, undo: Undo) -> bool:
-    """Make the links that [Install] asks for, as systemctl enable would, and remove those it no longer asks for."""
-    entry = service_name(definition.name)
-    if definition.container.activation:
-        from nsunit.plan.activation import entry_socket
-
-        entry = entry_socket(definition)
-    target = f"{context.search.units}/{entry}"
-    wanted = {f"{context.search.units}/{link}" for link in install_links(definition, context.boot_target)}
-    present = set(_links(context, definition.name))
-    for path in sorted(wanted - present):
-        if os.path.lexists(path):
-            raise NsunitError(
-                f"{definition.name}: '{path}' is there already", hint="remove it, or leave out the Alias="
-            )
-        _symlink(target, path)
-        undo.append(lambda path=path: _unlink(path))  # type: ignore[misc]
-    for path in sorted(present - wanted):
-        _unlink(path)
-        undo.append(lambda path=path: _symlink(target, path))  # type: ignore[misc]
-    return wanted != present
-
-
-def _links(context: Context, name: str) -> list[str]:
-    """All links in the unit directory that lead to container *name*: to its service or its sockets."""
-    top = context.search.units
-    places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(_LINK_DIRECTORIES))]
-    paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
-    own = {service_name(name), *_listeners_on_disk(context, name)}
-    return [path for path in paths if os.path.islink(path) and os.path.basename(os.readlink(path)) in own]
-
-
-def _listeners_on_disk(context: Context, name: str) -> list[str]:
-    """The sockets and proxies of container *name* that have unit files."""
-    own, several = socket_patterns(name)
-    beginning = several.removesuffix("*.socket")
-    found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
-    return [*found, *([own] if os.path.lexists(f"{context.search.units}/{own}") else [])]
-
-
-def _symlink(target: str, path: str) -> None:
-    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-    os.symlink(target, path)
-
-
-def _unlink(path: str) -> None:
-    os.unlink(path)
-    directory = os.path.dirname(path)
-    if directory.endswith(_LINK_DIRECTORIES) and not os.listdir(directory):
-        os.rmdir(directory)
-
-
 def _disable(context: Context, name: str) -> Outcome:
+    if is_pod(name):
+        from nsunit.manager.pod_files import disable_pod
+
+        return disable_pod(context, name)
     if not context.paths.is_enabled(name):
         load(name, context.search, context.host)  # an unknown name is an error
         return Outcome(name, "unchanged")
@@ -271,17 +230,34 @@ def _disable(context: Context, name: str) -> Outcome:
             f"{name}: it is listened for by the unit files that would be removed",
             hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
         )
-    for path in _links(context, name):
-        _unlink(path)
-    listeners = _listeners_on_disk(context, name)
-    slice_ = _slice_on_disk(context, name) or slice_name(name)
+    for path in links(context, name):
+        unlink(path)
+    listeners = listeners_on_disk(context, name)
+    former = _on_disk(context, name)
+    slice_ = slice_name(name, former.slice if former else "")
     for unit in (service, slice_, *listeners):
         unit_directory.remove(f"{context.search.units}/{unit}")
-    _forget_runtime_changes(context, (service, slice_))
+    forget_runtime_changes(context, (service, slice_))
     context.remove_tree(context.paths.boot_of(name))
+    _leave_pod(context, former)
     _reload_without(context, slice_)
     forget_failed(context, service)
     return Outcome(name, "disabled")
+
+
+def _let_go(context: Context, former: Container | None, definition: Definition) -> None:
+    """Take away what a container needed that was in another group or pod before."""
+    if former is None or (former.slice, former.pod) == (definition.container.slice, definition.container.pod):
+        return
+    _leave_pod(context, former)
+    _reload_without(context, slice_name(definition.name, former.slice))
+
+
+def _leave_pod(context: Context, container: Container | None) -> None:
+    if container and container.pod:
+        from nsunit.manager.pod_files import leave
+
+        leave(context, container.pod)
 
 
 def _reload_without(context: Context, slice_: str) -> None:
@@ -297,15 +273,7 @@ def _reload_without(context: Context, slice_: str) -> None:
     go_on()
 
 
-def _slice_on_disk(context: Context, name: str) -> str:
-    """The slice in the unit files of container *name*; empty if it is not enabled."""
+def _on_disk(context: Context, name: str) -> Container | None:
+    """What container *name* was when its unit files were written; None if it is not enabled."""
     stored = files.read_file(context.paths.boot_of(name) + "/definition")
-    if stored is None:
-        return ""
-    return slice_name(name, load_text(name, stored.decode(), name, context.host).container.slice)
-
-
-def _forget_runtime_changes(context: Context, units: Sequence[str]) -> bool:
-    """Remove what SetUnitProperties has left for *units* until the next boot; True if there was anything."""
-    removed = [files.remove_tree(f"{context.runtime_control}/{unit}.d") for unit in units]
-    return any(removed)
+    return None if stored is None else load_text(name, stored.decode(), name, context.host).container

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 
 from nsunit.definition.group import group_or_empty
+from nsunit.definition.load import load_text
 from nsunit.definition.text import serialize
 from nsunit.dropins import files as unit_directory
 from nsunit.manager.group import check_own_file, is_active, record, stored_group
 from nsunit.manager.render import group_file
-from nsunit.names import group_slice, groups_above
+from nsunit.names import GROUP_SUFFIX, group_slice, groups_above, is_pod, pod_name, service_name
 from nsunit.plan.group import group_unit
 from nsunit.storage import files
 
@@ -74,6 +75,8 @@ def remove_group_files(context: Context, group: str) -> Callable[[], None]:
         others = files.list_directory(context.search.units)
         if any(other.startswith(prefix) and other.endswith(".slice") for other in others):
             break
+        if service_name(pod_name(name.removesuffix(GROUP_SUFFIX))) in others:
+            break
         if files.read_file(context.paths.group_of(name)) is None:
             continue  # somebody else's
         path = f"{context.search.units}/{unit}"
@@ -89,6 +92,20 @@ def remove_group_files(context: Context, group: str) -> Callable[[], None]:
             context.bus.wait(context.bus.start_transient(group_unit(definition)), 30.0)
 
     return go_on
+
+
+def enabled_members(context: Context, name: str) -> list[str]:
+    """The enabled containers in pod or group *name*, by their definitions as they were enabled."""
+    found = []
+    for other in sorted(files.list_directory(context.paths.states)):
+        text = files.read_file(context.paths.boot_of(other) + "/definition") or b""
+        if b"\nPod=" not in text and b"\nSlice=" not in text:
+            continue
+        container = load_text(other, text.decode(), other, context.host).container
+        around = (pod_name(container.pod),) if is_pod(name) else groups_above(container.slice)
+        if name in around:
+            found.append(other)
+    return found
 
 
 def _changed_record(context: Context, name: str) -> str:

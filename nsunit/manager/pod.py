@@ -44,13 +44,27 @@ def start_pod(context: Context, name: str) -> Outcome:
     Raises:
         NsunitError: it cannot be started; nothing is left behind.
     """
+    check_user(context, name)
     definition = load_pod(name, context.search, context.host)
     with Lock(context.paths.locks, name):
-        if _is_up(context, name):
+        if is_up(context, name):
             differences = _differences(context, definition)
             return Outcome(name, "differs" if differences else "running", differences)
         _start(context, definition)
     return Outcome(name, "started")
+
+
+def check_user(context: Context, name: str) -> None:
+    """Refuse a pod of a user without privileges.
+
+    Raises:
+        NsunitError: it would be one.
+    """
+    if context.user:
+        raise NsunitError(
+            f"{name}: a pod takes root: only root can mount what its containers share, so that it outlives them",
+            hint="use Slice= for common limits, or have root run it as a pod of the system",
+        )
 
 
 def stop_pod(context: Context, name: str) -> Outcome:
@@ -65,13 +79,21 @@ def stop_pod(context: Context, name: str) -> Outcome:
         if state.get("ActiveState") in (None, "inactive", "failed"):
             if state.get("LoadState") == "not-found":
                 load_pod(name, context.search, context.host)  # an unknown name is an error, a stopped pod is none
-            forget(context, name)
+            _end(context, name)
             return Outcome(name, "inactive")
         result = context.bus.wait(context.bus.stop(unit), _TIMEOUT)
         if result != "done":
             raise NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {unit}'")
-        forget(context, name)
+        _end(context, name)
         return Outcome(name, "stopped")
+
+
+def _end(context: Context, name: str) -> None:
+    forget(context, name)
+    if context.paths.is_enabled(name):
+        from nsunit.manager.pod_files import after_stop
+
+        after_stop(context, name)
 
 
 def start_for(context: Context, definition: Definition, undo: Undo) -> None:
@@ -83,14 +105,14 @@ def start_for(context: Context, definition: Definition, undo: Undo) -> None:
     """
     name = pod_name(definition.container.pod)
     with Lock(context.paths.locks, name):
-        is_up = _is_up(context, name)
-        pod = stored(context, name) if is_up else load_pod(name, context.search, context.host)
+        up = is_up(context, name)
+        pod = stored(context, name) if up else load_pod(name, context.search, context.host)
         given = definition.texts_of("Container")
         wrong = member_contradictions(given, name, pod.container.share)
         if wrong:
             path = definition.sources[0]
             raise DefinitionError([Problem(path, 0, f"[Container] {key}: {text}", hint) for key, text, hint in wrong])
-        if not is_up:
+        if not up:
             _start(context, pod)
             undo.append(lambda: _stop_if_idle(context, name))
 
@@ -98,7 +120,7 @@ def start_for(context: Context, definition: Definition, undo: Undo) -> None:
 def with_pod(context: Context, facts: Facts, group: str) -> Facts:
     """*facts* with what a container needs to know of its pod, the *group*, as it runs, or else is defined."""
     name = pod_name(group)
-    pod = stored(context, name) if _is_up(context, name) else load_pod(name, context.search, context.host)
+    pod = stored(context, name) if is_up(context, name) else load_pod(name, context.search, context.host)
     return facts.replace(
         pod_kinds=pinned_kinds(pod.container),
         pod_pins=pins_of(context, name),
@@ -147,7 +169,8 @@ def forget(context: Context, name: str) -> None:
         context.remove_tree(path)
 
 
-def _is_up(context: Context, name: str) -> bool:
+def is_up(context: Context, name: str) -> bool:
+    """Whether the pod *name* is there, or is about to be."""
     return context.bus.get(service_name(name), "ActiveState").get("ActiveState") in _UP
 
 
@@ -156,12 +179,19 @@ def _start(context: Context, definition: Definition) -> None:
     forget(context, name)
     undo: Undo = []
     try:
-        unit = _prepare(context, definition, undo)
-        undo.append(lambda: _give_up(context, name))
-        job = start_member(context, definition, lambda groups: context.bus.start_transient(unit, groups))
+        if context.paths.is_enabled(name):
+            from nsunit.manager.pod_files import refresh_pod
+
+            refresh_pod(context, definition)
+            undo.append(lambda: _give_up(context, name))
+            job = context.bus.start(service_name(name))
+        else:
+            unit = _prepare(context, definition, undo)
+            undo.append(lambda: _give_up(context, name))
+            job = start_member(context, definition, lambda groups: context.bus.start_transient(unit, groups))
         result = context.bus.wait(job, _TIMEOUT)
         if result != "done":
-            raise explain_failure(context.bus, name, unit.name, result)
+            raise explain_failure(context.bus, name, service_name(name), result)
     except BaseException:
         take_back(undo)
         raise
@@ -179,7 +209,7 @@ def _give_up(context: Context, name: str) -> None:
 
 def _stop_if_idle(context: Context, name: str) -> None:
     with Lock(context.paths.locks, name):
-        if _is_up(context, name) and not members(context, group_of_pod(name), running=True):
+        if is_up(context, name) and not members(context, group_of_pod(name), running=True):
             _give_up(context, name)
 
 
@@ -193,10 +223,20 @@ def _prepare(context: Context, definition: Definition, undo: Undo) -> Unit:
     make_directory(context, paths.state_of(name), undo)
     if container.network == "bridge":
         connect(context, definition, paths.state_of(name), paths.network_of(name), undo)
-    facts = _facts(context, definition, _user_range(context, definition))
-    files.write_file(paths.runtime_of(name) + "/plan", dump(operations(definition, facts)))
-    files.write_file(paths.runtime_of(name) + "/definition", serialize(definition).encode())
+    facts = reserved_facts(context, definition)
+    for file, content in contents(definition, facts).items():
+        files.write_file(f"{paths.runtime_of(name)}/{file}", content)
     return pod_unit(definition, facts, pins_of(context, name))
+
+
+def contents(definition: Definition, facts: Facts) -> dict[str, bytes]:
+    """The files that a pod is started from."""
+    return {"plan": dump(operations(definition, facts)), "definition": serialize(definition).encode()}
+
+
+def reserved_facts(context: Context, definition: Definition) -> Facts:
+    """The facts that a start of the pod uses; its ids are reserved."""
+    return _facts(context, definition, _user_range(context, definition))
 
 
 def _user_range(context: Context, definition: Definition) -> tuple[int, int]:

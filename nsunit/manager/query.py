@@ -263,8 +263,16 @@ def _state(context: Context, name: str, unit: str, properties: dict[str, object]
         memory=_number(limits, "MemoryCurrent"),
         tasks=_number(limits, "TasksCurrent"),
         cpu_usec=None if cpu is None else cpu // 1000,
-        enabled=context.paths.is_enabled(name),
+        enabled=_is_enabled(context, name),
     )
+
+
+def _is_enabled(context: Context, name: str) -> bool:
+    if not is_pod(name) or not context.paths.is_enabled(name):
+        return context.paths.is_enabled(name)
+    from nsunit.manager.pod_files import is_wanted
+
+    return is_wanted(context, name)
 
 
 def _number(values: dict[str, object], key: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.load import load
 from nsunit.manager.prepare import at_boot, facts_for, planned_user_range
-from nsunit.names import group_slice, groups_above, is_group, is_pod, service_name
+from nsunit.names import group_slice, groups_above, is_group, is_pod, pod_name, service_name
 from nsunit.plan.setup import operations
 from nsunit.plan.units import boot_directives, install_directives, units
 
@@ -115,8 +115,11 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     listeners = _listeners(definition, facts) if planned.listeners else {}
     service = f"Container {name}: the service that runs its payload."
     limits = f"Container {name}: the slice that carries its limits."
+    around = dict(group_file(group) for group in reversed(groups_around(context, definition)))
+    if definition.container.pod:
+        around |= _pod_files(context, pod_name(definition.container.pod))
     return {
-        **dict(group_file(group) for group in reversed(groups_around(context, definition))),
+        **around,
         planned.slice.name: render_unit(limits, definition, planned.slice_directives, ("Slice",)),
         service_name(name): render_unit(
             service,
@@ -148,17 +151,29 @@ def _listeners(definition: Definition, facts: Facts) -> dict[str, str]:
 
 def _pod_files(context: Context, name: str) -> dict[str, str]:
     from nsunit.definition.pod import load_pod
-    from nsunit.dropins.render import render_unit
-    from nsunit.manager.pod import pins_of, planned_facts
-    from nsunit.plan.pod import directives
+    from nsunit.manager.pod import planned_facts
 
     definition = load_pod(name, context.search, context.host)
-    lines = directives(definition, planned_facts(context, definition), pins_of(context, name))
-    title = f"Pod {name}: the service that keeps what its containers share."
     return {
         **dict(group_file(group) for group in reversed(groups_around(context, definition))),
-        service_name(name): render_unit(title, definition, lines, ()),
+        **dict([pod_file(context, definition, planned_facts(context, definition))]),
     }
+
+
+def pod_file(context: Context, definition: Definition, facts: Facts) -> tuple[str, str]:
+    """The service of a pod as a unit file: name and text."""
+    from nsunit.dropins.render import render_unit
+    from nsunit.manager.pod import pins_of
+    from nsunit.plan import pod
+
+    name = definition.name
+    lines = (
+        *pod.boot_directives(facts, context.paths.boot_of(name)),
+        *pod.directives(definition, facts, pins_of(context, name)),
+        *install_directives(definition, context.boot_target),
+    )
+    title = f"Pod {name}: the service that keeps what its containers share."
+    return service_name(name), render_unit(title, definition, lines, ())
 
 
 def _unit(unit: Unit) -> dict[str, object]:

@@ -143,6 +143,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
             find(name, context.search)  # an unknown name is an error, a stopped container is none
         forget_failed(context, unit)
         forget(context, name)
+        _let_read(context, name)
         return None
     # A frozen process cannot act on a signal, and systemd waits for it.
     if slice_state.get("FreezerState") in ("frozen", "freezing"):
@@ -184,7 +185,16 @@ def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: in
     forget_failed(context, unit_of(context, name))
     forget(context, name)
     context.remove_tree(context.paths.runtime_of(name))
+    _let_read(context, name)
     return Outcome(name, "stopped", deaf_to=deaf_to)
+
+
+def _let_read(context: Context, name: str) -> None:
+    """Have systemd start *name* from its unit files the next time, though it has run from none."""
+    if context.paths.is_enabled(name):
+        from nsunit.manager.install import let_read, listeners_on_disk
+
+        let_read(context, (name,), (service_name(name), *listeners_on_disk(context, name)))
 
 
 def _remove_one(context: Context, name: str) -> Outcome:

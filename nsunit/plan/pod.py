@@ -77,6 +77,17 @@ def directives(definition: Definition, facts: Facts, pins: str) -> tuple[Directi
     )
 
 
+def boot_directives(facts: Facts, boot_directory: str) -> tuple[Directive, ...]:
+    """What that service needs besides in order to start at boot: all it is started from in place."""
+    copies = [("/bin/cp", "-rT", boot_directory, facts.runtime_directory)]
+    if facts.network_directory:
+        copies.append(("/bin/cp", "-rT", f"{boot_directory}/network", facts.network_directory))
+    return (
+        Directive("Unit", "RequiresMountsFor", boot_directory, Property("RequiresMountsFor", "as", (boot_directory,))),
+        *(_command("ExecStartPre", argv) for argv in copies),
+    )
+
+
 def pod_unit(definition: Definition, facts: Facts, pins: str) -> Unit:
     """The same for StartTransientUnit."""
     return Unit(service_name(definition.name), tuple(item.property for item in directives(definition, facts, pins)))

@@ -100,8 +100,8 @@ def _of_container(definition: Definition) -> Iterator[tuple[str, str]]:
     container = definition.container
     if container.pod:
         yield (
-            "[Container] Pod= takes root, as what its containers share outlives them",
-            "use Slice= for the limits alone",
+            "[Container] Pod= takes root: only root can mount what its containers share, so that it outlives them",
+            "use Slice= for common limits, or have root run them as containers of the system",
         )
     elif container.private_users.mode != "yes":
         message = (

@@ -91,6 +91,20 @@ def test_a_running_container_is_enabled_and_disabled_as_it_runs(containers, nsun
     assert container.pid == pid
     assert container.limit("memory.max") == str(100 << 20)
     assert list(SYSTEMD.rglob(f"nsunit-{container.name}*")) == []
+    # Its next start is one from the files, whoever asks for it, though systemd still knows of the former one.
+    nsunit("enable", container.name)
+    nsunit("stop", container.name)
+    run("systemctl", "start", container.service)
+    assert container.show("FragmentPath")["FragmentPath"] == str(SYSTEMD / container.service)
+    nsunit("disable", "--now", container.name)
+    nsunit("start", container.name)
+    run("systemctl", "kill", "--signal=KILL", container.service)
+    nsunit("wait", container.name, check=False)
+    assert container.show("ActiveState")["ActiveState"] == "failed"
+    nsunit("enable", "--now", container.name)
+    assert container.show("FragmentPath")["FragmentPath"] == str(SYSTEMD / container.service)
+    nsunit("disable", "--now", container.name)
+    assert list(SYSTEMD.rglob(f"*nsunit-{container.name}*")) == []
 
 
 def test_disable_takes_all_away(enabled, nsunit, run):

@@ -159,17 +159,33 @@ def test_a_pod_ends_with_all_its_containers_and_a_failed_start_leaves_none(make,
     refused = [
         nsunit("exec", f"{pod.name}.pod", "true", check=False),
         nsunit("ns", "unpin", f"{pod.name}.pod", check=False),
-        nsunit("enable", both[0].name, check=False),
     ]
     assert [item.stderr.splitlines()[0] for item in refused] == [
         f"nsunit: {pod.name}.pod: a pod has no process of its own",
         f"nsunit: the pin '{pod.name}.pod' is that of a pod",
-        f"nsunit: {both[0].name}: what is in a pod cannot be enabled",
     ]
-    # By systemd's own tool, too.
+    # By systemd's own tools, too, and after that from unit files.
+    nsunit("enable", both[0].name)
     run("systemctl", "stop", pod.service)
     assert {item.show("ActiveState")["ActiveState"] for item in both} <= {"inactive", "failed"}
     until(lambda: not both[0].group_cgroup.exists(), "the slice is gone")
+    assert leftovers(pod) == []
+    nsunit("stop", f"{pod.name}.pod")
+    run("systemctl", "start", both[0].service)
+    units = Path("/etc/systemd/system")
+    assert both[0].show("FragmentPath", unit=pod.service)["FragmentPath"] == str(units / pod.service)
+    assert inodes_of(both[0]).items() >= pod.inodes().items()
+    assert run("systemctl", "is-enabled", pod.service, check=False).stdout == "disabled\n"
+    enabled = nsunit("enable", "--now", f"{pod.name}.pod").stdout
+    assert enabled == f"{both[0].name}: was so already\n"
+    assert run("systemctl", "is-enabled", pod.service, both[1].service).stdout == "enabled\n" * 2
+    assert json.loads(nsunit("list", "--json", pod.name + ".pod").stdout)[0]["enabled"]
+    assert inodes_of(both[1]).items() >= pod.inodes().items()
+    shown = json.loads(nsunit("render", "--unit-files", "--json", both[0].name).stdout)
+    assert shown.items() >= {pod.service: (units / pod.service).read_text()}.items()
+    assert nsunit("verify", both[0].name, f"{pod.name}.pod").returncode == 0
+    nsunit("disable", "--now", f"{pod.name}.pod")
+    assert list(units.rglob(f"*{pod.name}*")) == []
     assert leftovers(pod) == []
 
     bad = pod.member(text=SLEEP.replace("sleep 1000", "/nothing"))

@@ -3,6 +3,8 @@
 The suite's runner reboots the machine between the two tests of each pair (tests/vm/machine/guest_suite.py).
 """
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ SLEEP = f"[Container]\nRootfs={BUSYBOX}\nExec=sleep 1000\nEnvironment=GREETING=h
 ENABLED = SLEEP + "[Slice]\nMemoryMax=100M\n[Service]\nTasksMax=60\nRestart=on-failure\n"
 GROUP = "rebooted"
 MEMBER = SLEEP + f"Slice={GROUP}\n"
+POD = "[Pod]\nNetwork=bridge\n[Slice]\nMemoryMax=80M\n"
 PERSISTED = SLEEP + "[Slice]\nMemoryMax=100M\n"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NOTE = Path("/var/lib/nsunit-test-boot-id")
@@ -28,9 +31,10 @@ def test_before_the_reboot(nsunit, run):
     NOTE.write_text(BOOT_ID.read_text())
     Path("/etc/nsunit").mkdir(exist_ok=True)
     files = {"reboot-enabled": ENABLED, "reboot-persisted": PERSISTED, "reboot-member": MEMBER}
+    files |= {"reboot-pod": SLEEP + "Pod=rebooting\n", "rebooting.pod": POD}
     for name, text in {**files, f"{GROUP}.slice": "[Slice]\nMemoryMax=90M\n"}.items():
         Path(f"/etc/nsunit/{name}.nsunit").write_text(text)
-    nsunit("enable", "reboot-enabled", "reboot-member")
+    nsunit("enable", "reboot-enabled", "reboot-member", "reboot-pod")
     nsunit("start", "reboot-persisted")
     nsunit("set", "--persist", "reboot-persisted", "MemoryMax=130M")
     nsunit("set", "reboot-persisted", "TasksMax=99")
@@ -40,8 +44,9 @@ def test_before_the_reboot(nsunit, run):
 @pytest.mark.after_reboot
 def test_an_enabled_container_runs(rebooted, containers, nsunit, run):
     container = containers.of(containers.own("reboot-enabled"))
-    # Whoever starts a container by nsunit has taken its lock.
-    assert not Path("/run/nsunit/locks").exists()
+    # What was not started by the boot itself has come after this.
+    stamp = "ActiveEnterTimestampMonotonic"
+    assert int(container.show(stamp)[stamp]) <= int(container.show(stamp, unit="multi-user.target")[stamp])
     assert container.show("ActiveState", "Result") == {"ActiveState": "active", "Result": "success"}
     assert container.status()["Seccomp"] == "2"
     assert "GREETING=hello" in container.proc("environ").split("\0")
@@ -67,6 +72,26 @@ def test_a_group_has_its_limits(rebooted, containers, nsunit):
     for name in (container.name, f"{GROUP}.slice"):
         Path(f"/etc/nsunit/{name}.nsunit").unlink()
     nsunit("rm", container.name)
+
+
+@pytest.mark.after_reboot
+def test_a_pod_is_there_for_a_container(rebooted, containers, nsunit):
+    container = containers.of(containers.own("reboot-pod"), "rebooting")
+    assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
+    for kind in ("user", "net", "ipc", "uts"):
+        pin = Path(f"/run/nsunit/namespaces/rebooting.pod/{kind}")
+        assert os.stat(pin).st_ino == os.stat(f"/proc/{container.pid}/ns/{kind}").st_ino
+    (status,) = json.loads(nsunit("status", "--json", "rebooting.pod").stdout)
+    address = status["addresses"][0]
+    assert address in container.exec("ip", "address", "show", "eth0").stdout
+    assert address.partition("/")[0] in (container.root / "etc/hosts").read_text()
+    assert (container.group_cgroup / "memory.max").read_text() == f"{80 << 20}\n"
+    assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
+    nsunit("disable", "--now", "rebooting.pod")
+    assert list(Path("/etc/systemd/system").rglob("*rebooting*")) == []
+    nsunit("rm", container.name, "rebooting.pod")
+    for name in (container.name, "rebooting.pod"):
+        Path(f"/etc/nsunit/{name}.nsunit").unlink()
 
 
 @pytest.mark.after_reboot

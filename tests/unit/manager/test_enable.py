@@ -8,7 +8,8 @@ import pytest
 
 from nsunit.definition.load import Host
 from nsunit.definition.search import SearchPath
-from nsunit.manager import prepare
+from nsunit.errors import NsunitError
+from nsunit.manager import install, prepare
 from nsunit.manager.context import Context
 from nsunit.manager.enable import disable, enable
 from nsunit.manager.stop import remove
@@ -22,6 +23,7 @@ class FakeSystemd:
         self.units = {SERVICE: {"ActiveState": "inactive", "FragmentPath": ""}}
         self.reloads = 0
         self.failing = False
+        self.on_reload = lambda: None
 
     def get(self, unit, *names):
         return {name: value for name, value in self.units.get(unit, {}).items() if name in names}
@@ -34,6 +36,7 @@ class FakeSystemd:
 
     def reload(self):
         self.reloads += 1
+        self.on_reload()
         if self.failing:
             self.failing = False
             raise OSError(5, "no")
@@ -159,6 +162,27 @@ def test_disable_of_what_runs_from_the_files(context):
     assert outcome.error.hint == "stop it first, or do both with 'nsunit disable --now web'"
     context.bus.units[SERVICE]["FragmentPath"] = f"{context.transient}{SERVICE}"
     assert state(disable(context, ["web"])) == "disabled"
+
+
+def test_systemd_forgets_a_former_start_while_nothing_refers_to_it(context, monkeypatch):
+    def reload():
+        if tree(context) == [SERVICE, SLICE]:
+            context.bus.units[SERVICE]["FragmentPath"] = f"{context.search.units}/{SERVICE}"
+
+    enable(context, ["web"])
+    assert not install.let_read(context, ["web"], [SERVICE])
+    context.bus.units[SERVICE]["FragmentPath"] = f"{context.transient}{SERVICE}"
+    context.bus.on_reload = reload
+    assert install.let_read(context, ["web"], [SERVICE])
+    assert (tree(context), context.bus.reloads) == ([f"multi-user.target.wants/{SERVICE}", SERVICE, SLICE], 3)
+    context.bus.units[SERVICE]["FragmentPath"] = f"{context.transient}{SERVICE}"
+    context.bus.on_reload = lambda: None
+    monkeypatch.setattr(install, "_PAUSE", 0)
+    message = f"^web: systemd still has '{SERVICE}' as it was before it was enabled, as another unit refers to it$"
+    with pytest.raises(NsunitError, match=message) as caught:
+        install.let_read(context, ["web"], [SERVICE])
+    assert f"--property=WantedBy,RequiredBy,BoundBy '{SERVICE}'" in caught.value.hint
+    assert f"multi-user.target.wants/{SERVICE}" in tree(context)
 
 
 def member(context, name, group):

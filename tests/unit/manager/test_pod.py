@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -10,9 +11,9 @@ from nsunit.bus.protocol import Job, UnitStatus
 from nsunit.definition.load import Host, load, load_properties
 from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, JobFailedError, NotFoundError, NsunitError, UsageError
-from nsunit.manager import pins
+from nsunit.manager import pins, prepare
 from nsunit.manager.context import Context
-from nsunit.manager.enable import enable
+from nsunit.manager.enable import disable, enable
 from nsunit.manager.pod import start_for, start_pod, stop_pod, with_pod
 from nsunit.manager.query import inspect, pod_states
 from nsunit.manager.render import render, unit_files
@@ -37,6 +38,8 @@ class FakeSystemd:
         self.transient = ""
         self.result = "done"
         self.calls = []
+        self.directory = ""
+        self.copied = ()
 
     def get(self, unit, *names):
         return {name: value for name, value in self.properties(unit).items() if name in names}
@@ -66,6 +69,19 @@ class FakeSystemd:
         self.calls.append(("start", unit.name))
         return Job("/job", unit.name, "start")
 
+    def start(self, unit):
+        self.units[unit] = {"ActiveState": "active", "FragmentPath": f"{self.directory}/{unit}", "Slice": ""}
+        if unit == SERVICE:
+            shutil.copytree(*self.copied, dirs_exist_ok=True)
+        self.calls.append(("start", unit))
+        return Job("/job", unit, "start")
+
+    def reload(self):
+        self.calls.append(("reload", ""))
+
+    def wait_any(self, jobs, timeout):
+        return next(iter(jobs)), self.result
+
     def stop(self, unit):
         self.calls.append(("stop", unit))
         if self.result == "done":
@@ -87,6 +103,11 @@ def context(tmp_path, monkeypatch):
     found = Context(search, Paths(str(tmp_path / "run"), str(tmp_path / "var")))
     found._bus = FakeSystemd()
     found._bus.transient = found.transient
+    found._bus.directory = search.units
+    found._bus.copied = found.paths.boot_of("shop.pod"), found.paths.runtime_of("shop.pod")
+    (tmp_path / "filter").write_bytes(b"filter")
+    monkeypatch.setattr(prepare, "filter_file_for", lambda capabilities, directory: str(tmp_path / "filter"))
+    monkeypatch.setattr(prepare, "check_sources", lambda definition: None)
     found._host = Host(257, "host", "abc", "def", "6.12", "x86-64")
     write(found, "shop.pod", "[Pod]\nShare=net ipc\n[Slice]\nMemoryMax=64M\n")
     write(found, "web", MEMBER)
@@ -196,6 +217,119 @@ def test_it_is_listed_and_shown(context):
     assert "RemainAfterExit=yes" in files[SERVICE]
 
 
+def text(context, unit):
+    with open(f"{context.search.units}/{unit}") as file:
+        return file.read()
+
+
+def tree_of_units(context):
+    return sorted(name for _, _, names in os.walk(context.search.units) for name in names)
+
+
+def states(outcomes):
+    return [str(item.error) if item.error else item.state for item in outcomes]
+
+
+POD_UNITS = [SERVICE, "nsunit-shop.slice"]
+WEB_UNITS = ["nsunit-shop-web.slice", "nsunit-web.service"]
+
+
+def test_an_enabled_pod(context):
+    assert states(enable(context, ["shop.pod", "shop.pod"])) == ["enabled"]
+    assert tree_of_units(context) == sorted([*POD_UNITS, SERVICE])  # and the link
+    boot = context.paths.boot_of("shop.pod")
+    service = text(context, SERVICE)
+    assert service == unit_files(context, "shop.pod")[SERVICE]
+    assert f"ExecStartPre=/bin/cp -rT {boot} {context.paths.runtime_of('shop.pod')}\n" in service
+    assert f"RequiresMountsFor={boot}\n" in service
+    assert "[Install]\nWantedBy=multi-user.target\n" in service
+    assert sorted(os.listdir(boot)) == ["definition", "plan"]
+    assert states(enable(context, ["shop.pod"])) == ["unchanged"]
+    assert states(remove(context, ["shop.pod"])) == ["shop.pod: it is enabled"]
+    assert pod_states(context, everything=True)[0].enabled
+    write(context, "shop.pod", "[Pod]\nShare=uts\n[Slice]\nMemoryMax=32M\n")
+    assert start_pod(context, "shop.pod").state == "started"
+    assert context.bus.units[SERVICE]["FragmentPath"] == f"{context.search.units}/{SERVICE}"
+    assert "MemoryMax=32M\n" in text(context, "nsunit-shop.slice")
+    with open(boot + "/plan") as plan:
+        assert "namespaces\0uts" in plan.read()
+    (refused,) = disable(context, ["shop.pod"])
+    assert str(refused.error) == "shop.pod: it runs from the unit files that would be removed"
+    assert refused.error.hint == "stop it first, or do both with 'nsunit disable --now shop.pod'"
+    stop_pod(context, "shop.pod")
+    assert states(disable(context, ["shop.pod"])) == ["disabled"]
+    assert (tree_of_units(context), os.path.exists(boot)) == ([], False)
+    assert states(disable(context, ["shop.pod"])) == ["unchanged"]
+    assert states(disable(context, ["other.pod"])) == ["pod 'other.pod' is not defined"]
+
+
+def test_an_enabled_container_brings_the_unit_of_its_pod(context):
+    write(context, "db", MEMBER)
+    assert states(enable(context, ["web", "db"])) == ["enabled", "enabled"]
+    assert {*POD_UNITS, *WEB_UNITS} <= set(tree_of_units(context))
+    for key in ("After", "BindsTo"):
+        assert f"{key}={SERVICE}\n" in text(context, "nsunit-web.service")
+    assert not os.path.exists(f"{context.search.units}/multi-user.target.wants/{SERVICE}")
+    assert not pod_states(context, everything=True)[0].enabled
+    assert unit_files(context, "web").keys() == {*POD_UNITS, *WEB_UNITS}
+    assert states(enable(context, ["shop.pod"])) == ["enabled"]
+    assert states(disable(context, ["db"])) == ["disabled"]
+    assert states(disable(context, ["web"])) == ["disabled"]
+    assert tree_of_units(context) == sorted([*POD_UNITS, SERVICE])
+    enable(context, ["web"])
+    assert states(disable(context, ["shop.pod"])) == ["disabled"]
+    assert {*POD_UNITS, *WEB_UNITS} <= set(tree_of_units(context))
+    assert states(disable(context, ["web"])) == ["disabled"]
+    assert tree_of_units(context) == []
+
+
+def test_the_start_of_an_enabled_container_starts_its_pod_from_its_file(context):
+    enable(context, ["web"])
+    write(context, "shop.pod", "[Pod]\nShare=ipc\n")
+    assert states(start(context, ["web"])) == ["started"]
+    assert [unit for call, unit in context.bus.calls if call == "start"] == [SERVICE, "nsunit-web.service"]
+    with open(context.paths.boot_of("web") + "/plan") as plan:
+        content = plan.read()
+    pins_ = f"{context.paths.namespaces}/shop.pod"
+    assert f"{pins_}/ipc" in content and f"{pins_}/net" not in content
+    write(context, "shop.pod", "[Pod]\nShare=net\n")
+    (refused,) = enable(context, ["web"])
+    assert str(refused.error) == "shop.pod: it runs and shares something else than it is defined to share now"
+    assert refused.error.hint == "restart it first: nsunit restart shop.pod"
+    # What runs from the unit file keeps it until it is stopped.
+    context.bus.units["nsunit-web.service"]["ActiveState"] = "inactive"
+    assert states(disable(context, ["web"])) == ["disabled"]
+    assert tree_of_units(context) == sorted(POD_UNITS)
+    assert stop_pod(context, "shop.pod").state == "stopped"
+    assert tree_of_units(context) == []
+
+
+def test_a_container_that_leaves_its_pod_takes_the_unit_away(context):
+    enable(context, ["web"])
+    write(context, "web", MEMBER.replace("Pod=shop\n", ""))
+    assert states(enable(context, ["web"])) == ["enabled"]
+    assert tree_of_units(context) == ["nsunit-web.service", "nsunit-web.service", "nsunit-web.slice"]
+
+
+def test_a_user_has_no_pods(context):
+    context.user = True
+    for (refused,) in (start(context, ["shop.pod"]), enable(context, ["shop.pod"])):
+        message = "shop.pod: a pod takes root: only root can mount what its containers share, so that it outlives them"
+        assert str(refused.error) == message
+        assert refused.error.hint == "use Slice= for common limits, or have root run it as a pod of the system"
+
+
+def test_what_others_have_made_is_left_alone(context):
+    with open(f"{context.search.units}/{SERVICE}", "w"):
+        pass
+    path = f"{context.search.units}/{SERVICE}"
+    for name in ("web", "shop.pod"):
+        (refused,) = enable(context, [name])
+        assert str(refused.error) == f"shop.pod: '{SERVICE}' is there already and was not made by nsunit ('{path}')"
+    assert tree_of_units(context) == [SERVICE]
+    assert not os.path.exists(context.paths.state_of("web"))
+
+
 def test_what_a_pod_is_not_for(context):
     start_pod(context, "shop.pod")
     with pytest.raises(NotFoundError, match="^shop.pod: a pod has no process of its own$") as caught:
@@ -206,8 +340,6 @@ def test_what_a_pod_is_not_for(context):
     for deed in (lambda: pins.pin(context, "web", "net", "shop.pod"), lambda: pins.unpin(context, "shop.pod")):
         with pytest.raises(NsunitError, match="^the pin 'shop.pod' is that of a pod$"):
             deed()
-    (refused,) = enable(context, ["web"])
-    assert str(refused.error) == "web: what is in a pod cannot be enabled"
     write(context, "shop", MEMBER.replace("Pod=shop\n", ""))
     with pytest.raises(NsunitError, match="^shop: its slice would be that of the group 'shop.slice'$"):
         from nsunit.manager.group import check_apart

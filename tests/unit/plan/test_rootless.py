@@ -110,8 +110,10 @@ def test_the_keys_exist():
 
 
 def test_pods_take_root():
-    message = "[Container] Pod= takes root, as what its containers share outlives them"
-    assert refused("Pod=shop\n") == [(message, "use Slice= for the limits alone")]
+    message = "[Container] Pod= takes root: only root can mount what its containers share, so that it outlives them"
+    assert refused("Pod=shop\n") == [
+        (message, "use Slice= for common limits, or have root run them as containers of the system")
+    ]
 
 
 def test_what_takes_roots_privileges():

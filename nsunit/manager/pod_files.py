@@ -1,0 +1,179 @@
+"""Unit files of pods: of those that are enabled, and of those that have enabled containers, which cannot do without.
+
+A pod is enabled when a link leads to its unit file.  Imported only where a pod or a container of one is enabled.
+"""
+
+from __future__ import annotations
+
+from nsunit.definition.pod import load_pod
+from nsunit.dropins import files as unit_directory
+from nsunit.errors import NsunitError
+from nsunit.manager import pod
+from nsunit.manager.group import check_apart
+from nsunit.manager.group_files import enabled_members, forget_set_for_a_run, remove_group_files, write_group_files
+from nsunit.manager.install import (
+    check_own,
+    forget_runtime_changes,
+    let_read,
+    link,
+    links,
+    unlink,
+    write_contents,
+    write_unit,
+)
+from nsunit.manager.outcome import Outcome
+from nsunit.manager.prepare import connect, make_directory, take_back
+from nsunit.manager.render import pod_file
+from nsunit.names import POD_SUFFIX, pod_name, service_name
+from nsunit.plan.pod import pinned_kinds
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nsunit.definition.model import Container, Definition
+    from nsunit.manager.context import Context
+
+    Undo = list[Callable[[], object]]
+
+
+def enable_pod(context: Context, name: str) -> Outcome:
+    """Have systemd start the pod *name* at boot, as it is defined now.  The caller holds its lock.
+
+    Raises:
+        NsunitError: it cannot be.
+    """
+    pod.check_user(context, name)
+    definition = load_pod(name, context.search, context.host)
+    undo: Undo = [context.bus.reload]
+    try:
+        changed = _write(context, definition, undo)
+        linked = link(context, definition, undo)
+        context.bus.reload()
+    except BaseException:
+        take_back(undo)
+        raise
+    return Outcome(name, "enabled" if changed or linked else "unchanged")
+
+
+def disable_pod(context: Context, name: str) -> Outcome:
+    """Take away what `enable_pod` made; the unit file stays while a container needs it.  The caller holds its lock.
+
+    Raises:
+        NsunitError: it runs from that.
+    """
+    if not context.paths.is_enabled(name):
+        load_pod(name, context.search, context.host)  # an unknown name is an error
+        return Outcome(name, "unchanged")
+    if runs_from_file(context, name):
+        raise NsunitError(
+            f"{name}: it runs from the unit files that would be removed",
+            hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
+        )
+    found = links(context, name)
+    for path in found:
+        unlink(path)
+    context.bus.reload()
+    removed = remove_if_unneeded(context, name)
+    return Outcome(name, "disabled" if found or removed else "unchanged")
+
+
+def write_for(context: Context, container: Container, undo: Undo) -> bool:
+    """Write what the pod of *container* is started from at boot; tells whether a unit file has changed.
+
+    Raises:
+        NsunitError: it cannot be written, or the pod runs with something else in it.
+    """
+    name = pod_name(container.pod)
+    with Lock(context.paths.locks, name):
+        return _write(context, load_pod(name, context.search, context.host), undo)
+
+
+def refresh_pod(context: Context, definition: Definition) -> None:
+    """Bring the unit file of a pod that does not run up to *definition*, for a start.  The caller holds its lock."""
+    name = definition.name
+    undo: Undo = []
+    try:
+        changed = _write(context, definition, undo)
+        stale = forget_set_for_a_run(context, definition.container.slice, forget_runtime_changes)
+        if not _let_read(context, name) and (changed or stale):
+            context.bus.reload()
+    except BaseException:
+        take_back(undo)
+        raise
+
+
+def after_stop(context: Context, name: str) -> None:
+    """Remove the unit file of a pod that was stopped if nobody needs it, or else have systemd use it from now on."""
+    if not remove_if_unneeded(context, name):
+        _let_read(context, name)
+
+
+def leave(context: Context, group: str) -> None:
+    """Remove the unit file of the pod *group*, which one container less needs, unless it runs or others need it."""
+    name = pod_name(group)
+    with Lock(context.paths.locks, name):
+        remove_if_unneeded(context, name)
+
+
+def remove_if_unneeded(context: Context, name: str) -> bool:
+    """Remove the unit file of pod *name* and what belongs to it if it is not enabled and no enabled one is in it."""
+    paths = context.paths
+    if not paths.is_enabled(name) or is_wanted(context, name) or runs_from_file(context, name):
+        return False
+    if enabled_members(context, name):
+        return False
+    unit_directory.remove(f"{context.search.units}/{service_name(name)}")
+    context.remove_tree(paths.boot_of(name))
+    go_on = remove_group_files(context, name.removesuffix(POD_SUFFIX))
+    context.bus.reload()
+    go_on()
+    return True
+
+
+def is_wanted(context: Context, name: str) -> bool:
+    """Whether pod *name* is started at boot for its own sake."""
+    return bool(links(context, name))
+
+
+def runs_from_file(context: Context, name: str) -> bool:
+    """Whether pod *name* is there and was started from its unit file."""
+    fragment = str(context.bus.get(service_name(name), "FragmentPath").get("FragmentPath", ""))
+    return pod.is_up(context, name) and fragment == f"{context.search.units}/{service_name(name)}"
+
+
+def _write(context: Context, definition: Definition, undo: Undo) -> bool:
+    name, paths = definition.name, context.paths
+    if not paths.is_enabled(name):
+        check_own(context, name, (service_name(name),))
+    check_apart(context, definition)
+    if pod.is_up(context, name) and _shared(pod.stored(context, name)) != _shared(definition):
+        raise NsunitError(
+            f"{name}: it runs and shares something else than it is defined to share now",
+            hint=f"restart it first: nsunit restart {name}",
+        )
+    boot = paths.boot_of(name)
+    files.make_private_directory(paths.states)
+    make_directory(context, paths.state_of(name), undo)
+    make_directory(context, boot, undo)
+    if definition.container.network == "bridge":
+        connect(context, definition, paths.state_of(name), paths.boot_network_of(name), undo)
+    else:
+        context.remove_tree(paths.boot_network_of(name))
+    facts = pod.reserved_facts(context, definition)
+    write_contents(boot, pod.contents(definition, facts), undo)
+    changed = write_group_files(context, definition.container.slice, undo)
+    unit, text = pod_file(context, definition, facts)
+    return write_unit(context, unit, text, undo) or changed
+
+
+def _shared(definition: Definition) -> tuple[object, ...]:
+    """What of a pod its containers' own plans depend on."""
+    return pinned_kinds(definition.container), definition.container.network == "bridge"
+
+
+def _let_read(context: Context, name: str) -> bool:
+    names = (name, *enabled_members(context, name))
+    return let_read(context, names, tuple(map(service_name, names)))

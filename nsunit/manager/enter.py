@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import NotFoundError, NsunitError, UsageError
+from nsunit.errors import NsunitError, UsageError
 from nsunit.manager.attend import attend
 from nsunit.manager.ledger import check_kind
-from nsunit.manager.running import check_alive, find_running, open_pidfd
+from nsunit.manager.running import check_alive, find_running, just_ended, open_pidfd
 from nsunit.plan.elf import HEAD, is_static
 from nsunit.setup import linux, namespaces, spawn
 from nsunit.setup.build import Build
@@ -78,6 +78,12 @@ def enter(
     def begin() -> int:
         try:
             return spawn.spawn(operations, build, join, new_root=False, attached=True)
+        except spawn.SetupError as error:
+            from nsunit.manager.ended import has_ended
+
+            if has_ended(context, running, pidfd):
+                raise just_ended(name) from error
+            raise
         finally:
             for fd in (pidfd, *own.values()):
                 os.close(fd)  # a file of a namespace that is open keeps it, and its mounts, alive
@@ -90,7 +96,7 @@ def _open_own(running: Running, kind: str) -> int:
     try:
         fd = os.open(f"/proc/{running.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError):
-        raise NotFoundError(f"{running.name}: it has just ended") from None
+        raise just_ended(running.name) from None
     if os.path.samestat(os.fstat(fd), os.stat(f"/proc/self/ns/{kind}")):
         os.close(fd)
         return -1

@@ -6,7 +6,7 @@ import os
 
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.attend import attend, start_scope
-from nsunit.manager.running import check_alive, find_running, is_frozen, open_pidfd
+from nsunit.manager.running import check_alive, find_running, is_frozen, just_ended, open_pidfd
 from nsunit.names import printable, scope_name
 from nsunit.plan.scope import INHERITED, exec_scope
 from nsunit.setup import spawn
@@ -17,7 +17,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from nsunit.manager.context import Context
     from nsunit.manager.running import Running
@@ -52,31 +52,46 @@ def execute(
     if is_frozen(running):
         raise NsunitError(f"{name}: it is paused", hint=f"let it go on with 'nsunit resume {name}'")
     pidfd = open_pidfd(context, running)
-    plan = _plan_of(context, name)
-    operations = _session_operations(plan, argv, user, working_directory, environment)
     build = Build("")
-    build.root_fd = os.open(f"/proc/{running.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    check_alive(running, pidfd)  # so that was the root of this very process
-    build.keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in plan)
-    harden()
-    spawn.prepare(operations, build)
+    scope = scope_name(name, "exec", os.urandom(4).hex())
+
+    def begin() -> int:
+        try:
+            plan = _plan_of(context, name)
+            operations = _session_operations(plan, argv, user, working_directory, environment)
+            build.keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in plan)
+            build.root_fd = os.open(f"/proc/{running.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            check_alive(running, pidfd)  # so that was the root of this very process
+            harden()
+            spawn.prepare(operations, build)
+            admit = _admission(context, running, scope, argv[0])
+            enter = spawn.join(plan, pidfd)
+            return spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=admit)
+        except (NsunitError, OSError, spawn.SetupError) as error:
+            from nsunit.manager.ended import forget_session, has_ended
+
+            if has_ended(context, running, pidfd):  # whatever it was that failed first
+                forget_session(context, running, scope)
+                raise just_ended(name) from error
+            raise
+
+    return attend(name, build, begin, tty=tty, interactive=interactive)
+
+
+def _admission(context: Context, running: Running, unit: str, program: str) -> Callable[[int], None]:
+    """Who puts a process into the scope *unit* of the container, with its access rules and resource limits."""
     service = context.bus.get(running.unit, *INHERITED)
     limits = resource_limits(context, running)
-    unit = scope_name(name, "exec", os.urandom(4).hex())
 
     def admit(pid: int) -> None:
         # Printable, since systemd writes the description into the unit's file as it is: a newline would begin a key.
-        description = f"{printable(argv[0])} in container {name}"
+        description = f"{printable(program)} in container {running.name}"
         scope = exec_scope(unit, running.slice, description, pid, service)
-        start_scope(context, name, scope)
+        start_scope(context, running.name, scope)
         if limits:
             limit(pid, limits)
 
-    def begin() -> int:
-        enter = spawn.join(plan, pidfd)
-        return spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=admit)
-
-    return attend(name, build, begin, tty=tty, interactive=interactive)
+    return admit
 
 
 def resource_limits(context: Context, running: Running) -> dict[str, tuple[int, int]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from nsunit.errors import NotFoundError
-from nsunit.manager.running import CGROUP_ROOT, find_running
+from nsunit.manager.running import CGROUP_ROOT, find_running, just_ended
 from nsunit.manager.stats import processes_of, read_file
 from nsunit.plan import procfs
 from nsunit.record import Record
@@ -51,7 +50,7 @@ def list_processes(context: Context, name: str) -> list[Process]:
     mapping = read_file(f"/proc/{running.pid}/uid_map")
     payload = read_file(f"/proc/{running.pid}/status")
     if mapping is None or payload is None:
-        raise NotFoundError(f"{name}: it has just ended")
+        raise just_ended(name)
     ranges = procfs.id_map(mapping)
     depth = len(procfs.status(payload)["NSpid"].split()) - 1
     found = []

@@ -12,6 +12,7 @@ from nsunit.manager.running import (
     Running,
     find_running,
     host_namespace,
+    just_ended,
     slice_as_defined,
     slice_of,
     unit_of,
@@ -227,7 +228,7 @@ def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
         try:
             inode = os.stat(f"/proc/{running.pid}/ns/{kind}").st_ino
         except (FileNotFoundError, ProcessLookupError):
-            raise NotFoundError(f"{running.name}: it has just ended") from None
+            raise just_ended(running.name) from None
         if inode != host_namespace(kind):
             found.append((kind, inode))
     return tuple(found)

@@ -57,7 +57,7 @@ def find_running(context: Context, name: str) -> Running:
     control_group = str(state.get("ControlGroup", ""))
     pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else _first_process(control_group)
     if not pid:
-        raise NotFoundError(f"{name}: it has just ended")
+        raise just_ended(name)
     return Running(name, unit, control_group, _hexadecimal(state.get("InvocationID")), pid)
 
 
@@ -114,20 +114,30 @@ def open_pidfd(context: Context, running: Running) -> int:
     the process's cgroup and the unit's invocation compared with what they should be.
 
     Raises:
-        NotFoundError: the container has ended, or is another one by now.
+        NotFoundError: the container has ended, or was restarted.
     """
     try:
         pidfd = os.pidfd_open(running.pid)
     except ProcessLookupError:
-        raise _ended(running) from None
-    state = context.bus.get(running.unit, "ActiveState", "InvocationID")
-    alive = state.get("ActiveState") in ("active", "activating")
-    same = alive and _hexadecimal(state.get("InvocationID")) == running.invocation
-    own = f"{running.control_group}/"
-    if not same or not f"{cgroup_of(running.pid)}/".startswith(own):
-        os.close(pidfd)
-        raise NotFoundError(f"{running.name}: it was stopped or restarted meanwhile", hint="run the command again")
-    return pidfd
+        raise just_ended(running.name) from None
+    invocation = _invocation(context, running.unit)
+    if invocation == running.invocation and f"{cgroup_of(running.pid)}/".startswith(f"{running.control_group}/"):
+        return pidfd
+    os.close(pidfd)
+    if invocation in (None, running.invocation):
+        raise just_ended(running.name)
+    raise NotFoundError(f"{running.name}: it was restarted meanwhile", hint="run the command again")
+
+
+def is_same(context: Context, running: Running) -> bool:
+    """Whether the unit of *running* is up, and has not been started anew."""
+    return _invocation(context, running.unit) == running.invocation
+
+
+def _invocation(context: Context, unit: str) -> str | None:
+    """The InvocationID of *unit*, None unless it is up."""
+    state = context.bus.get(unit, "ActiveState", "InvocationID")
+    return _hexadecimal(state.get("InvocationID")) if state.get("ActiveState") in ("active", "activating") else None
 
 
 def check_alive(running: Running, pidfd: int) -> None:
@@ -139,11 +149,12 @@ def check_alive(running: Running, pidfd: int) -> None:
     try:
         _signal.pidfd_send_signal(pidfd, 0)
     except ProcessLookupError:
-        raise _ended(running) from None
+        raise just_ended(running.name) from None
 
 
-def _ended(running: Running) -> NotFoundError:
-    return NotFoundError(f"{running.name}: it has just ended")
+def just_ended(name: str) -> NotFoundError:
+    """The answer to whoever wanted something of container *name* while that ended."""
+    return NotFoundError(f"{name}: it has just ended", hint=f"start it again with 'nsunit start {name}'")
 
 
 def is_frozen(running: Running) -> bool:

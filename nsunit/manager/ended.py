@@ -1,0 +1,78 @@
+"""Whether a container's end is why something with it has failed.  Loaded when something has."""
+
+from __future__ import annotations
+
+import select
+
+from nsunit.bus.protocol import NO_SUCH_UNIT
+from nsunit.errors import BusError, NsunitError
+from nsunit.manager.attend import JOB_TIMEOUT
+from nsunit.manager.running import is_same
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.manager.context import Context
+    from nsunit.manager.running import Running
+
+LOCK_TIMEOUT = 5.0
+_PF_EXITING = 0x4  # linux/sched.h
+_FLAGS = 6  # field 9 of proc_pid_stat(5), counted after the name
+
+
+def has_ended(context: Context, running: Running, pidfd: int) -> bool:
+    """Whether the payload behind *pidfd* ends or has ended, or its unit is being stopped or has another one by now.
+
+    Process 1 of a PID namespace is there until all others in it have gone, but from its exit on nobody can join it:
+    setns(2) finds no such process, fork(2) no memory, and who is inside already is killed.
+    """
+    flags = _flags(running.pid)
+    return _is_gone(pidfd) or bool(flags & _PF_EXITING) or not is_same(context, running)
+
+
+def forget_session(context: Context, running: Running, scope: str) -> None:
+    """See that nothing is left of *scope*, which came too late for the container *running*.
+
+    By its Slice= it may have made systemd start the container's slice again, without all that a start gives to it; a
+    slice of that kind would stay for ever.
+    """
+    _stop(context, scope)
+    if not _is_implicit(context, running.slice):
+        return
+    try:
+        with Lock(context.paths.locks, running.name, timeout=LOCK_TIMEOUT):
+            if _is_implicit(context, running.slice):
+                _stop(context, running.slice)
+    except BusError:
+        raise
+    except NsunitError:
+        pass  # somebody else is at work on the container: a start makes the slice its own, a stop ends it
+
+
+def _is_implicit(context: Context, slice_: str) -> bool:
+    """Whether *slice_* is only there since something needed it: one that was started has a file."""
+    state = context.bus.get(slice_, "ActiveState", "FragmentPath")
+    return state.get("ActiveState") == "active" and not state.get("FragmentPath")
+
+
+def _stop(context: Context, unit: str) -> None:
+    try:
+        context.bus.wait(context.bus.stop(unit), JOB_TIMEOUT)
+    except BusError as error:
+        if error.name != NO_SUCH_UNIT:
+            raise
+
+
+def _is_gone(pidfd: int) -> bool:
+    """Whether its number may be another process's; as long as it is not, what was read by that number is true."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _flags(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="surrogateescape") as file:
+            return int(file.read().rpartition(")")[2].split()[_FLAGS])
+    except (FileNotFoundError, ProcessLookupError):
+        return _PF_EXITING

@@ -39,13 +39,20 @@ def lines_of(result, name):
 
 @pytest.mark.timeout(600)
 def test_helper_killed_at_every_step(run, nsunit, containers):
-    """Each step has two halves; one container is killed in each, all at the same time."""
+    """Each step has two halves; one container is killed in one of them, many at the same time.
+
+    The two Debians take turns at the halves; with NSUNIT_TEST_HALVES=all each is killed in both.
+    """
     plan = nsunit("render", "--json", containers.define(EVERYTHING), check=False)
     assert plan.returncode == 0, plan.stderr
     from nsunit.setup.main import KINDS
 
     keywords = [kind.keyword for kind in KINDS if kind.keyword not in ("root-directory", "subgroup")]
-    steps = [(keyword, half) for keyword in keywords for half in ("prepare", "execute")]
+    turn = int(run("systemctl", "--version").stdout.split()[1]) == 252
+    halves = ("prepare", "execute")
+    steps = [(keyword, halves[(number + turn) % 2]) for number, keyword in enumerate(keywords)]
+    if os.environ.get("NSUNIT_TEST_HALVES") == "all":
+        steps = [(keyword, half) for keyword in keywords for half in halves]
     killed = {}
     for keyword, half in steps:
         text = EVERYTHING if keyword == "notify-socket" else EVERYTHING.replace("Notify=yes\n", "")
@@ -68,8 +75,7 @@ def test_helper_killed_at_every_step(run, nsunit, containers):
     assert wrong == {}
     assert containers.left() == []
     # What was killed before starts now, one of each half and all that have a place of their own.
-    again = list(killed)[::6]
-    nsunit("start", *[name for name in again if "notify" not in killed[name]], timeout=300)
+    nsunit("start", *[name for name in list(killed)[::5] if "notify" not in killed[name]], timeout=300)
 
 
 # The command killed or interrupted at every step
@@ -121,9 +127,12 @@ def interrupted(number, when, where, *argv):
     return done
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_start_leaves_nothing(containers, number):
-    for when, where in PHASES:
+def test_interrupted_start_leaves_nothing(containers):
+    """Either signal unwinds the stack in the same way: each phase meets one of them, and the longest wait both."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    hits = [(signals[count % 2], *phase) for count, phase in enumerate(PHASES)]
+    hits.append((signal.SIGINT, "before", "nsunit.bus.systemd:Systemd.wait_any"))
+    for number, when, where in hits:
         name = containers.define(KEPT)
         done = interrupted(number, when, where, "start", name)
         assert done.returncode == 128 + number, (when, where, done.stderr)
@@ -179,6 +188,7 @@ WRONG = {
     "Exec=/bin": "Failed to execute '/bin': Permission denied",
     "Exec=no-such-program": "Failed to execute 'no-such-program': No such file or directory",
     "Layer=/srv/no-such-layer": "Layer=: '/srv/no-such-layer' does not exist",
+    "Rootfs=/srv/no-such-root": "Rootfs=: '/srv/no-such-root' does not exist",
     "Layer=/etc/hostname": "Layer=: '/etc/hostname' is not a directory",
     "User=ghost": "Failed to find user 'ghost': user 'ghost' is not in the container's /etc/passwd",
     "Group=ghosts": "group 'ghosts' is not in the container's /etc/group",
@@ -200,6 +210,7 @@ def test_what_is_missing_is_named(nsunit, containers):
     names = {}
     for line in WRONG:
         rest = [old for old in KEPT.splitlines() if old.split("=")[0] != line.split("=")[0] or "Layer" in old]
+        rest = [old for old in rest if "Layer" not in old or "Rootfs" not in line]
         names[containers.define("\n".join([*rest, line, ""]))] = line
     result = nsunit("start", *names, check=False, timeout=400)
     assert result.returncode == 1
@@ -303,7 +314,7 @@ def test_spoiled_id_range_is_named(nsunit, containers):
 
 # Jobs that do not end well
 
-NEVER_READY = SLEEPER + "Notify=yes\n[Service]\nTimeoutStartSec={}\n"
+NEVER_READY = SLEEPER + "Notify=yes\n[Service]\nTimeoutStartSec={}\nTimeoutStopSec=1\n"
 
 
 def test_time_out_and_cancelled_job_are_told(nsunit, run, containers):
@@ -352,7 +363,7 @@ def test_reloads_and_re_executions_while_containers_start(run, nsunit, container
     thread = threading.Thread(target=disturb)
     thread.start()
     try:
-        names = [containers.define(SLEEPER + "[Slice]\nMemoryMax=100M\n") for _ in range(4)]
+        names = [containers.define(SLEEPER + "[Slice]\nMemoryMax=100M\n") for _ in range(3)]
         for _ in range(2):
             nsunit("stop", *names)
             nsunit("start", *names)

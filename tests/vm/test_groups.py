@@ -203,7 +203,7 @@ def test_stops_and_starts_that_meet(containers, nsunit):
     group = containers.define_group(LIMITS)
     first, second = (containers.member(group, SLEEP) for _ in range(2))
     nsunit("start", first.name)
-    for leaving, coming in ((first, second), (second, first)) * 3:
+    for leaving, coming in ((first, second), (second, first)) * 2:
         stop = subprocess.Popen(["nsunit", "stop", leaving.name])
         nsunit("start", coming.name)
         assert stop.wait(60) == 0

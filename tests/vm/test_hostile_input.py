@@ -49,7 +49,7 @@ def test_descriptors_of_the_caller_do_not_reach_a_program(sleeper, containers, l
     assert sorted(os.listdir(f"/proc/{containers.of(name).pid}/fd")) == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("number", [3, 5, 9, 12, 40])
+@pytest.mark.parametrize("number", [3, 9, 40])
 def test_working_directory_is_never_a_descriptor_of_the_host(sleeper, leaky, number):
     for words in (("exec", "-w", f"/proc/self/fd/{number}", sleeper.name), ("run", f"-pRootfs={BUSYBOX}")):
         where = (f"-pWorkingDirectory=/proc/self/fd/{number}",) if words[0] == "run" else ()
@@ -62,7 +62,9 @@ def test_working_directory_is_never_a_descriptor_of_the_host(sleeper, leaky, num
 
 
 def test_working_directory_of_a_service_is_never_a_descriptor_of_the_host(nsunit, containers):
-    names = [containers.define(SLEEPER + f"WorkingDirectory=/proc/self/fd/{number}\n") for number in range(3, 15)]
+    names = [
+        containers.define(SLEEPER + f"WorkingDirectory=/proc/self/fd/{number}\n") for number in (3, 4, 5, 6, 8, 12)
+    ]
     result = nsunit("start", *names, check=False, timeout=240)
     for name in names:
         if f"{name}: Failed to change to the directory '/proc/self/fd/" in result.stderr:
@@ -393,7 +395,7 @@ def test_unit_of_the_administrator_is_left_alone(run, nsunit, containers):
             assert not container.state.exists()
         finally:
             path.unlink()
-            run("systemctl", "daemon-reload")
+    run("systemctl", "daemon-reload")
     nsunit("start", name)
 
 

@@ -83,32 +83,27 @@ def test_set_adds_to_lists_and_resets_them(limited, nsunit):
     assert limited.limit("cpuset.cpus") == "1"
 
 
-@pytest.mark.parametrize(
-    ("words", "status", "said"),
-    [
-        (["MemoryMax=150M", "MemoryMaxx=1"], 1, "'MemoryMaxx' is not a key"),
-        (["CPUWeight=30", "MemoryMax=12Q"], 1, "[Slice] MemoryMax: '12Q' is not a size"),
-        (["CPUWeight=0", "MemoryMax=150M"], 1, "[Slice] CPUWeight: '0' is not a weight"),
-        (["MemoryMax=150M", "Service.TasksMax=1"], 1, "TasksMax: '1' is less than setting up a container takes"),
-        (["MemoryMax=150M", "Service.Restart=no"], 1, "[Service] Restart= cannot change while the container runs"),
-        (["MemoryMax=150M", "Restart=no"], 1, "[Service] Restart= cannot change while the container runs"),
-        (["Rootfs=/srv", "CPUWeight=30"], 1, "[Container] Rootfs= cannot change while the container runs"),
-        (["MemoryMax=150M", "MemoryLimit=1G"], 1, "use MemoryMax="),
-        (["MemoryMax=150M", "CPUWeight"], 2, "'CPUWeight' is not a key with its value"),
-    ],
-    ids=lambda value: str(value[-1]) if isinstance(value, list) else "",
-)
-def test_a_wrong_key_changes_nothing(shared, nsunit, words, status, said):
-    container = shared.of("wrongkeys")
-    if not container.cgroup.exists():
-        shared.start(LIMITS, "wrongkeys")
-    before = limits(container)
-    done = nsunit("set", container.name, *words, check=False)
-    assert done.returncode == status
-    assert said in done.stderr
-    assert done.stdout == ""
-    assert limits(container) == before
-    assert planned(nsunit, container) == ["wrongkeys: runs as its definition says"]
+WRONG = [
+    (["MemoryMax=150M", "MemoryMaxx=1"], 1, "'MemoryMaxx' is not a key"),
+    (["CPUWeight=30", "MemoryMax=12Q"], 1, "[Slice] MemoryMax: '12Q' is not a size"),
+    (["CPUWeight=0", "MemoryMax=150M"], 1, "[Slice] CPUWeight: '0' is not a weight"),
+    (["MemoryMax=150M", "Service.TasksMax=1"], 1, "TasksMax: '1' is less than setting up a container takes"),
+    (["MemoryMax=150M", "Service.Restart=no"], 1, "[Service] Restart= cannot change while the container runs"),
+    (["MemoryMax=150M", "Restart=no"], 1, "[Service] Restart= cannot change while the container runs"),
+    (["Rootfs=/srv", "CPUWeight=30"], 1, "[Container] Rootfs= cannot change while the container runs"),
+    (["MemoryMax=150M", "MemoryLimit=1G"], 1, "use MemoryMax="),
+    (["MemoryMax=150M", "CPUWeight"], 2, "'CPUWeight' is not a key with its value"),
+]
+
+
+def test_a_wrong_key_changes_nothing(limited, nsunit):
+    before = limits(limited)
+    for words, status, said in WRONG:
+        done = nsunit("set", limited.name, *words, check=False)
+        assert (done.returncode, done.stdout) == (status, ""), words
+        assert said in done.stderr, words
+        assert limits(limited) == before, words
+    assert planned(nsunit, limited) == [f"{limited.name}: runs as its definition says"]
 
 
 def test_a_stopped_container_is_not_set(limited, nsunit):

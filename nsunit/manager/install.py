@@ -109,7 +109,7 @@ def listeners_on_disk(context: Context, name: str) -> list[str]:
     return [*found, *([own] if os.path.lexists(f"{context.search.units}/{own}") else [])]
 
 
-def let_read(context: Context, names: Sequence[str], units: Sequence[str]) -> bool:
+def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, required: bool = True) -> bool:
     """Have systemd read the files of those *units*, which do not run, that it still has as they ran last.
 
     They are those of the first of *names*; links to the others may keep them, too.
@@ -118,7 +118,7 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str]) -> bo
     made meanwhile do.  So they are away for a moment.  Returns whether there was any.
 
     Raises:
-        NsunitError: something else refers to one.
+        NsunitError: something else refers to one, and it is *required*.
     """
     stale = [unit for unit in units if _is_transient(context, unit)]
     if not stale:
@@ -137,7 +137,7 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str]) -> bo
             symlink(target, path)
         context.bus.reload()
     for unit in stale:
-        if _is_transient(context, unit):
+        if required and _is_transient(context, unit):
             raise NsunitError(
                 f"{names[0]}: systemd still has '{unit}' as it was before it was enabled, as another unit refers to it",
                 hint=f"stop those that need it: systemctl show --property=WantedBy,RequiredBy,BoundBy '{unit}'",

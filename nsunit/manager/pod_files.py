@@ -98,7 +98,8 @@ def refresh_pod(context: Context, definition: Definition) -> None:
     try:
         changed = _write(context, definition, undo)
         stale = forget_set_for_a_run(context, definition.container.slice, forget_runtime_changes)
-        if not _let_read(context, name) and (changed or stale):
+        names = (name, *enabled_members(context, name))
+        if not let_read(context, names, (service_name(name),)) and (changed or stale):
             context.bus.reload()
     except BaseException:
         take_back(undo)
@@ -108,7 +109,8 @@ def refresh_pod(context: Context, definition: Definition) -> None:
 def after_stop(context: Context, name: str) -> None:
     """Remove the unit file of a pod that was stopped if nobody needs it, or else have systemd use it from now on."""
     if not remove_if_unneeded(context, name):
-        _let_read(context, name)
+        names = (name, *enabled_members(context, name))
+        let_read(context, names, tuple(map(service_name, names)), required=False)
 
 
 def leave(context: Context, group: str) -> None:
@@ -172,8 +174,3 @@ def _write(context: Context, definition: Definition, undo: Undo) -> bool:
 def _shared(definition: Definition) -> tuple[object, ...]:
     """What of a pod its containers' own plans depend on."""
     return pinned_kinds(definition.container), definition.container.network == "bridge"
-
-
-def _let_read(context: Context, name: str) -> bool:
-    names = (name, *enabled_members(context, name))
-    return let_read(context, names, tuple(map(service_name, names)))

@@ -194,7 +194,8 @@ def _let_read(context: Context, name: str) -> None:
     if context.paths.is_enabled(name):
         from nsunit.manager.install import let_read, listeners_on_disk
 
-        let_read(context, (name,), (service_name(name), *listeners_on_disk(context, name)))
+        units = (service_name(name), *listeners_on_disk(context, name))
+        let_read(context, (name,), units, required=False)  # the next start says what is in the way
 
 
 def _remove_one(context: Context, name: str) -> Outcome:

@@ -80,33 +80,6 @@ def test_start_of_an_enabled_container_uses_its_definition_as_it_is_now(enabled,
     assert enabled.limit("memory.max") == str(130 << 20)
 
 
-def test_a_running_container_is_enabled_and_disabled_as_it_runs(containers, nsunit, run):
-    container = containers.start(LIMITS)
-    pid = container.pid
-    nsunit("enable", "--now", container.name)
-    assert run("systemctl", "show", "-P", "FragmentPath", container.service).stdout.startswith(
-        "/run/systemd/transient/"
-    )
-    nsunit("disable", container.name)
-    assert container.pid == pid
-    assert container.limit("memory.max") == str(100 << 20)
-    assert list(SYSTEMD.rglob(f"nsunit-{container.name}*")) == []
-    # Its next start is one from the files, whoever asks for it, though systemd still knows of the former one.
-    nsunit("enable", container.name)
-    nsunit("stop", container.name)
-    run("systemctl", "start", container.service)
-    assert container.show("FragmentPath")["FragmentPath"] == str(SYSTEMD / container.service)
-    nsunit("disable", "--now", container.name)
-    nsunit("start", container.name)
-    run("systemctl", "kill", "--signal=KILL", container.service)
-    nsunit("wait", container.name, check=False)
-    assert container.show("ActiveState")["ActiveState"] == "failed"
-    nsunit("enable", "--now", container.name)
-    assert container.show("FragmentPath")["FragmentPath"] == str(SYSTEMD / container.service)
-    nsunit("disable", "--now", container.name)
-    assert list(SYSTEMD.rglob(f"*nsunit-{container.name}*")) == []
-
-
 def test_disable_takes_all_away(enabled, nsunit, run):
     nsunit("start", enabled.name)
     refused = nsunit("disable", enabled.name, check=False)
@@ -119,8 +92,22 @@ def test_disable_takes_all_away(enabled, nsunit, run):
     assert not (enabled.state / "boot").exists()
     assert run("systemctl", "show", "-P", "LoadState", enabled.service).stdout == "not-found\n"
     assert nsunit("disable", enabled.name).stdout == f"{enabled.name}: was so already\n"
+
+    # What runs is enabled and disabled as it runs.
     nsunit("start", enabled.name)
+    pid = enabled.pid
+    nsunit("enable", "--now", enabled.name)
     assert enabled.show("FragmentPath")["FragmentPath"].startswith("/run/systemd/transient/")
+    nsunit("disable", enabled.name)
+    assert enabled.pid == pid
+    assert enabled.limit("memory.max") == str(100 << 20)
+    assert list(SYSTEMD.rglob(f"nsunit-{enabled.name}*")) == []
+    # Its next start is one from the files, though systemd still knows of the former one.
+    run("systemctl", "kill", "--signal=KILL", enabled.service)
+    nsunit("wait", enabled.name, check=False)
+    assert enabled.show("ActiveState")["ActiveState"] == "failed"
+    nsunit("enable", "--now", enabled.name)
+    assert enabled.show("FragmentPath")["FragmentPath"] == str(SYSTEMD / enabled.service)
 
 
 def test_install_says_where(containers, nsunit, run):

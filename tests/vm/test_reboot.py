@@ -81,7 +81,7 @@ def test_a_pod_is_there_for_a_container(rebooted, containers, nsunit):
     for kind in ("user", "net", "ipc", "uts"):
         pin = Path(f"/run/nsunit/namespaces/rebooting.pod/{kind}")
         assert os.stat(pin).st_ino == os.stat(f"/proc/{container.pid}/ns/{kind}").st_ino
-    (status,) = json.loads(nsunit("status", "--json", "rebooting.pod").stdout)
+    status = json.loads(nsunit("status", "--json", "rebooting.pod").stdout)[0]
     address = status["addresses"][0]
     assert address in container.exec("ip", "address", "show", "eth0").stdout
     assert address.partition("/")[0] in (container.root / "etc/hosts").read_text()

@@ -182,6 +182,7 @@ def test_systemd_forgets_a_former_start_while_nothing_refers_to_it(context, monk
     with pytest.raises(NsunitError, match=message) as caught:
         install.let_read(context, ["web"], [SERVICE])
     assert f"--property=WantedBy,RequiredBy,BoundBy '{SERVICE}'" in caught.value.hint
+    assert install.let_read(context, ["web"], [SERVICE], required=False)
     assert f"multi-user.target.wants/{SERVICE}" in tree(context)
 
 

@@ -125,11 +125,9 @@ def build(values: list[tuple[str, Any]]) -> Container:
     if "namespaces" in fields:
         _take_user_namespace(fields)
     if fields.get("private_users", UserRange()).mode == "user" and "uid_map" not in fields and "gid_map" not in fields:
-        from nsunit.definition.owner import maps
-
-        user = fields["private_users"].user
-        fields["uid_map"], fields["gid_map"] = maps(user)
-        fields["private_users"] = UserRange("maps", user=user)
+        users = fields["private_users"]
+        fields["uid_map"], fields["gid_map"] = users.maps
+        fields["private_users"] = UserRange("maps", user=users.user)
     elif "uid_map" in fields or "gid_map" in fields:
         fields.setdefault("uid_map", fields.get("gid_map"))
         fields.setdefault("gid_map", fields["uid_map"])

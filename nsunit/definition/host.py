@@ -6,9 +6,30 @@ import os
 
 from nsunit.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Account(Record):
+    """A user of the host, with the subordinate ids `(start, count)` that subuid(5) and subgid(5) give."""
+
+    name: str
+    uid: int
+    gid: int
+    uids: tuple[tuple[int, int], ...] = ()
+    gids: tuple[tuple[int, int], ...] = ()
+
+
+def _nobody(_name: str) -> Account | None:
+    return None
+
 
 class Host(Record):
-    """What specifiers stand for on this host, and the version of the systemd that will run the units."""
+    """What specifiers stand for on this host, and the version of the systemd that will run the units.
+
+    *find_user* looks up a user by name or number; few definitions name one.
+    """
 
     systemd_version: int
     hostname: str = "localhost"
@@ -19,6 +40,7 @@ class Host(Record):
     runtime_dir: str = "/run"
     state_dir: str = "/var/lib"
     cache_dir: str = "/var/cache"
+    find_user: Callable[[str], Account | None] = _nobody
 
 
 def host_facts(systemd_version: int) -> Host:
@@ -27,7 +49,7 @@ def host_facts(systemd_version: int) -> Host:
     machine_id = _first_line("/etc/machine-id")
     uid = os.geteuid()
     if uid == 0:
-        return Host(systemd_version, hostname, machine_id)
+        return Host(systemd_version, hostname, machine_id, find_user=find_user)
     import pwd  # only an unprivileged caller needs it
 
     entry = pwd.getpwuid(uid)
@@ -42,7 +64,30 @@ def host_facts(systemd_version: int) -> Host:
         runtime_dir=os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}",
         state_dir=os.environ.get("XDG_STATE_HOME") or f"{home}/.local/state",
         cache_dir=os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache",
+        find_user=find_user,
     )
+
+
+def find_user(text: str) -> Account | None:
+    """The user of this host whose name or number *text* is."""
+    import pwd
+
+    from nsunit.subordinate import FILES, ranges_of
+
+    try:
+        entry = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)
+    except (KeyError, OverflowError):
+        return None
+    uids, gids = (ranges_of(_content(path), entry.pw_name, entry.pw_uid) for path in FILES)
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, uids, gids)
+
+
+def _content(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
 
 
 def _first_line(path: str) -> str:

@@ -8,7 +8,7 @@ import stat
 from nsunit.definition import container as container_section
 from nsunit.definition import merge, search, setting, specifiers, syntax
 from nsunit.definition.host import Host, host_facts
-from nsunit.definition.model import Assignment, Container, Definition
+from nsunit.definition.model import Assignment, Container, Definition, UserRange
 from nsunit.definition.values import Properties
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import DefinitionError, Problem, UsageError
@@ -120,6 +120,10 @@ class Loader:
             if found.specifiers:
                 text = specifiers.expand(text, self.values)
             value = found.parse(text)
+            if isinstance(value, UserRange) and value.mode == "user":
+                from nsunit.definition.owner import resolve
+
+                value = resolve(value, self.host)
             setting.check_version_of_value(key, text, self.host.systemd_version)
         except ValueProblem as problem:
             hint = hint or problem.hint or f"it takes {found.syntax}"

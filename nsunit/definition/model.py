@@ -44,14 +44,15 @@ class UserRange(Record):
     """`PrivateUsers=`.
 
     *mode* is "yes" (a range is allocated), "no", "identity" or "range" with *start* and *count*, "maps" where UIDMap=
-    or GIDMap= say it all, "user" where the ids are those of *user* on the host, which become maps, or "joined" where
-    UserNamespace= names a namespace that is there already.
+    or GIDMap= say it all, "user" where the ids are those of *user* on the host, who is looked up and gives the *maps*
+    of users and groups, or "joined" where UserNamespace= names a namespace that is there already.
     """
 
     mode: str = "yes"
     start: int = 0
     count: int = 0
     user: str = ""
+    maps: tuple[tuple[tuple[int, int, int], ...], ...] = ()
 
 
 class Container(Record):

@@ -233,18 +233,13 @@ def private_users(text: str) -> UserRange:
 
 
 def container_users(text: str) -> UserRange:
-    """As `private_users`, or a user of the host."""
+    """As `private_users`, or a user of the host, who is looked up by the loader."""
     try:
         return private_users(text)
     except ValueProblem:
         if ":" in text:
             raise
-    from nsunit.definition.owner import owner
-
-    found = owner(text)
-    if found is None:
-        raise wrong(text, "is neither auto, no, identity, START:COUNT nor a user of this host", "e.g. 524288:65536")
-    return found
+    return UserRange("user", user=text)
 
 
 def capabilities(text: str) -> tuple[tuple[bool, str], ...]:

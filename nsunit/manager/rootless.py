@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from nsunit.definition.owner import subordinate_ranges
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.manager.running import CGROUP_ROOT
 from nsunit.plan.rootless import id_map, privileged, refusals
@@ -12,6 +11,7 @@ from nsunit.record import Record
 from nsunit.setup.build import Build
 from nsunit.setup.rootless import OwnUsers
 from nsunit.storage import files
+from nsunit.subordinate import SUBGID, SUBUID, ranges_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class OwnIds(Record):
 def own_ids(context: Context) -> OwnIds:
     """The maps of the calling user's containers: with the subordinate ids if there are some, else of one id each."""
     uid, gid, user = context.host.uid, os.getegid(), context.host.user
-    uids = subordinate_ranges(_text("/etc/subuid"), user, uid)
-    gids = subordinate_ranges(_text("/etc/subgid"), user, uid)
+    uids = ranges_of(_text(SUBUID), user, uid)
+    gids = ranges_of(_text(SUBGID), user, uid)
     tools = find_tools()
     if uids and gids and tools:
         return OwnIds(tools, id_map(uid, uids), id_map(gid, gids))

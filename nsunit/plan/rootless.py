@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nsunit.definition.owner import entries
 from nsunit.errors import Problem
 from nsunit.plan.delegation import CONTROLLERS
+from nsunit.subordinate import entries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -152,12 +152,9 @@ def _of_systemd() -> list[tuple[int, int]]:
 
 
 def _subordinate(text: str) -> list[tuple[str, int, int]]:
-    found = []
-    for line in text.splitlines():
-        fields = line.split(":")
-        if len(fields) == 3 and fields[1].isdigit() and fields[2].strip().isdigit():
-            found.append((fields[0].strip(), int(fields[1]), int(fields[2])))
-    return found
+    from nsunit.subordinate import parse  # most starts find a range that was given out before
+
+    return parse(text)
 
 
 def _text(path: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BASE = {"addresses", "record", "errors", "names", "units", "version"}
+BASE = {"addresses", "record", "errors", "names", "subordinate", "units", "version"}
 EFFECTS = {"bus", "network", "storage", "dropins"}
 
 # Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only.

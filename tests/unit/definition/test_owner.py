@@ -2,76 +2,62 @@ import pwd
 
 import pytest
 
-from nsunit.definition import owner
-from nsunit.definition.host import Host
+from nsunit.definition import host
+from nsunit.definition.host import Account, Host, find_user
 from nsunit.definition.load import load_text
 from nsunit.errors import DefinitionError
+from nsunit.subordinate import maps, parse, ranges_of
 
 BASE = "[Container]\nRootfs=/r\nExec=/bin/sh\n"
 SUBORDINATE = "bob:1:2\nlea:100000:65536\n1000:300000:10\n# lea:1:1\nlea:5:0\nlea:x:1\nlea\nlea:1:2:3\n"
+LEA = Account("lea", 1000, 1001, ((100000, 65536), (300000, 10)), ((200000, 65536),))
 
 
-@pytest.fixture(autouse=True)
-def users(monkeypatch):
-    """The host has the users root and lea."""
-    known = [pwd.struct_passwd((name, "x", uid, gid, "", "/", "/bin/sh")) for name, uid, gid in USERS]
-
-    def find(place, wanted):
-        return next(entry for entry in known if entry[place] == wanted)
-
-    def get(place):
-        def found(wanted):
-            try:
-                return find(place, wanted)
-            except StopIteration:
-                raise KeyError(wanted) from None
-
-        return found
-
-    monkeypatch.setattr(pwd, "getpwnam", get(0))
-    monkeypatch.setattr(pwd, "getpwuid", get(2))
+def container(*lines, lea=LEA):
+    users = {"lea": lea, "1000": lea, "root": Account("root", 0, 0), "0": Account("root", 0, 0)}
+    facts = Host(257, find_user=users.get)
+    return load_text("web", BASE + "\n".join(lines), "/etc/nsunit/web.nsunit", facts).container
 
 
-USERS = (("root", 0, 0), ("lea", 1000, 1001))
-
-
-@pytest.fixture
-def subordinate(monkeypatch):
-    texts = {"/etc/subuid": SUBORDINATE, "/etc/subgid": "lea:200000:65536\n"}
-    monkeypatch.setattr(owner, "_text", texts.__getitem__)
-    return texts
-
-
-def container(*lines):
-    return load_text("web", BASE + "\n".join(lines), "/etc/nsunit/web.nsunit", Host(257)).container
-
-
-def problem(*lines):
+def problem(*lines, lea=LEA):
     with pytest.raises(DefinitionError) as caught:
-        container(*lines)
+        container(*lines, lea=lea)
     (found,) = caught.value.problems
     return found.line, found.message, found.hint
 
 
-def test_subordinate_ranges():
-    assert owner.subordinate_ranges(SUBORDINATE, "lea", 1000) == ((100000, 65536), (300000, 10))
-    assert owner.subordinate_ranges("", "lea", 1000) == ()
+def test_subordinate_ids():
+    assert parse(SUBORDINATE) == [("bob", 1, 2), ("lea", 100000, 65536), ("1000", 300000, 10)]
+    assert ranges_of(SUBORDINATE, "lea", 1000) == ((100000, 65536), (300000, 10))
+    assert ranges_of("", "lea", 1000) == ()
+    assert maps(1, 2, ((10, 5),), ((20, 6), (40, 1))) == (((0, 1, 1), (1, 10, 5)), ((0, 2, 1), (1, 20, 6), (7, 40, 1)))
+    assert maps(1, 2, ((10, 5),), ()) == (((0, 1, 1),), ((0, 2, 1),))
+
+
+def test_a_user_of_the_host(monkeypatch, tmp_path):
+    texts = {"/etc/subuid": SUBORDINATE, "/etc/subgid": "lea:200000:65536\n"}
+    entry = pwd.struct_passwd(("lea", "x", 1000, 1001, "", "/", "/bin/sh"))
+    monkeypatch.setattr(host, "_content", texts.__getitem__)
+    monkeypatch.setattr(pwd, "getpwnam", {"lea": entry}.__getitem__)
+    monkeypatch.setattr(pwd, "getpwuid", {1000: entry}.__getitem__)
+    assert find_user("lea") == find_user("1000") == LEA
+    assert find_user("eve") is find_user("7") is None
 
 
 @pytest.mark.parametrize(
     "line", ["PrivateUsers=lea", "PrivateUsers=1000", "[Service]\nUser=lea", "[Service]\nUser=1000"]
 )
-def test_root_inside_is_the_user_and_others_are_subordinate(line, subordinate):
+def test_root_inside_is_the_user_and_others_are_subordinate(line):
     found = container(line)
     assert found.uid_map == ((0, 1000, 1), (1, 100000, 65536), (65537, 300000, 10))
     assert found.gid_map == ((0, 1001, 1), (1, 200000, 65536))
 
 
-def test_without_subordinate_ids_there_is_one(subordinate):
-    subordinate["/etc/subgid"] = ""
-    found = container("PrivateUsers=lea")
+def test_without_subordinate_ids_there_is_one():
+    lea = LEA.replace(gids=())
+    found = container("PrivateUsers=lea", lea=lea)
     assert (found.uid_map, found.gid_map) == (((0, 1000, 1),), ((0, 1001, 1),))
-    assert problem("PrivateUsers=lea", "User=33") == (
+    assert problem("PrivateUsers=lea", "User=33", lea=lea) == (
         *(5, "[Container] User: '33' is not mapped"),
         "give 'lea' more ids in /etc/subuid and /etc/subgid",
     )
@@ -94,5 +80,5 @@ def test_without_subordinate_ids_there_is_one(subordinate):
         ),
     ],
 )
-def test_wrong(lines, line, message, hint, subordinate):
+def test_wrong(lines, line, message, hint):
     assert problem(*lines) == (line, message, hint)

@@ -1,0 +1,45 @@
+"""Subordinate ids: what subuid(5) and subgid(5) say, and the id maps that are made of it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Ranges = Sequence[tuple[int, int]]
+    Entries = tuple[tuple[int, int, int], ...]
+
+SUBUID, SUBGID = FILES = ("/etc/subuid", "/etc/subgid")
+
+
+def parse(text: str) -> list[tuple[str, int, int]]:
+    """The lines `(owner, start, count)` of such a file; one that is none gives nobody an id."""
+    found = []
+    for line in text.splitlines():
+        fields = [field.strip() for field in line.split(":")]
+        if line.startswith("#") or len(fields) != 3:
+            continue
+        if all(field.isascii() and field.isdigit() for field in fields[1:]) and int(fields[2]):
+            found.append((fields[0], int(fields[1]), int(fields[2])))
+    return found
+
+
+def ranges_of(text: str, user: str, uid: int) -> tuple[tuple[int, int], ...]:
+    """The ranges `(start, count)` that *text* gives to *user*, by name or by number."""
+    return tuple((start, count) for owner, start, count in parse(text) if owner in (user, str(uid)))
+
+
+def entries(own: int, ranges: Iterable[tuple[int, int]]) -> Entries:
+    """The map, `(inside, outside, count)` each, of the id *own* to root and of *ranges* to what follows."""
+    found, inside = [(0, own, 1)], 1
+    for start, count in ranges:
+        found.append((inside, start, count))
+        inside += count
+    return tuple(found)
+
+
+def maps(uid: int, gid: int, uids: Ranges, gids: Ranges) -> tuple[Entries, Entries]:
+    """The maps of user and group ids of a user who has *uids* and *gids*; one id each unless there are both."""
+    if not uids or not gids:
+        uids = gids = ()
+    return entries(uid, uids), entries(gid, gids)

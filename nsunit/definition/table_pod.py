@@ -27,6 +27,7 @@ POD: dict[str, Row] = {
         *("User and group ids of all its containers.", "524288:65536"),
     ),
     "Sysctl": own(sysctl, True, "NAME=VALUE", "Kernel parameters of what is shared.", "net.ipv4.ip_default_ttl=32"),
-    **{key: PORTS[key] for key in ("Egress", "Ingress")},
+    # A pod's own are not changed while it is there.
+    **{key: (*PORTS[key][:5], False, *PORTS[key][6:]) for key in ("Egress", "Ingress")},
     **{key: NAMES[key] for key in ("NetworkAlias", "AddHost", "DNS", "DNSSearch", "DNSOption")},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.definition.setting import own
+from nsunit.definition.setting import OLDEST, own
 from nsunit.definition.values import choice, size, usec
 from nsunit.definition.words import wrong
 
@@ -27,12 +27,16 @@ def _own(parse: Parser, syntax: str, text: str, example: str) -> Row:
     return own(parse, False, syntax, text, example)
 
 
+def _rate(text: str, example: str) -> Row:
+    return (_bits, False, "", "", OLDEST, True, "BITS", text, example)  # nsunit changes it on a running container
+
+
 PORTS: dict[str, Row] = {
     "Activation": _own(
         *(choice("socket", "fds"), "socket|fds"),
         *("Have systemd listen on PublishPort=, and the first connection start it.", "socket"),
     ),
     "IdleStop": _own(usec, "TIME", "Stop it after that long without a connection, with Activation=socket.", "5min"),
-    "Egress": _own(_bits, "BITS", "What it may send by each interface, in bits per second.", "10M"),
-    "Ingress": _own(_bits, "BITS", "What it may receive by each interface, in bits per second.", "100M"),
+    "Egress": _rate("What it may send by each interface, in bits per second.", "10M"),
+    "Ingress": _rate("What it may receive by each interface, in bits per second.", "100M"),
 }

@@ -29,11 +29,7 @@ def listening_facts(context: Context, definition: Definition) -> dict[str, Any]:
     """
     if definition.container.activation == "fds":
         return {}
-    if not os.path.exists(PROXY):
-        raise NsunitError(
-            f"{definition.name}: PublishPort= needs '{PROXY}' here, which is not installed",
-            hint="install it, use Activation=fds, or publish on another address than ::1",
-        )
+    find_socket_proxy(definition.name, "PublishPort", "use Activation=fds, or publish on another address than ::1")
     from nsunit.manager.network import attachment_of
 
     item = attachment_of(context, definition.name)
@@ -49,6 +45,20 @@ def listening_facts(context: Context, definition: Definition) -> dict[str, Any]:
         "listening_program": package + "/network/listening.py",
         "cgroup": context.cgroup,
     }
+
+
+def find_socket_proxy(name: str, key: str, instead: str) -> str:
+    """The program systemd-socket-proxyd(8), which *key* of container *name* needs.
+
+    Raises:
+        NsunitError: it is not installed; the hint says what to do *instead*.
+    """
+    if os.access(PROXY, os.X_OK):
+        return PROXY
+    raise NsunitError(
+        f"{name}: {key}= needs '{PROXY}' here, which is not installed",
+        hint=f"it belongs to systemd: see that the package is complete, or {instead}",
+    )
 
 
 def check_unconnected(context: Context, definition: Definition) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ORIGIN = "nsunit set"
 _SECTIONS = ("Slice", "Service", "Container", "Unit", "Install")
+_RATES = {("Container", "Egress"), ("Container", "Ingress")}
 _COMPARABLE = ("t", "u", "b", "s", "ay")  # what systemd gives back as it was given
 
 
@@ -236,6 +237,10 @@ def _make_live(
         undo.append(put_back)
     if own:
         change_attributes(context, unit, old, new, undo)
+    if own and _RATES & set(keys):
+        from nsunit.manager.rates import change_rates
+
+        change_rates(context, old, new, undo)
 
 
 def _set(context: Context, unit: str, properties: tuple[Property, ...], filtered: bool) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
+from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.firewalls import in_the_way
 from nsunit.manager.network import LOCK, attachments
-from nsunit.manager.running import find_running, is_running
-from nsunit.names import is_pod
-from nsunit.network import hosts, links, nft, run
+from nsunit.manager.running import find_running
+from nsunit.names import container_of_unit, is_pod, unescape
+from nsunit.network import hosts, links, looking, nft, run
 from nsunit.plan import firewall
 from nsunit.plan.attachment import PREFIX
 from nsunit.storage.lock import Lock
@@ -25,13 +26,14 @@ def check(context: Context) -> list[str]:
     Raises:
         NsunitError: nft is missing or failed.
     """
-    networks = {interface.network for item in _connected(context) for interface in item.interfaces}
+    networks = {interface.network for item in running(context) for interface in item.interfaces}
     return _wrong(context) + in_the_way(sorted(networks, key=lambda network: network.name))
 
 
 def _wrong(context: Context) -> list[str]:
-    """What `repair` can put right."""
-    found = _connected(context)
+    """What `repair` is to put right."""
+    everyone = running(context)
+    found = [item for item in everyone if item.interfaces]
     listed = nft.listed(firewall.TABLE)
     wrong = []
     if found and not firewall.has_base(listed):
@@ -40,6 +42,9 @@ def _wrong(context: Context) -> list[str]:
         wrong += [f"{item.container}: {text}" for interface in item.interfaces for text in _wrong_link(interface)]
         if not firewall.is_whole(item, listed):
             wrong.append(f"{item.container}: some of its firewall rules are missing")
+    limited = looking.limited() if any(item.ingress for item in found) else set()
+    for item in everyone:
+        wrong += [f"{item.container}: {text}" for text in _wrong_inside(context, item, limited)]
     wrong += [f"{name}: its hosts file does not name the others as it should" for name in _misinformed(context, found)]
     known = {link for item in found for link in item.links}
     wrong += [f"the link '{link}' belongs to no container" for link in sorted(_left_links() - known)]
@@ -66,23 +71,36 @@ def repair(context: Context) -> list[str]:
     """Put right what `check` finds of nsunit's own, and return what that was.  What works goes on working meanwhile.
 
     Raises:
-        NsunitError: something could not be put right.
+        NsunitError: something could not be put right; all else has been.
     """
     wrong = _wrong(context)
     if not wrong:
         return wrong
-    found = _connected(context)
+    everyone = running(context)
+    found = [item for item in everyone if item.interfaces]
     locks = context.paths.locks
+    failures: list[NsunitError] = []
     for item in found:
         if any(_wrong_link(interface) for interface in item.interfaces):
-            run.attach(item, _namespace_of(context, item), locks, again=True)
+            run.attach(item, namespace_of(context, item), locks, again=True)
         else:
             run.guard(item, locks)
         run.make_known(_directory_of(context, item.container), locks)
+    limited = looking.limited()
+    for item in everyone:
+        if _wrong_inside(context, item, limited):
+            try:
+                run.mend(item, namespace_of(context, item), locks)
+            except NsunitError as error:
+                failures.append(
+                    NsunitError(f"{item.container}: {error}", hint=f"restart it: nsunit restart {item.container}")
+                )
     known = {link for item in found for link in item.links}
     for link in sorted(_left_links() - known):
         links.delete(link)
     nft.apply(firewall.stale(nft.listed(firewall.TABLE), known))
+    if failures:
+        raise failures[0]
     return wrong
 
 
@@ -108,8 +126,42 @@ def prune(context: Context) -> list[str]:
     return gone
 
 
-def _connected(context: Context) -> list[Attachment]:
-    return [item for item in attachments(context) if item.interfaces and is_running(context, item.container)]
+def _wrong_inside(context: Context, item: Attachment, limited: set[str]) -> list[str]:
+    """What is wrong with the devices and rates of *item*; *limited* are the host's links that have one.
+
+    Only the namespaces of those who have devices or a rate are looked into.
+    """
+    found = [
+        f"the link '{link}' is not held to Ingress= any more"
+        for link in (item.links if item.ingress else ())
+        if link not in limited and links.is_there(link)
+    ]
+    if item.devices or item.egress:
+        try:
+            namespace_fd = os.open(namespace_of(context, item), os.O_RDONLY | os.O_CLOEXEC)
+        except (NotFoundError, FileNotFoundError):
+            return []  # it is about to start or to end
+        try:
+            inside = links.inside(namespace_fd, lambda: "\n".join(looking.wrong_inside(item)))
+        finally:
+            os.close(namespace_fd)
+        found += inside.splitlines()
+    return found
+
+
+def running(context: Context) -> list[Attachment]:
+    """The attachments of those that run, or are about to start or end, with the rates that they have by now."""
+    units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope"])
+    names = {_name_of(unit.name) for unit in units if unit.active_state not in ("inactive", "failed")}
+    locks = context.paths.locks
+    return [run.with_rates(item, locks) for item in attachments(context) if item.container in names]
+
+
+def _name_of(unit: str) -> str | None:
+    """The container or pod of *unit*."""
+    if unit.endswith(".pod.service"):
+        return unescape(unit.removeprefix("nsunit-").removesuffix(".service"))
+    return container_of_unit(unit)
 
 
 def _misinformed(context: Context, connected: list[Attachment]) -> list[str]:
@@ -133,7 +185,12 @@ def _left_links() -> set[str]:
     return {name for name in os.listdir("/sys/class/net") if name.startswith(PREFIX)}
 
 
-def _namespace_of(context: Context, item: Attachment) -> str:
+def namespace_of(context: Context, item: Attachment) -> str:
+    """The path of the network namespace that *item*, which runs, is attached to.
+
+    Raises:
+        NotFoundError: it has just ended.
+    """
     if is_pod(item.container):
         return f"{context.paths.namespaces}/{item.container}/net"
     return f"/proc/{find_running(context, item.container).pid}/ns/net"

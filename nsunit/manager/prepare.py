@@ -59,7 +59,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         environment=(*(_link_variables(context, definition)), *_environment(container)),
         own_users=_own_users(context),
         runtime_base=context.paths.runtime_base,
-        socket_proxy=find_socket_proxy(definition) if container.names and container.names.tunnels else "",
+        socket_proxy=_socket_proxy(definition.name) if container.names and container.names.tunnels else "",
         pasta=_find_pasta() if container.network == "pasta" else "",
         **(_machine_facts(context, definition) if container.boot or container.register else {}),
     )
@@ -332,20 +332,10 @@ def _link_variables(context: Context, definition: Definition) -> tuple[tuple[str
     return link_variables(context, definition)
 
 
-def find_socket_proxy(definition: Definition) -> str:
-    """The program systemd-socket-proxyd(8).
+def _socket_proxy(name: str) -> str:
+    from nsunit.manager.activation import find_socket_proxy
 
-    Raises:
-        NsunitError: it is not installed.
-    """
-    from nsunit.plan.activation import PROXY
-
-    if os.access(PROXY, os.X_OK):
-        return PROXY
-    raise NsunitError(
-        f"{definition.name}: Tunnel= needs systemd-socket-proxyd, which is not installed",
-        hint="it belongs to systemd: see that the package is complete",
-    )
+    return find_socket_proxy(name, "Tunnel", "leave it out")
 
 
 def find_init() -> str:

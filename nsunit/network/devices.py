@@ -33,10 +33,19 @@ def attach(item: Attachment, namespace_fd: int) -> None:
         NsunitError: a link is missing or of the wrong kind, or the kernel refused it.
     """
     for device in item.devices:
-        try:
-            _MAKERS[device.kind](device, item.container, namespace_fd)
-        except NsunitError as error:
-            raise NsunitError(f"Network={device.kind}:{device.parent}: {error}") from None
+        make(device, item.container, namespace_fd)
+
+
+def make(device: Device, container: str, namespace_fd: int) -> None:
+    """Make one device of *container* in the namespace.
+
+    Raises:
+        NsunitError: as `attach`.
+    """
+    try:
+        _MAKERS[device.kind](device, container, namespace_fd)
+    except NsunitError as error:
+        raise NsunitError(f"Network={device.kind}:{device.parent}: {error}") from None
 
 
 def detach(item: Attachment) -> None:
@@ -51,21 +60,21 @@ def detach(item: Attachment) -> None:
 
 
 def _on_link(kind: str, data: dict[str, object]) -> Callable[[Device, str, int], None]:
-    def make(device: Device, _: str, namespace_fd: int) -> None:
-        parent, attributes = device.parent, dict(data)
+    def maker(device: Device, _: str, namespace_fd: int) -> None:
+        parent, given = device.parent, dict(data)
         if kind == "vlan":
             parent, _, number = device.parent.rpartition(".")
-            attributes = {"IFLA_VLAN_ID": int(number)}
-        _patiently(lambda: _make(device, kind, namespace_fd, ("IFLA_LINK", links.index(parent)), attributes))
+            given = {"IFLA_VLAN_ID": int(number)}
+        _patiently(lambda: _make(device, kind, namespace_fd, ("IFLA_LINK", links.index(parent)), given))
 
-    return make
+    return maker
 
 
 def _make(device: Device, kind: str, namespace_fd: int, more: tuple[str, object], data: dict[str, object]) -> None:
     route = links.Route()
     try:
-        attributes = [("IFLA_NET_NS_FD", namespace_fd), more, *_chosen(device)]
-        route.add_link(device.name, kind, *attributes, data={"attrs": list(data.items())})
+        given = [("IFLA_NET_NS_FD", namespace_fd), more, *_chosen(device)]
+        route.add_link(device.name, kind, *given, data={"attrs": list(data.items())})
     finally:
         route.close()
 
@@ -128,11 +137,11 @@ def kind_of(link: str) -> str:
     connection.send(header + struct.pack("=BxHiII", 0, 0, number, 0, 0))
     reply = connection.recv(1 << 16)
     connection.close()
-    about = _attributes(reply[_HEADERS:]).get(_IFLA_LINKINFO, b"")
-    return _attributes(about).get(_IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
+    about = attributes(reply[_HEADERS:]).get(_IFLA_LINKINFO, b"")
+    return attributes(about).get(_IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
 
 
-def _attributes(data: bytes) -> dict[int, bytes]:
+def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes in *data*, each with a length and a type before it and padded to four bytes (netlink(7))."""
     found, position = {}, 0
     while position + 4 <= len(data):

@@ -13,7 +13,7 @@ import os
 from nsunit.addresses import plain
 from nsunit.errors import NsunitError
 from nsunit.plan import attachment
-from nsunit.plan.hosts import HOSTS, RESOLVER, Member, Place, from_json, hosts, resolver, to_json
+from nsunit.plan.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, from_json, own_lines, resolver, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ def wanted(locks: str) -> dict[str, str]:
             found[directory] = _member(directory)
         except FileNotFoundError:
             continue  # it ended together with what should have taken its name away
-    return {f"{directory}/{HOSTS}": hosts(member, found.values()) for directory, member in found.items()}
+    all_of_them = Neighbours(found.values())
+    return {
+        f"{directory}/{HOSTS}": own_lines(member) + all_of_them.lines_for(member) for directory, member in found.items()
+    }
 
 
 def read_naming(directory: str) -> Naming:

@@ -28,9 +28,11 @@ _RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 17, 20, 24
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
 _NLMSG_ERROR = 2
 _RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
-_RTN_UNICAST, _RT_TABLE_MAIN, _RTPROT_STATIC = 1, 254, 4
+_RT_SCOPE_HOST = 254
+_RTN_UNICAST, _RTN_LOCAL, _RT_TABLE_MAIN, _RT_TABLE_LOCAL, _RTPROT_STATIC = 1, 2, 254, 255, 4
 _IFA_F_NODAD = 0x02  # nobody else can have an address that nsunit gave
 _IFF_UP = 1
+_LATE = 4096  # the metric of a route that only counts where the better one does not fit
 _CLONE_NEWNET = 0x40000000
 _SYSCTL = "/proc/sys/net"
 _FAMILIES = {False: _socket.AF_INET, True: _socket.AF_INET6}
@@ -112,7 +114,7 @@ class Route:
         what = f"give '{name}' the address {address}"
         self._send(what, self.messages.address, _RTM_NEWADDR, flags, fields, attributes)
 
-    def add_route(self, name: str, gateway: str, destination: str = "") -> None:
+    def add_route(self, name: str, gateway: str, destination: str = "", *, may_be: int = 0) -> None:
         """Send what is for *destination*, else all that is not local, to *gateway*, if any, by the link *name*."""
         where, _, length = destination.partition("/")
         fields = {
@@ -128,7 +130,26 @@ class Route:
         attributes = (*given, ("RTA_OIF", index(name)))
         flags = _NLM_F_CREATE | _NLM_F_EXCL
         what = f"set the route to {destination}" if destination else f"set the default route to {gateway}"
-        self._send(what, self.messages.route, _RTM_NEWROUTE, flags, fields, attributes)
+        self._send(what, self.messages.route, _RTM_NEWROUTE, flags, fields, attributes, may_be=may_be)
+
+    def return_to_loopback(self, name: str) -> None:
+        """Let replies to ::1 come in by the link *name*.
+
+        Connections from ::1 that are led to a container are masqueraded, so its replies find their way to the host.
+        They are for ::1 again there, which the kernel looks up for the link they came by, and lo is another one.
+        What really says ::1 on a wire it drops before.  There may be such a route for each bridge.
+        """
+        fields = {
+            "family": _socket.AF_INET6,
+            "dst_len": 128,
+            "scope": _RT_SCOPE_HOST,
+            "table": _RT_TABLE_LOCAL,
+            "proto": _RTPROT_STATIC,
+            "type": _RTN_LOCAL,
+        }
+        attributes = (("RTA_DST", "::1"), ("RTA_OIF", index(name)), ("RTA_PRIORITY", _LATE))
+        what = f"lead replies to ::1 by '{name}'"
+        self._send(what, self.messages.route, _RTM_NEWROUTE, _NLM_F_CREATE, fields, attributes, may_be=errno.EEXIST)
 
     def _send(
         self,
@@ -138,8 +159,9 @@ class Route:
         flags: int,
         fields: dict[str, int],
         attributes: tuple[tuple[str, object], ...],
+        may_be: int = 0,
     ) -> None:
-        """Send one message and wait for the kernel's word on it.
+        """Send one message and wait for the kernel's word on it; the error *may_be* is none.
 
         Raises:
             NsunitError: it was refused.
@@ -158,7 +180,7 @@ class Route:
         kind_of_reply, code = struct.unpack_from("=4xH10xi", reply)
         if kind_of_reply != _NLMSG_ERROR:
             raise NsunitError(f"cannot {what}: the kernel answers with a message of type {kind_of_reply}")
-        if code:
+        if code and -code != may_be:
             full = -code == errno.EXFULL
             reason = "a bridge has room for 1,023 links" if full else os.strerror(-code)
             raise NsunitError(f"cannot {what}: {reason}")
@@ -181,6 +203,8 @@ def ensure_bridge(network: Network) -> None:
     route.set_link(bridge, ("IFLA_MTU", network.mtu), up=True)
     if network.vlan:
         _uplink(route, network)
+    elif network.has_six and not network.internal:
+        route.return_to_loopback(bridge)
     route.close()
     _forward(network)
 
@@ -233,8 +257,8 @@ def attach(interface: Interface, namespace_fd: int) -> None:
             file.write("1")
 
 
-def configure(interfaces: tuple[Interface | Device, ...], namespace_fd: int) -> None:
-    """Configure the container's ends.
+def configure(interfaces: tuple[Interface | Device, ...], namespace_fd: int, *, again: bool = False) -> None:
+    """Configure the container's ends; with *again* some of it is there.
 
     Raises:
         NsunitError: the kernel refused it.
@@ -242,13 +266,13 @@ def configure(interfaces: tuple[Interface | Device, ...], namespace_fd: int) -> 
 
     def within() -> None:
         for interface in interfaces:
-            _configure(interface)
+            _configure(interface, errno.EEXIST if again else 0)
 
     inside(namespace_fd, within)
 
 
-def inside(namespace_fd: int, deed: Callable[[], None]) -> None:
-    """Do *deed* in the namespace, in a process of its own, since setns(2) would move this one for good.
+def inside(namespace_fd: int, deed: Callable[[], str | None]) -> str:
+    """What *deed* says that it found in the namespace; done in a process of its own: setns(2) moves one for good.
 
     Raises:
         NsunitError: it failed.
@@ -259,7 +283,7 @@ def inside(namespace_fd: int, deed: Callable[[], None]) -> None:
         status = 1
         try:
             _enter(namespace_fd)
-            deed()
+            os.write(writer, (deed() or "").encode())
             status = 0
         except (NsunitError, OSError) as error:
             os.write(writer, str(error).encode())
@@ -271,6 +295,7 @@ def inside(namespace_fd: int, deed: Callable[[], None]) -> None:
     _, status = os.waitpid(pid, 0)
     if status:
         raise NsunitError(text or f"configuring the container's links ended with status {status}")
+    return text
 
 
 def _enter(namespace_fd: int) -> None:
@@ -280,7 +305,7 @@ def _enter(namespace_fd: int) -> None:
         raise OSError(ctypes.get_errno(), f"cannot enter the network namespace: {os.strerror(ctypes.get_errno())}")
 
 
-def _configure(interface: Interface | Device) -> None:
+def _configure(interface: Interface | Device, may_be: int) -> None:
     six = any(is_six(address) for address in interface.addresses)
     if not interface.is_device and os.path.exists(f"{_SYSCTL}/ipv6"):
         _set_sysctl(f"ipv6/conf/{interface.name}/accept_ra", "0")
@@ -292,9 +317,9 @@ def _configure(interface: Interface | Device) -> None:
         route.set_address(interface.name, address)
     for text in interface.routes:
         destination, _, gateway = text.partition(" via ")
-        route.add_route(interface.name, gateway, destination)
+        route.add_route(interface.name, gateway, destination, may_be=may_be)
     for gateway in interface.gateways:
-        route.add_route(interface.name, gateway)
+        route.add_route(interface.name, gateway, may_be=may_be)
     route.close()
 
 

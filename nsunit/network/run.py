@@ -19,6 +19,10 @@ from nsunit.errors import NsunitError
 from nsunit.network import hosts, nft
 from nsunit.plan import attachment, firewall
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 LOCK = ".network"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
 
 
@@ -26,7 +30,7 @@ def main(argv: list[str]) -> int:
     """Do it, and return the exit status; an error is one line on standard error."""
     try:
         with open(argv[2] + "/attachment") as file:
-            item = attachment.from_json(json.load(file))
+            item = with_rates(attachment.from_json(json.load(file)), argv[3])
         if argv[1] == "attach":
             attach(item, f"/proc/{int(argv[4])}/ns/net", argv[3])
             try:
@@ -73,6 +77,66 @@ def attach(item: attachment.Attachment, namespace: str, locks: str, *, again: bo
     except BaseException:
         detach(item, locks)
         raise
+    finally:
+        os.close(namespace_fd)
+
+
+def mend(item: attachment.Attachment, namespace: str, locks: str) -> None:
+    """Put right what is wrong inside with the devices of *item*, which runs, and its rates, as far as that goes.
+
+    Raises:
+        NsunitError: it does not; what is there stays.
+    """
+    from nsunit.network import devices, links, looking
+
+    namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        lost = links.inside(namespace_fd, lambda: "\n".join(gone(looking.links(), item))).splitlines()
+        for device in item.devices:
+            if device.name in lost:
+                devices.make(device, item.container, namespace_fd)
+        if item.devices:
+            links.configure(item.devices, namespace_fd, again=True)
+        if item.egress or item.ingress:
+            from nsunit.network import bandwidth
+
+            bandwidth.apply(item, namespace_fd)
+    finally:
+        os.close(namespace_fd)
+
+
+def gone(there: Container[str], item: attachment.Attachment) -> list[str]:
+    """Names of the devices of *item* that are not *there*."""
+    return [device.name for device in item.devices if device.name not in there]
+
+
+def rates_path(container: str, locks: str) -> str:
+    """The file with the rates that *container* was given while it runs; it ends with the container."""
+    return f"{os.path.dirname(locks)}/containers/{container}/rates"
+
+
+def with_rates(item: attachment.Attachment, locks: str) -> attachment.Attachment:
+    """*item* with the rates that it was given since it was started, if it was."""
+    try:
+        with open(rates_path(item.container, locks)) as file:
+            egress, ingress = (int(number) for number in file.read().split())
+    except FileNotFoundError:
+        return item
+    return item.replace(egress=egress, ingress=ingress)
+
+
+def change_rates(item: attachment.Attachment, namespace: str, locks: str) -> None:
+    """Hold *item*, which runs, to its rates, and to no other ones.
+
+    Raises:
+        NsunitError: the kernel or nft refused it.
+    """
+    from nsunit.network import bandwidth
+
+    guard(item, locks)
+    namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        bandwidth.change(item, namespace_fd)
     finally:
         os.close(namespace_fd)
 

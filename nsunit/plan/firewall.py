@@ -69,6 +69,7 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
     known = _match("in", {"ct": {"key": "state"}}, ["established", "related"])
     translated = _match("in", {"ct": {"key": "status"}}, "dnat")
     loopback = _match("==", _payload("ip", "saddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}})
+    loopback6 = _match("==", _payload("ip6", "saddr"), "::1")
     control = _match("==", _meta("l4proto"), {"set": ["icmp", "ipv6-icmp"]})
     same_bridge = _match("==", {"concat": [_meta("iifname"), _meta("oifname")]}, "@same-bridge")
     refuse = {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}
@@ -80,8 +81,9 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
         ("inet", "prerouting", [to_host, _jump("published")]),
         ("inet", "output", [to_host, _jump("published")]),
         # Replies must come back through the host where the container would send them elsewhere: to itself for
-        # 127.0.0.1, straight to a neighbour for a published port.
+        # 127.0.0.1 and ::1, straight to a neighbour for a published port.
         ("inet", "postrouting", [loopback, to_bridge, {"masquerade": None}]),
+        ("inet", "postrouting", [loopback6, to_bridge, {"masquerade": None}]),
         ("inet", "postrouting", [from_bridge, to_bridge, translated, {"masquerade": None}]),
         ("inet", "postrouting", [from_bridge, _match("!=", _meta("oifname"), "@bridges"), {"masquerade": None}]),
         # Within one bridge: only seen here where br_netfilter is loaded.
@@ -242,11 +244,8 @@ def _published(item: Attachment, port: Port) -> list[list[Item]]:
         expression = [_match("==", _payload(port.protocol, "dport"), port.host)]
         if port.address:
             expression.insert(0, _match("==", _payload(family, "daddr"), port.address))
-        elif family == "ip6":
-            # What comes from ::1 may not leave the loopback interface, whatever its destination.
-            expression.insert(0, _match("!=", _payload(family, "daddr"), "::1"))
         else:
-            expression.insert(0, _match("==", _meta("nfproto"), "ipv4"))
+            expression.insert(0, _match("==", _meta("nfproto"), "ipv6" if family == "ip6" else "ipv4"))
         found.append([*expression, {"dnat": {"family": family, "addr": address, "port": port.container}}])
     return found
 

@@ -81,18 +81,54 @@ def from_json(data: dict[str, Any]) -> Naming:
 
 def hosts(member: Member, others: Iterable[Member]) -> str:
     """The content of *member*'s /etc/hosts: itself, what was added, and those of *others* that share a network."""
+    return own_lines(member) + Neighbours(others).lines_for(member)
+
+
+def own_lines(member: Member) -> str:
+    """The part of *member*'s /etc/hosts that does not depend on others."""
     lines = [*LOCALHOST, *_lines(member, member.places)]
     if not member.places:
         lines.append(f"{OWN_ADDRESS} {' '.join(member.naming.names)}")
     lines += [f"{address} {name}" for name, address in member.naming.added]
-    networks = {place.network for place in member.places} - {""}
-    for other in sorted(others, key=lambda item: item.naming.container):
-        if other.naming.container == member.naming.container:
-            continue
-        aliases = [alias for name, alias in member.naming.links if name == other.naming.container]
-        aliases += [alias.lower() for alias in aliases]
-        called = other.replace(naming=other.naming.replace(names=_once((*other.naming.names, *aliases))))
-        lines += _lines(called, [place for place in other.places if place.network in networks])
+    return "".join(f"{line}\n" for line in lines)
+
+
+class Neighbours:
+    """What is said of each of *members* in the files of the others.
+
+    Their files differ in little, and there may be a thousand in a network: each line is made once for all of them.
+    """
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        self.members = sorted(members, key=lambda item: item.naming.container)
+        self.texts: dict[frozenset[str], dict[str, str]] = {}
+
+    def lines_for(self, member: Member) -> str:
+        """The lines for those that share a network with *member*, in the order of their names."""
+        networks = frozenset(place.network for place in member.places) - {""}
+        texts = self.texts.get(networks)
+        if texts is None:
+            texts = self.texts[networks] = {item.naming.container: _seen(item, networks) for item in self.members}
+        aliases: dict[str, list[str]] = {member.naming.container: []}
+        for name, alias in member.naming.links:
+            aliases.setdefault(name, []).append(alias)
+        if len(aliases) == 1:
+            own = member.naming.container
+            return "".join([text for name, text in texts.items() if name != own])
+        found = []
+        for item in self.members:
+            name = item.naming.container
+            if name != member.naming.container:
+                found.append(_seen(item, networks, aliases[name]) if name in aliases else texts[name])
+        return "".join(found)
+
+
+def _seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ()) -> str:
+    """The lines for *member* in the file of somebody in *networks* who calls it by the *aliases*, too."""
+    if aliases:
+        names = _once((*member.naming.names, *aliases, *(alias.lower() for alias in aliases)))
+        member = member.replace(naming=member.naming.replace(names=names))
+    lines = _lines(member, [place for place in member.places if place.network in networks])
     return "".join(f"{line}\n" for line in lines)
 
 

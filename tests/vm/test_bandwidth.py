@@ -80,11 +80,34 @@ def sent(address):
     return sum(int(word.removeprefix("bytes_acked:")) for word in shown.split() if word.startswith("bytes_acked:"))
 
 
-def test_it_bites_both_ways(shared, nsunit, run):
-    free = shared.start(definition())
-    held = shared.start(definition(f"Egress={RATE}", f"Ingress={RATE}"))
+@pytest.fixture(scope="module")
+def pair(shared):
+    """A container that may send and receive what it can, and one that may not."""
+    return shared.start(definition()), shared.start(definition(f"Egress={RATE}", f"Ingress={RATE}"))
+
+
+def rows_of(nsunit):
     networks = json.loads(nsunit("network", "list", "--json").stdout)
-    rows = {row["container"]: row for network in networks for row in network["containers"]}
+    return {row["container"]: row for network in networks for row in network["containers"]}
+
+
+def link_of(row):
+    return row["interfaces"][0]["link"]
+
+
+def rates(run, container):
+    """The rates of the queues in a container, and of those on the host."""
+    inner = run("nsenter", "-t", str(container.pid), "-n", "tc", "qdisc", "show").stdout
+    found = []
+    for shown in (inner, run("tc", "qdisc", "show").stdout):
+        words = [line.split() for line in shown.splitlines() if line.startswith("qdisc tbf")]
+        found.append([line[line.index("rate") + 1] for line in words])
+    return tuple(found)
+
+
+def test_it_bites_both_ways(pair, nsunit, run):
+    free, held = pair
+    rows = rows_of(nsunit)
     one, other = (rows[item.name]["addresses"][0].partition("/")[0] for item in (free, held))
     # What a rate lets through, with what fills the buckets at the beginning, and as much again for a slow machine.
     most = 2 * (RATE // 8 * SECONDS + 512 * 1024)
@@ -95,8 +118,37 @@ def test_it_bites_both_ways(shared, nsunit, run):
     # One who may change his links gets rid of the bucket, and of no limit.
     run("nsenter", "-t", str(held.pid), "-n", "tc", "qdisc", "del", "dev", "eth0", "root")
     assert 0 < received(other) < most
-    # A lost bridge is repaired with the limit.
+    # What is gone is noticed, and a lost bridge repaired with the limit.
+    run(f"tc qdisc del dev {link_of(rows[held.name])} root")
+    assert nsunit("network", "check", check=False).stdout.splitlines()[:-1] == [
+        f"{held.name}: the link '{link_of(rows[held.name])}' is not held to Ingress= any more",
+        f"{held.name}: the interface 'eth0' is not held to Egress= any more",
+    ]
+    nsunit("network", "repair")
+    assert rates(run, held) == (["400Kbit"], ["400Kbit"])
     run("ip", "link", "del", "nsunit0")
     nsunit("network", "repair")
-    shown = run("tc", "qdisc", "show").stdout.splitlines()
-    assert [line.split()[1] for line in shown if " dev nv-" in line and "tbf" in line] == ["tbf"]
+    assert rates(run, held) == (["400Kbit"], ["400Kbit"])
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+
+
+def test_it_changes_at_once_until_the_stop(pair, nsunit, run):
+    _, held = pair
+    pid = held.pid
+    nsunit("set", held.name, "Egress=", "Ingress=800K")
+    assert rates(run, held) == ([], ["800Kbit"])
+    assert "limit rate" not in run("nft list table bridge nsunit").stdout
+    assert "Egress: '' -> '400000' (at once)" in nsunit("plan", held.name).stdout
+    run("tc", "qdisc", "del", "dev", link_of(rows_of(nsunit)[held.name]), "root")
+    nsunit("network", "repair")
+    assert rates(run, held) == ([], ["800Kbit"])  # the rate that it has by now
+    assert nsunit("set", held.name, "Egress=1", check=False).returncode == 1
+    nsunit("set", held.name, "Egress=1M")
+    assert rates(run, held) == (["1Mbit"], ["800Kbit"])
+    assert "limit rate" in run("nft list table bridge nsunit").stdout
+    assert held.pid == pid
+    nsunit("apply", held.name)
+    assert rates(run, held) == (["400Kbit"], ["400Kbit"])
+    nsunit("set", held.name, "Egress=1M")
+    nsunit("restart", held.name)
+    assert rates(run, held) == (["400Kbit"], ["400Kbit"])

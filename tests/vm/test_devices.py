@@ -73,6 +73,18 @@ def test_links_on_a_link_of_the_host(containers, nsunit, run):
     assert found["eth0"]["linkinfo"]["info_data"]["mode"] == "bridge"
     assert "Network: 198.51.100.9/24 203.0.113.9/24" in nsunit("status", first.name).stdout
     assert "nv-" not in shell("nft list ruleset; ls /sys/class/net")
+    shell(f"nsenter --net=/proc/{first.pid}/ns/net sh -c 'ip addr flush dev eth0; ip link del eth1'")
+    assert nsunit("network", "check", check=False).stdout.splitlines()[:-1] == [
+        f"{first.name}: the interface 'eth0' has lost the address 198.51.100.9/24",
+        f"{first.name}: the interface 'eth1' is gone",
+    ]
+    nsunit("network", "repair")
+    shell(f"nsenter --net=/proc/{first.pid}/ns/net ip link set eth0 down")
+    assert f"{first.name}: the interface 'eth0' is down\n" in nsunit("network", "check", check=False).stdout
+    nsunit("network", "repair")
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+    assert asked_from_lan("198.51.100.9") == "first"
+    assert asked_from_lan("203.0.113.9") == "first"
     nsunit("restart", first.name)  # the links of the former one may be there still
     assert asked_from_lan("198.51.100.9") == "first"
     nsunit("stop", first.name)

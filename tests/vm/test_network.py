@@ -138,7 +138,7 @@ def test_a_published_port_is_reached_from_everywhere(pair, outside):
     _, other = pair
     assert outside(HOST, 8080) == f"server {OUTSIDE}"  # with the client's own address
     assert outside(HOST6, 8080) == f"server {OUTSIDE6}"
-    for address in ("127.0.0.1", HOST, HOST6):
+    for address in ("127.0.0.1", "::1", HOST, HOST6):
         assert ask(address, 8080).startswith("server "), address
     assert ask_from(other, HOST, 8080).startswith("server ")  # to the host and back
     assert ask_from(other, HOST6, 8080).startswith("server ")

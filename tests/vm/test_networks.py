@@ -1,5 +1,6 @@
 """Networks with definitions of their own: who reaches whom, shown by connections."""
 
+import ipaddress
 import json
 import os
 import subprocess
@@ -14,6 +15,9 @@ from nsunit.network import nft
 from nsunit.network import run as program
 from nsunit.plan.attachment import Attachment, Interface, Network
 
+# How many containers crowd into one network, and how many of them at once: NSUNIT_TEST_CROWD=301.
+CROWD = int(os.environ.get("NSUNIT_TEST_CROWD", "4"))
+STORM = min(CROWD, 50)
 LOCKS = "/run/nsunit/locks"
 DEFINITIONS = Path("/etc/nsunit")
 NETWORKS = {
@@ -212,25 +216,57 @@ def test_refused(town, containers, nsunit):
     assert "/etc/nsunit/new.network.nsunit:2: [Network] Subnet: '10.20.0.1/24' is not a subnet" in done.stderr
 
 
-def test_a_storm_on_a_small_network(containers, nsunit, run):
-    nsunit("network", "create", "small", "Subnet=10.22.0.0/24", "Range=10.22.0.9-10.22.0.11")
+@pytest.mark.timeout(max(300, CROWD * 20))
+def test_a_crowd_in_a_network_that_is_too_small(containers, nsunit):
+    """Some are started at once; nobody shares an address, one gets none, and all find each other by name."""
+    before = traces()
+    first, last = "10.22.0.9", str(ipaddress.ip_address("10.22.0.9") + CROWD - 2)
+    nsunit("network", "create", "small", "Subnet=10.22.0.0/22", f"Range={first}-{last}")
     try:
-        names = [containers.define(networks("small")) for _ in range(4)]
-        starts = [subprocess.Popen(["nsunit", "start", name], stderr=subprocess.PIPE, text=True) for name in names]
-        said = {name: start.communicate()[1] for name, start in zip(names, starts, strict=True)}
+        names = [containers.define(networks("small")) for _ in range(CROWD)]
+        said = dict(zip(names[:STORM], nsunit_at_once(names[:STORM]), strict=True))
+        for name in names[STORM:]:
+            said[name] = nsunit("start", name, check=False).stderr
         (late,) = (name for name, text in said.items() if text)
         assert said[late].startswith(f"nsunit: {late}: the network 'small' has no address left\n")
         others = [containers.of(name) for name in names if name != late]
-        found = {addresses(nsunit, other)["small"][0] for other in others}
-        assert found == {f"10.22.0.{number}" for number in (9, 10, 11)}
-        free = addresses(nsunit, others[0])["small"]
+        (document,) = json.loads(nsunit("network", "inspect", "small", "--json").stdout)
+        where = {row["container"]: row["addresses"][0].partition("/")[0] for row in document["containers"]}
+        assert sorted(where) == sorted(other.name for other in others)
+        assert len(set(where.values())) == len(others)
+        for one, other in ((others[0], others[-1]), (others[-1], others[0])):
+            assert ask(one, where[other.name]) == other.name
+            lines = (one.root / "etc/hosts").read_text().splitlines()[2:]
+            assert dict(reversed(line.split()) for line in lines) == where
         nsunit("stop", others[0].name)
         nsunit("start", late)
-        assert addresses(nsunit, containers.of(late))["small"] == free
+        assert addresses(nsunit, containers.of(late))["small"] == [where[others[0].name]]
         assert nsunit("start", others[0].name, check=False).returncode == 1
+        if CROWD > STORM:
+            fill("nb-small")
+            refused = nsunit("start", others[0].name, check=False).stderr.splitlines()[0]
+            assert refused.endswith("the bridge 'nb-small' has 1,023 links, and the kernel allows no more")
     finally:
-        nsunit("stop", *names)
+        subprocess.run("ip link del group 77".split(), capture_output=True, check=False)
+        nsunit("stop", *names, timeout=CROWD * 20)
         nsunit("network", "rm", "small")
+    assert traces() == before
+    assert "nb-small" not in links()
+
+
+def fill(bridge):
+    """Put links on *bridge* until the kernel takes no more."""
+    count = 1023 - len(os.listdir(f"/sys/class/net/{bridge}/brif"))
+    lines = [f"link add name fill{number} group 77 master {bridge} type dummy" for number in range(count)]
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
+    full = subprocess.run(f"ip link add name more master {bridge} type dummy".split(), capture_output=True, check=False)
+    assert b"Exchange full" in full.stderr
+
+
+def nsunit_at_once(names):
+    """Start *names* in so many processes; returns what each says of errors."""
+    starts = [subprocess.Popen(["nsunit", "start", name], stderr=subprocess.PIPE, text=True) for name in names]
+    return [start.communicate()[1] for start in starts]
 
 
 def test_killed_anywhere_nothing_is_left(town, containers, nsunit, run):
@@ -257,6 +293,7 @@ def test_killed_at_each_step_of_two_connections(run):
         ),
         (Port("", 8073, 80, "tcp"),),
     )
+    host_links.Route().close()  # loads what each of the processes would load again
     shell("ip netns add faulty")
     try:
         step = 1

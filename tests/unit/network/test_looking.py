@@ -1,0 +1,82 @@
+"""What is missing inside, given what the kernel says of links there."""
+
+import errno
+import types
+
+import pytest
+
+from nsunit.errors import NsunitError
+from nsunit.network import bandwidth, links, looking, run
+from nsunit.plan.attachment import Attachment, Device, Interface, Network
+
+NETWORK = Network("shop", "nb-shop", ("10.20.0.0/24",), ("10.20.0.1",))
+WEB = Interface(NETWORK, "eth0", "nv-web", "0a:58:0a:14:00:02", ("10.20.0.2/24",))
+LAN = Device("macvlan", "wire0", "eth1", ("192.0.2.9/24", "2001:db8::9/64"))
+ITEM = Attachment("web", (WEB,), egress=1000, ingress=2000, devices=(LAN,))
+FOUR, SIX = (bytes((192, 0, 2, 9)), 24), (bytes.fromhex("20010db8000000000000000000000009"), 64)
+
+
+@pytest.mark.parametrize(
+    ("there", "addresses", "held", "wrong"),
+    [
+        ({"eth1": (3, True)}, {FOUR, SIX}, {"eth0"}, []),
+        ({}, set(), {"eth0"}, ["the interface 'eth1' is gone"]),
+        ({"eth1": (3, False)}, {FOUR, SIX}, {"eth0"}, ["the interface 'eth1' is down"]),
+        ({"eth1": (3, True)}, {FOUR}, {"eth0"}, ["the interface 'eth1' has lost the address 2001:db8::9/64"]),
+        (
+            *({"eth1": (3, True)}, {(FOUR[0], 32), SIX}, set()),
+            [
+                "the interface 'eth1' has lost the address 192.0.2.9/24",
+                "the interface 'eth0' is not held to Egress= any more",
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_inside(monkeypatch, there, addresses, held, wrong):
+    monkeypatch.setattr(looking, "links", lambda: there)
+    monkeypatch.setattr(looking, "addresses", lambda index: addresses)
+    monkeypatch.setattr(looking, "limited", lambda: held)
+    assert looking.wrong_inside(ITEM) == wrong
+
+
+def test_this_machine():
+    assert looking.links()["lo"][0] == links.index("lo")
+    found = looking.addresses(links.index("lo"))
+    assert found == set() or (b"\x7f\0\0\1", 8) in found
+
+
+def test_rates_that_were_set_count(tmp_path):
+    locks = str(tmp_path / "locks")
+    assert run.with_rates(ITEM, locks) is ITEM
+    (tmp_path / "containers/web").mkdir(parents=True)
+    (tmp_path / "containers/web/rates").write_text("0 5\n")
+    found = run.with_rates(ITEM, locks)
+    assert (found.egress, found.ingress) == (0, 5)
+
+
+def test_no_limit_is_none(monkeypatch):
+    for code in (0, errno.ENOENT):
+        monkeypatch.setattr(bandwidth, "_ask", lambda request, code=code: code)
+        bandwidth.release("lo")
+    monkeypatch.setattr(bandwidth, "_ask", lambda request: errno.EPERM)
+    with pytest.raises(NsunitError, match="cannot free the bandwidth of 'lo': Operation not permitted"):
+        bandwidth.release("lo")
+
+
+def test_a_limit_that_is_refused(monkeypatch):
+    monkeypatch.setattr(bandwidth, "_ask", lambda request: errno.ENOENT)
+    with pytest.raises(NsunitError, match="cannot limit the bandwidth of 'lo'") as caught:
+        bandwidth.limit("lo", 1000, 1500)
+    assert caught.value.hint == "load the kernel module sch_tbf, or leave out Egress= and Ingress="
+
+
+def test_a_container_without_a_link_of_its_own(monkeypatch):
+    from nsunit.manager import rates
+
+    monkeypatch.setattr(rates, "attachment_of", lambda context, name: None)
+    old, new = (
+        types.SimpleNamespace(name="web", container=types.SimpleNamespace(egress=rate, ingress=0)) for rate in (0, 1000)
+    )
+    rates.change_rates(None, old, old, [])
+    with pytest.raises(NsunitError, match="web: it has no link that could be limited"):
+        rates.change_rates(None, old, new, [])

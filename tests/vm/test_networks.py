@@ -324,11 +324,11 @@ def die_at(step, item):
         left = [step]
 
         def deadly(function):
-            def call(*arguments):
+            def call(*arguments, **options):
                 left[0] -= 1
                 if not left[0]:
                     os.kill(os.getpid(), 9)
-                return function(*arguments)
+                return function(*arguments, **options)
 
             return call
 

@@ -149,15 +149,16 @@ def test_pins_stay_out_of_other_mount_namespaces(pair, nsunit, run, pin):
     """A service from before never sees one; one that starts later gets a copy, which goes with the pin."""
     alone, _ = pair
     units = ("pin-before", "pin-after")
+    begin = ("systemd-run", "--quiet", "-pType=exec", "-pPrivateMounts=yes")  # it returns when they have their mounts
 
     def mounts(unit):
         pid = run("systemctl", "show", "-P", "MainPID", unit).stdout.strip()
         return [line for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines() if " - nsfs " in line]
 
     try:
-        run("systemd-run", "--quiet", f"--unit={units[0]}", "-pPrivateMounts=yes", "sleep", "1000")
+        run(*begin, f"--unit={units[0]}", "sleep", "1000")
         pin(alone.name, "net", "outlook")
-        run("systemd-run", "--quiet", f"--unit={units[1]}", "-pPrivateMounts=yes", "sleep", "1000")
+        run(*begin, f"--unit={units[1]}", "sleep", "1000")
         assert mounts(units[0]) == []
         assert all(str(PINS) in line for line in mounts(units[1]))
         nsunit("ns", "unpin", "outlook")

@@ -8,7 +8,7 @@ from nsunit.definition.values_network import ip_address, mtu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.setting import Row, own
+    from nsunit.definition.setting import Row
 
 
 CONNECTION: dict[str, Row] = {

@@ -26,7 +26,7 @@ from nsunit.definition.values_container import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.setting import Row, own
+    from nsunit.definition.setting import Row
     from nsunit.definition.values import Parser
 
 

@@ -11,7 +11,7 @@ from nsunit.definition.words import wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.setting import Row, own
+    from nsunit.definition.setting import Row
 
 # What leaves room for the router and at least one container, and what can be a network at all.
 _LENGTHS = {False: (8, 30), True: (8, 126)}

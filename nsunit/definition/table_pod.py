@@ -10,7 +10,7 @@ from nsunit.definition.values_namespace import network_of_pod, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.setting import Row, own
+    from nsunit.definition.setting import Row
 
 
 POD: dict[str, Row] = {

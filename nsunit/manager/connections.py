@@ -34,13 +34,14 @@ def _wrong(context: Context) -> list[str]:
     """What `repair` is to put right."""
     everyone = running(context)
     found = [item for item in everyone if item.interfaces]
-    listed = nft.listed(firewall.TABLE)
+    rules = nft.listed(firewall.TABLE)
+    listed = firewall.Listed(rules)
     wrong = []
-    if found and not firewall.has_base(listed):
+    if found and not listed.has_base():
         wrong.append("the firewall's tables are gone or incomplete")
     for item in found:
         wrong += [f"{item.container}: {text}" for interface in item.interfaces for text in _wrong_link(interface)]
-        if not firewall.is_whole(item, listed):
+        if not listed.is_whole(item):
             wrong.append(f"{item.container}: some of its firewall rules are missing")
     limited = looking.limited() if any(item.ingress for item in found) else set()
     for item in everyone:
@@ -48,7 +49,7 @@ def _wrong(context: Context) -> list[str]:
     wrong += [f"{name}: its hosts file does not name the others as it should" for name in _misinformed(context, found)]
     known = {link for item in found for link in item.links}
     wrong += [f"the link '{link}' belongs to no container" for link in sorted(_left_links() - known)]
-    if firewall.stale(listed, known):
+    if firewall.stale(rules, known):
         wrong.append("there are firewall rules for containers that are gone")
     return wrong
 

@@ -20,6 +20,7 @@ from nsunit.manager.install import (
     link,
     links,
     listeners_on_disk,
+    runs_from_files,
     unlink,
     write_contents,
     write_unit,
@@ -221,10 +222,7 @@ def _disable(context: Context, name: str) -> Outcome:
     service = service_name(name)
     fragment = str(context.bus.get(service, "FragmentPath").get("FragmentPath", ""))
     if is_running(context, name) and not fragment.startswith(context.transient):
-        raise NsunitError(
-            f"{name}: it runs from the unit files that would be removed",
-            hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
-        )
+        raise runs_from_files(name)
     if not fragment.startswith(context.transient) and is_listening(context, name):
         raise NsunitError(
             f"{name}: it is listened for by the unit files that would be removed",

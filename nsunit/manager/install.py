@@ -41,6 +41,14 @@ def check_own(context: Context, name: str, units: Sequence[str]) -> None:
             )
 
 
+def runs_from_files(name: str) -> NsunitError:
+    """The refusal to take away the unit files that *name* runs from."""
+    return NsunitError(
+        f"{name}: it runs from the unit files that would be removed",
+        hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
+    )
+
+
 def write_contents(boot: str, contents: Mapping[str, bytes], undo: Undo) -> None:
     """Write files, by name, into the directory *boot* where they differ."""
     for file, content in contents.items():

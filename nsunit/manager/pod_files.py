@@ -17,6 +17,7 @@ from nsunit.manager.install import (
     let_read,
     link,
     links,
+    runs_from_files,
     unlink,
     write_contents,
     write_unit,
@@ -68,10 +69,7 @@ def disable_pod(context: Context, name: str) -> Outcome:
         load_pod(name, context.search, context.host)  # an unknown name is an error
         return Outcome(name, "unchanged")
     if runs_from_file(context, name):
-        raise NsunitError(
-            f"{name}: it runs from the unit files that would be removed",
-            hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
-        )
+        raise runs_from_files(name)
     found = links(context, name)
     for path in found:
         unlink(path)

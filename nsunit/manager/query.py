@@ -269,9 +269,11 @@ def _state(context: Context, name: str, unit: str, properties: dict[str, object]
 
 
 def _is_enabled(context: Context, name: str) -> bool:
-    if not is_pod(name) or not context.paths.is_enabled(name):
-        return context.paths.is_enabled(name)
-    from nsunit.manager.pod_files import is_wanted
+    if not context.paths.is_enabled(name):
+        return False
+    if not is_pod(name):
+        return True
+    from nsunit.manager.pod_files import is_wanted  # its file may be there for a container's sake only
 
     return is_wanted(context, name)
 

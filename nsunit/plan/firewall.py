@@ -215,25 +215,35 @@ def remove(listed: Iterable[Item]) -> list[Item]:
     ]
 
 
-def is_whole(item: Attachment, listed: Iterable[Item]) -> bool:
-    """Whether nft's list has all that *item* needs."""
-    filled, there = set(), set()
-    for entry in listed:
-        if "rule" in entry:
-            filled.add((entry["rule"]["family"], entry["rule"]["chain"]))
-        found = entry.get("map") or entry.get("set")
-        if found:
-            there |= {(found["family"], found["name"], json.dumps(element)) for element in found.get("elem", ())}
-    needed = {(family, name, json.dumps(element)) for family, name, element in _owned(item)}
-    chains = {("bridge", link) for link in item.links}
-    chains |= {("inet", chain_of_ports(item))} if _led(item) else set()
-    return needed <= there and chains <= filled
+class Listed:
+    """What is in nft's list, read once for all the containers that are compared with it.
+
+    *chains* are those with rules in them, and *elements* those of the sets and maps.
+    """
+
+    def __init__(self, listed: Iterable[Item]) -> None:
+        self.chains: set[tuple[str, str]] = set()
+        self.elements: set[tuple[str, str, str]] = set()
+        for entry in listed:
+            if "rule" in entry:
+                self.chains.add((entry["rule"]["family"], entry["rule"]["chain"]))
+            found = entry.get("map") or entry.get("set")
+            if found:
+                self.elements |= {_element(found["family"], found["name"], item) for item in found.get("elem", ())}
+
+    def is_whole(self, item: Attachment) -> bool:
+        """Whether all is there that *item* needs."""
+        chains = {("bridge", link) for link in item.links}
+        chains |= {("inet", chain_of_ports(item))} if _led(item) else set()
+        return {_element(*owned) for owned in _owned(item)} <= self.elements and chains <= self.chains
+
+    def has_base(self) -> bool:
+        """Whether all base chains are there, with rules in them."""
+        return all((family, chain) in self.chains for family, chain, *_ in _BASE_CHAINS)
 
 
-def has_base(listed: Iterable[Item]) -> bool:
-    """Whether nft's list has all base chains, with rules in them."""
-    filled = {(entry["rule"]["family"], entry["rule"]["chain"]) for entry in listed if "rule" in entry}
-    return all((family, chain) in filled for family, chain, *_ in _BASE_CHAINS)
+def _element(family: str, name: str, element: object) -> tuple[str, str, str]:
+    return family, name, json.dumps(element)
 
 
 def _published(item: Attachment, port: Port) -> list[list[Item]]:

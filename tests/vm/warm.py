@@ -28,7 +28,7 @@ MESSAGE = 200_000  # bytes
 
 
 class Warm:
-    """The process that forks, seen from the tests."""
+    """The process that forks, seen from the tests.  It ends with them, when nobody can ask it any more."""
 
     def __init__(self) -> None:
         self.own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -55,11 +55,6 @@ class Warm:
                 raise subprocess.TimeoutExpired(words, timeout)  # the end of *control* kills it
             status = json.loads(control.recv(100))
         return subprocess.CompletedProcess(words, status, *said)
-
-    def stop(self) -> None:
-        """End the process that forks."""
-        self.own.close()
-        self.process.wait()
 
 
 def _input(text: str) -> int:

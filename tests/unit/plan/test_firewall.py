@@ -112,14 +112,14 @@ def test_what_is_there_is_told_from_what_is_missing():
     item = web(Port("", 80, 80, "tcp"), host_ports=((53, "udp"),))
     other = Attachment("db", (interface("nv-fedcba987654", addresses=("10.91.0.3/24",)),))
     known = list_of([*firewall.base(), *firewall.attach(item), *firewall.attach(other)])
-    assert firewall.has_base(known)
-    assert firewall.is_whole(item, known)
-    assert firewall.is_whole(other, known)
-    assert not firewall.has_base([entry for entry in known if entry.get("rule", {}).get("chain") != "input"])
-    assert not firewall.is_whole(item, [entry for entry in known if entry.get("rule", {}).get("chain") != LINK])
+    assert firewall.Listed(known).has_base()
+    assert firewall.Listed(known).is_whole(item)
+    assert firewall.Listed(known).is_whole(other)
+    assert not firewall.Listed([entry for entry in known if entry.get("rule", {}).get("chain") != "input"]).has_base()
+    assert not firewall.Listed([entry for entry in known if entry.get("rule", {}).get("chain") != LINK]).is_whole(item)
     for name in ("published", "links", "host6"):
         lost = [entry for entry in known if (entry.get("map") or entry.get("set") or {}).get("name") != name]
-        assert not firewall.is_whole(item, lost), name
+        assert not firewall.Listed(lost).is_whole(item), name
 
 
 def test_what_belongs_to_nobody_is_removed():

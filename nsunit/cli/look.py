@@ -36,6 +36,8 @@ def list_containers(invocation: Invocation) -> int:
     """The verb `list`."""
     from nsunit.manager.query import list_containers
 
+    if invocation.flag("names") and not invocation.flag("json"):
+        return _list_names(invocation)
     context, everything = invocation.context(), invocation.flag("all")
     loaded = list_containers(context, everything=everything)
     if not invocation.flag("tree"):
@@ -45,17 +47,13 @@ def list_containers(invocation: Invocation) -> int:
     states = [
         state
         for state in loaded
-        if (everything or state.active_state != "inactive" or _listens(state))
-        and (not invocation.operands or any(fnmatch.fnmatchcase(state.name, text) for text in invocation.operands))
+        if (everything or state.active_state != "inactive" or _listens(state)) and _is_wanted(invocation, state.name)
     ]
     style = Style(plain=invocation.flag("no-color"))
     if invocation.flag("tree"):
         _print_tree(invocation, states, style)
     elif invocation.flag("json"):
         print_json(states)
-    elif invocation.flag("names"):
-        for state in states:
-            style.line(printable(state.name))
     else:
         columns = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS")
         print_table(style, columns, [_row(state) for state in states])
@@ -63,6 +61,28 @@ def list_containers(invocation: Invocation) -> int:
             more = "" if invocation.flag("all") else "; 'nsunit list --all' shows those that do not run as well"
             style.line(f"\n{plural(len(states), 'container')}{more}")
     return 0
+
+
+def _list_names(invocation: Invocation) -> int:
+    from nsunit.manager.listing import container_names, grouped_names
+
+    everything = invocation.flag("all")
+    if invocation.flag("tree"):
+        above = grouped_names(invocation.context(), everything=everything)
+        wanted = {name for name in above if _is_wanted(invocation, name)}
+        names = sorted(wanted.union(*(above[name] for name in wanted)))
+    else:
+        found = container_names(invocation.context(), everything=everything)
+        names = [name for name in found if _is_wanted(invocation, name)]
+    style = Style(plain=True)
+    for name in names:
+        style.line(printable(name))
+    return 0
+
+
+def _is_wanted(invocation: Invocation, name: str) -> bool:
+    patterns = invocation.operands
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _listens(state: ContainerState) -> bool:
@@ -90,18 +110,9 @@ def _print_tree(invocation: Invocation, states: Sequence[ContainerState], style:
     root = tree(invocation.context(), states, everything=everything)
     if invocation.flag("json"):
         print_json(root)
-    elif invocation.flag("names"):
-        for name in _names_below(root):
-            style.line(printable(name))
     else:
         columns = ("NAME", "STATE", "CPU", "OF", "MEMORY", "OF", "TASKS", "OF")
         print_table(style, columns, list(tree_rows(root)))
-
-
-def _names_below(node: Node) -> Iterator[str]:
-    for child in node.children:
-        yield child.name
-        yield from _names_below(child)
 
 
 def tree_rows(node: Node, lead: str = "", tail: str = "") -> Iterator[tuple[str, ...]]:

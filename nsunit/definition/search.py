@@ -75,10 +75,8 @@ def find(name: str, search: SearchPath) -> Found:
         UsageError: *name* is not a container's name.
         NotFoundError: there is no such definition, or it is masked by a link to /dev/null.
     """
-    check_name(name)
-    prefix, instance = split_instance(name)
-    stems = [name, f"{prefix}@"] if instance else [name]
-    main = None if name.endswith((GROUP_SUFFIX, NETWORK_SUFFIX)) else _first(stems, search)
+    stems = _stems(check_name(name))
+    main = _first(stems, search)
     if main is None:
         raise _not_found(name, search)
     if os.path.realpath(main) == "/dev/null":
@@ -178,6 +176,12 @@ def list_names(search: SearchPath) -> tuple[str, ...]:
     return tuple(sorted(name for name, usable in found.items() if usable))
 
 
+def main_file(name: str, search: SearchPath) -> str:
+    """Return the file that defines container or pod *name*, or its template's; empty if it is not defined."""
+    main = _first(_stems(name), search)
+    return main if main and os.path.realpath(main) != "/dev/null" else ""
+
+
 def list_templates(search: SearchPath) -> tuple[str, ...]:
     """Return the prefixes of all templates, sorted (`web` for `web@.nsunit`)."""
     end = "@" + SUFFIX
@@ -188,6 +192,14 @@ def list_templates(search: SearchPath) -> tuple[str, ...]:
         if entry.endswith(end) and is_valid_name(entry.removesuffix(end))
     }
     return tuple(sorted(found))
+
+
+def _stems(name: str) -> list[str]:
+    """What the files that may define container or pod *name* are called, without the suffix."""
+    if name.endswith((GROUP_SUFFIX, NETWORK_SUFFIX)):
+        return []
+    prefix, instance = split_instance(name)
+    return [name, f"{prefix}@"] if instance else [name]
 
 
 def _first(stems: list[str], search: SearchPath) -> str | None:

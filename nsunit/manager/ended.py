@@ -8,6 +8,7 @@ from nsunit.bus.protocol import NO_SUCH_UNIT
 from nsunit.errors import BusError, NsunitError
 from nsunit.manager.attend import JOB_TIMEOUT
 from nsunit.manager.running import is_same
+from nsunit.names import group_slice
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -33,20 +34,32 @@ def has_ended(context: Context, running: Running, pidfd: int) -> bool:
 def forget_session(context: Context, running: Running, scope: str) -> None:
     """See that nothing is left of *scope*, which came too late for the container *running*.
 
-    By its Slice= it may have made systemd start the container's slice again, without all that a start gives to it; a
-    slice of that kind would stay for ever.
+    By its Slice= it may have made systemd start the container's slice again, and those of its groups, without all that
+    a start gives to them; slices of that kind would stay for ever.
     """
     _stop(context, scope)
-    if not _is_implicit(context, running.slice):
+    slice_ = running.slice
+    _forget_slice(context, slice_, running.name)
+    if "-" in slice_.removeprefix("nsunit-"):
+        from nsunit.manager.group import groups_of_slice
+
+        groups = groups_of_slice(slice_)
+        for group in reversed(groups):
+            _forget_slice(context, group_slice(group), groups[0])
+
+
+def _forget_slice(context: Context, slice_: str, lock: str) -> None:
+    """Stop *slice_* if nobody has started it and nothing is in it; whoever starts it holds *lock*."""
+    if not _is_implicit(context, slice_):
         return
     try:
-        with Lock(context.paths.locks, running.name, timeout=LOCK_TIMEOUT):
-            if _is_implicit(context, running.slice):
-                _stop(context, running.slice)
+        with Lock(context.paths.locks, lock, timeout=LOCK_TIMEOUT):
+            if _is_implicit(context, slice_) and not context.bus.processes(slice_):
+                _stop(context, slice_)
     except BusError:
         raise
     except NsunitError:
-        pass  # somebody else is at work on the container: a start makes the slice its own, a stop ends it
+        pass  # somebody else is at work on it: a start makes the slice its own, a stop ends it
 
 
 def _is_implicit(context: Context, slice_: str) -> bool:

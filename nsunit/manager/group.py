@@ -221,10 +221,10 @@ def members(context: Context, name: str, *, running: bool) -> list[str]:
     if running:
         for unit in context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope"]):
             container = container_of_unit(unit.name)
-            state = context.bus.get(unit.name, "Slice", "ActiveState") if container else {}
-            slice_ = str(state.get("Slice", ""))
-            alive = state.get("ActiveState") not in (None, "inactive", "failed")
-            if container and alive and is_slice_of(slice_, container) and name in groups_of_slice(slice_):
+            if not container or unit.active_state in ("inactive", "failed"):
+                continue
+            slice_ = str(context.bus.get(unit.name, "Slice").get("Slice", ""))
+            if is_slice_of(slice_, container) and name in groups_of_slice(slice_):
                 found.add(container)
     else:
         for container in list_names(context.search):

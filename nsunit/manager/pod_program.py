@@ -59,8 +59,7 @@ def make(place: str, locks: str, operations: Sequence[Operation]) -> None:
     with _Maker(operations, kinds, build) as pid:
         found = {kind: os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds}
         for operation in operations:
-            if isinstance(operation, process.Network):
-                _do(operation, operation.attach, pid, build)
+            _do(operation, operation.attach, pid, build)
     if build.has_userns:
         found["user"] = build.userns_fd
     pins.make_pins(place, locks, found)

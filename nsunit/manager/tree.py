@@ -5,17 +5,17 @@ from __future__ import annotations
 from nsunit.definition.search import list_groups
 from nsunit.manager.group import groups_of_slice
 from nsunit.manager.query import UNKNOWN, pod_states
-from nsunit.names import ROOT_SLICE, group_of_pod, group_slice, is_pod
+from nsunit.names import ROOT_SLICE, group_of_pod, group_slice
 from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from nsunit.manager.context import Context
     from nsunit.manager.query import ContainerState
 
-_USAGE = ("ActiveState", "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
+_USAGE = ("MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
 _LIMITS = ("MemoryMax", "TasksMax", "CPUQuotaPerSecUSec")
 
 
@@ -45,25 +45,20 @@ def tree(context: Context, states: Sequence[ContainerState], *, everything: bool
     shown = [name for name, state in pods.items() if everything or state.active_state != "inactive"]
     for name in (*shown, *(list_groups(context.search) if everything else ())):
         groups |= {*groups_of_slice(group_slice(name)), name}
-    names = {name: pods[name].name if name in pods else name for name in groups}
-    total = _node(context, ROOT_SLICE, "total", ROOT_SLICE)
-    return total.replace(children=_children(context, ROOT_SLICE, states, names))
-
-
-def _children(
-    context: Context, parent: str, states: Sequence[ContainerState], groups: dict[str, str]
-) -> tuple[Node, ...]:
-    """What is in the slice *parent*; *groups* are all there are, each with the name that it is shown by."""
-    found = []
-    for group, name in sorted(groups.items()):
-        slice_ = group_slice(group)
-        if _parent(slice_) == parent:
-            node = _node(context, name, "pod" if is_pod(name) else "group", slice_)
-            found.append(node.replace(children=_children(context, slice_, states, groups)))
+    below: dict[str, list[Node]] = {}
+    for group in sorted(groups):
+        slice_, kind = group_slice(group), "pod" if group in pods else "group"
+        name = pods[group].name if group in pods else group
+        below.setdefault(_parent(slice_), []).append(_node(context, name, kind, slice_))
     for state in states:
-        if _parent(state.slice) == parent:
-            found.append(_node(context, state.name, "container", state.slice, state.active_state))
-    return tuple(found)
+        node = _node(context, state.name, "container", state.slice, state)
+        below.setdefault(_parent(state.slice), []).append(node)
+    return _with_children(_node(context, ROOT_SLICE, "total", ROOT_SLICE), below)
+
+
+def _with_children(node: Node, below: Mapping[str, Sequence[Node]]) -> Node:
+    children = () if node.kind == "container" else below.get(node.slice, ())
+    return node.replace(children=tuple(_with_children(child, below) for child in children))
 
 
 def _parent(slice_: str) -> str:
@@ -71,8 +66,9 @@ def _parent(slice_: str) -> str:
     return group_slice(above[-1]) if above else ROOT_SLICE
 
 
-def _node(context: Context, name: str, kind: str, slice_: str, active_state: str = "") -> Node:
-    values = context.bus.get(slice_, *_USAGE, *_LIMITS)
+def _node(context: Context, name: str, kind: str, slice_: str, known: ContainerState | None = None) -> Node:
+    """The line of *slice_*; of a container its usage is *known*."""
+    values = context.bus.get(slice_, "ActiveState", *_LIMITS, *(() if known else _USAGE))
     state = str(values.get("ActiveState", "inactive"))
 
     def number(key: str) -> int | None:
@@ -83,11 +79,11 @@ def _node(context: Context, name: str, kind: str, slice_: str, active_state: str
     return Node(
         name=name,
         kind=kind,
-        active_state=active_state or state,
+        active_state=known.active_state if known else state,
         slice=slice_,
-        memory=number("MemoryCurrent"),
-        tasks=number("TasksCurrent"),
-        cpu_usec=None if cpu is None else cpu // 1000,
+        memory=known.memory if known else number("MemoryCurrent"),
+        tasks=known.tasks if known else number("TasksCurrent"),
+        cpu_usec=known.cpu_usec if known else None if cpu is None else cpu // 1000,
         memory_limit=number("MemoryMax"),
         tasks_limit=number("TasksMax"),
         cpu_quota=number("CPUQuotaPerSecUSec"),

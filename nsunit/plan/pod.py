@@ -45,7 +45,9 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         planned.append(process.Loopback())
     planned += [mounts.Sysctl(key, value) for key, value in container.sysctls]
     if facts.network_program:
-        planned.append(process.Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks))
+        from nsunit.setup.attach import Network
+
+        planned.append(Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks))
     return planned
 
 

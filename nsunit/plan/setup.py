@@ -167,7 +167,9 @@ def _users(facts: Facts) -> list[Operation]:
 
 def _network(container: Container, facts: Facts) -> list[Operation]:
     if facts.network_program:
-        return [process.Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks)]
+        from nsunit.setup.attach import Network
+
+        return [Network(facts.interpreter, facts.network_program, facts.network_directory, facts.locks)]
     if not facts.pasta:
         return []
     from nsunit.plan.rootless import forwards

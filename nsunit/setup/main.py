@@ -33,7 +33,6 @@ KINDS: tuple[type[Operation], ...] = (
     mounts.Sysctl,
     process.Hostname,
     process.Loopback,
-    process.Network,
     process.Init,
     process.NotifySocket,
     process.User,
@@ -45,6 +44,7 @@ KINDS: tuple[type[Operation], ...] = (
 # Those that most containers do not have are imported when a plan has them.
 RARE = {
     "own-users": "nsunit.setup.rootless:OwnUsers",
+    "network": "nsunit.setup.attach:Network",
     "tunnel": "nsunit.setup.tunnel:Tunnel",
     "pasta": "nsunit.setup.pasta:Pasta",
     "join": "nsunit.setup.chosen:Join",

@@ -53,56 +53,6 @@ class Loopback(Operation):
         with_fd.close()
 
 
-class Network(Operation):
-    """Have *program* attach the container's network namespace, as the file `attachment` in *directory* says.
-
-    It is a program of its own, since it needs libraries that most containers do not, and the host's privileges.
-    """
-
-    __slots__ = ("interpreter", "program", "directory", "locks")
-    keyword = "network"
-    interpreter: str
-    program: str
-    directory: str
-    locks: str
-
-    def describe(self) -> str:
-        """See Operation."""
-        return "attach the container to its network"
-
-    def attach(self, payload: int, build: Build) -> None:
-        """Run it for the namespaces of process *payload*, which waits before it executes.
-
-        Raises:
-            OSError: it failed; the text is what it said.
-        """
-        self._run("attach", self.directory, self.locks, str(payload))
-
-    def detach(self) -> None:
-        """Run it to take everything back; systemd does so for a service.
-
-        Raises:
-            OSError: it failed.
-        """
-        self._run("detach", self.directory, self.locks)
-
-    def _run(self, *words: str) -> None:
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.dup2(writer, 2)
-                os.execv(self.interpreter, (self.interpreter, "-I", self.program, *words))
-            finally:
-                os._exit(127)
-        os.close(writer)
-        with open(reader, "rb") as stream:
-            said = stream.read().decode("utf-8", "replace").strip()
-        _, status = os.waitpid(pid, 0)
-        if status:
-            raise OSError(0, said.replace("\n", "; ") or f"'{self.program}' ended with status {status}")
-
-
 class User(Operation):
     """Look up the user, group and supplementary groups of the payload; Privileges switches to them."""
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nsunit.setup.main import RARE
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
 BUDGET = 0.010
@@ -50,6 +52,7 @@ def test_helper_loads_only_what_is_free(helper):
     assert "nsunit.setup.main" in new
     assert {name for name in new if name.split(".")[0] != "nsunit"} <= ALLOWED
     assert not {name for name in new if name.startswith("nsunit.") and not name.startswith("nsunit.setup")}
+    assert new & {place.partition(":")[0] for place in RARE.values()} == set()
 
 
 def processor_time(*arguments: object) -> float:

@@ -44,7 +44,7 @@ def test_helper_killed_at_every_step(run, nsunit, containers):
     assert plan.returncode == 0, plan.stderr
     from nsunit.setup.main import KINDS
 
-    keywords = [kind.keyword for kind in KINDS if kind.keyword not in ("root-directory", "subgroup")]
+    keywords = [kind.keyword for kind in KINDS if kind.keyword not in ("root-directory", "subgroup")] + ["network"]
     steps = [(keyword, half) for keyword in keywords for half in ("prepare", "execute")]
     killed = {}
     for keyword, half in steps:

@@ -129,8 +129,9 @@ def test_exec_during_a_restart_gets_a_clean_answer(nsunit, containers):
 def test_exec_that_meets_the_end_gets_a_clean_answer(containers):
     """The container ends by itself, so the session may be at any step; whichever it was, nothing is left of both."""
     script = f"{SLEEPER.replace('1000', '3')}Volatile=yes\n"
-    for _ in range(2):
-        container = containers.start(script)
+    containers.groups.append("races")
+    for group in ("", "Slice=races-late\n"):
+        container = containers.start(script + group)
 
         def session(name=container.name):
             done = subprocess.run(["nsunit", "exec", name, "true"], capture_output=True, text=True, check=False)
@@ -146,7 +147,7 @@ def test_exec_that_meets_the_end_gets_a_clean_answer(containers):
             answers = {answer for future in [pool.submit(sessions) for _ in range(4)] for answer in future.result()}
         said = {(125, f"nsunit: {container.name}: it {what}") for what in ("has just ended", "is not running")}
         assert answers <= {(0, ""), (137, ""), *said}
-    # What it keeps is the id range; its units, with the slice that a late session has made again, are gone.
+    # What it keeps is the id range; its units, with the slices that a late session has made again, are gone.
     assert [line for line in containers.left() if not line.startswith("/var/lib/")] == []
 
 

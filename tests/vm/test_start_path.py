@@ -35,5 +35,6 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     assert [module for module in started if module.endswith(".group")] == []  # it is in none
     # Nothing above it makes MemoryMax= moot, so nobody looks closer.
     assert started & {"nsunit.manager.why", "nsunit.plan.hierarchy"} == set()
+    assert started & {"nsunit.setup.attach", "nsunit.manager.network"} == set()  # it is not connected
     assert modules_of("exec", name, "true") & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
     assert modules_of("stop", name) & HEAVY == set()

@@ -45,7 +45,11 @@ def test_tree(nsunit, manager):
         ("│ └─db", "active", "-", "-", "-", "-", "-", "-"),
         ("└─a", "active", "-", "-", "-", "-", "-", "-"),
     ]
-    assert nsunit("list", "--tree", "--names")[1] == "shop.slice\nweb\ndb\na\n"
+    manager(
+        "listing", grouped_names=lambda context, *, everything: {"web": ("shop.slice",), "a": ()}, container_names=None
+    )
+    assert nsunit("list", "--tree", "--names")[1] == "a\nshop.slice\nweb\n"
+    assert nsunit("list", "--tree", "--names", "w*")[1] == "shop.slice\nweb\n"
     shown = json.loads(nsunit("list", "--tree", "--json")[1])
     assert [item["name"] for item in shown["children"][0]["children"]] == ["web", "db"]
     assert nsunit("list", "-t")[1].splitlines()[1].startswith("├─shop.slice")

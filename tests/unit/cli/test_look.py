@@ -35,7 +35,11 @@ def test_list(nsunit, states):
     )
 
 
-def test_list_names(nsunit, states):
+def test_list_names(nsunit, manager):
+    def container_names(context, *, everything):
+        return ["db", "idle", "web"] if everything else ["db", "web"]
+
+    manager("listing", container_names=container_names, grouped_names=None)
     assert nsunit("ls", "--names")[1] == "db\nweb\n"
     assert nsunit("list", "--names", "--all")[1] == "db\nidle\nweb\n"
     assert nsunit("list", "--names", "w*", "x")[1] == "web\n"

@@ -23,11 +23,12 @@ class FakeSystemd:
         self.stopped = []
 
     def get(self, unit, *names):
-        return {name: self.units["service"].get(name) for name in names} if unit.endswith(".service") else self.slice
+        if unit.endswith(".service"):
+            return {name: self.units["service"].get(name) for name in names}
+        return {"ActiveState": "inactive"} if unit in self.stopped else self.units.get(unit, self.units["slice"])
 
-    @property
-    def slice(self):
-        return {"ActiveState": "inactive"} if SLICE in self.stopped else self.units["slice"]
+    def processes(self, unit):
+        return self.units.get("processes", {}).get(unit, [])
 
     def stop(self, unit):
         if unit == SCOPE:
@@ -100,6 +101,31 @@ def test_a_slice_that_only_the_session_needed_goes(tmp_path):
     found = context(tmp_path, slice_={"ActiveState": "active", "FragmentPath": ""})
     forget_session(found, running(1), SCOPE)
     assert found.bus.stopped == [SLICE]
+
+
+@pytest.mark.parametrize(
+    ("units", "stopped"),
+    [
+        ({}, ["nsunit-shop-eu-web.slice", "nsunit-shop-eu.slice", "nsunit-shop.slice"]),
+        (
+            {
+                "nsunit-shop.slice": {
+                    "ActiveState": "active",
+                    "FragmentPath": "/run/systemd/transient/nsunit-shop.slice",
+                }
+            },
+            ["nsunit-shop-eu-web.slice", "nsunit-shop-eu.slice"],
+        ),
+        ({"processes": {"nsunit-shop.slice": ["somebody's"]}}, ["nsunit-shop-eu-web.slice", "nsunit-shop-eu.slice"]),
+    ],
+    ids=["none", "started", "used"],
+)
+def test_slices_of_groups_go_as_well(tmp_path, units, stopped):
+    found = context(tmp_path, slice_={"ActiveState": "active", "FragmentPath": ""})
+    found.bus.units |= units
+    group = "/nsunit.slice/nsunit-shop.slice/nsunit-shop-eu.slice/nsunit-shop-eu-web.slice/nsunit-web.service"
+    forget_session(found, running(1).replace(control_group=group), SCOPE)
+    assert found.bus.stopped == stopped
 
 
 def test_a_slice_of_a_start_stays(tmp_path):

@@ -276,8 +276,8 @@ def test_why(context):
 
 def test_tree_and_show(context):
     begin(context)
-    context.bus.units["nsunit-shop-eu-web.slice"] |= {"MemoryCurrent": 5, "TasksCurrent": 2, "CPUUsageNSec": 3000}
-    state = ContainerState("web", "active", "running", "nsunit-web.service", "nsunit-shop-eu-web.slice")
+    usage = {"memory": 5, "tasks": 2, "cpu_usec": 3}
+    state = ContainerState("web", "active", "running", "nsunit-web.service", "nsunit-shop-eu-web.slice", **usage)
     plain = ContainerState("a", "inactive", "dead", "nsunit-a.service", "nsunit-a.slice")
     write(context, "idle-x.slice", "")
     root = tree(context, [state, plain], everything=True)

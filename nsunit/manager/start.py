@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from nsunit.manager.context import Context
     from nsunit.units import Unit
 
-GRACE_SECONDS = 30.0  # how much longer than the unit's own time-outs a job may take before we stop waiting for it
+# How much longer than the unit's own time-outs a job may take before we stop waiting for it: what waits for its turn at
+# the host's links asks systemd for up to two minutes more (nsunit.network.patience).
+GRACE_SECONDS = 150.0
 _ATTEMPTS = 4
 
 

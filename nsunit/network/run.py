@@ -190,7 +190,12 @@ class locked:
         self.fd = os.open(f"{directory}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def __enter__(self) -> None:
-        fcntl.flock(self.fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            from nsunit.network import patience
+
+            patience.lock(self.fd)
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)

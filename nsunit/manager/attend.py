@@ -63,6 +63,20 @@ def attend(
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
+def protect_host(name: str) -> None:
+    """Begin this process anew if need be, so that container *name*, in which the host's root is, cannot change Python.
+
+    Raises:
+        SessionError: the kernel refused it.
+    """
+    from nsunit.setup.interpreter import protect
+
+    try:
+        protect()
+    except spawn.SetupError as error:
+        raise SessionError(f"{name}: {error}", error.status) from error
+
+
 def start_scope(context: Context, name: str, scope: Unit, auxiliary: Sequence[Unit] = ()) -> None:
     """Make *scope*, of container *name*, and wait until it is there.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.manager.attend import attend, start_scope
+from nsunit.manager.attend import attend, protect_host, start_scope
 from nsunit.manager.running import check_alive, find_running, is_frozen, just_ended, open_pidfd
 from nsunit.names import printable, scope_name
 from nsunit.plan.scope import INHERITED, exec_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import harden, read_plan
+from nsunit.setup.namespaces import has_hosts_root
 from nsunit.setup.process import Environment, Exec, Privileges, User, WorkingDirectory
 from nsunit.storage import files
 
@@ -52,6 +53,7 @@ def execute(
     if is_frozen(running):
         raise NsunitError(f"{name}: it is paused", hint=f"let it go on with 'nsunit resume {name}'")
     pidfd = open_pidfd(context, running)
+    _check_ids(running)
     build = Build("")
     scope = scope_name(name, "exec", os.urandom(4).hex())
 
@@ -76,6 +78,21 @@ def execute(
             raise
 
     return attend(name, build, begin, tty=tty, interactive=interactive)
+
+
+def _check_ids(running: Running) -> None:
+    """See that the program of this very process is out of reach of a container in which the host's root is.
+
+    Raises:
+        SessionError: the kernel refused it.
+        NotFoundError: the container has ended.
+    """
+    try:
+        if not has_hosts_root(running.pid):
+            return
+    except (FileNotFoundError, ProcessLookupError):
+        raise just_ended(running.name) from None
+    protect_host(running.name)
 
 
 def _admission(context: Context, running: Running, unit: str, program: str) -> Callable[[int], None]:

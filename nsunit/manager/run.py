@@ -7,7 +7,7 @@ import os
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.definition.load import load_properties
 from nsunit.errors import BusError, NsunitError, UsageError
-from nsunit.manager.attend import SessionError, attend, start_scope, wait_for_scope
+from nsunit.manager.attend import SessionError, attend, protect_host, start_scope, wait_for_scope
 from nsunit.manager.prepare import prepare, take_back
 from nsunit.manager.running import catches, unit_of
 from nsunit.manager.start import GRACE_SECONDS, Starter, settle, warn_of_moot_limits
@@ -82,6 +82,8 @@ def run(
     if definition.container.boot:  # it has that socket only where systemd has given the unit one
         definition = definition.replace(container=definition.container.replace(notify=False))
     scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have
+    if not context.user and _may_have_hosts_root(definition.container):
+        protect_host(name)  # while there is nothing of the container: this process may begin anew
     sweep(context)
     with Lock(context.paths.locks, name) as lock:
         if settle(context, definition) is not None:
@@ -92,6 +94,12 @@ def run(
             return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
         finally:
             _forget_run(context, prepared, lock, keep=keep)
+
+
+def _may_have_hosts_root(container: Container) -> bool:
+    """Whether the host's root may be among the ids of *container*: what is joined is known later."""
+    users = container.private_users
+    return bool(container.pod) or not (users.mode == "yes" or (users.mode == "range" and users.start))
 
 
 def _forget_run(context: Context, prepared: Prepared, lock: Lock, *, keep: bool) -> None:

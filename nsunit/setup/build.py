@@ -19,6 +19,7 @@ class Build:
         self.userns_start = 0
         self.userns_group = 0
         self.userns_count = 0
+        self.has_hosts_root = False  # whether the host's root is among the ids of userns_fd
         self.own_users = False  # the caller has entered the user namespace itself: a container without root
         self.keeps_groups = False  # and may not change its supplementary groups there, user_namespaces(7)
         self.shifts_ids = False  # whether mounts are to be id-mapped, since ids inside differ from those outside

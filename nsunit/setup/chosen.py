@@ -202,6 +202,7 @@ def _use_ids(build: Build, fd: int) -> None:
         return  # it is the host's
     build.userns_fd = fd
     maps = namespaces.maps_of(fd)
+    build.has_hosts_root = any(outside == 0 for _, outside, _ in maps[0])
     roots = []
     for entries in maps:
         outside = [start for inside, start, _ in entries if inside == 0]

@@ -156,6 +156,10 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
                 operation.open(build)
     except OSError as error:
         raise spawn.explain(operation, error) from error
+    if _has_hosts_root(operations, build):
+        from nsunit.setup.interpreter import protect
+
+        protect()
     if build.shares_mounts:
         spawn.prepare(operations, build)
         return
@@ -168,6 +172,13 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
     except BaseException:
         root.leave_workspace(build)
         raise
+
+
+def _has_hosts_root(operations: list[Operation], build: Build) -> bool:
+    """Whether the container's ids include that of the host's root; a user's can not."""
+    if build.own_users or build.userns_fd >= 0:
+        return build.has_hosts_root
+    return not any(isinstance(item, namespaces.UserNamespace) and int(item.start) for item in operations)
 
 
 def read_plan(directory: str) -> list[Operation]:

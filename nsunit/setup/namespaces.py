@@ -68,6 +68,11 @@ def maps_of(userns_fd: int) -> tuple[list[tuple[int, int, int]], list[tuple[int,
         return _map(f"/proc/{child.pid}/uid_map"), _map(f"/proc/{child.pid}/gid_map")
 
 
+def has_hosts_root(pid: int) -> bool:
+    """Whether the host's root is among the ids of the user namespace of process *pid*."""
+    return "0" in read_file(f"/proc/{pid}/uid_map").split()[1::3]
+
+
 class _Child:
     """A process that does *deed* and then waits, as long as the context lasts."""
 

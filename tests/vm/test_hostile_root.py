@@ -225,6 +225,54 @@ def test_swapping_a_mount_point_never_leads_out(canary, nsunit, containers, work
     assert started + result.stderr.count("Failed to bind") == VICTIMS
 
 
+# B3: the program that sets a container up is the host's Python, and /proc/self/exe leads to it
+
+EXECUTED_BY_ITSELF = """\
+#!/proc/self/exe
+import os, sys, time
+said = []
+for attempt in (
+    lambda: os.chmod("/proc/self/exe", 0o4755),
+    lambda: os.open("/proc/self/exe", os.O_WRONLY | os.O_TRUNC),
+):
+    try:
+        said.append(str(attempt()))
+    except OSError as error:
+        said.append(os.strerror(error.errno))
+print(*said, sep=", ", flush=True)
+if sys.argv[1:]:
+    with open("/out/said", "w") as file:
+        print(*said, sep=", ", file=file)
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("users", ["no", "identity"])
+def test_the_hosts_root_inside_cannot_change_the_hosts_interpreter(nsunit, containers, workplace, users):
+    """CVE-2019-5736; from a user namespace with other ids the file belongs to nobody."""
+    interpreter = Path("/usr/bin/python3").resolve()
+    before = interpreter.stat()
+    evil, out = workplace / "evil", workplace / "out"
+    evil.write_text(EXECUTED_BY_ITSELF)
+    evil.chmod(0o755)
+    out.mkdir(exist_ok=True)
+    keys = (f"Rootfs={DEBIAN}", "Volatile=yes", f"PrivateUsers={users}", f"BindReadOnly={evil}:/evil")
+    expected = "Read-only file system, Read-only file system\n"
+    try:
+        lines = "\n".join(keys)
+        container = containers.start(f"[Container]\n{lines}\nBind={out}:/out\nExec=/evil wait\n")
+        wait_until(lambda: (out / "said").exists() and (out / "said").read_text(), "the payload's attempts")
+        assert (out / "said").read_text() == expected
+        result = nsunit("exec", container.name, "/evil", check=False)
+        assert (result.returncode, result.stdout) == (0, expected), result.stderr
+        result = nsunit("run", *(f"-p{key}" for key in keys), "/evil", check=False)
+        assert (result.returncode, result.stdout) == (0, expected), result.stderr
+    finally:
+        after = interpreter.stat()
+        interpreter.chmod(stat.S_IMODE(before.st_mode))
+    assert (after.st_mode, after.st_size, after.st_mtime_ns) == (before.st_mode, before.st_size, before.st_mtime_ns)
+
+
 # A7 and imports: what the process that enters the root opens there
 
 

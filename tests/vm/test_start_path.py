@@ -35,6 +35,10 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     assert [module for module in started if module.endswith(".group")] == []  # it is in none
     # Nothing above it makes MemoryMax= moot, so nobody looks closer.
     assert started & {"nsunit.manager.why", "nsunit.plan.hierarchy"} == set()
-    assert started & {"nsunit.setup.attach", "nsunit.manager.network"} == set()  # it is not connected
-    assert modules_of("exec", name, "true") & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
+    assert (
+        started & {"nsunit.setup.attach", "nsunit.manager.network", "nsunit.setup.interpreter"} == set()
+    )  # it is not connected
+    session = modules_of("exec", name, "true")
+    assert session & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
+    assert "nsunit.setup.interpreter" not in session  # the host's root is not inside
     assert modules_of("stop", name) & HEAVY == set()

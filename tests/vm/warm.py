@@ -124,6 +124,7 @@ def attend(given: dict[str, Any], fds: Sequence[int]) -> None:
         os.environ.update(given["env"])
         os.chdir(given["cwd"])
         sys.argv = ["nsunit", *given["words"]]
+        sys.orig_argv = ["/usr/bin/python3", "-SI", "/usr/bin/nsunit", *given["words"]]
         from nsunit.cli.main import run
 
         run()

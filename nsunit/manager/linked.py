@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.definition.load import load_text
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.network import attachment_of
+from nsunit.names import container_of_unit
 from nsunit.plan.linked import ports_of, variables
+from nsunit.setup.tunnel import PLACE_VARIABLE, Tunnel
 from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nsunit.bus.protocol import UnitProcess
     from nsunit.definition.model import Container, Definition
     from nsunit.manager.context import Context
+    from nsunit.setup.operation import Operation
 
 
 def link_variables(context: Context, definition: Definition) -> tuple[tuple[str, str], ...]:
@@ -43,6 +51,31 @@ def check_enabled(context: Context, definition: Definition) -> None:
                 f"{definition.name}: {why} '{other}', which is not enabled",
                 hint=f"do that first: nsunit enable {other}",
             )
+
+
+def broken_tunnels(name: str, operations: Iterable[Operation], processes: Iterable[UnitProcess]) -> list[str]:
+    """Which tunnels of container *name*, which runs by *operations*, have no proxy among its *processes*."""
+    tunnels = [item for item in operations if isinstance(item, Tunnel)]
+    programs = {item.proxy for item in tunnels}
+    places = {_place_of(item.pid) for item in processes if item.command.partition(" ")[0] in programs}
+    return [
+        f"its tunnel from '{item.local}' to port {item.port} of '{container_of_unit(item.service)}' is broken, as the "
+        f"proxy has ended; 'nsunit restart {name}' makes it anew"
+        for item in tunnels
+        if item.local not in places
+    ]
+
+
+def _place_of(proxy: int) -> str:
+    """Where the tunnel of the process *proxy* begins; empty if it has just ended."""
+    try:
+        fd = os.open(f"/proc/{proxy}/environ", os.O_RDONLY | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            lines = file.read().decode("utf-8", "surrogateescape").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    prefix = PLACE_VARIABLE + "="
+    return next((line.removeprefix(prefix) for line in lines if line.startswith(prefix)), "")
 
 
 def _address(context: Context, definition: Definition, other: str) -> str:

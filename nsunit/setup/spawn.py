@@ -73,6 +73,8 @@ def prepare(operations: Sequence[Operation], build: Build) -> None:
 def failpoint(operation: Operation, half: str) -> None:
     """Die at this step if the service's environment says so: NSUNIT_FAILPOINT=KEYWORD:prepare or :execute.
 
+    An operation that starts processes has more of them, each with a word of its own.
+
     The tests kill the helper at every step this way.  The variable can only come from a unit's Environment=, which
     nsunit never sets, so nobody but the administrator can.
     """

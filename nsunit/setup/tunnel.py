@@ -13,7 +13,7 @@ import os
 import stat
 import struct
 
-from nsunit.setup import linux, namespaces
+from nsunit.setup import linux, namespaces, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -27,6 +27,9 @@ LOOPBACK = ((_socket.AF_INET, "127.0.0.1"), (_socket.AF_INET6, "::1"))
 MESSAGE_MAX = 1024
 FIRST_PASSED = 3  # SD_LISTEN_FDS_START
 _HIGH = 64  # above all that are open or will be passed
+PLACE_VARIABLE = "NSUNIT_TUNNEL"  # in the proxy's environment: where its tunnel begins
+_STARTED = b"."
+KILLED = "its process was killed"
 
 
 class Tunnel(Operation):
@@ -57,11 +60,29 @@ class Tunnel(Operation):
     def attach(self, payload: int, build: Build) -> None:
         """Make the sockets and start the proxy; whoever connects before that is ready waits."""
         target = build.take(self)
-        sockets = _listen(payload, self.local)
+        sockets = self._listen(payload)
+        spawn.failpoint(self, "listening")
         try:
             self._start(payload, target, sockets)
         finally:
             for fd in (target, *sockets):
+                os.close(fd)
+
+    def _listen(self, payload: int) -> tuple[int, ...]:
+        """Descriptors of sockets that listen at `local` in the namespaces of process *payload*."""
+        kinds = ("mnt", "user") if self.local.startswith("/") else ("net",)
+        opened = [os.open(f"/proc/{payload}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
+
+        def make() -> list[_socket.socket]:
+            spawn.failpoint(self, "listen")
+            if self.local.startswith("/"):
+                return _listen_at_path(opened[0], opened[1], self.local)
+            return _listen_at_port(opened[0], int(self.local))
+
+        try:
+            return _from_child(make)
+        finally:
+            for fd in opened:
                 os.close(fd)
 
     def _start(self, payload: int, target: int, sockets: tuple[int, ...]) -> None:
@@ -69,8 +90,9 @@ class Tunnel(Operation):
         child = os.fork()
         if child == 0:
             try:
+                spawn.failpoint(self, "start")
                 if os.fork() == 0:  # nobody waits for the proxy
-                    self._become_proxy(payload, target, sockets)
+                    self._become_proxy(payload, target, sockets, writer)
             except OSError as error:
                 os.write(writer, str(error).encode())
             finally:
@@ -79,10 +101,10 @@ class Tunnel(Operation):
         os.waitpid(child, 0)
         with open(reader, "rb") as stream:
             said = stream.read()
-        if said:
-            raise OSError(errno.EIO, said.decode("utf-8", "replace"))
+        if said != _STARTED:
+            raise OSError(errno.EIO, said.lstrip(_STARTED).decode("utf-8", "replace") or KILLED)
 
-    def _become_proxy(self, payload: int, target: int, sockets: tuple[int, ...]) -> None:
+    def _become_proxy(self, payload: int, target: int, sockets: tuple[int, ...], writer: int) -> None:
         _move_to_unit(payload, self.subgroup)
         linux.setns(target, linux.CLONE_NEWNET)
         host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
@@ -97,7 +119,9 @@ class Tunnel(Operation):
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
         # Not a word of NOTIFY_SOCKET: the proxy would tell systemd that the container is ready.
-        environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sockets))}
+        environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sockets)), PLACE_VARIABLE: self.local}
+        spawn.failpoint(self, "proxy")
+        os.write(writer, _STARTED)
         os.execve(self.proxy, [self.proxy, f"127.0.0.1:{self.port}"], environment)
 
 
@@ -113,19 +137,6 @@ def _move_to_unit(payload: int, subgroup: str) -> None:
         except FileExistsError:
             pass  # made for another tunnel, or left from the run before a restart
     namespaces.write_file(f"/sys/fs/cgroup{group}/cgroup.procs", "0")
-
-
-def _listen(payload: int, local: str) -> tuple[int, ...]:
-    """Descriptors of sockets that listen at *local* in the namespaces of process *payload*."""
-    kinds = ("mnt", "user") if local.startswith("/") else ("net",)
-    opened = [os.open(f"/proc/{payload}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
-    try:
-        if local.startswith("/"):
-            return _from_child(lambda: _listen_at_path(opened[0], opened[1], local))
-        return _from_child(lambda: _listen_at_port(opened[0], int(local)))
-    finally:
-        for fd in opened:
-            os.close(fd)
 
 
 def _from_child(make: Callable[[], list[_socket.socket]]) -> tuple[int, ...]:
@@ -148,7 +159,7 @@ def _from_child(make: Callable[[], list[_socket.socket]]) -> tuple[int, ...]:
     if rights:
         return tuple(struct.unpack(f"{len(rights[0][2]) // 4}i", rights[0][2]))
     number, _, text = message.decode("utf-8", "replace").partition(" ")
-    raise OSError(int(number or errno.EIO), text or "it was killed")
+    raise OSError(int(number or errno.EIO), text or KILLED)
 
 
 def _listen_at_port(net: int, port: int) -> list[_socket.socket]:

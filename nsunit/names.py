@@ -104,6 +104,32 @@ def socket_patterns(name: str) -> tuple[str, str]:
     return socket_name(name), f"nsunit-{escape(name)}-port-*.socket"
 
 
+def listener_patterns(name: str) -> tuple[str, ...]:
+    """The same of its sockets and proxies."""
+    sockets = socket_patterns(name)
+    return *sockets, sockets[1].removesuffix(".socket") + ".service"
+
+
+def container_of_listener(unit: str) -> str | None:
+    """Name of the container that *unit*, a socket or a proxy, listens for, or None for any other unit."""
+    stem, _, suffix = unit.rpartition(".")
+    escaped, dash, port = stem.removeprefix("nsunit-").partition("-port-")
+    if not unit.startswith("nsunit-") or suffix not in ("socket", "service") or bool(dash) != port.isdecimal():
+        return None
+    if not dash and suffix == "service":
+        return None
+    name = unescape(escaped)
+    return name if is_valid_name(name) and unit in (socket_name(name), *_listeners(name, port)) else None
+
+
+def _listeners(name: str, port: str) -> tuple[str, ...]:
+    """The socket for *port* inside of container *name*, and its proxy."""
+    if not port:
+        return ()
+    socket = socket_name(name, int(port))
+    return socket, socket.removesuffix(".socket") + ".service"
+
+
 def slice_name(name: str, group: str = "") -> str:
     """Slice that carries the limits of container *name*, a member of *group* if that is not empty."""
     return f"nsunit-{group}-{escape(name)}.slice" if group else f"nsunit-{escape(name)}.slice"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NOTHING_DONE = {
     "running": "runs already",
     "listening": "listens for its first connection",
+    "mended": "listens again",
     "inactive": "does not run",
     "absent": "nothing was kept",
     "unchanged": "was so already",

@@ -6,6 +6,7 @@ import fnmatch
 import os
 import sys
 
+from nsunit.cli.options import warn
 from nsunit.cli.output import (
     Style,
     format_ago,
@@ -57,6 +58,9 @@ def list_containers(invocation: Invocation) -> int:
     else:
         columns = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS")
         print_table(style, columns, [_row(state) for state in states])
+        for state in states:
+            if state.note:
+                warn(f"{state.name}: {state.note}")
         if style.terminal and not invocation.flag("quiet"):
             more = "" if invocation.flag("all") else "; 'nsunit list --all' shows those that do not run as well"
             style.line(f"\n{plural(len(states), 'container')}{more}")

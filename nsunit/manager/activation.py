@@ -8,7 +8,7 @@ from nsunit.errors import NsunitError
 from nsunit.manager.outcome import Outcome
 from nsunit.manager.running import slice_of
 from nsunit.manager.start import GRACE_SECONDS, differences_from_running, forget_failed
-from nsunit.names import service_name, socket_patterns
+from nsunit.names import listener_patterns, service_name, socket_patterns
 from nsunit.plan.activation import PROXY, START_SECONDS, entry_socket
 
 TYPE_CHECKING = False
@@ -78,10 +78,11 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     if context.bus.get(entry_socket(definition), "LoadState", "ActiveState").get("ActiveState") != "active":
         forget(context, name)
         return None
+    mended = mend(context, name)
     differences = differences_from_running(context, definition)
     active = context.bus.get(service_name(name), "ActiveState").get("ActiveState")
     state = "running" if active in ("active", "activating", "reloading") else "listening"
-    return Outcome(name, "differs" if differences else state, differences)
+    return Outcome(name, "differs" if differences else "mended" if mended else state, differences)
 
 
 def is_listening(context: Context, name: str) -> bool:
@@ -89,12 +90,27 @@ def is_listening(context: Context, name: str) -> bool:
     return any(unit.active_state == "active" for unit in context.bus.list_units(socket_patterns(name)))
 
 
-def forget(context: Context, name: str) -> None:
-    """Forget that sockets, or the proxies they started, have failed."""
-    for pattern in socket_patterns(name):
-        for unit in context.bus.list_units([pattern, pattern.removesuffix(".socket") + ".service"]):
-            if unit.active_state == "failed":
-                forget_failed(context, unit.name)
+def mend(context: Context, name: str) -> bool:
+    """Have systemd listen again where it has given a socket of container *name* up; tells whether anything had failed.
+
+    Raises:
+        NsunitError: it cannot, e.g. since somebody else has the port by now.
+    """
+    failed = forget(context, name)
+    for unit in (unit for unit in failed if unit.endswith(".socket")):
+        result = context.bus.wait(context.bus.start(unit), GRACE_SECONDS)
+        if result != "done":
+            text = f"{name}: systemd cannot listen again: the start of '{unit}' ended as '{result}'"
+            raise NsunitError(text, hint=f"see 'systemctl status {unit}'")
+    return bool(failed)
+
+
+def forget(context: Context, name: str) -> list[str]:
+    """Forget that sockets, or the proxies they started, have failed; returns their units."""
+    failed = [unit.name for unit in context.bus.list_units(listener_patterns(name)) if unit.active_state == "failed"]
+    for unit in failed:
+        forget_failed(context, unit)
+    return failed
 
 
 def give_up(context: Context, definition: Definition, units: Units) -> None:
@@ -108,7 +124,7 @@ def give_up(context: Context, definition: Definition, units: Units) -> None:
 def start_now(context: Context, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Start those of *outcomes* that listen, as their first connections would; returns what became of these."""
     found = []
-    for name in (item.name for item in outcomes if item.state == "listening"):
+    for name in (item.name for item in outcomes if item.state in ("listening", "mended")):
         sockets = (unit.name for unit in context.bus.list_units(socket_patterns(name)))
         error = None
         for unit in sorted(socket.removesuffix(".socket") + ".service" for socket in sockets):

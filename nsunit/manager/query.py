@@ -7,6 +7,7 @@ import os
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names, list_pods, main_file, unit_drop_ins
 from nsunit.errors import DefinitionError, NotFoundError
+from nsunit.manager import listening
 from nsunit.manager.running import (
     CGROUP_ROOT,
     Running,
@@ -18,7 +19,15 @@ from nsunit.manager.running import (
     unit_of,
 )
 from nsunit.manager.start import differences_from_running
-from nsunit.names import check_any_name, container_of_unit, is_pod, is_slice_of, service_name, unescape
+from nsunit.names import (
+    check_any_name,
+    container_of_unit,
+    is_pod,
+    is_slice_of,
+    listener_patterns,
+    service_name,
+    unescape,
+)
 from nsunit.record import Record
 from nsunit.setup import namespaces, root
 from nsunit.setup.main import read_plan
@@ -51,6 +60,7 @@ class ContainerState(Record):
     tasks: int | None = None
     cpu_usec: int | None = None
     enabled: bool = False
+    note: str = ""  # what is wrong with what listens for it, and what to do
 
 
 class Status(Record):
@@ -82,13 +92,15 @@ class Status(Record):
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
     """The containers that are loaded, and with *everything* also those that are only defined."""
+    units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket"])
+    listeners = listening.by_container(units)
     states = {}
-    for unit in context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope"]):
+    for unit in units:
         name = container_of_unit(unit.name)
         values = _values_of(context, unit) if name else {}
         # Other people's units may be called nsunit-something: a container's is in the container's slice.
         if name and is_slice_of(str(values.get("Slice", "")), name):
-            states[name] = _state(context, name, unit.name, values)
+            states[name] = _state(context, name, unit.name, values, listeners.get(name, listening.NONE))
     if everything:
         for name in list_names(context.search):
             if name not in states:
@@ -135,7 +147,8 @@ def status(context: Context, name: str) -> Status:
     """
     unit = unit_of(context, check_any_name(name))
     properties = context.bus.properties(unit)
-    state = _state(context, name, unit, properties)
+    listeners = listening.by_container(context.bus.list_units(listener_patterns(name))).get(name, listening.NONE)
+    state = _state(context, name, unit, properties, listeners)
     if properties.get("LoadState") == "not-found" and not state.definition:
         find(name, context.search)  # raises, and names what is near
     operations = _plan(context, name)
@@ -164,7 +177,11 @@ def status(context: Context, name: str) -> Status:
         oom_kills=_oom_kills(limits),
         control_group=str(limits.get("ControlGroup", "")),
         processes=processes,
-        notes=_notes(context, name, properties, limits, known=bool(running and state.definition)),
+        notes=(
+            *((state.note,) if state.note else ()),
+            *(_tunnel_notes(name, operations, processes) if running else ()),
+            *_notes(context, name, properties, limits, known=bool(running and state.definition)),
+        ),
         **_connection(context, name),
     )
 
@@ -256,17 +273,28 @@ def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _state(context: Context, name: str, unit: str, values: dict[str, object]) -> ContainerState:
+def _tunnel_notes(name: str, operations: list[Operation], processes: Sequence[UnitProcess]) -> list[str]:
+    if not any(item.keyword == "tunnel" for item in operations):
+        return []
+    from nsunit.manager.linked import broken_tunnels
+
+    return broken_tunnels(name, operations, processes)
+
+
+def _state(
+    context: Context, name: str, unit: str, values: dict[str, object], listeners: listening.Listeners = listening.NONE
+) -> ContainerState:
     slice_ = str(values.get("Slice", ""))
     if not is_slice_of(slice_, name):
         slice_ = slice_of(context, name)
     limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
     cpu = _number(limits, "CPUUsageNSec")
     active, sub = str(values.get("ActiveState", "inactive")), str(values.get("SubState", "dead"))
-    if active in ("inactive", "failed") and values.get("LoadState", "not-found") != "not-found":
-        from nsunit.manager.activation import is_listening
-
-        sub = "listening" if is_listening(context, name) else sub
+    if active in ("inactive", "failed"):
+        if listeners.listening:
+            sub = "listening"
+        elif listeners.given_up:
+            active, sub = "failed", "not-listening"
     return ContainerState(
         name=name,
         active_state=active,
@@ -280,6 +308,7 @@ def _state(context: Context, name: str, unit: str, values: dict[str, object]) ->
         tasks=_number(limits, "TasksCurrent"),
         cpu_usec=None if cpu is None else cpu // 1000,
         enabled=_is_enabled(context, name),
+        note=listening.note(context, name, listeners),
     )
 
 

@@ -239,11 +239,18 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     active = state.get("ActiveState")
     if active in ("active", "activating", "reloading"):
         differences = differences_from_running(context, definition)
-        return Outcome(name, "differs" if differences else "running", differences)
+        mended = bool(definition.container.listened_ports) and _mend(context, name)
+        return Outcome(name, "differs" if differences else "mended" if mended else "running", differences)
     if active == "deactivating":
         context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
     forget_failed(context, unit)
     return None
+
+
+def _mend(context: Context, name: str) -> bool:
+    from nsunit.manager.activation import mend
+
+    return mend(context, name)
 
 
 def differences_from_running(context: Context, definition: Definition) -> tuple[str, ...]:

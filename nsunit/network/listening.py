@@ -6,7 +6,8 @@ It looks at the kernel's table of sockets instead of connecting, which a payload
 
 from __future__ import annotations
 
-import _socket  # the C half of socket: the Python half imports enum
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import _socket  # the same of socket
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ _INTERVAL_SECONDS = 0.05  # nothing tells of a new listener
 def main(argv: list[str]) -> int:
     """Wait, and return the exit status."""
     cgroup, address, port = argv[1], argv[2], int(argv[3])
+    _signal.signal(_signal.SIGTERM, lambda *_: os._exit(0))  # stopped with the container: no failure of the proxy's
     while True:
         tables = _tables(cgroup)
         if tables is None:

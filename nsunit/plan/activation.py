@@ -7,6 +7,9 @@ proxy needs it any more (StopWhenUnneeded=).
 
 A container that publishes a port on ::1 has such a socket and proxy, too.  They come and go with it.
 
+A proxy that was killed is started again, so that a container does not stop for it.  A container that fails at each
+start is given up: by its start limit, and by that of the socket, which would go on for the connection that waits.
+
 All of them are in the container's slice, so whatever stops that stops them.  The first socket keeps the directories
 of a container that is not enabled, since the container has to be startable again when it was stopped.
 """
@@ -14,6 +17,7 @@ of a container that is not enabled, since the container has to be startable agai
 from __future__ import annotations
 
 from nsunit.names import service_name, slice_name, slice_path, socket_name
+from nsunit.plan.attachment import SOCKET_MARK
 from nsunit.plan.units import Directive, directive, switch
 from nsunit.units import Property, Unit
 
@@ -28,6 +32,9 @@ _KINDS = {"tcp": "Stream", "udp": "Datagram"}
 _INFINITY = (1 << 64) - 1
 START_SECONDS = 60
 _IDLE_USEC = 60_000_000  # of a proxy whose container goes on without it
+_TRIGGER_LIMIT_USEC = 5_000_000  # 20 in 2 s, which is the default, is more than a busy machine may get to
+_START_LIMIT = 10_000_000  # systemd's default, for five starts
+_START_LIMIT_MAX = 600_000_000
 
 
 def entry_socket(definition: Definition) -> str:
@@ -71,6 +78,11 @@ def container_directives(definition: Definition) -> tuple[Directive, ...]:
     found = [_names("After", socket), _names("BindsTo", socket)]
     if 0 < definition.container.idle_stop < _INFINITY:
         found.append(switch("Unit", "StopWhenUnneeded"))
+        # A program that is slow to fail is given up as well: one that works takes that long from start to start.
+        interval = min(4 * definition.container.idle_stop, _START_LIMIT_MAX)
+        if interval > _START_LIMIT and not any(key == "Restart" for key, _ in definition.texts_of("Service")):
+            limit = Property("StartLimitIntervalUSec", "t", interval)
+            found.append(Directive("Unit", "StartLimitIntervalSec", f"{interval // 1_000_000}s", limit))
     return tuple(found)
 
 
@@ -91,6 +103,10 @@ def _socket(
     ]
     if any(port.address for port in ports):
         directives.append(switch("Socket", "FreeBind"))  # at boot the address may come later
+    if definition.container.activation:
+        directives.append(Directive("Socket", "Mark", str(SOCKET_MARK), Property("Mark", "i", SOCKET_MARK)))
+        limit = Property("TriggerLimitIntervalUSec", "t", _TRIGGER_LIMIT_USEC)
+        directives.append(Directive("Socket", "TriggerLimitIntervalSec", f"{_TRIGGER_LIMIT_USEC // 1_000_000}s", limit))
     if first and facts.sockets_keep:
         base = facts.runtime_base + "/"
         kept = (facts.runtime_directory, facts.network_directory)
@@ -128,6 +144,7 @@ def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tupl
         directive("Service", "Type", "exec", "s"),
         directive("Service", "Slice", slice_, "s"),
         switch("Service", "DynamicUser"),
+        directive("Service", "Restart", "on-abort", "s"),
         Directive("Service", "TimeoutStartSec", f"{START_SECONDS}s", _start_time()),
         Directive(
             *("Service", "ExecStartPre", "+" + " ".join(wait)),

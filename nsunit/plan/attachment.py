@@ -24,6 +24,9 @@ BRIDGE_PREFIX = "nb-"  # of the bridges, but for that of the default network
 UPLINK_PREFIX = "nu-"  # of what connects a bridge to a VLAN
 LINK_MAX = 15  # IFNAMSIZ less the NUL
 BRIDGE_LINKS_MAX = 1023  # the kernel numbers them with ten bits, BR_MAX_PORTS
+# On the sockets of Activation=, as they are services of the host that containers may reach.  Other users of marks have
+# bits of their own (Kubernetes 13 to 15, Tailscale 16 to 23, AWS 7), none of which are in this one.
+SOCKET_MARK = 0x1E75
 HOSTS_MAX = 1 << 16  # host numbers that are tried in a large subnet
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from nsunit.plan.attachment import PREFIX, link_local
+from nsunit.plan.attachment import PREFIX, SOCKET_MARK, link_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
     loopback = _match("==", _payload("ip", "saddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}})
     loopback6 = _match("==", _payload("ip6", "saddr"), "::1")
     control = _match("==", _meta("l4proto"), {"set": ["icmp", "ipv6-icmp"]})
+    published = _match("==", {"socket": {"key": "mark"}}, SOCKET_MARK)
+    outward = _match("!=", _meta("iifname"), "@internal")
     same_bridge = _match("==", {"concat": [_meta("iifname"), _meta("oifname")]}, "@same-bridge")
     refuse = {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}
     accept: Item = {"accept": None}
@@ -97,6 +99,8 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
         ("inet", "input", [from_bridge, control, accept]),
         ("inet", "input", [from_bridge, _match("==", _ported(_payload("ip", "saddr")), "@host4"), accept]),
         ("inet", "input", [from_bridge, _match("==", _ported(_payload("ip6", "saddr")), "@host6"), accept]),
+        # Published, and listened on by systemd: as long as the socket is there, which carries the mark.
+        ("inet", "input", [from_bridge, outward, published, accept]),
         ("inet", "input", [from_bridge, refuse]),
         ("bridge", "prerouting", [_vmap(_meta("iifname"), "links")]),
     ]

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 LAYER = Path("/var/tmp/activation-test")
 # Says who asks, how often it was asked, and how it came by its socket.
@@ -26,12 +27,28 @@ while True:
     connection.sendall(f"{client[0]} {served} {count} {len(os.listdir('/sys/class/net'))}".encode())
     connection.close()
 """
+# Says which of its runs it is, and stays connected.  It listens on port 81 when the first one has come to port 80.
+STAYING = """\
+import os, socket, threading
+run = os.urandom(4).hex().encode()
+def serve(port):
+    server = socket.create_server(("0.0.0.0", port))
+    while True:
+        connection = server.accept()[0]
+        connection.sendall(run + b"\\n")
+        threading.Thread(target=connection.recv, args=(1,)).start()
+        if port == 80:
+            threading.Thread(target=serve, args=(81,)).start()
+serve(80)
+"""
+FAILING = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec={}\n{}\n[Unit]\nStartLimitBurst=1\n"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def program():
     LAYER.mkdir()
     (LAYER / "server.py").write_text(SERVER)
+    (LAYER / "staying.py").write_text(STAYING)
     yield
     shutil.rmtree(LAYER)
 
@@ -68,8 +85,27 @@ def sub_state(nsunit, name):
     return next((row[2] for row in rows if row[0] == name), None)
 
 
+@pytest.fixture
+def neighbour(containers, nsunit):
+    """A container on the default network and on one without a way out."""
+    nsunit("network", "create", "closed", "Subnet=10.78.1.0/24", "Internal=yes")
+    keys = ("Rootfs=/srv/roots/busybox", "Volatile=yes", "Network=bridge", "Network=closed", "Exec=/bin/sleep 1000")
+    yield containers.start("\n".join(("[Container]", *keys, "")))
+    containers.clean()
+    nsunit("network", "prune")
+    nsunit("network", "rm", "closed")
+
+
+def ask_from(container, address, port):
+    """What a container is told; nothing where it does not get in."""
+    command = ["nsenter", f"--net=/proc/{container.pid}/ns/net", "busybox", "nc", "-w", "60", address, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        told = client.stdout.read()  # the proxy would end with the client, so that sends no end of file
+    return told.split()
+
+
 @pytest.mark.timeout(240)
-def test_the_first_connection_starts_it_and_it_stops_when_idle(containers, nsunit):
+def test_the_first_connection_starts_it_and_it_stops_when_idle(containers, neighbour, nsunit):
     name = containers.define(definition("Network=bridge", "PublishPort=8180:80", "Activation=socket", "IdleStop=500ms"))
     container = containers.of(name)
     assert nsunit("start", name).stdout == f"{name}: listens for its first connection\n"
@@ -84,10 +120,16 @@ def test_the_first_connection_starts_it_and_it_stops_when_idle(containers, nsuni
     assert ask(8180)[1] == "1"
     assert container.show("ActiveState")["ActiveState"] == "active"
     wait_for(container, "inactive")  # IdleStop=
-    assert not [link for link in os.listdir("/sys/class/net") if link.startswith("nv-")]
+    assert len([link for link in os.listdir("/sys/class/net") if link.startswith("nv-")]) == 2  # the neighbour's
     assert sub_state(nsunit, name) == "listening"
 
-    assert ask(8180, "::1")[1] == "1"  # it is another run
+    # The published port, and nothing else of the host, is open to other containers, where there is a way out.
+    with socket.create_server(("", 8181)):
+        assert ask_from(neighbour, "10.91.0.1", 8181) == []
+    assert ask_from(neighbour, "10.78.1.1", 8180) == []
+    assert containers.of(name).show("ActiveState")["ActiveState"] == "inactive"
+    assert ask_from(neighbour, "10.91.0.1", 8180)[1] == "1"  # it is another run
+    assert int(ask(8180, "::1")[1]) in (1, 2)
     nsunit("stop", name)
     assert units(name) == {}
     assert not os.path.exists(f"/run/nsunit/containers/{name}")
@@ -145,9 +187,6 @@ def test_an_enabled_one_listens_from_boot_on(containers, nsunit, run):
         assert link.is_symlink()
         run("systemctl", "start", sockets)  # as at boot, without nsunit
         assert ask(8185)[1] == "1"
-        os.kill(containers.of(name).pid, 9)
-        wait_for(containers.of(name), "failed")
-        assert ask(8185)[1] == "1"
         wait_for(containers.of(name), "inactive")
         refused = nsunit("disable", name, check=False)
         assert f"{name}: it is listened for by the unit files that would be removed" in refused.stderr
@@ -155,3 +194,90 @@ def test_an_enabled_one_listens_from_boot_on(containers, nsunit, run):
         nsunit("disable", "--now", name)
     assert not link.exists()
     assert units(name) == {}
+
+
+def connect(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=90).makefile()
+
+
+def kill(container, unit, pid):
+    """Kill the process that *pid*, MainPID or ControlPID, tells of *unit*, and wait until systemd knows."""
+    before = wait_until(lambda: int(container.show(pid, unit=unit)[pid]), f"a {pid} of {unit}")
+    os.kill(before, 9)
+    wait_until(lambda: int(container.show(pid, unit=unit)[pid]) != before, f"the end of {unit}")
+
+
+def notes(nsunit, name):
+    lines = nsunit("status", "--lines=0", name, check=False).stdout.splitlines()
+    return [line.partition("Note: ")[2] for line in lines if "Note: " in line]
+
+
+@pytest.mark.timeout(240)
+def test_the_proxies_are_killed(containers, nsunit, run):
+    """The container goes on, connections that wait are served, and what systemd has given up is told and mended."""
+    lines = ("Network=bridge", "PublishPort=8187:80 8188:81", "Activation=socket", "IdleStop=10min")
+    name = containers.define(definition(*lines).replace("server.py", "staying.py"))
+    container = containers.of(name)
+    prompt, late = (f"nsunit-{name}-port-{port}" for port in (80, 81))
+    limit = Path(f"/run/systemd/system/{late}.service.d/limit.conf")
+    limit.parent.mkdir(parents=True)
+    limit.write_text("[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=3\n")
+    run("systemctl", "daemon-reload")
+    nsunit("start", name)
+    waiting = connect(8188)  # nobody is there yet
+    kill(container, f"{late}.service", "ControlPID")
+    served = connect(8187)
+    started = served.readline()
+    assert waiting.readline() == started
+    kill(container, f"{prompt}.service", "MainPID")
+    try:
+        assert served.read() == ""
+    except ConnectionResetError:
+        pass
+    assert connect(8187).readline() == started
+    assert notes(nsunit, name) == []
+    for _ in range(2):
+        kill(container, f"{late}.service", "MainPID")
+    wait_until(lambda: notes(nsunit, name), "a note")
+    note = (
+        f"systemd listens for it no more, as it was started too often in vain ('service-start-limit-hit' of "
+        f"'{late}.socket'); 'nsunit logs {name}' says why, 'nsunit start {name}' has it listen again"
+    )
+    assert notes(nsunit, name) == [note]
+    assert nsunit("list").stderr == f"nsunit: {name}: {note}\n"
+    assert nsunit("start", name).stdout == f"{name}: listens again\n"
+    assert nsunit("start", name).stdout == f"{name}: runs already\n"
+    assert notes(nsunit, name) == []
+    assert connect(8188).readline() == started
+    nsunit("stop", name)
+    assert units(name) == {}
+    shutil.rmtree(limit.parent)
+    run("systemctl", "daemon-reload")
+
+
+@pytest.mark.timeout(240)
+def test_one_that_fails_at_each_start_is_given_up(containers, nsunit):
+    wanted = {
+        "trigger-limit-hit": ("Network=bridge", "PublishPort=8189:80", "Activation=socket"),
+        "service-start-limit-hit": ("PublishPort=8190:80", "Activation=fds"),
+    }
+    names = {
+        result: containers.define(FAILING.format("/bin/false", "\n".join(lines))) for result, lines in wanted.items()
+    }
+    nsunit("start", *names.values())
+    for port in (8189, 8190):
+        with pytest.raises((ConnectionResetError, IndexError)):
+            ask(port)[0]
+    for result, name in names.items():
+        wait_until(lambda name=name: sub_state(nsunit, name) == "not-listening", f"{name} is given up")
+        assert f"'{result}' of 'nsunit-{name}" in notes(nsunit, name)[0]
+        assert f"'nsunit start {name}' has it listen again" in notes(nsunit, name)[0]
+    first, second = names.values()
+    mended = FAILING.format("/bin/nc -ll -p 80 -e /bin/hostname", "\n".join(wanted["trigger-limit-hit"]))
+    Path(f"/etc/nsunit/{first}.nsunit").write_text(mended)
+    nsunit("start", first, second)
+    assert (sub_state(nsunit, first), sub_state(nsunit, second)) == ("listening", "listening")
+    assert (notes(nsunit, first), notes(nsunit, second)) == ([], [])
+    assert ask(8189) == [first]
+    nsunit("stop", first, second)
+    assert units(first) == units(second) == {}

@@ -1,11 +1,13 @@
 """Who finds whom by name: hosts files that follow starts and stops, and the resolver's."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 DEBIAN = "/srv/roots/debian"
 
@@ -235,7 +237,7 @@ def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, 
     """To one with no network at all, from one with no network at all, and from a network that has no route to it."""
     hidden = shared.start(echo("127.0.0.1", "none"))
     tunnels = (f"Tunnel={hidden.name}:5432", f"Tunnel={hidden.name}:5432:/run/deep/db.sock")
-    alone = containers.start(echo("127.0.0.2", "none", *tunnels))
+    alone = containers.start(echo("127.0.0.2", "none", *tunnels, "[Service]", "Restart=on-failure", "RestartSec=100ms"))
     assert talk(alone, "127.0.0.1", "5432") == "0 True"
     assert talk(alone, "::1", "5432") == "0 True"
     assert talk(alone, "/run/deep/db.sock") == "0 True"
@@ -250,14 +252,24 @@ def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, 
         assert "\nCapPrm:\t0000000000000000\n" in status
         assert os.readlink(f"/proc/{pid}/ns/net") == os.readlink(f"/proc/{hidden.pid}/ns/net")
         assert os.readlink(f"/proc/{pid}/ns/mnt") == os.readlink("/proc/1/ns/mnt")
-    # A restart that nobody asked nsunit for makes it anew, and the end of the container is that of the proxies.
+    # One that was killed is told of.  A restart that nobody asked nsunit for makes all anew.
+    assert "Note:" not in nsunit("status", "--lines=0", alone.name).stdout
+    os.kill(int(pids[1]), signal.SIGKILL)
+    wait_until(lambda: group.read_text().split() == pids[:1], "its end")
+    told = (
+        f"Note: its tunnel from '/run/deep/db.sock' to port 5432 of '{hidden.name}' is broken, as the proxy has ended"
+    )
+    status = nsunit("status", "--lines=0", alone.name).stdout
+    assert status.count("Note:") == status.count(told) == 1
     before = alone.pid
-    nsunit("restart", alone.name)
-    assert alone.pid != before
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: alone.show("NRestarts", "ActiveState") == {"NRestarts": "1", "ActiveState": "active"}, "it runs")
     assert talk(alone, "127.0.0.1", "5432") == "0 True"
+    assert talk(alone, "/run/deep/db.sock") == "0 True"
+    # The end of the container is that of the proxies.
     pids = group.read_text().split()
-    os.kill(alone.pid, signal.SIGKILL)
-    nsunit("wait", alone.name, check=False)
+    assert len(pids) == 2
+    nsunit("stop", alone.name)
     assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
     layers = (f"--property=Layer={workplace}/echo", f"--property=Layer={DEBIAN}")
     command = ("/usr/bin/python3", "/client.py", "127.0.0.1", "5432")
@@ -268,6 +280,26 @@ def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, 
     assert talk(bridged, "127.0.0.1", "15432") == "0 True"
     nsunit("stop", hidden.name)  # and with it what is bound to it
     assert bridged.show("ActiveState")["ActiveState"] != "active"
+
+
+def test_killed_at_each_step_of_a_tunnel(containers, db, nsunit, run):
+    """The helper, and each of the processes that it has for the tunnel."""
+    steps = ("listen", "listening", "start", "proxy")
+    text = f"[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\nTunnel={db.name}:5432\n"
+    names = {containers.define(text): step for step in steps}
+    places = [Path(f"/run/systemd/system/nsunit-{name}.service.d") for name in names]
+    for place, step in zip(places, steps, strict=True):
+        place.mkdir(parents=True)
+        (place / "fail.conf").write_text(f"[Service]\nEnvironment=NSUNIT_FAILPOINT=tunnel:{step}\n")
+    run("systemctl", "daemon-reload")
+    failed = nsunit("start", *names, check=False)
+    for place in places:
+        shutil.rmtree(place)
+    run("systemctl", "daemon-reload")
+    told = [[line for line in failed.stderr.splitlines() if line.startswith(f"nsunit: {name}: ")] for name in names]
+    assert all(len(lines) == 1 and "kill" in lines[0] for lines in told), told
+    assert containers.left() == []
+    assert run("pgrep", "-f", "socket-proxyd 127.0.0.1:5432", check=False).stdout == ""
 
 
 def test_a_place_that_is_taken_fails_the_start(containers, echo, db, nsunit):

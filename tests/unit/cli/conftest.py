@@ -45,6 +45,7 @@ class ContainerState(Record):
     slice: str = "nsunit-web.slice"
     definition: str | None = None
     enabled: bool = False
+    note: str = ""
 
 
 class Status(Record):

@@ -27,6 +27,13 @@ def states(manager):
     return found
 
 
+def test_what_is_wrong_with_its_sockets(nsunit, states):
+    states[0] = states[0].replace(sub_state="not-listening", note="systemd listens no more")
+    status, told, noted = nsunit("list")
+    assert (status, noted) == (0, "nsunit: db: systemd listens no more\n")
+    assert told.startswith("db\tfailed\tnot-listening\t-")
+
+
 def test_list(nsunit, states):
     assert nsunit("list") == (
         0,

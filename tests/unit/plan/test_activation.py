@@ -1,10 +1,11 @@
 """Units that listen for containers, and what waits for a payload to listen."""
 
-from nsunit.definition.model import Container, Definition
+from nsunit.definition.model import Assignment, Container, Definition
 from nsunit.definition.values_network import Port
 from nsunit.network.listening import listens
 from nsunit.plan import firewall
 from nsunit.plan.activation import entry_socket, listeners
+from nsunit.plan.attachment import SOCKET_MARK
 from nsunit.plan.facts import Facts
 from nsunit.plan.units import install_links, units
 
@@ -53,6 +54,30 @@ def test_one_socket_and_one_proxy_for_each_port_inside():
     assert "BindsTo=nsunit-my\\x2dweb.service" in proxy
     cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my\\x2dweb.service"
     assert f"ExecStartPre=+/usr/bin/python3 -SI /listening.py {cgroup} 10.91.0.2 443" in proxy
+
+
+def test_what_fails_at_each_start_is_given_up():
+    ports = Port("", 8080, 80, "tcp")
+    for idle_stop, seconds in ((30_000_000, 120), (3_600_000_000, 600), (0, 0), (9, 0), ((1 << 64) - 1, 0)):
+        one = definition(ports, idle_stop=idle_stop)
+        said = {item.name: item.value for item in units(one, FACTS).service.properties}
+        assert said.get("StartLimitIntervalUSec", 0) == seconds * 1_000_000
+    restarted = definition(ports, idle_stop=30_000_000).replace(assignments=(Assignment("Service", "Restart", "no"),))
+    assert "StartLimitIntervalUSec" not in {item.name for item in units(restarted, FACTS).service.properties}
+    planned = listeners(one, FACTS)
+    assert "TriggerLimitIntervalSec=5s" in texts(planned["nsunit-my\\x2dweb-port-80.socket"])
+    assert "Restart=on-abort" in texts(planned["nsunit-my\\x2dweb-port-80.service"])
+
+
+def test_a_mark_opens_the_published_ports_to_other_containers():
+    for how in ("socket", "fds"):
+        found = listeners(definition(Port("", 8080, 80, "tcp"), activation=how), FACTS)
+        assert f"Mark={SOCKET_MARK}" in texts(next(iter(found.values())))
+    loopback = listeners(definition(Port("::1", 8080, 80, "tcp"), activation=""), FACTS)
+    assert not any("Mark=" in line for directives in loopback.values() for line in texts(directives))
+    (rule,) = (expr for family, chain, expr in firewall._base_rules() if "socket" in str(expr))
+    assert [part.get("match", {}).get("right") for part in rule] == ["@bridges", "@internal", SOCKET_MARK, None]
+    assert rule[1]["match"]["op"] == "!="
 
 
 def test_the_container_is_bound_to_its_socket_and_its_directories_last():

@@ -212,7 +212,7 @@ def check_cgroup(facts: Facts) -> Iterator[Finding]:
         hint = "boot with 'systemd.unified_cgroup_hierarchy=1' on the kernel command line"
         yield Finding("cgroup", ERROR, f"{found[facts.cgroup]}, nsunit needs version 2 alone", hint)
         return
-    yield Finding("cgroup", OK, f"version 2 with {' '.join(facts.controllers)}")
+    yield Finding("cgroup", OK, f"version 2 with {' '.join(facts.controllers) or 'no controllers'}")
     for name, cost in CONTROLLERS.items():
         if name not in facts.controllers:
             hint = f"look for 'cgroup_disable={name}' on the kernel command line"

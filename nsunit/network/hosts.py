@@ -3,6 +3,9 @@
 They are bound into containers, so they are rewritten in place: a new file would not appear there.  Who is connected is
 noted by a link for each container, to its network directory; one whose end of the network is gone does not count,
 whatever has been left of it.
+
+When many start or stop at once, each notes its change and then waits for its turn to write the files.  Whoever comes
+first writes what all of them have noted, and the others find nothing left to do.
 """
 
 from __future__ import annotations
@@ -26,36 +29,48 @@ _UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 
 def join(directory: str, locks: str) -> None:
-    """Make the container of the network directory *directory* known, and have all files follow.  It is locked."""
+    """Make the container of the network directory *directory* known; `follow` is due then.  The links are locked."""
     registry = _registry(locks)
     os.makedirs(registry, 0o700, exist_ok=True)
+    for name in os.listdir(registry):
+        if not os.path.exists(f"{registry}/{name}/{NAMING}"):
+            os.unlink(f"{registry}/{name}")  # its directory is gone, and it with it
     item = read_naming(directory)
     link = f"{registry}/{item.container}"
     _unlink(link)
     os.symlink(directory, link)
     rewrite(f"{directory}/{RESOLVER}", resolver(item, resolver_of_host(), own_loopback=True))
-    refresh(locks)
+    _note_change(locks)
 
 
 def leave(container: str, locks: str) -> None:
-    """Forget *container*, and have the others' files follow.  It is locked."""
-    _unlink(f"{_registry(locks)}/{container}")
+    """Forget *container*; `follow` is due then.  The links are locked."""
+    if _unlink(f"{_registry(locks)}/{container}"):
+        _note_change(locks)
+
+
+def follow(locks: str) -> None:
+    """Have all files follow the changes that were noted, if nobody has done so meanwhile.  The names are locked.
+
+    One that is killed here leaves its work to the next one.
+    """
+    begun = _changes(locks) + ".begun"
+    try:
+        os.rename(_changes(locks), begun)  # before anything is read: what is noted from now on is another one's
+    except FileNotFoundError:
+        if not os.path.exists(begun):
+            return
     refresh(locks)
+    os.unlink(begun)
 
 
 def refresh(locks: str) -> None:
-    """Write each file that is not as it should be, and forget those whose directory is gone."""
-    registry = _registry(locks)
-    for name in os.listdir(registry) if os.path.isdir(registry) else ():
-        if not os.path.exists(f"{registry}/{name}/{NAMING}"):
-            os.unlink(f"{registry}/{name}")
+    """Write each file that is not as it should be.  The names are locked."""
     for path, text in wanted(locks).items():
-        rewrite(path, text)
-
-
-def outdated(locks: str) -> list[str]:
-    """The hosts files that are not as they should be, by path."""
-    return [path for path, text in wanted(locks).items() if _read(path) != text.encode()]
+        try:
+            rewrite(path, text)
+        except FileNotFoundError:
+            continue  # its directory went away just now, and it with it
 
 
 def wanted(locks: str) -> dict[str, str]:
@@ -63,15 +78,20 @@ def wanted(locks: str) -> dict[str, str]:
     registry = _registry(locks)
     found: dict[str, Member] = {}
     for name in sorted(os.listdir(registry)) if os.path.isdir(registry) else ():
-        directory = os.readlink(f"{registry}/{name}")
         try:
+            directory = os.readlink(f"{registry}/{name}")
             found[directory] = _member(directory)
         except FileNotFoundError:
-            continue  # it ended together with what should have taken its name away
+            continue  # it leaves just now, or ended together with what should have taken its name away
     all_of_them = Neighbours(found.values())
     return {
         f"{directory}/{HOSTS}": own_lines(member) + all_of_them.lines_for(member) for directory, member in found.items()
     }
+
+
+def outdated(locks: str) -> list[str]:
+    """The hosts files that are not as they should be, by path."""
+    return [path for path, text in wanted(locks).items() if _read(path) != text.encode()]
 
 
 def read_naming(directory: str) -> Naming:
@@ -148,11 +168,21 @@ def _registry(locks: str) -> str:
     return os.path.dirname(locks) + "/connected"
 
 
-def _unlink(path: str) -> None:
+def _changes(locks: str) -> str:
+    return os.path.dirname(locks) + "/connected.changed"
+
+
+def _note_change(locks: str) -> None:
+    os.close(os.open(_changes(locks), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+
+
+def _unlink(path: str) -> bool:
+    """Remove it, and return whether it was there."""
     try:
         os.unlink(path)
     except FileNotFoundError:
-        pass
+        return False
+    return True
 
 
 def _read(path: str) -> bytes:

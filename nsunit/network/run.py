@@ -23,7 +23,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
 
-LOCK = ".network"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
+# In the directory of locks, beside those of containers, whose names begin with a letter or digit.
+LOCK = ".network"  # on the host's links and rules
+NAMES_LOCK = ".names"  # on the files with the names of others
 
 
 def main(argv: list[str]) -> int:
@@ -149,6 +151,8 @@ def make_known(directory: str, locks: str) -> None:
     """
     with locked(locks):
         hosts.join(directory, locks)
+    with locked(locks, NAMES_LOCK):
+        hosts.follow(locks)
 
 
 def guard(item: attachment.Attachment, locks: str) -> None:
@@ -167,27 +171,31 @@ def detach(item: attachment.Attachment, locks: str) -> None:
     Raises:
         NsunitError: the kernel refused it.
     """
-    with locked(locks):
-        for link in item.links:
-            if os.path.exists(f"/sys/class/net/{link}"):  # its namespace takes a while to go, and the link with it
-                from nsunit.network import links
+    try:
+        with locked(locks):
+            hosts.leave(item.container, locks)
+            for link in item.links:
+                if os.path.exists(f"/sys/class/net/{link}"):  # its namespace takes a while to go, and the link with it
+                    from nsunit.network import links
 
-                links.delete(link)
-        if item.devices:
-            from nsunit.network import devices
+                    links.delete(link)
+            if item.devices:
+                from nsunit.network import devices
 
-            devices.detach(item)
-        hosts.leave(item.container, locks)
-        if item.interfaces:
-            nft.apply([*firewall.base(), *firewall.detach(item)])
+                devices.detach(item)
+            if item.interfaces:
+                nft.apply([*firewall.base(), *firewall.detach(item)])
+    finally:
+        with locked(locks, NAMES_LOCK):
+            hosts.follow(locks)
 
 
 class locked:
-    """The lock on the host's links and rules: transactions of several starts must not be mixed."""
+    """A lock on what containers share: the transactions of several starts must not be mixed."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, name: str = LOCK) -> None:
         os.makedirs(directory, 0o700, exist_ok=True)
-        self.fd = os.open(f"{directory}/{LOCK}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self.fd = os.open(f"{directory}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def __enter__(self) -> None:
         try:

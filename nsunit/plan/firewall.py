@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 
+from nsunit.addresses import is_six
 from nsunit.plan.attachment import PREFIX, SOCKET_MARK, link_local
 
 TYPE_CHECKING = False
@@ -31,15 +32,17 @@ _BASE_CHAINS = (
     ("inet", "forward", "filter", "forward", 0),
     ("inet", "input", "filter", "input", 0),
     ("bridge", "prerouting", "filter", "prerouting", -300),
+    ("bridge", "input", "filter", "input", 0),
 )
 _BURST_MIN = 256 * 1024
 _PORT = ["inet_proto", "inet_service"]
-# name → family, key, and what elements lead to
+# name, family, key, value
 _MAPS = (
-    ("published", "inet", _PORT),
-    ("published4", "inet", ["ipv4_addr", *_PORT]),
-    ("published6", "inet", ["ipv6_addr", *_PORT]),
-    ("links", "bridge", "ifname"),
+    ("published", "inet", _PORT, "verdict"),
+    ("published4", "inet", ["ipv4_addr", *_PORT], "verdict"),
+    ("published6", "inet", ["ipv6_addr", *_PORT], "verdict"),
+    ("links", "bridge", "ifname", "verdict"),
+    ("routers6", "bridge", "ifname", "ipv6_addr"),
 )
 _SETS = (
     ("bridges", "ifname"),
@@ -54,7 +57,7 @@ def base() -> list[Item]:
     """The tables, the base chains and their rules; doing it again changes nothing."""
     items: list[Item] = [{"add": {"table": {"family": family, "name": TABLE}}} for family in ("inet", "bridge")]
     items += [_add("set", "inet", name=name, type=kind) for name, kind in _SETS]
-    items += [_add("map", family, name=name, type=kind, map="verdict") for name, family, kind in _MAPS]
+    items += [_add("map", family, name=name, type=kind, map=value) for name, family, kind, value in _MAPS]
     items.append(_add("chain", "inet", name="published"))
     items.append({"flush": {"chain": {"family": "inet", "table": TABLE, "name": "published"}}})
     for family, chain, kind, hook, priority in _BASE_CHAINS:
@@ -74,6 +77,12 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
     published = _match("==", {"socket": {"key": "mark"}}, SOCKET_MARK)
     outward = _match("!=", _meta("iifname"), "@internal")
     same_bridge = _match("==", {"concat": [_meta("iifname"), _meta("oifname")]}, "@same-bridge")
+    # With br_netfilter a reply to ::1 is translated back while it is on the bridge already, and the kernel drops what
+    # comes to ::1 by a link (ip6_rcv_core).  So it comes to the bridge's own address, and is for ::1 again after that.
+    to_loopback = _match("==", _payload("ip6", "daddr"), "::1")
+    of_loopback = _match("==", {"ct": {"dir": "original", "key": "ip6 saddr"}}, "::1")
+    reply = _match("==", {"ct": {"key": "direction"}}, "reply")
+    own: Item = {"map": {"key": _meta("iifname"), "data": "@routers6"}}
     refuse = {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}
     accept: Item = {"accept": None}
     return [
@@ -95,6 +104,7 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
         ("inet", "forward", [to_bridge, known, accept]),
         ("inet", "forward", [to_bridge, translated, accept]),
         ("inet", "forward", [to_bridge, refuse]),
+        ("inet", "input", [from_bridge, reply, of_loopback, _set_destination("::1")]),
         ("inet", "input", [from_bridge, known, accept]),
         ("inet", "input", [from_bridge, control, accept]),
         ("inet", "input", [from_bridge, _match("==", _ported(_payload("ip", "saddr")), "@host4"), accept]),
@@ -103,6 +113,7 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
         ("inet", "input", [from_bridge, outward, published, accept]),
         ("inet", "input", [from_bridge, refuse]),
         ("bridge", "prerouting", [_vmap(_meta("iifname"), "links")]),
+        ("bridge", "input", [to_loopback, _set_destination(own)]),
     ]
 
 
@@ -173,6 +184,10 @@ def _led(item: Attachment) -> tuple[Port, ...]:
 
 def _owned(item: Attachment) -> list[tuple[str, str, object]]:
     found: list[tuple[str, str, object]] = [("bridge", "links", [link, _jump(link)]) for link in item.links]
+    for interface in item.interfaces:
+        if leads_out(interface.network):
+            routers = (gate for gate in interface.network.gateways if is_six(gate))
+            found += [("bridge", "routers6", [interface.link, router]) for router in routers]
     for port in _led(item):
         address = [port.address] if port.address else []
         name = "published" + ("" if not address else "6" if ":" in port.address else "4")
@@ -200,7 +215,8 @@ def stale(listed: Iterable[Item], links: set[str]) -> list[Item]:
     for entry in listed:
         found = entry.get("map", {})
         for element in found.get("elem", ()):
-            if element[1].get("jump", {}).get("target") not in links:
+            key, value = element
+            if (value["jump"]["target"] if isinstance(value, dict) else key) not in links:
                 where = {"family": found["family"], "table": TABLE, "name": found["name"], "elem": [element]}
                 elements.append({"delete": {"element": where}})
         chain = entry.get("chain")
@@ -332,6 +348,10 @@ def _match(operator: str, left: Item, right: object) -> Item:
 
 def _meta(key: str) -> Item:
     return {"meta": {"key": key}}
+
+
+def _set_destination(value: object) -> Item:
+    return {"mangle": {"key": _payload("ip6", "daddr"), "value": value}}
 
 
 def _payload(protocol: str, field: str) -> Item:

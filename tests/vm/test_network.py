@@ -144,6 +144,22 @@ def test_a_published_port_is_reached_from_everywhere(pair, outside):
     assert ask_from(other, HOST6, 8080).startswith("server ")
 
 
+@pytest.fixture
+def filtered_bridges(run):
+    """Docker and others have the IP rules see what stays on a bridge, and replies are translated back there."""
+    run("modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1")
+    yield
+    run("modprobe -r br_netfilter")
+
+
+def test_a_published_port_is_reached_where_bridges_are_filtered(pair, filtered_bridges):
+    _, other = pair
+    for address in ("127.0.0.1", "::1", HOST, HOST6):
+        assert ask(address, 8080).startswith("server "), address
+    for address in (HOST, HOST6):
+        assert ask_from(other, address, 8080).startswith("server "), address
+
+
 def test_a_port_of_one_address_is_not_reached_by_another(pair, outside):
     assert ask("127.0.0.1", 8081).startswith("server ")
     assert ask(HOST, 8081) == "ConnectionRefusedError"

@@ -26,6 +26,7 @@ def connected(tmp_path, monkeypatch):
         (directory / "attachment").write_text(json.dumps(to_json(item)))
         (directory / "names").write_bytes(hosts.naming_file(Naming(name, (name,), **more)))
         hosts.join(str(directory), locks)
+        hosts.follow(locks)
         return directory / "hosts"
 
     connect.locks = locks
@@ -41,8 +42,48 @@ def test_files_follow_and_stay_the_same_files(connected):
     assert (db.parent / "resolv.conf").read_text() == "nameserver 192.0.2.53\n"
     hosts.leave("db", connected.locks)
     hosts.leave("db", connected.locks)
+    hosts.follow(connected.locks)
     assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
     assert web.stat().st_ino == inode
+
+
+def test_one_follows_for_all(connected, monkeypatch):
+    web = connected("web", 2)
+    connected("db", 3)
+    hosts.leave("db", connected.locks)
+    hosts.leave("web", connected.locks)
+    hosts.join(str(web.parent), connected.locks)
+    written = []
+    monkeypatch.setattr(hosts, "refresh", written.append)
+    for _ in range(3):
+        hosts.follow(connected.locks)
+    assert written == [connected.locks]
+
+
+def test_one_that_is_killed_leaves_it_to_the_next(connected, monkeypatch):
+    web = connected("web", 2)
+    connected("db", 3)
+    hosts.leave("db", connected.locks)
+
+    def die(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(hosts, "refresh", die)
+        hosts.follow(connected.locks)
+    hosts.follow(connected.locks)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+
+
+def test_who_goes_meanwhile_is_no_error(connected, monkeypatch):
+    web, db = connected("web", 2), connected("db", 3)
+    wanted = hosts.wanted(connected.locks)
+    for path in db.parent.iterdir():
+        path.unlink()
+    db.parent.rmdir()
+    monkeypatch.setattr(hosts, "wanted", lambda _: {str(db): "", str(web): wanted[str(web)]})
+    hosts.refresh(connected.locks)
+    assert not db.exists()
 
 
 def test_what_is_left_of_one_that_was_killed_does_not_count(connected, tmp_path):
@@ -54,6 +95,7 @@ def test_what_is_left_of_one_that_was_killed_does_not_count(connected, tmp_path)
     lost.parent.rmdir()
     hosts.refresh(connected.locks)
     assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+    connected("web", 2)
     assert sorted(os.listdir(f"{tmp_path}/connected")) == ["gone", "web"]
 
 

@@ -117,7 +117,7 @@ def test_what_is_there_is_told_from_what_is_missing():
     assert firewall.Listed(known).is_whole(other)
     assert not firewall.Listed([entry for entry in known if entry.get("rule", {}).get("chain") != "input"]).has_base()
     assert not firewall.Listed([entry for entry in known if entry.get("rule", {}).get("chain") != LINK]).is_whole(item)
-    for name in ("published", "links", "host6"):
+    for name in ("published", "links", "host6", "routers6"):
         lost = [entry for entry in known if (entry.get("map") or entry.get("set") or {}).get("name") != name]
         assert not firewall.Listed(lost).is_whole(item), name
 
@@ -128,7 +128,7 @@ def test_what_belongs_to_nobody_is_removed():
     known = list_of([*firewall.base(), *firewall.attach(item), *firewall.attach(other)])
     assert firewall.stale(known, {*item.links, *other.links}) == []
     removed = firewall.stale(known, set(other.links))
-    assert {name for name, _ in owned(removed, "delete")} == {"links", "published"}
+    assert {name for name, _ in owned(removed, "delete")} == {"links", "published", "routers6"}
     assert all(LINK in text for _, text in owned(removed, "delete"))
     names = [item["delete"]["chain"]["name"] for item in removed if "chain" in item.get("delete", {})]
     assert names == [LINK, LINK]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nsunit.manager.context import Context
 
 CGROUP_ROOT = "/sys/fs/cgroup"
+_SIGKILL = 9
 _STATE = ("ActiveState", "InvocationID", "ControlGroup", "MainPID")
 
 
@@ -199,8 +200,10 @@ def catches(pid: int, number: int) -> bool:
     """Whether signal *number* means something to process *pid*, the process 1 of a container, or it is gone.
 
     The kernel drops a signal that such a process has no handler for (pid_namespaces(7)).  One that blocks the signal
-    waits for it in another way: signalfd(2), sigwait(3).
+    waits for it in another way: signalfd(2), sigwait(3).  SIGKILL from outside needs no handler.
     """
+    if number == _SIGKILL:
+        return True
     masks = [status_field(pid, field) for field in ("SigCgt", "SigBlk")]
     return any(mask is None or int(mask, 16) >> (number - 1) & 1 for mask in masks)
 

@@ -69,6 +69,10 @@ def test_good_machine():
     ]
 
 
+def test_a_machine_without_controllers_is_told_so():
+    assert Finding("cgroup", OK, "version 2 with no controllers") in judge(GOOD.replace(controllers=()))
+
+
 BAD = [
     (
         {"left_namespaces": (Row("web", "net", 103, 107, 1, (), "left", ("process 9 (bash)", "a mount at '/x'")),)},

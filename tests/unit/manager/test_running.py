@@ -27,6 +27,7 @@ def test_catches(code, expected):
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         assert catches(process.pid, signal.SIGTERM) is expected
+        assert catches(process.pid, signal.SIGKILL)
         # What a foreground `run` makes of it
         assert _signal_for(Container(("x",)), process.pid, signal.SIGTERM) == (15 if expected else 9)
     assert catches(process.pid, signal.SIGTERM)  # it is gone: nobody is to be killed

@@ -108,6 +108,23 @@ def refresh(context: Context, definition: Definition) -> Prepared:
     return prepared.replace(undo=tuple(started))
 
 
+def follow_pod(context: Context, name: str, pod: Definition, undo: Undo) -> bool:
+    """Bring the files of the enabled container *name*, with its definition as it was enabled, up to its changed *pod*.
+
+    Tells whether a unit file has changed.  The caller holds the container's lock.
+    """
+    from nsunit.definition.pod import member_contradictions
+
+    stored = files.read_file(context.paths.boot_of(name) + "/definition") or b""
+    definition = load_text(name, stored.decode(), name, context.host)
+    wrong = member_contradictions(definition.texts_of("Container"), pod.name, pod.container.share)
+    if wrong:
+        key, reason, _ = wrong[0]
+        context.warn(f"warning: {name}: {key}: {reason}: it will not start at boot before that is mended")
+        return False
+    return _write(context, definition, undo)[1]
+
+
 def _units_of(prepared: Prepared) -> tuple[str, ...]:
     return prepared.units.service.name, *(unit.name for unit in prepared.units.listeners)
 

@@ -5,7 +5,7 @@ A pod is enabled when a link leads to its unit file.  Imported only where a pod 
 
 from __future__ import annotations
 
-from nsunit.definition.pod import load_pod
+from nsunit.definition.pod import load_pod, pod_of_text
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.manager import pod
@@ -163,10 +163,36 @@ def _write(context: Context, definition: Definition, undo: Undo) -> bool:
     else:
         context.remove_tree(paths.boot_network_of(name))
     facts = pod.reserved_facts(context, definition)
+    former = files.read_file(boot + "/definition")
     write_contents(boot, pod.contents(definition, facts), undo)
     changed = write_group_files(context, definition.container.slice, undo)
     unit, text = pod_file(context, definition, facts)
-    return write_unit(context, unit, text, undo) or changed
+    changed = write_unit(context, unit, text, undo) or changed
+    if former and _shared(pod_of_text(name, former.decode(), boot, context.host)) != _shared(definition):
+        changed = _have_members_follow(context, definition, undo) or changed
+    return changed
+
+
+def _have_members_follow(context: Context, definition: Definition, undo: Undo) -> bool:
+    """Write what the enabled containers of a pod are started from anew: it joins what the pod shares.
+
+    They do not run, since the pod does not.  One that somebody is at work on follows by that; one that is now in
+    contradiction to its pod is told of, and stays as it is.
+    """
+    from nsunit.manager.enable import follow_pod
+
+    changed = False
+    for member in enabled_members(context, definition.name):
+        lock = Lock(context.paths.locks, member, timeout=0)
+        try:
+            lock.__enter__()
+        except NsunitError:
+            continue
+        try:
+            changed = follow_pod(context, member, definition, undo) or changed
+        finally:
+            lock.release()
+    return changed
 
 
 def _shared(definition: Definition) -> tuple[object, ...]:

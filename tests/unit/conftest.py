@@ -1,11 +1,11 @@
-"""The tests run on this tree, whatever is installed."""
+"""The tests run on this tree, whatever is installed, and share the modules beside this file."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -182,6 +182,13 @@ def test_a_pod_ends_with_all_its_containers_and_a_failed_start_leaves_none(make,
     assert json.loads(nsunit("list", "--json", pod.name + ".pod").stdout)[0]["enabled"]
     assert inodes_of(both[1]).items() >= pod.inodes().items()
     assert nsunit("verify", both[0].name).returncode == 0
+    # Once it shares something else, all its containers join that, also where systemd starts them.
+    Path(f"/etc/nsunit/{pod.name}.pod.nsunit").write_text("[Pod]\nShare=net\n")
+    nsunit("stop", f"{pod.name}.pod")
+    nsunit("enable", both[0].name)
+    run("systemctl", "start", both[1].service)
+    assert set(pod.inodes()) == {"net", "user"}
+    assert inodes_of(both[1]).items() >= pod.inodes().items()
     nsunit("disable", "--now", f"{pod.name}.pod")
     assert list(units.rglob(f"*{pod.name}*")) == []
     assert leftovers(pod) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from definitions import container, problems_of
 
 from nsunit.definition.load import Host, load_text
 from nsunit.definition.setting import lookup
@@ -17,13 +18,11 @@ QUOTA = "[Service]\nCPUQuota=30%\n"
 
 
 def attributes(text: str) -> tuple[tuple[str, str, str], ...]:
-    return load_text("web", BASE + text, "f", HOST).container.attributes
+    return container(text).attributes
 
 
 def problem(text: str) -> tuple[str, str | None]:
-    with pytest.raises(DefinitionError) as caught:
-        load_text("web", BASE + text, "f", HOST)
-    (found,) = caught.value.problems
+    (found,) = problems_of(lambda: container(text))
     return found.message, found.hint
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from definitions import BASE, container, problems_of
 
-from nsunit.definition.load import Host, load_text
+from nsunit.definition.load import Host
 from nsunit.definition.model import Bind, Container, EnvironmentFile, Tmpfs, UserRange
-from nsunit.errors import DefinitionError
 
 HOST = Host(257)
 ELEVEN = (
@@ -15,14 +15,8 @@ ELEVEN = (
 )
 
 
-def container(lines: str, base: str = "Rootfs=/srv/r\nExec=/bin/sh\n") -> Container:
-    return load_text("web", f"[Container]\n{base}{lines}\n", "web.nsunit", HOST).container
-
-
-def messages(lines: str, base: str = "Rootfs=/srv/r\nExec=/bin/sh\n") -> list[str]:
-    with pytest.raises(DefinitionError) as caught:
-        container(lines, base)
-    return [str(problem) for problem in caught.value.problems]
+def messages(lines: str, base: str = BASE) -> list[str]:
+    return [str(problem) for problem in problems_of(lambda: container(lines, base))]
 
 
 def test_defaults() -> None:

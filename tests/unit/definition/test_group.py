@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 import pytest
+from definitions import problems_of
 
 from nsunit.definition.group import any_of_text, group_or_empty, load_any, load_group
 from nsunit.definition.load import Host, load
-from nsunit.definition.search import SearchPath, find_group, list_groups
-from nsunit.errors import DefinitionError, NotFoundError, UsageError
+from nsunit.definition.search import find_group, list_groups
+from nsunit.errors import NotFoundError, UsageError
 from nsunit.names import (
     check_any_name,
     escape,
@@ -25,21 +26,8 @@ HOST = Host(257, "host", "abc", "def", "6.12", "x86-64")
 CONTAINER = "[Container]\nRootfs=/srv\nExec=/bin/sh\n"
 
 
-@pytest.fixture
-def search(tmp_path):
-    (tmp_path / "etc").mkdir()
-    return SearchPath((str(tmp_path / "etc"),), str(tmp_path / "units"))
-
-
-def write(search, name, text):
-    with open(f"{search.directories[0]}/{name}", "w") as file:
-        file.write(text)
-
-
 def problems(call):
-    with pytest.raises(DefinitionError) as caught:
-        call()
-    return [(str(item), item.hint) for item in caught.value.problems]
+    return [(str(item), item.hint) for item in problems_of(call)]
 
 
 @pytest.mark.parametrize("name", ["shop", "shop-eu", "a1_b.c-d", "9"])
@@ -71,8 +59,8 @@ def test_slices_in_groups():
     assert escape("a-b") == r"a\x2db"
 
 
-def test_a_group_and_a_member(search):
-    write(search, "shop.slice.nsunit", "[Unit]\nDocumentation=https://x/%p\n[Slice]\nMemoryMax=1G\n")
+def test_a_group_and_a_member(define, search):
+    define("shop.slice", "[Unit]\nDocumentation=https://x/%p\n[Slice]\nMemoryMax=1G\n")
     found = load_group("shop.slice", search, HOST)
     assert found.texts_of("Unit") == (("Documentation", "https://x/shop"),)
     unit = group_unit(found)
@@ -82,23 +70,21 @@ def test_a_group_and_a_member(search):
     assert values["StopWhenUnneeded"] is True
     assert group_units(found).slice == group_units(found).service == unit
     assert load_any("shop.slice", search, HOST) == found
-    write(search, "web.nsunit", CONTAINER + "Slice=shop.slice\n")
+    define("web", CONTAINER + "Slice=shop.slice\n")
     assert load("web", search, HOST).container.slice == "shop"
     assert load_any("web", search, HOST).container.exec == ("/bin/sh",)
     assert any_of_text("web", CONTAINER, "x", HOST).container.slice == ""
 
 
-def test_what_a_definition_says_goes_before_what_nsunit_adds(search):
-    write(
-        search, "shop.slice.nsunit", "[Unit]\nDescription=The shop\nStopWhenUnneeded=no\n[Slice]\nMemoryAccounting=no\n"
-    )
+def test_what_a_definition_says_goes_before_what_nsunit_adds(define, search):
+    define("shop.slice", "[Unit]\nDescription=The shop\nStopWhenUnneeded=no\n[Slice]\nMemoryAccounting=no\n")
     names = [item.name for item in group_unit(load_group("shop.slice", search, HOST)).properties]
     assert sorted(names) == sorted(set(names))
 
 
-def test_drop_ins_of_a_group_and_of_a_member(search, tmp_path):
-    write(search, "shop.slice.nsunit", "[Slice]\nMemoryMax=1G\n")
-    write(search, "web.nsunit", CONTAINER + "Slice=shop\n")
+def test_drop_ins_of_a_group_and_of_a_member(define, search, tmp_path):
+    define("shop.slice", "[Slice]\nMemoryMax=1G\n")
+    define("web", CONTAINER + "Slice=shop\n")
     for unit in ("nsunit-shop.slice", "nsunit-shop-web.slice", "nsunit-web.slice"):
         (tmp_path / f"units/{unit}.d").mkdir(parents=True)
         (tmp_path / f"units/{unit}.d/50-nsunit.conf").write_text(f"[Slice]\nTasksMax={len(unit)}\n")
@@ -106,8 +92,8 @@ def test_drop_ins_of_a_group_and_of_a_member(search, tmp_path):
     assert dict(load("web", search, HOST).texts_of("Slice")) == {"TasksMax": "21"}
 
 
-def test_a_group_has_limits_and_nothing_else(search):
-    write(search, "shop.slice.nsunit", CONTAINER + "[Service]\nTasksMax=5\n[Install]\nWantedBy=a.target\n")
+def test_a_group_has_limits_and_nothing_else(define, search):
+    define("shop.slice", CONTAINER + "[Service]\nTasksMax=5\n[Install]\nWantedBy=a.target\n")
     path = search.directories[0] + "/shop.slice.nsunit"
     found = problems(lambda: load_group("shop.slice", search, HOST))
     assert found == [
@@ -130,27 +116,27 @@ def test_a_group_has_limits_and_nothing_else(search):
     ]
 
 
-def test_mistakes_in_slice(search):
-    write(search, "web.nsunit", CONTAINER + "Slice=Shop\n")
+def test_mistakes_in_slice(define, search):
+    define("web", CONTAINER + "Slice=Shop\n")
     ((message, hint),) = problems(lambda: load("web", search, HOST))
     assert message.endswith("web.nsunit:4: [Container] Slice: 'Shop' is not the name of a group")
     assert hint == "use a-z, 0-9, '_' and '.', with a dash before the name of a group within a group"
-    write(search, "web.nsunit", CONTAINER + "[Service]\nSlice=shop\n")
+    define("web", CONTAINER + "[Service]\nSlice=shop\n")
     ((message, hint),) = problems(lambda: load("web", search, HOST))
     assert message.endswith("[Service] Slice: nsunit gives each container a slice of its own")
     assert hint == "to put it in a group, use [Container] Slice="
     long = "a" + "-" * 49 + "b"
-    write(search, f"{long}.nsunit", CONTAINER + f"Slice={'c' * 50}\n")
+    define(long, CONTAINER + f"Slice={'c' * 50}\n")
     ((message, _hint),) = problems(lambda: load(long, search, HOST))
     assert message.endswith("[Container] Slice: the name of the slice would be too long")
 
 
-def test_groups_that_are_not_defined(search):
+def test_groups_that_are_not_defined(define, search):
     with pytest.raises(NotFoundError, match=r"group 'shop\.slice' is not defined"):
         load_group("shop.slice", search, HOST)
     assert group_or_empty("shop.slice", search, HOST).assignments == ()
-    write(search, "shop.slice.nsunit", "")
-    write(search, "Bad.slice.nsunit", "")
+    define("shop.slice", "")
+    define("Bad.slice", "")
     os.symlink("/dev/null", search.directories[0] + "/masked.slice.nsunit")
     assert list_groups(search) == ("shop.slice",)
     with pytest.raises(NotFoundError, match=r"group 'masked\.slice' is masked by"):

@@ -1,23 +1,9 @@
 """Explicit id maps, the identity, and who owns the files of the root."""
 
 import pytest
+from definitions import container, problems
 
-from nsunit.definition.host import Host
-from nsunit.definition.load import load_text
 from nsunit.definition.model import UserRange
-from nsunit.errors import DefinitionError
-
-BASE = "Rootfs=/srv/r\nExec=/bin/sh\n"
-
-
-def container(lines, base=BASE):
-    return load_text("web", f"[Container]\n{base}{lines}\n", "web.nsunit", Host(257)).container
-
-
-def problems(lines, base=BASE):
-    with pytest.raises(DefinitionError) as caught:
-        container(lines, base)
-    return [(item.message.removeprefix("[Container] "), item.hint) for item in caught.value.problems]
 
 
 def test_maps():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from definitions import problems_of
 
 from nsunit.definition.load import Host, load, load_properties, load_text
 from nsunit.definition.model import Bind, Definition
@@ -18,9 +19,8 @@ EXAMPLE = Path(__file__).parent / "web.nsunit"
 
 
 def problems(text: str, version: int = 257) -> list[tuple[str, str | None]]:
-    with pytest.raises(DefinitionError) as caught:
-        load_text("web", text, "web.nsunit", HOST.replace(systemd_version=version))
-    return [(str(problem), problem.hint) for problem in caught.value.problems]
+    found = problems_of(lambda: load_text("web", text, "web.nsunit", HOST.replace(systemd_version=version)))
+    return [(str(problem), problem.hint) for problem in found]
 
 
 def of(section: str, text: str) -> tuple[Property, ...]:

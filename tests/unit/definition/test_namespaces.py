@@ -1,24 +1,9 @@
 """The keys that choose namespaces: their values, and what cannot be combined."""
 
 import pytest
+from definitions import container, problem
 
-from nsunit.definition.host import Host
-from nsunit.definition.load import load_text
 from nsunit.definition.model import UserRange
-from nsunit.errors import DefinitionError
-
-BASE = "Rootfs=/srv/r\nExec=/bin/sh\n"
-
-
-def container(lines, base=BASE):
-    return load_text("web", f"[Container]\n{base}{lines}\n", "web.nsunit", Host(257)).container
-
-
-def problem(lines, base=BASE):
-    with pytest.raises(DefinitionError) as caught:
-        container(lines, base)
-    (found,) = caught.value.problems
-    return found.message.removeprefix("[Container] "), found.hint
 
 
 @pytest.mark.parametrize(

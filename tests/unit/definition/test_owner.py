@@ -1,11 +1,11 @@
 import pwd
 
 import pytest
+from definitions import problems_of
 
 from nsunit.definition import host
 from nsunit.definition.host import Account, Host, find_user
 from nsunit.definition.load import load_text
-from nsunit.errors import DefinitionError
 from nsunit.subordinate import maps, parse, ranges_of
 
 BASE = "[Container]\nRootfs=/r\nExec=/bin/sh\n"
@@ -20,9 +20,7 @@ def container(*lines, lea=LEA):
 
 
 def problem(*lines, lea=LEA):
-    with pytest.raises(DefinitionError) as caught:
-        container(*lines, lea=lea)
-    (found,) = caught.value.problems
+    (found,) = problems_of(lambda: container(*lines, lea=lea))
     return found.line, found.message, found.hint
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from definitions import problems_of
 
 from nsunit.definition.group import load_any, load_group
 from nsunit.definition.load import Host, load
 from nsunit.definition.pod import load_pod, pod_of_text
-from nsunit.definition.search import SearchPath, find_group, list_groups, list_names, list_pods
+from nsunit.definition.search import find_group, list_groups, list_names, list_pods
 from nsunit.definition.text import serialize
-from nsunit.errors import DefinitionError, NotFoundError, UsageError
+from nsunit.errors import NotFoundError, UsageError
 from nsunit.names import check_any_name, container_of_unit, is_valid_group, limited, service_name
 from nsunit.plan.facts import Facts
 from nsunit.plan.pod import operations, pinned_kinds, pod_unit
@@ -21,25 +22,8 @@ MEMBER = "[Container]\nRootfs=/srv\nExec=/bin/sh\nPod=shop\n"
 PINS = "/run/nsunit/namespaces/shop.pod"
 
 
-@pytest.fixture
-def search(tmp_path):
-    (tmp_path / "etc").mkdir()
-    return SearchPath((str(tmp_path / "etc"),), str(tmp_path / "units"))
-
-
-@pytest.fixture
-def define(search):
-    def write(name, text):
-        with open(f"{search.directories[0]}/{name}.nsunit", "w") as file:
-            file.write(text)
-
-    return write
-
-
 def problems(call):
-    with pytest.raises(DefinitionError) as caught:
-        call()
-    return [(item.line, item.message, item.hint) for item in caught.value.problems]
+    return [(item.line, item.message, item.hint) for item in problems_of(call)]
 
 
 def test_a_pod_shares_all_three_kinds_unless_told_otherwise(define, search):

@@ -24,6 +24,7 @@ from nsunit.manager.stop import remove, restart, stop
 from nsunit.manager.tree import tree
 from nsunit.plan.facts import Facts
 from nsunit.storage import ranges
+from nsunit.storage.lock import Lock
 from nsunit.storage.paths import Paths
 
 MEMBER = "[Container]\nRootfs=/srv\nVolatile=yes\nExec=/bin/sh\nPod=shop\n"
@@ -302,6 +303,44 @@ def test_the_start_of_an_enabled_container_starts_its_pod_from_its_file(context)
     assert tree_of_units(context) == sorted(POD_UNITS)
     assert stop_pod(context, "shop.pod").state == "stopped"
     assert tree_of_units(context) == []
+
+
+def plan_of(context, name):
+    with open(f"{context.paths.boot_of(name)}/plan") as plan:
+        return plan.read()
+
+
+def joined(context, name):
+    pins_ = f"{context.paths.namespaces}/shop.pod/"
+    return {line.rpartition(pins_)[2] for line in plan_of(context, name).splitlines() if pins_ in line}
+
+
+def test_enabled_containers_follow_their_pod(context):
+    write(context, "db", MEMBER)
+    enable(context, ["web", "db"])
+    assert joined(context, "db") == {"user", "net", "ipc"}
+    write(context, "shop.pod", "[Pod]\nShare=uts\n")
+    assert states(enable(context, ["web"])) == ["enabled"]
+    assert joined(context, "web") == joined(context, "db") == {"user", "uts"}
+    write(context, "shop.pod", "[Pod]\nShare=ipc\n")
+    write(context, "db", MEMBER + "Environment=A=b\n")
+    start_pod(context, "shop.pod")
+    assert joined(context, "web") == joined(context, "db") == {"user", "ipc"}
+    assert "A=b" not in plan_of(context, "db")  # that is for its own start
+
+
+def test_an_enabled_container_that_cannot_follow_its_pod_is_told_of(context):
+    told = []
+    context.warn = told.append
+    write(context, "db", MEMBER + "Hostname=db\n")
+    enable(context, ["web", "db"])
+    with Lock(context.paths.locks, "web"):  # somebody is at work on it
+        write(context, "shop.pod", "[Pod]\nShare=uts\n")
+        start_pod(context, "shop.pod")
+    assert joined(context, "web") == joined(context, "db") == {"user", "net", "ipc"}
+    text = "Hostname: its host name is that of its pod 'shop.pod': it will not start at boot before that is mended"
+    assert told == [f"warning: db: {text}"]
+    assert not os.path.exists(f"{context.paths.locks}/db")
 
 
 def test_a_container_that_leaves_its_pod_takes_the_unit_away(context):

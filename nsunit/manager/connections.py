@@ -7,17 +7,53 @@ import os
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager.firewalls import in_the_way
 from nsunit.manager.network import LOCK, attachments
-from nsunit.manager.running import find_running
+from nsunit.manager.running import find_running, just_ended
 from nsunit.names import container_of_unit, is_pod, unescape
-from nsunit.network import hosts, links, looking, nft, run
+from nsunit.network import hosts, links, looking, mending, nft, run
 from nsunit.plan import firewall
 from nsunit.plan.attachment import PREFIX
+from nsunit.plan.host_links import has_lost, wrong_interface, wrong_network
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nsunit.manager.context import Context
-    from nsunit.plan.attachment import Attachment, Interface
+    from nsunit.plan.attachment import Attachment
+
+
+class _Seen:
+    """What there is by now: who is connected, and what the host, its firewall and all namespaces have of that."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.everyone = running(context)
+        self.connected = [item for item in self.everyone if item.interfaces]
+        interfaces = [interface for item in self.connected for interface in item.interfaces]
+        self.networks = sorted({interface.network for interface in interfaces}, key=lambda network: network.name)
+        self.host = looking.host(self.networks)
+        self.rules = nft.listed(firewall.TABLE)
+        self.listed = firewall.Listed(self.rules)
+        self.limited = looking.limited() if any(item.ingress for item in self.connected) else set()
+        self.inside = looking.wrong_within(_places(context, self.everyone))
+        self.known = {link for item in self.connected for link in item.links}
+        self.left = {name for name in self.host.links if name.startswith(PREFIX)} - self.known
+
+    def wrong_ends(self, item: Attachment) -> list[str]:
+        """What is wrong with the host's ends of *item*, but for what is told of the bridges that are gone."""
+        there = [interface for interface in item.interfaces if interface.network.bridge in self.host.links]
+        return [text for interface in there for text in wrong_interface(interface, self.host)]
+
+    def is_guarded(self, item: Attachment) -> bool:
+        """Whether all rules of *item* are there."""
+        return self.listed.has_base() and self.listed.is_whole(item)
+
+    def wrong_rates_and_devices(self, item: Attachment) -> list[str]:
+        """What is wrong with the devices and rates of *item*."""
+        unlimited = [link for link in item.links if link in self.host.links and link not in self.limited]
+        found = [f"the link '{link}' is not held to Ingress= any more" for link in (unlimited if item.ingress else ())]
+        return found + self.inside.get(item.container, [])
 
 
 def check(context: Context) -> list[str]:
@@ -26,46 +62,26 @@ def check(context: Context) -> list[str]:
     Raises:
         NsunitError: nft is missing or failed.
     """
-    networks = {interface.network for item in running(context) for interface in item.interfaces}
-    return _wrong(context) + in_the_way(sorted(networks, key=lambda network: network.name))
+    seen = _Seen(context)
+    return _wrong(seen) + in_the_way(seen.networks)
 
 
-def _wrong(context: Context) -> list[str]:
+def _wrong(seen: _Seen) -> list[str]:
     """What `repair` is to put right."""
-    everyone = running(context)
-    found = [item for item in everyone if item.interfaces]
-    rules = nft.listed(firewall.TABLE)
-    listed = firewall.Listed(rules)
-    wrong = []
-    if found and not listed.has_base():
+    wrong = [text for network in seen.networks for text in wrong_network(network, seen.host)]
+    if seen.connected and not seen.listed.has_base():
         wrong.append("the firewall's tables are gone or incomplete")
-    for item in found:
-        wrong += [f"{item.container}: {text}" for interface in item.interfaces for text in _wrong_link(interface)]
-        if not listed.is_whole(item):
+    for item in seen.connected:
+        wrong += [f"{item.container}: {text}" for text in seen.wrong_ends(item)]
+        if not seen.listed.is_whole(item):
             wrong.append(f"{item.container}: some of its firewall rules are missing")
-    limited = looking.limited() if any(item.ingress for item in found) else set()
-    for item in everyone:
-        wrong += [f"{item.container}: {text}" for text in _wrong_inside(context, item, limited)]
-    wrong += [f"{name}: its hosts file does not name the others as it should" for name in _misinformed(context, found)]
-    known = {link for item in found for link in item.links}
-    wrong += [f"the link '{link}' belongs to no container" for link in sorted(_left_links() - known)]
-    if firewall.stale(rules, known):
+    for item in seen.everyone:
+        wrong += [f"{item.container}: {text}" for text in seen.wrong_rates_and_devices(item)]
+    wrong += [f"{name}: its hosts file does not name the others as it should" for name in _misinformed(seen)]
+    wrong += [f"the link '{link}' belongs to no container" for link in sorted(seen.left)]
+    if firewall.stale(seen.rules, seen.known):
         wrong.append("there are firewall rules for containers that are gone")
-    return wrong
-
-
-def _wrong_link(interface: Interface) -> list[str]:
-    bridge, link = interface.network.bridge, interface.link
-    if not links.is_there(bridge):
-        return [f"the bridge '{bridge}' is gone"]
-    if not links.is_there(link):
-        return [f"the link '{link}' is gone"]
-    uplink = interface.network.uplink
-    if uplink and uplink not in links.ports(bridge):
-        return [f"the bridge '{bridge}' is not connected to VLAN {interface.network.vlan}"]
-    if link not in links.ports(bridge):
-        return [f"the link '{link}' is not on the bridge"]
-    return []
+    return list(dict.fromkeys(wrong))  # networks share some of what the host is to have
 
 
 def repair(context: Context) -> list[str]:
@@ -74,35 +90,63 @@ def repair(context: Context) -> list[str]:
     Raises:
         NsunitError: something could not be put right; all else has been.
     """
-    wrong = _wrong(context)
+    seen = _Seen(context)
+    wrong = _wrong(seen)
     if not wrong:
         return wrong
-    everyone = running(context)
-    found = [item for item in everyone if item.interfaces]
     locks = context.paths.locks
     failures: list[NsunitError] = []
-    for item in found:
-        if any(_wrong_link(interface) for interface in item.interfaces):
-            run.attach(item, namespace_of(context, item), locks, again=True)
-        else:
-            run.guard(item, locks)
-        run.make_known(_directory_of(context, item.container), locks)
-    limited = looking.limited()
-    for item in everyone:
-        if _wrong_inside(context, item, limited):
-            try:
-                run.mend(item, namespace_of(context, item), locks)
-            except NsunitError as error:
-                failures.append(
-                    NsunitError(f"{item.container}: {error}", hint=f"restart it: nsunit restart {item.container}")
-                )
-    known = {link for item in found for link in item.links}
-    for link in sorted(_left_links() - known):
+    broken = [network for network in seen.networks if wrong_network(network, seen.host)]
+    _try(failures, mending.networks, broken, locks)
+    for item in seen.connected:
+        _try(failures, _mend_ends, seen, item)
+    seen = _Seen(context)
+    for item in seen.everyone:
+        if seen.wrong_rates_and_devices(item):
+            _try(failures, _mend_inside, seen, item)
+    with run.locked(locks, run.NAMES_LOCK):
+        hosts.refresh(locks)
+    for name in _misinformed(seen):
+        run.make_known(_directory_of(context, name), locks)
+    for link in sorted(seen.left):
         links.delete(link)
-    nft.apply(firewall.stale(nft.listed(firewall.TABLE), known))
+    nft.apply(firewall.stale(seen.rules, seen.known))
     if failures:
         raise failures[0]
     return wrong
+
+
+def _mend_ends(seen: _Seen, item: Attachment) -> None:
+    """Put right the host's ends of *item*, as it was *seen*, and its rules."""
+    locks = seen.context.paths.locks
+    if has_lost(item, seen.host):
+        run.attach(item, namespace_of(seen.context, item), locks, again=True)
+        return
+    if any(wrong_interface(interface, seen.host) for interface in item.interfaces):
+        mending.ends(item, locks)
+    if not seen.is_guarded(item):
+        run.guard(item, locks)
+
+
+def _mend_inside(seen: _Seen, item: Attachment) -> None:
+    """Put right the devices and rates of *item*."""
+    try:
+        mending.inside(item, namespace_of(seen.context, item))
+    except NotFoundError:
+        raise
+    except NsunitError as error:
+        hint = error.hint or f"restart it: nsunit restart {item.container}"
+        raise NsunitError(f"{item.container}: {error}", hint=hint) from None
+
+
+def _try(failures: list[NsunitError], deed: Callable[..., None], *arguments: object) -> None:
+    """Do *deed*, and note its failure: what else is wrong is put right as well."""
+    try:
+        deed(*arguments)
+    except NotFoundError:
+        pass  # it is about to start or to end, and takes care of itself
+    except NsunitError as error:
+        failures.append(error)
 
 
 def prune(context: Context) -> list[str]:
@@ -127,26 +171,15 @@ def prune(context: Context) -> list[str]:
     return gone
 
 
-def _wrong_inside(context: Context, item: Attachment, limited: set[str]) -> list[str]:
-    """What is wrong with the devices and rates of *item*; *limited* are the host's links that have one.
-
-    Only the namespaces of those who have devices or a rate are looked into.
-    """
-    found = [
-        f"the link '{link}' is not held to Ingress= any more"
-        for link in (item.links if item.ingress else ())
-        if link not in limited and links.is_there(link)
-    ]
-    if item.devices or item.egress:
-        try:
-            namespace_fd = os.open(namespace_of(context, item), os.O_RDONLY | os.O_CLOEXEC)
-        except (NotFoundError, FileNotFoundError):
-            return []  # it is about to start or to end
-        try:
-            inside = links.inside(namespace_fd, lambda: "\n".join(looking.wrong_inside(item)))
-        finally:
-            os.close(namespace_fd)
-        found += inside.splitlines()
+def _places(context: Context, everyone: list[Attachment]) -> list[tuple[str, Attachment]]:
+    """The namespaces that are looked into: of those who have devices or a rate."""
+    found = []
+    for item in everyone:
+        if item.devices or item.egress:
+            try:
+                found.append((namespace_of(context, item), item))
+            except NotFoundError:
+                continue  # it is about to start or to end
     return found
 
 
@@ -165,12 +198,12 @@ def _name_of(unit: str) -> str | None:
     return container_of_unit(unit)
 
 
-def _misinformed(context: Context, connected: list[Attachment]) -> list[str]:
+def _misinformed(seen: _Seen) -> list[str]:
     """Names of the containers whose hosts file is not what it should be."""
-    wanted = hosts.wanted(context.paths.locks)
-    outdated = set(hosts.outdated(context.paths.locks))
-    linked = [item.container for item in connected if any(links.is_there(link) for link in item.links)]
-    paths = {name: f"{_directory_of(context, name)}/hosts" for name in linked}
+    wanted = hosts.wanted(seen.context.paths.locks)
+    outdated = set(hosts.outdated(wanted))
+    linked = [item.container for item in seen.connected if any(link in seen.host.links for link in item.links)]
+    paths = {name: f"{_directory_of(seen.context, name)}/hosts" for name in linked}
     return [name for name, path in paths.items() if path not in wanted or path in outdated]
 
 
@@ -182,10 +215,6 @@ def _directory_of(context: Context, name: str) -> str:
     return context.paths.boot_network_of(name)
 
 
-def _left_links() -> set[str]:
-    return {name for name in os.listdir("/sys/class/net") if name.startswith(PREFIX)}
-
-
 def namespace_of(context: Context, item: Attachment) -> str:
     """The path of the network namespace that *item*, which runs, is attached to.
 
@@ -193,5 +222,9 @@ def namespace_of(context: Context, item: Attachment) -> str:
         NotFoundError: it has just ended.
     """
     if is_pod(item.container):
-        return f"{context.paths.namespaces}/{item.container}/net"
-    return f"/proc/{find_running(context, item.container).pid}/ns/net"
+        path = f"{context.paths.namespaces}/{item.container}/net"
+    else:
+        path = f"/proc/{find_running(context, item.container).pid}/ns/net"
+    if not os.path.exists(path):
+        raise just_ended(item.container)
+    return path

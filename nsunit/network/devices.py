@@ -48,6 +48,19 @@ def make(device: Device, container: str, namespace_fd: int) -> None:
         raise NsunitError(f"Network={device.kind}:{device.parent}: {error}") from None
 
 
+def make_again(device: Device, container: str, namespace_fd: int) -> None:
+    """Make one device that *container*, which runs, has lost; at once, since nobody is about to let go of its link.
+
+    Raises:
+        NsunitError: as `attach`.
+    """
+    parent = device.parent.rpartition(".")[0] if device.kind == "vlan" else device.parent
+    if device.kind != "veth" and not links.is_there(parent):
+        hint = f"once there is a link '{parent}', run 'nsunit network repair'"
+        raise NsunitError(f"Network={device.kind}:{device.parent}: there is no link '{parent}'", hint=hint)
+    make(device, container, namespace_fd)
+
+
 def detach(item: Attachment) -> None:
     """Remove the host's ends of what `attach` made, where the namespace is slow to take them with it.
 

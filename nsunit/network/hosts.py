@@ -73,6 +73,11 @@ def refresh(locks: str) -> None:
             continue  # its directory went away just now, and it with it
 
 
+def outdated(texts: dict[str, str]) -> list[str]:
+    """Those of the hosts files that are not as `wanted` has them, by path."""
+    return [path for path, text in texts.items() if _read(path) != text.encode()]
+
+
 def wanted(locks: str) -> dict[str, str]:
     """What there should be in the hosts file of each container that is connected, by path."""
     registry = _registry(locks)
@@ -87,11 +92,6 @@ def wanted(locks: str) -> dict[str, str]:
     return {
         f"{directory}/{HOSTS}": own_lines(member) + all_of_them.lines_for(member) for directory, member in found.items()
     }
-
-
-def outdated(locks: str) -> list[str]:
-    """The hosts files that are not as they should be, by path."""
-    return [path for path, text in wanted(locks).items() if _read(path) != text.encode()]
 
 
 def read_naming(directory: str) -> Naming:

@@ -14,6 +14,7 @@ import sys
 
 from nsunit.addresses import is_six
 from nsunit.errors import NsunitError
+from nsunit.plan.attachment import FORWARDING_SIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def ensure_bridge(network: Network) -> None:
     route.set_link(bridge, ("IFLA_MTU", network.mtu), up=True)
     if network.vlan:
         _uplink(route, network)
-    elif network.has_six and not network.internal:
+    elif network.returns_to_loopback:
         route.return_to_loopback(bridge)
     route.close()
     _forward(network)
@@ -219,17 +220,15 @@ def _uplink(route: Route, network: Network) -> None:
 
 
 def _forward(network: Network) -> None:
-    _set_sysctl("ipv4/ip_forward", "1")
-    # What is published on 127.0.0.1 goes through the bridge with that source address, until it is masqueraded.
-    _set_sysctl(f"ipv4/conf/{network.bridge}/route_localnet", "1")
-    if network.has_six:
-        _set_sysctl(f"ipv6/conf/{network.bridge}/accept_ra", "0")
-        if _sysctl("ipv6/conf/all/forwarding") != "1":
+    for name, value in network.sysctls:
+        if name != FORWARDING_SIX:
+            _set_sysctl(name, value)
+        elif sysctl(name) != value:
             # A host that forwards ignores router advertisements, unless told to take them all the same.
-            for name in os.listdir(f"{_SYSCTL}/ipv6/conf"):
-                if _sysctl(f"ipv6/conf/{name}/accept_ra") == "1":
-                    _set_sysctl(f"ipv6/conf/{name}/accept_ra", "2")
-            _set_sysctl("ipv6/conf/all/forwarding", "1")
+            for link in os.listdir(f"{_SYSCTL}/ipv6/conf"):
+                if sysctl(f"ipv6/conf/{link}/accept_ra") == "1":
+                    _set_sysctl(f"ipv6/conf/{link}/accept_ra", "2")
+            _set_sysctl(name, value)
 
 
 def attach(interface: Interface, namespace_fd: int) -> None:
@@ -248,10 +247,19 @@ def attach(interface: Interface, namespace_fd: int) -> None:
     ]
     data = {"attrs": [("VETH_INFO_PEER", {"attrs": peer})]}
     route.add_link(interface.link, "veth", ("IFLA_MTU", interface.mtu), data=data)
+    plug(interface, route)
+    route.close()
+
+
+def plug(interface: Interface, route: Route) -> None:
+    """Put the host's end of *interface*, which is there, on the bridge as it should be.
+
+    Raises:
+        NsunitError: the kernel refused it.
+    """
     if os.path.exists("/proc/sys/net/ipv6"):
         _set_sysctl(f"ipv6/conf/{interface.link}/disable_ipv6", "1")  # a bridge port needs no address of its own
     route.set_link(interface.link, ("IFLA_MASTER", index(interface.network.bridge)), up=True)
-    route.close()
     if interface.network.isolated:
         with open(f"/sys/class/net/{interface.link}/brport/isolated", "w") as file:
             file.write("1")
@@ -277,13 +285,28 @@ def inside(namespace_fd: int, deed: Callable[[], str | None]) -> str:
     Raises:
         NsunitError: it failed.
     """
+
+    def within() -> str | None:
+        enter(namespace_fd)
+        return deed()
+
+    return in_child(within)
+
+
+def in_child(deed: Callable[[], str | None]) -> str:
+    """What *deed* says, in a process of its own.
+
+    Raises:
+        NsunitError: it failed.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            _enter(namespace_fd)
-            os.write(writer, (deed() or "").encode())
+            said = (deed() or "").encode()
+            while said:
+                said = said[os.write(writer, said) :]
             status = 0
         except (NsunitError, OSError) as error:
             os.write(writer, str(error).encode())
@@ -298,7 +321,12 @@ def inside(namespace_fd: int, deed: Callable[[], str | None]) -> str:
     return text
 
 
-def _enter(namespace_fd: int) -> None:
+def enter(namespace_fd: int) -> None:
+    """Enter a network namespace, for good.
+
+    Raises:
+        OSError: the kernel refused it.
+    """
     import ctypes  # os.setns() is there from Python 3.12 on
 
     if ctypes.CDLL(None, use_errno=True).setns(namespace_fd, _CLONE_NEWNET):
@@ -334,17 +362,9 @@ def delete(link: str) -> None:
     route.close()
 
 
-def ports(bridge: str) -> list[str]:
-    """Names of the links that are on *bridge*; none if there is no such bridge."""
-    try:
-        return sorted(os.listdir(f"/sys/class/net/{bridge}/brif"))
-    except FileNotFoundError:
-        return []
-
-
 def is_there(link: str) -> bool:
-    """Whether this network namespace has a link of that name."""
-    return link in {name for _, name in _socket.if_nameindex()}
+    """Whether the host has a link of that name.  To ask the kernel by name would have it load a module for it."""
+    return os.path.exists(f"/sys/class/net/{link}")
 
 
 def index(name: str) -> int:
@@ -359,12 +379,13 @@ def index(name: str) -> int:
         raise NsunitError(f"there is no link '{name}'") from None
 
 
-def _sysctl(name: str) -> str:
+def sysctl(name: str) -> str:
+    """A parameter below /proc/sys/net; empty where there is none."""
     try:
         with open(f"{_SYSCTL}/{name}") as file:
             return file.read().strip()
     except FileNotFoundError:
-        return ""  # the link went away while all were looked at
+        return ""  # the link is gone, or IPv6 switched off
 
 
 def _set_sysctl(name: str, value: str) -> None:

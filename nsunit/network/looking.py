@@ -6,23 +6,70 @@
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
+import os
 import struct
 
+from nsunit.network import links as effects
 from nsunit.network.bandwidth import HANDLE
 from nsunit.network.devices import attributes
+from nsunit.plan.host_links import HostLinks, Link, packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from nsunit.plan.attachment import Attachment, Device
+    from nsunit.plan.attachment import Attachment, Device, Network
 
-# linux/netlink.h, linux/rtnetlink.h, linux/if_addr.h, linux/if.h
+# linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h
 _NLM_F_REQUEST, _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x1, 0x300, 2, 3
-_RTM_GETLINK, _RTM_GETADDR, _RTM_GETQDISC = 18, 22, 38
-_IFLA_IFNAME, _IFA_ADDRESS, _IFA_LOCAL = 3, 1, 2
+_SOL_NETLINK, _NETLINK_GET_STRICT_CHK = 270, 12
+_RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE, _RTM_GETQDISC = 18, 22, 26, 38
+_IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFA_ADDRESS, _IFA_LOCAL = 3, 10, 18, 1, 2
+_IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA, _IFLA_BRPORT_ISOLATED = 4, 5, 33
+_RTA_DST, _RTA_OIF, _RT_TABLE_LOCAL = 1, 4, 255
 _IFF_UP = 1
-_LINK, _ADDRESS, _QDISC = "=BxHiII", "=BBBBI", "=BxxxiIII"  # ifinfomsg, ifaddrmsg, tcmsg
+# ifinfomsg, ifaddrmsg, rtmsg, tcmsg
+_LINK, _ADDRESS, _ROUTE, _QDISC = "=BxHiII", "=BBBBI", "=BBBBBBBBI", "=BxxxiIII"
+_LOOPBACK = bytes(15) + b"\1"
+
+
+def host(networks: Iterable[Network]) -> HostLinks:
+    """What the host has, as far as *networks* need it; one question each for all of them."""
+    networks = list(networks)
+    return HostLinks(
+        links(),
+        frozenset(all_addresses()),
+        frozenset(reached_by_loopback() if any(network.returns_to_loopback for network in networks) else ()),
+        {name: effects.sysctl(name) for network in networks for name, _ in network.sysctls},
+    )
+
+
+def wrong_within(places: list[tuple[str, Attachment]]) -> dict[str, list[str]]:
+    """What is wrong inside for each container, given the paths of their network namespaces.
+
+    One process looks into all of them; one that has ended meanwhile has nothing wrong.
+
+    Raises:
+        NsunitError: the kernel does not let it.
+    """
+
+    def within() -> str:
+        lines = []
+        for path, item in places:
+            try:
+                namespace_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            effects.enter(namespace_fd)
+            os.close(namespace_fd)
+            lines += [f"{item.container}\t{text}" for text in wrong_inside(item)]
+        return "\n".join(lines)
+
+    found: dict[str, list[str]] = {}
+    for line in effects.in_child(within).splitlines() if places else ():
+        container, _, text = line.partition("\t")
+        found.setdefault(container, []).append(text)
+    return found
 
 
 def wrong_inside(item: Attachment) -> list[str]:
@@ -43,47 +90,59 @@ def wrong_device(device: Device) -> list[str]:
     link = links().get(device.name)
     if link is None:
         return [f"the interface '{device.name}' is gone"]
-    index, up = link
-    if not up:
+    if not link.up:
         return [f"the interface '{device.name}' is down"]
-    there = addresses(index)
-    missing = [address for address in device.addresses if _packed(address) not in there]
+    there = all_addresses()
+    missing = [address for address in device.addresses if (link.index, *packed(address)) not in there]
     return [f"the interface '{device.name}' has lost the address {address}" for address in missing]
 
 
-def links() -> dict[str, tuple[int, bool]]:
-    """All links by name, each with its number and whether it is up."""
+def links() -> dict[str, Link]:
+    """All links by name."""
     found = {}
     for header, about in _dump(_RTM_GETLINK, _LINK):
         _, _, index, flags, _ = header
-        found[about[_IFLA_IFNAME].rstrip(b"\0").decode()] = index, bool(flags & _IFF_UP)
+        (master,) = struct.unpack("=I", about.get(_IFLA_MASTER, bytes(4)))
+        name = about[_IFLA_IFNAME].rstrip(b"\0").decode()
+        found[name] = Link(index, bool(flags & _IFF_UP), master, master > 0 and _is_isolated(about))
     return found
 
 
-def addresses(index: int) -> set[tuple[bytes, int]]:
-    """The addresses of the link with that number, in network byte order, with their prefix lengths."""
-    found = set()
-    for header, about in _dump(_RTM_GETADDR, _ADDRESS):
-        if header[4] == index:
-            found.add((about.get(_IFA_LOCAL, about.get(_IFA_ADDRESS, b"")), header[1]))
-    return found
+def _is_isolated(about: dict[int, bytes]) -> bool:
+    info = attributes(about.get(_IFLA_LINKINFO, b""))
+    if info.get(_IFLA_INFO_SLAVE_KIND, b"").rstrip(b"\0") != b"bridge":
+        return False
+    return attributes(info.get(_IFLA_INFO_SLAVE_DATA, b"")).get(_IFLA_BRPORT_ISOLATED, b"\0") != b"\0"
+
+
+def all_addresses() -> set[tuple[int, bytes, int]]:
+    """All addresses, in network byte order, each with the number of its link before and its prefix length behind it."""
+    return {
+        (header[4], about.get(_IFA_LOCAL, about.get(_IFA_ADDRESS, b"")), header[1])
+        for header, about in _dump(_RTM_GETADDR, _ADDRESS)
+    }
+
+
+def reached_by_loopback() -> set[int]:
+    """Numbers of the links by which ::1 is reached, as the local table says."""
+    wanted = struct.pack(_ROUTE, _socket.AF_INET6, 0, 0, 0, _RT_TABLE_LOCAL, 0, 0, 0, 0)
+    return {
+        struct.unpack("=I", about[_RTA_OIF])[0]
+        for _, about in _dump(_RTM_GETROUTE, _ROUTE, wanted)
+        if about.get(_RTA_DST) == _LOOPBACK and _RTA_OIF in about
+    }
 
 
 def limited() -> set[str]:
     """Names of the links that have a queue which nsunit made."""
-    names = {index: name for name, (index, _) in links().items()}
+    names = {link.index: name for name, link in links().items()}
     return {
         names[header[1]] for header, _ in _dump(_RTM_GETQDISC, _QDISC) if header[2] == HANDLE and header[1] in names
     }
 
 
-def _packed(address: str) -> tuple[bytes, int]:
-    plain, _, length = address.partition("/")
-    return _socket.inet_pton(_socket.AF_INET6 if ":" in plain else _socket.AF_INET, plain), int(length)
-
-
-def _dump(request: int, layout: str) -> Iterator[tuple[tuple[int, ...], dict[int, bytes]]]:
-    """All objects of a kind: the fixed part of each, and its attributes.
+def _dump(request: int, layout: str, wanted: bytes = b"") -> Iterator[tuple[tuple[int, ...], dict[int, bytes]]]:
+    """All objects of a kind, or those that are as *wanted* says: the fixed part of each, and its attributes.
 
     Raises:
         OSError: the kernel refused it.
@@ -92,7 +151,10 @@ def _dump(request: int, layout: str) -> Iterator[tuple[tuple[int, ...], dict[int
     connection = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 0)
     try:
         connection.bind((0, 0))
-        connection.send(struct.pack("=IHHII", 16 + size, request, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0) + bytes(size))
+        if wanted:  # else the kernel would look at nothing but the family
+            connection.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
+        header = struct.pack("=IHHII", 16 + size, request, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0)
+        connection.send(header + (wanted or bytes(size)))
         while True:
             data = connection.recv(1 << 16)
             position = 0

@@ -19,10 +19,6 @@ from nsunit.errors import NsunitError
 from nsunit.network import hosts, nft
 from nsunit.plan import attachment, firewall
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Container
-
 # In the directory of locks, beside those of containers, whose names begin with a letter or digit.
 LOCK = ".network"  # on the host's links and rules
 NAMES_LOCK = ".names"  # on the files with the names of others
@@ -81,35 +77,6 @@ def attach(item: attachment.Attachment, namespace: str, locks: str, *, again: bo
         raise
     finally:
         os.close(namespace_fd)
-
-
-def mend(item: attachment.Attachment, namespace: str, locks: str) -> None:
-    """Put right what is wrong inside with the devices of *item*, which runs, and its rates, as far as that goes.
-
-    Raises:
-        NsunitError: it does not; what is there stays.
-    """
-    from nsunit.network import devices, links, looking
-
-    namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        lost = links.inside(namespace_fd, lambda: "\n".join(gone(looking.links(), item))).splitlines()
-        for device in item.devices:
-            if device.name in lost:
-                devices.make(device, item.container, namespace_fd)
-        if item.devices:
-            links.configure(item.devices, namespace_fd, again=True)
-        if item.egress or item.ingress:
-            from nsunit.network import bandwidth
-
-            bandwidth.apply(item, namespace_fd)
-    finally:
-        os.close(namespace_fd)
-
-
-def gone(there: Container[str], item: attachment.Attachment) -> list[str]:
-    """Names of the devices of *item* that are not *there*."""
-    return [device.name for device in item.devices if device.name not in there]
 
 
 def rates_path(container: str, locks: str) -> str:

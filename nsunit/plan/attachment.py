@@ -27,6 +27,7 @@ BRIDGE_LINKS_MAX = 1023  # the kernel numbers them with ten bits, BR_MAX_PORTS
 # On the sockets of Activation=, as they are services of the host that containers may reach.  Other users of marks have
 # bits of their own (Kubernetes 13 to 15, Tailscale 16 to 23, AWS 7), none of which are in this one.
 SOCKET_MARK = 0x1E75
+FORWARDING, FORWARDING_SIX = "ipv4/ip_forward", "ipv6/conf/all/forwarding"  # below /proc/sys/net
 HOSTS_MAX = 1 << 16  # host numbers that are tried in a large subnet
 
 
@@ -65,6 +66,19 @@ class Network(Record):
     def has_six(self) -> bool:
         """Whether it has IPv6."""
         return any(is_six(subnet) for subnet in self.subnets)
+
+    @property
+    def returns_to_loopback(self) -> bool:
+        """Whether connections from the host's ::1 are led into it, whose replies have to find their way back."""
+        return self.has_six and not self.internal and not self.vlan
+
+    @property
+    def sysctls(self) -> tuple[tuple[str, str], ...]:
+        """What the host is to have below /proc/sys/net."""
+        # What is published on 127.0.0.1 goes through the bridge with that source address, until it is masqueraded.
+        four = ((FORWARDING, "1"), (f"ipv4/conf/{self.bridge}/route_localnet", "1"))
+        six = ((f"ipv6/conf/{self.bridge}/accept_ra", "0"), (FORWARDING_SIX, "1"))
+        return (*four, *six) if self.has_six else four
 
 
 class Interface(Record):

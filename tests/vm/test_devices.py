@@ -12,6 +12,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dying import LOCKS, die_at
+from waiting import wait_until
+
+from nsunit.network import links as host_links
+from nsunit.network import run as program
+from nsunit.plan.attachment import Attachment, Device
 
 BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/nc -ll -p 80 -e /bin/hostname\n"
 FAR, FAR_VLAN = "198.51.100.1", "203.0.113.1"
@@ -110,7 +116,7 @@ def test_a_network_of_a_vlan(containers, nsunit, run):
     assert "10.24" not in shell("ip addr")  # the host is not there
     shell("ip link del nu-office")
     found = nsunit("network", "check", check=False).stdout
-    assert f"{container.name}: the bridge 'nb-office' is not connected to VLAN wire0.8\n" in found
+    assert found.splitlines()[:-1] == ["the bridge 'nb-office' is not connected to VLAN wire0.8"]
     nsunit("network", "repair")
     assert asked_from_lan("10.24.0.100") == "office"
     nsunit("stop", container.name)
@@ -136,11 +142,59 @@ def test_a_pair_has_the_name_that_was_asked_for(containers, nsunit, run):
     assert not exists("to-pair")
 
 
+def inside(container, line):
+    shell(f"nsenter --net=/proc/{container.pid}/ns/net sh -c '{line}'")
+
+
+def addresses(container):
+    """Of each interface: whether it is up, and its IPv4 addresses."""
+    return {
+        name: ("UP" in link["flags"], [item["local"] for item in link["addr_info"] if item["family"] == "inet"])
+        for name, link in links(container).items()
+    }
+
+
 def test_a_device_comes_back_however_it_ends(containers, nsunit, run):
+    """Beside it are other links of the host; whatever is lost of them inside is put back, if it can be."""
     with serial_line() as name:
-        container = containers.start(BUSYBOX + f"Network=phys:{name}\nAddress=198.51.100.130/32\n")
+        container = containers.start(
+            BUSYBOX + f"Network=phys:{name}:address=198.51.100.130/32\nNetwork=veth:to-kept:address=198.51.100.67/26\n"
+            "Network=ipvlan:wire0:address=198.51.100.12/24\n"
+        )
+        whole = {"eth1": (True, ["198.51.100.67"]), "eth2": (True, ["198.51.100.12"])}
+        whole[name] = True, ["198.51.100.130"]
         assert not exists(name)
-        assert links(container)[name]["addr_info"][0]["local"] == "198.51.100.130"
+        assert addresses(container) == whole
+        for harm, told in (
+            (
+                f"ip addr flush dev {name}; ip link del eth1; ip link del eth2",
+                [f"'{name}' has lost the address 198.51.100.130/32", "'eth1' is gone", "'eth2' is gone"],
+            ),
+            (
+                f"ip link set {name} down; ip addr flush dev eth1; ip link set eth2 down",
+                [f"'{name}' is down", "'eth1' has lost the address 198.51.100.67/26", "'eth2' is down"],
+            ),
+        ):
+            inside(container, harm)
+            lines = [f"{container.name}: the interface {text}" for text in told]
+            assert nsunit("network", "check", check=False).stdout.splitlines()[:-1] == lines
+            assert nsunit("network", "repair").stdout.splitlines()[:-1] == lines
+            assert addresses(container) == whole
+            assert exists("to-kept")
+    # The device was pulled away.
+    inside(container, "ip link del eth2")
+    done = nsunit("network", "repair", check=False)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [
+            f"nsunit: {container.name}: Network=phys:{name}: there is no link '{name}'",
+            f"  hint: once there is a link '{name}', run 'nsunit network repair'",
+        ],
+    )
+    assert "eth2" in addresses(container)
+    with serial_line() as name:
+        nsunit("network", "repair")
+        assert addresses(container) == whole
         nsunit("restart", container.name)
         assert name in links(container)
         run("systemctl", "kill", "--signal=KILL", container.service)
@@ -148,6 +202,34 @@ def test_a_device_comes_back_however_it_ends(containers, nsunit, run):
         broken = containers.define(BUSYBOX.replace("/bin/nc", "/bin/missing") + f"Network=phys:{name}\n")
         assert nsunit("start", broken, check=False).returncode == 1
         run(f"until test -e /sys/class/net/{name}; do sleep 0.2; done")
+
+
+def test_killed_at_each_step_nothing_is_left():
+    """The program that connects a container is killed at each message to the kernel, and its namespace ends."""
+    host_links.Route().close()  # loads what each of the processes would load again
+    with serial_line() as name:
+        devices = (
+            Device("phys", name, name, ("198.51.100.131/32",)),
+            Device("macvlan", "wire0", "eth1", ("198.51.100.13/24",)),
+        )
+        item = Attachment("faulty", (), devices=devices)
+        step, killed = 0, True
+        while killed:
+            step += 1
+            shell("ip netns add faulty")
+            killed = die_at(step, item, "/run/netns/faulty")
+            assert killed or not exists(name)
+            shell("ip netns del faulty")
+            program.detach(item, LOCKS)
+            wait_until(lambda: exists(name), f"the device at step {step}")
+            wait_until(has_no_macvlan, f"the end of the link at step {step}")
+        assert step > 5
+
+
+def has_no_macvlan():
+    """Whether wire0 carries none: one that takes all can only be alone."""
+    line = "ip link add probe0 link wire0 type macvlan mode passthru && ip link del probe0"
+    return subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode == 0
 
 
 def test_what_is_not_there_is_told_in_a_line(containers, nsunit):

@@ -4,14 +4,15 @@ import ipaddress
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from dying import LOCKS, die_at
+from waiting import wait_until
 
 from nsunit.definition.values_network import Port
-from nsunit.errors import NsunitError
 from nsunit.network import links as host_links
-from nsunit.network import nft
 from nsunit.network import run as program
 from nsunit.plan.attachment import Attachment, Interface, Network
 
@@ -19,7 +20,6 @@ from nsunit.plan.attachment import Attachment, Interface, Network
 CROWD = int(os.environ.get("NSUNIT_TEST_CROWD", "4"))
 STORM = min(CROWD, 50)
 PATIENT = "[Service]\nTimeoutStartSec=10min\nTimeoutStopSec=10min\n"  # 50 starts share one emulated processor
-LOCKS = "/run/nsunit/locks"
 DEFINITIONS = Path("/etc/nsunit")
 NETWORKS = {
     "shop": "Subnet=10.20.0.0/24\nGateway=10.20.0.254\nDomain=shop.internal\nMTU=1400\n",
@@ -28,6 +28,7 @@ NETWORKS = {
     "apart": "Isolate=yes\n",
 }
 BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/nc -ll -p 80 -e /bin/hostname\n"
+START_SECONDS, STOP_SECONDS = 12, 8
 WORLD = "192.0.2.2"  # an address of the host that no container's network is a part of
 
 
@@ -167,7 +168,7 @@ def test_what_is_lost_is_repaired(town, nsunit):
     found = nsunit("network", "check", check=False)
     assert found.returncode == 1
     for line in (
-        f"{front.name}: the bridge 'nb-inside' is gone",
+        "the bridge 'nb-inside' is gone",
         f"{front.name}: some of its firewall rules are missing",
     ):
         assert line in found.stdout
@@ -177,6 +178,55 @@ def test_what_is_lost_is_repaired(town, nsunit):
     assert ask(front, where) == "db"
     assert ask(town["one"], addresses(nsunit, front)["shop"][0]) == ""
     assert inside(front, "ip", "route", "show", "default").startswith("default via 10.20.0.254 dev eth1")
+
+
+def test_what_the_host_has_lost_is_named_and_put_back(town, nsunit):
+    def answers():
+        """What the published port answers by either loopback address."""
+        return [shell(f"busybox nc -w 5 {address} 8070").strip() for address in ("127.0.0.1", "::1")]
+
+    one, two = town["one"], town["two"]
+    (network,) = json.loads(nsunit("network", "inspect", "apart", "--json").stdout)
+    link = {row["container"]: row["interfaces"][0]["link"] for row in network["containers"]}
+    address = "10.92." + addresses(nsunit, two)["apart"][0].split(".")[2] + ".1/24"
+    shell(
+        f"ip -6 route del local ::1 dev nb-apart table local; ip addr del {address} dev nb-apart"
+        f"; ip link set {link[two.name]} down; bridge link set dev {link[one.name]} isolated off"
+        "; ip link set nb-inside down"
+        "; sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 net.ipv4.conf.nb-apart.route_localnet=0"
+    )
+    lines = [
+        f"the bridge 'nb-apart' has lost the address {address}",
+        "replies to ::1 do not come in by the bridge 'nb-apart' any more",
+        "the sysctl 'net/ipv4/ip_forward' is '0' and not '1'",
+        "the sysctl 'net/ipv4/conf/nb-apart/route_localnet' is '0' and not '1'",
+        "the sysctl 'net/ipv6/conf/all/forwarding' is '0' and not '1'",
+        "the bridge 'nb-inside' is down",
+        *sorted(
+            (
+                f"{one.name}: the link '{link[one.name]}' is not isolated from its neighbours any more",
+                f"{two.name}: the link '{link[two.name]}' is down",
+            )
+        ),
+    ]
+    before = traces(), numbers()
+    assert nsunit("network", "check", check=False).stdout.splitlines()[:-1] == lines
+    assert nsunit("network", "repair").stdout.splitlines()[:-1] == lines
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+    assert answers() == ["two", "two"]
+    # A link that is off its bridge is put there again; it is the same one, and connections over it last.
+    shell(f"ip link set nb-apart down; ip link set {link[two.name]} nomaster")
+    found = nsunit("network", "repair").stdout
+    assert "the bridge 'nb-apart' is down\n" in found
+    assert f"{two.name}: the link '{link[two.name]}' is not on the bridge\n" in found
+    assert nsunit("network", "check").stdout == "nothing is wrong\n"
+    assert answers() == ["two", "two"]
+    assert (traces(), numbers()) == before
+
+
+def numbers():
+    """The number of each link: another one made in its place has another."""
+    return {path.name: (path / "ifindex").read_text() for path in Path("/sys/class/net").iterdir()}
 
 
 def test_refused(town, containers, nsunit):
@@ -287,14 +337,34 @@ def nsunit_at_once(names):
 
 
 def test_killed_anywhere_nothing_is_left(town, containers, nsunit, run):
+    """Whoever changes links waits for his turn, longer than systemd would give a start or an end by itself."""
     before = sorted(links())
-    container = containers.start(networks("shop", "six") + "PublishPort=8072:80\n")
+    ending = containers.start(
+        networks("shop", "six") + f"PublishPort=8072:80\n[Service]\nTimeoutStopSec={STOP_SECONDS}s\n"
+    )
     assert len(links()) == len(before) + 2
-    run("systemctl", "kill", "--signal=KILL", container.service)
-    run(f"until systemctl show -P ActiveState {container.service} | grep -E 'failed|inactive'; do sleep 0.2; done")
+    starting = containers.define(networks("shop") + f"[Service]\nTimeoutStartSec={START_SECONDS}s\n")
+    with program.locked(LOCKS):
+        run("systemctl", "kill", "--signal=KILL", ending.service)
+        start = subprocess.Popen(["nsunit", "start", starting])
+        wait_until(lambda: len(waiting()) == 2, "both wait")
+        found = waiting()
+        begun = int(containers.of(starting).show("InactiveExitTimestampMonotonic")["InactiveExitTimestampMonotonic"])
+        time.sleep(max(0, begun / 1_000_000 + START_SECONDS + 1 - time.monotonic()))
+        assert waiting() == found
+    assert start.wait(120) == 0
+    wait_until(lambda: ending.show("ActiveState")["ActiveState"] == "failed", "its end")
+    assert ending.show("Result")["Result"] == "signal"
+    nsunit("stop", starting)
     assert sorted(links()) == before
-    rules = run("nft", "list", "ruleset").stdout
-    assert "8072" not in rules
+    assert "8072" not in run("nft", "list", "ruleset").stdout
+
+
+def waiting():
+    """PIDs of those who wait for the lock on the host's links."""
+    number = f":{os.stat(f'{LOCKS}/{program.LOCK}').st_ino}"
+    rows = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    return sorted(row[5] for row in rows if row[1] == "->" and row[6].endswith(number))
 
 
 def test_killed_at_each_step_of_two_connections(run):
@@ -314,7 +384,7 @@ def test_killed_at_each_step_of_two_connections(run):
     shell("ip netns add faulty")
     try:
         step = 1
-        while die_at(step, item):
+        while die_at(step, item, "/run/netns/faulty"):
             program.detach(item, LOCKS)  # as systemd has it done once the container is gone
             assert traces() == before, step
             step += 1
@@ -332,31 +402,3 @@ def traces():
     return sorted(name for name in links() if name.startswith("nv-")), [
         word for word in rules if "nv-faults" in word or word == "8073"
     ]
-
-
-def die_at(step, item):
-    """Connect *item*, in a process that is killed at *step*; False if it has fewer steps."""
-    pid = os.fork()
-    if pid == 0:
-        left = [step]
-
-        def deadly(function):
-            def call(*arguments, **options):
-                left[0] -= 1
-                if not left[0]:
-                    os.kill(os.getpid(), 9)
-                return function(*arguments, **options)
-
-            return call
-
-        status = 1
-        try:
-            host_links.Route._send = deadly(host_links.Route._send)
-            nft._run = deadly(nft._run)
-            program.attach(item, "/run/netns/faulty", LOCKS)
-            status = 0
-        except NsunitError:
-            status = 9  # the part of it that works in the namespace was killed
-        finally:
-            os._exit(status)
-    return os.waitpid(pid, 0)[1] != 0

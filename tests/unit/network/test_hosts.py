@@ -116,11 +116,11 @@ def test_links_of_the_hosts_have_addresses_and_no_neighbours(connected, tmp_path
 
 def test_a_file_that_was_changed_is_noticed(connected):
     web = connected("web", 2)
-    assert hosts.outdated(connected.locks) == []
+    assert hosts.outdated(hosts.wanted(connected.locks)) == []
     web.write_text("127.0.0.1 localhost\n")
-    assert hosts.outdated(connected.locks) == [str(web)]
+    assert hosts.outdated(hosts.wanted(connected.locks)) == [str(web)]
     hosts.refresh(connected.locks)
-    assert hosts.outdated(connected.locks) == []
+    assert hosts.outdated(hosts.wanted(connected.locks)) == []
 
 
 def test_a_reader_never_finds_half_a_line(tmp_path, monkeypatch):

@@ -64,6 +64,19 @@ def is_six(text: str) -> bool:
     return ":" in text
 
 
+def is_special(text: str) -> bool:
+    """Whether no host can have the address *text*: loopback, multicast, or unspecified (RFC 6890)."""
+    number = to_number(text)
+    if is_six(text):
+        return number <= 1 or number >> 120 == 0xFF
+    return number >> 24 in (0, 127) or 0xE0 <= number >> 24 < 0xF0 or number == 0xFFFFFFFF
+
+
+def is_link_local(subnet: Subnet) -> bool:
+    """Whether addresses of *subnet* count on one link only, whatever network that is in (RFC 4291, 2.5.6)."""
+    return subnet.overlaps(parse_subnet("fe80::/10"))
+
+
 def canonical(text: str) -> str:
     """The address *text* as the kernel writes it.
 

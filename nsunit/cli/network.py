@@ -22,6 +22,9 @@ def network(invocation: Invocation) -> int:
     action, *operands = invocation.operands or ["list"]
     if action not in _ACTIONS:
         raise UsageError(f"network: '{printable(action)}' is not one of {', '.join(_ACTIONS)}")
+    if invocation.flag("user"):
+        hint = "a container of yours has a network of its own by Network=pasta"
+        raise UsageError("networks are for containers of the system", hint=hint)
     if action in ("create", "rm") and not operands:
         raise UsageError(f"network {action}: which network?", hint=f"nsunit network {action} NAME")
     if action not in ("inspect", "create", "rm") and operands:
@@ -143,18 +146,13 @@ def _prune(invocation: Invocation, _: list[str]) -> int:
 
 def port(invocation: Invocation) -> int:
     """The verb `port`; without a name, those of all containers."""
-    from nsunit.manager.network import attachment_of, attachments
+    from nsunit.manager.network import attachments, existing_attachment
 
     context = invocation.context()
     names = [check_name(name) for name in invocation.operands]
     found = attachments(context)
     if names:
-        found = []
-        for name in names:
-            item = attachment_of(context, name)
-            if item is None:
-                raise NotFoundError(f"{name}: it is not connected to a network that nsunit makes")
-            found.append(item)
+        found = [existing_attachment(context, name) for name in names]
     if invocation.flag("json"):
         print_json([_row(item) for item in found])
         return 0

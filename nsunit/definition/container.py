@@ -204,7 +204,7 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
 
         found += activation.contradictions(container)
     if container.network != "bridge" and not container.pod:  # else it depends on what its pod shares
-        hint = "add Network=bridge, or leave it out"
+        hint = "leave it out" if container.network == "pasta" else "add Network=bridge, or leave it out"
         if container.network == "pasta":
             found += [
                 ("PublishPort", f"pasta(1) cannot publish {port}", "it knows tcp and udp only")
@@ -219,6 +219,9 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         if container.host_ports:
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
     for key in container.unconnected:
+        if container.network == "pasta":
+            found.append((key, "it is as on the host with Network=pasta", "leave it out"))
+            continue
         hint = "add the Network= that it is about"
         found.append((key, f"there is no network with Network={container.network}", hint))
     if container.connections:
@@ -235,8 +238,8 @@ def contradictions(container: Container, name: str = "") -> list[tuple[str, str,
         from nsunit.definition import boot
 
         found += boot.contradictions(container)
-    if len(set(container.published_ports)) != len(container.published_ports):
-        found.append(("PublishPort", "a port is published twice", "leave out one of the two"))
+    if len({str(port) for port in container.published_ports}) != len(container.published_ports):
+        found.append(("PublishPort", "a port of the host is published twice", "leave out one of the two"))
     return found + _duplicate_targets(container) + _outside_range(container)
 
 

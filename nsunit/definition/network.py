@@ -70,7 +70,11 @@ class NetworkLoader(Loader):
                     self._say(key, f"'{subnet}' is a second subnet of {family}", "make another network, join both")
                 subnets[subnet.six] = subnet
             elif key == "Gateway":
-                gateways[is_six(str(item.value))] = str(item.value)
+                six = is_six(str(item.value))
+                if six in gateways:
+                    family = "IPv6" if six else "IPv4"
+                    self._say(key, f"'{item.value}' is a second gateway of {family}", "leave out one of the two")
+                gateways[six] = str(item.value)
         fields["first_last"] = self._range(subnets)
         self._check_gateways(subnets, gateways)
         self._check(fields, subnets)
@@ -93,8 +97,10 @@ class NetworkLoader(Loader):
         first, last = value
         subnet = subnets.get(is_six(first))
         numbers = tuple(number for end in value if subnet and (number := subnet.number_of(end)) is not None)
-        if len(numbers) < 2 or numbers[0] > numbers[1]:
-            self._say("Range", f"'{first}-{last}' is not in a subnet of it", "give both ends, the first one first")
+        if len(numbers) < 2:
+            self._say("Range", f"'{first}-{last}' is not in a subnet of it", "add the Subnet= that both ends are in")
+        elif numbers[0] > numbers[1]:
+            self._say("Range", f"'{first}-{last}' ends before it begins", f"write {last}-{first}")
         return numbers
 
     def _check_gateways(self, subnets: dict[bool, Subnet], gateways: dict[bool, str]) -> None:

@@ -110,8 +110,8 @@ def _contradictions(container: Container, name: str, given: Mapping[str, object]
         ]
         if container.host_ports:
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
-    if len(set(container.published_ports)) != len(container.published_ports):
-        found.append(("PublishPort", "a port is published twice", "leave out one of the two"))
+    if len({str(port) for port in container.published_ports}) != len(container.published_ports):
+        found.append(("PublishPort", "a port of the host is published twice", "leave out one of the two"))
     if container.connections:
         from nsunit.definition import values_connection
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.addresses import is_six, parse_subnet
+from nsunit.addresses import is_link_local, is_six, is_special, parse_subnet
 from nsunit.definition.setting import own
 from nsunit.definition.values import boolean, is_digits
 from nsunit.definition.values_container import hostname
@@ -25,6 +25,8 @@ def subnet(text: str) -> str:
         found = parse_subnet(text)
     except ValueError:
         raise wrong(text, "is not a subnet", "e.g. 10.1.2.0/24 or fd00:1::/64, without bits of a host") from None
+    if any(is_special(found.host(number)) for number in (0, found.size - 1)) or is_link_local(found):
+        raise wrong(text, "is not for networks of hosts", "e.g. 10.1.2.0/24 or fd00:1::/64")
     least, most = _LENGTHS[found.six]
     if not least <= found.length <= most:
         raise wrong(text, f"has a prefix that is not from {least} to {most} bits long")

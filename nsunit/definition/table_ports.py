@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.setting import OLDEST, own
 from nsunit.definition.values import choice, size, usec
-from nsunit.definition.words import wrong
+from nsunit.definition.words import ValueProblem, wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ _RATE_MIN = 8000
 
 def _bits(text: str) -> int:
     """`Egress=`, as Rate= in systemd.network(5): bits in a second, suffixes are powers of 1000; returns bytes."""
-    bits = size(text, 1000)
+    try:
+        bits = size(text, 1000)
+    except ValueProblem:
+        raise wrong(text, "is not a rate", "bits in a second, with K, M or G for powers of 1000, e.g. 10M") from None
     if bits < _RATE_MIN:
         raise wrong(text, "is less than 8K, which is 8000 bits in a second", "a bare number counts bits; use 10M, say")
     return bits // 8

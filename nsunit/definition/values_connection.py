@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nsunit.addresses import canonical, is_six, parse_subnet, plain
+from nsunit.addresses import canonical, is_six, is_special, parse_subnet, plain
 from nsunit.definition.table_network import link_name, vlan
-from nsunit.definition.values_network import ip_address, mtu
+from nsunit.definition.values import is_digits
+from nsunit.definition.values_network import MTU_MIN_SIX, ip_address, mtu
 from nsunit.definition.words import wrong
 from nsunit.names import NETWORKS_OF_NSUNIT, is_valid_network
 from nsunit.record import Record
@@ -23,7 +24,8 @@ _DEVICES: dict[str, Callable[[str], str]] = {
     "veth": link_name,
     "phys": link_name,
 }
-_HINT = "use none, host, bridge, the name of a NAME.network.nsunit, or " + ", ".join(f"{kind}:DEV" for kind in _DEVICES)
+_LINKS = ", ".join(f"{kind}:DEV" + (".ID" if kind == "vlan" else "") for kind in _DEVICES)
+_HINT = f"use none, host, bridge, the name of a NAME.network.nsunit, {_LINKS}, container:NAME or path:/…"
 
 
 class Connection(Record):
@@ -51,6 +53,8 @@ def connection(text: str) -> Connection:
     if where in _DEVICES:
         kind = where
         where, _, options = options.partition(":")
+        if not where:
+            raise wrong(text, "does not say which link of the host", f"links are {_LINKS}")
         where = _DEVICES[kind](where)
     elif text == "slirp4netns":
         raise wrong(text, "is not what containers are connected by", "use Network=pasta, which needs no root either")
@@ -60,9 +64,8 @@ def connection(text: str) -> Connection:
     for option in options.split(",") if options else ():
         name, equals, value = option.partition("=")
         if name not in _OPTIONS or not equals:
-            raise wrong(
-                option, "is not an option of a network", f"options are {', '.join(f'{key}=' for key in _OPTIONS)}"
-            )
+            hint = f"options are {', '.join(f'{key}=' for key in _OPTIONS)}; links are {_LINKS}"
+            raise wrong(option, "is not an option of a network", hint)
         take(fields, _OPTIONS[name], _PARSERS[_OPTIONS[name]](value))
     return Connection(where, kind, **fields)
 
@@ -97,10 +100,12 @@ def address(text: str) -> str:
     """`10.1.2.3` or `10.1.2.3/24`."""
     where, slash, length = text.partition("/")
     found = ip_address(where)
+    if is_special(found):
+        raise wrong(text, "is not an address that a host can have", "not 0.x, loopback, or that of a group")
     most = 128 if is_six(where) else 32
     if not slash:
         return found
-    if not length.isascii() or not length.isdigit() or not 1 <= int(length) <= most:
+    if not is_digits(length) or len(length) > 3 or not 1 <= int(length) <= most:
         raise wrong(text, "has no valid prefix length", f"use 1 to {most}")
     return f"{found}/{int(length)}"
 
@@ -108,6 +113,8 @@ def address(text: str) -> str:
 def route(text: str) -> str:
     """`SUBNET` or `SUBNET via ADDRESS`, as ip-route(8) has it."""
     where, via, gateway = text.partition(" via ")
+    if where.strip() == "default":
+        raise wrong(text, "is not a route but the way out", "use Gateway=, or gateway= of a further network")
     try:
         subnet = parse_subnet(where.strip())
         router = canonical(gateway.strip()) if via else ""
@@ -151,6 +158,8 @@ def _mistakes(item: Connection) -> list[tuple[str, str]]:
     families = [is_six(own) for own in item.addresses]
     if item.kind == BRIDGE and len(set(families)) != len(families):
         found.append(("there can be one address of each family", "leave out the others"))
+    if item.mtu and item.mtu < MTU_MIN_SIX and any(families):
+        found.append((f"IPv6 needs an MTU of {MTU_MIN_SIX}", "use more, or addresses of IPv4 only"))
     if item.mac and item.kind in ("ipvlan", "phys"):
         found.append(("the MAC address is that of the link", "leave it out, or use macvlan:"))
     if item.mtu and item.kind == "phys":

@@ -75,7 +75,8 @@ def contradictions(container: Container, names: Names, name: str) -> list[tuple[
     found = [*_wrong_links(container, names, name), *_wrong_tunnels(container, names, name)]
     if names.aliases and container.network != "bridge":
         message = f"nobody would find it with Network={container.network}"
-        found.append(("NetworkAlias", message, "add Network=bridge, or leave it out"))
+        hint = "leave it out" if container.network == "pasta" else "add Network=bridge, or leave it out"
+        found.append(("NetworkAlias", message, hint))
     if len(names.servers) > SERVERS_MAX:
         message = f"the C library asks {SERVERS_MAX} servers at most, and here are {len(names.servers)}"
         found.append(("DNS", message, "leave out the others"))
@@ -151,7 +152,7 @@ def tunnels(text: str) -> tuple[Tunnel, ...]:
 
 def _place(text: str) -> str:
     if not text.startswith("/"):
-        return str(_port(text))
+        return str(_port(text, "use 1 to 65535, or an absolute path for a UNIX socket"))
     from nsunit.definition.values_container import target_path
 
     if len(text.encode()) > PATH_MAX:
@@ -159,9 +160,9 @@ def _place(text: str) -> str:
     return target_path(text)
 
 
-def _port(text: str) -> int:
-    if not is_digits(text) or not 1 <= int(text) <= 65535:
-        raise wrong(text, "is not a port", "use 1 to 65535")
+def _port(text: str, hint: str = "use 1 to 65535") -> int:
+    if not is_digits(text) or len(text) > 5 or not 1 <= int(text) <= 65535:
+        raise wrong(text, "is not a port", hint)
     return int(text)
 
 
@@ -215,6 +216,8 @@ def _name(text: str) -> str:
     bad = any(not label or len(label) > 63 or not _LETTERS.issuperset(label) or label[0] == "-" for label in labels)
     if bad or len(text) > NAME_MAX:
         raise wrong(text, "is not a host name", "use letters, digits, '-' and '_', with dots between the parts")
+    if labels[-1].isdigit():
+        raise wrong(text, "is not a host name", "its last part is a number, so it would be taken for an address")
     return text
 
 

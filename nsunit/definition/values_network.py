@@ -11,6 +11,7 @@ from nsunit.record import Record
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 _HINT = "use [ADDRESS:]HOST:CONTAINER[/tcp|udp|sctp], ports from 1 to 65535 or ranges of them, as 8000-8010:9000-9010"
+_ONE_SIDE = "use PORT[/tcp|udp|sctp], ports from 1 to 65535 or ranges of them, as 8000-8010"
 _RANGE_MAX = 256
 MTU_MIN, MTU_MAX = 68, 65535  # of IPv4, RFC 791, and of the kernel's bridges and veth pairs
 MTU_MIN_SIX = 1280  # RFC 8200
@@ -58,7 +59,7 @@ def host_ports(text: str) -> tuple[tuple[int, str], ...]:
     found = []
     for word in split(text):
         port, protocol = _protocol(word)
-        first, last = _range(word, port)
+        first, last = _range(word, port, _ONE_SIDE)
         found += [(number, protocol) for number in range(first, last + 1)]
     return tuple(found)
 
@@ -86,11 +87,11 @@ def _protocol(word: str) -> tuple[str, str]:
     return rest, protocol or "tcp"
 
 
-def _range(word: str, text: str) -> tuple[int, int]:
+def _range(word: str, text: str, hint: str = _HINT) -> tuple[int, int]:
     first, dash, last = text.partition("-")
     numbers = [int(part) if is_digits(part) and len(part) <= 5 else 0 for part in (first, last if dash else first)]
     if not all(1 <= number <= 65535 for number in numbers) or numbers[0] > numbers[1]:
-        raise wrong(word, "has no valid port", _HINT)
+        raise wrong(word, "has no valid port", hint)
     if numbers[1] - numbers[0] >= _RANGE_MAX:
         raise wrong(word, f"is a range of more than {_RANGE_MAX} ports", "publish fewer of them")
     return numbers[0], numbers[1]

@@ -10,7 +10,7 @@ import os
 
 from nsunit.addresses import plain
 from nsunit.definition.values_connection import BRIDGE
-from nsunit.errors import NsunitError
+from nsunit.errors import NotFoundError, NsunitError
 from nsunit.plan import attachment as plan
 from nsunit.plan import firewall
 from nsunit.plan.attachment import Attachment, Interface, Network
@@ -140,6 +140,9 @@ def _interface(
     addresses: tuple[str, ...],
     gateways: tuple[str, ...],
 ) -> Interface:
+    problem = plan.wrong_mtu(network, connection.mtu)
+    if problem:
+        raise NsunitError(f"{name}: MTU=: {connection.mtu} is {problem}", hint="change it, or leave it out")
     which = name if network.name == DEFAULT_NETWORK else f"{name} {network.name}"  # no name has a blank
     digest = hashlib.sha256(which.encode()).hexdigest()
     mac = connection.mac or plan.mac_address(addresses, digest)
@@ -196,6 +199,26 @@ def attachment_of(context: Context, name: str) -> Attachment | None:
         return plan.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError):
         raise NsunitError(f"'{path}' is not an attachment to a network", hint=f"restart '{name}'") from None
+
+
+def existing_attachment(context: Context, name: str) -> Attachment:
+    """The attachment of container *name*, for who has asked for it by name.
+
+    Raises:
+        NotFoundError: it has none: it is not defined, does not run, or is in no network of nsunit's.
+    """
+    item = attachment_of(context, name)
+    if item is not None:
+        return item
+    from nsunit.definition.search import find
+    from nsunit.manager.running import find_running
+
+    try:
+        find_running(context, name)
+    except NotFoundError:
+        find(name, context.search)
+        raise
+    raise NotFoundError(f"{name}: it is not connected to a network that nsunit makes")
 
 
 def _remembered(directory: str) -> dict[str, int]:

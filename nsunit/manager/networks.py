@@ -13,7 +13,7 @@ from nsunit.addresses import parse_subnet
 from nsunit.definition.network import load_network, network_of_text
 from nsunit.definition.search import SUFFIX, find_network, list_networks
 from nsunit.definition.values_connection import BRIDGE
-from nsunit.errors import NsunitError, UsageError
+from nsunit.errors import NotFoundError, NsunitError, UsageError
 from nsunit.manager.network import DEFAULT_NETWORK, LOCK, attachments, default_network, ula_prefix
 from nsunit.names import NETWORK_SUFFIX, NETWORKS_OF_NSUNIT, is_valid_network, printable
 from nsunit.plan import attachment, firewall
@@ -156,11 +156,7 @@ def _free_subnets(context: Context, name: str) -> tuple[str, ...]:
 
 
 def _check_subnets(context: Context, network: Network) -> None:
-    clash = plan.clash_of_networks(network.subnets, _others(context, network.name))
-    if clash:
-        own, other, name = clash
-        whose = "the default network" if name == DEFAULT_NETWORK else f"network '{name}'"
-        raise NsunitError(f"network '{network.name}': {own} overlaps {other} of {whose}", hint="choose another Subnet=")
+    _check_networks(network.name, network.subnets, _others(context, network.name))
     route = plan.clash_of_routes(network.subnets, _routes(network.bridge))
     if route:
         own, subnet, link = route
@@ -168,6 +164,14 @@ def _check_subnets(context: Context, network: Network) -> None:
             f"network '{network.name}': {own} overlaps {subnet}, which the host reaches by '{link}'",
             hint="choose another Subnet=",
         )
+
+
+def _check_networks(name: str, subnets: tuple[str, ...], others: list[tuple[str, tuple[str, ...]]]) -> None:
+    clash = plan.clash_of_networks(subnets, others)
+    if clash:
+        own, other, theirs = clash
+        whose = "the default network" if theirs == DEFAULT_NETWORK else f"network '{theirs}'"
+        raise NsunitError(f"network '{name}': {own} overlaps {other} of {whose}", hint="choose another Subnet=")
 
 
 def take_down(context: Context, network: Network) -> None:
@@ -199,7 +203,7 @@ def create(context: Context, name: str, assignments: Sequence[str]) -> str:
 
     Raises:
         UsageError: that is no name for a network.
-        NsunitError: it is defined already.
+        NsunitError: it is defined already, or has a subnet that overlaps another network's.
         DefinitionError: an assignment is wrong.
     """
     check_network_name(name)
@@ -208,7 +212,8 @@ def create(context: Context, name: str, assignments: Sequence[str]) -> str:
         raise NsunitError(f"the network '{name}' is defined already by {path}", hint="edit that file")
     text = "".join(f"{line}\n" for line in ("[Network]", *assignments))
     path = f"{context.search.directories[0]}/{name}{NETWORK_SUFFIX}{SUFFIX}"
-    network_of_text(name, text, path, context.host)
+    definition = network_of_text(name, text, path, context.host)
+    _check_networks(name, definition.subnets, _others(context, name))
     os.makedirs(context.search.directories[0], exist_ok=True)
     files.write_file(path, text.encode(), mode=0o644)
     return path
@@ -223,6 +228,9 @@ def remove(context: Context, name: str) -> list[str]:
         NotFoundError: there is no such network.
         NsunitError: containers are in it.
     """
+    if name in NETWORKS_OF_NSUNIT:
+        hint = "'nsunit network prune' removes its bridge when nobody needs it" if name == DEFAULT_NETWORK else None
+        raise UsageError(f"'{name}' is nsunit's own", hint=hint)
     check_network_name(name)
     with Lock(context.paths.locks, LOCK):
         users = members(context, name)
@@ -231,7 +239,10 @@ def remove(context: Context, name: str) -> list[str]:
         known = record_of(context, name)
         defined = name in list_networks(context.search)
         if known is None and not defined:
-            find_network(name, context.search)
+            from nsunit.definition.near import did_you_mean
+
+            hint = did_you_mean(name, list_networks(context.search), "'{}'") or "see 'nsunit network list'"
+            raise NotFoundError(f"the network '{name}' is not defined", hint=hint)
         if known is not None:
             take_down(context, known)
             os.unlink(_record_path(context, name))

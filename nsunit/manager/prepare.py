@@ -246,7 +246,8 @@ def _find_pasta() -> str:
 def _check_user(context: Context, definition: Definition) -> None:
     network, wrong = definition.container.network, None
     if context.user and network == "bridge":
-        wrong = ("[Container] Network=bridge is for containers of the system", "use Network=pasta")
+        first = definition.container.connections[0] if definition.container.connections else network
+        wrong = (f"[Container] Network={first} is for containers of the system", "use Network=pasta")
     elif not context.user and network == "pasta":
         wrong = (
             "[Container] Network=pasta is for containers without root",

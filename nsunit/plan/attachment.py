@@ -9,7 +9,7 @@ from __future__ import annotations
 import _socket  # the C half of socket: the Python half imports enum
 
 from nsunit.addresses import is_six, parse_subnet, plain
-from nsunit.definition.values_network import Port
+from nsunit.definition.values_network import MTU_MIN_SIX, Port
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -230,6 +230,18 @@ def wrong_address(network: Network, address: str) -> str:
         return "is that of the router"
     if number == 0 or (not subnet.six and number == subnet.size - 1):
         return "is no address of a host"
+    return ""
+
+
+def wrong_mtu(network: Network, mtu: int) -> str:
+    """Why an interface in *network* cannot have *mtu*, as the end of a sentence; empty if it can, or if it is 0.
+
+    A bridge drops what is larger than its own MTU without a word.
+    """
+    if mtu > network.mtu:
+        return f"more than the {network.mtu} of the network '{network.name}'"
+    if 0 < mtu < MTU_MIN_SIX and network.has_six:
+        return f"less than the {MTU_MIN_SIX} that IPv6 needs"
     return ""
 
 

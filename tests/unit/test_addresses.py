@@ -2,7 +2,7 @@
 
 import pytest
 
-from nsunit.addresses import canonical, is_six, parse_subnet, plain
+from nsunit.addresses import canonical, is_link_local, is_six, is_special, parse_subnet, plain
 
 
 def test_subnets():
@@ -35,6 +35,16 @@ def test_what_is_no_subnet(text):
 )
 def test_overlaps(one, other, overlap):
     assert parse_subnet(one).overlaps(parse_subnet(other)) is overlap
+
+
+def test_what_no_host_can_have():
+    for text in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "239.255.255.255", "255.255.255.255", "::", "::1"):
+        assert is_special(text), text
+    assert is_special("ff02::1")
+    for text in ("1.0.0.1", "126.0.0.1", "128.0.0.1", "223.0.0.1", "240.0.0.1", "fd00::1", "::2", "fe80::1"):
+        assert not is_special(text), text
+    assert is_link_local(parse_subnet("fe80::/64"))
+    assert not is_link_local(parse_subnet("fd00::/64"))
 
 
 def test_addresses():

@@ -85,6 +85,12 @@ def test_wrong_usage(nsunit, networks, words, message):
     assert (status, err.splitlines()[0]) == (2, f"nsunit: {message}")
 
 
+def test_networks_are_the_systems(nsunit, networks):
+    status, out, err = nsunit("--user", "network", "create", "shop")
+    assert (status, out, networks) == (2, "", [])
+    assert err.splitlines()[0] == "nsunit: networks are for containers of the system"
+
+
 def test_capture(nsunit, manager):
     seen = []
     manager("capture", capture=lambda _, *words: seen.append(words) or 3)

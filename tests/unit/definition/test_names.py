@@ -42,6 +42,7 @@ def test_they_make_one_record():
     ("parse", "text", "message"),
     [
         (aliases, "-db", "'-db' is not a host name"),
+        (aliases, "10.91.0.7", "'10.91.0.7' is not a host name"),
         (aliases, "a..b", "'a..b' is not a host name"),
         (aliases, "x" * 64, f"'{'x' * 64}' is not a host name"),
         (aliases, "localhost", "'localhost' is every host's name for itself"),
@@ -56,6 +57,7 @@ def test_they_make_one_record():
         (links, "db:-x", "'-x' is not a host name"),
         (tunnels, "db", "'db' does not say which port it leads to"),
         (tunnels, "db:0", "'0' is not a port"),
+        (tunnels, f"db:{'9' * 5000}", f"'{'9' * 5000}' is not a port"),
         (tunnels, "db:5432:x", "'x' is not a port"),
         (tunnels, "db:5432:/proc/x", "'/proc/x' is in /proc, which nsunit sets up itself"),
         (tunnels, "db:5432:/" + "x" * 107, f"'/{'x' * 107}' is too long for a socket"),

@@ -51,8 +51,21 @@ def test_the_router_of_a_vlan_is_somebody_else():
         ("Range=10.1.0.5-fd00::1", "2: [Network] Range: '10.1.0.5-fd00::1' has addresses of different families"),
         (
             "Subnet=10.1.0.0/24\nRange=10.1.0.9-10.1.0.5",
-            "3: [Network] Range: '10.1.0.9-10.1.0.5' is not in a subnet of it",
+            "3: [Network] Range: '10.1.0.9-10.1.0.5' ends before it begins",
         ),
+        (
+            "Subnet=10.1.0.0/24\nRange=10.2.0.1-10.2.0.5",
+            "3: [Network] Range: '10.2.0.1-10.2.0.5' is not in a subnet of it",
+        ),
+        (
+            "Subnet=10.1.0.0/24\nGateway=10.1.0.1\nGateway=10.1.0.2",
+            "4: [Network] Gateway: '10.1.0.2' is a second gateway of IPv4",
+        ),
+        ("Subnet=127.1.0.0/16", "2: [Network] Subnet: '127.1.0.0/16' is not for networks of hosts"),
+        ("Subnet=0.0.0.0/8", "2: [Network] Subnet: '0.0.0.0/8' is not for networks of hosts"),
+        ("Subnet=239.1.0.0/16", "2: [Network] Subnet: '239.1.0.0/16' is not for networks of hosts"),
+        ("Subnet=fe80::/64", "2: [Network] Subnet: 'fe80::/64' is not for networks of hosts"),
+        ("Subnet=ff05::/64", "2: [Network] Subnet: 'ff05::/64' is not for networks of hosts"),
         ("MTU=67", "2: [Network] MTU: '67' is not from 68 to 65535"),
         ("MTU=1000", "2: [Network] MTU: IPv6 needs 1280"),
         ("VLAN=eth0", "2: [Network] VLAN: 'eth0' is not DEV.ID"),

@@ -111,7 +111,7 @@ def test_a_pod_is_the_group_with_its_limits(define, search):
         ),
         (
             "[Pod]\nNetwork=bridge\nPublishPort=80:80 80:80\n",
-            "PublishPort: a port is published twice",
+            "PublishPort: a port of the host is published twice",
             "leave out one of the two",
         ),
         (

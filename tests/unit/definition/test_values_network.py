@@ -49,20 +49,22 @@ def test_wrong_published_ports(text, message):
 
 def test_host_ports():
     assert host_ports("5432 53/udp 7-8") == ((5432, "tcp"), (53, "udp"), (7, "tcp"), (8, "tcp"))
-    with pytest.raises(ValueProblem, match="'x' has no valid port"):
+    with pytest.raises(ValueProblem, match="'x' has no valid port") as caught:
         host_ports("x")
+    assert "HOST:CONTAINER" not in caught.value.hint
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("Network=bridge\nPublishPort=80:80\nPublishPort=80:80", "a port is published twice"),
+        ("Network=bridge\nPublishPort=80:80\nPublishPort=80:81", "a port of the host is published twice"),
         ("PublishPort=80:80", "ports cannot be published with Network=none"),
         ("Network=pasta\nPublishPort=9:9/sctp", r"pasta\(1\) cannot publish 9/sctp"),
         ("Network=slirp4netns", "'slirp4netns' is not what containers are connected by"),
         ("HostPort=80", "there is nothing to open with Network=none"),
         ("Ingress=1M", "there is no link to be limited with Network=none"),
         ("Egress=7999", "'7999' is less than 8K, which is 8000 bits in a second"),
+        ("Ingress=10Mbit", "'10Mbit' is not a rate"),
     ],
 )
 def test_ports_need_a_network(line, message):

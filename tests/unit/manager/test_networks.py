@@ -8,7 +8,7 @@ from nsunit.definition.host import Host
 from nsunit.definition.load import load_text
 from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
-from nsunit.manager import network, networks
+from nsunit.manager import network, networks, running
 from nsunit.manager.context import Context
 from nsunit.manager.network import attachments
 from nsunit.plan import attachment
@@ -60,9 +60,14 @@ def test_what_is_only_defined_counts_too(context):
     networks.create(context, "wide", ["Subnet=10.92.0.0/17"])
     networks.create(context, "one", [])
     assert networks.resolve(context, "one").subnets[0] == "10.92.128.0/24"
-    networks.create(context, "all", ["Subnet=10.0.0.0/9"])
-    with pytest.raises(NsunitError, match=r"network 'all': 10.0.0.0/9 overlaps 10.91.0.0/24 of the default network"):
+    message = r"network 'all': 10.0.0.0/9 overlaps 10.91.0.0/24 of the default network"
+    with pytest.raises(NsunitError, match=message):
+        networks.create(context, "all", ["Subnet=10.0.0.0/9"])
+    with open(f"{context.search.directories[0]}/all.network.nsunit", "w", encoding="utf-8") as file:
+        file.write("[Network]\nSubnet=10.0.0.0/9\n")
+    with pytest.raises(NsunitError, match=message):
         networks.resolve(context, "all")
+    networks.remove(context, "all")
     networks.remove(context, "one")
     networks.create(context, "rest", ["Subnet=10.92.128.0/17"])
     networks.create(context, "late", [])
@@ -103,8 +108,12 @@ def test_names(context):
         networks.create(context, "one", [])
     with pytest.raises(DefinitionError, match=r"Subnet: 'x' is not a subnet"):
         networks.create(context, "two", ["Subnet=x"])
-    with pytest.raises(NotFoundError, match="the network 'two' is not defined"):
-        networks.remove(context, "two")
+    with pytest.raises(NotFoundError, match="the network 'on' is not defined") as missing:
+        networks.remove(context, "on")
+    assert missing.value.hint == "did you mean 'one'?"
+    with pytest.raises(UsageError, match="'bridge' is nsunit's own") as own:
+        networks.remove(context, "bridge")
+    assert "prune" in own.value.hint
     assert networks.bridge_name("shop") == "nb-shop"
     long = networks.bridge_name("a" * 40)
     assert long.startswith("nb-") and len(long) == 15 and long != networks.bridge_name("b" * 40)  # noqa: PT018
@@ -217,3 +226,21 @@ def test_a_broken_record(context, tmp_path):
     (tmp_path / "state/networks/one").write_text("{")
     with pytest.raises(NsunitError, match="is not the record of a network"):
         networks.resolve(context, "one")
+
+
+def test_a_container_without_an_attachment(context, tmp_path, monkeypatch):
+    def not_running(_, name):
+        raise NotFoundError(f"{name}: it is not running")
+
+    monkeypatch.setattr(running, "find_running", not_running)
+    with pytest.raises(NotFoundError, match="container 'web' is not defined"):
+        network.existing_attachment(context, "web")
+    (tmp_path / "etc/web.nsunit").write_text("[Container]\n")
+    with pytest.raises(NotFoundError, match="web: it is not running"):
+        network.existing_attachment(context, "web")
+    monkeypatch.setattr(running, "find_running", lambda *_: None)
+    with pytest.raises(NotFoundError, match="web: it is not connected to a network that nsunit makes"):
+        network.existing_attachment(context, "web")
+    networks.create(context, "one", [])
+    join(context, "one", "10.92.0.2/24")
+    assert network.existing_attachment(context, "web").addresses == ("10.92.0.2/24",)

@@ -135,3 +135,7 @@ def test_pasta_is_for_users():
     (problem,) = caught.value.problems
     assert str(problem) == "web: [Container] Network=pasta is for containers without root"
     assert problem.hint == "run it with --user, or use Network=bridge"
+    with pytest.raises(DefinitionError) as caught:
+        prepare._check_user(Context(user=True), definition("Network=macvlan:eth0\n"))
+    (problem,) = caught.value.problems
+    assert str(problem) == "web: [Container] Network=macvlan:eth0 is for containers of the system"

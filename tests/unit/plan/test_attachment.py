@@ -21,6 +21,7 @@ from nsunit.plan.attachment import (
     mac_address,
     to_json,
     wrong_address,
+    wrong_mtu,
 )
 
 NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24", "fd00:1:2::/64"), ("10.91.0.1", "fd00:1:2::1"))
@@ -109,6 +110,17 @@ def test_static_addresses_that_cannot_be():
         ("fd00:1:2::", "is no address of a host"),
     ):
         assert wrong_address(NETWORK, address) == problem
+
+
+def test_mtus_that_cannot_be():
+    for network, mtu, problem in (
+        (NETWORK, 0, ""),
+        (NETWORK, 1500, ""),
+        (NETWORK, 1501, "more than the 1500 of the network 'bridge'"),
+        (NETWORK, 1279, "less than the 1280 that IPv6 needs"),
+        (SMALL, 1000, ""),
+    ):
+        assert wrong_mtu(network, mtu) == problem
 
 
 def test_devices_of_the_host():

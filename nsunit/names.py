@@ -152,6 +152,11 @@ def is_valid_network(name: str) -> bool:
     return is_valid_name(name) and "@" not in name and name not in NETWORKS_OF_NSUNIT
 
 
+def is_network(name: str) -> bool:
+    """Tell whether *name*, of an operand, means the definition of a network: `shop.network`."""
+    return name.endswith(NETWORK_SUFFIX)
+
+
 def is_group(name: str) -> bool:
     """Tell whether *name*, of an operand or a definition, means a group: `shop.slice`."""
     return name.endswith(GROUP_SUFFIX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from nsunit.cli.network import ACTIONS
 from nsunit.cli.options import Option, Verb
 from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, VERBS, all_verbs, family, seldom_verbs
 from nsunit.plan.delegation import CONTROLLERS
@@ -17,6 +18,7 @@ _LIST = {
     "running_any": "nsunit list --tree --names 2>/dev/null",
     "defined": "nsunit list --all --names 2>/dev/null",
     "defined_any": "nsunit list --all --tree --names 2>/dev/null",
+    "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; nsunit network list 2>/dev/null | cut -f1',
 }
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 

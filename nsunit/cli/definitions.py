@@ -8,7 +8,17 @@ import sys
 from nsunit.cli.options import warn
 from nsunit.cli.output import Style, plural, print_json
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
-from nsunit.names import GROUP_SUFFIX, POD_SUFFIX, check_any_name, is_group, is_pod, printable, split_instance
+from nsunit.names import (
+    GROUP_SUFFIX,
+    NETWORK_SUFFIX,
+    POD_SUFFIX,
+    check_any_name,
+    is_group,
+    is_network,
+    is_pod,
+    printable,
+    split_instance,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,14 +80,28 @@ POD_SKELETON = """\
 """
 
 
+NETWORK_SKELETON = """\
+# {path}: see nsunit.network(5)
+# Containers join with [Container] Network={network}
+
+[Network]
+#Subnet=10.20.0.0/24
+#Subnet=fd00:20::/64
+#Internal=yes
+#Domain={network}.internal
+"""
+
+
 def _checked(text: str) -> str:
     """Return the name to look up for *text*: a template, `web@`, is looked at by way of an instance."""
     return check_any_name(f"{text}verify" if text.endswith("@") else text)
 
 
 def _find(name: str, context: Context) -> Found:
-    from nsunit.definition.search import find, find_group
+    from nsunit.definition.search import find, find_group, find_network
 
+    if is_network(name):
+        return find_network(name.removesuffix(NETWORK_SUFFIX), context.search)
     return (find_group if is_group(name) else find)(name, context.search)
 
 
@@ -107,9 +131,10 @@ def verify(invocation: Invocation) -> int:
     context = invocation.context()
     names = [_checked(name) for name in invocation.operands]
     if not names:
-        from nsunit.definition.search import list_groups, list_names, list_pods, list_templates
+        from nsunit.definition.search import list_groups, list_names, list_networks, list_pods, list_templates
 
         names = [
+            *(name + NETWORK_SUFFIX for name in list_networks(context.search)),
             *list_groups(context.search),
             *list_pods(context.search),
             *list_names(context.search),
@@ -202,6 +227,12 @@ def _what_to_edit(invocation: Invocation, context: Context, name: str) -> tuple[
         if not invocation.flag("force") or drop_in:
             raise
         path = os.path.join(own, name + SUFFIX)
+        if is_network(name):
+            from nsunit.manager.networks import check_network_name
+
+            network = name.removesuffix(NETWORK_SUFFIX)
+            check_network_name(network)
+            return path, NETWORK_SKELETON.format(path=path, network=network).encode()
         if is_pod(name):
             return path, POD_SKELETON.format(path=path, pod=name.removesuffix(POD_SUFFIX)).encode()
         if is_group(name):

@@ -189,7 +189,8 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
         lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
     lines += _field("Root", status.root)
     lines += _field("Ids", status.ids)
-    lines += _field("Network", " ".join(status.addresses))
+    names = f"({', '.join(status.networks)})" if status.networks else ""
+    lines += _field("Network", " ".join([*status.addresses, names]).strip())
     lines += _field("Ports", " ".join(status.ports))
     lines += _field("Namespaces", " ".join(f"{kind}:{number}" for kind, number in status.namespaces))
     if state.active_state not in _CALM:

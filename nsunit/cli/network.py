@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from nsunit.definition.values_network import Port
     from nsunit.plan.attachment import Attachment, Network
 
-_ACTIONS = ("list", "inspect", "create", "rm", "prune", "check", "repair")
+ACTIONS = ("list", "inspect", "create", "rm", "prune", "check", "repair")
 
 
 def network(invocation: Invocation) -> int:
     """The verb `network`."""
     action, *operands = invocation.operands or ["list"]
-    if action not in _ACTIONS:
-        raise UsageError(f"network: '{printable(action)}' is not one of {', '.join(_ACTIONS)}")
+    if action not in ACTIONS:
+        raise UsageError(f"network: '{printable(action)}' is not one of {', '.join(ACTIONS)}")
     if invocation.flag("user"):
         hint = "a container of yours has a network of its own by Network=pasta"
         raise UsageError("networks are for containers of the system", hint=hint)

@@ -101,7 +101,10 @@ VERBS = (
         operands="[NAME…]",
         most=None,
         complete="defined_any",
-        details=("Checks all definitions if none is named, and has systemd-analyze verify check the units as well.",),
+        details=(
+            "Checks all definitions if none is named, those of networks too, and has systemd-analyze verify check the "
+            "units as well. NAME.network is the definition of a network.",
+        ),
     ),
     Verb(
         "cat",
@@ -159,6 +162,7 @@ VERBS = (
         "nsunit.cli.network:network",
         operands="[list|inspect [NAME…]|create NAME [KEY=VALUE…]|rm NAME…|prune|check|repair]",
         most=None,
+        complete="networks",
         details=(
             "list shows all networks, inspect what is connected to them. create writes NAME.network.nsunit below "
             "/etc/nsunit, see nsunit.network(5); rm takes it away again, with the bridge, once no container is in it. "

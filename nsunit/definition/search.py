@@ -242,6 +242,9 @@ def _not_found(name: str, search: SearchPath) -> NotFoundError:
         hint = did_you_mean(name, list_names(search), "'{}'")
         if hint is None and name in list_templates(search):
             hint = f"'{name}' is a template; start an instance of it, e.g. {name}@1"
+    if name.endswith(NETWORK_SUFFIX):
+        hint = f"containers join it by Network={name.removesuffix(NETWORK_SUFFIX)}; see 'nsunit network --help'"
+        return NotFoundError(f"'{name}' is the name of a network", hint=hint)
     looked = ", ".join(search.directories)
     if name.endswith(POD_SUFFIX):
         return NotFoundError(f"pod '{name}' is not defined", hint=f"looked for {name}{SUFFIX} in {looked}")

@@ -101,6 +101,12 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
     return item
 
 
+def note_ports(name: str, container: Container, directory: str) -> None:
+    """Note in *directory* the ports of a container that pasta(1) connects, for who asks what there is."""
+    item = Attachment(name, (), container.published_ports)
+    files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
+
+
 def _choose(
     context: Context,
     name: str,

@@ -83,6 +83,17 @@ def check_defined(context: Context, container: Container) -> None:
             load_network(connection.target, context.search, context.host)
 
 
+def check(context: Context, name: str) -> None:
+    """See that the definition of network *name* is right.
+
+    Raises:
+        NotFoundError: there is none.
+        DefinitionError: it has mistakes.
+        NsunitError: a subnet of it overlaps another network's.
+    """
+    _check_networks(name, load_network(name, context.search, context.host).subnets, _others(context, name))
+
+
 def _network(definition: NetworkDefinition, subnets: tuple[str, ...]) -> Network:
     gateways = definition.gateways
     if not definition.subnets:

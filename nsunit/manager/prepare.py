@@ -184,6 +184,10 @@ def make_own_files(context: Context, definition: Definition, directory: str, und
     files.make_private_directory(os.path.dirname(directory))
     make_directory(context, directory, undo)
     hosts.make_own_files(definition, directory)
+    if definition.container.network == "pasta":
+        from nsunit.manager.network import note_ports
+
+        note_ports(definition.name, definition.container, directory)
 
 
 def with_network(context: Context, facts: Facts, name: str) -> Facts:

@@ -86,6 +86,7 @@ class Status(Record):
     control_group: str
     processes: tuple[UnitProcess, ...]
     notes: tuple[str, ...]
+    networks: tuple[str, ...] = ()  # by their names, and links of the host as Network= has them
     addresses: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()  # of the host, and where they lead
 
@@ -201,7 +202,9 @@ def _connection(context: Context, name: str) -> dict[str, tuple[str, ...]]:
     item = attachment_of(context, name)
     if item is None:
         return {}
-    return {"addresses": item.addresses, "ports": tuple(f"{port}→{port.container}" for port in item.ports)}
+    links = (f"{device.kind}:{device.parent}" for device in item.devices)
+    found = {"networks": (*item.networks, *links), "addresses": item.addresses}
+    return {**found, "ports": tuple(f"{port}→{port.container}" for port in item.ports)}
 
 
 def _notes(

@@ -8,11 +8,12 @@ import tempfile
 
 from nsunit.definition.group import load_any
 from nsunit.definition.load import load
+from nsunit.definition.search import find_network
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.manager.group import check_apart
 from nsunit.manager.prepare import check_sources
 from nsunit.manager.render import unit_files
-from nsunit.names import is_group, is_pod
+from nsunit.names import NETWORK_SUFFIX, is_group, is_network, is_pod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
     """All problems with the definitions of *names*: syntax, values, missing sources, and systemd-analyze verify's."""
     problems: list[Problem] = []
     for name in names:
+        if is_network(name):
+            problems += _network_problems(context, name.removesuffix(NETWORK_SUFFIX))
+            continue
         try:
             definition = load_any(name, context.search, context.host)
         except DefinitionError as error:
@@ -51,12 +55,29 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
     return problems
 
 
+def _network_problems(context: Context, name: str) -> list[Problem]:
+    from nsunit.manager.networks import check
+
+    path = find_network(name, context.search).main
+    try:
+        check(context, name)
+    except DefinitionError as error:
+        return list(error.problems)
+    except NsunitError as error:
+        return [Problem(path, 0, error.message, error.hint)]
+    return []
+
+
 def warnings(context: Context, names: Sequence[str]) -> list[str]:
     """What is right in the definitions of *names* and still has no effect here, one line for each."""
     from nsunit.manager.why import moot_limits
 
-    definitions = [load(name, context.search, context.host) for name in names if not (is_group(name) or is_pod(name))]
+    definitions = [load(name, context.search, context.host) for name in names if not _is_no_container(name)]
     return [f"{item.name}: {note}" for item in definitions for note in moot_limits(context, item)]
+
+
+def _is_no_container(name: str) -> bool:
+    return is_group(name) or is_pod(name) or is_network(name)
 
 
 def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Problem]:

@@ -223,10 +223,13 @@ def _mounts(container: Container, facts: Facts) -> list[Operation]:
             if target not in taken
         ]
     elif facts.network_directory:
-        from nsunit.plan.hosts import own_files
+        from nsunit.plan.hosts import RESOLVER, own_files
 
+        # In layers of others the user cannot make a file to mount on, and need not have one who has not asked for it.
+        unasked = container.network == "pasta" and not (container.names and container.names.asks_servers)
+        flags = ("ro", "spare") if unasked else ("ro",)
         found += [
-            (target, mounts.Bind(f"{facts.network_directory}/{name}", target, ("ro",)))
+            (target, mounts.Bind(f"{facts.network_directory}/{name}", target, flags if name == RESOLVER else ("ro",)))
             for name, target in NETWORK_FILES
             if target not in taken and name in own_files(container)
         ]

@@ -159,7 +159,10 @@ class Tmpfs(Operation):
 
 
 class Bind(Operation):
-    """Bind the host's *source* at *target*; *flags* are words of: ro, norbind, optional, idmap, slave."""
+    """Bind the host's *source* at *target*; *flags* are words of: ro, norbind, optional, idmap, slave, spare.
+
+    One that is *spare* is done without where there is no mount point for it and none can be made.
+    """
 
     __slots__ = ("source", "target", "flags")
     keyword = "bind"
@@ -199,7 +202,13 @@ class Bind(Operation):
         if fd < 0:
             return  # optional, and not there
         make = files.open_directory if stat.S_ISDIR(os.fstat(fd).st_mode) else files.open_file
-        place = make(build.root_fd, self.target)
+        try:
+            place = make(build.root_fd, self.target)
+        except PermissionError:
+            if "spare" not in self.flags:
+                raise
+            os.close(fd)
+            return
         _refuse_kernel_file_systems(place, self.target)
         linux.move_mount(fd, place)
         os.close(place)

@@ -77,7 +77,9 @@ def test_links_on_a_link_of_the_host(containers, nsunit, run):
     assert [link["linkinfo"]["info_kind"] for link in found.values()] == ["macvlan", "vlan"]
     assert (found["eth0"]["address"], found["eth0"]["mtu"]) == ("0a:00:00:00:00:09", 1400)
     assert found["eth0"]["linkinfo"]["info_data"]["mode"] == "bridge"
-    assert "Network: 198.51.100.9/24 203.0.113.9/24" in nsunit("status", first.name).stdout
+    assert (
+        "Network: 198.51.100.9/24 203.0.113.9/24 (macvlan:wire0, vlan:wire0.7)" in nsunit("status", first.name).stdout
+    )
     assert "nv-" not in shell("nft list ruleset; ls /sys/class/net")
     shell(f"nsenter --net=/proc/{first.pid}/ns/net sh -c 'ip addr flush dev eth0; ip link del eth1'")
     assert nsunit("network", "check", check=False).stdout.splitlines()[:-1] == [

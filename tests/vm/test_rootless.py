@@ -322,6 +322,8 @@ def assert_published(user):
     while answers != [b"tcp", b"udp"] and time.monotonic() < deadline:
         answers = [ask(socket.SOCK_STREAM, "127.0.0.1", 18080), ask(socket.SOCK_DGRAM, "198.51.100.1", 15353)]
     assert answers == [b"tcp", b"udp"]
+    assert user.nsunit("port", name).stdout == "80/tcp -> 127.0.0.1:18080\n53/udp -> 0.0.0.0:15353 [::]:15353\n"
+    assert "Ports: 127.0.0.1:18080/tcp→80 15353/udp→53\n" in user.nsunit("status", name).stdout
     busy = user.define("busy", "Volatile=yes", "Network=pasta", "PublishPort=18080:80")
     done = user.nsunit("start", busy, check=False)
     assert "busy: PublishPort=: 18080/tcp is in use on the host" in done.stderr
@@ -348,7 +350,9 @@ def test_pasta_connects(user, run):
     server = subprocess.Popen(["python3", "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert server.stdout.readline() == "listening\n"
-        name = user.define("net", "Volatile=yes", "Network=pasta", "User=1000")
+        # A layer that is root's, without a file that a resolv.conf could be mounted on.
+        lines = ("Volatile=yes", "Network=pasta", "User=1000", "Layer=", "Layer=/srv/roots/busybox")
+        name = user.define("net", *lines)
         user.nsunit("start", name)
         script = "for to in 192.0.2.1 127.0.0.1 198.51.100.1; do timeout 5 nc $to 7001 </dev/null | head -c 5; done"
         assert user.exec(name, script) == "hello"

@@ -69,6 +69,7 @@ class Status(Record):
     namespaces: tuple = ()
     processes: tuple = ()
     notes: tuple = ()
+    networks: tuple = ()
     addresses: tuple = ()
     ports: tuple = ()
 

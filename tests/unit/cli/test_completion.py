@@ -40,6 +40,11 @@ def test_bash_completes_names():
     assert complete("nsunit", "help", "wai") == {"wait"}
 
 
+def test_bash_completes_networks():
+    assert {"list", "inspect", "create", "repair", "web"} <= complete("nsunit", "network", "")
+    assert complete("nsunit", "network", "rm", "w") == {"web"}
+
+
 def test_bash_completes_options_and_their_values():
     assert complete("nsunit", "logs", "--fo") == {"--follow"}
     assert complete("nsunit", "kill", "--signal", "SIGK") == {"SIGKILL"}

@@ -5,8 +5,11 @@ import stat
 
 import pytest
 
-from nsunit.definition.search import SearchPath
-from nsunit.errors import Problem
+from nsunit.definition.host import Host
+from nsunit.definition.search import SearchPath, find
+from nsunit.errors import NotFoundError, Problem
+from nsunit.manager.context import Context
+from nsunit.storage.paths import Paths
 
 
 @pytest.fixture
@@ -60,6 +63,52 @@ def test_cat(nsunit, folders):
     assert out == f"# {vendor}/web.nsunit\n[Container]\nExec=\x1b[2J\n\n# {own}/web.nsunit.d/a.conf\n[Slice]\n"
     status, _out, err = nsunit("cat", "none")
     assert (status, err.splitlines()[0]) == (3, "nsunit: container 'none' is not defined")
+
+
+def test_networks_have_definitions_too(nsunit, folders):
+    own, _vendor = folders
+    (own / "shop.network.nsunit").write_text("[Network]\n")
+    assert nsunit("cat", "shop.network")[:2] == (0, f"# {own}/shop.network.nsunit\n[Network]\n")
+    status, _out, err = nsunit("cat", "shob.network")
+    assert (status, err.splitlines()) == (
+        3,
+        ["nsunit: the network 'shob' is not defined", "  hint: did you mean 'shop'?"],
+    )
+    with pytest.raises(NotFoundError, match="'shop.network' is the name of a network") as caught:
+        find("shop.network", SearchPath((str(own),)))
+    assert "Network=shop" in caught.value.hint
+
+
+class Quiet(Context):
+    """Without a bus."""
+
+    host = Host(257)
+
+
+def test_networks_are_checked(folders, manager):
+    from nsunit.manager import verify
+
+    own, _vendor = folders
+    context = Quiet(manager.context.search, Paths(str(own / "run"), str(own / "state")))
+    (own / "one.network.nsunit").write_text("[Network]\nSubnet=10.7.0.0/16\n")
+    assert verify.verify(context, ["one.network"]) == []
+    assert verify.warnings(context, ["one.network"]) == []
+    (own / "two.network.nsunit").write_text("[Network]\nSubnet=10.7.1.0/24\n")
+    (own / "bad.network.nsunit").write_text("[Network]\nSubnet=x\nMTU=1\n")
+    problems = [str(problem) for problem in verify.verify(context, ["two.network", "bad.network"])]
+    assert problems[0].endswith("two.network.nsunit: network 'two': 10.7.1.0/24 overlaps 10.7.0.0/16 of network 'one'")
+    assert len(problems) == 3
+
+
+def test_edit_makes_a_network(nsunit, folders, manager, monkeypatch, tmp_path):
+    own, _vendor = folders
+    editor(monkeypatch, tmp_path, 'echo Internal=yes >>"$2"')
+    manager("verify", verify=lambda *_: [])
+    assert nsunit("edit", "--force", "shop.network")[0] == 0
+    text = (own / "shop.network.nsunit").read_text()
+    assert "[Network]\n" in text
+    assert text.endswith("Internal=yes\n")
+    assert nsunit("edit", "--force", "bridge.network")[0] == 2
 
 
 def test_render(nsunit, manager):

@@ -120,6 +120,9 @@ def test_status_lines(manager, monkeypatch):
 
 def test_status_of_a_failed_container(manager):
     state = manager.ContainerState("web", "failed", "failed")
+    connected = {"networks": ("shop", "macvlan:eth0"), "addresses": ("10.20.0.2/24", "192.0.2.9/24")}
+    shown = look.status_lines(manager.Status(state=state, **connected), Style(io.StringIO()))
+    assert "     Network: 10.20.0.2/24 192.0.2.9/24 (shop, macvlan:eth0)" in shown
     lines = look.status_lines(manager.Status(state=state, result="exit-code", exit_status=3), Style(io.StringIO()))
     assert lines[0].endswith("web")
     assert "      Active: failed (failed) (Result: exit-code, status 3)" in lines

@@ -128,6 +128,13 @@ def test_what_takes_roots_privileges():
         assert refused(line + "\n") == [(f"[Container] {message}", hint)]
 
 
+def test_nobody_needs_a_resolver_without_having_asked():
+    facts = FACTS.replace(pasta="/usr/bin/pasta", network_directory="/run/n")
+    for lines, flags in (("", ("ro", "spare")), ("DNS=9.9.9.9\n", ("ro",))):
+        planned = operations(definition(f"Network=pasta\n{lines}"), facts)
+        assert [one.flags for one in planned if getattr(one, "target", "") == "/etc/resolv.conf"] == [flags]
+
+
 def test_pasta_makes_the_network():
     planned = operations(definition("Network=pasta\n"), FACTS.replace(pasta="/usr/bin/pasta"))
     keywords = [item.keyword for item in planned]

@@ -1,7 +1,8 @@
-"""The program that waits until a payload listens: `listening.py CGROUP ADDRESS PORT`.
+"""The program that waits until a payload listens: `listening.py CGROUP ADDRESS PORT SECONDS`.
 
 It looks at the kernel's table of sockets instead of connecting, which a payload would take for a client.  Started as
-`python3 -SI` by path; systemd ends it after TimeoutStartSec=, or with the container.
+`python3 -SI` by path; systemd ends it with the container.  After SECONDS it says so and lets the proxy begin all the
+same: that refuses the connections, which would else wait for ever, and have systemd try again for as long.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ def main(argv: list[str]) -> int:
     """Wait, and return the exit status."""
     cgroup, address, port = argv[1], argv[2], int(argv[3])
     _signal.signal(_signal.SIGTERM, lambda *_: os._exit(0))  # stopped with the container: no failure of the proxy's
+    deadline = time.monotonic() + int(argv[4])
     while True:
         tables = _tables(cgroup)
         if tables is None:
             os.write(2, f"the container has no process that could listen on {address} port {port}\n".encode())
             return 1
         if listens(tables, address, port):
+            return 0
+        if time.monotonic() >= deadline:
+            text = f"nothing in the container listens on {address} port {port} after {argv[4]} s"
+            os.write(2, f"{text}: connections are refused until something does\n".encode())
             return 0
         time.sleep(_INTERVAL_SECONDS)
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 PROXY = "/usr/lib/systemd/systemd-socket-proxyd"
 _KINDS = {"tcp": "Stream", "udp": "Datagram"}
 _INFINITY = (1 << 64) - 1
-START_SECONDS = 60
+LISTEN_SECONDS = 60  # for a program to listen once it runs
+START_SECONDS = 90
 _IDLE_USEC = 60_000_000  # of a proxy whose container goes on without it
 _TRIGGER_LIMIT_USEC = 5_000_000  # 20 in 2 s, which is the default, is more than a busy machine may get to
 _START_LIMIT = 10_000_000  # systemd's default, for five starts
@@ -134,7 +135,15 @@ def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tupl
     idle = () if idle_stop in (0, _INFINITY) else (f"--exit-idle-time={idle_stop}us",)
     # A payload takes its time until it listens, and the proxy would refuse the first connection meanwhile.
     cgroup = f"/sys/fs/cgroup{facts.cgroup}{slice_path(slice_)}/{service}"
-    wait = (facts.interpreter, "-SI", facts.listening_program, cgroup, facts.listen_address, str(port))
+    wait = (
+        facts.interpreter,
+        "-SI",
+        facts.listening_program,
+        cgroup,
+        facts.listen_address,
+        str(port),
+        str(LISTEN_SECONDS),
+    )
     proxy = (PROXY, *idle, address)
     return (
         directive("Unit", "Description", f"Proxy to port {port} of container {name}", "s"),

@@ -295,7 +295,6 @@ def test_killed_at_each_step_of_a_tunnel(containers, db, nsunit, run):
     failed = nsunit("start", *names, check=False)
     for place in places:
         shutil.rmtree(place)
-    run("systemctl", "daemon-reload")
     told = [[line for line in failed.stderr.splitlines() if line.startswith(f"nsunit: {name}: ")] for name in names]
     assert all(len(lines) == 1 and "kill" in lines[0] for lines in told), told
     assert containers.left() == []

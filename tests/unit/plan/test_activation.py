@@ -2,6 +2,7 @@
 
 from nsunit.definition.model import Assignment, Container, Definition
 from nsunit.definition.values_network import Port
+from nsunit.network import listening
 from nsunit.network.listening import listens
 from nsunit.plan import firewall
 from nsunit.plan.activation import entry_socket, listeners
@@ -53,7 +54,7 @@ def test_one_socket_and_one_proxy_for_each_port_inside():
     assert "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --exit-idle-time=9us 10.91.0.2:443" in proxy
     assert "BindsTo=nsunit-my\\x2dweb.service" in proxy
     cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my\\x2dweb.service"
-    assert f"ExecStartPre=+/usr/bin/python3 -SI /listening.py {cgroup} 10.91.0.2 443" in proxy
+    assert f"ExecStartPre=+/usr/bin/python3 -SI /listening.py {cgroup} 10.91.0.2 443 60" in proxy
 
 
 def test_what_fails_at_each_start_is_given_up():
@@ -127,6 +128,19 @@ def test_the_firewall_does_not_lead_what_is_listened_on():
 
 
 LINE = "   0: {}:0050 00000000:0000 {} 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
+
+
+def test_nobody_listens(monkeypatch, capfd):
+    monkeypatch.setattr(listening._signal, "signal", lambda *_: None)
+    monkeypatch.setattr(listening, "_tables", lambda cgroup: "")
+    assert listening.main(["listening.py", "/sys/fs/cgroup/web", "10.91.0.2", "80", "0"]) == 0
+    text = (
+        "nothing in the container listens on 10.91.0.2 port 80 after 0 s: connections are refused until something does"
+    )
+    assert capfd.readouterr().err == text + "\n"
+    monkeypatch.setattr(listening, "_tables", lambda cgroup: None)
+    assert listening.main(["listening.py", "/sys/fs/cgroup/web", "10.91.0.2", "80", "0"]) == 1
+    assert "has no process that could listen on 10.91.0.2 port 80" in capfd.readouterr().err
 
 
 def test_who_listens():

@@ -42,7 +42,7 @@ def defined(nsunit, shared):
     DEFINITIONS.mkdir(exist_ok=True)
     for name, text in NETWORKS.items():
         (DEFINITIONS / f"{name}.network.nsunit").write_text("[Network]\n" + text)
-    shell(f"ip link add world type dummy && ip addr add {WORLD}/24 dev world && ip link set world up")
+    shell(f"ip link add world type veth peer name world1 && ip addr add {WORLD}/24 dev world && ip link set world up")
     yield
     shared.clean()
     shell("ip link del world")

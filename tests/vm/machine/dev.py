@@ -29,14 +29,18 @@ In the machine: /srv/roots/{debian,busybox} to run containers on, tests in /srv/
 MODULES = "/usr/lib/python3/dist-packages/nsunit"
 
 
-def push(client: Client) -> None:
-    """Put the working tree over what is installed in the machine; files that are gone here are removed there."""
+def working_tree() -> bytes:
+    """Return a tar file of the code, the commands, the templates and the tests, by where a machine has them."""
     with tempfile.TemporaryDirectory(prefix="nsunit-push-") as stage:
         command = [sys.executable, str(cache.REPOSITORY / "packaging/build-deb"), "--stage-code", stage]
         subprocess.run(command, check=True)
         files = {path.name: path for path in Path(stage).iterdir()}
-        archive = packed({**files, TESTS: cache.REPOSITORY / "tests"})
-    client.put(archive, "/", prune=(MODULES, TESTS))
+        return packed({**files, TESTS: cache.REPOSITORY / "tests"})
+
+
+def push(client: Client) -> None:
+    """Put the working tree over what is installed in the machine; files that are gone here are removed there."""
+    client.put(working_tree(), "/", prune=(MODULES, TESTS))
     compile_all = f"python3 -m compileall -q {MODULES}"
     prepare = "mkdir -p -m 700 /run/nsunit /var/lib/nsunit; systemctl daemon-reload"
     stamp = "/run/nsunit-pushed"

@@ -14,6 +14,7 @@ import os
 from nsunit.errors import UsageError
 
 ROOT_SLICE = "nsunit.slice"
+DEFINITION_SUFFIX = ".nsunit"  # of files
 GROUP_SUFFIX = ".slice"
 NETWORK_SUFFIX = ".network"
 NETWORKS_OF_NSUNIT = ("none", "host", "private", "pasta", "bridge")  # choices of Network=, the last one a network too
@@ -48,10 +49,11 @@ def check_name(name: str) -> str:
             raise UsageError(
                 f"'{printable(name)}' has more than {DASHES_MAX} dashes", hint="systemd's unit names would get too long"
             )
-        raise UsageError(
-            f"'{printable(name)}' is not a container name",
-            hint=f"use 1 to {NAME_MAX} of a-z, 0-9, '_', '.' and '-', starting with a letter or digit",
-        )
+        hint = f"use 1 to {NAME_MAX} of a-z, 0-9, '_', '.' and '-', starting with a letter or digit"
+        plain = name.rpartition("/")[2].removesuffix(DEFINITION_SUFFIX)
+        if name.endswith(DEFINITION_SUFFIX) and is_valid_name(plain):
+            hint = f"its definition is a file of that name, the container is '{plain}'"
+        raise UsageError(f"'{printable(name)}' is not a container name", hint=hint)
     return name
 
 

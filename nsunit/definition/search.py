@@ -236,6 +236,8 @@ def _not_found(name: str, search: SearchPath) -> NotFoundError:
     prefix, instance = split_instance(name)
     if name.endswith(".slice"):
         hint: str | None = "that is the name of a group; 'nsunit list --tree' shows groups with their containers"
+    elif name.endswith(SUFFIX):
+        hint = f"its definition is a file of that name, the container is '{name.removesuffix(SUFFIX)}'"
     elif instance:
         hint = did_you_mean(prefix, list_templates(search), "'{}@" + instance + "'")
     else:

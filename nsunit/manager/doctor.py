@@ -287,6 +287,11 @@ def check_optional(facts: Facts) -> Iterator[Finding]:
     else:
         text = "systemd-machined is missing: 'machinectl' cannot show containers"
         yield Finding("machined", WARNING, text, "apt install systemd-container")
+    if facts.nft:
+        yield Finding("network", OK, "nftables")
+    else:
+        text = "nft is missing: no container can be in a network, nor publish ports"
+        yield Finding("network", WARNING, text, "apt install nftables")
 
 
 def check_directories(facts: Facts) -> Iterator[Finding]:

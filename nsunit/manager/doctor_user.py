@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import BusError
+from nsunit.errors import BusError, NsunitError
 from nsunit.manager import doctor
 from nsunit.manager.doctor import ERROR, OK, WARNING, Finding
 from nsunit.manager.probes import gather
-from nsunit.manager.rootless import controllers, lingers, own_ids
+from nsunit.manager.rootless import controllers, find_pasta, lingers, own_ids
 from nsunit.plan.delegation import CONTROLLERS, missing_controllers
 from nsunit.record import Record
 from nsunit.setup import linux
@@ -36,6 +36,7 @@ class UserFacts(Record):
     shortage: str
     controllers: tuple[str, ...]
     lingers: bool
+    pasta: str
 
 
 def examine(context: Context) -> list[Finding]:
@@ -69,7 +70,15 @@ def gather_user(context: Context) -> UserFacts:
         ids.shortage,
         controllers(context),
         lingers(context),
+        _pasta(),
     )
+
+
+def _pasta() -> str:
+    try:
+        return find_pasta()
+    except NsunitError:
+        return ""
 
 
 def judge(facts: UserFacts) -> Iterator[Finding]:
@@ -93,6 +102,11 @@ def judge(facts: UserFacts) -> Iterator[Finding]:
         yield Finding("controllers", WARNING, text, f"root runs 'nsunit delegate {facts.user}'")
     else:
         yield Finding("controllers", OK, " ".join(facts.controllers))
+    if facts.pasta:
+        yield Finding("network", OK, f"'{facts.pasta}'")
+    else:
+        text = "pasta is missing: Network=pasta does not work, so containers have the host's network or none"
+        yield Finding("network", WARNING, text, "root runs 'apt install passt'")
     if facts.lingers:
         yield Finding("linger", OK, f"{facts.user}'s systemd runs without a login")
     else:

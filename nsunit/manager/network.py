@@ -10,7 +10,7 @@ import os
 
 from nsunit.addresses import plain
 from nsunit.definition.values_connection import BRIDGE
-from nsunit.errors import NotFoundError, NsunitError
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.plan import attachment as plan
 from nsunit.plan import firewall
 from nsunit.plan.attachment import Attachment, Interface, Network
@@ -52,12 +52,17 @@ def ula_prefix() -> str:
     return f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}"
 
 
-def _network_called(context: Context, name: str) -> Network:
+def _network_called(context: Context, name: str, container: str) -> Network:
     if name == DEFAULT_NETWORK:
         return default_network()
     from nsunit.manager.networks import resolve
 
-    return resolve(context, name)
+    try:
+        return resolve(context, name)
+    except DefinitionError:
+        raise
+    except NsunitError as error:
+        raise type(error)(f"{container}: {error.message}", hint=error.hint) from None
 
 
 def reserve(context: Context, name: str, container: Container, keeper: str, directory: str) -> Attachment:
@@ -71,7 +76,7 @@ def reserve(context: Context, name: str, container: Container, keeper: str, dire
     """
     with Lock(context.paths.locks, LOCK):
         joined = [
-            (connection, _network_called(context, connection.target) if connection.kind == BRIDGE else None)
+            (connection, _network_called(context, connection.target, name) if connection.kind == BRIDGE else None)
             for connection in container.connections
         ]
         others = [item for item in attachments(context) if item.container != name]

@@ -51,6 +51,7 @@ CAP_SYS_ADMIN = 21
 
 MODULES = ("pystemd", "dbus_next", "jinja2", "pyroute2")
 MACHINED = "/usr/lib/systemd/systemd-machined"
+NFT = ("/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft", "/usr/local/sbin/nft")
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 SYSCTLS = (
     "fs.inotify.max_user_instances",
@@ -98,6 +99,7 @@ class Facts(Record):
     modules: tuple[str, ...]
     reaper: str | None
     machined: bool
+    nft: bool
     directories: tuple[Directory, ...]
     store: str
     sysctls: dict[str, int | None]
@@ -132,6 +134,7 @@ def gather(context: Context) -> Facts:
         modules=tuple(name for name in MODULES if _is_installed(name)),
         reaper=next((path for path in INIT_PROGRAMS if os.access(path, os.X_OK)), None),
         machined=os.path.exists(MACHINED),
+        nft=any(os.access(path, os.X_OK) for path in NFT),
         directories=tuple(_directory(path) for path in (context.paths.runtime, context.paths.state)),
         store=store,
         sysctls={name: _sysctl(name) for name in SYSCTLS},

@@ -262,6 +262,7 @@ def test_doctor(user):
     assert findings["user namespace"]["state"] == "ok"
     assert findings["subordinate ids"]["text"] == f"65536 users and 65536 groups for {USER}"
     assert findings["linger"]["state"] == "ok"
+    assert findings["network"]["text"] == "'/usr/bin/pasta'"
     assert "memory" in findings["controllers"]["text"]
 
 

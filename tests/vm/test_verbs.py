@@ -448,6 +448,7 @@ def test_version_and_doctor(nsunit):
     checks = json.loads(nsunit("doctor", "--json").stdout)
     assert checks
     assert not [item for item in checks if "error" in item.values()]
+    assert "nftables" in [item["text"] for item in checks]
 
 
 def test_completion(web, containers, run, workplace):

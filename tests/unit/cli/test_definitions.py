@@ -77,6 +77,9 @@ def test_networks_have_definitions_too(nsunit, folders):
     with pytest.raises(NotFoundError, match="'shop.network' is the name of a network") as caught:
         find("shop.network", SearchPath((str(own),)))
     assert "Network=shop" in caught.value.hint
+    with pytest.raises(NotFoundError, match=r"container 'web.nsunit' is not defined") as caught:
+        find("web.nsunit", SearchPath((str(own),)))
+    assert caught.value.hint == "its definition is a file of that name, the container is 'web'"
 
 
 class Quiet(Context):

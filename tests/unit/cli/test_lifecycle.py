@@ -103,6 +103,7 @@ def test_a_name_is_checked_before_anything_is_done(nsunit, manager):
     status, _out, err = nsunit("start", "../x\x1b")
     assert status == 2
     assert err.startswith("nsunit: '../x\\x1b' is not a container name\n  hint: ")
+    assert nsunit("start", "/etc/nsunit/web.nsunit")[2].endswith("a file of that name, the container is 'web'\n")
 
 
 def test_stop_restart_and_rm(nsunit, manager):

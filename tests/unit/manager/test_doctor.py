@@ -30,6 +30,7 @@ GOOD = Facts(
     modules=MODULES,
     reaper="/usr/bin/catatonit",
     machined=True,
+    nft=True,
     directories=(Directory("/run/nsunit", True, 0, 0o700), Directory("/var/lib/nsunit", False)),
     store="/var/lib/nsunit",
     sysctls=dict.fromkeys(SYSCTLS, 4_194_304),
@@ -63,6 +64,7 @@ def test_good_machine():
         "Python 3.13 with pystemd dbus_next jinja2 pyroute2",
         "'/usr/bin/catatonit'",
         "installed",
+        "nftables",
         "'/run/nsunit' is root's alone",
         "'/var/lib/nsunit' is made at the first start",
         "enough for many containers",
@@ -303,6 +305,15 @@ BAD = [
             WARNING,
             "systemd-machined is missing: 'machinectl' cannot show containers",
             "apt install systemd-container",
+        ),
+    ),
+    (
+        {"nft": False},
+        Finding(
+            "network",
+            WARNING,
+            "nft is missing: no container can be in a network, nor publish ports",
+            "apt install nftables",
         ),
     ),
     (

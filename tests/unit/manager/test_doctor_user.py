@@ -4,7 +4,7 @@ from nsunit.manager import doctor_user
 from nsunit.manager.doctor import Finding
 from nsunit.manager.doctor_user import UserFacts, judge
 
-GOOD = UserFacts("alice", 0, "", 65536, 65536, "", ("cpu", "cpuset", "io", "memory", "pids"), True)
+GOOD = UserFacts("alice", 0, "", 65536, 65536, "", ("cpu", "cpuset", "io", "memory", "pids"), True, "/usr/bin/pasta")
 
 
 def test_all_is_well():
@@ -12,6 +12,7 @@ def test_all_is_well():
         Finding("user namespace", "ok", "users can make them"),
         Finding("subordinate ids", "ok", "65536 users and 65536 groups for alice"),
         Finding("controllers", "ok", "cpu cpuset io memory pids"),
+        Finding("network", "ok", "'/usr/bin/pasta'"),
         Finding("linger", "ok", "alice's systemd runs without a login"),
     ]
 
@@ -23,6 +24,7 @@ def test_all_is_bad():
         shortage="/etc/subuid has no ids for alice",
         controllers=("memory", "pids"),
         lingers=False,
+        pasta="",
     )
     assert list(judge(facts)) == [
         Finding(
@@ -42,6 +44,12 @@ def test_all_is_bad():
             "warning",
             "memory pids; limits that need cpu or cpuset or io are refused",
             "root runs 'nsunit delegate alice'",
+        ),
+        Finding(
+            "network",
+            "warning",
+            "pasta is missing: Network=pasta does not work, so containers have the host's network or none",
+            "root runs 'apt install passt'",
         ),
         Finding("linger", "warning", "all containers end with alice's last login", "loginctl enable-linger"),
     ]

@@ -228,6 +228,13 @@ def test_a_broken_record(context, tmp_path):
         networks.resolve(context, "one")
 
 
+def test_errors_of_a_network_name_the_container(context):
+    container = load_text("web", "[Container]\nRootfs=/r\nExec=/a\nNetwork=one\n", "web.nsunit", Host(257)).container
+    with pytest.raises(NotFoundError, match="web: the network 'one' is not defined") as caught:
+        network.reserve(context, "web", container, "/missing", "/missing")
+    assert caught.value.hint == "make it with 'nsunit network create one'"
+
+
 def test_a_container_without_an_attachment(context, tmp_path, monkeypatch):
     def not_running(_, name):
         raise NotFoundError(f"{name}: it is not running")

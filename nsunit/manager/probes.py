@@ -51,7 +51,6 @@ CAP_SYS_ADMIN = 21
 
 MODULES = ("pystemd", "dbus_next", "jinja2", "pyroute2")
 MACHINED = "/usr/lib/systemd/systemd-machined"
-NFT = ("/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft", "/usr/local/sbin/nft")
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 SYSCTLS = (
     "fs.inotify.max_user_instances",
@@ -99,7 +98,7 @@ class Facts(Record):
     modules: tuple[str, ...]
     reaper: str | None
     machined: bool
-    nft: bool
+    firewall: tuple[str, str] | None  # what is wrong with it, and what to do; empty if nothing is
     directories: tuple[Directory, ...]
     store: str
     sysctls: dict[str, int | None]
@@ -134,7 +133,7 @@ def gather(context: Context) -> Facts:
         modules=tuple(name for name in MODULES if _is_installed(name)),
         reaper=next((path for path in INIT_PROGRAMS if os.access(path, os.X_OK)), None),
         machined=os.path.exists(MACHINED),
-        nft=any(os.access(path, os.X_OK) for path in NFT),
+        firewall=_firewall() if privileged else None,
         directories=tuple(_directory(path) for path in (context.paths.runtime, context.paths.state)),
         store=store,
         sysctls={name: _sysctl(name) for name in SYSCTLS},
@@ -178,6 +177,19 @@ def _libseccomp() -> tuple[str | None, str | None]:
         return seccomp.library_version(), None
     except NsunitError as error:
         return None, error.hint
+
+
+def _firewall() -> tuple[str, str]:
+    from nsunit.network import nft
+    from nsunit.plan import firewall
+
+    try:
+        nft.check(firewall.base())
+    except NsunitError as error:
+        return str(
+            error
+        ), error.hint or "the kernel lacks a module of nf_tables: see 'modinfo nft_socket nft_fib nft_masq'"
+    return "", ""
 
 
 def _is_installed(module: str) -> bool:

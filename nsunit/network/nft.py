@@ -25,6 +25,15 @@ def apply(items: list[dict[str, Any]]) -> None:
         _run(["-j", "-f", "-"], json.dumps({"nftables": items}))
 
 
+def check(items: list[dict[str, Any]]) -> None:
+    """See that nft and the kernel could carry out *items*; nothing is changed.
+
+    Raises:
+        NsunitError: they could not.
+    """
+    _run(["-c", "-j", "-f", "-"], json.dumps({"nftables": items}))
+
+
 def listed(name: str) -> list[dict[str, Any]]:
     """All that is in the tables called *name*, of the families inet and bridge; nothing of one that is missing.
 

@@ -440,7 +440,7 @@ def test_edit(containers, nsunit, workplace):
 # host
 
 
-def test_version_and_doctor(nsunit):
+def test_version_and_doctor(nsunit, run):
     found = json.loads(nsunit("version", "--json").stdout)
     assert found["nsunit"] == nsunit("--version").stdout.split()[1]
     assert found["linux"] == platform.release()
@@ -448,7 +448,16 @@ def test_version_and_doctor(nsunit):
     checks = json.loads(nsunit("doctor", "--json").stdout)
     assert checks
     assert not [item for item in checks if "error" in item.values()]
-    assert "nftables" in [item["text"] for item in checks]
+    before = run("nft", "list", "tables").stdout
+    assert {item["subject"]: item["state"] for item in checks}["network"] == "ok"
+    assert run("nft", "list", "tables").stdout == before
+    run("mount", "--bind", "/bin/false", "/usr/sbin/nft")
+    try:
+        (found,) = (item for item in json.loads(nsunit("doctor", "--json").stdout) if item["subject"] == "network")
+    finally:
+        run("umount", "/usr/sbin/nft")
+    assert found["state"] == "warning"
+    assert "no container can be in a network" in found["text"]
 
 
 def test_completion(web, containers, run, workplace):

@@ -30,7 +30,7 @@ GOOD = Facts(
     modules=MODULES,
     reaper="/usr/bin/catatonit",
     machined=True,
-    nft=True,
+    firewall=("", ""),
     directories=(Directory("/run/nsunit", True, 0, 0o700), Directory("/var/lib/nsunit", False)),
     store="/var/lib/nsunit",
     sysctls=dict.fromkeys(SYSCTLS, 4_194_304),
@@ -64,7 +64,7 @@ def test_good_machine():
         "Python 3.13 with pystemd dbus_next jinja2 pyroute2",
         "'/usr/bin/catatonit'",
         "installed",
-        "nftables",
+        "nft and the kernel have what connected containers need",
         "'/run/nsunit' is root's alone",
         "'/var/lib/nsunit' is made at the first start",
         "enough for many containers",
@@ -299,21 +299,21 @@ BAD = [
         ),
     ),
     (
+        {"firewall": ("nft: Operation not supported", "load it")},
+        Finding(
+            "network",
+            WARNING,
+            "nft: Operation not supported: no container can be in a network, nor publish ports",
+            "load it",
+        ),
+    ),
+    (
         {"machined": False},
         Finding(
             "machined",
             WARNING,
             "systemd-machined is missing: 'machinectl' cannot show containers",
             "apt install systemd-container",
-        ),
-    ),
-    (
-        {"nft": False},
-        Finding(
-            "network",
-            WARNING,
-            "nft is missing: no container can be in a network, nor publish ports",
-            "apt install nftables",
         ),
     ),
     (

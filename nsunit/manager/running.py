@@ -38,7 +38,7 @@ def find_running(context: Context, name: str) -> Running:
     """The running container *name*.
 
     Raises:
-        NotFoundError: it does not run, or is not up yet.
+        NotFoundError: it does not run, is not up yet, or is not defined.
     """
     unit = service_name(name)
     state = context.bus.get(unit, *_STATE)
@@ -52,9 +52,13 @@ def find_running(context: Context, name: str) -> Running:
     main_pid = state.get("MainPID")  # a scope has none
     # A payload that tells itself when it is ready can be looked at before: a system that does not come up, say.
     is_up = active == "active" or (active == "activating" and isinstance(main_pid, int) and _is_first(main_pid))
+    if active == "activating" and not is_up:
+        raise NotFoundError(f"{name}: it is still starting", hint=f"see how far it is with 'nsunit status {name}'")
     if not is_up:
-        word = "is still starting" if active == "activating" else "is not running"
-        raise NotFoundError(f"{name}: it {word}", hint=f"start it with 'nsunit start {name}'")
+        from nsunit.definition.search import find
+
+        find(name, context.search)  # one that is not defined is not to be started
+        raise NotFoundError(f"{name}: it is not running", hint=f"start it with 'nsunit start {name}'")
     control_group = str(state.get("ControlGroup", ""))
     pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else _first_process(control_group)
     if not pid:

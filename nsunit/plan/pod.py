@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nsunit.definition.model import UserRange
 from nsunit.names import group_of_pod, group_slice, service_name
+from nsunit.plan.setup import open_network
 from nsunit.plan.units import Directive, directive, switch, usec
 from nsunit.setup import mounts, namespaces, process
 from nsunit.units import Property, Unit
@@ -43,7 +44,8 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         planned.append(process.Hostname(container.hostname or ""))
     if "net" in container.share:
         planned.append(process.Loopback())
-    planned += [mounts.Sysctl(key, value) for key, value in container.sysctls]
+    parameters = open_network(facts) if "net" in container.share else {}
+    planned += [mounts.Sysctl(key, value) for key, value in (parameters | dict(container.sysctls)).items()]
     if facts.network_program:
         from nsunit.setup.attach import Network
 

@@ -66,7 +66,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *([] if "uts" in shared else _names(definition)),
         *([] if "net" in shared else [process.Loopback(), *_network(container, facts)]),
         *(_tunnels(definition, facts) if facts.socket_proxy else []),
-        *([] if "mnt" in shared else _restrictions(container, bool(count or container.uid_map))),
+        *([] if "mnt" in shared else _restrictions(container, kinds, facts)),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
         process.Environment(environment(container, facts)),
         *([root.ReadOnlyRoot()] if container.read_only else []),
@@ -119,9 +119,9 @@ def _names(definition: Definition) -> list[Operation]:
     return [hostname, Domainname(definition.container.domainname)]
 
 
-def _restrictions(container: Container, own_users: bool) -> list[Operation]:
+def _restrictions(container: Container, kinds: tuple[str, ...], facts: Facts) -> list[Operation]:
     return [
-        *_sysctls(container, own_users),
+        *_sysctls(container, kinds, facts),
         mounts.MaskPaths(MASKED_PATHS),
         mounts.ReadOnlyPaths(READ_ONLY_PATHS),
     ]
@@ -255,7 +255,22 @@ def _bind_flags(bind: Bind) -> tuple[str, ...]:
     return tuple(flag for flag, wanted in flags if wanted)
 
 
-def _sysctls(container: Container, own_users: bool) -> list[Operation]:
-    # No user namespaces inside: they are where most of the kernel's surface becomes reachable (CVE-2022-0185).
-    closed = [("user.max_user_namespaces", "0")] if own_users and "CAP_SYS_ADMIN" not in container.capabilities else []
-    return [mounts.Sysctl(key, value) for key, value in (*closed, *container.sysctls)]
+def _sysctls(container: Container, kinds: tuple[str, ...], facts: Facts) -> list[Operation]:
+    parameters: dict[str, str] = {}
+    own_users = facts.user_range[1] or container.uid_map
+    if own_users and "CAP_SYS_ADMIN" not in container.capabilities:
+        # No user namespaces inside: they are where most of the kernel's surface becomes reachable (CVE-2022-0185).
+        parameters["user.max_user_namespaces"] = "0"
+    if "net" in kinds and not container.boot:
+        parameters |= open_network(facts)
+    return [mounts.Sysctl(key, value) for key, value in (parameters | dict(container.sysctls)).items()]
+
+
+def open_network(facts: Facts) -> dict[str, str]:
+    """Parameters of a network namespace of a container's own, where nobody else is to be protected.
+
+    All may listen on ports below 1024, as with Docker, and send echo requests, for which root would need CAP_NET_RAW.
+    """
+    _, count = facts.user_range
+    last_group = count - 1 if count and not facts.own_users else 0  # both have to be mapped
+    return {"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": f"0 {last_group}"}

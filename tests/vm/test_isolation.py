@@ -54,7 +54,15 @@ def kind(path):
         return "directory" if os.listdir(path) else "empty"
     return "null" if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3) else "file"
 
+def echo():
+    pinger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+    pinger.settimeout(20)
+    pinger.sendto(bytes([8]) + bytes(7), ("127.0.0.1", 0))
+    assert pinger.recv(100)[0] == 0  # ICMP_ECHOREPLY
+
 found = {
+    "echo": attempt(echo),
+    "low port": attempt(socket.create_server, ("127.0.0.1", 80)),
     "pid": os.getpid(),
     "parent": os.getppid(),
     "session": os.getsid(0),
@@ -290,6 +298,7 @@ def test_a_user_has_its_ids_and_no_capability(user):
         "CapBnd": DEFAULT_CAPABILITIES,
     }
     assert found["chown"] == "EPERM"
+    assert (found["low port"], found["echo"]) == (None, None)
     assert found["setuid"] == "1000"  # the setuid bit gives nothing
 
 

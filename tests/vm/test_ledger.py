@@ -218,7 +218,7 @@ def test_a_mount_of_the_host_is_named(containers, nsunit, run, tmp_path):
     ("words", "status", "message"),
     [
         (("pin", "{alone}", "nett"), 2, "'nett' is not a kind of namespace"),
-        (("pin", "absent", "net"), 3, "absent: it is not running"),
+        (("pin", "absent", "net"), 3, "container 'absent' is not defined"),
         (("pin", "{networked}", "net"), 1, "{networked}: it has no net namespace of its own, but the host's"),
         (("unpin", "absent"), 3, "there is no pin 'absent'"),
         (("same", "{alone}", "/etc/passwd"), 2, "'/etc/passwd' is not a namespace"),

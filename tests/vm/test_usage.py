@@ -252,7 +252,7 @@ def test_nothing_is_executed_in_the_container(hostile, run, tmp_path):
 def test_processes_of_nothing(nsunit):
     done = nsunit("ps", "nothing", check=False)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("nsunit: nothing: it is not running\n")
+    assert done.stderr.startswith("nsunit: container 'nothing' is not defined\n")
 
 
 def test_top_is_cgtop(busy, nsunit):

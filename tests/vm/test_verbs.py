@@ -497,7 +497,7 @@ def test_an_unknown_container(nsunit, verb):
 
 def test_an_unknown_container_in_exec(nsunit):
     done = nsunit("exec", "nobody-knows-it", "true", check=False)
-    assert (done.returncode, done.stderr.splitlines()[0]) == (125, "nsunit: nobody-knows-it: it is not running")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (125, "nsunit: container 'nobody-knows-it' is not defined")
 
 
 def test_all_of_them(web, containers, nsunit):

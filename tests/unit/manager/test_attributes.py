@@ -7,6 +7,7 @@ import types
 import pytest
 
 from nsunit.definition.load import Host, load_text
+from nsunit.definition.search import SearchPath
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.manager import attributes as manager
 from nsunit.manager.change import check_live, check_unit_keys
@@ -44,7 +45,8 @@ def context(tmp_path, group):
     bus = types.SimpleNamespace(
         get=lambda name, *wanted: {key: unit[key] for key in wanted if key in unit}, list_units=lambda patterns: []
     )
-    return types.SimpleNamespace(bus=bus, paths=paths, unit=unit)
+    (tmp_path / "web.nsunit").touch()
+    return types.SimpleNamespace(bus=bus, paths=paths, unit=unit, search=SearchPath((str(tmp_path),)))
 
 
 def plan(context):

@@ -144,6 +144,9 @@ def test_set_of_a_stopped_container(context):
     context.bus.units[SERVICE]["ActiveState"] = "inactive"
     with pytest.raises(NotFoundError, match="web: it is not running"):
         set_keys(context, "web", [("", "CPUWeight", "20")])
+    os.unlink(context.search.directories[0] + "/web.nsunit")
+    with pytest.raises(NotFoundError, match="container 'web' is not defined"):
+        set_keys(context, "web", [("", "CPUWeight", "20")])
 
 
 def test_set_without_a_record(context):

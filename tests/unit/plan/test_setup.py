@@ -33,7 +33,7 @@ def test_order_is_safe():
     keywords = [item.keyword for item in plan(BASE + keys)]
     assert keywords == [
         "subgroup", "user-namespace", "namespaces", "root-overlay", "proc", "sysfs", "cgroup", "dev", "init", "tmpfs",
-        "tmpfs", "notify-socket", "hostname", "loopback", "sysctl", "sysctl", "mask", "read-only", "user",
+        "tmpfs", "notify-socket", "hostname", "loopback", *["sysctl"] * 4, "mask", "read-only", "user",
         "environment", "root-read-only", "pivot", "working-directory", "privileges", "exec",
     ]  # fmt: skip
 
@@ -89,7 +89,34 @@ def test_operation_is_left_out(keys, kind):
 def test_without_a_user_namespace():
     facts = FACTS.replace(user_range=(0, 0))
     assert of(namespaces.UserNamespace, BASE + "PrivateUsers=no\n", facts) == []
-    assert of(mounts.Sysctl, BASE + "PrivateUsers=no\n", facts) == []
+    assert of(mounts.Sysctl, BASE + "PrivateUsers=no\nNetwork=host\n", facts) == []
+
+
+PORTS = mounts.Sysctl("net.ipv4.ip_unprivileged_port_start", "0")
+
+
+@pytest.mark.parametrize(
+    ("keys", "facts", "found"),
+    [
+        ("", FACTS, [PORTS, mounts.Sysctl("net.ipv4.ping_group_range", "0 65535")]),
+        (
+            "PrivateUsers=no",
+            FACTS.replace(user_range=(0, 0)),
+            [PORTS, mounts.Sysctl("net.ipv4.ping_group_range", "0 0")],
+        ),
+        (
+            "Sysctl=net.ipv4.ping_group_range=1 0",
+            FACTS.replace(own_users=("", "0:1000:1", "0:1000:1")),
+            [PORTS, mounts.Sysctl("net.ipv4.ping_group_range", "1 0")],
+        ),
+        ("Network=host", FACTS, []),
+        ("Network=container:db", FACTS, []),
+        ("Boot=yes\nExec=", FACTS, []),  # the system in there has users of its own
+    ],
+)
+def test_a_network_of_its_own_is_open_to_all_inside(keys, facts, found):
+    planned = of(mounts.Sysctl, BASE + keys + "\n", facts)
+    assert [item for item in planned if item.key.startswith("net.")] == found
 
 
 def test_nothing_is_delegated_against_the_definition():

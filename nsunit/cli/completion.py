@@ -12,13 +12,16 @@ from nsunit.plan.hierarchy import KNOBS
 
 # What the operands of a verb are after the first.
 _REST = {"delegate": CONTROLLERS, "why": tuple(knob.key for knob in KNOBS)}
+_NETWORKS = "nsunit network list 2>/dev/null | cut -f1"
 # What names can be: of containers, or ("any") also of groups.
 _LIST = {
     "running": "nsunit list --names 2>/dev/null",
     "running_any": "nsunit list --tree --names 2>/dev/null",
     "defined": "nsunit list --all --names 2>/dev/null",
     "defined_any": "nsunit list --all --tree --names 2>/dev/null",
-    "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; nsunit network list 2>/dev/null | cut -f1',
+    "definitions": "nsunit list --all --tree --names 2>/dev/null; "
+    f'{_NETWORKS} | sed -e "/^bridge\\$/d" -e "s/\\$/.network/"',
+    "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; {_NETWORKS}',
 }
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 

@@ -55,8 +55,8 @@ class Verb(Record):
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number). `command_at` is the
     operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
     too. `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
-    "networks", "user", "verbs", "file", "command". `name` may list aliases after a slash. `details` are paragraphs for
-    the help and the man page.
+    "definitions" of all that and of networks, "networks", "user", "verbs", "file", "command". `name` may list aliases
+    after a slash. `details` are paragraphs for the help and the man page.
     """
 
     name: str

@@ -100,7 +100,7 @@ VERBS = (
         "nsunit.cli.definitions:verify",
         operands="[NAME…]",
         most=None,
-        complete="defined_any",
+        complete="definitions",
         details=(
             "Checks all definitions if none is named, those of networks too, and has systemd-analyze verify check the "
             "units as well. NAME.network is the definition of a network.",
@@ -114,7 +114,7 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        complete="defined_any",
+        complete="definitions",
     ),
     Verb(
         "edit",
@@ -129,7 +129,7 @@ VERBS = (
             Option("drop-in", "Edit this drop-in of the definition instead", value="FILE"),
             Option("stdin", "Take the new text from standard input"),
         ),
-        complete="defined_any",
+        complete="definitions",
         details=(
             "Starts $SYSTEMD_EDITOR, $VISUAL or $EDITOR on a copy, checks it, and puts it in place of the file. What "
             "comes from outside /etc/nsunit is copied there.",

@@ -460,7 +460,7 @@ def test_version_and_doctor(nsunit, run):
     assert "no container can be in a network" in found["text"]
 
 
-def test_completion(web, containers, run, workplace):
+def test_completion(web, containers, nsunit, run, workplace):
     idle = containers.define(SLEEPER)
     script = workplace / "completion"
     script.write_text(run("python3", "-m", "nsunit.cli.completion", "bash").stdout)
@@ -478,6 +478,11 @@ def test_completion(web, containers, run, workplace):
 
     assert set(VERBS.split()) <= complete("nsunit")
     assert {web.name, idle} <= complete("nsunit", "start")
+    network = f"{web.name}-net"
+    nsunit("network", "create", network)
+    assert {web.name, f"{network}.network"} <= complete("nsunit", "edit")
+    assert network in complete("nsunit", "network", "inspect")
+    nsunit("network", "rm", network)
     running = complete("nsunit", "stop")
     assert web.name in running
     assert idle not in running

@@ -81,6 +81,10 @@ STEP_HINTS = (
         "this kernel has no such parameter in a user namespace of its own; see 'sysctl -a'",
     ),
     (("drop privileges", "Invalid argument"), "the ids of User= and Group= must be among those of the container"),
+    (("Network=vlan:", "File exists"), "the link has that VLAN already: see 'ip -d link show type vlan'"),
+    (("Network=", "File exists"), "choose another name, or see whose it is with 'ip link'"),
+    (("Network=", "Invalid argument"), "MTU= can be as large as that of the link, no larger"),
+    (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
     (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),
 )

@@ -136,6 +136,7 @@ def test_a_pair_has_the_name_that_was_asked_for(containers, nsunit, run):
     other = containers.define(BUSYBOX + "Network=veth:to-pair\n")
     done = nsunit("start", other, check=False)
     assert "Network=veth:to-pair: cannot make the link 'to-pair': File exists" in done.stderr
+    assert "hint: choose another name, or see whose it is with 'ip link'" in done.stderr
     assert exists("to-pair")  # that of the first one
     nsunit("restart", container.name)
     assert exists("to-pair")
@@ -234,13 +235,19 @@ def has_no_macvlan():
     return subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode == 0
 
 
-def test_what_is_not_there_is_told_in_a_line(containers, nsunit):
-    shell("ip link add dummy7 type dummy")
-    for network, message in (
-        ("macvlan:eth9", "there is no link 'eth9'"),
-        ("phys:dummy7", "'dummy7' is a virtual link (dummy), which would end with the container"),
+def test_what_cannot_be_is_told_in_a_line(containers, nsunit):
+    shell("ip link add dummy7 type dummy && ip link add taken9 link wire0 type vlan id 9")
+    for network, keys, message, hint in (
+        ("macvlan:eth9", "", "there is no link 'eth9'", ""),
+        ("phys:dummy7", "", "'dummy7' is a virtual link (dummy), which would end with the container", ""),
+        ("vlan:wire0.9", "", "File exists", "the link has that VLAN already"),
+        ("macvlan:wire0", "MTU=9000\n", "Invalid argument", "MTU= can be as large as that of the link"),
+        ("ipvlan:wire0", "Address=198.51.100.9/24\nGateway=192.0.2.1\n", "is unreachable", "the gateway must be in"),
     ):
-        done = nsunit("start", containers.define(BUSYBOX + f"Network={network}\n"), check=False)
+        done = nsunit("start", containers.define(BUSYBOX + f"Network={network}\n{keys}"), check=False)
         assert done.returncode == 1
-        assert f"Network={network}: {message}" in done.stderr.splitlines()[0]
-    shell("ip link del dummy7")
+        first, *rest = done.stderr.splitlines()
+        assert message in first
+        assert f"Network={network}: " in first or keys
+        assert hint in "".join(rest)
+    shell("ip link del dummy7; ip link del taken9")

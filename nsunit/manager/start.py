@@ -308,9 +308,14 @@ def _start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, .
 
 
 def forget_failed(context: Context, unit: str) -> None:
-    """ResetFailedUnit for *unit*, which may be gone already."""
+    """ResetFailedUnit for *unit*, which may be gone already.
+
+    systemd removes the unit's RuntimeDirectory= then, after its answer and before the next one
+    (unit_release_resources()): whoever makes that directory again has to have waited for that.
+    """
     try:
         context.bus.reset_failed(unit)
+        context.bus.get(unit, "LoadState")
     except BusError as error:
         if error.name != NO_SUCH_UNIT:
             raise

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,11 @@ def talker(shared, program):
 
 def commands(cgroups):
     """Return the names of the processes in some cgroups."""
-    pids = [pid for cgroup in cgroups for pid in (cgroup / "cgroup.procs").read_text().split()]
-    return [path.read_text().strip() for pid in pids if (path := Path(f"/proc/{pid}/comm")).exists()]
+    names = []
+    for pid in [pid for cgroup in cgroups for pid in (cgroup / "cgroup.procs").read_text().split()]:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            names.append(Path(f"/proc/{pid}/comm").read_text().strip())
+    return names
 
 
 def journal(run, *words):

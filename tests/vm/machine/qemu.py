@@ -216,7 +216,9 @@ class Machine:
                 raise Lost("the machine did not come back after its reboot")
             time.sleep(1)
             with contextlib.suppress(Lost), self.client(2) as client:
-                after = client.output(identity, timeout=5)[1]
+                status, said = client.output(identity, timeout=5)
+                if status == 0:  # else it was ended, since the machine still goes down
+                    after = said
         self.on_reboot("shutdown")
         self.wait_for_boot()
 

@@ -21,6 +21,9 @@ from pathlib import Path
 Sink = Callable[[int, bytes], None]
 
 
+HELLO_SECONDS = 10  # after which it is said again
+
+
 class Lost(Exception):
     """The machine went away, or said nothing for too long."""
 
@@ -46,10 +49,17 @@ class Client:
     def hello(self, timeout: float) -> None:
         """Wait until the agent answers. Raises Lost after `timeout` seconds."""
         token = os.urandom(8).hex()
-        self.send({"hello": token})
         deadline = time.monotonic() + timeout
-        while self.receive(max(0.0, deadline - time.monotonic())).get("hello") != token:
-            pass
+        while True:
+            # What is sent while the agent opens the port anew is lost, so it is said again.
+            self.send({"hello": token})
+            try:
+                while self.receive(max(0.0, min(HELLO_SECONDS, deadline - time.monotonic()))).get("hello") != token:
+                    pass
+                return
+            except Lost:
+                if time.monotonic() >= deadline:
+                    raise
 
     def send(self, message: dict[str, object]) -> None:
         """Send one message."""

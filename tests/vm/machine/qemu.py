@@ -240,7 +240,7 @@ class Machine:
                             raise Lost(f"qemu refuses {command['execute']}: {answer['error']['desc']}")
 
     @contextmanager
-    def client(self, timeout: float = 20) -> Iterator[Client]:
+    def client(self, timeout: float = 120) -> Iterator[Client]:
         """Connect to the machine."""
         with connect(self.directory, PORTS, timeout) as client:
             yield client

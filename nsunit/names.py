@@ -236,3 +236,15 @@ def container_of_unit(unit: str) -> str | None:
 def printable(text: str) -> str:
     """Make control characters visible, so that a name or a log line cannot drive the reader's terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def default_hostname(name: str) -> str:
+    """A host name made from a container's name, which may have characters that host names may not."""
+    cleaned = "".join(c if c.isalnum() or c in "-." else "-" for c in name)
+    return cleaned.strip("-.") or "container"
+
+
+def groups_of_slice(slice_: str) -> tuple[str, ...]:
+    """The names of the groups around a container's *slice_*."""
+    above = slice_.removeprefix("nsunit-").removesuffix(".slice").rpartition("-")[0]
+    return groups_above(above) if above else ()

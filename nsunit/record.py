@@ -10,6 +10,9 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Self, dataclass_transform
+
+    # By the name of a feature, what that knows.
+    Extras = tuple[tuple[str, Any], ...]
 else:
 
     def dataclass_transform(**_options):  # noqa: D103 — only a marker for the type checker
@@ -62,3 +65,42 @@ class Record:
     def replace(self, **changes: Any) -> Self:
         """Return a copy with *changes* applied."""
         return type(self)(**{**self.__dict__, **changes})
+
+
+class Extended(Record):
+    """A record with a field `extras`, to which features add; each knows what it has put there."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of those that have."""
+        return tuple(name for name, _ in self._extras())
+
+    def uses(self, feature: str) -> bool:
+        """Whether *feature* has anything in it."""
+        return any(name == feature for name, _ in self._extras())
+
+    def extra(self, feature: str, default: Any = None) -> Any:
+        """What *feature* has put into it; *default* where that is nothing, or None."""
+        for name, value in self._extras():
+            if name == feature and value is not None:
+                return value
+        return default
+
+    def with_extra(self, feature: str, value: Any) -> Self:
+        """A copy in which *feature* has *value*."""
+        return self.replace(extras=(*(pair for pair in self._extras() if pair[0] != feature), (feature, value)))
+
+    def _extras(self) -> Extras:
+        found: Extras = self.__dict__["extras"]
+        return found
+
+
+def plain(value: object) -> object:
+    """*value* in the types of JSON; a record becomes an object."""
+    if isinstance(value, Record):
+        return {name: plain(getattr(value, name)) for name in value._fields}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value

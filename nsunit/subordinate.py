@@ -1,4 +1,7 @@
-"""Subordinate ids: what subuid(5) and subgid(5) say, and the id maps that are made of it."""
+"""Subordinate ids: what subuid(5) and subgid(5) say, and the id maps that are made of it.
+
+The standard library has no reader of them, and getsubids(1) is not everywhere and tells of one user only.
+"""
 
 from __future__ import annotations
 

@@ -7,8 +7,15 @@ everything is checked here first.
 
 from __future__ import annotations
 
+import errno
+import os
+
+from nsunit.bus.protocol import ACCESS_DENIED, DISCONNECTED, FILE_NOT_FOUND, NO_REPLY, TIMEOUT, bus_error
+from nsunit.errors import BusError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from nsunit.units import Property
@@ -168,3 +175,42 @@ def unit_path(unit: str) -> str:
         for position, byte in enumerate(unit.encode())
     )
     return "/org/freedesktop/systemd1/unit/" + (label or "_")
+
+
+_LOST = (errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ECONNABORTED, errno.ESHUTDOWN)
+
+
+class SdBusError(Exception):
+    """What pystemd raises here: the negative errno, and the D-Bus error's name and message where there are any."""
+
+    def __init__(self, number: int, name: bytes | str | None = None, message: bytes | str = "") -> None:
+        super().__init__(number, name, message)
+        self.number = abs(number)
+        self.name = name.decode() if isinstance(name, bytes) else name or ""
+        self.message = message.decode() if isinstance(message, bytes) else message
+
+
+def to_bytes(text: object) -> object:
+    """*text* as sd-bus takes it."""
+    return text.encode() if isinstance(text, str) else text
+
+
+def sd_bus(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call one of pystemd's functions, with its errors turned into BusError."""
+    try:
+        return function(*arguments)
+    except SdBusError as error:
+        raise _to_bus_error(error) from None
+
+
+def _to_bus_error(error: SdBusError) -> BusError:
+    number, name = error.number, error.name
+    # The message bus says NoReply as well when systemd left it before it answered.
+    if number in _LOST or (name == NO_REPLY and "disconnected" in (error.message or "")):
+        return bus_error(DISCONNECTED, "the connection to systemd was lost")
+    if name == NO_REPLY or number == errno.ETIMEDOUT:
+        return bus_error(TIMEOUT, "systemd did not answer in time")
+    if not name:  # no error of D-Bus's but of the connection
+        known = {errno.EACCES: ACCESS_DENIED, errno.EPERM: ACCESS_DENIED, errno.ENOENT: FILE_NOT_FOUND}
+        name = known.get(number) or "System.Error." + errno.errorcode.get(number, str(number))
+    return bus_error(name, error.message or os.strerror(number))

@@ -31,7 +31,7 @@ NO_SUCH_PROCESS = _SYSTEMD + "NoSuchProcess"
 UNIT_EXISTS = _SYSTEMD + "UnitExists"
 TRANSACTION_IS_DESTRUCTIVE = _SYSTEMD + "TransactionIsDestructive"
 FILE_NOT_FOUND = _DBUS + "FileNotFound"
-GROUP_LOST = "GroupLost"  # nsunit's own: see nsunit.manager.group
+GROUP_LOST = "GroupLost"  # nsunit's own: see nsunit.features.groups.deeds
 UNREACHABLE = _DBUS + "NoServer"
 
 
@@ -202,3 +202,16 @@ def major_version(text: str) -> int:
     if not end:
         raise BusError(INVALID_ARGS, f"systemd gives its version as '{text}', which has no number in front")
     return int(digits[:end])
+
+
+# Properties of the Unit interface that nsunit asks for one by one; any other name belongs to the unit's type.
+_OF_UNIT_NAMES = (
+    "Id Names Description LoadState LoadError ActiveState SubState FreezerState Following FragmentPath SourcePath"
+    " DropInPaths UnitFileState NeedDaemonReload Transient InvocationID Job CollectMode RequiresMountsFor Requires"
+    " Wants BindsTo BoundBy PartOf After Before Conflicts Documentation ConditionResult AssertResult"
+    " ConditionTimestampMonotonic"
+    " StateChangeTimestamp StateChangeTimestampMonotonic InactiveExitTimestamp InactiveExitTimestampMonotonic"
+    " ActiveEnterTimestamp ActiveEnterTimestampMonotonic ActiveExitTimestamp ActiveExitTimestampMonotonic"
+    " InactiveEnterTimestamp InactiveEnterTimestampMonotonic"
+)
+OF_UNIT = frozenset(_OF_UNIT_NAMES.split())

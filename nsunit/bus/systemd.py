@@ -6,18 +6,18 @@ restarting) and saves a hop on every call; everybody else, and root where that s
 
 from __future__ import annotations
 
-import errno
 import os
+import select
 import sys
 import time
 
 from nsunit.bus import marshal
+from nsunit.bus.marshal import SdBusError, sd_bus, to_bytes
 from nsunit.bus.protocol import (
-    ACCESS_DENIED,
     DISCONNECTED,
     FILE_NOT_FOUND,
     INVALID_ARGS,
-    NO_REPLY,
+    OF_UNIT,
     PROPERTY_READ_ONLY,
     TIMEOUT,
     UNKNOWN_PROPERTY,
@@ -49,34 +49,9 @@ _JOB_REMOVED = (
     "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',"
     "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'"
 )
-_LOST = (errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE, errno.ECONNABORTED, errno.ESHUTDOWN)
 _RECONNECT_SECONDS = 30.0
 
-# Properties of the Unit interface that nsunit asks for one by one; any other name belongs to the unit's type.
-_OF_UNIT_NAMES = (
-    "Id Names Description LoadState LoadError ActiveState SubState FreezerState Following FragmentPath SourcePath"
-    " DropInPaths UnitFileState NeedDaemonReload Transient InvocationID Job CollectMode RequiresMountsFor Requires"
-    " Wants BindsTo BoundBy PartOf After Before Conflicts Documentation ConditionResult AssertResult"
-    " StateChangeTimestamp StateChangeTimestampMonotonic InactiveExitTimestamp InactiveExitTimestampMonotonic"
-    " ActiveEnterTimestamp ActiveEnterTimestampMonotonic ActiveExitTimestamp ActiveExitTimestampMonotonic"
-    " InactiveEnterTimestamp InactiveEnterTimestampMonotonic"
-)
-_OF_UNIT = frozenset(_OF_UNIT_NAMES.split())
 _TYPES = {"service": "Service", "slice": "Slice", "scope": "Scope", "socket": "Socket", "mount": "Mount"}
-
-
-class SdBusError(Exception):
-    """What pystemd raises here: the negative errno, and the D-Bus error's name and message where there are any."""
-
-    def __init__(self, number: int, name: bytes | str | None = None, message: bytes | str = "") -> None:
-        super().__init__(number, name, message)
-        self.number = abs(number)
-        self.name = name.decode() if isinstance(name, bytes) else name or ""
-        self.message = message.decode() if isinstance(message, bytes) else message
-
-
-def _to_bytes(text: object) -> object:
-    return text.encode() if isinstance(text, str) else text
 
 
 _library: Any = None
@@ -101,7 +76,7 @@ def _load_dbuslib() -> Any:
         raise BusError(UNREACHABLE, "the Python package 'pystemd' is not installed", hint=hint)
     stand_ins = {
         "pystemd": _module("pystemd", __path__=spec.submodule_search_locations, __spec__=spec),
-        "pystemd.utils": _module("pystemd.utils", x2char_star=_to_bytes),
+        "pystemd.utils": _module("pystemd.utils", x2char_star=to_bytes),
         "pystemd.dbusexc": _module("pystemd.dbusexc", DBusError=SdBusError),
         "pprint": _module("pprint", pformat=repr),
         # Cython's start-up code registers generators and coroutines with these, if they are there.
@@ -112,7 +87,7 @@ def _load_dbuslib() -> Any:
     before = {name: sys.modules[name] for name in stand_ins if name in sys.modules}
     sys.modules.update(stand_ins)
     try:
-        import pystemd.dbuslib as dbuslib
+        import pystemd.dbuslib as dbuslib  # among the stand-ins
     finally:
         for name in stand_ins:
             del sys.modules[name]
@@ -135,39 +110,18 @@ def _open_bus(user: bool) -> tuple[Any, bool]:
     if user or os.geteuid() == 0:
         bus = library.DBusAddress(b"unix:path=" + os.fsencode(private), True)
         try:
-            _sd_bus(bus.open)
+            sd_bus(bus.open)
             return bus, True
         except BusError:
             bus.close()
     bus = library.DBus(user)
     try:
-        _sd_bus(bus.open)
+        sd_bus(bus.open)
     except BusError as error:
         kind = "user" if user else "system"
         reason = "there is no socket" if error.name == FILE_NOT_FOUND else error.message
         raise bus_error(UNREACHABLE, f"cannot reach systemd over the {kind} bus: {reason}") from None
     return bus, False
-
-
-def _sd_bus(function: Callable[..., Any], *arguments: object) -> Any:
-    """Call one of pystemd's functions, with its errors turned into BusError."""
-    try:
-        return function(*arguments)
-    except SdBusError as error:
-        raise _to_bus_error(error) from None
-
-
-def _to_bus_error(error: SdBusError) -> BusError:
-    number, name = error.number, error.name
-    # The message bus says NoReply as well when systemd left it before it answered.
-    if number in _LOST or (name == NO_REPLY and "disconnected" in (error.message or "")):
-        return bus_error(DISCONNECTED, "the connection to systemd was lost")
-    if name == NO_REPLY or number == errno.ETIMEDOUT:
-        return bus_error(TIMEOUT, "systemd did not answer in time")
-    if not name:  # no error of D-Bus's but of the connection
-        known = {errno.EACCES: ACCESS_DENIED, errno.EPERM: ACCESS_DENIED, errno.ENOENT: FILE_NOT_FOUND}
-        name = known.get(number) or "System.Error." + errno.errorcode.get(number, str(number))
-    return bus_error(name, error.message or os.strerror(number))
 
 
 class Systemd:
@@ -224,7 +178,7 @@ class Systemd:
 
     def _call(self, path: bytes, interface: bytes, method: bytes, arguments: list[tuple[int, Any]]) -> Any:
         bus = self._connection()
-        message = _sd_bus(bus.call_method, _DESTINATION, path, interface, method, arguments)
+        message = sd_bus(bus.call_method, _DESTINATION, path, interface, method, arguments)
         if not self._direct:
             self._owner = message.get_sender()
         return marshal.decode(message.body)
@@ -259,7 +213,7 @@ class Systemd:
         bus = self._connection()
         if not self._direct:
             arguments = marshal.encode_arguments("s", _JOB_REMOVED)
-            _sd_bus(bus.call_method, _DBUS, b"/org/freedesktop/DBus", _DBUS, b"AddMatch", arguments)
+            sd_bus(bus.call_method, _DBUS, b"/org/freedesktop/DBus", _DBUS, b"AddMatch", arguments)
         self._subscribed = True
 
     def _submit(self, kind: str, unit: str, mode: str) -> Job:
@@ -329,8 +283,6 @@ class Systemd:
 
     def _receive(self, seconds: float) -> bool:
         """Take in the signals that are here, or wait up to *seconds* for some; False if the connection was lost."""
-        import select
-
         bus = self._connection()
         lost = False
         try:
@@ -359,7 +311,7 @@ class Systemd:
         found = False
         idle = 0
         while idle < 2:  # process() does not tell "nothing there" from "did something without a message"
-            message = _sd_bus(bus.process)
+            message = sd_bus(bus.process)
             if message.is_signal(_MANAGER, b"JobRemoved"):
                 idle = 0
                 found = self._note_result(message) or found
@@ -457,7 +409,7 @@ class Systemd:
         of_type = "org.freedesktop.systemd1." + _TYPES.get(unit.rpartition(".")[2], "Unit")
         values: dict[str, object] = {}
         for name in sorted(names, key="LoadState".__ne__):
-            arguments = marshal.encode_arguments("ss", _UNIT if name in _OF_UNIT else of_type, name)
+            arguments = marshal.encode_arguments("ss", _UNIT if name in OF_UNIT else of_type, name)
             try:
                 values[name] = self._read(path, _PROPERTIES, b"Get", arguments)
             except BusError as error:

@@ -38,13 +38,14 @@ class _Watched:
         self.unit = unit
         self.path = unit_path(unit)
         self.values: dict[str, Any] = {}
+        self.is_known = False  # whether all its properties are: of an end one signal tells the state, another the rest
         self.ended: Ended | None = None
 
     def update(self, changed: dict[str, Any]) -> None:
         """Take in properties, from a signal or from GetAll."""
         self.values.update(changed)
         state = self.values.get("ActiveState")
-        if self.ended is None and state in ("inactive", "failed"):
+        if self.is_known and self.ended is None and state in ("inactive", "failed"):
             self.end(str(state))
 
     def end(self, state: str) -> None:
@@ -121,12 +122,17 @@ class _Watcher:
         before = dict(watched.values)
         try:
             path = await self.signals.manager("GetUnit", "s", watched.unit)
-            of_type = await self.signals.properties(path, watched.type_interface)
+            # The state first: what is asked for later tells of no earlier end.
             of_unit = await self.signals.properties(path, SYSTEMD + ".Unit")
+            of_type = await self.signals.properties(path, watched.type_interface)
         except LookupError:
             if watched.ended is None:
-                watched.end("inactive" if watched.values else "gone")
+                state = watched.values.get("ActiveState")
+                ended = state if state in ("inactive", "failed") else "inactive"
+                # The signal with the rest may have come before anybody listened.
+                watched.end(str(ended) if "Result" in watched.values else "gone")
             return
+        watched.is_known = True
         # A signal that came while the answers were on their way is at least as new as they are.
         meanwhile = {name: value for name, value in watched.values.items() if before.get(name) != value}
         watched.update({**of_type, **of_unit, **meanwhile})

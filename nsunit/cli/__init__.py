@@ -1,1 +1,63 @@
-"""The command line: verbs, arguments, output; the only room that prints and exits."""
+"""The command line: verbs, arguments, output; the only room that prints and exits.
+
+Here is how it speaks: lines, warnings, and errors with the exit status that they stand for.  It stands in the package
+itself since every command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nsunit.errors import AS_ROOT, DefinitionError, NsunitError
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXIT_FAILURE = 1
+
+
+def report(error: Exception) -> int:
+    """Print *error* to standard error, one line and its hint, and return the exit status it stands for."""
+    if isinstance(error, DefinitionError):
+        for problem in error.problems:
+            _complain(str(problem), problem.hint)
+        return error.exit_status
+    if isinstance(error, NsunitError):
+        _complain(error.message, error.hint)
+        return error.exit_status
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        _complain(f"{where}{error.strerror or error}", AS_ROOT if error.errno in (1, 13) else None)
+        return EXIT_FAILURE
+    kind = type(error).__name__
+    _complain(f"internal error: {kind}: {error}", "this is a bug in nsunit; '--debug' shows where")
+    return EXIT_FAILURE
+
+
+def _complain(message: str, hint: str | None) -> None:
+    lines = [f"nsunit: {printable(message)}"]
+    if hint:
+        lines.append(f"  hint: {printable(hint)}")
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def fail(failures: Sequence[NsunitError]) -> int:
+    """Report *failures*; the exit status is that of all of them, 1 if they differ, 0 where there are none."""
+    if not failures:
+        return 0
+    statuses = {report(error) for error in failures}
+    return statuses.pop() if len(statuses) == 1 else 1
+
+
+def say(text: str) -> None:
+    """Print a line, with control characters made visible."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def warn(text: str) -> None:
+    """Print a line that tells of something other than an error to standard error."""
+    sys.stdout.flush()
+    sys.stderr.write(f"nsunit: {printable(text)}\n")

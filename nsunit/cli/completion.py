@@ -5,13 +5,8 @@ from __future__ import annotations
 import sys
 
 from nsunit.cli.network import ACTIONS
-from nsunit.cli.options import Option, Verb
-from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, VERBS, all_verbs, family, seldom_verbs
-from nsunit.plan.delegation import CONTROLLERS
-from nsunit.plan.hierarchy import KNOBS
+from nsunit.cli.verbs import GLOBAL_OPTIONS, Option, Verb, all_verbs, families, family, load
 
-# What the operands of a verb are after the first.
-_REST = {"delegate": CONTROLLERS, "why": tuple(knob.key for knob in KNOBS)}
 _NETWORKS = "nsunit network list 2>/dev/null | cut -f1"
 # What names can be: of containers, or ("any") also of groups.
 _LIST = {
@@ -40,14 +35,14 @@ def bash() -> str:
         "    for ((i = 1; i < COMP_CWORD; i++)); do",
         "        word=${COMP_WORDS[i]}",
         "        if [[ -z $verb && $word != -* ]]; then verb=$word; first=$((i + 1))",
-        f'        elif [[ \' {" ".join(FAMILIES)} \' == *" $verb "* ]]; then verb+=" $word"; first=$((i + 1)); fi',
+        f'        elif [[ \' {" ".join(families())} \' == *" $verb "* ]]; then verb+=" $word"; first=$((i + 1)); fi',
         "    done",
         "    COMPREPLY=()",
         f"    options='{_words(GLOBAL_OPTIONS)}'",
         "    case $verb in",
         f"        '') words='{verbs}' ;;",
     ]
-    for name in FAMILIES:
+    for name in families():
         lines.append(f"        {name}) words='{' '.join(_second_words(name))}' ;;")
     for verb in all_verbs():
         lines += _bash_verb(verb)
@@ -82,7 +77,7 @@ def _bash_verb(verb: Verb) -> list[str]:
     ]
     if verb.command_at is not None and verb.command_at > 0:
         lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
-    if rest := _REST.get(verb.name):
+    if rest := _rest(verb):
         lines.append(f"            ((COMP_CWORD > first)) && [[ $prev != -* ]] && names= words='{' '.join(rest)}'")
     with_value = [option for option in verb.options if option.value and not option.implied]
     if with_value:
@@ -95,7 +90,16 @@ def _bash_verb(verb: Verb) -> list[str]:
 
 
 def _first_words() -> list[str]:
-    return [*(name for verb in (*VERBS, *seldom_verbs()) for name in verb.names), *FAMILIES]
+    return [*(name for verb in _single_verbs() for name in verb.names), *families()]
+
+
+def _single_verbs() -> list[Verb]:
+    return [verb for verb in all_verbs() if " " not in verb.name]
+
+
+def _rest(verb: Verb) -> tuple[str, ...]:
+    """What the operands are after the first, if that is known."""
+    return load(verb.words)() if verb.words else ()
 
 
 def _second_words(name: str) -> list[str]:
@@ -119,21 +123,21 @@ def zsh() -> str:
     for kind, command in _LIST.items():
         lines += [f"_nsunit_{kind}() {{", f'    compadd -- ${{(f)"$({command})"}}', "}", ""]
     lines += ["_nsunit_verbs() {", "    local -a verbs", "    verbs=("]
-    for verb in (*VERBS, *seldom_verbs()):
+    for verb in _single_verbs():
         lines += [f"        {_zsh_quoted(f'{name}:{verb.summary}')}" for name in verb.names]
-    lines += [f"        {_zsh_quoted(f'{name}:{_summary(name)}')}" for name in FAMILIES]
+    lines += [f"        {_zsh_quoted(f'{name}:{_summary(name)}')}" for name in families()]
     lines += ["    )", "    _describe verb verbs", "}", "", "_nsunit() {", "    local line state verb"]
     lines += ["    _arguments -C \\", *_zsh_options(GLOBAL_OPTIONS, 8)]
     lines += [
         "        '1: :_nsunit_verbs' '*:: :->operands'",
         "    [[ $state == operands ]] || return",
         "    verb=$line[1]",
-        f"    if [[ $verb == ({'|'.join(FAMILIES)}) ]]; then",
+        f"    if [[ $verb == ({'|'.join(families())}) ]]; then",
         '        if ((CURRENT > 2)); then verb="$verb $words[2]"; shift words; ((CURRENT--)); fi',
         "    fi",
         "    case $verb in",
     ]
-    lines += [f"        {name}) compadd -- {' '.join(_second_words(name))} ;;" for name in FAMILIES]
+    lines += [f"        {name}) compadd -- {' '.join(_second_words(name))} ;;" for name in families()]
     for verb in all_verbs():
         patterns = "|".join(_zsh_quoted(name) if " " in name else name for name in verb.names)
         lines += [f"        {patterns})", "            _arguments \\"]
@@ -174,7 +178,7 @@ def _zsh_operands(verb: Verb) -> str:
         return f"'1:name:_nsunit_{verb.complete}' '*:: :_normal'"
     if verb.command_at == 0:
         return "'*:: :_normal'"
-    if rest := _REST.get(verb.name):
+    if rest := _rest(verb):
         first = "_users" if verb.complete == "user" else f"_nsunit_{verb.complete}"
         return f"'1:name:{first}' '*:word:({' '.join(rest)})'"
     if verb.complete in (*_LIST, "verbs"):
@@ -196,7 +200,7 @@ def fish() -> str:
     ]
     lines += [_fish_option("", option) for option in GLOBAL_OPTIONS]
     none = '-n "not __fish_seen_subcommand_from $verbs"'
-    for name in FAMILIES:
+    for name in families():
         lines.append(f"complete -c nsunit {none} -a {name} -d {_fish_quoted(_summary(name))}")
     for verb in all_verbs():
         seen, offered = _fish_condition(verb), none
@@ -215,7 +219,7 @@ def fish() -> str:
             lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_subcommand)'")
         elif verb.complete == "user":
             lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_users)'")
-        if rest := _REST.get(verb.name):
+        if rest := _rest(verb):
             lines.append(f"complete -c nsunit {seen} -a '{' '.join(rest)}'")
         lines += [_fish_option(seen, option) for option in verb.options]
     return "\n".join(lines) + "\n"
@@ -227,8 +231,8 @@ def _fish_condition(verb: Verb) -> str:
     words = " ".join(name.rpartition(" ")[2] for name in verb.names)
     if space:
         return f'-n "__fish_seen_subcommand_from {first}; and __fish_seen_subcommand_from {words}"'
-    families = " ".join(FAMILIES)
-    return f'-n "not __fish_seen_subcommand_from {families}; and __fish_seen_subcommand_from {words}"'
+    others = " ".join(families())
+    return f'-n "not __fish_seen_subcommand_from {others}; and __fish_seen_subcommand_from {words}"'
 
 
 def _fish_option(condition: str, option: Option) -> str:

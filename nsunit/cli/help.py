@@ -8,9 +8,17 @@ from __future__ import annotations
 import sys
 import textwrap
 
-from nsunit.cli.options import Invocation, Option, Verb
 from nsunit.cli.output import Style
-from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, GROUPS, all_verbs, family, find_verb
+from nsunit.cli.verbs import (
+    GLOBAL_OPTIONS,
+    GROUPS,
+    Invocation,
+    Option,
+    Verb,
+    all_verbs,
+    family,
+    find_verb,
+)
 from nsunit.errors import UsageError
 from nsunit.names import printable
 
@@ -20,7 +28,7 @@ _WIDTH = 100
 def show(invocation: Invocation) -> int:
     """The verb `help`."""
     name = " ".join(invocation.operands)
-    if name in FAMILIES:
+    if family(name):
         return print_family_help(name, plain=invocation.flag("no-color"))
     verb = find_verb(name) if name else None
     if name and verb is None:

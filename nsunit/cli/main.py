@@ -1,31 +1,45 @@
-"""The entry point of `nsunit`: find the verb, run it, turn errors into lines and an exit status.
+"""The entry point of `nsunit`: parse the command line, find the verb, run it, turn errors into an exit status.
 
-`nsunit start` is to be fast, so what is imported up here is imported by every command: the parser, the table of verbs
-and the errors, nothing else.
+`nsunit start` is to be fast, so what is imported up here is imported by every command: what verbs are, names and the
+errors, nothing else.
+
+The parser follows getopt_long(3) as systemd's own tools use it, apart from abbreviated long options: options may stand
+before or after operands, `--` ends them, short flags cluster, `--name=value` and `--name value` both work.  Verbs that
+take a command of somebody else's stop at its first word.  argparse would take 20 ms to import.
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import gc
 import os
 import sys
 
-from nsunit.cli.options import Invocation, parse
-from nsunit.cli.verbs import FAMILIES, GLOBAL_OPTIONS, all_verbs, family, find_verb
-from nsunit.errors import AS_ROOT, DefinitionError, NsunitError, UsageError
-from nsunit.names import printable
+from nsunit.cli import fail, report, say
+from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, all_verbs, family, find_verb, load
+from nsunit.errors import NsunitError, UsageError, did_you_mean
+from nsunit.names import is_pod, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
-    from nsunit.cli.options import Verb
+    from nsunit.cli.verbs import Function, Option, Verb
+    from nsunit.core.jobs import Outcome
 
-EXIT_FAILURE = 1
 EXIT_SESSION = 125
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+
+_NOTHING_DONE = {
+    "running": "runs already",
+    "listening": "listens for its first connection",
+    "mended": "listens again",
+    "inactive": "does not run",
+    "absent": "nothing was kept",
+    "unchanged": "was so already",
+}
 
 
 class Terminated(BaseException):
@@ -69,9 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + signal.number
     except Exception as error:
         if _is_debugging(arguments):
-            import traceback
-
-            traceback.print_exc()
+            sys.__excepthook__(type(error), error, error.__traceback__)
         return report(error)
 
 
@@ -80,9 +92,9 @@ def _run(arguments: list[str]) -> int:
     if not operands:
         return _without_verb(values)
     name, *rest = operands
-    if name in FAMILIES:
+    if verbs := family(name):
         if not rest or rest[0].startswith("-"):
-            return _without_second_word(name, "help" in values or rest[:1] in (["--help"], ["-h"]))
+            return _without_second_word(name, verbs, "help" in values or rest[:1] in (["--help"], ["-h"]))
         name = f"{name} {rest.pop(0)}"
     verb = find_verb(name)
     if verb is None:
@@ -92,49 +104,87 @@ def _run(arguments: list[str]) -> int:
     for long, items in more.items():
         values[long] = items
     if "help" in values:
-        from nsunit.cli.help import print_help
-
-        return print_help(verb, plain="no-color" in values)
+        return _print_help(verb, values)
     if "version" in values:
         return _print_version()
     _check_operands(verb, operands, "all" in values)
-    function = _function(verb)
+    return _call(Invocation(verb, values, operands))
+
+
+def _call(invocation: Invocation) -> int:
+    verb = invocation.verb
+    run = next((option.run for option in verb.options if option.run and invocation.flag(option.long)), verb.run)
     try:
-        return function(Invocation(verb, values, operands))
+        if verb.connects:
+            invocation.context().connect()
+        function: Function = load(run)
+        done = function(invocation)
     except NsunitError as error:
         if verb.group == "session" and error.exit_status not in (126, 127):
             error.exit_status = EXIT_SESSION  # any other number could be the payload's own
         raise
+    return done if isinstance(done, int) else _conclude(invocation, done)
+
+
+def _conclude(invocation: Invocation, outcomes: Sequence[Outcome]) -> int:
+    """Print what became of each container, errors last; the exit status is that of the errors, 1 if they differ."""
+    if invocation.flag("json"):
+        from nsunit.cli.output import print_json  # with --json only
+
+        print_json(outcomes)
+    elif not invocation.flag("quiet"):
+        for outcome in outcomes:
+            _tell(outcome)
+    failures = [outcome.error for outcome in outcomes if outcome.error is not None]
+    return fail(failures)
+
+
+def _tell(outcome: Outcome) -> None:
+    if outcome.error is not None:
+        return
+    if outcome.state in _NOTHING_DONE:
+        say(f"{outcome.name}: {_NOTHING_DONE[outcome.state]}")
+    elif outcome.deaf_to:
+        from nsunit.definition.signals import signal_name  # with such a program only
+
+        sys.stdout.flush()
+        text = f"{outcome.name}: killed, since its program has no handler for {signal_name(outcome.deaf_to)}"
+        sys.stderr.write(f"nsunit: {text}\n  hint: give it one, another StopSignal=, or Init=yes\n")
+    elif outcome.state == "differs":
+        sys.stdout.flush()
+        sys.stderr.write(f"nsunit: {outcome.name}: runs with another definition than it has now\n")
+        for difference in outcome.differences:
+            sys.stderr.write(f"  {printable(difference)}\n")
+        how = f"'nsunit apply {outcome.name}' changes what can change while it runs"
+        if is_pod(outcome.name):
+            how = f"'nsunit restart {outcome.name}' makes it so, with its containers"
+        sys.stderr.write(f"  hint: {how}\n")
 
 
 def _without_verb(values: dict[str, list[str]]) -> int:
-    from nsunit.cli.help import print_help
-
     if "help" in values:
-        return print_help(None, plain="no-color" in values)
+        return _print_help(None, values)
     if "version" in values:
         return _print_version()
     raise UsageError("a verb is missing", hint="see 'nsunit --help'")
 
 
-def _without_second_word(name: str, is_help: bool) -> int:
+def _without_second_word(name: str, verbs: Sequence[Verb], is_help: bool) -> int:
     if is_help:
-        from nsunit.cli.help import print_family_help
+        return int(load("nsunit.cli.help:print_family_help")(name))
+    names = ", ".join(f"'{verb.names[0]}'" for verb in verbs)
+    raise UsageError(f"{name}: what is missing", hint=f"there are {names}")
 
-        return print_family_help(name)
-    verbs = ", ".join(f"'{verb.names[0]}'" for verb in family(name))
-    raise UsageError(f"{name}: what is missing", hint=f"there are {verbs}")
+
+def _print_help(verb: Verb | None, values: dict[str, list[str]]) -> int:
+    return int(load("nsunit.cli.help:print_help")(verb, plain="no-color" in values))
 
 
 def _print_version() -> int:
-    from nsunit.cli.host import print_version
-
-    return print_version()
+    return int(load("nsunit.cli.host.version:print_version")())
 
 
 def _suggest_verb(name: str) -> str:
-    from nsunit.definition.near import did_you_mean
-
     known = [alias for verb in all_verbs() for alias in verb.names]
     return did_you_mean(name, known, "'nsunit {}'") or "see 'nsunit --help'"
 
@@ -152,51 +202,105 @@ def _check_operands(verb: Verb, operands: list[str], everything: bool) -> None:
         raise UsageError(f"{name}: '{printable(operands[verb.most])}' is one operand too many", hint=usage)
 
 
-def _function(verb: Verb) -> Callable[[Invocation], int]:
-    module, _, function = verb.run.partition(":")
-    __import__(module)
-    found: Callable[[Invocation], int] = getattr(sys.modules[module], function)
-    return found
+def parse(
+    arguments: Sequence[str], options: Sequence[Option], stop_at: int | None = None, verb: str = ""
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Split *arguments* into the values of *options*, by long name, and operands.
+
+    From operand number *stop_at* on (0 is the first) nothing is an option any more; a `--` in front of it is dropped.
+
+    Raises:
+        UsageError: an option is unknown, lacks its value or has one too many.
+    """
+    longs = {option.long: option for option in options}
+    shorts = {option.short: option for option in options if option.short}
+    help_line = f"see 'nsunit {verb} --help'" if verb else "see 'nsunit --help'"
+    values: dict[str, list[str]] = {}
+    operands: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--":
+            operands += rest
+            break
+        if argument.startswith("--"):
+            _take_long(argument[2:], rest, longs, values, help_line)
+        elif argument.startswith("-") and argument != "-":
+            _take_shorts(argument[1:], rest, shorts, values, help_line)
+        else:
+            operands.append(argument)
+            if stop_at is not None and len(operands) > stop_at:
+                operands += rest
+                break
+            if stop_at is not None and len(operands) == stop_at and rest[:1] == ["--"]:
+                operands += rest[1:]
+                break
+    return values, operands
+
+
+def _take_long(
+    text: str, rest: list[str], longs: dict[str, Option], values: dict[str, list[str]], help_line: str
+) -> None:
+    name, equals, value = text.partition("=")
+    option = longs.get(name)
+    if option is None:
+        raise UsageError(
+            f"'--{printable(name)}' is not an option", hint=did_you_mean(name, list(longs), "'--{}'") or help_line
+        )
+    if not option.value:
+        if equals:
+            raise UsageError(f"--{name} takes no value, but got '{printable(value)}'", hint=help_line)
+        values[name] = []
+        return
+    if not equals and option.implied:
+        value = option.implied
+    elif not equals:
+        if not rest:
+            raise UsageError(f"--{name} needs a value", hint=f"--{name}={option.value}: {option.summary}")
+        value = rest.pop(0)
+    _store(option, value, values)
+
+
+def _take_shorts(
+    text: str, rest: list[str], shorts: dict[str, Option], values: dict[str, list[str]], help_line: str
+) -> None:
+    while text:
+        letter, text = text[0], text[1:]
+        option = shorts.get(letter)
+        if option is None:
+            raise UsageError(f"'-{printable(letter)}' is not an option", hint=help_line)
+        if not option.value:
+            values[option.long] = []
+            continue
+        if option.implied:
+            _store(option, option.implied, values)
+            continue
+        if not text:
+            if not rest:
+                raise UsageError(f"-{letter} needs a value", hint=f"-{letter} {option.value}: {option.summary}")
+            text = rest.pop(0)
+        _store(option, text, values)
+        return
+
+
+def _store(option: Option, value: str, values: dict[str, list[str]]) -> None:
+    if option.repeat:
+        values.setdefault(option.long, []).append(value)
+    else:
+        values[option.long] = [value]
 
 
 def _unwind_on_signals() -> None:
-    from _signal import SIGHUP, SIGTERM, signal  # type: ignore[import-not-found]  # the signal module would bring in enum
-
     def unwind(number: int, _frame: FrameType | None) -> None:
         raise Terminated(number)
 
-    for number in (SIGTERM, SIGHUP):
-        signal(number, unwind)
+    for number in (_signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, unwind)
 
 
 def _is_debugging(arguments: list[str]) -> bool:
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return "--debug" in own
-
-
-def report(error: Exception) -> int:
-    """Print *error* to standard error, one line and its hint, and return the exit status it stands for."""
-    if isinstance(error, DefinitionError):
-        for problem in error.problems:
-            _complain(str(problem), problem.hint)
-        return error.exit_status
-    if isinstance(error, NsunitError):
-        _complain(error.message, error.hint)
-        return error.exit_status
-    if isinstance(error, OSError):
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-        _complain(f"{where}{error.strerror or error}", AS_ROOT if error.errno in (1, 13) else None)
-        return EXIT_FAILURE
-    kind = type(error).__name__
-    _complain(f"internal error: {kind}: {error}", "this is a bug in nsunit; '--debug' shows where")
-    return EXIT_FAILURE
-
-
-def _complain(message: str, hint: str | None) -> None:
-    lines = [f"nsunit: {printable(message)}"]
-    if hint:
-        lines.append(f"  hint: {printable(hint)}")
-    sys.stderr.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

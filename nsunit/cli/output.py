@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Any, TextIO
 
 from nsunit.names import printable
 from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
 
 _COLOURS = {"green": "0;1;32", "red": "0;1;31", "yellow": "0;1;33", "grey": "0;38;5;245", "bold": "0;1;39"}
 _DOTS = {
@@ -94,11 +97,14 @@ def _aligned(fields: tuple[str, ...], widths: list[int]) -> str:
 
 def print_json(value: object, stream: TextIO | None = None) -> None:
     """Write *value* as JSON; records become objects.  ASCII only, so control characters come out escaped."""
-    import json
+    (stream or sys.stdout).write(json_line(value, indent=2))
 
-    stream = stream or sys.stdout
-    json.dump(jsonable(value), stream, indent=2)
-    stream.write("\n")
+
+def json_line(value: object, indent: int | None = None) -> str:
+    """Return *value* as JSON, in one line unless there is an *indent*."""
+    import json  # a heavy import, and a table needs none
+
+    return json.dumps(jsonable(value), indent=indent) + "\n"
 
 
 def jsonable(value: object) -> Any:

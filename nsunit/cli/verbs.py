@@ -1,8 +1,98 @@
-"""The verbs and options of `nsunit`: one table that drives parsing, help, completion and the man page."""
+"""What a verb of `nsunit` is, and the tables in which each is found.
+
+A table is a module with the records of some verbs, VERBS, which help, completion and the man page are made of too.
+Beside it, each in a module of its own, stand the functions behind them.  Of all that a command loads the one table with
+its verb, and the one module with its function.
+"""
 
 from __future__ import annotations
 
-from nsunit.cli.options import Option, Verb
+import sys
+
+from nsunit.cli import warn
+from nsunit.errors import UsageError
+from nsunit.features import FEATURES
+from nsunit.names import check_any_name, check_name, is_group, is_pod, printable
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from nsunit.core.context import Context
+    from nsunit.core.jobs import Outcome
+
+    # It returns the exit status, or what became of each container: that is printed, and makes the status.
+    Function = Callable[["Invocation"], int | Sequence[Outcome]]
+
+
+class Option(Record):
+    """One option of a verb, or a global one.
+
+    `value` is the placeholder shown for its value, empty for a flag.  `implied` is the value of an option that stands
+    without one; such a value can only be given as `--name=value`.  `complete` says what the shell completes the value
+    with: "file", "directory", or the words themselves.  `run` is the function that is called instead of the verb's
+    where the option is given: the first such option counts.
+    """
+
+    long: str
+    summary: str
+    short: str = ""
+    value: str = ""
+    repeat: bool = False
+    complete: tuple[str, ...] = ()
+    implied: str = ""
+    run: str = ""
+
+    @property
+    def equals_value(self) -> str:
+        """How its value is shown behind the long name: `=VALUE`, `[=VALUE]` or nothing."""
+        if not self.value:
+            return ""
+        return f"[={self.value}]" if self.implied else f"={self.value}"
+
+    @property
+    def display(self) -> str:
+        """How the user writes it, for messages."""
+        return f"--{self.long}"
+
+
+class Verb(Record):
+    """One verb: `run` is "module:function" and is imported when the verb is called; what that returns, see `Function`.
+
+    `operands` is how they are shown; `least` and `most` how many there may be (None: any number). `command_at` is the
+    operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
+    too. `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
+    "definitions" of all that and of networks, "networks", "user", "verbs", "file", "command"; `words` is the function
+    that returns what those after the first are completed with. `name` may list aliases after a slash. `details` are
+    paragraphs for the help and the man page.
+
+    `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
+    greet. `before` is the verb in front of which one of a feature is listed; at the end if there is none.
+    """
+
+    name: str
+    group: str
+    summary: str
+    run: str
+    operands: str = ""
+    least: int = 0
+    most: int | None = 0
+    options: tuple[Option, ...] = ()
+    command_at: int | None = None
+    foreign: bool = False
+    complete: str = ""
+    words: str = ""
+    details: tuple[str, ...] = ()
+    connects: bool = False
+    before: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """The verb's name and its aliases."""
+        return self.name.split("/")
+
 
 GLOBAL_OPTIONS = (
     Option("help", "Show this help, or that of a verb", short="h"),
@@ -24,407 +114,132 @@ GROUPS = {
     "cgroup": "Control groups",
 }
 
-_ALL_DEFINED = Option("all", "All containers that are defined", short="a")
-_ALL_RUNNING = Option("all", "All containers that run", short="a")
-_TTY = Option("tty", "Give the command a terminal of the container's own", short="t")
-_INTERACTIVE = Option("interactive", "Pass standard input on", short="i")
-_USER = Option("uid", "User to run as, by name or number in the container", short="u", value="USER[:GROUP]")
-_DIRECTORY = Option("working-directory", "Directory to start in", short="w", value="DIR")
-_ENVIRONMENT = Option("setenv", "Set a variable, or pass on the caller's", short="e", value="NAME[=VALUE]", repeat=True)
-_SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGSTOP", "SIGWINCH")
-_JOURNAL_OUTPUT = (
-    *("short", "short-precise", "short-iso", "short-iso-precise", "short-full", "short-monotonic", "short-unix"),
-    *("verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"),
-)
+# The tables, with the verbs in each: so another table is loaded only when one of its verbs is called.
+TABLES = {
+    "nsunit.cli.lifecycle": "start stop restart enable disable kill pause resume wait rm",
+    "nsunit.cli.look": "list ls status show inspect logs stats ps top events why",
+    "nsunit.cli.session": "exec enter run",
+    "nsunit.cli.change": "set reclaim plan apply dropin",
+    "nsunit.cli.definitions": "render verify cat edit",
+    "nsunit.cli.host": "doctor version help",
+}
 
-VERBS = (
-    Verb(
-        "start",
-        "lifecycle",
-        "Start containers",
-        "nsunit.cli.lifecycle:start",
-        operands="NAME…",
-        most=None,
-        options=(_ALL_DEFINED, Option("now", "Do not wait for the first connection, with Activation=")),
-        complete="defined_any",
-        details=(
-            "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template, "
-            "a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself as well.",
-            "A container that runs already is left alone; if its definition has changed, the difference is shown.",
-        ),
-    ),
-    Verb(
-        "stop",
-        "lifecycle",
-        "Stop containers",
-        "nsunit.cli.lifecycle:stop",
-        operands="NAME…",
-        most=None,
-        options=(_ALL_RUNNING, Option("now", "Kill at once instead of asking first", short="k")),
-        complete="running_any",
-        details=(
-            "Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone. A group such as "
-            "shop.slice stands for all containers in it that run; a pod, shop.pod, is stopped after them.",
-        ),
-    ),
-    Verb(
-        "restart",
-        "lifecycle",
-        "Stop and start containers, with their definitions as they are now",
-        "nsunit.cli.lifecycle:restart",
-        operands="NAME…",
-        most=None,
-        options=(_ALL_RUNNING,),
-        complete="defined_any",
-        details=("What shares namespaces or a tunnel with one of them is restarted with it.",),
-    ),
-    Verb(
-        "enable",
-        "lifecycle",
-        "Have containers started at boot",
-        "nsunit.cli.lifecycle:enable",
-        operands="NAME…",
-        least=1,
-        most=None,
-        options=(Option("now", "Start them as well"),),
-        complete="defined_any",
-        details=(
-            "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
-            "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
-            "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on.",
-            "A pod, shop.pod, stands for itself and all containers that are defined to be in it, a group such as "
-            "shop.slice for those. A container of a pod brings the pod's unit file along.",
-        ),
-    ),
-    Verb(
-        "disable",
-        "lifecycle",
-        "Have containers no longer started at boot",
-        "nsunit.cli.lifecycle:disable",
-        operands="NAME…",
-        least=1,
-        most=None,
-        options=(Option("now", "Stop them as well"),),
-        complete="defined_any",
-        details=(
-            "Removes what enable has written. A container that runs from those files must be stopped first. "
-            "A pod or group stands for its containers as well; the unit file of a pod stays as long as one needs it.",
-        ),
-    ),
-    Verb(
-        "kill",
-        "lifecycle",
-        "Send a signal to the processes of containers",
-        "nsunit.cli.lifecycle:kill",
-        operands="NAME…",
-        least=1,
-        most=None,
-        options=(
-            Option("signal", "The signal, SIGTERM if not given", short="s", value="SIGNAL", complete=_SIGNALS),
-            Option("kill-whom", "Which processes: main or all (default)", value="WHOM", complete=("main", "all")),
-        ),
-        complete="running_any",
-    ),
-    Verb(
-        "pause",
-        "lifecycle",
-        "Freeze containers",
-        "nsunit.cli.lifecycle:pause",
-        operands="NAME…",
-        least=1,
-        most=None,
-        complete="running_any",
-        details=("Freezes everything in the container's slice, exec sessions as well, with the cgroup freezer.",),
-    ),
-    Verb(
-        "resume",
-        "lifecycle",
-        "Let frozen containers go on",
-        "nsunit.cli.lifecycle:resume",
-        operands="NAME…",
-        least=1,
-        most=None,
-        complete="running_any",
-    ),
-    Verb(
-        "wait",
-        "lifecycle",
-        "Wait until containers have ended, and say how",
-        "nsunit.cli.lifecycle:wait",
-        operands="NAME…",
-        least=1,
-        most=None,
-        options=(Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),),
-        complete="running_any",
-        details=("Exits with 0 if all of them ended well, with 1 if not, or if the time is over.",),
-    ),
-    Verb(
-        "rm",
-        "lifecycle",
-        "Remove what stopped containers have kept: their upper layer and state",
-        "nsunit.cli.lifecycle:remove",
-        operands="NAME…",
-        least=1,
-        most=None,
-        options=(Option("force", "Stop those that run first", short="f"),),
-        complete="defined",
-        details=("The definition stays. Without --force a container that runs is refused.",),
-    ),
-    Verb(
-        "list/ls",
-        "look",
-        "List containers",
-        "nsunit.cli.look:list_containers",
-        operands="[PATTERN…]",
-        most=None,
-        options=(
-            Option("all", "Those that do not run as well", short="a"),
-            Option("names", "Print the names only"),
-            Option("tree", "Show them in their groups, with what each uses and may use", short="t"),
-        ),
-        complete="defined",
-        details=(
-            "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
-        ),
-    ),
-    Verb(
-        "status",
-        "look",
-        "Show how containers are doing",
-        "nsunit.cli.look:status",
-        operands="[NAME…]",
-        most=None,
-        options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"),),
-        complete="defined",
-        details=(
-            "What systemctl status shows, and root, ids, namespaces, limits and usage.",
-            "Exits with 3 if one of them does not run.",
-        ),
-    ),
-    Verb(
-        "show/inspect",
-        "look",
-        "Print everything about containers as JSON",
-        "nsunit.cli.look:show",
-        operands="NAME…",
-        least=1,
-        most=None,
-        options=(Option("property", "Print this one only", short="p", value="KEY", repeat=True),),
-        complete="defined_any",
-    ),
-    Verb(
-        "logs",
-        "look",
-        "Show the journal of containers",
-        "nsunit.cli.look:logs",
-        operands="NAME…",
-        least=1,
-        most=None,
-        options=(
-            Option("follow", "Go on showing new lines", short="f"),
-            Option("lines", "The last N lines only, or all", short="n", value="N"),
-            Option("since", "From this time on, as journalctl takes it", short="S", value="TIME"),
-            Option("until", "Up to this time", short="U", value="TIME"),
-            Option("output", "Format, as journalctl takes it", short="o", value="FORMAT", complete=_JOURNAL_OUTPUT),
-            Option("reverse", "Newest lines first", short="r"),
-        ),
-        complete="defined_any",
-        details=("Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units.",),
-    ),
-    Verb(
-        "stats",
-        "look",
-        "Show what containers, their exec sessions and their groups use",
-        "nsunit.cli.usage:stats",
-        operands="[NAME…]",
-        most=None,
-        options=(
-            Option("watch", "Show it again and again, every 2 s if not said otherwise", value="SECONDS", implied="2"),
-            Option("prometheus", "Print it in Prometheus' text format"),
-        ),
-        complete="running_any",
-        details=(
-            "CPU time and percent of one CPU; memory, its peak, how often MemoryHigh= held it back and how often the "
-            "kernel killed; swap; tasks; traffic with disks and in the container's own network; pressure, the "
-            "percentage of the last 10 s in which something waited for CPU, memory and disks.",
-            "A NAME may be that of a group, such as shop.slice. With --watch, --json prints one line each time.",
-        ),
-    ),
-    Verb(
-        "ps",
-        "look",
-        "Show the processes of a container",
-        "nsunit.cli.usage:processes",
-        operands="NAME",
-        least=1,
-        most=1,
-        complete="running",
-        details=(
-            "With the process and user ids on the host and those inside, CPU, memory and command line. All of it comes "
-            "from the host's /proc; nothing is executed in the container, and it need not have a ps.",
-        ),
-    ),
-    Verb(
-        "top",
-        "look",
-        "Watch what containers use, by systemd-cgtop",
-        "nsunit.cli.usage:top",
-        operands="[ARGUMENT…]",
-        most=None,
-        foreign=True,
-        details=(
-            "Runs systemd-cgtop on nsunit.slice, or a group's if the last argument is one, such as shop.slice. All "
-            "other arguments are passed on, such as --order=memory or -b.",
-        ),
-    ),
-    Verb(
-        "events",
-        "look",
-        "Follow what happens to containers",
-        "nsunit.cli.events:events",
-        operands="[NAME…]",
-        most=None,
-        complete="defined_any",
-        details=(
-            "Prints one JSON object a line: start, stop and fail of containers, session-start and session-stop of "
-            "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw. The first line, "
-            "ready, has the containers that run; what happens after it is not missed. Goes on when systemd executes "
-            "itself anew; nothing is polled. Only what concerns the NAMEs is printed if there are any; a NAME may be "
-            "that of a group, such as shop.slice.",
-        ),
-    ),
-    Verb(
-        "port",
-        "look",
-        "Show the ports that containers publish",
-        "nsunit.cli.network:port",
-        operands="[NAME…]",
-        most=None,
-        complete="running",
-    ),
-    Verb(
-        "why",
-        "look",
-        "Explain what limits a container",
-        "nsunit.cli.why:why",
-        operands="NAME [LIMIT]",
-        least=1,
-        most=2,
-        complete="defined_any",
-        details=(
-            "Shows for each limit what was asked for, what holds, which slice above the container or which part of the "
-            "host makes it so, and what the kernel has; and says where a controller is missing, a limit is moot, or "
-            "something other than systemd has changed it. LIMIT is one directive, such as MemoryMax; with it, each "
-            "level is shown.",
-        ),
-    ),
-    Verb(
-        "exec",
-        "session",
-        "Run a command in a container that runs",
-        "nsunit.cli.session:execute",
-        operands="NAME COMMAND…",
-        least=2,
-        most=None,
-        options=(_TTY, _INTERACTIVE, _USER, _DIRECTORY, _ENVIRONMENT),
-        command_at=1,
-        complete="running",
-        details=(
-            "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
-            "the command cannot be run, 127 if it is not there.",
-            "The command has the container's privileges, environment and resource limits.",
-        ),
-    ),
-    Verb(
-        "enter",
-        "session",
-        "Run a command of the host in some of a container's namespaces",
-        "nsunit.cli.session:enter",
-        operands="NAME [COMMAND…]",
-        least=1,
-        most=None,
-        options=(
-            Option("namespaces", "Kinds to join, or all; ipc,net,pid,uts if not given", short="n", value="KIND,…"),
-            _TTY,
-            _INTERACTIVE,
-        ),
-        command_at=1,
-        complete="running",
-        details=(
-            "For debugging, with the host's ip, ss, tcpdump, strace, as root of the host, from the caller's control "
-            "group and directory, and with its environment: the container's limits do not hold for it, and a container "
-            "that is paused can be looked at. With net, /sys shows the container's network; with pid, /proc its "
-            "processes: these mounts, and those the command makes, are the command's own. Without a COMMAND it is "
-            "$SHELL. With user it becomes root of the container's user namespace.",
-            "With mnt it has the container's file systems instead of the host's, and joins user and pid as well. A "
-            "program of the host that is statically linked, such as busybox, comes along; any other is looked for in "
-            "the container, and so never runs with the host's privileges. The host's mount reaches the container's "
-            "mounts without that, by 'mount --namespace PID'.",
-            "Exits as exec does.",
-        ),
-    ),
-    Verb(
-        "run",
-        "session",
-        "Run a command in a container of its own",
-        "nsunit.cli.session:run",
-        operands="[COMMAND…]",
-        most=None,
-        options=(
-            Option("detach", "Return when it runs, and print its name", short="d"),
-            _TTY,
-            _INTERACTIVE,
-            Option("name", "Name of the container, run-XXXXXX if not given", value="NAME"),
-            Option(
-                "property",
-                "A key of a definition; its section may stand in front",
-                short="p",
-                value="[SECTION.]KEY=VALUE",
-                repeat=True,
-            ),
-            Option("keep", "Keep its upper layer when it has ended"),
-        ),
-        command_at=0,
-        complete="command",
-        details=("Exits as exec does. For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",),
-    ),
-)
-
-
-# Verbs of two words, by the first of them: the module with their table, which is imported when one of them is called.
-FAMILIES = {
-    "cgroup": "nsunit.cli.verbs_cgroup",
-    "ns": "nsunit.cli.verbs_ns",
+# The functions that say for which containers a group or pod stands.
+_MEMBERS = {
+    "running": "nsunit.cli.members:running",
+    "defined": "nsunit.cli.members:defined",
+    "enabled": "nsunit.cli.lifecycle.enabled:enabled",
 }
 
 
 def find_verb(name: str) -> Verb | None:
     """Return the verb of that name or alias; one of a family has two words, such as `ns list`."""
-    verbs = family(name.partition(" ")[0]) if " " in name else VERBS
-    found = next((verb for verb in verbs if name in verb.name.split("/")), None)
-    if found is None and verbs is VERBS:
-        found = next((verb for verb in seldom_verbs() if name in verb.names), None)
+    own = next((module for module, words in TABLES.items() if name in words.split()), None)
+    verbs = table(own) if own else _of_features()
+    return next((verb for verb in verbs if name in verb.names), None)
+
+
+def family(name: str) -> list[Verb]:
+    """Return the verbs of two words whose first is *name*; none if there is no such family."""
+    if any(name in words.split() for words in TABLES.values()):
+        return []
+    return [verb for verb in _of_features() if verb.name.startswith(f"{name} ")]
+
+
+def families() -> list[str]:
+    """Return the first words of the verbs that have two."""
+    return list(dict.fromkeys(verb.name.partition(" ")[0] for verb in _of_features() if " " in verb.name))
+
+
+def all_verbs() -> list[Verb]:
+    """Return every verb there is, in the order in which they are listed."""
+    found = [verb for module in TABLES for verb in table(module)]
+    for verb in _of_features():
+        places = [place for place, other in enumerate(found) if other.name == verb.before]
+        found.insert(places[0] if places else len(found), verb)
     return found
 
 
-def seldom_verbs() -> tuple[Verb, ...]:
-    """Return the verbs of one word that are not in VERBS."""
-    from nsunit.cli import verbs_seldom
-
-    return verbs_seldom.VERBS
-
-
-def family(name: str) -> tuple[Verb, ...]:
-    """Return the verbs whose first word is *name*; none if there is no such family."""
-    if name not in FAMILIES:
-        return ()
-    import sys
-
-    __import__(FAMILIES[name])
-    verbs: tuple[Verb, ...] = sys.modules[FAMILIES[name]].VERBS
+def table(module: str) -> tuple[Verb, ...]:
+    """Return the verbs whose table is in *module*."""
+    verbs: tuple[Verb, ...] = load(f"{module}:VERBS")
     return verbs
 
 
-def all_verbs() -> tuple[Verb, ...]:
-    """Return every verb there is, for what lists them."""
-    return (*VERBS, *seldom_verbs(), *(verb for name in FAMILIES for verb in family(name)))
+def _of_features() -> list[Verb]:
+    """All verbs that features bring, whose tables are loaded for a verb that is in none of the others."""
+    return [verb for feature in FEATURES if feature.verbs for verb in table(f"nsunit.cli.{feature.verbs}")]
+
+
+def load(name: str) -> Any:
+    """Import a module and return what is in it, by "module:name" as it stands in a table."""
+    module, _, attribute = name.partition(":")
+    __import__(module)
+    return getattr(sys.modules[module], attribute)
+
+
+class Invocation:
+    """A parsed command line, as the functions behind the verbs get it."""
+
+    def __init__(self, verb: Verb, values: dict[str, list[str]], operands: list[str]) -> None:
+        self.verb = verb
+        self.operands = operands
+        self._values = values
+        self._context: Context | None = None
+
+    def flag(self, long: str) -> bool:
+        """Tell whether the flag was given."""
+        return long in self._values
+
+    def value(self, long: str) -> str | None:
+        """Return the option's value, the last one if it was given several times."""
+        values = self._values.get(long)
+        return values[-1] if values else None
+
+    def values(self, long: str) -> tuple[str, ...]:
+        """Return all values of a repeated option."""
+        return tuple(self._values.get(long, ()))
+
+    def number(self, long: str, default: int) -> int:
+        """Return the option's value as a number.
+
+        Raises:
+            UsageError: it is not a whole number.
+        """
+        text = self.value(long)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit()):
+            raise UsageError(f"'{printable(text)}' is not a number, as --{long} needs it")
+        return int(text)
+
+    def context(self) -> Context:
+        """Return what the manager works with: the system's containers, or with --user the user's; it is opened once.
+
+        Raises:
+            UsageError: --user was given by root.
+        """
+        if self._context is None:
+            from nsunit.core.context import open_context, open_user_context  # help needs none
+
+            opened = open_user_context if self.flag("user") else open_context
+            self._context = opened(None if self.flag("quiet") else warn)
+        return self._context
+
+    def names(self, members: str = "", *, pods: bool = False) -> list[str]:
+        """Return the operands, checked and each once.
+
+        With *members*, "running", "enabled" or "defined", a group or pod stands for such containers in it, with *pods*
+        a pod for itself as well.
+        """
+        names: list[str] = []
+        for name in self.operands:
+            if not (is_group(name) or is_pod(name)):
+                names.append(check_name(name))
+                continue
+            check_any_name(name)
+            if not members or (pods and is_pod(name)):
+                names.append(name)
+            if members:
+                names += load(_MEMBERS[members])(self.context(), name)
+        return list(dict.fromkeys(names))

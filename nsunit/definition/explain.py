@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from nsunit.definition import setting
-from nsunit.definition.near import did_you_mean
 from nsunit.definition.syntax import NETWORK_SECTIONS, SECTIONS
+from nsunit.definition.systemd.kernel import refusal
+from nsunit.errors import did_you_mean
+
+__all__ = ["refusal", "unknown_key"]
 
 
 def unknown_key(section: str, key: str) -> str:

@@ -70,9 +70,9 @@ def host_facts(systemd_version: int) -> Host:
 
 def find_user(text: str) -> Account | None:
     """The user of this host whose name or number *text* is."""
-    import pwd
+    import pwd  # few callers and definitions need it
 
-    from nsunit.subordinate import FILES, ranges_of
+    from nsunit.subordinate import FILES, ranges_of  # few definitions name a user
 
     try:
         entry = pwd.getpwuid(int(text)) if text.isascii() and text.isdigit() else pwd.getpwnam(text)

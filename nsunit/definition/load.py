@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import stat
 
+from nsunit import features
 from nsunit.definition import container as container_section
 from nsunit.definition import merge, search, setting, specifiers, syntax
 from nsunit.definition.host import Host, host_facts
-from nsunit.definition.model import Assignment, Container, Definition, UserRange
-from nsunit.definition.values import Properties
+from nsunit.definition.model import Assignment, Container, Definition
+from nsunit.definition.values import Alone, OfHost, Properties
 from nsunit.definition.words import ValueProblem
-from nsunit.errors import DefinitionError, Problem, UsageError
-from nsunit.names import UNIT_NAME_MAX, check_name, group_of_pod, is_pod, printable, service_name, slice_name
+from nsunit.errors import DefinitionError, Problem
+from nsunit.names import UNIT_NAME_MAX, check_name, printable, service_name, slice_name
 from nsunit.record import Record
 from nsunit.units import Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from nsunit.definition.model import Container
     from nsunit.definition.setting import Setting
@@ -38,7 +40,7 @@ TASKS_FLOOR = 4
 # Finding the nearest key takes a while; a file with more mistakes than this is none.
 GUESSES_MAX = 50
 
-# Written by `text.serialize` so that a stored copy still knows its files; systemd and `load` skip X- sections.
+# Written by `serialize` so that a stored copy still knows its files; systemd and `load` skip X- sections.
 SOURCES_HEADER = "[X-Nsunit]"
 SOURCE_KEY = "Source="
 
@@ -95,8 +97,9 @@ class Loader:
             self.problem(path, line, section, f"{key}: {self.whose}", self.elsewhere[section])
             return
         said, hint = (section, key), ""
-        if said in setting.ALIASES:
-            section, key, hint = setting.ALIASES[said]
+        if said in features.ALIASES:
+            key, hint = features.ALIASES[said]
+            section = "Container"
         found = setting.lookup(section, key)
         if found is None:
             self._unknown(section, key, path, line)
@@ -120,22 +123,19 @@ class Loader:
             if found.specifiers:
                 text = specifiers.expand(text, self.values)
             value = found.parse(text)
-            if isinstance(value, UserRange) and value.mode == "user":
-                from nsunit.definition.owner import resolve
-
-                value = resolve(value, self.host)
+            if isinstance(value, OfHost):
+                value = value.resolve(self.host)
             setting.check_version_of_value(key, text, self.host.systemd_version)
         except ValueProblem as problem:
             hint = hint or problem.hint or f"it takes {found.syntax}"
             self.problem(path, line, section, f"{key}: {problem.message}", hint)
             self.failed.add(found.key)
             return
-        if not found.adds or key == "Network":
-            self.items = [item for item in self.items if not _is_replaced(item, found, value)]
+        self.items = [item for item in self.items if not _is_replaced(item, found, value)]
         self.items.append(Item(found, text, value, path, line))
 
     def _unknown(self, section: str, key: str, path: str, line: int) -> None:
-        from nsunit.definition.table_kernel import refusal
+        from nsunit.definition.explain import refusal, unknown_key  # only when something is wrong
 
         name = key if section in syntax.SECTIONS else f"{section}.{key}"  # the dot is that of SECTION.KEY elsewhere
         refused = refusal(name)
@@ -143,11 +143,7 @@ class Loader:
             reason, _, instead = refused.partition("; ")
             self.problems.append(Problem(path, line, f"'{name}': {reason}", instead))
             return
-        hint = None
-        if len(self.problems) < GUESSES_MAX:
-            from nsunit.definition.explain import unknown_key  # only when something is wrong
-
-            hint = unknown_key(section, key)
+        hint = unknown_key(section, key) if len(self.problems) < GUESSES_MAX else None
         self.problem(path, line, section, f"'{printable(key)}' is not a key", hint)
 
     def _reset(self, found: Setting) -> None:
@@ -172,14 +168,10 @@ class Loader:
             DefinitionError: there are problems; it has all of them.
         """
         container = self._container()
-        self._check_container(container, sources[0])
+        properties = self._properties()
+        self._check_container(container, dict(properties).get("Service", ()), sources[0])
         self._check_limits()
         self._check_watchdog(container.notify)
-        properties = self._properties()
-        if container.attributes:
-            self._check_attributes(container, dict(properties).get("Service", ()))
-        if container.boot:
-            self._check_delegation()
         if self.problems:
             raise DefinitionError(_in_order(self.problems, sources))
         return Definition(
@@ -195,28 +187,21 @@ class Loader:
             sources,
         )
 
-    def values_of(self, section: str) -> list[tuple[str, object]]:
+    def values_of(self, section: str) -> list[tuple[str, Any]]:
         """The effective `(key, parsed value)` pairs of *section*."""
         return [(item.setting.key, item.value) for item in self.items if item.setting.section == section]
 
     def _container(self) -> Container:
         return container_section.build(self.values_of("Container"))
 
-    def _check_container(self, container: Container, source: str) -> None:
+    def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
         for message, hint in container_section.missing(container, self.failed):
             self.problems.append(Problem(source, 0, message, hint))
-        for key, message, hint in container_section.contradictions(container, self.name):
-            self.blame("Container", key, message, hint)
+        for key, message, hint in container_section.contradictions(container, self.name, service):
+            section, _, bare = key.rpartition(".")
+            self.blame(section or "Container", bare, message, hint)
         if container.slice and len(slice_name(self.name, container.slice)) > UNIT_NAME_MAX:
             self.blame("Container", "Slice", "the name of the slice would be too long", "use shorter names")
-
-    def given(self, key: str) -> str:
-        """The value of *key* of [Container], as far as it was read, or nothing."""
-        return next((str(value) for name, value in self.values_of("Container") if name == key), "")
-
-    def group(self) -> str:
-        """The group of the container, as far as it was read, or nothing; a pod is one."""
-        return self.given("Pod") or self.given("Slice")
 
     def _properties(self) -> tuple[tuple[str, tuple[Property, ...]], ...]:
         found = []
@@ -249,23 +234,11 @@ class Loader:
                 message = f"'{printable(item.text)}' is less than setting up a container takes"
                 self.blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
 
-    def _check_attributes(self, container: Container, service: tuple[Property, ...]) -> None:
-        from nsunit.definition.values_cgroup import contradictions
-
-        for key, message, hint in contradictions(container.attributes, service):
-            self.blame("Container", key, message, hint)
-
     def _check_watchdog(self, notify: bool) -> None:
         for item in self.items:
             if item.setting.key == "WatchdogSec" and item.value and not notify:
                 message = "the program could not tell that it is alive"
                 self.blame("Service", "WatchdogSec", message, "set [Container] Notify=yes")
-
-    def _check_delegation(self) -> None:
-        for item in self.items:
-            if item.setting.key == "Delegate" and not item.value:
-                message = "Boot=yes needs a cgroup of its own to manage"
-                self.blame("Service", "Delegate", message, "leave it out: containers are delegated by default")
 
 
 def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
@@ -277,20 +250,35 @@ def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[G
         DefinitionError: it has mistakes or cannot be read; the error lists every one of them.
     """
     found = search.find(name, search_path)
-    if is_pod(name):
-        hint = f"name one of its containers, or for its limits the group '{group_of_pod(name)}'"
-        raise UsageError(f"'{name}' is a pod, not a container", hint=hint)
+    for refuse in features.hooks(features.kinds_of(name), "definition.refuse_as_container"):
+        refuse(name)
     loader = Loader(name, host)
     sources = (found.main, *found.drop_ins)
     read_all(loader, sources)
-    own = search.unit_drop_ins((slice_name(name, loader.group()), service_name(name)), search_path)
+    group = container_section.build(loader.values_of("Container")).slice
+    own = search.unit_drop_ins((slice_name(name, group), service_name(name)), search_path)
     read_all(loader, own)
     loader.add(more)
-    if loader.given("Pod"):
-        from nsunit.definition.pod import check_member
-
-        check_member(loader, search_path)
+    used = features.features_of(key for key, _ in loader.values_of("Container"))
+    for check in features.hooks(used, "definition.check_member"):
+        check(loader, search_path)
     return loader.finish((*sources, *own))
+
+
+def load_any(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """`load`, or its like for what else *name* is by its ending: a group, a pod."""
+    for load_kind in features.hooks(features.kinds_of(name), "definition.load"):
+        found: Definition = load_kind(name, search_path, host, more)
+        return found
+    return load(name, search_path, host, more)
+
+
+def any_of_text(name: str, text: str, path: str, host: Host, more: Sequence[Given] = ()) -> Definition:
+    """`load_text`, or its like for what else *name* is by its ending."""
+    for read in features.hooks(features.kinds_of(name), "definition.of_text"):
+        found: Definition = read(name, text, path, host, more)
+        return found
+    return load_text(name, text, path, host, more)
 
 
 def read_all(loader: Loader, paths: tuple[str, ...]) -> None:
@@ -312,6 +300,29 @@ def load_text(name: str, text: str, path: str, host: Host, more: Sequence[Given]
         DefinitionError: it has mistakes.
     """
     return take_text(Loader(check_name(name), host), text, path, more)
+
+
+def unit_text_value(found: Setting, text: str) -> str:
+    """Return *text*, an effective value of the setting *found*, as it must stand in a unit file.
+
+    Specifiers in it are expanded already, so a percent sign left over is meant; systemd looks for specifiers in most
+    settings but not in those that take percentages.
+    """
+    return text.replace("%", "%%") if found.specifiers else text
+
+
+def serialize(definition: Definition) -> str:
+    """Return *definition* as text in the syntax of definition files, which `load_text` reads back to an equal one."""
+    lines = [SOURCES_HEADER, *(SOURCE_KEY + source for source in definition.sources)]
+    for section in syntax.SECTIONS:
+        texts = definition.texts_of(section)
+        if texts:
+            lines += ["", f"[{section}]"]
+        for key, text in texts:
+            found = setting.lookup(section, key)
+            assert found is not None, key
+            lines.append(f"{key}={unit_text_value(found, text)}")
+    return "\n".join(lines) + "\n"
 
 
 def take_text(loader: Loader, text: str, path: str, more: Sequence[Given]) -> Definition:
@@ -337,10 +348,10 @@ def load_properties(name: str, assignments: Sequence[Given], host: Host) -> Defi
 
 
 def _is_replaced(item: Item, by: Setting, value: object) -> bool:
-    """Whether *item* no longer counts after an assignment of *value*; of networks none, host and such stand alone."""
+    """Whether *item* no longer counts after an assignment of *value*."""
     if (item.setting.section, item.setting.key) != (by.section, by.key):
         return False
-    return not by.adds or isinstance(value, str) or isinstance(item.value, str)
+    return not by.adds or isinstance(value, Alone) or isinstance(item.value, Alone)
 
 
 def _one_line(key: str, text: str) -> str | None:

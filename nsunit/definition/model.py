@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from nsunit.record import Record
+from nsunit.record import Extended, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.values_connection import Connection
-    from nsunit.definition.values_names import Names
-    from nsunit.definition.values_network import Port
+    from nsunit.record import Extras
     from nsunit.units import Property
 
 
@@ -33,13 +31,6 @@ class Tmpfs(Record):
     options: tuple[tuple[str, str], ...]
 
 
-class EnvironmentFile(Record):
-    """One `EnvironmentFile=`, a path on the host.  *optional*: a missing file is skipped (a leading `-`)."""
-
-    path: str
-    optional: bool
-
-
 class UserRange(Record):
     """`PrivateUsers=`.
 
@@ -55,11 +46,11 @@ class UserRange(Record):
     maps: tuple[tuple[tuple[int, int, int], ...], ...] = ()
 
 
-class Container(Record):
-    """The `[Container]` section.
+class Container(Extended):
+    """The `[Container]` section: what every container has, and in `extras` what the features it uses were told.
 
-    *attributes* are those of its control group that systemd does not know: `(file, subject, value)`, the subject being
-    the device or resource that the line is about, or empty.
+    *network* is where its network namespace comes from: "none" for one of its own, "bridge" for one that nsunit
+    connects, "pasta", "host", "container:NAME" or "path:PATH".
     """
 
     exec: tuple[str, ...]
@@ -68,7 +59,6 @@ class Container(Record):
     read_only: bool = False
     volatile: bool = False
     environment: tuple[tuple[str, str], ...] = ()
-    environment_files: tuple[EnvironmentFile, ...] = ()
     user: str | None = None
     group: str | None = None
     supplementary_groups: tuple[str, ...] = ()
@@ -76,58 +66,33 @@ class Container(Record):
     hostname: str | None = None
     binds: tuple[Bind, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
-    network: str = "none"  # "bridge" for all that nsunit connects: `connections` says to what
-    connections: tuple[Connection, ...] = ()
-    unconnected: tuple[str, ...] = ()  # keys that are about the first of them, where there is none
+    network: str = "none"
     private_users: UserRange = UserRange()
     capabilities: tuple[str, ...] = ()
     no_new_privileges: bool = True
-    boot: bool = False
-    register: bool | None = None  # with systemd-machined; None: where `boot` is set
     init: bool = False
     stop_signal: int = 15
     notify: bool = False
     sysctls: tuple[tuple[str, str], ...] = ()
-    attributes: tuple[tuple[str, str, str], ...] = ()
     # The namespaces that are not its own, but for the network's: (kind as in /proc/PID/ns, "host", "container:NAME" or
     # "path:PATH").
     namespaces: tuple[tuple[str, str], ...] = ()
-    time_offsets: tuple[tuple[str, int], ...] = ()  # (clock, microseconds)
-    domainname: str | None = None
     propagation: str = "private"
-    uid_map: tuple[tuple[int, int, int], ...] = ()  # (inside, outside, count)
-    gid_map: tuple[tuple[int, int, int], ...] = ()
-    ownership: str = "idmap"
     slice: str = ""  # the group it is in
-    pod: str = ""  # the same, where that is a pod
-    published_ports: tuple[Port, ...] = ()
-    host_ports: tuple[tuple[int, str], ...] = ()
-    activation: str = ""  # who hands in the connections that start it: "socket" a proxy, "fds" systemd itself
-    idle_stop: int = 0  # microseconds without a connection, 0 for never
-    egress: int = 0  # bytes in a second, 0 for all it can
-    ingress: int = 0
-    names: Names | None = None  # what the keys of table_names say, if there are any
-    share: tuple[str, ...] = ()  # of a pod, which has no program: the kinds of namespaces that its containers share
-
-    @property
-    def listened_ports(self) -> tuple[Port, ...]:
-        """Those of its ports that socket units carry: all with Activation=, else those of ::1.
-
-        What comes from ::1 may not leave the loopback interface, so the firewall cannot lead it anywhere.
-        """
-        if self.activation:
-            return self.published_ports
-        return tuple(port for port in self.published_ports if port.address == "::1")
+    extras: Extras = ()
 
     @property
     def chooses_namespaces(self) -> bool:
         """Whether it has anything to do with namespaces that are not its own, apart from the host's network."""
         return bool(self.namespaces) or self.network not in ("none", "host", "bridge", "pasta")
 
-    @property
-    def needs_others(self) -> bool:
-        """Whether it cannot be without other containers."""
-        return self.chooses_namespaces or (self.names is not None and bool(self.names.links or self.names.tunnels))
+
+def shared_kinds(container: Container) -> dict[str, str]:
+    """The kinds of namespaces that are not *container*'s own, each with where it comes from."""
+    found = dict(container.namespaces)
+    if container.network not in ("none", "bridge", "pasta"):
+        found["net"] = container.network
+    return found
 
 
 class Assignment(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import NotFoundError
+from nsunit.errors import NotFoundError, did_you_mean
 from nsunit.names import (
     GROUP_SUFFIX,
     NETWORK_SUFFIX,
@@ -93,8 +93,6 @@ def find_network(name: str, search: SearchPath) -> Found:
     stem = name + NETWORK_SUFFIX
     main = _first([stem], search)
     if main is None:
-        from nsunit.definition.near import did_you_mean
-
         hint = did_you_mean(name, list_networks(search), "'{}'") or f"make it with 'nsunit network create {name}'"
         raise NotFoundError(f"the network '{printable(name)}' is not defined", hint=hint)
     if os.path.realpath(main) == "/dev/null":
@@ -157,7 +155,7 @@ def _list_ending(suffix: str, search: SearchPath) -> tuple[str, ...]:
 
 
 def unit_drop_ins(units: Iterable[str], search: SearchPath) -> tuple[str, ...]:
-    """Return those of nsunit's drop-ins for *units* that are there (see nsunit.manager.dropin)."""
+    """Return those of nsunit's drop-ins for *units* that are there (see nsunit.core.dropin)."""
     if not search.units:
         return ()
     paths = (f"{search.units}/{unit}.d/{UNIT_DROP_IN}" for unit in units)
@@ -231,8 +229,6 @@ def _entries(directory: str) -> list[str]:
 
 
 def _not_found(name: str, search: SearchPath) -> NotFoundError:
-    from nsunit.definition.near import did_you_mean
-
     prefix, instance = split_instance(name)
     if name.endswith(".slice"):
         hint: str | None = "that is the name of a group; 'nsunit list --tree' shows groups with their containers"

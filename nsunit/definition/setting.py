@@ -1,11 +1,14 @@
 """The table of settings: one frozen record for each key of each section.
 
-The rows live in `table_*` modules as plain tuples; a module is imported when a key of it is looked up, and a Setting
-is made when it is asked for, so that a start pays only for what its definition uses.
+The rows live in tables of plain tuples, here those of systemd and of what every container has, in the folders of
+features theirs; a module is imported when a key of it is looked up, and a Setting is made when it is asked for, so that
+a start pays only for what its definition uses.
 """
 
 from __future__ import annotations
 
+from nsunit import features
+from nsunit.definition.syntax import SECTIONS
 from nsunit.definition.values import no_value
 from nsunit.definition.words import ValueProblem
 from nsunit.record import Record
@@ -13,11 +16,26 @@ from nsunit.record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from nsunit.definition.values import Parser
 
     # parse, adds, D-Bus property, signature, since, live, syntax, help, example
     Row = tuple[Parser, bool, str, str, int, bool, str, str, str]
+
+# Apart from those that features bring.
+_TABLES = {
+    "Container": ("keys:CONTAINER",),
+    "Slice": ("systemd.control:CONTROL",),
+    "Service": (
+        "systemd.service:SERVICE",
+        "systemd.control:CONTROL",
+        "systemd.control:DELEGATION",
+        "systemd.exec:EXEC",
+    ),
+    "Unit": ("systemd.unit:UNIT",),
+    "Install": ("systemd.unit:INSTALL",),
+}
 
 # The first systemd version whose man pages date settings; older keys have this.
 OLDEST = 183
@@ -66,10 +84,6 @@ class Setting(Record):
     specifiers: bool = True
 
 
-# What would be about the helper, and means the container: the key to use instead, and what to do if it was not meant.
-ALIASES = {("Service", "User"): ("Container", "PrivateUsers", "a user inside is [Container] User=")}
-
-
 def own(parse: Parser, adds: bool, syntax: str, text: str, example: str) -> Row:
     """The row of a key of nsunit's own: no property of systemd's, and no version of it that has to be there."""
     return (parse, adds, "", "", OLDEST, False, syntax, text, example)
@@ -77,7 +91,8 @@ def own(parse: Parser, adds: bool, syntax: str, text: str, example: str) -> Row:
 
 def lookup(section: str, key: str) -> Setting | None:
     """Return the setting *key* of *section*, or None if there is none."""
-    for table in _tables(section):
+    owner = features.owner_of(section, key)
+    for table in (_table_of(owner, section),) if owner else _tables(section):
         row = table.get(key)
         if row is not None:
             return _setting(section, key, row)
@@ -97,14 +112,13 @@ def check_version_of_value(key: str, text: str, version: int) -> None:
 
 
 def keys_of(section: str) -> tuple[str, ...]:
-    """Return all keys of *section* that are not refused."""
-    return tuple(key for table in _tables(section) for key in table)
+    """Return all keys of *section* that are not refused: what every container has, then feature by feature."""
+    tables = (*_tables(section), *(_table_of(name, section) for name in features.with_keys(section)))
+    return tuple(key for table in tables for key in table)
 
 
 def all_settings() -> tuple[Setting, ...]:
     """Return the whole table of containers, refused keys included, for help, man pages and completion."""
-    from nsunit.definition.syntax import SECTIONS
-
     return settings_of(SECTIONS)
 
 
@@ -126,56 +140,22 @@ def _setting(section: str, key: str, row: Row) -> Setting:
 
 def _tables(section: str) -> Iterator[dict[str, Row]]:
     """Yield the tables of *section* in the order in which they are searched, importing each only when reached."""
-    if section == "Container":
-        from nsunit.definition.table_container import CONTAINER
+    for place in _TABLES.get(section, ()):
+        table: dict[str, Row] = _imported(place)
+        yield table
 
-        yield CONTAINER
-        from nsunit.definition.table_cgroup import CGROUP
 
-        yield CGROUP
-        from nsunit.definition.table_ports import PORTS
-
-        yield PORTS
-        from nsunit.definition.table_names import NAMES
-
-        yield NAMES
-        from nsunit.definition.table_connection import CONNECTION
-
-        yield CONNECTION
-    elif section == "Network":
-        from nsunit.definition.table_network import NETWORK
-
-        yield NETWORK
-    elif section == "Pod":
-        from nsunit.definition.table_pod import POD
-
-        yield POD
-    elif section == "Slice":
-        from nsunit.definition.table_control import CONTROL
-
-        yield CONTROL
-    elif section == "Service":
-        from nsunit.definition.table_service import SERVICE
-
-        yield SERVICE
-        from nsunit.definition.table_control import CONTROL, DELEGATION
-
-        yield CONTROL
-        yield DELEGATION
-        from nsunit.definition.table_exec import EXEC
-
-        yield EXEC
-    elif section == "Unit":
-        from nsunit.definition.table_unit import UNIT
-
-        yield UNIT
-    elif section == "Install":
-        from nsunit.definition.table_unit import INSTALL
-
-        yield INSTALL
+def _table_of(feature: str, section: str) -> dict[str, Row]:
+    table: dict[str, Row] = features.load(feature, "keys").TABLES[section]
+    return table
 
 
 def _refused(section: str) -> dict[str, str]:
-    from nsunit.definition.table_refused import REFUSED
+    found: dict[str, str] = _imported("systemd.refused:REFUSED").get(section, {})
+    return found
 
-    return REFUSED.get(section, {})
+
+def _imported(place: str) -> Any:
+    """What *place*, `module:name` below nsunit.definition, is: these modules import this one."""
+    module, _, name = place.partition(":")
+    return getattr(__import__(f"nsunit.definition.{module}", fromlist=[name]), name)

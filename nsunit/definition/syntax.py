@@ -7,7 +7,7 @@ that start with `X-` belong to somebody else.  Where systemd warns and goes on, 
 
 from __future__ import annotations
 
-from nsunit.errors import Problem
+from nsunit.errors import Problem, did_you_mean
 from nsunit.names import printable
 
 FILE_MAX = 1 << 20
@@ -74,8 +74,6 @@ class Lines:
         elif name in self.sections:
             self.section, self.ignored = name, False
         elif not name.startswith("X-"):
-            from nsunit.definition.near import did_you_mean  # only when something is wrong
-
             known = ", ".join(f"[{section}]" for section in self.sections)
             there = "only section is" if len(self.sections) == 1 else "sections are"
             hint = did_you_mean(name, self.sections, "[{}]") or f"the {there} {known}"

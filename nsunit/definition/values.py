@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from nsunit.definition.syntax import has_control
 from nsunit.definition.words import ValueProblem, split, wrong
+from nsunit.names import is_valid_name
+from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nsunit.definition.host import Host
     from nsunit.units import Property
 
     Parser = Callable[[str], object]
@@ -68,6 +71,24 @@ class Properties(tuple["Property", ...]):
     """What a parser returns that sets other or more properties than the one named in the table."""
 
     __slots__ = ()
+
+
+class Alone(str):
+    """What a parser returns of a key that adds up if nothing can stand beside it."""
+
+    __slots__ = ()
+
+
+class OfHost(Record):
+    """What a parser returns that takes a look at the host: the loader asks for what it comes to."""
+
+    def resolve(self, host: Host) -> object:
+        """The value on *host*.
+
+        Raises:
+            ValueProblem: the host has nothing of the kind.
+        """
+        raise NotImplementedError
 
 
 def is_digits(text: str) -> bool:
@@ -260,6 +281,13 @@ def plain_path(text: str) -> str:
     if any(char in " \"'\\" for char in path):
         raise wrong(text, "has blanks, quotes or backslashes", "systemd cannot take such a path here")
     return path
+
+
+def container_name(text: str, hint: str) -> str:
+    """The name of another container; *hint* says how the key wants it."""
+    if not is_valid_name(text):
+        raise wrong(text, "is not the name of a container", hint)
+    return text
 
 
 def no_value(text: str) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from nsunit.definition.model import Bind, EnvironmentFile, Tmpfs, UserRange
+from nsunit.definition.model import Bind, Tmpfs
 from nsunit.definition.values import absolute_path, is_digits, octal_mode, size, string, word_list
 from nsunit.definition.words import ValueProblem, clean, fields, next_word, split, wrong
-from nsunit.names import GROUP_SUFFIX, is_valid_group, printable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from nsunit.definition.values_network import Port
+from nsunit.errors import did_you_mean
+from nsunit.names import printable
 
 UID_MAX = (1 << 32) - 2
 HOSTNAME_MAX = 64
 USER_NAME_MAX = 255
-IDENTITY_COUNT = 65_536  # as systemd has it, PrivateUsers= in systemd.exec(5)
 
+# In the order of <linux/capability.h>: the position is the bit.
 CAPABILITIES = tuple(
     "CAP_" + name
     for name in (
@@ -69,32 +66,10 @@ def environment(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def published_ports(text: str) -> tuple[Port, ...]:
-    """`PublishPort=`; see values_network, which only containers with such a key need."""
-    from nsunit.definition import values_network
-
-    return values_network.published_ports(text)
-
-
-def host_ports(text: str) -> tuple[tuple[int, str], ...]:
-    """`HostPort=`; see values_network."""
-    from nsunit.definition import values_network
-
-    return values_network.host_ports(text)
-
-
 def is_variable_name(name: str) -> bool:
     """Tell whether *name* is `[A-Za-z_][A-Za-z0-9_]*`."""
     allowed = _ALNUM | {"_"}
     return bool(name) and allowed.issuperset(name) and name[0] not in "0123456789"
-
-
-def environment_file(text: str) -> EnvironmentFile:
-    """`[-]PATH` on the host."""
-    path = absolute_path(text.removeprefix("-"))
-    if any(char in path for char in "*?["):
-        raise wrong(text, "has wildcards", "name each file in an assignment of its own")
-    return EnvironmentFile(path, text.startswith("-"))
 
 
 def user(text: str) -> str:
@@ -218,30 +193,6 @@ def _tmpfs_option(name: str, value: str, option: str) -> str:
     raise wrong(option, "is not an option of tmpfs", _TMPFS_HINT)
 
 
-def private_users(text: str) -> UserRange:
-    """`yes` or its other word `auto`, `no`, `identity`, or `START:COUNT`."""
-    if text in ("yes", "auto", "no"):
-        return UserRange("no" if text == "no" else "yes")
-    if text == "identity":
-        return UserRange(text, 0, IDENTITY_COUNT)
-    start, colon, count = text.partition(":")
-    if not colon or not is_digits(start) or not is_digits(count):
-        raise wrong(text, "is neither auto, no, identity nor START:COUNT", "e.g. 524288:65536")
-    if int(start) < 1 or int(count) < 1 or int(start) + int(count) - 1 > UID_MAX:
-        raise wrong(text, "is out of range", f"host ids are 1 to {UID_MAX}; for id 0 itself use identity or no")
-    return UserRange("range", int(start), int(count))
-
-
-def container_users(text: str) -> UserRange:
-    """As `private_users`, or a user of the host, who is looked up by the loader."""
-    try:
-        return private_users(text)
-    except ValueProblem:
-        if ":" in text:
-            raise
-    return UserRange("user", user=text)
-
-
 def capabilities(text: str) -> tuple[tuple[bool, str], ...]:
     """`[+|-]NAME…`, `ALL` → (whether added, name)."""
     found = []
@@ -250,8 +201,6 @@ def capabilities(text: str) -> tuple[tuple[bool, str], ...]:
         if name != "ALL" and not name.startswith("CAP_"):
             name = "CAP_" + name
         if (name != "ALL" and name not in CAPABILITIES) or word[1:2] in ("+", "-"):
-            from nsunit.definition.near import did_you_mean
-
             hint = did_you_mean(name, CAPABILITIES, "{}") or "see capabilities(7)"
             raise wrong(word, "is not a capability", hint)
         found.append((word[0] != "-", name))
@@ -262,22 +211,6 @@ _IPC_SYSCTLS = frozenset(
     "kernel.shmmax kernel.shmall kernel.shmmni kernel.shm_rmid_forced kernel.msgmax kernel.msgmnb kernel.msgmni"
     " kernel.auto_msgmni kernel.sem kernel.shm_next_id kernel.msg_next_id kernel.sem_next_id".split()
 )
-
-
-def slice_group(text: str) -> str:
-    """The name of a group, with or without `.slice`; `shop-eu` is one within `shop`."""
-    return group_name(text, GROUP_SUFFIX, "group")
-
-
-def group_name(text: str, suffix: str, what: str) -> str:
-    """*text* without *suffix*: the name of *what*, a group or something that is named like one."""
-    name = text.removesuffix(suffix)
-    if not is_valid_group(name):
-        raise ValueProblem(
-            f"'{printable(text)}' is not the name of a {what}",
-            f"use a-z, 0-9, '_' and '.', with a dash before the name of a {what} within a group",
-        )
-    return name
 
 
 def sysctl(text: str) -> tuple[str, str]:
@@ -299,3 +232,20 @@ def sysctl(text: str) -> tuple[str, str]:
             "a container can have its own net.*, fs.mqueue.*, kernel.shm*, kernel.msg* and kernel.sem",
         )
     return name, clean(string(value))
+
+
+def mask_of(names: tuple[str, ...]) -> int:
+    """The bit mask of capability *names*."""
+    mask = 0
+    for name in names:
+        mask |= 1 << CAPABILITIES.index(name)
+    return mask
+
+
+def names_of(mask: int) -> tuple[str, ...]:
+    """The names of the bits set in *mask*; a bit this table does not know appears as its number."""
+    return tuple(
+        CAPABILITIES[bit] if bit < len(CAPABILITIES) else str(bit)
+        for bit in range(mask.bit_length())
+        if mask >> bit & 1
+    )

@@ -1,4 +1,7 @@
-"""systemd's word splitting: quotes, backslash escapes, C escapes (systemd.syntax(7), extract_first_word())."""
+"""systemd's word splitting: quotes, backslash escapes, C escapes (systemd.syntax(7), extract_first_word()).
+
+shlex follows the shell's rules, which differ in escapes and comments, and imports re.
+"""
 
 from __future__ import annotations
 

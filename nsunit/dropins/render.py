@@ -7,8 +7,8 @@ import os
 import jinja2
 
 import nsunit
+from nsunit.definition.load import unit_text_value
 from nsunit.definition.setting import lookup
-from nsunit.definition.text import unit_text_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
 from nsunit.names import scope_name, slice_name
+from nsunit.plan.operations import is_delegated
 from nsunit.plan.scope import STOP_USEC
-from nsunit.plan.setup import is_delegated
-from nsunit.plan.units import DEFAULT_TASKS_MAX
+from nsunit.plan.units import DEFAULT_TASKS_MAX, needed_services
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
@@ -41,11 +41,8 @@ def run_scope(definition: Definition, token: str) -> Unit:
     ]
     if is_delegated(definition):
         properties.append(Property("Delegate", "b", True))
-    if definition.container.needs_others or definition.container.pod:
-        from nsunit.plan.needs import needed_services
-
-        services = needed_services(definition.container)
-        properties += [Property(key, "as", services) for key in ("After", "BindsTo") if services]
+    services = needed_services(definition.container)
+    properties += [Property(key, "as", services) for key in ("After", "BindsTo") if services]
     return Unit(
         scope_name(definition.name, "run", token),
         (*properties, *definition.properties_of("Unit"), *definition.properties_of("Service")),

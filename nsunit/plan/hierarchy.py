@@ -5,8 +5,8 @@ Pure: the manager reads what systemd was asked for and what the kernel has, this
 
 from __future__ import annotations
 
+from nsunit.formats.cgroupfs import cpu_list, cpu_max, nested_keyed, number
 from nsunit.plan.ceilings import FILES
-from nsunit.plan.cgroupfs import cpu_list, cpu_max, nested_keyed, number
 from nsunit.record import Record
 
 TYPE_CHECKING = False

@@ -6,14 +6,15 @@ that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
 
 from __future__ import annotations
 
+from nsunit.features import hooks
 from nsunit.names import service_name, slice_name
-from nsunit.plan.setup import PAYLOAD_SUBGROUP, is_delegated
+from nsunit.plan.operations import PAYLOAD_SUBGROUP, is_delegated
 from nsunit.record import Record
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.definition.model import Definition
+    from nsunit.definition.model import Container, Definition
     from nsunit.plan.facts import Facts
 
 _USEC = 1_000_000
@@ -31,6 +32,13 @@ class Directive(Record):
     key: str
     text: str
     property: Property
+
+
+class Listeners(Record):
+    """Units that listen for a container, the first one that is started first, and whether it waits for them."""
+
+    units: tuple[Unit, ...] = ()
+    waits: bool = False
 
 
 class Units(Record):
@@ -56,24 +64,45 @@ class Units(Record):
 
 def units(definition: Definition, facts: Facts) -> Units:
     """Plan the units of *definition*."""
-    service = service_name(definition.name)
-    slice_ = slice_name(definition.name, definition.container.slice)
+    container = definition.container
     own = _service_directives(definition, facts)
     limits = slice_directives(definition, f"Limits of container {definition.name}")
+    found = Listeners()
+    for listeners in hooks(container.features, "plan.listeners"):
+        found = listeners(definition, facts)
     return Units(
-        Unit(service, merge(own, definition, ("Unit", "Service"))),
-        Unit(slice_, merge(limits, definition, ("Slice",))),
+        Unit(service_name(definition.name), merge(own, definition, ("Unit", "Service"))),
+        Unit(slice_name(definition.name, container.slice), merge(limits, definition, ("Slice",))),
         own,
         limits,
-        _listeners(definition, facts) if definition.container.listened_ports else (),
-        bool(definition.container.activation),
+        found.units,
+        found.waits,
     )
 
 
-def _listeners(definition: Definition, facts: Facts) -> tuple[Unit, ...]:
-    from nsunit.plan.activation import listening_units
+def entry_of(definition: Definition, target: str) -> tuple[str, str]:
+    """The unit that is started in order to start the container, and what starts it at boot: by itself *target*."""
+    for entry in hooks(definition.container.features, "plan.entry"):
+        found: tuple[str, str] | None = entry(definition)
+        if found:
+            return found
+    return service_name(definition.name), target
 
-    return listening_units(definition, facts)
+
+def needed_containers(container: Container) -> dict[str, str]:
+    """The names of the containers that must run before *container*, each with why."""
+    found: dict[str, str] = {}
+    for needs in hooks(container.features, "plan.needs"):
+        found = needs(container) | found  # the first reason counts
+    return dict(sorted(found.items()))
+
+
+def needed_services(container: Container) -> tuple[str, ...]:
+    """The services that must run with *container*: those of such containers, and what its features keep for it."""
+    names = [*needed_containers(container)]
+    for kept in hooks(container.features, "plan.keepers"):
+        names += kept(container)
+    return tuple(service_name(name) for name in names)
 
 
 def may_be_ignored(definition: Definition) -> bool:
@@ -99,9 +128,7 @@ def boot_directives(definition: Definition, facts: Facts, boot_directory: str) -
     text = " ".join(f'"{path}"' if " " in path or "\t" in path else path for path in plain)
     return (
         Directive("Unit", "RequiresMountsFor", text, Property("RequiresMountsFor", "as", plain)),
-        Directive(
-            "Service", "ExecStartPre", " ".join(copy), Property("ExecStartPre", "a(sasb)", ((copy[0], copy, False),))
-        ),
+        command("ExecStartPre", copy),
     )
 
 
@@ -131,11 +158,7 @@ def install_links(definition: Definition, target: str) -> tuple[str, ...]:
 
     Where it has none, *target* starts it.
     """
-    service = service_name(definition.name)
-    if definition.container.activation:
-        from nsunit.plan.activation import entry_socket
-
-        service, target = entry_socket(definition), "sockets.target"
+    service, target = entry_of(definition, target)
     pairs = [(item.key, item.text) for item in install_directives(definition, target)]
     found = []
     for key, text in (*pairs, *definition.texts_of("Install")):
@@ -149,16 +172,36 @@ def install_links(definition: Definition, target: str) -> tuple[str, ...]:
 
 def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
     container = definition.container
-    argv = exec_start(facts)
-    base = facts.runtime_base + "/"
-    directories = (facts.runtime_directory, facts.network_directory)
-    runtime = tuple(directory.removeprefix(base) for directory in directories if directory.startswith(base))
-    runtime = () if facts.sockets_keep else runtime
+    used = (*container.features, *facts.features)
+    directives = _default_directives(definition, facts)
+    for replace in hooks(used, "plan.directives"):
+        own = replace(facts)
+        replaced = {item.key for item in own}
+        directives = [*(item for item in directives if item.key not in replaced), *own]
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
-    directives = [
+    # That one adds up.
+    kept = [item for item in directives if (item.section, item.key) not in said or item.key == "RestartForceExitStatus"]
+    for commands in hooks(used, "plan.commands"):
+        kept += commands(definition, facts)
+    if is_delegated(definition) and facts.systemd_version >= 254:
+        kept.append(directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
+    # What it shares ends with the other one, so it ends too; and it has nothing to join before.
+    services = needed_services(container)
+    for key in ("After", "BindsTo") if services else ():
+        kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
+    for relations in hooks(used, "plan.relations"):
+        kept += relations(definition)
+    return tuple(kept)
+
+
+def _default_directives(definition: Definition, facts: Facts) -> list[Directive]:
+    container = definition.container
+    argv = exec_start(facts)
+    runtime = () if facts.directories_stay else facts.runtime_directories
+    return [
         directive("Unit", "Description", f"Container {definition.name}", "s"),
         directive("Service", "Type", "notify", "s"),
-        Directive("Service", "ExecStart", " ".join(argv), Property("ExecStart", "a(sasb)", ((argv[0], argv, False),))),
+        command("ExecStart", argv),
         directive("Service", "Slice", slice_name(definition.name, container.slice), "s"),
         # The helper reports after it has made the payload the main process; nothing in the container can unless
         # Notify=yes puts the socket there.
@@ -182,43 +225,6 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         *(switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
         switch("Service", "Delegate"),
     ]
-    if container.boot:
-        from nsunit.plan import boot
-
-        own = [Directive("Service", *item) for item in boot.properties()]
-        replaced = {item.key for item in own}
-        directives = [item for item in directives if item.key not in replaced] + own
-    # That one adds up.
-    kept = [item for item in directives if (item.section, item.key) not in said or item.key == "RestartForceExitStatus"]
-    if facts.machined and (container.boot if container.register is None else container.register):
-        from nsunit.plan.boot import deregistration, registration
-
-        calls = (
-            ("ExecStartPost", registration(definition.name, facts)),
-            ("ExecStopPost", deregistration(definition.name)),
-        )
-        for key, argv in calls:
-            command = Property(key, "a(sasb)", ((argv[0], argv, True),))
-            kept.append(Directive("Service", key, "-" + " ".join(argv), command))
-    if facts.network_program:
-        # However the container has ended; systemd removes the directories after it.
-        stop = (facts.interpreter, "-I", facts.network_program, "detach", facts.network_directory, facts.locks)
-        release = Property("ExecStopPost", "a(sasb)", ((stop[0], stop, False),))
-        kept.append(Directive("Service", "ExecStopPost", " ".join(stop), release))
-    if is_delegated(definition) and facts.systemd_version >= 254:
-        kept.append(directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
-    if container.needs_others or container.pod:
-        from nsunit.plan.needs import needed_services
-
-        # What it shares ends with the other one, so it ends too; and it has nothing to join before.
-        services = needed_services(container)
-        for key in ("After", "BindsTo") if services else ():
-            kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
-    if container.listened_ports:
-        from nsunit.plan.activation import container_directives
-
-        kept += container_directives(definition)
-    return tuple(kept)
 
 
 def slice_directives(definition: Definition, description: str) -> tuple[Directive, ...]:
@@ -254,3 +260,9 @@ def switch(section: str, key: str) -> Directive:
 def usec(key: str, seconds: int) -> Directive:
     """A time of *seconds*, for `KEYSec=`."""
     return Directive("Service", key, f"{seconds}s", Property(key.removesuffix("Sec") + "USec", "t", seconds * _USEC))
+
+
+def command(key: str, argv: tuple[str, ...], *, may_fail: bool = False) -> Directive:
+    """One that executes *argv*."""
+    prefix = "-" if may_fail else ""
+    return Directive("Service", key, prefix + " ".join(argv), Property(key, "a(sasb)", ((argv[0], argv, may_fail),)))

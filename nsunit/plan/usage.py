@@ -5,8 +5,7 @@ The counters are those of cgroups, so a container's hold what its sessions use, 
 
 from __future__ import annotations
 
-from nsunit.names import escape, is_valid_name, unescape
-from nsunit.plan.cgroupfs import (
+from nsunit.formats.cgroupfs import (
     DeviceIO,
     Pressure,
     Traffic,
@@ -16,6 +15,7 @@ from nsunit.plan.cgroupfs import (
     number,
     pressure,
 )
+from nsunit.names import escape, is_valid_name, unescape
 from nsunit.record import Record
 
 TYPE_CHECKING = False

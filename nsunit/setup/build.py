@@ -7,6 +7,8 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
 
@@ -41,9 +43,10 @@ class Build:
         self.no_new_privileges = True
         self.terminal = False  # give the payload a terminal of the container's own devpts
         self.terminal_link: Any = ()
-        self.assistant: Any = None  # the socket of nsunit.setup.pasta
+        self.assistant: Any = None  # the socket of nsunit.features.pasta.setup
         self.master_fd = -1
         self.console = False  # the payload has a /dev/console
+        self.carry: Callable[[int], None] = os.close  # becomes what reads the terminal behind a descriptor
         self.console_fd = -1  # in the payload's process, before it executes: the other end of that
         self.kept_fds: tuple[int, ...] = ()  # what Exec itself still needs, close-on-exec like all
 
@@ -52,21 +55,17 @@ class Build:
 
         pidfd_getfd(2) would take privileges over a process that hides from its container, which users have not.
         """
-        import _socket  # the C half of socket: the Python half imports enum
-
-        self.terminal_link = _socket.socketpair()
+        self.terminal_link = _sockets().socketpair()
 
     def send_terminal(self, fd: int) -> None:
         """Send *fd* to the other side of the link, unix(7)."""
-        import _socket  # loaded already
-
-        self.terminal_link[1].sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))])
+        sockets = _sockets()
+        self.terminal_link[1].sendmsg([b"."], [(sockets.SOL_SOCKET, sockets.SCM_RIGHTS, struct.pack("i", fd))])
 
     def receive_terminal(self) -> int:
         """Take what `send_terminal` has sent; it is close-on-exec."""
-        import _socket  # loaded already
-
-        _, rights, _, _ = self.terminal_link[0].recvmsg(1, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+        sockets = _sockets()
+        _, rights, _, _ = self.terminal_link[0].recvmsg(1, sockets.CMSG_SPACE(4), sockets.MSG_CMSG_CLOEXEC)
         return int(struct.unpack("i", rights[0][2])[0])
 
     @property
@@ -87,3 +86,9 @@ class Build:
         for fd in (*self.prepared.values(), self.root_fd, self.userns_fd, self.proc_fd, self.sys_fd, self.dev_fd):
             if fd >= 0:
                 os.close(fd)
+
+
+def _sockets() -> ModuleType:
+    import _socket  # the C half of socket, the Python half imports enum; only for terminals
+
+    return _socket

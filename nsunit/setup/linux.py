@@ -113,7 +113,7 @@ SYS_MOUNT_SETATTR = 442
 def _load(what: str, number: int, *arguments: Argument, path: str | None = None) -> int:
     """Stand in for libc.syscall until the first call: what only plans never makes one."""
     global _system_call
-    from nsunit.setup.libc import syscall
+    from nsunit.setup.libc import syscall  # it brings ctypes
 
     _system_call = syscall
     return syscall(what, number, *arguments, path=path)
@@ -168,7 +168,7 @@ def capset(permitted: int) -> None:
 
 def seccomp(program: bytes) -> None:
     """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread."""
-    from nsunit.setup import libc
+    from nsunit.setup import libc  # it brings ctypes
 
     filters = bytearray(program)
     fprog = struct.pack("@HP", len(program) // 8, libc.address_of(filters))

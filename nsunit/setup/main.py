@@ -2,7 +2,8 @@
 
 Started by the unit's ExecStart= as `python3 -SI run.py DIRECTORY`, with the plan in DIRECTORY/plan.  It runs on every
 start and every restart, so what it imports is counted: of the standard library only os, sys, errno, fcntl, stat,
-struct, select, ctypes and the C modules _signal and _socket; of nsunit nothing outside this package.
+struct, select, ctypes and the C modules _signal and _socket; of nsunit nothing outside this package but `setup`
+modules of features, which the registry finds by keyword.
 """
 
 from __future__ import annotations
@@ -41,26 +42,6 @@ KINDS: tuple[type[Operation], ...] = (
     process.Privileges,
     process.Exec,
 )
-# Those that most containers do not have are imported when a plan has them.
-RARE = {
-    "own-users": "nsunit.setup.rootless:OwnUsers",
-    "network": "nsunit.setup.attach:Network",
-    "tunnel": "nsunit.setup.tunnel:Tunnel",
-    "pasta": "nsunit.setup.pasta:Pasta",
-    "join": "nsunit.setup.chosen:Join",
-    "user-maps": "nsunit.setup.chosen:UserMaps",
-    "time-offsets": "nsunit.setup.chosen:TimeOffsets",
-    "domainname": "nsunit.setup.chosen:Domainname",
-    "root-owned": "nsunit.setup.chosen:OwnedDirectory",
-    "root-existing": "nsunit.setup.chosen:ExistingRoot",
-    "boot-subgroup": "nsunit.setup.boot:Subtree",
-    "boot-cgroup": "nsunit.setup.boot:WritableCgroup",
-    "boot-read-only": "nsunit.setup.boot:ReadOnlyPaths",
-    "boot-host-files": "nsunit.setup.boot:HostFiles",
-    "boot-identity": "nsunit.setup.boot:Identity",
-    "boot-console": "nsunit.setup.boot:Console",
-    "listen-fds": "nsunit.setup.listen:ListenFds",
-}
 FIRST_INHERITED_FD = 3
 
 
@@ -107,9 +88,7 @@ def start(directory: str, address: str) -> None:
     if address and not any(isinstance(operation, process.NotifySocket) for operation in operations):
         notify.send(address, "READY=1")
     if build.master_fd >= 0:
-        from nsunit.setup.console import carry
-
-        carry(build.master_fd, own_users=build.own_users)
+        build.carry(build.master_fd)
 
 
 def enter_own_users(operations: list[Operation], build: Build) -> None:
@@ -157,7 +136,7 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
     except OSError as error:
         raise spawn.explain(operation, error) from error
     if _has_hosts_root(operations, build):
-        from nsunit.setup.interpreter import protect
+        from nsunit.setup.interpreter import protect  # where the host's root is inside
 
         protect()
     if build.shares_mounts:
@@ -185,7 +164,14 @@ def read_plan(directory: str) -> list[Operation]:
     """The operations of the plan in *directory*."""
     fd = os.open(directory + "/plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with open(fd, "rb") as plan:
-        return parse(plan.read(), KINDS, RARE)
+        return parse(plan.read(), KINDS, rare)
+
+
+def rare(keyword: str) -> type[Operation] | None:
+    """The operation of a feature that has *keyword*."""
+    from nsunit.features import operation_of  # few plans have one
+
+    return operation_of(keyword)
 
 
 def harden() -> None:

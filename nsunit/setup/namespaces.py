@@ -160,7 +160,7 @@ class Subgroup(Operation):
     def write_attributes(self, unit: str) -> None:
         """Give the cgroup *unit* what the plan says."""
         if self.attributes:
-            from nsunit.setup import attributes
+            from nsunit.setup import attributes  # few containers have some
 
             for attribute in self.attributes:
                 attributes.write(unit, attribute)
@@ -210,3 +210,22 @@ def become_root(*, keeps_groups: bool = False) -> None:
         os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
+
+
+def use_ids(build: Build, fd: int) -> None:
+    """Note the user namespace behind *fd*, and which of the host's ids its root has."""
+    if os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/user")):
+        os.close(fd)
+        return  # it is the host's
+    build.userns_fd = fd
+    maps = maps_of(fd)
+    build.has_hosts_root = any(outside == 0 for _, outside, _ in maps[0])
+    roots = []
+    for entries in maps:
+        outside = [start for inside, start, _ in entries if inside == 0]
+        if not outside:
+            raise OSError(22, "its id 0 is not mapped, and the container is set up as its root")
+        roots += outside
+    build.userns_start, build.userns_group = roots
+    build.userns_count = max(inside + count for inside, _, count in maps[1])
+    build.shifts_ids = any(inside != outside for entries in maps for inside, outside, _ in entries)

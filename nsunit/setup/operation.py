@@ -12,7 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from nsunit.setup.build import Build
 
@@ -27,6 +27,7 @@ class Operation:
     __slots__: tuple[str, ...] = ()
     keyword = ""
     rest = ""  # name of the slot that takes all remaining arguments as a tuple
+    leaves_process = False  # whether a process of its own goes on beside the container
     enters = False  # whether it takes part in entering the namespaces, by `open`, `join` and `settle`
 
     def __init__(self, *arguments: str | tuple[str, ...]) -> None:
@@ -55,6 +56,10 @@ class Operation:
 
     def attach(self, payload: int, build: Build) -> None:
         """Connect process *payload*, which is all set up and about to execute.  Runs with the host's privileges."""
+
+    def clone_flags(self) -> int:
+        """The CLONE_NEW* flags of the namespaces that it enters, for who joins the container later."""
+        return 0
 
     def detach(self) -> None:
         """Take back what `attach` did, in the foreground: for a service systemd does so."""
@@ -94,10 +99,12 @@ def dump(operations: Iterable[Operation]) -> bytes:
     return os.fsencode("".join(lines))
 
 
-def parse(content: bytes, kinds: Iterable[type[Operation]], rare: Mapping[str, str] | None = None) -> list[Operation]:
-    """Read what `dump` wrote; *kinds* are the operations this helper knows.
+def parse(
+    content: bytes, kinds: Iterable[type[Operation]], rare: Callable[[str], type[Operation] | None] | None = None
+) -> list[Operation]:
+    """Read what `dump` wrote; *kinds* are the operations that any plan may have.
 
-    *rare* are those that few plans have, by keyword: `module:class`, imported only if it is met.
+    *rare* is asked for a keyword that is none of theirs.
 
     Raises:
         PlanError: a line that is not one of them, or has too few arguments.
@@ -107,10 +114,11 @@ def parse(content: bytes, kinds: Iterable[type[Operation]], rare: Mapping[str, s
     for line in os.fsdecode(content).split("\n")[:-1]:
         keyword, *fields = (_unescape(line) if "\\" in line else line).split("\0")
         kind = by_keyword.get(keyword)
-        if kind is None and rare and keyword in rare:
-            kind = by_keyword[keyword] = _load(rare[keyword])
         if kind is None:
-            raise PlanError(f"unknown operation '{keyword}'")
+            kind = rare(keyword) if rare else None
+            if kind is None:
+                raise PlanError(f"unknown operation '{keyword}'")
+            by_keyword[keyword] = kind
         fixed = len(kind.__slots__) - (1 if kind.rest else 0)
         if len(fields) < fixed or (not kind.rest and len(fields) > fixed):
             raise PlanError(f"'{keyword}' has {len(fields)} arguments")
@@ -119,12 +127,6 @@ def parse(content: bytes, kinds: Iterable[type[Operation]], rare: Mapping[str, s
             arguments.append(tuple(fields[fixed:]))
         operations.append(kind(*arguments))
     return operations
-
-
-def _load(place: str) -> type[Operation]:
-    module, _, name = place.partition(":")
-    kind: type[Operation] = getattr(__import__(module, fromlist=[name]), name)
-    return kind
 
 
 def _unescape(line: str) -> str:

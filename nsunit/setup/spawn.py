@@ -116,20 +116,29 @@ def _try(operation: Operation, deed: Callable[[Build], None], build: Build) -> N
 def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
     """What the middle process does for a running container: enter all its namespaces at once, by one setns(2)."""
     flags = namespace_flags(operations)
-    own_users = next((operation for operation in operations if operation.keyword == "own-users"), None)
-    if own_users or any(isinstance(operation, namespaces.UserNamespace) for operation in operations):
+    if any(isinstance(operation, namespaces.UserNamespace) for operation in operations):
         flags |= linux.CLONE_NEWUSER
-    if any(operation.enters for operation in operations):
-        from nsunit.setup.chosen import flags_of
-
-        flags |= flags_of(operations, pidfd)
+    entered = 0
+    for operation in operations:
+        entered |= operation.clone_flags()
+    if entered & linux.CLONE_NEWUSER and _has_own_users(pidfd):
+        entered &= ~linux.CLONE_NEWUSER  # one cannot join one's own
+    flags |= entered
+    keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in operations)
 
     def enter() -> None:
         linux.setns(pidfd, flags)
         if flags & linux.CLONE_NEWUSER:
-            namespaces.become_root(keeps_groups=getattr(own_users, "keeps_groups", False))
+            namespaces.become_root(keeps_groups=keeps_groups)
 
     return enter
+
+
+def _has_own_users(pidfd: int) -> bool:
+    """Whether the user namespace of the process of *pidfd* is the caller's."""
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
+        pid = next(line.split()[1] for line in file if line.startswith("Pid:"))
+    return os.path.samestat(os.stat(f"/proc/{pid}/ns/user"), os.stat("/proc/self/ns/user"))
 
 
 def namespace_flags(operations: Sequence[Operation]) -> int:

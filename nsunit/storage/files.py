@@ -9,6 +9,10 @@ from nsunit.errors import NsunitError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
+_UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
+_CHUNK = 1 << 16
+
 
 def make_private_directory(path: str) -> None:
     """Make *path* and its parents, mode 0700.
@@ -105,3 +109,26 @@ def _unlink(name: str, dir_fd: int) -> bool:
     except IsADirectoryError:
         return False
     return True
+
+
+def read_kernel_file(path: str) -> str | None:
+    """The content of a file of the kernel's, None if it is gone or not provided."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (*_GONE, _UNSUPPORTED):
+            return None
+        raise
+    try:
+        content = b""
+        while chunk := os.read(descriptor, _CHUNK):
+            content += chunk
+            if len(chunk) < _CHUNK:  # such a file comes in one piece
+                break
+    except OSError as error:
+        if error.errno in (*_GONE, _UNSUPPORTED):
+            return None
+        raise
+    finally:
+        os.close(descriptor)
+    return content.decode(errors="surrogateescape")

@@ -9,9 +9,19 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Programs without a suffix, which the linters do not find by themselves.
-PYTHON = ("nsunit", "tests", "packaging/build-deb", "packaging/man/generate", "packaging/debian/nsunit", "tests/vm/dev")
+PYTHON = (
+    "nsunit",
+    "tests",
+    "packaging/build-deb",
+    "packaging/man/generate",
+    "packaging/debian/nsunit",
+    "tests/vm/dev",
+    "tests/vm/quick",
+)
 SHELL = (
     "tests/run",
+    "tests/bench/run",
+    "tests/vm/machine/quick-boot",
     ".ci/run",
     "packaging/debian/nsunit-setup",
     "packaging/debian/postinst",

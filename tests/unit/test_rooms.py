@@ -6,26 +6,34 @@ from pathlib import Path
 
 import pytest
 
+from nsunit.features import FEATURES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 BASE = {"addresses", "record", "errors", "names", "subordinate", "units", "version"}
-EFFECTS = {"bus", "network", "storage", "dropins"}
+EFFECTS = {"bus", "storage", "dropins"}
 
-# Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only.
+# Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only. The registry
+# of features stands below all of them: it imports what it names when that is asked for.
 ROOMS = {
-    "cli": {"manager", "plan", "definition", *EFFECTS},
-    "manager": {"plan", "definition", "setup", *EFFECTS},
+    "cli": {"deeds", "features", "core", "plan", "definition", "formats", *EFFECTS, "registry"},
+    "deeds": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
+    "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
+    "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     **dict.fromkeys(EFFECTS, {"plan", "definition"}),
-    "plan": {"definition", "setup"},
-    "definition": set(),
-    "setup": set(),
+    "plan": {"definition", "formats", "setup", "registry"},
+    "definition": {"registry"},
+    "formats": set(),
+    "registry": set(),
+    "setup": {"registry"},
 }
+NEEDS = {feature.name: {feature.name, *feature.needs.split()} for feature in FEATURES}
 
 # The one place in which a package of others is imported.
 THIRD_PARTY = {
     "pystemd": "nsunit.bus.systemd",
     "dbus_next": "nsunit.bus.signals",
     "jinja2": "nsunit.dropins.render",
-    "pyroute2": "nsunit.network.links",
+    "pyroute2": "nsunit.features.network.wire.messages",
 }
 
 # The helper is started for every container: what is not here costs milliseconds, see the start-up budget.
@@ -33,13 +41,18 @@ SETUP_STDLIB = {"os", "sys", "errno", "fcntl", "stat", "struct", "ctypes", "gc",
 SETUP_STDLIB |= {"__future__", "_signal", "_socket"}  # the C halves: the Python halves import enum
 
 # What a start, stop or exec loads; these and all that they import at module level stay light.
-START_PATH = ("nsunit.cli.main", "nsunit.cli.lifecycle", "nsunit.manager.start", "nsunit.manager.stop")
-EXEC_PATH = ("nsunit.cli.session", "nsunit.manager.execute")
+START_PATH = (
+    *("nsunit.cli.main", "nsunit.cli.lifecycle", "nsunit.cli.lifecycle.start", "nsunit.cli.lifecycle.stop"),
+    *("nsunit.deeds.start", "nsunit.deeds.stop"),
+)
+EXEC_PATH = ("nsunit.cli.main", "nsunit.cli.session", "nsunit.cli.session.execute", "nsunit.deeds.session.execute")
 HEAVY = set(
     "argparse asyncio collections concurrent contextlib dataclasses email enum functools hashlib http importlib inspect"
     " ipaddress json logging pathlib pwd grp re shlex shutil signal socket subprocess tempfile textwrap threading"
     " traceback typing unittest urllib uuid dbus_next jinja2 pyroute2".split()
 )
+FOLDER_MAX = 17
+LINES_MAX = 440
 SPEAKING = {"print", "exit", "sys.exit", "sys.stdout.write", "sys.stderr.write"}
 
 
@@ -52,11 +65,22 @@ MODULES = {module_name(path): ast.parse(path.read_text()) for path in sorted((RE
 
 
 def room_of(module: str) -> str:
-    """Return the room of a module: the package below nsunit, or "base"."""
+    """Return the room of a module: the package below nsunit, "base", or "registry" for that of the features."""
     parts = module.split(".")
     if len(parts) == 1 or parts[1] in BASE:
         return "base"
-    return parts[1]
+    return "registry" if module == "nsunit.features" else parts[1]
+
+
+def feature_of(module: str) -> str:
+    """Return the feature that a module belongs to, or nothing."""
+    return module.split(".")[2] if room_of(module) == "features" else ""
+
+
+def is_helper(module: str) -> bool:
+    """Tell whether the helper may load a module, inside of a container's unit."""
+    parts = module.split(".")
+    return room_of(module) == "setup" or (feature_of(module) != "" and parts[3:] in (["setup"], ["console"]))
 
 
 def is_type_checking(node: ast.AST) -> bool:
@@ -101,9 +125,72 @@ def test_imports_point_down(module):
     room = room_of(module)
     allowed = {"base"} if room == "base" else {room, "base"} | ROOMS[room]
     if room == "setup":
-        allowed = {"setup"}
+        allowed = {"setup", "registry"}
     wrong = {name for name in imports(module) if name.split(".")[0] == "nsunit" and room_of(name) not in allowed}
     assert not wrong, f"{room} may import {sorted(allowed)}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if feature_of(name)])
+def test_features_import_those_that_the_registry_says_they_need(module):
+    """Not more than they need, and of the rooms above nothing at all."""
+    others = {feature_of(name) for name in imports(module)} - {""}
+    assert others <= NEEDS[feature_of(module)]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if feature_of(name)])
+def test_keys_import_the_definition_engine_only(module):
+    """So that looking up a key loads nothing that plans or acts."""
+    if module.rpartition(".")[2] in ("keys", "values", "connection", "table"):
+        rooms = {room_of(name) for name in imports(module) if name.split(".")[0] == "nsunit"}
+        assert rooms <= {"definition", "features", "base"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if feature_of(name)])
+def test_plans_do_nothing(module):
+    """What is called plan or model imports no room that has effects."""
+    if "plan" in module.split(".")[3:] or "model" in module.split(".")[3:]:
+        rooms = {room_of(name) for name in imports(module) if name.split(".")[0] == "nsunit"}
+        assert not rooms & EFFECTS
+
+
+def test_there_are_no_cycles():
+    """Imports inside functions count: what imports each other cannot be read one after the other."""
+    graph = {module: {name for name in imports(module) if name in MODULES and name != module} for module in MODULES}
+    while graph:
+        free = {module for module, wanted in graph.items() if not wanted & graph.keys()}
+        assert free, f"in or behind a cycle: {sorted(graph)}"
+        graph = {module: wanted for module, wanted in graph.items() if module not in free}
+
+
+def imports_in_functions() -> Iterator[tuple[str, ast.stmt]]:
+    """Each import that stands inside a function, with its module."""
+    for module, tree in MODULES.items():
+        seen = set()
+        for function in walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for node in walk(function):
+                    if isinstance(node, ast.Import | ast.ImportFrom) and node.lineno not in seen:
+                        seen.add(node.lineno)
+                        yield module, node
+
+
+def test_imports_in_functions_are_few_and_have_a_reason():
+    """They are for what a start must not load: its reason stands behind each."""
+    found = list(imports_in_functions())
+    assert len(found) <= 40
+    for module, node in found:
+        line = path_of(module).read_text().splitlines()[(node.end_lineno or node.lineno) - 1]
+        assert "  # " in line, f"{module} line {node.lineno}: no word of why it stands there"
+
+
+def path_of(module: str) -> Path:
+    path = REPOSITORY / (module.replace(".", "/") + ".py")
+    return path if path.exists() else REPOSITORY / module.replace(".", "/") / "__init__.py"
+
+
+@pytest.mark.parametrize("folder", sorted({path_of(module).parent for module in MODULES}), ids=str)
+def test_folders_are_small(folder):
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= FOLDER_MAX
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -121,13 +208,15 @@ def test_no_other_third_party_package_is_imported():
     assert not {top: module for top, module in found.items() if top not in known}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) == "setup"])
+@pytest.mark.parametrize("module", [name for name in MODULES if is_helper(name)])
 def test_helper_imports_only_what_is_free(module):
-    tops = {name.split(".")[0] for name in imports(module)} - {"nsunit"}
-    assert tops <= SETUP_STDLIB
+    found = imports(module)
+    assert {name.split(".")[0] for name in found} - {"nsunit"} <= SETUP_STDLIB
+    own = {name for name in found if name.split(".")[0] == "nsunit"}
+    assert {name for name in own if not is_helper(name)} <= {"nsunit.features"}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) == "setup"])
+@pytest.mark.parametrize("module", [name for name in MODULES if is_helper(name)])
 def test_helper_takes_no_path_at_its_word(module):
     """In a container's root any component may be a link: these calls follow them, or touch files by path twice."""
     banned = {"os.makedirs", "os.path.realpath", "os.renames", "os.removedirs", "os.walk"}
@@ -162,7 +251,7 @@ def test_start_path_is_light(roots):
         assert not heavy, f"{module} imports {heavy} at module level"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) not in ("cli", "setup")])
+@pytest.mark.parametrize("module", [name for name in MODULES if room_of(name) != "cli" and not is_helper(name)])
 def test_only_the_command_line_prints_and_exits(module):
     for node in walk(MODULES[module]):
         if isinstance(node, ast.Call):
@@ -174,6 +263,4 @@ def test_only_the_command_line_prints_and_exits(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_modules_are_not_too_long(module):
-    path = REPOSITORY / (module.replace(".", "/") + ".py")
-    path = path if path.exists() else REPOSITORY / module.replace(".", "/") / "__init__.py"
-    assert len(path.read_text().splitlines()) <= 550
+    assert len(path_of(module).read_text().splitlines()) <= LINES_MAX

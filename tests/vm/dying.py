@@ -3,9 +3,10 @@
 import os
 
 from nsunit.errors import NsunitError
-from nsunit.network import links, nft
-from nsunit.network import run as program
-from nsunit.plan.attachment import Attachment
+from nsunit.features.network.wire import links
+from nsunit.features.network.wire import nft
+from nsunit.features.network import program
+from nsunit.features.network.model.attachment import Attachment
 
 LOCKS = "/run/nsunit/locks"
 

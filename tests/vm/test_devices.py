@@ -15,9 +15,9 @@ import pytest
 from dying import LOCKS, die_at
 from waiting import wait_until
 
-from nsunit.network import links as host_links
-from nsunit.network import run as program
-from nsunit.plan.attachment import Attachment, Device
+from nsunit.features.network.wire import links as host_links
+from nsunit.features.network import program
+from nsunit.features.network.model.attachment import Attachment, Device
 
 BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/nc -ll -p 80 -e /bin/hostname\n"
 FAR, FAR_VLAN = "198.51.100.1", "203.0.113.1"

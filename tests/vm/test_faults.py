@@ -100,11 +100,11 @@ from nsunit.cli.main import main
 sys.exit(main(argv))
 """
 PHASES = [
-    ("before", "nsunit.manager.start:settle"),
+    ("before", "nsunit.deeds.start:settle"),
     ("before", "nsunit.storage.ranges:choose"),
     ("after", "nsunit.storage.ranges:allocate"),
-    ("before", "nsunit.manager.prepare:dump"),
-    ("before", "nsunit.manager.start:Starter._queue"),
+    ("before", "nsunit.core.prepare:dump"),
+    ("before", "nsunit.deeds.start:Starter._queue"),
     ("before", "nsunit.bus.systemd:Systemd.start_transient"),
     ("after", "nsunit.bus.systemd:Systemd.start_transient"),
     ("before", "nsunit.bus.systemd:Systemd.wait_any"),

@@ -11,10 +11,10 @@ import pytest
 from dying import LOCKS, die_at
 from waiting import wait_until
 
-from nsunit.definition.values_network import Port
-from nsunit.network import links as host_links
-from nsunit.network import run as program
-from nsunit.plan.attachment import Attachment, Interface, Network
+from nsunit.features.network.values import Port
+from nsunit.features.network.wire import links as host_links
+from nsunit.features.network import program
+from nsunit.features.network.model.attachment import Attachment, Interface, Network
 
 # How many containers crowd into one network, and how many of them at once: NSUNIT_TEST_CROWD=301.
 CROWD = int(os.environ.get("NSUNIT_TEST_CROWD", "4"))

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from nsunit.manager.seccomp import syscall_numbers
+from nsunit.core.seccomp import syscall_numbers
 
 ROOT = ("-p", "Rootfs=/srv/roots/debian", "-p", "Volatile=yes")
 MACHINE = platform.machine()

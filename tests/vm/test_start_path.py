@@ -34,9 +34,9 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     assert started & HEAVY == set()
     assert [module for module in started if module.endswith(".group")] == []  # it is in none
     # Nothing above it makes MemoryMax= moot, so nobody looks closer.
-    assert started & {"nsunit.manager.why", "nsunit.plan.hierarchy"} == set()
+    assert started & {"nsunit.deeds.look.why", "nsunit.plan.hierarchy"} == set()
     assert (
-        started & {"nsunit.setup.attach", "nsunit.manager.network", "nsunit.setup.interpreter"} == set()
+        started & {"nsunit.features.network.setup", "nsunit.features.network.deeds", "nsunit.setup.interpreter"} == set()
     )  # it is not connected
     session = modules_of("exec", name, "true")
     assert session & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12

@@ -127,6 +127,23 @@ def test_ends_while_waited_for():
     assert run(ACTIVE, script) == [watch.Ended(UNIT, "failed", "oom-kill", 2, 9)]
 
 
+class HalfHeard(FakeBus):
+    """Its unit ended just before anybody listened: of the two signals that tell of it only the second one is heard."""
+
+    def Subscribe(self, _message):
+        changed(ActiveState="failed")(self)
+        return ""
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_an_end_of_which_only_half_was_heard(loaded):
+    values = {"ActiveState": "failed", "Result": "signal"}
+    state = {name: Variant("s", value) for name, value in values.items()}
+    bus = HalfHeard(state | {"ExecMainCode": Variant("i", 2), "ExecMainStatus": Variant("i", 9)}, loaded=loaded)
+    expected = watch.Ended(UNIT, "failed", "signal", 2, 9) if loaded else watch.Ended(UNIT, "gone")
+    assert asyncio.run(asyncio.wait_for(watch._Watcher(bus, (UNIT,)).run(), 5)) == [expected]
+
+
 def test_unloaded_before_it_could_be_asked():
     script = [changed(ExecMainCode=1, ExecMainStatus=4), removed(loaded=False)]
     assert run(ACTIVE, script) == [watch.Ended(UNIT, "inactive", "success", 1, 4)]

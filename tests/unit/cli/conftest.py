@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 import types
 
 import pytest
 
+import nsunit.cli
 from nsunit.cli import main as cli_main
 from nsunit.definition.search import SearchPath
 from nsunit.record import Record
+
+# All are imported now, so that a function is replaced wherever it was imported from its module, and is put back.
+for found in pkgutil.walk_packages(nsunit.cli.__path__, "nsunit.cli."):
+    importlib.import_module(found.name)
 
 
 class FakeContext:
@@ -76,12 +83,16 @@ class Status(Record):
 
 @pytest.fixture
 def manager(monkeypatch):
-    """Put functions into modules of nsunit.manager: `manager("start", start=lambda context, names: […])`."""
+    """Put functions in place of those of the rooms below: `manager("deeds.start", start=…)`."""
 
     def put(module, **functions):
-        fake = types.ModuleType(f"nsunit.manager.{module}")
-        fake.__dict__.update(functions)
-        monkeypatch.setitem(sys.modules, f"nsunit.manager.{module}", fake)
+        owner = importlib.import_module(f"nsunit.{module}")
+        for name, function in functions.items():
+            replaced = getattr(owner, name)
+            users = [found for key, found in sys.modules.items() if key.startswith("nsunit.cli")]
+            for user in (owner, *users):
+                for key in [key for key, value in vars(user).items() if value is replaced]:
+                    monkeypatch.setattr(user, key, function)
 
     context = FakeContext()
 
@@ -89,7 +100,7 @@ def manager(monkeypatch):
         context.warn = warn or (lambda line: None)
         return context
 
-    put("context", open_context=open_context, Context=FakeContext)
+    put("core.context", open_context=open_context, Context=FakeContext)
     put.context = context
     put.Outcome, put.ContainerState, put.Status = Outcome, ContainerState, Status
     return put

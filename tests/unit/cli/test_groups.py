@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from nsunit.cli.look import tree_rows
+from nsunit.cli.look.tree import tree_rows
+from nsunit.deeds.look.tree import Node
 from nsunit.definition.search import SearchPath
-from nsunit.manager.tree import Node
 
 
 def node(name, kind, *children, **values):
@@ -31,13 +31,13 @@ def members(manager):
         asked.append((name, running))
         return ["db", "web"] if running else ["db", "idle", "web"]
 
-    manager("group", members=find)
+    manager("features.groups.deeds", members=find)
     return asked
 
 
 def test_tree(nsunit, manager):
-    manager("query", list_containers=lambda context, **_options: [], status=None)
-    manager("tree", tree=lambda context, states, *, everything: TREE)
+    manager("deeds.look.query", list_containers=lambda context, **_options: [])
+    manager("deeds.look.tree", tree=lambda context, states, *, everything: TREE)
     assert list(tree_rows(TREE)) == [
         ("nsunit.slice", "active", "-", "-", "-", "-", "-", "-"),
         ("├─shop.slice", "active", "-", "50%", "-", "1G", "-", "40"),
@@ -45,9 +45,7 @@ def test_tree(nsunit, manager):
         ("│ └─db", "active", "-", "-", "-", "-", "-", "-"),
         ("└─a", "active", "-", "-", "-", "-", "-", "-"),
     ]
-    manager(
-        "listing", grouped_names=lambda context, *, everything: {"web": ("shop.slice",), "a": ()}, container_names=None
-    )
+    manager("deeds.look.listing", grouped_names=lambda context, *, everything: {"web": ("shop.slice",), "a": ()})
     assert nsunit("list", "--tree", "--names")[1] == "a\nshop.slice\nweb\n"
     assert nsunit("list", "--tree", "--names", "w*")[1] == "shop.slice\nweb\n"
     shown = json.loads(nsunit("list", "--tree", "--json")[1])
@@ -57,7 +55,7 @@ def test_tree(nsunit, manager):
 
 @pytest.mark.parametrize(
     ("verb", "module", "running"),
-    [("start", "start", False), ("stop", "stop", True), ("restart", "stop", True)],
+    [("start", "deeds.start", False), ("stop", "deeds.stop", True), ("restart", "deeds.stop", True)],
 )
 def test_a_group_stands_for_its_containers(nsunit, manager, members, verb, module, running):
     seen = []
@@ -75,9 +73,9 @@ def test_a_group_stands_for_its_containers(nsunit, manager, members, verb, modul
 @pytest.mark.parametrize(
     ("verb", "module", "named"),
     [
-        ("start", "start", ["shop.pod", "db", "idle", "web"]),
-        ("stop", "stop", ["shop.pod", "db", "web"]),
-        ("restart", "stop", ["shop.pod", "db", "web"]),
+        ("start", "deeds.start", ["shop.pod", "db", "idle", "web"]),
+        ("stop", "deeds.stop", ["shop.pod", "db", "web"]),
+        ("restart", "deeds.stop", ["shop.pod", "db", "web"]),
     ],
 )
 def test_a_pod_stands_for_itself_and_its_containers(nsunit, manager, members, verb, module, named):
@@ -93,13 +91,13 @@ def test_a_pod_stands_for_itself_and_its_containers(nsunit, manager, members, ve
     assert members == [("shop.slice", verb != "start")]
     assert "hint: 'nsunit restart shop.pod' makes it so, with its containers" in err
     killed = []
-    manager("control", kill=lambda context, name, **_options: killed.append(name))
+    manager("deeds.control", kill=lambda context, name, **_options: killed.append(name))
     assert (nsunit("kill", "shop.pod")[0], killed) == (0, ["db", "web"])
 
 
 def test_pause_and_kill_are_for_those_that_run(nsunit, manager, members):
     seen = []
-    manager("control", pause=lambda context, name: seen.append(name))
+    manager("deeds.control", pause=lambda context, name: seen.append(name))
     assert nsunit("pause", "shop-eu.slice") == (0, "", "")
     assert (members, seen) == ([("shop-eu.slice", True)], ["db", "web"])
 
@@ -112,7 +110,7 @@ def test_what_is_no_name_of_a_group(nsunit, members):
 
 def test_set_is_for_the_group_itself(nsunit, manager):
     seen = []
-    manager("change", set_keys=lambda context, name, assignments, persist: seen.append(name) or ())
+    manager("deeds.change", set_keys=lambda context, name, assignments, persist: seen.append(name) or ())
     assert nsunit("set", "shop.slice", "MemoryMax=1G")[0] == 0
     assert nsunit("set", "shop.pod", "MemoryMax=1G")[0] == 0
     assert seen == ["shop.slice", "shop.slice"]
@@ -134,7 +132,7 @@ def test_cat_and_edit(nsunit, manager, tmp_path, monkeypatch):
     editor.chmod(0o755)
     monkeypatch.setenv("EDITOR", str(editor))
     asked = []
-    manager("verify", verify=lambda context, names: asked.append(names) or [])
+    manager("deeds.verify", verify=lambda context, names: asked.append(names) or [])
     status, _out, err = nsunit("edit", "shop.slice")
     assert (status, err.splitlines()[0]) == (3, "nsunit: group 'shop.slice' is not defined")
     assert nsunit("edit", "--force", "shop.slice")[0] == 0

@@ -1,6 +1,7 @@
 import pytest
 
-from nsunit.cli.options import Invocation, Option, Verb, parse
+from nsunit.cli.main import parse
+from nsunit.cli.verbs import Invocation, Option, Verb
 from nsunit.errors import UsageError
 
 OPTIONS = (

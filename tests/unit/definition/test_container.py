@@ -6,7 +6,7 @@ import pytest
 from definitions import BASE, container, problems_of
 
 from nsunit.definition.load import Host
-from nsunit.definition.model import Bind, Container, EnvironmentFile, Tmpfs, UserRange
+from nsunit.definition.model import Bind, Container, Tmpfs, UserRange
 
 HOST = Host(257)
 ELEVEN = (
@@ -40,10 +40,6 @@ def test_defaults() -> None:
         ("Environment=A=1 'B=2 3'\nEnvironment=A=4 C=", "environment", (("A", "4"), ("B", "2 3"), ("C", ""))),
         ("Environment=A=1\nEnvironment=\nEnvironment=B=2", "environment", (("B", "2"),)),
         ('Environment="Q=\\"x\\" \\\\"', "environment", (("Q", '"x" \\'),)),
-        (
-            *("EnvironmentFile=/etc/a\nEnvironmentFile=-/etc/b", "environment_files"),
-            (EnvironmentFile("/etc/a", False), EnvironmentFile("/etc/b", True)),
-        ),
         ("User=www-data", "user", "www-data"),
         ("User=0", "user", "0"),
         ("User=65535", "user", "65535"),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from nsunit.definition.load import Host, load
-from nsunit.definition.near import distance, nearest
 from nsunit.definition.search import (
     SYSTEM_SEARCH_PATH,
     SearchPath,
@@ -17,7 +16,7 @@ from nsunit.definition.search import (
     list_templates,
     user_search_path,
 )
-from nsunit.errors import DefinitionError, NotFoundError
+from nsunit.errors import DefinitionError, NotFoundError, distance, nearest
 
 
 def touch(path: Path) -> str:

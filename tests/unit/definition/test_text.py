@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nsunit.definition.load import Host, load_properties, load_text
+from nsunit.definition.load import Host, load_properties, load_text, serialize, unit_text_value
 from nsunit.definition.setting import all_settings, lookup
-from nsunit.definition.text import serialize, unit_text_value
 
 HOST = Host(257, "alpha", "0123456789abcdef0123456789abcdef")
 TAKEN = [setting for setting in all_settings() if setting.refused is None]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SOURCES = ("nsunit", "templates", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("nsunit", "templates", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 
 
 def call(*command: object) -> subprocess.CompletedProcess[str]:

@@ -3,12 +3,15 @@
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from nsunit.cli import verbs
-from nsunit.definition.setting import all_settings
+from nsunit.definition.host import Host
+from nsunit.definition.setting import all_settings, keys_of, lookup
+from nsunit.features.network.definition import network_of_text
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "packaging/man"
 PAGES = sorted(DIRECTORY.glob("*.md"))
@@ -43,6 +46,21 @@ def test_keys():
     container, pod = generate("nsunit.container.5.md"), generate("nsunit.pod.5.md")
     for setting in all_settings():
         assert f"**{setting.key}=**" in (pod if setting.section == "Pod" else container)
+
+
+def test_keys_of_networks():
+    """All of the table are there, in its order, and nothing else."""
+    page = generate("nsunit.network.5.md")
+    keys, _, examples = page.partition("\n# KEYS\n")[2].partition("\n# EXAMPLES\n")
+    assert re.findall(r"^\*\*(\w+)=\*\*", keys, re.M) == list(keys_of("Network"))
+    entries = re.split(r"\n(?=\*\*\w+=\*\*)", keys)[1:]
+    for key, entry in zip(keys_of("Network"), entries, strict=True):
+        setting = lookup("Network", key)
+        assert all(word in entry.replace("\\", "") for word in (setting.help, setting.example))
+    shown = [textwrap.dedent(text) for text in re.findall(r"(?:^    .*\n)+", examples, re.M)]
+    assert [text.splitlines()[0] for text in shown] == ["[Network]"] * 3
+    found = [network_of_text(f"n{number}", text, "page", Host(257)) for number, text in enumerate(shown)]
+    assert [bool(item.domain) + 2 * item.internal + 4 * bool(item.vlan) for item in found] == [1, 2, 4]
 
 
 def test_usage():

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from nsunit.definition.load import Host, load_text
+from nsunit.definition.load import Host, load_text, serialize
 from nsunit.definition.setting import keys_of, lookup
-from nsunit.definition.text import serialize
 from nsunit.plan.change import INFINITY, compare, how_to_change, live_properties, unset, with_keys_of
 from nsunit.plan.facts import Facts
 from nsunit.plan.units import units

@@ -5,8 +5,6 @@ import pytest
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_text
 from nsunit.errors import UsageError
-from nsunit.manager.failure import JOBS, RESULTS, explain_failure
-from nsunit.names import check_name, container_of_unit, is_valid_name, scope_name, service_name, slice_name, slice_path
 from nsunit.plan.facts import Facts
 from nsunit.plan.foreground import run_scope
 from nsunit.plan.scope import exec_scope
@@ -83,130 +81,26 @@ def test_foreground_run_takes_what_scopes_have():
 
 # Names
 
-GOOD = [
-    "a",
-    "0",
-    "web",
-    "my-app",
-    "a.b",
-    "a_b",
-    "a--b",
-    "a-",
-    "a.",
-    "w@b",
-    "w-1@b.2",
-    "9" * 63,
-    "a" + "-" * 50,
-    "app-exec-1",
-]
-BAD = [
-    "", ".", "..", "-a", "_a", ".a", "A", "wEb", "a/b", "/a", "a b", " a", "a ", "a\n", "\na", "a\0", "a\t", "a%n",
-    "a\\b", "a@", "@a", "a@b@c", "a@-b", "a:b", "a,b", "a;b", "a$b", "a*", "a?", "a[b]", "~a", "ä", "\uff41", "\u0661",
-    "a\u200b", "a\x1b[2J", "9" * 64, "a" + "-" * 51, "x" * 32 + "@" + "y" * 32, "a'b", 'a"b', "a\u2028", "a\x85",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", GOOD)
-def test_good_names(name):
-    assert check_name(name) == name
-    longest = max(service_name(name), slice_name(name), scope_name(name, "exec", "0" * 8), key=len)
-    assert len(longest) <= 255
-    assert container_of_unit(service_name(name)) == name
-    assert container_of_unit(scope_name(name, "run", "0a1b")) == name
-    assert container_of_unit(scope_name(name, "exec", "0a1b")) is None
-    assert "/" not in service_name(name)
-    # A dash of the name must not nest slices: below nsunit.slice there is exactly one level.
-    assert slice_name(name).count("-") == 1
-
-
-@pytest.mark.parametrize("name", BAD, ids=ascii)
-def test_bad_names(name):
-    assert not is_valid_name(name)
-    with pytest.raises(UsageError) as caught:
-        check_name(name)
-    assert caught.value.message.isprintable()
-
-
-def test_names_give_different_units():
-    assert len({service_name(name) for name in GOOD}) == len(GOOD)
-    assert len({slice_name(name) for name in GOOD}) == len(GOOD)
-    assert slice_name("w@b") != slice_name("w-b")
-
-
-@pytest.mark.parametrize(
-    "unit",
-    [
-        "web.service",
-        "nsunit-.service",
-        "nsunit-A.service",
-        "nsunit-a-b.service",
-        "nsunit-a\\x2d.slice",
-        "nsunit-x.scope",
-    ],
-)
-def test_units_of_somebody_else(unit):
-    assert container_of_unit(unit) is None
-
 
 # What failed
 
 
-class Bus:
-    def __init__(self, **state):
-        self.state = state
-
-    def get(self, unit, *names):
-        return {name: self.state[name] for name in names if name in self.state}
-
-
-@pytest.mark.parametrize("result", RESULTS)
-def test_service_results_are_told(result):
-    error = explain_failure(Bus(Result=result, ExecMainStatus=9), "web", "nsunit-web.service", "failed")
-    assert error.message == f"web: {RESULTS[result].text.format(status='9')}"
-    assert "{" not in error.message + error.hint
-
-
-@pytest.mark.parametrize("result", JOBS)
-def test_job_results_are_told(result):
-    error = explain_failure(Bus(Result="success"), "web", "nsunit-web.service", result)
-    assert error.message == f"web: {JOBS[result].text}"
-    assert error.result == result
-    assert "{" not in error.hint
-
-
 @pytest.mark.parametrize(
-    ("said", "hint"),
+    "keys",
     [
-        ("Failed to execute '/x': No such file or directory", "check Exec= against what is in the root"),
-        ("Failed to execute '/x': Permission denied", "make the file executable, or run it through its interpreter"),
-        ("Failed to find user 'u': user 'u' is not", "check User=, Group= and SupplementaryGroups=, or give a number"),
-        ("Failed to do something new", None),
+        "Activation=socket\nNetwork=bridge\nPublishPort=8080:80",
+        "Network=bridge\nPublishPort=[::1]:8080:80",
+        "Network=bridge\nTunnel=db:5432\nLink=db",
+        "Boot=yes\nRegister=yes",
+        "Pod=shop",
+        "PrivateUsers=yes\nOwnership=chown",
+        "Network=pasta\nPublishPort=8080:80",
+        "Slice=a",
+        "MemorySwapHigh=1M",
+        "IPCNamespace=container:db",
+        "AddHost=a:10.0.0.1",
     ],
 )
-def test_words_of_the_helper_come_first(said, hint):
-    bus = Bus(StatusText=said, Result="exit-code", ExecMainStatus=127)
-    error = explain_failure(bus, "web", "nsunit-web.service", "failed")
-    assert (error.message, error.hint) == (f"web: {said}", hint)
-
-
-def test_words_of_a_payload_are_not_believed():
-    error = explain_failure(Bus(StatusText="serving", Result="timeout"), "web", "nsunit-web.service", "failed")
-    assert error.message == "web: it was not ready in time"
-
-
-def test_unknown_results_are_shown():
-    error = explain_failure(Bus(Result="odd"), "web", "nsunit-web.service", "strange")
-    assert error.message == "web: the job ended as 'strange' (odd)"
-
-
-@pytest.mark.parametrize(
-    ("slice_", "path"),
-    [
-        ("nsunit.slice", "/nsunit.slice"),
-        ("nsunit-web.slice", "/nsunit.slice/nsunit-web.slice"),
-        ("nsunit-shop-web.slice", "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice"),
-        (r"nsunit-my\x2dapp.slice", r"/nsunit.slice/nsunit-my\x2dapp.slice"),
-    ],
-)
-def test_slice_path(slice_, path):
-    assert slice_path(slice_) == path
+def test_what_changes_live_is_planned_without_the_facts_of_features(keys):
+    text = BASE if "Boot" not in keys else "[Container]\nLayer=/srv/root\nVolatile=yes\n"
+    assert planned(f"{text}{keys}\n[Slice]\nMemoryMax=1G\n").slice.name.endswith("web.slice")

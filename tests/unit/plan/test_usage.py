@@ -1,7 +1,7 @@
 import pytest
 
+from nsunit.formats.cgroupfs import Traffic
 from nsunit.plan import usage
-from nsunit.plan.cgroupfs import Traffic
 from nsunit.plan.usage import Place
 
 ROOT = "nsunit.slice"

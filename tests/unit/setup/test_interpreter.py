@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from nsunit.deeds.session.foreground import protect_host
+from nsunit.deeds.session.run import _may_have_hosts_root
 from nsunit.definition.load import Host, load_text
-from nsunit.manager.attend import SessionError, protect_host
-from nsunit.manager.run import _may_have_hosts_root
+from nsunit.errors import SessionError
 from nsunit.setup import interpreter, linux, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.main import _has_hosts_root

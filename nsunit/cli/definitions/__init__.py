@@ -1,0 +1,66 @@
+"""The verbs about definitions: render, verify, cat, edit."""
+
+from __future__ import annotations
+
+from nsunit.cli.verbs import Option, Verb
+
+VERBS = (
+    Verb(
+        "render",
+        "definition",
+        "Show what would be sent to systemd and done by the helper",
+        "nsunit.cli.definitions.render:render",
+        operands="NAME",
+        least=1,
+        most=1,
+        options=(Option("unit-files", "As the text of unit files instead"),),
+        complete="defined_any",
+    ),
+    Verb(
+        "verify",
+        "definition",
+        "Check definitions",
+        "nsunit.cli.definitions.verify:verify",
+        operands="[NAME…]",
+        most=None,
+        complete="definitions",
+        details=(
+            "Checks all definitions if none is named, those of networks too, and has systemd-analyze verify check the "
+            "units as well. NAME.network is the definition of a network.",
+        ),
+    ),
+    Verb(
+        "cat",
+        "definition",
+        "Print definitions and their drop-ins",
+        "nsunit.cli.definitions.cat:cat",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="definitions",
+    ),
+    Verb(
+        "edit",
+        "definition",
+        "Edit a definition",
+        "nsunit.cli.definitions.edit:edit",
+        operands="NAME",
+        least=1,
+        most=1,
+        options=(
+            Option(
+                "force",
+                "Make a new definition if there is none",
+                short="f",
+                run="nsunit.cli.definitions.new:edit_or_make",
+            ),
+            Option("drop-in", "Edit this drop-in of the definition instead", value="FILE"),
+            Option("stdin", "Take the new text from standard input"),
+        ),
+        complete="definitions",
+        details=(
+            "Starts $SYSTEMD_EDITOR, $VISUAL or $EDITOR on a copy, checks it, and puts it in place of the file. What "
+            "comes from outside /etc/nsunit is copied there.",
+        ),
+    ),
+)

@@ -1,0 +1,25 @@
+"""The verb `cat`."""
+
+from __future__ import annotations
+
+from nsunit.cli.definitions.files import print_file
+from nsunit.cli.definitions.lookup import checked, find_definition
+from nsunit.cli.output import Style
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+
+
+def cat(invocation: Invocation) -> int:
+    """The verb `cat`: each file under a comment with its path, as systemctl cat does it."""
+    context = invocation.context()
+    style = Style(plain=invocation.flag("no-color"))
+    first = True
+    for name in invocation.operands:
+        found = find_definition(checked(name), context)
+        for path in (found.main, *found.drop_ins):
+            with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                print_file(path, file.read(), style, first)
+            first = False
+    return 0

@@ -1,0 +1,125 @@
+"""A definition while it is edited."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import sys
+import tempfile
+
+from nsunit.cli.definitions.editor import run_editor
+from nsunit.core.context import Context
+from nsunit.deeds.verify import verify
+from nsunit.definition.search import SearchPath
+from nsunit.errors import DefinitionError, NsunitError
+from nsunit.names import printable
+
+
+def read_file(path: str) -> bytes:
+    """Return what is in a file."""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+class Draft:
+    """A copy of a definition's file, in a directory beside it from which it can be renamed into place.
+
+    The directory's name starts with a dot, which no definition's does; in it the draft has the final name, so that
+    the loader takes it for the definition, and an editor for a file of that kind.
+    """
+
+    def __init__(self, name: str, target: str, text: bytes) -> None:
+        self.name = name
+        self.target = target
+        self.text = text
+        self.before = read_file(target) if os.path.exists(target) else None
+
+    def __enter__(self) -> Draft:
+        self.folder = os.path.dirname(self.target)
+        is_drop_in = self.folder.endswith(".nsunit.d")
+        self.top = os.path.dirname(self.folder) if is_drop_in else self.folder
+        self._check_owner()
+        os.makedirs(self.top, exist_ok=True)
+        self.directory = tempfile.mkdtemp(prefix=".edit-", dir=self.top)
+        inner = os.path.join(self.directory, os.path.basename(self.folder)) if is_drop_in else self.directory
+        os.makedirs(inner, exist_ok=True)
+        self.path = os.path.join(inner, os.path.basename(self.target))
+        with open(self.path, "wb") as file:
+            file.write(self.text)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        shutil.rmtree(self.directory)
+
+    def _check_owner(self) -> None:
+        """Refuse what the caller could not give back to its owner, before there is anything to lose.
+
+        Raises:
+            NsunitError: the file, or the directory, is somebody else's.
+        """
+        if os.path.isdir(self.top) and not os.access(self.top, os.W_OK):
+            raise NsunitError(f"'{printable(self.top)}' is not yours to write to", hint="have root do it")
+        if self.before is None or os.geteuid() in (0, os.stat(self.target).st_uid):
+            return
+        number = os.stat(self.target).st_uid
+        owner = next((entry.pw_name for entry in pwd.getpwall() if entry.pw_uid == number), str(number))
+        raise NsunitError(
+            f"'{printable(self.target)}' belongs to '{owner}', so it is not yours to change",
+            hint="add to it with --drop-in=NAME, or have it given to you: chown",
+        )
+
+    def fill(self, text: bytes | None) -> bool:
+        """Take the new *text*, or let the user edit; tell whether anything has changed."""
+        if text is None:
+            run_editor(self.path)
+        else:
+            with open(self.path, "wb") as file:
+                file.write(text)
+        now = read_file(self.path)
+        return now != self.before and not (self.before is None and now == self.text)
+
+    def check(self, context: Context) -> None:
+        """Check the definition as it would be with the draft in place.
+
+        Raises:
+            DefinitionError: with the final path in it, not the draft's.
+        """
+        search = SearchPath((self.directory, *context.search.directories))
+        problems = verify(Context(search=search, paths=context.paths), [self.name])
+        if problems:
+            raise DefinitionError(
+                [problem.replace(path=self.target) if problem.path == self.path else problem for problem in problems]
+            )
+
+    def keep(self) -> None:
+        """Save the draft beside the target, where no definition is looked for."""
+        kept = os.path.join(self.top, os.path.basename(self.target) + ".rejected")
+        os.replace(self.path, kept)
+        sys.stderr.write(f"nsunit: nothing was changed; your text is kept in {printable(kept)}\n")
+
+    def install(self) -> None:
+        """Put the draft in place of the target, with its owner and mode, in one step.
+
+        Raises:
+            NsunitError: somebody else has changed the file meanwhile.
+        """
+        now = read_file(self.target) if os.path.exists(self.target) else None
+        if now != self.before:
+            self.keep()
+            raise NsunitError(f"'{printable(self.target)}' was changed meanwhile", hint="edit it again")
+        os.makedirs(self.folder, exist_ok=True)
+        with open(self.path, "rb+") as file:
+            if self.before is None:
+                os.fchmod(file.fileno(), 0o644)
+            else:
+                status = os.stat(self.target)
+                os.fchown(file.fileno(), status.st_uid, status.st_gid)
+                os.fchmod(file.fileno(), status.st_mode & 0o7777)
+            os.fsync(file.fileno())
+        os.replace(self.path, self.target)
+        directory = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

@@ -1,0 +1,77 @@
+"""The verb `edit`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nsunit.cli import report
+from nsunit.cli.definitions.draft import Draft, read_file
+from nsunit.cli.definitions.lookup import checked, find_definition
+from nsunit.definition.search import SUFFIX
+from nsunit.errors import DefinitionError, NotFoundError, UsageError
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nsunit.cli.verbs import Invocation
+
+
+def edit(invocation: Invocation, beginning: Callable[[str, str], str] | None = None) -> int:
+    """The verb `edit`; *beginning* gives a new definition the text it begins with, by name and path."""
+    context = invocation.context()
+    name = invocation.operands[0]
+    target, text = _what_to_edit(invocation, name, beginning)
+    with Draft(checked(name), target, text) as draft:
+        while True:
+            changed = draft.fill(sys.stdin.buffer.read() if invocation.flag("stdin") else None)
+            if not changed:
+                _say(invocation, f"{target} is as it was")
+                return 0
+            try:
+                draft.check(context)
+                break
+            except DefinitionError:
+                if invocation.flag("stdin") or not _edit_again(invocation):
+                    draft.keep()
+                    raise
+        draft.install()
+    _say(invocation, f"wrote {target}; 'nsunit restart' applies it to what runs already")
+    return 0
+
+
+def _say(invocation: Invocation, text: str) -> None:
+    if not invocation.flag("quiet"):
+        sys.stdout.write(printable(text) + "\n")
+
+
+def _edit_again(invocation: Invocation) -> bool:
+    """Show what is wrong and ask whether to go on editing; without a terminal the answer is no."""
+    error = sys.exc_info()[1]
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or not isinstance(error, DefinitionError):
+        return False
+    report(error)
+    return input("Edit it again? [Y/n] ").strip().lower() in ("", "y", "yes")
+
+
+def _what_to_edit(invocation: Invocation, name: str, beginning: Callable[[str, str], str] | None) -> tuple[str, bytes]:
+    """Return the path that will be written, always in the first directory searched, and the text to begin with."""
+    context = invocation.context()
+    own = context.search.directories[0]
+    drop_in = invocation.value("drop-in")
+    try:
+        found = find_definition(checked(name), context)
+    except NotFoundError:
+        if beginning is None or drop_in:
+            raise
+        path = os.path.join(own, name + SUFFIX)
+        return path, beginning(name, path).encode()
+    if drop_in is None:
+        path = os.path.join(own, os.path.basename(found.main))
+        return os.path.realpath(path), read_file(found.main)
+    if "/" in drop_in or drop_in.startswith(".") or not drop_in.removesuffix(".conf"):
+        raise UsageError(f"'{printable(drop_in)}' is not the name of a drop-in file", hint="--drop-in=limits.conf")
+    path = os.path.join(own, name + SUFFIX + ".d", drop_in.removesuffix(".conf") + ".conf")
+    return path, read_file(path) if os.path.exists(path) else b""

@@ -1,0 +1,156 @@
+"""The verbs of a container's life: start, stop, restart, enable, disable, kill, pause, resume, wait, rm."""
+
+from __future__ import annotations
+
+from nsunit.cli.verbs import Option, Verb
+
+_ALL_DEFINED = Option("all", "All containers that are defined", short="a")
+_ALL_RUNNING = Option("all", "All containers that run", short="a")
+_SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGSTOP", "SIGWINCH")
+
+VERBS = (
+    Verb(
+        "start",
+        "lifecycle",
+        "Start containers",
+        "nsunit.cli.lifecycle.start:start",
+        connects=True,
+        operands="NAME…",
+        most=None,
+        options=(
+            _ALL_DEFINED,
+            Option(
+                "now",
+                "Do not wait for the first connection, with Activation=",
+                run="nsunit.cli.lifecycle.start_now:start_now",
+            ),
+        ),
+        complete="defined_any",
+        details=(
+            "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template, "
+            "a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself as well.",
+            "A container that runs already is left alone; if its definition has changed, the difference is shown.",
+        ),
+    ),
+    Verb(
+        "stop",
+        "lifecycle",
+        "Stop containers",
+        "nsunit.cli.lifecycle.stop:stop",
+        connects=True,
+        operands="NAME…",
+        most=None,
+        options=(
+            _ALL_RUNNING.replace(run="nsunit.cli.lifecycle.all_running:stop_all"),
+            Option("now", "Kill at once instead of asking first", short="k"),
+        ),
+        complete="running_any",
+        details=(
+            "Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone. A group such as "
+            "shop.slice stands for all containers in it that run; a pod, shop.pod, is stopped after them.",
+        ),
+    ),
+    Verb(
+        "restart",
+        "lifecycle",
+        "Stop and start containers, with their definitions as they are now",
+        "nsunit.cli.lifecycle.restart:restart",
+        operands="NAME…",
+        most=None,
+        options=(_ALL_RUNNING.replace(run="nsunit.cli.lifecycle.all_running:restart_all"),),
+        complete="defined_any",
+        details=("What shares namespaces or a tunnel with one of them is restarted with it.",),
+    ),
+    Verb(
+        "enable",
+        "lifecycle",
+        "Have containers started at boot",
+        "nsunit.cli.lifecycle.enable:enable",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("now", "Start them as well"),),
+        complete="defined_any",
+        details=(
+            "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
+            "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
+            "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on.",
+            "A pod, shop.pod, stands for itself and all containers that are defined to be in it, a group such as "
+            "shop.slice for those. A container of a pod brings the pod's unit file along.",
+        ),
+    ),
+    Verb(
+        "disable",
+        "lifecycle",
+        "Have containers no longer started at boot",
+        "nsunit.cli.lifecycle.disable:disable",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("now", "Stop them as well"),),
+        complete="defined_any",
+        details=(
+            "Removes what enable has written. A container that runs from those files must be stopped first. "
+            "A pod or group stands for its containers as well; the unit file of a pod stays as long as one needs it.",
+        ),
+    ),
+    Verb(
+        "kill",
+        "lifecycle",
+        "Send a signal to the processes of containers",
+        "nsunit.cli.lifecycle.kill:kill",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(
+            Option("signal", "The signal, SIGTERM if not given", short="s", value="SIGNAL", complete=_SIGNALS),
+            Option("kill-whom", "Which processes: main or all (default)", value="WHOM", complete=("main", "all")),
+        ),
+        complete="running_any",
+    ),
+    Verb(
+        "pause",
+        "lifecycle",
+        "Freeze containers",
+        "nsunit.cli.lifecycle.freeze:pause",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="running_any",
+        details=("Freezes everything in the container's slice, exec sessions as well, with the cgroup freezer.",),
+    ),
+    Verb(
+        "resume",
+        "lifecycle",
+        "Let frozen containers go on",
+        "nsunit.cli.lifecycle.freeze:resume",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="running_any",
+    ),
+    Verb(
+        "wait",
+        "lifecycle",
+        "Wait until containers have ended, and say how",
+        "nsunit.cli.lifecycle.wait:wait",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),),
+        complete="running_any",
+        details=("Exits with 0 if all of them ended well, with 1 if not, or if the time is over.",),
+    ),
+    Verb(
+        "rm",
+        "lifecycle",
+        "Remove what stopped containers have kept: their upper layer and state",
+        "nsunit.cli.lifecycle.remove:remove",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("force", "Stop those that run first", short="f"),),
+        complete="defined",
+        details=("The definition stays. Without --force a container that runs is refused.",),
+    ),
+)

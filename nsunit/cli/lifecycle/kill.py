@@ -1,0 +1,28 @@
+"""The verb `kill`."""
+
+from __future__ import annotations
+
+from nsunit.cli.lifecycle.each import each
+from nsunit.cli.lifecycle.values import value_of
+from nsunit.deeds.control import kill as kill_processes
+from nsunit.definition.signals import signal_number
+from nsunit.errors import UsageError
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+
+
+def kill(invocation: Invocation) -> int:
+    """The verb `kill`."""
+    signal = int(value_of(signal_number, invocation.value("signal") or "SIGTERM"))
+    whom = _whom(invocation.value("kill-whom") or "all")
+    context = invocation.context()
+    return each(invocation, lambda name: kill_processes(context, name, signal=signal, whom=whom))
+
+
+def _whom(text: str) -> str:
+    if text not in ("main", "all"):
+        raise UsageError(f"'{printable(text)}' is not one of main, all", hint="--kill-whom=main")
+    return text

@@ -1,0 +1,17 @@
+"""The verb `restart`."""
+
+from __future__ import annotations
+
+from nsunit.deeds.stop import restart as restart_containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.cli.verbs import Invocation
+    from nsunit.core.jobs import Outcome
+
+
+def restart(invocation: Invocation) -> Sequence[Outcome]:
+    """The verb `restart`."""
+    return restart_containers(invocation.context(), invocation.names("running", pods=True))

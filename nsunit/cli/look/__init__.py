@@ -1,0 +1,162 @@
+"""The verbs that look at containers: list, status, show, logs, stats, ps, top, events, why."""
+
+from __future__ import annotations
+
+from nsunit.cli.verbs import Option, Verb
+
+_JOURNAL_OUTPUT = (
+    *("short", "short-precise", "short-iso", "short-iso-precise", "short-full", "short-monotonic", "short-unix"),
+    *("verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"),
+)
+
+VERBS = (
+    Verb(
+        "list/ls",
+        "look",
+        "List containers",
+        "nsunit.cli.look.containers:list_containers",
+        operands="[PATTERN…]",
+        most=None,
+        options=(
+            Option("all", "Those that do not run as well", short="a"),
+            Option("names", "Print the names only", run="nsunit.cli.look.names:list_names"),
+            Option(
+                "tree",
+                "Show them in their groups, with what each uses and may use",
+                short="t",
+                run="nsunit.cli.look.tree:list_tree",
+            ),
+        ),
+        complete="defined",
+        details=(
+            "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
+        ),
+    ),
+    Verb(
+        "status",
+        "look",
+        "Show how containers are doing",
+        "nsunit.cli.look.status:status",
+        operands="[NAME…]",
+        most=None,
+        options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"),),
+        complete="defined_any",
+        details=(
+            "What systemctl status shows, and root, ids, namespaces, limits and usage.",
+            "Exits with 3 if one of them does not run.",
+        ),
+    ),
+    Verb(
+        "show/inspect",
+        "look",
+        "Print everything about containers as JSON",
+        "nsunit.cli.look.show:show",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(Option("property", "Print this one only", short="p", value="KEY", repeat=True),),
+        complete="defined_any",
+    ),
+    Verb(
+        "logs",
+        "look",
+        "Show the journal of containers",
+        "nsunit.cli.look.logs:logs",
+        operands="NAME…",
+        least=1,
+        most=None,
+        options=(
+            Option("follow", "Go on showing new lines", short="f"),
+            Option("lines", "The last N lines only, or all", short="n", value="N"),
+            Option("since", "From this time on, as journalctl takes it", short="S", value="TIME"),
+            Option("until", "Up to this time", short="U", value="TIME"),
+            Option("output", "Format, as journalctl takes it", short="o", value="FORMAT", complete=_JOURNAL_OUTPUT),
+            Option("reverse", "Newest lines first", short="r"),
+        ),
+        complete="defined_any",
+        details=("Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units.",),
+    ),
+    Verb(
+        "stats",
+        "look",
+        "Show what containers, their exec sessions and their groups use",
+        "nsunit.cli.look.stats:stats",
+        operands="[NAME…]",
+        most=None,
+        options=(
+            Option("watch", "Show it again and again, every 2 s if not said otherwise", value="SECONDS", implied="2"),
+            Option(
+                "prometheus",
+                "Print it in Prometheus' text format",
+                run="nsunit.cli.look.prometheus:print_exposition",
+            ),
+        ),
+        complete="running_any",
+        details=(
+            "CPU time and percent of one CPU; memory, its peak, how often MemoryHigh= held it back and how often the "
+            "kernel killed; swap; tasks; traffic with disks and in the container's own network; pressure, the "
+            "percentage of the last 10 s in which something waited for CPU, memory and disks.",
+            "A NAME may be that of a group, such as shop.slice. With --watch, --json prints one line each time.",
+        ),
+    ),
+    Verb(
+        "ps",
+        "look",
+        "Show the processes of a container",
+        "nsunit.cli.look.processes:processes",
+        operands="NAME",
+        least=1,
+        most=1,
+        complete="running",
+        details=(
+            "With the process and user ids on the host and those inside, CPU, memory and command line. All of it comes "
+            "from the host's /proc; nothing is executed in the container, and it need not have a ps.",
+        ),
+    ),
+    Verb(
+        "top",
+        "look",
+        "Watch what containers use, by systemd-cgtop",
+        "nsunit.cli.look.top:top",
+        operands="[ARGUMENT…]",
+        most=None,
+        foreign=True,
+        details=(
+            "Runs systemd-cgtop on nsunit.slice, or a group's if the last argument is one, such as shop.slice. All "
+            "other arguments are passed on, such as --order=memory or -b.",
+        ),
+    ),
+    Verb(
+        "events",
+        "look",
+        "Follow what happens to containers",
+        "nsunit.cli.look.events:events",
+        operands="[NAME…]",
+        most=None,
+        complete="defined_any",
+        details=(
+            "Prints one JSON object a line: start, stop and fail of containers, session-start and session-stop of "
+            "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw. The first line, "
+            "ready, has the containers that run; what happens after it is not missed. Goes on when systemd executes "
+            "itself anew; nothing is polled. Only what concerns the NAMEs is printed if there are any; a NAME may be "
+            "that of a group, such as shop.slice.",
+        ),
+    ),
+    Verb(
+        "why",
+        "look",
+        "Explain what limits a container",
+        "nsunit.cli.look.why:why",
+        operands="NAME [LIMIT]",
+        least=1,
+        most=2,
+        complete="defined_any",
+        words="nsunit.cli.look.why:limits",
+        details=(
+            "Shows for each limit what was asked for, what holds, which slice above the container or which part of the "
+            "host makes it so, and what the kernel has; and says where a controller is missing, a limit is moot, or "
+            "something other than systemd has changed it. LIMIT is one directive, such as MemoryMax; with it, each "
+            "level is shown.",
+        ),
+    ),
+)

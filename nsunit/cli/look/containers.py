@@ -1,0 +1,61 @@
+"""The verb `list`."""
+
+from __future__ import annotations
+
+import fnmatch
+
+from nsunit.cli import warn
+from nsunit.cli.output import Style, format_ago, format_duration, format_size, plural, print_json, print_table
+from nsunit.deeds.look.query import list_containers as query
+from nsunit.deeds.look.query import pod_states
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nsunit.cli.verbs import Invocation
+    from nsunit.deeds.look.query import ContainerState
+
+
+def list_containers(invocation: Invocation) -> int:
+    """The verb `list`."""
+    context, everything = invocation.context(), invocation.flag("all")
+    loaded = (*query(context, everything=everything), *pod_states(context, everything=everything))
+    states = wanted_states(invocation, sorted(loaded, key=lambda state: state.name))
+    style = Style(plain=invocation.flag("no-color"))
+    if invocation.flag("json"):
+        print_json(states)
+        return 0
+    columns = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS")
+    print_table(style, columns, [_row(state) for state in states])
+    for state in states:
+        if state.note:
+            warn(f"{state.name}: {state.note}")
+    if style.terminal and not invocation.flag("quiet"):
+        more = "" if everything else "; 'nsunit list --all' shows those that do not run as well"
+        style.line(f"\n{plural(len(states), 'container')}{more}")
+    return 0
+
+
+def wanted_states(invocation: Invocation, loaded: Iterable[ContainerState]) -> list[ContainerState]:
+    """Return those of *loaded* that the command line asks for."""
+    patterns = invocation.operands or ["*"]
+    return [
+        state
+        for state in loaded
+        if (invocation.flag("all") or state.active_state != "inactive" or state.sub_state == "listening")
+        and any(fnmatch.fnmatchcase(state.name, pattern) for pattern in patterns)
+    ]
+
+
+def _row(state: ContainerState) -> tuple[str, ...]:
+    return (
+        state.name,
+        state.active_state,
+        state.sub_state,
+        str(state.pid) if state.pid else "-",
+        format_ago(state.since_usec),
+        "-" if state.cpu_usec is None else format_duration(state.cpu_usec / 1_000_000),
+        format_size(state.memory),
+        "-" if state.tasks is None else str(state.tasks),
+    )

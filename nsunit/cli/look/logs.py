@@ -1,0 +1,51 @@
+"""The verb `logs`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nsunit.core.running import slice_of
+from nsunit.errors import NsunitError
+from nsunit.names import service_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+
+
+def logs(invocation: Invocation) -> int:
+    """The verb `logs`: becomes journalctl."""
+    options = {
+        long: None if invocation.value(long) is None else invocation.value(long)
+        for long in ("follow", "lines", "since", "until", "output", "reverse")
+        if invocation.flag(long)
+    }
+    if invocation.flag("json"):
+        options["output"] = "json"
+    if invocation.flag("quiet"):
+        options["quiet"] = None
+
+    context = invocation.context()
+    names = invocation.names("defined", pods=True)
+    argv = journal_command({name: slice_of(context, name) for name in names}, options, user=invocation.flag("user"))
+    sys.stdout.flush()
+    try:
+        os.execvp(argv[0], argv)
+    except FileNotFoundError:
+        raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
+
+
+def journal_command(slices: dict[str, str], options: dict[str, str | None], *, user: bool = False) -> list[str]:
+    """Return the journalctl command for containers, by name with their slices; an option without a value is a flag.
+
+    `-u` with the service matches the payload, systemd's own messages about it and its core dumps; with the slice, all
+    that runs in it, so `exec` sessions and a foreground `run` as well (journalctl(1)).  With *user* they are units
+    of the user's systemd.
+    """
+    # Not --user: what users said is in the system's journal where that is not kept on disk.
+    argv = ["journalctl", "--quiet"] if user else ["journalctl"]
+    option = "--user-unit" if user else "--unit"
+    for name, slice_ in slices.items():
+        argv += [f"{option}={service_name(name)}", f"{option}={slice_}"]
+    return argv + [f"--{long}" if value is None else f"--{long}={value}" for long, value in options.items()]

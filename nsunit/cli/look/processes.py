@@ -1,0 +1,39 @@
+"""The verb `ps`."""
+
+from __future__ import annotations
+
+from nsunit.cli.output import Style, format_duration, format_size, print_json, print_table
+from nsunit.deeds.look.processes import list_processes
+from nsunit.names import check_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+    from nsunit.deeds.look.processes import Process
+
+
+def processes(invocation: Invocation) -> int:
+    """The verb `ps`."""
+    found = list_processes(invocation.context(), check_name(invocation.operands[0]))
+    if invocation.flag("json"):
+        print_json(found)
+    else:
+        columns = ("PID", "INSIDE", "USER", "UID INSIDE", "UNIT", "STATE", "CPU%", "CPU", "MEMORY", "COMMAND")
+        print_table(Style(plain=invocation.flag("no-color")), columns, [process_row(item) for item in found])
+    return 0
+
+
+def process_row(process: Process) -> tuple[str, ...]:
+    """One line of the table of processes."""
+    return (
+        str(process.pid),
+        "-" if process.inside_pid is None else str(process.inside_pid),
+        str(process.uid),
+        "-" if process.inside_uid is None else str(process.inside_uid),
+        process.unit,
+        process.state,
+        f"{process.cpu_percent:.1f}",
+        format_duration(process.cpu_usec / 1_000_000),
+        format_size(process.memory),
+        process.command,
+    )

@@ -1,0 +1,28 @@
+"""The verb `show`."""
+
+from __future__ import annotations
+
+from nsunit.cli.output import print_json
+from nsunit.deeds.look.query import inspect
+from nsunit.errors import UsageError, did_you_mean
+from nsunit.names import check_any_name, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+
+
+def show(invocation: Invocation) -> int:
+    """The verb `show`."""
+    context = invocation.context()
+    wanted = invocation.values("property")
+    found = []
+    for name in invocation.operands:
+        everything = inspect(context, check_any_name(name))
+        unknown = [key for key in wanted if key not in everything]
+        if unknown:
+            hint = did_you_mean(unknown[0], list(everything), "'{}'") or f"there are {', '.join(everything)}"
+            raise UsageError(f"'{printable(unknown[0])}' is not something 'show' knows", hint=hint)
+        found.append({key: everything[key] for key in wanted} if wanted else everything)
+    print_json(found[0] if len(found) == 1 else found)
+    return 0

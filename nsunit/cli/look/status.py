@@ -1,0 +1,160 @@
+"""The verb `status`."""
+
+from __future__ import annotations
+
+import sys
+
+from nsunit.cli import report
+from nsunit.cli.look.logs import journal_command
+from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, print_json
+from nsunit.deeds.look.query import list_containers
+from nsunit.deeds.look.query import status as query
+from nsunit.errors import NotFoundError
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.bus.protocol import UnitProcess
+    from nsunit.cli.verbs import Invocation
+    from nsunit.deeds.look.query import ContainerState, Status
+
+EXIT_NOT_RUNNING = 3
+_CALM = ("inactive", "failed")
+
+
+def status(invocation: Invocation) -> int:
+    """The verb `status`; without a name, that of all containers that run or have failed."""
+    context = invocation.context()
+    lines = invocation.number("lines", 10)
+    names = invocation.names("defined", pods=True)
+    if not invocation.operands:
+        states = list_containers(context)
+        names = [state.name for state in states if state.active_state != "inactive" or _listens(state)]
+    found: list[Status] = []
+    failures: list[NotFoundError] = []
+    for name in names:
+        try:
+            found.append(query(context, name))
+        except NotFoundError as error:
+            failures.append(error)
+    if invocation.flag("json"):
+        print_json(found)
+    else:
+        style = Style(plain=invocation.flag("no-color"))
+        for index, item in enumerate(found):
+            if index:
+                style.line()
+            for line in status_lines(item, style):
+                style.line(line)
+            if lines:
+                _last_lines(item.state, lines, style, user=context.user)
+    sys.stdout.flush()
+    for failure in failures:
+        report(failure)
+    calm = invocation.operands and any(item.state.active_state in _CALM and not _listens(item.state) for item in found)
+    return EXIT_NOT_RUNNING if failures or calm else 0
+
+
+def status_lines(status: Status, style: Style, now: float | None = None) -> list[str]:
+    """Return what `nsunit status` shows, in the manner of systemctl status."""
+    state = status.state
+    title = f" - {printable(status.description)}" if status.description and status.description != state.name else ""
+    lines = [f"{style.dot(state.active_state)} {style.paint(printable(state.name), 'bold')}{title}"]
+    lines += _field("Definition", status.sources[0] if status.sources else "none")
+    for source in status.sources[1:]:
+        lines += _field("Drop-in", source)
+    lines += _field("Enabled", "started at boot" if state.enabled else "")
+    lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
+    lines += _field("Units", f"{state.unit} in {state.slice}")
+    if state.pid:
+        lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
+    lines += _field("Root", status.root)
+    lines += _field("Ids", status.ids)
+    names = f"({', '.join(status.networks)})" if status.networks else ""
+    lines += _field("Network", " ".join([*status.addresses, names]).strip())
+    lines += _field("Ports", " ".join(status.ports))
+    lines += _field("Namespaces", " ".join(f"{kind}:{number}" for kind, number in status.namespaces))
+    if state.active_state not in _CALM:
+        lines += _usage(status)
+    for note in status.notes:
+        lines.append(f"{'Note':>12}: {style.paint(printable(note), 'yellow')}")
+    return lines + _tree(status.control_group, status.processes)
+
+
+def _field(label: str, text: str) -> list[str]:
+    return [f"{label:>12}: {printable(text)}"] if text else []
+
+
+def _activity(status: Status, style: Style, now: float | None) -> str:
+    state = status.state
+    text = style.state(state.active_state) + f" ({printable(state.sub_state)})"
+    if status.frozen:
+        text += " " + style.paint("(paused)", "yellow")
+    if status.result not in ("success", ""):
+        code = "" if status.exit_status is None else f", status {status.exit_status}"
+        text += f" (Result: {printable(status.result)}{code})"
+    if state.since_usec:
+        text += f" since {format_time(state.since_usec)}; {format_ago(state.since_usec, now)} ago"
+    return text
+
+
+def _usage(status: Status) -> list[str]:
+    state = status.state
+    lines = []
+    if state.tasks is not None:
+        limit = "" if status.tasks_limit is None else f" (limit: {status.tasks_limit})"
+        lines.append(f"{'Tasks':>12}: {state.tasks}{limit}")
+    if state.memory is not None:
+        extra = [f"max: {format_size(status.memory_limit)}"] if status.memory_limit is not None else []
+        extra += [f"peak: {format_size(status.memory_peak)}"] if status.memory_peak is not None else []
+        lines.append(f"{'Memory':>12}: {format_size(state.memory)}" + (f" ({', '.join(extra)})" if extra else ""))
+    if state.cpu_usec is not None:
+        quota = "" if status.cpu_quota is None else f" (limit: {status.cpu_quota / 10_000:g}%)"
+        lines.append(f"{'CPU':>12}: {format_duration(state.cpu_usec / 1_000_000)}{quota}")
+    if status.io_read is not None and status.io_write is not None:
+        lines.append(f"{'IO':>12}: {format_size(status.io_read)} read, {format_size(status.io_write)} written")
+    return lines
+
+
+def _tree(control_group: str, processes: Sequence[UnitProcess]) -> list[str]:
+    """Draw the cgroup with its processes, as systemctl status does it."""
+    if not control_group:
+        return []
+    lines = _field("CGroup", control_group)
+    groups: dict[str, list[UnitProcess]] = {}
+    for process in sorted(processes, key=lambda process: (process.cgroup, process.pid)):
+        groups.setdefault(process.cgroup.removeprefix(control_group).strip("/"), []).append(process)
+    indent = " " * 14
+    for number, (group, members) in enumerate(groups.items()):
+        last_group = number == len(groups) - 1
+        bar = indent
+        if group:
+            lines.append(f"{indent}{'└─' if last_group else '├─'}{printable(group)}")
+            bar = indent + ("  " if last_group else "│ ")
+        for process in members:
+            last = process is members[-1] and (bool(group) or last_group)
+            lines.append(f"{bar}{'└─' if last else '├─'}{process.pid} {printable(process.command)}")
+    return lines
+
+
+def _listens(state: ContainerState) -> bool:
+    """Whether it is started by its first connection."""
+    return state.sub_state == "listening"
+
+
+def _last_lines(state: ContainerState, count: int, style: Style, *, user: bool) -> None:
+    """Let journalctl show the last lines of the container's log; it makes control characters harmless itself."""
+    import subprocess  # heavy, and not needed where nothing runs
+
+    options = {"lines": str(count), "no-pager": None, "quiet": None}
+    argv = journal_command({state.name: state.slice}, options, user=user)
+    try:
+        shown = subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
+    except FileNotFoundError:
+        return  # a host without journalctl; `nsunit logs` says so
+    if shown:
+        style.line()
+        for line in shown.decode(errors="replace").splitlines():
+            style.line(printable(line))

@@ -1,0 +1,85 @@
+"""The verbs that run commands in containers: exec, enter, run."""
+
+from __future__ import annotations
+
+from nsunit.cli.verbs import Option, Verb
+
+_TTY = Option("tty", "Give the command a terminal of the container's own", short="t")
+_INTERACTIVE = Option("interactive", "Pass standard input on", short="i")
+_USER = Option("uid", "User to run as, by name or number in the container", short="u", value="USER[:GROUP]")
+_DIRECTORY = Option("working-directory", "Directory to start in", short="w", value="DIR")
+_ENVIRONMENT = Option("setenv", "Set a variable, or pass on the caller's", short="e", value="NAME[=VALUE]", repeat=True)
+
+VERBS = (
+    Verb(
+        "exec",
+        "session",
+        "Run a command in a container that runs",
+        "nsunit.cli.session.execute:execute",
+        connects=True,
+        operands="NAME COMMAND…",
+        least=2,
+        most=None,
+        options=(_TTY, _INTERACTIVE, _USER, _DIRECTORY, _ENVIRONMENT),
+        command_at=1,
+        complete="running",
+        details=(
+            "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
+            "the command cannot be run, 127 if it is not there.",
+            "The command has the container's privileges, environment and resource limits.",
+        ),
+    ),
+    Verb(
+        "enter",
+        "session",
+        "Run a command of the host in some of a container's namespaces",
+        "nsunit.cli.session.enter:enter",
+        operands="NAME [COMMAND…]",
+        least=1,
+        most=None,
+        options=(
+            Option("namespaces", "Kinds to join, or all; ipc,net,pid,uts if not given", short="n", value="KIND,…"),
+            _TTY,
+            _INTERACTIVE,
+        ),
+        command_at=1,
+        complete="running",
+        details=(
+            "For debugging, with the host's ip, ss, tcpdump, strace, as root of the host, from the caller's control "
+            "group and directory, and with its environment: the container's limits do not hold for it, and a container "
+            "that is paused can be looked at. With net, /sys shows the container's network; with pid, /proc its "
+            "processes: these mounts, and those the command makes, are the command's own. Without a COMMAND it is "
+            "$SHELL. With user it becomes root of the container's user namespace.",
+            "With mnt it has the container's file systems instead of the host's, and joins user and pid as well. A "
+            "program of the host that is statically linked, such as busybox, comes along; any other is looked for in "
+            "the container, and so never runs with the host's privileges. The host's mount reaches the container's "
+            "mounts without that, by 'mount --namespace PID'.",
+            "Exits as exec does.",
+        ),
+    ),
+    Verb(
+        "run",
+        "session",
+        "Run a command in a container of its own",
+        "nsunit.cli.session.run:run",
+        operands="[COMMAND…]",
+        most=None,
+        options=(
+            Option("detach", "Return when it runs, and print its name", short="d"),
+            _TTY,
+            _INTERACTIVE,
+            Option("name", "Name of the container, run-XXXXXX if not given", value="NAME"),
+            Option(
+                "property",
+                "A key of a definition; its section may stand in front",
+                short="p",
+                value="[SECTION.]KEY=VALUE",
+                repeat=True,
+            ),
+            Option("keep", "Keep its upper layer when it has ended"),
+        ),
+        command_at=0,
+        complete="command",
+        details=("Exits as exec does. For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",),
+    ),
+)

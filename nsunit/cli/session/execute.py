@@ -1,0 +1,42 @@
+"""The verb `exec`."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.deeds.session.execute import execute as execute_command
+from nsunit.errors import UsageError
+from nsunit.names import check_name, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+
+
+def execute(invocation: Invocation) -> int:
+    """The verb `exec`."""
+    name, *command = invocation.operands
+    return execute_command(
+        invocation.context(),
+        check_name(name),
+        command,
+        tty=invocation.flag("tty"),
+        interactive=invocation.flag("interactive"),
+        user=invocation.value("uid"),
+        working_directory=invocation.value("working-directory"),
+        environment=_environment(invocation.values("setenv")),
+    )
+
+
+def _environment(items: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Split `NAME=VALUE`; a bare `NAME` passes on the caller's variable, and nothing if there is none."""
+    pairs = []
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not name:
+            raise UsageError(f"'{printable(item)}' is not a variable", hint="--setenv=NAME=VALUE")
+        if equals:
+            pairs.append((name, value))
+        elif name in os.environ:
+            pairs.append((name, os.environ[name]))
+    return pairs

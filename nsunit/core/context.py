@@ -1,0 +1,140 @@
+"""What every deed needs: the bus, the facts of the host, where definitions and state are; and undoing it half-way."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.definition.host import Host, host_facts
+from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath, user_search_path
+from nsunit.errors import NsunitError, UsageError
+from nsunit.features import hooks, of_users
+from nsunit.storage import files
+from nsunit.storage.paths import Paths, user_paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.bus.protocol import SystemdClient
+
+    Undo = list[Callable[[], object]]
+
+
+class Context:
+    """The bus and the host's facts are looked at when they are first needed, and once.
+
+    With *user* it is all about the containers of the calling user, who has no privileges.  *warn* is told in one line
+    what will not be as the user may expect.
+    """
+
+    def __init__(
+        self,
+        search: SearchPath = SYSTEM_SEARCH_PATH,
+        paths: Paths | None = None,
+        *,
+        user: bool = False,
+        warn: Callable[[str], object] | None = None,
+    ) -> None:
+        self.search = search
+        self.paths = paths or Paths()
+        self.user = user
+        self.warn: Callable[[str], object] = warn or (lambda _line: None)
+        self._bus: SystemdClient | None = None
+        self._host: Host | None = None
+        self._cgroup: str | None = None
+
+    @property
+    def bus(self) -> SystemdClient:
+        """The connection to systemd's manager, the system's or the user's.
+
+        Raises:
+            BusError: there is none to be had.
+        """
+        if self._bus is None:
+            from nsunit.bus.systemd import Systemd  # help and the like need none
+
+            self._bus = Systemd(self.user)
+        return self._bus
+
+    def connect(self) -> None:
+        """Begin to connect to systemd, so that it can greet us while the rest of a verb is imported."""
+        self.bus.connect()
+
+    @property
+    def host(self) -> Host:
+        """Facts about the host that definitions are checked against."""
+        if self._host is None:
+            self._host = host_facts(self.bus.version())
+        return self._host
+
+    @property
+    def cgroup(self) -> str:
+        """The cgroup that nsunit.slice is in, empty for the root: that of the user's systemd with *user*."""
+        if self._cgroup is None:
+            self._cgroup = self.bus.control_group().removesuffix("/init.scope") if self.user else ""
+        return self._cgroup
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features that each of the containers uses since it is the caller's."""
+        return of_users() if self.user else ()
+
+    @property
+    def boot_target(self) -> str:
+        """What starts the containers that are enabled."""
+        return "default.target" if self.user else "multi-user.target"
+
+    @property
+    def transient(self) -> str:
+        """Where systemd keeps the files of transient units, with a slash at the end."""
+        return f"{self.paths.runtime_base}/systemd/transient/"
+
+    @property
+    def runtime_control(self) -> str:
+        """Where SetUnitProperties leaves what holds until the next boot, see systemd.unit(5)."""
+        return f"{self.paths.runtime_base}/systemd/{'user' if self.user else 'system'}.control"
+
+    def remove_tree(self, path: str) -> bool:
+        """Remove a directory with a container's files; False where there is none."""
+        if os.path.lexists(path):
+            for remove in hooks(self.features, "deeds.remove_tree"):  # some may belong to the user's subordinate ids
+                return bool(remove(self, path))
+        return files.remove_tree(path)
+
+
+def open_context(warn: Callable[[str], object] | None = None) -> Context:
+    """The context of the system's own containers."""
+    return Context(warn=warn)
+
+
+def open_user_context(warn: Callable[[str], object] | None = None) -> Context:
+    """The context of the calling user's containers.
+
+    Raises:
+        UsageError: the user is root.
+    """
+    if os.geteuid() == 0:
+        raise UsageError("--user is for users without privileges", hint="leave it out for containers of the system")
+    environ = dict(os.environ)
+    return Context(user_search_path(environ), user_paths(environ, os.geteuid()), user=True, warn=warn)
+
+
+def take_back(undo: Sequence[Callable[[], object]]) -> None:
+    """Run the steps of *undo*, the last one first; all of them, even if one fails."""
+    failures: list[Exception] = []
+    for step in reversed(undo):
+        try:
+            step()
+        except (NsunitError, OSError) as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def make_directory(context: Context, path: str, undo: Undo) -> None:
+    """Make *path*, root's alone, and note in *undo* how to remove it if it was not there."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return  # kept from an earlier start, or left by one that was killed: either way it is this container's
+    undo.append(lambda: context.remove_tree(path))

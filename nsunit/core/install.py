@@ -1,0 +1,165 @@
+"""Unit files of nsunit's making, the links that [Install] asks for, and how systemd gets to read them."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from nsunit.dropins import files as unit_directory
+from nsunit.errors import NsunitError
+from nsunit.names import service_name, socket_patterns
+from nsunit.plan.units import entry_of, install_links
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nsunit.core.context import Context, Undo
+    from nsunit.definition.model import Definition
+
+_LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
+_PATIENCE = 40
+_PAUSE = 0.05  # s: systemd drops what nobody refers to between two messages
+
+
+def check_own(context: Context, name: str, units: Sequence[str]) -> None:
+    """Refuse to overwrite one of *units* of *name* that nsunit has not made.
+
+    Raises:
+        NsunitError: there is one.
+    """
+    for unit in units:
+        path = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
+        path = path if path and not path.startswith(context.transient) else f"{context.search.units}/{unit}"
+        if os.path.lexists(path):
+            raise NsunitError(
+                f"{name}: '{unit}' is there already and was not made by nsunit ('{path}')",
+                hint="remove that unit file, or give the container another name",
+            )
+
+
+def runs_from_files(name: str) -> NsunitError:
+    """The refusal to take away the unit files that *name* runs from."""
+    return NsunitError(
+        f"{name}: it runs from the unit files that would be removed",
+        hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
+    )
+
+
+def write_contents(boot: str, contents: Mapping[str, bytes], undo: Undo) -> None:
+    """Write files, by name, into the directory *boot* where they differ."""
+    for file, content in contents.items():
+        path = f"{boot}/{file}"
+        before = files.read_file(path)
+        if before != content:
+            files.write_file(path, content)
+            if before is not None:  # else the whole directory goes
+                undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
+
+
+def write_unit(context: Context, unit: str, text: str, undo: Undo) -> bool:
+    """Write a unit file, or remove it if *text* is empty; tells whether there was a difference."""
+    path = f"{context.search.units}/{unit}"
+    old = unit_directory.read(path)
+    if old == text.encode():
+        return False
+    undo.append(lambda: unit_directory.restore(path, old))
+    unit_directory.write(path, text.encode()) if text else unit_directory.remove(path)
+    return True
+
+
+def forget_runtime_changes(context: Context, units: Sequence[str]) -> bool:
+    """Remove what SetUnitProperties has left for *units* until the next boot; True if there was anything."""
+    removed = [files.remove_tree(f"{context.runtime_control}/{unit}.d") for unit in units]
+    return any(removed)
+
+
+def link(context: Context, definition: Definition, undo: Undo) -> bool:
+    """Make the links that [Install] asks for, as systemctl enable would, and remove those it no longer asks for."""
+    entry, _ = entry_of(definition, context.boot_target)
+    target = f"{context.search.units}/{entry}"
+    wanted = {f"{context.search.units}/{link}" for link in install_links(definition, context.boot_target)}
+    present = set(links(context, definition.name))
+    for path in sorted(wanted - present):
+        if os.path.lexists(path):
+            raise NsunitError(
+                f"{definition.name}: '{path}' is there already", hint="remove it, or leave out the Alias="
+            )
+        symlink(target, path)
+        undo.append(lambda path=path: unlink(path))  # type: ignore[misc]
+    for path in sorted(present - wanted):
+        unlink(path)
+        undo.append(lambda path=path: symlink(target, path))  # type: ignore[misc]
+    return wanted != present
+
+
+def links(context: Context, name: str) -> list[str]:
+    """All links in the unit directory that lead to container *name*: to its service or its sockets."""
+    top = context.search.units
+    places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(_LINK_DIRECTORIES))]
+    paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
+    own = {service_name(name), *listeners_on_disk(context, name)}
+    return [path for path in paths if os.path.islink(path) and os.path.basename(os.readlink(path)) in own]
+
+
+def listeners_on_disk(context: Context, name: str) -> list[str]:
+    """The sockets and proxies of container *name* that have unit files."""
+    own, several = socket_patterns(name)
+    beginning = several.removesuffix("*.socket")
+    found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
+    return [*found, *([own] if os.path.lexists(f"{context.search.units}/{own}") else [])]
+
+
+def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, required: bool = True) -> bool:
+    """Have systemd read the files of those *units*, which do not run, that it still has as they ran last.
+
+    They are those of the first of *names*; links to the others may keep them, too.
+
+    Whatever was started as a transient unit, systemd forgets only when nothing refers to it, and the links that were
+    made meanwhile do.  So they are away for a moment.  Returns whether there was any.
+
+    Raises:
+        NsunitError: something else refers to one, and it is *required*.
+    """
+    stale = [unit for unit in units if _is_transient(context, unit)]
+    if not stale:
+        return False
+    found = [(path, os.readlink(path)) for name in names for path in links(context, name)]
+    try:
+        for path, _ in found:
+            unlink(path)
+        context.bus.reload()
+        left = _PATIENCE
+        while left and any(_is_transient(context, unit) for unit in stale):
+            time.sleep(_PAUSE)
+            left -= 1
+    finally:
+        for path, target in found:
+            symlink(target, path)
+        context.bus.reload()
+    for unit in stale:
+        if required and _is_transient(context, unit):
+            raise NsunitError(
+                f"{names[0]}: systemd still has '{unit}' as it was before it was enabled, as another unit refers to it",
+                hint=f"stop those that need it: systemctl show --property=WantedBy,RequiredBy,BoundBy '{unit}'",
+            )
+    return True
+
+
+def _is_transient(context: Context, unit: str) -> bool:
+    return str(context.bus.get(unit, "FragmentPath").get("FragmentPath", "")).startswith(context.transient)
+
+
+def symlink(target: str, path: str) -> None:
+    """Make the link *path*, and its directory where that is missing."""
+    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    os.symlink(target, path)
+
+
+def unlink(path: str) -> None:
+    """Remove the link *path*, and its directory if nothing else is in it."""
+    os.unlink(path)
+    directory = os.path.dirname(path)
+    if directory.endswith(_LINK_DIRECTORIES) and not os.listdir(directory):
+        os.rmdir(directory)

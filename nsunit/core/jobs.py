@@ -1,0 +1,140 @@
+"""What became of containers in a command on several, and of the jobs that systemd did for it."""
+
+from __future__ import annotations
+
+from nsunit.bus.protocol import NO_SUCH_UNIT
+from nsunit.errors import BusError, JobFailedError, NsunitError
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.bus.protocol import SystemdClient
+    from nsunit.core.context import Context
+    from nsunit.units import Unit
+
+# How much longer than the unit's own time-outs a job may take before we stop waiting for it: what waits for its turn at
+# the host's links asks systemd for up to two minutes more (nsunit.features.network.wire.lock).
+GRACE_SECONDS = 150.0
+JOB_TIMEOUT = 60.0  # s, of a scope or a slice
+
+
+class Outcome(Record):
+    """*state* is what is true of container *name* now; a failure has *error* and leaves it as it was before.
+
+    Of `start`: "started", "listening" (for its first connection), "running" (it was already), "mended" (the same, but
+    systemd had given up a socket or proxy of it), "differs" (it runs, but from another definition; *differences* says
+    how).  Of `stop`: "stopped", "inactive" (it was already); a program that has no handler for its stop signal was
+    killed, and *deaf_to* is that signal.  Of `rm`: "removed", "absent".
+    """
+
+    name: str
+    state: str
+    differences: tuple[str, ...] = ()
+    error: NsunitError | None = None
+    deaf_to: int = 0
+
+
+def forget_failed(context: Context, unit: str) -> None:
+    """ResetFailedUnit for *unit*, which may be gone already.
+
+    systemd removes the unit's RuntimeDirectory= then, after its answer and before the next one
+    (unit_release_resources()): whoever makes that directory again has to have waited for that.
+    """
+    try:
+        context.bus.reset_failed(unit)
+        context.bus.get(unit, "LoadState")
+    except BusError as error:
+        if error.name != NO_SUCH_UNIT:
+            raise
+
+
+def start_timeout(service: Unit) -> float:
+    """Seconds after which a start job of *service* must have ended by itself."""
+    for item in reversed(service.properties):
+        if item.name == "TimeoutStartUSec" and isinstance(item.value, int):
+            return min(item.value / 1_000_000, 86400.0) + GRACE_SECONDS
+    raise JobFailedError(service.name, "invalid", "the unit has no TimeoutStartUSec")
+
+
+# Why a unit did not start
+
+
+class Advice(Record):
+    """What a `Result` of a service says in words, and what to do about it."""
+
+    text: str
+    hint: str
+
+
+_LOG_HINT = "see 'nsunit logs {name}'"
+
+# Service results of org.freedesktop.systemd1(5) that a container can meet while it starts.
+RESULTS = {
+    "oom-kill": Advice("the kernel killed it for lack of memory", "raise MemoryMax= of the container or its slices"),
+    "timeout": Advice("it was not ready in time", "raise TimeoutStartSec=, or see what it waits for"),
+    "start-limit-hit": Advice("it was started too often", "wait, or raise StartLimitBurst="),
+    "resources": Advice("systemd could not set the unit up", "see 'systemctl status {unit}'"),
+    "signal": Advice("it was killed by signal {status}", _LOG_HINT),
+    "core-dump": Advice("it dumped core", _LOG_HINT),
+    "watchdog": Advice("its watchdog ran out", _LOG_HINT),
+    "exit-code": Advice("it ended with status {status}", _LOG_HINT),
+    "protocol": Advice("it ended before it was ready", _LOG_HINT),
+    "success": Advice("it ended before it was ready", _LOG_HINT),
+}
+JOBS = {
+    "canceled": Advice("another command cancelled the start", "run it again"),
+    "timeout": Advice("the job ran out of time", "see 'systemctl list-jobs'"),
+    "dependency": Advice("a unit it depends on failed", "see 'systemctl list-dependencies {unit}'"),
+    "skipped": Advice("a condition in [Unit] is not met", "see 'systemctl status {unit}'"),
+    "assert": Advice("an assertion in [Unit] is not met", "see 'systemctl status {unit}'"),
+    "once": Advice("it was started once already", "see 'systemctl status {unit}'"),
+}
+
+
+def explain_failure(bus: SystemdClient, name: str, unit: str, result: str) -> JobFailedError:
+    """The error for a start job of container *name* that ended with *result*."""
+    state = bus.get(unit, "StatusText", "Result", "ExecMainStatus")
+    said = str(state.get("StatusText", ""))
+    service_result = str(state.get("Result", ""))
+    if said.startswith("Failed to "):
+        return JobFailedError(unit, result, f"{name}: {said}", hint=_hint_for_step(said))
+    advice = JOBS.get(result) or RESULTS.get(service_result)
+    if advice is None:
+        advice = Advice(f"the job ended as '{result}' ({service_result})", _LOG_HINT)
+    fields = {"name": name, "unit": unit, "status": str(state.get("ExecMainStatus", ""))}
+    return JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
+
+
+def _hint_for_step(said: str) -> str | None:
+    for words, hint in STEP_HINTS:
+        if all(word in said for word in words):
+            return hint
+    return None
+
+
+# By what the helper said: the step, and the kernel's reason.
+STEP_HINTS = (
+    (("to execute", "No such file"), "check Exec= against what is in the root"),
+    (("to execute", "Permission denied"), "make the file executable, or run it through its interpreter"),
+    (("to execute", "interpreter"), "the root lacks the interpreter or dynamic linker that the program names"),
+    (("to execute", "Exec format"), "the program is for another architecture, or a script without '#!'"),
+    (("to find user",), "check User=, Group= and SupplementaryGroups=, or give a number"),
+    (("id-map",), "put it on ext4, xfs, btrfs or (Linux 6.3) tmpfs, or use Ownership=chown or PrivateUsers=identity"),
+    (("clock would be before 0",), "the host has not been up for that long; use a later time"),
+    (("to join the",), "see what there is to join with 'nsunit ns list'"),
+    (("to bind", "Not a directory"), "source and target must both be directories, or both be files"),
+    (("to bind", "Read-only file system"), "make the mount point in a layer"),
+    (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
+    (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),
+    (
+        ("to set sysctl", "No such file"),
+        "this kernel has no such parameter in a user namespace of its own; see 'sysctl -a'",
+    ),
+    (("drop privileges", "Invalid argument"), "the ids of User= and Group= must be among those of the container"),
+    (("Network=vlan:", "File exists"), "the link has that VLAN already: see 'ip -d link show type vlan'"),
+    (("Network=", "File exists"), "choose another name, or see whose it is with 'ip link'"),
+    (("Network=", "Invalid argument"), "MTU= can be as large as that of the link, no larger"),
+    (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
+    (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
+    (("change to the directory",), "check WorkingDirectory= against what is in the root"),
+)

@@ -1,0 +1,124 @@
+"""Limits that systemd would take and then leave out, with a line in the journal at most.
+
+A path of an IO limit that leads to no disk, and filters for which systemd was built without the means.  Imported only
+where a definition has a key of that kind.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from nsunit.definition.setting import keys_of, lookup
+from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.formats.disks import mount_of
+from nsunit.plan.units import NEED_BPF, OF_DISKS, Units
+from nsunit.units import Unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
+
+_DEPTH = 4  # of overlays on overlays
+
+
+def made_effective(context: Context, definition: Definition, units: Units) -> Units:
+    """*units* with each IO limit for an overlay on the disks below it.
+
+    Raises:
+        DefinitionError: a path leads to no disk, or systemd ignores a key; it has all of them.
+    """
+    problems: list[Problem] = []
+    changed = units.replace(
+        slice=_on_disks(definition, "Slice", units.slice, problems),
+        service=_on_disks(definition, "Service", units.service, problems),
+    )
+    problems += _ignored(context, definition)
+    if problems:
+        raise DefinitionError(problems)
+    return changed
+
+
+def check_files(context: Context, definition: Definition) -> None:
+    """Like `made_effective` for the text of unit files, where one line cannot become several.
+
+    Raises:
+        DefinitionError: a path leads to no disk, or systemd ignores a key.
+        NsunitError: a path is on an overlay.
+    """
+    service, slice_ = (Unit(section, definition.properties_of(section)) for section in ("Service", "Slice"))
+    units = Units(service, slice_, (), ())
+    changed = made_effective(context, definition, units)
+    for before, after in ((units.slice, changed.slice), (units.service, changed.service)):
+        for item, other in zip(before.properties, after.properties, strict=True):
+            if item != other:
+                disks = ", ".join(path for path, _ in other.value)  # type: ignore[attr-defined]
+                raise NsunitError(
+                    f"{definition.name}: a path of {item.name} is on an overlay, where systemd finds no disk",
+                    hint=f"name what is below it: {disks}",
+                )
+
+
+def _on_disks(definition: Definition, section: str, unit: Unit, problems: list[Problem]) -> Unit:
+    properties = []
+    for item in unit.properties:
+        if item.signature == OF_DISKS:
+            values: dict[str, object] = {}
+            for path, limit in item.value:  # type: ignore[attr-defined]
+                disks = _disks_below(path, 0)
+                if not disks:
+                    key = next(key for key in keys_of(section) if _property_of(section, key) == item.name)
+                    reason = "is on no disk" if os.path.exists(path) else "does not exist"
+                    hint = "name a block device, or a file or directory on one"
+                    problems.append(Problem(definition.name, 0, f"[{section}] {key}: '{path}' {reason}", hint))
+                for disk in disks:
+                    values[disk] = limit
+            item = item.replace(value=tuple(values.items()))  # noqa: PLW2901
+        properties.append(item)
+    return unit.replace(properties=tuple(properties))
+
+
+def _property_of(section: str, key: str) -> str:
+    found = lookup(section, key)
+    return found.property if found else ""
+
+
+def _disks_below(path: str, depth: int) -> tuple[str, ...]:
+    """The paths by which systemd finds the disks that *path* is on, one for each file system; none without a disk."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    if stat.S_ISBLK(status.st_mode):
+        return (path,)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        mount = mount_of(os.path.realpath(path), file.read())
+    if mount.type == "overlay" and depth < _DEPTH:
+        return tuple(_one_each(disk for layer in mount.layers for disk in _disks_below(layer, depth + 1)))
+    return (path,) if mount.has_disk and not stat.S_ISCHR(status.st_mode) else ()
+
+
+def _one_each(paths: Iterable[str]) -> Iterator[str]:
+    seen = set()
+    for path in paths:
+        status = os.stat(path)
+        device = status.st_rdev if stat.S_ISBLK(status.st_mode) else status.st_dev
+        if device not in seen:
+            seen.add(device)
+            yield path
+
+
+def _ignored(context: Context, definition: Definition) -> list[Problem]:
+    used = [
+        (section, item.name)
+        for section in ("Slice", "Service")
+        for item in definition.properties_of(section)
+        if item.name in NEED_BPF
+    ]
+    if not used or "-BPF_FRAMEWORK" not in context.bus.features():
+        return []
+    message = "[{}] {}= would be ignored: this systemd was built without BPF_FRAMEWORK"
+    return [Problem(definition.name, 0, message.format(*place), "leave it out") for place in used]

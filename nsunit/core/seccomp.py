@@ -1,0 +1,137 @@
+"""The seccomp filter of a container: made once for each set of capabilities, then read from a cache.
+
+Making one takes the table of system calls, libseccomp for their numbers, and some milliseconds; a start should pay for
+none of them.  The cache is a root-only directory; an entry's name is a digest of the capabilities and of the identity
+of all files that the filter is made from and by, so another table or libseccomp makes a new entry and nothing is stale.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
+
+from nsunit import plan
+from nsunit.errors import NsunitError
+
+_SOURCES = ("syscalls.py", "bpf.py")
+LIBRARY = "libseccomp.so.2"
+_DIGEST_SIZE = 16
+_INSTRUCTION_SIZE = 8
+_SIZE_MAX = 4096 * _INSTRUCTION_SIZE
+_RETURN = 0x06  # BPF_RET | BPF_K, the last instruction of every program
+# Where distributions keep libraries, multiarch directories first; {} is the machine as uname(2) names it.
+_LIBRARY_DIRECTORIES = ("/usr/lib/{}-linux-gnu", "/lib/{}-linux-gnu", "/usr/lib64", "/usr/lib", "/lib")
+
+
+def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
+    """Return the filter, an array of `struct sock_filter`, for a container that holds *capabilities*.
+
+    *cache_directory* and its parents are made, root's alone, if they are missing.
+
+    Raises:
+        NsunitError: the directory is not root's alone, libseccomp is missing, or the architecture is not known.
+        OSError: the cache cannot be read or written.
+    """
+    return _cached(capabilities, cache_directory)[1]
+
+
+def filter_file_for(capabilities: tuple[str, ...], cache_directory: str) -> str:
+    """Return the path of a file with nothing but the filter that `filter_for` returns; raises what that raises."""
+    return f"{cache_directory}/{_cached(capabilities, cache_directory)[0]}"
+
+
+def _cached(capabilities: tuple[str, ...], cache_directory: str) -> tuple[str, bytes]:
+    architecture = os.uname().machine
+    name = _cache_name(capabilities, architecture)
+    directory = _open_directory(cache_directory)
+    try:
+        filter_ = _read(directory, name)
+        if filter_ is None:
+            from nsunit.core.seccomp_compiler import filter_of  # the first time only
+
+            filter_ = filter_of(capabilities, architecture, library_path())
+            _write(directory, name, filter_)
+        return name, filter_
+    finally:
+        os.close(directory)
+
+
+def library_path() -> str:
+    """Where libseccomp is, or its bare name where that is not known."""
+    machine = os.uname().machine
+    for pattern in _LIBRARY_DIRECTORIES:
+        path = f"{pattern.format(machine)}/{LIBRARY}"
+        if os.path.exists(path):
+            return path
+    return LIBRARY  # leave it to the dynamic linker
+
+
+def _cache_name(capabilities: tuple[str, ...], architecture: str) -> str:
+    sources = (f"{os.path.dirname(plan.__file__)}/{name}" for name in _SOURCES)
+    compiler = f"{os.path.dirname(__file__)}/seccomp_compiler.py"
+    identities = [_identity(path) for path in (library_path(), compiler, *sources)]
+    content = f"{sorted(set(capabilities))} {architecture} {identities}"
+    return blake2s(content.encode(), digest_size=_DIGEST_SIZE).hexdigest()
+
+
+def _identity(path: str) -> tuple[str, int, int]:
+    """Return what tells one installed file from another: every update makes a new inode or sets the change time."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return path, 0, 0
+    return path, status.st_ino, status.st_ctime_ns
+
+
+def _open_directory(path: str) -> int:
+    _make_directory(path)
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    status = os.fstat(directory)
+    if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
+        os.close(directory)
+        raise NsunitError(
+            f"'{path}' is open to other users", hint=f"remove it, or chown it to root and chmod 0700 '{path}'"
+        )
+    return directory
+
+
+def _make_directory(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_directory(os.path.dirname(path))
+        _make_directory(path)
+
+
+def _read(directory: int, name: str) -> bytes | None:
+    """Return the filter in the entry *name*, or None if there is none or it is cut off."""
+    try:
+        entry = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except FileNotFoundError:
+        return None
+    try:
+        filter_ = os.read(entry, _SIZE_MAX + 1)
+    finally:
+        os.close(entry)
+    size = len(filter_)
+    whole = 0 < size <= _SIZE_MAX and size % _INSTRUCTION_SIZE == 0 and filter_[-_INSTRUCTION_SIZE] == _RETURN
+    return filter_ if whole else None
+
+
+def _write(directory: int, name: str, filter_: bytes) -> None:
+    """Write an entry: complete under another name first, then renamed, so that a reader sees all of it or none."""
+    temporary = f"{name}.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:  # noqa: SIM105 - as above
+        os.unlink(temporary, dir_fd=directory)  # of a process with this id that was killed half-way
+    except FileNotFoundError:
+        pass
+    entry = os.open(temporary, flags, 0o600, dir_fd=directory)
+    try:
+        os.write(entry, filter_)
+    finally:
+        os.close(entry)
+    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

@@ -1,0 +1,69 @@
+"""The definitions that containers, groups and pods run with, kept beside what they run from."""
+
+from __future__ import annotations
+
+from nsunit.definition.load import any_of_text, serialize
+from nsunit.errors import NsunitError
+from nsunit.features import hooks, kinds_of
+from nsunit.names import service_name
+from nsunit.plan.change import compare
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
+
+
+def stored_text(context: Context, name: str) -> str:
+    """The definition that *name* runs with, with what was changed since it was started.
+
+    Raises:
+        NsunitError: there is none.
+    """
+    for text_of in hooks(kinds_of(name), "deeds.stored_text"):
+        found: str = text_of(context, name)
+        return found
+    stored = files.read_file(context.paths.runtime_of(name) + "/definition")
+    if stored is None:
+        raise NsunitError(
+            f"{name}: it runs, but nsunit has no record of having started it",
+            hint=f"stop it with 'systemctl stop {service_name(name)}'",
+        )
+    return stored.decode()
+
+
+def stored(context: Context, name: str) -> Definition:
+    """The definition of which that is the text."""
+    return any_of_text(name, stored_text(context, name), context.paths.runtime_of(name), context.host)
+
+
+def place_of(context: Context, name: str) -> str:
+    """The file with that text."""
+    for place in hooks(kinds_of(name), "deeds.record_path"):
+        found: str = place(context, name)
+        return found
+    return context.paths.runtime_of(name) + "/definition"
+
+
+def on_disk(context: Context, name: str) -> Definition | None:
+    """What *name* was when its unit files were written; None if it is not enabled."""
+    text = files.read_file(context.paths.boot_of(name) + "/definition")
+    return None if text is None else any_of_text(name, text.decode(), name, context.host)
+
+
+def known(context: Context, name: str) -> Definition | None:
+    """What *name* runs with, or else will be started from at boot; None if it is neither there nor enabled."""
+    text = files.read_file(context.paths.runtime_of(name) + "/definition")
+    if text is None:
+        return on_disk(context, name)
+    return any_of_text(name, text.decode(), context.paths.runtime_of(name), context.host)
+
+
+def differences_from_running(context: Context, definition: Definition) -> tuple[str, ...]:
+    """How *definition* differs from what its container runs with, key by key."""
+    text = stored_text(context, definition.name)
+    if text == serialize(definition):
+        return ()
+    running = any_of_text(definition.name, text, context.paths.runtime_of(definition.name), context.host)
+    return tuple(str(change) for change in compare(running, definition))

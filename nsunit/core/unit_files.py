@@ -1,0 +1,49 @@
+"""The units of containers as the unit files that `enable` makes."""
+
+from __future__ import annotations
+
+from nsunit.core.prepare import at_boot, facts_for, planned_user_range
+from nsunit.definition.load import load
+from nsunit.dropins.render import render_unit
+from nsunit.features import hooks, kinds_of
+from nsunit.names import service_name
+from nsunit.plan.units import boot_directives, install_directives, units
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+
+
+def unit_files(context: Context, name: str) -> dict[str, str]:
+    """The unit files of container *name*, or of what else it is by its ending: name to text; those around it, too."""
+    for files_of in hooks(kinds_of(name), "files.unit_files"):
+        found: dict[str, str] = files_of(context, name)
+        return found
+    definition = load(name, context.search, context.host)
+    facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
+    planned = units(definition, facts)
+    install = install_directives(definition, context.boot_target) if not planned.waits else ()
+    used = definition.container.features
+    around: dict[str, str] = {}
+    for files_around in hooks(used, "files.files_around"):
+        around |= files_around(context, definition)
+    listeners: dict[str, str] = {}
+    for listener_files in hooks(used, "files.listener_files"):
+        listeners |= listener_files(definition, facts)
+    service = f"Container {name}: the service that runs its payload."
+    limits = f"Container {name}: the slice that carries its limits."
+    return {
+        **around,
+        planned.slice.name: render_unit(limits, definition, planned.slice_directives, ("Slice",)),
+        service_name(name): render_unit(
+            service,
+            definition,
+            (
+                *boot_directives(definition, facts, context.paths.boot_of(name)),
+                *planned.service_directives,
+                *install,
+            ),
+            ("Unit", "Service") if planned.waits else ("Unit", "Service", "Install"),
+        ),
+        **listeners,
+    }

@@ -1,0 +1,1 @@
+"""What nsunit does: start, stop, change, verify, …  Nothing but the command line stands above."""

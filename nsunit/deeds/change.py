@@ -1,0 +1,419 @@
+"""Change containers and groups while they run: `set`, `plan` and `apply`."""
+
+from __future__ import annotations
+
+from nsunit.bus.marshal import split_signature
+from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, TIMEOUT
+from nsunit.core.context import take_back
+from nsunit.core.dropin import dropped_in, write_drop_ins
+from nsunit.core.jobs import Outcome
+from nsunit.core.limits import made_effective
+from nsunit.core.prepare import used_by
+from nsunit.core.running import find_running, is_running, slice_of, unit_of
+from nsunit.core.stored import place_of, stored, stored_text
+from nsunit.deeds.stop import restart as restart_containers
+from nsunit.definition.load import any_of_text, load_any, serialize
+from nsunit.definition.setting import lookup
+from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.features import features_of, hooks, kinds_of
+from nsunit.names import check_any_name, is_group
+from nsunit.plan.change import Change, compare, how_to_change, live_properties, texts_by_key, unset, with_keys_of
+from nsunit.plan.facts import Facts
+from nsunit.plan.units import NEED_BPF, may_be_ignored, units
+from nsunit.record import Record
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+from nsunit.units import Property
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nsunit.core.context import Context, Undo
+    from nsunit.definition.model import Definition
+    from nsunit.plan.units import Units
+
+ORIGIN = "nsunit set"
+_SECTIONS = ("Slice", "Service", "Container", "Unit", "Install")
+_COMPARABLE = ("t", "u", "b", "s", "ay")  # what systemd gives back as it was given
+
+
+class Plan(Record):
+    """How container *name* differs from its definition; *state* is "running" or "inactive".
+
+    *notes* tell of files by which others change its units.
+    """
+
+    name: str
+    state: str
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def set_keys(
+    context: Context, name: str, assignments: Sequence[tuple[str, str, str]], *, persist: bool = False
+) -> tuple[Change, ...]:
+    """Change keys of the running container *name* at once; all of them, or none.
+
+    *assignments* are `(section, key, value)`, the section empty for [Slice].  The change holds until the container is
+    stopped, with *persist* for its later starts as well.  Returns what was changed.
+
+    Raises:
+        NotFoundError: it does not run.
+        NsunitError: a key cannot change while it runs.
+        DefinitionError: a key or value is wrong.
+    """
+    given = [(section or _home_of(key), key, text, ORIGIN) for section, key, text in assignments]
+    with Lock(context.paths.locks, check_any_name(name)):
+        unit = _unit_that_runs(context, name)
+        check_live(name, [(section, key) for section, key, _, _ in given])
+        if persist:
+            check_unit_keys(name, [(section, key) for section, key, _, _ in given])
+        text = stored_text(context, name)
+        origin = context.paths.runtime_of(name)
+        old = any_of_text(name, text, origin, context.host)
+        new = any_of_text(name, text, origin, context.host, given)
+        keys = tuple(dict.fromkeys((section, key) for section, key, _, _ in given))
+        _check_growth(name, old, new, keys)
+        desired = load_any(name, context.search, context.host, given) if persist else None
+        if desired is None:
+            _check_not_dropped_in(context, old, keys)
+        undo: Undo = []
+        try:
+            _make_live(context, unit, old, new, keys, undo)
+            if desired is not None:
+                write_drop_ins(context, desired, keys, undo)
+            _record(context, name, text, serialize(new), undo)
+        except BaseException:
+            take_back(undo)
+            raise
+        return tuple(change for change in compare(old, new) if (change.section, change.key) in keys)
+
+
+def plan(context: Context, name: str) -> Plan:
+    """What `apply` would have to do for container *name*.
+
+    Raises:
+        NotFoundError: it is not defined.
+        DefinitionError: its definition is wrong.
+    """
+    definition = load_any(name, context.search, context.host)
+    unit = unit_of(context, name)
+    if not is_running(context, name):
+        return Plan(name, "inactive")
+    old = stored(context, name)
+    changes = compare(old, definition)
+    drifted, notes = _drift(context, unit, old, definition, changes)
+    return Plan(name, "running", tuple(sorted((*changes, *drifted), key=lambda item: (item.section, item.key))), notes)
+
+
+def plan_all(context: Context, names: Sequence[str]) -> list[tuple[Plan | None, NsunitError | None]]:
+    """`plan` of each of *names*, or why there is none."""
+    found: list[tuple[Plan | None, NsunitError | None]] = []
+    for name in names:
+        try:
+            found.append((plan(context, name), None))
+        except NsunitError as error:
+            found.append((None, error))
+    return found
+
+
+def apply(context: Context, names: Sequence[str], *, restart: bool = False) -> list[Outcome]:
+    """Have the running containers *names* follow their definitions, as far as that goes without a restart.
+
+    What only a restart changes is left alone and told, or with *restart* done by one.  Each container gets all of its
+    changes or none.
+    """
+    outcomes = []
+    for name in dict.fromkeys(names):
+        try:
+            outcome = _apply_one(context, name, restart)
+        except NsunitError as error:
+            outcome = Outcome(name, "failed", error=error)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _apply_one(context: Context, name: str, restart: bool) -> Outcome:
+    with Lock(context.paths.locks, check_any_name(name)):
+        found = plan(context, name)
+        if found.state == "inactive":
+            return Outcome(name, "inactive")
+        later = tuple(str(change) for change in found.changes if change.how == "restart")
+        if not (later and restart):
+            live = [change for change in found.changes if change.how == "live"]
+            if live:
+                _apply_live(context, name, live, everything=not later)
+            if later:
+                return Outcome(name, "differs", later)
+            return Outcome(name, "changed" if live else "running", tuple(str(change) for change in live))
+    return _restart(context, name)
+
+
+def _restart(context: Context, name: str) -> Outcome:
+    names = [name]
+    for running_members in hooks(kinds_of(name), "deeds.running_members"):
+        names = running_members(context, name)  # all are stopped before one is started: the slice is made anew
+    outcomes = restart_containers(context, names)
+    failed = next((item.error for item in outcomes if item.error is not None), None)
+    return Outcome(name, "failed", error=failed) if failed else Outcome(name, "restarted")
+
+
+def _apply_live(context: Context, name: str, live: Sequence[Change], *, everything: bool) -> None:
+    text = stored_text(context, name)
+    old = any_of_text(name, text, context.paths.runtime_of(name), context.host)
+    definition = load_any(name, context.search, context.host)
+    keys = tuple((change.section, change.key) for change in live)
+    recorded = serialize(definition if everything else with_keys_of(old, definition, keys))
+    new = any_of_text(name, recorded, context.paths.runtime_of(name), context.host)
+    undo: Undo = []
+    try:
+        _make_live(context, unit_of(context, name), old, new, keys, undo)
+        _record(context, name, text, recorded, undo)
+    except BaseException:
+        take_back(undo)
+        raise
+
+
+# What the deeds share
+
+
+def follow(context: Context, name: str, old: Definition, new: Definition, undo: Undo) -> tuple[Change, ...]:
+    """Give the running container *name* the live keys of *new* that differ in *old*, and record that it has them."""
+    changes = tuple(change for change in compare(old, new) if change.how == "live")
+    keys = tuple((change.section, change.key) for change in changes)
+    text = stored_text(context, name)
+    stored = any_of_text(name, text, context.paths.runtime_of(name), context.host)
+    recorded = serialize(with_keys_of(stored, new, keys))
+    after = any_of_text(name, recorded, context.paths.runtime_of(name), context.host)
+    _make_live(context, unit_of(context, name), stored, after, keys, undo)
+    _record(context, name, text, recorded, undo)
+    return changes
+
+
+def _make_live(
+    context: Context, unit: str, old: Definition, new: Definition, keys: Iterable[tuple[str, str]], undo: Undo
+) -> None:
+    for check in hooks(used_by(context, new), "deeds.check_limits"):
+        check(context, new)
+    planned = _planned(context, new)
+    if may_be_ignored(new):
+        planned = made_effective(context, new, planned)
+    keys = tuple(keys)
+    changed = features_of(key for section, key in keys if section == "Container")
+    for prepare in hooks(changed, "deeds.before_change"):
+        prepare(context, unit, old, new, undo)
+    for target, source, section in (
+        (slice_of(context, new.name), planned.slice, "Slice"),
+        (unit, planned.service, "Service"),
+        (unit, planned.service, "Unit"),
+    ):
+        properties = live_properties(source, section, keys)
+        if not properties:
+            continue
+        before = _as_it_is(context, target, properties)
+        filtered = any(item.name in NEED_BPF for item in source.properties)
+
+        def put_back(target: str = target, before: tuple[Property, ...] = before, filtered: bool = filtered) -> None:
+            _set(context, target, before, filtered)
+
+        try:
+            _set(context, target, properties, filtered)
+        except BaseException as error:
+            # systemd checks all of them before it changes one; without an answer it may have changed them.
+            if not isinstance(error, BusError) or error.name in (DISCONNECTED, NO_REPLY, TIMEOUT):
+                undo.append(put_back)
+            raise
+        undo.append(put_back)
+    for change in (*hooks(changed, "deeds.change"), *hooks(changed, "rates.change")):
+        change(context, unit, old, new, undo)
+
+
+def _set(context: Context, unit: str, properties: tuple[Property, ...], filtered: bool) -> None:
+    """Change a running *unit*, that has programs for sockets and interfaces attached if it is *filtered*."""
+    change = any(item.name in NEED_BPF for item in properties)
+    if filtered and not change:
+        # Any change has systemd attach the programs once more; without a reload in between it forgets the ones that
+        # are attached, and nothing would take those away any more.
+        context.bus.reload()
+    context.bus.set_properties(unit, True, properties)
+    if change:
+        # systemd 252 to 257 notes these on a unit that is active, and attaches the programs after the next reload only:
+        # 257 when a unit beside it starts, or when properties of this one are set.
+        context.bus.reload()
+        context.bus.set_properties(unit, True, properties)
+
+
+def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tuple[Property, ...]:
+    """The values that *unit* has now for *properties*, in the form that gives them back to it."""
+    signatures = {}
+    for item in properties:
+        scaled = item.name.endswith("Scale")
+        signatures[item.name.removesuffix("Scale") if scaled else item.name] = "t" if scaled else item.signature
+    values = context.bus.get(unit, *signatures)
+    found: list[Property] = []
+    for name, signature in signatures.items():
+        if name not in values:
+            continue
+        item = Property(name, signature, _from_bus(signature, values[name]))
+        if signature.startswith(("a", "(b")) and signature != "ay":
+            found.append(unset(name, signature))
+        found.append(item)
+    return tuple(found)
+
+
+def _from_bus(signature: str, value: object) -> object:
+    if signature == "ay":
+        return bytes(value)  # type: ignore[call-overload]
+    if signature[0] == "a":
+        return tuple(_from_bus(signature[1:], item) for item in value)  # type: ignore[attr-defined]
+    if signature[0] == "(":
+        types = split_signature(signature[1:-1])
+        return tuple(_from_bus(kind, item) for kind, item in zip(types, value, strict=True))  # type: ignore[call-overload]
+    return value
+
+
+def _unit_that_runs(context: Context, name: str) -> str:
+    if not is_group(name):
+        return find_running(context, name).unit
+    if not is_running(context, name):
+        hint = "it is there as long as one of its containers runs"
+        raise NotFoundError(f"{name}: no container of the group is running", hint=hint)
+    return unit_of(context, name)
+
+
+def _planned(context: Context, definition: Definition) -> Units:
+    for of_kind in hooks(kinds_of(definition.name), "plan.group_units"):
+        found: Units = of_kind(definition)
+        return found
+    # What can change live does not depend on the other facts.
+    return units(definition, Facts(context.host.systemd_version, "", "", context.paths.runtime_of(definition.name)))
+
+
+def _record(context: Context, name: str, old: str, new: str, undo: Undo) -> None:
+    """Note that the container runs with the definition *new* from now on."""
+    path = place_of(context, name)
+    files.write_file(path, new.encode())
+    undo.append(lambda: files.write_file(path, old.encode()))
+
+
+def check_live(name: str, keys: Iterable[tuple[str, str]]) -> None:
+    """Refuse *keys*, `(section, key)`, that cannot change while a container runs; those that are none are let pass.
+
+    Raises:
+        NsunitError: one cannot.
+    """
+    for section, key in keys:
+        found = lookup(section, key)
+        if section == "Slice" and (found is None or found.refused):
+            elsewhere = ((place, lookup(place, key)) for place in _SECTIONS[1:])
+            section, found = next(((place, item) for place, item in elsewhere if item and not item.refused), ("", None))
+        lives = found is not None and found.live and section in ("Slice", "Service", "Container")
+        if found is not None and not found.refused and not lives:
+            raise _needs_restart(name, section, key)
+
+
+def check_unit_keys(name: str, keys: Iterable[tuple[str, str]]) -> None:
+    """Refuse *keys* that no drop-in of a unit can hold.
+
+    Raises:
+        NsunitError: one is of [Container].
+    """
+    for section, key in keys:
+        if section == "Container" and lookup(section, key) is not None:
+            raise NsunitError(
+                f"{name}: [Container] {key}= cannot be in a drop-in of a unit, since systemd does not know it",
+                hint=f"change the definition with 'nsunit edit {name}', then run 'nsunit apply {name}'",
+            )
+
+
+def _home_of(key: str) -> str:
+    """The section of *key* where none is given: [Slice], but for the limits that only [Container] has."""
+    if lookup("Slice", key) is None:
+        own = lookup("Container", key)
+        if own is not None and own.live:
+            return "Container"
+    return "Slice"
+
+
+def _check_growth(name: str, old: Definition, new: Definition, keys: Iterable[tuple[str, str]]) -> None:
+    before, after = texts_by_key(old.assignments), texts_by_key(new.assignments)
+    for place in keys:
+        if how_to_change(*place, before.get(place, []), after.get(place, [])) == "restart":
+            raise _needs_restart(name, *place)
+
+
+def _needs_restart(name: str, section: str, key: str) -> NsunitError:
+    return NsunitError(
+        f"{name}: [{section}] {key}= cannot change while the container runs",
+        hint=f"change the definition with 'nsunit edit {name}', then run 'nsunit restart {name}'",
+    )
+
+
+def _check_not_dropped_in(context: Context, definition: Definition, keys: Iterable[tuple[str, str]]) -> None:
+    """Refuse to change for this run only what a drop-in says: the next daemon-reload would bring that back."""
+    for place, path in dropped_in(context, definition):
+        if place in keys:
+            raise NsunitError(
+                f"{definition.name}: {place[1]} is set for good in '{path}', which would count again at any reload",
+                hint="change it there with --persist",
+            )
+
+
+def _drift(
+    context: Context, unit: str, old: Definition, definition: Definition, changes: Sequence[Change]
+) -> tuple[list[Change], tuple[str, ...]]:
+    """What others have changed in the units of a container behind nsunit's back."""
+    planned = _planned(context, old)
+    differing = {(change.section, change.key) for change in changes}
+    texts = texts_by_key(definition.assignments)
+    drifted: list[Change] = []
+    notes: list[str] = []
+    for section, source, target in (
+        ("Slice", planned.slice, slice_of(context, old.name)),
+        ("Service", planned.service, unit),
+    )[: 1 if is_group(old.name) else 2]:
+        actual = context.bus.properties(target)
+        for place, new in texts.items():
+            setting = lookup(*place)
+            if place[0] != section or place in differing or setting is None or setting.signature not in _COMPARABLE:
+                continue
+            wanted = next((item.value for item in source.properties if item.name == setting.property), None)
+            if not setting.live or wanted is None or setting.property not in actual:
+                continue
+            value = _from_bus(setting.signature, actual[setting.property])
+            if value != wanted:
+                drifted.append(Change(*place, _as_text(setting.property, value), "; ".join(new), "live"))
+        notes += _foreign_drop_ins(target, section, actual, texts.keys() | differing)
+    return drifted, tuple(notes)
+
+
+def _foreign_drop_ins(unit: str, section: str, actual: dict[str, object], said: set[tuple[str, str]]) -> list[str]:
+    """Notes on the drop-ins of *unit* that neither nsunit nor a change of a known key has made."""
+    paths = actual.get("DropInPaths")
+    found = []
+    for path in paths if isinstance(paths, (list, tuple)) else ():
+        base = path.rpartition("/")[2]
+        key = base.removeprefix("50-").removesuffix(".conf")
+        setting = lookup(section, key)
+        known = (section, key) in said
+        if setting is not None and setting.property in actual:
+            # systemd writes one such file for each property that is changed; a change back leaves it there.
+            value = _from_bus(setting.signature, actual[setting.property])
+            known = known or value == unset(setting.property, setting.signature).value
+        if base != "50-nsunit.conf" and not known:
+            found.append(f"{unit} has settings from '{path}' as well")
+    return found
+
+
+def _as_text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, bytes):
+        numbers = [number for number in range(len(value) * 8) if value[number // 8] >> number % 8 & 1]
+        return " ".join(str(number) for number in numbers)
+    if value == (1 << 64) - 1:
+        return "infinity"
+    if isinstance(value, int) and name == "CPUQuotaPerSecUSec":
+        return f"{value / 10_000:g}%"
+    return f"{value}us" if name.endswith("USec") else str(value)

@@ -1,0 +1,149 @@
+"""`enable` and `disable`: containers and pods that systemd starts at boot, from unit files of their own."""
+
+from __future__ import annotations
+
+from nsunit.core.apart import check_apart
+from nsunit.core.boot import leave, let_go, write
+from nsunit.core.context import take_back
+from nsunit.core.install import (
+    check_own,
+    forget_runtime_changes,
+    link,
+    links,
+    listeners_on_disk,
+    runs_from_files,
+    unlink,
+)
+from nsunit.core.jobs import Outcome, forget_failed
+from nsunit.core.listeners import is_listening
+from nsunit.core.running import is_running
+from nsunit.core.stored import on_disk
+from nsunit.deeds.start import start
+from nsunit.deeds.stop import stop
+from nsunit.definition.load import load
+from nsunit.dropins import files as unit_directory
+from nsunit.errors import NsunitError
+from nsunit.features import hooks, kinds_of
+from nsunit.names import check_name, service_name, slice_name
+from nsunit.plan.units import entry_of, needed_containers
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.core.context import Context, Undo
+    from nsunit.definition.model import Definition
+
+
+def enable(context: Context, names: Sequence[str], *, now: bool = False) -> list[Outcome]:
+    """Have systemd start the containers *names* at boot, with their definitions as they are now; *now*: start them.
+
+    A container that runs goes on as it is.
+    """
+    outcomes = [_each(context, name, _enable) for name in dict.fromkeys(names)]
+    if now:
+        started = {item.name: item for item in start(context, [item.name for item in outcomes if not item.error])}
+        outcomes = [item if item.error or not started[item.name].error else started[item.name] for item in outcomes]
+    return outcomes
+
+
+def disable(context: Context, names: Sequence[str], *, now: bool = False) -> list[Outcome]:
+    """Take away what `enable` made; *now*: stop them as well."""
+    names = tuple(dict.fromkeys(names))
+    failed = {}
+    if now:
+        running = [name for name in names if is_running(context, check_name(name)) or is_listening(context, name)]
+        failed = {item.name: item for item in stop(context, running) if item.error}
+    return [failed.get(name) or _each(context, name, _disable) for name in names]
+
+
+def _each(context: Context, name: str, deed: Callable[[Context, str], Outcome]) -> Outcome:
+    try:
+        with Lock(context.paths.locks, check_name(name)):
+            return deed(context, name)
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+
+
+def _enable(context: Context, name: str) -> Outcome:
+    for enable_kind in hooks(kinds_of(name), "files.enable"):
+        found: Outcome = enable_kind(context, name)
+        return found
+    definition = load(name, context.search, context.host)
+    if any(key == "Also" for key, _ in definition.texts_of("Install")):
+        raise NsunitError(
+            f"{name}: [Install] Also= is not for containers", hint="enable those units by 'systemctl enable'"
+        )
+    _check_own(context, definition)
+    _check_needed(context, definition)
+    check_apart(context, definition)  # not for each start of one that is enabled
+    if not is_running(context, name):
+        forget_failed(context, service_name(name))  # else systemd would keep it as it was started last
+    former = on_disk(context, name)
+    undo: Undo = [context.bus.reload]
+    try:
+        changed = False
+        for write_for in hooks(definition.container.features, "files.write_for"):
+            changed = write_for(context, definition, undo) or changed
+        changed = write(context, definition, undo)[1] or changed
+        linked = link(context, definition, undo)
+        context.bus.reload()
+    except BaseException:
+        take_back(undo)
+        raise
+    let_go(context, former, definition)
+    return Outcome(name, "enabled" if changed or linked else "unchanged")
+
+
+def _check_own(context: Context, definition: Definition) -> None:
+    """Refuse to overwrite a unit that nsunit has not made."""
+    name = definition.name
+    if not context.paths.is_enabled(name):
+        entry, _ = entry_of(definition, context.boot_target)
+        own = (service_name(name), slice_name(name, definition.container.slice), entry)
+        check_own(context, name, tuple(dict.fromkeys(own)))
+
+
+def _check_needed(context: Context, definition: Definition) -> None:
+    """See that what *definition* needs is there at boot.
+
+    Raises:
+        NsunitError: it is not enabled.
+    """
+    for other, why in needed_containers(definition.container).items():
+        if not context.paths.is_enabled(other):
+            raise NsunitError(
+                f"{definition.name}: {why} '{other}', which is not enabled",
+                hint=f"do that first: nsunit enable {other}",
+            )
+
+
+def _disable(context: Context, name: str) -> Outcome:
+    for disable_kind in hooks(kinds_of(name), "files.disable"):
+        found: Outcome = disable_kind(context, name)
+        return found
+    if not context.paths.is_enabled(name):
+        load(name, context.search, context.host)  # an unknown name is an error
+        return Outcome(name, "unchanged")
+    service = service_name(name)
+    fragment = str(context.bus.get(service, "FragmentPath").get("FragmentPath", ""))
+    if is_running(context, name) and not fragment.startswith(context.transient):
+        raise runs_from_files(name)
+    if not fragment.startswith(context.transient) and is_listening(context, name):
+        raise NsunitError(
+            f"{name}: it is listened for by the unit files that would be removed",
+            hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
+        )
+    for path in links(context, name):
+        unlink(path)
+    listeners = listeners_on_disk(context, name)
+    former = on_disk(context, name)
+    slice_ = slice_name(name, former.container.slice if former else "")
+    for unit in (service, slice_, *listeners):
+        unit_directory.remove(f"{context.search.units}/{unit}")
+    forget_runtime_changes(context, (service, slice_))
+    context.remove_tree(context.paths.boot_of(name))
+    leave(context, former)
+    forget_failed(context, service)
+    return Outcome(name, "disabled")

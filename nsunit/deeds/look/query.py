@@ -1,0 +1,388 @@
+"""What there is to know about containers: for `list`, `status` and `inspect`."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.core import listeners as listening
+from nsunit.core.running import (
+    CGROUP_ROOT,
+    Running,
+    find_running,
+    host_namespace,
+    just_ended,
+    slice_as_defined,
+    slice_of,
+    unit_of,
+)
+from nsunit.core.stored import differences_from_running, known
+from nsunit.definition.load import load, load_any
+from nsunit.definition.search import find, list_names, list_pods, main_file, unit_drop_ins
+from nsunit.errors import DefinitionError, NotFoundError
+from nsunit.features import hooks, kinds_of, with_operation
+from nsunit.names import (
+    check_any_name,
+    container_of_unit,
+    is_pod,
+    is_slice_of,
+    listener_patterns,
+    service_name,
+    unescape,
+)
+from nsunit.record import Record, plain
+from nsunit.setup import namespaces, root
+from nsunit.setup.main import read_plan
+from nsunit.storage import files, ranges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.bus.protocol import UnitProcess, UnitStatus
+    from nsunit.core.context import Context
+    from nsunit.setup.operation import Operation
+
+CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
+UNKNOWN = (1 << 64) - 1  # systemd's "not set" for counters and limits
+
+
+class ContainerState(Record):
+    """One line of `nsunit list`.  Counters are None where the container does not run: bytes, tasks, µs."""
+
+    name: str
+    active_state: str
+    sub_state: str
+    unit: str
+    slice: str
+    definition: str = ""
+    pid: int | None = None
+    since_usec: int | None = None
+    memory: int | None = None
+    tasks: int | None = None
+    cpu_usec: int | None = None
+    enabled: bool = False
+    note: str = ""  # what is wrong with what listens for it, and what to do
+
+
+class Status(Record):
+    """What `nsunit status` shows of one container beyond what `nsunit list` does; sizes in bytes, None for unknown."""
+
+    state: ContainerState
+    description: str
+    sources: tuple[str, ...]
+    result: str
+    exit_status: int | None  # None where it did not end by itself
+    main_command: str
+    root: str
+    ids: str
+    namespaces: tuple[tuple[str, int], ...]  # kind and inode; those of the host are left out
+    frozen: bool
+    tasks_limit: int | None
+    memory_limit: int | None
+    memory_peak: int | None
+    cpu_quota: int | None  # µs of CPU time in a second
+    io_read: int | None
+    io_write: int | None
+    oom_kills: int
+    control_group: str
+    processes: tuple[UnitProcess, ...]
+    notes: tuple[str, ...]
+    networks: tuple[str, ...] = ()  # by their names, and links of the host as Network= has them
+    addresses: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()  # of the host, and where they lead
+
+
+def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
+    """The containers that are loaded, and with *everything* also those that are only defined."""
+    units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket"])
+    listeners = listening.by_container(units)
+    states = {}
+    for unit in units:
+        name = container_of_unit(unit.name)
+        values = _values_of(context, unit) if name else {}
+        # Other people's units may be called nsunit-something: a container's is in the container's slice.
+        if name and is_slice_of(str(values.get("Slice", "")), name):
+            states[name] = _state(context, name, unit.name, values, listeners.get(name, listening.NONE))
+    if everything:
+        for name in list_names(context.search):
+            if name not in states:
+                states[name] = ContainerState(
+                    name,
+                    "inactive",
+                    "dead",
+                    service_name(name),
+                    slice_as_defined(context, name),
+                    main_file(name, context.search),
+                    enabled=_is_enabled(context, name),
+                )
+    return [states[name] for name in sorted(states)]
+
+
+def _values_of(context: Context, unit: UnitStatus) -> dict[str, object]:
+    """What `_state` shows of a *unit* that systemd has listed: all of its properties take ten times as long to get."""
+    since = "ActiveEnterTimestamp" if unit.active_state == "active" else "StateChangeTimestamp"
+    return {
+        "ActiveState": unit.active_state,
+        "SubState": unit.sub_state,
+        "LoadState": unit.load_state,
+        **context.bus.get(unit.name, "Slice", "MainPID", since),
+    }
+
+
+def pod_states(context: Context, *, everything: bool = False) -> list[ContainerState]:
+    """The pods that are there, with the counters of all their containers, and with *everything* those only defined."""
+    units = {unit.name: unit for unit in context.bus.list_units(["nsunit-*.pod.service"])}
+    found = {unescape(name[len("nsunit-") : -len(".service")]): unit for name, unit in units.items()}
+    names = {*found, *(list_pods(context.search) if everything else ())}
+    states = []
+    for name in sorted(names):
+        values = _values_of(context, found[name]) if name in found else {}
+        states.append(_state(context, name, service_name(name), values))
+    return states
+
+
+def status(context: Context, name: str) -> Status:
+    """All about container or pod *name*.
+
+    Raises:
+        NotFoundError: it is neither loaded nor defined.
+    """
+    unit = unit_of(context, check_any_name(name))
+    properties = context.bus.properties(unit)
+    listeners = listening.by_container(context.bus.list_units(listener_patterns(name))).get(name, listening.NONE)
+    state = _state(context, name, unit, properties, listeners)
+    if properties.get("LoadState") == "not-found" and not state.definition:
+        find(name, context.search)  # raises, and names what is near
+    operations = _plan(context, name)
+    used = _features_of(context, name)
+    active = state.active_state == "active"
+    running = find_running(context, name) if active and not is_pod(name) else None
+    limits = context.bus.properties(state.slice)
+    processes = tuple(context.bus.processes(state.slice)) if active else ()
+    code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
+    return Status(
+        state=state,
+        description=str(properties.get("Description", "")),
+        sources=_files(context, name) if state.definition else (),
+        result=str(properties.get("Result", "")),
+        exit_status=code if isinstance(code, int) else None,
+        main_command=next((item.command for item in processes if running and item.pid == running.pid), ""),
+        root=_root(operations),
+        ids=_ids(context, name, operations),
+        namespaces=private_namespaces(running) if running else _pinned(context, name) if active else (),
+        frozen="frozen" in (properties.get("FreezerState"), limits.get("FreezerState")),
+        tasks_limit=_tightest(limits, properties, "TasksMax"),
+        memory_limit=_tightest(limits, properties, "MemoryMax"),
+        memory_peak=_cgroup_number(limits, "memory.peak"),
+        cpu_quota=_tightest(limits, properties, "CPUQuotaPerSecUSec"),
+        io_read=_number(limits, "IOReadBytes"),
+        io_write=_number(limits, "IOWriteBytes"),
+        oom_kills=_oom_kills(limits),
+        control_group=str(limits.get("ControlGroup", "")),
+        processes=processes,
+        notes=(
+            *((state.note,) if state.note else ()),
+            *(_notes_of_features(context, name, used, operations, processes) if running else ()),
+            *_notes(context, name, properties, limits, known=bool(running and state.definition)),
+        ),
+        **_shown_by_features(context, name, used),
+    )
+
+
+def _pinned(context: Context, name: str) -> tuple[tuple[str, int], ...]:
+    """Kind and inode of each namespace that pod *name* keeps."""
+    place = f"{context.paths.namespaces}/{name}"
+    return tuple((kind, os.stat(f"{place}/{kind}").st_ino) for kind in files.list_directory(place) if kind[0] != ".")
+
+
+def _features_of(context: Context, name: str) -> tuple[str, ...]:
+    """The features of what *name* runs with or will be started from at boot."""
+    try:
+        definition = known(context, name)
+    except DefinitionError:  # right once: its user has gone since, or systemd is older
+        return ()
+    return definition.container.features if definition else ()
+
+
+def _shown_by_features(context: Context, name: str, used: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Fields of Status that features know."""
+    found: dict[str, tuple[str, ...]] = {}
+    for show in hooks(used, "deeds.shown"):
+        found |= show(context, name)
+    return found
+
+
+def _notes_of_features(
+    context: Context, name: str, used: tuple[str, ...], operations: list[Operation], processes: Sequence[UnitProcess]
+) -> list[str]:
+    return [line for notes in hooks(used, "deeds.notes") for line in notes(context, name, operations, processes)]
+
+
+def _notes(
+    context: Context, name: str, properties: dict[str, object], limits: dict[str, object], *, known: bool
+) -> tuple[str, ...]:
+    notes = []
+    if properties.get("Result") == "oom-kill":
+        notes.append("the kernel killed it for lack of memory; raise MemoryMax= of the container or its slices")
+    elif kills := _oom_kills(limits):
+        notes.append(f"the kernel killed {kills} of its processes for lack of memory")
+    if text := str(properties.get("StatusText", "")):
+        notes.append(text)
+    if known and (changes := _differences(context, name)):
+        notes.append(f"it runs with another definition than it has now ('nsunit plan {name}' says what changes how):")
+        notes += changes
+    return tuple(notes)
+
+
+def inspect(context: Context, name: str) -> dict[str, object]:
+    """Everything about container *name* as plain JSON values: state, definition, unit properties, set-up plan.
+
+    Of a group, `shop.slice`, its members instead of what runs.
+    """
+    for of_kind in hooks(kinds_of(name), "deeds.inspect"):
+        described: dict[str, object] = of_kind(context, name)
+        return described
+    found = status(context, name)
+    document = plain(found)
+    assert isinstance(document, dict)
+    document["definition"] = _assignments(context, name)
+    document["setup"] = [item.describe() for item in _plan(context, name)]
+    document["properties"] = {
+        unit: plain(context.bus.properties(unit)) for unit in (found.state.unit, found.state.slice)
+    }
+    return document
+
+
+def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
+    """Kind and inode of each namespace the payload does not share with the host's process 1."""
+    found = []
+    for kind in namespaces.KINDS:
+        try:
+            inode = os.stat(f"/proc/{running.pid}/ns/{kind}").st_ino
+        except (FileNotFoundError, ProcessLookupError):
+            raise just_ended(running.name) from None
+        if inode != host_namespace(kind):
+            found.append((kind, inode))
+    return tuple(found)
+
+
+def _state(
+    context: Context, name: str, unit: str, values: dict[str, object], listeners: listening.Listeners = listening.NONE
+) -> ContainerState:
+    slice_ = str(values.get("Slice", ""))
+    if not is_slice_of(slice_, name):
+        slice_ = slice_of(context, name)
+    limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
+    cpu = _number(limits, "CPUUsageNSec")
+    active, sub = str(values.get("ActiveState", "inactive")), str(values.get("SubState", "dead"))
+    if active in ("inactive", "failed"):
+        if listeners.listening:
+            sub = "listening"
+        elif listeners.given_up:
+            active, sub = "failed", "not-listening"
+    return ContainerState(
+        name=name,
+        active_state=active,
+        sub_state=sub,
+        unit=unit,
+        slice=slice_,
+        definition=main_file(name, context.search),
+        pid=_number(values, "MainPID") or None,
+        since_usec=_number(values, "ActiveEnterTimestamp" if active == "active" else "StateChangeTimestamp") or None,
+        memory=_number(limits, "MemoryCurrent"),
+        tasks=_number(limits, "TasksCurrent"),
+        cpu_usec=None if cpu is None else cpu // 1000,
+        enabled=_is_enabled(context, name),
+        note=listening.note(context, name, listeners),
+    )
+
+
+def _is_enabled(context: Context, name: str) -> bool:
+    if not context.paths.is_enabled(name):
+        return False
+    # The file of a pod may be there for a container's sake only.
+    return all(wanted(context, name) for wanted in hooks(kinds_of(name), "files.is_wanted"))
+
+
+def _number(values: dict[str, object], key: str) -> int | None:
+    value = values.get(key)
+    return value if isinstance(value, int) and value != UNKNOWN else None
+
+
+def _tightest(limits: dict[str, object], properties: dict[str, object], key: str) -> int | None:
+    found = [value for value in (_number(limits, key), _number(properties, key)) if value is not None]
+    return min(found, default=None)
+
+
+def _files(context: Context, name: str) -> tuple[str, ...]:
+    found = find(name, context.search)
+    own = unit_drop_ins((slice_of(context, name), service_name(name)), context.search)
+    return (found.main, *found.drop_ins, *own)
+
+
+def _cgroup_file(properties: dict[str, object], name: str) -> str | None:
+    group = properties.get("ControlGroup")
+    if not isinstance(group, str) or not group:
+        return None
+    try:
+        with open(f"{CGROUP_ROOT}{group}/{name}", encoding="ascii") as file:
+            return file.read()
+    except OSError as error:
+        if error.errno in (2, 19):  # ENOENT, ENODEV: no such file in this kernel, or the group is just going away
+            return None
+        raise
+
+
+def _cgroup_number(properties: dict[str, object], name: str) -> int | None:
+    content = _cgroup_file(properties, name)
+    return int(content) if content and content.strip().isdigit() else None
+
+
+def _oom_kills(properties: dict[str, object]) -> int:
+    content = _cgroup_file(properties, "memory.events") or ""
+    return next((int(line.split()[1]) for line in content.splitlines() if line.startswith("oom_kill ")), 0)
+
+
+def _plan(context: Context, name: str) -> list[Operation]:
+    try:
+        return read_plan(context.paths.runtime_of(name))
+    except FileNotFoundError:
+        return []
+
+
+def _root(operations: Sequence[Operation]) -> str:
+    for item in operations:
+        if isinstance(item, root.Directory):
+            return item.path
+        if isinstance(item, root.Overlay):
+            return f"overlay of {', '.join(item.lowers)} below {item.upper or 'a tmpfs'}"
+    return ""
+
+
+def _ids(context: Context, name: str, operations: Sequence[Operation]) -> str:
+    for item in operations:
+        if isinstance(item, namespaces.UserNamespace):
+            start, count = int(item.start), int(item.count)
+            return f"0-{count - 1} inside are {start}-{start + count - 1} outside"
+        for describe in hooks(with_operation(item.keyword), "plan.ids"):
+            if text := describe(item):
+                return str(text)
+    kept = ranges.remembered(context.paths.state_of(name))
+    if not operations and kept:
+        return f"{kept[0]}-{kept[0] + kept[1] - 1} are reserved for it"
+    return "the host's own" if operations else ""
+
+
+def _differences(context: Context, name: str) -> tuple[str, ...]:
+    try:
+        return differences_from_running(context, load(name, context.search, context.host))
+    except DefinitionError as error:
+        return tuple(str(problem) for problem in error.problems)
+
+
+def _assignments(context: Context, name: str) -> list[dict[str, str]]:
+    try:
+        definition = load_any(name, context.search, context.host)
+    except NotFoundError:
+        return []  # made by `run`, or its file was removed while it runs
+    return [{"section": item.section, "key": item.key, "value": item.text} for item in definition.assignments]

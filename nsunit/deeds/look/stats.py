@@ -1,0 +1,168 @@
+"""Read what containers use, in one pass over the cgroups below nsunit.slice.
+
+systemd is not asked: a call for each container would make a thousand of them slow.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from nsunit.core.running import CGROUP_ROOT, host_namespace, status_field
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.formats.cgroupfs import Traffic, flat_keyed, net_dev
+from nsunit.names import ROOT_SLICE
+from nsunit.plan import usage
+from nsunit.record import Record
+from nsunit.storage.files import read_kernel_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nsunit.plan.usage import Place, Usage
+
+_GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
+_UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
+
+
+class Sample(Record):
+    """All that is used at one moment.
+
+    `time_usec` is since the epoch; `interval_usec` is what `percent` of the CPUs refers to, 0 for the first sample.
+    """
+
+    time_usec: int
+    interval_usec: int
+    usages: tuple[Usage, ...]
+
+
+class Sampler:
+    """Takes samples one after the other; CPU percentages are those since the one before."""
+
+    def __init__(self, root: str = CGROUP_ROOT, above: str = "") -> None:
+        self._root = root
+        self._above = above  # the cgroup nsunit.slice is in: Context.cgroup
+        self._before: dict[str, tuple[float, int]] = {}  # by cgroup: when, and its CPU time then
+
+    def prime(self) -> None:
+        """Note the CPU times only, for the percentages of the next sample."""
+        self._before = {}
+        for _place, group in self._walk():
+            content = read_kernel_file(f"{self._root}{group}/cpu.stat")
+            if content is not None:
+                self._before[group] = (time.monotonic(), flat_keyed(content).get("usage_usec", 0))
+
+    def sample(self, names: Sequence[str] = ()) -> Sample:
+        """Read everything, or only what belongs to the containers and groups (`shop.slice`) *names*.
+
+        Raises:
+            NotFoundError: one of *names* does not run.
+        """
+        now = time.monotonic()
+        before, self._before = self._before, {}
+        found = [self._usage(place, group, before) for place, group in self._walk() if _is_wanted(place, names)]
+        usages = [item for item in found if item is not None]
+        known = {item.name for item in usages}
+        for name in names:
+            if name not in known:
+                hint = "'nsunit stats' without a name shows what runs"
+                raise NotFoundError(f"{name}: it is not running", hint=hint)
+        interval = now - min((moment for moment, _ in before.values()), default=now)
+        return Sample(time.time_ns() // 1000, int(interval * 1_000_000), tuple(_with_traffic(usages)))
+
+    def _walk(self) -> Iterator[tuple[Place, str]]:
+        if not os.path.exists(f"{self._root}/cgroup.controllers"):
+            raise NsunitError(
+                f"{self._root} is not a cgroup version 2 file system", hint="see what 'nsunit doctor' says"
+            )
+        yield from self._below((ROOT_SLICE,))
+
+    def _below(self, path: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
+        group = f"{self._above}/{'/'.join(path)}"
+        children = self._children(group)
+        if children is None:
+            return
+        place = usage.place_of(path, children)
+        if place is not None:
+            yield place, group
+        for child in children:
+            if child.endswith(".slice"):
+                yield from self._below((*path, child))
+            elif session := usage.place_of((*path, child), ()):
+                yield session, f"{group}/{child}"
+
+    def _children(self, group: str) -> list[str] | None:
+        try:
+            with os.scandir(f"{self._root}{group}") as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+
+    def _usage(self, place: Place, group: str, before: dict[str, tuple[float, int]]) -> Usage | None:
+        directory = f"{self._root}{group}"
+        contents = ((name, read_kernel_file(f"{directory}/{name}")) for name in usage.FILES)
+        files = {name: content for name, content in contents if content is not None}
+        if "cpu.stat" not in files:  # every cgroup has it: this one has just been removed
+            return None
+        now, used = time.monotonic(), flat_keyed(files["cpu.stat"]).get("usage_usec", 0)
+        self._before[group] = (now, used)
+        percent = None
+        if group in before:
+            then, used_then = before[group]
+            percent = usage.percent_of(used_then, used, now - then)
+        traffic = self._traffic(directory) if place.kind == usage.CONTAINER else None
+        return usage.usage_of(place, group, files, traffic, percent)
+
+    def _traffic(self, directory: str) -> Traffic | None:
+        """What the network namespace of the container carries; None if it is the host's, or not ours to look at."""
+        pid = first_process(directory)
+        try:
+            if not pid or os.stat(f"/proc/{pid}/ns/net").st_ino == host_namespace("net"):
+                return None
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return None
+        content = read_kernel_file(f"/proc/{pid}/net/dev")
+        return net_dev(content) if content else None
+
+
+def _is_wanted(place: Place, names: Sequence[str]) -> bool:
+    return not names or any(name in (place.name, place.container, *place.groups) for name in names)
+
+
+def _with_traffic(usages: list[Usage]) -> Iterator[Usage]:
+    """Give groups the sum of their containers' traffic, which no cgroup counts."""
+    for item in usages:
+        if item.kind in (usage.GROUP, usage.TOTAL):
+            inside = f"{item.control_group}/"
+            parts = (other.network for other in usages if other.control_group.startswith(inside))
+            yield item.replace(network=usage.add_traffic(parts))
+        else:
+            yield item
+
+
+def first_process(directory: str) -> int:
+    """The process of the container's cgroup *directory* that is process 1 inside, else the oldest; 0 if there is none.
+
+    `exec` sessions are not looked at, nor a container inside the container.
+    """
+    oldest = 0
+    for path, names, _files in os.walk(directory):
+        if path == directory:
+            names[:] = sorted(name for name in names if "-exec-" not in name)
+        for pid in processes_of(path):
+            oldest = min(oldest or pid, pid)
+            if ((status_field(pid, "NSpid") or "").split() or [""])[1:] == ["1"]:
+                return pid
+    return oldest
+
+
+def processes_of(directory: str) -> list[int]:
+    """The processes in the cgroup *directory* itself, by number; none if it is gone."""
+    try:
+        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+            return sorted(int(line) for line in file)
+    except OSError as error:
+        if error.errno in (*_GONE, _UNSUPPORTED):  # EOPNOTSUPP: a threaded cgroup; its domain has the processes
+            return []
+        raise

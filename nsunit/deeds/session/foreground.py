@@ -1,0 +1,95 @@
+"""A payload that belongs to this command: its scope, its streams, its end."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.bus.protocol import TRANSACTION_IS_DESTRUCTIVE
+from nsunit.core.jobs import JOB_TIMEOUT
+from nsunit.deeds.session.terminal import Streams, wants_terminal
+from nsunit.errors import BusError, NotFoundError, NsunitError, SessionError
+from nsunit.setup import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.bus.protocol import Job
+    from nsunit.core.context import Context
+    from nsunit.setup.build import Build
+    from nsunit.units import Unit
+
+
+def run_attached(
+    name: str,
+    build: Build,
+    begin: Callable[[], int],
+    *,
+    tty: bool,
+    interactive: bool,
+    translate: Callable[[int, int], int] | None = None,
+) -> int:
+    """Start the payload by *begin*, carry its streams, and wait for its end.  Returns its exit status.
+
+    Signals that this process gets go to the payload; *translate* is asked with its PID and the signal which one.
+    """
+    build.terminal = tty or wants_terminal()
+    if build.terminal:
+        build.environment.setdefault("TERM", os.environ.get("TERM", "dumb"))
+    streams = Streams(terminal=build.terminal, stdin=interactive or not os.isatty(0))
+    try:
+        try:
+            payload = begin()
+        except spawn.SetupError as error:
+            raise SessionError(f"{name}: {error}", error.status) from error
+        finally:
+            streams.restore()
+        if build.master_fd >= 0:
+            streams.attach(build.master_fd)
+        pidfd = os.pidfd_open(payload)
+        streams.relay(pidfd, build.master_fd, (lambda number: translate(payload, number)) if translate else None)
+        _, status = os.waitpid(payload, 0)
+    finally:
+        streams.close()
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def protect_host(name: str) -> None:
+    """Begin this process anew if need be, so that container *name*, in which the host's root is, cannot change Python.
+
+    Raises:
+        SessionError: the kernel refused it.
+    """
+    from nsunit.setup.interpreter import protect  # where the host's root is inside
+
+    try:
+        protect()
+    except spawn.SetupError as error:
+        raise SessionError(f"{name}: {error}", error.status) from error
+
+
+def start_scope(context: Context, name: str, scope: Unit, auxiliary: Sequence[Unit] = ()) -> None:
+    """Make *scope*, of container *name*, and wait until it is there.
+
+    Raises:
+        NotFoundError: the container is being stopped.
+        NsunitError: systemd could not make it.
+    """
+    try:
+        job = context.bus.start_transient(scope, auxiliary)
+    except BusError as error:
+        if error.name == TRANSACTION_IS_DESTRUCTIVE:
+            raise NotFoundError(f"{name}: it is being stopped", hint="start it again when it has ended") from error
+        raise
+    wait_for_scope(context, name, job)
+
+
+def wait_for_scope(context: Context, name: str, job: Job) -> None:
+    """Wait until the scope that *job* makes, of container *name*, is there.
+
+    Raises:
+        NsunitError: systemd could not make it.
+    """
+    result = context.bus.wait(job, JOB_TIMEOUT)
+    if result != "done":
+        raise NsunitError(f"{name}: the scope's job ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")

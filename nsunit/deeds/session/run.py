@@ -1,0 +1,236 @@
+"""`run`: a container that has no file, made for one command."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
+from nsunit.core.context import take_back
+from nsunit.core.jobs import GRACE_SECONDS
+from nsunit.core.prepare import prepare
+from nsunit.core.running import catches, unit_of
+from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
+from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
+from nsunit.definition.load import load_properties
+from nsunit.errors import BusError, NsunitError, SessionError, UsageError
+from nsunit.features import hooks
+from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
+from nsunit.plan.foreground import run_scope
+from nsunit.setup import spawn
+from nsunit.setup.build import Build
+from nsunit.setup.main import (
+    attach_network,
+    detach_network,
+    enter_and_prepare,
+    enter_own_users,
+    harden,
+    read_plan,
+)
+from nsunit.setup.root import leave_workspace
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+from nsunit.units import Property
+
+SIGKILL = 9
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.bus.protocol import Job
+    from nsunit.core.context import Context
+    from nsunit.core.prepare import Prepared
+    from nsunit.definition.model import Container, Definition
+    from nsunit.units import Unit
+
+
+def run(
+    context: Context,
+    properties: Sequence[tuple[str, str, str]],
+    argv: Sequence[str],
+    *,
+    name: str,
+    detach: bool = False,
+    tty: bool = False,
+    interactive: bool = False,
+    keep: bool = False,
+) -> int:
+    """Run container *name*, which has no file: *properties* are `(section, key, value)`, *argv* is its Exec=.
+
+    In the foreground the payload runs in a scope with this process's streams and ends with it; with *detach* it is a
+    service.  Unless *keep* is given, nothing of it is left once it has ended.
+    """
+    if is_group(name) or is_pod(name):
+        what = "group" if is_group(name) else "pod"
+        raise UsageError(f"'{printable(name)}' is the name of a {what}", hint="give --name another name")
+    if context.paths.is_enabled(check_name(name)):
+        raise NsunitError(f"{name}: an enabled container has that name", hint="give --name another name")
+    assignments = [(section, key, value, "--property") for section, key, value in properties]
+    said = {key for _, key, _, _ in assignments}
+    if not keep and not said & {"Volatile", "ReadOnly"}:
+        assignments.append(("Container", "Volatile", "yes", "nsunit run"))
+    if argv:
+        assignments.append(("Container", "Exec", _quoted(argv), "the command line"))
+    definition = load_properties(name, assignments, context.host)
+    if argv:
+        # As it was typed: a shell script may well have lines, which the text of a definition may not.
+        definition = definition.replace(container=definition.container.replace(exec=tuple(argv)))
+    if detach:
+        return _run_detached(context, definition, keep)
+    for change in hooks(definition.container.features, "deeds.foreground"):
+        definition = change(context, definition)
+    scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have
+    if not context.user and _may_have_hosts_root(definition.container):
+        protect_host(name)  # while there is nothing of the container: this process may begin anew
+    sweep(context)
+    with Lock(context.paths.locks, name) as lock:
+        if settle(context, definition) is not None:
+            raise NsunitError(f"{name}: it is running already", hint="give --name another name")
+        warn_of_moot_limits(context, definition)
+        prepared = prepare(context, definition, transient=not keep)
+        try:
+            return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
+        finally:
+            _forget_run(context, prepared, lock, keep=keep)
+
+
+def _may_have_hosts_root(container: Container) -> bool:
+    """Whether the host's root may be among the ids of *container*: what is joined is known later."""
+    users = container.private_users
+    return not (users.mode == "yes" or (users.mode == "range" and users.start))
+
+
+def _forget_run(context: Context, prepared: Prepared, lock: Lock, *, keep: bool) -> None:
+    """Remove what only the foreground container needed, unless another start of its name was quicker."""
+    name = prepared.definition.name
+    if lock.fd < 0:
+        lock.__enter__()  # the caller releases it
+    if not _runs(context, name):
+        context.remove_tree(context.paths.runtime_of(name))
+        context.remove_tree(context.paths.network_of(name))
+        if not keep:
+            take_back(prepared.undo)
+
+
+def sweep(context: Context) -> None:
+    """Remove what foreground containers without a name of their own left behind when they were killed."""
+    for name in files.list_directory(context.paths.runtimes):
+        if not name.startswith(RUN_PREFIX) or _runs(context, name):
+            continue
+        try:
+            with Lock(context.paths.locks, name, timeout=0):
+                if not _runs(context, name):
+                    context.remove_tree(context.paths.runtime_of(name))
+                    context.remove_tree(context.paths.network_of(name))
+        except NsunitError:
+            continue  # its lock is held: it is being started
+
+
+def _runs(context: Context, name: str) -> bool:
+    """Whether a unit of container *name* runs, in the background or in the foreground."""
+    state = context.bus.get(unit_of(context, name), "ActiveState").get("ActiveState")
+    return state not in (None, "inactive", "failed")
+
+
+def _run_attached(
+    context: Context, prepared: Prepared, scope: Unit, lock: Lock, *, tty: bool, interactive: bool
+) -> int:
+    """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
+    name, used = prepared.definition.name, prepared.definition.container.features
+    build = Build(context.paths.runtime_of(name))
+    operations = read_plan(build.workspace)
+    try:
+        enter_own_users(operations, build)
+        harden()
+        enter_and_prepare(operations, build)
+    except spawn.SetupError as error:
+        raise SessionError(f"{name}: {error}", error.status) from error
+
+    def admit(pid: int) -> None:
+        unit = scope.replace(properties=(*scope.properties, Property("PIDs", "au", (pid,))))
+
+        def start(groups: tuple[Unit, ...]) -> Job:
+            return context.bus.start_transient(unit, (*groups, prepared.units.slice))
+
+        for start_member in hooks(used, "deeds.start_member"):
+            wait_for_scope(context, name, start_member(context, prepared.definition, start))
+            return
+        start_scope(context, name, unit, (prepared.units.slice,))
+
+    def begin() -> int:
+        enter = spawn.create(operations, build)
+        payload = spawn.spawn(
+            operations,
+            build,
+            enter,
+            new_root=True,
+            attached=True,
+            before_enter=admit,
+            before_exec=lambda pid: attach_network(operations, pid, build),
+        )
+        lock.release()
+        return payload
+
+    try:
+        status = run_attached(
+            name,
+            build,
+            begin,
+            tty=tty,
+            interactive=interactive,
+            translate=lambda pid, number: _signal_for(prepared.definition, pid, number),
+        )
+        for translate in hooks(used, "deeds.exit_status"):
+            status = translate(status)
+        return status
+    finally:
+        detach_network(operations)
+        leave_workspace(build)
+        if any(operation.leaves_process for operation in operations):
+            _end_scope(context, scope.name)
+
+
+def _end_scope(context: Context, unit: str) -> None:
+    """End what is still in the scope once the payload has ended: systemd cannot know that it was the main process."""
+    try:
+        context.bus.kill(unit, "all", 9)
+        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+    except BusError as error:
+        if error.name not in (NO_SUCH_UNIT, NO_SUCH_PROCESS):
+            raise
+
+
+def _signal_for(definition: Definition, pid: int, number: int) -> int:
+    """The signal for payload *pid* when this process gets *number*: each of them asks it to end.
+
+    To a whole system inside they mean something else, so it gets its StopSignal=.  A process 1 without a handler would
+    ignore it, and is killed as `stop` does it.
+    """
+    wanted = number
+    for choose in hooks(definition.container.features, "deeds.signal_for"):
+        wanted = choose(definition, number)
+    return wanted if catches(pid, wanted) else SIGKILL
+
+
+def _run_detached(context: Context, definition: Definition, keep: bool) -> int:
+    starter = Starter(context)
+    try:
+        starter.submit(definition, transient=not keep)
+        starter.finish()
+    except BaseException:
+        starter.abandon()
+        raise
+    finally:
+        starter.close()
+    outcome = starter.outcomes[definition.name]
+    if outcome.error:
+        raise outcome.error
+    if outcome.state != "started":
+        raise NsunitError(f"{definition.name}: it is running already", hint="give --name another name")
+    return 0
+
+
+def _quoted(argv: Sequence[str]) -> str:
+    """*argv* as the text of Exec=, for people and for comparison; control characters are shown escaped."""
+    words = [printable(word) for word in argv]
+    return " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"' for word in words)

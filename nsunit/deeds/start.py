@@ -1,0 +1,280 @@
+"""Start containers: several at once where several are named."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, UNIT_EXISTS
+from nsunit.core.context import take_back
+from nsunit.core.jobs import GRACE_SECONDS, Outcome, explain_failure, forget_failed, start_timeout
+from nsunit.core.prepare import Prepared, prepare
+from nsunit.core.running import CGROUP_ROOT, unit_of
+from nsunit.definition.load import load
+from nsunit.errors import BusError, NsunitError
+from nsunit.features import hooks, kinds_of
+from nsunit.names import service_name, slice_name, slice_path
+from nsunit.plan.ceilings import asked_limits, may_be_moot
+from nsunit.plan.units import needed_containers
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.bus.protocol import Job
+    from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
+    from nsunit.units import Unit
+
+_ATTEMPTS = 4
+
+
+class Starter:
+    """Starts containers that are prepared one after the other and brought up by systemd at the same time."""
+
+    def __init__(self, context: Context, on_event: Callable[[str, str], object] | None = None) -> None:
+        self.context = context
+        self.on_event = on_event
+        self.locks: list[Lock] = []
+        self.waiting: dict[Job, Prepared] = {}
+        self.outcomes: dict[str, Outcome] = {}
+
+    def submit(self, definition: Definition, *, transient: bool = False) -> None:
+        """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
+        name = definition.name
+        lock = Lock(self.context.paths.locks, name)
+        lock.__enter__()
+        self.locks.append(lock)
+        known = settle(self.context, definition)
+        if known is not None:
+            self.note(known)
+            return
+        warn_of_moot_limits(self.context, definition)
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self._queue(definition, transient)
+                return
+            except BusError as error:
+                # systemd re-executed itself, or the group went; what there was of this start is taken back by now.
+                if error.name not in (DISCONNECTED, GROUP_LOST) or not left:
+                    raise
+
+    def _queue(self, definition: Definition, transient: bool) -> None:
+        enabled = self.context.paths.is_enabled(definition.name)
+        if enabled:
+            from nsunit.core.boot import refresh  # loads Jinja2
+
+            prepared = refresh(self.context, definition)
+        else:
+            prepared = prepare(self.context, definition, transient=transient)
+        try:
+            unit = prepared.units.entry.name
+            job = self.context.bus.start(unit) if enabled else _start_new(self.context, prepared)
+        except BaseException as error:
+            # Interrupted, or without an answer: systemd may have queued it all the same.
+            if isinstance(error, BusError) and error.name == UNIT_EXISTS:
+                take_back(prepared.undo)
+            else:
+                self.clear(prepared)
+            raise
+        self.waiting[job] = prepared
+
+    def finish(self) -> None:
+        """Wait for all that was queued."""
+        definitions = [item.definition for item in self.waiting.values()]
+        used = {name for item in definitions for name in item.container.features}
+        for warn in hooks(used, "foreign.warn"):  # systemd is at work meanwhile
+            warn(self.context, definitions)
+        while self.waiting:
+            timeout = max(start_timeout(prepared.units.service) for prepared in self.waiting.values())
+            job, result = self.context.bus.wait_any(self.waiting, timeout)
+            prepared = self.waiting.pop(job)
+            name = prepared.definition.name
+            if result == "done" and self._was_skipped(prepared):
+                result = "skipped"
+            if result == "done":
+                self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
+                continue
+            self.note(Outcome(name, "failed", error=explain_failure(self.context.bus, name, job.unit, result)))
+            self.clear(prepared)
+
+    def _was_skipped(self, prepared: Prepared) -> bool:
+        """Whether a condition was not met: systemd calls such a job done, and there is nothing that runs."""
+        definition = prepared.definition
+        if not any(item.name == "Conditions" for item in definition.properties_of("Unit")):
+            return False
+        state = self.context.bus.get(prepared.units.entry.name, "ConditionResult", "ConditionTimestampMonotonic")
+        if state.get("ConditionTimestampMonotonic"):
+            return not state.get("ConditionResult")
+        # It is unloaded by now; one that has run took its directory along.
+        return os.path.isdir(self.context.paths.runtime_of(definition.name))
+
+    def note(self, outcome: Outcome) -> None:
+        """Record an outcome and tell whoever listens."""
+        self.outcomes[outcome.name] = outcome
+        if self.on_event:
+            self.on_event(outcome.name, outcome.state)
+
+    def clear(self, prepared: Prepared) -> None:
+        """Let go of the unit of a failed start, and of what was reserved for it."""
+        if prepared.units.listeners:
+            for give_up in hooks(prepared.definition.container.features, "deeds.give_up"):
+                give_up(self.context, prepared.definition, prepared.units)
+            take_back(prepared.undo)
+            return
+        unit = service_name(prepared.definition.name)
+        state = self.context.bus.get(unit, "ActiveState", "Job")
+        job = state.get("Job")
+        if state.get("ActiveState") not in (None, "inactive", "failed") or (isinstance(job, tuple) and job[0]):
+            self.context.bus.wait(self.context.bus.stop(unit), GRACE_SECONDS)  # e.g. Restart= was about to try again
+        forget_failed(self.context, unit)
+        take_back(prepared.undo)
+
+    def abandon(self) -> None:
+        """Take back what is still under way, after an interrupt or an error."""
+        for job, prepared in self.waiting.items():
+            stop = self.context.bus.stop(job.unit)
+            self.context.bus.wait(stop, GRACE_SECONDS)
+            self.clear(prepared)
+
+    def close(self) -> None:
+        """Release the locks."""
+        for lock in reversed(self.locks):
+            lock.__exit__(None, None, None)
+
+
+def start(
+    context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
+) -> list[Outcome]:
+    """Start the containers and pods *names*, each from its definition.  Returns one outcome a name, in the order given.
+
+    One that fails does not keep the others from starting.  *on_event* hears each name with its state as it is known.
+    """
+    starter = Starter(context, on_event)
+    try:
+        later = []
+        # Sorted, so that two commands that name the same containers never wait for each other.
+        for name in sorted(set(names), key=lambda name: (not kinds_of(name), name)):
+            try:
+                if start_kind := next(hooks(kinds_of(name), "deeds.start"), None):
+                    starter.note(start_kind(context, name))
+                    continue
+                definition = load(name, context.search, context.host)
+                if needed_containers(definition.container):
+                    later.append(definition)
+                else:
+                    starter.submit(definition)
+            except NsunitError as error:
+                starter.note(Outcome(name, "failed", error=error))
+        if later:
+            _submit_joining(starter, later)
+        starter.finish()
+    except BaseException:
+        starter.abandon()
+        raise
+    finally:
+        starter.close()
+    return [starter.outcomes[name] for name in dict.fromkeys(names)]
+
+
+def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
+    """Start containers that need others, each after those of *definitions* that it needs."""
+    waiting = {definition.name: definition for definition in definitions}
+    while waiting:
+        needed = {name: needed_containers(item.container) for name, item in waiting.items()}
+        ready = [name for name in waiting if not waiting.keys() & needed[name].keys()]
+        for name in ready or list(waiting):  # in a circle, each fails for the one that does not run
+            definition = waiting.pop(name)
+            try:
+                starter.submit(definition)
+            except NsunitError as error:
+                starter.note(Outcome(name, "failed", error=error))
+
+
+def warn_of_moot_limits(context: Context, definition: Definition) -> None:
+    """Warn of limits of *definition* that a slice above the container does not let it have."""
+    asked = asked_limits(definition)
+    directory = os.path.dirname(
+        CGROUP_ROOT + context.cgroup + slice_path(slice_name(definition.name, definition.container.slice))
+    )
+    while asked and directory != CGROUP_ROOT:
+        if _takes_something(directory, asked):
+            from nsunit.deeds.look.why import moot_limits  # takes a while, so it is not done for nothing
+
+            for note in moot_limits(context, definition, with_host=False):
+                context.warn(f"warning: {definition.name}: {note}")
+            return
+        directory = os.path.dirname(directory)
+
+
+def _takes_something(directory: str, asked: list[tuple[str, object]]) -> bool:
+    """Whether the slice with the cgroup *directory* may make a limit of *asked* moot."""
+    if not os.path.exists(directory):
+        return True  # only systemd knows its limits
+    return any(may_be_moot(file, value, files.read_file(f"{directory}/{file}")) for file, value in asked)
+
+
+def settle(context: Context, definition: Definition) -> Outcome | None:
+    """What a start of *definition* comes to where its unit is loaded already; None if it is to be started.
+
+    Raises:
+        NsunitError: the unit is somebody else's.
+    """
+    name = definition.name
+    unit = service_name(name)
+    for settle_feature in hooks(definition.container.features, "deeds.settle"):
+        known: Outcome | None = settle_feature(context, definition)
+        if known is not None:
+            return known
+    if os.path.lexists(context.paths.runtime_of(name)):
+        unit = unit_of(context, name)  # perhaps it runs in the foreground
+    state = context.bus.get(unit, "LoadState", "ActiveState", "FragmentPath")
+    if state.get("LoadState") == "not-found":
+        return None
+    fragment = str(state.get("FragmentPath", ""))
+    own = context.paths.is_enabled(name) and fragment == f"{context.search.units}/{service_name(name)}"
+    if fragment and not fragment.startswith(context.transient) and not own:
+        raise NsunitError(
+            f"{name}: '{unit}' is there already and was not made by nsunit ('{fragment}')",
+            hint="remove that unit file, or give the container another name",
+        )
+    active = state.get("ActiveState")
+    if active in ("active", "activating", "reloading"):
+        from nsunit.core.stored import differences_from_running  # it is to be started, as a rule
+
+        differences = differences_from_running(context, definition)
+        repaired = [repair(context, name) for repair in hooks(definition.container.features, "deeds.repair")]
+        return Outcome(name, "differs" if differences else "mended" if any(repaired) else "running", differences)
+    if active == "deactivating":
+        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+    forget_failed(context, unit)
+    return None
+
+
+def _start_new(context: Context, prepared: Prepared) -> Job:
+    definition = prepared.definition
+    for start_member in hooks(definition.container.features, "deeds.start_member"):
+        job: Job = start_member(context, definition, lambda groups: _start_transient(context, prepared, groups))
+        return job
+    return _start_transient(context, prepared)
+
+
+def _start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ...] = ()) -> Job:
+    service, slice_ = prepared.units.entry, prepared.units.slice
+    groups = (*groups, *prepared.units.others)
+    try:
+        return context.bus.start_transient(service, (*groups, slice_))
+    except BusError as error:
+        if error.name != UNIT_EXISTS:
+            raise
+    # Either a failed unit that was not collected yet, or a slice that an exec session still holds.
+    forget_failed(context, service.name)
+    if context.bus.get(slice_.name, "ActiveState").get("ActiveState") == "active":
+        from nsunit.core.apart import check_apart  # an exec session holds the slice
+
+        check_apart(context, prepared.definition)
+        live = tuple(item for item in slice_.properties if item.name not in ("Description", "StopWhenUnneeded"))
+        context.bus.set_properties(slice_.name, True, live)
+        return context.bus.start_transient(service, groups)
+    return context.bus.start_transient(service, (*groups, slice_))

@@ -1,0 +1,221 @@
+"""Stop, restart and remove containers."""
+
+from __future__ import annotations
+
+from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
+from nsunit.core.dropin import forget_drop_ins
+from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed
+from nsunit.core.listeners import forget_failed_listeners, is_listening
+from nsunit.core.running import catches, is_running, slice_of, unit_of
+from nsunit.deeds.start import start
+from nsunit.definition.load import load_any
+from nsunit.definition.search import find, list_names, list_pods
+from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.features import hooks, kinds_of
+from nsunit.names import check_name, container_of_unit, is_slice_of, service_name
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from nsunit.bus.protocol import Job
+    from nsunit.core.context import Context
+
+SIGKILL = 9
+
+
+def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> list[Outcome]:
+    """Stop the containers *names*, with their exec sessions, and then the pods among them.
+
+    Returns one outcome a name, in the order given.
+
+    A payload that has no handler for its stop signal would ignore it, being process 1 of its PID namespace, and
+    systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
+    says so.  Not so where ExecStop= has a way of its own to ask it.
+    """
+    outcomes: dict[str, Outcome] = {}
+    waiting: dict[Job, str] = {}
+    deaf: dict[str, int] = {}
+    locks = []
+    try:
+        for name in sorted(set(names)):
+            if next(hooks(kinds_of(name), "deeds.stop"), None):
+                continue  # after its containers
+            try:
+                lock = Lock(context.paths.locks, check_name(name))
+                lock.__enter__()
+                locks.append(lock)
+                job = _queue_stop(context, name, kill_now, deaf)
+                if job is None:
+                    outcomes[name] = Outcome(name, "inactive")
+                else:
+                    waiting[job] = name
+            except NsunitError as error:
+                outcomes[name] = Outcome(name, "failed", error=error)
+        while waiting:
+            job, result = context.bus.wait_any(waiting, _stop_timeout(context, waiting.values()))
+            name = waiting.pop(job)
+            outcomes[name] = _finish_stop(context, name, job, result, deaf.get(name, 0))
+    finally:
+        for lock in reversed(locks):
+            lock.__exit__(None, None, None)
+    for name in {*names} - outcomes.keys():
+        for stop_kind in hooks(kinds_of(name), "deeds.stop"):
+            try:
+                outcomes[name] = stop_kind(context, name)
+            except NsunitError as error:
+                outcomes[name] = Outcome(name, "failed", error=error)
+    return [outcomes[name] for name in dict.fromkeys(names)]
+
+
+def restart(
+    context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
+) -> list[Outcome]:
+    """Stop what runs of *names*, then start them all from their definitions as they are now.
+
+    What is bound to one of them, since it shares something with it, would end with it; so it is restarted, too, as
+    `systemctl restart` does.  A definition that cannot be used is found before its container is stopped.
+    """
+    names = (*names, *_bound_to(context, names))
+    failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
+    usable = [name for name in names if name not in failed]
+    failed |= {outcome.name: outcome for outcome in _stop_running(context, usable) if outcome.error}
+    usable = [name for name in usable if name not in failed]
+    started = {outcome.name: outcome for outcome in start(context, usable, on_event)}
+    return [failed.get(name) or started[name] for name in dict.fromkeys(names)]
+
+
+def remove(context: Context, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
+    """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
+
+    With *force* those that run are stopped first.
+    """
+    failed: dict[str, Outcome] = {}
+    if force:
+        failed = {outcome.name: outcome for outcome in _stop_running(context, names) if outcome.error}
+    return [failed.get(name) or _remove_one(context, name) for name in dict.fromkeys(names)]
+
+
+def _unusable(context: Context, name: str) -> Outcome | None:
+    try:
+        load_any(name, context.search, context.host)
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+    return None
+
+
+def _bound_to(context: Context, names: Sequence[str]) -> list[str]:
+    """The running containers that end with one of *names*, apart from those: each before what is bound to it."""
+    found: list[str] = []
+    waiting = list(names)
+    while waiting:
+        units = context.bus.get(service_name(waiting.pop(0)), "BoundBy").get("BoundBy")
+        for unit in sorted(units) if isinstance(units, (list, tuple)) else ():
+            name = container_of_unit(unit) if unit.endswith(".service") else None
+            if name and name not in (*names, *found) and is_running(context, name):
+                found.append(name)
+                waiting.append(name)
+    return found
+
+
+def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
+    loaded = [name for name in names if _is_loaded(context, name) or is_listening(context, name)]
+    return stop(context, loaded) if loaded else []
+
+
+def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, int]) -> Job | None:
+    unit = unit_of(context, name)
+    state = context.bus.get(
+        unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop", "Slice"
+    )
+    slice_ = str(state.get("Slice", ""))
+    if not is_slice_of(slice_, name):
+        slice_ = slice_of(context, name)  # the payload has ended; exec sessions may still be there
+    slice_state = context.bus.get(slice_, "ActiveState", "FreezerState")
+    if slice_state.get("ActiveState") != "active" and state.get("ActiveState") in (None, "inactive", "failed"):
+        if state.get("LoadState") == "not-found":
+            find(name, context.search)  # an unknown name is an error, a stopped container is none
+        forget_failed(context, unit)
+        forget_failed_listeners(context, name)
+        _let_read(context, name)
+        return None
+    # A frozen process cannot act on a signal, and systemd waits for it.
+    if slice_state.get("FreezerState") in ("frozen", "freezing"):
+        context.bus.thaw(slice_)
+    elif state.get("FreezerState") in ("frozen", "freezing"):
+        context.bus.thaw(unit)
+    pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
+    deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
+    deaf = deaf and not state.get("ExecStop")
+    # The slice rather than the service: exec sessions are scopes beside it.
+    job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
+    if (kill_now or deaf) and state.get("ActiveState") in ("active", "activating", "deactivating"):
+        _kill(context, unit, "all" if kill_now else "main")
+        if not kill_now and isinstance(stop_signal, int):
+            deaf_to[name] = stop_signal
+    return job
+
+
+def _kill(context: Context, unit: str, whom: str) -> None:
+    try:
+        context.bus.kill(unit, whom, SIGKILL)
+    except BusError as error:
+        if error.name not in (NO_SUCH_UNIT, NO_SUCH_PROCESS):  # it was quicker than this
+            raise
+
+
+def _stop_timeout(context: Context, names: Iterable[str]) -> float:
+    longest = 10.0
+    for name in names:
+        value = context.bus.get(unit_of(context, name), "TimeoutStopUSec").get("TimeoutStopUSec")
+        longest = max(longest, value / 1_000_000 if isinstance(value, int) else 0.0)
+    return min(longest, 86400.0) + GRACE_SECONDS
+
+
+def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: int) -> Outcome:
+    if result != "done":
+        error = NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")
+        return Outcome(name, "failed", error=error)
+    forget_failed(context, unit_of(context, name))
+    forget_failed_listeners(context, name)
+    context.remove_tree(context.paths.runtime_of(name))
+    _let_read(context, name)
+    return Outcome(name, "stopped", deaf_to=deaf_to)
+
+
+def _let_read(context: Context, name: str) -> None:
+    """Have systemd start *name* from its unit files the next time, though it has run from none."""
+    if context.paths.is_enabled(name):
+        from nsunit.core.install import let_read, listeners_on_disk  # for enabled ones
+
+        units = (service_name(name), *listeners_on_disk(context, name))
+        let_read(context, (name,), units, required=False)  # the next start says what is in the way
+
+
+def _remove_one(context: Context, name: str) -> Outcome:
+    try:
+        with Lock(context.paths.locks, check_name(name)):
+            unit = unit_of(context, name)
+            state = context.bus.get(unit, "LoadState", "ActiveState")
+            if state.get("ActiveState") not in (None, "inactive", "failed") or is_listening(context, name):
+                raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
+            if context.paths.is_enabled(name):
+                raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
+            if state.get("LoadState") != "not-found":
+                forget_failed(context, unit)
+            paths = context.paths
+            kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
+            removed = [context.remove_tree(path) for path in kept]
+            if forget_drop_ins(context, name):  # else a later container of the name would inherit them
+                context.bus.reload()
+                removed.append(True)
+            if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
+                raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
+            return Outcome(name, "removed" if any(removed) else "absent")
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+
+
+def _is_loaded(context: Context, name: str) -> bool:
+    return context.bus.get(unit_of(context, name), "LoadState").get("LoadState") != "not-found"

@@ -1,0 +1,90 @@
+"""Check definitions without starting anything: as nsunit reads them, and as systemd would read the units."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+
+from nsunit.core.apart import check_apart
+from nsunit.core.prepare import used_by
+from nsunit.core.sources import check_sources
+from nsunit.core.unit_files import unit_files
+from nsunit.deeds.look.why import moot_limits
+from nsunit.definition.load import load, load_any
+from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.features import hooks, kinds_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.core.context import Context
+
+
+def verify(context: Context, names: Sequence[str]) -> list[Problem]:
+    """All problems with the definitions of *names*: syntax, values, missing sources, and systemd-analyze verify's."""
+    problems: list[Problem] = []
+    for name in names:
+        if of_kind := next(hooks(kinds_of(name), "networks.verify_kind"), None):
+            problems += of_kind(context, name)
+            continue
+        try:
+            definition = load_any(name, context.search, context.host)
+        except DefinitionError as error:
+            problems += error.problems
+            continue
+        path = definition.sources[0]
+        try:
+            if not kinds_of(name):
+                check_sources(definition)
+                for look in hooks(used_by(context, definition), "networks.verify"):
+                    look(context, definition)
+                check_apart(context, definition)
+                for look in hooks(used_by(context, definition), "deeds.check_limits"):
+                    look(context, definition)
+            problems += _verify_units(path, unit_files(context, name), user=context.user)
+        except DefinitionError as error:
+            problems += error.problems
+        except NsunitError as error:
+            problems += [Problem(path, 0, line, error.hint) for line in error.message.splitlines()]
+    return problems
+
+
+def warnings(context: Context, names: Sequence[str]) -> list[str]:
+    """What is right in the definitions of *names* and still has no effect here, one line for each."""
+    definitions = [load(name, context.search, context.host) for name in names if not kinds_of(name)]
+    return [f"{item.name}: {note}" for item in definitions for note in moot_limits(context, item)]
+
+
+def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Problem]:
+    with tempfile.TemporaryDirectory(prefix="nsunit-verify-") as directory:
+        files = []
+        for name, text in texts.items():
+            files.append(os.path.join(directory, name))
+            with open(files[-1], "w", encoding="utf-8") as file:
+                file.write(text)
+        try:
+            result = subprocess.run(
+                [
+                    "systemd-analyze",
+                    *(["--user"] if user else []),
+                    "verify",
+                    "--man=no",
+                    "--recursive-errors=no",
+                    *files,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_LOG_LOCATION": "0"},
+                timeout=60,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise NsunitError("systemd-analyze is not installed", hint="install the package 'systemd'") from None
+        said = [line.replace(directory + "/", "") for line in result.stderr.splitlines() if line.strip()]
+        # It also complains about other units of the host that it happens to load.
+        own = [line for line in said if any(name in line for name in texts)]
+        return [Problem(path, 0, f"systemd-analyze verify: {line}") for line in own]

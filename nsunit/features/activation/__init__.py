@@ -1,0 +1,1 @@
+"""Containers that systemd listens for: `Activation=`, `IdleStop=`, and ports on ::1."""

@@ -1,0 +1,1 @@
+"""Attributes of a container's control group that systemd has no property for."""

@@ -1,0 +1,1 @@
+"""A whole system inside: `Boot=yes`."""

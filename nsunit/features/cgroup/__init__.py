@@ -1,0 +1,1 @@
+"""`nsunit cgroup`: control groups of the caller's own."""

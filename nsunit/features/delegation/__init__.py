@@ -1,0 +1,1 @@
+"""`nsunit delegate`: controllers for a user's own systemd."""

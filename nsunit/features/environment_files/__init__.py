@@ -1,0 +1,1 @@
+"""`EnvironmentFile=`: variables from files on the host."""

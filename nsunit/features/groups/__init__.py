@@ -1,0 +1,1 @@
+"""Groups: slices around those of their members, `Slice=`."""

@@ -1,0 +1,1 @@
+"""Explicit maps of user and group ids, and who owns the files of the root."""

@@ -1,0 +1,1 @@
+"""`Link=`: what a container is told of others."""

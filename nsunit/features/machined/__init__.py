@@ -1,0 +1,1 @@
+"""`Register=`: systemd-machined knows of a container."""

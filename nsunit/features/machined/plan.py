@@ -1,0 +1,61 @@
+"""How systemd-machined gets to know of a container.  Pure."""
+
+from __future__ import annotations
+
+from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
+
+from nsunit.features.boot.plan import MANAGER
+from nsunit.names import NAME_MAX
+from nsunit.plan.units import Directive, command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Definition
+    from nsunit.plan.facts import Facts
+
+PROGRAM = "/usr/lib/systemd/systemd-machined"
+_CALL = (
+    *("/usr/bin/busctl", "call", "--quiet", "--timeout=10"),
+    *("org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager"),
+)
+
+
+def machine_name(name: str) -> str:
+    """The name systemd-machined knows container *name* by.
+
+    It has to be one for a host (RFC 1123).  A name that is none gets its other characters replaced and a digest added,
+    so that no two containers are ever taken for one.
+    """
+    dashed = "".join(char if char.isalnum() or char in "-." else "-" for char in name)
+    cleaned = ".".join(filter(None, (label.strip("-") for label in dashed.split("."))))
+    if cleaned == name:
+        return name
+    return f"{cleaned[: NAME_MAX - 7].rstrip('-.')}-{blake2s(name.encode(), digest_size=3).hexdigest()}"
+
+
+def commands(definition: Definition, facts: Facts) -> list[Directive]:
+    """What registers it, and takes that back; `facts` have its machine id, unless it is not to be registered."""
+    identity: str = facts.extra("machined", "")
+    if not identity:
+        return []
+    return [
+        command("ExecStartPost", registration(definition.name, identity), may_fail=True),
+        command("ExecStopPost", deregistration(definition.name), may_fail=True),
+    ]
+
+
+def registration(name: str, machine_id: str) -> tuple[str, ...]:
+    """The command that registers the unit's main process with systemd-machined."""
+    identity = [str(byte) for byte in bytes.fromhex(machine_id)]
+    return (
+        *(*_CALL, "RegisterMachine", "sayssus", machine_name(name), str(len(identity)), *identity),
+        *(MANAGER, "container", "${MAINPID}", "/proc/${MAINPID}/root"),
+    )
+
+
+def deregistration(name: str) -> tuple[str, ...]:
+    """The command that takes it back.
+
+    machined itself notices when the unit has stopped, but not when Restart= gives it another main process.
+    """
+    return (*_CALL, "UnregisterMachine", "s", machine_name(name))

@@ -1,0 +1,1 @@
+"""Names of containers in networks, and their resolvers."""

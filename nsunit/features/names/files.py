@@ -1,0 +1,75 @@
+"""The files hosts and resolv.conf on disk, and what a container is called, as its network directory has it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from nsunit.errors import NsunitError
+from nsunit.features.names.hosts import from_json, to_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.features.names.hosts import Naming
+
+NAMING = "names"  # the file with what the definition says
+_STUB_RESOLVER = "127.0.0.53"
+_UPSTREAM = "/run/systemd/resolve/resolv.conf"
+
+
+def read_naming(directory: str) -> Naming:
+    """What the container of *directory* is called.
+
+    Raises:
+        NsunitError: its file holds something else.
+        FileNotFoundError: there is none.
+    """
+    path = f"{directory}/{NAMING}"
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        return from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError):
+        raise NsunitError(f"'{path}' does not hold the names of a container", hint="restart it") from None
+
+
+def naming_file(item: Naming) -> bytes:
+    """The content of the file that `read_naming` reads."""
+    return json.dumps(to_json(item)).encode()
+
+
+def resolver_of_host() -> str:
+    """The host's resolv.conf; that with the real servers where it only names systemd-resolved's stub."""
+    text = read("/etc/resolv.conf")
+    if _STUB_RESOLVER.encode() in text.split():
+        text = read(_UPSTREAM)
+    return text.decode("utf-8", "replace")
+
+
+def rewrite(path: str, text: str) -> None:
+    """Give the file at *path* another content and leave it the same file.
+
+    One write(2) does it.  What is longer in the old content is overwritten by empty lines first and cut off then, so
+    whoever reads meanwhile finds no half of a line.
+    """
+    content = text.encode()
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        before = os.pread(fd, os.fstat(fd).st_size, 0)
+        if before == content:
+            return
+        padded = content.ljust(len(before), b"\n")
+        if os.pwrite(fd, padded, 0) != len(padded):
+            raise OSError(28, os.strerror(28), path)  # ENOSPC
+        os.ftruncate(fd, len(content))
+    finally:
+        os.close(fd)
+
+
+def read(path: str) -> bytes:
+    """The content of a file, empty if there is none."""
+    try:
+        with open(path, "rb") as file:  # the host's is usually a symbolic link
+            return file.read()
+    except FileNotFoundError:
+        return b""

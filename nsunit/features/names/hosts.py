@@ -1,0 +1,192 @@
+"""What /etc/hosts and /etc/resolv.conf of a container say.  Pure."""
+
+from __future__ import annotations
+
+from nsunit.features import hooks
+from nsunit.features.names.values import Names
+from nsunit.names import default_hostname
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from nsunit.definition.model import Container, Definition
+
+LOCALHOST = ("127.0.0.1 localhost", "::1 localhost ip6-localhost")
+OWN_ADDRESS = "127.0.1.1"  # of a host without a network's address, hosts(5) of Debian
+HOSTS, RESOLVER = "hosts", "resolv.conf"
+_RESOLVER_LINES = ("nameserver", "search", "options")
+
+
+class Naming(Record):
+    """What a container is called, and what its definition says about the two files.
+
+    It travels as JSON in the container's network directory, since the files follow what others do.
+    """
+
+    container: str
+    names: tuple[str, ...]  # the host name first
+    added: tuple[tuple[str, str], ...] = ()  # (name, address)
+    servers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()  # (container, what it calls that)
+
+
+class Place(Record):
+    """A container's place in one network: addresses without prefix lengths, and the network's domain, if it has one.
+
+    The *network* is empty where nobody else is to be named.
+    """
+
+    network: str
+    addresses: tuple[str, ...]
+    domain: str = ""
+
+
+class Member(Record):
+    """A container with a name in networks."""
+
+    naming: Naming
+    places: tuple[Place, ...]
+
+
+def naming(definition: Definition) -> Naming:
+    """The names of a container and its wishes."""
+    container = definition.container
+    hostname = container.hostname or default_hostname(definition.name)
+    said = of(container)
+    linked = tuple(pair for aliases in hooks(container.features, "keys.aliases") for pair in aliases(container))
+    names = _once((hostname, definition.name, *said.aliases))
+    return Naming(definition.name, names, said.added, said.servers, said.search, said.options, linked)
+
+
+def of(container: Container) -> Names:
+    """What *container* says of names."""
+    found: Names = container.extra("names", Names())
+    return found
+
+
+def to_json(item: Naming) -> dict[str, Any]:
+    """*item* as JSON's types."""
+    return dict(zip(item._fields, item._values(), strict=True))
+
+
+def from_json(data: dict[str, Any]) -> Naming:
+    """Read what `to_json` made.
+
+    Raises:
+        KeyError, TypeError: it is something else.
+    """
+    added, links = (tuple((left, right) for left, right in data[field]) for field in ("added", "links"))
+    servers, search, options = (tuple(data[field]) for field in ("servers", "search", "options"))
+    return Naming(data["container"], tuple(data["names"]), added, servers, search, options, links)
+
+
+def hosts(member: Member, others: Iterable[Member]) -> str:
+    """The content of *member*'s /etc/hosts: itself, what was added, and those of *others* that share a network."""
+    return own_lines(member) + Neighbours(others).lines_for(member)
+
+
+def own_lines(member: Member) -> str:
+    """The part of *member*'s /etc/hosts that does not depend on others."""
+    lines = [*LOCALHOST, *_lines(member, member.places)]
+    if not member.places:
+        lines.append(f"{OWN_ADDRESS} {' '.join(member.naming.names)}")
+    lines += [f"{address} {name}" for name, address in member.naming.added]
+    return "".join(f"{line}\n" for line in lines)
+
+
+class Neighbours:
+    """What is said of each of *members* in the files of the others.
+
+    Their files differ in little, and there may be a thousand in a network: each line is made once for all of them.
+    """
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        self.members = sorted(members, key=lambda item: item.naming.container)
+        self.texts: dict[frozenset[str], dict[str, str]] = {}
+
+    def lines_for(self, member: Member) -> str:
+        """The lines for those that share a network with *member*, in the order of their names."""
+        networks = frozenset(place.network for place in member.places) - {""}
+        texts = self.texts.get(networks)
+        if texts is None:
+            texts = self.texts[networks] = {item.naming.container: _seen(item, networks) for item in self.members}
+        aliases: dict[str, list[str]] = {member.naming.container: []}
+        for name, alias in member.naming.links:
+            aliases.setdefault(name, []).append(alias)
+        if len(aliases) == 1:
+            own = member.naming.container
+            return "".join([text for name, text in texts.items() if name != own])
+        found = []
+        for item in self.members:
+            name = item.naming.container
+            if name != member.naming.container:
+                found.append(_seen(item, networks, aliases[name]) if name in aliases else texts[name])
+        return "".join(found)
+
+
+def _seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ()) -> str:
+    """The lines for *member* in the file of somebody in *networks* who calls it by the *aliases*, too."""
+    if aliases:
+        names = _once((*member.naming.names, *aliases, *(alias.lower() for alias in aliases)))
+        member = member.replace(naming=member.naming.replace(names=names))
+    lines = _lines(member, [place for place in member.places if place.network in networks])
+    return "".join(f"{line}\n" for line in lines)
+
+
+def resolver(item: Naming, of_host: str, *, own_loopback: bool) -> str:
+    """The content of /etc/resolv.conf: what the definition says, and *of_host*, the host's, for what it does not.
+
+    With *own_loopback* the servers on the host's loopback are left out: the container's is another one.
+    """
+    lines = {keyword: _host_lines(of_host, keyword) for keyword in _RESOLVER_LINES}
+    if own_loopback:
+        lines["nameserver"] = [line for line in lines["nameserver"] if not _is_loopback(line.split()[1])]
+    if item.servers:
+        lines["nameserver"] = [f"nameserver {address}" for address in item.servers]
+    if item.search:
+        domains = [domain for domain in item.search if domain != "."]
+        lines["search"] = [f"search {' '.join(domains)}"] if domains else []
+    if item.options:
+        lines["options"] = [f"options {' '.join(item.options)}"]
+    return "".join(f"{line}\n" for keyword in _RESOLVER_LINES for line in lines[keyword])
+
+
+def own_files(container: Container) -> tuple[str, ...]:
+    """Which of the two files are made for a container that is in none of nsunit's networks."""
+    said = of(container)
+    found = [HOSTS] if said.added else []
+    if container.network == "pasta" or said.asks_servers:
+        found.append(RESOLVER)
+    return tuple(found)
+
+
+def _lines(member: Member, places: Sequence[Place]) -> list[str]:
+    return [
+        f"{address} {' '.join(_with_domain(member.naming.names, place.domain))}"
+        for place in places
+        for address in place.addresses
+    ]
+
+
+def _with_domain(names: tuple[str, ...], domain: str) -> tuple[str, ...]:
+    if not domain:
+        return names
+    return _once((*names, *(f"{name}.{domain}" for name in names if "." not in name)))
+
+
+def _host_lines(text: str, keyword: str) -> list[str]:
+    keywords = (keyword, "domain") if keyword == "search" else (keyword,)
+    return [line.strip() for line in text.splitlines() if len(words := line.split()) > 1 and words[0] in keywords]
+
+
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,1 @@
+"""Networks: bridges, addresses, ports, links of the host, bandwidth."""

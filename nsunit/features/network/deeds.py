@@ -1,0 +1,222 @@
+"""A container's place in its networks: addresses and ports that nobody else has, noted before the start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from nsunit.addresses import plain
+from nsunit.core.context import make_directory
+from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.features import load
+from nsunit.features.names.deeds import make_files
+from nsunit.features.network.connection import BRIDGE
+from nsunit.features.network.model import attachment as plan
+from nsunit.features.network.model import firewall
+from nsunit.features.network.model.attachment import Attachment, Interface, Network
+from nsunit.features.network.plan import NetworkFacts
+from nsunit.features.network.register import (
+    DEFAULT_NETWORK,
+    LOCK,
+    attachment_of,
+    attachments,
+    check_ports_among,
+    default_network,
+)
+from nsunit.features.network.values import listened_ports, of
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context, Undo
+    from nsunit.core.prepare import Place
+    from nsunit.definition.model import Container, Definition
+    from nsunit.features.network.connection import Connection
+    from nsunit.plan.facts import Facts
+
+_NUMBERS = "addresses"  # file in a state directory
+
+
+def _network_called(context: Context, name: str, container: str) -> Network:
+    if name == DEFAULT_NETWORK:
+        return default_network()
+    try:
+        found: Network = load("network", "networks").resolve(context, name)  # few are in one that is defined
+        return found
+    except DefinitionError:
+        raise
+    except NsunitError as error:
+        raise type(error)(f"{container}: {error.message}", hint=error.hint) from None
+
+
+def assign(context: Context, name: str, container: Container, keeper: str, directory: str) -> Attachment:
+    """Give container *name* its addresses and its ports, noted in *directory*.
+
+    The numbers of the addresses are remembered in the directory *keeper*, so that the container gets the same ones
+    again as long as nobody who runs has taken them meanwhile.
+
+    Raises:
+        NsunitError: there is no such network, no address is left, or a port is taken.
+    """
+    connected = of(container)
+    with Lock(context.paths.locks, LOCK):
+        joined = [
+            (connection, _network_called(context, connection.target, name) if connection.kind == BRIDGE else None)
+            for connection in connected.connections
+        ]
+        others = [item for item in attachments(context) if item.container != name]
+        numbers = _remembered(keeper)
+        interfaces, devices = [], []
+        gateways = plan.default_gateways([(connection.gateways, network) for connection, network in joined])
+        for place, (connection, network) in enumerate(joined):
+            if network is None:
+                devices.append(plan.device(connection, place, gateways[place]))
+                continue
+            chosen = _choose(context, name, network, connection.addresses, numbers.get(network.name), others)
+            numbers[network.name] = chosen[1]
+            interfaces.append(_interface(name, network, connection, place, chosen[0], gateways[place]))
+        carried = listened_ports(container)
+        ports = tuple(port.replace(listened=True) if port in carried else port for port in connected.published_ports)
+        if len(ports) > len(carried) and not any(firewall.leads_out(interface.network) for interface in interfaces):
+            named = " or ".join(f"'{connection}'" for connection in connected.connections)
+            raise NsunitError(
+                f"{name}: PublishPort=: no port leads into {named}",
+                hint="add a Network= that is a bridge, not Internal= and has no VLAN=",
+            )
+        check_ports_among(name, ports, others)
+        speed = connected.egress, connected.ingress
+        item = Attachment(name, tuple(interfaces), ports, connected.host_ports, *speed, tuple(devices))
+        files.write_file(f"{keeper}/{_NUMBERS}", json.dumps(numbers).encode())
+        files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
+    return item
+
+
+def _choose(
+    context: Context,
+    name: str,
+    network: Network,
+    wanted: tuple[str, ...],
+    preferred: int | None,
+    others: list[Attachment],
+) -> tuple[tuple[str, ...], int]:
+    taken = {plain(address): item.container for item in others for address in item.addresses}
+    for address in wanted:
+        problem = plan.wrong_address(network, address) or (address in taken and f"is that of '{taken[address]}'")
+        if problem:
+            raise NsunitError(
+                f"{name}: Address=: '{address}' {problem}",
+                hint=f"network '{network.name}' has {' and '.join(network.subnets)}",
+            )
+    if _links_on(network.bridge) >= plan.BRIDGE_LINKS_MAX:
+        raise NsunitError(
+            f"{name}: the bridge '{network.bridge}' has {plan.BRIDGE_LINKS_MAX:,} links, and the kernel allows no more",
+            hint="put it into another network",
+        )
+    remembered = _all_remembered(context, network.name) - {preferred}
+    chosen = plan.choose_addresses(network, wanted, preferred, taken, remembered)
+    if chosen is None:
+        raise NsunitError(
+            f"{name}: the network '{network.name}' has no address left",
+            hint=f"stop a container that is in it, or give it a larger subnet than {network.subnets[0]}",
+        )
+    return chosen
+
+
+def _interface(
+    name: str,
+    network: Network,
+    connection: Connection,
+    place: int,
+    addresses: tuple[str, ...],
+    gateways: tuple[str, ...],
+) -> Interface:
+    problem = plan.wrong_mtu(network, connection.mtu)
+    if problem:
+        raise NsunitError(f"{name}: MTU=: {connection.mtu} is {problem}", hint="change it, or leave it out")
+    which = name if network.name == DEFAULT_NETWORK else f"{name} {network.name}"  # no name has a blank
+    digest = hashlib.sha256(which.encode()).hexdigest()
+    mac = connection.mac or plan.mac_address(addresses, digest)
+    link, mtu = plan.link_name(digest), connection.mtu or network.mtu
+    return Interface(network, f"eth{place}", link, mac, addresses, gateways, mtu, connection.routes)
+
+
+def _links_on(bridge: str) -> int:
+    return len(files.list_directory(f"/sys/class/net/{bridge}/brif"))
+
+
+def _remembered(directory: str) -> dict[str, int]:
+    """Which host number the container of a state directory had last in which network."""
+    try:
+        found = json.loads(files.read_file(f"{directory}/{_NUMBERS}") or b"{}")
+        return {str(name): int(number) for name, number in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}  # it is only what would be nice to have again
+
+
+def _all_remembered(context: Context, network: str) -> set[int]:
+    names = files.list_directory(context.paths.states)
+    numbers = (_remembered(context.paths.state_of(name)).get(network) for name in names)
+    return {number for number in numbers if number is not None}
+
+
+# What a start, a stop and `status` ask for
+
+
+def check(context: Context, definition: Definition) -> None:
+    """Refuse a container of a user without privileges.
+
+    Raises:
+        DefinitionError: it is one.
+    """
+    if context.user and definition.container.network == "bridge":
+        first = of(definition.container).connections[0]
+        message = f"[Container] Network={first} is for containers of the system"
+        raise DefinitionError([Problem(definition.name, 0, message, "use Network=pasta")])
+
+
+def reserve(context: Context, definition: Definition, place: Place) -> None:
+    """Reserve an address and ports, and write what the attachment to the network needs.
+
+    Raises:
+        NsunitError: no address is left, or a port is taken.
+    """
+    if definition.container.network == "bridge":
+        connect(context, definition, place.keeper, place.network, place.undo)
+
+
+def connect(context: Context, definition: Definition, keeper: str, directory: str, undo: Undo) -> None:
+    """`reserve` for a container or a pod."""
+    files.make_private_directory(os.path.dirname(directory))
+    make_directory(context, directory, undo)
+    assign(context, definition.name, definition.container, keeper, directory)
+    make_files(definition, directory)
+
+
+def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
+    """*facts* with what attaches container or pod *definition* to its networks."""
+    if definition.container.network != "bridge":
+        return facts
+    directory = context.paths.network_of(definition.name)
+    own = NetworkFacts(os.path.dirname(__file__) + "/program.py", directory, context.paths.locks)
+    return facts.with_extra("network", own).replace(directories=(*facts.directories, directory))
+
+
+def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
+    """*facts* for unit files: how it is attached is in the directory that is kept."""
+    own: NetworkFacts | None = facts.extra("network")
+    if own is None:
+        return facts
+    directory = context.paths.boot_network_of(definition.name)
+    return facts.with_extra("network", own.replace(directory=directory)).replace(directories=())
+
+
+def shown(context: Context, name: str) -> dict[str, tuple[str, ...]]:
+    """Its networks, addresses and ports, for `status`."""
+    item = attachment_of(context, name)
+    if item is None:
+        return {}
+    links = (f"{device.kind}:{device.parent}" for device in item.devices)
+    found = {"networks": (*item.networks, *links), "addresses": item.addresses}
+    return {**found, "ports": tuple(f"{port}→{port.container}" for port in item.ports)}

@@ -1,0 +1,44 @@
+"""Firewalls of others that are in the way of containers."""
+
+from __future__ import annotations
+
+from nsunit.features.network.model.foreign import concerns, describe, obstacles
+from nsunit.features.network.register import attachments
+from nsunit.features.network.values import of
+from nsunit.features.network.wire import nft
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
+    from nsunit.features.network.model.attachment import Network
+
+
+def in_the_way(networks: Iterable[Network]) -> list[str]:
+    """What drops the traffic of *networks*, one line each, with the command that mends it.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    told = []
+    for obstacle in obstacles(nft.chains()):
+        listed = nft.table(obstacle.family, obstacle.table)
+        told += [describe(obstacle, network) for network in networks if concerns(obstacle, network, listed)]
+    return told
+
+
+def warn(context: Context, definitions: Iterable[Definition]) -> None:
+    """Warn of what is in the way of *definitions*, which are being started."""
+    own = {item.name for item in definitions if of(item.container).connections}
+    if not own:
+        return
+    networks = {
+        interface.network.name: interface.network
+        for item in attachments(context)
+        if item.container in own
+        for interface in item.interfaces
+    }
+    for line in in_the_way(tuple(networks.values())):
+        context.warn(f"warning: {line}")

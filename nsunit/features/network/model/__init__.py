@@ -1,0 +1,1 @@
+"""Pure: addresses, rules, and links as they should be."""

@@ -1,0 +1,51 @@
+"""What a connected container has in its units and its set-up.  Pure."""
+
+from __future__ import annotations
+
+from nsunit.features.names.plan import FILES
+from nsunit.features.network.setup import Network
+from nsunit.plan.units import Directive, command
+from nsunit.record import Record
+from nsunit.setup.mounts import Bind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Container, Definition
+    from nsunit.plan.facts import Facts
+    from nsunit.setup.operation import Operation
+
+
+class NetworkFacts(Record):
+    """What attaches a container to its networks: *program*, as the file in *directory* says, with a lock in *locks*."""
+
+    program: str
+    directory: str
+    locks: str
+
+
+def commands(_definition: Definition, facts: Facts) -> list[Directive]:
+    """What detaches it, however it has ended; systemd removes the directories after that."""
+    network: NetworkFacts | None = facts.extra("network")
+    if network is None:
+        return []
+    argv = (facts.interpreter, "-I", network.program, "detach", network.directory, network.locks)
+    return [command("ExecStopPost", argv)]
+
+
+def connects(_definition: Definition, facts: Facts) -> list[Operation]:
+    """The operation that attaches it."""
+    network: NetworkFacts | None = facts.extra("network")
+    if network is None:
+        return []
+    return [Network(facts.interpreter, network.program, network.directory, network.locks)]
+
+
+def mounts(_container: Container, facts: Facts) -> list[Bind]:
+    """The files that tell of its networks."""
+    network: NetworkFacts | None = facts.extra("network")
+    return files_of(network.directory) if network else []
+
+
+def files_of(directory: str) -> list[Bind]:
+    """Those of the network directory *directory*."""
+    return [Bind(f"{directory}/{name}", target, ("ro",)) for name, target in FILES]

@@ -1,0 +1,168 @@
+"""The program that attaches a container to its networks, and detaches it: `run.py attach|detach DIRECTORY LOCKS [PID]`.
+
+The helper starts it when the container's namespaces are there and its program is not yet; systemd starts it again
+(ExecStopPost=) however the container has ended.  DIRECTORY is the container's network directory, in which
+the file `attachment` is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+
+if __name__ == "__main__":  # started by path: the package stands three directories up
+    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
+
+from nsunit.errors import NsunitError
+from nsunit.features import load
+from nsunit.features.network.model import attachment, firewall
+from nsunit.features.network.wire import hosts, links, nft
+
+# In the directory of locks, beside those of containers, whose names begin with a letter or digit.
+LOCK = ".network"  # on the host's links and rules
+NAMES_LOCK = ".names"  # on the files with the names of others
+
+
+def main(argv: list[str]) -> int:
+    """Do it, and return the exit status; an error is one line on standard error."""
+    try:
+        with open(argv[2] + "/attachment") as file:
+            item = with_rates(attachment.from_json(json.load(file)), argv[3])
+        if argv[1] == "attach":
+            attach(item, f"/proc/{int(argv[4])}/ns/net", argv[3])
+            try:
+                make_known(argv[2], argv[3])
+            except BaseException:
+                detach(item, argv[3])
+                raise
+        else:
+            detach(item, argv[3])
+    except (NsunitError, OSError) as error:
+        os.write(2, f"{error}\n".encode())
+        return 1
+    return 0
+
+
+def attach(item: attachment.Attachment, namespace: str, locks: str, *, again: bool = False) -> None:
+    """Attach *item* to the network namespace at path *namespace*; what is left of an earlier one is replaced.
+
+    With *again* it runs, and of its links of the host's it has lost none.
+
+    Raises:
+        NsunitError: it failed; nothing of it is left.
+    """
+    if item.interfaces:
+        with locked(locks):
+            for interface in item.interfaces:
+                links.ensure_bridge(interface.network)
+        guard(item, locks)  # the rules come first: nothing may pass without them
+    namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for interface in item.interfaces:
+            links.attach(interface, namespace_fd)
+        if item.devices and not again:
+            load("network", "wire.devices").attach(item, namespace_fd)
+        links.configure((*item.interfaces, *(() if again else item.devices)), namespace_fd)
+        if item.egress or item.ingress:
+            load("network", "wire.bandwidth").apply(item, namespace_fd)
+    except BaseException:
+        detach(item, locks)
+        raise
+    finally:
+        os.close(namespace_fd)
+
+
+def rates_path(container: str, locks: str) -> str:
+    """The file with the rates that *container* was given while it runs; it ends with the container."""
+    return f"{os.path.dirname(locks)}/containers/{container}/rates"
+
+
+def with_rates(item: attachment.Attachment, locks: str) -> attachment.Attachment:
+    """*item* with the rates that it was given since it was started, if it was."""
+    try:
+        with open(rates_path(item.container, locks)) as file:
+            egress, ingress = (int(number) for number in file.read().split())
+    except FileNotFoundError:
+        return item
+    return item.replace(egress=egress, ingress=ingress)
+
+
+def change_rates(item: attachment.Attachment, namespace: str, locks: str) -> None:
+    """Hold *item*, which runs, to its rates, and to no other ones.
+
+    Raises:
+        NsunitError: the kernel or nft refused it.
+    """
+    guard(item, locks)
+    namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        load("network", "wire.bandwidth").change(item, namespace_fd)
+    finally:
+        os.close(namespace_fd)
+
+
+def make_known(directory: str, locks: str) -> None:
+    """Have the container with the network directory *directory* and those of its networks find each other by name.
+
+    Raises:
+        NsunitError: a file does not hold what it should.
+    """
+    with locked(locks):
+        hosts.join(directory, locks)
+    with locked(locks, NAMES_LOCK):
+        hosts.follow(locks)
+
+
+def guard(item: attachment.Attachment, locks: str) -> None:
+    """Make the rules of *item*, and those that all containers share, as they should be."""
+    with locked(locks):
+        try:
+            nft.apply([*firewall.base(), *firewall.detach(item), *firewall.attach(item)])
+        except NsunitError as error:
+            # A port may still lead to a container that was killed together with what should have cleaned up after it.
+            raise NsunitError(f"{error}; 'nsunit network repair' removes what was left behind") from None
+
+
+def detach(item: attachment.Attachment, locks: str) -> None:
+    """Remove the links and the rules of *item*; done twice is done once.
+
+    Raises:
+        NsunitError: the kernel refused it.
+    """
+    try:
+        with locked(locks):
+            hosts.leave(item.container, locks)
+            for link in item.links:
+                if os.path.exists(f"/sys/class/net/{link}"):  # its namespace takes a while to go, and the link with it
+                    links.delete(link)
+            if item.devices:
+                load("network", "wire.devices").detach(item)
+            if item.interfaces:
+                nft.apply([*firewall.base(), *firewall.detach(item)])
+    finally:
+        with locked(locks, NAMES_LOCK):
+            hosts.follow(locks)
+
+
+class locked:
+    """A lock on what containers share: the transactions of several starts must not be mixed."""
+
+    def __init__(self, directory: str, name: str = LOCK) -> None:
+        os.makedirs(directory, 0o700, exist_ok=True)
+        self.fd = os.open(f"{directory}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def __enter__(self) -> None:
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            load("network", "wire.lock").lock(self.fd)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
+
+
+if __name__ == "__main__":
+    status = main(sys.argv)
+    os._exit(status)  # tearing the interpreter down takes longer than the links

@@ -1,0 +1,157 @@
+"""Who has which addresses and ports: the attachments of all containers, as they are noted in files."""
+
+from __future__ import annotations
+
+import _socket  # the C half of socket: the Python half imports enum
+import errno
+import hashlib
+import json
+import os
+
+from nsunit.core.running import find_running
+from nsunit.definition.search import find
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.features.network.model import attachment as plan
+from nsunit.features.network.model.attachment import Attachment, Network
+from nsunit.features.network.values import of
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+    from nsunit.definition.model import Container
+    from nsunit.features.network.values import Port
+
+DEFAULT_NETWORK = "bridge"
+DEFAULT_BRIDGE = "nsunit0"
+DEFAULT_SUBNET = "10.91.0.0/24"
+DEFAULT_GATEWAY = "10.91.0.1"
+LOCK = ".addresses"  # on what is given to whom
+_SOCKETS = {"tcp": (_socket.SOCK_STREAM, 0), "udp": (_socket.SOCK_DGRAM, 0), "sctp": (_socket.SOCK_STREAM, 132)}
+
+
+def default_network() -> Network:
+    """The network called `bridge`."""
+    subnets: tuple[str, ...] = (DEFAULT_SUBNET,)
+    gateways: tuple[str, ...] = (DEFAULT_GATEWAY,)
+    prefix = ula_prefix()
+    if prefix:
+        subnets, gateways = (*subnets, prefix + "::/64"), (*gateways, prefix + "::1")
+    return Network(DEFAULT_NETWORK, DEFAULT_BRIDGE, subnets, gateways)
+
+
+def ula_prefix() -> str:
+    """A unique local prefix of 48 bits (RFC 4193) made from the machine's id; empty where there is no IPv6."""
+    if not os.path.exists("/proc/sys/net/ipv6"):
+        return ""
+    identity = files.read_file("/etc/machine-id") or b""
+    digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()
+    return f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}"
+
+
+def attachments(context: Context) -> list[Attachment]:
+    """The attachments of all containers that run, are being started, or will be at boot."""
+    found = []
+    enabled = [name for name in files.list_directory(context.paths.states) if context.paths.is_enabled(name)]
+    for name in sorted({*files.list_directory(context.paths.networks), *enabled}):
+        item = attachment_of(context, name)
+        if item is not None:
+            found.append(item)
+    return found
+
+
+def attachment_of(context: Context, name: str) -> Attachment | None:
+    """The attachment of container *name*, or None where it has none.
+
+    Raises:
+        NsunitError: its file holds something else.
+    """
+    paths = context.paths
+    path = (paths.boot_network_of(name) if paths.is_enabled(name) else paths.network_of(name)) + "/attachment"
+    content = files.read_file(path)
+    if content is None:
+        return None
+    try:
+        return plan.from_json(json.loads(content))
+    except (ValueError, KeyError, TypeError):
+        raise NsunitError(f"'{path}' is not an attachment to a network", hint=f"restart '{name}'") from None
+
+
+def existing_attachment(context: Context, name: str) -> Attachment:
+    """The attachment of container *name*, for who has asked for it by name.
+
+    Raises:
+        NotFoundError: it has none: it is not defined, does not run, or is in no network of nsunit's.
+    """
+    item = attachment_of(context, name)
+    if item is not None:
+        return item
+    try:
+        find_running(context, name)
+    except NotFoundError:
+        find(name, context.search)
+        raise
+    raise NotFoundError(f"{name}: it is not connected to a network that nsunit makes")
+
+
+def note_ports(name: str, container: Container, directory: str) -> None:
+    """Note in *directory* the ports of a container that pasta(1) connects, for who asks what there is."""
+    item = Attachment(name, (), of(container).published_ports)
+    files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
+
+
+def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:
+    """See that *ports* are free for container *name*, which is in no network of nsunit's.
+
+    Raises:
+        NsunitError: one is taken.
+    """
+    check_ports_among(name, ports, [item for item in attachments(context) if item.container != name])
+
+
+def check_ports_among(name: str, ports: tuple[Port, ...], others: list[Attachment]) -> None:
+    """`check_ports`, where the attachments of *others* are known."""
+    for port in ports:
+        taker = plan.clash(port, others)
+        if taker:
+            raise NsunitError(
+                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
+            )
+        check_free(name, port)
+
+
+def check_free(name: str, port: Port) -> None:
+    """See that no program on the host has the port.
+
+    Raises:
+        NsunitError: one has, or the address is not one of the host's.
+    """
+    kind, protocol = _SOCKETS[port.protocol]
+    for family, any_address in ((_socket.AF_INET, "0.0.0.0"), (_socket.AF_INET6, "::")):
+        if port.address and (":" in port.address) != (family == _socket.AF_INET6):
+            continue
+        try:
+            probe = _socket.socket(family, kind, protocol)
+        except OSError:
+            continue  # no such protocol on this host: nobody can have the port either
+        try:
+            probe.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            if family == _socket.AF_INET6:
+                probe.setsockopt(_socket.IPPROTO_IPV6, _socket.IPV6_V6ONLY, 1)
+            probe.bind((port.address or any_address, port.host))
+            if kind == _socket.SOCK_STREAM:
+                probe.listen()  # with SO_REUSEADDR it is this that another listener forbids
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise NsunitError(
+                    f"{name}: PublishPort=: {port} is in use on the host",
+                    hint=f"see who has it with 'ss -lnp sport = :{port.host}'",
+                ) from None
+            if error.errno == errno.EADDRNOTAVAIL and port.address:
+                raise NsunitError(
+                    f"{name}: PublishPort=: the host has no address '{port.address}'", hint="see 'ip address'"
+                ) from None
+            if error.errno != errno.EADDRNOTAVAIL:  # IPv6 may be switched off
+                raise
+        finally:
+            probe.close()

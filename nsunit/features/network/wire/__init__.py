@@ -1,0 +1,1 @@
+"""Effects: rtnetlink, nftables, and the files that name others."""

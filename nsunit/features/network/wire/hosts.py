@@ -1,0 +1,131 @@
+"""The files hosts and resolv.conf of connected containers, which follow the starts and stops of others.
+
+They are bound into containers, so they are rewritten in place: a new file would not appear there.  Who is connected is
+noted by a link for each container, to its network directory; one whose end of the network is gone does not count,
+whatever has been left of it.
+
+When many start or stop at once, each notes its change and then waits for its turn to write the files.  Whoever comes
+first writes what all of them have noted, and the others find nothing left to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from nsunit.addresses import plain
+from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host, rewrite
+from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
+from nsunit.features.network.model import attachment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.features.network.model.attachment import Attachment
+
+
+def join(directory: str, locks: str) -> None:
+    """Make the container of the network directory *directory* known; `follow` is due then.  The links are locked."""
+    registry = _registry(locks)
+    os.makedirs(registry, 0o700, exist_ok=True)
+    for name in os.listdir(registry):
+        if not os.path.exists(f"{registry}/{name}/{NAMING}"):
+            os.unlink(f"{registry}/{name}")  # its directory is gone, and it with it
+    item = read_naming(directory)
+    link = f"{registry}/{item.container}"
+    _unlink(link)
+    os.symlink(directory, link)
+    rewrite(f"{directory}/{RESOLVER}", resolver(item, resolver_of_host(), own_loopback=True))
+    _note_change(locks)
+
+
+def leave(container: str, locks: str) -> None:
+    """Forget *container*; `follow` is due then.  The links are locked."""
+    if _unlink(f"{_registry(locks)}/{container}"):
+        _note_change(locks)
+
+
+def follow(locks: str) -> None:
+    """Have all files follow the changes that were noted, if nobody has done so meanwhile.  The names are locked.
+
+    One that is killed here leaves its work to the next one.
+    """
+    begun = _changes(locks) + ".begun"
+    try:
+        os.rename(_changes(locks), begun)  # before anything is read: what is noted from now on is another one's
+    except FileNotFoundError:
+        if not os.path.exists(begun):
+            return
+    refresh(locks)
+    os.unlink(begun)
+
+
+def refresh(locks: str) -> None:
+    """Write each file that is not as it should be.  The names are locked."""
+    for path, text in wanted(locks).items():
+        try:
+            rewrite(path, text)
+        except FileNotFoundError:
+            continue  # its directory went away just now, and it with it
+
+
+def outdated(texts: dict[str, str]) -> list[str]:
+    """Those of the hosts files that are not as `wanted` has them, by path."""
+    return [path for path, text in texts.items() if read(path) != text.encode()]
+
+
+def wanted(locks: str) -> dict[str, str]:
+    """What there should be in the hosts file of each container that is connected, by path."""
+    registry = _registry(locks)
+    found: dict[str, Member] = {}
+    for name in sorted(os.listdir(registry)) if os.path.isdir(registry) else ():
+        try:
+            directory = os.readlink(f"{registry}/{name}")
+            found[directory] = _member(directory)
+        except FileNotFoundError:
+            continue  # it leaves just now, or ended together with what should have taken its name away
+    all_of_them = Neighbours(found.values())
+    return {
+        f"{directory}/{HOSTS}": own_lines(member) + all_of_them.lines_for(member) for directory, member in found.items()
+    }
+
+
+def _member(directory: str) -> Member:
+    with open(f"{directory}/attachment", "rb") as file:
+        item = attachment.from_json(json.load(file))
+    return Member(read_naming(directory), _places(item))
+
+
+def _places(item: Attachment) -> tuple[Place, ...]:
+    """Where *item* is connected, as far as the kernel still has the links; nobody is named to those of the host's."""
+    networks = tuple(
+        Place(
+            "" if interface.network.isolated else interface.network.name,
+            tuple(address for _, address in interface.by_family),
+            interface.network.domain,
+        )
+        for interface in item.interfaces
+        if os.path.exists(f"/sys/class/net/{interface.link}")
+    )
+    own = tuple(plain(address) for device in item.devices for address in device.addresses)
+    return (*networks, Place("", own)) if own else networks
+
+
+def _registry(locks: str) -> str:
+    return os.path.dirname(locks) + "/connected"
+
+
+def _changes(locks: str) -> str:
+    return os.path.dirname(locks) + "/connected.changed"
+
+
+def _note_change(locks: str) -> None:
+    os.close(os.open(_changes(locks), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+
+
+def _unlink(path: str) -> bool:
+    """Remove it, and return whether it was there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""`Network=pasta`: the network of a container without root."""

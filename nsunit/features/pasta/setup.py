@@ -1,0 +1,90 @@
+"""The network of a container without root: pasta(1) carries its connections as the user's own.
+
+pasta configures a tap device in the container's network namespace and is the other end of it.  It is a process beside
+the payload in the unit, and systemd ends it with that.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the C halves: the Python halves import enum
+import _socket
+import os
+import struct
+
+from nsunit.setup import linux
+from nsunit.setup.build import Build
+from nsunit.setup.operation import Operation
+
+# Nothing of the host's loopback is to be reached.
+OPTIONS: tuple[str, ...] = ("--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--quiet")
+OPTIONS += ("-T", "none", "-U", "none")
+FORWARDS = ("-t", "-u")  # ports of the host that lead in, by TCP and UDP; all that are listened to unless it is told
+MESSAGE_MAX = 1024
+
+
+class Pasta(Operation):
+    """Connect the container's network namespace by *program*; *forwards* are its options for ports that lead in."""
+
+    __slots__ = ("program", "forwards")
+    keyword = "pasta"
+    leaves_process = True
+    rest = "forwards"
+    enters = True
+    program: str
+    forwards: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"connect the network by '{self.program}'"
+
+    def join(self, build: Build) -> None:
+        """Fork the process that starts pasta: in the unit's cgroup, but outside of the container's namespaces."""
+        ours, theirs = _socket.socketpair()
+        child = os.fork()
+        if child == 0:
+            try:
+                ours.close()
+                self._assist(theirs)
+            finally:
+                os._exit(0)
+        build.assistant = ours
+
+    def _assist(self, link: _socket.socket) -> None:
+        linux.close_range(0, link.fileno() - 1)
+        linux.close_range(link.fileno() + 1)
+        _, rights, _, _ = link.recvmsg(1, _socket.CMSG_SPACE(4))
+        if not rights:
+            return  # the set-up has failed before
+        netns = struct.unpack("i", rights[0][2])[0]
+        # Else pasta could not open the descriptor there: it may have given up its own capabilities by then.
+        linux.capset(0)
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)
+        null = os.open("/dev/null", os.O_RDWR)
+        reader, writer = os.pipe()
+        closed = [word for option in FORWARDS if option not in self.forwards for word in (option, "none")]
+        argv = ("pasta", *OPTIONS, *self.forwards, *closed, "--netns", f"/proc/{os.getpid()}/fd/{netns}")
+        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((null, null, writer))]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        try:
+            # The pasta of Debian 12 takes an ignored SIGPIPE, which is Python's, for an error.
+            pid = os.posix_spawn(self.program, argv, environment, file_actions=actions, setsigdef=(_signal.SIGPIPE,))
+        except OSError as error:
+            link.send(f"failed {error.strerror}".encode())
+            return
+        os.close(writer)
+        said = b""
+        while chunk := os.read(reader, 4096):  # it closes its streams once the network is there
+            said += chunk
+        status = os.waitpid(pid, 0)[1]
+        lines = [line for line in said.splitlines() if line.strip()]
+        link.send(b"ready" if status == 0 else b"failed " + (lines[-1] if lines else b"it gave no reason"))
+
+    def execute(self, build: Build) -> None:
+        """Hand it the namespace, and wait until that has a network."""
+        fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        build.assistant.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))])
+        os.close(fd)
+        answer = build.assistant.recv(MESSAGE_MAX)
+        build.assistant.close()
+        if answer != b"ready":
+            raise OSError(5, answer.removeprefix(b"failed ").decode("utf-8", "replace") or "it was killed")

@@ -1,0 +1,1 @@
+"""Pods: containers that share namespaces and limits."""

@@ -1,0 +1,1 @@
+"""Containers of users without privileges."""

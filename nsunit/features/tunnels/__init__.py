@@ -1,0 +1,1 @@
+"""`Tunnel=`: sockets inside that lead to ports of other containers."""

@@ -1,1 +1,0 @@
-"""Links, addresses and firewall rules of containers."""

@@ -1,0 +1,230 @@
+import io
+import json
+import os
+import types
+
+import pytest
+
+from nsunit.bus.protocol import UnitProcess
+from nsunit.cli.look import status as status_verb
+from nsunit.cli.look.status import status_lines
+from nsunit.cli.output import Style
+from nsunit.errors import NotFoundError
+from nsunit.names import escape
+
+
+def no_pods(context, **_options):
+    return []
+
+
+@pytest.fixture
+def states(manager):
+    found = [
+        manager.ContainerState("db", "failed", "failed"),
+        manager.ContainerState("idle", "inactive", "dead"),
+        manager.ContainerState("web", pid=17, memory=1536, tasks=3, cpu_usec=62_000_000),
+    ]
+    manager("deeds.look.query", list_containers=lambda context, **_options: found, pod_states=no_pods)
+    return found
+
+
+def test_what_is_wrong_with_its_sockets(nsunit, states):
+    states[0] = states[0].replace(sub_state="not-listening", note="systemd listens no more")
+    status, told, noted = nsunit("list")
+    assert (status, noted) == (0, "nsunit: db: systemd listens no more\n")
+    assert told.startswith("db\tfailed\tnot-listening\t-")
+
+
+def test_list(nsunit, states):
+    assert nsunit("list") == (
+        0,
+        "db\tfailed\tfailed\t-\t-\t-\t-\t-\nweb\tactive\trunning\t17\t-\t1min 2s\t1.5K\t3\n",
+        "",
+    )
+
+
+def test_list_names(nsunit, manager):
+    def container_names(context, *, everything):
+        return ["db", "idle", "web"] if everything else ["db", "web"]
+
+    manager("deeds.look.listing", container_names=container_names)
+    assert nsunit("ls", "--names")[1] == "db\nweb\n"
+    assert nsunit("list", "--names", "--all")[1] == "db\nidle\nweb\n"
+    assert nsunit("list", "--names", "w*", "x")[1] == "web\n"
+
+
+def test_list_json(nsunit, states):
+    assert nsunit("list", "--names", "--json") == nsunit("list", "--json")
+    found = json.loads(nsunit("list", "--all", "--json")[1])
+    assert [item["name"] for item in found] == ["db", "idle", "web"]
+    assert found[2]["pid"] == 17
+
+
+def make_status(manager, **values):
+    state = manager.ContainerState("web", pid=17, memory=1536, tasks=3, cpu_usec=62_000_000, since_usec=1_000_000)
+    return manager.Status(
+        **{
+            "state": state,
+            "description": "The \x1bweb",
+            "sources": ("/etc/nsunit/web.nsunit", "/etc/nsunit/web.nsunit.d/a.conf"),
+            "main_command": "nginx",
+            "memory_limit": 2**30,
+            "memory_peak": 2048,
+            "tasks_limit": 100,
+            "cpu_quota": 300_000,
+            "io_read": 1024,
+            "io_write": 0,
+            "control_group": "/nsunit.slice/nsunit-web.slice",
+            "root": "2 layers",
+            "ids": "524288-589823",
+            "namespaces": (("pid", "1"), ("net", "2")),
+            "processes": (
+                UnitProcess("/nsunit.slice/nsunit-web.slice/nsunit-web.service/payload", 17, "nginx\x1b"),
+                UnitProcess("/nsunit.slice/nsunit-web.slice/nsunit-web.service/payload", 18, "nginx: worker"),
+                UnitProcess("/nsunit.slice/nsunit-web.slice/nsunit-web-exec-1.scope", 19, "sh"),
+            ),
+            "notes": ("its definition has changed",),
+            **values,
+        }
+    )
+
+
+def test_status_lines(manager, monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    import time
+
+    time.tzset()
+    stream = types.SimpleNamespace(isatty=lambda: False, encoding="utf-8")
+    lines = status_lines(make_status(manager, frozen=True), Style(stream), now=63.0)
+    assert lines == [
+        "● web - The \\x1bweb",
+        "  Definition: /etc/nsunit/web.nsunit",
+        "     Drop-in: /etc/nsunit/web.nsunit.d/a.conf",
+        "      Active: active (running) (paused) since Thu 1970-01-01 00:00:01 UTC; 1min 2s ago",
+        "       Units: nsunit-web.service in nsunit-web.slice",
+        "    Main PID: 17 (nginx)",
+        "        Root: 2 layers",
+        "         Ids: 524288-589823",
+        "  Namespaces: pid:1 net:2",
+        "       Tasks: 3 (limit: 100)",
+        "      Memory: 1.5K (max: 1G, peak: 2K)",
+        "         CPU: 1min 2s (limit: 30%)",
+        "          IO: 1K read, 0B written",
+        "        Note: its definition has changed",
+        "      CGroup: /nsunit.slice/nsunit-web.slice",
+        "              ├─nsunit-web-exec-1.scope",
+        "              │ └─19 sh",
+        "              └─nsunit-web.service/payload",
+        "                ├─17 nginx\\x1b",
+        "                └─18 nginx: worker",
+    ]
+
+
+def test_status_of_a_failed_container(manager):
+    state = manager.ContainerState("web", "failed", "failed")
+    connected = {"networks": ("shop", "macvlan:eth0"), "addresses": ("10.20.0.2/24", "192.0.2.9/24")}
+    shown = status_lines(manager.Status(state=state, **connected), Style(io.StringIO()))
+    assert "     Network: 10.20.0.2/24 192.0.2.9/24 (shop, macvlan:eth0)" in shown
+    lines = status_lines(manager.Status(state=state, result="exit-code", exit_status=3), Style(io.StringIO()))
+    assert lines[0].endswith("web")
+    assert "      Active: failed (failed) (Result: exit-code, status 3)" in lines
+    assert not any("Memory" in line or "CGroup" in line for line in lines)
+
+
+def test_status_exit_codes(nsunit, manager, monkeypatch):
+    monkeypatch.setattr(status_verb, "_last_lines", lambda *_arguments, **_options: None)
+    web, db = manager.ContainerState("web"), manager.ContainerState("db", "failed", "failed")
+
+    def status(_context, name):
+        if name == "none":
+            raise NotFoundError("container 'none' is not defined")
+        return manager.Status(state={"web": web, "db": db}[name])
+
+    manager("deeds.look.query", list_containers=lambda context, **_options: [web, db], status=status)
+    assert nsunit("status", "web")[0] == 0
+    assert nsunit("status", "web", "db")[0] == 3
+    assert nsunit("status")[0] == 0
+    code, out, err = nsunit("status", "none", "web")
+    assert (code, err) == (3, "nsunit: container 'none' is not defined\n")
+    assert "web" in out
+    assert json.loads(nsunit("status", "--json", "web")[1])[0]["state"]["name"] == "web"
+
+
+def test_status_shows_the_last_lines_of_the_journal(nsunit, manager, monkeypatch, tmp_path):
+    script = tmp_path / "journalctl"
+    script.write_text("#!/bin/sh\nprintf 'line \\033[2J\\n'; echo \"$@\"\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    state = manager.ContainerState("web")
+    manager("deeds.look.query", status=lambda context, name: manager.Status(state=state))
+    out = nsunit("status", "-n", "5", "web")[1]
+    assert "line \\x1b[2J\n" in out
+    assert "--unit=nsunit-web.service --unit=nsunit-web.slice --lines=5 --no-pager --quiet" in out
+    assert "line" not in nsunit("status", "-n", "0", "web")[1]
+
+
+def test_show(nsunit, manager):
+    manager("deeds.look.query", inspect=lambda context, name: {"name": name, "pid": 5})
+    assert json.loads(nsunit("show", "shop.slice")[1]) == {"name": "shop.slice", "pid": 5}
+    assert json.loads(nsunit("show", "web")[1]) == {"name": "web", "pid": 5}
+    assert json.loads(nsunit("inspect", "web", "db", "-p", "pid")[1]) == [{"pid": 5}, {"pid": 5}]
+    status, _out, err = nsunit("show", "web", "-p", "pdi")
+    assert (status, err) == (2, "nsunit: 'pdi' is not something 'show' knows\n  hint: did you mean 'pid'?\n")
+    assert "there are name, pid" in nsunit("show", "web", "-p", "something")[2]
+
+
+@pytest.fixture
+def slices(manager):
+    manager("core.running", slice_of=lambda context, name: f"nsunit-shop-{escape(name)}.slice")
+    manager("features.groups.deeds", members=lambda context, name, running: ["db", "web"])
+
+
+def test_logs_becomes_journalctl(nsunit, monkeypatch, slices):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append((file, argv)))
+    nsunit("logs", "-f", "-n", "20", "--since=-1h", "-o", "cat", "web@blue")
+    assert seen == [
+        (
+            "journalctl",
+            [
+                "journalctl",
+                "--unit=nsunit-web@blue.service",
+                "--unit=nsunit-shop-web\\x40blue.slice",
+                "--follow",
+                "--lines=20",
+                "--since=-1h",
+                "--output=cat",
+            ],
+        )
+    ]
+
+
+def test_logs_of_a_group_are_those_of_its_containers(nsunit, monkeypatch, slices):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    nsunit("logs", "shop.slice")
+    units = ["nsunit-db.service", "nsunit-shop-db.slice", "nsunit-web.service", "nsunit-shop-web.slice"]
+    assert seen == [["journalctl", *(f"--unit={unit}" for unit in units)]]
+
+
+def test_logs_as_json(nsunit, monkeypatch, slices):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    nsunit("-q", "logs", "web", "--json")
+    assert seen[0][-2:] == ["--output=json", "--quiet"]
+
+
+def test_logs_without_journalctl(nsunit, monkeypatch, slices):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    status, _out, err = nsunit("logs", "web")
+    assert (status, err.splitlines()[0]) == (1, "nsunit: journalctl is not there")
+
+
+def test_logs_of_a_user(nsunit, manager, monkeypatch, slices):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    manager("core.context", open_user_context=lambda warn: manager.context)
+    nsunit("--user", "logs", "web")
+    assert seen == [
+        ["journalctl", "--quiet", "--user-unit=nsunit-web.service", "--user-unit=nsunit-shop-web.slice"],
+    ]

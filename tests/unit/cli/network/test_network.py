@@ -1,0 +1,99 @@
+"""network and capture: what they are asked for and what they print."""
+
+import json
+
+import pytest
+
+from nsunit.features.network.model.attachment import Attachment, Device, Interface, Network
+
+SHOP = Network("shop", "nb-shop", ("10.20.0.0/24", "fd00:20::/64"), ("10.20.0.1", "fd00:20::1"), domain="shop.internal")
+OFFICE = Network("office", "nb-office", (), (), internal=True, isolated=True, vlan="eth0.20")
+WEB = Attachment(
+    "web",
+    (Interface(SHOP, "eth0", "nv-0", "0a:58:0a:14:00:02", ("10.20.0.2/24",)),),
+    devices=(Device("macvlan", "eth0", "eth1", ("192.0.2.9/24",)),),
+)
+
+
+@pytest.fixture
+def networks(manager):
+    seen = []
+    manager(
+        "features.network.networks",
+        overview=lambda _: [(SHOP, [WEB]), (OFFICE, [])],
+        create=lambda _, *words: seen.append(words) or "/etc/nsunit/new.network.nsunit",
+        remove=lambda _, name: seen.append(("rm", name)) or (["/usr/lib/x"] if name == "x" else []),
+    )
+    manager("features.network.check", prune=lambda _: ["shop", "bridge"], check=lambda _: ["a"], repair=lambda _: [])
+    return seen
+
+
+def test_list(nsunit, networks):
+    assert nsunit("network")[1] == "shop\tnb-shop\t10.20.0.0/24 fd00:20::/64\tweb\noffice\tnb-office\t-\t\n"
+    shop, office = json.loads(nsunit("network", "list", "--json")[1])
+    assert (shop["domain"], office["vlan"], office["internal"]) == ("shop.internal", "eth0.20", True)
+    (web,) = shop["containers"]
+    assert web["addresses"] == ["10.20.0.2/24", "192.0.2.9/24"]
+    assert web["interfaces"][0]["link"] == "nv-0"
+    assert web["devices"][0]["parent"] == "eth0"
+
+
+def test_inspect(nsunit, networks):
+    status, out, _ = nsunit("network", "inspect")
+    assert status == 0
+    assert out.splitlines() == [
+        " Network: shop",
+        "  Bridge: nb-shop",
+        " Subnets: 10.20.0.0/24 fd00:20::/64",
+        "Gateways: 10.20.0.1 fd00:20::1",
+        "     MTU: 1500",
+        "  Domain: shop.internal",
+        "web\teth0\tnv-0\t10.20.0.2/24\t0a:58:0a:14:00:02",
+        "",
+        " Network: office internal isolated",
+        "  Bridge: nb-office on VLAN eth0.20",
+        " Subnets: chosen when a container joins it",
+        "     MTU: 1500",
+    ]
+    assert [net["name"] for net in json.loads(nsunit("network", "inspect", "office", "--json")[1])] == ["office"]
+    status, _, err = nsunit("network", "inspect", "shob")
+    assert (status, err.splitlines()[0]) == (3, "nsunit: the network 'shob' is not defined")
+    assert "did you mean 'shop'?" in err
+
+
+def test_changes(nsunit, networks):
+    assert nsunit("network", "create", "new", "MTU=1400")[:2] == (0, "/etc/nsunit/new.network.nsunit\n")
+    assert nsunit("network", "create", "-q", "new")[1] == ""
+    assert nsunit("network", "rm", "a", "x") == (0, "", "nsunit: /usr/lib/x stays, it is not an administrator's\n")
+    assert networks == [("new", ["MTU=1400"]), ("new", []), ("rm", "a"), ("rm", "x")]
+    assert nsunit("network", "prune")[1] == "shop\nbridge\n"
+    assert nsunit("network", "check")[:2] == (1, "a\n1 problem found\n")
+    assert nsunit("network", "repair")[:2] == (0, "nothing is wrong\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("lost",), "network: 'lost' is not one of list, inspect, create, rm, prune, check, repair"),
+        (("create",), "network create: which network?"),
+        (("rm",), "network rm: which network?"),
+        (("prune", "shop"), "network prune: 'shop' is too much"),
+    ],
+)
+def test_wrong_usage(nsunit, networks, words, message):
+    status, _, err = nsunit("network", *words)
+    assert (status, err.splitlines()[0]) == (2, f"nsunit: {message}")
+
+
+def test_networks_are_the_systems(nsunit, networks):
+    status, out, err = nsunit("--user", "network", "create", "shop")
+    assert (status, out, networks) == (2, "", [])
+    assert err.splitlines()[0] == "nsunit: networks are for containers of the system"
+
+
+def test_capture(nsunit, manager):
+    seen = []
+    manager("deeds.session.capture", capture=lambda _, *words: seen.append(words) or 3)
+    assert nsunit("capture", "web", "-i", "eth0", "--json")[0] == 3
+    assert nsunit("capture", "web", "--", "-i", "eth0")[0] == 3
+    assert seen == [("web", ["-i", "eth0", "--json"]), ("web", ["-i", "eth0"])]

@@ -1,0 +1,93 @@
+import pytest
+
+from nsunit.deeds.session.enter import DEFAULT
+
+
+@pytest.fixture
+def seen(manager):
+    calls = []
+
+    def execute(context, name, argv, **options):
+        calls.append((name, argv, options))
+        return 7
+
+    def run(context, properties, argv, **options):
+        calls.append((properties, argv, options))
+        return 9
+
+    manager("deeds.session.execute", execute=execute)
+    manager("deeds.session.run", run=run)
+    return calls
+
+
+def test_exec(nsunit, seen, monkeypatch):
+    monkeypatch.setenv("PASSED", "on")
+    monkeypatch.delenv("ABSENT", raising=False)
+    argv = ["exec", "-ti", "-u", "www:www", "-w", "/srv", "-e", "A=1=2", "-e", "PASSED", "-e", "ABSENT"]
+    assert nsunit(*argv, "web", "ls", "-l", "--json") == (7, "", "")
+    assert seen == [
+        (
+            "web",
+            ["ls", "-l", "--json"],
+            {
+                "tty": True,
+                "interactive": True,
+                "user": "www:www",
+                "working_directory": "/srv",
+                "environment": [("A", "1=2"), ("PASSED", "on")],
+            },
+        )
+    ]
+
+
+def test_exec_refuses_a_variable_without_a_name(nsunit, seen):
+    status, _out, err = nsunit("exec", "-e", "=x", "web", "ls")
+    assert (status, err.splitlines()[0]) == (125, "nsunit: '=x' is not a variable")
+
+
+def test_enter(nsunit, manager):
+    calls = []
+    manager(
+        "deeds.session.enter", enter=lambda context, name, argv, **options: calls.append((name, argv, options)) or 5
+    )
+    assert nsunit("enter", "web", "--namespaces", "net,mnt", "-t", "ip", "-t", "link")[0] == 5
+    assert nsunit("enter", "web")[0] == 5
+    assert calls == [
+        ("web", ["ip", "-t", "link"], {"kinds": ("net", "mnt"), "tty": True, "interactive": False}),
+        ("web", [], {"kinds": ("ipc", "net", "pid", "uts"), "tty": False, "interactive": False}),
+    ]
+    assert f"{','.join(DEFAULT)} if not given" in nsunit("enter", "--help")[1].replace("\n", " ")
+
+
+def test_run(nsunit, seen):
+    argv = ["run", "-d", "--name", "a", "-p", "Rootfs=/srv", "-p", "MemoryMax=1G", "-p", "Service.Restart=no"]
+    assert nsunit(*argv, "sh", "-c", "true")[0] == 9
+    assert seen == [
+        (
+            [("Container", "Rootfs", "/srv"), ("Slice", "MemoryMax", "1G"), ("Service", "Restart", "no")],
+            ["sh", "-c", "true"],
+            {"name": "a", "detach": True, "tty": False, "interactive": False, "keep": False},
+        )
+    ]
+
+
+def test_run_prints_the_name_of_what_goes_on_without_it(nsunit, manager):
+    names = []
+    manager("deeds.session.run", run=lambda context, properties, argv, name, **options: names.append(name) or 0)
+    assert nsunit("run", "-d", "--name", "a", "-p", "Rootfs=/srv", "sh") == (0, "a\n", "")
+    status, made_up, _err = nsunit("run", "--detach", "-p", "Rootfs=/srv", "sh")
+    assert (status, made_up) == (0, f"{names[1]}\n")
+    assert made_up.startswith("run-")
+    assert nsunit("run", "-d", "-q", "-p", "Rootfs=/srv", "sh")[1] == ""
+    assert nsunit("run", "-p", "Rootfs=/srv", "sh")[1] == ""
+
+
+@pytest.mark.parametrize("text", ["Rootfs", "=x", "Slice.=x"])
+def test_run_refuses(nsunit, seen, text):
+    status, _out, err = nsunit("run", "-p", text, "sh")
+    assert (status, err.splitlines()[0]) == (125, f"nsunit: '{text}' is not a key with its value")
+
+
+def test_an_unknown_key_is_left_to_the_loader(nsunit, seen):
+    nsunit("run", "-p", "Nonsense=1", "sh")
+    assert seen[0][0] == [("Container", "Nonsense", "1")]

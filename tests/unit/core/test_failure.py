@@ -1,0 +1,53 @@
+"""What a failure of a unit is told as."""
+
+import pytest
+
+from nsunit.core.jobs import JOBS, RESULTS, explain_failure
+
+
+class Bus:
+    def __init__(self, **state):
+        self.state = state
+
+    def get(self, unit, *names):
+        return {name: self.state[name] for name in names if name in self.state}
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_service_results_are_told(result):
+    error = explain_failure(Bus(Result=result, ExecMainStatus=9), "web", "nsunit-web.service", "failed")
+    assert error.message == f"web: {RESULTS[result].text.format(status='9')}"
+    assert "{" not in error.message + error.hint
+
+
+@pytest.mark.parametrize("result", JOBS)
+def test_job_results_are_told(result):
+    error = explain_failure(Bus(Result="success"), "web", "nsunit-web.service", result)
+    assert error.message == f"web: {JOBS[result].text}"
+    assert error.result == result
+    assert "{" not in error.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Failed to execute '/x': No such file or directory", "check Exec= against what is in the root"),
+        ("Failed to execute '/x': Permission denied", "make the file executable, or run it through its interpreter"),
+        ("Failed to find user 'u': user 'u' is not", "check User=, Group= and SupplementaryGroups=, or give a number"),
+        ("Failed to do something new", None),
+    ],
+)
+def test_words_of_the_helper_come_first(said, hint):
+    bus = Bus(StatusText=said, Result="exit-code", ExecMainStatus=127)
+    error = explain_failure(bus, "web", "nsunit-web.service", "failed")
+    assert (error.message, error.hint) == (f"web: {said}", hint)
+
+
+def test_words_of_a_payload_are_not_believed():
+    error = explain_failure(Bus(StatusText="serving", Result="timeout"), "web", "nsunit-web.service", "failed")
+    assert error.message == "web: it was not ready in time"
+
+
+def test_unknown_results_are_shown():
+    error = explain_failure(Bus(Result="odd"), "web", "nsunit-web.service", "strange")
+    assert error.message == "web: the job ended as 'strange' (odd)"

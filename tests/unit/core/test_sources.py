@@ -1,0 +1,54 @@
+"""What is checked before a start."""
+
+import pytest
+
+from nsunit.core.prepare import check_sources
+from nsunit.definition.load import Host, load_text
+from nsunit.errors import DefinitionError
+
+HOST = Host(257)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A directory that users cannot reach, as pytest's own temporary directory is private."""
+    path = tmp_path / "parent/root"
+    path.mkdir(parents=True)
+    return path
+
+
+def check(root, *lines):
+    text = "\n".join(("[Container]", f"Rootfs={root}", "Exec=/bin/true", *lines, ""))
+    check_sources(load_text("web", text, "web.nsunit", HOST))
+
+
+def test_a_root_that_is_written_to_must_be_out_of_reach(root):
+    check(root)
+    with pytest.raises(DefinitionError) as caught:
+        check("/usr/share")
+    (problem,) = caught.value.problems
+    assert str(problem) == "web: Rootfs=: '/usr/share' is to be written to, and users of the host can enter it"
+    assert problem.hint == (
+        "'chmod go-x /usr', give it a parent that is only root's, or use Layer=, Volatile= or ReadOnly="
+    )
+
+
+@pytest.mark.parametrize("line", ["ReadOnly=yes", "Volatile=yes"])
+def test_a_root_that_stays_as_it_is_may_be_anywhere(line):
+    check("/usr/share", line)
+
+
+def test_a_link_does_not_hide_where_the_root_is(tmp_path):
+    (tmp_path / "link").symlink_to("/usr/share")
+    with pytest.raises(DefinitionError, match="users of the host can enter it"):
+        check(tmp_path / "link")
+
+
+def test_what_is_missing_is_told_all_at_once(tmp_path):
+    with pytest.raises(DefinitionError) as caught:
+        check(tmp_path / "a", f"Bind={tmp_path}/b:/b", f"Bind=-{tmp_path}/c:/c", f"EnvironmentFile={tmp_path}/d")
+    assert [problem.message for problem in caught.value.problems] == [
+        f"Rootfs=: '{tmp_path}/a' does not exist",
+        f"Bind=: '{tmp_path}/b' does not exist",
+        f"EnvironmentFile=: '{tmp_path}/d' does not exist",
+    ]

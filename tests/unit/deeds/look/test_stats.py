@@ -1,0 +1,138 @@
+"""The pass over the cgroups, on a directory that looks like them."""
+
+import os
+import time
+
+import pytest
+
+from nsunit.deeds.look import stats
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.formats.cgroupfs import Traffic
+
+
+@pytest.fixture
+def cgroups(tmp_path):
+    (tmp_path / "cgroup.controllers").write_text("cpu io memory pids\n")
+
+    def make(path, usec=0, **files):
+        directory = tmp_path / "nsunit.slice" / path
+        directory.mkdir(parents=True, exist_ok=True)
+        for parent in (directory, *directory.parents):
+            if parent == tmp_path:
+                break
+            if not (parent / "cpu.stat").exists():
+                (parent / "cpu.stat").write_text("usage_usec 0\n")
+        (directory / "cpu.stat").write_text(f"usage_usec {usec}\n")
+        for name, text in files.items():
+            (directory / name.replace("_", ".")).write_text(text)
+
+    make.root = str(tmp_path)
+    return make
+
+
+def names(sample):
+    return [(item.kind, item.name) for item in sample.usages]
+
+
+def test_one_pass(cgroups):
+    cgroups("nsunit-web.slice/nsunit-web.service/payload")
+    cgroups("nsunit-web.slice/nsunit-web-exec-1.scope", pids_current="2\n")
+    cgroups("nsunit-web.slice", memory_current="4096\n")
+    cgroups("nsunit-shop.slice/nsunit-shop-db.slice/nsunit-db.service")
+    cgroups("nsunit-new.slice")
+    cgroups("other.service")
+    sample = stats.Sampler(cgroups.root).sample()
+    assert names(sample) == [
+        ("total", "nsunit.slice"),
+        ("group", "shop.slice"),
+        ("container", "db"),
+        ("container", "web"),
+        ("session", "nsunit-web-exec-1.scope"),
+    ]
+    web, session = sample.usages[3:]
+    assert web.memory.current == 4096
+    assert web.unit == "nsunit-web.slice"
+    assert session.tasks.current == 2
+    assert sample.interval_usec == 0
+    assert abs(sample.time_usec / 1e6 - time.time()) < 10
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("web", ["web", "nsunit-web-exec-1.scope"]), ("db", ["db"]), ("shop.slice", ["shop.slice", "db"])],
+)
+def test_names(cgroups, wanted, found):
+    cgroups("nsunit-web.slice/nsunit-web.service")
+    cgroups("nsunit-web.slice/nsunit-web-exec-1.scope")
+    cgroups("nsunit-shop.slice/nsunit-shop-db.slice/nsunit-db.service")
+    sample = stats.Sampler(cgroups.root).sample([wanted])
+    assert [item.name for item in sample.usages] == found
+
+
+def test_a_name_that_does_not_run(cgroups):
+    cgroups("nsunit-web.slice/nsunit-web.service")
+    with pytest.raises(NotFoundError) as caught:
+        stats.Sampler(cgroups.root).sample(["web", "db"])
+    assert caught.value.message == "db: it is not running"
+    assert caught.value.hint == "'nsunit stats' without a name shows what runs"
+
+
+def test_no_container_at_all(cgroups):
+    assert stats.Sampler(cgroups.root).sample().usages == ()
+
+
+def test_not_version_2(tmp_path):
+    with pytest.raises(NsunitError) as caught:
+        stats.Sampler(str(tmp_path)).sample()
+    assert caught.value.message == f"{tmp_path} is not a cgroup version 2 file system"
+    assert caught.value.hint == "see what 'nsunit doctor' says"
+
+
+@pytest.mark.parametrize("primed", [True, False])
+def test_percent(cgroups, primed):
+    cgroups("nsunit-web.slice/nsunit-web.service")
+    cgroups("nsunit-web.slice", 1_000_000)
+    sampler = stats.Sampler(cgroups.root)
+    sampler.prime() if primed else sampler.sample()
+    cgroups("nsunit-web.slice", 1_100_000)
+    time.sleep(0.05)
+    total, web = sampler.sample().usages
+    assert total.cpu.percent == 0
+    assert 0 < web.cpu.percent <= 200
+
+
+def test_traffic_of_a_group(cgroups, monkeypatch):
+    cgroups("nsunit-shop.slice/nsunit-shop-db.slice/nsunit-db.service")
+    cgroups("nsunit-shop.slice/nsunit-shop-web.slice/nsunit-web.service")
+    monkeypatch.setattr(stats.Sampler, "_traffic", lambda self, directory: Traffic(1, 2, 3, 4))
+    sample = stats.Sampler(cgroups.root).sample()
+    traffic = {item.name: item.network for item in sample.usages}
+    assert traffic["web"] == Traffic(1, 2, 3, 4)
+    assert traffic["shop.slice"] == traffic["nsunit.slice"] == Traffic(2, 4, 6, 8)
+
+
+def test_no_traffic_in_the_network_of_the_host(cgroups):
+    own = f"{os.getpid()}\n"
+    cgroups("nsunit-web.slice/nsunit-web.service/payload", cgroup_procs=own)
+    assert stats.first_process(f"{cgroups.root}/nsunit.slice/nsunit-web.slice") == os.getpid()
+    assert stats.Sampler(cgroups.root).sample(["web"]).usages[0].network is None
+
+
+def test_sessions_have_no_first_process(cgroups):
+    cgroups("nsunit-web.slice/nsunit-web-exec-1.scope", cgroup_procs=f"{os.getpid()}\n")
+    assert stats.first_process(f"{cgroups.root}/nsunit.slice/nsunit-web.slice") == 0
+
+
+def test_a_thousand_containers(cgroups):
+    files = {
+        "memory_current": "1\n",
+        "memory_events": "oom_kill 0\n",
+        "io_stat": "8:0 rbytes=1\n",
+        "pids_current": "1\n",
+    }
+    for number in range(1000):
+        cgroups(f"nsunit-c{number}.slice/nsunit-c{number}.service", **files)
+        cgroups(f"nsunit-c{number}.slice", **files)
+    began = time.process_time()
+    assert len(stats.Sampler(cgroups.root).sample().usages) == 1001
+    assert time.process_time() - began < 3

@@ -1,0 +1,119 @@
+import types
+
+import pytest
+
+from nsunit.deeds.look import why
+from nsunit.definition.model import Container, Definition
+from nsunit.errors import UsageError
+from nsunit.units import Property
+
+INFINITY = (1 << 64) - 1
+
+
+def definition(*properties, section="Slice"):
+    return Definition(
+        "web", Container(("/bin/true",)), (), ((section, tuple(properties)),), ("/etc/nsunit/web.nsunit",)
+    )
+
+
+@pytest.fixture
+def cgroups(tmp_path, monkeypatch):
+    """The chain of a container that runs."""
+    for path in ("nsunit.slice", "nsunit.slice/nsunit-web.slice", "nsunit.slice/nsunit-web.slice/nsunit-web.service"):
+        directory = tmp_path / path
+        directory.mkdir()
+        (directory / "cgroup.subtree_control").write_text("memory pids\n")
+        (directory / "memory.max").write_text("max\n")
+        (directory / "pids.max").write_text("max\n")
+    monkeypatch.setattr(why, "CGROUP_ROOT", str(tmp_path))
+    return tmp_path / "nsunit.slice"
+
+
+@pytest.fixture
+def context(monkeypatch):
+    group = "/nsunit.slice/nsunit-web.slice/nsunit-web.service"
+    units = {
+        "nsunit-web.service": {"ControlGroup": group, "MemoryMax": INFINITY},
+        "nsunit-web.slice": {"MemoryMax": 1 << 30, "IOReadBandwidthMax": [("/nowhere", 5)]},
+    }
+    monkeypatch.setattr(why, "unit_of", lambda context, name: "nsunit-web.service")
+    return types.SimpleNamespace(
+        bus=types.SimpleNamespace(properties=lambda unit: units.get(unit, {}), units=units),
+        search=None,
+        host=None,
+        cgroup="",
+    )
+
+
+def test_a_container_that_runs(cgroups, context):
+    (cgroups / "memory.max").write_text(f"{1 << 20}\n")
+    (cgroups / "nsunit-web.slice/memory.max").write_text(f"{1 << 30}\n")
+    (found,) = why.explain(context, "web")
+    assert (found.key, found.asked, found.effective, found.tightest) == ("MemoryMax", 1 << 30, 1 << 20, "nsunit.slice")
+    assert found.kernel == f"{1 << 30}\n"
+    assert found.notes == ("MemoryMax= is moot: nsunit.slice has a tighter limit",)
+
+
+def test_one_key(cgroups, context):
+    (found,) = why.explain(context, "web", "TasksMax")
+    assert (found.asked, found.tightest) == (None, "host")
+
+
+def test_a_container_that_does_not_run(cgroups, context, monkeypatch):
+    context.bus.units.clear()
+    (cgroups / "pids.max").write_text("7\n")
+    monkeypatch.setattr(why, "load", lambda name, search, host: definition(Property("TasksMax", "t", 20)))
+    (found,) = why.explain(context, "web")  # the service has its 1024
+    assert (found.asked, found.effective, found.tightest, found.kernel) == (20, 7, "nsunit.slice", None)
+
+
+def test_an_unknown_key(context):
+    with pytest.raises(UsageError) as caught:
+        why.explain(context, "web", "MemoryMx")
+    assert caught.value.message == "'MemoryMx' is not a limit 'why' knows"
+    assert caught.value.hint == "did you mean 'MemoryMax'?"
+    with pytest.raises(UsageError) as caught:
+        why.explain(context, "web", "Zzzzzzzzzzzz")
+    assert caught.value.hint.startswith("there are CPUQuota, CPUWeight, ")
+
+
+def test_moot_limits(cgroups, context):
+    (cgroups / "pids.max").write_text("7\n")
+    limits = (Property("TasksMax", "t", 20), Property("MemoryMax", "t", 1 << 20))
+    moot = ["TasksMax= is moot: nsunit.slice has a tighter limit"]
+    assert why.moot_limits(context, definition(*limits)) == moot
+    assert why.moot_limits(context, definition(*limits, section="Service")) == moot
+    assert why.moot_limits(context, definition(Property("Description", "s", "x"))) == []
+
+
+def test_shares_of_the_host(cgroups, context, monkeypatch):
+    monkeypatch.setattr(why.os, "sysconf", lambda name: 1 << 14)
+    half = definition(Property("MemoryMaxScale", "u", 1 << 31), Property("TasksMaxScale", "u", 1 << 31))
+    assert why.moot_limits(context, half) == []
+    (cgroups / "memory.max").write_text(f"{100 << 20}\n")
+    (cgroups / "pids.max").write_text("7\n")
+    assert why.moot_limits(context, half) == [
+        f"{key}= is moot: nsunit.slice has a tighter limit" for key in ("MemoryMax", "TasksMax")
+    ]
+
+
+def test_what_the_host_cannot_give(cgroups, context):
+    limits = definition(Property("AllowedCPUs", "ay", b"\x01" + b"\xff" * 8), Property("MemoryMax", "t", 1 << 60))
+    assert why.moot_limits(context, limits) == [
+        "AllowedCPUs= cannot have all that it asks for: host has less",
+        "MemoryMax= is moot: host has a tighter limit",
+    ]
+    assert why.moot_limits(context, limits, with_host=False) == []
+
+
+def test_no_slice_yet(tmp_path, monkeypatch, context):
+    monkeypatch.setattr(why, "CGROUP_ROOT", str(tmp_path))
+    limit = definition(Property("MemoryMax", "t", 1 << 20))
+    assert why.moot_limits(context, limit) == []
+    context.bus.units["nsunit.slice"] = {"MemoryMax": 1 << 12}
+    assert why.moot_limits(context, limit) == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]
+
+
+def test_devices():
+    assert why.device_number("/nowhere") == ""
+    assert why.device_number("/").count(":") == 1

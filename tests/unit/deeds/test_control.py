@@ -1,0 +1,56 @@
+"""What `reclaim` does, on a tree of ordinary files that stands for the kernel's."""
+
+import types
+
+import pytest
+
+from nsunit.deeds import control
+from nsunit.definition.search import SearchPath
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.setup import attributes
+from nsunit.storage.paths import Paths
+
+
+@pytest.fixture
+def group(tmp_path, monkeypatch):
+    """The container's control group."""
+    monkeypatch.setattr(attributes, "ROOT", str(tmp_path / "cgroup"))
+    directory = tmp_path / "cgroup/web.service"
+    directory.mkdir(parents=True)
+    (directory / "memory.reclaim").touch()
+    (directory / "memory.current").write_text("5000\n")
+    monkeypatch.setattr(attributes.write, "__defaults__", (str(tmp_path / "cgroup"),))
+    return directory
+
+
+@pytest.fixture
+def context(tmp_path, group):
+    unit = {"ControlGroup": "/web.service", "ActiveState": "active", "MainPID": 7, "InvocationID": b""}
+    bus = types.SimpleNamespace(
+        get=lambda name, *wanted: {key: unit[key] for key in wanted if key in unit}, list_units=lambda patterns: []
+    )
+    (tmp_path / "web.nsunit").touch()
+    paths = Paths(str(tmp_path / "run"), str(tmp_path / "var"))
+    return types.SimpleNamespace(bus=bus, paths=paths, unit=unit, search=SearchPath((str(tmp_path),)))
+
+
+def test_reclaim(context, group, monkeypatch):
+    assert control.reclaim(context, "web", 4096) == (5000, 5000, True)
+    assert (group / "memory.reclaim").read_text() == "4096"
+
+    def refuse(_path, _text):
+        raise BlockingIOError
+
+    monkeypatch.setattr(attributes, "write_file", refuse)
+    assert control.reclaim(context, "web", 4096) == (5000, 5000, False)
+    monkeypatch.undo()
+
+
+def test_reclaim_needs_a_container_with_a_memory_controller(context, group):
+    (group / "memory.reclaim").unlink()
+    with pytest.raises(NsunitError, match="web: its control group has no memory controller") as caught:
+        control.reclaim(context, "web", 4096)
+    assert caught.value.hint == "see [Service] Delegate="
+    context.unit["ActiveState"] = "inactive"
+    with pytest.raises(NotFoundError, match="web: it is not running"):
+        control.reclaim(context, "web", 4096)

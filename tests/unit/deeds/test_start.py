@@ -1,0 +1,99 @@
+import os
+import types
+
+import pytest
+from definitions import definition
+
+from nsunit.core.prepare import Prepared
+from nsunit.deeds import start
+from nsunit.deeds.look import why
+from nsunit.deeds.start import Starter
+from nsunit.definition.model import Container, Definition
+from nsunit.plan.facts import Facts
+from nsunit.plan.units import units
+from nsunit.storage.paths import Paths
+from nsunit.units import Property
+
+
+@pytest.fixture
+def slice_(tmp_path, monkeypatch):
+    """The slice above all containers."""
+    monkeypatch.setattr(start, "CGROUP_ROOT", str(tmp_path))
+    monkeypatch.setattr(why, "CGROUP_ROOT", str(tmp_path))
+    directory = tmp_path / "nsunit.slice"
+    directory.mkdir()
+    for file, content in (("cgroup.subtree_control", "memory"), ("memory.max", "max"), ("memory.low", "0")):
+        (directory / file).write_text(f"{content}\n")
+    return directory
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """What a start warns of, and whether it looked closer."""
+    said, looked = [], []
+    closer = why.moot_limits
+    monkeypatch.setattr(why, "moot_limits", lambda *words, **options: looked.append(1) or closer(*words, **options))
+    bus = types.SimpleNamespace(properties=lambda unit: {})
+
+    def warn_of(*properties):
+        definition = Definition("web", Container(("/bin/true",)), (), (("Slice", properties),), ())
+        start.warn_of_moot_limits(types.SimpleNamespace(bus=bus, warn=said.append, cgroup=""), definition)
+        found = (list(said), bool(looked))
+        said.clear(), looked.clear()
+        return found
+
+    return warn_of
+
+
+LIMIT = Property("MemoryMax", "t", 1 << 20)
+
+
+def test_a_moot_limit_is_warned_of(slice_, warned):
+    assert warned(LIMIT) == ([], False)
+    (slice_ / "memory.max").write_text("4096\n")
+    assert warned(LIMIT) == (["warning: web: MemoryMax= is moot: nsunit.slice has a tighter limit"], True)
+    assert warned(Property("CPUWeight", "t", 50)) == ([], False)
+    assert warned() == ([], False)
+
+
+def test_a_protection_that_is_none(slice_, warned):
+    note = "warning: web: MemoryLow= protects less than it says: nsunit.slice does not protect as much"
+    assert warned(Property("MemoryLow", "t", 1 << 20)) == ([note], True)
+    (slice_ / "memory.low").write_text(f"{1 << 20}\n")
+    assert warned(Property("MemoryLow", "t", 1 << 20)) == ([], False)
+
+
+def test_before_there_is_a_slice(slice_, warned):
+    for file in slice_.iterdir():
+        file.unlink()
+    slice_.rmdir()
+    assert warned(LIMIT) == ([], True)
+
+
+def test_the_host_is_no_slice(slice_, warned):
+    (slice_ / "memory.max").write_text(f"{1 << 50}\n")
+    assert warned(Property("MemoryMax", "t", 1 << 51)) == (
+        ["warning: web: MemoryMax= is moot: nsunit.slice has a tighter limit"],
+        True,
+    )
+    assert warned(Property("MemoryMax", "t", 1 << 49)) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("result", "asked", "has_directory", "skipped"),
+    [
+        (True, 5, True, False),
+        (False, 5, True, True),
+        (False, 0, True, True),  # unloaded since, and nothing has run
+        (False, 0, False, False),  # it has run, and taken its directory along
+    ],
+)
+def test_a_condition_that_is_not_met(tmp_path, result, asked, has_directory, skipped):
+    state = {"ConditionResult": result, "ConditionTimestampMonotonic": asked}
+    bus = types.SimpleNamespace(get=lambda unit, *names: {name: state[name] for name in names})
+    if has_directory:
+        os.makedirs(tmp_path / "containers/web")
+    starter = Starter(types.SimpleNamespace(bus=bus, paths=Paths(str(tmp_path), "")))
+    found = definition("[Unit]", "ConditionPathExists=/srv")
+    prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
+    assert starter._was_skipped(prepared) is skipped

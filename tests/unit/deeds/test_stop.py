@@ -1,0 +1,60 @@
+"""Restarts, on a systemd that is a table of what is bound to what."""
+
+from __future__ import annotations
+
+import pytest
+
+from nsunit.core.context import Context
+from nsunit.core.jobs import Outcome
+from nsunit.deeds import stop as stop_module
+from nsunit.deeds.stop import restart
+
+
+class FakeSystemd:
+    """`bound` has what is bound to a unit; all but those in `ended` run."""
+
+    def __init__(self):
+        self.bound = {}
+        self.ended = ()
+
+    def get(self, unit, *names):
+        state = {"ActiveState": "inactive" if unit in self.ended else "active", "LoadState": "loaded"}
+        return {"BoundBy": self.bound.get(unit, ()), **state}
+
+    def list_units(self, patterns):
+        return []
+
+
+@pytest.fixture
+def context(monkeypatch):
+    found = Context()
+    found._bus = FakeSystemd()
+    found.done = []
+
+    def deed(what):
+        def run(_context, names, *_more):
+            found.done.append((what, list(names)))
+            return [Outcome(name, what) for name in names]
+
+        return run
+
+    monkeypatch.setattr(stop_module, "stop", deed("stopped"))
+    monkeypatch.setattr(stop_module, "start", deed("started"))
+    monkeypatch.setattr(stop_module, "_unusable", lambda _context, name: None)
+    return found
+
+
+def test_what_is_bound_to_it_is_restarted_too(context):
+    context.bus.bound = {
+        "nsunit-a.service": ("nsunit-c.service", "nsunit-b.service", "other.service", "nsunit-d-run-12ab34cd.scope"),
+        "nsunit-b.service": ("nsunit-a.service", "nsunit-e.service"),
+        "nsunit-c.service": ("nsunit-gone.service",),
+    }
+    context.bus.ended = ("nsunit-gone.service",)
+    outcomes = restart(context, ["a"])
+    assert [(item.name, item.state) for item in outcomes] == [(name, "started") for name in ("a", "b", "c", "e")]
+    assert context.done == [("stopped", ["a", "b", "c", "e"]), ("started", ["a", "b", "c", "e"])]
+
+
+def test_nothing_else_is(context):
+    assert [item.name for item in restart(context, ["b", "a"])] == ["b", "a"]

@@ -1,0 +1,48 @@
+"""What `doctor` says of networks: a trial of the rules."""
+
+import pytest
+
+from nsunit.core.findings import OK, WARNING, Finding
+from nsunit.errors import NsunitError
+from nsunit.features.network import doctor
+
+LOST = "no container can be in a network, nor publish ports"
+
+
+@pytest.fixture
+def nft(monkeypatch):
+    """Have the trial end with an error, or none."""
+
+    def put(error):
+        def check(rules):
+            assert rules
+            if error:
+                raise error
+
+        monkeypatch.setattr(doctor, "is_privileged", lambda: True)
+        monkeypatch.setattr(doctor.nft, "check", check)
+
+    return put
+
+
+def test_all_is_there(nft):
+    nft(None)
+    text = "nft and the kernel have what connected containers need"
+    assert doctor.findings(None) == [Finding("network", OK, text)]
+
+
+def test_nft_is_missing(nft):
+    nft(NsunitError("nft is not installed", hint="install it"))
+    assert doctor.findings(None) == [Finding("network", WARNING, f"nft is not installed: {LOST}", "install it")]
+
+
+def test_the_kernel_lacks_something(nft):
+    nft(NsunitError("nft: Operation not supported"))
+    (finding,) = doctor.findings(None)
+    assert finding.text == f"nft: Operation not supported: {LOST}"
+    assert finding.hint == "the kernel lacks a module of nf_tables: see 'modinfo nft_socket nft_fib nft_masq'"
+
+
+def test_without_privileges_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(doctor, "is_privileged", lambda: False)
+    assert doctor.findings(None) == []

@@ -1,0 +1,131 @@
+"""The files that follow who is connected.  The link `lo` stands for one that is there."""
+
+import json
+import os
+
+import pytest
+
+from nsunit.errors import NsunitError
+from nsunit.features.names.files import naming_file
+from nsunit.features.names.hosts import Naming
+from nsunit.features.network.model.attachment import Attachment, Device, Interface, Network, to_json
+from nsunit.features.network.wire import hosts
+
+NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24",), ("10.91.0.1",))
+
+
+@pytest.fixture
+def connected(tmp_path, monkeypatch):
+    monkeypatch.setattr(hosts, "resolver_of_host", lambda: "nameserver 192.0.2.53\n")
+    locks = f"{tmp_path}/locks"
+
+    def connect(name, number, *, link="lo", isolated=False, **more):
+        directory = tmp_path / name
+        directory.mkdir(exist_ok=True)
+        network = NETWORK.replace(isolated=isolated)
+        item = Attachment(name, (Interface(network, "eth0", link, "", (f"10.91.0.{number}/24",)),))
+        (directory / "attachment").write_text(json.dumps(to_json(item)))
+        (directory / "names").write_bytes(naming_file(Naming(name, (name,), **more)))
+        hosts.join(str(directory), locks)
+        hosts.follow(locks)
+        return directory / "hosts"
+
+    connect.locks = locks
+    return connect
+
+
+def test_files_follow_and_stay_the_same_files(connected):
+    web = connected("web", 2)
+    inode = web.stat().st_ino
+    db = connected("db", 3, added=(("printer", "192.0.2.9"),))
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web", "10.91.0.3 db"]
+    assert db.read_text().splitlines()[2:] == ["10.91.0.3 db", "192.0.2.9 printer", "10.91.0.2 web"]
+    assert (db.parent / "resolv.conf").read_text() == "nameserver 192.0.2.53\n"
+    hosts.leave("db", connected.locks)
+    hosts.leave("db", connected.locks)
+    hosts.follow(connected.locks)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+    assert web.stat().st_ino == inode
+
+
+def test_one_follows_for_all(connected, monkeypatch):
+    web = connected("web", 2)
+    connected("db", 3)
+    hosts.leave("db", connected.locks)
+    hosts.leave("web", connected.locks)
+    hosts.join(str(web.parent), connected.locks)
+    written = []
+    monkeypatch.setattr(hosts, "refresh", written.append)
+    for _ in range(3):
+        hosts.follow(connected.locks)
+    assert written == [connected.locks]
+
+
+def test_one_that_is_killed_leaves_it_to_the_next(connected, monkeypatch):
+    web = connected("web", 2)
+    connected("db", 3)
+    hosts.leave("db", connected.locks)
+
+    def die(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(hosts, "refresh", die)
+        hosts.follow(connected.locks)
+    hosts.follow(connected.locks)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+
+
+def test_who_goes_meanwhile_is_no_error(connected, monkeypatch):
+    web, db = connected("web", 2), connected("db", 3)
+    wanted = hosts.wanted(connected.locks)
+    for path in db.parent.iterdir():
+        path.unlink()
+    db.parent.rmdir()
+    monkeypatch.setattr(hosts, "wanted", lambda _: {str(db): "", str(web): wanted[str(web)]})
+    hosts.refresh(connected.locks)
+    assert not db.exists()
+
+
+def test_what_is_left_of_one_that_was_killed_does_not_count(connected, tmp_path):
+    web = connected("web", 2)
+    connected("gone", 3, link="no-such-link")
+    lost = connected("lost", 4)
+    for path in lost.parent.iterdir():
+        path.unlink()
+    lost.parent.rmdir()
+    hosts.refresh(connected.locks)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+    connected("web", 2)
+    assert sorted(os.listdir(f"{tmp_path}/connected")) == ["gone", "web"]
+
+
+def test_in_an_isolated_network_everybody_is_alone(connected):
+    web = connected("web", 2, isolated=True)
+    connected("db", 3, isolated=True)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+
+
+def test_links_of_the_hosts_have_addresses_and_no_neighbours(connected, tmp_path):
+    connected("web", 2)
+    path = connected("db", 3)
+    item = Attachment("db", (), devices=(Device("macvlan", "up0", "eth0", ("192.0.2.7/24",)),))
+    (tmp_path / "db/attachment").write_text(json.dumps(to_json(item)))
+    hosts.refresh(connected.locks)
+    assert path.read_text().splitlines()[2:] == ["192.0.2.7 db"]
+
+
+def test_a_file_that_was_changed_is_noticed(connected):
+    web = connected("web", 2)
+    assert hosts.outdated(hosts.wanted(connected.locks)) == []
+    web.write_text("127.0.0.1 localhost\n")
+    assert hosts.outdated(hosts.wanted(connected.locks)) == [str(web)]
+    hosts.refresh(connected.locks)
+    assert hosts.outdated(hosts.wanted(connected.locks)) == []
+
+
+def test_a_file_that_is_something_else_is_named(connected, tmp_path):
+    connected("web", 2)
+    (tmp_path / "web/names").write_text("[]")
+    with pytest.raises(NsunitError, match="does not hold the names of a container"):
+        hosts.refresh(connected.locks)

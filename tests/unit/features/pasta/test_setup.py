@@ -1,0 +1,62 @@
+"""pasta is started beside the container: by a stand-in that says what it was given."""
+
+import contextlib
+import os
+
+import pytest
+
+from nsunit.features.pasta.setup import OPTIONS, Pasta
+from nsunit.setup.build import Build
+
+
+@pytest.fixture(autouse=True)
+def _no_child_is_left():
+    """The helper would end now, and leave them to the service manager."""
+    yield
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+
+
+def connect(tmp_path, script, *forwards):
+    program = tmp_path / "pasta"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    os.chmod(program, 0o755)
+    operation, build = Pasta(str(program), forwards), Build("")
+    operation.join(build)
+    operation.execute(build)
+
+
+@pytest.mark.parametrize(
+    ("forwards", "more"),
+    [
+        ((), "-t none -u none"),
+        (("-t", "8080:80", "-t", "::1/81:81"), "-t 8080:80 -t ::1/81:81 -u none"),
+        (("-u", "53:53"), "-u 53:53 -t none"),
+    ],
+)
+def test_it_gets_the_namespace(tmp_path, forwards, more):
+    script = f'echo "$@" > {tmp_path}/arguments; for last; do :; done; readlink "$last" > {tmp_path}/namespace'
+    connect(tmp_path, script, *forwards)
+    words = (tmp_path / "arguments").read_text().split()
+    assert tuple(words[:-2]) == (*OPTIONS, *more.split())
+    assert (tmp_path / "namespace").read_text() == os.readlink("/proc/self/ns/net") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo warning >&2; echo no tap device >&2; exit 1", "no tap device"),
+        ("exit 1", "it gave no reason"),
+    ],
+)
+def test_its_reason_is_told(tmp_path, script, reason):
+    with pytest.raises(OSError, match=reason):
+        connect(tmp_path, script)
+
+
+def test_a_program_that_is_not_there(tmp_path):
+    operation, build = Pasta(str(tmp_path / "none"), ()), Build("")
+    operation.join(build)
+    with pytest.raises(OSError, match="No such file or directory"):
+        operation.execute(build)

@@ -1,0 +1,6 @@
+"""The tests here are of what runs tests/vm."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "vm"))

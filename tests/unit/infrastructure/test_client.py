@@ -1,0 +1,36 @@
+"""A connection to a machine, with a socket that stands in for the machine."""
+
+import socket
+
+import pytest
+from machine import client, qemu
+from machine.client import Lost
+
+
+@pytest.fixture
+def ends():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_a_machine_that_does_not_read_is_lost(monkeypatch, ends):
+    monkeypatch.setattr(client, "SEND_SECONDS", 0.2)
+    with pytest.raises(Lost, match="the machine did not read a message in 0.2 s"):
+        client.Client(ends[0]).send({"data": "x" * (8 << 20)})
+
+
+def test_a_machine_that_hung_up_is_lost(ends):
+    ends[1].close()
+    with pytest.raises(Lost, match="the machine is gone"):
+        client.Client(ends[0]).send({"eof": True})
+
+
+@pytest.mark.parametrize("command", ["echo no such option", "echo no such option; sleep 60"])
+def test_a_qemu_that_does_not_start_is_lost(monkeypatch, tmp_path, command):
+    monkeypatch.setenv("NSUNIT_MACHINES", str(tmp_path))
+    monkeypatch.setattr(qemu, "START_SECONDS", 0.3)
+    monkeypatch.setattr(qemu, "base_command", lambda: ["sh", "-c", command])
+    monkeypatch.setattr(qemu, "accelerator", lambda image: [])
+    with pytest.raises(Lost, match="qemu did not start: no such option"):
+        qemu.Machine("one").start(tmp_path)

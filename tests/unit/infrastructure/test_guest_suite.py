@@ -1,0 +1,115 @@
+"""A suite in a booted system, with a stand-in for the system."""
+
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from machine import dev, guest_suite, result, run, tree
+from machine.client import Lost
+
+TESTS = {"vm/test_a.py::one": "", "vm/test_b.py::two": ""}
+
+
+class Booted:
+    """A system that boots as often as it may, in which pytest tells given things, one run after the other."""
+
+    name = "stand-in"
+
+    def __init__(self, boots: int, *told: list[dict[str, object]]):
+        self.boots, self.told = boots, [*told]
+        self.ran: list[list[str]] = []
+        self.console = Path("/dev/null")
+        self.env: dict[str, str] = {}
+
+    def start(self, image: Path, *, tied: bool = False) -> None:
+        self.boots -= 1
+        if self.boots < 0:
+            raise Lost("no boot")
+
+    def wait_for_boot(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def reboot(self) -> None: ...
+
+    def client(self, timeout: float = 120):
+        return contextlib.nullcontext(self)
+
+    def run(self, argv, sink, *, env=None, **options):
+        if "pytest" in argv:
+            self.ran.append(argv)
+            self.env = env
+            for said in self.told.pop(0):
+                sink(2, f"\x1e{json.dumps(said)}\n".encode())
+        return 0
+
+
+@pytest.fixture(autouse=True)
+def no_package(monkeypatch):
+    monkeypatch.setattr(guest_suite, "install", lambda client, package: None)
+    monkeypatch.setattr(guest_suite, "Machine", Booted)
+
+
+def suite_of(
+    system: Booted, release: str, tmp_path: Path, *options: str, place=guest_suite.MACHINE
+) -> guest_suite.Suite:
+    place = replace(place, make=lambda name: system)
+    return guest_suite.Suite(
+        result.Result(release), place, tmp_path, Path, [*options], print, tmp_path, release, partial=bool(options)
+    )
+
+
+LOST = [{"collected": TESTS}, {"test": "vm/test_a.py::one", "outcome": "passed"}, {"begun": "vm/test_a.py::one"}]
+
+
+def test_a_sid_that_does_not_boot_is_left_out(tmp_path):
+    with pytest.raises(tree.Unavailable, match="it does not boot"):
+        suite_of(Booted(0), "sid", tmp_path).run()
+
+
+def test_a_sid_that_does_not_boot_again_has_failed(tmp_path):
+    """What has passed before counts."""
+    suite = suite_of(Booted(1, LOST), "sid", tmp_path)
+    with pytest.raises(Lost, match="no boot"):
+        suite.run()
+    assert (suite.result.passed, suite.result.bad) == (1, 1)
+
+
+BEFORE = "vm/test_reboot.py::before"
+
+
+@pytest.mark.parametrize(("options", "problems"), [(["-k", "before"], []), ([], ["no test was found"])])
+def test_no_test_after_a_reboot_may_be_asked_for(tmp_path, options, problems):
+    told = [{"collected": {BEFORE: ""}}, {"test": BEFORE, "outcome": "passed"}, {"status": 0}]
+    system = Booted(1, told, [{"status": 5}])
+    suite = suite_of(system, "trixie", tmp_path, *options)
+    suite.run()
+    assert suite.result.problems == problems
+    assert "after_reboot" in system.ran[1]
+
+
+@pytest.mark.parametrize(
+    ("place", "usual", "long"), [(guest_suite.NATIVELY, 150, 900), (guest_suite.MACHINE, 300, 1800)]
+)
+def test_a_test_has_six_times_as_much_time_in_a_long_run(tmp_path, place, usual, long):
+    for where, timeout in ((place, usual), (place.longer(run.LONG), long)):
+        system = Booted(1, [{"collected": {"a": ""}}, {"test": "a", "outcome": "passed"}, {"status": 0}])
+        suite_of(system, "trixie", tmp_path, place=where).run()
+        assert f"timeout={timeout}" in system.ran[0]
+
+
+def test_counts_reach_the_tests(monkeypatch, tmp_path):
+    monkeypatch.setenv("NSUNIT_TEST_CROWD", "301")
+    system = Booted(1, [{"collected": {"a": ""}}, {"test": "a", "outcome": "passed"}, {"status": 0}])
+    suite_of(system, "trixie", tmp_path).run()
+    assert system.env["NSUNIT_TEST_CROWD"] == "301"
+    system = Booted(1, [])
+    monkeypatch.setattr(dev, "Machine", lambda name: system)
+    monkeypatch.setattr(dev, "push", lambda client: None)
+    monkeypatch.setattr(dev.sys, "argv", ["dev", "test", "-k", "crowd"])
+    system.told = [[]]
+    monkeypatch.setattr(Booted, "run", lambda self, argv, env=None, **options: setattr(self, "env", env) or 0)
+    assert dev.act(dev.parse()) == 0
+    assert system.env == {"NSUNIT_TEST_CROWD": "301"}

@@ -1,0 +1,138 @@
+"""The set-up plan: which operations a definition gives, and the file they travel in."""
+
+import pytest
+from facts import FACTS
+
+from nsunit.definition.host import Host
+from nsunit.definition.load import load_text
+from nsunit.features.network.plan import NetworkFacts
+from nsunit.plan.operations import operations
+from nsunit.setup import mounts, namespaces, process, root
+
+HOST = Host(257)
+BASE = "[Container]\nRootfs=/srv/root\nExec=/bin/app\n"
+
+
+def plan(text, facts=FACTS, name="web"):
+    return operations(load_text(name, text, "/etc/nsunit", HOST), facts)
+
+
+def of(kind, text, facts=FACTS):
+    return [item for item in plan(text, facts) if isinstance(item, kind)]
+
+
+def test_order_is_safe():
+    """The kernel's file systems come before the user's mounts, masks after those, the identity after the pivot."""
+    keys = "Init=yes\nNotify=yes\nTmpfs=/tmp\nReadOnly=yes\nSysctl=net.core.somaxconn=1\n"
+    keywords = [item.keyword for item in plan(BASE + keys)]
+    assert keywords == [
+        "subgroup", "user-namespace", "namespaces", "root-overlay", "proc", "sysfs", "cgroup", "dev", "init", "tmpfs",
+        "tmpfs", "notify-socket", "hostname", "loopback", *["sysctl"] * 4, "mask", "read-only", "user",
+        "environment", "root-read-only", "pivot", "working-directory", "privileges", "exec",
+    ]  # fmt: skip
+
+
+def test_tunnels_are_made_in_a_network_that_is_there():
+    facts = FACTS.replace(
+        extras=(("network", NetworkFacts("/program", "/directory", "/locks")), ("tunnels", "/proxyd"))
+    )
+    keywords = [item.keyword for item in plan(BASE + "Network=bridge\nTunnel=db:5432\n", facts)]
+    assert keywords.index("network") < keywords.index("tunnel")
+
+
+@pytest.mark.parametrize(
+    ("keys", "operation"),
+    [
+        ("", root.Directory("/srv/root")),
+        ("Volatile=yes", root.Overlay("/upper", ("/srv/root",))),
+        ("ReadOnly=yes", root.Overlay("/upper", ("/srv/root",))),
+        ("ReadOnly=yes", root.ReadOnlyRoot()),
+        ("ReadOnly=yes", mounts.Tmpfs("/run", ("mode=0755",))),
+        ("", namespaces.UserNamespace("524288", "65536")),
+        ("", namespaces.Namespaces(("cgroup", "ipc", "mnt", "pid", "time", "uts", "net"))),
+        ("Network=host", namespaces.Namespaces(("cgroup", "ipc", "mnt", "pid", "time", "uts"))),
+        ("Network=host", mounts.Sysfs("host")),
+        ("", mounts.Sysfs("")),
+        ("Tmpfs=/t:size=1M,mode=700", mounts.Tmpfs("/t", ("size=1048576", "mode=0700"))),
+        ("Bind=/a:/b", mounts.Bind("/a", "/b", ())),
+        ("BindReadOnly=-/a:/b:norbind", mounts.Bind("/a", "/b", ("ro", "norbind", "optional"))),
+        ("Hostname=h", process.Hostname("h")),
+        ("", process.Hostname("web")),
+        ("", mounts.Sysctl("user.max_user_namespaces", "0")),
+        ("Sysctl=net.ipv4.ip_forward=1", mounts.Sysctl("net.ipv4.ip_forward", "1")),
+        ("User=u\nGroup=g\nSupplementaryGroups=1 2", process.User("u", "g", ("1", "2"))),
+        ("Environment=A=1", process.Environment(("container=nsunit", "FROM=file", "A=1"))),
+        ("WorkingDirectory=/w", process.WorkingDirectory("/w")),
+        ("Capability=-ALL +KILL\nNoNewPrivileges=no", process.Privileges("32", "no", "/run/nsunit/seccomp/x")),
+        ("", process.Exec("", ("/bin/app",))),
+        ("Init=yes", process.Exec("/dev/init", ("/bin/app",))),
+        ("Init=yes", process.Init("/usr/bin/catatonit")),
+        ("Notify=yes", process.NotifySocket()),
+    ],
+)
+def test_operation_of_a_key(keys, operation):
+    assert operation in plan(BASE + keys + "\n")
+
+
+@pytest.mark.parametrize(
+    ("keys", "kind"),
+    [
+        ("Network=host", process.Loopback),
+        ("", process.Init),
+        ("", process.NotifySocket),
+        ("", root.ReadOnlyRoot),
+        ("Tmpfs=/tmp\nTmpfs=/run\nReadOnly=yes", mounts.Bind),
+    ],
+)
+def test_operation_is_left_out(keys, kind):
+    assert of(kind, BASE + keys + "\n") == []
+
+
+def test_without_a_user_namespace():
+    facts = FACTS.replace(user_range=(0, 0))
+    assert of(namespaces.UserNamespace, BASE + "PrivateUsers=no\n", facts) == []
+    assert of(mounts.Sysctl, BASE + "PrivateUsers=no\nNetwork=host\n", facts) == []
+
+
+PORTS = mounts.Sysctl("net.ipv4.ip_unprivileged_port_start", "0")
+
+
+@pytest.mark.parametrize(
+    ("keys", "facts", "found"),
+    [
+        ("", FACTS, [PORTS, mounts.Sysctl("net.ipv4.ping_group_range", "0 65535")]),
+        (
+            "PrivateUsers=no",
+            FACTS.replace(user_range=(0, 0)),
+            [PORTS, mounts.Sysctl("net.ipv4.ping_group_range", "0 0")],
+        ),
+        (
+            "Sysctl=net.ipv4.ping_group_range=1 0",
+            FACTS.with_extra("rootless", ("", "0:1000:1", "0:1000:1")),
+            [PORTS, mounts.Sysctl("net.ipv4.ping_group_range", "1 0")],
+        ),
+        ("Network=host", FACTS, []),
+        ("Network=container:db", FACTS, []),
+        ("Boot=yes\nExec=", FACTS, []),  # the system in there has users of its own
+    ],
+)
+def test_a_network_of_its_own_is_open_to_all_inside(keys, facts, found):
+    planned = of(mounts.Sysctl, BASE + keys + "\n", facts)
+    assert [item for item in planned if item.key.startswith("net.")] == found
+
+
+def test_nothing_is_delegated_against_the_definition():
+    assert of(namespaces.Subgroup, BASE) == [namespaces.Subgroup("payload", ())]
+    assert of(namespaces.Subgroup, BASE + "[Service]\nDelegate=no\n") == []
+
+
+def test_parents_are_mounted_first():
+    text = BASE + "Bind=/x:/a/b/c\nTmpfs=/a\nBind=/y:/a/b\nBind=/z:/a-b\n"
+    targets = [item.target for item in plan(text) if isinstance(item, (mounts.Bind, mounts.Tmpfs))]
+    assert targets == ["/a", "/a/b", "/a/b/c", "/a-b"]
+
+
+# The plan file
+
+
+# Environment files

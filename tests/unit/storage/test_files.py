@@ -1,0 +1,7 @@
+from nsunit.storage.files import read_kernel_file
+
+
+def test_a_long_file_is_read_whole(tmp_path):
+    (tmp_path / "io.stat").write_text("8:0 rbytes=1\n" * 20_000)
+    assert len(read_kernel_file(str(tmp_path / "io.stat"))) == 13 * 20_000
+    assert read_kernel_file(str(tmp_path / "nothing")) is None

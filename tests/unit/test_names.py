@@ -1,0 +1,136 @@
+"""Names of containers, and of the units that are made of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from nsunit.errors import UsageError
+from nsunit.names import (
+    check_any_name,
+    check_name,
+    container_of_unit,
+    default_hostname,
+    escape,
+    groups_above,
+    is_group,
+    is_slice_of,
+    is_valid_group,
+    is_valid_name,
+    scope_name,
+    service_name,
+    slice_name,
+    slice_path,
+)
+
+GOOD = [
+    "a",
+    "0",
+    "web",
+    "my-app",
+    "a.b",
+    "a_b",
+    "a--b",
+    "a-",
+    "a.",
+    "w@b",
+    "w-1@b.2",
+    "9" * 63,
+    "a" + "-" * 50,
+    "app-exec-1",
+]
+BAD = [
+    "", ".", "..", "-a", "_a", ".a", "A", "wEb", "a/b", "/a", "a b", " a", "a ", "a\n", "\na", "a\0", "a\t", "a%n",
+    "a\\b", "a@", "@a", "a@b@c", "a@-b", "a:b", "a,b", "a;b", "a$b", "a*", "a?", "a[b]", "~a", "ä", "\uff41", "\u0661",
+    "a\u200b", "a\x1b[2J", "9" * 64, "a" + "-" * 51, "x" * 32 + "@" + "y" * 32, "a'b", 'a"b', "a\u2028", "a\x85",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_names(name):
+    assert check_name(name) == name
+    longest = max(service_name(name), slice_name(name), scope_name(name, "exec", "0" * 8), key=len)
+    assert len(longest) <= 255
+    assert container_of_unit(service_name(name)) == name
+    assert container_of_unit(scope_name(name, "run", "0a1b")) == name
+    assert container_of_unit(scope_name(name, "exec", "0a1b")) is None
+    assert "/" not in service_name(name)
+    # A dash of the name must not nest slices: below nsunit.slice there is exactly one level.
+    assert slice_name(name).count("-") == 1
+
+
+@pytest.mark.parametrize("name", BAD, ids=ascii)
+def test_bad_names(name):
+    assert not is_valid_name(name)
+    with pytest.raises(UsageError) as caught:
+        check_name(name)
+    assert caught.value.message.isprintable()
+
+
+def test_names_give_different_units():
+    assert len({service_name(name) for name in GOOD}) == len(GOOD)
+    assert len({slice_name(name) for name in GOOD}) == len(GOOD)
+    assert slice_name("w@b") != slice_name("w-b")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "web.service",
+        "nsunit-.service",
+        "nsunit-A.service",
+        "nsunit-a-b.service",
+        "nsunit-a\\x2d.slice",
+        "nsunit-x.scope",
+    ],
+)
+def test_units_of_somebody_else(unit):
+    assert container_of_unit(unit) is None
+
+
+@pytest.mark.parametrize(
+    ("slice_", "path"),
+    [
+        ("nsunit.slice", "/nsunit.slice"),
+        ("nsunit-web.slice", "/nsunit.slice/nsunit-web.slice"),
+        ("nsunit-shop-web.slice", "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice"),
+        (r"nsunit-my\x2dapp.slice", r"/nsunit.slice/nsunit-my\x2dapp.slice"),
+    ],
+)
+def test_slice_path(slice_, path):
+    assert slice_path(slice_) == path
+
+
+@pytest.mark.parametrize(
+    ("name", "hostname"), [("web", "web"), ("a_b", "a-b"), ("w@b", "w-b"), ("a.", "a"), ("0", "0"), ("a-", "a")]
+)
+def test_default_hostname(name, hostname):
+    assert default_hostname(name) == hostname
+
+
+@pytest.mark.parametrize("name", ["shop", "shop-eu", "a1_b.c-d", "9"])
+def test_names_of_groups(name):
+    assert is_valid_group(name)
+    assert is_group(f"{name}.slice")
+    assert check_any_name(f"{name}.slice") == f"{name}.slice"
+
+
+@pytest.mark.parametrize("name", ["", "-", "shop-", "-shop", "shop--eu", "Shop", "a@b", "_a", "a/b", "a\x1b", "a" * 64])
+def test_what_is_no_name_of_a_group(name):
+    assert not is_valid_group(name)
+    with pytest.raises(UsageError, match="is not the name of a group"):
+        check_any_name(f"{name}.slice")
+
+
+def test_slices_in_groups():
+    assert slice_name("my-app", "shop-eu") == r"nsunit-shop-eu-my\x2dapp.slice"
+    assert groups_above("shop-eu-1") == ("shop.slice", "shop-eu.slice", "shop-eu-1.slice")
+    for slice_, name in (
+        ("nsunit-web.slice", "web"),
+        ("nsunit-shop-web.slice", "web"),
+        (slice_name("a-b", "x"), "a-b"),
+    ):
+        assert is_slice_of(slice_, name)
+    for slice_, name in (("nsunit-web.slice", "b"), ("system.slice", "web"), ("x-web.slice", "web"), ("", "web")):
+        assert not is_slice_of(slice_, name)
+    assert not is_slice_of("nsunit-a-b.slice", "a-b")
+    assert escape("a-b") == r"a\x2db"

@@ -1,0 +1,13 @@
+"""Subordinate ids as /etc/subuid has them."""
+
+from nsunit.subordinate import maps, parse, ranges_of
+
+SUBORDINATE = "bob:1:2\nlea:100000:65536\n1000:300000:10\n# lea:1:1\nlea:5:0\nlea:x:1\nlea\nlea:1:2:3\n"
+
+
+def test_subordinate_ids():
+    assert parse(SUBORDINATE) == [("bob", 1, 2), ("lea", 100000, 65536), ("1000", 300000, 10)]
+    assert ranges_of(SUBORDINATE, "lea", 1000) == ((100000, 65536), (300000, 10))
+    assert ranges_of("", "lea", 1000) == ()
+    assert maps(1, 2, ((10, 5),), ((20, 6), (40, 1))) == (((0, 1, 1), (1, 10, 5)), ((0, 2, 1), (1, 20, 6), (7, 40, 1)))
+    assert maps(1, 2, ((10, 5),), ()) == (((0, 1, 1),), ((0, 2, 1),))

@@ -55,6 +55,7 @@ class Follower:
         self._signals = Signals(bus, self._on_signal, self._on_return)
         self._names: dict[str, str] = {}  # by object path
         self._removed: set[str] = set()
+        self._made: set[str] = set()  # since the last list was asked for, which may not have them
         self._returned = False
         self._work_to_do = asyncio.Event()
 
@@ -108,6 +109,7 @@ class Follower:
                 raise
 
     async def _list(self, patterns: list[str]) -> list[list[Any]]:
+        self._made.clear()
         rows: list[list[Any]] = await self._signals.manager("ListUnitsByPatterns", "asas", [], patterns)
         return rows
 
@@ -127,7 +129,7 @@ class Follower:
             self._on_change(name, state)
 
     def _forget(self, names: set[str]) -> None:
-        for name in sorted(names):
+        for name in sorted(names - self._made):
             self._names.pop(unit_path(name), None)
             self._on_change(name, {"LoadState": "not-found"})
 
@@ -138,6 +140,7 @@ class Follower:
         elif signal.body[0].startswith(_PREFIX) or signal.body[0] == ROOT_SLICE:
             if signal.member == "UnitNew":
                 self._names[signal.body[1]] = signal.body[0]
+                self._made.add(signal.body[0])
             else:  # also sent for every unit when systemd reloads: ask whether it is gone
                 self._removed.add(signal.body[0])
                 self._work_to_do.set()

@@ -134,6 +134,22 @@ def test_removed():
     assert bus.calls[-1] == ("ListUnitsByPatterns", [], [WEB.replace("\\", "\\\\")])
 
 
+def test_one_that_is_made_anew_while_systemd_lists_is_kept():
+    def script(bus):
+        def listing(states, patterns):
+            answer = FakeBus.ListUnitsByPatterns(bus, states, patterns)
+            bus.signal("UnitNew", "so", WEB, unit_path(WEB))
+            bus.changed(WEB, "activating")
+            return answer
+
+        bus.units.remove(WEB)
+        bus.ListUnitsByPatterns = listing
+        bus.signal("UnitRemoved", "so", WEB, unit_path(WEB))
+
+    told, _ = run(script, WEB)
+    assert told[2:] == [(WEB, {"ActiveState": "activating"})]
+
+
 def test_a_reload_removes_nothing():
     told, _ = run(lambda bus: bus.signal("UnitRemoved", "so", WEB, unit_path(WEB)), WEB)
     assert told == [(WEB, ACTIVE), "ready"]

@@ -176,11 +176,7 @@ def just_ended(name: str) -> NotFoundError:
 
 def is_frozen(running: Running) -> bool:
     """Whether nothing of *running* runs, because it or a slice above it is frozen; False if it has just ended."""
-    try:
-        with open(f"{CGROUP_ROOT}{running.control_group}/cgroup.events", encoding="ascii") as file:
-            return "frozen 1\n" in file.read()
-    except FileNotFoundError:
-        return False
+    return "frozen 1\n" in (read_kernel_file(f"{CGROUP_ROOT}{running.control_group}/cgroup.events") or "")
 
 
 def cgroup_of(pid: int) -> str:

@@ -33,6 +33,7 @@ from nsunit.record import Record, plain
 from nsunit.setup import namespaces, root
 from nsunit.setup.main import read_plan
 from nsunit.storage import files, ranges
+from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,13 +325,7 @@ def _cgroup_file(properties: dict[str, object], name: str) -> str | None:
     group = properties.get("ControlGroup")
     if not isinstance(group, str) or not group:
         return None
-    try:
-        with open(f"{CGROUP_ROOT}{group}/{name}", encoding="ascii") as file:
-            return file.read()
-    except OSError as error:
-        if error.errno in (2, 19):  # ENOENT, ENODEV: no such file in this kernel, or the group is just going away
-            return None
-        raise
+    return read_kernel_file(f"{CGROUP_ROOT}{group}/{name}")
 
 
 def _cgroup_number(properties: dict[str, object], name: str) -> int | None:

@@ -154,7 +154,9 @@ def is_same(context: Context, running: Running) -> bool:
 def _invocation(context: Context, unit: str) -> str | None:
     """The InvocationID of *unit*, None unless it is up."""
     state = context.bus.get(unit, "ActiveState", "InvocationID")
-    return _hexadecimal(state.get("InvocationID")) if state.get("ActiveState") in ("active", "activating") else None
+    if state.get("ActiveState") not in ("active", "activating"):
+        return None
+    return _hexadecimal(state.get("InvocationID", ())) or None  # it may end, and be unloaded, between the two answers
 
 
 def check_alive(running: Running, pidfd: int) -> None:

@@ -86,6 +86,7 @@ def test_the_process_tells(tmp_path, process, waited):
     [
         (UP, "web: it has just ended"),  # its number is another process's by now
         ({**UP, "ActiveState": "inactive"}, "web: it has just ended"),
+        ({**UP, "InvocationID": ()}, "web: it has just ended"),  # unloaded before this was asked for
         ({**UP, "InvocationID": "0b"}, "web: it was restarted meanwhile"),
     ],
 )

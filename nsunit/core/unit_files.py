@@ -30,11 +30,12 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     listeners: dict[str, str] = {}
     for listener_files in hooks(used, "files.listener_files"):
         listeners |= listener_files(definition, facts)
+    version = context.host.systemd_version
     service = f"Container {name}: the service that runs its payload."
     limits = f"Container {name}: the slice that carries its limits."
     return {
         **around,
-        planned.slice.name: render_unit(limits, definition, planned.slice_directives, ("Slice",)),
+        planned.slice.name: render_unit(limits, definition, planned.slice_directives, ("Slice",), version),
         service_name(name): render_unit(
             service,
             definition,
@@ -44,6 +45,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
                 *install,
             ),
             ("Unit", "Service") if planned.waits else ("Unit", "Service", "Install"),
+            version,
         ),
         **listeners,
     }

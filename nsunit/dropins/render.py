@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Definition
     from nsunit.plan.units import Directive
 
+# What systemd has always done since this version: it warns of the key in every file, at every reload.
+_GONE = {"CPUAccounting": 258}
+
 
 def templates_directory() -> str:
     """Where the templates are: in the installed package, or beside it in a source tree."""
@@ -26,9 +29,14 @@ def templates_directory() -> str:
 
 
 def render_unit(
-    description: str, definition: Definition, directives: Sequence[Directive], sections: Sequence[str]
+    description: str,
+    definition: Definition,
+    directives: Sequence[Directive],
+    sections: Sequence[str],
+    systemd_version: int,
 ) -> str:
     """The text of one unit: nsunit's own *directives*, and over them the definition's *sections*."""
+    gone = [key for key, version in _GONE.items() if systemd_version >= version]
     lines: dict[str, list[tuple[str, str]]] = {}
     for item in directives:
         lines.setdefault(item.section, []).append((item.key, item.text.replace("%", "%%")))
@@ -37,6 +45,7 @@ def render_unit(
             setting = lookup(section, key)
             assert setting is not None, f"a checked definition has the unknown key {key}"
             lines.setdefault(section, []).append((key, unit_text_value(setting, text)))
+    lines = {name: [line for line in found if line[0] not in gone] for name, found in lines.items()}
     return _fill("unit.j2", description=description, sources=definition.sources, sections=lines)
 
 

@@ -21,5 +21,6 @@ def listener_files(definition: Definition, facts: Facts) -> dict[str, str]:
         if started and unit == started[0]:
             directives, sections = (*directives, *install_directives(definition, started[1])), ("Install",)
         what = "a socket that it is started by" if unit.endswith(".socket") else "a proxy that leads into it"
-        found[unit] = render_unit(f"Container {definition.name}: {what}.", definition, directives, sections)
+        title = f"Container {definition.name}: {what}."
+        found[unit] = render_unit(title, definition, directives, sections, facts.systemd_version)
     return found

@@ -24,18 +24,19 @@ if TYPE_CHECKING:
 
 def unit_files(context: Context, name: str) -> dict[str, str]:
     """The slice of group *name* as a unit file."""
-    return dict([group_file(load_group(name, context.search, context.host))])
+    return dict([group_file(context, load_group(name, context.search, context.host))])
 
 
 def files_around(context: Context, definition: Definition) -> dict[str, str]:
     """Those of the groups around *definition*."""
-    return dict(group_file(group) for group in reversed(groups_around(context, definition)))
+    return dict(group_file(context, group) for group in reversed(groups_around(context, definition)))
 
 
-def group_file(definition: Definition) -> tuple[str, str]:
+def group_file(context: Context, definition: Definition) -> tuple[str, str]:
     """The slice of a group as a unit file: name and text."""
     title = f"Group {definition.name}: the slice that its containers share."
-    text = render_unit(title, definition, group_directives(definition), ("Unit", "Slice"))
+    version = context.host.systemd_version
+    text = render_unit(title, definition, group_directives(definition), ("Unit", "Slice"), version)
     return group_slice(definition.name), text
 
 
@@ -50,7 +51,7 @@ def write_around(context: Context, definition: Definition, undo: Undo) -> bool:
     changed = False
     for name in groups_above(definition.container.slice):
         group = group_or_empty(name, context.search, context.host)
-        unit, text = group_file(group)
+        unit, text = group_file(context, group)
         path, note = f"{context.search.units}/{unit}", context.paths.group_of(name)
         old, noted = unit_directory.read(path), files.read_file(note)
         if old is not None and noted is None:

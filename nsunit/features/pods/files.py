@@ -99,7 +99,7 @@ def pod_file(context: Context, definition: Definition, facts: Facts) -> tuple[st
         *install_directives(definition, context.boot_target),
     )
     title = f"Pod {name}: the service that keeps what its containers share."
-    return service_name(name), render_unit(title, definition, lines, ())
+    return service_name(name), render_unit(title, definition, lines, (), context.host.systemd_version)
 
 
 def write_for(context: Context, definition: Definition, undo: Undo) -> bool:

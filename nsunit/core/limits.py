@@ -1,7 +1,7 @@
 """Limits that systemd would take and then leave out, with a line in the journal at most.
 
-A path of an IO limit that leads to no disk, and filters for which systemd was built without the means.  Imported only
-where a definition has a key of that kind.
+A path of an IO limit that leads to no disk, filters for which systemd was built without the means, and what it has no
+more.  Imported only where a definition has a key of that kind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import stat
 from nsunit.definition.setting import keys_of, lookup
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.formats.disks import mount_of
-from nsunit.plan.units import NEED_BPF, OF_DISKS, Units
+from nsunit.plan.units import GONE_LATER, NEED_BPF, OF_DISKS, Units
 from nsunit.units import Unit
 
 TYPE_CHECKING = False
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
+
+    Places = list[tuple[str, str]]
 
 _DEPTH = 4  # of overlays on overlays
 
@@ -112,13 +114,27 @@ def _one_each(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _ignored(context: Context, definition: Definition) -> list[Problem]:
-    used = [
-        (section, item.name)
-        for section in ("Slice", "Service")
-        for item in definition.properties_of(section)
-        if item.name in NEED_BPF
+    used = [(section, item.name) for section in ("Slice", "Service") for item in definition.properties_of(section)]
+    why = {
+        **dict.fromkeys(_without_bpf(context, used), "was built without BPF_FRAMEWORK"),
+        **dict.fromkeys(_gone(context, used), "has it no more"),
+    }
+    message = "[{}] {}= would be ignored: this systemd {}"
+    return [
+        Problem(definition.name, 0, message.format(section, key, why[key]), "leave it out")
+        for section, key in used
+        if key in why
     ]
-    if not used or "-BPF_FRAMEWORK" not in context.bus.features():
-        return []
-    message = "[{}] {}= would be ignored: this systemd was built without BPF_FRAMEWORK"
-    return [Problem(definition.name, 0, message.format(*place), "leave it out") for place in used]
+
+
+def _without_bpf(context: Context, used: Places) -> tuple[str, ...]:
+    if not any(key in NEED_BPF for _, key in used) or "-BPF_FRAMEWORK" not in context.bus.features():
+        return ()
+    return NEED_BPF
+
+
+def _gone(context: Context, used: Places) -> list[str]:
+    """Those that are listed no more among the properties of a slice; systemd takes them, and tells 0, all the same."""
+    asked = [key for key in GONE_LATER if any(key == name for _, name in used)]
+    had = context.bus.properties("-.slice") if asked else {}
+    return [key for key in asked if key not in had]

@@ -23,6 +23,7 @@ DEFAULT_TASKS_MAX = 1024
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
 NEED_BPF = ("SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces")
+GONE_LATER = ("DefaultMemoryMin", "DefaultMemoryLow", "DefaultStartupMemoryLow")  # 262 has them no more
 
 
 class Directive(Record):
@@ -108,7 +109,7 @@ def needed_services(container: Container) -> tuple[str, ...]:
 def may_be_ignored(definition: Definition) -> bool:
     """Whether *definition* has a limit of which only a look at the machine tells whether systemd can enforce it."""
     return any(
-        item.signature == OF_DISKS or item.name in NEED_BPF
+        item.signature == OF_DISKS or item.name in (*NEED_BPF, *GONE_LATER)
         for section in ("Slice", "Service")
         for item in definition.properties_of(section)
     )

@@ -12,7 +12,7 @@ from nsunit.definition.load import Host, load_text
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.formats.disks import Mount
 from nsunit.plan.facts import Facts
-from nsunit.plan.units import may_be_ignored, units
+from nsunit.plan.units import GONE_LATER, may_be_ignored, units
 
 BASE = "[Container]\nRootfs=/srv\nExec=/bin/sh\n"
 BPF = "+PAM -BPF_FRAMEWORK +X"
@@ -22,8 +22,11 @@ def definition(text):
     return load_text("web", BASE + text, "f", Host(257))
 
 
-def effective(text, features="+BPF_FRAMEWORK"):
-    context = types.SimpleNamespace(bus=types.SimpleNamespace(features=lambda: features))
+def effective(text, features="+BPF_FRAMEWORK", gone=()):
+    bus = types.SimpleNamespace(
+        features=lambda: features, properties=lambda unit: {name: 0 for name in GONE_LATER if name not in gone}
+    )
+    context = types.SimpleNamespace(bus=bus)
     found = definition(text)
     changed = limits.made_effective(context, found, units(found, Facts(257, "", "", "/run/x")))
     return {item.name: item.value for item in (*changed.slice.properties, *changed.service.properties)}
@@ -75,6 +78,17 @@ def test_a_filter_that_systemd_was_built_without_is_an_error():
     assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
         (f"[{section}] {key}= would be ignored: this systemd was built without BPF_FRAMEWORK", "leave it out")
         for section, key in (("Slice", "SocketBindDeny"), ("Service", "RestrictNetworkInterfaces"))
+    ]
+
+
+def test_a_limit_that_systemd_has_no_more_is_an_error():
+    text = "[Slice]\nDefaultMemoryMin=1M\nMemoryMin=1M\n[Service]\nDefaultMemoryLow=1M\n"
+    assert effective(text)["DefaultMemoryMin"] == 1 << 20
+    with pytest.raises(DefinitionError) as caught:
+        effective(text, gone=("DefaultMemoryMin", "DefaultMemoryLow"))
+    assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
+        (f"[{section}] {key}= would be ignored: this systemd has it no more", "leave it out")
+        for section, key in (("Slice", "DefaultMemoryMin"), ("Service", "DefaultMemoryLow"))
     ]
 
 

@@ -140,6 +140,7 @@ FEATURES = (
         " files.listener_files",
         operations="listen-fds",
     ),
+    Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature("environment_files", keys="EnvironmentFile", hooks="keys.build deeds.missing_sources deeds.facts"),
     Feature(
         "rootless",

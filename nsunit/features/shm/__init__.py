@@ -1,0 +1,1 @@
+"""`ShmSize=`: the size of a container's /dev/shm."""

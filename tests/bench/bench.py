@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 
+from resident import Before, memory_of
+
 ROOT = "/srv/roots/busybox"
 ALWAYS = ("sleep", "1000")
 DEFINITIONS = "/run/nsunit/definitions"
@@ -35,23 +37,10 @@ class Bench:
             raise SystemExit(f"{' '.join(argv)}: exit status {result.returncode}: {result.stderr.decode()}")
         self.times.setdefault(deed, []).append(elapsed)
 
-    def note_resident(self, tool, *names):
-        """Note the processes called one of *names*, and their memory: what a tool keeps for one container."""
-        pids = [pid for pid in os.listdir("/proc") if pid.isdigit() and _comm(pid) in names]
-        self.resident[tool] = (len(pids), sum(_rss_kib(pid) for pid in pids))
-
-
-def _comm(pid):
-    try:
-        with open(f"/proc/{pid}/comm") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
-
-
-def _rss_kib(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next((int(line.split()[1]) for line in file if line.startswith("VmRSS:")), 0)
+    def note_resident(self, tool, before):
+        """Note what *tool* keeps for one container beside its program since *before*: processes, and their memory."""
+        pids = before.since(ALWAYS)
+        self.resident[tool] = (len(pids), sum(memory_of(pid) for pid in pids))
 
 
 def quietly(*argv):
@@ -85,26 +74,29 @@ def one_round(bench):
     bench.time("systemd-run start", "systemd-run", "-q", "--unit=bench-plain", *ALWAYS)
     bench.time("systemd-run stop", "systemctl", "stop", "bench-plain")
 
+    before = Before()
     bench.time("nsunit start", "nsunit", "start", "bench0")
     bench.time("nsunit exec", "nsunit", "exec", "bench0", "true")
-    bench.note_resident("nsunit", "nsunit", "nsunit-setup", "python3 -SI")
+    bench.note_resident("nsunit", before)
     bench.time("nsunit stop", "nsunit", "stop", "bench0")
 
+    before = Before()
     nspawn = ("systemd-nspawn", "-q", "-U", "--volatile=overlay", "--private-network", "--keep-unit", "--register=no")
     bench.time(
         "nspawn start", "systemd-run", "-q", "--unit=bench-nspawn", "-p", "Type=notify", *nspawn, "-D", ROOT, *ALWAYS
     )
-    bench.note_resident("nspawn", "systemd-nspawn")
+    bench.note_resident("nspawn", before)
     quietly("systemctl", "kill", "-s", "KILL", "bench-nspawn")
     quietly("systemctl", "reset-failed", "bench-nspawn")
     quietly("umount", "-l", f"/run/systemd/nspawn/unix-export/{os.path.basename(ROOT)}")
     quietly("rm", "-rf", "/run/systemd/nspawn/unix-export")
 
+    before = Before()
     bench.time(
         "podman start", "podman", "run", "-d", "--name=bench", "--userns=auto", "--network=none", "bench", *ALWAYS
     )
     bench.time("podman exec", "podman", "exec", "bench", "true")
-    bench.note_resident("podman", "conmon")
+    bench.note_resident("podman", before)
     bench.time("podman stop", "podman", "rm", "-f", "-t", "0", "bench")
 
 

@@ -3,10 +3,9 @@
 import os
 
 from nsunit.errors import NsunitError
-from nsunit.features.network.wire import links
-from nsunit.features.network.wire import nft
 from nsunit.features.network import program
 from nsunit.features.network.model.attachment import Attachment
+from nsunit.features.network.wire import links, nft
 
 LOCKS = "/run/nsunit/locks"
 

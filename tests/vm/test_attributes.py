@@ -61,6 +61,7 @@ def mapper(workplace):
     return "\n".join(("[Container]", *keys, ""))
 
 
+@pytest.mark.machine("controllers")
 def test_huge_pages_end_where_the_limit_says(containers, huge_pages, mapper):
     container = containers.start(f"{mapper}HugeTLBMax=2M 4M\nHugeTLBMax=1G 0\n")
     sigbus = -7
@@ -70,6 +71,7 @@ def test_huge_pages_end_where_the_limit_says(containers, huge_pages, mapper):
     assert field(container, "hugetlb.2MB.events", "max") == 2
 
 
+@pytest.mark.machine("controllers")
 def test_reserving_huge_pages_ends_where_the_limit_says(containers, huge_pages, mapper):
     container = containers.start(f"{mapper}HugeTLBReservationMax=2M 6M\n")
     assert container.report() == f"1 0\n2 0\n3 0\n4 {errno.ENOMEM}\n"
@@ -78,6 +80,7 @@ def test_reserving_huge_pages_ends_where_the_limit_says(containers, huge_pages, 
 BURSTS = "while :; do sleep 0.5; i=0; while [ $i -lt 4000 ]; do i=$((i+1)); done; done\n"
 
 
+@pytest.mark.machine("controllers")
 def test_a_burst_exceeds_the_quota(containers, program, nsunit):
     container = containers.start(program(BURSTS, "CPUBurstSec=20ms", "[Service]", "CPUQuota=20%"))
     wait_until(lambda: field(container, "cpu.stat", "nr_bursts"), "a burst")
@@ -109,6 +112,7 @@ def test_groups_inside_are_counted(containers):
         (container.cgroup / container.service / name).rmdir()
 
 
+@pytest.mark.machine("controllers")
 def test_they_last_and_change_while_it_runs(containers, nsunit, run):
     container = containers.start(
         SLEEP + "HugeTLBMax=2M 4M\nMemorySwapHigh=8M\n[Service]\nRestart=always\nRestartSec=0\n"
@@ -138,6 +142,7 @@ def test_they_last_and_change_while_it_runs(containers, nsunit, run):
     assert values() == (str(4 << 20), str(8 << 20))
 
 
+@pytest.mark.machine("controllers")
 def test_root_inside_cannot_lift_them(containers):
     """Not even the host's root with all capabilities, for whom the file's owner is no hindrance."""
     lines = "PrivateUsers=no\nCapability=ALL\nHugeTLBMax=2M 4M\nCPUBurstSec=10ms\n[Service]\nCPUQuota=20%\n"
@@ -154,6 +159,13 @@ def test_root_inside_cannot_lift_them(containers):
     assert own(container, "cpu.max.burst") == "10000"
 
 
+WITHOUT_UCLAMP = [
+    (f"CPUUtilization{end.title()}=50%", f"cpu.uclamp.{end}: this kernel was built without CONFIG_UCLAMP_TASK_GROUP")
+    for end in ("min", "max")
+]
+
+
+@pytest.mark.machine("controllers")
 def test_what_this_machine_does_not_have(containers, nsunit):
     name = containers.define(f"{SLEEP}HugeTLBMax=4M 8M\n")
     done = nsunit("start", name, check=False)
@@ -163,7 +175,7 @@ def test_what_this_machine_does_not_have(containers, nsunit):
     for assignment, reason in (
         ("MiscMax=sev 4", "misc.max: this machine has no resource 'sev'"),
         ("RDMAMax=mlx4_0 hca_handle=2", "rdma.max: this machine has no RDMA device 'mlx4_0'"),
-        ("CPUUtilizationMax=50%", "cpu.uclamp.max: this kernel was built without CONFIG_UCLAMP_TASK_GROUP"),
+        *([] if (container.cgroup / "cpu.uclamp.max").exists() else WITHOUT_UCLAMP),
         ("cpu.shares=512", "nsunit set: 'cpu.shares': only cgroup version 1 has it"),
     ):
         done = nsunit("set", container.name, "HugeTLBMax=2M 2M", assignment, check=False)
@@ -174,6 +186,7 @@ def test_what_this_machine_does_not_have(containers, nsunit):
     assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
 
 
+@pytest.mark.machine("controllers")
 def test_a_container_in_the_foreground_has_them(nsunit, run):
     """The program looks at what the host sees of its own control group."""
     script = "/sys/fs/cgroup/nsunit.slice/nsunit-run.slice/*/hugetlb.2MB.max"
@@ -184,6 +197,7 @@ def test_a_container_in_the_foreground_has_them(nsunit, run):
     assert done.stdout == f"{4 << 20}\n"
 
 
+@pytest.mark.machine("controllers")
 def test_reclaim(containers, program, nsunit, workplace):
     data = workplace / "data"
     data.write_bytes(bytes(16 << 20))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.machine("controllers")
+
 USER = "groupie"
 TOP = Path("/sys/fs/cgroup/nsunit.slice")
 TRANSIENT = Path("/run/systemd/transient")

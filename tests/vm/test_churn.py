@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from counts import count
 
 # The time-outs are for a machine whose processors are shared: a hang is a hang all the same.
 SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n[Service]\nTimeoutStartSec=200\n"
 PATIENCE = 240
-# Two hundred starts take four minutes of an emulated machine: NSUNIT_TEST_ROUNDS=33.
-ROUNDS, CONTAINERS = int(os.environ.get("NSUNIT_TEST_ROUNDS", "3")), 6
+ROUNDS, CONTAINERS = count("ROUNDS"), 6
 SESSIONS = 12
 
 
@@ -47,7 +47,6 @@ def settled(wanted, count, *, spare=0, seconds=15):
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_many_starts_and_stops(nsunit, containers):
     names = [containers.define(SLEEPER) for _ in range(CONTAINERS)]
@@ -66,7 +65,6 @@ def test_many_starts_and_stops(nsunit, containers):
     assert containers.left() == []
 
 
-@pytest.mark.slow
 def test_many_sessions(nsunit, containers):
     container = containers.start(SLEEPER)
     container.exec("true")

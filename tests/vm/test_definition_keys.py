@@ -93,6 +93,7 @@ def everything(shared, run, nsunit):
     return container, {unit["name"]: unit["properties"] for unit in rendered["units"]}
 
 
+@pytest.mark.machine("controllers")
 def test_units_have_the_properties_that_render_shows(everything, run):
     container, rendered = everything
     assert list(rendered) == [container.service, container.slice]
@@ -115,6 +116,7 @@ def test_units_have_the_properties_that_render_shows(everything, run):
     assert seen > 60
 
 
+@pytest.mark.machine("controllers")
 def test_limits_arrive_in_the_cgroup(everything):
     container, _ = everything
     disk = os.stat(os.path.realpath("/dev/disk/by-id/virtio-scratch")).st_rdev
@@ -131,6 +133,7 @@ def test_limits_arrive_in_the_cgroup(everything):
     assert (container.cgroup / container.service / "pids.max").read_text() == "77\n"
 
 
+@pytest.mark.machine("controllers")
 def test_the_program_inherits_what_service_sets(everything):
     container, _ = everything
     limits = container.proc("limits")
@@ -142,6 +145,7 @@ def test_the_program_inherits_what_service_sets(everything):
     assert stat[38] == "3"  # SCHED_BATCH
 
 
+@pytest.mark.machine("controllers")
 def test_setup_plan_is_shown(everything, nsunit):
     container, _ = everything
     steps = json.loads(nsunit("render", container.name).stdout)["setup"]
@@ -156,6 +160,7 @@ def test_setup_plan_is_shown(everything, nsunit):
     assert all(step["does"] for step in steps)
 
 
+@pytest.mark.machine("controllers")
 def test_unit_files_mean_the_same(containers, run, nsunit, workplace):
     """What `render --unit-files` prints passes systemd-analyze, and makes units with the very same properties."""
     disk = os.path.realpath("/dev/disk/by-id/virtio-scratch")

@@ -45,6 +45,7 @@ def test_the_default(user, nsunit):
     assert done.stdout.startswith(f"{USER} has what systemd delegates by default\n{user.unit} runs with ")
 
 
+@pytest.mark.machine("controllers")
 def test_delegated_and_used(user, nsunit, run, scratch_disk):
     done = nsunit("delegate", USER, "cpu", "io", "cpuset")
     assert user.file.read_text().endswith("[Service]\nDelegate=cpu cpuset io\n")
@@ -68,6 +69,7 @@ def test_delegated_and_used(user, nsunit, run, scratch_disk):
         run(user.command("systemctl --user stop limited"))
 
 
+@pytest.mark.machine("controllers")
 def test_the_same_again(user, nsunit):
     before = user.file.stat().st_mtime_ns
     assert "starts anew" not in nsunit("delegate", USER, "cpu", "io", "cpuset").stdout
@@ -75,6 +77,7 @@ def test_the_same_again(user, nsunit):
     assert nsunit("delegate", "--check", str(user.uid)).returncode == 0
 
 
+@pytest.mark.machine("controllers")
 def test_what_cannot_be_delegated(user, nsunit):
     before = user.file.read_text()
     for controller in ("blkio", "hugetlb", "nothing"):

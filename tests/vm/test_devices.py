@@ -15,9 +15,11 @@ import pytest
 from dying import LOCKS, die_at
 from waiting import wait_until
 
-from nsunit.features.network.wire import links as host_links
 from nsunit.features.network import program
 from nsunit.features.network.model.attachment import Attachment, Device
+from nsunit.features.network.wire import links as host_links
+
+pytestmark = pytest.mark.machine("kernel modules")
 
 BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/nc -ll -p 80 -e /bin/hostname\n"
 FAR, FAR_VLAN = "198.51.100.1", "203.0.113.1"

@@ -24,6 +24,7 @@ def limited(containers):
     return containers.start(LIMITS)
 
 
+@pytest.mark.machine("controllers")
 def test_persist_writes_drop_ins_that_outlive_the_container(limited, nsunit, run):
     nsunit("set", "--persist", limited.name, "MemoryMax=150M", "IPAddressDeny=192.0.2.0/24", "Service.TasksMax=77")
     text = drop_in(limited.slice).read_text()
@@ -77,6 +78,7 @@ def test_systemds_own_tools_know_the_drop_ins(limited, nsunit, run):
     assert limited.limit("memory.max") == str(100 << 20)
 
 
+@pytest.mark.machine("controllers")
 def test_dropin_for_a_stopped_container(containers, nsunit):
     name = containers.define(LIMITS)
     container = containers.of(name)
@@ -140,6 +142,7 @@ def test_names_are_escaped_in_directories(containers, nsunit, run):
     assert list(SYSTEMD.glob("nsunit-live*")) == []
 
 
+@pytest.mark.machine("controllers")
 def test_nothing_is_half_done_when_a_file_cannot_be_written(limited, nsunit):
     blocking = drop_in(limited.service).parent
     blocking.write_text("not a directory")

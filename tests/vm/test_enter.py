@@ -38,8 +38,8 @@ def test_the_default_set(enter, container):
     assert kinds_of(links, 1) == {"cgroup", "time", "user"}  # and mounts of its own, for /proc and /sys
     # The host's tools, with the host's files and ids, see the container's network and processes.
     shown = enter("sh", "-c", "id -u; hostname; ls /sys/class/net; ps -o comm= 1; cat /proc/self/cgroup; ls /srv/roots")
-    own = Path("/proc/self/cgroup").read_text().strip()
-    assert shown.splitlines() == ["0", "inside", "lo", "sleep", own, "busybox", "debian"]
+    own = Path("/proc/self/cgroup").read_text().splitlines()
+    assert shown.splitlines() == ["0", "inside", "lo", "sleep", *own, "busybox", "debian"]
     assert enter("ip", "-o", "link").count("\n") == 1
     # What is below /sys and is the host's stays there.
     assert "nsunit.slice" in enter("ls", "/sys/fs/cgroup")

@@ -109,6 +109,7 @@ def test_freeze_and_thaw(early, nsunit, run, events):
 FILL = "dd if=/dev/zero of=/big bs=1M count=40 2>/dev/null\necho end >/tmp/report\nexec sleep 1000\n"
 
 
+@pytest.mark.machine("controllers")
 def test_memory_high(containers, program, nsunit, events):
     container = containers.start(program(FILL, "Volatile=no", "[Slice]", "MemoryHigh=20M", "MemorySwapMax=0"))
     first = events.wait("memory-high", container=container.name)
@@ -123,6 +124,7 @@ def test_memory_high(containers, program, nsunit, events):
     assert first["total"] <= counted
 
 
+@pytest.mark.machine("controllers")
 def test_memory_high_above(containers, program, run, events):
     """A slice above has the limit: that is not the container's crossing."""
     run("systemctl", "set-property", "--runtime", "nsunit.slice", "MemoryHigh=30M")
@@ -145,6 +147,7 @@ exec sleep 1000
 """
 
 
+@pytest.mark.machine("controllers")
 def test_a_kill_inside_a_delegated_subgroup(containers, program, events):
     """A cgroup below the payload's, with a limit of its own: systemd would not say where it was."""
     container = containers.start(program(EATER, "", "[Service]", "OOMPolicy=continue"))
@@ -170,6 +173,7 @@ def test_a_kill_inside_a_delegated_subgroup(containers, program, events):
     assert events.kinds(container.name) == ["start", "oom-kill"]
 
 
+@pytest.mark.machine("controllers")
 def test_the_kill_that_ends_a_container(containers, program, events):
     container = containers.start(program("sleep 1; tail /dev/zero", "", "[Slice]", "MemoryMax=20M", "MemorySwapMax=0"))
     events.wait("oom-kill", container=container.name)

@@ -30,6 +30,7 @@ def pair(containers, nsunit):
     wait_until(lambda: not first.group_cgroup.exists(), "the group is gone")
 
 
+@pytest.mark.machine("controllers")
 def test_two_containers_share_memory_and_tasks(pair, run):
     first, second = pair
     group = first.group_cgroup
@@ -47,6 +48,7 @@ def test_two_containers_share_memory_and_tasks(pair, run):
     assert counters(group / "memory.events")["oom_kill"] > 0
 
 
+@pytest.mark.machine("controllers")
 def test_two_containers_share_a_number_of_tasks(pair):
     first, second = pair
     many = ("sh", "-c", "i=0; while [ $i -lt 25 ]; do sleep 100 >/dev/null 2>&1 & i=$((i+1)); done; echo ready; wait")
@@ -61,6 +63,7 @@ def test_two_containers_share_a_number_of_tasks(pair):
             session.kill()
 
 
+@pytest.mark.machine("controllers")
 def test_a_quota_is_for_all_of_a_group(containers, nsunit):
     group = containers.define_group("[Slice]\nCPUQuota=100%\n")
     busy = SLEEP.replace("sleep 1000", "sh -c 'while :; do :; done'")
@@ -74,6 +77,7 @@ def test_a_quota_is_for_all_of_a_group(containers, nsunit):
     nsunit("stop", "--now", *(item.name for item in members))
 
 
+@pytest.mark.machine("controllers")
 def test_groups_within_groups(containers, nsunit, run):
     group = containers.define_group(LIMITS)
     containers.define_group("[Unit]\nDescription=Those in Europe\n[Slice]\nTasksMax=20\n", f"{group}-eu")
@@ -113,6 +117,7 @@ def test_groups_within_groups(containers, nsunit, run):
     assert run("systemctl", "show", "-P", "LoadState", f"nsunit-{group}.slice").stdout in ("loaded\n", "not-found\n")
 
 
+@pytest.mark.machine("controllers")
 def test_a_group_that_nobody_has_defined(containers, nsunit):
     group = f"undefined{time.monotonic_ns()}"
     member = containers.member(group, SLEEP)
@@ -129,6 +134,7 @@ def test_a_group_that_nobody_has_defined(containers, nsunit):
     wait_until(lambda: not member.group_cgroup.exists(), "the group is gone")
 
 
+@pytest.mark.machine("controllers")
 def test_a_group_is_changed_while_its_containers_run(pair, nsunit, run):
     first, _second = pair
     name, path = f"{first.group}.slice", first.group_cgroup
@@ -198,6 +204,7 @@ def test_the_whole_life_of_a_member(pair, nsunit, run):
     assert where.returncode == 0
 
 
+@pytest.mark.machine("controllers")
 def test_stops_and_starts_that_meet(containers, nsunit):
     """However the last member's end and another's start meet, the group has its limits."""
     group = containers.define_group(LIMITS)
@@ -234,6 +241,7 @@ def test_names_that_mean_two_things_are_refused(containers, nsunit):
     assert "[Service] TasksMax: a group has only [Slice] and [Unit]" in done.stderr
 
 
+@pytest.mark.machine("controllers")
 def test_enabled_members(containers, nsunit, run):
     group = containers.define_group(LIMITS)
     first, second, third = (containers.member(group, SLEEP) for _ in range(3))

@@ -30,6 +30,7 @@ def busy(shared, program):
     return container
 
 
+@pytest.mark.machine("controllers")
 def test_cpu_quota_holds(busy):
     begin, used = time.monotonic(), cpu_seconds(busy)
     time.sleep(5)
@@ -38,6 +39,7 @@ def test_cpu_quota_holds(busy):
     assert event(busy, "cpu.stat", "nr_throttled") > 10
 
 
+@pytest.mark.machine("controllers")
 def test_allowed_cpus_hold(busy):
     assert busy.limit("cpuset.cpus.effective") == "1"
     members = (busy.cgroup / busy.service / "payload/cgroup.procs").read_text().split()
@@ -50,6 +52,7 @@ def test_allowed_cpus_hold(busy):
     assert "Invalid argument" in refused.stderr
 
 
+@pytest.mark.machine("controllers")
 def test_limits_survive_daemon_reload(busy, run):
     files = ("cpu.max", "cpu.weight", "cpuset.cpus")
     before = [busy.limit(file) for file in files]
@@ -58,6 +61,7 @@ def test_limits_survive_daemon_reload(busy, run):
     assert [busy.limit(file) for file in files] == before
 
 
+@pytest.mark.machine("controllers")
 def test_memory_limit_ends_in_oom_kill(containers, program, nsunit):
     # tail keeps what has no line end.
     text = program("sleep 1; tail /dev/zero", "", "[Slice]", "MemoryMax=20M", "MemorySwapMax=0")
@@ -80,6 +84,7 @@ exec sleep 1000
 """
 
 
+@pytest.mark.machine("controllers")
 def test_tasks_limit_stops_a_fork_loop(containers, program):
     container = containers.start(program(FORKS, "", "[Slice]", "TasksMax=12"))
     container.report()
@@ -112,6 +117,7 @@ def written_in(container):
     return int(minutes) * 60 + float(seconds)
 
 
+@pytest.mark.machine("controllers")
 def test_io_bandwidth_limit_holds(containers, scratch_disk, run):
     allow = ("[Service]", f"DeviceAllow={scratch_disk} rw", "[Slice]", f"IOWriteBandwidthMax={scratch_disk} 1M")
     number = os.stat(scratch_disk).st_rdev
@@ -129,6 +135,7 @@ def test_io_bandwidth_limit_holds(containers, scratch_disk, run):
         assert f"wbytes={16 << 20}" in container.limit("io.stat")
 
 
+@pytest.mark.machine("a disk")
 def test_a_disk_is_out_of_reach(containers, scratch_disk):
     """Neither a bound node, nor one made inside, nor one an exec session uses opens a device that is not allowed."""
     container = disk_container(containers, scratch_disk, "Capability=+MKNOD")
@@ -144,6 +151,7 @@ def test_a_disk_is_out_of_reach(containers, scratch_disk):
     container.exec("dd", "if=/dev/urandom", "of=/dev/null", "count=1")
 
 
+@pytest.mark.machine("a disk")
 def test_a_disk_can_be_allowed_for_reading_only(containers, scratch_disk):
     container = disk_container(containers, scratch_disk, "[Service]", f"DeviceAllow={scratch_disk} r")
     container.exec("dd", "if=/disk", "of=/dev/null", "count=1")
@@ -152,6 +160,7 @@ def test_a_disk_can_be_allowed_for_reading_only(containers, scratch_disk):
     assert "Operation not permitted" in written.stderr
 
 
+@pytest.mark.machine("controllers")
 def test_one_limit_for_what_exec_adds(containers, program):
     """exec sessions are in the slice, so they use up the same limit; one too many is refused in one line."""
     container = containers.start(program("exec sleep 1000", "", "[Slice]", "MemoryMax=30M", "MemorySwapMax=0"))

@@ -32,6 +32,7 @@ def planned(nsunit, container):
     return nsunit("plan", container.name).stdout.splitlines()
 
 
+@pytest.mark.machine("controllers")
 def test_set_changes_the_kernels_values_at_once(limited, nsunit):
     pid = limited.pid
     nsunit(
@@ -66,6 +67,7 @@ def test_set_is_told_by_start_status_and_plan_and_ends_with_the_container(limite
     assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
 
 
+@pytest.mark.machine("controllers")
 def test_set_adds_to_lists_and_resets_them(limited, nsunit):
     def denied():
         return limited.show("IPAddressDeny", unit=limited.slice)["IPAddressDeny"].split()
@@ -96,6 +98,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.machine("controllers")
 def test_a_wrong_key_changes_nothing(limited, nsunit):
     before = limits(limited)
     for words, status, said in WRONG:
@@ -115,6 +118,7 @@ def test_a_stopped_container_is_not_set(limited, nsunit):
     assert nsunit("apply", limited.name).stdout == f"{limited.name}: does not run\n"
 
 
+@pytest.mark.machine("controllers")
 def test_apply_follows_the_definition_without_a_restart(limited, nsunit):
     pid = limited.pid
     redefine(limited, SLEEP + "[Slice]\nMemoryMax=120M\nIPAddressDeny=10.0.0.0/8\nCPUWeight=20\n")
@@ -147,6 +151,7 @@ def test_apply_restarts_only_when_told_to(limited, nsunit):
     assert planned(nsunit, limited) == [f"{limited.name}: runs as its definition says"]
 
 
+@pytest.mark.machine("controllers")
 def test_apply_puts_old_values_back_when_a_step_fails(limited, nsunit, run):
     """The definition that runs cannot be recorded, which is the last step."""
     record = f"/run/nsunit/containers/{limited.name}/definition"

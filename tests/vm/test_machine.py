@@ -5,7 +5,10 @@ import platform
 import subprocess
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.machine("controllers")
 def test_cgroups_are_pure_version_2_with_all_controllers():
     controllers = Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
     assert {"cpuset", "cpu", "io", "memory", "pids"} <= set(controllers)
@@ -24,6 +27,7 @@ def test_container_roots_are_there():
     assert Path("/srv/roots/debian/usr/bin/python3").exists()
 
 
+@pytest.mark.machine("a disk")
 def test_scratch_disk_is_empty(scratch_disk):
     with open(scratch_disk, "rb") as disk:
         assert disk.read(4096) == bytes(4096)

@@ -152,7 +152,8 @@ def filtered_bridges(run):
     run("modprobe -r br_netfilter")
 
 
-def test_a_published_port_is_reached_where_bridges_are_filtered(pair, filtered_bridges):
+@pytest.mark.machine("kernel modules")
+def test_a_published_port_is_reached_where_bridges_are_filtered(pair, outside, filtered_bridges):
     _, other = pair
     for address in ("127.0.0.1", "::1", HOST, HOST6):
         assert ask(address, 8080).startswith("server "), address

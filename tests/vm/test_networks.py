@@ -8,17 +8,17 @@ import time
 from pathlib import Path
 
 import pytest
+from counts import count
 from dying import LOCKS, die_at
 from waiting import wait_until
 
-from nsunit.features.network.values import Port
-from nsunit.features.network.wire import links as host_links
 from nsunit.features.network import program
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
+from nsunit.features.network.values import Port
+from nsunit.features.network.wire import links as host_links
 
-# How many containers crowd into one network, and how many of them at once: NSUNIT_TEST_CROWD=301.
-CROWD = int(os.environ.get("NSUNIT_TEST_CROWD", "4"))
-STORM = min(CROWD, 50)
+CROWD = count("CROWD")  # of containers in one network
+STORM = min(CROWD, 50)  # of them at once
 PATIENT = "[Service]\nTimeoutStartSec=10min\nTimeoutStopSec=10min\n"  # 50 starts share one emulated processor
 DEFINITIONS = Path("/etc/nsunit")
 NETWORKS = {
@@ -318,6 +318,7 @@ def unwatched_links(run):
     run("systemctl start systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-udevd")
 
 
+@pytest.mark.machine("dummy links")
 def test_a_full_bridge_is_told_of(town, containers, nsunit, unwatched_links):
     fill("nb-inside")
     try:

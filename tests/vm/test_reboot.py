@@ -26,6 +26,7 @@ def rebooted(real_system):
     assert NOTE.read_text() != BOOT_ID.read_text()
 
 
+@pytest.mark.machine("a reboot")
 @pytest.mark.before_reboot
 def test_before_the_reboot(nsunit, run):
     NOTE.write_text(BOOT_ID.read_text())

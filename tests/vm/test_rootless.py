@@ -85,6 +85,7 @@ def nothing_left(user):
     assert left == []
 
 
+@pytest.mark.machine("controllers")
 def test_life_of_a_container(user):
     name = user.define("web", "[Slice]", "MemoryMax=64M")
     assert user.nsunit("start", name).stderr == ""
@@ -148,6 +149,7 @@ def test_the_other_verbs_look_at_the_users_systemd(user, run):
     user.nsunit("rm", name)
 
 
+@pytest.mark.machine("controllers")
 def test_groups_and_changes(user, run):
     definitions = user.home / ".config/nsunit"
     name = user.define("member", "Volatile=yes", "Slice=shop", "[Slice]", "TasksMax=30")
@@ -181,6 +183,7 @@ def foreground(user, script, *properties, **options):
     return user.nsunit("run", *lines, "--", "/bin/sh", "-c", script, **options)
 
 
+@pytest.mark.machine("controllers")
 def test_run_in_the_foreground(user):
     done = foreground(user, "id -u; cat /proc/self/cgroup; exit 7", check=False)
     assert (done.returncode, done.stderr) == (7, "")
@@ -189,11 +192,13 @@ def test_run_in_the_foreground(user):
     assert terminal.stdout.strip() == "/dev/pts/0"
 
 
+@pytest.mark.machine("controllers")
 def test_a_limit_bites(user):
     done = foreground(user, "dd if=/dev/zero of=/dev/shm/x bs=1M count=60", "MemoryMax=24M", check=False)
     assert done.returncode == 137
 
 
+@pytest.mark.machine("controllers")
 def test_a_limit_that_was_not_delegated(user, run):
     """It is refused with the line that mends it, and that line does."""
     name = user.define("io", "Volatile=yes", "[Slice]", "IOWeight=50", "[Service]", "IPAddressDeny=any")
@@ -336,6 +341,7 @@ def assert_published(user):
     user.nsunit("rm", name)
 
 
+@pytest.mark.machine("dummy links")
 def test_pasta_connects(user, run):
     """The host's addresses can be reached but for its loopback; pasta ends with the container."""
     for command in (
@@ -371,6 +377,7 @@ def test_pasta_connects(user, run):
         run("ip", "link", "delete", "far0")
 
 
+@pytest.mark.machine("controllers")
 def test_a_container_of_the_system_with_the_users_ids(user, containers, workplace):
     """`[Service] User=`: the system's systemd runs it, and nothing in there is root outside."""
     os.chown(workplace, user.uid, user.uid)

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from nsunit.core.seccomp import syscall_numbers
+from nsunit.core.seccomp import library_path
+from nsunit.core.seccomp_compiler import syscall_numbers
 
 ROOT = ("-p", "Rootfs=/srv/roots/debian", "-p", "Volatile=yes")
 MACHINE = platform.machine()
@@ -61,7 +62,7 @@ def python(code):
 
 def probe(calls):
     """Return the command that makes *calls*."""
-    numbers = syscall_numbers({name for name, *_ in calls}, MACHINE)
+    numbers = syscall_numbers({name for name, *_ in calls}, MACHINE, library_path())
     return (*python(PROBE), json.dumps([(numbers[name], *arguments) for name, *arguments in calls]))
 
 

@@ -9,12 +9,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from counts import count
 from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 100000\n"
-# The whole thousand takes twenty minutes of an emulated machine: NSUNIT_TEST_SESSIONS=1000.
-SESSIONS = int(os.environ.get("NSUNIT_TEST_SESSIONS", "24"))
+SESSIONS = count("SESSIONS")
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,7 @@ def test_a_device_is_in_exactly_one_network_namespace(nsunit, run, pair, link):
     assert "end0@if" in run("ip", "-o", "link", "show", "end0").stdout
 
 
+@pytest.mark.machine("dummy links")
 def test_the_end_of_a_network_namespace_ends_what_is_virtual_and_gives_back_the_rest(containers, nsunit, run, link):
     """A dummy or veth dies with its namespace, and takes its peer along.  A device of a driver comes home."""
     container = containers.start(SLEEPER)

@@ -6,6 +6,7 @@ HEAVY = set(
     "argparse asyncio collections contextlib ctypes dataclasses enum functools hashlib inspect ipaddress json logging"
     " pathlib re shutil signal socket subprocess tempfile textwrap traceback typing dbus_next jinja2 pyroute2".split()
 )
+MODULES_MAX = 62  # of nsunit's own, by a plain start: each costs about 0.2 ms
 DEFINITION = """
 [Container]
 Rootfs=/srv/roots/busybox
@@ -32,12 +33,11 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     nsunit("stop", name)
     started = modules_of("start", name)
     assert started & HEAVY == set()
-    assert [module for module in started if module.endswith(".group")] == []  # it is in none
-    # Nothing above it makes MemoryMax= moot, so nobody looks closer.
-    assert started & {"nsunit.deeds.look.why", "nsunit.plan.hierarchy"} == set()
-    assert (
-        started & {"nsunit.features.network.setup", "nsunit.features.network.deeds", "nsunit.setup.interpreter"} == set()
-    )  # it is not connected
+    assert [module for module in started if module.startswith("nsunit.features.")] == []  # it uses none
+    assert len([module for module in started if module.startswith("nsunit")]) <= MODULES_MAX
+    # Nothing above it makes MemoryMax= moot, so nobody looks closer; it runs from no unit files; no root of the host's.
+    rare = {"nsunit.deeds.look.why", "nsunit.plan.hierarchy", "nsunit.core.boot", "nsunit.setup.interpreter"}
+    assert started & rare == set()
     session = modules_of("exec", name, "true")
     assert session & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
     assert "nsunit.setup.interpreter" not in session  # the host's root is not inside

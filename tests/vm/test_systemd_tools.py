@@ -80,6 +80,7 @@ def test_journal_has_what_the_program_says(talker, run):
     assert entry["_UID"] == talker.proc("uid_map").split()[1]
 
 
+@pytest.mark.machine("controllers")
 def test_cgtop_shows_slice_and_service(talker, run):
     shown = run("systemd-cgtop", "--batch", "--iterations=2", "--delay=1", "--depth=4").stdout.splitlines()
     lines = {line.split()[0]: line.split()[1:] for line in shown if line}
@@ -94,6 +95,7 @@ def test_a_signal_by_systemctl_kill(talker, run):
     wait_until(lambda: any(entry["MESSAGE"] == "got USR1" for entry in journal(run, f"--identifier={talker.name}")))
 
 
+@pytest.mark.machine("controllers")
 @pytest.mark.parametrize("command", ["daemon-reload", "daemon-reexec"])
 def test_a_running_container_is_left_alone_by(talker, run, nsunit, command):
     seen = ("MainPID", "InvocationID", "ActiveState", "ExecMainStartTimestamp", "TasksMax", "DevicePolicy", "NRestarts")

@@ -48,6 +48,7 @@ def counters(path):
     return {key: int(value) for key, value in (line.split() for line in path.read_text().splitlines())}
 
 
+@pytest.mark.machine("controllers")
 def test_numbers_are_the_kernels(busy, nsunit):
     before = counters(busy.cgroup / "cpu.stat")["usage_usec"]
     (usage,) = stats(nsunit, busy.name)
@@ -79,6 +80,7 @@ def test_pressure(busy, nsunit):
     assert usage["pressure"]["io"]["some_avg300"] >= 0
 
 
+@pytest.mark.machine("controllers")
 def test_sessions_have_rows_of_their_own(busy, session, nsunit):
     container, own = stats(nsunit, busy.name)
     assert (own["kind"], own["container"], own["unit"]) == ("session", busy.name, session)
@@ -112,12 +114,14 @@ def _sent(container):
     return int(line.partition(":")[2].split()[8])
 
 
+@pytest.mark.machine("controllers")
 def test_out_of_memory_is_counted(busy, nsunit):
     before = stats(nsunit, busy.name)[0]["memory"]["oom_kills"]
     assert busy.exec("tail", "/dev/zero", check=False).returncode == 137
     assert stats(nsunit, busy.name)[0]["memory"]["oom_kills"] == before + 1
 
 
+@pytest.mark.machine("controllers")
 def test_high_events(containers, program, nsunit):
     script = "dd if=/dev/zero of=/big bs=1M count=60 2>/dev/null\necho end >/tmp/report\nexec sleep 1000\n"
     container = containers.start(program(script, "Volatile=no", "[Slice]", "MemoryHigh=20M", "MemorySwapMax=0"))
@@ -127,6 +131,7 @@ def test_high_events(containers, program, nsunit):
     assert usage["memory"]["high_events"] == counters(container.cgroup / "memory.events")["high"] > 0
 
 
+@pytest.mark.machine("controllers")
 def test_prometheus(busy, nsunit):
     lines = nsunit("stats", "--prometheus").stdout.splitlines()
     samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))

@@ -30,6 +30,7 @@ def why(nsunit, *words):
     return {item["key"]: item for item in json.loads(nsunit("why", "--json", *words).stdout)}
 
 
+@pytest.mark.machine("controllers")
 def test_before_the_start(define, program, nsunit, tight, run):
     """First of all tests, as nothing may run in nsunit.slice."""
     name = define(program(SERVE, "", "[Slice]", "MemoryMax=200M", "MemoryLow=50M", "TasksMax=20"))
@@ -57,6 +58,7 @@ def test_before_the_start(define, program, nsunit, tight, run):
     assert (found["effective"], found["tightest"], found["notes"]) == (50 << 20, f"nsunit-{name}.slice", [])
 
 
+@pytest.mark.machine("controllers")
 def test_asked_effective_kernel(web, nsunit):
     found = why(nsunit, web.name)
     assert found.keys() >= {"MemoryMax", "TasksMax", "CPUQuota", "AllowedCPUs", "CPUWeight"}
@@ -71,6 +73,7 @@ def test_asked_effective_kernel(web, nsunit):
     assert not [note for item in found.values() for note in item["notes"]]
 
 
+@pytest.mark.machine("controllers")
 def test_the_ancestor_that_is_the_tightest(web, nsunit, tight):
     tight("MemoryMax=100M", "TasksMax=10000")
     found = why(nsunit, web.name)
@@ -94,6 +97,7 @@ def test_a_controller_that_is_missing(containers, program, nsunit, tight):
     assert found["IOWeight"]["notes"] == [note]
 
 
+@pytest.mark.machine("controllers")
 def test_something_else_has_changed_it(web, nsunit, run):
     (web.cgroup / "pids.max").write_text("99\n")
     try:
@@ -105,6 +109,7 @@ def test_something_else_has_changed_it(web, nsunit, run):
         (web.cgroup / "pids.max").write_text("40\n")
 
 
+@pytest.mark.machine("controllers")
 def test_a_limit_of_a_disk(containers, program, nsunit, scratch_disk):
     container = containers.start(program(SERVE, "", "[Slice]", f"IOWriteBandwidthMax={scratch_disk} 1M"))
     found = why(nsunit, container.name)["IOWriteBandwidthMax"]

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import owned
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
@@ -44,8 +46,10 @@ def entry(name: str, key: str, build: Callable[[Path], None]) -> Path:
     if not path.exists():
         with locked(directory() / f".{name}.lock"):
             if not path.exists():
-                partial = directory() / f".{name}-{key}.partial"
-                shutil.rmtree(partial, ignore_errors=True)
+                for left in directory().glob(f".{name}-*"):
+                    shutil.rmtree(left, ignore_errors=True)
+                # No other run's name: what a killed one has started may still write there.
+                partial = directory() / f".{name}-{key}.{owned.RUN}"
                 partial.mkdir()
                 build(partial)
                 partial.rename(path)

@@ -1,5 +1,6 @@
 """Commands in a running machine, over one of its agent ports (protocol: guest/agent.py)."""
 
+import abc
 import base64
 import contextlib
 import fcntl
@@ -18,18 +19,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-Sink = Callable[[int, bytes], None]
-
-
+Sink = Callable[[int, bytes], object]
 HELLO_SECONDS = 10  # after which it is said again
+SEND_SECONDS = 120  # for one message
 
 
 class Lost(Exception):
     """The machine went away, or said nothing for too long."""
-
-
-def discard(fd: int, data: bytes) -> None:
-    """Be the sink for output nobody wants."""
 
 
 def to_terminal(fd: int, data: bytes) -> None:
@@ -39,7 +35,42 @@ def to_terminal(fd: int, data: bytes) -> None:
     stream.flush()
 
 
-class Client:
+class Commands(abc.ABC):
+    """A way to run commands in a system, whatever it is that runs it."""
+
+    @abc.abstractmethod
+    def run(
+        self,
+        argv: list[str],
+        sink: Sink = to_terminal,
+        *,
+        timeout: float | None = None,
+        silence: float | None = None,
+        env: dict[str, str] | None = None,
+        stdin: bytes = b"",
+        cwd: str = "/root",
+    ) -> int:
+        """Run a command and return its exit status, negative for a signal.
+
+        Raises Lost when it takes longer than `timeout` or prints nothing for `silence` seconds.
+        """
+
+    @abc.abstractmethod
+    def put(self, archive: bytes, path: str = "/", prune: tuple[str, ...] = (), timeout: float = 120) -> None:
+        """Unpack a tar file in the system; below the `prune` directories whatever is not in it is removed."""
+
+    def output(self, command: str, timeout: float = 60) -> tuple[int, str]:
+        """Run a shell command; return its exit status and all it printed."""
+        collected = bytearray()
+        status = self.run(["sh", "-c", command], lambda fd, data: collected.extend(data), timeout=timeout)
+        return status, collected.decode(errors="replace")
+
+    def started(self, timeout: float) -> str:
+        """Wait until systemd has finished starting; return "running", or what else it is in and what has failed."""
+        return self.output("systemctl is-system-running --wait || systemctl list-units --failed --plain", timeout)[1]
+
+
+class Client(Commands):
     """One connection to the agent in a machine."""
 
     def __init__(self, connection: socket.socket):
@@ -64,8 +95,10 @@ class Client:
     def send(self, message: dict[str, object]) -> None:
         """Send one message."""
         try:
-            self.connection.setblocking(True)
+            self.connection.settimeout(SEND_SECONDS)
             self.connection.sendall(json.dumps(message).encode() + b"\n")
+        except TimeoutError:
+            raise Lost(f"the machine did not read a message in {SEND_SECONDS} s") from None
         except OSError as error:
             raise Lost(f"the machine is gone ({error.strerror})") from error
 
@@ -106,10 +139,7 @@ class Client:
         stdin: bytes = b"",
         cwd: str = "/root",
     ) -> int:
-        """Run a command and return its exit status, negative for a signal.
-
-        Raises Lost when it takes longer than `timeout` or prints nothing for `silence` seconds; hanging up kills it.
-        """
+        """Run a command as Commands.run() says; hanging up kills it."""
         self.send({"op": "run", "argv": argv, "env": env or {}, "cwd": cwd})
         if stdin:
             self.send({"data": base64.b64encode(stdin).decode()})
@@ -131,12 +161,6 @@ class Client:
                 return int(str(message["exit"]))
             if "data" in message:
                 sink(int(str(message["fd"])), base64.b64decode(str(message["data"])))
-
-    def output(self, command: str, timeout: float = 60) -> tuple[int, str]:
-        """Run a shell command; return its exit status and all it printed."""
-        collected = bytearray()
-        status = self.run(["sh", "-c", command], lambda fd, data: collected.extend(data), timeout=timeout)
-        return status, collected.decode(errors="replace")
 
     def put(self, archive: bytes, path: str = "/", prune: tuple[str, ...] = (), timeout: float = 120) -> None:
         """Unpack a tar file in the machine; below the `prune` directories whatever is not in it is removed."""

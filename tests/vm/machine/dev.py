@@ -9,11 +9,11 @@ from pathlib import Path
 
 from . import cache, image, tree
 from .client import Client, Lost, packed
-from .guest_suite import TESTS, pytest_command
+from .guest_suite import TESTS, pytest_command, test_variables
 from .qemu import Machine, machines
 
 HELP = """\
-    tests/vm/dev up                    boot a Debian 13 machine (up bookworm: Debian 12) and push the tree
+    tests/vm/dev up                    boot a Debian 13 machine (up bookworm, up sid) and push the tree
     tests/vm/dev push                  the working tree into the machine: code, commands, templates, tests
     tests/vm/dev sh 'nsunit list'      a shell command in it: its output, its exit code
     tests/vm/dev -p sh 'nsunit list'   the same after a push
@@ -66,7 +66,7 @@ def up(machine: Machine, release: str, memory: int) -> None:
 
 def list_machines() -> None:
     """Print the machines there are."""
-    for directory in sorted(machines().glob("*")):
+    for directory in sorted(machines().glob("*/")):
         machine = Machine(directory.name)
         state = f"pid {machine.pid()}" if machine.pid() else "dead"
         print(f"{machine.name:12} {(directory / 'image').read_text():36} {state}")
@@ -134,7 +134,8 @@ def act(arguments: argparse.Namespace) -> int:
                 stdin = sys.stdin.buffer.read() if arguments.stdin else b""
                 return client.run(["bash", "-c", " ".join(arguments.command)], timeout=arguments.timeout, stdin=stdin)
             case "test":
-                return client.run(pytest_command(arguments.arguments), timeout=arguments.timeout, cwd=TESTS)
+                command, env = pytest_command(arguments.arguments), test_variables()
+                return client.run(command, timeout=arguments.timeout, env=env, cwd=TESTS)
             case "shell":
                 return client.interact(["bash", "-l"])
             case "put":
@@ -146,7 +147,7 @@ def main() -> int:
     """Run; a lost machine ends in one line."""
     try:
         status = act(parse())
-    except Lost as error:
+    except (Lost, tree.Unavailable, OSError, subprocess.CalledProcessError) as error:
         print(f"dev: {error}", file=sys.stderr)
         return 125
     except KeyboardInterrupt:

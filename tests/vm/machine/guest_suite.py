@@ -1,158 +1,247 @@
-"""A suite in a machine: boot, install the package, run tests/vm, bring the outcome and the logs out.
+"""A suite in a booted system: boot, install the package, run tests/vm, bring the outcome and the logs out.
 
-The tests marked before_reboot come last (tests/vm/conftest.py); then the machine is rebooted for those marked
-after_reboot.
+The system is booted natively (system.py) or is a machine (qemu.py).  One that is lost, or in which a test hangs, is
+booted anew for the files of tests that are left.  The tests marked before_reboot come last (tests/vm/conftest.py); then
+a machine is rebooted for those marked after_reboot.
 """
 
+import codecs
 import os
-import threading
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
-from . import cache, image
-from .client import Client, Lost, packed
+from . import cache, owned, tree
+from .client import Commands, Lost, packed
 from .qemu import Machine
-from .result import Result
+from .result import Record, Result
+from .system import System
 
 TESTS = "/srv/nsunit/tests"
-OUTCOME = "/run/nsunit-outcome.json"
 REBOOT_TESTS = "vm/test_reboot.py"  # those that leave something for the tests after a reboot
-TIMEOUT = 80 * 60
-SILENCE = 10 * 60  # more than any test may take, see tests/vm/pytest.ini
+BOOTS = 4  # of one suite; whoever is lost more often has more than one fault
+Show = Callable[[bytes], None]
 
 
-def pytest_command(arguments: list[str], tests: str = "vm") -> list[str]:
-    """Return the command that runs tests/vm, or one file of it, in the machine."""
+class Booted(Protocol):
+    """A machine, or a system that is booted natively."""
+
+    name: str
+
+    @property
+    def console(self) -> Path:
+        """The file with what it printed on its console."""
+
+    def pid(self) -> int | None:
+        """Return the process id if it runs."""
+
+    def start(self, image: Path, *, tied: bool = False) -> None:
+        """Start it from an image."""
+
+    def wait_for_boot(self) -> None:
+        """Return when systemd has finished starting."""
+
+    def client(self, timeout: float = 120) -> AbstractContextManager[Commands]:
+        """Connect to it."""
+
+    def stop(self) -> None:
+        """End it, and remove what there is of it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where tests run, which do, and how long they may take: seconds for one, without a word, and all in all."""
+
+    title: str
+    make: Callable[[str], Booted]
+    marks: str
+    counts: str  # see tests/vm/counts.py
+    timeout: int = 300  # of a test that has none of its own
+    silence: float = 10 * 60
+    seconds: float = 60 * 60
+
+    def booted(self, release: str) -> Booted:
+        """Return what this run uses for a release here, booted or not."""
+        return self.make(f"{owned.RUN}-{release}")
+
+    def longer(self, times: int) -> "Place":
+        """Return the same with that many times as much time."""
+        return replace(self, timeout=self.timeout * times, silence=self.silence * times, seconds=self.seconds * times)
+
+
+def pytest_command(arguments: list[str], *tests: str) -> list[str]:
+    """Return the command that runs tests/vm, or some files of it, in the system."""
     options = ["-c", f"{TESTS}/vm/pytest.ini", "--rootdir", TESTS, "-p", "no:cacheprovider"]
-    return ["python3", "-m", "pytest", *options, *arguments, f"{TESTS}/{tests}"]
+    return ["python3", "-m", "pytest", *options, *arguments, *(f"{TESTS}/{path}" for path in tests or ("vm",))]
 
 
-def machine_name(release: str) -> str:
-    """Return the name of the machine that this run uses for a release."""
-    return f"run-{os.getpid()}-{release}"
+def test_variables() -> dict[str, str]:
+    """Return what of this process's environment is for the tests (tests/vm/counts.py)."""
+    return {name: value for name, value in os.environ.items() if name.startswith("NSUNIT_TEST_")}
 
 
-def boot(release: str, *, keep: bool = False) -> Machine:
-    """Start a machine, which ends with this thread unless it is to be kept, and wait for it."""
-    disk = image.image(release)
-    machine = Machine(machine_name(release))
-    machine.start(disk, tied=not keep)
-    cache.say(f"{release}: booting")
-    try:
-        machine.wait_for_boot()
-    except Lost as error:
-        # Nothing was tested yet: under emulation a kernel dies while it boots now and then.
-        cache.say(f"{release}: did not boot, once more: {error}")
-        machine.stop()
-        machine.start(disk, tied=not keep)
-        machine.wait_for_boot()
-    cache.say(f"{release}: booted")
-    return machine
-
-
-def install(client: Client, package: Path) -> None:
+def install(client: Commands, package: Path) -> None:
     """Install the package and the tests. Raises Lost with what dpkg said if that fails."""
     client.put(packed({f"/srv/nsunit/{package.name}": package, TESTS: cache.REPOSITORY / "tests"}))
     command = f"dpkg --install /srv/nsunit/{package.name} && dpkg --verify nsunit && nsunit --version"
     status, said = client.output(command, timeout=300)
     if status:
         raise Lost(f"the package does not install:\n{said}")
-    cache.say(f"{package.name} installed: {said.splitlines()[-1]}")
 
 
-def run(
-    result: Result,
-    package: Callable[[], Path],
-    expression: str | None,
-    extra: list[str],
-    show: Callable[[bytes], None],
-    logs: Path,
-    *,
-    keep: bool = False,
-) -> None:
-    """Run the suite of a release and take its outcome into the result."""
-    machine = Machine(machine_name(result.suite))
-    try:
-        machine = boot(result.suite, keep=keep)
-        with machine.client() as client:
-            install(client, package())
-            arguments = ["-v", "-p", "outcome", "--durations=10"]
-            arguments += ["-k", expression] if expression else []
+@dataclass
+class Suite:
+    """The tests of one release in one place."""
+
+    result: Result
+    place: Place
+    image: Path
+    package: Callable[[], Path]
+    options: list[str]  # of pytest, but for those of the place
+    show: Show
+    logs: Path
+    key: str  # the name of its logs
+    keep: bool = False
+    partial: bool = False  # it may be that no test is asked for
+
+    def run(self) -> None:
+        """Boot, test, and boot again for the rest as long as something was lost on the way."""
+        system = self.place.booted(self.result.suite)
+        try:
+            self.run_in(system, time.monotonic() + self.place.seconds)
+        finally:
+            if not self.keep:
+                system.stop()
+
+    def run_in(self, system: Booted, deadline: float) -> None:
+        """Run it; the system may be running in the end."""
+        files: list[str] = []
+        for number in range(1, BOOTS + 1):
+            record, lost = Record(), ""
+            self.boot(system)
             try:
-                test(client, pytest_command([*arguments, *extra]), show)
+                self.test(system, record, files, deadline)
             except Lost as error:
-                result.problems.append(str(error))
-                if not machine.pid():
+                lost = str(error)
+                self.last_words(system)
+            later = self.result.take(record, lost=lost, allow_empty=self.partial)
+            files = later if record.collected or not lost else files
+            if not files:
+                break
+            if number == BOOTS or time.monotonic() > deadline:
+                self.result.problems.append(f"not run, since too much was lost: {', '.join(files)}")
+                break
+            cache.say(f"{self.key}: {lost}; what is left in a new boot")
+            system.stop()
+        if not lost and any(name.startswith(REBOOT_TESTS) for name in record.outcomes):
+            self.after_reboot(system, deadline)
+
+    def boot(self, system: Booted) -> None:
+        """Start the system, which ends with this thread unless it is to be kept, and wait for it."""
+        cache.say(f"{self.key}: booting")
+        for last in (False, True):
+            try:
+                system.start(self.image, tied=not self.keep)
+                system.wait_for_boot()
+                break
+            except Lost as error:
+                # Nothing was tested yet: under emulation a kernel dies while it boots now and then.
+                if last and self.result.suite in tree.MOVING and not self.result.passed + self.result.bad:
+                    raise tree.Unavailable(f"it does not boot: {error}") from error
+                if last:
                     raise
-        tests = collect(machine, result, logs, allow_empty=bool(expression))
-        if any(name.startswith(REBOOT_TESTS) for name in tests):
-            cache.say(f"{result.suite}: rebooting")
-            machine.reboot()
-            with machine.client() as client:
-                test(client, pytest_command(["-v", "-p", "outcome", "-m", "after_reboot"], REBOOT_TESTS), show)
-            collect(machine, result, logs)
-    except Lost as error:
-        if str(error) not in result.problems:
-            result.problems.append(str(error))
-        if machine.console.exists():
-            console = machine.console.read_text(errors="replace")
-            (logs / f"{result.suite}.console").write_text(console)
-            lines = console.splitlines()
-            show("\n".join(["the end of the console:", *lines[-60:], ""]).encode())
-            result.problems += last_words(lines)
+                cache.say(f"{self.key}: did not boot, once more: {error}")
+                system.stop()
+        cache.say(f"{self.key}: booted")
 
+    def test(self, system: Booted, record: Record, files: list[str], deadline: float) -> None:
+        """Install the package and run files of tests, all by default.  Raises Lost if they do not come to an end."""
+        with system.client() as client:
+            install(client, self.package())
+            self.pytest(client, record, ["-m", self.place.marks], files, deadline)
+        self.collect(system)
 
-def test(client: Client, command: list[str], show: Callable[[bytes], None]) -> None:
-    """Run tests in the machine. Raises Lost if they do not come to their end."""
-    client.run(
-        command,
-        lambda fd, data: show(data),
-        timeout=TIMEOUT,
-        silence=SILENCE,
-        env={"NSUNIT_OUTCOME": OUTCOME, "NSUNIT_MUST_WORK": "1", "PYTHONPATH": TESTS},
-        cwd=TESTS,
-    )
+    def after_reboot(self, system: Booted, deadline: float) -> None:
+        """Reboot the machine and run what waits for that."""
+        assert isinstance(system, Machine)
+        cache.say(f"{self.key}: rebooting")
+        record, lost = Record(), ""
+        try:
+            system.reboot()
+            with system.client() as client:
+                self.pytest(client, record, ["-m", "after_reboot"], [REBOOT_TESTS], deadline)
+            self.collect(system)
+        except Lost as error:
+            lost = str(error)
+            self.last_words(system)
+        self.result.take(record, lost=lost, allow_empty=self.partial)
+
+    def pytest(self, client: Commands, record: Record, options: list[str], files: list[str], deadline: float) -> None:
+        """Run pytest in the system and record what it tells."""
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+        def sink(fd: int, data: bytes) -> None:
+            self.show(data if fd == 1 else record.take(decode(data)).encode())
+
+        environment = {
+            "NSUNIT_OUTCOME": "/dev/stderr",
+            "NSUNIT_MUST_WORK": "1",
+            "NSUNIT_TEST_COUNTS": self.place.counts,
+            "PYTHONPATH": TESTS,
+            **test_variables(),
+        }
+        timeout = f"timeout={self.place.timeout}"
+        arguments = ["-v", "-p", "outcome", "--durations=15", "-o", timeout, *options, *self.options]
+        client.run(
+            pytest_command(arguments, *files),
+            sink,
+            timeout=max(1.0, deadline - time.monotonic()),
+            silence=self.place.silence,
+            env=environment,
+            cwd=TESTS,
+        )
+        if record.status is None:
+            raise Lost("pytest did not come to its end")
+
+    def collect(self, system: Booted) -> None:
+        """Fetch the journal, on a connection of its own: the one before may be in any state."""
+        (self.logs / f"{self.key}.console").write_bytes(system.console.read_bytes())
+        with system.client() as client, (self.logs / f"{self.key}.journal").open("ab") as journal:
+            client.run(["journalctl", "--no-pager", "--boot"], lambda fd, data: journal.write(data), timeout=120)
+
+    def last_words(self, system: Booted) -> None:
+        """Keep what a lost system said last; what its kernel died of belongs in the summary, logs may be far away."""
+        if not system.console.exists():
+            return
+        console = system.console.read_text(errors="replace")
+        (self.logs / f"{self.key}.console").write_text(console)
+        lines = console.splitlines()
+        self.show("\n".join(["the end of the console:", *lines[-60:], ""]).encode())
+        self.result.problems += last_words(lines)
 
 
 def last_words(console: list[str]) -> list[str]:
-    """Return the lines in which a kernel says what it died of; they belong in the summary, logs may be far away."""
+    """Return the lines in which a kernel says what it died of."""
     return [line for line in console if any(word in line for word in ("Oops", "BUG:", "RIP: 0010", "panic - "))][-4:]
 
 
-def collect(machine: Machine, result: Result, logs: Path, *, allow_empty: bool = False) -> list[str]:
-    """Fetch the outcome and the journal, on a connection of their own: the one before may be in any state.
-
-    Returns the names of the tests that there were.
-    """
-    (logs / f"{result.suite}.console").write_bytes(machine.console.read_bytes())
-    with machine.client() as client:
-        record = bytearray()
-        client.run(["cat", OUTCOME], lambda fd, data: record.extend(data) if fd == 1 else None, timeout=60)
-        tests = result.take(record.decode(errors="replace"), allow_empty)
-        with (logs / f"{result.suite}.journal").open("ab") as journal:
-
-            def keep(fd: int, data: bytes) -> None:
-                journal.write(data)
-
-            client.run(["journalctl", "--no-pager", "--boot"], keep, timeout=120)
-    return tests
+NATIVELY = Place(
+    "booted natively",
+    System,
+    "not after_reboot and not machine",
+    "some",
+    timeout=150,
+    seconds=25 * 60,
+)
+MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=40 * 60)
+EVERYTHING = Place("in a machine", Machine, "not after_reboot", "few", seconds=80 * 60)
 
 
-class Once:
-    """A value that several threads wait for and one provides."""
-
-    def __init__(self) -> None:
-        self.ready = threading.Event()
-        self.path: Path | None = None
-
-    def put(self, path: Path | None) -> None:
-        """Provide the value, or None when there will be none."""
-        self.path = path
-        self.ready.set()
-
-    def get(self) -> Path:
-        """Wait for the value. Raises Lost when there is none."""
-        self.ready.wait()
-        if self.path is None:
-            raise Lost("there is no package to install")
-        return self.path
+def counts(place: Place, release: str, *, long: bool = False) -> str:
+    """Return which counts a release's tests get (tests/vm/counts.py): many natively, on one of them at least."""
+    if long:
+        return "all"
+    return "many" if place is NATIVELY and release == tree.RELEASES[0] else place.counts

@@ -3,12 +3,12 @@
 import os
 import shutil
 import subprocess
-import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from . import cache, initrd, tree
+from . import cache, initrd, owned, tree
+from .later import Later
 
 GUEST = Path(__file__).parent / "guest"
 SIZE = "4G"
@@ -43,8 +43,8 @@ USELESS_GENERATORS = (
 
 def image(release: str) -> Path:
     """Return the directory with `disk.ext4`, `vmlinuz` and `initrd` of a release."""
-    with ThreadPoolExecutor() as pool:  # the two trees do not wait for each other
-        machine, root = pool.map(lambda kind: tree.tree(release, kind), ("machine", "root"))
+    # The two trees do not wait for each other, and nobody who ends waits for them.
+    machine, root = (one.get() for one in [Later(partial(tree.tree, release, kind)) for kind in ("machine", "root")])
     guest = "".join(path.name + path.read_text() for path in sorted(GUEST.iterdir()) if path.is_file())
     useless = (*USELESS_MODULES, *MASKED, *USELESS_GENERATORS)
     key = cache.key_of(VERSION, SIZE, str(machine), str(root), guest, initrd.INIT, *initrd.MODULES, *useless)
@@ -54,8 +54,8 @@ def image(release: str) -> Path:
 def build(release: str, machine: Path, root: Path, path: Path) -> None:
     """Make the image of a release in the given directory."""
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="nsunit-image-", dir="/var/tmp") as scratch:
-        top = Path(scratch) / "top"
+    with owned.scratch(f"image-{release}") as scratch:
+        top = scratch / "top"
         extract(machine, top)
         (modules,) = (top / "usr/lib/modules").iterdir()
         shutil.copy(top / f"boot/vmlinuz-{modules.name}", path / "vmlinuz")

@@ -1,14 +1,12 @@
 """One virtual machine: started, reached over its agent ports, ended."""
 
 import contextlib
-import ctypes
 import json
 import os
 import platform
 import re
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -16,14 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import cache
+from . import cache, owned
 from .client import Client, Lost, connect
 
 PORTS = 6  # commands that can run in one machine at the same time
 SCRATCH_SIZE = 256 << 20
 SECOND_NODE = 256  # MB
 PROBE_SECONDS = 6
+START_SECONDS = 60
 BOOT_SECONDS = 240
+END_SECONDS = 10
 
 # Debian's programs are built for any x86-64, and glibc takes wider instructions where there are any: emulated ones are
 # slower than what they stand for.  Huge pages of 1 GB are there for their limit.
@@ -44,7 +44,8 @@ def machines() -> Path:
 
 def base_command() -> list[str]:
     """Return the part of the qemu command that the probe and the machines share."""
-    return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+    # Others go first: what runs natively keeps time, and an emulation has patience.
+    return ["nice", "-n4", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
 
 
 def memory_nodes(memory: int, processors: int) -> list[str]:
@@ -114,11 +115,6 @@ def probe(image: Path) -> bool:
         process.wait()
 
 
-def end_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends (PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
 class Machine:
     """A virtual machine by name; the object holds no state, all of it is in the machine's directory."""
 
@@ -141,13 +137,14 @@ class Machine:
         return pid if str(self.directory).encode() in command else None
 
     def start(self, image: Path, *, memory: int = 2048, tied: bool = False) -> None:
-        """Start the machine from an image, which stays untouched; a tied one ends with this process at the latest.
+        """Start the machine from an image, which stays untouched; a tied one ends with this thread at the latest.
 
         Raises Lost if qemu does not start.
         """
         if self.pid():
             raise Lost(f"machine {self.name} is running already")
         shutil.rmtree(self.directory, ignore_errors=True)
+        owned.own(self.directory)
         self.directory.mkdir(parents=True)
         (self.directory / "image").write_text(image.name)
         command = [*base_command(), *accelerator(image)]
@@ -164,15 +161,15 @@ class Machine:
                 start_new_session=True,
                 # The overlay of the root disk is an unlinked file in $TMPDIR, gone with the process.
                 env=os.environ | {"TMPDIR": "/var/tmp"},
-                preexec_fn=end_with_parent if tied else None,
+                preexec_fn=owned.end_with_parent if tied else None,
             )
         (self.directory / "pid").write_text(str(process.pid))
+        deadline = time.monotonic() + START_SECONDS
         while not (self.directory / f"agent.{PORTS - 1}").exists():
-            try:
-                process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                continue
-            raise Lost(f"qemu did not start: {log.read_text().strip()}")
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise Lost(f"qemu did not start: {log.read_text().strip()}")
+            time.sleep(0.05)
 
     def devices(self, image: Path) -> list[str]:
         """Return qemu's options for the console, the disks and the agent's ports."""
@@ -194,10 +191,9 @@ class Machine:
     def wait_for_boot(self) -> None:
         """Return when systemd has finished starting. Raises Lost if it does not."""
         with self.client(BOOT_SECONDS) as client:
-            command = "systemctl is-system-running --wait || systemctl list-units --failed --plain"
-            _, text = client.output(command, timeout=BOOT_SECONDS)
-            if not text.startswith("running"):
-                raise Lost(f"the machine did not start properly: {text.strip()}")
+            said = client.started(BOOT_SECONDS)
+            if not said.startswith("running"):
+                raise Lost(f"the machine did not start properly: {said.strip()}")
 
     def reboot(self) -> None:
         """Reboot the machine properly; its disks stay. Raises Lost if it does not come back.
@@ -249,9 +245,6 @@ class Machine:
         """End the machine and remove its directory; without complaint if there is none."""
         pid = self.pid()
         if pid:
-            watcher = os.pidfd_open(pid)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            select.select([watcher], [], [], 10)
-            os.close(watcher)
+            owned.end(pid, END_SECONDS)
         shutil.rmtree(self.directory, ignore_errors=True)
+        owned.disown(self.directory)

@@ -1,157 +1,63 @@
 """`tests/vm/quick`: the machine's system as PID 1 of fresh namespaces, on this host's kernel and at its speed.
 
-It is up in seconds and 15 times as fast as the emulated machine: for work in a loop, and for large counts.  It proves
-less: the kernel is the host's, with what that has of modules, and without controllers where the host has them in
-cgroup version 1.  Nothing of it stays on the host: its mounts are in its own namespace, cgroup and disk go with it.
+It is up in seconds and 15 times as fast as the emulated machine: for work in a loop.  It proves less: the kernel is the
+host's, with what that has of modules, and without controllers where the host has them in cgroup version 1.
 """
 
 import argparse
 import os
-import shlex
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 from . import cache, image, tree
+from .client import Lost
 from .dev import MODULES, working_tree
-from .guest_suite import TESTS, pytest_command
+from .guest_suite import TESTS, pytest_command, test_variables
+from .system import Inside, System, parameters_kept
 
 HELP = """\
-    tests/vm/quick up                      boot Debian 13's system (up bookworm: Debian 12's), with the working tree
+    tests/vm/quick up                      boot Debian 13's system (up bookworm, up sid), with the working tree
     tests/vm/quick sh 'nsunit list'        a shell command in it: its output, its exit code
     tests/vm/quick test -k name            the working tree again, then pytest on tests/vm in it
     NSUNIT_TEST_CROWD=301 tests/vm/quick test -k crowd
     tests/vm/quick down
+
+Several at once: -n NAME (default: one for each clone of the repository, or $NSUNIT_SYSTEM). Counts: tests/vm/counts.py.
 """
-BOOT = Path(__file__).parent / "quick-boot"
-BOOT_SECONDS = 60
-NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup", "--net")
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Refused(Exception):
-    """It cannot be done here, or it failed."""
+def default_name() -> str:
+    """Return the name of the system that belongs to this clone."""
+    return os.environ.get("NSUNIT_SYSTEM") or f"quick-{cache.key_of(str(cache.REPOSITORY))[:4]}"
 
 
-def state() -> Path:
-    """The directory of what there is of it on the host."""
-    return cache.directory() / "quick"
+def up(system: System, release: str) -> None:
+    """Boot it anew and put the working tree into it."""
+    system.stop()
+    disk = image.image(release)
+    with parameters_kept():
+        system.start(disk)
+        system.wait_for_boot()
+    push(system)
 
 
-def cgroup() -> Path:
-    """Its cgroup; raises Refused where there is no cgroup2 file system."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        before, _, after = line.partition(" - ")
-        if after.split()[0] == "cgroup2":
-            return Path(before.split()[4]) / "nsunit-quick"
-    raise Refused("no cgroup2 file system is mounted")
+def push(system: System) -> None:
+    """Put the working tree into it.  Raises Lost if it is not up."""
+    with system.client() as client:
+        client.put(working_tree(), prune=(MODULES, TESTS))
+        client.output("mkdir -p -m 700 /run/nsunit /var/lib/nsunit")
 
 
-def init() -> int:
-    """The process, as the host numbers it, that is PID 1 in there; 0 if there is none."""
-    try:
-        parent = int((state() / "pid").read_text())
-        return int(Path(f"/proc/{parent}/task/{parent}/children").read_text())
-    except (OSError, ValueError):
-        return 0
+def attached(system: System, argv: list[str], cwd: str = "/root") -> int:
+    """Run a command in it on this process's own streams."""
+    env = test_variables() | {name: os.environ[name] for name in ("TERM",) if name in os.environ}
+    return subprocess.run(Inside(system).words(argv, env, cwd), check=False).returncode
 
 
-def run(command: list[str], **options: object) -> "subprocess.CompletedProcess[bytes]":
-    """Run a command in it.  Raises Refused if it is not up."""
-    pid = init()
-    if not pid:
-        raise Refused("it is not up: tests/vm/quick up")
-    enter = ["nsenter", f"--target={pid}", *NAMESPACES, "--root", "--wd", "env", "-i", f"PATH={PATH}", "HOME=/root"]
-    passed = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("NSUNIT_TEST_")]
-    return subprocess.run([*enter, *passed, *command], check=False, **options)  # type: ignore[call-overload, no-any-return]
-
-
-def up(release: str) -> None:
-    """Boot it and put the working tree into it.  Raises Refused if it does not boot."""
-    if state().exists():
-        down()
-    disk = state() / "disk.ext4"
-    source = image.image(release) / "disk.ext4"
-    state().mkdir(mode=0o700)
-    subprocess.run(["cp", "--sparse=always", "--reflink=auto", source, disk], check=True)
-    cgroup().mkdir(exist_ok=True)
-    join = f'echo $$ > {shlex.quote(str(cgroup()))}/cgroup.procs && exec "$@"'
-    with (state() / "console").open("wb") as console:
-        process = subprocess.Popen(
-            ["sh", "-c", join, "sh", "unshare", *NAMESPACES, "--fork", BOOT, disk],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            start_new_session=True,
-        )
-    (state() / "pid").write_text(str(process.pid))
-    deadline = time.monotonic() + BOOT_SECONDS
-    while not init() or run(["systemctl", "is-system-running", "--wait"], capture_output=True).returncode:
-        if time.monotonic() > deadline or process.poll() is not None:
-            raise Refused(f"it does not boot: see '{state()}/console'")
-        time.sleep(0.2)
-    push()
-
-
-def push() -> None:
-    """Put the working tree into it."""
-    # The directories above are its own.
-    unpack = (
-        f"rm -rf {MODULES} {TESTS} && tar -C / -xz --no-overwrite-dir && mkdir -p -m 700 /run/nsunit /var/lib/nsunit"
-    )
-    if run(["sh", "-c", unpack], input=working_tree()).returncode:
-        raise Refused("the working tree cannot be put into it")
-
-
-def down() -> None:
-    """End it, and remove what there is of it."""
-    pid = init()
-    if pid:
-        os.kill(pid, signal.SIGKILL)
-    while init():
-        time.sleep(0.1)
-    for path in sorted(cgroup().rglob("*/"), key=lambda path: -len(path.parts)):
-        remove_cgroup(path)
-    if cgroup().exists():
-        remove_cgroup(cgroup())
-    for path in state().iterdir():
-        path.unlink()
-    state().rmdir()
-
-
-def remove_cgroup(path: Path) -> None:
-    """Remove it as soon as the last process in it is gone."""
-    deadline = time.monotonic() + BOOT_SECONDS
-    while True:
-        try:
-            return path.rmdir()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-def act(arguments: argparse.Namespace, others: list[str]) -> int:
-    """Do what the command line says and return the exit status."""
-    match arguments.verb:
-        case "up":
-            up(arguments.release)
-        case "down":
-            down()
-        case "sh":
-            return run(["bash", "-c", " ".join([*arguments.command, *others])]).returncode
-        case "test":
-            push()
-            command = pytest_command([*others, *arguments.arguments])
-            return run(["sh", "-c", f'cd {TESTS} && exec "$@"', "sh", *command]).returncode
-    return 0
-
-
-def main() -> int:
-    """Run; what cannot be done ends in one line."""
+def parse() -> tuple[argparse.Namespace, list[str]]:
+    """Return the parsed command line, and what of it is for others."""
     parser = argparse.ArgumentParser(epilog=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", "--name", default=default_name(), help="name of the system")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("up", help="boot it, with the working tree")
     verb.add_argument("release", nargs="?", default=tree.RELEASES[0], choices=tree.RELEASES)
@@ -161,11 +67,35 @@ def main() -> int:
     verb.add_argument("arguments", nargs=argparse.REMAINDER)
     verbs.add_parser("down", help="end it")
     arguments, others = parser.parse_known_args()
+    if others and arguments.verb not in ("sh", "test"):
+        parser.error(f"what is {' '.join(others)}?")
+    return arguments, others
+
+
+def act(arguments: argparse.Namespace, others: list[str]) -> int:
+    """Do what the command line says and return the exit status."""
+    system = System(arguments.name)
+    match arguments.verb:
+        case "up":
+            up(system, arguments.release)
+        case "down":
+            system.stop()
+        case "sh":
+            return attached(system, ["bash", "-c", " ".join([*arguments.command, *others])])
+        case "test":
+            push(system)
+            return attached(system, pytest_command([*others, *arguments.arguments]), cwd=TESTS)
+    return 0
+
+
+def main() -> int:
+    """Run; what cannot be done ends in one line."""
+    arguments, others = parse()
     try:
         if os.geteuid():
-            raise Refused("only root can make its namespaces")
+            raise Lost("only root can make its namespaces")
         return act(arguments, others)
-    except (Refused, OSError, subprocess.CalledProcessError) as error:
+    except (Lost, tree.Unavailable, OSError, subprocess.CalledProcessError) as error:
         print(f"quick: {error}", file=sys.stderr)
         return 125
     except KeyboardInterrupt:

@@ -1,50 +1,96 @@
 """What a suite came to, and whether that is good enough."""
 
+import collections
 import fnmatch
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from . import cache
 
 EXPECTED_SKIPS = cache.REPOSITORY / "tests/expected-skips"
+SEPARATOR = "\x1e"  # what a line of the outcome plugin begins with
+
+
+class Record:
+    """What one run of pytest has told by the outcome plugin, as far as it came."""
+
+    def __init__(self) -> None:
+        self.collected: dict[str, str] = {}  # test → why it needs a machine, if it does
+        self.outcomes: dict[str, str] = {}
+        self.begun = ""
+        self.status: int | None = None
+        self.rest = ""
+
+    def take(self, text: str) -> str:
+        """Take some output, and return what of it is not for here."""
+        *lines, self.rest = (self.rest + text).split("\n")
+        others = []
+        for line in lines:
+            other, separator, told = line.partition(SEPARATOR)
+            if separator:
+                self.note(told)
+            if other or not separator:
+                others.append(other + "\n")
+        return "".join(others)
+
+    def note(self, told: str) -> None:
+        """Take one line of the plugin."""
+        said = json.loads(told)
+        self.collected |= said.get("collected", {})
+        self.begun = said.get("begun", self.begun)
+        if "test" in said:
+            self.outcomes[said["test"]] = said["outcome"]
+        self.status = said.get("status", self.status)
 
 
 @dataclass
 class Result:
-    """The outcome of one suite; `problems` are failures that are not those of one test."""
+    """The outcome of one suite; `problems` are failures that are not those of one test.
+
+    `place` says where it ran.  `note` is why it did not run, where that is no failure.
+    """
 
     suite: str
+    place: str = ""
     seconds: float = 0.0
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    reasons: collections.Counter[str] = field(default_factory=collections.Counter)
+    note: str = ""
 
     @property
     def bad(self) -> int:
         """How many failures there are."""
         return len(self.failed) + len(self.problems)
 
-    def take(self, record: str, allow_empty: bool = False) -> list[str]:
-        """Read the record the outcome plugin wrote; what is missing in it is a failure.
+    @property
+    def title(self) -> str:
+        """The suite's name, with where it ran."""
+        return f"{self.suite}, {self.place}" if self.place else self.suite
 
-        Returns the names of the tests that it has.
+    def take(self, record: Record, *, lost: str = "", allow_empty: bool = False) -> list[str]:
+        """Count what one run of pytest came to; what is missing in it is a failure.
+
+        `lost` says why it did not come to its end, if so.  Then the test that ran has failed by that, the rest of its
+        file was not run, and the files after it are returned: they are still to do.
         """
-        try:
-            data = json.loads(record)
-            collected, outcomes, status = data["collected"], data["outcomes"], data["status"]
-        except (ValueError, KeyError, TypeError):
-            self.problems.append("no result: pytest did not come to its end")
-            return []
+        tests, later = list(record.collected), list[str]()
+        if lost:
+            tests, later = until(tests, record.begun)
+            if record.begun not in record.outcomes and record.begun in tests:
+                record.outcomes[record.begun] = f"failed: while it ran: {lost}"
+            else:
+                self.problems.append(lost)
+        self.reasons.update(reason for test in tests if (reason := record.collected[test]))
         expected = expected_skips(self.suite)
-        lost = [test for test in collected if test not in outcomes]
-        if len(lost) > 3:
-            self.problems.append(f"{len(lost)} of {len(collected)} tests were not run")
-        for test in [*collected, *(test for test in outcomes if test not in collected)]:
-            outcome = outcomes.get(test, "not run")
-            if outcome == "not run" and len(lost) > 3:
-                continue
+        missing = [test for test in tests if test not in record.outcomes]
+        if len(missing) > 3:
+            self.problems.append(f"{len(missing)} of {len(tests)} tests were not run")
+            tests = [test for test in tests if test in record.outcomes]
+        for test in [*tests, *(test for test in record.outcomes if test not in record.collected)]:
+            outcome = record.outcomes.get(test, "not run")
             if outcome == "passed":
                 self.passed += 1
             elif not outcome.startswith("skipped: "):
@@ -53,18 +99,37 @@ class Result:
                 self.skipped.append(test)
             else:
                 self.failed.append(f"{test}: {outcome}, which tests/expected-skips does not list")
-        if not collected and not allow_empty:
+        if not lost:
+            self.judge(record, allow_empty)
+        return later
+
+    def judge(self, record: Record, allow_empty: bool) -> None:
+        """Look at a run that came to its end as a whole."""
+        if not record.collected and not allow_empty:
             self.problems.append("no test was found")
         # 0: all passed, 1: some failed, 5: none collected; anything else is pytest's own failure
-        if status not in (0, 1, 5) or (status == 1 and not self.failed):
-            self.problems.append(f"pytest ended with status {status}")
-        return list(collected)
+        if record.status is None:
+            self.problems.append("no result: pytest did not come to its end")
+        elif record.status not in (0, 1, 5) or (record.status == 1 and not self.failed):
+            self.problems.append(f"pytest ended with status {record.status}")
 
     def line(self) -> str:
         """Return the suite's line of the summary."""
+        if self.note:
+            return f"{self.title:26} {self.note}"
         skipped = f", {len(self.skipped)} skipped as expected" if self.skipped else ""
         minutes, seconds = divmod(int(self.seconds), 60)
-        return f"{self.suite:10} {self.passed} passed, {self.bad} failed{skipped} in {minutes}:{seconds:02}"
+        return f"{self.title:26} {self.passed} passed, {self.bad} failed{skipped} in {minutes}:{seconds:02}"
+
+
+def until(tests: list[str], last: str) -> tuple[list[str], list[str]]:
+    """Return the tests of all files up to that of the test `last`, and the files after it."""
+    files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+    if last not in tests:
+        return [], files
+    position = files.index(last.partition("::")[0]) + 1
+    done = set(files[:position])
+    return [test for test in tests if test.partition("::")[0] in done], files[position:]
 
 
 def expected_skips(suite: str) -> list[str]:
@@ -80,8 +145,3 @@ def expected_skips(suite: str) -> list[str]:
             # An id has brackets round its parameters; in a pattern they would be a set of characters.
             patterns.append(words[1].replace("[", "[[]"))
     return patterns
-
-
-def read(path: Path) -> str:
-    """Return a file's text, or nothing if it is not there."""
-    return path.read_text() if path.exists() else ""

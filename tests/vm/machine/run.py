@@ -1,23 +1,36 @@
 """`tests/run`: every suite from nothing to the last test, and one honest line at the end."""
 
 import argparse
-import shutil
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from . import cache, guest_suite, native, tree
-from .guest_suite import Once
-from .qemu import Machine
+from . import cache, guest_suite, image, needs, owned, qemu, system, tree, unit
+from .guest_suite import EVERYTHING, MACHINE, NATIVELY, Place, Suite
+from .later import Later
 from .result import Result
 
-SUITES = ("native", *tree.RELEASES)
+UNIT = "unit"
+SUITES = (UNIT, *tree.RELEASES)
 LOGS = cache.REPOSITORY / "build/tests"
+# How many suites run at once: those booted natively wait for most of their time, and leave the processors to machines.
+AT_ONCE = 2 + (os.cpu_count() or 1)
+LONG = 6  # times as long as usual
+
+
+def logs() -> Path:
+    """Return the directory for this run's logs, which the next run removes; two can run in one clone."""
+    return LOGS / owned.RUN
 
 
 class Printer:
@@ -25,9 +38,9 @@ class Printer:
 
     lock = threading.Lock()
 
-    def __init__(self, suite: str, log: Path):
-        self.prefix = f"{suite:9}| ".encode()
-        self.log = log.open("wb")
+    def __init__(self, key: str):
+        self.prefix = f"{key:16}| ".encode()
+        self.log = (logs() / f"{key}.log").open("wb")
         self.rest = b""
 
     def __call__(self, data: bytes) -> None:
@@ -46,75 +59,165 @@ class Printer:
         self.log.close()
 
 
-def attempt(result: Result, work: Callable[[Printer], None]) -> None:
+def attempt(job: "Job") -> None:
     """Run one suite; whatever goes wrong in it is a failure of that suite and of no other."""
-    begun = time.monotonic()
-    printer = Printer(result.suite, LOGS / f"{result.suite}.log")
+    begun, result = time.monotonic(), job.result
     try:
-        work(printer)
-    except (Exception, SystemExit) as error:
-        printer(traceback.format_exc().encode())
+        with closing(Printer(job.key)) as printer:
+            carry_out(job, printer)
+    except Exception as error:  # of the log
         result.problems.append(f"{type(error).__name__}: {error}")
-    finally:
-        printer.close()
-        result.seconds = time.monotonic() - begun
-        if result.suite in SUITES:
-            cache.say(result.line())
+    result.seconds = time.monotonic() - begun
+    cache.say(result.line())
 
 
-def build_package(result: Result, package: Once) -> None:
-    """Build the Debian package for the machines."""
-    command = [str(cache.REPOSITORY / "packaging/build-deb")]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        result.problems.append(f"packaging/build-deb ended with status {done.returncode}")
-        package.put(None)
-        return
+def carry_out(job: "Job", printer: Printer) -> None:
+    """Do a job, and take what goes wrong into its result."""
+    result = job.result
+    try:
+        job.work(printer)
+    except tree.Unavailable as error:
+        if result.suite in tree.MOVING:
+            result.note = f"left out: {str(error).splitlines()[0]}"
+        else:
+            result.problems.append(str(error))
+        printer(f"{error}\n".encode())
+    except (Exception, SystemExit) as error:
+        result.problems.append(f"{type(error).__name__}: {error}")
+        printer(traceback.format_exc().encode())
+
+
+def build_package(*options: str) -> Path:
+    """Build the Debian package for the systems."""
+    command = [str(cache.REPOSITORY / "packaging/build-deb"), *options]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        preexec_fn=owned.end_with_parent,
+    )
     path = Path(done.stdout.strip())
     cache.say(f"package built: {path.name}, {path.stat().st_size // 1024} KB")
-    package.put(path)
+    return path
 
 
-def run_suites(arguments: argparse.Namespace) -> list[Result]:
-    """Run the suites that were asked for and return their results, in order.
+def build_image(release: str) -> Path:
+    """Return a release's image.  Raises Unavailable where it cannot be made, of one that moves for whatever reason."""
+    try:
+        return image.image(release)
+    except (OSError, ValueError, LookupError, subprocess.CalledProcessError) as error:
+        if release in tree.MOVING:
+            raise tree.Unavailable(f"no image can be made of it: {error}") from error
+        raise
 
-    The machines' trees are made while the native tests run, and the machines run side by side: one that waits for its
-    systemd leaves the processor to the other.
-    """
-    results = {suite: Result(suite) for suite in arguments.suite}
-    package = Once()
-    threads = []
-    for release in tree.RELEASES:
-        if release in results:
 
-            def work(show: Printer, result: Result = results[release]) -> None:
-                guest_suite.run(result, package.get, arguments.k, arguments.extra, show, LOGS, keep=arguments.keep)
+@dataclass(frozen=True)
+class Job:
+    """One suite in one place."""
 
-            threads.append(threading.Thread(target=attempt, args=(results[release], work), daemon=True))
-    everything = [*results.values()]
-    if threads:
-        build = Result("package")
-        everything.insert(0, build)
-        attempt(build, lambda show: build_package(build, package))
-        package.ready.set()
-    for thread in threads:
-        thread.start()
-    if "native" in results:
-        attempt(
-            results["native"],
-            lambda show: native.run(results["native"], arguments.k, arguments.extra, show),
-        )
-    for thread in threads:
-        thread.join()
-    return everything
+    result: Result
+    key: str  # of its output and its logs
+    work: Callable[[Printer], None]
+
+
+class Run:
+    """What was asked for, and what all suites share."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.arguments = arguments
+        self.releases = [suite for suite in arguments.suite if suite in tree.RELEASES]
+        self.package = Later(build_package)
+        # Images are made while the unit tests run, two at a time: they wait for the archive, too.
+        room = threading.Semaphore(2)
+        self.images = {release: Later(partial(build_image, release), room) for release in self.releases}
+        self.refusal = Later(self.refused)  # why nothing can run natively here; empty if it can
+
+    def refused(self) -> str:
+        """Find out whether tests can run natively here, with the first image that can be had."""
+        if self.arguments.machines:
+            return "as --machines says"
+        for release in self.releases:
+            try:
+                disk = self.images[release].get()
+            except Exception:  # its own suite says so
+                continue
+            return needs.refusal(disk)
+        return "there is no image to try it with" if self.releases else ""
+
+    def suites(self) -> list[Result]:
+        """Run all that was asked for, and return what it came to, in order."""
+        waiting = self.jobs()
+        results = []
+        lock = threading.Lock()
+
+        def work() -> None:
+            while True:
+                with lock:
+                    job = next(waiting, None)
+                    if not job:
+                        return
+                    results.append(job.result)
+                attempt(job)
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(AT_ONCE)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results + self.not_run(results)
+
+    def not_run(self, results: list[Result]) -> list[Result]:
+        """Return a failure for each suite that is not among the results as often as it should, however that came."""
+        ran = Counter(result.suite for result in results)
+        twice = () if self.refusal.get() else self.releases  # natively and in a machine
+        missing = [suite for suite in self.arguments.suite if ran[suite] < (2 if suite in twice else 1)]
+        return [Result(suite, problems=["not all of it was run"]) for suite in missing]
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield what is to be done, the unit tests first: they need no image.
+
+        A machine is to run beside the unit tests: it needs one processor alone, and the other one all there is.
+        """
+        if UNIT in self.arguments.suite:
+            result = Result(UNIT)
+            yield Job(result, UNIT, partial(unit.run, result, self.arguments.k, self.arguments.extra))
+        for release in self.releases:
+            for place in (EVERYTHING,) if self.refusal.get() else (NATIVELY, MACHINE):
+                yield self.job(release, place)
+
+    def job(self, release: str, place: Place) -> Job:
+        """Return the job of a release in one place."""
+        arguments, result = self.arguments, Result(release, place.title)
+        key = release if place is NATIVELY else f"{release}-machine"
+        counts = guest_suite.counts(place, release, long=arguments.long)
+        options = [*(["-k", arguments.k] if arguments.k else []), *arguments.extra]
+
+        def work(show: Printer) -> None:
+            suite = Suite(
+                result,
+                replace(place, counts=counts).longer(LONG if arguments.long else 1),
+                self.images[release].get(),
+                self.package.get,
+                options,
+                show,
+                logs(),
+                key,
+                keep=arguments.keep,
+                partial=bool(options),
+            )
+            suite.run()
+
+        return Job(result, key, work)
 
 
 def shell(release: str) -> int:
     """Boot a machine, install the package and give this terminal a shell in it."""
-    package, build = Once(), Result("package")
-    build_package(build, package)
-    machine = guest_suite.boot(release)
+    package, machine = Later(build_package), qemu.Machine(f"{owned.RUN}-shell")
     try:
+        machine.start(image.image(release), tied=True)
+        machine.wait_for_boot()
         with machine.client() as client:
             guest_suite.install(client, package.get())
             return client.interact(["bash", "-l"])
@@ -122,32 +225,55 @@ def shell(release: str) -> int:
         machine.stop()
 
 
-def summarise(results: list[Result]) -> int:
-    """Print what failed and the closing lines; return the exit status."""
+def summarise(results: list[Result], refusal: str, *, partial: bool = False) -> int:
+    """Print what failed, what ran where and the closing lines; return the exit status.
+
+    A partial run is one that may find nothing to do in a suite.
+    """
     print()
     for result in results:
+        if not (partial or result.passed or result.bad or result.note):
+            result.problems.append("nothing of it was run")
         for text in (*result.failed, *result.problems):
-            print(f"FAILED {result.suite}: {text}")
+            print(f"FAILED {result.title}: {text}")
     for result in results:
-        if result.suite in SUITES:
-            print(result.line())
+        print(result.line())
+    reasons = sum((result.reasons for result in results), Counter())
+    if refusal:
+        print(f"nothing was booted natively: {refusal}")
+    elif reasons:
+        print("in machines for: " + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common()))
     passed, failed = sum(result.passed for result in results), sum(result.bad for result in results)
     skipped = sum(len(result.skipped) for result in results)
+    for note in dict.fromkeys(f"{result.suite} was {result.note}" for result in results if result.note):
+        print(note)
     minutes, seconds = divmod(int(time.monotonic() - cache.START), 60)
     print(f"{passed} passed, {failed} failed, {skipped} skipped as expected in {minutes}:{seconds:02}", flush=True)
     return 1 if failed or not passed else 0
+
+
+HELP = """\
+What runs where: linters and unit tests on this system; tests/vm in Debian 13, 12 and sid, each booted natively as PID 1
+of namespaces of its own; what is marked `machine` there in virtual machines. Where nothing can be booted natively, all
+of tests/vm runs in the machines. What follows -- goes to pytest.
+
+To keep a system running while you work, see tests/vm/quick --help and tests/vm/dev --help.
+"""
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = argparse.ArgumentParser(
         prog="tests/run",
-        description="Run all tests: linters and unit tests here, the rest in virtual machines with their own systemd.",
-        epilog="What follows -- goes to pytest. To keep a machine running while you work, see tests/vm/dev --help.",
+        description="Run all tests.",
+        epilog=HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-k", metavar="EXPR", help="only tests that match, as pytest's -k")
     parser.add_argument("--suite", action="append", choices=SUITES, help="only this one; can be given several times")
-    parser.add_argument("--keep", action="store_true", help="leave the machines running")
+    parser.add_argument("--machines", action="store_true", help="all of tests/vm in the machines")
+    parser.add_argument("--long", action="store_true", help="full counts everywhere, in the machines too: takes hours")
+    parser.add_argument("--keep", action="store_true", help="leave systems and machines running")
     parser.add_argument("--shell", action="store_true", help="a root shell in the machine instead of the tests")
     own, extra = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     arguments = parser.parse_args(own)
@@ -163,24 +289,35 @@ def terminated(signum: int, frame: object) -> None:
     raise SystemExit(128 + signum)
 
 
+def remaining() -> list[qemu.Machine | system.System]:
+    """Return what this run has booted and not ended."""
+    return [*owned.left(qemu.machines(), qemu.Machine), *owned.left(system.systems(), system.System)]
+
+
 def main() -> int:
     """Run and return the exit status."""
     arguments = parse(sys.argv[1:])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, terminated)
-    shutil.rmtree(LOGS, ignore_errors=True)
-    LOGS.mkdir(parents=True)
-    releases = [suite for suite in arguments.suite if suite in tree.RELEASES]
-    try:
-        if arguments.shell:
-            return shell((releases or [*tree.RELEASES])[0])
-        status = summarise(run_suites(arguments))
-    finally:
-        for release in releases:
-            machine = Machine(guest_suite.machine_name(release))
-            if not arguments.keep:
-                machine.stop()
-            elif machine.pid():
-                print(f"kept: tests/vm/dev -m {machine.name} shell; end it with: tests/vm/dev -m {machine.name} down")
-    print(f"logs: {LOGS}")
+    owned.own(logs())
+    logs().mkdir(parents=True)
+    owned.clean_up(LOGS, lambda name: owned.remove(LOGS / name))
+    owned.clean_up(owned.SCRATCH, lambda name: owned.remove(owned.SCRATCH / name))
+    owned.clean_up(qemu.machines(), lambda name: qemu.Machine(name).stop())
+    owned.clean_up(system.systems(), lambda name: system.System(name).stop())
+    with system.parameters_kept():
+        try:
+            if arguments.shell:
+                return shell(next((suite for suite in arguments.suite if suite in tree.RELEASES), tree.RELEASES[0]))
+            run = Run(arguments)
+            status = summarise(run.suites(), run.refusal.get(), partial=bool(arguments.k or arguments.extra))
+        finally:
+            owned.ending.set()
+            for booted in remaining():
+                if not arguments.keep:
+                    owned.attempt(booted.name, booted.stop)
+                elif booted.pid():
+                    tool = "dev -m" if isinstance(booted, qemu.Machine) else "quick -n"
+                    print(f"kept: tests/vm/{tool} {booted.name}; end it with: tests/vm/{tool} {booted.name} down")
+    print(f"logs: {logs()}")
     return status

@@ -1,49 +1,107 @@
 """Debian trees: the machine's own and the root directory that containers use, as tar files made by mmdebstrap."""
 
 import os
+import signal
 import subprocess
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
-from . import cache
+from . import cache, owned
 
-RELEASES = ("trixie", "bookworm")
-MIRROR = os.environ.get("NSUNIT_MIRROR", "http://deb.debian.org/debian")
+RELEASES = ("trixie", "bookworm", "sid")
+# What moves may be broken or out of reach on any day: a run goes on without these, and says so.
+MOVING = ("sid",)
 
 # What nsunit depends on, what the tests look with, and what it is measured against.
 MACHINE_PACKAGES = (
     "systemd systemd-sysv systemd-container dbus dbus-user-session udev kmod linux-image-amd64 libseccomp2"
     " python3 python3-pystemd python3-dbus-next python3-pyroute2 python3-jinja2 python3-pytest python3-pytest-timeout"
-    " bash-completion busybox-static ca-certificates catatonit crun e2fsprogs iproute2 less nftables passt podman"
-    " procps strace uidmap"
+    " bash-completion busybox-static ca-certificates catatonit crun e2fsprogs iproute2 iptables less nftables passt"
+    " podman procps strace uidmap"
 ).split()
 ROOT_PACKAGES = ["python3"]
 
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+# An archive that answers slowly or not at all ends in an error, not in a run that hangs.
+APT_OPTIONS = ('Acquire::Retries "3"', 'Acquire::http::Timeout "60"', 'Acquire::https::Timeout "60"')
+BUILD_SECONDS = 15 * 60
 VERSION = "2"  # raise it when a tree is made differently from the same packages
 
 
+class Unavailable(Exception):
+    """The packages of a release cannot be had or installed today."""
+
+
 def tree(release: str, kind: str) -> Path:
-    """Return the tar file of a tree; `kind` is "machine" (boots) or "root" (what a container runs on)."""
+    """Return the tar file of a tree; `kind` is "machine" (boots) or "root" (what a container runs on).
+
+    Raises Unavailable when it cannot be made.
+    """
     packages = MACHINE_PACKAGES if kind == "machine" else ROOT_PACKAGES
-    key = cache.key_of(VERSION, release, kind, *sorted(packages), *LEFT_OUT)
+    month = (time.strftime("%Y-%m"),) if release in MOVING else ()
+    key = cache.key_of(VERSION, release, kind, *sorted(packages), *LEFT_OUT, *month)
     return cache.entry(f"{kind}-{release}", key, lambda path: build(release, packages, path)) / "tree.tar"
 
 
-def build(release: str, packages: list[str], path: Path) -> None:
-    """Run mmdebstrap and leave `tree.tar` and `log` in the directory."""
-    begun = time.monotonic()
-    cache.say(f"{path.name.strip('.')}: mmdebstrap, {len(packages)} packages and what they need")
+def mirror() -> str:
+    """Return the address that this system's apt has Debian from, of whatever release; $NSUNIT_MIRROR overrides it.
+
+    Empty where apt has none: mmdebstrap knows one of its own.
+    """
+    if "NSUNIT_MIRROR" in os.environ:
+        return os.environ["NSUNIT_MIRROR"]
+    for address in sources("$(ORIGIN)|$(LABEL)", "Debian|Debian"):
+        return address
+    # Without lists, as images of containers come, the origin is not known: then whatever looks like a mirror of Debian.
+    guesses = sources("$(COMPONENT)", "main", "--no-release-info")
+    return next((address for address in guesses if address.endswith("/debian/")), "")
+
+
+def sources(form: str, value: str, *options: str) -> list[str]:
+    """Return the addresses of this system's apt for which a format of indextargets has a value.
+
+    What else there may be (mirror+file:, cdrom:) mmdebstrap does not take.
+    """
+    command = ["apt-get", "indextargets", *options, "--format", f"{form}|$(REPO_URI)", "Created-By: Packages"]
+    shown = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout
+    found = (line.rpartition("|") for line in shown.splitlines())
+    addresses = (address.rstrip("/") + "/" for said, _, address in found if said == value)
+    return [address for address in addresses if address.startswith(("http://", "https://"))]
+
+
+def command_for(release: str, packages: list[str], target: Path) -> list[str]:
+    """Return the mmdebstrap command that makes the tree of a release."""
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}"]
+    command += [f"--aptopt={option}" for option in APT_OPTIONS]
+    if release in MOVING:  # a mirror's copy can be weeks old
+        command += ['--aptopt=Acquire::Check-Valid-Until "false"']
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
     # Only the build leaves files out: what the tests install later comes complete, man pages too.
-    command += ["--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap", release, str(path / "tree.tar"), MIRROR]
-    with tempfile.TemporaryDirectory(prefix="nsunit-tree-", dir="/var/tmp") as scratch, (path / "log").open("w") as log:
-        # INITRD=No: kernel packages build no initramfs; the machine has a smaller one (initrd.py).
-        environment = os.environ | {"INITRD": "No", "TMPDIR": scratch}
-        os.chmod(scratch, 0o755)
-        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, check=False)
+    command += ["--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap", release, str(target)]
+    return command + ([address] if (address := mirror()) else [])
+
+
+def build(release: str, packages: list[str], path: Path) -> None:
+    """Run mmdebstrap and leave `tree.tar` and `log` in the directory.  Raises Unavailable if it fails."""
+    begun, name = time.monotonic(), path.name.strip(".").partition(".")[0]
+    cache.say(f"{name}: mmdebstrap, {len(packages)} packages and what they need")
+    command = command_for(release, packages, path / "tree.tar")
+    with owned.scratch(name) as scratch, (path / "log").open("w") as log:
+        result = subprocess.run(
+            # It is told to end, not killed, as with this thread: its mounts go with its own ending.
+            ["timeout", "--kill-after=60", str(BUILD_SECONDS), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # INITRD=No: kernel packages build no initramfs; the machine has a smaller one (initrd.py).
+            env=os.environ | {"INITRD": "No", "TMPDIR": str(scratch)},
+            preexec_fn=partial(owned.end_with_parent, signal.SIGTERM),
+            check=False,
+        )
     if result.returncode:
-        raise SystemExit(f"mmdebstrap for {release} failed:\n{(path / 'log').read_text()[-4000:]}")
-    cache.say(f"{path.name.strip('.')}: tree made in {time.monotonic() - begun:.0f} s")
+        said = (path / "log").read_text()
+        # The first error is the cause of those after it.
+        error = next((line for line in said.splitlines() if line.startswith("E: ")), f"status {result.returncode}")
+        raise Unavailable(f"mmdebstrap for {release} failed: {error}\n{said[-4000:]}")
+    cache.say(f"{name}: tree made in {time.monotonic() - begun:.0f} s")

@@ -1,0 +1,24 @@
+"""How often a test repeats what only many repetitions prove.
+
+`tests/run` takes many natively on Debian 13, some natively on the others, and few in the machines; with --long it takes
+all everywhere.  At work: few, or NSUNIT_TEST_COUNTS=all, or a single one by its own name, NSUNIT_TEST_CROWD=301.
+"""
+
+import os
+
+KINDS = ("all", "many", "some", "few")
+TABLE = {
+    "ROUNDS": (34, 34, 9, 3),  # of starts and stops of six containers
+    "STARTS": (50, 50, 50, 15),  # of one name at once
+    "SECONDS": (60, 60, 20, 12),  # of races between start, stop, rm and exec
+    "SESSIONS": (1000, 1000, 100, 24),  # one after the other
+    "CROWD": (301, 301, 51, 4),  # of containers on one bridge, up to fifty of them at once
+    "VICTIMS": (500, 500, 30, 12),  # starts while a link in the root is swapped for a directory: the hostile root that
+    "HOSTILE": (500, 5, 2, 1),  # has chance on its side; and of each that has not
+}
+
+
+def count(name: str) -> int:
+    """Return how often a test does what the table has by this name."""
+    kind = KINDS.index(os.environ.get("NSUNIT_TEST_COUNTS", "few"))
+    return int(os.environ.get(f"NSUNIT_TEST_{name}", TABLE[name][kind]))

@@ -1,0 +1,16 @@
+"""What is wrong with a test's marks: it would run nowhere, or not where it should, and nobody would see that."""
+
+import pytest
+
+
+def fault(item: pytest.Item) -> str:
+    """Return what is wrong with the marks of a test, empty if nothing is."""
+    machine = item.get_closest_marker("machine")
+    before, after = item.get_closest_marker("before_reboot"), item.get_closest_marker("after_reboot")
+    if machine and (len(machine.args) != 1 or not isinstance(machine.args[0], str) or not machine.args[0]):
+        return "machine() needs its reason, as one text"
+    if before and not machine:
+        return "before_reboot needs machine(reason), too: what is booted natively is not rebooted"
+    if (before or after) and item.path.name != "test_reboot.py":
+        return "tests around a reboot belong into test_reboot.py: nothing else is run after one"
+    return ""

@@ -121,10 +121,8 @@ def read_kernel_file(path: str) -> str | None:
         raise
     try:
         content = b""
-        while chunk := os.read(descriptor, _CHUNK):
+        while chunk := os.read(descriptor, _CHUNK):  # a list, such as cgroup.procs, comes in pieces of a page
             content += chunk
-            if len(chunk) < _CHUNK:  # such a file comes in one piece
-                break
     except OSError as error:
         if error.errno in (*_GONE, _UNSUPPORTED):
             return None

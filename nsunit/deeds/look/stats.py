@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from nsunit.plan.usage import Place, Usage
 
-_GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
-_UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
-
 
 class Sample(Record):
     """All that is used at one moment.
@@ -159,10 +156,5 @@ def first_process(directory: str) -> int:
 
 def processes_of(directory: str) -> list[int]:
     """The processes in the cgroup *directory* itself, by number; none if it is gone."""
-    try:
-        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
-            return sorted(int(line) for line in file)
-    except OSError as error:
-        if error.errno in (*_GONE, _UNSUPPORTED):  # EOPNOTSUPP: a threaded cgroup; its domain has the processes
-            return []
-        raise
+    # A threaded cgroup does not tell either: its domain has the processes.
+    return sorted(int(pid) for pid in (read_kernel_file(f"{directory}/cgroup.procs") or "").split())

@@ -1,3 +1,5 @@
+import os
+
 from nsunit.storage.files import read_kernel_file
 
 
@@ -5,3 +7,10 @@ def test_a_long_file_is_read_whole(tmp_path):
     (tmp_path / "io.stat").write_text("8:0 rbytes=1\n" * 20_000)
     assert len(read_kernel_file(str(tmp_path / "io.stat"))) == 13 * 20_000
     assert read_kernel_file(str(tmp_path / "nothing")) is None
+
+
+def test_a_list_that_comes_in_pieces_is_read_whole(tmp_path, monkeypatch):
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: read(descriptor, min(size, 4096)))
+    (tmp_path / "cgroup.procs").write_text("12345\n" * 1_000)
+    assert read_kernel_file(str(tmp_path / "cgroup.procs")).count("12345") == 1_000

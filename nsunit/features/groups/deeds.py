@@ -152,17 +152,6 @@ def is_active(context: Context, name: str) -> bool:
     return context.bus.get(group_slice(name), "ActiveState").get("ActiveState") == "active"
 
 
-def active_groups(context: Context) -> list[str]:
-    """The names of the groups that have members, sorted."""
-    found = set()
-    for unit in context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope"]):
-        name = container_of_unit(unit.name)
-        slice_ = str(context.bus.get(unit.name, "Slice").get("Slice", "")) if name else ""
-        if name and is_slice_of(slice_, name):
-            found |= set(groups_of_slice(slice_))
-    return sorted(found)
-
-
 def members(context: Context, name: str, *, running: bool) -> list[str]:
     """The containers in group *name*, and in those within it: those that run, or those that are defined.
 

@@ -173,6 +173,16 @@ def test_the_summary_says_what_ran_where(capsys):
     assert "nothing was booted natively: it needs root" in capsys.readouterr().out.splitlines()
 
 
+def test_the_summary_tells_what_passed_only_when_run_again(capsys):
+    suite = taken({"a.py::one": "passed", "a.py::two": "failed: by chance"}, status=1)
+    suite.take_again(told({"a.py::two": "passed"}))
+    assert suite.line().split(None, 1) == ["unit", "2 passed, 1 of them when run again, 0 failed in 0:00"]
+    assert run.summarise([suite], "") == 0
+    printed = capsys.readouterr().out
+    assert "FAILED unit, and passed when run again: a.py::two: failed: by chance\n" in printed
+    assert "1 passed only when run again, in a new boot: find out why\n" in printed
+
+
 def test_a_value_for_later_is_one_or_an_error():
     assert later.Later(lambda: 7).get() == 7
     with pytest.raises(ZeroDivisionError):

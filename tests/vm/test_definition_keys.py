@@ -103,6 +103,8 @@ def test_units_have_the_properties_that_render_shows(everything, run):
         wrong = {}
         for item in expected:
             name, value = item["name"], item["value"]
+            if name == "CPUAccounting" and name not in found:  # systemd >= 258 always counts
+                continue
             if name in ("After", "DeviceAllow"):
                 assert all(entry in found[name] for entry in value)
             elif name.endswith("Scale"):
@@ -186,6 +188,8 @@ def test_unit_files_mean_the_same(containers, run, nsunit, workplace):
             assert found["FragmentPath"] == f"/run/systemd/system/{unit['name']}"
             for item in unit["properties"]:
                 name = item["name"].removesuffix("Scale")
+                if name == "CPUAccounting" and name not in found:
+                    continue
                 before, after = transient[unit["name"]][name], found[name]
                 if name == "After":
                     before, after = ([entry for entry in value if "nsunit" not in entry] for value in (before, after))

@@ -48,10 +48,10 @@ def test_what_stays_is_counted(run, command):
     """A supervisor, or a companion, of another name in a unit of its own."""
     before = Before()
     run("systemd-run", "-q", "--unit=companion", "sh", "-c", command)
+    program = PROGRAM if "1000" in command else ("sleep", "900")
     try:
-        wait_until(lambda: len(before.since(())) == 2, "both of its processes")
-        found = before.since(PROGRAM) if "1000" in command else before.since(("sleep", "900"))
-        assert len(found) == 1
+        wait_until(lambda: len(before.since(())) == 2 and len(before.since(program)) == 1, "both of its programs")
+        found = before.since(program)
         assert memory_of(found[0]) > 100
     finally:
         run("systemctl", "stop", "companion")

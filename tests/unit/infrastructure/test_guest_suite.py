@@ -113,3 +113,32 @@ def test_counts_reach_the_tests(monkeypatch, tmp_path):
     monkeypatch.setattr(Booted, "run", lambda self, argv, env=None, **options: setattr(self, "env", env) or 0)
     assert dev.act(dev.parse()) == 0
     assert system.env == {"NSUNIT_TEST_CROWD": "301"}
+
+
+def failing(*tests: str) -> list[dict[str, object]]:
+    said = [{"test": test, "outcome": "failed: by chance"} for test in tests]
+    return [{"collected": dict.fromkeys(tests, "")}, *said, {"status": 1}]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"), [("passed", (1, [], 1)), ("failed: truly", (0, ["a: failed: by chance"], 0))]
+)
+def test_what_fails_is_run_again_in_a_new_boot_and_told_apart(tmp_path, outcome, counts):
+    suite = suite_of(Booted(2, failing("a"), [{"test": "a", "outcome": outcome}, {"status": 0}]), "trixie", tmp_path)
+    suite.run()
+    found = suite.result
+    assert (found.passed, found.failed, len(found.again)) == counts
+    assert suite.place.make("").ran[1][-1].endswith("/a")
+
+
+def test_what_is_lost_when_run_again_has_failed(tmp_path):
+    suite = suite_of(Booted(1, failing("a")), "trixie", tmp_path)
+    suite.run()
+    assert (suite.result.passed, suite.result.failed) == (0, ["a: failed: by chance"])
+
+
+def test_where_much_fails_nothing_is_run_again(tmp_path):
+    system = Booted(2, failing(*"abcd"))
+    suite = suite_of(system, "trixie", tmp_path)
+    suite.run()
+    assert (len(system.ran), suite.result.bad) == (1, 4)

@@ -23,6 +23,7 @@ from .system import System
 TESTS = "/srv/nsunit/tests"
 REBOOT_TESTS = "vm/test_reboot.py"  # those that leave something for the tests after a reboot
 BOOTS = 4  # of one suite; whoever is lost more often has more than one fault
+AGAIN = 3  # tests that may fail and pass in a new boot; if more do, it is no accident
 Show = Callable[[bytes], None]
 
 
@@ -119,6 +120,7 @@ class Suite:
     def run_in(self, system: Booted, deadline: float) -> None:
         """Run it; the system may be running in the end."""
         files: list[str] = []
+        failed: list[str] = []
         for number in range(1, BOOTS + 1):
             record, lost = Record(), ""
             self.boot(system)
@@ -128,6 +130,7 @@ class Suite:
                 lost = str(error)
                 self.last_words(system)
             later = self.result.take(record, lost=lost, allow_empty=self.partial)
+            failed += [test for test, outcome in record.outcomes.items() if outcome.startswith("failed: ")]
             files = later if record.collected or not lost else files
             if not files:
                 break
@@ -138,6 +141,20 @@ class Suite:
             system.stop()
         if not lost and any(name.startswith(REBOOT_TESTS) for name in record.outcomes):
             self.after_reboot(system, deadline)
+        if 0 < len(failed) <= AGAIN and time.monotonic() < deadline:
+            self.again(system, failed, deadline)
+
+    def again(self, system: Booted, tests: list[str], deadline: float) -> None:
+        """Run tests that failed once more, in a new boot: the summary tells those that pass apart from the others."""
+        cache.say(f"{self.key}: once more: {', '.join(tests)}")
+        record = Record()
+        system.stop()
+        try:
+            self.boot(system)
+            self.test(system, record, tests, deadline)
+        except Lost as error:  # then they stay failed
+            cache.say(f"{self.key}: {error}")
+        self.result.take_again(record)
 
     def boot(self, system: Booted) -> None:
         """Start the system, which ends with this thread unless it is to be kept, and wait for it."""

@@ -204,7 +204,8 @@ class Machine:
         with self.client() as client:
             before = client.output(identity)[1]
             self.on_reboot("reset")
-            client.output("systemctl --no-block reboot")
+            with contextlib.suppress(Lost):  # it may go down before it has answered
+                client.output("systemctl --no-block reboot")
         deadline = time.monotonic() + BOOT_SECONDS
         after = before
         while after == before:

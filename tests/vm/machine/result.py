@@ -55,6 +55,7 @@ class Result:
     seconds: float = 0.0
     passed: int = 0
     failed: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)  # of those that passed: what had failed before it was run again
     skipped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     reasons: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -103,6 +104,15 @@ class Result:
             self.judge(record, allow_empty)
         return later
 
+    def take_again(self, record: Record) -> None:
+        """Take what became of tests that had failed, once they were run again."""
+        for test, outcome in record.outcomes.items():
+            before = next((text for text in self.failed if text.startswith(f"{test}: ")), None)
+            if outcome == "passed" and before:
+                self.failed.remove(before)
+                self.again.append(before)
+                self.passed += 1
+
     def judge(self, record: Record, allow_empty: bool) -> None:
         """Look at a run that came to its end as a whole."""
         if not record.collected and not allow_empty:
@@ -118,8 +128,9 @@ class Result:
         if self.note:
             return f"{self.title:26} {self.note}"
         skipped = f", {len(self.skipped)} skipped as expected" if self.skipped else ""
+        again = f", {len(self.again)} of them when run again" if self.again else ""
         minutes, seconds = divmod(int(self.seconds), 60)
-        return f"{self.title:26} {self.passed} passed, {self.bad} failed{skipped} in {minutes}:{seconds:02}"
+        return f"{self.title:26} {self.passed} passed{again}, {self.bad} failed{skipped} in {minutes}:{seconds:02}"
 
 
 def until(tests: list[str], last: str) -> tuple[list[str], list[str]]:

@@ -236,6 +236,8 @@ def summarise(results: list[Result], refusal: str, *, partial: bool = False) -> 
             result.problems.append("nothing of it was run")
         for text in (*result.failed, *result.problems):
             print(f"FAILED {result.title}: {text}")
+        for text in result.again:
+            print(f"FAILED {result.title}, and passed when run again: {text}")
     for result in results:
         print(result.line())
     reasons = sum((result.reasons for result in results), Counter())
@@ -245,9 +247,12 @@ def summarise(results: list[Result], refusal: str, *, partial: bool = False) -> 
         print("in machines for: " + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common()))
     passed, failed = sum(result.passed for result in results), sum(result.bad for result in results)
     skipped = sum(len(result.skipped) for result in results)
+    again = sum(len(result.again) for result in results)
     for note in dict.fromkeys(f"{result.suite} was {result.note}" for result in results if result.note):
         print(note)
     minutes, seconds = divmod(int(time.monotonic() - cache.START), 60)
+    if again:
+        print(f"{again} passed only when run again, in a new boot: find out why")
     print(f"{passed} passed, {failed} failed, {skipped} skipped as expected in {minutes}:{seconds:02}", flush=True)
     return 1 if failed or not passed else 0
 

@@ -19,17 +19,18 @@ STAND_IN = r"""#!/bin/sh
 # Instead of several programs, by the name it is called by.
 what=${0##*/}
 case $what in
-    dpkg-query)
-        case $* in
-            *Package*) cat "$STATE/installed" ;;
-            *) grep -qx "installed $(eval echo "\${$#}")" "$STATE/installed" && printf installed ;;
-        esac
-        exit ;;
+    dpkg-query) for word; do grep -x "installed $word" "$STATE/installed"; done; exit ;;
     stat) case $* in *'-f -c %T /sys/fs/cgroup') echo "$CGROUPS"; exit ;; esac; exec /usr/bin/stat "$@" ;;
+esac
+case "$what $*" in 'apt-get -s '*)
+    for word; do case $word in install | -*) ;; *) echo "Inst $word (1.0 Debian:13 [all])" ;; esac; done
+    echo 'Inst dpkg [1.0] (1.1 Debian:13 [all])'
+    exit ;;
 esac
 echo "$what $*" >>"$STATE/log"
 case "$what $*" in
-    'apt-get '*'install '*) for word; do case $word in install | -*) ;; *) echo "installed $word" ;; esac; done \
+    'apt-get '*'install '*) echo 'installed meanwhile' >>"$STATE/installed"
+        for word; do case $word in install | -*) ;; *) echo "installed $word" ;; esac; done \
         >>"$STATE/installed" ;;
     'apt-get '*' purge '*) for word; do sed -i "/^installed $word\$/d" "$STATE/installed"; done ;;
     'dpkg --install '*) [ -s "$2" ] && echo 'installed nsunit' >>"$STATE/installed"
@@ -135,7 +136,8 @@ def test_it_shows_everything_and_leaves_nothing(host):
     assert len(shown) == 6
     (purge,) = (line.split() for line in asked if " purge " in line)
     assert set(purge[4:]) == {"nsunit", *install[5:]}
-    assert (host.state / "installed").read_text() == host.before
+    # Not what is only brought up to date, and not what somebody else installs meanwhile.
+    assert (host.state / "installed").read_text() == host.before + "installed meanwhile\n"
     assert (host.state / "left").read_text() == ""
     assert set(Path("/var/tmp").glob("nsunit-try.*")) == scratch
 
@@ -146,7 +148,7 @@ def test_what_fails_is_taken_away_and_what_was_there_stays(host):
     assert done.stderr.endswith("done, nothing is left\n")
     assert "nsunit --quiet rm web spin@a spin@b hungry" in host.asked()
     assert not [line for line in host.asked() if line.startswith("mmdebstrap")]
-    assert (host.state / "installed").read_text() == host.before
+    assert (host.state / "installed").read_text() == host.before + "installed meanwhile\n"
     left = (host.state / "left").read_text().split()
     assert left == ["/srv/roots", "/srv/roots/debian", "/srv/roots/debian/mine"]
 

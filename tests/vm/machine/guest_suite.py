@@ -253,7 +253,7 @@ NATIVELY = Place(
     timeout=150,
     seconds=25 * 60,
 )
-MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=40 * 60)
+MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=50 * 60)
 EVERYTHING = Place("in a machine", Machine, "not after_reboot", "few", seconds=80 * 60)
 
 

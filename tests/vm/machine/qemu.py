@@ -29,10 +29,11 @@ END_SECONDS = 10
 # slower than what they stand for.  Huge pages of 1 GB are there for their limit.
 EMULATED_PROCESSOR = "Nehalem,+pdpe1gb"
 
-# No mitigations and self-tests, which cost time, and no watchdogs, which a slow emulation would trip.
+# No mitigations and self-tests, which cost time, and no watchdogs, which a slow emulation would trip.  Programs are
+# always at the same addresses: at others an emulation translates them anew.
 KERNEL_ARGUMENTS = (
     "console=ttyS0 quiet loglevel=4 panic=-1 root=/dev/vda rw nokaslr mitigations=off cryptomgr.notests nowatchdog"
-    " numa_balancing=disable"
+    " numa_balancing=disable norandmaps"
     " random.trust_cpu=on no_timer_check systemd.unified_cgroup_hierarchy=1 systemd.show_status=no systemd.log_color=no"
 )
 

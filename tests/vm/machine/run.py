@@ -24,7 +24,7 @@ UNIT = "unit"
 SUITES = (UNIT, *tree.RELEASES)
 LOGS = cache.REPOSITORY / "build/tests"
 # How many suites run at once: those booted natively wait for most of their time, and leave the processors to machines.
-AT_ONCE = 2 + (os.cpu_count() or 1)
+AT_ONCE = 3 + (os.cpu_count() or 1)
 LONG = 6  # times as long as usual
 
 
@@ -178,13 +178,13 @@ class Run:
     def jobs(self) -> Iterator[Job]:
         """Yield what is to be done, the unit tests first: they need no image.
 
-        A machine is to run beside the unit tests: it needs one processor alone, and the other one all there is.
+        Then the machines, which take longest; what is booted natively goes before them by its priority.
         """
         if UNIT in self.arguments.suite:
             result = Result(UNIT)
             yield Job(result, UNIT, partial(unit.run, result, self.arguments.k, self.arguments.extra))
-        for release in self.releases:
-            for place in (EVERYTHING,) if self.refusal.get() else (NATIVELY, MACHINE):
+        for place in (EVERYTHING,) if self.refusal.get() else (MACHINE, NATIVELY):
+            for release in self.releases:
                 yield self.job(release, place)
 
     def job(self, release: str, place: Place) -> Job:

@@ -382,13 +382,12 @@ ALL_DONE = "127.0.0.1 done|127.0.0.2 done|192.0.2.2 done|tcp 8000 done|tcp 8001 
 
 @pytest.fixture(scope="module")
 def second_interface(run):
-    run("ip link add nsunit-test type dummy")
+    run("ip link add nsunit-test type veth peer name nsunit-peer; ip link set nsunit-peer up")
     run("ip address add 192.0.2.1/24 dev nsunit-test; ip link set nsunit-test up")
     yield "nsunit-test"
     run("ip link delete nsunit-test")
 
 
-@pytest.mark.machine("dummy links")
 def test_network_filters(containers, second_interface, nsunit, run):
     root = SLEEP.replace(BUSYBOX, "/srv/roots/debian")
     container = containers.start(root + "Network=host\n[Slice]\nIPAccounting=yes\n")

@@ -27,6 +27,7 @@ DASHES_MAX = 50  # each takes four characters of a unit name, which may have 255
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _REST = _FIRST | frozenset("_.-")
 _PLAIN = _REST - {"-"}
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _UNIT_LITERAL = _FIRST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ:_.")
 
 
@@ -75,17 +76,22 @@ def escape(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    """Undo `escape`."""
+    """Undo `escape`.
+
+    Anybody can have systemd load a unit of any name, so what `escape` cannot have made is no error.  What comes out can
+    be anything, `..` and `/` too, and is a name of ours only if it is checked.
+    """
     raw = bytearray()
     position = 0
     while position < len(text):
-        if text[position] == "\\" and text[position + 1 : position + 2] == "x":
-            raw.append(int(text[position + 2 : position + 4], 16))
+        digits = text[position + 2 : position + 4]
+        if text[position : position + 2] == "\\x" and len(digits) == 2 and _HEXADECIMAL.issuperset(digits):
+            raw.append(int(digits, 16))
             position += 4
         else:
-            raw += text[position].encode()
+            raw += text[position].encode(errors="replace")
             position += 1
-    return raw.decode()
+    return raw.decode(errors="replace")
 
 
 def service_name(name: str) -> str:
@@ -231,6 +237,13 @@ def container_of_unit(unit: str) -> str | None:
         name = unescape(escaped)
         return name if is_valid_name(name) and rest.startswith("run-") else None
     return None
+
+
+def pod_of_unit(unit: str) -> str | None:
+    """Name of the pod whose namespaces *unit* holds, or None for any other unit."""
+    name = unescape(unit[len("nsunit-") : -len(".service")])
+    ours = is_pod(name) and is_valid_name(name) and unit == service_name(name)
+    return name if ours else None
 
 
 def printable(text: str) -> str:

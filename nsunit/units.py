@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from nsunit.record import Record
 
+# The ActiveState of a unit that runs: a program can say that it is reading its configuration anew, sd_notify(3), and
+# is up all the same; mounts are refreshed.
+UP = ("active", "reloading", "refreshing")
+
 
 class Property(Record):
     """One property of org.freedesktop.systemd1(5), as StartTransientUnit and SetUnitProperties take it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nsunit.errors import AS_ROOT, BusError
 from nsunit.record import Record
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,14 +53,6 @@ class UnitStatus(Record):
     active_state: str
     sub_state: str
     job_path: str
-
-
-class UnitProcess(Record):
-    """One row of GetUnitProcesses: the cgroup path (below the mount point), the pid, and the command line."""
-
-    cgroup: str
-    pid: int
-    command: str
 
 
 if TYPE_CHECKING:
@@ -136,9 +129,6 @@ if TYPE_CHECKING:
         def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
             """The loaded units whose names match one of the glob *patterns*."""
 
-        def processes(self, unit: str) -> list[UnitProcess]:
-            """All processes in the unit's cgroup and below."""
-
         def attach(self, unit: str, subgroup: str, pids: Sequence[int]) -> None:
             """Move processes into the cgroup of a delegated unit, or into its *subgroup*, a path such as "/jobs".
 
@@ -186,7 +176,7 @@ def lost_job_result(kind: str, load_state: str, active_state: str) -> str:
     """Tell from a unit's state how a job of *kind* ended whose JobRemoved signal was not seen."""
     if kind == "stop":
         return "done" if load_state == "not-found" or active_state in ("inactive", "failed") else "failed"
-    return "done" if load_state != "not-found" and active_state in ("active", "reloading") else "failed"
+    return "done" if load_state != "not-found" and active_state in UP else "failed"
 
 
 def major_version(text: str) -> int:

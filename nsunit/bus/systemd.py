@@ -23,7 +23,6 @@ from nsunit.bus.protocol import (
     UNKNOWN_PROPERTY,
     UNREACHABLE,
     Job,
-    UnitProcess,
     UnitStatus,
     bus_error,
     lost_job_result,
@@ -427,11 +426,6 @@ class Systemd:
             UnitStatus(name, description, load, active, sub, job if job_id else "")
             for name, description, load, active, sub, _following, _path, job_id, _type, job in rows or ()
         ]
-
-    def processes(self, unit: str) -> list[UnitProcess]:
-        """All processes in the unit's cgroup and below."""
-        rows = self._read(_MANAGER_PATH, _MANAGER, b"GetUnitProcesses", marshal.encode_arguments("s", unit))
-        return [UnitProcess(cgroup, pid, command) for cgroup, pid, command in rows or ()]
 
     def attach(self, unit: str, subgroup: str, pids: Sequence[int]) -> None:
         """Move processes into the cgroup of a delegated unit, or into its *subgroup*, a path such as "/jobs"."""

@@ -21,6 +21,7 @@ _COLOURS = {"green": "0;1;32", "red": "0;1;31", "yellow": "0;1;33", "grey": "0;3
 _DOTS = {
     "active": ("●", "*", "green"),
     "reloading": ("↻", "*", "green"),
+    "refreshing": ("↻", "*", "green"),
     "activating": ("↻", "*", "yellow"),
     "deactivating": ("↻", "*", "yellow"),
     "failed": ("×", "x", "red"),

@@ -20,6 +20,7 @@ from nsunit.plan.units import Units, may_be_ignored, needed_containers, units
 from nsunit.record import Record
 from nsunit.setup.operation import dump
 from nsunit.storage import files, ranges
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def check_needed(context: Context, definition: Definition) -> None:
         state = context.bus.get(service_name(other), "ActiveState", "Job")
         job = state.get("Job")
         queued = isinstance(job, tuple) and bool(job[0])  # its start, just asked for, waits for its slice
-        if state.get("ActiveState") not in ("active", "activating", "reloading") and not queued:
+        if state.get("ActiveState") not in (*UP, "activating") and not queued:
             raise NotFoundError(
                 f"{definition.name}: {why} '{other}', which does not run",
                 hint=f"start that first: nsunit start {other}",

@@ -21,6 +21,7 @@ from nsunit.plan.operations import PAYLOAD_SUBGROUP
 from nsunit.record import Record
 from nsunit.setup.namespaces import KINDS
 from nsunit.storage.files import read_kernel_file
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def find_running(context: Context, name: str) -> Running:
         raise NotFoundError(f"{name}: a pod has no process of its own", hint=hint)
     main_pid = state.get("MainPID")  # a scope has none
     # A payload that tells itself when it is ready can be looked at before: a system that does not come up, say.
-    is_up = active == "active" or (active == "activating" and isinstance(main_pid, int) and _is_first(main_pid))
+    is_up = active in UP or (active == "activating" and isinstance(main_pid, int) and _is_first(main_pid))
     if active == "activating" and not is_up:
         raise NotFoundError(f"{name}: it is still starting", hint=f"see how far it is with 'nsunit status {name}'")
     if not is_up:
@@ -72,10 +73,23 @@ def find_running(context: Context, name: str) -> Running:
         find(name, context.search)  # one that is not defined is not to be started
         raise NotFoundError(f"{name}: it is not running", hint=f"start it with 'nsunit start {name}'")
     control_group = str(state.get("ControlGroup", ""))
+    check_own(name, unit, "loaded", os.path.basename(os.path.dirname(control_group)))
     pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else _first_process(control_group)
     if not pid:
         raise just_ended(name)
     return Running(name, unit, control_group, _hexadecimal(state.get("InvocationID")), pid)
+
+
+def check_own(name: str, unit: str, load_state: object, slice_: str) -> None:
+    """See that *unit*, which systemd has loaded in *slice_*, is that of container *name*, and not only called so.
+
+    Raises:
+        NotFoundError: somebody else has made it.
+    """
+    if load_state == "loaded" and slice_ and not is_pod(name) and not is_slice_of(slice_, name):
+        raise NotFoundError(
+            f"{name}: '{unit}' is there and was not made by nsunit", hint=f"see 'systemctl status {unit}'"
+        )
 
 
 def unit_of(context: Context, name: str) -> str:
@@ -154,7 +168,7 @@ def is_same(context: Context, running: Running) -> bool:
 def _invocation(context: Context, unit: str) -> str | None:
     """The InvocationID of *unit*, None unless it is up."""
     state = context.bus.get(unit, "ActiveState", "InvocationID")
-    if state.get("ActiveState") not in ("active", "activating"):
+    if state.get("ActiveState") not in (*UP, "activating"):
         return None
     return _hexadecimal(state.get("InvocationID", ())) or None  # it may end, and be unloaded, between the two answers
 

@@ -17,6 +17,7 @@ from nsunit.plan.ceilings import asked_limits, may_be_moot
 from nsunit.plan.units import needed_containers
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
             hint="remove that unit file, or give the container another name",
         )
     active = state.get("ActiveState")
-    if active in ("active", "activating", "reloading"):
+    if active in (*UP, "activating"):
         from nsunit.core.stored import differences_from_running  # it is to be started, as a rule
 
         differences = differences_from_running(context, definition)

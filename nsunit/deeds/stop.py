@@ -6,7 +6,7 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed
 from nsunit.core.listeners import forget_failed_listeners, is_listening
-from nsunit.core.running import catches, is_running, slice_of, unit_of
+from nsunit.core.running import catches, check_own, is_running, slice_of, unit_of
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
 from nsunit.definition.search import find, list_names, list_pods
@@ -14,6 +14,7 @@ from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import check_name, container_of_unit, is_slice_of, service_name
 from nsunit.storage.lock import Lock
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
         unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop", "Slice"
     )
     slice_ = str(state.get("Slice", ""))
+    check_own(name, unit, state.get("LoadState"), slice_)
     if not is_slice_of(slice_, name):
         slice_ = slice_of(context, name)  # the payload has ended; exec sessions may still be there
     slice_state = context.bus.get(slice_, "ActiveState", "FreezerState")
@@ -150,7 +152,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
     deaf = deaf and not state.get("ExecStop")
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
-    if (kill_now or deaf) and state.get("ActiveState") in ("active", "activating", "deactivating"):
+    if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
         _kill(context, unit, "all" if kill_now else "main")
         if not kill_now and isinstance(stop_signal, int):
             deaf_to[name] = stop_signal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.names import ROOT_SLICE, container_of_unit, is_valid_name, unescape
 from nsunit.record import Record
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ STARTED, STOPPED, FAILED = "start", "stop", "fail"
 SESSION_STARTED, SESSION_STOPPED = "session-start", "session-stop"
 OOM_KILL, MEMORY_HIGH, FROZEN, THAWED = "oom-kill", "memory-high", "freeze", "thaw"
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}
-_RUNNING = ("active", "reloading", "refreshing")
 _OVER = ("inactive", "failed")
 
 
@@ -42,10 +42,7 @@ def session_container(unit: str) -> str | None:
     escaped, dash, _token = unit.removeprefix("nsunit-").removesuffix(".scope").rpartition("-exec-")
     if not (dash and unit.startswith("nsunit-") and unit.endswith(".scope")):
         return None
-    try:
-        name = unescape(escaped)
-    except ValueError:
-        return None
+    name = unescape(escaped)
     return name if is_valid_name(name) else None
 
 
@@ -53,10 +50,7 @@ def name_of_slice(slice_: str) -> str | None:
     """The container or group that *slice_* is for, None if nsunit has not made it."""
     if slice_ == ROOT_SLICE:
         return slice_.removesuffix(".slice")
-    try:
-        name = unescape(slice_.removesuffix(".slice").rpartition("-")[2])
-    except ValueError:
-        return None
+    name = unescape(slice_.removesuffix(".slice").rpartition("-")[2])
     return name if slice_.startswith("nsunit-") and is_valid_name(name) else None
 
 
@@ -90,7 +84,7 @@ class Tracker:
             known.values["ActiveState"] = "inactive"
         state = str(known.values.get("ActiveState", "inactive"))
         waiting = state == "activating" and str(known.values.get("SubState", "")).startswith("auto-restart")
-        if state in _RUNNING:
+        if state in UP:
             begun, known.runs = not known.runs, True
             if not begun or first:
                 return []

@@ -206,10 +206,7 @@ def place_of(path: Sequence[str], children: Iterable[str]) -> Place | None:
     unit = path[-1]
     if len(path) == 1:
         return Place(TOTAL, unit, "", ())
-    try:
-        names = [_name_in(slice_) for slice_ in path[1:] if slice_.endswith(".slice")]
-    except ValueError:  # an escape that is none: nsunit did not make it
-        return None
+    names = [_name_in(slice_) for slice_ in path[1:] if slice_.endswith(".slice")]
     if not names or not all(is_valid_name(name) for name in names):
         return None
     name = names[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 from nsunit.errors import NsunitError
 
@@ -111,8 +112,8 @@ def _unlink(name: str, dir_fd: int) -> bool:
     return True
 
 
-def read_kernel_file(path: str) -> str | None:
-    """The content of a file of the kernel's, None if it is gone or not provided."""
+def read_kernel_file(path: str, most: int = sys.maxsize) -> str | None:
+    """The content of a file of the kernel's, at *most* so many bytes; None if it is gone or not provided."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -121,7 +122,8 @@ def read_kernel_file(path: str) -> str | None:
         raise
     try:
         content = b""
-        while chunk := os.read(descriptor, _CHUNK):  # a list, such as cgroup.procs, comes in pieces of a page
+        # A list, such as cgroup.procs, comes in pieces of a page.
+        while chunk := os.read(descriptor, min(_CHUNK, most - len(content))):
             content += chunk
     except OSError as error:
         if error.errno in (*_GONE, _UNSUPPORTED):

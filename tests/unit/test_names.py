@@ -16,10 +16,12 @@ from nsunit.names import (
     is_slice_of,
     is_valid_group,
     is_valid_name,
+    pod_of_unit,
     scope_name,
     service_name,
     slice_name,
     slice_path,
+    unescape,
 )
 
 GOOD = [
@@ -134,3 +136,35 @@ def test_slices_in_groups():
         assert not is_slice_of(slice_, name)
     assert not is_slice_of("nsunit-a-b.slice", "a-b")
     assert escape("a-b") == r"a\x2db"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("web", "web"),
+        ("my\\x2dapp", "my-app"),
+        ("a\\xzz", "a\\xzz"),
+        ("a\\x2", "a\\x2"),
+        ("a\\x", "a\\x"),
+        ("a\\x+1", "a\\x+1"),
+        ("a\\xff", "a\ufffd"),
+        ("a\udcff", "a?"),
+    ],
+)
+def test_whatever_a_unit_is_called_can_be_unescaped(text, name):
+    assert unescape(text) == name
+
+
+@pytest.mark.parametrize(
+    ("unit", "pod"),
+    [
+        ("nsunit-shop.pod.service", "shop.pod"),
+        ("nsunit-\\x2e\\x2e\\x2fetc.pod.service", None),
+        ("nsunit-..\\x2fetc.pod.service", None),
+        ("nsunit-\\xff.pod.service", None),
+        ("nsunit-web.service", None),
+        ("shop.pod.service", None),
+    ],
+)
+def test_pod_of_unit(unit, pod):
+    assert pod_of_unit(unit) == pod

@@ -19,7 +19,7 @@ ROOMS = {
     "deeds": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},
-    **dict.fromkeys(EFFECTS, {"plan", "definition"}),
+    **dict.fromkeys(EFFECTS, {"plan", "definition", "formats"}),
     "plan": {"definition", "formats", "setup", "registry"},
     "definition": {"registry"},
     "formats": set(),

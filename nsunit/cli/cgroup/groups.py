@@ -6,6 +6,7 @@ from nsunit.cli import say
 from nsunit.cli.cgroup.specs import for_each, specs_of, system_context
 from nsunit.cli.output import print_json
 from nsunit.features.cgroup import deeds as cgroups
+from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,5 +50,5 @@ def list_groups(invocation: Invocation) -> int:
         print_json(found)
     else:
         for state in found:
-            say(f"{','.join(state.controllers)}:{state.path}")
+            say(f"{','.join(state.controllers)}:{printable(state.path)}")
     return 0

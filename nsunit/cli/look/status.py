@@ -16,9 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nsunit.bus.protocol import UnitProcess
     from nsunit.cli.verbs import Invocation
     from nsunit.deeds.look.query import ContainerState, Status
+    from nsunit.storage.processes import UnitProcess
 
 EXIT_NOT_RUNNING = 3
 _CALM = ("inactive", "failed")

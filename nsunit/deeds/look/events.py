@@ -14,6 +14,7 @@ from nsunit.formats.cgroupfs import flat_keyed
 from nsunit.names import ROOT_SLICE, container_of_unit, slice_path
 from nsunit.plan.events import FROZEN, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice
 from nsunit.storage.files import read_kernel_file
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class _Events:
             slice_.look()  # before the cgroup is gone
         for event in self._tracker.changed(unit, values, first=not self._following):
             self._tell(event)
-        if name and values.get("ActiveState") == "active":
+        if name and values.get("ActiveState") in UP:
             self._units[name] = unit
             if self._following:
                 self._watch_unit(name, unit)

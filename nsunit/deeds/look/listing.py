@@ -8,15 +8,16 @@ from __future__ import annotations
 from nsunit.core.running import slice_as_defined
 from nsunit.definition.search import list_groups, list_names, list_pods
 from nsunit.names import (
-    POD_SUFFIX,
     container_of_unit,
     escape,
     group_of_pod,
     group_slice,
     groups_of_slice,
     is_pod,
+    pod_of_unit,
     unescape,
 )
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def _loaded(context: Context, *, everything: bool) -> dict[str, str]:
     listening = {_of_socket(unit.name) for unit in units if unit.name.endswith(".socket") and _is_up(unit)}
     found = {}
     for unit in units:
-        if unit.name.endswith(f"{POD_SUFFIX}.service"):
-            name = unescape(unit.name[len("nsunit-") : -len(".service")])
+        name = pod_of_unit(unit.name) or ""
+        if name:
             slice_ = group_slice(group_of_pod(name))
         else:
             name = container_of_unit(unit.name) or ""
@@ -84,4 +85,4 @@ def _of_socket(unit: str) -> str:
 
 
 def _is_up(unit: UnitStatus) -> bool:
-    return unit.active_state == "active"
+    return unit.active_state in UP

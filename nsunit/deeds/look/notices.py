@@ -6,6 +6,7 @@ import os
 import select
 
 from nsunit.storage.files import read_kernel_file
+from nsunit.storage.processes import groups_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,9 +98,9 @@ def _is_same(descriptor: int, path: str) -> bool:
 def subtree_kills(directory: str) -> dict[str, int]:
     """How often the kernel has killed for lack of memory in each cgroup from *directory* on, by the path below it."""
     found = {}
-    for path, _names, _files in os.walk(directory):
+    for names, path in groups_in(directory):
         content = read_kernel_file(f"{path}/memory.events.local")
         for line in (content or "").splitlines():
             if line.startswith("oom_kill "):
-                found[path[len(directory) + 1 :]] = int(line.split()[1])
+                found["/".join(names)] = int(line.split()[1])
     return found

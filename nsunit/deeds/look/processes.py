@@ -6,10 +6,10 @@ import os
 import time
 
 from nsunit.core.running import CGROUP_ROOT, find_running, just_ended
-from nsunit.deeds.look.stats import processes_of
 from nsunit.formats import procfs
 from nsunit.record import Record
 from nsunit.storage.files import read_kernel_file
+from nsunit.storage.processes import command_of, groups_in, processes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,21 +55,22 @@ def list_processes(context: Context, name: str) -> list[Process]:
     ranges = procfs.id_map(mapping)
     depth = len(procfs.status(payload)["NSpid"].split()) - 1
     found = []
-    for directory, names, _files in os.walk(CGROUP_ROOT + slice_):
-        names.sort()
-        unit, _, group = directory.removeprefix(f"{CGROUP_ROOT}{slice_}/").partition("/")
+    for names, directory in groups_in(CGROUP_ROOT + slice_):
         for pid in processes_of(directory):
-            process = _process(pid, unit, group, ranges, depth)
+            process = _process(pid, "".join(names[:1]), "/".join(names[1:]), ranges, depth)
             if process is not None:
                 found.append(process)
     return found
 
 
 def _process(pid: int, unit: str, group: str, ranges: tuple[IdRange, ...], depth: int) -> Process | None:
-    files = [read_kernel_file(f"/proc/{pid}/{name}") for name in ("stat", "status", "cmdline")]
+    files = [read_kernel_file(f"/proc/{pid}/{name}") for name in ("stat", "status")]
     if any(content is None for content in files):
         return None  # it has just ended
     numbers, fields = procfs.stat(files[0] or ""), procfs.status(files[1] or "")
+    command = command_of(pid, numbers.comm)
+    if command is None:
+        return None
     pids = [int(number) for number in fields["NSpid"].split()]
     uid = int(fields["Uid"].split()[1])
     ticks = os.sysconf("SC_CLK_TCK")
@@ -88,7 +89,7 @@ def _process(pid: int, unit: str, group: str, ranges: tuple[IdRange, ...], depth
         cpu_usec=int(seconds * 1_000_000),
         cpu_percent=round(100 * seconds / age, 1) if age > 0 else 0.0,
         memory=_kilobytes(fields.get("VmRSS", "")),  # the kernel's own threads and zombies have none
-        command=procfs.command_line(files[2] or "", numbers.comm),
+        command=command,
     )
 
 

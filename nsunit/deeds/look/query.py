@@ -26,20 +26,22 @@ from nsunit.names import (
     is_pod,
     is_slice_of,
     listener_patterns,
+    pod_of_unit,
     service_name,
-    unescape,
 )
 from nsunit.record import Record, plain
 from nsunit.setup import namespaces, root
 from nsunit.setup.main import read_plan
 from nsunit.storage import files, ranges
 from nsunit.storage.files import read_kernel_file
+from nsunit.storage.processes import UnitProcess, unit_processes
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nsunit.bus.protocol import UnitProcess, UnitStatus
+    from nsunit.bus.protocol import UnitStatus
     from nsunit.core.context import Context
     from nsunit.setup.operation import Operation
 
@@ -121,7 +123,7 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
 
 def _values_of(context: Context, unit: UnitStatus) -> dict[str, object]:
     """What `_state` shows of a *unit* that systemd has listed: all of its properties take ten times as long to get."""
-    since = "ActiveEnterTimestamp" if unit.active_state == "active" else "StateChangeTimestamp"
+    since = "ActiveEnterTimestamp" if unit.active_state in UP else "StateChangeTimestamp"
     return {
         "ActiveState": unit.active_state,
         "SubState": unit.sub_state,
@@ -132,8 +134,8 @@ def _values_of(context: Context, unit: UnitStatus) -> dict[str, object]:
 
 def pod_states(context: Context, *, everything: bool = False) -> list[ContainerState]:
     """The pods that are there, with the counters of all their containers, and with *everything* those only defined."""
-    units = {unit.name: unit for unit in context.bus.list_units(["nsunit-*.pod.service"])}
-    found = {unescape(name[len("nsunit-") : -len(".service")]): unit for name, unit in units.items()}
+    units = context.bus.list_units(["nsunit-*.pod.service"])
+    found = {name: unit for unit in units if (name := pod_of_unit(unit.name))}
     names = {*found, *(list_pods(context.search) if everything else ())}
     states = []
     for name in sorted(names):
@@ -156,10 +158,10 @@ def status(context: Context, name: str) -> Status:
         find(name, context.search)  # raises, and names what is near
     operations = _plan(context, name)
     used = _features_of(context, name)
-    active = state.active_state == "active"
+    active = state.active_state in UP
     running = find_running(context, name) if active and not is_pod(name) else None
     limits = context.bus.properties(state.slice)
-    processes = tuple(context.bus.processes(state.slice)) if active else ()
+    processes = tuple(unit_processes(CGROUP_ROOT, str(limits.get("ControlGroup", "")))) if active else ()
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
         state=state,
@@ -289,7 +291,7 @@ def _state(
         slice=slice_,
         definition=main_file(name, context.search),
         pid=_number(values, "MainPID") or None,
-        since_usec=_number(values, "ActiveEnterTimestamp" if active == "active" else "StateChangeTimestamp") or None,
+        since_usec=_number(values, "ActiveEnterTimestamp" if active in UP else "StateChangeTimestamp") or None,
         memory=_number(limits, "MemoryCurrent"),
         tasks=_number(limits, "TasksCurrent"),
         cpu_usec=None if cpu is None else cpu // 1000,

@@ -15,6 +15,7 @@ from nsunit.names import ROOT_SLICE
 from nsunit.plan import usage
 from nsunit.record import Record
 from nsunit.storage.files import read_kernel_file
+from nsunit.storage.processes import groups_in, processes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,17 +145,9 @@ def first_process(directory: str) -> int:
     `exec` sessions are not looked at, nor a container inside the container.
     """
     oldest = 0
-    for path, names, _files in os.walk(directory):
-        if path == directory:
-            names[:] = sorted(name for name in names if "-exec-" not in name)
-        for pid in processes_of(path):
+    for names, path in groups_in(directory):
+        for pid in () if names and "-exec-" in names[0] else processes_of(path):
             oldest = min(oldest or pid, pid)
             if ((status_field(pid, "NSpid") or "").split() or [""])[1:] == ["1"]:
                 return pid
     return oldest
-
-
-def processes_of(directory: str) -> list[int]:
-    """The processes in the cgroup *directory* itself, by number; none if it is gone."""
-    # A threaded cgroup does not tell either: its domain has the processes.
-    return sorted(int(pid) for pid in (read_kernel_file(f"{directory}/cgroup.procs") or "").split())

@@ -6,10 +6,11 @@ import select
 
 from nsunit.bus.protocol import NO_SUCH_UNIT
 from nsunit.core.jobs import JOB_TIMEOUT
-from nsunit.core.running import is_same
+from nsunit.core.running import CGROUP_ROOT, is_same
 from nsunit.errors import BusError, NsunitError
 from nsunit.names import group_slice, groups_of_slice
 from nsunit.storage.lock import Lock
+from nsunit.storage.processes import unit_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,12 +53,16 @@ def _forget_slice(context: Context, slice_: str, lock: str) -> None:
         return
     try:
         with Lock(context.paths.locks, lock, timeout=LOCK_TIMEOUT):
-            if _is_implicit(context, slice_) and not context.bus.processes(slice_):
+            if _is_implicit(context, slice_) and not unit_processes(CGROUP_ROOT, _group_of(context, slice_)):
                 _stop(context, slice_)
     except BusError:
         raise
     except NsunitError:
         pass  # somebody else is at work on it: a start makes the slice its own, a stop ends it
+
+
+def _group_of(context: Context, unit: str) -> str:
+    return str(context.bus.get(unit, "ControlGroup").get("ControlGroup", ""))
 
 
 def _is_implicit(context: Context, slice_: str) -> bool:

@@ -14,6 +14,7 @@ from nsunit.features.activation.plan import START_SECONDS, ListenFacts, entry_so
 from nsunit.features.network.register import attachment_of, check_ports
 from nsunit.features.network.values import listened, of
 from nsunit.names import service_name, socket_patterns
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     repaired = repair(context, name)
     differences = differences_from_running(context, definition)
     active = context.bus.get(service_name(name), "ActiveState").get("ActiveState")
-    state = "running" if active in ("active", "activating", "reloading") else "listening"
+    state = "running" if active in (*UP, "activating") else "listening"
     return Outcome(name, "differs" if differences else "mended" if repaired else state, differences)
 
 

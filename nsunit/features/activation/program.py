@@ -73,6 +73,18 @@ def _tables(cgroup: str) -> str | None:
     return None
 
 
+def _groups(top: str) -> list[str]:
+    """The cgroup at *top* and those below it, as far as paths reach."""
+    found = [top]
+    for path in found:
+        try:
+            with os.scandir(path) as entries:
+                found += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:  # it is gone, or nested too deep to be looked at
+            continue
+    return found
+
+
 def _content(path: str) -> str:
     try:
         with open(path) as file:

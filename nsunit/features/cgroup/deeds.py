@@ -21,6 +21,7 @@ from nsunit.features.delegation.plan import CONTROLLERS
 from nsunit.formats.cgroupfs import flat_keyed
 from nsunit.names import ROOT_SLICE
 from nsunit.record import Record
+from nsunit.storage import tree
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.lock import Lock
 
@@ -87,10 +88,17 @@ def check_controllers(context: Context, group: Group, names: Sequence[str]) -> N
 
 def controllers_of(context: Context, group: Group) -> tuple[str, ...]:
     """The controllers that *group* has to stay: the kernel shows all that a neighbour has brought about as well."""
+    return _to_stay(_given(context, group), directory_of(group))
+
+
+def _given(context: Context, group: Group) -> Sequence[str]:
     given = context.bus.get(group.unit, "DelegateControllers").get("DelegateControllers")
-    names = given if isinstance(given, (list, tuple)) else ()
-    present = _words(directory_of(group) + "/cgroup.controllers")
-    return tuple(name for name in CONTROLLERS if name in names and name in present)
+    return given if isinstance(given, (list, tuple)) else ()
+
+
+def _to_stay(given: Sequence[str], path: str) -> tuple[str, ...]:
+    present = _words(path + "/cgroup.controllers")
+    return tuple(name for name in CONTROLLERS if name in given and name in present)
 
 
 # Making and removing
@@ -229,12 +237,12 @@ def delete(context: Context, group: Group, *, recursive: bool = False, kill: boo
     path = find(group)
     if not group.below and os.geteuid() != 0:
         raise NsunitError(f"only root can remove '{group.path}' itself", hint="you may remove its subgroups")
-    below = [item for item in _walk(group) if item != group]
-    if below and not recursive:
+    counts = [_count(place) for _, place in tree.below(path)]
+    if counts and not recursive:
         raise NsunitError(
             f"'{group.path}' has subgroups", hint=f"'nsunit cgroup delete -r -g :{group.path}' removes them as well"
         )
-    count = sum(len(_pids(item)) for item in (group, *below))
+    count = sum(counts, _count(path))
     if count and not kill:
         raise NsunitError(
             f"'{group.path}' has {count} process{'es' if count > 1 else ''}",
@@ -245,13 +253,25 @@ def delete(context: Context, group: Group, *, recursive: bool = False, kill: boo
             _kill(group, path)
         if not group.below:
             with Lock(context.paths.locks, f"cgroup:{group.name}"):
-                _stop(context, group)
+                _remove_top(context, group)
             return
-        for item in reversed((group, *below)):
-            os.rmdir(directory_of(item))
+        tree.remove_below(path)
+        os.rmdir(path)
     except OSError as error:
         raise _forbidden(error, f"remove '{group.path}'", group) from None
     _tidy(group.parents[-1])
+
+
+def _remove_top(context: Context, group: Group) -> None:
+    """Stop the unit of *group*; where that has gone without its directory, remove that."""
+    if context.bus.get(group.unit, "LoadState").get("LoadState") != "not-found":
+        _stop(context, group)
+    path = directory_of(group)
+    tree.remove_below(path)
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        pass  # as it should be: systemd has taken it down
 
 
 def _kill(group: Group, path: str) -> None:
@@ -298,37 +318,35 @@ def groups(context: Context, below: Group | None = None) -> list[GroupState]:
     """
     if below is not None:
         find(below)
-        return [_state(context, item) for item in _walk(below)]
+        return list(_states(context, below))
     try:
         units = sorted(os.listdir(f"{CGROUP_ROOT}/{ROOT_SLICE}"))
     except FileNotFoundError:
         return []
     tops = [group for unit in units if (group := group_of_unit(unit)) is not None]
-    return [_state(context, item) for top in tops for item in _walk(top)]
+    return [state for top in tops for state in _states(context, top)]
 
 
-def _walk(group: Group) -> Iterator[Group]:
-    yield group
-    try:
-        with os.scandir(directory_of(group)) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except FileNotFoundError:
-        return  # removed meanwhile
-    for name in names:
-        yield from _walk(Group(group.name, (*group.below, name)))
-
-
-def _state(context: Context, group: Group) -> GroupState:
+def _states(context: Context, group: Group) -> Iterator[GroupState]:
+    """What *group* is and what those below it are, in order."""
+    given = _given(context, group)
     path = directory_of(group)
+    yield _state(group, path, given)
+    for names, place in tree.below(path):
+        yield _state(Group(group.name, (*group.below, *names)), place, given)
+
+
+def _state(group: Group, path: str, given: Sequence[str]) -> GroupState:
     try:
         uid = os.stat(path).st_uid
     except FileNotFoundError:
         uid = -1
-    return GroupState(group.path, group.unit, group.cgroup, controllers_of(context, group), len(_pids(group)), uid)
+    return GroupState(group.path, group.unit, group.cgroup, _to_stay(given, path), _count(path), uid)
 
 
-def _pids(group: Group) -> list[int]:
-    return [int(word) for word in _words(directory_of(group) + "/cgroup.procs")]
+def _count(path: str) -> int:
+    """The processes in the cgroup at *path* itself."""
+    return len(_words(path + "/cgroup.procs"))
 
 
 # Files

@@ -137,7 +137,7 @@ def group_of_unit(unit: str) -> Group | None:
         return None
     try:
         group = parse_group(unescape(unit[len(_PREFIX) : -len(_SUFFIX)]))
-    except (UsageError, ValueError):
+    except UsageError:
         return None
     return group if group.unit == unit else None
 

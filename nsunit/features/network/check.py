@@ -13,7 +13,7 @@ from nsunit.features.network.model.attachment import PREFIX
 from nsunit.features.network.model.host_links import has_lost, wrong_interface, wrong_network
 from nsunit.features.network.register import LOCK, attachments
 from nsunit.features.network.wire import hosts, links, nft, restore, state
-from nsunit.names import container_of_unit, is_pod, unescape
+from nsunit.names import container_of_unit, is_pod, pod_of_unit
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -192,9 +192,7 @@ def running(context: Context) -> list[Attachment]:
 
 def _name_of(unit: str) -> str | None:
     """The container or pod of *unit*."""
-    if unit.endswith(".pod.service"):
-        return unescape(unit.removeprefix("nsunit-").removesuffix(".service"))
-    return container_of_unit(unit)
+    return pod_of_unit(unit) or container_of_unit(unit)
 
 
 def _misinformed(seen: _Seen) -> list[str]:

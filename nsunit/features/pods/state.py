@@ -17,13 +17,12 @@ from nsunit.names import pod_name, service_name
 from nsunit.plan.facts import Facts
 from nsunit.setup.operation import dump
 from nsunit.storage import files, ranges
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
-
-UP = ("active", "activating", "reloading")
 
 
 def check_user(context: Context, name: str) -> None:
@@ -41,7 +40,7 @@ def check_user(context: Context, name: str) -> None:
 
 def is_up(context: Context, name: str) -> bool:
     """Whether the pod *name* is there, or is about to be."""
-    return context.bus.get(service_name(name), "ActiveState").get("ActiveState") in UP
+    return context.bus.get(service_name(name), "ActiveState").get("ActiveState") in (*UP, "activating")
 
 
 def pins_of(context: Context, name: str) -> str:

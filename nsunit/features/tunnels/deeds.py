@@ -12,11 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nsunit.bus.protocol import UnitProcess
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
     from nsunit.plan.facts import Facts
     from nsunit.setup.operation import Operation
+    from nsunit.storage.processes import UnitProcess
 
 
 def facts(_context: Context, definition: Definition, facts: Facts) -> Facts:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from nsunit.bus import marshal, systemd
-from nsunit.bus.protocol import DISCONNECTED, NO_SUCH_UNIT, TIMEOUT, Job, UnitProcess, UnitStatus
+from nsunit.bus.protocol import DISCONNECTED, NO_SUCH_UNIT, TIMEOUT, Job, UnitStatus
 from nsunit.errors import BusError
 from nsunit.units import Property, Unit
 
@@ -236,12 +236,11 @@ def test_properties():
     assert client(bus).properties("a.service") == {"Id": "a.service", "MainPID": 5, "ExecStart": [("/x", ["x"])]}
 
 
-def test_list_units_and_processes():
+def test_list_units():
     row = (b"a.service", b"A", b"loaded", b"active", b"running", b"", b"/u", 0, b"", b"/")
-    bus = fake.FakeBus({"ListUnitsByPatterns": [row], "GetUnitProcesses": [(b"/a", 5, b"sleep 1")]})
+    bus = fake.FakeBus({"ListUnitsByPatterns": [row]})
     manager = client(bus)
     assert manager.list_units(["a*"]) == [UnitStatus("a.service", "A", "loaded", "active", "running", "")]
-    assert manager.processes("a.service") == [UnitProcess("/a", 5, "sleep 1")]
 
 
 def test_the_other_methods():

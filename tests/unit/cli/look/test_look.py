@@ -5,12 +5,12 @@ import types
 
 import pytest
 
-from nsunit.bus.protocol import UnitProcess
 from nsunit.cli.look import status as status_verb
 from nsunit.cli.look.status import status_lines
 from nsunit.cli.output import Style
 from nsunit.errors import NotFoundError
 from nsunit.names import escape
+from nsunit.storage.processes import UnitProcess
 
 
 def no_pods(context, **_options):

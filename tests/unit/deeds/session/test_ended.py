@@ -8,6 +8,7 @@ import pytest
 from nsunit.bus.protocol import NO_SUCH_UNIT
 from nsunit.core.context import Context
 from nsunit.core.running import Running, cgroup_of, open_pidfd
+from nsunit.deeds.session import ended
 from nsunit.deeds.session.ended import forget_session, has_ended
 from nsunit.errors import BusError, NotFoundError
 from nsunit.storage.lock import Lock
@@ -25,10 +26,9 @@ class FakeSystemd:
     def get(self, unit, *names):
         if unit.endswith(".service"):
             return {name: self.units["service"].get(name) for name in names}
-        return {"ActiveState": "inactive"} if unit in self.stopped else self.units.get(unit, self.units["slice"])
-
-    def processes(self, unit):
-        return self.units.get("processes", {}).get(unit, [])
+        if unit in self.stopped:
+            return {"ActiveState": "inactive"}
+        return {"ControlGroup": f"/{unit}", **self.units.get(unit, self.units["slice"])}
 
     def stop(self, unit):
         if unit == SCOPE:
@@ -117,11 +117,15 @@ def test_a_slice_that_only_the_session_needed_goes(tmp_path):
             },
             ["nsunit-shop-eu-web.slice", "nsunit-shop-eu.slice"],
         ),
-        ({"processes": {"nsunit-shop.slice": ["somebody's"]}}, ["nsunit-shop-eu-web.slice", "nsunit-shop-eu.slice"]),
+        ({"used": "nsunit-shop.slice"}, ["nsunit-shop-eu-web.slice", "nsunit-shop-eu.slice"]),
     ],
     ids=["none", "started", "used"],
 )
-def test_slices_of_groups_go_as_well(tmp_path, units, stopped):
+def test_slices_of_groups_go_as_well(tmp_path, monkeypatch, units, stopped):
+    monkeypatch.setattr(ended, "CGROUP_ROOT", str(tmp_path))
+    used = tmp_path / units.get("used", "other.slice")
+    used.mkdir()
+    (used / "cgroup.procs").write_text(f"{os.getpid()}\n")
     found = context(tmp_path, slice_={"ActiveState": "active", "FragmentPath": ""})
     found.bus.units |= units
     group = "/nsunit.slice/nsunit-shop.slice/nsunit-shop-eu.slice/nsunit-shop-eu-web.slice/nsunit-web.service"

@@ -1,4 +1,5 @@
 import os
+import shutil
 import types
 
 import pytest
@@ -34,7 +35,10 @@ class FakeBus:
         return unit.name
 
     def wait(self, job, timeout):
-        return self.results.pop(0) if self.results else "done"
+        result = self.results.pop(0) if self.results else "done"
+        if result == "done" and f"stop {job}" in self.calls:
+            shutil.rmtree(self.root / "nsunit.slice" / job, ignore_errors=True)  # a start may have failed
+        return result
 
     def stop(self, unit):
         self.calls.append(f"stop {unit}")
@@ -193,6 +197,7 @@ def test_delete(web, monkeypatch):
     web.bus.results = ["frozen", "done"]
     cgroups.delete(web, WEB, recursive=True)
     assert web.bus.calls == [f"{verb} nsunit-cgroup-web.service" for verb in ("stop", "thaw", "stop")]
+    make(web.bus.root / WEB.cgroup[1:], "cpu")
     web.bus.results = ["failed"]
     assert failure(cgroups.delete, web, WEB, recursive=True).endswith("ended as 'failed'")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

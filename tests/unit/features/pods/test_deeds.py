@@ -52,9 +52,6 @@ class FakeSystemd:
     def properties(self, unit):
         return {"LoadState": "loaded" if unit in self.units else "not-found", **self.units.get(unit, {})}
 
-    def processes(self, unit):
-        return []
-
     def list_units(self, patterns):
         import fnmatch
 

@@ -1,0 +1,167 @@
+"""What one container, or anybody's unit, does keeps nobody from seeing and ending the others, and it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+BUSYBOX = "/srv/roots/busybox"
+SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
+UNITS = Path("/run/systemd/system")
+# systemd loads a unit of any name for anybody who asks for it.
+STRANGE = (
+    r"nsunit-\xff.service",
+    r"nsunit-\xzz.service",
+    r"nsunit-..\x2f..\x2fetc.pod.service",
+    r"nsunit-\xff.slice",
+    r"nsunit-\xzz-run-1.scope",
+    r"nsunit-\xff.socket",
+    r"nsunit-cgroup-\xff.service",
+)
+VERBS = (
+    "list",
+    "list --all",
+    "list --tree",
+    "stats --json",
+    "status {}",
+    "plan",
+    "network check",
+    "ns list",
+    "cgroup list",
+)
+
+
+def answers(nsunit, name):
+    """Every verb that looks at all answers, and tells of *name*."""
+    for verb in VERBS:
+        done = nsunit(*verb.format(name).split(), check=False)
+        assert "Traceback" not in done.stderr, verb
+        assert (done.returncode, done.stderr) == (0, ""), verb
+    (state,) = (item for item in json.loads(nsunit("list", "--json").stdout) if item["name"] == name)
+    assert state["active_state"] == "active"
+
+
+@pytest.fixture
+def strange(run):
+    """Units that are not nsunit's, whose names begin as if they were."""
+    for unit in STRANGE:
+        if not unit.endswith((".scope", ".socket")):
+            text = "[Service]\nExecStart=/bin/sleep 1000\n" if unit.endswith(".service") else "[Unit]\n"
+            (UNITS / unit).write_text(text)
+    run("systemctl", "daemon-reload")
+    started = [unit for unit in STRANGE if (UNITS / unit).exists()]
+    run("systemctl", "start", *started)
+    run("systemctl", "show", *STRANGE, check=False)  # which loads them
+    yield
+    run("systemctl", "stop", *started)
+    for unit in started:
+        (UNITS / unit).unlink()
+    run("systemctl", "daemon-reload")
+
+
+def test_units_of_strange_names(containers, nsunit, strange):
+    container = containers.start(SLEEPER)
+    answers(nsunit, container.name)
+    nsunit("stop", container.name)
+
+
+def test_a_unit_that_is_only_called_like_a_container(containers, nsunit, run):
+    """It is somebody's: no verb reaches it."""
+    unit = UNITS / "nsunit-evil.service"
+    unit.write_text("[Service]\nExecStart=/bin/sleep 1000\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", unit.name)
+    try:
+        for verb in ("stop", "stop --now", "kill", "pause", "exec {} true", "rm --force", "ps"):
+            words = verb.split() if "{}" in verb else [*verb.split(), "evil"]
+            done = nsunit(*(word.format("evil") for word in words), check=False)
+            assert done.returncode, verb
+            assert "'nsunit-evil.service' is there and was not made by nsunit" in done.stderr, (verb, done.stderr)
+        assert run("systemctl", "is-active", unit.name).stdout == "active\n"
+        assert run("systemctl", "show", "--property=FreezerState", unit.name).stdout == "FreezerState=running\n"
+    finally:
+        run("systemctl", "stop", unit.name)
+        unit.unlink()
+        run("systemctl", "daemon-reload")
+
+
+def test_cgroups_made_inside_and_long_command_lines(containers, nsunit):
+    """A payload that may write to its part of the tree: names that are no text, and paths that are too long."""
+    container = containers.start(SLEEPER)
+    other = containers.start(SLEEPER)
+    payload = os.fsencode(container.cgroup / container.service)
+    os.mkdir(payload + b"/\xff\xfe")
+    with open(payload + b"/\xff\xfe/cgroup.procs", "w") as file:
+        file.write(f"{container.pid}\n")
+    nested(payload, 40, "n" * 250)
+    long = subprocess.Popen(["nsunit", "exec", container.name, "sh", "-c", "sleep 1000", *["x" * 100_000] * 15])
+    wait_until(lambda: "sleep 1000" in nsunit("ps", container.name).stdout.replace("/bin/sleep", ""), "the session")
+    for name in (container.name, other.name):
+        answers(nsunit, name)
+        (shown,) = json.loads(nsunit("status", "--json", name).stdout)
+        assert "/bin/sleep 1000" in {process["command"] for process in shown["processes"]}
+    assert len(nsunit("ps", container.name).stdout) < 20_000
+    assert len(nsunit("status", container.name).stdout) < 20_000
+    nsunit("stop", container.name)
+    assert long.wait(60) != 0
+    nsunit("stop", other.name)
+
+
+RELOADS = """
+import os, socket, time
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+    manager.connect(os.environ["NOTIFY_SOCKET"])
+    manager.send(b"READY=1")
+    manager.send(b"RELOADING=1\\nMONOTONIC_USEC=%d" % (time.monotonic_ns() // 1000))
+time.sleep(1000)
+"""
+
+
+def test_a_program_that_reads_its_configuration_anew(containers, nsunit, tmp_path):
+    """RELOADING=1, sd_notify(3): it runs all the same."""
+    script = tmp_path / "program.py"
+    script.write_text(RELOADS)
+    container = containers.start(
+        "[Container]\nRootfs=/srv/roots/debian\nVolatile=yes\nNotify=yes\n"
+        f"Bind={script}:/program.py:ro\nExec=/usr/bin/python3 /program.py\n"
+    )
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == "reloading", "its word")
+    assert nsunit("exec", container.name, "echo", "here").stdout == "here\n"
+    assert "python3" in nsunit("ps", container.name).stdout
+    (shown,) = json.loads(nsunit("status", "--json", container.name).stdout)
+    assert shown["processes"]
+    nsunit("pause", container.name)
+    nsunit("resume", container.name)
+    nsunit("kill", "--signal=WINCH", container.name)
+    assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
+    nsunit("stop", "--now", container.name)
+
+
+def test_groups_nested_deeper_than_paths_reach(nsunit, run):
+    """They can be listed, and removed; of one whose unit is gone the directory, too."""
+    unit = "nsunit-cgroup-deep.service"  # as `nsunit cgroup create` makes it, without any controller
+    run("systemd-run", "--quiet", f"--unit={unit}", "--slice=nsunit.slice", "--property=Delegate=yes", "sleep", "1000")
+    top = Path("/sys/fs/cgroup/nsunit.slice", unit)
+    nested(top, 1200, "below")
+    assert len(nsunit("cgroup", "list").stdout.splitlines()) == 1201
+    refused = nsunit("cgroup", "delete", "-g", ":deep", check=False)
+    assert (refused.returncode, "has subgroups" in refused.stderr) == (1, True)
+    nsunit("cgroup", "delete", "-r", "--kill", "-g", ":deep")
+    assert not top.exists()
+    (top / "below").mkdir(parents=True)
+    nsunit("cgroup", "delete", "-r", "-g", ":deep")
+    assert not top.exists()
+
+
+def nested(top, depth, name):
+    """Make cgroups below *top*, one in the other."""
+    fd = os.open(top, os.O_DIRECTORY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=fd)
+        child = os.open(name, os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = child
+    os.close(fd)

@@ -62,6 +62,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *([] if "mnt" in shared else _restrictions(container, kinds, facts)),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
         process.Environment(environment(container, facts)),
+        *manners(definition),
         *([root.ReadOnlyRoot()] if container.read_only else []),
         *([] if "mnt" in shared else [root.Pivot()]),
         process.WorkingDirectory(container.working_directory or ""),
@@ -102,6 +103,15 @@ def is_delegated(definition: Definition) -> bool:
         if item.name == "Delegate":
             return bool(item.value)
     return True
+
+
+def manners(definition: Definition) -> list[process.Manners]:
+    """What [Service] says of the umask and of SIGPIPE, if it does; a program is killed by that one otherwise."""
+    said = {item.name: item.value for item in definition.properties_of("Service")}
+    if not said.keys() & {"UMask", "IgnoreSIGPIPE"}:
+        return []
+    umask = said.get("UMask", 0o022)
+    return [process.Manners(f"{umask:04o}", "ignored" if said.get("IgnoreSIGPIPE") else "")]
 
 
 def keeps_upper(container: Container) -> bool:

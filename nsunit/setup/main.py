@@ -38,6 +38,7 @@ KINDS: tuple[type[Operation], ...] = (
     process.NotifySocket,
     process.User,
     process.Environment,
+    process.Manners,
     process.WorkingDirectory,
     process.Privileges,
     process.Exec,
@@ -81,6 +82,7 @@ def start(directory: str, address: str) -> None:
 
     def hand_over(payload: int) -> None:
         attach_network(operations, payload, build)
+        process.keep_scheduler(payload)
         if address:
             notify.send(address, f"MAINPID={payload}")
 

@@ -56,6 +56,7 @@ def exec_scope(name: str, slice_: str, description: str, pid: int, service: Mapp
             Property("TimeoutStopUSec", "t", STOP_USEC),
             # A shell in a terminal ignores SIGTERM; it ends when its terminal hangs up.
             Property("SendSIGHUP", "b", True),
+            Property("TasksMax", "t", (1 << 64) - 1),  # the slice has the limit
             *inherited,
             Property("PIDs", "au", (pid,)),
         ),

@@ -181,10 +181,17 @@ def set_mempolicy(mode: int, nodes: bytes) -> None:
 
 
 def new_session_keyring(*, with_user: bool) -> None:
-    """keyctl(2): a session keyring of the caller's own, empty, or with a link to its user's."""
-    _old_call("keyctl", 1, None, 0, 0, 0)  # KEYCTL_JOIN_SESSION_KEYRING
-    if with_user:
-        _old_call("keyctl", 8, -4, -3, 0, 0)  # KEYCTL_LINK, the user's, the session's
+    """keyctl(2): a session keyring of the caller's own, empty, or with a link to its user's.
+
+    As with systemd: where there are no keyrings, or a filter or a quota does not let us, there is none.
+    """
+    try:
+        _old_call("keyctl", 1, None, 0, 0, 0)  # KEYCTL_JOIN_SESSION_KEYRING
+        if with_user:
+            _old_call("keyctl", 8, -4, -3, 0, 0)  # KEYCTL_LINK, the user's, the session's
+    except OSError as error:
+        if error.errno not in (1, 13, 38, 122):  # EPERM, EACCES, ENOSYS, EDQUOT
+            raise
 
 
 def seccomp(program: bytes) -> None:

@@ -26,6 +26,7 @@ KINDS: tuple[type[Operation], ...] = (
     mounts.Proc,
     mounts.Sysfs,
     mounts.Cgroup,
+    mounts.Pressure,
     mounts.Devices,
     mounts.Tmpfs,
     mounts.Bind,

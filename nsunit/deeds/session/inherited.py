@@ -83,14 +83,16 @@ class Inherited(Record):
         os.sched_setscheduler(pid, policy | (SCHED_RESET_ON_FORK if resets else 0), os.sched_param(priority))
 
     def limit(self, pid: int) -> None:
-        """Give process *pid* the resource limits; with a user without privileges none higher than it has now."""
+        """Give process *pid* the resource limits; where the caller may raise none, as systemd does: the nearest."""
         for key, (soft, hard) in self.limits.items():
             which = getattr(resource, key.replace("Limit", "RLIMIT_"), None)
             if which is None:
                 continue  # RLIMIT_LOCKS, which Linux does not look at
-            if os.geteuid():
-                hard = _lower(hard, resource.prlimit(pid, which)[1])  # noqa: PLW2901
-            resource.prlimit(pid, which, (_lower(soft, hard), hard))
+            try:
+                resource.prlimit(pid, which, (soft, hard))
+            except (PermissionError, ValueError):  # that is what Python makes of EPERM here
+                highest = _lower(hard, resource.prlimit(pid, which)[1])
+                resource.prlimit(pid, which, (_lower(soft, highest), highest))
 
 
 def inherited(context: Context, unit: str, keys: set[str]) -> Inherited:

@@ -161,6 +161,7 @@ _HINTS = {
     UNIT_EXISTS: "something of that name is still loaded; stop it, or 'systemctl reset-failed' it when it failed",
     _SYSTEMD + "UnitMasked": "unmask it with 'systemctl unmask'",
     TRANSACTION_IS_DESTRUCTIVE: "a stop is queued for it, or the host is shutting down; " + _BUSY,
+    _SYSTEMD + "ConcurrencyLimitReached": "stop another unit of that slice, or raise its ConcurrencyHardMax=",
     _SYSTEMD + "UnitInactive": "start it first",
     _SYSTEMD + "ShuttingDown": "wait until the host is up again",
 }

@@ -67,6 +67,10 @@ class Context:
             self._host = host_facts(self.bus.version())
         return self._host
 
+    def mean(self, systemd_version: int) -> None:
+        """Check and plan for that version of systemd in place of this machine's."""
+        self._host = self.host.replace(systemd_version=systemd_version, is_meant=True)
+
     @property
     def cgroup(self) -> str:
         """The cgroup that nsunit.slice is in, empty for the root: that of the user's systemd with *user*."""

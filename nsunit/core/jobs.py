@@ -8,6 +8,8 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nsunit.bus.protocol import SystemdClient
     from nsunit.core.context import Context
     from nsunit.units import Unit
@@ -87,22 +89,81 @@ JOBS = {
     "dependency": Advice("a unit it depends on failed", "see 'systemctl list-dependencies {unit}'"),
     "skipped": Advice("a condition in [Unit] is not met", "see 'systemctl status {unit}'"),
     "assert": Advice("an assertion in [Unit] is not met", "see 'systemctl status {unit}'"),
+    "frozen": Advice(
+        "its unit or a slice around it is frozen", "let it go on with 'nsunit resume', or 'systemctl thaw'"
+    ),
+    "concurrency": Advice(
+        "a slice around it has as many units as ConcurrencyHardMax= allows",
+        "stop another one of that slice, or raise ConcurrencyHardMax=",
+    ),
     "once": Advice("it was started once already", "see 'systemctl status {unit}'"),
 }
 
 
-def explain_failure(bus: SystemdClient, name: str, unit: str, result: str) -> JobFailedError:
-    """The error for a start job of container *name* that ended with *result*."""
+def unfinished(name: str, what: str, unit: str, result: str) -> NsunitError:
+    """The error for another job of container *name*, *what* on *unit*, that ended with *result*."""
+    advice = JOBS[result] if result in ("frozen", "concurrency") else None
+    if advice is None:
+        advice = Advice(f"{what} ended as '{result}'", "see 'systemctl status {unit}'")
+    return NsunitError(f"{name}: {advice.text}", hint=advice.hint.format(unit=unit))
+
+
+def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice_: str = "") -> JobFailedError:
+    """The error for a start job of container *name*, in *slice_*, that ended with *result*."""
     state = bus.get(unit, "StatusText", "Result", "ExecMainStatus")
     said = str(state.get("StatusText", ""))
     service_result = str(state.get("Result", ""))
     if said.startswith("Failed to "):
         return JobFailedError(unit, result, f"{name}: {said}", hint=_hint_for_step(said))
-    advice = JOBS.get(result) or RESULTS.get(service_result)
+    if result == "dependency" and _is_frozen(bus, slice_):
+        result = "frozen"
+    advice = JOBS.get(result) or _advice_for_status(state) or RESULTS.get(service_result)
     if advice is None:
         advice = Advice(f"the job ended as '{result}' ({service_result})", _LOG_HINT)
     fields = {"name": name, "unit": unit, "status": str(state.get("ExecMainStatus", ""))}
     return JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
+
+
+# Exit statuses of systemd's own, systemd.exec(5): what it could not do for a process before that executed.
+STATUSES = {
+    201: "Nice=",
+    202: "LimitNOFILE=",
+    204: "memory",
+    205: "the Limit…= keys",
+    206: "OOMScoreAdjust=",
+    208: "/dev/null, see DevicePolicy= and DeviceAllow=",
+    209: "StandardOutput=",
+    211: "IOSchedulingClass= and IOSchedulingPriority=",
+    212: "TimerSlackNSec=",
+    214: "CPUSchedulingPolicy= and CPUSchedulingPriority=",
+    215: "CPUAffinity=",
+    219: "the control group",
+    222: "StandardError=",
+    233: "the directory in /run",
+    237: "KeyringMode=",
+    242: "NUMAPolicy= and NUMAMask=",
+    245: "the BPF file system of PrivateBPF=",
+}
+
+
+def _advice_for_status(state: Mapping[str, object]) -> Advice | None:
+    status = state.get("ExecMainStatus")
+    what = STATUSES.get(status) if isinstance(status, int) and state.get("Result") == "exit-code" else None
+    if what is None:
+        return None
+    return Advice(
+        f"the machine or systemd refused {what} (status {status})", "'systemctl status {unit}' has the reason"
+    )
+
+
+def _is_frozen(bus: SystemdClient, slice_: str) -> bool:
+    """Whether *slice_* or one around it is frozen, or about to be: systemd starts nothing there."""
+    while slice_:
+        state = bus.get(slice_, "FreezerState", "Slice")
+        if state.get("FreezerState") not in (None, "running", "thawing"):
+            return True
+        slice_ = str(state.get("Slice") or "")
+    return False
 
 
 def _hint_for_step(said: str) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nsunit.definition.load import any_of_text, serialize
-from nsunit.errors import NsunitError
+from nsunit.definition.load import any_of_text, load_any, serialize
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import service_name
 from nsunit.plan.change import compare
@@ -58,6 +58,15 @@ def known(context: Context, name: str) -> Definition | None:
     if text is None:
         return on_disk(context, name)
     return any_of_text(name, text.decode(), context.paths.runtime_of(name), context.host)
+
+
+def journal_of(context: Context, name: str) -> str:
+    """The journal namespace that the payload of *name* writes to, LogNamespace=; empty for the usual journal."""
+    try:
+        definition = known(context, name) or load_any(name, context.search, context.host)
+    except (DefinitionError, NotFoundError):
+        return ""
+    return dict(definition.texts_of("Service")).get("LogNamespace", "")
 
 
 def differences_from_running(context: Context, definition: Definition) -> tuple[str, ...]:

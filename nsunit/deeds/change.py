@@ -19,7 +19,7 @@ from nsunit.features import features_of, hooks, kinds_of
 from nsunit.names import check_any_name, is_group
 from nsunit.plan.change import Change, compare, how_to_change, live_properties, texts_by_key, unset, with_keys_of
 from nsunit.plan.facts import Facts
-from nsunit.plan.units import NEED_BPF, may_be_ignored, units
+from nsunit.plan.units import NEED_BPF, default_tasks, may_be_ignored, units
 from nsunit.record import Record
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -200,6 +200,8 @@ def _make_live(
     if may_be_ignored(new):
         planned = made_effective(context, new, planned)
     keys = tuple(keys)
+    if default_tasks(old, _facts(context, old)) != default_tasks(new, _facts(context, new)):
+        keys = (*keys, ("Slice", "TasksMax"))  # the default would be the tighter one
     changed = features_of(key for section, key in keys if section == "Container")
     for prepare in hooks(changed, "deeds.before_change"):
         prepare(context, unit, old, new, undo)
@@ -284,10 +286,14 @@ def _unit_that_runs(context: Context, name: str) -> str:
 
 def _planned(context: Context, definition: Definition) -> Units:
     for of_kind in hooks(kinds_of(definition.name), "plan.group_units"):
-        found: Units = of_kind(definition)
+        found: Units = of_kind(definition, context.host.systemd_version)
         return found
-    # What can change live does not depend on the other facts.
-    return units(definition, Facts(context.host.systemd_version, "", "", context.paths.runtime_of(definition.name)))
+    return units(definition, _facts(context, definition))
+
+
+def _facts(context: Context, definition: Definition) -> Facts:
+    """What can change live does not depend on the other facts."""
+    return Facts(context.host.systemd_version, "", "", context.paths.runtime_of(definition.name))
 
 
 def _record(context: Context, name: str, old: str, new: str, undo: Undo) -> None:

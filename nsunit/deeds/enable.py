@@ -71,10 +71,6 @@ def _enable(context: Context, name: str) -> Outcome:
         found: Outcome = enable_kind(context, name)
         return found
     definition = load(name, context.search, context.host)
-    if any(key == "Also" for key, _ in definition.texts_of("Install")):
-        raise NsunitError(
-            f"{name}: [Install] Also= is not for containers", hint="enable those units by 'systemctl enable'"
-        )
     _check_own(context, definition)
     _check_needed(context, definition)
     check_apart(context, definition)  # not for each start of one that is enabled

@@ -13,7 +13,7 @@ from nsunit.definition.load import load
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import service_name, slice_name, slice_path
-from nsunit.plan.ceilings import asked_limits, may_be_moot
+from nsunit.plan.ceilings import asked_limits, asks_for_weight, may_be_moot
 from nsunit.plan.units import needed_containers
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -97,7 +97,9 @@ class Starter:
             if result == "done":
                 self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
                 continue
-            self.note(Outcome(name, "failed", error=explain_failure(self.context.bus, name, job.unit, result)))
+            slice_ = prepared.units.slice.name
+            error = explain_failure(self.context.bus, name, job.unit, result, slice_)
+            self.note(Outcome(name, "failed", error=error))
             self.clear(prepared)
 
     def _was_skipped(self, prepared: Prepared) -> bool:
@@ -194,19 +196,25 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
 
 
 def warn_of_moot_limits(context: Context, definition: Definition) -> None:
-    """Warn of limits of *definition* that a slice above the container does not let it have."""
+    """Warn of limits of *definition* that a slice above the container, or the machine, does not let it have."""
+    if not asks_for_weight(definition) and not _may_be_moot(context, definition):
+        return
+    from nsunit.deeds.look.why import moot_limits  # takes a while, so it is not done for nothing
+
+    for note in moot_limits(context, definition, with_host=False):
+        context.warn(f"warning: {definition.name}: {note}")
+
+
+def _may_be_moot(context: Context, definition: Definition) -> bool:
     asked = asked_limits(definition)
     directory = os.path.dirname(
         CGROUP_ROOT + context.cgroup + slice_path(slice_name(definition.name, definition.container.slice))
     )
     while asked and directory != CGROUP_ROOT:
         if _takes_something(directory, asked):
-            from nsunit.deeds.look.why import moot_limits  # takes a while, so it is not done for nothing
-
-            for note in moot_limits(context, definition, with_host=False):
-                context.warn(f"warning: {definition.name}: {note}")
-            return
+            return True
         directory = os.path.dirname(directory)
+    return False
 
 
 def _takes_something(directory: str, asked: list[tuple[str, object]]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.dropin import forget_drop_ins
-from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed
+from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import catches, check_own, is_running, slice_of, unit_of
 from nsunit.deeds.start import start
@@ -177,8 +177,7 @@ def _stop_timeout(context: Context, names: Iterable[str]) -> float:
 
 def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: int) -> Outcome:
     if result != "done":
-        error = NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")
-        return Outcome(name, "failed", error=error)
+        return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
     forget_failed(context, unit_of(context, name))
     forget_failed_listeners(context, name)
     context.remove_tree(context.paths.runtime_of(name))

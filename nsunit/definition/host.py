@@ -41,6 +41,12 @@ class Host(Record):
     state_dir: str = "/var/lib"
     cache_dir: str = "/var/cache"
     find_user: Callable[[str], Account | None] = _nobody
+    is_meant: bool = False  # another systemd than this machine's: `render --for`
+
+    @property
+    def has(self) -> str:
+        """Which version it is, as the end of a message."""
+        return f"{'it is for' if self.is_meant else 'this machine has'} {self.systemd_version}"
 
 
 def host_facts(systemd_version: int) -> Host:

@@ -65,6 +65,7 @@ class Loader:
     elsewhere = {"Pod": "that is for NAME.pod.nsunit; a container joins it with [Container] Pod=NAME"}
 
     sections: tuple[str, ...] = syntax.SECTIONS
+    has_network = True  # else it is known of others what network they have
 
     def __init__(self, name: str, host: Host) -> None:
         self.name = name
@@ -109,7 +110,7 @@ class Loader:
             self.problem(path, line, section, f"{key}: {reason}", instead or "leave it out")
             return
         if found.since > self.host.systemd_version:
-            message = f"{key} needs systemd {found.since}, this machine has {self.host.systemd_version}"
+            message = f"{key} needs systemd {found.since}, {self.host.has}"
             self.problem(path, line, section, message, "leave it out")
             return
         if not text:
@@ -125,7 +126,7 @@ class Loader:
             value = found.parse(text)
             if isinstance(value, OfHost):
                 value = value.resolve(self.host)
-            setting.check_version_of_value(key, text, self.host.systemd_version)
+            setting.check_version_of_value(key, text, self.host)
         except ValueProblem as problem:
             hint = hint or problem.hint or f"it takes {found.syntax}"
             self.problem(path, line, section, f"{key}: {problem.message}", hint)
@@ -170,6 +171,7 @@ class Loader:
         container = self._container()
         properties = self._properties()
         self._check_container(container, dict(properties).get("Service", ()), sources[0])
+        self._check_units(container, dict(properties))
         self._check_limits()
         self._check_watchdog(container.notify)
         if self.problems:
@@ -202,6 +204,13 @@ class Loader:
             self.blame(section or "Container", bare, message, hint)
         if container.slice and len(slice_name(self.name, container.slice)) > UNIT_NAME_MAX:
             self.blame("Container", "Slice", "the name of the slice would be too long", "use shorter names")
+
+    def _check_units(self, container: Container, properties: dict[str, tuple[Property, ...]]) -> None:
+        network = container.network if self.has_network else "host"
+        units = (properties.get("Service", ()), properties.get("Slice", ()))
+        for key, message, hint in setting.contradictions(network, *units):
+            section, _, bare = key.partition(".")
+            self.blame(section, bare, message, hint)
 
     def _properties(self) -> tuple[tuple[str, tuple[Property, ...]], ...]:
         found = []

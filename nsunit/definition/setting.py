@@ -15,10 +15,13 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from nsunit.definition.container import Contradiction
+    from nsunit.definition.host import Host
     from nsunit.definition.values import Parser
+    from nsunit.units import Property
 
     # parse, adds, D-Bus property, signature, since, live, syntax, help, example
     Row = tuple[Parser, bool, str, str, int, bool, str, str, str]
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 # Apart from those that features bring.
 _TABLES = {
     "Container": ("keys:CONTAINER",),
-    "Slice": ("systemd.control:CONTROL",),
+    "Slice": ("systemd.control:CONTROL", "systemd.control:CONCURRENCY"),
     "Service": (
         "systemd.service:SERVICE",
         "systemd.control:CONTROL",
@@ -46,14 +49,23 @@ _LITERAL_PERCENT = frozenset(("CPUQuota", "TasksMax", "ManagedOOMMemoryPressureL
 # Values that came later than their key.
 _VALUES_SINCE = {
     ("RestartMode", "debug"): 257,
-    ("OnSuccessJobMode", "restart-dependencies"): 254,
-    ("OnFailureJobMode", "restart-dependencies"): 254,
+    ("CPUSchedulingPolicy", "ext"): 260,
+    ("NUMAPolicy", "preferred-many"): 262,
+    ("NUMAPolicy", "weighted-interleave"): 262,
+    **dict.fromkeys((("OnSuccessJobMode", "restart-dependencies"), ("OnFailureJobMode", "restart-dependencies")), 254),
+    **dict.fromkeys((("OnSuccessJobMode", "lenient"), ("OnFailureJobMode", "lenient")), 258),
     **{
         (key, action): 254
         for key in ("FailureAction", "SuccessAction", "StartLimitAction", "JobTimeoutAction")
         for action in "soft-reboot soft-reboot-force kexec kexec-force halt halt-force halt-immediate".split()
     },
 }
+
+# Properties of which not every value fits to every other, see systemd.checks.
+_CHECKED = frozenset(
+    "CPUSchedulingPriority NUMAPolicy NUMAMask CPUAffinityFromNUMA DevicePolicy RestrictNetworkInterfaces"
+    " BindNetworkInterface CPUSetPartition".split()
+)
 
 # PID 1 used to write TasksMaxScale into the transient unit as a tenth of it (systemd issue 41009, seen with 252).
 _TASKS_PERCENT_SINCE = 257
@@ -102,13 +114,23 @@ def lookup(section: str, key: str) -> Setting | None:
     return Setting(section, key, no_value, False, "", "", OLDEST, False, "", "Refused.", "", refused=reason)
 
 
-def check_version_of_value(key: str, text: str, version: int) -> None:
-    """Raise ValueProblem if systemd *version* knows *key* but cannot yet be given its value *text*."""
+def check_version_of_value(key: str, text: str, host: Host) -> None:
+    """Raise ValueProblem if the systemd of *host* knows *key* but cannot yet be given its value *text*."""
+    version = host.systemd_version
     since = _VALUES_SINCE.get((key, text), 0)
     if since > version:
-        raise ValueProblem(f"'{text}' needs systemd {since}, this machine has {version}", "use another value")
+        raise ValueProblem(f"'{text}' needs systemd {since}, {host.has}", "use another value")
     if key == "TasksMax" and text.endswith(("%", "‰", "‱")) and version < _TASKS_PERCENT_SINCE:
         raise ValueProblem(f"'{text}' becomes a tenth of that at a daemon-reload of systemd {version}", "use a number")
+
+
+def contradictions(network: str, service: Iterable[Property], slice_: Iterable[Property]) -> Iterable[Contradiction]:
+    """What does not fit together in [Service] and [Slice] of a container with *network*: (key, message, hint)."""
+    of_service, of_slice = ({item.name: item.value for item in properties} for properties in (service, slice_))
+    if _CHECKED.isdisjoint(of_service) and _CHECKED.isdisjoint(of_slice):
+        return ()
+    found: Iterable[Contradiction] = _imported("systemd.checks:contradictions")(network, of_service, of_slice)
+    return found
 
 
 def keys_of(section: str) -> tuple[str, ...]:

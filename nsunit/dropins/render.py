@@ -9,6 +9,7 @@ import jinja2
 import nsunit
 from nsunit.definition.load import unit_text_value
 from nsunit.definition.setting import lookup
+from nsunit.plan.units import GONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from nsunit.definition.model import Definition
     from nsunit.plan.units import Directive
-
-# What systemd has always done since this version: it warns of the key in every file, at every reload.
-_GONE = {"CPUAccounting": 258}
 
 
 def templates_directory() -> str:
@@ -36,7 +34,8 @@ def render_unit(
     systemd_version: int,
 ) -> str:
     """The text of one unit: nsunit's own *directives*, and over them the definition's *sections*."""
-    gone = [key for key, version in _GONE.items() if systemd_version >= version]
+    # systemd warns of such a key in every file, at every reload.
+    gone = [key for key, version in GONE.items() if systemd_version >= version]
     lines: dict[str, list[tuple[str, str]]] = {}
     for item in directives:
         lines.setdefault(item.section, []).append((item.key, item.text.replace("%", "%%")))

@@ -26,6 +26,8 @@ FILES = {
     "IOReadIOPSMax": "io.max",
     "IOWriteIOPSMax": "io.max",
 }
+# Shares of disks, which only some schedulers look at.
+DISK_WEIGHTS = ("IOWeight", "StartupIOWeight", "IODeviceWeight")
 _INFINITY = (1 << 64) - 1
 _PROTECTIONS = ("memory.min", "memory.low")
 
@@ -38,6 +40,12 @@ def asked_limits(definition: Definition) -> list[tuple[str, object]]:
         for item in definition.properties_of(section)
         if (name := item.name.removesuffix("Scale")) in FILES and item.value not in (0, b"", (), _INFINITY)
     ]
+
+
+def asks_for_weight(definition: Definition) -> bool:
+    """Whether *definition* sets a share of disks."""
+    properties = (*definition.properties_of("Slice"), *definition.properties_of("Service"))
+    return any(item.name in DISK_WEIGHTS for item in properties)
 
 
 def may_be_moot(file: str, value: object, above: bytes | None) -> bool:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 STARTED, STOPPED, FAILED = "start", "stop", "fail"
 SESSION_STARTED, SESSION_STOPPED = "session-start", "session-stop"
-OOM_KILL, MEMORY_HIGH, FROZEN, THAWED = "oom-kill", "memory-high", "freeze", "thaw"
+OOM_KILL, MANAGED_OOM_KILL, MEMORY_HIGH = "oom-kill", "managed-oom-kill", "memory-high"
+FROZEN, THAWED = "freeze", "thaw"
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}
 _OVER = ("inactive", "failed")
 
@@ -62,7 +63,7 @@ class Tracker:
         self._killed: set[str] = set()  # containers that the kernel has killed in since they were started
 
     def note_kill(self, container: str) -> None:
-        """Note that an event has told of a kill for lack of memory in *container*."""
+        """Note that an event has told of a kill for lack of memory in *container*, the kernel's or systemd-oomd's."""
         self._killed.add(container)
 
     def running(self) -> list[str]:

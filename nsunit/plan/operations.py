@@ -55,13 +55,14 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *([namespaces.UserNamespace(*map(str, facts.user_range))] if count else []),
         namespaces.Namespaces(kinds),
         *(item for joins in hooks(used, "plan.joins") for item in joins(container)),
-        *([] if "mnt" in shared else _file_systems(container, facts, used)),
+        *([] if "mnt" in shared else [*_file_systems(container, facts, used), *watched(definition)]),
         *([] if "uts" in shared else [process.Hostname(container.hostname or default_hostname(definition.name))]),
         *([] if "net" in shared else [process.Loopback()]),
         *(item for connects in hooks(used, "plan.connects") for item in connects(definition, facts)),
         *([] if "mnt" in shared else _restrictions(container, kinds, facts)),
         process.User(container.user or "", container.group or "", container.supplementary_groups),
         process.Environment(environment(container, facts)),
+        *manners(definition),
         *([root.ReadOnlyRoot()] if container.read_only else []),
         *([] if "mnt" in shared else [root.Pivot()]),
         process.WorkingDirectory(container.working_directory or ""),
@@ -102,6 +103,22 @@ def is_delegated(definition: Definition) -> bool:
         if item.name == "Delegate":
             return bool(item.value)
     return True
+
+
+def manners(definition: Definition) -> list[process.Manners]:
+    """What [Service] says of the umask and of SIGPIPE, if it does; a program is killed by that one otherwise."""
+    said = {item.name: item.value for item in definition.properties_of("Service")}
+    if not said.keys() & {"UMask", "IgnoreSIGPIPE"}:
+        return []
+    umask = said.get("UMask", 0o022)
+    return [process.Manners(f"{umask:04o}", "ignored" if said.get("IgnoreSIGPIPE") else "")]
+
+
+def watched(definition: Definition) -> list[mounts.Pressure]:
+    """The pressure that the program is to watch, as [Service] says."""
+    said = [item.name.lower() for item in definition.properties_of("Service")]
+    kinds = [kind for kind in ("memory", "cpu", "io") if any(name.startswith(f"{kind}pressure") for name in said)]
+    return [mounts.Pressure(tuple(kinds))] if kinds else []
 
 
 def keeps_upper(container: Container) -> bool:

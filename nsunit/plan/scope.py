@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 INHERITED = {
     "DeviceAllow": "a(ss)",
     "DevicePolicy": "s",
+    "AllowedCPUs": "ay",
+    "AllowedMemoryNodes": "ay",
+    "BPFProgram": "a(ss)",
+    "BindNetworkInterface": "s",
+    "IPEgressFilterPath": "as",
+    "IPIngressFilterPath": "as",
+    "NFTSet": "a(iiss)",
     "IPAddressAllow": "a(iayu)",
     "IPAddressDeny": "a(iayu)",
     "RestrictNetworkInterfaces": "(bas)",
     "SocketBindAllow": "a(iiqq)",
     "SocketBindDeny": "a(iiqq)",
 }
+# Keys of [Service] that a process hands down to its children, beside those that begin with Limit.
+OF_PROCESSES = frozenset(
+    "Nice OOMScoreAdjust CPUSchedulingPolicy CPUSchedulingPriority CPUSchedulingResetOnFork CPUAffinity NUMAPolicy"
+    " NUMAMask IOSchedulingClass IOSchedulingPriority TimerSlackNSec CoredumpFilter MemoryKSM MemoryTHP"
+    " KeyringMode".split()
+)
 STOP_USEC = 10_000_000
 
 
@@ -30,7 +43,9 @@ def exec_scope(name: str, slice_: str, description: str, pid: int, service: Mapp
     inherited = []
     for key, signature in INHERITED.items():
         value = _frozen(service.get(key))
-        if value not in (None, (), (False, ())):
+        if signature == "ay" and isinstance(value, tuple):
+            value = bytes(value)
+        if value not in (None, (), b"", "", (False, ())):
             inherited.append(Property(key, signature, value))
     return Unit(
         name,
@@ -41,6 +56,7 @@ def exec_scope(name: str, slice_: str, description: str, pid: int, service: Mapp
             Property("TimeoutStopUSec", "t", STOP_USEC),
             # A shell in a terminal ignores SIGTERM; it ends when its terminal hangs up.
             Property("SendSIGHUP", "b", True),
+            Property("TasksMax", "t", (1 << 64) - 1),  # the slice has the limit
             *inherited,
             Property("PIDs", "au", (pid,)),
         ),

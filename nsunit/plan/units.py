@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
 
 _USEC = 1_000_000
-DEFAULT_TASKS_MAX = 1024
+INFINITY = (1 << 64) - 1
+DEFAULT_TASKS_MAX = 1024  # of a container, with its sessions
+# What systemd takes since this version and forgets, since it always does so.
+GONE = {"CPUAccounting": 258}
 
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
@@ -65,15 +68,16 @@ class Units(Record):
 
 def units(definition: Definition, facts: Facts) -> Units:
     """Plan the units of *definition*."""
-    container = definition.container
+    container, version = definition.container, facts.systemd_version
     own = _service_directives(definition, facts)
-    limits = slice_directives(definition, f"Limits of container {definition.name}")
+    title = f"Limits of container {definition.name}"
+    limits = (*slice_directives(definition, title, version), *default_tasks(definition, facts))
     found = Listeners()
     for listeners in hooks(container.features, "plan.listeners"):
         found = listeners(definition, facts)
     return Units(
-        Unit(service_name(definition.name), merge(own, definition, ("Unit", "Service"))),
-        Unit(slice_name(definition.name, container.slice), merge(limits, definition, ("Slice",))),
+        Unit(service_name(definition.name), merge(own, definition, ("Unit", "Service"), version)),
+        Unit(slice_name(definition.name, container.slice), merge(limits, definition, ("Slice",), version)),
         own,
         limits,
         found.units,
@@ -176,7 +180,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     used = (*container.features, *facts.features)
     directives = _default_directives(definition, facts)
     for replace in hooks(used, "plan.directives"):
-        own = replace(facts)
+        own = [item for item in replace(facts) if item.section != "Slice"]
         replaced = {item.key for item in own}
         directives = [*(item for item in directives if item.key not in replaced), *own]
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
@@ -220,31 +224,52 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
         usec("TimeoutStartSec", 60),
         usec("TimeoutStopSec", 10),
         usec("RestartSec", 1),
-        Directive("Service", "TasksMax", str(DEFAULT_TASKS_MAX), Property("TasksMax", "t", DEFAULT_TASKS_MAX)),
+        tasks_max("Service", INFINITY),  # the slice has the limit; systemd would give each service one of its own
         directive("Service", "DevicePolicy", "closed", "s"),
         directive("Service", "SyslogIdentifier", definition.name, "s"),
-        *(switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
+        # As in a shell, and in podman and docker: programs in pipes end when nobody reads any more.
+        Directive("Service", "IgnoreSIGPIPE", "no", Property("IgnoreSIGPIPE", "b", False)),
+        *(switch("Service", key) for key in accounting(facts.systemd_version)),
         switch("Service", "Delegate"),
     ]
 
 
-def slice_directives(definition: Definition, description: str) -> tuple[Directive, ...]:
+def default_tasks(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
+    """The limit of tasks that the slice of a container gets where its definition says nothing of them."""
+    if any(key == "TasksMax" for section in ("Slice", "Service") for key, _ in definition.texts_of(section)):
+        return ()
+    for replace in hooks(definition.container.features, "plan.directives"):
+        if own := tuple(item for item in replace(facts) if item.section == "Slice"):
+            return own
+    return (tasks_max("Slice", DEFAULT_TASKS_MAX),)
+
+
+def accounting(systemd_version: int) -> tuple[str, ...]:
+    """The keys by which systemd counts; that of the CPU is always on where `GONE` says so, and no key any more."""
+    keys = ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")
+    return tuple(key for key in keys if systemd_version < GONE.get(key, systemd_version + 1))
+
+
+def slice_directives(definition: Definition, description: str, systemd_version: int) -> tuple[Directive, ...]:
     """What nsunit adds to a slice, of a container or a group."""
     said = {key for key, _ in definition.texts_of("Slice")}
     directives = (
         directive("Unit", "Description", description, "s"),
         # A slice stays active for ever otherwise; this one goes when the last unit in it has.
         switch("Unit", "StopWhenUnneeded"),
-        *(switch("Slice", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
+        *(switch("Slice", key) for key in accounting(systemd_version)),
     )
     return tuple(item for item in directives if item.key not in said)
 
 
-def merge(directives: tuple[Directive, ...], definition: Definition, sections: tuple[str, ...]) -> tuple[Property, ...]:
-    """*directives*, and after them what the *sections* of *definition* say."""
+def merge(
+    directives: tuple[Directive, ...], definition: Definition, sections: tuple[str, ...], systemd_version: int
+) -> tuple[Property, ...]:
+    """*directives*, and after them what the *sections* of *definition* say to this version of systemd."""
+    gone = [key for key, version in GONE.items() if systemd_version >= version]
     return (
         *(item.property for item in directives),
-        *(item for section in sections for item in definition.properties_of(section)),
+        *(item for section in sections for item in definition.properties_of(section) if item.name not in gone),
     )
 
 
@@ -256,6 +281,12 @@ def directive(section: str, key: str, text: str, signature: str) -> Directive:
 def switch(section: str, key: str) -> Directive:
     """One that says yes."""
     return Directive(section, key, "yes", Property(key, "b", True))
+
+
+def tasks_max(section: str, limit: int) -> Directive:
+    """TasksMax= of *limit*."""
+    text = "infinity" if limit == INFINITY else str(limit)
+    return Directive(section, "TasksMax", text, Property("TasksMax", "t", limit))
 
 
 def usec(key: str, seconds: int) -> Directive:

@@ -29,6 +29,7 @@ FILES = (
     *("cpu.stat", "cpu.max", "cpu.pressure"),
     *("memory.current", "memory.peak", "memory.high", "memory.max", "memory.events", "memory.pressure"),
     *("memory.swap.current", "memory.swap.max", "pids.current", "pids.max", "io.stat", "io.pressure"),
+    "cgroup.stat.local",  # Linux 7
 )
 
 
@@ -54,6 +55,7 @@ class Memory(Record):
     max_events: int
     oom_events: int
     oom_kills: int
+    throttled_sockets: int = 0  # times at which network traffic was held back, Linux 7
 
 
 class Swap(Record):
@@ -109,6 +111,8 @@ class Usage(Record):
     io: IO | None
     network: Traffic | None
     pressure: PressureSet
+    frozen_usec: int | None = None  # how long it was paused, Linux 7
+    managed_oom_kills: int = 0  # how often systemd-oomd has killed in it
 
 
 def usage_of(
@@ -131,6 +135,7 @@ def usage_of(
         io=_io(files),
         network=traffic,
         pressure=PressureSet(*(_pressure(files, kind) for kind in ("cpu", "memory", "io"))),
+        frozen_usec=flat_keyed(files.get("cgroup.stat.local", "")).get("frozen_usec"),
     )
 
 
@@ -166,7 +171,7 @@ def _memory(files: Mapping[str, str]) -> Memory | None:
         _limit(files, "memory.peak"),
         _limit(files, "memory.high"),
         _limit(files, "memory.max"),
-        *(events.get(key, 0) for key in ("high", "max", "oom", "oom_kill")),
+        *(events.get(key, 0) for key in ("high", "max", "oom", "oom_kill", "sock_throttled")),
     )
 
 

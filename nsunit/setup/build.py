@@ -41,6 +41,7 @@ class Build:
         self.home = "/"
         self.capabilities = 0
         self.no_new_privileges = True
+        self.ignores_sigpipe = False
         self.terminal = False  # give the payload a terminal of the container's own devpts
         self.terminal_link: Any = ()
         self.assistant: Any = None  # the socket of nsunit.features.pasta.setup

@@ -72,8 +72,10 @@ PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
+PR_SET_THP_DISABLE = 41
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
+PR_SET_MEMORY_MERGE = 67
 
 SECCOMP_SET_MODE_FILTER = 1
 CLOSE_RANGE_CLOEXEC = 4
@@ -84,10 +86,13 @@ _OLD_CALLS = {
     # name: x86_64, aarch64
     "capset": (126, 91),
     "fstatfs": (138, 44),
+    "ioprio_set": (251, 30),
+    "keyctl": (250, 219),
     "mount": (165, 40),
     "pivot_root": (155, 41),
     "prctl": (157, 167),
     "seccomp": (317, 277),
+    "set_mempolicy": (238, 237),
     "setfsgid": (123, 152),
     "setfsuid": (122, 151),
     "setdomainname": (171, 162),
@@ -163,6 +168,30 @@ def capset(permitted: int) -> None:
     header = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0)
     low, high = permitted & 0xFFFFFFFF, permitted >> 32
     _old_call("capset", header, struct.pack("=6I", low, low, 0, high, high, 0))
+
+
+def ioprio_set(class_: int, priority: int) -> None:
+    """ioprio_set(2), of the calling process."""
+    _old_call("ioprio_set", 1, 0, class_ << 13 | priority)
+
+
+def set_mempolicy(mode: int, nodes: bytes) -> None:
+    """set_mempolicy(2): *nodes* is a mask in whole words, lowest node first."""
+    _old_call("set_mempolicy", mode, nodes or None, len(nodes) * 8 + 1 if nodes else 0)
+
+
+def new_session_keyring(*, with_user: bool) -> None:
+    """keyctl(2): a session keyring of the caller's own, empty, or with a link to its user's.
+
+    As with systemd: where there are no keyrings, or a filter or a quota does not let us, there is none.
+    """
+    try:
+        _old_call("keyctl", 1, None, 0, 0, 0)  # KEYCTL_JOIN_SESSION_KEYRING
+        if with_user:
+            _old_call("keyctl", 8, -4, -3, 0, 0)  # KEYCTL_LINK, the user's, the session's
+    except OSError as error:
+        if error.errno not in (1, 13, 38, 122):  # EPERM, EACCES, ENOSYS, EDQUOT
+            raise
 
 
 def seccomp(program: bytes) -> None:

@@ -26,6 +26,7 @@ KINDS: tuple[type[Operation], ...] = (
     mounts.Proc,
     mounts.Sysfs,
     mounts.Cgroup,
+    mounts.Pressure,
     mounts.Devices,
     mounts.Tmpfs,
     mounts.Bind,
@@ -38,6 +39,7 @@ KINDS: tuple[type[Operation], ...] = (
     process.NotifySocket,
     process.User,
     process.Environment,
+    process.Manners,
     process.WorkingDirectory,
     process.Privileges,
     process.Exec,
@@ -81,6 +83,7 @@ def start(directory: str, address: str) -> None:
 
     def hand_over(payload: int) -> None:
         attach_network(operations, payload, build)
+        process.keep_scheduler(payload)
         if address:
             notify.send(address, f"MAINPID={payload}")
 

@@ -15,6 +15,7 @@ from nsunit.setup.operation import Operation
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
+SCHED_RESET_ON_FORK = 0x40000000
 
 
 class Hostname(Operation):
@@ -103,6 +104,9 @@ class NotifySocket(Operation):
         os.close(place)
         os.close(fd)
         build.environment["NOTIFY_SOCKET"] = self.TARGET
+        # Without WATCHDOG_PID, which would be a number of the host's: sd_watchdog_enabled(3) does without.
+        if "WATCHDOG_USEC" in os.environ:
+            build.environment["WATCHDOG_USEC"] = os.environ["WATCHDOG_USEC"]
 
 
 class Environment(Operation):
@@ -122,6 +126,35 @@ class Environment(Operation):
         for assignment in self.assignments:
             name, _, value = assignment.partition("=")
             build.environment[name] = value
+
+
+class Manners(Operation):
+    """What a program inherits and this interpreter has changed: the *umask*, octal, and *sigpipe*, "ignored" or not.
+
+    systemd has told the helper; sessions have it from here alone.
+    """
+
+    __slots__ = ("umask", "sigpipe")
+    keyword = "manners"
+    umask: str
+    sigpipe: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"set the umask {self.umask}"
+
+    def execute(self, build: Build) -> None:
+        """umask(2); the signal is up to Exec."""
+        os.umask(int(self.umask, 8))
+        build.ignores_sigpipe = self.sigpipe == "ignored"
+
+
+def keep_scheduler(payload: int) -> None:
+    """Give process *payload* the scheduler that CPUSchedulingResetOnFork= has taken from it: it is a grandchild."""
+    policy = os.sched_getscheduler(0)
+    if policy & SCHED_RESET_ON_FORK:
+        os.setpriority(os.PRIO_PROCESS, payload, os.getpriority(os.PRIO_PROCESS, 0))
+        os.sched_setscheduler(payload, policy, os.sched_getparam(0))
 
 
 class WorkingDirectory(Operation):
@@ -260,7 +293,7 @@ class Exec(Operation):
     def execute(self, build: Build) -> None:
         """execve(2); returns only by raising."""
         environment = {"PATH": build.path, **build.environment}
-        self.reset_signals()
+        self.reset_signals(build)
         candidates = _candidates(self.argv[0], environment["PATH"])
         if self.init:
             program = next((path for path in candidates if os.access(path, os.X_OK)), None)
@@ -278,10 +311,12 @@ class Exec(Operation):
                 failure = error
         raise failure
 
-    def reset_signals(self) -> None:
+    def reset_signals(self, build: Build) -> None:
         """Undo what Python does at its start: it ignores some, and that would last across execve(2)."""
         for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(number, _signal.SIG_DFL)
+        if build.ignores_sigpipe:
+            _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 
 
 def _candidates(program: str, path: str) -> list[str]:

@@ -24,6 +24,7 @@ from nsunit.cli import main as cli
 from nsunit.cli import warn
 from nsunit.cli.verbs import Invocation
 from nsunit.core.context import Context
+from nsunit.deeds.look import why
 from nsunit.definition.host import Account, Host
 from nsunit.definition.search import SearchPath, user_search_path
 from nsunit.storage.paths import Paths, user_paths
@@ -173,6 +174,7 @@ def fixed_host(root: Path) -> Iterator[FixedHost]:
         patch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 20, "SC_PAGE_SIZE": 4096, "SC_CLK_TCK": 100}.__getitem__)
         patch.setattr(os, "getegid", lambda: ALICE.gid)
         patch.setattr(os, "uname", lambda: SimpleNamespace(nodename="host", machine=machine, release="6.12.0"))
+        patch.setattr(why, "disks_are_weighed", lambda: True)
         patch.setenv("PATH", f"{host.place('/bin')}:/usr/bin:/bin")
         for name in ("NO_COLOR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
             patch.delenv(name, raising=False)

@@ -19,6 +19,7 @@ CONTROL: dict[str, Value] = {
     "CPUQuotaPeriodSec": "50ms",
     "AllowedCPUs": "0",
     "StartupAllowedCPUs": ("1", "StartupAllowedCPUs: 0200000000000000"),
+    "CPUSetPartition": "isolated",
     "AllowedMemoryNodes": "0",
     "StartupAllowedMemoryNodes": ("0", "0100000000000000"),
     "MemoryAccounting": "no",
@@ -37,8 +38,6 @@ CONTROL: dict[str, Value] = {
     "MemoryZSwapMax": ("92M", "96468992"),
     "StartupMemoryZSwapMax": ("93M", "97517568"),
     "MemoryZSwapWriteback": "no",
-    "MemoryPressureWatch": "skip",
-    "MemoryPressureThresholdSec": "170ms",
     "TasksAccounting": "no",
     "TasksMax": "333",
     "IOAccounting": "no",
@@ -55,7 +54,8 @@ CONTROL: dict[str, Value] = {
     "IPAddressDeny": "192.0.2.0/24",
     "SocketBindAllow": ("ipv4:tcp:8000-8080", "ipv4:tcp8000-8080"),
     "SocketBindDeny": ("ipv6:udp:53", "ipv6:udp53"),
-    "RestrictNetworkInterfaces": "~eth7",
+    "RestrictNetworkInterfaces": "lo",
+    "BindNetworkInterface": "lo",
     "NFTSet": ("cgroup:inet:filter:web", [[3, 1, "filter", "web"]]),
     "IPIngressFilterPath": FILTERS[0],
     "IPEgressFilterPath": FILTERS[1],
@@ -67,16 +67,31 @@ CONTROL: dict[str, Value] = {
     "ManagedOOMMemoryPressureLimit": ("61%", "2619930050"),
     "ManagedOOMMemoryPressureDurationSec": "21s",
     "ManagedOOMPreference": "avoid",
+    "OOMRules": "own",
     "DisableControllers": "io",
+}
+
+SLICE: dict[str, Value] = {
+    **CONTROL,
+    "ConcurrencySoftMax": "71",
+    "ConcurrencyHardMax": "72",
+    "ActivatingConcurrencyMax": "73",
 }
 
 SERVICE: dict[str, Value] = {
     **CONTROL,
     "DevicePolicy": "auto",
+    "MemoryPressureWatch": "skip",
+    "MemoryPressureThresholdSec": "170ms",
+    "CPUPressureWatch": "yes",
+    "CPUPressureThresholdSec": "171ms",
+    "IOPressureWatch": "no",
+    "IOPressureThresholdSec": "172ms",
     "Restart": "on-abort",
     "RestartSec": "7s",
     "RestartSteps": "4",
     "RestartMaxDelaySec": "9min",
+    "RestartRandomizedDelaySec": "17s",
     "RestartMode": "direct",
     "TimeoutStartSec": ("91s", "1min 31s"),
     "TimeoutStopSec": "11s",
@@ -95,6 +110,7 @@ SERVICE: dict[str, Value] = {
     "ExecStartPre": ("/bin/true b", "argv[]=/bin/true b"),
     "ExecStartPost": ("/bin/true c", "argv[]=/bin/true c"),
     "ExecReload": ("/bin/true d", "argv[]=/bin/true d"),
+    "ExecReloadPost": ("/bin/true g", "argv[]=/bin/true g"),
     "ExecStop": ("/bin/true e", "argv[]=/bin/true e"),
     "ExecStopPost": ("-/bin/true f", "argv[]=/bin/true f ignore_errors=yes"),
     "KillMode": "control-group",
@@ -118,9 +134,10 @@ SERVICE: dict[str, Value] = {
     "TimerSlackNSec": ("60us", "60000"),
     "UMask": "0027",
     "KeyringMode": "shared",
-    "IgnoreSIGPIPE": "no",
+    "IgnoreSIGPIPE": "yes",
     "CoredumpFilter": ("default shared-dax", "0x133"),
     "MemoryKSM": "yes",
+    "MemoryTHP": "madvise",
     "LimitCPU": ("1h:2h", "7200"),
     "LimitFSIZE": ("1G", "1073741824"),
     "LimitDATA": ("8G", "8589934592"),
@@ -216,6 +233,11 @@ TESTED = {
     "DirectoryNotEmpty": "/srv",
     "FileNotEmpty": "/etc/passwd",
     "FileIsExecutable": "/bin/sh",
+    "PathIsSocket": "/run/systemd/private",
+    "KernelModuleLoaded": "!no-such",
+    "Version": "systemd >= 258",
+    "Fraction": "100%",
+    "MachineTag": "!no-such",
     "User": "root",
     "Group": "root",
     "ControlGroupController": "v2",
@@ -229,7 +251,7 @@ TESTED = {
     "Firmware": "!device-tree",
 }
 
-VALUES = {"Slice": CONTROL, "Service": SERVICE, "Unit": UNIT}
+VALUES = {"Slice": SLICE, "Service": SERVICE, "Unit": UNIT}
 
 # What cannot be together with the others, or takes another program.
 APART = {("Service", "TimeoutSec"), ("Service", "WatchdogSec"), ("Unit", "StopWhenUnneeded")}

@@ -27,7 +27,10 @@ Notify=yes
 Tmpfs=/tmp
 BindReadOnly=/etc/hostname:/etc/hostname
 Sysctl=net.ipv4.tcp_keepalive_time=100
+[Service]
+UMask=0027
 """
+WATCHES = "MemoryPressureWatch=yes\n"
 
 
 def lines_of(result, name):
@@ -44,12 +47,16 @@ def test_helper_killed_at_every_step(run, nsunit, containers):
     assert plan.returncode == 0, plan.stderr
     from nsunit.setup.main import KINDS
 
-    keywords = [kind.keyword for kind in KINDS if kind.keyword not in ("root-directory", "subgroup")] + ["network"]
+    watches = int(run("systemctl", "--version").stdout.split()[1]) >= 254
+    left_out = ("root-directory", "subgroup") if watches else ("root-directory", "subgroup", "pressure")
+    keywords = [kind.keyword for kind in KINDS if kind.keyword not in left_out] + ["network"]
     steps = [(keyword, half) for keyword in keywords for half in ("prepare", "execute")]
     killed = {}
     for keyword, half in steps:
         text = EVERYTHING if keyword == "notify-socket" else EVERYTHING.replace("Notify=yes\n", "")
-        name = containers.define(text + "Network=bridge\n" if keyword == "network" else text)
+        if keyword == "network":
+            text = text.replace("[Service]", "Network=bridge\n[Service]")
+        name = containers.define(text + WATCHES if watches else text)
         killed[name] = f"{keyword}:{half}"
         directory = DROP_INS / f"nsunit-{name}.service.d"
         directory.mkdir(parents=True)

@@ -13,7 +13,10 @@ VERBS = (
         operands="NAME",
         least=1,
         most=1,
-        options=(Option("unit-files", "As the text of unit files instead"),),
+        options=(
+            Option("unit-files", "As the text of unit files instead"),
+            Option("for", "For another systemd than that of this machine", value="VERSION"),
+        ),
         complete="defined_any",
     ),
     Verb(

@@ -6,11 +6,14 @@ import os
 import sys
 
 from nsunit.core.running import slice_of
+from nsunit.core.stored import journal_of
 from nsunit.errors import NsunitError
 from nsunit.names import service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nsunit.cli.verbs import Invocation
 
 
@@ -28,7 +31,9 @@ def logs(invocation: Invocation) -> int:
 
     context = invocation.context()
     names = invocation.names("defined", pods=True)
-    argv = journal_command({name: slice_of(context, name) for name in names}, options, user=invocation.flag("user"))
+    slices = {name: slice_of(context, name) for name in names}
+    places = {namespace for name in names if (namespace := journal_of(context, name))}
+    argv = journal_command(slices, options, places, user=invocation.flag("user"))
     sys.stdout.flush()
     try:
         os.execvp(argv[0], argv)
@@ -36,8 +41,12 @@ def logs(invocation: Invocation) -> int:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
 
 
-def journal_command(slices: dict[str, str], options: dict[str, str | None], *, user: bool = False) -> list[str]:
+def journal_command(
+    slices: dict[str, str], options: dict[str, str | None], places: Iterable[str] = (), *, user: bool = False
+) -> list[str]:
     """Return the journalctl command for containers, by name with their slices; an option without a value is a flag.
+
+    *places* are the journal namespaces that payloads write to; what systemd says of them is in the usual journal.
 
     `-u` with the service matches the payload, systemd's own messages about it and its core dumps; with the slice, all
     that runs in it, so `exec` sessions and a foreground `run` as well (journalctl(1)).  With *user* they are units
@@ -45,6 +54,8 @@ def journal_command(slices: dict[str, str], options: dict[str, str | None], *, u
     """
     # Not --user: what users said is in the system's journal where that is not kept on disk.
     argv = ["journalctl", "--quiet"] if user else ["journalctl"]
+    if found := sorted(set(places)):
+        argv.append("--namespace=" + (f"+{found[0]}" if len(found) == 1 else "*"))
     option = "--user-unit" if user else "--unit"
     for name, slice_ in slices.items():
         argv += [f"{option}={service_name(name)}", f"{option}={slice_}"]

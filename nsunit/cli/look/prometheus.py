@@ -46,6 +46,8 @@ METRICS = (
     Metric("memory_high_events_total", "counter", "Times throttled at MemoryHigh=", "memory.high_events"),
     Metric("memory_max_events_total", "counter", "Times MemoryMax= was reached", "memory.max_events"),
     Metric("oom_kills_total", "counter", "Processes killed for lack of memory", "memory.oom_kills"),
+    Metric("managed_oom_kills_total", "counter", "Times systemd-oomd killed in it", "managed_oom_kills"),
+    Metric("frozen_seconds_total", "counter", "Time in which it was paused", "frozen_usec", _MICROSECOND),
     Metric("swap_bytes", "gauge", "Swap in use", "swap.current"),
     Metric("tasks", "gauge", "Processes and threads", "tasks.current"),
     Metric("tasks_max", "gauge", "TasksMax=", "tasks.max"),

@@ -102,7 +102,7 @@ def usage_row(item: Usage) -> tuple[str, ...]:
         format_size(network.transmit_bytes if network else None),
         *(_waiting(part) for part in (item.pressure.cpu, item.pressure.memory, item.pressure.io)),
         str(memory.high_events) if memory else "-",
-        str(memory.oom_kills) if memory else "-",
+        str(memory.oom_kills + item.managed_oom_kills) if memory else str(item.managed_oom_kills or "-"),
     )
 
 

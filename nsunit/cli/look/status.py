@@ -49,7 +49,7 @@ def status(invocation: Invocation) -> int:
             for line in status_lines(item, style):
                 style.line(line)
             if lines:
-                _last_lines(item.state, lines, style, user=context.user)
+                _last_lines(item, lines, style, user=context.user)
     sys.stdout.flush()
     for failure in failures:
         report(failure)
@@ -113,6 +113,9 @@ def _usage(status: Status) -> list[str]:
     if state.cpu_usec is not None:
         quota = "" if status.cpu_quota is None else f" (limit: {status.cpu_quota / 10_000:g}%)"
         lines.append(f"{'CPU':>12}: {format_duration(state.cpu_usec / 1_000_000)}{quota}")
+    killers = ((status.oom_kills, "the kernel"), (status.managed_oom_kills, "systemd-oomd"))
+    if kills := ", ".join(f"{count} by {who}" for count, who in killers if count):
+        lines.append(f"{'OOM kills':>12}: {kills}")
     if status.io_read is not None and status.io_write is not None:
         lines.append(f"{'IO':>12}: {format_size(status.io_read)} read, {format_size(status.io_write)} written")
     return lines
@@ -144,12 +147,13 @@ def _listens(state: ContainerState) -> bool:
     return state.sub_state == "listening"
 
 
-def _last_lines(state: ContainerState, count: int, style: Style, *, user: bool) -> None:
+def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None:
     """Let journalctl show the last lines of the container's log; it makes control characters harmless itself."""
     import subprocess  # heavy, and not needed where nothing runs
 
     options = {"lines": str(count), "no-pager": None, "quiet": None}
-    argv = journal_command({state.name: state.slice}, options, user=user)
+    state, places = status.state, filter(None, [status.log_namespace])
+    argv = journal_command({state.name: state.slice}, options, places, user=user)
     try:
         shown = subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
     except FileNotFoundError:

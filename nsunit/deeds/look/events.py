@@ -9,10 +9,10 @@ from typing import Any
 
 from nsunit.bus.follow import follow
 from nsunit.core.running import CGROUP_ROOT
-from nsunit.deeds.look.notices import Notices, subtree_kills
+from nsunit.deeds.look.notices import Notices, managed_kills, subtree_kills
 from nsunit.formats.cgroupfs import flat_keyed
 from nsunit.names import ROOT_SLICE, container_of_unit, slice_path
-from nsunit.plan.events import FROZEN, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice
+from nsunit.plan.events import FROZEN, MANAGED_OOM_KILL, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice
 from nsunit.storage.files import read_kernel_file
 from nsunit.units import UP
 
@@ -57,6 +57,7 @@ class _Events:
         self._slices: dict[str, _Slice] = {}  # by the slice's name
         self._units: dict[str, str] = {}  # of containers that run
         self._frozen: dict[str, bool] = {}
+        self._managed: dict[str, int] = {}  # kills by systemd-oomd, by container
 
     def run(self) -> None:
         try:
@@ -81,6 +82,9 @@ class _Events:
         name = container_of_unit(unit)
         if name and values.get("Result") == "oom-kill" and (slice_ := self._slice_of(name)):
             slice_.look()  # before the cgroup is gone
+            if (count := managed_kills(f"{slice_.directory}/{unit}")) > self._managed.get(name, 0):
+                self._tell_of_memory(Event(MANAGED_OOM_KILL, name, unit=unit, count=count - self._managed.get(name, 0)))
+                self._managed[name] = count
         for event in self._tracker.changed(unit, values, first=not self._following):
             self._tell(event)
         if name and values.get("ActiveState") in UP:
@@ -88,8 +92,8 @@ class _Events:
             if self._following:
                 self._watch_unit(name, unit)
         elif name and (values.get("ActiveState") in ("inactive", "failed") or "not-found" in values.values()):
-            self._units.pop(name, None)
-            self._frozen.pop(name, None)
+            for known in (self._units, self._frozen, self._managed):
+                known.pop(name, None)
 
     def _slice_changed(self, unit: str, values: dict[str, Any]) -> None:
         name = name_of_slice(unit)
@@ -114,7 +118,7 @@ class _Events:
         return next((slice_ for slice_ in found if not slice_.find_kind()), None)
 
     def _tell_of_memory(self, event: Event) -> None:
-        if event.event == OOM_KILL and event.container:
+        if event.event in (OOM_KILL, MANAGED_OOM_KILL) and event.container:
             self._tracker.note_kill(event.container)
         self._tell(event)
 

@@ -15,7 +15,8 @@ from nsunit.core.running import (
     slice_of,
     unit_of,
 )
-from nsunit.core.stored import differences_from_running, known
+from nsunit.core.stored import differences_from_running, journal_of, known
+from nsunit.deeds.look.notices import managed_kills
 from nsunit.definition.load import load, load_any
 from nsunit.definition.search import find, list_names, list_pods, main_file, unit_drop_ins
 from nsunit.errors import DefinitionError, NotFoundError
@@ -87,12 +88,14 @@ class Status(Record):
     io_read: int | None
     io_write: int | None
     oom_kills: int
+    managed_oom_kills: int  # by systemd-oomd
     control_group: str
     processes: tuple[UnitProcess, ...]
     notes: tuple[str, ...]
     networks: tuple[str, ...] = ()  # by their names, and links of the host as Network= has them
     addresses: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()  # of the host, and where they lead
+    log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
 
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
@@ -180,7 +183,8 @@ def status(context: Context, name: str) -> Status:
         cpu_quota=_tightest(limits, properties, "CPUQuotaPerSecUSec"),
         io_read=_number(limits, "IOReadBytes"),
         io_write=_number(limits, "IOWriteBytes"),
-        oom_kills=_oom_kills(limits),
+        oom_kills=max(_oom_kills(limits), _number(properties, "OOMKills") or 0),
+        managed_oom_kills=_managed_kills(limits, properties),
         control_group=str(limits.get("ControlGroup", "")),
         processes=processes,
         notes=(
@@ -188,6 +192,7 @@ def status(context: Context, name: str) -> Status:
             *(_notes_of_features(context, name, used, operations, processes) if running else ()),
             *_notes(context, name, properties, limits, known=bool(running and state.definition)),
         ),
+        log_namespace=journal_of(context, name),
         **_shown_by_features(context, name, used),
     )
 
@@ -225,10 +230,16 @@ def _notes(
     context: Context, name: str, properties: dict[str, object], limits: dict[str, object], *, known: bool
 ) -> tuple[str, ...]:
     notes = []
-    if properties.get("Result") == "oom-kill":
+    if managed := _managed_kills(limits, properties):
+        times = "once" if managed == 1 else f"{managed} times"
+        notes.append(f"systemd-oomd killed in it {times}; 'journalctl -u systemd-oomd' says why")
+    elif properties.get("Result") == "oom-kill":
         notes.append("the kernel killed it for lack of memory; raise MemoryMax= of the container or its slices")
     elif kills := _oom_kills(limits):
         notes.append(f"the kernel killed {kills} of its processes for lack of memory")
+    partition = (_cgroup_file(limits, "cpuset.cpus.partition") or "").strip()
+    if "invalid" in partition:
+        notes.append(f"its CPUs are not its own, CPUSetPartition= has no effect: the kernel says '{partition}'")
     if text := str(properties.get("StatusText", "")):
         notes.append(text)
     if known and (changes := _differences(context, name)):
@@ -338,6 +349,13 @@ def _cgroup_number(properties: dict[str, object], name: str) -> int | None:
 def _oom_kills(properties: dict[str, object]) -> int:
     content = _cgroup_file(properties, "memory.events") or ""
     return next((int(line.split()[1]) for line in content.splitlines() if line.startswith("oom_kill ")), 0)
+
+
+def _managed_kills(limits: dict[str, object], properties: dict[str, object]) -> int:
+    """How often systemd-oomd has killed in it: as its cgroups say, and once they have gone the unit (systemd 259)."""
+    group = limits.get("ControlGroup")
+    counted = managed_kills(f"{CGROUP_ROOT}{group}") if group else 0
+    return max(counted, _number(properties, "ManagedOOMKills") or 0)
 
 
 def _plan(context: Context, name: str) -> list[Operation]:

@@ -9,6 +9,7 @@ import os
 import time
 
 from nsunit.core.running import CGROUP_ROOT, host_namespace, status_field
+from nsunit.deeds.look.notices import managed_kills
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.formats.cgroupfs import Traffic, flat_keyed, net_dev
 from nsunit.names import ROOT_SLICE
@@ -67,7 +68,7 @@ class Sampler:
                 hint = "'nsunit stats' without a name shows what runs"
                 raise NotFoundError(f"{name}: it is not running", hint=hint)
         interval = now - min((moment for moment, _ in before.values()), default=now)
-        return Sample(time.time_ns() // 1000, int(interval * 1_000_000), tuple(_with_traffic(usages)))
+        return Sample(time.time_ns() // 1000, int(interval * 1_000_000), tuple(_with_sums(usages)))
 
     def _walk(self) -> Iterator[tuple[Place, str]]:
         if not os.path.exists(f"{self._root}/cgroup.controllers"):
@@ -110,7 +111,10 @@ class Sampler:
             then, used_then = before[group]
             percent = usage.percent_of(used_then, used, now - then)
         traffic = self._traffic(directory) if place.kind == usage.CONTAINER else None
-        return usage.usage_of(place, group, files, traffic, percent)
+        found = usage.usage_of(place, group, files, traffic, percent)
+        if place.kind in (usage.CONTAINER, usage.SESSION):
+            return found.replace(managed_oom_kills=managed_kills(directory))
+        return found
 
     def _traffic(self, directory: str) -> Traffic | None:
         """What the network namespace of the container carries; None if it is the host's, or not ours to look at."""
@@ -128,13 +132,16 @@ def _is_wanted(place: Place, names: Sequence[str]) -> bool:
     return not names or any(name in (place.name, place.container, *place.groups) for name in names)
 
 
-def _with_traffic(usages: list[Usage]) -> Iterator[Usage]:
-    """Give groups the sum of their containers' traffic, which no cgroup counts."""
+def _with_sums(usages: list[Usage]) -> Iterator[Usage]:
+    """Give groups the sums of their containers' traffic and of what systemd-oomd killed, which no cgroup counts."""
     for item in usages:
         if item.kind in (usage.GROUP, usage.TOTAL):
             inside = f"{item.control_group}/"
-            parts = (other.network for other in usages if other.control_group.startswith(inside))
-            yield item.replace(network=usage.add_traffic(parts))
+            parts = [other for other in usages if other.control_group.startswith(inside)]
+            yield item.replace(
+                network=usage.add_traffic(other.network for other in parts),
+                managed_oom_kills=sum(other.managed_oom_kills for other in parts if other.kind == usage.CONTAINER),
+            )
         else:
             yield item
 

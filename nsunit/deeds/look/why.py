@@ -19,11 +19,15 @@ from nsunit.names import (
     slice_path,
 )
 from nsunit.plan import hierarchy
+from nsunit.plan.ceilings import DISK_WEIGHTS
+from nsunit.plan.facts import Facts
 from nsunit.plan.hierarchy import KNOBS, Explanation, Knob, Level
-from nsunit.plan.units import DEFAULT_TASKS_MAX
+from nsunit.plan.units import default_tasks
 from nsunit.storage.files import read_kernel_file
 from nsunit.units import Property
 
+BLOCK = "/sys/block"
+_UNWEIGHED = "{}= has no effect: no disk of this machine has the scheduler bfq, nor io.cost.qos on"
 _WHOLE = (1 << 32) - 1  # what 100% is in a property such as MemoryMaxScale
 
 TYPE_CHECKING = False
@@ -49,6 +53,7 @@ def explain(context: Context, name: str, key: str | None = None) -> list[Explana
     for knob in knobs:
         devices = hierarchy.devices_of(levels, knob) if knob.kind == "device" else [""]
         found += [hierarchy.explain(knob, levels, _host(knob), device) for device in devices]
+    found = [_weighed(item) if item.key in DISK_WEIGHTS else item for item in found]
     return [item for item in found if key or hierarchy.is_said(item)]
 
 
@@ -61,14 +66,31 @@ def moot_limits(context: Context, definition: Definition, *, with_host: bool = T
     units = (("Slice", slice_), ("Service", service_name(definition.name)))
     own = [_planned(unit, definition.properties_of(section)) for section, unit in units]
     knobs = [knob for knob in KNOBS if any(knob.dbus_name in level.asked for level in own)]
-    if not knobs:
-        return []
-    levels = _chain_above(context, slice_) + own
-    notes: list[str] = []
+    weights = [key for key in DISK_WEIGHTS if any(item.name == key for item in _properties(definition))]
+    notes = [] if not weights or disks_are_weighed() else [_UNWEIGHED.format(key) for key in weights]
+    levels = _chain_above(context, slice_) + own if knobs else []
     for knob in knobs:
         for device in hierarchy.devices_of(own, knob) if knob.kind == "device" else [""]:
             notes += hierarchy.explain(knob, levels, _host(knob) if with_host else None, device).notes
     return notes
+
+
+def _properties(definition: Definition) -> list[Property]:
+    return [item for section in ("Slice", "Service") for item in definition.properties_of(section)]
+
+
+def _weighed(item: Explanation) -> Explanation:
+    if item.notes or disks_are_weighed() or not any(step.asked is not None for step in item.steps):
+        return item
+    return item.replace(effective=None, tightest=None, notes=(_UNWEIGHED.format(item.key),))
+
+
+def disks_are_weighed() -> bool:
+    """Whether any disk is shared by weight: its scheduler is bfq, or io.cost is on for it, cgroup-v2.rst."""
+    if "enable=1" in (read_kernel_file(f"{CGROUP_ROOT}/io.cost.qos") or ""):
+        return True
+    schedulers = (read_kernel_file(f"{BLOCK}/{disk}/queue/scheduler") for disk in os.listdir(BLOCK))
+    return any("[bfq]" in (text or "") for text in schedulers)
 
 
 def find_knob(key: str) -> Knob:
@@ -94,11 +116,11 @@ def _chain(context: Context, name: str) -> list[Level]:
     if not group:
         definition = load(name, context.search, context.host)
         slice_ = slice_name(name, definition.container.slice)
-        default = Property("TasksMax", "t", DEFAULT_TASKS_MAX)
+        default = [item.property for item in default_tasks(definition, Facts(context.host.systemd_version, "", "", ""))]
         return [
             *_chain_above(context, slice_),
-            _planned(slice_, definition.properties_of("Slice")),
-            _planned(service_name(name), (default, *definition.properties_of("Service"))),
+            _planned(slice_, (*default, *definition.properties_of("Slice"))),
+            _planned(service_name(name), definition.properties_of("Service")),
         ]
     paths = [*_above(group), group]
     asked = [_asked(context, path) for path in paths[:-1]]

@@ -8,24 +8,22 @@ from nsunit.core.running import check_alive, find_running, is_frozen, just_ended
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.names import printable, scope_name
-from nsunit.plan.scope import INHERITED, exec_scope
-from nsunit.setup import spawn
+from nsunit.plan.scope import INHERITED, OF_PROCESSES, exec_scope
+from nsunit.setup import linux, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import harden, read_plan
 from nsunit.setup.namespaces import has_hosts_root
-from nsunit.setup.process import Environment, Exec, Privileges, User, WorkingDirectory
+from nsunit.setup.process import Environment, Exec, Manners, Privileges, User, WorkingDirectory
 from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from nsunit.core.context import Context
     from nsunit.core.running import Running
+    from nsunit.deeds.session.inherited import Inherited
     from nsunit.setup.operation import Operation
-
-_INFINITY = (1 << 64) - 1  # what systemd says of no limit
-_NO_LIMIT = -1  # and resource.RLIM_INFINITY
 
 
 def execute(
@@ -66,9 +64,15 @@ def execute(
             check_alive(running, pidfd)  # so that was the root of this very process
             harden()
             spawn.prepare(operations, build)
-            admit = _admission(context, running, scope, argv[0])
-            enter = spawn.join(plan, pidfd)
-            return spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=admit)
+            like = of_payload(context, running)
+            admit = _admission(context, running, scope, argv[0], like)
+            return spawn.spawn(
+                *(operations, build, _entrance(context, spawn.join(plan, pidfd), like)),
+                new_root=False,
+                attached=True,
+                before_enter=admit,
+                before_exec=like.give_scheduler if like else None,
+            )
         except (NsunitError, OSError, spawn.SetupError) as error:
             from nsunit.deeds.session.ended import forget_session, has_ended  # only after a failure
 
@@ -95,48 +99,48 @@ def _check_ids(running: Running) -> None:
     protect_host(running.name)
 
 
-def _admission(context: Context, running: Running, unit: str, program: str) -> Callable[[int], None]:
+def _entrance(context: Context, join: Callable[[], None], like: Inherited | None) -> Callable[[], None]:
+    """What the middle process does: it leaves the caller's keys behind, becomes *like* the payload, and joins it."""
+
+    def enter() -> None:
+        if like:
+            like.give()
+        if not context.user and not (like and "KeyringMode" in like.keys):
+            linux.new_session_keyring(with_user=False)  # as systemd does for all services of the system
+        join()
+
+    return enter
+
+
+def _admission(
+    context: Context, running: Running, unit: str, program: str, like: Inherited | None
+) -> Callable[[int], None]:
     """Who puts a process into the scope *unit* of the container, with its access rules and resource limits."""
     service = context.bus.get(running.unit, *INHERITED)
-    limits = resource_limits(context, running)
 
     def admit(pid: int) -> None:
         # Printable, since systemd writes the description into the unit's file as it is: a newline would begin a key.
         description = f"{printable(program)} in container {running.name}"
         scope = exec_scope(unit, running.slice, description, pid, service)
         start_scope(context, running.name, scope)
-        if limits:
-            limit(pid, limits)
+        if like:
+            like.limit(pid)
 
     return admit
 
 
-def resource_limits(context: Context, running: Running) -> dict[str, tuple[int, int]]:
-    """The soft and hard limits that the definition of a container's service sets, by key, as systemd has them."""
+def of_payload(context: Context, running: Running) -> Inherited | None:
+    """What the command has to be given of what systemd gave the payload; None where the definition asks for nothing."""
+    if not running.unit.endswith(".service"):
+        return None
     text = files.read_file(context.paths.runtime_of(running.name) + "/definition") or b""
-    keys = {line.partition(b"=")[0].decode() for line in text.splitlines() if line.startswith(b"Limit")}
-    if not keys or not running.unit.endswith(".service"):
-        return {}
-    values = context.bus.get(running.unit, *keys, *(key + "Soft" for key in keys))
-    numbers = {key: _NO_LIMIT if value == _INFINITY else value for key, value in values.items()}
-    return {key: (int(str(numbers[key + "Soft"])), int(str(numbers[key]))) for key in sorted(keys)}
+    said = {line.partition(b"=")[0].decode() for line in text.splitlines()}
+    keys = {key for key in said if key in OF_PROCESSES or key.startswith("Limit")}
+    if not keys:
+        return None
+    from nsunit.deeds.session.inherited import inherited  # few containers have keys of the kind
 
-
-def limit(pid: int, limits: Mapping[str, tuple[int, int]]) -> None:
-    """Give process *pid* the resource *limits*; with a user without privileges none higher than it has now."""
-    import resource  # few containers have limits of the kind
-
-    for key, (soft, hard) in limits.items():
-        which = getattr(resource, key.replace("Limit", "RLIMIT_"), None)
-        if which is None:
-            continue  # RLIMIT_LOCKS, which Linux does not look at
-        if os.geteuid():
-            hard = _lower(hard, resource.prlimit(pid, which)[1])
-        resource.prlimit(pid, which, (_lower(soft, hard), hard))
-
-
-def _lower(one: int, other: int) -> int:
-    return max(one, other) if _NO_LIMIT in (one, other) else min(one, other)
+    return inherited(context, running.unit, keys)
 
 
 def _plan_of(context: Context, name: str) -> list[Operation]:
@@ -163,7 +167,7 @@ def _session_operations(
             found.append(User(name, group, ()))
         elif isinstance(item, WorkingDirectory):
             found.append(WorkingDirectory(working_directory) if working_directory is not None else item)
-        elif isinstance(item, (User, Environment, Privileges)):
+        elif isinstance(item, (User, Environment, Manners, Privileges)):
             found.append(item)
     # The user's variables are set by looking the user up, the definition's come next, the caller's last.
     extra = Environment(tuple(f"{key}={value}" for key, value in environment))

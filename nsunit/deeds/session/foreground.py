@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from nsunit.bus.protocol import TRANSACTION_IS_DESTRUCTIVE
-from nsunit.core.jobs import JOB_TIMEOUT
+from nsunit.core.jobs import JOB_TIMEOUT, unfinished
 from nsunit.deeds.session.terminal import Streams, wants_terminal
-from nsunit.errors import BusError, NotFoundError, NsunitError, SessionError
+from nsunit.errors import BusError, NotFoundError, SessionError
 from nsunit.setup import spawn
 
 TYPE_CHECKING = False
@@ -92,4 +92,4 @@ def wait_for_scope(context: Context, name: str, job: Job) -> None:
     """
     result = context.bus.wait(job, JOB_TIMEOUT)
     if result != "done":
-        raise NsunitError(f"{name}: the scope's job ended as '{result}'", hint=f"see 'systemctl status {job.unit}'")
+        raise unfinished(name, "the scope's job", job.unit, result)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from nsunit.definition.systemd.values_control import (
     addresses,
     bpf_program,
+    concurrency,
     controllers,
     cpu_quota,
     cpu_set,
@@ -17,6 +18,7 @@ from nsunit.definition.systemd.values_control import (
     delegate,
     device_allow,
     filter_path,
+    interface,
     interfaces,
     io_latency,
     io_limit,
@@ -26,6 +28,7 @@ from nsunit.definition.systemd.values_control import (
     pressure_duration,
     pressure_limit,
     pressure_watch,
+    rule_names,
     socket_bind,
     tasks_max,
     weight,
@@ -76,6 +79,10 @@ CONTROL: dict[str, Row] = {
     "StartupAllowedMemoryNodes": (
         *(cpu_set, True, "StartupAllowedMemoryNodes", "ay", 250, True),
         *(_CPUS, "AllowedMemoryNodes= while the machine starts up or shuts down.", "0-1"),
+    ),
+    "CPUSetPartition": (
+        *(choice("member", "root", "isolated"), False, "CPUSetPartition", "s", 261, True),
+        *("member|root|isolated", "Keep AllowedCPUs= to itself, if all slices above do so, too.", "member"),
     ),
     # Memory
     "MemoryAccounting": (boolean, False, "MemoryAccounting", "b", 208, True, "yes|no", "Count memory.", "yes"),
@@ -139,14 +146,6 @@ CONTROL: dict[str, Row] = {
         *(boolean, False, "MemoryZSwapWriteback", "b", 256, True),
         *("yes|no", "Whether compressed swap may go on to disk.", "no"),
     ),
-    "MemoryPressureWatch": (
-        *(pressure_watch, False, "MemoryPressureWatch", "s", 254, False),
-        *("auto|yes|no|skip", "Tell the service where to watch its memory pressure.", "auto"),
-    ),
-    "MemoryPressureThresholdSec": (
-        *(usec, False, "MemoryPressureThresholdUSec", "t", 254, False),
-        *("TIME", "Pressure in each 2s at which the service is told.", "150ms"),
-    ),
     # Tasks
     "TasksAccounting": (boolean, False, "TasksAccounting", "b", 227, True, "yes|no", "Count tasks.", "yes"),
     "TasksMax": (
@@ -209,6 +208,10 @@ CONTROL: dict[str, Row] = {
         *(interfaces, True, "RestrictNetworkInterfaces", "(bas)", 250, True),
         *("[~]NAME…", "Network interfaces that may be used, or with ~ that may not.", "lo eth0"),
     ),
+    "BindNetworkInterface": (
+        *(interface, False, "BindNetworkInterface", "s", 260, True),
+        *("NAME", "Interface of the host's that every new socket is bound to, for Network=host.", "lo"),
+    ),
     "NFTSet": (
         *(nft_set, True, "NFTSet", "a(iiss)", 255, True),
         *(
@@ -259,6 +262,10 @@ CONTROL: dict[str, Row] = {
         *(choice("none", "avoid", "omit"), False, "ManagedOOMPreference", "s", 248, True),
         *("none|avoid|omit", "Whether systemd-oomd spares the unit.", "avoid"),
     ),
+    "OOMRules": (
+        *(rule_names, True, "OOMRules", "as", 261, True),
+        *("NAME…", "Rules of systemd-oomd, /etc/systemd/oomd/rules.d/NAME.oomrule.", "batch"),
+    ),
     # Controllers
     "DisableControllers": (
         *(controllers, True, "DisableControllers", "as", 240, True),
@@ -266,8 +273,41 @@ CONTROL: dict[str, Row] = {
     ),
 }
 
-# A slice cannot be delegated.
+# Of a slice only: how many units may be in it.
+CONCURRENCY: dict[str, Row] = {
+    "ConcurrencySoftMax": (
+        *(concurrency, False, "ConcurrencySoftMax", "u", 258, False),
+        *("NUMBER|infinity", "Units that run in the slice at once; more of them wait.", "10"),
+    ),
+    "ConcurrencyHardMax": (
+        *(concurrency, False, "ConcurrencyHardMax", "u", 258, False),
+        *("NUMBER|infinity", "Units that run in the slice at once; more of them fail to start.", "20"),
+    ),
+    "ActivatingConcurrencyMax": (
+        *(concurrency, False, "ActivatingConcurrencyMax", "u", 262, False),
+        *("NUMBER|infinity", "Units of the slice that are being started at once; more of them wait.", "2"),
+    ),
+}
+
+
+def _watch(kind: str, what: str, since: int) -> dict[str, Row]:
+    return {
+        f"{kind}PressureWatch": (
+            *(pressure_watch, False, f"{kind}PressureWatch", "s", since, False),
+            *("auto|yes|no|skip", f"Tell the program where to watch its pressure on {what}.", "yes"),
+        ),
+        f"{kind}PressureThresholdSec": (
+            *(usec, False, f"{kind}PressureThresholdUSec", "t", since, False),
+            *("TIME", "Pressure in each 2s at which it is told.", "150ms"),
+        ),
+    }
+
+
+# Of a service only: a slice cannot be delegated, and has no program to be told anything.
 DELEGATION: dict[str, Row] = {
+    **_watch("Memory", "memory", 254),
+    **_watch("CPU", "the CPU", 261),
+    **_watch("IO", "disks", 261),
     "Delegate": (
         *(delegate, False, "Delegate", "b", 218, False),
         *("yes|no|CONTROLLER…", "Controllers that the container may use for groups of its own.", "cpu memory pids"),

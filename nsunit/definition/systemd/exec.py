@@ -45,7 +45,7 @@ EXEC: dict[str, Row] = {
     ),
     "CPUSchedulingPolicy": (
         *(index(SCHEDULERS), False, "CPUSchedulingPolicy", "i", OLDEST, False),
-        *("other|batch|idle|fifo|rr", "CPU scheduler.", "batch"),
+        *("other|batch|idle|fifo|rr|ext", "CPU scheduler.", "batch"),
     ),
     "CPUSchedulingPriority": (
         *(number(0, 99), False, "CPUSchedulingPriority", "i", OLDEST, False),
@@ -61,7 +61,7 @@ EXEC: dict[str, Row] = {
     ),
     "NUMAPolicy": (
         *(index(NUMA_POLICIES), False, "NUMAPolicy", "i", 243, False),
-        *("default|preferred|bind|interleave|local", "Where memory comes from.", "bind"),
+        *("default|preferred|bind|interleave|local|…", "Where memory comes from.", "bind"),
     ),
     "NUMAMask": (
         *(numa_mask, True, "NUMAMask", "ay", 243, False),
@@ -96,6 +96,10 @@ EXEC: dict[str, Row] = {
     "MemoryKSM": (
         *(boolean, False, "MemoryKSM", "b", 254, False),
         *("yes|no", "Merge equal pages of memory.", "yes"),
+    ),
+    "MemoryTHP": (
+        *(choice("inherit", "disable", "madvise", "system"), False, "MemoryTHP", "s", 260, False),
+        *("inherit|disable|madvise|system", "Huge pages of memory without being asked for.", "madvise"),
     ),
     **dict(
         (

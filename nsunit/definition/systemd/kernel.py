@@ -44,7 +44,7 @@ VERSION_1 = {
     "memory.swappiness": f"{_V1}; use MemorySwapMax=",
     "memory.oom_control": f"{_V1}; use [Service] OOMPolicy=",
     "memory.force_empty": f"{_V1}; use nsunit reclaim",
-    "memory.pressure_level": f"{_V1}; use MemoryPressureWatch=",
+    "memory.pressure_level": f"{_V1}; use [Service] MemoryPressureWatch=",
     "memory.use_hierarchy": f"{_V1}, version 2 always does; leave it out",
     "memory.move_charge_at_immigrate": f"{_V1}; leave it out",
     **_each(f"{_V1}; use nsunit stats", "memory.usage_in_bytes memory.max_usage_in_bytes memory.failcnt"),
@@ -74,7 +74,8 @@ VERSION_2 = {
     "cpu.uclamp.max": f"{_NAME}; use [Container] CPUUtilizationMax=",
     "cpuset.cpus": f"{_NAME}; use AllowedCPUs=",
     "cpuset.mems": f"{_NAME}; use AllowedMemoryNodes=",
-    **_each(f"{_PARTITION}; use AllowedCPUs=", "cpuset.cpus.partition cpuset.cpus.exclusive"),
+    "cpuset.cpus.partition": f"{_NAME}; use CPUSetPartition=",
+    "cpuset.cpus.exclusive": f"{_PARTITION}; use AllowedCPUs=",
     "memory.min": f"{_NAME}; use MemoryMin=",
     "memory.low": f"{_NAME}; use MemoryLow=",
     "memory.high": f"{_NAME}; use MemoryHigh=",
@@ -88,7 +89,12 @@ VERSION_2 = {
     **_each(
         "a reset is seen by the process that made it only; use nsunit stats --watch", "memory.peak memory.swap.peak"
     ),
-    **_each(f"{_COUNTED}; use nsunit stats", "memory.current memory.stat memory.events cpu.stat io.stat pids.current"),
+    **_each(
+        f"{_COUNTED}; use nsunit stats",
+        "memory.current memory.stat memory.events cpu.stat cpu.stat.local io.stat pids.current pids.peak cgroup.stat"
+        " cgroup.stat.local cgroup.events rdma.current rdma.peak rdma.events rdma.events.local misc.current misc.peak"
+        " misc.events dmem.current",
+    ),
     "io.weight": f"{_NAME}; use IOWeight=",
     "io.bfq.weight": f"{_NAME}; use IOWeight=",
     "io.max": f"{_NAME}; use IOReadBandwidthMax=, IOWriteBandwidthMax=, IOReadIOPSMax= or IOWriteIOPSMax=",
@@ -100,7 +106,9 @@ VERSION_2 = {
     "hugetlb.2MB.rsvd.max": f"{_NAME}; use [Container] HugeTLBReservationMax=",
     "rdma.max": f"{_NAME}; use [Container] RDMAMax=",
     "misc.max": f"{_NAME}; use [Container] MiscMax=",
-    "dmem.max": "no kernel that Debian 13 has knows it; leave it out",
+    **_each(
+        "systemd does not know the controller, nor do the kernels of Debian; leave it out", "dmem.max dmem.min dmem.low"
+    ),
     "cgroup.freeze": f"{_NAME}; use nsunit pause and nsunit resume",
     "cgroup.kill": "it is a deed and no limit; use nsunit kill --signal=SIGKILL",
     "cgroup.max.descendants": f"{_NAME}; use [Container] CGroupsMax=",

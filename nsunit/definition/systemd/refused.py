@@ -36,6 +36,11 @@ _SLICE = {
     **_CONTROL,
     "Delegate": "a slice cannot be delegated; use [Service] Delegate=",
     "CoredumpReceive": "a slice cannot be delegated; use [Service] CoredumpReceive=",
+    **{
+        key: f"a slice has no program that could be told; use [Service] {key}="
+        for kind in ("Memory", "CPU", "IO")
+        for key in (f"{kind}PressureWatch", f"{kind}PressureThresholdSec")
+    },
 }
 
 _SERVICE = {
@@ -54,6 +59,8 @@ _SERVICE = {
     "FileDescriptorStoreMax": "no descriptor is passed on; leave it out",
     "FileDescriptorStorePreserve": "no descriptor is passed on; leave it out",
     **_each("no descriptor is passed on; leave it out", "USBFunctionDescriptors USBFunctionStrings"),
+    "RefreshOnReload": "the container has no extensions or credentials of systemd's; use ExecReload=",
+    "LUOSession": "no descriptor is passed on; leave it out",
     "ReloadSignal": "it needs Type=notify-reload; use ExecReload=",
     "KillSignal": "the helper sees to it that it reaches the program; use [Container] StopSignal=",
     "PermissionsStartOnly": "systemd itself has given it up; leave it out",
@@ -70,7 +77,7 @@ _SERVICE = {
     **_each(
         _ROOT,
         "RootDirectory RootImage RootImageOptions RootImagePolicy RootHash RootHashSignature RootVerity RootEphemeral"
-        " ExtensionDirectories ExtensionImages ExtensionImagePolicy MountImages MountImagePolicy",
+        " RootMStack ExtensionDirectories ExtensionImages ExtensionImagePolicy MountImages MountImagePolicy",
     ),
     **_each(
         _BIND,
@@ -82,7 +89,8 @@ _SERVICE = {
         _DIRECTORY,
         "RuntimeDirectory RuntimeDirectoryMode RuntimeDirectoryPreserve StateDirectory StateDirectoryMode"
         " CacheDirectory CacheDirectoryMode LogsDirectory LogsDirectoryMode ConfigurationDirectory"
-        " ConfigurationDirectoryMode",
+        " ConfigurationDirectoryMode StateDirectoryQuota CacheDirectoryQuota LogsDirectoryQuota"
+        " StateDirectoryAccounting CacheDirectoryAccounting LogsDirectoryAccounting",
     ),
     **_each(
         _CREDENTIAL,
@@ -93,6 +101,8 @@ _SERVICE = {
     "SupplementaryGroups": "these would be the host's groups; use [Container] SupplementaryGroups=",
     "DynamicUser": "the container has user ids of its own; use [Container] PrivateUsers=",
     "PrivateUsers": "the helper makes the user namespace; use [Container] PrivateUsers=",
+    "UserNamespacePath": "the helper joins the user namespace; use [Container] UserNamespace=",
+    "DelegateNamespaces": "the helper makes the namespaces, owned by the container's; leave it out",
     "PAMName": "a session of the host is no container; leave it out",
     "SetLoginEnvironment": "the program gets no variables of the host; use [Container] Environment=",
     "RemoveIPC": "the container's IPC objects go with it; leave it out",
@@ -122,7 +132,8 @@ _SERVICE = {
         " ProtectProc ProcSubset ProtectClock ProtectKernelTunables ProtectKernelModules ProtectKernelLogs"
         " ProtectControlGroups SystemCallFilter SystemCallArchitectures SystemCallErrorNumber SystemCallLog"
         " MemoryDenyWriteExecute RestrictNamespaces RestrictRealtime RestrictSUIDSGID RestrictAddressFamilies"
-        " RestrictFileSystems LockPersonality Personality",
+        " RestrictFileSystems LockPersonality Personality PrivateBPF BPFDelegateCommands BPFDelegateMaps"
+        " BPFDelegatePrograms BPFDelegateAttachments",
     ),
     **_each(_LABEL, "AppArmorProfile SELinuxContext SmackProcessLabel"),
 }
@@ -143,4 +154,6 @@ _UNIT = {
     "StartLimitInterval": "systemd has renamed it; use StartLimitIntervalSec=",
 }
 
-REFUSED: dict[str, dict[str, str]] = {"Slice": _SLICE, "Service": _SERVICE, "Unit": _UNIT}
+_INSTALL = {"Also": "nsunit enables what it is told by name, and no other units; use [Unit] Wants="}
+
+REFUSED: dict[str, dict[str, str]] = {"Slice": _SLICE, "Service": _SERVICE, "Unit": _UNIT, "Install": _INSTALL}

@@ -38,6 +38,10 @@ SERVICE: dict[str, Row] = {
         *(usec, False, "RestartMaxDelayUSec", "t", 254, False),
         *("TIME", "The longest wait before a restart.", "1min"),
     ),
+    "RestartRandomizedDelaySec": (
+        *(usec, False, "RestartRandomizedDelayUSec", "t", 262, False),
+        *("TIME", "Random time added to that wait.", "10s"),
+    ),
     "RestartMode": (
         *(choice("normal", "direct", "debug"), False, "RestartMode", "s", 254, False),
         *("normal|direct|debug", "Whether dependent units see the restart.", "direct"),
@@ -98,6 +102,7 @@ SERVICE: dict[str, Row] = {
     "ExecStartPre": _hook("ExecStartPre", OLDEST, "Commands on the host before the start."),
     "ExecStartPost": _hook("ExecStartPost", OLDEST, "Commands on the host after the start."),
     "ExecReload": _hook("ExecReload", OLDEST, "Commands on the host that make the program read its settings again."),
+    "ExecReloadPost": _hook("ExecReloadPost", 259, "Commands on the host after that has been done."),
     "ExecStop": _hook("ExecStop", OLDEST, "Commands on the host that ask the program to end."),
     "ExecStopPost": _hook("ExecStopPost", OLDEST, "Commands on the host after the end."),
     # systemd.kill(5)

@@ -184,6 +184,13 @@ UNIT: dict[str, Row] = {
             *_condition("DirectoryNotEmpty", OLDEST, "PATH", "Whether a directory has entries.", "|!/srv/in"),
             *_condition("FileNotEmpty", OLDEST, "PATH", "Whether a file has content.", "/etc/web.conf"),
             *_condition("FileIsExecutable", OLDEST, "PATH", "Whether a file can be run.", "/usr/bin/true"),
+            *_condition("PathIsSocket", 260, "PATH", "Whether a path is a socket.", "/run/web.sock"),
+            *_condition("KernelModuleLoaded", 258, "NAME", "A module of the kernel that is loaded.", "tun"),
+            *_condition(
+                "Version", 258, "[NAME] EXPRESSION", "The version of systemd, glibc or the kernel.", "systemd >= 258"
+            ),
+            *_condition("Fraction", 261, "[TAG] PERCENT", "A share of all machines, chosen by their ids.", "50%"),
+            *_condition("MachineTag", 261, "TAG", "A tag of this machine.", "web"),
             *_condition("User", OLDEST, "NAME|NUMBER", "The manager's user.", "root"),
             *_condition("Group", OLDEST, "NAME|NUMBER", "A group of the manager.", "root"),
             *_condition("ControlGroupController", 240, "NAME", "A controller that is there.", "memory"),
@@ -212,7 +219,6 @@ INSTALL: dict[str, Row] = {
     "RequiredBy": _install("Units that need the container when it is enabled."),
     "UpheldBy": _install("Units that keep the container running when it is enabled.", 254),
     "Alias": _install("Further names of the unit when it is enabled."),
-    "Also": _install("Units enabled together with it."),
     "DefaultInstance": (
         *(string, False, "", "", 215, False),
         *("NAME", "Instance to enable when a template is enabled.", "1"),

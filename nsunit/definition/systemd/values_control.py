@@ -6,6 +6,7 @@ from nsunit.definition.values import (
     INFINITY,
     PERCENT_HINT,
     SIZE_HINT,
+    UINT32_MAX,
     Properties,
     boolean,
     bounded_percent,
@@ -239,6 +240,32 @@ def interfaces(text: str) -> tuple[bool, tuple[str, ...]]:
         if odd or len(name) > 127 or name in (".", "..", "all", "default") or is_digits(name):
             raise wrong(name, "is not the name of a network interface")
     return not text.startswith("~"), names
+
+
+def concurrency(text: str) -> int:
+    """A number of units, or `infinity`."""
+    if text == "infinity":
+        return UINT32_MAX
+    if not is_digits(text) or not 0 < int(text) < UINT32_MAX:
+        raise wrong(text, "is not a number of units", "use a number above 0, or infinity")
+    return int(text)
+
+
+def interface(text: str) -> str:
+    """One interface's name."""
+    allowed, names = interfaces(text)
+    if not allowed or len(names) != 1:
+        raise wrong(text, "is not the name of a network interface")
+    return names[0]
+
+
+def rule_names(text: str) -> tuple[str, ...]:
+    """Names of files without their ending."""
+    names = word_list(text)
+    for name in names:
+        if "/" in name or name.startswith(".") or len(name) > 200:
+            raise wrong(name, "is not the name of a rule", "write it without its directory and .oomrule")
+    return names
 
 
 def nft_set(text: str) -> tuple[tuple[int, int, str, str], ...]:

@@ -51,9 +51,9 @@ LOG_FACILITIES = (
     *("", "", "", ""),
     *(f"local{number}" for number in range(8)),
 )
-SCHEDULERS = ("other", "fifo", "rr", "batch", "", "idle")
+SCHEDULERS = ("other", "fifo", "rr", "batch", "", "idle", "", "ext")
 IO_CLASSES = ("none", "realtime", "best-effort", "idle")
-NUMA_POLICIES = ("default", "preferred", "bind", "interleave", "local")
+NUMA_POLICIES = ("default", "preferred", "bind", "interleave", "local", "preferred-many", "weighted-interleave")
 CORE_PARTS = (
     "private-anonymous shared-anonymous private-file-backed shared-file-backed elf-headers private-huge shared-huge"
     " private-dax shared-dax"
@@ -250,6 +250,12 @@ def numa_mask(text: str) -> bytes:
     return cpu_set(text)
 
 
+def is_hexadecimal(word: str) -> bool:
+    """Whether *word* is a number of 64 bits at most, with 0x in front or not."""
+    digits = word.removeprefix("0x").removeprefix("0X")
+    return 0 < len(digits) <= 16 and all(char in "0123456789abcdefABCDEF" for char in digits)
+
+
 def core_filter(text: str) -> int:
     """Parts of a core dump by name, `default`, `all`, or a hexadecimal mask."""
     mask = 0
@@ -260,7 +266,7 @@ def core_filter(text: str) -> int:
             mask |= _CORE_DEFAULT
         elif word == "all":
             mask = UINT32_MAX
-        elif word and len(word) <= 16 and all(char in "0123456789abcdefABCDEF" for char in word):
+        elif is_hexadecimal(word):
             mask |= int(word, 16)
         else:
             raise wrong(word, "is not a part of a core dump", f"use {' '.join(CORE_PARTS)}, default, all")

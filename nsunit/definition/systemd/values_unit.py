@@ -14,7 +14,7 @@ UNIT_NAME_MAX = 255
 UNIT_TYPES = frozenset("service mount swap socket target device automount timer path slice scope".split())
 PATH_CONDITIONS = (
     "PathExists PathExistsGlob PathIsDirectory PathIsSymbolicLink PathIsMountPoint PathIsReadWrite PathIsEncrypted"
-    " DirectoryNotEmpty FileNotEmpty FileIsExecutable NeedsUpdate"
+    " DirectoryNotEmpty FileNotEmpty FileIsExecutable NeedsUpdate PathIsSocket"
 ).split()
 
 _UNIT_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@")
@@ -28,7 +28,7 @@ emergency_action = choice(
 )
 job_mode = choice(
     *"fail replace replace-irreversibly isolate flush ignore-dependencies ignore-requirements triggering".split(),
-    "restart-dependencies",
+    *("restart-dependencies", "lenient"),
 )
 
 

@@ -61,7 +61,7 @@ def start_member(context: Context, definition: Definition, start: Callable[[tupl
             for item in wanted:
                 record(context, item.name, serialize(item))
             try:
-                job = start(tuple(group_unit(item) for item in wanted))
+                job = start(tuple(group_unit(item, context.host.systemd_version) for item in wanted))
             except BusError as error:
                 if error.name not in _UNSTABLE or attempt == _ATTEMPTS - 1:
                     raise
@@ -188,13 +188,13 @@ def groups_around(context: Context, definition: Definition) -> tuple[Definition,
 
 def units_around(context: Context, definition: Definition) -> list[Unit]:
     """Their units."""
-    return [group_unit(group) for group in groups_around(context, definition)]
+    return [group_unit(group, context.host.systemd_version) for group in groups_around(context, definition)]
 
 
 def render(context: Context, name: str) -> tuple[Definition, list[Unit], list[Operation]]:
     """What `render` shows of group *name*: its definition, its unit, and no operations."""
     definition = load_group(name, context.search, context.host)
-    return definition, [group_unit(definition)], []
+    return definition, [group_unit(definition, context.host.systemd_version)], []
 
 
 def running_members(context: Context, name: str) -> list[str]:

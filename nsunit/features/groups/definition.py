@@ -32,6 +32,8 @@ class GroupLoader(Loader):
         "Install": "a group is there as soon as one of its containers runs",
     }
 
+    has_network = False
+
     def __init__(self, name: str, host: Host, *, of_pod: bool = False) -> None:
         super().__init__(check_any_name(name), host)
         self.of_pod = of_pod

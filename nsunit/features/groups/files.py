@@ -36,7 +36,7 @@ def group_file(context: Context, definition: Definition) -> tuple[str, str]:
     """The slice of a group as a unit file: name and text."""
     title = f"Group {definition.name}: the slice that its containers share."
     version = context.host.systemd_version
-    text = render_unit(title, definition, group_directives(definition), ("Unit", "Slice"), version)
+    text = render_unit(title, definition, group_directives(definition, version), ("Unit", "Slice"), version)
     return group_slice(definition.name), text
 
 
@@ -103,7 +103,7 @@ def remove_around(context: Context, group: str) -> Callable[[], None]:
     def go_on() -> None:
         for definition in reversed(living):
             record(context, definition.name, serialize(definition))
-            context.bus.wait(context.bus.start_transient(group_unit(definition)), 30.0)
+            context.bus.wait(context.bus.start_transient(group_unit(definition, context.host.systemd_version)), 30.0)
 
     return go_on
 

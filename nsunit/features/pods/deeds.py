@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nsunit.core.context import make_directory, take_back
-from nsunit.core.jobs import Outcome, explain_failure
+from nsunit.core.jobs import Outcome, explain_failure, unfinished
 from nsunit.core.stored import differences_from_running, stored
-from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.errors import DefinitionError, Problem
 from nsunit.features import load
 from nsunit.features.groups.deeds import members, start_member, units_around
 from nsunit.features.network.deeds import connect
@@ -70,7 +70,7 @@ def stop(context: Context, name: str) -> Outcome:
             return Outcome(name, "inactive")
         result = context.bus.wait(context.bus.stop(unit), _TIMEOUT)
         if result != "done":
-            raise NsunitError(f"{name}: the stop ended as '{result}'", hint=f"see 'systemctl status {unit}'")
+            raise unfinished(name, "the stop", unit, result)
         _end(context, name)
         return Outcome(name, "stopped")
 

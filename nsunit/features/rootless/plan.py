@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # The controller that each limit takes, systemd.resource-control(5); the accounting switches are no limits.
 _LIMITS = {
     "cpu": "CPUWeight StartupCPUWeight CPUQuota CPUQuotaPeriodSec",
-    "cpuset": "AllowedCPUs StartupAllowedCPUs AllowedMemoryNodes StartupAllowedMemoryNodes",
+    "cpuset": "AllowedCPUs StartupAllowedCPUs AllowedMemoryNodes StartupAllowedMemoryNodes CPUSetPartition",
     "io": (
         "IOWeight StartupIOWeight IODeviceWeight IODeviceLatencyTargetSec"
         " IOReadBandwidthMax IOWriteBandwidthMax IOReadIOPSMax IOWriteIOPSMax"
@@ -37,8 +37,10 @@ CONTROLLER_OF = {key: controller for controller, keys in _LIMITS.items() for key
 # These are programs that the kernel lets only root load, and that a user's systemd leaves out without a word.
 NEEDS_BPF = frozenset(
     "DeviceAllow DevicePolicy IPAddressAllow IPAddressDeny IPIngressFilterPath IPEgressFilterPath BPFProgram NFTSet"
-    " SocketBindAllow SocketBindDeny RestrictNetworkInterfaces RestrictFileSystems".split()
+    " SocketBindAllow SocketBindDeny RestrictNetworkInterfaces BindNetworkInterface".split()
 )
+# What a user's systemd does not do for other reasons, without a word either.
+NEEDS_ROOT = frozenset(("LogNamespace",))
 _NO_LIMIT = ("", "infinity")
 
 
@@ -76,7 +78,7 @@ def refusals(definition: Definition, controllers: Sequence[str], user: str) -> l
             message = f"[{section}] {key}= needs the controller '{controller}', which was not delegated to {user}"
             hint = f"root runs 'nsunit delegate {user} {all_of_them}', then {user} logs in anew"
             problems.append(Problem(definition.name, 0, message, hint))
-        elif key in NEEDS_BPF:
+        elif key in NEEDS_BPF or key in NEEDS_ROOT:
             message = f"[{section}] {key}= cannot be enforced by a user's systemd"
             problems.append(Problem(definition.name, 0, message, LEAVE_TO_ROOT))
     return problems

@@ -70,6 +70,8 @@ class Status(Record):
     io_read: int | None = None
     io_write: int | None = None
     oom_kills: int = 0
+    managed_oom_kills: int = 0
+    log_namespace: str = ""
     control_group: str = ""
     root: str = ""
     ids: str = ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nsunit.core.jobs import JOBS, RESULTS, explain_failure
+from nsunit.core.jobs import JOBS, RESULTS, STATUSES, explain_failure
 
 
 class Bus:
@@ -26,6 +26,33 @@ def test_job_results_are_told(result):
     assert error.message == f"web: {JOBS[result].text}"
     assert error.result == result
     assert "{" not in error.hint
+
+
+class Slices(Bus):
+    """One of the slices around the service is in a state of its own."""
+
+    def get(self, unit, *names):
+        above = {"nsunit-web.slice": "nsunit.slice", "nsunit.slice": ""}
+        if unit not in above:
+            return {}
+        found = {"Slice": above[unit], "FreezerState": self.state["freezer"] if unit == "nsunit.slice" else "running"}
+        return {name: found[name] for name in names if name in found}
+
+
+@pytest.mark.parametrize(
+    ("freezer", "job"), [("frozen", "frozen"), ("frozen-by-parent", "frozen"), ("running", "dependency")]
+)
+def test_a_frozen_slice_is_told(freezer, job):
+    error = explain_failure(Slices(freezer=freezer), "web", "nsunit-web.service", "dependency", "nsunit-web.slice")
+    assert error.message == f"web: {JOBS[job].text}"
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_systemd_could_not_do_is_told(status):
+    bus = Bus(Result="exit-code", ExecMainStatus=status)
+    error = explain_failure(bus, "web", "nsunit-web.service", "failed")
+    assert error.message == f"web: the machine or systemd refused {STATUSES[status]} (status {status})"
+    assert error.hint == "'systemctl status nsunit-web.service' has the reason"
 
 
 @pytest.mark.parametrize(

@@ -164,8 +164,9 @@ def test_apply(context):
     assert apply(context, ["web"])[0].state == "running"
     define(context, CONTAINER)
     assert apply(context, ["web"])[0].state == "changed"
-    assert context.bus.units[SLICE] == {"MemoryMax": (1 << 64) - 1, "IPAddressDeny": (), "CPUWeight": (1 << 64) - 1}
-    assert context.bus.units[SERVICE]["TasksMax"] == 1024
+    limits = {"MemoryMax": (1 << 64) - 1, "IPAddressDeny": (), "CPUWeight": (1 << 64) - 1, "TasksMax": 1024}
+    assert context.bus.units[SLICE] == limits
+    assert context.bus.units[SERVICE]["TasksMax"] == (1 << 64) - 1
     context.bus.units[SERVICE]["ActiveState"] = "inactive"
     assert apply(context, ["web"])[0].state == "inactive"
     assert isinstance(apply(context, ["other"])[0].error, NotFoundError)

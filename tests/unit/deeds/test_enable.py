@@ -119,8 +119,6 @@ def test_links_follow_install(context):
 
 
 def test_what_enable_refuses(context):
-    define(context, "[Install]\nAlso=b.service\n")
-    assert state(enable(context, ["web"])) == "web: [Install] Also= is not for containers"
     define(context, "[Install]\nAlias=shop.service\n")
     path = context.search.units + "/shop.service"
     with open(path, "w"):

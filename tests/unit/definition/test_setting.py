@@ -26,7 +26,7 @@ StartupIOWeight IODeviceWeight IOReadBandwidthMax IOWriteBandwidthMax IOReadIOPS
 IODeviceLatencyTargetSec IPAccounting IPAddressAllow IPAddressDeny SocketBindAllow SocketBindDeny
 RestrictNetworkInterfaces NFTSet IPIngressFilterPath IPEgressFilterPath BPFProgram DeviceAllow DevicePolicy
 DisableControllers ManagedOOMSwap ManagedOOMMemoryPressure ManagedOOMMemoryPressureLimit
-ManagedOOMMemoryPressureDurationSec ManagedOOMPreference MemoryPressureWatch MemoryPressureThresholdSec
+ManagedOOMMemoryPressureDurationSec ManagedOOMPreference BindNetworkInterface CPUSetPartition OOMRules
 """.split()
 
 
@@ -112,7 +112,7 @@ def test_a_key_that_this_systemd_does_not_have_is_refused_with_the_version(setti
         load_properties("web", [*BASE, (setting.section, setting.key, setting.example, "-p")], Host(252))
     expected = f"-p: [{setting.section}] {setting.key} needs systemd {setting.since}, this machine has 252"
     assert caught.value.message == expected
-    load_properties("web", [*BASE, (setting.section, setting.key, setting.example, "-p")], Host(257))
+    load_properties("web", [*BASE, (setting.section, setting.key, setting.example, "-p")], Host(setting.since))
 
 
 def test_the_version_floor_knows_these() -> None:
@@ -123,6 +123,15 @@ def test_the_version_floor_knows_these() -> None:
         "Slice.NFTSet": 255,
         "Slice.MemoryZSwapWriteback": 256,
         "Slice.ManagedOOMMemoryPressureDurationSec": 257,
+        "Slice.ConcurrencyHardMax": 258,
+        "Slice.BindNetworkInterface": 260,
+        "Slice.OOMRules": 261,
+        "Slice.ActivatingConcurrencyMax": 262,
+        "Service.ExecReloadPost": 259,
+        "Service.MemoryTHP": 260,
+        "Service.CPUPressureWatch": 261,
+        "Service.RestartRandomizedDelaySec": 262,
+        "Unit.ConditionPathIsSocket": 260,
         "Service.RestartSteps": 254,
         "Service.LogFilterPatterns": 253,
         "Service.CoredumpReceive": 255,
@@ -139,6 +148,9 @@ def test_the_version_floor_knows_these() -> None:
     [
         ("Service", "RestartMode", "debug", 257),
         ("Unit", "FailureAction", "soft-reboot", 254),
+        ("Service", "CPUSchedulingPolicy", "ext", 260),
+        ("Service", "NUMAPolicy", "preferred-many", 262),
+        ("Unit", "OnFailureJobMode", "lenient", 258),
         ("Unit", "OnFailureJobMode", "restart-dependencies", 254),
     ],
 )
@@ -148,7 +160,8 @@ def test_a_value_that_this_systemd_does_not_have_is_refused(section: str, key: s
     with pytest.raises(DefinitionError) as caught:
         load_properties("web", [*BASE, assignment], Host(version))
     assert caught.value.message == f"-p: [{section}] {key}: '{value}' needs systemd {since}, this machine has {version}"
-    load_properties("web", [*BASE, assignment], Host(since))
+    more = [("Service", "NUMAMask", "0", "-p")] if key == "NUMAPolicy" else []
+    load_properties("web", [*BASE, assignment, *more], Host(since))
 
 
 def test_a_percentage_of_tasks_is_refused_where_a_reload_would_change_it() -> None:

@@ -10,7 +10,7 @@ import pytest
 from nsunit.definition.load import Host, load_properties, load_text, serialize, unit_text_value
 from nsunit.definition.setting import all_settings, lookup
 
-HOST = Host(257, "alpha", "0123456789abcdef0123456789abcdef")
+HOST = Host(262, "alpha", "0123456789abcdef0123456789abcdef")
 TAKEN = [setting for setting in all_settings() if setting.refused is None]
 BASE = "[Container]\nRootfs=/srv/r\nExec=/bin/sh\n"
 
@@ -65,7 +65,8 @@ def test_several_sources_come_back() -> None:
 LEFT_OUT = (
     "Rootfs Exec Layer Boot ReadOnly Network PublishPort HostPort PrivateUsers WatchdogSec Delegate CPUBurstSec "
     "Activation IdleStop Egress Ingress NetworkAlias DNS DNSSearch DNSOption Link Tunnel Pod "
-    "Address MACAddress Gateway Route MTU".split()
+    "Address MACAddress Gateway Route MTU CPUSchedulingPriority NUMAPolicy NUMAMask RestrictNetworkInterfaces "
+    "CPUSetPartition".split()
 )
 
 

@@ -136,3 +136,30 @@ def test_parents_are_mounted_first():
 
 
 # Environment files
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ("", []),
+        ("UMask=0027", [process.Manners("0027", "")]),
+        ("IgnoreSIGPIPE=yes", [process.Manners("0022", "ignored")]),
+        ("IgnoreSIGPIPE=no\nUMask=77", [process.Manners("0077", "")]),
+    ],
+)
+def test_what_the_helper_has_of_its_own_is_in_the_plan(keys, found):
+    assert of(process.Manners, f"{BASE}[Service]\n{keys}\n") == found
+
+
+@pytest.mark.parametrize(
+    ("keys", "kinds"),
+    [
+        ("MemoryPressureWatch=yes", ("memory",)),
+        ("IOPressureThresholdSec=1s\nMemoryPressureThresholdSec=1s", ("memory", "io")),
+    ],
+)
+def test_pressure_is_watched_where_the_definition_says_so(keys, kinds):
+    definition = load_text("web", f"{BASE}[Service]\n{keys}\n", "/etc/nsunit", Host(262))
+    (found,) = (item for item in operations(definition, FACTS) if isinstance(item, mounts.Pressure))
+    assert found == mounts.Pressure(kinds)
+    assert of(mounts.Pressure, BASE) == []

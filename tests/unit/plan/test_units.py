@@ -8,7 +8,7 @@ from nsunit.errors import UsageError
 from nsunit.plan.facts import Facts
 from nsunit.plan.foreground import run_scope
 from nsunit.plan.scope import exec_scope
-from nsunit.plan.units import exec_start, units
+from nsunit.plan.units import INFINITY, exec_start, units
 
 BASE = "[Container]\nRootfs=/srv/root\nExec=/bin/app $HOME %%n\n"
 
@@ -38,11 +38,33 @@ def test_defaults():
     service = values(planned().service)
     expected = {
         "Type": "notify", "Slice": "nsunit-web.slice", "KillMode": "mixed", "OOMPolicy": "kill", "Delegate": True,
-        "DevicePolicy": "closed", "RuntimeDirectoryMode": 0o700, "TimeoutStartUSec": 60_000_000, "TasksMax": 1024,
+        "DevicePolicy": "closed", "RuntimeDirectoryMode": 0o700, "TimeoutStartUSec": 60_000_000, "IgnoreSIGPIPE": False,
         "DelegateSubgroup": "payload", "RuntimeDirectory": ("nsunit/containers/web",),
     }  # fmt: skip
     assert {key: service[key] for key in expected} == expected
     assert values(planned().slice)["StopWhenUnneeded"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "of_slice", "of_service"),
+    [
+        ("", 1024, INFINITY),
+        ("[Slice]\nTasksMax=4096", 4096, INFINITY),
+        ("[Service]\nTasksMax=4096", None, 4096),
+        ("Boot=yes", 16384, INFINITY),
+    ],
+)
+def test_the_limit_of_tasks_is_the_containers(text, of_slice, of_service):
+    """A limit in [Slice] is not cut by one of the service that nobody has asked for."""
+    made = planned(f"{BASE}{text}\n")
+    assert (values(made.slice).get("TasksMax"), values(made.service)["TasksMax"]) == (of_slice, of_service)
+
+
+@pytest.mark.parametrize(("version", "sent"), [(257, True), (258, False)])
+def test_the_cpu_is_always_counted_from_a_version_on(version, sent):
+    made = planned(BASE + "[Slice]\nCPUAccounting=yes\n", version=version)
+    assert ["CPUAccounting" in values(unit) for unit in (made.slice, made.service)] == [sent, sent]
+    assert values(made.service)["MemoryAccounting"] is True
 
 
 def test_definition_overrides_defaults_once():

@@ -50,7 +50,8 @@ def test_everything_known():
         "memory.peak": "8192\n",
         "memory.high": "max\n",
         "memory.max": "16384\n",
-        "memory.events": "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\n",
+        "memory.events": "low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\nsock_throttled 6\n",
+        "cgroup.stat.local": "frozen_usec 1234\n",
         "memory.swap.current": "10\n",
         "memory.swap.max": "max\n",
         "pids.current": "3\n",
@@ -60,7 +61,8 @@ def test_everything_known():
     found = usage.usage_of(PLACE, "/nsunit.slice/nsunit-web.slice", files, Traffic(1, 2, 3, 4), 12.5)
     assert found.unit == "nsunit-web.slice"
     assert found.cpu == usage.CPU(100, 60, 40, 7, 500_000, 12.5)
-    assert found.memory == usage.Memory(4096, 8192, None, 16384, 1, 2, 3, 4)
+    assert found.memory == usage.Memory(4096, 8192, None, 16384, 1, 2, 3, 4, 6)
+    assert found.frozen_usec == 1234
     assert found.swap == usage.Swap(10, None)
     assert found.tasks == usage.Tasks(3, 100)
     assert (found.io.read_bytes, found.io.write_bytes) == (11, 22)

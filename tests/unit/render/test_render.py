@@ -53,3 +53,20 @@ def test_a_change_is_seen(host):
     before = host.run("render", "web")
     host.write("/etc/nsunit/web.nsunit", "[Container]\nRootfs=/srv/roots/busybox\nExec=/bin/sh\n[Slice]\nCPUWeight=7\n")
     assert host.run("render", "web") != before
+
+
+def test_another_systemd(host):
+    """What it would get, and what it would not know."""
+    text = "[Container]\nRootfs=/srv/roots/busybox\nExec=/bin/sh\n[Service]\nRestartMode=direct\n"
+    host.write("/etc/nsunit/web.nsunit", text)
+    new, old = (host.run("render", f"--for={version}", "web") for version in (262, 254))
+    for key, in_new, in_old in (("DelegateSubgroup", True, True), ("CPUAccounting", False, True)):
+        assert [f'"{key}"' in shown for shown in (new, old)] == [in_new, in_old]
+    assert "CPUAccounting" not in host.run("render", "--unit-files", "--for=262", "web")
+    assert "[Service] RestartMode needs systemd 254, it is for 252" in host.run("render", "--for=252", "web")
+    host.write("/etc/nsunit/web.nsunit", text.replace("RestartMode=direct", "MemoryTHP=madvise"))
+    assert "MemoryTHP" in host.run("render", "--for=260", "web")
+    assert "MemoryTHP needs systemd 260, this machine has" in host.run("render", "web")
+    for version in ("251", "new", "-1", "1000000"):
+        shown = host.run("render", f"--for={version}", "web")
+        assert f"--for: '{version}' is no version of systemd that nsunit works with" in shown

@@ -176,6 +176,7 @@ def test_show(nsunit, manager):
 @pytest.fixture
 def slices(manager):
     manager("core.running", slice_of=lambda context, name: f"nsunit-shop-{escape(name)}.slice")
+    manager("core.stored", journal_of=lambda context, name: {"own": "own", "other": "other"}.get(name, ""))
     manager("features.groups.deeds", members=lambda context, name, running: ["db", "web"])
 
 
@@ -212,6 +213,18 @@ def test_logs_as_json(nsunit, monkeypatch, slices):
     monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
     nsunit("-q", "logs", "web", "--json")
     assert seen[0][-2:] == ["--output=json", "--quiet"]
+
+
+@pytest.mark.parametrize(
+    ("names", "namespace"),
+    [(["web", "own"], ["--namespace=+own"]), (["own", "other"], ["--namespace=*"]), (["web"], [])],
+)
+def test_logs_of_a_journal_of_its_own(nsunit, monkeypatch, slices, names, namespace):
+    """LogNamespace=: systemd's own messages are in the usual journal as well."""
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    nsunit("logs", *names)
+    assert [word for word in seen[0] if word.startswith("--namespace")] == namespace
 
 
 def test_logs_without_journalctl(nsunit, monkeypatch, slices):

@@ -1,11 +1,12 @@
 """The counters of a slice, on a directory that looks like its cgroup; the machine's tests do the rest."""
 
 import asyncio
+import types
 
 import pytest
 
-from nsunit.deeds.look import events
-from nsunit.deeds.look.notices import Notices, subtree_kills
+from nsunit.deeds.look import events, notices
+from nsunit.deeds.look.notices import Notices, managed_kills, subtree_kills
 from nsunit.plan.events import Event
 
 
@@ -104,3 +105,32 @@ def test_what_is_gone(cgroup, tmp_path):
     assert notices.watch(str(tmp_path / "gone/memory.events"), pytest.fail) is None
     notices.deliver()
     notices.close()
+
+
+def test_kills_by_systemd_oomd(tmp_path, monkeypatch):
+    """They are counted in an attribute of the cgroup, and told of when systemd says that the container has failed."""
+    service = tmp_path / "nsunit.slice/nsunit-web.slice/nsunit-web.service"
+    (service / "payload").mkdir(parents=True)
+    counted = {str(service): b"2", f"{service}/payload": b"1", f"{service}/odd": b"x"}
+
+    def getxattr(path, name):
+        if path not in counted:
+            raise OSError(61, "No data available")
+        assert name == "user.oomd_ooms"
+        return counted[path]
+
+    monkeypatch.setattr(notices.os, "getxattr", getxattr)
+    assert managed_kills(str(service)) == 3
+    assert managed_kills(f"{tmp_path}/gone") == 0
+
+    told = []
+    context = types.SimpleNamespace(user=False, cgroup="")
+    monkeypatch.setattr(events, "CGROUP_ROOT", str(tmp_path))
+    following = events._Events(context, told.append, lambda names: None, None)
+    following._following = True
+    following._changed("nsunit-web.slice", {"ActiveState": "active"})
+    following._changed("nsunit-web.service", {"ActiveState": "active"})
+    following._changed("nsunit-web.service", {"Result": "oom-kill"})
+    following._changed("nsunit-web.service", {"ActiveState": "failed", "Result": "oom-kill"})
+    following._notices.close()
+    assert [(event.event, event.count) for event in told] == [("start", None), ("managed-oom-kill", 3), ("fail", None)]

@@ -3,6 +3,7 @@ import types
 import pytest
 
 from nsunit.deeds.look import why
+from nsunit.definition.host import Host
 from nsunit.definition.model import Container, Definition
 from nsunit.errors import UsageError
 from nsunit.units import Property
@@ -63,7 +64,8 @@ def test_a_container_that_does_not_run(cgroups, context, monkeypatch):
     context.bus.units.clear()
     (cgroups / "pids.max").write_text("7\n")
     monkeypatch.setattr(why, "load", lambda name, search, host: definition(Property("TasksMax", "t", 20)))
-    (found,) = why.explain(context, "web")  # the service has its 1024
+    context.host = Host(257)
+    (found,) = why.explain(context, "web")
     assert (found.asked, found.effective, found.tightest, found.kernel) == (20, 7, "nsunit.slice", None)
 
 
@@ -117,3 +119,43 @@ def test_no_slice_yet(tmp_path, monkeypatch, context):
 def test_devices():
     assert why.device_number("/nowhere") == ""
     assert why.device_number("/").count(":") == 1
+
+
+def weigh(tmp_path, monkeypatch, scheduler="[none] bfq", qos=None):
+    queue = tmp_path / "block/sda/queue"
+    queue.mkdir(parents=True, exist_ok=True)
+    (queue / "scheduler").write_text(f"{scheduler}\n")
+    monkeypatch.setattr(why, "BLOCK", str(tmp_path / "block"))
+    monkeypatch.setattr(why, "CGROUP_ROOT", str(tmp_path))
+    if qos is not None:
+        (tmp_path / "io.cost.qos").write_text(qos)
+
+
+UNWEIGHED = "IOWeight= has no effect: no disk of this machine has the scheduler bfq, nor io.cost.qos on"
+
+
+def test_a_share_of_disks_that_nobody_shares_out(cgroups, context, tmp_path, monkeypatch):
+    limits = definition(Property("IOWeight", "t", 50), Property("IODeviceWeight", "a(st)", (("/dev/sda", 20),)))
+    weigh(tmp_path, monkeypatch)
+    assert why.moot_limits(context, limits) == [UNWEIGHED, UNWEIGHED.replace("IOWeight", "IODeviceWeight")]
+    weigh(tmp_path, monkeypatch, qos="8:0 enable=0 ctrl=auto\n")
+    assert len(why.moot_limits(context, limits)) == 2
+    weigh(tmp_path, monkeypatch, qos="8:0 enable=1 ctrl=user\n")
+    assert why.moot_limits(context, limits) == []
+    weigh(tmp_path, monkeypatch, scheduler="none [bfq]", qos="")
+    assert why.moot_limits(context, limits) == []
+
+
+def test_a_share_of_disks_is_not_claimed(cgroups, context, tmp_path, monkeypatch):
+    for directory in (cgroups, *cgroups.glob("*"), *cgroups.glob("*/*")):
+        if directory.is_dir():
+            (directory / "cgroup.subtree_control").write_text("io\n")
+            (directory / "io.weight").write_text("default 100\n")
+    (cgroups / "nsunit-web.slice/io.weight").write_text("default 50\n")
+    context.bus.units["nsunit-web.slice"] = {"IOWeight": 50}
+    weigh(tmp_path, monkeypatch, scheduler="[bfq]")
+    (found,) = why.explain(context, "web", "IOWeight")
+    assert (found.effective, found.notes) == (50, ())
+    weigh(tmp_path, monkeypatch)
+    (found,) = why.explain(context, "web", "IOWeight")
+    assert (found.asked, found.effective, found.tightest, found.notes) == (50, None, None, (UNWEIGHED,))

@@ -1,4 +1,4 @@
-"""The resource limits of commands that are executed in a container."""
+"""What commands that are executed in a container get of what systemd gave the payload."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import pytest
 
 from nsunit.core.context import Context
 from nsunit.core.running import Running
-from nsunit.deeds.session import execute
-from nsunit.deeds.session.execute import limit, resource_limits
+from nsunit.deeds.session import inherited
+from nsunit.deeds.session.execute import of_payload
+from nsunit.deeds.session.inherited import PROPERTIES, Inherited
+from nsunit.plan.scope import OF_PROCESSES
+from nsunit.setup.spawn import SetupError
 from nsunit.storage.paths import Paths
 
 NO_LIMIT = (1 << 64) - 1
@@ -20,7 +23,7 @@ NO_LIMIT = (1 << 64) - 1
 
 class FakeSystemd:
     def get(self, unit, *names):
-        known = {"LimitNOFILE": 900, "LimitNOFILESoft": 700, "LimitCORE": NO_LIMIT, "LimitCORESoft": 0}
+        known = {"LimitNOFILE": 900, "LimitNOFILESoft": 700, "LimitCORE": NO_LIMIT, "LimitCORESoft": 0, "Nice": 7}
         return {name: known[name] for name in names}
 
 
@@ -38,21 +41,56 @@ def define(context, text):
 
 
 def test_what_the_definition_sets_is_asked_for(context):
-    define(context, "[Container]\nExec=/bin/sh\n\n[Service]\nLimitNOFILE=700:900\nLimitCORE=0:infinity\n")
+    define(context, "[Container]\nExec=/bin/sh\n\n[Service]\nLimitNOFILE=700:900\nLimitCORE=0:infinity\nNice=5\n")
     running = Running("web", "nsunit-web.service", "/x", "0", 1)
-    assert resource_limits(context, running) == {"LimitCORE": (0, -1), "LimitNOFILE": (700, 900)}
-    assert resource_limits(context, running.replace(unit="nsunit-web-run-1.scope")) == {}
+    found = of_payload(context, running)
+    assert (found.keys, found.values["Nice"]) == (("Nice",), 7)  # systemd knows best
+    assert found.limits == {"LimitCORE": (0, -1), "LimitNOFILE": (700, 900)}
+    assert of_payload(context, running.replace(unit="nsunit-web-run-1.scope")) is None
     define(context, "[Container]\nExec=/bin/sh\n[Unit]\nStartLimitBurst=3\n")
-    assert resource_limits(context, running) == {}
+    assert of_payload(context, running) is None
 
 
-def test_a_process_gets_them(monkeypatch):
+def test_all_that_processes_hand_down_can_be_given():
+    assert set(PROPERTIES) == OF_PROCESSES
+
+
+def test_a_process_gets_limits(monkeypatch):
+    def limit(pid, limits):
+        Inherited((), {}, limits).limit(pid)
+
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         limit(process.pid, {"LimitNOFILE": (70, 90), "LimitCORE": (0, 0), "LimitLOCKS": (1, 1)})
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (70, 90)
         assert resource.prlimit(process.pid, resource.RLIMIT_CORE) == (0, 0)
         # Without privileges none can be raised.
-        monkeypatch.setattr(execute.os, "geteuid", lambda: 1000)
+        real = resource.prlimit
+
+        def refusing(pid, which, *values):
+            if values and values[0][1] in (-1, 100):
+                raise PermissionError(1, "Operation not permitted")
+            return real(pid, which, *values)
+
+        monkeypatch.setattr(inherited.resource, "prlimit", refusing)
         limit(process.pid, {"LimitNOFILE": (100, -1)})
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (90, 90)
         process.stdin.write(b"\n")
+
+
+def test_what_cannot_be_given_is_named(monkeypatch):
+    def refuse(*_words):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(inherited.os, "setpriority", refuse)
+    with pytest.raises(SetupError, match="^Failed to give the command Nice= of the container: Permission denied$"):
+        Inherited(("Nice",), {"Nice": -5}, {}).give()
+
+
+def test_the_cpus_of_nodes_are_meant(monkeypatch):
+    given = []
+    monkeypatch.setattr(inherited.os, "sched_setaffinity", lambda pid, cpus: given.append((pid, cpus)))
+    monkeypatch.setattr(inherited, "read_kernel_file", {"/sys/devices/system/node/node1/cpulist": "4-5,7\n"}.get)
+    values = {"CPUAffinity": b"", "CPUAffinityFromNUMA": True, "NUMAMask": b"\x02"}
+    Inherited(("CPUAffinity",), values, {}).give()
+    Inherited(("CPUAffinity",), {"CPUAffinity": [5], "CPUAffinityFromNUMA": False, "NUMAMask": []}, {}).give()
+    assert given == [(0, {4, 5, 7}), (0, {0, 2})]

@@ -46,8 +46,8 @@ def test_what_is_refused_names_what_there_is(name):
             "use NFTSet=",
         ),
         (
-            "[Slice]\ncpuset.cpus.partition=root\n",
-            "'cpuset.cpus.partition': a partition needs all groups above it to be partitions, and those belong to "
+            "[Slice]\ncpuset.cpus.exclusive=1\n",
+            "'cpuset.cpus.exclusive': a partition needs all groups above it to be partitions, and those belong to "
             "systemd",
             "use AllowedCPUs=",
         ),

@@ -25,12 +25,12 @@ def test_a_group_and_a_member(define, search):
     define("shop.slice", "[Unit]\nDocumentation=https://x/%p\n[Slice]\nMemoryMax=1G\n")
     found = load_group("shop.slice", search, HOST)
     assert found.texts_of("Unit") == (("Documentation", "https://x/shop"),)
-    unit = group_unit(found)
+    unit = group_unit(found, 257)
     values = {item.name: item.value for item in unit.properties}
     assert unit.name == "nsunit-shop.slice"
     assert (values["MemoryMax"], values["Description"]) == (1 << 30, "Group shop.slice")
     assert values["StopWhenUnneeded"] is True
-    assert group_units(found).slice == group_units(found).service == unit
+    assert group_units(found, 257).slice == group_units(found, 257).service == unit
     assert load_any("shop.slice", search, HOST) == found
     define("web", CONTAINER + "Slice=shop.slice\n")
     assert load("web", search, HOST).container.slice == "shop"
@@ -40,7 +40,7 @@ def test_a_group_and_a_member(define, search):
 
 def test_what_a_definition_says_goes_before_what_nsunit_adds(define, search):
     define("shop.slice", "[Unit]\nDescription=The shop\nStopWhenUnneeded=no\n[Slice]\nMemoryAccounting=no\n")
-    names = [item.name for item in group_unit(load_group("shop.slice", search, HOST)).properties]
+    names = [item.name for item in group_unit(load_group("shop.slice", search, HOST), 257).properties]
     assert sorted(names) == sorted(set(names))
 
 

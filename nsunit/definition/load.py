@@ -171,6 +171,7 @@ class Loader:
         properties = self._properties()
         self._check_container(container, dict(properties).get("Service", ()), sources[0])
         self._check_limits()
+        self._check_interfaces(container)
         self._check_watchdog(container.notify)
         if self.problems:
             raise DefinitionError(_in_order(self.problems, sources))
@@ -233,6 +234,20 @@ class Loader:
             elif key == "TasksMax" and value < TASKS_FLOOR:
                 message = f"'{printable(item.text)}' is less than setting up a container takes"
                 self.blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
+
+    def _check_interfaces(self, container: Container) -> None:
+        """Refuse what systemd would compare with the numbers of the host's interfaces; that of lo is 1 everywhere."""
+        if container.network == "host":
+            return
+        for item in self.items:
+            value = item.value
+            if item.setting.key != "RestrictNetworkInterfaces" or not isinstance(value, tuple):
+                continue
+            others = [name for name in value[1] if name != "lo"]
+            if others:
+                message = f"'{others[0]}' is the host's, and only Network=host has that"
+                hint = "limit its addresses with IPAddressAllow= and IPAddressDeny=, or leave it out"
+                self.problem(item.path, item.line, item.setting.section, f"{item.setting.key}: {message}", hint)
 
     def _check_watchdog(self, notify: bool) -> None:
         for item in self.items:

@@ -55,7 +55,7 @@ CONTROL: dict[str, Value] = {
     "IPAddressDeny": "192.0.2.0/24",
     "SocketBindAllow": ("ipv4:tcp:8000-8080", "ipv4:tcp8000-8080"),
     "SocketBindDeny": ("ipv6:udp:53", "ipv6:udp53"),
-    "RestrictNetworkInterfaces": "~eth7",
+    "RestrictNetworkInterfaces": "~lo",
     "NFTSet": ("cgroup:inet:filter:web", [[3, 1, "filter", "web"]]),
     "IPIngressFilterPath": FILTERS[0],
     "IPEgressFilterPath": FILTERS[1],

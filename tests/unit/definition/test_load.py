@@ -93,7 +93,9 @@ def test_a_definition_can_be_hashed_and_compared() -> None:
             ),
         ),
         (
-            *("Slice", "RestrictNetworkInterfaces=a b\nRestrictNetworkInterfaces=c\nRestrictNetworkInterfaces=~b"),
+            "Slice",
+            "RestrictNetworkInterfaces=a b\nRestrictNetworkInterfaces=c\nRestrictNetworkInterfaces=~b\n"
+            "[Container]\nNetwork=host",
             (Property("RestrictNetworkInterfaces", "(bas)", (True, ("a", "c"))),),
         ),
         (
@@ -269,6 +271,21 @@ def test_a_watchdog_needs_a_program_that_notifies() -> None:
     ]
     load_text("web", f"{BASE}Notify=yes\n[Service]\nWatchdogSec=30\n", "f", HOST)
     load_text("web", f"{BASE}[Service]\nWatchdogSec=0\n", "f", HOST)
+
+
+@pytest.mark.parametrize("section", ["Slice", "Service"])
+def test_interfaces_of_the_host_are_restricted_where_they_are_used(section: str) -> None:
+    for own in ("", "Network=bridge\n"):
+        text = f"{BASE}{own}[{section}]\nRestrictNetworkInterfaces=lo eth0\n"
+        assert problems(text) == [
+            (
+                f"web.nsunit:{text.count(chr(10))}: [{section}] RestrictNetworkInterfaces: 'eth0' is the host's, and"
+                " only Network=host has that",
+                "limit its addresses with IPAddressAllow= and IPAddressDeny=, or leave it out",
+            )
+        ]
+        load_text("web", text.replace("lo eth0", "~lo"), "f", HOST)  # number 1 everywhere
+    load_text("web", f"{BASE}Network=host\n[{section}]\nRestrictNetworkInterfaces=lo eth0\n", "f", HOST)
 
 
 def test_a_wrong_value_is_not_called_missing_as_well() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
+import os
 
 from nsunit.record import Record
 
@@ -107,3 +108,16 @@ def address(number: int, six: bool) -> str:
 def plain(text: str) -> str:
     """An address without its prefix length."""
     return text.partition("/")[0]
+
+
+def broadcast(text: str) -> str:
+    """The broadcast address of the subnet of `10.1.2.3/24`; empty where it has none: IPv6, and 31 bits or 32."""
+    where, _, length = text.partition("/")
+    if is_six(where) or int(length) > 30:
+        return ""
+    return address(to_number(where) | (1 << (32 - int(length))) - 1, False)
+
+
+def has_six() -> bool:
+    """Whether the kernel has IPv6: by its command line it can be booted without."""
+    return os.path.exists("/proc/sys/net/ipv6")

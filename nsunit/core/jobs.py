@@ -188,9 +188,10 @@ STEP_HINTS = (
     (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
     (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),
     (
-        ("to set sysctl", "No such file"),
+        ("set sysctl", "No such file"),
         "this kernel has no such parameter in a user namespace of its own; see 'sysctl -a'",
     ),
+    (("set sysctl", "Invalid argument"), "the kernel takes other values for that parameter"),
     (("drop privileges", "Invalid argument"), "the ids of User= and Group= must be among those of the container"),
     (("Network=vlan:", "File exists"), "the link has that VLAN already: see 'ip -d link show type vlan'"),
     (("Network=", "File exists"), "choose another name, or see whose it is with 'ip link'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.model import Container, UserRange
-from nsunit.definition.values_container import CAPABILITIES
+from nsunit.definition.values_container import CAPABILITIES, interface_of
 from nsunit.features import features_of, hooks
 
 TYPE_CHECKING = False
@@ -106,9 +106,20 @@ def contradictions(container: Container, name: str = "", service: tuple[Property
         found.append(("Volatile", "nothing is written with ReadOnly=yes", "leave out one of the two"))
     if len(set(container.layers)) != len(container.layers):
         found.append(("Layer", "a directory is a layer twice", "overlayfs takes each only once"))
+    if container.network == "none" and not container.uses("pods"):
+        found += without_interfaces(container)
     for check in hooks(container.features, "keys.check"):
         found += check(container, name, service)
     return found + _duplicate_targets(container) + _outside_range(container)
+
+
+def without_interfaces(container: Container) -> list[Contradiction]:
+    """The parameters of *container*, which has only lo, that are about another interface."""
+    return [
+        ("Sysctl", f"there is no interface '{interface}' with Network=none", "add Network=bridge, or leave it out")
+        for interface in dict.fromkeys(interface_of(name) for name, _ in container.sysctls)
+        if interface
+    ]
 
 
 def _duplicate_targets(container: Container) -> list[Contradiction]:

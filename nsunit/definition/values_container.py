@@ -234,6 +234,18 @@ def sysctl(text: str) -> tuple[str, str]:
     return name, clean(string(value))
 
 
+def interface_of(parameter: str) -> str:
+    """The network interface that a kernel *parameter* is about, such as `net.ipv4.conf.eth0.forwarding`.
+
+    Empty where it is about none or about one that each network has: lo, and what stands for all.  As in sysctl.d(5) a
+    slash stands for a dot in the interface's name.
+    """
+    parts = parameter.split(".")
+    if len(parts) < 5 or parts[0] != "net" or parts[2] not in ("conf", "neigh"):
+        return ""
+    return "" if parts[3] in ("all", "default", "lo") else parts[3].replace("/", ".")
+
+
 def mask_of(names: tuple[str, ...]) -> int:
     """The bit mask of capability *names*."""
     mask = 0

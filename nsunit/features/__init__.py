@@ -115,7 +115,7 @@ FEATURES = (
         needs="names namespaces",
         hooks="keys.build keys.check plan.commands plan.connects plan.mounts deeds.check deeds.reserve deeds.facts"
         " deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind rates.change doctor.findings",
-        operations="network",
+        operations="network network-files",
         verbs="network",
     ),
     Feature(

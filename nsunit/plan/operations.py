@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.model import shared_kinds
-from nsunit.definition.values_container import mask_of
+from nsunit.definition.values_container import interface_of, mask_of
 from nsunit.features import hooks
 from nsunit.names import default_hostname
 from nsunit.setup import mounts, namespaces, process, root
@@ -172,7 +172,13 @@ def _sysctls(container: Container, kinds: tuple[str, ...], facts: Facts) -> list
         parameters["user.max_user_namespaces"] = "0"
     if "net" in kinds:
         parameters |= open_network(facts)
-    return [mounts.Sysctl(key, value) for key, value in (parameters | dict(container.sysctls)).items()]
+    return [mounts.Sysctl(key, value) for key, value in (parameters | early_sysctls(container)).items()]
+
+
+def early_sysctls(container: Container) -> dict[str, str]:
+    """The parameters of *container* that are there before its network is attached, which has the others."""
+    connected = container.network == "bridge"
+    return {key: value for key, value in container.sysctls if not (connected and interface_of(key))}
 
 
 def open_network(facts: Facts) -> dict[str, str]:

@@ -157,3 +157,16 @@ def _make_node(name: str, dir_fd: int, mode: int) -> None:
             os.mknod(name, mode, dir_fd=dir_fd)
     except FileExistsError:
         pass  # it was made by somebody else meanwhile; the open that follows says whether it will do
+
+
+def write_new(directory: int, name: str, content: bytes) -> None:
+    """Make the file *name* in *directory* (a descriptor) with *content*, in place of whatever is there."""
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        pass
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444, dir_fd=directory)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)

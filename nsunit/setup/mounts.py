@@ -326,6 +326,9 @@ class ReadOnlyPaths(Operation):
             os.close(place)
 
 
+SEPARATORS = {ord("."): "/", ord("/"): "."}  # of a parameter's name, for its path; a slash is a dot of one part
+
+
 class Sysctl(Operation):
     """Set a kernel parameter of the container's namespaces."""
 
@@ -340,7 +343,7 @@ class Sysctl(Operation):
 
     def execute(self, build: Build) -> None:
         """Write it through the container's own procfs, crossing neither links nor mounts."""
-        path = "sys/" + self.key.replace(".", "/")
+        path = "sys/" + self.key.translate(SEPARATORS)
         fd = linux.openat2(build.proc_fd, path, os.O_WRONLY, _BENEATH | linux.RESOLVE_NO_XDEV)
         os.write(fd, self.value.encode())
         os.close(fd)

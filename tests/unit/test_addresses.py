@@ -2,7 +2,7 @@
 
 import pytest
 
-from nsunit.addresses import canonical, is_link_local, is_six, is_special, parse_subnet, plain
+from nsunit.addresses import broadcast, canonical, is_link_local, is_six, is_special, parse_subnet, plain
 
 
 def test_subnets():
@@ -54,3 +54,17 @@ def test_addresses():
     for text in ("10.0.0.256", "10.1", "::g", "10.0.0.1/24"):
         with pytest.raises(ValueError, match=r".*"):
             canonical(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "to_all"),
+    [
+        ("10.1.2.3/24", "10.1.2.255"),
+        ("10.1.2.3/8", "10.255.255.255"),
+        ("192.0.2.5/30", "192.0.2.7"),
+        ("192.0.2.5/31", ""),
+        ("fd00::1/64", ""),
+    ],
+)
+def test_broadcast(address, to_all):
+    assert broadcast(address) == to_all

@@ -1,7 +1,9 @@
 """`Boot=yes`: a whole system inside, from a root that is the machine's own, with writes to a tmpfs."""
 
+import json
 import os
 import select
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -164,6 +166,41 @@ def test_a_reboot_inside_is_a_restart_and_a_stop_a_shutdown(system, nsunit, run)
     assert (done.stdout, done.stderr) == ("", "")
     assert [ends - before for ends, before in zip(shutdowns(), earlier, strict=True)] == [2, 2]
     assert system.name not in run("machinectl", "list", "--no-legend").stdout.split()
+
+
+@pytest.fixture
+def networkd():
+    """A layer in which systemd-networkd is enabled, and whatever waits for the network is waited for."""
+    layer = Path("/run/networkd-layer")  # not on the disk: that is a layer itself
+    own = layer / "etc/systemd/system"
+    wanted = {"multi-user": "network-online.target", "network-online": "systemd-networkd-wait-online.service"}
+    for target, unit in wanted.items():
+        (own / f"{target}.target.wants").mkdir(parents=True)
+        (own / f"{target}.target.wants/{unit}").symlink_to(f"/usr/lib/systemd/system/{unit}")
+    shutil.copy("/usr/lib/systemd/system/systemd-networkd.service", own)  # masked in the machine
+    (own / "multi-user.target.wants/systemd-networkd.service").symlink_to("../systemd-networkd.service")
+    yield layer
+    shutil.rmtree(layer)
+
+
+def test_its_network_is_online(containers, networkd, nsunit):
+    """systemd-networkd inside takes over what is there: nobody waits for it, and nothing changes."""
+    text = BOOT.replace("[Container]\n", f"[Container]\nLayer={networkd}\nNetwork=bridge\n")
+    container = containers.start(text, "boot-online")
+    shown = json.loads(nsunit("network", "list", "--json").stdout)
+    (given,) = [row["addresses"] for net in shown for row in net["containers"] if row["container"] == container.name]
+    look = """
+        systemctl is-system-running
+        systemctl is-active systemd-networkd-wait-online.service
+        networkctl list --no-legend eth0 | tr -s ' ' | cut -d ' ' -f 5-6
+        ip -o addr show dev eth0 scope global | tr -s ' ' | cut -d ' ' -f 4
+        echo $(ip -4 route show default)
+        sysctl -q net.ipv4.conf.eth0.arp_filter=1 && findmnt -no OPTIONS /proc/sys/net | cut -c 1-2
+    """
+    state, waited, managed, *addresses, route, written = container.exec("sh", "-c", look).stdout.splitlines()
+    assert (state, waited, managed.strip(), written) == ("running", "active", "routable configured", "rw")
+    assert addresses == given
+    assert route == "default via 10.91.0.1 dev eth0 proto static"
 
 
 def test_run_in_the_foreground(containers):

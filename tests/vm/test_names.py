@@ -117,6 +117,34 @@ def test_the_resolver_asks_whom_it_is_told_to(web, shared, nsunit):
 
 
 @pytest.fixture
+def stub():
+    """A host that asks a server of its own, which asks others: the file in which it says so."""
+    resolver, upstream = Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")
+    before = resolver.read_text()
+    resolver.write_text("nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch near.example\n")
+    upstream.parent.mkdir()
+    yield upstream
+    resolver.write_text(before)
+    shutil.rmtree(upstream.parent)
+
+
+def test_the_resolver_is_told_nothing_that_is_true_for_the_host_alone(stub, containers, nsunit):
+    stub.write_text("nameserver 127.0.0.54\nnameserver fe80::1%out0\nnameserver 192.0.2.7\nsearch far.example\n")
+    name = containers.define(definition())
+    said = {
+        f"warning: {name}: there is no name server it could ask, as 127.0.0.53 is the host's alone; name one with DNS="
+    }
+    assert nsunit("start", name).stderr == ""
+    assert (containers.of(name).root / "etc/resolv.conf").read_text() == "nameserver 192.0.2.7\nsearch far.example\n"
+    nsunit("stop", name)
+    stub.write_text("nameserver 127.0.0.54\n")
+    assert said <= {line.removeprefix("nsunit: ") for line in nsunit("start", name).stderr.splitlines()}
+    assert (containers.of(name).root / "etc/resolv.conf").read_text() == "search near.example\noptions edns0\n"
+    as_the_host = containers.start(definition("DNSSearch=.", network="host"))
+    assert (as_the_host.root / "etc/resolv.conf").read_text() == "nameserver 127.0.0.53\noptions edns0 trust-ad\n"
+
+
+@pytest.fixture
 def networks(nsunit):
     """Two networks, the first one with a domain."""
     for name, *keys in (("inner", "Subnet=10.77.1.0/24", "Domain=shop.internal"), ("outer", "Subnet=10.77.2.0/24")):

@@ -378,6 +378,46 @@ def test_pasta_connects(user, run):
         run("ip", "link", "delete", "far0")
 
 
+# Answers each question for an IPv4 address with the same one.
+NAME_SERVER = """\
+import socket
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.53", 53))
+print("listening", flush=True)
+while True:
+    question, asker = server.recvfrom(512)
+    answer = bytes((0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 192, 0, 2, 99))
+    server.sendto(question[:2] + b"\\x81\\x80\\0\\1\\0\\1\\0\\0\\0\\0" + question[12:] + answer, asker)
+"""
+
+
+@pytest.fixture
+def way_out(run):
+    """A default route, by a link to a network namespace."""
+    run(
+        "ip netns add beyond && ip link add up0 type veth peer name eth0 netns beyond && ip -n beyond link set eth0 up"
+        " && ip addr add 192.0.2.2/24 dev up0 && ip link set up0 up && ip route add default via 192.0.2.1"
+    )
+    yield
+    run("ip link delete up0; ip netns delete beyond", check=False)
+
+
+def test_pasta_asks_a_name_server_of_the_hosts_loopback(user, way_out):
+    """Nothing else there can be reached."""
+    resolver, before = Path("/etc/resolv.conf"), Path("/etc/resolv.conf").read_text()
+    with subprocess.Popen(["python3", "-c", NAME_SERVER], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout.readline() == "listening\n"
+            resolver.write_text("nameserver 127.0.0.53\noptions edns0 trust-ad\n")
+            script = "cat /etc/resolv.conf; nslookup -type=a site.example | tail -n 2"
+            lines = foreground(user, script, "Network=pasta", "Volatile=yes").stdout.split("\n")
+            assert lines[:2] == ["nameserver 169.254.1.1", "options edns0"]
+            assert "Address: 192.0.2.99" in lines
+        finally:
+            resolver.write_text(before)
+            server.kill()
+
+
 @pytest.mark.machine("controllers")
 def test_a_container_of_the_system_with_the_users_ids(user, containers, workplace):
     """`[Service] User=`: the system's systemd runs it, and nothing in there is root outside."""

@@ -206,7 +206,11 @@ CONTROL: dict[str, Row] = {
     ),
     "RestrictNetworkInterfaces": (
         *(interfaces, True, "RestrictNetworkInterfaces", "(bas)", 250, True),
-        *("[~]NAME…", "Network interfaces that may be used, or with ~ that may not.", "lo eth0"),
+        *(
+            "[~]NAME…",
+            "Interfaces that may be used, or with ~ may not: of the host's, with Network=host; else lo.",
+            "~lo",
+        ),
     ),
     "BindNetworkInterface": (
         *(interface, False, "BindNetworkInterface", "s", 260, True),

@@ -69,6 +69,9 @@ def check(container: Container, _name: str, service: tuple[Property, ...]) -> li
     hint = "leave it out, or use private"
     reason = "a whole system needs one of its own (Boot=yes)"
     found += [(_OWN_KINDS[kind], reason, hint) for kind, _ in container.namespaces if kind in _OWN_KINDS]
+    if container.uses("pods"):
+        message = "its containers have the pod's ids, and a whole system needs its own (Boot=yes)"
+        found.append(("Pod", message, "use Slice= for common limits, or leave out one of the two"))
     if container.init:
         found.append(("Init", "Boot=yes has an init of its own", "leave out one of the two"))
     if container.user not in (None, "0", "root"):

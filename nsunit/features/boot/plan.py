@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 
+from nsunit.definition.model import shared_kinds
 from nsunit.features.boot.setup import Console, HostFiles, Identity, ReadOnlyPaths, Subtree, WritableCgroup
 from nsunit.plan.operations import open_network
 from nsunit.plan.units import Directive, directive, tasks_max, usec
@@ -50,7 +51,7 @@ def operations(planned: list[Operation], container: Container, facts: Facts) -> 
             found.append(Subtree(str(_root_outside(planned, facts)), operation.name, operation.attributes))
         elif isinstance(operation, Cgroup):
             found.append(WritableCgroup())
-        elif isinstance(operation, setup.ReadOnlyPaths) and container.network == "none":
+        elif isinstance(operation, setup.ReadOnlyPaths) and "net" not in shared_kinds(container):
             found.append(ReadOnlyPaths(operation.paths))
         elif isinstance(operation, Sysctl) and operation.key in opened:
             continue  # systemd inside sets its own

@@ -102,11 +102,11 @@ class HostFiles(Operation):
     def execute(self, build: Build) -> None:
         """Write the files; /run is a file system of the container's own."""
         directory = files.open_directory(build.root_fd, "/run/host")
-        write_new(directory, "container-manager", self.manager.encode() + b"\n")
-        write_new(directory, "container-uuid", self.uuid.encode() + b"\n")
+        files.write_new(directory, "container-manager", self.manager.encode() + b"\n")
+        files.write_new(directory, "container-uuid", self.uuid.encode() + b"\n")
         release = build.take(self)
         if release >= 0:
-            write_new(directory, "os-release", os.read(release, files.FILE_SIZE_MAX))
+            files.write_new(directory, "os-release", os.read(release, files.FILE_SIZE_MAX))
             os.close(release)
         os.close(directory)
 
@@ -132,9 +132,9 @@ class Identity(Operation):
         """Write the files anew: a link there is the image's."""
         directory = files.open_directory(build.root_fd, "/etc")
         if self.shared == "yes" or _content(build, "/etc/machine-id").strip() in _UNKNOWN_MACHINE:
-            write_new(directory, "machine-id", self.uuid.encode() + b"\n")
+            files.write_new(directory, "machine-id", self.uuid.encode() + b"\n")
         if self.shared == "yes" or not _content(build, "/etc/hostname").strip():
-            write_new(directory, "hostname", self.hostname.encode() + b"\n")
+            files.write_new(directory, "hostname", self.hostname.encode() + b"\n")
         os.close(directory)
 
 
@@ -164,19 +164,6 @@ class Console(Operation):
         for fd in (terminal, place, clone):
             os.close(fd)
         build.console_fd = master
-
-
-def write_new(directory: int, name: str, content: bytes) -> None:
-    """Make the file *name* in *directory* (a descriptor) with *content*, in place of whatever is there."""
-    try:
-        os.unlink(name, dir_fd=directory)
-    except FileNotFoundError:
-        pass
-    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444, dir_fd=directory)
-    try:
-        os.write(fd, content)
-    finally:
-        os.close(fd)
 
 
 def _content(build: Build, path: str) -> bytes:

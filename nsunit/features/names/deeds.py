@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
+from nsunit.addresses import has_six
 from nsunit.core.context import make_directory
 from nsunit.features.names import files as files_of_names
-from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, hosts, naming, own_files, resolver
+from nsunit.features.names.hosts import HOSTS, PASTA_SERVER, RESOLVER, Member, hosts, naming, own_files, resolver
 from nsunit.storage import files
 
 TYPE_CHECKING = False
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Definition
+    from nsunit.features.names.hosts import Naming
     from nsunit.plan.facts import Facts
 
 
@@ -22,11 +24,16 @@ def make_files(definition: Definition, directory: str) -> None:
 
     Files that are there stay the ones they are: the container may run with them.  The network program fills them.
     """
-    item = naming(definition)
+    item = _naming(definition)
     files.write_file(f"{directory}/{files_of_names.NAMING}", files_of_names.naming_file(item))
     for name in (HOSTS, RESOLVER):
         if not os.path.exists(f"{directory}/{name}"):
             files.write_file(f"{directory}/{name}", b"", mode=0o644)
+
+
+def _naming(definition: Definition) -> Naming:
+    item = naming(definition)
+    return item if has_six() else item.replace(six=False)
 
 
 def make_own_files(context: Context, definition: Definition, place: Place) -> None:
@@ -36,11 +43,16 @@ def make_own_files(context: Context, definition: Definition, place: Place) -> No
         return
     files.make_private_directory(os.path.dirname(place.network))
     make_directory(context, place.network, place.undo)
-    item = naming(definition)
-    private = definition.container.network != "host"
+    item = _naming(definition)
+    network = definition.container.network
+    of_host = files_of_names.read("/etc/resolv.conf").decode("utf-8", "replace")
+    if network != "host":
+        of_host = files_of_names.resolver_of_host()
+    if network == "pasta" and files_of_names.host_lacks_servers():
+        of_host += f"nameserver {PASTA_SERVER}\n"
     texts = {
         HOSTS: hosts(Member(item, ()), ()),
-        RESOLVER: resolver(item, files_of_names.resolver_of_host(), own_loopback=private),
+        RESOLVER: resolver(item, of_host, own_loopback=network != "host"),
     }
     for name in wanted:
         files.write_file(f"{place.network}/{name}", texts[name].encode(), mode=0o644)

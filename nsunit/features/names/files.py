@@ -6,15 +6,19 @@ import json
 import os
 
 from nsunit.errors import NsunitError
-from nsunit.features.names.hosts import from_json, to_json
+from nsunit.features.names.hosts import behind, from_json, is_reachable, servers_of, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.features.names.hosts import Naming
 
 NAMING = "names"  # the file with what the definition says
-_STUB_RESOLVER = "127.0.0.53"
-_UPSTREAM = "/run/systemd/resolve/resolv.conf"
+# Where those who answer on the host's loopback say whom they ask: systemd-resolved, NetworkManager, Debian's dnsmasq.
+_UPSTREAM = (
+    "/run/systemd/resolve/resolv.conf",
+    "/run/NetworkManager/no-stub-resolv.conf",
+    "/run/dnsmasq/resolv.conf",
+)
 
 
 def read_naming(directory: str) -> Naming:
@@ -39,11 +43,20 @@ def naming_file(item: Naming) -> bytes:
 
 
 def resolver_of_host() -> str:
-    """The host's resolv.conf; that with the real servers where it only names systemd-resolved's stub."""
-    text = read("/etc/resolv.conf")
-    if _STUB_RESOLVER.encode() in text.split():
-        text = read(_UPSTREAM)
-    return text.decode("utf-8", "replace")
+    """The host's resolv.conf; where that only names a server of the host itself, with those that it asks."""
+    text = read("/etc/resolv.conf").decode("utf-8", "replace")
+    if not any(map(is_reachable, servers_of(text))):
+        for path in _UPSTREAM:
+            upstream = read(path).decode("utf-8", "replace")
+            if any(map(is_reachable, servers_of(upstream))):
+                return behind(text, upstream)
+    return text
+
+
+def host_lacks_servers() -> tuple[str, ...]:
+    """The name servers of the host, where it has some and a container could ask none of them."""
+    servers = servers_of(resolver_of_host())
+    return () if any(map(is_reachable, servers)) else tuple(servers)
 
 
 def rewrite(path: str, text: str) -> None:

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
     from nsunit.definition.model import Container, Definition
 
-LOCALHOST = ("127.0.0.1 localhost", "::1 localhost ip6-localhost")
+LOCALHOST, LOCALHOST6 = "127.0.0.1 localhost", "::1 localhost ip6-localhost"
 OWN_ADDRESS = "127.0.1.1"  # of a host without a network's address, hosts(5) of Debian
 HOSTS, RESOLVER = "hosts", "resolv.conf"
+PASTA_SERVER = "169.254.1.1"  # where pasta(1) takes questions for the host's first name server, also on its loopback
 _RESOLVER_LINES = ("nameserver", "search", "options")
+_TRUST = "trust-ad"
+_LOOPBACK_OFF = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.lo.disable_ipv6")
 
 
 class Naming(Record):
@@ -33,6 +36,7 @@ class Naming(Record):
     search: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()  # (container, what it calls that)
+    six: bool = True  # whether its loopback has IPv6
 
 
 class Place(Record):
@@ -60,7 +64,8 @@ def naming(definition: Definition) -> Naming:
     said = of(container)
     linked = tuple(pair for aliases in hooks(container.features, "keys.aliases") for pair in aliases(container))
     names = _once((hostname, definition.name, *said.aliases))
-    return Naming(definition.name, names, said.added, said.servers, said.search, said.options, linked)
+    off = any(name in _LOOPBACK_OFF and value != "0" for name, value in container.sysctls)
+    return Naming(definition.name, names, said.added, said.servers, said.search, said.options, linked, not off)
 
 
 def of(container: Container) -> Names:
@@ -82,7 +87,8 @@ def from_json(data: dict[str, Any]) -> Naming:
     """
     added, links = (tuple((left, right) for left, right in data[field]) for field in ("added", "links"))
     servers, search, options = (tuple(data[field]) for field in ("servers", "search", "options"))
-    return Naming(data["container"], tuple(data["names"]), added, servers, search, options, links)
+    six = bool(data.get("six", True))
+    return Naming(data["container"], tuple(data["names"]), added, servers, search, options, links, six)
 
 
 def hosts(member: Member, others: Iterable[Member]) -> str:
@@ -92,7 +98,8 @@ def hosts(member: Member, others: Iterable[Member]) -> str:
 
 def own_lines(member: Member) -> str:
     """The part of *member*'s /etc/hosts that does not depend on others."""
-    lines = [*LOCALHOST, *_lines(member, member.places)]
+    localhost = (LOCALHOST, LOCALHOST6) if member.naming.six else (LOCALHOST,)
+    lines = [*localhost, *_lines(member, member.places)]
     if not member.places:
         lines.append(f"{OWN_ADDRESS} {' '.join(member.naming.names)}")
     lines += [f"{address} {name}" for name, address in member.naming.added]
@@ -141,19 +148,46 @@ def _seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ())
 def resolver(item: Naming, of_host: str, *, own_loopback: bool) -> str:
     """The content of /etc/resolv.conf: what the definition says, and *of_host*, the host's, for what it does not.
 
-    With *own_loopback* the servers on the host's loopback are left out: the container's is another one.
+    With *own_loopback* the servers that only the host can ask are left out.  Where others are asked than by the host,
+    their word on what is authentic is not trusted as that is (`options trust-ad`).
     """
     lines = {keyword: _host_lines(of_host, keyword) for keyword in _RESOLVER_LINES}
-    if own_loopback:
-        lines["nameserver"] = [line for line in lines["nameserver"] if not _is_loopback(line.split()[1])]
-    if item.servers:
-        lines["nameserver"] = [f"nameserver {address}" for address in item.servers]
+    servers = [line for line in lines["nameserver"] if not own_loopback or is_reachable(line.split()[1])]
+    if item.servers or servers != lines["nameserver"]:
+        lines["options"] = _without(_TRUST, lines["options"])
+    lines["nameserver"] = [f"nameserver {address}" for address in item.servers] or servers
     if item.search:
         domains = [domain for domain in item.search if domain != "."]
         lines["search"] = [f"search {' '.join(domains)}"] if domains else []
     if item.options:
         lines["options"] = [f"options {' '.join(item.options)}"]
     return "".join(f"{line}\n" for keyword in _RESOLVER_LINES for line in lines[keyword])
+
+
+def servers_of(text: str) -> list[str]:
+    """The name servers of a resolv.conf(5)."""
+    return [line.split()[1] for line in _host_lines(text, "nameserver")]
+
+
+def is_reachable(address: str) -> bool:
+    """Whether a name server of the host's can be one of a container's.
+
+    Those on its loopback cannot, nor those that an address of one of its links names: inside there are other links.
+    """
+    words = address.lower()
+    return not (words in ("::1", "::", "0.0.0.0") or words.startswith(("127.", "fe80:", "::ffff:127.")) or "%" in words)
+
+
+def behind(stub: str, upstream: str) -> str:
+    """The host's resolv.conf *stub* with the servers of *upstream*, which those of *stub* ask."""
+    lines = [line for keyword in ("nameserver", "options") for line in _host_lines(upstream, keyword)]
+    lines += _host_lines(upstream, "search") or _host_lines(stub, "search")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _without(option: str, lines: list[str]) -> list[str]:
+    kept = (" ".join(word for word in line.split() if word != option) for line in lines)
+    return [line for line in kept if line != "options"]
 
 
 def own_files(container: Container) -> tuple[str, ...]:
@@ -182,10 +216,6 @@ def _with_domain(names: tuple[str, ...], domain: str) -> tuple[str, ...]:
 def _host_lines(text: str, keyword: str) -> list[str]:
     keywords = (keyword, "domain") if keyword == "search" else (keyword,)
     return [line.strip() for line in text.splitlines() if len(words := line.split()) > 1 and words[0] in keywords]
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
 
 
 def _once(names: tuple[str, ...]) -> tuple[str, ...]:

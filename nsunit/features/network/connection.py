@@ -12,7 +12,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from nsunit.definition.container import Contradiction
@@ -137,6 +137,14 @@ _PARSERS: dict[str, Callable[[str], object]] = {
 _ADDING = ("Address", "Gateway", "Route")
 FIELDS = {"Address": "addresses", "MACAddress": "mac", "Gateway": "gateways", "Route": "routes", "MTU": "mtu"}
 _OPTIONS = {"address": "Address", "mac": "MACAddress", "gateway": "Gateway", "route": "Route", "mtu": "MTU"}
+
+
+def interface_names(connections: Sequence[Connection]) -> tuple[str, ...]:
+    """What the interfaces of *connections* are called inside.
+
+    A link that moves in keeps its name, so that it has it when it comes back.
+    """
+    return tuple(item.target if item.kind == "phys" else f"eth{place}" for place, item in enumerate(connections))
 
 
 def contradictions(connections: tuple[Connection, ...]) -> list[Contradiction]:

@@ -6,15 +6,18 @@ import hashlib
 import json
 import os
 
-from nsunit.addresses import plain
+from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features import load
 from nsunit.features.names.deeds import make_files
-from nsunit.features.network.connection import BRIDGE
+from nsunit.features.network import parameters
+from nsunit.features.network.connection import BRIDGE, interface_names
 from nsunit.features.network.model import attachment as plan
 from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
+from nsunit.features.network.model.networkd import SUFFIX as NETWORKD_SUFFIX
+from nsunit.features.network.model.networkd import network_files
 from nsunit.features.network.plan import NetworkFacts
 from nsunit.features.network.register import (
     DEFAULT_NETWORK,
@@ -70,13 +73,17 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
         numbers = _remembered(keeper)
         interfaces, devices = [], []
         gateways = plan.default_gateways([(connection.gateways, network) for connection, network in joined])
-        for place, (connection, network) in enumerate(joined):
+        names = interface_names(connected.connections)
+        for called, (connection, network), gates in zip(names, joined, gateways, strict=True):
+            sysctls = parameters.of_interface(container.sysctls, called)
             if network is None:
-                devices.append(plan.device(connection, place, gateways[place]))
+                devices.append(plan.device(connection, called, gates, sysctls))
                 continue
             chosen = _choose(context, name, network, connection.addresses, numbers.get(network.name), others)
             numbers[network.name] = chosen[1]
-            interfaces.append(_interface(name, network, connection, place, chosen[0], gateways[place]))
+            made = _interface(name, network, connection, called, chosen[0], gates).replace(sysctls=sysctls)
+            off = parameters.switch_of_six(container.sysctls, called)
+            interfaces.append(_with_four_alone(name, made, f"Sysctl={off}=1") if off else made)
         carried = listened_ports(container)
         ports = tuple(port.replace(listened=True) if port in carried else port for port in connected.published_ports)
         if len(ports) > len(carried) and not any(firewall.leads_out(interface.network) for interface in interfaces):
@@ -88,6 +95,10 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
         check_ports_among(name, ports, others)
         speed = connected.egress, connected.ingress
         item = Attachment(name, tuple(interfaces), ports, connected.host_ports, *speed, tuple(devices))
+        if not has_six():
+            item = plan.without_six(item)
+            for interface in item.interfaces:
+                _with_four_alone(name, interface, "the kernel's command line (ipv6.disable=1)")
         files.write_file(f"{keeper}/{_NUMBERS}", json.dumps(numbers).encode())
         files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
     return item
@@ -124,11 +135,22 @@ def _choose(
     return chosen
 
 
+def _with_four_alone(name: str, made: Interface, reason: str) -> Interface:
+    """*made* for a container without IPv6 for that *reason*; its network keeps its own."""
+    four = [tuple(text for text in texts if not is_six(text)) for texts in (made.addresses, made.gateways)]
+    if not four[0]:
+        raise NsunitError(
+            f"{name}: the network '{made.network.name}' has IPv6 alone, which {reason} switches off",
+            hint="add a [Network] Subnet= of IPv4",
+        )
+    return made.replace(addresses=four[0], gateways=four[1])
+
+
 def _interface(
     name: str,
     network: Network,
     connection: Connection,
-    place: int,
+    interface: str,
     addresses: tuple[str, ...],
     gateways: tuple[str, ...],
 ) -> Interface:
@@ -139,7 +161,7 @@ def _interface(
     digest = hashlib.sha256(which.encode()).hexdigest()
     mac = connection.mac or plan.mac_address(addresses, digest)
     link, mtu = plan.link_name(digest), connection.mtu or network.mtu
-    return Interface(network, f"eth{place}", link, mac, addresses, gateways, mtu, connection.routes)
+    return Interface(network, interface, link, mac, addresses, gateways, mtu, connection.routes)
 
 
 def _links_on(bridge: str) -> int:
@@ -190,8 +212,19 @@ def connect(context: Context, definition: Definition, keeper: str, directory: st
     """`reserve` for a container or a pod."""
     files.make_private_directory(os.path.dirname(directory))
     make_directory(context, directory, undo)
-    assign(context, definition.name, definition.container, keeper, directory)
+    item = assign(context, definition.name, definition.container, keeper, directory)
     make_files(definition, directory)
+    if definition.container.uses("boot"):
+        _tell_networkd(item, directory)
+
+
+def _tell_networkd(item: Attachment, directory: str) -> None:
+    wanted = network_files(item)
+    for name in files.list_directory(directory):
+        if name.endswith(NETWORKD_SUFFIX) and name not in wanted:
+            os.unlink(f"{directory}/{name}")
+    for name, text in wanted.items():
+        files.write_file(f"{directory}/{name}", text.encode())
 
 
 def facts(context: Context, definition: Definition, facts: Facts) -> Facts:

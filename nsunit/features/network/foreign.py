@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nsunit.features.names.files import host_lacks_servers
+from nsunit.features.names.hosts import naming
 from nsunit.features.network.model.foreign import concerns, describe, obstacles
 from nsunit.features.network.register import attachments
 from nsunit.features.network.values import of
@@ -31,14 +33,18 @@ def in_the_way(networks: Iterable[Network]) -> list[str]:
 
 def warn(context: Context, definitions: Iterable[Definition]) -> None:
     """Warn of what is in the way of *definitions*, which are being started."""
-    own = {item.name for item in definitions if of(item.container).connections}
+    own = {item.name: item for item in definitions if of(item.container).connections}
     if not own:
         return
-    networks = {
-        interface.network.name: interface.network
-        for item in attachments(context)
-        if item.container in own
-        for interface in item.interfaces
-    }
+    found = [item for item in attachments(context) if item.container in own]
+    networks = {interface.network.name: interface.network for item in found for interface in item.interfaces}
     for line in in_the_way(tuple(networks.values())):
         context.warn(f"warning: {line}")
+    alone = host_lacks_servers()
+    for item in found if alone else ():
+        leads_out = item.devices or any(not interface.network.internal for interface in item.interfaces)
+        if leads_out and not naming(own[item.container]).servers:
+            told = (
+                f"{item.container}: there is no name server it could ask, as {' and '.join(alone)} is the host's alone"
+            )
+            context.warn(f"warning: {told}; name one with DNS=")

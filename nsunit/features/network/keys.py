@@ -8,6 +8,7 @@ from nsunit.definition.words import ValueProblem, wrong
 from nsunit.features.namespaces.keys import network as namespace_of_network
 from nsunit.features.namespaces.keys import wrong_parameters
 from nsunit.features.network import connection as connections
+from nsunit.features.network import parameters
 from nsunit.features.network.connection import Connection, address, connection, mac_address, route
 from nsunit.features.network.table import NETWORK
 from nsunit.features.network.values import Connected, host_ports, ip_address, listened, mtu, of, published_ports
@@ -139,6 +140,8 @@ def check(container: Container, _name: str, _service: object) -> list[Contradict
         found.append((key, f"there is no network with Network={container.network}", hint))
     if container.network == "host" and not container.uses("namespaces"):
         found += wrong_parameters(container)
+    if container.network == "bridge":
+        found += parameters.contradictions(container.sysctls, connected.connections)
     return found + contradictions(connected)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.features.names.plan import FILES
-from nsunit.features.network.setup import Network
+from nsunit.features.network.setup import Network, NetworkFiles
 from nsunit.plan.units import Directive, command
 from nsunit.record import Record
 from nsunit.setup.mounts import Bind
@@ -32,12 +32,13 @@ def commands(_definition: Definition, facts: Facts) -> list[Directive]:
     return [command("ExecStopPost", argv)]
 
 
-def connects(_definition: Definition, facts: Facts) -> list[Operation]:
-    """The operation that attaches it."""
+def connects(definition: Definition, facts: Facts) -> list[Operation]:
+    """The operation that attaches it, and the one that tells a system inside."""
     network: NetworkFacts | None = facts.extra("network")
     if network is None:
         return []
-    return [Network(facts.interpreter, network.program, network.directory, network.locks)]
+    attach = Network(facts.interpreter, network.program, network.directory, network.locks)
+    return [NetworkFiles(network.directory), attach] if definition.container.uses("boot") else [attach]
 
 
 def mounts(_container: Container, facts: Facts) -> list[Bind]:

@@ -15,9 +15,10 @@ import sys
 if __name__ == "__main__":  # started by path: the package stands three directories up
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
+from nsunit.addresses import has_six
 from nsunit.errors import NsunitError
 from nsunit.features import load
-from nsunit.features.network.model import attachment, firewall
+from nsunit.features.network.model import attachment, firewall, flows
 from nsunit.features.network.wire import hosts, links, nft
 
 # In the directory of locks, beside those of containers, whose names begin with a letter or digit.
@@ -31,6 +32,7 @@ def main(argv: list[str]) -> int:
         with open(argv[2] + "/attachment") as file:
             item = with_rates(attachment.from_json(json.load(file)), argv[3])
         if argv[1] == "attach":
+            item = item if has_six() else attachment.without_six(item)
             attach(item, f"/proc/{int(argv[4])}/ns/net", argv[3])
             try:
                 make_known(argv[2], argv[3])
@@ -123,6 +125,8 @@ def guard(item: attachment.Attachment, locks: str) -> None:
         except NsunitError as error:
             # A port may still lead to a container that was killed together with what should have cleaned up after it.
             raise NsunitError(f"{error}; 'nsunit network repair' removes what was left behind") from None
+    if flows.ports(item):
+        load("network", "wire.conntrack").forget(item, flows.misses)
 
 
 def detach(item: attachment.Attachment, locks: str) -> None:
@@ -141,6 +145,8 @@ def detach(item: attachment.Attachment, locks: str) -> None:
                 load("network", "wire.devices").detach(item)
             if item.interfaces:
                 nft.apply([*firewall.base(), *firewall.detach(item)])
+        if flows.ports(item):
+            load("network", "wire.conntrack").forget(item, flows.leads_in)
     finally:
         with locked(locks, NAMES_LOCK):
             hosts.follow(locks)

@@ -6,8 +6,8 @@ import _socket  # the C half of socket: the Python half imports enum
 import errno
 import hashlib
 import json
-import os
 
+from nsunit.addresses import has_six
 from nsunit.core.running import find_running
 from nsunit.definition.search import find
 from nsunit.errors import NotFoundError, NsunitError
@@ -42,7 +42,7 @@ def default_network() -> Network:
 
 def ula_prefix() -> str:
     """A unique local prefix of 48 bits (RFC 4193) made from the machine's id; empty where there is no IPv6."""
-    if not os.path.exists("/proc/sys/net/ipv6"):
+    if not has_six():
         return ""
     identity = files.read_file("/etc/machine-id") or b""
     digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()

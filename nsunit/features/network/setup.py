@@ -7,8 +7,37 @@ from __future__ import annotations
 
 import os
 
+from nsunit.setup import files
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
+
+
+class NetworkFiles(Operation):
+    """Tell the systemd-networkd of a system inside what the interfaces are, by the files for it in *directory*."""
+
+    __slots__ = ("directory",)
+    keyword = "network-files"
+    directory: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "tell systemd-networkd inside of its network"
+
+    def prepare(self, build: Build) -> None:
+        """Open the files."""
+        for name in os.listdir(self.directory):
+            if name.endswith(".network"):
+                fd = os.open(f"{self.directory}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                build.keep((self, name), fd)
+
+    def execute(self, build: Build) -> None:
+        """Copy them; /run is a file system of the container's own."""
+        target = files.open_directory(build.root_fd, "/run/systemd/network")
+        for part in [part for part in build.prepared if isinstance(part, tuple) and part[0] is self]:
+            source = build.take(part)
+            files.write_new(target, part[1], os.read(source, files.FILE_SIZE_MAX))
+            os.close(source)
+        os.close(target)
 
 
 class Network(Operation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.features.names import plan as names
+from nsunit.features.names.hosts import PASTA_SERVER
 from nsunit.features.network.values import of
 from nsunit.features.pasta.setup import Pasta
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 def connects(definition: Definition, facts: Facts) -> list[Operation]:
     """The operation that starts it; `facts` have the program."""
-    return [Pasta(facts.extra("pasta"), forwards(of(definition.container).published_ports))]
+    ports = forwards(of(definition.container).published_ports)
+    return [Pasta(facts.extra("pasta"), (*ports, "--dns-forward", PASTA_SERVER))]
 
 
 def mounts(container: Container, facts: Facts) -> list[Bind]:

@@ -23,7 +23,7 @@ MESSAGE_MAX = 1024
 
 
 class Pasta(Operation):
-    """Connect the container's network namespace by *program*; *forwards* are its options for ports that lead in."""
+    """Connect the container's network namespace by *program*; *forwards* are its options for what leads in and out."""
 
     __slots__ = ("program", "forwards")
     keyword = "pasta"

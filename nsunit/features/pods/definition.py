@@ -5,11 +5,13 @@ Imported only where a pod is meant or a container is in one.
 
 from __future__ import annotations
 
+from nsunit.definition.container import without_interfaces
 from nsunit.definition.load import Loader, read_all, take_text
 from nsunit.definition.model import Container, Definition
 from nsunit.definition.search import SLICE_SUFFIX, find, find_group
 from nsunit.errors import DefinitionError, NotFoundError, Problem, UsageError
 from nsunit.features.names import keys as names
+from nsunit.features.network import parameters
 from nsunit.features.network.keys import connected_by
 from nsunit.features.network.keys import contradictions as contradictions_of_network
 from nsunit.features.network.values import of
@@ -111,6 +113,10 @@ def _contradictions(container: Container, given: Mapping[str, object]) -> list[C
         if connected.host_ports:
             found.append(("HostPort", f"there is nothing to open with Network={container.network}", hint))
     found += contradictions_of_network(connected)
+    if container.network == "bridge":
+        found += parameters.contradictions(container.sysctls, connected.connections)
+    else:
+        found += without_interfaces(container)
     found += names.contradictions(container)
     for parameter, _ in container.sysctls:
         if _kind_of_sysctl(parameter) not in share:

@@ -6,7 +6,7 @@ from nsunit.definition.model import UserRange
 from nsunit.features.network.plan import commands, connects, files_of
 from nsunit.features.pods.definition import share_of
 from nsunit.names import group_of_pod, group_slice, pod_name, service_name
-from nsunit.plan.operations import open_network
+from nsunit.plan.operations import early_sysctls, open_network
 from nsunit.plan.units import Directive, command, directive, switch, usec
 from nsunit.record import Record
 from nsunit.setup import namespaces, process
@@ -75,7 +75,7 @@ def pod_operations(definition: Definition, facts: Facts) -> list[Operation]:
     if "net" in share:
         planned.append(process.Loopback())
     parameters = open_network(facts) if "net" in share else {}
-    planned += [Sysctl(key, value) for key, value in (parameters | dict(container.sysctls)).items()]
+    planned += [Sysctl(key, value) for key, value in (parameters | early_sysctls(container)).items()]
     return planned + connects(definition, facts)
 
 

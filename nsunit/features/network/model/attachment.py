@@ -95,6 +95,7 @@ class Interface(Record):
     gateways: tuple[str, ...] = ()
     mtu: int = 1500
     routes: tuple[str, ...] = ()  # "SUBNET" or "SUBNET via ADDRESS"
+    sysctls: tuple[str, ...] = ()  # "PATH=VALUE" below /proc/sys/net
 
     is_device = False
 
@@ -120,6 +121,7 @@ class Device(Record):
     routes: tuple[str, ...] = ()
     mac: str = ""
     mtu: int = 0
+    sysctls: tuple[str, ...] = ()
 
     is_device = True
 
@@ -245,14 +247,37 @@ def wrong_mtu(network: Network, mtu: int) -> str:
     return ""
 
 
-def device(connection: Connection, place: int, gateways: tuple[str, ...]) -> Device:
-    """The interface of a container that *connection*, its number *place*, makes of a link of the host.
-
-    A link that moves in keeps its name, so that it has it when it comes back.
-    """
-    name = connection.target if connection.kind == "phys" else f"eth{place}"
+def device(connection: Connection, name: str, gateways: tuple[str, ...], sysctls: tuple[str, ...] = ()) -> Device:
+    """The interface *name* of a container, which *connection* makes of a link of the host."""
     given = connection.addresses, gateways, connection.routes, connection.mac, connection.mtu
-    return Device(connection.kind, connection.target, name, *given)
+    return Device(connection.kind, connection.target, name, *given, sysctls)
+
+
+def without_six(item: Attachment) -> Attachment:
+    """*item* as it is where the kernel has no IPv6."""
+    return item.replace(
+        interfaces=tuple(
+            interface.replace(
+                network=interface.network.replace(
+                    subnets=_fours(interface.network.subnets), gateways=_fours(interface.network.gateways)
+                ),
+                **_fours_of(interface),
+            )
+            for interface in item.interfaces
+        ),
+        devices=tuple(device.replace(**_fours_of(device)) for device in item.devices),
+    )
+
+
+def _fours_of(interface: Interface | Device) -> dict[str, tuple[str, ...]]:
+    sysctls = tuple(line for line in interface.sysctls if not line.startswith("ipv6/"))
+    return {field: _fours(getattr(interface, field)) for field in ("addresses", "gateways", "routes")} | {
+        "sysctls": sysctls
+    }
+
+
+def _fours(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text for text in texts if not is_six(text))
 
 
 def default_gateways(

@@ -127,7 +127,7 @@ def attach(item: Attachment) -> list[Item]:
         if item.egress:
             items.append(_rule("bridge", interface.link, _too_fast(item.egress)))
     where = chain_of_ports(item)
-    items += [_rule("inet", where, expression) for port in _led(item) for expression in _published(item, port)]
+    items += [_rule("inet", where, expression) for port in led(item) for expression in _published(item, port)]
     return items + _elements("add", item)
 
 
@@ -177,7 +177,7 @@ def _elements(verb: str, item: Attachment) -> list[Item]:
     ]
 
 
-def _led(item: Attachment) -> tuple[Port, ...]:
+def led(item: Attachment) -> tuple[Port, ...]:
     """The ports that the firewall leads into the container."""
     return tuple(port for port in item.ports if not port.listened)
 
@@ -188,7 +188,7 @@ def _owned(item: Attachment) -> list[tuple[str, str, object]]:
         if leads_out(interface.network):
             routers = (gate for gate in interface.network.gateways if is_six(gate))
             found += [("bridge", "routers6", [interface.link, router]) for router in routers]
-    for port in _led(item):
+    for port in led(item):
         address = [port.address] if port.address else []
         name = "published" + ("" if not address else "6" if ":" in port.address else "4")
         jump = _jump(chain_of_ports(item))
@@ -254,7 +254,7 @@ class Listed:
     def is_whole(self, item: Attachment) -> bool:
         """Whether all is there that *item* needs."""
         chains = {("bridge", link) for link in item.links}
-        chains |= {("inet", chain_of_ports(item))} if _led(item) else set()
+        chains |= {("inet", chain_of_ports(item))} if led(item) else set()
         return {_element(*owned) for owned in _owned(item)} <= self.elements and chains <= self.chains
 
     def has_base(self) -> bool:
@@ -268,7 +268,7 @@ def _element(family: str, name: str, element: object) -> tuple[str, str, str]:
 
 def _published(item: Attachment, port: Port) -> list[list[Item]]:
     found = []
-    for family, address in _first_by_family(item):
+    for family, address in first_by_family(item):
         if port.address and (":" in port.address) != (family == "ip6"):
             continue
         expression = [_match("==", _payload(port.protocol, "dport"), port.host)]
@@ -316,7 +316,7 @@ def leads_out(network: Network) -> bool:
     return not network.internal and not network.vlan
 
 
-def _first_by_family(item: Attachment) -> list[tuple[str, str]]:
+def first_by_family(item: Attachment) -> list[tuple[str, str]]:
     """Where ports lead to: the first address of each family that the world can have a connection with."""
     found: dict[str, str] = {}
     for interface in item.interfaces:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 
-from nsunit.addresses import plain
+from nsunit.addresses import has_six, plain
 from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host, rewrite
 from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
 from nsunit.features.network.model import attachment
@@ -92,6 +92,7 @@ def wanted(locks: str) -> dict[str, str]:
 def _member(directory: str) -> Member:
     with open(f"{directory}/attachment", "rb") as file:
         item = attachment.from_json(json.load(file))
+    item = item if has_six() else attachment.without_six(item)
     return Member(read_naming(directory), _places(item))
 
 

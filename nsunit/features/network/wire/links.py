@@ -12,8 +12,9 @@ import os
 import struct
 import sys
 
-from nsunit.addresses import is_six
+from nsunit.addresses import broadcast, has_six, is_six
 from nsunit.errors import NsunitError
+from nsunit.features.network import parameters
 from nsunit.features.network.model.attachment import FORWARDING_SIX
 
 TYPE_CHECKING = False
@@ -108,10 +109,13 @@ class Route:
             "prefixlen": int(length),
             "flags": _IFA_F_NODAD if is_six else 0,
         }
-        attributes = (("IFA_LOCAL", plain), ("IFA_ADDRESS", plain))
+        attributes = [("IFA_LOCAL", plain), ("IFA_ADDRESS", plain)]
+        if to_all := broadcast(address):
+            # The systemd-networkd of Debian 12 fails to take over an address without.
+            attributes.append(("IFA_BROADCAST", to_all))
         flags = _NLM_F_CREATE | _NLM_F_REPLACE
         what = f"give '{name}' the address {address}"
-        self._send(what, self.messages.address, _RTM_NEWADDR, flags, fields, attributes)
+        self._send(what, self.messages.address, _RTM_NEWADDR, flags, fields, tuple(attributes))
 
     def add_route(self, name: str, gateway: str, destination: str = "", *, may_be: int = 0) -> None:
         """Send what is for *destination*, else all that is not local, to *gateway*, if any, by the link *name*."""
@@ -192,11 +196,27 @@ def ensure_bridge(network: Network) -> None:
         NsunitError: something else has that name, or the kernel refused it.
     """
     bridge = network.bridge
+    if is_there(bridge):
+        if not os.path.isdir(f"/sys/class/net/{bridge}/bridge"):
+            raise NsunitError(f"'{bridge}' is there already and is no bridge", hint=f"see 'ip link show {bridge}'")
+        return _complete_bridge(network)
     route = Route()
-    if not is_there(bridge):
-        route.add_link(bridge, "bridge")
-    elif not os.path.isdir(f"/sys/class/net/{bridge}/bridge"):
-        raise NsunitError(f"'{bridge}' is there already and is no bridge", hint=f"see 'ip link show {bridge}'")
+    route.add_link(bridge, "bridge")
+    route.close()
+    try:
+        _complete_bridge(network)
+    except BaseException:
+        delete(bridge)  # nobody is on it yet
+        raise
+    return None
+
+
+def _complete_bridge(network: Network) -> None:
+    bridge = network.bridge
+    route = Route()
+    if any(is_six(address) for address in network.own_addresses):
+        # The host may have it switched off for all its links; between this one and others there is no way then.
+        _set_sysctl(f"ipv6/conf/{bridge}/disable_ipv6", "0")
     for address in network.own_addresses:
         route.set_address(bridge, address)
     route.set_link(bridge, ("IFLA_MTU", network.mtu), up=True)
@@ -255,7 +275,7 @@ def plug(interface: Interface, route: Route) -> None:
     Raises:
         NsunitError: the kernel refused it.
     """
-    if os.path.exists("/proc/sys/net/ipv6"):
+    if has_six():
         _set_sysctl(f"ipv6/conf/{interface.link}/disable_ipv6", "1")  # a bridge port needs no address of its own
     route.set_link(interface.link, ("IFLA_MASTER", index(interface.network.bridge)), up=True)
     if interface.network.isolated:
@@ -333,10 +353,12 @@ def enter(namespace_fd: int) -> None:
 
 def _configure(interface: Interface | Device, may_be: int) -> None:
     six = any(is_six(address) for address in interface.addresses)
-    if not interface.is_device and os.path.exists(f"{_SYSCTL}/ipv6"):
-        _set_sysctl(f"ipv6/conf/{interface.name}/accept_ra", "0")
-        if not six:
-            _set_sysctl(f"ipv6/conf/{interface.name}/disable_ipv6", "1")
+    if has_six():
+        if not interface.is_device:
+            _set_sysctl(f"ipv6/conf/{interface.name}/accept_ra", "0")
+        if six or not interface.is_device:
+            # New interfaces may be without IPv6, as the kernel's command line or a parameter of all of them says.
+            _set_sysctl(f"ipv6/conf/{interface.name}/disable_ipv6", "0" if six else "1")
     route = Route()
     route.set_link(interface.name, up=True)
     for address in interface.addresses:
@@ -347,6 +369,16 @@ def _configure(interface: Interface | Device, may_be: int) -> None:
     for gateway in interface.gateways:
         route.add_route(interface.name, gateway, may_be=may_be)
     route.close()
+    for line in interface.sysctls:
+        _set_parameter(*line.split("=", 1))
+
+
+def _set_parameter(path: str, value: str) -> None:
+    try:
+        _set_sysctl(path, value)
+    except OSError as error:
+        text = f"cannot set sysctl '{parameters.name_of(path)}' to '{value}': {error.strerror}"
+        raise NsunitError(text) from None
 
 
 def delete(link: str) -> None:

@@ -57,6 +57,10 @@ def test_defaults():
         ("Init=yes", "[Container] Init: Boot=yes has an init of its own"),
         ("User=app", "[Container] User: the init of Boot=yes runs as root"),
         ("Capability=-SYS_ADMIN", "[Container] Capability: systemd cannot mount anything without CAP_SYS_ADMIN"),
+        (
+            "Pod=shop",
+            "[Container] Pod: its containers have the pod's ids, and a whole system needs its own (Boot=yes)",
+        ),
         ("[Service]\nDelegate=no", "[Service] Delegate: Boot=yes needs a cgroup of its own to manage"),
     ],
 )
@@ -109,6 +113,12 @@ def test_the_network_of_the_host_stays_closed():
     found = planned(BASE + "Network=host\n")
     assert not [item for item in found if isinstance(item, boot.ReadOnlyPaths)]
     assert [item for item in found if isinstance(item, mounts.ReadOnlyPaths)]
+
+
+@pytest.mark.parametrize("network", ["none", "bridge", "macvlan:eth0"])
+def test_a_network_of_its_own_is_open(network):
+    """Its systemd sets parameters of it, systemd-networkd above all."""
+    assert [item for item in planned(BASE + f"Network={network}\n") if isinstance(item, boot.ReadOnlyPaths)]
 
 
 def test_plan_survives_its_file():

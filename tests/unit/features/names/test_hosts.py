@@ -5,7 +5,18 @@ import json
 import pytest
 from definitions import definition
 
-from nsunit.features.names.hosts import Member, Naming, Place, from_json, hosts, naming, own_files, resolver, to_json
+from nsunit.features.names.hosts import (
+    Member,
+    Naming,
+    Place,
+    behind,
+    from_json,
+    hosts,
+    naming,
+    own_files,
+    resolver,
+    to_json,
+)
 
 HOST = "# made by hand\ndomain example.net\nnameserver 127.0.0.1\nnameserver 192.0.2.53 # near\noptions edns0\n"
 
@@ -73,6 +84,28 @@ def test_the_resolver_has_the_hosts_servers_unless_told_otherwise():
     assert resolver(plain.replace(search=(".",)), HOST, own_loopback=True) == (
         "nameserver 192.0.2.53 # near\noptions edns0\n"
     )
+
+
+def test_what_is_true_for_the_host_alone_is_left_out():
+    plain = Naming("web", ("web",))
+    text = "nameserver FE80::1%eth0\nnameserver ::1\nnameserver 0.0.0.0\nnameserver 192.0.2.7\n"
+    trusted = "options edns0 trust-ad\noptions trust-ad\n"
+    assert resolver(plain, text + trusted, own_loopback=True) == "nameserver 192.0.2.7\noptions edns0\n"
+    assert resolver(plain, text + trusted, own_loopback=False) == text + trusted
+    near = "nameserver 192.0.2.7\noptions trust-ad\n"
+    assert resolver(plain, near, own_loopback=True) == near  # the same server as the host's
+    assert resolver(plain.replace(servers=("9.9.9.9",)), near, own_loopback=True) == "nameserver 9.9.9.9\n"
+    assert behind("search a\nnameserver ::1\noptions trust-ad\n", near) == f"{near}search a\n"
+    assert behind("search a\nnameserver ::1\n", f"domain b\n{near}") == f"{near}domain b\n"
+
+
+@pytest.mark.parametrize(("name", "six"), [("all", False), ("lo", False), ("default", True), ("eth0", True)])
+def test_a_loopback_without_ipv6_has_no_name_for_it(name, six):
+    item = naming(definition("Network=bridge", f"Sysctl=net.ipv6.conf.{name}.disable_ipv6=1"))
+    assert ("::1 localhost ip6-localhost\n" in hosts(Member(item, ()), ())) is six
+    assert from_json(json.loads(json.dumps(to_json(item)))) == item
+    old = {key: value for key, value in to_json(item).items() if key != "six"}  # of before it was noted
+    assert from_json(old) == item.replace(six=True)
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,24 @@ def release(context, name):
     networks.files.remove_tree(context.paths.network_of(name))
 
 
+def test_a_container_without_ipv6(context, monkeypatch):
+    networks.create(context, "both", ["Subnet=10.9.0.0/28", "Subnet=fd09::/64"])
+    networks.create(context, "six", ["Subnet=fd08::/64"])
+    off = "net.ipv6.conf.all.disable_ipv6"
+    assert len(reserve(context, "web", "Network=both").addresses) == 2
+    item = reserve(context, "web2", "Network=both", f"Sysctl={off}=1")
+    assert (item.addresses, item.interfaces[0].gateways) == (("10.9.0.3/28",), ("10.9.0.1",))
+    assert item.interfaces[0].network.has_six  # others in it have
+    with pytest.raises(NsunitError) as caught:
+        reserve(context, "web3", "Network=six", f"Sysctl={off}=1")
+    assert str(caught.value) == f"web3: the network 'six' has IPv6 alone, which Sysctl={off}=1 switches off"
+    assert caught.value.hint == "add a [Network] Subnet= of IPv4"
+    monkeypatch.setattr(deeds, "has_six", lambda: False)
+    assert reserve(context, "web4", "Network=both").addresses == ("10.9.0.4/28",)
+    with pytest.raises(NsunitError, match="IPv6 alone, which the kernel's command line .ipv6.disable=1. switches off"):
+        reserve(context, "web5", "Network=six")
+
+
 def test_starts_at_the_same_time_get_different_addresses(context):
     networks.create(context, "small", ["Subnet=10.9.0.0/28"])
 

@@ -91,6 +91,16 @@ def test_a_pod_is_the_group_with_its_limits(define, search):
             "add 'uts' to Share=, or leave it out",
         ),
         (
+            "[Pod]\nSysctl=net.ipv4.conf.eth0.forwarding=1\n",
+            "Sysctl: there is no interface 'eth0' with Network=none",
+            "add Network=bridge, or leave it out",
+        ),
+        (
+            "[Pod]\nNetwork=bridge\nSysctl=net.ipv4.conf.eth1.forwarding=1\n",
+            "Sysctl: there is no interface 'eth1'",
+            "it has eth0, one for each Network= in their order",
+        ),
+        (
             "[Pod]\nShare=net\nSysctl=kernel.shmmax=1\n",
             "Sysctl: its containers do not share what 'kernel.shmmax' belongs to",
             "add 'ipc' to Share=, or leave it out",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nsunit.features.network.connection import Connection
+from nsunit.features.network.connection import Connection, interface_names
 from nsunit.features.network.model.attachment import (
     Attachment,
     Device,
@@ -19,6 +19,7 @@ from nsunit.features.network.model.attachment import (
     link_name,
     mac_address,
     to_json,
+    without_six,
     wrong_address,
     wrong_mtu,
 )
@@ -56,6 +57,17 @@ def test_what_is_made_of_names_and_addresses():
 
 def test_it_comes_back_from_json():
     assert from_json(json.loads(json.dumps(to_json(web())))) == web()
+
+
+def test_without_ipv6_in_the_kernel():
+    item = web().replace(devices=(Device("vlan", "eth0.5", "eth2", ("192.0.2.9/24", "fd00::9/64"), ("fd00::1",)),))
+    one = item.interfaces[0].replace(routes=("fd05::/64", "10.5.0.0/16"), sysctls=("ipv6/conf/eth0/forwarding=1",))
+    found = without_six(item.replace(interfaces=(one, item.interfaces[1])))
+    assert found.addresses == ("10.91.0.17/24", "192.0.2.9/24")
+    assert (found.interfaces[0].gateways, found.interfaces[0].routes) == (("10.91.0.1",), ("10.5.0.0/16",))
+    assert (found.interfaces[0].sysctls, found.devices[0].gateways) == ((), ())
+    assert found.interfaces[0].network.own_addresses == ("10.91.0.1/24",)
+    assert [name for name, _ in found.interfaces[0].network.sysctls if name.startswith("ipv6/")] == []
 
 
 @pytest.mark.parametrize("data", [{}, {"container": "web"}, [], None])
@@ -125,11 +137,11 @@ def test_mtus_that_cannot_be():
 
 def test_devices_of_the_host():
     own = Connection("eth0", "macvlan", ("192.0.2.9/24",), "0a:00:00:00:00:01", mtu=1400)
-    found = device(own, 1, ("192.0.2.1",))
+    found = device(own, "eth1", ("192.0.2.1",))
     assert found == Device(
         *("macvlan", "eth0", "eth1", ("192.0.2.9/24",), ("192.0.2.1",), (), "0a:00:00:00:00:01", 1400)
     )
-    assert device(Connection("sl0", "phys"), 0, ()).name == "sl0"
+    assert interface_names((Connection("eth7", "macvlan"), Connection("sl0", "phys"))) == ("eth0", "sl0")
     item = Attachment("web", (), devices=(found,))
     assert from_json(json.loads(json.dumps(to_json(item)))) == item
     assert (item.addresses, item.links, item.networks) == (("192.0.2.9/24",), (), ())

@@ -176,4 +176,4 @@ def test_the_firewall_does_not_lead_what_is_listened_on():
     item = Attachment.__new__(Attachment)
     for ports, led in (((port,), 1), ((port.replace(listened=True),), 0)):
         item.__dict__["ports"] = ports
-        assert len(firewall._led(item)) == led
+        assert len(firewall.led(item)) == led

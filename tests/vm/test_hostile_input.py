@@ -267,6 +267,7 @@ def new_units():
 def test_command_of_a_session_cannot_add_to_its_scope(run, sleeper, new_units):
     evil = "/tmp/sl\n[Scope]\nMemoryMax=64M\nTasksMax=7\n"
     sleeper.exec("sh", "-c", 'cp "$(command -v sleep)" "$0"', evil)
+    wait_until(lambda: not new_units(f"nsunit-{sleeper.name}-exec-"))
     process = subprocess.Popen(["nsunit", "exec", sleeper.name, evil, "5"])
     seen = {}
     while process.poll() is None:

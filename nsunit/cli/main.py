@@ -62,7 +62,18 @@ def run() -> None:
     os._exit(main())
 
 
-class _Patient(io.FileIO):
+class _Output(io.FileIO):
+    """Standard output, whose errors tell that they are its own."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = "standard output"
+            raise
+
+
+class _Complaints(io.FileIO):
     """Standard error, which may be closed, full, or gone: no reason to leave something half done."""
 
     def write(self, data: Any) -> int:
@@ -84,8 +95,10 @@ def open_standard_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_WRONLY if fd == 0 else os.O_RDONLY), True)  # the lowest is free
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(fd, mode, closefd=False))
-    patient = _Patient(2, "w", closefd=False)
-    sys.stderr = io.TextIOWrapper(patient, sys.stderr.encoding, "backslashreplace", write_through=True)
+    out, complaints = io.BufferedWriter(_Output(1, "w", closefd=False)), _Complaints(2, "w", closefd=False)
+    before = sys.stdout
+    sys.stdout = io.TextIOWrapper(out, before.encoding, before.errors, line_buffering=bool(before.line_buffering))
+    sys.stderr = io.TextIOWrapper(complaints, sys.stderr.encoding, "backslashreplace", write_through=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,7 +134,7 @@ def _report_output() -> int:
     except BrokenPipeError:
         status = EXIT_BROKEN_PIPE  # the reader has gone, e.g. `nsunit list | head`
     except OSError as error:
-        status = report(OSError(error.errno, error.strerror, "standard output"))
+        status = report(error)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be written at exit
     return status
 

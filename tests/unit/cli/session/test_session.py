@@ -107,7 +107,7 @@ def test_a_user_that_is_taken_for_a_container(nsunit, manager, monkeypatch):
         raise NotFoundError(f"container '{name}' is not defined")
 
     manager("deeds.session.execute", execute=execute)
+    manager("core.context", open_user_context=lambda _warn: manager.context)
     monkeypatch.setattr("os.geteuid", lambda: 1)
-    monkeypatch.setattr("nsunit.core.context.open_user_context", lambda _warn: None)
     _status, _out, err = nsunit("exec", "--user", "www", "web", "id")
     assert err.splitlines()[1] == "  hint: --user is for your own containers; a user of the container is --uid=www"

@@ -176,7 +176,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     used = (*container.features, *facts.features)
     directives = _default_directives(definition, facts)
     for replace in hooks(used, "plan.directives"):
-        own = replace(facts)
+        own = replace(definition, facts)
         replaced = {item.key for item in own}
         directives = [*(item for item in directives if item.key not in replaced), *own]
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}

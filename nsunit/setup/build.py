@@ -53,7 +53,8 @@ class Build:
         self.assistant: Any = None  # the socket of nsunit.features.pasta.setup
         self.master_fd = -1
         self.console = False  # the payload has a /dev/console
-        self.carry: Callable[[int], None] = os.close  # becomes what reads the terminal behind a descriptor
+        # Becomes what reads the payload's console or pipes, if there is anything to read.
+        self.carry: Callable[[], None] = lambda: None
         self.console_fd = -1  # in the payload's process, before it executes: the other end of that
         self.kept_fds: tuple[int, ...] = ()  # what Exec itself still needs, close-on-exec like all
 

@@ -1,15 +1,19 @@
 """Standard streams and terminals: of sessions, of foreground runs, and of payloads with `Output=pipe`."""
 
+import contextlib
 import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
 import time
+from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000000\n"
@@ -118,3 +122,96 @@ def at_terminal(*words):
                 break
     os.close(master)
     return process.wait(60), seen.decode()
+
+
+def logged(container, run):
+    """What the container's unit has in the journal, from whatever program."""
+    words = ("journalctl", "--sync"), ("journalctl", "-o", "cat", "-t", container.name, "-u", container.service)
+    return [run(*command).stdout for command in words][-1]
+
+
+TALKER = """
+echo by name >/dev/stdout
+echo error by name >/dev/stderr
+echo '<3>plain'
+stat -Lc %u /dev/stdout
+exec sleep 1000000
+"""
+
+
+def carriers(container, count=1):
+    """The processes that carry its output, as soon as there are so many."""
+
+    def find():
+        found = []
+        for path in (container.cgroup / container.service).rglob("cgroup.procs"):
+            for pid in members(path):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the helper ends in that moment
+                    found += [int(pid)] if Path(f"/proc/{pid}/comm").read_text() == "cat\n" else []
+        return found if len(found) == count else None
+
+    return wait_until(find)
+
+
+def members(path):
+    return path.read_text().split()
+
+
+@pytest.mark.parametrize("lines", [(), ("User=1000",), ("", "[Service]", "Delegate=no", "KillMode=control-group")])
+def test_output_of_a_payload(containers, program, run, lines):
+    container = containers.start(program(TALKER, "Output=pipe", *lines))
+    user = "1000" if "User=1000" in lines else "0"
+    said = f"by name\nerror by name\nplain\n{user}\n"
+    wait_until(lambda: logged(container, run) == said, said)
+    (carrier,) = carriers(container)
+    inside = container.exec("cat", "/sys/fs/cgroup/cgroup.procs").stdout.split()
+    assert "0" not in inside or "Delegate=no" in lines  # what is not of the container's PID namespace
+    if lines:
+        return
+    memory = Path(f"/proc/{carrier}/smaps_rollup").read_text()
+    own = [int(line.split()[1]) for line in memory.splitlines() if line.startswith("Private_")]
+    assert sum(own) <= 300, memory  # KiB; the rest is the C library, which all programs share
+    run("systemctl", "kill", "--signal=USR1", "--kill-whom=all", container.service)
+    run("systemctl", "restart", container.service)
+    wait_until(lambda: logged(container, run) == said * 2, said * 2)
+    assert carriers(container) != [carrier]
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_the_last_words_are_heard(containers, program, run, status):
+    """However slow the carrier is, the unit has not ended before they are in the journal."""
+    script = (
+        f"trap 'echo last words >/dev/stderr; exit {status}' USR1; echo >/tmp/report end; while :; do sleep 0.1; done"
+    )
+    container = containers.start(program(script, "Output=pipe"))
+    container.report()
+    (carrier,) = carriers(container)
+    os.kill(carrier, signal.SIGSTOP)
+    os.kill(container.pid, signal.SIGUSR1)
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] != "active")
+    os.kill(carrier, signal.SIGCONT)
+    ended = "failed" if status else "inactive"
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == ended, ended)
+    assert logged(container, run) == "last words\n"
+
+
+def test_where_it_goes(containers, program, run, workplace):
+    """Elsewhere as the unit says; a foreground run has its own; a container that does not ask has no carrier."""
+    file = workplace / "out"
+    script = "echo out >/dev/stdout; echo err >/dev/stderr; exec sleep 1000"
+    lines = ("Output=pipe", "", "[Service]", f"StandardOutput=append:{file}", "StandardError=journal")
+    container = containers.start(program(script, *lines))
+    wait_until(lambda: file.exists() and file.read_text() == "out\n" and logged(container, run) == "err\n")
+    carriers(container, 2)
+    words = ("-p", f"Layer={BUSYBOX}", "-p", "Output=pipe", "sh", "-c", "echo by name >/dev/stdout")
+    assert run("nsunit", "run", *words).stdout == "by name\n"
+    plain = containers.start(SLEEPER)
+    wait_until(lambda: members(plain.cgroup / plain.service / "payload/cgroup.procs") == [str(plain.pid)])
+    assert members(plain.cgroup / plain.service / "cgroup.procs") == []
+
+
+def test_a_program_that_needs_a_pipe_is_told_so(containers, program, nsunit, run):
+    container = containers.start(program("echo hello >/dev/stdout; exec sleep 1000"))
+    wait_until(lambda: "No such device or address" in logged(container, run))
+    hint = "  hint: a program that opens /dev/stdout or /dev/stderr by name needs Output=pipe in [Container]\n"
+    assert nsunit("status", container.name).stdout.endswith(hint)

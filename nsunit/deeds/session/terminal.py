@@ -46,6 +46,7 @@ class Streams:
         self.terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), -1)
         if build.terminal and self.terminal >= 0:
             build.terminal_size = _size_of(self.terminal)
+        build.pipes = ()
         if not build.terminal:
             if not passes_input or build.console:
                 build.null_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)

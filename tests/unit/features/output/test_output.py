@@ -22,9 +22,9 @@ def define(lines=""):
     return load_text("web", BASE + lines, "web.nsunit", Host(257))
 
 
-def service(lines):
+def service(lines, facts=OF_SYSTEM):
     found = {}
-    for item in units(define(lines), OF_SYSTEM).service_directives:
+    for item in units(define(lines), facts).service_directives:
         found.setdefault(item.key, []).append(item.text)
     return found
 
@@ -52,11 +52,15 @@ def test_its_step(lines, expected):
         ("Output=pipe\n", ["process"]),
         ("Output=pipe\n[Service]\nKillMode=control-group\n", []),  # what the definition says is sent after these
         ("Output=pipe\nPIDNamespace=host\n", ["mixed"]),  # its processes do not end with the first
-        ("Output=pipe\nTunnel=db:5432\n", ["mixed"]),  # and neither does its proxy
     ],
 )
 def test_who_ends_with_the_program(lines, mode):
     assert service(lines).get("KillMode", []) == mode
+
+
+def test_a_process_of_nsunits_beside_it_is_systemds_business():
+    facts = OF_SYSTEM.with_extra("pasta", "/usr/bin/pasta")
+    assert service("Output=pipe\nNetwork=pasta\n", facts)["KillMode"] == ["mixed"]
 
 
 def test_the_unit_waits_for_the_last_line():

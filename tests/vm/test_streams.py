@@ -78,11 +78,13 @@ def test_both_directions_at_once(web):
         assert process.wait(60) == 0
 
 
-def test_a_reader_that_has_gone_ends_the_command(web, shell):
+def test_streams_that_cannot_be_used(web, shell):
     done = shell(f"(nsunit exec {web.name} yes; echo status $? >&2) | head -n 1")
     assert (done.stdout, done.stderr) == ("y\n", "status 141\n")
     full = shell(f"nsunit exec {web.name} echo hello >/dev/full")
     assert (full.returncode, full.stderr) == (125, "nsunit: standard output: No space left on device\n")
+    wrong = shell(f"nsunit exec -i {web.name} cat <&-")
+    assert (wrong.returncode, wrong.stderr) == (125, "nsunit: standard input: Bad file descriptor\n")
     closed = shell(f"nsunit exec {web.name} sh -c 'cat; exit 3' <&- 2>&-")
     assert (closed.returncode, closed.stdout) == (3, "")
 
@@ -92,6 +94,8 @@ def test_what_is_left_behind_is_not_waited_for(web, shell):
     assert (done.returncode, len(done.stdout)) == (4, 150_000)
     status, seen = at_terminal("nsunit", "exec", "-t", web.name, "sh", "-c", "setsid sleep 1000 & seq 1000; exit 5")
     assert (status, seen.split()[-1]) == (5, "1000")
+    endless = shell(f"(nsunit exec {web.name} sh -c 'yes & sleep 0.2; exit 6'; echo $?) | tail -n 1")
+    assert endless.stdout == "6\n"
 
 
 @pytest.mark.parametrize("verb", ["exec", "run"])

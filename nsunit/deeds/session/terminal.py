@@ -171,8 +171,9 @@ class _Route:
         self.sink = sink
         self.pending = memoryview(b"")
         self.carried = 0
-        # Other descriptors of the caller's stream would see it change if it were made not to block.
-        self.piece = CHUNK if source == 0 or stat.S_ISREG(os.fstat(sink).st_mode) else _PIPE_BUF
+        # The caller's streams must not block this process, and other descriptors of them would see O_NONBLOCK.
+        self.mode = 0 if source == 0 else stat.S_IFMT(os.fstat(sink).st_mode)
+        self.may_block = False
 
     def waits_for(self) -> tuple[int, int]:
         """The descriptor, and the event of poll(2)."""
@@ -181,13 +182,24 @@ class _Route:
     def step(self) -> bool:
         """Write if there is something, else read; False at the end of the source."""
         if self.pending:
-            written = os.write(self.sink, self.pending[: self.piece])
-            self.pending = self.pending[written:]
+            self.pending = self.pending[self._write() :]
             return True
         data = os.read(self.source, CHUNK)
         self.pending = memoryview(data)
         self.carried += len(data)
         return bool(data)
+
+    def _write(self) -> int:
+        if self.mode in (0, stat.S_IFREG):
+            return os.write(self.sink, self.pending)
+        if self.mode == stat.S_IFIFO and not self.may_block:
+            try:
+                return os.pwritev(self.sink, (self.pending,), -1, os.RWF_NOWAIT)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
+                self.may_block = True  # until Linux 6.4
+        return os.write(self.sink, self.pending[:_PIPE_BUF])
 
 
 class _Signals:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import gc
+import io
 import os
 import sys
 
@@ -24,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+    from typing import Any
 
     from nsunit.cli.verbs import Function, Option, Verb
     from nsunit.core.jobs import Outcome
@@ -56,13 +58,47 @@ def run() -> None:
     The process lives for a moment: collecting garbage, or tearing the interpreter down, costs more than most commands.
     """
     gc.disable()
-    status = main()
-    for stream in (sys.stdout, sys.stderr):
+    open_standard_streams()
+    os._exit(main())
+
+
+class _Output(io.FileIO):
+    """Standard output, whose errors tell that they are its own."""
+
+    def write(self, data: Any) -> int:
         try:
-            stream.flush()
-        except BrokenPipeError:
-            status = EXIT_BROKEN_PIPE
-    os._exit(status)
+            return super().write(data)
+        except OSError as error:
+            error.filename = "standard output"
+            raise
+
+
+class _Complaints(io.FileIO):
+    """Standard error, which may be closed, full, or gone: no reason to leave something half done."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
+def open_standard_streams() -> None:
+    """Put the null device where a standard stream is closed, or the next file would be there.
+
+    It is opened for the other direction, so that reading and writing fail as they would have.
+    """
+    for fd, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_WRONLY if fd == 0 else os.O_RDONLY), True)  # the lowest is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(fd, mode, closefd=False))
+    out, complaints = io.BufferedWriter(_Output(1, "w", closefd=False)), _Complaints(2, "w", closefd=False)
+    before = sys.stdout
+    sys.stdout = io.TextIOWrapper(out, before.encoding, before.errors, line_buffering=bool(before.line_buffering))
+    sys.stderr = io.TextIOWrapper(complaints, sys.stderr.encoding, "backslashreplace", write_through=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,20 +107,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _unwind_on_signals()
         status = _run(arguments)
-        sys.stdout.flush()
-        return status
     except BrokenPipeError:
-        # The reader has gone, e.g. `nsunit list | head`; nothing is left to be written at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
+        status = EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        status = EXIT_INTERRUPTED
     except Terminated as signal:
-        return 128 + signal.number
+        status = 128 + signal.number
+    except OSError as error:
+        return _report_output() or _report(error, arguments)
     except Exception as error:
-        if _is_debugging(arguments):
-            sys.__excepthook__(type(error), error, error.__traceback__)
-        return report(error)
+        status = _report(error, arguments)
+    return _report_output() or status
+
+
+def _report(error: Exception, arguments: list[str]) -> int:
+    if _is_debugging(arguments):
+        sys.__excepthook__(type(error), error, error.__traceback__)
+    return report(error)
+
+
+def _report_output() -> int:
+    """0 if what was said so far is out, else the exit status of a command that could not say it."""
+    try:
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:
+        status = EXIT_BROKEN_PIPE  # the reader has gone, e.g. `nsunit list | head`
+    except OSError as error:
+        status = report(error)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be written at exit
+    return status
 
 
 def _run(arguments: list[str]) -> int:
@@ -99,7 +151,9 @@ def _run(arguments: list[str]) -> int:
     verb = find_verb(name)
     if verb is None:
         raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint=_suggest_verb(name))
-    known = () if verb.foreign and rest not in (["--help"], ["-h"]) else (*GLOBAL_OPTIONS, *verb.options)
+    known = (
+        () if verb.foreign and rest not in (["--help"], ["-h"]) else (*GLOBAL_OPTIONS, *verb.options, *verb.understood)
+    )
     more, operands = parse(rest, known, verb.command_at, verb.names[0]) if known else ({}, rest)
     for long, items in more.items():
         values[long] = items
@@ -247,6 +301,8 @@ def _take_long(
         raise UsageError(
             f"'--{printable(name)}' is not an option", hint=did_you_mean(name, list(longs), "'--{}'") or help_line
         )
+    if option.stands_for and (equals or os.geteuid() == 0):
+        option = longs[option.stands_for]
     if not option.value:
         if equals:
             raise UsageError(f"--{name} takes no value, but got '{printable(value)}'", hint=help_line)

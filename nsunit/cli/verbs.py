@@ -33,7 +33,8 @@ class Option(Record):
     `value` is the placeholder shown for its value, empty for a flag.  `implied` is the value of an option that stands
     without one; such a value can only be given as `--name=value`.  `complete` says what the shell completes the value
     with: "file", "directory", or the words themselves.  `run` is the function that is called instead of the verb's
-    where the option is given: the first such option counts.
+    where the option is given: the first such option counts.  `stands_for` is another option, with a value, that is
+    meant by this flag where it has one, or where root gives it.
     """
 
     long: str
@@ -44,6 +45,7 @@ class Option(Record):
     complete: tuple[str, ...] = ()
     implied: str = ""
     run: str = ""
+    stands_for: str = ""
 
     @property
     def equals_value(self) -> str:
@@ -80,6 +82,7 @@ class Verb(Record):
     least: int = 0
     most: int | None = 0
     options: tuple[Option, ...] = ()
+    understood: tuple[Option, ...] = ()
     command_at: int | None = None
     foreign: bool = False
     complete: str = ""

@@ -89,8 +89,15 @@ FEATURES = (
         hooks="keys.build keys.check plan.operations deeds.before_change deeds.change",
     ),
     Feature(
+        "output",
+        keys="Output",
+        hooks="keys.build keys.check plan.directives plan.commands plan.operations",
+        operations="output-pipes",
+    ),
+    Feature(
         "boot",
         keys="Boot",
+        needs="output",
         hooks="keys.defaults keys.build keys.check plan.directives plan.operations plan.mounts deeds.facts"
         " deeds.foreground deeds.exit_status deeds.signal_for",
         operations="boot-subgroup boot-cgroup boot-read-only boot-host-files boot-identity boot-console",

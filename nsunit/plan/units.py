@@ -180,7 +180,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     used = (*container.features, *facts.features)
     directives = _default_directives(definition, facts)
     for replace in hooks(used, "plan.directives"):
-        own = [item for item in replace(facts) if item.section != "Slice"]
+        own = [item for item in replace(definition, facts) if item.section != "Slice"]
         replaced = {item.key for item in own}
         directives = [*(item for item in directives if item.key not in replaced), *own]
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
@@ -239,7 +239,7 @@ def default_tasks(definition: Definition, facts: Facts) -> tuple[Directive, ...]
     if any(key == "TasksMax" for section in ("Slice", "Service") for key, _ in definition.texts_of(section)):
         return ()
     for replace in hooks(definition.container.features, "plan.directives"):
-        if own := tuple(item for item in replace(facts) if item.section == "Slice"):
+        if own := tuple(item for item in replace(definition, facts) if item.section == "Slice"):
             return own
     return (tasks_max("Slice", DEFAULT_TASKS_MAX),)
 

@@ -7,9 +7,12 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import ModuleType
     from typing import Any
+
+
+_FDS_MAX = 4  # a terminal, and a pipe for each standard stream
 
 
 class Build:
@@ -43,31 +46,37 @@ class Build:
         self.no_new_privileges = True
         self.ignores_sigpipe = False
         self.terminal = False  # give the payload a terminal of the container's own devpts
-        self.terminal_link: Any = ()
+        self.terminal_size = b""  # a winsize of ioctl_tty(2), or nothing
+        self.pipes: tuple[tuple[int, ...], ...] = ()  # standard streams, those that share a pipe together
+        self.pipe_fds: list[int] = []  # and the other ends of these pipes
+        self.null_fd = -1  # what the payload's standard input becomes, if it is not inherited
+        self.link: Any = ()
         self.assistant: Any = None  # the socket of nsunit.features.pasta.setup
         self.master_fd = -1
         self.console = False  # the payload has a /dev/console
-        self.carry: Callable[[int], None] = os.close  # becomes what reads the terminal behind a descriptor
+        # Becomes what reads the payload's console or pipes, if there is anything to read.
+        self.carry: Callable[[], None] = lambda: None
         self.console_fd = -1  # in the payload's process, before it executes: the other end of that
         self.kept_fds: tuple[int, ...] = ()  # what Exec itself still needs, close-on-exec like all
 
-    def make_terminal_link(self) -> None:
-        """Make the sockets the terminal's descriptor comes through, before the payload is forked.
+    def make_link(self) -> None:
+        """Make the sockets that descriptors come through, before the payload is forked.
 
         pidfd_getfd(2) would take privileges over a process that hides from its container, which users have not.
         """
-        self.terminal_link = _sockets().socketpair()
+        self.link = _sockets().socketpair()
 
-    def send_terminal(self, fd: int) -> None:
-        """Send *fd* to the other side of the link, unix(7)."""
+    def send(self, fds: Sequence[int]) -> None:
+        """Send *fds* to the other side of the link, unix(7)."""
         sockets = _sockets()
-        self.terminal_link[1].sendmsg([b"."], [(sockets.SOL_SOCKET, sockets.SCM_RIGHTS, struct.pack("i", fd))])
+        rights = struct.pack(f"{len(fds)}i", *fds)
+        self.link[1].sendmsg([b"."], [(sockets.SOL_SOCKET, sockets.SCM_RIGHTS, rights)])
 
-    def receive_terminal(self) -> int:
-        """Take what `send_terminal` has sent; it is close-on-exec."""
+    def receive(self) -> list[int]:
+        """Take what `send` has sent; they are close-on-exec."""
         sockets = _sockets()
-        _, rights, _, _ = self.terminal_link[0].recvmsg(1, sockets.CMSG_SPACE(4), sockets.MSG_CMSG_CLOEXEC)
-        return int(struct.unpack("i", rights[0][2])[0])
+        _, rights, _, _ = self.link[0].recvmsg(1, sockets.CMSG_SPACE(4 * _FDS_MAX), sockets.MSG_CMSG_CLOEXEC)
+        return [fd for (fd,) in struct.iter_unpack("i", rights[0][2])]
 
     @property
     def has_userns(self) -> bool:
@@ -90,6 +99,6 @@ class Build:
 
 
 def _sockets() -> ModuleType:
-    import _socket  # the C half of socket, the Python half imports enum; only for terminals
+    import _socket  # the C half of socket, the Python half imports enum; only for terminals and pipes
 
     return _socket

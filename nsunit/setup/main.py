@@ -90,8 +90,7 @@ def start(directory: str, address: str) -> None:
     spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
     if address and not any(isinstance(operation, process.NotifySocket) for operation in operations):
         notify.send(address, "READY=1")
-    if build.master_fd >= 0:
-        build.carry(build.master_fd)
+    build.carry()
 
 
 def enter_own_users(operations: list[Operation], build: Build) -> None:

@@ -5,7 +5,7 @@ payload's process into the new PID namespace, since neither unshare(2) nor setns
 one exits at once, so the payload becomes the child of the service manager, which learns of its end like of any other's.
 
 The middle process tells the payload's PID on a pipe of its own, so that its end is noticed if it is killed before.
-A close-on-exec pipe tells the parent how it went on: lines `terminal`, `ready`, `error STATUS TEXT`.  End of file after
+A close-on-exec pipe tells the parent how it went on: lines `streams`, `ready`, `error STATUS TEXT`.  End of file after
 `ready`, with no error, means that execve(2) succeeded.
 """
 
@@ -32,6 +32,8 @@ KILLED = "Failed to finish the set-up: its process was killed"
 TIOCSPTLCK = 0x40045431
 TIOCGPTPEER = 0x5441
 TIOCSCTTY = 0x540E
+TIOCSWINSZ = 0x5414
+_NULL_DEVICE = os.makedev(1, 3)
 
 
 class SetupError(Exception):
@@ -175,8 +177,8 @@ def spawn(
     reader, writer = os.pipe()
     go_reader, go_writer = os.pipe()
     pid_reader, pid_writer = os.pipe()
-    if build.terminal or build.console:
-        build.make_terminal_link()
+    if build.terminal or build.console or build.pipes:
+        build.make_link()
     if attached:
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     middle = os.fork()
@@ -252,8 +254,11 @@ def _supervise(
     failure: SetupError | None = None
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "terminal":
-            build.master_fd = build.receive_terminal()
+        if word == "streams":
+            fds = build.receive()
+            if build.terminal or build.console:
+                build.master_fd = fds.pop(0)
+            build.pipe_fds = fds
         elif word == "ready":
             _call(before_exec, payload, payload if attached else -1, go_writer)
             executing = True
@@ -363,10 +368,11 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
 
 
 def _last_preparations(build: Build, link: _Link) -> None:
-    """Terminal, parent's death signal, descriptors: all that must come right before execve(2)."""
-    if build.console_fd >= 0 or build.terminal:
-        build.send_terminal(build.console_fd if build.console_fd >= 0 else _open_terminal())
-        link.send("terminal")
+    """Streams, parent's death signal, descriptors: all that must come right before execve(2)."""
+    ends = _replace_streams(build)
+    if ends:
+        build.send(ends)
+        link.send("streams")
     link.send("ready")
     link.wait()
     if link.attached:
@@ -378,6 +384,43 @@ def _last_preparations(build: Build, link: _Link) -> None:
         linux.close_range(first, kept - 1)
         first = kept + 1
     linux.close_range(first)
+
+
+def _replace_streams(build: Build) -> list[int]:
+    """Give this process the standard streams that *build* asks for; returns the other ends, a terminal's first.
+
+    By now this is the payload's user, whom a new pipe belongs to: so it can be opened by name, as /dev/stdout.
+    """
+    ends = []
+    if build.console_fd >= 0 or build.terminal:
+        ends.append(build.console_fd if build.console_fd >= 0 else _open_terminal())
+        if build.terminal_size:
+            fcntl.ioctl(ends[0], TIOCSWINSZ, build.terminal_size)
+    if build.null_fd >= 0:
+        os.dup2(build.null_fd, 0)
+    for group in build.pipes:
+        reader, writer = os.pipe()
+        mine, other = (reader, writer) if group == (0,) else (writer, reader)
+        for fd in group:
+            os.dup2(mine, fd)
+        os.close(mine)
+        ends.append(other)
+    return ends
+
+
+def carried_streams() -> tuple[tuple[int, ...], ...]:
+    """Standard output and error as pipes are to take their place, for `Build.pipes`.
+
+    Both have one if they are the same, so that the order of what is written lasts.  Anybody can open the null device.
+    """
+    found: list[list[int]] = []
+    for fd in (1, 2):
+        status = os.fstat(fd)
+        if found and os.path.samestat(status, os.fstat(1)):
+            found[0].append(fd)
+        elif status.st_rdev != _NULL_DEVICE:
+            found.append([fd])
+    return tuple(tuple(group) for group in found)
 
 
 def _open_terminal() -> int:

@@ -149,7 +149,8 @@ class Container:
 
     def exec(self, *words: str, **options: object) -> Done:
         """Run a command in it by `nsunit exec`."""
-        return execute("nsunit", "exec", self.name, *words, **options)
+        interactive = ("-i",) if "input" in options else ()
+        return execute("nsunit", "exec", *interactive, self.name, *words, **options)
 
     def report(self, file: str = "tmp/report", timeout: float = 60) -> str:
         """Content of a file that the payload makes, as soon as it is complete: it ends with a line `end`."""

@@ -436,3 +436,15 @@ def test_a_container_of_the_system_with_the_users_ids(user, containers, workplac
     assert container.show("ActiveState") == {"ActiveState": "active"}
     user.run("kill", "-KILL", str(container.pid))
     wait_until(lambda: container.show("ActiveState") == {"ActiveState": "failed"}, "its end")
+
+
+def test_streams_by_name(user):
+    """Those of a session, and of a payload with Output=pipe, whose lines are in the journal as the unit's."""
+    script = "echo by name >/dev/stdout; stat -Lc {}u /dev/stdout"
+    payload = f'Exec=/bin/sh -c "{script.format("%%")}; exec sleep 1000"'
+    name = user.define("streams", "Output=pipe", payload)
+    user.nsunit("start", name)
+    assert user.exec(name, script.format("%"), "--uid=5") == "by name\n5\n"
+    words = ("journalctl", "-o", "cat", "-t", name, f"_SYSTEMD_USER_UNIT=nsunit-{name}.service")
+    wait_until(lambda: user._run(*words).stdout.endswith("by name\n0\n"), "the payload's lines")
+    user.nsunit("rm", "--force", name)

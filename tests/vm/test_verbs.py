@@ -269,6 +269,7 @@ def test_exec_is_in_every_namespace_and_in_the_slice(web):
     lines = web.exec("sh", "-c", script).stdout.splitlines()
     kinds = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
     assert lines[:-1] == [os.readlink(f"/proc/{web.pid}/ns/{kind}") for kind in kinds]
+    wait_until(lambda: not list(web.cgroup.glob("*.scope")))  # of the session before
     with subprocess.Popen(["nsunit", "exec", web.name, "sleep", "1000"], stdin=subprocess.DEVNULL) as session:
         wait_until(lambda: list(web.cgroup.glob("*-exec-*.scope")))
         (scope,) = web.cgroup.glob("*-exec-*.scope")
@@ -340,7 +341,8 @@ def test_exec_with_a_terminal(web):
 @pytest.mark.machine("controllers")
 def test_run_in_the_foreground(containers, nsunit):
     name = containers.own("verbs-run")
-    words = ("run", "--name", name, "-p", f"Rootfs={BUSYBOX}", "-p", "Environment=A=1", "-p", "Slice.TasksMax=20")
+    words = ("run", "-i", "--name", name, "-p", f"Rootfs={BUSYBOX}", "-p", "Environment=A=1")
+    words += ("-p", "Slice.TasksMax=20")
     done = nsunit(
         *words, "sh", "-c", 'read line; echo "$line" $A $$; cat /proc/self/cgroup; exit 4', input="x\n", check=False
     )

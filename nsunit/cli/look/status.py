@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 
 from nsunit.cli import report
@@ -162,3 +164,7 @@ def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None
         style.line()
         for line in shown.decode(errors="replace").splitlines():
             style.line(printable(line))
+        if os.strerror(errno.ENXIO).encode() in shown:
+            style.line(
+                "  hint: a program that opens /dev/stdout or /dev/stderr by name needs Output=pipe in [Container]"
+            )

@@ -5,10 +5,18 @@ from __future__ import annotations
 from nsunit.cli.verbs import Option, Verb
 
 _TTY = Option("tty", "Give the command a terminal of the container's own", short="t")
-_INTERACTIVE = Option("interactive", "Pass standard input on", short="i")
+_INTERACTIVE = Option("interactive", "Pass standard input on, not only from terminal to terminal", short="i")
 _USER = Option("uid", "User to run as, by name or number in the container", short="u", value="USER[:GROUP]")
+# In other tools a user of the container; root has no use for the --user of all verbs.
+_OTHERS_USER = Option("user", "The same", stands_for="uid")
 _DIRECTORY = Option("working-directory", "Directory to start in", short="w", value="DIR")
 _ENVIRONMENT = Option("setenv", "Set a variable, or pass on the caller's", short="e", value="NAME[=VALUE]", repeat=True)
+
+_STREAMS = (
+    "Typed at a terminal it has a terminal of the container's own, and what is typed; else its standard output and "
+    "error are pipes that belong to its user, and its standard input is empty without -i. When it has ended, what it "
+    "has written is passed on; processes that it leaves behind write into nothing."
+)
 
 VERBS = (
     Verb(
@@ -21,12 +29,14 @@ VERBS = (
         least=2,
         most=None,
         options=(_TTY, _INTERACTIVE, _USER, _DIRECTORY, _ENVIRONMENT),
+        understood=(_OTHERS_USER,),
         command_at=1,
         complete="running",
         details=(
             "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
             "the command cannot be run, 127 if it is not there.",
             "The command has the container's privileges, environment and resource limits.",
+            _STREAMS,
         ),
     ),
     Verb(
@@ -54,7 +64,7 @@ VERBS = (
             "program of the host that is statically linked, such as busybox, comes along; any other is looked for in "
             "the container, and so never runs with the host's privileges. The host's mount reaches the container's "
             "mounts without that, by 'mount --namespace PID'.",
-            "Exits as exec does.",
+            "Exits as exec does, and has the same standard streams.",
         ),
     ),
     Verb(
@@ -80,6 +90,9 @@ VERBS = (
         ),
         command_at=0,
         complete="command",
-        details=("Exits as exec does. For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",),
+        details=(
+            "Exits as exec does, and has the same standard streams.",
+            "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",
+        ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.deeds.session.execute import execute as execute_command
-from nsunit.errors import UsageError
+from nsunit.errors import NotFoundError, UsageError
 from nsunit.names import check_name, printable
 
 TYPE_CHECKING = False
@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 def execute(invocation: Invocation) -> int:
     """The verb `exec`."""
     name, *command = invocation.operands
-    return execute_command(
-        invocation.context(),
-        check_name(name),
-        command,
-        tty=invocation.flag("tty"),
-        interactive=invocation.flag("interactive"),
-        user=invocation.value("uid"),
-        working_directory=invocation.value("working-directory"),
-        environment=_environment(invocation.values("setenv")),
-    )
+    try:
+        return execute_command(
+            invocation.context(),
+            check_name(name),
+            command,
+            tty=invocation.flag("tty"),
+            interactive=invocation.flag("interactive"),
+            user=invocation.value("uid"),
+            working_directory=invocation.value("working-directory"),
+            environment=_environment(invocation.values("setenv")),
+        )
+    except NotFoundError as error:
+        if invocation.flag("user") and len(command) > 1 and "is not defined" in error.message:
+            error.hint = f"--user is for your own containers; a user of the container is --uid={printable(name)}"
+        raise
 
 
 def _environment(items: tuple[str, ...]) -> list[tuple[str, str]]:

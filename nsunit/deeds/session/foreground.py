@@ -31,23 +31,21 @@ def run_attached(
 ) -> int:
     """Start the payload by *begin*, carry its streams, and wait for its end.  Returns its exit status.
 
-    Signals that this process gets go to the payload; *translate* is asked with its PID and the signal which one.
+    What is read here goes to it if that is asked for, or from a terminal to its terminal.  Signals that this process
+    gets go to the payload; *translate* is asked with its PID and the signal which one.
     """
     build.terminal = tty or wants_terminal()
     if build.terminal:
         build.environment.setdefault("TERM", os.environ.get("TERM", "dumb"))
-    streams = Streams(terminal=build.terminal, stdin=interactive or not os.isatty(0))
+    streams = Streams(build, passes_input=interactive or (build.terminal and os.isatty(0)))
     try:
         try:
             payload = begin()
         except spawn.SetupError as error:
             raise SessionError(f"{name}: {error}", error.status) from error
-        finally:
-            streams.restore()
-        if build.master_fd >= 0:
-            streams.attach(build.master_fd)
+        streams.attach()
         pidfd = os.pidfd_open(payload)
-        streams.relay(pidfd, build.master_fd, (lambda number: translate(payload, number)) if translate else None)
+        streams.relay(pidfd, (lambda number: translate(payload, number)) if translate else None)
         _, status = os.waitpid(payload, 0)
     finally:
         streams.close()

@@ -1,120 +1,152 @@
 """Carry bytes between the operator's standard streams and a payload's, until the payload ends.
 
-The operator's terminal itself is never handed to a payload: it gets a terminal of its own container, or a pipe.
+The operator's own streams are never handed to a payload: it gets a terminal of its own container, or pipes.  These
+belong to its user, so /dev/stdin, /dev/stdout and /dev/stderr can be opened by name, which a pipe or file of somebody
+else's, or a socket, would not allow; and it cannot change the mode, owner or flags of anything of the operator's.
 """
 
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the C half: the Python half imports enum
+import errno
 import fcntl
 import os
 import select
+import stat
 import termios
 import tty
 
-from nsunit.setup.spawn import TIOCGPTPEER
+from nsunit.errors import SessionError
+from nsunit.setup.spawn import EXIT_SETUP, TIOCGPTPEER, carried_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nsunit.setup.build import Build
+
 CHUNK = 65536
+_PIPE_BUF = 4096  # what a pipe that poll(2) calls writable takes without blocking, pipe(7)
+_LEFT_OVER = 1 << 20  # the most that a pipe of a user's can hold, fs.pipe-max-size in proc_sys_fs(5)
+_NAMES = ("standard input", "standard output", "standard error")
 
 
 class Streams:
-    """The three standard streams as the payload will see them.
+    """The three standard streams of a payload, which `spawn` makes in its process as *build* asks for it.
 
-    Where one of them is the operator's terminal, a pipe takes its place in this process before the payload is forked,
-    and `relay` carries the bytes; any other stream is inherited as it is.
+    *passes_input*: it gets what can be read here; else its standard input is empty.
     """
 
-    def __init__(self, *, terminal: bool, stdin: bool) -> None:
-        self.terminal = terminal
-        self.saved = [os.dup(fd) for fd in (0, 1, 2)]
-        for fd in self.saved:
-            os.set_inheritable(fd, False)
-        self.routes: dict[int, int] = {}  # readable descriptor -> where its bytes go
-        self.given: list[int] = []  # ends that belong to the payload
+    def __init__(self, build: Build, *, passes_input: bool) -> None:
+        self.build = build
+        self.passes_input = passes_input
+        self.routes: list[_Route] = []
+        self.failures: list[str] = []
         self.held = -1
-        if not terminal:
-            self._replace_terminals(stdin)
+        self.terminal = next((fd for fd in (0, 1, 2) if os.isatty(fd)), -1)
+        if build.terminal and self.terminal >= 0:
+            build.terminal_size = _size_of(self.terminal)
+        build.pipes = ()
+        if not build.terminal:
+            if not passes_input or build.console:
+                build.null_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+            build.pipes = (((0,),) if build.null_fd < 0 else ()) + carried_streams()
 
-    def _replace_terminals(self, stdin: bool) -> None:
-        if not stdin:
-            null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-            os.dup2(null, 0)
-            os.close(null)
-        for fd in (0, 1, 2):
-            if not os.isatty(fd):
-                continue
-            reader, writer = os.pipe()
-            mine, theirs = (writer, reader) if fd == 0 else (reader, writer)
-            self.routes[self.saved[0] if fd == 0 else mine] = mine if fd == 0 else self.saved[fd]
-            os.dup2(theirs, fd)
-            os.close(theirs)
-            self.given.append(fd)
-
-    def restore(self) -> None:
-        """Give this process its own streams back; the payload has its copies by now."""
-        for fd, saved in enumerate(self.saved):
-            os.dup2(saved, fd)
-
-    def attach(self, master: int) -> None:
-        """Use *master*, the payload's terminal, for all three streams.
-
-        Its other half is kept open until the payload ends: a system opens its console only for as long as it writes.
-        """
-        self.routes = {self.saved[0]: master, master: self.saved[1]}
+    def attach(self) -> None:
+        """Use what the payload has got: its terminal for all three streams, or a pipe for each that has one."""
+        build = self.build
+        for group, mine in zip(build.pipes, build.pipe_fds, strict=True):
+            if group == (0,):
+                os.set_blocking(mine, False)
+                self.routes.append(_Route(0, mine))
+            else:
+                self.routes.append(_Route(mine, group[0]))
+        master = build.master_fd
+        if master < 0:
+            return
+        os.set_blocking(master, False)
+        # A system opens its console only for as long as it writes: what is read ends when the payload does.
         self.held = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
         os.set_inheritable(self.held, False)
+        self.routes.append(_Route(master, 1))
+        if self.passes_input:
+            self.routes.append(_Route(0, master))
 
-    def relay(self, pidfd: int, master: int, translate: Callable[[int], int] | None = None) -> None:
-        """Carry bytes until the process behind *pidfd* has ended and all it wrote is out.
+    def relay(self, pidfd: int, translate: Callable[[int], int] | None = None) -> None:
+        """Carry bytes until the process behind *pidfd* has ended and what was written by then is out.
 
         A terminal of the operator's is in raw mode meanwhile and passes on its size; without one, SIGINT, SIGTERM,
         SIGHUP and SIGQUIT that this process gets go to the payload, as the signal that *translate* makes of them.
+
+        Raises:
+            SessionError: a stream of the caller's could not be read or written.
         """
-        with _Signals(pidfd, master, self.saved[0], translate):
-            restore = _raw(self.saved[0]) if master >= 0 else None
+        with _Signals(pidfd, self, translate):
+            restore = _raw(0) if self.build.master_fd >= 0 and self.passes_input else None
             try:
-                self._carry(pidfd, master)
+                self._carry(pidfd)
             finally:
                 if restore:
                     restore()
+        if self.failures:
+            raise SessionError(self.failures[0], EXIT_SETUP)
 
-    def _carry(self, pidfd: int, master: int) -> None:
-        poll = select.poll()
-        poll.register(pidfd, select.POLLIN)
-        for source in self.routes:
-            poll.register(source, select.POLLIN)
-        outgoing = {source for source in self.routes if source != self.saved[0]}
+    def _carry(self, pidfd: int) -> None:
         ended = False
-        while not ended or outgoing:
-            for fd, _event in poll.poll():
-                if fd == pidfd:
-                    ended = True
-                    poll.unregister(fd)
-                    self._let_go()
-                elif not self._carry_once(fd):
-                    poll.unregister(fd)
-                    outgoing.discard(fd)
-                    if fd == self.saved[0] and self.routes[fd] != master:
-                        os.close(self.routes[fd])
-            if ended and master < 0 and not outgoing:
+        while self.routes or not ended:
+            wanted = {} if ended else {pidfd: select.POLLIN}
+            for route in self.routes:
+                fd, event = route.waits_for()
+                wanted[fd] = wanted.get(fd, 0) | event
+            # What others that still have the payload's streams will write is not waited for, only what is there.
+            ready = _poll(wanted, wait=not ended or any(route.pending for route in self.routes))
+            if pidfd in ready:
+                ended = True
+                self._prepare_for_end()
+            elif ended and not ready:
                 return
+            for route in [route for route in self.routes if route.waits_for()[0] in ready]:
+                if not self._step(route) or (ended and not route.pending and route.carried > _LEFT_OVER):
+                    self._end(route)
 
-    def _carry_once(self, source: int) -> bool:
+    def _prepare_for_end(self) -> None:
+        for route in list(self.routes):
+            route.carried = 0
+            if route.source == 0:
+                self._end(route)
+
+    def _step(self, route: _Route) -> bool:
+        """Whether *route* goes on after one read or write."""
         try:
-            data = os.read(source, CHUNK)
-            if data:
-                _write_all(self.routes[source], data)
-        except (BrokenPipeError, BlockingIOError):
+            return route.step()
+        except BlockingIOError:
+            return True  # the caller's own descriptor does not block, or somebody else was quicker
+        except BrokenPipeError:
             return False
         except OSError as error:
-            if error.errno != 5:  # EIO: the other side of a terminal is closed
-                raise
+            if error.errno != errno.EIO or self.build.master_fd not in (route.source, route.sink):
+                number = route.source if route.source == 0 else route.sink
+                self.failures.append(f"{_NAMES[number]}: {error.strerror}")
             return False
-        return bool(data)
+
+    def _end(self, route: _Route) -> None:
+        """Close the payload's side of *route*, so that it learns of it: end of file, SIGPIPE, or SIGHUP."""
+        if route not in self.routes:
+            return
+        self.routes.remove(route)
+        mine = route.sink if route.source == 0 else route.source
+        if mine != self.build.master_fd:
+            os.close(mine)
+        elif route.sink == 1:
+            self.routes = [other for other in self.routes if other.sink != mine]
+            self._let_go()
+            os.close(mine)
+            self.build.master_fd = -1
+
+    def resize(self) -> None:
+        """Give the payload's terminal the size of the operator's."""
+        if self.terminal >= 0 and self.build.master_fd >= 0:
+            fcntl.ioctl(self.build.master_fd, termios.TIOCSWINSZ, _size_of(self.terminal))
 
     def _let_go(self) -> None:
         if self.held >= 0:
@@ -122,10 +154,52 @@ class Streams:
             self.held = -1
 
     def close(self) -> None:
-        """Let go of the saved streams."""
+        """Close what is left of the payload's side."""
+        for route in list(self.routes):
+            self._end(route)
         self._let_go()
-        for fd in self.saved:
-            os.close(fd)
+        if self.build.null_fd >= 0:
+            os.close(self.build.null_fd)
+            self.build.null_fd = -1
+
+
+class _Route:
+    """Bytes on their way from *source* to *sink*: 0 is where the caller's come from, 1 and 2 where the payload's go."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self.source = source
+        self.sink = sink
+        self.pending = memoryview(b"")
+        self.carried = 0
+        # The caller's streams must not block this process, and other descriptors of them would see O_NONBLOCK.
+        self.mode = 0 if source == 0 else stat.S_IFMT(os.fstat(sink).st_mode)
+        self.may_block = False
+
+    def waits_for(self) -> tuple[int, int]:
+        """The descriptor, and the event of poll(2)."""
+        return (self.sink, select.POLLOUT) if self.pending else (self.source, select.POLLIN)
+
+    def step(self) -> bool:
+        """Write if there is something, else read; False at the end of the source."""
+        if self.pending:
+            self.pending = self.pending[self._write() :]
+            return True
+        data = os.read(self.source, CHUNK)
+        self.pending = memoryview(data)
+        self.carried += len(data)
+        return bool(data)
+
+    def _write(self) -> int:
+        if self.mode in (0, stat.S_IFREG):
+            return os.write(self.sink, self.pending)
+        if self.mode == stat.S_IFIFO and not self.may_block:
+            try:
+                return os.pwritev(self.sink, (self.pending,), -1, os.RWF_NOWAIT)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
+                self.may_block = True  # until Linux 6.4
+        return os.write(self.sink, self.pending[:_PIPE_BUF])
 
 
 class _Signals:
@@ -133,19 +207,18 @@ class _Signals:
 
     FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
-    def __init__(self, pidfd: int, master: int, terminal: int, translate: Callable[[int], int] | None) -> None:
+    def __init__(self, pidfd: int, streams: Streams, translate: Callable[[int], int] | None) -> None:
         self.pidfd = pidfd
-        self.master = master
-        self.terminal = terminal
+        self.streams = streams
         self.translate = translate
         self.previous: dict[int, object] = {}
 
     def __enter__(self) -> None:
         for number in self.FORWARDED:
             self.previous[number] = signal.signal(number, self._forward)
-        if self.master >= 0:
+        if self.streams.build.master_fd >= 0:
             self.previous[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
-            self._resize(0, None)
+            self.streams.resize()  # it may have changed meanwhile
 
     def __exit__(self, *_exception: object) -> None:
         for number, handler in self.previous.items():
@@ -158,9 +231,19 @@ class _Signals:
             return  # it has just ended; the loop is about to see that
 
     def _resize(self, _number: int, _frame: object) -> None:
-        if os.isatty(self.terminal):
-            size = fcntl.ioctl(self.terminal, termios.TIOCGWINSZ, b"\0" * 8)
-            fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
+        self.streams.resize()
+
+
+def _poll(wanted: dict[int, int], *, wait: bool) -> set[int]:
+    """The descriptors among *wanted*, each with its events, that are ready."""
+    poll = select.poll()
+    for fd, events in wanted.items():
+        poll.register(fd, events)
+    return {fd for fd, _ in poll.poll(None if wait else 0)}
+
+
+def _size_of(terminal: int) -> bytes:
+    return fcntl.ioctl(terminal, termios.TIOCGWINSZ, b"\0" * 8)
 
 
 def _raw(fd: int) -> Callable[[], object] | None:
@@ -169,11 +252,6 @@ def _raw(fd: int) -> Callable[[], object] | None:
     before = termios.tcgetattr(fd)
     tty.setraw(fd, termios.TCSADRAIN)
     return lambda: termios.tcsetattr(fd, termios.TCSADRAIN, before)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
 
 
 def wants_terminal() -> bool:

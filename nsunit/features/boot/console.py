@@ -9,25 +9,20 @@ from __future__ import annotations
 import fcntl
 import os
 
-from nsunit.setup import linux
+from nsunit.features.output.setup import become_carrier
+from nsunit.setup.build import Build
 from nsunit.setup.spawn import TIOCGPTPEER
 
-CAT = "/bin/cat"
 
-
-def carry(master: int, *, own_users: bool) -> None:
-    """Become what reads the terminal behind *master*; does not return.  *own_users*: for a container without root.
+def carry(build: Build) -> None:
+    """Become what reads the console, if there is one; does not return then.
 
     Raises:
         OSError: there is no cat.
     """
-    # The mounts seen here are the helper's own copy of the host's: none of them should be kept from going away.
-    if not own_users:
-        host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        linux.setns(host, linux.CLONE_NEWNS)
-    os.chdir("/")
+    if build.master_fd < 0:
+        return
     # While one process has the other half open, reading never ends, whatever is done inside.
-    peer = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+    peer = fcntl.ioctl(build.master_fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
     os.set_inheritable(peer, True)
-    os.dup2(master, 0)
-    os.execve(CAT, ["cat"], {})
+    become_carrier(build.master_fd, 1, own_users=build.own_users)

@@ -81,7 +81,7 @@ def environment(identity: str) -> tuple[str, ...]:
     return (f"container_uuid={identity}", "TERM=dumb")
 
 
-def directives(_facts: object) -> list[Directive]:
+def directives(_definition: object, _facts: object) -> list[Directive]:
     """What the service has in place of what other containers have by default."""
     restart = Property("RestartForceExitStatus", "(aiai)", ((), (REBOOT_SIGNAL,)))
     return [

@@ -150,7 +150,7 @@ class Console(Operation):
     def prepare(self, build: Build) -> None:
         """Have a way for the other end made."""
         build.console = True
-        build.carry = lambda master: carry(master, own_users=build.own_users)
+        build.carry = lambda: carry(build)
 
     def execute(self, build: Build) -> None:
         """Open a pair in the container's own devpts and bind its second half."""

@@ -185,3 +185,23 @@ def test_the_core_imports_nothing_heavy():
         "nsunit.record",
     }
     assert set(found) - own <= {"__future__", "gc"}
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("--version >/dev/full", 1, "nsunit: standard output: No space left on device\n"),
+        ("--version >&-", 1, "nsunit: standard output: Bad file descriptor\n"),
+        ("ns --help >/dev/full", 1, "nsunit: standard output: No space left on device\n"),
+        ("--version <&- >/dev/null", 0, ""),
+        ("strat 2>/dev/full", 2, ""),
+        ("strat 2>&-", 2, ""),
+        ("--version >&- 2>&-", 1, ""),
+        ("strat <&- 2>&1 >&-", 2, None),
+    ],
+)
+def test_standard_streams_that_are_closed_or_full(line, status, said):
+    command = f"'{sys.executable}' -c 'from nsunit.cli.main import run; run()' {line}"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert said is None or done.stderr == said

@@ -1,6 +1,7 @@
 import pytest
 
 from nsunit.deeds.session.enter import DEFAULT
+from nsunit.errors import NotFoundError
 
 
 @pytest.fixture
@@ -91,3 +92,22 @@ def test_run_refuses(nsunit, seen, text):
 def test_an_unknown_key_is_left_to_the_loader(nsunit, seen):
     nsunit("run", "-p", "Nonsense=1", "sh")
     assert seen[0][0] == [("Container", "Nonsense", "1")]
+
+
+@pytest.mark.parametrize(("uid", "words"), [(0, ["--user", "www"]), (0, ["--user=www"]), (1, ["--user=www"])])
+def test_a_user_as_other_tools_have_it(nsunit, seen, monkeypatch, uid, words):
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    assert nsunit("exec", *words, "web", "id")[0] == 7
+    assert seen[0][:2] == ("web", ["id"])
+    assert seen[0][2]["user"] == "www"
+
+
+def test_a_user_that_is_taken_for_a_container(nsunit, manager, monkeypatch):
+    def execute(_context, name, _argv, **_options):
+        raise NotFoundError(f"container '{name}' is not defined")
+
+    manager("deeds.session.execute", execute=execute)
+    manager("core.context", open_user_context=lambda _warn: manager.context)
+    monkeypatch.setattr("os.geteuid", lambda: 1)
+    _status, _out, err = nsunit("exec", "--user", "www", "web", "id")
+    assert err.splitlines()[1] == "  hint: --user is for your own containers; a user of the container is --uid=www"

@@ -1,0 +1,1 @@
+"""`Output=`: what a program's standard output and error are."""

@@ -1,0 +1,45 @@
+"""How bytes are written to a caller's stream, which may be full."""
+
+import errno
+import os
+
+import pytest
+
+from nsunit.deeds.session.terminal import CHUNK, _Route
+
+
+@pytest.fixture
+def route():
+    reader, sink = os.pipe()
+    found = _Route(reader + 100, sink)
+    found.pending = memoryview(b"x" * (CHUNK + 1))
+    yield found
+    os.close(reader)
+    os.close(sink)
+
+
+def test_a_full_pipe_does_not_hold_the_rest_up(route):
+    assert route.step()
+    assert len(route.pending) == 1
+    assert route.waits_for() == (route.sink, 4)  # POLLOUT
+    with pytest.raises(BlockingIOError):
+        route.step()
+    assert os.get_blocking(route.sink)  # others have it, too
+
+
+def test_before_linux_6_4_it_is_as_much_as_surely_fits(route, monkeypatch):
+    def refuse(*_arguments):
+        raise OSError(errno.EOPNOTSUPP, "not for pipes")
+
+    monkeypatch.setattr(os, "pwritev", refuse)
+    assert route.step()
+    assert len(route.pending) == CHUNK + 1 - 4096
+
+
+def test_a_file_takes_it_all(tmp_path):
+    fd = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+    found = _Route(100, fd)
+    found.pending = memoryview(b"x" * CHUNK)
+    assert found.step()
+    assert found.waits_for() == (100, 1)  # POLLIN
+    os.close(fd)

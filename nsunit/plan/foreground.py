@@ -7,7 +7,7 @@ from nsunit.errors import UsageError
 from nsunit.names import scope_name, slice_name
 from nsunit.plan.operations import is_delegated
 from nsunit.plan.scope import STOP_USEC
-from nsunit.plan.units import DEFAULT_TASKS_MAX, needed_services
+from nsunit.plan.units import INFINITY, needed_services
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ def run_scope(definition: Definition, token: str) -> Unit:
         Property("CollectMode", "s", "inactive-or-failed"),
         Property("KillSignal", "i", definition.container.stop_signal),
         Property("TimeoutStopUSec", "t", STOP_USEC),
-        Property("TasksMax", "t", DEFAULT_TASKS_MAX),
+        Property("TasksMax", "t", INFINITY),
         Property("DevicePolicy", "s", "closed"),
     ]
     if is_delegated(definition):

@@ -7,8 +7,8 @@ that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
 from __future__ import annotations
 
 from nsunit.features import hooks
-from nsunit.names import service_name, slice_name
-from nsunit.plan.operations import PAYLOAD_SUBGROUP, is_delegated
+from nsunit.names import group_slice, groups_above, limits_watcher, service_name, slice_name, slice_path
+from nsunit.plan.operations import PAYLOAD_SUBGROUP, has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
 from nsunit.units import Property, Unit
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _USEC = 1_000_000
 DEFAULT_TASKS_MAX = 1024
+INFINITY = (1 << 64) - 1
 
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
@@ -67,7 +68,7 @@ def units(definition: Definition, facts: Facts) -> Units:
     """Plan the units of *definition*."""
     container = definition.container
     own = _service_directives(definition, facts)
-    limits = slice_directives(definition, f"Limits of container {definition.name}")
+    limits = _slice_directives(definition, facts)
     found = Listeners()
     for listeners in hooks(container.features, "plan.listeners"):
         found = listeners(definition, facts)
@@ -171,14 +172,27 @@ def install_links(definition: Definition, target: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _slice_directives(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
+    found = slice_directives(definition, f"Limits of container {definition.name}")
+    if any(key == "TasksMax" for key, _ in definition.texts_of("Slice")):
+        return found
+    return (*found, *_replaced([number("Slice", "TasksMax", DEFAULT_TASKS_MAX)], definition, facts))
+
+
+def _replaced(directives: list[Directive], definition: Definition, facts: Facts) -> list[Directive]:
+    """*directives*, of one unit, with those that features have in their place."""
+    sections = {item.section for item in directives}
+    for replace in hooks((*definition.container.features, *facts.features), "plan.directives"):
+        own = [item for item in replace(facts) if item.section in sections]
+        replaced = {item.key for item in own}
+        directives = [*(item for item in directives if item.key not in replaced), *own]
+    return directives
+
+
 def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
     container = definition.container
     used = (*container.features, *facts.features)
-    directives = _default_directives(definition, facts)
-    for replace in hooks(used, "plan.directives"):
-        own = replace(facts)
-        replaced = {item.key for item in own}
-        directives = [*(item for item in directives if item.key not in replaced), *own]
+    directives = _replaced(_default_directives(definition, facts), definition, facts)
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
     # That one adds up.
     kept = [item for item in directives if (item.section, item.key) not in said or item.key == "RestartForceExitStatus"]
@@ -192,7 +206,22 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
     for relations in hooks(used, "plan.relations"):
         kept += relations(definition)
+    if has_limits_elsewhere(definition):
+        kept += _watchers(definition, facts)
     return tuple(kept)
+
+
+def _watchers(definition: Definition, facts: Facts) -> list[Directive]:
+    """What has changes shown that others make to limits above and below the slice, once the container runs."""
+    slice_ = slice_name(definition.name, definition.container.slice)
+    groups = groups_above(definition.container.slice) if definition.container.slice else ()
+    own = slice_path(slice_)
+    paths = [*(slice_path(group_slice(name)) for name in groups), own]
+    if limits_unit(definition):
+        paths.append(f"{own}/{service_name(definition.name)}")
+    found = [limits_watcher(facts.cgroup + path) for path in paths]
+    units = tuple(unit for unit in found if unit)
+    return [Directive("Unit", key, " ".join(units), Property(key, "as", units)) for key in ("Wants", "Before")]
 
 
 def _default_directives(definition: Definition, facts: Facts) -> list[Directive]:
@@ -220,7 +249,8 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
         usec("TimeoutStartSec", 60),
         usec("TimeoutStopSec", 10),
         usec("RestartSec", 1),
-        Directive("Service", "TasksMax", str(DEFAULT_TASKS_MAX), Property("TasksMax", "t", DEFAULT_TASKS_MAX)),
+        # The slice has the limit, where programs look for it, and where it holds for sessions too.
+        Directive("Service", "TasksMax", "infinity", Property("TasksMax", "t", INFINITY)),
         directive("Service", "DevicePolicy", "closed", "s"),
         directive("Service", "SyslogIdentifier", definition.name, "s"),
         *(switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
@@ -256,6 +286,11 @@ def directive(section: str, key: str, text: str, signature: str) -> Directive:
 def switch(section: str, key: str) -> Directive:
     """One that says yes."""
     return Directive(section, key, "yes", Property(key, "b", True))
+
+
+def number(section: str, key: str, value: int) -> Directive:
+    """One whose property is a number."""
+    return Directive(section, key, str(value), Property(key, "t", value))
 
 
 def usec(key: str, seconds: int) -> Directive:

@@ -26,6 +26,7 @@ KINDS: tuple[type[Operation], ...] = (
     mounts.Proc,
     mounts.Sysfs,
     mounts.Cgroup,
+    mounts.SliceCgroup,
     mounts.Devices,
     mounts.Tmpfs,
     mounts.Bind,

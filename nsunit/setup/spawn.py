@@ -114,8 +114,13 @@ def _try(operation: Operation, deed: Callable[[Build], None], build: Build) -> N
 
 
 def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
-    """What the middle process does for a running container: enter all its namespaces at once, by one setns(2)."""
-    flags = namespace_flags(operations)
+    """What the middle process does for a running container: enter all its namespaces at once, by one setns(2).
+
+    It is in a cgroup of its own beside the container's, which has no path in the container's cgroup namespace: as a
+    namespace of its own begins there, /proc/self/cgroup says `/`, as for the payload.
+    """
+    own = namespace_flags(operations)
+    flags = own & ~linux.CLONE_NEWCGROUP
     if any(isinstance(operation, namespaces.UserNamespace) for operation in operations):
         flags |= linux.CLONE_NEWUSER
     entered = 0
@@ -130,6 +135,8 @@ def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
         linux.setns(pidfd, flags)
         if flags & linux.CLONE_NEWUSER:
             namespaces.become_root(keeps_groups=keeps_groups)
+        if own & linux.CLONE_NEWCGROUP:
+            linux.unshare(linux.CLONE_NEWCGROUP)
 
     return enter
 

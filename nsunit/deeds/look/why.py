@@ -97,8 +97,8 @@ def _chain(context: Context, name: str) -> list[Level]:
         default = Property("TasksMax", "t", DEFAULT_TASKS_MAX)
         return [
             *_chain_above(context, slice_),
-            _planned(slice_, definition.properties_of("Slice")),
-            _planned(service_name(name), (default, *definition.properties_of("Service"))),
+            _planned(slice_, (default, *definition.properties_of("Slice"))),
+            _planned(service_name(name), definition.properties_of("Service")),
         ]
     paths = [*_above(group), group]
     asked = [_asked(context, path) for path in paths[:-1]]

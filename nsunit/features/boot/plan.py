@@ -6,7 +6,7 @@ from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 
 from nsunit.features.boot.setup import Console, HostFiles, Identity, ReadOnlyPaths, Subtree, WritableCgroup
 from nsunit.plan.operations import open_network
-from nsunit.plan.units import Directive, directive, usec
+from nsunit.plan.units import Directive, directive, number, usec
 from nsunit.setup import mounts as setup
 from nsunit.setup import namespaces, process
 from nsunit.setup.mounts import Cgroup, Devices, Sysctl, Tmpfs
@@ -88,6 +88,6 @@ def directives(_facts: object) -> list[Directive]:
         directive("Service", "OOMPolicy", "continue", "s"),
         usec("TimeoutStartSec", START_SECONDS),
         usec("TimeoutStopSec", STOP_SECONDS),
-        Directive("Service", "TasksMax", str(TASKS_MAX), Property("TasksMax", "t", TASKS_MAX)),
+        number("Slice", "TasksMax", TASKS_MAX),
         Directive("Service", "RestartForceExitStatus", "SIGHUP", restart),
     ]

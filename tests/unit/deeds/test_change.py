@@ -165,7 +165,7 @@ def test_apply(context):
     define(context, CONTAINER)
     assert apply(context, ["web"])[0].state == "changed"
     assert context.bus.units[SLICE] == {"MemoryMax": (1 << 64) - 1, "IPAddressDeny": (), "CPUWeight": (1 << 64) - 1}
-    assert context.bus.units[SERVICE]["TasksMax"] == 1024
+    assert context.bus.units[SERVICE]["TasksMax"] == (1 << 64) - 1  # the slice has the default
     context.bus.units[SERVICE]["ActiveState"] = "inactive"
     assert apply(context, ["web"])[0].state == "inactive"
     assert isinstance(apply(context, ["other"])[0].error, NotFoundError)

@@ -74,10 +74,10 @@ def test_a_key_that_is_taken_away_gets_the_default_of_nsunit(read):
     new = planned(read(""))
     keys = [("Service", "TasksMax"), ("Slice", "TasksMax"), ("Service", "DevicePolicy")]
     assert live_properties(new.service, "Service", keys) == (
-        Property("TasksMax", "t", 1024),
+        Property("TasksMax", "t", INFINITY),
         Property("DevicePolicy", "s", "closed"),
     )
-    assert live_properties(new.slice, "Slice", keys) == (Property("TasksMax", "t", INFINITY),)
+    assert live_properties(new.slice, "Slice", keys) == (Property("TasksMax", "t", 1024),)
 
 
 @pytest.mark.parametrize("section", ["Slice", "Service"])

@@ -8,7 +8,7 @@ from nsunit.errors import UsageError
 from nsunit.plan.facts import Facts
 from nsunit.plan.foreground import run_scope
 from nsunit.plan.scope import exec_scope
-from nsunit.plan.units import exec_start, units
+from nsunit.plan.units import INFINITY, exec_start, units
 
 BASE = "[Container]\nRootfs=/srv/root\nExec=/bin/app $HOME %%n\n"
 
@@ -38,11 +38,46 @@ def test_defaults():
     service = values(planned().service)
     expected = {
         "Type": "notify", "Slice": "nsunit-web.slice", "KillMode": "mixed", "OOMPolicy": "kill", "Delegate": True,
-        "DevicePolicy": "closed", "RuntimeDirectoryMode": 0o700, "TimeoutStartUSec": 60_000_000, "TasksMax": 1024,
+        "DevicePolicy": "closed", "RuntimeDirectoryMode": 0o700, "TimeoutStartUSec": 60_000_000, "TasksMax": INFINITY,
         "DelegateSubgroup": "payload", "RuntimeDirectory": ("nsunit/containers/web",),
     }  # fmt: skip
     assert {key: service[key] for key in expected} == expected
-    assert values(planned().slice)["StopWhenUnneeded"] is True
+    slice_ = values(planned().slice)
+    assert (slice_["StopWhenUnneeded"], slice_["TasksMax"]) == (True, 1024)
+    assert values(planned(BASE + "[Slice]\nTasksMax=4096\n").slice)["TasksMax"] == 4096
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("", []),
+        ("Boot=yes\n", ["nsunit.slice/nsunit-web.slice"]),
+        (
+            "[Service]\nMemoryMax=1G\n",
+            ["nsunit.slice/nsunit-web.slice", "nsunit.slice/nsunit-web.slice/nsunit-web.service"],
+        ),
+        (
+            "Slice=shop-eu\n",
+            [
+                "nsunit.slice/nsunit-shop.slice",
+                "nsunit.slice/nsunit-shop.slice/nsunit-shop-eu.slice",
+                "nsunit.slice/nsunit-shop.slice/nsunit-shop-eu.slice/nsunit-shop-eu-web.slice",
+            ],
+        ),
+    ],
+)
+def test_limits_elsewhere_are_watched(text, groups):
+    """Only those: each watcher takes one of the instances of inotify(7) that root may have."""
+    names = [group.replace("-", r"\x2d").replace("/", "-") for group in groups]
+    units_ = tuple(f"nsunit-limits@{name}.path" for name in names)
+    made = planned("[Container]\nRootfs=/srv/root\nExec=/bin/app\n" + text).service
+    assert [item.value for item in made.properties if item.name in ("Wants", "Before")] == [units_] * 2 * bool(groups)
+
+
+def test_a_name_that_is_too_long_is_not_watched():
+    long = planned("[Container]\nRootfs=/srv/root\nExec=/bin/app\n[Service]\nMemoryMax=1G\n", name="a-" * 25 + "b")
+    (wanted,) = (item.value for item in long.service.properties if item.name == "Wants")
+    assert [unit.endswith(".slice.path") for unit in wanted] == [True]  # that of the service itself is one too long
 
 
 def test_definition_overrides_defaults_once():

@@ -215,6 +215,12 @@ def groups_above(group: str) -> tuple[str, ...]:
     return tuple("-".join(parts[: count + 1]) + GROUP_SUFFIX for count in range(len(parts)))
 
 
+def limits_watcher(group: str) -> str:
+    """The unit that notices when limits of the cgroup *group* change; empty where its name would be too long."""
+    unit = f"nsunit-limits@{'-'.join(escape(part) for part in group.split('/') if part)}.path"
+    return unit if len(unit) <= UNIT_NAME_MAX else ""
+
+
 def slice_path(slice_: str) -> str:
     """The cgroup of *slice_*: systemd nests slices at each dash of their names, systemd.slice(5)."""
     parts = slice_.removesuffix(".slice").split("-")

@@ -11,6 +11,7 @@ from nsunit.core.limits import made_effective
 from nsunit.core.prepare import used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
 from nsunit.core.stored import place_of, stored, stored_text
+from nsunit.deeds.shown import refresh
 from nsunit.deeds.stop import restart as restart_containers
 from nsunit.definition.load import any_of_text, load_any, serialize
 from nsunit.definition.setting import lookup
@@ -203,6 +204,7 @@ def _make_live(
     if default_tasks(old, _facts(context, old)) != default_tasks(new, _facts(context, new)):
         keys = (*keys, ("Slice", "TasksMax"))  # the default would be the tighter one
     changed = features_of(key for section, key in keys if section == "Container")
+    undo.append(lambda: refresh(context.paths.runtimes))
     for prepare in hooks(changed, "deeds.before_change"):
         prepare(context, unit, old, new, undo)
     for target, source, section in (
@@ -229,6 +231,7 @@ def _make_live(
         undo.append(put_back)
     for change in (*hooks(changed, "deeds.change"), *hooks(changed, "rates.change")):
         change(context, unit, old, new, undo)
+    refresh(context.paths.runtimes)
 
 
 def _set(context: Context, unit: str, properties: tuple[Property, ...], filtered: bool) -> None:

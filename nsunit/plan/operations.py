@@ -6,6 +6,7 @@ from nsunit.definition.model import shared_kinds
 from nsunit.definition.values_container import interface_of, mask_of
 from nsunit.features import hooks
 from nsunit.names import default_hostname
+from nsunit.plan.ceilings import FILES
 from nsunit.setup import mounts, namespaces, process, root
 
 TYPE_CHECKING = False
@@ -55,7 +56,8 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *([namespaces.UserNamespace(*map(str, facts.user_range))] if count else []),
         namespaces.Namespaces(kinds),
         *(item for joins in hooks(used, "plan.joins") for item in joins(container)),
-        *([] if "mnt" in shared else [*_file_systems(container, facts, used), *watched(definition)]),
+        *([] if "mnt" in shared else _file_systems(container, facts, used, _cgroup(definition, kinds, facts))),
+        *([] if "mnt" in shared else watched(definition)),
         *([] if "uts" in shared else [process.Hostname(container.hostname or default_hostname(definition.name))]),
         *([] if "net" in shared else [process.Loopback()]),
         *(item for connects in hooks(used, "plan.connects") for item in connects(definition, facts)),
@@ -76,12 +78,36 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
     return planned
 
 
-def _file_systems(container: Container, facts: Facts, used: tuple[str, ...]) -> list[Operation]:
+def _cgroup(definition: Definition, kinds: tuple[str, ...], facts: Facts) -> Operation:
+    """What is mounted on /sys/fs/cgroup.
+
+    A root that may mount, and that owns the slice's files or whom no owner keeps from them, would lift its own limits.
+    """
+    container = definition.container
+    shifted = facts.user_range[0] and not facts.uses("rootless")
+    if "cgroup" not in kinds or ("CAP_SYS_ADMIN" in container.capabilities and not shifted):
+        return mounts.Cgroup()
+    return mounts.SliceCgroup("yes" if has_limits_elsewhere(definition) else "")
+
+
+def has_limits_elsewhere(definition: Definition) -> bool:
+    """Whether *definition* has, or may get, limits that are not those of its own slice."""
+    container = definition.container
+    return bool(container.slice) or "boot" in container.features or limits_unit(definition)
+
+
+def limits_unit(definition: Definition) -> bool:
+    """Whether *definition* has limits of the service itself."""
+    names = (item.name.removesuffix("Scale") for item in definition.properties_of("Service"))
+    return any(FILES.get(name) in namespaces.LIMITS for name in names)
+
+
+def _file_systems(container: Container, facts: Facts, used: tuple[str, ...], cgroup: Operation) -> list[Operation]:
     return [
         _root(container, facts),
         mounts.Proc(),
         mounts.Sysfs(shared_kinds(container).get("net", "").partition(":")[0]),
-        mounts.Cgroup(),
+        cgroup,
         mounts.Devices(str(SHM_SIZE), DEVICE_NODES),
         *([process.Init(facts.init)] if container.init else []),
         *_mounts(container, facts, used),
@@ -114,11 +140,11 @@ def manners(definition: Definition) -> list[process.Manners]:
     return [process.Manners(f"{umask:04o}", "ignored" if said.get("IgnoreSIGPIPE") else "")]
 
 
-def watched(definition: Definition) -> list[mounts.Pressure]:
+def watched(definition: Definition) -> list[process.Pressure]:
     """The pressure that the program is to watch, as [Service] says."""
     said = [item.name.lower() for item in definition.properties_of("Service")]
     kinds = [kind for kind in ("memory", "cpu", "io") if any(name.startswith(f"{kind}pressure") for name in said)]
-    return [mounts.Pressure(tuple(kinds))] if kinds else []
+    return [process.Pressure(tuple(kinds))] if kinds else []
 
 
 def keeps_upper(container: Container) -> bool:

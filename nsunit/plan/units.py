@@ -7,8 +7,8 @@ that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
 from __future__ import annotations
 
 from nsunit.features import hooks
-from nsunit.names import service_name, slice_name
-from nsunit.plan.operations import PAYLOAD_SUBGROUP, is_delegated
+from nsunit.names import group_slice, groups_above, limits_watcher, service_name, slice_name, slice_path
+from nsunit.plan.operations import PAYLOAD_SUBGROUP, has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
 from nsunit.units import Property, Unit
 
@@ -196,7 +196,22 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
     for relations in hooks(used, "plan.relations"):
         kept += relations(definition)
+    if has_limits_elsewhere(definition):
+        kept += _watchers(definition, facts)
     return tuple(kept)
+
+
+def _watchers(definition: Definition, facts: Facts) -> list[Directive]:
+    """What has changes shown that others make to limits above and below the slice, once the container runs."""
+    slice_ = slice_name(definition.name, definition.container.slice)
+    groups = groups_above(definition.container.slice) if definition.container.slice else ()
+    own = slice_path(slice_)
+    paths = [*(slice_path(group_slice(name)) for name in groups), own]
+    if limits_unit(definition):
+        paths.append(f"{own}/{service_name(definition.name)}")
+    found = [limits_watcher(facts.cgroup + path) for path in paths]
+    units = tuple(unit for unit in found if unit)
+    return [Directive("Unit", key, " ".join(units), Property(key, "as", units)) for key in ("Wants", "Before")]
 
 
 def _default_directives(definition: Definition, facts: Facts) -> list[Directive]:

@@ -102,3 +102,18 @@ def _sockets() -> ModuleType:
     import _socket  # the C half of socket, the Python half imports enum; only for terminals and pipes
 
     return _socket
+
+
+def carried_streams() -> tuple[tuple[int, ...], ...]:
+    """Standard output and error as pipes are to take their place, for `Build.pipes`.
+
+    Both have one if they are the same, so that the order of what is written lasts.  Anybody can open the null device.
+    """
+    found: list[list[int]] = []
+    for fd in (1, 2):
+        status = os.fstat(fd)
+        if found and os.path.samestat(status, os.fstat(1)):
+            found[0].append(fd)
+        elif status.st_rdev != os.makedev(1, 3):
+            found.append([fd])
+    return tuple(tuple(group) for group in found)

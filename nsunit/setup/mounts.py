@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from nsunit.setup import files, linux
+from nsunit.setup import files, linux, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.root import idmap
@@ -84,51 +84,51 @@ class Cgroup(Operation):
         place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
         linux.move_mount(fd, place)
         os.close(place)
+        self.cover(build, fd)
         os.close(fd)
 
+    def cover(self, build: Build, fd: int) -> None:
+        """Change what is seen in the tree behind *fd*."""
 
-class Pressure(Operation):
-    """Let the payload watch its unit's pressure on *kinds*, "memory" and the like, as systemd has told the helper.
 
-    See systemd.resource-control(5) MemoryPressureWatch=, and the kernel's psi.rst: everybody may watch the host's, so
-    all users of the container may watch this one.
+class SliceCgroup(Cgroup):
+    """Mount the cgroup of the container's slice on /sys/fs/cgroup, read-only: programs look for their limits there.
+
+    The payload's own group, which the namespace begins at, has none; this one has most of them, and its files change
+    with them.  Limits that are tighter elsewhere, in the unit or above the slice, are files of nsunit's on top of the
+    slice's: they *follow* a change of those where something asks for that (nsunit.deeds.shown), and where that may
+    be, all of them are of that kind.
     """
 
-    __slots__ = ("kinds",)
-    keyword = "pressure"
-    rest = "kinds"
-    kinds: tuple[str, ...]
+    __slots__ = ("follow",)
+    keyword = "cgroup-slice"
+    enters = True
+    follow: str  # "yes" or empty
+    shows_slice = True
 
-    def describe(self) -> str:
-        """See Operation."""
-        return f"let the program watch its pressure on {', '.join(self.kinds)}"
+    def join(self, build: Build) -> None:
+        """Take the slice's cgroup as long as it can be seen, and write the files."""
+        unit, slice_ = namespaces.unit_and_slice(namespaces.own_cgroup())
+        if self.shows_slice:
+            fd = os.open(namespaces.CGROUP_ROOT + slice_, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            build.keep("cgroup2", _clone(fd, self.attributes))
+        limits = namespaces.limits_to_show(unit, slice_, everything=bool(self.follow))
+        if limits:
+            directory = namespaces.write_shown(build.take("workspace"), unit, limits)
+            for name in limits:
+                fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+                build.keep((self, name), _clone(fd, _KERNEL | _RDONLY))
+            os.close(directory)
 
-    def prepare(self, build: Build) -> None:
-        """Clone the mounts of the host's files: the container's own mount of cgroups is read-only."""
-        for kind in self.kinds:
-            path = os.environ.get(f"{kind.upper()}_PRESSURE_WATCH", "")
-            if not path.startswith("/sys/fs/cgroup/"):
-                continue  # this host has no such file, or the program is not to watch
-            fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-            os.chmod(f"/proc/self/fd/{fd}", 0o666)
-            clone = linux.clone_tree(fd)
-            os.close(fd)
-            linux.mount_setattr(clone, _NOSUID | _NODEV | _NOEXEC, propagation=linux.MS_PRIVATE)
-            build.keep((self, kind), clone)
-
-    def execute(self, build: Build) -> None:
-        """Attach them, and tell the payload where they are and what to write there."""
-        for kind in self.kinds:
-            name, fd = kind.upper(), build.take((self, kind))
-            if fd >= 0:
-                place = linux.openat2(build.sys_fd, f"fs/cgroup/{kind}.pressure", os.O_PATH, _BENEATH)
-                linux.move_mount(fd, place)
-                os.close(place)
-                os.close(fd)
-                build.environment[f"{name}_PRESSURE_WATCH"] = f"/sys/fs/cgroup/{kind}.pressure"
-                build.environment[f"{name}_PRESSURE_WRITE"] = os.environ.get(f"{name}_PRESSURE_WRITE", "")
-            elif f"{name}_PRESSURE_WATCH" in os.environ:
-                build.environment[f"{name}_PRESSURE_WATCH"] = os.environ[f"{name}_PRESSURE_WATCH"]  # /dev/null: off
+    def cover(self, build: Build, fd: int) -> None:
+        """Put the files over the kernel's."""
+        for name in namespaces.LIMITS:
+            clone = build.take((self, name))
+            if clone >= 0:
+                try:
+                    _mount_at(clone, fd, name)
+                except FileNotFoundError:
+                    os.close(clone)  # without the controller there is nothing that a program would look at
 
 
 class Devices(Operation):
@@ -392,6 +392,14 @@ def _mount_at(fd: int, dir_fd: int, name: str) -> None:
     linux.move_mount(fd, place)
     os.close(place)
     os.close(fd)
+
+
+def _clone(fd: int, attributes: int) -> int:
+    """A detached mount of what is behind *fd*, which is closed."""
+    clone = linux.clone_tree(fd)
+    os.close(fd)
+    linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE)
+    return clone
 
 
 def _refuse_kernel_file_systems(place: int, target: str) -> None:

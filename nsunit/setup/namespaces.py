@@ -12,6 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+CGROUP_ROOT = "/sys/fs/cgroup"
+# What programs look at to find out how much they may use: JVM, Go, Node, .NET.
+LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")
+SHOWN_DIRECTORY = "limits"
+SHOWN_GROUP = "cgroup"
 # In the order of the kernel's list, namespaces(7).
 KINDS = {
     "cgroup": linux.CLONE_NEWCGROUP,
@@ -149,7 +154,7 @@ class Subgroup(Operation):
         if unit.rsplit("/", 1)[-1] == self.name:
             unit = unit.rsplit("/", 1)[0]
         else:
-            directory = f"/sys/fs/cgroup{unit}/{self.name}"
+            directory = f"{CGROUP_ROOT}{unit}/{self.name}"
             try:
                 os.mkdir(directory)
             except FileExistsError:
@@ -178,6 +183,74 @@ def cgroup_of(process: str) -> str:
         if line.startswith("0::"):
             return line[3:]
     raise OSError(2, "this host has no cgroup version 2 hierarchy", path)
+
+
+def unit_and_slice(group: str) -> tuple[str, str]:
+    """The cgroups of the unit that *group* is, or is in, and of its slice."""
+    parts = group.split("/")
+    depth = max(index for index, part in enumerate(parts) if part.endswith(".slice")) + 1
+    return "/".join(parts[: depth + 1]), "/".join(parts[:depth])
+
+
+def amount(limit: str) -> float:
+    """How much *limit* is, the text of one of the files of LIMITS, to compare it with others of the file."""
+    quota, _, period = limit.partition(" ")
+    return float("inf") if quota.strip() in ("max", "") else int(quota) / int(period or 1)
+
+
+def tightest(group: str, name: str, root: str = CGROUP_ROOT) -> str:
+    """The least that file *name* says in *group* and those above it; empty where none has the file."""
+    found = []
+    parts = group.split("/")
+    for depth in range(len(parts), 0, -1):
+        try:
+            found.append(read_file(f"{root}{'/'.join(parts[:depth])}/{name}"))
+        except FileNotFoundError:
+            continue  # it has not got the controller, or is the root of all
+    return min(found, key=amount, default="")
+
+
+def limits_to_show(unit: str, slice_: str, *, everything: bool, root: str = CGROUP_ROOT) -> dict[str, str]:
+    """What holds for the cgroup *unit*, by file: what its *slice_* does not say itself, or *everything*."""
+    found = {name: tightest(unit, name, root) for name in LIMITS}
+    return {
+        name: limit
+        for name, limit in found.items()
+        if limit and (everything or amount(limit) < amount(_read_if_there(f"{root}{slice_}/{name}")))
+    }
+
+
+def _read_if_there(path: str) -> str:
+    try:
+        return read_file(path)
+    except FileNotFoundError:
+        return ""
+
+
+def write_shown(parent: int, unit: str, limits: dict[str, str]) -> int:
+    """Write *limits* of the cgroup *unit* to a directory below *parent*, which is closed; returns a descriptor of it.
+
+    Those from before a restart are written over.
+    """
+    try:
+        os.mkdir(SHOWN_DIRECTORY, 0o755, dir_fd=parent)
+    except FileExistsError:
+        pass
+    directory = os.open(SHOWN_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    os.close(parent)
+    for name, text in {**limits, SHOWN_GROUP: unit}.items():
+        write_over(directory, name, text)
+    return directory
+
+
+def write_over(directory: int, name: str, text: str) -> None:
+    """Make *text* the content of file *name*, which others read meanwhile: at no time is half of it there."""
+    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=directory)
+    old, new = os.read(fd, 65536), text.encode()
+    if old != new:
+        os.pwrite(fd, new.ljust(len(old), b"\n"), 0)
+        os.ftruncate(fd, len(new))
+    os.close(fd)
 
 
 def read_file(path: str) -> str:

@@ -109,6 +109,59 @@ class NotifySocket(Operation):
             build.environment["WATCHDOG_USEC"] = os.environ["WATCHDOG_USEC"]
 
 
+class Pressure(Operation):
+    """Let the payload watch its unit's pressure on *kinds*, "memory" and the like, as systemd has told the helper.
+
+    See systemd.resource-control(5) MemoryPressureWatch=, and the kernel's psi.rst: everybody may watch the host's, so
+    all users of the container may watch this one.
+    """
+
+    __slots__ = ("kinds",)
+    keyword = "pressure"
+    rest = "kinds"
+    kinds: tuple[str, ...]
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"let the program watch its pressure on {', '.join(self.kinds)}"
+
+    def prepare(self, build: Build) -> None:
+        """Clone the mounts of the host's files: the container's own mount of cgroups is read-only."""
+        for kind in self.kinds:
+            path = os.environ.get(f"{kind.upper()}_PRESSURE_WATCH", "")
+            if not path.startswith("/sys/fs/cgroup/"):
+                continue  # this host has no such file, or the program is not to watch
+            fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+            os.chmod(f"/proc/self/fd/{fd}", 0o666)
+            clone = linux.clone_tree(fd)
+            os.close(fd)
+            linux.mount_setattr(
+                clone,
+                linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC,
+                propagation=linux.MS_PRIVATE,
+            )
+            build.keep((self, kind), clone)
+
+    def execute(self, build: Build) -> None:
+        """Attach them, and tell the payload where they are and what to write there."""
+        for kind in self.kinds:
+            name, fd = kind.upper(), build.take((self, kind))
+            if fd >= 0:
+                place = linux.openat2(
+                    build.sys_fd,
+                    f"fs/cgroup/{kind}.pressure",
+                    os.O_PATH,
+                    linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS,
+                )
+                linux.move_mount(fd, place)
+                os.close(place)
+                os.close(fd)
+                build.environment[f"{name}_PRESSURE_WATCH"] = f"/sys/fs/cgroup/{kind}.pressure"
+                build.environment[f"{name}_PRESSURE_WRITE"] = os.environ.get(f"{name}_PRESSURE_WRITE", "")
+            elif f"{name}_PRESSURE_WATCH" in os.environ:
+                build.environment[f"{name}_PRESSURE_WATCH"] = os.environ[f"{name}_PRESSURE_WATCH"]  # /dev/null: off
+
+
 class Environment(Operation):
     """Set environment variables of the payload, each `NAME=value`; nothing else reaches it from outside."""
 

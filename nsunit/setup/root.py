@@ -164,7 +164,7 @@ def make_workspace(build: Build) -> None:
     os.mkdir("root", dir_fd=scratch)
     place = os.open(build.workspace, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     linux.move_mount(scratch, place)
-    os.close(place)
+    build.keep("workspace", place)  # what is covered: others find there what they are told
     os.fchdir(scratch)
     os.close(scratch)
     build.has_workspace = True

@@ -33,7 +33,6 @@ TIOCSPTLCK = 0x40045431
 TIOCGPTPEER = 0x5441
 TIOCSCTTY = 0x540E
 TIOCSWINSZ = 0x5414
-_NULL_DEVICE = os.makedev(1, 3)
 
 
 class SetupError(Exception):
@@ -116,8 +115,13 @@ def _try(operation: Operation, deed: Callable[[Build], None], build: Build) -> N
 
 
 def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
-    """What the middle process does for a running container: enter all its namespaces at once, by one setns(2)."""
-    flags = namespace_flags(operations)
+    """What the middle process does for a running container: enter all its namespaces at once, by one setns(2).
+
+    It is in a cgroup of its own beside the container's, which has no path in the container's cgroup namespace: as a
+    namespace of its own begins there, /proc/self/cgroup says `/`, as for the payload.
+    """
+    own = namespace_flags(operations)
+    flags = own & ~linux.CLONE_NEWCGROUP
     if any(isinstance(operation, namespaces.UserNamespace) for operation in operations):
         flags |= linux.CLONE_NEWUSER
     entered = 0
@@ -132,6 +136,8 @@ def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
         linux.setns(pidfd, flags)
         if flags & linux.CLONE_NEWUSER:
             namespaces.become_root(keeps_groups=keeps_groups)
+        if own & linux.CLONE_NEWCGROUP:
+            linux.unshare(linux.CLONE_NEWCGROUP)
 
     return enter
 
@@ -406,21 +412,6 @@ def _replace_streams(build: Build) -> list[int]:
         os.close(mine)
         ends.append(other)
     return ends
-
-
-def carried_streams() -> tuple[tuple[int, ...], ...]:
-    """Standard output and error as pipes are to take their place, for `Build.pipes`.
-
-    Both have one if they are the same, so that the order of what is written lasts.  Anybody can open the null device.
-    """
-    found: list[list[int]] = []
-    for fd in (1, 2):
-        status = os.fstat(fd)
-        if found and os.path.samestat(status, os.fstat(1)):
-            found[0].append(fd)
-        elif status.st_rdev != _NULL_DEVICE:
-            found.append([fd])
-    return tuple(tuple(group) for group in found)
 
 
 def _open_terminal() -> int:

@@ -38,6 +38,7 @@ sysctl -q net.ipv4.ip_default_ttl=33
 say ttl sysctl -n net.ipv4.ip_default_ttl
 say limit systemd-run --quiet --pipe --wait -p MemoryMax=33M sh -c \
     'exec cat /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max'
+say tasks cat /sys/fs/cgroup/pids.max
 say mount sh -c 'mkdir /tmp/m && mount -t tmpfs none /tmp/m && umount /tmp/m && echo done'
 refused() { sh -c "$1" >/dev/null 2>&1 && echo "allowed=$1"; }
 refused 'echo 1G >/sys/fs/cgroup/memory.max'
@@ -95,7 +96,7 @@ def test_its_file_systems(system, seen):
 
 
 @pytest.mark.machine("controllers")
-def test_its_cgroups_are_its_own(system, seen):
+def test_its_cgroups_are_its_own(system, seen, run):
     unit = system.cgroup / system.service
     payload = unit / "payload"
     start = int(Path(f"/proc/{main_pid(system)}/uid_map").read_text().split()[1])
@@ -106,6 +107,11 @@ def test_its_cgroups_are_its_own(system, seen):
     assert {os.stat(path).st_uid for path in (payload / "memory.max", unit / "cgroup.procs")} == {0}
     assert {"cpu", "io", "memory", "pids"} <= set((payload / "cgroup.controllers").read_text().split())
     assert seen["limit"] == str(33 << 20)
+    # That of its slice, and what that becomes: its own group has none, and cannot show the slice's.
+    assert seen["tasks"] == "16384"
+    run("systemctl", "set-property", "--runtime", system.slice, "TasksMax=9999")
+    shown = Path(f"/proc/{main_pid(system)}/root/sys/fs/cgroup/pids.max")
+    wait_until(lambda: shown.read_text() == "9999\n", "the limit inside")
     assert (unit / "cgroup.procs").read_text() == ""
     assert (unit / "console/cgroup.procs").read_text().count("\n") == 1
 

@@ -22,7 +22,8 @@ def machine():
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return {
-        "units": sorted(line.split()[0] for line in units.stdout.splitlines()),
+        # What the limits of earlier tests' containers were watched with goes in its own time.
+        "units": sorted(line.split()[0] for line in units.stdout.splitlines() if "nsunit-limits" not in line),
         "mounts": Path("/proc/1/mountinfo").read_text(),
         "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup/nsunit.slice").rglob("*") if path.is_dir()),
         "runtime": sorted(str(path) for path in Path("/run/nsunit").rglob("*")),

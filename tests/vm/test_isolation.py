@@ -266,13 +266,17 @@ def test_devices_are_the_harmless_ones(plain):
     assert found["devices"] == sorted([*DEVICES, *links])
 
 
-def test_cgroup_tree_begins_at_its_own_group(plain):
+def test_cgroup_tree_begins_at_its_own_slice(plain):
+    """The limits are there, as are the groups of its unit and of its sessions; a path of 0::/ is one that is there."""
     container, found = plain
     assert found["cgroup"].splitlines()[-1] == "0::/"  # before it those of version 1, if the host has any
-    assert found["members"] == "1"
+    assert found["members"] == ""
     (line,) = (line for line in container.proc("mountinfo").splitlines() if " /sys/fs/cgroup " in line)
-    # Seen from the host's cgroup namespace, the mount's root is the payload's group.
-    assert line.split()[3] == f"/nsunit.slice/{container.slice}/{container.service}/payload"
+    assert line.split()[3] == f"/nsunit.slice/{container.slice}"
+    session = container.exec("sh", "-c", "tail -n 1 /proc/self/cgroup; ls /sys/fs/cgroup").stdout.splitlines()
+    assert session[0] == "0::/"
+    groups = [name for name in session if name.startswith("nsunit")]
+    assert {name.rpartition(".")[2] for name in groups} == {"scope", "service"}
 
 
 def test_privileges_are_the_default_ones(plain):

@@ -53,6 +53,8 @@ def test_an_enabled_container_runs(rebooted, containers, nsunit, run):
     assert "GREETING=hello" in container.proc("environ").split("\0")
     assert container.limit("memory.max") == str(100 << 20)
     assert (container.cgroup / container.service / "pids.max").read_text() == "60\n"
+    shown = container.exec("cat", "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/pids.max").stdout
+    assert shown == f"{100 << 20}\n60\n"
     assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
     assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
     assert container.exec("hostname").stdout == f"{container.name}\n"
@@ -67,6 +69,7 @@ def test_a_group_has_its_limits(rebooted, containers, nsunit):
     container = containers.of(containers.own("reboot-member"), GROUP)
     assert container.pid
     assert (container.group_cgroup / "memory.max").read_text() == f"{90 << 20}\n"
+    assert container.exec("cat", "/sys/fs/cgroup/memory.max").stdout == f"{90 << 20}\n"
     assert nsunit("plan", f"{GROUP}.slice").stdout == f"{GROUP}.slice: runs as its definition says\n"
     nsunit("disable", "--now", container.name)
     assert list(Path("/etc/systemd/system").rglob(f"nsunit-{GROUP}*")) == []

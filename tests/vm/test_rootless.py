@@ -55,7 +55,8 @@ class User:
         places = (self.runtime / "nsunit/containers", self.runtime / "nsunit/locks", self.containers, self.cgroup)
         found = [str(path) for place in places if place.exists() for path in place.iterdir() if path.is_dir()]
         mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "nsunit/containers" in line]
-        return [*units.splitlines(), *found, *mounts]
+        # What limits were watched with goes in its own time.
+        return [*(line for line in units.splitlines() if "nsunit-limits" not in line), *found, *mounts]
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,7 @@ def test_life_of_a_container(user):
 
     user.nsunit("set", name, "MemoryMax=48M")
     assert (group / "memory.max").read_text() == f"{48 << 20}\n"
+    assert user.exec(name, "cat /sys/fs/cgroup/memory.max") == f"{48 << 20}\n"
     done = user.nsunit("set", name, "IOWeight=50", check=False)
     assert f"root runs 'nsunit delegate {USER} cpu io memory pids'" in done.stderr
     user.nsunit("restart", name)
@@ -159,8 +161,13 @@ def test_groups_and_changes(user, run):
     own = group / "nsunit-shop-member.slice"
     limits = [(place / "pids.max").read_text() for place in (group, own)]
     assert limits == ["60\n", "30\n"]
-    user.nsunit("set", "shop.slice", "TasksMax=50")
-    assert (group / "pids.max").read_text() == "50\n"
+    user.nsunit("set", "shop.slice", "TasksMax=25")
+    assert (group / "pids.max").read_text() == "25\n"
+    shown = "tail -n 1 /proc/self/cgroup; cat /sys/fs/cgroup/pids.max"
+    assert user.exec(name, shown) == "0::/\n25\n"
+    user.run("systemctl", "--user", "set-property", "--runtime", "nsunit-shop.slice", "TasksMax=15")
+    wait_until(lambda: user.exec(name, shown) == "0::/\n15\n")
+    user.run("systemctl", "--user", "revert", "nsunit-shop.slice")
     (definitions / "shop.slice.nsunit").unlink()
     user.nsunit("edit", "--force", "--stdin", "shop.slice", input="[Slice]\nTasksMax=40\n")
     refused = user.nsunit("edit", "--stdin", name, input="", check=False).stderr
@@ -171,6 +178,7 @@ def test_groups_and_changes(user, run):
     user.nsunit("edit", "--stdin", name, input=text.replace("TasksMax=30", "TasksMax=20"))
     assert user.nsunit("apply", "shop.slice", name).returncode == 0
     assert [(place / "pids.max").read_text() for place in (group, own)] == ["40\n", "20\n"]
+    assert user.exec(name, shown) == "0::/\n20\n"
     shown = user.nsunit("top", "--batch", "--iterations=1", "--raw", "shop.slice").stdout
     assert str(own).removeprefix("/sys/fs/cgroup") in shown
     user.nsunit("stop", "shop.slice", "--now")

@@ -67,7 +67,7 @@ def test_properties_are_what_was_asked_for(talker):
         "ActiveState": "active",
         "SubState": "running",
         "Result": "success",
-        "TasksMax": "infinity",
+        "TasksMax": "infinity",  # the slice has the limit
     }
 
 

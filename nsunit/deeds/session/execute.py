@@ -39,8 +39,9 @@ def execute(
 ) -> int:
     """Run *argv* in the running container *name*, in a scope of its slice.
 
-    Returns the command's exit status, or 128+N if signal N killed it.  It joins every namespace of the payload and has
-    its privileges, resource limits, environment and (unless *user* is given) user.
+    Returns the command's exit status, or 128+N if signal N killed it.  It joins the payload's namespaces (but for
+    cgroups it has one of its own) and has its privileges, resource limits, environment and (unless *user* is given)
+    user.
 
     Raises:
         NotFoundError: the container does not run.

@@ -17,7 +17,8 @@ import termios
 import tty
 
 from nsunit.errors import SessionError
-from nsunit.setup.spawn import EXIT_SETUP, TIOCGPTPEER, carried_streams
+from nsunit.setup.build import carried_streams
+from nsunit.setup.spawn import EXIT_SETUP, TIOCGPTPEER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from nsunit.setup.operation import Operation
 
 TIOCSPTLCK = 0x40045431
 CONSOLE_SUBGROUP = "console"
-CGROUP_ROOT = "/sys/fs/cgroup"
 DELEGATED_FILES = "/sys/kernel/cgroup/delegate"  # the files whose owner may manage a subtree, a name a line
 KERNEL_ATTRIBUTES = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC
 _UNKNOWN_MACHINE = (b"", b"uninitialized")
@@ -33,7 +32,7 @@ class Subtree(namespaces.Subgroup):
         """Leave nothing in the unit's own cgroup: it could not enable controllers for those below it otherwise."""
         own = namespaces.own_cgroup()
         unit = own.removesuffix("/" + self.name)
-        top = f"{CGROUP_ROOT}{unit}"
+        top = f"{namespaces.CGROUP_ROOT}{unit}"
         for name in (self.name, CONSOLE_SUBGROUP):
             try:
                 os.mkdir(f"{top}/{name}")
@@ -54,10 +53,16 @@ class Subtree(namespaces.Subgroup):
         self.write_attributes(unit)
 
 
-class WritableCgroup(mounts.Cgroup):
-    """Mount the container's part of the cgroup tree on /sys/fs/cgroup, for the systemd inside to write to."""
+class WritableCgroup(mounts.SliceCgroup):
+    """Mount the container's part of the cgroup tree on /sys/fs/cgroup, for the systemd inside to write to.
 
+    It has to begin with a group of its own, so all limits are shown by files on top of that one's.
+    """
+
+    __slots__ = ()
     keyword = "boot-cgroup"
+    follow = "yes"
+    shows_slice = False
     attributes = KERNEL_ATTRIBUTES
 
 

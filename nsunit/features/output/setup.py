@@ -11,8 +11,8 @@ import _signal  # type: ignore[import-not-found]  # the C half: the Python half 
 import fcntl
 import os
 
-from nsunit.setup import linux, namespaces, spawn
-from nsunit.setup.build import Build
+from nsunit.setup import linux, namespaces
+from nsunit.setup.build import Build, carried_streams
 from nsunit.setup.operation import Operation
 
 CAT = "/bin/cat"
@@ -51,7 +51,7 @@ class Pipes(Operation):
     def prepare(self, build: Build) -> None:
         """Ask for the pipes; a foreground run has some of its own."""
         os.stat(CAT)
-        build.pipes = spawn.carried_streams()
+        build.pipes = carried_streams()
         build.carry = lambda: self._carry(build)
 
     def _carry(self, build: Build) -> None:

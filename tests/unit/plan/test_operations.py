@@ -26,10 +26,32 @@ def test_order_is_safe():
     keys = "Init=yes\nNotify=yes\nTmpfs=/tmp\nReadOnly=yes\nSysctl=net.core.somaxconn=1\n"
     keywords = [item.keyword for item in plan(BASE + keys)]
     assert keywords == [
-        "subgroup", "user-namespace", "namespaces", "root-overlay", "proc", "sysfs", "cgroup", "dev", "init", "tmpfs",
-        "tmpfs", "notify-socket", "hostname", "loopback", *["sysctl"] * 4, "mask", "read-only", "user",
+        "subgroup", "user-namespace", "namespaces", "root-overlay", "proc", "sysfs", "cgroup-slice", "dev", "init",
+        "tmpfs", "tmpfs", "notify-socket", "hostname", "loopback", *["sysctl"] * 4, "mask", "read-only", "user",
         "environment", "root-read-only", "pivot", "working-directory", "privileges", "exec",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "follow"),
+    [
+        ("", ""),
+        ("[Slice]\nMemoryMax=1G\n", ""),
+        ("Capability=+SYS_ADMIN\n", ""),
+        ("PrivateUsers=no\n", ""),
+        ("Slice=shop\n", "yes"),
+        ("[Service]\nMemoryMax=1G\n", "yes"),
+        ("[Service]\nTasksMax=50%\n", "yes"),
+        ("[Service]\nCPUWeight=5\n", ""),
+        ("CgroupNamespace=host\n", None),
+        ("PrivateUsers=no\nCapability=+SYS_ADMIN\n", None),  # it could make the mount writable
+        ("PrivateUsers=identity\nCapability=+SYS_ADMIN\n", None),
+    ],
+)
+def test_limits_are_shown(text, follow):
+    facts = FACTS.replace(user_range=(0, 65536 if "identity" in text else 0)) if "PrivateUsers" in text else FACTS
+    expected = [mounts.Cgroup()] if follow is None else [mounts.SliceCgroup(follow)]
+    assert of(mounts.Cgroup, BASE + text, facts) == expected
 
 
 def test_tunnels_are_made_in_a_network_that_is_there():
@@ -160,6 +182,6 @@ def test_what_the_helper_has_of_its_own_is_in_the_plan(keys, found):
 )
 def test_pressure_is_watched_where_the_definition_says_so(keys, kinds):
     definition = load_text("web", f"{BASE}[Service]\n{keys}\n", "/etc/nsunit", Host(262))
-    (found,) = (item for item in operations(definition, FACTS) if isinstance(item, mounts.Pressure))
-    assert found == mounts.Pressure(kinds)
-    assert of(mounts.Pressure, BASE) == []
+    (found,) = (item for item in operations(definition, FACTS) if isinstance(item, process.Pressure))
+    assert found == process.Pressure(kinds)
+    assert of(process.Pressure, BASE) == []

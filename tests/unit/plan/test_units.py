@@ -42,7 +42,41 @@ def test_defaults():
         "DelegateSubgroup": "payload", "RuntimeDirectory": ("nsunit/containers/web",),
     }  # fmt: skip
     assert {key: service[key] for key in expected} == expected
-    assert values(planned().slice)["StopWhenUnneeded"] is True
+    slice_ = values(planned().slice)
+    assert slice_["StopWhenUnneeded"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("", []),
+        ("Boot=yes\n", ["nsunit.slice/nsunit-web.slice"]),
+        (
+            "[Service]\nMemoryMax=1G\n",
+            ["nsunit.slice/nsunit-web.slice", "nsunit.slice/nsunit-web.slice/nsunit-web.service"],
+        ),
+        (
+            "Slice=shop-eu\n",
+            [
+                "nsunit.slice/nsunit-shop.slice",
+                "nsunit.slice/nsunit-shop.slice/nsunit-shop-eu.slice",
+                "nsunit.slice/nsunit-shop.slice/nsunit-shop-eu.slice/nsunit-shop-eu-web.slice",
+            ],
+        ),
+    ],
+)
+def test_limits_elsewhere_are_watched(text, groups):
+    """Only those: each watcher takes one of the instances of inotify(7) that root may have."""
+    names = [group.replace("-", r"\x2d").replace("/", "-") for group in groups]
+    units_ = tuple(f"nsunit-limits@{name}.path" for name in names)
+    made = planned("[Container]\nRootfs=/srv/root\nExec=/bin/app\n" + text).service
+    assert [item.value for item in made.properties if item.name in ("Wants", "Before")] == [units_] * 2 * bool(groups)
+
+
+def test_a_name_that_is_too_long_is_not_watched():
+    long = planned("[Container]\nRootfs=/srv/root\nExec=/bin/app\n[Service]\nMemoryMax=1G\n", name="a-" * 25 + "b")
+    (wanted,) = (item.value for item in long.service.properties if item.name == "Wants")
+    assert [unit.endswith(".slice.path") for unit in wanted] == [True]  # that of the service itself is one too long
 
 
 @pytest.mark.parametrize(

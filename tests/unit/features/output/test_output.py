@@ -12,7 +12,7 @@ from nsunit.features.output import keys
 from nsunit.features.output.setup import Pipes
 from nsunit.plan.operations import operations
 from nsunit.plan.units import units
-from nsunit.setup import spawn
+from nsunit.setup.build import carried_streams
 from nsunit.setup.process import Exec
 
 BASE = "[Container]\nLayer=/srv/root\nExec=/bin/app\n"
@@ -110,7 +110,7 @@ def test_which_streams_become_pipes(tmp_path, paths, expected):
     if os.fork() == 0:
         for number, path in zip((1, 2), paths, strict=True):
             os.dup2(os.open(tmp_path / path, os.O_RDWR | os.O_CREAT), number)
-        os.write(writer, repr(spawn.carried_streams()).encode())
+        os.write(writer, repr(carried_streams()).encode())
         os._exit(0)
     os.close(writer)
     assert os.read(reader, 1000).decode() == repr(expected)

@@ -1,0 +1,63 @@
+"""What containers are shown of their limits, written anew after one of these has changed.
+
+`nsunit set` and the like do so themselves.  After `systemctl set-property` systemd starts this by path, as `python3 -SI
+shown.py DIRECTORY`, since nsunit-limits@.path has seen that the kernel's files were written to.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+
+if __name__ == "__main__":  # started by path: the package stands two directories up
+    sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])
+
+from nsunit.setup.namespaces import CGROUP_ROOT, LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, read_file, tightest, write_over
+
+_AGAIN_SECONDS = 1
+
+
+def refresh(runtimes: str, root: str = CGROUP_ROOT) -> None:
+    """Bring what is shown up to date for all containers, whose directories are in *runtimes*.
+
+    Those that end meanwhile are passed over.
+    """
+    try:
+        names = os.listdir(runtimes)
+    except FileNotFoundError:
+        return
+    for name in names:
+        directory = f"{runtimes}/{name}/{SHOWN_DIRECTORY}"
+        try:
+            fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)  # who writes last has read last
+            _refresh(fd, directory, root)
+        except FileNotFoundError:
+            continue
+        finally:
+            os.close(fd)
+
+
+def _refresh(fd: int, directory: str, root: str) -> None:
+    group = read_file(f"{directory}/{SHOWN_GROUP}")
+    there = os.listdir(fd)
+    for name in LIMITS:
+        limit = tightest(group, name, root) if name in there else ""
+        if limit:
+            write_over(fd, name, limit)
+
+
+def main(runtimes: str) -> None:
+    """Do it twice: while a path unit's service runs, systemd does not look for what triggers it."""
+    refresh(runtimes)
+    time.sleep(_AGAIN_SECONDS)
+    refresh(runtimes)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,80 @@
+"""A program sees the limits it lives under: the tightest ones of slice, service and groups, where it looks for them."""
+
+import re
+
+import pytest
+from waiting import wait_until
+
+MIB = 1 << 20
+SLEEP = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\n"
+FILES = ("memory.max", "memory.high", "memory.swap.max", "cpu.max", "pids.max")
+FREE = ("max", "max", "max", "max 100000", "1024")
+# As Go and the JVM go about it: the mount by its type, whichever comes last or first, and the group's path below it.
+LOOK = f"""
+set -e
+mounts=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - cgroup2 .*/\\1/p' /proc/self/mountinfo)
+cd "$mounts$(sed -n 's/^0:://p' /proc/self/cgroup)"
+grep -q cpu cgroup.controllers && grep -q memory cgroup.controllers
+cat {" ".join(FILES)}
+"""
+
+
+def shown(container):
+    """What the payload sees, which is what a session sees as well."""
+    session = container.exec("sh", "-c", LOOK).stdout.splitlines()
+    assert session == [(container.root / "sys/fs/cgroup" / file).read_text().strip() for file in FILES]
+    return tuple(session)
+
+
+def limits(**changed):
+    """The values of FILES, those apart that are *changed*, with an underscore for the dot."""
+    names = [file.replace(".", "_") for file in FILES]
+    assert changed.keys() <= set(names)
+    return tuple(changed.get(name, free) for name, free in zip(names, FREE, strict=True))
+
+
+@pytest.mark.machine("controllers")
+def test_those_of_its_slice(containers, nsunit, run):
+    """They are the kernel's own files, so they change with the slice, whoever changes it."""
+    container = containers.start(SLEEP + "[Slice]\nMemoryMax=256M\nCPUQuota=50%\nTasksMax=4096\n")
+    assert shown(container) == limits(memory_max=str(256 * MIB), cpu_max="50000 100000", pids_max="4096")
+    nsunit("set", container.name, "MemoryMax=128M", "TasksMax=")
+    run("systemctl", "set-property", "--runtime", container.slice, "CPUQuota=150%", "MemoryHigh=100M")
+    expected = limits(memory_max=str(128 * MIB), memory_high=str(100 * MIB), cpu_max="150000 100000")
+    assert shown(container) == expected
+    run("systemctl", "set-property", "--runtime", "nsunit.slice", "MemoryMax=90M")
+    try:
+        nsunit("restart", container.name)
+        assert shown(container) == limits(memory_max=str(90 * MIB), cpu_max="50000 100000", pids_max="4096")
+    finally:
+        run("systemctl", "revert", "nsunit.slice")
+    look = ("-p", "Layer=/srv/roots/busybox", "-p", "Slice.MemoryMax=70M", "-p", "Service.Delegate=no")
+    assert nsunit("run", *look, "sh", "-c", LOOK).stdout.splitlines()[0] == str(70 * MIB)
+
+
+@pytest.mark.machine("controllers")
+def test_those_of_the_service_and_of_a_group(containers, nsunit, run):
+    group = containers.define_group("[Slice]\nMemoryMax=64M\nTasksMax=50\n")
+    service = "[Slice]\nTasksMax=infinity\nMemoryMax=1G\n[Service]\nCPUQuota=30%\nDelegate=no\n"
+    container = containers.member(group, SLEEP + service)
+    nsunit("start", container.name)
+    session = lambda: tuple(container.exec("sh", "-c", LOOK).stdout.splitlines())  # noqa: E731
+    expected = {"memory_max": str(64 * MIB), "cpu_max": "30000 100000", "pids_max": "50"}
+    assert session() == limits(**expected)
+    nsunit("set", f"{group}.slice", "MemoryMax=48M")
+    assert session() == limits(**expected | {"memory_max": str(48 * MIB)})
+    containers.define_group("[Slice]\nMemoryMax=2G\nTasksMax=40\n", group)
+    nsunit("apply", f"{group}.slice")
+    expected |= {"memory_max": str(1024 * MIB), "pids_max": "40"}
+    assert session() == limits(**expected)
+    for unit, assignment, change in (
+        (f"nsunit-{group}.slice", "TasksMax=33", {"pids_max": "33"}),
+        (container.slice, "MemoryHigh=80M", {"memory_high": str(80 * MIB)}),
+        (container.service, "CPUQuota=20%", {"cpu_max": "20000 100000"}),
+    ):
+        run("systemctl", "set-property", "--runtime", unit, assignment)
+        expected |= change
+        wait_until(lambda: session() == limits(**expected), assignment)  # noqa: B023
+    nsunit("stop", container.name)
+    watchers = "systemctl list-units --plain --no-legend 'nsunit-limits@*'"
+    wait_until(lambda: not re.search(group, run(watchers).stdout), "nobody looks after them any more")

@@ -119,6 +119,7 @@ STEP_HINTS = (
     (("to execute", "interpreter"), "the root lacks the interpreter or dynamic linker that the program names"),
     (("to execute", "Exec format"), "the program is for another architecture, or a script without '#!'"),
     (("to find user",), "check User=, Group= and SupplementaryGroups=, or give a number"),
+    (("to bind '/dev/", "id-map"), "use Device=, which makes a node of the container's own"),
     (("id-map",), "put it on ext4, xfs, btrfs or (Linux 6.3) tmpfs, or use Ownership=chown or PrivateUsers=identity"),
     (("clock would be before 0",), "the host has not been up for that long; use a later time"),
     (("to join the",), "see what there is to join with 'nsunit ns list'"),

@@ -140,6 +140,12 @@ FEATURES = (
         " files.listener_files",
         operations="listen-fds",
     ),
+    Feature(
+        "devices",
+        keys="Device",
+        hooks="keys.build keys.check plan.mounts plan.access deeds.missing_sources",
+        operations="device",
+    ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature("environment_files", keys="EnvironmentFile", hooks="keys.build deeds.missing_sources deeds.facts"),
     Feature(

@@ -34,6 +34,10 @@ def test_job_results_are_told(result):
         ("Failed to execute '/x': No such file or directory", "check Exec= against what is in the root"),
         ("Failed to execute '/x': Permission denied", "make the file executable, or run it through its interpreter"),
         ("Failed to find user 'u': user 'u' is not", "check User=, Group= and SupplementaryGroups=, or give a number"),
+        (
+            "Failed to bind '/dev/kvm' at '/dev/kvm': its file system cannot id-map mounts",
+            "use Device=, which makes a node of the container's own",
+        ),
         ("Failed to do something new", None),
     ],
 )

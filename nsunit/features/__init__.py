@@ -93,7 +93,7 @@ FEATURES = (
         keys="Boot",
         hooks="keys.defaults keys.build keys.check plan.directives plan.operations plan.mounts deeds.facts"
         " deeds.foreground deeds.exit_status deeds.signal_for",
-        operations="boot-subgroup boot-cgroup boot-read-only boot-host-files boot-identity boot-console",
+        operations="boot-subgroup boot-cgroup boot-read-only boot-host-files boot-identity boot-console boot-shared",
     ),
     Feature("machined", keys="Register", needs="boot", hooks="keys.build plan.commands deeds.facts doctor.findings"),
     Feature(
@@ -145,6 +145,12 @@ FEATURES = (
         keys="Device",
         hooks="keys.build keys.check plan.mounts plan.access deeds.missing_sources",
         operations="device",
+    ),
+    Feature(
+        "nesting",
+        keys="Nesting",
+        hooks="keys.build keys.check plan.mounts plan.operations plan.calls",
+        operations="whole",
     ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature("environment_files", keys="EnvironmentFile", hooks="keys.build deeds.missing_sources deeds.facts"),

@@ -192,7 +192,6 @@ def test_run_in_the_foreground(user):
     assert terminal.stdout.strip() == "/dev/pts/0"
 
 
-@pytest.mark.machine("controllers")
 @pytest.fixture
 def roots_own():
     node = Path("/dev/nsunit-roots-own")
@@ -209,6 +208,7 @@ def test_a_device(user, roots_own):
     assert f"Device=: '{roots_own}' cannot be opened by user {user.uid}, without the groups" in done.stderr
 
 
+@pytest.mark.machine("controllers")
 def test_a_limit_bites(user):
     done = foreground(user, "dd if=/dev/zero of=/dev/shm/x bs=1M count=60", "MemoryMax=24M", check=False)
     assert done.returncode == 137

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Container
     from nsunit.setup.operation import Operation
 
-# Where systemd-nspawn has them, too.
+# What the manager of a container has for the system inside is in /run/host, https://systemd.io/CONTAINER_INTERFACE.
 PROC, SYS = "/run/host/proc", "/run/host/sys"
 
 

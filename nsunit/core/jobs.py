@@ -125,6 +125,7 @@ STEP_HINTS = (
     (("to join the",), "see what there is to join with 'nsunit ns list'"),
     (("to bind", "Not a directory"), "source and target must both be directories, or both be files"),
     (("to bind", "Read-only file system"), "make the mount point in a layer"),
+    (("a whole", "the host's root"), "leave out Nesting=, or give the container, or its pod, ids of its own"),
     (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
     (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),
     (

@@ -123,16 +123,22 @@ def resource_limits(context: Context, running: Running) -> dict[str, tuple[int, 
 
 
 def limit(pid: int, limits: Mapping[str, tuple[int, int]]) -> None:
-    """Give process *pid* the resource *limits*; with a user without privileges none higher than it has now."""
+    """Give process *pid* the resource *limits*, or what is next to them, as systemd does for a service.
+
+    A hard limit cannot be raised by who has no privileges, root in a container of the host's among them, and that of
+    open files not above fs.nr_open.
+    """
     import resource  # few containers have limits of the kind
 
     for key, (soft, hard) in limits.items():
         which = getattr(resource, key.replace("Limit", "RLIMIT_"), None)
         if which is None:
             continue  # RLIMIT_LOCKS, which Linux does not look at
-        if os.geteuid():
+        try:
+            resource.prlimit(pid, which, (soft, hard))
+        except PermissionError:
             hard = _lower(hard, resource.prlimit(pid, which)[1])
-        resource.prlimit(pid, which, (_lower(soft, hard), hard))
+            resource.prlimit(pid, which, (_lower(soft, hard), hard))
 
 
 def _lower(one: int, other: int) -> int:

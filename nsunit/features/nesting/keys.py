@@ -33,18 +33,10 @@ def check(container: Container, _name: str, _service: object) -> list[Contradict
     if not container.extra("nesting"):
         return []
     found: list[Contradiction] = []
-    if has_hosts_root(container):
+    if container.has_hosts_root:
         message = "root inside must not be the host's root, who could change the host by a whole /proc"
         found.append(("Nesting", message, "leave out PrivateUsers= and UIDMap=, or name ids without 0 outside"))
     for kind, key in (("user", "UserNamespace"), ("pid", "PIDNamespace"), ("mnt", "MountNamespace")):
         if kind in dict(container.namespaces):
             found.append(("Nesting", f"it needs a namespace of its own, and {key}= says another", f"leave out {key}="))
     return found
-
-
-def has_hosts_root(container: Container) -> bool:
-    """Whether the host's root is among the ids of *container*."""
-    users = container.private_users
-    explicit = container.extra("identities")
-    entries = (*explicit.uid_map, *explicit.gid_map) if explicit else ()
-    return users.mode in ("no", "identity") or any(outside == 0 for _, outside, _ in entries)

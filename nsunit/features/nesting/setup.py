@@ -32,7 +32,7 @@ class Whole(Operation):
 
     def execute(self, build: Build) -> None:
         """Mount it; the host's root could do harm there, and is not inside."""
-        if build.has_hosts_root:
+        if build.has_hosts_root or (build.userns_fd < 0 and not build.own_users):
             raise OSError(1, "the host's root is inside")
         fd = linux.new_mount(self.fstype, _ATTRIBUTES)
         place = files.open_directory(build.root_fd, self.target)

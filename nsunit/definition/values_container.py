@@ -110,6 +110,11 @@ def hostname(text: str) -> str:
     return text
 
 
+def working_directory(text: str) -> str:
+    """An absolute path in the container, or `~`."""
+    return text if text == "~" else absolute_path(text)
+
+
 def target_path(text: str) -> str:
     """An absolute path in the container that may be mounted on."""
     path = absolute_path(text)

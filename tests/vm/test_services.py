@@ -1,6 +1,9 @@
 """What services of a distribution need of a container that run as their units run them."""
 
+import os
+
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000000\n"
 DEBIAN = BUSYBOX.replace("busybox", "debian")
@@ -38,3 +41,24 @@ def test_a_directory_of_a_user_who_is_known_inside_only(containers, nsunit):
     assert (
         "Failed to mount a tmpfs on '/run/app': user 'nobody-here' is not in the container's /etc/passwd" in done.stderr
     )
+
+
+def test_where_it_starts(containers, nsunit):
+    """In /, as services of systemd do: at home the programs that give up root cannot come back to where they were."""
+    for line, payload, session in (
+        ("", "/", "/root"),
+        ("WorkingDirectory=~\n", "/root", "/root"),
+        ("WorkingDirectory=/usr\n", "/usr", "/usr"),
+        ("WorkingDirectory=~\nUser=nobody\n", "/", "/"),  # who has no home
+    ):
+        container = containers.start(DEBIAN + line)
+        assert os.readlink(f"/proc/{container.pid}/cwd") == payload
+        assert nsunit("exec", container.name, "pwd").stdout == session + "\n"
+        assert nsunit("exec", "-w", "/etc", container.name, "pwd").stdout == "/etc\n"
+    assert nsunit("run", "-pLayer=/srv/roots/busybox", "-pVolatile=yes", "pwd").stdout == "/\n"
+
+
+def test_what_is_told_to_syslog(containers, nsunit):
+    tell = "Exec=/bin/sh -c 'logger -t app told; exec sleep 1000000'\n"
+    container = containers.start(BUSYBOX + tell + "Bind=/run/systemd/journal/dev-log:/dev/log\n")
+    wait_until(lambda: "told" in nsunit("logs", "-o", "cat", container.name).stdout.splitlines())

@@ -114,6 +114,10 @@ def _hint_for_step(said: str) -> str | None:
 
 # By what the helper said: the step, and the kernel's reason.
 STEP_HINTS = (
+    (
+        ("to execute '/sbin/init'", "No such file"),
+        "install what brings it into the root (Debian: systemd-sysv), or use Exec=/usr/lib/systemd/systemd",
+    ),
     (("to execute", "No such file"), "check Exec= against what is in the root"),
     (("to execute", "Permission denied"), "make the file executable, or run it through its interpreter"),
     (("to execute", "interpreter"), "the root lacks the interpreter or dynamic linker that the program names"),

@@ -38,6 +38,14 @@ def test_job_results_are_told(result):
             "Failed to bind '/dev/kvm' at '/dev/kvm': its file system cannot id-map mounts",
             "use Device=, which makes a node of the container's own",
         ),
+        (
+            "Failed to execute '/sbin/init': No such file or directory",
+            "install what brings it into the root (Debian: systemd-sysv), or use Exec=/usr/lib/systemd/systemd",
+        ),
+        (
+            "Failed to mount a whole proc on '/run/host/proc': the host's root is inside",
+            "leave out Nesting=, or give the container, or its pod, ids of its own",
+        ),
         ("Failed to do something new", None),
     ],
 )

@@ -70,7 +70,7 @@ def test_not_without_it(containers, nsunit):
 
 
 def test_a_whole_system(containers):
-    """Rootless podman, and the device it makes its network with; and mounts that are made later are seen by services."""
+    """Rootless podman, the device it makes its network with, and services that see what is mounted later."""
     system = containers.start(SYSTEM)
     said = system.exec("sh", "-c", INSIDE, timeout=250).stdout.splitlines()
     assert said == ["1", "sysfs lo", "tun", "podman 0 lo", "1", "running"]

@@ -175,16 +175,22 @@ def _hint_for_step(said: str) -> str | None:
 
 # By what the helper said: the step, and the kernel's reason.
 STEP_HINTS = (
+    (
+        ("to execute '/sbin/init'", "No such file"),
+        "install what brings it into the root (Debian: systemd-sysv), or use Exec=/usr/lib/systemd/systemd",
+    ),
     (("to execute", "No such file"), "check Exec= against what is in the root"),
     (("to execute", "Permission denied"), "make the file executable, or run it through its interpreter"),
     (("to execute", "interpreter"), "the root lacks the interpreter or dynamic linker that the program names"),
     (("to execute", "Exec format"), "the program is for another architecture, or a script without '#!'"),
     (("to find user",), "check User=, Group= and SupplementaryGroups=, or give a number"),
+    (("to bind '/dev/", "id-map"), "use Device=, which makes a node of the container's own"),
     (("id-map",), "put it on ext4, xfs, btrfs or (Linux 6.3) tmpfs, or use Ownership=chown or PrivateUsers=identity"),
     (("clock would be before 0",), "the host has not been up for that long; use a later time"),
     (("to join the",), "see what there is to join with 'nsunit ns list'"),
     (("to bind", "Not a directory"), "source and target must both be directories, or both be files"),
     (("to bind", "Read-only file system"), "make the mount point in a layer"),
+    (("a whole", "the host's root"), "leave out Nesting=, or give the container, or its pod, ids of its own"),
     (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
     (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),
     (

@@ -66,6 +66,7 @@ def used_by(context: Context, definition: Definition) -> tuple[str, ...]:
 def facts_for(context: Context, definition: Definition, user_range: tuple[int, int]) -> Facts:
     """The facts the plan of *definition* depends on, apart from what has to be reserved."""
     container = definition.container
+    more = [name for calls in hooks(container.features, "plan.calls") for name in calls(container)]
     facts = Facts(
         systemd_version=context.host.systemd_version,
         interpreter=sys.executable or "/usr/bin/python3",
@@ -74,7 +75,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         user_range=user_range,
         upper=context.paths.upper_of(definition.name) if keeps_upper(container) else "",
         init=find_init() if container.init else "",
-        seccomp=filter_file_for(container.capabilities, context.paths.seccomp),
+        seccomp=filter_file_for((*container.capabilities, *more), context.paths.seccomp),
         runtime_base=context.paths.runtime_base,
         cgroup=context.cgroup,
     )

@@ -102,6 +102,14 @@ def contradictions(container: Container, name: str = "", service: tuple[Property
     found: list[Contradiction] = []
     if container.rootfs is not None and container.layers:
         found.append(("Layer", "Layer= and Rootfs= exclude each other", "make the root directory the last Layer="))
+    if container.notify and container.init and container.has_hosts_root and container.user in (None, "0", "root"):
+        # MAINPID= with a number of the container's makes some process of the host the unit's, and a stop kills it.
+        message = (
+            "systemd would believe the host's root inside which process is the unit's, by its number in the container"
+        )
+        found.append(
+            ("Notify", message, "leave out Init=, with which that is not 1, or use ids that are not the host's")
+        )
     if container.read_only and container.volatile:
         found.append(("Volatile", "nothing is written with ReadOnly=yes", "leave out one of the two"))
     if len(set(container.layers)) != len(container.layers):

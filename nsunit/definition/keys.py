@@ -17,6 +17,7 @@ from nsunit.definition.values_container import (
     sysctl,
     tmpfs,
     user,
+    working_directory,
 )
 
 TYPE_CHECKING = False
@@ -38,7 +39,9 @@ CONTAINER: dict[str, Row] = {
     "User": own(user, False, "NAME|NUMBER", "User to run as, looked up in the container.", "www-data"),
     "Group": own(group, False, "NAME|NUMBER", "Group to run as.", "33"),
     "SupplementaryGroups": own(groups, True, "NAME|NUMBER…", "Further groups.", "adm 100"),
-    "WorkingDirectory": own(absolute_path, False, "PATH", "Directory to start in.", "/srv"),
+    "WorkingDirectory": own(
+        working_directory, False, "PATH|~", "Directory to start in, / unless given; ~ is the home of User=.", "/srv"
+    ),
     "Hostname": own(hostname, False, "NAME", "Host name inside; the container's name unless given.", "web"),
     "Bind": own(binds, True, "[-]SOURCE[:TARGET[:OPTIONS]]…", "Directories or files of the host.", "/srv/data:/data"),
     "BindReadOnly": own(

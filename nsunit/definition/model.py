@@ -35,8 +35,8 @@ class UserRange(Record):
     """`PrivateUsers=`.
 
     *mode* is "yes" (a range is allocated), "no", "identity" or "range" with *start* and *count*, "maps" where UIDMap=
-    or GIDMap= say it all, "user" where the ids are those of *user* on the host, who is looked up and gives the *maps*
-    of users and groups, or "joined" where UserNamespace= names a namespace that is there already.
+    or GIDMap= say it all, "user" where the ids are those of *user* on the host, who is looked up; the *maps* of users
+    and groups are those of either; or "joined" where UserNamespace= names a namespace that is there already.
     """
 
     mode: str = "yes"
@@ -80,6 +80,13 @@ class Container(Extended):
     propagation: str = "private"
     slice: str = ""  # the group it is in
     extras: Extras = ()
+
+    @property
+    def has_hosts_root(self) -> bool:
+        """Whether the host's root is among its ids, as far as the definition tells."""
+        users = self.private_users
+        mapped = any(outside == 0 for entries in users.maps for _, outside, _ in entries)
+        return users.mode in ("no", "identity") or mapped
 
     @property
     def chooses_namespaces(self) -> bool:

@@ -110,6 +110,11 @@ def hostname(text: str) -> str:
     return text
 
 
+def working_directory(text: str) -> str:
+    """An absolute path in the container, or `~`."""
+    return text if text == "~" else absolute_path(text)
+
+
 def target_path(text: str) -> str:
     """An absolute path in the container that may be mounted on."""
     path = absolute_path(text)
@@ -188,8 +193,8 @@ def _tmpfs_option(name: str, value: str, option: str) -> str:
         return str(size(value))
     if name == "mode":
         return f"{octal_mode(value):04o}"
-    if name in ("uid", "gid") and is_digits(value) and int(value) <= UID_MAX:
-        return value
+    if name in ("uid", "gid"):
+        return user(value) if name == "uid" else group(value)
     raise wrong(option, "is not an option of tmpfs", _TMPFS_HINT)
 
 

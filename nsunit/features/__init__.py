@@ -100,7 +100,7 @@ FEATURES = (
         needs="output",
         hooks="keys.defaults keys.build keys.check plan.directives plan.operations plan.mounts deeds.facts"
         " deeds.foreground deeds.exit_status deeds.signal_for",
-        operations="boot-subgroup boot-cgroup boot-read-only boot-host-files boot-identity boot-console",
+        operations="boot-subgroup boot-cgroup boot-read-only boot-host-files boot-identity boot-console boot-shared",
     ),
     Feature("machined", keys="Register", needs="boot", hooks="keys.build plan.commands deeds.facts doctor.findings"),
     Feature(
@@ -146,6 +146,18 @@ FEATURES = (
         " deeds.check_now deeds.facts deeds.at_boot deeds.settle deeds.repair deeds.give_up deeds.foreground"
         " files.listener_files",
         operations="listen-fds",
+    ),
+    Feature(
+        "devices",
+        keys="Device",
+        hooks="keys.build keys.check plan.mounts plan.access deeds.missing_sources",
+        operations="device",
+    ),
+    Feature(
+        "nesting",
+        keys="Nesting",
+        hooks="keys.build keys.check plan.mounts plan.operations plan.calls",
+        operations="whole",
     ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature("environment_files", keys="EnvironmentFile", hooks="keys.build deeds.missing_sources deeds.facts"),

@@ -98,7 +98,7 @@ def live_properties(unit: Unit, section: str, keys: Iterable[tuple[str, str]]) -
     for item in unit.properties:
         name = item.name if item.name in wanted else item.name.removesuffix("Scale")
         if name in wanted:
-            found += _anew(item)
+            found += (item,) if not wanted[name] else _anew(item)  # what is said twice adds up
             wanted[name] = ""
     return (*found, *(unset(name, signature) for name, signature in wanted.items() if signature))
 

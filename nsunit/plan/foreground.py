@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
+from nsunit.features import hooks
 from nsunit.names import scope_name, slice_name
 from nsunit.plan.operations import is_delegated
 from nsunit.plan.scope import STOP_USEC
@@ -41,6 +42,8 @@ def run_scope(definition: Definition, token: str) -> Unit:
     ]
     if is_delegated(definition):
         properties.append(Property("Delegate", "b", True))
+    for access in hooks(definition.container.features, "plan.access"):
+        properties += [item.property for item in access(definition.container)]
     services = needed_services(definition.container)
     properties += [Property(key, "as", services) for key in ("After", "BindsTo") if services]
     return Unit(

@@ -114,6 +114,13 @@ ALLOWED: dict[str, str] = {
     "one architecture only": "arch_prctl riscv_flush_icache riscv_hwprobe uprobe uretprobe",
 }
 
+# What is held like a capability where user namespaces can be made: their root has all of them over what is its own.
+NESTING = "Nesting=yes"
+_OF_NAMESPACES = (
+    "clone clone3 fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree open_tree_attr pivot_root "
+    "setdomainname sethostname setns umount2 unshare"
+)
+
 # Calls that make sense only with a capability.  Without it the kernel would refuse most of them anyway, but only after
 # running code that has had its share of holes.
 GUARDED: dict[str, str] = {
@@ -121,11 +128,7 @@ GUARDED: dict[str, str] = {
     # Opens files by handle, past every mount: the classic way out of a container.
     "CAP_DAC_READ_SEARCH": "open_by_handle_at",
     "CAP_PERFMON": "perf_event_open",
-    "CAP_SYS_ADMIN": (
-        "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree "
-        "open_tree_attr perf_event_open pivot_root quotactl quotactl_fd setdomainname sethostname setns syslog "
-        "umount2 unshare"
-    ),
+    "CAP_SYS_ADMIN": f"bpf {_OF_NAMESPACES} fanotify_init perf_event_open quotactl quotactl_fd syslog",
     "CAP_SYS_BOOT": "reboot",
     "CAP_SYS_CHROOT": "chroot",
     "CAP_SYS_MODULE": "delete_module finit_module init_module",
@@ -136,12 +139,11 @@ GUARDED: dict[str, str] = {
     "CAP_SYS_TIME": "clock_settime settimeofday",
     "CAP_SYS_TTY_CONFIG": "vhangup",
     "CAP_SYSLOG": "syslog",
+    NESTING: f"chroot {_OF_NAMESPACES}",
 }
 
 # Refused whatever the capabilities are.
 REFUSED: dict[str, str] = {
-    # Keyrings know no namespaces: keys of another container can be reached through a shared user id.
-    "kernel keyring": "add_key keyctl request_key",
     "another kernel, swap": "kexec_file_load kexec_load swapoff swapon",
     # Page tricks behind several kernel exploits; NUMA placement of other processes.
     "memory of others": "migrate_pages move_pages vmsplice",
@@ -149,9 +151,10 @@ REFUSED: dict[str, str] = {
     "leftovers": "lookup_dcookie modify_ldt sysfs uselib ustat",
 }
 
-# As on a kernel without them, so that programs use the calls they used before.  io_uring runs what it is given past
-# this filter; clone3 hides its flags in memory, where a filter cannot look.
-ABSENT = "clone3 io_uring_enter io_uring_register io_uring_setup"
+# As on a kernel without them, so that programs use the calls they used before, or go on without.  io_uring runs what it
+# is given past this filter; clone3 hides its flags in memory, where a filter cannot look.  Keyrings know no namespaces:
+# keys of another container can be reached through a shared user id.  OCI runtimes stop at EPERM there.
+ABSENT = "add_key clone3 io_uring_enter io_uring_register io_uring_setup keyctl request_key"
 
 LOW_32 = 0xFFFF_FFFF
 ALL_64 = 0xFFFF_FFFF_FFFF_FFFF
@@ -180,7 +183,7 @@ PERSONALITIES = (0x0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
 
 
 def rules_for(capabilities: frozenset[str] | tuple[str, ...]) -> tuple[Rule, ...]:
-    """Return the rules for a container that holds *capabilities* (kernel names, `CAP_SYS_ADMIN`).
+    """Return the rules for a container that holds *capabilities* (kernel names, `CAP_SYS_ADMIN`, and NESTING).
 
     The first rule whose conditions hold decides; a call without one is answered with ENOSYS.
 
@@ -189,7 +192,7 @@ def rules_for(capabilities: frozenset[str] | tuple[str, ...]) -> tuple[Rule, ...
     """
     held = frozenset(capabilities)
     for name in held:
-        if not name.startswith("CAP_"):
+        if not name.startswith("CAP_") and name != NESTING:
             raise ValueError(f"'{name}' is not a capability")
     guarded = sorted({call for names in GUARDED.values() for call in names.split()})
     opened = sorted({call for name, names in GUARDED.items() if name in held for call in names.split()})

@@ -188,6 +188,8 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     kept = [item for item in directives if (item.section, item.key) not in said or item.key == "RestartForceExitStatus"]
     for commands in hooks(used, "plan.commands"):
         kept += commands(definition, facts)
+    for access in hooks(used, "plan.access"):
+        kept += access(container)
     if is_delegated(definition) and facts.systemd_version >= 254:
         kept.append(directive("Service", "DelegateSubgroup", PAYLOAD_SUBGROUP, "s"))
     # What it shares ends with the other one, so it ends too; and it has nothing to join before.

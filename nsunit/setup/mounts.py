@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from nsunit.setup import files, linux, namespaces
+from nsunit.setup import accounts, files, linux, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.root import idmap
@@ -193,7 +193,8 @@ class Tmpfs(Operation):
 
     def execute(self, build: Build) -> None:
         """Mount it on what the target resolves to inside the root."""
-        pairs = tuple((key, value) for key, _, value in (option.partition("=") for option in self.options))
+        options = (option.partition("=") for option in self.options)
+        pairs = tuple((key, _id_of(build, key, value)) for key, _, value in options)
         fd = linux.new_mount("tmpfs", _NOSUID | _NODEV, pairs)
         place = files.open_directory(build.root_fd, self.target)
         _refuse_kernel_file_systems(place, self.target)
@@ -203,9 +204,10 @@ class Tmpfs(Operation):
 
 
 class Bind(Operation):
-    """Bind the host's *source* at *target*; *flags* are words of: ro, norbind, optional, idmap, slave, spare.
+    """Bind the host's *source* at *target*; *flags* are words of: ro, norbind, optional, idmap, slave, spare, roots.
 
-    One that is *spare* is done without where there is no mount point for it and none can be made.
+    One that is *spare* is done without where there is no mount point for it and none can be made.  One with *roots* is
+    a file of nsunit's own, and becomes that of root inside: programs look whose /etc/hosts is.
     """
 
     __slots__ = ("source", "target", "flags")
@@ -227,6 +229,9 @@ class Bind(Operation):
             if "optional" in self.flags:
                 return
             raise
+        if "roots" in self.flags and not build.own_users:
+            # Not id-mapped: Linux 6.1 has no such tmpfs.
+            os.chown(f"/proc/self/fd/{fd}", build.userns_start, build.userns_group)
         recursive = "norbind" not in self.flags
         mode = os.fstat(fd).st_mode
         is_device = stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
@@ -347,6 +352,15 @@ class Sysctl(Operation):
         fd = linux.openat2(build.proc_fd, path, os.O_WRONLY, _BENEATH | linux.RESOLVE_NO_XDEV)
         os.write(fd, self.value.encode())
         os.close(fd)
+
+
+def _id_of(build: Build, key: str, value: str) -> str:
+    """*value* of the option *key* with the number of a user or group in place of the name."""
+    if key not in ("uid", "gid") or accounts.parse_id(value) is not None:
+        return value
+    if key == "uid":
+        return str(accounts.look_up(build.root_fd, value, "", ()).uid)
+    return str(accounts.look_up(build.root_fd, "", value, ()).gid)
 
 
 def _expand(build: Build, paths: tuple[str, ...]) -> list[str]:

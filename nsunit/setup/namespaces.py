@@ -47,6 +47,7 @@ class UserNamespace(Operation):
         build.userns_start = build.userns_group = int(self.start)
         build.userns_count = int(self.count)
         build.shifts_ids = build.userns_start != 0
+        build.has_hosts_root = not build.shifts_ids
         entry = f"0 {self.start} {self.count}\n"
         build.userns_fd = make_user_namespace(entry, entry)
 

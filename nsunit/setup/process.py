@@ -210,8 +210,11 @@ def keep_scheduler(payload: int) -> None:
         os.sched_setscheduler(payload, policy, os.sched_getparam(0))
 
 
+HOME = "~"  # as systemd has it
+
+
 class WorkingDirectory(Operation):
-    """Change to the payload's working directory; empty means the user's home, or / where that is missing."""
+    """Change to the payload's working directory: / if *path* is empty, for `~` the home of its user, or / without."""
 
     __slots__ = ("path",)
     keyword = "working-directory"
@@ -219,14 +222,14 @@ class WorkingDirectory(Operation):
 
     def describe(self) -> str:
         """See Operation."""
-        return f"change to the directory '{self.path or 'home'}'"
+        return f"change to the directory '{self.path or '/'}'"
 
     def execute(self, build: Build) -> None:
         """chdir(2), and make sure that it did not lead out of the container."""
         try:
-            os.chdir(self.path or build.home)
+            os.chdir(build.home if self.path == HOME else self.path or "/")
         except OSError:
-            if self.path:
+            if self.path != HOME:
                 raise
             os.chdir("/")
         # The kernel says "(unreachable)" for a directory outside the root, which getcwd(3) turns into ENOENT: a link

@@ -182,7 +182,7 @@ def test_process_1_alone_in_its_world(plain):
     assert found["processes"] == [1]
     assert found["hostname"] == container.name
     assert found["ids"] == [[0, 0, 0], [0, 0, 0], []]
-    assert found["directory"] == "/root"
+    assert found["directory"] == "/"
     assert {**found["environment"], "LC_CTYPE": ""} == {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/root",

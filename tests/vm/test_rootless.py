@@ -200,6 +200,22 @@ def test_run_in_the_foreground(user):
     assert terminal.stdout.strip() == "/dev/pts/0"
 
 
+@pytest.fixture
+def roots_own():
+    node = Path("/dev/nsunit-roots-own")
+    os.mknod(node, 0o020600, os.makedev(1, 5))
+    yield node
+    node.unlink()
+
+
+def test_a_device(user, roots_own):
+    """The user may open the host's node, or the definition is refused."""
+    done = foreground(user, "head -c 2 /dev/more | od -An -tx1", "Device=/dev/zero:/dev/more")
+    assert done.stdout.split() == ["00", "00"]
+    done = foreground(user, "true", f"Device={roots_own}:r", check=False)
+    assert f"Device=: '{roots_own}' cannot be opened by user {user.uid}, without the groups" in done.stderr
+
+
 @pytest.mark.machine("controllers")
 def test_a_limit_bites(user):
     done = foreground(user, "dd if=/dev/zero of=/dev/shm/x bs=1M count=60", "MemoryMax=24M", check=False)

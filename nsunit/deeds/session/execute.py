@@ -13,7 +13,7 @@ from nsunit.setup import linux, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import harden, read_plan
 from nsunit.setup.namespaces import has_hosts_root
-from nsunit.setup.process import Environment, Exec, Manners, Privileges, User, WorkingDirectory
+from nsunit.setup.process import HOME, Environment, Exec, Manners, Privileges, User, WorkingDirectory
 from nsunit.storage import files
 
 TYPE_CHECKING = False
@@ -167,7 +167,8 @@ def _session_operations(
                 raise NsunitError(f"'{printable(user)}' is not a user", hint="use --uid=USER[:GROUP]")
             found.append(User(name, group, ()))
         elif isinstance(item, WorkingDirectory):
-            found.append(WorkingDirectory(working_directory) if working_directory is not None else item)
+            # A service starts in /, and somebody who comes to look at it at home.
+            found.append(WorkingDirectory(working_directory or item.path or HOME))
         elif isinstance(item, (User, Environment, Manners, Privileges)):
             found.append(item)
     # The user's variables are set by looking the user up, the definition's come next, the caller's last.

@@ -12,7 +12,7 @@ _BIND = "the helper's own mounts would fail or be hidden; use [Container] Bind=,
 _SANDBOX = "it would act on the helper and stop it from building the container; leave it out, the container has its own"
 _LABEL = "the helper could not build the container with it; leave it out, this release sets no label"
 _TERMINAL = "the program has no terminal of the host; use nsunit exec -t or nsunit run"
-_DIRECTORY = "it would be made on the host, out of the container's sight; use [Container] Bind= or Tmpfs="
+_DIRECTORY = "it would be made on the host, out of the container's sight; "
 _CREDENTIAL = "the container cannot see the host's /run/credentials; use [Container] BindReadOnly="
 _V1 = "only cgroup version 1 has it"
 _TYPE = "nsunit tells systemd itself when and as which process the program runs"
@@ -86,8 +86,12 @@ _SERVICE = {
         " InaccessibleDirectories",
     ),
     **_each(
-        _DIRECTORY,
-        "RuntimeDirectory RuntimeDirectoryMode RuntimeDirectoryPreserve StateDirectory StateDirectoryMode"
+        f"{_DIRECTORY}use [Container] Tmpfs=/run/NAME:mode=0755,uid=USER,gid=GROUP",
+        "RuntimeDirectory RuntimeDirectoryMode",
+    ),
+    **_each(
+        f"{_DIRECTORY}use [Container] Bind= or Tmpfs=",
+        "RuntimeDirectoryPreserve StateDirectory StateDirectoryMode"
         " CacheDirectory CacheDirectoryMode LogsDirectory LogsDirectoryMode ConfigurationDirectory"
         " ConfigurationDirectoryMode StateDirectoryQuota CacheDirectoryQuota LogsDirectoryQuota"
         " StateDirectoryAccounting CacheDirectoryAccounting LogsDirectoryAccounting",

@@ -105,7 +105,8 @@ def _command(text: str, position: int) -> tuple[tuple[str, tuple[str, ...], bool
 def _hook(words: list[str], text: str) -> tuple[str, tuple[str, ...], bool]:
     program = words[0]
     prefixes = program[: len(program) - len(program.lstrip("-@:+!|"))]
-    if set(prefixes) - {"-", "@"} or len(set(prefixes)) != len(prefixes):
+    # '+' and '!' say that what takes rights away from the unit is not for this command; no unit of nsunit has that.
+    if set(prefixes) - {"-", "@", "+", "!"} or len(set(prefixes)) != len(prefixes):
         raise wrong(prefixes, "is not a prefix that nsunit takes", "use none, '-' to ignore failure, or '@'")
     path = program[len(prefixes) :]
     if not path.startswith("/") or "/../" in path + "/":

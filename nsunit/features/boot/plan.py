@@ -5,11 +5,19 @@ from __future__ import annotations
 from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 
 from nsunit.definition.model import shared_kinds
-from nsunit.features.boot.setup import Console, HostFiles, Identity, ReadOnlyPaths, Subtree, WritableCgroup
+from nsunit.features.boot.setup import (
+    Console,
+    HostFiles,
+    Identity,
+    ReadOnlyPaths,
+    Shared,
+    Subtree,
+    WritableCgroup,
+)
 from nsunit.plan.operations import open_network
 from nsunit.plan.units import Directive, directive, tasks_max, usec
 from nsunit.setup import mounts as setup
-from nsunit.setup import namespaces, process
+from nsunit.setup import namespaces, process, root
 from nsunit.setup.mounts import Cgroup, Devices, Sysctl, Tmpfs
 from nsunit.units import Property
 
@@ -64,6 +72,8 @@ def operations(planned: list[Operation], container: Container, facts: Facts) -> 
             found.append(operation)
         if isinstance(operation, Devices):
             found.append(Console())
+        elif isinstance(operation, root.Pivot):
+            found.append(Shared())
     return found
 
 

@@ -143,6 +143,23 @@ class Identity(Operation):
         os.close(directory)
 
 
+class Shared(Operation):
+    """Have what is mounted from now on seen by services inside that have a mount namespace of their own.
+
+    systemd does that to its mounts where the kernel has started it, and leaves it to the manager in a container.
+    """
+
+    keyword = "boot-shared"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "share mounts with services inside"
+
+    def execute(self, build: Build) -> None:
+        """Make all mounts shared: those of a new peer group each, which nobody outside is in."""
+        linux.mount_propagation("/", linux.MS_SHARED | linux.MS_REC)
+
+
 class Console(Operation):
     """Make /dev/console a terminal, whose other end goes to the parent."""
 

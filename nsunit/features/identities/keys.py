@@ -128,9 +128,9 @@ def build(fields: dict[str, Any], values: list[tuple[str, Any]]) -> None:
     users = fields.get("private_users", UserRange())
     if users.mode == "user" and not uids and not gids:
         uids, gids = users.maps
-        fields["private_users"] = UserRange("maps", user=users.user)
+        fields["private_users"] = UserRange("maps", user=users.user, maps=users.maps)
     elif (uids or gids) and users.mode == "yes":
-        fields["private_users"] = UserRange("maps")
+        fields["private_users"] = UserRange("maps", maps=(uids or gids, gids or uids))
     ownership = dict(values).get("Ownership", "idmap")
     fields["extras"]["identities"] = Identities(uids or gids, gids or uids, ownership)
 

@@ -21,7 +21,9 @@ def mounts(container: Container, facts: Facts) -> list[Bind]:
     # In layers of others the user cannot make a file to mount on, and need not have one who has not asked for it.
     unasked = container.network == "pasta" and not of(container).asks_servers
     return [
-        Bind(f"{directory}/{name}", target, ("ro", "spare") if unasked and name == RESOLVER else ("ro",))
+        Bind(
+            f"{directory}/{name}", target, ("ro", "roots", "spare") if unasked and name == RESOLVER else ("ro", "roots")
+        )
         for name, target in FILES
         if name in own_files(container)
     ]

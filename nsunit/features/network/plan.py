@@ -49,4 +49,4 @@ def mounts(_container: Container, facts: Facts) -> list[Bind]:
 
 def files_of(directory: str) -> list[Bind]:
     """Those of the network directory *directory*."""
-    return [Bind(f"{directory}/{name}", target, ("ro",)) for name, target in FILES]
+    return [Bind(f"{directory}/{name}", target, ("ro", "roots")) for name, target in FILES]

@@ -61,6 +61,18 @@ def test_what_systemd_could_not_do_is_told(status):
         ("Failed to execute '/x': No such file or directory", "check Exec= against what is in the root"),
         ("Failed to execute '/x': Permission denied", "make the file executable, or run it through its interpreter"),
         ("Failed to find user 'u': user 'u' is not", "check User=, Group= and SupplementaryGroups=, or give a number"),
+        (
+            "Failed to bind '/dev/kvm' at '/dev/kvm': its file system cannot id-map mounts",
+            "use Device=, which makes a node of the container's own",
+        ),
+        (
+            "Failed to execute '/sbin/init': No such file or directory",
+            "install what brings it into the root (Debian: systemd-sysv), or use Exec=/usr/lib/systemd/systemd",
+        ),
+        (
+            "Failed to mount a whole proc on '/run/host/proc': the host's root is inside",
+            "leave out Nesting=, or give the container, or its pod, ids of its own",
+        ),
         ("Failed to do something new", None),
     ],
 )

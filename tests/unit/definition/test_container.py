@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from definitions import BASE, container, problems_of
 
-from nsunit.definition.load import Host
+from nsunit.definition.load import Host, load_text
 from nsunit.definition.model import Bind, Container, Tmpfs, UserRange
 
 HOST = Host(257)
@@ -62,12 +62,12 @@ def test_defaults() -> None:
         ("Tmpfs=/run", "tmpfs", (Tmpfs("/run", ()),)),
         (
             *(
-                "Tmpfs=/run:size=10M,mode=755,nr_inodes=1k\nTmpfs=/tmp:size=50%,uid=5,gid=6".replace("1k", "1K"),
+                "Tmpfs=/run:size=10M,mode=755,nr_inodes=1k\nTmpfs=/tmp:size=50%,uid=5,gid=www-data".replace("1k", "1K"),
                 "tmpfs",
             ),
             (
                 Tmpfs("/run", (("size", "10485760"), ("mode", "0755"), ("nr_inodes", "1024"))),
-                Tmpfs("/tmp", (("size", "50%"), ("uid", "5"), ("gid", "6"))),
+                Tmpfs("/tmp", (("size", "50%"), ("uid", "5"), ("gid", "www-data"))),
             ),
         ),
         ("Network=host", "network", "host"),
@@ -146,6 +146,8 @@ def test_layers_instead_of_a_root() -> None:
         ("Tmpfs=/run:size=x", "Tmpfs: 'x' is not a size"),
         ("Tmpfs=/run:size=200%", "Tmpfs: '200%' is not a share of the memory"),
         ("Tmpfs=/run:exec", "Tmpfs: 'exec' is not an option of tmpfs"),
+        ("Tmpfs=/run:uid=-1", "Tmpfs: '-1' is not the number of a user"),
+        ("Tmpfs=/run:gid=a b", "Tmpfs: 'a b' is not a group"),
         ("Tmpfs=/run:mode=999", "Tmpfs: '999' is not an access mode"),
         ("Tmpfs=/run:size=1M,size=2M", "Tmpfs: '/run:size=1M,size=2M' gives an option twice"),
         ("Tmpfs=/a:b:c", "Tmpfs: '/a:b:c' has too many colons"),
@@ -197,6 +199,17 @@ def test_a_user_number_may_be_as_high_as_the_kernel_allows() -> None:
             *("Exec=/a\nRootfs=/r\n", "Layer=/l"),
             ["web.nsunit:4: [Container] Layer: Layer= and Rootfs= exclude each other"],
         ),
+        *(
+            (
+                "Exec=/a\nRootfs=/r\n",
+                f"{users}\nInit=yes\nNotify=yes\nUser=root\n",
+                [
+                    f"web.nsunit:{6 + users.count(chr(10))}: [Container] Notify: systemd would believe the host's root"
+                    " inside which process is the unit's, by its number in the container"
+                ],
+            )
+            for users in ("PrivateUsers=no", "PrivateUsers=identity", "UIDMap=0 300000 9\nUIDMap=9 0 1")
+        ),
         ("Exec=/a\nLayer=/l\n", "Layer=/l", ["web.nsunit:4: [Container] Layer: a directory is a layer twice"]),
         (
             *("Exec=/a\nRootfs=/r\n", "ReadOnly=yes\nVolatile=yes"),
@@ -225,3 +238,10 @@ def test_a_user_number_may_be_as_high_as_the_kernel_allows() -> None:
 )
 def test_contradictions(base: str, lines: str, expected: list[str]) -> None:
     assert messages(lines, base) == expected
+
+
+@pytest.mark.parametrize("lines", ["PrivateUsers=no\nInit=yes\nUser=5", "PrivateUsers=no", "Init=yes"])
+def test_who_may_tell_of_itself(lines: str) -> None:
+    """systemd believes nobody but the host's root that another process is the unit's, and 1 is nobody's number."""
+    text = f"[Container]\nExec=/a\nRootfs=/r\nNotify=yes\n{lines}\n"
+    assert load_text("web", text, "web.nsunit", HOST).container.notify

@@ -56,6 +56,7 @@ VALUES = [
         *("Service", "ExecStartPre", "-/usr/bin/logger 'a b' $X", "ExecStartPre", "a(sasb)"),
         (("/usr/bin/logger", ("/usr/bin/logger", "a b", "$X"), True),),
     ),
+    ("Service", "ExecReload", "+-/bin/true", "ExecReload", "a(sasb)", (("/bin/true", ("/bin/true",), True),)),
     (
         *("Service", "ExecStopPost", "@/bin/sh sh -c x ; /bin/true \\; ; ", "ExecStopPost", "a(sasb)"),
         (("/bin/sh", ("sh", "-c", "x"), False), ("/bin/true", ("/bin/true", ";"), False)),
@@ -125,7 +126,8 @@ WRONG = [
     ("Service", "SuccessExitStatus", "300", "'300' is not an exit status or signal"),
     ("Service", "SuccessExitStatus", "SIGFOO", "'SIGFOO' is not an exit status or signal"),
     ("Service", "ExecStartPre", "true", "'true' is not the absolute path of a program"),
-    ("Service", "ExecStartPre", "+/bin/true", "'+' is not a prefix that nsunit takes"),
+    ("Service", "ExecStartPre", ":/bin/true", "':' is not a prefix that nsunit takes"),
+    ("Service", "ExecStartPre", "!!/bin/true", "'!!' is not a prefix that nsunit takes"),
     ("Service", "ExecStartPre", "--/bin/true", "'--' is not a prefix that nsunit takes"),
     ("Service", "ExecStartPre", "@/bin/true", "'@/bin/true' gives the program no name"),
     ("Service", "FinalKillSignal", "SIGRTMIN+31", "'SIGRTMIN+31' is not a signal"),

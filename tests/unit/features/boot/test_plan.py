@@ -79,7 +79,8 @@ def test_order_of_the_steps():
     assert [item.keyword for item in planned()] == [
         "boot-subgroup", "user-namespace", "namespaces", "root-overlay", "proc", "sysfs", "boot-cgroup", "dev",
         "boot-console", "tmpfs", "tmpfs", "notify-socket", "hostname", "boot-host-files", "boot-identity", "loopback",
-        "mask", "boot-read-only", "user", "environment", "pivot", "working-directory", "privileges", "exec",
+        "mask", "boot-read-only", "user", "environment", "pivot", "boot-shared", "working-directory",
+        "privileges", "exec",
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ def test_maps():
     found = container("UIDMap=0 100000 1000\nUIDMap=1000 1000 1\nGIDMap=0 200000 65536")
     assert of(found).uid_map == ((0, 100000, 1000), (1000, 1000, 1))
     assert of(found).gid_map == ((0, 200000, 65536),)
-    assert found.private_users == UserRange("maps")
+    assert found.private_users == UserRange("maps", maps=(of(found).uid_map, of(found).gid_map))
 
 
 @pytest.mark.parametrize("key", ["UIDMap", "GIDMap"])

@@ -18,7 +18,7 @@ def definition(text=""):
 
 def test_nobody_needs_a_resolver_without_having_asked():
     facts = OF_ALICE.with_extra("pasta", "/usr/bin/pasta").with_extra("names", "/run/n")
-    for lines, flags in (("", ("ro", "spare")), ("DNS=9.9.9.9\n", ("ro",))):
+    for lines, flags in (("", ("ro", "roots", "spare")), ("DNS=9.9.9.9\n", ("ro", "roots"))):
         planned = operations(definition(f"Network=pasta\n{lines}"), facts)
         assert [one.flags for one in planned if getattr(one, "target", "") == "/etc/resolv.conf"] == [flags]
 

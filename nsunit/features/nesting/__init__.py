@@ -1,0 +1,1 @@
+"""`Nesting=`: user namespaces inside, with file systems of their own."""

@@ -27,7 +27,6 @@ class Operation:
     __slots__: tuple[str, ...] = ()
     keyword = ""
     rest = ""  # name of the slot that takes all remaining arguments as a tuple
-    leaves_process = False  # whether a process of its own goes on beside the container
     enters = False  # whether it takes part in entering the namespaces, by `open`, `join` and `settle`
 
     def __init__(self, *arguments: str | tuple[str, ...]) -> None:

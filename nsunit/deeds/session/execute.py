@@ -6,6 +6,7 @@ import os
 
 from nsunit.core.running import check_alive, find_running, is_frozen, just_ended, open_pidfd
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope
+from nsunit.deeds.session.terminal import hold_signals
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.names import printable, scope_name
 from nsunit.plan.scope import INHERITED, exec_scope
@@ -68,7 +69,13 @@ def execute(
             spawn.prepare(operations, build)
             admit = _admission(context, running, scope, argv[0])
             enter = spawn.join(plan, pidfd)
-            return spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=admit)
+            return spawn.spawn(
+                *(operations, build, enter),
+                new_root=False,
+                attached=True,
+                before_enter=admit,
+                before_exec=hold_signals,
+            )
         except (NsunitError, OSError, spawn.SetupError) as error:
             from nsunit.deeds.session.ended import forget_session, has_ended  # only after a failure
 

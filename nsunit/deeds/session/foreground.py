@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # the C half: the Python half imports enum
 import os
 
 from nsunit.bus.protocol import TRANSACTION_IS_DESTRUCTIVE
 from nsunit.core.jobs import JOB_TIMEOUT
-from nsunit.deeds.session.terminal import Streams, wants_terminal
+from nsunit.deeds.session.terminal import FORWARDED, Streams, wants_terminal
 from nsunit.errors import BusError, NotFoundError, NsunitError, SessionError
 from nsunit.setup import spawn
 
@@ -32,6 +33,7 @@ def run_attached(
     """Start the payload by *begin*, carry its streams, and wait for its end.  Returns its exit status.
 
     Signals that this process gets go to the payload; *translate* is asked with its PID and the signal which one.
+    *begin* holds them back (`hold_signals`) just before that executes, so that none is lost in between.
     """
     build.terminal = tty or wants_terminal()
     if build.terminal:
@@ -50,6 +52,7 @@ def run_attached(
         streams.relay(pidfd, build.master_fd, (lambda number: translate(payload, number)) if translate else None)
         _, status = os.waitpid(payload, 0)
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         streams.close()
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 

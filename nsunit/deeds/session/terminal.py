@@ -19,6 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHUNK = 65536
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+def hold_signals(_payload: int = 0) -> None:
+    """Keep the signals that `Streams.relay` passes on until it does: the payload is there, and is to get them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+
+
+class Held:
+    """While it is entered, those signals wait, so that a clean-up is not cut short."""
+
+    def __enter__(self) -> None:
+        self.before = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+
+    def __exit__(self, *_exception: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.before)
 
 
 class Streams:
@@ -131,8 +147,6 @@ class Streams:
 class _Signals:
     """While it is entered, signals to this process are the payload's."""
 
-    FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
     def __init__(self, pidfd: int, master: int, terminal: int, translate: Callable[[int], int] | None) -> None:
         self.pidfd = pidfd
         self.master = master
@@ -141,11 +155,12 @@ class _Signals:
         self.previous: dict[int, object] = {}
 
     def __enter__(self) -> None:
-        for number in self.FORWARDED:
+        for number in FORWARDED:
             self.previous[number] = signal.signal(number, self._forward)
         if self.master >= 0:
             self.previous[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
             self._resize(0, None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
     def __exit__(self, *_exception: object) -> None:
         for number, handler in self.previous.items():

@@ -27,7 +27,6 @@ class Pasta(Operation):
 
     __slots__ = ("program", "forwards")
     keyword = "pasta"
-    leaves_process = True
     rest = "forwards"
     enters = True
     program: str

@@ -41,7 +41,6 @@ class Tunnel(Operation):
 
     __slots__ = ("proxy", "subgroup", "service", "port", "local")
     keyword = "tunnel"
-    leaves_process = True
     enters = True
     proxy: str
     subgroup: str

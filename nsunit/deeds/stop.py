@@ -17,7 +17,7 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
@@ -32,7 +32,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
 
     A payload that has no handler for its stop signal would ignore it, being process 1 of its PID namespace, and
     systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
-    says so.  Not so where ExecStop= has a way of its own to ask it.
+    says so.  Not so where ExecStop= has a way of its own to ask it, or others in the unit are asked as well: they would
+    end with it.
     """
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, str] = {}
@@ -80,10 +81,11 @@ def restart(
     names = (*names, *_bound_to(context, names))
     failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
     usable = [name for name in names if name not in failed]
-    failed |= {outcome.name: outcome for outcome in _stop_running(context, usable) if outcome.error}
+    stopped = _stop_running(context, usable)
+    failed |= {outcome.name: outcome for outcome in stopped if outcome.error}
     usable = [name for name in usable if name not in failed]
     started = {outcome.name: outcome for outcome in start(context, usable, on_event)}
-    return [failed.get(name) or started[name] for name in dict.fromkeys(names)]
+    return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
 
 
 def remove(context: Context, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
@@ -91,10 +93,9 @@ def remove(context: Context, names: Sequence[str], *, force: bool = False) -> li
 
     With *force* those that run are stopped first.
     """
-    failed: dict[str, Outcome] = {}
-    if force:
-        failed = {outcome.name: outcome for outcome in _stop_running(context, names) if outcome.error}
-    return [failed.get(name) or _remove_one(context, name) for name in dict.fromkeys(names)]
+    stopped = _stop_running(context, names) if force else []
+    failed = {outcome.name: outcome for outcome in stopped if outcome.error}
+    return [failed.get(name) or _remove_one(context, name).after(stopped) for name in dict.fromkeys(names)]
 
 
 def _unusable(context: Context, name: str) -> Outcome | None:
@@ -127,7 +128,7 @@ def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
 def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, int]) -> Job | None:
     unit = unit_of(context, name)
     state = context.bus.get(
-        unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop", "Slice"
+        *(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice")
     )
     slice_ = str(state.get("Slice", ""))
     if not is_slice_of(slice_, name):
@@ -147,7 +148,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
         context.bus.thaw(unit)
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
-    deaf = deaf and not state.get("ExecStop")
+    deaf = deaf and not state.get("ExecStop") and not _asks_others(context, unit, state)
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     if (kill_now or deaf) and state.get("ActiveState") in ("active", "activating", "deactivating"):
@@ -155,6 +156,13 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
         if not kill_now and isinstance(stop_signal, int):
             deaf_to[name] = stop_signal
     return job
+
+
+def _asks_others(context: Context, unit: str, state: Mapping[str, object]) -> bool:
+    """Whether systemd sends the stop signal of *unit* to other processes than the main one as well."""
+    if state.get("KillMode") != "control-group":
+        return False
+    return any(process.pid != state.get("MainPID") for process in context.bus.processes(unit))
 
 
 def _kill(context: Context, unit: str, whom: str) -> None:

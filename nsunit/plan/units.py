@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _USEC = 1_000_000
 DEFAULT_TASKS_MAX = 1024
+_ADD_UP = ("RestartForceExitStatus", "SuccessExitStatus")  # with what the definition says of them
+# SIGHUP, SIGINT, SIGPIPE, SIGTERM: a service that one of them ends has not failed, systemd.service(5).
+_CLEAN_SIGNALS = (1, 2, 13, 15)
 
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
@@ -180,8 +183,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         replaced = {item.key for item in own}
         directives = [*(item for item in directives if item.key not in replaced), *own]
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
-    # That one adds up.
-    kept = [item for item in directives if (item.section, item.key) not in said or item.key == "RestartForceExitStatus"]
+    kept = [item for item in directives if (item.section, item.key) not in said or item.key in _ADD_UP]
     for commands in hooks(used, "plan.commands"):
         kept += commands(definition, facts)
     if is_delegated(definition) and facts.systemd_version >= 254:
@@ -217,6 +219,7 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
         directive("Service", "KillMode", "mixed", "s"),
         # systemd's default for a delegated unit is to continue with what the OOM killer left over.
         directive("Service", "OOMPolicy", "kill", "s"),
+        *([_clean_ends(container.stop_signal)] if container.init else []),
         usec("TimeoutStartSec", 60),
         usec("TimeoutStopSec", 10),
         usec("RestartSec", 1),
@@ -226,6 +229,13 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
         *(switch("Service", key) for key in ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")),
         switch("Service", "Delegate"),
     ]
+
+
+def _clean_ends(stop_signal: int) -> Directive:
+    """What a reaper makes of the end of its program by a signal: an exit status, which has to mean the same."""
+    statuses = tuple(128 + number for number in sorted({*_CLEAN_SIGNALS, stop_signal}))
+    value = Property("SuccessExitStatus", "(aiai)", (statuses, ()))
+    return Directive("Service", "SuccessExitStatus", " ".join(map(str, statuses)), value)
 
 
 def slice_directives(definition: Definition, description: str) -> tuple[Directive, ...]:

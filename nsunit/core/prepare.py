@@ -9,7 +9,7 @@ import sys
 from nsunit import setup
 from nsunit.core.context import make_directory, take_back
 from nsunit.core.seccomp import filter_file_for
-from nsunit.core.sources import check_sources
+from nsunit.core.sources import automounts, check_sources
 from nsunit.definition.load import serialize
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import hooks
@@ -75,6 +75,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         init=find_init() if container.init else "",
         seccomp=filter_file_for(container.capabilities, context.paths.seccomp),
         runtime_base=context.paths.runtime_base,
+        automounts=automounts(),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)

@@ -16,6 +16,7 @@ class Facts(Extended):
     overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes before what the definition says.
     `runtime_base` is what RuntimeDirectory= is relative to; `directories` are those of the container below it, which
     its service has (RuntimeDirectory=) unless `directories_stay`, since a unit beside it keeps them.
+    `automounts` are the mount points of autofs.
     """
 
     systemd_version: int
@@ -30,6 +31,7 @@ class Facts(Extended):
     runtime_base: str = "/run"
     directories: tuple[str, ...] = ()
     directories_stay: bool = False
+    automounts: tuple[str, ...] = ()
     extras: Extras = ()
 
     @property

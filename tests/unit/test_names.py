@@ -16,6 +16,7 @@ from nsunit.names import (
     is_slice_of,
     is_valid_group,
     is_valid_name,
+    mount_unit,
     scope_name,
     service_name,
     slice_name,
@@ -134,3 +135,15 @@ def test_slices_in_groups():
         assert not is_slice_of(slice_, name)
     assert not is_slice_of("nsunit-a-b.slice", "a-b")
     assert escape("a-b") == r"a\x2db"
+
+
+def test_units_of_mounts():
+    """As systemd-escape --path has them."""
+    found = {path: mount_unit(path) for path in ("/", "/srv/a-b/c d", "/.cache/.x/y.z", "/ä:_")}
+    assert found == {
+        "/": "-.mount",
+        "/srv/a-b/c d": r"srv-a\x2db-c\x20d.mount",
+        "/.cache/.x/y.z": r"\x2ecache-.x-y.z.mount",
+        "/ä:_": r"\xc3\xa4:_.mount",
+    }
+    assert mount_unit("/srv/auto", "automount") == "srv-auto.automount"

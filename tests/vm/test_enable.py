@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\nEnvironment=GREETING=hello\n"
@@ -158,3 +159,71 @@ def test_an_instance_of_a_template(containers, nsunit, run):
         assert run("systemctl", "show", "-P", "FragmentPath", unit).stdout.strip() == str(SYSTEMD / unit)
     finally:
         nsunit("disable", "--now", name)
+
+
+MOUNT = "[Mount]\nWhat=tmpfs\nWhere={}\nType=tmpfs\n"
+AUTOMOUNT = "[Automount]\nWhere={}\nTimeoutIdleSec=1\n"
+
+
+@pytest.fixture
+def mount(run):
+    """Have systemd mount a tmpfs on a new directory, by itself or by an automount; returns path and unit."""
+    made = []
+
+    def maker(kind):
+        path, unit = "/srv/needed", "srv-needed"
+        texts = {"mount": MOUNT, "automount": AUTOMOUNT} if kind == "automount" else {"mount": MOUNT}
+        for suffix, text in texts.items():
+            Path(f"/run/systemd/system/{unit}.{suffix}").write_text(text.format(path))
+            made.append(f"{unit}.{suffix}")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", "--", f"{unit}.{kind}")
+        return path, unit
+
+    yield maker
+    run("systemctl", "stop", "--", *reversed(made))
+    for name in made:
+        Path("/run/systemd/system", name).unlink()
+    run("systemctl", "daemon-reload")
+    Path("/srv/needed").rmdir()
+
+
+@pytest.fixture
+def both(containers, nsunit):
+    """Start a container as it is, and one that is enabled, with more lines; returns both."""
+    names = []
+
+    def starter(lines):
+        names[:] = [containers.define(f"{SLEEP}Init=yes\n{lines}\n") for _ in range(2)]
+        nsunit("enable", names[1])
+        nsunit("start", *names)
+        return [containers.of(name) for name in names]
+
+    yield starter
+    nsunit("disable", "--now", names[1])
+
+
+def states(run, *units):
+    return run("systemctl", "is-active", "--", *units, check=False).stdout.split()
+
+
+def test_it_comes_after_the_mounts_it_binds_from_and_goes_before(both, mount, run):
+    path, unit = mount("mount")
+    pair = both(f"Bind={path}:/needed -/srv/missing:/missing")
+    for container in pair:
+        shown = {key: value.split() for key, value in container.show("After", "Requires").items()}
+        assert {f"{unit}.mount", "srv-missing.mount"} <= {*shown["After"]}
+        assert f"{unit}.mount" in shown["Requires"]
+        assert "srv-missing.mount" not in shown["Requires"]
+    run("systemctl", "stop", "--", f"{unit}.mount")
+    assert states(run, *(container.service for container in pair)) == ["inactive"] * 2
+
+
+@pytest.mark.machine("kernel modules")
+def test_an_automount_that_is_not_used_takes_nothing_along(both, mount, run):
+    path, unit = mount("automount")
+    pair = both(f"Bind={path}:/automatic")
+    for container in pair:
+        assert {f"{unit}.mount", f"{unit}.automount"} <= {*container.show("After")["After"].split()}
+    wait_until(lambda: states(run, f"{unit}.mount") == ["inactive"], "its time-out")
+    assert states(run, *(container.service for container in pair)) == ["active"] * 2

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 INIT_PROGRAMS = ("/usr/bin/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/bin/tini-static")
 
 
+# By which relations another unit starts one, systemd.unit(5).
+_STARTERS = ("UpheldBy", "RequiredBy", "WantedBy", "BoundBy", "OnFailureOf", "OnSuccessOf")
+
+
 class Prepared(Record):
     """A container that only has to be started."""
 
@@ -114,6 +118,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         for refuse in hooks(used_by(context, definition), "deeds.check_now"):
             refuse(context, definition)
         facts = facts_for(context, definition, user_range)
+        if not transient and is_wanted(context, service_name(name)):
+            facts = facts.replace(is_wanted=True)
         planned = units(definition, facts)
         if may_be_ignored(definition):
             from nsunit.core.limits import made_effective  # few limits can be left out
@@ -125,6 +131,13 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         take_back(undo)
         raise
     return Prepared(definition, planned, tuple(undo))
+
+
+def is_wanted(context: Context, unit: str) -> bool:
+    """Whether other units may have systemd start *unit*, which does not run, again after its end."""
+    if not context.bus.list_units([unit]):
+        return False  # nobody refers to it, as a rule
+    return any(context.bus.get(unit, *_STARTERS).values())
 
 
 def check(context: Context, definition: Definition) -> None:

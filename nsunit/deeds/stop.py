@@ -12,7 +12,7 @@ from nsunit.definition.load import load_any
 from nsunit.definition.search import find, list_names, list_pods
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, container_of_unit, is_slice_of, service_name
+from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -139,6 +139,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
             find(name, context.search)  # an unknown name is an error, a stopped container is none
         forget_failed(context, unit)
         forget_failed_listeners(context, name)
+        _remove_runtime(context, name)
         _let_read(context, name)
         return None
     # A frozen process cannot act on a signal, and systemd waits for it.
@@ -187,9 +188,21 @@ def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: in
         return Outcome(name, "failed", error=error)
     forget_failed(context, unit_of(context, name))
     forget_failed_listeners(context, name)
-    context.remove_tree(context.paths.runtime_of(name))
+    _remove_runtime(context, name)
     _let_read(context, name)
     return Outcome(name, "stopped", deaf_to=deaf_to)
+
+
+def _remove_runtime(context: Context, name: str) -> None:
+    """Remove what is left of a run of *name*, unless systemd starts it again, and say who has it do so."""
+    unit = service_name(name)
+    state = context.bus.get(unit, "LoadState", "ActiveState", "Job", "UpheldBy")
+    job, upheld = state.get("Job"), state.get("UpheldBy")
+    if state.get("ActiveState") in (None, "inactive", "failed") and not (isinstance(job, tuple) and job[0]):
+        context.remove_tree(context.paths.runtime_of(name))
+        context.remove_tree(context.paths.network_of(name))
+    elif isinstance(upheld, (list, tuple)) and upheld:
+        context.warn(f"{name}: systemd starts it again, since it is upheld by '{printable(' '.join(upheld))}'")
 
 
 def _let_read(context: Context, name: str) -> None:

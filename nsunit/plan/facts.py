@@ -16,7 +16,7 @@ class Facts(Extended):
     overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes before what the definition says.
     `runtime_base` is what RuntimeDirectory= is relative to; `directories` are those of the container below it, which
     its service has (RuntimeDirectory=) unless `directories_stay`, since a unit beside it keeps them.
-    `automounts` are the mount points of autofs.
+    `automounts` are the mount points of autofs.  `is_wanted`: other units may have systemd start the service again.
     """
 
     systemd_version: int
@@ -32,6 +32,7 @@ class Facts(Extended):
     directories: tuple[str, ...] = ()
     directories_stay: bool = False
     automounts: tuple[str, ...] = ()
+    is_wanted: bool = False
     extras: Extras = ()
 
     @property

@@ -235,7 +235,7 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
         directive("Service", "NotifyAccess", "all", "s"),
         Directive("Service", "RuntimeDirectory", " ".join(runtime), Property("RuntimeDirectory", "as", runtime)),
         Directive("Service", "RuntimeDirectoryMode", "0700", Property("RuntimeDirectoryMode", "u", 0o700)),
-        directive("Service", "RuntimeDirectoryPreserve", "restart", "s"),
+        directive("Service", "RuntimeDirectoryPreserve", "yes" if facts.is_wanted else "restart", "s"),
         Directive(
             "Service", "KillSignal", str(container.stop_signal), Property("KillSignal", "i", container.stop_signal)
         ),

@@ -44,8 +44,8 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
                 for look in hooks(used_by(context, definition), "networks.verify"):
                     look(context, definition)
                 check_apart(context, definition)
-                for look in hooks(used_by(context, definition), "deeds.check_limits"):
-                    look(context, definition)
+            for look in hooks((*used_by(context, definition), *kinds_of(name)), "deeds.check_limits"):
+                look(context, definition)
             problems += _verify_units(path, unit_files(context, name), user=context.user)
         except DefinitionError as error:
             problems += error.problems

@@ -26,6 +26,7 @@ from nsunit.cli.verbs import Invocation
 from nsunit.core.context import Context
 from nsunit.definition.host import Account, Host
 from nsunit.definition.search import SearchPath, user_search_path
+from nsunit.plan import units
 from nsunit.storage.paths import Paths, user_paths
 
 SYSTEMD = 257
@@ -175,6 +176,10 @@ def fixed_host(root: Path) -> Iterator[FixedHost]:
         patch.setattr(os, "getegid", lambda: ALICE.gid)
         patch.setattr(os, "uname", lambda: SimpleNamespace(nodename="host", machine=machine, release="6.12.0"))
         patch.setenv("PATH", f"{host.place('/bin')}:/usr/bin:/bin")
+        # The units of mounts have their paths' names, so *root* has to be away before they are made.
+        of_mount, of_mounts = units.mount_unit, units._mounts_of
+        patch.setattr(units, "mount_unit", lambda path, *kind: of_mount(path.removeprefix(str(root)), *kind))
+        patch.setattr(units, "_mounts_of", lambda path: of_mounts(path.removeprefix(str(root))))
         for name in ("NO_COLOR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
             patch.delenv(name, raising=False)
         _redirect(patch, host)

@@ -57,7 +57,7 @@ def test_list_of_a_container_without_namespaces(monkeypatch):
 
 
 def test_unpin_what_is_not_there(tmp_path):
-    context = types.SimpleNamespace(paths=Paths(os.fspath(tmp_path / "run"), os.fspath(tmp_path / "state")))
+    context = types.SimpleNamespace(user=False, paths=Paths(os.fspath(tmp_path / "run"), os.fspath(tmp_path / "state")))
     with pytest.raises(NotFoundError) as caught:
         pins.unpin(context, "shop")
     assert caught.value.message == "there is no pin 'shop'"

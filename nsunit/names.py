@@ -94,6 +94,13 @@ def unescape(text: str) -> str:
     return raw.decode(errors="replace")
 
 
+def mount_unit(path: str, kind: str = "mount") -> str:
+    """The unit of *kind* for mount point *path*, as `systemd-escape --path` names it."""
+    first, *others = path.strip("/").split("/")
+    name = "-".join((escape(first), *(escape(f"x{part}")[1:] for part in others)))  # a dot is escaped as the first only
+    return f"{name or '-'}.{kind}"
+
+
 def service_name(name: str) -> str:
     """Unit that runs the payload of container *name*."""
     prefix, instance = split_instance(name)

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nsunit.core.jobs import Outcome
+
 EXIT_FAILURE = 1
 
 
@@ -61,3 +63,14 @@ def warn(text: str) -> None:
     """Print a line that tells of something other than an error to standard error."""
     sys.stdout.flush()
     sys.stderr.write(f"nsunit: {printable(text)}\n")
+
+
+def tell_deaf(outcome: Outcome) -> None:
+    """Say of a program that was stopped that it could not be asked to end, if so."""
+    if not outcome.deaf_to:
+        return
+    from nsunit.definition.signals import signal_name  # with such a program only
+
+    sys.stdout.flush()
+    text = f"{outcome.name}: killed, since its program has no handler for {signal_name(outcome.deaf_to)}"
+    sys.stderr.write(f"nsunit: {text}\n  hint: give it one, another StopSignal=, or Init=yes\n")

@@ -16,7 +16,7 @@ import io
 import os
 import sys
 
-from nsunit.cli import fail, report, say
+from nsunit.cli import fail, report, say, tell_deaf
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, all_verbs, family, find_verb, load
 from nsunit.errors import NsunitError, UsageError, did_you_mean
 from nsunit.names import is_pod, printable
@@ -196,14 +196,9 @@ def _conclude(invocation: Invocation, outcomes: Sequence[Outcome]) -> int:
 def _tell(outcome: Outcome) -> None:
     if outcome.error is not None:
         return
+    tell_deaf(outcome)
     if outcome.state in _NOTHING_DONE:
         say(f"{outcome.name}: {_NOTHING_DONE[outcome.state]}")
-    elif outcome.deaf_to:
-        from nsunit.definition.signals import signal_name  # with such a program only
-
-        sys.stdout.flush()
-        text = f"{outcome.name}: killed, since its program has no handler for {signal_name(outcome.deaf_to)}"
-        sys.stderr.write(f"nsunit: {text}\n  hint: give it one, another StopSignal=, or Init=yes\n")
     elif outcome.state == "differs":
         sys.stdout.flush()
         sys.stderr.write(f"nsunit: {outcome.name}: runs with another definition than it has now\n")

@@ -8,7 +8,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from nsunit.bus.protocol import SystemdClient
     from nsunit.core.context import Context
@@ -25,8 +25,8 @@ class Outcome(Record):
 
     Of `start`: "started", "listening" (for its first connection), "running" (it was already), "mended" (the same, but
     systemd had given up a socket or proxy of it), "differs" (it runs, but from another definition; *differences* says
-    how).  Of `stop`: "stopped", "inactive" (it was already); a program that has no handler for its stop signal was
-    killed, and *deaf_to* is that signal.  Of `rm`: "removed", "absent".
+    how).  Of `stop`: "stopped", "inactive" (it was already).  Of `rm`: "removed", "absent".  A program that has no
+    handler for its stop signal was killed by any of them, and *deaf_to* is that signal.
     """
 
     name: str
@@ -34,6 +34,10 @@ class Outcome(Record):
     differences: tuple[str, ...] = ()
     error: NsunitError | None = None
     deaf_to: int = 0
+
+    def after(self, stops: Iterable[Outcome]) -> Outcome:
+        """This one, with what is to be told of the stop of its container, one of *stops*, that came before."""
+        return self.replace(deaf_to=next((item.deaf_to for item in stops if item.name == self.name), 0))
 
 
 def forget_failed(context: Context, unit: str) -> None:

@@ -9,7 +9,7 @@ import sys
 from nsunit import setup
 from nsunit.core.context import make_directory, take_back
 from nsunit.core.seccomp import filter_file_for
-from nsunit.core.sources import check_sources
+from nsunit.core.sources import automounts, check_sources
 from nsunit.definition.load import serialize
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import hooks
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 # Statically linked ones only: they run in the container's root.
 INIT_PROGRAMS = ("/usr/bin/catatonit", "/usr/libexec/catatonit/catatonit", "/usr/bin/tini-static")
+
+
+# By which relations another unit starts one, systemd.unit(5).
+_STARTERS = ("UpheldBy", "RequiredBy", "WantedBy", "BoundBy", "OnFailureOf", "OnSuccessOf")
 
 
 class Prepared(Record):
@@ -78,6 +82,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         seccomp=filter_file_for((*container.capabilities, *more), context.paths.seccomp),
         runtime_base=context.paths.runtime_base,
         cgroup=context.cgroup,
+        automounts=automounts(),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)
@@ -116,6 +121,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         for refuse in hooks(used_by(context, definition), "deeds.check_now"):
             refuse(context, definition)
         facts = facts_for(context, definition, user_range)
+        if not transient and is_wanted(context, service_name(name)):
+            facts = facts.replace(is_wanted=True)
         planned = units(definition, facts)
         if may_be_ignored(definition):
             from nsunit.core.limits import made_effective  # few limits can be left out
@@ -127,6 +134,13 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         take_back(undo)
         raise
     return Prepared(definition, planned, tuple(undo))
+
+
+def is_wanted(context: Context, unit: str) -> bool:
+    """Whether other units may have systemd start *unit*, which does not run, again after its end."""
+    if not context.bus.list_units([unit]):
+        return False  # nobody refers to it, as a rule
+    return any(context.bus.get(unit, *_STARTERS).values())
 
 
 def check(context: Context, definition: Definition) -> None:

@@ -7,6 +7,7 @@ import stat
 
 from nsunit.errors import DefinitionError, Problem
 from nsunit.features import hooks
+from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ def check_sources(definition: Definition) -> None:
         problems += _exposed_root(definition.name, container.rootfs)
     if problems:
         raise DefinitionError(problems)
+
+
+def automounts() -> tuple[str, ...]:
+    """The mount points on the host where autofs mounts what is asked for, proc_pid_mountinfo(5)."""
+    lines = (read_kernel_file("/proc/self/mountinfo") or "").splitlines()
+    points = (line.split(" ")[4] for line in lines if " - autofs " in line)
+    return tuple(dict.fromkeys(point.replace("\\040", " ") for point in points))
 
 
 def _exposed_root(name: str, rootfs: str) -> list[Problem]:

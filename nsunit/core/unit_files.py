@@ -40,7 +40,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
             service,
             definition,
             (
-                *boot_directives(definition, facts, context.paths.boot_of(name)),
+                *boot_directives(facts, context.paths.boot_of(name)),
                 *planned.service_directives,
                 *install,
             ),

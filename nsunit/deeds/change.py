@@ -157,7 +157,7 @@ def _restart(context: Context, name: str) -> Outcome:
         names = running_members(context, name)  # all are stopped before one is started: the slice is made anew
     outcomes = restart_containers(context, names)
     failed = next((item.error for item in outcomes if item.error is not None), None)
-    return Outcome(name, "failed", error=failed) if failed else Outcome(name, "restarted")
+    return Outcome(name, "failed", error=failed) if failed else Outcome(name, "restarted").after(outcomes)
 
 
 def _apply_live(context: Context, name: str, live: Sequence[Change], *, everything: bool) -> None:

@@ -51,11 +51,12 @@ def enable(context: Context, names: Sequence[str], *, now: bool = False) -> list
 def disable(context: Context, names: Sequence[str], *, now: bool = False) -> list[Outcome]:
     """Take away what `enable` made; *now*: stop them as well."""
     names = tuple(dict.fromkeys(names))
-    failed = {}
+    stopped: list[Outcome] = []
     if now:
         running = [name for name in names if is_running(context, check_name(name)) or is_listening(context, name)]
-        failed = {item.name: item for item in stop(context, running) if item.error}
-    return [failed.get(name) or _each(context, name, _disable) for name in names]
+        stopped = stop(context, running)
+    failed = {item.name: item for item in stopped if item.error}
+    return [failed.get(name) or _each(context, name, _disable).after(stopped) for name in names]
 
 
 def _each(context: Context, name: str, deed: Callable[[Context, str], Outcome]) -> Outcome:

@@ -286,4 +286,18 @@ def _start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, .
         live = tuple(item for item in slice_.properties if item.name not in ("Description", "StopWhenUnneeded"))
         context.bus.set_properties(slice_.name, True, live)
         return context.bus.start_transient(service, groups)
+    try:
+        return context.bus.start_transient(service, (*groups, slice_))
+    except BusError as error:
+        if error.name != UNIT_EXISTS:
+            raise
+    _forget_kept(context, (service.name, slice_.name))
     return context.bus.start_transient(service, (*groups, slice_))
+
+
+def _forget_kept(context: Context, units: Sequence[str]) -> None:
+    """Have systemd forget transient *units*, which do not run but are referred to: what it knows of them is a file."""
+    for unit in units:
+        if os.path.lexists(context.transient + unit):
+            os.unlink(context.transient + unit)
+    context.bus.reload()

@@ -6,19 +6,20 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
-from nsunit.core.running import catches, check_own, is_running, slice_of, unit_of
+from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
 from nsunit.definition.search import find, list_names, list_pods
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, container_of_unit, is_slice_of, service_name
+from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
 from nsunit.storage.lock import Lock
+from nsunit.storage.processes import unit_processes
 from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
@@ -33,7 +34,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
 
     A payload that has no handler for its stop signal would ignore it, being process 1 of its PID namespace, and
     systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
-    says so.  Not so where ExecStop= has a way of its own to ask it.
+    says so.  Not so where ExecStop= has a way of its own to ask it, or others in the unit are asked as well: they would
+    end with it.
     """
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, str] = {}
@@ -81,10 +83,11 @@ def restart(
     names = (*names, *_bound_to(context, names))
     failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
     usable = [name for name in names if name not in failed]
-    failed |= {outcome.name: outcome for outcome in _stop_running(context, usable) if outcome.error}
+    stopped = _stop_running(context, usable)
+    failed |= {outcome.name: outcome for outcome in stopped if outcome.error}
     usable = [name for name in usable if name not in failed]
     started = {outcome.name: outcome for outcome in start(context, usable, on_event)}
-    return [failed.get(name) or started[name] for name in dict.fromkeys(names)]
+    return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
 
 
 def remove(context: Context, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
@@ -92,10 +95,9 @@ def remove(context: Context, names: Sequence[str], *, force: bool = False) -> li
 
     With *force* those that run are stopped first.
     """
-    failed: dict[str, Outcome] = {}
-    if force:
-        failed = {outcome.name: outcome for outcome in _stop_running(context, names) if outcome.error}
-    return [failed.get(name) or _remove_one(context, name) for name in dict.fromkeys(names)]
+    stopped = _stop_running(context, names) if force else []
+    failed = {outcome.name: outcome for outcome in stopped if outcome.error}
+    return [failed.get(name) or _remove_one(context, name).after(stopped) for name in dict.fromkeys(names)]
 
 
 def _unusable(context: Context, name: str) -> Outcome | None:
@@ -128,7 +130,8 @@ def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
 def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, int]) -> Job | None:
     unit = unit_of(context, name)
     state = context.bus.get(
-        unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "FreezerState", "ExecStop", "Slice"
+        *(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice"),
+        "ControlGroup",
     )
     slice_ = str(state.get("Slice", ""))
     check_own(name, unit, state.get("LoadState"), slice_)
@@ -140,6 +143,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
             find(name, context.search)  # an unknown name is an error, a stopped container is none
         forget_failed(context, unit)
         forget_failed_listeners(context, name)
+        _remove_runtime(context, name)
         _let_read(context, name)
         return None
     # A frozen process cannot act on a signal, and systemd waits for it.
@@ -149,7 +153,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
         context.bus.thaw(unit)
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
-    deaf = deaf and not state.get("ExecStop")
+    deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
@@ -157,6 +161,14 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
         if not kill_now and isinstance(stop_signal, int):
             deaf_to[name] = stop_signal
     return job
+
+
+def _asks_others(state: Mapping[str, object]) -> bool:
+    """Whether systemd sends the stop signal to other processes of a unit than the main one as well."""
+    if state.get("KillMode") != "control-group":
+        return False
+    processes = unit_processes(CGROUP_ROOT, str(state.get("ControlGroup", "")))
+    return any(process.pid != state.get("MainPID") for process in processes)
 
 
 def _kill(context: Context, unit: str, whom: str) -> None:
@@ -180,9 +192,21 @@ def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: in
         return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
     forget_failed(context, unit_of(context, name))
     forget_failed_listeners(context, name)
-    context.remove_tree(context.paths.runtime_of(name))
+    _remove_runtime(context, name)
     _let_read(context, name)
     return Outcome(name, "stopped", deaf_to=deaf_to)
+
+
+def _remove_runtime(context: Context, name: str) -> None:
+    """Remove what is left of a run of *name*, unless systemd starts it again, and say who has it do so."""
+    unit = service_name(name)
+    state = context.bus.get(unit, "LoadState", "ActiveState", "Job", "UpheldBy")
+    job, upheld = state.get("Job"), state.get("UpheldBy")
+    if state.get("ActiveState") in (None, "inactive", "failed") and not (isinstance(job, tuple) and job[0]):
+        context.remove_tree(context.paths.runtime_of(name))
+        context.remove_tree(context.paths.network_of(name))
+    elif isinstance(upheld, (list, tuple)) and upheld:
+        context.warn(f"{name}: systemd starts it again, since it is upheld by '{printable(' '.join(upheld))}'")
 
 
 def _let_read(context: Context, name: str) -> None:

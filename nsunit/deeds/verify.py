@@ -14,12 +14,15 @@ from nsunit.deeds.look.why import moot_limits
 from nsunit.definition.load import load, load_any
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features import hooks, kinds_of
+from nsunit.names import service_name
+from nsunit.plan.units import needed_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
 
 
 def verify(context: Context, names: Sequence[str]) -> list[Problem]:
@@ -41,8 +44,8 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
                 for look in hooks(used_by(context, definition), "networks.verify"):
                     look(context, definition)
                 check_apart(context, definition)
-                for look in hooks(used_by(context, definition), "deeds.check_limits"):
-                    look(context, definition)
+            for look in hooks((*used_by(context, definition), *kinds_of(name)), "deeds.check_limits"):
+                look(context, definition)
             problems += _verify_units(path, unit_files(context, name), user=context.user)
         except DefinitionError as error:
             problems += error.problems
@@ -54,7 +57,28 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
 def warnings(context: Context, names: Sequence[str]) -> list[str]:
     """What is right in the definitions of *names* and still has no effect here, one line for each."""
     definitions = [load(name, context.search, context.host) for name in names if not kinds_of(name)]
-    return [f"{item.name}: {note}" for item in definitions for note in moot_limits(context, item)]
+    return [
+        f"{item.name}: {note}"
+        for item in definitions
+        for note in (*moot_limits(context, item), *_does_not_return(context, item))
+    ]
+
+
+def _does_not_return(context: Context, definition: Definition) -> Iterator[str]:
+    """After whose restart by systemd the container of *definition*, which ends with it, is not started again."""
+    service = service_name(definition.name)
+    for other in needed_containers(definition.container):
+        try:
+            needed = load(other, context.search, context.host)
+        except NsunitError:
+            continue  # that is told where it is verified itself
+        restart = [text for key, text in needed.texts_of("Service") if key == "Restart"]
+        upheld = [text for key, text in needed.texts_of("Unit") if key == "Upholds"]
+        if restart and restart[-1] != "no" and service not in " ".join(upheld).split():
+            yield (
+                f"it ends with '{other}', and when systemd restarts that (Restart={restart[-1]}), it comes back only"
+                f" where {other} has '[Unit] Upholds={service}'"
+            )
 
 
 def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Problem]:

@@ -64,9 +64,9 @@ FEATURES = (
         suffix=".pod",
         needs="groups identities names namespaces network",
         hooks="keys.build definition.load definition.of_text definition.refuse_as_container definition.check_member"
-        " plan.with_others plan.keepers plan.mounts plan.without_root deeds.require deeds.facts deeds.start deeds.stop"
-        " deeds.render deeds.stored_text files.unit_files files.files_around files.enable files.disable"
-        " files.write_for files.leave files.is_wanted",
+        " plan.with_others plan.keepers plan.mounts plan.without_root deeds.check_limits deeds.require deeds.facts"
+        " deeds.start deeds.stop deeds.render deeds.stored_text files.unit_files files.files_around files.enable"
+        " files.disable files.write_for files.leave files.is_wanted",
     ),
     Feature(
         "namespaces",
@@ -120,8 +120,9 @@ FEATURES = (
         section="Network",
         suffix=".network",
         needs="names namespaces",
-        hooks="keys.build keys.check plan.commands plan.connects plan.mounts deeds.check deeds.reserve deeds.facts"
-        " deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind rates.change doctor.findings",
+        hooks="keys.build keys.check plan.commands plan.connects plan.mounts plan.without_root deeds.reserve"
+        " deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind rates.change"
+        " doctor.findings",
         operations="network network-files",
         verbs="network",
     ),
@@ -142,7 +143,7 @@ FEATURES = (
         "activation",
         keys="Activation IdleStop",
         needs="network",
-        hooks="keys.build keys.check plan.listeners plan.entry plan.operations plan.relations deeds.check"
+        hooks="keys.build keys.check plan.listeners plan.entry plan.operations plan.relations plan.without_root"
         " deeds.check_now deeds.facts deeds.at_boot deeds.settle deeds.repair deeds.give_up deeds.foreground"
         " files.listener_files",
         operations="listen-fds",

@@ -17,6 +17,7 @@ class Facts(Extended):
     `runtime_base` is what RuntimeDirectory= is relative to; `directories` are those of the container below it, which
     its service has (RuntimeDirectory=) unless `directories_stay`, since a unit beside it keeps them.
     `cgroup` is the one that nsunit.slice is in, empty for the root.
+    `automounts` are the mount points of autofs.  `is_wanted`: other units may have systemd start the service again.
     """
 
     systemd_version: int
@@ -32,6 +33,8 @@ class Facts(Extended):
     directories: tuple[str, ...] = ()
     directories_stay: bool = False
     cgroup: str = ""
+    automounts: tuple[str, ...] = ()
+    is_wanted: bool = False
     extras: Extras = ()
 
     @property

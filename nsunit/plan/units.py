@@ -7,21 +7,27 @@ that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
 from __future__ import annotations
 
 from nsunit.features import hooks
-from nsunit.names import group_slice, groups_above, limits_watcher, service_name, slice_name, slice_path
+from nsunit.names import group_slice, groups_above, limits_watcher, mount_unit, service_name, slice_name, slice_path
 from nsunit.plan.operations import PAYLOAD_SUBGROUP, has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nsunit.definition.model import Container, Definition
     from nsunit.plan.facts import Facts
 
 _USEC = 1_000_000
 INFINITY = (1 << 64) - 1
+_UNIT_NAME_MAX = 255  # systemd refuses longer ones
 DEFAULT_TASKS_MAX = 1024  # of a container, with its sessions
 # What systemd takes since this version and forgets, since it always does so.
 GONE = {"CPUAccounting": 258}
+_ADD_UP = ("RestartForceExitStatus", "SuccessExitStatus")  # with what the definition says of them
+# SIGHUP, SIGINT, SIGPIPE, SIGTERM: a service that one of them ends has not failed, systemd.service(5).
+_CLEAN_SIGNALS = (1, 2, 13, 15)
 
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
@@ -124,27 +130,47 @@ def exec_start(facts: Facts) -> tuple[str, ...]:
     return (facts.interpreter, "-SI", facts.helper, facts.runtime_directory)
 
 
-def boot_directives(definition: Definition, facts: Facts, boot_directory: str) -> tuple[Directive, ...]:
-    """What the service needs to start at boot: its plan in place, and the paths the plan names."""
+def boot_directives(facts: Facts, boot_directory: str) -> tuple[Directive, ...]:
+    """What the service needs to start at boot: its plan in place."""
     copy = ("/bin/cp", "-rT", boot_directory, facts.runtime_directory)
-    paths = (boot_directory, *needed_paths(definition))
-    # The other characters systemd would take for quotes and escapes; nothing that must be mounted is called like that.
-    plain = tuple(path for path in dict.fromkeys(paths) if not set(path) & set("\"'\\"))
-    text = " ".join(f'"{path}"' if " " in path or "\t" in path else path for path in plain)
-    return (
-        Directive("Unit", "RequiresMountsFor", text, Property("RequiresMountsFor", "as", plain)),
-        command("ExecStartPre", copy),
-    )
+    return (*_requires_mounts((boot_directory,)), command("ExecStartPre", copy))
 
 
-def needed_paths(definition: Definition) -> tuple[str, ...]:
-    """The host paths without which the container cannot start."""
-    container = definition.container
-    return (
-        *((container.rootfs,) if container.rootfs else ()),
+def mount_directives(container: Container, facts: Facts) -> tuple[Directive, ...]:
+    """What the service needs so that the mounts its files come from are there before it, and go after it.
+
+    Those of an automount go when nobody uses them, which a bind mount does not prevent, and take along what requires
+    them; so it only comes after them, and after what may be missing.
+    """
+    needed = (
+        container.rootfs or "",
         *container.layers,
         *(bind.source for bind in container.binds if not bind.optional),
     )
+    optional = [bind.source for bind in container.binds if bind.optional]
+    automatic = [path for path in needed if _automount_of(path, facts)]
+    found = _requires_mounts([path for path in needed if path and path not in automatic])
+    after = [unit for path in (*automatic, *optional) for unit in _mounts_of(path)]
+    after += [mount_unit(_automount_of(path, facts), "automount") for path in automatic]
+    units = tuple(unit for unit in dict.fromkeys(after) if len(unit) <= _UNIT_NAME_MAX)
+    return (*found, *([Directive("Unit", "After", " ".join(units), Property("After", "as", units))] if units else []))
+
+
+def _requires_mounts(paths: Iterable[str]) -> tuple[Directive, ...]:
+    # The other characters systemd would take for quotes and escapes; nothing that must be mounted is called like that.
+    plain = tuple(path for path in dict.fromkeys(paths) if not set(path) & set("\"'\\"))
+    text = " ".join(f'"{path}"' if " " in path or "\t" in path else path for path in plain)
+    return (Directive("Unit", "RequiresMountsFor", text, Property("RequiresMountsFor", "as", plain)),) if plain else ()
+
+
+def _automount_of(path: str, facts: Facts) -> str:
+    return next((point for point in facts.automounts if f"{path}/".startswith(f"{point}/")), "")
+
+
+def _mounts_of(path: str) -> list[str]:
+    """The units of all mounts that *path* may be on, the root's apart."""
+    parts = path.strip("/").split("/")
+    return [mount_unit("/".join(parts[: count + 1])) for count in range(len(parts))]
 
 
 def install_directives(definition: Definition, target: str) -> tuple[Directive, ...]:
@@ -184,8 +210,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         replaced = {item.key for item in own}
         directives = [*(item for item in directives if item.key not in replaced), *own]
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
-    # That one adds up.
-    kept = [item for item in directives if (item.section, item.key) not in said or item.key == "RestartForceExitStatus"]
+    kept = [item for item in directives if (item.section, item.key) not in said or item.key in _ADD_UP]
     for commands in hooks(used, "plan.commands"):
         kept += commands(definition, facts)
     for access in hooks(used, "plan.access"):
@@ -196,6 +221,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     services = needed_services(container)
     for key in ("After", "BindsTo") if services else ():
         kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
+    kept += mount_directives(container, facts)
     for relations in hooks(used, "plan.relations"):
         kept += relations(definition)
     if has_limits_elsewhere(definition):
@@ -230,7 +256,7 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
         directive("Service", "NotifyAccess", "all", "s"),
         Directive("Service", "RuntimeDirectory", " ".join(runtime), Property("RuntimeDirectory", "as", runtime)),
         Directive("Service", "RuntimeDirectoryMode", "0700", Property("RuntimeDirectoryMode", "u", 0o700)),
-        directive("Service", "RuntimeDirectoryPreserve", "restart", "s"),
+        directive("Service", "RuntimeDirectoryPreserve", "yes" if facts.is_wanted else "restart", "s"),
         Directive(
             "Service", "KillSignal", str(container.stop_signal), Property("KillSignal", "i", container.stop_signal)
         ),
@@ -238,6 +264,7 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
         directive("Service", "KillMode", "mixed", "s"),
         # systemd's default for a delegated unit is to continue with what the OOM killer left over.
         directive("Service", "OOMPolicy", "kill", "s"),
+        *([_clean_ends(container.stop_signal)] if container.init else []),
         usec("TimeoutStartSec", 60),
         usec("TimeoutStopSec", 10),
         usec("RestartSec", 1),
@@ -265,6 +292,13 @@ def accounting(systemd_version: int) -> tuple[str, ...]:
     """The keys by which systemd counts; that of the CPU is always on where `GONE` says so, and no key any more."""
     keys = ("CPUAccounting", "IOAccounting", "MemoryAccounting", "TasksAccounting")
     return tuple(key for key in keys if systemd_version < GONE.get(key, systemd_version + 1))
+
+
+def _clean_ends(stop_signal: int) -> Directive:
+    """What a reaper makes of the end of its program by a signal: an exit status, which has to mean the same."""
+    statuses = tuple(128 + number for number in sorted({*_CLEAN_SIGNALS, stop_signal}))
+    value = Property("SuccessExitStatus", "(aiai)", (statuses, ()))
+    return Directive("Service", "SuccessExitStatus", " ".join(map(str, statuses)), value)
 
 
 def slice_directives(definition: Definition, description: str, systemd_version: int) -> tuple[Directive, ...]:

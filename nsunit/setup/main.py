@@ -46,6 +46,7 @@ KINDS: tuple[type[Operation], ...] = (
     process.Exec,
 )
 FIRST_INHERITED_FD = 3
+NO_PLAN = "Failed to read its plan: it has ended, so only 'nsunit start' can start it again, unless it is enabled"
 
 
 def main(argv: list[str]) -> int:
@@ -76,7 +77,10 @@ def start(directory: str, address: str) -> None:
         spawn.SetupError: a step failed.
         PlanError: the plan cannot be read.
     """
-    operations = read_plan(directory)
+    try:
+        operations = read_plan(directory)
+    except FileNotFoundError:
+        raise spawn.SetupError(NO_PLAN) from None
     build = Build(directory)
     enter_own_users(operations, build)
     harden()

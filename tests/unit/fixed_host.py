@@ -27,6 +27,7 @@ from nsunit.core.context import Context
 from nsunit.deeds.look import why
 from nsunit.definition.host import Account, Host
 from nsunit.definition.search import SearchPath, user_search_path
+from nsunit.plan import units
 from nsunit.storage.paths import Paths, user_paths
 
 SYSTEMD = 257
@@ -44,6 +45,7 @@ FILES = {
     "/usr/bin/pasta": "#!",
     "/usr/lib/systemd/systemd-machined": "#!",
     "/usr/lib/systemd/systemd-socket-proxyd": "#!",
+    "/proc/self/mountinfo": "35 24 0:30 / /srv/auto rw - autofs systemd-1 rw\n",
     "/proc/sys/net/ipv6": "",
     "/proc/sys/net/ipv4/ip_unprivileged_port_start": "1024\n",
     "/proc/sys/kernel/pid_max": "4194304\n",
@@ -176,6 +178,10 @@ def fixed_host(root: Path) -> Iterator[FixedHost]:
         patch.setattr(os, "uname", lambda: SimpleNamespace(nodename="host", machine=machine, release="6.12.0"))
         patch.setattr(why, "disks_are_weighed", lambda: True)
         patch.setenv("PATH", f"{host.place('/bin')}:/usr/bin:/bin")
+        # The units of mounts have their paths' names, so *root* has to be away before they are made.
+        of_mount, of_mounts = units.mount_unit, units._mounts_of
+        patch.setattr(units, "mount_unit", lambda path, *kind: of_mount(path.removeprefix(str(root)), *kind))
+        patch.setattr(units, "_mounts_of", lambda path: of_mounts(path.removeprefix(str(root))))
         for name in ("NO_COLOR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
             patch.delenv(name, raising=False)
         _redirect(patch, host)

@@ -16,6 +16,7 @@ from nsunit.names import (
     is_slice_of,
     is_valid_group,
     is_valid_name,
+    mount_unit,
     pod_of_unit,
     scope_name,
     service_name,
@@ -168,3 +169,15 @@ def test_whatever_a_unit_is_called_can_be_unescaped(text, name):
 )
 def test_pod_of_unit(unit, pod):
     assert pod_of_unit(unit) == pod
+
+
+def test_units_of_mounts():
+    """As systemd-escape --path has them."""
+    found = {path: mount_unit(path) for path in ("/", "/srv/a-b/c d", "/.cache/.x/y.z", "/ä:_")}
+    assert found == {
+        "/": "-.mount",
+        "/srv/a-b/c d": r"srv-a\x2db-c\x20d.mount",
+        "/.cache/.x/y.z": r"\x2ecache-.x-y.z.mount",
+        "/ä:_": r"\xc3\xa4:_.mount",
+    }
+    assert mount_unit("/srv/auto", "automount") == "srv-auto.automount"

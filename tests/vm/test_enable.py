@@ -1,10 +1,12 @@
 """Containers that systemd starts at boot, from unit files and without nsunit."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\nEnvironment=GREETING=hello\n"
@@ -158,3 +160,157 @@ def test_an_instance_of_a_template(containers, nsunit, run):
         assert run("systemctl", "show", "-P", "FragmentPath", unit).stdout.strip() == str(SYSTEMD / unit)
     finally:
         nsunit("disable", "--now", name)
+
+
+MOUNT = "[Mount]\nWhat=tmpfs\nWhere={}\nType=tmpfs\n"
+AUTOMOUNT = "[Automount]\nWhere={}\nTimeoutIdleSec=1\n"
+
+
+@pytest.fixture
+def mount(run):
+    """Have systemd mount a tmpfs on a new directory, by itself or by an automount; returns path and unit."""
+    made = []
+
+    def maker(kind):
+        path, unit = "/srv/needed", "srv-needed"
+        texts = {"mount": MOUNT, "automount": AUTOMOUNT} if kind == "automount" else {"mount": MOUNT}
+        for suffix, text in texts.items():
+            Path(f"/run/systemd/system/{unit}.{suffix}").write_text(text.format(path))
+            made.append(f"{unit}.{suffix}")
+        run("systemctl", "daemon-reload")
+        run("systemctl", "start", "--", f"{unit}.{kind}")
+        return path, unit
+
+    yield maker
+    run("systemctl", "stop", "--", *reversed(made))
+    for name in made:
+        Path("/run/systemd/system", name).unlink()
+    run("systemctl", "daemon-reload")
+    Path("/srv/needed").rmdir()
+
+
+@pytest.fixture
+def both(containers, nsunit):
+    """Start a container as it is, and one that is enabled, with more lines; returns both."""
+    names = []
+
+    def starter(lines):
+        names[:] = [containers.define(f"{SLEEP}Init=yes\n{lines}\n") for _ in range(2)]
+        nsunit("enable", names[1])
+        nsunit("start", *names)
+        return [containers.of(name) for name in names]
+
+    yield starter
+    nsunit("disable", "--now", names[1])
+
+
+def states(run, *units):
+    return run("systemctl", "is-active", "--", *units, check=False).stdout.split()
+
+
+def test_it_comes_after_the_mounts_it_binds_from_and_goes_before(both, mount, run):
+    path, unit = mount("mount")
+    pair = both(f"Bind={path}:/needed -/srv/missing:/missing")
+    for container in pair:
+        shown = {key: value.split() for key, value in container.show("After", "Requires").items()}
+        assert {f"{unit}.mount", "srv-missing.mount"} <= {*shown["After"]}
+        assert f"{unit}.mount" in shown["Requires"]
+        assert "srv-missing.mount" not in shown["Requires"]
+    run("systemctl", "stop", "--", f"{unit}.mount")
+    assert states(run, *(container.service for container in pair)) == ["inactive"] * 2
+
+
+@pytest.mark.machine("kernel modules")
+def test_an_automount_that_is_not_used_takes_nothing_along(both, mount, run):
+    path, unit = mount("automount")
+    pair = both(f"Bind={path}:/automatic")
+    for container in pair:
+        assert {f"{unit}.mount", f"{unit}.automount"} <= {*container.show("After")["After"].split()}
+    wait_until(lambda: states(run, f"{unit}.mount") == ["inactive"], "its time-out")
+    assert states(run, *(container.service for container in pair)) == ["active"] * 2
+
+
+# What systemd starts again by itself
+
+
+@pytest.fixture
+def unit(run):
+    """Have a unit of the host with these lines of [Unit], started or not; returns its name."""
+    names = []
+
+    def maker(lines, *, start=True):
+        names.append(f"keeper{len(names)}.service")
+        text = f"[Unit]\n{lines}\n[Service]\nExecStart=/bin/sleep 1000\n"
+        Path("/run/systemd/system", names[-1]).write_text(text)
+        run("systemctl", "daemon-reload")
+        if start:
+            run("systemctl", "start", names[-1])
+        return names[-1]
+
+    yield maker
+    run("systemctl", "stop", *names)
+    for name in names:
+        Path("/run/systemd/system", name).unlink()
+    run("systemctl", "daemon-reload")
+
+
+def test_what_others_need_comes_back_also_if_it_is_not_enabled(containers, nsunit, run, unit):
+    """It keeps what it is started from, and the address that it has, as long as it is not stopped by nsunit."""
+    name = containers.define(SLEEP + "Init=yes\nNetwork=bridge\n")
+    container = containers.of(name)
+    wants, upholds = (unit(f"{key}={container.service}\nAfter={container.service}") for key in ("Wants", "Upholds"))
+    nsunit("start", name)
+
+    def address():
+        return container.exec("ip", "-4", "-o", "address", "show", "eth0").stdout.split()[3]
+
+    before, first = address(), container.show("InvocationID")
+    run("systemctl", "stop", container.service)
+    wait_until(lambda: states(run, container.service) == ["active"], "its return")
+    assert (address(), container.show("InvocationID") != first) == (before, True)
+    run("systemctl", "stop", upholds)
+    run("systemctl", "kill", "--signal=KILL", container.service)
+    wait_until(lambda: states(run, container.service) == ["failed"], "its end")
+    run("systemctl", "restart", wants)
+    assert (address(), states(run, container.service)) == (before, ["active"])
+    nsunit("stop", name)
+    assert states(run, container.service) == ["inactive"]
+    assert not [place for place in ("containers", "network") if Path("/run/nsunit", place, name).exists()]
+
+
+def test_what_shares_a_network_comes_back_where_it_is_upheld(containers, nsunit, run):
+    """The other one has a new network namespace then, which it joins."""
+    service = "[Service]\nRestart=always\nRestartSec=100ms\n"
+    one = containers.of(containers.define(SLEEP + service, "vpn1"))
+    other = containers.of(containers.define(SLEEP + "Init=yes\nNetwork=container:vpn1\n"))
+    said = nsunit("verify", other.name).stderr
+    assert said.endswith(f"it comes back only where vpn1 has '[Unit] Upholds={other.service}'\n")
+    containers.files[0].write_text(f"[Unit]\nUpholds={other.service}\n{SLEEP}{service}")
+    assert nsunit("verify", other.name).stderr == ""
+    nsunit("start", one.name, other.name)
+    first = other.show("InvocationID")
+    run("systemctl", "kill", "--signal=KILL", one.service)
+
+    def returned():
+        return other.show("InvocationID") != first and states(run, one.service, other.service) == ["active"] * 2
+
+    wait_until(returned, "their return")
+    assert os.stat(f"/proc/{one.pid}/ns/net").st_ino == os.stat(f"/proc/{other.pid}/ns/net").st_ino
+
+
+def test_what_nobody_referred_to_says_how_to_start_it_again(containers, nsunit, run, unit):
+    """It has kept nothing, and nsunit starts it as it is now, though systemd still has what it was."""
+    name = containers.define(SLEEP)
+    container = containers.of(name)
+    nsunit("start", name)
+    needs = unit(f"Requires={container.service}\nAfter={container.service}")
+    run("systemctl", "kill", "--signal=KILL", container.service)
+    wait_until(lambda: states(run, container.service) == ["failed"], "its end")
+    assert run("systemctl", "restart", needs, check=False).returncode == 1
+    said = "Failed to read its plan: it has ended, so only 'nsunit start' can start it again, unless it is enabled"
+    assert container.show("StatusText")["StatusText"] == said
+    containers.files[-1].write_text(SLEEP.replace("hello", "again"))
+    nsunit("start", name)
+    assert nsunit("exec", name, "sh", "-c", "echo $GREETING").stdout == "again\n"
+    run("systemctl", "restart", needs)
+    assert states(run, container.service) == ["active"]

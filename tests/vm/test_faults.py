@@ -168,6 +168,43 @@ def test_killed_foreground_run_ends_its_program(nsunit, containers, number):
     assert units.stdout == ""
 
 
+# Signals that come where nobody sees them as a rule: what is there of the payload gets them, or it is taken back.
+RUN_PHASES = [
+    ("before", "nsunit.deeds.session.run:read_plan", "sleep 777", {143}),
+    ("after", "nsunit.bus.systemd:Systemd.start_transient", "sleep 777", {143}),
+    ("before", "nsunit.deeds.session.terminal:Streams.restore", "sleep 777", {137}),  # process 1 without a handler
+    ("before", "nsunit.deeds.session.run:_end_scope", "exit 3", {3, 143}),
+    ("before", "nsunit.deeds.session.run:_forget_run", "exit 3", {3, 143}),
+]
+
+
+@pytest.mark.parametrize(("when", "where", "script", "statuses"), RUN_PHASES)
+def test_interrupted_foreground_run_leaves_nothing(containers, when, where, script, statuses):
+    name = containers.own("interrupted-run")
+    argv = ("run", "--name", name, f"-pRootfs={BUSYBOX}", "sh", "-c", script)
+    done = interrupted(signal.SIGTERM, when, where, *argv)
+    assert done.returncode in statuses, done.stderr
+    assert containers.left() == []
+
+
+def test_foreground_run_leaves_nothing_however_late_systemd_is(containers):
+    """It notices an empty cgroup in its own time; one that is not empty yet stands for that here."""
+    name = containers.own("late-run")
+    argv = ["nsunit", "run", "--name", name, f"-pRootfs={BUSYBOX}", "cat"]
+    other = subprocess.Popen(["sleep", "1000"])
+    try:
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE)
+        (scope,) = wait_until(lambda: [*containers.of(name).cgroup.glob("*-run-*.scope")], "its start")
+        procs = wait_until(lambda: [file for file in scope.rglob("cgroup.procs") if file.read_text()], "its process")
+        procs[0].write_text(str(other.pid))
+        process.stdin.close()
+        assert process.wait(60) == 0
+        assert containers.left() == []
+        assert other.wait(60) == -signal.SIGKILL
+    finally:
+        other.kill()
+
+
 def pids_of(argument):
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -439,6 +439,32 @@ def test_a_reaper_collects_orphans_and_passes_signals_on(containers, program, ru
     assert (container.upper / "asked").read_text() == "asked\n"
 
 
+@pytest.mark.parametrize("signal", ["SIGTERM", "SIGUSR1"])
+def test_a_reaper_whose_program_was_ended_by_a_signal_has_not_failed(containers, program, run, signal):
+    """It exits with 128 and the number; a definition's own statuses come on top."""
+    service = ("[Service]", "SuccessExitStatus=77", "Restart=on-failure")
+    container = containers.start(program("exec sleep 1000", "Init=yes", f"StopSignal={signal}", *service))
+    assert "77" in container.show("SuccessExitStatus")["SuccessExitStatus"]
+    # Not before it is the program that runs: the reaper's child has a shell's handlers until then, none.
+    wait_until(lambda: container.exec("pidof", "sleep", check=False).returncode == 0, "its start")
+    run("systemctl", "stop", container.service)
+    assert container.show("ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"}
+
+
+ASKED_BOTH = """
+sh -c 'trap "sleep 0.3; echo asked >/asked; exit" TERM; echo end >/tmp/report; while :; do sleep 0.1; done' &
+wait
+"""
+
+
+def test_the_others_are_given_their_time_where_systemd_asks_them_as_well(containers, program, nsunit):
+    """Process 1 has no handler, so it would be killed at once, and all others with it."""
+    container = containers.start(program(ASKED_BOTH, "Volatile=no", "[Service]", "KillMode=control-group"))
+    container.report()
+    assert nsunit("stop", container.name).stderr == ""
+    assert (container.upper / "asked").read_text() == "asked\n"
+
+
 READY = """
 import os, socket, time
 time.sleep(2)
@@ -491,7 +517,15 @@ def test_the_stop_signal(containers, program, nsunit, signal):
 
 
 def test_a_program_deaf_to_its_stop_signal_is_killed_at_once(containers, program, nsunit):
-    container = containers.start(program("exec sleep 1000", "", "[Service]", "TimeoutStopSec=100"))
+    """And so it is told, whichever command stops it."""
+    service = ("[Service]", "TimeoutStopSec=100", "KillMode={}")
+    container = containers.start(program("exec sleep 1000", *service).format("control-group"))
+    text = f"nsunit: {container.name}: killed, since its program has no handler for SIGTERM\n"
     started = time.monotonic()
-    nsunit("stop", container.name)
+    definition = containers.files[-1]
+    definition.write_text(definition.read_text().replace("control-group", "mixed"))
+    for words in (("apply", "--restart"), ("restart",), ("stop",)):
+        assert text in nsunit(*words, container.name).stderr
+    nsunit("start", container.name)
+    assert text in nsunit("rm", "--force", container.name).stderr
     assert time.monotonic() - started < 60

@@ -98,8 +98,8 @@ def test_exec_during_a_stop_gets_a_clean_answer(nsunit, containers):
         SLEEPER.replace("/bin/sleep 1000", f"/bin/sh -c '{script}'") + "[Service]\nTimeoutStopSec=4\n"
     )
     wait_until(lambda: (container.root / "ready").exists(), "its start")
-    session = popen("exec", container.name, "sleep", "100")
-    wait_until(lambda: [*container.cgroup.glob("*exec*")], "the session's start")
+    session = popen("exec", container.name, "sh", "-c", "touch /begun; exec sleep 100")
+    wait_until(lambda: (container.root / "begun").exists(), "the session's start")  # before, it would not have run
     stop = popen("stop", container.name)
     wait_until(lambda: container.show("ActiveState")["ActiveState"] != "active", "the stop's begin")
     late = nsunit("exec", container.name, "true", check=False)

@@ -271,6 +271,44 @@ def test_a_single_id(user):
         Path("/etc/subgid").write_text(kept)
 
 
+TAKE_ROOT = {
+    "Link=other\nNetwork=bridge": "[Container] Link= takes root",
+    "Tunnel=other:80": "[Container] Tunnel= takes root",
+    "Network=bridge": "[Container] Network=bridge is for containers of the system",
+    "Activation=fds\nPublishPort=8080:80": "[Container] Activation= is for containers of the system",
+    "Network=container:other": "[Container] namespaces of others can be joined by root only",
+    "TimeOffset=boottime 1d": "[Container] TimeOffset= takes root",
+}
+
+
+def test_what_takes_root(user):
+    """It is refused by `verify` as by `start`, with what a user can do instead; `ns` looks at the user's containers."""
+    for lines, said in TAKE_ROOT.items():
+        name = user.define("refused", *lines.split("\n"))
+        for verb in ("verify", "start"):
+            done = user.nsunit(verb, name, check=False)
+            assert done.returncode == 1
+            assert f"refused: {said}" in done.stderr
+            assert "  hint: " in done.stderr
+    directory = user.home / ".config/nsunit"
+    (directory / "refused.nsunit").unlink()
+    (directory / "refused.pod.nsunit").write_text("[Pod]\n")
+    for verb in ("verify", "start"):
+        assert "refused.pod: a pod takes root" in user.nsunit(verb, "refused.pod", check=False).stderr
+    (directory / "refused.pod.nsunit").unlink()
+    name = user.define("seen", "Volatile=yes")
+    user.nsunit("start", name)
+    rows = json.loads(user.nsunit("ns", "list", name, "--json").stdout)
+    assert {row["kind"] for row in rows if row["state"] == "used"} >= {"net", "mnt", "pid", "user"}
+    assert user.nsunit("ns", "same", name, "host", "net", check=False).returncode == 1
+    for words in (("ns", "pin", name, "net"), ("ns", "unpin", name), ("enter", name, "net"), ("capture", name)):
+        done = user.nsunit(*words, check=False)
+        assert "for containers of the system" in done.stderr
+        assert "  hint: " in done.stderr
+    user.nsunit("stop", name, "--now")
+    user.nsunit("rm", name)
+
+
 def test_sources_of_others(user):
     """Root's files can be read and belong to nobody; a link is only followed where it is root's."""
     properties = ("--property=Layer=/srv/roots/busybox", "--property=ReadOnly=yes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from nsunit.cli import fail, say
+from nsunit.cli import fail, say, tell_deaf
 from nsunit.cli.change.names import names_or_running
 from nsunit.cli.output import print_json
 from nsunit.deeds.change import apply as apply_definitions
@@ -29,6 +29,7 @@ def apply(invocation: Invocation) -> int:
 
 
 def _tell(outcome: Outcome) -> None:
+    tell_deaf(outcome)
     if outcome.state == "changed":
         for difference in outcome.differences:
             say(f"{outcome.name}: {difference}")

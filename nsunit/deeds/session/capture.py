@@ -29,7 +29,8 @@ def capture(context: Context, name: str, words: Sequence[str]) -> int:
         NsunitError: tcpdump is not installed.
     """
     if context.user:
-        raise UsageError("capture is for containers of the system", hint="root can use it for them")
+        hint = f"as root: nsenter --net --target PID {PROGRAM}, with the PID that 'nsunit --user list' shows"
+        raise UsageError("capture is for containers of the system", hint=hint)
     running = find_running(context, name)
     if os.path.samefile(f"/proc/{running.pid}/ns/net", "/proc/self/ns/net"):
         raise UsageError(f"{name}: it has the host's network", hint=f"use {PROGRAM} itself")

@@ -9,6 +9,7 @@ import os
 
 from nsunit.core.running import check_alive, check_kind, find_running, just_ended, open_pidfd
 from nsunit.deeds.session.foreground import run_attached
+from nsunit.deeds.session.terminal import hold_signals
 from nsunit.errors import NsunitError, UsageError
 from nsunit.formats.elf import HEAD, is_static
 from nsunit.setup import linux, namespaces, spawn
@@ -76,7 +77,7 @@ def enter(
 
     def begin() -> int:
         try:
-            return spawn.spawn(operations, build, join, new_root=False, attached=True)
+            return spawn.spawn(operations, build, join, new_root=False, attached=True, before_exec=hold_signals)
         except spawn.SetupError as error:
             from nsunit.deeds.session.ended import has_ended  # only after a failure
 

@@ -6,6 +6,7 @@ import os
 
 from nsunit.core.running import check_alive, find_running, is_frozen, just_ended, open_pidfd
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope
+from nsunit.deeds.session.terminal import hold_signals
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.names import printable, scope_name
 from nsunit.plan.scope import INHERITED, OF_PROCESSES, exec_scope
@@ -67,12 +68,18 @@ def execute(
             spawn.prepare(operations, build)
             like = of_payload(context, running)
             admit = _admission(context, running, scope, argv[0], like)
+
+            def last(payload: int) -> None:
+                hold_signals()
+                if like:
+                    like.give_scheduler(payload)
+
             return spawn.spawn(
                 *(operations, build, _entrance(context, spawn.join(plan, pidfd), like)),
                 new_root=False,
                 attached=True,
                 before_enter=admit,
-                before_exec=like.give_scheduler if like else None,
+                before_exec=last,
             )
         except (NsunitError, OSError, spawn.SetupError) as error:
             from nsunit.deeds.session.ended import forget_session, has_ended  # only after a failure

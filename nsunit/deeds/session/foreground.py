@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # the C half: the Python half imports enum
 import os
 
 from nsunit.bus.protocol import TRANSACTION_IS_DESTRUCTIVE
 from nsunit.core.jobs import JOB_TIMEOUT, unfinished
-from nsunit.deeds.session.terminal import Streams, wants_terminal
+from nsunit.deeds.session.terminal import FORWARDED, Streams, wants_terminal
 from nsunit.errors import BusError, NotFoundError, SessionError
 from nsunit.setup import spawn
 
@@ -32,7 +33,8 @@ def run_attached(
     """Start the payload by *begin*, carry its streams, and wait for its end.  Returns its exit status.
 
     What is read here goes to it if that is asked for, or from a terminal to its terminal.  Signals that this process
-    gets go to the payload; *translate* is asked with its PID and the signal which one.
+    gets go to the payload; *translate* is asked with its PID and the signal which one.  *begin* holds them back
+    (`hold_signals`) just before that executes, so that none is lost in between.
     """
     build.terminal = tty or wants_terminal()
     if build.terminal:
@@ -48,6 +50,7 @@ def run_attached(
         streams.relay(pidfd, (lambda number: translate(payload, number)) if translate else None)
         _, status = os.waitpid(payload, 0)
     finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         streams.close()
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 

@@ -8,8 +8,9 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.context import take_back
 from nsunit.core.jobs import GRACE_SECONDS
 from nsunit.core.prepare import prepare
-from nsunit.core.running import catches, unit_of
+from nsunit.core.running import CGROUP_ROOT, catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
+from nsunit.deeds.session.terminal import Held, hold_signals
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
 from nsunit.definition.load import load_properties
 from nsunit.errors import BusError, NsunitError, SessionError, UsageError
@@ -91,7 +92,8 @@ def run(
         try:
             return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
         finally:
-            _forget_run(context, prepared, lock, keep=keep)
+            with Held():  # a second signal would leave the rest behind
+                _forget_run(context, prepared, lock, keep=keep)
 
 
 def _may_have_hosts_root(container: Container) -> bool:
@@ -102,34 +104,45 @@ def _may_have_hosts_root(container: Container) -> bool:
 
 def _forget_run(context: Context, prepared: Prepared, lock: Lock, *, keep: bool) -> None:
     """Remove what only the foreground container needed, unless another start of its name was quicker."""
-    name = prepared.definition.name
     if lock.fd < 0:
         lock.__enter__()  # the caller releases it
-    if not _runs(context, name):
-        context.remove_tree(context.paths.runtime_of(name))
-        context.remove_tree(context.paths.network_of(name))
-        if not keep:
-            take_back(prepared.undo)
+    if _forget(context, prepared.definition.name, prepared.units.slice.name) and not keep:
+        take_back(prepared.undo)
 
 
 def sweep(context: Context) -> None:
     """Remove what foreground containers without a name of their own left behind when they were killed."""
     for name in files.list_directory(context.paths.runtimes):
-        if not name.startswith(RUN_PREFIX) or _runs(context, name):
+        if not name.startswith(RUN_PREFIX):
             continue
         try:
             with Lock(context.paths.locks, name, timeout=0):
-                if not _runs(context, name):
-                    context.remove_tree(context.paths.runtime_of(name))
-                    context.remove_tree(context.paths.network_of(name))
+                _forget(context, name, slice_of(context, name))
         except NsunitError:
             continue  # its lock is held: it is being started
 
 
-def _runs(context: Context, name: str) -> bool:
-    """Whether a unit of container *name* runs, in the background or in the foreground."""
-    state = context.bus.get(unit_of(context, name), "ActiveState").get("ActiveState")
-    return state not in (None, "inactive", "failed")
+def _forget(context: Context, name: str, slice_: str) -> bool:
+    """Remove *slice_* and the directories of container *name*, unless that runs; tells whether it did.  Under its lock.
+
+    The slice goes by itself, but later; exec sessions in it have ended with the payload.
+    """
+    unit = unit_of(context, name)
+    state = context.bus.get(unit, "ActiveState", "ControlGroup")
+    if state.get("ActiveState") not in (None, "inactive", "failed"):
+        if not unit.endswith(".scope") or not _is_empty(str(state.get("ControlGroup", ""))):
+            return False
+        _end_scope(context, unit)
+    _stop(context, slice_)
+    context.remove_tree(context.paths.runtime_of(name))
+    context.remove_tree(context.paths.network_of(name))
+    return True
+
+
+def _is_empty(control_group: str) -> bool:
+    """Whether nothing runs in a scope that systemd still calls active: the kernel tells it in a time of its own."""
+    events = files.read_kernel_file(f"{CGROUP_ROOT}{control_group}/cgroup.events") if control_group else None
+    return events is None or "populated 0\n" in events
 
 
 def _run_attached(
@@ -157,6 +170,10 @@ def _run_attached(
             return
         start_scope(context, name, unit, (prepared.units.slice,))
 
+    def attach(pid: int) -> None:
+        attach_network(operations, pid, build)
+        hold_signals()
+
     def begin() -> int:
         enter = spawn.create(operations, build)
         payload = spawn.spawn(
@@ -166,7 +183,7 @@ def _run_attached(
             new_root=True,
             attached=True,
             before_enter=admit,
-            before_exec=lambda pid: attach_network(operations, pid, build),
+            before_exec=attach,
         )
         lock.release()
         return payload
@@ -184,19 +201,30 @@ def _run_attached(
             status = translate(status)
         return status
     finally:
-        detach_network(operations)
-        leave_workspace(build)
-        if any(operation.leaves_process for operation in operations):
+        with Held():
             _end_scope(context, scope.name)
+            detach_network(operations)
+            leave_workspace(build)
 
 
 def _end_scope(context: Context, unit: str) -> None:
-    """End what is still in the scope once the payload has ended: systemd cannot know that it was the main process."""
+    """End the scope, and what is still in it: systemd cannot know which was the main process.
+
+    It would not yet know that there is none any more either, when whoever comes next asks whether the container runs.
+    """
     try:
-        context.bus.kill(unit, "all", 9)
-        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+        context.bus.kill(unit, "all", SIGKILL)
     except BusError as error:
         if error.name not in (NO_SUCH_UNIT, NO_SUCH_PROCESS):
+            raise
+    _stop(context, unit)
+
+
+def _stop(context: Context, unit: str) -> None:
+    try:
+        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+    except BusError as error:
+        if error.name != NO_SUCH_UNIT:
             raise
 
 

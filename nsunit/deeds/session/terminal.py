@@ -30,6 +30,22 @@ CHUNK = 65536
 _PIPE_BUF = 4096  # what a pipe that poll(2) calls writable takes without blocking, pipe(7)
 _LEFT_OVER = 1 << 20  # the most that a pipe of a user's can hold, fs.pipe-max-size in proc_sys_fs(5)
 _NAMES = ("standard input", "standard output", "standard error")
+FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+def hold_signals(_payload: int = 0) -> None:
+    """Keep the signals that `Streams.relay` passes on until it does: the payload is there, and is to get them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+
+
+class Held:
+    """While it is entered, those signals wait, so that a clean-up is not cut short."""
+
+    def __enter__(self) -> None:
+        self.before = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
+
+    def __exit__(self, *_exception: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.before)
 
 
 class Streams:
@@ -206,8 +222,6 @@ class _Route:
 class _Signals:
     """While it is entered, signals to this process are the payload's."""
 
-    FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-
     def __init__(self, pidfd: int, streams: Streams, translate: Callable[[int], int] | None) -> None:
         self.pidfd = pidfd
         self.streams = streams
@@ -215,11 +229,12 @@ class _Signals:
         self.previous: dict[int, object] = {}
 
     def __enter__(self) -> None:
-        for number in self.FORWARDED:
+        for number in FORWARDED:
             self.previous[number] = signal.signal(number, self._forward)
         if self.streams.build.master_fd >= 0:
             self.previous[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
             self.streams.resize()  # it may have changed meanwhile
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
 
     def __exit__(self, *_exception: object) -> None:
         for number, handler in self.previous.items():

@@ -9,7 +9,7 @@ from nsunit.core.listeners import forget_failed_listeners
 from nsunit.core.programs import find_socket_proxy
 from nsunit.core.running import slice_of
 from nsunit.core.stored import differences_from_running
-from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.errors import NsunitError
 from nsunit.features.activation.plan import START_SECONDS, ListenFacts, entry_socket
 from nsunit.features.network.register import attachment_of, check_ports
 from nsunit.features.network.values import listened, of
@@ -55,17 +55,6 @@ def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
 def at_boot(_context: Context, _definition: Definition, facts: Facts) -> Facts:
     """*facts* for unit files: its directories are copied anew at each start."""
     return facts.replace(directories_stay=False)
-
-
-def check(context: Context, definition: Definition) -> None:
-    """Refuse a container of a user without privileges.
-
-    Raises:
-        DefinitionError: it is one.
-    """
-    if context.user and listened(definition.container).how:
-        message = "[Container] Activation= is for containers of the system"
-        raise DefinitionError([Problem(definition.name, 0, message, "leave it out")])
 
 
 def check_now(context: Context, definition: Definition) -> None:

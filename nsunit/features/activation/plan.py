@@ -202,3 +202,9 @@ def _address(port: Port) -> str:
 
 def _names(key: str, units: tuple[str, ...]) -> Directive:
     return Directive("Unit", key, " ".join(units), Property(key, "as", units))
+
+
+def without_root(_container: Container) -> list[tuple[str, str]]:
+    """Why a user without privileges cannot have it, as (message, hint)."""
+    message = "[Container] Activation= is for containers of the system"
+    return [(message, "leave it out, and have 'nsunit enable' start it at the login")]

@@ -28,7 +28,7 @@ def list_namespaces(context: Context, names: Sequence[str] = (), *, left: bool =
     Raises:
         NotFoundError: one of *names* neither runs nor has left a namespace behind.
     """
-    found = rows(scan(context.paths))
+    found = rows(scan(context.paths, context.cgroup))
     for name in names:
         check_name(name)
         if not any(row.container == name for row in found):
@@ -56,7 +56,7 @@ def same(context: Context, left: str, right: str, kind: str | None = None) -> li
 
 def _side(context: Context, text: str) -> Side:
     if text == HOST:
-        return _of_process(1)
+        return _of_process("self" if context.user else 1)  # of the host, too, and the user may look at it
     if text.isascii() and text.isdigit():
         return _of_process(int(text))
     if "/" in text:
@@ -69,7 +69,7 @@ def _side(context: Context, text: str) -> Side:
     return found
 
 
-def _of_process(pid: int) -> Side:
+def _of_process(pid: int | str) -> Side:
     found = {}
     for kind in KINDS:
         try:

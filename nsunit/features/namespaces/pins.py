@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.core.running import check_alive, check_kind, find_running, open_pidfd
-from nsunit.errors import NotFoundError, NsunitError
+from nsunit.errors import NotFoundError, NsunitError, UsageError
 from nsunit.features.namespaces import nsfs
 from nsunit.names import check_name, is_pod, printable
 from nsunit.setup.main import read_plan
@@ -28,9 +28,11 @@ def pin(context: Context, name: str, kind: str, pin: str | None = None) -> str:
     Doing it twice changes nothing.
 
     Raises:
+        UsageError: it is a user's.
         NotFoundError: the container does not run.
         NsunitError: it has no such namespace of its own, the pin is taken, or pinning would do harm.
     """
+    _check_user(context)
     check_kind(kind)
     place = _check_pin(name if pin is None else pin)
     running = find_running(context, name)
@@ -67,6 +69,12 @@ def remove_pins(directory: str, locks: str) -> None:
     with Lock(locks, _LOCK):
         if os.path.isdir(directory):
             _detach(base, place, tuple(item for item in os.listdir(directory) if not item.startswith(".")))
+
+
+def _check_user(context: Context) -> None:
+    if context.user:
+        hint = "a process keeps it as well, e.g. 'nsunit --user exec NAME sleep infinity'"
+        raise UsageError("pins are for containers of the system: only root can mount them", hint=hint)
 
 
 def _check_pin(name: str) -> str:
@@ -111,8 +119,10 @@ def unpin(context: Context, pin: str, kind: str | None = None) -> tuple[str, ...
     """Let go of *pin*, or of its *kind* only, and return the kinds it has had.
 
     Raises:
+        UsageError: it would be a user's.
         NotFoundError: there is no such pin.
     """
+    _check_user(context)
     base = context.paths.namespaces
     wanted = None if kind is None else check_kind(kind)
     _check_pin(pin)

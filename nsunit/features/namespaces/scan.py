@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nsunit.storage.paths import Paths
 
 _GONE = (2, 3)  # ENOENT, ESRCH
+_DENIED = (1, 13)  # EPERM, EACCES
 REMOVED = "(removed)"
 _LINKS = (*KINDS, "pid_for_children", "time_for_children")
 
@@ -34,9 +35,12 @@ _LINKS = (*KINDS, "pid_for_children", "time_for_children")
 class _Pass:
     """What one pass over /proc collects."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, base: str) -> None:
         self.paths = paths
-        self.host = {kind: _link(f"/proc/1/ns/{kind}") for kind in KINDS}
+        self.base = base + "/"
+        self.first = "self" if base else "1"  # a process with the host's namespaces
+        self.unseen = (*_GONE, *_DENIED) if base else _GONE
+        self.host = {kind: _link(f"/proc/{self.first}/ns/{kind}") for kind in KINDS}
         self.processes: list[Process] = []
         self.handles: list[Handle] = []
         self.places: dict[int, tuple[str, str]] = {}  # inode -> its kind, and a path it can be opened by
@@ -51,7 +55,7 @@ class _Pass:
                 self.processes.append(process)
                 self._files(process)
             except OSError as error:
-                if error.errno not in _GONE:
+                if error.errno not in self.unseen:
                     raise
 
     def _process(self, pid: int) -> Process:
@@ -74,7 +78,8 @@ class _Pass:
                 children[kind] = inode
             self.places.setdefault(inode, (kind, path))
         path = next((line[3:] for line in cgroup.splitlines() if line.startswith("0::")), "")
-        return Process(pid, command.rstrip("\n"), container_of_cgroup(path), own, children)
+        container = container_of_cgroup(path.removeprefix(self.base)) if path.startswith(self.base) else ""
+        return Process(pid, command.rstrip("\n"), container, own, children)
 
     def _files(self, process: Process) -> None:
         directory = f"/proc/{process.pid}/fd"
@@ -95,13 +100,13 @@ class _Pass:
         for process in self.processes:
             if "mnt" in process.namespaces:
                 seen.setdefault(process.namespaces["mnt"], process)
-        self._mounts_of(1, "", "")
+        self._mounts_of(self.first, "", "")
         for inode, process in seen.items():
             if inode != host:
                 whose = f" in the mount namespace of {process.pid} ({process.command})"
-                self._mounts_of(process.pid, whose, process.container)
+                self._mounts_of(str(process.pid), whose, process.container)
 
-    def _mounts_of(self, pid: int, whose: str, container: str) -> None:
+    def _mounts_of(self, pid: str, whose: str, container: str) -> None:
         content = read_kernel_file(f"/proc/{pid}/mountinfo")
         if content is None or " - nsfs " not in content:
             return
@@ -146,13 +151,15 @@ class _Pass:
         os.close(fd)
 
 
-def scan(paths: Paths) -> Scan:
+def scan(paths: Paths, base: str = "") -> Scan:
     """Look at all processes, their open files, and the mounts of each mount namespace.
+
+    With *base*, the cgroup of a user's systemd, it is about what that user may look at.
 
     Raises:
         PermissionError: the caller is not root.
     """
-    work = _Pass(paths)
+    work = _Pass(paths, base)
     work.processes_and_files()
     work.mounts()
     owners, parents = work.relations()

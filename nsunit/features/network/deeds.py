@@ -8,7 +8,7 @@ import os
 
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
-from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import load
 from nsunit.features.names.deeds import make_files
 from nsunit.features.network import parameters
@@ -184,18 +184,6 @@ def _all_remembered(context: Context, network: str) -> set[int]:
 
 
 # What a start, a stop and `status` ask for
-
-
-def check(context: Context, definition: Definition) -> None:
-    """Refuse a container of a user without privileges.
-
-    Raises:
-        DefinitionError: it is one.
-    """
-    if context.user and definition.container.network == "bridge":
-        first = of(definition.container).connections[0]
-        message = f"[Container] Network={first} is for containers of the system"
-        raise DefinitionError([Problem(definition.name, 0, message, "use Network=pasta")])
 
 
 def reserve(context: Context, definition: Definition, place: Place) -> None:

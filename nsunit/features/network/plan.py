@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.features.names.plan import FILES
 from nsunit.features.network.setup import Network, NetworkFiles
+from nsunit.features.network.values import of
 from nsunit.plan.units import Directive, command
 from nsunit.record import Record
 from nsunit.setup.mounts import Bind
@@ -50,3 +51,11 @@ def mounts(_container: Container, facts: Facts) -> list[Bind]:
 def files_of(directory: str) -> list[Bind]:
     """Those of the network directory *directory*."""
     return [Bind(f"{directory}/{name}", target, ("ro", "roots")) for name, target in FILES]
+
+
+def without_root(container: Container) -> list[tuple[str, str]]:
+    """Why a user without privileges cannot have it, as (message, hint)."""
+    if container.network != "bridge":
+        return []
+    first = of(container).connections[0]
+    return [(f"[Container] Network={first} is for containers of the system", "use Network=pasta")]

@@ -22,7 +22,7 @@ from nsunit.features.pods.state import (
     reserved_facts,
     stored_text,
 )
-from nsunit.names import group_of_pod, pod_name, service_name
+from nsunit.names import group_of_pod, is_pod, pod_name, service_name
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -36,6 +36,16 @@ if TYPE_CHECKING:
 __all__ = ["facts", "render", "require", "start", "stop", "stored_text"]
 
 _TIMEOUT = 100.0  # s, above those of the unit itself
+
+
+def check_limits(context: Context, definition: Definition) -> None:
+    """Refuse a pod of a user without privileges; a container of one has `plan.without_root`.
+
+    Raises:
+        NsunitError: it is one.
+    """
+    if is_pod(definition.name):
+        check_user(context, definition.name)
 
 
 def start(context: Context, name: str) -> Outcome:

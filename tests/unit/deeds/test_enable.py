@@ -91,7 +91,8 @@ def test_enable_and_disable(context):
     boot = context.paths.boot_of("web")
     service = text(context, SERVICE)
     assert f"ExecStartPre=/bin/cp -rT {boot} {context.paths.runtime_of('web')}\n" in service
-    assert f'RequiresMountsFor={boot} "{os.path.dirname(context.search.units)}/root dir"\n' in service
+    assert f"RequiresMountsFor={boot}\n" in service
+    assert f'RequiresMountsFor="{os.path.dirname(context.search.units)}/root dir"\n' in service
     assert "[Install]\nWantedBy=multi-user.target\n" in service
     assert oct(os.stat(boot).st_mode & 0o777) == "0o700"
     assert sorted(os.listdir(boot)) == ["definition", "plan", "seccomp"]

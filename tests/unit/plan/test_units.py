@@ -13,9 +13,9 @@ from nsunit.plan.units import INFINITY, exec_start, units
 BASE = "[Container]\nRootfs=/srv/root\nExec=/bin/app $HOME %%n\n"
 
 
-def planned(text=BASE, version=257, name="web"):
+def planned(text=BASE, version=257, name="web", **more):
     host = Host(version)
-    facts = Facts(version, "/usr/bin/python3", "/lib/run.py", f"/run/nsunit/containers/{name}")
+    facts = Facts(version, "/usr/bin/python3", "/lib/run.py", f"/run/nsunit/containers/{name}", **more)
     return units(load_text(name, text, "/etc/nsunit", host), facts)
 
 
@@ -110,6 +110,23 @@ def test_definition_overrides_defaults_once():
     assert (service["OOMPolicy"], service["TimeoutStartUSec"], service["Delegate"]) == ("continue", 5_000_000, False)
     assert "DelegateSubgroup" not in service
     assert values(made.slice)["MemoryMax"] == 64 << 20
+
+
+def test_mounts_that_it_needs_are_there_first():
+    """Those of an automount may go meanwhile, and those of what may be missing need not be there."""
+    text = BASE.replace("Rootfs=", "Volatile=yes\nRootfs=")
+    text += "Bind=/srv/a:/a /srv/auto/b:/b\nBindReadOnly=-/srv/c:/c\n[Unit]\nAfter=x.service\nRequiresMountsFor=/y\n"
+    made = planned(text, automounts=("/srv/auto", "/proc/sys/fs/binfmt_misc")).service
+
+    def said(key):
+        return [item.value for item in made.properties if item.name == key]
+
+    assert said("RequiresMountsFor") == [("/srv/root", "/srv/a"), ("/y",)]
+    units = ("srv.mount", "srv-auto.mount", "srv-auto-b.mount", "srv-c.mount", "srv-auto.automount")
+    assert said("After") == [units, ("x.service",)]
+    deep = planned(f"{BASE}Bind=-/{'a/' * 130}:/a\n").service
+    (after,) = (item.value for item in deep.properties if item.name == "After")
+    assert max(map(len, after)) <= 255
 
 
 def test_older_systemd_gets_no_subgroup():

@@ -11,7 +11,7 @@ from nsunit.features.namespaces import pins
 from nsunit.features.namespaces.ledger import Row
 from nsunit.storage.paths import Paths
 
-CONTEXT = types.SimpleNamespace(bus=None, paths=Paths("/nonexistent", "/nonexistent"))
+CONTEXT = types.SimpleNamespace(bus=None, user=False, cgroup="", paths=Paths("/nonexistent", "/nonexistent"))
 OWN = f"/proc/{os.getpid()}/ns"
 
 
@@ -47,7 +47,7 @@ def test_same_refuses(words, error, message):
 
 def test_list_of_a_container_without_namespaces(monkeypatch):
     row = Row("web", "net", 3, 7, 0, (), "left", ())
-    monkeypatch.setattr(ledger, "scan", lambda paths: None)
+    monkeypatch.setattr(ledger, "scan", lambda *_where: None)
     monkeypatch.setattr(ledger, "rows", lambda scan: [row, row.replace(kind="uts", state="used")])
     assert len(ledger.list_namespaces(CONTEXT, ["web"])) == 2
     assert ledger.list_namespaces(CONTEXT, left=True) == [row]
@@ -57,7 +57,7 @@ def test_list_of_a_container_without_namespaces(monkeypatch):
 
 
 def test_unpin_what_is_not_there(tmp_path):
-    context = types.SimpleNamespace(paths=Paths(os.fspath(tmp_path / "run"), os.fspath(tmp_path / "state")))
+    context = types.SimpleNamespace(user=False, paths=Paths(os.fspath(tmp_path / "run"), os.fspath(tmp_path / "state")))
     with pytest.raises(NotFoundError) as caught:
         pins.unpin(context, "shop")
     assert caught.value.message == "there is no pin 'shop'"

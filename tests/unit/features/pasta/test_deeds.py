@@ -10,6 +10,7 @@ from nsunit.definition.host import Host
 from nsunit.definition.load import load_text
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features.pasta.deeds import find_pasta
+from nsunit.features.rootless.plan import refusals
 
 BASE = "[Container]\nRootfs=/home/alice/root\nExec=/bin/app\n"
 
@@ -36,7 +37,5 @@ def test_pasta_is_for_users(monkeypatch):
     (problem,) = caught.value.problems
     assert str(problem) == "web: [Container] Network=pasta is for containers without root"
     assert problem.hint == "run it with --user, or use Network=bridge"
-    with pytest.raises(DefinitionError) as caught:
-        prepare.check(Context(user=True), definition("Network=macvlan:eth0\n"))
-    (problem,) = caught.value.problems
-    assert str(problem) == "web: [Container] Network=macvlan:eth0 is for containers of the system"
+    (refused,) = refusals(definition("Network=macvlan:eth0\n"), (), "alice")
+    assert str(refused) == "web: [Container] Network=macvlan:eth0 is for containers of the system"

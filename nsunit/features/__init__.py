@@ -141,7 +141,11 @@ FEATURES = (
         operations="listen-fds",
     ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
-    Feature("environment_files", keys="EnvironmentFile", hooks="keys.build deeds.missing_sources deeds.facts"),
+    Feature(
+        "environment_files",
+        keys="EnvironmentFile",
+        hooks="keys.build plan.operations deeds.missing_sources deeds.facts",
+    ),
     Feature(
         "rootless",
         needs="delegation network pasta",

@@ -72,7 +72,7 @@ FEATURES = (
         "namespaces",
         keys="PIDNamespace IPCNamespace UTSNamespace UserNamespace CgroupNamespace TimeNamespace MountNamespace"
         " TimeOffset Domainname",
-        hooks="keys.build keys.check plan.joins plan.operations plan.needs plan.without_root plan.ids doctor.findings",
+        hooks="keys.build keys.check plan.joins plan.operations plan.needs plan.without_root doctor.findings",
         operations="join time-offsets domainname root-existing",
         verbs="ns",
     ),

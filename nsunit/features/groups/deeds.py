@@ -220,6 +220,8 @@ def inspect(context: Context, name: str) -> dict[str, object]:
         "sources": list(definition.sources),
         "members": members(context, name, running=False),
         "running": members(context, name, running=True),
-        "definition": [plain(item) for item in definition.assignments],
+        "definition": [
+            {"section": item.section, "key": item.key, "value": item.text} for item in definition.assignments
+        ],
         "properties": {unit: plain(context.bus.properties(unit))},
     }

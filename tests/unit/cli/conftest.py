@@ -71,9 +71,9 @@ class Status(Record):
     io_write: int | None = None
     oom_kills: int = 0
     control_group: str = ""
-    root: str = ""
-    ids: str = ""
-    namespaces: tuple = ()
+    root: object = None
+    ids: object = None
+    namespaces: dict = {}
     processes: tuple = ()
     notes: tuple = ()
     networks: tuple = ()

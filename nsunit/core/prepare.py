@@ -75,6 +75,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         init=find_init() if container.init else "",
         seccomp=filter_file_for(container.capabilities, context.paths.seccomp),
         runtime_base=context.paths.runtime_base,
+        unstarted=context.paths.unstarted_of(definition.name),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)

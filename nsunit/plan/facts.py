@@ -15,7 +15,8 @@ class Facts(Extended):
     `user_range` is `(start, count)` of the id range, `(0, 0)` for none.  `upper` is the host directory with the
     overlay's `upper` and `work`, empty for one on tmpfs.  `environment` comes before what the definition says.
     `runtime_base` is what RuntimeDirectory= is relative to; `directories` are those of the container below it, which
-    its service has (RuntimeDirectory=) unless `directories_stay`, since a unit beside it keeps them.
+    its service has (RuntimeDirectory=) unless `directories_stay`, since a unit beside it keeps them.  `unstarted` is a
+    file that goes once ExecCondition= was met.
     """
 
     systemd_version: int
@@ -30,6 +31,7 @@ class Facts(Extended):
     runtime_base: str = "/run"
     directories: tuple[str, ...] = ()
     directories_stay: bool = False
+    unstarted: str = ""
     extras: Extras = ()
 
     @property

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nsunit.units import Unit
 
 _ATTEMPTS = 4
+CLD_EXITED = 1  # of waitid(2)
 _PINS = ("RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy")
 
 
@@ -98,8 +99,22 @@ class Starter:
             if result == "done":
                 self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
                 continue
+            if result == "failed" and self._was_too_quick(prepared):
+                forget_failed(self.context, job.unit)
+                self.note(Outcome(name, "started"))
+                continue
             self.note(Outcome(name, "failed", error=explain_failure(self.context.bus, name, job.unit, result)))
             self.clear(prepared)
+
+    def _was_too_quick(self, prepared: Prepared) -> bool:
+        """Whether the program ran to a good end before systemd heard that it runs, which it calls a protocol error.
+
+        The helper can say so only when execve(2) has succeeded, and a small program may be over by then.
+        """
+        if prepared.definition.container.notify or prepared.units.waits:
+            return False
+        state = self.context.bus.get(prepared.units.service.name, "Result", "ExecMainCode")
+        return state == {"Result": "protocol", "ExecMainCode": CLD_EXITED}
 
     def _why_not(self, prepared: Prepared) -> str:
         """What has kept a container from starting where systemd calls the job done: a key of `JOBS`, or empty."""

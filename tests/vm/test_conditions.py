@@ -80,3 +80,13 @@ def test_an_enabled_one_is_told_of_too(containers, nsunit, line):
     done = nsunit("start", name, check=False)
     assert (done.returncode, NOT_MET[line][0] in done.stderr) == (1, True)
     nsunit("disable", name)
+
+
+def test_a_unit_that_is_not_there(containers, nsunit):
+    name = containers.define(f"{PROGRAM}Requires=no-such.service\nBindsTo=no-such.mount\nWants=not-needed.service\n")
+    done = nsunit("verify", name, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "[Unit] Requires: 'no-such.service' is not there\n  hint: install what has it" in done.stderr
+    assert "[Unit] BindsTo: 'no-such.mount' is not there" in done.stderr
+    assert "not-needed" not in done.stderr
+    assert "no-such.service not found" in nsunit("start", name, check=False).stderr

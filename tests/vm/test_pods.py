@@ -105,6 +105,8 @@ def test_a_pod_has_one_network_that_outlives_its_containers(make, nsunit, run):
     assert Path("/sys/fs/cgroup/nsunit.slice", f"nsunit-{pod.name}.slice", "memory.max").read_text() == f"{100 * MIB}\n"
     assert web.show("MainPID", unit=pod.service)["MainPID"] == "0"
 
+    used = json.loads(nsunit("stats", "--json", f"{pod.name}.pod").stdout)["usages"]
+    assert [(item["kind"], item["name"]) for item in used][:2] == [("pod", f"{pod.name}.pod"), ("container", web.name)]
     status = json.loads(nsunit("status", "--json", f"{pod.name}.pod", check=False).stdout)[0]
     address = status["addresses"][0].partition("/")[0]
     assert (status["state"]["sub_state"], status["namespaces"]) == ("exited", kept)

@@ -56,13 +56,15 @@ def scene(shared, nsunit):
     return Scene(shared, nsunit)
 
 
+@pytest.mark.timeout(900)
 def test_all_of_it(scene):
     """One test, as the verbs tell of each other's doing."""
     web, name = scene.web, scene.web.name
     follower = subprocess.Popen(["nsunit", "events"], stdout=subprocess.PIPE, text=True)
     try:
         events = [json.loads(follower.stdout.readline())]
-        started = scene.ask("start", name, scene.host.name, scene.maps.name, scene.pod, scene.wrong, status=(1,))
+        for started in (name, scene.host.name, scene.maps.name, scene.pod):  # one by one: a machine may be slow
+            assert scene.ask("start", started)[0]["state"] == "started"
         while events[-1].get("container") != name:
             events.append(json.loads(follower.stdout.readline()))
     finally:
@@ -70,8 +72,7 @@ def test_all_of_it(scene):
         follower.wait()
     for event in events:
         scene.check("events", event)
-    assert [item["state"] for item in started] == ["started"] * 4 + ["failed"]
-    (problem,) = started[-1]["error"]["problems"]
+    (problem,) = scene.ask("start", scene.wrong, status=(1,))[0]["error"]["problems"]
     assert (problem["path"], problem["line"]) == (f"/etc/nsunit/{scene.wrong}.nsunit", 4)
     assert scene.ask("verify", scene.wrong, status=(1,)) == [problem]
 

@@ -273,8 +273,9 @@ def test_enabled_members(containers, nsunit, run):
 def test_a_group_whose_members_have_failed(containers, nsunit):
     """They keep its slice loaded. The failures are kept, but where the group is another one since."""
     group = containers.define_group("[Slice]\nTasksMax=50\n")
-    first, second = (containers.member(group, SLEEP.replace("sleep 1000", "false")) for _ in range(2))
-    nsunit("start", first.name, second.name, check=False)
+    first, second = (containers.member(group, SLEEP) for _ in range(2))
+    nsunit("start", first.name, second.name)
+    nsunit("kill", "--signal=KILL", first.name, second.name)
     for member in (first, second):
         wait_until(lambda member=member: member.show("ActiveState")["ActiveState"] == "failed", "it has failed")
     containers.define(SLEEP.replace("[Container]", f"[Container]\nSlice={group}\nStopSignal=SIGKILL"), first.name)

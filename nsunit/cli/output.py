@@ -10,6 +10,7 @@ import os
 import sys
 import time
 
+from nsunit.errors import NsunitError
 from nsunit.names import printable
 from nsunit.record import Record
 
@@ -109,7 +110,7 @@ def json_line(value: object, indent: int | None = None) -> str:
 
 
 def jsonable(value: object) -> Any:
-    """Turn records, tuples and bytes into what JSON has; an exception becomes its message."""
+    """Turn records, tuples and bytes into what JSON has; an error becomes an object, with its problems."""
     if isinstance(value, Record):
         return {name: jsonable(getattr(value, name)) for name in value._fields}
     if isinstance(value, dict):
@@ -120,8 +121,9 @@ def jsonable(value: object) -> Any:
         return sorted(jsonable(item) for item in value)
     if isinstance(value, bytes):
         return list(value)
-    if isinstance(value, Exception):
-        return str(value)
+    if isinstance(value, NsunitError):
+        said = {"message": value.message, "hint": value.hint, "problems": getattr(value, "problems", ())}
+        return jsonable(said)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -92,6 +92,11 @@ JOBS = {
     "timeout": Advice("the job ran out of time", "see 'systemctl list-jobs'"),
     "dependency": Advice("a unit it depends on failed", "see 'systemctl list-dependencies {unit}'"),
     "skipped": Advice("a condition in [Unit] is not met", "see 'systemctl status {unit}'"),
+    "exec-condition": Advice("a command of ExecCondition= does not let it start", _LOG_HINT),
+    "unneeded": Advice(
+        "nothing that runs needs it, so StopWhenUnneeded= stops it",
+        "start what needs it, or leave StopWhenUnneeded= out",
+    ),
     "assert": Advice("an assertion in [Unit] is not met", "see 'systemctl status {unit}'"),
     "frozen": Advice(
         "its unit or a slice around it is frozen", "let it go on with 'nsunit resume', or 'systemctl thaw'"

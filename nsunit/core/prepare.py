@@ -83,6 +83,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         runtime_base=context.paths.runtime_base,
         cgroup=context.cgroup,
         automounts=automounts(),
+        unstarted=context.paths.unstarted_of(definition.name),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)

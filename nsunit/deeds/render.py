@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.core.prepare import facts_for, planned_user_range
+from nsunit.deeds.look.root import steps
 from nsunit.definition.load import load
 from nsunit.features import hooks, kinds_of
 from nsunit.plan.operations import operations
@@ -10,8 +11,6 @@ from nsunit.plan.units import units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
     from nsunit.setup.operation import Operation
@@ -27,7 +26,7 @@ def render(context: Context, name: str) -> dict[str, object]:
         definition, found, planned = _container(context, name)
     shown = [_unit(unit) for unit in found]
     document: dict[str, object] = {"name": name, "sources": list(definition.sources), "units": shown}
-    return {**document, "setup": _setup(planned)} if planned else document
+    return {**document, "setup": steps(planned)} if planned else document
 
 
 def _container(context: Context, name: str) -> tuple[Definition, list[Unit], list[Operation]]:
@@ -38,12 +37,6 @@ def _container(context: Context, name: str) -> tuple[Definition, list[Unit], lis
     for around in hooks(definition.container.features, "deeds.units_around"):
         found += around(context, definition)
     return definition, found, operations(definition, facts)
-
-
-def _setup(planned: Sequence[Operation]) -> list[dict[str, object]]:
-    return [
-        {"operation": item.keyword, "arguments": list(item.arguments()), "does": item.describe()} for item in planned
-    ]
 
 
 def _unit(unit: Unit) -> dict[str, object]:

@@ -14,7 +14,7 @@ from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import service_name, slice_name, slice_path
 from nsunit.plan.ceilings import asked_limits, asks_for_weight, may_be_moot
-from nsunit.plan.units import needed_containers
+from nsunit.plan.units import has_exec_condition, needed_containers
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 from nsunit.units import UP
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from nsunit.units import Unit
 
 _ATTEMPTS = 4
+CLD_EXITED = 1  # of waitid(2)
+_PINS = ("RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy")
 
 
 class Starter:
@@ -69,6 +71,8 @@ class Starter:
             prepared = refresh(self.context, definition)
         else:
             prepared = prepare(self.context, definition, transient=transient)
+        if _leaves_mark(prepared):
+            files.write_file(self.context.paths.unstarted_of(definition.name), b"")
         try:
             unit = prepared.units.entry.name
             job = self.context.bus.start(unit) if enabled else _start_new(self.context, prepared)
@@ -92,21 +96,64 @@ class Starter:
             job, result = self.context.bus.wait_any(self.waiting, timeout)
             prepared = self.waiting.pop(job)
             name = prepared.definition.name
-            if result == "done" and self._was_skipped(prepared):
-                result = "skipped"
+            result = self._why_not(prepared) or result if result == "done" else result
             if result == "done":
                 self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
+                continue
+            if result == "failed" and self._was_too_quick(prepared):
+                forget_failed(self.context, job.unit)
+                self.note(Outcome(name, "started"))
                 continue
             slice_ = prepared.units.slice.name
             error = explain_failure(self.context.bus, name, job.unit, result, slice_)
             self.note(Outcome(name, "failed", error=error))
             self.clear(prepared)
 
-    def _was_skipped(self, prepared: Prepared) -> bool:
-        """Whether a condition was not met: systemd calls such a job done, and there is nothing that runs."""
-        definition = prepared.definition
-        if not any(item.name == "Conditions" for item in definition.properties_of("Unit")):
+    def _was_too_quick(self, prepared: Prepared) -> bool:
+        """Whether the program ran to a good end before systemd heard that it runs, which it calls a protocol error.
+
+        The helper can say so only when execve(2) has succeeded, and a small program may be over by then.
+        """
+        if prepared.definition.container.notify or prepared.units.waits:
             return False
+        state = self.context.bus.get(prepared.units.service.name, "Result", "ExecMainCode")
+        return state == {"Result": "protocol", "ExecMainCode": CLD_EXITED}
+
+    def _why_not(self, prepared: Prepared) -> str:
+        """What has kept a container from starting where systemd calls the job done: a key of `JOBS`, or empty."""
+        definition = prepared.definition
+        said = {item.name: item.value for item in definition.properties_of("Unit")}
+        if "Conditions" in said and self._was_skipped(prepared):
+            return "skipped"
+        if self._remove_mark(prepared):
+            return "exec-condition"
+        if said.get("StopWhenUnneeded") and not self._is_needed(prepared.units.entry.name):
+            return "unneeded"
+        return ""
+
+    def _remove_mark(self, prepared: Prepared) -> bool:
+        """Whether the file that ExecCondition= keeps is still there; it is not afterwards."""
+        if not _leaves_mark(prepared):
+            return False
+        try:
+            os.unlink(self.context.paths.unstarted_of(prepared.definition.name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _is_needed(self, unit: str) -> bool:
+        """Whether something that is there, or about to be, needs *unit*: see unit_is_unneeded() of systemd."""
+        for units in self.context.bus.get(unit, *_PINS).values():
+            for other in units if isinstance(units, (list, tuple)) else ():
+                state = self.context.bus.get(other, "ActiveState", "Job")
+                job = state.get("Job")
+                if state.get("ActiveState") not in ("inactive", "failed") or (isinstance(job, tuple) and job[0]):
+                    return True
+        return False
+
+    def _was_skipped(self, prepared: Prepared) -> bool:
+        """Whether a condition was not met."""
+        definition = prepared.definition
         state = self.context.bus.get(prepared.units.entry.name, "ConditionResult", "ConditionTimestampMonotonic")
         if state.get("ConditionTimestampMonotonic"):
             return not state.get("ConditionResult")
@@ -121,6 +168,7 @@ class Starter:
 
     def clear(self, prepared: Prepared) -> None:
         """Let go of the unit of a failed start, and of what was reserved for it."""
+        self._remove_mark(prepared)
         if prepared.units.listeners:
             for give_up in hooks(prepared.definition.container.features, "deeds.give_up"):
                 give_up(self.context, prepared.definition, prepared.units)
@@ -259,6 +307,11 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
         context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
     forget_failed(context, unit)
     return None
+
+
+def _leaves_mark(prepared: Prepared) -> bool:
+    """Whether a file tells that ExecCondition= has kept the container from starting, which systemd forgets at once."""
+    return has_exec_condition(prepared.definition) and not prepared.units.waits
 
 
 def _start_new(context: Context, prepared: Prepared) -> Job:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
 
+_REQUIRING = ("Requires", "Requisite", "BindsTo")
+
 
 def verify(context: Context, names: Sequence[str]) -> list[Problem]:
     """All problems with the definitions of *names*: syntax, values, missing sources, and systemd-analyze verify's."""
@@ -46,12 +48,32 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
                 check_apart(context, definition)
             for look in hooks((*used_by(context, definition), *kinds_of(name)), "deeds.check_limits"):
                 look(context, definition)
+            problems += missing_units(context, definition)
             problems += _verify_units(path, unit_files(context, name), user=context.user)
         except DefinitionError as error:
             problems += error.problems
         except NsunitError as error:
             problems += [Problem(path, 0, line, error.hint) for line in error.message.splitlines()]
     return problems
+
+
+def missing_units(context: Context, definition: Definition) -> list[Problem]:
+    """The units that *definition* cannot be started without and that systemd does not know.
+
+    systemd-analyze would tell of them together with all that is wrong with other units of the host.
+    """
+    return [
+        Problem(
+            definition.sources[0],
+            0,
+            f"[Unit] {item.name}: '{unit}' is not there",
+            "install what has it, enable the container that it is, or use Wants=, which does without",
+        )
+        for item in definition.properties_of("Unit")
+        if item.name in _REQUIRING and isinstance(item.value, tuple)
+        for unit in item.value
+        if context.bus.get(unit, "LoadState").get("LoadState") == "not-found"
+    ]
 
 
 def warnings(context: Context, names: Sequence[str]) -> list[str]:

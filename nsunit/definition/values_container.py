@@ -54,9 +54,9 @@ def command(text: str) -> tuple[str, ...]:
 
 
 def environment(text: str) -> tuple[tuple[str, str], ...]:
-    """`NAME=VALUE…`, quotes and C escapes allowed."""
+    """`NAME=VALUE…`, quotes and C escapes allowed; a value may have any character but NUL, as in a file."""
     found = []
-    for word in split(text, c_escapes=True):
+    for word in split(text, c_escapes=True, controls=True):
         name, equals, value = word.partition("=")
         if not equals:
             raise wrong(word, "is not NAME=VALUE", "a value with blanks needs quotes around the whole")

@@ -35,24 +35,25 @@ def clean(word: str) -> str:
     return word
 
 
-def split(text: str, *, c_escapes: bool = False) -> list[str]:
+def split(text: str, *, c_escapes: bool = False, controls: bool = False) -> list[str]:
     """Split *text* at blanks; quotes keep blanks, a backslash keeps the next character.
 
-    With *c_escapes* a backslash starts a C escape instead (`\\n`, `\\x41`, `\\u00e4`, …).
+    With *c_escapes* a backslash starts a C escape instead (`\\n`, `\\x41`, `\\u00e4`, …).  Words may have control
+    characters with *controls* only.
     """
     if '"' not in text and "'" not in text and "\\" not in text:
         return [word for word in text.replace("\t", " ").split(" ") if word]
     found: list[str] = []
     position = 0
     while True:
-        word, position = next_word(text, position, c_escapes=c_escapes)
+        word, position = next_word(text, position, c_escapes=c_escapes, controls=controls)
         if word is None:
             return found
         found.append(word)
 
 
 def next_word(
-    text: str, position: int, *, c_escapes: bool = False, keep_escapes: bool = False
+    text: str, position: int, *, c_escapes: bool = False, keep_escapes: bool = False, controls: bool = False
 ) -> tuple[str | None, int]:
     """Return the word of *text* at or after *position* and the position behind it; None at the end.
 
@@ -87,7 +88,8 @@ def next_word(
         out += char.encode()
     if quote:
         raise wrong(text, f"has an unbalanced {quote} quote", "close it, or put a backslash before it")
-    return _decode(out, text), position
+    word = _decode(out, text)
+    return (word if controls else clean(word)), position
 
 
 def fields(text: str, separator: str = ":") -> list[str]:
@@ -148,6 +150,6 @@ def _unknown_escape(escape: str) -> ValueProblem:
 
 def _decode(out: bytearray, text: str) -> str:
     try:
-        return clean(out.decode())
+        return out.decode()
     except UnicodeDecodeError:
         raise wrong(text, "is not UTF-8 once its escapes are replaced") from None

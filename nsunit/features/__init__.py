@@ -72,7 +72,7 @@ FEATURES = (
         "namespaces",
         keys="PIDNamespace IPCNamespace UTSNamespace UserNamespace CgroupNamespace TimeNamespace MountNamespace"
         " TimeOffset Domainname",
-        hooks="keys.build keys.check plan.joins plan.operations plan.needs plan.without_root plan.ids doctor.findings",
+        hooks="keys.build keys.check plan.joins plan.operations plan.needs plan.without_root doctor.findings",
         operations="join time-offsets domainname root-existing",
         verbs="ns",
     ),
@@ -161,7 +161,11 @@ FEATURES = (
         operations="whole",
     ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
-    Feature("environment_files", keys="EnvironmentFile", hooks="keys.build deeds.missing_sources deeds.facts"),
+    Feature(
+        "environment_files",
+        keys="EnvironmentFile",
+        hooks="keys.build plan.operations deeds.missing_sources deeds.facts",
+    ),
     Feature(
         "rootless",
         needs="delegation network pasta",

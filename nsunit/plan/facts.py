@@ -18,6 +18,7 @@ class Facts(Extended):
     its service has (RuntimeDirectory=) unless `directories_stay`, since a unit beside it keeps them.
     `cgroup` is the one that nsunit.slice is in, empty for the root.
     `automounts` are the mount points of autofs.  `is_wanted`: other units may have systemd start the service again.
+    `unstarted` is a file that goes once ExecCondition= was met.
     """
 
     systemd_version: int
@@ -35,6 +36,7 @@ class Facts(Extended):
     cgroup: str = ""
     automounts: tuple[str, ...] = ()
     is_wanted: bool = False
+    unstarted: str = ""
     extras: Extras = ()
 
     @property

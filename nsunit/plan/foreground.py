@@ -31,6 +31,10 @@ def run_scope(definition: Definition, token: str) -> Unit:
             raise UsageError(f"[Service] {key}= needs a service", hint="run it in the background with --detach")
     if definition.container.notify:
         raise UsageError("[Container] Notify= needs a service", hint="run it in the background with --detach")
+    if any(item.name == "StopWhenUnneeded" and item.value for item in definition.properties_of("Unit")):
+        raise UsageError(
+            "[Unit] StopWhenUnneeded= stops it at once, as nothing can need it", hint="leave it out in the foreground"
+        )
     properties = [
         Property("Description", "s", f"Container {definition.name}"),
         Property("Slice", "s", slice_name(definition.name, definition.container.slice)),

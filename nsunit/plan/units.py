@@ -91,6 +91,11 @@ def units(definition: Definition, facts: Facts) -> Units:
     )
 
 
+def has_exec_condition(definition: Definition) -> bool:
+    """Whether a command on the host decides if the container is started."""
+    return any(key == "ExecCondition" for key, _ in definition.texts_of("Service"))
+
+
 def entry_of(definition: Definition, target: str) -> tuple[str, str]:
     """The unit that is started in order to start the container, and what starts it at boot: by itself *target*."""
     for entry in hooks(definition.container.features, "plan.entry"):
@@ -211,6 +216,8 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
         directives = [*(item for item in directives if item.key not in replaced), *own]
     said = {(section, key) for section in ("Unit", "Service") for key, _ in definition.texts_of(section)}
     kept = [item for item in directives if (item.section, item.key) not in said or item.key in _ADD_UP]
+    if has_exec_condition(definition):  # systemd has forgotten by the time we could ask
+        kept.append(command("ExecStartPre", ("/bin/rm", "-f", facts.unstarted)))
     for commands in hooks(used, "plan.commands"):
         kept += commands(definition, facts)
     for access in hooks(used, "plan.access"):

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-CONTAINER, SESSION, GROUP, TOTAL = "container", "session", "group", "total"
+CONTAINER, SESSION, GROUP, POD, TOTAL = "container", "session", "group", "pod", "total"
 
 # The files that are read of each cgroup; one that the kernel or a missing controller does not provide is left out.
 FILES = (
@@ -200,6 +200,13 @@ class Place(Record):
     name: str
     container: str
     groups: tuple[str, ...]
+
+    def of_pods(self, pods: Mapping[str, str]) -> Place:
+        """The same where *pods* are the pods that are there, by the groups that they are."""
+        groups = tuple(pods.get(group, group) for group in self.groups)
+        if self.kind == GROUP and self.name in pods:
+            return Place(POD, pods[self.name], self.container, groups)
+        return Place(self.kind, self.name, self.container, groups)
 
 
 def place_of(path: Sequence[str], children: Iterable[str]) -> Place | None:

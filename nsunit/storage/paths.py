@@ -69,6 +69,10 @@ class Paths(Record):
         """What a started container needs while it runs; systemd removes it with the unit (RuntimeDirectory=)."""
         return f"{self.runtimes}/{name}"
 
+    def unstarted_of(self, name: str) -> str:
+        """A file that is there until the first command after ExecCondition= of a start has removed it."""
+        return f"{self.runtime}/unstarted-{name}"
+
     def network_of(self, name: str) -> str:
         """How a started container is attached to its network; systemd removes it with the unit."""
         return f"{self.networks}/{name}"

@@ -170,6 +170,23 @@ def test_get_and_set(groups, nsunit, scratch_disk):
     assert "memory.current" in nsunit("cgroup", "get", "-a", "values").stdout
 
 
+def test_a_copy(groups, nsunit, scratch_disk):
+    """All settings of a group, and what the other one has more of them than it goes."""
+    for path in ("model", "model/sub", "copy", "copy/sub"):
+        groups("-b", "-g", f"*:{path}")
+    for source, target in (("model", "copy"), ("model/sub", "copy/sub")):
+        values = ("cpu.max=15000 50000", "cpu.weight=33", "memory.high=1M", "pids.max=77", "cgroup.max.depth=3")
+        nsunit("cgroup", "set", *(word for value in values for word in ("-r", value)), source)
+        nsunit("cgroup", "set", "-r", f"io.max={scratch_disk} wiops=99", "-r", "memory.low=1M", target)
+        nsunit("cgroup", "set", "-b", "--copy-from", source, target)
+        for file in ("cpu.max", "cpu.weight", "memory.high", "memory.low", "pids.max", "cgroup.max.depth", "io.max"):
+            assert limit(target, file) == limit(source, file), file
+    refused(nsunit("cgroup", "set", "--copy-from", "no-such", "copy", check=False), "there is no group 'no-such'", 3)
+    words = ("--copy-from", "model", "-r", "pids.max=1", "copy")
+    refused(nsunit("cgroup", "set", *words, check=False), "cgroup set: -r and --copy-from exclude each other", 2)
+    assert nsunit("cgroup", "get", "-m").stdout == "Unified Mode (Cgroup v2 Mounted).\n"
+
+
 def test_all_or_nothing(groups, nsunit):
     groups("-g", "cpu,memory:whole", "-g", "cpu,memory:whole/sub")
     for path, line in (

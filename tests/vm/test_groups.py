@@ -268,3 +268,20 @@ def test_enabled_members(containers, nsunit, run):
         nsunit("disable", "--now", first.name, second.name, check=False)
     assert list(SYSTEMD.rglob(f"nsunit-{group}*")) == []
     wait_until(lambda: not first.group_cgroup.exists(), "the group is gone")
+
+
+def test_a_group_whose_members_have_failed(containers, nsunit):
+    """They keep its slice loaded. The failures are kept, but where the group is another one since."""
+    group = containers.define_group("[Slice]\nTasksMax=50\n")
+    first, second = (containers.member(group, SLEEP) for _ in range(2))
+    nsunit("start", first.name, second.name)
+    nsunit("kill", "--signal=KILL", first.name, second.name)
+    for member in (first, second):
+        wait_until(lambda member=member: member.show("ActiveState")["ActiveState"] == "failed", "it has failed")
+    containers.define(SLEEP.replace("[Container]", f"[Container]\nSlice={group}\nStopSignal=SIGKILL"), first.name)
+    for tasks, state in (("50", "failed"), ("60", "inactive")):
+        containers.define_group(f"[Slice]\nTasksMax={tasks}\n", group)
+        nsunit("start", first.name)
+        assert first.show("TasksMax", unit=f"nsunit-{group}.slice") == {"TasksMax": tasks}
+        assert second.show("ActiveState") == {"ActiveState": state}
+        nsunit("stop", first.name)

@@ -314,7 +314,7 @@ def test_surroundings_are_as_declared(user):
     assert found["directory"] == "/work"
     environment = found["environment"]
     assert environment["FROM_FILE"] == "a b"
-    assert environment["BOTH"] == "key"
+    assert environment["BOTH"] == "file"
     assert environment["QUOTED"] == "c  d"
     assert environment["PERCENT"] == "%n"
     assert environment["DOLLAR"] == "$HOME"

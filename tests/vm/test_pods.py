@@ -104,9 +104,11 @@ def test_a_pod_has_one_network_that_outlives_its_containers(make, nsunit, run):
     assert web.show("MemoryMax", unit=f"nsunit-{pod.name}.slice")["MemoryMax"] == f"{100 * MIB}"
     assert web.show("MainPID", unit=pod.service)["MainPID"] == "0"
 
+    used = json.loads(nsunit("stats", "--json", f"{pod.name}.pod").stdout)["usages"]
+    assert [(item["kind"], item["name"]) for item in used][:2] == [("pod", f"{pod.name}.pod"), ("container", web.name)]
     status = json.loads(nsunit("status", "--json", f"{pod.name}.pod", check=False).stdout)[0]
     address = status["addresses"][0].partition("/")[0]
-    assert (status["state"]["sub_state"], dict(status["namespaces"])) == ("exited", kept)
+    assert (status["state"]["sub_state"], status["namespaces"]) == ("exited", kept)
     until(lambda: said_by(address, 80) == "hello\n", "web answers")
     outside = json.loads(run("ip -j -4 address show nsunit0").stdout)[0]["addr_info"][0]["local"]
     assert said_by(outside, 8171) == "hello\n"

@@ -129,9 +129,7 @@ def test_status(web, nsunit):
     assert fields["CGroup"] == f"/nsunit.slice/{web.slice}"
     found = json.loads(nsunit("status", "--json", web.name).stdout)
     assert (found[0]["state"]["pid"], found[0]["tasks_limit"], found[0]["memory_limit"]) == (web.pid, 100, 200 << 20)
-    assert [number for kind, number in found[0]["namespaces"] if kind == "net"] == [
-        os.stat(f"/proc/{web.pid}/ns/net").st_ino
-    ]
+    assert found[0]["namespaces"]["net"] == os.stat(f"/proc/{web.pid}/ns/net").st_ino
 
 
 @pytest.mark.machine("controllers")
@@ -155,7 +153,7 @@ def test_show(web, nsunit):
     assert {"section": "Slice", "key": "TasksMax", "value": "100"} in found["definition"]
     assert found["properties"][web.slice]["TasksMax"] == 100
     assert found["properties"][found["state"]["unit"]]["MainPID"] == web.pid
-    assert "pivot to the new root" in found["setup"]
+    assert "pivot to the new root" in [step["does"] for step in found["setup"]]
     assert json.loads(nsunit("inspect", "-p", "control_group", web.name).stdout) == {
         "control_group": f"/nsunit.slice/{web.slice}"
     }

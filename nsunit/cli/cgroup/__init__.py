@@ -7,6 +7,7 @@ from nsunit.cli.verbs import Option, Verb
 _GROUP = "CONTROLLERS:PATH"
 _ONE = Option("group", "The group; of its controllers it is checked that it has them", short="g", value=_GROUP)
 _MANY = _ONE.replace(repeat=True)
+_ANYWHERE = Option("no-default", "Accepted as libcgroup's tools do: no slice is put before paths", short="b")
 
 VERBS = (
     Verb(
@@ -22,6 +23,7 @@ VERBS = (
             Option("dperm", "Mode of the group's directory, in octal", short="d", value="MODE"),
             Option("fperm", "Mode of the files that -a gives away", short="f", value="MODE"),
             Option("tperm", "Mode of the files that -t gives away", short="s", value="MODE"),
+            _ANYWHERE,
         ),
         details=(
             "CONTROLLERS are some of cpu, cpuset, io, memory and pids, with commas. The first name of PATH is that of "
@@ -39,7 +41,7 @@ VERBS = (
         operands="-g CONTROLLERS:PATH COMMAND…",
         least=1,
         most=None,
-        options=(_MANY, Option("sticky", "Accepted as cgexec does; nothing moves the command anyway")),
+        options=(_MANY, Option("sticky", "Accepted as cgexec does; nothing moves the command anyway"), _ANYWHERE),
         command_at=0,
         complete="command",
         details=(
@@ -58,6 +60,7 @@ VERBS = (
             _MANY,
             Option("sticky", "Accepted as cgclassify does; nothing moves the processes again anyway"),
             Option("cancel-sticky", "Accepted as cgclassify does"),
+            _ANYWHERE,
         ),
         details=("Threads and later children of the processes come with them, children that they have do not.",),
     ),
@@ -73,6 +76,8 @@ VERBS = (
             Option(
                 "variable", "A file of the group and what it is to have", short="r", value="NAME=VALUE", repeat=True
             ),
+            Option("copy-from", "The group whose settings they are to have", value="PATH"),
+            _ANYWHERE,
         ),
         details=(
             "Names of cgroup version 1 are translated where version 2 has the same. Of a group without a slash in its "
@@ -93,6 +98,8 @@ VERBS = (
             Option("all", "All files", short="a"),
             Option("no-headers", "Do not print the paths of the groups", short="n"),
             Option("values-only", "Print the values without their names", short="v"),
+            Option("mode", "Print which version of cgroups the host has", short="m"),
+            _ANYWHERE,
         ),
         details=("A name of cgroup version 1 is translated, and so is the value.",),
     ),
@@ -107,6 +114,7 @@ VERBS = (
             _MANY,
             Option("recursive", "What is below them as well", short="r"),
             Option("kill", "Kill the processes in them, instead of refusing", short="k"),
+            _ANYWHERE,
         ),
     ),
     Verb(
@@ -119,6 +127,7 @@ VERBS = (
         options=(
             Option("group", "These, and what is below", short="g", value=_GROUP, repeat=True),
             Option("controllers", "List the controllers that groups can have on this host instead"),
+            _ANYWHERE,
         ),
         details=("One line for each group, as -g takes it. With --json also its processes, owner and unit.",),
     ),

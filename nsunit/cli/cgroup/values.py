@@ -25,15 +25,24 @@ def set_values(invocation: Invocation) -> int:
         if not equals:
             raise UsageError(f"cgroup set: '{printable(text)}' has no value", hint="-r NAME=VALUE")
         values.append((name, value.strip()))
-    if not values:
+    source = invocation.value("copy-from")
+    if values and source is not None:
+        raise UsageError("cgroup set: -r and --copy-from exclude each other", hint="set values after the copy")
+    if not values and source is None:
         raise UsageError("cgroup set: nothing is given to set", hint="-r NAME=VALUE, e.g. -r memory.max=100M")
     groups = [parse_spec(text) for text in invocation.operands]
     context = system_context(invocation)
+    if source is not None:
+        template = parse_spec(source)[1]
+        return for_each(groups, lambda _controllers, group: cgroup_knobs.copy(context, template, group))
     return for_each(groups, lambda _controllers, group: cgroup_knobs.set_values(context, group, values))
 
 
 def get(invocation: Invocation) -> int:
     """The verb `cgroup get`."""
+    if invocation.flag("mode"):
+        say("Unified Mode (Cgroup v2 Mounted).")  # in the words of cgget; nsunit runs on no other
+        return 0
     names, everything = invocation.values("variable"), invocation.flag("all")
     controllers: list[str] = []
     paths = list(invocation.operands)

@@ -8,7 +8,7 @@ import sys
 from nsunit.cli.output import print_json
 from nsunit.errors import BusError
 from nsunit.names import printable
-from nsunit.version import VERSION
+from nsunit.version import JSON_SCHEMA, VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def version(invocation: Invocation) -> int:
     versions["python"] = ".".join(map(str, sys.version_info[:3]))
     versions["machine"] = system.machine
     if invocation.flag("json"):
-        print_json(versions)
+        print_json({**versions, "schema": JSON_SCHEMA})
     else:
         for name, value in versions.items():
             sys.stdout.write(f"{name} {'not reachable' if value is None else printable(str(value))}\n")

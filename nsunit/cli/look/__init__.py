@@ -96,7 +96,8 @@ VERBS = (
             "CPU time and percent of one CPU; memory, its peak, how often MemoryHigh= held it back and how often the "
             "kernel killed; swap; tasks; traffic with disks and in the container's own network; pressure, the "
             "percentage of the last 10 s in which something waited for CPU, memory and disks.",
-            "A NAME may be that of a group, such as shop.slice. With --watch, --json prints one line each time.",
+            "A NAME may be that of a group, such as shop.slice, or of a pod, shop.pod. With --watch, --json prints one "
+            "line each time.",
         ),
     ),
     Verb(

@@ -67,6 +67,7 @@ _KINDS = {
     "container": "of a container",
     "session": "of an exec session",
     "group": "of a group of containers",
+    "pod": "of a pod",
     "total": "of all containers",
 }
 

@@ -40,7 +40,8 @@ def stats(invocation: Invocation) -> int:
 
 def sampler_of(invocation: Invocation) -> Sampler:
     """Return what takes the samples."""
-    return Sampler(above=invocation.context().cgroup if invocation.flag("user") else "")
+    above = invocation.context().cgroup if invocation.flag("user") else ""
+    return Sampler(above=above, namespaces=invocation.context().paths.namespaces)
 
 
 def seconds(text: str | None) -> float:

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
     from nsunit.cli.verbs import Invocation
     from nsunit.deeds.look.query import ContainerState, Status
+    from nsunit.deeds.look.root import Ids, Root
+    from nsunit.formats.procfs import IdRange
     from nsunit.storage.processes import UnitProcess
 
 EXIT_NOT_RUNNING = 3
+_ALL_IDS = 0xFFFFFFFF  # as many as the map of the host has
 _CALM = ("inactive", "failed")
 
 
@@ -72,17 +75,48 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
     lines += _field("Units", f"{state.unit} in {state.slice}")
     if state.pid:
         lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
-    lines += _field("Root", status.root)
-    lines += _field("Ids", status.ids)
+    lines += _field("Root", describe_root(status.root) if status.root else "")
+    lines += _field("Ids", describe_ids(status.ids) if status.ids else "")
     names = f"({', '.join(status.networks)})" if status.networks else ""
     lines += _field("Network", " ".join([*status.addresses, names]).strip())
-    lines += _field("Ports", " ".join(status.ports))
-    lines += _field("Namespaces", " ".join(f"{kind}:{number}" for kind, number in status.namespaces))
+    lines += _field("Ports", " ".join(f"{port}→{port.container}" for port in status.ports))
+    lines += _field("Namespaces", " ".join(f"{kind}:{number}" for kind, number in status.namespaces.items()))
     if state.active_state not in _CALM:
         lines += _usage(status)
     for note in status.notes:
         lines.append(f"{'Note':>12}: {style.paint(printable(note), 'yellow')}")
     return lines + _tree(status.control_group, status.processes)
+
+
+def describe_root(root: Root) -> str:
+    """What the root is made of, in words."""
+    if root.kind == "directory":
+        return root.path or ""
+    return f"overlay of {', '.join(root.layers)} below {root.upper or 'a tmpfs'}"
+
+
+def describe_ids(ids: Ids) -> str:
+    """Whose ids they are, in words: `0 inside is 1000 outside, 1-65536 are 100000-165535`."""
+    if ids.reserved:
+        return ", ".join(_range(entry.outside, entry.count) for entry in ids.users) + " are reserved for it"
+    if ids.users == ids.groups:
+        return _map(ids.users)
+    return f"users: {_map(ids.users)}; groups: {_map(ids.groups)}"
+
+
+def _map(entries: Sequence[IdRange]) -> str:
+    if [(entry.inside, entry.outside) for entry in entries] == [(0, 0)] and entries[0].count == _ALL_IDS:
+        return "the host's own"
+    parts: list[str] = []
+    for entry in entries:
+        inside, outside = (_range(first, entry.count) for first in (entry.inside, entry.outside))
+        words = ("", "") if parts else (" inside", " outside")
+        parts.append(f"{inside}{words[0]} {'is' if entry.count == 1 else 'are'} {outside}{words[1]}")
+    return ", ".join(parts)
+
+
+def _range(first: int, count: int) -> str:
+    return str(first) if count == 1 else f"{first}-{first + count - 1}"
 
 
 def _field(label: str, text: str) -> list[str]:

@@ -50,8 +50,5 @@ def attachment_document(item: Attachment) -> dict[str, object]:
             }
             for device in item.devices
         ],
-        "ports": [
-            {"address": port.address, "host": port.host, "container": port.container, "protocol": port.protocol}
-            for port in item.ports
-        ],
+        "ports": list(item.ports),
     }

@@ -17,10 +17,11 @@ from nsunit.core.running import (
 )
 from nsunit.core.stored import differences_from_running, journal_of, known
 from nsunit.deeds.look.notices import managed_kills
+from nsunit.deeds.look.root import ids_of, root_of, steps
 from nsunit.definition.load import load, load_any
 from nsunit.definition.search import find, list_names, list_pods, main_file, unit_drop_ins
 from nsunit.errors import DefinitionError, NotFoundError
-from nsunit.features import hooks, kinds_of, with_operation
+from nsunit.features import hooks, kinds_of
 from nsunit.names import (
     check_any_name,
     container_of_unit,
@@ -31,9 +32,9 @@ from nsunit.names import (
     service_name,
 )
 from nsunit.record import Record, plain
-from nsunit.setup import namespaces, root
+from nsunit.setup import namespaces
 from nsunit.setup.main import read_plan
-from nsunit.storage import files, ranges
+from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.processes import UnitProcess, unit_processes
 from nsunit.units import UP
@@ -41,9 +42,11 @@ from nsunit.units import UP
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from nsunit.bus.protocol import UnitStatus
     from nsunit.core.context import Context
+    from nsunit.deeds.look.root import Ids, Root
     from nsunit.setup.operation import Operation
 
 CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
@@ -77,9 +80,9 @@ class Status(Record):
     result: str
     exit_status: int | None  # None where it did not end by itself
     main_command: str
-    root: str
-    ids: str
-    namespaces: tuple[tuple[str, int], ...]  # kind and inode; those of the host are left out
+    root: Root | None  # None where it does not run, or has another container's
+    ids: Ids | None
+    namespaces: dict[str, int]  # kind and inode; those of the host are left out
     frozen: bool
     tasks_limit: int | None
     memory_limit: int | None
@@ -94,7 +97,7 @@ class Status(Record):
     notes: tuple[str, ...]
     networks: tuple[str, ...] = ()  # by their names, and links of the host as Network= has them
     addresses: tuple[str, ...] = ()
-    ports: tuple[str, ...] = ()  # of the host, and where they lead
+    ports: tuple[Any, ...] = ()  # of the host, and where they lead: features.network.values.Port
     log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
 
 
@@ -173,9 +176,9 @@ def status(context: Context, name: str) -> Status:
         result=str(properties.get("Result", "")),
         exit_status=code if isinstance(code, int) else None,
         main_command=next((item.command for item in processes if running and item.pid == running.pid), ""),
-        root=_root(operations),
-        ids=_ids(context, name, operations),
-        namespaces=private_namespaces(running) if running else _pinned(context, name) if active else (),
+        root=root_of(operations),
+        ids=ids_of(context, name, running.pid if running else None, operations),
+        namespaces=private_namespaces(running) if running else _pinned(context, name) if active else {},
         frozen="frozen" in (properties.get("FreezerState"), limits.get("FreezerState")),
         tasks_limit=_tightest(limits, properties, "TasksMax"),
         memory_limit=_tightest(limits, properties, "MemoryMax"),
@@ -197,10 +200,10 @@ def status(context: Context, name: str) -> Status:
     )
 
 
-def _pinned(context: Context, name: str) -> tuple[tuple[str, int], ...]:
+def _pinned(context: Context, name: str) -> dict[str, int]:
     """Kind and inode of each namespace that pod *name* keeps."""
     place = f"{context.paths.namespaces}/{name}"
-    return tuple((kind, os.stat(f"{place}/{kind}").st_ino) for kind in files.list_directory(place) if kind[0] != ".")
+    return {kind: os.stat(f"{place}/{kind}").st_ino for kind in files.list_directory(place) if kind[0] != "."}
 
 
 def _features_of(context: Context, name: str) -> tuple[str, ...]:
@@ -212,9 +215,9 @@ def _features_of(context: Context, name: str) -> tuple[str, ...]:
     return definition.container.features if definition else ()
 
 
-def _shown_by_features(context: Context, name: str, used: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _shown_by_features(context: Context, name: str, used: tuple[str, ...]) -> dict[str, Any]:
     """Fields of Status that features know."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, Any] = {}
     for show in hooks(used, "deeds.shown"):
         found |= show(context, name)
     return found
@@ -260,24 +263,24 @@ def inspect(context: Context, name: str) -> dict[str, object]:
     document = plain(found)
     assert isinstance(document, dict)
     document["definition"] = _assignments(context, name)
-    document["setup"] = [item.describe() for item in _plan(context, name)]
+    document["setup"] = steps(_plan(context, name))
     document["properties"] = {
         unit: plain(context.bus.properties(unit)) for unit in (found.state.unit, found.state.slice)
     }
     return document
 
 
-def private_namespaces(running: Running) -> tuple[tuple[str, int], ...]:
+def private_namespaces(running: Running) -> dict[str, int]:
     """Kind and inode of each namespace the payload does not share with the host's process 1."""
-    found = []
+    found = {}
     for kind in namespaces.KINDS:
         try:
             inode = os.stat(f"/proc/{running.pid}/ns/{kind}").st_ino
         except (FileNotFoundError, ProcessLookupError):
             raise just_ended(running.name) from None
         if inode != host_namespace(kind):
-            found.append((kind, inode))
-    return tuple(found)
+            found[kind] = inode
+    return found
 
 
 def _state(
@@ -363,29 +366,6 @@ def _plan(context: Context, name: str) -> list[Operation]:
         return read_plan(context.paths.runtime_of(name))
     except FileNotFoundError:
         return []
-
-
-def _root(operations: Sequence[Operation]) -> str:
-    for item in operations:
-        if isinstance(item, root.Directory):
-            return item.path
-        if isinstance(item, root.Overlay):
-            return f"overlay of {', '.join(item.lowers)} below {item.upper or 'a tmpfs'}"
-    return ""
-
-
-def _ids(context: Context, name: str, operations: Sequence[Operation]) -> str:
-    for item in operations:
-        if isinstance(item, namespaces.UserNamespace):
-            start, count = int(item.start), int(item.count)
-            return f"0-{count - 1} inside are {start}-{start + count - 1} outside"
-        for describe in hooks(with_operation(item.keyword), "plan.ids"):
-            if text := describe(item):
-                return str(text)
-    kept = ranges.remembered(context.paths.state_of(name))
-    if not operations and kept:
-        return f"{kept[0]}-{kept[0] + kept[1] - 1} are reserved for it"
-    return "the host's own" if operations else ""
 
 
 def _differences(context: Context, name: str) -> tuple[str, ...]:

@@ -12,10 +12,10 @@ from nsunit.core.running import CGROUP_ROOT, host_namespace, status_field
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.formats.cgroupfs import Traffic, flat_keyed, net_dev
-from nsunit.names import ROOT_SLICE
+from nsunit.names import ROOT_SLICE, group_of_pod, is_pod
 from nsunit.plan import usage
 from nsunit.record import Record
-from nsunit.storage.files import read_kernel_file
+from nsunit.storage.files import list_directory, read_kernel_file
 from nsunit.storage.processes import groups_in, processes_of
 
 TYPE_CHECKING = False
@@ -39,8 +39,9 @@ class Sample(Record):
 class Sampler:
     """Takes samples one after the other; CPU percentages are those since the one before."""
 
-    def __init__(self, root: str = CGROUP_ROOT, above: str = "") -> None:
+    def __init__(self, root: str = CGROUP_ROOT, above: str = "", namespaces: str = "") -> None:
         self._root = root
+        self._namespaces = namespaces  # the directory in which pods keep theirs: Paths.namespaces
         self._above = above  # the cgroup nsunit.slice is in: Context.cgroup
         self._before: dict[str, tuple[float, int]] = {}  # by cgroup: when, and its CPU time then
 
@@ -60,7 +61,10 @@ class Sampler:
         """
         now = time.monotonic()
         before, self._before = self._before, {}
-        found = [self._usage(place, group, before) for place, group in self._walk() if _is_wanted(place, names)]
+        pods = {group_of_pod(name): name for name in list_directory(self._namespaces) if is_pod(name)}
+        names = [pods.get(name, name) for name in names]
+        walked = ((place.of_pods(pods), group) for place, group in self._walk())
+        found = [self._usage(place, group, before) for place, group in walked if _is_wanted(place, names)]
         usages = [item for item in found if item is not None]
         known = {item.name for item in usages}
         for name in names:
@@ -135,7 +139,7 @@ def _is_wanted(place: Place, names: Sequence[str]) -> bool:
 def _with_sums(usages: list[Usage]) -> Iterator[Usage]:
     """Give groups the sums of their containers' traffic and of what systemd-oomd killed, which no cgroup counts."""
     for item in usages:
-        if item.kind in (usage.GROUP, usage.TOTAL):
+        if item.kind in (usage.GROUP, usage.POD, usage.TOTAL):
             inside = f"{item.control_group}/"
             parts = [other for other in usages if other.control_group.startswith(inside)]
             yield item.replace(

@@ -6,7 +6,7 @@ import _signal as signal  # type: ignore[import-not-found]  # the C half: the Py
 import os
 
 from nsunit.bus.protocol import TRANSACTION_IS_DESTRUCTIVE
-from nsunit.core.jobs import JOB_TIMEOUT, unfinished
+from nsunit.core.jobs import JOB_TIMEOUT, JOBS, explain_failure, unfinished
 from nsunit.deeds.session.terminal import FORWARDED, Streams, wants_terminal
 from nsunit.errors import BusError, NotFoundError, SessionError
 from nsunit.setup import spawn
@@ -82,15 +82,21 @@ def start_scope(context: Context, name: str, scope: Unit, auxiliary: Sequence[Un
         if error.name == TRANSACTION_IS_DESTRUCTIVE:
             raise NotFoundError(f"{name}: it is being stopped", hint="start it again when it has ended") from error
         raise
-    wait_for_scope(context, name, job)
+    wait_for_scope(context, name, job, scope)
 
 
-def wait_for_scope(context: Context, name: str, job: Job) -> None:
-    """Wait until the scope that *job* makes, of container *name*, is there.
+def wait_for_scope(context: Context, name: str, job: Job, scope: Unit) -> None:
+    """Wait until *scope*, which *job* makes, of container *name*, is there.
 
     Raises:
-        NsunitError: systemd could not make it.
+        NsunitError: systemd could not make it, or a condition is not met.
     """
     result = context.bus.wait(job, JOB_TIMEOUT)
+    if result == "done" and any(item.name == "Conditions" for item in scope.properties):
+        # The job is done where one is not met, too, and the process would go on without any limit.
+        state = context.bus.get(job.unit, "ActiveState").get("ActiveState")
+        result = "done" if state == "active" else "skipped"
+    if result in JOBS:
+        raise explain_failure(context.bus, name, job.unit, result)
     if result != "done":
         raise unfinished(name, "the scope's job", job.unit, result)

@@ -166,7 +166,7 @@ def _run_attached(
             return context.bus.start_transient(unit, (*groups, prepared.units.slice))
 
         for start_member in hooks(used, "deeds.start_member"):
-            wait_for_scope(context, name, start_member(context, prepared.definition, start))
+            wait_for_scope(context, name, start_member(context, prepared.definition, start), unit)
             return
         start_scope(context, name, unit, (prepared.units.slice,))
 

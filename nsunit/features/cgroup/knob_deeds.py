@@ -11,7 +11,7 @@ from nsunit.definition.words import ValueProblem, wrong
 from nsunit.errors import BusError, NotFoundError, NsunitError, UsageError, did_you_mean
 from nsunit.features.cgroup import version1 as cgroup_v1
 from nsunit.features.cgroup.deeds import check_controllers, find, host_controllers, write_file
-from nsunit.features.cgroup.knobs import DELEGATED, properties, put_back, verb_for
+from nsunit.features.cgroup.knobs import DELEGATED, is_setting, properties, put_back, to_copy, verb_for
 from nsunit.features.cgroup.plan import resolve_controllers
 from nsunit.names import printable
 from nsunit.storage.files import read_kernel_file
@@ -89,6 +89,23 @@ def set_values(context: Context, group: Group, values: Sequence[tuple[str, str]]
     except BaseException:
         take_back(undo)
         raise
+
+
+def copy(context: Context, source: Group, target: Group) -> None:
+    """Give *target* all the settings of *source*, or none.
+
+    Raises:
+        NotFoundError: there is no such group.
+        NsunitError: *target* lacks a controller that *source* has, or the kernel refuses a value.
+    """
+    here, there = find(source), find(target)
+    values = []
+    for file in sorted(os.listdir(here)):
+        mode = os.stat(f"{here}/{file}").st_mode
+        if stat.S_ISREG(mode) and mode & _WRITABLE and is_setting(file) and _readable(here, file):
+            wanted = to_copy(file, _read_now(here, file), _read_now(there, file))
+            values += [(file, value) for value in wanted]
+    set_values(context, target, values)
 
 
 def _set(

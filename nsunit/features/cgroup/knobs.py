@@ -169,6 +169,29 @@ _FILES: dict[str, Callable[[str, str], tuple[Property, ...]]] = {
 }
 
 
+# Settable, and no setting: what the kernel shows in another file too, what is done at once, and notices.
+_NO_SETTINGS = frozenset("nice peak reclaim pressure".split())
+_OF_CGROUPS = ("cgroup.max.depth", "cgroup.max.descendants")
+
+
+def is_setting(file: str) -> bool:
+    """Whether *file*, which can be written, holds a setting, so that a copy of the group has to have it."""
+    return file in _OF_CGROUPS or (not file.startswith("cgroup.") and file.rpartition(".")[2] not in _NO_SETTINGS)
+
+
+def to_copy(file: str, source: str, target: str) -> list[str]:
+    """What to write into *file* that has *target* to have it as *source*; nothing where that is empty."""
+    if file not in _GONE:
+        return [source.strip()] if source.strip() not in ("", target.strip()) else []
+    lines = source.splitlines()
+    known = {line.split()[0] for line in lines if line.strip()}
+    others = [line for line in target.splitlines() if line.strip() and line.split()[0] not in known]
+    return [
+        *(line for line in lines if line.strip() and line not in target.splitlines()),
+        *(put_back(file, source, line) for line in others),
+    ]
+
+
 def put_back(file: str, before: str, written: str) -> str:
     """What to write into *file* to have it as it was *before*, after *written* was accepted."""
     if file not in _GONE:

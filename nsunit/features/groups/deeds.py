@@ -11,6 +11,7 @@ import time
 
 from nsunit.bus.protocol import GROUP_LOST, TRANSACTION_IS_DESTRUCTIVE, UNIT_EXISTS
 from nsunit.core.apart import check_apart
+from nsunit.core.jobs import forget_failed
 from nsunit.definition.load import load, serialize
 from nsunit.definition.search import find_group, list_names
 from nsunit.errors import BusError, DefinitionError, NotFoundError, NsunitError
@@ -79,13 +80,23 @@ def start_member(context: Context, definition: Definition, start: Callable[[tupl
 
 
 def _is_there(context: Context, name: str) -> bool:
-    """Whether the slice of group *name* is there with what it is defined to have, or systemd has a file to make it."""
+    """Whether the slice of group *name* is there with what it is defined to have, or systemd has a file to make it.
+
+    Members that have failed keep it loaded without being there.  It is what it was then, or goes with them.
+    """
     state = context.bus.get(group_slice(name), "ActiveState", "FragmentPath")
     fragment = str(state.get("FragmentPath", ""))
     if fragment and not fragment.startswith(context.transient):
         check_own_file(context, name, fragment)
         return True
-    return bool(fragment) and state.get("ActiveState") == "active"
+    if not fragment or state.get("ActiveState") == "active":
+        return bool(fragment)
+    if stored_text(context, name) == serialize(group_or_empty(name, context.search, context.host)):
+        return True
+    for unit in context.bus.list_units(["nsunit-*.service"]):
+        if unit.active_state == "failed" and is_in(context, unit.name, name):
+            forget_failed(context, unit.name)
+    return bool(_fragment(context, name))
 
 
 def _fragment(context: Context, name: str) -> str:
@@ -164,8 +175,7 @@ def members(context: Context, name: str, *, running: bool) -> list[str]:
             container = container_of_unit(unit.name)
             if not container or unit.active_state in ("inactive", "failed"):
                 continue
-            slice_ = str(context.bus.get(unit.name, "Slice").get("Slice", ""))
-            if is_slice_of(slice_, container) and name in groups_of_slice(slice_):
+            if is_in(context, unit.name, name):
                 found.add(container)
     else:
         for container in list_names(context.search):
@@ -178,6 +188,12 @@ def members(context: Context, name: str, *, running: bool) -> list[str]:
     if not found and not is_active(context, name):
         load_group(name, context.search, context.host)  # an unknown name is an error
     return sorted(found)
+
+
+def is_in(context: Context, unit: str, name: str) -> bool:
+    """Whether *unit* is that of a container in group *name*."""
+    slice_ = str(context.bus.get(unit, "Slice").get("Slice", ""))
+    return is_slice_of(slice_, container_of_unit(unit) or "") and name in groups_of_slice(slice_)
 
 
 def groups_around(context: Context, definition: Definition) -> tuple[Definition, ...]:
@@ -220,6 +236,8 @@ def inspect(context: Context, name: str) -> dict[str, object]:
         "sources": list(definition.sources),
         "members": members(context, name, running=False),
         "running": members(context, name, running=True),
-        "definition": [plain(item) for item in definition.assignments],
+        "definition": [
+            {"section": item.section, "key": item.key, "value": item.text} for item in definition.assignments
+        ],
         "properties": {unit: plain(context.bus.properties(unit))},
     }

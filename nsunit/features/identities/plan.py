@@ -36,6 +36,9 @@ def without_root(container: Container) -> list[tuple[str, str]]:
     return [("[Container] Ownership=chown takes root, as a user cannot give files away", LEAVE_TO_ROOT)]
 
 
-def ids(operation: Operation) -> str:
-    """Whose ids a container has that *operation* gives some, for people."""
-    return "; ".join(operation.entries) if isinstance(operation, UserMaps) else ""
+def ids(operation: Operation) -> tuple[str, ...]:
+    """The maps of user and of group ids that *operation* makes, as /proc/PID/uid_map has them; none for another."""
+    if not isinstance(operation, UserMaps):
+        return ()
+    lines = [entry.partition(" ") for entry in operation.entries]
+    return tuple("\n".join(line for kind, _, line in lines if kind == which) for which in ("uid", "gid"))

@@ -68,10 +68,3 @@ def without_root(container: Container) -> list[tuple[str, str]]:
     if of(container).time_offsets:
         return [("[Container] TimeOffset= takes root, as the clocks are the host's", LEAVE_TO_ROOT)]
     return []
-
-
-def ids(operation: Operation) -> str:
-    """Whose ids a container has that *operation* gives some, for people."""
-    if isinstance(operation, Join) and operation.kind == "user":
-        return f"those of the {operation.source.replace(':', ' ')}"
-    return ""

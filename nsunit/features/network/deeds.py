@@ -233,11 +233,10 @@ def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     return facts.with_extra("network", own.replace(directory=directory)).replace(directories=())
 
 
-def shown(context: Context, name: str) -> dict[str, tuple[str, ...]]:
+def shown(context: Context, name: str) -> dict[str, tuple[object, ...]]:
     """Its networks, addresses and ports, for `status`."""
     item = attachment_of(context, name)
     if item is None:
         return {}
     links = (f"{device.kind}:{device.parent}" for device in item.devices)
-    found = {"networks": (*item.networks, *links), "addresses": item.addresses}
-    return {**found, "ports": tuple(f"{port}→{port.container}" for port in item.ports)}
+    return {"networks": (*item.networks, *links), "addresses": item.addresses, "ports": item.ports}

@@ -49,18 +49,6 @@ def id_map(own: int, ranges: Sequence[tuple[int, int]]) -> str:
     return ",".join(":".join(map(str, entry)) for entry in entries(own, ranges))
 
 
-def describe_map(entries: str) -> str:
-    """A map of `id_map` for people: `0 inside is 1000 outside, 1-65536 are 100000-165535`."""
-    parts: list[str] = []
-    for entry in entries.split(","):
-        inside, outside, count = map(int, entry.split(":"))
-        many = (f"{inside}-{inside + count - 1}", f"{outside}-{outside + count - 1}")
-        first, second = (str(inside), str(outside)) if count == 1 else many
-        words = (" inside", " outside") if not parts else ("", "")
-        parts.append(f"{first}{words[0]} {'is' if count == 1 else 'are'} {second}{words[1]}")
-    return ", ".join(parts)
-
-
 def refusals(definition: Definition, controllers: Sequence[str], user: str) -> list[Problem]:
     """What *definition* asks for that a container of *user* cannot have; *controllers* are those *user* was given."""
     problems = [Problem(definition.name, 0, message, hint) for message, hint in _of_container(definition)]
@@ -111,6 +99,8 @@ def operations(planned: list[Operation], _container: object, facts: Facts) -> li
     return [OwnUsers(*facts.extra("rootless")) if isinstance(item, UserNamespace) else item for item in planned]
 
 
-def ids(operation: Operation) -> str:
-    """Whose ids a container has that *operation* gives some, for people."""
-    return describe_map(operation.uid_map) if isinstance(operation, OwnUsers) else ""
+def ids(operation: Operation) -> tuple[str, ...]:
+    """The maps of user and of group ids that *operation* makes, as /proc/PID/uid_map has them; none for another."""
+    if not isinstance(operation, OwnUsers):
+        return ()
+    return tuple(said.replace(":", " ").replace(",", "\n") for said in (operation.uid_map, operation.gid_map))

@@ -13,6 +13,7 @@ import nsunit.cli
 from nsunit.cli import main as cli_main
 from nsunit.definition.search import SearchPath
 from nsunit.record import Record
+from nsunit.storage.paths import Paths
 
 # All are imported now, so that a function is replaced wherever it was imported from its module, and is put back.
 for found in pkgutil.walk_packages(nsunit.cli.__path__, "nsunit.cli."):
@@ -22,7 +23,7 @@ for found in pkgutil.walk_packages(nsunit.cli.__path__, "nsunit.cli."):
 class FakeContext:
     def __init__(self, search=None, paths=None):
         self.search = search or SearchPath(("/nonexistent",))
-        self.paths = paths
+        self.paths = paths or Paths("/nonexistent", "/nonexistent")
         self.user = False
         self.cgroup = ""
         self.bus = types.SimpleNamespace(version=lambda: 257)
@@ -73,9 +74,9 @@ class Status(Record):
     managed_oom_kills: int = 0
     log_namespace: str = ""
     control_group: str = ""
-    root: str = ""
-    ids: str = ""
-    namespaces: tuple = ()
+    root: object = None
+    ids: object = None
+    namespaces: dict = {}
     processes: tuple = ()
     notes: tuple = ()
     networks: tuple = ()

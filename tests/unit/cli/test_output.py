@@ -5,6 +5,7 @@ import pytest
 
 from nsunit.cli import output
 from nsunit.cli.output import Style
+from nsunit.errors import NsunitError
 from nsunit.record import Record
 
 
@@ -88,9 +89,10 @@ class Outer(Record):
 
 def test_json():
     stream = io.StringIO()
-    output.print_json([Outer(Inner(b"\x01"), ("a\x1b", 2), ValueError("bad"))], stream)
+    output.print_json([Outer(Inner(b"\x01"), ("a\x1b", 2), NsunitError("bad"))], stream)
+    bad = {"message": "bad", "hint": None, "problems": []}
     assert "\x1b" not in stream.getvalue()
-    assert json.loads(stream.getvalue()) == [{"inner": {"value": [1]}, "items": ["a\x1b", 2], "error": "bad"}]
+    assert json.loads(stream.getvalue()) == [{"inner": {"value": [1]}, "items": ["a\x1b", 2], "error": bad}]
     assert output.jsonable({"x": frozenset("b")}) == {"x": ["b"]}
 
 

@@ -4,6 +4,7 @@ import types
 import pytest
 from definitions import definition
 
+from nsunit.bus.protocol import Job
 from nsunit.core.prepare import Prepared
 from nsunit.deeds import start
 from nsunit.deeds.look import why
@@ -97,3 +98,29 @@ def test_a_condition_that_is_not_met(tmp_path, result, asked, has_directory, ski
     found = definition("[Unit]", "ConditionPathExists=/srv")
     prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
     assert starter._was_skipped(prepared) is skipped
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "notify", "quick"),
+    [
+        ("protocol", 1, "no", True),
+        ("protocol", 2, "no", False),  # by SIGTERM, which is a good end for systemd
+        ("exit-code", 1, "no", False),
+        ("protocol", 1, "yes", False),  # it should have said that it is ready
+    ],
+)
+def test_a_program_that_ends_at_once(result, code, notify, quick):
+    state = {"Result": result, "ExecMainCode": code, "StatusText": "", "ExecMainStatus": 0}
+    forgotten = []
+    bus = types.SimpleNamespace(
+        get=lambda unit, *names: {name: state.get(name) for name in names},
+        reset_failed=forgotten.append,
+        wait_any=lambda jobs, timeout: (next(iter(jobs)), "failed"),
+    )
+    found = definition("[Container]", f"Notify={notify}")
+    prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
+    starter = Starter(types.SimpleNamespace(bus=bus))
+    starter.waiting[Job("/1", "nsunit-web.service", "start")] = prepared
+    starter.finish()
+    assert starter.outcomes["web"].state == ("started" if quick else "failed")
+    assert forgotten == ["nsunit-web.service"]

@@ -123,7 +123,7 @@ def test_layers_instead_of_a_root() -> None:
         ("Environment=1A=x", "Environment: '1A' is not the name of a variable"),
         ("Environment==x", "Environment: '' is not the name of a variable"),
         ("Environment=Ä=x", "Environment: 'Ä' is not the name of a variable"),
-        ("Environment='A=x\\ny'", "Environment: 'A=x\\ny' contains a control character"),
+        ("Environment=A=x\\x00y", "Environment: '\\x00' is not an escape"),
         ("EnvironmentFile=etc", "EnvironmentFile: 'etc' is not an absolute path"),
         ("EnvironmentFile=/etc/*.env", "EnvironmentFile: '/etc/*.env' has wildcards"),
         ("Hostname=-web", "Hostname: '-web' is not a host name"),

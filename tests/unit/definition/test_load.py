@@ -280,8 +280,7 @@ def test_a_wrong_value_is_not_called_missing_as_well() -> None:
 
 def test_values_never_become_text_of_another_line() -> None:
     for value in ("a\\n[Service]\\nExecStartPre=/bin/touch x", "a\\x0a", "a\\012", "a\\u2028b", "a\\rb", "a\\x00"):
-        for key in ("Environment=A", "Exec=/bin/sh "):
-            assert problems(f"{BASE}{key}={value}\n".replace("= =", "= "))
+        assert problems(f"{BASE}Exec=/bin/sh {value}\n")
     for control in "\n\r\0\x1b\x7f\x85\u2028\u2029":
         for key in ("Description", "Hostname", "Environment", "Rootfs", "Exec", "SyslogIdentifier"):
             with pytest.raises(DefinitionError) as caught:

@@ -111,7 +111,8 @@ def test_outcomes_as_json(nsunit, manager):
     manager("deeds.start", start=lambda context, names: [outcome])
     status, out, err = nsunit("start", "--json", "web")
     assert (status, err) == (1, "nsunit: no\n  hint: yes\n")
-    assert json.loads(out) == [{"name": "web", "state": "failed", "differences": [], "error": "no", "deaf_to": 0}]
+    error = {"message": "no", "hint": "yes", "problems": []}
+    assert json.loads(out) == [{"name": "web", "state": "failed", "differences": [], "error": error, "deaf_to": 0}]
 
 
 def test_a_name_is_checked_before_anything_is_done(nsunit, manager):

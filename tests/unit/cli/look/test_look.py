@@ -6,9 +6,11 @@ import types
 import pytest
 
 from nsunit.cli.look import status as status_verb
-from nsunit.cli.look.status import status_lines
+from nsunit.cli.look.status import describe_ids, describe_root, status_lines
 from nsunit.cli.output import Style
+from nsunit.deeds.look.root import Ids, Root
 from nsunit.errors import NotFoundError
+from nsunit.formats.procfs import IdRange
 from nsunit.names import escape
 from nsunit.storage.processes import UnitProcess
 
@@ -75,9 +77,9 @@ def make_status(manager, **values):
             "io_read": 1024,
             "io_write": 0,
             "control_group": "/nsunit.slice/nsunit-web.slice",
-            "root": "2 layers",
-            "ids": "524288-589823",
-            "namespaces": (("pid", "1"), ("net", "2")),
+            "root": Root("overlay", None, ("/a", "/b")),
+            "ids": Ids((IdRange(0, 524288, 65536),), (IdRange(0, 524288, 65536),)),
+            "namespaces": {"pid": 1, "net": 2},
             "processes": (
                 UnitProcess("/nsunit.slice/nsunit-web.slice/nsunit-web.service/payload", 17, "nginx\x1b"),
                 UnitProcess("/nsunit.slice/nsunit-web.slice/nsunit-web.service/payload", 18, "nginx: worker"),
@@ -103,8 +105,8 @@ def test_status_lines(manager, monkeypatch):
         "      Active: active (running) (paused) since Thu 1970-01-01 00:00:01 UTC; 1min 2s ago",
         "       Units: nsunit-web.service in nsunit-web.slice",
         "    Main PID: 17 (nginx)",
-        "        Root: 2 layers",
-        "         Ids: 524288-589823",
+        "        Root: overlay of /a, /b below a tmpfs",
+        "         Ids: 0-65535 inside are 524288-589823 outside",
         "  Namespaces: pid:1 net:2",
         "       Tasks: 3 (limit: 100)",
         "      Memory: 1.5K (max: 1G, peak: 2K)",
@@ -118,6 +120,17 @@ def test_status_lines(manager, monkeypatch):
         "                ├─17 nginx\\x1b",
         "                └─18 nginx: worker",
     ]
+
+
+def test_ids_and_root_in_words():
+    own = (IdRange(0, 1000, 1), IdRange(1, 100000, 65536))
+    host = (IdRange(0, 0, 4294967295),)
+    assert describe_ids(Ids(own, own)) == "0 inside is 1000 outside, 1-65536 are 100000-165535"
+    assert describe_ids(Ids(own, own[:1])).endswith("100000-165535; groups: 0 inside is 1000 outside")
+    assert describe_ids(Ids(host, host)) == "the host's own"
+    assert describe_ids(Ids(own[1:], own[1:], reserved=True)) == "100000-165535 are reserved for it"
+    assert describe_root(Root("directory", "/srv/web")) == "/srv/web"
+    assert describe_root(Root("overlay", None, ("/a", "/b"), "/up")) == "overlay of /a, /b below /up"
 
 
 def test_status_of_a_failed_container(manager):

@@ -34,7 +34,7 @@ def sampler(manager):
     taken = []
 
     class Sampler:
-        def __init__(self, above=""):
+        def __init__(self, above="", namespaces=""):
             pass
 
         def prime(self):

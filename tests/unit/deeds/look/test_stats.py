@@ -57,6 +57,18 @@ def test_one_pass(cgroups):
     assert abs(sample.time_usec / 1e6 - time.time()) < 10
 
 
+def test_pods(cgroups, tmp_path):
+    cgroups("nsunit-shop.slice/nsunit-shop-db.slice/nsunit-db.service")
+    cgroups("nsunit-shop.slice/nsunit-shop-eu.slice/nsunit-shop-eu-web.slice/nsunit-web.service")
+    (tmp_path / "pins/shop.pod").mkdir(parents=True)
+    (tmp_path / "pins/web").mkdir()
+    for name in ("shop.pod", "shop.slice"):
+        sample = stats.Sampler(cgroups.root, namespaces=f"{tmp_path}/pins").sample([name])
+        assert names(sample)[:2] == [("pod", "shop.pod"), ("container", "db")]
+        assert sample.usages[1].groups == ("shop.pod",)
+        assert sample.usages[-1].groups == ("shop.pod", "shop-eu.slice")
+
+
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [("web", ["web", "nsunit-web-exec-1.scope"]), ("db", ["db"]), ("shop.slice", ["shop.slice", "db"])],

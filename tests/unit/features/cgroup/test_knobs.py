@@ -1,7 +1,7 @@
 import pytest
 
 from nsunit.definition.words import ValueProblem
-from nsunit.features.cgroup.knobs import properties, put_back, verb_for
+from nsunit.features.cgroup.knobs import is_setting, properties, put_back, to_copy, verb_for
 
 INFINITY = (1 << 64) - 1
 
@@ -104,3 +104,25 @@ def test_put_back(file, before, written, back):
 def test_what_has_verbs():
     assert verb_for("cgroup.kill") == "nsunit cgroup delete --kill"
     assert verb_for("cpu.max") is None
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "target", "written"),
+    [
+        ("cpu.max", "max 100000\n", "max 100000\n", []),
+        ("cpu.max", "5 10\n", "max 100000\n", ["5 10"]),
+        ("cpuset.cpus", "\n", "0-1\n", []),
+        ("io.max", "8:0 rbps=1\n8:16 rbps=2\n", "8:0 rbps=1\n", ["8:16 rbps=2"]),
+        ("io.max", "", "8:0 rbps=1\n", ["8:0 rbps=max wbps=max riops=max wiops=max"]),
+        ("io.weight", "default 50\n", "default 100\n8:0 7\n", ["default 50", "8:0 default"]),
+    ],
+)
+def test_what_a_copy_writes(file, source, target, written):
+    assert to_copy(file, source, target) == written
+
+
+def test_what_is_no_setting():
+    files = (
+        "cgroup.procs cgroup.freeze cpu.weight.nice memory.peak memory.reclaim io.pressure memory.max cgroup.max.depth"
+    )
+    assert [file for file in files.split() if is_setting(file)] == ["memory.max", "cgroup.max.depth"]

@@ -1,8 +1,8 @@
-"""What is in environment files."""
+"""What is in environment files; that it is what systemd reads is shown on a real one."""
 
 import pytest
 
-from nsunit.features.environment_files.syntax import parse_environment_file
+from nsunit.features.environment_files.syntax import Reader
 
 
 @pytest.mark.parametrize(
@@ -10,37 +10,42 @@ from nsunit.features.environment_files.syntax import parse_environment_file
     [
         ("", []),
         ("# a\n; b\n\n  \n", []),
-        ("A=1\nB=2", [("A", "1"), ("B", "2")]),
         ("A=1\nA=2", [("A", "1"), ("A", "2")]),
         (" A = b c \n", [("A", "b c")]),
-        ("A='x y'", [("A", "x y")]),
+        ("A='x y'  ", [("A", "x y")]),
         ('A="x \\" \\$ \\n"', [("A", 'x " $ \\n')]),
         ("A=a\\ b", [("A", "a b")]),
         ("A=$HOME", [("A", "$HOME")]),
         ("A=", [("A", "")]),
         ("A=b=c", [("A", "b=c")]),
         ("A=a\\\nb", [("A", "ab")]),
+        ("A=a\\\r\nb", [("A", "a")]),
         ("A='a\nb'", [("A", "a\nb")]),
-        ("A=a'b'\"c\"", [("A", "abc")]),
+        ('A="a\\\nb"', [("A", "ab")]),
+        ("A=a'b'\"c\"", [("A", "a'b'\"c\"")]),
+        ('A="x" "y"', [("A", "xy")]),
+        ('A="a" tail', [("A", "atail")]),
+        ('A={"a": ["b"]}', [("A", '{"a": ["b"]}')]),
+        ("A=it's fine", [("A", "it's fine")]),
+        ("A='x", [("A", "x")]),
+        ('A="x\\', [("A", "x")]),
+        ("A=x \\", [("A", "x ")]),
         ("A=#x", [("A", "#x")]),
+        ("A=a\u00a0\t", [("A", "a\u00a0")]),
+        ("export A=1", [("export A", "1")]),
     ],
 )
-def test_environment_file(text, pairs):
-    assert list(parse_environment_file(text)) == pairs
+def test_assignments(text, pairs):
+    assert [(item.name, item.value) for item in Reader(text).assignments] == pairs
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("A", "line 1: 'A' is not NAME=VALUE"),
-        ("A=1\n1B=2", "line 2: '1B=2' is not NAME=VALUE"),
-        ("=x", "line 1: '=x' is not NAME=VALUE"),
-        ("export A=1", "line 1: 'export A=1' is not NAME=VALUE"),
-        ("A='x", "line 1: the quote is never closed"),
-        ("\u00c4=1", "line 1: '\u00c4=1' is not NAME=VALUE"),
-    ],
-)
-def test_environment_file_mistakes(text, message):
-    with pytest.raises(ValueError) as caught:
-        parse_environment_file(text)
-    assert str(caught.value) == message
+def test_lines():
+    reader = Reader("# a\n\nA='\n'\nb\nC=\nd")
+    assert [(item.name, item.line) for item in reader.assignments] == [("A", 3), ("C", 6)]
+    assert reader.others == [5, 7]
+
+
+def test_comments_that_go_on():
+    text = "# a \\\nA=1\nB=2\n"
+    assert [item.name for item in Reader(text).assignments] == ["A", "B"]
+    assert [item.name for item in Reader(text, comments_continue=True).assignments] == ["B"]

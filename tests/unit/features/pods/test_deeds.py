@@ -215,7 +215,7 @@ def test_it_is_listed_and_shown(context):
     assert (node.name, node.kind, node.memory_limit) == ("shop.pod", "pod", 64 << 20)
     shown = inspect(context, "shop.pod")
     assert {"section": "Pod", "key": "Share", "value": "net ipc"} in shown["definition"]
-    assert shown["setup"][1] == "make the namespaces net, ipc"
+    assert shown["setup"][1]["does"] == "make the namespaces net, ipc"
     assert [unit["name"] for unit in render(context, "shop.pod")["units"]] == [SERVICE, "nsunit-shop.slice"]
     files = unit_files(context, "shop.pod")
     assert files.keys() == {SERVICE, "nsunit-shop.slice"}

@@ -11,8 +11,8 @@ from nsunit.features.pasta.plan import forwards
 from nsunit.features.rootless.plan import (
     CONTROLLER_OF,
     NEEDS_BPF,
-    describe_map,
     id_map,
+    ids,
     privileged,
     refusals,
 )
@@ -33,7 +33,9 @@ def test_map():
     assert id_map(1000, ()) == "0:1000:1"
     entries = id_map(1000, ((100000, 65536), (300000, 10)))
     assert entries == "0:1000:1,1:100000:65536,65537:300000:10"
-    assert describe_map(entries) == "0 inside is 1000 outside, 1-65536 are 100000-165535, 65537-65546 are 300000-300009"
+    lines = "0 1000 1\n1 100000 65536\n65537 300000 10"
+    assert ids(OwnUsers("", entries, "0:1000:1")) == (lines, "0 1000 1")
+    assert ids(OwnUsers("", entries, entries)) == (lines, lines)
 
 
 def test_the_namespace_takes_the_place_of_the_ordinary_one():

@@ -1,0 +1,72 @@
+"""What a container's root is made of, and whose ids it has."""
+
+from __future__ import annotations
+
+from nsunit.features import hooks, with_operation
+from nsunit.formats.procfs import IdRange, id_map
+from nsunit.record import Record
+from nsunit.setup import namespaces, root
+from nsunit.storage import ranges
+from nsunit.storage.files import read_kernel_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.core.context import Context
+    from nsunit.setup.operation import Operation
+
+
+_HOST = "0 0 4294967295"
+
+
+class Root(Record):
+    """A "directory" of the host, `path`, or an "overlay" of `layers`, the top first, below `upper`; None is a tmpfs."""
+
+    kind: str
+    path: str | None = None
+    layers: tuple[str, ...] = ()
+    upper: str | None = None
+
+
+class Ids(Record):
+    """Which ids outside those inside are, as user_namespaces(7) has it; `reserved` for one that does not run."""
+
+    users: tuple[IdRange, ...]
+    groups: tuple[IdRange, ...]
+    reserved: bool = False
+
+
+def root_of(operations: Sequence[Operation]) -> Root | None:
+    """The root that *operations* make; None where there are none, or it is another container's."""
+    for item in operations:
+        if isinstance(item, root.Directory):
+            return Root("directory", item.path)
+        if isinstance(item, root.Overlay):
+            return Root("overlay", None, item.lowers, item.upper or None)
+    return None
+
+
+def steps(planned: Sequence[Operation]) -> list[dict[str, object]]:
+    """What the helper does, in the types of JSON: the keyword and arguments of each operation, and that in words."""
+    return [
+        {"operation": item.keyword, "arguments": list(item.arguments()), "does": item.describe()} for item in planned
+    ]
+
+
+def ids_of(context: Context, name: str, pid: int | None, operations: Sequence[Operation]) -> Ids | None:
+    """Whose ids container *name* has, whose payload is process *pid*; a pod has none, and *operations* tell."""
+    maps = [read_kernel_file(f"/proc/{pid}/{kind}_map") for kind in ("uid", "gid")] if pid else []
+    for item in operations if not any(maps) else ():
+        if isinstance(item, namespaces.UserNamespace):
+            maps = [f"0 {item.start} {item.count}"] * 2
+        for maps_of in hooks(with_operation(item.keyword), "plan.ids"):
+            maps = maps_of(item) or maps
+    if operations:
+        users, groups = (id_map(text or "") for text in (maps if any(maps) else (_HOST, _HOST)))
+        return Ids(users, groups)
+    kept = ranges.remembered(context.paths.state_of(name))
+    if not kept:
+        return None
+    entries = (IdRange(0, *kept),)
+    return Ids(entries, entries, reserved=True)

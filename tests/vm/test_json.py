@@ -1,0 +1,166 @@
+"""What is printed with `--json` is what nsunit-json(7) and its schema say."""
+
+import json
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+from schema import mistakes
+from waiting import wait_until
+
+SCHEMA = json.loads(Path("/usr/share/nsunit/schema.json").read_text())
+BASE = "[Container]\nLayer=/srv/roots/busybox\nExec=/bin/sleep 1000000\n"
+CONTROLLED = "memory" in Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
+HOST_IDS = [{"inside": 0, "outside": 0, "count": 4294967295}]
+
+
+class Scene:
+    """Containers of many kinds, and what programs are told of them."""
+
+    def __init__(self, containers, nsunit):
+        self.nsunit = nsunit
+        self.group = containers.define_group("[Slice]\nCPUWeight=50\n")
+        ports = "PublishPort=18081:80\nPublishPort=127.0.0.1:15353:53/udp\n"
+        limits = "[Slice]\nMemoryMax=100M\nTasksMax=50\n"
+        self.web = containers.member(self.group, f"{BASE}Volatile=yes\nNetwork=bridge\n{ports}{limits}")
+        self.host = containers.of(containers.define(f"{BASE}PrivateUsers=no\nNetwork=host\n"))
+        maps = "UIDMap=0 700000 1000\nGIDMap=0 800000 500\nGIDMap=500 900000 1\n"
+        self.maps = containers.of(containers.define(BASE + maps + "Volatile=yes\n"))
+        self.idle = containers.define(BASE)
+        self.wrong = containers.define(BASE + "MemoryMacks=1\n")
+        self.pod = containers.own(f"p{uuid.uuid4().hex[:8]}.pod")
+        file = Path(f"/etc/nsunit/{self.pod}.nsunit")
+        containers.files.append(file)
+        file.write_text("[Pod]\nNetwork=bridge\n")
+        self.seen = set()
+
+    def ask(self, *words, status=(0,)):
+        """What a verb prints with --json, after a look into the schema."""
+        done = self.nsunit("--json", *words, check=False)
+        assert done.returncode in status, (words, done.stdout, done.stderr)
+        found = json.loads(done.stdout)
+        self.check(" ".join(words), found)
+        return found
+
+    def check(self, line, found):
+        """See that it is as it is described, for the longest beginning of *line* that is."""
+        described = [verb for verb in SCHEMA["properties"] if f"{line} ".startswith(f"{verb} ")]
+        verb = "show GROUP.slice" if line.endswith(".slice") and line.startswith("show") else max(described, key=len)
+        self.seen.add(verb)
+        assert mistakes(found, SCHEMA["properties"][verb], SCHEMA["$defs"]) == [], line
+
+
+@pytest.fixture(scope="module")
+def scene(shared, nsunit):
+    return Scene(shared, nsunit)
+
+
+@pytest.mark.timeout(900)
+def test_all_of_it(scene):
+    """One test, as the verbs tell of each other's doing."""
+    web, name = scene.web, scene.web.name
+    follower = subprocess.Popen(["nsunit", "events"], stdout=subprocess.PIPE, text=True)
+    try:
+        events = [json.loads(follower.stdout.readline())]
+        for started in (name, scene.host.name, scene.maps.name, scene.pod):  # one by one: a machine may be slow
+            assert scene.ask("start", started)[0]["state"] == "started"
+        while events[-1].get("container") != name:
+            events.append(json.loads(follower.stdout.readline()))
+    finally:
+        follower.kill()
+        follower.wait()
+    for event in events:
+        scene.check("events", event)
+    (problem,) = scene.ask("start", scene.wrong, status=(1,))[0]["error"]["problems"]
+    assert (problem["path"], problem["line"]) == (f"/etc/nsunit/{scene.wrong}.nsunit", 4)
+    assert scene.ask("verify", scene.wrong, status=(1,)) == [problem]
+
+    looks_into_what_it_is(scene, web)
+    looks_at_what_it_uses(scene, name)
+    looks_at_networks_and_namespaces(scene, name)
+    changes_it(scene, name)
+    scene.ask("doctor", status=(0, 1))
+    assert scene.ask("version")["schema"] == SCHEMA["version"]
+    scene.ask("delegate", "--check", "nobody")
+    scene.ask("cgroup", "list", "--controllers")
+    scene.ask("cgroup", "list")
+    if CONTROLLED:
+        has_control_groups(scene, name)
+    is_over(scene, name)
+    assert SCHEMA["properties"].keys() - scene.seen == (set() if CONTROLLED else {"reclaim", "cgroup get"})
+
+
+def looks_into_what_it_is(scene, web):
+    shown = scene.ask("show", web.name)
+    assert shown["root"] == {"kind": "overlay", "path": None, "layers": ["/srv/roots/busybox"], "upper": None}
+    start = int(web.proc("uid_map").split()[1])
+    assert shown["ids"]["users"] == shown["ids"]["groups"] == [{"inside": 0, "outside": start, "count": 65536}]
+    assert shown["namespaces"]["pid"] == (Path(f"/proc/{web.pid}/ns/pid")).stat().st_ino
+    ports = [(port["address"], port["host"], port["container"], port["protocol"]) for port in shown["ports"]]
+    assert ports == [("", 18081, 80, "tcp"), ("127.0.0.1", 15353, 53, "udp")]
+    assert shown["setup"][-1]["operation"] == "exec"
+    host, maps, pod = (scene.ask("show", name) for name in (scene.host.name, scene.maps.name, scene.pod))
+    assert host["ids"] == {"users": HOST_IDS, "groups": HOST_IDS, "reserved": False}
+    assert "net" not in host["namespaces"]
+    assert host["root"]["upper"] == f"/var/lib/nsunit/containers/{scene.host.name}/overlay"
+    assert maps["ids"]["users"] == [{"inside": 0, "outside": 700000, "count": 1000}]
+    assert [entry["outside"] for entry in maps["ids"]["groups"]] == [800000, 900000]
+    assert (pod["root"], pod["ids"]["users"][0]["count"]) == (None, 65536)
+    idle = scene.ask("show", scene.idle)
+    assert (idle["root"], idle["ids"], idle["namespaces"], idle["setup"]) == (None, None, {}, [])
+    assert scene.ask("show", f"{scene.group}.slice")["members"] == [web.name]
+    assert scene.ask("status", web.name)[0]["ids"] == shown["ids"]
+    for words in (["list", "--all"], ["list", "--names"], ["list", "--tree"], ["list", "--tree", "--names"]):
+        scene.ask(*words)
+    for name in (web.name, scene.pod, f"{scene.group}.slice"):
+        scene.ask("render", name)
+        scene.ask("render", "--unit-files", name)
+
+
+def looks_at_what_it_uses(scene, name):
+    assert name in [item["name"] for item in scene.ask("stats")["usages"]]
+    assert scene.ask("ps", name)[0]["inside_pid"] == 1
+    for what in ([name], [name, "MemoryMax"], [f"{scene.group}.slice"]):
+        scene.ask("why", *what)
+
+
+def looks_at_networks_and_namespaces(scene, name):
+    assert scene.ask("network", "inspect", "bridge")[0]["bridge"] == "nsunit0"
+    for words in (["network", "list"], ["network", "repair"], ["network", "check"], ["network", "prune"]):
+        scene.ask(*words)
+    assert scene.ask("port", name)[0]["ports"][0]["host"] == 18081
+    scene.ask("ns", "list")
+    scene.ask("ns", "same", name, scene.host.name, status=(1,))
+    assert scene.ask("ns", "pin", name, "uts")["path"].endswith(f"{name}/uts")
+    assert scene.ask("ns", "unpin", name)["kinds"] == ["uts"]
+
+
+def changes_it(scene, name):
+    scene.ask("plan", name, scene.idle)
+    assert scene.ask("set", name, "TasksMax=60")[0]["new"] == "60"
+    assert scene.ask("plan", name)[0]["name"] == name
+    scene.ask("apply", name)
+    scene.ask("dropin", name, "TasksMax=70")
+    scene.ask("dropin", "--remove", name)
+    for verb in ("enable", "disable"):
+        assert scene.ask(verb, scene.idle)[0]["error"] is None
+
+
+def has_control_groups(scene, name):
+    scene.ask("reclaim", name, "4K", status=(0, 1))
+    group = f"c{uuid.uuid4().hex[:8]}"
+    scene.nsunit("cgroup", "create", "-g", f"memory:{group}")
+    try:
+        assert group in [item["path"] for item in scene.ask("cgroup", "list")]
+        assert scene.ask("cgroup", "get", "-r", "cgroup.type", group) == {group: {"cgroup.type": "domain"}}
+    finally:
+        scene.nsunit("cgroup", "delete", "-g", f"memory:{group}")
+
+
+def is_over(scene, name):
+    scene.ask("restart", name)
+    scene.ask("stop", name)
+    assert scene.ask("wait", name)[0]["ended"]["active_state"] == "gone"
+    wait_until(lambda: scene.ask("show", name)["ids"]["reserved"], "its ids are kept")
+    assert scene.ask("rm", scene.idle)[0]["error"] is None

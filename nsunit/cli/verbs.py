@@ -110,6 +110,7 @@ GROUPS = {
     "look": "Looking",
     "definition": "Definitions",
     "session": "Commands in containers",
+    "image": "Images",
     "host": "Host",
     "cgroup": "Control groups",
 }

@@ -140,6 +140,13 @@ FEATURES = (
         " files.listener_files",
         operations="listen-fds",
     ),
+    Feature(
+        "images",
+        keys="Image Entrypoint",
+        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
+        operations="make-directory",
+        verbs="image",
+    ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature("environment_files", keys="EnvironmentFile", hooks="keys.build deeds.missing_sources deeds.facts"),
     Feature(

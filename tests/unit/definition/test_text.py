@@ -65,7 +65,7 @@ def test_several_sources_come_back() -> None:
 LEFT_OUT = (
     "Rootfs Exec Layer Boot ReadOnly Network PublishPort HostPort PrivateUsers WatchdogSec Delegate CPUBurstSec "
     "Activation IdleStop Egress Ingress NetworkAlias DNS DNSSearch DNSOption Link Tunnel Pod "
-    "Address MACAddress Gateway Route MTU".split()
+    "Address MACAddress Gateway Route MTU Entrypoint".split()
 )
 
 

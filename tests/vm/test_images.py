@@ -130,3 +130,97 @@ def test_exec_replaces_cmd_and_entrypoint_replaces_entrypoint(images, containers
     name = images.image([busybox()], **config)
     words = [word for line in lines.splitlines() for word in ("-p", line)]
     assert run("nsunit", "run", "-p", f"Image={name}", *words).stdout == f"{said}\n"
+
+
+def test_the_verbs_on_the_store(images, containers, run):
+    """Names, ids, what is shared, who uses what: list, tag, inspect, history, df, rm, prune."""
+    base = busybox()
+    first = images.image([base, [oci.file("one", "1" * 5000)]], Cmd=["/bin/sleep", "9999"], Volumes={"/data": {}})
+    second = images.image([base, [oci.file("two")]], Cmd=["/bin/sleep", "9999"])
+    assert lowers(first)[1] == lowers(second)[1]
+    listed = {item["names"][0]: item for item in json.loads(run("nsunit", "image", "list", "--json").stdout)}
+    assert [len(listed[name]["layers"]) for name in (first, second)] == [2, 2]
+    other = images.name()
+    run("nsunit", "image", "tag", image_id(first)[:12], other)
+    assert image_id(other) == image_id(first)
+    shown = run("nsunit", "image", "inspect", first).stdout
+    assert other in shown
+    assert "Volumes:     /data" in shown
+    assert len(json.loads(run("nsunit", "image", "history", first, "--json").stdout)) == 2
+    container = containers.start(f"[Container]\nImage={first}\n")
+    used = run("nsunit", "image", "rm", first, other, check=False)
+    assert f"is used by {container.name}" in used.stderr
+    run("nsunit", "image", "rm", first)  # it has another name
+    run("nsunit", "stop", container.name)
+    assert run("nsunit", "image", "rm", other, check=False).returncode == 1
+    kept = lowers(other)
+    run("nsunit", "image", "rm", second)
+    assert all(path.exists() for path in kept)
+    run("nsunit", "rm", container.name)
+    run("nsunit", "image", "rm", other)
+    assert not kept[0].exists()
+    assert os.listdir(STORE / "staging") == []
+    assert json.loads(run("nsunit", "image", "df", "--json").stdout)["images"] == len(os.listdir(STORE / "images"))
+    missing = run("nsunit", "image", "inspect", first, check=False)
+    assert (missing.returncode, f"there is no image '{first}'" in missing.stderr) == (3, True)
+
+
+def test_an_enabled_and_a_running_container_keep_their_layers(images, define, containers, run):
+    """Also those of a former image: what runs and what is written for the boot counts, not what a name leads to."""
+    name = images.image([busybox(), [oci.file("old")]], Cmd=["/bin/sleep", "9999"])
+    old = lowers(name)
+    container = containers.of(define(f"[Container]\nImage={name}\nVolatile=yes\n"))
+    run("nsunit", "enable", container.name)
+    run("nsunit", "start", container.name)
+    images.bring(images.layout([busybox(), [oci.file("new")]], Cmd=["/bin/sleep", "9999"]), "--name", name)
+    new = lowers(name)
+    assert old[0] != new[0]
+    run("nsunit", "image", "prune", "--all")
+    assert old[0].exists()
+    assert (container.root / "old").exists()
+    run("nsunit", "restart", container.name)
+    assert (container.root / "new").exists()
+    run("nsunit", "image", "prune")
+    assert (old[0].exists(), new[0].exists()) == (False, True)
+    run("nsunit", "stop", container.name)
+    run("nsunit", "disable", container.name)
+
+
+def test_what_is_written_stays_with_its_image(images, containers, run):
+    name = images.image([busybox(), [oci.file("old")]], Cmd=["/bin/sleep", "9999"])
+    container = containers.start(f"[Container]\nImage={name}\n")
+    container.exec("/bin/sh", "-c", ": >/written")
+    run("nsunit", "stop", container.name)
+    images.bring(images.layout([busybox(), [oci.file("new")]], Cmd=["/bin/sleep", "9999"]), "--name", name)
+    started = run("nsunit", "start", container.name)
+    assert "it stays on the image" in started.stderr
+    assert [(container.root / file).exists() for file in ("old", "new", "written")] == [True, False, True]
+    run("nsunit", "stop", container.name)
+    run("nsunit", "rm", container.name)
+    run("nsunit", "start", container.name)
+    assert [(container.root / file).exists() for file in ("old", "new", "written")] == [False, True, False]
+
+
+def test_check_finds_what_was_changed_and_repair_takes_it_out(images, containers, run):
+    good = images.image([busybox()], Cmd=["/bin/sleep", "9999"])
+    bad = images.image([busybox(), [oci.file("a", "1"), oci.file("b", "2"), oci.link("l", "a")]])
+    assert run("nsunit", "image", "check").stdout == "nothing is wrong\n"
+    layer = lowers(bad)[0]
+    (layer / "a").write_text("9")
+    (layer / "b").unlink()
+    (layer / "c").touch()
+    found = run("nsunit", "image", "check", check=False)
+    assert found.returncode == 1
+    for said in ("'/a' was changed", "'/b' is missing", "'/c' was not there"):
+        assert said in found.stdout
+    run("nsunit", "image", "check", "--repair")
+    assert not layer.exists()
+    assert run("nsunit", "image", "check").stdout == "nothing is wrong\n"
+    assert run("nsunit", "image", "inspect", bad, check=False).returncode == 3
+    container = containers.start(f"[Container]\nImage={good}\n")
+    (lowers(good)[0] / "extra").touch()
+    kept = run("nsunit", "image", "check", "--repair", check=False)
+    assert (kept.returncode, f"'{container.name}' uses what is damaged" in kept.stdout) == (1, True)
+    (lowers(good)[0] / "extra").unlink()
+    os.utime(lowers(good)[0], (0, 0))
+    assert run("nsunit", "image", "check").returncode == 0

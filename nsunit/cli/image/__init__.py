@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from nsunit.cli.verbs import Option, Verb
 
+
+def _verb(name: str, summary: str, run: str, operands: str, least: int, most: int | None) -> Verb:
+    function = f"nsunit.cli.image.{run}"
+    return Verb(f"image {name}", "image", summary, function, operands, least, most, before="doctor")
+
+
 VERBS = (
-    Verb(
-        "image import",
-        "image",
-        "Bring an image into the store",
-        "nsunit.cli.image.bring:import_image",
-        operands="[TRANSPORT:]PATH[:TAG]",
-        least=1,
-        most=1,
+    _verb("import", "Bring an image into the store", "bring:import_image", "[TRANSPORT:]PATH[:TAG]", 1, 1).replace(
         options=(
             Option("name", "What to call it, in place of the name it has there", value="NAME", repeat=True),
             Option("platform", "Which one of an index, in place of this machine's", value="SYSTEM/ARCHITECTURE"),
         ),
         complete="file",
-        before="doctor",
         details=(
             "TRANSPORT is one of skopeo(1)'s, oci:DIR, oci-archive:FILE, docker-archive:FILE (what 'docker save' and "
             "'podman save' write) or dir:DIR, or tar:FILE for the archive of a root; without one it is guessed. TAG "
@@ -27,5 +25,23 @@ VERBS = (
             " digest than it should, or is more than an image may be, leaves nothing behind.",
         ),
         connects=True,
+    ),
+    _verb("list", "List the images in the store", "look:list_images", "", 0, 0),
+    _verb("inspect", "Show all that images say", "look:inspect", "IMAGE…", 1, None),
+    _verb("history", "Show how an image was made", "look:show_history", "IMAGE", 1, 1),
+    _verb("tag", "Give an image further names", "change:tag", "IMAGE NAME…", 2, None),
+    _verb("rm", "Take away names, and images that have none left", "change:remove", "IMAGE…", 1, None).replace(
+        details=("An id stands for all names of its image. One that a container uses is not taken away.",),
+    ),
+    _verb("prune", "Take away images without a name, and layers of no image", "change:prune", "", 0, 0).replace(
+        options=(Option("all", "And all images that no container uses", short="a"),),
+    ),
+    _verb("df", "Show what the store holds", "look:df", "", 0, 0),
+    _verb("check", "Compare all files of the store with what was unpacked", "look:check", "", 0, 0).replace(
+        options=(Option("repair", "Take out what is damaged"),),
+        details=(
+            "Exits with 1 if something is wrong. --repair takes out the images that are concerned, so that they can be "
+            "imported again, but for those that a container uses, which it names.",
+        ),
     ),
 )

@@ -1,6 +1,10 @@
 """Images: what comes into the store, what its layers mean, and containers of them."""
 
+import contextlib
+import ctypes
+import gzip
 import json
+import lzma
 import os
 import subprocess
 import uuid
@@ -10,6 +14,7 @@ from pathlib import Path
 import oci
 import oci_cases
 import pytest
+from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("real_system")
 STORE = Path("/var/lib/nsunit/images")
@@ -224,3 +229,149 @@ def test_check_finds_what_was_changed_and_repair_takes_it_out(images, containers
     (lowers(good)[0] / "extra").unlink()
     os.utime(lowers(good)[0], (0, 0))
     assert run("nsunit", "image", "check").returncode == 0
+
+
+def docker_archive(layers: list[bytes], names: list[str], **config) -> bytes:
+    """What `docker save` has always written, with a link in place of a layer that is there twice."""
+    document = {"os": "linux", "config": config, "rootfs": {"diff_ids": [oci.digest(layer) for layer in layers]}}
+    content = json.dumps(document)
+    files = [f"{number:064x}/layer.tar" for number in range(len(layers))]
+    entries = [oci.file(f"{oci.digest(content.encode())[7:]}.json", content)]
+    for number, layer in enumerate(layers):
+        entries.append(oci.directory(files[number].partition("/")[0]))
+        first = layers.index(layer)
+        entries.append(
+            oci.entry(files[number], data=layer) if first == number else oci.link(files[number], f"../{files[first]}")
+        )
+    manifest = [{"Config": f"{oci.digest(content.encode())[7:]}.json", "RepoTags": names, "Layers": files}]
+    return oci.archive([*entries, oci.file("manifest.json", json.dumps(manifest))])
+
+
+def packed(layout: Path) -> bytes:
+    """An OCI layout as an archive, which is what skopeo calls oci-archive."""
+    paths = sorted(path for path in layout.rglob("*") if path.is_file())
+    return oci.archive([oci.entry(str(path.relative_to(layout)), data=path.read_bytes()) for path in paths])
+
+
+def skopeo_directory(layout: Path, place: Path) -> Path:
+    place.mkdir()
+    for blob in (layout / "blobs/sha256").iterdir():
+        (place / blob.name).write_bytes(blob.read_bytes())
+    digest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"][7:]
+    (place / digest).rename(place / "manifest.json")
+    (place / "version").write_text("Directory Transport Version: 1.1\n")
+    return place
+
+
+def by_library(content: bytes) -> bytes:
+    """zstd by the library that the system has, with a skippable frame behind it as zstd:chunked has."""
+    library = ctypes.CDLL("libzstd.so.1")
+    library.ZSTD_compressBound.restype = library.ZSTD_compress.restype = ctypes.c_size_t
+    room = ctypes.create_string_buffer(library.ZSTD_compressBound(ctypes.c_size_t(len(content))))
+    size = library.ZSTD_compress(room, ctypes.c_size_t(len(room)), content, ctypes.c_size_t(len(content)), 3)
+    return room.raw[:size] + b"\x5a\x2a\x4d\x18\x04\0\0\0more"
+
+
+def test_every_transport_and_compression_brings_the_same(images, run):
+    layers = [[oci.directory("a", mode=0o750), oci.file("a/x", "1" * 300_000)], [oci.file("a/y", "2")]]
+    archives = [oci.archive(layer) for layer in layers]
+    plain = images.layout(layers)
+    names = ["localhost/from/docker:1", "localhost/from/docker:2"]
+    files = {
+        "a.oci.tar": packed(plain),
+        "b.oci.tar.gz": gzip.compress(packed(plain)),
+        "c.docker.tar": docker_archive([*archives, archives[0]], names),
+        "d.docker.tar.xz": lzma.compress(docker_archive(archives, names)),
+    }
+    for file, content in files.items():
+        (images.place / file).write_bytes(content)
+    sources = [str(images.place / file) for file in files]
+    sources += [
+        f"oci-archive:{images.place}/a.oci.tar:latest",
+        f"docker-archive:{images.place}/c.docker.tar:{names[1]}",
+    ]
+    sources += [str(skopeo_directory(plain, images.place / "by-skopeo"))]
+    for pack, ending in ((lambda content: content, ""), (lzma.compress, "+xz"), (by_library, "+zstd")):
+        sources.append(f"oci:{images.layout(layers, compress=(pack, oci.LAYER + ending))}:latest")
+    wanted = oci.expected(oci.merged(layers))
+    for source in sources:
+        run("nsunit", "image", "prune", "--all")
+        name = images.name()
+        images.bring(source, "--name", name)
+        assert oci.differences(wanted, merged_listing(name, images.place / "merged")) == []
+    told = json.loads(images.bring(f"docker-archive:{images.place}/c.docker.tar", "--json").stdout)
+    assert told["names"] == names
+    run("nsunit", "image", "rm", *names)
+
+
+def test_one_of_several_is_chosen(images, run):
+    """By tag, by platform through an index; what does not choose is told what there is."""
+    place = images.place / "several"
+    layout = oci.Layout(place)
+    for tag in ("one", "two"):
+        layout.image([oci.archive([oci.file(tag)])], tag)
+    done = images.bring(place, check=False)
+    assert "it has more than one image" in done.stderr
+    assert "it has one, two" in done.stderr
+    assert "there is no image 'three' in it" in images.bring(f"{place}:three", check=False).stderr
+    assert "localhost/several:two" in images.bring(f"{place}:two").stdout
+    for machine, descriptor in zip(("s390x", "arm64"), layout.manifests, strict=True):
+        descriptor["platform"] = {"os": "linux", "architecture": machine, "variant": "v8"}
+    kind = "application/vnd.oci.image.index.v1+json"
+    index = layout.blob(json.dumps({"mediaType": kind, "manifests": layout.manifests}).encode(), kind)
+    layout.manifests = [index]
+    layout.write()
+    done = images.bring(place, "--platform", "linux/mips64le", check=False)
+    assert "it has no image for 'linux/mips64le'" in done.stderr
+    assert "linux/arm64/v8, linux/s390x/v8" in done.stderr
+    name = images.name()
+    images.bring(place, "--platform", "linux/arm64", "--name", name)
+    assert (lowers(name)[0] / "two").exists()
+    assert "is not a platform" in images.bring(place, "--platform", "arm", check=False).stderr
+    run("nsunit", "image", "rm", "localhost/several:two")
+
+
+def test_two_imports_at_once_and_what_was_killed(images, run):
+    """Both have it in the end; of one that is killed at any moment nothing is left but a whole image, or none."""
+    layers = [[oci.file(f"{depth}-{number}", "x" * 9000) for number in range(200)] for depth in range(4)]
+    place = images.layout(layers)
+    wanted = oci.expected(oci.merged(layers))
+    names = [images.name() for _ in range(3)]
+    commands = [["nsunit", "image", "import", str(place), "--name", name] for name in names]
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+    assert [process.wait(120) for process in running] == [0, 0, 0]
+    for name in names:
+        assert oci.differences(wanted, merged_listing(name, images.place / "merged")) == []
+    for moment in range(4):
+        run("nsunit", "image", "prune", "--all")
+        killed = subprocess.Popen(commands[0], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            killed.wait(0.3 * (moment + 1))
+        killed.kill()
+        killed.wait()
+        for chain in os.listdir(STORE / "layers"):
+            assert {"root", "files", "layer"} == set(os.listdir(STORE / "layers" / chain))
+        assert run("nsunit", "image", "check").returncode == 0
+    wait_until(lambda: not units_that_unpack(run), "the last unit to end")
+    run("nsunit", "image", "prune", "--all")
+    assert os.listdir(STORE / "staging") == []
+    run(*commands[0])
+    assert oci.differences(wanted, merged_listing(names[0], images.place / "merged")) == []
+
+
+def units_that_unpack(run) -> str:
+    return run("systemctl list-units --all --plain --no-legend 'nsunit-unpack-*'").stdout
+
+
+def test_a_full_disk_leaves_nothing(images, run):
+    place = images.layout([[oci.file("small")], [oci.file("large", "x" * (30 << 20))]])
+    run("nsunit", "image", "prune", "--all")
+    before = sorted(os.listdir(STORE / "layers"))
+    run(f"mount -t tmpfs -o size=20M,mode=0700 tmpfs {STORE}/staging")
+    try:
+        done = images.bring(place, check=False)
+        assert (done.returncode, "No space left on device" in done.stderr) == (1, True), done.stderr
+        assert os.listdir(STORE / "staging") == []
+    finally:
+        run(f"umount {STORE}/staging")
+    assert sorted(os.listdir(STORE / "layers")) == before

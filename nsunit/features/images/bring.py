@@ -6,7 +6,6 @@ import json
 import os
 import sys
 
-from nsunit.core.jobs import forget_failed
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images import program, writing
 from nsunit.features.images.config import image_of, platform_of
@@ -140,6 +139,7 @@ def _unpack(
         "staging": staging.path,
     }
     files.write_file(staging.path + "/job", json.dumps(job).encode())
+    files.write_file(staging.path + "/error", b" " * program.ERROR_ROOM)
     argv = (sys.executable or "/usr/bin/python3", "-IB", program.__file__, staging.path)
     unit = unpack_unit(staging.token, argv, store.path)
     queued = context.bus.start_transient(unit)
@@ -147,28 +147,21 @@ def _unpack(
         outcome = context.bus.wait(queued, SECONDS + 60)
     except BaseException:
         context.bus.wait(context.bus.stop(unit.name), 60)
-        forget_failed(context, unit.name)
         raise
     if outcome != "done":
-        reason = str(context.bus.get(unit.name, "Result").get("Result") or outcome)
-        forget_failed(context, unit.name)
-        raise _failure(staging, unit.name, reason)
+        raise _failure(staging, unit.name)
     content = files.read_file(staging.path + "/result")
     assert content is not None
     found: dict[str, Any] = json.loads(content)
     return found
 
 
-def _failure(staging: writing.Staging, unit: str, reason: str) -> NsunitError:
-    content = files.read_file(staging.path + "/error")
+def _failure(staging: writing.Staging, unit: str) -> NsunitError:
+    content = (files.read_file(staging.path + "/error") or b"").strip()
     if content:
         told = json.loads(content)
         return NsunitError(told["message"], hint=told["hint"])
-    why = {"oom-kill": "it takes more memory than an image may", "timeout": f"it takes longer than {SECONDS} s"}
-    return NsunitError(
-        f"the image could not be unpacked: {why.get(reason, f'its unit ended as {reason}')}",
-        hint=f"see 'journalctl -u {unit}'",
-    )
+    return NsunitError("the image could not be unpacked: its unit has failed", hint=f"see 'journalctl -u {unit}'")
 
 
 def _commit(

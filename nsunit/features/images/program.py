@@ -6,6 +6,7 @@ starts it, with root's privileges over files and mounts; each layer is unpacked 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -21,6 +22,8 @@ def main(argv: list[str]) -> int:
     """Do it, and return the exit status."""
     staging = argv[1]
     os.umask(0o077)
+    # As long as this runs nobody sweeps it away, whatever becomes of the command that started it.
+    fcntl.flock(os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fcntl.LOCK_SH)
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
@@ -36,9 +39,13 @@ def main(argv: list[str]) -> int:
 
 
 def _fail(staging: str, message: str, hint: str | None) -> int:
-    with open(f"{staging}/error", "x") as file:
-        json.dump({"message": message, "hint": hint}, file)
+    with open(f"{staging}/error", "r+b") as file:  # it has its room already: the disk may be full
+        file.write(json.dumps({"message": message[:_TEXT_MAX], "hint": hint and hint[:_TEXT_MAX]}).encode())
     return 1
+
+
+_TEXT_MAX = 600  # characters; as JSON has them, two such texts fit into ERROR_ROOM
+ERROR_ROOM = 8192  # bytes
 
 
 if __name__ == "__main__":

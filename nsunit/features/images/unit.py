@@ -21,6 +21,8 @@ def unpack_unit(token: str, argv: tuple[str, ...], store: str) -> Unit:
     properties = (
         Property("Description", "s", "Unpack an image for nsunit"),
         Property("Type", "s", "oneshot"),
+        Property("CollectMode", "s", "inactive-or-failed"),  # whoever has started it may be gone
+        Property("OOMPolicy", "s", "continue"),  # the process that is left tells what has become of the other
         Property("ExecStart", "a(sasb)", ((argv[0], argv, False),)),
         Property("TimeoutStartUSec", "t", SECONDS * 1_000_000),
         Property("TimeoutStopUSec", "t", 10_000_000),

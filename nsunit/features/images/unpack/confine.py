@@ -53,7 +53,7 @@ def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Call
         number, _, text = found.removeprefix(_REFUSED).decode().partition(" ")
         raise OSError(int(number), text, place)
     if status or not found.startswith(_DONE):
-        raise NsunitError("a layer could not be unpacked: the process that did it was ended")
+        raise NsunitError("a layer could not be unpacked: the process that did it was killed")
     return found.removeprefix(_DONE)
 
 

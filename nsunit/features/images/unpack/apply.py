@@ -12,7 +12,6 @@ import os
 import stat
 import tarfile
 
-from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import attributes, places
 from nsunit.features.images.unpack.archive import entries, parts_of
 from nsunit.features.images.unpack.places import Places, joined
@@ -39,6 +38,10 @@ class Limits(Record):
 
     size: int = 256 << 30
     entries: int = 2_000_000
+
+
+def _about(entry: tarfile.TarInfo, text: str) -> str:
+    return f"entry '{printable(entry.name[:200])}': {text}"
 
 
 class Layer:
@@ -73,15 +76,14 @@ class Layer:
             self.entries += 1
             if self.entries > self.limits.entries:
                 raise content.damaged(f"it has more than {self.limits.entries} entries")
-            what = f"{content.blob.name}: entry '{printable(entry.name[:200])}'"
             try:
-                self._entry(entry, what, content)
+                self._entry(entry, content)
             except OSError as error:
                 if error.errno in (errno.ENOSPC, errno.EDQUOT):
                     raise
-                raise NsunitError(f"{what}: {error.strerror or error}") from None
+                raise content.damaged(_about(entry, error.strerror or str(error))) from None
             except (ValueError, OverflowError) as error:
-                raise NsunitError(f"{what}: {error}") from None
+                raise content.damaged(_about(entry, str(error))) from None
         content.finish()
         self._join_names()
         self.places.set_times()
@@ -91,30 +93,28 @@ class Layer:
         if len(self.warnings) < WARNINGS_MAX:
             self.warnings.append(text)
 
-    def _entry(self, entry: tarfile.TarInfo, what: str, content: Content) -> None:
+    def _entry(self, entry: tarfile.TarInfo, content: Content) -> None:
         for identity in (entry.uid, entry.gid):
             if not 0 <= identity <= ID_MAX:
-                raise NsunitError(f"{what}: {identity} is not the number of a user or group")
-        parts = parts_of(entry.name, what)
+                raise ValueError(f"{identity} is not the number of a user or group")
+        parts = parts_of(entry.name)
         if not parts:
             if not entry.isdir():
-                raise NsunitError(f"{what}: the root can only be a directory")
+                raise ValueError("the root can only be a directory")
             self._set_directory(entry, "", os.open(".", _DIRECTORY, dir_fd=self.places.root))
             return
         name = parts.pop()
         if name.startswith(_WHITEOUT):
-            self._remove_lower(parts, name, what)
+            self._remove_lower(parts, name)
             return
         if not (entry.isdir() or entry.type in self.kinds):
-            raise NsunitError(f"{what}: there is no kind of file '{printable(entry.type.decode('latin-1'))}'")
+            raise ValueError(f"there is no kind of file '{printable(entry.type.decode('latin-1'))}'")
         parent, directory = self.places.directory(parts, attributes.mtime(entry))
         path = joined(parent, name)
         self.places.keep_time(parent, directory)
         if entry.isdir():
             self._directory(entry, directory, name, path)
         else:
-            if entry.type != tarfile.LNKTYPE:
-                self._clear(directory, name)
             self.kinds[entry.type](entry, directory, path, content)
         self._note(path)
 
@@ -152,7 +152,12 @@ class Layer:
             self.warn(f"'{printable(entry.name)}': {problem}")
 
     def _file(self, entry: tarfile.TarInfo, directory: int, path: str, content: Content) -> None:
-        fd = os.open(path.rpartition("/")[2], _NEW, 0o600, dir_fd=directory)
+        name = path.rpartition("/")[2]
+        try:
+            fd = os.open(name, _NEW, 0o600, dir_fd=directory)
+        except FileExistsError:
+            self._clear(directory, name)
+            fd = os.open(name, _NEW, 0o600, dir_fd=directory)
         try:
             pieces = attributes.pieces_of(entry)
             self.size += sum(size for _, size in pieces)
@@ -175,6 +180,7 @@ class Layer:
 
     def _symlink(self, entry: tarfile.TarInfo, directory: int, path: str, _content: Content) -> None:
         name = path.rpartition("/")[2]
+        self._clear(directory, name)
         os.symlink(entry.linkname, name, dir_fd=directory)
         self._set_by_name(entry, directory, name)
 
@@ -184,6 +190,7 @@ class Layer:
         if entry.type == tarfile.CHRTYPE and not device:
             self.warn(f"'{printable(entry.name)}' is left out: to overlayfs the device 0:0 is a file that was removed")
             return
+        self._clear(directory, name)
         kind = {tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK}.get(entry.type, stat.S_IFIFO)
         os.mknod(name, kind | 0o600, device, dir_fd=directory)
         os.chmod(name, entry.mode & 0o7777, dir_fd=directory)  # it was made here, and nobody else is
@@ -198,12 +205,12 @@ class Layer:
         time = attributes.mtime(entry)
         os.utime(name, ns=(time, time), dir_fd=directory, follow_symlinks=False)
 
-    def _link(self, entry: tarfile.TarInfo, directory: int, path: str, content: Content) -> None:
-        what = f"{content.blob.name}: hard link '{printable(entry.name[:200])}'"
-        parts = parts_of(entry.linkname, what)
+    def _link(self, entry: tarfile.TarInfo, directory: int, path: str, _content: Content) -> None:
+        missing = ValueError(f"there is no '{printable(entry.linkname[:200])}' to link to")
+        parts = parts_of(entry.linkname)
         found = self.places.find(parts[:-1]) if parts else None
         if found is None:
-            raise NsunitError(f"{what}: there is no '{printable(entry.linkname[:200])}'")
+            raise missing
         parent, source = found
         target = joined(parent, parts[-1])
         if target == path:
@@ -211,9 +218,9 @@ class Layer:
         try:
             status = os.stat(parts[-1], dir_fd=source, follow_symlinks=False)
         except FileNotFoundError:
-            raise NsunitError(f"{what}: there is no '{printable(entry.linkname[:200])}'") from None
+            raise missing from None
         if stat.S_ISDIR(status.st_mode):
-            raise NsunitError(f"{what}: '{printable(entry.linkname[:200])}' is a directory")
+            raise ValueError(f"'{printable(entry.linkname[:200])}' is a directory")
         name = path.rpartition("/")[2]
         self._clear(directory, name)
         os.link(parts[-1], name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
@@ -238,7 +245,7 @@ class Layer:
                     os.unlink(name, dir_fd=fd)
                     os.link(source, name, src_dir_fd=self.places.root, dst_dir_fd=fd, follow_symlinks=False)
 
-    def _remove_lower(self, parts: list[str], name: str, what: str) -> None:
+    def _remove_lower(self, parts: list[str], name: str) -> None:
         """Take away what is further down: a whiteout is about that alone, wherever in the archive it stands."""
         if name == _OPAQUE:
             found = self.places.find(parts)
@@ -249,7 +256,7 @@ class Layer:
             return
         hidden = name.removeprefix(_WHITEOUT)
         if hidden in ("", ".", ".."):
-            raise NsunitError(f"{what}: it removes nothing that can be named")
+            raise ValueError("it removes nothing that can be named")
         found = self.places.find(parts)
         if found is None:
             return

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import tarfile
 
-from nsunit.errors import NsunitError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +55,11 @@ def entries(content: Content) -> Iterator[tarfile.TarInfo]:
 _OF_TARFILE = (tarfile.TarError, ValueError, OverflowError, LookupError, RecursionError, TypeError, AttributeError)
 
 
-def parts_of(name: str, what: str) -> list[str]:
+def parts_of(name: str) -> list[str]:
     """The components of *name*, taken from the root: `..` never leads above it.
 
     Raises:
-        NsunitError: no file system can have that name.
+        ValueError: no file system can have that name.
     """
     parts: list[str] = []
     for part in name.split("/"):
@@ -72,13 +70,13 @@ def parts_of(name: str, what: str) -> list[str]:
     try:
         length = len("/".join(parts).encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
-        raise NsunitError(f"{what}: the name is not one that files can have") from None
+        raise ValueError("the name is not one that files can have") from None
     if "\0" in name:
-        raise NsunitError(f"{what}: the name has a NUL in it")
+        raise ValueError("the name has a NUL in it")
     if length > PATH_MAX:
-        raise NsunitError(f"{what}: the name has {length} bytes, {PATH_MAX} are the most")
+        raise ValueError(f"the name has {length} bytes, {PATH_MAX} are the most")
     if len(parts) > DEPTH_MAX:
-        raise NsunitError(f"{what}: it lies {len(parts)} directories deep, {DEPTH_MAX} are the most")
+        raise ValueError(f"it lies {len(parts)} directories deep, {DEPTH_MAX} are the most")
     return parts
 
 

@@ -100,17 +100,25 @@ class Archive:
     def __init__(self, blob: Blob) -> None:
         self.blob = blob
         self.found: dict[str, Blob | str] = {}
-        for entry in entries(Content(blob, _ARCHIVE_MAX)):
+        content = Content(blob, _ARCHIVE_MAX)
+        try:
+            self._index(content)
+        except ValueError as error:
+            raise content.damaged(str(error)) from None
+
+    def _index(self, content: Content) -> None:
+        blob = self.blob
+        for entry in entries(content):
             if len(self.found) > 20_000:
                 raise NsunitError(f"{blob.name}: it has too many entries for an image", hint="is it the tar of a root?")
-            name = "/".join(parts_of(entry.name, blob.name))
+            name = "/".join(parts_of(entry.name))
             if entry.isreg() and entry.sparse is None:
                 data = Blob(blob.fd, entry.offset_data, entry.size, f"{blob.name}: '{printable(name)}'")
                 self.found[name] = data
             elif entry.issym():
-                self.found[name] = "/".join(parts_of(f"{os.path.dirname(name)}/{entry.linkname}", blob.name))
+                self.found[name] = "/".join(parts_of(f"{os.path.dirname(name)}/{entry.linkname}"))
             elif entry.type == tarfile.LNKTYPE:
-                self.found[name] = "/".join(parts_of(entry.linkname, blob.name))
+                self.found[name] = "/".join(parts_of(entry.linkname))
 
     def open(self, name: str) -> Blob:
         """The file *name*; docker puts links in place of layers that it has twice.
@@ -168,7 +176,7 @@ def looks_like_image(blob: Blob) -> bool:
         NsunitError: it is no archive.
     """
     for entry in entries(Content(blob, _ARCHIVE_MAX)):
-        parts = parts_of(entry.name, blob.name)
+        parts = [part for part in entry.name.split("/") if part not in ("", ".")]
         if parts:
             first = parts[0].removesuffix(".json").removesuffix(".tar")
             return first in ("oci-layout", "index", "manifest", "repositories", "blobs") or is_digest(first)

@@ -86,7 +86,7 @@ def is_reference(text: str) -> bool:
     parts = path.split("/")
     return (
         len(text) <= _REFERENCE_MAX
-        and (not host or all(_is_plain(part, _HOST) for part in host.split(".")) or _HOST_PORT.issuperset(host))
+        and (not host or _is_host(host))
         and all(_is_plain(part, _PATH) for part in parts)
         and (not tag or (_TAG.issuperset(tag) and tag[0] not in ".-" and len(tag) <= 128))
         and not rest.endswith((":", "/"))
@@ -97,8 +97,18 @@ def is_reference(text: str) -> bool:
 _REFERENCE_MAX = 255 - DIGEST_LENGTH
 _PATH = _DIGITS | frozenset("ghijklmnopqrstuvwxyz._-")
 _TAG = _PATH | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_HOST = _TAG | {":"}
-_HOST_PORT = _HOST | frozenset("[]")
+_IPV6 = frozenset("0123456789abcdefABCDEF:.")
+
+
+def _is_host(host: str) -> bool:
+    name, port = host, "0"
+    if ":" in host and not host.endswith("]"):
+        name, _, port = host.rpartition(":")
+    if not (port.isascii() and port.isdigit()):
+        return False
+    if name.startswith("["):
+        return name.endswith("]") and _IPV6.issuperset(name[1:-1])
+    return all(_is_plain(part, _TAG) for part in name.split("."))
 
 
 def _is_plain(part: str, allowed: frozenset[str]) -> bool:

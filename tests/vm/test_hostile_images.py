@@ -55,6 +55,8 @@ def raw_header(name: bytes, size: bytes, kind: bytes = b"0") -> bytes:
 NEGATIVE = b"\xff" * 8 + struct.pack(">i", -1024)
 DEEP = "/".join("d" * 300)
 
+LONG_NAME = raw_header(b"././@LongLink", b"00000000002\0", b"L") + b"a\0" + bytes(510)
+
 # What a layer has, and what is said of it.
 REFUSED: dict[str, tuple[bytes, str]] = {
     "a hard link to the host": (oci.archive([hard("x", UP + "etc/passwd")]), "there is no '../"),
@@ -75,6 +77,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a negative size": (raw_header(b"x", NEGATIVE) + b"\0" * 2048, "negative"),
     "a time that is none": (oci.archive([pax("x", {"mtime": "never"})]), ""),
     "a header of two megabytes": (oci.archive([pax("x", {"comment": "c" * (2 << 20)})]), "more than 1 MiB"),
+    "a thousand headers of one entry": (LONG_NAME * 2000 + oci.archive([file("x")]), "no tar archive"),
     "cut off in a file": (oci.archive([file("x", "y" * 4000)])[:1536], "ends within a file"),
     "cut off in a header": (oci.archive([file("x"), file("y")])[:700], "damaged"),
     "no header behind a file": (oci.archive([file("x")])[:512] + b"garbage!" * 64 + b"\0" * 1024, "damaged"),

@@ -375,3 +375,37 @@ def test_a_full_disk_leaves_nothing(images, run):
     finally:
         run(f"umount {STORE}/staging")
     assert sorted(os.listdir(STORE / "layers")) == before
+
+
+def test_many_layers(images, containers, run):
+    """More than mount(2) takes by their paths; a start reads of the image one small file."""
+    layers = [
+        busybox(),
+        *([oci.file(f"layer-{number}", str(number)), oci.file("last", str(number))] for number in range(129)),
+    ]
+    name = images.image(layers, Cmd=["/bin/cat", "/layer-0", "/layer-128", "/last"])
+    assert len(lowers(name)) == 130
+    done = run("nsunit", "run", "-p", f"Image={name}")
+    assert done.stdout == "0128128"
+
+
+def test_what_a_container_is_told_of_an_image_that_is_not_there(images, containers, define, run):
+    name = define("[Container]\nImage=localhost/missing:1\n")
+    for verb in ("start", "enable", "render", "verify"):
+        done = run("nsunit", verb, name, check=False)
+        assert done.returncode in (1, 3)
+        assert "[Container] Image=: there is no image 'localhost/missing:1'" in done.stderr + done.stdout
+    nothing = images.image([busybox()])
+    silent = define(f"[Container]\nImage={nothing}\n")
+    done = run("nsunit", "start", silent, check=False)
+    assert f"Exec= is missing, and the image '{nothing}' has no command" in done.stderr
+    for container in (name, silent):
+        assert not os.path.exists(f"/var/lib/nsunit/containers/{container}")
+
+
+def test_images_are_the_systems_alone(run, workplace):
+    """Who has no root is told so, and what to do instead."""
+    user = "setpriv --reuid=1000 --regid=1000 --clear-groups env XDG_RUNTIME_DIR=/run/user/1000 HOME=/tmp"
+    for words in ("image list", "image prune", "image import tar:/etc/hostname", "image rm x"):
+        done = run(f"{user} nsunit --user {words}", check=False)
+        assert (done.returncode, "images are for containers of the system" in done.stderr) == (2, True), done.stderr

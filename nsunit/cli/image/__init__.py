@@ -24,7 +24,6 @@ VERBS = (
             "It is unpacked in a unit of its own, without network and with few privileges. What is damaged, has another"
             " digest than it should, or is more than an image may be, leaves nothing behind.",
         ),
-        connects=True,
     ),
     _verb("list", "List the images in the store", "look:list_images", "", 0, 0),
     _verb("inspect", "Show all that images say", "look:inspect", "IMAGE…", 1, None),

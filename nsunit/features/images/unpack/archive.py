@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tarfile
 
+from nsunit.features.images.unpack.stream import HEADER_MAX
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ def entries(content: Content) -> Iterator[tarfile.TarInfo]:
         NsunitError: it is no tar archive, or is damaged.
     """
     try:
+        content.allowance = HEADER_MAX
         archive: Any = tarfile.TarFile(
             fileobj=content,  # type: ignore[arg-type]
             tarinfo=_Entry,
@@ -40,9 +43,11 @@ def entries(content: Content) -> Iterator[tarfile.TarInfo]:
         raise content.damaged(f"it is no tar archive: {error}") from None
     while True:
         try:
+            content.allowance = HEADER_MAX  # an entry may have several headers, which tarfile reads in any pieces
             entry = archive.next()
         except _OF_TARFILE as error:
             raise content.damaged(f"its tar archive is damaged: {error}") from None
+        content.allowance = None
         if entry is None:
             return
         archive.members.clear()  # it would keep all of them

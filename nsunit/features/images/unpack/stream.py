@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PIECE = 1 << 18  # bytes; also how much of a decompressor's output is taken at once
-_HEADER_MAX = 1 << 20  # bytes; names, attributes and maps of sparse files are shorter in any archive that means well
+HEADER_MAX = 1 << 20  # bytes; names, attributes and maps of sparse files are shorter in any archive that means well
 _LZMA_MEMORY_MAX = 256 << 20
 _RATIO_MAX = 200
 _RATIO_FROM = 256 << 20  # bytes; what is smaller may consist of zeros alone
@@ -66,6 +66,7 @@ class Content:
         self.size_max = size_max
         self.blob_digest = hashlib.sha256()
         self.digest = hashlib.sha256()
+        self.allowance: int | None = None  # bytes that may be read until it is set anew; of what is copied any number
         self._pieces = self._decompressed()
         self._piece = memoryview(b"")
         self._position = 0
@@ -92,8 +93,10 @@ class Content:
         Raises:
             NsunitError: that is more than any part of an archive but files may have.
         """
-        if not 0 <= size <= _HEADER_MAX:
-            raise self.damaged(f"a header in it has more than {_HEADER_MAX >> 20} MiB")
+        if self.allowance is not None:
+            self.allowance -= size
+        if not 0 <= size <= HEADER_MAX or (self.allowance is not None and self.allowance < 0):
+            raise self.damaged(f"a header in it has more than {HEADER_MAX >> 20} MiB")
         if size <= len(self._piece):  # nearly always
             found = bytes(self._piece[:size])
             self._piece = self._piece[size:]

@@ -409,3 +409,47 @@ def test_images_are_the_systems_alone(run, workplace):
     for words in ("image list", "image prune", "image import tar:/etc/hostname", "image rm x"):
         done = run(f"{user} nsunit --user {words}", check=False)
         assert (done.returncode, "images are for containers of the system" in done.stderr) == (2, True), done.stderr
+
+
+SKOPEO = """#!/bin/sh
+# In place of skopeo, of which the tests have none: an image or an error of its kind, if it is called as it should be.
+case "$*" in
+*--override-os=linux*--override-arch=*" copy docker://"*" dir:$TMPDIR/image") ;;
+*) echo "called with $*" >&2; exit 1 ;;
+esac
+case "$*" in
+*missing*) echo 'time="2026-01-01" level=fatal msg="reading manifest: name \\\\"missing\\\\" unknown"' >&2; exit 1 ;;
+esac
+for target; do :; done
+cp -r {place}/served "${{target#dir:}}"
+touch {place}/outside 2>/dev/null
+exit 0
+"""
+
+
+def test_an_image_is_fetched_by_skopeo(images, run):
+    place = images.place / "registry"
+    place.mkdir()
+    assert "skopeo, which is not installed" in run("nsunit", "image", "pull", "web", check=False).stderr
+    skopeo_directory(images.layout([busybox()], Cmd=["/bin/cat", "/etc/group"]), place / "served")
+    program = Path("/usr/local/bin/skopeo")
+    program.write_text(SKOPEO.format(place=place))
+    program.chmod(0o755)
+    try:
+        failed = run("nsunit", "image", "pull", "localhost:5000/missing", check=False)
+        assert failed.stderr.startswith(
+            "nsunit: 'localhost:5000/missing:latest' cannot be fetched: reading manifest: name \"missing\" unknown\n"
+        )
+        run("nsunit", "image", "pull", "web", "--platform", "linux/arm64/v8")
+    finally:
+        program.unlink()
+    assert not (place / "outside").exists()
+    digest = oci.digest((place / "served/manifest.json").read_bytes())
+    names = ["docker.io/library/web:latest", f"docker.io/library/web@{digest}"]
+    shown = json.loads(run("nsunit", "image", "inspect", "web", "--json").stdout)[0]
+    assert shown["names"] == names
+    assert shown["source"] == "docker://docker.io/library/web:latest"
+    assert "web:" in run("nsunit", "run", "-p", f"Image=web@{digest}").stdout
+    assert os.listdir(STORE / "staging") == []
+    run("nsunit", "image", "rm", "web")
+    assert run("nsunit", "image", "inspect", f"web@{digest}", check=False).returncode == 3

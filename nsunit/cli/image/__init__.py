@@ -25,6 +25,14 @@ VERBS = (
             " digest than it should, or is more than an image may be, leaves nothing behind.",
         ),
     ),
+    _verb("pull", "Fetch an image from its registry by skopeo", "bring:pull_image", "NAME[:TAG|@DIGEST]", 1, 1).replace(
+        options=(Option("platform", "Which one of an index, in place of this machine's", value="SYSTEM/ARCHITECTURE"),),
+        details=(
+            "skopeo(1), which has to be installed, does so in a unit of its own, with root's credentials, "
+            "registries.conf and policy on signatures. The whole image is fetched; layers that are there are not "
+            "unpacked again.",
+        ),
+    ),
     _verb("list", "List the images in the store", "look:list_images", "", 0, 0),
     _verb("inspect", "Show all that images say", "look:inspect", "IMAGE…", 1, None),
     _verb("history", "Show how an image was made", "look:show_history", "IMAGE", 1, 1),

@@ -1,20 +1,31 @@
-"""image import."""
+"""image import and pull."""
 
 from __future__ import annotations
 
 from nsunit.cli import say
 from nsunit.cli.output import plural, print_json
-from nsunit.features.images.bring import bring_in, source_of
+from nsunit.features.images.bring import bring_in, check_names, source_of
+from nsunit.features.images.pull import pull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
+    from nsunit.features.images.bring import Imported
 
 
 def import_image(invocation: Invocation) -> int:
     """`nsunit image import`."""
-    source = source_of(invocation.operands[0])
-    found = bring_in(invocation.context(), source, invocation.values("name"), invocation.value("platform") or "")
+    source, names = source_of(invocation.operands[0]), invocation.values("name")
+    check_names(names)
+    return _tell(invocation, bring_in(invocation.context(), source, names, invocation.value("platform") or ""))
+
+
+def pull_image(invocation: Invocation) -> int:
+    """`nsunit image pull`."""
+    return _tell(invocation, pull(invocation.context(), invocation.operands[0], invocation.value("platform") or ""))
+
+
+def _tell(invocation: Invocation, found: Imported) -> int:
     if invocation.flag("json"):
         print_json(found)
     elif not invocation.flag("quiet"):

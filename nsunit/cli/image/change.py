@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from nsunit.cli import say
 from nsunit.cli.output import plural, print_json
-from nsunit.errors import UsageError
 from nsunit.features.images import collect
-from nsunit.features.images.bring import refuse_users
-from nsunit.features.images.layout import is_reference
-from nsunit.names import printable
+from nsunit.features.images.bring import check_names, refuse_users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,9 +17,7 @@ def tag(invocation: Invocation) -> int:
     text, *names = invocation.operands
     context = invocation.context()
     refuse_users(context)
-    for name in names:
-        if not is_reference(name) or "@" in name:
-            raise UsageError(f"'{printable(name)}' is not a name for an image", hint="e.g. localhost/web:1")
+    check_names(names)
     full = collect.tag(context, text, names)
     if invocation.flag("json"):
         print_json(full)

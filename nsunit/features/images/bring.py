@@ -9,7 +9,7 @@ import sys
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images import program, writing
 from nsunit.features.images.config import image_of, platform_of
-from nsunit.features.images.layout import full_name, is_reference
+from nsunit.features.images.layout import full_name, is_reference, split
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import SECONDS, unpack_unit
 from nsunit.features.images.unpack.work import identity_of
@@ -29,11 +29,15 @@ _ATTEMPTS = 3  # at a layer that goes while the image on top of it is unpacked
 
 
 class Source(Record):
-    """Where an image comes from: the host's *path*, absolute, and which one of those that are there."""
+    """Where an image comes from: the host's *path*, absolute, and which one of those that are there.
+
+    *origin* is where it was before, if that path is of this moment only.
+    """
 
     transport: str
     path: str
     tag: str = ""
+    origin: str = ""
 
 
 class Imported(Record):
@@ -99,9 +103,6 @@ def bring_in(context: Context, source: Source, names: Sequence[str] = (), platfo
         NsunitError: it is damaged, or there is no room for it; nothing of it is left.
     """
     refuse_users(context)
-    for name in names:
-        if not is_reference(name) or "@" in name:
-            raise UsageError(f"'{printable(name)}' is not a name for an image", hint="e.g. localhost/web:1")
     chosen = platform_of(os.uname().machine, platform)
     store = Store(context.paths)
     writing.sweep(store)
@@ -114,6 +115,17 @@ def bring_in(context: Context, source: Source, names: Sequence[str] = (), platfo
                 if not left:
                     raise NsunitError("layers go while others are unpacked on top of them", hint="try again") from None
     raise AssertionError("unreachable")
+
+
+def check_names(names: Sequence[str]) -> None:
+    """See that images can be called *names*.
+
+    Raises:
+        UsageError: one is no name, or that of a digest.
+    """
+    for name in names:
+        if not is_reference(name) or "@" in name:
+            raise UsageError(f"'{printable(name)}' is not a name for an image", hint="e.g. localhost/web:1")
 
 
 def refuse_users(context: Context) -> None:
@@ -179,8 +191,9 @@ def _commit(
     image = image_of(identity, tuple(layer["chain"] for layer in reversed(layers)), json.loads(config), warnings.append)
     chosen = _names_for(source, result["transport"], names, result["names"])
     digest = result["digest"]
-    aliases = {f"{name.rpartition(':')[0]}@{digest}" for name in chosen if digest}
-    about = {"digest": digest, "source": f"{result['transport']}:{source.path}", "warnings": warnings[:100]}
+    aliases = {_by_digest(name, digest) for name in chosen if digest} - set(chosen)
+    origin = source.origin or f"{result['transport']}:{source.path}"
+    about = {"digest": digest, "source": origin, "warnings": warnings[:100]}
     writing.describe_layers(staging, layers)
     staging.sync()
     with store.lock():
@@ -192,6 +205,11 @@ def _commit(
     for text in warnings:
         context.warn(f"warning: {text}")
     return Imported(identity, tuple(chosen), len(layers), fetched)
+
+
+def _by_digest(name: str, digest: str) -> str:
+    host, path, _ = split(name.partition("@")[0])
+    return f"{host}/{path}@{digest}"
 
 
 def _config_of_tar(layers: Sequence[dict[str, Any]]) -> bytes:

@@ -34,10 +34,11 @@ VERBS = (
         ),
     ),
     _verb("list", "List the images in the store", "look:list_images", "", 0, 0),
-    _verb("inspect", "Show all that images say", "look:inspect", "IMAGE…", 1, None),
-    _verb("history", "Show how an image was made", "look:show_history", "IMAGE", 1, 1),
-    _verb("tag", "Give an image further names", "change:tag", "IMAGE NAME…", 2, None),
+    _verb("inspect", "Show all that images say", "look:inspect", "IMAGE…", 1, None).replace(complete="images"),
+    _verb("history", "Show how an image was made", "look:show_history", "IMAGE", 1, 1).replace(complete="images"),
+    _verb("tag", "Give an image further names", "change:tag", "IMAGE NAME…", 2, None).replace(complete="images"),
     _verb("rm", "Take away names, and images that have none left", "change:remove", "IMAGE…", 1, None).replace(
+        complete="images",
         details=("An id stands for all names of its image. One that a container uses is not taken away.",),
     ),
     _verb("prune", "Take away images without a name, and layers of no image", "change:prune", "", 0, 0).replace(

@@ -451,5 +451,6 @@ def test_an_image_is_fetched_by_skopeo(images, run):
     assert shown["source"] == "docker://docker.io/library/web:latest"
     assert "web:" in run("nsunit", "run", "-p", f"Image=web@{digest}").stdout
     assert os.listdir(STORE / "staging") == []
-    run("nsunit", "image", "rm", "web")
+    # The scope of what ran just now may still be about to end.
+    wait_until(lambda: run("nsunit", "image", "rm", "web", check=False).returncode == 0, "the image to be free")
     assert run("nsunit", "image", "inspect", f"web@{digest}", check=False).returncode == 3

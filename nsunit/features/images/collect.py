@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 
+from nsunit.core.running import is_running
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.images import writing
 from nsunit.features.images.deeds import recorded
 from nsunit.features.images.layout import DIGEST_LENGTH, file_of, full_name, is_digest, name_of
 from nsunit.features.images.store import Store
-from nsunit.names import printable
+from nsunit.names import RUN_PREFIX, printable
 from nsunit.record import Record
 from nsunit.storage import files
+from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +80,19 @@ def layers_in_plans(context: Context, store: Store) -> set[str]:
 
 def _containers(context: Context) -> list[str]:
     paths = context.paths
-    return sorted({*files.list_directory(paths.states), *files.list_directory(paths.runtimes)})
+    names = {*files.list_directory(paths.states), *files.list_directory(paths.runtimes)}
+    return sorted(name for name in names if not _has_ended(context, name))
+
+
+def _has_ended(context: Context, name: str) -> bool:
+    """Whether *name* is what a foreground container without a name of its own has left behind."""
+    if not name.startswith(RUN_PREFIX) or os.path.lexists(context.paths.state_of(name)):
+        return False
+    try:
+        with Lock(context.paths.locks, name, timeout=0):
+            return not is_running(context, name)
+    except NsunitError:
+        return False  # its lock is held: it is being started
 
 
 def remove(context: Context, texts: Sequence[str]) -> Removed:

@@ -16,6 +16,7 @@ _LIST = {
     "defined_any": "nsunit list --all --tree --names 2>/dev/null",
     "definitions": "nsunit list --all --tree --names 2>/dev/null; "
     f'{_NETWORKS} | sed -e "/^bridge\\$/d" -e "s/\\$/.network/"',
+    "images": 'nsunit image list 2>/dev/null | cut -f1 | sed "/^-\\$/d"',
     "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; {_NETWORKS}',
 }
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."

@@ -66,9 +66,9 @@ class Verb(Record):
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number). `command_at` is the
     operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
     too. `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
-    "definitions" of all that and of networks, "networks", "user", "verbs", "file", "command"; `words` is the function
-    that returns what those after the first are completed with. `name` may list aliases after a slash. `details` are
-    paragraphs for the help and the man page.
+    "definitions" of all that and of networks, "networks", "images", "user", "verbs", "file", "command"; `words` is the
+    function that returns what those after the first are completed with. `name` may list aliases after a slash.
+    `details` are paragraphs for the help and the man page.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
     greet. `before` is the verb in front of which one of a feature is listed; at the end if there is none.
@@ -113,6 +113,7 @@ GROUPS = {
     "look": "Looking",
     "definition": "Definitions",
     "session": "Commands in containers",
+    "image": "Images",
     "host": "Host",
     "cgroup": "Control groups",
 }

@@ -90,6 +90,17 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
     return facts
 
 
+def resolved(context: Context, definition: Definition) -> Definition:
+    """*definition* with what it leaves to others: its image.
+
+    Raises:
+        NsunitError: that is not there.
+    """
+    for resolve in hooks(definition.container.features, "deeds.resolve"):
+        definition = resolve(context, definition)
+    return definition
+
+
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* as they are for unit files that systemd starts by itself."""
     for change in hooks(used_by(context, definition), "deeds.at_boot"):
@@ -105,6 +116,7 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     Raises:
         NsunitError: a source is missing or of the wrong kind; nothing is left behind.
     """
+    definition = resolved(context, definition)
     name, paths = definition.name, context.paths
     check(context, definition)
     check_needed(context, definition)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.prepare import at_boot, facts_for, planned_user_range
+from nsunit.core.prepare import at_boot, facts_for, planned_user_range, resolved
 from nsunit.definition.load import load
 from nsunit.dropins.render import render_unit
 from nsunit.features import hooks, kinds_of
@@ -19,7 +19,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     for files_of in hooks(kinds_of(name), "files.unit_files"):
         found: dict[str, str] = files_of(context, name)
         return found
-    definition = load(name, context.search, context.host)
+    definition = resolved(context, load(name, context.search, context.host))
     facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
     planned = units(definition, facts)
     install = install_directives(definition, context.boot_target) if not planned.waits else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.prepare import facts_for, planned_user_range
+from nsunit.core.prepare import facts_for, planned_user_range, resolved
 from nsunit.deeds.look.root import steps
 from nsunit.definition.load import load
 from nsunit.features import hooks, kinds_of
@@ -30,7 +30,7 @@ def render(context: Context, name: str) -> dict[str, object]:
 
 
 def _container(context: Context, name: str) -> tuple[Definition, list[Unit], list[Operation]]:
-    definition = load(name, context.search, context.host)
+    definition = resolved(context, load(name, context.search, context.host))
     facts = facts_for(context, definition, planned_user_range(context, definition))
     planned = units(definition, facts)
     found = [planned.service, planned.slice, *planned.listeners]

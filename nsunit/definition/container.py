@@ -89,11 +89,12 @@ def missing(container: Container, failed: set[str]) -> list[tuple[str, str]]:
     *failed* are the keys that were given with a wrong value, which is reported already.
     """
     found = []
-    if not container.exec and "Exec" not in failed:
+    of_image = container.image or "Image" in failed
+    if not container.exec and not of_image and "Exec" not in failed:
         found.append(("[Container] Exec= is missing", "name the program to run, e.g. Exec=/bin/sh"))
     root_is_there = any(kind == "mnt" for kind, _ in container.namespaces)
-    if container.rootfs is None and not container.layers and not root_is_there and not failed & {"Rootfs", "Layer"}:
-        found.append(("[Container] needs Rootfs= or Layer=", "e.g. Rootfs=/srv/debian"))
+    if not (container.rootfs or container.layers or of_image or root_is_there or failed & {"Rootfs", "Layer"}):
+        found.append(("[Container] needs Rootfs=, Layer= or Image=", "e.g. Rootfs=/srv/debian"))
     return found
 
 

@@ -55,6 +55,7 @@ class Container(Extended):
 
     exec: tuple[str, ...]
     rootfs: str | None = None
+    image: str = ""  # what has the rest of the layers, and of what is not said
     layers: tuple[str, ...] = ()
     read_only: bool = False
     volatile: bool = False

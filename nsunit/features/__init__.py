@@ -160,6 +160,14 @@ FEATURES = (
         hooks="keys.build keys.check plan.mounts plan.operations plan.calls",
         operations="whole",
     ),
+    Feature(
+        "images",
+        keys="Image Entrypoint",
+        needs="output",
+        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
+        operations="make-directory",
+        verbs="image",
+    ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

@@ -99,6 +99,7 @@ _OLD_CALLS = {
     "setdomainname": (171, 162),
     "sethostname": (170, 161),
     "setns": (308, 268),
+    "syncfs": (306, 267),
     "umount2": (166, 39),
     "unshare": (272, 97),
 }
@@ -241,6 +242,11 @@ def fstatfs_type(fd: int) -> int:
     buffer = bytearray(256)
     _old_call("fstatfs", fd, buffer)
     return int(struct.unpack_from("@l", buffer)[0])
+
+
+def syncfs(fd: int) -> None:
+    """syncfs(2): write all of the file system behind *fd* to its disk."""
+    _old_call("syncfs", fd)
 
 
 # --- mounts

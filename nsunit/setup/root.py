@@ -54,25 +54,30 @@ class Overlay(Operation):
 
     def prepare(self, build: Build) -> None:
         """Attach every layer in the workspace and merge them there."""
-        top_mode = 0o755
-        for number, path in enumerate(self.lowers):
-            fd = files.open_source(path, directory=True)
-            if number == 0:
-                top_mode = stat.S_IMODE(os.fstat(fd).st_mode)
-            _attach(_clone_layer(build, fd, linux.MOUNT_ATTR_RDONLY), str(number))
-            os.close(fd)
-        if self.upper:
-            fd = os.open(self.upper, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            _attach(_clone_layer(build, fd, 0), "u")
-            os.close(fd)
-        else:
-            _attach(linux.new_mount("tmpfs", linux.MOUNT_ATTR_NOSUID, (("mode", "0755"),)), "u")
-            for name, mode in (("u/upper", top_mode), ("u/work", 0o755)):
-                os.mkdir(name)
-                os.chmod(name, mode)
-                os.chown(name, build.userns_start, build.userns_group)
-        with _MounterIdentity(build):
-            build.root_fd = _mount_overlay(len(self.lowers), volatile=not self.upper, user=build.own_users)
+        merge(build, self.lowers, self.upper, volatile=not self.upper)
+
+
+def merge(build: Build, lowers: tuple[str, ...], upper: str, *, volatile: bool) -> None:
+    """Make the root of *build* of *lowers*, top first, below *upper*, a directory with `upper` and `work` or empty."""
+    top_mode = 0o755
+    for number, path in enumerate(lowers):
+        fd = files.open_source(path, directory=True)
+        if number == 0:
+            top_mode = stat.S_IMODE(os.fstat(fd).st_mode)
+        _attach(_clone_layer(build, fd, linux.MOUNT_ATTR_RDONLY), str(number))
+        os.close(fd)
+    if upper:
+        fd = os.open(upper, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        _attach(_clone_layer(build, fd, 0), "u")
+        os.close(fd)
+    else:
+        _attach(linux.new_mount("tmpfs", linux.MOUNT_ATTR_NOSUID, (("mode", "0755"),)), "u")
+        for name, mode in (("u/upper", top_mode), ("u/work", 0o755)):
+            os.mkdir(name)
+            os.chmod(name, mode)
+            os.chown(name, build.userns_start, build.userns_group)
+    with _MounterIdentity(build):
+        build.root_fd = _mount_overlay(len(lowers), volatile=volatile, user=build.own_users)
 
 
 class _MounterIdentity:

@@ -5,6 +5,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import oci
 import pytest
 from schema import mistakes
 from waiting import wait_until
@@ -57,7 +58,7 @@ def scene(shared, nsunit):
 
 
 @pytest.mark.timeout(900)
-def test_all_of_it(scene):
+def test_all_of_it(scene, tmp_path):
     """One test, as the verbs tell of each other's doing."""
     web, name = scene.web, scene.web.name
     follower = subprocess.Popen(["nsunit", "events"], stdout=subprocess.PIPE, text=True)
@@ -88,7 +89,9 @@ def test_all_of_it(scene):
     if CONTROLLED:
         has_control_groups(scene, name)
     is_over(scene, name)
-    assert SCHEMA["properties"].keys() - scene.seen == (set() if CONTROLLED else {"reclaim", "cgroup get"})
+    of_images(scene, tmp_path)
+    elsewhere = {"image pull"}  # prints what import does; see test_images.py
+    assert SCHEMA["properties"].keys() - scene.seen == elsewhere | (set() if CONTROLLED else {"reclaim", "cgroup get"})
 
 
 def looks_into_what_it_is(scene, web):
@@ -164,3 +167,20 @@ def is_over(scene, name):
     assert scene.ask("wait", name)[0]["ended"]["active_state"] == "gone"
     wait_until(lambda: scene.ask("show", name)["ids"]["reserved"], "its ids are kept")
     assert scene.ask("rm", scene.idle)[0]["error"] is None
+
+
+def of_images(scene, place):
+    layout, name = place / "layout", f"localhost/j{uuid.uuid4().hex[:8]}:latest"
+    oci.Layout(layout).image([oci.archive([oci.file("hello", "here")])])
+    found = scene.ask("image", "import", str(layout), "--name", name)
+    assert (found["names"], found["layers"], found["fetched"]) == ([name], 1, 1)
+    assert name in [item for image in scene.ask("image", "list") for item in image["names"]]
+    assert scene.ask("image", "inspect", name)[0]["config"]
+    scene.ask("image", "history", name)
+    scene.ask("image", "df")
+    scene.ask("image", "check")
+    other = name.replace("localhost/", "localhost/more-")
+    assert scene.ask("image", "tag", name, other) == [other]
+    scene.ask("image", "rm", other)
+    assert name in scene.ask("image", "rm", name)["names"]
+    scene.ask("image", "prune")

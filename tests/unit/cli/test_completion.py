@@ -45,6 +45,11 @@ def test_bash_completes_networks():
     assert complete("nsunit", "network", "rm", "w") == {"web"}
 
 
+def test_bash_completes_images():
+    assert {"import", "pull", "list", "rm"} <= complete("nsunit", "image", "")
+    assert complete("nsunit", "image", "rm", "w") == {"web"}
+
+
 def test_bash_completes_options_and_their_values():
     assert complete("nsunit", "logs", "--fo") == {"--follow"}
     assert complete("nsunit", "kill", "--signal", "SIGK") == {"SIGKILL"}

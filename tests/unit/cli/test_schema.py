@@ -48,6 +48,9 @@ RECORDS = {
     "nsunit.features.cgroup.deeds": "GroupState=CGroup",
     "nsunit.features.delegation.deeds": "Delegation",
     "nsunit.bus.watch": "Ended",
+    "nsunit.features.images.bring": "Imported",
+    "nsunit.features.images.collect": "Removed",
+    "nsunit.features.images.look": "Usage=Store Step",
 }
 
 

@@ -193,8 +193,12 @@ def test_a_user_number_may_be_as_high_as_the_kernel_allows() -> None:
 @pytest.mark.parametrize(
     ("base", "lines", "expected"),
     [
-        ("", "User=a", ["web.nsunit: [Container] Exec= is missing", "web.nsunit: [Container] needs Rootfs= or Layer="]),
-        ("Exec=/bin/sh\n", "", ["web.nsunit: [Container] needs Rootfs= or Layer="]),
+        (
+            "",
+            "User=a",
+            ["web.nsunit: [Container] Exec= is missing", "web.nsunit: [Container] needs Rootfs=, Layer= or Image="],
+        ),
+        ("Exec=/bin/sh\n", "", ["web.nsunit: [Container] needs Rootfs=, Layer= or Image="]),
         (
             *("Exec=/a\nRootfs=/r\n", "Layer=/l"),
             ["web.nsunit:4: [Container] Layer: Layer= and Rootfs= exclude each other"],

@@ -178,7 +178,7 @@ CPUShares=5
 Description=%Z
 """
     assert problems(text) == [
-        ("web.nsunit: [Container] needs Rootfs= or Layer=", "e.g. Rootfs=/srv/debian"),
+        ("web.nsunit: [Container] needs Rootfs=, Layer= or Image=", "e.g. Rootfs=/srv/debian"),
         ("web.nsunit:2: [Container] 'Roofs' is not a key", "did you mean Rootfs=?"),
         ("web.nsunit:4: [Container] 'MemoryMax' is not a key", "it belongs in [Slice]"),
         (
@@ -318,7 +318,7 @@ def test_problems_name_the_file_they_are_in_main_file_first(tmp_path: Path) -> N
     with pytest.raises(DefinitionError) as caught:
         load("web", SearchPath((str(tmp_path),)), HOST)
     assert caught.value.message.splitlines() == [
-        f"{tmp_path}/web.nsunit: [Container] needs Rootfs= or Layer=",
+        f"{tmp_path}/web.nsunit: [Container] needs Rootfs=, Layer= or Image=",
         f"{tmp_path}/web.nsunit:2: [Container] Exec: '-' is not a program",
         f"{tmp_path}/web.nsunit.d/a.conf:2: [Slice] MemoryMax: 'x' is not a size",
         f"{tmp_path}/web.nsunit.d/b.conf: cannot be read: Is a directory",
@@ -392,7 +392,7 @@ def test_no_assignments_at_all() -> None:
         load_properties("web", [], HOST)
     assert [problem.message for problem in caught.value.problems] == [
         "[Container] Exec= is missing",
-        "[Container] needs Rootfs= or Layer=",
+        "[Container] needs Rootfs=, Layer= or Image=",
     ]
 
 

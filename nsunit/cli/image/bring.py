@@ -1,0 +1,35 @@
+"""image import and pull."""
+
+from __future__ import annotations
+
+from nsunit.cli import say
+from nsunit.cli.output import plural, print_json
+from nsunit.features.images.bring import bring_in, check_names, source_of
+from nsunit.features.images.pull import pull
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+    from nsunit.features.images.bring import Imported
+
+
+def import_image(invocation: Invocation) -> int:
+    """`nsunit image import`."""
+    source, names = source_of(invocation.operands[0]), invocation.values("name")
+    check_names(names)
+    return _tell(invocation, bring_in(invocation.context(), source, names, invocation.value("platform") or ""))
+
+
+def pull_image(invocation: Invocation) -> int:
+    """`nsunit image pull`."""
+    return _tell(invocation, pull(invocation.context(), invocation.operands[0], invocation.value("platform") or ""))
+
+
+def _tell(invocation: Invocation, found: Imported) -> int:
+    if invocation.flag("json"):
+        print_json(found)
+    elif not invocation.flag("quiet"):
+        say(f"{found.id}  {', '.join(found.names) or 'without a name'}")
+        said = plural(found.layers, "layer")
+        say(f"{said}, {found.fetched or 'none'} of them new" if found.fetched != found.layers else f"{said}, all new")
+    return 0

@@ -1,0 +1,51 @@
+"""A container with what its image says.  Pure."""
+
+from __future__ import annotations
+
+from nsunit.features.images.keys import of
+from nsunit.features.images.setup import MakeDirectory
+from nsunit.setup.process import WorkingDirectory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nsunit.definition.model import Container
+    from nsunit.features.images.keys import Chosen
+    from nsunit.features.images.layout import Image
+    from nsunit.setup.operation import Operation
+
+
+def with_image(container: Container, chosen: Chosen, image: Image, root_of: Callable[[str], str]) -> Container:
+    """*container* with the layers and the words of *image*, where it has none of its own.
+
+    Exec= is in place of the image's Cmd; an Entrypoint= of the definition leaves that Cmd out, as with docker.
+    """
+    entrypoint = image.entrypoint if chosen.entrypoint is None else chosen.entrypoint
+    arguments = container.exec or (image.cmd if chosen.entrypoint is None else ())
+    if container.exec and "Exec" not in chosen.says:
+        entrypoint = ()  # a system's init
+    changes: dict[str, object] = {
+        "layers": (*container.layers, *map(root_of, image.layers)),
+        "exec": (*entrypoint, *arguments),
+        "environment": tuple((dict(image.environment) | dict(container.environment)).items()),
+    }
+    if container.user is None and image.user:
+        changes["user"] = image.user
+        changes["group"] = container.group or image.group or None
+    if container.working_directory is None and image.working_directory:
+        changes["working_directory"] = image.working_directory
+    if "StopSignal" not in chosen.says and image.stop_signal:
+        changes["stop_signal"] = image.stop_signal
+    return container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
+
+
+def operations(planned: list[Operation], container: Container, _facts: object) -> list[Operation]:
+    """*planned*, with the image's own working directory made where it is missing, as all engines do."""
+    chosen = of(container)
+    if chosen is None or "WorkingDirectory" in chosen.says or not container.working_directory:
+        return planned
+    place = next(number for number, item in enumerate(planned) if item.keyword == "environment")
+    if not any(isinstance(item, WorkingDirectory) for item in planned):
+        return planned
+    return [*planned[:place], MakeDirectory(container.working_directory), *planned[place:]]

@@ -1,0 +1,53 @@
+"""The program of a unit that unpacks an image: `program.py STAGING`, a directory with the file `job`.
+
+It leaves there the layers, each in a directory by its number, and `result`, or `error` and exits with 1.  systemd
+starts it, with root's privileges over files and mounts; each layer is unpacked by a process that has less.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+
+if __name__ == "__main__":  # started by path: the package stands three directories up
+    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
+
+from nsunit.errors import NsunitError
+from nsunit.features.images.unpack.work import unpack
+
+
+def main(argv: list[str]) -> int:
+    """Do it, and return the exit status."""
+    staging = argv[1]
+    os.umask(0o077)
+    # As long as this runs nobody sweeps it away, whatever becomes of the command that started it.
+    fcntl.flock(os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fcntl.LOCK_SH)
+    with open(f"{staging}/job") as file:
+        job = json.load(file)
+    try:
+        answer: dict[str, object] = unpack(job)
+    except NsunitError as error:
+        return _fail(staging, error.message, error.hint)
+    except OSError as error:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
+        return _fail(staging, where + (error.strerror or str(error)), None)
+    with open(f"{staging}/result", "x") as file:
+        json.dump(answer, file)
+    return 0
+
+
+def _fail(staging: str, message: str, hint: str | None) -> int:
+    with open(f"{staging}/error", "r+b") as file:  # it has its room already: the disk may be full
+        file.write(json.dumps({"message": message[:_TEXT_MAX], "hint": hint and hint[:_TEXT_MAX]}).encode())
+    return 1
+
+
+_TEXT_MAX = 600  # characters; as JSON has them, two such texts fit into ERROR_ROOM
+ERROR_ROOM = 8192  # bytes
+
+
+if __name__ == "__main__":
+    status = main(sys.argv)
+    os._exit(status)  # tearing the interpreter down takes a moment

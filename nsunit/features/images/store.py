@@ -1,0 +1,90 @@
+"""The store of images: where things are, and finding one of them by name.  What a start needs, and nothing more.
+
+    layers/CHAIN/root     the directory of a layer, with `layer` and `files` about it beside it
+    images/ID             what a start reads of an image; config/ID is the document it was made of, about/ID the rest
+    names/NAME            a link to ../images/ID
+    staging/…             what is under way, with a lock
+
+All of it is root's alone.  A layer and an image are there when they have their names, by a rename of something whole.
+"""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import NotFoundError, UsageError
+from nsunit.features.images.layout import ID_MIN, Image, candidates, file_of, is_digest, is_reference, load
+from nsunit.names import printable
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.storage.paths import Paths
+
+LOCK = ".images"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
+
+
+class Store:
+    """The store below the state directory of *paths*."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self.path = paths.state + "/images"
+        self.layers = self.path + "/layers"
+        self.images = self.path + "/images"
+        self.configs = self.path + "/config"
+        self.about = self.path + "/about"
+        self.names = self.path + "/names"
+        self.staging = self.path + "/staging"
+
+    def lock(self) -> Lock:
+        """What is held while names, images or layers appear or go, and while a container takes an image in use."""
+        return Lock(self.paths.locks, LOCK)
+
+    def root_of(self, chain: str) -> str:
+        """The directory of a layer."""
+        return f"{self.layers}/{chain}/root"
+
+    def image(self, identity: str) -> Image | None:
+        """The image *identity*; None where it is not there."""
+        content = files.read_file(f"{self.images}/{identity}")
+        return None if content is None else load(identity, content)
+
+    def find(self, text: str) -> str:
+        """The id of the image that *text* names: a name, short or with its host, or an id or the beginning of one.
+
+        Raises:
+            UsageError: it is no name.
+            NotFoundError: there is no such image, or more than one.
+        """
+        if not is_reference(text.removeprefix("sha256:") if is_digest(text.removeprefix("sha256:")) else text):
+            raise UsageError(
+                f"'{printable(text)}' is not the name of an image", hint="e.g. docker.io/library/nginx:1.27"
+            )
+        if not text.startswith("sha256:"):
+            for name in candidates(text):
+                try:
+                    return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
+                except FileNotFoundError:
+                    continue
+        digits = text.removeprefix("sha256:")
+        if len(digits) >= ID_MIN:
+            found = [name for name in files.list_directory(self.images) if name.startswith(digits) and is_digest(name)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise NotFoundError(
+                    f"'{printable(text)}' is the beginning of {len(found)} images", hint="give more of it"
+                )
+        raise NotFoundError(
+            f"there is no image '{printable(text)}'", hint="see 'nsunit image list'; bring it in by import"
+        )
+
+    def identities(self) -> list[str]:
+        """The ids of all images."""
+        return [name for name in files.list_directory(self.images) if is_digest(name)]
+
+    def chains(self) -> list[str]:
+        """The ids of all layers."""
+        return [name for name in files.list_directory(self.layers) if is_digest(name)]

@@ -1,0 +1,72 @@
+"""The units in which an image is fetched and unpacked.  Pure."""
+
+from __future__ import annotations
+
+from nsunit.definition.values_container import mask_of
+from nsunit.units import Property, Unit
+
+# A mount namespace, an overlay and a pivot take CAP_SYS_ADMIN; the process that touches a layer gives it up.
+CAPABILITIES = (
+    *("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP"),
+    *("CAP_SETPCAP", "CAP_SYS_ADMIN"),
+)
+MEMORY_MAX = 1 << 30  # bytes; what the kernel keeps of the files that are written counts as well
+TASKS_MAX = 64
+SECONDS = 3600
+PULL_SECONDS = 6 * 3600
+_CLONE_NEWNS = 0x00020000
+
+
+def unpack_unit(token: str, argv: tuple[str, ...], store: str) -> Unit:
+    """`nsunit-unpack-TOKEN.service`, which executes *argv* and can write to nothing but the directory *store*."""
+    properties = (
+        *_common("Unpack an image for nsunit", argv, SECONDS, store, CAPABILITIES),
+        Property("LimitNOFILE", "t", 16_384),
+        Property("PrivateNetwork", "b", True),
+        Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
+        Property("RestrictNamespaces", "t", _CLONE_NEWNS),
+        Property("SystemCallFilter", "(bas)", (True, ("@system-service", "@mount"))),
+        Property("SyslogIdentifier", "s", "nsunit-unpack"),
+    )
+    return Unit(f"nsunit-unpack-{token}.service", properties)
+
+
+def pull_unit(token: str, argv: tuple[str, ...], place: str, log: str) -> Unit:
+    """`nsunit-pull-TOKEN.service`, which executes *argv* with the network, to write to the directory *place* alone."""
+    properties = (
+        *_common("Fetch an image for nsunit", argv, PULL_SECONDS, place, ()),
+        # What it keeps in between is as large as the image; proxies and credentials are those that root has.
+        Property("Environment", "as", (f"TMPDIR={place}", "HOME=/root")),
+        Property("StandardErrorFileToTruncate", "s", log),
+        Property("RestrictNamespaces", "t", 0),
+        Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
+        Property("SyslogIdentifier", "s", "nsunit-pull"),
+    )
+    return Unit(f"nsunit-pull-{token}.service", properties)
+
+
+def _common(
+    text: str, argv: tuple[str, ...], seconds: int, writable: str, capabilities: tuple[str, ...]
+) -> tuple[Property, ...]:
+    return (
+        Property("Description", "s", text),
+        Property("Type", "s", "oneshot"),
+        Property("CollectMode", "s", "inactive-or-failed"),  # whoever has started it may be gone
+        Property("OOMPolicy", "s", "continue"),  # the process that is left tells what has become of the other
+        Property("ExecStart", "a(sasb)", ((argv[0], argv, False),)),
+        Property("TimeoutStartUSec", "t", seconds * 1_000_000),
+        Property("TimeoutStopUSec", "t", 10_000_000),
+        Property("MemoryMax", "t", MEMORY_MAX),
+        Property("MemorySwapMax", "t", 0),
+        Property("TasksMax", "t", TASKS_MAX),
+        Property("LimitCORE", "t", 0),
+        Property("CapabilityBoundingSet", "t", mask_of(capabilities)),
+        Property("NoNewPrivileges", "b", True),
+        Property("PrivateIPC", "b", True),
+        Property("DevicePolicy", "s", "closed"),
+        Property("ProtectSystem", "s", "strict"),
+        Property("ProtectHome", "s", "read-only"),
+        Property("ReadWritePaths", "as", (writable,)),
+        Property("SystemCallArchitectures", "as", ("native",)),
+        Property("SystemCallErrorNumber", "i", 1),
+    )

@@ -1,0 +1,87 @@
+"""What a layer on disk consists of, as text: one line a file, with a digest of its content.
+
+It is written when the layer is unpacked, and compared by `image check`: what tar archive a layer came from cannot be
+made of its files again.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OF_OVERLAY = ("trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.uuid", "trusted.overlay.nlink")
+_PIECE = 1 << 20
+
+
+def write_catalog(place: str) -> None:
+    """Write the file `files` in *place* about the directory `root` there."""
+    with open(place + "/files", "x", encoding="utf-8", errors="surrogateescape") as file:
+        for line in lines(place + "/root"):
+            file.write(line + "\n")
+
+
+def lines(root: str) -> Iterator[str]:
+    """What the directory *root* consists of, in an order of its own."""
+    for directory, names, others, fd in os.fwalk(root):
+        names.sort()
+        relative = directory[len(root) :]
+        yield _line(relative or "/", os.fstat(fd), f"/proc/self/fd/{fd}/.", "")
+        for name in sorted((*others, *(item for item in names if _is_link(item, fd)))):
+            status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            yield _line(f"{relative}/{name}", status, f"/proc/self/fd/{fd}/{name}", _content(name, fd, status))
+
+
+def _is_link(name: str, fd: int) -> bool:
+    return stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+
+
+def _line(path: str, status: os.stat_result, place: str, content: str) -> str:
+    names = [name for name in os.listxattr(place, follow_symlinks=False) if name not in _OF_OVERLAY]
+    attributes = ",".join(
+        f"{name}={os.getxattr(place, name, follow_symlinks=False).hex()}"
+        for name in sorted(names)
+        if name.startswith(("user.", "trusted.", "security.capability", "system.posix_acl"))
+    )
+    kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
+    size = status.st_size if stat.S_ISREG(status.st_mode) else status.st_rdev
+    fields = (path, f"{kind:o}", f"{mode:o}", status.st_uid, status.st_gid, size, status.st_mtime_ns)
+    return "\t".join(_escaped(str(field)) for field in (*fields, attributes, content))
+
+
+def _content(name: str, fd: int, status: os.stat_result) -> str:
+    if stat.S_ISLNK(status.st_mode):
+        return os.readlink(name, dir_fd=fd)
+    if not stat.S_ISREG(status.st_mode):
+        return ""
+    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        return _digest(file)
+    finally:
+        os.close(file)
+
+
+def _digest(file: int) -> str:
+    """Of where something is and what; whether zeros are holes or not makes no difference, and holes are not read."""
+    digest = hashlib.sha256()
+    position = 0
+    while True:
+        try:
+            position = os.lseek(file, position, os.SEEK_DATA) // _PIECE * _PIECE
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return digest.hexdigest()  # there is nothing from here on
+        piece = os.pread(file, _PIECE, position)
+        if piece.strip(b"\0"):
+            digest.update(position.to_bytes(8, "little") + piece)
+        position += _PIECE
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")

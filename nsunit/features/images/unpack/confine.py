@@ -1,0 +1,106 @@
+"""The process in which a layer is unpacked: its root is the layer, and of root's privileges it has those for files."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nsunit.definition.values_container import mask_of
+from nsunit.errors import NsunitError
+from nsunit.setup import linux, root
+from nsunit.setup.build import Build
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CAPABILITIES = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP")
+
+
+def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Callable[[int], bytes]) -> bytes:
+    """What *work* returns, called in a process of its own with a descriptor of the root.
+
+    That root is *place*/upper, on top of *lowers*; *keep* is the one descriptor of the caller's that it has, beside the
+    standard streams.
+
+    Raises:
+        OSError: the root cannot be made.
+        NsunitError: the process has ended without an answer.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(reader)
+            try:
+                enter(workspace, place, lowers)
+                fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                _close_all_but(sorted((keep, writer, fd)))
+                give_up_privileges()
+            except OSError as error:
+                _write(writer, _REFUSED + f"{error.errno or 5} {error.strerror or error}".encode())
+            else:
+                _write(writer, _DONE + work(fd))
+                status = 0
+        finally:
+            os._exit(status)  # no matter what: there is only one caller
+    os.close(writer)
+    with os.fdopen(reader, "rb") as answer:
+        found = answer.read(_ANSWER_MAX)
+    _, status = os.waitpid(child, 0)
+    if found.startswith(_REFUSED):
+        number, _, text = found.removeprefix(_REFUSED).decode().partition(" ")
+        raise OSError(int(number), text, place)
+    if status or not found.startswith(_DONE):
+        raise NsunitError("a layer could not be unpacked: the process that did it was killed")
+    return found.removeprefix(_DONE)
+
+
+def _write(fd: int, content: bytes) -> None:
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
+
+
+_ANSWER_MAX = 1 << 20
+_DONE, _REFUSED = b"+", b"-"
+
+
+def enter(workspace: str, place: str, lowers: Sequence[str]) -> None:
+    """Make *place*/upper, on top of *lowers*, the root of this process, in a mount namespace of its own."""
+    for encoding in ("utf-8", "latin-1", "ascii", "unicode_escape"):
+        "".encode(encoding)  # Python loads them when they are first used
+    build = Build(workspace)
+    root.make_workspace(build)
+    if lowers:
+        root.merge(build, tuple(lowers), place, volatile=True)
+    else:
+        root.Directory(place + "/upper").prepare(build)
+    root.attach_root(build)
+    root.Pivot().execute(build)
+    # What is not imported by now would come from the layer.
+    for places in (sys.path, sys.path_hooks, sys.meta_path):
+        places.clear()
+    os.umask(0)
+
+
+def _close_all_but(kept: Sequence[int]) -> None:
+    first = 3
+    for fd in kept:
+        linux.close_range(first, fd - 1)
+        first = fd + 1
+    linux.close_range(first)
+
+
+def give_up_privileges() -> None:
+    """Keep what owners, modes, nodes and file capabilities take, and nothing else."""
+    mask = mask_of(CAPABILITIES)
+    linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
+    for capability in range(64):
+        try:
+            if linux.prctl(linux.PR_CAPBSET_READ, capability) and not mask >> capability & 1:
+                linux.prctl(linux.PR_CAPBSET_DROP, capability)
+        except OSError:
+            break  # past the last one of this kernel
+    linux.capset(mask)
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)

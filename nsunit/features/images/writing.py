@@ -1,0 +1,165 @@
+"""Changing the store: what is whole gets its name, and what has none any more goes.
+
+Everything is on its disk before it has a name: a power cut leaves a layer or an image there, or not there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+
+from nsunit.features.images.layout import dump, file_of
+from nsunit.setup import linux
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from nsunit.features.images.layout import Image
+    from nsunit.features.images.store import Store
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRASH = "trash-"
+
+
+class Staging:
+    """A directory of its own for what is under way, as a context; it is gone at the end, and taken by none before."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.token = os.urandom(6).hex()
+        self.path = f"{store.staging}/{self.token}"
+        self._fd = -1
+
+    def __enter__(self) -> Staging:
+        """Make it, and those of the store."""
+        store = self.store
+        for directory in (store.layers, store.images, store.configs, store.about, store.names, store.staging):
+            files.make_private_directory(directory)
+        with store.lock():
+            os.mkdir(self.path, 0o700)
+            self._fd = os.open(self.path, _DIRECTORY)
+            fcntl.flock(self._fd, fcntl.LOCK_SH)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        files.remove_tree(self.path)
+        os.close(self._fd)
+
+    def sync(self) -> None:
+        """Have all that is in it on the disk."""
+        linux.syncfs(self._fd)
+
+
+def sweep(store: Store) -> int:
+    """Remove what was under way when its process ended, or was put aside; returns how much that was."""
+    swept = 0
+    for name in files.list_directory(store.staging):
+        path = f"{store.staging}/{name}"
+        try:
+            fd = os.open(path, _DIRECTORY)
+        except FileNotFoundError:
+            continue
+        try:
+            with store.lock():  # one that is being made is not locked yet
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            swept += files.remove_tree(path)
+        except BlockingIOError:
+            pass  # somebody is at work in it
+        finally:
+            os.close(fd)
+    return swept
+
+
+class LayerLostError(Exception):
+    """A layer that was there when its image was unpacked is not there any more."""
+
+
+def add_layers(store: Store, staging: Staging, layers: Iterable[dict[str, Any]]) -> None:
+    """Give the unpacked *layers* their names, the lowest first.  The caller holds the lock, and has synced them.
+
+    Raises:
+        LayerLostError: one is neither unpacked nor there.
+    """
+    for layer in layers:
+        target = f"{store.layers}/{layer['chain']}"
+        if os.path.isdir(target):
+            continue
+        if not layer["place"]:
+            raise LayerLostError(layer["chain"])
+        os.rename(f"{staging.path}/{layer['place']}", target)
+    _sync_directory(store.layers)
+
+
+def describe_layers(staging: Staging, layers: Iterable[dict[str, Any]]) -> None:
+    """Write beside each unpacked layer what is known of it."""
+    below = ""
+    for layer in layers:
+        if layer["place"]:
+            place = f"{staging.path}/{layer['place']}"
+            files.remove_tree(place + "/work")
+            known = {key: layer[key] for key in ("diff", "blob", "size", "entries")}
+            files.write_file(place + "/layer", json.dumps({**known, "below": below}).encode())
+        below = layer["chain"]
+
+
+def add_image(store: Store, image: Image, config: bytes, about: dict[str, Any]) -> None:
+    """Make an image known, of which all layers are there.  The caller holds the lock."""
+    _write(f"{store.configs}/{image.id}", config)
+    _write(f"{store.about}/{image.id}", json.dumps(about).encode())
+    _write(f"{store.images}/{image.id}", dump(image))
+
+
+def add_name(store: Store, name: str, identity: str) -> None:
+    """Let the full name *name* lead to an image, and no other.  The caller holds the lock."""
+    path = f"{store.names}/{file_of(name)}"
+    temporary = f"{store.names}/.{os.getpid()}.new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)  # of one that was killed
+    os.symlink(f"../images/{identity}", temporary)
+    os.rename(temporary, path)
+    _sync_directory(store.names)
+
+
+def remove_name(store: Store, name: str) -> None:
+    """Take a full name away.  The caller holds the lock."""
+    os.unlink(f"{store.names}/{file_of(name)}")
+    _sync_directory(store.names)
+
+
+def remove_image(store: Store, identity: str) -> None:
+    """Take an image without names away; its layers stay.  The caller holds the lock."""
+    for directory in (store.images, store.about, store.configs):
+        try:
+            os.unlink(f"{directory}/{identity}")
+        except FileNotFoundError:
+            continue  # of one whose removal was cut short
+    _sync_directory(store.images)
+
+
+def put_layer_aside(store: Store, chain: str) -> None:
+    """Take a layer's name away; `sweep` removes the rest.  The caller holds the lock."""
+    os.rename(f"{store.layers}/{chain}", f"{store.staging}/{_TRASH}{os.urandom(6).hex()}")
+    _sync_directory(store.layers)
+
+
+def _write(path: str, content: bytes) -> None:
+    temporary = f"{os.path.dirname(path)}/.{os.getpid()}.new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(fd, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(fd)
+    os.rename(temporary, path)
+    _sync_directory(os.path.dirname(path))
+
+
+def _sync_directory(path: str) -> None:
+    fd = os.open(path, _DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

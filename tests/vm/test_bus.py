@@ -13,6 +13,7 @@ from nsunit.bus import watch
 from nsunit.bus.protocol import NO_SUCH_UNIT, TIMEOUT, UNIT_EXISTS
 from nsunit.bus.systemd import Systemd
 from nsunit.errors import BusError
+from nsunit.storage.processes import unit_processes
 from nsunit.units import Property, Unit
 
 WAIT = 60.0
@@ -67,7 +68,7 @@ def test_start_with_an_auxiliary_slice_and_stop(systemd, unit):
         "TasksMax": 20,
         "ActiveState": "active",
     }
-    processes = systemd.processes(unit)
+    processes = unit_processes("/sys/fs/cgroup", found["ControlGroup"])
     assert [(process.pid, process.command) for process in processes] == [(found["MainPID"], "/bin/sleep 1000")]
     assert processes[0].cgroup.endswith("/" + unit)
     assert [(row.name, row.active_state, row.job_path) for row in systemd.list_units([unit[:-8] + "*.service"])] == [

@@ -276,7 +276,7 @@ def test_command_of_a_session_cannot_add_to_its_scope(run, sleeper, new_units):
         time.sleep(0.05)
     assert process.returncode == 0
     assert len(seen) == 1, "the scope was never seen"
-    allowed = {"Description", "Slice", "CollectMode", "TimeoutStopSec", "SendSIGHUP", "DevicePolicy", "DeviceAllow"}
+    allowed = set("Description Slice CollectMode TimeoutStopSec SendSIGHUP DevicePolicy DeviceAllow TasksMax".split())
     assert set().union(*seen.values()) <= allowed
 
 

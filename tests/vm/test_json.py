@@ -171,7 +171,7 @@ def is_over(scene, name):
 
 def of_images(scene, place):
     layout, name = place / "layout", f"localhost/j{uuid.uuid4().hex[:8]}:latest"
-    oci.Layout(layout).image([oci.archive([oci.file("hello", "here")])])
+    oci.Layout(layout).image([oci.archive([oci.file("hello", name)])])
     found = scene.ask("image", "import", str(layout), "--name", name)
     assert (found["names"], found["layers"], found["fetched"]) == ([name], 1, 1)
     assert name in [item for image in scene.ask("image", "list") for item in image["names"]]

@@ -50,7 +50,7 @@ RECORDS = {
     "nsunit.bus.watch": "Ended",
     "nsunit.features.images.bring": "Imported",
     "nsunit.features.images.collect": "Removed",
-    "nsunit.features.images.look": "Usage=Store Step",
+    "nsunit.features.images.look": "Usage=Store Step=HistoryStep",
 }
 
 

@@ -394,9 +394,9 @@ def test_wrong_assignments(assignment: tuple[str, str, str, str], message: str, 
 def test_no_assignments_at_all() -> None:
     with pytest.raises(DefinitionError) as caught:
         load_properties("web", [], HOST)
-    assert [problem.message for problem in caught.value.problems] == [
-        "[Container] Exec= is missing",
-        "[Container] needs Rootfs= or Layer=",
+    assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
+        ("[Container] Exec= is missing", "name the program to run, e.g. -p Exec=/bin/sh"),
+        ("[Container] needs Rootfs= or Layer=", "e.g. -p Rootfs=/srv/debian"),
     ]
 
 

@@ -101,7 +101,7 @@ GLOBAL_OPTIONS = (
     Option("help", "Show this help, or that of a verb", short="h"),
     Option("version", "Show the version"),
     Option("user", "Act on containers of the calling user, who needs no privileges"),
-    Option("json", "Print JSON"),
+    Option("json", "Print JSON, see nsunit-json(7)"),
     Option("no-color", "Print without colours, as with $NO_COLOR"),
     Option("quiet", "Print errors only", short="q"),
     Option("debug", "Print a traceback with an error"),

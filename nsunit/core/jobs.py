@@ -123,7 +123,7 @@ def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice
     said = str(state.get("StatusText", ""))
     service_result = str(state.get("Result", ""))
     if said.startswith("Failed to "):
-        return JobFailedError(unit, result, f"{name}: {said}", hint=_hint_for_step(said))
+        return JobFailedError(unit, result, f"{name}: {said}", hint=hint_for_step(said))
     if result == "dependency" and _is_frozen(bus, slice_):
         result = "frozen"
     advice = JOBS.get(result) or _advice_for_status(state) or RESULTS.get(service_result)
@@ -175,7 +175,8 @@ def _is_frozen(bus: SystemdClient, slice_: str) -> bool:
     return False
 
 
-def _hint_for_step(said: str) -> str | None:
+def hint_for_step(said: str) -> str | None:
+    """What to do about a step of the set-up that failed, by what the helper *said*."""
     for words, hint in STEP_HINTS:
         if all(word in said for word in words):
             return hint
@@ -199,6 +200,7 @@ STEP_HINTS = (
     (("to join the",), "see what there is to join with 'nsunit ns list'"),
     (("to bind", "Not a directory"), "source and target must both be directories, or both be files"),
     (("to bind", "Read-only file system"), "make the mount point in a layer"),
+    (("a whole", "'/run/host/", "Permission denied"), "/run of these layers is another user's; add Tmpfs=/run"),
     (("a whole", "the host's root"), "leave out Nesting=, or give the container, or its pod, ids of its own"),
     (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
     (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, UNIT_EXISTS
+from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.core.context import take_back
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, explain_failure, forget_failed, start_timeout
 from nsunit.core.prepare import Prepared, prepare
@@ -59,6 +59,9 @@ class Starter:
                 self._queue(definition, transient)
                 return
             except BusError as error:
+                if error.name == NO_SUCH_UNIT:  # one that it requires
+                    text = f"{name}: {error.message}"
+                    raise NsunitError(text, hint=f"'nsunit verify {name}' says what asks for it") from error
                 # systemd re-executed itself, or the group went; what there was of this start is taken back by now.
                 if error.name not in (DISCONNECTED, GROUP_LOST) or not left:
                     raise

@@ -11,17 +11,19 @@ __all__ = ["refusal", "unknown_key"]
 
 
 def unknown_key(section: str, key: str) -> str:
-    """Return the hint: the section it belongs to, else the nearest key, else where to look."""
+    """Return the hint: the section it belongs to, what to use instead, the nearest key, or where to look."""
     if section in NETWORK_SECTIONS:
         return did_you_mean(key, setting.keys_of(section), "{}=") or "see nsunit.network(5) for all keys"
     if section not in SECTIONS:
         known = ", ".join(SECTIONS)
         return did_you_mean(section, SECTIONS, "[{}]") or f"the sections are {known}"
     homes = [other for other in SECTIONS if other != section]
-    for other in homes:
-        found = setting.lookup(other, key)
-        if found is not None and found.refused is None:
+    known_there = [(other, found) for other in homes if (found := setting.lookup(other, key)) is not None]
+    for other, found in known_there:
+        if found.refused is None:
             return f"it belongs in [{other}]"
+    for _, found in known_there:  # e.g. ExecStart=, out of a unit
+        return (found.refused or "").partition("; ")[2] or "leave it out"
     guess = did_you_mean(key, setting.keys_of(section), "{}=")
     if guess:
         return guess

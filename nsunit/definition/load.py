@@ -198,7 +198,10 @@ class Loader:
 
     def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
         for message, hint in container_section.missing(container, self.failed):
-            self.problems.append(Problem(source, 0, message, hint))
+            typed = (
+                hint if source.endswith(".nsunit") else hint.replace("e.g. ", "e.g. -p ")
+            )  # of `run` there is no file
+            self.problems.append(Problem(source, 0, message, typed))
         for key, message, hint in container_section.contradictions(container, self.name, service):
             section, _, bare = key.rpartition(".")
             self.blame(section or "Container", bare, message, hint)

@@ -89,4 +89,7 @@ def test_a_unit_that_is_not_there(containers, nsunit):
     assert "[Unit] Requires: 'no-such.service' is not there\n  hint: install what has it" in done.stderr
     assert "[Unit] BindsTo: 'no-such.mount' is not there" in done.stderr
     assert "not-needed" not in done.stderr
-    assert "not found" in nsunit("start", name, check=False).stderr  # of one of the two, as systemd comes upon it
+    said = nsunit("start", name, check=False).stderr
+    assert said.startswith(f"nsunit: {name}: ")
+    assert "not found" in said  # of one of the two, as systemd comes upon it
+    assert said.endswith(f"  hint: 'nsunit verify {name}' says what asks for it\n")

@@ -37,21 +37,30 @@ def test_scratch_disk_is_empty(scratch_disk):
 def test_package_ships_everything_it_should(run):
     files = set(run("dpkg", "--listfiles", "nsunit").stdout.split())
     wanted = {
+        "/etc/nsunit",
         "/usr/bin/nsunit",
         "/usr/lib/NetworkManager/conf.d/01-nsunit.conf",
         "/usr/lib/nsunit/nsunit-setup",
         "/usr/lib/python3/dist-packages/nsunit/setup/run.py",
         "/usr/lib/systemd/network/01-nsunit.link",
         "/usr/lib/systemd/network/01-nsunit.network",
+        "/usr/lib/systemd/system/nsunit-limits-shown.service",
+        "/usr/lib/systemd/system/nsunit-limits@.path",
         "/usr/lib/systemd/system/nsunit.slice",
+        "/usr/lib/systemd/user/nsunit-limits-shown.service",
+        "/usr/lib/systemd/user/nsunit-limits@.path",
         "/usr/lib/tmpfiles.d/nsunit.conf",
         "/usr/share/bash-completion/completions/nsunit",
         "/usr/share/doc/nsunit/copyright",
         "/usr/share/fish/vendor_completions.d/nsunit.fish",
         "/usr/share/man/man1/nsunit.1.gz",
         "/usr/share/man/man5/nsunit.container.5.gz",
+        "/usr/share/man/man5/nsunit.network.5.gz",
+        "/usr/share/man/man5/nsunit.pod.5.gz",
+        "/usr/share/man/man7/nsunit-json.7.gz",
         "/usr/share/man/man8/nsunit-setup.8.gz",
         "/usr/share/doc/nsunit/examples/web.nsunit",
+        "/usr/share/nsunit/schema.json",
         "/usr/share/zsh/vendor-completions/_nsunit",
     }
     assert wanted <= files

@@ -324,6 +324,15 @@ def test_sources_of_others(user):
     assert f"the symbolic link '{link}' belongs to user {user.uid}, not to root" in done.stderr
 
 
+def test_whole_file_systems_in_layers_of_others(user):
+    command = ("-pLayer=/srv/roots/debian", "-pVolatile=yes", "-pNesting=yes", "--", "ls", "/run/host")
+    done = user.nsunit("run", *command, check=False)
+    assert done.returncode == 125
+    assert "Failed to mount a whole proc on '/run/host/proc': Permission denied\n  hint: " in done.stderr
+    assert done.stderr.endswith("add Tmpfs=/run\n")
+    assert user.nsunit("run", "-pTmpfs=/run", *command).stdout.split() == ["proc", "sys"]
+
+
 def test_doctor(user):
     findings = {item["subject"]: item for item in json.loads(user.nsunit("doctor", "--json", check=False).stdout)}
     assert findings["user namespace"]["state"] == "ok"

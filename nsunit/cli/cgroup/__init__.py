@@ -76,7 +76,7 @@ VERBS = (
             Option(
                 "variable", "A file of the group and what it is to have", short="r", value="NAME=VALUE", repeat=True
             ),
-            Option("copy-from", "The group whose settings they are to have", value="PATH"),
+            Option("copy-from", "The group whose settings they are to have, instead of -r", value="PATH"),
             _ANYWHERE,
         ),
         details=(

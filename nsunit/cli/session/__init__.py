@@ -5,17 +5,22 @@ from __future__ import annotations
 from nsunit.cli.verbs import Option, Verb
 
 _TTY = Option("tty", "Give the command a terminal of the container's own", short="t")
-_INTERACTIVE = Option("interactive", "Pass standard input on, not only from terminal to terminal", short="i")
+_INTERACTIVE = Option("interactive", "Pass standard input on, as always from terminal to terminal", short="i")
 _USER = Option("uid", "User to run as, by name or number in the container", short="u", value="USER[:GROUP]")
 # In other tools a user of the container; root has no use for the --user of all verbs.
 _OTHERS_USER = Option("user", "The same", stands_for="uid")
-_DIRECTORY = Option("working-directory", "Directory to start in", short="w", value="DIR")
+_DIRECTORY = Option(
+    "working-directory",
+    "Directory to start in; WorkingDirectory=, or the user's home, if not given",
+    short="w",
+    value="DIR",
+)
 _ENVIRONMENT = Option("setenv", "Set a variable, or pass on the caller's", short="e", value="NAME[=VALUE]", repeat=True)
 
 _STREAMS = (
-    "Typed at a terminal it has a terminal of the container's own, and what is typed; else its standard output and "
-    "error are pipes that belong to its user, and its standard input is empty without -i. When it has ended, what it "
-    "has written is passed on; processes that it leaves behind write into nothing."
+    "Called from a terminal, or with -t, it has a terminal of the container's own. Else its standard output and error "
+    "are pipes that belong to its user, and its standard input is empty without -i. When it has ended, what it has "
+    "written is passed on; processes that it leaves behind write into nothing."
 )
 
 VERBS = (
@@ -36,6 +41,7 @@ VERBS = (
             "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
             "the command cannot be run, 127 if it is not there.",
             "The command has the container's privileges, environment and resource limits.",
+            "As in other tools, --user=USER is the same as --uid=USER; for root, --user USER is, too.",
             _STREAMS,
         ),
     ),

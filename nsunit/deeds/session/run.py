@@ -6,7 +6,7 @@ import os
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.context import take_back
-from nsunit.core.jobs import GRACE_SECONDS
+from nsunit.core.jobs import GRACE_SECONDS, hint_for_step
 from nsunit.core.prepare import prepare
 from nsunit.core.running import CGROUP_ROOT, catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
@@ -91,6 +91,10 @@ def run(
         prepared = prepare(context, definition, transient=not keep)
         try:
             return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
+        except SessionError as error:
+            if error.exit_status == spawn.EXIT_SETUP:  # else it is the command, which need not come from Exec=
+                error.hint = hint_for_step(error.message)
+            raise
         finally:
             with Held():  # a second signal would leave the rest behind
                 _forget_run(context, prepared, lock, keep=keep)

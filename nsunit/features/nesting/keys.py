@@ -35,7 +35,9 @@ def check(container: Container, _name: str, _service: object) -> list[Contradict
     found: list[Contradiction] = []
     if container.has_hosts_root:
         message = "root inside must not be the host's root, who could change the host by a whole /proc"
-        found.append(("Nesting", message, "leave out PrivateUsers= and UIDMap=, or name ids without 0 outside"))
+        found.append(
+            ("Nesting", message, "leave out PrivateUsers=, UIDMap= and UserNamespace=, or name ids without 0 outside")
+        )
     for kind, key in (("user", "UserNamespace"), ("pid", "PIDNamespace"), ("mnt", "MountNamespace")):
         if kind in dict(container.namespaces):
             found.append(("Nesting", f"it needs a namespace of its own, and {key}= says another", f"leave out {key}="))

@@ -13,6 +13,7 @@ from vm.schema import mistakes
 from nsunit.cli.output import jsonable
 from nsunit.cli.verbs import all_verbs
 from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.plan import events
 from nsunit.record import Record
 from nsunit.version import JSON_SCHEMA
 
@@ -89,6 +90,18 @@ def test_records_are_described(name: str, record: type[Record]) -> None:
     described = DEFINITIONS[name]
     assert list(described["properties"]) == list(record._fields)
     assert described["required"] == list(record._fields)
+
+
+def test_show_has_all_that_status_has() -> None:
+    status, shown = DEFINITIONS["Status"]["properties"], DEFINITIONS["Shown"]["properties"]
+    assert shown == {**status, **{key: shown[key] for key in ("definition", "setup", "properties")}}
+    assert DEFINITIONS["Shown"]["required"] == list(shown)
+
+
+def test_all_events_are_named() -> None:
+    kinds = {value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)}
+    described = set(DEFINITIONS["Event"]["properties"]["event"]["description"].split(", "))
+    assert described == kinds - {events.ROOT_SLICE} | {"ready"}
 
 
 def test_errors() -> None:

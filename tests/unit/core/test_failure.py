@@ -73,6 +73,10 @@ def test_what_systemd_could_not_do_is_told(status):
             "Failed to mount a whole proc on '/run/host/proc': the host's root is inside",
             "leave out Nesting=, or give the container, or its pod, ids of its own",
         ),
+        (
+            "Failed to mount a whole proc on '/run/host/proc': Permission denied",
+            "/run of these layers is another user's; add Tmpfs=/run",
+        ),
         ("Failed to do something new", None),
     ],
 )

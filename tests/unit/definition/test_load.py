@@ -217,6 +217,10 @@ Description=%Z
         ("Slice", "MemoryMaxx", "did you mean MemoryMax=?"),
         ("Service", "Rootfs", "it belongs in [Container]"),
         ("Service", "WantedBy", "it belongs in [Install]"),
+        ("Container", "ExecStart", "use [Container] Exec="),
+        ("Container", "Type", "use [Container] Notify=yes if the program itself says that it is ready"),
+        ("Container", "RootImage", "use [Container] Rootfs= or Layer="),
+        ("Container", "PIDFile", "leave it out"),
         ("Container", "CpuQuotta", "did you mean [Slice] CPUQuota=?"),
         ("Container", "Frobnicate", "see nsunit.container(5) for all keys"),
         ("Container", "Mountpoint\x1b", "see nsunit.container(5) for all keys"),
@@ -390,9 +394,9 @@ def test_wrong_assignments(assignment: tuple[str, str, str, str], message: str, 
 def test_no_assignments_at_all() -> None:
     with pytest.raises(DefinitionError) as caught:
         load_properties("web", [], HOST)
-    assert [problem.message for problem in caught.value.problems] == [
-        "[Container] Exec= is missing",
-        "[Container] needs Rootfs=, Layer= or Image=",
+    assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
+        ("[Container] Exec= is missing", "name the program to run, e.g. -p Exec=/bin/sh"),
+        ("[Container] needs Rootfs=, Layer= or Image=", "e.g. -p Rootfs=/srv/debian"),
     ]
 
 

@@ -60,7 +60,7 @@ def test_a_whole_system_has_it_on_its_own_run():
             (
                 line,
                 "root inside must not be the host's root, who could change the host by a whole /proc",
-                "leave out PrivateUsers= and UIDMap=, or name ids without 0 outside",
+                "leave out PrivateUsers=, UIDMap= and UserNamespace=, or name ids without 0 outside",
             )
             for line in (
                 "PrivateUsers=no",

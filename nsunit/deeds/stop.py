@@ -40,6 +40,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, str] = {}
     deaf: dict[str, int] = {}
+    attended: set[str] = set()
     locks = []
     try:
         for name in sorted(set(names)):
@@ -49,7 +50,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 lock = Lock(context.paths.locks, check_name(name))
                 lock.__enter__()
                 locks.append(lock)
-                job = _queue_stop(context, name, kill_now, deaf)
+                job = _queue_stop(context, name, kill_now, deaf, attended)
                 if job is None:
                     outcomes[name] = Outcome(name, "inactive")
                 else:
@@ -59,7 +60,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
         while waiting:
             job, result = context.bus.wait_any(waiting, _stop_timeout(context, waiting.values()))
             name = waiting.pop(job)
-            outcomes[name] = _finish_stop(context, name, job, result, deaf.get(name, 0))
+            outcomes[name] = _finish_stop(context, name, job, result, deaf.get(name, 0), attended=name in attended)
     finally:
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
@@ -127,7 +128,7 @@ def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
     return stop(context, loaded) if loaded else []
 
 
-def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, int]) -> Job | None:
+def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, int], attended: set[str]) -> Job | None:
     unit = unit_of(context, name)
     state = context.bus.get(
         *(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice"),
@@ -154,6 +155,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
     deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
+    if unit.endswith(".scope"):
+        attended.add(name)
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
@@ -187,12 +190,13 @@ def _stop_timeout(context: Context, names: Iterable[str]) -> float:
     return min(longest, 86400.0) + GRACE_SECONDS
 
 
-def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: int) -> Outcome:
+def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: int, *, attended: bool) -> Outcome:
     if result != "done":
         return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
     forget_failed(context, unit_of(context, name))
     forget_failed_listeners(context, name)
-    _remove_runtime(context, name)
+    if not attended:  # the `run` in whose foreground it was still needs the files, to take back what it did
+        _remove_runtime(context, name)
     _let_read(context, name)
     return Outcome(name, "stopped", deaf_to=deaf_to)
 

@@ -172,7 +172,7 @@ def test_killed_foreground_run_ends_its_program(nsunit, containers, number):
 RUN_PHASES = [
     ("before", "nsunit.deeds.session.run:read_plan", "sleep 777", {143}),
     ("after", "nsunit.bus.systemd:Systemd.start_transient", "sleep 777", {143}),
-    ("before", "nsunit.deeds.session.terminal:Streams.restore", "sleep 777", {137}),  # process 1 without a handler
+    ("before", "nsunit.deeds.session.terminal:Streams.attach", "sleep 777", {137}),  # process 1 without a handler
     ("before", "nsunit.deeds.session.run:_end_scope", "exit 3", {3, 143}),
     ("before", "nsunit.deeds.session.run:_forget_run", "exit 3", {3, 143}),
 ]

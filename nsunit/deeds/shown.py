@@ -6,6 +6,7 @@ shown.py DIRECTORY`, since nsunit-limits@.path has seen that the kernel's files 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
@@ -17,6 +18,7 @@ if __name__ == "__main__":  # started by path: the package stands two directorie
 from nsunit.setup.namespaces import CGROUP_ROOT, LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, read_file, tightest, write_over
 
 _AGAIN_SECONDS = 1
+_GONE = (errno.ENOENT, errno.ENODEV)  # ENODEV: the cgroup went while its file was open
 
 
 def refresh(runtimes: str, root: str = CGROUP_ROOT) -> None:
@@ -37,8 +39,9 @@ def refresh(runtimes: str, root: str = CGROUP_ROOT) -> None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)  # who writes last has read last
             _refresh(fd, directory, root)
-        except FileNotFoundError:
-            continue
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
         finally:
             os.close(fd)
 

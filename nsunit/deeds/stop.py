@@ -13,6 +13,7 @@ from nsunit.definition.search import find, list_names, list_pods
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
+from nsunit.record import Record
 from nsunit.storage.lock import Lock
 from nsunit.storage.processes import unit_processes
 from nsunit.units import UP
@@ -38,8 +39,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     end with it.
     """
     outcomes: dict[str, Outcome] = {}
-    waiting: dict[Job, str] = {}
-    deaf: dict[str, int] = {}
+    waiting: dict[Job, _Stop] = {}
     locks = []
     try:
         for name in sorted(set(names)):
@@ -49,17 +49,18 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 lock = Lock(context.paths.locks, check_name(name))
                 lock.__enter__()
                 locks.append(lock)
-                job = _queue_stop(context, name, kill_now, deaf)
-                if job is None:
+                queued = _queue_stop(context, name, kill_now)
+                if queued is None:
                     outcomes[name] = Outcome(name, "inactive")
                 else:
-                    waiting[job] = name
+                    waiting[queued[0]] = queued[1]
             except NsunitError as error:
                 outcomes[name] = Outcome(name, "failed", error=error)
         while waiting:
-            job, result = context.bus.wait_any(waiting, _stop_timeout(context, waiting.values()))
-            name = waiting.pop(job)
-            outcomes[name] = _finish_stop(context, name, job, result, deaf.get(name, 0))
+            timeout = _stop_timeout(context, [item.name for item in waiting.values()])
+            job, result = context.bus.wait_any(waiting, timeout)
+            item = waiting.pop(job)
+            outcomes[item.name] = _finish_stop(context, item, job, result)
     finally:
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
@@ -127,7 +128,20 @@ def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
     return stop(context, loaded) if loaded else []
 
 
-def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, int]) -> Job | None:
+class _Stop(Record):
+    """A container that is being stopped: its unit and the unit's KillMode=, and the signal that it has no handler for.
+
+    With *attended*, the `run` in whose foreground it is takes back itself what it did for it.
+    """
+
+    name: str
+    unit: str
+    kill_mode: str
+    deaf_to: int
+    attended: bool
+
+
+def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop] | None:
     unit = unit_of(context, name)
     state = context.bus.get(
         *(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice"),
@@ -156,11 +170,12 @@ def _queue_stop(context: Context, name: str, kill_now: bool, deaf_to: dict[str, 
     deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
+    deaf_to = 0
     if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
         _kill(context, unit, "all" if kill_now else "main")
         if not kill_now and isinstance(stop_signal, int):
-            deaf_to[name] = stop_signal
-    return job
+            deaf_to = stop_signal
+    return job, _Stop(name, unit, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
 
 
 def _asks_others(state: Mapping[str, object]) -> bool:
@@ -187,14 +202,18 @@ def _stop_timeout(context: Context, names: Iterable[str]) -> float:
     return min(longest, 86400.0) + GRACE_SECONDS
 
 
-def _finish_stop(context: Context, name: str, job: Job, result: str, deaf_to: int) -> Outcome:
+def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcome:
+    name = item.name
     if result != "done":
         return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
     forget_failed(context, unit_of(context, name))
     forget_failed_listeners(context, name)
-    _remove_runtime(context, name)
+    if item.kill_mode == "process":
+        _kill(context, item.unit, "all")  # the carrier of its output stays while anybody else has its pipe
+    if not item.attended:
+        _remove_runtime(context, name)
     _let_read(context, name)
-    return Outcome(name, "stopped", deaf_to=deaf_to)
+    return Outcome(name, "stopped", deaf_to=item.deaf_to)
 
 
 def _remove_runtime(context: Context, name: str) -> None:

@@ -3,7 +3,7 @@
 A plan is an ordered list of operations.  Each has two halves: `prepare` runs in the parent half of the helper, with the
 host's privileges and the host's paths, and opens everything; `execute` runs inside the new namespaces and only uses
 what was opened.  The file holds one operation a line, the keyword and its arguments separated by NUL; a newline, which
-only a command line can contain, stands as `\\n`.  Nothing needs importing to read it.
+a command line or a variable can contain, stands as `\\n`.  Nothing needs importing to read it.
 """
 
 from __future__ import annotations

@@ -325,6 +325,20 @@ def test_run_in_the_foreground(nsunit):
     assert traces() == before
 
 
+def test_a_stop_leaves_what_the_foreground_needs_to_detach_it(nsunit):
+    before = traces()
+    words = ("nsunit", "run", "--name=attended", f"-pLayer={DEBIAN}", "-pNetwork=bridge", "-pPublishPort=8099:80")
+    with subprocess.Popen(
+        [*words, "sh", "-c", "echo up; exec sleep 1000"], stdout=-1, stderr=-1, text=True
+    ) as foreground:
+        assert foreground.stdout.readline() == "up\n"
+        nsunit("stop", "attended")
+        assert foreground.communicate(timeout=120) == ("", "")
+    assert foreground.returncode in (137, 143)
+    assert traces() == before
+    assert not os.path.exists("/run/nsunit/network/attended")
+
+
 def test_the_bridge_goes_when_nobody_needs_it(pair, nsunit):
     assert nsunit("network", "prune").stdout == ""
     assert os.path.exists("/sys/class/net/nsunit0")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 _GONE = 19  # ENODEV: the cgroup has been removed
+_OOMD_KILLS, _DIGITS_MAX = "user.oomd_ooms", 9
 
 
 class Notices:
@@ -98,12 +99,13 @@ def _is_same(descriptor: int, path: str) -> bool:
 def managed_kills(directory: str) -> int:
     """How often systemd-oomd has killed in the cgroups from *directory* on: it notes that in an attribute of each."""
     total = 0
-    for path, _names, _files in os.walk(directory):
+    for _, path in groups_in(directory):
         try:
-            count = os.getxattr(path, "user.oomd_ooms")
+            count = os.getxattr(path, _OOMD_KILLS)
         except OSError:  # it has none, or is gone
             continue
-        total += int(count) if count.isdigit() else 0
+        # Who has a group of its own can write anything there.
+        total += int(count) if count.isdigit() and len(count) <= _DIGITS_MAX else 0
     return total
 
 

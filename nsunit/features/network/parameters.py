@@ -9,6 +9,7 @@ from __future__ import annotations
 from nsunit.addresses import is_six
 from nsunit.definition.values_container import interface_of
 from nsunit.features.network.connection import interface_names
+from nsunit.features.network.model.attachment import SEPARATORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,7 @@ def of_interface(sysctls: Sysctls, interface: str) -> tuple[str, ...]:
 
 
 def _path(name: str) -> str:
-    return name.translate({ord("."): "/", ord("/"): "."}).removeprefix("net/")
-
-
-def name_of(path: str) -> str:
-    """The name of the parameter with *path* below /proc/sys/net."""
-    return ("net/" + path).translate({ord("."): "/", ord("/"): "."})
+    return name.translate(SEPARATORS).removeprefix("net/")
 
 
 def switch_of_six(sysctls: Sysctls, interface: str) -> str:

@@ -17,7 +17,6 @@ from nsunit.setup.operation import Operation
 
 CAT = "/bin/cat"
 LOCK = "output"  # in the container's runtime directory
-_CGROUPS = "/sys/fs/cgroup"
 # The C library's own, and those that mean what they do.
 _NOT_IGNORED = (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.SIGCHLD, 32, 33)
 
@@ -69,9 +68,8 @@ class Pipes(Operation):
 
 def _move_to(subgroup: str) -> None:
     """Move the calling process to *subgroup* of the unit's cgroup; systemd may have put it into the payload's."""
-    own = namespaces.own_cgroup()
-    unit = own if own.endswith(".service") else own.rpartition("/")[0]
-    directory = f"{_CGROUPS}{unit}/{subgroup}"
+    unit, _ = namespaces.unit_and_slice(namespaces.own_cgroup())
+    directory = f"{namespaces.CGROUP_ROOT}{unit}/{subgroup}"
     try:
         os.mkdir(directory)
     except FileExistsError:

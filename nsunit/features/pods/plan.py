@@ -33,8 +33,10 @@ class PodFacts(Record):
 
 
 def with_others(container: Container, facts: Facts) -> Container:
-    """*container* with the namespaces of its pod as its own choice."""
-    pod: PodFacts = facts.extra("pods")
+    """*container* with the namespaces of its pod as its own choice; what changes live does not depend on these."""
+    pod: PodFacts | None = facts.extra("pods")
+    if pod is None:
+        return container
     sources = {kind: f"path:{pod.pins}/{kind}" for kind in pod.kinds}
     network = sources.pop("net", container.network)
     users = UserRange("joined" if "user" in sources else "no")
@@ -51,8 +53,8 @@ def keepers(container: Container) -> tuple[str, ...]:
 
 def mounts(_container: Container, facts: Facts) -> list[Bind]:
     """The files that tell of the pod's network."""
-    pod: PodFacts = facts.extra("pods")
-    return files_of(pod.network) if pod.network else []
+    pod: PodFacts | None = facts.extra("pods")
+    return files_of(pod.network) if pod and pod.network else []
 
 
 def pinned_kinds(container: Container) -> tuple[str, ...]:

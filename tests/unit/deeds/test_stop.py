@@ -58,3 +58,22 @@ def test_what_is_bound_to_it_is_restarted_too(context):
 
 def test_nothing_else_is(context):
     assert [item.name for item in restart(context, ["b", "a"])] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "mode", "killed", "removed"),
+    [
+        ("nsunit-a.service", "process", ["nsunit-a.service"], True),  # its carrier stays while somebody has its pipe
+        ("nsunit-a.service", "mixed", [], True),
+        ("nsunit-a-run-12ab34cd.scope", "control-group", [], False),  # `run` takes back itself what it did
+    ],
+)
+def test_what_is_left_after_a_stop(context, monkeypatch, unit, mode, killed, removed):
+    done = []
+    context.bus.kill = lambda unit, whom, number: done.append((unit, whom, number))
+    for name in ("forget_failed", "forget_failed_listeners", "_let_read"):
+        monkeypatch.setattr(stop_module, name, lambda *_: None)
+    monkeypatch.setattr(stop_module, "_remove_runtime", lambda _context, name: done.append(name))
+    item = stop_module._Stop("a", unit, mode, 15, unit.endswith(".scope"))
+    assert stop_module._finish_stop(context, item, None, "done") == Outcome("a", "stopped", deaf_to=15)
+    assert done == [*((unit, "all", 9) for unit in killed), *(["a"] if removed else [])]

@@ -1,9 +1,11 @@
 """What a container is shown of its limits: the least of what its group and those above it say."""
 
+import errno
 import os
 
 import pytest
 
+from nsunit.deeds import shown
 from nsunit.deeds.shown import main, refresh
 from nsunit.setup.namespaces import amount, limits_to_show, tightest, unit_and_slice, write_over, write_shown
 
@@ -83,11 +85,29 @@ def test_all_are_brought_up_to_date(tree, tmp_path, monkeypatch):
     tree(2, "memory.max", "4")
     tree(1, "cpu.max", "1000 100000")
     refresh(str(runtimes), tree.root)
-    shown = {path.name: path.read_text() for path in (runtimes / "web/limits").iterdir()}
-    assert shown == {"cgroup": UNIT, "memory.max": "4\n", "pids.max": "6\n"}
+    found = {path.name: path.read_text() for path in (runtimes / "web/limits").iterdir()}
+    assert found == {"cgroup": UNIT, "memory.max": "4\n", "pids.max": "6\n"}
     tree(2, "memory.max", "3")
     waited = []
     monkeypatch.setattr("time.sleep", lambda seconds: (waited.append(seconds), tree(2, "memory.max", "2")))
     monkeypatch.setattr(refresh, "__defaults__", (tree.root,))
     main(str(runtimes))
     assert waited and (runtimes / "web/limits/memory.max").read_text() == "2\n"
+
+
+def test_who_ends_meanwhile_keeps_nobody_from_it(tree, tmp_path, monkeypatch):
+    """Reading a file of a cgroup that was removed after the file was opened says ENODEV."""
+    for name in ("web", "ends"):
+        (tmp_path / "containers" / name).mkdir(parents=True)
+        parent = os.open(tmp_path / "containers" / name, os.O_RDONLY | os.O_DIRECTORY)
+        os.close(write_shown(parent, UNIT if name == "web" else "/ends", {"memory.max": "5\n"}))
+    tree(0, "memory.max", "4")
+
+    def limit(group, name, root):
+        if group == "/ends":
+            raise OSError(errno.ENODEV, "No such device")
+        return tightest(group, name, root)
+
+    monkeypatch.setattr(shown, "tightest", limit)
+    refresh(str(tmp_path / "containers"), tree.root)
+    assert (tmp_path / "containers/web/limits/memory.max").read_text() == "4\n"

@@ -28,6 +28,7 @@ BRIDGE_LINKS_MAX = 1023  # the kernel numbers them with ten bits, BR_MAX_PORTS
 # bits of their own (Kubernetes 13 to 15, Tailscale 16 to 23, AWS 7), none of which are in this one.
 SOCKET_MARK = 0x1E75
 FORWARDING, FORWARDING_SIX = "ipv4/ip_forward", "ipv6/conf/all/forwarding"  # below /proc/sys/net
+SEPARATORS = {ord("."): "/", ord("/"): "."}  # of a parameter's name, for its path, and of that for the name
 HOSTS_MAX = 1 << 16  # host numbers that are tried in a large subnet
 
 
@@ -251,6 +252,11 @@ def device(connection: Connection, name: str, gateways: tuple[str, ...], sysctls
     """The interface *name* of a container, which *connection* makes of a link of the host."""
     given = connection.addresses, gateways, connection.routes, connection.mac, connection.mtu
     return Device(connection.kind, connection.target, name, *given, sysctls)
+
+
+def parameter_of(path: str) -> str:
+    """The name of the kernel's parameter with *path* below /proc/sys/net."""
+    return ("net/" + path).translate(SEPARATORS)
 
 
 def without_six(item: Attachment) -> Attachment:

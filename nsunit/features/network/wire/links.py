@@ -14,8 +14,7 @@ import sys
 
 from nsunit.addresses import broadcast, has_six, is_six
 from nsunit.errors import NsunitError
-from nsunit.features.network import parameters
-from nsunit.features.network.model.attachment import FORWARDING_SIX
+from nsunit.features.network.model.attachment import FORWARDING_SIX, parameter_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -377,7 +376,7 @@ def _set_parameter(path: str, value: str) -> None:
     try:
         _set_sysctl(path, value)
     except OSError as error:
-        text = f"cannot set sysctl '{parameters.name_of(path)}' to '{value}': {error.strerror}"
+        text = f"cannot set sysctl '{parameter_of(path)}' to '{value}': {error.strerror}"
         raise NsunitError(text) from None
 
 

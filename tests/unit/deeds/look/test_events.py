@@ -1,6 +1,7 @@
 """The counters of a slice, on a directory that looks like its cgroup; the machine's tests do the rest."""
 
 import asyncio
+import os
 import types
 
 import pytest
@@ -111,13 +112,16 @@ def test_kills_by_systemd_oomd(tmp_path, monkeypatch):
     """They are counted in an attribute of the cgroup, and told of when systemd says that the container has failed."""
     service = tmp_path / "nsunit.slice/nsunit-web.slice/nsunit-web.service"
     (service / "payload").mkdir(parents=True)
-    counted = {str(service): b"2", f"{service}/payload": b"1", f"{service}/odd": b"x"}
+    (service / "odd").mkdir()
+    (service / "huge").mkdir()
+    counted = {service: b"2", service / "payload": b"1", service / "odd": b"x", service / "huge": b"9" * 5000}
 
     def getxattr(path, name):
-        if path not in counted:
-            raise OSError(61, "No data available")
         assert name == "user.oomd_ooms"
-        return counted[path]
+        found = next((count for group, count in counted.items() if os.path.samefile(group, path)), None)
+        if found is None:
+            raise OSError(61, "No data available")
+        return found
 
     monkeypatch.setattr(notices.os, "getxattr", getxattr)
     assert managed_kills(str(service)) == 3

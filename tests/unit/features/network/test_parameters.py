@@ -1,10 +1,14 @@
 """Sysctl= of interfaces: which there are, who sets them, and what they rule out."""
 
+import subprocess
+import sys
+
 import pytest
 from definitions import container, problems
 
 from nsunit.definition.values_container import interface_of
-from nsunit.features.network.parameters import name_of, of_interface, switch_of_six
+from nsunit.features.network.model.attachment import parameter_of
+from nsunit.features.network.parameters import of_interface, switch_of_six
 from nsunit.plan.operations import early_sysctls
 
 OFF = "net.ipv6.conf.{}.disable_ipv6"
@@ -42,7 +46,7 @@ def test_those_of_interfaces_are_set_by_what_attaches_them():
 def test_a_dot_of_an_interface():
     said = (("net.ipv4.conf.enp1s0/5.rp_filter", "1"),)
     assert of_interface(said, "enp1s0.5") == ("ipv4/conf/enp1s0.5/rp_filter=1",)
-    assert name_of("ipv4/conf/enp1s0.5/rp_filter") == said[0][0]
+    assert parameter_of("ipv4/conf/enp1s0.5/rp_filter") == said[0][0]
 
 
 @pytest.mark.parametrize(
@@ -97,3 +101,12 @@ def test_fitting_ones():
         "Sysctl=net.ipv4.conf.lo.forwarding=1",
     ):
         container(lines)
+
+
+def test_what_attaches_a_container_reads_no_definition():
+    """It runs at each start and stop."""
+    script = "import nsunit.features.network.program, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "nsunit.features.network.wire.links" in loaded
+    assert not {"nsunit.definition.model", "nsunit.definition.setting", "nsunit.features.network.connection"} & loaded

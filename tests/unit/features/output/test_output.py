@@ -10,6 +10,7 @@ from nsunit.definition.load import load_text
 from nsunit.errors import DefinitionError
 from nsunit.features.output import keys
 from nsunit.features.output.setup import Pipes
+from nsunit.plan.facts import Facts
 from nsunit.plan.operations import operations
 from nsunit.plan.units import units
 from nsunit.setup.build import carried_streams
@@ -61,6 +62,12 @@ def test_who_ends_with_the_program(lines, mode):
 def test_a_process_of_nsunits_beside_it_is_systemds_business():
     facts = OF_SYSTEM.with_extra("pasta", "/usr/bin/pasta")
     assert service("Output=pipe\nNetwork=pasta\n", facts)["KillMode"] == ["mixed"]
+
+
+@pytest.mark.parametrize("line", ["Pod=shop", "Network=bridge", "Nesting=yes", "Device=/dev/fuse"])
+def test_what_changes_live_is_planned_without_the_facts_of_others(line):
+    bare = Facts(257, "", "", "/run/nsunit/containers/web")
+    assert service(f"Output=pipe\n{line}\n", bare)["KillMode"] == ["process"]
 
 
 def test_the_unit_waits_for_the_last_line():

@@ -53,10 +53,10 @@ class Starter:
         if known is not None:
             self.note(known)
             return
-        warn_of_moot_limits(self.context, definition)
         for left in reversed(range(_ATTEMPTS)):
             try:
                 self._queue(definition, transient)
+                warn_of_moot_limits(self.context, definition)  # systemd is at work meanwhile
                 return
             except BusError as error:
                 if error.name == NO_SUCH_UNIT:  # one that it requires

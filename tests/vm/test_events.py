@@ -139,7 +139,8 @@ def test_memory_high_above(containers, program, run, events):
 
 # The one that waits does so without processes of its own, which would come and go while all are moved.
 EATER = """
-(until read -r max </sys/fs/cgroup/workers/memory.max && [ "$max" = 5242880 ]; do :; done 2>/dev/null
+set -- /sys/fs/cgroup/*.service/payload
+(until read -r max <"$1/workers/memory.max" && [ "$max" = 5242880 ]; do :; done 2>/dev/null
 exec tail /dev/zero) &
 echo end >/tmp/report
 wait

@@ -131,7 +131,7 @@ def test_apply_follows_the_definition_without_a_restart(limited, nsunit):
         "  [Slice] MemoryMax: '100M' -> '120M' (at once)",
     ]
     assert len(nsunit("apply", limited.name).stdout.splitlines()) == 5
-    assert limits(limited) == [str(120 << 20), "max 100000", "20", "0", "1024"]
+    assert limits(limited) == [str(120 << 20), "max 100000", "20", "0", "max"]
     assert limited.pid == pid
     assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
     assert nsunit("apply", limited.name).stdout == f"{limited.name}: runs as its definition says\n"

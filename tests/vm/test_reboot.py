@@ -104,7 +104,7 @@ def test_what_was_set_for_good_holds_and_what_was_set_for_a_run_does_not(reboote
     assert container.show("LoadState") == {"LoadState": "not-found"}
     nsunit("start", container.name)
     assert container.limit("memory.max") == str(130 << 20)
-    assert container.limit("pids.max") == "max"
+    assert container.limit("pids.max") == "1024"
     nsunit("stop", container.name)
     nsunit("rm", container.name)
     Path(f"/etc/nsunit/{container.name}.nsunit").unlink()

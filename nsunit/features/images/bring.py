@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.core.context import Context
+    from nsunit.units import Unit
 
 TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir", "tar")
+_GRACE_SECONDS = 60
 _ATTEMPTS = 3  # at a layer that goes while the image on top of it is unpacked
 
 
@@ -47,6 +49,16 @@ class Imported(Record):
     names: tuple[str, ...]
     layers: int
     fetched: int
+
+
+def carried_out(context: Context, unit: Unit, seconds: int) -> bool:
+    """Start *unit*, which has so long, and tell whether it came to a good end; who is interrupted takes it along."""
+    job = context.bus.start_transient(unit)
+    try:
+        return context.bus.wait(job, seconds + _GRACE_SECONDS) == "done"
+    except BaseException:
+        context.bus.wait(context.bus.stop(unit.name), _GRACE_SECONDS)
+        raise
 
 
 def source_of(text: str) -> Source:
@@ -154,13 +166,7 @@ def _unpack(
     files.write_file(staging.path + "/error", b" " * program.ERROR_ROOM)
     argv = (sys.executable or "/usr/bin/python3", "-IB", program.__file__, staging.path)
     unit = unpack_unit(staging.token, argv, store.path)
-    queued = context.bus.start_transient(unit)
-    try:
-        outcome = context.bus.wait(queued, SECONDS + 60)
-    except BaseException:
-        context.bus.wait(context.bus.stop(unit.name), 60)
-        raise
-    if outcome != "done":
+    if not carried_out(context, unit, SECONDS):
         raise _failure(staging, unit.name)
     content = files.read_file(staging.path + "/result")
     assert content is not None

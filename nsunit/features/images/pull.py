@@ -7,7 +7,7 @@ import os
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images import writing
-from nsunit.features.images.bring import Imported, Source, bring_in, refuse_users
+from nsunit.features.images.bring import Imported, Source, bring_in, carried_out, refuse_users
 from nsunit.features.images.config import platform_of
 from nsunit.features.images.layout import full_name, is_reference
 from nsunit.features.images.store import Store
@@ -47,13 +47,7 @@ def pull(context: Context, text: str, platform: str = "") -> Imported:
         log = f"{staging.path}/log"
         files.write_file(log, b"")
         unit = pull_unit(staging.token, tuple(argv), staging.path, log)
-        queued = context.bus.start_transient(unit)
-        try:
-            outcome = context.bus.wait(queued, PULL_SECONDS + 60)
-        except BaseException:
-            context.bus.wait(context.bus.stop(unit.name), 60)
-            raise
-        if outcome != "done":
+        if not carried_out(context, unit, PULL_SECONDS):
             raise _failure(name, files.read_file(log) or b"")
         source = Source("dir", f"{staging.path}/image", origin=f"docker://{name}")
         return bring_in(context, source, (name,), platform)

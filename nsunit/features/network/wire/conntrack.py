@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
-import os
 import struct
 
 from nsunit.features.network.model import flows
 from nsunit.features.network.model.flows import Flow
 from nsunit.features.network.wire import state
-from nsunit.features.network.wire.devices import attributes
+from nsunit.features.network.wire.devices import answers, attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     Judge = Callable[[Flow, Attachment, Container[bytes]], bool]
 
 # linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nfnetlink_conntrack.h
-_NETLINK_NETFILTER, _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 12, 0x1, 0x4, 0x300, 2, 3
+_NETLINK_NETFILTER, _NLM_F_ACK, _NLM_F_DUMP = 12, 0x4, 0x300
 _GET, _DELETE = 0x101, 0x102  # of the subsystem NFNL_SUBSYS_CTNETLINK
 _TUPLE_ORIG, _TUPLE_REPLY, _ID, _ZONE, _FILTER = 1, 2, 12, 18, 25
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
@@ -29,7 +28,7 @@ _PROTO_NUM, _SRC_PORT, _DST_PORT = 1, 2, 3
 _FILTER_ORIG, _FILTER_REPLY = 1, 2
 _F_PROTO_NUM, _F_DST_PORT = 0x8, 0x20  # what the kernel compares, net/netfilter/nf_internals.h (Linux 5.8)
 _NESTED = 0x8000
-_HEADERS = 20  # nlmsghdr and nfgenmsg
+_NFGENMSG = 4  # its size
 _PORTS_MAX = 8  # that are asked for one by one: the kernel goes through its table for each
 
 
@@ -101,24 +100,5 @@ def _exchange(family: int, request: int, flags: int, wanted: bytes) -> Iterator[
     Raises:
         OSError: it has answered with an error.
     """
-    connection = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_NETFILTER)
-    try:
-        connection.bind((0, 0))
-        header = struct.pack("=IHHII", _HEADERS + len(wanted), request, _NLM_F_REQUEST | flags, 1, 0)
-        connection.send(header + struct.pack("=BBH", family, 0, 0) + wanted)
-        while True:
-            data = connection.recv(1 << 16)
-            position = 0
-            while position + 16 <= len(data):
-                length, kind = struct.unpack_from("=IH", data, position)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", data, position + 16)[0]
-                    if code == 0:
-                        return
-                    raise OSError(code, os.strerror(code))
-                yield attributes(data[position + _HEADERS : position + length])
-                position += (length + 3) & ~3
-    finally:
-        connection.close()
+    for answer in answers(_NETLINK_NETFILTER, request, flags, struct.pack("=BBH", family, 0, 0) + wanted):
+        yield attributes(answer[_NFGENMSG:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
+import os
 import struct
 import time
 
@@ -11,14 +12,16 @@ from nsunit.features.network.wire import links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from nsunit.features.network.model.attachment import Attachment, Device
 
 # linux/netlink.h, linux/rtnetlink.h, linux/if_link.h
-_RTM_GETLINK, _NLM_F_REQUEST = 18, 0x1
+_RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR, _NLMSG_DONE = 18, 0x1, 2, 3
+_SOL_NETLINK, _NETLINK_GET_STRICT_CHK = 270, 12
 _IFLA_LINKINFO, _IFLA_INFO_KIND, _NLA_TYPE_MASK = 18, 1, 0x3FFF
 _IPVLAN_MODE_L2 = 0
+_HEADER = 16  # nlmsghdr
 _HEADERS = 32  # nlmsghdr and ifinfomsg
 # The namespace of a container that has just ended takes a while to go, and what it had of a link with it.
 _PATIENCE_SECONDS = 3.0
@@ -152,6 +155,39 @@ def kind_of(link: str) -> str:
     connection.close()
     about = attributes(reply[_HEADERS:]).get(_IFLA_LINKINFO, b"")
     return attributes(about).get(_IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
+
+
+def answers(protocol: int, request: int, flags: int, body: bytes, *, strict: bool = False) -> Iterator[bytes]:
+    """What the kernel answers to one message of a netlink *protocol*, message by message without their headers.
+
+    A *strict* one lists only what is like the *body*.
+
+    Raises:
+        OSError: it has answered with an error.
+    """
+    connection = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, protocol)
+    try:
+        connection.bind((0, 0))
+        if strict:  # else the kernel would look at nothing but the family
+            connection.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
+        header = struct.pack("=IHHII", _HEADER + len(body), request, _NLM_F_REQUEST | flags, 1, 0)
+        connection.send(header + body)
+        while True:
+            data = connection.recv(1 << 16)
+            position = 0
+            while position + _HEADER <= len(data):
+                length, kind = struct.unpack_from("=IH", data, position)
+                if kind == _NLMSG_DONE:
+                    return
+                if kind == _NLMSG_ERROR:
+                    code = -struct.unpack_from("=i", data, position + _HEADER)[0]
+                    if code == 0:  # it was asked to say that it has done it
+                        return
+                    raise OSError(code, os.strerror(code))
+                yield data[position + _HEADER : position + length]
+                position += (length + 3) & ~3
+    finally:
+        connection.close()
 
 
 def attributes(data: bytes) -> dict[int, bytes]:

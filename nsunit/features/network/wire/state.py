@@ -12,7 +12,7 @@ import struct
 from nsunit.features.network.model.host_links import HostLinks, Link, packed
 from nsunit.features.network.wire import links as effects
 from nsunit.features.network.wire.bandwidth import HANDLE
-from nsunit.features.network.wire.devices import attributes
+from nsunit.features.network.wire.devices import answers, attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from nsunit.features.network.model.attachment import Attachment, Device, Network
 
 # linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h
-_NLM_F_REQUEST, _NLM_F_DUMP, _NLMSG_ERROR, _NLMSG_DONE = 0x1, 0x300, 2, 3
-_SOL_NETLINK, _NETLINK_GET_STRICT_CHK = 270, 12
+_NETLINK_ROUTE, _NLM_F_DUMP = 0, 0x300
 _RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE, _RTM_GETQDISC = 18, 22, 26, 38
 _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFA_ADDRESS, _IFA_LOCAL = 3, 10, 18, 1, 2
 _IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA, _IFLA_BRPORT_ISOLATED = 4, 5, 33
@@ -148,25 +147,5 @@ def _dump(request: int, layout: str, wanted: bytes = b"") -> Iterator[tuple[tupl
         OSError: the kernel refused it.
     """
     size = struct.calcsize(layout)
-    connection = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 0)
-    try:
-        connection.bind((0, 0))
-        if wanted:  # else the kernel would look at nothing but the family
-            connection.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
-        header = struct.pack("=IHHII", 16 + size, request, _NLM_F_REQUEST | _NLM_F_DUMP, 1, 0)
-        connection.send(header + (wanted or bytes(size)))
-        while True:
-            data = connection.recv(1 << 16)
-            position = 0
-            while position + 16 <= len(data):
-                length, kind = struct.unpack_from("=IH", data, position)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", data, position + 16)[0]
-                    raise OSError(code, "the kernel does not list its links")
-                body = data[position + 16 : position + length]
-                yield struct.unpack_from(layout, body), attributes(body[size:])
-                position += (length + 3) & ~3
-    finally:
-        connection.close()
+    for answer in answers(_NETLINK_ROUTE, request, _NLM_F_DUMP, wanted or bytes(size), strict=bool(wanted)):
+        yield struct.unpack_from(layout, answer), attributes(answer[size:])

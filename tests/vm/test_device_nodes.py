@@ -63,6 +63,13 @@ def test_its_rights(containers, nsunit, run):
     assert of_devices | {"char-pts r"} <= allowed(run, container)
     nsunit("set", container.name, "Service.DeviceAllow=/dev/full r")
     assert of_devices | {"/dev/full r"} <= allowed(run, container)
+    # systemd puts its rules in place anew.
+    group = container.cgroup / container.service / "payload/cgroup.procs"
+    tries = f"echo $$ >{group}; (exec 3>{NODE}) 2>/dev/null && echo writes; head -c 3 /dev/zero"
+    for command in ("daemon-reload", "daemon-reexec"):
+        run("systemctl", command)
+        assert run("sh", "-c", tries).stdout == "\0\0\0"
+        assert "writes" not in look(nsunit, container.name, str(NODE))
 
 
 def test_a_bound_node_is_still_the_hosts(containers, nsunit):

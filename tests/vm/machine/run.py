@@ -24,7 +24,7 @@ UNIT = "unit"
 SUITES = (UNIT, *tree.RELEASES)
 LOGS = cache.REPOSITORY / "build/tests"
 # How many suites run at once: those booted natively wait for most of their time, and leave the processors to machines.
-AT_ONCE = 3 + (os.cpu_count() or 1)
+AT_ONCE = 4 + (os.cpu_count() or 1)
 LONG = 6  # times as long as usual
 
 

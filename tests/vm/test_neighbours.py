@@ -143,7 +143,16 @@ def test_a_program_that_reads_its_configuration_anew(containers, nsunit, tmp_pat
 def test_groups_nested_deeper_than_paths_reach(nsunit, run):
     """They can be listed, and removed; of one whose unit is gone the directory, too."""
     unit = "nsunit-cgroup-deep.service"  # as `nsunit cgroup create` makes it, without any controller
-    run("systemd-run", "--quiet", f"--unit={unit}", "--slice=nsunit.slice", "--property=Delegate=yes", "sleep", "1000")
+    run(
+        "systemd-run",
+        "--quiet",
+        "--collect",
+        f"--unit={unit}",
+        "--slice=nsunit.slice",
+        "--property=Delegate=yes",
+        "sleep",
+        "1000",
+    )
     top = Path("/sys/fs/cgroup/nsunit.slice", unit)
     nested(top, 1200, "below")
     assert len(nsunit("cgroup", "list").stdout.splitlines()) == 1201

@@ -65,6 +65,7 @@ def test_numbers_are_the_kernels(busy, nsunit):
     assert set(usage["io"]) == {"read_bytes", "write_bytes", "read_operations", "write_operations", "devices"}
 
 
+@pytest.mark.machine("controllers")
 def test_pressure(busy, nsunit):
     if not Path("/proc/pressure/cpu").exists():
         pytest.fail("the machine's kernel has no pressure information")

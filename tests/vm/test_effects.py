@@ -256,6 +256,9 @@ def test_logs_of_a_journal_of_its_own(containers, nsunit, program, run):
         assert said in nsunit("status", container.name).stdout
     finally:
         nsunit("stop", container.name)
+        # When nobody needs it any more, this asks the journal, which is to be there then, to write what it has.
+        sync = ("systemctl", "is-active", f"systemd-journald-sync@{name}.service")
+        wait_until(lambda: "inactive" in run(*sync, check=False).stdout, "the end of who writes it out")
         run("systemctl", "stop", f"systemd-journald@{name}.socket", f"systemd-journald@{name}.service", check=False)
 
 

@@ -60,7 +60,7 @@ def _hexadecimal(address: str) -> str:
 def _tables(cgroup: str) -> str | None:
     """The sockets of the network namespace of the container in *cgroup*; None if nobody is there."""
     own = os.stat("/proc/self/ns/net").st_ino
-    for directory, _, _ in os.walk(cgroup):
+    for directory in _groups(cgroup):
         for pid in _content(f"{directory}/cgroup.procs").split():
             try:
                 if os.stat(f"/proc/{pid}/ns/net").st_ino == own:

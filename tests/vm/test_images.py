@@ -412,7 +412,7 @@ def test_images_are_the_systems_alone(run, workplace):
 
 
 SKOPEO = """#!/bin/sh
-# In place of skopeo, of which the tests have none: an image or an error of its kind, if it is called as it should be.
+# In place of skopeo: an image or an error of its kind, if it is called as it should be.
 case "$*" in
 *--override-os=linux*--override-arch=*" copy docker://"*" dir:$TMPDIR/image") ;;
 *) echo "called with $*" >&2; exit 1 ;;
@@ -430,7 +430,8 @@ exit 0
 def test_an_image_is_fetched_by_skopeo(images, run):
     place = images.place / "registry"
     place.mkdir()
-    assert "skopeo, which is not installed" in run("nsunit", "image", "pull", "web", check=False).stderr
+    nowhere = run("nsunit", "image", "pull", "web", check=False, env=os.environ | {"PATH": "/nonexistent"})
+    assert "skopeo, which is not installed" in nowhere.stderr
     skopeo_directory(images.layout([busybox()], Cmd=["/bin/cat", "/etc/group"]), place / "served")
     program = Path("/usr/local/bin/skopeo")
     program.write_text(SKOPEO.format(place=place))

@@ -17,9 +17,11 @@ MOVING = ("sid",)
 MACHINE_PACKAGES = (
     "systemd systemd-sysv systemd-container dbus dbus-user-session udev kmod linux-image-amd64 libseccomp2"
     " python3 python3-pystemd python3-dbus-next python3-pyroute2 python3-jinja2 python3-pytest python3-pytest-timeout"
-    " bash-completion busybox-static ca-certificates catatonit crun e2fsprogs iproute2 iptables less nftables passt"
-    " podman procps strace uidmap"
+    " bash-completion buildah busybox-static ca-certificates catatonit crun docker-registry e2fsprogs iproute2 iptables"
+    " less nftables passt podman procps python3-yaml runc skopeo squashfs-tools strace tmux uidmap umoci"
 ).split()
+# Services of these packages that tests start when they need them.
+NOT_AT_BOOT = ("docker-registry.service",)
 ROOT_PACKAGES = ["python3"]
 
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
@@ -78,8 +80,10 @@ def command_for(release: str, packages: list[str], target: Path) -> list[str]:
         command += ['--aptopt=Acquire::Check-Valid-Until "false"']
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
     # Only the build leaves files out: what the tests install later comes complete, man pages too.
-    command += ["--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap", release, str(target)]
-    return command + ([address] if (address := mirror()) else [])
+    command += ["--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"]
+    if "docker-registry" in packages:
+        command += [f"--customize-hook=chroot $1 systemctl disable {' '.join(NOT_AT_BOOT)}"]
+    return [*command, release, str(target), *filter(None, [mirror()])]
 
 
 def build(release: str, packages: list[str], path: Path) -> None:

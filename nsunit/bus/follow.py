@@ -56,6 +56,8 @@ class Follower:
         self._names: dict[str, str] = {}  # by object path
         self._removed: set[str] = set()
         self._made: set[str] = set()  # since the last list was asked for, which may not have them
+        self._heard: set[str] = set()  # object paths that a signal was about since then
+        self._early: dict[str, list[dict[str, Any]]] | None = None  # of those that only the awaited list will name
         self._returned = False
         self._work_to_do = asyncio.Event()
 
@@ -110,23 +112,28 @@ class Follower:
 
     async def _list(self, patterns: list[str]) -> list[list[Any]]:
         self._made.clear()
+        self._heard.clear()
         rows: list[list[Any]] = await self._signals.manager("ListUnitsByPatterns", "asas", [], patterns)
         return rows
 
     async def _look(self) -> None:
-        """Take in the state of all units."""
+        """Take in the state of all units; signals that come meanwhile are newer than the list."""
+        early = self._early = {}
         rows = await self._list([ROOT_SLICE, _PREFIX + "*"])
         self._forget(set(self._names.values()) - {row[0] for row in rows})
+        for row in rows:
+            self._names[row[6]] = row[0]
+        self._early = None
         for name, _description, load_state, active_state, sub_state, _following, path, *_job in rows:
-            self._names[path] = name
             state = {"LoadState": load_state, "ActiveState": active_state, "SubState": sub_state}
             if active_state != "active":  # asking for all of them takes a while where there are a thousand
                 try:
-                    interface = f"{SYSTEMD}.{name.rpartition('.')[2].capitalize()}"
-                    state = {**await self._signals.properties(path, interface), **state}
+                    for interface in (f"{SYSTEMD}.{name.rpartition('.')[2].capitalize()}", f"{SYSTEMD}.Unit"):
+                        state = {**await self._signals.properties(path, interface), **state}
                 except LookupError:
                     continue
-            self._on_change(name, state)
+            for values in (*(() if path in self._heard else (state,)), *early.get(path, ())):
+                self._on_change(name, values)
 
     def _forget(self, names: set[str]) -> None:
         for name in sorted(names - self._made):
@@ -136,10 +143,14 @@ class Follower:
     def _on_signal(self, signal: Signal) -> None:
         if signal.member == "PropertiesChanged":
             if signal.path in self._names:
+                self._heard.add(signal.path)
                 self._on_change(self._names[signal.path], signal.body[1])
+            elif self._early is not None:
+                self._early.setdefault(signal.path, []).append(signal.body[1])
         elif signal.body[0].startswith(_PREFIX) or signal.body[0] == ROOT_SLICE:
             if signal.member == "UnitNew":
                 self._names[signal.body[1]] = signal.body[0]
+                self._heard.add(signal.body[1])
                 self._made.add(signal.body[0])
             else:  # also sent for every unit when systemd reloads: ask whether it is gone
                 self._removed.add(signal.body[0])

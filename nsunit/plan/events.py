@@ -10,12 +10,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STARTED, STOPPED, FAILED = "start", "stop", "fail"
+STARTED, STOPPED, FAILED, SKIPPED = "start", "stop", "fail", "skip"
 SESSION_STARTED, SESSION_STOPPED = "session-start", "session-stop"
 OOM_KILL, MANAGED_OOM_KILL, MEMORY_HIGH = "oom-kill", "managed-oom-kill", "memory-high"
 FROZEN, THAWED = "freeze", "thaw"
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}
 _OVER = ("inactive", "failed")
+_ENTERED, _CHECKED = "ActiveEnterTimestampMonotonic", "ConditionTimestampMonotonic"
 
 
 class Event(Record):
@@ -79,25 +80,38 @@ class Tracker:
             return []
         known = self._units.setdefault(unit, _Known())
         asked = known.runs and known.has_job()
-        known.values.update(values)
+        before = known.take(values, first=first)
         if values.get("LoadState") == "not-found":
             del self._units[unit]
             known.values["ActiveState"] = "inactive"
         state = str(known.values.get("ActiveState", "inactive"))
         waiting = state == "activating" and str(known.values.get("SubState", "")).startswith("auto-restart")
-        if state in UP:
-            begun, known.runs = not known.runs, True
-            if not begun or first:
-                return []
+        over = state in _OVER or waiting
+        if first:
+            known.runs = state in UP
+            known.tried = not (known.runs or over)
+            return []
+        events = []
+        if known.runs and (known.came_up or (state == "activating" and not waiting)):
+            # systemd has told of its end together with the next start, which has put another result in its place.
+            events.append(Event(STOPPED if container else SESSION_STOPPED, name, unit=unit))
+            known.runs, known.tried = False, True
+        if not known.runs and (state in UP or known.came_up):
+            known.runs, known.tried = True, False
             if container:
                 self._killed.discard(name)
-            return [Event(STARTED if container else SESSION_STARTED, name, unit=unit)]
-        if state in _OVER or waiting:
-            ended = known.runs or known.tried
+            events.append(Event(STARTED if container else SESSION_STARTED, name, unit=unit))
+        if over:
+            # Where systemd refuses to try at all, as after too many starts, it goes from one to the other.
+            failed = known.runs or known.tried or (state == "failed" and before == "inactive")
             known.runs = known.tried = False
-            return self._ended(name, unit, known.values, asked=asked) if ended and not first else []
-        known.tried = known.tried or not known.runs
-        return []
+            if failed:
+                events += self._ended(name, unit, known.values, asked=asked)
+            elif known.was_skipped:
+                events.append(Event(SKIPPED, name, unit=unit))
+        elif not known.runs:
+            known.tried = True
+        return events
 
     def _ended(self, name: str, unit: str, values: Mapping[str, object], *, asked: bool) -> list[Event]:
         if session_container(unit):
@@ -120,12 +134,29 @@ class Tracker:
 
 
 class _Known:
-    """What is known of one unit; `tried` is a start that has not come to its end yet."""
+    """What is known of one unit; `tried` is a start that has not come to its end yet.
+
+    Of several changes that follow each other quickly systemd tells once: when it last came up, and when its conditions
+    were last looked at, say what there was between them.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
         self.runs = False
         self.tried = False
+        self.came_up = False  # since the last signal
+        self.was_skipped = False  # since the last signal, for a condition that is not met
+        self._times: dict[str, object] = {_ENTERED: 0, _CHECKED: 0}  # None for unknown
+
+    def take(self, values: Mapping[str, object], *, first: bool) -> str:
+        """Take in *values*; returns the state before."""
+        before = str(self.values.get("ActiveState", "inactive"))
+        self.values.update(values)
+        new = {key for key, time in self._times.items() if values.get(key) and time not in (None, values[key])}
+        self._times = {key: values.get(key, None if first else time) for key, time in self._times.items()}
+        self.came_up = _ENTERED in new and not first
+        self.was_skipped = _CHECKED in new and not first and values.get("ConditionResult") is False
+        return before
 
     def has_job(self) -> bool:
         """Tell whether systemd has something to do with it; a unit that runs is to stop, or to reload."""

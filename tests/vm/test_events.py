@@ -2,12 +2,14 @@
 
 import json
 import os
+import random
 import select
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from counts import count
 
 SERVE = "trap 'exit 0' TERM\necho end >/tmp/report\nsleep 1000 &\nwait\n"
 
@@ -200,6 +202,111 @@ def test_systemd_executes_itself_anew(early, containers, program, nsunit, run, e
     nsunit("start", container.name)
     events.wait("start", container=container.name)
     assert [event["event"] for event in events.of(early.name)[before:]] == ["freeze", "thaw"]
+
+
+LIVES = {
+    "zero": ("exit 0", ()),
+    "four": ("exit 4", ()),
+    "late": ("sleep 0.1; exit 5", ()),
+    "serve": ("trap 'exit 0' TERM; sleep 1000 & wait", ()),
+    "deaf": ("exec sleep 1000", ()),
+    "again": ("exit 3", ("[Service]", "Restart=on-failure", "RestartSec=20ms", "[Unit]", "StartLimitBurst=3")),
+    "unmet": ("exit 0", ("[Unit]", "ConditionPathExists=/nowhere")),
+    "unable": ("exit 0", ("Hostname=x", "[Service]", "WorkingDirectory=/nowhere")),
+}
+DEEDS = {
+    "start": 6,
+    "stop": 2,
+    "restart": 2,
+    "kill": 1,
+    "pause": 2,
+    "exec": 2,
+    "rm": 1,
+    "systemctl stop": 1,
+    "systemctl restart": 1,
+    "systemctl reset-failed": 1,
+    "systemctl daemon-reload": 1,
+    "systemctl daemon-reexec": 1,
+}
+# What systemd notes in the journal, sd-messages.h.
+STARTED, STOPPING = "39f53479d3a045ac8e11786248231fbf", "de5b426a63be47a7b6ac3eaac82e2f6f"
+FAILURE, SUCCESS = "d9b373ed55a64feb8242e02dbe79a49c", "7ad2d189f7e94e70a38c781354912448"
+
+
+def lives_in_the_journal(run, unit, cursor):
+    """What the journal tells of *unit* since *cursor*, in words of ours."""
+    told, asked, given_up = [], False, False
+    lines = run("journalctl", "--quiet", "--output=json", f"--after-cursor={cursor}", f"--unit={unit}").stdout
+    for entry in map(json.loads, lines.splitlines()):
+        if entry.get("UNIT") != unit:
+            continue
+        kind, text = entry.get("MESSAGE_ID"), entry["MESSAGE"]
+        if kind == STARTED and "skipped" in text:
+            told.append(("skip", None))
+        elif kind == STARTED:
+            told.append(("start", None))
+            asked = False
+        elif kind == STOPPING:
+            asked = True
+        elif "repeated too quickly" in text:
+            given_up = True
+        elif kind == SUCCESS:
+            told.append(("stop", "success"))
+        elif kind == FAILURE:
+            result = entry["UNIT_RESULT"]
+            # Of the last of several restarts it is told once that it has failed.
+            if not given_up or result == "start-limit-hit":
+                told.append(("stop" if asked and result == "signal" else "fail", result))
+            given_up = False
+    return told
+
+
+def live(name, deed, nsunit, run, events):
+    """Do *deed* to the container, in whatever state that is."""
+    unit = f"nsunit-{name}.service"
+    if deed == "systemctl daemon-reload" or deed == "systemctl daemon-reexec":
+        run(*deed.split())
+    elif deed.startswith("systemctl"):
+        run(*deed.split(), unit, check=False)
+    elif deed == "pause":
+        if nsunit("pause", name, check=False).returncode == 0:
+            events.wait("freeze", container=name)
+            nsunit("resume", name, check=False)
+            events.wait("thaw", container=name)
+    elif deed == "kill":
+        nsunit("kill", "--signal=KILL", name, check=False)
+    elif deed == "exec":
+        nsunit("exec", name, "true", check=False)
+    else:
+        nsunit(deed, *(["--force"] if deed == "rm" else []), name, check=False)
+
+
+def test_random_lives(early, containers, program, nsunit, run, events):
+    """Whatever is done to containers in whatever state: what is told is what the journal has."""
+    chance = random.Random(13)
+    names = {kind: containers.define(program(script, "", *lines)) for kind, (script, lines) in LIVES.items()}
+    run("journalctl", "--sync")
+    cursor = run("journalctl", "--quiet", "--lines=0", "--show-cursor").stdout.rpartition("-- cursor: ")[2].strip()
+    done = []
+    for _ in range(count("LIVES")):
+        kind = chance.choice(list(names))
+        (deed,) = chance.choices(list(DEEDS), list(DEEDS.values()))
+        done.append((kind, deed))
+        live(names[kind], deed, nsunit, run, events)
+        if chance.random() < 0.2:
+            time.sleep(chance.random() / 5)
+    nsunit("rm", "--force", *names.values())
+    last = containers.start(program(SERVE))
+    nsunit("stop", last.name)
+    events.wait("stop", container=last.name)
+    run("journalctl", "--sync")
+    for kind, name in names.items():
+        told = [(event["event"], event.get("result")) for event in events.of(name, "start", "stop", "fail", "skip")]
+        noted = lives_in_the_journal(run, f"nsunit-{name}.service", cursor)
+        assert told == noted, f"{kind} ({name}) after {done}: told {told}, while the journal has {noted}"
+        sessions = [(event["event"], event["unit"]) for event in events.of(name, "session-start", "session-stop")]
+        units = dict.fromkeys(unit for _, unit in sessions)
+        assert sessions == [(event, unit) for unit in units for event in ("session-start", "session-stop")]
 
 
 def test_nothing_is_polled(events):

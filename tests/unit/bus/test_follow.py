@@ -72,12 +72,12 @@ class FakeBus:
         self.signal("PropertiesChanged", "sa{sv}as", "x.Unit", values, [], path=unit_path(unit), **fields)
 
 
-def run(script, *units, away=()):
+def run(script, *units, away=(), kind=FakeBus):
     """What a follower tells while *script* plays on the bus."""
     told = []
 
     async def inner():
-        bus = FakeBus(*units)
+        bus = kind(*units)
         bus.away = list(away)
         follower = Follower(bus, lambda unit, values: told.append((unit, values)))
         begun = asyncio.Event()
@@ -148,6 +148,31 @@ def test_one_that_is_made_anew_while_systemd_lists_is_kept():
 
     told, _ = run(script, WEB)
     assert told[2:] == [(WEB, {"ActiveState": "activating"})]
+
+
+def test_what_comes_while_systemd_lists_is_newer_than_the_list():
+    def script(bus):
+        def answering(interface):
+            bus.changed(WEB, "activating", sender=":1.9")
+            return FakeBus.GetAll(bus, interface)
+
+        bus.state = "failed"
+        bus.GetAll = answering
+        bus.returns()
+
+    told, _ = run(script, WEB)
+    assert told[2:] == [(WEB, {"ActiveState": "activating"})] * 2
+
+
+def test_what_comes_while_systemd_lists_for_the_first_time_is_kept():
+    class Early(FakeBus):
+        def ListUnitsByPatterns(self, states, patterns):
+            answer = super().ListUnitsByPatterns(states, patterns)
+            self.changed(WEB, "deactivating")
+            return answer
+
+    told, _ = run(lambda bus: None, WEB, kind=Early)
+    assert told == [(WEB, ACTIVE), (WEB, {"ActiveState": "deactivating"}), "ready"]
 
 
 def test_a_reload_removes_nothing():

@@ -98,6 +98,34 @@ EXITED = {"Result": "exit-code", "ExecMainCode": 1, "ExecMainStatus": 3}
             [{"Job": [7, "/job/7"]}, {"Job": [0, "/"]}, KILLED, {"ActiveState": "failed"}],
             [Event("fail", "web", unit=WEB, result="signal", code="killed", status=9)],
         ),
+        (  # too quick for a signal of each state
+            False,
+            [{**EXITED}, {"ActiveState": "failed", "ActiveEnterTimestampMonotonic": 5}],
+            [START, Event("fail", "web", unit=WEB, result="exit-code", code="exited", status=3)],
+        ),
+        (  # restarted, and the same
+            True,
+            [
+                {"ActiveState": "active", "ActiveEnterTimestampMonotonic": 5},
+                {"ActiveState": "active", "ActiveEnterTimestampMonotonic": 6},
+                {"ActiveState": "activating", "ActiveEnterTimestampMonotonic": 6},
+                {"ActiveState": "active", "ActiveEnterTimestampMonotonic": 7},
+            ],
+            [Event("stop", "web", unit=WEB), START, Event("stop", "web", unit=WEB), START],
+        ),
+        (  # systemd did not even try
+            False,
+            [{"Result": "start-limit-hit"}, {"ActiveState": "failed"}],
+            [Event("fail", "web", unit=WEB, result="start-limit-hit")],
+        ),
+        (
+            False,
+            [
+                {"ActiveState": "inactive", "ConditionResult": False, "ConditionTimestampMonotonic": 5},
+                {"ActiveState": "inactive", "ConditionResult": False, "ConditionTimestampMonotonic": 5},
+            ],
+            [Event("skip", "web", unit=WEB)],
+        ),
         (True, [{"LoadState": "not-found"}], [Event("stop", "web", unit=WEB, result="success")]),
         (False, [{"LoadState": "not-found"}], []),
         (

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import _socket  # the C half alone
+import os
+import time
+
 from nsunit.bus.protocol import NO_SUCH_UNIT
+from nsunit.definition.search import main_file
 from nsunit.errors import BusError, JobFailedError, NsunitError
+from nsunit.names import service_name
 from nsunit.record import Record
+from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +59,96 @@ def forget_failed(context: Context, unit: str) -> None:
     except BusError as error:
         if error.name != NO_SUCH_UNIT:
             raise
+
+
+# Starts that have failed, so that `status` can tell of them when the unit is gone, or never was
+
+
+JOURNAL = "/run/systemd/journal/socket"
+REFUSED_ID = "d8aa6b3dbf7d45d3b2a1e0b7c6c20c2f"  # MESSAGE_ID= of what was refused before systemd was asked
+_JOURNAL_MAX = 1 << 15  # characters of a message
+_FAILED = "failed-"  # of the names of the files
+
+
+class Failure(Record):
+    """How the last start of a container has failed: when (µs since the epoch), and what `start` said.
+
+    `invocation` is the unit's InvocationID, empty where systemd was not asked.
+    """
+
+    time_usec: int
+    invocation: str
+    message: str
+    hint: str
+
+
+def remember_failure(context: Context, name: str, error: NsunitError) -> None:
+    """Note that container *name* was not started because of *error*; the journal has it where systemd was not asked."""
+    if not main_file(name, context.search):
+        return  # nobody could ask for its status
+    unit, invocation = service_name(name), ""
+    if isinstance(error, JobFailedError):
+        value = context.bus.get(unit, "InvocationID").get("InvocationID")
+        invocation = bytes(value).hex() if isinstance(value, (list, tuple, bytes)) else ""
+    else:
+        _tell_journal(context, name, error)
+    files.make_private_directory(context.paths.runtime)
+    lines = (f"{time.time_ns() // 1000} {invocation}", (error.hint or "").replace("\n", " "), error.message)
+    files.write_file(_failed_file(context, name), "\n".join(lines).encode(errors="surrogateescape"))
+
+
+def forget_failure(context: Context, name: str) -> None:
+    """Forget how the last start of *name* has failed."""
+    try:
+        os.unlink(_failed_file(context, name))
+    except FileNotFoundError:
+        pass  # it has not, as a rule
+
+
+def failure_of(context: Context, name: str) -> Failure | None:
+    """How the last start of *name* by nsunit has failed, None if it has not."""
+    content = files.read_file(_failed_file(context, name))
+    if content is None:
+        return None
+    head, hint, message = content.decode(errors="surrogateescape").split("\n", 2)
+    when, _, invocation = head.partition(" ")
+    return Failure(int(when), invocation, message, hint)
+
+
+def failed_names(context: Context) -> list[str]:
+    """The containers whose last start has failed."""
+    names = (
+        name.removeprefix(_FAILED) for name in files.list_directory(context.paths.runtime) if name.startswith(_FAILED)
+    )
+    return [name for name in names if main_file(name, context.search)]
+
+
+def _failed_file(context: Context, name: str) -> str:
+    return f"{context.paths.runtime}/{_FAILED}{name}"
+
+
+def _tell_journal(context: Context, name: str, error: NsunitError) -> None:
+    """Tell the journal, among what it has of the unit (journalctl(1) on -u), in its native protocol."""
+    fields = {
+        "MESSAGE": f"{error.message}; hint: {error.hint}" if error.hint else error.message,
+        "MESSAGE_ID": REFUSED_ID,
+        "PRIORITY": "3",
+        "SYSLOG_IDENTIFIER": "nsunit",
+        "USER_UNIT" if context.user else "OBJECT_SYSTEMD_UNIT": service_name(name),
+        "NSUNIT_CONTAINER": name,
+    }
+    data = b""
+    for key, text in fields.items():
+        value = text[:_JOURNAL_MAX].encode(errors="backslashreplace")
+        data += key.encode() + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK)
+    try:
+        sock.connect(JOURNAL)
+        sock.send(data)
+    except OSError:
+        pass  # no journald, or it does not read: the caller is told in any case
+    finally:
+        sock.close()
 
 
 def start_timeout(service: Unit) -> float:

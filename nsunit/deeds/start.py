@@ -6,7 +6,15 @@ import os
 
 from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.core.context import take_back
-from nsunit.core.jobs import GRACE_SECONDS, Outcome, explain_failure, forget_failed, start_timeout
+from nsunit.core.jobs import (
+    GRACE_SECONDS,
+    Outcome,
+    explain_failure,
+    forget_failed,
+    forget_failure,
+    remember_failure,
+    start_timeout,
+)
 from nsunit.core.prepare import Prepared, prepare
 from nsunit.core.running import CGROUP_ROOT, unit_of
 from nsunit.definition.load import load
@@ -166,6 +174,10 @@ class Starter:
     def note(self, outcome: Outcome) -> None:
         """Record an outcome and tell whoever listens."""
         self.outcomes[outcome.name] = outcome
+        if outcome.error:
+            remember_failure(self.context, outcome.name, outcome.error)
+        else:
+            forget_failure(self.context, outcome.name)
         if self.on_event:
             self.on_event(outcome.name, outcome.state)
 

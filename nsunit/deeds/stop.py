@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.dropin import forget_drop_ins
-from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, unfinished
+from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
 from nsunit.deeds.start import start
@@ -156,6 +156,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
         if state.get("LoadState") == "not-found":
             find(name, context.search)  # an unknown name is an error, a stopped container is none
         forget_failed(context, unit)
+        forget_failure(context, name)
         forget_failed_listeners(context, name)
         _remove_runtime(context, name)
         _let_read(context, name)
@@ -207,6 +208,7 @@ def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcom
     if result != "done":
         return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
     forget_failed(context, unit_of(context, name))
+    forget_failure(context, name)
     forget_failed_listeners(context, name)
     if item.kill_mode == "process":
         _kill(context, item.unit, "all")  # the carrier of its output stays while anybody else has its pipe
@@ -248,6 +250,7 @@ def _remove_one(context: Context, name: str) -> Outcome:
                 raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
+            forget_failure(context, name)
             paths = context.paths
             kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
             removed = [context.remove_tree(path) for path in kept]

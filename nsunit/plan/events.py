@@ -16,6 +16,7 @@ OOM_KILL, MANAGED_OOM_KILL, MEMORY_HIGH = "oom-kill", "managed-oom-kill", "memor
 FROZEN, THAWED = "freeze", "thaw"
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}
 _OVER = ("inactive", "failed")
+_UNTRIED = ("start-limit-hit", "resources")  # results of starts for which nothing was executed
 _ENTERED, _CHECKED = "ActiveEnterTimestampMonotonic", "ConditionTimestampMonotonic"
 
 
@@ -102,8 +103,8 @@ class Tracker:
                 self._killed.discard(name)
             events.append(Event(STARTED if container else SESSION_STARTED, name, unit=unit))
         if over:
-            # Where systemd refuses to try at all, as after too many starts, it goes from one to the other.
-            failed = known.runs or known.tried or (state == "failed" and before == "inactive")
+            refused = state == "failed" and before == "inactive" and known.values.get("Result") in _UNTRIED
+            failed = known.runs or known.tried or refused
             known.runs = known.tried = False
             if failed:
                 events += self._ended(name, unit, known.values, asked=asked)

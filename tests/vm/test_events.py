@@ -242,7 +242,7 @@ def lives_in_the_journal(run, unit, cursor):
             continue
         kind, text = entry.get("MESSAGE_ID"), entry["MESSAGE"]
         if kind == STARTED and "skipped" in text:
-            told.append(("skip", None))
+            told += [("skip", None)][told[-1:] == [("skip", None)] :]
         elif kind == STARTED:
             told.append(("start", None))
             asked = False
@@ -301,7 +301,13 @@ def test_random_lives(early, containers, program, nsunit, run, events):
     events.wait("stop", container=last.name)
     run("journalctl", "--sync")
     for kind, name in names.items():
-        told = [(event["event"], event.get("result")) for event in events.of(name, "start", "stop", "fail", "skip")]
+        all_told = [(event["event"], event.get("result")) for event in events.of(name, "start", "stop", "fail", "skip")]
+        # A job may look at the conditions more than once.
+        told = [
+            item
+            for item, before in zip(all_told, [None, *all_told], strict=False)
+            if item[0] != "skip" or item != before
+        ]
         noted = lives_in_the_journal(run, f"nsunit-{name}.service", cursor)
         assert told == noted, f"{kind} ({name}) after {done}: told {told}, while the journal has {noted}"
         sessions = [(event["event"], event["unit"]) for event in events.of(name, "session-start", "session-stop")]

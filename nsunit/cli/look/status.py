@@ -184,12 +184,16 @@ def _listens(state: ContainerState) -> bool:
 
 
 def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None:
-    """Let journalctl show the last lines of the container's log; it makes control characters harmless itself."""
+    """Let journalctl show the last lines of its log since it was started; it makes control characters harmless."""
     import subprocess  # heavy, and not needed where nothing runs
 
+    if not status.invocation:
+        return
     options = {"lines": str(count), "no-pager": None, "quiet": None}
-    state, places = status.state, filter(None, [status.log_namespace])
-    argv = journal_command({state.name: state.slice}, options, places, user=user)
+    argv = journal_command({}, options, filter(None, [status.log_namespace]), user=user)
+    # As systemctl status does it: what the unit's processes said, or systemd of it.
+    field = "USER_INVOCATION_ID" if user else "INVOCATION_ID"
+    argv += [f"_SYSTEMD_INVOCATION_ID={status.invocation}", "+", f"{field}={status.invocation}"]
     try:
         shown = subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
     except FileNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.core import listeners as listening
+from nsunit.core.jobs import failed_names, failure_of
 from nsunit.core.running import (
     CGROUP_ROOT,
     Running,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from nsunit.bus.protocol import UnitStatus
     from nsunit.core.context import Context
+    from nsunit.core.jobs import Failure
     from nsunit.deeds.look.root import Ids, Root
     from nsunit.setup.operation import Operation
 
@@ -68,7 +70,7 @@ class ContainerState(Record):
     tasks: int | None = None
     cpu_usec: int | None = None
     enabled: bool = False
-    note: str = ""  # what is wrong with what listens for it, and what to do
+    note: str = ""  # why it was not started, or what is wrong with what listens for it, and what to do
 
 
 class Status(Record):
@@ -98,6 +100,7 @@ class Status(Record):
     networks: tuple[str, ...] = ()  # by their names, and links of the host as Network= has them
     addresses: tuple[str, ...] = ()
     ports: tuple[Any, ...] = ()  # of the host, and where they lead: features.network.values.Port
+    invocation: str = ""  # of its unit, the last one that is known; empty where systemd was not asked
     log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
 
 
@@ -112,6 +115,9 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
         # Other people's units may be called nsunit-something: a container's is in the container's slice.
         if name and is_slice_of(str(values.get("Slice", "")), name):
             states[name] = _state(context, name, unit.name, values, listeners.get(name, listening.NONE))
+    for name in failed_names(context):
+        if name not in states:
+            states[name] = _state(context, name, service_name(name), {}, listeners.get(name, listening.NONE))
     if everything:
         for name in list_names(context.search):
             if name not in states:
@@ -195,6 +201,7 @@ def status(context: Context, name: str) -> Status:
             *(_notes_of_features(context, name, used, operations, processes) if running else ()),
             *_notes(context, name, properties, limits, known=bool(running and state.definition)),
         ),
+        invocation=_invocation(context, name, unit, properties),
         log_namespace=journal_of(context, name),
         **_shown_by_features(context, name, used),
     )
@@ -297,6 +304,10 @@ def _state(
             sub = "listening"
         elif listeners.given_up:
             active, sub = "failed", "not-listening"
+    since, note = values.get("ActiveEnterTimestamp" if active in UP else "StateChangeTimestamp"), ""
+    if sub in ("dead", "failed") and (failure := _failure(context, name, unit)):
+        active, sub, since = "failed", "failed" if failure.invocation else "refused", failure.time_usec
+        note = f"{failure.message}; {failure.hint}" if failure.hint else failure.message
     return ContainerState(
         name=name,
         active_state=active,
@@ -305,13 +316,27 @@ def _state(
         slice=slice_,
         definition=main_file(name, context.search),
         pid=_number(values, "MainPID") or None,
-        since_usec=_number(values, "ActiveEnterTimestamp" if active in UP else "StateChangeTimestamp") or None,
+        since_usec=_number({"since": since}, "since") or None,
         memory=_number(limits, "MemoryCurrent"),
         tasks=_number(limits, "TasksCurrent"),
         cpu_usec=None if cpu is None else cpu // 1000,
         enabled=_is_enabled(context, name),
-        note=listening.note(context, name, listeners),
+        note=listening.note(context, name, listeners) or note,
     )
+
+
+def _failure(context: Context, name: str, unit: str) -> Failure | None:
+    """How nsunit's last start of it has failed, if it is not systemd that has tried last."""
+    failure = failure_of(context, name)
+    tried = context.bus.get(unit, "InactiveExitTimestamp") if failure else {}
+    return failure if failure and (_number(tried, "InactiveExitTimestamp") or 0) <= failure.time_usec else None
+
+
+def _invocation(context: Context, name: str, unit: str, properties: dict[str, object]) -> str:
+    if properties.get("ActiveState") not in UP and (failure := _failure(context, name, unit)):
+        return failure.invocation
+    value = properties.get("InvocationID")
+    return bytes(value).hex() if isinstance(value, (list, tuple, bytes)) else ""
 
 
 def _is_enabled(context: Context, name: str) -> bool:

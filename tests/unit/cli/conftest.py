@@ -72,6 +72,7 @@ class Status(Record):
     io_write: int | None = None
     oom_kills: int = 0
     managed_oom_kills: int = 0
+    invocation: str = ""
     log_namespace: str = ""
     control_group: str = ""
     root: object = None

@@ -10,6 +10,7 @@ from nsunit.deeds import start
 from nsunit.deeds.look import why
 from nsunit.deeds.start import Starter
 from nsunit.definition.model import Container, Definition
+from nsunit.definition.search import SYSTEM_SEARCH_PATH
 from nsunit.plan.facts import Facts
 from nsunit.plan.units import units
 from nsunit.storage.paths import Paths
@@ -109,7 +110,7 @@ def test_a_condition_that_is_not_met(tmp_path, result, asked, has_directory, ski
         ("protocol", 1, "yes", False),  # it should have said that it is ready
     ],
 )
-def test_a_program_that_ends_at_once(result, code, notify, quick):
+def test_a_program_that_ends_at_once(tmp_path, result, code, notify, quick):
     state = {"Result": result, "ExecMainCode": code, "StatusText": "", "ExecMainStatus": 0}
     forgotten = []
     bus = types.SimpleNamespace(
@@ -119,7 +120,7 @@ def test_a_program_that_ends_at_once(result, code, notify, quick):
     )
     found = definition("[Container]", f"Notify={notify}")
     prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
-    starter = Starter(types.SimpleNamespace(bus=bus))
+    starter = Starter(types.SimpleNamespace(bus=bus, search=SYSTEM_SEARCH_PATH, paths=Paths(str(tmp_path))))
     starter.waiting[Job("/1", "nsunit-web.service", "start")] = prepared
     starter.finish()
     assert starter.outcomes["web"].state == ("started" if quick else "failed")

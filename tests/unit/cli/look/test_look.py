@@ -169,10 +169,10 @@ def test_status_shows_the_last_lines_of_the_journal(nsunit, manager, monkeypatch
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     state = manager.ContainerState("web")
-    manager("deeds.look.query", status=lambda context, name: manager.Status(state=state))
+    manager("deeds.look.query", status=lambda context, name: manager.Status(state=state, invocation="5f"))
     out = nsunit("status", "-n", "5", "web")[1]
     assert "line \\x1b[2J\n" in out
-    assert "--unit=nsunit-web.service --unit=nsunit-web.slice --lines=5 --no-pager --quiet" in out
+    assert "--lines=5 --no-pager --quiet _SYSTEMD_INVOCATION_ID=5f + INVOCATION_ID=5f" in out
     assert "line" not in nsunit("status", "-n", "0", "web")[1]
 
 

@@ -100,7 +100,8 @@ class Follower:
             await self._look()
         elif self._removed:
             removed, self._removed = self._removed, set()
-            there = await self._list([_glob(name) for name in removed])
+            # A backslash of a name stands for itself in a pattern: systemd matches with FNM_NOESCAPE.
+            there = await self._list(list(removed))
             self._forget(removed - {row[0] for row in there})
 
     async def _subscribe_again(self) -> None:
@@ -159,8 +160,3 @@ class Follower:
     def _on_return(self) -> None:
         self._returned = True
         self._work_to_do.set()
-
-
-def _glob(name: str) -> str:
-    # fnmatch(3) takes a backslash for an escape of its own, and unit names are full of them.
-    return name.replace("\\", "\\\\")

@@ -98,7 +98,9 @@ def remove(context: Context, names: Sequence[str], *, force: bool = False) -> li
     """
     stopped = _stop_running(context, names) if force else []
     failed = {outcome.name: outcome for outcome in stopped if outcome.error}
-    return [failed.get(name) or _remove_one(context, name).after(stopped) for name in dict.fromkeys(names)]
+    ended = [outcome.name for outcome in stopped]
+    outcomes = {name: _remove_one(context, name, ran=name in ended) for name in names if name not in failed}
+    return [failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names)]
 
 
 def _unusable(context: Context, name: str) -> Outcome | None:
@@ -239,7 +241,7 @@ def _let_read(context: Context, name: str) -> None:
         let_read(context, (name,), units, required=False)  # the next start says what is in the way
 
 
-def _remove_one(context: Context, name: str) -> Outcome:
+def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
     try:
         with Lock(context.paths.locks, check_name(name)):
             unit = unit_of(context, name)
@@ -253,7 +255,7 @@ def _remove_one(context: Context, name: str) -> Outcome:
             forget_failure(context, name)
             paths = context.paths
             kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
-            removed = [context.remove_tree(path) for path in kept]
+            removed = [ran, *(context.remove_tree(path) for path in kept)]  # one of `run` is gone once it has ended
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them
                 context.bus.reload()
                 removed.append(True)

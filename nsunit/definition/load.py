@@ -277,6 +277,20 @@ def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[G
     return loader.finish((*sources, *own))
 
 
+def default_instance(name: str, search_path: search.SearchPath, host: Host) -> str:
+    """The instance that the template of *name*, an instance of it, has in DefaultInstance=; empty without one.
+
+    Raises:
+        NotFoundError: there is no such template.
+        UsageError: it makes no name.
+    """
+    found = search.find(name, search_path)
+    loader = Loader(name, host)
+    read_all(loader, (found.main, *found.drop_ins))
+    instance = dict(loader.values_of("Install")).get("DefaultInstance", "")
+    return check_name(f"{name.partition('@')[0]}@{instance}") if instance else ""
+
+
 def load_any(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
     """`load`, or its like for what else *name* is by its ending: a group, a pod."""
     for load_kind in features.hooks(features.kinds_of(name), "definition.load"):

@@ -233,6 +233,11 @@ STARTED, STOPPING = "39f53479d3a045ac8e11786248231fbf", "de5b426a63be47a7b6ac3ea
 FAILURE, SUCCESS = "d9b373ed55a64feb8242e02dbe79a49c", "7ad2d189f7e94e70a38c781354912448"
 
 
+def service_of(name):
+    """The service of a container, whose name may have dashes."""
+    return f"nsunit-{name.replace('-', chr(92) + 'x2d')}.service"
+
+
 def lives_in_the_journal(run, unit, cursor):
     """What the journal tells of *unit* since *cursor*, in words of ours."""
     told, asked, given_up = [], False, False
@@ -263,7 +268,7 @@ def lives_in_the_journal(run, unit, cursor):
 
 def live(name, deed, nsunit, run, events):
     """Do *deed* to the container, in whatever state that is."""
-    unit = f"nsunit-{name}.service"
+    unit = service_of(name)
     if deed == "systemctl daemon-reload" or deed == "systemctl daemon-reexec":
         run(*deed.split())
     elif deed.startswith("systemctl"):
@@ -284,7 +289,10 @@ def live(name, deed, nsunit, run, events):
 def test_random_lives(early, containers, program, nsunit, run, events):
     """Whatever is done to containers in whatever state: what is told is what the journal has."""
     chance = random.Random(13)
-    names = {kind: containers.define(program(script, "", *lines)) for kind, (script, lines) in LIVES.items()}
+    names = {
+        kind: containers.define(program(script, "", *lines), f"{kind}-{os.getpid()}")
+        for kind, (script, lines) in LIVES.items()
+    }
     run("journalctl", "--sync")
     cursor = run("journalctl", "--quiet", "--lines=0", "--show-cursor").stdout.rpartition("-- cursor: ")[2].strip()
     done = []
@@ -308,7 +316,7 @@ def test_random_lives(early, containers, program, nsunit, run, events):
             for item, before in zip(all_told, [None, *all_told], strict=False)
             if item[0] != "skip" or item != before
         ]
-        noted = lives_in_the_journal(run, f"nsunit-{name}.service", cursor)
+        noted = lives_in_the_journal(run, service_of(name), cursor)
         assert told == noted, f"{kind} ({name}) after {done}: told {told}, while the journal has {noted}"
         sessions = [(event["event"], event["unit"]) for event in events.of(name, "session-start", "session-stop")]
         units = dict.fromkeys(unit for _, unit in sessions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.definition.load import default_instance
 from nsunit.definition.search import find, find_group, find_network
 from nsunit.names import NETWORK_SUFFIX, check_any_name, is_group, is_network
 
@@ -11,9 +12,18 @@ if TYPE_CHECKING:
     from nsunit.definition.search import Found
 
 
+ANY_INSTANCE = "1"  # good for a name as well as for a number
+
+
 def checked(text: str) -> str:
     """Return the name to look up for *text*: a template, `web@`, is looked at by way of an instance."""
-    return check_any_name(f"{text}verify" if text.endswith("@") else text)
+    return check_any_name(text + ANY_INSTANCE if text.endswith("@") else text)
+
+
+def of_template(text: str, context: Context) -> str:
+    """The same, by way of the instance that the template names in DefaultInstance=, if it does."""
+    name = checked(text)
+    return default_instance(name, context.search, context.host) or name if text.endswith("@") else name
 
 
 def find_definition(name: str, context: Context) -> Found:

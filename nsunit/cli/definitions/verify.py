@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nsunit.cli import warn
-from nsunit.cli.definitions.lookup import checked
+from nsunit.cli.definitions.lookup import of_template
 from nsunit.cli.output import plural, print_json
 from nsunit.deeds.verify import verify as check
 from nsunit.deeds.verify import warnings
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def verify(invocation: Invocation) -> int:
     """The verb `verify`; without a name, all definitions."""
     context = invocation.context()
-    names = [checked(name) for name in invocation.operands]
+    names = [of_template(name, context) for name in invocation.operands]
     if not names:
         names = [
             *(name + NETWORK_SUFFIX for name in list_networks(context.search)),
             *list_groups(context.search),
             *list_pods(context.search),
             *list_names(context.search),
-            *(f"{prefix}@verify" for prefix in list_templates(context.search)),
+            *(of_template(f"{prefix}@", context) for prefix in list_templates(context.search)),
         ]
     problems = check(context, names)
     if invocation.flag("json"):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
-from nsunit.core.running import slice_of
+from nsunit.core.running import slice_of, unit_of
 from nsunit.core.stored import journal_of
+from nsunit.definition.search import find, main_file
 from nsunit.errors import NsunitError
 from nsunit.names import service_name
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nsunit.cli.verbs import Invocation
+    from nsunit.core.context import Context
 
 
 def logs(invocation: Invocation) -> int:
@@ -33,12 +36,27 @@ def logs(invocation: Invocation) -> int:
     names = invocation.names("defined", pods=True)
     slices = {name: slice_of(context, name) for name in names}
     places = {namespace for name in names if (namespace := journal_of(context, name))}
-    argv = journal_command(slices, options, places, user=invocation.flag("user"))
+    argv = journal_command(slices, options, places, user=context.user)
     sys.stdout.flush()
     try:
+        for name in names:
+            if not _is_known(context, name) and not _last_line({name: slices[name]}, places, user=context.user):
+                find(name, context.search)  # raises, and names what is near
         os.execvp(argv[0], argv)
     except FileNotFoundError:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
+
+
+def _is_known(context: Context, name: str) -> bool:
+    """Whether it is defined or loaded."""
+    unit = unit_of(context, name)
+    return bool(main_file(name, context.search)) or context.bus.get(unit, "LoadState")["LoadState"] != "not-found"
+
+
+def _last_line(slices: dict[str, str], places: Iterable[str], *, user: bool) -> bytes:
+    """The last line that the journal has of them: of what is not defined any more, too."""
+    argv = journal_command(slices, {"lines": "1", "no-pager": None, "quiet": None}, places, user=user)
+    return subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
 
 
 def journal_command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import sys
 
 from nsunit.cli import report
@@ -185,8 +186,6 @@ def _listens(state: ContainerState) -> bool:
 
 def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None:
     """Let journalctl show the last lines of its log since it was started; it makes control characters harmless."""
-    import subprocess  # heavy, and not needed where nothing runs
-
     if not status.invocation:
         return
     options = {"lines": str(count), "no-pager": None, "quiet": None}

@@ -75,6 +75,9 @@ if TYPE_CHECKING:
         def features(self) -> str:
             """What the running systemd was built with, e.g. "+PAM -BPF_FRAMEWORK"."""
 
+        def unit_paths(self) -> tuple[str, ...]:
+            """The directories where it looks for units, the one that counts most first."""
+
         def start_transient(self, unit: Unit, auxiliary: Sequence[Unit] = (), mode: str = "fail") -> Job:
             """Make and start *unit* together with the *auxiliary* units (StartTransientUnit)."""
 

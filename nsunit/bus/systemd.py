@@ -361,6 +361,11 @@ class Systemd:
         arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "Features")
         return str(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
 
+    def unit_paths(self) -> tuple[str, ...]:
+        """The directories where it looks for units, the one that counts most first."""
+        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "UnitPath")
+        return tuple(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+
     def kill(self, unit: str, whom: str, signal: int) -> None:
         """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""
         self._manager("KillUnit", "ssi", unit, whom, signal)

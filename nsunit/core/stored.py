@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
+    from nsunit.plan.change import Change
 
 
 def stored_text(context: Context, name: str) -> str:
@@ -75,4 +76,26 @@ def differences_from_running(context: Context, definition: Definition) -> tuple[
     if text == serialize(definition):
         return ()
     running = any_of_text(definition.name, text, context.paths.runtime_of(definition.name), context.host)
-    return tuple(str(change) for change in compare(running, definition))
+    # What was changed by `set` is meant to differ, as long as the definition has what it had.
+    meant = {(item.section, item.key): item.old for item in changed_by_set(context, running)}
+    return tuple(
+        str(change) for change in compare(running, definition) if meant.get((change.section, change.key)) != change.new
+    )
+
+
+def _started_path(context: Context, name: str) -> str:
+    return context.paths.runtime_of(name) + "/definition.started"
+
+
+def keep_started(context: Context, name: str, text: str) -> None:
+    """Keep the definition *text* that container *name* was started with, before the first `set` changes it."""
+    path = _started_path(context, name)
+    if files.read_file(path) is None:
+        files.write_file(path, text.encode())
+
+
+def changed_by_set(context: Context, running: Definition) -> tuple[Change, ...]:
+    """What was changed by `set` since the container with the definition *running* was started."""
+    place = _started_path(context, running.name)
+    text = files.read_file(place)
+    return () if text is None else compare(any_of_text(running.name, text.decode(), place, context.host), running)

@@ -10,7 +10,8 @@ from nsunit.core.jobs import Outcome
 from nsunit.core.limits import made_effective
 from nsunit.core.prepare import used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
-from nsunit.core.stored import place_of, stored, stored_text
+from nsunit.core.stored import keep_started, place_of, stored, stored_text
+from nsunit.deeds.look.root import moved_links
 from nsunit.deeds.shown import refresh
 from nsunit.deeds.stop import restart as restart_containers
 from nsunit.definition.load import any_of_text, load_any, serialize
@@ -85,6 +86,8 @@ def set_keys(
             if desired is not None:
                 write_drop_ins(context, desired, keys, undo)
             _record(context, name, text, serialize(new), undo)
+            if not kinds_of(name):
+                keep_started(context, name, text)
         except BaseException:
             take_back(undo)
             raise
@@ -104,6 +107,10 @@ def plan(context: Context, name: str) -> Plan:
         return Plan(name, "inactive")
     old = stored(context, name)
     changes = compare(old, definition)
+    for path, places in moved_links(context.paths.runtime_of(name)).items():
+        changes += (
+            Change("Container", "Rootfs" if definition.container.rootfs == path else "Layer", *places, "restart"),
+        )
     drifted, notes = _drift(context, unit, old, definition, changes)
     return Plan(name, "running", tuple(sorted((*changes, *drifted), key=lambda item: (item.section, item.key))), notes)
 

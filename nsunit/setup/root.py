@@ -21,6 +21,9 @@ SECBIT_NO_SETUID_FIXUP = 1 << 2
 OVERLAY_OPTIONS = (("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off"), ("xino", "off"))
 
 
+LINKS = "links"  # a file beside the plan
+
+
 class Directory(Operation):
     """Use a host directory as the root; writes land in it."""
 
@@ -35,6 +38,7 @@ class Directory(Operation):
     def prepare(self, build: Build) -> None:
         """Clone the directory's mount, id-mapped."""
         fd = files.open_source(self.path, directory=True)
+        _note_links(build, {self.path: _place(fd)})
         build.root_fd = _clone_layer(build, fd, linux.MOUNT_ATTR_NODEV)
         os.close(fd)
 
@@ -54,14 +58,32 @@ class Overlay(Operation):
 
     def prepare(self, build: Build) -> None:
         """Attach every layer in the workspace and merge them there."""
-        merge(build, self.lowers, self.upper, volatile=not self.upper)
+        _note_links(build, merge(build, self.lowers, self.upper, volatile=not self.upper))
 
 
-def merge(build: Build, lowers: tuple[str, ...], upper: str, *, volatile: bool) -> None:
-    """Make the root of *build* of *lowers*, top first, below *upper*, a directory with `upper` and `work` or empty."""
+def _note_links(build: Build, places: dict[str, str]) -> None:
+    """Note which paths of *places* are symbolic links and where they lead: they may be others by the time one asks."""
+    found = [f"{path}\0{real}\n" for path, real in places.items() if path != real]
+    if found:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(LINKS, flags, 0o600, dir_fd=build.prepared["workspace"]), "wb") as file:
+            file.write(os.fsencode("".join(found)))
+
+
+def _place(fd: int) -> str:
+    return os.readlink(f"/proc/self/fd/{fd}")
+
+
+def merge(build: Build, lowers: tuple[str, ...], upper: str, *, volatile: bool) -> dict[str, str]:
+    """Make the root of *build* of *lowers*, top first, below *upper*, a directory with `upper` and `work` or empty.
+
+    Returns where each of *lowers* is in fact.
+    """
     top_mode = 0o755
+    places = {}
     for number, path in enumerate(lowers):
         fd = files.open_source(path, directory=True)
+        places[path] = _place(fd)
         if number == 0:
             top_mode = stat.S_IMODE(os.fstat(fd).st_mode)
         _attach(_clone_layer(build, fd, linux.MOUNT_ATTR_RDONLY), str(number))
@@ -78,6 +100,7 @@ def merge(build: Build, lowers: tuple[str, ...], upper: str, *, volatile: bool) 
             os.chown(name, build.userns_start, build.userns_group)
     with _MounterIdentity(build):
         build.root_fd = _mount_overlay(len(lowers), volatile=volatile, user=build.own_users)
+    return places
 
 
 class _MounterIdentity:

@@ -15,6 +15,10 @@ from nsunit.storage import files
 from nsunit.storage.lock import Lock
 from nsunit.storage.paths import Paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 COUNT = 65536
 FIRST = 524288
 LAST = 1878982656
@@ -30,16 +34,21 @@ NSPAWN = "/run/systemd/nspawn-uid"
 def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
     """The id range `(start, count)` of container *name*, remembered in *directory*; a new one at the first call.
 
+    So it is where another container has one that overlaps, as after its state was copied or a backup restored: layers
+    are id-mapped, so that nothing on disk has the ids.
+
     Raises:
         NsunitError: no range is left, or a file cannot be understood.
     """
     content = files.read_file(directory + "/ids")
     if content is not None and _is_ours(content):
-        return _entries(content, directory)[0]
+        own = _entries(content, directory)[0]
+        if not _has_another(paths, name, own):
+            return own
     with Lock(paths.locks, ".ids"):
         texts = [_text(path) for path in SUBORDINATE]
         candidates = configured(*texts)
-        taken = _taken(paths) + _of_systemd()
+        taken = _taken(paths, name) + _of_systemd()
         for text in texts:
             taken += [(start, count) for owner, start, count in _subordinate(text) if owner != OWNER]
         start = choose(name, taken, candidates)
@@ -135,14 +144,30 @@ def _entries(content: bytes, directory: str) -> list[tuple[int, int]]:
     return [(int(words[0]), int(words[1])) for words in lines]
 
 
-def _taken(paths: Paths) -> list[tuple[int, int]]:
-    taken = []
+def _taken(paths: Paths, name: str) -> list[tuple[int, int]]:
+    """The ranges of all containers but *name*."""
+    return [entry for directory, content in _others(paths, name) for entry in _entries(content, directory)]
+
+
+def _others(paths: Paths, name: str) -> Iterator[tuple[str, bytes]]:
+    """The directories of all containers but *name* that remember a range, each with what that file has."""
     for base in (paths.states, paths.runtimes):
-        for name in files.list_directory(base):
-            content = files.read_file(f"{base}/{name}/ids")
+        for other in files.list_directory(base):
+            content = files.read_file(f"{base}/{other}/ids") if other != name else None
             if content is not None:
-                taken += _entries(content, f"{base}/{name}")
-    return taken
+                yield f"{base}/{other}", content
+
+
+def _has_another(paths: Paths, name: str, own: tuple[int, int]) -> bool:
+    """Whether another container than *name* has ids of *own*, too."""
+    for directory, content in _others(paths, name):
+        try:
+            entries = _entries(content, directory)
+        except NsunitError:
+            continue  # whoever starts that one is told
+        if any(start < own[0] + own[1] and own[0] < start + count for start, count in entries):
+            return True
+    return False
 
 
 def _of_systemd() -> list[tuple[int, int]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nsunit.cli.definitions.files import print_file
-from nsunit.cli.definitions.lookup import checked, find_definition
+from nsunit.cli.definitions.lookup import checked
 from nsunit.cli.output import Style
+from nsunit.deeds.look.sources import files_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ def cat(invocation: Invocation) -> int:
     style = Style(plain=invocation.flag("no-color"))
     first = True
     for name in invocation.operands:
-        found = find_definition(checked(name), context)
-        for path in (found.main, *found.drop_ins):
+        for path in files_of(context, checked(name)):
             with open(path, encoding="utf-8", errors="surrogateescape") as file:
                 print_file(path, file.read(), style, first)
             first = False

@@ -16,12 +16,13 @@ from nsunit.core.running import (
     slice_of,
     unit_of,
 )
-from nsunit.core.stored import differences_from_running, journal_of, known
+from nsunit.core.stored import changed_by_set, differences_from_running, journal_of, known, stored
 from nsunit.deeds.look.notices import managed_kills
-from nsunit.deeds.look.root import ids_of, root_of, steps
+from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
+from nsunit.deeds.look.sources import files_of
 from nsunit.definition.load import load, load_any
-from nsunit.definition.search import find, list_names, list_pods, main_file, unit_drop_ins
-from nsunit.errors import DefinitionError, NotFoundError
+from nsunit.definition.search import find, list_names, list_pods, main_file
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import (
     check_any_name,
@@ -32,6 +33,7 @@ from nsunit.names import (
     pod_of_unit,
     service_name,
 )
+from nsunit.plan.change import texts_by_key
 from nsunit.record import Record, plain
 from nsunit.setup import namespaces
 from nsunit.setup.main import read_plan
@@ -178,11 +180,11 @@ def status(context: Context, name: str) -> Status:
     return Status(
         state=state,
         description=str(properties.get("Description", "")),
-        sources=_files(context, name) if state.definition else (),
+        sources=files_of(context, name) if state.definition else (),
         result=str(properties.get("Result", "")),
         exit_status=code if isinstance(code, int) else None,
         main_command=next((item.command for item in processes if running and item.pid == running.pid), ""),
-        root=root_of(operations),
+        root=root_of(operations, links_of(context.paths.runtime_of(name))),
         ids=ids_of(context, name, running.pid if running else None, operations),
         namespaces=private_namespaces(running) if running else _pinned(context, name) if active else {},
         frozen="frozen" in (properties.get("FreezerState"), limits.get("FreezerState")),
@@ -252,6 +254,10 @@ def _notes(
         notes.append(f"its CPUs are not its own, CPUSetPartition= has no effect: the kernel says '{partition}'")
     if text := str(properties.get("StatusText", "")):
         notes.append(text)
+    for path, (before, now) in moved_links(context.paths.runtime_of(name)).items() if known else ():
+        notes.append(f"'{path}' has led to '{before}' when it was started, and leads to '{now}' now")
+    if known and (changes := _set_since(context, name)):
+        notes.append(f"'nsunit set' has changed it since it was started, until it stops: {', '.join(changes)}")
     if known and (changes := _differences(context, name)):
         notes.append(f"it runs with another definition than it has now ('nsunit plan {name}' says what changes how):")
         notes += changes
@@ -356,12 +362,6 @@ def _tightest(limits: dict[str, object], properties: dict[str, object], key: str
     return min(found, default=None)
 
 
-def _files(context: Context, name: str) -> tuple[str, ...]:
-    found = find(name, context.search)
-    own = unit_drop_ins((slice_of(context, name), service_name(name)), context.search)
-    return (found.main, *found.drop_ins, *own)
-
-
 def _cgroup_file(properties: dict[str, object], name: str) -> str | None:
     group = properties.get("ControlGroup")
     if not isinstance(group, str) or not group:
@@ -398,6 +398,20 @@ def _differences(context: Context, name: str) -> tuple[str, ...]:
         return differences_from_running(context, load(name, context.search, context.host))
     except DefinitionError as error:
         return tuple(str(problem) for problem in error.problems)
+
+
+def _set_since(context: Context, name: str) -> tuple[str, ...]:
+    try:
+        running = stored(context, name)
+        lasting = load(name, context.search, context.host)
+    except NsunitError:  # `_differences` tells
+        return ()
+    now = texts_by_key(lasting.assignments)
+    return tuple(
+        f"[{item.section}] {item.key}={item.new}"
+        for item in changed_by_set(context, running)
+        if "; ".join(now.get((item.section, item.key), [])) == item.old
+    )
 
 
 def _assignments(context: Context, name: str) -> list[dict[str, str]]:

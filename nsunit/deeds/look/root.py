@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.features import hooks, with_operation
 from nsunit.formats.procfs import IdRange, id_map
 from nsunit.record import Record
 from nsunit.setup import namespaces, root
 from nsunit.storage import ranges
-from nsunit.storage.files import read_kernel_file
+from nsunit.storage.files import read_file, read_kernel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +31,18 @@ class Root(Record):
     upper: str | None = None
 
 
+def links_of(directory: str) -> dict[str, str]:
+    """Where the directories of a root that are symbolic links led at the start, as noted in *directory*."""
+    content = os.fsdecode(read_file(f"{directory}/{root.LINKS}") or b"")
+    return {path: real for path, _, real in (line.partition("\0") for line in content.splitlines())}
+
+
+def moved_links(directory: str) -> dict[str, tuple[str, str]]:
+    """Those that lead elsewhere by now: where they led, and where they lead."""
+    found = {path: (real, os.path.realpath(path)) for path, real in links_of(directory).items()}
+    return {path: places for path, places in found.items() if places[0] != places[1]}
+
+
 class Ids(Record):
     """Which ids outside those inside are, as user_namespaces(7) has it; `reserved` for one that does not run."""
 
@@ -37,13 +51,13 @@ class Ids(Record):
     reserved: bool = False
 
 
-def root_of(operations: Sequence[Operation]) -> Root | None:
-    """The root that *operations* make; None where there are none, or it is another container's."""
+def root_of(operations: Sequence[Operation], links: dict[str, str]) -> Root | None:
+    """The root that *operations* have made, with *links* as they were; None for none, or another container's."""
     for item in operations:
         if isinstance(item, root.Directory):
-            return Root("directory", item.path)
+            return Root("directory", links.get(item.path, item.path))
         if isinstance(item, root.Overlay):
-            return Root("overlay", None, item.lowers, item.upper or None)
+            return Root("overlay", None, tuple(links.get(path, path) for path in item.lowers), item.upper or None)
     return None
 
 

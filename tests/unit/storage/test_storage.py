@@ -42,6 +42,21 @@ def test_range_is_remembered(paths):
     assert os.stat(paths.state_of("web") + "/ids").st_mode & 0o777 == 0o600
 
 
+def test_a_range_that_another_has_too_is_left(paths):
+    first = ranges.allocate(paths, "web", make(paths, "web"))
+    content = files.read_file(f"{paths.state_of('web')}/ids")
+    files.write_file(f"{make(paths, 'copy')}/ids", content)
+    files.write_file(f"{make(paths, 'broken')}/ids", b"nonsense")
+    with pytest.raises(NsunitError, match="does not hold an id range"):
+        ranges.allocate(paths, "copy", paths.state_of("copy"))
+    files.write_file(f"{paths.state_of('broken')}/ids", b"1 1")
+    second = ranges.allocate(paths, "copy", paths.state_of("copy"))
+    assert second != first
+    files.write_file(f"{paths.state_of('broken')}/ids", b"nonsense")
+    assert ranges.allocate(paths, "web", paths.state_of("web")) == first
+    assert ranges.allocate(paths, "copy", paths.state_of("copy")) == second
+
+
 DEFAULT = ranges.configured("", "")
 
 

@@ -56,11 +56,12 @@ class Problem(Record):
 
 
 class DefinitionError(NsunitError):
-    """A definition cannot be used; carries every problem found, not only the first."""
+    """A definition cannot be used; carries every problem found, not only the first, and what is right of it if any."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[Problem], partial: object = None) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+        self.partial = partial
 
 
 class BusError(NsunitError):

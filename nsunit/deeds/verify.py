@@ -10,8 +10,10 @@ from nsunit.core.apart import check_apart
 from nsunit.core.prepare import used_by
 from nsunit.core.sources import check_sources
 from nsunit.core.unit_files import unit_files
+from nsunit.deeds.inside import missing_inside
 from nsunit.deeds.look.why import moot_limits
 from nsunit.definition.load import load, load_any
+from nsunit.definition.model import Definition
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features import hooks, kinds_of
 from nsunit.names import service_name
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from nsunit.core.context import Context
-    from nsunit.definition.model import Definition
 
 _REQUIRING = ("Requires", "Requisite", "BindsTo")
 
@@ -38,11 +39,14 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
             definition = load_any(name, context.search, context.host)
         except DefinitionError as error:
             problems += error.problems
+            if isinstance(error.partial, Definition) and not kinds_of(name):
+                problems += _of_the_root(context, error.partial)
             continue
         path = definition.sources[0]
+        if not kinds_of(name):
+            problems += _of_the_root(context, definition)
         try:
             if not kinds_of(name):
-                check_sources(definition)
                 for look in hooks(used_by(context, definition), "networks.verify"):
                     look(context, definition)
                 check_apart(context, definition)
@@ -55,6 +59,16 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
         except NsunitError as error:
             problems += [Problem(path, 0, line, error.hint) for line in error.message.splitlines()]
     return problems
+
+
+def _of_the_root(context: Context, definition: Definition) -> list[Problem]:
+    """What is missing of what *definition* names on the host and, in the root that it names, inside."""
+    problems: list[Problem] = []
+    try:
+        check_sources(definition)
+    except DefinitionError as error:
+        problems += error.problems
+    return problems + missing_inside(context, definition)
 
 
 def missing_units(context: Context, definition: Definition) -> list[Problem]:

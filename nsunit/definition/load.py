@@ -174,9 +174,7 @@ class Loader:
         self._check_units(container, dict(properties))
         self._check_limits()
         self._check_watchdog(container.notify)
-        if self.problems:
-            raise DefinitionError(_in_order(self.problems, sources))
-        return Definition(
+        definition = Definition(
             self.name,
             container,
             tuple(
@@ -188,6 +186,9 @@ class Loader:
             properties,
             sources,
         )
+        if self.problems:
+            raise DefinitionError(_in_order(self.problems, sources), definition)
+        return definition
 
     def values_of(self, section: str) -> list[tuple[str, Any]]:
         """The effective `(key, parsed value)` pairs of *section*."""

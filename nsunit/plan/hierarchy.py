@@ -115,8 +115,12 @@ def explain(knob: Knob, levels: Sequence[Level], host: Value = None, device: str
     asked = min((step.asked for step in asking), key=_size, default=None)
     effective, tightest = _effective(knob, steps, levels, host)
     shown = next((step for step in asking if step.asked == asked), own[-1])
+    missing = _missing(knob, levels, steps)
+    if missing and all(step.text is None for step in own):
+        # The kernel knows nothing of it here, so nothing can be said of what limits it.
+        return Explanation(knob.key, device, knob.file, knob.measure, asked, None, None, None, steps, tuple(missing))
     notes = (
-        *_missing(knob, levels, steps),
+        *missing,
         *(_lacking(knob, steps, levels, host) if knob.kind == "set" else _moot(knob, asked, tightest, own)),
         *_foreign(knob, steps),
     )

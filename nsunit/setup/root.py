@@ -65,9 +65,7 @@ def _note_links(build: Build, places: dict[str, str]) -> None:
     """Note which paths of *places* are symbolic links and where they lead: they may be others by the time one asks."""
     found = [f"{path}\0{real}\n" for path, real in places.items() if path != real]
     if found:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(LINKS, flags, 0o600, dir_fd=build.prepared["workspace"]), "wb") as file:
-            file.write(os.fsencode("".join(found)))
+        files.write_new(build.prepared["workspace"], LINKS, os.fsencode("".join(found)))
 
 
 def _place(fd: int) -> str:

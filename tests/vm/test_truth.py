@@ -1,6 +1,8 @@
 """What nsunit says is so: of starts that failed, of what is kept, of what counts."""
 
 import json
+import shutil
+from pathlib import Path
 
 SERVE = "/bin/sh -c \"trap 'exit 0' TERM; sleep 1000 & wait\""
 SLEEP = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
@@ -67,3 +69,110 @@ def test_a_start_that_failed(define, nsunit, run):
     run("systemctl", "stop", f"nsunit-{name}.service")
     assert "Active: inactive (dead)" in shown(nsunit, name)
     nsunit("disable", name)
+
+
+def test_what_set_and_links_have_changed(containers, nsunit, run, workplace):
+    """A change that was meant is no other definition, and what a link led to at the start is what runs."""
+    first, second, link = (workplace / name for name in ("first", "second", "current"))
+    first.mkdir()
+    second.mkdir()
+    link.symlink_to(first)
+    container = containers.start(SLEEP.replace("Layer=", f"Layer={link}\nLayer=", 1))
+    name, service = container.name, container.service
+    assert f"Root: overlay of {first}, /srv/roots/busybox " in nsunit("status", name).stdout
+    nsunit("set", name, "TasksMax=77")
+    status = nsunit("status", name).stdout
+    assert "Note: 'nsunit set' has changed it since it was started, until it stops: [Slice] TasksMax=77" in status
+    assert "another definition" not in status
+    assert nsunit("start", name).stdout == f"{name}: runs already\n"
+    # A later change of the file is another definition, and that of set is still none.
+    text = (file := containers.files[0]).read_text()
+    file.write_text(text + "Hostname=other\n")
+    status = nsunit("status", name).stdout
+    assert "[Container] Hostname: '' -> 'other'" in status
+    assert "TasksMax=77" in status
+    assert "TasksMax: " not in status
+    file.write_text(text)
+    # The link moves.
+    link.unlink()
+    link.symlink_to(second)
+    assert f"'{link}' has led to '{first}' when it was started, and leads to '{second}' now" in (
+        nsunit("status", name).stdout
+    )
+    assert f"[Container] Layer: '{first}' -> '{second}' (by a restart)" in nsunit("plan", name).stdout
+    # All that counts is shown, in the order in which systemd has it.
+    nsunit("set", "--persist", name, "TasksMax=88")
+    nsunit("dropin", name, "MemoryHigh=1G")
+    places = ("/etc/systemd/system/nsunit-.service.d", f"/run/systemd/system/{service}.d")
+    own = [Path(place) / "90-own.conf" for place in places]
+    own[1] = own[1].with_name("95-own.conf")
+    try:
+        for path in own:
+            path.parent.mkdir()
+            path.write_text("[Service]\nTimeoutStopSec=33\n")
+        run("systemctl", "daemon-reload")
+        shown_paths = [container.show("DropInPaths", unit=unit)["DropInPaths"] for unit in (container.slice, service)]
+        counted = [path for path in " ".join(shown_paths).split() if path.endswith(("-own.conf", "50-nsunit.conf"))]
+        said = [line.removeprefix("# ") for line in nsunit("cat", name).stdout.splitlines() if line.startswith("# /")]
+        assert said[0] == str(file)
+        assert said[1:] == counted
+    finally:
+        for path in own:
+            path.unlink()
+            path.parent.rmdir()
+        run("systemctl", "daemon-reload")
+
+
+def test_what_is_not_there(containers, nsunit, run, workplace):
+    """What has gone and what never was, told apart; templates; all mistakes at once."""
+    name = containers.own("truth-gone")
+    nsunit("run", "--detach", f"--name={name}", "-p", "Layer=/srv/roots/busybox", "sleep", "1000")
+    removed = nsunit("rm", "--force", name)
+    assert "there is no such" not in removed.stderr
+    assert nsunit("rm", name, check=False).returncode == 3
+    run("journalctl", "--sync")
+    assert "Started nsunit-truth" in nsunit("logs", name).stdout
+    done = nsunit("logs", "truth-never", check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "container 'truth-never' is not defined" in done.stderr
+    # A template is checked by way of an instance that can be a number, or of the one it names.
+    text = SLEEP + "Network=bridge\nPublishPort=70%i:80\n"
+    template = containers.define(text, "truth@")
+    assert "nothing wrong" in nsunit("verify", template).stdout
+    done = nsunit("enable", template, check=False)
+    assert done.returncode == 2
+    assert "'truth@' is a template, and has no DefaultInstance= in [Install]" in done.stderr
+    containers.define(text + "[Install]\nDefaultInstance=99\n", "truth@")
+    assert ":4: [Container]" not in nsunit("verify", template, check=False).stderr
+    nsunit("enable", template)
+    containers.own("truth@99")
+    assert nsunit("status", "truth@99", check=False).stdout.splitlines()[2].endswith("started at boot")
+    nsunit("disable", "truth@99")
+    # Each mistake is told, those inside the root and those of the syntax together.
+    lines = "User=nobody-here\nGroup=none-here\nBind=/nowhere\nHostname=a b\n[Slice]\nMemory=1G\n"
+    wrong = containers.define(SLEEP.replace("/bin/sleep", "/bin/nothing") + lines)
+    said = nsunit("verify", wrong, check=False).stderr
+    for text in (
+        "Hostname",
+        "'Memory' is not a key",
+        "'/nowhere' does not exist",
+        "Exec: '/bin/nothing' is not in the root",
+        "User: 'nobody-here' is not in /etc/passwd of the root",
+        "Group: 'none-here' is not in /etc/group of the root",
+    ):
+        assert text in said, said
+
+
+def test_two_with_the_same_ids(containers, nsunit, run):
+    """As after the state of one was copied, or a backup restored: the next one that starts takes others."""
+    text = SLEEP.replace("Volatile=yes\n", "")
+    first = containers.start(text)
+    second = containers.define(text)
+    nsunit("start", second)
+    nsunit("stop", second)
+    copy = containers.of(second)
+    shutil.copy(first.state / "ids", copy.state / "ids")
+    nsunit("start", second)
+    maps = [container.proc("uid_map").split()[1] for container in (first, copy)]
+    assert maps[0] != maps[1]
+    assert maps == [(container.state / "ids").read_text().split()[0] for container in (first, copy)]

@@ -29,7 +29,8 @@ VERBS = (
         complete="definitions",
         details=(
             "Checks all definitions if none is named, those of networks too, and has systemd-analyze verify check the "
-            "units as well. NAME.network is the definition of a network.",
+            "units as well. NAME.network is the definition of a network. The program and the users are looked up in "
+            "the root. A template, NAME@, is checked as the instance that DefaultInstance= names, or as NAME@1.",
         ),
     ),
     Verb(
@@ -41,6 +42,10 @@ VERBS = (
         least=1,
         most=None,
         complete="definitions",
+        details=(
+            "Those of 'set --persist' and 'dropin' are among them, and what else systemd has for the units in its "
+            "directories of drop-ins, in the order in which they count.",
+        ),
     ),
     Verb(
         "edit",

@@ -74,7 +74,10 @@ VERBS = (
             Option("reverse", "Newest lines first", short="r"),
         ),
         complete="defined_any",
-        details=("Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units.",),
+        details=(
+            "Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units. "
+            "What was refused before systemd was asked is there as well.",
+        ),
     ),
     Verb(
         "stats",

@@ -92,12 +92,14 @@ VERBS = (
                 value="[SECTION.]KEY=VALUE",
                 repeat=True,
             ),
-            Option("keep", "Keep its upper layer when it has ended"),
+            Option("keep", "Keep what it has written when it has ended"),
         ),
         command_at=0,
         complete="command",
         details=(
             "Exits as exec does, and has the same standard streams.",
+            "What it writes to its root is gone when it ends, as with Volatile=yes, unless Volatile= or ReadOnly= says "
+            "otherwise: with --keep or Volatile=no it lands in the directory of Rootfs=.",
             "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",
         ),
     ),

@@ -103,7 +103,7 @@ class Tracker:
                 self._killed.discard(name)
             events.append(Event(STARTED if container else SESSION_STARTED, name, unit=unit))
         if over:
-            refused = state == "failed" and before == "inactive" and known.values.get("Result") in _UNTRIED
+            refused = state == "failed" and before != "failed" and known.values.get("Result") in _UNTRIED
             failed = known.runs or known.tried or refused
             known.runs = known.tried = False
             if failed:

@@ -84,17 +84,20 @@ class Failure(Record):
 
 def remember_failure(context: Context, name: str, error: NsunitError) -> None:
     """Note that container *name* was not started because of *error*; the journal has it where systemd was not asked."""
-    if not main_file(name, context.search):
-        return  # nobody could ask for its status
+    if not main_file(name, context.search) or not (context.user or os.geteuid() == 0):
+        return  # nobody could ask for its status, or it is not the caller's
     unit, invocation = service_name(name), ""
     if isinstance(error, JobFailedError):
         value = context.bus.get(unit, "InvocationID").get("InvocationID")
         invocation = bytes(value).hex() if isinstance(value, (list, tuple, bytes)) else ""
     else:
         _tell_journal(context, name, error)
-    files.make_private_directory(context.paths.runtime)
     lines = (f"{time.time_ns() // 1000} {invocation}", (error.hint or "").replace("\n", " "), error.message)
-    files.write_file(_failed_file(context, name), "\n".join(lines).encode(errors="surrogateescape"))
+    try:
+        files.make_private_directory(context.paths.runtime)
+        files.write_file(_failed_file(context, name), "\n".join(lines).encode(errors="surrogateescape"))
+    except OSError:
+        pass  # no space, for instance: the caller is told in any case, and of that rather than of this
 
 
 def forget_failure(context: Context, name: str) -> None:

@@ -148,6 +148,12 @@ def test_the_other_verbs_look_at_the_users_systemd(user, run):
     assert "with --user" in done.stderr
     assert run("nsunit", "--user", "list", check=False).returncode == 2
     user.nsunit("stop", name, "--now")
+    # What was refused is in the journal of the user's unit, too.
+    user.define(name, "Layer=/nowhere")
+    said = user.nsunit("start", name, check=False).stderr.splitlines()[0].removeprefix("nsunit: ")
+    run("journalctl", "--sync")
+    assert said in user.nsunit("status", name, check=False).stdout
+    assert said in user.nsunit("logs", name).stdout
     user.nsunit("rm", name)
 
 

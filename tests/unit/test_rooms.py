@@ -9,7 +9,7 @@ import pytest
 from nsunit.features import FEATURES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BASE = {"addresses", "record", "errors", "names", "subordinate", "units", "version"}
+BASE = {"addresses", "jsontext", "record", "errors", "names", "subordinate", "units", "version"}
 EFFECTS = {"bus", "storage", "dropins"}
 
 # Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only. The registry
@@ -37,7 +37,7 @@ THIRD_PARTY = {
 }
 
 # The helper is started for every container: what is not here costs milliseconds, see the start-up budget.
-SETUP_STDLIB = {"os", "sys", "errno", "fcntl", "stat", "struct", "ctypes", "gc", "time", "select"}
+SETUP_STDLIB = {"os", "sys", "errno", "fcntl", "stat", "struct", "_ctypes", "gc", "time", "select"}
 SETUP_STDLIB |= {"__future__", "_signal", "_socket"}  # the C halves: the Python halves import enum
 
 # What a start, stop or exec loads; these and all that they import at module level stay light.

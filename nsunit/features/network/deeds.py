@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
+from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import load
 from nsunit.features.names.deeds import make_files
@@ -158,7 +158,7 @@ def _interface(
     if problem:
         raise NsunitError(f"{name}: MTU=: {connection.mtu} is {problem}", hint="change it, or leave it out")
     which = name if network.name == DEFAULT_NETWORK else f"{name} {network.name}"  # no name has a blank
-    digest = hashlib.sha256(which.encode()).hexdigest()
+    digest = hex_digest(which.encode())
     mac = connection.mac or plan.mac_address(addresses, digest)
     link, mtu = plan.link_name(digest), connection.mtu or network.mtu
     return Interface(network, interface, link, mac, addresses, gateways, mtu, connection.routes)

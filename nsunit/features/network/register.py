@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
 import errno
-import hashlib
 
 from nsunit import jsontext
 from nsunit.addresses import has_six
 from nsunit.core.running import find_running
 from nsunit.definition.search import find
+from nsunit.digest import hex_digest
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.network.model import attachment as plan
 from nsunit.features.network.model.attachment import Attachment, Network
@@ -45,7 +45,7 @@ def ula_prefix() -> str:
     if not has_six():
         return ""
     identity = files.read_file("/etc/machine-id") or b""
-    digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()
+    digest = hex_digest(b"nsunit network " + identity)
     return f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}"
 
 

@@ -36,11 +36,13 @@ def logs(invocation: Invocation) -> int:
     names = invocation.names("defined", pods=True)
     slices = {name: slice_of(context, name) for name in names}
     places = {namespace for name in names if (namespace := journal_of(context, name))}
-    argv = journal_command(slices, options, places, user=context.user)
+    argv = journal_command(slices, options, places, user=invocation.flag("user"))
     sys.stdout.flush()
     try:
         for name in names:
-            if not _is_known(context, name) and not _last_line({name: slices[name]}, places, user=context.user):
+            if not _is_known(context, name) and not _last_line(
+                {name: slices[name]}, places, user=invocation.flag("user")
+            ):
                 find(name, context.search)  # raises, and names what is near
         os.execvp(argv[0], argv)
     except FileNotFoundError:

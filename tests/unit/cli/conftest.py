@@ -11,6 +11,7 @@ import pytest
 
 import nsunit.cli
 from nsunit.cli import main as cli_main
+from nsunit.definition.host import Host
 from nsunit.definition.search import SearchPath
 from nsunit.record import Record
 from nsunit.storage.paths import Paths
@@ -26,7 +27,14 @@ class FakeContext:
         self.paths = paths or Paths("/nonexistent", "/nonexistent")
         self.user = False
         self.cgroup = ""
-        self.bus = types.SimpleNamespace(version=lambda: 257)
+        self.host = Host(257)
+        self.transient = "/run/systemd/transient/"
+        self.bus = types.SimpleNamespace(
+            version=lambda: 257,
+            unit_paths=lambda: (),
+            list_units=lambda _patterns: [],
+            get=lambda _unit, *_names: {"LoadState": "loaded"},
+        )
 
     def connect(self):
         """There is nothing to connect to."""

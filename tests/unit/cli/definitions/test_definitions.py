@@ -127,7 +127,7 @@ def test_verify(nsunit, folders, checker):
     (own / "web.nsunit").write_text("")
     (own / "t@.nsunit").write_text("")
     assert nsunit("verify") == (0, "2 definitions checked, nothing wrong\n", "")
-    assert checker == ["web", "t@verify"]
+    assert checker == ["web", "t@1"]
     (own / "moot.nsunit").write_text("")
     warned = nsunit("verify", "moot")
     assert warned == (0, "1 definition checked, nothing wrong\n", "nsunit: warning: moot: moot\\x1b\n")
@@ -191,7 +191,7 @@ def test_a_template_is_named_by_its_at_sign(nsunit, folders, checker, monkeypatc
     assert (own / "web@.nsunit").read_text() == "Exec=y\n"
     assert nsunit("cat", "web@")[1] == f"# {own}/web@.nsunit\nExec=y\n"
     assert nsunit("verify", "web@")[0] == 0
-    assert checker == ["web@verify", "web@blue", "web@verify"]
+    assert checker == ["web@1", "web@blue", "web@1"]
 
 
 def test_edit_keeps_a_rejected_text(nsunit, folders, checker, monkeypatch, tmp_path):

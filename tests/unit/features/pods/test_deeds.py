@@ -41,6 +41,7 @@ class FakeSystemd:
     def __init__(self):
         self.units = {}
         self.transient = ""
+        self.unit_paths = tuple
         self.result = "done"
         self.calls = []
         self.directory = ""

@@ -7,6 +7,7 @@ from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
+from nsunit.deeds.mounted import unmount
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
 from nsunit.definition.search import find, list_names, list_pods
@@ -249,6 +250,7 @@ def _remove_one(context: Context, name: str) -> Outcome:
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
             paths = context.paths
+            unmount(context, name)
             kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
             removed = [context.remove_tree(path) for path in kept]
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them

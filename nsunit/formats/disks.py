@@ -28,7 +28,7 @@ def mount_of(path: str, mountinfo: str) -> Mount:
     found = Mount("", "")
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
-        point = _unescape(left.split(" ")[4])
+        point = unescape(left.split(" ")[4])
         below = path == point or path.startswith(point.rstrip("/") + "/")
         if below and len(point) >= len(found.point):
             kind, _, options = right.split(" ", 2)
@@ -39,7 +39,7 @@ def mount_of(path: str, mountinfo: str) -> Mount:
 def _layers(options: str) -> tuple[str, ...]:
     """The directories of an overlay.  A comma or colon in a name stands behind a backslash, itself escaped."""
     found: list[str] = []
-    for option in _split(_unescape(options), ","):
+    for option in _split(unescape(options), ","):
         name, _, value = option.partition("=")
         if name in ("lowerdir", "datadir"):
             found += [item for item in _split(value, ":") if item]
@@ -60,7 +60,8 @@ def _split(text: str, separator: str) -> list[str]:
     return parts
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """A path as it is, of what mountinfo has of it."""
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         text = text.replace(code, char)
     return text

@@ -81,7 +81,7 @@ def _random_file(random_: random.Random) -> str:
         text = setting.example.replace("%", "%%") if setting.specifiers else setting.example
         some = lines.setdefault(setting.section, [])
         some += [f"{setting.key}={text}"] * (
-            1 if setting.key in ("Bind", "BindReadOnly", "Device", "Tmpfs") else random_.randint(1, 2)
+            1 if setting.key in ("Bind", "BindReadOnly", "Device", "Tmpfs", "Volume") else random_.randint(1, 2)
         )
         if random_.random() < 0.1:
             some.append(f"{setting.key}=")

@@ -273,6 +273,28 @@ def test_a_size_takes_a_quota(nsunit, volume):
         assert not (VOLUMES / volume).exists()
 
 
+@pytest.mark.machine("a disk")
+def test_size_by_quota(containers, nsunit, run, scratch_disk, volume):
+    run("mkfs.ext4", "-q", "-F", "-O", "quota,project", scratch_disk)
+    VOLUMES.mkdir(mode=0o700, exist_ok=True)
+    run("mount", "-o", "prjquota", scratch_disk, str(VOLUMES))
+    try:
+        nsunit("volume", "create", volume, "--size", "4M")
+        nsunit("volume", "create", f"{volume}-2", "--size=16M")
+        (shown,) = json.loads(nsunit("volume", "inspect", "--json", volume).stdout)
+        assert shown["size_max"] == 4 << 20
+        container = containers.start(
+            f"[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 9999\nVolume={volume}:/a {volume}-2:/b\n"
+        )
+        for place, fits in (("/a", False), ("/b", True)):
+            done = container.exec("dd", "if=/dev/zero", f"of={place}/x", "bs=1M", "count=8", "conv=fsync", check=False)
+            assert (done.returncode == 0) == fits, done.stderr
+        assert 3 << 20 < (VOLUMES / volume / "data/x").stat().st_size <= 4 << 20
+        nsunit("rm", "--force", container.name)
+    finally:
+        run("umount", str(VOLUMES))
+
+
 def test_nobody_of_the_host_can_enter(containers, layer, volume):
     containers.start(BASE.format(layer=layer) + f"Volume={volume}:/data\n")
     tool = VOLUMES / volume / "data/sub"

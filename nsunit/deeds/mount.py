@@ -12,7 +12,7 @@ import os
 
 from nsunit.core.prepare import facts_for, planned_user_range, resolved
 from nsunit.core.running import is_running
-from nsunit.deeds.mounted import ROOT, WORK, Mounted, Place, is_there, mounts_at, places_of, unmount, write_places
+from nsunit.deeds.mounted import ROOT, WORK, Mounted, Place, forget, is_there, mounts, places_of, unmount, write_places
 from nsunit.definition.load import load
 from nsunit.errors import NsunitError, UsageError
 from nsunit.names import check_name, printable
@@ -53,15 +53,15 @@ def mount(context: Context, name: str, directory: str | None = None, *, writable
         files.make_private_directory(own)
         try:
             wanted = Mounted(name, _place(own, directory), writable)
-            mounts = mounts_at()
-            known = [place for place in places_of(context, name) if is_there(place, mounts)]
+            there = mounts()
+            known = [place for place in places_of(context, name) if is_there(place, there)]
             for place in known:
                 if place.mounted.path == wanted.path:
                     return _same(place.mounted, wanted)
             _mount(context, wanted, known)
         except BaseException:
             if not places_of(context, name):
-                files.remove_tree(own)
+                forget(own)
             raise
     return wanted
 

@@ -10,10 +10,11 @@ killed in between leaves nothing that is not known.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.formats.disks import unescape
+from nsunit.formats.disks import mounts_at
 from nsunit.names import printable
 from nsunit.record import Record
 from nsunit.setup import linux
@@ -58,7 +59,7 @@ def write_places(context: Context, name: str, places: Sequence[Place]) -> None:
     """Write down that the root of *name* is, or is about to be, mounted at *places*.  Under the container's lock."""
     directory = context.paths.mounts_of(name)
     if not places:
-        files.remove_tree(directory)
+        forget(directory)
         return
     lines = (f"{item.mount} {'rw' if item.mounted.writable else 'ro'} {item.mounted.path}\0" for item in places)
     files.make_private_directory(directory)
@@ -69,25 +70,39 @@ def write_places(context: Context, name: str, places: Sequence[Place]) -> None:
         os.unlink(f"{directory}/{WRITABLE}")
 
 
-def mounts_at() -> dict[str, list[int]]:
-    """The ids of the mounts at each mount point, the topmost last."""
-    found: dict[str, list[int]] = {}
-    for line in (files.read_kernel_file("/proc/self/mountinfo") or "").splitlines():
-        words = line.split(" ")
-        found.setdefault(unescape(words[4]), []).append(int(words[0]))
-    return found
+def forget(directory: str) -> None:
+    """Remove what is known of a container's mounts, without ever looking into what may be mounted there.
+
+    Raises:
+        NsunitError: something is.
+    """
+    for name in files.list_directory(directory):
+        path = f"{directory}/{name}"
+        try:
+            os.rmdir(path) if name in (ROOT, WORK) else os.unlink(path)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            raise NsunitError(f"something is mounted at '{path}'", hint=f"'umount {path}' first") from None
+    if os.path.isdir(directory):
+        os.rmdir(directory)
 
 
-def is_there(place: Place, mounts: dict[str, list[int]]) -> bool:
-    """Whether it is mounted, among the *mounts* that are."""
-    return place.mount in mounts.get(place.mounted.path, ())
+def mounts() -> dict[str, list[int]]:
+    """The ids of the host's mounts at each mount point, the topmost last."""
+    return mounts_at(files.read_kernel_file("/proc/self/mountinfo") or "")
+
+
+def is_there(place: Place, there: dict[str, list[int]]) -> bool:
+    """Whether it is mounted, among the mounts that are *there*."""
+    return place.mount in there.get(place.mounted.path, ())
 
 
 def mounted(context: Context) -> list[Mounted]:
     """All roots that are mounted."""
-    mounts = mounts_at()
+    there = mounts()
     names = files.list_directory(context.paths.mounts)
-    return [place.mounted for name in names for place in places_of(context, name) if is_there(place, mounts)]
+    return [place.mounted for name in names for place in places_of(context, name) if is_there(place, there)]
 
 
 def unmount(context: Context, name: str, path: str | None = None) -> list[Mounted]:
@@ -107,7 +122,7 @@ def unmount(context: Context, name: str, path: str | None = None) -> list[Mounte
         left.remove(place)
         write_places(context, name, left)
     if not left:
-        files.remove_tree(context.paths.mounts_of(name))  # also where nothing was written down any more
+        forget(context.paths.mounts_of(name))  # also where nothing was written down any more
     if path is not None and not gone:
         raise NotFoundError(f"{name}: its root is not mounted at '{printable(path)}'", hint="see 'nsunit mount'")
     return gone
@@ -115,7 +130,7 @@ def unmount(context: Context, name: str, path: str | None = None) -> list[Mounte
 
 def _take_off(place: Place) -> bool:
     """Unmount *place* with all below it; False if it was not there."""
-    path, at = place.mounted.path, mounts_at().get(place.mounted.path, [])
+    path, at = place.mounted.path, mounts().get(place.mounted.path, [])
     if place.mount not in at:
         return False
     if at[-1] != place.mount:

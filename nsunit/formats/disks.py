@@ -36,6 +36,15 @@ def mount_of(path: str, mountinfo: str) -> Mount:
     return found
 
 
+def mounts_at(mountinfo: str) -> dict[str, list[int]]:
+    """The ids of the mounts at each mount point, the topmost last."""
+    found: dict[str, list[int]] = {}
+    for line in mountinfo.splitlines():
+        words = line.split(" ")
+        found.setdefault(unescape(words[4]), []).append(int(words[0]))
+    return found
+
+
 def _layers(options: str) -> tuple[str, ...]:
     """The directories of an overlay.  A comma or colon in a name stands behind a backslash, itself escaped."""
     found: list[str] = []

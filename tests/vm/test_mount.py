@@ -146,8 +146,15 @@ def test_left_overs_and_what_is_in_the_way(containers, nsunit, run, layer, workp
     refused = nsunit("umount", container.name, check=False)
     assert "something else is mounted over its root" in refused.stderr
     run("umount", str(place))
-    # As if it had been killed between writing it down and mounting it.
+    # What it does not know of is left alone, with all that is in it.
     known = MOUNTS / container.name / "places"
+    content = known.read_bytes()
+    known.write_bytes(b"")
+    refused = nsunit("rm", container.name, check=False)
+    assert f"something is mounted at '{place}'" in refused.stderr
+    assert (layer / "srv/file").exists()
+    known.write_bytes(content)
+    # As if it had been killed between writing it down and mounting it.
     known.write_bytes(known.read_bytes() + b"999999 rw " + os.fsencode(workplace) + b"\0")
     assert str(workplace) not in nsunit("mount").stdout
     assert nsunit("umount", container.name).stdout.strip() == str(place)

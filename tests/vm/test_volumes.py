@@ -198,7 +198,7 @@ def test_at_boot_the_helper_fills_it(containers, nsunit, run, layer, volume):
     nsunit("enable", container.name)
     run("systemctl", "start", container.service)
     assert listing(VOLUMES / volume / "data") == listing(layer / "data")
-    run("systemctl", "stop", container.service)
+    nsunit("stop", container.name)
     refused = nsunit("volume", "rm", "--force", volume, check=False)
     assert "it is enabled" in refused.stderr
     assert (VOLUMES / volume / "data").exists()
@@ -230,6 +230,10 @@ def test_verbs(containers, nsunit, run, layer, volume, tmp_path):
     run(f"nsunit volume export {volume} | nsunit volume import {copy}")
     assert listing(VOLUMES / copy / "data") == listing(layer / "data")
     assert nsunit("volume", "rm", copy, "nobody-has-it", check=False).returncode == 3
+    run("mount", "--bind", str(tmp_path), str(VOLUMES / copy / "data/sub"))
+    refused = nsunit("volume", "rm", copy, check=False)
+    run("umount", str(VOLUMES / copy / "data/sub"))
+    assert f"something is mounted in the volume '{copy}', at " in refused.stderr
     assert copy in nsunit("volume", "list").stdout
     nsunit("volume", "prune")
     assert copy in nsunit("volume", "list").stdout
@@ -284,7 +288,7 @@ def test_size_by_quota(containers, nsunit, run, scratch_disk, volume):
         (shown,) = json.loads(nsunit("volume", "inspect", "--json", volume).stdout)
         assert shown["size_max"] == 4 << 20
         container = containers.start(
-            f"[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 9999\nVolume={volume}:/a {volume}-2:/b\n"
+            f"[Container]\nLayer=/srv/roots/busybox\nExec=/bin/sleep 9999\nVolume={volume}:/a {volume}-2:/b\n"
         )
         for place, fits in (("/a", False), ("/b", True)):
             done = container.exec("dd", "if=/dev/zero", f"of={place}/x", "bs=1M", "count=8", "conv=fsync", check=False)

@@ -8,6 +8,7 @@ from nsunit.errors import NsunitError
 from nsunit.features.volumes import quota
 from nsunit.features.volumes.look import check_name, not_found, users
 from nsunit.features.volumes.store import ABOUT, Store
+from nsunit.formats.disks import mounts_at
 from nsunit.names import printable
 from nsunit.storage import files
 
@@ -80,7 +81,7 @@ def remove_bound(context: Context, names: Sequence[str]) -> None:
         used = users(context)
         for name in names:
             if used.bound.get(name):
-                raise NsunitError(f"the volume '{name}' is used by {', '.join(used.bound[name])}, which is enabled")
+                raise NsunitError(f"the volume '{name}' is used by {', '.join(used.bound[name])}")
         _put_aside(store, [name for name in names if store.has(name)])
     store.sweep()
 
@@ -113,6 +114,11 @@ def _refuse_unknown(used: Users) -> None:
 
 
 def _put_aside(store: Store, names: Sequence[str]) -> None:
+    there = mounts_at(files.read_kernel_file("/proc/self/mountinfo") or "")
+    for name in names:
+        for point in there:
+            if f"{point}/".startswith(store.path_of(name) + "/"):
+                raise NsunitError(f"something is mounted in the volume '{name}', at '{point}'", hint="unmount it first")
     for name in names:
         os.rename(store.path_of(name), store.aside())
     if names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.setting import own
 from nsunit.definition.values import choice
-from nsunit.features.volumes.values import Chosen, of, places, volumes
+from nsunit.features.volumes.values import ANONYMOUS, Chosen, of, places, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ TABLES: dict[str, dict[str, Row]] = {
             *("Directories that are kept apart from the root, filled once from it.", "data:/var/lib/app"),
         ),
         "ImageVolumes": own(
-            *(choice("anonymous", "tmpfs", "ignore"), False, "anonymous|tmpfs|ignore"),
+            *(choice(ANONYMOUS, "tmpfs", "ignore"), False, "anonymous|tmpfs|ignore"),
             *("What the volumes are that the image asks for: kept until 'nsunit rm', in memory, or none.", "tmpfs"),
         ),
     }
@@ -31,7 +31,7 @@ TABLES: dict[str, dict[str, Row]] = {
 def build(fields: dict[str, Any], values: list[tuple[str, Any]]) -> None:
     """Note them."""
     found = tuple(item for key, items in values if key == "Volume" for item in items)
-    fields["extras"]["volumes"] = Chosen(found, dict(values).get("ImageVolumes", "anonymous"))
+    fields["extras"]["volumes"] = Chosen(found, dict(values).get("ImageVolumes", ANONYMOUS))
 
 
 def check(container: Container, _name: str, _service: object) -> list[Contradiction]:
@@ -41,6 +41,8 @@ def check(container: Container, _name: str, _service: object) -> list[Contradict
         message = f"nothing is mounted with MountNamespace={root}, its file systems are there already"
         return [("Volume", message, "leave it out, or use MountNamespace=private")]
     found: list[Contradiction] = []
+    if of(container).of_image != ANONYMOUS and not container.image:
+        found.append(("ImageVolumes", "there is no Image= that could ask for volumes", "leave it out"))
     seen = places(container)
     for volume in of(container).volumes:
         if volume.target in seen:

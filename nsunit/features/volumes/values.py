@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Container
 
 NAME_MAX = 255
+ANONYMOUS = "anonymous"
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ALLOWED = _FIRST | frozenset("_.-")
 _HINT = "use [NAME:]TARGET[:OPTIONS], options ro, rw, copy, nocopy, exec, noexec"
@@ -37,7 +38,7 @@ class Chosen(Record):
     """The volumes of a container, and what becomes of those that its image asks for: anonymous, tmpfs or ignore."""
 
     volumes: tuple[Volume, ...] = ()
-    of_image: str = "anonymous"
+    of_image: str = ANONYMOUS
 
 
 def of(container: Container) -> Chosen:

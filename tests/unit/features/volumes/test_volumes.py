@@ -21,6 +21,8 @@ from nsunit.storage.paths import Paths
 
 FACTS = Facts(257, "python3", "run.py", "/run/nsunit/containers/web").with_extra("volumes", ("/v", "/own"))
 
+IMAGE = "Image=web\n"
+
 
 def volumes(line):
     return of(container(f"Volume={line}")).volumes
@@ -58,6 +60,7 @@ def test_what_it_takes(line, expected):
         ("Volume=a:/x\nTmpfs=/x", "'/x' is mounted on twice", "the second mount would hide the first"),
         ("Volume=a:/x\nMountNamespace=host", "nothing is mounted with MountNamespace=host", "leave it out, or use"),
         ("ImageVolumes=none", "'none' is not", "anonymous"),
+        ("ImageVolumes=tmpfs", "there is no Image= that could ask for volumes", "leave it out"),
     ],
 )
 def test_what_is_refused(lines, message, hint):
@@ -77,8 +80,10 @@ def test_what_an_image_adds():
     plain = container("")
     assert not with_image_volumes(plain, ()).uses("volumes")
     assert with_image_volumes(plain, ("/d",)).uses("volumes")
-    assert with_image_volumes(container("ImageVolumes=ignore"), ("/d",)).extra("volumes") == Chosen((), "ignore")
-    assert of(with_image_volumes(container("ImageVolumes=tmpfs"), ("/d",))).volumes == (Said("", "/d", memory=True),)
+    assert with_image_volumes(container("ImageVolumes=ignore", IMAGE), ("/d",)).extra("volumes") == Chosen((), "ignore")
+    assert of(with_image_volumes(container("ImageVolumes=tmpfs", IMAGE), ("/d",))).volumes == (
+        Said("", "/d", memory=True),
+    )
 
 
 def test_the_steps():

@@ -161,6 +161,20 @@ def test_a_run_of_which_nothing_is_kept(nsunit, layer, volume):
     assert nsunit(*words, "--", "sh", "-c", "cat /named/z; ls /data/y", check=False).stdout == "kept\n"
 
 
+def test_a_link_of_the_root_leads_nowhere_else(containers, nsunit, layer, volume):
+    top = layer.parent / uuid.uuid4().hex
+    (top / "srv").mkdir(parents=True)
+    (top / "srv/in").symlink_to("../../../../data")
+    (top / "srv/kernel").symlink_to("/proc/sys")
+    text = BASE.format(layer=f"{top}\nLayer={layer}")
+    container = containers.start(text + f"Volume={volume}:/srv/in\n")
+    assert listing(VOLUMES / volume / "data") == listing(layer / "data")
+    assert " /data " in container.proc("mountinfo")
+    failed = containers.define(text + f"Volume={volume}-2:/srv/kernel\n")
+    assert "it lies in /proc or /sys" in nsunit("start", failed, check=False).stderr
+    assert not (VOLUMES / f"{volume}-2").exists()
+
+
 def test_what_is_killed_half_way_leaves_no_volume(containers, nsunit, layer, volume):
     text = BASE.format(layer=layer) + f"Volume={volume}:/data\n"
     for point in ("volumes:prepare", "volume:prepare", "volume:execute", "exec:execute"):
@@ -268,13 +282,19 @@ def test_a_broken_definition_may_use_any(containers, nsunit, volume):
     assert volume in nsunit("volume", "list").stdout
 
 
-def test_a_size_takes_a_quota(nsunit, volume):
-    """Natively the disk has none; see test_size_by_quota."""
+def test_a_size_takes_a_quota(containers, nsunit, volume):
+    """Natively the disk has none; see test_size_by_quota.  One in memory takes none."""
+    line = f"Volume={volume}:/srv:size=1M\n"
     options = subprocess.run(["findmnt", "-no", "OPTIONS", "-T", str(VOLUMES)], capture_output=True, text=True).stdout
     if "prjquota" not in options:
         refused = nsunit("volume", "create", volume, "--size", "1M", check=False)
         assert "has no project quotas, so no size can be limited" in refused.stderr
+        failed = containers.define(f"[Container]\nRootfs=/srv/roots/busybox\nReadOnly=yes\nExec=/bin/true\n{line}")
+        assert "has no project quotas" in nsunit("start", failed, check=False).stderr
         assert not (VOLUMES / volume).exists()
+    command = ("stat", "-f", "-c", "%b %S", "/x")
+    shown = nsunit("run", "-p", "Layer=/srv/roots/busybox", "-p", "Volume=/x:size=1M", "--", *command).stdout.split()
+    assert int(shown[0]) * int(shown[1]) == 1 << 20
 
 
 @pytest.mark.machine("a disk")
@@ -295,6 +315,21 @@ def test_size_by_quota(containers, nsunit, run, scratch_disk, volume):
             assert (done.returncode == 0) == fits, done.stderr
         assert 3 << 20 < (VOLUMES / volume / "data/x").stat().st_size <= 4 << 20
         nsunit("rm", "--force", container.name)
+        # By a definition, which can change it; not for what is there without one.
+        text = f"[Container]\nLayer=/srv/roots/busybox\nExec=/bin/sleep 9999\nVolume={volume}-3:/bin"
+        failed = containers.define(f"{text}:size=64K\n")
+        assert "Disk quota exceeded" in nsunit("start", failed, check=False).stderr
+        assert f"{volume}-3" not in os.listdir(VOLUMES)
+        containers.start(f"{text}:size=64M\n")
+        containers.start(f"{text}:size=65M\n")
+        (shown,) = json.loads(nsunit("volume", "inspect", "--json", f"{volume}-3").stdout)
+        assert shown["size_max"] == 65 << 20
+        nsunit("volume", "create", f"{volume}-4")
+        container = containers.start(text.replace("-3:", "-4:") + "\n")
+        nsunit("rm", "--force", container.name)
+        refused = nsunit("start", containers.define(text.replace("-3:", "-4:") + ":size=1M\n"), check=False)
+        assert "is there already, without a size" in refused.stderr
+        containers.clean()
     finally:
         run("umount", str(VOLUMES))
 

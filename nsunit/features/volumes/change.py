@@ -7,7 +7,8 @@ import os
 from nsunit.errors import NsunitError
 from nsunit.features.volumes import quota
 from nsunit.features.volumes.look import check_name, not_found, users
-from nsunit.features.volumes.store import ABOUT, Store
+from nsunit.features.volumes.setup import ABOUT
+from nsunit.features.volumes.store import Store
 from nsunit.formats.disks import mounts_at
 from nsunit.names import printable
 from nsunit.storage import files
@@ -32,14 +33,12 @@ def create(context: Context, name: str, size_max: int | None = None) -> None:
     with store.lock():
         if store.has(name):
             raise NsunitError(f"the volume '{name}' is there already", hint="see 'nsunit volume list'")
-        files.make_private_directory(path)
-        try:
-            if size_max:
-                quota.limit(path, size_max)
-            files.write_file(f"{path}/{ABOUT}", b"size-max %d\n" % size_max if size_max else b"")
-        except BaseException:
-            store.discard(path)
-            raise
+        store.discard(path)  # of a start that was killed
+        if size_max:
+            quota.keep_to(path, size_max)
+        else:
+            files.make_private_directory(path)
+            files.write_file(f"{path}/{ABOUT}", b"")
         store.sync()
 
 

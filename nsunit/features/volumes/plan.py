@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 def mounts(container: Container, facts: Facts) -> list[Operation]:
     """A mount for each volume."""
     named, own = facts.extra("volumes", ("", ""))
-    return [Volume(_directory(volume, named, own), volume.target, _flags(volume)) for volume in of(container).volumes]
+    found: list[Operation] = []
+    for volume in of(container).volumes:
+        directory = _directory(volume, named, own)
+        limit = (f"size={volume.size_max}",) if volume.size_max and not directory else ()
+        found.append(Volume(directory, volume.target, (*_flags(volume), *limit)))
+    return found
 
 
 def _directory(volume: values.Volume, named: str, own: str) -> str:

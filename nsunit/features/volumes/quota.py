@@ -8,7 +8,9 @@ import os
 import struct
 
 from nsunit.errors import NsunitError
+from nsunit.features.volumes.setup import ABOUT, DATA
 from nsunit.setup import linux
+from nsunit.storage import files
 
 _FSGETXATTR, _FSSETXATTR = 0x801C581F, 0x401C5820
 _ATTRIBUTES = "=IIIII8x"  # struct fsxattr: flags, extent size, extents, project, size of extents for copies
@@ -23,18 +25,44 @@ _FIRST = 0x6E730000  # of the projects that are nsunit's
 _COUNT = 0x10000
 
 
+def keep_to(path: str, size: int) -> bool:
+    """Let the volume in the directory *path* hold at most *size* bytes; tells whether that was made for it.
+
+    Raises:
+        NsunitError: something is in it already that was not counted, or its file system has no quotas.
+    """
+    former = files.read_file(f"{path}/{ABOUT}")
+    about = b"size-max %d\n" % size
+    if former == about:
+        return False
+    is_new = not os.path.lexists(path)
+    files.make_private_directory(path)
+    try:
+        if not former and os.path.lexists(f"{path}/{DATA}"):
+            hint = "export it, take it away, and import it into one that 'nsunit volume create --size' has made"
+            raise NsunitError(f"the volume '{os.path.basename(path)}' is there already, without a size", hint=hint)
+        limit(path, size)
+        files.write_file(f"{path}/{ABOUT}", about)
+    except BaseException:
+        if is_new:
+            files.remove_tree(path)
+        raise
+    return not former
+
+
 def limit(path: str, size: int) -> None:
-    """Let the empty directory *path* hold at most *size* bytes.
+    """Let the directory *path*, which is empty or has a limit already, hold at most *size* bytes.
 
     Raises:
         NsunitError: its file system has no such quotas.
     """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        project = _free_project(fd, os.fstat(fd).st_ino)
         attributes = bytearray(struct.calcsize(_ATTRIBUTES))
         fcntl.ioctl(fd, _FSGETXATTR, attributes)
-        flags, extent, extents, _, copies = struct.unpack(_ATTRIBUTES, attributes)
+        flags, extent, extents, project, copies = struct.unpack(_ATTRIBUTES, attributes)
+        if not _FIRST <= project < _FIRST + _COUNT:
+            project = _free_project(fd, os.fstat(fd).st_ino)
         fcntl.ioctl(fd, _FSSETXATTR, struct.pack(_ATTRIBUTES, flags | _PROJINHERIT, extent, extents, project, copies))
         blocks = -(-size // _BLOCK)
         linux.quotactl_fd(fd, _SETQUOTA, project, bytearray(struct.pack(_QUOTA, blocks, 0, 0, 0, 0, 0, 0, 0, _LIMITS)))

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.setup.build import Build
 
-DATA, NEW, OLD = "data", "new", ".old-"
+DATA, NEW, OLD, ABOUT = "data", "new", ".old-", "about"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTRIBUTES = ("user.", "security.capability", "system.posix_acl_")
@@ -112,7 +112,10 @@ def finish(directory: int) -> None:
 
 
 class Volume(Bind):
-    """Mount the volume in the directory *source*, or a tmpfs where that is empty; *flags*: ro, nocopy, noexec."""
+    """Mount the volume in the directory *source*, or a tmpfs where that is empty; *flags*: ro, nocopy, noexec.
+
+    Of a tmpfs, `size=BYTES` as well; how much a directory can hold is its file system's.
+    """
 
     __slots__ = ("source", "target", "flags")
     keyword = "volume"
@@ -157,7 +160,8 @@ class Volume(Bind):
         filled = build.take((_FILL, self.source))
         if not self.source:
             # Its files are no devices either, and it is the container's own.
-            options = (("mode", "0755"),)
+            sizes = (("size", flag.removeprefix("size=")) for flag in self.flags if flag.startswith("size="))
+            options = (("mode", "0755"), *sizes)
             filled = linux.new_mount("tmpfs", linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV, options)
             build.keep(self, os.dup(filled))
         if filled >= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from nsunit.features.volumes.setup import DATA, NEW, OLD, is_current, is_filled
+from nsunit.features.volumes.setup import ABOUT, DATA, NEW, OLD, is_current, is_filled
 from nsunit.features.volumes.values import is_name
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-ABOUT = "about"
 LOCK = ".volumes"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
 _TRASH = ".trash-"
 OWN = "volumes"  # in the directory of a container's state
@@ -75,9 +74,18 @@ class Store:
             if name.startswith(_TRASH):
                 self.context.remove_tree(f"{self.path}/{name}")
 
-    def discarding(self, name: str) -> Callable[[], object]:
-        """What takes back a start that was to make the volume *name*."""
-        return lambda: self.discard(self.path_of(name))
+    def discarding(self, path: str) -> Callable[[], object]:
+        """What takes back a start that was to make the volume in the directory *path*."""
+        return lambda: self.discard(path)
+
+    def forgetting(self, path: str) -> Callable[[], object]:
+        """What takes back that the volume there has a size, if nothing is in it."""
+
+        def forget() -> None:
+            if not os.path.lexists(f"{path}/{DATA}") and os.path.lexists(f"{path}/{ABOUT}"):
+                os.unlink(f"{path}/{ABOUT}")
+
+        return forget
 
     def discard(self, path: str) -> bool:
         """Remove what was left half-made in the directory of a volume, and that if it has none; False if it is in use.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.definition.values import size
 from nsunit.definition.values_container import target_path
 from nsunit.definition.words import ValueProblem, fields, next_word, wrong
 from nsunit.record import Record
@@ -16,14 +17,14 @@ NAME_MAX = 255
 ANONYMOUS = "anonymous"
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ALLOWED = _FIRST | frozenset("_.-")
-_HINT = "use [NAME:]TARGET[:OPTIONS], options ro, rw, copy, nocopy, exec, noexec"
+_HINT = "use [NAME:]TARGET[:OPTIONS], options ro, rw, copy, nocopy, exec, noexec, size=SIZE"
 _NAME_HINT = "use letters, digits, '_', '.' and '-', starting with a letter or digit"
 
 
 class Volume(Record):
     """One volume of a container; one without a *name* is the container's own, and one in *memory* a tmpfs.
 
-    *copy*: it is filled from the root when it is new.
+    *copy*: it is filled from the root when it is new.  *size_max* is in bytes, 0 for what it is without.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Volume(Record):
     copy: bool = True
     executable: bool = True
     memory: bool = False
+    size_max: int = 0
 
 
 class Chosen(Record):
@@ -94,9 +96,18 @@ def _volume(word: str) -> Volume:
             volume = volume.replace(copy=option == "copy")
         elif option in ("exec", "noexec"):
             volume = volume.replace(executable=option == "exec")
+        elif option.startswith("size="):
+            volume = volume.replace(size_max=_size(option.removeprefix("size=")))
         elif option not in ("nosuid", "nodev"):  # they always are
             raise wrong(option, "is not an option of a volume", _HINT)
     return volume
+
+
+def _size(text: str) -> int:
+    found = size(text)
+    if not found:
+        raise wrong(text, "leaves no room for anything", "e.g. size=512M")
+    return found
 
 
 def image_target(text: str) -> str:

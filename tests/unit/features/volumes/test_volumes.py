@@ -38,6 +38,7 @@ def volumes(line):
             "a:/x//y/:nocopy,noexec,nosuid,nodev b:/z",
             (Said("a", "/x/y", copy=False, executable=False), Said("b", "/z")),
         ),
+        ("a:/x:size=1M", (Said("a", "/x", size_max=1 << 20),)),
         (r"a:/x\:y:ro,rw", (Said("a", "/x:y"),)),
     ],
 )
@@ -54,6 +55,8 @@ def test_what_it_takes(line, expected):
         ("Volume=/srv/x:/data", "'/srv/x' is not the name of a volume", "use Bind= for a directory of the host"),
         ("Volume=a:/x:ro:more", "has too many colons", "put a backslash"),
         ("Volume=a:/x:suid", "'suid' is not an option of a volume", "use [NAME:]TARGET[:OPTIONS]"),
+        ("Volume=a:/x:size=0", "'0' leaves no room for anything", "e.g. size=512M"),
+        ("Volume=a:/x:size=many", "'many' is not a size", ""),
         ("Volume=a:/proc/x", "is in /proc, which nsunit sets up itself", "mount it somewhere else"),
         (f"Volume=/{'x' * 200}/{'y' * 200}", "is too long for a volume without a name", "give it one, NAME:TARGET"),
         ("Volume=a:/x b:/x", "'/x' is mounted on twice", "the second mount would hide the first"),
@@ -98,8 +101,9 @@ def test_the_steps():
     first = Tmpfs("/a", ())
     assert operations([first, *found], own, FACTS) == [first, Volumes(("/own/y", "/v/a", "/v/b")), *found]
     # Of one of which nothing is kept.
-    (memory,) = mounts(container("Volume=/y"), FACTS.with_extra("volumes", ("/v", "")))
-    assert memory == Volume("", "/y", ())
+    assert mounts(container("Volume=/y:size=1M"), FACTS) == [Volume("/own/y", "/y", ())]
+    (memory,) = mounts(container("Volume=/y:size=1M"), FACTS.with_extra("volumes", ("/v", "")))
+    assert memory == Volume("", "/y", ("size=1048576",))
     assert operations([memory], own, FACTS) == [memory]
     assert memory.describe() == "mount a volume at '/y'"
 

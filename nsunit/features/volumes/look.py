@@ -141,15 +141,17 @@ def check_name(name: str) -> str:
 
 
 def _named(store: Store, used: Users, name: str) -> Shown:
-    path = f"{store.path_of(name)}/{DATA}"
+    place = store.path_of(name)
+    path = f"{place}/{DATA}"
     bound = tuple(sorted(used.bound.get(name, ())))
-    return Shown(name, path, False, os.path.isdir(path), store.size_max(name), used.of(name), bound)
+    return Shown(name, path, False, os.path.isdir(path), store.size_max(place), used.of(name), bound)
 
 
 def _own(store: Store, container: str, file: str) -> Shown:
-    path = f"{store.own_path(container)}/{file}/{DATA}"
+    place = f"{store.own_path(container)}/{file}"
+    path, name = f"{place}/{DATA}", f"{container}:{target_of(file)}"
     runs = (container,) if is_running(store.context, container) else ()
-    return Shown(f"{container}:{target_of(file)}", path, True, os.path.isdir(path), None, (container,), runs)
+    return Shown(name, path, True, os.path.isdir(path), store.size_max(place), (container,), runs)
 
 
 def directory_of(context: Context, name: str) -> str:

@@ -54,7 +54,7 @@ def limit(path: str, size: int) -> None:
     """Let the directory *path*, which is empty or has a limit already, hold at most *size* bytes.
 
     Raises:
-        NsunitError: its file system has no such quotas.
+        NsunitError: its file system has no such quotas, or they are not the caller's to set.
     """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
@@ -67,6 +67,8 @@ def limit(path: str, size: int) -> None:
         blocks = -(-size // _BLOCK)
         linux.quotactl_fd(fd, _SETQUOTA, project, bytearray(struct.pack(_QUOTA, blocks, 0, 0, 0, 0, 0, 0, 0, _LIMITS)))
     except OSError as error:
+        if error.errno == errno.EPERM:
+            raise NsunitError("only root can limit how much a volume holds", hint="leave its size out") from error
         if error.errno not in _UNSUPPORTED:
             raise
         raise NsunitError(
@@ -78,7 +80,7 @@ def limit(path: str, size: int) -> None:
 
 
 def _free_project(fd: int, number: int) -> int:
-    """A project of nsunit's to which no limit was given; *number* says where to begin."""
+    """A project of nsunit's of which there are no files; *number* says where to begin."""
     for offset in range(_COUNT):
         project = _FIRST + (number + offset) % _COUNT
         quota = bytearray(struct.calcsize(_QUOTA))
@@ -88,7 +90,7 @@ def _free_project(fd: int, number: int) -> int:
             if error.errno != errno.ENOENT:  # xfs, of one that was never used
                 raise
             return project
-        hard, _, used, *_ = struct.unpack(_QUOTA, quota)
-        if not hard and not used:
+        _, _, space, _, _, inodes, *_ = struct.unpack(_QUOTA, quota)
+        if not space and not inodes:  # the limit is what a volume has left that was taken away
             return project
     raise NsunitError("no project is left for a quota", hint="remove volumes that have a size")

@@ -51,9 +51,9 @@ class Store:
         path = self.path_of(name)
         return any(os.path.lexists(f"{path}/{part}") for part in (DATA, ABOUT))
 
-    def size_max(self, name: str) -> int | None:
-        """How many bytes the volume *name* can hold, if that is limited."""
-        word, _, number = (files.read_file(f"{self.path_of(name)}/{ABOUT}") or b"").decode().partition(" ")
+    def size_max(self, path: str) -> int | None:
+        """How many bytes the volume in the directory *path* can hold, if that is limited."""
+        word, _, number = (files.read_file(f"{path}/{ABOUT}") or b"").decode().partition(" ")
         return int(number) if word == "size-max" else None
 
     def sync(self) -> None:

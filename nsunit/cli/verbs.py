@@ -66,9 +66,9 @@ class Verb(Record):
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number). `command_at` is the
     operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
     too. `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
-    "definitions" of all that and of networks, "networks", "images", "user", "verbs", "file", "command"; `words` is the
-    function that returns what those after the first are completed with. `name` may list aliases after a slash.
-    `details` are paragraphs for the help and the man page.
+    "definitions" of all that and of networks, "networks", "images", "volumes", "user", "verbs", "file", "command";
+    `words` is the function that returns what those after the first are completed with. `name` may list aliases after a
+    slash. `details` are paragraphs for the help and the man page.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
     greet. `before` is the verb in front of which one of a feature is listed; at the end if there is none.
@@ -114,6 +114,7 @@ GROUPS = {
     "definition": "Definitions",
     "session": "Commands in containers",
     "image": "Images",
+    "volume": "Volumes",
     "host": "Host",
     "cgroup": "Control groups",
 }
@@ -121,7 +122,7 @@ GROUPS = {
 # The tables, with the verbs in each: so another table is loaded only when one of its verbs is called.
 TABLES = {
     "nsunit.cli.lifecycle": "start stop restart enable disable kill pause resume wait rm",
-    "nsunit.cli.look": "list ls status show inspect logs stats ps top events why",
+    "nsunit.cli.look": "list ls status show inspect logs stats ps top events why mount umount",
     "nsunit.cli.session": "exec enter run",
     "nsunit.cli.change": "set reclaim plan apply dropin",
     "nsunit.cli.definitions": "render verify cat edit",

@@ -169,10 +169,23 @@ def check(context: Context, definition: Definition) -> None:
 
 def keep_state(context: Context, definition: Definition, undo: Undo) -> None:
     """Make what is kept of a container between its starts."""
+    refuse_mounted(context, definition.name)
     files.make_private_directory(context.paths.states)
     make_directory(context, context.paths.state_of(definition.name), undo)
     if keeps_upper(definition.container):
         _make_upper(context.paths.upper_of(definition.name), definition.container.layers[0])
+
+
+def refuse_mounted(context: Context, name: str) -> None:
+    """See that nobody else can write to what is kept of the container *name*.
+
+    Raises:
+        NsunitError: its root is mounted on the host for that.
+    """
+    if os.path.lexists(context.paths.mounts_of(name) + "/writable"):
+        raise NsunitError(
+            f"{name}: its root is mounted on the host, to be written to", hint=f"'nsunit umount {name}' first"
+        )
 
 
 def reserve(context: Context, definition: Definition, keeper: str, network: str, undo: Undo) -> tuple[int, int]:

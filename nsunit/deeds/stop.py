@@ -7,6 +7,7 @@ from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
+from nsunit.deeds.mounted import unmount
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
 from nsunit.definition.search import find, list_names, list_pods
@@ -254,6 +255,7 @@ def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
                 forget_failed(context, unit)
             forget_failure(context, name)
             paths = context.paths
+            unmount(context, name)
             kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
             removed = [ran, *(context.remove_tree(path) for path in kept)]  # one of `run` is gone once it has ended
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them

@@ -163,10 +163,17 @@ FEATURES = (
     Feature(
         "images",
         keys="Image Entrypoint",
-        needs="output",
+        needs="output volumes",
         hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
         operations="make-directory",
         verbs="image",
+    ),
+    Feature(
+        "volumes",
+        keys="Volume ImageVolumes",
+        hooks="keys.build keys.check plan.mounts plan.operations deeds.reserve deeds.facts",
+        operations="volumes volume",
+        verbs="volume",
     ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(

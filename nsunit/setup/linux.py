@@ -114,6 +114,7 @@ SYS_FSMOUNT = 432
 SYS_CLOSE_RANGE = 436
 SYS_OPENAT2 = 437
 SYS_MOUNT_SETATTR = 442
+SYS_QUOTACTL_FD = 443
 
 
 def _load(what: str, number: int, *arguments: Argument, path: str | None = None) -> int:
@@ -247,6 +248,11 @@ def fstatfs_type(fd: int) -> int:
 def syncfs(fd: int) -> None:
     """syncfs(2): write all of the file system behind *fd* to its disk."""
     _old_call("syncfs", fd)
+
+
+def quotactl_fd(fd: int, command: int, identity: int, buffer: bytearray) -> None:
+    """quotactl_fd(2): *command*, of the file system behind *fd*, about the user, group or project *identity*."""
+    _system_call("quotactl_fd", SYS_QUOTACTL_FD, fd, command, identity, buffer)
 
 
 # --- mounts

@@ -57,6 +57,15 @@ class Paths(Record):
         return self.runtime + "/namespaces"
 
     @property
+    def mounts(self) -> str:
+        """Directory of `mounts_of` every container whose root is mounted on the host."""
+        return self.runtime + "/mounts"
+
+    def mounts_of(self, name: str) -> str:
+        """Where the root of a container is mounted, and what is known of that."""
+        return f"{self.mounts}/{name}"
+
+    @property
     def groups(self) -> str:
         """Directory with the definitions that groups run with."""
         return self.runtime + "/groups"

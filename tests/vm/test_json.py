@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tarfile
 import uuid
 from pathlib import Path
 
@@ -90,6 +91,7 @@ def test_all_of_it(scene, tmp_path):
         has_control_groups(scene, name)
     is_over(scene, name)
     of_images(scene, tmp_path)
+    of_volumes(scene, tmp_path)
     elsewhere = {"image pull"}  # prints what import does; see test_images.py
     assert SCHEMA["properties"].keys() - scene.seen == elsewhere | (set() if CONTROLLED else {"reclaim", "cgroup get"})
 
@@ -184,3 +186,18 @@ def of_images(scene, place):
     scene.ask("image", "rm", other)
     assert name in scene.ask("image", "rm", name)["names"]
     scene.ask("image", "prune")
+
+
+def of_volumes(scene, place):
+    name, archive = f"j{uuid.uuid4().hex[:8]}", place / "empty.tar"
+    assert scene.ask("volume", "create", name) == [name]
+    assert scene.ask("volume", "inspect", name)[0]["filled"] is False
+    assert scene.ask("volume", "rm", "--force", name) == [name]
+    tarfile.open(archive, "w").close()
+    assert scene.ask("volume", "import", name, str(archive)) == [name]
+    assert name in [item["name"] for item in scene.ask("volume", "list")]
+    assert scene.ask("volume", "prune") == []
+    assert scene.ask("volume", "rm", "--force", name) == [name]
+    mounted = scene.ask("mount", scene.idle)
+    assert scene.ask("mount") == mounted
+    assert scene.ask("umount", scene.idle) == mounted

@@ -287,6 +287,32 @@ TAKE_ROOT = {
 }
 
 
+def test_volumes(user):
+    """They are the user's own, and owners inside are subordinate ids."""
+    user.run("mkdir", "-p", user.layer / "data")
+    user.run("sh", "-c", f"echo said >{user.layer}/data/file; chmod 2750 {user.layer}/data")
+    name = user.define("web", "Volume=stays:/data /own")
+    user.nsunit("start", name)
+    user.exec(name, "chown 33:34 /data /own; echo more >/data/more; chmod 600 /data/more; chown 33 /data/more")
+    volumes = user.containers.parent / "volumes"
+    status = os.stat(volumes / "stays/data")
+    assert (status.st_uid, status.st_gid) == (user.subordinate + 32, user.subordinate + 33)
+    assert os.stat(user.containers / "web/volumes/own/data").st_uid == user.subordinate + 32
+    other = user.define("other", "Volume=stays:/here:ro")
+    user.nsunit("start", other)
+    assert user.exec(other, "cat /here/*; stat -c %u:%g:%a /here") == "said\nmore\n33:34:2750\n"
+    shown = json.loads(user.nsunit("volume", "list", "--json").stdout)
+    assert [(item["name"], item["containers"]) for item in shown] == [("stays", [other, name]), ("web:/own", [name])]
+    for words in (("volume", "export", "stays", "/tmp/x"), ("volume", "import", "more", "/dev/null"), ("mount", name)):
+        done = user.nsunit(*words, check=False)
+        assert done.returncode == 2
+        assert "exec" in done.stderr
+    user.nsunit("stop", "--now", name, other)
+    user.nsunit("rm", name, other)
+    user.nsunit("volume", "rm", "--force", "stays")
+    assert os.listdir(volumes) == []
+
+
 def test_what_takes_root(user):
     """It is refused by `verify` as by `start`, with what a user can do instead; `ns` looks at the user's containers."""
     for lines, said in TAKE_ROOT.items():

@@ -163,4 +163,31 @@ VERBS = (
             "level is shown.",
         ),
     ),
+    Verb(
+        "mount",
+        "look",
+        "Mount a container's root on the host",
+        "nsunit.cli.look.mount:mount",
+        operands="[NAME [DIRECTORY]]",
+        most=2,
+        options=(Option("write", "So that it can be written to", short="w"),),
+        complete="defined",
+        details=(
+            "Prints where: at DIRECTORY, or in a directory of nsunit's. Files belong to whom they belong inside. It is "
+            "read-only and without set-user-id programs and devices; of a container that runs, its binds and volumes "
+            "are below it, and names that were made since may be missing. --write is for one that does not run, and "
+            "keeps it from being started until it is unmounted. Without NAME, lists what is mounted.",
+        ),
+    ),
+    Verb(
+        "umount",
+        "look",
+        "Take a container's root off the host",
+        "nsunit.cli.look.mount:umount",
+        operands="NAME [DIRECTORY]",
+        least=1,
+        most=2,
+        complete="defined",
+        details=("Off all places, or off DIRECTORY. 'nsunit rm' does so as well.",),
+    ),
 )

@@ -9,6 +9,7 @@ from nsunit.definition.signals import signal_number
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import NsunitError
 from nsunit.features.images.layout import Image
+from nsunit.features.volumes.values import image_target
 from nsunit.names import printable
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+_VOLUMES_MAX = 256
 _STRINGS_MAX = 1 << 20  # characters of a command, or of the environment: execve(2) takes about that
 MACHINES = {
     "x86_64": ("amd64",),
@@ -64,7 +66,22 @@ def image_of(identity: str, layers: tuple[str, ...], document: Any, warn: Callab
         _account(group, "group"),
         _directory(_string(config, "WorkingDir")),
         _signal(_string(config, "StopSignal"), warn),
+        _volumes(config.get("Volumes"), warn),
     )
+
+
+def _volumes(found: object, warn: Callable[[str], object]) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    if not isinstance(found, dict) or len(found) > _VOLUMES_MAX:
+        raise NsunitError(f"config: Volumes is not an object of at most {_VOLUMES_MAX} paths")
+    targets: dict[str, None] = {}
+    for text in found:
+        try:
+            targets[image_target(text)] = None
+        except ValueProblem:
+            warn(f"the volume '{printable(text[:100])}' of its config is left out: there can be none")
+    return tuple(targets)
 
 
 def _string(config: dict[str, Any], key: str) -> str:

@@ -25,6 +25,7 @@ class Image(Record):
     group: str = ""
     working_directory: str = ""
     stop_signal: int = 0
+    volumes: tuple[str, ...] = ()
 
 
 def dump(image: Image) -> bytes:
@@ -35,6 +36,7 @@ def dump(image: Image) -> bytes:
         "entrypoint": image.entrypoint,
         "cmd": image.cmd,
         "environment": environment,
+        "volumes": image.volumes,
         **{name: (str(getattr(image, name)),) for name in _SINGLE},
     }
     lines = ("\0".join((name, *values)).replace("\\", "\\\\").replace("\n", "\\n") for name, values in fields.items())
@@ -59,6 +61,7 @@ def load(identity: str, content: bytes) -> Image:
         single["group"],
         single["working_directory"],
         int(single["stop_signal"]),
+        found.get("volumes", ()),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.features.images.keys import of
 from nsunit.features.images.setup import MakeDirectory
+from nsunit.features.volumes.values import with_image_volumes
 from nsunit.setup.process import WorkingDirectory
 
 TYPE_CHECKING = False
@@ -37,7 +38,8 @@ def with_image(container: Container, chosen: Chosen, image: Image, root_of: Call
         changes["working_directory"] = image.working_directory
     if "StopSignal" not in chosen.says and image.stop_signal:
         changes["stop_signal"] = image.stop_signal
-    return container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
+    found = container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
+    return with_image_volumes(found, image.volumes)
 
 
 def operations(planned: list[Operation], container: Container, _facts: object) -> list[Operation]:

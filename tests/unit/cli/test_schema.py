@@ -25,7 +25,7 @@ DEFINITIONS = SCHEMA["$defs"]
 # They print nothing for programs, or what another program prints.
 WITHOUT = {
     *("kill", "pause", "resume", "logs", "top", "exec", "enter", "run", "cat", "edit", "capture", "help"),
-    *("cgroup create", "cgroup exec", "cgroup classify", "cgroup set", "cgroup delete"),
+    *("volume export", "cgroup create", "cgroup exec", "cgroup classify", "cgroup set", "cgroup delete"),
 }
 # The records that are printed as they are.
 RECORDS = {
@@ -52,6 +52,8 @@ RECORDS = {
     "nsunit.features.images.bring": "Imported",
     "nsunit.features.images.collect": "Removed",
     "nsunit.features.images.look": "Usage=Store Step=HistoryStep",
+    "nsunit.features.volumes.look": "Shown=Volume",
+    "nsunit.deeds.mounted": "Mounted",
 }
 
 

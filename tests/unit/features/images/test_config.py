@@ -21,11 +21,12 @@ def test_all_that_counts():
             "WorkingDir": "/srv",
             "StopSignal": "SIGQUIT",
             "Labels": {"org.systemd.property.User": "'root'"},
-            "Volumes": {"/proc": {}},
+            "Volumes": {"/data//x/": {}},
             "ExposedPorts": {"80/tcp": {}},
         }
     )
     assert said == []
+    assert image.volumes == ("/data/x",)
     assert (image.entrypoint, image.cmd) == (("/e",), ("c",))
     assert image.environment == (("A", "4"), ("B", "2=3"), ("C", ""))
     assert (image.user, image.group, image.working_directory, image.stop_signal) == ("web", "staff", "/srv", 3)
@@ -43,6 +44,16 @@ def test_variables_without_a_value_are_never_those_of_the_host(monkeypatch):
     assert image.environment == (("OK", "1"),)
     assert len(said) == 6
     assert all(text.isprintable() for text in said)
+
+
+def test_volumes_that_there_cannot_be_are_left_out():
+    image, said = taken({"Volumes": {"/proc": {}, "x": {}, "/a/../b": {}, "/": {}, "/" + "y" * 256: {}, "/ok/": None}})
+    assert image.volumes == ("/ok",)
+    assert said[0] == "the volume '/proc' of its config is left out: there can be none"
+    assert len(said) == 5
+    for wrong in (["/x"], {f"/{number}": {} for number in range(257)}):
+        with pytest.raises(NsunitError, match="Volumes is not an object of at most 256 paths"):
+            taken({"Volumes": wrong})
 
 
 def test_an_unknown_signal_is_left_out():

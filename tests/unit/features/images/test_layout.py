@@ -79,7 +79,7 @@ def test_what_was_made_here_comes_first():
         Image(
             "0f", ("aa", "bb"), ("/bin/sh", "-c", "a\nb\\n\\"), ("", " ", "\udce9"), (("A", "1=2\n"), ("B", "")), "33"
         ),
-        Image("0f", (), (), ("x",), (), "web", "staff", "/w\\x", 10),
+        Image("0f", (), (), ("x",), (), "web", "staff", "/w\\x", 10, ("/a", "/b\n")),
     ],
 )
 def test_what_a_start_reads_comes_back(image):

@@ -11,6 +11,31 @@ def _verb(name: str, summary: str, run: str, operands: str, least: int, most: in
 
 
 VERBS = (
+    Verb(
+        "commit",
+        "image",
+        "Make an image of what a container has written",
+        "nsunit.cli.image.out:commit_container",
+        operands="NAME IMAGE",
+        least=2,
+        most=2,
+        options=(
+            Option("message", "What the history says of it", short="m", value="TEXT"),
+            Option("author", "Who has made it", short="a", value="TEXT"),
+            Option("change", "An instruction of a Containerfile for its config", "c", value="INSTRUCTION", repeat=True),
+            Option("no-pause", "Let the container go on meanwhile"),
+        ),
+        complete="defined",
+        before="doctor",
+        details=(
+            "The image of the container with one layer more, what is in the upper directory of its root, and with the "
+            "config that it has, changed by CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR "
+            "(--change='CMD [\"nginx\"]'). A container of layers or of a directory becomes an image of all of them "
+            "that is run as the container is. Its owners are those that the program sees. What is mounted is not in "
+            "it, and no sockets.",
+            "A running container is frozen while it is read.",
+        ),
+    ),
     _verb("import", "Bring an image into the store", "bring:import_image", "[TRANSPORT:]PATH[:TAG]", 1, 1).replace(
         options=(
             Option("name", "What to call it, in place of the name it has there", value="NAME", repeat=True),

@@ -1,0 +1,95 @@
+"""`commit`: an image of what a container has written, on top of the image or the layers that it runs on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from nsunit.errors import NsunitError
+from nsunit.features.images import writing
+from nsunit.features.images.bring import Imported, Source, bring_in, check_names
+from nsunit.features.images.config import image_of, platform_of
+from nsunit.features.images.out.changes import Told, changed, config_of, dumped, with_layers
+from nsunit.features.images.out.packing import Layer, packed
+from nsunit.features.images.out.roots import written
+from nsunit.features.images.store import Store
+from nsunit.names import printable
+from nsunit.record import Record
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from nsunit.core.context import Context
+    from nsunit.features.images.out.roots import Written
+
+
+class Wish(Record):
+    """What is to be said of the new image; see `changes.changed` for *changes*.  *pause*: nothing runs meanwhile."""
+
+    message: str = ""
+    author: str = ""
+    changes: tuple[str, ...] = ()
+    pause: bool = True
+
+
+def commit(context: Context, name: str, reference: str, wish: Wish) -> Imported:
+    """Make the image *reference* of container *name*: its image and one layer more, or all of its layers.
+
+    Raises:
+        NotFoundError: there is no such container.
+        NsunitError: nothing that it writes is kept, or it cannot be in an image; no image is left.
+    """
+    check_names((reference,))
+    changed({}, wish.changes)
+    store = Store(context.paths)
+    writing.sweep(store)
+    with writing.Staging(store) as staging, Lock(context.paths.locks, name):
+        found = written(context, name)
+        base, own = _base(store, found)
+        # One that never ran has written nothing.
+        tops = [found.upper] if found.upper and os.path.isdir(found.upper) else []
+        roots = [*own[::-1], *tops]
+        if not roots:
+            raise NsunitError(f"{name}: it has written nothing on its image", hint="'nsunit image tag' names that")
+        number = len((base.get("rootfs") or {}).get("diff_ids") or ())
+        identities = (0, found.start, found.base)
+        layers = [
+            Layer(root, f"{staging.path}/{number + place}.tar", found.base, identities)
+            for place, root in enumerate(roots)
+        ]
+        running = found.running if wish.pause and not found.is_frozen else None
+        archives = packed(context, staging, layers, gzip=False, still=running.slice if running else "")
+        document = _document(base, found, wish, [item.diff for item in archives])
+        # What cannot be is told before it is unpacked.
+        image_of("", (), document, context.warn)
+        files.write_file(f"{staging.path}/config.json", dumped(document))
+        source = Source("layers", staging.path, origin=f"commit:{name}", parent=found.image)
+        return bring_in(context, source, (reference,))
+
+
+def _base(store: Store, found: Written) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What the new image is on top of, and the layers that are the container's own, the topmost first."""
+    if not found.image:
+        return config_of(found.container, platform_of(os.uname().machine)), found.layers
+    image = store.image(found.image)
+    content = files.read_file(f"{store.configs}/{found.image}")
+    if image is None or content is None:
+        raise NsunitError(f"the image {found.image[:12]} is damaged", hint="see 'nsunit image check'")
+    below = tuple(map(store.root_of, image.layers))
+    own = found.layers[: len(found.layers) - len(below)]
+    if found.layers[len(own) :] != below:
+        raise NsunitError("the container does not run on the layers of its image", hint="start it again")
+    document: dict[str, Any] = json.loads(content)
+    return document, own
+
+
+def _document(base: dict[str, Any], found: Written, wish: Wish, diffs: list[str]) -> dict[str, Any]:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    command = printable(" ".join(found.container.exec))
+    told = [Told(now, "a layer of the container's") for _ in diffs[:-1]]
+    told.append(Told(now, command, wish.author, wish.message))
+    return changed(with_layers(base, diffs, told), wish.changes)

@@ -1,0 +1,64 @@
+"""Layers packed in a unit of its own, which reads what is a container's with few privileges, and writes nowhere else.
+
+Where a container is to be still meanwhile, that unit freezes and thaws it, so that it goes on whatever is killed.
+"""
+
+from __future__ import annotations
+
+from nsunit.core.programs import directory_with
+from nsunit.features.images.bring import worked_in_unit
+from nsunit.features.images.unit import pack_unit
+from nsunit.features.images.unpack.apply import WARNINGS_MAX
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.core.context import Context
+    from nsunit.features.images.writing import Staging
+    from nsunit.units import Unit
+
+
+class Layer(Record):
+    """A directory to pack, into the file *to*; see `tar.Owners` for *base* and *roots*."""
+
+    root: str
+    to: str
+    base: int = 0
+    roots: tuple[int, ...] = (0,)
+
+
+class Packed(Record):
+    """An archive in the file *path*: the digest of its content, *diff*, and of the file, of *size* bytes."""
+
+    path: str
+    diff: str
+    blob: str
+    size: int
+
+
+def packed(context: Context, staging: Staging, layers: Sequence[Layer], *, gzip: bool, still: str = "") -> list[Packed]:
+    """Pack *layers*; the slice *still* is frozen meanwhile.  What cannot be taken along is told by context.warn.
+
+    Raises:
+        NsunitError: one of them cannot be packed.
+    """
+    items = [{"root": item.root, "to": item.to, "base": item.base, "roots": item.roots} for item in layers]
+    around: tuple[tuple[str, ...], ...] = ()
+    if still:
+        systemctl = directory_with(("systemctl",)) + "/systemctl"
+        around = ((systemctl, "freeze", still), (systemctl, "thaw", still))
+
+    def unit_of(argv: tuple[str, ...]) -> Unit:
+        return pack_unit(staging.token, argv, staging.path, around)
+
+    found = worked_in_unit(context, staging, {"pack": items, "gzip": gzip}, unit_of)
+    result = []
+    for layer, item in zip(layers, found["layers"], strict=True):
+        for text in item["warnings"][:WARNINGS_MAX]:
+            context.warn(f"warning: {text}")
+        if len(item["warnings"]) > WARNINGS_MAX:
+            context.warn(f"warning: and {len(item['warnings']) - WARNINGS_MAX} more are left out")
+        result.append(Packed(layer.to, item["diff"], item["blob"], item["size"]))
+    return result

@@ -1,0 +1,67 @@
+"""What the unit does that packs layers: each into a file of its own, with the digests of both forms."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+
+from nsunit.features.images.out.tar import Owners, pack
+from nsunit.features.images.out.walk import open_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
+_GZIP = 31  # of zlib: with gzip's header, without a time in it
+_LEVEL = 6
+
+
+class _Blob:
+    """What is written to *file*, compressed or not, with the digests of both forms."""
+
+    def __init__(self, file: BinaryIO, *, gzip: bool) -> None:
+        self.file = file
+        self.digest, self.blob_digest = hashlib.sha256(), hashlib.sha256()
+        self.size = 0
+        self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP) if gzip else None
+
+    def write(self, content: bytes) -> None:
+        """Add *content*."""
+        self.digest.update(content)
+        self._put(self._compressor.compress(content) if self._compressor else content)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        if self._compressor:
+            self._put(self._compressor.flush())
+
+    def _put(self, content: bytes) -> None:
+        if self._compressor:
+            self.blob_digest.update(content)
+        self.file.write(content)
+        self.size += len(content)
+
+
+def pack_all(job: dict[str, Any]) -> dict[str, Any]:
+    """Pack each of job["pack"], `root`, `to`, `base` and `roots`; job["gzip"] says whether they are compressed.
+
+    Raises:
+        NsunitError: something cannot be in an image.
+        OSError: something cannot be read, or there is no room.
+    """
+    return {"layers": [_packed(item, gzip=job["gzip"]) for item in job["pack"]]}
+
+
+def _packed(item: dict[str, Any], *, gzip: bool) -> dict[str, Any]:
+    root = open_root(item["root"])
+    try:
+        with open(item["to"], "xb", buffering=1 << 20) as file:
+            blob = _Blob(file, gzip=gzip)
+            warnings = pack(root, blob.write, Owners(item["base"], tuple(item["roots"])))
+            blob.finish()
+    finally:
+        os.close(root)
+    diff = blob.digest.hexdigest()
+    digest = blob.blob_digest.hexdigest() if gzip else diff
+    return {"diff": diff, "blob": digest, "size": blob.size, "warnings": warnings}

@@ -1,10 +1,11 @@
-"""commit, diff, image export and push."""
+"""commit, image export and image push."""
 
 from __future__ import annotations
 
 from nsunit.cli import say
 from nsunit.cli.output import plural, print_json
 from nsunit.features.images.out.commit import Wish, commit
+from nsunit.features.images.out.send import Sent, export, push
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,5 +26,27 @@ def commit_container(invocation: Invocation) -> int:
         print_json(found)
     elif not invocation.flag("quiet"):
         say(f"{found.id}  {', '.join(found.names)}")
-        say(f"{plural(found.layers, 'layer')}, {found.fetched} of them new")
+        say(f"{plural(found.layers, 'layer')}, {found.fetched or 'none'} of them new")
+    return 0
+
+
+def export_image(invocation: Invocation) -> int:
+    """`nsunit image export`."""
+    return _tell(invocation, export(invocation.context(), *invocation.operands))
+
+
+def push_image(invocation: Invocation) -> int:
+    """`nsunit image push`."""
+    return _tell(invocation, push(invocation.context(), *invocation.operands))
+
+
+def _tell(invocation: Invocation, sent: Sent) -> int:
+    if invocation.flag("json"):
+        print_json(sent)
+    elif not invocation.flag("quiet"):
+        say(f"{sent.id}  {sent.to}")
+        count = plural(sent.layers, "layer")
+        say(
+            count if sent.same == sent.layers else f"{count}, {sent.same or 'none'} of them with the digest it had here"
+        )
     return 0

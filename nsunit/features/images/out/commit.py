@@ -10,6 +10,7 @@ from nsunit.errors import NsunitError
 from nsunit.features.images import writing
 from nsunit.features.images.bring import Imported, Source, bring_in, check_names
 from nsunit.features.images.config import image_of, platform_of
+from nsunit.features.images.layout import local_name
 from nsunit.features.images.out.changes import Told, changed, config_of, dumped, with_layers
 from nsunit.features.images.out.packing import Layer, packed
 from nsunit.features.images.out.roots import written
@@ -47,28 +48,33 @@ def commit(context: Context, name: str, reference: str, wish: Wish) -> Imported:
     changed({}, wish.changes)
     store = Store(context.paths)
     writing.sweep(store)
-    with writing.Staging(store) as staging, Lock(context.paths.locks, name):
-        found = written(context, name)
-        base, own = _base(store, found)
-        # One that never ran has written nothing.
-        tops = [found.upper] if found.upper and os.path.isdir(found.upper) else []
-        roots = [*own[::-1], *tops]
-        if not roots:
-            raise NsunitError(f"{name}: it has written nothing on its image", hint="'nsunit image tag' names that")
-        number = len((base.get("rootfs") or {}).get("diff_ids") or ())
-        identities = (0, found.start, found.base)
-        layers = [
-            Layer(root, f"{staging.path}/{number + place}.tar", found.base, identities)
-            for place, root in enumerate(roots)
-        ]
-        running = found.running if wish.pause and not found.is_frozen else None
-        archives = packed(context, staging, layers, gzip=False, still=running.slice if running else "")
-        document = _document(base, found, wish, [item.diff for item in archives])
-        # What cannot be is told before it is unpacked.
-        image_of("", (), document, context.warn)
+    with writing.Staging(store) as staging:
+        with Lock(context.paths.locks, name):
+            found = written(context, name)
+            document = _packed(context, store, staging, found, wish)
+        image_of("", (), document, lambda _text: None)  # what cannot be is told before anything is unpacked
         files.write_file(f"{staging.path}/config.json", dumped(document))
         source = Source("layers", staging.path, origin=f"commit:{name}", parent=found.image)
-        return bring_in(context, source, (reference,))
+        return bring_in(context, source, (local_name(reference),))
+
+
+def _packed(context: Context, store: Store, staging: writing.Staging, found: Written, wish: Wish) -> dict[str, Any]:
+    """The config of the new image, whose new layers are archives in *staging* by their number then."""
+    base, own = _base(store, found)
+    # One that never ran has written nothing.
+    tops = (found.upper,) if found.upper and os.path.isdir(found.upper) else ()
+    stack, count = (*tops, *found.layers), len(tops) + len(own)
+    if not count:
+        raise NsunitError("the container has written nothing on its image", hint="'nsunit image tag' names that")
+    last = len((base.get("rootfs") or {}).get("diff_ids") or ()) + count - 1
+    identities = (0, found.start, found.base)
+    layers = [
+        Layer(stack[place], f"{staging.path}/{last - place}.tar", stack[place + 1 :], found.base, identities)
+        for place in reversed(range(count))
+    ]
+    running = found.running if wish.pause and not found.is_frozen else None
+    archives = packed(context, staging, layers, gzip=False, still=running.slice if running else "")
+    return _document(base, found, wish, [item.diff for item in archives])
 
 
 def _base(store: Store, found: Written) -> tuple[dict[str, Any], tuple[str, ...]]:

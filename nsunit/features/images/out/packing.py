@@ -9,7 +9,7 @@ from nsunit.core.programs import directory_with
 from nsunit.features.images.bring import worked_in_unit
 from nsunit.features.images.unit import pack_unit
 from nsunit.features.images.unpack.apply import WARNINGS_MAX
-from nsunit.record import Record
+from nsunit.record import Record, plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Layer(Record):
-    """A directory to pack, into the file *to*; see `tar.Owners` for *base* and *roots*."""
+    """A directory to pack, into the file *to*, and those below it; see `tar.Owners` for *base* and *roots*."""
 
     root: str
     to: str
+    lowers: tuple[str, ...] = ()
     base: int = 0
     roots: tuple[int, ...] = (0,)
 
@@ -44,7 +45,7 @@ def packed(context: Context, staging: Staging, layers: Sequence[Layer], *, gzip:
     Raises:
         NsunitError: one of them cannot be packed.
     """
-    items = [{"root": item.root, "to": item.to, "base": item.base, "roots": item.roots} for item in layers]
+    items = [plain(item) for item in layers]
     around: tuple[tuple[str, ...], ...] = ()
     if still:
         systemctl = directory_with(("systemctl",)) + "/systemctl"

@@ -1,7 +1,8 @@
 """A layer as a tar archive, in OCI's form: deletions as `.wh.` files, the same bytes for the same files.
 
-Names are in order, times are whole, and whatever is the host's own is left out, so that a layer that was packed here
-and unpacked again gives the same archive, and has the same digest.
+Names are in order, times are whole, whatever is the host's own is left out, and what an opaque directory hides is named
+one by one, as the specification would have it.  So a layer that was packed here and unpacked again gives the same
+archive, and has the same digest.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import stat
 import tarfile
 
 from nsunit.errors import NsunitError
+from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.walk import (
     Node,
     attributes_of,
     capability_of_image,
     check_marks,
-    is_opaque,
     is_whiteout,
     walk,
 )
@@ -28,7 +29,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 _SECOND = 1_000_000_000
 _PIECE = 1 << 20
@@ -55,9 +56,10 @@ class Owners(Record):
 class Packer:
     """Writes archives by *write*, one for each call of `pack`; *warnings* has what could not be taken along."""
 
-    def __init__(self, write: Callable[[bytes], object], owners: Owners) -> None:
+    def __init__(self, write: Callable[[bytes], object], owners: Owners, lowers: Lowers) -> None:
         self.write = write
         self.owners = owners
+        self.lowers = lowers
         self.warnings: list[str] = []
         self._first: dict[tuple[int, int], str] = {}  # files with several names -> the name that has the content
 
@@ -81,7 +83,8 @@ class Packer:
             self._warn(path, "in an image its name would mean that a file was removed")
             return
         if is_whiteout(status):
-            self._header(_mark(joined(path.rpartition("/")[0], f".wh.{node.name}")))
+            if self.lowers.find(path) is not None:
+                self._whiteout(path.rpartition("/")[0], node.name)
             return
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if kind is None:
@@ -101,8 +104,9 @@ class Packer:
             self._file(node, entry)
             return
         self._header(entry)
-        if kind == tarfile.DIRTYPE and is_opaque(attributes):
-            self._header(_mark(joined(path, ".wh..wh..opq")))
+        if kind == tarfile.DIRTYPE:
+            for name in self.lowers.hidden(node, attributes):
+                self._whiteout(path, name)
 
     def _entry(self, node: Node, kind: bytes) -> tarfile.TarInfo:
         status, base = node.status, self.owners.base
@@ -130,7 +134,7 @@ class Packer:
             if name == CAPABILITY:
                 own = capability_of_image(value, self.owners.roots)
                 if own is None:
-                    self._warn(f"the file capabilities of '{path}'", "they hold in another user namespace only")
+                    self._tell(f"'/{path}' goes without its capabilities, which hold in another user namespace only")
                     continue
                 value = own
             if is_allowed(name, value):
@@ -183,24 +187,25 @@ class Packer:
         while offset < end:
             piece = os.pread(fd, min(_PIECE, end - offset), offset)
             if not piece:
-                self._warn(path, "it became shorter while it was read, and has zeros there", left_out=False)
+                self._tell(f"'/{path}' became shorter while it was read, and has zeros at its end")
                 piece = bytes(min(_PIECE, end - offset))
             self.write(piece)
             offset += len(piece)
+
+    def _whiteout(self, directory: str, name: str) -> None:
+        entry = tarfile.TarInfo(joined(directory, f".wh.{name}"))
+        entry.mode = 0
+        self._header(entry)
 
     def _header(self, entry: tarfile.TarInfo) -> None:
         entry.pax_headers = dict(sorted(entry.pax_headers.items()))
         self.write(entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
 
-    def _warn(self, path: str, why: str, *, left_out: bool = True) -> None:
-        shown = path if path.endswith("'") else f"'{path}'"
-        self.warnings.append(printable(f"{shown}{' is left out' if left_out else ''}: {why}"))
+    def _warn(self, path: str, why: str) -> None:
+        self._tell(f"'/{path}' is left out: {why}")
 
-
-def _mark(path: str) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(path)
-    entry.mode = 0
-    return entry
+    def _tell(self, text: str) -> None:
+        self.warnings.append(printable(text))
 
 
 def _decimal(nanoseconds: int) -> str:
@@ -232,8 +237,11 @@ def _pieces(fd: int, size: int) -> list[tuple[int, int]] | None:
     return None if sum(length for _, length in found) == size else found
 
 
-def pack(root: int, write: Callable[[bytes], object], owners: Owners) -> list[str]:
-    """Write the archive of the layer in the directory behind *root*; returns what could not be taken along."""
-    packer = Packer(write, owners)
+def pack(root: int, write: Callable[[bytes], object], owners: Owners, lowers: Sequence[str]) -> list[str]:
+    """Write the archive of the layer in the directory behind *root*, on top of *lowers*, the topmost first.
+
+    Returns what could not be taken along.
+    """
+    packer = Packer(write, owners, Lowers(lowers))
     packer.pack(walk(root))
     return packer.warnings

@@ -45,26 +45,22 @@ def open_root(path: str) -> int:
 def walk(root: int) -> Iterator[Node]:
     """All files of the directory behind *root*, itself first: each directory before what is in it, that by name.
 
-    What is mounted below it is not entered.
+    What was removed from a directory comes before what is there.  What is mounted below it is not entered.
 
     Raises:
         NsunitError: something lies deeper than any image may have it.
     """
     top = os.fstat(root)
     yield Node("", root, ".", top)
-    below = [(os.dup(root), "", _names(root))]
+    below = [(os.dup(root), "", _listed(root))]
     try:
         while below:
-            directory, place, names = below[-1]
-            if not names:
+            directory, place, listed = below[-1]
+            if not listed:
                 os.close(below.pop()[0])
                 continue
-            name = names.pop()
+            name, status = listed.pop()
             path = f"{place}/{name}" if place else name
-            try:
-                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
             _check_depth(path, len(below))
             yield Node(path, directory, name, status)
             if not stat.S_ISDIR(status.st_mode) or status.st_dev != top.st_dev:
@@ -75,14 +71,21 @@ def walk(root: int) -> Iterator[Node]:
                 if error.errno not in _GONE:
                     raise
                 continue
-            below.append((inner, path, _names(inner)))
+            below.append((inner, path, _listed(inner)))
     finally:
         for directory, _, _ in below:
             os.close(directory)
 
 
-def _names(directory: int) -> list[str]:
-    return sorted(os.listdir(directory), key=os.fsencode, reverse=True)
+def _listed(directory: int) -> list[tuple[str, os.stat_result]]:
+    """What is in a directory, the first one last."""
+    found = []
+    for name in os.listdir(directory):
+        try:
+            found.append((name, os.stat(name, dir_fd=directory, follow_symlinks=False)))
+        except FileNotFoundError:
+            continue  # it was removed since it was listed
+    return sorted(found, key=lambda item: (not is_whiteout(item[1]), os.fsencode(item[0])), reverse=True)
 
 
 def _check_depth(path: str, depth: int) -> None:

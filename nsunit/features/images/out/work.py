@@ -44,7 +44,7 @@ class _Blob:
 
 
 def pack_all(job: dict[str, Any]) -> dict[str, Any]:
-    """Pack each of job["pack"], `root`, `to`, `base` and `roots`; job["gzip"] says whether they are compressed.
+    """Pack each of job["pack"], a `packing.Layer`; job["gzip"] says whether they are compressed.
 
     Raises:
         NsunitError: something cannot be in an image.
@@ -58,7 +58,7 @@ def _packed(item: dict[str, Any], *, gzip: bool) -> dict[str, Any]:
     try:
         with open(item["to"], "xb", buffering=1 << 20) as file:
             blob = _Blob(file, gzip=gzip)
-            warnings = pack(root, blob.write, Owners(item["base"], tuple(item["roots"])))
+            warnings = pack(root, blob.write, Owners(item["base"], tuple(item["roots"])), item["lowers"])
             blob.finish()
     finally:
         os.close(root)

@@ -76,7 +76,9 @@ class Layout:
         (self.path / "blobs/sha256" / digest(content).removeprefix("sha256:")).write_bytes(content)
         return {"mediaType": kind, "digest": digest(content), "size": len(content)}
 
-    def image(self, layers: list[bytes], tag: str = "latest", *, compress: Any = None, **config: Any) -> dict[str, Any]:
+    def image(
+        self, layers: list[bytes], tag: str = "latest", *, compress: Any = None, history: Any = (), **config: Any
+    ) -> dict[str, Any]:
         """Add an image of tar archives, gzipped unless *compress* says (function, media type); returns its manifest."""
         pack, kind = compress or (lambda content: gzip.compress(content, 1, mtime=0), LAYER + "+gzip")
         document = {
@@ -84,6 +86,7 @@ class Layout:
             "os": "linux",
             "config": config,
             "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
+            **({"history": history} if history else {}),
         }
         manifest = {
             "schemaVersion": 2,

@@ -52,6 +52,9 @@ RECORDS = {
     "nsunit.features.images.bring": "Imported",
     "nsunit.features.images.collect": "Removed",
     "nsunit.features.images.look": "Usage=Store Step=HistoryStep",
+    "nsunit.features.images.out.compare": "Change=FileChange",
+    "nsunit.features.images.out.lineage": "Entry=LayerEntry Verdict",
+    "nsunit.features.images.out.send": "Sent",
 }
 
 

@@ -13,6 +13,7 @@ from nsunit.features.images.config import image_of, platform_of
 from nsunit.features.images.layout import local_name
 from nsunit.features.images.out.changes import Told, changed, config_of, dumped, with_layers
 from nsunit.features.images.out.packing import Layer, packed
+from nsunit.features.images.out.parts import damaged
 from nsunit.features.images.out.roots import written
 from nsunit.features.images.store import Store
 from nsunit.names import printable
@@ -45,14 +46,13 @@ def commit(context: Context, name: str, reference: str, wish: Wish) -> Imported:
         NsunitError: nothing that it writes is kept, or it cannot be in an image; no image is left.
     """
     check_names((reference,))
-    changed({}, wish.changes)
+    image_of("", (), changed({}, wish.changes), lambda _text: None)  # what cannot be is told before all else
     store = Store(context.paths)
     writing.sweep(store)
     with writing.Staging(store) as staging:
         with Lock(context.paths.locks, name):
             found = written(context, name)
             document = _packed(context, store, staging, found, wish)
-        image_of("", (), document, lambda _text: None)  # what cannot be is told before anything is unpacked
         files.write_file(f"{staging.path}/config.json", dumped(document))
         source = Source("layers", staging.path, origin=f"commit:{name}", parent=found.image)
         return bring_in(context, source, (local_name(reference),))
@@ -65,7 +65,7 @@ def _packed(context: Context, store: Store, staging: writing.Staging, found: Wri
     tops = (found.upper,) if found.upper and os.path.isdir(found.upper) else ()
     stack, count = (*tops, *found.layers), len(tops) + len(own)
     if not count:
-        raise NsunitError("the container has written nothing on its image", hint="'nsunit image tag' names that")
+        raise NsunitError(f"{found.name}: it has written nothing on its image", hint="'nsunit image tag' names that")
     last = len((base.get("rootfs") or {}).get("diff_ids") or ()) + count - 1
     identities = (0, found.start, found.base)
     layers = [
@@ -84,11 +84,11 @@ def _base(store: Store, found: Written) -> tuple[dict[str, Any], tuple[str, ...]
     image = store.image(found.image)
     content = files.read_file(f"{store.configs}/{found.image}")
     if image is None or content is None:
-        raise NsunitError(f"the image {found.image[:12]} is damaged", hint="see 'nsunit image check'")
+        raise damaged(found.image)
     below = tuple(map(store.root_of, image.layers))
     own = found.layers[: len(found.layers) - len(below)]
     if found.layers[len(own) :] != below:
-        raise NsunitError("the container does not run on the layers of its image", hint="start it again")
+        raise NsunitError(f"{found.name}: it does not run on the layers of its image", hint="start it again")
     document: dict[str, Any] = json.loads(content)
     return document, own
 

@@ -122,7 +122,8 @@ def _below(store: Store, identity: str, count: int) -> tuple[str, bool]:
     """The id of the image *count* layers below *identity*, and whether it was made now.  The caller holds the lock."""
     image, document = _image(store, f"sha256:{identity}")
     if not 0 <= count < len(image.layers):
-        raise UsageError(f"the image has {len(image.layers)} layers, and {count} of them cannot be taken off")
+        there = len(image.layers)
+        raise UsageError(f"of the image's {there} layers {count} cannot be taken off", hint="one at least has to stay")
     if not count:
         return identity, False
     wanted = image.layers[count:]

@@ -10,10 +10,11 @@ from nsunit.definition.load import load
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features import hooks
 from nsunit.features.images.deeds import recorded
+from nsunit.features.images.keys import of
 from nsunit.names import check_name
 from nsunit.plan.operations import keeps_upper
 from nsunit.record import Record
-from nsunit.setup import namespaces, root
+from nsunit.setup import namespaces, process, root
 from nsunit.setup.main import read_plan
 
 TYPE_CHECKING = False
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
 
 class Written(Record):
-    """The root of *container*: *layers*, the topmost first, below *upper*; or the one directory in *layers* alone.
+    """The root of the *container* called *name*: *layers*, the topmost first, below *upper*; or one directory alone.
 
     *image* is the id of the image that has the last of the layers; empty where there is none.  *start* is the host's id
     of the container's root, and *base* what that root is on the disk.  *running* is None while it is stopped.
     """
 
+    name: str
     container: Container
     layers: tuple[str, ...]
     upper: str
@@ -62,24 +64,26 @@ def written(context: Context, name: str) -> Written:
     if container.volatile or container.read_only:
         why = "Volatile=" if container.volatile else "ReadOnly="
         raise NsunitError(f"{name}: nothing of what it writes is kept, by {why}", hint=f"start it without {why}")
-    image = _image_of(context, definition)
-    start = 0
+    image, start = "", 0
     if running is not None:
+        image = _image_of(context, definition)
         planned = read_plan(context.paths.runtime_of(name))
         overlay = next((item for item in planned if isinstance(item, root.Overlay)), None)
         layers = overlay.lowers if overlay else ()
+        container = container.replace(exec=next(item.argv for item in planned if isinstance(item, process.Exec)))
         start = next((int(item.start) for item in planned if isinstance(item, namespaces.UserNamespace)), 0)
     else:
         for resolve in hooks(container.features, "deeds.resolve"):
             container = resolve(context, definition).container
-        layers = container.layers
+        chosen = of(container)
+        image, layers = chosen.id if chosen else "", container.layers
     if not layers:
         assert container.rootfs is not None
         owned = dict(definition.texts_of("Container")).get("Ownership") == "chown"
         base = os.stat(container.rootfs).st_uid if owned else 0
-        return Written(container, (container.rootfs,), "", "", start, base, running)
+        return Written(name, container, (container.rootfs,), "", "", start, base, running)
     assert keeps_upper(container.replace(layers=layers))
-    return Written(container, layers, context.paths.upper_of(name) + "/upper", image, start, 0, running)
+    return Written(name, container, layers, context.paths.upper_of(name) + "/upper", image, start, 0, running)
 
 
 def _image_of(context: Context, definition: Definition) -> str:

@@ -186,6 +186,8 @@ def test_what_is_exported_means_the_same(images, run, case):
     run("nsunit", "image", "export", name, f"oci:{place}:x")
     wanted = oci.expected(oci.merged(layers))
     assert oci.differences(wanted, oci.expected(oci.merged(read_layout(place, "x")[0]))) == []
+    if not any(".wh." in info.name for layer in layers for info, _ in layer):
+        return  # to be cheap
     sent = images.name()
     run("nsunit", "image", "import", f"oci:{place}:x", "--name", sent)
     again = checked("image export", run("nsunit", "image", "export", sent, f"oci:{place}:y", "--json"))
@@ -199,12 +201,12 @@ def ticks(container):
 
 
 def test_a_container_is_still_while_it_is_read_and_goes_on_whatever_is_killed(writer, images, base, run):
-    # An unpacked gigabyte is a while to read, and next to nothing on the disk.
+    # A while to read.
     large = writer.upper / "large"
     name = images.name()
     with open(large, "wb") as file:
         file.truncate(1)
-        for place in range(1, 400):
+        for place in range(1, 100):
             os.pwrite(file.fileno(), b"x", place << 20)
     events = writer.cgroup / "cgroup.events"
     command = ["nsunit", "commit", writer.name, name]
@@ -225,6 +227,7 @@ def test_a_container_is_still_while_it_is_read_and_goes_on_whatever_is_killed(wr
         assert process.returncode == 0
     finally:
         large.unlink()
+        run("nsunit", "resume", writer.name)
     assert os.listdir(STORE / "staging") == []
     run("nsunit", "pause", writer.name)
     run(*command)
@@ -441,36 +444,35 @@ def test_a_name_goes_back_to_what_was_committed_before(writer, base, images, run
     assert lowers(other) == lowers(base)[1:]
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["commit", "{name}", "BAD NAME"], "'BAD NAME' is not a name for an image"),
-        (["commit", "{name}", "x", "-c", "RUN x"], "'RUN x' is no change of an image"),
-        (["commit", "{name}", "x", "-c", "EXPOSE 0"], "'EXPOSE 0': '0' is not a port"),
-        (["commit", "{name}", "x", "-c", 'CMD ["a", 1]'], "it is no list of texts"),
-        (["commit", "{name}", "x", "-c", "ENV =x"], "it is not NAME=VALUE"),
-        (["commit", "{name}", "x", "-c", "WORKDIR x"], "config: WorkingDir: 'x' is not an absolute path"),
-        (["commit", "nobody", "x"], "nobody"),
-        (["commit", "{volatile}", "x"], "nothing of what it writes is kept, by Volatile="),
-        (["commit", "{fresh}", "x"], "it has written nothing on its image"),
-        (["image", "export", "{base}", "tar:/x"], "'tar:/x' is not where an image can be put"),
-        (["image", "export", "{base}", "oci:/nowhere/x"], "there is no directory '/nowhere'"),
-        (["image", "export", "{base}", "oci:/etc/fstab:a"], "'/etc/fstab' is no directory"),
-        (["image", "export", "{base}", "oci:/tmp/x:a b"], "'a b' is not a tag"),
-        (["image", "export", "{base}", "oci-archive:/etc/fstab"], "'/etc/fstab' is there already"),
-        (["image", "export", "{base}", "dir:/etc"], "the directory '/etc' is not empty"),
-        (["image", "push", "{base}", "docker://A B"], "'A B' is not where an image can be sent to"),
-        (["image", "log", "nothing"], "there is no image 'nothing'"),
-    ],
-)
-def test_what_cannot_be(define, base, run, words, said):
+WRONG = [
+    (["commit", "{name}", "BAD NAME"], "'BAD NAME' is not a name for an image"),
+    (["commit", "{name}", "x", "-c", "RUN x"], "'RUN x' is no change of an image"),
+    (["commit", "{name}", "x", "-c", "EXPOSE 0"], "'EXPOSE 0': '0' is not a port"),
+    (["commit", "{name}", "x", "-c", 'CMD ["a", 1]'], "it is no list of texts"),
+    (["commit", "{name}", "x", "-c", "ENV =x"], "it is not NAME=VALUE"),
+    (["commit", "{name}", "x", "-c", "WORKDIR x"], "config: WorkingDir: 'x' is not an absolute path"),
+    (["commit", "nobody", "x"], "nobody"),
+    (["commit", "{volatile}", "x"], "nothing of what it writes is kept, by Volatile="),
+    (["commit", "{name}", "x"], "it has written nothing on its image"),
+    (["image", "export", "{base}", "tar:/x"], "'tar:/x' is not where an image can be put"),
+    (["image", "export", "{base}", "oci:/nowhere/x"], "there is no directory '/nowhere'"),
+    (["image", "export", "{base}", "oci:/etc/fstab:a"], "'/etc/fstab' is no directory"),
+    (["image", "export", "{base}", "oci:/tmp/x:a b"], "'a b' is not a tag"),
+    (["image", "export", "{base}", "oci-archive:/etc/fstab"], "'/etc/fstab' is there already"),
+    (["image", "export", "{base}", "dir:/etc"], "the directory '/etc' is not empty"),
+    (["image", "push", "{base}", "docker://A B"], "'A B' is not where an image can be sent to"),
+    (["image", "log", "nothing"], "there is no image 'nothing'"),
+]
+
+
+def test_what_cannot_be(define, base, run):
     names = {
         "name": define(f"[Container]\nImage={base}\n"),
-        "fresh": define(f"[Container]\nImage={base}\n"),
         "volatile": define(f"[Container]\nImage={base}\nVolatile=yes\n"),
         "base": base,
     }
-    failed = run("nsunit", *(word.format(**names) if word[0] == "{" else word for word in words), check=False)
-    assert failed.returncode and said in failed.stderr
-    assert failed.stdout == ""
-    assert not (STORE / "staging").exists() or os.listdir(STORE / "staging") == []
+    for words, said in WRONG:
+        failed = run("nsunit", *(word.format(**names) if word[0] == "{" else word for word in words), check=False)
+        assert failed.returncode and said in failed.stderr
+        assert failed.stdout == ""
+    assert os.listdir(STORE / "staging") == []

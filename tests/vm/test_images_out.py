@@ -304,6 +304,15 @@ def test_all_transports_have_the_same_image_and_the_same_bytes(writer, images, b
     index = json.loads((place / "layout/index.json").read_text())
     assert [list(item["annotations"].values()) for item in index["manifests"]] == [["a"], ["b"]]
     assert len({item["digest"] for item in index["manifests"]}) == 1
+    # Compressed otherwise.
+    for kind, first in (("zstd", b"\x28\xb5\x2f\xfd"), ("none", b"./")):
+        other = images.name()
+        run("nsunit", "image", "export", name, f"oci:{place}/{kind}:a", "--compression", kind)
+        blobs = [path.read_bytes() for path in (place / kind / "blobs/sha256").iterdir()]
+        assert sum(blob.startswith(first) for blob in blobs) == 3
+        run("nsunit", "image", "import", f"oci:{place}/{kind}:a", "--name", other)
+        assert image_id(other) in ids
+    run("skopeo", "copy", f"oci:{place}/zstd:a", f"dir:{place}/copied")
     # Readers of others.
     run("umoci", "unpack", "--image", f"{place}/layout:a", f"{place}/umoci")
     assert oci.differences(wanted, oci.listing(place / "umoci/rootfs")) == []
@@ -457,9 +466,12 @@ WRONG = [
     (["image", "export", "{base}", "tar:/x"], "'tar:/x' is not where an image can be put"),
     (["image", "export", "{base}", "oci:/nowhere/x"], "there is no directory '/nowhere'"),
     (["image", "export", "{base}", "oci:/etc/fstab:a"], "'/etc/fstab' is no directory"),
+    (["image", "export", "{base}", "oci:/etc:a"], "the directory '/etc' has something else in it"),
     (["image", "export", "{base}", "oci:/tmp/x:a b"], "'a b' is not a tag"),
     (["image", "export", "{base}", "oci-archive:/etc/fstab"], "'/etc/fstab' is there already"),
     (["image", "export", "{base}", "dir:/etc"], "the directory '/etc' is not empty"),
+    (["image", "export", "{base}", "oci:/tmp/x:a", "--compression=lzma"], "'lzma' is no compression of layers"),
+    (["image", "export", "{base}", "docker-archive:/tmp/x", "--compression=gzip"], "are not compressed"),
     (["image", "push", "{base}", "docker://A B"], "'A B' is not where an image can be sent to"),
     (["image", "log", "nothing"], "there is no image 'nothing'"),
 ]

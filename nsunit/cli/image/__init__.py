@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from nsunit.cli.verbs import Option, Verb
 
+_COMPRESSION = Option(
+    "compression",
+    "Of the layers: gzip if not given, zstd or none",
+    value="KIND",
+    complete=("gzip", "zstd", "none"),
+)
+
 
 def _verb(name: str, summary: str, run: str, operands: str, least: int, most: int | None) -> Verb:
     function = f"nsunit.cli.image.{run}"
@@ -113,6 +120,7 @@ VERBS = (
     _verb(
         "export", "Write an image to a file or directory", "out:export_image", "IMAGE TRANSPORT:PATH[:TAG]", 2, 2
     ).replace(
+        options=(_COMPRESSION,),
         complete="images",
         details=(
             "TRANSPORT is one of skopeo(1)'s: oci:DIR, which may have other images already, oci-archive:FILE, "
@@ -125,6 +133,7 @@ VERBS = (
     _verb(
         "push", "Send an image to a registry by skopeo", "out:push_image", "IMAGE [[docker://]NAME[:TAG]]", 1, 2
     ).replace(
+        options=(_COMPRESSION,),
         complete="images",
         details=(
             "skopeo(1), which has to be installed, does so in a unit of its own, with root's credentials and "

@@ -32,12 +32,14 @@ def commit_container(invocation: Invocation) -> int:
 
 def export_image(invocation: Invocation) -> int:
     """`nsunit image export`."""
-    return _tell(invocation, export(invocation.context(), *invocation.operands))
+    text, where = invocation.operands
+    return _tell(invocation, export(invocation.context(), text, where, invocation.value("compression") or ""))
 
 
 def push_image(invocation: Invocation) -> int:
     """`nsunit image push`."""
-    return _tell(invocation, push(invocation.context(), *invocation.operands))
+    text, where = (*invocation.operands, "")[:2]
+    return _tell(invocation, push(invocation.context(), text, where, invocation.value("compression") or ""))
 
 
 def _tell(invocation: Invocation, sent: Sent) -> int:

@@ -73,7 +73,7 @@ def _packed(context: Context, store: Store, staging: writing.Staging, found: Wri
         for place in reversed(range(count))
     ]
     running = found.running if wish.pause and not found.is_frozen else None
-    archives = packed(context, staging, layers, gzip=False, still=running.slice if running else "")
+    archives = packed(context, staging, layers, "", still=running.slice if running else "")
     return _document(base, found, wish, [item.diff for item in archives])
 
 

@@ -39,8 +39,12 @@ class Packed(Record):
     size: int
 
 
-def packed(context: Context, staging: Staging, layers: Sequence[Layer], *, gzip: bool, still: str = "") -> list[Packed]:
-    """Pack *layers*; the slice *still* is frozen meanwhile.  What cannot be taken along is told by context.warn.
+def packed(
+    context: Context, staging: Staging, layers: Sequence[Layer], compression: str, still: str = ""
+) -> list[Packed]:
+    """Pack *layers*, with the *compression* "gzip", "zstd" or none; the slice *still* is frozen meanwhile.
+
+    What cannot be taken along is told by context.warn.
 
     Raises:
         NsunitError: one of them cannot be packed.
@@ -54,7 +58,7 @@ def packed(context: Context, staging: Staging, layers: Sequence[Layer], *, gzip:
     def unit_of(argv: tuple[str, ...]) -> Unit:
         return pack_unit(staging.token, argv, staging.path, around)
 
-    found = worked_in_unit(context, staging, {"pack": items, "gzip": gzip}, unit_of)
+    found = worked_in_unit(context, staging, {"pack": items, "compression": compression}, unit_of)
     result = []
     for layer, item in zip(layers, found["layers"], strict=True):
         for text in item["warnings"][:WARNINGS_MAX]:

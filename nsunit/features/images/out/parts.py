@@ -31,14 +31,14 @@ _TYPE = "application/vnd.oci.image"
 
 
 class Parts(Record):
-    """An image's config and its layers, the lowest first; *gzip* says whether those are compressed.
+    """An image's config and its layers, the lowest first, with the *compression* "gzip", "zstd" or none.
 
     *same* of the layers have the digest of their content that they came with.
     """
 
     config: bytes
     layers: tuple[Packed, ...]
-    gzip: bool
+    compression: str
     same: int
 
     @property
@@ -49,7 +49,7 @@ class Parts(Record):
     @property
     def manifest(self) -> bytes:
         """The manifest that OCI has for it."""
-        kind = f"{_TYPE}.layer.v1.tar{'+gzip' if self.gzip else ''}"
+        kind = f"{_TYPE}.layer.v1.tar{'+' if self.compression else ''}{self.compression}"
         layers = [descriptor(kind, item.blob, item.size) for item in self.layers]
         config = descriptor(f"{_TYPE}.config.v1+json", self.id, len(self.config))
         document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
@@ -86,7 +86,7 @@ def damaged(identity: str) -> NsunitError:
     return NsunitError(f"the image {identity[:12]} is damaged", hint="see 'nsunit image check'")
 
 
-def parts_of(context: Context, store: Store, staging: Staging, identity: str, *, gzip: bool) -> Parts:
+def parts_of(context: Context, store: Store, staging: Staging, identity: str, compression: str) -> Parts:
     """The parts of the image *identity*, its layers packed into *staging*.
 
     Raises:
@@ -100,7 +100,7 @@ def parts_of(context: Context, store: Store, staging: Staging, identity: str, *,
     layers = [
         Layer(root, f"{staging.path}/{number}.blob", tuple(roots[:number][::-1])) for number, root in enumerate(roots)
     ]
-    archives = packed(context, staging, layers, gzip=gzip)
+    archives = packed(context, staging, layers, compression)
     with store.lock():
         if store.image(identity) is None or _marks(roots) != before:
             raise NsunitError(f"the image {identity[:12]} was removed while it was read")
@@ -108,7 +108,7 @@ def parts_of(context: Context, store: Store, staging: Staging, identity: str, *,
     diffs = [item.diff for item in archives]
     same = [item.removeprefix("sha256:") == diff for item, diff in zip(_told(document, image), diffs, strict=True)]
     config = files.read_file(f"{store.configs}/{identity}") or b""
-    return Parts(config if all(same) else dumped(with_diffs(document, diffs)), tuple(archives), gzip, sum(same))
+    return Parts(config if all(same) else dumped(with_diffs(document, diffs)), tuple(archives), compression, sum(same))
 
 
 def _told(document: dict[str, Any], image: Image) -> list[str]:

@@ -31,26 +31,31 @@ class Sent(Record):
     same: int
 
 
-def export(context: Context, text: str, where: str) -> Sent:
-    """Write the image *text* to *where*, see `targets.target_of`.
+COMPRESSIONS = ("gzip", "zstd", "none")
+
+
+def export(context: Context, text: str, where: str, compression: str = "") -> Sent:
+    """Write the image *text* to *where*, see `targets.target_of`, with its layers compressed by gzip or as said.
 
     Raises:
         NotFoundError: there is no such image.
         NsunitError: it cannot be had; a file is not there then.
     """
     refuse_users(context)
-    target = targets.target_of(where)
+    target, chosen = targets.target_of(where), _chosen(compression)
+    if target.transport == "docker-archive" and compression not in ("", "none"):
+        raise UsageError("the layers in a docker-archive are not compressed", hint="compress the file")
     store = Store(context.paths)
     identity = store.find(text)
     writing.sweep(store)
     with writing.Staging(store) as staging:
-        parts = parts_of(context, store, staging, identity, gzip=target.transport != "docker-archive")
+        parts = parts_of(context, store, staging, identity, "" if target.transport == "docker-archive" else chosen)
         targets.put(target, parts, _names(store, text, identity))
     return _sent(parts, f"{target.transport}:{target.path}")
 
 
-def push(context: Context, text: str, where: str = "") -> Sent:
-    """Send the image *text* to a registry, as it is called or as *where* says, by skopeo(1).
+def push(context: Context, text: str, where: str = "", compression: str = "") -> Sent:
+    """Send the image *text* to a registry, as it is called or as *where* says, by skopeo(1); else as `export`.
 
     Raises:
         NotFoundError: there is no such image.
@@ -63,13 +68,14 @@ def push(context: Context, text: str, where: str = "") -> Sent:
     if not is_reference(destination) or "@" in destination:
         raise UsageError(f"'{printable(destination)}' is not where an image can be sent to", hint="[docker://]NAME:TAG")
     name = full_name(destination)
+    chosen = _chosen(compression)
     directory = directory_with(("skopeo",))
     if not directory:
         hint = "install the package 'skopeo', or take it there another way: 'nsunit image export'"
         raise NsunitError("images are sent by skopeo, which is not installed", hint=hint)
     writing.sweep(store)
     with writing.Staging(store) as staging:
-        parts = parts_of(context, store, staging, identity, gzip=True)
+        parts = parts_of(context, store, staging, identity, chosen)
         place = f"{staging.path}/image"
         targets.write_directory(place, targets.layout(parts, "image"))
         log = f"{staging.path}/log"
@@ -78,6 +84,12 @@ def push(context: Context, text: str, where: str = "") -> Sent:
         if not carried_out(context, push_unit(staging.token, argv, staging.path, log), PULL_SECONDS):
             raise said_by(f"'{name}' cannot be sent", files.read_file(log) or b"")
     return _sent(parts, f"docker://{name}")
+
+
+def _chosen(compression: str) -> str:
+    if compression and compression not in COMPRESSIONS:
+        raise UsageError(f"'{printable(compression)}' is no compression of layers", hint=", ".join(COMPRESSIONS))
+    return {"": "gzip", "none": ""}.get(compression, compression)
 
 
 def _names(store: Store, text: str, identity: str) -> list[str]:

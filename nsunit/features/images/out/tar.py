@@ -137,7 +137,9 @@ class Packer:
                     self._tell(f"'/{path}' goes without its capabilities, which hold in another user namespace only")
                     continue
                 value = own
-            if is_allowed(name, value):
+            if "=" in name:
+                self._tell(f"'/{path}' goes without its attribute '{name}', which no archive can have")
+            elif is_allowed(name, value):
                 found[f"SCHILY.xattr.{name}"] = value.decode("utf-8", "surrogateescape")
         return found
 

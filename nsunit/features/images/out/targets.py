@@ -72,6 +72,8 @@ def target_of(text: str) -> Target:
         raise UsageError(f"'{printable(target.path)}' is no directory")
     if transport == "dir" and files.list_directory(target.path):
         raise UsageError(f"the directory '{printable(target.path)}' is not empty", hint="such a one has one image only")
+    if transport == "oci" and files.list_directory(target.path) and not os.path.exists(f"{target.path}/oci-layout"):
+        raise UsageError(f"the directory '{printable(target.path)}' has something else in it", hint="name another one")
     if not os.path.isdir(os.path.dirname(target.path)):
         raise UsageError(f"there is no directory '{printable(os.path.dirname(target.path))}'")
     return target

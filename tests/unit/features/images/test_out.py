@@ -131,6 +131,25 @@ def test_what_an_archive_cannot_have(tmp_path):
         packed(tmp_path)
 
 
+def test_what_changes_while_it_is_packed(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    os.setxattr(tmp_path / "a", "user.x=y", b"")
+    assert packed(tmp_path)[1] == ["'/a' goes without its attribute 'user.x=y', which no archive can have"]
+    other = os.stat(tmp_path / "b")
+    nodes = [node.replace(status=other) if node.path == "a" else node for node in listed(tmp_path)]
+    monkeypatch.setattr("nsunit.features.images.out.tar.walk", lambda _root: nodes)
+    with pytest.raises(NsunitError, match="'a' was replaced while it was read"):
+        packed(tmp_path)
+    nodes = [node.replace(name="gone") if node.path == "a" else node for node in listed(tmp_path)]
+    assert b"\0a\0" not in packed(tmp_path)[0]
+
+
+def listed(path):
+    root = walk.open_root(str(path))
+    return [node.replace(directory=root) for node in walk.walk(root)]
+
+
 def test_marks_of_other_overlays_are_refused():
     walk.check_marks("x", {"trusted.overlay.origin": b"", "user.overlay.redirect": b"/"})
     for mark in ("redirect", "metacopy"):

@@ -92,7 +92,8 @@ def test_all_of_it(scene, tmp_path):
     is_over(scene, name)
     of_images(scene, tmp_path)
     of_volumes(scene, tmp_path)
-    elsewhere = {"image pull"}  # prints what import does; see test_images.py
+    # Others print what these do; see test_images.py and test_images_out.py.
+    elsewhere = {f"image {verb}" for verb in ("pull", "push", "bisect", "diff", "revert")} | {"commit", "diff"}
     assert SCHEMA["properties"].keys() - scene.seen == elsewhere | (set() if CONTROLLED else {"reclaim", "cgroup get"})
 
 
@@ -179,11 +180,14 @@ def of_images(scene, place):
     assert name in [item for image in scene.ask("image", "list") for item in image["names"]]
     assert scene.ask("image", "inspect", name)[0]["config"]
     scene.ask("image", "history", name)
+    scene.ask("image", "log", name)
+    scene.ask("image", "branch", name.replace("localhost/", "localhost/branch-"), name)
+    scene.ask("image", "export", name, f"dir:{place}/exported")
     scene.ask("image", "df")
     scene.ask("image", "check")
     other = name.replace("localhost/", "localhost/more-")
     assert scene.ask("image", "tag", name, other) == [other]
-    scene.ask("image", "rm", other)
+    scene.ask("image", "rm", other, name.replace("localhost/", "localhost/branch-"))
     assert name in scene.ask("image", "rm", name)["names"]
     scene.ask("image", "prune")
 

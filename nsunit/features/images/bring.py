@@ -19,7 +19,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from nsunit.core.context import Context
@@ -33,13 +33,14 @@ _ATTEMPTS = 3  # at a layer that goes while the image on top of it is unpacked
 class Source(Record):
     """Where an image comes from: the host's *path*, absolute, and which one of those that are there.
 
-    *origin* is where it was before, if that path is of this moment only.
+    *origin* is where it was before, if that path is of this moment only; *parent* the image that it was made on.
     """
 
     transport: str
     path: str
     tag: str = ""
     origin: str = ""
+    parent: str = ""
 
 
 class Imported(Record):
@@ -162,10 +163,25 @@ def _unpack(
         "layers": store.layers,
         "staging": staging.path,
     }
+
+    def unit_of(argv: tuple[str, ...]) -> Unit:
+        return unpack_unit(staging.token, argv, store.path)
+
+    return worked_in_unit(context, staging, job, unit_of)
+
+
+def worked_in_unit(
+    context: Context, staging: writing.Staging, job: dict[str, Any], unit_of: Callable[[tuple[str, ...]], Unit]
+) -> dict[str, Any]:
+    """What the program of a unit answers to *job*; *unit_of* makes the unit for a command line.
+
+    Raises:
+        NsunitError: it could not do it.
+    """
     files.write_file(staging.path + "/job", json.dumps(job).encode())
     files.write_file(staging.path + "/error", b" " * program.ERROR_ROOM)
     argv = (sys.executable or "/usr/bin/python3", "-IB", program.__file__, staging.path)
-    unit = unpack_unit(staging.token, argv, store.path)
+    unit = unit_of(argv)
     if not carried_out(context, unit, SECONDS):
         raise _failure(staging, unit.name)
     content = files.read_file(staging.path + "/result")
@@ -179,7 +195,7 @@ def _failure(staging: writing.Staging, unit: str) -> NsunitError:
     if content:
         told = json.loads(content)
         return NsunitError(told["message"], hint=told["hint"])
-    return NsunitError("the image could not be unpacked: its unit has failed", hint=f"see 'journalctl -u {unit}'")
+    return NsunitError(f"the unit '{unit}' has failed", hint=f"see 'journalctl -u {unit}'")
 
 
 def _commit(
@@ -200,6 +216,7 @@ def _commit(
     aliases = {_by_digest(name, digest) for name in chosen if digest} - set(chosen)
     origin = source.origin or f"{result['transport']}:{source.path}"
     about = {"digest": digest, "source": origin, "warnings": warnings[:100]}
+    about |= {"parent": source.parent} if source.parent else {}
     writing.describe_layers(staging, layers)
     staging.sync()
     with store.lock():

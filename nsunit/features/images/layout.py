@@ -137,6 +137,11 @@ def full_name(text: str) -> str:
     return f"{host}/{path}@{digest}" if at else f"{host}/{path}:{tag or 'latest'}"
 
 
+def local_name(text: str) -> str:
+    """The full name of an image that is made here and is to be called *text*: of no registry, unless that names one."""
+    return full_name(text if split(text)[0] else f"localhost/{text}")
+
+
 def candidates(text: str) -> Iterator[str]:
     """The full names that *text* may stand for in the store, the likeliest first: what was made here wins."""
     host, path, _ = split(text.partition("@")[0])

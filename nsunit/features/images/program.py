@@ -1,7 +1,8 @@
-"""The program of a unit that unpacks an image: `program.py STAGING`, a directory with the file `job`.
+"""The program of a unit that unpacks an image, or packs layers: `program.py STAGING`, a directory with the file `job`.
 
-It leaves there the layers, each in a directory by its number, and `result`, or `error` and exits with 1.  systemd
-starts it, with root's privileges over files and mounts; each layer is unpacked by a process that has less.
+It leaves there the layers, each in a directory by its number or as the job says, and `result`, or `error` and exits
+with 1.  systemd starts it, with root's privileges over files and mounts; each layer is unpacked by a process that has
+less.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if __name__ == "__main__":  # started by path: the package stands three director
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.errors import NsunitError
+from nsunit.features.images.out.work import pack_all
 from nsunit.features.images.unpack.work import unpack
 
 
@@ -27,7 +29,7 @@ def main(argv: list[str]) -> int:
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
-        answer: dict[str, object] = unpack(job)
+        answer: dict[str, object] = (pack_all if "pack" in job else unpack)(job)
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)
     except OSError as error:

@@ -48,7 +48,7 @@ def pull(context: Context, text: str, platform: str = "") -> Imported:
         files.write_file(log, b"")
         unit = pull_unit(staging.token, tuple(argv), staging.path, log)
         if not carried_out(context, unit, PULL_SECONDS):
-            raise _failure(name, files.read_file(log) or b"")
+            raise said_by(f"'{name}' cannot be fetched", files.read_file(log) or b"")
         source = Source("dir", f"{staging.path}/image", origin=f"docker://{name}")
         return bring_in(context, source, (name,), platform)
 
@@ -58,10 +58,11 @@ def _overrides(platform: tuple[str, ...]) -> list[str]:
     return [f"{option}={value}" for option, value in zip(options, platform, strict=False)]
 
 
-def _failure(name: str, log: bytes) -> NsunitError:
+def said_by(what: str, log: bytes) -> NsunitError:
+    """*what* went wrong, with the reason that skopeo has written to its *log*."""
     said = [line for line in log.decode("utf-8", "replace").splitlines() if line.strip()]
     reason = said[-1] if said else "its unit has failed"
     if 'msg="' in reason:  # time="…" level=fatal msg="…"
         reason = reason.partition('msg="')[2].removesuffix('"').replace('\\"', '"')
     hint = "see skopeo(1); root's credentials are those of 'skopeo login'"
-    return NsunitError(f"'{name}' cannot be fetched: {printable(reason[:_LOG_MAX])}", hint=hint)
+    return NsunitError(f"{what}: {printable(reason[:_LOG_MAX])}", hint=hint)

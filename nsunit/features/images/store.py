@@ -51,6 +51,11 @@ class Store:
         content = files.read_file(f"{self.images}/{identity}")
         return None if content is None else load(identity, content)
 
+    def named(self, text: str) -> str:
+        """The full name that *text* is here; empty where there is none."""
+        found = () if text.startswith("sha256:") else candidates(text)
+        return next((name for name in found if os.path.lexists(f"{self.names}/{file_of(name)}")), "")
+
     def find(self, text: str) -> str:
         """The id of the image that *text* names: a name, short or with its host, or an id or the beginning of one.
 
@@ -62,12 +67,11 @@ class Store:
             raise UsageError(
                 f"'{printable(text)}' is not the name of an image", hint="e.g. docker.io/library/nginx:1.27"
             )
-        if not text.startswith("sha256:"):
-            for name in candidates(text):
-                try:
-                    return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
-                except FileNotFoundError:
-                    continue
+        try:
+            if name := self.named(text):
+                return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
+        except FileNotFoundError:
+            pass  # it was taken away meanwhile
         digits = text.removeprefix("sha256:")
         if len(digits) >= ID_MIN:
             found = [name for name in files.list_directory(self.images) if name.startswith(digits) and is_digest(name)]

@@ -54,6 +54,9 @@ RECORDS = {
     "nsunit.features.images.look": "Usage=Store Step=HistoryStep",
     "nsunit.features.volumes.look": "Shown=Volume",
     "nsunit.deeds.mounted": "Mounted",
+    "nsunit.features.images.out.compare": "Change=FileChange",
+    "nsunit.features.images.out.lineage": "Entry=LayerEntry Verdict",
+    "nsunit.features.images.out.send": "Sent",
 }
 
 

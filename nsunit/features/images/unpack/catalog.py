@@ -85,3 +85,8 @@ def _digest(file: int) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def unescaped(text: str) -> str:
+    """A path or another text of the catalog as it was."""
+    return "\\".join(part.replace("\\t", "\t").replace("\\n", "\n") for part in text.split("\\\\"))

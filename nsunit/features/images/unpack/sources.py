@@ -381,3 +381,19 @@ def from_skopeo_directory(source: Directory) -> Found:
             raise NsunitError(f"{blob.name}: it does not have the size that the manifest says", hint="copy it anew")
         layers.append((blob, digest))
     return Found(config, tuple(layers), "sha256:" + hashlib.sha256(content).hexdigest())
+
+
+def from_layers(source: Directory) -> Found:
+    """The image of `config.json`, of which the layers that the store does not have are there as NUMBER.tar.
+
+    Raises:
+        NsunitError: something in it is damaged.
+    """
+    config = source.open("config.json").content(DOCUMENT_MAX)
+    rootfs = member(parse(config, "config"), "rootfs", dict, "config")
+    count = len(member(rootfs, "diff_ids", list, "config"))
+    there = [f"{number}.tar" if os.path.exists(f"{source.path}/{number}.tar") else "" for number in range(count)]
+    return Found(config, tuple((source.open(name) if name else ABSENT, "") for name in there))
+
+
+ABSENT = Blob(-1, 0, 0, "a layer of the store")

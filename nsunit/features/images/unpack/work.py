@@ -29,6 +29,8 @@ def _find(job: dict[str, Any]) -> tuple[str, Found]:
         return transport, sources.from_layout(sources.Directory(job["path"]), tag, platform)
     if transport == "dir":
         return transport, sources.from_skopeo_directory(sources.Directory(job["path"]))
+    if transport == "layers":
+        return transport, sources.from_layers(sources.Directory(job["path"]))
     blob = sources.open_regular(job["path"])
     if transport == "tar" or (transport == "file" and not sources.looks_like_image(blob)):
         return "tar", sources.Found(b"", ((blob, ""),))
@@ -60,6 +62,8 @@ def unpack(job: dict[str, Any]) -> dict[str, Any]:
         if chain and os.path.isdir(f"{job['layers']}/{chain}"):
             done.append({"diff": diff, "chain": chain, "place": ""})
             lowers.insert(0, f"{job['layers']}/{chain}/root")
+        elif blob is sources.ABSENT:
+            raise NsunitError(f"layer {number} is not in the store any more", hint="try again")
         else:
             place = f"{job['staging']}/{number}"
             layer = _unpack_layer(job, blob, place, lowers)

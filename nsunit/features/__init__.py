@@ -163,10 +163,17 @@ FEATURES = (
     Feature(
         "images",
         keys="Image Entrypoint",
-        needs="output",
+        needs="output health",
         hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
         operations="make-directory",
         verbs="image",
+    ),
+    Feature(
+        "health",
+        keys="Health HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure",
+        hooks="keys.build keys.check plan.listeners plan.relations plan.operations deeds.facts deeds.check_now"
+        " files.listener_files",
+        operations="health",
     ),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(

@@ -36,6 +36,7 @@ from nsunit.setup import namespaces
 from nsunit.setup.main import read_plan
 from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
+from nsunit.storage.health import read as read_health
 from nsunit.storage.processes import UnitProcess, unit_processes
 from nsunit.units import UP
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.deeds.look.root import Ids, Root
     from nsunit.setup.operation import Operation
+    from nsunit.storage.health import Health
 
 CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
 UNKNOWN = (1 << 64) - 1  # systemd's "not set" for counters and limits
@@ -69,6 +71,7 @@ class ContainerState(Record):
     cpu_usec: int | None = None
     enabled: bool = False
     note: str = ""  # what is wrong with what listens for it, and what to do
+    health: str | None = None  # starting, healthy or unhealthy; None where nothing checks it
 
 
 class Status(Record):
@@ -99,6 +102,7 @@ class Status(Record):
     addresses: tuple[str, ...] = ()
     ports: tuple[Any, ...] = ()  # of the host, and where they lead: features.network.values.Port
     log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
+    health: Health | None = None
 
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
@@ -196,6 +200,7 @@ def status(context: Context, name: str) -> Status:
             *_notes(context, name, properties, limits, known=bool(running and state.definition)),
         ),
         log_namespace=journal_of(context, name),
+        health=_health(context, name, properties),
         **_shown_by_features(context, name, used),
     )
 
@@ -311,7 +316,14 @@ def _state(
         cpu_usec=None if cpu is None else cpu // 1000,
         enabled=_is_enabled(context, name),
         note=listening.note(context, name, listeners),
+        health=found.status if (found := _health(context, name, values)) else None,
     )
+
+
+def _health(context: Context, name: str, values: dict[str, object]) -> Health | None:
+    """What the checks of a container have found, if there are any."""
+    pid = _number(values, "MainPID")
+    return read_health(context.paths.runtime_of(name), pid) if pid else None
 
 
 def _is_enabled(context: Context, name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.features.health.keys import of as of_health
 from nsunit.features.images.keys import of
 from nsunit.features.images.plan import with_image
 from nsunit.features.images.store import Store
@@ -47,6 +48,10 @@ def resolve(context: Context, definition: Definition) -> Definition:
     if not container.exec:
         hint = "name the program to run, e.g. Exec=/bin/sh"
         message = f"[Container] Exec= is missing, and the image '{chosen.reference}' has no command"
+        raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])
+    if container.waits_for_health and not of_health(container).command:
+        hint = "say how to check it with Health="
+        message = f"[Container] Notify=healthy: the image '{chosen.reference}' does not say how to check it"
         raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])
     return definition.replace(container=container)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.features.health.keys import with_image as checked_by_image
 from nsunit.features.images.keys import of
 from nsunit.features.images.setup import MakeDirectory
 from nsunit.setup.process import WorkingDirectory
@@ -37,7 +38,8 @@ def with_image(container: Container, chosen: Chosen, image: Image, root_of: Call
         changes["working_directory"] = image.working_directory
     if "StopSignal" not in chosen.says and image.stop_signal:
         changes["stop_signal"] = image.stop_signal
-    return container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
+    found = container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
+    return checked_by_image(found, dict(image.healthcheck))
 
 
 def operations(planned: list[Operation], container: Container, _facts: object) -> list[Operation]:

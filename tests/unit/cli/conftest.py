@@ -54,6 +54,7 @@ class ContainerState(Record):
     definition: str | None = None
     enabled: bool = False
     note: str = ""
+    health: str | None = None
 
 
 class Status(Record):
@@ -82,6 +83,7 @@ class Status(Record):
     networks: tuple = ()
     addresses: tuple = ()
     ports: tuple = ()
+    health: Record | None = None
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from nsunit.core.running import find_running
 from nsunit.errors import NsunitError
 from nsunit.names import container_of_check, container_of_unit, service_name
 from nsunit.setup.main import read_plan
-from nsunit.storage.health import read
+from nsunit.storage.health import HEALTHY, UNHEALTHY, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ def wait(context: Context, names: Sequence[str], *, timeout: float | None = None
 
 
 def wait_for_health(
-    context: Context, names: Sequence[str], wanted: str, *, timeout: float | None = None
+    context: Context, names: Sequence[str], wanted: str, *, timeout: float | None = None, gives_up: bool = False
 ) -> list[str | None]:
     """Wait until each of the containers *names* is *wanted*, healthy or unhealthy, or has ended: then it is None.
+
+    With *gives_up*, anything but starting will do.
 
     Raises:
         NotFoundError: one does not run.
@@ -41,7 +43,7 @@ def wait_for_health(
         find_running(context, name)
         if not any(item.keyword == "health" for item in read_plan(context.paths.runtime_of(name))):
             raise NsunitError(f"{name}: nothing checks its health", hint="say how with Health= in its definition")
-    over = (wanted, None)
+    over = (wanted, None) if not gives_up else (HEALTHY, UNHEALTHY, None)
     waiting = _Waiting(context, names, over, timeout)
     try:
         follow(waiting.changed, waiting.until_all_are, context.user)
@@ -96,3 +98,20 @@ class _Waiting:
             if all(now in self._over for now in self.now.values()):
                 return
             await self._is_news.wait()
+
+
+def came_up(context: Context, name: str) -> None:
+    """Wait until container *name*, which was just started, is healthy, if anything checks that.
+
+    Raises:
+        NsunitError: it is not.
+    """
+    check = next((item for item in read_plan(context.paths.runtime_of(name)) if item.keyword == "health"), None)
+    if check is None:
+        return
+    found = wait_for_health(context, (name,), HEALTHY, gives_up=True)[0]
+    if found != HEALTHY:
+        said = read(context.paths.runtime_of(name))
+        why = f": {said.results[-1].summary()}" if said and said.results else ""
+        text = "it has ended before it was healthy" if found is None else f"it is unhealthy{why}"
+        raise NsunitError(f"{name}: {text}", hint=f"see 'nsunit logs {name}'")

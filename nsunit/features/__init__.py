@@ -164,10 +164,11 @@ FEATURES = (
         "images",
         keys="Image Entrypoint",
         needs="output health",
-        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
+        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.require deeds.reserve",
         operations="make-directory",
         verbs="image",
     ),
+    Feature("updates", keys="AutoUpdate", needs="images", hooks="keys.build keys.check"),
     Feature(
         "health",
         keys="Health HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure",

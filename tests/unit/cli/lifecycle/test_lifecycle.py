@@ -221,6 +221,13 @@ def test_wait_for_health(nsunit, manager):
     assert (status, err.splitlines()[0]) == (2, "nsunit: 'well' is no condition")
 
 
+def test_update_without_or_with_too_much(nsunit, manager):
+    status, _out, err = nsunit("update")
+    assert (status, err.splitlines()[0]) == (2, "nsunit: there is no container to update")
+    status, _out, err = nsunit("update", "--auto", "web")
+    assert (status, err.splitlines()[0]) == (2, "nsunit: --auto is about all containers with AutoUpdate=")
+
+
 @pytest.mark.parametrize(
     ("ended", "text"),
     [

@@ -71,7 +71,7 @@ def find_running(context: Context, name: str) -> Running:
         raise NotFoundError(f"{name}: it is not running", hint=f"start it with 'nsunit start {name}'")
     control_group = str(state.get("ControlGroup", ""))
     check_own(name, unit, "loaded", os.path.basename(os.path.dirname(control_group)))
-    pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else _first_process(control_group)
+    pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else first_process(control_group)
     if not pid:
         raise just_ended(name)
     return Running(name, unit, control_group, _hexadecimal(state.get("InvocationID")), pid)
@@ -233,7 +233,8 @@ def catches(pid: int, number: int) -> bool:
     return any(mask is None or int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
 
-def _first_process(control_group: str) -> int:
+def first_process(control_group: str) -> int:
+    """The payload in the cgroup *control_group*; 0 if nothing runs there."""
     # The payload is process 1 of its own PID namespace, the only one with exactly that number in the innermost one.
     # Where it shares one it is the oldest that leads a session; a process that only sets it up leads none.
     leaders = []

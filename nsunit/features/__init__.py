@@ -163,10 +163,18 @@ FEATURES = (
     Feature(
         "images",
         keys="Image Entrypoint",
-        needs="output volumes",
-        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
+        needs="output health volumes",
+        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.require deeds.reserve",
         operations="make-directory",
         verbs="image",
+    ),
+    Feature("updates", keys="AutoUpdate", needs="images", hooks="keys.build keys.check"),
+    Feature(
+        "health",
+        keys="Health HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure",
+        hooks="keys.build keys.check plan.listeners plan.relations plan.operations deeds.facts deeds.check_now"
+        " files.listener_files",
+        operations="health",
     ),
     Feature(
         "volumes",

@@ -45,7 +45,10 @@ class Directive(Record):
 
 
 class Listeners(Record):
-    """Units that listen for a container, the first one that is started first, and whether it waits for them."""
+    """Units beside a container: those that listen for it, the first one that is started first, and check it.
+
+    *waits*: whether it waits for its first connection.
+    """
 
     units: tuple[Unit, ...] = ()
     waits: bool = False
@@ -58,7 +61,7 @@ class Units(Record):
     slice: Unit
     service_directives: tuple[Directive, ...]  # what nsunit adds to what the definition says
     slice_directives: tuple[Directive, ...]
-    listeners: tuple[Unit, ...] = ()  # sockets and proxies
+    listeners: tuple[Unit, ...] = ()  # sockets and proxies, then what checks it
     waits: bool = False  # for its first connection: the first of these is started instead of the service
 
     @property
@@ -80,7 +83,8 @@ def units(definition: Definition, facts: Facts) -> Units:
     limits = (*slice_directives(definition, title, version), *default_tasks(definition, facts))
     found = Listeners()
     for listeners in hooks(container.features, "plan.listeners"):
-        found = listeners(definition, facts)
+        more = listeners(definition, facts)
+        found = Listeners((*found.units, *more.units), found.waits or more.waits)
     return Units(
         Unit(service_name(definition.name), merge(own, definition, ("Unit", "Service"), version)),
         Unit(slice_name(definition.name, container.slice), merge(limits, definition, ("Slice",), version)),

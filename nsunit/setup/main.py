@@ -71,7 +71,7 @@ def start(directory: str, address: str) -> None:
     """Carry out the plan in *directory*; *address* is the service manager's notification socket, or empty.
 
     The payload is made the unit's main process before it executes, so that its exit status is never missed.  The
-    container is ready when execve(2) has succeeded, or when a payload that has the socket says so itself.
+    container is ready when execve(2) has succeeded, or when a payload that has the socket says so itself, or a check.
 
     Raises:
         spawn.SetupError: a step failed.
@@ -93,7 +93,7 @@ def start(directory: str, address: str) -> None:
             notify.send(address, f"MAINPID={payload}")
 
     spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
-    if address and not any(isinstance(operation, process.NotifySocket) for operation in operations):
+    if address and not any(operation.tells_ready for operation in operations):
         notify.send(address, "READY=1")
     build.carry()
 

@@ -12,6 +12,10 @@ from nsunit.setup import accounts, files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
@@ -81,6 +85,7 @@ class NotifySocket(Operation):
     """Hand the service manager's notification socket to the payload, which then says READY=1 itself."""
 
     keyword = "notify-socket"
+    tells_ready = True
 
     TARGET = "/run/host/notify"  # where systemd's container interface has it
 
@@ -379,3 +384,28 @@ def _candidates(program: str, path: str) -> list[str]:
     if "/" in program:
         return [program]
     return [f"{directory}/{program}" for directory in path.split(":") if directory]
+
+
+def of_session(
+    plan: Sequence[Operation],
+    argv: Sequence[str],
+    user: User | None = None,
+    environment: Sequence[tuple[str, str]] = (),
+    place: Callable[[str], str] = str,
+) -> list[Operation]:
+    """What *plan* does to its payload as far as it makes sense for another process, which executes *argv*.
+
+    It is *user*, or the payload's, starts in the directory that *place* makes of the payload's, and has the variables
+    *environment* as well.
+    """
+    found: list[Operation] = []
+    for item in plan:
+        if isinstance(item, User):
+            found.append(user or item)
+        elif isinstance(item, WorkingDirectory):
+            # The user's variables are set by looking the user up, the definition's come next, the caller's last.
+            found += [Environment(tuple(f"{key}={value}" for key, value in environment))]
+            found += [WorkingDirectory(place(item.path))]
+        elif isinstance(item, (Environment, Manners, Privileges)):
+            found.append(item)
+    return [*found, Exec("", tuple(argv))]

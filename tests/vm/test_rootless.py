@@ -551,3 +551,29 @@ def test_streams_by_name(user):
     words = ("journalctl", "-o", "cat", "-t", name, f"_SYSTEMD_USER_UNIT=nsunit-{name}.service")
     wait_until(lambda: user._run(*words).stdout.endswith("by name\n0\n"), "the payload's lines")
     user.nsunit("rm", "--force", name)
+
+
+def test_a_check_of_its_health(user):
+    """Also: it is ready by that, and killed for it; all in the user's own systemd."""
+    health = 'Health=/bin/sh -c "id -u; ls /tmp/well"'
+    keys = (health, "HealthInterval=200ms", "HealthRetries=1", "HealthOnFailure=restart", "Notify=healthy")
+    lines = (
+        "Volatile=yes",
+        "Exec=/bin/sh -c 'touch /tmp/well; trap exit TERM; while :; do sleep 1000 & wait $!; done'",
+    )
+    name = user.define("checked", *lines, *keys)
+    user.nsunit("start", name)
+    (status,) = json.loads(user.nsunit("status", name, "--json").stdout)
+    assert status["health"]["status"] == "healthy"
+    assert status["health"]["results"][-1]["output"] == "0\n/tmp/well\n"
+    first = status["state"]["pid"]
+    user.exec(name, "rm /tmp/well")
+
+    def is_another():
+        (found,) = json.loads(user.nsunit("list", name, "--json").stdout)
+        return found["pid"] not in (None, first) and found["health"] == "healthy"
+
+    wait_until(is_another, "another run")
+    user.nsunit("wait", "--condition=healthy", name)
+    user.nsunit("stop", name)
+    user.nsunit("rm", name)

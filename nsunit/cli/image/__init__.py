@@ -57,6 +57,36 @@ VERBS = (
             "Prints A for what was added, C for what was changed or has changes in it, and D for what was deleted.",
         ),
     ),
+    Verb(
+        "update",
+        "lifecycle",
+        "Have a container run a newer image, or go on with its own if it does not come up",
+        "nsunit.cli.image.update:update_container",
+        operands="[NAME [IMAGE]]",
+        most=2,
+        options=(Option("auto", "All that run and have AutoUpdate="),),
+        complete="defined",
+        before="rm",
+        details=(
+            "Takes what its image's name means in the store now, or IMAGE, restarts the container and waits until it "
+            "is ready and, where Health= checks it, healthy. If it does not come to that, it runs the former image "
+            "again, and the command fails. A container that does not run gets the image with its next start.",
+            "What it has written into its root stays with the image that it was written on, and is there again after "
+            "a rollback; what is to outlive an update belongs into Bind=.",
+        ),
+    ),
+    Verb(
+        "rollback",
+        "lifecycle",
+        "Have a container run the image again that it ran before its last update",
+        "nsunit.cli.image.update:roll_container_back",
+        operands="NAME",
+        least=1,
+        most=1,
+        complete="defined",
+        before="rm",
+        details=("An image that was rolled back from is not taken by 'update --auto' any more.",),
+    ),
     _verb("import", "Bring an image into the store", "bring:import_image", "[TRANSPORT:]PATH[:TAG]", 1, 1).replace(
         options=(
             Option("name", "What to call it, in place of the name it has there", value="NAME", repeat=True),

@@ -133,14 +133,25 @@ VERBS = (
     Verb(
         "wait",
         "lifecycle",
-        "Wait until containers have ended, and say how",
+        "Wait until containers have ended, and say how, or until they are healthy",
         "nsunit.cli.lifecycle.wait:wait",
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),),
+        options=(
+            Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),
+            Option(
+                "condition",
+                "Wait for what Health= finds: healthy or unhealthy",
+                value="CONDITION",
+                complete=("healthy", "unhealthy"),
+            ),
+        ),
         complete="running_any",
-        details=("Exits with 0 if all of them ended well, with 1 if not, or if the time is over.",),
+        details=(
+            "Exits with 0 if all of them ended well, with 1 if not, or if the time is over. With --condition: with 0 "
+            "if all of them came to be so, with 1 if one has ended before.",
+        ),
     ),
     Verb(
         "rm",

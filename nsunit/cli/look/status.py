@@ -9,11 +9,12 @@ import sys
 
 from nsunit.cli import report
 from nsunit.cli.look.logs import journal_command
-from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, print_json
+from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, plural, print_json
 from nsunit.deeds.look.query import list_containers
 from nsunit.deeds.look.query import status as query
 from nsunit.errors import NotFoundError
 from nsunit.names import printable
+from nsunit.storage.health import HEALTHY, UNHEALTHY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
         lines += _field("Drop-in", source)
     lines += _field("Enabled", "started at boot" if state.enabled else "")
     lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
+    lines += _health(status, style, now)
     lines += _field("Units", f"{state.unit} in {state.slice}")
     if state.pid:
         lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
@@ -135,6 +137,20 @@ def _activity(status: Status, style: Style, now: float | None) -> str:
     if state.since_usec:
         text += f" since {format_time(state.since_usec)}; {format_ago(state.since_usec, now)} ago"
     return text
+
+
+def _health(status: Status, style: Style, now: float | None) -> list[str]:
+    health = status.health
+    if health is None:
+        return []
+    colour = {HEALTHY: "green", UNHEALTHY: "red"}.get(health.status, "yellow")
+    text = style.paint(health.status, colour)
+    if health.results:
+        last = health.results[-1]
+        text += f"; checked {format_ago(last.ended_usec, now)} ago"
+        if last.status:
+            text += f", {plural(health.failing_streak, 'failure')} in a row: {last.summary()}"
+    return [f"{'Health':>12}: {text}"]
 
 
 def _usage(status: Status) -> list[str]:

@@ -10,7 +10,7 @@ import os
 
 from nsunit.core.running import is_running
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.features.images import writing
+from nsunit.features.images import pins, writing
 from nsunit.features.images.deeds import recorded
 from nsunit.features.images.layout import DIGEST_LENGTH, file_of, full_name, is_digest, name_of
 from nsunit.features.images.store import Store
@@ -54,7 +54,9 @@ def users(context: Context) -> dict[str, list[str]]:
     for name in _containers(context):
         for directory in (paths.state_of(name), paths.runtime_of(name)):
             reference, identity = recorded(directory)
-            for used in (identity, _meant_by(store, reference)):
+            pin = pins.read(directory)
+            pinned = (pin.identity, pin.former) if pin else ()
+            for used in (identity, _meant_by(store, reference), *pinned):
                 if used and name not in found.setdefault(used, []):
                     found[used].append(name)
     return found

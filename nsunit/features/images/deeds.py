@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.features.health.keys import of as of_health
+from nsunit.features.images import pins
 from nsunit.features.images.keys import of
 from nsunit.features.images.plan import with_image
 from nsunit.features.images.store import Store
@@ -13,7 +15,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.core.context import Context
+    from nsunit.core.context import Context, Undo
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Definition
     from nsunit.features.images.keys import Chosen
@@ -48,6 +50,10 @@ def resolve(context: Context, definition: Definition) -> Definition:
         hint = "name the program to run, e.g. Exec=/bin/sh"
         message = f"[Container] Exec= is missing, and the image '{chosen.reference}' has no command"
         raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])
+    if container.waits_for_health and not of_health(container).command:
+        hint = "say how to check it with Health="
+        message = f"[Container] Notify=healthy: the image '{chosen.reference}' does not say how to check it"
+        raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])
     return definition.replace(container=container)
 
 
@@ -55,6 +61,8 @@ foreground = resolve
 
 
 def _identity(context: Context, store: Store, definition: Definition, chosen: Chosen) -> str:
+    if pinned := pins.pinned(context, definition.name, chosen.reference):
+        return pinned
     try:
         named = store.find(chosen.reference)
     except NsunitError as error:
@@ -66,7 +74,7 @@ def _identity(context: Context, store: Store, definition: Definition, chosen: Ch
     if kept and kept != named and store.image(kept):
         context.warn(
             f"warning: {definition.name}: it stays on the image {kept[:12]}, on which it has written; "
-            f"'{chosen.reference}' is {named[:12]} now, which 'nsunit rm {definition.name}' would make it begin with"
+            f"'{chosen.reference}' is {named[:12]} now, which 'nsunit update {definition.name}' has it run"
         )
         return kept
     return named
@@ -88,6 +96,22 @@ def recorded(directory: str) -> tuple[str, str]:
     return reference, identity
 
 
+def require(context: Context, definition: Definition, _undo: Undo) -> None:
+    """Have what a container writes go where it belongs, after `update` or `rollback` has chosen another image."""
+    chosen = of(definition.container)
+    assert chosen is not None, "it has an image"
+    if not pins.pinned(context, definition.name, chosen.reference):
+        return
+    directory = context.paths.state_of(definition.name)
+    _, has = recorded(directory)
+    content = _record(chosen)
+    pins.put_upper_in_place(context.paths.upper_of(definition.name), has, chosen.id, f"{directory}/{RECORD}", content)
+
+
+def _record(chosen: Chosen) -> bytes:
+    return f"{chosen.reference}\n{chosen.id}\n".encode()
+
+
 def reserve(context: Context, definition: Definition, place: Place) -> None:
     """Note that a container has its image, which is then not taken away.
 
@@ -98,7 +122,7 @@ def reserve(context: Context, definition: Definition, place: Place) -> None:
     assert chosen is not None and chosen.id, "it is looked up first"
     store = Store(context.paths)
     path = f"{place.keeper}/{RECORD}"
-    content = f"{chosen.reference}\n{chosen.id}\n".encode()
+    content = _record(chosen)
     former = files.read_file(path)
     with store.lock():
         if store.image(chosen.id) is None:

@@ -26,6 +26,7 @@ class Image(Record):
     working_directory: str = ""
     stop_signal: int = 0
     volumes: tuple[str, ...] = ()
+    healthcheck: tuple[tuple[str, object], ...] = ()  # fields of nsunit.features.health.keys.Check
 
 
 def dump(image: Image) -> bytes:
@@ -38,6 +39,7 @@ def dump(image: Image) -> bytes:
         "environment": environment,
         "volumes": image.volumes,
         **{name: (str(getattr(image, name)),) for name in _SINGLE},
+        **_dumped_healthcheck(image),
     }
     lines = ("\0".join((name, *values)).replace("\\", "\\\\").replace("\n", "\\n") for name, values in fields.items())
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
@@ -62,7 +64,25 @@ def load(identity: str, content: bytes) -> Image:
         single["working_directory"],
         int(single["stop_signal"]),
         found.get("volumes", ()),
+        _loaded_healthcheck(found),
     )
+
+
+def _dumped_healthcheck(image: Image) -> dict[str, tuple[str, ...]]:
+    check = dict(image.healthcheck)
+    if not check:
+        return {}
+    command = check["command"]
+    assert isinstance(command, tuple)
+    times = tuple(f"{name}={value}" for name, value in check.items() if name != "command")
+    return {"health": command, "health_times": times}
+
+
+def _loaded_healthcheck(found: dict[str, tuple[str, ...]]) -> tuple[tuple[str, object], ...]:
+    if "health" not in found:  # it has none, or came in before this was looked at
+        return ()
+    times = (item.partition("=") for item in found["health_times"])
+    return (("command", found["health"]), *((name, int(value)) for name, _, value in times))
 
 
 _SINGLE = ("user", "group", "working_directory", "stop_signal")

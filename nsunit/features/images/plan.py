@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.features.health.keys import with_image as checked_by_image
 from nsunit.features.images.keys import of
 from nsunit.features.images.setup import MakeDirectory
 from nsunit.features.volumes.values import with_image_volumes
@@ -39,7 +40,8 @@ def with_image(container: Container, chosen: Chosen, image: Image, root_of: Call
     if "StopSignal" not in chosen.says and image.stop_signal:
         changes["stop_signal"] = image.stop_signal
     found = container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
-    return with_image_volumes(found, image.volumes)
+    found = with_image_volumes(found, image.volumes)
+    return checked_by_image(found, dict(image.healthcheck))
 
 
 def operations(planned: list[Operation], container: Container, _facts: object) -> list[Operation]:

@@ -35,6 +35,7 @@ RECORDS = {
     "nsunit.deeds.look.root": "Root Ids",
     "nsunit.formats.procfs": "IdRange",
     "nsunit.storage.processes": "UnitProcess",
+    "nsunit.storage.health": "Health Result=CheckResult",
     "nsunit.features.network.values": "Port",
     "nsunit.deeds.look.tree": "Node",
     "nsunit.deeds.look.stats": "Sample",

@@ -84,3 +84,9 @@ def test_what_was_made_here_comes_first():
 )
 def test_what_a_start_reads_comes_back(image):
     assert load(image.id, dump(image)) == image
+
+
+def test_an_image_that_is_checked_comes_back():
+    health = (("command", ("/bin/sh", "-c", "a\nb")), ("interval", 5), ("retries", 2))
+    image = Image("0" * 64, ("1" * 64,), healthcheck=health)
+    assert load(image.id, dump(image)) == image

@@ -162,9 +162,9 @@ FEATURES = (
     ),
     Feature(
         "images",
-        keys="Image Entrypoint",
+        keys="Image Entrypoint Pull",
         needs="output",
-        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
+        hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.foreground deeds.reserve",
         operations="make-directory",
         verbs="image",
     ),

@@ -28,9 +28,9 @@ VERBS = (
     _verb("pull", "Fetch an image from its registry by skopeo", "bring:pull_image", "NAME[:TAG|@DIGEST]", 1, 1).replace(
         options=(Option("platform", "Which one of an index, in place of this machine's", value="SYSTEM/ARCHITECTURE"),),
         details=(
-            "skopeo(1), which has to be installed, does so in a unit of its own, with root's credentials, "
-            "registries.conf and policy on signatures. The whole image is fetched; layers that are there are not "
-            "unpacked again.",
+            "skopeo(1), which has to be installed, does so in a unit of its own, with the caller's credentials, "
+            "registries.conf and policy on signatures. Layers that are in the store are not fetched, and nothing if it "
+            "has the very image.",
         ),
     ),
     _verb("list", "List the images in the store", "look:list_images", "", 0, 0),

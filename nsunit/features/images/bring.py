@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 from nsunit.errors import NsunitError, UsageError
-from nsunit.features.images import program, writing
+from nsunit.features.images import tasks, writing
 from nsunit.features.images.config import image_of, platform_of
 from nsunit.features.images.layout import full_name, is_reference, split
 from nsunit.features.images.store import Store
-from nsunit.features.images.unit import SECONDS, unpack_unit
+from nsunit.features.images.unit import unpack_unit
 from nsunit.features.images.unpack.work import identity_of
 from nsunit.names import printable
 from nsunit.record import Record
-from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.core.context import Context
-    from nsunit.units import Unit
 
 TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir", "tar")
-_GRACE_SECONDS = 60
 _ATTEMPTS = 3  # at a layer that goes while the image on top of it is unpacked
 
 
@@ -49,16 +45,6 @@ class Imported(Record):
     names: tuple[str, ...]
     layers: int
     fetched: int
-
-
-def carried_out(context: Context, unit: Unit, seconds: int) -> bool:
-    """Start *unit*, which has so long, and tell whether it came to a good end; who is interrupted takes it along."""
-    job = context.bus.start_transient(unit)
-    try:
-        return context.bus.wait(job, seconds + _GRACE_SECONDS) == "done"
-    except BaseException:
-        context.bus.wait(context.bus.stop(unit.name), _GRACE_SECONDS)
-        raise
 
 
 def source_of(text: str) -> Source:
@@ -155,6 +141,7 @@ def _unpack(
     context: Context, store: Store, staging: writing.Staging, source: Source, platform: tuple[str, ...]
 ) -> dict[str, Any]:
     job = {
+        "task": "unpack",
         "transport": source.transport,
         "path": source.path,
         "tag": source.tag,
@@ -162,24 +149,8 @@ def _unpack(
         "layers": store.layers,
         "staging": staging.path,
     }
-    files.write_file(staging.path + "/job", json.dumps(job).encode())
-    files.write_file(staging.path + "/error", b" " * program.ERROR_ROOM)
-    argv = (sys.executable or "/usr/bin/python3", "-IB", program.__file__, staging.path)
-    unit = unpack_unit(staging.token, argv, store.path)
-    if not carried_out(context, unit, SECONDS):
-        raise _failure(staging, unit.name)
-    content = files.read_file(staging.path + "/result")
-    assert content is not None
-    found: dict[str, Any] = json.loads(content)
-    return found
-
-
-def _failure(staging: writing.Staging, unit: str) -> NsunitError:
-    content = (files.read_file(staging.path + "/error") or b"").strip()
-    if content:
-        told = json.loads(content)
-        return NsunitError(told["message"], hint=told["hint"])
-    return NsunitError("the image could not be unpacked: its unit has failed", hint=f"see 'journalctl -u {unit}'")
+    unit = unpack_unit(staging.token, tasks.command(staging.path), store.path)
+    return tasks.carry_out(context, staging.path, job, unit)
 
 
 def _commit(

@@ -12,7 +12,7 @@ from nsunit.core.running import is_running
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.images import writing
 from nsunit.features.images.deeds import recorded
-from nsunit.features.images.layout import DIGEST_LENGTH, file_of, full_name, is_digest, name_of
+from nsunit.features.images.layout import DIGEST_LENGTH, ends_as, file_of, full_name, is_digest, name_of
 from nsunit.features.images.store import Store
 from nsunit.names import RUN_PREFIX, printable
 from nsunit.record import Record
@@ -134,7 +134,7 @@ def remove(context: Context, texts: Sequence[str]) -> Removed:
 def _meant(text: str, names: list[str]) -> list[str]:
     """Those of *names* that *text* means: all of them if it is an id."""
     full = {full_name(text), full_name(f"localhost/{text}")} if not text.startswith("sha256:") else set()
-    return [name for name in names if name in full] or list(names)
+    return [name for name in names if name in full] or [name for name in names if ends_as(name, text)] or list(names)
 
 
 def _left(names: list[str], going: list[str]) -> list[str]:

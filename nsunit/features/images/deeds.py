@@ -72,6 +72,14 @@ def _identity(context: Context, store: Store, definition: Definition, chosen: Ch
     return named
 
 
+def is_there(context: Context, definition: Definition, chosen: Chosen) -> bool:
+    """Whether a container could start with an image that is in the store."""
+    try:
+        return bool(Store(context.paths).find(chosen.reference))
+    except NsunitError:
+        return bool(_kept(context, definition, chosen))
+
+
 def _kept(context: Context, definition: Definition, chosen: Chosen) -> str:
     """The image that what a container has written belongs to; empty if there is none."""
     if not keeps_upper(definition.container.replace(layers=("of an image",))):

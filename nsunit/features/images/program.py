@@ -1,7 +1,8 @@
-"""The program of a unit that unpacks an image: `program.py STAGING`, a directory with the file `job`.
+"""The program of a unit that fetches or unpacks an image: `program.py STAGING`, a directory with the file `job`.
 
-It leaves there the layers, each in a directory by its number, and `result`, or `error` and exits with 1.  systemd
-starts it, with root's privileges over files and mounts; each layer is unpacked by a process that has less.
+It leaves there a layout, or the layers, each in a directory by its number, and `result`, or `error` and exits with 1.
+systemd starts it; to unpack it has root's privileges over files and mounts, and each layer is unpacked by a process
+that has less.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ if __name__ == "__main__":  # started by path: the package stands three director
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.errors import NsunitError
+from nsunit.features.images.fetch.work import fetch
 from nsunit.features.images.unpack.work import unpack
+
+TASKS = {"fetch": fetch, "unpack": unpack}
 
 
 def main(argv: list[str]) -> int:
@@ -27,7 +31,7 @@ def main(argv: list[str]) -> int:
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
-        answer: dict[str, object] = unpack(job)
+        answer: dict[str, object] = TASKS[job["task"]](job)
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)
     except OSError as error:

@@ -2,66 +2,136 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError, UsageError
-from nsunit.features.images import writing
-from nsunit.features.images.bring import Imported, Source, bring_in, carried_out, refuse_users
+from nsunit.features.images import tasks, writing
+from nsunit.features.images.bring import Imported, Source, bring_in
 from nsunit.features.images.config import platform_of
-from nsunit.features.images.layout import full_name, is_reference
+from nsunit.features.images.deeds import is_there
+from nsunit.features.images.fetch.shortnames import full_names, read_registries
+from nsunit.features.images.fetch.watch import Watch
+from nsunit.features.images.fetch.work import LAYOUT
+from nsunit.features.images.layout import file_of, is_reference
 from nsunit.features.images.store import Store
-from nsunit.features.images.unit import PULL_SECONDS, pull_unit
+from nsunit.features.images.unit import pull_unit
 from nsunit.names import printable
 from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
+    from nsunit.features.images.keys import Chosen
 
-_LOG_MAX = 300  # characters of skopeo's last line
+# What the caller's environment says of the way to registries; it is in no property of the unit, which all can read.
+_PASSED_ON = (
+    *("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+    *("REGISTRY_AUTH_FILE", "CONTAINERS_REGISTRIES_CONF", "DOCKER_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
+_ATTEMPTS = 3  # at an image whose layers in the store go while the others are fetched
 
 
 def pull(context: Context, text: str, platform: str = "") -> Imported:
-    """Fetch the image *text* from its registry, for *platform* or this machine.
+    """Fetch the image *text* from its registry, for *platform* or this machine, but for the layers that are here.
 
-    Credentials, registries and the policy on signatures are root's: containers-auth.json(5),
+    Credentials, registries and the policy on signatures are the caller's: containers-auth.json(5),
     containers-registries.conf(5), containers-policy.json(5).
 
     Raises:
         NsunitError: skopeo is not installed or cannot have it; nothing of it is left.
     """
-    refuse_users(context)
+    text = text.removeprefix("docker://")
     if not is_reference(text):
         raise UsageError(f"'{printable(text)}' is not the name of an image", hint="e.g. docker.io/library/nginx:1.27")
-    directory = directory_with(("skopeo",))
-    if not directory:
+    skopeo = directory_with(("skopeo",))
+    if not skopeo:
         hint = "install the package 'skopeo', or bring it in another way: 'nsunit image import'"
-        raise NsunitError("images are fetched by skopeo, which is not installed", hint=hint)
+        raise NsunitError(f"'{text}' would be fetched by skopeo, which is not installed", hint=hint)
     chosen = platform_of(os.uname().machine, platform)
-    name = full_name(text)
+    names = full_names(text, read_registries(os.environ, _home(context)))
+    for name in names[:-1]:
+        try:
+            return _pull(context, name, chosen, f"{skopeo}/skopeo")
+        except NsunitError as error:
+            context.warn(error.message)
+    return _pull(context, names[-1], chosen, f"{skopeo}/skopeo")
+
+
+def _home(context: Context) -> str:
+    return os.path.expanduser("~") if context.user else "/root"
+
+
+def _pull(context: Context, name: str, platform: tuple[str, ...], skopeo: str) -> Imported:
     store = Store(context.paths)
     writing.sweep(store)
-    with writing.Staging(store) as staging:
-        argv = [f"{directory}/skopeo", *_overrides(chosen), "copy", f"docker://{name}", f"dir:{staging.path}/image"]
-        log = f"{staging.path}/log"
-        files.write_file(log, b"")
-        unit = pull_unit(staging.token, tuple(argv), staging.path, log)
-        if not carried_out(context, unit, PULL_SECONDS):
-            raise _failure(name, files.read_file(log) or b"")
-        source = Source("dir", f"{staging.path}/image", origin=f"docker://{name}")
-        return bring_in(context, source, (name,), platform)
+    for left in reversed(range(_ATTEMPTS)):
+        with writing.Staging(store) as staging:
+            identity, known = _known(store, name)
+            job = {
+                "task": "fetch",
+                "skopeo": skopeo,
+                "name": name,
+                "repository": _repository(name),
+                "platform": platform,
+                "known": known,
+                "layers": store.layers,
+                "staging": staging.path,
+                "environment": _environment(context, staging.path),
+            }
+            unit = pull_unit(staging.token, tasks.command(staging.path), staging.path)
+            try:
+                found = tasks.carry_out(context, staging.path, job, unit, Watch(context, name, staging.path))
+            finally:
+                if context.progress is not None:
+                    context.progress(name, 0, 0)
+            if found["unchanged"]:
+                image = store.image(identity)
+                if image is not None:
+                    return Imported(identity, (name,), len(image.layers), 0)
+                continue  # it was taken away meanwhile
+            source = Source("oci", f"{staging.path}/{LAYOUT}", origin=f"docker://{name}")
+            try:
+                return bring_in(context, source, (name,), "/".join(platform))
+            except NsunitError:
+                if not left or all(os.path.isdir(f"{store.layers}/{chain}") for chain in found["skipped"]):
+                    raise
+    raise NsunitError(f"'{name}' is taken away again and again while it is fetched", hint="try again")
 
 
-def _overrides(platform: tuple[str, ...]) -> list[str]:
-    options = ("--override-os", "--override-arch", "--override-variant")
-    return [f"{option}={value}" for option, value in zip(options, platform, strict=False)]
+def _repository(name: str) -> str:
+    rest = name.partition("@")[0]
+    head, _, tail = rest.rpartition("/")
+    return f"{head}/{tail.partition(':')[0]}"
 
 
-def _failure(name: str, log: bytes) -> NsunitError:
-    said = [line for line in log.decode("utf-8", "replace").splitlines() if line.strip()]
-    reason = said[-1] if said else "its unit has failed"
-    if 'msg="' in reason:  # time="…" level=fatal msg="…"
-        reason = reason.partition('msg="')[2].removesuffix('"').replace('\\"', '"')
-    hint = "see skopeo(1); root's credentials are those of 'skopeo login'"
-    return NsunitError(f"'{name}' cannot be fetched: {printable(reason[:_LOG_MAX])}", hint=hint)
+def _known(store: Store, name: str) -> tuple[str, str]:
+    """The id of the image that is here as *name*, and the digest of its manifest; nothing if there is none."""
+    try:
+        identity = os.path.basename(os.readlink(f"{store.names}/{file_of(name)}"))
+    except FileNotFoundError:
+        return "", ""
+    about = json.loads(files.read_file(f"{store.about}/{identity}") or b"{}")
+    return (identity, str(about.get("digest") or "")) if store.image(identity) else ("", "")
+
+
+def _environment(context: Context, place: str) -> dict[str, str]:
+    given = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
+    # What skopeo keeps in between is as large as the image.
+    return {"HOME": _home(context), "TMPDIR": place, **given}
+
+
+def pull_for(context: Context, definition: Definition, chosen: Chosen) -> None:
+    """Fetch the image of a container that is about to start, as its Pull= says.
+
+    Raises:
+        NsunitError: it cannot be had, and has to be.
+    """
+    try:
+        pull(context, chosen.reference)
+    except NsunitError as error:
+        if chosen.pull == "always" or not is_there(context, definition, chosen):
+            raise NsunitError(f"{definition.name}: [Container] Image=: {error.message}", hint=error.hint) from None
+        context.warn(f"warning: {definition.name}: it starts with the image that is here: {error.message}")

@@ -13,7 +13,17 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import NotFoundError, UsageError
-from nsunit.features.images.layout import ID_MIN, Image, candidates, file_of, is_digest, is_reference, load
+from nsunit.features.images.layout import (
+    ID_MIN,
+    Image,
+    candidates,
+    ends_as,
+    file_of,
+    is_digest,
+    is_reference,
+    load,
+    name_of,
+)
 from nsunit.names import printable
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -52,7 +62,7 @@ class Store:
         return None if content is None else load(identity, content)
 
     def find(self, text: str) -> str:
-        """The id of the image that *text* names: a name, short or with its host, or an id or the beginning of one.
+        """The id of the image that *text* names: a full name, or the end of one, or an id or the beginning of one.
 
         Raises:
             UsageError: it is no name.
@@ -68,6 +78,13 @@ class Store:
                     return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
                 except FileNotFoundError:
                     continue
+            named = [name for name in map(name_of, files.list_directory(self.names)) if ends_as(name, text)]
+            if len(named) == 1:
+                return os.readlink(f"{self.names}/{file_of(named[0])}").rpartition("/")[2]
+            if named:
+                raise NotFoundError(
+                    f"'{printable(text)}' may be {' or '.join(sorted(named))}", hint="say which, with its host"
+                )
         digits = text.removeprefix("sha256:")
         if len(digits) >= ID_MIN:
             found = [name for name in files.list_directory(self.images) if name.startswith(digits) and is_digest(name)]

@@ -31,13 +31,10 @@ def unpack_unit(token: str, argv: tuple[str, ...], store: str) -> Unit:
     return Unit(f"nsunit-unpack-{token}.service", properties)
 
 
-def pull_unit(token: str, argv: tuple[str, ...], place: str, log: str) -> Unit:
+def pull_unit(token: str, argv: tuple[str, ...], place: str) -> Unit:
     """`nsunit-pull-TOKEN.service`, which executes *argv* with the network, to write to the directory *place* alone."""
     properties = (
         *_common("Fetch an image for nsunit", argv, PULL_SECONDS, place, ()),
-        # What it keeps in between is as large as the image; proxies and credentials are those that root has.
-        Property("Environment", "as", (f"TMPDIR={place}", "HOME=/root")),
-        Property("StandardErrorFileToTruncate", "s", log),
         Property("RestrictNamespaces", "t", 0),
         Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
         Property("SyslogIdentifier", "s", "nsunit-pull"),

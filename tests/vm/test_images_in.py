@@ -1,0 +1,214 @@
+"""Images from registries, fetched by skopeo from a real one: at a start, by name, and only what is missing."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import oci
+import pytest
+from registry import Registry, registry
+from test_images import STORE, busybox, image_id, images, lowers, merged_listing
+
+__all__ = ["images"]  # the fixture
+pytestmark = pytest.mark.usefixtures("real_system")
+POLICY = Path("/etc/containers/policy.json")
+SKOPEO = """#!/bin/sh
+touch /etc/outside /var/lib/nsunit/outside $TMPDIR/inside 2>/dev/null
+[ -e /etc/outside ] || [ -e /var/lib/nsunit/outside ] || ! [ -e $TMPDIR/inside ] || { echo confined >&2; exit 1; }
+echo free >&2
+exit 1
+"""
+NAMES = Path("/etc/containers/registries.conf.d/tests-names.conf")
+
+
+@pytest.fixture(scope="module")
+def remote(workplace: Path) -> Iterator[Registry]:
+    place = workplace / "registry-of-images"
+    place.mkdir()
+    with registry(place, 5055) as made:
+        yield made
+
+
+def inspected(run, name: str):
+    return json.loads(run("nsunit", "image", "inspect", name, "--json").stdout)[0]
+
+
+@pytest.mark.parametrize("form", ["oci", "v2s2"])
+def test_only_missing_layers_are_fetched(images, remote, run, form):
+    """Of an image that shares its base the new layer alone; of one that is here nothing."""
+    base = [*busybox(), oci.file("base", form + os.urandom(200_000).hex())]
+    first = images.layout([base, [oci.file("one", "1")]])
+    second = images.layout([base, [oci.file("two", "2")]], Cmd=["/bin/cat", "/two"])
+    names = [
+        remote.push(f"oci:{path}:latest", f"{form}/{number}:1", "--format", form)
+        for number, path in (("first", first), ("second", second))
+    ]
+    remote.sent()
+    done = run("nsunit", "image", "pull", names[0])
+    assert f"{names[0]}: layer 2 of 2 is fetched" in done.stderr
+    assert "2 layers, all new" in done.stdout
+    everything = remote.sent()
+    assert sum(everything.values()) > 200_000
+    done = run("nsunit", "image", "pull", names[1])
+    assert f"{names[1]}: 1 of 2 layers are here already\n" in done.stderr
+    assert "2 layers, 1 of them new" in done.stdout
+    sent = remote.sent()
+    assert sum(sent.values()) < 3000
+    assert not set(sent) & set(everything)
+    assert lowers(names[0])[1] == lowers(names[1])[1]
+    wanted = oci.expected(oci.merged([base, [oci.file("two", "2")]]))
+    assert oci.differences(wanted, merged_listing(names[1], images.place / "merged")) == []
+    assert run("nsunit", "run", "-p", f"Image={names[1]}").stdout == "2"
+    again = run("nsunit", "image", "pull", names[1])
+    assert ("none of them new" in again.stdout, again.stderr, remote.sent()) == (True, "", {})
+    # What skopeo itself says of it.
+    manifest = run("skopeo", "inspect", "--raw", f"docker://{names[1]}").stdout
+    shown = inspected(run, names[1])
+    assert shown["digest"] == oci.digest(manifest.encode())
+    assert shown["id"] == json.loads(manifest)["config"]["digest"].removeprefix("sha256:")
+    assert f"{names[1].rpartition(':')[0]}@{shown['digest']}" in shown["names"]
+    assert run("nsunit", "image", "check").returncode == 0
+    assert os.listdir(STORE / "staging") == []
+
+
+def test_a_start_fetches_as_pull_says(images, remote, define, containers, run):
+    def push(text: str) -> str:
+        layout = images.layout([busybox(), [oci.file("version", text)]], Cmd=["/bin/cat", "/version"])
+        return remote.push(f"oci:{layout}:latest", "pulled:1")
+
+    def version(pull: str, **options):
+        return run("nsunit", "run", "-p", f"Image={name}", "-p", f"Pull={pull}", **options)
+
+    name = push("1")
+    done = version("never", check=False)
+    assert (done.returncode, f"[Container] Image=: there is no image '{name}'" in done.stderr) == (125, True)
+    container = define(f"[Container]\nImage={name}\n")
+    run("nsunit", "render", container, check=False)
+    assert run("nsunit", "image", "inspect", name, check=False).returncode == 3
+    assert version("missing").stdout == "1"
+    push("2")
+    remote.sent()
+    assert version("missing").stdout == "1"
+    assert version("never").stdout == "1"
+    assert remote.sent() == {}
+    assert version("newer").stdout == "2"
+    push("3")
+    assert version("always").stdout == "3"
+    remote.stop()
+    try:
+        assert version("missing").stdout == "3"
+        kept = version("newer")
+        assert kept.stdout == "3"
+        assert "warning: " in kept.stderr
+        assert "it starts with the image that is here: " in kept.stderr
+        failed = version("always", check=False)
+        assert failed.returncode == 125
+        assert f"[Container] Image=: '{name}' cannot be fetched: " in failed.stderr
+        assert "connection refused" in failed.stderr
+        assert len(failed.stderr.splitlines()) == 2
+        run("nsunit", "image", "rm", name)
+        failed = run("nsunit", "start", container, check=False)
+        assert f"nsunit: {container}: [Container] Image=: '{name}' cannot be fetched: " in failed.stderr
+        assert not os.path.exists(f"/var/lib/nsunit/containers/{container}")
+    finally:
+        remote.start()
+    waiting = containers.of(define(f"[Container]\nImage={name}\nExec=/bin/sleep 9999\n"))
+    run("nsunit", "enable", "--now", waiting.name)
+    assert (waiting.root / "version").read_text() == "3"
+    run("nsunit", "disable", "--now", waiting.name)
+
+
+def test_names_are_what_registries_conf_says(images, remote, run):
+    """An alias, or the registries that are searched; what it is called in the store leads to it afterwards."""
+    layout = images.layout([busybox()], Cmd=["/bin/pwd"])
+    full = remote.push(f"oci:{layout}:latest", "deep/in/there:2")
+    try:
+        NAMES.write_text(f'[aliases]\n"short" = "{remote.host}/deep/in/there"\n')
+        run("nsunit", "image", "pull", "short:2")
+        assert inspected(run, full)["names"][0] == full
+        assert run("nsunit", "run", "-p", "Image=there:2", "-p", "Pull=never").stdout == "/\n"
+        run("nsunit", "image", "rm", "in/there:2")
+        NAMES.write_text(f'unqualified-search-registries = ["{remote.host}"]\n')
+        assert run("nsunit", "run", "-p", "Image=deep/in/there:2").stdout == "/\n"
+        run("nsunit", "image", "rm", full)
+        search = f'unqualified-search-registries = ["localhost:1", "{remote.host}"]\n'
+        NAMES.write_text(f'{search}short-name-mode = "enforcing"\n')
+        done = run("nsunit", "image", "pull", "deep/in/there:2", check=False)
+        assert f"'deep/in/there:2' may be localhost:1/deep/in/there:2 or {full}\n" in done.stderr
+        NAMES.write_text(search)
+        done = run("nsunit", "image", "pull", "deep/in/there:2")
+        assert "'localhost:1/deep/in/there:2' cannot be fetched" in done.stderr
+        assert full in done.stdout
+        NAMES.write_text("[aliases\n")
+        done = run("nsunit", "image", "pull", "x", check=False)
+        assert (done.returncode, f"nsunit: {NAMES}: " in done.stderr) == (1, True)
+    finally:
+        NAMES.unlink(missing_ok=True)
+
+
+def test_one_of_an_index_by_platform_and_digest(images, remote, run):
+    place = images.place / "index"
+    layout = oci.Layout(place)
+    machines = (("amd64", ""), ("arm", "v7"), ("arm", "v5"), ("arm", "v6"))
+    for number, (machine, variant) in enumerate(machines):
+        layout.image([busybox_of(f"{machine}{variant}")], f"t{number}")
+        layout.manifests[number]["platform"] = {"os": "linux", "architecture": machine, "variant": variant}
+    kind = "application/vnd.oci.image.index.v1+json"
+    index = layout.blob(json.dumps({"mediaType": kind, "manifests": layout.manifests}).encode(), kind)
+    layout.manifests = [index]
+    layout.write()
+    full = remote.push(f"oci:{place}", "index:1", "--all")
+    for wanted, found in (("", "amd64"), ("linux/arm/v6", "armv6"), ("linux/arm/v8", "armv7"), ("linux/arm", "armv7")):
+        run("nsunit", "image", "pull", full, *(["--platform", wanted] if wanted else []))
+        assert (lowers(full)[0] / "machine").read_text() == found
+    index = run("skopeo", "inspect", "--raw", f"docker://{full}").stdout  # skopeo writes it anew
+    by_digest = f"{full.rpartition(':')[0]}@{oci.digest(index.encode())}"
+    run("nsunit", "image", "pull", by_digest)
+    assert (lowers(by_digest)[0] / "machine").read_text() == "amd64"
+    done = run("nsunit", "image", "pull", full, "--platform", "linux/s390x", check=False)
+    assert "it has no image for 'linux/s390x'" in done.stderr
+    assert "linux/amd64, linux/arm/v5" in done.stderr
+
+
+def busybox_of(machine: str) -> bytes:
+    return oci.archive([oci.file("machine", machine)])
+
+
+def test_what_cannot_be_fetched_is_said_in_a_line(images, remote, run):
+    """Unknown names, refused signatures and credentials, and a host without skopeo."""
+    layout = images.layout([busybox()])
+    full = remote.push(f"oci:{layout}:latest", "refused/one:1")
+    before = POLICY.read_bytes()
+
+    def said(name: str, **options) -> str:
+        done = run("nsunit", "image", "pull", name, check=False, **options)
+        assert done.returncode == 1
+        first, hint = done.stderr.splitlines()[-2:]
+        assert hint.startswith("  hint: ")
+        return first
+
+    assert said(f"{remote.host}/missing:1").startswith(f"nsunit: '{remote.host}/missing:1' cannot be fetched: ")
+    policy = {"default": [{"type": "insecureAcceptAnything"}]}
+    policy["transports"] = {"docker": {f"{remote.host}/refused": [{"type": "reject"}]}}
+    try:
+        POLICY.write_text(json.dumps(policy))
+        assert "is rejected by policy" in said(full)
+    finally:
+        POLICY.write_bytes(before)
+    remote.logout()
+    try:
+        assert "authentication required" in said(full)
+    finally:
+        remote.login()
+    (images.place / "skopeo").write_text(SKOPEO)
+    (images.place / "skopeo").chmod(0o755)
+    assert said(full, env=os.environ | {"PATH": str(images.place)}).endswith(": confined")
+    os.rename("/usr/bin/skopeo", "/usr/bin/skopeo.away")
+    try:
+        assert "skopeo, which is not installed" in said(full)
+    finally:
+        os.rename("/usr/bin/skopeo.away", "/usr/bin/skopeo")
+    run("nsunit", "image", "pull", full)
+    assert image_id(full)
+    assert os.listdir(STORE / "staging") == []

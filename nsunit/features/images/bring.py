@@ -100,9 +100,8 @@ def bring_in(context: Context, source: Source, names: Sequence[str] = (), platfo
     Raises:
         NsunitError: it is damaged, or there is no room for it; nothing of it is left.
     """
-    refuse_users(context)
     chosen = platform_of(os.uname().machine, platform)
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
     for left in reversed(range(_ATTEMPTS)):
         with writing.Staging(store) as staging:
@@ -126,17 +125,6 @@ def check_names(names: Sequence[str]) -> None:
             raise UsageError(f"'{printable(name)}' is not a name for an image", hint="e.g. localhost/web:1")
 
 
-def refuse_users(context: Context) -> None:
-    """Images are the system's as yet.
-
-    Raises:
-        UsageError: the containers are those of a user.
-    """
-    if context.user:
-        hint = "unpack it with 'podman unshare' or 'umoci unpack --rootless', and name the directory with Layer="
-        raise UsageError("images are for containers of the system", hint=hint)
-
-
 def _unpack(
     context: Context, store: Store, staging: writing.Staging, source: Source, platform: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -148,8 +136,9 @@ def _unpack(
         "platform": platform,
         "layers": store.layers,
         "staging": staging.path,
+        "ids": tasks.own_ids(context),
     }
-    unit = unpack_unit(staging.token, tasks.command(staging.path), store.path)
+    unit = unpack_unit(staging.token, tasks.command(staging.path), store.path, user=context.user)
     return tasks.carry_out(context, staging.path, job, unit)
 
 

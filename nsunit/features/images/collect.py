@@ -102,7 +102,7 @@ def remove(context: Context, texts: Sequence[str]) -> Removed:
         NotFoundError: there is no such image.
         NsunitError: a container uses it; nothing was taken away.
     """
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     with store.lock():
         known, used = names_of(store), users(context)
         going: dict[str, list[str]] = {}
@@ -144,7 +144,7 @@ def _left(names: list[str], going: list[str]) -> list[str]:
 
 def prune(context: Context, *, everything: bool = False) -> Removed:
     """Take away images without a name, with *everything* all that no container uses, and layers of no image."""
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     removed: list[str] = []
     images: list[str] = []
     with store.lock():
@@ -176,7 +176,7 @@ def _put_layers_aside(context: Context, store: Store) -> int:
 
 def forget_damaged(context: Context, chains: Iterable[str], identities: Iterable[str]) -> tuple[Removed, list[str]]:
     """Take away the images *identities* and those with a layer of *chains*; returns also who keeps one from going."""
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     damaged, bad = set(chains), set(identities)
     kept: list[str] = []
     removed: list[str] = []
@@ -210,7 +210,7 @@ def tag(context: Context, text: str, names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         NotFoundError: there is no such image.
     """
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     full = tuple(full_name(name) for name in names)
     with store.lock():
         identity = store.find(text)

@@ -33,9 +33,6 @@ def resolve(context: Context, definition: Definition) -> Definition:
     chosen = of(definition.container)
     if chosen is None or chosen.id:
         return definition
-    if context.user:
-        hint = "name a directory with Rootfs= or Layer=, or have root run the container as one of the system's"
-        raise DefinitionError([Problem(definition.name, 0, "[Container] Image=: images are the system's alone", hint)])
     store = Store(context.paths)
     identity = _identity(context, store, definition, chosen)
     image = store.image(identity)

@@ -16,8 +16,11 @@ if __name__ == "__main__":  # started by path: the package stands three director
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.errors import NsunitError
+from nsunit.features import load
 from nsunit.features.images.fetch.work import fetch
 from nsunit.features.images.unpack.work import unpack
+from nsunit.setup import linux
+from nsunit.setup.build import Build
 
 TASKS = {"fetch": fetch, "unpack": unpack}
 
@@ -31,6 +34,10 @@ def main(argv: list[str]) -> int:
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
+        if job["ids"]:
+            # A user's systemd cannot take the network away, and newuidmap(1) has no effect in a unit that is confined.
+            load("rootless", "setup").OwnUsers(*job["ids"]).enter((), Build(""))
+            linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWIPC)
         answer: dict[str, object] = TASKS[job["task"]](job)
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)

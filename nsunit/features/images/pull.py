@@ -65,7 +65,7 @@ def _home(context: Context) -> str:
 
 
 def _pull(context: Context, name: str, platform: tuple[str, ...], skopeo: str) -> Imported:
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
     for left in reversed(range(_ATTEMPTS)):
         with writing.Staging(store) as staging:
@@ -80,8 +80,9 @@ def _pull(context: Context, name: str, platform: tuple[str, ...], skopeo: str) -
                 "layers": store.layers,
                 "staging": staging.path,
                 "environment": _environment(context, staging.path),
+                "ids": [],
             }
-            unit = pull_unit(staging.token, tasks.command(staging.path), staging.path)
+            unit = pull_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
             try:
                 found = tasks.carry_out(context, staging.path, job, unit, Watch(context, name, staging.path))
             finally:

@@ -5,7 +5,8 @@
     names/NAME            a link to ../images/ID
     staging/…             what is under way, with a lock
 
-All of it is root's alone.  A layer and an image are there when they have their names, by a rename of something whole.
+All of it is its owner's alone, root's or a user's.  A layer and an image are there when they have their names, by a
+rename of something whole.
 """
 
 from __future__ import annotations
@@ -30,17 +31,19 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nsunit.storage.paths import Paths
 
 LOCK = ".images"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
 
 
 class Store:
-    """The store below the state directory of *paths*."""
+    """The store of *paths*; *remove_tree* removes what may have files of ids that only its owner's containers have."""
 
-    def __init__(self, paths: Paths) -> None:
-        self.paths = paths
-        self.path = paths.state + "/images"
+    def __init__(self, paths: Paths, remove_tree: Callable[[str], bool] = files.remove_tree) -> None:
+        self.paths, self.remove_tree = paths, remove_tree
+        self.path = paths.images
         self.layers = self.path + "/layers"
         self.images = self.path + "/images"
         self.configs = self.path + "/config"

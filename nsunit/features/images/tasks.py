@@ -7,6 +7,7 @@ import sys
 
 from nsunit.bus.protocol import TIMEOUT
 from nsunit.errors import BusError, NsunitError
+from nsunit.features import load
 from nsunit.features.images import program
 from nsunit.features.images.unit import SECONDS
 from nsunit.storage import files
@@ -26,6 +27,11 @@ _TICK_SECONDS = 0.25
 def command(place: str) -> tuple[str, ...]:
     """What a unit executes for the task in the directory *place*."""
     return sys.executable or "/usr/bin/python3", "-IB", program.__file__, place
+
+
+def own_ids(context: Context) -> list[str]:
+    """The maps of a user's ids, as rootless.setup.OwnUsers has them; none for the system."""
+    return list(load("rootless", "deeds").own_ids(context).arguments) if context.user else []
 
 
 def carry_out(

@@ -17,24 +17,34 @@ PULL_SECONDS = 6 * 3600
 _CLONE_NEWNS = 0x00020000
 
 
-def unpack_unit(token: str, argv: tuple[str, ...], store: str) -> Unit:
-    """`nsunit-unpack-TOKEN.service`, which executes *argv* and can write to nothing but the directory *store*."""
-    properties = (
-        *_common("Unpack an image for nsunit", argv, SECONDS, store, CAPABILITIES),
-        Property("LimitNOFILE", "t", 16_384),
-        Property("PrivateNetwork", "b", True),
-        Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
-        Property("RestrictNamespaces", "t", _CLONE_NEWNS),
-        Property("SystemCallFilter", "(bas)", (True, ("@system-service", "@mount"))),
-        Property("SyslogIdentifier", "s", "nsunit-unpack"),
+def unpack_unit(token: str, argv: tuple[str, ...], store: str, *, user: bool = False) -> Unit:
+    """`nsunit-unpack-TOKEN.service`, which executes *argv* and can write to nothing but the directory *store*.
+
+    With *user* it has limits alone: its program makes a user namespace by newuidmap(1), which has no effect where a
+    unit is confined, and takes the network away itself.
+    """
+    properties = _common("Unpack an image for nsunit", argv, SECONDS)
+    if not user:
+        properties += (
+            *_confined(store),
+            *_of_system(CAPABILITIES),
+            Property("PrivateNetwork", "b", True),
+            Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
+            Property("RestrictNamespaces", "t", _CLONE_NEWNS),
+            Property("SystemCallFilter", "(bas)", (True, ("@system-service", "@mount"))),
+        )
+    return Unit(
+        f"nsunit-unpack-{token}.service",
+        (*properties, Property("LimitNOFILE", "t", 16_384), Property("SyslogIdentifier", "s", "nsunit-unpack")),
     )
-    return Unit(f"nsunit-unpack-{token}.service", properties)
 
 
-def pull_unit(token: str, argv: tuple[str, ...], place: str) -> Unit:
+def pull_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = False) -> Unit:
     """`nsunit-pull-TOKEN.service`, which executes *argv* with the network, to write to the directory *place* alone."""
     properties = (
-        *_common("Fetch an image for nsunit", argv, PULL_SECONDS, place, ()),
+        *_common("Fetch an image for nsunit", argv, PULL_SECONDS),
+        *_confined(place),
+        *((Property("PrivateUsers", "b", True),) if user else _of_system(())),
         Property("RestrictNamespaces", "t", 0),
         Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
         Property("SyslogIdentifier", "s", "nsunit-pull"),
@@ -42,9 +52,7 @@ def pull_unit(token: str, argv: tuple[str, ...], place: str) -> Unit:
     return Unit(f"nsunit-pull-{token}.service", properties)
 
 
-def _common(
-    text: str, argv: tuple[str, ...], seconds: int, writable: str, capabilities: tuple[str, ...]
-) -> tuple[Property, ...]:
+def _common(text: str, argv: tuple[str, ...], seconds: int) -> tuple[Property, ...]:
     return (
         Property("Description", "s", text),
         Property("Type", "s", "oneshot"),
@@ -57,13 +65,24 @@ def _common(
         Property("MemorySwapMax", "t", 0),
         Property("TasksMax", "t", TASKS_MAX),
         Property("LimitCORE", "t", 0),
-        Property("CapabilityBoundingSet", "t", mask_of(capabilities)),
+    )
+
+
+def _confined(writable: str) -> tuple[Property, ...]:
+    return (
         Property("NoNewPrivileges", "b", True),
         Property("PrivateIPC", "b", True),
-        Property("DevicePolicy", "s", "closed"),
         Property("ProtectSystem", "s", "strict"),
         Property("ProtectHome", "s", "read-only"),
         Property("ReadWritePaths", "as", (writable,)),
         Property("SystemCallArchitectures", "as", ("native",)),
         Property("SystemCallErrorNumber", "i", 1),
+    )
+
+
+def _of_system(capabilities: tuple[str, ...]) -> tuple[Property, ...]:
+    """What a user's systemd cannot do."""
+    return (
+        Property("CapabilityBoundingSet", "t", mask_of(capabilities)),
+        Property("DevicePolicy", "s", "closed"),
     )

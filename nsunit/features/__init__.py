@@ -164,7 +164,8 @@ FEATURES = (
         "images",
         keys="Image Entrypoint Pull",
         needs="output",
-        hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.foreground deeds.reserve",
+        hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
+        " deeds.reserve",
         operations="make-directory",
         verbs="image",
     ),

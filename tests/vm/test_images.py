@@ -119,6 +119,12 @@ def test_a_container_runs_what_its_image_says(images, containers, run):
     assert b"LINES=a\nb\0" in Path(f"/proc/{container.pid}/environ").read_bytes()
     shown = json.loads(run("nsunit", "render", container.name).stdout)
     assert [item["arguments"] for item in shown["setup"] if item["operation"] == "user"] == [["web", "", []]]
+    said = {item["key"]: (item["value"], item["from"]) for item in shown["image"]["says"]}
+    assert (shown["image"]["id"], said["Exec"], said["User"]) == (
+        image_id(name),
+        (["one two", "three"], "image"),
+        ("web", "image"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -391,10 +397,15 @@ def test_many_layers(images, containers, run):
 
 def test_what_a_container_is_told_of_an_image_that_is_not_there(images, containers, define, run):
     name = define("[Container]\nImage=localhost/missing:1\n")
-    for verb in ("start", "enable", "render", "verify"):
+    for verb in ("start", "enable", "verify"):
         done = run("nsunit", verb, name, check=False)
         assert done.returncode in (1, 3)
         assert "[Container] Image=: there is no image 'localhost/missing:1'" in done.stderr + done.stdout
+    done = run("nsunit", "render", name)
+    assert f"warning: {name}: there is no image 'localhost/missing:1' in the store" in done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["image"] == {"reference": "localhost/missing:1", "id": None, "says": []}
+    assert shown["setup"][-1]["arguments"] == ["", ["the command of localhost/missing:1"]]
     nothing = images.image([busybox()])
     silent = define(f"[Container]\nImage={nothing}\n")
     done = run("nsunit", "start", silent, check=False)

@@ -212,3 +212,105 @@ def test_what_cannot_be_fetched_is_said_in_a_line(images, remote, run):
     run("nsunit", "image", "pull", full)
     assert image_id(full)
     assert os.listdir(STORE / "staging") == []
+
+
+def test_images_of_podmans_store(images, run):
+    layers = [[*busybox()], [oci.file("from", "podman")]]
+    layout = images.layout(layers, Cmd=["/bin/cat", "/from"])
+    name = "localhost/of-podman:1"
+    run("skopeo", "copy", "--quiet", f"oci:{layout}:latest", f"containers-storage:{name}")
+    try:
+        run("nsunit", "image", "import", f"containers-storage:{name}")
+        assert inspected(run, name)["source"] == f"containers-storage:{name}"
+        listing = merged_listing(name, images.place / "merged")
+        assert oci.differences(oci.expected(oci.merged(layers)), listing) == []
+        assert run("nsunit", "run", "-p", f"Image={name}").stdout == "podman"
+        done = run("nsunit", "image", "import", "containers-storage:localhost/missing", check=False)
+        assert "'containers-storage:localhost/missing' cannot be fetched: " in done.stderr
+    finally:
+        run("podman", "rmi", name)
+
+
+def test_a_root_as_it_is(images, run):
+    """A directory, or a machine's: all of it but sockets, with owners, attributes and links."""
+    place = Path("/var/lib/machines/tests-root")
+    wanted = {}
+    place.mkdir(parents=True)
+    try:
+        (place / "etc").mkdir(mode=0o751)
+        (place / "etc/a").write_text("a" * 9000)
+        os.chown(place / "etc/a", 33, 34)
+        os.link(place / "etc/a", place / "etc/again")
+        (place / "etc/odd \n'name").symlink_to("nowhere")
+        os.setxattr(place / "etc/a", "user.note", b"x")
+        os.mkfifo(place / "etc/pipe")
+        (place / "bin").mkdir()
+        (place / "bin/busybox").write_bytes(Path("/srv/roots/busybox/bin/busybox").read_bytes())
+        (place / "bin/busybox").chmod(0o4755)
+        wanted = oci.listing(place)
+        for source, name in ((str(place), "tests-root"), ("machine:tests-root", "tests-root"), (f"root:{place}", "x")):
+            run("nsunit", "image", "import", source, "--name", name)
+            full = f"docker.io/library/{name}:latest"
+            assert oci.differences(wanted, oci.listing(lowers(full)[0])) == []
+        run("nsunit", "image", "import", "machine:tests-root")
+        said = "busybox echo works"
+        assert (
+            run("nsunit", "run", "-p", "Image=localhost/tests-root", "--", "/bin/busybox", "echo", said).stdout
+            == f"{said}\n"
+        )
+    finally:
+        run("rm", "-rf", str(place))
+    done = run("nsunit", "image", "import", "machine:missing", check=False)
+    assert (done.returncode, "there is no machine 'missing' in /var/lib/machines" in done.stderr) == (3, True)
+    done = run("nsunit", "image", "import", "root:/missing", check=False)
+    assert (done.returncode, "'/missing' is no directory" in done.stderr) == (2, True)
+
+
+def test_layers_of_systemds_own(images, run):
+    """Whiteouts of overlayfs and plain ones, marks on directories, the order of versions, and what was written."""
+    place = images.place / "stack.mstack"
+    shared = images.place / "shared"
+    for directory in ("etc", "gone", "hidden"):
+        (shared / directory).mkdir(parents=True)
+        (shared / directory / "lower").write_text("lower")
+    (place / "rw/data").mkdir(parents=True)
+    (place / "rw/work").mkdir()
+    (place / "layer@0").symlink_to(shared)
+    (place / "layer@9/etc").mkdir(parents=True)
+    (place / "layer@9/etc/nine").write_text("9")
+    (place / "layer@9/.wh.gone").touch()  # as importctl pull-oci leaves it
+    (place / "layer@10/hidden").mkdir(parents=True)
+    (place / "layer@10/hidden/upper").write_text("10")
+    os.setxattr(place / "layer@10/hidden", "user.overlay.opaque", b"y")
+    os.makedirs(place / "layer@10/etc")
+    os.mknod(place / "layer@10/etc/nine", 0o020000)
+    (place / "rw/data/written").write_text("w")
+    (place / "bind@srv").mkdir()
+    config = {"config": {"Cmd": ["/bin/ten"], "Env": ["A=b"]}}
+    (images.place / "stack.oci-config").write_text(json.dumps(config))
+    done = run("nsunit", "image", "import", str(place), "--name", "localhost/stack")
+    assert f"warning: '{place}/bind@srv' is left out: it is no layer" in done.stderr
+    found = merged_listing("localhost/stack:latest", images.place / "merged")
+    assert sorted(found) == [b"", b"etc", b"etc/lower", b"hidden", b"hidden/upper", b"written"]
+    assert "Cmd:         /bin/ten" in run("nsunit", "image", "inspect", "stack").stdout
+    (place / "root").mkdir()
+    done = run("nsunit", "image", "import", str(place), check=False)
+    assert "has a root of its own, with layers for /usr alone" in done.stderr
+
+
+@pytest.mark.machine("a disk")
+def test_disk_images(images, run):
+    place = images.place / "disk-root"
+    (place / "etc").mkdir(parents=True)
+    (place / "usr/lib").mkdir(parents=True)
+    (place / "usr/lib/os-release").write_text("ID=tests\n")
+    (place / "etc/file").write_text("x")
+    os.chown(place / "etc/file", 33, 34)
+    disk = images.place / "disk.squashfs"
+    run("mksquashfs", str(place), str(disk), "-quiet")
+    wanted = oci.listing(place)
+    run("nsunit", "image", "import", str(disk))
+    listing = oci.listing(lowers("localhost/disk:latest")[0])
+    assert {path: item[0] for path, item in listing.items()} == {path: item[0] for path, item in wanted.items()}
+    assert listing[b"etc/file"][2:4] == (33, 34)
+    assert "squashfs" not in Path("/proc/mounts").read_text()

@@ -6,8 +6,9 @@ import json
 import os
 
 from nsunit.errors import NsunitError, UsageError
-from nsunit.features.images import tasks, writing
+from nsunit.features.images import writing
 from nsunit.features.images.config import image_of, platform_of
+from nsunit.features.images.fetch import tasks
 from nsunit.features.images.layout import full_name, is_reference, split
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import unpack_unit
@@ -56,7 +57,7 @@ def source_of(text: str) -> Source:
     transport, colon, rest = text.partition(":")
     if not colon or transport not in TRANSPORTS:
         if colon and "/" not in transport and not os.path.exists(text):
-            hint = f"{', '.join(f'{name}:' for name in TRANSPORTS)} with a path behind, or a path"
+            hint = f"{', '.join(f'{name}:' for name in TRANSPORTS)} and others with a path behind, or a path"
             raise UsageError(f"'{printable(transport)}:' is not where an image can be imported from", hint=hint)
         path, tag = _path_and_tag(text)
         return Source(_guess(path), path, tag)
@@ -89,7 +90,7 @@ def _guess(path: str) -> str:
             return "oci"
         if os.path.exists(path + "/manifest.json") and os.path.exists(path + "/version"):
             return "dir"
-        hint = "a root as a directory is taken as it is by Rootfs= and Layer=, or 'tar -C DIR -c .' makes a tar of it"
+        hint = "if it is to be a root as it is, say 'root:' before it"
         raise UsageError(f"'{printable(path)}' is no directory with an image", hint=hint)
     return "file"  # that is told apart where it is read
 

@@ -6,7 +6,7 @@ import os
 
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features.images.keys import of
-from nsunit.features.images.plan import with_image
+from nsunit.features.images.plan import said, with_image, without_image
 from nsunit.features.images.store import Store
 from nsunit.plan.operations import keeps_upper
 from nsunit.storage import files
@@ -49,6 +49,23 @@ def resolve(context: Context, definition: Definition) -> Definition:
 
 
 foreground = resolve
+
+
+def preview(context: Context, definition: Definition) -> tuple[Definition, dict[str, object]]:
+    """*definition* as `resolve` makes it, and what is to be shown of its image; that need not be in the store."""
+    chosen = of(definition.container)
+    assert chosen is not None
+    shown: dict[str, object] = {"reference": chosen.reference, "id": None, "says": []}
+    if not is_there(context, definition, chosen):
+        context.warn(f"warning: {definition.name}: there is no image '{chosen.reference}' in the store")
+        return definition.replace(container=without_image(definition.container, chosen)), shown
+    found = resolve(context, definition)
+    resolved = of(found.container)
+    assert resolved is not None
+    image = Store(context.paths).image(resolved.id)
+    if image is not None:
+        shown = {**shown, "id": image.id, "says": said(definition.container, chosen, image)}
+    return found, shown
 
 
 def _identity(context: Context, store: Store, definition: Definition, chosen: Chosen) -> str:

@@ -24,7 +24,7 @@ def ensure(context: Context, definition: Definition) -> None:
         return
     if chosen.pull == "missing" and is_there(context, definition, chosen):
         return
-    load("images", "pull").pull_for(context, definition, chosen)
+    load("images", "fetch.pull").pull_for(context, definition, chosen)
 
 
 def _is_of_a_registry(reference: str) -> bool:

@@ -17,12 +17,13 @@ if __name__ == "__main__":  # started by path: the package stands three director
 
 from nsunit.errors import NsunitError
 from nsunit.features import load
-from nsunit.features.images.fetch.work import fetch
+from nsunit.features.images.fetch.archive import archive
+from nsunit.features.images.fetch.work import copy, fetch
 from nsunit.features.images.unpack.work import unpack
 from nsunit.setup import linux
 from nsunit.setup.build import Build
 
-TASKS = {"fetch": fetch, "unpack": unpack}
+TASKS = {"archive": archive, "copy": copy, "fetch": fetch, "unpack": unpack}
 
 
 def main(argv: list[str]) -> int:

@@ -52,6 +52,33 @@ def pull_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = Fal
     return Unit(f"nsunit-pull-{token}.service", properties)
 
 
+def archive_unit(token: str, argv: tuple[str, ...], place: str, *, disks: bool, user: bool) -> Unit:
+    """`nsunit-archive-TOKEN.service`, which reads a root file system and writes to the directory *place* alone.
+
+    To mount *disks* takes devices, and the privileges of systemd-dissect(1); what is mounted goes with the unit.
+    """
+    properties = _common("Read a root file system for nsunit", argv, SECONDS)
+    if disks:
+        properties += (Property("PrivateMounts", "b", True),)
+    elif not user:
+        properties += (
+            *_confined(place),
+            *_of_system(("CAP_DAC_READ_SEARCH", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN")),  # attributes in trusted.*
+            Property("PrivateNetwork", "b", True),
+            Property("RestrictNamespaces", "t", 0),
+            Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
+        )
+    return Unit(f"nsunit-archive-{token}.service", (*properties, Property("SyslogIdentifier", "s", "nsunit-archive")))
+
+
+def storage_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool) -> Unit:
+    """`nsunit-pull-TOKEN.service`, which reads podman's store: that takes locks and mounts, and newuidmap(1)."""
+    properties = _common("Copy an image from podman's store for nsunit", argv, SECONDS)
+    if not user:
+        properties += (Property("PrivateNetwork", "b", True), Property("PrivateMounts", "b", True))
+    return Unit(f"nsunit-pull-{token}.service", (*properties, Property("SyslogIdentifier", "s", "nsunit-pull")))
+
+
 def _common(text: str, argv: tuple[str, ...], seconds: int) -> tuple[Property, ...]:
     return (
         Property("Description", "s", text),

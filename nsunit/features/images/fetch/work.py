@@ -42,7 +42,7 @@ class Registry(sources.Directory):
         os.makedirs(self.blobs)
         super().__init__(place)
         self.skopeo, self.name, self.repository = skopeo, name, repository
-        self.environment = {**os.environ, **environment}
+        self.environment = environment
 
     def open(self, name: str) -> Blob:
         """The file *name*; a manifest that is missing is fetched.
@@ -71,20 +71,8 @@ class Registry(sources.Directory):
         return self.call("inspect", "--raw", *options, source)
 
     def call(self, *words: str) -> bytes:
-        """What `skopeo WORDS` prints.
-
-        Raises:
-            NsunitError: it has failed, with the reason that it gives.
-        """
-        done = subprocess.run(
-            [self.skopeo, *words], stdin=subprocess.DEVNULL, capture_output=True, env=self.environment, check=False
-        )
-        if done.returncode:
-            reason = reason_of(done.stderr) or f"skopeo has ended with {done.returncode}"
-            raise NsunitError(f"'{printable(self.name)}' cannot be fetched: {reason}", hint=_HINT)
-        if len(done.stdout) > sources.DOCUMENT_MAX:
-            raise NsunitError(f"'{printable(self.name)}': its manifest or config is longer than one may be")
-        return done.stdout
+        """What `skopeo WORDS` prints; see `call` below."""
+        return call(self.skopeo, self.name, self.environment, *words)
 
 
 _HINT = "see skopeo(1); credentials are those of 'skopeo login', of the same user"
@@ -128,6 +116,45 @@ def fetch(job: dict[str, Any]) -> dict[str, Any]:
     )
     _see_that_all_is_there(registry, manifest, job["name"])
     return {"digest": digest, "skipped": skipped, "unchanged": False}
+
+
+def copy(job: dict[str, Any]) -> dict[str, Any]:
+    """Copy the image job["source"], as skopeo calls it, into the directory `image` in job["staging"].
+
+    Raises:
+        NsunitError: it cannot be had.
+    """
+    call(
+        job["skopeo"],
+        job["source"],
+        job["environment"],
+        "copy",
+        "--quiet",
+        job["source"],
+        f"dir:{job['staging']}/{LAYOUT}",
+    )
+    return {}
+
+
+def call(skopeo: str, name: str, environment: dict[str, str], *words: str) -> bytes:
+    """What `skopeo WORDS` prints about the image *name*.
+
+    Raises:
+        NsunitError: it has failed, with the reason that it gives.
+    """
+    done = subprocess.run(
+        [skopeo, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    if done.returncode:
+        reason = reason_of(done.stderr) or f"skopeo has ended with {done.returncode}"
+        raise NsunitError(f"'{printable(name)}' cannot be fetched: {reason}", hint=_HINT)
+    if len(done.stdout) > sources.DOCUMENT_MAX:
+        raise NsunitError(f"'{printable(name)}': its manifest or config is longer than one may be")
+    return done.stdout
 
 
 def _described(registry: Registry, content: bytes) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import os
 
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError, UsageError
-from nsunit.features.images import tasks, writing
+from nsunit.features.images import writing
 from nsunit.features.images.bring import Imported, Source, bring_in
 from nsunit.features.images.config import platform_of
 from nsunit.features.images.deeds import is_there
+from nsunit.features.images.fetch import tasks
 from nsunit.features.images.fetch.shortnames import full_names, read_registries
 from nsunit.features.images.fetch.watch import Watch
 from nsunit.features.images.fetch.work import LAYOUT
@@ -22,6 +23,8 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
     from nsunit.features.images.keys import Chosen
@@ -34,8 +37,10 @@ _PASSED_ON = (
 _ATTEMPTS = 3  # at an image whose layers in the store go while the others are fetched
 
 
-def pull(context: Context, text: str, platform: str = "") -> Imported:
+def pull(context: Context, text: str, platform: str = "", called: Sequence[str] = ()) -> Imported:
     """Fetch the image *text* from its registry, for *platform* or this machine, but for the layers that are here.
+
+    It is known by that name then, or as *called*.
 
     Credentials, registries and the policy on signatures are the caller's: containers-auth.json(5),
     containers-registries.conf(5), containers-policy.json(5).
@@ -54,22 +59,22 @@ def pull(context: Context, text: str, platform: str = "") -> Imported:
     names = full_names(text, read_registries(os.environ, _home(context)))
     for name in names[:-1]:
         try:
-            return _pull(context, name, chosen, f"{skopeo}/skopeo")
+            return _pull(context, name, chosen, f"{skopeo}/skopeo", called)
         except NsunitError as error:
             context.warn(error.message)
-    return _pull(context, names[-1], chosen, f"{skopeo}/skopeo")
+    return _pull(context, names[-1], chosen, f"{skopeo}/skopeo", called)
 
 
 def _home(context: Context) -> str:
     return os.path.expanduser("~") if context.user else "/root"
 
 
-def _pull(context: Context, name: str, platform: tuple[str, ...], skopeo: str) -> Imported:
+def _pull(context: Context, name: str, platform: tuple[str, ...], skopeo: str, called: Sequence[str] = ()) -> Imported:
     store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
     for left in reversed(range(_ATTEMPTS)):
         with writing.Staging(store) as staging:
-            identity, known = _known(store, name)
+            identity, known = _known(store, name) if not called else ("", "")
             job = {
                 "task": "fetch",
                 "skopeo": skopeo,
@@ -79,7 +84,7 @@ def _pull(context: Context, name: str, platform: tuple[str, ...], skopeo: str) -
                 "known": known,
                 "layers": store.layers,
                 "staging": staging.path,
-                "environment": _environment(context, staging.path),
+                "environment": environment_of(context, staging.path),
                 "ids": [],
             }
             unit = pull_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
@@ -95,7 +100,7 @@ def _pull(context: Context, name: str, platform: tuple[str, ...], skopeo: str) -
                 continue  # it was taken away meanwhile
             source = Source("oci", f"{staging.path}/{LAYOUT}", origin=f"docker://{name}")
             try:
-                return bring_in(context, source, (name,), "/".join(platform))
+                return bring_in(context, source, called or (name,), "/".join(platform))
             except NsunitError:
                 if not left or all(os.path.isdir(f"{store.layers}/{chain}") for chain in found["skipped"]):
                     raise
@@ -118,7 +123,8 @@ def _known(store: Store, name: str) -> tuple[str, str]:
     return (identity, str(about.get("digest") or "")) if store.image(identity) else ("", "")
 
 
-def _environment(context: Context, place: str) -> dict[str, str]:
+def environment_of(context: Context, place: str) -> dict[str, str]:
+    """What skopeo is to have in its environment, beside that of its unit; it keeps in *place* what is under way."""
     given = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
     # What skopeo keeps in between is as large as the image.
     return {"HOME": _home(context), "TMPDIR": place, **given}

@@ -120,6 +120,12 @@ def test_a_users_container_of_an_image(own, user, run):
     user.nsunit("rm", "own")
     user.nsunit("image", "rm", name)
     assert not layer.exists()
+    (user.layer / "note").touch()
+    os.chown(user.layer / "note", user.subordinate + 32, user.subordinate + 33)
+    user.nsunit("image", "import", str(user.layer), "--name", "localhost/of-directory")
+    seen = user.nsunit("run", "-p", "Image=of-directory", "--", "/bin/stat", "-c", "%u:%g", "/note")
+    assert seen.stdout == "33:34\n"
+    user.nsunit("image", "rm", "of-directory")
 
 
 def test_a_user_fetches_an_image(own, user, workplace):

@@ -127,7 +127,8 @@ def test_names_are_what_registries_conf_says(images, remote, run):
         NAMES.write_text(f'[aliases]\n"short" = "{remote.host}/deep/in/there"\n')
         run("nsunit", "image", "pull", "short:2")
         assert inspected(run, full)["names"][0] == full
-        assert run("nsunit", "run", "-p", "Image=there:2", "-p", "Pull=never").stdout == "/\n"
+        for pull in ("never", "newer", "always"):  # of the registry that it came from
+            assert run("nsunit", "run", "-p", "Image=there:2", "-p", f"Pull={pull}").stdout == "/\n"
         run("nsunit", "image", "rm", "in/there:2")
         NAMES.write_text(f'unqualified-search-registries = ["{remote.host}"]\n')
         assert run("nsunit", "run", "-p", "Image=deep/in/there:2").stdout == "/\n"

@@ -75,19 +75,8 @@ class Store:
             raise UsageError(
                 f"'{printable(text)}' is not the name of an image", hint="e.g. docker.io/library/nginx:1.27"
             )
-        if not text.startswith("sha256:"):
-            for name in candidates(text):
-                try:
-                    return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
-                except FileNotFoundError:
-                    continue
-            named = [name for name in map(name_of, files.list_directory(self.names)) if ends_as(name, text)]
-            if len(named) == 1:
-                return os.readlink(f"{self.names}/{file_of(named[0])}").rpartition("/")[2]
-            if named:
-                raise NotFoundError(
-                    f"'{printable(text)}' may be {' or '.join(sorted(named))}", hint="say which, with its host"
-                )
+        if (name := self.named(text)) and (identity := self._led_to(name)):
+            return identity
         digits = text.removeprefix("sha256:")
         if len(digits) >= ID_MIN:
             found = [name for name in files.list_directory(self.images) if name.startswith(digits) and is_digest(name)]
@@ -100,6 +89,30 @@ class Store:
         raise NotFoundError(
             f"there is no image '{printable(text)}'", hint="see 'nsunit image list'; bring it in by import"
         )
+
+    def named(self, text: str) -> str:
+        """The full name in the store that *text* is, or is the end of; empty if there is none.
+
+        Raises:
+            NotFoundError: it is the end of more than one.
+        """
+        if text.startswith("sha256:"):
+            return ""
+        for name in candidates(text):
+            if os.path.lexists(f"{self.names}/{file_of(name)}"):
+                return name
+        found = [name for name in map(name_of, files.list_directory(self.names)) if ends_as(name, text)]
+        if len(found) > 1:
+            raise NotFoundError(
+                f"'{printable(text)}' may be {' or '.join(sorted(found))}", hint="say which, with its host"
+            )
+        return found[0] if found else ""
+
+    def _led_to(self, name: str) -> str:
+        try:
+            return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
+        except FileNotFoundError:
+            return ""  # it was taken away meanwhile
 
     def identities(self) -> list[str]:
         """The ids of all images."""

@@ -137,7 +137,9 @@ def pull_for(context: Context, definition: Definition, chosen: Chosen) -> None:
         NsunitError: it cannot be had, and has to be.
     """
     try:
-        pull(context, chosen.reference)
+        name = Store(context.paths).named(chosen.reference)  # what it is here may not be what it would be by itself
+        if not name.startswith("localhost/"):
+            pull(context, name or chosen.reference)
     except NsunitError as error:
         if chosen.pull == "always" or not is_there(context, definition, chosen):
             raise NsunitError(f"{definition.name}: [Container] Image=: {error.message}", hint=error.hint) from None

@@ -73,9 +73,11 @@ def test_only_missing_layers_are_fetched(images, remote, run, form):
 
 
 def test_a_start_fetches_as_pull_says(images, remote, define, containers, run):
+    pulled = f"pulled-{os.urandom(4).hex()}:1"
+
     def push(text: str) -> str:
         layout = images.layout([busybox(), [oci.file("version", text)]], Cmd=["/bin/cat", "/version"])
-        return remote.push(f"oci:{layout}:latest", "pulled:1")
+        return remote.push(f"oci:{layout}:latest", pulled)
 
     def version(pull: str, **options):
         return run("nsunit", "run", "-p", f"Image={name}", "-p", f"Pull={pull}", **options)

@@ -7,6 +7,7 @@ its verb, and the one module with its function.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from nsunit.cli import warn
@@ -229,6 +230,8 @@ class Invocation:
 
             opened = open_user_context if self.flag("user") else open_context
             self._context = opened(None if self.flag("quiet") else warn)
+            if not self.flag("quiet") and os.isatty(2):
+                self._context.progress = lambda *said: load("nsunit.cli.progress:show")(*said)
         return self._context
 
     def names(self, members: str = "", *, pods: bool = False) -> list[str]:

@@ -101,6 +101,16 @@ def resolved(context: Context, definition: Definition) -> Definition:
     return definition
 
 
+def obtain(context: Context, definition: Definition) -> None:
+    """Get what *definition* leaves to others, where that is not here yet.
+
+    Raises:
+        NsunitError: it cannot be had.
+    """
+    for ensure in hooks(definition.container.features, "obtain.ensure"):
+        ensure(context, definition)
+
+
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* as they are for unit files that systemd starts by itself."""
     for change in hooks(used_by(context, definition), "deeds.at_boot"):
@@ -116,6 +126,7 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     Raises:
         NsunitError: a source is missing or of the wrong kind; nothing is left behind.
     """
+    obtain(context, definition)
     definition = resolved(context, definition)
     name, paths = definition.name, context.paths
     check(context, definition)

@@ -162,9 +162,10 @@ FEATURES = (
     ),
     Feature(
         "images",
-        keys="Image Entrypoint",
+        keys="Image Entrypoint Pull",
         needs="output health volumes",
-        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.require deeds.reserve",
+        hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
+        " deeds.require deeds.reserve",
         operations="make-directory",
         verbs="image",
     ),

@@ -97,6 +97,10 @@ VERBS = (
             "TRANSPORT is one of skopeo(1)'s, oci:DIR, oci-archive:FILE, docker-archive:FILE (what 'docker save' and "
             "'podman save' write) or dir:DIR, or tar:FILE for the archive of a root; without one it is guessed. TAG "
             "says which of several images. Layers may be compressed by gzip, zstd or xz, archives as well.",
+            "By skopeo there are containers-storage:NAME, of podman's store, and docker://NAME, which is 'image pull'. "
+            "Root file systems come in as one layer: root:DIR, machine:NAME of /var/lib/machines, and raw:FILE for a "
+            "disk image that systemd-dissect(1) can mount. mstack:DIR has the layers of systemd.mstack(7), with what "
+            "was written on top of them, and the config beside it.",
             "It is unpacked in a unit of its own, without network and with few privileges. What is damaged, has another"
             " digest than it should, or is more than an image may be, leaves nothing behind.",
         ),
@@ -104,9 +108,9 @@ VERBS = (
     _verb("pull", "Fetch an image from its registry by skopeo", "bring:pull_image", "NAME[:TAG|@DIGEST]", 1, 1).replace(
         options=(Option("platform", "Which one of an index, in place of this machine's", value="SYSTEM/ARCHITECTURE"),),
         details=(
-            "skopeo(1), which has to be installed, does so in a unit of its own, with root's credentials, "
-            "registries.conf and policy on signatures. The whole image is fetched; layers that are there are not "
-            "unpacked again.",
+            "skopeo(1), which has to be installed, does so in a unit of its own, with the caller's credentials, "
+            "registries.conf and policy on signatures. Layers that are in the store are not fetched, and nothing if it "
+            "has the very image.",
         ),
     ),
     _verb("list", "List the images in the store", "look:list_images", "", 0, 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.cli import say
 from nsunit.cli.image.look import ID_SHOWN
 from nsunit.cli.output import Style, format_size, print_json, print_table
-from nsunit.features.images.bring import refuse_users
+from nsunit.features.images.out.changes import refuse_users
 from nsunit.features.images.out.compare import Change, container_changes, image_changes
 from nsunit.features.images.out.lineage import branch, log, revert
 from nsunit.names import printable

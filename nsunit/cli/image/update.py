@@ -10,8 +10,8 @@ from nsunit.deeds.wait import came_up
 from nsunit.definition.load import load
 from nsunit.definition.search import list_names
 from nsunit.errors import NsunitError, UsageError
+from nsunit.features.images.fetch.pull import pull
 from nsunit.features.images.keys import of as image_of
-from nsunit.features.images.pull import pull
 from nsunit.features.updates.keys import of as auto_update_of
 from nsunit.features.updates.switch import roll_back, update
 from nsunit.names import check_name

@@ -8,7 +8,7 @@ from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features.health.keys import of as of_health
 from nsunit.features.images import pins
 from nsunit.features.images.keys import of
-from nsunit.features.images.plan import with_image
+from nsunit.features.images.plan import said, with_image, without_image
 from nsunit.features.images.store import Store
 from nsunit.plan.operations import keeps_upper
 from nsunit.storage import files
@@ -35,9 +35,6 @@ def resolve(context: Context, definition: Definition) -> Definition:
     chosen = of(definition.container)
     if chosen is None or chosen.id:
         return definition
-    if context.user:
-        hint = "name a directory with Rootfs= or Layer=, or have root run the container as one of the system's"
-        raise DefinitionError([Problem(definition.name, 0, "[Container] Image=: images are the system's alone", hint)])
     store = Store(context.paths)
     identity = _identity(context, store, definition, chosen)
     image = store.image(identity)
@@ -60,6 +57,23 @@ def resolve(context: Context, definition: Definition) -> Definition:
 foreground = resolve
 
 
+def preview(context: Context, definition: Definition) -> tuple[Definition, dict[str, object]]:
+    """*definition* as `resolve` makes it, and what is to be shown of its image; that need not be in the store."""
+    chosen = of(definition.container)
+    assert chosen is not None
+    shown: dict[str, object] = {"reference": chosen.reference, "id": None, "says": []}
+    if not is_there(context, definition, chosen):
+        context.warn(f"warning: {definition.name}: there is no image '{chosen.reference}' in the store")
+        return definition.replace(container=without_image(definition.container, chosen)), shown
+    found = resolve(context, definition)
+    resolved = of(found.container)
+    assert resolved is not None
+    image = Store(context.paths).image(resolved.id)
+    if image is not None:
+        shown = {**shown, "id": image.id, "says": said(definition.container, chosen, image)}
+    return found, shown
+
+
 def _identity(context: Context, store: Store, definition: Definition, chosen: Chosen) -> str:
     if pinned := pins.pinned(context, definition.name, chosen.reference):
         return pinned
@@ -78,6 +92,14 @@ def _identity(context: Context, store: Store, definition: Definition, chosen: Ch
         )
         return kept
     return named
+
+
+def is_there(context: Context, definition: Definition, chosen: Chosen) -> bool:
+    """Whether a container could start with an image that is in the store."""
+    try:
+        return bool(Store(context.paths).find(chosen.reference))
+    except NsunitError:
+        return bool(_kept(context, definition, chosen))
 
 
 def _kept(context: Context, definition: Definition, chosen: Chosen) -> str:

@@ -151,9 +151,9 @@ def full_name(text: str) -> str:
     """The name *text* with host and tag, as podman and docker complete it; a digest in it makes a tag needless."""
     rest, at, digest = text.partition("@")
     host, path, tag = split(rest)
-    if not host:
-        host = "docker.io"
-        path = path if "/" in path else f"library/{path}"
+    host = "docker.io" if host in ("", "index.docker.io") else host
+    if host == "docker.io" and "/" not in path:
+        path = f"library/{path}"
     return f"{host}/{path}@{digest}" if at else f"{host}/{path}:{tag or 'latest'}"
 
 
@@ -168,6 +168,13 @@ def candidates(text: str) -> Iterator[str]:
     if not host:
         yield full_name(f"localhost/{text}")
     yield full_name(text)
+
+
+def ends_as(name: str, text: str) -> bool:
+    """Whether *text*, without a host, is the end of the full name *name*."""
+    host, path, tag = split(text.partition("@")[0])
+    end = f"/{text}" if "@" in text or tag else f"/{path}:latest"
+    return not host and name.endswith(end)
 
 
 def file_of(name: str) -> str:

@@ -1,8 +1,8 @@
-"""The program of a unit that unpacks an image, or packs layers: `program.py STAGING`, a directory with the file `job`.
+"""The program of a unit that fetches, unpacks or packs: `program.py STAGING`, a directory with the file `job`.
 
-It leaves there the layers, each in a directory by its number or as the job says, and `result`, or `error` and exits
-with 1.  systemd starts it, with root's privileges over files and mounts; each layer is unpacked by a process that has
-less.
+It leaves there a layout, or the layers, each as the job says or by its number, and `result`, or `error` and exits with
+1.  systemd starts it; to unpack it has root's privileges over files and mounts, and each layer is unpacked by a process
+that has less.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ if __name__ == "__main__":  # started by path: the package stands three director
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.errors import NsunitError
-from nsunit.features.images.out.work import pack_all
+from nsunit.features import load
+from nsunit.features.images.fetch.archive import archive
+from nsunit.features.images.fetch.work import copy, fetch
+from nsunit.features.images.out.work import pack_all, send
 from nsunit.features.images.unpack.work import unpack
+from nsunit.setup import linux
+from nsunit.setup.build import Build
+
+TASKS = {"archive": archive, "copy": copy, "fetch": fetch, "pack": pack_all, "send": send, "unpack": unpack}
 
 
 def main(argv: list[str]) -> int:
@@ -29,7 +36,11 @@ def main(argv: list[str]) -> int:
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
-        answer: dict[str, object] = (pack_all if "pack" in job else unpack)(job)
+        if job["ids"]:
+            # A user's systemd cannot take the network away, and newuidmap(1) has no effect in a unit that is confined.
+            load("rootless", "setup").OwnUsers(*job["ids"]).enter((), Build(""))
+            linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWIPC)
+        answer: dict[str, object] = TASKS[job["task"]](job)
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)
     except OSError as error:

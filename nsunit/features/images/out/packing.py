@@ -6,7 +6,7 @@ Where a container is to be still meanwhile, that unit freezes and thaws it, so t
 from __future__ import annotations
 
 from nsunit.core.programs import directory_with
-from nsunit.features.images.bring import worked_in_unit
+from nsunit.features.images.fetch import tasks
 from nsunit.features.images.unit import pack_unit
 from nsunit.features.images.unpack.apply import WARNINGS_MAX
 from nsunit.record import Record, plain
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
     from nsunit.features.images.writing import Staging
-    from nsunit.units import Unit
 
 
 class Layer(Record):
@@ -55,10 +54,9 @@ def packed(
         systemctl = directory_with(("systemctl",)) + "/systemctl"
         around = ((systemctl, "freeze", still), (systemctl, "thaw", still))
 
-    def unit_of(argv: tuple[str, ...]) -> Unit:
-        return pack_unit(staging.token, argv, staging.path, around)
-
-    found = worked_in_unit(context, staging, {"pack": items, "compression": compression}, unit_of)
+    job = {"task": "pack", "layers": items, "compression": compression, "ids": []}
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, around)
+    found = tasks.carry_out(context, staging.path, job, unit)
     result = []
     for layer, item in zip(layers, found["layers"], strict=True):
         for text in item["warnings"][:WARNINGS_MAX]:

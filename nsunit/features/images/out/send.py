@@ -5,17 +5,17 @@ from __future__ import annotations
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images import writing
-from nsunit.features.images.bring import carried_out, refuse_users
 from nsunit.features.images.collect import names_of
+from nsunit.features.images.fetch import tasks
+from nsunit.features.images.fetch.pull import environment_of
 from nsunit.features.images.layout import full_name, is_reference
 from nsunit.features.images.out import targets
+from nsunit.features.images.out.changes import refuse_users
 from nsunit.features.images.out.parts import Parts, parts_of
-from nsunit.features.images.pull import said_by
 from nsunit.features.images.store import Store
-from nsunit.features.images.unit import PULL_SECONDS, push_unit
+from nsunit.features.images.unit import push_unit
 from nsunit.names import printable
 from nsunit.record import Record
-from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,11 +78,16 @@ def push(context: Context, text: str, where: str = "", compression: str = "") ->
         parts = parts_of(context, store, staging, identity, chosen)
         place = f"{staging.path}/image"
         targets.write_directory(place, targets.layout(parts, "image"))
-        log = f"{staging.path}/log"
-        files.write_file(log, b"")
-        argv = (f"{directory}/skopeo", "copy", f"oci:{place}:image", f"docker://{name}")
-        if not carried_out(context, push_unit(staging.token, argv, staging.path, log), PULL_SECONDS):
-            raise said_by(f"'{name}' cannot be sent", files.read_file(log) or b"")
+        job = {
+            "task": "send",
+            "skopeo": f"{directory}/skopeo",
+            "source": f"oci:{place}:image",
+            "name": name,
+            "environment": environment_of(context, staging.path),
+            "ids": [],
+        }
+        unit = push_unit(staging.token, tasks.command(staging.path), staging.path)
+        tasks.carry_out(context, staging.path, job, unit)
     return _sent(parts, f"docker://{name}")
 
 

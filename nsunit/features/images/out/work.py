@@ -7,9 +7,11 @@ import os
 import zlib
 
 from nsunit.errors import NsunitError
+from nsunit.features.images.fetch.work import call
 from nsunit.features.images.out.tar import Owners, pack
 from nsunit.features.images.out.walk import open_root
 from nsunit.features.images.unpack import zstd
+from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,15 +51,27 @@ class _Blob:
         self.size += len(content)
 
 
+def send(job: dict[str, Any]) -> dict[str, Any]:
+    """Have skopeo send job["source"] to the registry in job["name"].
+
+    Raises:
+        NsunitError: the registry does not take it.
+    """
+    name = job["name"]
+    words = ("copy", "--quiet", job["source"], f"docker://{name}")
+    call(job["skopeo"], f"'{printable(name)}' cannot be sent", job["environment"], *words)
+    return {}
+
+
 def pack_all(job: dict[str, Any]) -> dict[str, Any]:
-    """Pack each of job["pack"], a `packing.Layer`; job["compression"] is "gzip", "zstd" or empty.
+    """Pack each of job["layers"], a `packing.Layer`; job["compression"] is "gzip", "zstd" or empty.
 
     Raises:
         NsunitError: something cannot be in an image.
         OSError: something cannot be read, or there is no room.
     """
     try:
-        return {"layers": [_packed(item, job["compression"]) for item in job["pack"]]}
+        return {"layers": [_packed(item, job["compression"]) for item in job["layers"]]}
     except zstd.ZstdError as error:
         raise NsunitError(f"layers cannot be compressed by zstd: {error}", hint="use gzip") from None
 

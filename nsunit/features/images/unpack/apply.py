@@ -12,6 +12,7 @@ import os
 import stat
 import tarfile
 
+from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import attributes, places
 from nsunit.features.images.unpack.archive import entries, parts_of
 from nsunit.features.images.unpack.places import Places, joined
@@ -34,10 +35,11 @@ WARNINGS_MAX = 20
 
 
 class Limits(Record):
-    """What a layer may have at most: bytes of content, and entries."""
+    """What a layer may have at most: bytes of content, entries, and the highest id of an owner."""
 
     size: int = 256 << 30
     entries: int = 2_000_000
+    ids: int = ID_MAX
 
 
 def _about(entry: tarfile.TarInfo, text: str) -> str:
@@ -97,6 +99,9 @@ class Layer:
         for identity in (entry.uid, entry.gid):
             if not 0 <= identity <= ID_MAX:
                 raise ValueError(f"{identity} is not the number of a user or group")
+            if identity > self.limits.ids:
+                text = _about(entry, f"it belongs to {identity}, and you have ids up to {self.limits.ids}")
+                raise NsunitError(text, hint="root gives you more of them in /etc/subuid and /etc/subgid")
         parts = parts_of(entry.name)
         if not parts:
             if not entry.isdir():
@@ -192,7 +197,11 @@ class Layer:
             return
         self._clear(directory, name)
         kind = {tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK}.get(entry.type, stat.S_IFIFO)
-        os.mknod(name, kind | 0o600, device, dir_fd=directory)
+        try:
+            os.mknod(name, kind | 0o600, device, dir_fd=directory)
+        except PermissionError:
+            self.warn(f"'{printable(entry.name)}' is left out: devices can be made by root only")
+            return
         os.chmod(name, entry.mode & 0o7777, dir_fd=directory)  # it was made here, and nobody else is
         self._set_by_name(entry, directory, name)
 

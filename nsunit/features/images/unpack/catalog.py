@@ -15,7 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OF_OVERLAY = ("trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.uuid", "trusted.overlay.nlink")
+# What overlayfs notes for itself; with `userxattr`, for users without privileges, by names of its own.
+_OF_OVERLAY = tuple(
+    f"{kind}.overlay.{name}" for kind in ("trusted", "user") for name in ("origin", "impure", "uuid", "nlink")
+)
 _PIECE = 1 << 20
 
 

@@ -12,6 +12,7 @@ DIGEST = "sha256:" + "0f" * 32
     [
         ("nginx", "docker.io/library/nginx:latest"),
         ("nginx:1.27", "docker.io/library/nginx:1.27"),
+        ("docker.io/nginx", "docker.io/library/nginx:latest"),
         ("team/app", "docker.io/team/app:latest"),
         ("localhost/web", "localhost/web:latest"),
         ("quay.io/a/b/c:x", "quay.io/a/b/c:x"),

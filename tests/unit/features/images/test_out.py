@@ -199,7 +199,7 @@ def test_a_directory_with_something_else_in_it(tmp_path):
 
 def test_an_image_that_is_made_here_is_of_no_registry():
     assert local_name("web") == "localhost/web:latest"
-    assert local_name("docker.io/web:1") == "docker.io/web:1"
+    assert local_name("docker.io/web:1") == "docker.io/library/web:1"
 
 
 def test_a_container_is_thawed_by_the_unit_itself():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.record import Record
 
+INFINITY = (1 << 64) - 1  # systemd's number for no limit, and for what is not set
 # The ActiveState of a unit that runs: a program can say that it is reading its configuration anew, sd_notify(3), and
 # is up all the same; mounts are refreshed.
 UP = ("active", "reloading", "refreshing")

@@ -17,6 +17,7 @@ from nsunit.names import (
     slice_name,
 )
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import read_kernel_file
 from nsunit.units import PAYLOAD_SUBGROUP, UP
 
@@ -24,7 +25,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
 
-CGROUP_ROOT = "/sys/fs/cgroup"
 _SIGKILL = 9
 _STATE = ("ActiveState", "InvocationID", "ControlGroup", "MainPID")
 

@@ -25,7 +25,7 @@ from nsunit.plan.units import NEED_BPF, default_tasks, may_be_ignored, units
 from nsunit.record import Record
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
-from nsunit.units import Property
+from nsunit.units import INFINITY, Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -428,7 +428,7 @@ def _as_text(name: str, value: object) -> str:
     if isinstance(value, bytes):
         numbers = [number for number in range(len(value) * 8) if value[number // 8] >> number % 8 & 1]
         return " ".join(str(number) for number in numbers)
-    if value == (1 << 64) - 1:
+    if value == INFINITY:
         return "infinity"
     if isinstance(value, int) and name == "CPUQuotaPerSecUSec":
         return f"{value / 10_000:g}%"

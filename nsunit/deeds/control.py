@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.core.running import find_running
 from nsunit.errors import NsunitError
-from nsunit.setup import attributes
+from nsunit.setup import CGROUP_ROOT, attributes
 from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ def reclaim(context: Context, name: str, amount: int) -> tuple[int, int, bool]:
         NotFoundError: it does not run.
         NsunitError: it has no memory controller.
     """
-    directory = attributes.ROOT + find_running(context, name).control_group
+    directory = CGROUP_ROOT + find_running(context, name).control_group
     before = _used(directory)
     found = True
     try:

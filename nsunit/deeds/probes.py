@@ -18,7 +18,7 @@ from nsunit.core.seccomp import library_path
 from nsunit.core.seccomp_compiler import library_version
 from nsunit.errors import BusError, NsunitError
 from nsunit.record import Record
-from nsunit.setup import linux
+from nsunit.setup import CGROUP_ROOT, linux
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
 
-CGROUP_DIRECTORY = "/sys/fs/cgroup"
 CGROUP2_SUPER_MAGIC = 0x6367_7270
 
 MODULES = ("pystemd", "dbus_next", "jinja2", "pyroute2")
@@ -86,7 +85,7 @@ def gather(context: Context) -> Facts:
     systemd, systemd_error, systemd_hint = _systemd(context)
     libseccomp, libseccomp_hint = _libseccomp()
     privileged = is_privileged()
-    cgroup = cgroup_hierarchy(CGROUP_DIRECTORY)
+    cgroup = cgroup_hierarchy(CGROUP_ROOT)
     store = _nearest_existing(context.paths.state)
     return Facts(
         machine=os.uname().machine,
@@ -98,8 +97,8 @@ def gather(context: Context) -> Facts:
         systemd_hint=systemd_hint,
         systemd_installed=_systemd_installed(),
         cgroup=cgroup,
-        controllers=tuple(_read(f"{CGROUP_DIRECTORY}/cgroup.controllers").split()),
-        cgroup_options=_mount_options(CGROUP_DIRECTORY),
+        controllers=tuple(_read(f"{CGROUP_ROOT}/cgroup.controllers").split()),
+        cgroup_options=_mount_options(CGROUP_ROOT),
         privileged=privileged,
         namespaces=tuple(name for name in NAMESPACES if os.path.exists(f"/proc/self/ns/{name}")),
         features=_features(store) if privileged else dict.fromkeys(FEATURES),

@@ -15,7 +15,8 @@ import time
 if __name__ == "__main__":  # started by path: the package stands two directories up
     sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])
 
-from nsunit.setup.namespaces import CGROUP_ROOT, LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, read_file, tightest, write_over
+from nsunit.setup import CGROUP_ROOT
+from nsunit.setup.namespaces import LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, read_file, tightest, write_over
 
 _AGAIN_SECONDS = 1
 _GONE = (errno.ENOENT, errno.ENODEV)  # ENODEV: the cgroup went while its file was open

@@ -16,13 +16,14 @@ from nsunit.core.jobs import (
     start_timeout,
 )
 from nsunit.core.prepare import Prepared, prepare
-from nsunit.core.running import CGROUP_ROOT, unit_of
+from nsunit.core.running import unit_of
 from nsunit.definition.load import load
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import service_name, slice_name, slice_path
 from nsunit.plan.ceilings import asked_limits, asks_for_weight, may_be_moot
 from nsunit.plan.units import has_exec_condition, needed_containers
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 from nsunit.units import UP

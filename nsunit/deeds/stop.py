@@ -6,7 +6,7 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
-from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
+from nsunit.core.running import catches, check_own, is_running, slice_of, unit_of
 from nsunit.deeds.mounted import unmount
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
@@ -15,6 +15,7 @@ from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.lock import Lock
 from nsunit.storage.processes import unit_processes
 from nsunit.units import UP

@@ -10,6 +10,7 @@ from nsunit.definition.syntax import has_control
 from nsunit.definition.words import ValueProblem, split, wrong
 from nsunit.names import is_valid_name
 from nsunit.record import Record
+from nsunit.units import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     Parser = Callable[[str], object]
 
-INFINITY = (1 << 64) - 1
 UINT32_MAX = (1 << 32) - 1
 PERMYRIAD = 10_000
 

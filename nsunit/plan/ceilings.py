@@ -5,6 +5,8 @@ Every start asks that, so it is answered roughly here, from one small file for e
 
 from __future__ import annotations
 
+from nsunit.units import INFINITY
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.model import Definition
@@ -28,7 +30,6 @@ FILES = {
 }
 # Shares of disks, which only some schedulers look at.
 DISK_WEIGHTS = ("IOWeight", "StartupIOWeight", "IODeviceWeight")
-_INFINITY = (1 << 64) - 1
 _PROTECTIONS = ("memory.min", "memory.low")
 
 
@@ -38,7 +39,7 @@ def asked_limits(definition: Definition) -> list[tuple[str, object]]:
         (FILES[name], item.value if name == item.name else None)
         for section in ("Slice", "Service")
         for item in definition.properties_of(section)
-        if (name := item.name.removesuffix("Scale")) in FILES and item.value not in (0, b"", (), _INFINITY)
+        if (name := item.name.removesuffix("Scale")) in FILES and item.value not in (0, b"", (), INFINITY)
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.setting import lookup
 from nsunit.record import Record
-from nsunit.units import Property
+from nsunit.units import INFINITY, Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Assignment, Definition
     from nsunit.units import Unit
 
-INFINITY = (1 << 64) - 1  # for limits and weights: none
 
 # Of these systemd's own drop-in for a change has no line that takes back what was there before, so that whatever is
 # taken away from the list would be there again after a daemon-reload.

@@ -8,8 +8,8 @@ from nsunit.features import hooks
 from nsunit.names import scope_name, slice_name
 from nsunit.plan.operations import is_delegated
 from nsunit.plan.scope import STOP_USEC
-from nsunit.plan.units import INFINITY, needed_services
-from nsunit.units import Property, Unit
+from nsunit.plan.units import needed_services
+from nsunit.units import INFINITY, Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from nsunit.formats.cgroupfs import cpu_list, cpu_max, nested_keyed, number
 from nsunit.plan.ceilings import FILES
 from nsunit.record import Record
+from nsunit.units import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     # What a knob is set to: a number, None for no limit, CPUs or nodes, or a number for each device.
     Value = int | tuple[int, ...] | None
 
-INFINITY = (1 << 64) - 1
 HOST = "host"
 _PAGE = 4096  # the kernel rounds sizes down to pages
 _IO_MAX = 4  # io.max has this many numbers for each device

@@ -5,7 +5,7 @@ systemd does not start what is in a scope, so the caller's own child is put into
 
 from __future__ import annotations
 
-from nsunit.units import Property, Unit
+from nsunit.units import INFINITY, Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def exec_scope(name: str, slice_: str, description: str, pid: int, service: Mapp
             Property("TimeoutStopUSec", "t", STOP_USEC),
             # A shell in a terminal ignores SIGTERM; it ends when its terminal hangs up.
             Property("SendSIGHUP", "b", True),
-            Property("TasksMax", "t", (1 << 64) - 1),  # the slice has the limit
+            Property("TasksMax", "t", INFINITY),  # the slice has the limit
             *inherited,
             Property("PIDs", "au", (pid,)),
         ),

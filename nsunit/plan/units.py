@@ -10,7 +10,7 @@ from nsunit.features import hooks
 from nsunit.names import group_slice, groups_above, limits_watcher, mount_unit, service_name, slice_name, slice_path
 from nsunit.plan.operations import has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
-from nsunit.units import PAYLOAD_SUBGROUP, Property, Unit
+from nsunit.units import INFINITY, PAYLOAD_SUBGROUP, Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
 
 _USEC = 1_000_000
-INFINITY = (1 << 64) - 1
 _UNIT_NAME_MAX = 255  # systemd refuses longer ones
 DEFAULT_TASKS_MAX = 1024  # of a container, with its sessions
 # What systemd takes since this version and forgets, since it always does so.

@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 import os
 
-ROOT = "/sys/fs/cgroup"
+from nsunit.setup import CGROUP_ROOT
+
 # systemd manages the others, and never enables nor disables these (cg_enable_everywhere() in cgroup-util.c).
 UNMANAGED = ("hugetlb", "misc", "rdma")
 
 
-def write(group: str, attribute: str, root: str = ROOT) -> None:
+def write(group: str, attribute: str, root: str = CGROUP_ROOT) -> None:
     """Set *attribute*, `FILE=VALUE`, of *group*, a path as in /proc/self/cgroup.
 
     Raises:

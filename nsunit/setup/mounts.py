@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from nsunit.setup import accounts, files, linux, namespaces
+from nsunit.setup import CGROUP_ROOT, accounts, files, linux, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.root import idmap
@@ -110,7 +110,7 @@ class SliceCgroup(Cgroup):
         """Take the slice's cgroup as long as it can be seen, and write the files."""
         unit, slice_ = namespaces.unit_and_slice(namespaces.own_cgroup())
         if self.shows_slice:
-            fd = os.open(namespaces.CGROUP_ROOT + slice_, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            fd = os.open(CGROUP_ROOT + slice_, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             build.keep("cgroup2", _clone(fd, self.attributes))
         limits = namespaces.limits_to_show(unit, slice_, everything=bool(self.follow))
         if limits:
@@ -233,12 +233,9 @@ class Bind(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the source's mounts and set their attributes, on every mount below it too."""
-        try:
-            fd = files.open_source(self.source)
-        except FileNotFoundError:
-            if "optional" in self.flags:
-                return
-            raise
+        fd = self.open_source()
+        if fd < 0:
+            return
         if "roots" in self.flags and not build.own_users:
             # Not id-mapped: Linux 6.1 has no such tmpfs.
             os.chown(f"/proc/self/fd/{fd}", build.userns_start, build.userns_group)
@@ -254,6 +251,15 @@ class Bind(Operation):
         if "idmap" in self.flags and build.shifts_ids:
             idmap(build, clone, recursive=recursive)
         build.keep(self, clone)
+
+    def open_source(self) -> int:
+        """A descriptor of the source; -1 if it is not there and need not be."""
+        try:
+            return files.open_source(self.source)
+        except FileNotFoundError:
+            if "optional" not in self.flags:
+                raise
+            return -1
 
     def execute(self, build: Build) -> None:
         """Attach it, making a missing mount point of the right kind."""

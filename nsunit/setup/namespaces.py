@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
-from nsunit.setup import linux
+from nsunit.setup import CGROUP_ROOT, linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-CGROUP_ROOT = "/sys/fs/cgroup"
 # What programs look at to find out how much they may use: JVM, Go, Node, .NET.
 LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")
 SHOWN_DIRECTORY = "limits"
@@ -228,10 +228,11 @@ def _read_if_there(path: str) -> str:
         return ""
 
 
-def write_shown(parent: int, unit: str, limits: dict[str, str]) -> int:
-    """Write *limits* of the cgroup *unit* to a directory below *parent*, which is closed; returns a descriptor of it.
+def write_shown(parent: int, unit: str, names: Iterable[str], root: str = CGROUP_ROOT) -> int:
+    """Write the limits of the cgroup *unit* that are called *names* to a directory below *parent*, which is closed.
 
-    Those from before a restart are written over.
+    Those from before a restart are written over.  Returns a descriptor of the directory, which is locked: who writes
+    last has read last, this or nsunit.deeds.shown.
     """
     try:
         os.mkdir(SHOWN_DIRECTORY, 0o755, dir_fd=parent)
@@ -239,8 +240,10 @@ def write_shown(parent: int, unit: str, limits: dict[str, str]) -> int:
         pass
     directory = os.open(SHOWN_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     os.close(parent)
-    for name, text in {**limits, SHOWN_GROUP: unit}.items():
-        write_over(directory, name, text)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    for name in names:
+        write_over(directory, name, tightest(unit, name, root))
+    write_over(directory, SHOWN_GROUP, unit)
     return directory
 
 

@@ -281,6 +281,30 @@ def test_an_overlay_is_the_disks_below_it(containers, disk, overlay, nsunit):
         assert done.returncode == 1
 
 
+@pytest.mark.machine("controllers")
+def test_limits_of_disks_stay(containers, disk, overlay, run):
+    """By a device, a directory and an overlay; systemd reads its own notes of them when it begins anew."""
+    root, scratch = (f"{os.major(it)}:{os.minor(it)}" for it in (os.stat("/").st_dev, os.stat(disk).st_rdev))
+    lines = (f"IOReadBandwidthMax={overlay} 5M", f"IOWriteIOPSMax={disk} 20", "IOReadIOPSMax=/var 31")
+    latency = f"IODeviceLatencyTargetSec={disk} 35ms"
+    container = containers.start("\n".join((f"{SLEEP}[Slice]", *lines, latency, "")))
+    limits = {
+        f"{root} rbps=5000000 wbps=max riops=31 wiops=max",
+        f"{scratch} rbps=5000000 wbps=max riops=max wiops=20",
+    }
+
+    def hold():
+        assert set(container.limit("io.max").splitlines()) == limits
+        if (container.cgroup / "io.latency").exists():  # not in every kernel
+            assert container.limit("io.latency") == f"{scratch} target=35000"
+
+    hold()
+    change = ("set-property", "--runtime", container.slice, "CPUWeight=77")
+    for words in (("daemon-reexec",), change, ("daemon-reload",)):
+        run("systemctl", *words)
+        hold()
+
+
 @pytest.fixture
 def fair_queue(disk, run):
     """Have a scheduler on the disk that knows weights, and none as before in the end."""

@@ -2,6 +2,7 @@
 
 import json
 import pwd
+import time
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_delegated_and_used(user, nsunit, run, scratch_disk):
         wait_until(lambda: "nr_throttled 0\n" not in (group / "cpu.stat").read_text(), "any throttling")
     finally:
         run(user.command("systemctl --user stop limited"))
+
+
+@pytest.mark.machine("controllers")
+def test_a_users_io_is_limited(user, run):
+    """A limit can only make it slower, so the least time that it takes is all that is asked for."""
+    home = f"/home/{USER}"
+    keys = ("Rootfs=/srv/roots/busybox", "Volatile=yes", f"Bind={home}:/home", f"IOWriteBandwidthMax={home} 1M")
+    words = " ".join(("nsunit --user run", *(f"-p '{key}'" for key in keys)))
+    begin = time.monotonic()
+    run(user.command(f"{words} dd if=/dev/zero of=/home/file bs=1M count=5 oflag=direct"))
+    assert time.monotonic() - begin > 3
+    run("rm", f"{home}/file")
 
 
 @pytest.mark.machine("controllers")

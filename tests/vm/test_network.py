@@ -12,11 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from outside import HOST, HOST6, OUTSIDE, OUTSIDE6, other_host
 
 DEBIAN = "/srv/roots/debian"
 LAYER = Path("/var/tmp/network-test")
-HOST, OUTSIDE = "192.0.2.1", "192.0.2.2"
-HOST6, OUTSIDE6 = "2001:db8::1", "2001:db8::2"
 # Says its name and who asks, to each who connects.
 SERVER = """\
 import socket, sys
@@ -45,19 +44,11 @@ def program():
 
 @pytest.fixture(scope="module")
 def outside(run):
-    run(
-        "ip netns add outside && ip link add out0 type veth peer name eth0 netns outside"
-        f" && ip addr add {HOST}/24 dev out0 && ip addr add {HOST6}/64 dev out0 nodad && ip link set out0 up"
-        f" && ip -n outside addr add {OUTSIDE}/24 dev eth0 && ip -n outside addr add {OUTSIDE6}/64 dev eth0 nodad"
-        f" && ip -n outside link set eth0 up && ip -n outside route add 10.91.0.0/24 via {HOST}"
-    )
-    command = ["ip", "netns", "exec", "outside", "python3", "-c", SERVER, "7000"]
-    with subprocess.Popen(command) as server:
-        yield lambda *words: run(
-            "ip", "netns", "exec", "outside", "python3", "-c", CLIENT, *map(str, words)
-        ).stdout.strip()
-        server.kill()
-    run("ip netns del outside; ip link del out0", check=False)
+    with other_host(run) as python:
+        run(f"ip -n outside route add 10.91.0.0/24 via {HOST}")
+        with subprocess.Popen([*python, SERVER, "7000"]) as server:
+            yield lambda *words: run(*python, CLIENT, *map(str, words)).stdout.strip()
+            server.kill()
 
 
 def definition(*lines):

@@ -11,7 +11,12 @@ import pytest
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nExec=sleep 1000\nEnvironment=GREETING=hello\nVolatile=yes\n"
-ENABLED = SLEEP + "[Slice]\nMemoryMax=100M\n[Service]\nTasksMax=60\nRestart=on-failure\n"
+DISK = "/dev/disk/by-id/virtio-scratch"
+ENABLED = (
+    f"{SLEEP}Device={DISK}:/dev/scratch:r\n"
+    f"[Slice]\nMemoryMax=100M\nIOReadBandwidthMax={DISK} 5M\nIOWriteIOPSMax=/var 31\n"
+    "[Service]\nTasksMax=60\nRestart=on-failure\n"
+)
 GROUP = "rebooted"
 MEMBER = SLEEP + f"Slice={GROUP}\n"
 POD = "[Pod]\nNetwork=bridge\n[Slice]\nMemoryMax=80M\n"
@@ -55,6 +60,13 @@ def test_an_enabled_container_runs(rebooted, containers, nsunit, run):
     assert (container.cgroup / container.service / "pids.max").read_text() == "60\n"
     shown = container.exec("cat", "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/pids.max").stdout
     assert shown == f"{100 << 20}\n60\n"
+    root, scratch = (f"{os.major(it)}:{os.minor(it)}" for it in (os.stat("/").st_dev, os.stat(DISK).st_rdev))
+    assert set(container.limit("io.max").splitlines()) == {
+        f"{root} rbps=max wbps=max riops=max wiops=31",
+        f"{scratch} rbps=5000000 wbps=max riops=max wiops=max",
+    }
+    container.exec("dd", "if=/dev/scratch", "of=/dev/null", "count=1")
+    assert container.exec("dd", "if=/dev/zero", "of=/dev/scratch", "count=1", check=False).returncode == 1
     assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
     assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
     assert container.exec("hostname").stdout == f"{container.name}\n"

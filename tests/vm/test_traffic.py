@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from outside import HOST, HOST6, other_host
 from waiting import wait_until
 
 DEBIAN = "/srv/roots/debian"
 LAYER = Path("/var/tmp/traffic-test")
-HOST, HOST6 = "192.0.2.1", "2001:db8::1"
 KINDS = "tcp=socket.SOCK_STREAM, udp=socket.SOCK_DGRAM, sctp=socket.SOCK_STREAM"
 # Listens at each PROTOCOL:PORT, and answers with its name, the port and the client's address.
 SERVER = f"""\
@@ -80,14 +80,8 @@ def program():
 @pytest.fixture(scope="module")
 def outside(run):
     """How a command begins that is for the other host."""
-    run(
-        "ip netns add outside && ip link add out0 type veth peer name eth0 netns outside"
-        f" && ip addr add {HOST}/24 dev out0 && ip addr add {HOST6}/64 dev out0 nodad && ip link set out0 up"
-        " && ip -n outside addr add 192.0.2.2/24 dev eth0 && ip -n outside addr add 2001:db8::2/64 dev eth0 nodad"
-        " && ip -n outside link set eth0 up"
-    )
-    yield ("ip", "netns", "exec", "outside", "python3", "-c")
-    run("ip netns del outside; ip link del out0", check=False)
+    with other_host(run) as python:
+        yield python
 
 
 def serving(listening, *lines):

@@ -9,10 +9,11 @@ from nsunit.cli.lifecycle.values import value_of
 from nsunit.cli.output import print_json
 from nsunit.deeds.wait import wait as wait_for
 from nsunit.deeds.wait import wait_for_health
-from nsunit.definition.values import INFINITY, usec
+from nsunit.definition.values import usec
 from nsunit.errors import UsageError
 from nsunit.names import printable
 from nsunit.storage.health import HEALTHY, UNHEALTHY
+from nsunit.units import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import resource
 from typing import Any
 
 from nsunit.bus.follow import follow
-from nsunit.core.running import CGROUP_ROOT
 from nsunit.deeds.look.notices import Notices, managed_kills, subtree_kills
 from nsunit.formats.cgroupfs import flat_keyed
 from nsunit.names import ROOT_SLICE, container_of_check, container_of_unit, slice_path
@@ -23,6 +22,7 @@ from nsunit.plan.events import (
     Tracker,
     name_of_slice,
 )
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import read_kernel_file
 from nsunit.units import UP
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from nsunit.core.running import CGROUP_ROOT, find_running, just_ended
+from nsunit.core.running import find_running, just_ended
 from nsunit.formats import procfs
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.processes import command_of, groups_in, processes_of
 

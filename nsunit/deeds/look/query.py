@@ -6,16 +6,7 @@ import os
 
 from nsunit.core import listeners as listening
 from nsunit.core.jobs import failed_names, failure_of
-from nsunit.core.running import (
-    CGROUP_ROOT,
-    Running,
-    find_running,
-    host_namespace,
-    just_ended,
-    slice_as_defined,
-    slice_of,
-    unit_of,
-)
+from nsunit.core.running import Running, find_running, host_namespace, just_ended, slice_as_defined, slice_of, unit_of
 from nsunit.core.stored import changed_by_set, differences_from_running, journal_of, known, stored
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
@@ -35,13 +26,13 @@ from nsunit.names import (
 )
 from nsunit.plan.change import texts_by_key
 from nsunit.record import Record, plain
-from nsunit.setup import namespaces
+from nsunit.setup import CGROUP_ROOT, namespaces
 from nsunit.setup.main import read_plan
 from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.health import read as read_health
 from nsunit.storage.processes import UnitProcess, unit_processes
-from nsunit.units import UP
+from nsunit.units import INFINITY, UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +47,6 @@ if TYPE_CHECKING:
     from nsunit.storage.health import Health
 
 CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
-UNKNOWN = (1 << 64) - 1  # systemd's "not set" for counters and limits
 
 
 class ContainerState(Record):
@@ -366,7 +356,7 @@ def _is_enabled(context: Context, name: str) -> bool:
 
 def _number(values: dict[str, object], key: str) -> int | None:
     value = values.get(key)
-    return value if isinstance(value, int) and value != UNKNOWN else None
+    return value if isinstance(value, int) and value != INFINITY else None
 
 
 def _tightest(limits: dict[str, object], properties: dict[str, object], key: str) -> int | None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import time
 
-from nsunit.core.running import CGROUP_ROOT, host_namespace, status_field
+from nsunit.core.running import host_namespace, status_field
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.formats.cgroupfs import Traffic, flat_keyed, net_dev
 from nsunit.names import ROOT_SLICE, group_of_pod, is_pod
 from nsunit.plan import usage
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import list_directory, read_kernel_file
 from nsunit.storage.processes import groups_in, processes_of
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from nsunit.deeds.look.query import UNKNOWN, pod_states
+from nsunit.deeds.look.query import pod_states
 from nsunit.definition.search import list_groups
 from nsunit.names import ROOT_SLICE, group_of_pod, group_slice, groups_of_slice
 from nsunit.record import Record
+from nsunit.units import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _node(context: Context, name: str, kind: str, slice_: str, known: ContainerS
 
     def number(key: str) -> int | None:
         value = values.get(key)
-        return value if isinstance(value, int) and value != UNKNOWN and state == "active" else None
+        return value if isinstance(value, int) and value != INFINITY and state == "active" else None
 
     cpu = number("CPUUsageNSec")
     return Node(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import CGROUP_ROOT, is_running, unit_of
+from nsunit.core.running import is_running, unit_of
 from nsunit.definition.load import load, load_any
 from nsunit.errors import NotFoundError, UsageError, did_you_mean
 from nsunit.formats.cgroupfs import cpu_list
@@ -23,6 +23,7 @@ from nsunit.plan.ceilings import DISK_WEIGHTS
 from nsunit.plan.facts import Facts
 from nsunit.plan.hierarchy import KNOBS, Explanation, Knob, Level
 from nsunit.plan.units import default_tasks
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import read_kernel_file
 from nsunit.units import Property
 

@@ -6,9 +6,10 @@ import select
 
 from nsunit.bus.protocol import NO_SUCH_UNIT
 from nsunit.core.jobs import JOB_TIMEOUT
-from nsunit.core.running import CGROUP_ROOT, is_same
+from nsunit.core.running import is_same
 from nsunit.errors import BusError, NsunitError
 from nsunit.names import group_slice, groups_of_slice
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.lock import Lock
 from nsunit.storage.processes import unit_processes
 

@@ -15,6 +15,7 @@ from nsunit.setup.namespaces import write_file
 from nsunit.setup.process import SCHED_RESET_ON_FORK
 from nsunit.setup.spawn import SetupError
 from nsunit.storage.files import read_kernel_file
+from nsunit.units import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
 
-_INFINITY = (1 << 64) - 1  # what systemd says of no limit
 _NO_LIMIT = -1  # and resource.RLIM_INFINITY
 _SCHEDULER = ("CPUSchedulingPolicy", "CPUSchedulingPriority", "CPUSchedulingResetOnFork")
 _IO = ("IOSchedulingClass", "IOSchedulingPriority")
@@ -101,7 +101,7 @@ def inherited(context: Context, unit: str, keys: set[str]) -> Inherited:
     wanted = {name for key in known for name in PROPERTIES[key]}
     limits = sorted(key for key in keys if key.startswith("Limit"))
     values = context.bus.get(unit, *sorted(wanted), *limits, *(f"{key}Soft" for key in limits))
-    numbers = {key: _NO_LIMIT if value == _INFINITY else int(str(value)) for key, value in values.items()
+    numbers = {key: _NO_LIMIT if value == INFINITY else int(str(value)) for key, value in values.items()
                if key.startswith("Limit")}  # fmt: skip
     return Inherited(known, values, {key: (numbers[f"{key}Soft"], numbers[key]) for key in limits})
 

@@ -8,7 +8,7 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.context import take_back
 from nsunit.core.jobs import GRACE_SECONDS, hint_for_step
 from nsunit.core.prepare import obtain, prepare
-from nsunit.core.running import CGROUP_ROOT, catches, slice_of, unit_of
+from nsunit.core.running import catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
 from nsunit.deeds.session.terminal import Held, hold_signals
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
@@ -17,7 +17,7 @@ from nsunit.errors import BusError, NsunitError, SessionError, UsageError
 from nsunit.features import hooks
 from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
 from nsunit.plan.foreground import run_scope
-from nsunit.setup import spawn
+from nsunit.setup import CGROUP_ROOT, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import (
     attach_network,

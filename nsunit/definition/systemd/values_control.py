@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nsunit.definition.values import (
-    INFINITY,
     PERCENT_HINT,
     SIZE_HINT,
     UINT32_MAX,
@@ -20,7 +19,7 @@ from nsunit.definition.values import (
     word_list,
 )
 from nsunit.definition.words import ValueProblem, fields, wrong
-from nsunit.units import Property
+from nsunit.units import INFINITY, Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

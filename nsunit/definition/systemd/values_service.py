@@ -5,7 +5,6 @@ from __future__ import annotations
 from nsunit.definition.signals import signal_number
 from nsunit.definition.systemd.values_control import cpu_set
 from nsunit.definition.values import (
-    INFINITY,
     UINT32_MAX,
     Properties,
     choice,
@@ -19,7 +18,7 @@ from nsunit.definition.values import (
     word_list,
 )
 from nsunit.definition.words import ValueProblem, next_word, split, wrong
-from nsunit.units import Property
+from nsunit.units import INFINITY, Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from nsunit.features.network.values import listened, listened_ports, of
 from nsunit.names import service_name, slice_name, slice_path, socket_name
 from nsunit.plan.units import Directive, Listeners, command, directive, switch
 from nsunit.record import Record
-from nsunit.units import Property, Unit
+from nsunit.units import INFINITY, Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from nsunit.setup.operation import Operation
 
 _KINDS = {"tcp": "Stream", "udp": "Datagram"}
-_INFINITY = (1 << 64) - 1
 LISTEN_SECONDS = 60  # for a program to listen once it runs
 START_SECONDS = 90
 _IDLE_USEC = 60_000_000  # of a proxy whose container goes on without it
@@ -104,7 +103,7 @@ def relations(definition: Definition) -> tuple[Directive, ...]:
         return (_names("Wants", tuple(socket_name(definition.name, port) for port in ports)),)
     socket = (entry_socket(definition),)
     found = [_names("After", socket), _names("BindsTo", socket)]
-    if 0 < idle_stop < _INFINITY:
+    if 0 < idle_stop < INFINITY:
         found.append(switch("Unit", "StopWhenUnneeded"))
         # A program that is slow to fail is given up as well: one that works takes that long from start to start.
         interval = min(4 * idle_stop, _START_LIMIT_MAX)
@@ -158,7 +157,7 @@ def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tupl
     known: ListenFacts = facts.extra("activation", ListenFacts())  # none for what changes live
     address = f"[{known.address}]:{port}" if ":" in known.address else f"{known.address}:{port}"
     idle_stop = listened(container).idle_stop if listened(container).how else _IDLE_USEC
-    idle = () if idle_stop in (0, _INFINITY) else (f"--exit-idle-time={idle_stop}us",)
+    idle = () if idle_stop in (0, INFINITY) else (f"--exit-idle-time={idle_stop}us",)
     # A payload takes its time until it listens, and the proxy would refuse the first connection meanwhile.
     cgroup = f"/sys/fs/cgroup{known.cgroup}{slice_path(slice_)}/{service}"
     wait = (

@@ -6,8 +6,9 @@ Values are spelled as the kernel has them; formats are those of admin-guide/cgro
 
 from __future__ import annotations
 
-from nsunit.definition.values import INFINITY, PERCENT_HINT, bounded_percent, is_digits, size, usec
+from nsunit.definition.values import PERCENT_HINT, bounded_percent, is_digits, size, usec
 from nsunit.definition.words import wrong
+from nsunit.units import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

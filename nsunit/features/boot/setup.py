@@ -10,7 +10,7 @@ import os
 import struct
 
 from nsunit.features.boot.console import carry
-from nsunit.setup import files, linux, mounts, namespaces
+from nsunit.setup import CGROUP_ROOT, files, linux, mounts, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -32,7 +32,7 @@ class Subtree(namespaces.Subgroup):
         """Leave nothing in the unit's own cgroup: it could not enable controllers for those below it otherwise."""
         own = namespaces.own_cgroup()
         unit = own.removesuffix("/" + self.name)
-        top = f"{namespaces.CGROUP_ROOT}{unit}"
+        top = f"{CGROUP_ROOT}{unit}"
         for name in (self.name, CONSOLE_SUBGROUP):
             try:
                 os.mkdir(f"{top}/{name}")
@@ -58,7 +58,7 @@ class Subtree(namespaces.Subgroup):
 def _others(own: str, unit: str) -> list[str]:
     """The other processes of the set-up that are in the cgroup of the *unit*, or with this one; none of a `run`'s."""
     parent = str(os.getppid())
-    there = namespaces.read_file(f"{namespaces.CGROUP_ROOT}{unit}/cgroup.procs").split()
+    there = namespaces.read_file(f"{CGROUP_ROOT}{unit}/cgroup.procs").split()
     beside = [parent] if namespaces.cgroup_of(parent) == own != unit else []
     return [pid for pid in (*there, *beside) if pid != str(os.getpid())]
 

@@ -14,13 +14,13 @@ import stat
 
 from nsunit.core.context import take_back
 from nsunit.core.jobs import JOB_TIMEOUT
-from nsunit.core.running import CGROUP_ROOT
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.cgroup.plan import ALL, Access, Group, group_of_unit, group_unit, resolve_controllers
 from nsunit.features.delegation.plan import CONTROLLERS
 from nsunit.formats.cgroupfs import flat_keyed
 from nsunit.names import ROOT_SLICE
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import tree
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.lock import Lock

@@ -7,10 +7,10 @@ of a unit the property has to be changed.  Below, in what is delegated, the file
 from __future__ import annotations
 
 from nsunit.definition.systemd.values_control import cpu_set, memory, tasks_max, weight
-from nsunit.definition.values import INFINITY, Properties, is_digits, size
+from nsunit.definition.values import Properties, is_digits, size
 from nsunit.definition.words import wrong
 from nsunit.formats.cgroupfs import cpu_max
-from nsunit.units import Property
+from nsunit.units import INFINITY, Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from nsunit.errors import UsageError
 from nsunit.features.delegation.plan import CONTROLLERS, wanted_controllers
 from nsunit.names import ROOT_SLICE, escape, printable, unescape
 from nsunit.record import Record
-from nsunit.units import Property, Unit
+from nsunit.units import INFINITY, Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _COMPONENT_MAX = 100
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _REST = _FIRST | frozenset("-.@")
 _UNIT_TYPES = ("slice", "service", "scope", "socket", "mount", "swap")
-_INFINITY = (1 << 64) - 1
 _STOP_USEC = 10_000_000
 
 # Controllers of version 1 that are part of another one, and those that every cgroup of version 2 has.
@@ -161,7 +160,7 @@ def group_unit(group: Group, controllers: Sequence[str], uid: int | None) -> Uni
             Property("TimeoutStopUSec", "t", _STOP_USEC),
             Property("SendSIGHUP", "b", True),
             # A group has no limit that nobody has set; systemd's default for services is 15% of the machine's.
-            Property("TasksMax", "t", _INFINITY),
+            Property("TasksMax", "t", INFINITY),
             Property("DelegateControllers", "as", tuple(controllers)),
             *([] if uid is None else [Property("User", "s", str(uid))]),
             Property("ExecStart", "a(sasb)", ((command, (command,), False),)),

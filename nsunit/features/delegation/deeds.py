@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pwd
 
-from nsunit.core.running import CGROUP_ROOT
 from nsunit.dropins import files
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.delegation.plan import missing_controllers, wanted_controllers
 from nsunit.names import printable
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from nsunit.setup import files, linux, namespaces
+from nsunit.setup import linux, namespaces
 from nsunit.setup.mounts import Bind
 
 TYPE_CHECKING = False
@@ -32,12 +32,9 @@ class Device(Bind):
 
     def prepare(self, build: Build) -> None:
         """Make it with the host's privileges, on a file system of the host's: others have no devices."""
-        try:
-            fd = files.open_source(self.source)
-        except FileNotFoundError:
-            if "optional" in self.flags:
-                return
-            raise
+        fd = self.open_source()
+        if fd < 0:
+            return
         status = os.fstat(fd)
         if not (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)):
             raise OSError(22, "it is not a device", self.source)

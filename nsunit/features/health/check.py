@@ -7,8 +7,8 @@ import os
 import select
 import time
 
-from nsunit.core.running import CGROUP_ROOT, cgroup_of
-from nsunit.setup import spawn
+from nsunit.core.running import cgroup_of
+from nsunit.setup import CGROUP_ROOT, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.process import of_session
 from nsunit.storage.files import read_kernel_file

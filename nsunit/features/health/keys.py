@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from nsunit.definition.setting import own
-from nsunit.definition.values import INFINITY, choice, number, usec
+from nsunit.definition.values import choice, number, usec
 from nsunit.definition.values_container import command
 from nsunit.definition.words import wrong
 from nsunit.record import Record
+from nsunit.units import INFINITY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import _signal  # type: ignore[import-not-found]  # the C half of signal: the Py
 import fcntl
 import os
 
-from nsunit.setup import files, linux, namespaces
+from nsunit.setup import CGROUP_ROOT, files, linux, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -18,7 +18,6 @@ NS_GET_USERNS = 0xB701
 NS_GET_PARENT = 0xB702
 NS_GET_NSTYPE = 0xB703
 
-CGROUP_ROOT = "/sys/fs/cgroup"
 TOP_SLICE = "nsunit.slice"
 INVOCATIONS = "/run/systemd/units/invocation:"
 _KERNEL = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC

@@ -11,7 +11,7 @@ import _signal  # type: ignore[import-not-found]  # the C half: the Python half 
 import fcntl
 import os
 
-from nsunit.setup import linux, namespaces
+from nsunit.setup import CGROUP_ROOT, linux, namespaces
 from nsunit.setup.build import Build, carried_streams
 from nsunit.setup.operation import Operation
 
@@ -69,7 +69,7 @@ class Pipes(Operation):
 def _move_to(subgroup: str) -> None:
     """Move the calling process to *subgroup* of the unit's cgroup; systemd may have put it into the payload's."""
     unit, _ = namespaces.unit_and_slice(namespaces.own_cgroup())
-    directory = f"{namespaces.CGROUP_ROOT}{unit}/{subgroup}"
+    directory = f"{CGROUP_ROOT}{unit}/{subgroup}"
     try:
         os.mkdir(directory)
     except FileExistsError:

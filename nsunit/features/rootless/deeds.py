@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from nsunit.core.programs import directory_with
-from nsunit.core.running import CGROUP_ROOT
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features.network.values import of
 from nsunit.features.rootless.plan import id_map, privileged, refusals
 from nsunit.features.rootless.setup import OwnUsers
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.build import Build
 from nsunit.storage import files
 from nsunit.subordinate import SUBGID, SUBUID, ranges_of

@@ -14,7 +14,7 @@ from nsunit.storage.paths import Paths
 @pytest.fixture
 def group(tmp_path, monkeypatch):
     """The container's control group."""
-    monkeypatch.setattr(attributes, "ROOT", str(tmp_path / "cgroup"))
+    monkeypatch.setattr(control, "CGROUP_ROOT", str(tmp_path / "cgroup"))
     directory = tmp_path / "cgroup/web.service"
     directory.mkdir(parents=True)
     (directory / "memory.reclaim").touch()

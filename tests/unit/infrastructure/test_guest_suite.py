@@ -142,3 +142,18 @@ def test_where_much_fails_nothing_is_run_again(tmp_path):
     suite = suite_of(system, "trixie", tmp_path)
     suite.run()
     assert (len(system.ran), suite.result.bad) == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("-q", "-k", "network"), ("-q", "-k", "network", "/srv/nsunit/tests/vm")),
+        (("-q", "tests/vm/test_json.py", "-x"), ("-q", "/srv/nsunit/tests/vm/test_json.py", "-x")),
+        (("test_json.py::test_a", "-x"), ("/srv/nsunit/tests/vm/test_json.py::test_a", "-x")),
+        (("vm/test_nowhere.py",), ("vm/test_nowhere.py", "/srv/nsunit/tests/vm")),
+    ],
+)
+def test_a_file_that_is_asked_for_takes_the_place_of_all(words, expected):
+    command = guest_suite.pytest_command([*words])
+    assert tuple(command[-len(expected) :]) == expected
+    assert "/srv/nsunit/tests/vm" not in command[: -len(expected)]

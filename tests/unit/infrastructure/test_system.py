@@ -88,3 +88,18 @@ def test_input_reaches_a_command_and_none_is_empty(inside):
     assert inside.run(["wc", "-c"], lambda fd, data: said.append(data), stdin=bytes(1 << 18)) == 0
     assert inside.run(["wc", "-c"], lambda fd, data: said.append(data)) == 0
     assert b"".join(said).split() == [b"262144", b"0"]
+
+
+def test_cgroups_deeper_than_a_path_reaches_are_removed(tmp_path):
+    top = tmp_path / "nsunit-tests-one"
+    top.mkdir()
+    fd = os.open(top, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=fd)
+        child = os.open("d" * 200, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = child
+    os.close(fd)
+    system.remove_cgroups(top)
+    assert not top.exists()
+    system.remove_cgroups(top)

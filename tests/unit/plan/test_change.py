@@ -4,10 +4,10 @@ import pytest
 
 from nsunit.definition.load import Host, load_text, serialize
 from nsunit.definition.setting import keys_of, lookup
-from nsunit.plan.change import INFINITY, compare, how_to_change, live_properties, unset, with_keys_of
+from nsunit.plan.change import compare, how_to_change, live_properties, unset, with_keys_of
 from nsunit.plan.facts import Facts
 from nsunit.plan.units import units
-from nsunit.units import Property
+from nsunit.units import INFINITY, Property
 
 CONTAINER = "[Container]\nRootfs=/srv\nExec=/bin/sh\n"
 

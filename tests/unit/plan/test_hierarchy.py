@@ -1,7 +1,8 @@
 import pytest
 
 from nsunit.plan import hierarchy
-from nsunit.plan.hierarchy import INFINITY, KNOBS, Level
+from nsunit.plan.hierarchy import KNOBS, Level
+from nsunit.units import INFINITY
 
 G, M, K = 1 << 30, 1 << 20, 1 << 10
 ALL = ("cpuset", "cpu", "io", "memory", "pids")

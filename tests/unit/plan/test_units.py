@@ -8,7 +8,8 @@ from nsunit.errors import UsageError
 from nsunit.plan.facts import Facts
 from nsunit.plan.foreground import run_scope
 from nsunit.plan.scope import exec_scope
-from nsunit.plan.units import INFINITY, exec_start, units
+from nsunit.plan.units import exec_start, units
+from nsunit.units import INFINITY
 
 BASE = "[Container]\nRootfs=/srv/root\nExec=/bin/app $HOME %%n\n"
 

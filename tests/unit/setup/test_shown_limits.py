@@ -1,6 +1,7 @@
 """What a container is shown of its limits: the least of what its group and those above it say."""
 
 import errno
+import fcntl
 import os
 
 import pytest
@@ -73,15 +74,35 @@ def test_a_file_is_written_over(tmp_path):
     os.close(fd)
 
 
+def shown_by_the_helper(runtime, unit, root):
+    parent = os.open(runtime, os.O_RDONLY | os.O_DIRECTORY)
+    return write_shown(parent, unit, ("memory.max", "pids.max"), root)
+
+
+def test_who_writes_last_has_read_last(tree, tmp_path):
+    """The helper locks others out before it reads, until it closes the directory."""
+    tree(1, "memory.max", "5")
+    tree(1, "pids.max", "6")
+    directory = shown_by_the_helper(tmp_path, UNIT, tree.root)
+    assert (tmp_path / "limits/memory.max").read_text() == "5\n"
+    other = os.open(tmp_path / "limits", os.O_RDONLY)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(directory)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
+
+
 def test_all_are_brought_up_to_date(tree, tmp_path, monkeypatch):
     runtimes = tmp_path / "containers"
     refresh(str(runtimes), tree.root)  # nothing was ever started
     for name in ("plain", "web", "ended"):
         (runtimes / name).mkdir(parents=True)
     (runtimes / "ended/limits").mkdir()
+    tree(1, "memory.max", "5")
+    tree(1, "pids.max", "6")
     for _ in range(2):  # the second time after a restart
-        parent = os.open(runtimes / "web", os.O_RDONLY | os.O_DIRECTORY)
-        os.close(write_shown(parent, UNIT, {"memory.max": "5\n", "pids.max": "6\n"}))
+        os.close(shown_by_the_helper(runtimes / "web", UNIT, tree.root))
     tree(2, "memory.max", "4")
     tree(1, "cpu.max", "1000 100000")
     refresh(str(runtimes), tree.root)
@@ -99,8 +120,7 @@ def test_who_ends_meanwhile_keeps_nobody_from_it(tree, tmp_path, monkeypatch):
     """Reading a file of a cgroup that was removed after the file was opened says ENODEV."""
     for name in ("web", "ends"):
         (tmp_path / "containers" / name).mkdir(parents=True)
-        parent = os.open(tmp_path / "containers" / name, os.O_RDONLY | os.O_DIRECTORY)
-        os.close(write_shown(parent, UNIT if name == "web" else "/ends", {"memory.max": "5\n"}))
+        os.close(shown_by_the_helper(tmp_path / "containers" / name, UNIT if name == "web" else "/ends", tree.root))
     tree(0, "memory.max", "4")
 
     def limit(group, name, root):

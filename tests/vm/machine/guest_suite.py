@@ -76,7 +76,21 @@ class Place:
 def pytest_command(arguments: list[str], *tests: str) -> list[str]:
     """Return the command that runs tests/vm, or some files of it, in the system."""
     options = ["-c", f"{TESTS}/vm/pytest.ini", "--rootdir", TESTS, "-p", "no:cacheprovider"]
-    return ["python3", "-m", "pytest", *options, *arguments, *(f"{TESTS}/{path}" for path in tests or ("vm",))]
+    named = [place_of(word) for word in arguments]
+    chosen = () if any(named) else tests or ("vm",)
+    words = (place or word for place, word in zip(named, arguments, strict=True))
+    return ["python3", "-m", "pytest", *options, *words, *(f"{TESTS}/{path}" for path in chosen)]
+
+
+def place_of(word: str) -> str:
+    """Return where in the system a file of tests is, with what of it is asked for; empty if a word names none."""
+    path, colons, rest = word.partition("::")
+    top = cache.REPOSITORY / "tests"
+    for base in (Path.cwd(), cache.REPOSITORY, top, top / "vm"):
+        found = (base / path).resolve()
+        if path.endswith(".py") and found.is_file() and found.is_relative_to(top):
+            return f"{TESTS}/{found.relative_to(top)}{colons}{rest}"
+    return ""
 
 
 def test_variables() -> dict[str, str]:

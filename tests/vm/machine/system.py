@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nsunit.storage.tree import remove_below
+
 from . import owned
 from .client import Commands, Lost, Sink, to_terminal
 
@@ -154,24 +156,21 @@ class System:
 def remove_cgroups(top: Path) -> None:
     """Kill what was left in a cgroup, and remove it with those below; without complaint if there is none."""
     if top.exists():
-        with contextlib.suppress(FileNotFoundError):
-            (top / "cgroup.kill").write_text("1")
-        for path in (*sorted(top.rglob("*/"), key=lambda path: -len(path.parts)), top):
-            remove_cgroup(path)
-
-
-def remove_cgroup(path: Path) -> None:
-    """Remove a cgroup as soon as the last process in it is gone."""
-    deadline = time.monotonic() + END_SECONDS
-    while True:
-        try:
-            return path.rmdir()
-        except FileNotFoundError:  # the system, while it lived
-            return None
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
+        kill = top / "cgroup.kill"
+        if kill.exists():
+            kill.write_text("1")
+        deadline = time.monotonic() + END_SECONDS
+        while top.exists():
+            # As soon as the last process is gone; by descriptors, since a test nests them deeper than paths reach.
+            try:
+                remove_below(str(top))
+                top.rmdir()
+            except FileNotFoundError:  # the system, while it lived
+                continue
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def is_systemd(pid: int) -> bool:

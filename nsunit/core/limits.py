@@ -13,6 +13,7 @@ from nsunit.definition.setting import keys_of, lookup
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.formats.disks import mount_of
 from nsunit.plan.units import GONE_LATER, NEED_BPF, OF_DISKS, Units
+from nsunit.storage.files import read_kernel_file
 from nsunit.units import Unit
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     Places = list[tuple[str, str]]
 
 _DEPTH = 4  # of overlays on overlays
+_IO_MAX = ("IOReadBandwidthMax", "IOWriteBandwidthMax", "IOReadIOPSMax", "IOWriteIOPSMax")
 
 
 def made_effective(context: Context, definition: Definition, units: Units) -> Units:
@@ -64,20 +66,41 @@ def check_files(context: Context, definition: Definition) -> None:
                 )
 
 
+def device_number(path: str) -> str:
+    """The whole disk behind a device node or a file, as `major:minor`, as systemd finds it; empty if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ""
+    number = found.st_rdev if found.st_rdev else found.st_dev
+    entry = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
+    if os.path.exists(f"{entry}/partition"):
+        return (read_kernel_file(f"{os.path.realpath(entry)}/../dev") or "").strip()
+    return f"{os.major(number)}:{os.minor(number)}"
+
+
 def _on_disks(definition: Definition, section: str, unit: Unit, problems: list[Problem]) -> Unit:
     properties = []
+    named: dict[tuple[str, str], str] = {}
     for item in unit.properties:
         if item.signature == OF_DISKS:
             values: dict[str, object] = {}
+            key = next(key for key in keys_of(section) if _property_of(section, key) == item.name)
             for path, limit in item.value:  # type: ignore[attr-defined]
                 disks = _disks_below(path, 0)
                 if not disks:
-                    key = next(key for key in keys_of(section) if _property_of(section, key) == item.name)
                     reason = "is on no disk" if os.path.exists(path) else "does not exist"
                     hint = "name a block device, or a file or directory on one"
                     problems.append(Problem(definition.name, 0, f"[{section}] {key}: '{path}' {reason}", hint))
                 for disk in disks:
                     values[disk] = limit
+                    # For each path systemd writes all four limits to io.max: only the last one's would count.
+                    file = "io.max" if item.name in _IO_MAX else item.name
+                    other = named.setdefault((file, device_number(disk)), disk)
+                    if other != disk:
+                        message = f"[{section}] {key}: '{disk}' is on the same disk as '{other}'"
+                        hint = f"name it by one path, '{other}': systemd keeps the limits of the last path only"
+                        problems.append(Problem(definition.name, 0, message, hint))
             item = item.replace(value=tuple(values.items()))  # noqa: PLW2901
         properties.append(item)
     return unit.replace(properties=tuple(properties))

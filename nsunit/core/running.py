@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
 
-_SIGKILL = 9
+SIGKILL = 9
 _STATE = ("ActiveState", "InvocationID", "ControlGroup", "MainPID")
 
 
@@ -227,10 +227,18 @@ def catches(pid: int, number: int) -> bool:
     The kernel drops a signal that such a process has no handler for (pid_namespaces(7)).  One that blocks the signal
     waits for it in another way: signalfd(2), sigwait(3).  SIGKILL from outside needs no handler.
     """
-    if number == _SIGKILL:
+    if number == SIGKILL:
         return True
     masks = [status_field(pid, field) for field in ("SigCgt", "SigBlk")]
     return any(mask is None or int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
+def whom_to_kill(pid: int) -> str:
+    """Whom of a unit SIGKILL is to be sent, whose main process is *pid*, so that the whole container ends by it.
+
+    All ends with a process 1.  What else is in the unit is nsunit's, and carries what the program has said last.
+    """
+    return "main" if _is_first(pid) else "all"
 
 
 def first_process(control_group: str) -> int:

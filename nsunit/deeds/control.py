@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.running import find_running
+from nsunit.core.running import SIGKILL, find_running, whom_to_kill
 from nsunit.errors import NsunitError
 from nsunit.setup import CGROUP_ROOT, attributes
 from nsunit.storage.files import read_kernel_file
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 def kill(context: Context, name: str, *, signal: int, whom: str = "all") -> None:
     """Send *signal* to the payload ("main") or to all processes ("all") of the running container *name*."""
     running = find_running(context, name)
-    context.bus.kill(running.unit, whom if running.unit.endswith(".service") else "all", signal)
+    if running.unit.endswith(".scope"):
+        whom = "all"  # systemd knows no main process of it
+    elif signal == SIGKILL and whom == "all":
+        whom = whom_to_kill(running.pid)
+    context.bus.kill(running.unit, whom, signal)
 
 
 def pause(context: Context, name: str) -> None:

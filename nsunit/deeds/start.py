@@ -25,7 +25,7 @@ from nsunit.plan.ceilings import asked_limits, asks_for_weight, may_be_moot
 from nsunit.plan.units import has_exec_condition, needed_containers
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
-from nsunit.storage.lock import Lock
+from nsunit.storage.lock import Lock, wait_until_left
 from nsunit.units import UP
 
 TYPE_CHECKING = False
@@ -300,8 +300,11 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
         known: Outcome | None = settle_feature(context, definition)
         if known is not None:
             return known
-    if os.path.lexists(context.paths.runtime_of(name)):
+    runtime = context.paths.runtime_of(name)
+    if os.path.lexists(runtime):
         unit = unit_of(context, name)  # perhaps it runs in the foreground
+        if not unit.endswith(".scope"):
+            wait_until_left(runtime, GRACE_SECONDS)  # or has done so, and its network is just taken back
     state = context.bus.get(unit, "LoadState", "ActiveState", "FragmentPath")
     if state.get("LoadState") == "not-found":
         return None

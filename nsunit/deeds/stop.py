@@ -6,7 +6,7 @@ from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
-from nsunit.core.running import catches, check_own, is_running, slice_of, unit_of
+from nsunit.core.running import SIGKILL, catches, check_own, is_running, slice_of, unit_of, whom_to_kill
 from nsunit.deeds.mounted import unmount
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
@@ -16,7 +16,7 @@ from nsunit.features import hooks, kinds_of
 from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT
-from nsunit.storage.lock import Lock
+from nsunit.storage.lock import Lock, wait_until_left
 from nsunit.storage.processes import unit_processes
 from nsunit.units import UP
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
-
-SIGKILL = 9
 
 
 def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> list[Outcome]:
@@ -162,6 +160,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
         forget_failed(context, unit)
         forget_failure(context, name)
         forget_failed_listeners(context, name)
+        _wait_for_run(context, name)
         _remove_runtime(context, name)
         _let_read(context, name)
         return None
@@ -177,7 +176,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0
     if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
-        _kill(context, unit, "all" if kill_now else "main")
+        main = pid if isinstance(pid, int) else 0
+        _kill(context, unit, whom_to_kill(main) if kill_now else "main")
         if not kill_now and isinstance(stop_signal, int):
             deaf_to = stop_signal
     return job, _Stop(name, unit, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
@@ -216,10 +216,20 @@ def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcom
     forget_failed_listeners(context, name)
     if item.kill_mode == "process":
         _kill(context, item.unit, "all")  # the carrier of its output stays while anybody else has its pipe
-    if not item.attended:
+    if item.attended:
+        _wait_for_run(context, name)
+    else:
         _remove_runtime(context, name)
     _let_read(context, name)
     return Outcome(name, "stopped", deaf_to=item.deaf_to)
+
+
+def _wait_for_run(context: Context, name: str) -> None:
+    """Let a foreground `run` of *name* take its network back before anything else is done with that name.
+
+    One that does not get to it is not waited for without end.
+    """
+    wait_until_left(context.paths.runtime_of(name), GRACE_SECONDS)
 
 
 def _remove_runtime(context: Context, name: str) -> None:
@@ -256,6 +266,7 @@ def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
                 forget_failed(context, unit)
             forget_failure(context, name)
             paths = context.paths
+            _wait_for_run(context, name)
             unmount(context, name)
             kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
             removed = [ran, *(context.remove_tree(path) for path in kept)]  # one of `run` is gone once it has ended

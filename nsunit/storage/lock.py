@@ -68,6 +68,35 @@ class Lock:
             self.fd = -1
 
 
+def hold(directory: str) -> int:
+    """Lock *directory* itself, for as long as this process has what is below in use.
+
+    Returns a descriptor, which lets go when it is closed, by the end of this process at the latest.
+    """
+    fd = _open_directory(directory)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    return fd
+
+
+def wait_until_left(directory: str, timeout: float) -> bool:
+    """Wait until nobody has hold of *directory*, or it is gone; tells whether it is so within *timeout* seconds."""
+    try:
+        fd = _open_directory(directory)
+    except FileNotFoundError:
+        return True
+    try:
+        _flock(fd, timeout)
+    except TimeoutError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def _open_directory(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
 def _flock(fd: int, timeout: float) -> None:
     # flock(2) has no time limit of its own, so a timer signal ends the wait.
     try:

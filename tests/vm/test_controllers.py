@@ -5,6 +5,7 @@ The quota, CPUs, the memory limit, tasks and the bandwidth of writes are in test
 
 import contextlib
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -259,6 +260,8 @@ def overlay(disk, workplace, run):
     )
     yield merged
     run("umount", str(merged), str(below))
+    for name in ("below", "merged", "upper", "work"):
+        shutil.rmtree(workplace / name)
 
 
 @pytest.mark.machine("controllers")
@@ -282,16 +285,15 @@ def test_an_overlay_is_the_disks_below_it(containers, disk, overlay, nsunit):
 
 
 @pytest.mark.machine("controllers")
-def test_limits_of_disks_stay(containers, disk, overlay, run):
-    """By a device, a directory and an overlay; systemd reads its own notes of them when it begins anew."""
+def test_limits_of_disks_stay(containers, disk, overlay, nsunit, run):
+    """By a device and a directory; systemd reads its own notes of them when it begins anew."""
     root, scratch = (f"{os.major(it)}:{os.minor(it)}" for it in (os.stat("/").st_dev, os.stat(disk).st_rdev))
-    lines = (f"IOReadBandwidthMax={overlay} 5M", f"IOWriteIOPSMax={disk} 20", "IOReadIOPSMax=/var 31")
-    latency = f"IODeviceLatencyTargetSec={disk} 35ms"
-    container = containers.start("\n".join((f"{SLEEP}[Slice]", *lines, latency, "")))
-    limits = {
-        f"{root} rbps=5000000 wbps=max riops=31 wiops=max",
-        f"{scratch} rbps=5000000 wbps=max riops=max wiops=20",
-    }
+    lines = ("IOReadBandwidthMax={} 5M", f"IOWriteIOPSMax={disk} 20", "IOReadIOPSMax=/var 31")
+    text = "\n".join((f"{SLEEP}[Slice]", *lines, f"IODeviceLatencyTargetSec={disk} 35ms", ""))
+    refused = nsunit("start", containers.define(text.format(overlay)), check=False)
+    assert f"IOWriteIOPSMax: '{disk}' is on the same disk as '{overlay.parent}/below'" in refused.stderr
+    container = containers.start(text.format(disk))
+    limits = {f"{root} rbps=max wbps=max riops=31 wiops=max", f"{scratch} rbps=5000000 wbps=max riops=max wiops=20"}
 
     def hold():
         assert set(container.limit("io.max").splitlines()) == limits

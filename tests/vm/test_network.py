@@ -6,6 +6,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from outside import HOST, HOST6, OUTSIDE, OUTSIDE6, other_host
+from waiting import wait_until
 
 DEBIAN = "/srv/roots/debian"
 LAYER = Path("/var/tmp/network-test")
@@ -49,6 +51,33 @@ def outside(run):
         with subprocess.Popen([*python, SERVER, "7000"]) as server:
             yield lambda *words: run(*python, CLIENT, *map(str, words)).stdout.strip()
             server.kill()
+
+
+def test_a_foreground_run_has_taken_its_network_back_before_others_have_the_name(containers, run):
+    """However long that takes it: it is held up when its container ends."""
+    name = containers.own("network-run")
+    keys = (f"Rootfs={DEBIAN}", "Network=bridge", "PublishPort=8099:80")
+    words = ["nsunit", "run", f"--name={name}", *(word for key in keys for word in ("-p", key)), "sleep", "1000"]
+    runtime = Path(f"/run/nsunit/containers/{name}")
+    with subprocess.Popen(words) as attending:
+        unit = f"nsunit-{name.replace('-', chr(92) + 'x2d')}-run-*.scope"
+        wait_until(lambda: run("systemctl", "list-units", "--plain", "--no-legend", unit).stdout)
+        wait_until(lambda: not Path(f"/run/nsunit/locks/{name}").exists())
+        inode = runtime.stat().st_ino
+        attending.send_signal(signal.SIGSTOP)
+        with subprocess.Popen(["nsunit", "rm", "--force", name]) as removing:
+            try:
+                wait_until(lambda: f":{inode} " in waiting_for_locks(), "rm to wait", 20)
+                assert runtime.exists()
+            finally:
+                attending.send_signal(signal.SIGCONT)
+            assert removing.wait(60) == 0
+        assert attending.wait(60) == 128 + signal.SIGKILL
+    assert "8099" not in run("nft", "list", "ruleset").stdout
+
+
+def waiting_for_locks():
+    return "".join(line for line in Path("/proc/locks").read_text().splitlines(keepends=True) if "->" in line)
 
 
 def definition(*lines):

@@ -199,6 +199,34 @@ def test_the_last_words_are_heard(containers, program, run, status):
     assert logged(container, run) == "last words\n"
 
 
+@pytest.mark.parametrize("words", [("kill", "-s", "KILL"), ("stop", "--now")])
+def test_the_last_words_of_who_is_killed_are_heard(containers, program, nsunit, run, words):
+    script = "until [ -e /tmp/go ]; do sleep 0.1; done; echo last words; echo >/tmp/report end; exec sleep 1000"
+    container = containers.start(program(script, "Output=pipe"))
+    (carrier,) = carriers(container)
+    os.kill(carrier, signal.SIGSTOP)
+    container.exec("touch", "/tmp/go")
+    container.report()
+    with subprocess.Popen(["nsunit", *words, container.name]) as process:
+        wait_until(lambda: container.show("ActiveState")["ActiveState"] != "active")
+        os.kill(carrier, signal.SIGCONT)
+        assert process.wait(60) == 0
+    wait_until(lambda: logged(container, run) == "last words\n")
+
+
+def test_carriers_do_not_add_up(containers, program, run):
+    """Somebody else was given the pipe, and has it over a restart."""
+    text = program("exec sleep 1000", "Output=pipe")
+    some = [containers.start(text), containers.start(text + "[Service]\nDelegate=no\n")]
+    before = [carriers(container) for container in some]
+    with contextlib.ExitStack() as stack:
+        for container in some:
+            stack.enter_context(open(f"/proc/{container.show('MainPID')['MainPID']}/fd/1", "w"))
+        run("systemctl", "restart", *(container.service for container in some))
+        for container, old in zip(some, before, strict=True):
+            assert carriers(container) != old
+
+
 def test_where_it_goes(containers, program, run, workplace):
     """Elsewhere as the unit says; a foreground run has its own; a container that does not ask has no carrier."""
     file = workplace / "out"

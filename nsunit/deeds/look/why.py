@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit.core.limits import device_number
 from nsunit.core.running import is_running, unit_of
 from nsunit.definition.load import load, load_any
 from nsunit.errors import NotFoundError, UsageError, did_you_mean
@@ -213,19 +214,6 @@ def _by_device(asked: dict[str, object]) -> dict[str, object]:
         if knob.kind == "device" and isinstance(pairs, (list, tuple)):
             asked[knob.dbus_name] = tuple((device_number(str(path)), limit) for path, limit in pairs)
     return asked
-
-
-def device_number(path: str) -> str:
-    """The whole disk behind a device node or a file, as `major:minor`, as systemd finds it; empty if there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return ""
-    number = found.st_rdev if found.st_rdev else found.st_dev
-    entry = f"/sys/dev/block/{os.major(number)}:{os.minor(number)}"
-    if os.path.exists(f"{entry}/partition"):
-        return (read_kernel_file(f"{os.path.realpath(entry)}/../dev") or "").strip()
-    return f"{os.major(number)}:{os.minor(number)}"
 
 
 def _host(knob: Knob) -> int | tuple[int, ...] | None:

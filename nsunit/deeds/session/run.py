@@ -29,7 +29,7 @@ from nsunit.setup.main import (
 )
 from nsunit.setup.root import leave_workspace
 from nsunit.storage import files
-from nsunit.storage.lock import Lock
+from nsunit.storage.lock import Lock, hold, wait_until_left
 from nsunit.units import Property
 
 SIGKILL = 9
@@ -90,6 +90,7 @@ def run(
             raise NsunitError(f"{name}: it is running already", hint="give --name another name")
         warn_of_moot_limits(context, definition)
         prepared = prepare(context, definition, transient=not keep)
+        held = hold(context.paths.runtime_of(name))
         try:
             return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
         except SessionError as error:
@@ -98,6 +99,7 @@ def run(
             raise
         finally:
             with Held():  # a second signal would leave the rest behind
+                os.close(held)
                 _forget_run(context, prepared, lock, keep=keep)
 
 
@@ -122,7 +124,8 @@ def sweep(context: Context) -> None:
             continue
         try:
             with Lock(context.paths.locks, name, timeout=0):
-                _forget(context, name, slice_of(context, name))
+                if wait_until_left(context.paths.runtime_of(name), 0):  # else it is just taking back itself what it did
+                    _forget(context, name, slice_of(context, name))
         except NsunitError:
             continue  # its lock is held: it is being started
 

@@ -37,10 +37,15 @@ class Pipes(Operation):
         return f"carry its output by '{CAT}'"
 
     def open(self, build: Build) -> None:
-        """Take a lock that lasts as long as a carrier has it; one of an earlier run may still be at work."""
+        """Take a lock that lasts as long as a carrier has it; those of the run before a restart are ended.
+
+        They were waited for.  Who is still there would carry on as long as somebody else has been given its pipe.
+        """
         path = f"{build.workspace}/{LOCK}"
         try:
+            before = os.stat(path)
             os.unlink(path)
+            _end_carriers(self.subgroup, before)
         except FileNotFoundError:
             pass
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -64,6 +69,18 @@ class Pipes(Operation):
             if os.fork() == 0:
                 become_carrier(source, sink, own_users=build.own_users)
         become_carrier(*pairs[0], own_users=build.own_users)
+
+
+def _end_carriers(subgroup: str, lock: os.stat_result) -> None:
+    """Kill the processes in *subgroup* of the unit's cgroup that have *lock*."""
+    unit, _ = namespaces.unit_and_slice(namespaces.own_cgroup())
+    for pid in namespaces.read_file(f"{CGROUP_ROOT}{unit}/{subgroup}/cgroup.procs").split():
+        try:
+            files = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            if any(os.path.samestat(file, lock) for file in files):
+                os.kill(int(pid), _signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
 
 
 def _move_to(subgroup: str) -> None:

@@ -71,6 +71,22 @@ def test_a_path_without_a_disk_is_an_error(mounts):
     assert {problem.hint for problem in caught.value.problems} == {"name a block device, or a file or directory on one"}
 
 
+def test_one_disk_by_two_paths_is_an_error(mounts):
+    """Systemd writes all four limits of a disk for each path, so only those of the last one would hold."""
+    text = (
+        f"[Slice]\nIOReadBandwidthMax={mounts.a} 1M\nIOWriteIOPSMax={{}} 5\nIODeviceLatencyTargetSec={mounts.b} 5ms\n"
+    )
+    assert effective(text.format(mounts.a))["IOWriteIOPSMax"] == ((mounts.a, 5),)
+    with pytest.raises(DefinitionError) as caught:
+        effective(text.format(mounts.b))
+    assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
+        (
+            f"[Slice] IOWriteIOPSMax: '{mounts.b}' is on the same disk as '{mounts.a}'",
+            f"name it by one path, '{mounts.a}': systemd keeps the limits of the last path only",
+        )
+    ]
+
+
 def test_a_filter_that_systemd_was_built_without_is_an_error():
     assert effective("[Slice]\nSocketBindDeny=any\n")["SocketBindDeny"]
     with pytest.raises(DefinitionError) as caught:

@@ -2,6 +2,7 @@ import types
 
 import pytest
 
+from nsunit.core.limits import device_number
 from nsunit.deeds.look import why
 from nsunit.definition.host import Host
 from nsunit.definition.model import Container, Definition
@@ -117,8 +118,8 @@ def test_no_slice_yet(tmp_path, monkeypatch, context):
 
 
 def test_devices():
-    assert why.device_number("/nowhere") == ""
-    assert why.device_number("/").count(":") == 1
+    assert device_number("/nowhere") == ""
+    assert device_number("/").count(":") == 1
 
 
 def weigh(tmp_path, monkeypatch, scheduler="[none] bfq", qos=None):

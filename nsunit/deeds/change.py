@@ -11,6 +11,7 @@ from nsunit.core.limits import made_effective
 from nsunit.core.prepare import used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
 from nsunit.core.stored import keep_started, place_of, stored, stored_text
+from nsunit.deeds.covered import show_first_limits
 from nsunit.deeds.look.root import moved_links
 from nsunit.deeds.shown import refresh
 from nsunit.deeds.stop import restart as restart_containers
@@ -21,6 +22,7 @@ from nsunit.features import features_of, hooks, kinds_of
 from nsunit.names import check_any_name, is_group
 from nsunit.plan.change import Change, compare, how_to_change, live_properties, texts_by_key, unset, with_keys_of
 from nsunit.plan.facts import Facts
+from nsunit.plan.operations import limits_unit
 from nsunit.plan.units import NEED_BPF, default_tasks, may_be_ignored, units
 from nsunit.record import Record
 from nsunit.storage import files
@@ -238,6 +240,8 @@ def _make_live(
         undo.append(put_back)
     for change in (*hooks(changed, "deeds.change"), *hooks(changed, "rates.change")):
         change(context, unit, old, new, undo)
+    if limits_unit(new) and not limits_unit(old) and not kinds_of(new.name):
+        show_first_limits(context, new.name)
     refresh(context.paths.runtimes)
 
 

@@ -116,8 +116,7 @@ class SliceCgroup(Cgroup):
         if limits:
             directory = namespaces.write_shown(build.take("workspace"), unit, limits)
             for name in limits:
-                fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-                build.keep((self, name), _clone(fd, _KERNEL | _RDONLY))
+                build.keep((self, name), clone_shown(directory, name))
             os.close(directory)
 
     def cover(self, build: Build, fd: int) -> None:
@@ -422,6 +421,12 @@ def _mount_at(fd: int, dir_fd: int, name: str) -> None:
     linux.move_mount(fd, place)
     os.close(place)
     os.close(fd)
+
+
+def clone_shown(directory: int, name: str) -> int:
+    """A detached mount of the file *name* in *directory*, to be seen over the kernel's of that name."""
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    return _clone(fd, _KERNEL | _RDONLY)
 
 
 def _clone(fd: int, attributes: int) -> int:

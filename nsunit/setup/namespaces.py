@@ -58,7 +58,7 @@ def make_user_namespace(uid_map: str, gid_map: str) -> int:
     Raises:
         OSError: the kernel makes none, or does not take a map.
     """
-    with _Child(lambda: linux.unshare(linux.CLONE_NEWUSER)) as child:
+    with Child(lambda: linux.unshare(linux.CLONE_NEWUSER)) as child:
         if not child.is_ready:
             raise OSError(28, "the kernel refused it; see user.max_user_namespaces in sysctl(8)")
         for name, entries in (("uid_map", uid_map), ("gid_map", gid_map)):
@@ -68,7 +68,7 @@ def make_user_namespace(uid_map: str, gid_map: str) -> int:
 
 def maps_of(userns_fd: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
     """The user and group map of the user namespace behind *userns_fd*, which may have no process: one joins it."""
-    with _Child(lambda: linux.setns(userns_fd, linux.CLONE_NEWUSER)) as child:
+    with Child(lambda: linux.setns(userns_fd, linux.CLONE_NEWUSER)) as child:
         if not child.is_ready:
             raise OSError(1, "the user namespace cannot be joined")
         return _map(f"/proc/{child.pid}/uid_map"), _map(f"/proc/{child.pid}/gid_map")
@@ -79,7 +79,7 @@ def has_hosts_root(pid: int) -> bool:
     return "0" in read_file(f"/proc/{pid}/uid_map").split()[1::3]
 
 
-class _Child:
+class Child:
     """A process that does *deed* and then waits, as long as the context lasts."""
 
     def __init__(self, deed: Callable[[], None]) -> None:
@@ -99,7 +99,7 @@ class _Child:
         self.ready_fd, self.hold_fd = ready_reader, hold_writer
         self.is_ready = False
 
-    def __enter__(self) -> _Child:
+    def __enter__(self) -> Child:
         self.is_ready = bool(os.read(self.ready_fd, 1))
         return self
 

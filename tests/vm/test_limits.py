@@ -168,3 +168,23 @@ def test_one_limit_for_what_exec_adds(containers, program):
     assert done.returncode == 128 + 9
     assert container.show("ActiveState")["ActiveState"] == "active"
     assert event(container, "memory.events", "oom_kill") == 1
+
+
+@pytest.mark.machine("controllers")
+def test_a_first_limit_of_the_service_is_seen_at_once(containers, nsunit):
+    """By a payload that has seen its slice's files until then, which followed; and so do these."""
+    container = containers.start(
+        f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n[Slice]\nTasksMax=90\n"
+    )
+
+    def seen():
+        assert container.exec("cat", "/sys/fs/cgroup/pids.max").stdout.strip() == (
+            (container.root / "sys/fs/cgroup/pids.max").read_text().strip()
+        )
+        return int((container.root / "sys/fs/cgroup/pids.max").read_text())
+
+    assert seen() == 90
+    for change, expected in (("Service.TasksMax=60", 60), ("Service.TasksMax=50", 50), ("TasksMax=40", 40)):
+        nsunit("set", container.name, change)
+        assert seen() == expected
+    assert Path(f"/proc/{container.pid}/mountinfo").read_text().count(" /sys/fs/cgroup/pids.max ") == 1

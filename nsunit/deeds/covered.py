@@ -1,0 +1,54 @@
+"""A first limit of its service, shown to a container that has seen those of its slice only, while it runs."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.core.running import find_running, open_pidfd
+from nsunit.errors import NsunitError
+from nsunit.setup import linux, mounts, namespaces
+from nsunit.setup.main import read_plan
+from nsunit.storage.files import read_kernel_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+
+_PLACE = "/sys/fs/cgroup"  # in the container
+
+
+def show_first_limits(context: Context, name: str) -> None:
+    """Put files over the slice's in the running container *name* for what is tighter elsewhere by now.
+
+    Not for a user's container, whose mounts belong to a user namespace of another kind; the next start does it there.
+
+    Raises:
+        NsunitError: they cannot be mounted.
+    """
+    planned = read_plan(context.paths.runtime_of(name))
+    if context.user or not any(type(item) is mounts.SliceCgroup and not item.follow for item in planned):
+        return
+    running = find_running(context, name)
+    unit, slice_ = namespaces.unit_and_slice(running.control_group)
+    there = read_kernel_file(f"/proc/{running.pid}/mountinfo") or ""
+    limits = namespaces.limits_to_show(unit, slice_, everything=False)
+    missing = [limit for limit in limits if f" {_PLACE}/{limit} " not in there]
+    if not missing:
+        return
+    pidfd = open_pidfd(context, running)
+    runtime = os.open(context.paths.runtime_of(name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    directory = namespaces.write_shown(runtime, unit, limits)
+    clones = {limit: mounts.clone_shown(directory, limit) for limit in missing}
+
+    def cover() -> None:
+        linux.setns(pidfd, linux.CLONE_NEWNS)
+        for limit, clone in clones.items():
+            place = linux.openat2(linux.AT_FDCWD, f"{_PLACE}/{limit}", os.O_PATH, linux.RESOLVE_NO_SYMLINKS)
+            linux.move_mount(clone, place)
+
+    with namespaces.Child(cover) as child:
+        is_done = child.is_ready
+    for fd in (pidfd, directory, *clones.values()):
+        os.close(fd)
+    if not is_done:
+        raise NsunitError(f"{name}: what it sees of its limits cannot be changed", hint="a restart shows them")

@@ -113,6 +113,7 @@ GROUPS = {
     "look": "Looking",
     "definition": "Definitions",
     "session": "Commands in containers",
+    "transfer": "Files in and out, back up and move",
     "image": "Images",
     "host": "Host",
     "cgroup": "Control groups",

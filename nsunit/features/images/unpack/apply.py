@@ -47,6 +47,8 @@ def _about(entry: tarfile.TarInfo, text: str) -> str:
 class Layer:
     """Applies the entries of a layer to the directory behind the descriptor *root*, which is the process's root."""
 
+    whiteouts = True  # whether a name that begins with `.wh.` removes something
+
     def __init__(self, root: int, limits: Limits) -> None:
         self.places = Places(root)
         self.limits = limits
@@ -104,7 +106,7 @@ class Layer:
             self._set_directory(entry, "", os.open(".", _DIRECTORY, dir_fd=self.places.root))
             return
         name = parts.pop()
-        if name.startswith(_WHITEOUT):
+        if self.whiteouts and name.startswith(_WHITEOUT):
             self._remove_lower(parts, name)
             return
         if not (entry.isdir() or entry.type in self.kinds):

@@ -36,7 +36,7 @@ def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Call
             try:
                 enter(workspace, place, lowers)
                 fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                _close_all_but(sorted((keep, writer, fd)))
+                close_all_but(sorted((keep, writer, fd)))
                 give_up_privileges()
             except OSError as error:
                 _write(writer, _REFUSED + f"{error.errno or 5} {error.strerror or error}".encode())
@@ -68,8 +68,7 @@ _DONE, _REFUSED = b"+", b"-"
 
 def enter(workspace: str, place: str, lowers: Sequence[str]) -> None:
     """Make *place*/upper, on top of *lowers*, the root of this process, in a mount namespace of its own."""
-    for encoding in ("utf-8", "latin-1", "ascii", "unicode_escape"):
-        "".encode(encoding)  # Python loads them when they are first used
+    load_all()
     build = Build(workspace)
     root.make_workspace(build)
     if lowers:
@@ -78,13 +77,24 @@ def enter(workspace: str, place: str, lowers: Sequence[str]) -> None:
         root.Directory(place + "/upper").prepare(build)
     root.attach_root(build)
     root.Pivot().execute(build)
-    # What is not imported by now would come from the layer.
-    for places in (sys.path, sys.path_hooks, sys.meta_path):
-        places.clear()
+    import_no_more()
     os.umask(0)
 
 
-def _close_all_but(kept: Sequence[int]) -> None:
+def load_all() -> None:
+    """Have Python load what it loads when that is first used, while the host's files are in sight."""
+    for encoding in ("utf-8", "latin-1", "ascii", "unicode_escape"):
+        "".encode(encoding)
+
+
+def import_no_more() -> None:
+    """See that what is not imported by now never is: it would come from the layer."""
+    for places in (sys.path, sys.path_hooks, sys.meta_path):
+        places.clear()
+
+
+def close_all_but(kept: Sequence[int]) -> None:
+    """Close all descriptors but the standard streams and *kept*, which are sorted."""
     first = 3
     for fd in kept:
         linux.close_range(first, fd - 1)

@@ -168,7 +168,7 @@ FEATURES = (
         operations="make-directory",
         verbs="image",
     ),
-    Feature("transfer", needs="images", verbs="transfer"),
+    Feature("transfer", needs="images rootless", verbs="transfer"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

@@ -94,10 +94,13 @@ VERBS = (
             ),
             Option("keep", "Keep its upper layer when it has ended"),
         ),
+        understood=(Option("rm", "What is so anyway, unless --keep is given"),),
         command_at=0,
         complete="command",
         details=(
             "Exits as exec does, and has the same standard streams.",
+            "Nothing of it is left when it has ended, as with the --rm of other tools, which is understood. "
+            "With --keep its upper layer is, for the next run of that --name; 'prune' and 'rm' remove it.",
             "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",
         ),
     ),

@@ -32,4 +32,73 @@ VERBS = (
             "their owners. Links are copied as links; sockets and device nodes are left out.",
         ),
     ),
+    Verb(
+        "export",
+        "transfer",
+        "Write a container into one tar archive",
+        "nsunit.cli.transfer.archive:export",
+        operands="NAME FILE|-",
+        least=2,
+        most=2,
+        options=(Option("no-pause", "Do not pause it meanwhile if it runs"),),
+        complete="defined",
+        before="doctor",
+        details=(
+            "It has the definition with its drop-ins, what the container has written (its upper layer, with owners "
+            "as inside, extended attributes and whiteouts), and a list of what it needs of its host: binds, volumes, "
+            "layers, its image by digest. Those are not in it, nor is a root that is a directory of the host's.",
+            "FILE is there when it is whole, and only its owner can read it. For a smaller one: "
+            "nsunit export web - | zstd > web.tar.zst",
+        ),
+    ),
+    Verb(
+        "import",
+        "transfer",
+        "Bring a container in that export has written",
+        "nsunit.cli.transfer.archive:restore",
+        operands="FILE|-",
+        least=1,
+        most=1,
+        options=(Option("force", "Put it in the place of a stopped one of its name", short="f"),),
+        complete="file",
+        before="doctor",
+        details=(
+            "The archive may be compressed by gzip, zstd or xz, and need not be trusted: it is unpacked in a unit of "
+            "its own, without network and with few privileges. All is checked before anything gets its name; a "
+            "definition or state that is there is never overwritten without --force.",
+            "It gets ids and an address of its own when it is started. What it needs and this host has not is told. "
+            "It is not started, nor enabled.",
+        ),
+    ),
+    Verb(
+        "clone",
+        "transfer",
+        "Make another container like one that is there",
+        "nsunit.cli.transfer.archive:clone",
+        operands="NAME NEW",
+        least=2,
+        most=2,
+        complete="defined",
+        before="doctor",
+        details=(
+            "Copies the definition with its drop-ins, and what the container has written; where the file system can "
+            "(btrfs, XFS), both share blocks. One that runs is paused meanwhile. NEW gets ids and an address of its "
+            "own. Ports, addresses and names that both cannot have, and binds that both write to, are told.",
+        ),
+    ),
+    Verb(
+        "rename",
+        "transfer",
+        "Give a stopped container another name",
+        "nsunit.cli.transfer.archive:rename",
+        operands="NAME NEW",
+        least=2,
+        most=2,
+        complete="defined",
+        before="doctor",
+        details=(
+            "Its definition, drop-ins, state, ids and address stay its own, and it is enabled if it was. Definitions "
+            "of others that name it are told.",
+        ),
+    ),
 )

@@ -16,6 +16,7 @@ from nsunit.core.running import (
     unit_of,
 )
 from nsunit.core.stored import differences_from_running, journal_of, known
+from nsunit.deeds.look.kept import kept
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, root_of, steps
 from nsunit.definition.load import load, load_any
@@ -102,7 +103,7 @@ class Status(Record):
 
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
-    """The containers that are loaded, and with *everything* also those that are only defined."""
+    """The containers that are loaded, and with *everything* also those only defined or with kept state."""
     units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket"])
     listeners = listening.by_container(units)
     states = {}
@@ -113,12 +114,13 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
         if name and is_slice_of(str(values.get("Slice", "")), name):
             states[name] = _state(context, name, unit.name, values, listeners.get(name, listening.NONE))
     if everything:
-        for name in list_names(context.search):
+        quiet = {item.name: item.state for item in kept(context)} | dict.fromkeys(list_names(context.search), "dead")
+        for name, sub_state in quiet.items():
             if name not in states:
                 states[name] = ContainerState(
                     name,
                     "inactive",
-                    "dead",
+                    sub_state,
                     service_name(name),
                     slice_as_defined(context, name),
                     main_file(name, context.search),

@@ -167,19 +167,20 @@ def _unpack(
     argv = (sys.executable or "/usr/bin/python3", "-IB", program.__file__, staging.path)
     unit = unpack_unit(staging.token, argv, store.path)
     if not carried_out(context, unit, SECONDS):
-        raise _failure(staging, unit.name)
+        raise failure(staging.path, unit.name)
     content = files.read_file(staging.path + "/result")
     assert content is not None
     found: dict[str, Any] = json.loads(content)
     return found
 
 
-def _failure(staging: writing.Staging, unit: str) -> NsunitError:
-    content = (files.read_file(staging.path + "/error") or b"").strip()
+def failure(staging: str, unit: str) -> NsunitError:
+    """What the program of *unit* has told in the directory *staging*."""
+    content = (files.read_file(staging + "/error") or b"").strip()
     if content:
         told = json.loads(content)
         return NsunitError(told["message"], hint=told["hint"])
-    return NsunitError("the image could not be unpacked: its unit has failed", hint=f"see 'journalctl -u {unit}'")
+    return NsunitError("it could not be unpacked: the unit that did it has failed", hint=f"see 'journalctl -u {unit}'")
 
 
 def _commit(

@@ -17,9 +17,14 @@ if __name__ == "__main__":  # started by path: the package stands three director
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack.work import unpack
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def main(argv: list[str]) -> int:
-    """Do it, and return the exit status."""
+
+def main(argv: list[str], work: Callable[[dict[str, Any]], dict[str, Any]] = unpack) -> int:
+    """Do the *work*, and return the exit status."""
     staging = argv[1]
     os.umask(0o077)
     # As long as this runs nobody sweeps it away, whatever becomes of the command that started it.
@@ -27,7 +32,7 @@ def main(argv: list[str]) -> int:
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
-        answer: dict[str, object] = unpack(job)
+        answer: dict[str, object] = work(job)
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)
     except OSError as error:

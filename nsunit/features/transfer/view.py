@@ -82,8 +82,8 @@ class View:
 
     def enter(self) -> int:
         """Make the root that of this process, and return a descriptor of it."""
-        harden()
         if self.fds:
+            harden()
             linux.setns(self.fds[0], self._flags)
             if self._flags & linux.CLONE_NEWUSER:
                 namespaces.become_root(keeps_groups=self.context.user)
@@ -143,6 +143,7 @@ class View:
     def _build(self) -> None:
         build = Build(self.context.paths.locks)
         enter_own_users(self._operations, build)
+        harden()  # not earlier: newuidmap(1) has to see whose process it is
         for operation in self._operations:
             if operation.enters:
                 operation.open(build)

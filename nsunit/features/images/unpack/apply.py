@@ -47,7 +47,9 @@ def _about(entry: tarfile.TarInfo, text: str) -> str:
 class Layer:
     """Applies the entries of a layer to the directory behind the descriptor *root*, which is the process's root."""
 
-    whiteouts = True  # whether a name that begins with `.wh.` removes something
+    whiteouts = (
+        True  # whether names that begin with `.wh.` remove something, and overlayfs's own way to say so does not
+    )
 
     def __init__(self, root: int, limits: Limits) -> None:
         self.places = Places(root)
@@ -189,7 +191,7 @@ class Layer:
     def _node(self, entry: tarfile.TarInfo, directory: int, path: str, _content: Content) -> None:
         name = path.rpartition("/")[2]
         device = os.makedev(entry.devmajor, entry.devminor) if entry.type != tarfile.FIFOTYPE else 0
-        if entry.type == tarfile.CHRTYPE and not device:
+        if self.whiteouts and entry.type == tarfile.CHRTYPE and not device:
             self.warn(f"'{printable(entry.name)}' is left out: to overlayfs the device 0:0 is a file that was removed")
             return
         self._clear(directory, name)

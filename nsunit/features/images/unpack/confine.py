@@ -17,8 +17,19 @@ if TYPE_CHECKING:
 CAPABILITIES = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP")
 
 
-def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Callable[[int], bytes]) -> bytes:
-    """What *work* returns, called in a process of its own with a descriptor of the root.
+_ANSWER_MAX = 1 << 20
+_DONE, _REFUSED = b"+", b"-"
+
+
+def run(
+    workspace: str,
+    place: str,
+    lowers: Sequence[str],
+    keep: int,
+    work: Callable[[int], bytes],
+    most: int = _ANSWER_MAX,
+) -> bytes:
+    """What *work* returns, *most* bytes at most, called in a process of its own with a descriptor of the root.
 
     That root is *place*/upper, on top of *lowers*; *keep* is the one descriptor of the caller's that it has, beside the
     standard streams.
@@ -47,7 +58,7 @@ def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Call
             os._exit(status)  # no matter what: there is only one caller
     os.close(writer)
     with os.fdopen(reader, "rb") as answer:
-        found = answer.read(_ANSWER_MAX)
+        found = answer.read(most)
     _, status = os.waitpid(child, 0)
     if found.startswith(_REFUSED):
         number, _, text = found.removeprefix(_REFUSED).decode().partition(" ")
@@ -60,10 +71,6 @@ def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Call
 def _write(fd: int, content: bytes) -> None:
     with os.fdopen(fd, "wb") as file:
         file.write(content)
-
-
-_ANSWER_MAX = 1 << 20
-_DONE, _REFUSED = b"+", b"-"
 
 
 def enter(workspace: str, place: str, lowers: Sequence[str]) -> None:

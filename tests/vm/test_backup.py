@@ -362,3 +362,32 @@ def test_state_nobody_sees(containers, nsunit, program, run):
     done = nsunit("rm", "--definition", f"{template}2", check=False)
     assert (DEFINITIONS / f"{template}.nsunit").exists()
     assert "it is a template's" in done.stderr
+
+
+def test_the_examples_of_the_manual(containers, run):
+    """Each command of nsunit-backup(7), in their order: the page's own test sees that they are the same."""
+    for name in ("shop", "shop-test", "shop-next"):
+        containers.own(name)
+        containers.files.append(DEFINITIONS / f"{name}.nsunit")
+    blocks = Path(__file__).with_name("backup-examples.txt").read_text().split("\n\n")
+    assert len(blocks) > 8
+    told = [
+        subprocess.run(["bash", "-euo", "pipefail", "-c", block], capture_output=True, text=True) for block in blocks
+    ]
+    assert [(done.args[-1], done.stderr) for done in told if done.returncode] == []
+    assert json.loads(told[5].stdout[told[5].stdout.index("{") :])["name"] == "shop"
+    assert "is shared with shop" in told[9].stderr
+    assert not run("ls /etc/nsunit/shop* /var/lib/nsunit/containers/shop*", check=False).stdout
+    Path("/var/tmp/shop.tar").unlink()
+    Path("/var/tmp/shop-data.tar").unlink()
+
+
+def test_machinectl(containers, program, nsunit, run, place):
+    """What the manual says of it: it copies out, and cannot copy in."""
+    box = containers.start(program("exec sleep 1000000", "Register=yes", "Volatile=no"))
+    run("machinectl", "copy-from", box.name, "/etc/passwd", str(place / "passwd"))
+    assert (place / "passwd").read_text() == box.exec("cat", "/etc/passwd").stdout
+    done = run("machinectl", "copy-to", box.name, str(place / "passwd"), "/tmp/passwd", check=False)
+    assert done.returncode != 0
+    nsunit("cp", str(place / "passwd"), f"{box.name}:/tmp/passwd")
+    assert box.exec("cat", "/tmp/passwd").stdout == (place / "passwd").read_text()

@@ -47,7 +47,7 @@ def end_of(text: str) -> End:
     name, colon, path = text.partition(":")
     if not colon or "/" in name or name in ("", ".", ".."):
         return End(text, "", text)
-    return End(text, name, f"/{path}")
+    return End(text, name, path if path.startswith("/") else f"/{path}")
 
 
 def on_host(path: str, flags: int) -> int:

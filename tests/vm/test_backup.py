@@ -13,6 +13,7 @@ from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("real_system")
 DEFINITIONS = Path("/etc/nsunit")
+STATE = Path("/var/lib/nsunit/containers")
 INCOMING = Path("/var/lib/nsunit/incoming")
 # A removed file and directory of the layer, a directory in the place of one, owners, attributes, a hole, a hard link.
 WRITES = """
@@ -234,10 +235,10 @@ def test_what_is_missing_here_is_told(containers, nsunit, place):
 def test_killed_at_any_time(containers, nsunit, run, text, place):
     """An import or export that is killed leaves nothing that the next one does not take away, and nobody paused."""
     box = written(containers, text)
-    box.exec("sh", "-c", "head -c 60000000 /dev/urandom > /data/big")
+    box.exec("sh", "-c", "head -c 20000000 /dev/urandom > /data/big")
     archive = place / "a.tar"
     freezer = {"unit": box.slice}
-    for number in range(4):
+    for number in range(2):
         export = subprocess.Popen(["nsunit", "export", box.name, str(archive)], stdin=subprocess.DEVNULL)
         wait_until(lambda: "frozen" in box.show("FreezerState", **freezer)["FreezerState"])
         export.send_signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
@@ -246,7 +247,7 @@ def test_killed_at_any_time(containers, nsunit, run, text, place):
         assert not archive.exists()
     nsunit("export", box.name, str(archive))
     forget(nsunit, box.name)
-    for number in range(4):
+    for number in range(2):
         bring = subprocess.Popen(["nsunit", "import", str(archive)], stdin=subprocess.DEVNULL)
         ended = bring.poll
         wait_until(lambda ended=ended: any(INCOMING.glob("*/overlay/upper/data")) or ended() is not None)
@@ -259,7 +260,7 @@ def test_killed_at_any_time(containers, nsunit, run, text, place):
     nsunit("import", "--force", str(archive))
     assert list(INCOMING.iterdir()) == []
     nsunit("start", box.name)
-    assert (box.root / "data/big").stat().st_size == 60_000_000
+    assert (box.root / "data/big").stat().st_size == 20_000_000
 
 
 def test_clone(containers, nsunit, text, workplace):
@@ -362,6 +363,70 @@ def test_state_nobody_sees(containers, nsunit, program, run):
     done = nsunit("rm", "--definition", f"{template}2", check=False)
     assert (DEFINITIONS / f"{template}.nsunit").exists()
     assert "it is a template's" in done.stderr
+
+
+ROOT = "[Container]\nRootfs=/srv/roots/busybox\nExec=/bin/true\n"
+REFUSED = [
+    (("cp", "x.pod:/a", "b"), "it has no files of its own"),
+    (("cp", "refused-host:/etc/passwd", "b"), "it has no root of its own"),
+    (("export", "x.slice", "b"), "'x.slice' is no container"),
+    (("export", "not-there", "b"), "is not defined"),
+    (("export", "refused", "/nowhere/b"), "/nowhere/b"),
+    (("import", "/nowhere/b"), "'/nowhere/b' does not exist"),
+    (("import", "/etc"), "'/etc' is a directory"),
+    (("import", "/etc/passwd"), "it is no tar archive"),
+    (("clone", "refused", "refused"), "it is itself"),
+    (("clone", "refused", "refused-host"), "a container of that name is defined"),
+    (("clone", "refused", "refused@1"), "is defined by a template, or"),
+    (("clone", "refused-root", "refused-2"), "it writes to the host's '/srv/roots/busybox'"),
+    (("rename", "refused", "refused"), "has that name already"),
+    (("rename", "refused", "x.pod"), "'x.pod' is no container"),
+    (("rename", "refused@1", "refused-2"), "an instance's name is its template's and its own"),
+    (("rename", "refused-vendor", "refused-2"), "is not to be changed"),
+    (("rename", "refused", "refused-vendor"), "a container of that name is defined"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(shared):
+    """Containers of which not all can be done."""
+    shared.define("[Container]\nLayer=/srv/roots/busybox\nExec=/bin/true\n", "refused")
+    shared.define(ROOT, "refused-root")
+    shared.define("[Container]\nMountNamespace=host\nPrivateUsers=no\nExec=/bin/true\n", "refused-host")
+    vendor = Path("/usr/lib/nsunit/refused-vendor.nsunit")
+    shared.files.append(vendor)
+    vendor.parent.mkdir(exist_ok=True)
+    vendor.write_text(f"{ROOT}Volatile=yes\n")
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
+def test_refusals(refused, nsunit, place, words, said):
+    """In one line and a hint, with nothing left."""
+    done = nsunit(*words, check=False, cwd=place)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+    assert list(place.iterdir()) == []
+    assert list(INCOMING.iterdir()) == []
+    assert not list(STATE.glob("refused*"))
+
+
+def test_terminals_and_what_is_in_the_way(refused, nsunit, run, place):
+    assert "an archive is nothing for a terminal" in run("script -qec 'nsunit export refused -' /dev/null; true").stdout
+    assert "does not come from a terminal" in run("script -qec 'nsunit import -' /dev/null </dev/null; true").stdout
+    nsunit("export", "refused", str(place / "r.tar"))
+    path = DEFINITIONS / "refused.nsunit"
+    text = path.read_text()
+    path.write_text(f"{text}# changed\n")
+    done = nsunit("import", str(place / "r.tar"), check=False)
+    assert f"refused: a container of that name is defined ('{path}')" in done.stderr
+    nsunit("enable", "refused")
+    done = nsunit("import", "--force", str(place / "r.tar"), check=False)
+    assert "refused: a container of that name is enabled" in done.stderr
+    nsunit("disable", "refused")
+    nsunit("import", "--force", str(place / "r.tar"))
+    assert path.read_text() == text
+    nsunit("rm", "refused")
 
 
 def test_the_examples_of_the_manual(containers, run):

@@ -58,7 +58,7 @@ def scene(shared, nsunit):
 
 
 @pytest.mark.timeout(900)
-def test_all_of_it(scene, tmp_path):
+def test_all_of_it(scene, shared, tmp_path):
     """One test, as the verbs tell of each other's doing."""
     web, name = scene.web, scene.web.name
     follower = subprocess.Popen(["nsunit", "events"], stdout=subprocess.PIPE, text=True)

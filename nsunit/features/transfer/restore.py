@@ -69,7 +69,11 @@ def _archive(staging: Staging, source: str) -> str:
         if not os.path.exists(source):
             hint = "a file that 'nsunit export' has written, or - for standard input"
             raise UsageError(f"'{printable(source)}' does not exist", hint=hint)
-        if stat.S_ISREG(os.stat(source).st_mode):
+        mode = os.stat(source).st_mode
+        if stat.S_ISDIR(mode):
+            hint = "a root that is one needs no import: name it by Rootfs= or Layer="
+            raise UsageError(f"'{printable(source)}' is a directory", hint=hint)
+        if stat.S_ISREG(mode):
             return os.path.abspath(source)
     elif os.isatty(0):
         raise UsageError("an archive does not come from a terminal", hint="nsunit import FILE")

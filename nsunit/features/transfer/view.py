@@ -104,7 +104,7 @@ class View:
                 self._flags |= namespaces.KINDS[kind]
         check_alive(running, pidfd)  # so these are of this very process
         if not self._flags & linux.CLONE_NEWNS:
-            raise NsunitError(f"{self.name}: its files are the host's", hint="use cp")
+            raise NsunitError(f"{self.name}: its files are the host's", hint="leave out the name before the colon")
 
     def _plan_stopped(self) -> None:
         definition = resolved(self.context, load(self.name, self.context.search, self.context.host))
@@ -112,7 +112,8 @@ class View:
         planned = operations(definition, facts)
         base = next((item for item in planned if item.keyword in _ROOTS), None)
         if base is None:
-            raise NsunitError(f"{self.name}: its root is another's", hint=f"start it first: nsunit start {self.name}")
+            hint = "with MountNamespace= it sees the host's files, or another container's"
+            raise NsunitError(f"{self.name}: it has no root of its own", hint=hint)
         if self.writes and isinstance(base, root.Overlay) and not base.upper:
             raise NsunitError(
                 f"{self.name}: what is written into it is gone when it stops, and it does not run",

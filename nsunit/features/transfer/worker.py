@@ -75,7 +75,7 @@ def _answer(work: Callable[[], Sequence[str]]) -> dict[str, object]:
     try:
         return {"warnings": list(work())}
     except NsunitError as error:
-        return {"error": error.message, "hint": error.hint, "broken": "it ends within" in error.message}
+        return {"error": error.message, "hint": error.hint}
     except BrokenPipeError:
         return {"error": "nobody reads what is copied", "hint": None, "broken": True}
     except OSError as error:

@@ -79,9 +79,11 @@ def _archive(staging: Staging, source: str) -> str:
         raise UsageError("an archive does not come from a terminal", hint="nsunit import FILE")
     path = f"{staging.path}/archive"
     reader = 0 if source == "-" else os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    with open(reader, "rb", closefd=reader != 0) as file, open(path, "xb") as copy:
-        while piece := file.read(_PIECE):
+    with open(path, "xb") as copy:
+        while piece := os.read(reader, _PIECE):  # not by a file of Python's, which would not hear of a signal
             copy.write(piece)
+    if reader:
+        os.close(reader)
     return path
 
 

@@ -13,6 +13,10 @@ import os
 
 from nsunit.errors import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 ROOT_SLICE = "nsunit.slice"
 DEFINITION_SUFFIX = ".nsunit"  # of files
 GROUP_SUFFIX = ".slice"
@@ -262,6 +266,16 @@ def pod_of_unit(unit: str) -> str | None:
 def printable(text: str) -> str:
     """Make control characters visible, so that a name or a log line cannot drive the reader's terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def matching(names: Iterable[str], patterns: Sequence[str]) -> set[str]:
+    """Those of *names* that match one of *patterns*, as the shell does it; without patterns all."""
+    if not patterns:
+        return set(names)
+    import fnmatch  # it loads re, and most commands have no pattern
+
+    found = list(names)
+    return {name for pattern in patterns for name in fnmatch.filter(found, pattern)}
 
 
 def default_hostname(name: str) -> str:

@@ -7,6 +7,8 @@ from nsunit.record import Record
 # The ActiveState of a unit that runs: a program can say that it is reading its configuration anew, sd_notify(3), and
 # is up all the same; mounts are refreshed.
 UP = ("active", "reloading", "refreshing")
+# The group of the payload within its unit's: the unit's own is for systemd's processes, and hands controllers down.
+PAYLOAD_SUBGROUP = "payload"
 
 
 class Property(Record):

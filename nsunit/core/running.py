@@ -5,7 +5,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import os
 
-from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError, did_you_mean
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.names import (
     escape,
     group_of_pod,
@@ -13,15 +13,12 @@ from nsunit.names import (
     is_group,
     is_pod,
     is_slice_of,
-    printable,
     service_name,
     slice_name,
 )
-from nsunit.plan.operations import PAYLOAD_SUBGROUP
 from nsunit.record import Record
-from nsunit.setup.namespaces import KINDS
 from nsunit.storage.files import read_kernel_file
-from nsunit.units import UP
+from nsunit.units import PAYLOAD_SUBGROUP, UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,18 +211,6 @@ def status_field(pid: int, field: str) -> str | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     raise NsunitError(f"this kernel's /proc/PID/status has no field {field}")
-
-
-def check_kind(kind: str) -> str:
-    """Return *kind* if there is such a kind of namespace.
-
-    Raises:
-        UsageError: there is not.
-    """
-    if kind not in KINDS:
-        hint = did_you_mean(kind, list(KINDS), "'{}'") or f"there are {', '.join(KINDS)}"
-        raise UsageError(f"'{printable(kind)}' is not a kind of namespace", hint=hint)
-    return kind
 
 
 def host_namespace(kind: str) -> int:

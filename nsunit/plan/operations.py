@@ -8,6 +8,7 @@ from nsunit.features import hooks
 from nsunit.names import default_hostname
 from nsunit.plan.ceilings import FILES
 from nsunit.setup import mounts, namespaces, process, root
+from nsunit.units import PAYLOAD_SUBGROUP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
     from nsunit.setup.operation import Operation
 
-PAYLOAD_SUBGROUP = "payload"
 NAMESPACES = ("cgroup", "ipc", "mnt", "pid", "time", "uts", "net")
 DEVICE_NODES = ("null", "zero", "full", "random", "urandom", "tty")
 SHM_SIZE = 64 * 1024 * 1024

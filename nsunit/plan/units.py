@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from nsunit.features import hooks
 from nsunit.names import group_slice, groups_above, limits_watcher, mount_unit, service_name, slice_name, slice_path
-from nsunit.plan.operations import PAYLOAD_SUBGROUP, has_limits_elsewhere, is_delegated, limits_unit
+from nsunit.plan.operations import has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
-from nsunit.units import Property, Unit
+from nsunit.units import PAYLOAD_SUBGROUP, Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

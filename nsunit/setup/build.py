@@ -52,6 +52,7 @@ class Build:
         self.null_fd = -1  # what the payload's standard input becomes, if it is not inherited
         self.link: Any = ()
         self.assistant: Any = None  # the socket of nsunit.features.pasta.setup
+        self.connector = 0  # the process of nsunit.features.network.setup
         self.master_fd = -1
         self.console = False  # the payload has a /dev/console
         # Becomes what reads the payload's console or pipes, if there is anything to read.

@@ -1,18 +1,30 @@
 """The one door to the C library: system calls by number.
 
-ctypes takes a fifth of a bare interpreter's start to import, so it stands apart from nsunit.setup.linux: what only
-plans never loads it.  The helper loads it first of all (`nsunit.setup.main.harden`), before anything of a container is
-entered; nothing is looked up in it later.
+This uses the C half of ctypes: the Python half costs a third of a bare interpreter's start, for types that no system
+call needs.  It stands apart from nsunit.setup.linux, so that what only plans never loads it.  The helper loads it first
+of all (`nsunit.setup.main.harden`), before anything of a container is entered; nothing is looked up in it later.
 """
 
 from __future__ import annotations
 
-import ctypes
+import _ctypes
 import os
 
-_syscall = ctypes.CDLL(None, use_errno=True).syscall
-_syscall.restype = ctypes.c_long
-_long = ctypes.c_long
+
+class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "l"
+
+
+class _Syscall(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = _Long
+
+
+class _Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "c"
+
+
+_syscall = _Syscall(_ctypes.dlsym(_ctypes.dlopen(None, 0), "syscall"))  # type: ignore[arg-type]
 
 
 def syscall(what: str, number: int, *arguments: int | bytes | bytearray | None, path: str | None = None) -> int:
@@ -21,9 +33,9 @@ def syscall(what: str, number: int, *arguments: int | bytes | bytearray | None, 
     Raises:
         OSError: it failed; the text begins with *what*, and *path* is its file name.
     """
-    result: int = _syscall(_long(number), *map(_convert, arguments))
+    result: int = _syscall(_Long(number), *map(_convert, arguments))
     if result < 0:
-        error = ctypes.get_errno()
+        error = _ctypes.get_errno()
         raise OSError(error, f"{what}: {os.strerror(error)}", path)
     return result
 
@@ -31,12 +43,13 @@ def syscall(what: str, number: int, *arguments: int | bytes | bytearray | None, 
 def _convert(argument: int | bytes | bytearray | None) -> object:
     # Without a prototype ctypes would pass an int as 32 bits; the kernel reads whole registers.
     if isinstance(argument, int):
-        return _long(argument)
+        return _Long(argument)
     if isinstance(argument, bytearray):
-        return (ctypes.c_char * len(argument)).from_buffer(argument)
+        return (_Byte * len(argument)).from_buffer(argument)
     return argument
 
 
 def address_of(buffer: bytearray) -> int:
     """The address of *buffer*'s memory, for a structure that points to it; *buffer* must outlive the call."""
-    return ctypes.addressof((ctypes.c_char * len(buffer)).from_buffer(buffer))
+    address: int = _ctypes.addressof((_Byte * len(buffer)).from_buffer(buffer))
+    return address

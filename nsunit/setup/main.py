@@ -124,10 +124,10 @@ def attach_network(operations: list[Operation], payload: int, build: Build) -> N
             raise spawn.explain(operation, error) from error
 
 
-def detach_network(operations: list[Operation]) -> None:
+def detach_network(operations: list[Operation], build: Build) -> None:
     """Take back what `attach_network` did; for a service systemd runs the program (ExecStopPost=)."""
     for operation in operations:
-        operation.detach()
+        operation.detach(build)
 
 
 def enter_and_prepare(operations: list[Operation], build: Build) -> None:

@@ -61,8 +61,8 @@ class Operation:
         """The CLONE_NEW* flags of the namespaces that it enters, for who joins the container later."""
         return 0
 
-    def detach(self) -> None:
-        """Take back what `attach` did, in the foreground: for a service systemd does so."""
+    def detach(self, build: Build) -> None:
+        """Take back what `prepare` and `attach` did, in the foreground: for a service systemd does so."""
 
     def describe(self) -> str:
         """Say in a few words what the step does, as the object of "Failed to …"."""

@@ -30,8 +30,9 @@ def die_at(step: int, item: Attachment, namespace: str) -> bool:
 
         status = 1
         try:
-            links.Route._send = deadly(links.Route._send)
+            links.Route._ask = deadly(links.Route._ask)
             nft._run = deadly(nft._run)
+            program.make_way(item, LOCKS)
             program.attach(item, namespace, LOCKS)
             status = 0
         except NsunitError:

@@ -15,7 +15,6 @@ from waiting import wait_until
 from nsunit.features.network import program
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
 from nsunit.features.network.values import Port
-from nsunit.features.network.wire import links as host_links
 
 CROWD = count("CROWD")  # of containers in one network
 STORM = min(CROWD, 50)  # of them at once
@@ -395,7 +394,6 @@ def test_killed_at_each_step_of_two_connections(run):
         ),
         (Port("", 8073, 80, "tcp"),),
     )
-    host_links.Route().close()  # loads what each of the processes would load again
     shell("ip netns add faulty")
     try:
         step = 1

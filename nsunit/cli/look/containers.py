@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
-
 from nsunit.cli import warn
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, plural, print_json, print_table
 from nsunit.deeds.look.query import list_containers as query
 from nsunit.deeds.look.query import pod_states
+from nsunit.names import matching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +38,13 @@ def list_containers(invocation: Invocation) -> int:
 
 def wanted_states(invocation: Invocation, loaded: Iterable[ContainerState]) -> list[ContainerState]:
     """Return those of *loaded* that the command line asks for."""
-    patterns = invocation.operands or ["*"]
+    states = list(loaded)
+    wanted = matching((state.name for state in states), invocation.operands)
     return [
         state
-        for state in loaded
+        for state in states
         if (invocation.flag("all") or state.active_state != "inactive" or state.sub_state == "listening")
-        and any(fnmatch.fnmatchcase(state.name, pattern) for pattern in patterns)
+        and state.name in wanted
     ]
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import fnmatch
-
 from nsunit.cli.output import Style
 from nsunit.cli.verbs import load
 from nsunit.deeds.look.listing import container_names, grouped_names
-from nsunit.names import printable
+from nsunit.names import matching, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from nsunit.cli.verbs import Invocation
 
 _AS_JSON = ("nsunit.cli.look.containers:list_containers", "nsunit.cli.look.tree:list_tree")
@@ -25,17 +21,13 @@ def list_names(invocation: Invocation) -> int:
     everything = invocation.flag("all")
     if invocation.flag("tree"):
         above = grouped_names(invocation.context(), everything=everything)
-        wanted = _wanted(invocation, above)
+        wanted = matching(above, invocation.operands)
         names = sorted(wanted.union(*(above[name] for name in wanted)))
     else:
         found = container_names(invocation.context(), everything=everything)
-        wanted = _wanted(invocation, found)
+        wanted = matching(found, invocation.operands)
         names = [name for name in found if name in wanted]
     style = Style(plain=True)
     for name in names:
         style.line(printable(name))
     return 0
-
-
-def _wanted(invocation: Invocation, names: Iterable[str]) -> set[str]:
-    return {name for pattern in invocation.operands or ["*"] for name in fnmatch.filter(names, pattern)}

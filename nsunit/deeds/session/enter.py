@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import check_alive, check_kind, find_running, just_ended, open_pidfd
+from nsunit.core.running import check_alive, find_running, just_ended, open_pidfd
 from nsunit.deeds.session.foreground import run_attached
 from nsunit.deeds.session.terminal import hold_signals
 from nsunit.errors import NsunitError, UsageError
+from nsunit.features import load
 from nsunit.formats.elf import HEAD, is_static
 from nsunit.setup import linux, namespaces, spawn
 from nsunit.setup.build import Build
@@ -51,6 +52,7 @@ def enter(
         NsunitError: it would run a program of the container with the host's privileges.
         SessionError: the command could not be executed.
     """
+    check_kind = load("namespaces", "nsfs").check_kind
     wanted = set(namespaces.KINDS) if list(kinds) == [ALL] else {check_kind(kind) for kind in kinds}
     if "mnt" in wanted:
         wanted |= {"pid", "user"}  # the container's /proc has its processes only; its programs get its privileges only

@@ -161,6 +161,7 @@ def _run_attached(
         harden()
         enter_and_prepare(operations, build)
     except spawn.SetupError as error:
+        detach_network(operations, build)
         raise SessionError(f"{name}: {error}", error.status) from error
 
     def admit(pid: int) -> None:
@@ -207,7 +208,7 @@ def _run_attached(
     finally:
         with Held():
             _end_scope(context, scope.name)
-            detach_network(operations)
+            detach_network(operations, build)
             leave_workspace(build)
 
 

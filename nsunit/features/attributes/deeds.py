@@ -5,11 +5,11 @@ from __future__ import annotations
 from nsunit.errors import NsunitError
 from nsunit.features.attributes.keys import of
 from nsunit.features.attributes.plan import attribute_line, operations
-from nsunit.plan.operations import PAYLOAD_SUBGROUP
 from nsunit.setup import attributes
 from nsunit.setup.namespaces import Subgroup
 from nsunit.setup.operation import dump
 from nsunit.storage import files
+from nsunit.units import PAYLOAD_SUBGROUP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -38,9 +38,11 @@ class Subtree(namespaces.Subgroup):
                 os.mkdir(f"{top}/{name}")
             except FileExistsError:
                 pass  # systemd made it, or it is left from the run before a restart
-        parent = os.getppid()
-        if namespaces.cgroup_of(str(parent)) in (own, unit):  # a foreground `run` is somewhere else
-            namespaces.write_file(f"{top}/{CONSOLE_SUBGROUP}/cgroup.procs", str(parent))
+        for pid in _others(own, unit):
+            try:
+                namespaces.write_file(f"{top}/{CONSOLE_SUBGROUP}/cgroup.procs", pid)
+            except ProcessLookupError:
+                continue  # it has ended
         namespaces.write_file(f"{top}/{self.name}/cgroup.procs", "0")
         controllers = namespaces.read_file(f"{top}/cgroup.controllers").split()
         namespaces.write_file(f"{top}/cgroup.subtree_control", " ".join(f"+{name}" for name in controllers))
@@ -51,6 +53,14 @@ class Subtree(namespaces.Subgroup):
             except FileNotFoundError:
                 continue  # of a controller that the unit does not have
         self.write_attributes(unit)
+
+
+def _others(own: str, unit: str) -> list[str]:
+    """The other processes of the set-up that are in the cgroup of the *unit*, or with this one; none of a `run`'s."""
+    parent = str(os.getppid())
+    there = namespaces.read_file(f"{namespaces.CGROUP_ROOT}{unit}/cgroup.procs").split()
+    beside = [parent] if namespaces.cgroup_of(parent) == own != unit else []
+    return [pid for pid in (*there, *beside) if pid != str(os.getpid())]
 
 
 class WritableCgroup(mounts.SliceCgroup):

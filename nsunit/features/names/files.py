@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from nsunit import jsontext
 from nsunit.errors import NsunitError
 from nsunit.features.names.hosts import behind, from_json, is_reachable, servers_of, to_json
 
@@ -32,14 +32,14 @@ def read_naming(directory: str) -> Naming:
     with open(path, "rb") as file:
         content = file.read()
     try:
-        return from_json(json.loads(content))
+        return from_json(jsontext.loads(content))
     except (ValueError, KeyError, TypeError):
         raise NsunitError(f"'{path}' does not hold the names of a container", hint="restart it") from None
 
 
 def naming_file(item: Naming) -> bytes:
     """The content of the file that `read_naming` reads."""
-    return json.dumps(to_json(item)).encode()
+    return jsontext.dumps(to_json(item)).encode()
 
 
 def resolver_of_host() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import check_alive, check_kind, find_running, open_pidfd
+from nsunit.core.running import check_alive, find_running, open_pidfd
 from nsunit.errors import NotFoundError, UsageError
 from nsunit.features.namespaces import nsfs
 from nsunit.features.namespaces.ledger import Comparison, Row, compare, leftovers, rows
@@ -45,7 +45,7 @@ def same(context: Context, left: str, right: str, kind: str | None = None) -> li
         UsageError: a path is not that of a namespace, or the two have no kind in common.
     """
     if kind is not None:
-        check_kind(kind)
+        nsfs.check_kind(kind)
     one, other = _side(context, left), _side(context, right)
     found = compare(one, other, KINDS if kind is None else (kind,))
     if not found:

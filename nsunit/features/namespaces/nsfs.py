@@ -9,6 +9,8 @@ import errno
 import fcntl
 import os
 
+from nsunit.errors import UsageError, did_you_mean
+from nsunit.names import printable
 from nsunit.setup import linux, namespaces
 
 NS_GET_USERNS = 0xB701
@@ -101,3 +103,16 @@ def detach(path: str) -> None:
         if error.errno != errno.EINVAL:  # nothing is mounted: an `attach` was interrupted
             raise
     os.unlink(path)
+
+
+def check_kind(kind: str) -> str:
+    """Return *kind* if there is such a kind of namespace.
+
+    Raises:
+        UsageError: there is not.
+    """
+    kinds = list(namespaces.KINDS)
+    if kind not in kinds:
+        hint = did_you_mean(kind, kinds, "'{}'") or f"there are {', '.join(kinds)}"
+        raise UsageError(f"'{printable(kind)}' is not a kind of namespace", hint=hint)
+    return kind

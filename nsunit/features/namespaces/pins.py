@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import check_alive, check_kind, find_running, open_pidfd
+from nsunit.core.running import check_alive, find_running, open_pidfd
 from nsunit.errors import NotFoundError, NsunitError, UsageError
 from nsunit.features.namespaces import nsfs
 from nsunit.names import check_name, is_pod, printable
@@ -33,7 +33,7 @@ def pin(context: Context, name: str, kind: str, pin: str | None = None) -> str:
         NsunitError: it has no such namespace of its own, the pin is taken, or pinning would do harm.
     """
     _check_user(context)
-    check_kind(kind)
+    nsfs.check_kind(kind)
     place = _check_pin(name if pin is None else pin)
     running = find_running(context, name)
     pidfd = open_pidfd(context, running)
@@ -124,7 +124,7 @@ def unpin(context: Context, pin: str, kind: str | None = None) -> tuple[str, ...
     """
     _check_user(context)
     base = context.paths.namespaces
-    wanted = None if kind is None else check_kind(kind)
+    wanted = None if kind is None else nsfs.check_kind(kind)
     _check_pin(pin)
     with Lock(context.paths.locks, _LOCK):
         kinds = tuple(item for item in files.list_directory(f"{base}/{pin}") if not item.startswith("."))

@@ -121,6 +121,7 @@ def _mend_ends(seen: _Seen, item: Attachment) -> None:
     """Put right the host's ends of *item*, as it was *seen*, and its rules."""
     locks = seen.context.paths.locks
     if has_lost(item, seen.host):
+        program.make_way(item, locks)
         program.attach(item, namespace_of(seen.context, item), locks, again=True)
         return
     if any(wrong_interface(interface, seen.host) for interface in item.interfaces):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 
+from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
+from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import load
 from nsunit.features.names.deeds import make_files
@@ -99,8 +99,8 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
             item = plan.without_six(item)
             for interface in item.interfaces:
                 _with_four_alone(name, interface, "the kernel's command line (ipv6.disable=1)")
-        files.write_file(f"{keeper}/{_NUMBERS}", json.dumps(numbers).encode())
-        files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
+        files.write_file(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
+        files.write_file(directory + "/attachment", jsontext.dumps(plan.to_json(item)).encode())
     return item
 
 
@@ -158,7 +158,7 @@ def _interface(
     if problem:
         raise NsunitError(f"{name}: MTU=: {connection.mtu} is {problem}", hint="change it, or leave it out")
     which = name if network.name == DEFAULT_NETWORK else f"{name} {network.name}"  # no name has a blank
-    digest = hashlib.sha256(which.encode()).hexdigest()
+    digest = hex_digest(which.encode())
     mac = connection.mac or plan.mac_address(addresses, digest)
     link, mtu = plan.link_name(digest), connection.mtu or network.mtu
     return Interface(network, interface, link, mac, addresses, gateways, mtu, connection.routes)
@@ -171,7 +171,7 @@ def _links_on(bridge: str) -> int:
 def _remembered(directory: str) -> dict[str, int]:
     """Which host number the container of a state directory had last in which network."""
     try:
-        found = json.loads(files.read_file(f"{directory}/{_NUMBERS}") or b"{}")
+        found = jsontext.loads(files.read_file(f"{directory}/{_NUMBERS}") or b"{}")
         return {str(name): int(number) for name, number in found.items()}
     except (ValueError, AttributeError, TypeError):
         return {}  # it is only what would be nice to have again

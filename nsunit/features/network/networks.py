@@ -5,12 +5,12 @@ What a network was last used with is kept beside the containers' state, so that 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 
+from nsunit import jsontext
 from nsunit.addresses import parse_subnet
 from nsunit.definition.search import SUFFIX, find_network, list_networks
+from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, Problem, UsageError, did_you_mean
 from nsunit.features.network import program
 from nsunit.features.network.connection import BRIDGE
@@ -41,7 +41,7 @@ def bridge_name(name: str) -> str:
     plain = BRIDGE_PREFIX + name
     if len(plain) <= LINK_MAX:
         return plain
-    return BRIDGE_PREFIX + hashlib.sha256(name.encode()).hexdigest()[: LINK_MAX - len(BRIDGE_PREFIX)]
+    return BRIDGE_PREFIX + hex_digest(name.encode())[: LINK_MAX - len(BRIDGE_PREFIX)]
 
 
 def resolve(context: Context, name: str) -> Network:
@@ -70,7 +70,7 @@ def resolve(context: Context, name: str) -> Network:
     if known:
         take_down(context, known)
     files.make_private_directory(context.paths.network_records)
-    files.write_file(_record_path(context, name), json.dumps(attachment.network_to_json(network)).encode())
+    files.write_file(_record_path(context, name), jsontext.dumps(attachment.network_to_json(network)).encode())
     return network
 
 
@@ -152,7 +152,7 @@ def record_of(context: Context, name: str) -> Network | None:
     if content is None:
         return None
     try:
-        return attachment.network_from_json(json.loads(content))
+        return attachment.network_from_json(jsontext.loads(content))
     except (ValueError, KeyError, TypeError):
         path = _record_path(context, name)
         raise NsunitError(f"'{path}' is not the record of a network", hint="remove that file") from None

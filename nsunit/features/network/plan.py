@@ -29,7 +29,7 @@ def commands(_definition: Definition, facts: Facts) -> list[Directive]:
     network: NetworkFacts | None = facts.extra("network")
     if network is None:
         return []
-    argv = (facts.interpreter, "-I", network.program, "detach", network.directory, network.locks)
+    argv = (facts.interpreter, "-SI", network.program, "detach", network.directory, network.locks)
     return [command("ExecStopPost", argv)]
 
 

@@ -1,25 +1,29 @@
-"""The program that attaches a container to its networks, and detaches it: `run.py attach|detach DIRECTORY LOCKS [PID]`.
+"""What attaches a container to its networks, and the program that detaches it: `program.py detach DIRECTORY LOCKS`.
 
-The helper starts it when the container's namespaces are there and its program is not yet; systemd starts it again
-(ExecStopPost=) however the container has ended.  DIRECTORY is the container's network directory, in which
-the file `attachment` is.
+The helper forks a process that attaches it, while it makes the container's namespaces; systemd starts the program
+(ExecStopPost=) however the container has ended.  DIRECTORY is the container's network directory, in which the file
+`attachment` is.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import sys
 
 if __name__ == "__main__":  # started by path: the package stands three directories up
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
+from nsunit import jsontext
 from nsunit.addresses import has_six
 from nsunit.errors import NsunitError
 from nsunit.features import load
 from nsunit.features.network.model import attachment, firewall, flows
 from nsunit.features.network.wire import hosts, links, nft
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # In the directory of locks, beside those of containers, whose names begin with a letter or digit.
 LOCK = ".network"  # on the host's links and rules
@@ -27,39 +31,67 @@ NAMES_LOCK = ".names"  # on the files with the names of others
 
 
 def main(argv: list[str]) -> int:
-    """Do it, and return the exit status; an error is one line on standard error."""
-    try:
-        with open(argv[2] + "/attachment") as file:
-            item = with_rates(attachment.from_json(json.load(file)), argv[3])
-        if argv[1] == "attach":
-            item = item if has_six() else attachment.without_six(item)
-            attach(item, f"/proc/{int(argv[4])}/ns/net", argv[3])
+    """Detach, and return the exit status; an error is one line on standard error."""
+    return _told(lambda: detach(read(*argv[2:]), argv[3]))
+
+
+def connect(directory: str, locks: str, process: Callable[[], int]) -> int:
+    """Attach the container of *directory* to the namespaces of the *process*, which is waited for, 0 if there is none.
+
+    What the host has to have is made before.  Returns the exit status; an error is one line on standard error.
+    """
+
+    def deed() -> None:
+        item = read(directory, locks)
+        item = item if has_six() else attachment.without_six(item)
+        make_way(item, locks)
+        if pid := process():
+            attach(item, f"/proc/{pid}/ns/net", locks)
             try:
-                make_known(argv[2], argv[3])
+                make_known(directory, locks)
             except BaseException:
-                detach(item, argv[3])
+                detach(item, locks)
                 raise
-        else:
-            detach(item, argv[3])
+
+    return _told(deed)
+
+
+def _told(deed: Callable[[], None]) -> int:
+    try:
+        deed()
     except (NsunitError, OSError) as error:
         os.write(2, f"{error}\n".encode())
         return 1
     return 0
 
 
+def read(directory: str, locks: str) -> attachment.Attachment:
+    """The attachment in *directory*."""
+    with open(directory + "/attachment") as file:
+        return with_rates(attachment.from_json(jsontext.loads(file.read())), locks)
+
+
+def make_way(item: attachment.Attachment, locks: str) -> None:
+    """Make the bridges and rules of *item*: the rules come before the links, as nothing may pass without them.
+
+    Raises:
+        NsunitError: the kernel or nft refused it.
+    """
+    if item.interfaces:
+        with locked(locks):
+            for interface in item.interfaces:
+                links.ensure_bridge(interface.network)
+        guard(item, locks)
+
+
 def attach(item: attachment.Attachment, namespace: str, locks: str, *, again: bool = False) -> None:
-    """Attach *item* to the network namespace at path *namespace*; what is left of an earlier one is replaced.
+    """Attach *item*, whose way is made, to the network namespace at path *namespace*; what is left is replaced.
 
     With *again* it runs, and of its links of the host's it has lost none.
 
     Raises:
         NsunitError: it failed; nothing of it is left.
     """
-    if item.interfaces:
-        with locked(locks):
-            for interface in item.interfaces:
-                links.ensure_bridge(interface.network)
-        guard(item, locks)  # the rules come first: nothing may pass without them
     namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         for interface in item.interfaces:
@@ -170,5 +202,4 @@ class locked:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv)
-    os._exit(status)  # tearing the interpreter down takes longer than the links
+    os._exit(main(sys.argv))  # tearing the interpreter down takes longer than the links

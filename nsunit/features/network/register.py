@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
 import errno
-import hashlib
-import json
 
+from nsunit import jsontext
 from nsunit.addresses import has_six
 from nsunit.core.running import find_running
 from nsunit.definition.search import find
+from nsunit.digest import hex_digest
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.network.model import attachment as plan
 from nsunit.features.network.model.attachment import Attachment, Network
@@ -45,7 +45,7 @@ def ula_prefix() -> str:
     if not has_six():
         return ""
     identity = files.read_file("/etc/machine-id") or b""
-    digest = hashlib.sha256(b"nsunit network " + identity).hexdigest()
+    digest = hex_digest(b"nsunit network " + identity)
     return f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}"
 
 
@@ -72,7 +72,7 @@ def attachment_of(context: Context, name: str) -> Attachment | None:
     if content is None:
         return None
     try:
-        return plan.from_json(json.loads(content))
+        return plan.from_json(jsontext.loads(content))
     except (ValueError, KeyError, TypeError):
         raise NsunitError(f"'{path}' is not an attachment to a network", hint=f"restart '{name}'") from None
 
@@ -97,7 +97,7 @@ def existing_attachment(context: Context, name: str) -> Attachment:
 def note_ports(name: str, container: Container, directory: str) -> None:
     """Note in *directory* the ports of a container that pasta(1) connects, for who asks what there is."""
     item = Attachment(name, (), of(container).published_ports)
-    files.write_file(directory + "/attachment", json.dumps(plan.to_json(item)).encode())
+    files.write_file(directory + "/attachment", jsontext.dumps(plan.to_json(item)).encode())
 
 
 def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:

@@ -1,13 +1,15 @@
-"""The network of a container that is connected, attached by a program of its own.
+"""The network of a container that is connected, attached by a process of its own.
 
 Most containers are not, so `nsunit.setup.main` imports the module when a plan has its operation.
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import os
 
-from nsunit.setup import files
+from nsunit.features import load
+from nsunit.setup import files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -41,9 +43,10 @@ class NetworkFiles(Operation):
 
 
 class Network(Operation):
-    """Have *program* attach the container's network namespace, as the file `attachment` in *directory* says.
+    """Attach the container's network namespace, as the file `attachment` in *directory* says.
 
-    It is a program of its own, since it needs libraries that most containers do not, and the host's privileges.
+    A process of its own does it, with the host's privileges and modules that most containers do not need.  It makes
+    what the host has to have while this process goes on with the set-up; *program* takes everything back.
     """
 
     __slots__ = ("interpreter", "program", "directory", "locks")
@@ -57,34 +60,75 @@ class Network(Operation):
         """See Operation."""
         return "attach the container to its network"
 
+    def prepare(self, build: Build) -> None:
+        """Fork that process, which ends with this one: it waits for the container's namespaces."""
+        report, told = os.pipe()
+        wanted, pid = os.pipe()
+        parent = os.getpid()
+        build.connector = os.fork()
+        if build.connector == 0:
+            status = 1
+            try:
+                linux.prctl(linux.PR_SET_PDEATHSIG, _signal.SIGKILL)
+                os.dup2(told, 2)
+                os.dup2(wanted, 0)
+                linux.close_range(3)
+                if os.getppid() == parent:
+                    status = load("network", "program").connect(self.directory, self.locks, _wait_for_pid)
+            finally:
+                os._exit(status)
+        os.close(told)
+        os.close(wanted)
+        build.keep((self, "report"), report)
+        build.keep((self, "pid"), pid)
+
     def attach(self, payload: int, build: Build) -> None:
-        """Run it for the namespaces of process *payload*, which waits before it executes.
+        """Have it attach the namespaces of process *payload*, which waits before it executes.
 
         Raises:
             OSError: it failed; the text is what it said.
         """
-        self._run("attach", self.directory, self.locks, str(payload))
+        pid = build.take((self, "pid"))
+        try:
+            os.write(pid, b"%d" % payload)
+        except BrokenPipeError:
+            pass  # it has failed already, and says why
+        os.close(pid)
+        connector, build.connector = build.connector, 0
+        self._finish(connector, build.take((self, "report")))
 
-    def detach(self) -> None:
-        """Run it to take everything back; systemd does so for a service.
+    def detach(self, build: Build) -> None:
+        """End that process, if it still waits, and run the program to take everything back.
+
+        systemd does so for a service.
 
         Raises:
             OSError: it failed.
         """
-        self._run("detach", self.directory, self.locks)
-
-    def _run(self, *words: str) -> None:
+        if build.connector:
+            os.kill(build.connector, _signal.SIGKILL)
+            os.waitpid(build.connector, 0)
+            build.connector = 0
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
             try:
                 os.dup2(writer, 2)
-                os.execv(self.interpreter, (self.interpreter, "-I", self.program, *words))
+                words = (self.interpreter, "-SI", self.program, "detach", self.directory, self.locks)
+                os.execv(self.interpreter, words)
             finally:
                 os._exit(127)
         os.close(writer)
-        with open(reader, "rb") as stream:
+        self._finish(pid, reader)
+
+    def _finish(self, pid: int, report: int) -> None:
+        with open(report, "rb") as stream:
             said = stream.read().decode("utf-8", "replace").strip()
         _, status = os.waitpid(pid, 0)
         if status:
             raise OSError(0, said.replace("\n", "; ") or f"'{self.program}' ended with status {status}")
+
+
+def _wait_for_pid() -> int:
+    """The PID of the container's process; 0 if it will never be."""
+    return int(os.read(0, 16) or 0)

@@ -52,9 +52,8 @@ def make(place: str, locks: str, operations: Sequence[Operation]) -> None:
     build = Build(place)
     kinds: tuple[str, ...] = ()
     for operation in operations:
-        if isinstance(operation, namespaces.UserNamespace):
-            _do(operation, operation.prepare, build)
-        elif isinstance(operation, namespaces.Namespaces):
+        _do(operation, operation.prepare, build)
+        if isinstance(operation, namespaces.Namespaces):
             kinds = operation.kinds
     with _Maker(operations, kinds, build) as pid:
         found = {kind: os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds}

@@ -19,8 +19,6 @@ ALLOWED = {
     "_signal",
     "_socket",
     "_struct",
-    "ctypes",
-    "ctypes._endian",
     "errno",
     "fcntl",
     "gc",

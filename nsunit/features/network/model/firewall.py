@@ -8,8 +8,7 @@ are, rules would have to be listed to find their handles: so each start and each
 
 from __future__ import annotations
 
-import json
-
+from nsunit import jsontext
 from nsunit.addresses import is_six
 from nsunit.features.network.model.attachment import PREFIX, SOCKET_MARK, link_local
 
@@ -263,7 +262,7 @@ class Listed:
 
 
 def _element(family: str, name: str, element: object) -> tuple[str, str, str]:
-    return family, name, json.dumps(element)
+    return family, name, jsontext.dumps(element)
 
 
 def _published(item: Attachment, port: Port) -> list[list[Item]]:

@@ -6,8 +6,7 @@ nsunit does not change tables that are not its own, but tells of them.
 
 from __future__ import annotations
 
-import json
-
+from nsunit import jsontext
 from nsunit.features.network.model.firewall import TABLE
 from nsunit.record import Record
 
@@ -73,8 +72,8 @@ def concerns(obstacle: Obstacle, network: Network, listed: Iterable[Item]) -> bo
     families = {6 if ":" in subnet else 4 for subnet in network.subnets}
     if network.internal or not families & set(_FAMILIES[obstacle.family]):
         return False
-    known = [json.dumps(network.bridge), *(json.dumps(subnet.partition("/")[0]) for subnet in network.subnets)]
-    rules = (json.dumps(entry) for entry in listed if "rule" in entry or "set" in entry or "map" in entry)
+    known = [jsontext.dumps(network.bridge), *(jsontext.dumps(subnet.partition("/")[0]) for subnet in network.subnets)]
+    rules = (jsontext.dumps(entry) for entry in listed if "rule" in entry or "set" in entry or "map" in entry)
     return not any(word in rule for rule in rules for word in known)
 
 

@@ -2,28 +2,23 @@
 
 The one inside keeps the container's own queue short, so that nothing is dropped that could wait.  A container that
 may change its links could remove it, so a rule of the firewall holds it to the same rate, see network.model.firewall.
-The messages are written here: pyroute2's classes for them load all there is of traffic control.
 """
 
 from __future__ import annotations
 
-import _socket  # the C half of socket: the Python half imports enum
 import errno
 import os
 import struct
 
 from nsunit.errors import NsunitError
-from nsunit.features.network.wire import links
+from nsunit.features.network.wire import links, netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.features.network.model.attachment import Attachment
 
 # linux/rtnetlink.h, linux/pkt_sched.h
-_NETLINK_ROUTE, _NLMSG_ERROR = 0, 2
 _RTM_NEWQDISC, _RTM_DELQDISC = 36, 37
-_REQUEST = 0x1 | 0x4  # NLM_F_REQUEST, NLM_F_ACK
-_FLAGS = _REQUEST | 0x100 | 0x400  # NLM_F_REPLACE, NLM_F_CREATE
 _TC_H_ROOT = 0xFFFFFFFF
 HANDLE = 0x6E730000  # 6e73:
 _TCA_KIND, _TCA_OPTIONS = 1, 2
@@ -89,19 +84,17 @@ def release(link: str) -> None:
         NsunitError: the kernel refused it.
     """
     body = struct.pack("=BxxxiIII", 0, links.index(link), HANDLE, _TC_H_ROOT, 0)
-    code = _ask(struct.pack("=IHHII", 16 + len(body), _RTM_DELQDISC, _REQUEST, 1, 0) + body)
+    code = _ask(netlink.message(_RTM_DELQDISC, netlink.NLM_F_ACK, body))
     if code not in (0, errno.ENOENT, errno.EINVAL):
         raise NsunitError(f"cannot free the bandwidth of '{link}': {os.strerror(code)}")
 
 
 def _ask(request: bytes) -> int:
     """Send *request*; returns the error number, 0 for none."""
-    connection = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_ROUTE)
-    connection.bind((0, 0))
-    connection.send(request)
-    kind, code = struct.unpack_from("=4xH10xi", connection.recv(1 << 16))
+    connection = netlink.connect()
+    code = netlink.ask(connection, request)
     connection.close()
-    return -code if kind == _NLMSG_ERROR else errno.EPROTO
+    return code
 
 
 def message(index: int, rate: int, mtu: int) -> bytes:
@@ -110,14 +103,10 @@ def message(index: int, rate: int, mtu: int) -> bytes:
     queue = min(int(rate * _LATENCY_SECONDS) + burst, 0xFFFFFFFF)
     speed = struct.pack("=BBHhHI", 0, _TC_LINKLAYER_ETHERNET, 0, 0, 0, min(rate, 0xFFFFFFFF))
     parameters = speed + bytes(12) + struct.pack("=III", queue, 0, 0)
-    options = _attribute(_TCA_TBF_PARMS, parameters) + _attribute(_TCA_TBF_BURST, struct.pack("=I", burst))
+    options = netlink.attribute(_TCA_TBF_PARMS, parameters) + netlink.number(_TCA_TBF_BURST, burst)
     if rate > 0xFFFFFFFF:
-        options += _attribute(_TCA_TBF_RATE64, struct.pack("=Q", rate))
+        options += netlink.attribute(_TCA_TBF_RATE64, struct.pack("=Q", rate))
     body = struct.pack("=BxxxiIII", 0, index, HANDLE, _TC_H_ROOT, 0)
-    body += _attribute(_TCA_KIND, b"tbf\0") + _attribute(_TCA_OPTIONS, options)
-    return struct.pack("=IHHII", 16 + len(body), _RTM_NEWQDISC, _FLAGS, 1, 0) + body
-
-
-def _attribute(kind: int, content: bytes) -> bytes:
-    length = 4 + len(content)
-    return struct.pack("=HH", length, kind) + content + bytes(-length % 4)
+    body += netlink.attribute(_TCA_KIND, b"tbf\0") + netlink.attribute(_TCA_OPTIONS, options)
+    flags = netlink.NLM_F_ACK | netlink.NLM_F_REPLACE | netlink.NLM_F_CREATE
+    return netlink.message(_RTM_NEWQDISC, flags, body)

@@ -8,7 +8,7 @@ import struct
 from nsunit.features.network.model import flows
 from nsunit.features.network.model.flows import Flow
 from nsunit.features.network.wire import state
-from nsunit.features.network.wire.devices import answers, attributes
+from nsunit.features.network.wire.netlink import answers, attribute, attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ def forget(item: Attachment, judge: Judge) -> None:
 
 def _list(family: int, port: int) -> Iterator[tuple[Flow, dict[int, bytes]]]:
     """The connections of UDP to *port*, 0 for all, each with its attributes."""
-    protocol = _attribute(_PROTO_NUM, bytes((_socket.IPPROTO_UDP,)))
+    protocol = attribute(_PROTO_NUM, bytes((_socket.IPPROTO_UDP,)))
     if port:
-        protocol += _attribute(_DST_PORT, struct.pack("!H", port))
+        protocol += attribute(_DST_PORT, struct.pack("!H", port))
     flags = _F_PROTO_NUM | (_F_DST_PORT if port else 0)
-    compared = _attribute(_FILTER_ORIG, struct.pack("=I", flags)) + _attribute(_FILTER_REPLY, bytes(4))
-    wanted = _attribute(_TUPLE_ORIG | _NESTED, _attribute(_TUPLE_PROTO | _NESTED, protocol))
-    wanted += _attribute(_FILTER | _NESTED, compared)
+    compared = attribute(_FILTER_ORIG, struct.pack("=I", flags)) + attribute(_FILTER_REPLY, bytes(4))
+    wanted = attribute(_TUPLE_ORIG | _NESTED, attribute(_TUPLE_PROTO | _NESTED, protocol))
+    wanted += attribute(_FILTER | _NESTED, compared)
     for about in _exchange(family, _GET, _NLM_F_DUMP, wanted):
         original, reply = (_ends(about.get(kind, b"")) for kind in (_TUPLE_ORIG, _TUPLE_REPLY))
         if original and reply and original[0] == _socket.IPPROTO_UDP:
@@ -81,17 +81,13 @@ def _delete(family: int, about: dict[int, bytes]) -> None:
     """Delete the connection with these attributes, unless it has ended."""
     kinds = (_TUPLE_ORIG, _ID, _ZONE)
     wanted = b"".join(
-        _attribute(kind | (_NESTED if kind == _TUPLE_ORIG else 0), about[kind]) for kind in kinds if kind in about
+        attribute(kind | (_NESTED if kind == _TUPLE_ORIG else 0), about[kind]) for kind in kinds if kind in about
     )
     try:
         for _ in _exchange(family, _DELETE, _NLM_F_ACK, wanted):
             pass
     except FileNotFoundError:
         pass
-
-
-def _attribute(kind: int, data: bytes) -> bytes:
-    return struct.pack("=HH", len(data) + 4, kind) + data + bytes(-len(data) % 4)
 
 
 def _exchange(family: int, request: int, flags: int, wanted: bytes) -> Iterator[dict[int, bytes]]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import _socket  # the C half of socket: the Python half imports enum
-import os
 import struct
 import time
 
 from nsunit.errors import NsunitError
 from nsunit.features.network.wire import links
+from nsunit.features.network.wire.netlink import NETLINK_ROUTE, answers, attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from nsunit.features.network.model.attachment import Attachment, Device
 
 # linux/netlink.h, linux/rtnetlink.h, linux/if_link.h
-_RTM_GETLINK, _NLM_F_REQUEST, _NLMSG_ERROR, _NLMSG_DONE = 18, 0x1, 2, 3
-_SOL_NETLINK, _NETLINK_GET_STRICT_CHK = 270, 12
-_IFLA_LINKINFO, _IFLA_INFO_KIND, _NLA_TYPE_MASK = 18, 1, 0x3FFF
+_RTM_GETLINK = 18
+_IFLA_LINKINFO, _IFLA_INFO_KIND = 18, 1
 _IPVLAN_MODE_L2 = 0
-_HEADER = 16  # nlmsghdr
-_HEADERS = 32  # nlmsghdr and ifinfomsg
+_IFINFOMSG = 16  # bytes
 # The namespace of a container that has just ended takes a while to go, and what it had of a link with it.
 _PATIENCE_SECONDS = 3.0
 _INTERVAL_SECONDS = 0.05
@@ -89,8 +86,7 @@ def _on_link(kind: str, data: dict[str, object]) -> Callable[[Device, str, int],
 def _make(device: Device, kind: str, namespace_fd: int, more: tuple[str, object], data: dict[str, object]) -> None:
     route = links.Route()
     try:
-        given = [("IFLA_NET_NS_FD", namespace_fd), more, *_chosen(device)]
-        route.add_link(device.name, kind, *given, data={"attrs": list(data.items())})
+        route.add_link(device.name, kind, data, ("IFLA_NET_NS_FD", namespace_fd), more, *_chosen(device))
     finally:
         route.close()
 
@@ -105,10 +101,9 @@ def _veth(device: Device, container: str, namespace_fd: int) -> None:
     try:
         if _is_own(device.parent, container):
             route.delete_link(device.parent)
-        peer = [("IFLA_IFNAME", device.name), ("IFLA_NET_NS_FD", namespace_fd), *_chosen(device)]
-        mtu = [("IFLA_MTU", device.mtu)] if device.mtu else []
-        data = {"attrs": [("VETH_INFO_PEER", {"attrs": peer})]}
-        route.add_link(device.parent, "veth", ("IFLA_IFALIAS", _alias(container)), *mtu, data=data)
+        route.add_veth(
+            device.parent, device.name, namespace_fd, mtu=device.mtu, mac=device.mac, alias=_alias(container)
+        )
     finally:
         route.close()
 
@@ -133,7 +128,7 @@ def _phys(device: Device, _: str, namespace_fd: int) -> None:
             raise NsunitError(f"'{device.parent}' is a virtual link ({kind}), which would end with the container")
         route = links.Route()
         try:
-            route.set_link(device.parent, ("IFLA_NET_NS_FD", namespace_fd))
+            route.set_link(device.parent, namespace_fd=namespace_fd)
         finally:
             route.close()
 
@@ -146,60 +141,10 @@ def kind_of(link: str) -> str:
     Raises:
         NsunitError: there is no such link.
     """
-    number = links.index(link)
-    connection = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, 0)
-    connection.bind((0, 0))
-    header = struct.pack("=IHHII", _HEADERS, _RTM_GETLINK, _NLM_F_REQUEST, 1, 0)
-    connection.send(header + struct.pack("=BxHiII", 0, 0, number, 0, 0))
-    reply = connection.recv(1 << 16)
-    connection.close()
-    about = attributes(reply[_HEADERS:]).get(_IFLA_LINKINFO, b"")
+    wanted = struct.pack("=BxHiII", 0, 0, links.index(link), 0, 0)
+    reply = next(answers(NETLINK_ROUTE, _RTM_GETLINK, 0, wanted))
+    about = attributes(reply[_IFINFOMSG:]).get(_IFLA_LINKINFO, b"")
     return attributes(about).get(_IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
-
-
-def answers(protocol: int, request: int, flags: int, body: bytes, *, strict: bool = False) -> Iterator[bytes]:
-    """What the kernel answers to one message of a netlink *protocol*, message by message without their headers.
-
-    A *strict* one lists only what is like the *body*.
-
-    Raises:
-        OSError: it has answered with an error.
-    """
-    connection = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, protocol)
-    try:
-        connection.bind((0, 0))
-        if strict:  # else the kernel would look at nothing but the family
-            connection.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
-        header = struct.pack("=IHHII", _HEADER + len(body), request, _NLM_F_REQUEST | flags, 1, 0)
-        connection.send(header + body)
-        while True:
-            data = connection.recv(1 << 16)
-            position = 0
-            while position + _HEADER <= len(data):
-                length, kind = struct.unpack_from("=IH", data, position)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", data, position + _HEADER)[0]
-                    if code == 0:  # it was asked to say that it has done it
-                        return
-                    raise OSError(code, os.strerror(code))
-                yield data[position + _HEADER : position + length]
-                position += (length + 3) & ~3
-    finally:
-        connection.close()
-
-
-def attributes(data: bytes) -> dict[int, bytes]:
-    """The attributes in *data*, each with a length and a type before it and padded to four bytes (netlink(7))."""
-    found, position = {}, 0
-    while position + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, position)
-        if length < 4:
-            break
-        found[kind & _NLA_TYPE_MASK] = data[position + 4 : position + length]
-        position += (length + 3) & ~3
-    return found
 
 
 def _patiently(deed: Callable[[], None]) -> None:

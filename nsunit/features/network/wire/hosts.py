@@ -10,9 +10,9 @@ first writes what all of them have noted, and the others find nothing left to do
 
 from __future__ import annotations
 
-import json
 import os
 
+from nsunit import jsontext
 from nsunit.addresses import has_six, plain
 from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host, rewrite
 from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
@@ -91,7 +91,7 @@ def wanted(locks: str) -> dict[str, str]:
 
 def _member(directory: str) -> Member:
     with open(f"{directory}/attachment", "rb") as file:
-        item = attachment.from_json(json.load(file))
+        item = attachment.from_json(jsontext.loads(file.read()))
     item = item if has_six() else attachment.without_six(item)
     return Member(read_naming(directory), _places(item))
 

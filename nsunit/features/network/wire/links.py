@@ -1,8 +1,4 @@
-"""Bridges and veth pairs over rtnetlink: the only file that imports pyroute2.
-
-Of pyroute2 it takes the message classes, which know how everything is encoded.  A message is sent on a plain socket:
-IPRoute loads ten times as much, 90 ms where all else a connected container needs takes 30.
-"""
+"""Bridges, veth pairs, addresses and routes, over rtnetlink(7)."""
 
 from __future__ import annotations
 
@@ -10,90 +6,96 @@ import _socket  # the C half of socket: the Python half imports enum
 import errno
 import os
 import struct
-import sys
 
 from nsunit.addresses import broadcast, has_six, is_six
 from nsunit.errors import NsunitError
+from nsunit.features import load
 from nsunit.features.network.model.attachment import FORWARDING_SIX, parameter_of
+from nsunit.features.network.wire.netlink import (
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    NLM_F_REQUEST,
+    ask,
+    attribute,
+    connect,
+    message,
+    number,
+    text,
+)
+from nsunit.setup import linux
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from nsunit.features.network.model.attachment import Device, Interface, Network
 
-# linux/netlink.h, linux/rtnetlink.h, linux/if_addr.h, linux/if.h
-_NETLINK_ROUTE = 0
+# linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h, linux/veth.h
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 17, 20, 24
-_NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_REPLACE, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
-_NLMSG_ERROR = 2
-_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK = 0, 253
-_RT_SCOPE_HOST = 254
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 1, 3, 4, 10, 18, 20
+_IFLA_NET_NS_FD, _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 28, 1, 2, 1
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
+_RT_SCOPE_UNIVERSE, _RT_SCOPE_LINK, _RT_SCOPE_HOST = 0, 253, 254
 _RTN_UNICAST, _RTN_LOCAL, _RT_TABLE_MAIN, _RT_TABLE_LOCAL, _RTPROT_STATIC = 1, 2, 254, 255, 4
 _IFA_F_NODAD = 0x02  # nobody else can have an address that nsunit gave
 _IFF_UP = 1
 _LATE = 4096  # the metric of a route that only counts where the better one does not fit
-_CLONE_NEWNET = 0x40000000
 _SYSCTL = "/proc/sys/net"
 _FAMILIES = {False: _socket.AF_INET, True: _socket.AF_INET6}
 
 
-class _Messages:
-    """The message classes of pyroute2, loaded without running the package's own __init__.
+class Route:
+    """A connection to the kernel's links, addresses and routes in the network namespace it is made in.
 
-    That loads a database, a DHCP client and more, so a bare package object stands in for it.
+    Whatever the kernel refuses raises NsunitError.
     """
 
     def __init__(self) -> None:
-        specs = (finder.find_spec("pyroute2", None) for finder in sys.meta_path)
-        spec = next((found for found in specs if found is not None), None)
-        if spec is None or spec.submodule_search_locations is None:
-            hint = "install python3-pyroute2, or 'pip install pyroute2'"
-            raise NsunitError("the Python package 'pyroute2' is not installed", hint=hint)
-        package: Any = type(sys)("pyroute2")
-        package.__path__ = spec.submodule_search_locations
-        before = sys.modules.get("pyroute2")
-        sys.modules["pyroute2"] = package
-        try:
-            from nsunit.features.network.wire.messages import ifaddrmsg, ifinfmsg, rtmsg  # pyroute2 takes its time
-        finally:
-            if before is not None:
-                sys.modules["pyroute2"] = before
-        self.link, self.address, self.route = ifinfmsg, ifaddrmsg, rtmsg
-
-
-class Route:
-    """A connection to the kernel's links, addresses and routes in the network namespace it is made in."""
-
-    def __init__(self) -> None:
-        self.messages = _Messages()
-        self.socket = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _NETLINK_ROUTE)
-        self.socket.bind((0, 0))
+        self.socket = connect()
 
     def close(self) -> None:
         """Close it."""
         self.socket.close()
 
-    def set_link(self, name: str, *attributes: tuple[str, object], up: bool = False) -> None:
-        """Change the link *name*."""
-        fields = {"index": index(name), "flags": _IFF_UP if up else 0, "change": _IFF_UP if up else 0}
-        self._send(f"change the link '{name}'", self.messages.link, _RTM_NEWLINK, 0, fields, attributes)
+    def set_link(self, name: str, *, master: str = "", mtu: int = 0, namespace_fd: int = -1, up: bool = False) -> None:
+        """Change what is given of the link *name*."""
+        body = _link(index(name), up=up)
+        body += number(_IFLA_MTU, mtu) if mtu else b""
+        body += number(_IFLA_MASTER, index(master)) if master else b""
+        body += number(_IFLA_NET_NS_FD, namespace_fd) if namespace_fd >= 0 else b""
+        self._ask(f"change the link '{name}'", message(_RTM_NEWLINK, NLM_F_ACK, body))
 
-    def add_link(self, name: str, kind: str, *attributes: tuple[str, object], data: object = None) -> None:
-        """Make a link of *kind*, with the attributes *data* of that kind."""
-        about = [("IFLA_INFO_KIND", kind), *([("IFLA_INFO_DATA", data)] if data else [])]
-        everything = (("IFLA_IFNAME", name), ("IFLA_LINKINFO", {"attrs": about}), *attributes)
-        flags = _NLM_F_CREATE | _NLM_F_EXCL
-        self._send(f"make the link '{name}'", self.messages.link, _RTM_NEWLINK, flags, {}, everything)
+    def add_bridge(self, name: str) -> None:
+        """Make a bridge."""
+        self._add(name, text(_IFLA_IFNAME, name) + _kind("bridge"))
+
+    def add_veth(
+        self, name: str, peer: str, namespace_fd: int, *, mtu: int = 0, mac: str = "", alias: str = ""
+    ) -> None:
+        """Make a veth pair: *name* here, *peer* with the address *mac* in the namespace; both of *mtu*, if any."""
+        size = number(_IFLA_MTU, mtu) if mtu else b""
+        other = _link() + text(_IFLA_IFNAME, peer) + size + number(_IFLA_NET_NS_FD, namespace_fd)
+        other += attribute(_IFLA_ADDRESS, bytes.fromhex(mac.replace(":", ""))) if mac else b""
+        own = text(_IFLA_IFNAME, name) + size + (text(_IFLA_IFALIAS, alias) if alias else b"")
+        self._add(name, own + _kind("veth", attribute(_VETH_INFO_PEER, other)))
+
+    def add_link(self, name: str, kind: str, data: dict[str, object], *attributes: tuple[str, object]) -> None:
+        """Make a link of another *kind*, with attributes as pyroute2 spells them, *data* being those of that kind."""
+        about = [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": list(data.items())})]
+        everything = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", {"attrs": about}), *attributes]
+        flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
+        encoded = load("network", "wire.messages").link(flags, _RTM_NEWLINK, everything)
+        self._ask(f"make the link '{name}'", encoded)
 
     def delete_link(self, name: str) -> None:
         """Remove the link *name*; without complaint if it is gone."""
         if not is_there(name):
             return
         try:
-            fields = {"index": index(name)}
-            self._send(f"remove the link '{name}'", self.messages.link, _RTM_DELLINK, 0, fields, ())
+            self._ask(f"remove the link '{name}'", message(_RTM_DELLINK, NLM_F_ACK, _link(index(name))))
         except NsunitError:
             if is_there(name):
                 raise
@@ -101,38 +103,27 @@ class Route:
     def set_address(self, name: str, address: str) -> None:
         """Give the link *name* an *address* with its prefix length, unless it has it."""
         plain, _, length = address.partition("/")
-        is_six = ":" in plain
-        fields = {
-            "family": _FAMILIES[is_six],
-            "index": index(name),
-            "prefixlen": int(length),
-            "flags": _IFA_F_NODAD if is_six else 0,
-        }
-        attributes = [("IFA_LOCAL", plain), ("IFA_ADDRESS", plain)]
+        six = is_six(plain)
+        packed = _socket.inet_pton(_FAMILIES[six], plain)
+        body = struct.pack("=BBBBI", _FAMILIES[six], int(length), _IFA_F_NODAD if six else 0, 0, index(name))
+        body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
         if to_all := broadcast(address):
             # The systemd-networkd of Debian 12 fails to take over an address without.
-            attributes.append(("IFA_BROADCAST", to_all))
-        flags = _NLM_F_CREATE | _NLM_F_REPLACE
-        what = f"give '{name}' the address {address}"
-        self._send(what, self.messages.address, _RTM_NEWADDR, flags, fields, tuple(attributes))
+            body += attribute(_IFA_BROADCAST, _socket.inet_pton(_socket.AF_INET, to_all))
+        request = message(_RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, body)
+        self._ask(f"give '{name}' the address {address}", request)
 
     def add_route(self, name: str, gateway: str, destination: str = "", *, may_be: int = 0) -> None:
         """Send what is for *destination*, else all that is not local, to *gateway*, if any, by the link *name*."""
         where, _, length = destination.partition("/")
-        fields = {
-            "family": _FAMILIES[":" in (where or gateway)],
-            "dst_len": int(length or 0),
-            "scope": _RT_SCOPE_UNIVERSE if gateway else _RT_SCOPE_LINK,
-            "table": _RT_TABLE_MAIN,
-            "proto": _RTPROT_STATIC,
-            "type": _RTN_UNICAST,
-        }
-        given = [("RTA_DST", where)] if where else []
-        given += [("RTA_GATEWAY", gateway)] if gateway else []
-        attributes = (*given, ("RTA_OIF", index(name)))
-        flags = _NLM_F_CREATE | _NLM_F_EXCL
+        family = _FAMILIES[is_six(where or gateway)]
+        scope = _RT_SCOPE_UNIVERSE if gateway else _RT_SCOPE_LINK
+        body = _route(family, int(length or 0), _RT_TABLE_MAIN, scope, _RTN_UNICAST)
+        body += attribute(_RTA_DST, _socket.inet_pton(family, where)) if where else b""
+        body += attribute(_RTA_GATEWAY, _socket.inet_pton(family, gateway)) if gateway else b""
+        body += number(_RTA_OIF, index(name))
         what = f"set the route to {destination}" if destination else f"set the default route to {gateway}"
-        self._send(what, self.messages.route, _RTM_NEWROUTE, flags, fields, attributes, may_be=may_be)
+        self._ask(what, message(_RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, body), may_be)
 
     def return_to_loopback(self, name: str) -> None:
         """Let replies to ::1 come in by the link *name*.
@@ -141,51 +132,42 @@ class Route:
         They are for ::1 again there, which the kernel looks up for the link they came by, and lo is another one.
         What really says ::1 on a wire it drops before.  There may be such a route for each bridge.
         """
-        fields = {
-            "family": _socket.AF_INET6,
-            "dst_len": 128,
-            "scope": _RT_SCOPE_HOST,
-            "table": _RT_TABLE_LOCAL,
-            "proto": _RTPROT_STATIC,
-            "type": _RTN_LOCAL,
-        }
-        attributes = (("RTA_DST", "::1"), ("RTA_OIF", index(name)), ("RTA_PRIORITY", _LATE))
-        what = f"lead replies to ::1 by '{name}'"
-        self._send(what, self.messages.route, _RTM_NEWROUTE, _NLM_F_CREATE, fields, attributes, may_be=errno.EEXIST)
+        body = _route(_socket.AF_INET6, 128, _RT_TABLE_LOCAL, _RT_SCOPE_HOST, _RTN_LOCAL)
+        body += attribute(_RTA_DST, _socket.inet_pton(_socket.AF_INET6, "::1"))
+        body += number(_RTA_OIF, index(name)) + number(_RTA_PRIORITY, _LATE)
+        self._ask(
+            f"lead replies to ::1 by '{name}'", message(_RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE, body), errno.EEXIST
+        )
 
-    def _send(
-        self,
-        what: str,
-        kind: Any,
-        number: int,
-        flags: int,
-        fields: dict[str, int],
-        attributes: tuple[tuple[str, object], ...],
-        may_be: int = 0,
-    ) -> None:
+    def _add(self, name: str, attributes: bytes) -> None:
+        request = message(_RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, _link() + attributes)
+        self._ask(f"make the link '{name}'", request)
+
+    def _ask(self, what: str, request: bytes, may_be: int = 0) -> None:
         """Send one message and wait for the kernel's word on it; the error *may_be* is none.
 
         Raises:
             NsunitError: it was refused.
         """
-        message = kind()
-        for key, value in fields.items():
-            message[key] = value
-        message["attrs"] = [list(pair) for pair in attributes]
-        message["header"]["type"] = number
-        message["header"]["flags"] = _NLM_F_REQUEST | _NLM_F_ACK | flags
-        message["header"]["sequence_number"] = 1
-        message.reset()
-        message.encode()
-        self.socket.send(message.data)
-        reply = self.socket.recv(1 << 16)
-        kind_of_reply, code = struct.unpack_from("=4xH10xi", reply)
-        if kind_of_reply != _NLMSG_ERROR:
-            raise NsunitError(f"cannot {what}: the kernel answers with a message of type {kind_of_reply}")
-        if code and -code != may_be:
-            full = -code == errno.EXFULL
-            reason = "a bridge has room for 1,023 links" if full else os.strerror(-code)
+        code = ask(self.socket, request)
+        if code not in (0, may_be):
+            reason = "a bridge has room for 1,023 links" if code == errno.EXFULL else os.strerror(code)
             raise NsunitError(f"cannot {what}: {reason}")
+
+
+def _link(link_index: int = 0, *, up: bool = False) -> bytes:
+    """The struct ifinfomsg."""
+    flags = _IFF_UP if up else 0
+    return struct.pack("=BxHiII", 0, 0, link_index, flags, flags)
+
+
+def _kind(kind: str, data: bytes = b"") -> bytes:
+    return attribute(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, kind) + (attribute(_IFLA_INFO_DATA, data) if data else b""))
+
+
+def _route(family: int, length: int, table: int, scope: int, kind: int) -> bytes:
+    """The struct rtmsg."""
+    return struct.pack("=BBBBBBBBI", family, length, 0, 0, table, _RTPROT_STATIC, scope, kind, 0)
 
 
 def ensure_bridge(network: Network) -> None:
@@ -200,7 +182,7 @@ def ensure_bridge(network: Network) -> None:
             raise NsunitError(f"'{bridge}' is there already and is no bridge", hint=f"see 'ip link show {bridge}'")
         return _complete_bridge(network)
     route = Route()
-    route.add_link(bridge, "bridge")
+    route.add_bridge(bridge)
     route.close()
     try:
         _complete_bridge(network)
@@ -218,7 +200,7 @@ def _complete_bridge(network: Network) -> None:
         _set_sysctl(f"ipv6/conf/{bridge}/disable_ipv6", "0")
     for address in network.own_addresses:
         route.set_address(bridge, address)
-    route.set_link(bridge, ("IFLA_MTU", network.mtu), up=True)
+    route.set_link(bridge, mtu=network.mtu, up=True)
     if network.vlan:
         _uplink(route, network)
     elif network.returns_to_loopback:
@@ -229,11 +211,10 @@ def _complete_bridge(network: Network) -> None:
 
 def _uplink(route: Route, network: Network) -> None:
     """Connect the bridge to the VLAN of a network interface."""
-    device, _, number = network.vlan.rpartition(".")
+    device, _, vlan = network.vlan.rpartition(".")
     if not is_there(network.uplink):
-        data = {"attrs": [("IFLA_VLAN_ID", int(number))]}
-        route.add_link(network.uplink, "vlan", ("IFLA_LINK", index(device)), data=data)
-    route.set_link(network.uplink, ("IFLA_MASTER", index(network.bridge)), up=True)
+        route.add_link(network.uplink, "vlan", {"IFLA_VLAN_ID": int(vlan)}, ("IFLA_LINK", index(device)))
+    route.set_link(network.uplink, master=network.bridge, up=True)
 
 
 def _forward(network: Network) -> None:
@@ -256,14 +237,7 @@ def attach(interface: Interface, namespace_fd: int) -> None:
     """
     route = Route()
     route.delete_link(interface.link)  # left from before a restart, if its namespace is slow to die
-    peer = [
-        ("IFLA_IFNAME", interface.name),
-        ("IFLA_ADDRESS", interface.mac),
-        ("IFLA_MTU", interface.mtu),
-        ("IFLA_NET_NS_FD", namespace_fd),
-    ]
-    data = {"attrs": [("VETH_INFO_PEER", {"attrs": peer})]}
-    route.add_link(interface.link, "veth", ("IFLA_MTU", interface.mtu), data=data)
+    route.add_veth(interface.link, interface.name, namespace_fd, mtu=interface.mtu, mac=interface.mac)
     plug(interface, route)
     route.close()
 
@@ -276,7 +250,7 @@ def plug(interface: Interface, route: Route) -> None:
     """
     if has_six():
         _set_sysctl(f"ipv6/conf/{interface.link}/disable_ipv6", "1")  # a bridge port needs no address of its own
-    route.set_link(interface.link, ("IFLA_MASTER", index(interface.network.bridge)), up=True)
+    route.set_link(interface.link, master=interface.network.bridge, up=True)
     if interface.network.isolated:
         with open(f"/sys/class/net/{interface.link}/brport/isolated", "w") as file:
             file.write("1")
@@ -331,11 +305,11 @@ def in_child(deed: Callable[[], str | None]) -> str:
             os._exit(status)
     os.close(writer)
     with open(reader, "rb") as report:
-        text = report.read().decode()
+        told = report.read().decode()
     _, status = os.waitpid(pid, 0)
     if status:
-        raise NsunitError(text or f"configuring the container's links ended with status {status}")
-    return text
+        raise NsunitError(told or f"configuring the container's links ended with status {status}")
+    return told
 
 
 def enter(namespace_fd: int) -> None:
@@ -344,10 +318,7 @@ def enter(namespace_fd: int) -> None:
     Raises:
         OSError: the kernel refused it.
     """
-    import ctypes  # os.setns() is there from Python 3.12 on
-
-    if ctypes.CDLL(None, use_errno=True).setns(namespace_fd, _CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), f"cannot enter the network namespace: {os.strerror(ctypes.get_errno())}")
+    linux.setns(namespace_fd, linux.CLONE_NEWNET)
 
 
 def _configure(interface: Interface | Device, may_be: int) -> None:
@@ -362,8 +333,8 @@ def _configure(interface: Interface | Device, may_be: int) -> None:
     route.set_link(interface.name, up=True)
     for address in interface.addresses:
         route.set_address(interface.name, address)
-    for text in interface.routes:
-        destination, _, gateway = text.partition(" via ")
+    for line in interface.routes:
+        destination, _, gateway = line.partition(" via ")
         route.add_route(interface.name, gateway, destination, may_be=may_be)
     for gateway in interface.gateways:
         route.add_route(interface.name, gateway, may_be=may_be)
@@ -376,8 +347,8 @@ def _set_parameter(path: str, value: str) -> None:
     try:
         _set_sysctl(path, value)
     except OSError as error:
-        text = f"cannot set sysctl '{parameter_of(path)}' to '{value}': {error.strerror}"
-        raise NsunitError(text) from None
+        told = f"cannot set sysctl '{parameter_of(path)}' to '{value}': {error.strerror}"
+        raise NsunitError(told) from None
 
 
 def delete(link: str) -> None:

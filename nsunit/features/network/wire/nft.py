@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 
+from nsunit import jsontext
 from nsunit.errors import NsunitError
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ def apply(items: list[dict[str, Any]]) -> None:
         NsunitError: nft is missing, or refused it; nothing has changed then.
     """
     if items:
-        _run(["-j", "-f", "-"], json.dumps({"nftables": items}))
+        _run(["-j", "-f", "-"], jsontext.dumps({"nftables": items}))
 
 
 def check(items: list[dict[str, Any]]) -> None:
@@ -31,7 +31,7 @@ def check(items: list[dict[str, Any]]) -> None:
     Raises:
         NsunitError: they could not.
     """
-    _run(["-c", "-j", "-f", "-"], json.dumps({"nftables": items}))
+    _run(["-c", "-j", "-f", "-"], jsontext.dumps({"nftables": items}))
 
 
 def listed(name: str) -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def listed(name: str) -> list[dict[str, Any]]:
     """
     found: list[dict[str, Any]] = []
     tables = [
-        entry["table"] for entry in json.loads(_run(["-j", "list", "tables"], ""))["nftables"] if "table" in entry
+        entry["table"] for entry in jsontext.loads(_run(["-j", "list", "tables"], ""))["nftables"] if "table" in entry
     ]
     for there in tables:
         if there["name"] == name and there["family"] in ("inet", "bridge"):
@@ -56,7 +56,7 @@ def table(family: str, name: str) -> list[dict[str, Any]]:
     Raises:
         NsunitError: nft is missing or failed.
     """
-    return list(json.loads(_run(["-j", "-a", "list", "table", family, name], ""))["nftables"])
+    return list(jsontext.loads(_run(["-j", "-a", "list", "table", family, name], ""))["nftables"])
 
 
 def chains() -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def chains() -> list[dict[str, Any]]:
     Raises:
         NsunitError: nft is missing or failed.
     """
-    return list(json.loads(_run(["-j", "list", "chains"], ""))["nftables"])
+    return list(jsontext.loads(_run(["-j", "list", "chains"], ""))["nftables"])
 
 
 def _run(arguments: list[str], text: str) -> str:

@@ -12,7 +12,7 @@ import struct
 from nsunit.features.network.model.host_links import HostLinks, Link, packed
 from nsunit.features.network.wire import links as effects
 from nsunit.features.network.wire.bandwidth import HANDLE
-from nsunit.features.network.wire.devices import answers, attributes
+from nsunit.features.network.wire.netlink import NETLINK_ROUTE, answers, attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nsunit.features.network.model.attachment import Attachment, Device, Network
 
 # linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h
-_NETLINK_ROUTE, _NLM_F_DUMP = 0, 0x300
+_NLM_F_DUMP = 0x300
 _RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE, _RTM_GETQDISC = 18, 22, 26, 38
 _IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFA_ADDRESS, _IFA_LOCAL = 3, 10, 18, 1, 2
 _IFLA_INFO_SLAVE_KIND, _IFLA_INFO_SLAVE_DATA, _IFLA_BRPORT_ISOLATED = 4, 5, 33
@@ -147,5 +147,5 @@ def _dump(request: int, layout: str, wanted: bytes = b"") -> Iterator[tuple[tupl
         OSError: the kernel refused it.
     """
     size = struct.calcsize(layout)
-    for answer in answers(_NETLINK_ROUTE, request, _NLM_F_DUMP, wanted or bytes(size), strict=bool(wanted)):
+    for answer in answers(NETLINK_ROUTE, request, _NLM_F_DUMP, wanted or bytes(size), strict=bool(wanted)):
         yield struct.unpack_from(layout, answer), attributes(answer[size:])

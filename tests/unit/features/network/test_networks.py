@@ -1,5 +1,6 @@
 """Networks: subnets that nobody else has, and what is kept of them."""
 
+import json
 import os
 
 import pytest
@@ -38,7 +39,7 @@ def join(context, name, *addresses):
     item = attachment.Attachment("web", (attachment.Interface(joined, "eth0", "nv-web", "0a:", addresses),))
     directory = f"{context.paths.networks}/web"
     networks.files.make_private_directory(directory)
-    content = networks.json.dumps(attachment.to_json(item)).encode()
+    content = json.dumps(attachment.to_json(item)).encode()
     networks.files.write_file(f"{directory}/attachment", content)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nsunit.errors import NsunitError
 from nsunit.features.network.model.firewall import _too_fast
-from nsunit.features.network.wire import bandwidth
+from nsunit.features.network.wire import bandwidth, netlink
 from nsunit.features.network.wire.bandwidth import message
 
 
@@ -84,7 +84,7 @@ def test_a_kernel_without_the_queue(monkeypatch):
         def close(self):
             pass
 
-    monkeypatch.setattr(bandwidth._socket, "socket", Socket)
+    monkeypatch.setattr(netlink._socket, "socket", Socket)
     with pytest.raises(NsunitError, match="cannot limit the bandwidth of 'lo': No such file or directory") as caught:
         bandwidth.limit("lo", 1000, 1500)
     assert caught.value.hint == "load the kernel module sch_tbf, or leave out Egress= and Ingress="

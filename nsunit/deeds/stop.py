@@ -10,10 +10,11 @@ from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, sli
 from nsunit.deeds.mounted import unmount
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
-from nsunit.definition.search import find, list_names, list_pods
+from nsunit.definition.search import find, list_names, list_pods, main_file
+from nsunit.dropins.definitions import remove_own
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
+from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name, split_instance
 from nsunit.record import Record
 from nsunit.storage.lock import Lock
 from nsunit.storage.processes import unit_processes
@@ -92,15 +93,19 @@ def restart(
     return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
 
 
-def remove(context: Context, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
+def remove(context: Context, names: Sequence[str], *, force: bool = False, definition: bool = False) -> list[Outcome]:
     """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
 
-    With *force* those that run are stopped first.
+    With *force* those that run are stopped first; with *definition* that and its drop-ins go as well.
     """
     stopped = _stop_running(context, names) if force else []
     failed = {outcome.name: outcome for outcome in stopped if outcome.error}
     ended = [outcome.name for outcome in stopped]
-    outcomes = {name: _remove_one(context, name, ran=name in ended) for name in names if name not in failed}
+    outcomes = {
+        name: _remove_one(context, name, ran=name in ended, definition=definition)
+        for name in names
+        if name not in failed
+    }
     return [failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names)]
 
 
@@ -242,7 +247,7 @@ def _let_read(context: Context, name: str) -> None:
         let_read(context, (name,), units, required=False)  # the next start says what is in the way
 
 
-def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
+def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> Outcome:
     try:
         with Lock(context.paths.locks, check_name(name)):
             unit = unit_of(context, name)
@@ -261,11 +266,26 @@ def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them
                 context.bus.reload()
                 removed.append(True)
+            if definition:
+                removed.append(bool(_remove_definition(context, name)))
             if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
                 raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
             return Outcome(name, "removed" if any(removed) else "absent")
     except NsunitError as error:
         return Outcome(name, "failed", error=error)
+
+
+def _remove_definition(context: Context, name: str) -> list[str]:
+    found = remove_own(name, context.search)
+    if left := main_file(name, context.search):
+        is_template = split_instance(name)[1] and not left.endswith(f"/{name}.nsunit")
+        why = (
+            "it is a template's"
+            if is_template
+            else f"link {context.search.directories[0]}/{name}.nsunit to /dev/null to mask it"
+        )
+        context.warn(f"warning: {name}: its definition '{left}' stays: {why}")
+    return found
 
 
 def _is_loaded(context: Context, name: str) -> bool:

@@ -184,6 +184,7 @@ FEATURES = (
         operations="volumes volume",
         verbs="volume",
     ),
+    Feature("transfer", needs="images rootless", verbs="transfer"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

@@ -30,6 +30,8 @@ VERBS = (
         complete="defined",
         details=(
             "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
+            "--all also shows what has kept something and has no definition of its own: stopped instances, and as "
+            "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that.",
         ),
     ),
     Verb(

@@ -100,9 +100,9 @@ VERBS = (
         details=(
             "Exits as exec does, and has the same standard streams.",
             "Nothing of it is left when it has ended, as with the --rm of other tools, which is understood: what it "
-            "writes to its root is gone, as with Volatile=yes. With --keep its upper layer is kept, for the next run of "
-            "that --name, and 'prune' and 'rm' remove it; what it writes to a Rootfs= lands in that directory then, and "
-            "with Volatile=no.",
+            "writes to its root is gone, as with Volatile=yes. With --keep its upper layer is kept, for the next run "
+            "of that --name, and 'prune' and 'rm' remove it; what it writes to a Rootfs= lands in that directory then, "
+            "and with Volatile=no.",
             "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",
         ),
     ),

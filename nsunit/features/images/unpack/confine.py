@@ -35,7 +35,7 @@ class Ground(Record):
 
 
 def run(ground: Ground, keep: int, work: Callable[[int], bytes], most: int = _ANSWER_MAX) -> bytes:
-    """What *work* returns, *most* bytes at most, called in a process of its own with a descriptor of its root, *ground*.
+    """What *work* returns, *most* bytes at most, called in a process of its own with a descriptor of *ground*.
 
     *keep* is the one descriptor of the caller's that it has, beside the standard streams.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def kill(context: Context, name: str, *, signal: int, whom: str = "all") -> None:
     """Send *signal* to the payload ("main") or to all processes ("all") of the running container *name*."""
-    running = find_running(context, name)
+    running = find_running(context, name, ending=True)
     context.bus.kill(running.unit, whom if running.unit.endswith(".service") else "all", signal)
 
 

@@ -78,9 +78,15 @@ class User(Operation):
 
 
 class NotifySocket(Operation):
-    """Hand the service manager's notification socket to the payload, which then says READY=1 itself."""
+    """Hand a notification socket to the payload, which then says READY=1 itself.
 
+    It is the first of *places*, one of the container's own, or else the service manager's.
+    """
+
+    __slots__ = ("places",)
     keyword = "notify-socket"
+    rest = "places"
+    places: tuple[str, ...]
 
     TARGET = "/run/host/notify"  # where systemd's container interface has it
 
@@ -89,8 +95,9 @@ class NotifySocket(Operation):
         return "provide the notification socket"
 
     def prepare(self, build: Build) -> None:
-        """Clone the mount of the socket this process was given."""
-        fd = os.open(os.environ["NOTIFY_SOCKET"], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        """Clone the mount of the socket."""
+        place = self.places[0] if self.places else os.environ["NOTIFY_SOCKET"]
+        fd = os.open(place, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         clone = linux.clone_tree(fd)
         os.close(fd)
         linux.mount_setattr(clone, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV, propagation=linux.MS_PRIVATE)

@@ -10,7 +10,7 @@ from nsunit.errors import NsunitError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
+GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
 _UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
 _CHUNK = 1 << 16
 
@@ -117,7 +117,7 @@ def read_kernel_file(path: str, most: int = sys.maxsize) -> str | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in (*_GONE, _UNSUPPORTED):
+        if error.errno in (*GONE, _UNSUPPORTED):
             return None
         raise
     try:
@@ -126,7 +126,7 @@ def read_kernel_file(path: str, most: int = sys.maxsize) -> str | None:
         while chunk := os.read(descriptor, min(_CHUNK, most - len(content))):
             content += chunk
     except OSError as error:
-        if error.errno in (*_GONE, _UNSUPPORTED):
+        if error.errno in (*GONE, _UNSUPPORTED):
             return None
         raise
     finally:

@@ -356,7 +356,7 @@ class Exec(Operation):
     def execute(self, build: Build) -> None:
         """execve(2); returns only by raising."""
         environment = {"PATH": build.path, **build.environment}
-        self.reset_signals(build)
+        self.reset(build)
         candidates = _candidates(self.argv[0], environment["PATH"])
         if self.init:
             program = next((path for path in candidates if os.access(path, os.X_OK)), None)
@@ -374,8 +374,9 @@ class Exec(Operation):
                 failure = error
         raise failure
 
-    def reset_signals(self, build: Build) -> None:
-        """Undo what Python does at its start: it ignores some, and that would last across execve(2)."""
+    def reset(self, build: Build) -> None:
+        """Undo what would last across execve(2): signals that Python ignores, and the helper's own limit."""
+        linux.descriptors_max(build.descriptors_max)
         for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(number, _signal.SIG_DFL)
         if build.ignores_sigpipe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nsunit.cli.definitions.files import print_file
 from nsunit.cli.definitions.lookup import checked, find_definition
 from nsunit.cli.output import Style
+from nsunit.definition.search import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ def cat(invocation: Invocation) -> int:
     for name in invocation.operands:
         found = find_definition(checked(name), context)
         for path in (found.main, *found.drop_ins):
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                print_file(path, file.read(), style, first)
+            print_file(path, read_regular(path).decode("utf-8", "surrogateescape"), style, first)
             first = False
     return 0

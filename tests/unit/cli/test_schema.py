@@ -45,6 +45,7 @@ RECORDS = {
     "nsunit.plan.change": "Change",
     "nsunit.deeds.change": "Plan",
     "nsunit.core.findings": "Finding",
+    "nsunit.deeds.leftovers": "Leftover",
     "nsunit.features.namespaces.ledger": "Row=Namespace Comparison",
     "nsunit.features.cgroup.deeds": "GroupState=CGroup",
     "nsunit.features.delegation.deeds": "Delegation",

@@ -368,6 +368,8 @@ def _is_replaced(item: Item, by: Setting, value: object) -> bool:
 def _one_line(key: str, text: str) -> str | None:
     if syntax.has_control(text.replace("\t", " ")):
         return f"'{printable(key)}={printable(text)}' contains a control character"
+    if any("\ud800" <= char <= "\udfff" for char in key + text):
+        return f"'{printable(key)}={printable(text)}' is not UTF-8"
     if (len(text) - len(text.rstrip("\\"))) % 2:
         return f"'{printable(key)}={printable(text)}' ends with a backslash"
     return None

@@ -376,6 +376,7 @@ def test_bare_keys_find_their_section(assignment: tuple[str, str, str, str], sec
             "use [Container] Exec=",
         ),
         (("", "Description", "a\\", "-p"), "'Description=a\\' ends with a backslash", "a value is one line of text"),
+        (("", "Description", "a\udcff", "-p"), "'Description=a\\udcff' is not UTF-8", "a value is one line of text"),
         (
             ("", "TasksMax", "x", "-p TasksMax"),
             "[Slice] TasksMax: 'x' is not a number of tasks",

@@ -296,3 +296,39 @@ def test_a_stop_at_once_waits_for_no_start(containers, nsunit):
     nsunit("stop", "--now", name)
     assert "killed by signal 9" in starting.communicate(timeout=60)[1]
     assert starting.returncode == 1
+
+
+ALL_OF_IT = """
+manager.send(b"READY=1\\nRELOADING=1\\nMONOTONIC_USEC=%d" % (time.monotonic_ns() // 1000))
+signal.signal(signal.SIGTERM, lambda *_: manager.send(b"EXTEND_TIMEOUT_USEC=3600000000"))
+print("\\x1b]0;owned\\x07" + "x" * 40_000, flush=True)
+if not os.fork():
+    with open("/proc/self/comm", "wb") as name:
+        name.write(b"\\x1b[2J\\xff\\n")
+    while True:
+        if not os.fork():
+            os._exit(0)
+        os.wait()
+for number in (0, 1, 2):
+    os.close(number)
+while True:
+    manager.send(b"STATUS=\\x1b[2J%d" % time.monotonic_ns())
+"""
+
+
+def test_all_of_it_at_once(containers, nsunit, strange, tmp_path):
+    """A flood of words, processes that come and go and have names of their own, a stop that is put off."""
+    other = containers.start(SLEEPER)
+    container = program(containers, tmp_path, ALL_OF_IT)
+    payload = os.fsencode(container.cgroup / container.service)
+    nested(payload, 40, "n" * 250)
+    waiting = subprocess.Popen(["nsunit", "stop", container.name])
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == "deactivating", "the stop")
+    answers(nsunit, other.name)
+    shown = nsunit("status", container.name, check=False).stdout + nsunit("list").stdout
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert nsunit("exec", other.name, "echo", "here").stdout == "here\n"
+    nsunit("kill", "--signal=CONT", container.name)
+    nsunit("stop", "--now", container.name)
+    assert waiting.wait(60) == 0
+    nsunit("rm", container.name)

@@ -180,7 +180,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     deaf_to = 0
     if state.get("ActiveState") in (*UP, "activating", "deactivating"):
         if kill_now and context.bus.get(unit, "SubState").get("SubState") not in _AFTER_ALL:
-            _kill(context, unit, "all")
+            # All but one that was started again meanwhile are dead; for "all" systemd gives up at long names inside.
+            _kill(context, unit, "main" if unit.endswith(".service") else "all")
         elif deaf and not kill_now and isinstance(stop_signal, int):
             _kill(context, unit, "main")
             deaf_to = stop_signal

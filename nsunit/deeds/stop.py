@@ -7,6 +7,7 @@ from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
+from nsunit.deeds.kill_now import kill_now as kill_groups
 from nsunit.deeds.mounted import unmount
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
@@ -14,7 +15,15 @@ from nsunit.definition.search import find, list_names, list_pods, main_file
 from nsunit.dropins.definitions import remove_own
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name, split_instance
+from nsunit.names import (
+    check_name,
+    container_of_unit,
+    is_slice_of,
+    is_valid_name,
+    printable,
+    service_name,
+    split_instance,
+)
 from nsunit.record import Record
 from nsunit.storage.lock import Lock
 from nsunit.storage.processes import unit_processes
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 SIGKILL = 9
+_AFTER_ALL = ("stop-post", "final-watchdog", "final-sigterm", "final-sigkill")  # what takes back what was made for it
 
 
 def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> list[Outcome]:
@@ -39,7 +49,12 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
     says so.  Not so where ExecStop= has a way of its own to ask it, or others in the unit are asked as well: they would
     end with it.
+
+    What is to be killed at once is, before anybody is waited for: a stop that only asks has the lock for as long as
+    the program takes, and may have more time from systemd by EXTEND_TIMEOUT_USEC=, sd_notify(3).
     """
+    if kill_now:
+        kill_groups(context.cgroup, [name for name in names if is_valid_name(name)])
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, _Stop] = {}
     locks = []
@@ -180,9 +195,12 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0
-    if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
-        _kill(context, unit, "all" if kill_now else "main")
-        if not kill_now and isinstance(stop_signal, int):
+    if state.get("ActiveState") in (*UP, "activating", "deactivating"):
+        if kill_now and context.bus.get(unit, "SubState").get("SubState") not in _AFTER_ALL:
+            # All but one that was started again meanwhile are dead; for "all" systemd gives up at long names inside.
+            _kill(context, unit, "main" if unit.endswith(".service") else "all")
+        elif deaf and not kill_now and isinstance(stop_signal, int):
+            _kill(context, unit, "main")
             deaf_to = stop_signal
     return job, _Stop(name, unit, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
 

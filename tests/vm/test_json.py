@@ -83,6 +83,8 @@ def test_all_of_it(scene, shared, tmp_path):
     looks_at_networks_and_namespaces(scene, name)
     changes_it(scene, name)
     scene.ask("doctor", status=(0, 1))
+    scene.ask("doctor", "--check", status=(0, 1))
+    scene.ask("doctor", "--repair")
     assert scene.ask("version")["schema"] == SCHEMA["version"]
     scene.ask("delegate", "--check", "nobody")
     scene.ask("cgroup", "list", "--controllers")

@@ -47,6 +47,7 @@ RECORDS = {
     "nsunit.plan.change": "Change",
     "nsunit.deeds.change": "Plan",
     "nsunit.core.findings": "Finding",
+    "nsunit.deeds.host.leftovers": "Leftover",
     "nsunit.features.namespaces.ledger": "Row=Namespace Comparison",
     "nsunit.features.cgroup.deeds": "GroupState=CGroup",
     "nsunit.features.delegation.deeds": "Delegation",

@@ -33,6 +33,8 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nsunit.core.context import Context, Undo
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Container, Definition
@@ -220,8 +222,23 @@ def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
     if definition.container.network != "bridge":
         return facts
     directory = context.paths.network_of(definition.name)
-    own = NetworkFacts(os.path.dirname(__file__) + "/program.py", directory, context.paths.locks)
+    served = tuple(_served(context, definition.container))
+    own = NetworkFacts(os.path.dirname(__file__) + "/program.py", directory, context.paths.locks, served)
     return facts.with_extra("network", own).replace(directories=(*facts.directories, directory))
+
+
+def _served(context: Context, container: Container) -> Iterator[str]:
+    """The networks of *container* that have a server of names."""
+    for connection in of(container).connections:
+        if connection.kind == BRIDGE and connection.target != DEFAULT_NETWORK:
+            try:
+                dns: bool = (
+                    load("network", "definition").load_network(connection.target, context.search, context.host).dns
+                )
+            except NsunitError:
+                continue  # told to who starts it
+            if dns:
+                yield connection.target
 
 
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:

@@ -53,4 +53,4 @@ def prepare(name: str, paths: Paths) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    os._exit(main(sys.argv))

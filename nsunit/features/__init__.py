@@ -151,7 +151,7 @@ FEATURES = (
     Feature(
         "devices",
         keys="Device",
-        hooks="keys.build keys.check plan.mounts plan.access deeds.missing_sources",
+        hooks="keys.build keys.check plan.mounts plan.access deeds.expand deeds.foreground deeds.missing_sources",
         operations="device",
     ),
     Feature(

@@ -107,6 +107,8 @@ Exec=/bin/nc -ll -p 80 -e /bin/echo here
 """
 DATABASE, COPY = "/var/lib/dpkg", "/run/dpkg"
 FROM_OUTSIDE = "ip netns exec outside timeout 2 busybox nc 192.0.2.1 8280".split()
+# What the purge leaves: what they were told, and what they keep.
+LEFT = ("/etc/firewalld", "/etc/ufw", "/etc/docker", "/var/lib/docker", "/var/lib/containerd")
 POLICY = Path("/usr/sbin/policy-rc.d")
 ALL = {"in": "here", "out": "yes", "name": True}
 
@@ -151,6 +153,7 @@ def installed(run):
     yield
     run("dpkg", "--force-unsafe-io", "--purge", *names)
     run(f"umount {DATABASE} && rm -r {COPY}")
+    run("rm", "-rf", *LEFT)
     POLICY.unlink()
 
 

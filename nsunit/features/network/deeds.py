@@ -8,6 +8,7 @@ import os
 
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
+from nsunit.core.jobs import GRACE_SECONDS
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import load
 from nsunit.features.names.deeds import make_files
@@ -18,6 +19,7 @@ from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
 from nsunit.features.network.model.networkd import SUFFIX as NETWORKD_SUFFIX
 from nsunit.features.network.model.networkd import network_files
+from nsunit.features.network.model.server import unit_of
 from nsunit.features.network.plan import NetworkFacts
 from nsunit.features.network.register import (
     DEFAULT_NETWORK,
@@ -202,10 +204,18 @@ def connect(context: Context, definition: Definition, keeper: str, directory: st
     """`reserve` for a container or a pod."""
     files.make_private_directory(os.path.dirname(directory))
     make_directory(context, directory, undo)
+    for network in _served(context, definition.container):
+        _let_end(context, unit_of(network))
     item = assign(context, definition.name, definition.container, keeper, directory)
     make_files(definition, directory)
     if definition.container.uses("boot"):
         _tell_networkd(item, directory)
+
+
+def _let_end(context: Context, unit: str) -> None:
+    """Wait for *unit* if it is ending: systemd drops what is only wanted where that has still to stop."""
+    if context.bus.get(unit, "ActiveState").get("ActiveState") == "deactivating":
+        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
 
 
 def _tell_networkd(item: Attachment, directory: str) -> None:

@@ -83,6 +83,16 @@ def _without_links(path: str) -> str:
     return found or "/"
 
 
+def open_wanted(path: str, flags: tuple[str, ...]) -> int:
+    """Like `open_source`; -1 where the source is not there, and is *optional* by its flags."""
+    try:
+        return open_source(path)
+    except FileNotFoundError:
+        if "optional" not in flags:
+            raise
+        return -1
+
+
 def open_directory(root_fd: int, path: str, mode: int = 0o755) -> int:
     """Open the directory *path* below *root_fd*, making what is missing of it.  Returns an O_PATH descriptor."""
     try:

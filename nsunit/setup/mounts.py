@@ -232,7 +232,7 @@ class Bind(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the source's mounts and set their attributes, on every mount below it too."""
-        fd = self.open_source()
+        fd = files.open_wanted(self.source, self.flags)
         if fd < 0:
             return
         if "roots" in self.flags and not build.own_users:
@@ -250,15 +250,6 @@ class Bind(Operation):
         if "idmap" in self.flags and build.shifts_ids:
             idmap(build, clone, recursive=recursive)
         build.keep(self, clone)
-
-    def open_source(self) -> int:
-        """A descriptor of the source; -1 if it is not there and need not be."""
-        try:
-            return files.open_source(self.source)
-        except FileNotFoundError:
-            if "optional" not in self.flags:
-                raise
-            return -1
 
     def execute(self, build: Build) -> None:
         """Attach it, making a missing mount point of the right kind."""

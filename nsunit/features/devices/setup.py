@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from nsunit.setup import linux, namespaces
+from nsunit.setup import files, linux, namespaces
 from nsunit.setup.mounts import Bind
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class Device(Bind):
 
     def prepare(self, build: Build) -> None:
         """Make it with the host's privileges, on a file system of the host's: others have no devices."""
-        fd = self.open_source()
+        fd = files.open_wanted(self.source, self.flags)
         if fd < 0:
             return
         status = os.fstat(fd)

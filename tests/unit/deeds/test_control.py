@@ -4,6 +4,7 @@ import types
 
 import pytest
 
+from nsunit.core import running
 from nsunit.deeds import control
 from nsunit.definition.search import SearchPath
 from nsunit.errors import NotFoundError, NsunitError
@@ -32,6 +33,19 @@ def context(tmp_path, group):
     (tmp_path / "web.nsunit").touch()
     paths = Paths(str(tmp_path / "run"), str(tmp_path / "var"))
     return types.SimpleNamespace(bus=bus, paths=paths, unit=unit, search=SearchPath((str(tmp_path),)))
+
+
+@pytest.mark.parametrize(
+    ("first", "number", "asked", "whom"),
+    [(True, 9, "all", "main"), (True, 15, "all", "all"), (False, 9, "all", "all"), (False, 9, "main", "main")],
+)
+def test_what_is_beside_a_process_1_is_not_killed(context, monkeypatch, first, number, asked, whom):
+    """All of the container ends with that; the rest is nsunit's."""
+    sent = []
+    context.bus.kill = lambda *words: sent.append(words)
+    monkeypatch.setattr(running, "_is_first", lambda pid: first)
+    control.kill(context, "web", signal=number, whom=asked)
+    assert sent == [("nsunit-web.service", whom, number)]
 
 
 def test_reclaim(context, group, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from nsunit.errors import NsunitError
 from nsunit.storage import files, ranges
-from nsunit.storage.lock import Lock
+from nsunit.storage.lock import Lock, hold, wait_until_left
 from nsunit.storage.paths import Paths
 
 
@@ -158,6 +158,14 @@ def test_spoiled_range(paths, text):
 
 
 # Locks
+
+
+def test_a_directory_that_somebody_has_hold_of_is_waited_for(tmp_path):
+    assert wait_until_left(str(tmp_path / "nowhere"), 0)
+    held = hold(str(tmp_path))
+    assert not wait_until_left(str(tmp_path), 0.05)
+    os.close(held)
+    assert wait_until_left(str(tmp_path), 0)
 
 
 def test_lock_is_exclusive_and_leaves_nothing(paths):

@@ -550,6 +550,11 @@ def test_streams_by_name(user):
     assert user.exec(name, script.format("%"), "--uid=5") == "by name\n5\n"
     words = ("journalctl", "-o", "cat", "-t", name, f"_SYSTEMD_USER_UNIT=nsunit-{name}.service")
     wait_until(lambda: user._run(*words).stdout.endswith("by name\n0\n"), "the payload's lines")
+    # Over a restart while somebody else was given the pipe, which ends the carrier of the run before.
+    (status,) = json.loads(user.nsunit("status", name, "--json").stdout)
+    with open(f"/proc/{status['state']['pid']}/fd/1", "w"):
+        user.run("systemctl", "--user", "restart", f"nsunit-{name}.service")
+        assert user.exec(name, script.format("%"), "--uid=5") == "by name\n5\n"
     user.nsunit("rm", "--force", name)
 
 

@@ -43,7 +43,10 @@ def show_first_limits(context: Context, name: str) -> None:
     def cover() -> None:
         linux.setns(pidfd, linux.CLONE_NEWNS)
         for limit, clone in clones.items():
-            place = linux.openat2(linux.AT_FDCWD, f"{_PLACE}/{limit}", os.O_PATH, linux.RESOLVE_NO_SYMLINKS)
+            try:
+                place = linux.openat2(linux.AT_FDCWD, f"{_PLACE}/{limit}", os.O_PATH, linux.RESOLVE_NO_SYMLINKS)
+            except FileNotFoundError:
+                continue  # without the controller there is nothing that a program would look at
             linux.move_mount(clone, place)
 
     with namespaces.Child(cover) as child:

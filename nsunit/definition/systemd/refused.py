@@ -90,7 +90,7 @@ _SERVICE = {
         "RuntimeDirectory RuntimeDirectoryMode",
     ),
     **_each(
-        f"{_DIRECTORY}use [Container] Bind= or Tmpfs=",
+        f"{_DIRECTORY}use [Container] Volume=, Bind= or Tmpfs=",
         "RuntimeDirectoryPreserve StateDirectory StateDirectoryMode"
         " CacheDirectory CacheDirectoryMode LogsDirectory LogsDirectoryMode ConfigurationDirectory"
         " ConfigurationDirectoryMode StateDirectoryQuota CacheDirectoryQuota LogsDirectoryQuota"

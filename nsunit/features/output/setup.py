@@ -72,15 +72,19 @@ class Pipes(Operation):
 
 
 def _end_carriers(subgroup: str, lock: os.stat_result) -> None:
-    """Kill the processes in *subgroup* of the unit's cgroup that have *lock*."""
+    """Kill what is in *subgroup* of the unit's cgroup; in the unit's own only the processes that have *lock*."""
     unit, _ = namespaces.unit_and_slice(namespaces.own_cgroup())
-    for pid in namespaces.read_file(f"{CGROUP_ROOT}{unit}/{subgroup}/cgroup.procs").split():
+    directory = f"{CGROUP_ROOT}{unit}"
+    if subgroup:
+        namespaces.write_file(f"{directory}/{subgroup}/cgroup.kill", "1")
+        return
+    for pid in namespaces.read_file(f"{directory}/cgroup.procs").split():
         try:
             files = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
             if any(os.path.samestat(file, lock) for file in files):
                 os.kill(int(pid), _signal.SIGKILL)
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it has ended; or it is a user's, in a user namespace of the run before
 
 
 def _move_to(subgroup: str) -> None:

@@ -25,7 +25,6 @@ def definition(text):
 @pytest.fixture
 def group(tmp_path, monkeypatch):
     """The container's control group."""
-    monkeypatch.setattr(attributes, "ROOT", str(tmp_path / "cgroup"))
     directory = tmp_path / "cgroup/web.service"
     directory.mkdir(parents=True)
     for name in ("cpu.max.burst", "memory.swap.high", "misc.max"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.cli.session.borrowed import FLAGS, WITH_VALUE
 from nsunit.cli.verbs import Option, Verb
 
 _TTY = Option("tty", "Give the command a terminal of the container's own", short="t")
@@ -92,12 +93,25 @@ VERBS = (
                 value="[SECTION.]KEY=VALUE",
                 repeat=True,
             ),
+            _USER,
+            _DIRECTORY.replace(summary="Directory to start in, / if not given"),
+            _ENVIRONMENT,
             Option("keep", "Keep what it has written when it has ended"),
+        ),
+        understood=(
+            *(Option(long, f"{key}=", short, "VALUE", repeat=True) for long, short, key in WITH_VALUE if not short),
+            Option("volume", "Bind=", short="v", value="SOURCE:TARGET", repeat=True),
+            *(Option(long, "The same as in other tools") for long in FLAGS),
+            _OTHERS_USER,
         ),
         command_at=0,
         complete="command",
         details=(
-            "Exits as exec does, and has the same standard streams.",
+            "Exits as exec does, and has the same standard streams. Without COMMAND it runs what Exec= or the image "
+            "says, else /bin/sh.",
+            "Options of other tools are understood where they mean what a key means: -v and --volume, -e and --env, "
+            "-p HOST:CONTAINER and --publish, --network, --hostname, --workdir, --user=USER, --device, --tmpfs, "
+            "--read-only, --init, --cap-add, --cap-drop, --rm and the like. For others the error names the key.",
             "What it writes to its root is gone when it ends, as with Volatile=yes, unless Volatile= or ReadOnly= says "
             "otherwise: with --keep or Volatile=no it lands in the directory of Rootfs=.",
             "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from nsunit.cli.session.borrowed import published, said
 from nsunit.deeds.session.run import run as run_container
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
@@ -17,14 +18,24 @@ if TYPE_CHECKING:
 # the slice: there it holds for exec sessions as well.
 _SECTIONS = ("Container", "Slice", "Service", "Unit")
 
+# With one of these it need not be said what to run.
+_HAVE_A_COMMAND = frozenset(("Exec", "Image", "Entrypoint", "Boot"))
+
 
 def run(invocation: Invocation) -> int:
     """The verb `run`."""
     given = invocation.value("name")
     name = new_run_name() if given is None else check_name(given)
+    keys = [*(_property(text) for text in invocation.values("property")), *said(invocation)]
+    if (
+        not invocation.operands
+        and not invocation.flag("detach")
+        and _HAVE_A_COMMAND.isdisjoint(key for _, key, _ in keys)
+    ):
+        keys.append(("Container", "Exec", "/bin/sh"))
     status = run_container(
         invocation.context(),
-        [_property(text) for text in invocation.values("property")],
+        keys,
         invocation.operands,
         name=name,
         detach=invocation.flag("detach"),
@@ -39,6 +50,8 @@ def run(invocation: Invocation) -> int:
 
 def _property(text: str) -> tuple[str, str, str]:
     """Split `[SECTION.]KEY=VALUE` into its three parts; the section is looked up if it is not given."""
+    if published(text):
+        return "Container", "PublishPort", text
     left, equals, value = text.partition("=")
     section, dot, key = left.partition(".")
     if not equals or not (key if dot else left):

@@ -44,7 +44,7 @@ def test_none_of_them_is_a_key():
 
 
 def test_limits_of_lxc_are_the_kernels():
-    (found,) = problems_of(lambda: container(f"[Container]\nlxc.cgroup2.memory.max=1G\n"))
+    (found,) = problems_of(lambda: container("[Container]\nlxc.cgroup2.memory.max=1G\n"))
     assert (found.message, found.hint) == ("'lxc.cgroup2.memory.max': it is the kernel's own name", "use MemoryMax=")
 
 

@@ -35,10 +35,10 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 _NOTHING_DONE = {
-    "running": "runs already",
+    "running": "is already running",
     "listening": "listens for its first connection",
     "mended": "listens again",
-    "inactive": "does not run",
+    "inactive": "is not running",
     "absent": "nothing was kept",
     "unchanged": "was so already",
 }

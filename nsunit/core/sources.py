@@ -54,11 +54,10 @@ def _exposed_root(name: str, rootfs: str) -> list[Problem]:
     path = os.path.realpath(rootfs)
     if os.statvfs(path).f_flag & os.ST_NOSUID:
         return []
-    parent = os.path.dirname(path)
-    directory = parent
+    directory = os.path.dirname(path)
     while os.stat(directory).st_mode & 0o011:  # others, or a group, can pass
         if directory == "/":
-            hint = f"'chmod go-x {parent}', give it a parent that is only root's, or use Layer=, Volatile= or ReadOnly="
+            hint = "move it below /var/lib/machines, which only root can enter, or use Layer=, Volatile= or ReadOnly="
             return [
                 Problem(name, 0, f"Rootfs=: '{rootfs}' is to be written to, and users of the host can enter it", hint)
             ]

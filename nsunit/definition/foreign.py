@@ -44,9 +44,8 @@ QUADLET = _all(
         "Retry RetryDelay": "use [Service] Restart= and RestartSec=",
         "RunInit": "use Init=",
         "SeccompProfile": "leave it out, a filter is always there; Capability= opens more calls",
-        "SecurityLabelDisable SecurityLabelFileType SecurityLabelLevel SecurityLabelNested SecurityLabelType AppArmor": (
-            f"leave it out, {_LABEL}"
-        ),
+        "SecurityLabelDisable SecurityLabelFileType SecurityLabelLevel": f"leave it out, {_LABEL}",
+        "SecurityLabelNested SecurityLabelType AppArmor": f"leave it out, {_LABEL}",
         "StartWithPod": "leave it out, 'nsunit start POD.pod' starts all of a pod",
         "StopTimeout": "use [Service] TimeoutStopSec=",
         "SubUIDMap SubGIDMap UserNS": "use PrivateUsers=",

@@ -9,8 +9,8 @@ THEMES: dict[str, tuple[str, str]] = {
     "The root": (
         "What the container sees as `/`. One of `Rootfs=`, `Layer=` and `Image=` has to be there. With `Layer=` and "
         "`Image=` what it writes goes into an upper layer of its own, which it finds again at its next start until "
-        "**nsunit rm**; `Volatile=yes` has that in memory. With `Rootfs=` it goes into the directory itself. See THE ROOT "
-        "FILE SYSTEM.",
+        "**nsunit rm**; `Volatile=yes` has that in memory. With `Rootfs=` it goes into the directory itself. See "
+        "THE ROOT FILE SYSTEM.",
         "Rootfs Layer ReadOnly Volatile",
     ),
     "Images": (
@@ -18,8 +18,8 @@ THEMES: dict[str, tuple[str, str]] = {
         "Image Entrypoint",
     ),
     "The program": (
-        "What runs, and how it begins and ends. When it ends the container ends; `Restart=` is a key of `[Service]`. See "
-        "PROCESS 1, STANDARD STREAMS, and A WHOLE SYSTEM INSIDE.",
+        "What runs, and how it begins and ends. When it ends the container ends; `Restart=` is a key of `[Service]`. "
+        "See PROCESS 1, STANDARD STREAMS, and A WHOLE SYSTEM INSIDE.",
         "Exec Environment EnvironmentFile WorkingDirectory Init Boot Register Notify StopSignal Output",
     ),
     "Files of the host": (

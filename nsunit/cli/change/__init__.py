@@ -55,7 +55,7 @@ VERBS = (
     Verb(
         "apply",
         "change",
-        "Have containers that run follow their definitions",
+        "Bring running containers up to their definitions",
         "nsunit.cli.change.apply:apply",
         operands="[NAME…]",
         most=None,

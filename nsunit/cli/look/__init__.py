@@ -18,7 +18,7 @@ VERBS = (
         operands="[PATTERN…]",
         most=None,
         options=(
-            Option("all", "Those that do not run as well", short="a"),
+            Option("all", "Include stopped containers", short="a"),
             Option("names", "Print the names only", run="nsunit.cli.look.names:list_names"),
             Option(
                 "tree",
@@ -35,7 +35,7 @@ VERBS = (
     Verb(
         "status",
         "look",
-        "Show how containers are doing",
+        "Show the state of containers",
         "nsunit.cli.look.status:status",
         operands="[NAME…]",
         most=None,
@@ -43,7 +43,7 @@ VERBS = (
         complete="defined_any",
         details=(
             "What systemctl status shows, and root, ids, namespaces, limits and usage.",
-            "Exits with 3 if one of them does not run.",
+            "Exits with 3 if one of them is not running.",
         ),
     ),
     Verb(
@@ -75,14 +75,14 @@ VERBS = (
         ),
         complete="defined_any",
         details=(
-            "Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units. "
+            "Runs journalctl for the program, what exec runs beside it, and systemd's messages about its units. "
             "What was refused before systemd was asked is there as well.",
         ),
     ),
     Verb(
         "stats",
         "look",
-        "Show what containers, their exec sessions and their groups use",
+        "Show what containers, exec sessions and groups use",
         "nsunit.cli.look.stats:stats",
         operands="[NAME…]",
         most=None,

@@ -114,7 +114,7 @@ VERBS = (
             "--read-only, --init, --cap-add, --cap-drop, --rm and the like. For others the error names the key.",
             "What it writes to its root is gone when it ends, as with Volatile=yes, unless Volatile= or ReadOnly= says "
             "otherwise: with --keep or Volatile=no it lands in the directory of Rootfs=.",
-            "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",
+            "For instance: nsunit run -t -p Rootfs=/var/lib/machines/debian -p Slice.MemoryMax=1G bash",
         ),
     ),
 )

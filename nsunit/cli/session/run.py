@@ -55,7 +55,9 @@ def _property(text: str) -> tuple[str, str, str]:
     left, equals, value = text.partition("=")
     section, dot, key = left.partition(".")
     if not equals or not (key if dot else left):
-        raise UsageError(f"'{printable(text)}' is not a key with its value", hint="--property=Rootfs=/srv/debian")
+        raise UsageError(
+            f"'{printable(text)}' is not a key with its value", hint="--property=Rootfs=/var/lib/machines/debian"
+        )
     if dot:
         return section, key, value
     known = next((section for section in _SECTIONS if lookup(section, left) is not None), "Container")

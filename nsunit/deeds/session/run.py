@@ -86,7 +86,7 @@ def run(
     sweep(context)
     with Lock(context.paths.locks, name) as lock:
         if settle(context, definition) is not None:
-            raise NsunitError(f"{name}: it is running already", hint="give --name another name")
+            raise NsunitError(f"{name}: it is already running", hint="give --name another name")
         warn_of_moot_limits(context, definition)
         prepared = prepare(context, definition, transient=not keep)
         try:
@@ -259,7 +259,7 @@ def _run_detached(context: Context, definition: Definition, keep: bool) -> int:
     if outcome.error:
         raise outcome.error
     if outcome.state != "started":
-        raise NsunitError(f"{definition.name}: it is running already", hint="give --name another name")
+        raise NsunitError(f"{definition.name}: it is already running", hint="give --name another name")
     return 0
 
 

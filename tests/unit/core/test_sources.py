@@ -29,7 +29,7 @@ def test_a_root_that_is_written_to_must_be_out_of_reach(root):
     (problem,) = caught.value.problems
     assert str(problem) == "web: Rootfs=: '/usr/share' is to be written to, and users of the host can enter it"
     assert problem.hint == (
-        "'chmod go-x /usr', give it a parent that is only root's, or use Layer=, Volatile= or ReadOnly="
+        "move it below /var/lib/machines, which only root can enter, or use Layer=, Volatile= or ReadOnly="
     )
 
 

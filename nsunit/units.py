@@ -28,3 +28,6 @@ class Unit(Record):
 
     name: str
     properties: tuple[Property, ...]
+
+
+NOT_HEALTHY = "Not healthy yet: "  # what systemd is told of a unit that is to be ready when it is healthy

@@ -17,6 +17,7 @@ _LIST = {
     "definitions": "nsunit list --all --tree --names 2>/dev/null; "
     f'{_NETWORKS} | sed -e "/^bridge\\$/d" -e "s/\\$/.network/"',
     "images": 'nsunit image list 2>/dev/null | cut -f1 | sed "/^-\\$/d"',
+    "volumes": "nsunit volume list 2>/dev/null | cut -f1",
     "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; {_NETWORKS}',
 }
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."

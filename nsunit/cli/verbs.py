@@ -7,6 +7,7 @@ its verb, and the one module with its function.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from nsunit.cli import warn
@@ -66,9 +67,9 @@ class Verb(Record):
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number). `command_at` is the
     operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
     too. `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
-    "definitions" of all that and of networks, "networks", "images", "user", "verbs", "file", "command"; `words` is the
-    function that returns what those after the first are completed with. `name` may list aliases after a slash.
-    `details` are paragraphs for the help and the man page.
+    "definitions" of all that and of networks, "networks", "images", "volumes", "user", "verbs", "file", "command";
+    `words` is the function that returns what those after the first are completed with. `name` may list aliases after a
+    slash. `details` are paragraphs for the help and the man page.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
     greet. `before` is the verb in front of which one of a feature is listed; at the end if there is none.
@@ -113,15 +114,17 @@ GROUPS = {
     "look": "Looking",
     "definition": "Definitions",
     "session": "Commands in containers",
+    "transfer": "Files in and out, back up and move",
     "image": "Images",
+    "volume": "Volumes",
     "host": "Host",
     "cgroup": "Control groups",
 }
 
 # The tables, with the verbs in each: so another table is loaded only when one of its verbs is called.
 TABLES = {
-    "nsunit.cli.lifecycle": "start stop restart enable disable kill pause resume wait rm",
-    "nsunit.cli.look": "list ls status show inspect logs stats ps top events why",
+    "nsunit.cli.lifecycle": "start stop restart enable disable kill pause resume wait rm prune",
+    "nsunit.cli.look": "list ls status show inspect logs stats ps top events why mount umount",
     "nsunit.cli.session": "exec enter run",
     "nsunit.cli.change": "set reclaim plan apply dropin",
     "nsunit.cli.definitions": "render verify cat edit",
@@ -228,6 +231,8 @@ class Invocation:
 
             opened = open_user_context if self.flag("user") else open_context
             self._context = opened(None if self.flag("quiet") else warn)
+            if not self.flag("quiet") and os.isatty(2):
+                self._context.progress = lambda *said: load("nsunit.cli.progress:show")(*said)
         return self._context
 
     def names(self, members: str = "", *, pods: bool = False) -> list[str]:

@@ -7,7 +7,7 @@ import time
 
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
-from nsunit.names import service_name, socket_patterns
+from nsunit.names import health_service, health_timer, service_name, socket_patterns
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
 
@@ -104,11 +104,12 @@ def links(context: Context, name: str) -> list[str]:
 
 
 def listeners_on_disk(context: Context, name: str) -> list[str]:
-    """The sockets and proxies of container *name* that have unit files."""
+    """The units beside container *name* that have unit files: sockets and proxies, and what checks it."""
     own, several = socket_patterns(name)
     beginning = several.removesuffix("*.socket")
     found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
-    return [*found, *([own] if os.path.lexists(f"{context.search.units}/{own}") else [])]
+    single = (own, health_timer(name), health_service(name))
+    return [*found, *(unit for unit in single if os.path.lexists(f"{context.search.units}/{unit}"))]
 
 
 def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, required: bool = True) -> bool:

@@ -84,6 +84,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         cgroup=context.cgroup,
         automounts=automounts(),
         unstarted=context.paths.unstarted_of(definition.name),
+        notify=() if context.user else (context.paths.notify_of(definition.name),),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)
@@ -101,6 +102,16 @@ def resolved(context: Context, definition: Definition) -> Definition:
     return definition
 
 
+def obtain(context: Context, definition: Definition) -> None:
+    """Get what *definition* leaves to others, where that is not here yet.
+
+    Raises:
+        NsunitError: it cannot be had.
+    """
+    for ensure in hooks(definition.container.features, "obtain.ensure"):
+        ensure(context, definition)
+
+
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* as they are for unit files that systemd starts by itself."""
     for change in hooks(used_by(context, definition), "deeds.at_boot"):
@@ -116,6 +127,7 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     Raises:
         NsunitError: a source is missing or of the wrong kind; nothing is left behind.
     """
+    obtain(context, definition)
     definition = resolved(context, definition)
     name, paths = definition.name, context.paths
     check(context, definition)
@@ -169,10 +181,23 @@ def check(context: Context, definition: Definition) -> None:
 
 def keep_state(context: Context, definition: Definition, undo: Undo) -> None:
     """Make what is kept of a container between its starts."""
+    refuse_mounted(context, definition.name)
     files.make_private_directory(context.paths.states)
     make_directory(context, context.paths.state_of(definition.name), undo)
     if keeps_upper(definition.container):
         _make_upper(context.paths.upper_of(definition.name), definition.container.layers[0])
+
+
+def refuse_mounted(context: Context, name: str) -> None:
+    """See that nobody else can write to what is kept of the container *name*.
+
+    Raises:
+        NsunitError: its root is mounted on the host for that.
+    """
+    if os.path.lexists(context.paths.mounts_of(name) + "/writable"):
+        raise NsunitError(
+            f"{name}: its root is mounted on the host, to be written to", hint=f"'nsunit umount {name}' first"
+        )
 
 
 def reserve(context: Context, definition: Definition, keeper: str, network: str, undo: Undo) -> tuple[int, int]:

@@ -122,7 +122,7 @@ FEATURES = (
         needs="names namespaces",
         hooks="keys.build keys.check plan.commands plan.connects plan.mounts plan.without_root deeds.reserve"
         " deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind rates.change"
-        " doctor.findings",
+        " doctor.findings doctor.left doctor.take_away",
         operations="network network-files",
         verbs="network",
     ),
@@ -162,12 +162,29 @@ FEATURES = (
     ),
     Feature(
         "images",
-        keys="Image Entrypoint",
-        needs="output",
-        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
+        keys="Image Entrypoint Pull",
+        needs="output health volumes",
+        hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
+        " deeds.require deeds.reserve",
         operations="make-directory",
         verbs="image",
     ),
+    Feature("updates", keys="AutoUpdate", needs="images", hooks="keys.build keys.check"),
+    Feature(
+        "health",
+        keys="Health HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure",
+        hooks="keys.build keys.check plan.listeners plan.relations plan.operations deeds.facts deeds.check_now"
+        " files.listener_files",
+        operations="health",
+    ),
+    Feature(
+        "volumes",
+        keys="Volume ImageVolumes",
+        hooks="keys.build keys.check plan.mounts plan.operations deeds.reserve deeds.facts",
+        operations="volumes volume",
+        verbs="volume",
+    ),
+    Feature("transfer", needs="images rootless", verbs="transfer"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

@@ -28,7 +28,7 @@ def mount_of(path: str, mountinfo: str) -> Mount:
     found = Mount("", "")
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
-        point = _unescape(left.split(" ")[4])
+        point = unescape(left.split(" ")[4])
         below = path == point or path.startswith(point.rstrip("/") + "/")
         if below and len(point) >= len(found.point):
             kind, _, options = right.split(" ", 2)
@@ -36,10 +36,19 @@ def mount_of(path: str, mountinfo: str) -> Mount:
     return found
 
 
+def mounts_at(mountinfo: str) -> dict[str, list[int]]:
+    """The ids of the mounts at each mount point, the topmost last."""
+    found: dict[str, list[int]] = {}
+    for line in mountinfo.splitlines():
+        words = line.split(" ")
+        found.setdefault(unescape(words[4]), []).append(int(words[0]))
+    return found
+
+
 def _layers(options: str) -> tuple[str, ...]:
     """The directories of an overlay.  A comma or colon in a name stands behind a backslash, itself escaped."""
     found: list[str] = []
-    for option in _split(_unescape(options), ","):
+    for option in _split(unescape(options), ","):
         name, _, value = option.partition("=")
         if name in ("lowerdir", "datadir"):
             found += [item for item in _split(value, ":") if item]
@@ -60,7 +69,8 @@ def _split(text: str, separator: str) -> list[str]:
     return parts
 
 
-def _unescape(text: str) -> str:
+def unescape(text: str) -> str:
+    """A path as it is, of what mountinfo has of it."""
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         text = text.replace(code, char)
     return text

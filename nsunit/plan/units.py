@@ -7,7 +7,16 @@ that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
 from __future__ import annotations
 
 from nsunit.features import hooks
-from nsunit.names import group_slice, groups_above, limits_watcher, mount_unit, service_name, slice_name, slice_path
+from nsunit.names import (
+    group_slice,
+    groups_above,
+    limits_watcher,
+    mount_unit,
+    notify_unit,
+    service_name,
+    slice_name,
+    slice_path,
+)
 from nsunit.plan.operations import has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
 from nsunit.units import PAYLOAD_SUBGROUP, Property, Unit
@@ -45,7 +54,10 @@ class Directive(Record):
 
 
 class Listeners(Record):
-    """Units that listen for a container, the first one that is started first, and whether it waits for them."""
+    """Units beside a container: those that listen for it, the first one that is started first, and check it.
+
+    *waits*: whether it waits for its first connection.
+    """
 
     units: tuple[Unit, ...] = ()
     waits: bool = False
@@ -58,7 +70,7 @@ class Units(Record):
     slice: Unit
     service_directives: tuple[Directive, ...]  # what nsunit adds to what the definition says
     slice_directives: tuple[Directive, ...]
-    listeners: tuple[Unit, ...] = ()  # sockets and proxies
+    listeners: tuple[Unit, ...] = ()  # sockets and proxies, then what checks it
     waits: bool = False  # for its first connection: the first of these is started instead of the service
 
     @property
@@ -80,7 +92,8 @@ def units(definition: Definition, facts: Facts) -> Units:
     limits = (*slice_directives(definition, title, version), *default_tasks(definition, facts))
     found = Listeners()
     for listeners in hooks(container.features, "plan.listeners"):
-        found = listeners(definition, facts)
+        more = listeners(definition, facts)
+        found = Listeners((*found.units, *more.units), found.waits or more.waits)
     return Units(
         Unit(service_name(definition.name), merge(own, definition, ("Unit", "Service"), version)),
         Unit(slice_name(definition.name, container.slice), merge(limits, definition, ("Slice",), version)),
@@ -231,6 +244,9 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     kept += mount_directives(container, facts)
     for relations in hooks(used, "plan.relations"):
         kept += relations(definition)
+    if container.notify and facts.notify:
+        unit = notify_unit(definition.name)
+        kept += [Directive("Unit", key, unit, Property(key, "as", (unit,))) for key in ("Requires", "After")]
     if has_limits_elsewhere(definition):
         kept += _watchers(definition, facts)
     return tuple(kept)

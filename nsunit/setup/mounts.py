@@ -197,7 +197,7 @@ class Tmpfs(Operation):
         pairs = tuple((key, _id_of(build, key, value)) for key, _, value in options)
         fd = linux.new_mount("tmpfs", _NOSUID | _NODEV, pairs)
         place = files.open_directory(build.root_fd, self.target)
-        _refuse_kernel_file_systems(place, self.target)
+        refuse_kernel_file_systems(place, self.target)
         linux.move_mount(fd, place)
         os.close(place)
         os.close(fd)
@@ -220,6 +220,16 @@ class Bind(Operation):
     def describe(self) -> str:
         """See Operation."""
         return f"bind '{self.source}' at '{self.target}'"
+
+    @property
+    def path(self) -> str:
+        """What of the host is mounted."""
+        return self.source
+
+    @property
+    def has_ids_inside(self) -> bool:
+        """Whether its files belong on disk to whom they belong inside."""
+        return "idmap" in self.flags
 
     def prepare(self, build: Build) -> None:
         """Clone the source's mounts and set their attributes, on every mount below it too."""
@@ -258,7 +268,7 @@ class Bind(Operation):
                 raise
             os.close(fd)
             return
-        _refuse_kernel_file_systems(place, self.target)
+        refuse_kernel_file_systems(place, self.target)
         linux.move_mount(fd, place)
         os.close(place)
         os.close(fd)
@@ -416,7 +426,12 @@ def _clone(fd: int, attributes: int) -> int:
     return clone
 
 
-def _refuse_kernel_file_systems(place: int, target: str) -> None:
+def refuse_kernel_file_systems(place: int, target: str) -> None:
+    """Refuse to mount at *place*, which *target* has led to, if that is in /proc or /sys.
+
+    Raises:
+        OSError: it is.
+    """
     # A link in the image may lead a harmless-looking target into /proc or /sys: judge by where it ended.
     if linux.fstatfs_type(place) in _KERNEL_FILE_SYSTEMS:
         raise OSError(22, "it lies in /proc or /sys", target)

@@ -8,13 +8,14 @@ from nsunit.record import Record
 
 
 class Paths(Record):
-    """The two base directories; all below them is their owner's alone (0700), root's or the user's.
+    """The base directories; all below them is their owner's alone (0700), root's or the user's.
 
-    `runtime` is gone after a reboot, `state` is kept.
+    `runtime` is gone after a reboot, `state` is kept; so is `data`, what may be large, where that is not the same.
     """
 
     runtime: str = "/run/nsunit"
     state: str = "/var/lib/nsunit"
+    data: str = ""
 
     @property
     def runtime_base(self) -> str:
@@ -42,6 +43,11 @@ class Paths(Record):
         return self.runtime + "/network"
 
     @property
+    def images(self) -> str:
+        """Directory of the store of images."""
+        return f"{self.data or self.state}/images"
+
+    @property
     def states(self) -> str:
         """Directory of `state_of` every container."""
         return self.state + "/containers"
@@ -55,6 +61,15 @@ class Paths(Record):
     def namespaces(self) -> str:
         """Directory of the pinned namespaces, a file system of its own: a directory for each pin, a file a kind."""
         return self.runtime + "/namespaces"
+
+    @property
+    def mounts(self) -> str:
+        """Directory of `mounts_of` every container whose root is mounted on the host."""
+        return self.runtime + "/mounts"
+
+    def mounts_of(self, name: str) -> str:
+        """Where the root of a container is mounted, and what is known of that."""
+        return f"{self.mounts}/{name}"
 
     @property
     def groups(self) -> str:
@@ -72,6 +87,10 @@ class Paths(Record):
     def unstarted_of(self, name: str) -> str:
         """A file that is there until the first command after ExecCondition= of a start has removed it."""
         return f"{self.runtime}/unstarted-{name}"
+
+    def notify_of(self, name: str) -> str:
+        """The socket by which a container of the system's manager tells that of itself: nsunit-sd-notify@.socket."""
+        return f"{self.runtime}/notify/{name}"
 
     def network_of(self, name: str) -> str:
         """How a started container is attached to its network; systemd removes it with the unit."""
@@ -102,4 +121,5 @@ def user_paths(environ: dict[str, str], uid: int) -> Paths:
     """Where the containers of a user without privileges are kept; *environ* is os.environ or a stand-in."""
     runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
     state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/')}/.local/state"
-    return Paths(f"{runtime}/nsunit", f"{state}/nsunit")
+    data = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '/')}/.local/share"
+    return Paths(f"{runtime}/nsunit", f"{state}/nsunit", f"{data}/nsunit")

@@ -15,17 +15,21 @@ THEMES: dict[str, tuple[str, str]] = {
     ),
     "Images": (
         "See THE ROOT FILE SYSTEM. What the definition says itself comes before what the image says.",
-        "Image Entrypoint",
+        "Image Entrypoint Pull AutoUpdate",
     ),
     "The program": (
         "What runs, and how it begins and ends. When it ends the container ends; `Restart=` is a key of `[Service]`. "
         "See PROCESS 1, STANDARD STREAMS, and A WHOLE SYSTEM INSIDE.",
         "Exec Environment EnvironmentFile WorkingDirectory Init Boot Register Notify StopSignal Output",
     ),
+    "Health": (
+        "See HEALTH. Without a check of its own, or of its image, a container is neither healthy nor unhealthy.",
+        "Health HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure",
+    ),
     "Files of the host": (
         "What is mounted on the root. Targets are made where they are missing. With ids of its own the container sees "
         "files of the host as those of nobody, unless `:idmap` says that numbers are the same on both sides.",
-        "Bind BindReadOnly Propagation Tmpfs ShmSize",
+        "Bind BindReadOnly Propagation Volume ImageVolumes Tmpfs ShmSize",
     ),
     "Users and rights": (
         "Who the program is inside, which ids outside these are, and what it may do. See IDENTITY AND RIGHTS, "

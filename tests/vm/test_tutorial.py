@@ -19,7 +19,7 @@ SHARED = [Path("/srv") / name for name in ("db", "db.password", "app", "app-1", 
 SEEN = Path("/srv/db/seen")
 STAND_INS = Path("/srv/stand-ins")
 USER = "mona"
-NAMES = ("web", "db", "worker@1", "worker@2", "worker@3", "os", "app", "front", "back")
+NAMES = ("web", "db", "worker@1", "worker@2", "worker@3", "os", "app", "db-test", "front", "back")
 # A root is one that is there already, that of a system the machine's own.
 MMDEBSTRAP = """#!/bin/sh
 for target; do :; done
@@ -50,7 +50,8 @@ SHOWN = {
     "Three of": ["worker@2", "worker 2"],
     "A whole system": ["active\n"],
     "What is": ["did you mean Exec=?", "it belongs in [Slice]", "'much'"],
-    "Files in": ["apt/sources.list.d"],
+    "Files in": ["apt/"],
+    "Back up": [],
     "Another": ["one\n", "two\n"],
     "What they": ['"ready"', "http.server"],
     "A directory": ["hello\n"],
@@ -120,7 +121,7 @@ def scene(containers, run):
         if root.is_mount():
             run("umount", str(root))
             root.rmdir()
-    run("rm", "-rf", *map(str, SHARED), "/tmp/motd", str(STAND_INS))
+    run("rm", "-rf", *map(str, SHARED), "/tmp/motd", "/tmp/web.tar", str(STAND_INS))
 
 
 @pytest.mark.timeout(290)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.cli.verbs import Option, Verb
 
+_FULL = Option("full", "Do not cut long lines at the width of the terminal", short="l")
 _JOURNAL_OUTPUT = (
     *("short", "short-precise", "short-iso", "short-iso-precise", "short-full", "short-monotonic", "short-unix"),
     *("verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"),
@@ -30,6 +31,8 @@ VERBS = (
         complete="defined",
         details=(
             "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
+            "--all also shows what has kept something and has no definition of its own: stopped instances, and as "
+            "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that.",
         ),
     ),
     Verb(
@@ -39,7 +42,7 @@ VERBS = (
         "nsunit.cli.look.status:status",
         operands="[NAME…]",
         most=None,
-        options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"),),
+        options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"), _FULL),
         complete="defined_any",
         details=(
             "What systemctl status shows, and root, ids, namespaces, limits and usage.",
@@ -72,6 +75,7 @@ VERBS = (
             Option("until", "Up to this time", short="U", value="TIME"),
             Option("output", "Format, as journalctl takes it", short="o", value="FORMAT", complete=_JOURNAL_OUTPUT),
             Option("reverse", "Newest lines first", short="r"),
+            _FULL,
         ),
         complete="defined_any",
         details=(
@@ -162,5 +166,32 @@ VERBS = (
             "something other than systemd has changed it. LIMIT is one directive, such as MemoryMax; with it, each "
             "level is shown.",
         ),
+    ),
+    Verb(
+        "mount",
+        "look",
+        "Mount a container's root on the host",
+        "nsunit.cli.look.mount:mount",
+        operands="[NAME [DIRECTORY]]",
+        most=2,
+        options=(Option("write", "So that it can be written to", short="w"),),
+        complete="defined",
+        details=(
+            "Prints where: at DIRECTORY, or in a directory of nsunit's. Files belong to whom they belong inside. It is "
+            "read-only and without set-user-id programs and devices; of a container that runs, its binds and volumes "
+            "are below it, and names that were made since may be missing. --write is for one that does not run, and "
+            "keeps it from being started until it is unmounted. Without NAME, lists what is mounted.",
+        ),
+    ),
+    Verb(
+        "umount",
+        "look",
+        "Take a container's root off the host",
+        "nsunit.cli.look.mount:umount",
+        operands="NAME [DIRECTORY]",
+        least=1,
+        most=2,
+        complete="defined",
+        details=("Off all places, or off DIRECTORY. 'nsunit rm' does so as well.",),
     ),
 )

@@ -112,8 +112,10 @@ VERBS = (
             "Options of other tools are understood where they mean what a key means: -v and --volume, -e and --env, "
             "-p HOST:CONTAINER and --publish, --network, --hostname, --workdir, --user=USER, --device, --tmpfs, "
             "--read-only, --init, --cap-add, --cap-drop, --rm and the like. For others the error names the key.",
-            "What it writes to its root is gone when it ends, as with Volatile=yes, unless Volatile= or ReadOnly= says "
-            "otherwise: with --keep or Volatile=no it lands in the directory of Rootfs=.",
+            "Nothing of it is left when it has ended: what it "
+            "writes to its root is gone, as with Volatile=yes. With --keep its upper layer is kept, for the next run "
+            "of that --name, and 'prune' and 'rm' remove it; what it writes to a Rootfs= lands in that directory then, "
+            "and with Volatile=no.",
             "For instance: nsunit run -t -p Rootfs=/var/lib/machines/debian -p Slice.MemoryMax=1G bash",
         ),
     ),

@@ -44,7 +44,7 @@ _WITH_VALUE = {
 _FLAGS = {"init": ("Init", "yes"), "read-only": ("ReadOnly", "yes")}
 _MEANT_ANYWAY = ("rm",)  # what has no name of its own leaves nothing, unless --keep is given
 
-_WORDS = ("Bind", "Device", "Environment")  # their values are quoted words
+_WORDS = ("Bind", "Device", "Environment", "Volume")  # their values are quoted words
 
 WITH_VALUE = tuple((long, short, key) for long, (short, key, _) in _WITH_VALUE.items())
 FLAGS = (*_FLAGS, *_MEANT_ANYWAY)
@@ -75,6 +75,8 @@ def _key(long: str, key: str, value: str) -> list[Said]:
     if key == "User" and ":" in value:
         user, _, group = value.partition(":")
         return [("Container", "User", user), ("Container", "Group", group)]
+    if key == "Bind" and not value.startswith("/"):
+        key = "Volume"  # that of a name
     return [("Container", key, _quoted(value) if key in _WORDS else value.replace("%", "%%"))]
 
 

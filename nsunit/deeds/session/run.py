@@ -7,7 +7,7 @@ import os
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.context import take_back
 from nsunit.core.jobs import GRACE_SECONDS, hint_for_step
-from nsunit.core.prepare import prepare
+from nsunit.core.prepare import obtain, prepare
 from nsunit.core.running import CGROUP_ROOT, catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
 from nsunit.deeds.session.terminal import Held, hold_signals
@@ -78,6 +78,7 @@ def run(
         definition = definition.replace(container=definition.container.replace(exec=tuple(argv)))
     if detach:
         return _run_detached(context, definition, keep)
+    obtain(context, definition)
     for change in hooks(definition.container.features, "deeds.foreground"):
         definition = change(context, definition)
     scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have

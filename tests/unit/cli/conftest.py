@@ -62,6 +62,7 @@ class ContainerState(Record):
     definition: str | None = None
     enabled: bool = False
     note: str = ""
+    health: str | None = None
 
 
 class Status(Record):
@@ -91,6 +92,7 @@ class Status(Record):
     networks: tuple = ()
     addresses: tuple = ()
     ports: tuple = ()
+    health: Record | None = None
 
 
 @pytest.fixture

@@ -66,7 +66,8 @@ LEFT_OUT = (
     "Rootfs Exec Layer Boot ReadOnly Network PublishPort HostPort PrivateUsers WatchdogSec Delegate CPUBurstSec "
     "Activation IdleStop Egress Ingress NetworkAlias DNS DNSSearch DNSOption Link Tunnel Pod "
     "Address MACAddress Gateway Route MTU CPUSchedulingPriority NUMAPolicy NUMAMask RestrictNetworkInterfaces "
-    "CPUSetPartition Entrypoint".split()
+    "CPUSetPartition Entrypoint ImageVolumes AutoUpdate Pull "
+    "HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure".split()
 )
 
 
@@ -81,7 +82,7 @@ def _random_file(random_: random.Random) -> str:
         text = setting.example.replace("%", "%%") if setting.specifiers else setting.example
         some = lines.setdefault(setting.section, [])
         some += [f"{setting.key}={text}"] * (
-            1 if setting.key in ("Bind", "BindReadOnly", "Device", "Tmpfs") else random_.randint(1, 2)
+            1 if setting.key in ("Bind", "BindReadOnly", "Device", "Tmpfs", "Volume") else random_.randint(1, 2)
         )
         if random_.random() < 0.1:
             some.append(f"{setting.key}=")

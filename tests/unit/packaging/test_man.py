@@ -81,3 +81,10 @@ def test_each_key_of_containers_has_one_theme():
     headings = " ".join(re.findall(r"^# ([A-Z].*)$", page, re.M))
     told = " ".join(part.partition("\n**")[0] for part in own.split("\n## "))
     assert set(re.findall(r"\b[A-Z]{4,}\b", told)) <= set(headings.split())
+
+
+def test_the_examples_of_the_page_about_backup_are_those_that_are_run():
+    """tests/vm/test_backup.py runs them."""
+    page = (DIRECTORY / "nsunit-backup.7.md").read_text()
+    shown = [textwrap.dedent(text) for text in re.findall(r"(?:^    .*\n)+", page, re.M)]
+    assert "\n".join(shown) == (DIRECTORY.parents[1] / "tests/vm/backup-examples.txt").read_text()

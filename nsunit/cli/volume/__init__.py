@@ -1,0 +1,45 @@
+"""The verbs of `nsunit volume`."""
+
+from __future__ import annotations
+
+from nsunit.cli.verbs import Option, Verb
+
+
+def _verb(name: str, summary: str, run: str, operands: str, least: int, most: int | None) -> Verb:
+    function = f"nsunit.cli.volume.{run}"
+    return Verb(f"volume {name}", "volume", summary, function, operands, least, most, before="doctor")
+
+
+VERBS = (
+    _verb("list", "List volumes, and who uses them", "look:list_volumes", "", 0, 0),
+    _verb("inspect", "Show all that is known of volumes", "look:inspect", "VOLUME…", 1, None).replace(
+        complete="volumes",
+        details=("VOLUME is its name, or NAME:PATH of one without a name, which container NAME has at PATH.",),
+    ),
+    _verb("create", "Make a volume, to be filled by the first start with it", "change:create", "NAME", 1, 1).replace(
+        options=(Option("size", "How much it can hold, by a project quota", value="SIZE"),),
+        details=("--size takes a file system with project quotas: xfs, or ext4, mounted with the option prjquota.",),
+    ),
+    _verb("rm", "Take volumes away, with what is in them", "change:remove", "NAME…", 1, None).replace(
+        options=(Option("force", "Even if containers use them, which are stopped and removed first", short="f"),),
+        complete="volumes",
+        details=("One that a container uses, running or defined, is not taken away.",),
+    ),
+    _verb("prune", "Remove what was left half-made", "change:prune", "", 0, 0).replace(
+        options=(Option("all", "And all volumes that no container uses, with what is in them", short="a"),),
+    ),
+    _verb("export", "Write a volume to an archive", "transfer:export_volume", "VOLUME [FILE]", 1, 2).replace(
+        complete="volumes",
+        details=(
+            "By tar(1), to standard output without FILE. Owners are those that programs in containers see, by number; "
+            "extended attributes and ACLs are in it as well.",
+        ),
+    ),
+    _verb("import", "Make a volume of an archive", "transfer:import_volume", "NAME [FILE]", 1, 2).replace(
+        details=(
+            "What 'volume export' has written, or any other archive that tar(1) reads, from standard input without "
+            "FILE. It is unpacked in a unit that can write to the volume alone. A volume in which something is stays "
+            "as it is.",
+        ),
+    ),
+)

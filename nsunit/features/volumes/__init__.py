@@ -1,0 +1,1 @@
+"""`Volume=`: directories that outlive containers, filled once from what the root has at their place."""

@@ -1,0 +1,110 @@
+"""Volumes as archives, by the system's tar(1): owners are those inside, by number."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+
+from nsunit.core.programs import directory_with
+from nsunit.errors import NsunitError, UsageError
+from nsunit.features.volumes.look import check_name, directory_of
+from nsunit.features.volumes.setup import NEW, begin, finish, is_current, is_filled
+from nsunit.features.volumes.store import Store
+from nsunit.names import printable
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+
+_NUMBERS = ("--numeric-owner", "--acls", "--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability")
+_CHANGED = 1  # tar's status where files were written to meanwhile
+_COMPRESSED = {b"\x1f\x8b": "--gzip", b"\x28\xb5\x2f\xfd": "--zstd", b"\xfd7zXZ\0": "--xz", b"BZh": "--bzip2"}
+# An archive is somebody else's: its unpacking can write to the volume alone.
+_CONFINED = (
+    *("ProtectSystem=strict", "ProtectHome=read-only", "PrivateNetwork=yes", "PrivateIPC=yes", "NoNewPrivileges=yes"),
+    *("DevicePolicy=closed", "MemoryMax=1G", "TasksMax=16"),
+    "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_SETFCAP",
+)
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def refuse_users(context: Context) -> None:
+    """What is in a user's volumes belongs to ids that the user has in containers only.
+
+    Raises:
+        UsageError: the containers are those of a user.
+    """
+    if context.user:
+        hint = "have 'nsunit --user exec' run tar in a container that has the volume"
+        raise UsageError("owners inside are known in containers only, for a user", hint=hint)
+
+
+def export_volume(context: Context, name: str, output: int) -> bool:
+    """Write what is in volume *name* to the descriptor *output*; False if files were written to meanwhile.
+
+    Raises:
+        NsunitError: tar failed, and has said why.
+    """
+    refuse_users(context)
+    place = directory_of(context, name)
+    argv = [_tar(), "--create", "--sparse", "--one-file-system", *_NUMBERS, f"--directory={place}", "--file=-", "."]
+    status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, check=False).returncode
+    if status not in (0, _CHANGED):
+        raise NsunitError(f"the volume '{printable(name)}' could not be written out: tar ended with status {status}")
+    return status == 0
+
+
+def import_volume(context: Context, name: str, archive: int) -> None:
+    """Make the volume *name* of the *archive* behind a descriptor.
+
+    Raises:
+        NsunitError: it is there already, or tar failed and has said why; nothing was made.
+    """
+    refuse_users(context)
+    store = Store(context)
+    path = store.path_of(check_name(name))
+    files.make_private_directory(store.path)
+    files.make_private_directory(path)
+    directory = os.open(path, _DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if is_filled(directory) or not is_current(path, directory):
+            raise NsunitError(f"there is something in the volume '{name}' already", hint="remove it first")
+        begin(directory)
+        _unpack(f"{path}/{NEW}", archive)
+    except BaseException as error:
+        os.close(directory)
+        store.discard(path)
+        if isinstance(error, BlockingIOError):
+            raise NsunitError(f"the volume '{name}' is just being filled", hint="see who starts with it") from None
+        raise
+    finish(directory)
+    store.sync()
+
+
+def _unpack(place: str, archive: int) -> None:
+    tar = [_tar(), "--extract", "--same-owner", "--preserve-permissions", *_NUMBERS, *_decompression(archive)]
+    limits = [f"--property={item}" for item in (*_CONFINED, f"ReadWritePaths={place}")]
+    unit = ["systemd-run", "--pipe", "--wait", "--collect", "--quiet", "--description=Unpack a volume for nsunit"]
+    argv = [*unit, *limits, "--", *tar, f"--directory={place}", "--file=-"]
+    status = subprocess.run(argv, stdin=archive, stdout=subprocess.DEVNULL, check=False).returncode
+    if status:
+        raise NsunitError(f"the archive could not be unpacked: tar ended with status {status}")
+
+
+def _decompression(archive: int) -> list[str]:
+    """What tar has to be told of an archive that is a file; it does not find out by itself on its standard input."""
+    try:
+        start = os.pread(archive, 6, os.lseek(archive, 0, os.SEEK_CUR))
+    except OSError:
+        return []  # a pipe
+    return [option for magic, option in _COMPRESSED.items() if start.startswith(magic)]
+
+
+def _tar() -> str:
+    directory = directory_with(("tar",))
+    if not directory:
+        raise NsunitError("tar is not installed", hint="install the package 'tar'")
+    return f"{directory}/tar"

@@ -121,7 +121,7 @@ def scene(containers, run):
         if root.is_mount():
             run("umount", str(root))
             root.rmdir()
-    run("rm", "-rf", *map(str, SHARED), "/tmp/motd", "/tmp/web.tar", str(STAND_INS))
+    run("rm", "-rf", *map(str, SHARED), "/tmp/motd", "/tmp/db.tar", str(STAND_INS))
 
 
 @pytest.mark.timeout(290)

@@ -75,8 +75,8 @@ def _key(long: str, key: str, value: str) -> list[Said]:
     if key == "User" and ":" in value:
         user, _, group = value.partition(":")
         return [("Container", "User", user), ("Container", "Group", group)]
-    if key == "Bind" and not value.startswith("/"):
-        key = "Volume"  # that of a name
+    if key == "Bind" and (not value.startswith("/") or ":" not in value):
+        key = "Volume"  # by its name, or without one
     return [("Container", key, _quoted(value) if key in _WORDS else value.replace("%", "%%"))]
 
 

@@ -51,7 +51,7 @@ def test_other_verbs_have_options_of_their_own(capsys):
 
 def test_options_that_are_understood_make_the_same_container_as_the_keys():
     keys = given(
-        volume=["/srv/a b:/data:ro", "data:/var/lib/data"],
+        volume=["/srv/a b:/data:ro", "data:/var/lib/data", "/cache"],
         env=["A=b c%", 'B="\\\n'],
         network=["bridge"],
         publish=["8080:80"],
@@ -75,7 +75,7 @@ def test_options_that_are_understood_make_the_same_container_as_the_keys():
     assert "CAP_NET_RAW" in found.capabilities
     assert "CAP_CHOWN" not in found.capabilities
     assert found.init and found.read_only and found.uses("devices")
-    assert [key for _, key, _ in keys].count("Volume") == 1
+    assert [key for _, key, _ in keys].count("Volume") == 2
     assert [item.target for item in found.tmpfs] == ["/tmp"]
 
 

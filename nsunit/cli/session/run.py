@@ -18,21 +18,12 @@ if TYPE_CHECKING:
 # the slice: there it holds for exec sessions as well.
 _SECTIONS = ("Container", "Slice", "Service", "Unit")
 
-# With one of these it need not be said what to run.
-_HAVE_A_COMMAND = frozenset(("Exec", "Image", "Entrypoint", "Boot"))
-
 
 def run(invocation: Invocation) -> int:
     """The verb `run`."""
     given = invocation.value("name")
     name = new_run_name() if given is None else check_name(given)
     keys = [*(_property(text) for text in invocation.values("property")), *said(invocation)]
-    if (
-        not invocation.operands
-        and not invocation.flag("detach")
-        and _HAVE_A_COMMAND.isdisjoint(key for _, key, _ in keys)
-    ):
-        keys.append(("Container", "Exec", "/bin/sh"))
     status = run_container(
         invocation.context(),
         keys,

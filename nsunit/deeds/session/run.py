@@ -34,6 +34,9 @@ from nsunit.units import Property
 
 SIGKILL = 9
 
+# With one of these it need not be said what to run.
+_HAVE_A_COMMAND = frozenset(("Exec", "Image", "Entrypoint", "Boot"))
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +73,8 @@ def run(
     said = {key for _, key, _, _ in assignments}
     if not keep and not said & {"Volatile", "ReadOnly"}:
         assignments.append(("Container", "Volatile", "yes", "nsunit run"))
+    if not argv and not detach and _HAVE_A_COMMAND.isdisjoint(said):
+        assignments.append(("Container", "Exec", "/bin/sh", "nsunit run"))
     if argv:
         assignments.append(("Container", "Exec", _quoted(argv), "the command line"))
     definition = load_properties(name, assignments, context.host)

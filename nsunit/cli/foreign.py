@@ -99,6 +99,9 @@ _RUN = {
 }
 RUN = {name: text for names, text in _RUN.items() for name in names.split()}
 
+# Verbs that mean something else elsewhere, where they need no operand.
+_WITHOUT_OPERAND = {"ps": "'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one"}
+
 
 def verb(name: str) -> str | None:
     """What to type instead of the verb *name* of another tool; None if none has it."""
@@ -108,3 +111,8 @@ def verb(name: str) -> str | None:
 def option(of: str, name: str) -> str | None:
     """What to type instead of the option *name*, without dashes, of the verb *of*."""
     return RUN.get(name) if of == "run" else None
+
+
+def operand(of: str) -> str | None:
+    """What to type instead of the verb *of* without an operand."""
+    return _WITHOUT_OPERAND.get(of)

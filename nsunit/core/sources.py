@@ -31,7 +31,7 @@ def check_sources(definition: Definition) -> None:
     ]
     for missing in hooks(container.features, "deeds.missing_sources"):
         mistakes += missing(container)
-    problems = [Problem(definition.name, 0, mistake) for mistake in mistakes]
+    problems = [Problem(definition.name, 0, mistake, _hint(mistake)) for mistake in mistakes]
     if not mistakes and container.rootfs and not (container.read_only or container.volatile):
         problems += _exposed_root(definition.name, container.rootfs)
     if problems:
@@ -63,6 +63,12 @@ def _exposed_root(name: str, rootfs: str) -> list[Problem]:
             ]
         directory = os.path.dirname(directory)
     return []
+
+
+def _hint(mistake: str) -> str | None:
+    """Where a root comes from, if that is what is missing."""
+    is_root = mistake.startswith(("Rootfs=", "Layer=")) and mistake.endswith("does not exist")
+    return "mmdebstrap can make it a root, see nsunit-tutorial(7)" if is_root else None
 
 
 def _directory_mistake(path: str) -> str | None:

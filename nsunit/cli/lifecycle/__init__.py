@@ -172,14 +172,14 @@ VERBS = (
     Verb(
         "prune",
         "lifecycle",
-        "Remove what stopped containers have kept that have no definition of their own",
+        "Remove what is kept of stopped containers without a definition",
         "nsunit.cli.lifecycle.prune:prune",
         options=(
             Option("dry-run", "Only say what would be removed", short="n"),
             Option("force", "Do not ask", short="f"),
         ),
         details=(
-            "They are those that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
+            "These are the ones that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
             "that is gone, and as stopped, instances of templates. Containers that are defined or enabled keep all.",
         ),
     ),

@@ -57,7 +57,7 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("property", "Print this one only", short="p", value="KEY", repeat=True),),
+        options=(Option("property", "Print only this key", short="p", value="KEY", repeat=True),),
         complete="defined_any",
     ),
     Verb(
@@ -174,7 +174,7 @@ VERBS = (
         "nsunit.cli.look.mount:mount",
         operands="[NAME [DIRECTORY]]",
         most=2,
-        options=(Option("write", "So that it can be written to", short="w"),),
+        options=(Option("write", "Mount it so that it can be written to", short="w"),),
         complete="defined",
         details=(
             "Prints where: at DIRECTORY, or in a directory of nsunit's. Files belong to whom they belong inside. It is "
@@ -186,7 +186,7 @@ VERBS = (
     Verb(
         "umount",
         "look",
-        "Take a container's root off the host",
+        "Unmount a container's root",
         "nsunit.cli.look.mount:umount",
         operands="NAME [DIRECTORY]",
         least=1,

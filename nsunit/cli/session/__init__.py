@@ -28,7 +28,7 @@ VERBS = (
     Verb(
         "exec",
         "session",
-        "Run a command in a container that runs",
+        "Run a command in a running container",
         "nsunit.cli.session.execute:execute",
         connects=True,
         operands="NAME COMMAND…",

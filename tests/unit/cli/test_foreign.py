@@ -101,3 +101,11 @@ def test_what_is_understood_is_no_option_with_an_answer():
     understood = {option.long for option in RUN.understood} | {option.short for option in RUN.understood}
     assert not understood & set(foreign.RUN)
     assert set(FLAGS) <= understood
+
+
+def test_a_list_is_not_ps(capsys):
+    assert main(["ps"]) == 2
+    assert capsys.readouterr().err == (
+        "nsunit: ps: a name is missing\n"
+        "  hint: 'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one\n"
+    )

@@ -52,3 +52,10 @@ def test_what_is_missing_is_told_all_at_once(tmp_path):
         f"Bind=: '{tmp_path}/b' does not exist",
         f"EnvironmentFile=: '{tmp_path}/d' does not exist",
     ]
+
+
+def test_where_a_root_comes_from(tmp_path):
+    with pytest.raises(DefinitionError) as caught:
+        check(tmp_path / "a", f"Bind={tmp_path}/b:/b")
+    hint = "mmdebstrap can make it a root, see nsunit-tutorial(7)"
+    assert [problem.hint for problem in caught.value.problems] == [hint, None]

@@ -28,7 +28,8 @@ case "$*" in
 *systemd-sysv*) root=/ ;;
 *) root=/srv/roots/debian ;;
 esac
-mkdir -p "$target" && mount --bind "$root" "$target"
+# No peer of the machine's root: what is mounted on one would be on the other as well.
+mkdir -p "$target" && mount --bind --make-private "$root" "$target"
 """
 CURL = """#!/usr/bin/python3
 import sys, time, urllib.error, urllib.request
@@ -119,7 +120,7 @@ def scene(containers, run):
     yield
     for root in (MACHINES / "debian", MACHINES / "os"):
         if root.is_mount():
-            run("umount", str(root))
+            run("umount", "--recursive", str(root))
             root.rmdir()
     run("rm", "-rf", *map(str, SHARED), "/tmp/motd", "/tmp/db.tar", str(STAND_INS))
 

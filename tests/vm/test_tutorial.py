@@ -119,8 +119,8 @@ def scene(containers, run):
     (agent / "agent.conf").write_text(f"[Container]\nBindReadOnly={masked}\n")
     yield
     for root in (MACHINES / "debian", MACHINES / "os"):
-        if root.is_mount():
-            run("umount", "--recursive", str(root))
+        if root.exists():
+            run("umount", "--recursive", str(root), check=False)  # a task that failed has not mounted it
             root.rmdir()
     run("rm", "-rf", *map(str, SHARED), "/tmp/motd", "/tmp/db.tar", str(STAND_INS))
 

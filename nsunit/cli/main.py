@@ -35,10 +35,10 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 
 _NOTHING_DONE = {
-    "running": "runs already",
+    "running": "is already running",
     "listening": "listens for its first connection",
     "mended": "listens again",
-    "inactive": "does not run",
+    "inactive": "is not running",
     "absent": "nothing was kept",
     "unchanged": "was so already",
 }
@@ -242,7 +242,8 @@ def _print_version() -> int:
 
 def _suggest_verb(name: str) -> str:
     known = [alias for verb in all_verbs() for alias in verb.names]
-    return did_you_mean(name, known, "'nsunit {}'") or "see 'nsunit --help'"
+    foreign: str | None = load("nsunit.cli.foreign:verb")(name)
+    return foreign or did_you_mean(name, known, "'nsunit {}'") or "see 'nsunit --help'"
 
 
 def _check_operands(verb: Verb, operands: list[str], everything: bool) -> None:
@@ -253,7 +254,7 @@ def _check_operands(verb: Verb, operands: list[str], everything: bool) -> None:
     takes_all = any(option.long == "all" for option in verb.options) and verb.group == "lifecycle"
     if len(operands) < verb.least or (takes_all and not operands and not everything):
         missing = "a command" if operands and verb.command_at else "a name"
-        raise UsageError(f"{name}: {missing} is missing", hint=usage)
+        raise UsageError(f"{name}: {missing} is missing", hint=load("nsunit.cli.foreign:operand")(name) or usage)
     if verb.most is not None and len(operands) > verb.most:
         raise UsageError(f"{name}: '{printable(operands[verb.most])}' is one operand too many", hint=usage)
 
@@ -270,7 +271,6 @@ def parse(
     """
     longs = {option.long: option for option in options}
     shorts = {option.short: option for option in options if option.short}
-    help_line = f"see 'nsunit {verb} --help'" if verb else "see 'nsunit --help'"
     values: dict[str, list[str]] = {}
     operands: list[str] = []
     rest = list(arguments)
@@ -280,9 +280,9 @@ def parse(
             operands += rest
             break
         if argument.startswith("--"):
-            _take_long(argument[2:], rest, longs, values, help_line)
+            _take_long(argument[2:], rest, longs, values, verb)
         elif argument.startswith("-") and argument != "-":
-            _take_shorts(argument[1:], rest, shorts, values, help_line)
+            _take_shorts(argument[1:], rest, shorts, values, verb)
         else:
             operands.append(argument)
             if stop_at is not None and len(operands) > stop_at:
@@ -294,20 +294,17 @@ def parse(
     return values, operands
 
 
-def _take_long(
-    text: str, rest: list[str], longs: dict[str, Option], values: dict[str, list[str]], help_line: str
-) -> None:
+def _take_long(text: str, rest: list[str], longs: dict[str, Option], values: dict[str, list[str]], verb: str) -> None:
     name, equals, value = text.partition("=")
     option = longs.get(name)
     if option is None:
-        raise UsageError(
-            f"'--{printable(name)}' is not an option", hint=did_you_mean(name, list(longs), "'--{}'") or help_line
-        )
+        hint = _foreign(verb, name) or did_you_mean(name, list(longs), "'--{}'") or _help_line(verb)
+        raise UsageError(f"'--{printable(name)}' is not an option", hint=hint)
     if option.stands_for and (equals or os.geteuid() == 0):
         option = longs[option.stands_for]
     if not option.value:
         if equals:
-            raise UsageError(f"--{name} takes no value, but got '{printable(value)}'", hint=help_line)
+            raise UsageError(f"--{name} takes no value, but got '{printable(value)}'", hint=_help_line(verb))
         values[name] = []
         return
     if not equals and option.implied:
@@ -320,13 +317,15 @@ def _take_long(
 
 
 def _take_shorts(
-    text: str, rest: list[str], shorts: dict[str, Option], values: dict[str, list[str]], help_line: str
+    text: str, rest: list[str], shorts: dict[str, Option], values: dict[str, list[str]], verb: str
 ) -> None:
     while text:
         letter, text = text[0], text[1:]
         option = shorts.get(letter)
         if option is None:
-            raise UsageError(f"'-{printable(letter)}' is not an option", hint=help_line)
+            raise UsageError(
+                f"'-{printable(letter)}' is not an option", hint=_foreign(verb, letter) or _help_line(verb)
+            )
         if not option.value:
             values[option.long] = []
             continue
@@ -339,6 +338,16 @@ def _take_shorts(
             text = rest.pop(0)
         _store(option, text, values)
         return
+
+
+def _help_line(verb: str) -> str:
+    return f"see 'nsunit {verb} --help'" if verb else "see 'nsunit --help'"
+
+
+def _foreign(verb: str, name: str) -> str | None:
+    """What to type instead of an option that another tool has."""
+    found: str | None = load("nsunit.cli.foreign:option")(verb, name)
+    return found
 
 
 def _store(option: Option, value: str, values: dict[str, list[str]]) -> None:

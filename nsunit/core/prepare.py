@@ -284,6 +284,6 @@ def check_needed(context: Context, definition: Definition) -> None:
         queued = isinstance(job, tuple) and bool(job[0])  # its start, just asked for, waits for its slice
         if state.get("ActiveState") not in (*UP, "activating") and not queued:
             raise NotFoundError(
-                f"{definition.name}: {why} '{other}', which does not run",
+                f"{definition.name}: {why} '{other}', which is not running",
                 hint=f"start that first: nsunit start {other}",
             )

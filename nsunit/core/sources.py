@@ -31,7 +31,7 @@ def check_sources(definition: Definition) -> None:
     ]
     for missing in hooks(container.features, "deeds.missing_sources"):
         mistakes += missing(container)
-    problems = [Problem(definition.name, 0, mistake) for mistake in mistakes]
+    problems = [Problem(definition.name, 0, mistake, _hint(mistake)) for mistake in mistakes]
     if not mistakes and container.rootfs and not (container.read_only or container.volatile):
         problems += _exposed_root(definition.name, container.rootfs)
     if problems:
@@ -54,16 +54,21 @@ def _exposed_root(name: str, rootfs: str) -> list[Problem]:
     path = os.path.realpath(rootfs)
     if os.statvfs(path).f_flag & os.ST_NOSUID:
         return []
-    parent = os.path.dirname(path)
-    directory = parent
+    directory = os.path.dirname(path)
     while os.stat(directory).st_mode & 0o011:  # others, or a group, can pass
         if directory == "/":
-            hint = f"'chmod go-x {parent}', give it a parent that is only root's, or use Layer=, Volatile= or ReadOnly="
+            hint = "move it below /var/lib/machines, which only root can enter, or use Layer=, Volatile= or ReadOnly="
             return [
                 Problem(name, 0, f"Rootfs=: '{rootfs}' is to be written to, and users of the host can enter it", hint)
             ]
         directory = os.path.dirname(directory)
     return []
+
+
+def _hint(mistake: str) -> str | None:
+    """Where a root comes from, if that is what is missing."""
+    is_root = mistake.startswith(("Rootfs=", "Layer=")) and mistake.endswith("does not exist")
+    return "mmdebstrap can make it a root, see nsunit-tutorial(7)" if is_root else None
 
 
 def _directory_mistake(path: str) -> str | None:

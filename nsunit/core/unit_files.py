@@ -31,7 +31,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     for listener_files in hooks(used, "files.listener_files"):
         listeners |= listener_files(definition, facts)
     version = context.host.systemd_version
-    service = f"Container {name}: the service that runs its payload."
+    service = f"Container {name}: the service that runs its program."
     limits = f"Container {name}: the slice that carries its limits."
     return {
         **around,

@@ -41,7 +41,7 @@ def drop_in(context: Context, name: str, assignments: Sequence[tuple[str, str, s
         _write(context, name, assignments)
     else:
         hint = f"name what to set: nsunit dropin {name} KEY=VALUE"
-        raise NotFoundError(f"{name}: it does not run, so there are no changes to keep", hint=hint)
+        raise NotFoundError(f"{name}: it is not running, so there are no changes to keep", hint=hint)
     definition = load_any(name, context.search, context.host)
     return tuple(path for path in drop_ins_of(context, definition) if path in definition.sources)
 

@@ -96,7 +96,7 @@ def missing(container: Container, failed: set[str]) -> list[tuple[str, str]]:
         found.append(("[Container] Exec= is missing", "name the program to run, e.g. Exec=/bin/sh"))
     root_is_there = any(kind == "mnt" for kind, _ in container.namespaces)
     if not (container.rootfs or container.layers or of_image or root_is_there or failed & {"Rootfs", "Layer"}):
-        found.append(("[Container] needs Rootfs=, Layer= or Image=", "e.g. Rootfs=/srv/debian"))
+        found.append(("[Container] needs Rootfs=, Layer= or Image=", "e.g. Rootfs=/var/lib/machines/debian"))
     return found
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from nsunit.definition import setting
+from nsunit.definition import foreign, setting
 from nsunit.definition.syntax import NETWORK_SECTIONS, SECTIONS
-from nsunit.definition.systemd.kernel import refusal
+from nsunit.definition.systemd import kernel
 from nsunit.errors import did_you_mean
 
 __all__ = ["refusal", "unknown_key"]
+
+
+def refusal(section: str, name: str) -> str | None:
+    """Why *name*, of the kernel or of another tool, is no key, and after a `; ` what to use; None if nobody has it."""
+    found = kernel.refusal(foreign.kernels_name(name))
+    return found or (None if section in ("Pod", *NETWORK_SECTIONS) else foreign.refusal(name))
 
 
 def unknown_key(section: str, key: str) -> str:

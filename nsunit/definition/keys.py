@@ -30,7 +30,7 @@ CONTAINER: dict[str, Row] = {
     "Rootfs": own(
         *(absolute_path, False, "PATH"),
         *("Directory that becomes the root; to be written to, it belongs below one that only root can enter.",),
-        *("/srv/debian",),
+        *("/var/lib/machines/debian",),
     ),
     "Layer": own(absolute_path, True, "PATH", "Read-only directory of the root, the topmost first.", "/srv/layers/app"),
     "ReadOnly": own(boolean, False, "yes|no", "Nothing can be written to the root.", "yes"),

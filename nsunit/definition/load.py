@@ -138,7 +138,7 @@ class Loader:
         from nsunit.definition.explain import refusal, unknown_key  # only when something is wrong
 
         name = key if section in syntax.SECTIONS else f"{section}.{key}"  # the dot is that of SECTION.KEY elsewhere
-        refused = refusal(name)
+        refused = refusal(section, name)
         if refused:
             reason, _, instead = refused.partition("; ")
             self.problems.append(Problem(path, line, f"'{name}': {reason}", instead))

@@ -17,6 +17,15 @@ LINE_MAX = 1 << 16
 NETWORK_SECTIONS = ("Network",)
 SECTIONS = ("Unit", "Container", "Pod", "Slice", "Service", "Install")
 
+# What the files of other tools have, and where it goes.
+_OTHERS_SECTIONS = {
+    **dict.fromkeys(("Exec", "Files"), "systemd-nspawn has it; its keys belong in [Container]"),
+    "Kube": "Quadlet has it; write a definition for each container, and POD.pod.nsunit",
+    "Image": "Quadlet has it; use [Container] Image=",
+    "Build": "Quadlet has it; build the image by buildah or docker, and use [Container] Image=",
+    "Quadlet": "Quadlet has it; leave it out",
+}
+
 _BLANK = " \t"
 _LINE_SEPARATORS = "\u2028\u2029"
 
@@ -76,7 +85,7 @@ class Lines:
         elif not name.startswith("X-"):
             known = ", ".join(f"[{section}]" for section in self.sections)
             there = "only section is" if len(self.sections) == 1 else "sections are"
-            hint = did_you_mean(name, self.sections, "[{}]") or f"the {there} {known}"
+            hint = _OTHERS_SECTIONS.get(name) or did_you_mean(name, self.sections, "[{}]") or f"the {there} {known}"
             if name in NETWORK_SECTIONS:
                 hint = "that is for NAME.network.nsunit; a container joins it with [Container] Network=NAME"
             self.problem(line, f"unknown section '{printable(text)}'", hint)

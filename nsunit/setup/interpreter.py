@@ -28,7 +28,7 @@ def protect() -> None:
     try:
         _protect()
     except OSError as error:
-        text = f"Failed to keep the host's interpreter away from the payload: {error.strerror}"
+        text = f"Failed to keep the host's interpreter away from the program: {error.strerror}"
         raise SetupError(text) from error
 
 

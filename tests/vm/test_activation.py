@@ -251,7 +251,7 @@ def test_the_proxies_are_killed(containers, nsunit, run):
     assert notes(nsunit, name) == [note]
     assert nsunit("list").stderr == f"nsunit: {name}: {note}\n"
     assert nsunit("start", name).stdout == f"{name}: listens again\n"
-    assert nsunit("start", name).stdout == f"{name}: runs already\n"
+    assert nsunit("start", name).stdout == f"{name}: is already running\n"
     assert notes(nsunit, name) == []
     assert connect(8188).readline() == started
     nsunit("stop", name)

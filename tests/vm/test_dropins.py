@@ -43,7 +43,7 @@ def test_persist_writes_drop_ins_that_outlive_the_container(limited, nsunit, run
         assert str(drop_in(limited.slice)) in shown["DropInPaths"]
         assert shown["NeedDaemonReload"] == "no"
         assert sorted(shown["IPAddressDeny"].split()) == ["10.0.0.0/8", "192.0.2.0/24"]
-        assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
+        assert nsunit("start", limited.name).stdout == f"{limited.name}: is already running\n"
         assert nsunit("plan", limited.name).stdout == f"{limited.name}: runs as its definition says\n"
 
     check()
@@ -90,7 +90,7 @@ def test_dropin_for_a_stopped_container(containers, nsunit):
     assert not drop_in(container.slice).parent.exists()
     assert container.limit("memory.max") == str(100 << 20)
     assert (container.cgroup / container.service / "pids.max").read_text() == "max\n"
-    assert nsunit("start", name).stdout == f"{name}: runs already\n"
+    assert nsunit("start", name).stdout == f"{name}: is already running\n"
     again = nsunit("dropin", "--remove", name, check=False)
     assert (again.returncode, again.stderr.splitlines()[0]) == (3, f"nsunit: {name}: it has no drop-ins")
     nsunit("stop", name)
@@ -104,7 +104,7 @@ def test_dropin_keeps_what_was_set_for_this_run(limited, nsunit):
     nsunit("set", limited.name, "MemoryMax=150M")
     nsunit("dropin", limited.name)
     assert directives(limited.slice) == ["[Slice]", "MemoryMax=150M"]
-    assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
+    assert nsunit("start", limited.name).stdout == f"{limited.name}: is already running\n"
     nsunit("restart", limited.name)
     assert limited.limit("memory.max") == str(150 << 20)
 
@@ -155,4 +155,4 @@ def test_nothing_is_half_done_when_a_file_cannot_be_written(limited, nsunit):
     assert not drop_in(limited.slice).parent.exists()
     assert limited.limit("memory.max") == str(100 << 20)
     assert (limited.cgroup / limited.service / "pids.max").read_text() == "max\n"
-    assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
+    assert nsunit("start", limited.name).stdout == f"{limited.name}: is already running\n"

@@ -52,7 +52,7 @@ def test_it_starts_without_nsunit_and_without_runtime_state(enabled, nsunit, run
     assert enabled.limit("memory.max") == str(100 << 20)
     assert run("systemctl", "show", "-P", "Result", enabled.service).stdout == "success\n"
     assert "nsunit/setup" not in run("ps", "-eo", "args").stdout  # the helper is gone
-    assert nsunit("start", enabled.name).stdout == f"{enabled.name}: runs already\n"
+    assert nsunit("start", enabled.name).stdout == f"{enabled.name}: is already running\n"
     assert nsunit("plan", enabled.name).stdout == f"{enabled.name}: runs as its definition says\n"
     assert nsunit("exec", enabled.name, "hostname").stdout == f"{enabled.name}\n"
     assert enabled.name in nsunit("list", "--names").stdout.split()

@@ -59,12 +59,12 @@ def test_set_is_told_by_start_status_and_plan_and_ends_with_the_container(limite
     assert limited.limit("memory.max") == str(150 << 20)
     assert limited.show("MemoryMax", unit=limited.slice) == {"MemoryMax": str(150 << 20)}
     redefine(limited, LIMITS.replace("100M", "150M"))
-    assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
+    assert nsunit("start", limited.name).stdout == f"{limited.name}: is already running\n"
     assert planned(nsunit, limited) == [f"{limited.name}: runs as its definition says"]
     redefine(limited, LIMITS)
     nsunit("restart", limited.name)
     assert limited.limit("memory.max") == str(100 << 20)
-    assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
+    assert nsunit("start", limited.name).stdout == f"{limited.name}: is already running\n"
 
 
 @pytest.mark.machine("controllers")
@@ -114,8 +114,8 @@ def test_a_stopped_container_is_not_set(limited, nsunit):
     done = nsunit("set", limited.name, "MemoryMax=150M", check=False)
     assert (done.returncode, done.stderr.splitlines()[0]) == (3, f"nsunit: {limited.name}: it is not running")
     assert nsunit("set", "--persist", limited.name, "MemoryMax=150M", check=False).returncode == 3
-    assert planned(nsunit, limited) == [f"{limited.name}: does not run"]
-    assert nsunit("apply", limited.name).stdout == f"{limited.name}: does not run\n"
+    assert planned(nsunit, limited) == [f"{limited.name}: is not running"]
+    assert nsunit("apply", limited.name).stdout == f"{limited.name}: is not running\n"
 
 
 @pytest.mark.machine("controllers")
@@ -133,7 +133,7 @@ def test_apply_follows_the_definition_without_a_restart(limited, nsunit):
     assert len(nsunit("apply", limited.name).stdout.splitlines()) == 5
     assert limits(limited) == [str(120 << 20), "max 100000", "20", "0", "max"]
     assert limited.pid == pid
-    assert nsunit("start", limited.name).stdout == f"{limited.name}: runs already\n"
+    assert nsunit("start", limited.name).stdout == f"{limited.name}: is already running\n"
     assert nsunit("apply", limited.name).stdout == f"{limited.name}: runs as its definition says\n"
 
 

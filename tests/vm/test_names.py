@@ -258,7 +258,7 @@ def test_a_link_orders_binds_and_tells(db, define, nsunit, containers, run):
     alone = define(definition("Link=nobody-there"))
     refused = nsunit("start", alone, check=False)
     assert refused.returncode
-    assert f"{alone}: it is linked with 'nobody-there', which does not run" in refused.stderr
+    assert f"{alone}: it is linked with 'nobody-there', which is not running" in refused.stderr
 
 
 def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, nsunit, run):

@@ -170,7 +170,7 @@ def test_one_that_does_not_run_cannot_be_joined(containers, nsunit):
     done = nsunit("start", second, check=False)
     assert done.returncode == 3
     assert done.stderr == (
-        f"nsunit: {second}: it shares namespaces with '{first}', which does not run\n"
+        f"nsunit: {second}: it shares namespaces with '{first}', which is not running\n"
         f"  hint: start that first: nsunit start {first}\n"
     )
     nsunit("start", second, first)  # in whatever order they are named

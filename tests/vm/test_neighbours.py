@@ -138,7 +138,7 @@ def test_a_program_that_reads_its_configuration_anew(containers, nsunit, tmp_pat
     nsunit("pause", container.name)
     nsunit("resume", container.name)
     nsunit("kill", "--signal=WINCH", container.name)
-    assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
+    assert nsunit("start", container.name).stdout == f"{container.name}: is already running\n"
     nsunit("stop", "--now", container.name)
 
 

@@ -127,7 +127,7 @@ def test_a_pod_has_one_network_that_outlives_its_containers(make, nsunit, run):
     assert inodes_of(web) == pod.inodes() == kept
 
     started = nsunit("start", f"{pod.name}.pod")
-    assert started.stdout.splitlines() == [f"{pod.name}.pod: runs already", f"{web.name}: runs already"]
+    assert started.stdout.splitlines() == [f"{pod.name}.pod: is already running", f"{web.name}: is already running"]
     assert inodes_of(db) == kept
     compared = nsunit("ns", "same", "--json", web.name, db.name, check=False)
     same = {item["kind"]: item["same"] for item in json.loads(compared.stdout)}

@@ -29,7 +29,7 @@ def test_many_starts_of_one_name(containers):
         out, err = process.communicate(timeout=500)
         assert (process.returncode, err) == (0, "")
         said[out] += 1
-    assert said == {"": 1, f"{name}: runs already\n": STARTS - 1}
+    assert said == {"": 1, f"{name}: is already running\n": STARTS - 1}
     container = containers.of(name)
     assert len((container.cgroup / container.service / "payload/cgroup.procs").read_text().split()) == 1
 
@@ -41,7 +41,7 @@ def test_a_start_and_a_foreground_run_of_one_name(nsunit, containers):
     background = popen("start", name)
     results = [(process.communicate(timeout=120), process.returncode) for process in (*foreground, background)]
     refused = [err for (_, err), status in results[:2] if status]
-    assert all("is running already" in err for err in refused), refused
+    assert all("is already running" in err for err in refused), refused
     ran = 2 - len(refused)
     started = results[2][0][1] == ""
     assert results[2][1] == 0
@@ -52,8 +52,8 @@ def test_a_start_and_a_foreground_run_of_one_name(nsunit, containers):
 
 # What each command may answer while others are at work on the same container.
 ANSWERS = {
-    "start": {0: ("", "runs already")},
-    "stop": {0: ("", "does not run", "killed, since its program has no handler for SIGTERM")},
+    "start": {0: ("", "is already running")},
+    "stop": {0: ("", "is not running", "killed, since its program has no handler for SIGTERM")},
     "rm": {0: ("", "nothing was kept"), 1: ("it is running",)},
     "exec": {
         0: ("",),

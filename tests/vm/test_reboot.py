@@ -68,7 +68,7 @@ def test_an_enabled_container_runs(rebooted, containers, nsunit, run):
     container.exec("dd", "if=/dev/scratch", "of=/dev/null", "count=1")
     assert container.exec("dd", "if=/dev/zero", "of=/dev/scratch", "count=1", check=False).returncode == 1
     assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
-    assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
+    assert nsunit("start", container.name).stdout == f"{container.name}: is already running\n"
     assert container.exec("hostname").stdout == f"{container.name}\n"
     nsunit("disable", "--now", container.name)
     assert run("systemctl", "show", "-P", "LoadState", container.service).stdout == "not-found\n"
@@ -93,7 +93,7 @@ def test_a_group_has_its_limits(rebooted, containers, nsunit):
 @pytest.mark.after_reboot
 def test_a_pod_is_there_for_a_container(rebooted, containers, nsunit):
     container = containers.of(containers.own("reboot-pod"), "rebooting")
-    assert nsunit("start", container.name).stdout == f"{container.name}: runs already\n"
+    assert nsunit("start", container.name).stdout == f"{container.name}: is already running\n"
     for kind in ("user", "net", "ipc", "uts"):
         pin = Path(f"/run/nsunit/namespaces/rebooting.pod/{kind}")
         assert os.stat(pin).st_ino == os.stat(f"/proc/{container.pid}/ns/{kind}").st_ino

@@ -103,7 +103,7 @@ def test_a_running_container_is_left_alone_by(talker, run, nsunit, command):
     run("systemctl", command)
     wait_until(lambda: run("systemctl", "show", "--property=Version", check=False).returncode == 0)
     assert (talker.show(*seen), talker.pid, talker.proc("cgroup"), (talker.cgroup / "pids.max").read_text()) == before
-    assert nsunit("start", talker.name).stdout == f"{talker.name}: runs already\n"
+    assert nsunit("start", talker.name).stdout == f"{talker.name}: is already running\n"
     assert talker.exec("echo", "still here").stdout == "still here\n"
 
 

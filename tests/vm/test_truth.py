@@ -84,7 +84,7 @@ def test_what_set_and_links_have_changed(containers, nsunit, run, workplace):
     status = nsunit("status", name).stdout
     assert "Note: 'nsunit set' has changed it since it was started, until it stops: [Slice] TasksMax=77" in status
     assert "another definition" not in status
-    assert nsunit("start", name).stdout == f"{name}: runs already\n"
+    assert nsunit("start", name).stdout == f"{name}: is already running\n"
     # A later change of the file is another definition, and that of set is still none.
     text = (file := containers.files[0]).read_text()
     file.write_text(text + "Hostname=other\n")

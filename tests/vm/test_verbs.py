@@ -49,8 +49,8 @@ def test_several_at_once(containers, nsunit):
     ]
     assert [containers.of(name).show("ActiveState")["ActiveState"] for name in good] == ["active"] * 2
     assert nsunit("start", *good, "--json").stdout.count('"running"') == 2
-    assert nsunit("stop", *good, bad).stdout == f"{bad}: does not run\n"
-    assert nsunit("stop", *good).stdout == "".join(f"{name}: does not run\n" for name in good)
+    assert nsunit("stop", *good, bad).stdout == f"{bad}: is not running\n"
+    assert nsunit("stop", *good).stdout == "".join(f"{name}: is not running\n" for name in good)
 
 
 def test_instances_of_a_template(containers, nsunit, run):
@@ -74,7 +74,7 @@ def test_instances_of_a_template(containers, nsunit, run):
 def test_a_start_of_what_runs(web, nsunit):
     before = web.pid
     done = nsunit("start", web.name)
-    assert (done.stdout, done.stderr) == (f"{web.name}: runs already\n", "")
+    assert (done.stdout, done.stderr) == (f"{web.name}: is already running\n", "")
     definition = Path(f"/etc/nsunit/{web.name}.nsunit")
     text = definition.read_text()
     try:
@@ -379,7 +379,7 @@ def test_run_in_the_background(containers, nsunit):
     assert container.limit("memory.max") == str(50 << 20)
     again = nsunit("run", "-d", "--name", name, "-p", f"Rootfs={BUSYBOX}", "true", check=False)
     assert again.returncode == 125
-    assert again.stderr.splitlines()[0] == f"nsunit: {name}: it is running already"
+    assert again.stderr.splitlines()[0] == f"nsunit: {name}: it is already running"
     nsunit("stop", name)
     assert containers.left() == []
 
@@ -523,7 +523,7 @@ def test_all_of_them(web, containers, nsunit):
     """The last one, since it stops everything."""
     idle = containers.define(SLEEPER)
     started = nsunit("start", "--all")
-    assert started.stdout == f"{web.name}: runs already\n"
+    assert started.stdout == f"{web.name}: is already running\n"
     assert containers.of(idle).show("ActiveState")["ActiveState"] == "active"
     nsunit("stop", "--all")
     assert not {web.name, idle} & set(nsunit("list", "--names").stdout.split())

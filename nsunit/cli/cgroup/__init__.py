@@ -112,7 +112,7 @@ VERBS = (
         most=None,
         options=(
             _MANY,
-            Option("recursive", "What is below them as well", short="r"),
+            Option("recursive", "Also delete what is below them", short="r"),
             Option("kill", "Kill the processes in them, instead of refusing", short="k"),
             _ANYWHERE,
         ),
@@ -125,7 +125,7 @@ VERBS = (
         operands="[CONTROLLERS:PATH…]",
         most=None,
         options=(
-            Option("group", "These, and what is below", short="g", value=_GROUP, repeat=True),
+            Option("group", "List these, and what is below them", short="g", value=_GROUP, repeat=True),
             Option("controllers", "List the controllers that groups can have on this host instead"),
             _ANYWHERE,
         ),

@@ -8,7 +8,7 @@ VERBS = (
     Verb(
         "set",
         "change",
-        "Change limits of a container that runs",
+        "Change limits of a running container",
         "nsunit.cli.change.set:set_keys",
         operands="NAME [SECTION.]KEY=VALUE…",
         least=2,
@@ -28,7 +28,7 @@ VERBS = (
     Verb(
         "reclaim",
         "change",
-        "Have the kernel take memory from a container that runs",
+        "Reclaim memory from a running container",
         "nsunit.cli.change.reclaim:reclaim",
         operands="NAME SIZE",
         least=2,
@@ -55,11 +55,11 @@ VERBS = (
     Verb(
         "apply",
         "change",
-        "Have containers that run follow their definitions",
+        "Bring running containers up to their definitions",
         "nsunit.cli.change.apply:apply",
         operands="[NAME…]",
         most=None,
-        options=(Option("restart", "Restart those of which a key can only change so"),),
+        options=(Option("restart", "Restart containers whose changes take a restart"),),
         complete="running_any",
         details=(
             "What can change while a container runs does: all of it, or nothing if a step fails. What only a restart "
@@ -74,7 +74,7 @@ VERBS = (
         operands="NAME [[SECTION.]KEY=VALUE…]",
         least=1,
         most=None,
-        options=(Option("remove", "Take away what was set, here or by 'set --persist'"),),
+        options=(Option("remove", "Remove what was set, here or by 'set --persist'"),),
         complete="defined_any",
         details=(
             "Writes 50-nsunit.conf into the drop-in directories of the container's units in /etc/systemd/system, as "

@@ -40,5 +40,5 @@ def _tell(outcome: Outcome) -> None:
             sys.stderr.write(f"  {printable(difference)}\n")
         sys.stderr.write(f"  hint: 'nsunit apply --restart {outcome.name}'\n")
     elif outcome.error is None:
-        texts = {"inactive": "does not run", "restarted": "restarted"}
+        texts = {"inactive": "is not running", "restarted": "restarted"}
         say(f"{outcome.name}: {texts.get(outcome.state, 'runs as its definition says')}")

@@ -31,7 +31,7 @@ def plan(invocation: Invocation) -> int:
 def plan_lines(plan: Plan) -> list[str]:
     """What `nsunit plan` prints of one container."""
     if plan.state == "inactive":
-        lines = [f"{plan.name}: does not run"]
+        lines = [f"{plan.name}: is not running"]
     elif not plan.changes:
         lines = [f"{plan.name}: runs as its definition says"]
     else:

@@ -14,8 +14,8 @@ VERBS = (
         least=1,
         most=1,
         options=(
-            Option("unit-files", "As the text of unit files instead"),
-            Option("for", "For another systemd than that of this machine", value="VERSION"),
+            Option("unit-files", "Show unit files instead"),
+            Option("for", "Show it for this version of systemd instead of the installed one", value="VERSION"),
         ),
         complete="defined_any",
     ),

@@ -8,7 +8,7 @@ VERBS = (
     Verb(
         "delegate",
         "host",
-        "Give a user's own systemd resource controllers to limit its units with",
+        "Give resource controllers to a user's own systemd",
         "nsunit.cli.delegate.delegate:delegate",
         operands="USER [CONTROLLER…]",
         least=1,

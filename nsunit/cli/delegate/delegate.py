@@ -54,7 +54,7 @@ def told(found: Delegation) -> list[str]:
     else:
         lines = [f"{found.user} has what systemd delegates by default"]
     if found.present is None:
-        return [*lines, f"{found.unit} does not run: it counts from {found.user}'s next login on"]
+        return [*lines, f"{found.unit} is not running: it counts from {found.user}'s next login on"]
     lines.append(f"{found.unit} runs with {' '.join(found.present) or 'no controller'}")
     if found.missing or (found.changed and not found.restarted):
         lines.append(

@@ -11,8 +11,8 @@ VERBS = (
         "Say what this host lacks and what that costs",
         "nsunit.cli.host.doctor:doctor",
         options=(
-            Option("check", "List what is there of nsunit's and no container owns", run="nsunit.cli.host.left:check"),
-            Option("repair", "Take that away", run="nsunit.cli.host.left:repair"),
+            Option("check", "List what is left over: what no container owns", run="nsunit.cli.host.left:check"),
+            Option("repair", "Remove what is left over", run="nsunit.cli.host.left:repair"),
         ),
         details=(
             "Exits with 1 if containers cannot run here.",

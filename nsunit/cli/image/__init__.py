@@ -6,7 +6,7 @@ from nsunit.cli.verbs import Option, Verb
 
 _COMPRESSION = Option(
     "compression",
-    "Of the layers: gzip if not given, zstd or none",
+    "Compression of the layers: gzip (default), zstd or none",
     value="KIND",
     complete=("gzip", "zstd", "none"),
 )
@@ -27,10 +27,10 @@ VERBS = (
         least=2,
         most=2,
         options=(
-            Option("message", "What the history says of it", short="m", value="TEXT"),
-            Option("author", "Who has made it", short="a", value="TEXT"),
+            Option("message", "Message for the history", short="m", value="TEXT"),
+            Option("author", "Author, for the history", short="a", value="TEXT"),
             Option("change", "An instruction of a Containerfile for its config", "c", value="INSTRUCTION", repeat=True),
-            Option("no-pause", "Let the container go on meanwhile"),
+            Option("no-pause", "Do not pause the container meanwhile"),
         ),
         complete="defined",
         before="doctor",
@@ -60,25 +60,25 @@ VERBS = (
     Verb(
         "update",
         "lifecycle",
-        "Have a container run a newer image, or go on with its own if it does not come up",
+        "Update a container to a newer image, and go back if it does not come up",
         "nsunit.cli.image.update:update_container",
         operands="[NAME [IMAGE]]",
         most=2,
-        options=(Option("auto", "All that run and have AutoUpdate="),),
+        options=(Option("auto", "All running containers that have AutoUpdate="),),
         complete="defined",
         before="rm",
         details=(
             "Takes what its image's name means in the store now, or IMAGE, restarts the container and waits until it "
             "is ready and, where Health= checks it, healthy. If it does not come to that, it runs the former image "
-            "again, and the command fails. A container that does not run gets the image with its next start.",
+            "again, and the command fails. A container that is not running gets the image with its next start.",
             "What it has written into its root stays with the image that it was written on, and is there again after "
-            "a rollback; what is to outlive an update belongs into Bind=.",
+            "a rollback; what is to outlive an update belongs in Bind=.",
         ),
     ),
     Verb(
         "rollback",
         "lifecycle",
-        "Have a container run the image again that it ran before its last update",
+        "Return a container to the image it ran before its last update",
         "nsunit.cli.image.update:roll_container_back",
         operands="NAME",
         least=1,
@@ -87,10 +87,12 @@ VERBS = (
         before="rm",
         details=("An image that was rolled back from is not taken by 'update --auto' any more.",),
     ),
-    _verb("import", "Bring an image into the store", "bring:import_image", "[TRANSPORT:]PATH[:TAG]", 1, 1).replace(
+    _verb("import", "Import an image into the store", "bring:import_image", "[TRANSPORT:]PATH[:TAG]", 1, 1).replace(
         options=(
-            Option("name", "What to call it, in place of the name it has there", value="NAME", repeat=True),
-            Option("platform", "Which one of an index, in place of this machine's", value="SYSTEM/ARCHITECTURE"),
+            Option("name", "Name to give it, instead of the one it has there", value="NAME", repeat=True),
+            Option(
+                "platform", "Platform to choose from an index, this machine's if not given", value="SYSTEM/ARCHITECTURE"
+            ),
         ),
         complete="file",
         details=(
@@ -105,8 +107,14 @@ VERBS = (
             " digest than it should, or is more than an image may be, leaves nothing behind.",
         ),
     ),
-    _verb("pull", "Fetch an image from its registry by skopeo", "bring:pull_image", "NAME[:TAG|@DIGEST]", 1, 1).replace(
-        options=(Option("platform", "Which one of an index, in place of this machine's", value="SYSTEM/ARCHITECTURE"),),
+    _verb(
+        "pull", "Fetch an image from its registry, by skopeo", "bring:pull_image", "NAME[:TAG|@DIGEST]", 1, 1
+    ).replace(
+        options=(
+            Option(
+                "platform", "Platform to choose from an index, this machine's if not given", value="SYSTEM/ARCHITECTURE"
+            ),
+        ),
         details=(
             "skopeo(1), which has to be installed, does so in a unit of its own, with the caller's credentials, "
             "registries.conf and policy on signatures. Layers that are in the store are not fetched, and nothing if it "
@@ -127,13 +135,15 @@ VERBS = (
             "or content, or something in it is different.",
         ),
     ),
-    _verb("branch", "Give an image, or what it was made on, a name", "steps:make_branch", "NEW IMAGE", 2, 2).replace(
+    _verb(
+        "branch", "Give a name to an image, or to what it was made on", "steps:make_branch", "NEW IMAGE", 2, 2
+    ).replace(
         complete="images",
-        options=(Option("back", "As many layers below it, 0 if not given", short="n", value="N"),),
+        options=(Option("back", "Go this many layers down, 0 if not given", short="n", value="N"),),
     ),
-    _verb("revert", "Let a name lead to what its image was made on", "steps:go_back", "IMAGE", 1, 1).replace(
+    _verb("revert", "Move a name back to what its image was made on", "steps:go_back", "IMAGE", 1, 1).replace(
         complete="images",
-        options=(Option("back", "As many layers below it, 1 if not given", short="n", value="N"),),
+        options=(Option("back", "Go this many layers down, 1 if not given", short="n", value="N"),),
         details=(
             "That is the image from which it was committed, where that is still there, or else one of the lower "
             "layers with the same config. The image itself stays until 'image prune'.",
@@ -165,7 +175,7 @@ VERBS = (
         ),
     ),
     _verb(
-        "push", "Send an image to a registry by skopeo", "out:push_image", "IMAGE [[docker://]NAME[:TAG]]", 1, 2
+        "push", "Send an image to a registry, by skopeo", "out:push_image", "IMAGE [[docker://]NAME[:TAG]]", 1, 2
     ).replace(
         options=(_COMPRESSION,),
         complete="images",
@@ -175,16 +185,16 @@ VERBS = (
         ),
     ),
     _verb("tag", "Give an image further names", "change:tag", "IMAGE NAME…", 2, None).replace(complete="images"),
-    _verb("rm", "Take away names, and images that have none left", "change:remove", "IMAGE…", 1, None).replace(
+    _verb("rm", "Remove names, and images that have none left", "change:remove", "IMAGE…", 1, None).replace(
         complete="images",
         details=("An id stands for all names of its image. One that a container uses is not taken away.",),
     ),
-    _verb("prune", "Take away images without a name, and layers of no image", "change:prune", "", 0, 0).replace(
-        options=(Option("all", "And all images that no container uses", short="a"),),
+    _verb("prune", "Remove images without a name, and layers of no image", "change:prune", "", 0, 0).replace(
+        options=(Option("all", "Also remove all images that no container uses", short="a"),),
     ),
     _verb("df", "Show what the store holds", "look:df", "", 0, 0),
     _verb("check", "Compare all files of the store with what was unpacked", "look:check", "", 0, 0).replace(
-        options=(Option("repair", "Take out what is damaged"),),
+        options=(Option("repair", "Remove what is damaged"),),
         details=(
             "Exits with 1 if something is wrong. --repair takes out the images that are concerned, so that they can be "
             "imported again, but for those that a container uses, which it names.",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nsunit.cli.verbs import Option, Verb
 
-_ALL_DEFINED = Option("all", "All containers that are defined", short="a")
-_ALL_RUNNING = Option("all", "All containers that run", short="a")
+_ALL_DEFINED = Option("all", "All defined containers", short="a")
+_ALL_RUNNING = Option("all", "All running containers", short="a")
 _SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGTERM", "SIGCONT", "SIGSTOP", "SIGWINCH")
 
 VERBS = (
@@ -27,9 +27,10 @@ VERBS = (
         ),
         complete="defined_any",
         details=(
-            "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template, "
-            "a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself as well.",
-            "A container that runs already is left alone; if its definition has changed, the difference is shown.",
+            "Returns when the programs are running, or says what failed. NAME@INSTANCE starts an instance of a "
+            "template, a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself "
+            "as well.",
+            "One that is already running is left alone; if its definition has changed, the difference is shown.",
         ),
     ),
     Verb(
@@ -64,7 +65,7 @@ VERBS = (
     Verb(
         "enable",
         "lifecycle",
-        "Have containers started at boot",
+        "Enable starting at boot",
         "nsunit.cli.lifecycle.enable:enable",
         operands="NAME…",
         least=1,
@@ -83,7 +84,7 @@ VERBS = (
     Verb(
         "disable",
         "lifecycle",
-        "Have containers no longer started at boot",
+        "Disable starting at boot",
         "nsunit.cli.lifecycle.disable:disable",
         operands="NAME…",
         least=1,
@@ -112,18 +113,18 @@ VERBS = (
     Verb(
         "pause",
         "lifecycle",
-        "Freeze containers",
+        "Pause containers",
         "nsunit.cli.lifecycle.freeze:pause",
         operands="NAME…",
         least=1,
         most=None,
         complete="running_any",
-        details=("Freezes everything in the container's slice, exec sessions as well, with the cgroup freezer.",),
+        details=("Freezes everything in the container's slice, exec sessions as well, by the cgroup freezer.",),
     ),
     Verb(
         "resume",
         "lifecycle",
-        "Let frozen containers go on",
+        "Resume paused containers",
         "nsunit.cli.lifecycle.freeze:resume",
         operands="NAME…",
         least=1,
@@ -133,7 +134,7 @@ VERBS = (
     Verb(
         "wait",
         "lifecycle",
-        "Wait until containers have ended, and say how, or until they are healthy",
+        "Wait until containers have ended, or are healthy",
         "nsunit.cli.lifecycle.wait:wait",
         operands="NAME…",
         least=1,
@@ -156,13 +157,13 @@ VERBS = (
     Verb(
         "rm",
         "lifecycle",
-        "Remove what stopped containers have kept: their upper layer and state",
+        "Remove what stopped containers have written and kept",
         "nsunit.cli.lifecycle.remove:remove",
         operands="NAME…",
         least=1,
         most=None,
         options=(
-            Option("force", "Stop those that run first", short="f"),
+            Option("force", "Stop running containers first", short="f"),
             Option("definition", "Remove their definitions and drop-ins, too"),
         ),
         complete="defined",
@@ -171,14 +172,14 @@ VERBS = (
     Verb(
         "prune",
         "lifecycle",
-        "Remove what stopped containers have kept that have no definition of their own",
+        "Remove what is kept of stopped containers without a definition",
         "nsunit.cli.lifecycle.prune:prune",
         options=(
             Option("dry-run", "Only say what would be removed", short="n"),
             Option("force", "Do not ask", short="f"),
         ),
         details=(
-            "They are those that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
+            "These are the ones that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
             "that is gone, and as stopped, instances of templates. Containers that are defined or enabled keep all.",
         ),
     ),

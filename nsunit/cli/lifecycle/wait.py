@@ -57,7 +57,7 @@ def _wait_for_health(invocation: Invocation, names: Sequence[str], condition: st
 def describe_end(ended: Ended) -> str:
     """Say in words how a unit ended."""
     if ended.active_state == "gone":
-        return "does not run"
+        return "is not running"
     if ended.exec_main_code == 1:
         return f"exited with status {ended.exec_main_status}" + _because(ended.result, "exit-code")
     if ended.exec_main_code in (2, 3):

@@ -19,7 +19,7 @@ VERBS = (
         operands="[PATTERN…]",
         most=None,
         options=(
-            Option("all", "Those that do not run as well", short="a"),
+            Option("all", "Include stopped containers", short="a"),
             Option("names", "Print the names only", run="nsunit.cli.look.names:list_names"),
             Option(
                 "tree",
@@ -38,7 +38,7 @@ VERBS = (
     Verb(
         "status",
         "look",
-        "Show how containers are doing",
+        "Show the state of containers",
         "nsunit.cli.look.status:status",
         operands="[NAME…]",
         most=None,
@@ -46,7 +46,7 @@ VERBS = (
         complete="defined_any",
         details=(
             "What systemctl status shows, and root, ids, namespaces, limits and usage.",
-            "Exits with 3 if one of them does not run.",
+            "Exits with 3 if one of them is not running.",
         ),
     ),
     Verb(
@@ -57,7 +57,7 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("property", "Print this one only", short="p", value="KEY", repeat=True),),
+        options=(Option("property", "Print only this key", short="p", value="KEY", repeat=True),),
         complete="defined_any",
     ),
     Verb(
@@ -79,14 +79,14 @@ VERBS = (
         ),
         complete="defined_any",
         details=(
-            "Runs journalctl for the payload, what exec runs beside it, and systemd's messages about its units. "
+            "Runs journalctl for the program, what exec runs beside it, and systemd's messages about its units. "
             "What was refused before systemd was asked is there as well.",
         ),
     ),
     Verb(
         "stats",
         "look",
-        "Show what containers, their exec sessions and their groups use",
+        "Show what containers, exec sessions and groups use",
         "nsunit.cli.look.stats:stats",
         operands="[NAME…]",
         most=None,
@@ -174,7 +174,7 @@ VERBS = (
         "nsunit.cli.look.mount:mount",
         operands="[NAME [DIRECTORY]]",
         most=2,
-        options=(Option("write", "So that it can be written to", short="w"),),
+        options=(Option("write", "Mount it so that it can be written to", short="w"),),
         complete="defined",
         details=(
             "Prints where: at DIRECTORY, or in a directory of nsunit's. Files belong to whom they belong inside. It is "
@@ -186,7 +186,7 @@ VERBS = (
     Verb(
         "umount",
         "look",
-        "Take a container's root off the host",
+        "Unmount a container's root",
         "nsunit.cli.look.mount:umount",
         operands="NAME [DIRECTORY]",
         least=1,

@@ -29,7 +29,7 @@ VERBS = (
     Verb(
         "network",
         "host",
-        "Look after networks and what is connected to them",
+        "Manage networks, and check what is connected to them",
         "nsunit.cli.network.network:network",
         operands="[list|inspect [NAME…]|create NAME [KEY=VALUE…]|rm NAME…|prune|check|repair]",
         most=None,

@@ -14,7 +14,7 @@ VERBS = (
         "nsunit.cli.ns.namespaces:list_namespaces",
         operands="[NAME…]",
         most=None,
-        options=(Option("left", "Only those that are alive without their container and without a pin"),),
+        options=(Option("left", "Show only namespaces that live on without their container or a pin"),),
         complete="running",
         details=(
             "The columns: container, kind, the number by which the kernel knows it (its inode), the user namespace "
@@ -35,7 +35,7 @@ VERBS = (
         complete="running",
         details=(
             "A and B are containers, process ids, paths of namespaces such as /proc/1/ns/net, or 'host'. Exits with 0 "
-            "if they share all kinds, or KIND, with 1 if not, with 3 if one of them does not run.",
+            "if they share all kinds, or KIND, with 1 if not, with 3 if one of them is not running.",
             _KINDS,
         ),
     ),
@@ -58,7 +58,7 @@ VERBS = (
     Verb(
         "ns unpin",
         "change",
-        "Let go of pinned namespaces",
+        "Release pinned namespaces",
         "nsunit.cli.ns.pins:unpin",
         operands="PIN [KIND]",
         least=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.cli.session.borrowed import FLAGS, WITH_VALUE
 from nsunit.cli.verbs import Option, Verb
 
 _TTY = Option("tty", "Give the command a terminal of the container's own", short="t")
@@ -27,7 +28,7 @@ VERBS = (
     Verb(
         "exec",
         "session",
-        "Run a command in a container that runs",
+        "Run a command in a running container",
         "nsunit.cli.session.execute:execute",
         connects=True,
         operands="NAME COMMAND…",
@@ -92,18 +93,30 @@ VERBS = (
                 value="[SECTION.]KEY=VALUE",
                 repeat=True,
             ),
+            _USER,
+            _DIRECTORY.replace(summary="Directory to start in, / if not given"),
+            _ENVIRONMENT,
             Option("keep", "Keep what it has written when it has ended"),
         ),
-        understood=(Option("rm", "What is so anyway, unless --keep is given"),),
+        understood=(
+            *(Option(long, f"{key}=", short, "VALUE", repeat=True) for long, short, key in WITH_VALUE if not short),
+            Option("volume", "Bind=", short="v", value="SOURCE:TARGET", repeat=True),
+            *(Option(long, "The same as in other tools") for long in FLAGS),
+            _OTHERS_USER,
+        ),
         command_at=0,
         complete="command",
         details=(
-            "Exits as exec does, and has the same standard streams.",
-            "Nothing of it is left when it has ended, as with the --rm of other tools, which is understood: what it "
+            "Exits as exec does, and has the same standard streams. Without COMMAND it runs what Exec= or the image "
+            "says, else /bin/sh.",
+            "Options of other tools are understood where they mean what a key means: -v and --volume, -e and --env, "
+            "-p HOST:CONTAINER and --publish, --network, --hostname, --workdir, --user=USER, --device, --tmpfs, "
+            "--read-only, --init, --cap-add, --cap-drop, --rm and the like. For others the error names the key.",
+            "Nothing of it is left when it has ended: what it "
             "writes to its root is gone, as with Volatile=yes. With --keep its upper layer is kept, for the next run "
             "of that --name, and 'prune' and 'rm' remove it; what it writes to a Rootfs= lands in that directory then, "
             "and with Volatile=no.",
-            "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",
+            "For instance: nsunit run -t -p Rootfs=/var/lib/machines/debian -p Slice.MemoryMax=1G bash",
         ),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from nsunit.cli.session.borrowed import published, said
 from nsunit.deeds.session.run import run as run_container
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
@@ -22,9 +23,10 @@ def run(invocation: Invocation) -> int:
     """The verb `run`."""
     given = invocation.value("name")
     name = new_run_name() if given is None else check_name(given)
+    keys = [*(_property(text) for text in invocation.values("property")), *said(invocation)]
     status = run_container(
         invocation.context(),
-        [_property(text) for text in invocation.values("property")],
+        keys,
         invocation.operands,
         name=name,
         detach=invocation.flag("detach"),
@@ -39,10 +41,14 @@ def run(invocation: Invocation) -> int:
 
 def _property(text: str) -> tuple[str, str, str]:
     """Split `[SECTION.]KEY=VALUE` into its three parts; the section is looked up if it is not given."""
+    if published(text):
+        return "Container", "PublishPort", text
     left, equals, value = text.partition("=")
     section, dot, key = left.partition(".")
     if not equals or not (key if dot else left):
-        raise UsageError(f"'{printable(text)}' is not a key with its value", hint="--property=Rootfs=/srv/debian")
+        raise UsageError(
+            f"'{printable(text)}' is not a key with its value", hint="--property=Rootfs=/var/lib/machines/debian"
+        )
     if dot:
         return section, key, value
     known = next((section for section in _SECTIONS if lookup(section, left) is not None), "Container")

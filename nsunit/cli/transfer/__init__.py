@@ -40,7 +40,7 @@ VERBS = (
         operands="NAME FILE|-",
         least=2,
         most=2,
-        options=(Option("no-pause", "Do not pause it meanwhile if it runs"),),
+        options=(Option("no-pause", "Do not pause a running container meanwhile"),),
         complete="defined",
         before="doctor",
         details=(
@@ -54,12 +54,12 @@ VERBS = (
     Verb(
         "import",
         "transfer",
-        "Bring a container in that export has written",
+        "Import a container that export has written",
         "nsunit.cli.transfer.archive:restore",
         operands="FILE|-",
         least=1,
         most=1,
-        options=(Option("force", "Put it in the place of a stopped one of its name", short="f"),),
+        options=(Option("force", "Replace a stopped container of that name", short="f"),),
         complete="file",
         before="doctor",
         details=(
@@ -73,7 +73,7 @@ VERBS = (
     Verb(
         "clone",
         "transfer",
-        "Make another container like one that is there",
+        "Make a copy of a container",
         "nsunit.cli.transfer.archive:clone",
         operands="NAME NEW",
         least=2,
@@ -89,7 +89,7 @@ VERBS = (
     Verb(
         "rename",
         "transfer",
-        "Give a stopped container another name",
+        "Rename a stopped container",
         "nsunit.cli.transfer.archive:rename",
         operands="NAME NEW",
         least=2,

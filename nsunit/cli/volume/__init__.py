@@ -16,17 +16,17 @@ VERBS = (
         complete="volumes",
         details=("VOLUME is its name, or NAME:PATH of one without a name, which container NAME has at PATH.",),
     ),
-    _verb("create", "Make a volume, to be filled by the first start with it", "change:create", "NAME", 1, 1).replace(
-        options=(Option("size", "How much it can hold, by a project quota", value="SIZE"),),
+    _verb("create", "Make a volume, which the first start with it fills", "change:create", "NAME", 1, 1).replace(
+        options=(Option("size", "Size it can grow to, by a project quota", value="SIZE"),),
         details=("--size takes a file system with project quotas: xfs, or ext4, mounted with the option prjquota.",),
     ),
-    _verb("rm", "Take volumes away, with what is in them", "change:remove", "NAME…", 1, None).replace(
-        options=(Option("force", "Even if containers use them, which are stopped and removed first", short="f"),),
+    _verb("rm", "Remove volumes, with what is in them", "change:remove", "NAME…", 1, None).replace(
+        options=(Option("force", "Stop and remove containers that use them first", short="f"),),
         complete="volumes",
         details=("One that a container uses, running or defined, is not taken away.",),
     ),
     _verb("prune", "Remove what was left half-made", "change:prune", "", 0, 0).replace(
-        options=(Option("all", "And all volumes that no container uses, with what is in them", short="a"),),
+        options=(Option("all", "Also remove all volumes that no container uses, with what is in them", short="a"),),
     ),
     _verb("export", "Write a volume to an archive", "transfer:export_volume", "VOLUME [FILE]", 1, 2).replace(
         complete="volumes",
@@ -35,7 +35,7 @@ VERBS = (
             "extended attributes and ACLs are in it as well.",
         ),
     ),
-    _verb("import", "Make a volume of an archive", "transfer:import_volume", "NAME [FILE]", 1, 2).replace(
+    _verb("import", "Make a volume from an archive", "transfer:import_volume", "NAME [FILE]", 1, 2).replace(
         details=(
             "What 'volume export' has written, or any other archive that tar(1) reads, from standard input without "
             "FILE. It is unpacked in a unit that can write to the volume alone. A volume in which something is stays "

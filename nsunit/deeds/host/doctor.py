@@ -256,7 +256,7 @@ def check_optional(facts: Facts) -> Iterator[Finding]:
     if facts.reaper:
         yield Finding("init", OK, f"'{facts.reaper}'")
     else:
-        text = "no reaper: Init=yes does not work, and payloads must collect their own zombies"
+        text = "no reaper: Init=yes does not work, and programs must collect their own zombies"
         yield Finding("init", WARNING, text, "apt install catatonit")
 
 

@@ -35,6 +35,9 @@ from nsunit.units import Property
 
 SIGKILL = 9
 
+# With one of these it need not be said what to run.
+_HAVE_A_COMMAND = frozenset(("Exec", "Image", "Entrypoint", "Boot"))
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +74,8 @@ def run(
     said = {key for _, key, _, _ in assignments}
     if not keep and not said & {"Volatile", "ReadOnly"}:
         assignments.append(("Container", "Volatile", "yes", "nsunit run"))
+    if not argv and not detach and _HAVE_A_COMMAND.isdisjoint(said):
+        assignments.append(("Container", "Exec", "/bin/sh", "nsunit run"))
     if argv:
         assignments.append(("Container", "Exec", _quoted(argv), "the command line"))
     definition = load_properties(name, assignments, context.host)
@@ -88,7 +93,7 @@ def run(
     sweep(context)
     with Lock(context.paths.locks, name) as lock:
         if settle(context, definition) is not None:
-            raise NsunitError(f"{name}: it is running already", hint="give --name another name")
+            raise NsunitError(f"{name}: it is already running", hint="give --name another name")
         warn_of_moot_limits(context, definition)
         prepared = prepare(context, definition, transient=not keep)
         held = hold(context.paths.runtime_of(name))
@@ -266,7 +271,7 @@ def _run_detached(context: Context, definition: Definition, keep: bool) -> int:
     if outcome.error:
         raise outcome.error
     if outcome.state != "started":
-        raise NsunitError(f"{definition.name}: it is running already", hint="give --name another name")
+        raise NsunitError(f"{definition.name}: it is already running", hint="give --name another name")
     return 0
 
 

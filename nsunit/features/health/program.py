@@ -62,7 +62,7 @@ class Container:
         self.wanted = wanted
         pid = first_process(group)
         if not pid:
-            raise ProcessLookupError(3, "it does not run")
+            raise ProcessLookupError(3, "it is not running")
         self.payload = Payload(pid, group)
         self.run = health.run_of(pid)
 

@@ -57,5 +57,5 @@ def _container_of(context: Context, name: str) -> Container:
     """What container *name* runs with, or will be started from at boot."""
     definition = known(context, name)
     if definition is None:
-        raise NotFoundError(f"{name}: it does not run", hint=f"start it: nsunit start {name}")
+        raise NotFoundError(f"{name}: it is not running", hint=f"start it: nsunit start {name}")
     return definition.container

@@ -129,7 +129,7 @@ def open_of_unit(kind: str, unit: str) -> int:
     directory = _cgroup_of_unit(unit)
     pid = _first_process(directory)
     if not invocation or not pid:
-        raise OSError(3, "it does not run" if not pid else "systemd has no record of its invocation", unit)
+        raise OSError(3, "it is not running" if not pid else "systemd has no record of its invocation", unit)
     pidfd = os.pidfd_open(pid)
     try:
         fd = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
@@ -163,7 +163,7 @@ def _cgroup_of_unit(unit: str) -> str:
                     return entry.path
                 if entry.name.endswith(".slice"):
                     waiting.append(entry.path)
-    raise OSError(3, "it does not run", unit)
+    raise OSError(3, "it is not running", unit)
 
 
 def _first_process(directory: str) -> int:

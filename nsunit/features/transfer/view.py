@@ -116,7 +116,7 @@ class View:
             raise NsunitError(f"{self.name}: it has no root of its own", hint=hint)
         if self.writes and isinstance(base, root.Overlay) and not base.upper:
             raise NsunitError(
-                f"{self.name}: what is written into it is gone when it stops, and it does not run",
+                f"{self.name}: what is written into it is gone when it stops, and it is not running",
                 hint=f"start it first, 'nsunit start {self.name}', or put the files into a layer",
             )
         binds = {item.target for item in definition.container.binds}

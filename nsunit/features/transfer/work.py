@@ -127,7 +127,7 @@ class Incoming(Layer):
         elif parts[:1] in ([DEFINITION], [UNITS]) and entry.isreg():
             self._keep(entry, "/".join(parts), content)
         else:
-            raise ValueError("it does not belong into the archive of a container")
+            raise ValueError("it does not belong in the archive of a container")
 
     def _keep(self, entry: tarfile.TarInfo, name: str, content: Content) -> None:
         if not entry.isreg() or entry.size > FILE_MAX or entry.size > self._room:

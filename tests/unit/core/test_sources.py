@@ -29,7 +29,7 @@ def test_a_root_that_is_written_to_must_be_out_of_reach(root):
     (problem,) = caught.value.problems
     assert str(problem) == "web: Rootfs=: '/usr/share' is to be written to, and users of the host can enter it"
     assert problem.hint == (
-        "'chmod go-x /usr', give it a parent that is only root's, or use Layer=, Volatile= or ReadOnly="
+        "move it below /var/lib/machines, which only root can enter, or use Layer=, Volatile= or ReadOnly="
     )
 
 
@@ -52,3 +52,10 @@ def test_what_is_missing_is_told_all_at_once(tmp_path):
         f"Bind=: '{tmp_path}/b' does not exist",
         f"EnvironmentFile=: '{tmp_path}/d' does not exist",
     ]
+
+
+def test_where_a_root_comes_from(tmp_path):
+    with pytest.raises(DefinitionError) as caught:
+        check(tmp_path / "a", f"Bind={tmp_path}/b:/b")
+    hint = "mmdebstrap can make it a root, see nsunit-tutorial(7)"
+    assert [problem.hint for problem in caught.value.problems] == [hint, None]

@@ -207,7 +207,7 @@ def test_dropin_keeps_what_was_set(context):
 
 def test_dropin_of_a_stopped_container(context):
     context.bus.units[SERVICE]["ActiveState"] = "inactive"
-    with pytest.raises(NotFoundError, match="web: it does not run, so there are no changes to keep"):
+    with pytest.raises(NotFoundError, match="web: it is not running, so there are no changes to keep"):
         drop_in(context, "web", [])
     assert drop_in(context, "web", [("", "MemoryMax", "50%"), ("", "AllowedCPUs", "1")])
     assert lines(context, SLICE) == ["[Slice]", "MemoryMax=50%", "AllowedCPUs=", "AllowedCPUs=1"]

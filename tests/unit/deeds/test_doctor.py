@@ -285,7 +285,7 @@ BAD = [
         Finding(
             "init",
             WARNING,
-            "no reaper: Init=yes does not work, and payloads must collect their own zombies",
+            "no reaper: Init=yes does not work, and programs must collect their own zombies",
             "apt install catatonit",
         ),
     ),

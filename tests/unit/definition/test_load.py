@@ -178,7 +178,7 @@ CPUShares=5
 Description=%Z
 """
     assert problems(text) == [
-        ("web.nsunit: [Container] needs Rootfs=, Layer= or Image=", "e.g. Rootfs=/srv/debian"),
+        ("web.nsunit: [Container] needs Rootfs=, Layer= or Image=", "e.g. Rootfs=/var/lib/machines/debian"),
         ("web.nsunit:2: [Container] 'Roofs' is not a key", "did you mean Rootfs=?"),
         ("web.nsunit:4: [Container] 'MemoryMax' is not a key", "it belongs in [Slice]"),
         (
@@ -397,7 +397,7 @@ def test_no_assignments_at_all() -> None:
         load_properties("web", [], HOST)
     assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
         ("[Container] Exec= is missing", "name the program to run, e.g. -p Exec=/bin/sh"),
-        ("[Container] needs Rootfs=, Layer= or Image=", "e.g. -p Rootfs=/srv/debian"),
+        ("[Container] needs Rootfs=, Layer= or Image=", "e.g. -p Rootfs=/var/lib/machines/debian"),
     ]
 
 

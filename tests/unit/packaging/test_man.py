@@ -1,6 +1,7 @@
 """The manual pages name every verb, option and key the program has."""
 
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from nsunit.definition.setting import all_settings, keys_of, lookup
 from nsunit.features.network.definition import network_of_text
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "packaging/man"
+THEMES = runpy.run_path(str(DIRECTORY / "themes.py"))["THEMES"]
 PAGES = sorted(DIRECTORY.glob("*.md"))
 
 
@@ -66,6 +68,19 @@ def test_keys_of_networks():
 def test_usage():
     result = subprocess.run([sys.executable, str(DIRECTORY / "generate")], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (1, "usage: packaging/man/generate PAGE.md\n")
+
+
+def test_each_key_of_containers_has_one_theme():
+    """A new key is put where it belongs, in packaging/man/themes.py."""
+    keys = [key for _, words in THEMES.values() for key in words.split()]
+    assert sorted(keys) == sorted(keys_of("Container"))
+    page = generate("nsunit.container.5.md")
+    own = page.partition("\n# [CONTAINER] SECTION\n")[2].partition("\n# GROUPS\n")[0]
+    assert re.findall(r"^\*\*(\w+)=\*\*", own, re.M) == keys
+    assert re.findall(r"^## (.+)$", own, re.M) == list(THEMES)
+    headings = " ".join(re.findall(r"^# ([A-Z].*)$", page, re.M))
+    told = " ".join(part.partition("\n**")[0] for part in own.split("\n## "))
+    assert set(re.findall(r"\b[A-Z]{4,}\b", told)) <= set(headings.split())
 
 
 def test_the_examples_of_the_page_about_backup_are_those_that_are_run():

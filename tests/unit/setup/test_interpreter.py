@@ -52,7 +52,7 @@ def test_it_begins_anew_once(kernel, old, again):
 def test_it_never_begins_anew_for_ever(kernel, new):
     calls, mounts = kernel
     mounts["new"] = new
-    text = "Failed to keep the host's interpreter away from the payload: its mount is writable"
+    text = "Failed to keep the host's interpreter away from the program: its mount is writable"
     with pytest.raises(SetupError) as caught:
         interpreter.protect()
     assert (str(caught.value), calls[2:]) == (text, [])

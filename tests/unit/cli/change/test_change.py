@@ -76,7 +76,7 @@ def test_plan(nsunit, manager):
     assert (status, err) == (3, "nsunit: container 'd' is not defined\n")
     assert out.splitlines() == [
         "a: runs as its definition says",
-        "b: does not run",
+        "b: is not running",
         "c:",
         "  [Slice] MemoryMax: '1G' -> '2G' (at once)",
         "  [Slice] MemoryMax: '1G' -> '2G' (by a restart)",
@@ -105,7 +105,7 @@ def test_apply(nsunit, manager):
         "a: runs as its definition says",
         f"b: {difference}",
         "e: restarted",
-        "f: does not run",
+        "f: is not running",
     ]
     assert err.splitlines() == [
         "nsunit: c: these take a restart",

@@ -21,7 +21,7 @@ LATER = (
         ({"present": (), "missing": ("cpu", "io")}, [..., "user@1000.service runs with no controller", LATER]),
         (
             {"present": None, "missing": ("cpu", "io"), "changed": True},
-            [..., "user@1000.service does not run: it counts from app's next login on"],
+            [..., "user@1000.service is not running: it counts from app's next login on"],
         ),
         (
             {"controllers": ()},

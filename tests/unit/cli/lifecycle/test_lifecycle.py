@@ -24,8 +24,8 @@ def test_start_now_starts_those_that_wait_for_a_connection(nsunit, manager):
     outcomes = [manager.Outcome("web", "listening"), manager.Outcome("db", "running")]
     manager("deeds.start", start=lambda context, names: outcomes)
     manager("features.activation.deeds", start_now=lambda context, found: [found[0].replace(state="started")])
-    assert nsunit("start", "web", "db")[1] == "web: listens for its first connection\ndb: runs already\n"
-    assert nsunit("start", "--now", "web", "db") == (0, "db: runs already\n", "")
+    assert nsunit("start", "web", "db")[1] == "web: listens for its first connection\ndb: is already running\n"
+    assert nsunit("start", "--now", "web", "db") == (0, "db: is already running\n", "")
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "exec"])
@@ -64,7 +64,7 @@ def test_start_all_takes_what_is_defined(nsunit, manager, tmp_path):
 
 def test_start_of_a_running_container(nsunit, manager):
     manager("deeds.start", start=lambda context, names: [manager.Outcome("web", "running")])
-    assert nsunit("start", "web") == (0, "web: runs already\n", "")
+    assert nsunit("start", "web") == (0, "web: is already running\n", "")
     assert nsunit("-q", "start", "web") == (0, "", "")
 
 
@@ -143,7 +143,7 @@ def test_stop_restart_and_rm(nsunit, manager):
     manager("deeds.stop", stop=stop)
     manager("deeds.restart", restart=restart)
     manager("deeds.remove", remove=remove)
-    assert nsunit("stop", "-k", "a") == (0, "a: does not run\n", "")
+    assert nsunit("stop", "-k", "a") == (0, "a: is not running\n", "")
     assert nsunit("stop", "--all")[0] == 0
     assert nsunit("restart", "a", "b")[0] == 0
     assert nsunit("restart", "--all")[0] == 0
@@ -233,7 +233,7 @@ def test_update_without_or_with_too_much(nsunit, manager):
 @pytest.mark.parametrize(
     ("ended", "text"),
     [
-        (Ended("u", "gone"), "does not run"),
+        (Ended("u", "gone"), "is not running"),
         (Ended("u", "failed", "exit-code", 1, 3), "exited with status 3"),
         (Ended("u", "failed", "timeout", 1, 0), "exited with status 0 (timeout)"),
         (Ended("u", "failed", "core-dump", 3, 11), "was killed by SIGSEGV and dumped core"),

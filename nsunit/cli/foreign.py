@@ -1,0 +1,119 @@
+"""Verbs and options of other tools, which nsunit calls otherwise: what to type instead.  Loaded for an error only."""
+
+from __future__ import annotations
+
+_SHELL = "'nsunit exec -ti NAME sh' runs a shell in it; with Register=yes there is 'machinectl shell NAME', too"
+_OFTEN = "'nsunit start NAME', with all that is said in NAME.nsunit; 'nsunit run' takes keys by -p"
+_BUILD = "buildah and docker build images, which come in by 'nsunit image import'"
+_FILE = "definitions are read at each start; 'nsunit apply NAME' brings a running container up to its own"
+
+_VERBS = {
+    "shell ssh console lxc-attach machinectl": _SHELL,
+    "login": f"{_SHELL}; for registries there is 'skopeo login'",
+    "attach": "'nsunit logs -f NAME' follows what it writes, 'nsunit exec -ti NAME sh' runs a shell in it",
+    "build": _BUILD,
+    "create init": "a container is a file, which 'nsunit edit --force NAME' makes; 'nsunit run' needs none",
+    "up": "'nsunit start NAME', or 'nsunit start POD.pod' for all of a pod",
+    "down terminate poweroff halt shutdown": "'nsunit stop NAME'",
+    "reboot": "'nsunit restart NAME'",
+    "launch spawn container": _OFTEN,
+    "unpause thaw unfreeze": "'nsunit resume NAME'",
+    "freeze": "'nsunit pause NAME'",
+    "remove delete destroy": "'nsunit rm NAME'",
+    "signal": "'nsunit kill --signal=SIGNAL NAME'",
+    "journal log": "'nsunit logs NAME'",
+    "info": "'nsunit status NAME' is about a container, 'nsunit doctor' about this host",
+    "system": "'nsunit doctor', or 'nsunit image df' and 'nsunit image prune'",
+    "images list-images": "'nsunit image list'",
+    "rmi": "'nsunit image rm IMAGE'",
+    "pull": "'nsunit image pull NAME'",
+    "load import-tar pull-tar": "'nsunit image import FILE'",
+    "tag": "'nsunit image tag IMAGE NAME'",
+    "save": "'nsunit image export IMAGE TARGET'",
+    "push": "'nsunit image push IMAGE'",
+    "copy-to copy-from": "'nsunit cp FILE NAME:PATH', and 'nsunit cp NAME:PATH FILE'",
+    "volumes": "'nsunit volume list'",
+    "auto-update": "'nsunit update --auto'",
+    "history": "'nsunit image history IMAGE'",
+    "search": "'skopeo list-tags docker://NAME' asks a registry",
+    "is-active": "'nsunit status NAME', which exits with 3 if it does not run",
+    "is-enabled": "'nsunit show -p enabled NAME'",
+    "daemon-reload": _FILE,
+    "reload": "'systemctl reload nsunit-NAME.service', with ExecReload= in [Service]",
+    "mask": "'ln -s /dev/null /etc/nsunit/NAME.nsunit'",
+    "set-limit limit": "'nsunit set NAME MemoryMax=1G', and 'nsunit dropin' for good",
+    "set-property": "'nsunit set NAME KEY=VALUE', with --persist for good",
+    "bind": "Bind= in the definition, then 'nsunit restart NAME'",
+    "unshare nsenter": "'nsunit enter NAME COMMAND' runs a command of the host in its namespaces",
+    "config": "'nsunit edit NAME'",
+    "compose kube": "a definition for each container, and POD.pod.nsunit around them, see nsunit.pod(5)",
+    "pod": "a pod is POD.pod in all verbs: 'nsunit start POD.pod'",
+    "generate": "'nsunit render --unit-files NAME' shows the units",
+}
+VERBS = {name: text for names, text in _VERBS.items() for name in names.split()}
+
+_RUN = {
+    "memory m": "-p MemoryMax=1G",
+    "memory-reservation": "-p MemoryLow=1G, or MemoryHigh=",
+    "memory-swap": "-p MemorySwapMax=1G, which does not count memory",
+    "cpus": "-p CPUQuota=150% for one and a half",
+    "cpu-shares c": "-p CPUWeight=100, which is the usual 1024 shares",
+    "cpuset-cpus": "-p AllowedCPUs=0-1",
+    "cpuset-mems": "-p AllowedMemoryNodes=0",
+    "blkio-weight": "-p IOWeight=100",
+    "device-read-bps": "-p 'IOReadBandwidthMax=/dev/sda 10M'",
+    "device-write-bps": "-p 'IOWriteBandwidthMax=/dev/sda 10M'",
+    "pids-limit": "-p TasksMax=100",
+    "ulimit": "-p LimitNOFILE=1024 and the like",
+    "oom-score-adj": "-p OOMScoreAdjust=100",
+    "restart": "a definition with Restart= in [Service]; with --detach also -p Service.Restart=always",
+    "stop-timeout": "-p TimeoutStopSec=10",
+    "mount": "-p Bind=SOURCE:TARGET, -p BindReadOnly= or -p Tmpfs=TARGET:size=1G",
+    "env-file": "-p EnvironmentFile=FILE",
+    "entrypoint": "-p Entrypoint=COMMAND",
+    "image": "-p Image=NAME",
+    "rootfs": "-p Rootfs=DIRECTORY",
+    "directory D": "-p Rootfs=DIRECTORY",
+    "boot b": "-p Boot=yes",
+    "bind": "-p Bind=SOURCE:TARGET",
+    "bind-ro": "-p BindReadOnly=SOURCE:TARGET",
+    "ephemeral x": "leave it out, what it writes is gone when it ends",
+    "network-veth n": "-p Network=bridge",
+    "machine M": "--name=NAME",
+    "private-users U": "leave it out, it has ids of its own",
+    "userns": "-p PrivateUsers=yes, identity or START:COUNT",
+    "pid": "-p PIDNamespace=host or container:NAME",
+    "ipc": "-p IPCNamespace=host or container:NAME",
+    "uts": "-p UTSNamespace=host or container:NAME",
+    "cgroupns": "-p CgroupNamespace=host",
+    "cgroup-parent": "-p Slice=GROUP",
+    "shm-size": "-p ShmSize=64M",
+    "ip ip6": "-p Address=ADDRESS",
+    "mac-address": "-p MACAddress=ADDRESS",
+    "privileged": "-p Capability= and -p Device= for what it needs; -p 'Capability=ALL' are all capabilities",
+    "security-opt": "-p NoNewPrivileges=yes is so anyway; -p Capability= opens system calls",
+    "gpus": "-p Device=/dev/dri/renderD128, for each of its nodes",
+    "log-driver log-opt": "-p Output=; the journal has what it writes",
+    "label l": "leave it out, a container has a name and nothing else",
+    "timezone tz": "-v /usr/share/zoneinfo/AREA/CITY:/etc/localtime:ro",
+    "platform": "choose it when the image comes in",
+}
+RUN = {name: text for names, text in _RUN.items() for name in names.split()}
+
+# Verbs that mean something else elsewhere, where they need no operand.
+_WITHOUT_OPERAND = {"ps": "'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one"}
+
+
+def verb(name: str) -> str | None:
+    """What to type instead of the verb *name* of another tool; None if none has it."""
+    return VERBS.get(name)
+
+
+def option(of: str, name: str) -> str | None:
+    """What to type instead of the option *name*, without dashes, of the verb *of*."""
+    return RUN.get(name) if of == "run" else None
+
+
+def operand(of: str) -> str | None:
+    """What to type instead of the verb *of* without an operand."""
+    return _WITHOUT_OPERAND.get(of)

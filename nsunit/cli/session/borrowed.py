@@ -1,0 +1,86 @@
+"""Options of `docker run` and `podman run` that mean exactly what a key means; cli/foreign.py answers the others."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.errors import UsageError
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+
+    # section, key, value
+    Said = tuple[str, str, str]
+
+# option: its short form, the key, and what stands before the value.  What takes no value has one here.
+_WITH_VALUE = {
+    "add-host": ("", "AddHost", ""),
+    "cap-add": ("", "Capability", "+"),
+    "cap-drop": ("", "Capability", "-"),
+    "device": ("", "Device", ""),
+    "dns": ("", "DNS", ""),
+    "dns-search": ("", "DNSSearch", ""),
+    "env": ("", "Environment", ""),
+    "expose": ("", "ExposedPort", ""),
+    "group-add": ("", "SupplementaryGroups", ""),
+    "hostname": ("", "Hostname", ""),
+    "link": ("", "Link", ""),
+    "net": ("", "Network", ""),
+    "network": ("", "Network", ""),
+    "network-alias": ("", "NetworkAlias", ""),
+    "pod": ("", "Pod", ""),
+    "publish": ("", "PublishPort", ""),
+    "setenv": ("e", "Environment", ""),
+    "stop-signal": ("", "StopSignal", ""),
+    "sysctl": ("", "Sysctl", ""),
+    "tmpfs": ("", "Tmpfs", ""),
+    "uid": ("u", "User", ""),
+    "volume": ("v", "Bind", ""),
+    "workdir": ("", "WorkingDirectory", ""),
+    "working-directory": ("w", "WorkingDirectory", ""),
+}
+_FLAGS = {"init": ("Init", "yes"), "read-only": ("ReadOnly", "yes")}
+_MEANT_ANYWAY = ("rm",)  # what has no name of its own leaves nothing, unless --keep is given
+
+_WORDS = ("Bind", "Device", "Environment", "Volume")  # their values are quoted words
+
+WITH_VALUE = tuple((long, short, key) for long, (short, key, _) in _WITH_VALUE.items())
+FLAGS = (*_FLAGS, *_MEANT_ANYWAY)
+
+
+def said(invocation: Invocation) -> list[Said]:
+    """The keys for which options of *invocation* stand."""
+    found = [("Container", key, value) for long, (key, value) in _FLAGS.items() if invocation.flag(long)]
+    for long, (_, key, before) in _WITH_VALUE.items():
+        for value in invocation.values(long):
+            found += _key(long, key, before + value)
+    return found
+
+
+def published(text: str) -> bool:
+    """Whether the value of -p is ports, as in docker's -p 8080:80, and no key."""
+    return "=" not in text and ":" in text and (text[0] in "0123456789[")
+
+
+def _key(long: str, key: str, value: str) -> list[Said]:
+    if key == "Environment":
+        name, equals, _ = value.partition("=")
+        if not name:
+            raise UsageError(f"'{printable(value)}' is not a variable", hint=f"--{long}=NAME=VALUE")
+        if not equals and name not in os.environ:
+            return []
+        value = value if equals else f"{name}={os.environ[name]}"
+    if key == "User" and ":" in value:
+        user, _, group = value.partition(":")
+        return [("Container", "User", user), ("Container", "Group", group)]
+    if key == "Bind" and (not value.startswith("/") or ":" not in value):
+        key = "Volume"  # by its name, or without one
+    return [("Container", key, _quoted(value) if key in _WORDS else value.replace("%", "%%"))]
+
+
+def _quoted(value: str) -> str:
+    """*value* as one word of a definition."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'.replace("\n", "\\n").replace("\t", "\\t")

@@ -1,0 +1,111 @@
+"""What people type who come from other tools."""
+
+import re
+
+import pytest
+
+from nsunit.cli import foreign
+from nsunit.cli.main import main
+from nsunit.cli.session.borrowed import FLAGS, published, said
+from nsunit.cli.verbs import Invocation, find_verb
+from nsunit.definition.host import Host
+from nsunit.definition.load import load_properties
+from nsunit.definition.setting import lookup
+
+RUN = find_verb("run")
+
+
+def given(**values):
+    return said(Invocation(RUN, {key.replace("_", "-"): value for key, value in values.items()}, []))
+
+
+@pytest.mark.parametrize("name", foreign.VERBS)
+def test_a_verb_of_another_tool_is_answered(name, capsys):
+    assert find_verb(name) is None, "it is a verb now: take it out of the table"
+    assert main([name, "web"]) == 2
+    assert capsys.readouterr().err == (f"nsunit: '{name}' is not a verb of nsunit\n  hint: {foreign.VERBS[name]}\n")
+    for words in re.findall(r"'nsunit ([^']*)'", foreign.VERBS[name]):
+        first, *rest = words.split()
+        verb = find_verb(first) or find_verb(f"{first} {rest[0]}")
+        assert verb, words
+        known = {f"--{option.long}" for option in verb.options} | {f"-{option.short}" for option in verb.options}
+        for word in rest:
+            option = word.partition("=")[0]
+            assert not option.startswith("-") or option in known or set(option[1:]) <= set("ti"), words
+
+
+@pytest.mark.parametrize("name", foreign.RUN)
+def test_an_option_of_another_tool_is_answered(name, capsys):
+    dashes = "-" if len(name) == 1 else "--"
+    assert main(["run", f"{dashes}{name}", "x"]) == 2
+    assert capsys.readouterr().err == (f"nsunit: '{dashes}{name}' is not an option\n  hint: {foreign.RUN[name]}\n")
+    for section, key in re.findall(r"-p '?(?:(\w+)\.)?(\w+)=", foreign.RUN[name]):
+        sections = [section] if section else ["Container", "Slice", "Service"]
+        assert any((found := lookup(where, key)) is not None and found.refused is None for where in sections)
+
+
+def test_other_verbs_have_options_of_their_own(capsys):
+    assert main(["list", "--memory"]) == 2
+    assert "see 'nsunit list --help'" in capsys.readouterr().err
+
+
+def test_options_that_are_understood_make_the_same_container_as_the_keys():
+    keys = given(
+        volume=["/srv/a b:/data:ro", "data:/var/lib/data", "/cache"],
+        env=["A=b c%", 'B="\\\n'],
+        network=["bridge"],
+        publish=["8080:80"],
+        cap_add=["NET_RAW"],
+        cap_drop=["CHOWN"],
+        uid=["www-data:33"],
+        workdir=["/srv"],
+        hostname=["box"],
+        tmpfs=["/tmp:size=1M"],
+        device=["/dev/fuse"],
+        init=[],
+        read_only=[],
+        rm=[],
+    )
+    base = [("Container", "Rootfs", "/srv/r", "-p"), ("Container", "Exec", "sh", "-p")]
+    found = load_properties("box", [*base, *((*key, "-p") for key in keys)], Host(257)).container
+    (bind,) = found.binds
+    assert (bind.source, bind.target, bind.read_only) == ("/srv/a b", "/data", True)
+    assert found.environment == (("A", "b c%"), ("B", '"\\\n'))
+    assert (found.user, found.group, found.hostname, found.working_directory) == ("www-data", "33", "box", "/srv")
+    assert "CAP_NET_RAW" in found.capabilities
+    assert "CAP_CHOWN" not in found.capabilities
+    assert found.init and found.read_only and found.uses("devices")
+    assert [key for _, key, _ in keys].count("Volume") == 2
+    assert [item.target for item in found.tmpfs] == ["/tmp"]
+
+
+def test_a_variable_of_the_caller(monkeypatch):
+    monkeypatch.setenv("COLOUR", "blue")
+    assert given(setenv=["COLOUR", "NO_SUCH"]) == [("Container", "Environment", '"COLOUR=blue"')]
+
+
+def test_a_variable_without_a_name(capsys):
+    assert main(["run", "-e", "=x"]) != 0
+    assert "'=x' is not a variable\n  hint: --setenv=NAME=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "is_port"),
+    [("8080:80", True), ("[::1]:80:80", True), ("127.0.0.1:8080:80/udp", True), ("Bind=/a:/b", False), ("80", False)],
+)
+def test_ports_that_are_no_key(text, is_port):
+    assert published(text) is is_port
+
+
+def test_what_is_understood_is_no_option_with_an_answer():
+    understood = {option.long for option in RUN.understood} | {option.short for option in RUN.understood}
+    assert not understood & set(foreign.RUN)
+    assert set(FLAGS) <= understood
+
+
+def test_a_list_is_not_ps(capsys):
+    assert main(["ps"]) == 2
+    assert capsys.readouterr().err == (
+        "nsunit: ps: a name is missing\n"
+        "  hint: 'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one\n"
+    )

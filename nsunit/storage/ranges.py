@@ -41,9 +41,9 @@ def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
         NsunitError: no range is left, or a file cannot be understood.
     """
     content = files.read_file(directory + "/ids")
-    if content is not None and _is_ours(content):
+    if content is not None:
         own = _entries(content, directory)[0]
-        if not _has_another(paths, name, own):
+        if _is_ours(content) and not _has_another(paths, name, own):
             return own
     with Lock(paths.locks, ".ids"):
         texts = [_text(path) for path in SUBORDINATE]

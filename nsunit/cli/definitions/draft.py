@@ -86,7 +86,7 @@ class Draft:
             DefinitionError: with the final path in it, not the draft's.
         """
         search = SearchPath((self.directory, *context.search.directories))
-        problems = verify(Context(search=search, paths=context.paths), [self.name])
+        problems = verify(Context(search, context.paths, user=context.user), [self.name])
         if problems:
             raise DefinitionError(
                 [problem.replace(path=self.target) if problem.path == self.path else problem for problem in problems]

@@ -161,8 +161,15 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("force", "Stop those that run first", short="f"),),
+        options=(
+            Option("force", "Stop those that run first", short="f"),
+            Option(
+                "definition",
+                "Remove the definition as well, and the root that 'create' has made",
+                run="nsunit.cli.lifecycle.remove_definition:remove",
+            ),
+        ),
         complete="defined",
-        details=("The definition stays. Without --force a container that runs is refused.",),
+        details=("Else the definition stays. Without --force a container that runs is refused.",),
     ),
 )

@@ -58,9 +58,12 @@ def test_host_ports():
     ("line", "message"),
     [
         ("Network=bridge\nPublishPort=80:80\nPublishPort=80:81", "a port of the host is published twice"),
-        ("PublishPort=80:80", "ports cannot be published with Network=none"),
+        ("Network=none\nPublishPort=80:80", "ports cannot be published with Network=none"),
         ("Network=pasta\nPublishPort=9:9/sctp", r"pasta\(1\) cannot publish 9/sctp"),
         ("Network=slirp4netns", "'slirp4netns' is not what containers are connected by"),
+        ("Network=none\nImage=x\nPublishPort=all", "ports cannot be published with Network=none"),
+        ("PublishPort=all", "there is no Image= that could say what 'all' is"),
+        ("Image=x\nActivation=socket\nPublishPort=all", "nobody knows yet what 'all' is when systemd listens"),
         ("HostPort=80", "there is nothing to open with Network=none"),
         ("Ingress=1M", "there is no link to be limited with Network=none"),
         ("Egress=7999", "'7999' is less than 8K, which is 8000 bits in a second"),

@@ -53,7 +53,7 @@ if [ "$1" = mariadbd ] && [ "$(id -u)" = 0 ]; then
 fi
 if [ "$1" = mariadbd ] && [ ! -d /var/lib/mysql/mysql ]; then
     mariadb-install-db --datadir=/var/lib/mysql --auth-root-authentication-method=normal --skip-test-db >/dev/null
-    "$@" --skip-networking --socket=/run/mysqld/mysqld.sock --wsrep_on=OFF --loose-innodb_buffer_pool_load_at_startup=0 &
+    "$@" --skip-networking --socket=/run/mysqld/mysqld.sock --wsrep_on=OFF &
     pid=$!
     for _ in {300..0}; do
         mariadb --protocol=socket -uroot --database=mysql <<<'SELECT 1' &>/dev/null && break

@@ -1,4 +1,4 @@
-"""The verbs of a container's life: start, stop, restart, enable, disable, kill, pause, resume, wait, rm."""
+"""The verbs of a container's life: start, stop, restart, enable, disable, kill, pause, resume, wait, rm, prune."""
 
 from __future__ import annotations
 
@@ -165,11 +165,25 @@ VERBS = (
             Option("force", "Stop those that run first", short="f"),
             Option(
                 "definition",
-                "Remove the definition as well, and the root that 'create' has made",
+                "Remove their definitions and drop-ins, too, and roots that 'create' has made",
                 run="nsunit.cli.lifecycle.remove_definition:remove",
             ),
         ),
         complete="defined",
-        details=("Else the definition stays. Without --force a container that runs is refused.",),
+        details=("Without --definition that stays, without --force a container that runs is refused.",),
+    ),
+    Verb(
+        "prune",
+        "lifecycle",
+        "Remove what stopped containers have kept that have no definition of their own",
+        "nsunit.cli.lifecycle.prune:prune",
+        options=(
+            Option("dry-run", "Only say what would be removed", short="n"),
+            Option("force", "Do not ask", short="f"),
+        ),
+        details=(
+            "They are those that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
+            "that is gone, and as stopped, instances of templates. Containers that are defined or enabled keep all.",
+        ),
     ),
 )

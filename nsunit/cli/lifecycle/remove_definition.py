@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 from nsunit.core.jobs import Outcome
 from nsunit.deeds.stop import remove as remove_containers
-from nsunit.definition.search import SUFFIX, find
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.images.roots.make import root_of, users
 
@@ -20,39 +18,26 @@ if TYPE_CHECKING:
 
 
 def remove(invocation: Invocation) -> Sequence[Outcome]:
-    """Remove containers, then their definitions and the roots that `create` has made for them."""
+    """Remove containers with their definitions, and then the roots that `create` has made for them."""
     context = invocation.context()
-    refused = {name: _refusal(context, name) for name in invocation.names()}
-    outcomes = [Outcome(name, "failed", error=error) for name, error in refused.items() if error]
-    names = [name for name, error in refused.items() if not error]
-    done = remove_containers(context, names, force=invocation.flag("force")) if names else []
-    # Of one whose definition is gone already only the root may be left.
-    return [*outcomes, *(item if _has_failed(item) else _forget(context, item.name) for item in done)]
+    refused = [outcome for name in invocation.names() if (outcome := _refused(context, name))]
+    names = [name for name in invocation.names() if name not in [outcome.name for outcome in refused]]
+    done = remove_containers(context, names, force=invocation.flag("force"), definition=True) if names else []
+    return [*refused, *(_without_root(context, outcome) for outcome in done)]
 
 
-def _has_failed(outcome: Outcome) -> bool:
-    return outcome.error is not None and not isinstance(outcome.error, NotFoundError)
-
-
-def _refusal(context: Context, name: str) -> NsunitError | None:
+def _refused(context: Context, name: str) -> Outcome | None:
     root = root_of(context, name)
-    if os.path.isdir(root) and (others := users(context, root, name)):
-        return NsunitError(f"{name}: its root is used by {', '.join(others)}", hint="remove them first")
-    try:
-        found = find(name, context.search).main
-    except NotFoundError as error:
-        return None if os.path.isdir(root) else error
-    if os.path.dirname(found) != context.search.directories[0]:
-        return NsunitError(f"{name}: its definition is '{found}', which is not nsunit's to remove", hint="remove it")
-    return None
+    others = users(context, root, name) if os.path.isdir(root) else []
+    if not others:
+        return None
+    error = NsunitError(f"{name}: its root is used by {', '.join(others)}", hint="remove those first")
+    return Outcome(name, "failed", error=error)
 
 
-def _forget(context: Context, name: str) -> Outcome:
-    file = os.path.join(context.search.directories[0], name + SUFFIX)
-    try:
-        os.unlink(file)
-    except FileNotFoundError:
-        pass  # the root alone was left
-    shutil.rmtree(file + ".d", ignore_errors=True)
-    context.remove_tree(root_of(context, name))
-    return Outcome(name, "removed")
+def _without_root(context: Context, outcome: Outcome) -> Outcome:
+    # Where the definition is gone already, the root may be all that is left.
+    if outcome.error is not None and not isinstance(outcome.error, NotFoundError):
+        return outcome
+    removed = context.remove_tree(root_of(context, outcome.name))
+    return Outcome(outcome.name, "removed") if removed else outcome

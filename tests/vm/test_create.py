@@ -41,7 +41,8 @@ mknod "$rootfs/dev/null" c 1 3
 echo "$colour" >"$rootfs/colour"
 printf '#!/bin/sh\\ntrap "exit 0" PWR\\nwhile :; do sleep 99 & wait $!; done\\n' >"$rootfs/bin/start"
 chmod 755 "$rootfs/bin/start"
-if touch /etc/written-by-a-template 2>/dev/null || mount -t tmpfs none /usr/lib/lxc 2>/dev/null; then exit 3; fi
+mount -t tmpfs none "$rootfs/sbin-of-lxc"
+if touch /etc/written-by-a-template 2>/dev/null; then exit 3; fi
 printf 'lxc.uts.name = %s\\nlxc.init.cmd = /bin/start\\nlxc.signal.halt = SIGPWR\\n' "$name" >>"$path/config"
 """
 
@@ -66,7 +67,7 @@ def test_a_definition_of_an_image(created, workplace, nsunit, run, containers):
     path = Path(f"/etc/nsunit/{name}.nsunit")
     assert path.read_text() == (
         f"# {path}: see nsunit.container(5)\n\n[Container]\nImage={image}\n\n"
-        "[Service]\nRestart=on-failure\n\n[Slice]\nMemoryMax=64M\n"
+        "[Slice]\nMemoryMax=64M\n\n[Service]\nRestart=on-failure\n"
     )
     nsunit("verify", name)
     nsunit("start", name)
@@ -136,7 +137,6 @@ def test_roots_of_templates(created, workplace, nsunit, containers):
 def test_a_template_of_lxc_is_run_as_it_is(created, nsunit, containers, run):
     name = created[0]
     LXC.mkdir(parents=True, exist_ok=True)
-    Path("/usr/lib/lxc").mkdir(exist_ok=True)
     program = LXC / "lxc-mini"
     program.write_text(OF_LXC)
     program.chmod(0o755)
@@ -188,9 +188,9 @@ def test_debian_is_made_by_mmdebstrap(created, nsunit, workplace):
     program = Path("/usr/local/bin/mmdebstrap")
     program.write_text(
         '#!/bin/sh\nprintf "%s\\n" "$@" >&2\nfor root; do case $root in /*/root) break ;; esac; done\n'
-        'cp -a /srv/roots/debian/. "$root"; printf "%s\\n" "$@" >"$root/words"\n'
+        'cp -a /srv/roots/busybox/. "$root"; printf "%s\\n" "$@" >"$root/words"\n'
         'mkdir -p "$root/usr/lib/systemd"; cp /srv/roots/busybox/bin/busybox "$root/usr/lib/systemd/systemd"\n'
-        'ln -sf /usr/lib/systemd/systemd "$root/usr/sbin/init"\n'
+        'ln -sf /usr/lib/systemd/systemd "$root/bin/init"\n'
     )
     program.chmod(0o755)
     try:

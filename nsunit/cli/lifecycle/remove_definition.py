@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 def remove(invocation: Invocation) -> Sequence[Outcome]:
     """Remove containers with their definitions, and then the roots that `create` has made for them."""
     context = invocation.context()
-    refused = [outcome for name in invocation.names() if (outcome := _refused(context, name))]
-    names = [name for name in invocation.names() if name not in [outcome.name for outcome in refused]]
+    wanted = invocation.names()
+    refused = [outcome for name in wanted if (outcome := _refused(context, name, wanted))]
+    names = [name for name in wanted if name not in [outcome.name for outcome in refused]]
     done = remove_containers(context, names, force=invocation.flag("force"), definition=True) if names else []
     return [*refused, *(_without_root(context, outcome) for outcome in done)]
 
 
-def _refused(context: Context, name: str) -> Outcome | None:
+def _refused(context: Context, name: str, removed: Sequence[str]) -> Outcome | None:
     root = root_of(context, name)
-    others = users(context, root, name) if os.path.isdir(root) else []
+    others = users(context, root, removed) if os.path.isdir(root) else []
     if not others:
         return None
     error = NsunitError(f"{name}: its root is used by {', '.join(others)}", hint="remove those first")

@@ -17,7 +17,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from nsunit.core.context import Context
     from nsunit.features.images.roots.templates import Template
@@ -115,7 +115,7 @@ def starts(root: str) -> str:
     return "Boot=yes" if "systemd" in init else "Exec=/sbin/init"
 
 
-def users(context: Context, root: str, apart: str) -> list[str]:
+def users(context: Context, root: str, apart: Sequence[str]) -> list[str]:
     """The containers, but for *apart*, whose definitions have the directory *root*, or what is in it."""
     found = []
     for name in list_names(context.search):
@@ -124,6 +124,6 @@ def users(context: Context, root: str, apart: str) -> list[str]:
         except NsunitError:
             continue  # it cannot start
         used = (*container.layers, *((container.rootfs,) if container.rootfs else ()))
-        if name != apart and any(f"{path}/".startswith(f"{root}/") for path in used):
+        if name not in apart and any(f"{path}/".startswith(f"{root}/") for path in used):
             found.append(name)
     return found

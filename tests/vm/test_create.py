@@ -75,6 +75,8 @@ def test_a_definition_of_an_image(created, workplace, nsunit, run, containers):
     refused = nsunit("create", name, "--force", "--image", image, check=False)
     assert refused.stderr.startswith(f"nsunit: {name}: it is running\n")
     nsunit("rm", "--force", name)
+    refused = nsunit("create", created[1], "--image", image, "PublishPort=all", check=False)
+    assert f"PublishPort=all: the image '{image}' exposes no port" in refused.stderr
     refused = nsunit("create", name, "--image", image, check=False)
     assert refused.stderr.startswith(f"nsunit: {name}: there is a definition already: '{path}'\n")
     nsunit("create", name, "--force", "--image", image)

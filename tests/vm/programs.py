@@ -74,74 +74,75 @@ exec "$@"
 FOR_ALL = "[mariadbd]\nskip-name-resolve\nbind-address=0.0.0.0\ninnodb_buffer_pool_size=32M\ninnodb_log_file_size=4M\n"
 
 
-def base_layout(place: Path) -> None:
-    """Make an OCI layout with the image `base`, whose one layer is the archive as it is."""
-    blobs = place / "blobs/sha256"
-    blobs.mkdir(parents=True)
-    with Path(ARCHIVE).open("rb") as file:
-        layer = hashlib.file_digest(file, "sha256").hexdigest()
-    os.link(ARCHIVE, blobs / layer)
-
-    def described(kind: str, digest: str, **more: object) -> dict[str, object]:
-        media = f"application/vnd.oci.image.{kind}"
-        return {"mediaType": media, "digest": f"sha256:{digest}", "size": (blobs / digest).stat().st_size, **more}
-
-    def written(document: dict[str, object]) -> str:
-        data = json.dumps(document).encode()
-        digest = hashlib.sha256(data).hexdigest()
-        (blobs / digest).write_bytes(data)
-        return digest
-
-    root = {"type": "layers", "diff_ids": [f"sha256:{layer}"]}
-    config = written({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": root})
-    parts = {"config": described("config.v1+json", config), "layers": [described("layer.v1.tar", layer)]}
-    manifest = written({"schemaVersion": 2, **parts})
-    listed = described("manifest.v1+json", manifest, annotations={"org.opencontainers.image.ref.name": "base"})
-    (place / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [listed]}))
-    (place / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-
-
 class Builder:
-    """Builds in a place of its own, from a base that has all packages, into an OCI layout."""
+    """Builds images as `dir:` of skopeo: buildah makes the upper layer and the config, the archive is the lower one.
+
+    Were buildah to have the archive as well, it would be unpacked and packed once more.
+    """
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self.root = Path("/")
-        self.container = ""
-        base_layout(place / "base")
+        self.root = place
+        with Path(ARCHIVE).open("rb") as file:
+            self.base = hashlib.file_digest(file, "sha256").hexdigest()
+        self.users = self.of_base("etc/passwd")
+
+    @staticmethod
+    def of_base(path: str) -> str:
+        """What is in a file of the archive."""
+        return subprocess.run(["tar", "-xOf", ARCHIVE, f"./{path}"], capture_output=True, text=True, check=True).stdout
 
     def buildah(self, *words: str) -> str:
         """What buildah says."""
-        own = ("buildah", f"--root={self.place}/buildah", f"--runroot={self.place}/run", "--storage-driver=overlay")
+        own = ("buildah", f"--root={self.place}/buildah", f"--runroot={self.place}/run", "--storage-driver=vfs")
         done = subprocess.run([*own, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (words, done.stderr)
         return done.stdout.strip()
 
     def build(self, name: str) -> str:
         """Build the image *name* and return where it is, for `nsunit image import`."""
-        self.container = self.buildah("from", f"oci:{self.place}/base:base")
-        self.root = Path(self.buildah("mount", self.container))
-        recipe = RECIPES[name](self)
-        self.buildah("config", *recipe, self.container)
-        # Only Docker's config has a health check; in one layout the common layer is written once.
-        checked = "--healthcheck" in recipe
-        where = f"dir:{self.place}/{name}" if checked else f"oci:{self.place}/layout:{name}"
-        kind = "docker" if checked else "oci"
-        self.buildah("commit", "--rm", "--disable-compression", f"--format={kind}", self.container, where)
-        return where
+        container = self.buildah("from", "scratch")
+        self.root = Path(self.buildah("mount", container))
+        self.buildah("config", *RECIPES[name](self), container)
+        where = self.place / name
+        # Only Docker's config has a health check.
+        self.buildah("commit", "--rm", "--disable-compression", "--format=docker", container, f"dir:{where}")
+        self.put_base_below(where)
+        return f"dir:{where}"
+
+    def put_base_below(self, where: Path) -> None:
+        """Make the archive the lowest layer of the image in the directory *where*."""
+        os.link(ARCHIVE, where / self.base)
+        manifest = json.loads((where / "manifest.json").read_text())
+        config = json.loads((where / manifest["config"]["digest"].removeprefix("sha256:")).read_text())
+        config["rootfs"]["diff_ids"].insert(0, f"sha256:{self.base}")
+        config["history"].insert(0, {"created_by": "mmdebstrap"})
+        data = json.dumps(config).encode()
+        digest = hashlib.sha256(data).hexdigest()
+        (where / digest).write_bytes(data)
+        manifest["config"] |= {"digest": f"sha256:{digest}", "size": len(data)}
+        kind = manifest["layers"][0]["mediaType"]
+        layer = {"mediaType": kind, "digest": f"sha256:{self.base}", "size": os.stat(ARCHIVE).st_size}
+        manifest["layers"].insert(0, layer)
+        (where / "manifest.json").write_text(json.dumps(manifest))
 
     def entrypoint(self, text: str) -> tuple[str, ...]:
         """Have the entrypoint script *text*."""
-        path = self.root / "usr/local/bin/docker-entrypoint.sh"
-        path.write_text(text)
-        path.chmod(0o755)
+        self.write("usr/local/bin/docker-entrypoint.sh", text, 0o755)
         return ("--entrypoint", json.dumps(["docker-entrypoint.sh"]))
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Have a file of root's."""
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(mode)
 
     def directory(self, path: str, user: str, mode: int) -> None:
         """Make the directory *path* for *user*."""
         place = self.root / path
         place.mkdir(parents=True, exist_ok=True)
-        lines = (line.split(":") for line in (self.root / "etc/passwd").read_text().splitlines())
+        lines = (line.split(":") for line in self.users.splitlines())
         uid, gid = next((int(fields[2]), int(fields[3])) for fields in lines if fields[0] == user)
         os.chown(place, uid, gid)
         place.chmod(mode)
@@ -175,8 +176,8 @@ def postgres(builder: Builder) -> tuple[str, ...]:
     builder.directory("var/lib/postgresql", "postgres", 0o755)
     builder.directory(data[1:], "postgres", 0o1777)
     builder.directory("run/postgresql", "postgres", 0o3777)
-    sample = builder.root / "usr/share/postgresql/17/postgresql.conf.sample"
-    sample.write_text(sample.read_text() + "\nlisten_addresses = '*'\n")
+    sample = "usr/share/postgresql/17/postgresql.conf.sample"
+    builder.write(sample, builder.of_base(sample) + "\nlisten_addresses = '*'\n")
     path = f"{PATH}:/usr/lib/postgresql/17/bin"
     said = ("--env", path, "--env", f"PGDATA={data}", "--env", "POSTGRES_PASSWORD=secret", "--env", "LANG=C.UTF-8")
     more = ("--cmd", json.dumps(["postgres"]), "--port", "5432", "--volume", data, "--stop-signal", "SIGINT")
@@ -187,7 +188,7 @@ def mariadb(builder: Builder) -> tuple[str, ...]:
     """It has a server for its initialisation and another for the work."""
     builder.directory("var/lib/mysql", "mysql", 0o1777)
     builder.directory("run/mysqld", "mysql", 0o1777)
-    (builder.root / "etc/mysql/mariadb.conf.d/99-image.cnf").write_text(FOR_ALL)
+    builder.write("etc/mysql/mariadb.conf.d/99-image.cnf", FOR_ALL)
     said = ("--env", PATH, "--env", "MARIADB_PASSWORD=secret", "--port", "3306", "--volume", "/var/lib/mysql")
     return (*builder.entrypoint(MARIADB), *said, "--cmd", json.dumps(["mariadbd"]))
 

@@ -15,7 +15,7 @@ from nsunit.definition.load import load, load_properties, unit_text_value
 from nsunit.definition.search import SUFFIX, SearchPath, find
 from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import SECTIONS
-from nsunit.errors import NotFoundError, NsunitError, UsageError
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
 from nsunit.features.images.roots import make, templates
 from nsunit.names import check_name, is_group, is_pod
 from nsunit.storage.lock import Lock
@@ -91,9 +91,12 @@ def _write(context: Context, name: str, target: str, assignments: Sequence[Given
     text = _text(context, name, target, assignments)
     with Draft(name, target, text.encode()) as draft:
         search = SearchPath((draft.directory, *context.search.directories))
-        definition = load(name, search, context.host)
-        obtain(context, definition)
-        resolved(context, definition)
+        try:
+            definition = load(name, search, context.host)
+            obtain(context, definition)
+            resolved(context, definition)
+        except DefinitionError as error:
+            raise draft.of_target(error.problems) from None
         draft.check(context)
         draft.install()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.core.jobs import Outcome
-from nsunit.deeds.stop import remove as remove_containers
+from nsunit.deeds.remove import remove as remove_containers
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.images.roots.make import root_of, users
 

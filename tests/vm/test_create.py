@@ -76,7 +76,9 @@ def test_a_definition_of_an_image(created, workplace, nsunit, run, containers):
     assert refused.stderr.startswith(f"nsunit: {name}: it is running\n")
     nsunit("rm", "--force", name)
     refused = nsunit("create", created[1], "--image", image, "PublishPort=all", check=False)
-    said = f"nsunit: /etc/nsunit/{created[1]}.nsunit: [Container] PublishPort=all: the image '{image}' exposes no port\n"
+    said = (
+        f"nsunit: /etc/nsunit/{created[1]}.nsunit: [Container] PublishPort=all: the image '{image}' exposes no port\n"
+    )
     assert refused.stderr.startswith(said)
     refused = nsunit("create", name, "--image", image, check=False)
     assert refused.stderr.startswith(f"nsunit: {name}: there is a definition already: '{path}'\n")

@@ -29,10 +29,10 @@ def started(workplace, shared, run) -> Iterator[dict[str, object]]:
     yield found
 
 
-def asked(port: int, request: bytes = b"", until: bytes = b"") -> bytes:
+def asked(port: int, request: bytes = b"", until: bytes = b"", timeout: float = 20) -> bytes:
     """What the program behind *port* of the host answers to *request*, up to *until*; nothing while it does not."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout) as connection:
             connection.sendall(request)
             answer = b""
             while until not in answer or not answer:
@@ -52,7 +52,8 @@ def serving(name: str) -> bytes:
         "postgres": (SSL_REQUEST, b""),
         "mariadb": (b"", b"MariaDB"),
     }
-    return wait_until(lambda: asked(PORTS[name], *requests[name]), f"{name} serves")
+    # One that is still loading its data answers something else.
+    return wait_until(lambda: asked(PORTS[name], *requests[name], timeout=2), f"{name} serves")
 
 
 def sql(container, words, text: str) -> str:

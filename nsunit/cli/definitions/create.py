@@ -60,7 +60,7 @@ def create(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json({"name": name, "definition": target, "root": root})
     elif not invocation.flag("quiet"):
-        say(f"wrote {target}; 'nsunit start {name}' starts it")
+        say(f"wrote {target}; 'nsunit {'--user ' if context.user else ''}start {name}' starts it")
     return 0
 
 

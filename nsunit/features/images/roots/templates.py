@@ -57,7 +57,7 @@ def find(text: str, options: tuple[str, ...]) -> Template:
         return copy.replace(options=(f"source={source}", *options))
     kind, colon, name = text.rpartition(":")
     if kind not in ("", "lxc") or (colon and not kind) or not name or not _OF_NAMES.issuperset(name) or name[0] in ".-":
-        raise UsageError(f"'{printable(text)}' is not the name of a template", hint="see nsunit-create in nsunit(1)")
+        raise UsageError(f"'{printable(text)}' is not the name of a template", hint="see TEMPLATES in nsunit(1)")
     candidates = [f"{LXC}/lxc-{name}"] if kind else [f"{place}/{name}" for place in places()]
     for program in candidates:
         if os.path.isfile(program):

@@ -127,7 +127,7 @@ TABLES = {
     "nsunit.cli.look": "list ls status show inspect logs stats ps top events why mount umount",
     "nsunit.cli.session": "exec enter run",
     "nsunit.cli.change": "set reclaim plan apply dropin",
-    "nsunit.cli.definitions": "render verify cat edit",
+    "nsunit.cli.definitions": "create render verify cat edit",
     "nsunit.cli.host": "doctor version help",
 }
 

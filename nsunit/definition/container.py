@@ -42,13 +42,15 @@ _ITEMS = {"Layer": "layers", "Tmpfs": "tmpfs"}
 _SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
 
 
-def build(values: list[tuple[str, Any]]) -> Container:
-    """Return the Container that the effective `(key, parsed value)` pairs describe, in file order.
+def build(values: list[tuple[str, Any]], uid: int = 0) -> Container:
+    """Return the Container that the effective `(key, parsed value)` pairs describe, in file order, for the user *uid*.
 
     Without `Exec=` its command is empty; `missing` says so.
     """
     used = features_of(key for key, _ in values)
     fields: dict[str, Any] = {"exec": (), "capabilities": DEFAULT_CAPABILITIES, "extras": {}}
+    for implied in hooks(used, "keys.implied"):
+        values = implied(values, uid)
     for defaults in hooks(used, "keys.defaults"):
         fields |= defaults(values)
     environment: dict[str, str] = {}

@@ -194,7 +194,7 @@ class Loader:
         return [(item.setting.key, item.value) for item in self.items if item.setting.section == section]
 
     def _container(self) -> Container:
-        return container_section.build(self.values_of("Container"))
+        return container_section.build(self.values_of("Container"), self.host.uid)
 
     def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
         for message, hint in container_section.missing(container, self.failed):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _UNREADABLE = (FileNotFoundError, NotADirectoryError)
 FILE_MAX = 1 << 20  # bytes, of what people write
+_PIECE = 1 << 16
 
 
 def read_regular(path: str, most: int = FILE_MAX, flags: int = 0) -> bytes:
@@ -50,7 +51,10 @@ def read_regular(path: str, most: int = FILE_MAX, flags: int = 0) -> bytes:
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):  # it was another one before
             raise OSError(errno.EINVAL, "is not a regular file", path)
-        content = file.read(most + 1)
+        content = b""
+        # The kernel's own in /proc/sys answer ENOMEM to who asks for 4 MB at once.
+        while piece := file.read(min(_PIECE, most + 1 - len(content))):
+            content += piece
     if len(content) > most:
         raise OSError(errno.EFBIG, f"is larger than {most} bytes", path)
     return content

@@ -120,9 +120,9 @@ FEATURES = (
         section="Network",
         suffix=".network",
         needs="names namespaces",
-        hooks="keys.build keys.check plan.commands plan.beside plan.connects plan.mounts plan.without_root"
-        " deeds.reserve deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind"
-        " rates.change doctor.findings doctor.left doctor.take_away",
+        hooks="keys.implied keys.build keys.check plan.commands plan.beside plan.connects plan.mounts"
+        " plan.without_root deeds.reserve deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify"
+        " networks.verify_kind rates.change doctor.findings doctor.left doctor.take_away",
         operations="network network-files",
         verbs="network",
     ),
@@ -163,7 +163,7 @@ FEATURES = (
     Feature(
         "images",
         keys="Image Entrypoint Pull",
-        needs="output health volumes",
+        needs="output health volumes network",
         hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
         " deeds.require deeds.reserve",
         operations="make-directory",

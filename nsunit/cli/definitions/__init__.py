@@ -1,10 +1,32 @@
-"""The verbs about definitions: render, verify, cat, edit."""
+"""The verbs about definitions: create, render, verify, cat, edit."""
 
 from __future__ import annotations
 
 from nsunit.cli.verbs import Option, Verb
 
 VERBS = (
+    Verb(
+        "create",
+        "definition",
+        "Write the definition of a container that starts",
+        "nsunit.cli.definitions.create:create",
+        operands="NAME [KEY=VALUE…]",
+        least=1,
+        most=None,
+        options=(
+            Option("image", "Of this image, which is fetched where it is not here", value="REF"),
+            Option("template", "With a root that this template makes", value="TEMPLATE", complete=("directory",)),
+            Option("force", "In place of a definition, and a root, that are there", short="f"),
+        ),
+        details=(
+            "TEMPLATE is busybox, debian, another program in /etc/nsunit/templates.d, a directory with a slash in its "
+            "name to be copied, or lxc:NAME for one of LXC's, which is run as it is.",
+            "A key that begins with a capital letter, with or without its section, goes into the definition: "
+            "MemoryMax=1G. One that does not is an option of the template: suite=trixie.",
+            "Nothing is written unless 'nsunit verify' finds nothing wrong with it. 'nsunit rm --definition' takes "
+            "definition and root away.",
+        ),
+    ),
     Verb(
         "render",
         "definition",

@@ -15,6 +15,12 @@ from nsunit.definition.search import SearchPath, read_regular
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.names import printable
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.errors import Problem
+
 
 class Draft:
     """A copy of a definition's file, in a directory beside it from which it can be renamed into place.
@@ -80,11 +86,15 @@ class Draft:
             DefinitionError: with the final path in it, not the draft's.
         """
         search = SearchPath((self.directory, *context.search.directories))
-        problems = verify(Context(search=search, paths=context.paths), [self.name])
+        problems = verify(Context(search, context.paths, user=context.user), [self.name])
         if problems:
-            raise DefinitionError(
-                [problem.replace(path=self.target) if problem.path == self.path else problem for problem in problems]
-            )
+            raise self.of_target(problems)
+
+    def of_target(self, problems: Sequence[Problem]) -> DefinitionError:
+        """An error with *problems* as they are told of the target."""
+        return DefinitionError(
+            [problem.replace(path=self.target) if problem.path == self.path else problem for problem in problems]
+        )
 
     def keep(self) -> None:
         """Save the draft beside the target, where no definition is looked for."""

@@ -164,7 +164,11 @@ VERBS = (
         most=None,
         options=(
             Option("force", "Stop running containers first", short="f"),
-            Option("definition", "Remove their definitions and drop-ins, too"),
+            Option(
+                "definition",
+                "Remove their definitions and drop-ins, too, and roots that 'create' has made",
+                run="nsunit.cli.lifecycle.remove_definition:remove",
+            ),
         ),
         complete="defined",
         details=("Without --definition that stays, without --force a container that runs is refused.",),

@@ -10,6 +10,7 @@ from nsunit.definition.words import ValueProblem
 from nsunit.errors import NsunitError
 from nsunit.features.health.keys import LONGEST, SHORTEST
 from nsunit.features.images.layout import Image
+from nsunit.features.network.values import host_ports
 from nsunit.features.volumes.values import image_target
 from nsunit.names import printable
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _VOLUMES_MAX = 256
+_PORTS_MAX = 256
 _STRINGS_MAX = 1 << 20  # characters of a command, or of the environment: execve(2) takes about that
 MACHINES = {
     "x86_64": ("amd64",),
@@ -68,6 +70,7 @@ def image_of(identity: str, layers: tuple[str, ...], document: Any, warn: Callab
         _directory(_string(config, "WorkingDir")),
         _signal(_string(config, "StopSignal"), warn),
         _volumes(config.get("Volumes"), warn),
+        _exposed_ports(config.get("ExposedPorts"), warn),
         _healthcheck(config.get("Healthcheck"), warn),
     )
 
@@ -84,6 +87,20 @@ def _volumes(found: object, warn: Callable[[str], object]) -> tuple[str, ...]:
         except ValueProblem:
             warn(f"the volume '{printable(text[:100])}' of its config is left out: there can be none")
     return tuple(targets)
+
+
+def _exposed_ports(found: object, warn: Callable[[str], object]) -> tuple[tuple[int, str], ...]:
+    if found is None:
+        return ()
+    if not isinstance(found, dict) or len(found) > _PORTS_MAX:
+        raise NsunitError(f"config: ExposedPorts is not an object of at most {_PORTS_MAX} ports")
+    ports: dict[tuple[int, str], None] = {}
+    for text in found:
+        try:
+            ports |= dict.fromkeys(host_ports(text))
+        except ValueProblem:
+            warn(f"the port '{printable(text[:40])}' of its config is left out: there is no such port")
+    return tuple(ports)
 
 
 _TIMES = {

@@ -10,6 +10,7 @@ from nsunit.features.images import pins
 from nsunit.features.images.keys import of
 from nsunit.features.images.plan import said, with_image, without_image
 from nsunit.features.images.store import Store
+from nsunit.features.network.values import of as connected
 from nsunit.plan.operations import keeps_upper
 from nsunit.storage import files
 
@@ -42,6 +43,9 @@ def resolve(context: Context, definition: Definition) -> Definition:
         raise NsunitError(
             f"{definition.name}: the image '{chosen.reference}' is damaged", hint="see 'nsunit image check'"
         )
+    if connected(definition.container).exposed and not image.exposed_ports:
+        message = f"[Container] PublishPort=all: the image '{chosen.reference}' exposes no port"
+        raise DefinitionError([Problem(definition.sources[0], 0, message, "name the ports")])
     container = with_image(definition.container, chosen, image, store.root_of)
     if not container.exec:
         hint = "name the program to run, e.g. Exec=/bin/sh"

@@ -26,6 +26,7 @@ class Image(Record):
     working_directory: str = ""
     stop_signal: int = 0
     volumes: tuple[str, ...] = ()
+    exposed_ports: tuple[tuple[int, str], ...] = ()  # with the protocol
     healthcheck: tuple[tuple[str, object], ...] = ()  # fields of nsunit.features.health.keys.Check
 
 
@@ -38,6 +39,7 @@ def dump(image: Image) -> bytes:
         "cmd": image.cmd,
         "environment": environment,
         "volumes": image.volumes,
+        "exposed": tuple(f"{number}/{protocol}" for number, protocol in image.exposed_ports),
         **{name: (str(getattr(image, name)),) for name in _SINGLE},
         **_dumped_healthcheck(image),
     }
@@ -52,6 +54,7 @@ def load(identity: str, content: bytes) -> Image:
         name, *values = line.split("\0")
         found[name] = tuple(_unescaped(value) for value in values)
     environment = tuple((name, value) for name, _, value in (item.partition("=") for item in found["environment"]))
+    exposed = (item.partition("/") for item in found.get("exposed", ()))
     single = {name: found[name][0] for name in _SINGLE}
     return Image(
         identity,
@@ -64,6 +67,7 @@ def load(identity: str, content: bytes) -> Image:
         single["working_directory"],
         int(single["stop_signal"]),
         found.get("volumes", ()),
+        tuple((int(number), protocol) for number, _, protocol in exposed),
         _loaded_healthcheck(found),
     )
 

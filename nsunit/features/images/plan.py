@@ -5,6 +5,8 @@ from __future__ import annotations
 from nsunit.features.health.keys import with_image as checked_by_image
 from nsunit.features.images.keys import of
 from nsunit.features.images.setup import MakeDirectory
+from nsunit.features.network.values import of as connected
+from nsunit.features.network.values import with_exposed
 from nsunit.features.volumes.values import with_image_volumes
 from nsunit.setup.process import WorkingDirectory
 
@@ -41,6 +43,8 @@ def with_image(container: Container, chosen: Chosen, image: Image, root_of: Call
         changes["stop_signal"] = image.stop_signal
     found = container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
     found = with_image_volumes(found, image.volumes)
+    if found.uses("network") and connected(found).exposed:
+        found = with_exposed(found, image.exposed_ports)
     return checked_by_image(found, dict(image.healthcheck))
 
 
@@ -62,6 +66,7 @@ def said(container: Container, chosen: Chosen, image: Image) -> list[dict[str, o
         ("User", container.user or image.user, container.user is not None),
         ("Group", container.group or (image.group if container.user is None else ""), container.group is not None),
         ("WorkingDirectory", container.working_directory or image.working_directory, "WorkingDirectory" in own),
+        ("ExposedPort", [f"{number}/{protocol}" for number, protocol in image.exposed_ports], False),
         ("StopSignal", container.stop_signal if "StopSignal" in own else image.stop_signal, "StopSignal" in own),
     ]
     return [

@@ -20,6 +20,7 @@ from nsunit.features import load
 from nsunit.features.images.fetch.archive import archive
 from nsunit.features.images.fetch.work import copy, fetch
 from nsunit.features.images.out.work import pack_all, send
+from nsunit.features.images.roots.fill import fill
 from nsunit.features.images.unpack.work import unpack
 from nsunit.setup import linux
 from nsunit.setup.build import Build
@@ -35,6 +36,7 @@ TASKS: dict[str, Task] = {
     "archive": archive,
     "copy": copy,
     "fetch": fetch,
+    "fill": fill,
     "pack": pack_all,
     "send": send,
     "unpack": unpack,

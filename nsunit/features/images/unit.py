@@ -107,6 +107,34 @@ def storage_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool) -
     return Unit(f"nsunit-pull-{token}.service", (*properties, Property("SyslogIdentifier", "s", "nsunit-pull")))
 
 
+FILL = "nsunit-fill"
+_PLACES = {"/var/cache": "cache", "/tmp": "tmp", "/var/tmp": "tmp", "/run/lock": "lock"}
+_PROTECTED = "ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectControlGroups RestrictRealtime"
+# To mount, to change its root and to be other users is what programs that install a system do.
+_INSTALLS = (
+    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL MKNOD SETFCAP SETGID SETPCAP SETUID SYS_ADMIN SYS_CHROOT"
+)
+_RECURSIVE = 16384  # MS_REC
+
+
+def fill_unit(token: str, argv: tuple[str, ...], place: str) -> Unit:
+    """`nsunit-fill-TOKEN.service`, which executes *argv* with the network, to write to the directory *place* alone.
+
+    What programs keep elsewhere while they install a system is in there as well.  They may make devices, but open none.
+    """
+    mounts = tuple((f"{place}/{inside}", path, False, _RECURSIVE) for path, inside in _PLACES.items())
+    properties = (
+        *_common("Fill a root for nsunit", argv, SECONDS),
+        *_confined(place),
+        *_of_system(tuple(f"CAP_{name}" for name in _INSTALLS.split())),
+        Property("BindPaths", "a(ssbt)", mounts),
+        Property("DeviceAllow", "a(ss)", (("char-*", "m"), ("block-*", "m"))),
+        *(Property(name, "b", True) for name in _PROTECTED.split()),
+        Property("SyslogIdentifier", "s", FILL),
+    )
+    return Unit(f"{FILL}-{token}.service", properties)
+
+
 def _common(text: str, argv: tuple[str, ...], seconds: int) -> tuple[Property, ...]:
     return (
         Property("Description", "s", text),

@@ -11,7 +11,16 @@ from nsunit.features.network import connection as connections
 from nsunit.features.network import parameters
 from nsunit.features.network.connection import Connection, address, connection, mac_address, route
 from nsunit.features.network.table import NETWORK
-from nsunit.features.network.values import Connected, host_ports, ip_address, listened, mtu, of, published_ports
+from nsunit.features.network.values import (
+    EXPOSED,
+    Connected,
+    host_ports,
+    ip_address,
+    listened,
+    mtu,
+    of,
+    published_ports,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,8 +81,8 @@ TABLES: dict[str, dict[str, Row]] = {
             "none",
         ),
         "PublishPort": own(
-            *(published_ports, True, "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]…"),
-            *("Ports of the host that lead into it.", "8080:80 [::]:5353:53/udp"),
+            *(published_ports, True, "[ADDRESS:]HOST:CONTAINER[/PROTOCOL]…|all"),
+            *("Ports of the host that lead into it; all: those that its image exposes.", "8080:80 [::]:5353:53/udp"),
         ),
         "HostPort": own(host_ports, True, "PORT[/PROTOCOL]…", "Ports of the host it may reach.", "5432 53/udp"),
         **CONNECTION,
@@ -81,6 +90,14 @@ TABLES: dict[str, dict[str, Row]] = {
     },
     "Network": NETWORK,
 }
+
+
+def implied(values: list[tuple[str, Any]], uid: int) -> list[tuple[str, Any]]:
+    """*values* with the network that published ports take, where none is named: that of users is pasta(1)."""
+    given = dict(values)
+    if "PublishPort" not in given or "Network" in given or "Pod" in given or given.get("Activation") == "fds":
+        return values
+    return [("Network", _network("pasta" if uid else "bridge")), *values]
 
 
 def build(fields: dict[str, Any], values: list[tuple[str, Any]]) -> None:
@@ -116,7 +133,8 @@ def connected_by(fields: dict[str, Any], values: list[tuple[str, Any]]) -> Conne
     numbers = dict(values)
     return Connected(
         found,
-        published_ports=lists["PublishPort"],
+        published_ports=tuple(port for port in lists["PublishPort"] if port != EXPOSED),
+        exposed=EXPOSED in lists["PublishPort"],
         host_ports=lists["HostPort"],
         egress=numbers.get("Egress", 0),
         ingress=numbers.get("Ingress", 0),
@@ -130,6 +148,11 @@ def check(container: Container, _name: str, _service: object) -> list[Contradict
     """What does not go with its network; whether there is one depends on its pod, if it has one."""
     connected = of(container)
     found: list[Contradiction] = []
+    if connected.exposed and not container.image:
+        found.append(("PublishPort", "there is no Image= that could say what 'all' is", "name the ports"))
+    if connected.exposed and listened(container).how:
+        message = f"nobody knows yet what 'all' is when systemd listens with Activation={listened(container).how}"
+        found.append(("PublishPort", message, "name the ports"))
     if container.network != "bridge" and not container.uses("pods"):
         found += _unconnected(container, connected)
     for key in connected.unconnected:
@@ -163,7 +186,7 @@ def _unconnected(container: Container, connected: Connected) -> list[Contradicti
             for port in connected.published_ports
             if port.protocol not in ("tcp", "udp")
         ]
-    elif connected.published_ports and not listened(container).how:
+    elif (connected.published_ports or connected.exposed) and not listened(container).how:
         found.append(("PublishPort", f"ports cannot be published with Network={container.network}", hint))
     if connected.egress or connected.ingress:
         key = "Egress" if connected.egress else "Ingress"

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from nsunit.features.network.connection import Connection
 
 PROTOCOLS = ("tcp", "udp", "sctp")
-_HINT = "use [ADDRESS:]HOST:CONTAINER[/tcp|udp|sctp], ports from 1 to 65535 or ranges of them, as 8000-8010:9000-9010"
+_HINT = (
+    "use all, or [ADDRESS:]HOST:CONTAINER[/tcp|udp|sctp], ports up to 65535 or ranges of them, as 8000-8010:9000-9010"
+)
 _ONE_SIDE = "use PORT[/tcp|udp|sctp], ports from 1 to 65535 or ranges of them, as 8000-8010"
 _RANGE_MAX = 256
 MTU_MIN, MTU_MAX = 68, 65535  # of IPv4, RFC 791, and of the kernel's bridges and veth pairs
@@ -39,16 +41,20 @@ class Port(Record):
         return f"{address}{self.host}/{self.protocol}"
 
 
+EXPOSED = Port("", 0, 0, "all")
+
+
 class Connected(Record):
     """What a container or a pod is connected to, and what gets in.
 
     `unconnected` are keys that are about the first of `connections`, where there is none.  `egress` and `ingress` are
-    bytes in a second, 0 for all it can.
+    bytes in a second, 0 for all it can.  With `exposed` those ports of its image are published as well.
     """
 
     connections: tuple[Connection, ...] = ()
     unconnected: tuple[str, ...] = ()
     published_ports: tuple[Port, ...] = ()
+    exposed: bool = False
     host_ports: tuple[tuple[int, str], ...] = ()
     egress: int = 0
     ingress: int = 0
@@ -101,8 +107,23 @@ def mtu(text: str) -> int:
 
 
 def published_ports(text: str) -> tuple[Port, ...]:
-    """`PublishPort=`: one or more of `[ADDRESS:]HOST:CONTAINER[/PROTOCOL]`; a range becomes its single ports."""
-    return tuple(port for word in split(text) for port in _published(word))
+    """`PublishPort=`: one or more of `[ADDRESS:]HOST:CONTAINER[/PROTOCOL]`; a range becomes its single ports.
+
+    `all` is `EXPOSED`.
+    """
+    return tuple(port for word in split(text) for port in ((EXPOSED,) if word == "all" else _published(word)))
+
+
+def with_exposed(container: Container, ports: tuple[tuple[int, str], ...]) -> Container:
+    """*container* with those *ports* published that its image exposes, if it says so: under their own numbers.
+
+    What the definition publishes itself stays as it is.
+    """
+    connected = of(container)
+    taken = {(number, port.protocol) for port in connected.published_ports for number in (port.host, port.container)}
+    found = tuple(Port("", number, number, protocol) for number, protocol in ports if (number, protocol) not in taken)
+    published = (*connected.published_ports, *found)
+    return container.with_extra("network", connected.replace(published_ports=published, exposed=False))
 
 
 def host_ports(text: str) -> tuple[tuple[int, str], ...]:

@@ -101,6 +101,8 @@ def _contradictions(container: Container, given: Mapping[str, object]) -> list[C
     for key in ("Network", "Hostname"):
         if key in given and _KINDS[key] not in share:
             found.append((key, f"its containers do not share the {_WORDS[_KINDS[key]]}", _add(_KINDS[key])))
+    if connected.exposed:
+        found.append(("PublishPort", "a pod has no image that could say what 'all' is", "name the ports"))
     if container.network != "bridge":
         hint = "add Network=bridge, or leave it out"
         if connected.published_ports:

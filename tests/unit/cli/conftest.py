@@ -22,10 +22,10 @@ for found in pkgutil.walk_packages(nsunit.cli.__path__, "nsunit.cli."):
 
 
 class FakeContext:
-    def __init__(self, search=None, paths=None):
+    def __init__(self, search=None, paths=None, *, user=False):
         self.search = search or SearchPath(("/nonexistent",))
         self.paths = paths or Paths("/nonexistent", "/nonexistent")
-        self.user = False
+        self.user = user
         self.cgroup = ""
         self.host = Host(257)
         self.transient = "/run/systemd/transient/"

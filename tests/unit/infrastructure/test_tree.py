@@ -25,11 +25,11 @@ def apt(monkeypatch):
 def test_the_mirror_is_that_of_this_systems_apt(apt, monkeypatch):
     apt("Vendor|Vendor|http://a/\nDebian|Debian-Security|http://b/\nDebian|Debian|http://c\nDebian|Debian|http://d/\n")
     assert tree.mirror() == "http://c/"
-    assert tree.command_for("sid", ["x"], Path("t"))[-3:] == ["sid", "t", "http://c/"]
+    assert tree.command_for("sid", ["x"], (), Path("t"))[-3:] == ["sid", "t", "http://c/"]
     monkeypatch.setenv("NSUNIT_MIRROR", "e")
     assert tree.mirror() == "e"
     monkeypatch.setenv("NSUNIT_MIRROR", "")
-    assert tree.command_for("sid", ["x"], Path("t"))[-2:] == ["sid", "t"]
+    assert tree.command_for("sid", ["x"], (), Path("t"))[-2:] == ["sid", "t"]
 
 
 def test_without_lists_it_is_what_looks_like_one(apt):
@@ -55,5 +55,5 @@ def test_a_tree_that_fails_says_why_in_its_first_line(monkeypatch, tmp_path, sai
     script = 'printf %s "$1" >&2; exit 3'
     monkeypatch.setattr(tree, "command_for", lambda *arguments: ["sh", "-c", script, "sh", said])
     with pytest.raises(tree.Unavailable) as caught:
-        tree.build("sid", [], tmp_path)
+        tree.build("sid", [], (), tmp_path)
     assert str(caught.value).splitlines()[0] == f"mmdebstrap for sid failed: {reason}"

@@ -1,6 +1,6 @@
 import os
 
-from nsunit.storage.files import read_kernel_file
+from nsunit.storage.files import read_file, read_kernel_file
 
 
 def test_a_long_file_is_read_whole(tmp_path):
@@ -14,3 +14,7 @@ def test_a_list_that_comes_in_pieces_is_read_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "read", lambda descriptor, size: read(descriptor, min(size, 4096)))
     (tmp_path / "cgroup.procs").write_text("12345\n" * 1_000)
     assert read_kernel_file(str(tmp_path / "cgroup.procs")).count("12345") == 1_000
+
+
+def test_parameters_of_the_kernel_are_read_too():
+    assert int(read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start")) >= 0

@@ -24,11 +24,22 @@ MACHINE_PACKAGES = (
 # Services of these packages that tests start when they need them.
 NOT_AT_BOOT = ("docker-registry.service",)
 ROOT_PACKAGES = ["python3"]
+# What images of real programs are made of, the same on every release.
+PROGRAMS = "trixie"
+PROGRAM_PACKAGES = "gosu nginx-light redis-server postgresql-17 mariadb-server".split()
+PACKAGES = {"machine": MACHINE_PACKAGES, "root": ROOT_PACKAGES, "programs": PROGRAM_PACKAGES}
 # Firewalls of others, with services that would change other tests.  They wait in /srv/packages, with what they need,
 # until a test installs one of them.
 UNINSTALLED = ("firewalld", "ufw", "docker.io")
 
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+# Most of a tree of databases is their compiler, and tools that no test calls.
+LEFT_OUT_OF_PROGRAMS = (
+    *("/usr/lib/*/libLLVM*", "/usr/lib/llvm-*", "/usr/lib/*/libz3*", "/usr/lib/postgresql/*/lib/bitcode/*"),
+    *("/usr/bin/aria_*", "/usr/bin/myisam*", "/usr/bin/sst_dump", "/usr/bin/mariadb-[bcdhps]*", "/usr/lib/*/gconv/*"),
+)
+# What the packages make of their own, which images of them begin without.
+OF_PACKAGES = ("var/lib/mysql", "var/lib/postgresql", "var/log/mysql", "var/log/nginx", "etc/postgresql")
 # An archive that answers slowly or not at all ends in an error, not in a run that hangs.
 APT_OPTIONS = ('Acquire::Retries "3"', 'Acquire::http::Timeout "60"', 'Acquire::https::Timeout "60"')
 BUILD_SECONDS = 15 * 60
@@ -40,14 +51,16 @@ class Unavailable(Exception):
 
 
 def tree(release: str, kind: str) -> Path:
-    """Return the tar file of a tree; `kind` is "machine" (boots) or "root" (what a container runs on).
+    """Return the tar file of a tree.
 
+    `kind` is "machine" (boots), "root" (what a container runs on) or "programs" (what images are made of).
     Raises Unavailable when it cannot be made.
     """
-    packages = MACHINE_PACKAGES if kind == "machine" else ROOT_PACKAGES
+    packages = PACKAGES[kind]
+    left_out = LEFT_OUT + (LEFT_OUT_OF_PROGRAMS if kind == "programs" else ())
     month = (time.strftime("%Y-%m"),) if release in MOVING else ()
-    key = cache.key_of(VERSION, release, kind, *sorted(packages), *LEFT_OUT, *month)
-    return cache.entry(f"{kind}-{release}", key, lambda path: build(release, packages, path)) / "tree.tar"
+    key = cache.key_of(VERSION, release, kind, *sorted(packages), *left_out, *month)
+    return cache.entry(f"{kind}-{release}", key, lambda path: build(release, packages, left_out, path)) / "tree.tar"
 
 
 def mirror() -> str:
@@ -76,15 +89,17 @@ def sources(form: str, value: str, *options: str) -> list[str]:
     return [address for address in addresses if address.startswith(("http://", "https://"))]
 
 
-def command_for(release: str, packages: list[str], target: Path) -> list[str]:
+def command_for(release: str, packages: list[str], left_out: tuple[str, ...], target: Path) -> list[str]:
     """Return the mmdebstrap command that makes the tree of a release."""
     command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}"]
     command += [f"--aptopt={option}" for option in APT_OPTIONS]
     if release in MOVING:  # a mirror's copy can be weeks old
         command += ['--aptopt=Acquire::Check-Valid-Until "false"']
-    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
+    command += [f"--dpkgopt=path-exclude={pattern}" for pattern in left_out]
     # Only the build leaves files out: what the tests install later comes complete, man pages too.
     command += ["--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"]
+    if packages == PROGRAM_PACKAGES:
+        command += [f"--customize-hook=cd $1 && rm -rf {' '.join(OF_PACKAGES)}"]
     if "docker-registry" in packages:
         command += [f"--customize-hook=chroot $1 systemctl disable {' '.join(NOT_AT_BOOT)}", *map(fetch, UNINSTALLED)]
     return [*command, release, str(target), *filter(None, [mirror()])]
@@ -98,11 +113,11 @@ def fetch(package: str) -> str:
     return f"--customize-hook=mkdir -p {where}/partial && {command} && rm -r {where}/partial {where}/lock"
 
 
-def build(release: str, packages: list[str], path: Path) -> None:
+def build(release: str, packages: list[str], left_out: tuple[str, ...], path: Path) -> None:
     """Run mmdebstrap and leave `tree.tar` and `log` in the directory.  Raises Unavailable if it fails."""
     begun, name = time.monotonic(), path.name.strip(".").partition(".")[0]
     cache.say(f"{name}: mmdebstrap, {len(packages)} packages and what they need")
-    command = command_for(release, packages, path / "tree.tar")
+    command = command_for(release, packages, left_out, path / "tree.tar")
     with owned.scratch(name) as scratch, (path / "log").open("w") as log:
         result = subprocess.run(
             # It is told to end, not killed, as with this thread: its mounts go with its own ending.

@@ -18,7 +18,7 @@ def test_what_is_said():
     [
         ("IdleStop=5", "IdleStop= is for Activation=socket"),
         ("Network=bridge Activation=socket", "there is nothing to listen on for Activation=socket"),
-        ("Activation=socket PublishPort=1:1", "connections do not get in with Network=none"),
+        ("Network=none Activation=socket PublishPort=1:1", "connections do not get in with Network=none"),
         (
             "Network=bridge Activation=socket PublishPort=1:1/udp",
             "1/udp cannot be published with Activation=socket",

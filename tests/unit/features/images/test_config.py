@@ -22,11 +22,12 @@ def test_all_that_counts():
             "StopSignal": "SIGQUIT",
             "Labels": {"org.systemd.property.User": "'root'"},
             "Volumes": {"/data//x/": {}},
-            "ExposedPorts": {"80/tcp": {}},
+            "ExposedPorts": {"80/tcp": {}, "443": {}, "53/udp": {}},
         }
     )
     assert said == []
     assert image.volumes == ("/data/x",)
+    assert image.exposed_ports == ((80, "tcp"), (443, "tcp"), (53, "udp"))
     assert (image.entrypoint, image.cmd) == (("/e",), ("c",))
     assert image.environment == (("A", "4"), ("B", "2=3"), ("C", ""))
     assert (image.user, image.group, image.working_directory, image.stop_signal) == ("web", "staff", "/srv", 3)
@@ -54,6 +55,16 @@ def test_volumes_that_there_cannot_be_are_left_out():
     for wrong in (["/x"], {f"/{number}": {} for number in range(257)}):
         with pytest.raises(NsunitError, match="Volumes is not an object of at most 256 paths"):
             taken({"Volumes": wrong})
+
+
+def test_ports_that_there_cannot_be_are_left_out():
+    image, said = taken({"ExposedPorts": {"0/tcp": {}, "x": {}, "80/icmp": {}, "8000-8001": {}}})
+    assert image.exposed_ports == ((8000, "tcp"), (8001, "tcp"))
+    assert said[0] == "the port '0/tcp' of its config is left out: there is no such port"
+    assert len(said) == 3
+    for wrong in (["80"], {str(number): {} for number in range(1, 258)}):
+        with pytest.raises(NsunitError, match="ExposedPorts is not an object of at most 256 ports"):
+            taken({"ExposedPorts": wrong})
 
 
 def test_an_unknown_signal_is_left_out():

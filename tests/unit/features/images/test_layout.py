@@ -77,6 +77,7 @@ def test_what_was_made_here_comes_first():
     "image",
     [
         Image("0f", ("aa",)),
+        Image("0f", ("aa",), exposed_ports=((80, "tcp"), (53, "udp"))),
         Image(
             "0f", ("aa", "bb"), ("/bin/sh", "-c", "a\nb\\n\\"), ("", " ", "\udce9"), (("A", "1=2\n"), ("B", "")), "33"
         ),

@@ -5,7 +5,7 @@ import pytest
 from nsunit.definition.load import Host, load_text
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import DefinitionError
-from nsunit.features.network.values import Port, host_ports, of, published_ports
+from nsunit.features.network.values import Port, host_ports, of, published_ports, with_exposed
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,12 @@ def test_host_ports():
     ("line", "message"),
     [
         ("Network=bridge\nPublishPort=80:80\nPublishPort=80:81", "a port of the host is published twice"),
-        ("PublishPort=80:80", "ports cannot be published with Network=none"),
+        ("Network=none\nPublishPort=80:80", "ports cannot be published with Network=none"),
         ("Network=pasta\nPublishPort=9:9/sctp", r"pasta\(1\) cannot publish 9/sctp"),
         ("Network=slirp4netns", "'slirp4netns' is not what containers are connected by"),
+        ("Network=none\nImage=x\nPublishPort=all", "ports cannot be published with Network=none"),
+        ("PublishPort=all", "there is no Image= that could say what 'all' is"),
+        ("Image=x\nActivation=socket\nPublishPort=all", "nobody knows yet what 'all' is when systemd listens"),
         ("HostPort=80", "there is nothing to open with Network=none"),
         ("Ingress=1M", "there is no link to be limited with Network=none"),
         ("Egress=7999", "'7999' is less than 8K, which is 8000 bits in a second"),
@@ -70,6 +73,34 @@ def test_host_ports():
 def test_ports_need_a_network(line, message):
     with pytest.raises(DefinitionError, match=message):
         load_text("web", f"[Container]\nRootfs=/r\nReadOnly=yes\nExec=/a\n{line}\n", "web.nsunit", Host(257))
+
+
+@pytest.mark.parametrize(
+    ("lines", "uid", "network"),
+    [
+        ("PublishPort=8080:80", 0, "bridge"),
+        ("PublishPort=8080:80", 1000, "pasta"),
+        ("Activation=socket\nPublishPort=8080:80", 0, "bridge"),
+        ("Activation=fds\nPublishPort=8080:80", 0, "none"),
+        ("Network=shop\nNetwork=\nPublishPort=8080:80", 0, "bridge"),
+        ("PublishPort=8080:80\nPublishPort=", 0, "none"),
+    ],
+)
+def test_published_ports_mean_a_network(lines, uid, network):
+    text = f"[Container]\nRootfs=/r\nReadOnly=yes\nExec=/a\n{lines}\n"
+    found = load_text("web", text, "web.nsunit", Host(257, uid=uid)).container
+    assert (found.network, found.uses("pasta")) == (network, network == "pasta")
+
+
+def test_what_an_image_exposes():
+    text = "[Container]\nImage=x\nPublishPort=all 8080:80 443:8443\n"
+    container = load_text("web", text, "web.nsunit", Host(257)).container
+    assert of(container).exposed
+    found = of(with_exposed(container, ((80, "tcp"), (80, "udp"), (443, "tcp"), (22, "tcp"))))
+    assert not found.exposed
+    assert [f"{port}={port.container}" for port in found.published_ports] == [
+        *("8080/tcp=80", "443/tcp=8443", "80/udp=80", "22/tcp=22")
+    ]
 
 
 def networks(*values):

@@ -111,6 +111,11 @@ def test_a_pod_is_the_group_with_its_limits(define, search):
             "add Network=bridge, or leave it out",
         ),
         (
+            "[Pod]\nNetwork=bridge\nPublishPort=all\n",
+            "PublishPort: a pod has no image that could say what 'all' is",
+            "name the ports",
+        ),
+        (
             "[Pod]\nHostPort=80\n",
             "HostPort: there is nothing to open with Network=none",
             "add Network=bridge, or leave it out",

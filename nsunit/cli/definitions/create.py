@@ -1,0 +1,114 @@
+"""The verb `create`."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.cli import say
+from nsunit.cli.change.assignments import assignment
+from nsunit.cli.definitions.draft import Draft
+from nsunit.cli.output import print_json
+from nsunit.core.context import Context
+from nsunit.core.prepare import obtain, resolved
+from nsunit.core.running import is_running
+from nsunit.definition.load import load, load_properties, unit_text_value
+from nsunit.definition.search import SUFFIX, SearchPath, find
+from nsunit.definition.setting import lookup
+from nsunit.definition.syntax import SECTIONS
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
+from nsunit.features.images.roots import make, templates
+from nsunit.names import check_name, is_group, is_pod
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.cli.verbs import Invocation
+    from nsunit.definition.load import Given
+
+_TYPED = "the command line"
+_PRESUMED = [("Container", "Rootfs", "/", _TYPED), ("Container", "Exec", "/", _TYPED)]
+
+
+def create(invocation: Invocation) -> int:
+    """The verb `create`."""
+    context, name = invocation.context(), check_name(invocation.operands[0])
+    if "@" in name or is_group(name) or is_pod(name):
+        raise UsageError(f"'{name}' is not the name of a container with a definition of its own")
+    image, template = invocation.value("image"), invocation.value("template")
+    if (image is None) == (template is None):
+        raise UsageError("it takes either --image or --template", hint="e.g. --image nginx, or --template busybox")
+    words = invocation.operands[1:]
+    options = tuple(word for word in words if word[:1].islower())
+    keys = [(*assignment(word), _TYPED) for word in words if not word[:1].islower()]
+    with Lock(context.paths.locks, name):
+        target = _target(context, name, replace=invocation.flag("force"))
+        if template is None:
+            if options:
+                raise UsageError(f"'{options[0]}' is an option of a template, and an image has none")
+            _write(context, name, target, [("Container", "Image", image or "", "--image"), *keys])
+            root = None
+        else:
+            chosen = templates.find(template, options)
+            load_properties(name, [*_PRESUMED, *keys], context.host)  # before the work is done
+            root = make.root_of(context, name)
+            make.make(
+                *(context, name, chosen, invocation.flag("force")),
+                lambda made: _write(context, name, target, _of_template(made, keys, template)),
+            )
+    if invocation.flag("json"):
+        print_json({"name": name, "definition": target, "root": root})
+    elif not invocation.flag("quiet"):
+        say(f"wrote {target}; 'nsunit {'--user ' if context.user else ''}start {name}' starts it")
+    return 0
+
+
+def _target(context: Context, name: str, *, replace: bool) -> str:
+    """The file to be written."""
+    if is_running(context, name):
+        raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
+    try:
+        found = find(name, context.search)
+    except NotFoundError:
+        found = None
+    if found and not replace:
+        raise NsunitError(f"{name}: there is a definition already: '{found.main}'", hint="--force writes another")
+    return os.path.join(context.search.directories[0], name + SUFFIX)
+
+
+def _of_template(made: make.Made, keys: Sequence[Given], template: str) -> list[Given]:
+    lines = [(*assignment(line), f"the template '{template}'") for line in made.lines]
+    return [("Container", "Rootfs", made.path, "--template"), *lines, *keys]
+
+
+def _write(context: Context, name: str, target: str, assignments: Sequence[Given]) -> None:
+    """Write what the *assignments* say, if it can be started.
+
+    Raises:
+        NsunitError: it cannot; nothing was written.
+    """
+    text = _text(context, name, target, assignments)
+    with Draft(name, target, text.encode()) as draft:
+        search = SearchPath((draft.directory, *context.search.directories))
+        try:
+            definition = load(name, search, context.host)
+            obtain(context, definition)
+            resolved(context, definition)
+        except DefinitionError as error:
+            raise draft.of_target(error.problems) from None
+        draft.check(context)
+        draft.install()
+
+
+def _text(context: Context, name: str, target: str, assignments: Sequence[Given]) -> str:
+    definition = load_properties(name, assignments, context.host)
+    lines = [f"# {target}: see nsunit.container(5)"]
+    for section in SECTIONS:
+        texts = definition.texts_of(section)
+        lines += ["", f"[{section}]"] if texts else []
+        for key, text in texts:
+            setting = lookup(section, key)
+            assert setting is not None, key
+            lines.append(f"{key}={unit_text_value(setting, text)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,123 @@
+"""Real programs by two lines of definition: they serve, log, stop cleanly and keep their data."""
+
+import json
+import socket
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from programs import RECIPES, Builder
+from waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("real_system")
+PORTS = {"nginx": 18080, "redis": 6379, "postgres": 15432, "mariadb": 13306}
+INSIDE = {"nginx": 80, "redis": 6379, "postgres": 5432, "mariadb": 3306}
+SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+PSQL = ("psql", "--no-psqlrc", "-h", "127.0.0.1", "-Atq", "-U", "postgres", "app", "-c")
+MARIADB = ("mariadb", "-h", "127.0.0.1", "-uapp", "-psecret", "-N", "app", "-e")
+
+
+@pytest.fixture(scope="module")
+def started(workplace, shared, run) -> Iterator[dict[str, object]]:
+    """One container of each, by two lines; redis publishes what its image exposes."""
+    builder = Builder(workplace)
+    found = {}
+    for name in RECIPES:
+        run("nsunit", "image", "import", builder.build(name), "--name", f"localhost/{name}")
+        port = "all" if name == "redis" else f"{PORTS[name]}:{INSIDE[name]}"
+        found[name] = shared.start(f"[Container]\nImage={name}\nPublishPort={port}\n", name)
+    yield found
+
+
+def asked(port: int, request: bytes = b"", until: bytes = b"", timeout: float = 20) -> bytes:
+    """What the program behind *port* of the host answers to *request*, up to *until*; nothing while it does not."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout) as connection:
+            connection.sendall(request)
+            answer = b""
+            while until not in answer or not answer:
+                if not (more := connection.recv(4096)):
+                    return b""
+                answer += more
+            return answer
+    except OSError:
+        return b""
+
+
+def serving(name: str) -> bytes:
+    """What a real client gets by the published port, as soon as it is served."""
+    requests = {
+        "nginx": (b"GET / HTTP/1.0\r\n\r\n", b"</html>"),
+        "redis": (b"PING\r\n", b"+PONG"),
+        "postgres": (SSL_REQUEST, b""),
+        "mariadb": (b"", b"MariaDB"),
+    }
+    # One that is still loading its data answers something else.
+    return wait_until(lambda: asked(PORTS[name], *requests[name], timeout=2), f"{name} serves")
+
+
+def sql(container, words, text: str) -> str:
+    """What the database says, once it is there."""
+    env = () if words is MARIADB else ("env", "PGPASSWORD=secret")
+    return container.exec(*env, *words, text).stdout.strip()
+
+
+def logs(nsunit, name: str) -> str:
+    return nsunit("logs", name).stdout
+
+
+def test_nginx(started, nsunit):
+    assert b"Welcome to nginx" in serving("nginx")
+    container = started["nginx"]
+    wait_until(lambda: '"GET / HTTP/1.0" 200' in logs(nsunit, "nginx"), "the request is in the log")
+    assert "ready for start up" in logs(nsunit, "nginx")
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORTS['nginx']}/", timeout=20) as answer:
+        assert answer.status == 200
+    assert stopped(container, nsunit) == "SIGQUIT"
+
+
+def stopped(container, nsunit) -> str:
+    """Stop it, see that it ended by itself and well, and return the name of its signal."""
+    signal = {"2": "SIGINT", "3": "SIGQUIT", "15": "SIGTERM"}[container.show("KillSignal")["KillSignal"]]
+    done = nsunit("stop", container.name)
+    assert "kill" not in done.stdout + done.stderr
+    shown = container.show("Result", "ActiveState")
+    assert shown == {"Result": "success", "ActiveState": "inactive"}
+    return signal
+
+
+def test_redis_publishes_what_its_image_exposes(started, nsunit):
+    container = started["redis"]
+    assert serving("redis").startswith(b"+PONG")
+    assert nsunit("wait", "--condition=healthy", "redis", timeout=60).returncode == 0
+    uid = container.exec("stat", "-c", "%U", "/proc/1").stdout.strip()
+    assert (uid, asked(6379, b"SET city Ghent\r\n", b"OK")) == ("redis", b"+OK\r\n")
+    assert stopped(container, nsunit) == "SIGTERM"
+    assert "Ready to accept connections" in logs(nsunit, "redis")
+    assert "bye bye" in logs(nsunit, "redis")
+    nsunit("start", "redis")
+    serving("redis")
+    assert asked(6379, b"GET city\r\n", b"Ghent") == b"$5\r\nGhent\r\n"
+    says = {part["key"]: part["value"] for part in json.loads(nsunit("render", "redis").stdout)["image"]["says"]}
+    assert says["ExposedPort"] == ["6379/tcp"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "signal", "said", "ended"),
+    [
+        ("postgres", PSQL, "SIGINT", "PostgreSQL init process complete", "database system is shut down"),
+        ("mariadb", MARIADB, "SIGTERM", "MariaDB init process done", "Shutdown complete"),
+    ],
+)
+def test_databases(name, words, signal, said, ended, started, nsunit):
+    container = started[name]
+    assert serving(name)
+    sql(container, words, "CREATE TABLE towns (name VARCHAR(20)); INSERT INTO towns VALUES ('Ghent')")
+    assert stopped(container, nsunit) == signal
+    text = logs(nsunit, name)
+    assert said in text and ended in text.rpartition(said)[2]
+    nsunit("start", name)
+    assert serving(name)
+    assert sql(container, words, "SELECT name FROM towns") == "Ghent"
+    assert said not in logs(nsunit, name).rpartition(ended)[2], "it is initialised once"
+    assert container.exec("stat", "-c", "%U", "/proc/1").stdout.strip() == {"mariadb": "mysql"}.get(name, name)

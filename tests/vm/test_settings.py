@@ -154,7 +154,7 @@ def seen(shared, filters, harmless, nsunit):
     def start(section, special):
         keys = [key for known, key in PLAIN if known == section and is_usable((section, key))]
         keys = [key for key in keys if ((section, key) in APART) == bool(special) and special in ("", key)]
-        program = WATCHED if special == "WatchdogSec" else PROGRAM
+        program = WATCHED if special in ("WatchdogSec", "ReloadSignal") else PROGRAM
         container = shared.start("[Container]\n" + program + lines(section, keys))
         found = Seen(container)
         nsunit("stop", container.name)

@@ -27,6 +27,7 @@ VERBS = (
         operands="[NAME…]",
         most=None,
         complete="definitions",
+        patterns="definitions",
         details=(
             "Checks all definitions if none is named, those of networks too, and has systemd-analyze verify check the "
             "units as well. NAME.network is the definition of a network. The program and the users are looked up in "
@@ -42,6 +43,7 @@ VERBS = (
         least=1,
         most=None,
         complete="definitions",
+        patterns="definitions",
         details=(
             "Those of 'set --persist' and 'dropin' are among them, and what else systemd has for the units in its "
             "directories of drop-ins, in the order in which they count.",

@@ -134,7 +134,7 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
                     service_name(name),
                     slice_as_defined(context, name),
                     main_file(name, context.search),
-                    enabled=_is_enabled(context, name),
+                    enabled=is_enabled(context, name),
                 )
     return [states[name] for name in sorted(states)]
 
@@ -331,7 +331,7 @@ def _state(
         memory=_number(limits, "MemoryCurrent"),
         tasks=_number(limits, "TasksCurrent"),
         cpu_usec=None if cpu is None else cpu // 1000,
-        enabled=_is_enabled(context, name),
+        enabled=is_enabled(context, name),
         note=listening.note(context, name, listeners) or note,
         health=found.status if (found := _health(context, name, values)) else None,
     )
@@ -357,7 +357,8 @@ def _health(context: Context, name: str, values: dict[str, object]) -> Health | 
     return read_health(context.paths.runtime_of(name), pid) if pid else None
 
 
-def _is_enabled(context: Context, name: str) -> bool:
+def is_enabled(context: Context, name: str) -> bool:
+    """Whether container or pod *name* is started at boot."""
     if not context.paths.is_enabled(name):
         return False
     # The file of a pod may be there for a container's sake only.

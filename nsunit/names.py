@@ -248,6 +248,11 @@ def limits_watcher(group: str) -> str:
     return unit if len(unit) <= UNIT_NAME_MAX else ""
 
 
+def notify_unit(name: str) -> str:
+    """The socket by which container *name* tells systemd of itself.  No container's unit has a plain dash there."""
+    return f"nsunit-sd-notify@{escape(name)}.socket"
+
+
 def slice_path(slice_: str) -> str:
     """The cgroup of *slice_*: systemd nests slices at each dash of their names, systemd.slice(5)."""
     parts = slice_.removesuffix(".slice").split("-")

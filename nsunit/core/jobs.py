@@ -320,6 +320,7 @@ STEP_HINTS = (
     (("Network=", "File exists"), "choose another name, or see whose it is with 'ip link'"),
     (("Network=", "Invalid argument"), "MTU= can be as large as that of the link, no larger"),
     (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
+    (("Too many open files",), "raise LimitNOFILE= of [Service]: each mount takes a descriptor while they are made"),
     (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),
 )

@@ -44,8 +44,8 @@ class Running(Record):
         return os.path.basename(os.path.dirname(self.control_group))
 
 
-def find_running(context: Context, name: str) -> Running:
-    """The running container *name*.
+def find_running(context: Context, name: str, *, ending: bool = False) -> Running:
+    """The running container *name*; with *ending*, also one that was told to end and has not.
 
     Raises:
         NotFoundError: it does not run, is not up yet, or is not defined.
@@ -61,7 +61,8 @@ def find_running(context: Context, name: str) -> Running:
         raise NotFoundError(f"{name}: a pod has no process of its own", hint=hint)
     main_pid = state.get("MainPID")  # a scope has none
     # A payload that tells itself when it is ready can be looked at before: a system that does not come up, say.
-    is_up = active in UP or (active == "activating" and isinstance(main_pid, int) and _is_first(main_pid))
+    early = ("activating", "deactivating") if ending else ("activating",)
+    is_up = active in UP or (active in early and isinstance(main_pid, int) and _is_first(main_pid))
     if active == "activating" and not is_up:
         raise NotFoundError(f"{name}: it is still starting", hint=f"see how far it is with 'nsunit status {name}'")
     if not is_up:

@@ -7,13 +7,23 @@ from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
+from nsunit.deeds.kill_now import kill_now as kill_groups
 from nsunit.deeds.mounted import unmount
 from nsunit.deeds.start import start
 from nsunit.definition.load import load_any
-from nsunit.definition.search import find, list_names, list_pods
+from nsunit.definition.search import find, list_names, list_pods, main_file
+from nsunit.dropins.definitions import remove_own
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
+from nsunit.names import (
+    check_name,
+    container_of_unit,
+    is_slice_of,
+    is_valid_name,
+    printable,
+    service_name,
+    split_instance,
+)
 from nsunit.record import Record
 from nsunit.storage.lock import Lock
 from nsunit.storage.processes import unit_processes
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 SIGKILL = 9
+_AFTER_ALL = ("stop-post", "final-watchdog", "final-sigterm", "final-sigkill")  # what takes back what was made for it
 
 
 def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> list[Outcome]:
@@ -38,7 +49,12 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
     says so.  Not so where ExecStop= has a way of its own to ask it, or others in the unit are asked as well: they would
     end with it.
+
+    What is to be killed at once is, before anybody is waited for: a stop that only asks has the lock for as long as
+    the program takes, and may have more time from systemd by EXTEND_TIMEOUT_USEC=, sd_notify(3).
     """
+    if kill_now:
+        kill_groups(context.cgroup, [name for name in names if is_valid_name(name)])
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, _Stop] = {}
     locks = []
@@ -92,15 +108,19 @@ def restart(
     return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
 
 
-def remove(context: Context, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
+def remove(context: Context, names: Sequence[str], *, force: bool = False, definition: bool = False) -> list[Outcome]:
     """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
 
-    With *force* those that run are stopped first.
+    With *force* those that run are stopped first; with *definition* that and its drop-ins go as well.
     """
     stopped = _stop_running(context, names) if force else []
     failed = {outcome.name: outcome for outcome in stopped if outcome.error}
     ended = [outcome.name for outcome in stopped]
-    outcomes = {name: _remove_one(context, name, ran=name in ended) for name in names if name not in failed}
+    outcomes = {
+        name: _remove_one(context, name, ran=name in ended, definition=definition)
+        for name in names
+        if name not in failed
+    }
     return [failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names)]
 
 
@@ -175,9 +195,12 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0
-    if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
-        _kill(context, unit, "all" if kill_now else "main")
-        if not kill_now and isinstance(stop_signal, int):
+    if state.get("ActiveState") in (*UP, "activating", "deactivating"):
+        if kill_now and context.bus.get(unit, "SubState").get("SubState") not in _AFTER_ALL:
+            # All but one that was started again meanwhile are dead; for "all" systemd gives up at long names inside.
+            _kill(context, unit, "main" if unit.endswith(".service") else "all")
+        elif deaf and not kill_now and isinstance(stop_signal, int):
+            _kill(context, unit, "main")
             deaf_to = stop_signal
     return job, _Stop(name, unit, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
 
@@ -242,7 +265,7 @@ def _let_read(context: Context, name: str) -> None:
         let_read(context, (name,), units, required=False)  # the next start says what is in the way
 
 
-def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
+def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> Outcome:
     try:
         with Lock(context.paths.locks, check_name(name)):
             unit = unit_of(context, name)
@@ -261,11 +284,26 @@ def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them
                 context.bus.reload()
                 removed.append(True)
+            if definition:
+                removed.append(bool(_remove_definition(context, name)))
             if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
                 raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
             return Outcome(name, "removed" if any(removed) else "absent")
     except NsunitError as error:
         return Outcome(name, "failed", error=error)
+
+
+def _remove_definition(context: Context, name: str) -> list[str]:
+    found = remove_own(name, context.search)
+    if left := main_file(name, context.search):
+        is_template = split_instance(name)[1] and not left.endswith(f"/{name}.nsunit")
+        why = (
+            "it is a template's"
+            if is_template
+            else f"link {context.search.directories[0]}/{name}.nsunit to /dev/null to mask it"
+        )
+        context.warn(f"warning: {name}: its definition '{left}' stays: {why}")
+    return found
 
 
 def _is_loaded(context: Context, name: str) -> bool:

@@ -122,7 +122,7 @@ FEATURES = (
         needs="names namespaces",
         hooks="keys.build keys.check plan.commands plan.connects plan.mounts plan.without_root deeds.reserve"
         " deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind rates.change"
-        " doctor.findings",
+        " doctor.findings doctor.left doctor.take_away",
         operations="network network-files",
         verbs="network",
     ),
@@ -184,6 +184,7 @@ FEATURES = (
         operations="volumes volume",
         verbs="volume",
     ),
+    Feature("transfer", needs="images rootless", verbs="transfer"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

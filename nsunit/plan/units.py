@@ -7,7 +7,16 @@ that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
 from __future__ import annotations
 
 from nsunit.features import hooks
-from nsunit.names import group_slice, groups_above, limits_watcher, mount_unit, service_name, slice_name, slice_path
+from nsunit.names import (
+    group_slice,
+    groups_above,
+    limits_watcher,
+    mount_unit,
+    notify_unit,
+    service_name,
+    slice_name,
+    slice_path,
+)
 from nsunit.plan.operations import has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
 from nsunit.units import PAYLOAD_SUBGROUP, Property, Unit
@@ -235,6 +244,9 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     kept += mount_directives(container, facts)
     for relations in hooks(used, "plan.relations"):
         kept += relations(definition)
+    if container.notify and facts.notify:
+        unit = notify_unit(definition.name)
+        kept += [Directive("Unit", key, unit, Property(key, "as", (unit,))) for key in ("Requires", "After")]
     if has_limits_elsewhere(definition):
         kept += _watchers(definition, facts)
     return tuple(kept)

@@ -62,6 +62,7 @@ def main(argv: list[str]) -> int:
         text = str(error) if str(error).startswith("Failed to ") else f"Failed to set the container up: {error}"
         print(f"<3>nsunit-setup: {text}", file=sys.stderr, flush=True)
         if address:
+            linux.close_range(FIRST_INHERITED_FD)  # there may be none left for what follows
             notify.send(address, f"STATUS={text}")
         return error.status if isinstance(error, spawn.SetupError) else spawn.EXIT_SETUP
     return 0
@@ -136,6 +137,9 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
     Raises:
         spawn.SetupError: a source is missing, or the kernel refused something.
     """
+    build.descriptors_max = linux.descriptors_max()
+    hard = build.descriptors_max[8:]
+    linux.descriptors_max(hard + hard)  # each mount takes one until it is attached
     try:
         for operation in operations:
             if operation.enters:

@@ -82,10 +82,16 @@ class User(Operation):
 
 
 class NotifySocket(Operation):
-    """Hand the service manager's notification socket to the payload, which then says READY=1 itself."""
+    """Hand a notification socket to the payload, which then says READY=1 itself.
 
+    It is the first of *places*, one of the container's own, or else the service manager's.
+    """
+
+    __slots__ = ("places",)
     keyword = "notify-socket"
     tells_ready = True
+    rest = "places"
+    places: tuple[str, ...]
 
     TARGET = "/run/host/notify"  # where systemd's container interface has it
 
@@ -94,8 +100,9 @@ class NotifySocket(Operation):
         return "provide the notification socket"
 
     def prepare(self, build: Build) -> None:
-        """Clone the mount of the socket this process was given."""
-        fd = os.open(os.environ["NOTIFY_SOCKET"], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        """Clone the mount of the socket."""
+        place = self.places[0] if self.places else os.environ["NOTIFY_SOCKET"]
+        fd = os.open(place, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         clone = linux.clone_tree(fd)
         os.close(fd)
         linux.mount_setattr(clone, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV, propagation=linux.MS_PRIVATE)
@@ -354,7 +361,7 @@ class Exec(Operation):
     def execute(self, build: Build) -> None:
         """execve(2); returns only by raising."""
         environment = {"PATH": build.path, **build.environment}
-        self.reset_signals(build)
+        self.reset(build)
         candidates = _candidates(self.argv[0], environment["PATH"])
         if self.init:
             program = next((path for path in candidates if os.access(path, os.X_OK)), None)
@@ -372,8 +379,9 @@ class Exec(Operation):
                 failure = error
         raise failure
 
-    def reset_signals(self, build: Build) -> None:
-        """Undo what Python does at its start: it ignores some, and that would last across execve(2)."""
+    def reset(self, build: Build) -> None:
+        """Undo what would last across execve(2): signals that Python ignores, and the helper's own limit."""
+        linux.descriptors_max(build.descriptors_max)
         for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(number, _signal.SIG_DFL)
         if build.ignores_sigpipe:

@@ -88,6 +88,10 @@ class Paths(Record):
         """A file that is there until the first command after ExecCondition= of a start has removed it."""
         return f"{self.runtime}/unstarted-{name}"
 
+    def notify_of(self, name: str) -> str:
+        """The socket by which a container of the system's manager tells that of itself: nsunit-sd-notify@.socket."""
+        return f"{self.runtime}/notify/{name}"
+
     def network_of(self, name: str) -> str:
         """How a started container is attached to its network; systemd removes it with the unit."""
         return f"{self.networks}/{name}"

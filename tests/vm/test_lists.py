@@ -1,9 +1,15 @@
 """Patterns of names, reload, and what lists look like."""
 
+import subprocess
+
 from waiting import wait_until
 
 BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\n"
 SLEEPER = BUSYBOX + "Exec=/bin/sleep 100000\n"
+
+
+def version():
+    return int(subprocess.run(["systemctl", "--version"], capture_output=True, text=True, check=True).stdout.split()[1])
 
 
 def states(nsunit, pattern):

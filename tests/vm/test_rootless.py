@@ -577,3 +577,36 @@ def test_a_check_of_its_health(user):
     user.nsunit("wait", "--condition=healthy", name)
     user.nsunit("stop", name)
     user.nsunit("rm", name)
+
+
+def test_files_in_and_out_and_backup(user):
+    """By the ids of the container, which are the user's subordinate ones on the host."""
+    name = user.define("kept")
+    place = user.home / "place"
+    user.run("mkdir", "-p", f"{place}/tree")
+    (place / "tree/file").write_text("content\n")
+    user.nsunit("start", name)
+    user.exec(
+        name, "rm /etc/group; mkdir -p /data; echo 7 > /data/seven; chown 7:8 /data/seven; rm -r /root; mkdir /root"
+    )
+    user.nsunit("cp", f"{place}/tree", f"{name}:/data")
+    assert user.exec(name, "stat -c %u:%g /data/tree/file /data/seven").split() == ["0:0", "7:8"]
+    user.nsunit("stop", "--now", name)
+    user.nsunit("cp", f"{place}/tree/file", f"{name}:/data/stopped")
+    user.nsunit("cp", f"{name}:/data", f"{place}/back")
+    assert (place / "back/stopped").read_text() == "content\n"
+    assert (place / "back/seven").stat().st_uid == user.uid
+    user.nsunit("export", name, f"{place}/kept.tar")
+    user.nsunit("clone", name, "copied")
+    user.nsunit("rename", "copied", "other")
+    user.nsunit("rm", "--definition", name)
+    assert user.nsunit("import", f"{place}/kept.tar").stdout == "kept\n"
+    for item in (name, "other"):
+        user.nsunit("start", item)
+        shown = user.exec(item, "ls /etc/group 2>&1; stat -c %u:%g /data/seven; cat /data/stopped; ls -A /root")
+        assert shown.splitlines()[1:] == ["7:8", "content"]
+        assert "No such file" in shown
+        user.nsunit("stop", "--now", item)
+        user.nsunit("rm", "--definition", item)
+    done = user.nsunit("import", "/etc/passwd", check=False)
+    assert (done.returncode, "/etc/passwd: it is no tar archive" in done.stderr) == (1, True)

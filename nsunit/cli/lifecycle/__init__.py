@@ -1,4 +1,4 @@
-"""The verbs of a container's life: start, stop, restart, reload, enable, disable, kill, pause, resume, wait, rm."""
+"""The verbs of a container's life, from start and stop to rm and prune."""
 
 from __future__ import annotations
 
@@ -185,9 +185,26 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("force", "Stop those that run first", short="f"),),
+        options=(
+            Option("force", "Stop those that run first", short="f"),
+            Option("definition", "Remove their definitions and drop-ins, too"),
+        ),
         complete="defined",
         patterns="known",
-        details=("The definition stays. Without --force a container that runs is refused.",),
+        details=("Without --definition that stays, without --force a container that runs is refused.",),
+    ),
+    Verb(
+        "prune",
+        "lifecycle",
+        "Remove what stopped containers have kept that have no definition of their own",
+        "nsunit.cli.lifecycle.prune:prune",
+        options=(
+            Option("dry-run", "Only say what would be removed", short="n"),
+            Option("force", "Do not ask", short="f"),
+        ),
+        details=(
+            "They are those that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
+            "that is gone, and as stopped, instances of templates. Containers that are defined or enabled keep all.",
+        ),
     ),
 )

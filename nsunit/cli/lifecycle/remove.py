@@ -14,4 +14,9 @@ if TYPE_CHECKING:
 
 def remove(invocation: Invocation) -> Sequence[Outcome]:
     """The verb `rm`."""
-    return remove_containers(invocation.context(), invocation.names(), force=invocation.flag("force"))
+    return remove_containers(
+        invocation.context(),
+        invocation.names(),
+        force=invocation.flag("force"),
+        definition=invocation.flag("definition"),
+    )

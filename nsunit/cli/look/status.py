@@ -35,6 +35,7 @@ def status(invocation: Invocation) -> int:
     """The verb `status`; without a name, that of all containers that run or have failed."""
     context = invocation.context()
     lines = invocation.number("lines", 10)
+    full = invocation.flag("full")
     names = invocation.names("defined", pods=True)
     if not invocation.operands:
         states = list_containers(context)
@@ -53,10 +54,10 @@ def status(invocation: Invocation) -> int:
         for index, item in enumerate(found):
             if index:
                 style.line()
-            for line in status_lines(item, style):
+            for line in status_lines(item, style, full=full):
                 style.line(line)
             if lines:
-                _last_lines(item, lines, style, user=context.user)
+                _last_lines(item, lines, style, user=context.user, full=full)
     sys.stdout.flush()
     for failure in failures:
         report(failure)
@@ -64,8 +65,8 @@ def status(invocation: Invocation) -> int:
     return EXIT_NOT_RUNNING if failures or calm else 0
 
 
-def status_lines(status: Status, style: Style, now: float | None = None) -> list[str]:
-    """Return what `nsunit status` shows, in the manner of systemctl status."""
+def status_lines(status: Status, style: Style, now: float | None = None, *, full: bool = False) -> list[str]:
+    """Return what `nsunit status` shows, as systemctl status does; lines of processes are cut unless *full*."""
     state = status.state
     title = f" - {printable(status.description)}" if status.description and status.description != state.name else ""
     lines = [f"{style.dot(state.active_state)} {style.paint(printable(state.name), 'bold')}{title}"]
@@ -88,7 +89,7 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
         lines += _usage(status)
     for note in status.notes:
         lines.append(f"{'Note':>12}: {style.paint(printable(note), 'yellow')}")
-    return lines + _tree(status.control_group, status.processes)
+    return lines + [line if full else style.cut(line) for line in _tree(status.control_group, status.processes)]
 
 
 def describe_root(root: Root) -> str:
@@ -200,7 +201,7 @@ def _listens(state: ContainerState) -> bool:
     return state.sub_state == "listening"
 
 
-def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None:
+def _last_lines(status: Status, count: int, style: Style, *, user: bool, full: bool) -> None:
     """Let journalctl show the last lines of its log since it was started; it makes control characters harmless."""
     if not status.invocation:
         return
@@ -216,7 +217,7 @@ def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None
     if shown:
         style.line()
         for line in shown.decode(errors="replace").splitlines():
-            style.line(printable(line))
+            style.line(printable(line) if full else style.cut(printable(line)))
         if os.strerror(errno.ENXIO).encode() in shown:
             style.line(
                 "  hint: a program that opens /dev/stdout or /dev/stderr by name needs Output=pipe in [Container]"

@@ -17,6 +17,7 @@ from nsunit.core.running import (
     unit_of,
 )
 from nsunit.core.stored import changed_by_set, differences_from_running, journal_of, known, stored
+from nsunit.deeds.look.kept import kept
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
 from nsunit.deeds.look.sources import files_of
@@ -111,7 +112,7 @@ class Status(Record):
 
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
-    """The containers that are loaded, and with *everything* also those that are only defined."""
+    """The containers that are loaded, and with *everything* also those only defined or with kept state."""
     units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket"])
     listeners = listening.by_container(units)
     states = {}
@@ -125,12 +126,13 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
         if name not in states:
             states[name] = _state(context, name, service_name(name), {}, listeners.get(name, listening.NONE))
     if everything:
-        for name in list_names(context.search):
+        quiet = {item.name: item.state for item in kept(context)} | dict.fromkeys(list_names(context.search), "dead")
+        for name, sub_state in quiet.items():
             if name not in states:
                 states[name] = ContainerState(
                     name,
                     "inactive",
-                    "dead",
+                    sub_state,
                     service_name(name),
                     slice_as_defined(context, name),
                     main_file(name, context.search),

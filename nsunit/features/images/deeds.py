@@ -80,7 +80,8 @@ def _identity(context: Context, store: Store, definition: Definition, chosen: Ch
     try:
         named = store.find(chosen.reference)
     except NsunitError as error:
-        if not (kept := _kept(context, definition, chosen)):
+        kept = _kept(context, definition, chosen)
+        if not kept or store.image(kept) is None:
             message = f"[Container] Image=: {error.message}"
             raise DefinitionError([Problem(definition.name, 0, message, error.hint)]) from None
         return kept

@@ -24,11 +24,25 @@ from nsunit.features.images.unpack.work import unpack
 from nsunit.setup import linux
 from nsunit.setup.build import Build
 
-TASKS = {"archive": archive, "copy": copy, "fetch": fetch, "pack": pack_all, "send": send, "unpack": unpack}
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Task = Callable[[dict[str, Any]], dict[str, Any]]
+
+TASKS: dict[str, Task] = {
+    "archive": archive,
+    "copy": copy,
+    "fetch": fetch,
+    "pack": pack_all,
+    "send": send,
+    "unpack": unpack,
+}
 
 
-def main(argv: list[str]) -> int:
-    """Do it, and return the exit status."""
+def main(argv: list[str], tasks: dict[str, Task]) -> int:
+    """Do that one of *tasks* which the job names, and return the exit status."""
     staging = argv[1]
     os.umask(0o077)
     # As long as this runs nobody sweeps it away, whatever becomes of the command that started it.
@@ -40,7 +54,7 @@ def main(argv: list[str]) -> int:
             # A user's systemd cannot take the network away, and newuidmap(1) has no effect in a unit that is confined.
             load("rootless", "setup").OwnUsers(*job["ids"]).enter((), Build(""))
             linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWIPC)
-        answer: dict[str, object] = TASKS[job["task"]](job)
+        answer: dict[str, object] = tasks[job["task"]](job)
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)
     except OSError as error:
@@ -62,5 +76,5 @@ ERROR_ROOM = 8192  # bytes
 
 
 if __name__ == "__main__":
-    status = main(sys.argv)
+    status = main(sys.argv, TASKS)
     os._exit(status)  # tearing the interpreter down takes a moment

@@ -79,10 +79,40 @@ def _wrong(seen: _Seen) -> list[str]:
     for item in seen.everyone:
         wrong += [f"{item.container}: {text}" for text in seen.wrong_rates_and_devices(item)]
     wrong += [f"{name}: its hosts file does not name the others as it should" for name in _misinformed(seen)]
-    wrong += [f"the link '{link}' belongs to no container" for link in sorted(seen.left)]
-    if firewall.stale(seen.rules, seen.known):
-        wrong.append("there are firewall rules for containers that are gone")
+    wrong += _left(seen)
     return list(dict.fromkeys(wrong))  # networks share some of what the host is to have
+
+
+def _left(seen: _Seen) -> list[str]:
+    """What there is of the host's and of the firewall that no container has."""
+    found = [f"the link '{link}' belongs to no container" for link in sorted(seen.left)]
+    if firewall.stale(seen.rules, seen.known):
+        found.append("there are firewall rules for containers that are gone")
+    return found
+
+
+def left(context: Context) -> list[str]:
+    """What there is of links and rules that no container has, one line each.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    return _left(_Seen(context))
+
+
+def take_away(context: Context) -> None:
+    """Remove what `left` tells of.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    _take_away(_Seen(context))
+
+
+def _take_away(seen: _Seen) -> None:
+    for link in sorted(seen.left):
+        links.delete(link)
+    nft.apply(firewall.stale(seen.rules, seen.known))
 
 
 def repair(context: Context) -> list[str]:
@@ -109,9 +139,7 @@ def repair(context: Context) -> list[str]:
         hosts.refresh(locks)
     for name in _misinformed(seen):
         program.make_known(_directory_of(context, name), locks)
-    for link in sorted(seen.left):
-        links.delete(link)
-    nft.apply(firewall.stale(seen.rules, seen.known))
+    _take_away(seen)
     if failures:
         raise failures[0]
     return wrong

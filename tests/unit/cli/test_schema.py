@@ -24,14 +24,15 @@ SCHEMA = json.loads((Path(__file__).parents[3] / "packaging/schema.json").read_t
 DEFINITIONS = SCHEMA["$defs"]
 # They print nothing for programs, or what another program prints.
 WITHOUT = {
-    *("kill", "pause", "resume", "logs", "top", "exec", "enter", "run", "cat", "edit", "capture", "help"),
-    *("volume export", "cgroup create", "cgroup exec", "cgroup classify", "cgroup set", "cgroup delete"),
+    *("kill", "pause", "resume", "logs", "top", "exec", "enter", "run", "cat", "edit", "capture", "help", "cp"),
+    *("export", "volume export", "cgroup create", "cgroup exec", "cgroup classify", "cgroup set", "cgroup delete"),
 }
 # The records that are printed as they are.
 RECORDS = {
     "nsunit.core.jobs": "Outcome",
     "nsunit.errors": "Problem",
     "nsunit.deeds.look.query": "Status ContainerState=Container",
+    "nsunit.deeds.look.kept": "Kept",
     "nsunit.deeds.look.root": "Root Ids",
     "nsunit.formats.procfs": "IdRange",
     "nsunit.storage.processes": "UnitProcess",
@@ -46,6 +47,7 @@ RECORDS = {
     "nsunit.plan.change": "Change",
     "nsunit.deeds.change": "Plan",
     "nsunit.core.findings": "Finding",
+    "nsunit.deeds.host.leftovers": "Leftover",
     "nsunit.features.namespaces.ledger": "Row=Namespace Comparison",
     "nsunit.features.cgroup.deeds": "GroupState=CGroup",
     "nsunit.features.delegation.deeds": "Delegation",

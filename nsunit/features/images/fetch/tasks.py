@@ -24,9 +24,9 @@ _GRACE_SECONDS = 60
 _TICK_SECONDS = 0.25
 
 
-def command(place: str) -> tuple[str, ...]:
-    """What a unit executes for the task in the directory *place*."""
-    return sys.executable or "/usr/bin/python3", "-IB", program.__file__, place
+def command(place: str, path: str = program.__file__) -> tuple[str, ...]:
+    """What a unit executes for the task in the directory *place*: the program *path*."""
+    return sys.executable or "/usr/bin/python3", "-IB", path, place
 
 
 def own_ids(context: Context) -> list[str]:

@@ -49,6 +49,10 @@ def _about(entry: tarfile.TarInfo, text: str) -> str:
 class Layer:
     """Applies the entries of a layer to the directory behind the descriptor *root*, which is the process's root."""
 
+    whiteouts = (
+        True  # whether names that begin with `.wh.` remove something, and overlayfs's own way to say so does not
+    )
+
     def __init__(self, root: int, limits: Limits) -> None:
         self.places = Places(root)
         self.limits = limits
@@ -109,7 +113,7 @@ class Layer:
             self._set_directory(entry, "", os.open(".", _DIRECTORY, dir_fd=self.places.root))
             return
         name = parts.pop()
-        if name.startswith(_WHITEOUT):
+        if self.whiteouts and name.startswith(_WHITEOUT):
             self._remove_lower(parts, name)
             return
         if not (entry.isdir() or entry.type in self.kinds):
@@ -192,7 +196,7 @@ class Layer:
     def _node(self, entry: tarfile.TarInfo, directory: int, path: str, _content: Content) -> None:
         name = path.rpartition("/")[2]
         device = os.makedev(entry.devmajor, entry.devminor) if entry.type != tarfile.FIFOTYPE else 0
-        if entry.type == tarfile.CHRTYPE and not device:
+        if self.whiteouts and entry.type == tarfile.CHRTYPE and not device:
             self.warn(f"'{printable(entry.name)}' is left out: to overlayfs the device 0:0 is a file that was removed")
             return
         self._clear(directory, name)

@@ -134,8 +134,8 @@ def test_stop_restart_and_rm(nsunit, manager):
         seen.append(("restart", names))
         return []
 
-    def remove(context, names, *, force):
-        seen.append(("rm", names, force))
+    def remove(context, names, *, force, definition):
+        seen.append(("rm", names, force, definition))
         return [manager.Outcome("a", "absent")]
 
     states = [manager.ContainerState("up"), manager.ContainerState("down", active_state="inactive")]
@@ -152,8 +152,8 @@ def test_stop_restart_and_rm(nsunit, manager):
         ("stop", ["up"], False),
         ("restart", ["a", "b"]),
         ("restart", ["up"]),
-        ("rm", ["a"], False),
-        ("rm", ["a"], True),
+        ("rm", ["a"], False, False),
+        ("rm", ["a"], True, False),
     ]
 
 

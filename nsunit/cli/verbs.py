@@ -106,6 +106,7 @@ GLOBAL_OPTIONS = (
     Option("user", "Act on containers of the calling user, who needs no privileges"),
     Option("json", "Print JSON, see nsunit-json(7)"),
     Option("no-color", "Print without colours, as with $NO_COLOR"),
+    Option("no-headings", "Print tables without their headings"),
     Option("quiet", "Print errors only", short="q"),
     Option("debug", "Print a traceback with an error"),
 )

@@ -28,6 +28,7 @@ def test_verbs_take_patterns(containers, nsunit):
     assert states(nsunit, f"{name}*") == dict.fromkeys((one, two, other), "active")
     nsunit("stop", pattern)
     assert states(nsunit, f"{name}*").get(other) == "active"
+    assert nsunit("list", f"{name}*").stdout.startswith("NAME\tSTATE\t")
     assert nsunit("list", "--names", pattern).stdout == ""
     done = nsunit("stop", pattern)
     assert done.stderr == f"nsunit: '{pattern}' matches none of the containers that 'nsunit list' shows\n"

@@ -76,6 +76,7 @@ class ContainerState(Record):
     cpu_usec: int | None = None
     enabled: bool = False
     note: str = ""  # why it was not started, or what is wrong with what listens for it, and what to do
+    frozen: bool = False
     health: str | None = None  # starting, healthy or unhealthy; None where nothing checks it
 
 
@@ -309,7 +310,7 @@ def _state(
     slice_ = str(values.get("Slice", ""))
     if not is_slice_of(slice_, name):
         slice_ = slice_of(context, name)
-    limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
+    limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec", "FreezerState")
     cpu = _number(limits, "CPUUsageNSec")
     active, sub = str(values.get("ActiveState", "inactive")), str(values.get("SubState", "dead"))
     if active in ("inactive", "failed"):
@@ -335,6 +336,7 @@ def _state(
         cpu_usec=None if cpu is None else cpu // 1000,
         enabled=is_enabled(context, name),
         note=listening.note(context, name, listeners) or note,
+        frozen=limits.get("FreezerState") == "frozen",
         health=found.status if (found := _health(context, name, values)) else None,
     )
 

@@ -92,13 +92,20 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
 
 
 def resolved(context: Context, definition: Definition) -> Definition:
-    """*definition* with what it leaves to others: its image.
+    """*definition* with what it leaves to others: its image, the devices in a directory.
 
     Raises:
         NsunitError: that is not there.
     """
     for resolve in hooks(definition.container.features, "deeds.resolve"):
         definition = resolve(context, definition)
+    return expanded(definition)
+
+
+def expanded(definition: Definition) -> Definition:
+    """*definition* with what of it is as the host has it by now."""
+    for expand in hooks(definition.container.features, "deeds.expand"):
+        definition = expand(definition)
     return definition
 
 

@@ -8,7 +8,7 @@ from nsunit.core.context import take_back
 from nsunit.core.dropin import dropped_in, write_drop_ins
 from nsunit.core.jobs import Outcome
 from nsunit.core.limits import made_effective
-from nsunit.core.prepare import used_by
+from nsunit.core.prepare import expanded, used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
 from nsunit.core.stored import keep_started, place_of, stored, stored_text
 from nsunit.deeds.look.root import moved_links
@@ -204,7 +204,7 @@ def _make_live(
 ) -> None:
     for check in hooks(used_by(context, new), "deeds.check_limits"):
         check(context, new)
-    planned = _planned(context, new)
+    planned = _planned(context, expanded(new))
     if may_be_ignored(new):
         planned = made_effective(context, new, planned)
     keys = tuple(keys)

@@ -120,9 +120,9 @@ FEATURES = (
         section="Network",
         suffix=".network",
         needs="names namespaces",
-        hooks="keys.build keys.check plan.commands plan.connects plan.mounts plan.without_root deeds.reserve"
-        " deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind rates.change"
-        " doctor.findings doctor.left doctor.take_away",
+        hooks="keys.build keys.check plan.commands plan.beside plan.connects plan.mounts plan.without_root"
+        " deeds.reserve deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind"
+        " rates.change doctor.findings doctor.left doctor.take_away",
         operations="network network-files",
         verbs="network",
     ),
@@ -151,7 +151,7 @@ FEATURES = (
     Feature(
         "devices",
         keys="Device",
-        hooks="keys.build keys.check plan.mounts plan.access deeds.missing_sources",
+        hooks="keys.build keys.check plan.mounts plan.access deeds.expand deeds.foreground deeds.missing_sources",
         operations="device",
     ),
     Feature(

@@ -72,6 +72,7 @@ class Units(Record):
     slice_directives: tuple[Directive, ...]
     listeners: tuple[Unit, ...] = ()  # sockets and proxies, then what checks it
     waits: bool = False  # for its first connection: the first of these is started instead of the service
+    beside: tuple[str, ...] = ()  # units of others that it wants, and comes after
 
     @property
     def entry(self) -> Unit:
@@ -101,6 +102,7 @@ def units(definition: Definition, facts: Facts) -> Units:
         limits,
         found.units,
         found.waits,
+        tuple(unit for beside in hooks(container.features, "plan.beside") for unit in beside(facts)),
     )
 
 
@@ -171,7 +173,7 @@ def mount_directives(container: Container, facts: Facts) -> tuple[Directive, ...
     after = [unit for path in (*automatic, *optional) for unit in _mounts_of(path)]
     after += [mount_unit(_automount_of(path, facts), "automount") for path in automatic]
     units = tuple(unit for unit in dict.fromkeys(after) if len(unit) <= _UNIT_NAME_MAX)
-    return (*found, *([Directive("Unit", "After", " ".join(units), Property("After", "as", units))] if units else []))
+    return (*found, *([relation("After", units)] if units else []))
 
 
 def _requires_mounts(paths: Iterable[str]) -> tuple[Directive, ...]:
@@ -240,7 +242,7 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     # What it shares ends with the other one, so it ends too; and it has nothing to join before.
     services = needed_services(container)
     for key in ("After", "BindsTo") if services else ():
-        kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
+        kept.append(relation(key, services))
     kept += mount_directives(container, facts)
     for relations in hooks(used, "plan.relations"):
         kept += relations(definition)
@@ -262,7 +264,7 @@ def _watchers(definition: Definition, facts: Facts) -> list[Directive]:
         paths.append(f"{own}/{service_name(definition.name)}")
     found = [limits_watcher(facts.cgroup + path) for path in paths]
     units = tuple(unit for unit in found if unit)
-    return [Directive("Unit", key, " ".join(units), Property(key, "as", units)) for key in ("Wants", "Before")]
+    return [relation(key, units) for key in ("Wants", "Before")]
 
 
 def _default_directives(definition: Definition, facts: Facts) -> list[Directive]:
@@ -351,6 +353,11 @@ def merge(
 def directive(section: str, key: str, text: str, signature: str) -> Directive:
     """One whose property has the key's name and text."""
     return Directive(section, key, text, Property(key, signature, text))
+
+
+def relation(key: str, units: tuple[str, ...]) -> Directive:
+    """One of [Unit] that names other *units*."""
+    return Directive("Unit", key, " ".join(units), Property(key, "as", units))
 
 
 def switch(section: str, key: str) -> Directive:

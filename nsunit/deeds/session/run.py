@@ -17,6 +17,7 @@ from nsunit.errors import BusError, NsunitError, SessionError, UsageError
 from nsunit.features import hooks
 from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
 from nsunit.plan.foreground import run_scope
+from nsunit.plan.units import relation
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import (
@@ -155,6 +156,8 @@ def _run_attached(
 ) -> int:
     """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
     name, used = prepared.definition.name, prepared.definition.container.features
+    others = prepared.units.beside
+    around = [relation(key, others).property for key in ("Wants", "After") if others]
     build = Build(context.paths.runtime_of(name))
     operations = read_plan(build.workspace)
     try:
@@ -166,7 +169,7 @@ def _run_attached(
         raise SessionError(f"{name}: {error}", error.status) from error
 
     def admit(pid: int) -> None:
-        unit = scope.replace(properties=(*scope.properties, Property("PIDs", "au", (pid,))))
+        unit = scope.replace(properties=(*scope.properties, *around, Property("PIDs", "au", (pid,))))
 
         def start(groups: tuple[Unit, ...]) -> Job:
             return context.bus.start_transient(unit, (*groups, prepared.units.slice))

@@ -7,7 +7,7 @@ import os
 from nsunit.core.running import find_running, just_ended
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.network import networks, program
-from nsunit.features.network.foreign import in_the_way
+from nsunit.features.network.foreign import in_the_way, silent_servers
 from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import PREFIX
 from nsunit.features.network.model.host_links import has_lost, wrong_interface, wrong_network
@@ -64,7 +64,7 @@ def check(context: Context) -> list[str]:
         NsunitError: nft is missing or failed.
     """
     seen = _Seen(context)
-    return _wrong(seen) + in_the_way(seen.networks)
+    return _wrong(seen) + in_the_way(seen.networks) + silent_servers(seen.networks)
 
 
 def _wrong(seen: _Seen) -> list[str]:

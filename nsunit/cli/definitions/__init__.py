@@ -8,16 +8,20 @@ VERBS = (
     Verb(
         "render",
         "definition",
-        "Show what would be sent to systemd and done by the helper",
+        "Show what a start would have systemd and the helper do",
         "nsunit.cli.definitions.render:render",
         operands="NAME",
         least=1,
         most=1,
         options=(
-            Option("unit-files", "As the text of unit files instead"),
+            Option("unit-files", "The unit files alone"),
             Option("for", "For another systemd than that of this machine", value="VERSION"),
         ),
         complete="defined_any",
+        details=(
+            "The steps of the helper in words, and the units as files. With --json: the steps and what is sent to "
+            "systemd by D-Bus, or with --unit-files the files by their names.",
+        ),
     ),
     Verb(
         "verify",

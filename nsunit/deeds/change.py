@@ -12,8 +12,8 @@ from nsunit.core.prepare import expanded, used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
 from nsunit.core.stored import keep_started, place_of, stored, stored_text
 from nsunit.deeds.look.root import moved_links
+from nsunit.deeds.restart import restart as restart_containers
 from nsunit.deeds.shown import refresh
-from nsunit.deeds.stop import restart as restart_containers
 from nsunit.definition.load import any_of_text, load_any, serialize
 from nsunit.definition.setting import lookup
 from nsunit.errors import BusError, NotFoundError, NsunitError

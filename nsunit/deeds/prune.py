@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.deeds.stop import remove
+from nsunit.deeds.remove import remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

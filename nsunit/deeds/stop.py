@@ -1,28 +1,21 @@
-"""Stop, restart and remove containers."""
+"""Stop containers."""
 
 from __future__ import annotations
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
-from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
-from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
+from nsunit.core.running import CGROUP_ROOT, catches, check_own, slice_of, unit_of
 from nsunit.deeds.kill_now import kill_now as kill_groups
-from nsunit.deeds.mounted import unmount
-from nsunit.deeds.start import start
-from nsunit.definition.load import load_any
-from nsunit.definition.search import find, list_names, list_pods, main_file
-from nsunit.dropins.definitions import remove_own
-from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.definition.search import find
+from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import (
     check_name,
-    container_of_unit,
     is_slice_of,
     is_valid_name,
     printable,
     service_name,
-    split_instance,
 )
 from nsunit.record import Record
 from nsunit.storage.lock import Lock
@@ -31,7 +24,7 @@ from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
@@ -90,63 +83,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     return [outcomes[name] for name in dict.fromkeys(names)]
 
 
-def restart(
-    context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
-) -> list[Outcome]:
-    """Stop what runs of *names*, then start them all from their definitions as they are now.
-
-    What is bound to one of them, since it shares something with it, would end with it; so it is restarted, too, as
-    `systemctl restart` does.  A definition that cannot be used is found before its container is stopped.
-    """
-    names = (*names, *_bound_to(context, names))
-    failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
-    usable = [name for name in names if name not in failed]
-    stopped = _stop_running(context, usable)
-    failed |= {outcome.name: outcome for outcome in stopped if outcome.error}
-    usable = [name for name in usable if name not in failed]
-    started = {outcome.name: outcome for outcome in start(context, usable, on_event)}
-    return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
-
-
-def remove(context: Context, names: Sequence[str], *, force: bool = False, definition: bool = False) -> list[Outcome]:
-    """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
-
-    With *force* those that run are stopped first; with *definition* that and its drop-ins go as well.
-    """
-    stopped = _stop_running(context, names) if force else []
-    failed = {outcome.name: outcome for outcome in stopped if outcome.error}
-    ended = [outcome.name for outcome in stopped]
-    outcomes = {
-        name: _remove_one(context, name, ran=name in ended, definition=definition)
-        for name in names
-        if name not in failed
-    }
-    return [failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names)]
-
-
-def _unusable(context: Context, name: str) -> Outcome | None:
-    try:
-        load_any(name, context.search, context.host)
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
-    return None
-
-
-def _bound_to(context: Context, names: Sequence[str]) -> list[str]:
-    """The running containers that end with one of *names*, apart from those: each before what is bound to it."""
-    found: list[str] = []
-    waiting = list(names)
-    while waiting:
-        units = context.bus.get(service_name(waiting.pop(0)), "BoundBy").get("BoundBy")
-        for unit in sorted(units) if isinstance(units, (list, tuple)) else ():
-            name = container_of_unit(unit) if unit.endswith(".service") else None
-            if name and name not in (*names, *found) and is_running(context, name):
-                found.append(name)
-                waiting.append(name)
-    return found
-
-
-def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
+def stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
+    """Stop those of *names* that run, are about to or listen."""
     loaded = [name for name in names if _is_loaded(context, name) or is_listening(context, name)]
     return stop(context, loaded) if loaded else []
 
@@ -263,47 +201,6 @@ def _let_read(context: Context, name: str) -> None:
 
         units = (service_name(name), *listeners_on_disk(context, name))
         let_read(context, (name,), units, required=False)  # the next start says what is in the way
-
-
-def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> Outcome:
-    try:
-        with Lock(context.paths.locks, check_name(name)):
-            unit = unit_of(context, name)
-            state = context.bus.get(unit, "LoadState", "ActiveState")
-            if state.get("ActiveState") not in (None, "inactive", "failed") or is_listening(context, name):
-                raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
-            if context.paths.is_enabled(name):
-                raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
-            if state.get("LoadState") != "not-found":
-                forget_failed(context, unit)
-            forget_failure(context, name)
-            paths = context.paths
-            unmount(context, name)
-            kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
-            removed = [ran, *(context.remove_tree(path) for path in kept)]  # one of `run` is gone once it has ended
-            if forget_drop_ins(context, name):  # else a later container of the name would inherit them
-                context.bus.reload()
-                removed.append(True)
-            if definition:
-                removed.append(bool(_remove_definition(context, name)))
-            if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
-                raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
-            return Outcome(name, "removed" if any(removed) else "absent")
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
-
-
-def _remove_definition(context: Context, name: str) -> list[str]:
-    found = remove_own(name, context.search)
-    if left := main_file(name, context.search):
-        is_template = split_instance(name)[1] and not left.endswith(f"/{name}.nsunit")
-        why = (
-            "it is a template's"
-            if is_template
-            else f"link {context.search.directories[0]}/{name}.nsunit to /dev/null to mask it"
-        )
-        context.warn(f"warning: {name}: its definition '{left}' stays: {why}")
-    return found
 
 
 def _is_loaded(context: Context, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.cli import say
 from nsunit.core.jobs import Outcome
 from nsunit.core.running import is_running
-from nsunit.deeds.stop import restart
+from nsunit.deeds.restart import restart
 from nsunit.deeds.wait import came_up
 from nsunit.definition.load import load
 from nsunit.definition.search import list_names

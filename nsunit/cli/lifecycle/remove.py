@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.deeds.stop import remove as remove_containers
+from nsunit.deeds.remove import remove as remove_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -140,7 +140,9 @@ def test_stop_restart_and_rm(nsunit, manager):
 
     states = [manager.ContainerState("up"), manager.ContainerState("down", active_state="inactive")]
     manager("deeds.look.query", list_containers=lambda context, **_options: states)
-    manager("deeds.stop", stop=stop, restart=restart, remove=remove)
+    manager("deeds.stop", stop=stop)
+    manager("deeds.restart", restart=restart)
+    manager("deeds.remove", remove=remove)
     assert nsunit("stop", "-k", "a") == (0, "a: does not run\n", "")
     assert nsunit("stop", "--all")[0] == 0
     assert nsunit("restart", "a", "b")[0] == 0

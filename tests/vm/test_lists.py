@@ -1,5 +1,6 @@
 """Patterns of names, reload, and what lists look like."""
 
+import json
 import subprocess
 
 from waiting import wait_until
@@ -93,3 +94,25 @@ def test_reload_waits_for_a_program_that_tells_when_it_has_reloaded(containers, 
         nsunit("reload", web.name)
         assert web.exec("cat", "/tmp/report").stdout == times
     assert web.show("Type") == {"Type": "notify-reload"}
+
+
+def test_what_a_list_tells_of_a_container(containers, nsunit, run):
+    web = containers.start(
+        SLEEPER.replace("Exec=", "Network=bridge\nPublishPort=8099:80\nExec="), name=containers.own("a-b")
+    )
+    (row,) = (line.split("\t") for line in nsunit("list", "--no-headings", web.name).stdout.splitlines())
+    shown = json.loads(nsunit("status", "--json", web.name).stdout)
+    assert row[-2:] == [shown["addresses"][0].partition("/")[0], "8099/tcp→80"]
+    done = run("script", "-qc", f"stty cols 80; nsunit list --no-color {web.name}", "/dev/null")
+    heading, line = done.stdout.splitlines()[:2]
+    assert {"NAME", "STATE", "ADDRESS", "PORTS"} <= set(heading.split()) and "TASKS" not in heading
+    assert max(len(heading), len(line)) <= 80
+    (process,) = (line.split("\t") for line in nsunit("ps", "--no-headings", web.name).stdout.splitlines())
+    assert process[2:4] == [str(int(web.status()["Uid"].split()[0])), "root"]
+    # The steps in words, and the files as they would be.
+    text = nsunit("render", web.name).stdout
+    assert "execute '/bin/sleep'\n" in text
+    assert nsunit("render", "--unit-files", web.name).stdout in text
+    # What the manual says of journalctl and dashes.
+    units = run("journalctl", "-u", "nsunit-a*b.service", "-o", "json", "--output-fields=UNIT").stdout
+    assert "nsunit-a\\\\x2db.service" in units

@@ -67,6 +67,7 @@ def _row(state: ContainerState) -> tuple[str, ...]:
 
 
 def _connected(context: Context, state: ContainerState) -> tuple[str, str]:
-    """Its addresses, and ports of the host that lead to it."""
+    """The first of its addresses, `status` has all, and ports of the host that lead to it."""
     addresses, ports = connected(context, state.name) if state.active_state in UP else ((), ())
-    return " ".join(addresses) or "-", " ".join(f"{port}→{port.container}" for port in ports) or "-"
+    address = addresses[0].partition("/")[0] if addresses else "-"
+    return address, " ".join(f"{port}→{port.container}" for port in ports) or "-"

@@ -97,16 +97,14 @@ def test_reload_waits_for_a_program_that_tells_when_it_has_reloaded(containers, 
 
 
 def test_what_a_list_tells_of_a_container(containers, nsunit, run):
-    web = containers.start(
-        SLEEPER.replace("Exec=", "Network=bridge\nPublishPort=8099:80\nExec="), name=containers.own("a-b")
-    )
+    web = containers.start(SLEEPER.replace("Exec=", "Network=bridge\nPublishPort=8099:80\nExec="), name="a-b")
     (row,) = (line.split("\t") for line in nsunit("list", "--no-headings", web.name).stdout.splitlines())
-    shown = json.loads(nsunit("status", "--json", web.name).stdout)
+    (shown,) = json.loads(nsunit("status", "--json", web.name).stdout)
     assert row[-2:] == [shown["addresses"][0].partition("/")[0], "8099/tcp→80"]
-    done = run("script", "-qc", f"stty cols 80; nsunit list --no-color {web.name}", "/dev/null")
+    done = run("script", "-qc", f"stty cols 60; nsunit list --no-color {web.name}", "/dev/null")
     heading, line = done.stdout.splitlines()[:2]
     assert {"NAME", "STATE", "ADDRESS", "PORTS"} <= set(heading.split()) and "TASKS" not in heading
-    assert max(len(heading), len(line)) <= 80
+    assert max(len(heading), len(line)) <= 60
     (process,) = (line.split("\t") for line in nsunit("ps", "--no-headings", web.name).stdout.splitlines())
     assert process[2:4] == [str(int(web.status()["Uid"].split()[0])), "root"]
     # The steps in words, and the files as they would be.

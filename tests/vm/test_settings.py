@@ -24,10 +24,12 @@ PROGRAM = """Rootfs=/srv/roots/busybox
 Volatile=yes
 Exec=/bin/sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
 """
+# New systemds refuse a program that has no handler for ReloadSignal=.
 WATCHED = """Rootfs=/srv/roots/debian
 Volatile=yes
 Notify=yes
-Exec=/usr/bin/python3 -c 'import os, socket, time; place = os.environ["NOTIFY_SOCKET"]; \
+Exec=/usr/bin/python3 -c 'import os, signal, socket, time; place = os.environ["NOTIFY_SOCKET"]; \
+    signal.signal(signal.SIGUSR2, lambda *_: None); \
     socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", place); time.sleep(1000)'
 """
 SETTINGS = [(section, key) for section in ("Unit", "Slice", "Service") for key in keys_of(section)]

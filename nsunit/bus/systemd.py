@@ -405,8 +405,7 @@ class Systemd:
         a stub, LoadState "not-found", which systemd drops again by itself.
         """
         path = marshal.unit_path(unit).encode()
-        found = self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", ""))
-        return dict(found) if found else {}
+        return dict(self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", "")) or {})
 
     def get(self, unit: str, *names: str) -> dict[str, object]:
         """The named properties only; one that this systemd does not have is missing from the result.

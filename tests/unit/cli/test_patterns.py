@@ -27,7 +27,7 @@ def some(manager, tmp_path):
     seen = []
     manager("deeds.start", start=lambda context, names: seen.extend(names) or [])
     manager("deeds.stop", stop=lambda context, names, *, kill_now: seen.extend(names) or [])
-    manager("deeds.stop", remove=lambda context, names, **_options: seen.extend(names) or [])
+    manager("deeds.remove", remove=lambda context, names, **_options: seen.extend(names) or [])
     manager("deeds.enable", disable=lambda context, names, *, now: seen.extend(names) or [])
     manager("deeds.control", pause=lambda context, name: seen.append(name))
     manager("deeds.verify", verify=lambda context, names: seen.extend(names) or [], warnings=lambda *_: [])

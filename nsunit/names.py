@@ -289,6 +289,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def is_pattern(text: str) -> bool:
+    """Tell whether *text*, of an operand, is a pattern; no name has one of these characters."""
+    return "*" in text or "?" in text or "[" in text
+
+
 def matching(names: Iterable[str], patterns: Sequence[str]) -> set[str]:
     """Those of *names* that match one of *patterns*, as the shell does it; without patterns all."""
     if not patterns:

@@ -90,6 +90,9 @@ if TYPE_CHECKING:
         def restart(self, unit: str, mode: str = "replace") -> Job:
             """Queue a restart job."""
 
+        def reload_unit(self, unit: str, mode: str = "replace") -> Job:
+            """Queue a reload job: of that unit, by its ExecReload= or ReloadSignal=."""
+
         def wait(self, job: Job, timeout: float) -> str:
             """Wait up to *timeout* seconds for *job* and return its result: "done", "failed", "canceled", …
 
@@ -203,7 +206,7 @@ _OF_UNIT_NAMES = (
     "Id Names Description LoadState LoadError ActiveState SubState FreezerState Following FragmentPath SourcePath"
     " DropInPaths UnitFileState NeedDaemonReload Transient InvocationID Job CollectMode RequiresMountsFor Requires"
     " Wants BindsTo BoundBy UpheldBy RequiredBy RequisiteOf WantedBy OnFailureOf OnSuccessOf PartOf After Before"
-    " Conflicts Documentation ConditionResult AssertResult ConditionTimestampMonotonic"
+    " Conflicts CanReload Documentation ConditionResult AssertResult ConditionTimestampMonotonic"
     " StateChangeTimestamp StateChangeTimestampMonotonic InactiveExitTimestamp InactiveExitTimestampMonotonic"
     " ActiveEnterTimestamp ActiveEnterTimestampMonotonic ActiveExitTimestamp ActiveExitTimestampMonotonic"
     " InactiveEnterTimestamp InactiveEnterTimestampMonotonic"

@@ -252,6 +252,10 @@ class Systemd:
         """Queue a restart job."""
         return self._submit("restart", unit, mode)
 
+    def reload_unit(self, unit: str, mode: str = "replace") -> Job:
+        """Queue a reload job."""
+        return self._submit("reload", unit, mode)
+
     def wait(self, job: Job, timeout: float) -> str:
         """Wait up to *timeout* seconds for *job* and return its result."""
         return self.wait_any((job,), timeout)[1]
@@ -347,25 +351,24 @@ class Systemd:
 
     # Units
 
+    def _property(self, name: str) -> Any:
+        return self._read(_MANAGER_PATH, _PROPERTIES, b"Get", marshal.encode_arguments("ss", _MANAGER.decode(), name))
+
     def version(self) -> int:
         """Major version of the running systemd, e.g. 257."""
-        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "Version")
-        return major_version(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+        return major_version(self._property("Version"))
 
     def control_group(self) -> str:
         """The cgroup that systemd's units are in; that of a user's systemd is user@UID.service."""
-        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "ControlGroup")
-        return str(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+        return str(self._property("ControlGroup"))
 
     def features(self) -> str:
         """What the running systemd was built with, e.g. "+PAM -BPF_FRAMEWORK"."""
-        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "Features")
-        return str(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+        return str(self._property("Features"))
 
     def unit_paths(self) -> tuple[str, ...]:
         """The directories where it looks for units, the one that counts most first."""
-        arguments = marshal.encode_arguments("ss", _MANAGER.decode(), "UnitPath")
-        return tuple(self._read(_MANAGER_PATH, _PROPERTIES, b"Get", arguments))
+        return tuple(self._property("UnitPath"))
 
     def kill(self, unit: str, whom: str, signal: int) -> None:
         """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""
@@ -402,8 +405,7 @@ class Systemd:
         a stub, LoadState "not-found", which systemd drops again by itself.
         """
         path = marshal.unit_path(unit).encode()
-        found = self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", ""))
-        return dict(found) if found else {}
+        return dict(self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", "")) or {})
 
     def get(self, unit: str, *names: str) -> dict[str, object]:
         """The named properties only; one that this systemd does not have is missing from the result.

@@ -7,7 +7,7 @@ import sys
 from nsunit.cli.network import ACTIONS
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Option, Verb, all_verbs, families, family, load
 
-_NETWORKS = "nsunit network list 2>/dev/null | cut -f1"
+_NETWORKS = "nsunit network list --no-headings 2>/dev/null | cut -f1"
 # What names can be: of containers, or ("any") also of groups.
 _LIST = {
     "running": "nsunit list --names 2>/dev/null",
@@ -16,8 +16,8 @@ _LIST = {
     "defined_any": "nsunit list --all --tree --names 2>/dev/null",
     "definitions": "nsunit list --all --tree --names 2>/dev/null; "
     f'{_NETWORKS} | sed -e "/^bridge\\$/d" -e "s/\\$/.network/"',
-    "images": 'nsunit image list 2>/dev/null | cut -f1 | sed "/^-\\$/d"',
-    "volumes": "nsunit volume list 2>/dev/null | cut -f1",
+    "images": 'nsunit image list --no-headings 2>/dev/null | cut -f1 | sed "/^-\\$/d"',
+    "volumes": "nsunit volume list --no-headings 2>/dev/null | cut -f1",
     "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; {_NETWORKS}',
 }
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."

@@ -12,6 +12,7 @@ from nsunit.cli.output import Style
 from nsunit.cli.verbs import (
     GLOBAL_OPTIONS,
     GROUPS,
+    PATTERNS,
     Invocation,
     Option,
     Verb,
@@ -71,7 +72,7 @@ def global_help(style: Style) -> list[str]:
 def verb_help(verb: Verb, style: Style) -> list[str]:
     """Lines of `nsunit VERB --help`."""
     lines = [f"nsunit {verb.names[0]} [OPTIONS] {verb.operands}".rstrip(), "", verb.summary + "."]
-    for paragraph in verb.details:
+    for paragraph in paragraphs(verb):
         lines += ["", *textwrap.wrap(paragraph, _WIDTH)]
     if len(verb.names) > 1:
         lines += ["", "Also called: " + ", ".join(verb.names[1:])]
@@ -80,6 +81,13 @@ def verb_help(verb: Verb, style: Style) -> list[str]:
         lines += _two_columns([(_spelled(option), option.summary) for option in verb.options], 30)
     lines += ["", style.paint("Options of all verbs:", "bold")]
     return lines + _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 30)
+
+
+def paragraphs(verb: Verb) -> tuple[str, ...]:
+    """What is said of *verb* besides its summary."""
+    if not verb.patterns:
+        return verb.details
+    return *verb.details, f"A NAME may be a pattern such as 'web@*', for {PATTERNS[verb.patterns]}."
 
 
 def _spelled(option: Option) -> str:
@@ -116,7 +124,7 @@ def markdown() -> str:
 def _markdown_verb(verb: Verb) -> list[str]:
     names = ", ".join(f"**{name}**" for name in verb.names)
     lines = [f"{names} {_escaped(verb.operands)}".rstrip(), f":   {_escaped(verb.summary)}."]
-    for paragraph in verb.details:
+    for paragraph in paragraphs(verb):
         lines += ["", f"    {_escaped(paragraph)}"]
     for option in verb.options:
         lines += ["", *("    " + line if line else "" for line in _markdown_option(option)[:-1])]

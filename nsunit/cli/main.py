@@ -19,7 +19,7 @@ import sys
 from nsunit.cli import fail, report, say, tell_deaf
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, all_verbs, family, find_verb, load
 from nsunit.errors import NsunitError, UsageError, did_you_mean
-from nsunit.names import is_pod, printable
+from nsunit.names import is_pattern, is_pod, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,6 +178,10 @@ def _call(invocation: Invocation) -> int:
     try:
         if verb.connects:
             invocation.context().connect()
+        if verb.patterns and any(map(is_pattern, invocation.operands)):
+            invocation.operands = load("nsunit.cli.patterns:expanded")(invocation)
+            if not invocation.operands:  # as systemctl has it, nothing to do is done
+                return _conclude(invocation, ())
         function: Function = load(run)
         done = function(invocation)
     except NsunitError as error:

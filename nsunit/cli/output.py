@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
+    from nsunit.cli.verbs import Invocation
+
 _COLOURS = {"green": "0;1;32", "red": "0;1;31", "yellow": "0;1;33", "grey": "0;38;5;245", "bold": "0;1;39"}
 _DOTS = {
     "active": ("●", "*", "green"),
@@ -28,23 +30,37 @@ _DOTS = {
     "failed": ("×", "x", "red"),
     "inactive": ("○", "-", ""),
 }
-_STATE_COLOURS = {"active": "green", "failed": "red", "ok": "green", "warning": "yellow", "error": "red"}
+_STATE_COLOURS = {
+    "active": "green",
+    "failed": "red",
+    "paused": "yellow",
+    "ok": "green",
+    "warning": "yellow",
+    "error": "red",
+}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_LEAST_OF_CUT = 24  # columns, of what may be cut off
 
 
 class Style:
     """How to write to one stream: with colours and aligned columns on a terminal, plainly elsewhere.
 
-    `$NO_COLOR` (https://no-color.org), `--no-color` and `$TERM=dumb` turn colours off.
+    `$NO_COLOR` (https://no-color.org), `--no-color` and `$TERM=dumb` turn colours off; *headings* are those of tables.
     """
 
-    def __init__(self, stream: TextIO | None = None, plain: bool = False) -> None:
+    def __init__(self, stream: TextIO | None = None, plain: bool = False, headings: bool = True) -> None:
         self.stream = stream or sys.stdout
+        self.headings = headings
         self.terminal = self.stream.isatty()
         self.colour = (
             self.terminal and not plain and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         )
         self.unicode = (getattr(self.stream, "encoding", "") or "").lower().replace("-", "") == "utf8"
+
+    @classmethod
+    def of(cls, invocation: Invocation) -> Style:
+        """Return the style for standard output that the command line asks for."""
+        return cls(plain=invocation.flag("no-color"), headings=not invocation.flag("no-headings"))
 
     def paint(self, text: str, colour: str) -> str:
         """Return *text* in *colour*, where colours are wanted."""
@@ -81,23 +97,52 @@ class Style:
         self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
-def print_table(style: Style, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Write *rows*: aligned under a heading on a terminal, else one line each with tabs between the fields."""
+def print_table(
+    style: Style, columns: tuple[str, ...], rows: list[tuple[str, ...]], spare: tuple[str, ...] = (), cut: bool = False
+) -> None:
+    """Write *rows* under a heading: aligned on a terminal, else one line each with tabs between the fields.
+
+    On a terminal that is too narrow, columns of *spare* are left out, first those in which there is nothing, then one
+    by one as they stand there.  Nothing is cut off but, with *cut*, what is in the last column.
+    """
     clean = [tuple(printable(field) for field in row) for row in rows]
     if not style.terminal:
-        for row in clean:
+        for row in (columns, *clean) if style.headings and clean else clean:
             style.line("\t".join(row))
         return
-    widths = [max(len(line[i]) for line in (columns, *clean)) for i in range(len(columns))]
-    style.line(style.paint(_aligned(columns, widths), "bold"))
+    shown = _fitting(columns, clean, style.width(), spare, cut)
+    columns = tuple(columns[index] for index in shown)
+    clean = [tuple(row[index] for index in shown) for row in clean]
+    widths = _widths(columns, clean)
+    if style.headings:
+        style.line(style.paint(_aligned(columns, widths), "bold"))
     for row in clean:
-        fields = [*row]
-        text = _aligned(row, widths)[: style.width()]
-        for index, field in enumerate(fields):
+        text = _aligned(row, widths)[: style.width() if cut else None]
+        for index, field in enumerate(row):
             if columns[index] == "STATE" and field in _STATE_COLOURS:
                 start = sum(widths[:index]) + 2 * index
                 text = text[:start] + style.state(field) + text[start + len(field) :]
         style.line(text)
+
+
+def _fitting(
+    columns: tuple[str, ...], rows: list[tuple[str, ...]], width: int, spare: tuple[str, ...], cut: bool
+) -> list[int]:
+    """The numbers of the columns that there is room for."""
+    shown = list(range(len(columns)))
+    empty = [name for name in spare if all(row[columns.index(name)] == "-" for row in rows)]
+    widths = _widths(columns, rows)
+    if cut:
+        widths[-1] = min(widths[-1], max(len(columns[-1]), _LEAST_OF_CUT))
+    for name in dict.fromkeys((*empty, *spare)):
+        if sum(widths[index] + 2 for index in shown) - 2 <= width:
+            break
+        shown.remove(columns.index(name))
+    return shown
+
+
+def _widths(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[int]:
+    return [max(len(line[index]) for line in (columns, *rows)) for index in range(len(columns))]
 
 
 def _aligned(fields: tuple[str, ...], widths: list[int]) -> str:

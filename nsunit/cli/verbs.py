@@ -72,7 +72,8 @@ class Verb(Record):
     slash. `details` are paragraphs for the help and the man page.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
-    greet. `before` is the verb in front of which one of a feature is listed; at the end if there is none.
+    greet. `patterns`: its names may be patterns, of what PATTERNS has there. `before` is the verb in front of which one
+    of a feature is listed; at the end if there is none.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Verb(Record):
     words: str = ""
     details: tuple[str, ...] = ()
     connects: bool = False
+    patterns: str = ""
     before: str = ""
 
     @property
@@ -104,6 +106,7 @@ GLOBAL_OPTIONS = (
     Option("user", "Act on containers of the calling user, who needs no privileges"),
     Option("json", "Print JSON, see nsunit-json(7)"),
     Option("no-color", "Print without colours, as with $NO_COLOR"),
+    Option("no-headings", "Print tables without their headings"),
     Option("quiet", "Print errors only", short="q"),
     Option("debug", "Print a traceback with an error"),
 )
@@ -121,9 +124,19 @@ GROUPS = {
     "cgroup": "Control groups",
 }
 
+# What a verb may have in `patterns`: what those stand for.
+PATTERNS = {
+    "running": "containers that run",
+    "listed": "containers that 'nsunit list' shows",
+    "defined": "containers that are defined",
+    "enabled": "containers that are enabled",
+    "known": "containers that 'nsunit list --all' shows",
+    "definitions": "definitions",
+}
+
 # The tables, with the verbs in each: so another table is loaded only when one of its verbs is called.
 TABLES = {
-    "nsunit.cli.lifecycle": "start stop restart enable disable kill pause resume wait rm prune",
+    "nsunit.cli.lifecycle": "start stop restart reload enable disable kill pause resume wait rm prune",
     "nsunit.cli.look": "list ls status show inspect logs stats ps top events why mount umount",
     "nsunit.cli.session": "exec enter run",
     "nsunit.cli.change": "set reclaim plan apply dropin",

@@ -1,10 +1,11 @@
-"""Signals, freezing, and memory taken back."""
+"""Signals, reloading, freezing, and memory taken back."""
 
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import os
 
+from nsunit.core.jobs import GRACE_SECONDS, unfinished
 from nsunit.core.running import SIGKILL, cgroup_of, find_running, whom_to_kill
 from nsunit.errors import BusError, NsunitError
 from nsunit.setup import CGROUP_ROOT, attributes
@@ -50,6 +51,28 @@ def _signal_all(control_group: str, number: int) -> int:
         finally:
             os.close(pidfd)
     return count
+
+
+def reload(context: Context, name: str) -> None:
+    """Have the running container *name* read its settings again, as its unit says; returns when it has.
+
+    Raises:
+        NotFoundError: it does not run.
+        NsunitError: its unit has neither ExecReload= nor ReloadSignal=, or they did not succeed.
+    """
+    unit = find_running(context, name).unit
+    state = context.bus.get(unit, "CanReload", "TimeoutStartUSec")
+    if not state.get("CanReload"):
+        raise NsunitError(
+            f"{name}: it runs without ExecReload= and ReloadSignal=",
+            hint=f"add ExecReload=/bin/kill -HUP $MAINPID to [Service], or 'nsunit kill -s HUP {name}' for once",
+        )
+    limit = state.get("TimeoutStartUSec")
+    seconds = min(limit / 1_000_000, 86400.0) if isinstance(limit, int) else 0.0
+    job = context.bus.reload_unit(unit)
+    result = context.bus.wait(job, seconds + GRACE_SECONDS)
+    if result != "done":
+        raise unfinished(name, "the reload", unit, result)
 
 
 def pause(context: Context, name: str) -> None:

@@ -42,6 +42,7 @@ GUESSES_MAX = 50
 # Written by `serialize` so that a stored copy still knows its files; systemd and `load` skip X- sections.
 SOURCES_HEADER = "[X-Nsunit]"
 SOURCE_KEY = "Source="
+_TOLD = {"WatchdogSec": "that it is alive", "ReloadSignal": "when it has reloaded"}  # by the program itself
 
 
 class Item(Record):
@@ -172,7 +173,7 @@ class Loader:
         self._check_container(container, dict(properties).get("Service", ()), sources[0])
         self._check_units(container, dict(properties))
         self._check_limits()
-        self._check_watchdog(container.notify)
+        self._check_tells(container.notify)
         definition = Definition(
             self.name,
             container,
@@ -246,11 +247,11 @@ class Loader:
                 message = f"'{printable(item.text)}' is less than setting up a container takes"
                 self.blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
 
-    def _check_watchdog(self, notify: bool) -> None:
+    def _check_tells(self, notify: bool) -> None:
         for item in self.items:
-            if item.setting.key == "WatchdogSec" and item.value and not notify:
-                message = "the program could not tell that it is alive"
-                self.blame("Service", "WatchdogSec", message, "set [Container] Notify=yes")
+            if item.setting.key in _TOLD and item.value and not notify:
+                message = f"the program could not tell {_TOLD[item.setting.key]}"
+                self.blame("Service", item.setting.key, message, "set [Container] Notify=yes")
 
 
 def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:

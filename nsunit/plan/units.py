@@ -270,9 +270,10 @@ def _default_directives(definition: Definition, facts: Facts) -> list[Directive]
     container = definition.container
     argv = exec_start(facts)
     runtime = () if facts.directories_stay else facts.runtime_directories
+    reloads = any(key == "ReloadSignal" for key, _text in definition.texts_of("Service"))
     return [
         directive("Unit", "Description", f"Container {definition.name}", "s"),
-        directive("Service", "Type", "notify", "s"),
+        directive("Service", "Type", "notify-reload" if reloads else "notify", "s"),
         command("ExecStart", argv),
         directive("Service", "Slice", slice_name(definition.name, container.slice), "s"),
         # The helper reports after it has made the payload the main process; nothing in the container can unless

@@ -10,7 +10,7 @@ The topic `examples` is what is in packaging/examples.
 `TOPIC.expected` has what was printed, each after a line with the command; of most only the lines that differ from
 what the same command prints about `plain` in the topic of that name:
 
-    === nsunit render web, like plain
+    === nsunit render --json web, like plain
     @@ -12,1 +12,1 @@
     -      "value": "Container web"
     +      "value": "A container of the web"
@@ -92,9 +92,9 @@ def commands(topic: str) -> list[tuple[str, ...]]:
         name = f"{name}1" if name.endswith("@") else name
         lists.setdefault(user, []).append(name)
         if topic.startswith(FAULTY):
-            found.append((*user, "verify" if name.endswith(NETWORK) else "render", name))
+            found.append((*user, "verify", name) if name.endswith(NETWORK) else (*user, "render", "--json", name))
         elif not name.endswith(NETWORK):
-            found += [(*user, "render", name), (*user, "render", "--unit-files", name)]
+            found += [(*user, "render", "--json", name), (*user, "render", "--unit-files", name)]
     if not topic.startswith(FAULTY):
         found += [(*user, "verify", *names) for user, names in lists.items()]
     return found

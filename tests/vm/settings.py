@@ -111,6 +111,7 @@ SERVICE: dict[str, Value] = {
     "ExecStartPost": ("/bin/true c", "argv[]=/bin/true c"),
     "ExecReload": ("/bin/true d", "argv[]=/bin/true d"),
     "ExecReloadPost": ("/bin/true g", "argv[]=/bin/true g"),
+    "ReloadSignal": ("SIGUSR2", "12"),
     "ExecStop": ("/bin/true e", "argv[]=/bin/true e"),
     "ExecStopPost": ("-/bin/true f", "argv[]=/bin/true f ignore_errors=yes"),
     "KillMode": "control-group",
@@ -254,7 +255,10 @@ TESTED = {
 VALUES = {"Slice": SLICE, "Service": SERVICE, "Unit": UNIT}
 
 # What cannot be together with the others, or takes another program.
-APART = {("Service", "TimeoutSec"), ("Service", "WatchdogSec"), ("Unit", "StopWhenUnneeded")}
+APART = {
+    *(("Service", key) for key in ("TimeoutSec", "WatchdogSec", "ReloadSignal")),
+    ("Unit", "StopWhenUnneeded"),
+}
 # systemd ignores these where it was built without.
 NEED_BPF_FRAMEWORK = {"SocketBindAllow", "SocketBindDeny", "RestrictNetworkInterfaces"}
 # systemd 262 has these no more.  (Nor CPUAccounting=, which is always on: that one is not refused.)

@@ -89,7 +89,7 @@ def everything(shared, run, nsunit):
     """A container with a great many directives, and what `render` says about it."""
     disk = os.path.realpath("/dev/disk/by-id/virtio-scratch")
     container = shared.start(DEFINITION.replace("DISK", disk))
-    rendered = json.loads(nsunit("render", container.name).stdout)
+    rendered = json.loads(nsunit("render", "--json", container.name).stdout)
     return container, {unit["name"]: unit["properties"] for unit in rendered["units"]}
 
 
@@ -150,7 +150,7 @@ def test_the_program_inherits_what_service_sets(everything):
 @pytest.mark.machine("controllers")
 def test_setup_plan_is_shown(everything, nsunit):
     container, _ = everything
-    steps = json.loads(nsunit("render", container.name).stdout)["setup"]
+    steps = json.loads(nsunit("render", "--json", container.name).stdout)["setup"]
     keywords = [step["operation"] for step in steps]
     assert keywords[0] == "subgroup"
     assert keywords[-1] == "exec"
@@ -167,7 +167,7 @@ def test_unit_files_mean_the_same(containers, run, nsunit, workplace):
     """What `render --unit-files` prints passes systemd-analyze, and makes units with the very same properties."""
     disk = os.path.realpath("/dev/disk/by-id/virtio-scratch")
     container = containers.start(DEFINITION.replace("DISK", disk))
-    rendered = json.loads(nsunit("render", container.name).stdout)["units"]
+    rendered = json.loads(nsunit("render", "--json", container.name).stdout)["units"]
     transient = {unit["name"]: properties(run, unit["name"]) for unit in rendered}
     files = json.loads(nsunit("render", "--unit-files", "--json", container.name).stdout)
     assert set(files) == set(transient)

@@ -94,7 +94,7 @@ def test_groups_within_groups(containers, nsunit, run):
     assert [item["name"] for item in top["children"]] == [f"{group}-eu.slice", outer.name]
     (member,) = top["children"][0]["children"]
     assert member["name"] == inner.name and member["memory"] > 0
-    lines = nsunit("list", "--tree", inner.name).stdout.splitlines()
+    lines = nsunit("list", "--tree", "--no-headings", inner.name).stdout.splitlines()
     assert [line.split()[0] for line in lines] == [
         "nsunit.slice",
         f"└─{group}.slice",

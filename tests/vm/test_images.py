@@ -105,7 +105,7 @@ def test_a_container_runs_what_its_image_says(images, containers, run):
     deep = os.stat(container.root / "work/deep")
     assert deep.st_uid - os.stat(container.root / "work").st_uid == 33
     assert b"LINES=a\nb\0" in Path(f"/proc/{container.pid}/environ").read_bytes()
-    shown = json.loads(run("nsunit", "render", container.name).stdout)
+    shown = json.loads(run("nsunit", "render", "--json", container.name).stdout)
     assert [item["arguments"] for item in shown["setup"] if item["operation"] == "user"] == [["web", "", []]]
     said = {item["key"]: (item["value"], item["from"]) for item in shown["image"]["says"]}
     assert (shown["image"]["id"], said["Exec"], said["User"]) == (
@@ -389,7 +389,7 @@ def test_what_a_container_is_told_of_an_image_that_is_not_there(images, containe
         done = run("nsunit", verb, name, check=False)
         assert done.returncode in (1, 3)
         assert "[Container] Image=: there is no image 'localhost/missing:1'" in done.stderr + done.stdout
-    done = run("nsunit", "render", name)
+    done = run("nsunit", "render", "--json", name)
     assert f"warning: {name}: there is no image 'localhost/missing:1' in the store" in done.stderr
     shown = json.loads(done.stdout)
     assert shown["image"] == {"reference": "localhost/missing:1", "id": None, "says": []}

@@ -24,10 +24,12 @@ PROGRAM = """Rootfs=/srv/roots/busybox
 Volatile=yes
 Exec=/bin/sh -c 'trap "exit 0" TERM; sleep 1000 & wait'
 """
+# New systemds refuse a program that has no handler for ReloadSignal=.
 WATCHED = """Rootfs=/srv/roots/debian
 Volatile=yes
 Notify=yes
-Exec=/usr/bin/python3 -c 'import os, socket, time; place = os.environ["NOTIFY_SOCKET"]; \
+Exec=/usr/bin/python3 -c 'import os, signal, socket, time; place = os.environ["NOTIFY_SOCKET"]; \
+    signal.signal(signal.SIGUSR2, lambda *_: None); \
     socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", place); time.sleep(1000)'
 """
 SETTINGS = [(section, key) for section in ("Unit", "Slice", "Service") for key in keys_of(section)]
@@ -154,7 +156,7 @@ def seen(shared, filters, harmless, nsunit):
     def start(section, special):
         keys = [key for known, key in PLAIN if known == section and is_usable((section, key))]
         keys = [key for key in keys if ((section, key) in APART) == bool(special) and special in ("", key)]
-        program = WATCHED if special == "WatchdogSec" else PROGRAM
+        program = WATCHED if special in ("WatchdogSec", "ReloadSignal") else PROGRAM
         container = shared.start("[Container]\n" + program + lines(section, keys))
         found = Seen(container)
         nsunit("stop", container.name)

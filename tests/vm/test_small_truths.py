@@ -42,12 +42,16 @@ def test_unshare_does_not_move_its_caller_to_a_new_pid_namespace(nsunit, pair):
     with subprocess.Popen(["unshare", "--pid", "sleep", "1000"]) as caller:
         try:
             wait_until(lambda: Path(f"/proc/{caller.pid}/comm").read_text() == "sleep\n", "unshare gets there")
-            assert nsunit("ns", "same", str(caller.pid), "host", "pid").stdout.startswith("pid\tsame\t")
+            assert nsunit("ns", "same", "--no-headings", str(caller.pid), "host", "pid").stdout.startswith(
+                "pid\tsame\t"
+            )
         finally:
             caller.kill()
     # A container's program was cloned into its namespace: one process, two numbers.
     one, _ = pair
-    assert nsunit("ns", "same", one.name, "host", "pid", check=False).stdout.startswith("pid\tdifferent\t")
+    assert nsunit("ns", "same", "--no-headings", one.name, "host", "pid", check=False).stdout.startswith(
+        "pid\tdifferent\t"
+    )
     assert one.status()["NSpid"].split() == [str(one.pid), "1"]
 
 

@@ -90,7 +90,7 @@ def test_sessions_have_rows_of_their_own(busy, session, nsunit):
     assert container["tasks"]["current"] == int(busy.limit("pids.current")) == 2
     total = next(item for item in stats(nsunit) if item["kind"] == "total")
     assert total["tasks"]["current"] >= 2
-    table = nsunit("stats").stdout.splitlines()
+    table = nsunit("stats", "--no-headings").stdout.splitlines()
     names = [line.split("\t")[0].strip() for line in table]
     assert names[0] == "nsunit.slice"
     assert names[names.index(busy.name) + 1] == session.removeprefix("nsunit-").removesuffix(".scope")
@@ -216,7 +216,7 @@ def test_processes(hostile, nsunit):
 
 
 def test_control_characters_of_processes_are_harmless(hostile, nsunit):
-    done = nsunit("ps", hostile.name)
+    done = nsunit("ps", "--no-headings", hostile.name)
     assert "\x1b" not in done.stdout
     assert "\x07" not in done.stdout
     assert len(done.stdout.splitlines()) == len(json.loads(nsunit("ps", "--json", hostile.name).stdout))

@@ -137,7 +137,7 @@ def test_list(web, containers, nsunit):
     idle = containers.define(SLEEPER)
     (row,) = (line.split("\t") for line in nsunit("list").stdout.splitlines() if line.startswith(web.name + "\t"))
     assert row[1:4] == ["active", "running", str(web.pid)]
-    assert len(row) == 8
+    assert len(row) == 10
     assert idle not in nsunit("list", "--names").stdout.split()
     assert {idle, web.name} <= set(nsunit("list", "--all", "--names").stdout.split())
     found = {item["name"]: item for item in json.loads(nsunit("ls", "-a", "--json").stdout)}

@@ -47,6 +47,7 @@ VERBS = (
         operands="[NAME…]",
         most=None,
         complete="running_any",
+        patterns="running",
         details=(
             "Says of each key that differs whether it can change at once or only by a restart, and finds what others "
             "have changed in the units. Without a NAME it looks at all that run.",
@@ -61,6 +62,7 @@ VERBS = (
         most=None,
         options=(Option("restart", "Restart containers whose changes take a restart"),),
         complete="running_any",
+        patterns="running",
         details=(
             "What can change while a container runs does: all of it, or nothing if a step fails. What only a restart "
             "changes is told. Without a NAME it is for all that run.",

@@ -30,16 +30,20 @@ VERBS = (
     Verb(
         "render",
         "definition",
-        "Show what would be sent to systemd and done by the helper",
+        "Show what a start would have systemd and the helper do",
         "nsunit.cli.definitions.render:render",
         operands="NAME",
         least=1,
         most=1,
         options=(
-            Option("unit-files", "Show unit files instead"),
+            Option("unit-files", "Show the unit files alone"),
             Option("for", "Show it for this version of systemd instead of the installed one", value="VERSION"),
         ),
         complete="defined_any",
+        details=(
+            "The steps of the helper in words, and the units as files. With --json: the steps and what is sent to "
+            "systemd by D-Bus, or with --unit-files the files by their names.",
+        ),
     ),
     Verb(
         "verify",
@@ -49,6 +53,7 @@ VERBS = (
         operands="[NAME…]",
         most=None,
         complete="definitions",
+        patterns="definitions",
         details=(
             "Checks all definitions if none is named, those of networks too, and has systemd-analyze verify check the "
             "units as well. NAME.network is the definition of a network. The program and the users are looked up in "
@@ -64,6 +69,7 @@ VERBS = (
         least=1,
         most=None,
         complete="definitions",
+        patterns="definitions",
         details=(
             "Those of 'set --persist' and 'dropin' are among them, and what else systemd has for the units in its "
             "directories of drop-ins, in the order in which they count.",

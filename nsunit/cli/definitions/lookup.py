@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from nsunit.definition.load import default_instance
-from nsunit.definition.search import find, find_group, find_network
+from nsunit.definition.search import (
+    find,
+    find_group,
+    find_network,
+    list_groups,
+    list_names,
+    list_networks,
+    list_pods,
+    list_templates,
+)
 from nsunit.names import NETWORK_SUFFIX, check_any_name, is_group, is_network
 
 TYPE_CHECKING = False
@@ -31,3 +40,14 @@ def find_definition(name: str, context: Context) -> Found:
     if is_network(name):
         return find_network(name.removesuffix(NETWORK_SUFFIX), context.search)
     return (find_group if is_group(name) else find)(name, context.search)
+
+
+def all_definitions(context: Context) -> list[str]:
+    """Return what all definitions are called as operands, those of templates `web@`."""
+    return [
+        *(name + NETWORK_SUFFIX for name in list_networks(context.search)),
+        *list_groups(context.search),
+        *list_pods(context.search),
+        *list_names(context.search),
+        *(f"{prefix}@" for prefix in list_templates(context.search)),
+    ]

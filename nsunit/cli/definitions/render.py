@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from nsunit.cli.definitions.files import print_file
 from nsunit.cli.definitions.lookup import checked
 from nsunit.cli.output import Style, print_json
@@ -12,6 +14,9 @@ from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
     from nsunit.cli.verbs import Invocation
 
 
@@ -33,14 +38,25 @@ def render(invocation: Invocation) -> int:
     name = checked(invocation.operands[0])
     if invocation.flag("for"):
         context.mean(_version(invocation.value("for") or ""))
-    if not invocation.flag("unit-files"):
-        print_json(render_units(context, name))
-        return 0
-    files = unit_files(context, name)
+    only_files = invocation.flag("unit-files")
     if invocation.flag("json"):
-        print_json(files)
+        print_json((unit_files if only_files else render_units)(context, name))
         return 0
     style = Style(plain=invocation.flag("no-color"))
+    context.warn = functools.cache(context.warn)  # what is missing is asked for twice, and told once
+    if not only_files:
+        for line in _in_words(render_units(context, name)):
+            style.line(printable(line))
+    files = unit_files(context, name)
     for index, (path, text) in enumerate(files.items()):
         print_file(path, text, style, first=index == 0)
     return 0
+
+
+def _in_words(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the helper does in the unit, as comments over the unit files."""
+    if "setup" in document:
+        yield "# What nsunit-setup(8) does in the unit before the program runs:"
+        for number, step in enumerate(document["setup"], 1):
+            yield f"# {number:3}. {step['does']}"
+        yield ""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 
 from nsunit.cli import warn
-from nsunit.cli.definitions.lookup import of_template
+from nsunit.cli.definitions.lookup import all_definitions, of_template
 from nsunit.cli.output import plural, print_json
 from nsunit.deeds.verify import verify as check
 from nsunit.deeds.verify import warnings
-from nsunit.definition.search import list_groups, list_names, list_networks, list_pods, list_templates
 from nsunit.errors import DefinitionError
-from nsunit.names import NETWORK_SUFFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,15 +19,7 @@ if TYPE_CHECKING:
 def verify(invocation: Invocation) -> int:
     """The verb `verify`; without a name, all definitions."""
     context = invocation.context()
-    names = [of_template(name, context) for name in invocation.operands]
-    if not names:
-        names = [
-            *(name + NETWORK_SUFFIX for name in list_networks(context.search)),
-            *list_groups(context.search),
-            *list_pods(context.search),
-            *list_names(context.search),
-            *(of_template(f"{prefix}@", context) for prefix in list_templates(context.search)),
-        ]
+    names = [of_template(name, context) for name in invocation.operands or all_definitions(context)]
     problems = check(context, names)
     if invocation.flag("json"):
         print_json(problems)

@@ -34,7 +34,7 @@ def _tell(invocation: Invocation, found: list[Leftover], done: str) -> None:
     if invocation.flag("json"):
         print_json(found)
         return
-    style = Style(plain=invocation.flag("no-color"))
+    style = Style.of(invocation)
     print_table(style, _COLUMNS, [(item.kind, item.what, item.why) for item in found])
     if not invocation.flag("quiet"):
         style.line(f"{plural(len(found), 'leftover')} {done}" if found else "nothing is left")

@@ -18,7 +18,7 @@ ID_SHOWN = 12
 
 
 def _style(invocation: Invocation) -> Style:
-    return Style(plain=invocation.flag("no-color"))
+    return Style.of(invocation)
 
 
 def list_images(invocation: Invocation) -> int:

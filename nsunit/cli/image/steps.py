@@ -57,7 +57,7 @@ def show_log(invocation: Invocation) -> int:
         )
         for item in entries
     ]
-    print_table(Style(plain=invocation.flag("no-color")), ("LAYER", "CREATED", "SIZE", "AUTHOR", "IMAGES", "BY"), rows)
+    print_table(Style.of(invocation), ("LAYER", "CREATED", "SIZE", "AUTHOR", "IMAGES", "BY"), rows)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The verbs of a container's life: start, stop, restart, enable, disable, kill, pause, resume, wait, rm, prune."""
+"""The verbs of a container's life, from start and stop to rm and prune."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ VERBS = (
             ),
         ),
         complete="defined_any",
+        patterns="defined",
         details=(
             "Returns when the programs are running, or says what failed. NAME@INSTANCE starts an instance of a "
             "template, a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself "
@@ -46,6 +47,7 @@ VERBS = (
             Option("now", "Kill at once instead of asking first", short="k"),
         ),
         complete="running_any",
+        patterns="listed",
         details=(
             "Sends StopSignal=, after TimeoutStopSec= SIGKILL, and returns when everything is gone. A group such as "
             "shop.slice stands for all containers in it that run; a pod, shop.pod, is stopped after them.",
@@ -60,7 +62,23 @@ VERBS = (
         most=None,
         options=(_ALL_RUNNING.replace(run="nsunit.cli.lifecycle.all_running:restart_all"),),
         complete="defined_any",
+        patterns="listed",
         details=("What shares namespaces or a tunnel with one of them is restarted with it.",),
+    ),
+    Verb(
+        "reload",
+        "lifecycle",
+        "Have the programs of containers read their settings again",
+        "nsunit.cli.lifecycle.reload:reload",
+        operands="NAME…",
+        least=1,
+        most=None,
+        complete="running_any",
+        patterns="running",
+        details=(
+            "By what [Service] says: the commands of ExecReload=, or ReloadSignal=. Returns when it is done. What has "
+            "changed in the definition is not read, see 'apply' and 'restart'.",
+        ),
     ),
     Verb(
         "enable",
@@ -72,6 +90,7 @@ VERBS = (
         most=None,
         options=(Option("now", "Start them as well"),),
         complete="defined_any",
+        patterns="defined",
         details=(
             "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
             "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
@@ -91,6 +110,7 @@ VERBS = (
         most=None,
         options=(Option("now", "Stop them as well"),),
         complete="defined_any",
+        patterns="enabled",
         details=(
             "Removes what enable has written. A container that runs from those files must be stopped first. "
             "A pod or group stands for its containers as well; the unit file of a pod stays as long as one needs it.",
@@ -109,6 +129,7 @@ VERBS = (
             Option("kill-whom", "Which processes: main or all (default)", value="WHOM", complete=("main", "all")),
         ),
         complete="running_any",
+        patterns="running",
     ),
     Verb(
         "pause",
@@ -119,6 +140,7 @@ VERBS = (
         least=1,
         most=None,
         complete="running_any",
+        patterns="running",
         details=("Freezes everything in the container's slice, exec sessions as well, by the cgroup freezer.",),
     ),
     Verb(
@@ -130,6 +152,7 @@ VERBS = (
         least=1,
         most=None,
         complete="running_any",
+        patterns="running",
     ),
     Verb(
         "wait",
@@ -149,6 +172,7 @@ VERBS = (
             ),
         ),
         complete="running_any",
+        patterns="running",
         details=(
             "Exits with 0 if all of them ended well, with 1 if not, or if the time is over. With --condition: with 0 "
             "if all of them came to be so, with 1 if one has ended before.",
@@ -171,6 +195,7 @@ VERBS = (
             ),
         ),
         complete="defined",
+        patterns="known",
         details=("Without --definition that stays, without --force a container that runs is refused.",),
     ),
     Verb(

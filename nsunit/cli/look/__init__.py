@@ -44,6 +44,7 @@ VERBS = (
         most=None,
         options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"), _FULL),
         complete="defined_any",
+        patterns="listed",
         details=(
             "What systemctl status shows, and root, ids, namespaces, limits and usage.",
             "Exits with 3 if one of them is not running.",
@@ -59,6 +60,7 @@ VERBS = (
         most=None,
         options=(Option("property", "Print only this key", short="p", value="KEY", repeat=True),),
         complete="defined_any",
+        patterns="listed",
     ),
     Verb(
         "logs",
@@ -78,6 +80,7 @@ VERBS = (
             _FULL,
         ),
         complete="defined_any",
+        patterns="known",
         details=(
             "Runs journalctl for the program, what exec runs beside it, and systemd's messages about its units. "
             "What was refused before systemd was asked is there as well.",
@@ -99,6 +102,7 @@ VERBS = (
             ),
         ),
         complete="running_any",
+        patterns="running",
         details=(
             "CPU time and percent of one CPU; memory, its peak, how often MemoryHigh= held it back and how often the "
             "kernel killed; swap; tasks; traffic with disks and in the container's own network; pressure, the "
@@ -147,7 +151,7 @@ VERBS = (
             "exec, oom-kill with the cgroup in which the kernel killed, memory-high, freeze, thaw. The first line, "
             "ready, has the containers that run; what happens after it is not missed. Goes on when systemd executes "
             "itself anew; nothing is polled. Only what concerns the NAMEs is printed if there are any; a NAME may be "
-            "that of a group, such as shop.slice.",
+            "that of a group, such as shop.slice, or a pattern such as 'web@*', which counts for later ones as well.",
         ),
     ),
     Verb(

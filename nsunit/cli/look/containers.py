@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from nsunit.cli import warn
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, plural, print_json, print_table
+from nsunit.deeds.look.connected import connected
 from nsunit.deeds.look.query import list_containers as query
 from nsunit.deeds.look.query import pod_states
 from nsunit.names import matching
+from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nsunit.cli.verbs import Invocation
+    from nsunit.core.context import Context
     from nsunit.deeds.look.query import ContainerState
+
+_COLUMNS = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS", "ADDRESS", "PORTS")
+_SPARE = ("TASKS", "CPU", "PID", "SINCE", "MEMORY", "SUB", "PORTS", "ADDRESS")  # the first is left out first
 
 
 def list_containers(invocation: Invocation) -> int:
@@ -21,12 +27,11 @@ def list_containers(invocation: Invocation) -> int:
     context, everything = invocation.context(), invocation.flag("all")
     loaded = (*query(context, everything=everything), *pod_states(context, everything=everything))
     states = wanted_states(invocation, sorted(loaded, key=lambda state: state.name))
-    style = Style(plain=invocation.flag("no-color"))
     if invocation.flag("json"):
         print_json(states)
         return 0
-    columns = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS")
-    print_table(style, columns, [_row(state) for state in states])
+    style = Style.of(invocation)
+    print_table(style, _COLUMNS, [(*_row(state), *_connected(context, state)) for state in states], _SPARE)
     for state in states:
         if state.note:
             warn(f"{state.name}: {state.note}")
@@ -51,7 +56,7 @@ def wanted_states(invocation: Invocation, loaded: Iterable[ContainerState]) -> l
 def _row(state: ContainerState) -> tuple[str, ...]:
     return (
         state.name,
-        state.active_state,
+        "paused" if state.frozen else state.active_state,
         state.sub_state + (f" ({state.health})" if state.health else ""),
         str(state.pid) if state.pid else "-",
         format_ago(state.since_usec),
@@ -59,3 +64,10 @@ def _row(state: ContainerState) -> tuple[str, ...]:
         format_size(state.memory),
         "-" if state.tasks is None else str(state.tasks),
     )
+
+
+def _connected(context: Context, state: ContainerState) -> tuple[str, str]:
+    """The first of its addresses, `status` has all, and ports of the host that lead to it."""
+    addresses, ports = connected(context, state.name) if state.active_state in UP else ((), ())
+    address = addresses[0].partition("/")[0] if addresses else "-"
+    return address, " ".join(f"{port}→{port.container}" for port in ports) or "-"

@@ -9,7 +9,7 @@ import sys
 import time
 
 from nsunit.deeds.look.events import follow_events
-from nsunit.names import check_name
+from nsunit.names import check_name, is_pattern, matching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def events(invocation: Invocation) -> int:
     """The verb `events`; goes on until it is interrupted."""
-    names = {name if name.endswith(".slice") else check_name(name) for name in invocation.operands}
+    wanted = [name if name.endswith(".slice") or is_pattern(name) else check_name(name) for name in invocation.operands]
 
     def tell(event: Event) -> None:
-        if not names or names & {event.container, event.group}:
+        if matching(filter(None, (event.container, event.group)), wanted) or not wanted:
             _write({key: value for key in event._fields if (value := getattr(event, key)) is not None})
 
     def ready(running: list[str]) -> None:
-        _write({"event": "ready", "running": [name for name in running if not names or name in names]})
+        _write({"event": "ready", "running": sorted(matching(running, wanted))})
 
     output = 1
     pipe = output if stat.S_ISFIFO(os.fstat(output).st_mode) else None

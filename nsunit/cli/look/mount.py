@@ -32,7 +32,7 @@ def mount(invocation: Invocation) -> int:
         print_json(listed)
         return 0
     rows: list[tuple[str, ...]] = [(item.name, "rw" if item.writable else "ro", item.path) for item in listed]
-    print_table(Style(plain=invocation.flag("no-color")), ("NAME", "MODE", "PATH"), rows)
+    print_table(Style.of(invocation), ("NAME", "MODE", "PATH"), rows)
     return 0
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import pwd
+
 from nsunit.cli.output import Style, format_duration, format_size, print_json, print_table
 from nsunit.deeds.look.processes import list_processes
 from nsunit.names import check_name
@@ -11,6 +14,9 @@ if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
     from nsunit.deeds.look.processes import Process
 
+_COLUMNS = ("PID", "INSIDE", "USER", "USER INSIDE", "UNIT", "STATE", "CPU%", "CPU", "MEMORY", "COMMAND")
+_SPARE = ("CPU", "STATE", "UNIT", "USER", "CPU%", "INSIDE", "MEMORY")  # the first is left out first
+
 
 def processes(invocation: Invocation) -> int:
     """The verb `ps`."""
@@ -18,8 +24,7 @@ def processes(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json(found)
     else:
-        columns = ("PID", "INSIDE", "USER", "UID INSIDE", "UNIT", "STATE", "CPU%", "CPU", "MEMORY", "COMMAND")
-        print_table(Style(plain=invocation.flag("no-color")), columns, [process_row(item) for item in found])
+        print_table(Style.of(invocation), _COLUMNS, [process_row(item) for item in found], _SPARE, cut=True)
     return 0
 
 
@@ -28,8 +33,8 @@ def process_row(process: Process) -> tuple[str, ...]:
     return (
         str(process.pid),
         "-" if process.inside_pid is None else str(process.inside_pid),
-        str(process.uid),
-        "-" if process.inside_uid is None else str(process.inside_uid),
+        _user(process.uid),
+        "-" if process.inside_uid is None else "root" if process.inside_uid == 0 else str(process.inside_uid),
         process.unit,
         process.state,
         f"{process.cpu_percent:.1f}",
@@ -37,3 +42,12 @@ def process_row(process: Process) -> tuple[str, ...]:
         format_size(process.memory),
         process.command,
     )
+
+
+@functools.cache
+def _user(uid: int) -> str:
+    """The host's name for *uid*, if it has one; what a container's own files call it is hearsay."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -25,6 +25,11 @@ _COLUMNS = (
     *("WAIT CPU", "MEM", "IO", "HIGH", "KILLED"),
 )
 
+_SPARE = (  # the first is left out first
+    *("HIGH", "KILLED", "PEAK", "SWAP", "IO", "MEM", "WAIT CPU", "CPU", "RECEIVED", "SENT", "READ", "WRITTEN"),
+    "TASKS",
+)
+
 
 def stats(invocation: Invocation) -> int:
     """The verb `stats`."""
@@ -81,8 +86,8 @@ def _show(sample: Sample, invocation: Invocation) -> None:
     if invocation.flag("json"):
         print_json(sample)
         return
-    style = Style(plain=invocation.flag("no-color"))
-    print_table(style, _COLUMNS, [usage_row(item) for item in sample.usages])
+    style = Style.of(invocation)
+    print_table(style, _COLUMNS, [usage_row(item) for item in sample.usages], _SPARE)
 
 
 def usage_row(item: Usage) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def list_tree(invocation: Invocation) -> int:
         print_json(root)
     else:
         columns = ("NAME", "STATE", "CPU", "OF", "MEMORY", "OF", "TASKS", "OF")
-        print_table(Style(plain=invocation.flag("no-color")), columns, list(tree_rows(root)))
+        print_table(Style.of(invocation), columns, list(tree_rows(root)))
     return 0
 
 

@@ -24,7 +24,7 @@ def why(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json(found)
         return 0
-    style = Style(plain=invocation.flag("no-color"))
+    style = Style.of(invocation)
     if key:
         for item in found:
             _print_steps(item, style)

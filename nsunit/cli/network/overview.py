@@ -26,7 +26,7 @@ def list_networks(invocation: Invocation, _: list[str]) -> int:
         (network.name, network.bridge, " ".join(network.subnets) or "-", " ".join(item.container for item in inside))
         for network, inside in found
     ]
-    print_table(Style(plain=invocation.flag("no-color")), ("NETWORK", "BRIDGE", "SUBNETS", "CONTAINERS"), rows)
+    print_table(Style.of(invocation), ("NETWORK", "BRIDGE", "SUBNETS", "CONTAINERS"), rows)
     return 0
 
 
@@ -51,7 +51,7 @@ def inspect(invocation: Invocation, names: list[str]) -> int:
             if interface.network.name == network.name
         ]
         if rows:
-            style = Style(plain=invocation.flag("no-color"))
+            style = Style.of(invocation)
             print_table(style, ("CONTAINER", "INTERFACE", "LINK", "ADDRESSES", "MAC"), rows)
     return 0
 

@@ -20,7 +20,7 @@ def list_namespaces(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json(found)
     else:
-        print_table(Style(plain=invocation.flag("no-color")), _COLUMNS, [row_of(item) for item in found])
+        print_table(Style.of(invocation), _COLUMNS, [row_of(item) for item in found])
     return 0
 
 
@@ -48,5 +48,5 @@ def same(invocation: Invocation) -> int:
         rows = [
             (item.kind, "same" if item.same else "different", *(str(inode) for inode in item.inodes)) for item in found
         ]
-        print_table(Style(plain=invocation.flag("no-color")), ("KIND", "RESULT", "A", "B"), rows)
+        print_table(Style.of(invocation), ("KIND", "RESULT", "A", "B"), rows)
     return 0 if all(item.same for item in found) else EXIT_DIFFERENT

@@ -24,7 +24,7 @@ def list_volumes(invocation: Invocation) -> int:
         (item.name, "yes" if item.filled else "no", format_size(item.size_max), " ".join(item.containers) or "-")
         for item in found
     ]
-    style = Style(plain=invocation.flag("no-color"))
+    style = Style.of(invocation)
     print_table(style, ("VOLUME", "FILLED", "SIZEMAX", "CONTAINERS"), rows)
     return 0
 

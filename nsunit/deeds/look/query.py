@@ -66,6 +66,7 @@ class ContainerState(Record):
     cpu_usec: int | None = None
     enabled: bool = False
     note: str = ""  # why it was not started, or what is wrong with what listens for it, and what to do
+    frozen: bool = False
     health: str | None = None  # starting, healthy or unhealthy; None where nothing checks it
 
 
@@ -126,7 +127,7 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
                     service_name(name),
                     slice_as_defined(context, name),
                     main_file(name, context.search),
-                    enabled=_is_enabled(context, name),
+                    enabled=is_enabled(context, name),
                 )
     return [states[name] for name in sorted(states)]
 
@@ -299,7 +300,7 @@ def _state(
     slice_ = str(values.get("Slice", ""))
     if not is_slice_of(slice_, name):
         slice_ = slice_of(context, name)
-    limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
+    limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec", "FreezerState")
     cpu = _number(limits, "CPUUsageNSec")
     active, sub = str(values.get("ActiveState", "inactive")), str(values.get("SubState", "dead"))
     if active in ("inactive", "failed"):
@@ -323,8 +324,9 @@ def _state(
         memory=_number(limits, "MemoryCurrent"),
         tasks=_number(limits, "TasksCurrent"),
         cpu_usec=None if cpu is None else cpu // 1000,
-        enabled=_is_enabled(context, name),
+        enabled=is_enabled(context, name),
         note=listening.note(context, name, listeners) or note,
+        frozen=limits.get("FreezerState") == "frozen",
         health=found.status if (found := _health(context, name, values)) else None,
     )
 
@@ -349,7 +351,8 @@ def _health(context: Context, name: str, values: dict[str, object]) -> Health | 
     return read_health(context.paths.runtime_of(name), pid) if pid else None
 
 
-def _is_enabled(context: Context, name: str) -> bool:
+def is_enabled(context: Context, name: str) -> bool:
+    """Whether container or pod *name* is started at boot."""
     if not context.paths.is_enabled(name):
         return False
     # The file of a pod may be there for a container's sake only.

@@ -61,7 +61,6 @@ _SERVICE = {
     **_each("no descriptor is passed on; leave it out", "USBFunctionDescriptors USBFunctionStrings"),
     "RefreshOnReload": "the container has no extensions or credentials of systemd's; use ExecReload=",
     "LUOSession": "no descriptor is passed on; leave it out",
-    "ReloadSignal": "it needs Type=notify-reload; use ExecReload=",
     "KillSignal": "the helper sees to it that it reaches the program; use [Container] StopSignal=",
     "PermissionsStartOnly": "systemd itself has given it up; leave it out",
     "RootDirectoryStartOnly": f"{_ROOT}",

@@ -103,6 +103,14 @@ SERVICE: dict[str, Row] = {
     "ExecStartPost": _hook("ExecStartPost", OLDEST, "Commands on the host after the start."),
     "ExecReload": _hook("ExecReload", OLDEST, "Commands on the host that make the program read its settings again."),
     "ExecReloadPost": _hook("ExecReloadPost", 259, "Commands on the host after that has been done."),
+    "ReloadSignal": (
+        *(signal_number, False, "ReloadSignal", "i", 253, False),
+        *(
+            "SIGNAL",
+            "Signal for that to a program that handles it and tells when it is done, with Notify=yes.",
+            "SIGHUP",
+        ),
+    ),
     "ExecStop": _hook("ExecStop", OLDEST, "Commands on the host that ask the program to end."),
     "ExecStopPost": _hook("ExecStopPost", OLDEST, "Commands on the host after the end."),
     # systemd.kill(5)

@@ -62,6 +62,7 @@ class ContainerState(Record):
     definition: str | None = None
     enabled: bool = False
     note: str = ""
+    frozen: bool = False
     health: str | None = None
 
 

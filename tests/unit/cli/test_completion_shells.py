@@ -20,7 +20,7 @@ SECONDS = 30
 
 NSUNIT = """
 case "$*" in
-    'network list') printf 'bridge\\tx\\nlab\\ty\\n' ;;
+    'network list --no-headings') printf 'bridge\\tx\\nlab\\ty\\n' ;;
     'list --all --tree --names') printf 'web\\ndb\\nshop.slice\\n' ;;
     'list --all --names') printf 'web\\ndb\\n' ;;
     'list --tree --names') printf 'web\\nshop.slice\\n' ;;

@@ -50,7 +50,7 @@ def test_tree(nsunit, manager):
     assert nsunit("list", "--tree", "--names", "w*")[1] == "shop.slice\nweb\n"
     shown = json.loads(nsunit("list", "--tree", "--json")[1])
     assert [item["name"] for item in shown["children"][0]["children"]] == ["web", "db"]
-    assert nsunit("list", "-t")[1].splitlines()[1].startswith("├─shop.slice")
+    assert nsunit("list", "-t")[1].splitlines()[2].startswith("├─shop.slice")
 
 
 @pytest.mark.parametrize(

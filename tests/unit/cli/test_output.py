@@ -62,7 +62,41 @@ def test_table_with_colours():
 def test_table_elsewhere_is_tabs():
     stream = io.StringIO()
     output.print_table(Style(stream), ("NAME", "STATE"), [("a", "active"), ("longer", "failed")])
-    assert stream.getvalue() == "a\tactive\nlonger\tfailed\n"
+    assert stream.getvalue() == "NAME\tSTATE\na\tactive\nlonger\tfailed\n"
+    stream = io.StringIO()
+    output.print_table(Style(stream), ("NAME", "STATE"), [])
+    output.print_table(Style(stream, headings=False), ("NAME", "STATE"), [("a", "active")])
+    assert stream.getvalue() == "a\tactive\n"
+
+
+@pytest.mark.parametrize(
+    ("width", "heading"),
+    [
+        (80, "NAME              STATE   PORTS  PID  NOTE"),
+        (40, "NAME              STATE   PID  NOTE"),
+        (34, "NAME              STATE   NOTE"),
+        (20, "NAME              NOTE"),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns_and_whole_names(monkeypatch, width, heading):
+    """Columns in which there is nothing go first, then those that matter least."""
+    monkeypatch.setattr(Style, "width", lambda _style: width)
+    rows = [("a-rather-long-na", "active", "-", "17", "-"), ("b", "failed", "-", "-", "x")]
+    columns = ("NAME", "STATE", "PORTS", "PID", "NOTE")
+    stream = Terminal()
+    output.print_table(Style(stream, plain=True), columns, rows, ("PID", "STATE", "PORTS"))
+    assert stream.getvalue().splitlines()[0] == heading
+    assert stream.getvalue().splitlines()[1].startswith("a-rather-long-na")
+
+
+def test_only_what_may_be_cut_is_cut(monkeypatch):
+    monkeypatch.setattr(Style, "width", lambda _style: 30)
+    for cut, lengths in ((True, [30, 12]), (False, [105, 12])):
+        stream = Terminal()
+        rows = [("1", "-", "x" * 100)]
+        output.print_table(Style(stream, plain=True), ("PID", "CPU", "COMMAND"), rows, ("CPU",), cut=cut)
+        heading, line = stream.getvalue().splitlines()
+        assert [len(line), len(heading)] == lengths
 
 
 def test_a_field_cannot_drive_the_terminal():

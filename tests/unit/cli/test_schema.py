@@ -24,7 +24,22 @@ SCHEMA = json.loads((Path(__file__).parents[3] / "packaging/schema.json").read_t
 DEFINITIONS = SCHEMA["$defs"]
 # They print nothing for programs, or what another program prints.
 WITHOUT = {
-    *("kill", "pause", "resume", "logs", "top", "exec", "enter", "run", "cat", "edit", "capture", "help", "cp"),
+    *(
+        "kill",
+        "reload",
+        "pause",
+        "resume",
+        "logs",
+        "top",
+        "exec",
+        "enter",
+        "run",
+        "cat",
+        "edit",
+        "capture",
+        "help",
+        "cp",
+    ),
     *("export", "volume export", "cgroup create", "cgroup exec", "cgroup classify", "cgroup set", "cgroup delete"),
 }
 # The records that are printed as they are.

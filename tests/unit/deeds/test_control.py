@@ -1,10 +1,11 @@
-"""What `reclaim` does, on a tree of ordinary files that stands for the kernel's."""
+"""What `reclaim` and `reload` do; the first on a tree of ordinary files that stands for the kernel's."""
 
 import types
 
 import pytest
 
 from nsunit.core import running
+from nsunit.core.jobs import GRACE_SECONDS
 from nsunit.deeds import control
 from nsunit.definition.search import SearchPath
 from nsunit.errors import NotFoundError, NsunitError
@@ -68,3 +69,23 @@ def test_reclaim_needs_a_container_with_a_memory_controller(context, group):
     context.unit["ActiveState"] = "inactive"
     with pytest.raises(NotFoundError, match="web: it is not running"):
         control.reclaim(context, "web", 4096)
+
+
+def test_reload_waits_for_what_the_unit_says(context):
+    context.unit |= {"CanReload": True, "TimeoutStartUSec": 5_000_000}
+    context.bus.reload_unit = "reload of {}".format
+    seen = []
+    context.bus.wait = lambda job, seconds: seen.append((job, seconds)) or "done"
+    control.reload(context, "web")
+    assert seen == [("reload of nsunit-web.service", 5 + GRACE_SECONDS)]
+    context.bus.wait = lambda job, seconds: "failed"
+    with pytest.raises(NsunitError, match="web: the reload ended as 'failed'") as caught:
+        control.reload(context, "web")
+    assert caught.value.hint == "see 'systemctl status nsunit-web.service'"
+
+
+def test_reload_needs_a_unit_that_says_how(context):
+    context.unit["CanReload"] = False
+    with pytest.raises(NsunitError, match="web: it runs without ExecReload= and ReloadSignal=") as caught:
+        control.reload(context, "web")
+    assert "'nsunit kill -s HUP web' for once" in str(caught.value.hint)

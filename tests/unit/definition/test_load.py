@@ -271,7 +271,13 @@ def test_a_watchdog_needs_a_program_that_notifies() -> None:
             "set [Container] Notify=yes",
         )
     ]
-    load_text("web", f"{BASE}Notify=yes\n[Service]\nWatchdogSec=30\n", "f", HOST)
+    assert problems(f"{BASE}[Service]\nReloadSignal=SIGHUP\n") == [
+        (
+            "web.nsunit:5: [Service] ReloadSignal: the program could not tell when it has reloaded",
+            "set [Container] Notify=yes",
+        )
+    ]
+    load_text("web", f"{BASE}Notify=yes\n[Service]\nWatchdogSec=30\nReloadSignal=SIGHUP\n", "f", HOST)
     load_text("web", f"{BASE}[Service]\nWatchdogSec=0\n", "f", HOST)
 
 

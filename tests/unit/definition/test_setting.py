@@ -108,11 +108,12 @@ def test_unknown_keys_and_sections_are_not_found() -> None:
 
 @pytest.mark.parametrize("setting", [s for s in TAKEN if s.since > 252], ids=name_of)
 def test_a_key_that_this_systemd_does_not_have_is_refused_with_the_version(setting: Setting) -> None:
+    said = [*BASE, ("Container", "Notify", "yes", "-p"), (setting.section, setting.key, setting.example, "-p")]
     with pytest.raises(DefinitionError) as caught:
-        load_properties("web", [*BASE, (setting.section, setting.key, setting.example, "-p")], Host(252))
+        load_properties("web", said, Host(252))
     expected = f"-p: [{setting.section}] {setting.key} needs systemd {setting.since}, this machine has 252"
     assert caught.value.message == expected
-    load_properties("web", [*BASE, (setting.section, setting.key, setting.example, "-p")], Host(setting.since))
+    load_properties("web", said, Host(setting.since))
 
 
 def test_the_version_floor_knows_these() -> None:
@@ -133,6 +134,7 @@ def test_the_version_floor_knows_these() -> None:
         "Service.RestartRandomizedDelaySec": 262,
         "Unit.ConditionPathIsSocket": 260,
         "Service.RestartSteps": 254,
+        "Service.ReloadSignal": 253,
         "Service.LogFilterPatterns": 253,
         "Service.CoredumpReceive": 255,
         "Service.MemoryKSM": 254,

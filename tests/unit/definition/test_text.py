@@ -63,8 +63,8 @@ def test_several_sources_come_back() -> None:
 
 # What needs another key, or excludes one.
 LEFT_OUT = (
-    "Rootfs Exec Layer Boot ReadOnly Network PublishPort HostPort PrivateUsers WatchdogSec Delegate CPUBurstSec "
-    "Activation IdleStop Egress Ingress NetworkAlias DNS DNSSearch DNSOption Link Tunnel Pod "
+    "Rootfs Exec Layer Boot ReadOnly Network PublishPort HostPort PrivateUsers WatchdogSec ReloadSignal Delegate "
+    "CPUBurstSec Activation IdleStop Egress Ingress NetworkAlias DNS DNSSearch DNSOption Link Tunnel Pod "
     "Address MACAddress Gateway Route MTU CPUSchedulingPriority NUMAPolicy NUMAMask RestrictNetworkInterfaces "
     "CPUSetPartition Entrypoint ImageVolumes AutoUpdate Pull "
     "HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure".split()

@@ -59,7 +59,7 @@ def test_another_systemd(host):
     """What it would get, and what it would not know."""
     text = "[Container]\nRootfs=/srv/roots/busybox\nExec=/bin/sh\n[Service]\nRestartMode=direct\n"
     host.write("/etc/nsunit/web.nsunit", text)
-    new, old = (host.run("render", f"--for={version}", "web") for version in (262, 254))
+    new, old = (host.run("render", "--json", f"--for={version}", "web") for version in (262, 254))
     for key, in_new, in_old in (("DelegateSubgroup", True, True), ("CPUAccounting", False, True)):
         assert [f'"{key}"' in shown for shown in (new, old)] == [in_new, in_old]
     assert "CPUAccounting" not in host.run("render", "--unit-files", "--for=262", "web")

@@ -115,11 +115,17 @@ def test_edit_makes_a_network(nsunit, folders, manager, monkeypatch, tmp_path):
 
 
 def test_render(nsunit, manager):
+    setup = [{"operation": "m", "arguments": [], "does": "mount\x1b /"}, {"does": "execute sh"}]
     manager("deeds.render", render=lambda context, name: {"unit": name})
     manager("core.unit_files", unit_files=lambda context, name: {"a": "[A]\n"})
-    assert json.loads(nsunit("render", "web")[1]) == {"unit": "web"}
+    assert json.loads(nsunit("render", "--json", "web")[1]) == {"unit": "web"}
     assert nsunit("render", "web", "--unit-files")[1] == "# a\n[A]\n"
     assert json.loads(nsunit("render", "web", "--unit-files", "--json")[1]) == {"a": "[A]\n"}
+    assert nsunit("render", "web")[1] == "# a\n[A]\n"  # of a group
+    manager("deeds.render", render=lambda context, name: {"unit": name, "setup": setup})
+    words, _, files = nsunit("render", "web")[1].partition("\n\n")
+    assert words.splitlines()[1:] == ["#   1. mount\\x1b /", "#   2. execute sh"]
+    assert files == "# a\n[A]\n"
 
 
 def test_verify(nsunit, folders, checker):

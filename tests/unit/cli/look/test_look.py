@@ -33,15 +33,15 @@ def states(manager):
 
 def test_what_is_wrong_with_its_sockets(nsunit, states):
     states[0] = states[0].replace(sub_state="not-listening", note="systemd listens no more")
-    status, told, noted = nsunit("list")
+    status, told, noted = nsunit("list", "--no-headings")
     assert (status, noted) == (0, "nsunit: db: systemd listens no more\n")
     assert told.startswith("db\tfailed\tnot-listening\t-")
 
 
 def test_list(nsunit, states):
-    assert nsunit("list") == (
+    assert nsunit("list", "--no-headings") == (
         0,
-        "db\tfailed\tfailed\t-\t-\t-\t-\t-\nweb\tactive\trunning\t17\t-\t1min 2s\t1.5K\t3\n",
+        "db\tfailed\tfailed\t-\t-\t-\t-\t-\t-\t-\nweb\tactive\trunning\t17\t-\t1min 2s\t1.5K\t3\t-\t-\n",
         "",
     )
 

@@ -53,7 +53,7 @@ def sampler(manager):
 
 
 def test_table(nsunit, sampler):
-    status, out, err = nsunit("stats", "web")
+    status, out, err = nsunit("stats", "--no-headings", "web")
     assert (status, err) == (0, "")
     first, second = out.splitlines()
     assert first.split("\t") == [
@@ -155,12 +155,14 @@ PROCESS = Process(
 def test_processes(nsunit, manager):
     strange = PROCESS.replace(pid=901, inside_pid=None, inside_uid=None)
     manager("deeds.look.processes", list_processes=lambda context, name: [PROCESS, strange])
-    status, out, _ = nsunit("ps", "web")
+    status, out, _ = nsunit("ps", "--no-headings", "web")
     assert status == 0
     first, second = out.splitlines()
     shown = ["S", "0.2", "2s", "4K", r"sh \x1b[31m\n"]
     assert first.split("\t") == ["900", "1", "525288", "1000", "nsunit-web.service", *shown]
     assert second.split("\t")[:4] == ["901", "-", "525288", "-"]
+    manager("deeds.look.processes", list_processes=lambda context, name: [PROCESS.replace(uid=0, inside_uid=0)])
+    assert nsunit("ps", "web", "--no-headings")[1].split("\t")[2:4] == ["root", "root"]
     assert json.loads(nsunit("ps", "web", "--json")[1])[0]["command"] == "sh \x1b[31m\n"
 
 

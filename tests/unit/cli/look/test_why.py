@@ -25,7 +25,7 @@ MEMORY = Explanation(
 
 def test_all_limits(nsunit, manager):
     manager("deeds.look.why", explain=lambda context, name, key: [MEMORY])
-    status, out, _ = nsunit("why", "web")
+    status, out, _ = nsunit("why", "--no-headings", "web")
     assert status == 0
     assert out.splitlines() == [
         "MemoryMax\t1G\t1M\tnsunit.slice\t1073741824",
@@ -36,7 +36,7 @@ def test_all_limits(nsunit, manager):
 def test_one_limit(nsunit, manager):
     asked = []
     manager("deeds.look.why", explain=lambda context, name, key: asked.append((name, key)) or [MEMORY])
-    out = nsunit("why", "web", "MemoryMax")[1]
+    out = nsunit("why", "--no-headings", "web", "MemoryMax")[1]
     assert asked == [("web", "MemoryMax")]
     assert out.splitlines() == [
         "MemoryMax",

@@ -29,7 +29,10 @@ def networks(manager):
 
 
 def test_list(nsunit, networks):
-    assert nsunit("network")[1] == "shop\tnb-shop\t10.20.0.0/24 fd00:20::/64\tweb\noffice\tnb-office\t-\t\n"
+    assert (
+        nsunit("network", "--no-headings")[1]
+        == "shop\tnb-shop\t10.20.0.0/24 fd00:20::/64\tweb\noffice\tnb-office\t-\t\n"
+    )
     shop, office = json.loads(nsunit("network", "list", "--json")[1])
     assert (shop["domain"], office["vlan"], office["internal"]) == ("shop.internal", "eth0.20", True)
     (web,) = shop["containers"]
@@ -39,7 +42,7 @@ def test_list(nsunit, networks):
 
 
 def test_inspect(nsunit, networks):
-    status, out, _ = nsunit("network", "inspect")
+    status, out, _ = nsunit("network", "--no-headings", "inspect")
     assert status == 0
     assert out.splitlines() == [
         " Network: shop",

@@ -13,7 +13,11 @@ def test_list(nsunit, manager):
         "features.namespaces.listing",
         list_namespaces=lambda context, names, *, left: seen.append((names, left)) or [ROW],
     )
-    assert nsunit("ns", "list", "web") == (0, "web\tnet\t103\t107\t0\tshop web\tpinned\tpin shop; pin web\n", "")
+    assert nsunit("ns", "list", "--no-headings", "web") == (
+        0,
+        "web\tnet\t103\t107\t0\tshop web\tpinned\tpin shop; pin web\n",
+        "",
+    )
     status, out, _err = nsunit("ns", "list", "--left", "--json")
     assert status == 0
     assert json.loads(out)[0]["kept_by"] == ["pin shop", "pin web"]
@@ -26,7 +30,11 @@ def test_same(nsunit, manager, equal, status):
     answer = [Comparison("pid", True, (1, 1)), Comparison("net", equal, (103, 104))]
     manager("features.namespaces.listing", same=lambda context, *sides: seen.append(sides) or answer)
     word = "same" if equal else "different"
-    assert nsunit("ns", "same", "a", "host") == (status, f"pid\tsame\t1\t1\nnet\t{word}\t103\t104\n", "")
+    assert nsunit("ns", "same", "--no-headings", "a", "host") == (
+        status,
+        f"pid\tsame\t1\t1\nnet\t{word}\t103\t104\n",
+        "",
+    )
     assert nsunit("ns", "same", "-q", "a", "b", "net") == (status, "", "")
     assert json.loads(nsunit("ns", "same", "--json", "a", "b")[1])[1]["same"] is equal
     assert seen == [("a", "host", None), ("a", "b", "net"), ("a", "b", None)]

@@ -1,0 +1,81 @@
+"""Patterns among the names of a command."""
+
+import pytest
+
+from nsunit.definition.search import SearchPath
+from nsunit.storage.paths import Paths
+
+
+@pytest.fixture
+def some(manager, tmp_path):
+    """Defined: web, db, shop.pod, shop.slice, t@; web, db, t@1 run, t@2 has failed, t@3 is enabled, old was run."""
+    definitions, state = tmp_path / "definitions", tmp_path / "state"
+    definitions.mkdir()
+    for name in ("web", "db", "shop.pod", "shop.slice", "t@", "lan.network"):
+        (definitions / f"{name}.nsunit").write_text("")
+    for name in ("old", "t@3/boot"):
+        (state / "containers" / name).mkdir(parents=True)
+    manager.context.search = SearchPath((str(definitions),))
+    manager.context.paths = Paths(str(tmp_path / "run"), str(state), str(tmp_path / "data"))
+    manager.context.features = ()
+    running = {"web": "nsunit-web.slice", "db": "nsunit-shop-db.slice", "t@1": "nsunit-t\\x401.slice"}
+    states = [manager.ContainerState(name, slice=slice_) for name, slice_ in running.items()]
+    states.append(manager.ContainerState("t@2", "failed"))
+    states.append(manager.ContainerState("t@4", "inactive", "listening"))
+    pods = [manager.ContainerState("shop.pod", slice="nsunit-shop.slice")]
+    manager("deeds.look.query", list_containers=lambda _context: states, pod_states=lambda _context: pods)
+    seen = []
+    manager("deeds.start", start=lambda context, names: seen.extend(names) or [])
+    manager("deeds.stop", stop=lambda context, names, *, kill_now: seen.extend(names) or [])
+    manager("deeds.remove", remove=lambda context, names, **_options: seen.extend(names) or [])
+    manager("deeds.enable", disable=lambda context, names, *, now: seen.extend(names) or [])
+    manager("deeds.control", pause=lambda context, name: seen.append(name))
+    manager("deeds.verify", verify=lambda context, names: seen.extend(names) or [], warnings=lambda *_: [])
+    manager("features.groups.deeds", members=lambda context, name, *, running: ["db"])
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (("stop", "t@*"), ["t@1", "t@2", "t@4"]),
+        (("stop", "w?b", "web", "[d]b"), ["web", "db"]),
+        (("pause", "t@*"), ["t@1"]),
+        (("stop", "*.pod"), ["shop.pod", "db"]),
+        (("pause", "s*.slice"), ["db"]),
+        (("start", "[ds]*"), ["db", "shop.pod", "db"]),
+        (("disable", "*"), ["t@3"]),
+        (("rm", "o*"), ["old"]),
+        (("verify", "*.*"), ["lan.network", "shop.pod", "shop.slice"]),
+        (("verify", "t*"), ["t@1"]),
+    ],
+)
+def test_a_pattern_stands_for(nsunit, some, command, names):
+    status, _, errors = nsunit(*command)
+    assert (status, errors) == (0, "")
+    assert some == list(dict.fromkeys(names))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("stop", "x*"), "nsunit: 'x*' matches none of the containers that 'nsunit list' shows\n"),
+        (("start", "old*"), "nsunit: 'old*' matches none of the containers that are defined\n"),
+        (("rm", "x*.slice"), "nsunit: 'x*.slice' matches none of the groups\n"),
+        (("plan", "x*"), "nsunit: 'x*' matches none of the containers that run\n"),
+        (("--quiet", "verify", "x*"), ""),
+    ],
+)
+def test_nothing_that_matches_is_told_and_no_failure_as_with_systemctl(nsunit, some, command, message):
+    assert nsunit(*command) == (0, "", message)
+    assert not some
+
+
+def test_what_matches_nothing_does_not_keep_the_others_from_it(nsunit, some):
+    assert nsunit("stop", "x*", "web")[0] == 0
+    assert some == ["web"]
+    assert nsunit("--json", "stop", "x*")[1] == "[]\n"
+
+
+def test_verbs_for_one_container_take_no_pattern(nsunit, some):
+    assert nsunit("ps", "we*")[2].startswith("nsunit: 'we*' is not a container name\n")

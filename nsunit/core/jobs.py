@@ -251,6 +251,7 @@ STATUSES = {
     233: "the directory in /run",
     237: "KeyringMode=",
     242: "NUMAPolicy= and NUMAMask=",
+    243: "the credentials, see LoadCredential= and its like",
     245: "the BPF file system of PrivateBPF=",
 }
 
@@ -315,5 +316,6 @@ STEP_HINTS = (
     (("Network=", "Invalid argument"), "MTU= can be as large as that of the link, no larger"),
     (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
     (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
+    (("hand over the credentials", "no credential"), "check the names in Secret= against LoadCredential= and its like"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),
 )

@@ -195,7 +195,8 @@ class Loader:
         return [(item.setting.key, item.value) for item in self.items if item.setting.section == section]
 
     def _container(self) -> Container:
-        return container_section.build(self.values_of("Container"))
+        of_service = [pair for pair in self.values_of("Service") if features.is_of_service(pair[0])]
+        return container_section.build([*self.values_of("Container"), *of_service])
 
     def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
         for message, hint in container_section.missing(container, self.failed):

@@ -19,6 +19,7 @@ BindReadOnly=/dev/null:/etc/systemd/system/test-agent.service
 [Service]
 TimeoutStartSec=250
 TimeoutStopSec=200
+SetCredential=nst.key:given
 """
 BOOT_SECONDS = 200  # that a whole system may take
 # One session for all that is asked inside: each takes its time.
@@ -38,6 +39,7 @@ sysctl -q net.ipv4.ip_default_ttl=33
 say ttl sysctl -n net.ipv4.ip_default_ttl
 say limit systemd-run --quiet --pipe --wait -p MemoryMax=33M sh -c \
     'exec cat /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max'
+say credential systemd-run --quiet --pipe --wait -p LoadCredential=nst.key sh -c 'cat $CREDENTIALS_DIRECTORY/nst.key'
 say tasks cat /sys/fs/cgroup/pids.max
 say mount sh -c 'mkdir /tmp/m && mount -t tmpfs none /tmp/m && umount /tmp/m && echo done'
 refused() { sh -c "$1" >/dev/null 2>&1 && echo "allowed=$1"; }
@@ -66,6 +68,10 @@ def seen(system):
     """What it says of itself, right after the start."""
     lines = system.exec("sh", "-c", LOOK).stdout.splitlines()
     return dict(line.split("=", 1) for line in lines)
+
+
+def test_its_services_can_load_the_credentials_it_was_given(seen):
+    assert seen["credential"] == "given"
 
 
 def test_it_is_up_when_the_start_returns(system, seen):

@@ -73,7 +73,9 @@ class BusError(NsunitError):
 
 
 class JobFailedError(NsunitError):
-    """A systemd job ended with another result than "done"."""
+    """A systemd job ended with another result than "done"; *ended_with* is how the program did, as a shell says it."""
+
+    ended_with = 0
 
     def __init__(self, unit: str, result: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

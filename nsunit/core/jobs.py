@@ -219,7 +219,7 @@ def unfinished(name: str, what: str, unit: str, result: str) -> NsunitError:
 
 def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice_: str = "") -> JobFailedError:
     """The error for a start job of container *name*, in *slice_*, that ended with *result*."""
-    state = bus.get(unit, "StatusText", "Result", "ExecMainStatus")
+    state = bus.get(unit, "StatusText", "Result", "ExecMainStatus", "ExecMainCode")
     said = str(state.get("StatusText", ""))
     service_result = str(state.get("Result", ""))
     if said.startswith("Failed to "):
@@ -230,7 +230,17 @@ def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice
     if advice is None:
         advice = Advice(f"the job ended as '{result}' ({service_result})", _LOG_HINT)
     fields = {"name": name, "unit": unit, "status": str(state.get("ExecMainStatus", ""))}
-    return JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
+    error = JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
+    if advice is RESULTS.get(service_result):
+        error.ended_with = as_shell(state.get("ExecMainCode"), state.get("ExecMainStatus"))
+    return error
+
+
+def as_shell(code: object, status: object) -> int:
+    """The exit status that a shell gives a program of which systemd has this ExecMainCode and ExecMainStatus."""
+    if not isinstance(status, int):
+        return 0
+    return 128 + status if code in (2, 3) else status  # CLD_KILLED, CLD_DUMPED
 
 
 # Exit statuses of systemd's own, systemd.exec(5): what it could not do for a process before that executed.

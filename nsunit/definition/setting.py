@@ -37,6 +37,7 @@ _TABLES = {
         "systemd.exec:EXEC",
     ),
     "Unit": ("systemd.unit:UNIT",),
+    "Timer": ("systemd.timer:TIMER",),
     "Install": ("systemd.unit:INSTALL",),
 }
 

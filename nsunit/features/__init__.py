@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Feature(Record):
     """One folder.  Lists are words with blanks between them, since this table is made anew by every command.
 
-    `keys` are those of [Container], `service` those of systemd's in [Service] that use it too, `section` is that of
-    definitions of its own kind, whose names end with `suffix`.
+    `keys` are those of [Container], `service` those of systemd's in [Service] that use it too, or `Timer` for a section
+    of systemd's, `section` is that of definitions of its own kind, whose names end with `suffix`.
     `needs` are the features whose modules it imports.  `hooks` are functions, as `part.function`.  `operations` are
     keywords of steps in its `setup`.  `verbs` is the module with the table of its verbs, below nsunit.cli.  `of_users`:
     all containers of users without privileges use it.
@@ -184,6 +184,15 @@ FEATURES = (
         hooks="keys.build keys.check plan.commands plan.operations deeds.check deeds.facts deeds.foreground",
         operations="credentials",
     ),
+    Feature(
+        "timers",
+        service="Timer",
+        hooks="keys.build keys.check plan.entry deeds.check deeds.enable_now deeds.shown files.listener_files"
+        " files.leave",
+    ),
+    # Asked for by options of Bind=.
+    Feature("binds", hooks="keys.check plan.operations plan.without_root", operations="bind-one-id bind-owned"),
+    Feature("runtime", service="RuntimeMaxSec", hooks="keys.build plan.commands deeds.facts"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

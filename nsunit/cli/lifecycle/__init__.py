@@ -24,11 +24,18 @@ VERBS = (
                 "Do not wait for the first connection, with Activation=",
                 run="nsunit.cli.lifecycle.start_now:start_now",
             ),
+            Option(
+                "wait",
+                "Return when the programs have ended, with their exit status",
+                run="nsunit.cli.lifecycle.start_wait:start_wait",
+            ),
         ),
         complete="defined_any",
         details=(
             "Returns when the payloads run, or says what failed. NAME@INSTANCE starts an instance of a template, "
             "a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself as well.",
+            "With --wait it returns when they have ended, and says how; the exit status is that of the program, or 128 "
+            "and the number of the signal that killed it, and of several programs the first that is not 0.",
             "A container that runs already is left alone; if its definition has changed, the difference is shown.",
         ),
     ),

@@ -32,6 +32,8 @@ def wait(invocation: Invocation) -> int:
 
 def describe_end(ended: Ended) -> str:
     """Say in words how a unit ended."""
+    if ended.time_was_up:
+        return "was stopped, as its time was up (RuntimeMaxSec=)"
     if ended.active_state == "gone":
         return "does not run"
     if ended.exec_main_code == 1:

@@ -71,8 +71,9 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
     lines += _field("Definition", status.sources[0] if status.sources else "none")
     for source in status.sources[1:]:
         lines += _field("Drop-in", source)
-    lines += _field("Enabled", "started at boot" if state.enabled else "")
+    lines += _field("Enabled", ("started at its times" if status.timer else "started at boot") if state.enabled else "")
     lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
+    lines += _field("Timer", _times(status))
     lines += _field("Units", f"{state.unit} in {state.slice}")
     if state.pid:
         lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
@@ -87,6 +88,13 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
     for note in status.notes:
         lines.append(f"{'Note':>12}: {style.paint(printable(note), 'yellow')}")
     return lines + _tree(status.control_group, status.processes)
+
+
+def _times(status: Status) -> str:
+    next_, last = status.next_elapse_usec, status.last_trigger_usec
+    parts = [f"next {format_time(next_)}"] if next_ else []
+    parts += [f"last {format_time(last)}"] if last else []
+    return ", ".join((status.timer, *(parts or ["will not elapse again"]))) if status.timer else ""
 
 
 def describe_root(root: Root) -> str:

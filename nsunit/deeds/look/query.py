@@ -40,7 +40,7 @@ from nsunit.setup.main import read_plan
 from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.processes import UnitProcess, unit_processes
-from nsunit.units import UP
+from nsunit.units import UP, time_was_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ class Status(Record):
     addresses: tuple[str, ...] = ()
     ports: tuple[Any, ...] = ()  # of the host, and where they lead: features.network.values.Port
     invocation: str = ""  # of its unit, the last one that is known; empty where systemd was not asked
+    timer: str = ""  # what starts it at times
+    next_elapse_usec: int | None = None  # when it will, µs since 1970
+    last_trigger_usec: int | None = None  # and when it did last
     log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
 
 
@@ -249,6 +252,8 @@ def _notes(
         notes.append("the kernel killed it for lack of memory; raise MemoryMax= of the container or its slices")
     elif kills := _oom_kills(limits):
         notes.append(f"the kernel killed {kills} of its processes for lack of memory")
+    if time_was_up(properties):
+        notes.append("it was stopped, as its time was up (RuntimeMaxSec=)")
     partition = (_cgroup_file(limits, "cpuset.cpus.partition") or "").strip()
     if "invalid" in partition:
         notes.append(f"its CPUs are not its own, CPUSetPartition= has no effect: the kernel says '{partition}'")

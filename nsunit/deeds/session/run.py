@@ -11,6 +11,7 @@ from nsunit.core.prepare import prepare
 from nsunit.core.running import CGROUP_ROOT, catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
 from nsunit.deeds.session.terminal import Held, hold_signals
+from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
 from nsunit.definition.load import load_properties
 from nsunit.errors import BusError, NsunitError, SessionError, UsageError
@@ -33,6 +34,7 @@ from nsunit.storage.lock import Lock
 from nsunit.units import Property
 
 SIGKILL = 9
+_SIGNALLED = 128  # and the signal's number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,6 +181,8 @@ def _run_attached(
         attach_network(operations, pid, build)
         hold_signals()
 
+    limit = TimeLimit(prepared.definition)
+
     def begin() -> int:
         enter = spawn.create(operations, build)
         payload = spawn.spawn(
@@ -191,6 +195,7 @@ def _run_attached(
             before_exec=attach,
         )
         lock.release()
+        limit.begin(payload)
         return payload
 
     try:
@@ -202,6 +207,8 @@ def _run_attached(
             interactive=interactive,
             translate=lambda pid, number: _signal_for(prepared.definition, pid, number),
         )
+        if limit.is_over() and status > _SIGNALLED:
+            context.warn(f"{name}: it was stopped, as its time was up (RuntimeMaxSec=)")
         for translate in hooks(used, "deeds.exit_status"):
             status = translate(status)
         return status

@@ -155,4 +155,12 @@ _UNIT = {
 
 _INSTALL = {"Also": "nsunit enables what it is told by name, and no other units; use [Unit] Wants="}
 
-REFUSED: dict[str, dict[str, str]] = {"Slice": _SLICE, "Service": _SERVICE, "Unit": _UNIT, "Install": _INSTALL}
+_TIMER = {"Unit": "it starts its container, and nothing else; leave it out"}
+
+REFUSED: dict[str, dict[str, str]] = {
+    "Slice": _SLICE,
+    "Service": _SERVICE,
+    "Unit": _UNIT,
+    "Timer": _TIMER,
+    "Install": _INSTALL,
+}

@@ -1,0 +1,12 @@
+"""What there is to know of `RuntimeMaxSec=`."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def build(fields: dict[str, Any], _values: object) -> None:
+    """Note that there is one."""
+    fields["extras"]["runtime"] = None

@@ -134,6 +134,22 @@ def listener_patterns(name: str) -> tuple[str, ...]:
     return *sockets, sockets[1].removesuffix(".socket") + ".service"
 
 
+def health_timer(name: str) -> str:
+    """Timer that has container *name* checked, by the service of the same name."""
+    return f"nsunit-{escape(name)}-health.timer"
+
+
+def health_service(name: str) -> str:
+    """Service that checks container *name* once."""
+    return f"nsunit-{escape(name)}-health.service"
+
+
+def container_of_check(unit: str) -> str | None:
+    """Name of the container that *unit* checks, or None for any other unit."""
+    name = unescape(unit[len("nsunit-") : -len("-health.service")])
+    return name if is_valid_name(name) and unit == health_service(name) else None
+
+
 def container_of_listener(unit: str) -> str | None:
     """Name of the container that *unit*, a socket or a proxy, listens for, or None for any other unit."""
     stem, _, suffix = unit.rpartition(".")
@@ -235,6 +251,11 @@ def limits_watcher(group: str) -> str:
     """The unit that notices when limits of the cgroup *group* change; empty where its name would be too long."""
     unit = f"nsunit-limits@{'-'.join(escape(part) for part in group.split('/') if part)}.path"
     return unit if len(unit) <= UNIT_NAME_MAX else ""
+
+
+def notify_unit(name: str) -> str:
+    """The socket by which container *name* tells systemd of itself.  No container's unit has a plain dash there."""
+    return f"nsunit-sd-notify@{escape(name)}.socket"
 
 
 def slice_path(slice_: str) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 UP = ("active", "reloading", "refreshing")
 # The group of the payload within its unit's: the unit's own is for systemd's processes, and hands controllers down.
 PAYLOAD_SUBGROUP = "payload"
+NOT_HEALTHY = "Not healthy yet: "  # what systemd is told of a unit that is to be ready when it is healthy
 # The properties of a service that tell how long it may run, and has: µs.
 TIMES_OF_RUN = ("RuntimeMaxUSec", "ActiveEnterTimestampMonotonic", "ActiveExitTimestampMonotonic")
 

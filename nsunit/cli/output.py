@@ -68,6 +68,13 @@ class Style:
         except (OSError, ValueError):
             return 80
 
+    def cut(self, text: str) -> str:
+        """Return the unpainted *text* as it fits in a line of the terminal; whole where there is none."""
+        width = self.width() if self.terminal else len(text)
+        if len(text) <= width:
+            return text
+        return text[: width - 1] + ("…" if self.unicode else ">")
+
     def line(self, text: str = "") -> None:
         """Write one line.  What cannot be encoded for the stream is escaped."""
         encoding = getattr(self.stream, "encoding", None) or "utf-8"

@@ -7,6 +7,7 @@ its verb, and the one module with its function.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from nsunit.cli import warn
@@ -113,6 +114,7 @@ GROUPS = {
     "look": "Looking",
     "definition": "Definitions",
     "session": "Commands in containers",
+    "transfer": "Files in and out, back up and move",
     "image": "Images",
     "volume": "Volumes",
     "host": "Host",
@@ -121,7 +123,7 @@ GROUPS = {
 
 # The tables, with the verbs in each: so another table is loaded only when one of its verbs is called.
 TABLES = {
-    "nsunit.cli.lifecycle": "start stop restart enable disable kill pause resume wait rm",
+    "nsunit.cli.lifecycle": "start stop restart enable disable kill pause resume wait rm prune",
     "nsunit.cli.look": "list ls status show inspect logs stats ps top events why mount umount",
     "nsunit.cli.session": "exec enter run",
     "nsunit.cli.change": "set reclaim plan apply dropin",
@@ -229,6 +231,8 @@ class Invocation:
 
             opened = open_user_context if self.flag("user") else open_context
             self._context = opened(None if self.flag("quiet") else warn)
+            if not self.flag("quiet") and os.isatty(2):
+                self._context.progress = lambda *said: load("nsunit.cli.progress:show")(*said)
         return self._context
 
     def names(self, members: str = "", *, pods: bool = False) -> list[str]:

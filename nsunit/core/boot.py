@@ -11,7 +11,7 @@ import os
 from nsunit.core.context import take_back
 from nsunit.core.install import forget_runtime_changes, let_read, listeners_on_disk, write_contents, write_unit
 from nsunit.core.limits import check_files
-from nsunit.core.prepare import Prepared, at_boot, check, facts_for, keep_state, reserve, resolved
+from nsunit.core.prepare import Prepared, at_boot, check, facts_for, keep_state, obtain, reserve, resolved
 from nsunit.core.stored import on_disk
 from nsunit.core.unit_files import unit_files
 from nsunit.definition.load import serialize
@@ -34,6 +34,7 @@ def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepare
 
     The caller holds the container's lock.
     """
+    obtain(context, definition)
     definition = resolved(context, definition)
     name, paths = definition.name, context.paths
     former = on_disk(context, name)

@@ -24,7 +24,8 @@ class Context:
     """The bus and the host's facts are looked at when they are first needed, and once.
 
     With *user* it is all about the containers of the calling user, who has no privileges.  *warn* is told in one line
-    what will not be as the user may expect.
+    what will not be as the user may expect.  *progress*, where somebody looks on, is told what is under way and how
+    many bytes of how many are done; none of none at its end.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Context:
         self.paths = paths or Paths()
         self.user = user
         self.warn: Callable[[str], object] = warn or (lambda _line: None)
+        self.progress: Callable[[str, int, int], object] | None = None
         self._bus: SystemdClient | None = None
         self._host: Host | None = None
         self._cgroup: str | None = None

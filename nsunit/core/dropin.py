@@ -103,6 +103,20 @@ def forget_drop_ins(context: Context, name: str, undo: Undo | None = None) -> tu
     return tuple(removed)
 
 
+def copy_drop_ins(context: Context, definition: Definition, new: str, undo: Undo) -> bool:
+    """Give container *new* the drop-ins that *definition*'s has; tells whether there are any."""
+    lines = headline(definition.name).encode(), headline(new).encode()
+    pairs = zip(drop_ins_of(context, definition), drop_ins_of(context, definition.replace(name=new)), strict=True)
+    copied = False
+    for source, target in pairs:
+        text = files.read(source)
+        if text is not None:
+            undo.append(lambda target=target: files.restore(target, None))  # type: ignore[misc]
+            files.write(target, text.replace(*lines, 1))
+            copied = True
+    return copied
+
+
 def _all_of(context: Context, name: str) -> list[str]:
     """The drop-ins that say that they are container *name*'s, of its service or of its slice in any group."""
     directory = context.search.units

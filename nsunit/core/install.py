@@ -7,7 +7,7 @@ import time
 
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
-from nsunit.names import service_name, socket_patterns, timer_name
+from nsunit.names import health_service, health_timer, service_name, socket_patterns, timer_name
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
 
@@ -104,11 +104,11 @@ def links(context: Context, name: str) -> list[str]:
 
 
 def listeners_on_disk(context: Context, name: str) -> list[str]:
-    """The timer, the sockets and the proxies of container *name* that have unit files."""
+    """The units beside container *name* that have unit files: its timer, sockets and proxies, and what checks it."""
     own, several = socket_patterns(name)
     beginning = several.removesuffix("*.socket")
     found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
-    single = (own, timer_name(name))
+    single = (own, timer_name(name), health_timer(name), health_service(name))
     return [*found, *(unit for unit in single if os.path.lexists(f"{context.search.units}/{unit}"))]
 
 

@@ -12,6 +12,7 @@ from nsunit.errors import BusError, JobFailedError, NsunitError
 from nsunit.names import service_name
 from nsunit.record import Record
 from nsunit.storage import files
+from nsunit.units import NOT_HEALTHY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -224,6 +225,11 @@ def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice
     service_result = str(state.get("Result", ""))
     if said.startswith("Failed to "):
         return JobFailedError(unit, result, f"{name}: {said}", hint=hint_for_step(said))
+    if said.startswith(NOT_HEALTHY) and "timeout" in (result, service_result):
+        hint = f"raise TimeoutStartSec=, or see 'nsunit logs {name}'"
+        return JobFailedError(
+            unit, result, f"{name}: it was not healthy in time: {said[len(NOT_HEALTHY) :]}", hint=hint
+        )
     if result == "dependency" and _is_frozen(bus, slice_):
         result = "frozen"
     advice = JOBS.get(result) or _advice_for_status(state) or RESULTS.get(service_result)
@@ -325,6 +331,7 @@ STEP_HINTS = (
     (("Network=", "File exists"), "choose another name, or see whose it is with 'ip link'"),
     (("Network=", "Invalid argument"), "MTU= can be as large as that of the link, no larger"),
     (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
+    (("Too many open files",), "raise LimitNOFILE= of [Service]: each mount takes a descriptor while they are made"),
     (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
     (("hand over the credentials", "no credential"), "check the names in Secret= against LoadCredential= and its like"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),

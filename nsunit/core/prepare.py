@@ -84,6 +84,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         cgroup=context.cgroup,
         automounts=automounts(),
         unstarted=context.paths.unstarted_of(definition.name),
+        notify=() if context.user else (context.paths.notify_of(definition.name),),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)
@@ -91,14 +92,31 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
 
 
 def resolved(context: Context, definition: Definition) -> Definition:
-    """*definition* with what it leaves to others: its image.
+    """*definition* with what it leaves to others: its image, the devices in a directory.
 
     Raises:
         NsunitError: that is not there.
     """
     for resolve in hooks(definition.container.features, "deeds.resolve"):
         definition = resolve(context, definition)
+    return expanded(definition)
+
+
+def expanded(definition: Definition) -> Definition:
+    """*definition* with what of it is as the host has it by now."""
+    for expand in hooks(definition.container.features, "deeds.expand"):
+        definition = expand(definition)
     return definition
+
+
+def obtain(context: Context, definition: Definition) -> None:
+    """Get what *definition* leaves to others, where that is not here yet.
+
+    Raises:
+        NsunitError: it cannot be had.
+    """
+    for ensure in hooks(definition.container.features, "obtain.ensure"):
+        ensure(context, definition)
 
 
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
@@ -116,6 +134,7 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
     Raises:
         NsunitError: a source is missing or of the wrong kind; nothing is left behind.
     """
+    obtain(context, definition)
     definition = resolved(context, definition)
     name, paths = definition.name, context.paths
     check(context, definition)

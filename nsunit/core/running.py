@@ -44,8 +44,8 @@ class Running(Record):
         return os.path.basename(os.path.dirname(self.control_group))
 
 
-def find_running(context: Context, name: str) -> Running:
-    """The running container *name*.
+def find_running(context: Context, name: str, *, ending: bool = False) -> Running:
+    """The running container *name*; with *ending*, also one that was told to end and has not.
 
     Raises:
         NotFoundError: it does not run, is not up yet, or is not defined.
@@ -61,7 +61,8 @@ def find_running(context: Context, name: str) -> Running:
         raise NotFoundError(f"{name}: a pod has no process of its own", hint=hint)
     main_pid = state.get("MainPID")  # a scope has none
     # A payload that tells itself when it is ready can be looked at before: a system that does not come up, say.
-    is_up = active in UP or (active == "activating" and isinstance(main_pid, int) and _is_first(main_pid))
+    early = ("activating", "deactivating") if ending else ("activating",)
+    is_up = active in UP or (active in early and isinstance(main_pid, int) and _is_first(main_pid))
     if active == "activating" and not is_up:
         raise NotFoundError(f"{name}: it is still starting", hint=f"see how far it is with 'nsunit status {name}'")
     if not is_up:
@@ -71,7 +72,7 @@ def find_running(context: Context, name: str) -> Running:
         raise NotFoundError(f"{name}: it is not running", hint=f"start it with 'nsunit start {name}'")
     control_group = str(state.get("ControlGroup", ""))
     check_own(name, unit, "loaded", os.path.basename(os.path.dirname(control_group)))
-    pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else _first_process(control_group)
+    pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else first_process(control_group)
     if not pid:
         raise just_ended(name)
     return Running(name, unit, control_group, _hexadecimal(state.get("InvocationID")), pid)
@@ -233,7 +234,8 @@ def catches(pid: int, number: int) -> bool:
     return any(mask is None or int(mask, 16) >> (number - 1) & 1 for mask in masks)
 
 
-def _first_process(control_group: str) -> int:
+def first_process(control_group: str) -> int:
+    """The payload in the cgroup *control_group*; 0 if nothing runs there."""
     # The payload is process 1 of its own PID namespace, the only one with exactly that number in the innermost one.
     # Where it shares one it is the oldest that leads a session; a process that only sets it up leads none.
     leaders = []

@@ -8,12 +8,12 @@ from nsunit.core.context import take_back
 from nsunit.core.dropin import dropped_in, write_drop_ins
 from nsunit.core.jobs import Outcome
 from nsunit.core.limits import made_effective
-from nsunit.core.prepare import used_by
+from nsunit.core.prepare import expanded, used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
 from nsunit.core.stored import keep_started, place_of, stored, stored_text
 from nsunit.deeds.look.root import moved_links
+from nsunit.deeds.restart import restart as restart_containers
 from nsunit.deeds.shown import refresh
-from nsunit.deeds.stop import restart as restart_containers
 from nsunit.definition.load import any_of_text, load_any, serialize
 from nsunit.definition.setting import lookup
 from nsunit.errors import BusError, NotFoundError, NsunitError
@@ -204,7 +204,7 @@ def _make_live(
 ) -> None:
     for check in hooks(used_by(context, new), "deeds.check_limits"):
         check(context, new)
-    planned = _planned(context, new)
+    planned = _planned(context, expanded(new))
     if may_be_ignored(new):
         planned = made_effective(context, new, planned)
     keys = tuple(keys)

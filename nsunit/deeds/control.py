@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from nsunit.core.running import find_running
-from nsunit.errors import NsunitError
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import os
+
+from nsunit.core.running import CGROUP_ROOT, cgroup_of, find_running
+from nsunit.errors import BusError, NsunitError
 from nsunit.setup import attributes
 from nsunit.storage.files import read_kernel_file
+from nsunit.storage.processes import unit_processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +18,35 @@ if TYPE_CHECKING:
 
 def kill(context: Context, name: str, *, signal: int, whom: str = "all") -> None:
     """Send *signal* to the payload ("main") or to all processes ("all") of the running container *name*."""
-    running = find_running(context, name)
-    context.bus.kill(running.unit, whom if running.unit.endswith(".service") else "all", signal)
+    running = find_running(context, name, ending=True)
+    whom = whom if running.unit.endswith(".service") else "all"
+    try:
+        context.bus.kill(running.unit, whom, signal)
+    except BusError:
+        if whom != "all" or not _signal_all(running.control_group, signal):
+            raise
+
+
+def _signal_all(control_group: str, number: int) -> int:
+    """Send signal *number* to all in *control_group*, where systemd gives up at names that are too long for it.
+
+    Returns how many got it.
+    """
+    count = 0
+    for process in unit_processes(CGROUP_ROOT, control_group):
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if f"{cgroup_of(process.pid)}/".startswith(f"{control_group}/"):  # it is still the same one
+                _signal.pidfd_send_signal(pidfd, number)
+                count += 1
+        except ProcessLookupError:
+            continue
+        finally:
+            os.close(pidfd)
+    return count
 
 
 def pause(context: Context, name: str) -> None:

@@ -125,7 +125,8 @@ class Starter:
 
         The helper can say so only when execve(2) has succeeded, and a small program may be over by then.
         """
-        if prepared.definition.container.notify or prepared.units.waits:
+        container = prepared.definition.container
+        if container.notify or container.waits_for_health or prepared.units.waits:
             return False
         state = self.context.bus.get(prepared.units.service.name, "Result", "ExecMainCode")
         return state == {"Result": "protocol", "ExecMainCode": CLD_EXITED}
@@ -184,9 +185,8 @@ class Starter:
     def clear(self, prepared: Prepared) -> None:
         """Let go of the unit of a failed start, and of what was reserved for it."""
         self._remove_mark(prepared)
-        if prepared.units.listeners:
-            for give_up in hooks(prepared.definition.container.features, "deeds.give_up"):
-                give_up(self.context, prepared.definition, prepared.units)
+        for give_up in hooks(prepared.definition.container.features, "deeds.give_up"):
+            give_up(self.context, prepared.definition, prepared.units)
             take_back(prepared.undo)
             return
         unit = service_name(prepared.definition.name)

@@ -1,19 +1,22 @@
-"""Stop, restart and remove containers."""
+"""Stop containers."""
 
 from __future__ import annotations
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
-from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
-from nsunit.core.running import CGROUP_ROOT, catches, check_own, is_running, slice_of, unit_of
-from nsunit.deeds.mounted import unmount
-from nsunit.deeds.start import start
-from nsunit.definition.load import load_any
-from nsunit.definition.search import find, list_names, list_pods
-from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.core.running import CGROUP_ROOT, catches, check_own, slice_of, unit_of
+from nsunit.deeds.kill_now import kill_now as kill_groups
+from nsunit.definition.search import find
+from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, container_of_unit, is_slice_of, printable, service_name
+from nsunit.names import (
+    check_name,
+    is_slice_of,
+    is_valid_name,
+    printable,
+    service_name,
+)
 from nsunit.record import Record
 from nsunit.storage.lock import Lock
 from nsunit.storage.processes import unit_processes
@@ -21,12 +24,13 @@ from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
 
 SIGKILL = 9
+_AFTER_ALL = ("stop-post", "final-watchdog", "final-sigterm", "final-sigkill")  # what takes back what was made for it
 
 
 def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> list[Outcome]:
@@ -38,7 +42,12 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     systemd would wait for TimeoutStopSec=; it is killed at once instead, as all are with *kill_now*, and its outcome
     says so.  Not so where ExecStop= has a way of its own to ask it, or others in the unit are asked as well: they would
     end with it.
+
+    What is to be killed at once is, before anybody is waited for: a stop that only asks has the lock for as long as
+    the program takes, and may have more time from systemd by EXTEND_TIMEOUT_USEC=, sd_notify(3).
     """
+    if kill_now:
+        kill_groups(context.cgroup, [name for name in names if is_valid_name(name)])
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, _Stop] = {}
     locks = []
@@ -74,59 +83,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     return [outcomes[name] for name in dict.fromkeys(names)]
 
 
-def restart(
-    context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
-) -> list[Outcome]:
-    """Stop what runs of *names*, then start them all from their definitions as they are now.
-
-    What is bound to one of them, since it shares something with it, would end with it; so it is restarted, too, as
-    `systemctl restart` does.  A definition that cannot be used is found before its container is stopped.
-    """
-    names = (*names, *_bound_to(context, names))
-    failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
-    usable = [name for name in names if name not in failed]
-    stopped = _stop_running(context, usable)
-    failed |= {outcome.name: outcome for outcome in stopped if outcome.error}
-    usable = [name for name in usable if name not in failed]
-    started = {outcome.name: outcome for outcome in start(context, usable, on_event)}
-    return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
-
-
-def remove(context: Context, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
-    """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
-
-    With *force* those that run are stopped first.
-    """
-    stopped = _stop_running(context, names) if force else []
-    failed = {outcome.name: outcome for outcome in stopped if outcome.error}
-    ended = [outcome.name for outcome in stopped]
-    outcomes = {name: _remove_one(context, name, ran=name in ended) for name in names if name not in failed}
-    return [failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names)]
-
-
-def _unusable(context: Context, name: str) -> Outcome | None:
-    try:
-        load_any(name, context.search, context.host)
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
-    return None
-
-
-def _bound_to(context: Context, names: Sequence[str]) -> list[str]:
-    """The running containers that end with one of *names*, apart from those: each before what is bound to it."""
-    found: list[str] = []
-    waiting = list(names)
-    while waiting:
-        units = context.bus.get(service_name(waiting.pop(0)), "BoundBy").get("BoundBy")
-        for unit in sorted(units) if isinstance(units, (list, tuple)) else ():
-            name = container_of_unit(unit) if unit.endswith(".service") else None
-            if name and name not in (*names, *found) and is_running(context, name):
-                found.append(name)
-                waiting.append(name)
-    return found
-
-
-def _stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
+def stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
+    """Stop those of *names* that run, are about to or listen."""
     loaded = [name for name in names if _is_loaded(context, name) or is_listening(context, name)]
     return stop(context, loaded) if loaded else []
 
@@ -175,9 +133,12 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0
-    if (kill_now or deaf) and state.get("ActiveState") in (*UP, "activating", "deactivating"):
-        _kill(context, unit, "all" if kill_now else "main")
-        if not kill_now and isinstance(stop_signal, int):
+    if state.get("ActiveState") in (*UP, "activating", "deactivating"):
+        if kill_now and context.bus.get(unit, "SubState").get("SubState") not in _AFTER_ALL:
+            # All but one that was started again meanwhile are dead; for "all" systemd gives up at long names inside.
+            _kill(context, unit, "main" if unit.endswith(".service") else "all")
+        elif deaf and not kill_now and isinstance(stop_signal, int):
+            _kill(context, unit, "main")
             deaf_to = stop_signal
     return job, _Stop(name, unit, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
 
@@ -240,32 +201,6 @@ def _let_read(context: Context, name: str) -> None:
 
         units = (service_name(name), *listeners_on_disk(context, name))
         let_read(context, (name,), units, required=False)  # the next start says what is in the way
-
-
-def _remove_one(context: Context, name: str, *, ran: bool) -> Outcome:
-    try:
-        with Lock(context.paths.locks, check_name(name)):
-            unit = unit_of(context, name)
-            state = context.bus.get(unit, "LoadState", "ActiveState")
-            if state.get("ActiveState") not in (None, "inactive", "failed") or is_listening(context, name):
-                raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
-            if context.paths.is_enabled(name):
-                raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
-            if state.get("LoadState") != "not-found":
-                forget_failed(context, unit)
-            forget_failure(context, name)
-            paths = context.paths
-            unmount(context, name)
-            kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
-            removed = [ran, *(context.remove_tree(path) for path in kept)]  # one of `run` is gone once it has ended
-            if forget_drop_ins(context, name):  # else a later container of the name would inherit them
-                context.bus.reload()
-                removed.append(True)
-            if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
-                raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
-            return Outcome(name, "removed" if any(removed) else "absent")
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
 
 
 def _is_loaded(context: Context, name: str) -> bool:

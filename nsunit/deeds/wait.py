@@ -1,9 +1,18 @@
-"""Waiting for the end of containers."""
+"""Waiting for the end of containers, or for their health."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+from nsunit.bus.follow import follow
+from nsunit.bus.protocol import TIMEOUT, bus_error
 from nsunit.bus.watch import wait_inactive
-from nsunit.names import service_name
+from nsunit.core.running import find_running
+from nsunit.errors import NsunitError
+from nsunit.names import container_of_check, container_of_unit, service_name
+from nsunit.setup.main import read_plan
+from nsunit.storage.health import HEALTHY, UNHEALTHY, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,3 +25,93 @@ if TYPE_CHECKING:
 def wait(context: Context, names: Sequence[str], *, timeout: float | None = None) -> list[Ended]:
     """Wait until the containers *names* have ended, or *timeout* seconds; tells how each did."""
     return wait_inactive(*(service_name(name) for name in names), timeout=timeout, user=context.user)
+
+
+def wait_for_health(
+    context: Context, names: Sequence[str], wanted: str, *, timeout: float | None = None, gives_up: bool = False
+) -> list[str | None]:
+    """Wait until each of the containers *names* is *wanted*, healthy or unhealthy, or has ended: then it is None.
+
+    With *gives_up*, anything but starting will do.
+
+    Raises:
+        NotFoundError: one does not run.
+        NsunitError: nothing checks one of them.
+        BusError: the time is over.
+    """
+    for name in names:
+        find_running(context, name)
+        if not any(item.keyword == "health" for item in read_plan(context.paths.runtime_of(name))):
+            raise NsunitError(f"{name}: nothing checks its health", hint="say how with Health= in its definition")
+    over = (wanted, None) if not gives_up else (HEALTHY, UNHEALTHY, None)
+    waiting = _Waiting(context, names, over, timeout)
+    try:
+        follow(waiting.changed, waiting.until_all_are, context.user)
+    except _DoneError:
+        pass
+    return [waiting.now[name] for name in names]
+
+
+class _DoneError(Exception):
+    pass
+
+
+class _Waiting:
+    def __init__(
+        self, context: Context, names: Sequence[str], over: tuple[str | None, ...], timeout: float | None
+    ) -> None:
+        self._context = context
+        self._over = over
+        self._timeout = timeout
+        self._is_news = asyncio.Event()
+        self.now: dict[str, str | None] = dict.fromkeys(names, "")
+        self._ended: set[str] = set()
+
+    def changed(self, unit: str, values: dict[str, Any]) -> None:
+        name = container_of_unit(unit) or container_of_check(unit)
+        if name not in self.now:
+            return
+        state = values.get("ActiveState") if container_of_unit(unit) else None
+        if state in ("inactive", "failed"):
+            self._ended.add(name)
+        elif state:
+            self._ended.discard(name)  # systemd starts it again
+        self._is_news.set()
+
+    async def until_all_are(self) -> None:
+        """Return never: what ends the following is an error."""
+        try:
+            await asyncio.wait_for(self._look(), self._timeout)
+        except TimeoutError:
+            late = ", ".join(f"'{name}'" for name, now in self.now.items() if now not in self._over)
+            raise bus_error(TIMEOUT, f"not {self._over[0]} after {self._timeout:g} s: {late}") from None
+        raise _DoneError
+
+    async def _look(self) -> None:
+        while True:
+            self._is_news.clear()
+            for name, now in self.now.items():
+                if now in self._over:
+                    continue
+                found = read(self._context.paths.runtime_of(name))
+                self.now[name] = None if name in self._ended else found.status if found else ""
+            if all(now in self._over for now in self.now.values()):
+                return
+            await self._is_news.wait()
+
+
+def came_up(context: Context, name: str) -> None:
+    """Wait until container *name*, which was just started, is healthy, if anything checks that.
+
+    Raises:
+        NsunitError: it is not.
+    """
+    check = next((item for item in read_plan(context.paths.runtime_of(name)) if item.keyword == "health"), None)
+    if check is None:
+        return
+    found = wait_for_health(context, (name,), HEALTHY, gives_up=True)[0]
+    if found != HEALTHY:
+        said = read(context.paths.runtime_of(name))
+        why = f": {said.results[-1].summary()}" if said and said.results else ""
+        text = "it has ended before it was healthy" if found is None else f"it is unhealthy{why}"
+        raise NsunitError(f"{name}: {text}", hint=f"see 'nsunit logs {name}'")

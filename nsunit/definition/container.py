@@ -71,6 +71,8 @@ def build(values: list[tuple[str, Any]]) -> Container:
         fields["extras"]["binds"] = None
     for add in hooks(used, "keys.build"):
         add(fields, values)
+    if fields.get("notify") == "healthy":
+        fields |= {"notify": False, "waits_for_health": True}
     fields["capabilities"] = tuple(sorted(granted))
     fields["extras"] = tuple(fields["extras"].items())
     return Container(**fields, environment=tuple(environment.items()), sysctls=tuple(sysctls.items()))
@@ -113,6 +115,8 @@ def contradictions(container: Container, name: str = "", service: tuple[Property
         found.append(
             ("Notify", message, "leave out Init=, with which that is not 1, or use ids that are not the host's")
         )
+    if container.waits_for_health and not (container.image or container.uses("health")):
+        found.append(("Notify", "nothing tells whether it is healthy", "say how to check it with Health="))
     if container.read_only and container.volatile:
         found.append(("Volatile", "nothing is written with ReadOnly=yes", "leave out one of the two"))
     if len(set(container.layers)) != len(container.layers):

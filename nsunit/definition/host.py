@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit.definition.search import read_regular
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -90,8 +91,7 @@ def find_user(text: str) -> Account | None:
 
 def _content(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return read_regular(path).decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
 

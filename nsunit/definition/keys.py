@@ -14,6 +14,7 @@ from nsunit.definition.values_container import (
     group,
     groups,
     hostname,
+    notify,
     sysctl,
     tmpfs,
     user,
@@ -58,6 +59,9 @@ CONTAINER: dict[str, Row] = {
     "NoNewPrivileges": own(boolean, False, "yes|no", "Programs cannot gain privileges.", "no"),
     "Init": own(boolean, False, "yes|no", "Run a reaper of orphaned processes as PID 1.", "yes"),
     "StopSignal": own(signal_number, False, "SIGNAL", "Signal that asks the program to end.", "SIGRTMIN+3"),
-    "Notify": own(boolean, False, "yes|no", "The program itself tells when it is ready.", "yes"),
+    "Notify": own(
+        *(notify, False, "yes|no|healthy"),
+        *("The program itself tells when it is ready; healthy: its first good check does, see Health=.", "yes"),
+    ),
     "Sysctl": own(sysctl, True, "NAME=VALUE", "Kernel parameters of its namespaces.", "net.ipv4.ip_default_ttl=32"),
 }

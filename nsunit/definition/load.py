@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import errno
 
 from nsunit import features
 from nsunit.definition import container as container_section
@@ -388,6 +387,8 @@ def _is_replaced(item: Item, by: Setting, value: object) -> bool:
 def _one_line(key: str, text: str) -> str | None:
     if syntax.has_control(text.replace("\t", " ")):
         return f"'{printable(key)}={printable(text)}' contains a control character"
+    if any("\ud800" <= char <= "\udfff" for char in key + text):
+        return f"'{printable(key)}={printable(text)}' is not UTF-8"
     if (len(text) - len(text.rstrip("\\"))) % 2:
         return f"'{printable(key)}={printable(text)}' ends with a backslash"
     return None
@@ -423,15 +424,12 @@ def _in_order(problems: list[Problem], sources: tuple[str, ...]) -> list[Problem
 
 
 def _read(path: str) -> bytes | str:
-    """Return the content of a regular file, a little more than the syntax allows at most; else what is wrong."""
+    """Return the content of a regular file that is no larger than any definition; else what is wrong."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return "is not a regular file"
-            return file.read(syntax.FILE_MAX + 1)
+        return search.read_regular(path)
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        of_ours = error.errno in (errno.EINVAL, errno.EFBIG)
+        return str(error.strerror) if of_ours else f"cannot be read: {error.strerror}"
 
 
 def _stored_sources(text: str) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ class Container(Extended):
     init: bool = False
     stop_signal: int = 15
     notify: bool = False
+    waits_for_health: bool = False  # it is ready when its first check has passed
     sysctls: tuple[tuple[str, str], ...] = ()
     # The namespaces that are not its own, but for the network's: (kind as in /proc/PID/ns, "host", "container:NAME" or
     # "path:PATH").

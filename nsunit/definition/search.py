@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 from nsunit.errors import NotFoundError, did_you_mean
 from nsunit.names import (
@@ -30,6 +32,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _UNREADABLE = (FileNotFoundError, NotADirectoryError)
+FILE_MAX = 1 << 20  # bytes, of what people write
+
+
+def read_regular(path: str, most: int = FILE_MAX, flags: int = 0) -> bytes:
+    """The content of the regular file *path*, opened with *flags* besides.
+
+    A pipe would have one wait for whoever writes it, a device can do anything when it is opened, and what never ends
+    takes all memory.
+
+    Raises:
+        OSError: it cannot be read, is not a regular file (EINVAL) or has more than *most* bytes (EFBIG).
+    """
+    if not stat.S_ISREG(os.stat(path, follow_symlinks=not flags & os.O_NOFOLLOW).st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file", path)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | flags)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):  # it was another one before
+            raise OSError(errno.EINVAL, "is not a regular file", path)
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"is larger than {most} bytes", path)
+    return content
 
 
 class SearchPath(Record):

@@ -7,10 +7,10 @@ that start with `X-` belong to somebody else.  Where systemd warns and goes on, 
 
 from __future__ import annotations
 
+from nsunit.definition.search import FILE_MAX
 from nsunit.errors import Problem, did_you_mean
 from nsunit.names import printable
 
-FILE_MAX = 1 << 20
 LINE_MAX = 1 << 16
 
 # What the definition of a network has instead.

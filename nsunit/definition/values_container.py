@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.model import Bind, Tmpfs
-from nsunit.definition.values import UINT32_MAX, absolute_path, is_digits, octal_mode, size, string, word_list
+from nsunit.definition.values import UINT32_MAX, absolute_path, boolean, is_digits, octal_mode, size, string, word_list
 from nsunit.definition.words import ValueProblem, clean, fields, next_word, split, wrong
 from nsunit.errors import did_you_mean
 from nsunit.names import printable
@@ -241,6 +241,11 @@ _IPC_SYSCTLS = frozenset(
     "kernel.shmmax kernel.shmall kernel.shmmni kernel.shm_rmid_forced kernel.msgmax kernel.msgmnb kernel.msgmni"
     " kernel.auto_msgmni kernel.sem kernel.shm_next_id kernel.msg_next_id kernel.sem_next_id".split()
 )
+
+
+def notify(text: str) -> bool | str:
+    """`Notify=`: a boolean, or `healthy`."""
+    return text if text == "healthy" else boolean(text)
 
 
 def sysctl(text: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.definition.search import UNIT_DROP_IN
+from nsunit.definition.search import UNIT_DROP_IN, read_regular
 from nsunit.errors import NsunitError
 
 DROP_IN = UNIT_DROP_IN
@@ -16,10 +16,9 @@ def drop_in_path(directory: str, unit: str) -> str:
 
 
 def read(path: str) -> bytes | None:
-    """Content of *path*, or None where there is no such file."""
+    """Content of *path*, or None where there is no such file; OSError for what is no file of such a kind."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

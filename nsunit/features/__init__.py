@@ -122,9 +122,9 @@ FEATURES = (
         section="Network",
         suffix=".network",
         needs="names namespaces",
-        hooks="keys.build keys.check plan.commands plan.connects plan.mounts plan.without_root deeds.reserve"
-        " deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind rates.change"
-        " doctor.findings",
+        hooks="keys.build keys.check plan.commands plan.beside plan.connects plan.mounts plan.without_root"
+        " deeds.reserve deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify networks.verify_kind"
+        " rates.change doctor.findings doctor.left doctor.take_away",
         operations="network network-files",
         verbs="network",
     ),
@@ -153,7 +153,7 @@ FEATURES = (
     Feature(
         "devices",
         keys="Device",
-        hooks="keys.build keys.check plan.mounts plan.access deeds.missing_sources",
+        hooks="keys.build keys.check plan.mounts plan.access deeds.expand deeds.foreground deeds.missing_sources",
         operations="device",
     ),
     Feature(
@@ -164,11 +164,20 @@ FEATURES = (
     ),
     Feature(
         "images",
-        keys="Image Entrypoint",
-        needs="output volumes",
-        hooks="keys.build keys.check plan.operations deeds.resolve deeds.foreground deeds.reserve",
+        keys="Image Entrypoint Pull",
+        needs="output health volumes",
+        hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
+        " deeds.require deeds.reserve",
         operations="make-directory",
         verbs="image",
+    ),
+    Feature("updates", keys="AutoUpdate", needs="images", hooks="keys.build keys.check"),
+    Feature(
+        "health",
+        keys="Health HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure",
+        hooks="keys.build keys.check plan.listeners plan.relations plan.operations deeds.facts deeds.check_now"
+        " files.listener_files",
+        operations="health",
     ),
     Feature(
         "volumes",
@@ -193,6 +202,7 @@ FEATURES = (
     # Asked for by options of Bind=.
     Feature("binds", hooks="keys.check plan.operations plan.without_root", operations="bind-one-id bind-owned"),
     Feature("runtime", service="RuntimeMaxSec", hooks="keys.build plan.commands deeds.facts"),
+    Feature("transfer", needs="images rootless", verbs="transfer"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

@@ -14,6 +14,7 @@ STARTED, STOPPED, FAILED, SKIPPED = "start", "stop", "fail", "skip"
 SESSION_STARTED, SESSION_STOPPED = "session-start", "session-stop"
 OOM_KILL, MANAGED_OOM_KILL, MEMORY_HIGH = "oom-kill", "managed-oom-kill", "memory-high"
 FROZEN, THAWED = "freeze", "thaw"
+HEALTH = "health"
 _CODES = {1: "exited", 2: "killed", 3: "dumped"}
 _OVER = ("inactive", "failed")
 _UNTRIED = ("start-limit-hit", "resources")  # results of starts for which nothing was executed
@@ -26,6 +27,7 @@ class Event(Record):
     `container` is the container's name, None where a group is meant (`group`, such as shop.slice).  `cgroup` is the
     group below the unit, empty if it has gone meanwhile.  `count` says how often since the last event, `total` since
     the cgroup was made.  `result`, `code` and `status` are systemd's: "exit-code", "exited" and 3, for instance.
+    `health` is starting, healthy or unhealthy.
     """
 
     event: str
@@ -38,6 +40,7 @@ class Event(Record):
     status: int | None = None
     count: int | None = None
     total: int | None = None
+    health: str | None = None
 
 
 def session_container(unit: str) -> str | None:

@@ -18,6 +18,7 @@ class Facts(Extended):
     its service has (RuntimeDirectory=) unless `directories_stay`, since a unit beside it keeps them.
     `cgroup` is the one that nsunit.slice is in, empty for the root.
     `automounts` are the mount points of autofs.  `is_wanted`: other units may have systemd start the service again.
+    `notify`, if not empty, is the socket of its own by which it tells systemd of itself, in place of the manager's.
     `unstarted` is a file that goes once ExecCondition= was met.
     """
 
@@ -37,6 +38,7 @@ class Facts(Extended):
     automounts: tuple[str, ...] = ()
     is_wanted: bool = False
     unstarted: str = ""
+    notify: tuple[str, ...] = ()
     extras: Extras = ()
 
     @property

@@ -111,7 +111,7 @@ def _file_systems(container: Container, facts: Facts, used: tuple[str, ...], cgr
         mounts.Devices(str(SHM_SIZE), DEVICE_NODES),
         *([process.Init(facts.init)] if container.init else []),
         *_mounts(container, facts, used),
-        *([process.NotifySocket()] if container.notify else []),
+        *([process.NotifySocket(facts.notify)] if container.notify else []),
     ]
 
 

@@ -7,7 +7,16 @@ that `nsunit render --unit-files` shows the same unit that `nsunit start` makes.
 from __future__ import annotations
 
 from nsunit.features import hooks
-from nsunit.names import group_slice, groups_above, limits_watcher, mount_unit, service_name, slice_name, slice_path
+from nsunit.names import (
+    group_slice,
+    groups_above,
+    limits_watcher,
+    mount_unit,
+    notify_unit,
+    service_name,
+    slice_name,
+    slice_path,
+)
 from nsunit.plan.operations import has_limits_elsewhere, is_delegated, limits_unit
 from nsunit.record import Record
 from nsunit.units import PAYLOAD_SUBGROUP, Property, Unit
@@ -45,7 +54,10 @@ class Directive(Record):
 
 
 class Listeners(Record):
-    """Units that listen for a container, the first one that is started first, and whether it waits for them."""
+    """Units beside a container: those that listen for it, the first one that is started first, and check it.
+
+    *waits*: whether it waits for its first connection.
+    """
 
     units: tuple[Unit, ...] = ()
     waits: bool = False
@@ -58,8 +70,9 @@ class Units(Record):
     slice: Unit
     service_directives: tuple[Directive, ...]  # what nsunit adds to what the definition says
     slice_directives: tuple[Directive, ...]
-    listeners: tuple[Unit, ...] = ()  # sockets and proxies
+    listeners: tuple[Unit, ...] = ()  # sockets and proxies, then what checks it
     waits: bool = False  # for its first connection: the first of these is started instead of the service
+    beside: tuple[str, ...] = ()  # units of others that it wants, and comes after
 
     @property
     def entry(self) -> Unit:
@@ -80,7 +93,8 @@ def units(definition: Definition, facts: Facts) -> Units:
     limits = (*slice_directives(definition, title, version), *default_tasks(definition, facts))
     found = Listeners()
     for listeners in hooks(container.features, "plan.listeners"):
-        found = listeners(definition, facts)
+        more = listeners(definition, facts)
+        found = Listeners((*found.units, *more.units), found.waits or more.waits)
     return Units(
         Unit(service_name(definition.name), merge(own, definition, ("Unit", "Service"), version)),
         Unit(slice_name(definition.name, container.slice), merge(limits, definition, ("Slice",), version)),
@@ -88,6 +102,7 @@ def units(definition: Definition, facts: Facts) -> Units:
         limits,
         found.units,
         found.waits,
+        tuple(unit for beside in hooks(container.features, "plan.beside") for unit in beside(facts)),
     )
 
 
@@ -158,7 +173,7 @@ def mount_directives(container: Container, facts: Facts) -> tuple[Directive, ...
     after = [unit for path in (*automatic, *optional) for unit in _mounts_of(path)]
     after += [mount_unit(_automount_of(path, facts), "automount") for path in automatic]
     units = tuple(unit for unit in dict.fromkeys(after) if len(unit) <= _UNIT_NAME_MAX)
-    return (*found, *([Directive("Unit", "After", " ".join(units), Property("After", "as", units))] if units else []))
+    return (*found, *([relation("After", units)] if units else []))
 
 
 def _requires_mounts(paths: Iterable[str]) -> tuple[Directive, ...]:
@@ -227,10 +242,13 @@ def _service_directives(definition: Definition, facts: Facts) -> tuple[Directive
     # What it shares ends with the other one, so it ends too; and it has nothing to join before.
     services = needed_services(container)
     for key in ("After", "BindsTo") if services else ():
-        kept.append(Directive("Unit", key, " ".join(services), Property(key, "as", services)))
+        kept.append(relation(key, services))
     kept += mount_directives(container, facts)
     for relations in hooks(used, "plan.relations"):
         kept += relations(definition)
+    if container.notify and facts.notify:
+        unit = notify_unit(definition.name)
+        kept += [Directive("Unit", key, unit, Property(key, "as", (unit,))) for key in ("Requires", "After")]
     if has_limits_elsewhere(definition):
         kept += _watchers(definition, facts)
     return tuple(kept)
@@ -246,7 +264,7 @@ def _watchers(definition: Definition, facts: Facts) -> list[Directive]:
         paths.append(f"{own}/{service_name(definition.name)}")
     found = [limits_watcher(facts.cgroup + path) for path in paths]
     units = tuple(unit for unit in found if unit)
-    return [Directive("Unit", key, " ".join(units), Property(key, "as", units)) for key in ("Wants", "Before")]
+    return [relation(key, units) for key in ("Wants", "Before")]
 
 
 def _default_directives(definition: Definition, facts: Facts) -> list[Directive]:
@@ -334,6 +352,11 @@ def merge(
 def directive(section: str, key: str, text: str, signature: str) -> Directive:
     """One whose property has the key's name and text."""
     return Directive(section, key, text, Property(key, signature, text))
+
+
+def relation(key: str, units: tuple[str, ...]) -> Directive:
+    """One of [Unit] that names other *units*."""
+    return Directive("Unit", key, " ".join(units), Property(key, "as", units))
 
 
 def switch(section: str, key: str) -> Directive:

@@ -35,6 +35,7 @@ class Build:
         self.sys_fd = -1
         self.dev_fd = -1
         self.prepared: dict[object, int] = {}  # operation, or operation and part -> descriptor opened in prepare
+        self.descriptors_max = b""  # the limits that the payload gets, see linux.descriptors_max()
         self.seccomp = b""
         self.environment: dict[str, str] = {}
         self.path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

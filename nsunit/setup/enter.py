@@ -66,6 +66,6 @@ class Program(Exec):
             namespaces.become_root_of(self.user_fd)
             linux.prctl(linux.PR_SET_PDEATHSIG, 9)  # other ids have made the kernel forget it
         if self.program_fd >= 0:
-            self.reset_signals(build)
+            self.reset(build)
             os.execve(self.program_fd, self.argv, {"PATH": build.path, **build.environment})
         super().execute(build)

@@ -79,6 +79,7 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 PR_SET_MEMORY_MERGE = 67
 
 SECCOMP_SET_MODE_FILTER = 1
+_RLIMIT_NOFILE = 7
 CLOSE_RANGE_CLOEXEC = 4
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
@@ -92,6 +93,7 @@ _OLD_CALLS = {
     "mount": (165, 40),
     "pivot_root": (155, 41),
     "prctl": (157, 167),
+    "prlimit64": (302, 261),
     "seccomp": (317, 277),
     "set_mempolicy": (238, 237),
     "setfsgid": (123, 152),
@@ -152,6 +154,16 @@ def setns(fd: int, flags: int) -> None:
 def prctl(option: int, argument: int = 0, argument2: int = 0) -> int:
     """prctl(2), with up to two arguments; the unused ones are zero, as the kernel insists."""
     return _old_call("prctl", option, argument, argument2, 0, 0)
+
+
+def descriptors_max(limits: bytes = b"") -> bytes:
+    """prlimit(2) of RLIMIT_NOFILE, of the calling process: sets *limits* if there are some, and returns those before.
+
+    They are a `struct rlimit64`: the soft limit and the hard one, eight bytes each.
+    """
+    before = bytearray(16)
+    _old_call("prlimit64", 0, _RLIMIT_NOFILE, limits or None, before)
+    return bytes(before)
 
 
 def sethostname(name: str) -> None:

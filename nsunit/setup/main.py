@@ -62,6 +62,7 @@ def main(argv: list[str]) -> int:
         text = str(error) if str(error).startswith("Failed to ") else f"Failed to set the container up: {error}"
         print(f"<3>nsunit-setup: {text}", file=sys.stderr, flush=True)
         if address:
+            linux.close_range(FIRST_INHERITED_FD)  # there may be none left for what follows
             notify.send(address, f"STATUS={text}")
         return error.status if isinstance(error, spawn.SetupError) else spawn.EXIT_SETUP
     return 0
@@ -71,7 +72,7 @@ def start(directory: str, address: str) -> None:
     """Carry out the plan in *directory*; *address* is the service manager's notification socket, or empty.
 
     The payload is made the unit's main process before it executes, so that its exit status is never missed.  The
-    container is ready when execve(2) has succeeded, or when a payload that has the socket says so itself.
+    container is ready when execve(2) has succeeded, or when a payload that has the socket says so itself, or a check.
 
     Raises:
         spawn.SetupError: a step failed.
@@ -93,7 +94,7 @@ def start(directory: str, address: str) -> None:
             notify.send(address, f"MAINPID={payload}")
 
     spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
-    if address and not any(isinstance(operation, process.NotifySocket) for operation in operations):
+    if address and not any(operation.tells_ready for operation in operations):
         notify.send(address, "READY=1")
     build.carry()
 
@@ -136,6 +137,9 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
     Raises:
         spawn.SetupError: a source is missing, or the kernel refused something.
     """
+    build.descriptors_max = linux.descriptors_max()
+    hard = build.descriptors_max[8:]
+    linux.descriptors_max(hard + hard)  # each mount takes one until it is attached
     try:
         for operation in operations:
             if operation.enters:

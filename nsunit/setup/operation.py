@@ -28,6 +28,7 @@ class Operation:
     keyword = ""
     rest = ""  # name of the slot that takes all remaining arguments as a tuple
     leaves_process = False  # whether a process of its own goes on beside the container
+    tells_ready = False  # whether somebody else tells when the container is ready
     enters = False  # whether it takes part in entering the namespaces, by `open`, `join` and `settle`
 
     def __init__(self, *arguments: str | tuple[str, ...]) -> None:

@@ -12,6 +12,10 @@ from nsunit.setup import accounts, files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
@@ -78,9 +82,16 @@ class User(Operation):
 
 
 class NotifySocket(Operation):
-    """Hand the service manager's notification socket to the payload, which then says READY=1 itself."""
+    """Hand a notification socket to the payload, which then says READY=1 itself.
 
+    It is the first of *places*, one of the container's own, or else the service manager's.
+    """
+
+    __slots__ = ("places",)
     keyword = "notify-socket"
+    tells_ready = True
+    rest = "places"
+    places: tuple[str, ...]
 
     TARGET = "/run/host/notify"  # where systemd's container interface has it
 
@@ -89,8 +100,9 @@ class NotifySocket(Operation):
         return "provide the notification socket"
 
     def prepare(self, build: Build) -> None:
-        """Clone the mount of the socket this process was given."""
-        fd = os.open(os.environ["NOTIFY_SOCKET"], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        """Clone the mount of the socket."""
+        place = self.places[0] if self.places else os.environ["NOTIFY_SOCKET"]
+        fd = os.open(place, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         clone = linux.clone_tree(fd)
         os.close(fd)
         linux.mount_setattr(clone, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV, propagation=linux.MS_PRIVATE)
@@ -349,7 +361,7 @@ class Exec(Operation):
     def execute(self, build: Build) -> None:
         """execve(2); returns only by raising."""
         environment = {"PATH": build.path, **build.environment}
-        self.reset_signals(build)
+        self.reset(build)
         candidates = _candidates(self.argv[0], environment["PATH"])
         if self.init:
             program = next((path for path in candidates if os.access(path, os.X_OK)), None)
@@ -367,8 +379,9 @@ class Exec(Operation):
                 failure = error
         raise failure
 
-    def reset_signals(self, build: Build) -> None:
-        """Undo what Python does at its start: it ignores some, and that would last across execve(2)."""
+    def reset(self, build: Build) -> None:
+        """Undo what would last across execve(2): signals that Python ignores, and the helper's own limit."""
+        linux.descriptors_max(build.descriptors_max)
         for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(number, _signal.SIG_DFL)
         if build.ignores_sigpipe:
@@ -379,3 +392,28 @@ def _candidates(program: str, path: str) -> list[str]:
     if "/" in program:
         return [program]
     return [f"{directory}/{program}" for directory in path.split(":") if directory]
+
+
+def of_session(
+    plan: Sequence[Operation],
+    argv: Sequence[str],
+    user: User | None = None,
+    environment: Sequence[tuple[str, str]] = (),
+    place: Callable[[str], str] = str,
+) -> list[Operation]:
+    """What *plan* does to its payload as far as it makes sense for another process, which executes *argv*.
+
+    It is *user*, or the payload's, starts in the directory that *place* makes of the payload's, and has the variables
+    *environment* as well.
+    """
+    found: list[Operation] = []
+    for item in plan:
+        if isinstance(item, User):
+            found.append(user or item)
+        elif isinstance(item, WorkingDirectory):
+            # The user's variables are set by looking the user up, the definition's come next, the caller's last.
+            found += [Environment(tuple(f"{key}={value}" for key, value in environment))]
+            found += [WorkingDirectory(place(item.path))]
+        elif isinstance(item, (Environment, Manners, Privileges)):
+            found.append(item)
+    return [*found, Exec("", tuple(argv))]

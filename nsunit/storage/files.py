@@ -6,13 +6,15 @@ import os
 import stat
 import sys
 
+from nsunit.definition.search import read_regular
 from nsunit.errors import NsunitError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
+GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
 _UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
 _CHUNK = 1 << 16
+_RECORD_MAX = 64 << 20
 
 
 def make_private_directory(path: str) -> None:
@@ -52,13 +54,11 @@ def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
 
 
 def read_file(path: str) -> bytes | None:
-    """Content of *path*, or None where there is no such file."""
+    """Content of *path*, a record of nsunit's or a file of the kernel's, or None where there is no such file."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return read_regular(path, _RECORD_MAX, os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
-    with open(fd, "rb") as file:
-        return file.read()
 
 
 def list_directory(path: str) -> list[str]:
@@ -117,7 +117,7 @@ def read_kernel_file(path: str, most: int = sys.maxsize) -> str | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in (*_GONE, _UNSUPPORTED):
+        if error.errno in (*GONE, _UNSUPPORTED):
             return None
         raise
     try:
@@ -126,7 +126,7 @@ def read_kernel_file(path: str, most: int = sys.maxsize) -> str | None:
         while chunk := os.read(descriptor, min(_CHUNK, most - len(content))):
             content += chunk
     except OSError as error:
-        if error.errno in (*_GONE, _UNSUPPORTED):
+        if error.errno in (*GONE, _UNSUPPORTED):
             return None
         raise
     finally:

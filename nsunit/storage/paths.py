@@ -8,13 +8,14 @@ from nsunit.record import Record
 
 
 class Paths(Record):
-    """The two base directories; all below them is their owner's alone (0700), root's or the user's.
+    """The base directories; all below them is their owner's alone (0700), root's or the user's.
 
-    `runtime` is gone after a reboot, `state` is kept.
+    `runtime` is gone after a reboot, `state` is kept; so is `data`, what may be large, where that is not the same.
     """
 
     runtime: str = "/run/nsunit"
     state: str = "/var/lib/nsunit"
+    data: str = ""
 
     @property
     def runtime_base(self) -> str:
@@ -40,6 +41,11 @@ class Paths(Record):
     def networks(self) -> str:
         """Directory of `network_of` every container that is attached to one."""
         return self.runtime + "/network"
+
+    @property
+    def images(self) -> str:
+        """Directory of the store of images."""
+        return f"{self.data or self.state}/images"
 
     @property
     def states(self) -> str:
@@ -82,6 +88,10 @@ class Paths(Record):
         """A file that is there until the first command after ExecCondition= of a start has removed it."""
         return f"{self.runtime}/unstarted-{name}"
 
+    def notify_of(self, name: str) -> str:
+        """The socket by which a container of the system's manager tells that of itself: nsunit-sd-notify@.socket."""
+        return f"{self.runtime}/notify/{name}"
+
     def network_of(self, name: str) -> str:
         """How a started container is attached to its network; systemd removes it with the unit."""
         return f"{self.networks}/{name}"
@@ -111,4 +121,5 @@ def user_paths(environ: dict[str, str], uid: int) -> Paths:
     """Where the containers of a user without privileges are kept; *environ* is os.environ or a stand-in."""
     runtime = environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}"
     state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/')}/.local/state"
-    return Paths(f"{runtime}/nsunit", f"{state}/nsunit")
+    data = environ.get("XDG_DATA_HOME") or f"{environ.get('HOME', '/')}/.local/share"
+    return Paths(f"{runtime}/nsunit", f"{state}/nsunit", f"{data}/nsunit")

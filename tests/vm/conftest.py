@@ -232,7 +232,8 @@ class Containers:
         found = []
         for name in self.names:
             own = Container(name)
-            ours = (own.service, own.slice, own.slice.removesuffix(".slice") + "-")
+            escaped = own.slice.removeprefix("nsunit-").removesuffix(".slice")
+            ours = (own.service, own.slice, f"nsunit-{escaped}-", f"nsunit-sd-notify@{escaped}.")
             found += [line for line in units.splitlines() if line.startswith(ours)]
             found += [str(own.cgroup)] if own.cgroup.exists() else []
             places = (STATE / name, RUNTIME / "containers" / name, RUNTIME / "locks" / name)
@@ -270,6 +271,14 @@ def nsunit() -> Runner:
 def containers(real_system: None) -> Iterator[Containers]:
     """Make containers for one test; nothing may be left of them at its end."""
     yield from _cleaned_up()
+
+
+@pytest.fixture
+def tidy(real_system: None) -> Iterator[None]:
+    """See that a test leaves nothing that no container owns: what `nsunit doctor --check` lists."""
+    yield
+    done = execute("nsunit", "doctor", "--check", check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing is left\n", "")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,9 @@ import io
 import json
 import os
 import stat
+import subprocess
 import tarfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,9 @@ class Layout:
         (self.path / "blobs/sha256" / digest(content).removeprefix("sha256:")).write_bytes(content)
         return {"mediaType": kind, "digest": digest(content), "size": len(content)}
 
-    def image(self, layers: list[bytes], tag: str = "latest", *, compress: Any = None, **config: Any) -> dict[str, Any]:
+    def image(
+        self, layers: list[bytes], tag: str = "latest", *, compress: Any = None, history: Any = (), **config: Any
+    ) -> dict[str, Any]:
         """Add an image of tar archives, gzipped unless *compress* says (function, media type); returns its manifest."""
         pack, kind = compress or (lambda content: gzip.compress(content, 1, mtime=0), LAYER + "+gzip")
         document = {
@@ -82,6 +86,7 @@ class Layout:
             "os": "linux",
             "config": config,
             "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
+            **({"history": history} if history else {}),
         }
         manifest = {
             "schemaVersion": 2,
@@ -216,6 +221,22 @@ def expected(tree: dict[str, Node]) -> dict[bytes, tuple[object, ...]]:
     return found
 
 
+def overlay(layers: list[Path], place: Path) -> dict[bytes, tuple[object, ...]]:
+    """Return what *layers*, the topmost first, show by the kernel's overlayfs, as `listing` has it."""
+    if len(layers) == 1:
+        return listing(layers[0])
+    links = place / uuid.uuid4().hex[:8]
+    (links / "m").mkdir(parents=True)
+    for number, layer in enumerate(layers):
+        (links / str(number)).symlink_to(layer)  # mount(8) takes 255 characters
+    options = "lowerdir=" + ":".join(map(str, range(len(layers))))
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", "m"], check=True, cwd=links)
+    try:
+        return listing(links / "m")
+    finally:
+        subprocess.run(["umount", links / "m"], check=True)
+
+
 def _raw(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
@@ -235,6 +256,7 @@ def listing(root: Path) -> dict[bytes, tuple[object, ...]]:
 
 
 _KINDS = {stat.S_IFDIR: "d", stat.S_IFLNK: "l", stat.S_IFCHR: "c", stat.S_IFIFO: "p", stat.S_IFREG: "-"}
+_KINDS[stat.S_IFSOCK] = "s"
 
 
 def _listed(path: bytes, status: os.stat_result, groups: dict[tuple[int, int], list[bytes]]) -> tuple[object, ...]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from counts import count
 
+pytestmark = pytest.mark.usefixtures("tidy")
+
 # The time-outs are for a machine whose processors are shared: a hang is a hang all the same.
 SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n[Service]\nTimeoutStartSec=200\n"
 PATIENCE = 240

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 NETWORKD = Path("/run/systemd/network/50-all.network")
 CONTAINER = """\
@@ -92,3 +93,119 @@ def test_a_firewall_in_the_way_is_told_of_and_how_to_mend_it(containers, outside
         run(line.rpartition("let them through with '")[2].removesuffix("'"))
     assert outside(container) == "yes"
     assert nsunit("network", "check").stdout == "nothing is wrong\n"
+
+
+# firewalld, ufw and Docker themselves: installed here, and purged, from files that come with the system.
+
+GUARDED = """\
+[Container]
+Layer=/srv/roots/busybox
+Volatile=yes
+Network=guarded
+PublishPort=8280:80
+Exec=/bin/nc -ll -p 80 -e /bin/echo here
+"""
+DATABASE, COPY = "/var/lib/dpkg", "/run/dpkg"
+FROM_OUTSIDE = "ip netns exec outside timeout 2 busybox nc 192.0.2.1 8280".split()
+# What the purge leaves: what they were told, and what they keep.
+LEFT = ("/etc/firewalld", "/etc/ufw", "/etc/docker", "/var/lib/docker", "/var/lib/containerd")
+POLICY = Path("/usr/sbin/policy-rc.d")
+ALL = {"in": "here", "out": "yes", "name": True}
+
+
+class Firewall:
+    """How one of them is started, made to load its rules anew, and ended; what it leaves of *traffic*, unasked."""
+
+    def __init__(self, name, start, reload, stop, traffic):
+        self.name, self.start, self.reload, self.stop, self.traffic = name, start, reload, stop, traffic
+
+
+FIREWALLS = [
+    Firewall(
+        "firewalld",
+        # It has its name on the bus before it has its rules.
+        "systemctl start firewalld && until firewall-cmd --state; do sleep 0.1; done",
+        "firewall-cmd --reload",
+        "systemctl stop firewalld",
+        {"in": "here", "out": "", "name": False},
+    ),
+    Firewall(*("ufw", "ufw --force enable", "ufw reload", "ufw --force disable"), {"in": "", "out": "", "name": False}),
+    Firewall(
+        "docker",
+        "sysctl -w net.ipv4.ip_forward=0 && systemctl start docker",  # it drops what it did not let forward itself
+        "systemctl restart docker",
+        "systemctl stop docker.socket docker containerd",
+        {"in": "", "out": "", "name": True},
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def installed(run):
+    """All of them, none started."""
+    files = sorted(map(str, Path("/srv/packages").glob("*/*.deb")))
+    names = [Path(file).name.partition("_")[0] for file in files]
+    POLICY.write_text("#!/bin/sh\nexit 101\n")  # deb-systemd-invoke(1p) starts nothing
+    POLICY.chmod(0o755)
+    # dpkg waits for the disk after each step; not for this one, and at the end it never knew of them.
+    run(f"cp -a {DATABASE} {COPY} && mount --bind {COPY} {DATABASE}")
+    run("dpkg", "--force-unsafe-io", "--install", *files)
+    yield
+    run("dpkg", "--force-unsafe-io", "--purge", *names)
+    run(f"umount {DATABASE} && rm -r {COPY}")
+    run("rm", "-rf", *LEFT)
+    POLICY.unlink()
+
+
+@pytest.fixture(params=FIREWALLS, ids=lambda item: item.name)
+def firewall(request, installed, run, nsunit):
+    nsunit("network", "create", "guarded", "Subnet=10.76.0.0/24", "DNS=yes")
+    yield request.param
+    run(request.param.stop)
+    nsunit("network", "rm", "guarded")
+    # What they leave behind when they are stopped, and Debian's packages when they are purged.
+    run("nft flush ruleset; ip link del docker0", check=False)
+
+
+def test_what_is_told_is_so_and_what_is_said_to_do_mends_it(firewall, containers, outside, nsunit, run):
+    name = containers.define(GUARDED)
+    container = containers.of(name)
+
+    def traffic():
+        ask = ("timeout", "2", "nslookup", "-type=a", name)
+        return {
+            "in": run(*FROM_OUTSIDE, check=False).stdout.strip(),
+            "out": outside(container),
+            "name": "Name:" in container.exec(*ask, check=False).stdout,
+        }
+
+    def told():
+        return [
+            line for line in nsunit("network", "check", check=False).stdout.splitlines() if "the firewall's" in line
+        ]
+
+    def whole():
+        """All of it passes; the server of names is told of a container in a time of its own."""
+        wait_until(lambda: traffic() == ALL, "all traffic")
+        assert told() == []
+
+    nsunit("start", name)
+    whole()
+    run(firewall.start)
+    nsunit("network", "repair")  # Docker's forwarding; what follows is not nsunit's to put right
+    wait_until(lambda: traffic() == firewall.traffic, f"no more than {firewall.traffic}")
+    lines = told()
+    assert any("forward; let" in line for line in lines)
+    assert any("ask the server of names; let" in line for line in lines) is not firewall.traffic["name"]
+    nsunit("stop", name)
+    warned = nsunit("start", name).stderr  # it comes second now
+    assert all(line in warned for line in lines)
+    for line in lines:
+        run(line.rpartition("let them through with '")[2].removesuffix("'"))
+    whole()
+    run(firewall.reload)
+    whole()
+    nsunit("stop", name)
+    assert nsunit("start", name).stderr == ""
+    whole()
+    nsunit("stop", name)

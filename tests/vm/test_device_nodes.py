@@ -90,11 +90,37 @@ def test_a_foreground_run_and_one_that_comes_back(containers, nsunit, run):
         nsunit("disable", "--now", name, check=False)
 
 
+def test_all_in_a_directory(containers, nsunit, run):
+    """Those below it as well; what is named itself has the rights that it has there."""
+    top = Path("/dev/nsunit-tests")
+    (top / "deep").mkdir(parents=True)
+    try:
+        for path in (top / "log", top / "deep/log", top / "deep/other"):
+            os.mknod(path, 0o020660, NUMBER)
+            path.chmod(0o660)
+        (top / "link").symlink_to("log")
+        (top / "file").touch()
+        container = containers.start(f"{BASE}Device={top}:/dev/those:rw {top}/deep/other:/dev/those/deep/other:r\n")
+        found = nsunit("exec", container.name, "find", "/dev/those", "!", "-type", "d").stdout.split()
+        assert sorted(found) == [f"/dev/those/{name}" for name in ("deep/log", "deep/other", "log")]
+        rules = {f"{top}/log rwm", f"{top}/deep/log rwm", f"{top}/deep/other rm"}
+        assert rules <= allowed(run, container)
+        assert "writes" in look(nsunit, container.name, "/dev/those/deep/log")
+        nsunit("set", container.name, "Service.DeviceAllow=/dev/full r")
+        assert rules | {"/dev/full r"} <= allowed(run, container)
+        said = nsunit(
+            "run", "-p", "Layer=/srv/roots/busybox", "-p", f"Device={top}", "--", "sh", "-c", LOOK, "sh", f"{top}/log"
+        )
+        assert "writes" in said.stdout.splitlines()
+    finally:
+        run("rm", "-r", str(top))
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
         ("/dev/missing", "Device=: '/dev/missing' does not exist"),
-        ("/dev/shm", "Device=: '/dev/shm' is a directory: name each device in it"),
+        ("/dev/shm", "Device=: '/dev/shm' is a directory without a device in it"),
         ("/dev/log", "Device=: '/dev/log' is not a device"),
     ],
 )

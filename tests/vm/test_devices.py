@@ -209,7 +209,7 @@ def test_a_device_comes_back_however_it_ends(containers, nsunit, run):
         run(f"until test -e /sys/class/net/{name}; do sleep 0.2; done")
 
 
-def test_killed_at_each_step_nothing_is_left():
+def test_killed_at_each_step_nothing_is_left(tidy):
     """The program that connects a container is killed at each message to the kernel, and its namespace ends."""
     host_links.Route().close()  # loads what each of the processes would load again
     with serial_line() as name:

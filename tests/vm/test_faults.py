@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("tidy")
+
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
 DROP_INS = Path("/run/systemd/system")

@@ -328,7 +328,7 @@ def test_io_of_nothing_and_of_other_kinds(workplace, run):
         (f"oci:{workplace}/empty", "is no directory"),
         (str(workplace), "is no directory with an image"),
         (f"{workplace}/missing", "does not exist"),
-        ("docker://nginx", "is not where an image can be imported from"),
+        ("http://nginx", "is not where an image can be imported from"),
     ):
         done = run("nsunit", "image", "import", source, check=False)
         assert (done.returncode in (1, 2), said in done.stderr) == (True, True), done.stderr

@@ -478,3 +478,40 @@ def test_payload_cannot_drive_the_terminal_by_its_names(nsunit, containers, run)
     for words in (("status", name), ("list",), ("inspect", name), ("logs", name), ("status", "--json", name)):
         shown = nsunit(*words, check=False)
         assert not {"\x1b", "\x07", "\x9b"} & set(shown.stdout + shown.stderr), words
+
+
+def test_what_is_no_file_to_be_read(containers, nsunit, tmp_path):
+    """Pipes, devices and what never ends: one line each, and nobody waits."""
+    os.mkfifo(tmp_path / "pipe")
+    text = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/true\n"
+    for path, reason in (("/dev/zero", "is not a regular file"), (f"{tmp_path}/pipe", "is not a regular file")):
+        name = containers.define(f"{text}EnvironmentFile={path}\n")
+        done = nsunit("start", name, check=False)
+        assert (done.returncode, done.stderr) == (1, f"nsunit: {path}: {reason}\n")
+        link = containers.define("")
+        os.unlink(f"/etc/nsunit/{link}.nsunit")
+        os.symlink(path, f"/etc/nsunit/{link}.nsunit")
+        for verb in ("start", "cat", "verify"):
+            done = nsunit(verb, link, check=False)
+            assert done.returncode == 1, (verb, done)
+            assert reason in done.stderr + done.stdout, (verb, done)
+            assert "Traceback" not in done.stderr
+        assert nsunit("list", "--all").returncode == 0
+
+
+MANY = 1100
+
+
+def test_more_mounts_than_descriptors(containers, nsunit):
+    """The helper takes what the hard limit lets it have, the payload has its own; a failure is told all the same."""
+    binds = "".join(f"Bind=/etc/hostname:/mnt/{number}\n" for number in range(MANY))
+    text = f"[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n{binds}[Service]\n"
+    container = containers.start(text + "LimitNOFILE=512:4096\n")
+    assert container.exec("sh", "-c", "ls /mnt | wc -l; ulimit -n").stdout == f"{MANY}\n512\n"
+    assert "Max open files            512                  4096" in container.proc("limits")
+    nsunit("stop", "--now", container.name)
+    done = nsunit("start", containers.define(text + "LimitNOFILE=512\n"), check=False)
+    assert done.returncode == 1
+    first, hint = done.stderr.splitlines()
+    assert first.endswith("Too many open files") or "Too many open files (" in first, first
+    assert "raise LimitNOFILE= of [Service]" in hint

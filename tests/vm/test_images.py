@@ -63,20 +63,8 @@ def images(workplace: Path, run) -> Iterator[Images]:
 
 
 def merged_listing(name: str, place: Path) -> dict[bytes, tuple[object, ...]]:
-    """What the layers show by the kernel's overlayfs, in a mount namespace that goes with the program."""
-    layers = lowers(name)
-    if len(layers) == 1:
-        return oci.listing(layers[0])
-    links = place / uuid.uuid4().hex[:8]
-    (links / "m").mkdir(parents=True)
-    for number, layer in enumerate(layers):
-        (links / str(number)).symlink_to(layer)  # mount(8) takes 255 characters
-    options = "lowerdir=" + ":".join(map(str, range(len(layers))))
-    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", "m"], check=True, cwd=links)
-    try:
-        return oci.listing(links / "m")
-    finally:
-        subprocess.run(["umount", links / "m"], check=True)
+    """What the layers show by the kernel's overlayfs."""
+    return oci.overlay(lowers(name), place)
 
 
 @pytest.mark.parametrize("case", oci_cases.CASES)
@@ -119,6 +107,12 @@ def test_a_container_runs_what_its_image_says(images, containers, run):
     assert b"LINES=a\nb\0" in Path(f"/proc/{container.pid}/environ").read_bytes()
     shown = json.loads(run("nsunit", "render", container.name).stdout)
     assert [item["arguments"] for item in shown["setup"] if item["operation"] == "user"] == [["web", "", []]]
+    said = {item["key"]: (item["value"], item["from"]) for item in shown["image"]["says"]}
+    assert (shown["image"]["id"], said["Exec"], said["User"]) == (
+        image_id(name),
+        (["one two", "three"], "image"),
+        ("web", "image"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -391,67 +385,18 @@ def test_many_layers(images, containers, run):
 
 def test_what_a_container_is_told_of_an_image_that_is_not_there(images, containers, define, run):
     name = define("[Container]\nImage=localhost/missing:1\n")
-    for verb in ("start", "enable", "render", "verify"):
+    for verb in ("start", "enable", "verify"):
         done = run("nsunit", verb, name, check=False)
         assert done.returncode in (1, 3)
         assert "[Container] Image=: there is no image 'localhost/missing:1'" in done.stderr + done.stdout
+    done = run("nsunit", "render", name)
+    assert f"warning: {name}: there is no image 'localhost/missing:1' in the store" in done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["image"] == {"reference": "localhost/missing:1", "id": None, "says": []}
+    assert shown["setup"][-1]["arguments"] == ["", ["the command of localhost/missing:1"]]
     nothing = images.image([busybox()])
     silent = define(f"[Container]\nImage={nothing}\n")
     done = run("nsunit", "start", silent, check=False)
     assert f"Exec= is missing, and the image '{nothing}' has no command" in done.stderr
     for container in (name, silent):
         assert not os.path.exists(f"/var/lib/nsunit/containers/{container}")
-
-
-def test_images_are_the_systems_alone(run, workplace):
-    """Who has no root is told so, and what to do instead."""
-    user = "setpriv --reuid=1000 --regid=1000 --clear-groups env XDG_RUNTIME_DIR=/run/user/1000 HOME=/tmp"
-    for words in ("image list", "image prune", "image import tar:/etc/hostname", "image rm x"):
-        done = run(f"{user} nsunit --user {words}", check=False)
-        assert (done.returncode, "images are for containers of the system" in done.stderr) == (2, True), done.stderr
-
-
-SKOPEO = """#!/bin/sh
-# In place of skopeo: an image or an error of its kind, if it is called as it should be.
-case "$*" in
-*--override-os=linux*--override-arch=*" copy docker://"*" dir:$TMPDIR/image") ;;
-*) echo "called with $*" >&2; exit 1 ;;
-esac
-case "$*" in
-*missing*) echo 'time="2026-01-01" level=fatal msg="reading manifest: name \\\\"missing\\\\" unknown"' >&2; exit 1 ;;
-esac
-for target; do :; done
-cp -r {place}/served "${{target#dir:}}"
-touch {place}/outside 2>/dev/null
-exit 0
-"""
-
-
-def test_an_image_is_fetched_by_skopeo(images, run):
-    place = images.place / "registry"
-    place.mkdir()
-    nowhere = run("nsunit", "image", "pull", "web", check=False, env=os.environ | {"PATH": "/nonexistent"})
-    assert "skopeo, which is not installed" in nowhere.stderr
-    skopeo_directory(images.layout([busybox()], Cmd=["/bin/cat", "/etc/group"]), place / "served")
-    program = Path("/usr/local/bin/skopeo")
-    program.write_text(SKOPEO.format(place=place))
-    program.chmod(0o755)
-    try:
-        failed = run("nsunit", "image", "pull", "localhost:5000/missing", check=False)
-        assert failed.stderr.startswith(
-            "nsunit: 'localhost:5000/missing:latest' cannot be fetched: reading manifest: name \"missing\" unknown\n"
-        )
-        run("nsunit", "image", "pull", "web", "--platform", "linux/arm64/v8")
-    finally:
-        program.unlink()
-    assert not (place / "outside").exists()
-    digest = oci.digest((place / "served/manifest.json").read_bytes())
-    names = ["docker.io/library/web:latest", f"docker.io/library/web@{digest}"]
-    shown = json.loads(run("nsunit", "image", "inspect", "web", "--json").stdout)[0]
-    assert shown["names"] == names
-    assert shown["source"] == "docker://docker.io/library/web:latest"
-    assert "web:" in run("nsunit", "run", "-p", f"Image=web@{digest}").stdout
-    assert os.listdir(STORE / "staging") == []
-    # The scope of what ran just now may still be about to end.
-    wait_until(lambda: run("nsunit", "image", "rm", "web", check=False).returncode == 0, "the image to be free")
-    assert run("nsunit", "image", "inspect", f"web@{digest}", check=False).returncode == 3

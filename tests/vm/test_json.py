@@ -59,7 +59,7 @@ def scene(shared, nsunit):
 
 
 @pytest.mark.timeout(900)
-def test_all_of_it(scene, tmp_path):
+def test_all_of_it(scene, shared, tmp_path):
     """One test, as the verbs tell of each other's doing."""
     web, name = scene.web, scene.web.name
     follower = subprocess.Popen(["nsunit", "events"], stdout=subprocess.PIPE, text=True)
@@ -83,6 +83,8 @@ def test_all_of_it(scene, tmp_path):
     looks_at_networks_and_namespaces(scene, name)
     changes_it(scene, name)
     scene.ask("doctor", status=(0, 1))
+    scene.ask("doctor", "--check", status=(0, 1))
+    scene.ask("doctor", "--repair")
     assert scene.ask("version")["schema"] == SCHEMA["version"]
     scene.ask("delegate", "--check", "nobody")
     scene.ask("cgroup", "list", "--controllers")
@@ -90,9 +92,11 @@ def test_all_of_it(scene, tmp_path):
     if CONTROLLED:
         has_control_groups(scene, name)
     is_over(scene, name)
+    is_moved(scene, shared, tmp_path)
     of_images(scene, tmp_path)
     of_volumes(scene, tmp_path)
-    elsewhere = {"image pull"}  # prints what import does; see test_images.py
+    # Others print what these do; see test_images.py and test_images_out.py.
+    elsewhere = {f"image {verb}" for verb in ("pull", "push", "bisect", "diff", "revert")} | {"commit", "diff"}
     assert SCHEMA["properties"].keys() - scene.seen == elsewhere | (set() if CONTROLLED else {"reclaim", "cgroup get"})
 
 
@@ -171,6 +175,23 @@ def is_over(scene, name):
     assert scene.ask("rm", scene.idle)[0]["error"] is None
 
 
+def is_moved(scene, containers, place):
+    """A container of its own becomes another, and comes back."""
+    name, other, last = (containers.own(f"m{uuid.uuid4().hex[:8]}") for _ in range(3))
+    containers.define(BASE, name)
+    containers.files += [Path(f"/etc/nsunit/{item}.nsunit") for item in (other, last)]
+    scene.nsunit("export", name, str(place / "moved.tar"))
+    assert scene.ask("clone", name, other)[0] == {
+        **scene.ask("rename", name, last)[0],
+        "name": other,
+        "state": "cloned",
+    }
+    assert scene.ask("import", str(place / "moved.tar"))[0]["name"] == name
+    Path(f"/etc/nsunit/{last}.nsunit").unlink()
+    scene.ask("prune", "--dry-run")
+    scene.ask("prune", "--force")
+
+
 def of_images(scene, place):
     layout, name = place / "layout", f"localhost/j{uuid.uuid4().hex[:8]}:latest"
     oci.Layout(layout).image([oci.archive([oci.file("hello", name)])])
@@ -179,11 +200,14 @@ def of_images(scene, place):
     assert name in [item for image in scene.ask("image", "list") for item in image["names"]]
     assert scene.ask("image", "inspect", name)[0]["config"]
     scene.ask("image", "history", name)
+    scene.ask("image", "log", name)
+    scene.ask("image", "branch", name.replace("localhost/", "localhost/branch-"), name)
+    scene.ask("image", "export", name, f"dir:{place}/exported")
     scene.ask("image", "df")
     scene.ask("image", "check")
     other = name.replace("localhost/", "localhost/more-")
     assert scene.ask("image", "tag", name, other) == [other]
-    scene.ask("image", "rm", other)
+    scene.ask("image", "rm", other, name.replace("localhost/", "localhost/branch-"))
     assert name in scene.ask("image", "rm", name)["names"]
     scene.ask("image", "prune")
 

@@ -101,3 +101,15 @@ def test_without_machined(containers, nsunit, no_machined):
         ],
     )
     assert containers.left() == []
+
+
+def test_a_message_bus_that_stands_still(containers, nsunit, run):
+    """It keeps nothing from starting: registration is given up."""
+    bus = int(run("systemctl", "show", "--property=MainPID", "--value", "dbus.service").stdout)
+    os.kill(bus, signal.SIGSTOP)
+    try:
+        container = containers.start(SLEEPER)
+    finally:
+        os.kill(bus, signal.SIGCONT)
+    assert container.show("ActiveState") == {"ActiveState": "active"}
+    nsunit("stop", container.name)

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,160 @@ def nested(top, depth, name):
         os.close(fd)
         fd = child
     os.close(fd)
+
+
+def program(containers, tmp_path, text, *more):
+    """A container with Notify=yes that runs the Python program *text*."""
+    script = tmp_path / "program.py"
+    script.write_text(CONNECT + text)
+    return containers.start(
+        "[Container]\nRootfs=/srv/roots/debian\nVolatile=yes\nNotify=yes\n"
+        f"Bind={script}:/program.py:ro\nExec=/usr/bin/python3 /program.py\n" + "".join(more)
+    )
+
+
+CONNECT = """
+import os, signal, socket, time
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.connect(os.environ["NOTIFY_SOCKET"])
+"""
+FLOOD = """
+count = 0
+manager.send(b"READY=1")
+while True:
+    manager.send(b"STATUS=%d" % count)
+    count += 1
+"""
+
+
+def said(container):
+    return container.show("StatusText")["StatusText"]
+
+
+def test_a_flood_of_words_to_systemd(containers, nsunit, run, tmp_path):
+    """Systemd has time for everybody; and what takes its words costs nothing in between."""
+    container = program(containers, tmp_path, FLOOD)
+    other = containers.start(SLEEPER)
+    first = wait_until(lambda: int(said(container) or 0), "its first words")
+    for _ in range(3):
+        answers(nsunit, other.name)
+        assert nsunit("exec", container.name, "echo", "here").stdout == "here\n"
+    wait_until(lambda: int(said(container)) > first, "more of it")
+    # Sent are hundreds of thousands a second; a machine under load makes them fewer, and never more.
+    started = int(container.show("ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"]) / 1_000_000
+    heard = int(said(container))
+    assert heard < 60 + 11 * (time.monotonic() - started)
+    nsunit("stop", "--now", container.name)
+    nsunit("stop", other.name)
+    assert not run("systemctl", "list-units", "--all", "--plain", "--no-legend", "nsunit-sd-notify@*").stdout
+    assert not os.listdir("/run/nsunit/notify")
+
+
+WORDS = """
+def tell(*words):
+    for word in words:
+        manager.send(word)
+    reader, writer = os.pipe()
+    socket.send_fds(manager, [b"BARRIER=1"], [writer])
+    os.close(writer)
+    os.read(reader, 1)
+    os.close(reader)
+
+tell(b"MAINPID=1\\nNOTIFYACCESS=none", b"STATUS=on the way")
+child = os.fork()
+if not child:
+    manager.send(b"STATUS=by one that is gone\\nERRNO=7")
+    os._exit(0)
+os.waitpid(child, 0)
+tell(b"READY=1")
+signal.pause()
+"""
+
+
+def test_what_systemd_is_told(containers, nsunit, tmp_path):
+    """Barriers hold, and the words of one that has ended count; not those about processes, or about who may speak."""
+    container = program(containers, tmp_path, WORDS, "[Service]\nRestart=always\nRestartSec=0\n")
+    properties = ("StatusText", "StatusErrno", "MainPID", "NotifyAccess")
+    expected = {"StatusText": "by one that is gone", "StatusErrno": "7", "NotifyAccess": "all"}
+    before = container.pid
+    assert container.show(*properties) == expected | {"MainPID": str(before)}
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: container.show("NRestarts", "ActiveState") == {"NRestarts": "1", "ActiveState": "active"})
+    assert container.show(*properties) == expected | {"MainPID": str(container.pid)}
+    nsunit("restart", container.name)
+    assert container.show(*properties) == expected | {"MainPID": str(container.pid)}
+    nsunit("stop", container.name)
+
+
+STUBBORN = """
+def more(*_):
+    manager.send(b"EXTEND_TIMEOUT_USEC=3600000000")
+
+signal.signal(signal.SIGTERM, more)
+signal.signal(signal.SIGUSR1, lambda *_: manager.send(b"STATUS=reached"))
+manager.send(b"READY=1")
+while True:
+    signal.pause()
+"""
+
+
+def test_a_stop_at_once_waits_for_no_other(containers, nsunit, tmp_path):
+    container = program(containers, tmp_path, STUBBORN)
+    waiting = subprocess.Popen(["nsunit", "stop", container.name])
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == "deactivating", "the stop")
+    nsunit("kill", "--signal=USR1", container.name)
+    wait_until(lambda: said(container) == "reached", "the signal")
+    nsunit("stop", "--now", container.name)
+    assert waiting.wait(60) == 0
+    assert not container.cgroup.exists()
+
+
+STARTING = "[Container]\nRootfs=/srv/roots/debian\nVolatile=yes\nNotify=yes\nExec=/bin/sleep 1000\n"
+
+
+def test_a_stop_at_once_waits_for_no_start(containers, nsunit):
+    """One that never says that it is ready."""
+    name = containers.define(STARTING)
+    container = containers.of(name)
+    starting = subprocess.Popen(["nsunit", "start", name], stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: container.show("MainPID")["MainPID"] != "0" and nsunit("ps", name, check=False).stdout, "it")
+    nsunit("stop", "--now", name)
+    assert "killed by signal 9" in starting.communicate(timeout=60)[1]
+    assert starting.returncode == 1
+
+
+ALL_OF_IT = """
+manager.send(b"READY=1")
+manager.send(b"RELOADING=1\\nMONOTONIC_USEC=%d" % (time.monotonic_ns() // 1000))
+signal.signal(signal.SIGTERM, lambda *_: manager.send(b"EXTEND_TIMEOUT_USEC=3600000000"))
+print("\\x1b]0;owned\\x07" + "x" * 40_000, flush=True)
+if not os.fork():
+    with open("/proc/self/comm", "wb") as name:
+        name.write(b"\\x1b[2J\\xff\\n")
+    while True:
+        if not os.fork():
+            os._exit(0)
+        os.wait()
+for number in (0, 1, 2):
+    os.close(number)
+while True:
+    manager.send(b"STATUS=\\x1b[2J%d" % time.monotonic_ns())
+"""
+
+
+def test_all_of_it_at_once(containers, nsunit, strange, tmp_path):
+    """A flood of words, processes that come and go and have names of their own, a stop that is put off."""
+    other = containers.start(SLEEPER)
+    container = program(containers, tmp_path, ALL_OF_IT)
+    payload = os.fsencode(container.cgroup / container.service)
+    nested(payload, 40, "n" * 250)
+    waiting = subprocess.Popen(["nsunit", "stop", container.name])
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == "deactivating", "the stop")
+    answers(nsunit, other.name)
+    shown = nsunit("status", container.name, check=False).stdout + nsunit("list").stdout
+    assert all(line.isprintable() for line in shown.replace("\t", " ").splitlines())
+    assert nsunit("exec", other.name, "echo", "here").stdout == "here\n"
+    nsunit("kill", "--signal=CONT", container.name)
+    nsunit("stop", "--now", container.name)
+    assert waiting.wait(60) == 0
+    nsunit("rm", container.name)

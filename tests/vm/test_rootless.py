@@ -565,3 +565,62 @@ def test_streams_by_name(user):
     words = ("journalctl", "-o", "cat", "-t", name, f"_SYSTEMD_USER_UNIT=nsunit-{name}.service")
     wait_until(lambda: user._run(*words).stdout.endswith("by name\n0\n"), "the payload's lines")
     user.nsunit("rm", "--force", name)
+
+
+def test_a_check_of_its_health(user):
+    """Also: it is ready by that, and killed for it; all in the user's own systemd."""
+    health = 'Health=/bin/sh -c "id -u; ls /tmp/well"'
+    keys = (health, "HealthInterval=200ms", "HealthRetries=1", "HealthOnFailure=restart", "Notify=healthy")
+    lines = (
+        "Volatile=yes",
+        "Exec=/bin/sh -c 'touch /tmp/well; trap exit TERM; while :; do sleep 1000 & wait $!; done'",
+    )
+    name = user.define("checked", *lines, *keys)
+    user.nsunit("start", name)
+    (status,) = json.loads(user.nsunit("status", name, "--json").stdout)
+    assert status["health"]["status"] == "healthy"
+    assert status["health"]["results"][-1]["output"] == "0\n/tmp/well\n"
+    first = status["state"]["pid"]
+    user.exec(name, "rm /tmp/well")
+
+    def is_another():
+        (found,) = json.loads(user.nsunit("list", name, "--json").stdout)
+        return found["pid"] not in (None, first) and found["health"] == "healthy"
+
+    wait_until(is_another, "another run")
+    user.nsunit("wait", "--condition=healthy", name)
+    user.nsunit("stop", name)
+    user.nsunit("rm", name)
+
+
+def test_files_in_and_out_and_backup(user):
+    """By the ids of the container, which are the user's subordinate ones on the host."""
+    name = user.define("kept")
+    place = user.home / "place"
+    user.run("mkdir", "-p", f"{place}/tree")
+    (place / "tree/file").write_text("content\n")
+    user.nsunit("start", name)
+    user.exec(
+        name, "rm /etc/group; mkdir -p /data; echo 7 > /data/seven; chown 7:8 /data/seven; rm -r /root; mkdir /root"
+    )
+    user.nsunit("cp", f"{place}/tree", f"{name}:/data")
+    assert user.exec(name, "stat -c %u:%g /data/tree/file /data/seven").split() == ["0:0", "7:8"]
+    user.nsunit("stop", "--now", name)
+    user.nsunit("cp", f"{place}/tree/file", f"{name}:/data/stopped")
+    user.nsunit("cp", f"{name}:/data", f"{place}/back")
+    assert (place / "back/stopped").read_text() == "content\n"
+    assert (place / "back/seven").stat().st_uid == user.uid
+    user.nsunit("export", name, f"{place}/kept.tar")
+    user.nsunit("clone", name, "copied")
+    user.nsunit("rename", "copied", "other")
+    user.nsunit("rm", "--definition", name)
+    assert user.nsunit("import", f"{place}/kept.tar").stdout == "kept\n"
+    for item in (name, "other"):
+        user.nsunit("start", item)
+        shown = user.exec(item, "ls /etc/group 2>&1; stat -c %u:%g /data/seven; cat /data/stopped; ls -A /root")
+        assert shown.splitlines()[1:] == ["7:8", "content"]
+        assert "No such file" in shown
+        user.nsunit("stop", "--now", item)
+        user.nsunit("rm", "--definition", item)
+    done = user.nsunit("import", "/etc/passwd", check=False)
+    assert (done.returncode, "/etc/passwd: it is no tar archive" in done.stderr) == (1, True)

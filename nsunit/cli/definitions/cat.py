@@ -6,6 +6,7 @@ from nsunit.cli.definitions.files import print_file
 from nsunit.cli.definitions.lookup import checked
 from nsunit.cli.output import Style
 from nsunit.deeds.look.sources import files_of
+from nsunit.definition.search import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ def cat(invocation: Invocation) -> int:
     first = True
     for name in invocation.operands:
         for path in files_of(context, checked(name)):
-            with open(path, encoding="utf-8", errors="surrogateescape") as file:
-                print_file(path, file.read(), style, first)
+            print_file(path, read_regular(path).decode("utf-8", "surrogateescape"), style, first)
             first = False
     return 0

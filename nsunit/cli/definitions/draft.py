@@ -11,15 +11,9 @@ import tempfile
 from nsunit.cli.definitions.editor import run_editor
 from nsunit.core.context import Context
 from nsunit.deeds.verify import verify
-from nsunit.definition.search import SearchPath
+from nsunit.definition.search import SearchPath, read_regular
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.names import printable
-
-
-def read_file(path: str) -> bytes:
-    """Return what is in a file."""
-    with open(path, "rb") as file:
-        return file.read()
 
 
 class Draft:
@@ -33,7 +27,7 @@ class Draft:
         self.name = name
         self.target = target
         self.text = text
-        self.before = read_file(target) if os.path.exists(target) else None
+        self.before = read_regular(target) if os.path.exists(target) else None
 
     def __enter__(self) -> Draft:
         self.folder = os.path.dirname(self.target)
@@ -76,7 +70,7 @@ class Draft:
         else:
             with open(self.path, "wb") as file:
                 file.write(text)
-        now = read_file(self.path)
+        now = read_regular(self.path)
         return now != self.before and not (self.before is None and now == self.text)
 
     def check(self, context: Context) -> None:
@@ -104,7 +98,7 @@ class Draft:
         Raises:
             NsunitError: somebody else has changed the file meanwhile.
         """
-        now = read_file(self.target) if os.path.exists(self.target) else None
+        now = read_regular(self.target) if os.path.exists(self.target) else None
         if now != self.before:
             self.keep()
             raise NsunitError(f"'{printable(self.target)}' was changed meanwhile", hint="edit it again")

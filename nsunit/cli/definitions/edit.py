@@ -6,9 +6,9 @@ import os
 import sys
 
 from nsunit.cli import report
-from nsunit.cli.definitions.draft import Draft, read_file
+from nsunit.cli.definitions.draft import Draft
 from nsunit.cli.definitions.lookup import checked, find_definition
-from nsunit.definition.search import SUFFIX
+from nsunit.definition.search import SUFFIX, read_regular
 from nsunit.errors import DefinitionError, NotFoundError, UsageError
 from nsunit.names import printable
 
@@ -70,8 +70,8 @@ def _what_to_edit(invocation: Invocation, name: str, beginning: Callable[[str, s
         return path, beginning(name, path).encode()
     if drop_in is None:
         path = os.path.join(own, os.path.basename(found.main))
-        return os.path.realpath(path), read_file(found.main)
+        return os.path.realpath(path), read_regular(found.main)
     if "/" in drop_in or drop_in.startswith(".") or not drop_in.removesuffix(".conf"):
         raise UsageError(f"'{printable(drop_in)}' is not the name of a drop-in file", hint="--drop-in=limits.conf")
     path = os.path.join(own, name + SUFFIX + ".d", drop_in.removesuffix(".conf") + ".conf")
-    return path, read_file(path) if os.path.exists(path) else b""
+    return path, read_regular(path) if os.path.exists(path) else b""

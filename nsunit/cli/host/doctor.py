@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli.output import Style, print_json
-from nsunit.deeds.doctor import examine
+from nsunit.deeds.host.doctor import examine
 from nsunit.names import printable
 
 TYPE_CHECKING = False

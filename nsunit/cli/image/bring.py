@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from nsunit.cli import say
 from nsunit.cli.output import plural, print_json
-from nsunit.features.images.bring import bring_in, check_names, source_of
-from nsunit.features.images.pull import pull
+from nsunit.features.images.bring import check_names
+from nsunit.features.images.fetch.origins import import_from
+from nsunit.features.images.fetch.pull import pull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 def import_image(invocation: Invocation) -> int:
     """`nsunit image import`."""
-    source, names = source_of(invocation.operands[0]), invocation.values("name")
+    names = invocation.values("name")
     check_names(names)
-    return _tell(invocation, bring_in(invocation.context(), source, names, invocation.value("platform") or ""))
+    platform = invocation.value("platform") or ""
+    return _tell(invocation, import_from(invocation.context(), invocation.operands[0], names, platform))
 
 
 def pull_image(invocation: Invocation) -> int:

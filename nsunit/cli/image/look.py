@@ -7,22 +7,14 @@ import sys
 from nsunit.cli import say
 from nsunit.cli.output import Style, format_size, plural, print_json, print_table
 from nsunit.features.images import check as checks
-from nsunit.features.images.bring import refuse_users
 from nsunit.features.images.look import Shown, history, images, usage
 from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
-    from nsunit.core.context import Context
 
 ID_SHOWN = 12
-
-
-def _context(invocation: Invocation) -> Context:
-    context = invocation.context()
-    refuse_users(context)
-    return context
 
 
 def _style(invocation: Invocation) -> Style:
@@ -31,7 +23,7 @@ def _style(invocation: Invocation) -> Style:
 
 def list_images(invocation: Invocation) -> int:
     """`nsunit image list`: a line for each name, but those by digest."""
-    found = images(_context(invocation))
+    found = images(invocation.context())
     if invocation.flag("json"):
         print_json([_document(item) for item in found])
         return 0
@@ -58,7 +50,7 @@ def _document(item: Shown) -> dict[str, object]:
 
 def inspect(invocation: Invocation) -> int:
     """`nsunit image inspect`."""
-    found = images(_context(invocation), invocation.operands)
+    found = images(invocation.context(), invocation.operands)
     if invocation.flag("json"):
         print_json([{**_document(item), "config": item.config} for item in found])
         return 0
@@ -110,7 +102,7 @@ def _pairs(value: object) -> list[tuple[object, object]]:
 
 def show_history(invocation: Invocation) -> int:
     """`nsunit image history`."""
-    steps = history(_context(invocation), invocation.operands[0])
+    steps = history(invocation.context(), invocation.operands[0])
     if invocation.flag("json"):
         print_json(steps)
         return 0
@@ -124,7 +116,7 @@ def show_history(invocation: Invocation) -> int:
 
 def df(invocation: Invocation) -> int:
     """`nsunit image df`."""
-    found = usage(_context(invocation))
+    found = usage(invocation.context())
     if invocation.flag("json"):
         print_json(found)
         return 0
@@ -135,7 +127,7 @@ def df(invocation: Invocation) -> int:
 
 def check(invocation: Invocation) -> int:
     """`nsunit image check`."""
-    context = _context(invocation)
+    context = invocation.context()
     found = checks.check(context)
     removed, kept = checks.repair(context, found) if found and invocation.flag("repair") else (None, [])
     if invocation.flag("json"):

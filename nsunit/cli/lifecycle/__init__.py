@@ -1,4 +1,4 @@
-"""The verbs of a container's life: start, stop, restart, enable, disable, kill, pause, resume, wait, rm."""
+"""The verbs of a container's life: start, stop, restart, enable, disable, kill, pause, resume, wait, rm, prune."""
 
 from __future__ import annotations
 
@@ -140,14 +140,25 @@ VERBS = (
     Verb(
         "wait",
         "lifecycle",
-        "Wait until containers have ended, and say how",
+        "Wait until containers have ended, and say how, or until they are healthy",
         "nsunit.cli.lifecycle.wait:wait",
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),),
+        options=(
+            Option("timeout", "Give up after this time, e.g. 90 or 5min", value="TIME"),
+            Option(
+                "condition",
+                "Wait for what Health= finds: healthy or unhealthy",
+                value="CONDITION",
+                complete=("healthy", "unhealthy"),
+            ),
+        ),
         complete="running_any",
-        details=("Exits with 0 if all of them ended well, with 1 if not, or if the time is over.",),
+        details=(
+            "Exits with 0 if all of them ended well, with 1 if not, or if the time is over. With --condition: with 0 "
+            "if all of them came to be so, with 1 if one has ended before.",
+        ),
     ),
     Verb(
         "rm",
@@ -157,8 +168,25 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("force", "Stop those that run first", short="f"),),
+        options=(
+            Option("force", "Stop those that run first", short="f"),
+            Option("definition", "Remove their definitions and drop-ins, too"),
+        ),
         complete="defined",
-        details=("The definition stays. Without --force a container that runs is refused.",),
+        details=("Without --definition that stays, without --force a container that runs is refused.",),
+    ),
+    Verb(
+        "prune",
+        "lifecycle",
+        "Remove what stopped containers have kept that have no definition of their own",
+        "nsunit.cli.lifecycle.prune:prune",
+        options=(
+            Option("dry-run", "Only say what would be removed", short="n"),
+            Option("force", "Do not ask", short="f"),
+        ),
+        details=(
+            "They are those that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
+            "that is gone, and as stopped, instances of templates. Containers that are defined or enabled keep all.",
+        ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.cli.lifecycle.stop import stop_these
 from nsunit.deeds.look.query import list_containers
-from nsunit.deeds.stop import restart
+from nsunit.deeds.restart import restart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

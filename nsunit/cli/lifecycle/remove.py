@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.deeds.stop import remove as remove_containers
+from nsunit.deeds.remove import remove as remove_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,4 +14,9 @@ if TYPE_CHECKING:
 
 def remove(invocation: Invocation) -> Sequence[Outcome]:
     """The verb `rm`."""
-    return remove_containers(invocation.context(), invocation.names(), force=invocation.flag("force"))
+    return remove_containers(
+        invocation.context(),
+        invocation.names(),
+        force=invocation.flag("force"),
+        definition=invocation.flag("definition"),
+    )

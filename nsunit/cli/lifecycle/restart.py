@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.deeds.stop import restart as restart_containers
+from nsunit.deeds.restart import restart as restart_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

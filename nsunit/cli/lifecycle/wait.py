@@ -8,19 +8,30 @@ from nsunit.cli import say
 from nsunit.cli.lifecycle.values import value_of
 from nsunit.cli.output import print_json
 from nsunit.deeds.wait import wait as wait_for
+from nsunit.deeds.wait import wait_for_health
 from nsunit.definition.values import INFINITY, usec
+from nsunit.errors import UsageError
 from nsunit.names import printable
+from nsunit.storage.health import HEALTHY, UNHEALTHY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nsunit.bus.watch import Ended
     from nsunit.cli.verbs import Invocation
+
+
+CONDITIONS = (HEALTHY, UNHEALTHY)
 
 
 def wait(invocation: Invocation) -> int:
     """The verb `wait`."""
     names = invocation.names("running")
     timeout = _seconds(invocation.value("timeout"))
+    condition = invocation.value("condition")
+    if condition is not None:
+        return _wait_for_health(invocation, names, condition, timeout)
     ended = wait_for(invocation.context(), names, timeout=timeout)
     if invocation.flag("json"):
         print_json([{"name": name, "ended": item} for name, item in zip(names, ended, strict=True)])
@@ -28,6 +39,18 @@ def wait(invocation: Invocation) -> int:
         for name, item in zip(names, ended, strict=True):
             say(f"{name}: {describe_end(item)}")
     return 0 if all(item.result in ("success", "") and item.active_state != "failed" for item in ended) else 1
+
+
+def _wait_for_health(invocation: Invocation, names: Sequence[str], condition: str, timeout: float | None) -> int:
+    if condition not in CONDITIONS:
+        raise UsageError(f"'{printable(condition)}' is no condition", hint=f"there are {' and '.join(CONDITIONS)}")
+    found = wait_for_health(invocation.context(), names, condition, timeout=timeout)
+    if invocation.flag("json"):
+        print_json([{"name": name, "health": now} for name, now in zip(names, found, strict=True)])
+    elif not invocation.flag("quiet"):
+        for name, now in zip(names, found, strict=True):
+            say(f"{name}: {now or 'has ended'}")
+    return 0 if all(now == condition for now in found) else 1
 
 
 def describe_end(ended: Ended) -> str:

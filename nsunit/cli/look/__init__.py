@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.cli.verbs import Option, Verb
 
+_FULL = Option("full", "Do not cut long lines at the width of the terminal", short="l")
 _JOURNAL_OUTPUT = (
     *("short", "short-precise", "short-iso", "short-iso-precise", "short-full", "short-monotonic", "short-unix"),
     *("verbose", "export", "json", "json-pretty", "json-sse", "json-seq", "cat", "with-unit"),
@@ -30,6 +31,8 @@ VERBS = (
         complete="defined",
         details=(
             "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
+            "--all also shows what has kept something and has no definition of its own: stopped instances, and as "
+            "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that.",
         ),
     ),
     Verb(
@@ -39,7 +42,7 @@ VERBS = (
         "nsunit.cli.look.status:status",
         operands="[NAME…]",
         most=None,
-        options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"),),
+        options=(Option("lines", "Lines of the journal to show, 10 if not given", short="n", value="N"), _FULL),
         complete="defined_any",
         details=(
             "What systemctl status shows, and root, ids, namespaces, limits and usage.",
@@ -72,6 +75,7 @@ VERBS = (
             Option("until", "Up to this time", short="U", value="TIME"),
             Option("output", "Format, as journalctl takes it", short="o", value="FORMAT", complete=_JOURNAL_OUTPUT),
             Option("reverse", "Newest lines first", short="r"),
+            _FULL,
         ),
         complete="defined_any",
         details=(

@@ -52,7 +52,7 @@ def _row(state: ContainerState) -> tuple[str, ...]:
     return (
         state.name,
         state.active_state,
-        state.sub_state,
+        state.sub_state + (f" ({state.health})" if state.health else ""),
         str(state.pid) if state.pid else "-",
         format_ago(state.since_usec),
         "-" if state.cpu_usec is None else format_duration(state.cpu_usec / 1_000_000),

@@ -27,6 +27,8 @@ def logs(invocation: Invocation) -> int:
         for long in ("follow", "lines", "since", "until", "output", "reverse")
         if invocation.flag(long)
     }
+    if sys.stdout.isatty() and not invocation.flag("full"):
+        options["no-full"] = None
     if invocation.flag("json"):
         options["output"] = "json"
     if invocation.flag("quiet"):

@@ -9,11 +9,12 @@ import sys
 
 from nsunit.cli import report
 from nsunit.cli.look.logs import journal_command
-from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, print_json
+from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, plural, print_json
 from nsunit.deeds.look.query import list_containers
 from nsunit.deeds.look.query import status as query
 from nsunit.errors import NotFoundError
 from nsunit.names import printable
+from nsunit.storage.health import HEALTHY, UNHEALTHY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def status(invocation: Invocation) -> int:
     """The verb `status`; without a name, that of all containers that run or have failed."""
     context = invocation.context()
     lines = invocation.number("lines", 10)
+    full = invocation.flag("full")
     names = invocation.names("defined", pods=True)
     if not invocation.operands:
         states = list_containers(context)
@@ -52,10 +54,10 @@ def status(invocation: Invocation) -> int:
         for index, item in enumerate(found):
             if index:
                 style.line()
-            for line in status_lines(item, style):
+            for line in status_lines(item, style, full=full):
                 style.line(line)
             if lines:
-                _last_lines(item, lines, style, user=context.user)
+                _last_lines(item, lines, style, user=context.user, full=full)
     sys.stdout.flush()
     for failure in failures:
         report(failure)
@@ -63,8 +65,8 @@ def status(invocation: Invocation) -> int:
     return EXIT_NOT_RUNNING if failures or calm else 0
 
 
-def status_lines(status: Status, style: Style, now: float | None = None) -> list[str]:
-    """Return what `nsunit status` shows, in the manner of systemctl status."""
+def status_lines(status: Status, style: Style, now: float | None = None, *, full: bool = False) -> list[str]:
+    """Return what `nsunit status` shows, as systemctl status does; lines of processes are cut unless *full*."""
     state = status.state
     title = f" - {printable(status.description)}" if status.description and status.description != state.name else ""
     lines = [f"{style.dot(state.active_state)} {style.paint(printable(state.name), 'bold')}{title}"]
@@ -74,6 +76,7 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
     lines += _field("Enabled", ("started at its times" if status.timer else "started at boot") if state.enabled else "")
     lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
     lines += _field("Timer", _times(status))
+    lines += _health(status, style, now)
     lines += _field("Units", f"{state.unit} in {state.slice}")
     if state.pid:
         lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
@@ -87,7 +90,7 @@ def status_lines(status: Status, style: Style, now: float | None = None) -> list
         lines += _usage(status)
     for note in status.notes:
         lines.append(f"{'Note':>12}: {style.paint(printable(note), 'yellow')}")
-    return lines + _tree(status.control_group, status.processes)
+    return lines + [line if full else style.cut(line) for line in _tree(status.control_group, status.processes)]
 
 
 def _times(status: Status) -> str:
@@ -145,6 +148,20 @@ def _activity(status: Status, style: Style, now: float | None) -> str:
     return text
 
 
+def _health(status: Status, style: Style, now: float | None) -> list[str]:
+    health = status.health
+    if health is None:
+        return []
+    colour = {HEALTHY: "green", UNHEALTHY: "red"}.get(health.status, "yellow")
+    text = style.paint(health.status, colour)
+    if health.results:
+        last = health.results[-1]
+        text += f"; checked {format_ago(last.ended_usec, now)} ago"
+        if last.status:
+            text += f", {plural(health.failing_streak, 'failure')} in a row: {last.summary()}"
+    return [f"{'Health':>12}: {text}"]
+
+
 def _usage(status: Status) -> list[str]:
     state = status.state
     lines = []
@@ -192,7 +209,7 @@ def _listens(state: ContainerState) -> bool:
     return state.sub_state == "listening"
 
 
-def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None:
+def _last_lines(status: Status, count: int, style: Style, *, user: bool, full: bool) -> None:
     """Let journalctl show the last lines of its log since it was started; it makes control characters harmless."""
     if not status.invocation:
         return
@@ -208,7 +225,7 @@ def _last_lines(status: Status, count: int, style: Style, *, user: bool) -> None
     if shown:
         style.line()
         for line in shown.decode(errors="replace").splitlines():
-            style.line(printable(line))
+            style.line(printable(line) if full else style.cut(printable(line)))
         if os.strerror(errno.ENXIO).encode() in shown:
             style.line(
                 "  hint: a program that opens /dev/stdout or /dev/stderr by name needs Output=pipe in [Container]"

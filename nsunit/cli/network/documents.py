@@ -19,6 +19,7 @@ def network_document(network: Network, inside: list[Attachment]) -> dict[str, ob
         "isolated": network.isolated,
         "domain": network.domain,
         "vlan": network.vlan,
+        "dns": network.dns,
         "containers": [attachment_document(item) for item in inside],
     }
 

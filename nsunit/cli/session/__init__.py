@@ -94,12 +94,15 @@ VERBS = (
             ),
             Option("keep", "Keep what it has written when it has ended"),
         ),
+        understood=(Option("rm", "What is so anyway, unless --keep is given"),),
         command_at=0,
         complete="command",
         details=(
             "Exits as exec does, and has the same standard streams.",
-            "What it writes to its root is gone when it ends, as with Volatile=yes, unless Volatile= or ReadOnly= says "
-            "otherwise: with --keep or Volatile=no it lands in the directory of Rootfs=.",
+            "Nothing of it is left when it has ended, as with the --rm of other tools, which is understood: what it "
+            "writes to its root is gone, as with Volatile=yes. With --keep its upper layer is kept, for the next run "
+            "of that --name, and 'prune' and 'rm' remove it; what it writes to a Rootfs= lands in that directory then, "
+            "and with Volatile=no.",
             "For instance: nsunit run -t -p Rootfs=/srv/debian -p Slice.MemoryMax=1G bash",
         ),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.cli import fail, say
 from nsunit.cli.output import print_json
-from nsunit.deeds.stop import remove as remove_containers
+from nsunit.deeds.remove import remove as remove_containers
 from nsunit.definition.values import size
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import UsageError

@@ -11,8 +11,18 @@ from nsunit.bus.follow import follow
 from nsunit.core.running import CGROUP_ROOT
 from nsunit.deeds.look.notices import Notices, managed_kills, subtree_kills
 from nsunit.formats.cgroupfs import flat_keyed
-from nsunit.names import ROOT_SLICE, container_of_unit, slice_path
-from nsunit.plan.events import FROZEN, MANAGED_OOM_KILL, MEMORY_HIGH, OOM_KILL, THAWED, Event, Tracker, name_of_slice
+from nsunit.names import ROOT_SLICE, container_of_check, container_of_unit, slice_path
+from nsunit.plan.events import (
+    FROZEN,
+    HEALTH,
+    MANAGED_OOM_KILL,
+    MEMORY_HIGH,
+    OOM_KILL,
+    THAWED,
+    Event,
+    Tracker,
+    name_of_slice,
+)
 from nsunit.storage.files import read_kernel_file
 from nsunit.units import UP
 
@@ -57,6 +67,7 @@ class _Events:
         self._slices: dict[str, _Slice] = {}  # by the slice's name
         self._units: dict[str, str] = {}  # of containers that run
         self._frozen: dict[str, bool] = {}
+        self._health: dict[str, str] = {}  # by container
         self._managed: dict[str, int] = {}  # kills by systemd-oomd, by container
 
     def run(self) -> None:
@@ -79,6 +90,9 @@ class _Events:
         if unit.endswith(".slice"):
             self._slice_changed(unit, values)
             return
+        if checked := container_of_check(unit):
+            self._checked(checked, str(values.get("StatusText", "")))
+            return
         name = container_of_unit(unit)
         if name and values.get("Result") == "oom-kill" and (slice_ := self._slice_of(name)):
             slice_.look()  # before the cgroup is gone
@@ -92,8 +106,16 @@ class _Events:
             if self._following:
                 self._watch_unit(name, unit)
         elif name and (values.get("ActiveState") in ("inactive", "failed") or "not-found" in values.values()):
-            for known in (self._units, self._frozen, self._managed):
+            for known in (self._units, self._frozen, self._managed, self._health):
                 known.pop(name, None)
+
+    def _checked(self, name: str, health: str) -> None:
+        """Take in what the program of checks says of container *name* when that has changed."""
+        if not health or self._health.get(name) == health:
+            return
+        self._health[name] = health
+        if self._following:
+            self._tell(Event(HEALTH, name, health=health))
 
     def _slice_changed(self, unit: str, values: dict[str, Any]) -> None:
         name = name_of_slice(unit)

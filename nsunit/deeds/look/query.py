@@ -17,6 +17,7 @@ from nsunit.core.running import (
     unit_of,
 )
 from nsunit.core.stored import changed_by_set, differences_from_running, journal_of, known, stored
+from nsunit.deeds.look.kept import kept
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
 from nsunit.deeds.look.sources import files_of
@@ -39,6 +40,7 @@ from nsunit.setup import namespaces
 from nsunit.setup.main import read_plan
 from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
+from nsunit.storage.health import read as read_health
 from nsunit.storage.processes import UnitProcess, unit_processes
 from nsunit.units import UP, time_was_up
 
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from nsunit.core.jobs import Failure
     from nsunit.deeds.look.root import Ids, Root
     from nsunit.setup.operation import Operation
+    from nsunit.storage.health import Health
 
 CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
 UNKNOWN = (1 << 64) - 1  # systemd's "not set" for counters and limits
@@ -73,6 +76,7 @@ class ContainerState(Record):
     cpu_usec: int | None = None
     enabled: bool = False
     note: str = ""  # why it was not started, or what is wrong with what listens for it, and what to do
+    health: str | None = None  # starting, healthy or unhealthy; None where nothing checks it
 
 
 class Status(Record):
@@ -107,10 +111,11 @@ class Status(Record):
     next_elapse_usec: int | None = None  # when it will, µs since 1970
     last_trigger_usec: int | None = None  # and when it did last
     log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
+    health: Health | None = None
 
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
-    """The containers that are loaded, and with *everything* also those that are only defined."""
+    """The containers that are loaded, and with *everything* also those only defined or with kept state."""
     units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket"])
     listeners = listening.by_container(units)
     states = {}
@@ -124,12 +129,13 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
         if name not in states:
             states[name] = _state(context, name, service_name(name), {}, listeners.get(name, listening.NONE))
     if everything:
-        for name in list_names(context.search):
+        quiet = {item.name: item.state for item in kept(context)} | dict.fromkeys(list_names(context.search), "dead")
+        for name, sub_state in quiet.items():
             if name not in states:
                 states[name] = ContainerState(
                     name,
                     "inactive",
-                    "dead",
+                    sub_state,
                     service_name(name),
                     slice_as_defined(context, name),
                     main_file(name, context.search),
@@ -208,6 +214,7 @@ def status(context: Context, name: str) -> Status:
         ),
         invocation=_invocation(context, name, unit, properties),
         log_namespace=journal_of(context, name),
+        health=_health(context, name, properties),
         **_shown_by_features(context, name, used),
     )
 
@@ -244,7 +251,7 @@ def _notes_of_features(
 def _notes(
     context: Context, name: str, properties: dict[str, object], limits: dict[str, object], *, known: bool
 ) -> tuple[str, ...]:
-    notes = []
+    notes = ["it was stopped, as its time was up (RuntimeMaxSec=)"] if time_was_up(properties) else []
     if managed := _managed_kills(limits, properties):
         times = "once" if managed == 1 else f"{managed} times"
         notes.append(f"systemd-oomd killed in it {times}; 'journalctl -u systemd-oomd' says why")
@@ -252,8 +259,6 @@ def _notes(
         notes.append("the kernel killed it for lack of memory; raise MemoryMax= of the container or its slices")
     elif kills := _oom_kills(limits):
         notes.append(f"the kernel killed {kills} of its processes for lack of memory")
-    if time_was_up(properties):
-        notes.append("it was stopped, as its time was up (RuntimeMaxSec=)")
     partition = (_cgroup_file(limits, "cpuset.cpus.partition") or "").strip()
     if "invalid" in partition:
         notes.append(f"its CPUs are not its own, CPUSetPartition= has no effect: the kernel says '{partition}'")
@@ -333,6 +338,7 @@ def _state(
         cpu_usec=None if cpu is None else cpu // 1000,
         enabled=_is_enabled(context, name),
         note=listening.note(context, name, listeners) or note,
+        health=found.status if (found := _health(context, name, values)) else None,
     )
 
 
@@ -348,6 +354,12 @@ def _invocation(context: Context, name: str, unit: str, properties: dict[str, ob
         return failure.invocation
     value = properties.get("InvocationID")
     return bytes(value).hex() if isinstance(value, (list, tuple, bytes)) else ""
+
+
+def _health(context: Context, name: str, values: dict[str, object]) -> Health | None:
+    """What the checks of a container have found, if there are any."""
+    pid = _number(values, "MainPID")
+    return read_health(context.paths.runtime_of(name), pid) if pid else None
 
 
 def _is_enabled(context: Context, name: str) -> bool:

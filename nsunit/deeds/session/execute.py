@@ -14,7 +14,7 @@ from nsunit.setup import linux, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import harden, read_plan
 from nsunit.setup.namespaces import has_hosts_root
-from nsunit.setup.process import HOME, Environment, Exec, Manners, Privileges, User, WorkingDirectory
+from nsunit.setup.process import HOME, User, of_session
 from nsunit.storage import files
 
 TYPE_CHECKING = False
@@ -60,7 +60,9 @@ def execute(
     def begin() -> int:
         try:
             plan = _plan_of(context, name)
-            operations = _session_operations(plan, argv, user, working_directory, environment)
+            other = None if user is None else _user(user)
+            # A service starts in /, and somebody who comes to look at it at home.
+            operations = of_session(plan, argv, other, environment, lambda path: working_directory or path or HOME)
             build.keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in plan)
             build.root_fd = os.open(f"/proc/{running.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             check_alive(running, pidfd)  # so that was the root of this very process
@@ -158,27 +160,8 @@ def _plan_of(context: Context, name: str) -> list[Operation]:
         raise NotFoundError(f"{name}: it runs, but nsunit has no record of having started it") from None
 
 
-def _session_operations(
-    plan: Sequence[Operation],
-    argv: Sequence[str],
-    user: str | None,
-    working_directory: str | None,
-    environment: Sequence[tuple[str, str]],
-) -> list[Operation]:
-    """The payload's own operations as far as they make sense for another process, with the caller's wishes."""
-    found: list[Operation] = []
-    for item in plan:
-        if isinstance(item, User) and user is not None:
-            name, _, group = user.partition(":")
-            if not name:
-                raise NsunitError(f"'{printable(user)}' is not a user", hint="use --uid=USER[:GROUP]")
-            found.append(User(name, group, ()))
-        elif isinstance(item, WorkingDirectory):
-            # A service starts in /, and somebody who comes to look at it at home.
-            found.append(WorkingDirectory(working_directory or item.path or HOME))
-        elif isinstance(item, (User, Environment, Manners, Privileges)):
-            found.append(item)
-    # The user's variables are set by looking the user up, the definition's come next, the caller's last.
-    extra = Environment(tuple(f"{key}={value}" for key, value in environment))
-    position = next(number for number, item in enumerate(found) if isinstance(item, WorkingDirectory))
-    return [*found[:position], extra, *found[position:], Exec("", tuple(argv))]
+def _user(text: str) -> User:
+    name, _, group = text.partition(":")
+    if not name:
+        raise NsunitError(f"'{printable(text)}' is not a user", hint="use --uid=USER[:GROUP]")
+    return User(name, group, ())

@@ -7,7 +7,7 @@ import os
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.context import take_back
 from nsunit.core.jobs import GRACE_SECONDS, hint_for_step
-from nsunit.core.prepare import prepare
+from nsunit.core.prepare import obtain, prepare
 from nsunit.core.running import CGROUP_ROOT, catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
 from nsunit.deeds.session.terminal import Held, hold_signals
@@ -18,6 +18,7 @@ from nsunit.errors import BusError, NsunitError, SessionError, UsageError
 from nsunit.features import hooks
 from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
 from nsunit.plan.foreground import run_scope
+from nsunit.plan.units import relation
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import (
@@ -80,6 +81,7 @@ def run(
         definition = definition.replace(container=definition.container.replace(exec=tuple(argv)))
     if detach:
         return _run_detached(context, definition, keep)
+    obtain(context, definition)
     for change in hooks(definition.container.features, "deeds.foreground"):
         definition = change(context, definition)
     scope = run_scope(definition, os.urandom(4).hex())  # refuses what only a service can have
@@ -156,6 +158,8 @@ def _run_attached(
 ) -> int:
     """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
     name, used = prepared.definition.name, prepared.definition.container.features
+    others = prepared.units.beside
+    around = [relation(key, others).property for key in ("Wants", "After") if others]
     build = Build(context.paths.runtime_of(name))
     operations = read_plan(build.workspace)
     try:
@@ -167,7 +171,7 @@ def _run_attached(
         raise SessionError(f"{name}: {error}", error.status) from error
 
     def admit(pid: int) -> None:
-        unit = scope.replace(properties=(*scope.properties, Property("PIDs", "au", (pid,))))
+        unit = scope.replace(properties=(*scope.properties, *around, Property("PIDs", "au", (pid,))))
 
         def start(groups: tuple[Unit, ...]) -> Job:
             return context.bus.start_transient(unit, (*groups, prepared.units.slice))

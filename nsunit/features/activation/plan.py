@@ -21,7 +21,7 @@ from nsunit.features.activation.setup import ListenFds
 from nsunit.features.network.model.attachment import SOCKET_MARK
 from nsunit.features.network.values import listened, listened_ports, of
 from nsunit.names import service_name, slice_name, slice_path, socket_name
-from nsunit.plan.units import Directive, Listeners, command, directive, switch
+from nsunit.plan.units import Directive, Listeners, command, directive, relation, switch
 from nsunit.record import Record
 from nsunit.units import Property, Unit
 
@@ -101,9 +101,9 @@ def relations(definition: Definition) -> tuple[Directive, ...]:
     idle_stop = listened(definition.container).idle_stop
     if not listened(definition.container).how:
         ports = {port.container: None for port in listened_ports(definition.container)}
-        return (_names("Wants", tuple(socket_name(definition.name, port) for port in ports)),)
+        return (relation("Wants", tuple(socket_name(definition.name, port) for port in ports)),)
     socket = (entry_socket(definition),)
-    found = [_names("After", socket), _names("BindsTo", socket)]
+    found = [relation("After", socket), relation("BindsTo", socket)]
     if 0 < idle_stop < _INFINITY:
         found.append(switch("Unit", "StopWhenUnneeded"))
         # A program that is slow to fail is given up as well: one that works takes that long from start to start.
@@ -147,8 +147,8 @@ def _socket(
 def _relations(definition: Definition, others: tuple[str, ...]) -> tuple[Directive, ...]:
     if not listened(definition.container).how:
         service = (service_name(definition.name),)
-        return _names("BindsTo", service), _names("After", service)
-    return (_names("Requires", others), _names("After", others)) if others else ()
+        return relation("BindsTo", service), relation("After", service)
+    return (relation("Requires", others), relation("After", others)) if others else ()
 
 
 def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tuple[Directive, ...]:
@@ -173,9 +173,9 @@ def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tupl
     proxy = (PROXY, *idle, address)
     return (
         directive("Unit", "Description", f"Proxy to port {port} of container {name}", "s"),
-        _names("BindsTo", (service,)),
-        _names("Requires", (socket,)),
-        _names("After", (service, socket)),
+        relation("BindsTo", (service,)),
+        relation("Requires", (socket,)),
+        relation("After", (service, socket)),
         directive("Service", "Type", "exec", "s"),
         directive("Service", "Slice", slice_, "s"),
         switch("Service", "DynamicUser"),
@@ -198,10 +198,6 @@ def _address(port: Port) -> str:
     if not port.address:
         return f"[::]:{port.host}"
     return f"[{port.address}]:{port.host}" if ":" in port.address else f"{port.address}:{port.host}"
-
-
-def _names(key: str, units: tuple[str, ...]) -> Directive:
-    return Directive("Unit", key, " ".join(units), Property(key, "as", units))
 
 
 def without_root(_container: Container) -> list[tuple[str, str]]:

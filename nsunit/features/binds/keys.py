@@ -6,9 +6,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.container import Contradiction
     from nsunit.definition.model import Container
+    from nsunit.definition.setting import Row
 
 _RANGES = ("yes", "no", "range", "identity")
 _COUNT = 65536  # of a container whose ids are allocated
+
+TABLES: dict[str, dict[str, Row]] = {}  # it has no key of its own
 
 
 def check(container: Container, _name: str, _service: object) -> list[Contradiction]:

@@ -62,7 +62,10 @@ TABLES: dict[str, dict[str, Row]] = {
     "Container": {
         "Device": own(
             *(devices, True, "[-]SOURCE[:TARGET][:RIGHTS]…"),
-            *("Devices of the host, with a node of its own for each; rights as in DeviceAllow=.", "/dev/ttyUSB0:rw"),
+            *(
+                "Devices of the host, also all in a directory, with nodes of its own; rights as in DeviceAllow=.",
+                "/dev/ttyUSB0:rw",
+            ),
         ),
     }
 }

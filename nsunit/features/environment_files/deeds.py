@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit.definition.search import read_regular
 from nsunit.definition.values_container import is_variable_name
 from nsunit.errors import NsunitError
 from nsunit.features.environment_files.keys import of
@@ -75,9 +76,7 @@ def variables(path: str, warn: Callable[[str], object], systemd_version: int) ->
 
 def _content(path: str) -> str:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # nothing waits for who writes a pipe
-        with open(fd, "rb") as file:
-            content = file.read()
+        content = read_regular(path)
     except FileNotFoundError:
         raise
     except OSError as error:

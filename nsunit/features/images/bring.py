@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 from nsunit.errors import NsunitError, UsageError
-from nsunit.features.images import program, writing
+from nsunit.features.images import writing
 from nsunit.features.images.config import image_of, platform_of
+from nsunit.features.images.fetch import tasks
 from nsunit.features.images.layout import full_name, is_reference, split
 from nsunit.features.images.store import Store
-from nsunit.features.images.unit import SECONDS, unpack_unit
+from nsunit.features.images.unit import unpack_unit
 from nsunit.features.images.unpack.work import identity_of
 from nsunit.names import printable
 from nsunit.record import Record
-from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,23 +22,22 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.core.context import Context
-    from nsunit.units import Unit
 
 TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir", "tar")
-_GRACE_SECONDS = 60
 _ATTEMPTS = 3  # at a layer that goes while the image on top of it is unpacked
 
 
 class Source(Record):
     """Where an image comes from: the host's *path*, absolute, and which one of those that are there.
 
-    *origin* is where it was before, if that path is of this moment only.
+    *origin* is where it was before, if that path is of this moment only; *parent* the image that it was made on.
     """
 
     transport: str
     path: str
     tag: str = ""
     origin: str = ""
+    parent: str = ""
 
 
 class Imported(Record):
@@ -51,16 +49,6 @@ class Imported(Record):
     fetched: int
 
 
-def carried_out(context: Context, unit: Unit, seconds: int) -> bool:
-    """Start *unit*, which has so long, and tell whether it came to a good end; who is interrupted takes it along."""
-    job = context.bus.start_transient(unit)
-    try:
-        return context.bus.wait(job, seconds + _GRACE_SECONDS) == "done"
-    except BaseException:
-        context.bus.wait(context.bus.stop(unit.name), _GRACE_SECONDS)
-        raise
-
-
 def source_of(text: str) -> Source:
     """The source *text* means: `TRANSPORT:PATH[:TAG]`, or a path, of which the transport is guessed.
 
@@ -70,7 +58,7 @@ def source_of(text: str) -> Source:
     transport, colon, rest = text.partition(":")
     if not colon or transport not in TRANSPORTS:
         if colon and "/" not in transport and not os.path.exists(text):
-            hint = f"{', '.join(f'{name}:' for name in TRANSPORTS)} with a path behind, or a path"
+            hint = f"{', '.join(f'{name}:' for name in TRANSPORTS)} and others with a path behind, or a path"
             raise UsageError(f"'{printable(transport)}:' is not where an image can be imported from", hint=hint)
         path, tag = _path_and_tag(text)
         return Source(_guess(path), path, tag)
@@ -103,7 +91,7 @@ def _guess(path: str) -> str:
             return "oci"
         if os.path.exists(path + "/manifest.json") and os.path.exists(path + "/version"):
             return "dir"
-        hint = "a root as a directory is taken as it is by Rootfs= and Layer=, or 'tar -C DIR -c .' makes a tar of it"
+        hint = "if it is to be a root as it is, say 'root:' before it"
         raise UsageError(f"'{printable(path)}' is no directory with an image", hint=hint)
     return "file"  # that is told apart where it is read
 
@@ -114,9 +102,8 @@ def bring_in(context: Context, source: Source, names: Sequence[str] = (), platfo
     Raises:
         NsunitError: it is damaged, or there is no room for it; nothing of it is left.
     """
-    refuse_users(context)
     chosen = platform_of(os.uname().machine, platform)
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
     for left in reversed(range(_ATTEMPTS)):
         with writing.Staging(store) as staging:
@@ -140,46 +127,21 @@ def check_names(names: Sequence[str]) -> None:
             raise UsageError(f"'{printable(name)}' is not a name for an image", hint="e.g. localhost/web:1")
 
 
-def refuse_users(context: Context) -> None:
-    """Images are the system's as yet.
-
-    Raises:
-        UsageError: the containers are those of a user.
-    """
-    if context.user:
-        hint = "unpack it with 'podman unshare' or 'umoci unpack --rootless', and name the directory with Layer="
-        raise UsageError("images are for containers of the system", hint=hint)
-
-
 def _unpack(
     context: Context, store: Store, staging: writing.Staging, source: Source, platform: tuple[str, ...]
 ) -> dict[str, Any]:
     job = {
+        "task": "unpack",
         "transport": source.transport,
         "path": source.path,
         "tag": source.tag,
         "platform": platform,
         "layers": store.layers,
         "staging": staging.path,
+        "ids": tasks.own_ids(context),
     }
-    files.write_file(staging.path + "/job", json.dumps(job).encode())
-    files.write_file(staging.path + "/error", b" " * program.ERROR_ROOM)
-    argv = (sys.executable or "/usr/bin/python3", "-IB", program.__file__, staging.path)
-    unit = unpack_unit(staging.token, argv, store.path)
-    if not carried_out(context, unit, SECONDS):
-        raise _failure(staging, unit.name)
-    content = files.read_file(staging.path + "/result")
-    assert content is not None
-    found: dict[str, Any] = json.loads(content)
-    return found
-
-
-def _failure(staging: writing.Staging, unit: str) -> NsunitError:
-    content = (files.read_file(staging.path + "/error") or b"").strip()
-    if content:
-        told = json.loads(content)
-        return NsunitError(told["message"], hint=told["hint"])
-    return NsunitError("the image could not be unpacked: its unit has failed", hint=f"see 'journalctl -u {unit}'")
+    unit = unpack_unit(staging.token, tasks.command(staging.path), store.path, user=context.user)
+    return tasks.carry_out(context, staging.path, job, unit)
 
 
 def _commit(
@@ -200,6 +162,7 @@ def _commit(
     aliases = {_by_digest(name, digest) for name in chosen if digest} - set(chosen)
     origin = source.origin or f"{result['transport']}:{source.path}"
     about = {"digest": digest, "source": origin, "warnings": warnings[:100]}
+    about |= {"parent": source.parent} if source.parent else {}
     writing.describe_layers(staging, layers)
     staging.sync()
     with store.lock():

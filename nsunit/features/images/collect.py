@@ -10,9 +10,9 @@ import os
 
 from nsunit.core.running import is_running
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.features.images import writing
+from nsunit.features.images import pins, writing
 from nsunit.features.images.deeds import recorded
-from nsunit.features.images.layout import DIGEST_LENGTH, file_of, full_name, is_digest, name_of
+from nsunit.features.images.layout import DIGEST_LENGTH, ends_as, file_of, full_name, is_digest, name_of
 from nsunit.features.images.store import Store
 from nsunit.names import RUN_PREFIX, printable
 from nsunit.record import Record
@@ -54,7 +54,9 @@ def users(context: Context) -> dict[str, list[str]]:
     for name in _containers(context):
         for directory in (paths.state_of(name), paths.runtime_of(name)):
             reference, identity = recorded(directory)
-            for used in (identity, _meant_by(store, reference)):
+            pin = pins.read(directory)
+            pinned = (pin.identity, pin.former) if pin else ()
+            for used in (identity, _meant_by(store, reference), *pinned):
                 if used and name not in found.setdefault(used, []):
                     found[used].append(name)
     return found
@@ -102,7 +104,7 @@ def remove(context: Context, texts: Sequence[str]) -> Removed:
         NotFoundError: there is no such image.
         NsunitError: a container uses it; nothing was taken away.
     """
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     with store.lock():
         known, used = names_of(store), users(context)
         going: dict[str, list[str]] = {}
@@ -134,7 +136,7 @@ def remove(context: Context, texts: Sequence[str]) -> Removed:
 def _meant(text: str, names: list[str]) -> list[str]:
     """Those of *names* that *text* means: all of them if it is an id."""
     full = {full_name(text), full_name(f"localhost/{text}")} if not text.startswith("sha256:") else set()
-    return [name for name in names if name in full] or list(names)
+    return [name for name in names if name in full] or [name for name in names if ends_as(name, text)] or list(names)
 
 
 def _left(names: list[str], going: list[str]) -> list[str]:
@@ -144,7 +146,7 @@ def _left(names: list[str], going: list[str]) -> list[str]:
 
 def prune(context: Context, *, everything: bool = False) -> Removed:
     """Take away images without a name, with *everything* all that no container uses, and layers of no image."""
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     removed: list[str] = []
     images: list[str] = []
     with store.lock():
@@ -176,7 +178,7 @@ def _put_layers_aside(context: Context, store: Store) -> int:
 
 def forget_damaged(context: Context, chains: Iterable[str], identities: Iterable[str]) -> tuple[Removed, list[str]]:
     """Take away the images *identities* and those with a layer of *chains*; returns also who keeps one from going."""
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     damaged, bad = set(chains), set(identities)
     kept: list[str] = []
     removed: list[str] = []
@@ -210,7 +212,7 @@ def tag(context: Context, text: str, names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         NotFoundError: there is no such image.
     """
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     full = tuple(full_name(name) for name in names)
     with store.lock():
         identity = store.find(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from nsunit.definition.signals import signal_number
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import NsunitError
+from nsunit.features.health.keys import LONGEST, SHORTEST
 from nsunit.features.images.layout import Image
 from nsunit.features.volumes.values import image_target
 from nsunit.names import printable
@@ -67,6 +68,7 @@ def image_of(identity: str, layers: tuple[str, ...], document: Any, warn: Callab
         _directory(_string(config, "WorkingDir")),
         _signal(_string(config, "StopSignal"), warn),
         _volumes(config.get("Volumes"), warn),
+        _healthcheck(config.get("Healthcheck"), warn),
     )
 
 
@@ -82,6 +84,39 @@ def _volumes(found: object, warn: Callable[[str], object]) -> tuple[str, ...]:
         except ValueProblem:
             warn(f"the volume '{printable(text[:100])}' of its config is left out: there can be none")
     return tuple(targets)
+
+
+_TIMES = {
+    "Interval": "interval",
+    "Timeout": "timeout",
+    "StartPeriod": "start_period",
+    "StartInterval": "start_interval",
+}
+
+
+def _healthcheck(found: Any, warn: Callable[[str], object]) -> tuple[tuple[str, object], ...]:
+    """How the image is checked; what cannot be meant is told of and left out, as a container runs without it."""
+    if not isinstance(found, dict):
+        return ()
+    try:
+        kind, *words = _strings(found, "Test") or ("NONE",)
+    except NsunitError as error:
+        warn(f"the Healthcheck of its config is left out: {error}")
+        return ()
+    command = {"CMD": tuple(words), "CMD-SHELL": ("/bin/sh", "-c", *words[:1]) if words else ()}.get(kind, ())
+    if not command:
+        if kind != "NONE":
+            warn(f"the Healthcheck of its config is left out: '{printable(kind[:40])}' is no kind of command")
+        return ()
+    times: list[tuple[str, object]] = []
+    for key, field in _TIMES.items():
+        value = found.get(key)
+        if isinstance(value, int) and value > 0:  # nanoseconds; 0 is what is usual
+            times.append((field, min(max(value // 1000, SHORTEST), LONGEST)))
+    retries = found.get("Retries")
+    if isinstance(retries, int) and retries > 0:
+        times.append(("retries", min(retries, 1000)))
+    return (("command", command), *times)
 
 
 def _string(config: dict[str, Any], key: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.features.health.keys import of as of_health
+from nsunit.features.images import pins
 from nsunit.features.images.keys import of
-from nsunit.features.images.plan import with_image
+from nsunit.features.images.plan import said, with_image, without_image
 from nsunit.features.images.store import Store
 from nsunit.plan.operations import keeps_upper
 from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.core.context import Context
+    from nsunit.core.context import Context, Undo
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Definition
     from nsunit.features.images.keys import Chosen
@@ -33,9 +35,6 @@ def resolve(context: Context, definition: Definition) -> Definition:
     chosen = of(definition.container)
     if chosen is None or chosen.id:
         return definition
-    if context.user:
-        hint = "name a directory with Rootfs= or Layer=, or have root run the container as one of the system's"
-        raise DefinitionError([Problem(definition.name, 0, "[Container] Image=: images are the system's alone", hint)])
     store = Store(context.paths)
     identity = _identity(context, store, definition, chosen)
     image = store.image(identity)
@@ -48,17 +47,41 @@ def resolve(context: Context, definition: Definition) -> Definition:
         hint = "name the program to run, e.g. Exec=/bin/sh"
         message = f"[Container] Exec= is missing, and the image '{chosen.reference}' has no command"
         raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])
+    if container.waits_for_health and not of_health(container).command:
+        hint = "say how to check it with Health="
+        message = f"[Container] Notify=healthy: the image '{chosen.reference}' does not say how to check it"
+        raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])
     return definition.replace(container=container)
 
 
 foreground = resolve
 
 
+def preview(context: Context, definition: Definition) -> tuple[Definition, dict[str, object]]:
+    """*definition* as `resolve` makes it, and what is to be shown of its image; that need not be in the store."""
+    chosen = of(definition.container)
+    assert chosen is not None
+    shown: dict[str, object] = {"reference": chosen.reference, "id": None, "says": []}
+    if not is_there(context, definition, chosen):
+        context.warn(f"warning: {definition.name}: there is no image '{chosen.reference}' in the store")
+        return definition.replace(container=without_image(definition.container, chosen)), shown
+    found = resolve(context, definition)
+    resolved = of(found.container)
+    assert resolved is not None
+    image = Store(context.paths).image(resolved.id)
+    if image is not None:
+        shown = {**shown, "id": image.id, "says": said(definition.container, chosen, image)}
+    return found, shown
+
+
 def _identity(context: Context, store: Store, definition: Definition, chosen: Chosen) -> str:
+    if pinned := pins.pinned(context, definition.name, chosen.reference):
+        return pinned
     try:
         named = store.find(chosen.reference)
     except NsunitError as error:
-        if not (kept := _kept(context, definition, chosen)):
+        kept = _kept(context, definition, chosen)
+        if not kept or store.image(kept) is None:
             message = f"[Container] Image=: {error.message}"
             raise DefinitionError([Problem(definition.name, 0, message, error.hint)]) from None
         return kept
@@ -66,10 +89,18 @@ def _identity(context: Context, store: Store, definition: Definition, chosen: Ch
     if kept and kept != named and store.image(kept):
         context.warn(
             f"warning: {definition.name}: it stays on the image {kept[:12]}, on which it has written; "
-            f"'{chosen.reference}' is {named[:12]} now, which 'nsunit rm {definition.name}' would make it begin with"
+            f"'{chosen.reference}' is {named[:12]} now, which 'nsunit update {definition.name}' has it run"
         )
         return kept
     return named
+
+
+def is_there(context: Context, definition: Definition, chosen: Chosen) -> bool:
+    """Whether a container could start with an image that is in the store."""
+    try:
+        return bool(Store(context.paths).find(chosen.reference))
+    except NsunitError:
+        return bool(_kept(context, definition, chosen))
 
 
 def _kept(context: Context, definition: Definition, chosen: Chosen) -> str:
@@ -88,6 +119,22 @@ def recorded(directory: str) -> tuple[str, str]:
     return reference, identity
 
 
+def require(context: Context, definition: Definition, _undo: Undo) -> None:
+    """Have what a container writes go where it belongs, after `update` or `rollback` has chosen another image."""
+    chosen = of(definition.container)
+    assert chosen is not None, "it has an image"
+    if not pins.pinned(context, definition.name, chosen.reference):
+        return
+    directory = context.paths.state_of(definition.name)
+    _, has = recorded(directory)
+    content = _record(chosen)
+    pins.put_upper_in_place(context.paths.upper_of(definition.name), has, chosen.id, f"{directory}/{RECORD}", content)
+
+
+def _record(chosen: Chosen) -> bytes:
+    return f"{chosen.reference}\n{chosen.id}\n".encode()
+
+
 def reserve(context: Context, definition: Definition, place: Place) -> None:
     """Note that a container has its image, which is then not taken away.
 
@@ -98,7 +145,7 @@ def reserve(context: Context, definition: Definition, place: Place) -> None:
     assert chosen is not None and chosen.id, "it is looked up first"
     store = Store(context.paths)
     path = f"{place.keeper}/{RECORD}"
-    content = f"{chosen.reference}\n{chosen.id}\n".encode()
+    content = _record(chosen)
     former = files.read_file(path)
     with store.lock():
         if store.image(chosen.id) is None:

@@ -1,8 +1,9 @@
-"""`Image=` and `Entrypoint=` of [Container]."""
+"""`Image=`, `Entrypoint=` and `Pull=` of [Container]."""
 
 from __future__ import annotations
 
 from nsunit.definition.setting import own
+from nsunit.definition.values import choice
 from nsunit.definition.values_container import command
 from nsunit.definition.words import wrong
 from nsunit.features.images.layout import ID_MIN, is_digest, is_reference
@@ -22,12 +23,14 @@ class Chosen(Record):
     """What a definition says of its image.
 
     *entrypoint* is None where it leaves that to the image.  *says* are the keys of [Container] that it has itself.
-    *id* is the image that *reference* stood for when it was looked up; empty before.
+    *pull* is when a registry is asked for it.  *id* is the image that *reference* stood for when it was looked up;
+    empty before.
     """
 
     reference: str
     entrypoint: tuple[str, ...] | None = None
     says: frozenset[str] = frozenset()
+    pull: str = "missing"
     id: str = ""
 
 
@@ -41,6 +44,8 @@ def reference(text: str) -> str:
     return text
 
 
+PULLS = ("missing", "newer", "never", "always")
+
 TABLES: dict[str, dict[str, Row]] = {
     "Container": {
         "Image": own(
@@ -50,6 +55,10 @@ TABLES: dict[str, dict[str, Row]] = {
         "Entrypoint": own(
             *(command, False, "COMMAND"),
             *("In place of the image's entrypoint; Exec= then has the arguments.", "/docker-entrypoint.sh"),
+        ),
+        "Pull": own(
+            *(choice(*PULLS), False, "|".join(PULLS)),
+            *("When a start asks the registry for the image; newer ones are taken if it can be had.", "newer"),
         ),
     }
 }
@@ -66,7 +75,8 @@ def build(fields: dict[str, Any], values: list[tuple[str, Any]]) -> None:
     given = dict(values)
     says = frozenset(given)
     fields["image"] = given.get("Image", "")
-    fields["extras"]["images"] = Chosen(given.get("Image", ""), given.get("Entrypoint"), says)
+    pull = given.get("Pull", "missing")
+    fields["extras"]["images"] = Chosen(given.get("Image", ""), given.get("Entrypoint"), says, pull)
     if not given.get("Boot"):
         by_default(fields, values)
 
@@ -78,6 +88,8 @@ def check(container: Container, _name: str, _service: object) -> list[Contradict
     if chosen is None:
         return found
     if not chosen.reference:
+        if chosen.entrypoint is None:
+            return [("Pull", "that is about an image, and there is no Image=", "leave it out")]
         return [("Entrypoint", "that is in place of an image's, and there is no Image=", "put it into Exec=")]
     if container.rootfs is not None:
         found.append(("Image", "Image= and Rootfs= exclude each other", "leave out one of the two"))

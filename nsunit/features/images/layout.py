@@ -26,6 +26,7 @@ class Image(Record):
     working_directory: str = ""
     stop_signal: int = 0
     volumes: tuple[str, ...] = ()
+    healthcheck: tuple[tuple[str, object], ...] = ()  # fields of nsunit.features.health.keys.Check
 
 
 def dump(image: Image) -> bytes:
@@ -38,6 +39,7 @@ def dump(image: Image) -> bytes:
         "environment": environment,
         "volumes": image.volumes,
         **{name: (str(getattr(image, name)),) for name in _SINGLE},
+        **_dumped_healthcheck(image),
     }
     lines = ("\0".join((name, *values)).replace("\\", "\\\\").replace("\n", "\\n") for name, values in fields.items())
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
@@ -62,7 +64,25 @@ def load(identity: str, content: bytes) -> Image:
         single["working_directory"],
         int(single["stop_signal"]),
         found.get("volumes", ()),
+        _loaded_healthcheck(found),
     )
+
+
+def _dumped_healthcheck(image: Image) -> dict[str, tuple[str, ...]]:
+    check = dict(image.healthcheck)
+    if not check:
+        return {}
+    command = check["command"]
+    assert isinstance(command, tuple)
+    times = tuple(f"{name}={value}" for name, value in check.items() if name != "command")
+    return {"health": command, "health_times": times}
+
+
+def _loaded_healthcheck(found: dict[str, tuple[str, ...]]) -> tuple[tuple[str, object], ...]:
+    if "health" not in found:  # it has none, or came in before this was looked at
+        return ()
+    times = (item.partition("=") for item in found["health_times"])
+    return (("command", found["health"]), *((name, int(value)) for name, _, value in times))
 
 
 _SINGLE = ("user", "group", "working_directory", "stop_signal")
@@ -131,10 +151,15 @@ def full_name(text: str) -> str:
     """The name *text* with host and tag, as podman and docker complete it; a digest in it makes a tag needless."""
     rest, at, digest = text.partition("@")
     host, path, tag = split(rest)
-    if not host:
-        host = "docker.io"
-        path = path if "/" in path else f"library/{path}"
+    host = "docker.io" if host in ("", "index.docker.io") else host
+    if host == "docker.io" and "/" not in path:
+        path = f"library/{path}"
     return f"{host}/{path}@{digest}" if at else f"{host}/{path}:{tag or 'latest'}"
+
+
+def local_name(text: str) -> str:
+    """The full name of an image that is made here and is to be called *text*: of no registry, unless that names one."""
+    return full_name(text if split(text)[0] else f"localhost/{text}")
 
 
 def candidates(text: str) -> Iterator[str]:
@@ -143,6 +168,13 @@ def candidates(text: str) -> Iterator[str]:
     if not host:
         yield full_name(f"localhost/{text}")
     yield full_name(text)
+
+
+def ends_as(name: str, text: str) -> bool:
+    """Whether *text*, without a host, is the end of the full name *name*."""
+    host, path, tag = split(text.partition("@")[0])
+    end = f"/{text}" if "@" in text or tag else f"/{path}:latest"
+    return not host and name.endswith(end)
 
 
 def file_of(name: str) -> str:

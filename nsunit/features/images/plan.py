@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.features.health.keys import with_image as checked_by_image
 from nsunit.features.images.keys import of
 from nsunit.features.images.setup import MakeDirectory
 from nsunit.features.volumes.values import with_image_volumes
@@ -39,7 +40,41 @@ def with_image(container: Container, chosen: Chosen, image: Image, root_of: Call
     if "StopSignal" not in chosen.says and image.stop_signal:
         changes["stop_signal"] = image.stop_signal
     found = container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
-    return with_image_volumes(found, image.volumes)
+    found = with_image_volumes(found, image.volumes)
+    return checked_by_image(found, dict(image.healthcheck))
+
+
+def said(container: Container, chosen: Chosen, image: Image) -> list[dict[str, object]]:
+    """What a container of *image* is started with, part by part, each with who says so: the image or the definition.
+
+    *container* is what the definition says.
+    """
+    own = chosen.says
+    replaced = chosen.entrypoint is not None
+    boots = container.exec and "Exec" not in own  # a system's init
+    entrypoint = chosen.entrypoint if replaced else () if boots else image.entrypoint
+    environment = dict(container.environment)
+    parts: list[tuple[str, object, bool]] = [
+        ("Entrypoint", list(entrypoint or ()), replaced),
+        ("Exec", list(container.exec or (() if replaced else image.cmd)), bool(container.exec)),
+        *((f"Environment {name}", value, False) for name, value in image.environment if name not in environment),
+        *((f"Environment {name}", value, True) for name, value in container.environment),
+        ("User", container.user or image.user, container.user is not None),
+        ("Group", container.group or (image.group if container.user is None else ""), container.group is not None),
+        ("WorkingDirectory", container.working_directory or image.working_directory, "WorkingDirectory" in own),
+        ("StopSignal", container.stop_signal if "StopSignal" in own else image.stop_signal, "StopSignal" in own),
+    ]
+    return [
+        {"key": key, "value": value, "from": "definition" if is_own else "image"}
+        for key, value, is_own in parts
+        if value
+    ]
+
+
+def without_image(container: Container, chosen: Chosen) -> Container:
+    """*container* with words in place of what its image, which is not there, would say: to be shown, not started."""
+    layers = (*container.layers, f"the layers of {chosen.reference}")
+    return container.replace(layers=layers, exec=container.exec or (f"the command of {chosen.reference}",))
 
 
 def operations(planned: list[Operation], container: Container, _facts: object) -> list[Operation]:

@@ -1,7 +1,8 @@
-"""The program of a unit that unpacks an image: `program.py STAGING`, a directory with the file `job`.
+"""The program of a unit that fetches, unpacks or packs: `program.py STAGING`, a directory with the file `job`.
 
-It leaves there the layers, each in a directory by its number, and `result`, or `error` and exits with 1.  systemd
-starts it, with root's privileges over files and mounts; each layer is unpacked by a process that has less.
+It leaves there a layout, or the layers, each as the job says or by its number, and `result`, or `error` and exits with
+1.  systemd starts it; to unpack it has root's privileges over files and mounts, and each layer is unpacked by a process
+that has less.
 """
 
 from __future__ import annotations
@@ -15,11 +16,33 @@ if __name__ == "__main__":  # started by path: the package stands three director
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.errors import NsunitError
+from nsunit.features import load
+from nsunit.features.images.fetch.archive import archive
+from nsunit.features.images.fetch.work import copy, fetch
+from nsunit.features.images.out.work import pack_all, send
 from nsunit.features.images.unpack.work import unpack
+from nsunit.setup import linux
+from nsunit.setup.build import Build
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Task = Callable[[dict[str, Any]], dict[str, Any]]
+
+TASKS: dict[str, Task] = {
+    "archive": archive,
+    "copy": copy,
+    "fetch": fetch,
+    "pack": pack_all,
+    "send": send,
+    "unpack": unpack,
+}
 
 
-def main(argv: list[str]) -> int:
-    """Do it, and return the exit status."""
+def main(argv: list[str], tasks: dict[str, Task]) -> int:
+    """Do that one of *tasks* which the job names, and return the exit status."""
     staging = argv[1]
     os.umask(0o077)
     # As long as this runs nobody sweeps it away, whatever becomes of the command that started it.
@@ -27,7 +50,11 @@ def main(argv: list[str]) -> int:
     with open(f"{staging}/job") as file:
         job = json.load(file)
     try:
-        answer: dict[str, object] = unpack(job)
+        if job["ids"]:
+            # A user's systemd cannot take the network away, and newuidmap(1) has no effect in a unit that is confined.
+            load("rootless", "setup").OwnUsers(*job["ids"]).enter((), Build(""))
+            linux.unshare(linux.CLONE_NEWNET | linux.CLONE_NEWIPC)
+        answer: dict[str, object] = tasks[job["task"]](job)
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)
     except OSError as error:
@@ -49,5 +76,5 @@ ERROR_ROOM = 8192  # bytes
 
 
 if __name__ == "__main__":
-    status = main(sys.argv)
+    status = main(sys.argv, TASKS)
     os._exit(status)  # tearing the interpreter down takes a moment

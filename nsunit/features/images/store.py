@@ -5,7 +5,8 @@
     names/NAME            a link to ../images/ID
     staging/…             what is under way, with a lock
 
-All of it is root's alone.  A layer and an image are there when they have their names, by a rename of something whole.
+All of it is its owner's alone, root's or a user's.  A layer and an image are there when they have their names, by a
+rename of something whole.
 """
 
 from __future__ import annotations
@@ -13,24 +14,36 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import NotFoundError, UsageError
-from nsunit.features.images.layout import ID_MIN, Image, candidates, file_of, is_digest, is_reference, load
+from nsunit.features.images.layout import (
+    ID_MIN,
+    Image,
+    candidates,
+    ends_as,
+    file_of,
+    is_digest,
+    is_reference,
+    load,
+    name_of,
+)
 from nsunit.names import printable
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nsunit.storage.paths import Paths
 
 LOCK = ".images"  # in the directory of locks, beside those of containers, whose names begin with a letter or digit
 
 
 class Store:
-    """The store below the state directory of *paths*."""
+    """The store of *paths*; *remove_tree* removes what may have files of ids that only its owner's containers have."""
 
-    def __init__(self, paths: Paths) -> None:
-        self.paths = paths
-        self.path = paths.state + "/images"
+    def __init__(self, paths: Paths, remove_tree: Callable[[str], bool] = files.remove_tree) -> None:
+        self.paths, self.remove_tree = paths, remove_tree
+        self.path = paths.images
         self.layers = self.path + "/layers"
         self.images = self.path + "/images"
         self.configs = self.path + "/config"
@@ -52,7 +65,7 @@ class Store:
         return None if content is None else load(identity, content)
 
     def find(self, text: str) -> str:
-        """The id of the image that *text* names: a name, short or with its host, or an id or the beginning of one.
+        """The id of the image that *text* names: a full name, or the end of one, or an id or the beginning of one.
 
         Raises:
             UsageError: it is no name.
@@ -62,12 +75,8 @@ class Store:
             raise UsageError(
                 f"'{printable(text)}' is not the name of an image", hint="e.g. docker.io/library/nginx:1.27"
             )
-        if not text.startswith("sha256:"):
-            for name in candidates(text):
-                try:
-                    return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
-                except FileNotFoundError:
-                    continue
+        if (name := self.named(text)) and (identity := self._led_to(name)):
+            return identity
         digits = text.removeprefix("sha256:")
         if len(digits) >= ID_MIN:
             found = [name for name in files.list_directory(self.images) if name.startswith(digits) and is_digest(name)]
@@ -80,6 +89,30 @@ class Store:
         raise NotFoundError(
             f"there is no image '{printable(text)}'", hint="see 'nsunit image list'; bring it in by import"
         )
+
+    def named(self, text: str) -> str:
+        """The full name in the store that *text* is, or is the end of; empty if there is none.
+
+        Raises:
+            NotFoundError: it is the end of more than one.
+        """
+        if text.startswith("sha256:"):
+            return ""
+        for name in candidates(text):
+            if os.path.lexists(f"{self.names}/{file_of(name)}"):
+                return name
+        found = [name for name in map(name_of, files.list_directory(self.names)) if ends_as(name, text)]
+        if len(found) > 1:
+            raise NotFoundError(
+                f"'{printable(text)}' may be {' or '.join(sorted(found))}", hint="say which, with its host"
+            )
+        return found[0] if found else ""
+
+    def _led_to(self, name: str) -> str:
+        try:
+            return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
+        except FileNotFoundError:
+            return ""  # it was taken away meanwhile
 
     def identities(self) -> list[str]:
         """The ids of all images."""

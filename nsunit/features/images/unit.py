@@ -17,27 +17,34 @@ PULL_SECONDS = 6 * 3600
 _CLONE_NEWNS = 0x00020000
 
 
-def unpack_unit(token: str, argv: tuple[str, ...], store: str) -> Unit:
-    """`nsunit-unpack-TOKEN.service`, which executes *argv* and can write to nothing but the directory *store*."""
-    properties = (
-        *_common("Unpack an image for nsunit", argv, SECONDS, store, CAPABILITIES),
-        Property("LimitNOFILE", "t", 16_384),
-        Property("PrivateNetwork", "b", True),
-        Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
-        Property("RestrictNamespaces", "t", _CLONE_NEWNS),
-        Property("SystemCallFilter", "(bas)", (True, ("@system-service", "@mount"))),
-        Property("SyslogIdentifier", "s", "nsunit-unpack"),
+def unpack_unit(token: str, argv: tuple[str, ...], store: str, *, user: bool = False) -> Unit:
+    """`nsunit-unpack-TOKEN.service`, which executes *argv* and can write to nothing but the directory *store*.
+
+    With *user* it has limits alone: its program makes a user namespace by newuidmap(1), which has no effect where a
+    unit is confined, and takes the network away itself.
+    """
+    properties = _common("Unpack an image for nsunit", argv, SECONDS)
+    if not user:
+        properties += (
+            *_confined(store),
+            *_of_system(CAPABILITIES),
+            Property("PrivateNetwork", "b", True),
+            Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
+            Property("RestrictNamespaces", "t", _CLONE_NEWNS),
+            Property("SystemCallFilter", "(bas)", (True, ("@system-service", "@mount"))),
+        )
+    return Unit(
+        f"nsunit-unpack-{token}.service",
+        (*properties, Property("LimitNOFILE", "t", 16_384), Property("SyslogIdentifier", "s", "nsunit-unpack")),
     )
-    return Unit(f"nsunit-unpack-{token}.service", properties)
 
 
-def pull_unit(token: str, argv: tuple[str, ...], place: str, log: str) -> Unit:
+def pull_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = False) -> Unit:
     """`nsunit-pull-TOKEN.service`, which executes *argv* with the network, to write to the directory *place* alone."""
     properties = (
-        *_common("Fetch an image for nsunit", argv, PULL_SECONDS, place, ()),
-        # What it keeps in between is as large as the image; proxies and credentials are those that root has.
-        Property("Environment", "as", (f"TMPDIR={place}", "HOME=/root")),
-        Property("StandardErrorFileToTruncate", "s", log),
+        *_common("Fetch an image for nsunit", argv, PULL_SECONDS),
+        *_confined(place),
+        *((Property("PrivateUsers", "b", True),) if user else _of_system(())),
         Property("RestrictNamespaces", "t", 0),
         Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
         Property("SyslogIdentifier", "s", "nsunit-pull"),
@@ -45,9 +52,62 @@ def pull_unit(token: str, argv: tuple[str, ...], place: str, log: str) -> Unit:
     return Unit(f"nsunit-pull-{token}.service", properties)
 
 
-def _common(
-    text: str, argv: tuple[str, ...], seconds: int, writable: str, capabilities: tuple[str, ...]
-) -> tuple[Property, ...]:
+def pack_unit(token: str, argv: tuple[str, ...], place: str, around: tuple[tuple[str, ...], ...]) -> Unit:
+    """`nsunit-pack-TOKEN.service`, which executes *argv*, to write to the directory *place* alone.
+
+    *around* are the commands before it and after it, in any case, or none.
+    """
+    commands = zip(("ExecStartPre", "ExecStopPost"), around, strict=bool(around))
+    properties = (
+        *_common("Pack layers for nsunit", argv, SECONDS),
+        *_confined(place),
+        *_of_system(("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")),
+        *(Property(key, "a(sasb)", ((command[0], command, False),)) for key, command in commands),
+        Property("PrivateNetwork", "b", True),
+        Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
+        Property("RestrictNamespaces", "t", 0),
+        Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
+        Property("SyslogIdentifier", "s", "nsunit-pack"),
+    )
+    return Unit(f"nsunit-pack-{token}.service", properties)
+
+
+def push_unit(token: str, argv: tuple[str, ...], place: str) -> Unit:
+    """`nsunit-push-TOKEN.service`, as `pull_unit`."""
+    unit = pull_unit(token, argv, place)
+    said = {"Description": "Send an image for nsunit", "SyslogIdentifier": "nsunit-push"}
+    properties = tuple(item.replace(value=said.get(item.name, item.value)) for item in unit.properties)
+    return Unit(f"nsunit-push-{token}.service", properties)
+
+
+def archive_unit(token: str, argv: tuple[str, ...], place: str, *, disks: bool, user: bool) -> Unit:
+    """`nsunit-archive-TOKEN.service`, which reads a root file system and writes to the directory *place* alone.
+
+    To mount *disks* takes devices, and the privileges of systemd-dissect(1); what is mounted goes with the unit.
+    """
+    properties = _common("Read a root file system for nsunit", argv, SECONDS)
+    if disks:
+        properties += (Property("PrivateMounts", "b", True),)
+    elif not user:
+        properties += (
+            *_confined(place),
+            *_of_system(("CAP_DAC_READ_SEARCH", "CAP_DAC_OVERRIDE", "CAP_SYS_ADMIN")),  # attributes in trusted.*
+            Property("PrivateNetwork", "b", True),
+            Property("RestrictNamespaces", "t", 0),
+            Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
+        )
+    return Unit(f"nsunit-archive-{token}.service", (*properties, Property("SyslogIdentifier", "s", "nsunit-archive")))
+
+
+def storage_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool) -> Unit:
+    """`nsunit-pull-TOKEN.service`, which reads podman's store: that takes locks and mounts, and newuidmap(1)."""
+    properties = _common("Copy an image from podman's store for nsunit", argv, SECONDS)
+    if not user:
+        properties += (Property("PrivateNetwork", "b", True), Property("PrivateMounts", "b", True))
+    return Unit(f"nsunit-pull-{token}.service", (*properties, Property("SyslogIdentifier", "s", "nsunit-pull")))
+
+
+def _common(text: str, argv: tuple[str, ...], seconds: int) -> tuple[Property, ...]:
     return (
         Property("Description", "s", text),
         Property("Type", "s", "oneshot"),
@@ -60,13 +120,24 @@ def _common(
         Property("MemorySwapMax", "t", 0),
         Property("TasksMax", "t", TASKS_MAX),
         Property("LimitCORE", "t", 0),
-        Property("CapabilityBoundingSet", "t", mask_of(capabilities)),
+    )
+
+
+def _confined(writable: str) -> tuple[Property, ...]:
+    return (
         Property("NoNewPrivileges", "b", True),
         Property("PrivateIPC", "b", True),
-        Property("DevicePolicy", "s", "closed"),
         Property("ProtectSystem", "s", "strict"),
         Property("ProtectHome", "s", "read-only"),
         Property("ReadWritePaths", "as", (writable,)),
         Property("SystemCallArchitectures", "as", ("native",)),
         Property("SystemCallErrorNumber", "i", 1),
+    )
+
+
+def _of_system(capabilities: tuple[str, ...]) -> tuple[Property, ...]:
+    """What a user's systemd cannot do."""
+    return (
+        Property("CapabilityBoundingSet", "t", mask_of(capabilities)),
+        Property("DevicePolicy", "s", "closed"),
     )

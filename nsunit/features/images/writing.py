@@ -46,7 +46,7 @@ class Staging:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        files.remove_tree(self.path)
+        self.store.remove_tree(self.path)
         os.close(self._fd)
 
     def sync(self) -> None:
@@ -66,7 +66,7 @@ def sweep(store: Store) -> int:
         try:
             with store.lock():  # one that is being made is not locked yet
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            swept += files.remove_tree(path)
+            swept += store.remove_tree(path)
         except BlockingIOError:
             pass  # somebody is at work in it
         finally:
@@ -100,7 +100,7 @@ def describe_layers(staging: Staging, layers: Iterable[dict[str, Any]]) -> None:
     for layer in layers:
         if layer["place"]:
             place = f"{staging.path}/{layer['place']}"
-            files.remove_tree(place + "/work")
+            staging.store.remove_tree(place + "/work")
             known = {key: layer[key] for key in ("diff", "blob", "size", "entries")}
             files.write_file(place + "/layer", json.dumps({**known, "below": below}).encode())
         below = layer["chain"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit import jsontext
+from nsunit.definition.search import read_regular
 from nsunit.errors import NsunitError
 from nsunit.features.names.hosts import behind, from_json, is_reachable, servers_of, to_json
 
@@ -29,8 +30,7 @@ def read_naming(directory: str) -> Naming:
         FileNotFoundError: there is none.
     """
     path = f"{directory}/{NAMING}"
-    with open(path, "rb") as file:
-        content = file.read()
+    content = read_regular(path)
     try:
         return from_json(jsontext.loads(content))
     except (ValueError, KeyError, TypeError):
@@ -82,7 +82,6 @@ def rewrite(path: str, text: str) -> None:
 def read(path: str) -> bytes:
     """The content of a file, empty if there is none."""
     try:
-        with open(path, "rb") as file:  # the host's is usually a symbolic link
-            return file.read()
+        return read_regular(path)  # the host's is usually a symbolic link
     except FileNotFoundError:
         return b""

@@ -135,6 +135,10 @@ class Neighbours:
                 found.append(_seen(item, networks, aliases[name]) if name in aliases else texts[name])
         return "".join(found)
 
+    def lines_within(self, network: str) -> str:
+        """The lines for all those in *network*, for a server of its names."""
+        return "".join(_seen(item, frozenset((network,))) for item in self.members)
+
 
 def _seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ()) -> str:
     """The lines for *member* in the file of somebody in *networks* who calls it by the *aliases*, too."""
@@ -145,17 +149,19 @@ def _seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ())
     return "".join(f"{line}\n" for line in lines)
 
 
-def resolver(item: Naming, of_host: str, *, own_loopback: bool) -> str:
+def resolver(item: Naming, of_host: str, *, own_loopback: bool, served: Sequence[str] = ()) -> str:
     """The content of /etc/resolv.conf: what the definition says, and *of_host*, the host's, for what it does not.
 
-    With *own_loopback* the servers that only the host can ask are left out.  Where others are asked than by the host,
-    their word on what is authentic is not trusted as that is (`options trust-ad`).
+    *served* are the addresses of a server of its network's, which asks those of the host.  With *own_loopback* the
+    servers that only the host can ask are left out.  Where others are asked than by the host, their word on what is
+    authentic is not trusted as that is (`options trust-ad`).
     """
     lines = {keyword: _host_lines(of_host, keyword) for keyword in _RESOLVER_LINES}
     servers = [line for line in lines["nameserver"] if not own_loopback or is_reachable(line.split()[1])]
-    if item.servers or servers != lines["nameserver"]:
+    asked = item.servers or served
+    if asked or servers != lines["nameserver"]:
         lines["options"] = _without(_TRUST, lines["options"])
-    lines["nameserver"] = [f"nameserver {address}" for address in item.servers] or servers
+    lines["nameserver"] = [f"nameserver {address}" for address in asked] or servers
     if item.search:
         domains = [domain for domain in item.search if domain != "."]
         lines["search"] = [f"search {' '.join(domains)}"] if domains else []

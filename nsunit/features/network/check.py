@@ -7,7 +7,7 @@ import os
 from nsunit.core.running import find_running, just_ended
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.network import networks, program
-from nsunit.features.network.foreign import in_the_way
+from nsunit.features.network.foreign import in_the_way, silent_servers
 from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import PREFIX
 from nsunit.features.network.model.host_links import has_lost, wrong_interface, wrong_network
@@ -64,7 +64,7 @@ def check(context: Context) -> list[str]:
         NsunitError: nft is missing or failed.
     """
     seen = _Seen(context)
-    return _wrong(seen) + in_the_way(seen.networks)
+    return _wrong(seen) + in_the_way(seen.networks) + silent_servers(seen.networks)
 
 
 def _wrong(seen: _Seen) -> list[str]:
@@ -79,10 +79,40 @@ def _wrong(seen: _Seen) -> list[str]:
     for item in seen.everyone:
         wrong += [f"{item.container}: {text}" for text in seen.wrong_rates_and_devices(item)]
     wrong += [f"{name}: its hosts file does not name the others as it should" for name in _misinformed(seen)]
-    wrong += [f"the link '{link}' belongs to no container" for link in sorted(seen.left)]
-    if firewall.stale(seen.rules, seen.known):
-        wrong.append("there are firewall rules for containers that are gone")
+    wrong += _left(seen)
     return list(dict.fromkeys(wrong))  # networks share some of what the host is to have
+
+
+def _left(seen: _Seen) -> list[str]:
+    """What there is of the host's and of the firewall that no container has."""
+    found = [f"the link '{link}' belongs to no container" for link in sorted(seen.left)]
+    if firewall.stale(seen.rules, seen.known):
+        found.append("there are firewall rules for containers that are gone")
+    return found
+
+
+def left(context: Context) -> list[str]:
+    """What there is of links and rules that no container has, one line each.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    return _left(_Seen(context))
+
+
+def take_away(context: Context) -> None:
+    """Remove what `left` tells of.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    _take_away(_Seen(context))
+
+
+def _take_away(seen: _Seen) -> None:
+    for link in sorted(seen.left):
+        links.delete(link)
+    nft.apply(firewall.stale(seen.rules, seen.known))
 
 
 def repair(context: Context) -> list[str]:
@@ -109,9 +139,7 @@ def repair(context: Context) -> list[str]:
         hosts.refresh(locks)
     for name in _misinformed(seen):
         program.make_known(_directory_of(context, name), locks)
-    for link in sorted(seen.left):
-        links.delete(link)
-    nft.apply(firewall.stale(seen.rules, seen.known))
+    _take_away(seen)
     if failures:
         raise failures[0]
     return wrong

@@ -7,6 +7,7 @@ import os
 from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
+from nsunit.core.jobs import GRACE_SECONDS
 from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import load
@@ -18,6 +19,7 @@ from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
 from nsunit.features.network.model.networkd import SUFFIX as NETWORKD_SUFFIX
 from nsunit.features.network.model.networkd import network_files
+from nsunit.features.network.model.server import unit_of
 from nsunit.features.network.plan import NetworkFacts
 from nsunit.features.network.register import (
     DEFAULT_NETWORK,
@@ -33,6 +35,8 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nsunit.core.context import Context, Undo
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Container, Definition
@@ -200,10 +204,18 @@ def connect(context: Context, definition: Definition, keeper: str, directory: st
     """`reserve` for a container or a pod."""
     files.make_private_directory(os.path.dirname(directory))
     make_directory(context, directory, undo)
+    for network in _served(context, definition.container):
+        _let_end(context, unit_of(network))
     item = assign(context, definition.name, definition.container, keeper, directory)
     make_files(definition, directory)
     if definition.container.uses("boot"):
         _tell_networkd(item, directory)
+
+
+def _let_end(context: Context, unit: str) -> None:
+    """Wait for *unit* if it is ending: systemd drops what is only wanted where that has still to stop."""
+    if context.bus.get(unit, "ActiveState").get("ActiveState") == "deactivating":
+        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
 
 
 def _tell_networkd(item: Attachment, directory: str) -> None:
@@ -220,8 +232,23 @@ def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
     if definition.container.network != "bridge":
         return facts
     directory = context.paths.network_of(definition.name)
-    own = NetworkFacts(os.path.dirname(__file__) + "/program.py", directory, context.paths.locks)
+    served = tuple(_served(context, definition.container))
+    own = NetworkFacts(os.path.dirname(__file__) + "/program.py", directory, context.paths.locks, served)
     return facts.with_extra("network", own).replace(directories=(*facts.directories, directory))
+
+
+def _served(context: Context, container: Container) -> Iterator[str]:
+    """The networks of *container* that have a server of names."""
+    for connection in of(container).connections:
+        if connection.kind == BRIDGE and connection.target != DEFAULT_NETWORK:
+            try:
+                dns: bool = (
+                    load("network", "definition").load_network(connection.target, context.search, context.host).dns
+                )
+            except NsunitError:
+                continue  # told to who starts it
+            if dns:
+                yield connection.target
 
 
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:

@@ -35,10 +35,18 @@ class NetworkDefinition(Record):
     isolated: bool = False
     domain: str = ""
     vlan: str = ""
+    dns: bool = False
     sources: tuple[str, ...] = ()
 
 
-_SCALARS = {"MTU": "mtu", "Internal": "internal", "Isolate": "isolated", "Domain": "domain", "VLAN": "vlan"}
+_SCALARS = {
+    "MTU": "mtu",
+    "Internal": "internal",
+    "Isolate": "isolated",
+    "Domain": "domain",
+    "VLAN": "vlan",
+    "DNS": "dns",
+}
 
 
 class NetworkLoader(Loader):
@@ -119,6 +127,10 @@ class NetworkLoader(Loader):
             self._say("VLAN", "nsunit cannot know which addresses are free there", "add Subnet=, and Range= maybe")
         if fields.get("vlan") and fields.get("internal"):
             self._say("Internal", "a network with VLAN= has a way out", "leave out one of the two")
+        if fields.get("vlan") and fields.get("dns"):
+            self._say(
+                "DNS", "the bridge of a network with VLAN= has no address to answer at", "leave out one of the two"
+            )
 
     def _say(self, key: str, message: str, hint: str) -> None:
         self.blame("Network", key, message, hint)

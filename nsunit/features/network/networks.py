@@ -138,6 +138,7 @@ def _network(definition: NetworkDefinition, subnets: tuple[str, ...]) -> Network
         definition.domain,
         definition.vlan,
         definition.first_last,
+        definition.dns,
     )
 
 
@@ -225,7 +226,7 @@ def take_down(context: Context, network: Network) -> None:
         with program.locked(context.paths.locks):
             for link in there:
                 links.delete(link)
-            nft.apply([*firewall.base(), *firewall.forget(network.bridge)])
+            nft.apply([*firewall.base(), *firewall.forget(network)])
 
 
 def forget_undefined(context: Context, used: set[str]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from nsunit.features.names.plan import FILES
+from nsunit.features.network.model.server import unit_of
 from nsunit.features.network.setup import Network, NetworkFiles
 from nsunit.features.network.values import of
-from nsunit.plan.units import Directive, command
+from nsunit.plan.units import Directive, command, relation
 from nsunit.record import Record
 from nsunit.setup.mounts import Bind
 
@@ -17,20 +18,31 @@ if TYPE_CHECKING:
 
 
 class NetworkFacts(Record):
-    """What attaches a container to its networks: *program*, as the file in *directory* says, with a lock in *locks*."""
+    """What attaches a container to its networks: *program*, as the file in *directory* says, with a lock in *locks*.
+
+    *served* are those of its networks whose names a server tells.
+    """
 
     program: str
     directory: str
     locks: str
+    served: tuple[str, ...] = ()
 
 
 def commands(_definition: Definition, facts: Facts) -> list[Directive]:
-    """What detaches it, however it has ended; systemd removes the directories after that."""
+    """What detaches it, however it has ended, and what has to be there; systemd removes the directories after that."""
     network: NetworkFacts | None = facts.extra("network")
     if network is None:
         return []
     argv = (facts.interpreter, "-SI", network.program, "detach", network.directory, network.locks)
-    return [command("ExecStopPost", argv)]
+    servers = beside(facts)
+    return [command("ExecStopPost", argv), *(relation(key, servers) for key in ("Wants", "After") if servers)]
+
+
+def beside(facts: Facts) -> tuple[str, ...]:
+    """The units that it wants to be there before it, and that go when nobody does: servers of names."""
+    network: NetworkFacts | None = facts.extra("network")
+    return tuple(unit_of(name) for name in network.served) if network else ()
 
 
 def connects(definition: Definition, facts: Facts) -> list[Operation]:

@@ -77,6 +77,10 @@ NETWORK: dict[str, Row] = {
     "Internal": own(boolean, False, "yes|no", "There is no way out of it, and no port leads into it.", "yes"),
     "Isolate": own(boolean, False, "yes|no", "Its containers do not reach each other.", "yes"),
     "Domain": own(hostname, False, "NAME", "Domain of its containers' names.", "shop.internal"),
+    "DNS": own(
+        *(boolean, False, "yes|no"),
+        *("A server on the bridge tells its containers' names, and asks the host's servers for others.", "yes"),
+    ),
     "VLAN": own(
         *(vlan, False, "DEV.ID"),
         *("VLAN of a network interface that the bridge is connected to; Gateway= is then a router there.", "eth0.20"),

@@ -17,6 +17,8 @@ from nsunit.subordinate import SUBGID, SUBUID, ranges_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
     from nsunit.plan.facts import Facts
@@ -130,19 +132,30 @@ def remove_tree(context: Context, path: str) -> bool:
         return files.remove_tree(path)
     except PermissionError:
         pass
+    if within(context, lambda: str(files.remove_tree(path))) is None:
+        raise NsunitError(f"cannot remove all of '{path}'", hint="its files belong to ids that are not yours any more")
+    return True
+
+
+def within(context: Context, work: Callable[[], str]) -> str | None:
+    """What *work* returns, called in a process that is root of the user's ids; None where it has failed."""
     namespace = OwnUsers(*own_ids(context).arguments)
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
+            os.close(reader)
             namespace.enter((), Build(""))
-            files.remove_tree(path)
+            with open(writer, "wb") as answer:
+                answer.write(work().encode("utf-8", "surrogateescape"))
             status = 0
         finally:
             os._exit(status)
-    if os.waitpid(child, 0)[1]:
-        raise NsunitError(f"cannot remove all of '{path}'", hint="its files belong to ids that are not yours any more")
-    return True
+    os.close(writer)
+    with open(reader, "rb") as answer:
+        found = answer.read().decode("utf-8", "surrogateescape")
+    return None if os.waitpid(child, 0)[1] else found
 
 
 def _text(path: str) -> str:

@@ -8,12 +8,15 @@ if TYPE_CHECKING:
 
     from nsunit.definition.container import Contradiction
     from nsunit.definition.model import Container
+    from nsunit.definition.setting import Row
 
 # Without one of these a timer never elapses, and systemd refuses it.
 TIMES = frozenset(
     "OnCalendar OnActiveSec OnBootSec OnStartupSec OnUnitActiveSec OnUnitInactiveSec OnClockChange"
     " OnTimezoneChange".split()
 )
+
+TABLES: dict[str, dict[str, Row]] = {}  # it has no key of its own
 
 
 def build(fields: dict[str, Any], values: list[tuple[str, Any]]) -> None:

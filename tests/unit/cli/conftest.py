@@ -62,6 +62,7 @@ class ContainerState(Record):
     definition: str | None = None
     enabled: bool = False
     note: str = ""
+    health: str | None = None
 
 
 class Status(Record):
@@ -91,6 +92,10 @@ class Status(Record):
     networks: tuple = ()
     addresses: tuple = ()
     ports: tuple = ()
+    health: Record | None = None
+    timer: str = ""
+    next_elapse_usec: int | None = None
+    last_trigger_usec: int | None = None
 
 
 @pytest.fixture

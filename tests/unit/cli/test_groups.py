@@ -55,7 +55,7 @@ def test_tree(nsunit, manager):
 
 @pytest.mark.parametrize(
     ("verb", "module", "running"),
-    [("start", "deeds.start", False), ("stop", "deeds.stop", True), ("restart", "deeds.stop", True)],
+    [("start", "deeds.start", False), ("stop", "deeds.stop", True), ("restart", "deeds.restart", True)],
 )
 def test_a_group_stands_for_its_containers(nsunit, manager, members, verb, module, running):
     seen = []
@@ -75,7 +75,7 @@ def test_a_group_stands_for_its_containers(nsunit, manager, members, verb, modul
     [
         ("start", "deeds.start", ["shop.pod", "db", "idle", "web"]),
         ("stop", "deeds.stop", ["shop.pod", "db", "web"]),
-        ("restart", "deeds.stop", ["shop.pod", "db", "web"]),
+        ("restart", "deeds.restart", ["shop.pod", "db", "web"]),
     ],
 )
 def test_a_pod_stands_for_itself_and_its_containers(nsunit, manager, members, verb, module, named):

@@ -24,17 +24,19 @@ SCHEMA = json.loads((Path(__file__).parents[3] / "packaging/schema.json").read_t
 DEFINITIONS = SCHEMA["$defs"]
 # They print nothing for programs, or what another program prints.
 WITHOUT = {
-    *("kill", "pause", "resume", "logs", "top", "exec", "enter", "run", "cat", "edit", "capture", "help"),
-    *("volume export", "cgroup create", "cgroup exec", "cgroup classify", "cgroup set", "cgroup delete"),
+    *("kill", "pause", "resume", "logs", "top", "exec", "enter", "run", "cat", "edit", "capture", "help", "cp"),
+    *("export", "volume export", "cgroup create", "cgroup exec", "cgroup classify", "cgroup set", "cgroup delete"),
 }
 # The records that are printed as they are.
 RECORDS = {
     "nsunit.core.jobs": "Outcome",
     "nsunit.errors": "Problem",
     "nsunit.deeds.look.query": "Status ContainerState=Container",
+    "nsunit.deeds.look.kept": "Kept",
     "nsunit.deeds.look.root": "Root Ids",
     "nsunit.formats.procfs": "IdRange",
     "nsunit.storage.processes": "UnitProcess",
+    "nsunit.storage.health": "Health Result=CheckResult",
     "nsunit.features.network.values": "Port",
     "nsunit.deeds.look.tree": "Node",
     "nsunit.deeds.look.stats": "Sample",
@@ -45,6 +47,7 @@ RECORDS = {
     "nsunit.plan.change": "Change",
     "nsunit.deeds.change": "Plan",
     "nsunit.core.findings": "Finding",
+    "nsunit.deeds.host.leftovers": "Leftover",
     "nsunit.features.namespaces.ledger": "Row=Namespace Comparison",
     "nsunit.features.cgroup.deeds": "GroupState=CGroup",
     "nsunit.features.delegation.deeds": "Delegation",
@@ -53,7 +56,10 @@ RECORDS = {
     "nsunit.features.images.collect": "Removed",
     "nsunit.features.images.look": "Usage=Store Step=HistoryStep",
     "nsunit.features.volumes.look": "Shown=Volume",
-    "nsunit.deeds.mounted": "Mounted",
+    "nsunit.deeds.look.mounted": "Mounted",
+    "nsunit.features.images.out.compare": "Change=FileChange",
+    "nsunit.features.images.out.lineage": "Entry=LayerEntry Verdict",
+    "nsunit.features.images.out.send": "Sent",
 }
 
 

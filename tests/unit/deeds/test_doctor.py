@@ -5,9 +5,9 @@ import errno
 import pytest
 
 from nsunit.core.findings import ERROR, OK, WARNING, Finding
-from nsunit.deeds import doctor
-from nsunit.deeds.doctor import FIRST, LAST
-from nsunit.deeds.probes import FEATURES, MODULES, NAMESPACES, SYSCTLS, Directory, Facts
+from nsunit.deeds.host import doctor
+from nsunit.deeds.host.doctor import FIRST, LAST
+from nsunit.deeds.host.probes import FEATURES, MODULES, NAMESPACES, SYSCTLS, Directory, Facts
 
 GOOD = Facts(
     machine="x86_64",

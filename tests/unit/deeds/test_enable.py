@@ -9,7 +9,7 @@ import pytest
 from nsunit.core import install, prepare
 from nsunit.core.context import Context
 from nsunit.deeds.enable import disable, enable
-from nsunit.deeds.stop import remove
+from nsunit.deeds.remove import remove
 from nsunit.definition.load import Host
 from nsunit.definition.search import SearchPath
 from nsunit.errors import NsunitError

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from nsunit.core.findings import is_privileged
-from nsunit.deeds import probes
+from nsunit.deeds.host import probes
 from nsunit.errors import BusError, NsunitError
 
 needs_root = pytest.mark.skipif(not is_privileged(), reason="tries what only CAP_SYS_ADMIN may do")

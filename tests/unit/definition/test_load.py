@@ -325,7 +325,7 @@ def test_problems_name_the_file_they_are_in_main_file_first(tmp_path: Path) -> N
         f"{tmp_path}/web.nsunit: [Container] needs Rootfs=, Layer= or Image=",
         f"{tmp_path}/web.nsunit:2: [Container] Exec: '-' is not a program",
         f"{tmp_path}/web.nsunit.d/a.conf:2: [Slice] MemoryMax: 'x' is not a size",
-        f"{tmp_path}/web.nsunit.d/b.conf: cannot be read: Is a directory",
+        f"{tmp_path}/web.nsunit.d/b.conf: is not a regular file",
     ]
 
 
@@ -376,6 +376,7 @@ def test_bare_keys_find_their_section(assignment: tuple[str, str, str, str], sec
             "use [Container] Exec=",
         ),
         (("", "Description", "a\\", "-p"), "'Description=a\\' ends with a backslash", "a value is one line of text"),
+        (("", "Description", "a\udcff", "-p"), "'Description=a\\udcff' is not UTF-8", "a value is one line of text"),
         (
             ("", "TasksMax", "x", "-p TasksMax"),
             "[Slice] TasksMax: 'x' is not a number of tasks",

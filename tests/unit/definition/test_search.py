@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nsunit.definition.search import (
     find,
     list_names,
     list_templates,
+    read_regular,
     user_search_path,
 )
 from nsunit.errors import DefinitionError, NotFoundError, distance, nearest
@@ -126,6 +128,38 @@ def test_a_definition_that_is_no_file_is_a_problem_not_a_hang(tmp_path: Path) ->
         with pytest.raises(DefinitionError) as caught:
             load(name, SearchPath((str(tmp_path),)), Host(257))
         assert f"{tmp_path}/{name}.nsunit: {message}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "flags", "number"),
+    [
+        ("fifo", 0, errno.EINVAL),
+        ("zero", 0, errno.EINVAL),
+        ("", 0, errno.EINVAL),
+        ("large", 0, errno.EFBIG),
+        ("link", os.O_NOFOLLOW, errno.EINVAL),
+        ("gone", 0, errno.ENOENT),
+    ],
+)
+def test_what_is_no_file_to_be_read(tmp_path: Path, path: str, flags: int, number: int) -> None:
+    """None of it is waited for, or read to its end."""
+    os.mkfifo(tmp_path / "fifo")
+    os.symlink("/dev/zero", tmp_path / "zero")
+    os.symlink("small", tmp_path / "link")
+    (tmp_path / "small").write_text("small")
+    (tmp_path / "large").write_text("x" * 11)
+    with pytest.raises(OSError) as caught:
+        read_regular(f"{tmp_path}/{path}", 10, flags)
+    assert (caught.value.errno, caught.value.filename) == (number, f"{tmp_path}/{path}")
+    assert read_regular(f"{tmp_path}/link", 5) == b"small"
+
+
+def test_a_file_that_is_exchanged_for_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "file")
+    looked = iter([os.stat(__file__)])
+    monkeypatch.setattr(os, "stat", lambda _path, follow_symlinks: next(looked))
+    with pytest.raises(OSError, match="is not a regular file"):
+        read_regular(f"{tmp_path}/file")
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ LEFT_OUT = (
     "Rootfs Exec Layer Boot ReadOnly Network PublishPort HostPort PrivateUsers WatchdogSec Delegate CPUBurstSec "
     "Activation IdleStop Egress Ingress NetworkAlias DNS DNSSearch DNSOption Link Tunnel Pod "
     "Address MACAddress Gateway Route MTU CPUSchedulingPriority NUMAPolicy NUMAMask RestrictNetworkInterfaces "
-    "CPUSetPartition Entrypoint ImageVolumes".split()
+    "CPUSetPartition Entrypoint ImageVolumes AutoUpdate Pull "
+    "HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure".split()
 )
 
 

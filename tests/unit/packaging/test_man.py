@@ -66,3 +66,10 @@ def test_keys_of_networks():
 def test_usage():
     result = subprocess.run([sys.executable, str(DIRECTORY / "generate")], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (1, "usage: packaging/man/generate PAGE.md\n")
+
+
+def test_the_examples_of_the_page_about_backup_are_those_that_are_run():
+    """tests/vm/test_backup.py runs them."""
+    page = (DIRECTORY / "nsunit-backup.7.md").read_text()
+    shown = [textwrap.dedent(text) for text in re.findall(r"(?:^    .*\n)+", page, re.M)]
+    assert "\n".join(shown) == (DIRECTORY.parents[1] / "tests/vm/backup-examples.txt").read_text()

@@ -89,7 +89,7 @@ def test_tunnels_are_made_in_a_network_that_is_there():
         ("", process.Exec("", ("/bin/app",))),
         ("Init=yes", process.Exec("/dev/init", ("/bin/app",))),
         ("Init=yes", process.Init("/usr/bin/catatonit")),
-        ("Notify=yes", process.NotifySocket()),
+        ("Notify=yes", process.NotifySocket(())),
     ],
 )
 def test_operation_of_a_key(keys, operation):

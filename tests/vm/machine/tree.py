@@ -17,12 +17,16 @@ MOVING = ("sid",)
 MACHINE_PACKAGES = (
     "systemd systemd-sysv systemd-container dbus dbus-user-session udev kmod linux-image-amd64 libseccomp2"
     " python3 python3-pystemd python3-dbus-next python3-pyroute2 python3-jinja2 python3-pytest python3-pytest-timeout"
-    " bash-completion buildah busybox-static ca-certificates catatonit crun docker-registry e2fsprogs iproute2 iptables"
-    " less nftables passt podman procps python3-yaml runc skopeo squashfs-tools strace tmux uidmap umoci"
+    " bash-completion buildah busybox-static ca-certificates catatonit crun dnsmasq-base docker-registry e2fsprogs"
+    " iproute2 iptables less nftables passt podman procps python3-yaml runc skopeo squashfs-tools strace tmux uidmap"
+    " umoci"
 ).split()
 # Services of these packages that tests start when they need them.
 NOT_AT_BOOT = ("docker-registry.service",)
 ROOT_PACKAGES = ["python3"]
+# Firewalls of others, with services that would change other tests.  They wait in /srv/packages, with what they need,
+# until a test installs one of them.
+UNINSTALLED = ("firewalld", "ufw", "docker.io")
 
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 # An archive that answers slowly or not at all ends in an error, not in a run that hangs.
@@ -82,8 +86,16 @@ def command_for(release: str, packages: list[str], target: Path) -> list[str]:
     # Only the build leaves files out: what the tests install later comes complete, man pages too.
     command += ["--customize-hook=rm -f $1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"]
     if "docker-registry" in packages:
-        command += [f"--customize-hook=chroot $1 systemctl disable {' '.join(NOT_AT_BOOT)}"]
+        command += [f"--customize-hook=chroot $1 systemctl disable {' '.join(NOT_AT_BOOT)}", *map(fetch, UNINSTALLED)]
     return [*command, release, str(target), *filter(None, [mirror()])]
+
+
+def fetch(package: str) -> str:
+    """Return the hook that puts the files of a package, and of all that it needs besides the tree's, into it."""
+    where = f"$1/srv/packages/{package}"
+    options = f"--download-only --no-install-recommends -o Dir::Cache::archives={where}"
+    command = f"APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes {options} install {package}"
+    return f"--customize-hook=mkdir -p {where}/partial && {command} && rm -r {where}/partial {where}/lock"
 
 
 def build(release: str, packages: list[str], path: Path) -> None:

@@ -18,6 +18,7 @@ PACKAGES = (
     "mypy==2.4.1",
     "ruff==0.17.6",
     "pytest==9.2.0",
+    "hypothesis==6.170.17",
     "setuptools>=66",
     "wheel",
     "dbus-next>=0.2.3",

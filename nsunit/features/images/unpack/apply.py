@@ -12,6 +12,7 @@ import os
 import stat
 import tarfile
 
+from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import attributes, places
 from nsunit.features.images.unpack.archive import entries, parts_of
 from nsunit.features.images.unpack.places import Places, joined
@@ -34,10 +35,11 @@ WARNINGS_MAX = 20
 
 
 class Limits(Record):
-    """What a layer may have at most: bytes of content, and entries."""
+    """What a layer may have at most: bytes of content, entries, and the highest id of an owner."""
 
     size: int = 256 << 30
     entries: int = 2_000_000
+    ids: int = ID_MAX
 
 
 def _about(entry: tarfile.TarInfo, text: str) -> str:
@@ -46,6 +48,10 @@ def _about(entry: tarfile.TarInfo, text: str) -> str:
 
 class Layer:
     """Applies the entries of a layer to the directory behind the descriptor *root*, which is the process's root."""
+
+    whiteouts = (
+        True  # whether names that begin with `.wh.` remove something, and overlayfs's own way to say so does not
+    )
 
     def __init__(self, root: int, limits: Limits) -> None:
         self.places = Places(root)
@@ -97,6 +103,9 @@ class Layer:
         for identity in (entry.uid, entry.gid):
             if not 0 <= identity <= ID_MAX:
                 raise ValueError(f"{identity} is not the number of a user or group")
+            if identity > self.limits.ids:
+                text = _about(entry, f"it belongs to {identity}, and you have ids up to {self.limits.ids}")
+                raise NsunitError(text, hint="root gives you more of them in /etc/subuid and /etc/subgid")
         parts = parts_of(entry.name)
         if not parts:
             if not entry.isdir():
@@ -104,7 +113,7 @@ class Layer:
             self._set_directory(entry, "", os.open(".", _DIRECTORY, dir_fd=self.places.root))
             return
         name = parts.pop()
-        if name.startswith(_WHITEOUT):
+        if self.whiteouts and name.startswith(_WHITEOUT):
             self._remove_lower(parts, name)
             return
         if not (entry.isdir() or entry.type in self.kinds):
@@ -187,12 +196,16 @@ class Layer:
     def _node(self, entry: tarfile.TarInfo, directory: int, path: str, _content: Content) -> None:
         name = path.rpartition("/")[2]
         device = os.makedev(entry.devmajor, entry.devminor) if entry.type != tarfile.FIFOTYPE else 0
-        if entry.type == tarfile.CHRTYPE and not device:
+        if self.whiteouts and entry.type == tarfile.CHRTYPE and not device:
             self.warn(f"'{printable(entry.name)}' is left out: to overlayfs the device 0:0 is a file that was removed")
             return
         self._clear(directory, name)
         kind = {tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK}.get(entry.type, stat.S_IFIFO)
-        os.mknod(name, kind | 0o600, device, dir_fd=directory)
+        try:
+            os.mknod(name, kind | 0o600, device, dir_fd=directory)
+        except PermissionError:
+            self.warn(f"'{printable(entry.name)}' is left out: devices can be made by root only")
+            return
         os.chmod(name, entry.mode & 0o7777, dir_fd=directory)  # it was made here, and nobody else is
         self._set_by_name(entry, directory, name)
 

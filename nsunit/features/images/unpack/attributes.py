@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _XATTR = "SCHILY.xattr."
-_CAPABILITY = "security.capability"
+CAPABILITY = "security.capability"
 _ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 _CAPABILITY_2 = 0x02000000  # VFS_CAP_REVISION_2: that of a file's owner, not of a user namespace that is elsewhere
 _SECOND = 1_000_000_000
@@ -65,7 +65,7 @@ def put(entry: TarInfo, place: int | str) -> Iterator[str]:
         if not key.startswith(_XATTR):
             continue
         name, value = key.removeprefix(_XATTR), text.encode("utf-8", "surrogateescape")
-        if not _is_allowed(name, value):
+        if not is_allowed(name, value):
             yield f"the attribute '{name}' is left out: it means something to the host"
             continue
         try:
@@ -82,12 +82,13 @@ def put(entry: TarInfo, place: int | str) -> Iterator[str]:
 def clear(fd: int) -> None:
     """Take away the extended attributes that a directory has from further down."""
     for name in os.listxattr(fd):
-        if name.startswith("user.") or name in (_CAPABILITY, *_ACLS):
+        if name.startswith("user.") or name in (CAPABILITY, *_ACLS):
             os.removexattr(fd, name)
 
 
-def _is_allowed(name: str, value: bytes) -> bool:
-    if name == _CAPABILITY:
+def is_allowed(name: str, value: bytes) -> bool:
+    """Whether an image may have the attribute *name* with *value*."""
+    if name == CAPABILITY:
         return len(value) == 20 and int.from_bytes(value[:4], "little") & 0xFF000000 == _CAPABILITY_2
     if name in _ACLS:
         return True

@@ -15,7 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OF_OVERLAY = ("trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.uuid", "trusted.overlay.nlink")
+# What overlayfs notes for itself; with `userxattr`, for users without privileges, by names of its own.
+_OF_OVERLAY = tuple(
+    f"{kind}.overlay.{name}" for kind in ("trusted", "user") for name in ("origin", "impure", "uuid", "nlink")
+)
 _PIECE = 1 << 20
 
 
@@ -85,3 +88,8 @@ def _digest(file: int) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+
+
+def unescaped(text: str) -> str:
+    """A path or another text of the catalog as it was."""
+    return "\\".join(part.replace("\\t", "\t").replace("\\n", "\n") for part in text.split("\\\\"))

@@ -7,6 +7,7 @@ import sys
 
 from nsunit.definition.values_container import mask_of
 from nsunit.errors import NsunitError
+from nsunit.record import Record
 from nsunit.setup import linux, root
 from nsunit.setup.build import Build
 
@@ -17,11 +18,26 @@ if TYPE_CHECKING:
 CAPABILITIES = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP")
 
 
-def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Callable[[int], bytes]) -> bytes:
-    """What *work* returns, called in a process of its own with a descriptor of the root.
+_ANSWER_MAX = 1 << 20
+_DONE, _REFUSED = b"+", b"-"
 
-    That root is *place*/upper, on top of *lowers*; *keep* is the one descriptor of the caller's that it has, beside the
-    standard streams.
+
+class Ground(Record):
+    """What a process works on: its root is *place*/upper, on top of *lowers*, put together at *workspace*.
+
+    *own_users*: it is in the user namespace of a user without privileges.
+    """
+
+    workspace: str
+    place: str
+    lowers: Sequence[str]
+    own_users: bool = False
+
+
+def run(ground: Ground, keep: int, work: Callable[[int], bytes], most: int = _ANSWER_MAX) -> bytes:
+    """What *work* returns, *most* bytes at most, called in a process of its own with a descriptor of *ground*.
+
+    *keep* is the one descriptor of the caller's that it has, beside the standard streams.
 
     Raises:
         OSError: the root cannot be made.
@@ -34,9 +50,9 @@ def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Call
         try:
             os.close(reader)
             try:
-                enter(workspace, place, lowers)
+                enter(ground)
                 fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                _close_all_but(sorted((keep, writer, fd)))
+                close_all_but(sorted((keep, writer, fd)))
                 give_up_privileges()
             except OSError as error:
                 _write(writer, _REFUSED + f"{error.errno or 5} {error.strerror or error}".encode())
@@ -47,11 +63,11 @@ def run(workspace: str, place: str, lowers: Sequence[str], keep: int, work: Call
             os._exit(status)  # no matter what: there is only one caller
     os.close(writer)
     with os.fdopen(reader, "rb") as answer:
-        found = answer.read(_ANSWER_MAX)
+        found = answer.read(most)
     _, status = os.waitpid(child, 0)
     if found.startswith(_REFUSED):
         number, _, text = found.removeprefix(_REFUSED).decode().partition(" ")
-        raise OSError(int(number), text, place)
+        raise OSError(int(number), text, ground.place)
     if status or not found.startswith(_DONE):
         raise NsunitError("a layer could not be unpacked: the process that did it was killed")
     return found.removeprefix(_DONE)
@@ -62,29 +78,36 @@ def _write(fd: int, content: bytes) -> None:
         file.write(content)
 
 
-_ANSWER_MAX = 1 << 20
-_DONE, _REFUSED = b"+", b"-"
-
-
-def enter(workspace: str, place: str, lowers: Sequence[str]) -> None:
-    """Make *place*/upper, on top of *lowers*, the root of this process, in a mount namespace of its own."""
-    for encoding in ("utf-8", "latin-1", "ascii", "unicode_escape"):
-        "".encode(encoding)  # Python loads them when they are first used
-    build = Build(workspace)
+def enter(ground: Ground) -> None:
+    """Make *ground* the root of this process, in a mount namespace of its own."""
+    load_all()
+    build = Build(ground.workspace)
+    build.own_users = ground.own_users
     root.make_workspace(build)
-    if lowers:
-        root.merge(build, tuple(lowers), place, volatile=True)
+    if ground.lowers:
+        root.merge(build, tuple(ground.lowers), ground.place, volatile=True)
     else:
-        root.Directory(place + "/upper").prepare(build)
+        root.Directory(ground.place + "/upper").prepare(build)
     root.attach_root(build)
     root.Pivot().execute(build)
-    # What is not imported by now would come from the layer.
-    for places in (sys.path, sys.path_hooks, sys.meta_path):
-        places.clear()
+    import_no_more()
     os.umask(0)
 
 
-def _close_all_but(kept: Sequence[int]) -> None:
+def load_all() -> None:
+    """Have Python load what it loads when that is first used, while the host's files are in sight."""
+    for encoding in ("utf-8", "latin-1", "ascii", "unicode_escape"):
+        "".encode(encoding)
+
+
+def import_no_more() -> None:
+    """See that what is not imported by now never is: it would come from the layer."""
+    for places in (sys.path, sys.path_hooks, sys.meta_path):
+        places.clear()
+
+
+def close_all_but(kept: Sequence[int]) -> None:
+    """Close all descriptors but the standard streams and *kept*, which are sorted."""
     first = 3
     for fd in kept:
         linux.close_range(first, fd - 1)

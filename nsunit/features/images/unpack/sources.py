@@ -237,7 +237,7 @@ def from_layout(source: Directory | Archive, tag: str, platform: Sequence[str]) 
                 f"there is no image '{printable(tag)}' in it", hint=f"it has {known or 'none with a tag'}"
             )
     elif len(items) > 1:
-        matching = [item for item in items if _fits(item, platform)]
+        matching = fitting(items, platform)
         if len({*tags}) > 1 or not matching:
             known = ", ".join(printable(name) for name in tags if name)
             raise NsunitError("it has more than one image", hint=f"say which, :TAG at the end; it has {known}")
@@ -250,7 +250,7 @@ def from_layout(source: Directory | Archive, tag: str, platform: Sequence[str]) 
         for key in ("io.containerd.image.name", _TAG)
         if (name := member(item, "annotations", dict, "index.json").get(key))
     )
-    return _from_manifest(source, _for_platform(source, items[0], platform), names)
+    return _from_manifest(source, for_platform(source, items[0], platform), names)
 
 
 _TAG = "org.opencontainers.image.ref.name"
@@ -273,16 +273,32 @@ def _checked(source: Directory | Archive, descriptor: Any, what: str) -> bytes:
     return content
 
 
-def _fits(descriptor: Any, platform: Sequence[str]) -> bool:
+def fitting(items: Sequence[Any], platform: Sequence[str]) -> list[Any]:
+    """Those of *items* of an index that run on *platform*, the best one first: older variants of arm do as well."""
+    ranked = [(rank, number) for number, item in enumerate(items) if (rank := _distance(item, platform)) is not None]
+    return [items[number] for _, number in sorted(ranked)]
+
+
+def _distance(descriptor: Any, platform: Sequence[str]) -> int | None:
+    """How far it is from *platform*; None where it is another."""
     given = member(descriptor, "platform", dict, "index")
-    if not given:
-        return True
-    wanted = dict(zip(("os", "architecture", "variant"), platform, strict=False))
-    return all(given.get(key, value) == value for key, value in wanted.items())
+    if any(given.get(key, value) != value for key, value in zip(("os", "architecture"), platform, strict=False)):
+        return None
+    variant, wanted = str(given.get("variant") or ""), "".join(platform[2:3])
+    if not wanted:
+        return int(variant not in ("", "v1"))  # that of amd64 which all of them are
+    if variant in ("", wanted):
+        return 0
+    older = platform[1] == "arm" and wanted > variant in ("v5", "v6", "v7")
+    return ord(wanted[-1]) - ord(variant[-1]) if older else None
 
 
-def _for_platform(source: Directory | Archive, descriptor: Any, platform: Sequence[str]) -> Any:
-    """The descriptor of the manifest for *platform*, through indexes."""
+def for_platform(source: Directory | Archive, descriptor: Any, platform: Sequence[str]) -> Any:
+    """The descriptor of the manifest for *platform*, through indexes.
+
+    Raises:
+        NsunitError: there is none.
+    """
     for _ in range(_NESTED_MAX):
         content = _checked(source, descriptor, "index")
         document = parse(content, "manifest")
@@ -294,7 +310,7 @@ def _for_platform(source: Directory | Archive, descriptor: Any, platform: Sequen
             )
         if kind in _INDEX_TYPES and "layers" not in document and "config" not in document:
             items = [item for item in member(document, "manifests", list, "index") if isinstance(item, dict)]
-            matching = [item for item in items if _fits(item, platform)]
+            matching = fitting(items, platform)
             if not matching:
                 offered = sorted({_platform_text(item) for item in items} - {""})
                 hint = f"it has {', '.join(offered)}; say which with --platform"
@@ -315,12 +331,17 @@ def _platform_text(descriptor: Any) -> str:
 def _from_manifest(source: Directory | Archive, descriptor: Any, names: tuple[str, ...]) -> Found:
     document = parse(_checked(source, descriptor, "index"), "manifest")
     config = _checked(source, member(document, "config", dict, "manifest"), "manifest")
-    layers = _layers_of(document)
+    layers = layers_of(document)
     found = tuple((_blob(source, item, "manifest"), str(item["digest"])) for item in layers)
     return Found(config, found, str(descriptor["digest"]), names)
 
 
-def _layers_of(manifest: Any) -> list[Any]:
+def layers_of(manifest: Any) -> list[Any]:
+    """The descriptors of the layers of *manifest*, the lowest first.
+
+    Raises:
+        NsunitError: they are no layers of files, or too many.
+    """
     layers: list[Any] = member(manifest, "layers", list, "manifest")
     if len(layers) > LAYERS_MAX:
         raise NsunitError(f"it has {len(layers)} layers, {LAYERS_MAX} are the most that overlayfs merges")
@@ -374,10 +395,26 @@ def from_skopeo_directory(source: Directory) -> Found:
     if hashlib.sha256(config).hexdigest() != config_digest:
         raise NsunitError(f"{source.path}/{config_digest}: its content does not have its digest")
     layers = []
-    for item in _layers_of(document):
+    for item in layers_of(document):
         digest = str(item.get("digest"))
         blob = source.open(hex_of(digest, "manifest.json"))
         if blob.size != member(item, "size", int, "manifest.json"):
             raise NsunitError(f"{blob.name}: it does not have the size that the manifest says", hint="copy it anew")
         layers.append((blob, digest))
     return Found(config, tuple(layers), "sha256:" + hashlib.sha256(content).hexdigest())
+
+
+def from_layers(source: Directory) -> Found:
+    """The image of `config.json`, of which the layers that the store does not have are there as NUMBER.tar.
+
+    Raises:
+        NsunitError: something in it is damaged.
+    """
+    config = source.open("config.json").content(DOCUMENT_MAX)
+    rootfs = member(parse(config, "config"), "rootfs", dict, "config")
+    count = len(member(rootfs, "diff_ids", list, "config"))
+    there = [f"{number}.tar" if os.path.exists(f"{source.path}/{number}.tar") else "" for number in range(count)]
+    return Found(config, tuple((source.open(name) if name else ABSENT, "") for name in there))
+
+
+ABSENT = Blob(-1, 0, 0, "a layer of the store")

@@ -9,7 +9,7 @@ import stat
 
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import confine, sources, zstd
-from nsunit.features.images.unpack.apply import Layer, Limits
+from nsunit.features.images.unpack.apply import ID_MAX, Layer, Limits
 from nsunit.features.images.unpack.catalog import write_catalog
 from nsunit.features.images.unpack.sources import hex_of, member
 from nsunit.features.images.unpack.stream import Content
@@ -29,6 +29,8 @@ def _find(job: dict[str, Any]) -> tuple[str, Found]:
         return transport, sources.from_layout(sources.Directory(job["path"]), tag, platform)
     if transport == "dir":
         return transport, sources.from_skopeo_directory(sources.Directory(job["path"]))
+    if transport == "layers":
+        return transport, sources.from_layers(sources.Directory(job["path"]))
     blob = sources.open_regular(job["path"])
     if transport == "tar" or (transport == "file" and not sources.looks_like_image(blob)):
         return "tar", sources.Found(b"", ((blob, ""),))
@@ -60,6 +62,8 @@ def unpack(job: dict[str, Any]) -> dict[str, Any]:
         if chain and os.path.isdir(f"{job['layers']}/{chain}"):
             done.append({"diff": diff, "chain": chain, "place": ""})
             lowers.insert(0, f"{job['layers']}/{chain}/root")
+        elif blob is sources.ABSENT:
+            raise NsunitError(f"layer {number} is not in the store any more", hint="try again")
         else:
             place = f"{job['staging']}/{number}"
             layer = _unpack_layer(job, blob, place, lowers)
@@ -102,16 +106,18 @@ def _unpack_layer(job: dict[str, Any], blob: Blob, place: str, lowers: list[str]
         os.chown(place + "/upper", status.st_uid, status.st_gid)
         os.chmod(place + "/upper", stat.S_IMODE(status.st_mode))
         for name in os.listxattr(lowers[0]):
-            if not name.startswith("trusted."):
+            if not name.startswith(("trusted.", "user.overlay.")):
                 os.setxattr(place + "/upper", name, os.getxattr(lowers[0], name))
         os.utime(place + "/upper", ns=(status.st_mtime_ns, status.st_mtime_ns))
     else:
         os.utime(place + "/upper", (0, 0))
 
     def apply(root: int) -> bytes:
-        return json.dumps(_apply(root, blob)).encode()
+        return json.dumps(_apply(root, blob, limits)).encode()
 
-    layer: dict[str, Any] = json.loads(confine.run(job["staging"] + "/mount", place, lowers, blob.fd, apply))
+    limits = Limits(ids=_ids() if job["ids"] else ID_MAX)
+    ground = confine.Ground(job["staging"] + "/mount", place, lowers, bool(job["ids"]))
+    layer: dict[str, Any] = json.loads(confine.run(ground, blob.fd, apply))
     if "error" in layer:
         raise NsunitError(layer["error"], hint=layer["hint"])
     os.rename(place + "/upper", place + "/root")
@@ -119,8 +125,16 @@ def _unpack_layer(job: dict[str, Any], blob: Blob, place: str, lowers: list[str]
     return layer
 
 
-def _apply(root: int, blob: Blob) -> dict[str, Any]:
-    limits = Limits()
+def _ids() -> int:
+    """The highest id that there is for users and groups, in the user namespace of somebody who has some."""
+    highest = []
+    for kind in ("uid", "gid"):
+        with open(f"/proc/self/{kind}_map") as file:
+            highest.append(max(int(line.split()[0]) + int(line.split()[2]) for line in file) - 1)
+    return min(highest)
+
+
+def _apply(root: int, blob: Blob, limits: Limits) -> dict[str, Any]:
     content = Content(blob, limits.size)
     layer = Layer(root, limits)
     try:

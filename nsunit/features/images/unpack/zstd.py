@@ -42,11 +42,54 @@ def preload() -> None:
         ("ZSTD_createDStream", pointer, ()),
         ("ZSTD_freeDStream", size, (pointer,)),
         ("ZSTD_decompressStream", size, (pointer, pointer, pointer)),
+        ("ZSTD_createCStream", pointer, ()),
+        ("ZSTD_freeCStream", size, (pointer,)),
+        ("ZSTD_compressStream2", size, (pointer, pointer, pointer, ctypes.c_int)),
         ("ZSTD_isError", ctypes.c_uint, (size,)),
         ("ZSTD_getErrorName", ctypes.c_char_p, (size,)),
     ):
         function = getattr(_loaded, name)
         function.restype, function.argtypes = result, arguments
+
+
+class Compressor:
+    """Makes one frame of what it is given, at the library's usual level; used as those of zlib are.
+
+    Raises:
+        ZstdError: there is no library.
+    """
+
+    def __init__(self) -> None:
+        preload()
+        if _loaded is None:
+            raise ZstdError(f"'{LIBRARY}' is not installed")
+        self._stream = _loaded.ZSTD_createCStream()
+        self._output = ctypes.create_string_buffer(_OUTPUT)
+
+    def compress(self, content: bytes) -> bytes:
+        """What there is of the frame when *content* has come."""
+        return self._step(content, _CONTINUE)
+
+    def flush(self) -> bytes:
+        """The rest of the frame."""
+        found = self._step(b"", _END)
+        _loaded.ZSTD_freeCStream(self._stream)
+        return found
+
+    def _step(self, content: bytes, directive: int) -> bytes:
+        source = _Buffer(ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p), len(content), 0)
+        found = []
+        while True:
+            target = _Buffer(ctypes.addressof(self._output), _OUTPUT, 0)
+            left = _loaded.ZSTD_compressStream2(self._stream, ctypes.byref(target), ctypes.byref(source), directive)
+            if _loaded.ZSTD_isError(left):
+                raise ZstdError(_loaded.ZSTD_getErrorName(left).decode())
+            found.append(ctypes.string_at(self._output, target.position))
+            if source.position == source.size and (not left or directive == _CONTINUE):
+                return b"".join(found)
+
+
+_CONTINUE, _END = 0, 2  # of ZSTD_EndDirective
 
 
 def decompress(data: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -50,6 +50,7 @@ class Network(Record):
     domain: str = ""
     vlan: str = ""
     first_last: tuple[int, ...] = ()  # the numbers of the hosts that containers become; all where it is empty
+    dns: bool = False  # whether a server tells its names
 
     @property
     def own_addresses(self) -> tuple[str, ...]:
@@ -263,16 +264,16 @@ def without_six(item: Attachment) -> Attachment:
     """*item* as it is where the kernel has no IPv6."""
     return item.replace(
         interfaces=tuple(
-            interface.replace(
-                network=interface.network.replace(
-                    subnets=_fours(interface.network.subnets), gateways=_fours(interface.network.gateways)
-                ),
-                **_fours_of(interface),
-            )
+            interface.replace(network=network_without_six(interface.network), **_fours_of(interface))
             for interface in item.interfaces
         ),
         devices=tuple(device.replace(**_fours_of(device)) for device in item.devices),
     )
+
+
+def network_without_six(network: Network) -> Network:
+    """The same for a network."""
+    return network.replace(subnets=_fours(network.subnets), gateways=_fours(network.gateways))
 
 
 def _fours_of(interface: Interface | Device) -> dict[str, tuple[str, ...]]:

@@ -49,7 +49,10 @@ _SETS = (
     ("same-bridge", ["ifname", "ifname"]),
     ("host4", ["ipv4_addr", *_PORT]),
     ("host6", ["ipv6_addr", *_PORT]),
+    ("servers4", ["ifname", "ipv4_addr"]),
+    ("servers6", ["ifname", "ipv6_addr"]),
 )
+_DNS = 53
 
 
 def base() -> list[Item]:
@@ -81,6 +84,8 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
     to_loopback = _match("==", _payload("ip6", "daddr"), "::1")
     of_loopback = _match("==", {"ct": {"dir": "original", "key": "ip6 saddr"}}, "::1")
     reply = _match("==", {"ct": {"key": "direction"}}, "reply")
+    asks = _match("==", _payload("th", "dport"), _DNS)
+    carries = _match("==", _meta("l4proto"), {"set": ["tcp", "udp"]})
     own: Item = {"map": {"key": _meta("iifname"), "data": "@routers6"}}
     refuse = {"reject": {"type": "icmpx", "expr": "admin-prohibited"}}
     accept: Item = {"accept": None}
@@ -108,6 +113,11 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
         ("inet", "input", [from_bridge, control, accept]),
         ("inet", "input", [from_bridge, _match("==", _ported(_payload("ip", "saddr")), "@host4"), accept]),
         ("inet", "input", [from_bridge, _match("==", _ported(_payload("ip6", "saddr")), "@host6"), accept]),
+        # Its network's server of names, by the bridge's own addresses.
+        *(
+            ("inet", "input", [carries, asks, _match("==", {"concat": [_meta("iifname"), to]}, f"@{name}"), accept])
+            for name, to in (("servers4", _payload("ip", "daddr")), ("servers6", _payload("ip6", "daddr")))
+        ),
         # Published, and listened on by systemd: as long as the socket is there, which carries the mark.
         ("inet", "input", [from_bridge, outward, published, accept]),
         ("inet", "input", [from_bridge, refuse]),
@@ -130,16 +140,21 @@ def attach(item: Attachment) -> list[Item]:
     return items + _elements("add", item)
 
 
-def _bridge(network: Network) -> list[Item]:
-    """The sets that its bridge is in; its definition may have changed since it was made."""
-    bridge = network.bridge
-    members: tuple[tuple[str, object, bool], ...] = (
+def _memberships(network: Network) -> list[tuple[str, object, bool]]:
+    """The sets that its bridge may be in: name, element, and whether it is."""
+    bridge, served = network.bridge, network.gateways if network.dns else ()
+    return [
         ("bridges", bridge, True),
         ("same-bridge", {"concat": [bridge, bridge]}, not network.isolated),
         ("internal", bridge, network.internal),
-    )
+        *((f"servers{6 if is_six(own) else 4}", {"concat": [bridge, own]}, True) for own in served),
+    ]
+
+
+def _bridge(network: Network) -> list[Item]:
+    """The sets that its bridge is in; its definition may have changed since it was made."""
     items = []
-    for name, element, wanted in members:
+    for name, element, wanted in _memberships(network):
         items.append(_add("element", "inet", name=name, elem=[element]))
         if not wanted:
             where = {"family": "inet", "table": TABLE, "name": name, "elem": [element]}
@@ -198,10 +213,10 @@ def _owned(item: Attachment) -> list[tuple[str, str, object]]:
     return found
 
 
-def forget(bridge: str) -> list[Item]:
-    """What takes a *bridge* that is gone out of the sets, after `base`."""
+def forget(network: Network) -> list[Item]:
+    """What takes the bridge of *network*, which is gone, out of the sets, after `base`."""
     items = []
-    for name, element in (("bridges", bridge), ("same-bridge", {"concat": [bridge, bridge]}), ("internal", bridge)):
+    for name, element, _ in _memberships(network):
         where = {"family": "inet", "table": TABLE, "name": name, "elem": [element]}
         items += [{"add": {"element": where}}, {"delete": {"element": where}}]
     return items

@@ -17,6 +17,8 @@ from nsunit.addresses import has_six, plain
 from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host, rewrite
 from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
 from nsunit.features.network.model import attachment
+from nsunit.features.network.model.server import names_file, pid_file, served
+from nsunit.storage.files import list_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def join(directory: str, locks: str) -> None:
     link = f"{registry}/{item.container}"
     _unlink(link)
     os.symlink(directory, link)
-    rewrite(f"{directory}/{RESOLVER}", resolver(item, resolver_of_host(), own_loopback=True))
+    text = resolver(item, resolver_of_host(), own_loopback=True, served=_servers(directory))
+    rewrite(f"{directory}/{RESOLVER}", text)
     _note_change(locks)
 
 
@@ -84,16 +87,37 @@ def wanted(locks: str) -> dict[str, str]:
         except FileNotFoundError:
             continue  # it leaves just now, or ended together with what should have taken its name away
     all_of_them = Neighbours(found.values())
-    return {
+    texts = {
         f"{directory}/{HOSTS}": own_lines(member) + all_of_them.lines_for(member) for directory, member in found.items()
+    }
+    return texts | _told_by_servers(os.path.dirname(locks), all_of_them)
+
+
+def _told_by_servers(runtime: str, everyone: Neighbours) -> dict[str, str]:
+    """What there should be in the file of each network's server that is there, by path."""
+    paths = {network: names_file(runtime, network) for network in list_directory(served(runtime))}
+    return {
+        path: everyone.lines_within(network) for network, path in paths.items() if os.path.isdir(os.path.dirname(path))
     }
 
 
+def _servers(directory: str) -> tuple[str, ...]:
+    """Where the container of *directory* asks for names: at the first of its networks that has a server."""
+    for interface in _attachment(directory).interfaces:
+        network = interface.network
+        if network.dns and os.path.exists(pid_file(network.name)):
+            return network.gateways
+    return ()
+
+
 def _member(directory: str) -> Member:
+    return Member(read_naming(directory), _places(_attachment(directory)))
+
+
+def _attachment(directory: str) -> Attachment:
     with open(f"{directory}/attachment", "rb") as file:
         item = attachment.from_json(jsontext.loads(file.read()))
-    item = item if has_six() else attachment.without_six(item)
-    return Member(read_naming(directory), _places(item))
+    return item if has_six() else attachment.without_six(item)
 
 
 def _places(item: Attachment) -> tuple[Place, ...]:

@@ -31,7 +31,7 @@ def test_version_without_systemd(nsunit, manager):
 
 def test_doctor(nsunit, manager):
     findings = [Finding("kernel", "ok", "Linux 6.1"), Finding("cgroup", "warning", "no io", "boot with x")]
-    manager("deeds.doctor", examine=lambda context: findings)
+    manager("deeds.host.doctor", examine=lambda context: findings)
     status, out, _err = nsunit("doctor")
     assert status == 0
     assert [line[2:] for line in out.splitlines()] == [

@@ -134,13 +134,15 @@ def test_stop_restart_and_rm(nsunit, manager):
         seen.append(("restart", names))
         return []
 
-    def remove(context, names, *, force):
-        seen.append(("rm", names, force))
+    def remove(context, names, *, force, definition):
+        seen.append(("rm", names, force, definition))
         return [manager.Outcome("a", "absent")]
 
     states = [manager.ContainerState("up"), manager.ContainerState("down", active_state="inactive")]
     manager("deeds.look.query", list_containers=lambda context, **_options: states)
-    manager("deeds.stop", stop=stop, restart=restart, remove=remove)
+    manager("deeds.stop", stop=stop)
+    manager("deeds.restart", restart=restart)
+    manager("deeds.remove", remove=remove)
     assert nsunit("stop", "-k", "a") == (0, "a: does not run\n", "")
     assert nsunit("stop", "--all")[0] == 0
     assert nsunit("restart", "a", "b")[0] == 0
@@ -152,8 +154,8 @@ def test_stop_restart_and_rm(nsunit, manager):
         ("stop", ["up"], False),
         ("restart", ["a", "b"]),
         ("restart", ["up"]),
-        ("rm", ["a"], False),
-        ("rm", ["a"], True),
+        ("rm", ["a"], False, False),
+        ("rm", ["a"], True, False),
     ]
 
 
@@ -202,6 +204,30 @@ def test_wait(nsunit, manager):
     assert seen == [(["a", "b"], 90.0), (["a", "b"], None), (["a", "b"], None)]
     status, _out, err = nsunit("wait", "a", "--timeout=soon")
     assert (status, err.splitlines()[0]) == (2, "nsunit: 'soon' is not a time span")
+
+
+def test_wait_for_health(nsunit, manager):
+    seen = []
+
+    def wait_for_health(context, names, wanted, timeout):
+        seen.append((names, wanted, timeout))
+        return [wanted, None]
+
+    manager("deeds.wait", wait_for_health=wait_for_health)
+    status, out, _err = nsunit("wait", "a", "b", "--condition=healthy", "--timeout=2")
+    assert (status, out) == (1, "a: healthy\nb: has ended\n")
+    found = json.loads(nsunit("wait", "--json", "a", "b", "--condition=unhealthy")[1])
+    assert found == [{"name": "a", "health": "unhealthy"}, {"name": "b", "health": None}]
+    assert seen == [(["a", "b"], "healthy", 2.0), (["a", "b"], "unhealthy", None)]
+    status, _out, err = nsunit("wait", "a", "--condition=well")
+    assert (status, err.splitlines()[0]) == (2, "nsunit: 'well' is no condition")
+
+
+def test_update_without_or_with_too_much(nsunit, manager):
+    status, _out, err = nsunit("update")
+    assert (status, err.splitlines()[0]) == (2, "nsunit: there is no container to update")
+    status, _out, err = nsunit("update", "--auto", "web")
+    assert (status, err.splitlines()[0]) == (2, "nsunit: --auto is about all containers with AutoUpdate=")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import sys
 import types
 
 import pytest
@@ -254,3 +255,35 @@ def test_logs_of_a_user(nsunit, manager, monkeypatch, slices):
     assert seen == [
         ["journalctl", "--quiet", "--user-unit=nsunit-web.service", "--user-unit=nsunit-shop-web.slice"],
     ]
+
+
+@pytest.mark.parametrize(("encoding", "expected"), [("utf-8", "1234567…"), ("ascii", "12345678>")])
+def test_a_line_is_cut_on_a_terminal_only(monkeypatch, encoding, expected):
+    monkeypatch.setattr(Style, "width", lambda self: len(expected))
+    text = expected[:-1] + "more"
+    assert Style(types.SimpleNamespace(isatty=lambda: True, encoding=encoding)).cut(text) == expected
+    assert Style(types.SimpleNamespace(isatty=lambda: True, encoding=encoding)).cut(expected) == expected
+    assert Style(types.SimpleNamespace(isatty=lambda: False, encoding=encoding)).cut(text) == text
+
+
+@pytest.mark.parametrize("options", [(), ("--full",)])
+def test_long_lines_of_status_and_logs(nsunit, manager, monkeypatch, tmp_path, slices, options):
+    script = tmp_path / "journalctl"
+    script.write_text(f"#!/bin/sh\necho {'line' * 100}\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(Style, "width", lambda self: 40)
+    processes = (UnitProcess("/a/b", 17, "nginx" * 100),)
+    status = manager.Status(
+        state=manager.ContainerState("web"), control_group="/a", processes=processes, invocation="0" * 32
+    )
+    manager("deeds.look.query", status=lambda context, name: status)
+    lines = nsunit("status", *options, "web")[1].splitlines()
+    lengths = {max(len(line) for line in lines if word in line) for word in ("lineline", "nginxnginx")}
+    assert lengths == ({400, 521} if options else {40})
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda _file, argv: seen.append(argv))
+    nsunit("logs", *options, "web")
+    assert ("--no-full" in seen[0]) == (not options)

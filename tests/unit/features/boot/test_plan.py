@@ -95,7 +95,7 @@ def test_order_of_the_steps():
         ("", mounts.Tmpfs("/run", ("mode=0755", "size=20%"))),
         ("Tmpfs=/tmp:size=1M\n", mounts.Tmpfs("/tmp", ("size=1048576",))),
         ("Tmpfs=/run:size=1M\n", mounts.Tmpfs("/tmp", ("mode=1777", "size=50%"))),
-        ("", process.NotifySocket()),
+        ("", process.NotifySocket(())),
         ("", process.Exec("", ("/sbin/init",))),
     ],
 )

@@ -1,6 +1,7 @@
 """Device=: what it takes, and what becomes of it."""
 
 import os
+import stat
 
 import pytest
 from facts import FACTS, OF_ALICE
@@ -117,7 +118,7 @@ def test_there_is_an_owner():
         ("/dev/null -/dev/not-there", 0, []),
         ("/dev/not-there", 0, ["'/dev/not-there' does not exist"]),
         ("/dev/null/x", 0, ["'/dev/null/x' cannot be used: Not a directory"]),
-        ("/dev/shm", 0, ["'/dev/shm' is a directory: name each device in it"]),
+        ("/dev/shm", 0, ["'/dev/shm' is a directory without a device in it"]),
         ("/dev/null", 1000, []),
         (
             "/dev/own /dev/all /dev/group:r",
@@ -139,3 +140,18 @@ def test_what_is_there(monkeypatch, text, user, reasons):
     monkeypatch.setattr(deeds.os, "geteuid", lambda: user)
     container = read(f"Device={text}\n").container
     assert deeds.missing_sources(container) == [f"Device=: {reason}" for reason in reasons]
+
+
+def test_a_directory_stands_for_what_is_below_it(tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    for name in ("two", "deep/one", "deep/named"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(deeds, "_is_device", stat.S_ISREG)
+    definition = read("")
+    said = (Device(str(tmp_path), "/dev/those", "rw"), Device(f"{tmp_path}/deep/named", "/dev/those/deep/named", "r"))
+    found = deeds.expand(definition.replace(container=definition.container.with_extra("devices", said)))
+    assert of(found.container) == (
+        Device(f"{tmp_path}/deep/one", "/dev/those/deep/one", "rw", optional=True),
+        Device(f"{tmp_path}/two", "/dev/those/two", "rw", optional=True),
+        said[1],
+    )

@@ -38,7 +38,8 @@ def test_comments_before_systemd_254(tmp_path: Path) -> None:
     [
         (b"A=1\nB=\xe4\n", "{path}:2: 'B' is not UTF-8"),
         (b"A=1\0\n", "{path}: has a NUL"),
-        (None, "{path}: Is a directory"),
+        (None, "{path}: is not a regular file"),
+        (b"A=" + b"x" * (1 << 20), "{path}: is larger than 1048576 bytes"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path: Path, content: bytes | None, message: str) -> None:

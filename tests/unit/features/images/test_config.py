@@ -90,3 +90,52 @@ def test_platforms():
     for text in ("arm", "linux/", "linux/a/b/c", "linux/../x", "linux/ä"):
         with pytest.raises(NsunitError):
             platform_of("x86_64", text)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"Test": ["CMD", "/bin/a", "b c"]}, {"command": ("/bin/a", "b c")}),
+        ({"Test": ["CMD-SHELL", "a | b"]}, {"command": ("/bin/sh", "-c", "a | b")}),
+        (
+            {
+                "Test": ["CMD", "a"],
+                "Interval": 5_000_000_000,
+                "Timeout": 1,
+                "StartPeriod": 0,
+                "StartInterval": 1 << 80,
+                "Retries": 4,
+            },
+            {
+                "command": ("a",),
+                "interval": 5_000_000,
+                "timeout": 100_000,
+                "start_interval": 30 * 86_400_000_000,
+                "retries": 4,
+            },
+        ),
+        ({"Test": ["CMD", "a"], "Interval": "1s", "Retries": -1}, {"command": ("a",)}),
+        ({"Test": ["NONE"]}, {}),
+        ({"Test": []}, {}),
+        ({}, {}),
+        (None, {}),
+        ("x", {}),
+    ],
+)
+def test_how_it_is_checked(found, expected):
+    image, said = taken({"Healthcheck": found})
+    assert (dict(image.healthcheck), said) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("test", "why"),
+    [
+        (["CMD"], "'CMD' is no kind of command"),
+        (["RUN\x1b", "x"], "'RUN\\x1b' is no kind of command"),
+        ("a", "config: Test is not a list of texts"),
+        (["CMD", 3], "config: Test is not a list of texts"),
+    ],
+)
+def test_a_check_that_cannot_be_meant_is_left_out(test, why):
+    image, said = taken({"Healthcheck": {"Test": test}})
+    assert (image.healthcheck, said) == ((), [f"the Healthcheck of its config is left out: {why}"])

@@ -12,6 +12,7 @@ DIGEST = "sha256:" + "0f" * 32
     [
         ("nginx", "docker.io/library/nginx:latest"),
         ("nginx:1.27", "docker.io/library/nginx:1.27"),
+        ("docker.io/nginx", "docker.io/library/nginx:latest"),
         ("team/app", "docker.io/team/app:latest"),
         ("localhost/web", "localhost/web:latest"),
         ("quay.io/a/b/c:x", "quay.io/a/b/c:x"),
@@ -83,4 +84,10 @@ def test_what_was_made_here_comes_first():
     ],
 )
 def test_what_a_start_reads_comes_back(image):
+    assert load(image.id, dump(image)) == image
+
+
+def test_an_image_that_is_checked_comes_back():
+    health = (("command", ("/bin/sh", "-c", "a\nb")), ("interval", 5), ("retries", 2))
+    image = Image("0" * 64, ("1" * 64,), healthcheck=health)
     assert load(image.id, dump(image)) == image

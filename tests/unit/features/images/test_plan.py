@@ -5,7 +5,7 @@ from definitions import container, definition, problem
 
 from nsunit.features.images.keys import of
 from nsunit.features.images.layout import Image
-from nsunit.features.images.plan import operations, with_image
+from nsunit.features.images.plan import operations, said, with_image, without_image
 from nsunit.features.images.setup import MakeDirectory
 from nsunit.plan.facts import Facts
 from nsunit.plan.operations import operations as all_operations
@@ -86,3 +86,26 @@ def test_a_name_that_is_none(text):
     message, hint = problem(f"Image={text}", base="Exec=/bin/sh\n")
     assert message == f"Image: '{text}' is not the name of an image"
     assert hint == "e.g. docker.io/library/nginx:1.27, or localhost/web"
+
+
+def test_each_part_says_where_it_is_from():
+    """Of the image what the definition does not say itself."""
+    own = container("Exec=own\nEnvironment=A=1\nWorkingDirectory=/w\nUser=7\n", base="Image=web\n")
+    chosen = of(own)
+    image = Image("0f", (), ("/e",), ("cmd",), (("A", "0"), ("B", "2")), "web", "", "/other", 10)
+    found = [(item["key"], item["value"], item["from"]) for item in said(own, chosen, image)]
+    assert found == [
+        ("Entrypoint", ["/e"], "image"),
+        ("Exec", ["own"], "definition"),
+        ("Environment B", "2", "image"),
+        ("Environment A", "1", "definition"),
+        ("User", "7", "definition"),
+        ("WorkingDirectory", "/w", "definition"),
+        ("StopSignal", 10, "image"),
+    ]
+
+
+def test_what_is_shown_without_the_image():
+    own = container("Layer=/l\n", base="Image=web\n")
+    shown = without_image(own, of(own))
+    assert (shown.layers, shown.exec) == (("/l", "the layers of web"), ("the command of web",))

@@ -38,7 +38,7 @@ def test_registration():
     assert known(BASE) == OF_SYSTEM
     command = service()["ExecStartPost"]
     ((program, argv, ignored),) = command.property.value
-    assert (program, ignored) == ("/usr/bin/busctl", True)
+    assert (program, argv[2], ignored) == ("/usr/bin/timeout", "/usr/bin/busctl", True)
     assert command.text == "-" + " ".join(argv)
     position = argv.index("sayssus")
     assert argv[position + 1 : position + 3] == ("os", "16")

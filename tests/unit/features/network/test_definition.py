@@ -18,11 +18,11 @@ def network(lines):
 def test_all_keys():
     lines = (
         "Subnet=10.20.0.0/24\nSubnet=FD00:20::/64\nGateway=10.20.0.254\nRange=10.20.0.100-10.20.0.199\nMTU=9000\n"
-        "Internal=yes\nIsolate=yes\nDomain=%p.internal"
+        "Internal=yes\nIsolate=yes\nDomain=%p.internal\nDNS=yes"
     )
     assert network(lines) == NetworkDefinition(
         *("shop", ("10.20.0.0/24", "fd00:20::/64"), ("10.20.0.254", "fd00:20::1"), (100, 199), 9000, True, True),
-        *("shop.internal", "", ("shop.network.nsunit",)),
+        *("shop.internal", "", True, ("shop.network.nsunit",)),
     )
     assert network("") == NetworkDefinition("shop", sources=("shop.network.nsunit",))
 
@@ -72,6 +72,7 @@ def test_the_router_of_a_vlan_is_somebody_else():
         ("VLAN=eth0.4095", "2: [Network] VLAN: 'eth0.4095' is not DEV.ID"),
         ("VLAN=an-interface-too-long.5", "2: [Network] VLAN: 'an-interface-too-long' is not the name of a network"),
         ("VLAN=eth0.5", "2: [Network] VLAN: nsunit cannot know which addresses are free there"),
+        ("Subnet=10.1.0.0/24\nVLAN=eth0.5\nDNS=yes", "4: [Network] DNS: the bridge of a network with VLAN= has no"),
         ("Subnet=10.1.0.0/24\nVLAN=eth0.5\nInternal=yes", "4: [Network] Internal: a network with VLAN= has a way out"),
         ("Domain=a b", "2: [Network] Domain: 'a b' is not a host name"),
         ("Subnett=1", "2: [Network] 'Subnett' is not a key"),

@@ -16,10 +16,12 @@ from nsunit.core.unit_files import unit_files
 from nsunit.deeds.enable import disable, enable
 from nsunit.deeds.look.query import inspect, pod_states
 from nsunit.deeds.look.tree import tree
+from nsunit.deeds.remove import remove
 from nsunit.deeds.render import render
+from nsunit.deeds.restart import restart
 from nsunit.deeds.session.run import run
 from nsunit.deeds.start import start
-from nsunit.deeds.stop import remove, restart, stop
+from nsunit.deeds.stop import stop
 from nsunit.definition.load import Host, load, load_properties
 from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, JobFailedError, NotFoundError, NsunitError, UsageError

@@ -49,8 +49,12 @@ def definition(text=""):
 
 
 def test_places(context):
-    assert context.paths == Paths("/run/user/1000/nsunit", "/home/alice/.local/state/nsunit")
-    assert user_paths({"XDG_STATE_HOME": "/s"}, 7) == Paths("/run/user/7/nsunit", "/s/nsunit")
+    assert context.paths == Paths(
+        "/run/user/1000/nsunit", "/home/alice/.local/state/nsunit", "/home/alice/.local/share/nsunit"
+    )
+    assert user_paths({"XDG_STATE_HOME": "/s", "XDG_DATA_HOME": "/d"}, 7) == Paths(
+        "/run/user/7/nsunit", "/s/nsunit", "/d/nsunit"
+    )
     assert context.search.units == "/home/alice/.config/systemd/user"
     assert context.transient == "/run/user/1000/systemd/transient/"
     assert context.runtime_control == "/run/user/1000/systemd/user.control"

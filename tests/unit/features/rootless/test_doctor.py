@@ -1,6 +1,6 @@
 """What `nsunit --user doctor` says of a user."""
 
-from nsunit.deeds.doctor import Finding
+from nsunit.deeds.host.doctor import Finding
 from nsunit.features.rootless import doctor as doctor_user
 from nsunit.features.rootless.doctor import UserFacts, judge
 

@@ -177,3 +177,19 @@ def test_the_firewall_does_not_lead_what_is_listened_on():
     for ports, led in (((port,), 1), ((port.replace(listened=True),), 0)):
         item.__dict__["ports"] = ports
         assert len(firewall.led(item)) == led
+
+
+def test_names_are_asked_for_on_their_own_bridge():
+    served = NETWORK.replace(dns=True)
+
+    def elements(items, verb):
+        found = [item[verb]["element"] for item in items if "element" in item.get(verb, {})]
+        return [(item["name"], item["elem"]) for item in found if item["name"].startswith("servers")]
+
+    there = [
+        ("servers4", [{"concat": ["nsunit0", "10.91.0.1"]}]),
+        ("servers6", [{"concat": ["nsunit0", "fd00:1:2::1"]}]),
+    ]
+    items = firewall.attach(web(interfaces=(interface(network=served),)))
+    assert (elements(items, "add"), elements(items, "delete")) == (there, [])
+    assert elements(firewall.forget(served), "delete") == there

@@ -19,11 +19,11 @@ def connected(tmp_path, monkeypatch):
     monkeypatch.setattr(hosts, "resolver_of_host", lambda: "nameserver 192.0.2.53\n")
     locks = f"{tmp_path}/locks"
 
-    def connect(name, number, *, link="lo", isolated=False, **more):
+    def connect(name, number, *, link="lo", isolated=False, network="bridge", **more):
         directory = tmp_path / name
         directory.mkdir(exist_ok=True)
-        network = NETWORK.replace(isolated=isolated)
-        item = Attachment(name, (Interface(network, "eth0", link, "", (f"10.91.0.{number}/24",)),))
+        place = NETWORK.replace(name=network, isolated=isolated, dns=network != "bridge")
+        item = Attachment(name, (Interface(place, "eth0", link, "", (f"10.91.0.{number}/24",)),))
         (directory / "attachment").write_text(json.dumps(to_json(item)))
         (directory / "names").write_bytes(naming_file(Naming(name, (name,), **more)))
         hosts.join(str(directory), locks)
@@ -129,3 +129,26 @@ def test_a_file_that_is_something_else_is_named(connected, tmp_path):
     (tmp_path / "web/names").write_text("[]")
     with pytest.raises(NsunitError, match="does not hold the names of a container"):
         hosts.refresh(connected.locks)
+
+
+def test_a_server_is_told_of_its_network_and_asked(connected, tmp_path, monkeypatch):
+    told = tmp_path.parent / f"{tmp_path.name}-names/shop/hosts/containers"
+    monkeypatch.setattr(hosts, "served", lambda _runtime: str(told.parents[2]))
+    monkeypatch.setattr(
+        hosts, "names_file", lambda _runtime, network: str(told.parents[2] / network / "hosts/containers")
+    )
+    pid = tmp_path / "pid"
+    monkeypatch.setattr(hosts, "pid_file", lambda _network: str(pid))
+    told.parent.mkdir(parents=True)
+    web = connected("web", 2, network="shop")
+    assert (web.parent / "resolv.conf").read_text() == "nameserver 192.0.2.53\n"  # it does not run
+    pid.touch()
+    db = connected("db", 3, network="shop", servers=("192.0.2.9",))
+    assert (db.parent / "resolv.conf").read_text() == "nameserver 192.0.2.9\n"
+    connected("other", 4, network="bridge")
+    assert told.read_text() == "10.91.0.3 db\n10.91.0.2 web\n"
+    web = connected("web", 2, network="shop")
+    assert (web.parent / "resolv.conf").read_text() == "nameserver 10.91.0.1\n"
+    hosts.leave("db", connected.locks)
+    hosts.follow(connected.locks)
+    assert told.read_text() == "10.91.0.2 web\n"

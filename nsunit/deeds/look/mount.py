@@ -12,7 +12,18 @@ import os
 
 from nsunit.core.prepare import facts_for, planned_user_range, resolved
 from nsunit.core.running import is_running
-from nsunit.deeds.mounted import ROOT, WORK, Mounted, Place, forget, is_there, mounts, places_of, unmount, write_places
+from nsunit.deeds.look.mounted import (
+    ROOT,
+    WORK,
+    Mounted,
+    Place,
+    forget,
+    is_there,
+    mounts,
+    places_of,
+    unmount,
+    write_places,
+)
 from nsunit.definition.load import load
 from nsunit.errors import NsunitError, UsageError
 from nsunit.names import check_name, printable

@@ -1,6 +1,6 @@
 """`nsunit doctor`: is this machine fit for containers, what is missing, and what that costs.
 
-Each check is a pure function of the facts that `nsunit.deeds.probes` gathered.
+Each check is a pure function of the facts that `nsunit.deeds.host.probes` gathered.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 
 from nsunit.core.findings import ERROR, OK, WARNING, Finding
-from nsunit.deeds.probes import NAMESPACES, Facts, gather
+from nsunit.deeds.host.probes import NAMESPACES, Facts, gather
 from nsunit.features import FEATURES, hooks
 from nsunit.plan.bpf import AUDIT_ARCHITECTURES
 

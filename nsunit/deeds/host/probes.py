@@ -1,4 +1,4 @@
-"""What `nsunit doctor` looks at on this machine, gathered without a judgement; `nsunit.deeds.doctor` has those.
+"""What `nsunit doctor` looks at on this machine, gathered without a judgement; `nsunit.deeds.host.doctor` has those.
 
 Kernel features are tried, not guessed from the version: distributions backport, and security modules forbid.  Every
 try works on detached mounts and processes of its own, so nothing is left behind and nothing of the host changes.

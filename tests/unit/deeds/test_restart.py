@@ -6,8 +6,9 @@ import pytest
 
 from nsunit.core.context import Context
 from nsunit.core.jobs import Outcome
+from nsunit.deeds import restart as restart_module
 from nsunit.deeds import stop as stop_module
-from nsunit.deeds.stop import restart
+from nsunit.deeds.restart import restart
 
 
 class FakeSystemd:
@@ -39,8 +40,8 @@ def context(monkeypatch):
         return run
 
     monkeypatch.setattr(stop_module, "stop", deed("stopped"))
-    monkeypatch.setattr(stop_module, "start", deed("started"))
-    monkeypatch.setattr(stop_module, "_unusable", lambda _context, name: None)
+    monkeypatch.setattr(restart_module, "start", deed("started"))
+    monkeypatch.setattr(restart_module, "_unusable", lambda _context, name: None)
     return found
 
 

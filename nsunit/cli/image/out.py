@@ -1,0 +1,54 @@
+"""commit, image export and image push."""
+
+from __future__ import annotations
+
+from nsunit.cli import say
+from nsunit.cli.output import plural, print_json
+from nsunit.features.images.out.commit import Wish, commit
+from nsunit.features.images.out.send import Sent, export, push
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.cli.verbs import Invocation
+
+
+def commit_container(invocation: Invocation) -> int:
+    """The verb `commit`."""
+    name, reference = invocation.operands
+    wish = Wish(
+        invocation.value("message") or "",
+        invocation.value("author") or "",
+        invocation.values("change"),
+        not invocation.flag("no-pause"),
+    )
+    found = commit(invocation.context(), name, reference, wish)
+    if invocation.flag("json"):
+        print_json(found)
+    elif not invocation.flag("quiet"):
+        say(f"{found.id}  {', '.join(found.names)}")
+        say(f"{plural(found.layers, 'layer')}, {found.fetched or 'none'} of them new")
+    return 0
+
+
+def export_image(invocation: Invocation) -> int:
+    """`nsunit image export`."""
+    text, where = invocation.operands
+    return _tell(invocation, export(invocation.context(), text, where, invocation.value("compression") or ""))
+
+
+def push_image(invocation: Invocation) -> int:
+    """`nsunit image push`."""
+    text, where = (*invocation.operands, "")[:2]
+    return _tell(invocation, push(invocation.context(), text, where, invocation.value("compression") or ""))
+
+
+def _tell(invocation: Invocation, sent: Sent) -> int:
+    if invocation.flag("json"):
+        print_json(sent)
+    elif not invocation.flag("quiet"):
+        say(f"{sent.id}  {sent.to}")
+        count = plural(sent.layers, "layer")
+        say(
+            count if sent.same == sent.layers else f"{count}, {sent.same or 'none'} of them with the digest it had here"
+        )
+    return 0

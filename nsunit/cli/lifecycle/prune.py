@@ -1,0 +1,42 @@
+"""The verb `prune`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from nsunit.cli import say
+from nsunit.cli.output import print_json
+from nsunit.deeds.look.kept import kept
+from nsunit.deeds.prune import prune as remove_kept
+from nsunit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.cli.verbs import Invocation
+    from nsunit.core.jobs import Outcome
+
+
+def prune(invocation: Invocation) -> int | Sequence[Outcome]:
+    """The verb `prune`."""
+    context = invocation.context()
+    found = [item for item in kept(context) if not context.paths.is_enabled(item.name)]
+    if invocation.flag("dry-run"):
+        if invocation.flag("json"):
+            print_json(found)
+        else:
+            for item in found:
+                say(f"{item.name}: {item.state}")
+        return 0
+    if found and not invocation.flag("force"):
+        if not os.isatty(0):
+            raise UsageError("prune asks, and nobody can answer", hint="--dry-run shows what it is, --force removes it")
+        for item in found:
+            say(f"{item.name}: {item.state}")
+        sys.stdout.write("Remove all they have kept? [y/N] ")
+        sys.stdout.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            return 1
+    return remove_kept(context, found)

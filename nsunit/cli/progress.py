@@ -1,0 +1,61 @@
+"""What is under way, as one line that is written over, for who looks at a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from nsunit.cli.output import format_size
+from nsunit.names import printable
+
+_AFTER_SECONDS = 1.0  # what takes less needs no line
+_AGAIN_SECONDS = 0.2
+
+
+class Line:
+    """Shows on standard error how far something is, how fast that goes, and how long it will take."""
+
+    def __init__(self) -> None:
+        self.begun = self.shown = 0.0
+        self.first = 0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that *done* bytes of *total* are; without any the line is taken away."""
+        now = time.monotonic()
+        if not total:
+            if self.shown:
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
+            self.begun = self.shown = 0.0
+            return
+        if not self.begun:
+            self.begun, self.first = now, done
+        if now - self.begun < _AFTER_SECONDS or now - self.shown < _AGAIN_SECONDS:
+            return
+        self.shown = now
+        text = f"{printable(what)}: {told(done, total, (done - self.first) / (now - self.begun))}"
+        sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
+        sys.stderr.flush()
+
+
+show = Line()  # there is one terminal
+
+
+def told(done: int, total: int, rate: float) -> str:
+    """How far it is, at *rate* bytes a second: `12.5M of 45M, 3.1M/s, 11 s left`."""
+    text = f"{format_size(done)} of {format_size(total)}, {format_size(int(rate))}/s"
+    if rate <= 0:
+        return text
+    left = int((total - done) / rate) + 1
+    return f"{text}, {left} s left" if left < _LONG else f"{text}, {left // 60} min left"
+
+
+_LONG = 120  # seconds
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(2).columns or 80
+    except OSError:
+        return 80

@@ -1,0 +1,144 @@
+"""What a container with Notify=yes tells systemd, handed on at a bounded rate.
+
+PID 1 reads what comes by its own socket before anything else, so whoever has that socket and sends in a loop keeps it
+from answering anybody.  A payload has a socket of the container's own instead, nsunit-sd-notify@.socket, and systemd
+starts this by path, as `python3 -SI forward.py NAME`, when something has come by it.  It ends when it is quiet.
+
+A payload that sends more waits for its turn.  Not handed on is what is about processes and who may speak (MAINPID=,
+NOTIFYACCESS=), since in there those are others, and descriptors to be stored, which no container has.
+"""
+
+from __future__ import annotations
+
+import _socket  # the C half of socket: the Python half imports enum and selectors
+import os
+import select
+import struct
+import sys
+import time
+
+if __name__ == "__main__":  # started by path: the package stands two directories up
+    sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])
+
+from nsunit.names import service_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HANDED_ON = frozenset(
+    "READY RELOADING STOPPING STATUS ERRNO BUSERROR VARLINKERROR EXIT_STATUS MONOTONIC_USEC WATCHDOG WATCHDOG_USEC"
+    " EXTEND_TIMEOUT_USEC RESTART_RESET".split()
+)
+BARRIER = b"BARRIER=1"
+RATE = 10  # messages a second
+BURST = 50  # as many more after a pause
+QUIET_SECONDS = 10  # after which it ends
+LISTEN_FD = 3  # sd_listen_fds(3)
+_MESSAGE_BYTES = 4096  # more is none: sd_notify(3) of systemd itself
+_INT = struct.Struct("i")
+
+
+def main(name: str) -> None:
+    """Hand on what container *name* has sent, until nothing has come for a while."""
+    forwarder = Forwarder(os.environ.get("MANAGER_SOCKET", "/run/systemd/notify"), lambda: main_process(name))
+    source = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM, 0, LISTEN_FD)
+    poll = select.poll()
+    poll.register(LISTEN_FD, select.POLLIN)
+    turns = Turns(time.monotonic())
+    while poll.poll(QUIET_SECONDS * 1000):
+        forwarder.hand_on(*receive(source))
+        time.sleep(turns.next(time.monotonic()))
+
+
+class Turns:
+    """When the next message may be handed on: `RATE` a second, after a pause `BURST` at once."""
+
+    def __init__(self, now: float) -> None:
+        self.left = float(BURST)
+        self.seen = now
+
+    def next(self, now: float) -> float:
+        """Take one at *now*, in seconds; returns for how long to wait before the one after it."""
+        self.left = min(BURST, self.left + (now - self.seen) * RATE) - 1
+        self.seen = now
+        return max(0.0, -self.left / RATE)
+
+
+def receive(source: _socket.socket) -> tuple[bytes, int]:
+    """The next message that has come by *source*, empty if it is too long to be one, and a descriptor with it or -1."""
+    message, controls, flags, _ = source.recvmsg(
+        _MESSAGE_BYTES, _socket.CMSG_SPACE(_INT.size), _socket.MSG_CMSG_CLOEXEC
+    )
+    # There may be room for two by alignment; whatever more there was, the kernel has closed.
+    fds = [
+        fd
+        for level, kind, data in controls
+        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS)
+        for (fd,) in _INT.iter_unpack(data[: len(data) // _INT.size * _INT.size])
+    ]
+    for fd in fds[1:]:
+        os.close(fd)
+    return b"" if flags & _socket.MSG_TRUNC else message, fds[0] if fds else -1
+
+
+def chosen(message: bytes) -> bytes:
+    """The lines of *message* that are handed on."""
+    lines = message.split(b"\n")
+    return b"\n".join(line for line in lines if line.partition(b"=")[0].decode("ascii", "replace") in HANDED_ON)
+
+
+class Forwarder:
+    """The way to the manager, whose socket is at *address*, in the name of the process that *find* returns, or 0.
+
+    The manager takes a message for that of the unit of the process whose credentials it carries, unix(7): that is the
+    main process of the container, whoever in there has sent it.
+    """
+
+    def __init__(self, address: str, find: Callable[[], int]) -> None:
+        self.find = find
+        self.pid = 0
+        self.manager = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        self.manager.connect(address)
+
+    def hand_on(self, message: bytes, fd: int) -> None:
+        """Send *message* with *fd*, which is closed: for a barrier that has been what its sender waits for."""
+        try:
+            if fd >= 0 and message == BARRIER:
+                self.manager.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _INT.pack(fd))])
+            elif (text := chosen(message)) and not self._send(text, self.pid):
+                self.pid = self.find()  # the first time, and after an automatic restart
+                self._send(text, self.pid)
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def _send(self, text: bytes, pid: int) -> bool:
+        if not pid:
+            return False
+        credentials = struct.pack("3i", pid, 0, 0)
+        try:
+            self.manager.sendmsg([text], [(_socket.SOL_SOCKET, _SCM_CREDENTIALS, credentials)])
+        except ProcessLookupError:
+            return False
+        return True
+
+
+_SCM_CREDENTIALS = 2
+
+
+def main_process(name: str) -> int:
+    """The main process of container *name*, 0 for none."""
+    command = ("systemctl", "show", "--property=MainPID", "--value", service_name(name))
+    reader, writer = os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, writer, 1)]
+    child = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
+    os.close(writer)
+    with open(reader, "rb") as output:
+        found = output.read().strip()
+    os.waitpid(child, 0)
+    return int(found) if found.isdigit() else 0
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,56 @@
+"""End all of a container at once, asking nobody: neither systemd, which may be busy, nor whoever has its lock."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.core.running import CGROUP_ROOT
+from nsunit.names import ROOT_SLICE, escape, is_slice_of, service_name
+from nsunit.storage.files import GONE
+from nsunit.units import PAYLOAD_SUBGROUP
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+
+def kill_now(control_group: str, names: Collection[str], root: str = CGROUP_ROOT) -> None:
+    """Kill the payloads and sessions of the containers *names*; nsunit.slice is in *control_group*, "" for the root.
+
+    What systemd runs for the unit besides, such as what takes its links back, lives in other groups and goes on.
+    """
+    for group in _groups(f"{root}{control_group}/{ROOT_SLICE}", names):
+        try:
+            fd = os.open(f"{group}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # it has ended, or has no group of its own for the payload (Delegate=no)
+            continue
+        try:
+            os.write(fd, b"1")
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+        finally:
+            os.close(fd)
+
+
+def _groups(top: str, names: Collection[str]) -> Iterator[str]:
+    """The cgroups with the processes of containers *names*; their slices may be in those of groups."""
+    slices = [top]
+    while slices:
+        directory = slices.pop()
+        try:
+            entries = os.listdir(directory)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            continue
+        slices += [f"{directory}/{entry}" for entry in entries if entry.endswith(".slice")]
+        for name in names:
+            if not is_slice_of(os.path.basename(directory), name):
+                continue
+            foreground, session = (f"nsunit-{escape(name)}-{purpose}-" for purpose in ("run", "exec"))
+            for entry in entries:
+                if entry == service_name(name) or entry.startswith(foreground):
+                    yield f"{directory}/{entry}/{PAYLOAD_SUBGROUP}"
+                elif entry.startswith(session):
+                    yield f"{directory}/{entry}"

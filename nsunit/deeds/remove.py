@@ -1,0 +1,78 @@
+"""Remove containers."""
+
+from __future__ import annotations
+
+from nsunit.core.dropin import forget_drop_ins
+from nsunit.core.jobs import Outcome, forget_failed, forget_failure
+from nsunit.core.listeners import is_listening
+from nsunit.core.running import unit_of
+from nsunit.deeds.look.mounted import unmount
+from nsunit.deeds.stop import stop_running
+from nsunit.definition.search import list_names, list_pods, main_file
+from nsunit.dropins.definitions import remove_own
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.names import check_name, split_instance
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.core.context import Context
+
+
+def remove(context: Context, names: Sequence[str], *, force: bool = False, definition: bool = False) -> list[Outcome]:
+    """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
+
+    With *force* those that run are stopped first; with *definition* that and its drop-ins go as well.
+    """
+    stopped = stop_running(context, names) if force else []
+    failed = {outcome.name: outcome for outcome in stopped if outcome.error}
+    ended = [outcome.name for outcome in stopped]
+    outcomes = {
+        name: _remove_one(context, name, ran=name in ended, definition=definition)
+        for name in names
+        if name not in failed
+    }
+    return [failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names)]
+
+
+def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> Outcome:
+    try:
+        with Lock(context.paths.locks, check_name(name)):
+            unit = unit_of(context, name)
+            state = context.bus.get(unit, "LoadState", "ActiveState")
+            if state.get("ActiveState") not in (None, "inactive", "failed") or is_listening(context, name):
+                raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
+            if context.paths.is_enabled(name):
+                raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
+            if state.get("LoadState") != "not-found":
+                forget_failed(context, unit)
+            forget_failure(context, name)
+            paths = context.paths
+            unmount(context, name)
+            kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
+            removed = [ran, *(context.remove_tree(path) for path in kept)]  # one of `run` is gone once it has ended
+            if forget_drop_ins(context, name):  # else a later container of the name would inherit them
+                context.bus.reload()
+                removed.append(True)
+            if definition:
+                removed.append(bool(_remove_definition(context, name)))
+            if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
+                raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
+            return Outcome(name, "removed" if any(removed) else "absent")
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+
+
+def _remove_definition(context: Context, name: str) -> list[str]:
+    found = remove_own(name, context.search)
+    if left := main_file(name, context.search):
+        is_template = split_instance(name)[1] and not left.endswith(f"/{name}.nsunit")
+        why = (
+            "it is a template's"
+            if is_template
+            else f"link {context.search.directories[0]}/{name}.nsunit to /dev/null to mask it"
+        )
+        context.warn(f"warning: {name}: its definition '{left}' stays: {why}")
+    return found

@@ -1,0 +1,33 @@
+"""Before a start: where the program of checks is, and that none is left of an earlier run."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.core.jobs import GRACE_SECONDS, forget_failed
+from nsunit.features.health.keys import of
+from nsunit.features.health.plan import HealthFacts
+from nsunit.names import health_service, health_timer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
+    from nsunit.plan.facts import Facts
+
+
+def facts(context: Context, _definition: Definition, facts: Facts) -> Facts:
+    """*facts* with the program."""
+    program = os.path.dirname(__file__) + "/program.py"
+    return facts.with_extra("health", HealthFacts(program, "user" if context.user else "system"))
+
+
+def check_now(context: Context, definition: Definition) -> None:
+    """End what checks an earlier run as yet: systemd makes no unit whose name is taken."""
+    if not of(definition.container).command:
+        return
+    name = definition.name
+    for unit in context.bus.list_units([health_timer(name), health_service(name)]):
+        if unit.active_state not in ("inactive", "failed"):
+            context.bus.wait(context.bus.stop(unit.name), GRACE_SECONDS)
+        forget_failed(context, unit.name)

@@ -1,0 +1,150 @@
+"""Root file systems into an OCI layout: directories, disk images, and the layers of an `.mstack` directory.
+
+tar(1) makes the archives, systemd-dissect(1) mounts disk images.  In layers that overlayfs has merged a device 0:0 is a
+file that was removed, and a mark on a directory says that it hides those below: OCI has empty files for both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+
+from nsunit.errors import NsunitError
+from nsunit.features.images.fetch.work import LAYOUT
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
+_TAR = (
+    *("tar", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--numeric-owner", "--sparse", "--no-recursion"),
+    *("--acls", "--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability"),
+    *("--xattrs-exclude=user.overlay.*", "--null", "--verbatim-files-from"),
+)
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
+_PIECE = 1 << 20
+
+
+def archive(job: dict[str, Any]) -> dict[str, Any]:
+    """Make the layout `image` in job["staging"] of job["layers"], each a directory or disk image, the lowest first.
+
+    Its config is job["config"], with the digests of the layers.  Returns what there is to say of it.
+
+    Raises:
+        NsunitError: a program has failed.
+        OSError: something cannot be read.
+    """
+    place = f"{job['staging']}/{LAYOUT}"
+    os.makedirs(f"{place}/blobs/sha256")
+    warnings: list[str] = []
+    layers = []
+    for number, path in enumerate(job["layers"]):
+        directory = path
+        if not os.path.isdir(path):
+            directory = f"{job['staging']}/mounted-{number}"
+            os.mkdir(directory)
+            _run("systemd-dissect", "--read-only", "--mount", path, directory)
+        content = f"{job['staging']}/{number}.tar"
+        warnings += _pack(directory, content, f"{job['staging']}/whiteouts-{number}")
+        layers.append(_blob(place, content))
+    config = {**job["config"], "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": _document(place, config),
+        "layers": [{**layer, "mediaType": _LAYER} for layer in layers],
+    }
+    described = {**_document(place, manifest), "mediaType": manifest["mediaType"]}
+    with open(f"{place}/index.json", "w") as file:
+        json.dump({"schemaVersion": 2, "manifests": [described]}, file)
+    return {"warnings": warnings[:_WARNINGS_MAX]}
+
+
+_WARNINGS_MAX = 20
+
+
+def _pack(directory: str, target: str, whiteouts: str) -> list[str]:
+    """Write the tar archive *target* of *directory*; returns what tar(1) has to say of it."""
+    entries, removed = _entries(os.fsencode(directory))
+    warnings = _tar("--create", target, directory, entries)
+    if removed:
+        for path in removed:
+            os.makedirs(os.path.dirname(os.fsencode(whiteouts) + b"/" + path), exist_ok=True)
+            with open(os.fsencode(whiteouts) + b"/" + path, "xb"):
+                pass
+        warnings += _tar("--append", target, whiteouts, removed)
+    return warnings
+
+
+def _entries(top: bytes) -> tuple[list[bytes], list[bytes]]:
+    """What is in the directory *top*, but not in other file systems; and the empty files for what it hides."""
+    device = os.lstat(top).st_dev
+    found, removed = [b"."], []
+    for parent, directories, files in os.walk(top, onerror=_raise):
+        directories.sort()
+        relative = parent[len(top) + 1 :]
+        if relative and any(_is_set(parent, name) for name in _OPAQUE):
+            removed.append(relative + b"/.wh..wh..opq")
+        for name in sorted((*directories, *files)):
+            status = os.lstat(os.path.join(parent, name))
+            path = os.path.join(relative, name)
+            if stat.S_ISCHR(status.st_mode) and not status.st_rdev:
+                removed.append(os.path.join(relative, b".wh." + name))
+            elif not stat.S_ISSOCK(status.st_mode):
+                found.append(path)
+            if stat.S_ISDIR(status.st_mode) and status.st_dev != device:
+                directories.remove(name)
+    return found, removed
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_set(path: bytes, name: str) -> bool:
+    try:
+        return os.getxattr(path, name, follow_symlinks=False) in (b"y", b"x")
+    except OSError:
+        return False  # it has none, or its file system has no attributes
+
+
+def _tar(what: str, target: str, directory: str, entries: list[bytes]) -> list[str]:
+    names = b"\0".join(b"./" + entry if entry != b"." else entry for entry in entries)
+    return _run(*_TAR, what, f"--file={target}", f"--directory={directory}", "--files-from=-", given=names, differs=1)
+
+
+def _run(*command: str, given: bytes = b"", differs: int = 0) -> list[str]:
+    """Run *command*; returns what it says if it ends with the status *differs*: files change while they are read."""
+    done = subprocess.run(command, input=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    said = [printable(line) for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    if done.returncode not in (0, differs):
+        reason = said[-1] if said else f"it has ended with {done.returncode}"
+        raise NsunitError(f"'{command[0]}' has failed: {reason}")
+    return said if done.returncode else []
+
+
+def _blob(place: str, path: str) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+        size = file.tell()
+    os.rename(path, f"{place}/blobs/sha256/{digest.hexdigest()}")
+    return {"digest": f"sha256:{digest.hexdigest()}", "size": size}
+
+
+def _document(place: str, document: dict[str, Any]) -> dict[str, Any]:
+    content = json.dumps(document, sort_keys=True).encode()
+    digits = hashlib.sha256(content).hexdigest()
+    with open(f"{place}/blobs/sha256/{digits}", "wb") as file:
+        file.write(content)
+    return {
+        "mediaType": "application/vnd.oci.image.config.v1+json",
+        "digest": f"sha256:{digits}",
+        "size": len(content),
+    }

@@ -1,0 +1,1 @@
+"""Images and what containers have written, on their way out of the store."""

@@ -1,0 +1,67 @@
+"""Layers packed in a unit of its own, which reads what is a container's with few privileges, and writes nowhere else.
+
+Where a container is to be still meanwhile, that unit freezes and thaws it, so that it goes on whatever is killed.
+"""
+
+from __future__ import annotations
+
+from nsunit.core.programs import directory_with
+from nsunit.features.images.fetch import tasks
+from nsunit.features.images.unit import pack_unit
+from nsunit.features.images.unpack.apply import WARNINGS_MAX
+from nsunit.record import Record, plain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.core.context import Context
+    from nsunit.features.images.writing import Staging
+
+
+class Layer(Record):
+    """A directory to pack, into the file *to*, and those below it; see `tar.Owners` for *base* and *roots*."""
+
+    root: str
+    to: str
+    lowers: tuple[str, ...] = ()
+    base: int = 0
+    roots: tuple[int, ...] = (0,)
+
+
+class Packed(Record):
+    """An archive in the file *path*: the digest of its content, *diff*, and of the file, of *size* bytes."""
+
+    path: str
+    diff: str
+    blob: str
+    size: int
+
+
+def packed(
+    context: Context, staging: Staging, layers: Sequence[Layer], compression: str, still: str = ""
+) -> list[Packed]:
+    """Pack *layers*, with the *compression* "gzip", "zstd" or none; the slice *still* is frozen meanwhile.
+
+    What cannot be taken along is told by context.warn.
+
+    Raises:
+        NsunitError: one of them cannot be packed.
+    """
+    items = [plain(item) for item in layers]
+    around: tuple[tuple[str, ...], ...] = ()
+    if still:
+        systemctl = directory_with(("systemctl",)) + "/systemctl"
+        around = ((systemctl, "freeze", still), (systemctl, "thaw", still))
+
+    job = {"task": "pack", "layers": items, "compression": compression, "ids": []}
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, around)
+    found = tasks.carry_out(context, staging.path, job, unit)
+    result = []
+    for layer, item in zip(layers, found["layers"], strict=True):
+        for text in item["warnings"][:WARNINGS_MAX]:
+            context.warn(f"warning: {text}")
+        if len(item["warnings"]) > WARNINGS_MAX:
+            context.warn(f"warning: and {len(item['warnings']) - WARNINGS_MAX} more are left out")
+        result.append(Packed(layer.to, item["diff"], item["blob"], item["size"]))
+    return result

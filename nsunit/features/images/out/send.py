@@ -1,0 +1,107 @@
+"""`image export` and `image push`."""
+
+from __future__ import annotations
+
+from nsunit.core.programs import directory_with
+from nsunit.errors import NsunitError, UsageError
+from nsunit.features.images import writing
+from nsunit.features.images.collect import names_of
+from nsunit.features.images.fetch import tasks
+from nsunit.features.images.fetch.pull import environment_of
+from nsunit.features.images.layout import full_name, is_reference
+from nsunit.features.images.out import targets
+from nsunit.features.images.out.changes import refuse_users
+from nsunit.features.images.out.parts import Parts, parts_of
+from nsunit.features.images.store import Store
+from nsunit.features.images.unit import push_unit
+from nsunit.names import printable
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+
+
+class Sent(Record):
+    """An image that went out: the *id* that it has there, where it is, its *layers*, and how many kept their digest."""
+
+    id: str
+    to: str
+    layers: int
+    same: int
+
+
+COMPRESSIONS = ("gzip", "zstd", "none")
+
+
+def export(context: Context, text: str, where: str, compression: str = "") -> Sent:
+    """Write the image *text* to *where*, see `targets.target_of`, with its layers compressed by gzip or as said.
+
+    Raises:
+        NotFoundError: there is no such image.
+        NsunitError: it cannot be had; a file is not there then.
+    """
+    refuse_users(context)
+    target, chosen = targets.target_of(where), _chosen(compression)
+    if target.transport == "docker-archive" and compression not in ("", "none"):
+        raise UsageError("the layers in a docker-archive are not compressed", hint="compress the file")
+    store = Store(context.paths)
+    identity = store.find(text)
+    writing.sweep(store)
+    with writing.Staging(store) as staging:
+        parts = parts_of(context, store, staging, identity, "" if target.transport == "docker-archive" else chosen)
+        targets.put(target, parts, _names(store, text, identity))
+    return _sent(parts, f"{target.transport}:{target.path}")
+
+
+def push(context: Context, text: str, where: str = "", compression: str = "") -> Sent:
+    """Send the image *text* to a registry, as it is called or as *where* says, by skopeo(1); else as `export`.
+
+    Raises:
+        NotFoundError: there is no such image.
+        NsunitError: skopeo is not installed, or the registry does not take it.
+    """
+    refuse_users(context)
+    store = Store(context.paths)
+    identity = store.find(text)
+    destination = where.removeprefix("docker://") or next(iter(_names(store, text, identity)), "")
+    if not is_reference(destination) or "@" in destination:
+        raise UsageError(f"'{printable(destination)}' is not where an image can be sent to", hint="[docker://]NAME:TAG")
+    name = full_name(destination)
+    chosen = _chosen(compression)
+    directory = directory_with(("skopeo",))
+    if not directory:
+        hint = "install the package 'skopeo', or take it there another way: 'nsunit image export'"
+        raise NsunitError("images are sent by skopeo, which is not installed", hint=hint)
+    writing.sweep(store)
+    with writing.Staging(store) as staging:
+        parts = parts_of(context, store, staging, identity, chosen)
+        place = f"{staging.path}/image"
+        targets.write_directory(place, targets.layout(parts, "image"))
+        job = {
+            "task": "send",
+            "skopeo": f"{directory}/skopeo",
+            "source": f"oci:{place}:image",
+            "name": name,
+            "environment": environment_of(context, staging.path),
+            "ids": [],
+        }
+        unit = push_unit(staging.token, tasks.command(staging.path), staging.path)
+        tasks.carry_out(context, staging.path, job, unit)
+    return _sent(parts, f"docker://{name}")
+
+
+def _chosen(compression: str) -> str:
+    if compression and compression not in COMPRESSIONS:
+        raise UsageError(f"'{printable(compression)}' is no compression of layers", hint=", ".join(COMPRESSIONS))
+    return {"": "gzip", "none": ""}.get(compression, compression)
+
+
+def _names(store: Store, text: str, identity: str) -> list[str]:
+    """The name that *text* is, or all names of an image that was called by its id."""
+    named = store.named(text)
+    return [named] if named else [name for name in names_of(store).get(identity, ()) if "@" not in name]
+
+
+def _sent(parts: Parts, where: str) -> Sent:
+    return Sent(parts.id, where, len(parts.layers), parts.same)

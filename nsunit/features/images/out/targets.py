@@ -1,0 +1,203 @@
+"""Where images go: OCI layouts, docker's archives, skopeo's directories, as lists of files written one after the other.
+
+What tells that an image is there is written last, so that what was begun and killed is no image, and is done by the
+same command again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+
+from nsunit.errors import NsunitError, UsageError
+from nsunit.features.images.layout import full_name, is_reference, split
+from nsunit.features.images.out.changes import dumped
+from nsunit.features.images.out.parts import MANIFEST, Parts, descriptor
+from nsunit.names import printable
+from nsunit.record import Record
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, BinaryIO
+
+    # Names, and what they are to have: that, or the content of a file by its path.
+    Files = list[tuple[str, bytes | str]]
+
+TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir")
+_TAG = "org.opencontainers.image.ref.name"
+_INDEX = "application/vnd.oci.image.index.v1+json"
+
+
+class Target(Record):
+    """`TRANSPORT:PATH[:TAG]`, with an absolute path."""
+
+    transport: str
+    path: str
+    tag: str = ""
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether the files are put into a directory, and not into an archive."""
+        return self.transport in ("oci", "dir")
+
+
+def target_of(text: str) -> Target:
+    """The target that *text* means.
+
+    Raises:
+        UsageError: there is no such transport, or something is there already.
+    """
+    transport, colon, rest = text.partition(":")
+    if transport not in TRANSPORTS or not rest:
+        hint = ", ".join(f"{name}:PATH" for name in TRANSPORTS)
+        raise UsageError(f"'{printable(text)}' is not where an image can be put", hint=hint)
+    path, tag = rest, ""
+    if transport != "dir":
+        head, colon, last = rest.rpartition(":")
+        if transport == "docker-archive" and is_reference(rest.partition(":")[2] or "/"):
+            path, _, tag = rest.partition(":")
+        elif colon and "/" not in last:
+            path, tag = head, last
+    if tag and not is_reference(tag if transport == "docker-archive" else f"x:{tag}"):
+        raise UsageError(f"'{printable(tag)}' is not a tag", hint="letters, digits, '_', '.' and '-'")
+    target = Target(transport, os.path.abspath(path), tag)
+    if not target.is_directory and os.path.lexists(target.path):
+        raise UsageError(f"'{printable(target.path)}' is there already", hint="remove it, or name another file")
+    if target.is_directory and os.path.lexists(target.path) and not os.path.isdir(target.path):
+        raise UsageError(f"'{printable(target.path)}' is no directory")
+    if transport == "dir" and files.list_directory(target.path):
+        raise UsageError(f"the directory '{printable(target.path)}' is not empty", hint="such a one has one image only")
+    if transport == "oci" and files.list_directory(target.path) and not os.path.exists(f"{target.path}/oci-layout"):
+        raise UsageError(f"the directory '{printable(target.path)}' has something else in it", hint="name another one")
+    if not os.path.isdir(os.path.dirname(target.path)):
+        raise UsageError(f"there is no directory '{printable(os.path.dirname(target.path))}'")
+    return target
+
+
+def put(target: Target, parts: Parts, names: Sequence[str]) -> None:
+    """Write the image of *parts*, which is called *names*, to *target*.
+
+    Raises:
+        OSError: it cannot be written; a file is not there then.
+    """
+    if target.transport == "docker-archive":
+        wanted = _docker_archive(parts, [full_name(target.tag)] if target.tag else names)
+    elif target.transport == "dir":
+        wanted = _skopeo_directory(parts)
+    else:
+        index = _index_there(target.path) if target.is_directory else []
+        wanted = layout(parts, target.tag or _tag_of(names), index)
+    if target.is_directory:
+        write_directory(target.path, wanted)
+    else:
+        _write_archive(target.path, wanted)
+
+
+def _tag_of(names: Sequence[str]) -> str:
+    return split(names[0])[2] if names else "latest"
+
+
+def _index_there(path: str) -> list[Any]:
+    content = files.read_file(f"{path}/index.json")
+    if content is None:
+        return []
+    try:
+        found = json.loads(content)["manifests"]
+        if isinstance(found, list) and all(isinstance(item, dict) for item in found):
+            return found
+    except (ValueError, LookupError, TypeError):
+        pass  # as below
+    raise NsunitError(f"'{printable(path)}/index.json' is not that of an OCI layout", hint="name another directory")
+
+
+def layout(parts: Parts, tag: str, others: Sequence[Any] = ()) -> Files:
+    """An OCI layout with *parts* called *tag*, beside those of the index's *others* that are called otherwise."""
+    manifest = parts.manifest
+    digest = hashlib.sha256(manifest).hexdigest()
+    item = {**descriptor(MANIFEST, digest, len(manifest)), "annotations": {_TAG: tag}}
+    kept = [other for other in others if (other.get("annotations") or {}).get(_TAG) != tag]
+    index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [*kept, item]}
+    return [
+        ("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'),
+        *((f"blobs/sha256/{layer.blob}", layer.path) for layer in parts.layers),
+        (f"blobs/sha256/{parts.id}", parts.config),
+        (f"blobs/sha256/{digest}", manifest),
+        ("index.json", dumped(index)),
+    ]
+
+
+def _docker_archive(parts: Parts, names: Sequence[str]) -> Files:
+    layers = [f"{layer.diff}.tar" for layer in parts.layers]
+    item = {"Config": f"{parts.id}.json", "RepoTags": list(names), "Layers": layers}
+    manifest = json.dumps([item], separators=(",", ":")).encode()
+    return [
+        *((name, layer.path) for name, layer in zip(layers, parts.layers, strict=True)),
+        (f"{parts.id}.json", parts.config),
+        ("manifest.json", manifest),
+    ]
+
+
+def _skopeo_directory(parts: Parts) -> Files:
+    return [
+        ("version", b"Directory Transport Version: 1.1\n"),
+        *((layer.blob, layer.path) for layer in parts.layers),
+        (parts.id, parts.config),
+        ("manifest.json", parts.manifest),
+    ]
+
+
+def write_directory(path: str, wanted: Files) -> None:
+    """Put the files *wanted* into the directory *path*, which is made where it is missing."""
+    for name, content in wanted:
+        target = f"{path}/{name}"
+        if name.startswith("blobs/") and os.path.exists(target):
+            continue  # it has its digest for a name
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if isinstance(content, bytes):
+            files.write_file(target, content, 0o644)
+        else:
+            _copy_file(content, target)
+
+
+def _copy_file(source: str, target: str) -> None:
+    temporary = f"{target}.{os.getpid()}.new"
+    try:
+        with open(source, "rb") as reader, open(temporary, "xb") as writer:
+            shutil.copyfileobj(reader, writer, 1 << 20)
+        os.rename(temporary, target)
+    except BaseException:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise
+
+
+def _write_archive(path: str, wanted: Files) -> None:
+    temporary = f"{path}.{os.getpid()}.new"
+    try:
+        with open(temporary, "xb") as file:
+            for name, content in dict(wanted).items():  # a layer may be there twice
+                _add(file, name, content)
+            file.write(bytes(2 * tarfile.BLOCKSIZE))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(temporary, path)  # and not in the place of what somebody has put there meanwhile
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+
+
+def _add(file: BinaryIO, name: str, content: bytes | str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(content) if isinstance(content, bytes) else os.path.getsize(content)
+    file.write(entry.tobuf(tarfile.PAX_FORMAT))
+    if isinstance(content, bytes):
+        file.write(content)
+    else:
+        with open(content, "rb") as reader:
+            shutil.copyfileobj(reader, file, 1 << 20)
+    file.write(bytes(-entry.size % tarfile.BLOCKSIZE))

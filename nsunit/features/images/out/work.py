@@ -1,0 +1,90 @@
+"""What the unit does that packs layers: each into a file of its own, with the digests of both forms."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+
+from nsunit.errors import NsunitError
+from nsunit.features.images.fetch.work import call
+from nsunit.features.images.out.tar import Owners, pack
+from nsunit.features.images.out.walk import open_root
+from nsunit.features.images.unpack import zstd
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, BinaryIO
+
+_GZIP = 31  # of zlib: with gzip's header, without a time in it
+_LEVEL = 6
+
+
+class _Blob:
+    """What is written to *file*, compressed or not, with the digests of both forms."""
+
+    def __init__(self, file: BinaryIO, compression: str) -> None:
+        self.file = file
+        self.digest, self.blob_digest = hashlib.sha256(), hashlib.sha256()
+        self.size = 0
+        self._compressor: Any = None
+        if compression == "zstd":
+            self._compressor = zstd.Compressor()
+        elif compression:
+            self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+
+    def write(self, content: bytes) -> None:
+        """Add *content*."""
+        self.digest.update(content)
+        self._put(self._compressor.compress(content) if self._compressor else content)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        if self._compressor:
+            self._put(self._compressor.flush())
+
+    def _put(self, content: bytes) -> None:
+        if self._compressor:
+            self.blob_digest.update(content)
+        self.file.write(content)
+        self.size += len(content)
+
+
+def send(job: dict[str, Any]) -> dict[str, Any]:
+    """Have skopeo send job["source"] to the registry in job["name"].
+
+    Raises:
+        NsunitError: the registry does not take it.
+    """
+    name = job["name"]
+    words = ("copy", "--quiet", job["source"], f"docker://{name}")
+    call(job["skopeo"], f"'{printable(name)}' cannot be sent", job["environment"], *words)
+    return {}
+
+
+def pack_all(job: dict[str, Any]) -> dict[str, Any]:
+    """Pack each of job["layers"], a `packing.Layer`; job["compression"] is "gzip", "zstd" or empty.
+
+    Raises:
+        NsunitError: something cannot be in an image.
+        OSError: something cannot be read, or there is no room.
+    """
+    try:
+        return {"layers": [_packed(item, job["compression"]) for item in job["layers"]]}
+    except zstd.ZstdError as error:
+        raise NsunitError(f"layers cannot be compressed by zstd: {error}", hint="use gzip") from None
+
+
+def _packed(item: dict[str, Any], compression: str) -> dict[str, Any]:
+    root = open_root(item["root"])
+    try:
+        with open(item["to"], "xb", buffering=1 << 20) as file:
+            blob = _Blob(file, compression)
+            warnings = pack(root, blob.write, Owners(item["base"], tuple(item["roots"])), item["lowers"])
+            blob.finish()
+    finally:
+        os.close(root)
+    diff = blob.digest.hexdigest()
+    digest = blob.blob_digest.hexdigest() if compression else diff
+    return {"diff": diff, "blob": digest, "size": blob.size, "warnings": warnings}

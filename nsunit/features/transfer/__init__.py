@@ -1,0 +1,1 @@
+"""Files of containers in and out, and whole containers: copied, archived, brought in, cloned."""

@@ -1,0 +1,142 @@
+"""`export`: a container as one tar archive."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from nsunit.core.dropin import drop_ins_of
+from nsunit.core.running import find_running, is_running
+from nsunit.definition.load import load
+from nsunit.definition.search import find
+from nsunit.dropins.definitions import read, texts_of
+from nsunit.errors import UsageError
+from nsunit.features.rootless.deeds import own_ids
+from nsunit.features.rootless.setup import OwnUsers
+from nsunit.features.transfer import bundle
+from nsunit.features.transfer.pack import OPAQUE, Packer
+from nsunit.features.transfer.pause import Paused
+from nsunit.features.transfer.worker import Worker, raise_first
+from nsunit.names import check_name, is_group, is_pod
+from nsunit.setup.build import Build
+from nsunit.storage import files, ranges
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
+
+USERS_OPAQUE = "user.overlay.opaque"  # what it is where nobody may set those of trusted.*, overlayfs with userxattr
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def refuse_kinds(name: str) -> None:
+    """See that *name* is that of a container.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if is_pod(check_name(name)) or is_group(name):
+        raise UsageError(f"'{name}' is no container", hint="name its containers, one after the other")
+
+
+def export(context: Context, name: str, target: str, *, pause: bool = True) -> list[str]:
+    """Write container *name* to the file *target*, or to standard output for `-`; returns what was left out.
+
+    One that runs is paused meanwhile, unless *pause* is off.  The file is there when it is whole.
+
+    Raises:
+        NsunitError: it is not defined, or cannot be read.
+    """
+    refuse_kinds(name)
+    if target == "-":
+        if os.isatty(1):
+            raise UsageError("an archive is nothing for a terminal", hint=f"nsunit export {name} FILE")
+        return _export(context, name, 1, pause=pause)
+    directory, slash, name_there = target.rpartition("/")
+    temporary = f"{directory}{slash}.{name_there}.nsunit"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)  # of one that was killed
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, target) from None
+    try:
+        warnings = _export(context, name, fd, pause=pause)
+        os.fsync(fd)
+        os.rename(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+    return warnings
+
+
+def _export(context: Context, name: str, out: int, *, pause: bool) -> list[str]:
+    with at_rest(context, name, pause=pause):
+        found = find(name, context.search)
+        definition = load(name, context.search, context.host)
+        upper = f"{context.paths.upper_of(name)}/upper"
+        has_upper = os.path.isdir(upper)
+        packer = Packer(out)
+        packer.file(bundle.MANIFEST, bundle.dump(_manifest(context, definition, has_upper)))
+        for called, text in texts_of(found).items():
+            packer.file(f"{bundle.DEFINITION}/{called}", text)
+        for path in drop_ins_of(context, definition):
+            if os.path.exists(path):
+                unit, own = path.split("/")[-2:]
+                packer.file(f"{bundle.UNITS}/{unit}/{own}", read(path))
+        warnings = raise_first([Worker(lambda: _pack(context, upper, out), (out,)).result()]) if has_upper else []
+        if not has_upper:
+            packer.finish()
+        return [*_left_out(definition), *warnings]
+
+
+@contextlib.contextmanager
+def at_rest(context: Context, name: str, *, pause: bool) -> Iterator[None]:
+    """See that container *name* does not change meanwhile: it is not started, or is paused if it runs."""
+    if not is_running(context, name):
+        with Lock(context.paths.locks, name):
+            yield
+        return
+    with Paused(context, find_running(context, name)) if pause else contextlib.nullcontext():
+        yield
+
+
+def _manifest(context: Context, definition: Definition, has_upper: bool) -> bundle.Manifest:
+    name, state = definition.name, context.paths.state_of(definition.name)
+    kept = [(key, files.read_file(f"{state}/{key}")) for key in bundle.KEPT]
+    return bundle.Manifest(
+        name,
+        context.paths.is_enabled(name),
+        ranges.remembered(state),
+        bundle.needs_of(definition),
+        tuple((key, content.decode()) for key, content in kept if content is not None),
+        has_upper,
+    )
+
+
+def _pack(context: Context, upper: str, out: int) -> list[str]:
+    enter_ids(context)
+    packer = Packer(out, opaque=USERS_OPAQUE if context.user else OPAQUE)
+    parent = os.open(upper, _FLAGS)
+    packer.tree(parent, ".", bundle.UPPER)
+    packer.finish()
+    return packer.warnings
+
+
+def enter_ids(context: Context) -> None:
+    """Become root of the user's ids, where the context is a user's: there the files belong to whom they do inside."""
+    if context.user:
+        OwnUsers(*own_ids(context).arguments).enter((), Build(""))
+
+
+def _left_out(definition: Definition) -> list[str]:
+    container = definition.container
+    if container.rootfs and not container.read_only and not container.volatile:
+        return [f"{definition.name}: its root '{container.rootfs}' is a directory of the host's, and is not in it"]
+    return []

@@ -1,0 +1,146 @@
+"""The archive of a container into a staging directory.  It is somebody else's: see nsunit.features.images.unpack."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tarfile
+
+from nsunit.dropins.definitions import FILE_MAX
+from nsunit.errors import NsunitError
+from nsunit.features.images.unpack import confine, sources, zstd
+from nsunit.features.images.unpack.apply import Layer, Limits
+from nsunit.features.images.unpack.archive import parts_of
+from nsunit.features.images.unpack.stream import Content
+from nsunit.features.transfer.bundle import DEFINITION, FILES_MAX, MANIFEST, UNITS, UPPER
+from nsunit.features.transfer.pack import OPAQUE
+from nsunit.names import printable
+from nsunit.setup import linux
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from nsunit.features.images.unpack.stream import Blob
+
+_SIZE_MAX = 1 << 44
+_LIMITS = Limits(_SIZE_MAX, 20_000_000)
+_ANSWER_MAX = 64 << 20
+_OPAQUE_MAX = 32 << 20  # bytes of names
+_KEY = f"SCHILY.xattr.{OPAQUE}"
+_BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_XDEV
+
+
+def unpack(job: dict[str, Any]) -> dict[str, Any]:
+    """Unpack job["archive"] into job["staging"].
+
+    *called* in it is how messages call the archive, *opaque* the name of overlayfs's attribute.
+
+    Returns the manifest, and the files of the definition by their names.
+
+    Raises:
+        NsunitError: it is not such an archive, or damaged.
+        OSError: the host refuses something.
+    """
+    zstd.preload()
+    staging = job["staging"]
+    blob = sources.open_regular(job["archive"]).replace(name=job["called"])
+    overlay = f"{staging}/overlay"
+    for path, mode in ((f"{staging}/mount", 0o700), (overlay, 0o755), (f"{overlay}/work", 0o700)):
+        os.mkdir(path, mode)
+        os.chmod(path, mode)
+    os.mkdir(f"{overlay}/upper")
+    os.chmod(f"{overlay}/upper", 0o755)
+    ground = confine.Ground(f"{staging}/mount", overlay, (), bool(job["ids"]))
+    answer = confine.run(ground, blob.fd, lambda root: json.dumps(_apply(root, blob)).encode(), _ANSWER_MAX)
+    found: dict[str, Any] = json.loads(answer)
+    if "error" in found:
+        raise NsunitError(found["error"], hint=found["hint"])
+    _make_opaque(f"{overlay}/upper", found.pop("opaque"), job["opaque"])
+    return found
+
+
+def _make_opaque(upper: str, paths: list[str], name: str) -> None:
+    """Say of directories that they hide those below: that takes a privilege which who unpacks has not."""
+    top = os.open(upper, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    for path in paths:
+        try:
+            fd = linux.openat2(top, path, os.O_RDONLY | os.O_DIRECTORY, _BENEATH)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise
+            continue  # something else came in its place
+        os.setxattr(fd, name, b"y")
+        os.close(fd)
+    os.close(top)
+
+
+def _apply(root: int, blob: Blob) -> dict[str, Any]:
+    layer = Incoming(root)
+    try:
+        layer.apply(_Archive(blob, _SIZE_MAX))
+        if not layer.files:
+            raise NsunitError(f"{blob.name}: it is not what 'nsunit export' writes: it is empty")
+    except NsunitError as error:
+        return {"error": error.message, "hint": error.hint}
+    except OSError as error:
+        return {"error": f"{blob.name}: {error.strerror or error}", "hint": None}
+    except MemoryError:
+        return {"error": f"{blob.name}: it takes more memory than it may", "hint": None}
+    except Exception as error:
+        return {"error": f"{blob.name}: internal error: {type(error).__name__}: {error}", "hint": None}
+    return {"files": layer.files, "opaque": layer.opaque, "warnings": layer.warnings}
+
+
+class _Archive(Content):
+    def damaged(self, why: str) -> NsunitError:
+        return NsunitError(f"{self.blob.name}: {why}", hint="export it anew")
+
+
+class Incoming(Layer):
+    """Makes what is below `upper/`, and keeps the small files beside it; *opaque* are directories to be made so."""
+
+    whiteouts = False
+
+    def __init__(self, root: int) -> None:
+        super().__init__(root, _LIMITS)
+        self.files: dict[str, str] = {}
+        self.opaque: list[str] = []
+        self._room, self._names = FILES_MAX, _OPAQUE_MAX
+
+    def _entry(self, entry: tarfile.TarInfo, content: Content) -> None:
+        parts = parts_of(entry.name)
+        if not self.files:
+            if parts != [MANIFEST]:
+                raise NsunitError(
+                    f"{content.blob.name}: it is not what 'nsunit export' writes: it begins with "
+                    f"'{printable(entry.name[:200])}'",
+                    hint="images come in by 'nsunit image import'",
+                )
+            self._keep(entry, MANIFEST, content)
+        elif parts[:1] == [UPPER]:
+            entry.name = "/".join(parts[1:])
+            if entry.islnk():
+                entry.linkname = entry.linkname.removeprefix("./").removeprefix(f"{UPPER}/")
+            super()._entry(entry, content)
+        elif parts[:1] in ([DEFINITION], [UNITS]) and entry.isreg():
+            self._keep(entry, "/".join(parts), content)
+        else:
+            raise ValueError("it does not belong into the archive of a container")
+
+    def _keep(self, entry: tarfile.TarInfo, name: str, content: Content) -> None:
+        if not entry.isreg() or entry.size > FILE_MAX or entry.size > self._room:
+            raise ValueError("it is no small file, as it should be")
+        self._room -= entry.size
+        self.files[name] = b"".join(content.copy(entry.size)).decode("utf-8", "surrogateescape")
+
+    def _set_directory(self, entry: tarfile.TarInfo, path: str, fd: int) -> None:
+        if entry.pax_headers.get(_KEY) == "y" and path:
+            entry.pax_headers = {key: text for key, text in entry.pax_headers.items() if key != _KEY}
+            self._names -= len(path)
+            if self._names < 0:
+                os.close(fd)
+                raise ValueError("too many directories hide what is below them")
+            self.opaque.append(path)
+        super()._set_directory(entry, path, fd)

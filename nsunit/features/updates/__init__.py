@@ -1,0 +1,1 @@
+"""Newer images for containers: `update`, `rollback`, `AutoUpdate=`."""

@@ -1,0 +1,111 @@
+"""Have a container run another image: restart it, see that it comes up, and go back by itself if it does not."""
+
+from __future__ import annotations
+
+from nsunit.core.jobs import Outcome
+from nsunit.core.running import is_running
+from nsunit.definition.load import load
+from nsunit.errors import NsunitError
+from nsunit.features.images import pins
+from nsunit.features.images.deeds import recorded
+from nsunit.features.images.keys import of
+from nsunit.features.images.pins import Pin
+from nsunit.features.images.store import Store
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nsunit.core.context import Context
+
+    # Restarts a container and waits until it is ready and, where that is checked, healthy.  Raises NsunitError.
+    Restart = Callable[[str], None]
+_ID_SHOWN = 12
+
+
+class Images:
+    """What container *name* has to do with images: how it calls its own, which one it has, and its pin.
+
+    Raises:
+        NsunitError: it has no Image=, or was never started.
+    """
+
+    def __init__(self, context: Context, name: str) -> None:
+        self.name = name
+        self.directory = context.paths.state_of(name)
+        chosen = of(load(name, context.search, context.host).container)
+        if chosen is None:
+            raise NsunitError(f"{name}: it has no image", hint="only containers with Image= are updated")
+        self.reference = chosen.reference
+        self.pin = pins.read(self.directory)
+        _, self.identity = recorded(self.directory)
+        if not self.identity:
+            hint = f"'nsunit start {name}' takes the newest one there is"
+            raise NsunitError(f"{name}: it was never started, so there is nothing to update", hint=hint)
+
+
+def update(context: Context, name: str, restart: Restart, reference: str = "", *, auto: bool = False) -> Outcome:
+    """Have container *name* run what its image's name, or *reference*, means in the store now.
+
+    With *auto*, an image that has failed before is not tried again.
+
+    Raises:
+        NsunitError: there is no such image; the container was not touched.
+    """
+    images = Images(context, name)
+    identity = Store(context.paths).find(reference or images.reference)
+    failed = images.pin.failed if images.pin else ""
+    if identity == images.identity or (auto and identity == failed):
+        return Outcome(name, "newest")
+    return _switch(context, images, Pin(images.reference, identity, images.identity), restart, "updated")
+
+
+def roll_back(context: Context, name: str, restart: Restart) -> Outcome:
+    """Have container *name* run what it ran before its last update.
+
+    Raises:
+        NsunitError: there was none.
+    """
+    images = Images(context, name)
+    former = images.pin.former if images.pin else ""
+    if not former or (images.pin and images.pin.reference != images.reference):
+        hint = f"'nsunit update {name} IMAGE' has it run any other image of the store"
+        raise NsunitError(f"{name}: there is no update to go back from", hint=hint)
+    pin = Pin(images.reference, former, images.identity, images.identity)
+    return _switch(context, images, pin, restart, "rolled-back")
+
+
+def _switch(context: Context, images: Images, pin: Pin, restart: Restart, done: str) -> Outcome:
+    name, former = images.name, images.identity
+    with Lock(context.paths.locks, name):
+        store = Store(context.paths)
+        with store.lock():
+            if store.image(pin.identity) is None:
+                raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
+            pins.write(images.directory, pin)  # from here on it is in use, and stays
+    says = (f"from {former[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
+    if not is_running(context, name):
+        return Outcome(name, f"{done}-for-next-start", says)
+    try:
+        restart(name)
+    except BaseException as error:
+        back = (images.pin or Pin(images.reference, former)).replace(failed=pin.identity)
+        pins.write(images.directory, back.replace(reference=images.reference, identity=former))
+        if not isinstance(error, NsunitError):
+            raise  # interrupted: it runs whatever it runs, and the next start has the former one
+        return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, restart))
+    pins.forget_uppers(context, name, (pin.former,))
+    return Outcome(name, done, says)
+
+
+def _gone_back(name: str, identity: str, former: str, error: NsunitError, restart: Restart) -> NsunitError:
+    """The error that says what has failed, and what runs now: the former image again, if it does."""
+    why = error.message.removeprefix(f"{name}: ")
+    text = f"{name}: not with the image {identity[:_ID_SHOWN]}: {why}"
+    try:
+        restart(name)
+    except NsunitError as second:
+        text += f"; and it does not run with {former[:_ID_SHOWN]} again: {second.message.removeprefix(f'{name}: ')}"
+        return NsunitError(text, hint=second.hint)
+    return NsunitError(f"{text}; it runs {former[:_ID_SHOWN]} again", hint=error.hint)

@@ -1,0 +1,203 @@
+"""What no container owns, on a systemd that is a table of units and directories of the test's own."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import types
+
+import pytest
+
+from nsunit.bus.protocol import UnitStatus
+from nsunit.deeds.host import leftovers as module
+from nsunit.deeds.host.leftovers import Leftover, leftovers, take_away
+from nsunit.definition.search import SearchPath
+from nsunit.errors import NsunitError
+from nsunit.storage.paths import Paths
+
+GONE = 4_194_305  # more than any process id
+
+
+class FakeSystemd:
+    def __init__(self):
+        self.units = {}
+        self.stopped = []
+
+    def list_units(self, patterns):
+        return [UnitStatus(name, "", "loaded", *state) for name, state in self.units.items()]
+
+    def stop(self, unit):
+        self.stopped.append(unit)
+        del self.units[unit]
+
+    def wait(self, job, timeout):
+        return "done"
+
+    def run(self, *names):
+        for name in names:
+            self.units[name] = ("active", "running", "/")
+
+
+@pytest.fixture
+def context(tmp_path, monkeypatch):
+    for directory in ("run/containers", "run/network", "run/locks", "var/containers", "defined", "cgroup/nsunit.slice"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "defined/web.nsunit").touch()
+    monkeypatch.setattr(module, "CGROUP_ROOT", str(tmp_path / "cgroup"))
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0)
+    monkeypatch.setattr(module, "hooks", lambda used, hook: [])
+    return types.SimpleNamespace(
+        bus=FakeSystemd(),
+        paths=Paths(str(tmp_path / "run"), str(tmp_path / "var")),
+        search=SearchPath((str(tmp_path / "defined"),)),
+        cgroup="",
+        features=(),
+        remove_tree=module.files.remove_tree,
+        top=tmp_path,
+    )
+
+
+def group(context, path, populated=0):
+    directory = context.top / "cgroup/nsunit.slice" / path
+    directory.mkdir(parents=True)
+    (directory / "cgroup.events").write_text(f"populated {populated}\n")
+
+
+def found(context):
+    top = f"{context.top}/"
+    return [(item.kind, item.what.replace(top, "")) for item in leftovers(context)]
+
+
+def test_nothing(context):
+    assert leftovers(context) == []
+    context.bus.run("nsunit-web.slice", "nsunit-web.service", "nsunit-sd-notify@web.socket")
+    group(context, "nsunit-web.slice/nsunit-web.service", 1)
+    for directory in ("run/containers/web", "run/network/web", "var/containers/web", "var/containers/kept/overlay"):
+        (context.top / directory).mkdir(parents=True)
+    (context.top / "var/containers/web/ids").touch()
+    assert leftovers(context) == []
+
+
+def test_units(context):
+    context.bus.run(
+        *("nsunit-shop.slice", "nsunit-shop-web.slice", "nsunit-web.service", "nsunit-empty.slice"),
+        *(
+            "nsunit-full.slice",
+            "nsunit-a.slice",
+            "nsunit-a-exec-12.scope",
+        ),
+        *("nsunit-pod.slice", "nsunit-pod.pod.service"),
+    )
+    group(context, "nsunit-full.slice", 1)
+    context.bus.units["nsunit-going.slice"] = ("active", "active", "/org/job/1")
+    assert found(context) == [("unit", "nsunit-empty.slice")]
+    done = []
+    assert take_away(context, leftovers(context), done.append) == []
+    assert context.bus.stopped == ["nsunit-empty.slice"]
+    assert leftovers(context) == []
+
+
+def test_cgroups_without_units(context):
+    group(context, "nsunit-shop.slice/nsunit-shop-web.slice/nsunit-web.service")
+    group(context, "nsunit-cgroup-old.service")
+    group(context, "other.service")
+    for path in (context.top / "cgroup").rglob("cgroup.events"):
+        (path.parent / "cgroup.kill").touch()
+    context.bus.run("nsunit-shop.slice", "nsunit-shop-web.slice", "nsunit-web.service")
+    top = "cgroup/nsunit.slice/"
+    assert found(context) == [("cgroup", f"{top}nsunit-cgroup-old.service")]
+    context.bus.units.clear()
+    shop = f"{top}nsunit-shop.slice"
+    groups = [f"{top}nsunit-cgroup-old.service", shop, f"{shop}/nsunit-shop-web.slice"]
+    groups.append(f"{groups[-1]}/nsunit-web.service")
+    assert found(context) == [("cgroup", path) for path in groups]
+    for path in (context.top / "cgroup").rglob("cgroup.*"):
+        path.unlink()  # the kernel's files go with their directory
+    (context.top / top / "nsunit-cgroup-old.service/cgroup.kill").touch()
+    failures = take_away(context, leftovers(context)[:1], print)
+    assert [failure.message for failure in failures] == [
+        f"cgroup '{context.top}/{top}nsunit-cgroup-old.service': Directory not empty"
+    ]
+
+
+def test_files(context):
+    for directory in ("run/containers/old", "run/network/old", "var/containers/old", "var/containers/web"):
+        (context.top / directory).mkdir()
+        (context.top / directory / "ids").touch()
+    for name in ("unstarted-old", "unstarted-", f"plan.{GONE}.new", f"plan.{os.getpid()}.new"):
+        (context.top / "run" / name).touch()
+    (context.top / f"var/containers/web/ids.{GONE}.new").touch()
+    for name in ("old", ".names"):
+        (context.top / "run/locks" / name).touch()
+    expected = [
+        ("directory", "run/containers/old"),
+        ("directory", "run/network/old"),
+        ("file", "run/unstarted-old"),
+        ("lock", "run/locks/old"),
+        ("file", f"run/plan.{GONE}.new"),
+        ("file", f"var/containers/web/ids.{GONE}.new"),
+        ("id range", "var/containers/old"),
+    ]
+    assert found(context) == expected
+    done = []
+    assert take_away(context, leftovers(context), done.append) == []
+    assert len(done) == len(expected)
+    assert leftovers(context) == []
+    assert sorted(os.listdir(context.top / "run")) == [
+        "containers", "locks", "network", f"plan.{os.getpid()}.new", "unstarted-",
+    ]  # fmt: skip
+    assert os.listdir(context.top / "var/containers/web") == ["ids"]
+
+
+@pytest.mark.parametrize("owner", ["lock", "socket", "loaded", "enabled", "ended"])
+def test_what_has_an_owner(context, monkeypatch, owner):
+    (context.top / "run/containers/old").mkdir()
+    assert found(context) == [("directory", "run/containers/old")]
+    if owner == "lock":
+        file = open(context.top / "run/locks/old", "w")  # noqa: SIM115
+        fcntl.flock(file, fcntl.LOCK_EX)
+        context.lock = file
+    elif owner == "socket":
+        context.bus.run("nsunit-old-port-80.socket")
+    elif owner == "loaded":
+        context.bus.units["nsunit-old.service"] = ("failed", "failed", "/")
+    elif owner == "enabled":
+        (context.top / "var/containers/old/boot").mkdir(parents=True)
+    else:
+        looks = iter([module._look(context), []])
+        monkeypatch.setattr(module, "_look", lambda _context: next(looks))
+    assert leftovers(context) == []
+
+
+def test_one_that_starts_meanwhile_keeps_what_it_has(context):
+    (context.top / "run/containers/old").mkdir()
+    items = leftovers(context)
+    context.bus.run("nsunit-old.service")
+    assert take_away(context, items, print) == []
+    assert (context.top / "run/containers/old").exists()
+
+
+def test_what_cannot_be_taken_away(context, monkeypatch):
+    items = [Leftover("file", "/nonexistent/file", "why", ""), Leftover("lock", "x", "", "a")]
+
+    class Locked:
+        def __init__(self, *_arguments):
+            raise NsunitError("it is locked")
+
+    monkeypatch.setattr(module, "Lock", Locked)
+    assert [str(failure) for failure in take_away(context, items, print)] == [
+        "file '/nonexistent/file': No such file or directory",
+        "it is locked",
+    ]
+
+
+def test_of_features(context, monkeypatch):
+    taken = []
+    hooks = {
+        "doctor.left": [lambda _context: ["the link 'x' belongs to no container"]],
+        "doctor.take_away": [taken.append],
+    }
+    monkeypatch.setattr(module, "hooks", lambda used, hook: hooks[hook])
+    assert found(context) == [("network", "the link 'x' belongs to no container")]
+    assert take_away(context, leftovers(context), print) == []
+    assert taken == [context]

@@ -1,0 +1,220 @@
+"""What of images on their way out is pure, or needs no more than a directory."""
+
+import io
+import os
+import tarfile
+from types import SimpleNamespace
+
+import pytest
+
+from nsunit.errors import NsunitError, UsageError
+from nsunit.features.images.layout import local_name
+from nsunit.features.images.out import changes, lineage, send, targets, walk
+from nsunit.features.images.out.lowers import Lowers
+from nsunit.features.images.out.tar import Owners, pack
+from nsunit.features.images.unit import pack_unit
+
+
+@pytest.mark.parametrize("bad", range(9))
+def test_bisecting_finds_each_place(bad):
+    asked = []
+
+    def test(place):
+        asked.append(place)
+        return 1 if place >= bad else 0
+
+    assert lineage.search(9, test) == (bad, bad, len(asked))
+    assert len(asked) <= 4
+
+
+def test_what_cannot_be_told_is_skipped():
+    assert lineage.search(6, lambda place: 125 if place in (1, 2) else int(place >= 3))[:2] == (1, 3)
+    assert lineage.search(4, lambda _place: 125) == (0, 3, 3)
+    assert lineage.search(1, lambda _place: 1 / 0) == (0, 0, 0)
+    with pytest.raises(NsunitError, match="ended with status 128"):
+        lineage.search(2, lambda _place: 128)
+
+
+@pytest.mark.parametrize(
+    ("instruction", "config"),
+    [
+        ("CMD a b", {"Cmd": ["/bin/sh", "-c", "a b"]}),
+        ('cmd=["a","b"]', {"Cmd": ["a", "b"]}),
+        ('ENTRYPOINT ["x"]', {"Entrypoint": ["x"]}),
+        ("ENV A=1 B='2 3'", {"Env": ["OLD=0", "A=1", "B=2 3"]}),
+        ("ENV OLD new words", {"Env": ["OLD=new words"]}),
+        ("ENV=OLD=", {"Env": ["OLD="]}),
+        ("EXPOSE 80 53/udp", {"ExposedPorts": {"80/tcp": {}, "53/udp": {}}}),
+        ("LABEL a=b", {"Labels": {"a": "b"}}),
+        ('VOLUME ["/a"]', {"Volumes": {"/a": {}}}),
+        ("VOLUME /a /b", {"Volumes": {"/a": {}, "/b": {}}}),
+        ("USER web", {"User": "web"}),
+        ("WORKDIR /srv", {"WorkingDir": "/srv"}),
+        ("STOPSIGNAL USR1", {"StopSignal": "USR1"}),
+    ],
+)
+def test_changes_of_a_config(instruction, config):
+    found = changes.changed({"config": {"Env": ["OLD=0"]}, "os": "linux"}, [instruction])
+    assert found == {"config": {"Env": ["OLD=0"], **config}, "os": "linux"}
+
+
+@pytest.mark.parametrize("instruction", ["RUN x", "CMD", "", "ENV =x", "EXPOSE http", "CMD [1]", "CMD [", 'LABEL "a'])
+def test_changes_that_make_no_sense(instruction):
+    with pytest.raises(UsageError):
+        changes.changed({}, [instruction])
+
+
+def test_layers_come_and_go_with_what_is_told_of_them():
+    told = changes.Told("2026-01-01T00:00:00Z", "sh", "me", "why")
+    base = {"config": {"Cmd": ["x"]}, "rootfs": {"type": "layers", "diff_ids": ["sha256:1"]}}
+    found = changes.with_layers(base, ["2"], [told])
+    assert found["rootfs"]["diff_ids"] == ["sha256:1", "sha256:2"]
+    entry = {"created": told.created, "created_by": "sh", "author": "me", "comment": "why"}
+    assert (found["history"], found["author"], found["created"]) == ([{}, entry], "me", told.created)
+    assert changes.without_top(found, 1)["history"] == [{}]
+    assert changes.without_top(found, 1)["rootfs"] == base["rootfs"]
+    assert "history" not in changes.without_top({**found, "history": [entry]}, 0)
+
+
+def packed(path, base=0, lowers=()):
+    content = io.BytesIO()
+    root = walk.open_root(str(path))
+    try:
+        warnings = pack(root, content.write, Owners(base), tuple(map(str, lowers)))
+    finally:
+        os.close(root)
+    return content.getvalue(), warnings
+
+
+def test_an_archive_is_the_same_for_the_same_files(tmp_path):
+    for place, names in (("one", "ab"), ("two", "ba")):
+        root = tmp_path / place
+        (root / "d").mkdir(parents=True)
+        for name in names:
+            (root / "d" / name).write_text(name)
+        os.link(root / "d/a", root / "d/c")
+        os.symlink("a" * 200, root / "d/long")
+        for path in (*root.rglob("*"), root):
+            os.utime(path, ns=(0, -1_500_000_001), follow_symlinks=False)
+    (one, warnings), (two, _) = packed(tmp_path / "one"), packed(tmp_path / "two")
+    assert one == two
+    assert warnings == []
+    with tarfile.open(fileobj=io.BytesIO(one)) as archive:
+        entries = {entry.name: entry for entry in archive}
+    assert list(entries) == [".", "d", "d/a", "d/b", "d/c", "d/long"]
+    assert (entries["d/c"].islnk(), entries["d/c"].linkname) == (True, "d/a")
+    assert entries["d/a"].pax_headers["mtime"] == "-1.500000001"
+
+
+def test_holes_stay_holes(tmp_path):
+    with open(tmp_path / "sparse", "wb") as file:
+        file.truncate(9 << 20)
+        os.pwrite(file.fileno(), b"x", 4 << 20)
+    content, _ = packed(tmp_path)
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        entry = archive.getmember("sparse")
+        assert entry.issparse()
+        assert archive.extractfile(entry).read() == (tmp_path / "sparse").read_bytes()
+    assert len(content) < 3 << 20
+
+
+def test_what_an_archive_cannot_have(tmp_path):
+    (tmp_path / ".wh.x").write_text("")
+    assert packed(tmp_path)[1] == ["'/.wh.x' is left out: in an image its name would mean that a file was removed"]
+    with pytest.raises(NsunitError, match="which are not the container's"):
+        packed(tmp_path, base=os.getuid() + os.getgid() + 1)
+    deep = tmp_path
+    for _ in range(260):
+        deep = deep / "d"
+    os.makedirs(deep)
+    with pytest.raises(NsunitError, match="lies deeper than a file of an image may"):
+        packed(tmp_path)
+
+
+def test_what_changes_while_it_is_packed(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    os.setxattr(tmp_path / "a", "user.x=y", b"")
+    assert packed(tmp_path)[1] == ["'/a' goes without its attribute 'user.x=y', which no archive can have"]
+    other = os.stat(tmp_path / "b")
+    nodes = [node.replace(status=other) if node.path == "a" else node for node in listed(tmp_path)]
+    monkeypatch.setattr("nsunit.features.images.out.tar.walk", lambda _root: nodes)
+    with pytest.raises(NsunitError, match="'a' was replaced while it was read"):
+        packed(tmp_path)
+    nodes = [node.replace(name="gone") if node.path == "a" else node for node in listed(tmp_path)]
+    assert b"\0a\0" not in packed(tmp_path)[0]
+
+
+def listed(path):
+    root = walk.open_root(str(path))
+    return [node.replace(directory=root) for node in walk.walk(root)]
+
+
+def test_marks_of_other_overlays_are_refused():
+    walk.check_marks("x", {"trusted.overlay.origin": b"", "user.overlay.redirect": b"/"})
+    for mark in ("redirect", "metacopy"):
+        with pytest.raises(NsunitError, match=f"only a reference to a lower layer, by overlayfs's {mark}"):
+            walk.check_marks("x", {f"trusted.overlay.{mark}": b""})
+
+
+def test_capabilities_lose_the_root_that_they_hold_for():
+    second = bytes.fromhex("01000002") + bytes(16)
+    third = bytes.fromhex("01000003") + bytes(16) + (700000).to_bytes(4, "little")
+    assert walk.capability_of_image(second, (0,)) == second
+    assert walk.capability_of_image(third, (0, 700000)) == second
+    assert walk.capability_of_image(third, (0,)) is None
+
+
+def test_lower_directories_are_no_way_out(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/x").write_text("")
+    (tmp_path / "lower").mkdir()
+    (tmp_path / "lower/d").symlink_to(tmp_path / "elsewhere")
+    lowers = Lowers((str(tmp_path / "lower"),))
+    assert lowers.find("d") is not None
+    assert lowers.find("d/x") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("oci:/tmp/x:1", ("oci", "/tmp/x", "1")),
+        ("oci:/tmp/x", ("oci", "/tmp/x", "")),
+        ("oci-archive:/tmp/x.tar:a", ("oci-archive", "/tmp/x.tar", "a")),
+        ("docker-archive:/tmp/x.tar:localhost:5000/a/b:1", ("docker-archive", "/tmp/x.tar", "localhost:5000/a/b:1")),
+        ("docker-archive:/tmp/x.tar", ("docker-archive", "/tmp/x.tar", "")),
+        ("dir:/tmp/no:thing", ("dir", "/tmp/no:thing", "")),
+    ],
+)
+def test_targets(text, found):
+    target = targets.target_of(text)
+    assert (target.transport, target.path, target.tag) == found
+
+
+def test_a_directory_with_something_else_in_it(tmp_path):
+    (tmp_path / "index.json").write_text("[]")
+    with pytest.raises(NsunitError, match="is not that of an OCI layout"):
+        targets._index_there(str(tmp_path))
+
+
+def test_an_image_that_is_made_here_is_of_no_registry():
+    assert local_name("web") == "localhost/web:latest"
+    assert local_name("docker.io/web:1") == "docker.io/library/web:1"
+
+
+def test_a_container_is_thawed_by_the_unit_itself():
+    unit = pack_unit("x", ("/bin/true",), "/x", (("systemctl", "freeze"), ("systemctl", "thaw")))
+    commands = {item.name: item.value for item in unit.properties if item.signature == "a(sasb)"}
+    assert commands["ExecStartPre"] == (("systemctl", ("systemctl", "freeze"), False),)
+    assert commands["ExecStopPost"] == (("systemctl", ("systemctl", "thaw"), False),)
+    assert [item for item in pack_unit("x", ("/bin/true",), "/x", ()).properties if item.name == "ExecStopPost"] == []
+
+
+def test_without_skopeo(monkeypatch):
+    store = SimpleNamespace(find=lambda _text: "0" * 64, named=lambda text: f"localhost/{text}:1")
+    monkeypatch.setattr(send, "Store", lambda _paths: store)
+    monkeypatch.setattr(send, "directory_with", lambda _names: "")
+    with pytest.raises(NsunitError, match="sent by skopeo, which is not installed"):
+        send.push(SimpleNamespace(user=False, paths=None), "x")
+    with pytest.raises(UsageError):
+        send.push(SimpleNamespace(user=True), "x")

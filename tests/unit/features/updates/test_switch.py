@@ -1,0 +1,133 @@
+"""update and rollback: what runs in the end, and what is said."""
+
+import os
+import types
+
+import pytest
+from definitions import container
+
+from nsunit.definition.model import Definition
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.features.images import pins, writing
+from nsunit.features.images.layout import Image
+from nsunit.features.images.pins import Pin
+from nsunit.features.images.store import Store
+from nsunit.features.updates import switch
+from nsunit.storage.files import remove_tree
+from nsunit.storage.paths import Paths
+
+ONE, TWO, THREE = ("1" * 64, "2" * 64, "3" * 64)
+NAME = "localhost/web:1"
+
+
+class World:
+    """A store with three images, of which the name means the second, and a container that runs the first."""
+
+    def __init__(self, place, monkeypatch):
+        paths = Paths(str(place / "run"), str(place / "state"))
+        self.context = types.SimpleNamespace(paths=paths, search=None, host=None, remove_tree=remove_tree)
+        self.store = Store(paths)
+        for path in (self.store.images, self.store.configs, self.store.about, self.store.names, paths.locks):
+            os.makedirs(path, exist_ok=True)
+        for identity in (ONE, TWO, THREE):
+            writing.add_image(self.store, Image(identity, ()), b"{}", {})
+        writing.add_name(self.store, NAME, TWO)
+        self.directory = paths.state_of("web")
+        os.makedirs(self.directory)
+        self.has(ONE)
+        self.runs, self.restarts, self.fails = True, [], set()
+        self.text = f"Image={NAME}\n"
+        monkeypatch.setattr(switch, "is_running", lambda context, name: self.runs)
+        monkeypatch.setattr(switch, "load", lambda *_: Definition("web", container("", self.text), (), (), ()))
+
+    def has(self, identity):
+        with open(f"{self.directory}/image", "w") as file:
+            file.write(f"{NAME}\n{identity}\n")
+
+    def restart(self, name):
+        identity = pins.read(self.directory).identity
+        self.restarts.append(identity[0])
+        self.has(identity)
+        if identity in self.fails:
+            raise NsunitError(f"{name}: it is unhealthy", hint="look")
+
+    def update(self, *words, **options):
+        return switch.update(self.context, "web", self.restart, *words, **options)
+
+    def roll_back(self):
+        return switch.roll_back(self.context, "web", self.restart)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    return World(tmp_path, monkeypatch)
+
+
+def test_there_and_back_again(world):
+    found = world.update()
+    assert (found.state, found.differences) == ("updated", (f"from {ONE[:12]} to {TWO[:12]}",))
+    assert pins.read(world.directory) == Pin(NAME, TWO, ONE)
+    assert world.update().state == "newest"
+    assert world.roll_back().state == "rolled-back"
+    assert pins.read(world.directory) == Pin(NAME, ONE, TWO, TWO)
+    assert world.update(auto=True).state == "newest"  # nobody asked for that one again
+    assert world.update().state == "updated"
+    assert world.restarts == ["2", "1", "2"]
+
+
+def test_what_fails_is_taken_back(world):
+    world.fails = {TWO}
+    found = world.update()
+    assert str(found.error) == f"web: not with the image {TWO[:12]}: it is unhealthy; it runs {ONE[:12]} again"
+    assert (found.state, found.error.hint, world.restarts) == ("failed", "look", ["2", "1"])
+    assert pins.read(world.directory) == Pin(NAME, ONE, "", TWO)
+    assert world.update(auto=True).state == "newest"
+    assert world.update("sha256:" + THREE, auto=True).state == "updated"
+    world.fails = {ONE, TWO}
+    assert world.roll_back().error.message.endswith(f"; it runs {THREE[:12]} again")
+    world.fails = {TWO, THREE}
+    text = f"; and it does not run with {THREE[:12]} again: it is unhealthy"
+    assert world.update().error.message.endswith(text)
+
+
+def test_an_interrupt_leaves_the_former_one_for_the_next_start(world):
+    def restart(_name):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        switch.update(world.context, "web", restart)
+    assert pins.read(world.directory) == Pin(NAME, ONE, "", TWO)
+
+
+def test_one_that_does_not_run(world):
+    world.runs = False
+    assert world.update().state == "updated-for-next-start"
+    assert world.restarts == []
+
+
+def test_what_was_written_on_older_images_goes(world):
+    for identity in (ONE, THREE):
+        os.makedirs(f"{world.context.paths.upper_of('web')}-{identity}/upper")
+    world.update()
+    assert sorted(os.listdir(world.directory)) == ["image", f"overlay-{ONE}", "pin"]
+
+
+def test_what_is_refused(world):
+    with pytest.raises(NsunitError, match="web: there is no update to go back from"):
+        world.roll_back()
+    with pytest.raises(NotFoundError, match="there is no image 'localhost/none'"):
+        world.update("localhost/none")
+    world.update()
+    world.text = "Image=localhost/other:1\n"
+    with pytest.raises(NsunitError, match="web: there is no update to go back from"):
+        world.roll_back()
+    os.unlink(f"{world.store.images}/{ONE}")
+    world.text = f"Image={NAME}\n"
+    with pytest.raises(NsunitError, match=f"web: the image {ONE[:12]} is not there any more"):
+        world.roll_back()
+    os.unlink(f"{world.directory}/image")
+    with pytest.raises(NsunitError, match="web: it was never started, so there is nothing to update"):
+        world.update()
+    world.text = "Rootfs=/srv/r\nExec=/bin/sh\n"
+    with pytest.raises(NsunitError, match="web: it has no image"):
+        world.update()

@@ -1,0 +1,143 @@
+"""Images of a user without privileges: a store of their own, whose files belong to the user's ids."""
+
+import copy
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import oci
+import oci_cases
+import pytest
+from registry import registry
+from test_images import busybox
+from test_rootless import User, nothing_left, user
+
+__all__ = ["nothing_left", "user"]  # fixtures
+
+
+class Own:
+    """The store of *user*."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+        self.path = user.home / ".local/share/nsunit/images"
+        self.count = 0
+
+    def layout(self, layers, **config) -> Path:
+        """A layout in the user's home."""
+        self.count += 1
+        place = self.user.home / f"layout-{self.count}"
+        oci.Layout(place).image([oci.archive(layer) for layer in layers], **config)
+        return place
+
+    def bring(self, layers, **config) -> str:
+        """An image of *layers*, and its name."""
+        place = self.layout(layers, **config)
+        name = f"localhost/own{self.count}:latest"
+        self.user.nsunit("image", "import", str(place), "--name", name)
+        return name
+
+    def lowers(self, name: str) -> list[Path]:
+        text = (self.path / "names" / name.replace("/", "+")).read_text()
+        line = next(line for line in text.split("\n") if line.startswith("layers\0"))
+        return [self.path / "layers" / chain / "root" for chain in line.split("\0")[1:]]
+
+    def inside(self, identity: int) -> int:
+        """The id that the user's containers have for one of the host's."""
+        return 0 if identity == self.user.uid else identity - self.user.subordinate + 1
+
+    def merged(self, name: str) -> dict[bytes, tuple[object, ...]]:
+        """What the layers show, with the owners that containers see."""
+        layers = self.lowers(name)
+        place = self.user.home / "merged"
+        place.mkdir(exist_ok=True)
+        if len(layers) == 1:
+            layers.append(place)
+        links = self.user.home / f"links-{self.count}"
+        links.mkdir()
+        for number, layer in enumerate(layers):
+            (links / str(number)).symlink_to(layer)  # mount(8) takes 255 characters
+        options = "userxattr,lowerdir=" + ":".join(map(str, range(len(layers))))
+        subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", place], check=True, cwd=links)
+        try:
+            found = oci.listing(place)
+        finally:
+            subprocess.run(["umount", place], check=True)
+        return {path: (*item[:2], *map(self.inside, item[2:4]), *item[4:]) for path, item in found.items()}
+
+
+@pytest.fixture(scope="module")
+def own(user) -> Iterator[Own]:
+    yield Own(user)
+
+
+def within(entry):
+    """An entry of a layer, with owners that a user has."""
+    info = copy.copy(entry[0])
+    info.uid, info.gid = min(info.uid, 60_000), min(info.gid, 60_000)
+    return info, entry[1]
+
+
+def test_a_merged_root_is_the_same_for_a_user(own):
+    """All that is tried for the system; but devices, which a user cannot make, are left out and told."""
+    for case, meant in oci_cases.CASES.items():
+        layers = [[within(entry) for entry in layer] for layer in meant]
+        wanted = {path: item for path, item in oci.expected(oci.merged(layers)).items() if item[0] != "c"}
+        assert (case, oci.differences(wanted, own.merged(own.bring(layers)))) == (case, [])
+    assert own.user.nsunit("image", "check").stdout == "nothing is wrong\n"
+    device = own.layout([[oci.file("f"), oci.entry("null", oci.tarfile.CHRTYPE, devmajor=1, devminor=3)]])
+    done = own.user.nsunit("image", "import", str(device))
+    assert "warning: 'null' is left out: devices can be made by root only" in done.stderr
+    foreign = own.layout([[oci.file("f", uid=70_000)]])
+    done = own.user.nsunit("image", "import", str(foreign), check=False)
+    assert "entry 'f': it belongs to 70000, and you have ids up to 65536\n" in done.stderr
+    own.user.nsunit("image", "prune", "--all")
+    assert [os.listdir(own.path / place) for place in ("layers", "images", "staging")] == [[], [], []]
+
+
+def test_a_users_container_of_an_image(own, user, run):
+    """It has the image's user and command, keeps what it writes, and its layers stay as long as it has them."""
+    script = 'echo "$0 $(id -u):$(id -g) $PWD $(stat -c %u:%g /etc/own)" >/srv/report; exec sleep 9999'
+    layers = [busybox(oci.directory("srv", mode=0o777)), [oci.file("etc/own", "1", uid=33, gid=34)]]
+    name = own.bring(layers, Entrypoint=["/bin/sh", "-c", script], User="web", WorkingDir="/work/deep")
+    directory = user.home / ".config/nsunit"
+    user.run("mkdir", "-p", directory)
+    (directory / "own.nsunit").write_text(f"[Container]\nImage={name}\n")
+    user.nsunit("start", "own")
+    report = "while ! [ -s /srv/report ]; do sleep 0.1; done; cat /srv/report"
+    assert user.exec("own", report) == "/bin/sh 33:34 /work/deep 33:34\n"
+    (listed,) = json.loads(user.nsunit("image", "list", "--json").stdout)
+    assert (listed["names"][0], listed["containers"]) == (name, ["own"])
+    used = user.nsunit("image", "rm", name, check=False)
+    assert "is used by own" in used.stderr
+    layer = own.lowers(name)[0]
+    user.nsunit("image", "prune", "--all")
+    assert layer.exists()
+    assert run("nsunit", "image", "inspect", name, check=False).returncode == 3
+    user.nsunit("stop", "own")
+    user.nsunit("rm", "own")
+    user.nsunit("image", "rm", name)
+    assert not layer.exists()
+    (user.layer / "note").touch()
+    os.chown(user.layer / "note", user.subordinate + 32, user.subordinate + 33)
+    user.nsunit("image", "import", str(user.layer), "--name", "localhost/of-directory")
+    seen = user.nsunit("run", "-p", "Image=of-directory", "--", "/bin/stat", "-c", "%u:%g", "/note")
+    assert seen.stdout == "33:34\n"
+    user.nsunit("image", "rm", "of-directory")
+
+
+def test_a_user_fetches_an_image(own, user, workplace):
+    """With the user's own credentials, in a unit that can write to nothing else."""
+    place = workplace / "registry-of-a-user"
+    place.mkdir()
+    with registry(place, 5056) as remote:
+        full = remote.push(f"oci:{own.layout([busybox()], Cmd=['/bin/pwd'])}:latest", "own:1")
+        refused = user.nsunit("run", "-p", f"Image={full}", check=False)
+        assert "authentication required" in refused.stderr
+        login = ["skopeo", "login", "--username", "web", "--password-stdin", remote.host]
+        subprocess.run([*user.words, *login], input=b"secret", check=True, capture_output=True)
+        assert user.nsunit("run", "-p", f"Image={full}").stdout == "/\n"
+        assert user.nsunit("image", "check").stdout == "nothing is wrong\n"
+    assert os.listdir(own.path / "staging") == []

@@ -1,0 +1,138 @@
+"""update, rollback and AutoUpdate=: a container on a newer image, and back."""
+
+import json
+import subprocess
+import uuid
+from pathlib import Path
+
+import oci
+import pytest
+from test_images import busybox
+
+pytestmark = pytest.mark.usefixtures("real_system")
+SAYS = "echo {} >/srv/report; echo end >>/srv/report; trap exit TERM; while :; do sleep 1000 & wait $!; done"
+
+
+class Versions:
+    """Images of one name: each says on /srv/report which one it is, and is healthy if that is `/well`."""
+
+    def __init__(self, place, nsunit):
+        self.nsunit = nsunit
+        self.place = place / uuid.uuid4().hex[:8]
+        self.name = f"localhost/{self.place.name}:1"
+
+    def make(self, version, *, well=True, **config):
+        """Have the name mean a new image; returns its id."""
+        layout = oci.Layout(self.place / version)
+        entries = busybox(*([oci.file("well", "")] if well else []))
+        command = {"Cmd": ["/bin/sh", "-c", SAYS.format(version)], **config}
+        layout.image([oci.archive(entries)], **command)
+        done = self.nsunit("--json", "image", "import", f"oci:{layout.path}:latest", "--name", self.name)
+        return json.loads(done.stdout)["id"]
+
+    def there(self):
+        """The ids of all images in the store."""
+        return {item.name for item in Path("/var/lib/nsunit/images/images").iterdir()}
+
+
+@pytest.fixture
+def versions(workplace, nsunit, containers):
+    yield Versions(workplace, nsunit)
+    containers.clean()
+    nsunit("image", "prune", "--all")
+
+
+def runs(container):
+    return container.report("srv/report").strip()
+
+
+def test_there_and_back(versions, containers, nsunit):
+    first = versions.make("one")
+    container = containers.start(f"[Container]\nImage={versions.name}\n")
+    name = container.name
+    assert nsunit("update", name).stdout == f"{name}: runs the newest image there is\n"
+    done = nsunit("rollback", name, check=False)
+    assert (done.returncode, "there is no update to go back from" in done.stderr) == (1, True)
+    nsunit("exec", name, "sh", "-c", "echo mine >/srv/mine")
+
+    second = versions.make("two")
+    done = nsunit("update", name)
+    assert done.stdout == f"{name}: updated, from {first[:12]} to {second[:12]}\n"
+    assert runs(container) == "two"
+    assert not (container.root / "srv/mine").exists()
+    nsunit("exec", name, "sh", "-c", "echo new >/srv/mine")
+    # What it could go back to stays, with what it has written there; other than by a new update it does not change.
+    nsunit("image", "prune", "--all")
+    assert versions.there() == {first, second}
+    third = versions.make("three")
+    nsunit("restart", name)
+    assert runs(container) == "two"
+
+    done = nsunit("--json", "rollback", name)
+    assert json.loads(done.stdout)[0]["state"] == "rolled-back"
+    assert runs(container) == "one"
+    assert (container.root / "srv/mine").read_text() == "mine\n"
+    nsunit("rollback", name)
+    assert (runs(container), (container.root / "srv/mine").read_text()) == ("two", "new\n")
+
+    # By another name, and while it does not run.
+    nsunit("stop", name)
+    done = nsunit("update", name, third[:12])
+    assert done.stdout == f"{name}: updated for its next start, from {second[:12]} to {third[:12]}\n"
+    nsunit("start", name)
+    assert runs(container) == "three"
+    nsunit("image", "prune", "--all")
+    assert versions.there() == {second, third}
+    assert nsunit("update", name, "localhost/nothing:1", check=False).returncode == 3
+
+
+@pytest.mark.parametrize("notify", ["", "Notify=healthy\n"])
+def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notify):
+    health = "Health=/bin/cat /well\nHealthInterval=200ms\nHealthRetries=2\n"
+    first = versions.make("one")
+    text = f"[Container]\nImage={versions.name}\nAutoUpdate=local\n{health}{notify}[Service]\nTimeoutStartSec=3\n"
+    container = containers.start(text)
+    name = container.name
+    bad = versions.make("bad", well=False)
+    done = nsunit("update", name, check=False)
+    assert done.returncode == 1
+    assert f"{name}: not with the image {bad[:12]}: it " in done.stderr
+    assert "status 1: cat: can't open '/well'" in done.stderr
+    assert f"; it runs {first[:12]} again" in done.stderr
+    assert runs(container) == "one"
+    nsunit("restart", name)
+    assert runs(container) == "one"
+
+    # By itself nothing tries that one again, but the next one.
+    assert nsunit("update", "--auto").stdout == f"{name}: runs the newest image there is\n"
+    if notify:
+        missing = versions.make("missing", Cmd=["/no/such"])
+        done = nsunit("update", name, check=False)
+        assert f"not with the image {missing[:12]}: Failed to execute '/no/such'" in done.stderr
+        assert runs(container) == "one"
+    good = versions.make("good")
+    subprocess.run(["systemctl", "start", "nsunit-auto-update.service"], check=True)
+    assert runs(container) == "good"
+    log = ["journalctl", "--output=cat", "--unit=nsunit-auto-update.service"]
+    said = subprocess.run(log, capture_output=True, text=True, check=True).stdout
+    assert f"{name}: updated, from {first[:12]} to {good[:12]}" in said
+
+
+def test_an_enabled_one(versions, containers, nsunit, run):
+    versions.make("one")
+    name = containers.define(f"[Container]\nImage={versions.name}\nAutoUpdate=local\n")
+    container = containers.of(name)
+    nsunit("enable", "--now", name)
+    try:
+        versions.make("two")
+        nsunit("update", name)
+        assert runs(container) == "two"
+        run("systemctl", "restart", container.service)
+        assert runs(container) == "two"
+        nsunit("rollback", name)
+        assert runs(container) == "one"
+    finally:
+        nsunit("disable", "--now", name)
+    text = Path("/usr/lib/systemd/system/nsunit-auto-update.timer").read_text()
+    assert "WantedBy=timers.target" in text
+    assert run("systemctl", "is-enabled", "nsunit-auto-update.timer", check=False).stdout == "disabled\n"

@@ -46,6 +46,9 @@ def test_a_timer_starts_it(enabled, nsunit, containers):
     assert seen["next_elapse_usec"] > time.time() * 1e6 > seen["last_trigger_usec"] > 0
     shown = nsunit("status", name, check=False).stdout
     assert f"Timer: {timer.name}, next " in shown
+    subprocess.run(("systemctl", "stop", timer.name), check=True)
+    assert f"Timer: {timer.name}, which 'nsunit enable --now' starts" in nsunit("status", name, check=False).stdout
+    nsunit("enable", "--now", name)
     assert "started at its times" in shown
     nsunit("disable", name)
     assert is_active(timer.name) == "inactive"

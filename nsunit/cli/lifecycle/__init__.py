@@ -81,7 +81,8 @@ VERBS = (
         details=(
             "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
             "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
-            "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on.",
+            "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on. "
+            "Of a container with [Timer] it is the timer that is started, at boot and with --now.",
             "A pod, shop.pod, stands for itself and all containers that are defined to be in it, a group such as "
             "shop.slice for those. A container of a pod brings the pod's unit file along. A template, web@, stands for "
             "the instance that its DefaultInstance= names.",

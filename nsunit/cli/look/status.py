@@ -97,7 +97,11 @@ def _times(status: Status) -> str:
     next_, last = status.next_elapse_usec, status.last_trigger_usec
     parts = [f"next {format_time(next_)}"] if next_ else []
     parts += [f"last {format_time(last)}"] if last else []
-    return ", ".join((status.timer, *(parts or ["will not elapse again"]))) if status.timer else ""
+    return (
+        ", ".join((status.timer, *(parts or ["which 'nsunit enable --now' starts, or the next boot"])))
+        if status.timer
+        else ""
+    )
 
 
 def describe_root(root: Root) -> str:

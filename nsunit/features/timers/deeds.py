@@ -38,11 +38,13 @@ def check(_context: Context, definition: Definition) -> None:
 
 
 def shown(context: Context, name: str) -> dict[str, Any]:
-    """The timer that starts container *name*, and when: µs since 1970, None where that is not known."""
+    """The timer that starts container *name*, and when: µs since 1970, nothing of that where it does not run."""
     unit = timer_name(name)
     state = context.bus.get(unit, "LoadState", "ActiveState", *_NEXT, "LastTriggerUSec")
-    if state.get("ActiveState") not in ("active", "activating"):
+    if state.get("LoadState") != "loaded":
         return {}
+    if state.get("ActiveState") != "active":
+        return {"timer": unit}
     since_boot = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
     offset = (time.time_ns() - since_boot) // 1000
     times = [value + (offset if key == _NEXT[1] else 0) for key in _NEXT if (value := _time(state.get(key)))]

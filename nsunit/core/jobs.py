@@ -188,6 +188,7 @@ RESULTS = {
     "protocol": Advice("it ended before it was ready", _LOG_HINT),
     "success": Advice("it ended before it was ready", _LOG_HINT),
 }
+_ENDS = ("exit-code", "signal", "core-dump")  # of these, those of a program that ran
 JOBS = {
     "canceled": Advice("another command cancelled the start", "run it again"),
     "timeout": Advice("the job ran out of time", "see 'systemctl list-jobs'"),
@@ -237,8 +238,14 @@ def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice
         advice = Advice(f"the job ended as '{result}' ({service_result})", _LOG_HINT)
     fields = {"name": name, "unit": unit, "status": str(state.get("ExecMainStatus", ""))}
     error = JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
-    if advice is RESULTS.get(service_result):
-        error.ended_with = as_shell(state.get("ExecMainCode"), state.get("ExecMainStatus"))
+    code, status = state.get("ExecMainCode"), state.get("ExecMainStatus")
+    if (
+        service_result in _ENDS
+        and advice is RESULTS[service_result]
+        and isinstance(code, int)
+        and isinstance(status, int)
+    ):
+        error.ended = service_result, code, status
     return error
 
 

@@ -19,7 +19,6 @@ BindReadOnly=/dev/null:/etc/systemd/system/test-agent.service
 [Service]
 TimeoutStartSec=250
 TimeoutStopSec=200
-SetCredential=nst.key:given
 """
 BOOT_SECONDS = 200  # that a whole system may take
 # One session for all that is asked inside: each takes its time.
@@ -56,7 +55,7 @@ logger only inside
 @pytest.fixture(scope="module")
 def system(shared):
     """The system that most tests look at; it is up when the start returns."""
-    return shared.start(BOOT, "boot-os")
+    return shared.start(f"{BOOT}SetCredential=nst.key:given\n", "boot-os")
 
 
 def main_pid(container):

@@ -83,7 +83,7 @@ def test_what_is_no_time(containers, nsunit, lines, message):
     ("program", "status", "said"),
     [
         ("true", 0, ""),
-        ("exit 3", 3, "status 3"),
+        ("exit 3", 3, "exited with status 3"),
         ("sleep 0.5; exit 4", 4, "exited with status 4"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.bus.watch import Ended
 from nsunit.cli import fail, say
 from nsunit.cli.lifecycle.wait import describe_end
 from nsunit.cli.output import print_json
@@ -9,13 +10,13 @@ from nsunit.core.jobs import as_shell
 from nsunit.deeds.start import start as start_containers
 from nsunit.deeds.wait import wait as wait_for
 from nsunit.definition.search import list_names
-from nsunit.errors import UsageError
+from nsunit.errors import JobFailedError, UsageError
 from nsunit.names import is_pod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.bus.watch import Ended
     from nsunit.cli.verbs import Invocation
+    from nsunit.errors import NsunitError
 
 
 def start_wait(invocation: Invocation) -> int:
@@ -25,19 +26,25 @@ def start_wait(invocation: Invocation) -> int:
     context = invocation.context()
     names = list(list_names(context.search)) if invocation.flag("all") else invocation.names("defined", pods=True)
     outcomes = start_containers(context, names)
-    listening = [item.name for item in outcomes if item.state == "listening"]
-    waited = [item.name for item in outcomes if not item.error and not is_pod(item.name) and item.name not in listening]
-    ended = wait_for(context, waited) if waited else []
+    ended = {item.name: end for item in outcomes if (end := _quick_end(item.error))}
+    waited = [item.name for item in outcomes if not (item.error or is_pod(item.name) or item.state == "listening")]
+    ended |= dict(zip(waited, wait_for(context, waited) if waited else (), strict=True))
     if invocation.flag("json"):
-        print_json([{"name": name, "ended": item} for name, item in zip(waited, ended, strict=True)])
+        print_json([{"name": name, "ended": item} for name, item in ended.items()])
     elif not invocation.flag("quiet"):
-        for name, item in zip(waited, ended, strict=True):
+        for name, item in ended.items():
             # systemd has forgotten one by now only if it ended well.
             say(f"{name}: {'ended well' if item.active_state == 'gone' else describe_end(item)}")
-    errors = [item.error for item in outcomes if item.error]
-    failed = fail(errors)
-    statuses = [getattr(error, "ended_with", 0) for error in errors] + [_status(item) for item in ended]
-    return next((status for status in statuses if status), failed)
+    failed = fail([item.error for item in outcomes if item.error and item.name not in ended])
+    statuses = [_status(item) for item in ended.values()]
+    return failed or next((status for status in statuses if status), 0)
+
+
+def _quick_end(error: NsunitError | None) -> Ended | None:
+    """How a program ended that was over before systemd heard that it runs, which fails a start."""
+    if not isinstance(error, JobFailedError) or not error.ended:
+        return None
+    return Ended(error.unit, "failed", *error.ended)
 
 
 def _status(ended: Ended) -> int:

@@ -17,15 +17,17 @@ FACTS = Facts(257, "python3", "run.py", "/run/nsunit/containers/web", user_range
 SECOND = 1_000_000
 
 
-def stops(lines):
+def stops(lines, facts=FACTS):
     definition = load_text("web", BASE + lines, "web.nsunit", Host(257))
-    planned = units(definition, FACTS.with_extra("runtime", "/p.py"))
+    planned = units(definition, facts)
     return [item.value for item in planned.service.properties if item.name == "ExecStop"]
 
 
 def test_a_program_that_cannot_be_asked_is_seen_to():
     assert stops("Nice=1\n") == []
-    assert stops("RuntimeMaxSec=1h\n") == [(("python3", ("python3", "-SI", "/p.py", "2"), True),)]
+    assert stops("RuntimeMaxSec=1h\n", FACTS.with_extra("runtime", "/p.py")) == [
+        (("python3", ("python3", "-SI", "/p.py", "2"), True),)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -196,8 +196,7 @@ FEATURES = (
     Feature(
         "timers",
         service="Timer",
-        hooks="keys.build keys.check plan.entry deeds.check deeds.enable_now deeds.shown files.listener_files"
-        " files.leave",
+        hooks="keys.build plan.entry deeds.check deeds.enable_now deeds.shown files.listener_files files.leave",
     ),
     # Asked for by options of Bind=.
     Feature("binds", hooks="keys.check plan.operations plan.without_root", operations="bind-one-id bind-owned"),

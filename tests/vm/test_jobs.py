@@ -70,7 +70,7 @@ def test_without_times_it_has_no_timer_any_more(enabled, nsunit, containers):
     ("lines", "message"),
     [
         ("OnCalendar=some day\n", "OnCalendar=: 'some day' is no time"),
-        ("Persistent=yes\n", "no key says when it is to be"),
+        ("Persistent=yes\n", "[Timer] has no key that says when it is to be"),
         ("OnCalendar=daily\nUnit=a.service\n", "it starts its container, and nothing else"),
     ],
 )

@@ -16,25 +16,33 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
 
+# Without one of these a timer never elapses, and systemd refuses it.
+_TIMES = frozenset(
+    "OnCalendar OnActiveSec OnBootSec OnStartupSec OnUnitActiveSec OnUnitInactiveSec OnClockChange"
+    " OnTimezoneChange".split()
+)
 _NEVER = (1 << 64) - 1
 _START_SECONDS = 60
 _NEXT = ("NextElapseUSecRealtime", "NextElapseUSecMonotonic")
 
 
 def check(_context: Context, definition: Definition) -> None:
-    """Ask systemd whether it can read each OnCalendar=: an enabled container would be started at no time otherwise.
+    """See that there are times, and ask systemd whether it can read them: it would be started at none otherwise.
 
     Raises:
-        DefinitionError: it cannot.
+        DefinitionError: there are none, or systemd cannot.
     """
-    texts = [text for key, text in definition.texts_of("Timer") if key == "OnCalendar"]
-    problems = [
-        Problem(definition.name, 0, f"OnCalendar=: '{text}' is no time", "try it with 'systemd-analyze calendar'")
-        for text in texts
-        if subprocess.run(("systemd-analyze", "calendar", "--", text), capture_output=True, check=False).returncode
-    ]
-    if problems:
-        raise DefinitionError(problems)
+    said: tuple[tuple[str, object], ...] = definition.container.extra("timers")
+    found: list[tuple[str, str]] = []
+    if not any(key in _TIMES and value is not False for key, value in said):
+        found.append(("[Timer] has no key that says when it is to be", "add OnCalendar=, e.g. OnCalendar=daily"))
+    if definition.container.uses("activation"):
+        found.append(("[Timer] and Activation= both start it", "leave out one of the two"))
+    for text in (text for key, text in definition.texts_of("Timer") if key == "OnCalendar"):
+        if subprocess.run(("systemd-analyze", "calendar", "--", text), capture_output=True, check=False).returncode:
+            found.append((f"OnCalendar=: '{text}' is no time", "try it with 'systemd-analyze calendar'"))
+    if found:
+        raise DefinitionError([Problem(definition.name, 0, *item) for item in found])
 
 
 def shown(context: Context, name: str) -> dict[str, Any]:

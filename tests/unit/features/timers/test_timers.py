@@ -1,10 +1,13 @@
 """[Timer] and an empty WantedBy=: what they take, and what is started and linked."""
 
+import re
+
 import pytest
 
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_text, serialize
 from nsunit.errors import DefinitionError
+from nsunit.features.timers.deeds import check
 from nsunit.plan.units import entry_of, install_links
 
 BASE = "[Container]\nRootfs=/srv/root\nVolatile=yes\nExec=/bin/sh\n"
@@ -40,18 +43,28 @@ def test_the_timer_is_started_in_place_of_the_container():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("[Timer]\nPersistent=yes\n", "[Timer] Persistent: no key says when it is to be"),
-        ("[Timer]\nOnClockChange=no\n", "[Timer] OnClockChange: no key says when it is to be"),
         ("[Timer]\nOnBootSec=soon\n", "[Timer] OnBootSec: 'soon'"),
         ("[Timer]\nOnCalendar=daily\nUnit=a.service\n", "[Timer] Unit: it starts its container, and nothing else"),
         ("[Timer]\nOnCalendar=daily\nRandomizedOffsetSec=1h\n", "RandomizedOffsetSec needs systemd 258"),
-        (
-            "Network=bridge\nPublishPort=8080:80\nActivation=socket\n[Timer]\nOnCalendar=daily\n",
-            "[Container] Activation: [Timer] starts it as well",
-        ),
     ],
 )
 def test_what_is_refused(lines, message):
     with pytest.raises(DefinitionError) as refused:
         loaded(lines)
     assert any(message in problem.message for problem in refused.value.problems), refused.value.problems
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("[Timer]\nPersistent=yes\n", "[Timer] has no key that says when it is to be"),
+        ("[Timer]\nOnClockChange=no\n", "[Timer] has no key that says when it is to be"),
+        (
+            "Network=bridge\nPublishPort=8080:80\nActivation=socket\n[Timer]\nOnBootSec=1h\n",
+            "[Timer] and Activation= both start it",
+        ),
+    ],
+)
+def test_what_has_no_time(lines, message):
+    with pytest.raises(DefinitionError, match=re.escape(message)):
+        check(None, loaded(lines))

@@ -341,6 +341,7 @@ class Systemd:
             current = state.get("Job")
             if isinstance(current, tuple) and current[1] == job.path:
                 continue
+            self._drain(self._connection())  # it may have ended just now: its signal came before this answer
             result = lost_job_result(job.kind, str(state.get("LoadState", "")), str(state.get("ActiveState", "")))
             self._results.setdefault(job.path, result)
 

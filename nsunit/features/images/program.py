@@ -60,7 +60,7 @@ def main(argv: list[str], tasks: dict[str, Task]) -> int:
     except OSError as error:
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
         return _fail(staging, where + (error.strerror or str(error)), None)
-    with open(f"{staging}/result", "x") as file:
+    with open(f"{staging}/result", "w") as file:
         json.dump(answer, file)
     return 0
 

@@ -251,7 +251,7 @@ NATIVELY = Place(
     "not after_reboot and not machine",
     "some",
     timeout=150,
-    seconds=35 * 60,
+    seconds=48 * 60,
 )
 MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=50 * 60)
 EVERYTHING = Place("in a machine", Machine, "not after_reboot", "few", seconds=80 * 60)

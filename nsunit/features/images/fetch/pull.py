@@ -56,7 +56,7 @@ def pull(context: Context, text: str, platform: str = "", called: Sequence[str] 
         hint = "install the package 'skopeo', or bring it in another way: 'nsunit image import'"
         raise NsunitError(f"'{text}' would be fetched by skopeo, which is not installed", hint=hint)
     chosen = platform_of(os.uname().machine, platform)
-    names = full_names(text, read_registries(os.environ, _home(context)))
+    names = full_names(text, read_registries(os.environ, _home(context), user=bool(context.user)))
     for name in names[:-1]:
         try:
             return _pull(context, name, chosen, f"{skopeo}/skopeo", called)

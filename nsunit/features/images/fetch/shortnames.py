@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SYSTEM = "/etc/containers/registries.conf"
-_RECORDED = "/var/cache/containers/short-name-aliases.conf"  # what podman has asked its user for
+_RECORDED = "containers/short-name-aliases.conf"  # what podman has asked its user for
 
 
 class Registries(Record):
@@ -65,8 +65,8 @@ def registries_of(documents: Iterable[Mapping[str, Any]]) -> Registries:
     return Registries(tuple(aliases.items()), tuple(search), mode != "enforcing")
 
 
-def read_registries(environment: Mapping[str, str], home: str) -> Registries:
-    """What holds for who has *environment* and the directory *home*.
+def read_registries(environment: Mapping[str, str], home: str, *, user: bool) -> Registries:
+    """What holds for who has *environment* and the directory *home*: root, or a *user*.
 
     Raises:
         NsunitError: one of the files is damaged.
@@ -78,7 +78,9 @@ def read_registries(environment: Mapping[str, str], home: str) -> Registries:
     for directory in (f"{_SYSTEM}.d", f"{own}.d"):
         names = sorted(name for name in files.list_directory(directory) if name.endswith(".conf"))
         paths += [f"{directory}/{name}" for name in names]
-    return registries_of(_read(path) for path in (*paths, _RECORDED))
+    cache = environment.get("XDG_CACHE_HOME") or f"{home}/.cache"
+    recorded = f"{cache}/{_RECORDED}" if user else f"/var/cache/{_RECORDED}"
+    return registries_of(_read(path) for path in (*paths, recorded))
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -73,7 +73,12 @@ class BusError(NsunitError):
 
 
 class JobFailedError(NsunitError):
-    """A systemd job ended with another result than "done"."""
+    """A systemd job ended with another result than "done".
+
+    *ended*: the program ran, and these are the unit's Result, ExecMainCode and ExecMainStatus.
+    """
+
+    ended: tuple[str, int, int] | None = None
 
     def __init__(self, unit: str, result: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

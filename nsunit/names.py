@@ -118,6 +118,11 @@ def socket_name(name: str, port: int = 0) -> str:
     return f"nsunit-{escape(name)}-port-{port}.socket"
 
 
+def timer_name(name: str) -> str:
+    """Timer that starts container *name*."""
+    return service_name(name).removesuffix(".service") + ".timer"
+
+
 def socket_patterns(name: str) -> tuple[str, str]:
     """Patterns, as ListUnitsByPatterns takes them, of all sockets of container *name*."""
     return socket_name(name), f"nsunit-{escape(name)}-port-*.socket"

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from nsunit.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 INFINITY = (1 << 64) - 1  # systemd's number for no limit, and for what is not set
 # The ActiveState of a unit that runs: a program can say that it is reading its configuration anew, sd_notify(3), and
 # is up all the same; mounts are refreshed.
 UP = ("active", "reloading", "refreshing")
 # The group of the payload within its unit's: the unit's own is for systemd's processes, and hands controllers down.
 PAYLOAD_SUBGROUP = "payload"
+NOT_HEALTHY = "Not healthy yet: "  # what systemd is told of a unit that is to be ready when it is healthy
+# The properties of a service that tell how long it may run, and has: µs.
+TIMES_OF_RUN = ("RuntimeMaxUSec", "ActiveEnterTimestampMonotonic", "ActiveExitTimestampMonotonic")
 
 
 class Property(Record):
@@ -31,4 +38,12 @@ class Unit(Record):
     properties: tuple[Property, ...]
 
 
-NOT_HEALTHY = "Not healthy yet: "  # what systemd is told of a unit that is to be ready when it is healthy
+def time_was_up(values: Mapping[str, object]) -> bool:
+    """Whether a service with these properties was stopped since it had run as long as RuntimeMaxSec= lets it.
+
+    systemd's result is "timeout" then, as it is for one that was slow to start or to stop.
+    """
+    limit, begin, end = (values.get(key) for key in TIMES_OF_RUN)
+    if not (isinstance(limit, int) and isinstance(begin, int) and isinstance(end, int)):
+        return False
+    return values.get("Result") == "timeout" and begin > 0 and end - begin >= limit

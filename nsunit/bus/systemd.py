@@ -50,7 +50,7 @@ _JOB_REMOVED = (
 )
 _RECONNECT_SECONDS = 30.0
 
-_TYPES = {"service": "Service", "slice": "Slice", "scope": "Scope", "socket": "Socket", "mount": "Mount"}
+_TYPES = {kind: kind.capitalize() for kind in ("service", "slice", "scope", "socket", "mount", "timer")}
 
 
 _library: Any = None

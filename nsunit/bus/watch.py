@@ -14,6 +14,7 @@ from nsunit.bus.protocol import TIMEOUT, bus_error
 from nsunit.bus.signals import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Signal, Signals, connect, has_left, run
 from nsunit.errors import BusError
 from nsunit.record import Record
+from nsunit.units import time_was_up
 
 
 class Ended(Record):
@@ -29,6 +30,7 @@ class Ended(Record):
     result: str = ""
     exec_main_code: int = 0
     exec_main_status: int = 0
+    time_was_up: bool = False  # it has run as long as RuntimeMaxSec= lets it
 
 
 class _Watched:
@@ -56,6 +58,7 @@ class _Watched:
             str(self.values.get("Result", "")),
             int(self.values.get("ExecMainCode", 0)),
             int(self.values.get("ExecMainStatus", 0)),
+            time_was_up(self.values),
         )
 
     @property

@@ -18,7 +18,7 @@ from nsunit.definition.load import serialize
 from nsunit.features import hooks
 from nsunit.names import slice_name
 from nsunit.plan.operations import operations
-from nsunit.plan.units import may_be_ignored, units
+from nsunit.plan.units import entry_of, may_be_ignored, units
 from nsunit.setup.operation import dump
 from nsunit.storage import files
 
@@ -53,7 +53,8 @@ def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepare
     changed = False
     for write_around in hooks(definition.container.features, "files.write_around"):
         changed = write_around(context, definition, undo) or changed
-    own = (planned.slice.name, planned.service.name, *(unit.name for unit in planned.listeners))
+    entry, _ = entry_of(definition, context.boot_target)  # perhaps a timer
+    own = (planned.slice.name, planned.service.name, entry, *(unit.name for unit in planned.listeners))
     texts = {unit: text for unit, text in unit_files(context, name).items() if unit in own}
     if former and slice_name(name, former.container.slice) not in own:  # it was in another group
         texts[slice_name(name, former.container.slice)] = ""
@@ -106,11 +107,12 @@ def _reserve(context: Context, definition: Definition, undo: Undo) -> Facts:
 
 
 def let_go(context: Context, former: Definition | None, definition: Definition) -> None:
-    """Take away what a container needed that was in another group or pod before."""
+    """Take away what a container needed that was in another group or pod before, or had times."""
     if former is None:
         return
     before, now = former.container, definition.container
-    if (before.slice, before.extra("pods")) != (now.slice, now.extra("pods")):
+    around = [(item.slice, item.extra("pods"), item.uses("timers")) for item in (before, now)]
+    if around[0] != around[1]:
         leave(context, former)
 
 

@@ -7,7 +7,7 @@ import time
 
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
-from nsunit.names import health_service, health_timer, service_name, socket_patterns
+from nsunit.names import health_service, health_timer, service_name, socket_patterns, timer_name
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
 
@@ -95,20 +95,20 @@ def link(context: Context, definition: Definition, undo: Undo) -> bool:
 
 
 def links(context: Context, name: str) -> list[str]:
-    """All links in the unit directory that lead to container *name*: to its service or its sockets."""
+    """All links in the unit directory that lead to container *name*: to its service, its timer or its sockets."""
     top = context.search.units
     places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(_LINK_DIRECTORIES))]
     paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
-    own = {service_name(name), *listeners_on_disk(context, name)}
+    own = {service_name(name), timer_name(name), *listeners_on_disk(context, name)}
     return [path for path in paths if os.path.islink(path) and os.path.basename(os.readlink(path)) in own]
 
 
 def listeners_on_disk(context: Context, name: str) -> list[str]:
-    """The units beside container *name* that have unit files: sockets and proxies, and what checks it."""
+    """The units beside container *name* that have unit files: its timer, sockets and proxies, and what checks it."""
     own, several = socket_patterns(name)
     beginning = several.removesuffix("*.socket")
     found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
-    single = (own, health_timer(name), health_service(name))
+    single = (own, timer_name(name), health_timer(name), health_service(name))
     return [*found, *(unit for unit in single if os.path.lexists(f"{context.search.units}/{unit}"))]
 
 

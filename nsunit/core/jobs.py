@@ -188,6 +188,7 @@ RESULTS = {
     "protocol": Advice("it ended before it was ready", _LOG_HINT),
     "success": Advice("it ended before it was ready", _LOG_HINT),
 }
+_ENDS = ("exit-code", "signal", "core-dump")  # of these, those of a program that ran
 JOBS = {
     "canceled": Advice("another command cancelled the start", "run it again"),
     "timeout": Advice("the job ran out of time", "see 'systemctl list-jobs'"),
@@ -220,7 +221,7 @@ def unfinished(name: str, what: str, unit: str, result: str) -> NsunitError:
 
 def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice_: str = "") -> JobFailedError:
     """The error for a start job of container *name*, in *slice_*, that ended with *result*."""
-    state = bus.get(unit, "StatusText", "Result", "ExecMainStatus")
+    state = bus.get(unit, "StatusText", "Result", "ExecMainStatus", "ExecMainCode")
     said = str(state.get("StatusText", ""))
     service_result = str(state.get("Result", ""))
     if said.startswith("Failed to "):
@@ -236,7 +237,23 @@ def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice
     if advice is None:
         advice = Advice(f"the job ended as '{result}' ({service_result})", _LOG_HINT)
     fields = {"name": name, "unit": unit, "status": str(state.get("ExecMainStatus", ""))}
-    return JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
+    error = JobFailedError(unit, result, f"{name}: {advice.text.format(**fields)}", hint=advice.hint.format(**fields))
+    code, status = state.get("ExecMainCode"), state.get("ExecMainStatus")
+    if (
+        service_result in _ENDS
+        and advice is RESULTS[service_result]
+        and isinstance(code, int)
+        and isinstance(status, int)
+    ):
+        error.ended = service_result, code, status
+    return error
+
+
+def as_shell(code: object, status: object) -> int:
+    """The exit status that a shell gives a program of which systemd has this ExecMainCode and ExecMainStatus."""
+    if not isinstance(status, int):
+        return 0
+    return 128 + status if code in (2, 3) else status  # CLD_KILLED, CLD_DUMPED
 
 
 # Exit statuses of systemd's own, systemd.exec(5): what it could not do for a process before that executed.
@@ -257,6 +274,7 @@ STATUSES = {
     233: "the directory in /run",
     237: "KeyringMode=",
     242: "NUMAPolicy= and NUMAMask=",
+    243: "the credentials, see LoadCredential= and its like",
     245: "the BPF file system of PrivateBPF=",
 }
 
@@ -322,5 +340,6 @@ STEP_HINTS = (
     (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
     (("Too many open files",), "raise LimitNOFILE= of [Service]: each mount takes a descriptor while they are made"),
     (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
+    (("hand over the credentials", "no credential"), "check the names in Secret= against LoadCredential= and its like"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),
 )

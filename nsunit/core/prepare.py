@@ -9,7 +9,7 @@ import sys
 from nsunit import setup
 from nsunit.core.context import make_directory, take_back
 from nsunit.core.seccomp import filter_file_for
-from nsunit.core.sources import automounts, check_sources
+from nsunit.core.sources import automounts, check_sources, warn_of_foreign_binds
 from nsunit.definition.load import serialize
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import hooks
@@ -216,6 +216,7 @@ def reserve(context: Context, definition: Definition, keeper: str, network: str,
     place = Place(keeper, network, reserve_range(context, definition, keeper), undo)
     for take in hooks(used_by(context, definition), "deeds.reserve"):
         take(context, definition, place)
+    warn_of_foreign_binds(context, definition, place.user_range)
     return place.user_range
 
 

@@ -11,6 +11,7 @@ from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nsunit.core.context import Context
     from nsunit.definition.model import Definition
 
 
@@ -36,6 +37,28 @@ def check_sources(definition: Definition) -> None:
         problems += _exposed_root(definition.name, container.rootfs)
     if problems:
         raise DefinitionError(problems)
+
+
+def warn_of_foreign_binds(context: Context, definition: Definition, user_range: tuple[int, int]) -> None:
+    """Tell of what is bound to be written to, and belongs to nobody inside.
+
+    It is not id-mapped by itself: a file with the set-user-id bit that the container's root makes would be the host's
+    root's, for all users of the host who can get at the directory.
+    """
+    start, count = user_range
+    if not start or not count or context.user:
+        return
+    for bind in definition.container.binds:
+        if bind.read_only or bind.idmap or bind.one_id or bind.owned or not os.path.isdir(bind.source):
+            continue
+        status = os.stat(bind.source)
+        ids = range(start, start + count)
+        if not (status.st_uid in ids or status.st_mode & 0o002 or (status.st_gid in ids and status.st_mode & 0o020)):
+            context.warn(
+                f"warning: {definition.name}: '{bind.source}' belongs to user {status.st_uid}, who is nobody inside;"
+                f" with 'Bind={bind.source}:{bind.target}:idmap' what is root's on disk is root's inside, with ':U'"
+                " it is given to the program"
+            )
 
 
 def automounts() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from nsunit.definition.load import load
 from nsunit.dropins.render import render_unit
 from nsunit.features import hooks, kinds_of
 from nsunit.names import service_name
-from nsunit.plan.units import boot_directives, install_directives, units
+from nsunit.plan.units import boot_directives, entry_of, install_directives, units
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     definition = resolved(context, load(name, context.search, context.host))
     facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
     planned = units(definition, facts)
-    install = install_directives(definition, context.boot_target) if not planned.waits else ()
+    starts_itself = entry_of(definition, context.boot_target)[0] == service_name(name)
+    install = install_directives(definition, context.boot_target) if starts_itself else ()
     used = definition.container.features
     around: dict[str, str] = {}
     for files_around in hooks(used, "files.files_around"):
@@ -44,7 +45,7 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
                 *planned.service_directives,
                 *install,
             ),
-            ("Unit", "Service") if planned.waits else ("Unit", "Service", "Install"),
+            ("Unit", "Service", "Install") if starts_itself else ("Unit", "Service"),
             version,
         ),
         **listeners,

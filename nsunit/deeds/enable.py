@@ -43,9 +43,30 @@ def enable(context: Context, names: Sequence[str], *, now: bool = False) -> list
     """
     outcomes = [_each(context, name, _enable) for name in dict.fromkeys(names)]
     if now:
-        started = {item.name: item for item in start(context, [item.name for item in outcomes if not item.error])}
-        outcomes = [item if item.error or not started[item.name].error else started[item.name] for item in outcomes]
+        outcomes = _start_timers(context, outcomes)
+        others = [item.name for item in outcomes if not item.error and not _is_timed(context, item.name)]
+        started = {item.name: item for item in start(context, others)}
+        outcomes = [
+            started[item.name] if item.name in started and started[item.name].error else item for item in outcomes
+        ]
     return outcomes
+
+
+def _is_timed(context: Context, name: str) -> bool:
+    """Whether *name*, which is enabled, is started at times of its own."""
+    enabled = on_disk(context, name)
+    return enabled is not None and enabled.container.uses("timers")
+
+
+def _start_timers(context: Context, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """*outcomes* with what became of the starts of timers."""
+    found = []
+    for item in outcomes:
+        used = ("timers",) if not item.error and _is_timed(context, item.name) else ()
+        for enable_now in hooks(used, "deeds.enable_now"):
+            item = item.replace(error=enable_now(context, item.name))
+        found.append(item)
+    return found
 
 
 def disable(context: Context, names: Sequence[str], *, now: bool = False) -> list[Outcome]:

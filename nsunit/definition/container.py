@@ -69,6 +69,8 @@ def build(values: list[tuple[str, Any]], uid: int = 0) -> Container:
             sysctls[value[0]] = value[1]
         elif key == "Capability":
             _grant(granted, value)
+    if any(bind.one_id or bind.owned for bind in fields.get("binds", ())):
+        fields["extras"]["binds"] = None
     for add in hooks(used, "keys.build"):
         add(fields, values)
     if fields.get("notify") == "healthy":

@@ -115,6 +115,8 @@ class Loader:
             return
         if not text:
             self._reset(found)
+            if (section, key) == ("Install", "WantedBy"):  # that nothing starts it at boot is something said
+                self.items.append(Item(found, "", (), path, line))
             return
         self._parse(found, text, path, line, said, hint)
 
@@ -195,7 +197,9 @@ class Loader:
         return [(item.setting.key, item.value) for item in self.items if item.setting.section == section]
 
     def _container(self) -> Container:
-        return container_section.build(self.values_of("Container"), self.host.uid)
+        of_service = [pair for pair in self.values_of("Service") if features.is_of_service(pair[0])]
+        timer = [("Timer", values)] if (values := self.values_of("Timer")) else []
+        return container_section.build([*self.values_of("Container"), *of_service, *timer], self.host.uid)
 
     def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
         for message, hint in container_section.missing(container, self.failed):

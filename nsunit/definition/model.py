@@ -14,6 +14,7 @@ class Bind(Record):
     """One `Bind=` or `BindReadOnly=` item.
 
     *optional*: a missing source is skipped (a leading `-`).  *idmap*: its files belong to the container's ids.
+    *one_id*: those of the first id, on disk, belong to the second, inside.  *owned*: all become the program's on disk.
     """
 
     source: str
@@ -22,6 +23,8 @@ class Bind(Record):
     recursive: bool = True
     optional: bool = False
     idmap: bool = False
+    one_id: tuple[int, ...] = ()
+    owned: bool = False
 
 
 class Tmpfs(Record):

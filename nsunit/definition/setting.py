@@ -37,6 +37,7 @@ _TABLES = {
         "systemd.exec:EXEC",
     ),
     "Unit": ("systemd.unit:UNIT",),
+    "Timer": ("systemd.timer:TIMER",),
     "Install": ("systemd.unit:INSTALL",),
 }
 
@@ -44,7 +45,9 @@ _TABLES = {
 OLDEST = 183
 
 # systemd does not look for specifiers in the value of these, and a percent sign is part of it.
-_LITERAL_PERCENT = frozenset(("CPUQuota", "TasksMax", "ManagedOOMMemoryPressureLimit", "LogFilterPatterns"))
+_LITERAL_PERCENT = frozenset(
+    "CPUQuota TasksMax ManagedOOMMemoryPressureLimit LogFilterPatterns SetCredential SetCredentialEncrypted".split()
+)
 
 # Values that came later than their key.
 _VALUES_SINCE = {
@@ -69,6 +72,7 @@ _CHECKED = frozenset(
 
 # PID 1 used to write TasksMaxScale into the transient unit as a tenth of it (systemd issue 41009, seen with 252).
 _TASKS_PERCENT_SINCE = 257
+_RENAMED_CREDENTIALS_SINCE = 257
 
 
 class Setting(Record):
@@ -120,6 +124,8 @@ def check_version_of_value(key: str, text: str, host: Host) -> None:
     since = _VALUES_SINCE.get((key, text), 0)
     if since > version:
         raise ValueProblem(f"'{text}' needs systemd {since}, {host.has}", "use another value")
+    if key == "ImportCredential" and ":" in text and version < _RENAMED_CREDENTIALS_SINCE:
+        raise ValueProblem(f"another name takes systemd {_RENAMED_CREDENTIALS_SINCE}, {host.has}", "leave it out")
     if key == "TasksMax" and text.endswith(("%", "‰", "‱")) and version < _TASKS_PERCENT_SINCE:
         raise ValueProblem(f"'{text}' becomes a tenth of that at a daemon-reload of systemd {version}", "use a number")
 

@@ -15,7 +15,7 @@ LINE_MAX = 1 << 16
 
 # What the definition of a network has instead.
 NETWORK_SECTIONS = ("Network",)
-SECTIONS = ("Unit", "Container", "Pod", "Slice", "Service", "Install")
+SECTIONS = ("Unit", "Container", "Pod", "Slice", "Service", "Timer", "Install")
 
 # What the files of other tools have, and where it goes.
 _OTHERS_SECTIONS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.model import Bind, Tmpfs
-from nsunit.definition.values import absolute_path, boolean, is_digits, octal_mode, size, string, word_list
+from nsunit.definition.values import UINT32_MAX, absolute_path, boolean, is_digits, octal_mode, size, string, word_list
 from nsunit.definition.words import ValueProblem, clean, fields, next_word, split, wrong
 from nsunit.errors import did_you_mean
 from nsunit.names import printable
@@ -26,7 +26,7 @@ CAPABILITIES = tuple(
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _ALNUM = _LETTERS | frozenset("0123456789")
 _TMPFS_HINT = "known are size, nr_inodes, mode, uid, gid"
-_BIND_HINT = "use SOURCE[:TARGET[:OPTIONS]], options rbind, norbind, ro, rw, idmap, noidmap"
+_BIND_HINT = "use SOURCE[:TARGET[:OPTIONS]], options rbind, norbind, ro, rw, idmap[=DISK-INSIDE], noidmap, U"
 
 
 def command(text: str) -> tuple[str, ...]:
@@ -148,13 +148,32 @@ def _binds(text: str, *, read_only: bool) -> tuple[Bind, ...]:
             raise wrong(word, "has too many colons", "put a backslash before a colon that is part of a path")
         source = absolute_path(parts[0].removeprefix("-"))
         target = target_path(parts[1] if len(parts) > 1 and parts[1] else source)
-        recursive, readable, idmap = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
-        found.append(Bind(source, target, readable, recursive, parts[0].startswith("-"), idmap))
+        recursive, readable, idmap, one_id, owned = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
+        if owned and not _can_be_owned(source):
+            raise wrong(source, "is the host's, and cannot become the container's", "leave out U, or name a directory")
+        found.append(Bind(source, target, readable, recursive, parts[0].startswith("-"), idmap, one_id, owned))
 
 
-def _bind_options(text: str, read_only: bool) -> tuple[bool, bool, bool]:
+_HOSTS = tuple(f"/{name}/" for name in "bin boot dev etc lib lib32 lib64 proc root run sbin sys usr".split())
+
+
+def _can_be_owned(source: str) -> bool:
+    """Whether a typing error in a path is less than the end of the host."""
+    return source.count("/") > 1 and not f"{source}/".startswith(_HOSTS)
+
+
+def _one_id(text: str) -> tuple[int, ...]:
+    """`DISK-INSIDE`."""
+    numbers = text.split("-")
+    if len(numbers) != 2 or not all(is_digits(number) and int(number) < UINT32_MAX for number in numbers):
+        raise wrong(text, "is no id on disk and one inside", "e.g. idmap=1000-33")
+    return tuple(map(int, numbers))
+
+
+def _bind_options(text: str, read_only: bool) -> tuple[bool, bool, bool, tuple[int, ...], bool]:
     recursive = True
-    idmap = False
+    idmap = owned = False
+    one_id: tuple[int, ...] = ()
     always_read_only = read_only
     for option in filter(None, text.split(",")):
         if option in ("rbind", "norbind"):
@@ -163,11 +182,17 @@ def _bind_options(text: str, read_only: bool) -> tuple[bool, bool, bool]:
             read_only = option == "ro"
         elif option in ("idmap", "noidmap"):
             idmap = option == "idmap"
+        elif option.startswith("idmap="):
+            one_id = _one_id(option.removeprefix("idmap="))
+        elif option == "U":
+            owned = True
         else:
             raise wrong(option, "is not an option of a bind mount", _BIND_HINT)
     if always_read_only and not read_only:
         raise wrong("rw", "contradicts BindReadOnly=", "use Bind=")
-    return recursive, read_only, idmap
+    if idmap + bool(one_id) + owned > 1:
+        raise wrong(text, "says twice whose the files are", "choose one of idmap, idmap=DISK-INSIDE and U")
+    return recursive, read_only, idmap, one_id, owned
 
 
 def tmpfs(text: str) -> Tmpfs:

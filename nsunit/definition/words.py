@@ -92,6 +92,20 @@ def next_word(
     return (word if controls else clean(word)), position
 
 
+def unescaped(text: str) -> bytes:
+    """*text*, which is one word whatever is in it, with its C escapes replaced."""
+    out = bytearray()
+    position = 0
+    while position < len(text):
+        char = text[position]
+        position += 1
+        if char == "\\":
+            position = _escape(text, position, out, True)
+        else:
+            out += char.encode()
+    return bytes(out)
+
+
 def fields(text: str, separator: str = ":") -> list[str]:
     """Split one word at *separator*; a backslash before it (or before a backslash) makes it an ordinary character."""
     found = []

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Feature(Record):
     """One folder.  Lists are words with blanks between them, since this table is made anew by every command.
 
-    `keys` are those of [Container], `section` is that of definitions of its own kind, whose names end with `suffix`.
+    `keys` are those of [Container], `service` those of systemd's in [Service] that use it too, or `Timer` for a section
+    of systemd's, `section` is that of definitions of its own kind, whose names end with `suffix`.
     `needs` are the features whose modules it imports.  `hooks` are functions, as `part.function`.  `operations` are
     keywords of steps in its `setup`.  `verbs` is the module with the table of its verbs, below nsunit.cli.  `of_users`:
     all containers of users without privileges use it.
@@ -36,6 +37,7 @@ class Feature(Record):
 
     name: str
     keys: str = ""
+    service: str = ""
     section: str = ""
     suffix: str = ""
     needs: str = ""
@@ -184,6 +186,21 @@ FEATURES = (
         operations="volumes volume",
         verbs="volume",
     ),
+    Feature(
+        "credentials",
+        keys="Secret",
+        service="LoadCredential LoadCredentialEncrypted SetCredential SetCredentialEncrypted ImportCredential",
+        hooks="keys.build keys.check plan.commands plan.operations deeds.check deeds.facts deeds.foreground",
+        operations="credentials",
+    ),
+    Feature(
+        "timers",
+        service="Timer",
+        hooks="keys.build plan.entry deeds.check deeds.enable_now deeds.shown files.listener_files files.leave",
+    ),
+    # Asked for by options of Bind=.
+    Feature("binds", hooks="keys.check plan.operations plan.without_root", operations="bind-one-id bind-owned"),
+    Feature("runtime", service="RuntimeMaxSec", hooks="keys.build plan.commands deeds.facts"),
     Feature("transfer", needs="images rootless", verbs="transfer"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
@@ -203,6 +220,7 @@ FEATURES = (
 # What would be about the helper, and means the container: the key of [Container], and what to do if it was not meant.
 ALIASES = {("Service", "User"): ("PrivateUsers", "a user inside is [Container] User=")}
 _OWNERS = {key: feature.name for feature in FEATURES for key in feature.keys.split()}
+_OF_SERVICE = {key: feature.name for feature in FEATURES for key in feature.service.split()}
 
 
 def load(feature: str, part: str) -> ModuleType:
@@ -223,8 +241,14 @@ def hooks(used: Iterable[str], hook: str) -> Iterator[Callable[..., Any]]:
 
 
 def features_of(keys: Iterable[str]) -> tuple[str, ...]:
-    """The names of the features whose *keys* of [Container] are among these."""
-    return tuple({_OWNERS[key]: None for key in keys if key in _OWNERS})
+    """The names of the features whose *keys* of [Container] are among these, or that one of [Service] asks for."""
+    owners = _OWNERS | _OF_SERVICE
+    return tuple({owners[key]: None for key in keys if key in owners})
+
+
+def is_of_service(key: str) -> bool:
+    """Whether a feature has to know what *key* of [Service], which is systemd's, says."""
+    return key in _OF_SERVICE
 
 
 def owner_of(section: str, key: str) -> str:

@@ -57,7 +57,7 @@ def compare(old: Definition, new: Definition) -> tuple[Change, ...]:
 
 def how_to_change(section: str, key: str, old: Sequence[str], new: Sequence[str]) -> str:
     """Whether a running container can follow a change of *key* from the texts *old* to *new*: "live" or "restart"."""
-    if section == "Install":
+    if section in ("Install", "Timer"):
         return "live"  # it says nothing about the running unit
     setting = lookup(section, key)
     if setting is None or not setting.live:

@@ -139,6 +139,12 @@ SERVICE: dict[str, Value] = {
     "CoredumpFilter": ("default shared-dax", "0x133"),
     "MemoryKSM": "yes",
     "MemoryTHP": "madvise",
+    # systemd passes over what it has to decrypt, as the first one has given it already.
+    "LoadCredential": ("own:/etc/hostname", [["own", "/etc/hostname"]]),
+    "LoadCredentialEncrypted": ("own-sealed", [["own-sealed", "own-sealed"]]),
+    "SetCredential": ("own-text:a\\x20b", [["own-text", [97, 32, 98]]]),
+    "SetCredentialEncrypted": ("own:AQID", [["own", [1, 2, 3]]]),
+    "ImportCredential": ("own.*", ["own.*"]),
     "LimitCPU": ("1h:2h", "7200"),
     "LimitFSIZE": ("1G", "1073741824"),
     "LimitDATA": ("8G", "8589934592"),

@@ -38,6 +38,7 @@ sysctl -q net.ipv4.ip_default_ttl=33
 say ttl sysctl -n net.ipv4.ip_default_ttl
 say limit systemd-run --quiet --pipe --wait -p MemoryMax=33M sh -c \
     'exec cat /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max'
+say credential systemd-run --quiet --pipe --wait -p LoadCredential=nst.key sh -c 'cat $CREDENTIALS_DIRECTORY/nst.key'
 say tasks cat /sys/fs/cgroup/pids.max
 say mount sh -c 'mkdir /tmp/m && mount -t tmpfs none /tmp/m && umount /tmp/m && echo done'
 refused() { sh -c "$1" >/dev/null 2>&1 && echo "allowed=$1"; }
@@ -54,7 +55,7 @@ logger only inside
 @pytest.fixture(scope="module")
 def system(shared):
     """The system that most tests look at; it is up when the start returns."""
-    return shared.start(BOOT, "boot-os")
+    return shared.start(f"{BOOT}SetCredential=nst.key:given\n", "boot-os")
 
 
 def main_pid(container):
@@ -66,6 +67,10 @@ def seen(system):
     """What it says of itself, right after the start."""
     lines = system.exec("sh", "-c", LOOK).stdout.splitlines()
     return dict(line.split("=", 1) for line in lines)
+
+
+def test_its_services_can_load_the_credentials_it_was_given(seen):
+    assert seen["credential"] == "given"
 
 
 def test_it_is_up_when_the_start_returns(system, seen):

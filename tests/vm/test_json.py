@@ -30,6 +30,7 @@ class Scene:
         maps = "UIDMap=0 700000 1000\nGIDMap=0 800000 500\nGIDMap=500 900000 1\n"
         self.maps = containers.of(containers.define(BASE + maps + "Volatile=yes\n"))
         self.idle = containers.define(BASE)
+        self.brief = containers.define(BASE.replace("sleep 1000000", "false"))
         self.wrong = containers.define(BASE + "MemoryMacks=1\n")
         self.pod = containers.own(f"p{uuid.uuid4().hex[:8]}.pod")
         file = Path(f"/etc/nsunit/{self.pod}.nsunit")
@@ -172,6 +173,8 @@ def is_over(scene, name):
     scene.ask("restart", name)
     scene.ask("stop", name)
     assert scene.ask("wait", name)[0]["ended"]["active_state"] == "gone"
+    (ending,) = scene.ask("start", "--wait", scene.brief, status=(1,))
+    assert (ending["ended"]["exec_main_code"], ending["ended"]["exec_main_status"]) == (1, 1)
     wait_until(lambda: scene.ask("show", name)["ids"]["reserved"], "its ids are kept")
     assert scene.ask("rm", scene.idle)[0]["error"] is None
 

@@ -130,6 +130,20 @@ def test_life_of_a_container(user):
     user.nsunit("rm", name)
 
 
+def test_credentials_of_the_users_own(user):
+    store = user.home / ".config/credstore"
+    user.run("mkdir", "-p", store)
+    (store / "pin").write_text("1234\n")
+    (user.home / "token").write_text("abc\n")
+    lines = ("Volatile=yes", "Secret=pin:target=/etc/pin:mode=0444", "[Service]")
+    name = user.define("secretive", *lines, f"LoadCredential=token:{user.home}/token")
+    user.nsunit("start", name)
+    script = "cd /run/host/credentials; stat -c '%a %u' . *; cat token; stat -c '%a %u' /etc/pin; cat /etc/pin"
+    assert user.exec(name, script).splitlines() == ["500 0", "400 0", "400 0", "abc", "444 0", "1234"]
+    user.nsunit("stop", name)
+    user.nsunit("rm", name, check=False)
+
+
 def test_the_other_verbs_look_at_the_users_systemd(user, run):
     name = user.define("looked-at", "Volatile=yes")
     user.nsunit("start", name)

@@ -24,6 +24,11 @@ VERBS = (
                 "Do not wait for the first connection, with Activation=",
                 run="nsunit.cli.lifecycle.start_now:start_now",
             ),
+            Option(
+                "wait",
+                "Return when the programs have ended, with their exit status",
+                run="nsunit.cli.lifecycle.start_wait:start_wait",
+            ),
         ),
         complete="defined_any",
         patterns="defined",
@@ -31,6 +36,8 @@ VERBS = (
             "Returns when the programs are running, or says what failed. NAME@INSTANCE starts an instance of a "
             "template, a group such as shop.slice all containers that are defined to be in it, a pod, shop.pod, itself "
             "as well.",
+            "With --wait it returns when they have ended, and says how; the exit status is that of the program, or 128 "
+            "and the number of the signal that killed it, and of several programs the first that is not 0.",
             "One that is already running is left alone; if its definition has changed, the difference is shown.",
         ),
     ),
@@ -94,7 +101,8 @@ VERBS = (
         details=(
             "Writes the unit files that 'render --unit-files' shows into /etc/systemd/system, with the links that "
             "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
-            "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on.",
+            "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on. "
+            "Of a container with [Timer] it is the timer that is started, at boot and with --now.",
             "A pod, shop.pod, stands for itself and all containers that are defined to be in it, a group such as "
             "shop.slice for those. A container of a pod brings the pod's unit file along. A template, web@, stands for "
             "the instance that its DefaultInstance= names.",

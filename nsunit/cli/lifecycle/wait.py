@@ -56,6 +56,8 @@ def _wait_for_health(invocation: Invocation, names: Sequence[str], condition: st
 
 def describe_end(ended: Ended) -> str:
     """Say in words how a unit ended."""
+    if ended.time_was_up:
+        return "was stopped, as its time was up (RuntimeMaxSec=)"
     if ended.active_state == "gone":
         return "is not running"
     if ended.exec_main_code == 1:

@@ -73,8 +73,9 @@ def status_lines(status: Status, style: Style, now: float | None = None, *, full
     lines += _field("Definition", status.sources[0] if status.sources else "none")
     for source in status.sources[1:]:
         lines += _field("Drop-in", source)
-    lines += _field("Enabled", "started at boot" if state.enabled else "")
+    lines += _field("Enabled", ("started at its times" if status.timer else "started at boot") if state.enabled else "")
     lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
+    lines += _field("Timer", _times(status))
     lines += _health(status, style, now)
     lines += _field("Units", f"{state.unit} in {state.slice}")
     if state.pid:
@@ -90,6 +91,17 @@ def status_lines(status: Status, style: Style, now: float | None = None, *, full
     for note in status.notes:
         lines.append(f"{'Note':>12}: {style.paint(printable(note), 'yellow')}")
     return lines + [line if full else style.cut(line) for line in _tree(status.control_group, status.processes)]
+
+
+def _times(status: Status) -> str:
+    next_, last = status.next_elapse_usec, status.last_trigger_usec
+    parts = [f"next {format_time(next_)}"] if next_ else []
+    parts += [f"last {format_time(last)}"] if last else []
+    return (
+        ", ".join((status.timer, *(parts or ["which 'nsunit enable --now' starts, or the next boot"])))
+        if status.timer
+        else ""
+    )
 
 
 def describe_root(root: Root) -> str:

@@ -33,7 +33,7 @@ from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.health import read as read_health
 from nsunit.storage.processes import UnitProcess, unit_processes
-from nsunit.units import INFINITY, UP
+from nsunit.units import INFINITY, UP, time_was_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ class Status(Record):
     addresses: tuple[str, ...] = ()
     ports: tuple[Any, ...] = ()  # of the host, and where they lead: features.network.values.Port
     invocation: str = ""  # of its unit, the last one that is known; empty where systemd was not asked
+    timer: str = ""  # what starts it at times
+    next_elapse_usec: int | None = None  # when it will, µs since 1970
+    last_trigger_usec: int | None = None  # and when it did last
     log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
     health: Health | None = None
 
@@ -239,7 +242,7 @@ def _notes_of_features(
 def _notes(
     context: Context, name: str, properties: dict[str, object], limits: dict[str, object], *, known: bool
 ) -> tuple[str, ...]:
-    notes = []
+    notes = ["it was stopped, as its time was up (RuntimeMaxSec=)"] if time_was_up(properties) else []
     if managed := _managed_kills(limits, properties):
         times = "once" if managed == 1 else f"{managed} times"
         notes.append(f"systemd-oomd killed in it {times}; 'journalctl -u systemd-oomd' says why")

@@ -11,6 +11,7 @@ from nsunit.core.prepare import obtain, prepare
 from nsunit.core.running import catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
 from nsunit.deeds.session.terminal import Held, hold_signals
+from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
 from nsunit.definition.load import load_properties
 from nsunit.errors import BusError, NsunitError, SessionError, UsageError
@@ -34,6 +35,7 @@ from nsunit.storage.lock import Lock, hold, wait_until_left
 from nsunit.units import Property
 
 SIGKILL = 9
+_SIGNALLED = 128  # and the signal's number
 
 # With one of these it need not be said what to run.
 _HAVE_A_COMMAND = frozenset(("Exec", "Image", "Entrypoint", "Boot"))
@@ -191,6 +193,8 @@ def _run_attached(
         attach_network(operations, pid, build)
         hold_signals()
 
+    limit = TimeLimit(prepared.definition)
+
     def begin() -> int:
         enter = spawn.create(operations, build)
         payload = spawn.spawn(
@@ -203,6 +207,7 @@ def _run_attached(
             before_exec=attach,
         )
         lock.release()
+        limit.begin(payload)
         return payload
 
     try:
@@ -214,6 +219,8 @@ def _run_attached(
             interactive=interactive,
             translate=lambda pid, number: _signal_for(prepared.definition, pid, number),
         )
+        if limit.is_over() and status > _SIGNALLED:
+            context.warn(f"{name}: it was stopped, as its time was up (RuntimeMaxSec=)")
         for translate in hooks(used, "deeds.exit_status"):
             status = translate(status)
         return status

@@ -6,6 +6,7 @@ Rows as in `setting.Row`; D-Bus names and value syntax from dbus-execute.c and b
 from __future__ import annotations
 
 from nsunit.definition.setting import OLDEST
+from nsunit.definition.systemd.values_credentials import encrypted, imported, literal, loaded
 from nsunit.definition.systemd.values_service import (
     IO_CLASSES,
     LOG_FACILITIES,
@@ -100,6 +101,28 @@ EXEC: dict[str, Row] = {
     "MemoryTHP": (
         *(choice("inherit", "disable", "madvise", "system"), False, "MemoryTHP", "s", 260, False),
         *("inherit|disable|madvise|system", "Huge pages of memory without being asked for.", "madvise"),
+    ),
+    # Credentials, which the helper takes along: features/credentials
+    "LoadCredential": (
+        *(loaded, True, "LoadCredential", "a(ss)", 247, False, "ID[:PATH]"),
+        "A secret for the program, from PATH or systemd's store: see CREDENTIALS.",
+        "token:/etc/web/token",
+    ),
+    "LoadCredentialEncrypted": (
+        *(loaded, True, "LoadCredentialEncrypted", "a(ss)", 250, False, "ID[:PATH]"),
+        *("One that systemd-creds(1) has encrypted.", "token:/etc/web/token.cred"),
+    ),
+    "SetCredential": (
+        *(literal, True, "SetCredential", "a(say)", 247, False, "ID:VALUE"),
+        *("One that is no secret, as everybody can read VALUE over D-Bus.", "greeting:hello"),
+    ),
+    "SetCredentialEncrypted": (
+        *(encrypted, True, "SetCredentialEncrypted", "a(say)", 250, False, "ID:BASE64"),
+        *("One that 'systemd-creds encrypt -p' has printed.", "token:V2hhdCBpcyBpdD8="),
+    ),
+    "ImportCredential": (
+        *(imported, True, "ImportCredential", "as", 254, False, "GLOB[:NAME]"),
+        *("Those of systemd's stores with such names, under others (257) if NAME says so.", "web.*"),
     ),
     **dict(
         (

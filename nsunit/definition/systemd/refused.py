@@ -13,7 +13,6 @@ _SANDBOX = "it would act on the helper and stop it from building the container; 
 _LABEL = "the helper could not build the container with it; leave it out, this release sets no label"
 _TERMINAL = "the program has no terminal of the host; use nsunit exec -t or nsunit run"
 _DIRECTORY = "it would be made on the host, out of the container's sight; "
-_CREDENTIAL = "the container cannot see the host's /run/credentials; use [Container] BindReadOnly="
 _V1 = "only cgroup version 1 has it"
 _TYPE = "nsunit tells systemd itself when and as which process the program runs"
 
@@ -59,7 +58,7 @@ _SERVICE = {
     "FileDescriptorStoreMax": "no descriptor is passed on; leave it out",
     "FileDescriptorStorePreserve": "no descriptor is passed on; leave it out",
     **_each("no descriptor is passed on; leave it out", "USBFunctionDescriptors USBFunctionStrings"),
-    "RefreshOnReload": "the container has no extensions or credentials of systemd's; use ExecReload=",
+    "RefreshOnReload": "the container has no extensions, and its credentials are those of its start; use ExecReload=",
     "LUOSession": "no descriptor is passed on; leave it out",
     "KillSignal": "the helper sees to it that it reaches the program; use [Container] StopSignal=",
     "PermissionsStartOnly": "systemd itself has given it up; leave it out",
@@ -94,10 +93,6 @@ _SERVICE = {
         " CacheDirectory CacheDirectoryMode LogsDirectory LogsDirectoryMode ConfigurationDirectory"
         " ConfigurationDirectoryMode StateDirectoryQuota CacheDirectoryQuota LogsDirectoryQuota"
         " StateDirectoryAccounting CacheDirectoryAccounting LogsDirectoryAccounting",
-    ),
-    **_each(
-        _CREDENTIAL,
-        "LoadCredential LoadCredentialEncrypted SetCredential SetCredentialEncrypted ImportCredential",
     ),
     # Who the program is
     "Group": "the helper needs root to build the container; use [Container] Group=",
@@ -159,4 +154,12 @@ _UNIT = {
 
 _INSTALL = {"Also": "nsunit enables what it is told by name, and no other units; use [Unit] Wants="}
 
-REFUSED: dict[str, dict[str, str]] = {"Slice": _SLICE, "Service": _SERVICE, "Unit": _UNIT, "Install": _INSTALL}
+_TIMER = {"Unit": "it starts its container, and nothing else; leave it out"}
+
+REFUSED: dict[str, dict[str, str]] = {
+    "Slice": _SLICE,
+    "Service": _SERVICE,
+    "Unit": _UNIT,
+    "Timer": _TIMER,
+    "Install": _INSTALL,
+}

@@ -29,6 +29,7 @@ class GroupLoader(Loader):
         "Container": "each container has a definition of its own, and joins with [Container] Slice=",
         "Pod": "a group that shares namespaces as well is defined in NAME.pod.nsunit",
         "Service": "limits of the group belong in [Slice], those of one container in its own definition",
+        "Timer": "a timer starts a container, and belongs in its definition",
         "Install": "a group is there as soon as one of its containers runs",
     }
 

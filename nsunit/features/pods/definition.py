@@ -56,6 +56,7 @@ class PodLoader(Loader):
     elsewhere = {
         "Container": "each container has a definition of its own, and joins with [Container] Pod=",
         "Service": "limits of the pod belong in [Slice], those of one container in its own definition",
+        "Timer": "a timer starts a container, and belongs in its definition",
         "Install": "a pod is there as soon as one of its containers runs",
     }
 

@@ -94,6 +94,9 @@ class Status(Record):
     addresses: tuple = ()
     ports: tuple = ()
     health: Record | None = None
+    timer: str = ""
+    next_elapse_usec: int | None = None
+    last_trigger_usec: int | None = None
 
 
 @pytest.fixture

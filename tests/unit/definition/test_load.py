@@ -373,7 +373,7 @@ def test_bare_keys_find_their_section(assignment: tuple[str, str, str, str], sec
         (
             ("", "Foo.Bar", "1", "-p"),
             "[Foo] 'Bar' is not a key",
-            "the sections are Unit, Container, Pod, Slice, Service, Install",
+            "the sections are Unit, Container, Pod, Slice, Service, Timer, Install",
         ),
         (("", "Slise.TasksMax", "9", "-p"), "[Slise] 'TasksMax' is not a key", "did you mean [Slice]?"),
         (

@@ -63,7 +63,7 @@ def test_sections_can_come_back() -> None:
         ),
         (
             *(b"[Timetable]\n", "web.nsunit:1: unknown section '[Timetable]'"),
-            "the sections are [Unit], [Container], [Pod], [Slice], [Service], [Install]",
+            "the sections are [Unit], [Container], [Pod], [Slice], [Service], [Timer], [Install]",
         ),
         (b"[Slice]\nA=\xff\n", "web.nsunit:2: is not UTF-8 (byte 0xff)", "save the file as UTF-8"),
         (b"[Slice]\nA=\xed\xa0\x80\n", "web.nsunit:2: is not UTF-8 (byte 0xed)", "save the file as UTF-8"),

@@ -1,0 +1,119 @@
+"""Jobs: containers that are started by a timer, whose end is waited for, and whose time is limited."""
+
+import json
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+BASE = """[Container]
+Layer=/srv/roots/busybox
+Volatile=yes
+"""
+UNITS = Path("/etc/systemd/system")
+
+
+def is_active(unit):
+    return subprocess.run(("systemctl", "is-active", unit), capture_output=True, text=True, check=False).stdout.strip()
+
+
+@pytest.fixture
+def enabled(containers, nsunit):
+    """Define and enable a container, for one test."""
+    names = []
+
+    def enable(text, *options):
+        names.append(containers.define(text))
+        nsunit("enable", *options, names[-1])
+        return names[-1], UNITS / f"nsunit-{names[-1]}.timer"
+
+    yield enable
+    for name in names:
+        nsunit("disable", "--now", name)
+
+
+def test_a_timer_starts_it(enabled, nsunit, containers):
+    text = BASE + "Exec=/bin/echo did it\n[Timer]\nOnActiveSec=1s\nOnCalendar=*-*-* 03:00\nAccuracySec=1ms\n"
+    name, timer = enabled(text, "--now")
+    links = [path for path in UNITS.glob("*.wants/*") if name in path.name]
+    assert [str(path.relative_to(UNITS)) for path in links] == [f"timers.target.wants/{timer.name}"]
+    assert "[Install]" not in (UNITS / f"nsunit-{name}.service").read_text()
+    wait_until(lambda: "did it" in nsunit("logs", name).stdout)
+    (seen,) = json.loads(nsunit("status", "--json", name, check=False).stdout)
+    assert seen["timer"] == timer.name
+    assert seen["next_elapse_usec"] > time.time() * 1e6 > seen["last_trigger_usec"] > 0
+    shown = nsunit("status", name, check=False).stdout
+    assert f"Timer: {timer.name}, next " in shown
+    subprocess.run(("systemctl", "stop", timer.name), check=True)
+    assert f"Timer: {timer.name}, which 'nsunit enable --now' starts" in nsunit("status", name, check=False).stdout
+    nsunit("enable", "--now", name)
+    assert "started at its times" in shown
+    nsunit("disable", name)
+    assert is_active(timer.name) == "inactive"
+    assert not timer.exists()
+    assert not [path for path in UNITS.glob("*.wants/*") if name in path.name]
+
+
+def test_without_times_it_has_no_timer_any_more(enabled, nsunit, containers):
+    name, timer = enabled(BASE + "Exec=/bin/sleep 1000\n[Timer]\nOnCalendar=daily\n", "--now")
+    assert is_active(timer.name) == "active"
+    assert is_active(f"nsunit-{name}.service") == "inactive"
+    Path(f"/etc/nsunit/{name}.nsunit").write_text(BASE + "Exec=/bin/sleep 1000\n[Install]\nWantedBy=\n")
+    nsunit("enable", name)
+    assert (is_active(timer.name), timer.exists()) == ("inactive", False)
+    assert not [path for path in UNITS.glob("*.wants/*") if name in path.name]  # as WantedBy= is empty
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("OnCalendar=some day\n", "OnCalendar=: 'some day' is no time"),
+        ("Persistent=yes\n", "[Timer] has no key that says when it is to be"),
+        ("OnCalendar=daily\nUnit=a.service\n", "it starts its container, and nothing else"),
+    ],
+)
+def test_what_is_no_time(containers, nsunit, lines, message):
+    name = containers.define(BASE + "Exec=/bin/true\n[Timer]\n" + lines)
+    assert message in nsunit("enable", name, check=False).stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "said"),
+    [
+        ("true", 0, ""),
+        ("exit 3", 3, "exited with status 3"),
+        ("sleep 0.5; exit 4", 4, "exited with status 4"),
+    ],
+)
+def test_a_start_that_waits_has_the_programs_status(containers, nsunit, program, status, said):
+    name = containers.define(f"{BASE}Exec=/bin/sh -c '{program}'\n")
+    done = nsunit("start", "--wait", name, check=False)
+    assert done.returncode == status, done.stderr
+    assert said in done.stdout + done.stderr
+
+
+def test_a_start_of_an_enabled_one_waits_as_well(enabled, nsunit):
+    name, _ = enabled(BASE + "Exec=/bin/sh -c 'sleep 0.3; exit 5'\n[Install]\nWantedBy=\n")
+    done = nsunit("start", "--wait", "--json", name, check=False)
+    (ending,) = json.loads(done.stdout)
+    assert (done.returncode, ending["name"], ending["ended"]["exec_main_status"]) == (5, name, 5)
+
+
+DEAF = "Exec=/bin/sleep 1000\n[Service]\nRuntimeMaxSec=1\nTimeoutStopSec=100\n"  # no handler for SIGTERM
+
+
+def test_its_time_is_up(containers, nsunit):
+    name = containers.define(BASE + DEAF)
+    done = nsunit("start", "--wait", name, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (137, f"{name}: was stopped, as its time was up (RuntimeMaxSec=)\n")
+    shown = nsunit("status", name, check=False).stdout
+    assert "it was stopped, as its time was up (RuntimeMaxSec=)" in shown
+
+
+def test_its_time_is_up_in_the_foreground(nsunit):
+    words = ("-p", "Layer=/srv/roots/busybox", "-p", "RuntimeMaxSec=1", "-p", "TimeoutStopSec=100")
+    done = nsunit("run", *words, "--", "sleep", "1000", check=False, timeout=60)
+    assert done.returncode == 137
+    assert "it was stopped, as its time was up (RuntimeMaxSec=)" in done.stderr

@@ -14,27 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 
-def kill_now(control_group: str, names: Collection[str], root: str = CGROUP_ROOT) -> None:
+def kill_now(control_group: str, names: Collection[str], root: str = CGROUP_ROOT) -> set[str]:
     """Kill the payloads and sessions of the containers *names*; nsunit.slice is in *control_group*, "" for the root.
 
+    Returns those that had some.
     What systemd runs for the unit besides, such as what takes its links back, lives in other groups and goes on.
     """
-    for group in _groups(f"{root}{control_group}/{ROOT_SLICE}", names):
+    killed = set()
+    for name, group in _groups(f"{root}{control_group}/{ROOT_SLICE}", names):
         try:
             fd = os.open(f"{group}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # it has ended, or has no group of its own for the payload (Delegate=no)
             continue
         try:
             os.write(fd, b"1")
+            killed.add(name)
         except OSError as error:
             if error.errno not in GONE:
                 raise
         finally:
             os.close(fd)
+    return killed
 
 
-def _groups(top: str, names: Collection[str]) -> Iterator[str]:
-    """The cgroups with the processes of containers *names*; their slices may be in those of groups."""
+def _groups(top: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The cgroups with the processes of containers *names*, each with its name; slices may be in those of groups."""
     slices = [top]
     while slices:
         directory = slices.pop()
@@ -51,6 +55,6 @@ def _groups(top: str, names: Collection[str]) -> Iterator[str]:
             foreground, session = (f"nsunit-{escape(name)}-{purpose}-" for purpose in ("run", "exec"))
             for entry in entries:
                 if entry == service_name(name) or entry.startswith(foreground):
-                    yield f"{directory}/{entry}/{PAYLOAD_SUBGROUP}"
+                    yield name, f"{directory}/{entry}/{PAYLOAD_SUBGROUP}"
                 elif entry.startswith(session):
-                    yield f"{directory}/{entry}"
+                    yield name, f"{directory}/{entry}"

@@ -46,8 +46,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     What is to be killed at once is, before anybody is waited for: a stop that only asks has the lock for as long as
     the program takes, and may have more time from systemd by EXTEND_TIMEOUT_USEC=, sd_notify(3).
     """
-    if kill_now:
-        kill_groups(context.cgroup, [name for name in names if is_valid_name(name)])
+    killed = kill_groups(context.cgroup, [name for name in names if is_valid_name(name)]) if kill_now else set()
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, _Stop] = {}
     locks = []
@@ -61,7 +60,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 locks.append(lock)
                 queued = _queue_stop(context, name, kill_now)
                 if queued is None:
-                    outcomes[name] = Outcome(name, "inactive")
+                    outcomes[name] = Outcome(name, "stopped" if name in killed else "inactive")
                 else:
                     waiting[queued[0]] = queued[1]
             except NsunitError as error:

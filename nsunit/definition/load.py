@@ -203,9 +203,8 @@ class Loader:
 
     def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
         for message, hint in container_section.missing(container, self.failed):
-            typed = (
-                hint if source.endswith(".nsunit") else hint.replace("e.g. ", "e.g. -p ")
-            )  # of `run` there is no file
+            # Of `run` there is no file.
+            typed = hint if source.endswith(".nsunit") else hint.replace("e.g. ", "e.g. -p ")
             self.problems.append(Problem(source, 0, message, typed))
         for key, message, hint in container_section.contradictions(container, self.name, service):
             section, _, bare = key.rpartition(".")

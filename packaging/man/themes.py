@@ -31,6 +31,10 @@ THEMES: dict[str, tuple[str, str]] = {
         "files of the host as those of nobody, unless `:idmap` says that numbers are the same on both sides.",
         "Bind BindReadOnly Propagation Volume ImageVolumes Tmpfs ShmSize",
     ),
+    "Secrets": (
+        "See CREDENTIALS. The other keys for them are those of **systemd.exec**(5), in `[Service]`.",
+        "Secret",
+    ),
     "Users and rights": (
         "Who the program is inside, which ids outside these are, and what it may do. See IDENTITY AND RIGHTS, "
         "and CONTAINERS AND SANDBOXES INSIDE.",

@@ -199,7 +199,7 @@ VERBS = (
             Option(
                 "definition",
                 "Remove their definitions and drop-ins, too, and roots that 'create' has made",
-                run="nsunit.cli.lifecycle.remove_definition:remove",
+                run="nsunit.cli.definitions.remove:remove",
             ),
         ),
         complete="defined",

@@ -111,7 +111,10 @@ def forget_failure(context: Context, name: str) -> None:
 
 def failure_of(context: Context, name: str) -> Failure | None:
     """How the last start of *name* by nsunit has failed, None if it has not."""
-    content = files.read_file(_failed_file(context, name))
+    try:
+        content = files.read_file(_failed_file(context, name))
+    except PermissionError:
+        return None  # it is root's to know
     if content is None:
         return None
     head, hint, message = content.decode(errors="surrogateescape").split("\n", 2)
@@ -121,9 +124,11 @@ def failure_of(context: Context, name: str) -> Failure | None:
 
 def failed_names(context: Context) -> list[str]:
     """The containers whose last start has failed."""
-    names = (
-        name.removeprefix(_FAILED) for name in files.list_directory(context.paths.runtime) if name.startswith(_FAILED)
-    )
+    try:
+        there = files.list_directory(context.paths.runtime)
+    except PermissionError:
+        return []  # it is root's to know
+    names = (name.removeprefix(_FAILED) for name in there if name.startswith(_FAILED))
     return [name for name in names if main_file(name, context.search)]
 
 

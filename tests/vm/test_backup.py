@@ -161,14 +161,14 @@ HOSTILE = {
         [manifest("h"), definition("h", "[Container]\nVolatile=yes\nLayer=/x\nExec=/bin/true\nNoKey=1\n")],
         "h.nsunit:5",
     ),
-    "a file beside": ([manifest("h"), definition("h"), entry("etc/passwd", b"x")], "does not belong into the archive"),
+    "a file beside": ([manifest("h"), definition("h"), entry("etc/passwd", b"x")], "does not belong in the archive"),
     "a unit of others": (
         [manifest("h"), definition("h"), entry("units/ssh.service.d/50-nsunit.conf", b"x")],
         "no file of container",
     ),
     "a way up": (
         [manifest("h"), definition("h"), entry("upper/../../etc/x", b"x")],
-        "does not belong into the archive",
+        "does not belong in the archive",
     ),
     "a link out": (
         [manifest("h"), definition("h"), entry("upper/l", **LINK), entry("upper/l/nsunit-hostile", b"x")],
@@ -180,7 +180,7 @@ HOSTILE = {
     ),
     "a definition as a link": (
         [manifest("h"), entry("definition/h.nsunit", **LINK)],
-        "does not belong into the archive",
+        "does not belong in the archive",
     ),
     "a large definition": ([manifest("h"), definition("h", "#" * (2 << 20))], "it is no small file"),
     "a file cut short": ([manifest("h"), definition("h"), entry("upper/x", b"x" * 5000)], "it ends within a file"),

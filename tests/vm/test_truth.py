@@ -176,3 +176,13 @@ def test_two_with_the_same_ids(containers, nsunit, run):
     maps = [container.proc("uid_map").split()[1] for container in (first, copy)]
     assert maps[0] != maps[1]
     assert maps == [(container.state / "ids").read_text().split()[0] for container in (first, copy)]
+
+
+def test_who_is_not_root_is_told_what_is_everybodys(containers, nsunit, run):
+    """What systemd tells everybody: no more, and no less for a check of its health or a start that has failed."""
+    name = containers.start(SLEEP + "Health=/bin/true\n").name
+    failed = containers.define(SLEEP.replace("sleep", "not-there"))
+    nsunit("start", failed, check=False)
+    done = run(f"setpriv --reuid=65534 --regid=65534 --clear-groups nsunit list {name} {failed}", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert name in done.stdout

@@ -351,7 +351,10 @@ def _invocation(context: Context, name: str, unit: str, properties: dict[str, ob
 def _health(context: Context, name: str, values: dict[str, object]) -> Health | None:
     """What the checks of a container have found, if there are any."""
     pid = _number(values, "MainPID")
-    return read_health(context.paths.runtime_of(name), pid) if pid else None
+    try:
+        return read_health(context.paths.runtime_of(name), pid) if pid else None
+    except PermissionError:
+        return None  # it is root's to know
 
 
 def is_enabled(context: Context, name: str) -> bool:

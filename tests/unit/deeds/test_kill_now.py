@@ -27,7 +27,7 @@ def killed(tmp_path):
         (directory / "cgroup.kill").touch()
 
     def kill(*names):
-        kill_now.kill_now("", names, str(tmp_path))
+        kill.told = kill_now.kill_now("", names, str(tmp_path))
         return {group for group in TREE if (tmp_path / "nsunit.slice" / group / "cgroup.kill").read_text() == "1"}
 
     return kill
@@ -39,6 +39,7 @@ def test_payloads_and_sessions_in_whatever_group(killed):
 
 def test_several(killed):
     assert killed("a-b", "db", "gone") == {TREE[7], TREE[8]}
+    assert killed.told == {"a-b", "db"}
 
 
 def test_nothing_there(tmp_path):

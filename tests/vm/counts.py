@@ -13,8 +13,8 @@ TABLE = {
     "SECONDS": (60, 60, 20, 12),  # of races between start, stop, rm and exec
     "SESSIONS": (1000, 1000, 100, 24),  # one after the other
     "CROWD": (301, 301, 51, 4),  # of containers on one bridge, up to fifty of them at once
-    "VICTIMS": (500, 500, 30, 12),  # starts while a link in the root is swapped for a directory: the hostile root that
     "LIVES": (600, 100, 40, 20),  # of containers, each a deed in whatever state they are
+    "VICTIMS": (500, 500, 30, 12),  # starts while a link in the root is swapped for a directory: the hostile root that
     "HOSTILE": (500, 5, 2, 1),  # has chance on its side; and of each that has not
 }
 

@@ -6,6 +6,9 @@ import pytest
 def fault(item: pytest.Item) -> str:
     """Return what is wrong with the marks of a test, empty if nothing is."""
     machine = item.get_closest_marker("machine")
+    once = item.get_closest_marker("once")
+    if once and (len(once.args) != 1 or not isinstance(once.args[0], str) or not once.args[0]):
+        return "once() needs its reason, as one text"
     before, after = item.get_closest_marker("before_reboot"), item.get_closest_marker("after_reboot")
     if machine and (len(machine.args) != 1 or not isinstance(machine.args[0], str) or not machine.args[0]):
         return "machine() needs its reason, as one text"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("real_system")
+pytestmark = pytest.mark.once("files and mounts of the kernel alone")
 DEFINITIONS = Path("/etc/nsunit")
 STATE = Path("/var/lib/nsunit/containers")
 INCOMING = Path("/var/lib/nsunit/incoming")

@@ -167,6 +167,7 @@ def firewall(request, installed, run, nsunit):
     run("nft flush ruleset; ip link del docker0", check=False)
 
 
+@pytest.mark.once("the rules are the kernel's, and the packages take half a minute each")
 def test_what_is_told_is_so_and_what_is_said_to_do_mends_it(firewall, containers, outside, nsunit, run):
     name = containers.define(GUARDED)
     container = containers.of(name)

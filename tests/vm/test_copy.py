@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("real_system")
+pytestmark = pytest.mark.once("files and mounts of the kernel alone")
 
 
 @pytest.fixture(scope="module")

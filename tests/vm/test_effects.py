@@ -62,7 +62,7 @@ BATCH = {
     "Nice": ("-3", -3),
 }
 # Keys of systemd.exec(5) that are about no process: its output; or that /proc does not show.
-ELSEWHERE = re.compile("(Standard|Syslog|Log).*|KeyringMode|LimitLOCKS")
+ELSEWHERE = re.compile("(Standard|Syslog|Log).*|(Load|Set|Import)Credential.*|KeyringMode|LimitLOCKS")
 ROWS = {
     "LimitCPU": "cpu time",
     "LimitFSIZE": "file size",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("real_system")
+pytestmark = pytest.mark.once("files and mounts of the kernel alone")
 BASE = "[Container]\nLayer={layer}\nLayer=/srv/roots/busybox\nExec=/bin/sleep 9999\n"
 MOUNTS = Path("/run/nsunit/mounts")
 

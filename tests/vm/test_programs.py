@@ -9,7 +9,7 @@ import pytest
 from programs import RECIPES, Builder
 from waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("real_system")
+pytestmark = pytest.mark.once("the programs are those of one tree")
 PORTS = {"nginx": 18080, "redis": 6379, "postgres": 15432, "mariadb": 13306}
 INSIDE = {"nginx": 80, "redis": 6379, "postgres": 5432, "mariadb": 3306}
 SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")

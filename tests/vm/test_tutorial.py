@@ -125,6 +125,7 @@ def scene(containers, run):
     run("rm", "-rf", *map(str, SHARED), "/tmp/motd", "/tmp/db.tar", str(STAND_INS))
 
 
+@pytest.mark.once("each verb of it has tests on all releases")
 @pytest.mark.timeout(290)
 def test_every_task(scene, typed):
     found = tasks()

@@ -20,6 +20,7 @@ def item(path: str = REBOOT, **marks: tuple[object, ...]) -> SimpleNamespace:
         item("vm/test_any.py"),
         item("vm/test_any.py", machine=("a disk",)),
         item(before_reboot=(), machine=("a reboot",)),
+        item("vm/test_any.py", once=("files alone",)),
         item(after_reboot=()),
     ],
 )
@@ -33,6 +34,7 @@ def test_what_runs_somewhere(good):
         (item(machine=()), "as one text"),
         (item(machine=("",)), "as one text"),
         (item(machine=("one", "two")), "as one text"),
+        (item("vm/test_any.py", once=()), "once() needs its reason, as one text"),
         (item(before_reboot=()), "needs machine"),
         (item("vm/test_any.py", before_reboot=(), machine=("a reboot",)), "test_reboot.py"),
         (item("vm/test_any.py", after_reboot=()), "test_reboot.py"),

@@ -8,7 +8,7 @@ a machine is rebooted for those marked after_reboot.
 import codecs
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -269,6 +269,11 @@ NATIVELY = Place(
 )
 MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=50 * 60)
 EVERYTHING = Place("in a machine", Machine, "not after_reboot", "few", seconds=80 * 60)
+
+
+def marks(place: Place, release: str, releases: Sequence[str]) -> str:
+    """Return which tests a release gets; natively, one of *releases* is enough for those that say so."""
+    return f"{place.marks} and not once" if place is NATIVELY and release != releases[0] else place.marks
 
 
 def counts(place: Place, release: str, *, long: bool = False) -> str:

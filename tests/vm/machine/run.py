@@ -192,12 +192,13 @@ class Run:
         arguments, result = self.arguments, Result(release, place.title)
         key = release if place is NATIVELY else f"{release}-machine"
         counts = guest_suite.counts(place, release, long=arguments.long)
+        marks = guest_suite.marks(place, release, self.releases)
         options = [*(["-k", arguments.k] if arguments.k else []), *arguments.extra]
 
         def work(show: Printer) -> None:
             suite = Suite(
                 result,
-                replace(place, counts=counts).longer(LONG if arguments.long else 1),
+                replace(place, counts=counts, marks=marks).longer(LONG if arguments.long else 1),
                 self.images[release].get(),
                 self.package.get,
                 options,

@@ -85,7 +85,7 @@ def test_same(pair, nsunit):
     alone, networked = pair
 
     def compare(*words):
-        done = nsunit("ns", "same", *words, check=False)
+        done = nsunit("ns", "same", "--no-headings", *words, check=False)
         return done.returncode, dict(line.split("\t")[:2] for line in done.stdout.splitlines())
 
     assert compare(alone.name, networked.name) == (1, dict.fromkeys(KINDS, "different"))

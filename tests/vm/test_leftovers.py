@@ -55,7 +55,7 @@ def test_one_of_each_kind(tidy, containers, nsunit, run):
     assert (done.returncode, done.stderr) == (1, "")
     found = [(item["kind"], item["what"]) for item in json.loads(done.stdout)]
     assert sorted(found) == sorted(expected)
-    done = nsunit("doctor", "--repair")
+    done = nsunit("doctor", "--repair", "--no-headings")
     assert len(done.stdout.splitlines()) == len(expected) + 1
     assert done.stdout.endswith(f"{len(expected)} leftovers taken away\n")
     assert stray.wait(60) == -9

@@ -617,10 +617,10 @@ def test_files_in_and_out_and_backup(user):
     assert (place / "back/seven").stat().st_uid == user.uid
     user.nsunit("export", name, f"{place}/kept.tar")
     user.nsunit("clone", name, "copied")
-    user.nsunit("rename", "copied", "other")
+    user.nsunit("rename", "copied", "moved")
     user.nsunit("rm", "--definition", name)
     assert user.nsunit("import", f"{place}/kept.tar").stdout == "kept\n"
-    for item in (name, "other"):
+    for item in (name, "moved"):
         user.nsunit("start", item)
         shown = user.exec(item, "ls /etc/group 2>&1; stat -c %u:%g /data/seven; cat /data/stopped; ls -A /root")
         assert shown.splitlines()[1:] == ["7:8", "content"]

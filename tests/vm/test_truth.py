@@ -149,12 +149,12 @@ def test_what_is_not_there(containers, nsunit, run, workplace):
     assert nsunit("status", "truth@99", check=False).stdout.splitlines()[2].endswith("started at boot")
     nsunit("disable", "truth@99")
     # Each mistake is told, those inside the root and those of the syntax together.
-    lines = "User=nobody-here\nGroup=none-here\nBind=/nowhere\nHostname=a b\n[Slice]\nMemory=1G\n"
+    lines = "User=nobody-here\nGroup=none-here\nBind=/nowhere\nHostname=a b\n[Slice]\nNoSuchKey=1\n"
     wrong = containers.define(SLEEP.replace("/bin/sleep", "/bin/nothing") + lines)
     said = nsunit("verify", wrong, check=False).stderr
     for text in (
         "Hostname",
-        "'Memory' is not a key",
+        "'NoSuchKey' is not a key",
         "'/nowhere' does not exist",
         "Exec: '/bin/nothing' is not in the root",
         "User: 'nobody-here' is not in /etc/passwd of the root",

@@ -313,7 +313,7 @@ def test_size_by_quota(containers, nsunit, run, scratch_disk, volume):
         for place, fits in (("/a", False), ("/b", True)):
             done = container.exec("dd", "if=/dev/zero", f"of={place}/x", "bs=1M", "count=8", "conv=fsync", check=False)
             assert (done.returncode == 0) == fits, done.stderr
-        assert 3 << 20 < (VOLUMES / volume / "data/x").stat().st_size <= 4 << 20
+        assert 2 << 20 < (VOLUMES / volume / "data/x").stat().st_size <= 4 << 20
         nsunit("rm", "--force", container.name)
         # By a definition, which can change it; not for what is there without one.
         text = f"[Container]\nLayer=/srv/roots/busybox\nExec=/bin/sleep 9999\nVolume={volume}-3:/bin"

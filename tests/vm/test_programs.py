@@ -98,7 +98,8 @@ def test_redis_publishes_what_its_image_exposes(started, nsunit):
     nsunit("start", "redis")
     serving("redis")
     assert asked(6379, b"GET city\r\n", b"Ghent") == b"$5\r\nGhent\r\n"
-    says = {part["key"]: part["value"] for part in json.loads(nsunit("render", "--json", "redis").stdout)["image"]["says"]}
+    shown = json.loads(nsunit("render", "--json", "redis").stdout)
+    says = {part["key"]: part["value"] for part in shown["image"]["says"]}
     assert says["ExposedPort"] == ["6379/tcp"]
 
 

@@ -52,7 +52,7 @@ def test_what_stays_is_counted(run, command):
     try:
         wait_until(lambda: len(before.since(())) == 2 and len(before.since(program)) == 1, "both of its programs")
         found = before.since(program)
-        assert memory_of(found[0]) > 100
+        wait_until(lambda: memory_of(found[0]) > 100, "its memory")
     finally:
         run("systemctl", "stop", "companion")
     assert before.since(()) == []

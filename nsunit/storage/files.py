@@ -9,6 +9,11 @@ import sys
 from nsunit.definition.search import read_regular
 from nsunit.errors import NsunitError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
@@ -51,6 +56,33 @@ def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
         if isinstance(error, OSError):  # a full disk is told without a name
             raise OSError(error.errno, error.strerror, path) from None
         raise
+
+
+def write_whole(path: str, write: Callable[[int], Any]) -> Any:
+    """Have *write* fill a file, by its descriptor, which is *path* when it is whole; returns what that returns.
+
+    What one that was killed has left there goes.
+    """
+    directory, slash, name = path.rpartition("/")
+    temporary = f"{directory}{slash}.{name}.nsunit"
+    try:
+        os.unlink(temporary)
+    except FileNotFoundError:
+        pass
+    try:
+        fd = os.open(temporary, _NEW, 0o600)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+    try:
+        found = write(fd)
+        os.fsync(fd)
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+    return found
 
 
 def read_file(path: str) -> bytes | None:

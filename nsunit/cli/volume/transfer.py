@@ -10,6 +10,7 @@ from nsunit.cli.output import print_json
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.volumes import transfer
 from nsunit.names import printable
+from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def export_volume(invocation: Invocation) -> int:
     """`nsunit volume export`."""
     name, *rest = invocation.operands
     if rest and rest[0] != "-":
-        whole = _write(invocation, name, rest[0])
+        context = invocation.context()
+        whole = files.write_whole(rest[0], lambda fd: transfer.export_volume(context, name, fd))
     elif sys.stdout.isatty():
         raise UsageError("an archive is not for a terminal", hint=f"nsunit volume export {printable(name)} FILE")
     else:
@@ -28,22 +30,6 @@ def export_volume(invocation: Invocation) -> int:
     if not whole:
         warn(f"warning: files of the volume '{printable(name)}' were written to meanwhile")
     return 0
-
-
-def _write(invocation: Invocation, name: str, path: str) -> bool:
-    """Write it to the file *path*, which is there when it is whole."""
-    temporary = f"{path}.{os.getpid()}.new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        whole = transfer.export_volume(invocation.context(), name, fd)
-        os.fsync(fd)
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    finally:
-        os.close(fd)
-    return whole
 
 
 def import_volume(invocation: Invocation) -> int:

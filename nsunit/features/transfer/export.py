@@ -56,23 +56,7 @@ def export(context: Context, name: str, target: str, *, pause: bool = True) -> l
         if os.isatty(1):
             raise UsageError("an archive is nothing for a terminal", hint=f"nsunit export {name} FILE")
         return _export(context, name, 1, pause=pause)
-    directory, slash, name_there = target.rpartition("/")
-    temporary = f"{directory}{slash}.{name_there}.nsunit"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)  # of one that was killed
-    try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, target) from None
-    try:
-        warnings = _export(context, name, fd, pause=pause)
-        os.fsync(fd)
-        os.rename(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    finally:
-        os.close(fd)
+    warnings: list[str] = files.write_whole(target, lambda fd: _export(context, name, fd, pause=pause))
     return warnings
 
 

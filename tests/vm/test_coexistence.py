@@ -113,6 +113,9 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 ALL = {"in": "here", "out": "yes", "name": True}
 
 
+PACKAGES = ("firewalld", "ufw", "docker.io")
+
+
 class Firewall:
     """How one of them is started, made to load its rules anew, and ended; what it leaves of *traffic*, unasked."""
 
@@ -143,7 +146,7 @@ FIREWALLS = [
 @pytest.fixture(scope="module")
 def installed(run):
     """All of them, none started."""
-    files = sorted(map(str, Path("/srv/packages").glob("*/*.deb")))
+    files = sorted(str(file) for name in PACKAGES for file in Path("/srv/packages", name).glob("*.deb"))
     names = [Path(file).name.partition("_")[0] for file in files]
     POLICY.write_text("#!/bin/sh\nexit 101\n")  # deb-systemd-invoke(1p) starts nothing
     POLICY.chmod(0o755)

@@ -28,9 +28,12 @@ ROOT_PACKAGES = ["python3"]
 PROGRAMS = "trixie"
 PROGRAM_PACKAGES = "gosu nginx-light redis-server postgresql-17 mariadb-server".split()
 PACKAGES = {"machine": MACHINE_PACKAGES, "root": ROOT_PACKAGES, "programs": PROGRAM_PACKAGES}
-# Firewalls of others, with services that would change other tests.  They wait in /srv/packages, with what they need,
-# until a test installs one of them.
+# Programs of others, with services that would change other tests, or big ones that one test needs.  They wait in
+# /srv/packages/NAME, with what they need, until a test installs one of them; some where tests marked `once` run.
 UNINSTALLED = ("firewalld", "ufw", "docker.io")
+UNINSTALLED_ONCE = (
+    *("default-jre-headless", "docker-compose", "lxc-templates", "mkosi", "mmdebstrap", "podman-compose", "slurm-wlm"),
+)
 
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 # Most of a tree of databases is their compiler, and tools that no test calls.
@@ -59,8 +62,14 @@ def tree(release: str, kind: str) -> Path:
     packages = PACKAGES[kind]
     left_out = LEFT_OUT + (LEFT_OUT_OF_PROGRAMS if kind == "programs" else ())
     month = (time.strftime("%Y-%m"),) if release in MOVING else ()
-    key = cache.key_of(VERSION, release, kind, *sorted(packages), *left_out, *month)
+    later = uninstalled(release) if kind == "machine" else ()
+    key = cache.key_of(VERSION, release, kind, *sorted(packages), *later, *left_out, *month)
     return cache.entry(f"{kind}-{release}", key, lambda path: build(release, packages, left_out, path)) / "tree.tar"
+
+
+def uninstalled(release: str) -> tuple[str, ...]:
+    """Return the packages that wait in the tree of a release."""
+    return UNINSTALLED + (UNINSTALLED_ONCE if release == PROGRAMS else ())
 
 
 def mirror() -> str:
@@ -101,7 +110,8 @@ def command_for(release: str, packages: list[str], left_out: tuple[str, ...], ta
     if packages == PROGRAM_PACKAGES:
         command += [f"--customize-hook=cd $1 && rm -rf {' '.join(OF_PACKAGES)}"]
     if "docker-registry" in packages:
-        command += [f"--customize-hook=chroot $1 systemctl disable {' '.join(NOT_AT_BOOT)}", *map(fetch, UNINSTALLED)]
+        command += [f"--customize-hook=chroot $1 systemctl disable {' '.join(NOT_AT_BOOT)}"]
+        command += map(fetch, uninstalled(release))
     return [*command, release, str(target), *filter(None, [mirror()])]
 
 

@@ -34,7 +34,7 @@ def folder(tmp_path):
 
 @pytest.fixture(scope="module", autouse=True)
 def limits():
-    """buildah asks for a million descriptors and processes, which not everybody may have where the system is booted natively."""
+    """buildah asks for a million descriptors and processes, which are not to be had where a system runs natively."""
     path = Path("/etc/containers/containers.conf.d/test.conf")
     path.parent.mkdir(exist_ok=True)
     path.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')

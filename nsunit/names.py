@@ -205,6 +205,12 @@ def _listeners(name: str, port: str) -> tuple[str, ...]:
     return socket, socket.removesuffix(".socket") + ".service"
 
 
+def container_of_timer(unit: str) -> str | None:
+    """Name of the container that the timer *unit* starts, or None for any other unit."""
+    name = unescape(unit[len("nsunit-") : -len(".timer")])
+    return name if is_valid_name(name) and unit in (timer_name(name), former_unit(timer_name(name))) else None
+
+
 def slice_name(name: str, group: str = "") -> str:
     """Slice that carries the limits of container *name*, a member of *group* if that is not empty."""
     return f"nsunit-{group}-{escape(name)}.slice" if group else f"nsunit-{escape(name)}.slice"

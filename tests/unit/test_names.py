@@ -9,6 +9,7 @@ from nsunit.names import (
     check_any_name,
     check_name,
     container_of_listener,
+    container_of_timer,
     container_of_unit,
     default_hostname,
     escape,
@@ -130,6 +131,9 @@ def test_services_have_plain_names_where_nothing_else_is_called_so(name, service
 
 def test_timers_and_sockets_are_called_as_their_services():
     assert timer_name("my-app") == "nsunit-my-app.timer"
+    assert container_of_timer("nsunit-my-app.timer") == container_of_timer(r"nsunit-my\x2dapp.timer") == "my-app"
+    assert container_of_timer(health_timer("web")) is None
+    assert container_of_timer("nsunit-auto-update.timer") is container_of_timer("web.timer") is None
     assert former_unit("nsunit-my-app.timer") == r"nsunit-my\x2dapp.timer"
     assert container_of_listener("nsunit-my-app.socket") == "my-app"
     assert container_of_listener(r"nsunit-my\x2dapp.socket") == "my-app"

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         def say(self, manager: _socket.socket, text: bytes) -> None:
             """Send *text* by *manager*, a connected socket."""
 
+
 HANDED_ON = frozenset(
     "READY RELOADING STOPPING STATUS ERRNO BUSERROR VARLINKERROR EXIT_STATUS MONOTONIC_USEC WATCHDOG WATCHDOG_USEC"
     " EXTEND_TIMEOUT_USEC RESTART_RESET".split()

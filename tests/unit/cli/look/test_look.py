@@ -146,7 +146,7 @@ def test_status_of_a_failed_container(manager):
 
 
 def test_status_exit_codes(nsunit, manager, monkeypatch):
-    monkeypatch.setattr(status_verb, "_last_lines", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(status_verb, "_begin_last_lines", lambda *_arguments, **_options: None)
     web, db = manager.ContainerState("web"), manager.ContainerState("db", "failed", "failed")
 
     def status(_context, name):

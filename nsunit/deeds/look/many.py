@@ -1,0 +1,25 @@
+"""What is asked about many containers at once."""
+
+from __future__ import annotations
+
+from nsunit.bus.snapshot import Snapshot
+from nsunit.deeds.look import query
+from nsunit.errors import NotFoundError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nsunit.core.context import Context
+    from nsunit.deeds.look.query import Status
+
+
+def statuses(context: Context, names: Iterable[str], failures: list[NotFoundError]) -> Iterator[Status]:
+    """The `status` of each of *names*, or why there is none; systemd is asked for nothing twice."""
+    snapshot = Snapshot(context.bus, ["nsunit-*"])
+    for name in names:
+        snapshot.forget()
+        try:
+            yield query.status(context.with_bus(snapshot), name)
+        except NotFoundError as error:
+            failures.append(error)

@@ -1,9 +1,10 @@
 """What a container of a user's tells the user's systemd: by the same forwarder, which may not speak for another."""
 
+import inspect
 import time
 
 import pytest
-from test_neighbours import CONNECT, FLOOD, WORDS
+from test_neighbours import CONNECT, FLOOD, WORDS, nested
 from test_rootless import User, nothing_left, user
 from waiting import wait_until
 
@@ -59,3 +60,19 @@ def test_a_flood_of_words_to_the_users_systemd(user):
     heard = int(told.show("StatusText"))
     assert heard < 60 + 11 * (time.monotonic() - started)
     told.end()
+
+
+def test_a_tree_that_a_user_has_made_deep(user, nsunit):
+    """The user's verbs, and root's, answer; and it goes with the container."""
+    name = user.define("deep", "Volatile=yes")
+    user.nsunit("start", name)
+    top = user.cgroup / f"nsunit-{name}.slice/nsunit-{name}.service/payload"
+    user.run("python3", "-c", f"{inspect.getsource(nested)}\nimport os\nnested({str(top)!r}, 1200, 'below')")
+    for verb in ("list", "list --tree", "status {}", "ps {}", "stats --json", "doctor --check"):
+        done = user.nsunit(*verb.format(name).split(), check=False)
+        assert (done.returncode, done.stderr) == (0, ""), verb
+        if "{}" not in verb:
+            assert nsunit(*verb.split(), check=False).stderr == "", verb
+    user.nsunit("stop", name)
+    assert not top.exists()
+    user.nsunit("rm", name)

@@ -21,7 +21,7 @@ SERVICE = SLICE.replace(".slice", ".service")
 def litter_files():
     """The kinds that are files, or directories that somebody was at work in."""
     dead = 4194305
-    places = [RUN / f"notify/{GONE}", RUN / f"failed-{GONE}", RUN / "groups/gone.slice", RUN / "locks/cgroup:gone"]
+    places = [RUN / f"notify/{GONE}", RUN / f"failed-{GONE}", RUN / "locks/cgroup:gone"]
     places += [STATE / f"networks/x.{dead}.new", UNITS / f".nsunit-gone.service.{dead}"]
     for place in places:
         place.parent.mkdir(mode=0o700, exist_ok=True)

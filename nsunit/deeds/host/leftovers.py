@@ -13,7 +13,7 @@ What nsunit leaves on a host, and when nobody owns it:
     pin               namespaces/PIN                               nothing is mounted there
     directory         containers/NAME, network/NAME                its container does not run
                       incoming/…, images/staging/…                 who was bringing something in is gone
-    file              unstarted-NAME, notify/NAME, groups/NAME     its container, its socket or its group is not there
+    file              unstarted-NAME, notify/NAME                  its container, or its socket, is not there
                       failed-NAME                                  the container is not defined any more
                       NAME.PID.new, .NAME.PID                      process PID is gone
                       ids                                          another container has some of these ids as well
@@ -26,8 +26,8 @@ What nsunit leaves on a host, and when nobody owns it:
     network           links, rules of the firewall                 no container that is connected has it
 
 Units that only serve others (nsunit-limits@, nsunit-sd-notify@, nsunit-names@, checks of health) systemd stops
-by itself when nobody needs them.  Kept are addresses, volumes, images, records of networks, and what was persistently
-set.
+by itself when nobody needs them.  Kept are addresses, volumes, images, records of networks, what was persistently set,
+and until the next boot what groups have run with, whose end is systemd's.
 """
 
 from __future__ import annotations

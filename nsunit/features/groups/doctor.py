@@ -1,10 +1,10 @@
-"""What is noted of groups that are not there, and unit files of those that no enabled container is in."""
+"""Unit files of groups that no enabled container is in."""
 
 from __future__ import annotations
 
-from nsunit.core.findings import Leftover, is_busy
+from nsunit.core.findings import Leftover
 from nsunit.features.groups.files import is_needed, remove_around
-from nsunit.names import GROUP_SUFFIX, group_slice, is_group
+from nsunit.names import GROUP_SUFFIX, is_group
 from nsunit.storage import files
 
 TYPE_CHECKING = False
@@ -20,11 +20,6 @@ _KIND = "group"
 def left(owners: Owners) -> Iterator[Leftover]:
     """See the module."""
     context = owners.context
-    for entry in files.list_directory(context.paths.groups):
-        name = entry.removesuffix(".enabled")
-        unit = owners.units.get(group_slice(name))
-        if is_group(name) and not (unit and is_busy(unit)):
-            yield Leftover("file", f"{context.paths.groups}/{entry}", "its group is not there")
     for name in files.list_directory(f"{context.paths.state}/groups"):
         if is_group(name) and not is_needed(context, name):
             yield Leftover(_KIND, context.paths.group_of(name), "no container in it is enabled")

@@ -13,7 +13,7 @@ from nsunit.cli.look.logs import journal_command
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, plural, print_json
 from nsunit.deeds.look.many import statuses
 from nsunit.deeds.look.query import list_containers
-from nsunit.errors import NotFoundError
+from nsunit.errors import NsunitError
 from nsunit.names import printable
 from nsunit.storage.health import HEALTHY, UNHEALTHY
 
@@ -41,7 +41,7 @@ def status(invocation: Invocation) -> int:
     if not invocation.operands:
         states = list_containers(context)
         names = [state.name for state in states if state.active_state != "inactive" or _listens(state)]
-    failures: list[NotFoundError] = []
+    failures: list[NsunitError] = []
     found = statuses(context, names, failures)
     if invocation.flag("json"):
         shown = list(found)
@@ -51,9 +51,8 @@ def status(invocation: Invocation) -> int:
         style = Style(plain=invocation.flag("no-color"))
         calm = [_is_calm(item) for item in _print(found, lines, style, user=context.user, full=full)]
     sys.stdout.flush()
-    for failure in failures:
-        report(failure)
-    return EXIT_NOT_RUNNING if failures or (invocation.operands and any(calm)) else 0
+    failed = max(map(report, failures), default=0)
+    return failed or (EXIT_NOT_RUNNING if invocation.operands and any(calm) else 0)
 
 
 def _print(found: Iterable[Status], lines: int, style: Style, *, user: bool, full: bool) -> Iterator[Status]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from nsunit.bus.snapshot import Snapshot
 from nsunit.deeds.look import query
-from nsunit.errors import NotFoundError
+from nsunit.errors import BusError, NsunitError
+from nsunit.setup.operation import PlanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,12 +15,22 @@ if TYPE_CHECKING:
     from nsunit.deeds.look.query import Status
 
 
-def statuses(context: Context, names: Iterable[str], failures: list[NotFoundError]) -> Iterator[Status]:
-    """The `status` of each of *names*, or why there is none; systemd is asked for nothing twice."""
+def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]) -> Iterator[Status]:
+    """The `status` of each of *names*, or why there is none; systemd is asked for nothing twice.
+
+    What is damaged of one keeps nobody from seeing the others.
+
+    Raises:
+        BusError: systemd does not answer.
+    """
     snapshot = Snapshot(context.bus, ["nsunit-*"])
     for name in names:
         snapshot.forget()
         try:
             yield query.status(context.with_bus(snapshot), name)
-        except NotFoundError as error:
+        except BusError:
+            raise
+        except NsunitError as error:
             failures.append(error)
+        except (OSError, PlanError) as error:
+            failures.append(NsunitError(f"{name}: what is kept of it cannot be read: {error}"))

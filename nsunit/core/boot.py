@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
 
 
-UNFINISHED = "unfinished"  # in what `enable` makes for the boot, until all of it is there
+UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
 
 
 def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepared, bool]:
@@ -105,9 +105,14 @@ def _reserve(context: Context, definition: Definition, undo: Undo) -> Facts:
     if not os.path.isdir(boot):
         os.mkdir(boot, 0o700)
         undo.append(lambda: context.remove_tree(boot))
-        files.write_file(f"{boot}/{UNFINISHED}", b"")
+        begin(context, name)
     user_range = reserve(context, definition, paths.state_of(name), paths.boot_network_of(name), undo)
     return facts_for(context, definition, user_range)
+
+
+def begin(context: Context, name: str) -> None:
+    """Note that what *name* is started with at boot is not whole, from here on."""
+    files.write_file(f"{context.paths.boot_of(name)}/{UNFINISHED}", b"")
 
 
 def finish(context: Context, name: str) -> None:

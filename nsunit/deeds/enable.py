@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.core.apart import check_apart
-from nsunit.core.boot import finish, leave, let_go, write
+from nsunit.core.boot import begin, finish, leave, let_go, write
 from nsunit.core.context import take_back
 from nsunit.core.install import (
     check_own,
@@ -160,6 +160,7 @@ def _disable(context: Context, name: str) -> Outcome:
 def take_away_files(context: Context, name: str) -> None:
     """Remove what starts *name* at boot; nothing runs by it.  The caller holds the lock."""
     service = service_name(name)
+    begin(context, name)
     for path in links(context, name):
         unlink(path)
     listeners = listeners_on_disk(context, name)

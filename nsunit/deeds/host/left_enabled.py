@@ -34,7 +34,7 @@ def of_enabled(owners: Owners) -> Iterator[Leftover]:
         if not is_valid_name(name) or is_pod(name) or not paths.is_enabled(name) or not owners.is_idle(name):
             continue
         if os.path.lexists(f"{paths.boot_of(name)}/{UNFINISHED}"):
-            yield Leftover("enable", paths.boot_of(name), "'enable' was killed", name)
+            yield Leftover("enable", paths.boot_of(name), "'enable' or 'disable' was killed", name)
         elif service_name(name) not in there:
             yield Leftover("enable", paths.boot_of(name), "it has no unit file any more", name)
     for unit in there:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from nsunit.bus.protocol import SystemdClient, UnitStatus
 
+# Not slices: systemd describes one by its unescaped name, and can list none where that of anybody's is no UTF-8.
+_BEGINNING, _ENDINGS = "nsunit-", (".service", ".scope", ".socket")
 _NONE: dict[str, object] = {}
 
 
@@ -18,13 +20,12 @@ class Snapshot:
     """What *client* said of units; it says the rest itself.
 
     Each ListUnitsByPatterns has systemd go through all of its units, so one for each container grows with the square
-    of their number: the units that match *patterns* are listed once, as they are when the first is asked for.
+    of their number: those of services, scopes and sockets are listed once, as they are when the first is asked for.
     Properties are asked for when somebody wants them, and kept until `forget`.
     """
 
-    def __init__(self, client: SystemdClient, patterns: Sequence[str]) -> None:
+    def __init__(self, client: SystemdClient) -> None:
         self._client = client
-        self._patterns = patterns
         self._units: list[UnitStatus] | None = None
         self._names: list[str] = []
         self._all: dict[str, dict[str, object]] = {}
@@ -40,8 +41,11 @@ class Snapshot:
 
     def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
         """See SystemdClient; of the units as they were listed first."""
+        if not all(pattern.startswith(_BEGINNING) and pattern.endswith(_ENDINGS) for pattern in patterns):
+            return self._client.list_units(patterns)
         if self._units is None:
-            self._units = sorted(self._client.list_units(self._patterns), key=lambda unit: unit.name)
+            listed = self._client.list_units([f"{_BEGINNING}*{ending}" for ending in _ENDINGS])
+            self._units = sorted(listed, key=lambda unit: unit.name)
             self._names = [unit.name for unit in self._units]
         found = {}
         for pattern in patterns:

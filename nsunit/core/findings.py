@@ -8,8 +8,20 @@ from __future__ import annotations
 import fcntl
 import os
 
-from nsunit.names import container_of_listener, container_of_unit, is_valid_name, pod_of_unit, service_name, unescape
+from nsunit.bus.protocol import NO_ANSWER
+from nsunit.errors import BusError
+from nsunit.names import (
+    ROOT_SLICE,
+    container_of_listener,
+    container_of_unit,
+    is_valid_name,
+    pod_of_unit,
+    service_name,
+    unescape,
+)
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
+from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +67,7 @@ class Owners:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.units = {unit.name: unit for unit in context.bus.list_units(["nsunit-*"])}
+        self.units = {unit.name: unit for unit in _units(context)}
         self.active = [unit for unit in self.units.values() if is_busy(unit)]
         found = {_owner(unit.name) for unit in self.active if not is_abandoned(unit)}
         self.alive = {name for name in found if name}
@@ -72,6 +84,28 @@ class Owners:
         """Whether systemd could start it from what it has; or a command is at work on it."""
         there = self.units.get(service_name(name))
         return (there is not None and there.load_state == "loaded") or is_locked(f"{self.context.paths.locks}/{name}")
+
+
+def _units(context: Context) -> list[UnitStatus]:
+    """All of nsunit's units; anybody has systemd load a slice that it cannot list then, nor any other with it."""
+    try:
+        return context.bus.list_units(["nsunit-*"])
+    except BusError as error:
+        if error.name in NO_ANSWER:
+            raise
+    found = context.bus.list_units([f"nsunit-*.{kind}" for kind in ("service", "scope", "socket", "timer", "path")])
+    slices = [f"{CGROUP_ROOT}{context.cgroup}/{ROOT_SLICE}"]
+    while slices:
+        directory = slices.pop()
+        names = [name for name in files.list_directory(directory) if name.endswith(".slice")]
+        slices += [f"{directory}/{name}" for name in names]
+        for name in names:
+            try:
+                found += context.bus.list_units([name])
+            except BusError as error:
+                if error.name in NO_ANSWER:
+                    raise
+    return found
 
 
 def is_busy(unit: UnitStatus) -> bool:

@@ -120,7 +120,7 @@ def plan(context: Context, name: str) -> Plan:
 def plan_all(context: Context, names: Sequence[str]) -> list[tuple[Plan | None, NsunitError | None]]:
     """`plan` of each of *names*, or why there is none."""
     found: list[tuple[Plan | None, NsunitError | None]] = []
-    snapshot = Snapshot(context.bus, ["nsunit-*"])
+    snapshot = Snapshot(context.bus)
     for name in names:
         snapshot.forget()
         try:

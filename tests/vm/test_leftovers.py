@@ -140,5 +140,6 @@ def test_one_of_each_kind(tidy, containers, nsunit, run):
     nsunit("ns", "unpin", "living-pin")
     nsunit("umount", kept.name)
     nsunit("disable", "--now", grouped)
-    shutil.rmtree(twin)
+    for name in ("twin", "killed", "bare"):
+        shutil.rmtree(STATE / "containers" / name)
     nsunit("start", kept.name)

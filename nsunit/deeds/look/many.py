@@ -23,7 +23,7 @@ def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]
     Raises:
         BusError: systemd does not answer.
     """
-    snapshot = Snapshot(context.bus, ["nsunit-*"])
+    snapshot = Snapshot(context.bus)
     for name in names:
         snapshot.forget()
         try:

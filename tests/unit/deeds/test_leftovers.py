@@ -8,13 +8,14 @@ import types
 
 import pytest
 
-from nsunit.bus.protocol import UnitStatus
+from nsunit.bus.protocol import TIMEOUT, UnitStatus
+from nsunit.core import findings
 from nsunit.core.findings import Leftover
 from nsunit.deeds.host import left_files
 from nsunit.deeds.host import leftovers as module
 from nsunit.deeds.host.leftovers import leftovers, take_away
 from nsunit.definition.search import SearchPath
-from nsunit.errors import NsunitError
+from nsunit.errors import BusError, NsunitError
 from nsunit.storage.paths import Paths
 
 GONE = 4_194_305  # more than any process id
@@ -296,3 +297,25 @@ def test_locks_of_control_groups(context):
     assert found(context) == [("lock", "run/locks/cgroup:shop")]
     assert take_away(context, leftovers(context), lambda _item: None) == []
     assert found(context) == []
+
+
+@pytest.mark.parametrize("name", ["System.Error.EINVAL", TIMEOUT])
+def test_a_slice_that_systemd_cannot_list(context, monkeypatch, name):
+    """All others are listed, each for itself; where there is no answer nothing is."""
+    listed = context.bus.list_units
+    monkeypatch.setattr(findings, "CGROUP_ROOT", str(context.top / "cgroup"))
+    group(context, r"nsunit-\xff.slice")
+    group(context, "nsunit-a.slice/nsunit-a-b.slice")
+    context.bus.run("nsunit-a.slice", "nsunit-a-b.slice", r"nsunit-\xff.slice")
+
+    def list_units(patterns):
+        if patterns in (["nsunit-*"], [r"nsunit-\xff.slice"]):
+            raise BusError(name, "Invalid argument")
+        return [unit for unit in listed(patterns) if unit.name in patterns]
+
+    monkeypatch.setattr(context.bus, "list_units", list_units)
+    if name == TIMEOUT:
+        with pytest.raises(BusError):
+            leftovers(context)
+        return
+    assert {unit.name for unit in findings.Owners(context).active} == {"nsunit-a.slice", "nsunit-a-b.slice"}

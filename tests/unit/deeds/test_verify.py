@@ -26,9 +26,8 @@ def asked(monkeypatch):
 
 
 def batch(*names):
-    return [
-        ([], f"/etc/nsunit/{name}.nsunit", {f"nsunit-{name}.service": "", "nsunit-shop.slice": ""}) for name in names
-    ]
+    texts = {name: {f"nsunit-{name}.service": "", "nsunit-shop.slice": ""} for name in names}
+    return [([], f"/etc/nsunit/{name}.nsunit", texts[name]) for name in names]
 
 
 def test_all_together(asked):

@@ -28,6 +28,7 @@ ACCESS_DENIED = _DBUS + "AccessDenied"
 UNKNOWN_PROPERTY = _DBUS + "UnknownProperty"
 PROPERTY_READ_ONLY = _DBUS + "PropertyReadOnly"
 NO_REPLY = _DBUS + "NoReply"
+NO_ANSWER = (TIMEOUT, DISCONNECTED, NO_REPLY)
 NO_SUCH_UNIT = _SYSTEMD + "NoSuchUnit"
 NO_SUCH_PROCESS = _SYSTEMD + "NoSuchProcess"
 UNIT_EXISTS = _SYSTEMD + "UnitExists"

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
 
 
+UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
+
+
 def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepared, bool]:
     """Write the plan and the unit files of *definition* where they differ; tells whether a unit file did.
 
@@ -121,8 +124,21 @@ def _reserve(context: Context, definition: Definition, undo: Undo) -> Facts:
     if not os.path.isdir(boot):
         os.mkdir(boot, 0o700)
         undo.append(lambda: context.remove_tree(boot))
+        begin(context, name)
     user_range = reserve(context, definition, paths.state_of(name), paths.boot_network_of(name), undo)
     return facts_for(context, definition, user_range)
+
+
+def begin(context: Context, name: str) -> None:
+    """Note that what *name* is started with at boot is not whole, from here on."""
+    files.write_file(f"{context.paths.boot_of(name)}/{UNFINISHED}", b"")
+
+
+def finish(context: Context, name: str) -> None:
+    """Note that all is there that *name* is started with at boot."""
+    path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
+    if os.path.lexists(path):
+        os.unlink(path)
 
 
 def let_go(context: Context, former: Definition | None, definition: Definition) -> None:

@@ -84,7 +84,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         cgroup=context.cgroup,
         automounts=automounts(),
         unstarted=context.paths.unstarted_of(definition.name),
-        notify=() if context.user else (context.paths.notify_of(definition.name),),
+        notify=(context.paths.notify_of(definition.name),),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)

@@ -52,13 +52,13 @@ def read_regular(path: str, most: int = FILE_MAX, flags: int = 0) -> bytes:
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):  # it was another one before
             raise OSError(errno.EINVAL, "is not a regular file", path)
-        content = b""
+        content = bytearray()  # with bytes each piece would copy all of those before
         # The kernel's own in /proc/sys answer ENOMEM to who asks for 4 MB at once.
         while piece := file.read(min(_PIECE, most + 1 - len(content))):
             content += piece
     if len(content) > most:
         raise OSError(errno.EFBIG, f"is larger than {most} bytes", path)
-    return content
+    return bytes(content)
 
 
 class SearchPath(Record):

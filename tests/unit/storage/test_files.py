@@ -1,5 +1,6 @@
 import os
 
+from nsunit.setup.main import read_plan
 from nsunit.storage.files import read_file, read_kernel_file
 
 
@@ -18,3 +19,9 @@ def test_a_list_that_comes_in_pieces_is_read_whole(tmp_path, monkeypatch):
 
 def test_parameters_of_the_kernel_are_read_too():
     assert int(read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start")) >= 0
+
+
+def test_a_plan_that_is_a_pipe_is_an_empty_one(tmp_path):
+    """Nobody is waited for."""
+    os.mkfifo(tmp_path / "plan")
+    assert read_plan(str(tmp_path)) == []

@@ -253,6 +253,11 @@ def limits_watcher(group: str) -> str:
     return unit if len(unit) <= UNIT_NAME_MAX else ""
 
 
+def limits_keeper(name: str) -> str:
+    """The unit that wants such watchers for container *name*, whose first limit of the kind came while it ran."""
+    return f"nsunit-limits-of@{escape(name)}.service"
+
+
 def notify_unit(name: str) -> str:
     """The socket by which container *name* tells systemd of itself.  No container's unit has a plain dash there."""
     return f"nsunit-sd-notify@{escape(name)}.socket"

@@ -9,9 +9,26 @@ from __future__ import annotations
 import os
 
 from nsunit.core.context import take_back
-from nsunit.core.install import forget_runtime_changes, let_read, listeners_on_disk, write_contents, write_unit
+from nsunit.core.install import (
+    forget_runtime_changes,
+    former_files,
+    let_read,
+    listeners_on_disk,
+    write_contents,
+    write_unit,
+)
 from nsunit.core.limits import check_files
-from nsunit.core.prepare import Prepared, at_boot, check, facts_for, keep_state, obtain, reserve, resolved
+from nsunit.core.prepare import (
+    Prepared,
+    adopt_drop_ins,
+    at_boot,
+    check,
+    facts_for,
+    keep_state,
+    obtain,
+    reserve,
+    resolved,
+)
 from nsunit.core.stored import on_disk
 from nsunit.core.unit_files import unit_files
 from nsunit.definition.load import serialize
@@ -37,6 +54,7 @@ def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepare
     obtain(context, definition)
     definition = resolved(context, definition)
     name, paths = definition.name, context.paths
+    adopt_drop_ins(context, name)
     former = on_disk(context, name)
     facts = _reserve(context, definition, undo)
     filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
@@ -59,6 +77,7 @@ def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepare
     if former and slice_name(name, former.container.slice) not in own:  # it was in another group
         texts[slice_name(name, former.container.slice)] = ""
     texts |= {unit: "" for unit in listeners_on_disk(context, name) if unit not in own}
+    texts |= dict.fromkeys(former_files(context, name), "")
     for unit, text in texts.items():
         changed = write_unit(context, unit, text, undo) or changed
     return Prepared(definition, planned, ()), changed

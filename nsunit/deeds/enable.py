@@ -24,7 +24,7 @@ from nsunit.definition.load import load
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, service_name, slice_name
+from nsunit.names import check_name, former_units, service_name, slice_name
 from nsunit.plan.units import entry_of, needed_containers
 from nsunit.storage.lock import Lock
 
@@ -158,7 +158,7 @@ def _disable(context: Context, name: str) -> Outcome:
     listeners = listeners_on_disk(context, name)
     former = on_disk(context, name)
     slice_ = slice_name(name, former.container.slice if former else "")
-    for unit in (service, slice_, *listeners):
+    for unit in (service, *former_units(name), slice_, *listeners):
         unit_directory.remove(f"{context.search.units}/{unit}")
     forget_runtime_changes(context, (service, slice_))
     context.remove_tree(context.paths.boot_of(name))

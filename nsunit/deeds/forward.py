@@ -20,7 +20,7 @@ import time
 if __name__ == "__main__":  # started by path: the package stands two directories up
     sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])
 
-from nsunit.names import service_name
+from nsunit.names import former_unit, service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,13 @@ _SCM_CREDENTIALS = 2
 
 def main_process(name: str) -> int:
     """The main process of container *name*, 0 for none."""
-    command = ("systemctl", "show", "--property=MainPID", "--value", service_name(name))
+    unit = service_name(name)
+    former = former_unit(unit)
+    return _main_process(unit) or (_main_process(former) if former else 0)
+
+
+def _main_process(unit: str) -> int:
+    command = ("systemctl", "show", "--property=MainPID", "--value", unit)
     reader, writer = os.pipe()
     actions = [(os.POSIX_SPAWN_DUP2, writer, 1)]
     child = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)

@@ -13,6 +13,7 @@ from nsunit.names import (
     POD_SUFFIX,
     check_any_name,
     check_name,
+    former_unit,
     is_valid_group,
     is_valid_name,
     is_valid_network,
@@ -186,7 +187,8 @@ def unit_drop_ins(units: Iterable[str], search: SearchPath) -> tuple[str, ...]:
     """Return those of nsunit's drop-ins for *units* that are there (see nsunit.core.dropin)."""
     if not search.units:
         return ()
-    paths = (f"{search.units}/{unit}.d/{UNIT_DROP_IN}" for unit in units)
+    called = (name for unit in units for name in (former_unit(unit), unit) if name)
+    paths = (f"{search.units}/{unit}.d/{UNIT_DROP_IN}" for unit in called)
     return tuple(path for path in paths if os.path.lexists(path))
 
 

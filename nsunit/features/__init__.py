@@ -202,6 +202,7 @@ FEATURES = (
     Feature("binds", hooks="keys.check plan.operations plan.without_root", operations="bind-one-id bind-owned"),
     Feature("runtime", service="RuntimeMaxSec", hooks="keys.build plan.commands deeds.facts"),
     Feature("transfer", needs="images rootless", verbs="transfer"),
+    Feature("builds", needs="images", verbs="build"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

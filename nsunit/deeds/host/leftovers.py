@@ -18,6 +18,7 @@ from nsunit.names import (
     ROOT_SLICE,
     container_of_listener,
     container_of_unit,
+    former_units,
     group_of_pod,
     group_slice,
     groups_of_slice,
@@ -79,8 +80,10 @@ class _Seen:
 
     def _may_come_back(self, name: str) -> bool:
         """Whether systemd could start it from what it has; or a command is at work on it."""
-        there = self.units.get(service_name(name))
-        return (there is not None and there.load_state == "loaded") or _is_locked(f"{self.context.paths.locks}/{name}")
+        units = (self.units.get(unit) for unit in (service_name(name), *former_units(name)))
+        if any(unit is not None and unit.load_state == "loaded" for unit in units):
+            return True
+        return _is_locked(f"{self.context.paths.locks}/{name}")
 
 
 def leftovers(context: Context) -> list[Leftover]:

@@ -104,7 +104,7 @@ def test_the_main_process(monkeypatch, tmp_path):
     stand_in.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert forward.main_process("a-b") == 42
-    assert (tmp_path / "systemctl.asked").read_text() == r"show --property=MainPID --value nsunit-a\x2db.service" + "\n"
+    assert (tmp_path / "systemctl.asked").read_text() == r"show --property=MainPID --value nsunit-a-b.service" + "\n"
     stand_in.write_text("#!/bin/sh\nexit 1\n")
     assert forward.main_process("a-b") == 0
 

@@ -178,11 +178,11 @@ def test_lower_directories_are_no_way_out(tmp_path):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("oci:/tmp/x:1", ("oci", "/tmp/x", "1")),
-        ("oci:/tmp/x", ("oci", "/tmp/x", "")),
-        ("oci-archive:/tmp/x.tar:a", ("oci-archive", "/tmp/x.tar", "a")),
-        ("docker-archive:/tmp/x.tar:localhost:5000/a/b:1", ("docker-archive", "/tmp/x.tar", "localhost:5000/a/b:1")),
-        ("docker-archive:/tmp/x.tar", ("docker-archive", "/tmp/x.tar", "")),
+        ("oci:/none:1", ("oci", "/none", "1")),
+        ("oci:/none", ("oci", "/none", "")),
+        ("oci-archive:/none.tar:a", ("oci-archive", "/none.tar", "a")),
+        ("docker-archive:/none.tar:localhost:5000/a/b:1", ("docker-archive", "/none.tar", "localhost:5000/a/b:1")),
+        ("docker-archive:/none.tar", ("docker-archive", "/none.tar", "")),
         ("dir:/tmp/no:thing", ("dir", "/tmp/no:thing", "")),
     ],
 )

@@ -21,7 +21,7 @@ from nsunit.definition.load import load
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import former_units, service_name, slice_name, slice_path
-from nsunit.plan.ceilings import asked_limits, asks_for_weight, may_be_moot
+from nsunit.plan.ceilings import asked_limits, may_be_moot, may_have_no_effect
 from nsunit.plan.units import has_exec_condition, needed_containers
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
@@ -261,11 +261,11 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
 
 def warn_of_moot_limits(context: Context, definition: Definition) -> None:
     """Warn of limits of *definition* that a slice above the container, or the machine, does not let it have."""
-    if not asks_for_weight(definition) and not _may_be_moot(context, definition):
+    if not may_have_no_effect(definition) and not _may_be_moot(context, definition):
         return
     from nsunit.deeds.look.why import moot_limits  # takes a while, so it is not done for nothing
 
-    for note in moot_limits(context, definition, with_host=False):
+    for note in moot_limits(context, definition, starting=True):
         context.warn(f"warning: {definition.name}: {note}")
 
 

@@ -9,6 +9,7 @@ import jinja2
 import nsunit
 from nsunit.definition.load import unit_text_value
 from nsunit.definition.setting import lookup
+from nsunit.plan.disks import disk_directives
 from nsunit.plan.units import GONE
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ def render_unit(
     # systemd warns of such a key in every file, at every reload.
     gone = [key for key, version in GONE.items() if systemd_version >= version]
     lines: dict[str, list[tuple[str, str]]] = {}
-    for item in directives:
+    for item in (*directives, *disk_directives(definition, sections)):
         lines.setdefault(item.section, []).append((item.key, item.text.replace("%", "%%")))
     for section in sections:
         for key, text in definition.texts_of(section):

@@ -62,10 +62,21 @@ def main(argv: list[str]) -> int:
         text = str(error) if str(error).startswith("Failed to ") else f"Failed to set the container up: {error}"
         print(f"<3>nsunit-setup: {text}", file=sys.stderr, flush=True)
         if address:
-            linux.close_range(FIRST_INHERITED_FD)  # there may be none left for what follows
+            # There may be none left for what follows.
+            close_all_but(error.link_fd if isinstance(error, spawn.SetupError) else -1)
             notify.send(address, f"STATUS={text}")
         return error.status if isinstance(error, spawn.SetupError) else spawn.EXIT_SETUP
     return 0
+
+
+def close_all_but(kept: int) -> None:
+    """Close all descriptors but the standard streams and *kept*, unless that is -1."""
+    first = FIRST_INHERITED_FD
+    if kept >= first:
+        if kept > first:
+            linux.close_range(first, kept - 1)
+        first = kept + 1
+    linux.close_range(first)
 
 
 def start(directory: str, address: str) -> None:

@@ -36,11 +36,15 @@ TIOCSWINSZ = 0x5414
 
 
 class SetupError(Exception):
-    """The container could not be set up; the text is one line, and `status` is what to exit with."""
+    """The container could not be set up; the text is one line, and `status` is what to exit with.
+
+    A payload that was made may wait at the other end of `link_fd`, -1 for none: it ends as soon as that is closed.
+    """
 
     def __init__(self, text: str, status: int = EXIT_SETUP) -> None:
         super().__init__(text)
         self.status = status
+        self.link_fd = -1
 
 
 def explain(operation: Operation, error: BaseException) -> SetupError:
@@ -178,7 +182,8 @@ def spawn(
 
     Raises:
         SetupError: some step failed; nothing of the container is left running.  A payload that is not attached ends
-            with the caller: the manager watches it by now, and would end the caller before it has said what failed.
+            with the caller, or when its `link_fd` is closed: the manager watches it by now, and would end the caller
+            before it has said what failed.
     """
     reader, writer = os.pipe()
     go_reader, go_writer = os.pipe()
@@ -203,9 +208,11 @@ def spawn(
             go_writer = -1
             raise _lost(_Lines(reader), attached)
         _supervise(_Lines(reader), build, payload, go_writer, before_exec, attached)
-    except BaseException:
+    except BaseException as error:
         if attached and go_writer >= 0:
             os.close(go_writer)
+        elif isinstance(error, SetupError):
+            error.link_fd = go_writer
         raise
     finally:
         os.close(reader)

@@ -11,8 +11,8 @@ import oci
 import oci_cases
 import pytest
 from registry import registry
+from rootless import User, nothing_left, user
 from test_images import busybox
-from test_rootless import User, nothing_left, user
 
 __all__ = ["nothing_left", "user"]  # fixtures
 

@@ -46,7 +46,8 @@ WITHOUT = {
 RECORDS = {
     "nsunit.core.jobs": "Outcome",
     "nsunit.errors": "Problem",
-    "nsunit.deeds.look.query": "Status ContainerState=Container",
+    "nsunit.deeds.look.query": "Status",
+    "nsunit.deeds.look.states": "ContainerState=Container",
     "nsunit.deeds.look.kept": "Kept",
     "nsunit.deeds.look.root": "Root Ids",
     "nsunit.formats.procfs": "IdRange",

@@ -64,6 +64,7 @@ class ContainerState(Record):
     note: str = ""
     frozen: bool = False
     health: str | None = None
+    next_elapse_usec: int | None = None
 
 
 class Status(Record):

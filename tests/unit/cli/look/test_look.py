@@ -28,6 +28,7 @@ def states(manager):
         manager.ContainerState("web", pid=17, memory=1536, tasks=3, cpu_usec=62_000_000),
     ]
     manager("deeds.look.query", list_containers=lambda context, **_options: found, pod_states=no_pods)
+    manager("deeds.look.timed", with_timers=lambda context, states: list(states))
     return found
 
 

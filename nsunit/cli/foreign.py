@@ -31,6 +31,10 @@ _VERBS = {
     "push": "'nsunit image push IMAGE'",
     "copy-to copy-from": "'nsunit cp FILE NAME:PATH', and 'nsunit cp NAME:PATH FILE'",
     "volumes": "'nsunit volume list'",
+    "backup snapshot checkpoint": "'nsunit export NAME FILE'; see nsunit-backup(7)",
+    "restore": "'nsunit import FILE'; see nsunit-backup(7)",
+    "copy lxc-copy": "'nsunit clone NAME NEW'; for files there is 'nsunit cp'",
+    "move mv": "'nsunit rename NAME NEW'",
     "auto-update": "'nsunit update --auto'",
     "history": "'nsunit image history IMAGE'",
     "search": "'skopeo list-tags docker://NAME' asks a registry",
@@ -97,6 +101,24 @@ _RUN = {
 }
 RUN = {name: text for names, text in _RUN.items() for name in names.split()}
 
+_STOP = {"time t timeout": "TimeoutStopSec=5 in [Service] for good, and 'nsunit stop --now NAME' kills at once"}
+_LIMITS = "'nsunit set NAME MemoryMax=1G' changes limits, with --persist for good"
+OPTIONS = {
+    "logs": {"tail": "-n 10, or --lines=10", "timestamps t": "-o short-iso writes times another way"},
+    "stats": {
+        "no-stream": "leave it out, they are shown once; --watch goes on",
+        "format": "--json",
+        "all a": "leave it out",
+    },
+    "stop": _STOP,
+    "restart": _STOP,
+    "update": {"memory m memory-swap cpus cpu-shares c pids-limit blkio-weight cpuset-cpus": _LIMITS},
+    "show": {"format f": "--json, and a program such as jq"},
+    "list": {"filter f": "patterns of names, 'web*'", "format": "--json", "no-trunc": "leave it out, names are whole"},
+    "rm": {"volumes v": "'nsunit volume rm NAME', volumes outlive containers"},
+    "events": {"format": "--json", "filter": "names of containers as operands"},
+}
+
 # Verbs that mean something else elsewhere, where they need no operand.
 _WITHOUT_OPERAND = {"ps": "'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one"}
 
@@ -108,7 +130,9 @@ def verb(name: str) -> str | None:
 
 def option(of: str, name: str) -> str | None:
     """What to type instead of the option *name*, without dashes, of the verb *of*."""
-    return RUN.get(name) if of == "run" else None
+    if of == "run":
+        return RUN.get(name)
+    return next((text for names, text in OPTIONS.get(of, {}).items() if name in names.split()), None)
 
 
 def operand(of: str) -> str | None:

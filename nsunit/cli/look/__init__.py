@@ -98,7 +98,7 @@ VERBS = (
             Option(
                 "plot",
                 "Draw CPU, memory and pressure over time on the terminal",
-                run="nsunit.cli.live.plot:plot",
+                run="nsunit.cli.look.live.plot:plot",
             ),
             Option(
                 "prometheus",

@@ -39,7 +39,7 @@ from nsunit.core.findings import Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT
 from nsunit.deeds.host.left_enabled import of_enabled, undo_enable
 from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
-from nsunit.deeds.look.mounted import forget
+from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NotFoundError, NsunitError

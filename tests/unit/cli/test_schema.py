@@ -72,7 +72,7 @@ RECORDS = {
     "nsunit.features.images.collect": "Removed",
     "nsunit.features.images.look": "Usage=Store Step=HistoryStep",
     "nsunit.features.volumes.look": "Shown=Volume",
-    "nsunit.deeds.look.mounted": "Mounted",
+    "nsunit.deeds.mount.mounted": "Mounted",
     "nsunit.features.images.out.compare": "Change=FileChange",
     "nsunit.features.images.out.lineage": "Entry=LayerEntry Verdict",
     "nsunit.features.images.out.send": "Sent",

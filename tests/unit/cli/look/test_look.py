@@ -29,6 +29,7 @@ def states(manager):
         manager.ContainerState("web", pid=17, memory=1536, tasks=3, cpu_usec=62_000_000),
     ]
     manager("deeds.look.states", list_containers=lambda context, **_options: found, pod_states=no_pods)
+    manager("deeds.look.timed", with_timers=lambda context, states: list(states))
     return found
 
 
@@ -301,7 +302,7 @@ def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
             raise errors[name]
         return manager.Status(state=states[name])
 
-    manager("deeds.look.query", list_containers=lambda context, **_options: list(states.values()), status=status)
+    manager("deeds.look.states", list_containers=lambda context, **_options: list(states.values()), status=status)
     code, out, err = nsunit("status", "--lines=0")
     assert code == 1
     assert "d" in out

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 import time
 
-from nsunit.cli.live.board import pressures_of
-from nsunit.cli.live.graph import ASCII, BLOCKS, graph, top_of
-from nsunit.cli.live.screen import BOLD, DIM, Line, until, with_screen
+from nsunit.cli.look.live.board import pressures_of
+from nsunit.cli.look.live.graph import ASCII, BLOCKS, graph, top_of
+from nsunit.cli.look.live.screen import BOLD, DIM, Line, until, with_screen
 from nsunit.cli.look.stats import sampler_of, seconds
 from nsunit.cli.output import format_duration, format_size
 from nsunit.plan.usage import SESSION, TOTAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.cli.live.screen import Screen
+    from nsunit.cli.look.live.screen import Screen
     from nsunit.cli.verbs import Invocation
     from nsunit.deeds.look.stats import Sample
     from nsunit.plan.usage import Usage

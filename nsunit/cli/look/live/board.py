@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.cli.live.screen import BOLD, DIM, PLAIN, REVERSE, Line
+from nsunit.cli.look.live.screen import BOLD, DIM, PLAIN, REVERSE, Line
 from nsunit.cli.output import format_size
 from nsunit.plan.usage import CONTAINER, SESSION
 from nsunit.record import Record

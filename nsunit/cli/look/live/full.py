@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from nsunit.cli.live.board import Board, drawn, moved
-from nsunit.cli.live.screen import until, with_screen
+from nsunit.cli.look.live.board import Board, drawn, moved
+from nsunit.cli.look.live.screen import until, with_screen
 from nsunit.cli.look.stats import sampler_of, seconds
 from nsunit.core.running import SIGKILL
 from nsunit.deeds.control import kill, pause, resume
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nsunit.cli.live.screen import Screen
+    from nsunit.cli.look.live.screen import Screen
     from nsunit.cli.verbs import Invocation
     from nsunit.core.context import Context
     from nsunit.plan.usage import Usage

@@ -12,7 +12,7 @@ import os
 
 from nsunit.core.prepare import facts_for, planned_user_range, resolved
 from nsunit.core.running import is_running
-from nsunit.deeds.look.mounted import (
+from nsunit.deeds.mount.mounted import (
     ROOT,
     WORK,
     Mounted,

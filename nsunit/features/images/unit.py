@@ -52,29 +52,35 @@ def pull_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = Fal
     return Unit(f"nsunit-pull-{token}.service", properties)
 
 
-def pack_unit(token: str, argv: tuple[str, ...], place: str, around: tuple[tuple[str, ...], ...]) -> Unit:
+def pack_unit(
+    token: str, argv: tuple[str, ...], place: str, around: tuple[tuple[str, ...], ...], *, user: bool = False
+) -> Unit:
     """`nsunit-pack-TOKEN.service`, which executes *argv*, to write to the directory *place* alone.
 
-    *around* are the commands before it and after it, in any case, or none.
+    *around* are the commands before it and after it, in any case, or none.  With *user* it has limits alone, as
+    `unpack_unit`.
     """
     commands = zip(("ExecStartPre", "ExecStopPost"), around, strict=bool(around))
     properties = (
         *_common("Pack layers for nsunit", argv, SECONDS),
-        *_confined(place),
-        *_of_system(("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")),
         *(Property(key, "a(sasb)", ((command[0], command, False),)) for key, command in commands),
-        Property("PrivateNetwork", "b", True),
-        Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
-        Property("RestrictNamespaces", "t", 0),
-        Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
         Property("SyslogIdentifier", "s", "nsunit-pack"),
     )
+    if not user:
+        properties += (
+            *_confined(place),
+            *_of_system(("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")),
+            Property("PrivateNetwork", "b", True),
+            Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
+            Property("RestrictNamespaces", "t", 0),
+            Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
+        )
     return Unit(f"nsunit-pack-{token}.service", properties)
 
 
-def push_unit(token: str, argv: tuple[str, ...], place: str) -> Unit:
+def push_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = False) -> Unit:
     """`nsunit-push-TOKEN.service`, as `pull_unit`."""
-    unit = pull_unit(token, argv, place)
+    unit = pull_unit(token, argv, place, user=user)
     said = {"Description": "Send an image for nsunit", "SyslogIdentifier": "nsunit-push"}
     properties = tuple(item.replace(value=said.get(item.name, item.value)) for item in unit.properties)
     return Unit(f"nsunit-push-{token}.service", properties)

@@ -47,7 +47,7 @@ def commit(context: Context, name: str, reference: str, wish: Wish) -> Imported:
     """
     check_names((reference,))
     image_of("", (), changed({}, wish.changes), lambda _text: None)  # what cannot be is told before all else
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
     with writing.Staging(store) as staging:
         with Lock(context.paths.locks, name):

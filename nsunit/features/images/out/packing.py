@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from nsunit.core.programs import directory_with
 from nsunit.features.images.fetch import tasks
+from nsunit.features.images.out.walk import MARKS, USERS_MARKS
 from nsunit.features.images.unit import pack_unit
 from nsunit.features.images.unpack.apply import WARNINGS_MAX
 from nsunit.record import Record, plain
@@ -52,10 +53,17 @@ def packed(
     around: tuple[tuple[str, ...], ...] = ()
     if still:
         systemctl = directory_with(("systemctl",)) + "/systemctl"
-        around = ((systemctl, "freeze", still), (systemctl, "thaw", still))
+        words = (systemctl, "--user") if context.user else (systemctl,)
+        around = ((*words, "freeze", still), (*words, "thaw", still))
 
-    job = {"task": "pack", "layers": items, "compression": compression, "ids": []}
-    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, around)
+    job = {
+        "task": "pack",
+        "layers": items,
+        "compression": compression,
+        "marks": USERS_MARKS if context.user else MARKS,
+        "ids": tasks.own_ids(context),
+    }
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, around, user=context.user)
     found = tasks.carry_out(context, staging.path, job, unit)
     result = []
     for layer, item in zip(layers, found["layers"], strict=True):

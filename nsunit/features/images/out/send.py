@@ -10,7 +10,6 @@ from nsunit.features.images.fetch import tasks
 from nsunit.features.images.fetch.pull import environment_of
 from nsunit.features.images.layout import full_name, is_reference
 from nsunit.features.images.out import targets
-from nsunit.features.images.out.changes import refuse_users
 from nsunit.features.images.out.parts import Parts, parts_of
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import push_unit
@@ -41,11 +40,10 @@ def export(context: Context, text: str, where: str, compression: str = "") -> Se
         NotFoundError: there is no such image.
         NsunitError: it cannot be had; a file is not there then.
     """
-    refuse_users(context)
     target, chosen = targets.target_of(where), _chosen(compression)
     if target.transport == "docker-archive" and compression not in ("", "none"):
         raise UsageError("the layers in a docker-archive are not compressed", hint="compress the file")
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     identity = store.find(text)
     writing.sweep(store)
     with writing.Staging(store) as staging:
@@ -61,8 +59,7 @@ def push(context: Context, text: str, where: str = "", compression: str = "") ->
         NotFoundError: there is no such image.
         NsunitError: skopeo is not installed, or the registry does not take it.
     """
-    refuse_users(context)
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     identity = store.find(text)
     destination = where.removeprefix("docker://") or next(iter(_names(store, text, identity)), "")
     if not is_reference(destination) or "@" in destination:
@@ -86,7 +83,7 @@ def push(context: Context, text: str, where: str = "", compression: str = "") ->
             "environment": environment_of(context, staging.path),
             "ids": [],
         }
-        unit = push_unit(staging.token, tasks.command(staging.path), staging.path)
+        unit = push_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
         tasks.carry_out(context, staging.path, job, unit)
     return _sent(parts, f"docker://{name}")
 

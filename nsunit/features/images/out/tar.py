@@ -15,6 +15,7 @@ import tarfile
 from nsunit.errors import NsunitError
 from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.walk import (
+    MARKS,
     Node,
     attributes_of,
     capability_of_image,
@@ -91,7 +92,7 @@ class Packer:
             self._warn(path, "it is a socket, which whoever listens on it makes anew")
             return
         attributes = attributes_of(node)
-        check_marks(path, attributes)
+        check_marks(path, attributes, self.lowers.marks)
         entry = self._entry(node, kind)
         if kind != tarfile.DIRTYPE and status.st_nlink > 1:
             first = self._first.setdefault((status.st_dev, status.st_ino), path)
@@ -239,11 +240,13 @@ def _pieces(fd: int, size: int) -> list[tuple[int, int]] | None:
     return None if sum(length for _, length in found) == size else found
 
 
-def pack(root: int, write: Callable[[bytes], object], owners: Owners, lowers: Sequence[str]) -> list[str]:
+def pack(
+    root: int, write: Callable[[bytes], object], owners: Owners, lowers: Sequence[str], marks: str = MARKS
+) -> list[str]:
     """Write the archive of the layer in the directory behind *root*, on top of *lowers*, the topmost first.
 
-    Returns what could not be taken along.
+    See `Lowers` for *marks*.  Returns what could not be taken along.
     """
-    packer = Packer(write, owners, Lowers(lowers))
+    packer = Packer(write, owners, Lowers(lowers, marks))
     packer.pack(walk(root))
     return packer.warnings

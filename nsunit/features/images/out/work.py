@@ -65,23 +65,25 @@ def send(job: dict[str, Any]) -> dict[str, Any]:
 
 def pack_all(job: dict[str, Any]) -> dict[str, Any]:
     """Pack each of job["layers"], a `packing.Layer`; job["compression"] is "gzip", "zstd" or empty.
+    What the names of overlayfs's attributes begin with is job["marks"].
 
     Raises:
         NsunitError: something cannot be in an image.
         OSError: something cannot be read, or there is no room.
     """
     try:
-        return {"layers": [_packed(item, job["compression"]) for item in job["layers"]]}
+        return {"layers": [_packed(item, job["compression"], job["marks"]) for item in job["layers"]]}
     except zstd.ZstdError as error:
         raise NsunitError(f"layers cannot be compressed by zstd: {error}", hint="use gzip") from None
 
 
-def _packed(item: dict[str, Any], compression: str) -> dict[str, Any]:
+def _packed(item: dict[str, Any], compression: str, marks: str) -> dict[str, Any]:
     root = open_root(item["root"])
     try:
         with open(item["to"], "xb", buffering=1 << 20) as file:
             blob = _Blob(file, compression)
-            warnings = pack(root, blob.write, Owners(item["base"], tuple(item["roots"])), item["lowers"])
+            owners = Owners(item["base"], tuple(item["roots"]))
+            warnings = pack(root, blob.write, owners, item["lowers"], marks)
             blob.finish()
     finally:
         os.close(root)

@@ -178,11 +178,14 @@ def test_lower_directories_are_no_way_out(tmp_path):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("oci:/tmp/x:1", ("oci", "/tmp/x", "1")),
-        ("oci:/tmp/x", ("oci", "/tmp/x", "")),
-        ("oci-archive:/tmp/x.tar:a", ("oci-archive", "/tmp/x.tar", "a")),
-        ("docker-archive:/tmp/x.tar:localhost:5000/a/b:1", ("docker-archive", "/tmp/x.tar", "localhost:5000/a/b:1")),
-        ("docker-archive:/tmp/x.tar", ("docker-archive", "/tmp/x.tar", "")),
+        ("oci:/tmp/no-such:1", ("oci", "/tmp/no-such", "1")),
+        ("oci:/tmp/no-such", ("oci", "/tmp/no-such", "")),
+        ("oci-archive:/tmp/no-such.tar:a", ("oci-archive", "/tmp/no-such.tar", "a")),
+        (
+            "docker-archive:/tmp/no-such.tar:localhost:5000/a/b:1",
+            ("docker-archive", "/tmp/no-such.tar", "localhost:5000/a/b:1"),
+        ),
+        ("docker-archive:/tmp/no-such.tar", ("docker-archive", "/tmp/no-such.tar", "")),
         ("dir:/tmp/no:thing", ("dir", "/tmp/no:thing", "")),
     ],
 )
@@ -210,11 +213,25 @@ def test_a_container_is_thawed_by_the_unit_itself():
     assert [item for item in pack_unit("x", ("/bin/true",), "/x", ()).properties if item.name == "ExecStopPost"] == []
 
 
+def test_a_users_unit_asks_for_what_a_users_systemd_can_give():
+    names = {item.name for item in pack_unit("x", ("/bin/true",), "/x", (), user=True).properties}
+    assert {"MemoryMax", "TasksMax"} <= names
+    assert not names & {"NoNewPrivileges", "CapabilityBoundingSet", "PrivateNetwork", "DevicePolicy"}
+
+
+def test_marks_of_users_are_others():
+    """What a container writes into the other kind means nothing."""
+    both = {"trusted.overlay.opaque": b"y"}
+    assert walk.is_opaque(both) and not walk.is_opaque(both, walk.USERS_MARKS)
+    assert walk.is_opaque({"user.overlay.opaque": b"y"}, walk.USERS_MARKS)
+    walk.check_marks("x", {"trusted.overlay.redirect": b"/"}, walk.USERS_MARKS)
+    with pytest.raises(NsunitError):
+        walk.check_marks("x", {"user.overlay.redirect": b"/"}, walk.USERS_MARKS)
+
+
 def test_without_skopeo(monkeypatch):
     store = SimpleNamespace(find=lambda _text: "0" * 64, named=lambda text: f"localhost/{text}:1")
-    monkeypatch.setattr(send, "Store", lambda _paths: store)
+    monkeypatch.setattr(send, "Store", lambda _paths, _remove: store)
     monkeypatch.setattr(send, "directory_with", lambda _names: "")
     with pytest.raises(NsunitError, match="sent by skopeo, which is not installed"):
-        send.push(SimpleNamespace(user=False, paths=None), "x")
-    with pytest.raises(UsageError):
-        send.push(SimpleNamespace(user=True), "x")
+        send.push(SimpleNamespace(user=False, paths=None, remove_tree=None), "x")

@@ -185,6 +185,9 @@ def test_what_a_users_container_has_written_goes_out(own, user, workplace):
     assert user.nsunit("image", "diff", "written", "again").stdout == ""
     assert "C /was-file" in user.nsunit("image", "diff", base, "written").stdout.splitlines()
     user.nsunit("image", "export", "again", f"docker-archive:{user.home}/again.tar")
+    user.nsunit("image", "export", "again", f"tar:{user.home}/root.tar")
+    user.nsunit("image", "import", f"tar:{user.home}/root.tar", "--name", "localhost/root")
+    assert oci.differences(found, own.merged("localhost/root:latest")) == []
     with registry(workplace, 5057) as remote:
         login = ["skopeo", "login", "--username", "web", "--password-stdin", remote.host]
         subprocess.run([*user.words, *login], input=b"secret", check=True, capture_output=True)
@@ -196,6 +199,40 @@ def test_what_a_users_container_has_written_goes_out(own, user, workplace):
     assert len(user.nsunit("image", "log", "bad").stdout.splitlines()) == 4
     user.nsunit("image", "revert", "bad")
     assert user.nsunit("image", "diff", "bad", base).stdout == ""
-    user.nsunit("image", "rm", "written", "again", "bad", f"{remote.host}/again:1", base)
+    user.nsunit("image", "rm", "written", "again", "root", "bad", f"{remote.host}/again:1", base)
+    user.nsunit("image", "prune", "--all")
+    assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]
+
+
+def test_files_and_versions_of_a_users_container(own, user):
+    """`create`, `cp`, `update` and `rollback` are as for the system; what takes root is refused with a way out."""
+    user.nsunit("image", "prune", "--all")
+    keep = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 99 & wait $!; done"]
+    first = own.bring([busybox(oci.directory("srv", mode=0o777))], Cmd=keep)
+    user.nsunit("create", "box", "--image", first, "Hostname=own")
+    user.nsunit("start", "box")
+    (user.home / "note").write_text("from outside\n")
+    user.nsunit("cp", str(user.home / "note"), "box:/srv/note")
+    assert user.exec("box", "stat -c %u:%g /srv/note; cat /srv/note; chown 33:34 /srv/note") == "0:0\nfrom outside\n"
+    second = own.layout([busybox(oci.directory("srv", mode=0o777)), [oci.file("etc/later", "2")]], Cmd=keep)
+    user.nsunit("image", "import", str(second), "--name", first)
+    user.nsunit("update", "box")
+    assert user.exec("box", "cat /etc/later; stat -c %u:%g /srv/note 2>&1 | tail -n 1").startswith("2")
+    user.nsunit("rollback", "box")
+    assert user.exec("box", "stat -c %u:%g /srv/note; ls /etc/later 2>/dev/null; true") == "33:34\n"
+    user.nsunit("stop", "box")
+    user.nsunit("cp", "box:/srv/note", str(user.home / "back"))
+    status = (user.home / "back").stat()
+    assert (status.st_uid, (user.home / "back").read_text()) == (user.uid, "from outside\n")
+    refused = {
+        ("mount", "box"): "have 'nsunit --user cp' fetch files, or 'nsunit --user exec' look for you",
+        ("create", "other", "--template", "busybox"): "use --image, or have root do it",
+        ("volume", "export", "data", str(user.home / "v.tar")): "have 'nsunit --user exec' run tar in a container",
+        ("volume", "import", "data", str(user.home / "back")): "have 'nsunit --user exec' run tar in a container",
+    }
+    for words, hint in refused.items():
+        done = user.nsunit(*words, check=False)
+        assert (done.returncode, hint in done.stderr) == (2, True), done.stderr
+    user.nsunit("rm", "--definition", "box")
     user.nsunit("image", "prune", "--all")
     assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]

@@ -53,12 +53,18 @@ def pull_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = Fal
 
 
 def pack_unit(
-    token: str, argv: tuple[str, ...], place: str, around: tuple[tuple[str, ...], ...], *, user: bool = False
+    token: str,
+    argv: tuple[str, ...],
+    place: str,
+    around: tuple[tuple[str, ...], ...],
+    *,
+    merges: bool = False,
+    user: bool = False,
 ) -> Unit:
     """`nsunit-pack-TOKEN.service`, which executes *argv*, to write to the directory *place* alone.
 
-    *around* are the commands before it and after it, in any case, or none.  With *user* it has limits alone, as
-    `unpack_unit`.
+    *around* are the commands before it and after it, in any case, or none.  What *merges* layers mounts them, as
+    unpacking does.  With *user* it has limits alone, as `unpack_unit`.
     """
     commands = zip(("ExecStartPre", "ExecStopPost"), around, strict=bool(around))
     properties = (
@@ -69,11 +75,11 @@ def pack_unit(
     if not user:
         properties += (
             *_confined(place),
-            *_of_system(("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")),
+            *_of_system(CAPABILITIES if merges else ("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")),
             Property("PrivateNetwork", "b", True),
             Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
-            Property("RestrictNamespaces", "t", 0),
-            Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
+            Property("RestrictNamespaces", "t", _CLONE_NEWNS if merges else 0),
+            Property("SystemCallFilter", "(bas)", (True, ("@system-service", *(("@mount",) if merges else ())))),
         )
     return Unit(f"nsunit-pack-{token}.service", properties)
 

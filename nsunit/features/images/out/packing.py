@@ -67,9 +67,33 @@ def packed(
     found = tasks.carry_out(context, staging.path, job, unit)
     result = []
     for layer, item in zip(layers, found["layers"], strict=True):
-        for text in item["warnings"][:WARNINGS_MAX]:
-            context.warn(f"warning: {text}")
-        if len(item["warnings"]) > WARNINGS_MAX:
-            context.warn(f"warning: and {len(item['warnings']) - WARNINGS_MAX} more are left out")
+        _tell(context, item["warnings"])
         result.append(Packed(layer.to, item["diff"], item["blob"], item["size"]))
     return result
+
+
+def flattened(context: Context, staging: Staging, lowers: Sequence[str], compression: str) -> str:
+    """Pack what the layers *lowers*, the topmost first, show together; returns the path of that archive.
+
+    Raises:
+        NsunitError: something cannot be in it.
+    """
+    path = f"{staging.path}/root.tar"
+    job = {
+        "task": "flatten",
+        "lowers": list(lowers),
+        "to": path,
+        "staging": staging.path,
+        "compression": compression,
+        "ids": tasks.own_ids(context),
+    }
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, (), merges=True, user=context.user)
+    _tell(context, tasks.carry_out(context, staging.path, job, unit)["warnings"])
+    return path
+
+
+def _tell(context: Context, warnings: Sequence[str]) -> None:
+    for text in warnings[:WARNINGS_MAX]:
+        context.warn(f"warning: {text}")
+    if len(warnings) > WARNINGS_MAX:
+        context.warn(f"warning: and {len(warnings) - WARNINGS_MAX} more are left out")

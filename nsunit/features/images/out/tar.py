@@ -17,7 +17,7 @@ from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.walk import (
     MARKS,
     Node,
-    attributes_of,
+    attributes_by_directory,
     capability_of_image,
     check_marks,
     is_whiteout,
@@ -91,7 +91,7 @@ class Packer:
         if kind is None:
             self._warn(path, "it is a socket, which whoever listens on it makes anew")
             return
-        attributes = attributes_of(node)
+        attributes = attributes_by_directory(node)
         check_marks(path, attributes, self.lowers.marks)
         entry = self._entry(node, kind)
         if kind != tarfile.DIRTYPE and status.st_nlink > 1:
@@ -245,8 +245,13 @@ def pack(
 ) -> list[str]:
     """Write the archive of the layer in the directory behind *root*, on top of *lowers*, the topmost first.
 
-    See `Lowers` for *marks*.  Returns what could not be taken along.
+    See `Lowers` for *marks*.  The working directory is another one meanwhile.  Returns what could not be taken along.
     """
     packer = Packer(write, owners, Lowers(lowers, marks))
-    packer.pack(walk(root))
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        packer.pack(walk(root))
+    finally:
+        os.fchdir(before)
+        os.close(before)
     return packer.warnings

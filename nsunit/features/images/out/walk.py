@@ -99,7 +99,16 @@ def _check_depth(path: str, depth: int) -> None:
 
 def attributes_of(node: Node) -> dict[str, bytes]:
     """The extended attributes of *node*; none where it is gone."""
-    place = f"/proc/self/fd/{node.directory}/{node.name}"
+    return _attributes(f"/proc/self/fd/{node.directory}/{node.name}")
+
+
+def attributes_by_directory(node: Node) -> dict[str, bytes]:
+    """As `attributes_of`, by the working directory, for a process that may change it and sees no /proc."""
+    os.fchdir(node.directory)
+    return _attributes(node.name)
+
+
+def _attributes(place: str) -> dict[str, bytes]:
     try:
         names = os.listxattr(place, follow_symlinks=False)
         return {name: os.getxattr(place, name, follow_symlinks=False) for name in sorted(names)}

@@ -47,6 +47,7 @@ _AGAIN_SECONDS = 0.3
 _CALM = ("inactive", "failed")
 _LOCK_SECONDS = 5.0
 _KILL_SECONDS = 10.0
+_UNFINISHED = "who was at work in it is gone"
 _UNSTARTED = "unstarted-"
 _UNITS = (".slice", ".service", ".scope")
 
@@ -93,6 +94,11 @@ def leftovers(context: Context) -> list[Leftover]:
     return [item for item in found if item in again]
 
 
+def unfinished(context: Context) -> list[Leftover]:
+    """Those of imports that were killed; see `leftovers`."""
+    return [item for item in leftovers(context) if item.why == _UNFINISHED]
+
+
 def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover], object]) -> list[NsunitError]:
     """Take away what was *found*; *done* is told of each.  Returns what could not be done."""
     failures = []
@@ -125,6 +131,7 @@ def _look(context: Context) -> list[Leftover]:
         *(item for item in things if seen.is_free(item.container)),
         *locks,
         *_temporary(context),
+        *_staged(context),
         *_ids(context, seen),
         *_of_features(context),
     ]
@@ -220,9 +227,9 @@ def _locks(context: Context) -> Iterator[Leftover]:
             yield Leftover("lock", path, "no command has it", name)
 
 
-def _is_locked(path: str) -> bool:
+def _is_locked(path: str, flags: int = os.O_RDWR) -> bool:
     try:
-        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -238,11 +245,20 @@ def _temporary(context: Context) -> Iterator[Leftover]:
     """Files that a process which is gone was about to write."""
     paths = context.paths
     owned = [f"{base}/{name}" for base in (paths.runtimes, paths.states) for name in files.list_directory(base)]
+    owned += [f"{paths.images}/{name}" for name in ("images", "names", "config", "about")]
     for directory in (paths.runtime, *owned):
         for name in files.list_directory(directory) if os.path.isdir(directory) else ():
             _, _, number = name.removesuffix(".new").rpartition(".")
             if name.endswith(".new") and number.isdigit() and not os.path.exists(f"/proc/{number}"):
                 yield Leftover("file", f"{directory}/{name}", "who was writing it is gone")
+
+
+def _staged(context: Context) -> Iterator[Leftover]:
+    """What images and containers were brought in by, whose command is gone and its unit, which hold a lock on it."""
+    for base in (f"{context.paths.images}/staging", f"{context.paths.state}/incoming"):
+        for name in files.list_directory(base):
+            if not _is_locked(f"{base}/{name}", os.O_RDONLY | os.O_DIRECTORY) and os.path.lexists(f"{base}/{name}"):
+                yield Leftover("directory", f"{base}/{name}", _UNFINISHED)
 
 
 def _ids(context: Context, seen: _Seen) -> Iterator[Leftover]:

@@ -1,11 +1,7 @@
-"""Layers packed in a unit of its own, which reads what is a container's with few privileges, and writes nowhere else.
-
-Where a container is to be still meanwhile, that unit freezes and thaws it, so that it goes on whatever is killed.
-"""
+"""Layers packed in a unit of its own, which reads what is a container's with few privileges and writes nowhere else."""
 
 from __future__ import annotations
 
-from nsunit.core.programs import directory_with
 from nsunit.features.images.fetch import tasks
 from nsunit.features.images.out.walk import MARKS, USERS_MARKS
 from nsunit.features.images.unit import pack_unit
@@ -39,10 +35,8 @@ class Packed(Record):
     size: int
 
 
-def packed(
-    context: Context, staging: Staging, layers: Sequence[Layer], compression: str, still: str = ""
-) -> list[Packed]:
-    """Pack *layers*, with the *compression* "gzip", "zstd" or none; the slice *still* is frozen meanwhile.
+def packed(context: Context, staging: Staging, layers: Sequence[Layer], compression: str) -> list[Packed]:
+    """Pack *layers*, with the *compression* "gzip", "zstd" or none.
 
     What cannot be taken along is told by context.warn.
 
@@ -50,12 +44,6 @@ def packed(
         NsunitError: one of them cannot be packed.
     """
     items = [plain(item) for item in layers]
-    around: tuple[tuple[str, ...], ...] = ()
-    if still:
-        systemctl = directory_with(("systemctl",)) + "/systemctl"
-        words = (systemctl, "--user") if context.user else (systemctl,)
-        around = ((*words, "freeze", still), (*words, "thaw", still))
-
     job = {
         "task": "pack",
         "layers": items,
@@ -63,7 +51,7 @@ def packed(
         "marks": USERS_MARKS if context.user else MARKS,
         "ids": tasks.own_ids(context),
     }
-    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, around, user=context.user)
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
     found = tasks.carry_out(context, staging.path, job, unit)
     result = []
     for layer, item in zip(layers, found["layers"], strict=True):
@@ -87,7 +75,7 @@ def flattened(context: Context, staging: Staging, lowers: Sequence[str], compres
         "compression": compression,
         "ids": tasks.own_ids(context),
     }
-    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, (), merges=True, user=context.user)
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, merges=True, user=context.user)
     _tell(context, tasks.carry_out(context, staging.path, job, unit)["warnings"])
     return path
 

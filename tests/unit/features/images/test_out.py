@@ -9,10 +9,10 @@ import pytest
 
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images.layout import local_name
-from nsunit.features.images.out import changes, lineage, send, targets, walk
+from nsunit.features.images.out import changes, lineage, pause, send, targets, walk
 from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.tar import Owners, pack
-from nsunit.features.images.unit import pack_unit
+from nsunit.features.images.unit import pack_unit, pause_unit
 
 
 @pytest.mark.parametrize("bad", range(9))
@@ -206,15 +206,35 @@ def test_an_image_that_is_made_here_is_of_no_registry():
 
 
 def test_a_container_is_thawed_by_the_unit_itself():
-    unit = pack_unit("x", ("/bin/true",), "/x", (("systemctl", "freeze"), ("systemctl", "thaw")))
-    commands = {item.name: item.value for item in unit.properties if item.signature == "a(sasb)"}
-    assert commands["ExecStartPre"] == (("systemctl", ("systemctl", "freeze"), False),)
-    assert commands["ExecStopPost"] == (("systemctl", ("systemctl", "thaw"), False),)
-    assert [item for item in pack_unit("x", ("/bin/true",), "/x", ()).properties if item.name == "ExecStopPost"] == []
+    unit = pause_unit("x", "nsunit-web.slice", ("/bin/systemctl", "--user"), ("/bin/tail", "--pid=7"))
+    commands = {item.name: item.value[0][1] for item in unit.properties if item.signature == "a(sasb)"}
+    assert commands == {
+        "ExecStartPre": ("/bin/systemctl", "--user", "freeze", "nsunit-web.slice"),
+        "ExecStart": ("/bin/tail", "--pid=7"),
+        "ExecStopPost": ("/bin/systemctl", "--user", "thaw", "nsunit-web.slice"),
+    }
+
+
+@pytest.mark.parametrize("result", ["done", "failed"])
+def test_a_pause_ends_with_what_it_is_for(monkeypatch, result):
+    stopped = []
+    bus = SimpleNamespace(
+        start_transient=lambda _unit: 1, wait=lambda job, _seconds: result if job == 1 else "done", stop=stopped.append
+    )
+    monkeypatch.setattr(pause, "is_frozen", lambda _running: False)
+    paused = pause.Paused(SimpleNamespace(user=False, bus=bus), SimpleNamespace(name="web", slice="nsunit-web.slice"))
+    if result == "failed":
+        with pytest.raises(NsunitError, match="web: it cannot be paused"):
+            paused.__enter__()
+        assert stopped == []
+        return
+    with paused:
+        assert stopped == []
+    assert stopped[0].startswith("nsunit-pause-")
 
 
 def test_a_users_unit_asks_for_what_a_users_systemd_can_give():
-    names = {item.name for item in pack_unit("x", ("/bin/true",), "/x", (), user=True).properties}
+    names = {item.name for item in pack_unit("x", ("/bin/true",), "/x", user=True).properties}
     assert {"MemoryMax", "TasksMax"} <= names
     assert not names & {"NoNewPrivileges", "CapabilityBoundingSet", "PrivateNetwork", "DevicePolicy"}
 

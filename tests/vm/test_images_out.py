@@ -234,7 +234,8 @@ def test_a_container_is_still_while_it_is_read_and_goes_on_whatever_is_killed(wr
     try:
         process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
         wait_until(lambda: "frozen 1" in events.read_text(), "the container to be frozen")
-        assert "Pack layers for nsunit" in run("systemctl list-units 'nsunit-pack-*'").stdout
+        packing = "systemctl list-units 'nsunit-pack-*'"
+        wait_until(lambda: "Pack layers for nsunit" in run(packing).stdout, "what it is frozen for")
         process.kill()
         process.wait()
         wait_until(lambda: "frozen 0" in events.read_text(), "the container to be thawed")

@@ -32,6 +32,7 @@ RESOLVE_IN_ROOT = 0x10
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
+_RENAME_EXCHANGE = 2
 
 # open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2)
 OPEN_TREE_CLONE = 1
@@ -94,6 +95,7 @@ _OLD_CALLS = {
     "pivot_root": (155, 41),
     "prctl": (157, 167),
     "prlimit64": (302, 261),
+    "renameat2": (316, 276),
     "seccomp": (317, 277),
     "set_mempolicy": (238, 237),
     "setfsgid": (123, 152),
@@ -260,6 +262,12 @@ def fstatfs_type(fd: int) -> int:
 def syncfs(fd: int) -> None:
     """syncfs(2): write all of the file system behind *fd* to its disk."""
     _old_call("syncfs", fd)
+
+
+def rename_exchange(first: str, second: str) -> None:
+    """Let two files have each other's names, in one step; rename(2), RENAME_EXCHANGE."""
+    names = os.fsencode(first), os.fsencode(second)
+    _old_call("renameat2", AT_FDCWD, names[0], AT_FDCWD, names[1], _RENAME_EXCHANGE, path=second)
 
 
 def quotactl_fd(fd: int, command: int, identity: int, buffer: bytearray) -> None:

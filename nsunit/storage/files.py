@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
+_NO_TMPFILE = (21, 22, 95)  # EISDIR, EINVAL, EOPNOTSUPP: the file system, or the kernel, has no files without names
 _UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
 _CHUNK = 1 << 16
 _RECORD_MAX = 64 << 20
@@ -58,31 +59,62 @@ def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
         raise
 
 
-def write_whole(path: str, write: Callable[[int], Any]) -> Any:
+def write_whole(path: str, write: Callable[[int], Any], mode: int = 0o600, *, replace: bool = True) -> Any:
     """Have *write* fill a file, by its descriptor, which is *path* when it is whole; returns what that returns.
 
-    What one that was killed has left there goes.
+    Until then it has no name, where the file system knows such files: whatever is killed leaves nothing.  Elsewhere it
+    has one of its own, and what one that was killed has left there goes.  *mode* counts as it does for open(2).
+
+    Raises:
+        FileExistsError: there is something, and *replace* is off.
+        OSError: it cannot be written; all is as it was.
     """
     directory, slash, name = path.rpartition("/")
     temporary = f"{directory}{slash}.{name}.nsunit"
-    try:
-        os.unlink(temporary)
-    except FileNotFoundError:
-        pass
-    try:
-        fd = os.open(temporary, _NEW, 0o600)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
+    fd, named = _new(f"{directory}{slash}" or ".", temporary, path, mode)
     try:
         found = write(fd)
         os.fsync(fd)
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        if not replace:
+            _link(fd, path)
+        else:
+            if not named:
+                _discard(temporary)
+                _link(fd, temporary)
+                named = True
+            os.rename(temporary, path)
+            named = False
     finally:
+        if named:
+            _discard(temporary)
         os.close(fd)
     return found
+
+
+def _new(directory: str, temporary: str, path: str, mode: int) -> tuple[int, bool]:
+    """A file to write to, in *directory*, and whether it has the name *temporary*; *path* is what errors call it."""
+    try:
+        return os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode), False
+    except OSError as error:
+        if error.errno not in _NO_TMPFILE:
+            raise OSError(error.errno, error.strerror, path) from None
+    _discard(temporary)
+    try:
+        return os.open(temporary, _NEW, mode), True
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _link(fd: int, path: str) -> None:
+    # With a directory's descriptor, which an absolute path does not need, it is linkat(2) that follows the link.
+    os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+
+
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def read_file(path: str) -> bytes | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import oci
 import pytest
+from repository import SUITE, repository
 from schema import mistakes
 from test_images import Images, busybox
 from waiting import wait_until
@@ -154,6 +155,64 @@ def test_a_template_of_lxc_is_run_as_it_is(created, nsunit, containers, run):
     nsunit("start", name)
     assert containers.of(name).exec("cat", "/colour").stdout == "red\n"
     assert "kill" not in nsunit("stop", name).stderr
+
+
+@pytest.fixture
+def mmdebstrap(run):
+    """The real one, which waits with what it needs."""
+    files = sorted(map(str, Path("/srv/packages/mmdebstrap").glob("*.deb")))
+    names = [Path(file).name.partition("_")[0] for file in files]
+    run("dpkg", "--force-unsafe-io", "--install", *files)
+    yield
+    run("dpkg", "--force-unsafe-io", "--purge", *names)
+
+
+@pytest.mark.usefixtures("mmdebstrap")
+def test_a_debian_by_mmdebstrap(created, workplace, nsunit, containers):
+    """All of it, in its unit: apt by HTTP from loopback, dpkg in the root, and systemd that boots and goes down."""
+    name = created[0]
+    place = workplace / "packages"
+    place.mkdir()
+    with repository(place, "systemd-sysv", "dbus", "apt", "passwd") as line:
+        # /var/tmp is the unit's own, and so there is nothing but the network to have packages from.
+        done = nsunit("create", name, "--template", "debian", f"suite={SUITE}", f"mirror={line}", timeout=140)
+    assert done.stderr == ""
+    root = ROOTS / name
+    assert (root / "etc/machine-id").read_text() == ""
+    assert "Boot=yes" in Path(f"/etc/nsunit/{name}.nsunit").read_text()
+    assert os.listdir(root / "dev") == []
+    nsunit("start", name)
+    container = containers.of(name)
+    state = container.exec("systemctl", "is-system-running", "--wait", check=False).stdout.strip()
+    assert state == "running", container.exec("systemctl", "--failed", "--no-legend").stdout
+    assert container.exec("systemctl", "is-active", "dbus.socket").stdout == "active\n"
+    assert container.exec("dpkg", "--audit").stdout == ""
+    assert "kill" not in nsunit("stop", name).stderr
+
+
+@pytest.fixture
+def lxc_templates(run):
+    """LXC's own scripts, without LXC."""
+    for package in ("liblxc-common", "lxc-templates"):
+        run(f"dpkg-deb --fsys-tarfile /srv/packages/lxc-templates/{package}_*.deb | tar -x -C / ./usr/share/lxc")
+    yield
+    run("rm", "-r", "/usr/share/lxc")
+
+
+@pytest.mark.usefixtures("lxc_templates")
+def test_lxcs_real_busybox(created, nsunit, containers):
+    """It halts by SIGUSR1, for which its init waits in sigtimedwait(2): it is not taken for deaf, and not killed."""
+    name = created[0]
+    nsunit("create", name, "--template", "lxc:busybox")
+    nsunit("start", name)
+    container = containers.of(name)
+    assert container.show("KillSignal")["KillSignal"] == "10"
+    wait_until(lambda: "syslogd" in container.exec("ps").stdout, "its init has run its scripts")
+    done = nsunit("stop", name)
+    assert "kill" not in done.stdout + done.stderr
+    assert container.show("Result")["Result"] == "success"
+    refused = nsunit("create", created[1], "--template", "lxc:sshd", check=False)  # it shares the host's programs
+    assert "[Container] Exec: '/sbin/init' is not in the root" in refused.stderr
 
 
 def own_template(name: str, text: str) -> Path:

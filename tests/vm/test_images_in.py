@@ -312,8 +312,13 @@ def test_disk_images(images, run):
     disk = images.place / "disk.squashfs"
     run("mksquashfs", str(place), str(disk), "-quiet")
     wanted = oci.listing(place)
-    run("nsunit", "image", "import", str(disk))
-    listing = oci.listing(lowers("localhost/disk:latest")[0])
-    assert {path: item[0] for path, item in listing.items()} == {path: item[0] for path, item in wanted.items()}
-    assert listing[b"etc/file"][2:4] == (33, 34)
-    assert "squashfs" not in Path("/proc/mounts").read_text()
+    raw = images.place / "raw.raw"
+    run("mke2fs", "-q", "-t", "ext4", "-d", str(place), str(raw), "16M")
+    for source, name in ((str(disk), "disk"), (f"raw:{raw}", "raw")):
+        run("nsunit", "image", "import", source)
+        listing = oci.listing(lowers(f"localhost/{name}:latest")[0])
+        listing.pop(b"lost+found", None)
+        assert {path: item[0] for path, item in listing.items()} == {path: item[0] for path, item in wanted.items()}
+        assert listing[b"etc/file"][2:4] == (33, 34)
+    assert str(images.place) not in Path("/proc/mounts").read_text()
+    assert "disk-root" not in run("losetup", "--list").stdout

@@ -195,6 +195,27 @@ def test_what_is_exported_means_the_same(images, run, case):
     assert oci.differences(wanted, merged_listing(sent, images.place / "merged")) == []
 
 
+NODES, LONG = "nodes, times, owners, modes and attributes", "sparse, empty and long"
+
+
+def test_a_merged_root_is_one_tar(images, base, run):
+    """`tar:` is what podman export gives, one archive of all layers, with attributes, holes and links as they are."""
+    nodes, long = (images.image(oci_cases.CASES[name]) for name in (NODES, LONG))
+    for name, more in ((nodes, ()), (long, ("--compression=gzip",)), (long, ("--compression=zstd",)), (base, ())):
+        target = images.place / f"{uuid.uuid4().hex[:8]}.tar"
+        done = checked("image export", run("nsunit", "image", "export", name, f"tar:{target}", *more, "--json"))
+        assert (done["id"], done["to"]) == (image_id(name), f"tar:{target}")
+        again = images.name()
+        run("nsunit", "image", "import", f"tar:{target}", "--name", again)
+        assert len(lowers(again)) == 1
+        wanted = merged_listing(name, images.place / "merged")
+        assert oci.differences(wanted, merged_listing(again, images.place / "merged")) == []
+    refused = run("nsunit", "image", "export", base, f"tar:{target}", check=False)
+    assert f"'{target}' is there already" in refused.stderr
+    listed = subprocess.run(["tar", "-tf", target], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "etc/second" in listed and not [path for path in listed if ".wh." in path]
+
+
 def ticks(container):
     """How far its loop has come, while nothing stops it."""
     return os.stat(container.root / "run/ticks").st_size
@@ -213,7 +234,8 @@ def test_a_container_is_still_while_it_is_read_and_goes_on_whatever_is_killed(wr
     try:
         process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
         wait_until(lambda: "frozen 1" in events.read_text(), "the container to be frozen")
-        assert "Pack layers for nsunit" in run("systemctl list-units 'nsunit-pack-*'").stdout
+        packing = "systemctl list-units 'nsunit-pack-*'"
+        wait_until(lambda: "Pack layers for nsunit" in run(packing).stdout, "what it is frozen for")
         process.kill()
         process.wait()
         wait_until(lambda: "frozen 0" in events.read_text(), "the container to be thawed")

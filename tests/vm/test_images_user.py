@@ -4,6 +4,8 @@ import copy
 import json
 import os
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from registry import registry
 from rootless import User, nothing_left, user
 from test_images import busybox
+from test_images_out import BASE, DIFFERENCES, MARKS, read_layout
 
 __all__ = ["nothing_left", "user"]  # fixtures
 
@@ -49,14 +52,16 @@ class Own:
         return 0 if identity == self.user.uid else identity - self.user.subordinate + 1
 
     def merged(self, name: str) -> dict[bytes, tuple[object, ...]]:
-        """What the layers show, with the owners that containers see."""
-        layers = self.lowers(name)
+        """What the layers of an image show, with the owners that containers see."""
+        return self.overlay(self.lowers(name))
+
+    def overlay(self, layers: list[Path]) -> dict[bytes, tuple[object, ...]]:
+        """What *layers* show, the topmost first."""
         place = self.user.home / "merged"
         place.mkdir(exist_ok=True)
         if len(layers) == 1:
             layers.append(place)
-        links = self.user.home / f"links-{self.count}"
-        links.mkdir()
+        links = Path(tempfile.mkdtemp(dir=self.user.home))
         for number, layer in enumerate(layers):
             (links / str(number)).symlink_to(layer)  # mount(8) takes 255 characters
         options = "userxattr,lowerdir=" + ":".join(map(str, range(len(layers))))
@@ -141,3 +146,93 @@ def test_a_user_fetches_an_image(own, user, workplace):
         assert user.nsunit("run", "-p", f"Image={full}").stdout == "/\n"
         assert user.nsunit("image", "check").stdout == "nothing is wrong\n"
     assert os.listdir(own.path / "staging") == []
+
+
+def test_what_a_users_container_has_written_goes_out(own, user, workplace):
+    """`diff`, `commit`, `image export` and `image push`, of all ways to change a root, with the ids that are inside."""
+    base = own.bring([BASE, [oci.file("etc/second", "2")]], Cmd=["/bin/sh"])
+    user.run("mkdir", "-p", user.home / ".config/nsunit")
+    (user.home / ".config/nsunit/writes.nsunit").write_text(
+        f"[Container]\nImage={base}\nTmpfs=/run\nExec=/bin/sh /srv/writes\n"
+    )
+    user.nsunit("start", "writes")
+    user.exec("writes", "while ! [ -s /srv/report ]; do sleep 0.1; done")
+    (state,) = json.loads(user.nsunit("list", "--json").stdout)
+    pid = state["pid"]
+    entered = ("nsenter", f"--user=/proc/{pid}/ns/user", "--setuid=0", "--setgid=0")
+    subprocess.run([*entered, sys.executable, "-c", MARKS.format(root=f"/proc/{pid}/root")], check=True)
+    told = user.nsunit("diff", "writes").stdout
+    assert sorted(told.splitlines()) == sorted(DIFFERENCES.splitlines())
+
+    done = user.nsunit("commit", "writes", "localhost/written", "-c", "CMD id -u")
+    assert [line.partition("' is left out")[0] for line in done.stderr.splitlines()] == [
+        "nsunit: warning: '/srv/.wh.hidden",
+        "nsunit: warning: '/srv/socket",
+    ]
+    wanted = own.overlay([user.containers / "writes/overlay/upper", *own.lowers(base)])
+    for path in (b"srv/.wh.hidden", b"srv/socket"):
+        del wanted[path]
+    found = own.merged("localhost/written:latest")
+    assert oci.differences(wanted, found) == []
+    assert found[b"srv/shared"][2:4] == (65000, 65001)
+    assert user.nsunit("run", "-p", "Image=written").stdout == "0\n"
+    user.nsunit("rm", "--force", "writes")
+
+    place = user.home / "exported"
+    user.nsunit("image", "export", "written", f"oci:{place}:x")
+    assert oci.differences(found, oci.expected(oci.merged(read_layout(place, "x")[0]))) == []
+    own.user.nsunit("image", "import", f"oci:{place}:x", "--name", "localhost/again")
+    assert user.nsunit("image", "diff", "written", "again").stdout == ""
+    assert "C /was-file" in user.nsunit("image", "diff", base, "written").stdout.splitlines()
+    user.nsunit("image", "export", "again", f"docker-archive:{user.home}/again.tar")
+    user.nsunit("image", "export", "again", f"tar:{user.home}/root.tar")
+    user.nsunit("image", "import", f"tar:{user.home}/root.tar", "--name", "localhost/root")
+    assert oci.differences(found, own.merged("localhost/root:latest")) == []
+    with registry(workplace, 5057) as remote:
+        login = ["skopeo", "login", "--username", "web", "--password-stdin", remote.host]
+        subprocess.run([*user.words, *login], input=b"secret", check=True, capture_output=True)
+        user.nsunit("image", "push", "again", f"{remote.host}/again:1")
+        user.nsunit("image", "pull", f"{remote.host}/again:1")
+    user.nsunit("image", "branch", "bad", "written")
+    bad = user.nsunit("image", "bisect", base, "bad", "--", "/bin/sh", "-c", "test -e /gone").stdout
+    assert "the first bad layer, after 0 tries" in bad
+    assert len(user.nsunit("image", "log", "bad").stdout.splitlines()) == 4
+    user.nsunit("image", "revert", "bad")
+    assert user.nsunit("image", "diff", "bad", base).stdout == ""
+    user.nsunit("image", "rm", "written", "again", "root", "bad", f"{remote.host}/again:1", base)
+    user.nsunit("image", "prune", "--all")
+    assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]
+
+
+def test_files_and_versions_of_a_users_container(own, user):
+    """`create`, `cp`, `update` and `rollback` are as for the system; what takes root is refused with a way out."""
+    user.nsunit("image", "prune", "--all")
+    keep = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 99 & wait $!; done"]
+    first = own.bring([busybox(oci.directory("srv", mode=0o777))], Cmd=keep)
+    user.nsunit("create", "box", "--image", first, "Hostname=own")
+    user.nsunit("start", "box")
+    (user.home / "note").write_text("from outside\n")
+    user.nsunit("cp", str(user.home / "note"), "box:/srv/note")
+    assert user.exec("box", "stat -c %u:%g /srv/note; cat /srv/note; chown 33:34 /srv/note") == "0:0\nfrom outside\n"
+    second = own.layout([busybox(oci.directory("srv", mode=0o777)), [oci.file("etc/later", "2")]], Cmd=keep)
+    user.nsunit("image", "import", str(second), "--name", first)
+    user.nsunit("update", "box")
+    assert user.exec("box", "cat /etc/later; stat -c %u:%g /srv/note 2>&1 | tail -n 1").startswith("2")
+    user.nsunit("rollback", "box")
+    assert user.exec("box", "stat -c %u:%g /srv/note; ls /etc/later 2>/dev/null; true") == "33:34\n"
+    user.nsunit("stop", "box")
+    user.nsunit("cp", "box:/srv/note", str(user.home / "back"))
+    status = (user.home / "back").stat()
+    assert (status.st_uid, (user.home / "back").read_text()) == (user.uid, "from outside\n")
+    refused = {
+        ("mount", "box"): "have 'nsunit --user cp' fetch files, or 'nsunit --user exec' look for you",
+        ("create", "other", "--template", "busybox"): "use --image, or have root do it",
+        ("volume", "export", "data", str(user.home / "v.tar")): "have 'nsunit --user exec' run tar in a container",
+        ("volume", "import", "data", str(user.home / "back")): "have 'nsunit --user exec' run tar in a container",
+    }
+    for words, hint in refused.items():
+        done = user.nsunit(*words, check=False)
+        assert (done.returncode, hint in done.stderr) == (2, True), done.stderr
+    user.nsunit("rm", "--definition", "box")
+    user.nsunit("image", "prune", "--all")
+    assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from programs import RECIPES, Builder
+from test_rootless import User, user
 from waiting import wait_until
+
+__all__ = ["user"]  # a fixture
 
 pytestmark = pytest.mark.once("the programs are those of one tree")
 PORTS = {"nginx": 18080, "redis": 6379, "postgres": 15432, "mariadb": 13306}
@@ -122,3 +125,32 @@ def test_databases(name, words, signal, said, ended, started, nsunit):
     assert sql(container, words, "SELECT name FROM towns") == "Ghent"
     assert said not in logs(nsunit, name).rpartition(ended)[2], "it is initialised once"
     assert container.exec("stat", "-c", "%U", "/proc/1").stdout.strip() == {"mariadb": "mysql"}.get(name, name)
+
+
+def test_a_users_redis_and_nginx(user: User):
+    """By two lines as well, with pasta for the network: it is another user inside, checked, and keeps its data."""
+    place = user.home / "build"
+    place.mkdir(mode=0o755)
+    builder = Builder(place)
+    for name in ("redis", "nginx"):
+        user.nsunit("image", "import", builder.build(name), "--name", f"localhost/{name}", timeout=240)
+    directory = user.home / ".config/nsunit"
+    user.run("mkdir", "-p", directory)
+    (directory / "redis.nsunit").write_text("[Container]\nImage=redis\nPublishPort=16379:6379\n")
+    (directory / "nginx.nsunit").write_text("[Container]\nImage=nginx\nPublishPort=18081:80\n")
+    user.nsunit("start", "redis", "nginx")
+    try:
+        wait_until(lambda: asked(16379, b"PING\r\n", b"+PONG", 2), "redis serves")
+        assert asked(16379, b"SET city Ghent\r\n", b"OK") == b"+OK\r\n"
+        user.nsunit("wait", "--condition=healthy", "redis")
+        assert user.exec("redis", "stat -c %U /proc/1") == "redis\n"
+        user.nsunit("restart", "redis")
+        wait_until(lambda: asked(16379, b"GET city\r\n", b"Ghent", 2), "redis has kept what it was told")
+        assert b"</html>" in wait_until(lambda: asked(18081, b"GET / HTTP/1.0\r\n\r\n", b"</html>", 2), "nginx serves")
+        wait_until(lambda: '"GET / HTTP/1.0" 200' in user.nsunit("logs", "nginx").stdout, "the request is in the log")
+        for name in ("redis", "nginx"):
+            done = user.nsunit("stop", name)
+            assert "kill" not in done.stdout + done.stderr
+    finally:
+        user.nsunit("rm", "--force", "--definition", "redis", "nginx")
+        user.nsunit("image", "prune", "--all")

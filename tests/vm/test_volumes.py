@@ -338,3 +338,23 @@ def test_nobody_of_the_host_can_enter(containers, layer, volume):
     containers.start(BASE.format(layer=layer) + f"Volume={volume}:/data\n")
     tool = VOLUMES / volume / "data/sub"
     assert subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "ls", tool], check=False).returncode
+
+
+@pytest.mark.machine("the release's own kernel")
+def test_on_the_releases_own_kernel(containers, nsunit, layer, volume):
+    """Id-mapped mounts of a volume in a container, and `mount` on the host: as in the rest, on Linux 6.1 and later."""
+    text = f"[Container]\nLayer={layer}\nLayer=/srv/roots/busybox\nVolume={volume}:/volume\nExec=/bin/sleep 9999\n"
+    container = containers.start(text)
+    container.exec("sh", "-c", "echo mine >/volume/new; chown 7:8 /volume/new /volume; echo root >/srv-new")
+    assert int(container.proc("uid_map").split()[1]) >= 65536
+    status = (Path("/var/lib/nsunit/volumes") / volume / "data/new").stat()
+    assert (status.st_uid, status.st_gid) == (7, 8)
+    place = Path(nsunit("mount", container.name).stdout.strip())
+    try:
+        for path, owner in (("volume/new", (7, 8)), ("srv-new", (0, 0)), ("bin/busybox", (0, 0))):
+            status = (place / path).stat()
+            assert (status.st_uid, status.st_gid) == owner
+        with pytest.raises(OSError, match="Read-only file system"):
+            (place / "volume/x").touch()
+    finally:
+        nsunit("umount", container.name)

@@ -168,7 +168,8 @@ VERBS = (
         complete="images",
         details=(
             "TRANSPORT is one of skopeo(1)'s: oci:DIR, which may have other images already, oci-archive:FILE, "
-            "docker-archive:FILE, which 'docker load' and 'podman load' take, or dir:DIR.",
+            "docker-archive:FILE, which 'docker load' and 'podman load' take, dir:DIR, or tar:FILE, which is the "
+            "merged root alone, as one archive.",
             "The store has layers unpacked, so they are packed again: the same image always gives the same bytes, but "
             "layers that came from elsewhere have another digest than they had there, and the image another id. "
             "Layers that 'nsunit commit' has made keep theirs.",

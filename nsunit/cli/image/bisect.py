@@ -22,15 +22,17 @@ def bisect_images(invocation: Invocation) -> int:
     """`nsunit image bisect`."""
     good, bad, *command = invocation.operands
     is_told = not invocation.flag("quiet") and not invocation.flag("json")
+    context = invocation.context()
+    of_whom = ["--user"] if context.user else []
 
     def test(identity: str, entry: Entry) -> int:
-        status = _run(["run", "--property", f"Image=sha256:{identity}", "--", *command])
+        status = _run([*of_whom, "run", "--property", f"Image=sha256:{identity}", "--", *command])
         if is_told:
             word = {0: "good", SKIP: "skipped"}.get(status, f"bad ({status})")
             warn(f"{entry.layer[:ID_SHOWN]} is {word}")
         return status
 
-    found = bisect(invocation.context(), good, bad, test)
+    found = bisect(context, good, bad, test)
     if invocation.flag("json"):
         print_json(found)
         return 0

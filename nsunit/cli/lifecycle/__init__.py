@@ -218,6 +218,7 @@ VERBS = (
         details=(
             "These are the ones that 'list --all' shows as no-definition, made by 'run --keep' or left by a definition "
             "that is gone, and as stopped, instances of templates. Containers that are defined or enabled keep all.",
+            "What an import has left that was killed is removed in any case.",
         ),
     ),
 )

@@ -35,7 +35,7 @@ from __future__ import annotations
 import os
 import time
 
-from nsunit.core.findings import Leftover, Owners, is_abandoned, is_locked
+from nsunit.core.findings import BROUGHT_IN, Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT
 from nsunit.deeds.host.left_enabled import of_enabled, undo_enable
 from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
@@ -83,6 +83,11 @@ def leftovers(context: Context) -> list[Leftover]:
     time.sleep(_AGAIN_SECONDS)
     again = _look(context)
     return [item for item in found if item in again]
+
+
+def unfinished(context: Context) -> list[Leftover]:
+    """Those of imports that were killed; see `leftovers`."""
+    return [item for item in leftovers(context) if item.why == BROUGHT_IN]
 
 
 def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover], object]) -> list[NsunitError]:

@@ -57,7 +57,7 @@ def mount(context: Context, name: str, directory: str | None = None, *, writable
         NsunitError: it cannot be, as it is now; nothing is mounted.
     """
     if context.user:
-        hint = "have 'nsunit --user exec' look for you"
+        hint = "have 'nsunit --user cp' fetch files, or 'nsunit --user exec' look for you"
         raise UsageError("only root can mount anything on the host", hint=hint)
     with Lock(context.paths.locks, check_name(name)):
         own = context.paths.mounts_of(name)

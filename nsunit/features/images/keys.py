@@ -35,15 +35,29 @@ class Chosen(Record):
 
 
 def reference(text: str) -> str:
-    """The name of an image, or its id."""
+    """The name of an image, or its id; `docker://` before it, as other tools have it, means the same.
+
+    Files and stores of others are no names: what is in them may be another image at each start, and a start reads one
+    small file.
+    """
+    text = text.removeprefix("docker://")
     digits = text.removeprefix("sha256:")
     if digits != text and len(digits) >= ID_MIN and is_digest(digits.ljust(64, "0")):
         return text
     if not is_reference(text):
+        if text.partition(":")[0] in _SOURCES:
+            hint = (
+                f"bring it in with 'nsunit image import {text} --name localhost/NAME', and write Image=localhost/NAME"
+            )
+            raise wrong(text, "is where an image comes from, and not its name", hint)
         raise wrong(text, "is not the name of an image", "e.g. docker.io/library/nginx:1.27, or localhost/web")
     return text
 
 
+_SOURCES = (
+    *("oci", "oci-archive", "docker-archive", "docker-daemon", "dir", "tar", "containers-storage"),
+    *("machine", "root", "raw", "mstack"),
+)
 PULLS = ("missing", "newer", "never", "always")
 
 TABLES: dict[str, dict[str, Row]] = {

@@ -19,7 +19,7 @@ from nsunit.errors import NsunitError
 from nsunit.features import load
 from nsunit.features.images.fetch.archive import archive
 from nsunit.features.images.fetch.work import copy, fetch
-from nsunit.features.images.out.work import pack_all, send
+from nsunit.features.images.out.work import flatten, pack_all, send
 from nsunit.features.images.roots.fill import fill
 from nsunit.features.images.unpack.work import unpack
 from nsunit.setup import linux
@@ -37,6 +37,7 @@ TASKS: dict[str, Task] = {
     "copy": copy,
     "fetch": fetch,
     "fill": fill,
+    "flatten": flatten,
     "pack": pack_all,
     "send": send,
     "unpack": unpack,

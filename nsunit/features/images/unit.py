@@ -52,29 +52,55 @@ def pull_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = Fal
     return Unit(f"nsunit-pull-{token}.service", properties)
 
 
-def pack_unit(token: str, argv: tuple[str, ...], place: str, around: tuple[tuple[str, ...], ...]) -> Unit:
+def pack_unit(
+    token: str,
+    argv: tuple[str, ...],
+    place: str,
+    *,
+    merges: bool = False,
+    user: bool = False,
+) -> Unit:
     """`nsunit-pack-TOKEN.service`, which executes *argv*, to write to the directory *place* alone.
 
-    *around* are the commands before it and after it, in any case, or none.
+    What *merges* layers mounts them, as unpacking does.  With *user* it has limits alone, as `unpack_unit`.
     """
-    commands = zip(("ExecStartPre", "ExecStopPost"), around, strict=bool(around))
     properties = (
         *_common("Pack layers for nsunit", argv, SECONDS),
-        *_confined(place),
-        *_of_system(("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")),
-        *(Property(key, "a(sasb)", ((command[0], command, False),)) for key, command in commands),
-        Property("PrivateNetwork", "b", True),
-        Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
-        Property("RestrictNamespaces", "t", 0),
-        Property("SystemCallFilter", "(bas)", (True, ("@system-service",))),
         Property("SyslogIdentifier", "s", "nsunit-pack"),
     )
+    if not user:
+        properties += (
+            *_confined(place),
+            *_of_system(CAPABILITIES if merges else ("CAP_DAC_READ_SEARCH", "CAP_SYS_ADMIN")),
+            Property("PrivateNetwork", "b", True),
+            Property("RestrictAddressFamilies", "(bas)", (True, ("AF_UNIX",))),
+            Property("RestrictNamespaces", "t", _CLONE_NEWNS if merges else 0),
+            Property("SystemCallFilter", "(bas)", (True, ("@system-service", *(("@mount",) if merges else ())))),
+        )
     return Unit(f"nsunit-pack-{token}.service", properties)
 
 
-def push_unit(token: str, argv: tuple[str, ...], place: str) -> Unit:
+def pause_unit(token: str, slice_: str, systemctl: tuple[str, ...], wait: tuple[str, ...]) -> Unit:
+    """`nsunit-pause-TOKEN.service`, which freezes the unit *slice_* until the command *wait* ends, or it is stopped.
+
+    *systemctl* are the words that it begins with.
+    """
+    commands = {"ExecStartPre": (*systemctl, "freeze", slice_), "ExecStart": wait}
+    commands["ExecStopPost"] = (*systemctl, "thaw", slice_)
+    properties = (
+        Property("Description", "s", "Pause a container while nsunit reads its files"),
+        Property("Type", "s", "exec"),
+        Property("CollectMode", "s", "inactive-or-failed"),
+        *(Property(key, "a(sasb)", ((command[0], command, False),)) for key, command in commands.items()),
+        Property("NoNewPrivileges", "b", True),
+        Property("SyslogIdentifier", "s", "nsunit-pause"),
+    )
+    return Unit(f"nsunit-pause-{token}.service", properties)
+
+
+def push_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool = False) -> Unit:
     """`nsunit-push-TOKEN.service`, as `pull_unit`."""
-    unit = pull_unit(token, argv, place)
+    unit = pull_unit(token, argv, place, user=user)
     said = {"Description": "Send an image for nsunit", "SyslogIdentifier": "nsunit-push"}
     properties = tuple(item.replace(value=said.get(item.name, item.value)) for item in unit.properties)
     return Unit(f"nsunit-push-{token}.service", properties)

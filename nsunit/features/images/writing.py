@@ -5,6 +5,7 @@ Everything is on its disk before it has a name: a power cut leaves a layer or an
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -72,6 +73,21 @@ def sweep(store: Store) -> int:
         finally:
             os.close(fd)
     return swept
+
+
+def swap(new: str, path: str) -> None:
+    """Give *new* the name *path*, and what is there the name of *new*: whatever is killed, one of them is there.
+
+    Where the file system cannot do that, for a moment nothing is.
+    """
+    try:
+        linux.rename_exchange(new, path)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        os.rename(path, f"{new}.former")
+        os.rename(new, path)
+        os.rename(f"{new}.former", new)
 
 
 class LayerLostError(Exception):

@@ -18,6 +18,7 @@ from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.features.images.fetch import tasks
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import unpack_unit
+from nsunit.features.images.writing import swap
 from nsunit.features.transfer import bundle, program
 from nsunit.features.transfer.export import USERS_OPAQUE
 from nsunit.features.transfer.pack import OPAQUE
@@ -170,12 +171,13 @@ def _commit(
     undo: Undo = []
     try:
         files.make_private_directory(context.paths.states)
+        own = f"{staging.path}/state"
         if force and os.path.lexists(state):
-            former = f"{staging.path}/former"
-            os.rename(state, former)
-            undo.append(lambda: os.rename(former, state))
-        os.rename(f"{staging.path}/state", state)
-        undo.append(lambda: context.remove_tree(state))
+            swap(own, state)
+            undo.append(lambda: swap(own, state))
+        else:
+            os.rename(own, state)
+            undo.append(lambda: context.remove_tree(state))
         if force:
             remove_own(name, context.search, undo)
         units = False

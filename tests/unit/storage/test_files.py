@@ -1,7 +1,10 @@
+import errno
 import os
 
+import pytest
+
 from nsunit.setup.main import read_plan
-from nsunit.storage.files import read_file, read_kernel_file
+from nsunit.storage.files import read_file, read_kernel_file, write_whole
 
 
 def test_a_long_file_is_read_whole(tmp_path):
@@ -25,3 +28,51 @@ def test_a_plan_that_is_a_pipe_is_an_empty_one(tmp_path):
     """Nobody is waited for."""
     os.mkfifo(tmp_path / "plan")
     assert read_plan(str(tmp_path)) == []
+
+
+@pytest.fixture(params=["without a name", "with one"])
+def kind(request, monkeypatch):
+    """File systems that have files without names, and those that have not."""
+    open_ = os.open
+
+    def refuse(path, flags, *rest, **more):
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "no")
+        return open_(path, flags, *rest, **more)
+
+    if request.param == "with one":
+        monkeypatch.setattr(os, "open", refuse)
+    return request.param
+
+
+def test_a_file_is_there_when_it_is_whole(kind, tmp_path):
+    path = tmp_path / "a.tar"
+
+    def write(fd):
+        os.write(fd, b"half")
+        seen.append(sorted(item.name for item in tmp_path.iterdir()))
+        return "told"
+
+    seen = []
+    (tmp_path / ".a.tar.nsunit").write_text("of one that was killed")
+    assert write_whole(str(path), write) == "told"
+    assert (path.read_bytes(), oct(path.stat().st_mode & 0o777)) == (b"half", "0o600")
+    assert write_whole(str(path), write) == "told", "it replaces what is there"
+    assert seen[1] == (["a.tar"] if kind == "without a name" else [".a.tar.nsunit", "a.tar"])
+    with pytest.raises(FileExistsError):
+        write_whole(str(path), lambda fd: os.write(fd, b"other"), replace=False)
+    assert (path.read_bytes(), os.listdir(tmp_path)) == (b"half", ["a.tar"])
+    write_whole(str(tmp_path / "b"), lambda fd: os.write(fd, b"b"), replace=False)
+    assert (tmp_path / "b").read_bytes() == b"b"
+
+
+def test_a_file_that_fails_leaves_nothing(kind, tmp_path):
+    def fail(fd):
+        os.write(fd, b"half")
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        write_whole(str(tmp_path / "a.tar"), fail)
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(OSError, match="none/a.tar"):
+        write_whole(str(tmp_path / "none/a.tar"), fail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from nsunit.features.images.layout import local_name
 from nsunit.features.images.out.changes import Told, changed, config_of, dumped, with_layers
 from nsunit.features.images.out.packing import Layer, packed
 from nsunit.features.images.out.parts import damaged
+from nsunit.features.images.out.pause import Paused
 from nsunit.features.images.out.roots import written
 from nsunit.features.images.store import Store
 from nsunit.names import printable
@@ -47,7 +49,7 @@ def commit(context: Context, name: str, reference: str, wish: Wish) -> Imported:
     """
     check_names((reference,))
     image_of("", (), changed({}, wish.changes), lambda _text: None)  # what cannot be is told before all else
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
     with writing.Staging(store) as staging:
         with Lock(context.paths.locks, name):
@@ -73,7 +75,8 @@ def _packed(context: Context, store: Store, staging: writing.Staging, found: Wri
         for place in reversed(range(count))
     ]
     running = found.running if wish.pause and not found.is_frozen else None
-    archives = packed(context, staging, layers, "", still=running.slice if running else "")
+    with Paused(context, running) if running else contextlib.nullcontext():
+        archives = packed(context, staging, layers, "")
     return _document(base, found, wish, [item.diff for item in archives])
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
 from nsunit.errors import NsunitError
+from nsunit.features import load
 from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.parts import damaged
 from nsunit.features.images.out.roots import written
-from nsunit.features.images.out.walk import attributes_of, is_whiteout, open_root, walk
+from nsunit.features.images.out.walk import MARKS, USERS_MARKS, attributes_of, is_whiteout, open_root, walk
 from nsunit.features.images.store import Store
 from nsunit.features.images.unpack.catalog import unescaped
 from nsunit.features.images.unpack.places import joined
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
     from nsunit.features.images.layout import Image
+    from nsunit.features.images.out.roots import Written
 
 ADDED, CHANGED, DELETED = "A", "C", "D"
 _WHITEOUT = f"{stat.S_IFCHR:o}"
 _DIRECTORY = f"{stat.S_IFDIR:o}"
+_OPAQUE = {f"{marks}opaque=79" for marks in (MARKS, USERS_MARKS)}  # an image has none of either by itself
 
 
 class Change(Record):
@@ -47,16 +51,35 @@ def container_changes(context: Context, name: str) -> list[Change]:
         raise NsunitError(f"{name}: it writes into the directory that its root is, so nothing tells what", hint=hint)
     if not os.path.isdir(found.upper):
         return []  # it never ran
-    root = open_root(found.upper)
-    try:
-        changes = dict(_upper_changes(root, found.layers))
-    finally:
-        os.close(root)
+    if not context.user:
+        return _with_parents(_changes(found, MARKS))
+    # What belongs to its other ids is open to the user as their root only.
+    answer = load("rootless", "deeds").within(context, lambda: _told(found))
+    changes = json.loads(answer or "null")
+    if not isinstance(changes, dict):
+        raise NsunitError(f"{name}: what it has written cannot be read", hint=changes)
     return _with_parents(changes)
 
 
-def _upper_changes(root: int, layers: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    lowers = Lowers(layers)
+def _told(found: Written) -> str:
+    """The changes of a user's container as JSON, or why they cannot be told."""
+    try:
+        return json.dumps(_changes(found, USERS_MARKS))
+    except NsunitError as error:
+        return json.dumps(error.message)
+    except OSError as error:
+        return json.dumps(error.strerror)
+
+
+def _changes(found: Written, marks: str) -> dict[str, str]:
+    root = open_root(found.upper)
+    try:
+        return dict(_upper_changes(root, Lowers(found.layers, marks)))
+    finally:
+        os.close(root)
+
+
+def _upper_changes(root: int, lowers: Lowers) -> Iterator[tuple[str, str]]:
     for node in walk(root):
         if not node.path:
             continue
@@ -165,10 +188,11 @@ def _add(top: _File, fields: list[str]) -> None:
     if kind == _WHITEOUT and size == "0":
         parent.below.pop(name, None)
         return
-    own = [item for item in attributes.split(",") if not item.startswith("trusted.")]
+    marked = attributes.split(",")
+    own = [item for item in marked if not item.startswith(("trusted.", USERS_MARKS))]
     owner = (kind, mode, uid, gid)
     file = _File((*owner, *own) if kind == _DIRECTORY else (*owner, size, mtime, content, *own))
     old = parent.below.get(name)
-    if old is not None and old.is_directory and file.is_directory and "trusted.overlay.opaque=79" not in attributes:
+    if old is not None and old.is_directory and file.is_directory and not _OPAQUE.intersection(marked):
         file.below = old.below
     parent.below[name] = file

@@ -15,7 +15,7 @@ from nsunit.features.images.collect import names_of
 from nsunit.features.images.config import image_of
 from nsunit.features.images.layout import local_name
 from nsunit.features.images.look import layer_of
-from nsunit.features.images.out.changes import dumped, refuse_users, without_top
+from nsunit.features.images.out.changes import dumped, without_top
 from nsunit.features.images.out.parts import damaged, document_of
 from nsunit.features.images.store import Store
 from nsunit.features.images.unpack.work import identity_of
@@ -80,7 +80,6 @@ def branch(context: Context, name: str, text: str, count: int) -> str:
         NotFoundError: there is no such image.
         UsageError: it does not have so many layers, or that is no name.
     """
-    refuse_users(context)
     check_names((name,))
     return _lead(context, local_name(name), text, count)
 
@@ -92,7 +91,6 @@ def revert(context: Context, text: str, count: int) -> str:
         NotFoundError: there is no such image.
         UsageError: it is no name, or the image does not have so many layers.
     """
-    refuse_users(context)
     store = Store(context.paths)
     store.find(text)
     name = store.named(text)
@@ -176,7 +174,6 @@ def bisect(context: Context, good: str, bad: str, test: Callable[[str, Entry], i
         UsageError: *bad* does not lie on top of *good*.
         NsunitError: the command ended with another status.
     """
-    refuse_users(context)
     store = Store(context.paths)
     lower, _ = _image(store, good)
     upper, _ = _image(store, bad)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from nsunit.features.images.out.walk import Node, is_opaque, is_whiteout
+from nsunit.features.images.out.walk import MARKS, Node, is_opaque, is_whiteout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Lowers:
     """The directories *layers*, the topmost first, as overlayfs merges them below the one that is walked.
 
-    A link in them is never followed: a directory is looked up in those that are directories themselves.
+    A link in them is never followed: a directory is looked up in those that are directories themselves.  What the names
+    of overlayfs's attributes begin with is *marks*.
     """
 
-    def __init__(self, layers: Sequence[str]) -> None:
+    def __init__(self, layers: Sequence[str], marks: str = MARKS) -> None:
+        self.marks = marks
         self._merged: dict[str, list[str]] = {"": list(layers)}  # by path: the directories that are one there
         self._hiding: str | None = None  # the opaque directory that the walk is in
 
@@ -41,7 +43,7 @@ class Lowers:
         """
         inside = self._hiding is not None and node.path.startswith(f"{self._hiding}/")
         if not inside:
-            self._hiding = node.path if is_opaque(attributes) else None
+            self._hiding = node.path if is_opaque(attributes, self.marks) else None
         if self._hiding is None:
             return []
         directory = os.open(node.name, _DIRECTORY, dir_fd=node.directory)
@@ -69,7 +71,7 @@ class Lowers:
             if not stat.S_ISDIR(status.st_mode):
                 break
             found.append(f"{directory}/{name}")
-            if "trusted.overlay.opaque" in os.listxattr(found[-1], follow_symlinks=False):
+            if f"{self.marks}opaque" in os.listxattr(found[-1], follow_symlinks=False):
                 break
         return found
 

@@ -1,12 +1,9 @@
-"""Layers packed in a unit of its own, which reads what is a container's with few privileges, and writes nowhere else.
-
-Where a container is to be still meanwhile, that unit freezes and thaws it, so that it goes on whatever is killed.
-"""
+"""Layers packed in a unit of its own, which reads what is a container's with few privileges and writes nowhere else."""
 
 from __future__ import annotations
 
-from nsunit.core.programs import directory_with
 from nsunit.features.images.fetch import tasks
+from nsunit.features.images.out.walk import MARKS, USERS_MARKS
 from nsunit.features.images.unit import pack_unit
 from nsunit.features.images.unpack.apply import WARNINGS_MAX
 from nsunit.record import Record, plain
@@ -38,10 +35,8 @@ class Packed(Record):
     size: int
 
 
-def packed(
-    context: Context, staging: Staging, layers: Sequence[Layer], compression: str, still: str = ""
-) -> list[Packed]:
-    """Pack *layers*, with the *compression* "gzip", "zstd" or none; the slice *still* is frozen meanwhile.
+def packed(context: Context, staging: Staging, layers: Sequence[Layer], compression: str) -> list[Packed]:
+    """Pack *layers*, with the *compression* "gzip", "zstd" or none.
 
     What cannot be taken along is told by context.warn.
 
@@ -49,19 +44,44 @@ def packed(
         NsunitError: one of them cannot be packed.
     """
     items = [plain(item) for item in layers]
-    around: tuple[tuple[str, ...], ...] = ()
-    if still:
-        systemctl = directory_with(("systemctl",)) + "/systemctl"
-        around = ((systemctl, "freeze", still), (systemctl, "thaw", still))
-
-    job = {"task": "pack", "layers": items, "compression": compression, "ids": []}
-    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, around)
+    job = {
+        "task": "pack",
+        "layers": items,
+        "compression": compression,
+        "marks": USERS_MARKS if context.user else MARKS,
+        "ids": tasks.own_ids(context),
+    }
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
     found = tasks.carry_out(context, staging.path, job, unit)
     result = []
     for layer, item in zip(layers, found["layers"], strict=True):
-        for text in item["warnings"][:WARNINGS_MAX]:
-            context.warn(f"warning: {text}")
-        if len(item["warnings"]) > WARNINGS_MAX:
-            context.warn(f"warning: and {len(item['warnings']) - WARNINGS_MAX} more are left out")
+        _tell(context, item["warnings"])
         result.append(Packed(layer.to, item["diff"], item["blob"], item["size"]))
     return result
+
+
+def flattened(context: Context, staging: Staging, lowers: Sequence[str], compression: str) -> str:
+    """Pack what the layers *lowers*, the topmost first, show together; returns the path of that archive.
+
+    Raises:
+        NsunitError: something cannot be in it.
+    """
+    path = f"{staging.path}/root.tar"
+    job = {
+        "task": "flatten",
+        "lowers": list(lowers),
+        "to": path,
+        "staging": staging.path,
+        "compression": compression,
+        "ids": tasks.own_ids(context),
+    }
+    unit = pack_unit(staging.token, tasks.command(staging.path), staging.path, merges=True, user=context.user)
+    _tell(context, tasks.carry_out(context, staging.path, job, unit)["warnings"])
+    return path
+
+
+def _tell(context: Context, warnings: Sequence[str]) -> None:
+    for text in warnings[:WARNINGS_MAX]:
+        context.warn(f"warning: {text}")
+    if len(warnings) > WARNINGS_MAX:
+        context.warn(f"warning: and {len(warnings) - WARNINGS_MAX} more are left out")

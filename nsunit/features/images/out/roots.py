@@ -7,7 +7,7 @@ import os
 from nsunit.core.running import Running, find_running, is_frozen, is_running
 from nsunit.core.stored import known
 from nsunit.definition.load import load
-from nsunit.errors import NsunitError, UsageError
+from nsunit.errors import NsunitError
 from nsunit.features import hooks
 from nsunit.features.images.deeds import recorded
 from nsunit.features.images.keys import of
@@ -53,9 +53,6 @@ def written(context: Context, name: str) -> Written:
         NsunitError: nothing of what it writes is kept.
     """
     check_name(name)
-    if context.user:
-        hint = "what they have written is below 'nsunit show NAME -p root'; copy it with 'podman unshare'"
-        raise UsageError("what containers of a user have written cannot be packed", hint=hint)
     running = find_running(context, name) if is_running(context, name) else None
     definition = known(context, name) or load(name, context.search, context.host)
     container = definition.container

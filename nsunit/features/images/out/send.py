@@ -10,8 +10,8 @@ from nsunit.features.images.fetch import tasks
 from nsunit.features.images.fetch.pull import environment_of
 from nsunit.features.images.layout import full_name, is_reference
 from nsunit.features.images.out import targets
-from nsunit.features.images.out.changes import refuse_users
-from nsunit.features.images.out.parts import Parts, parts_of
+from nsunit.features.images.out.packing import flattened
+from nsunit.features.images.out.parts import Parts, damaged, parts_of
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import push_unit
 from nsunit.names import printable
@@ -37,21 +37,38 @@ COMPRESSIONS = ("gzip", "zstd", "none")
 def export(context: Context, text: str, where: str, compression: str = "") -> Sent:
     """Write the image *text* to *where*, see `targets.target_of`, with its layers compressed by gzip or as said.
 
+    `tar:` has what the layers show together, as one archive without what the image says, not compressed unless asked.
+
     Raises:
         NotFoundError: there is no such image.
         NsunitError: it cannot be had; a file is not there then.
     """
-    refuse_users(context)
     target, chosen = targets.target_of(where), _chosen(compression)
     if target.transport == "docker-archive" and compression not in ("", "none"):
         raise UsageError("the layers in a docker-archive are not compressed", hint="compress the file")
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     identity = store.find(text)
     writing.sweep(store)
     with writing.Staging(store) as staging:
+        if target.transport == "tar":
+            return _root(context, store, staging, identity, target, "" if not compression else chosen)
         parts = parts_of(context, store, staging, identity, "" if target.transport == "docker-archive" else chosen)
         targets.put(target, parts, _names(store, text, identity))
     return _sent(parts, f"{target.transport}:{target.path}")
+
+
+def _root(
+    context: Context, store: Store, staging: writing.Staging, identity: str, target: targets.Target, compression: str
+) -> Sent:
+    image = store.image(identity)
+    if image is None:
+        raise damaged(identity)
+    path = flattened(context, staging, [store.root_of(chain) for chain in image.layers], compression)
+    with store.lock():
+        if store.image(identity) is None:
+            raise NsunitError(f"the image {identity[:12]} was removed while it was read")
+    targets.copy_file(path, target.path, replace=False)
+    return Sent(identity, f"tar:{target.path}", len(image.layers), len(image.layers))
 
 
 def push(context: Context, text: str, where: str = "", compression: str = "") -> Sent:
@@ -61,8 +78,7 @@ def push(context: Context, text: str, where: str = "", compression: str = "") ->
         NotFoundError: there is no such image.
         NsunitError: skopeo is not installed, or the registry does not take it.
     """
-    refuse_users(context)
-    store = Store(context.paths)
+    store = Store(context.paths, context.remove_tree)
     identity = store.find(text)
     destination = where.removeprefix("docker://") or next(iter(_names(store, text, identity)), "")
     if not is_reference(destination) or "@" in destination:
@@ -86,7 +102,7 @@ def push(context: Context, text: str, where: str = "", compression: str = "") ->
             "environment": environment_of(context, staging.path),
             "ids": [],
         }
-        unit = push_unit(staging.token, tasks.command(staging.path), staging.path)
+        unit = push_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
         tasks.carry_out(context, staging.path, job, unit)
     return _sent(parts, f"docker://{name}")
 

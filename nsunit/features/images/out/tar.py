@@ -15,8 +15,9 @@ import tarfile
 from nsunit.errors import NsunitError
 from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.walk import (
+    MARKS,
     Node,
-    attributes_of,
+    attributes_by_directory,
     capability_of_image,
     check_marks,
     is_whiteout,
@@ -90,8 +91,8 @@ class Packer:
         if kind is None:
             self._warn(path, "it is a socket, which whoever listens on it makes anew")
             return
-        attributes = attributes_of(node)
-        check_marks(path, attributes)
+        attributes = attributes_by_directory(node)
+        check_marks(path, attributes, self.lowers.marks)
         entry = self._entry(node, kind)
         if kind != tarfile.DIRTYPE and status.st_nlink > 1:
             first = self._first.setdefault((status.st_dev, status.st_ino), path)
@@ -239,11 +240,18 @@ def _pieces(fd: int, size: int) -> list[tuple[int, int]] | None:
     return None if sum(length for _, length in found) == size else found
 
 
-def pack(root: int, write: Callable[[bytes], object], owners: Owners, lowers: Sequence[str]) -> list[str]:
+def pack(
+    root: int, write: Callable[[bytes], object], owners: Owners, lowers: Sequence[str], marks: str = MARKS
+) -> list[str]:
     """Write the archive of the layer in the directory behind *root*, on top of *lowers*, the topmost first.
 
-    Returns what could not be taken along.
+    See `Lowers` for *marks*.  The working directory is another one meanwhile.  Returns what could not be taken along.
     """
-    packer = Packer(write, owners, Lowers(lowers))
-    packer.pack(walk(root))
+    packer = Packer(write, owners, Lowers(lowers, marks))
+    before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        packer.pack(walk(root))
+    finally:
+        os.fchdir(before)
+        os.close(before)
     return packer.warnings

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     # Names, and what they are to have: that, or the content of a file by its path.
     Files = list[tuple[str, bytes | str]]
 
-TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir")
+TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir", "tar")
+_MODE = 0o644
 _TAG = "org.opencontainers.image.ref.name"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -57,7 +58,7 @@ def target_of(text: str) -> Target:
         hint = ", ".join(f"{name}:PATH" for name in TRANSPORTS)
         raise UsageError(f"'{printable(text)}' is not where an image can be put", hint=hint)
     path, tag = rest, ""
-    if transport != "dir":
+    if transport not in ("dir", "tar"):
         head, colon, last = rest.rpartition(":")
         if transport == "docker-archive" and is_reference(rest.partition(":")[2] or "/"):
             path, _, tag = rest.partition(":")
@@ -161,34 +162,27 @@ def write_directory(path: str, wanted: Files) -> None:
         if isinstance(content, bytes):
             files.write_file(target, content, 0o644)
         else:
-            _copy_file(content, target)
+            copy_file(content, target)
 
 
-def _copy_file(source: str, target: str) -> None:
-    temporary = f"{target}.{os.getpid()}.new"
-    try:
-        with open(source, "rb") as reader, open(temporary, "xb") as writer:
+def copy_file(source: str, target: str, *, replace: bool = True) -> None:
+    """Copy the file *source* to *target*, which is there when it is whole; see `files.write_whole`."""
+
+    def write(fd: int) -> None:
+        with open(source, "rb") as reader, open(fd, "wb", closefd=False) as writer:
             shutil.copyfileobj(reader, writer, 1 << 20)
-        os.rename(temporary, target)
-    except BaseException:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-        raise
+
+    files.write_whole(target, write, _MODE, replace=replace)
 
 
 def _write_archive(path: str, wanted: Files) -> None:
-    temporary = f"{path}.{os.getpid()}.new"
-    try:
-        with open(temporary, "xb") as file:
+    def write(fd: int) -> None:
+        with open(fd, "wb", closefd=False) as file:
             for name, content in dict(wanted).items():  # a layer may be there twice
                 _add(file, name, content)
             file.write(bytes(2 * tarfile.BLOCKSIZE))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)  # and not in the place of what somebody has put there meanwhile
-    finally:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
+
+    files.write_whole(path, write, _MODE, replace=False)
 
 
 def _add(file: BinaryIO, name: str, content: bytes | str) -> None:

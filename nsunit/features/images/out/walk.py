@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it was removed or replaced since it was listed
-_OVERLAY = "trusted.overlay."
+# What the names of overlayfs's own attributes begin with; for users without privileges, who mount it with `userxattr`.
+MARKS, USERS_MARKS = "trusted.overlay.", "user.overlay."
 _CAPABILITY_MASK, _CAPABILITY_2, _CAPABILITY_3 = 0xFF000000, 0x02000000, 0x03000000
 
 
@@ -98,7 +99,16 @@ def _check_depth(path: str, depth: int) -> None:
 
 def attributes_of(node: Node) -> dict[str, bytes]:
     """The extended attributes of *node*; none where it is gone."""
-    place = f"/proc/self/fd/{node.directory}/{node.name}"
+    return _attributes(f"/proc/self/fd/{node.directory}/{node.name}")
+
+
+def attributes_by_directory(node: Node) -> dict[str, bytes]:
+    """As `attributes_of`, by the working directory, for a process that may change it and sees no /proc."""
+    os.fchdir(node.directory)
+    return _attributes(node.name)
+
+
+def _attributes(place: str) -> dict[str, bytes]:
     try:
         names = os.listxattr(place, follow_symlinks=False)
         return {name: os.getxattr(place, name, follow_symlinks=False) for name in sorted(names)}
@@ -113,19 +123,19 @@ def is_whiteout(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
-def is_opaque(attributes: dict[str, bytes]) -> bool:
+def is_opaque(attributes: dict[str, bytes], marks: str = MARKS) -> bool:
     """Whether a directory with *attributes* hides what lower layers have in it."""
-    return attributes.get(f"{_OVERLAY}opaque") == b"y"
+    return attributes.get(f"{marks}opaque") == b"y"
 
 
-def check_marks(path: str, attributes: dict[str, bytes]) -> None:
+def check_marks(path: str, attributes: dict[str, bytes], marks: str = MARKS) -> None:
     """See that a file is what it seems to be.
 
     Raises:
         NsunitError: its name or its content are elsewhere, by an overlay that was not nsunit's.
     """
     for mark in ("redirect", "metacopy"):
-        if f"{_OVERLAY}{mark}" in attributes:
+        if f"{marks}{mark}" in attributes:
             raise NsunitError(
                 f"'{printable(path)}' is only a reference to a lower layer, by overlayfs's {mark}",
                 hint="nsunit's roots have none: make the layer anew, by copying what another overlay shows",

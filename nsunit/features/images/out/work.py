@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import tarfile
 import zlib
 
 from nsunit.errors import NsunitError
 from nsunit.features.images.fetch.work import call
 from nsunit.features.images.out.tar import Owners, pack
 from nsunit.features.images.out.walk import open_root
-from nsunit.features.images.unpack import zstd
+from nsunit.features.images.unpack import confine, zstd
+from nsunit.features.images.unpack.work import make_upper
 from nsunit.names import printable
 
 TYPE_CHECKING = False
@@ -65,23 +68,64 @@ def send(job: dict[str, Any]) -> dict[str, Any]:
 
 def pack_all(job: dict[str, Any]) -> dict[str, Any]:
     """Pack each of job["layers"], a `packing.Layer`; job["compression"] is "gzip", "zstd" or empty.
+    What the names of overlayfs's attributes begin with is job["marks"].
 
     Raises:
         NsunitError: something cannot be in an image.
         OSError: something cannot be read, or there is no room.
     """
     try:
-        return {"layers": [_packed(item, job["compression"]) for item in job["layers"]]}
+        return {"layers": [_packed(item, job["compression"], job["marks"]) for item in job["layers"]]}
     except zstd.ZstdError as error:
         raise NsunitError(f"layers cannot be compressed by zstd: {error}", hint="use gzip") from None
 
 
-def _packed(item: dict[str, Any], compression: str) -> dict[str, Any]:
+def flatten(job: dict[str, Any]) -> dict[str, Any]:
+    """Pack what the layers job["lowers"], the topmost first, show together, into the file job["to"].
+
+    They are merged as for a container, and read by a process whose root that is.
+
+    Raises:
+        NsunitError: something cannot be in an archive.
+        OSError: something cannot be read, or there is no room.
+    """
+    if job["compression"] == "zstd":
+        zstd.preload()
+    tarfile.TarInfo("x").tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")  # it loads what it needs
+    staging = job["staging"]
+    os.mkdir(f"{staging}/mount")
+    make_upper(f"{staging}/merged", job["lowers"])
+    ground = confine.Ground(f"{staging}/mount", f"{staging}/merged", job["lowers"], bool(job["ids"]))
+    with open(job["to"], "xb", buffering=1 << 20) as file:
+        answer = confine.run(ground, file.fileno(), lambda root: _flattened(root, file, job["compression"]), 16 << 20)
+    found: dict[str, Any] = json.loads(answer)
+    if "error" in found:
+        raise NsunitError(found["error"], hint=found["hint"])
+    return found
+
+
+def _flattened(root: int, file: BinaryIO, compression: str) -> bytes:
+    try:
+        blob = _Blob(file, compression)
+        warnings = pack(root, blob.write, Owners(), ())
+        blob.finish()
+        file.flush()
+    except NsunitError as error:
+        return json.dumps({"error": error.message, "hint": error.hint}).encode()
+    except zstd.ZstdError as error:
+        return json.dumps({"error": f"it cannot be compressed by zstd: {error}", "hint": "use gzip"}).encode()
+    except OSError as error:
+        return json.dumps({"error": error.strerror or str(error), "hint": None}).encode()
+    return json.dumps({"warnings": warnings}).encode()
+
+
+def _packed(item: dict[str, Any], compression: str, marks: str) -> dict[str, Any]:
     root = open_root(item["root"])
     try:
         with open(item["to"], "xb", buffering=1 << 20) as file:
             blob = _Blob(file, compression)
-            warnings = pack(root, blob.write, Owners(item["base"], tuple(item["roots"])), item["lowers"])
+            owners = Owners(item["base"], tuple(item["roots"]))
+            warnings = pack(root, blob.write, owners, item["lowers"], marks)
             blob.finish()
     finally:
         os.close(root)

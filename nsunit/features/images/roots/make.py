@@ -58,16 +58,18 @@ def make(context: Context, name: str, template: Template, replace: bool, use: Ca
         said = _filled(context, name, template, staging)
         staging.sync()
         files.make_private_directory(os.path.dirname(target))
-        former = f"{staging.path}/former"
-        if os.path.lexists(target):
-            os.rename(target, former)
+        own, there = f"{staging.path}/root", os.path.lexists(target)
+        if there:
+            writing.swap(own, target)
+        else:
+            os.rename(own, target)
         try:
-            os.rename(f"{staging.path}/root", target)
             use(Made(target, said))
         except BaseException:
-            context.remove_tree(target)
-            if os.path.lexists(former):
-                os.rename(former, target)
+            if there:
+                writing.swap(own, target)
+            else:
+                context.remove_tree(target)
             raise
 
 

@@ -151,6 +151,9 @@ class Content:
         raw = self._raw()
         first = next(raw, b"")
         size = 0
+        is_plain = not is_compressed(first)
+        if is_plain:
+            self.digest = self.blob_digest  # of the same bytes, which are read once
         try:
             for piece in _decompress(first, raw):
                 size += len(piece)
@@ -158,7 +161,8 @@ class Content:
                     raise self.damaged(f"it has more than the {self.size_max >> 30} GiB that a layer may have")
                 if size > max(_RATIO_FROM, self.blob.size * _RATIO_MAX):
                     raise self.damaged(f"it would grow to more than {_RATIO_MAX} times its size")
-                self.digest.update(piece)
+                if not is_plain:
+                    self.digest.update(piece)
                 yield piece
         except (zlib.error, lzma.LZMAError, zstd.ZstdError, EOFError) as error:
             raise self.damaged(f"it cannot be decompressed: {error}") from None

@@ -16,6 +16,7 @@ from nsunit.features.images.unpack.stream import Content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from nsunit.features.images.unpack.sources import Found
@@ -96,21 +97,7 @@ def _diff_ids(found: Found) -> list[str]:
 
 
 def _unpack_layer(job: dict[str, Any], blob: Blob, place: str, lowers: list[str]) -> dict[str, Any]:
-    os.mkdir(place)
-    os.mkdir(place + "/work")
-    os.mkdir(place + "/upper")
-    os.chmod(place + "/upper", 0o755)
-    if lowers:
-        # The root of what is merged is the topmost layer's.
-        status = os.stat(lowers[0])
-        os.chown(place + "/upper", status.st_uid, status.st_gid)
-        os.chmod(place + "/upper", stat.S_IMODE(status.st_mode))
-        for name in os.listxattr(lowers[0]):
-            if not name.startswith(("trusted.", "user.overlay.")):
-                os.setxattr(place + "/upper", name, os.getxattr(lowers[0], name))
-        os.utime(place + "/upper", ns=(status.st_mtime_ns, status.st_mtime_ns))
-    else:
-        os.utime(place + "/upper", (0, 0))
+    make_upper(place, lowers)
 
     def apply(root: int) -> bytes:
         return json.dumps(_apply(root, blob, limits)).encode()
@@ -123,6 +110,26 @@ def _unpack_layer(job: dict[str, Any], blob: Blob, place: str, lowers: list[str]
     os.rename(place + "/upper", place + "/root")
     write_catalog(place)
     return layer
+
+
+def make_upper(place: str, lowers: Sequence[str]) -> None:
+    """Make the directory *place* with what an overlay on *lowers*, the topmost first, writes to."""
+    os.mkdir(place)
+    os.mkdir(place + "/work")
+    upper = place + "/upper"
+    os.mkdir(upper)
+    os.chmod(upper, 0o755)
+    if not lowers:
+        os.utime(upper, (0, 0))
+        return
+    # The root of what is merged is the topmost layer's.
+    status = os.stat(lowers[0])
+    os.chown(upper, status.st_uid, status.st_gid)
+    os.chmod(upper, stat.S_IMODE(status.st_mode))
+    for name in os.listxattr(lowers[0]):
+        if not name.startswith(("trusted.", "user.overlay.")):
+            os.setxattr(upper, name, os.getxattr(lowers[0], name))
+    os.utime(upper, ns=(status.st_mtime_ns, status.st_mtime_ns))
 
 
 def _ids() -> int:

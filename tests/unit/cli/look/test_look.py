@@ -302,7 +302,8 @@ def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
             raise errors[name]
         return manager.Status(state=states[name])
 
-    manager("deeds.look.states", list_containers=lambda context, **_options: list(states.values()), status=status)
+    manager("deeds.look.states", list_containers=lambda context, **_options: list(states.values()))
+    manager("deeds.look.query", status=status)
     code, out, err = nsunit("status", "--lines=0")
     assert code == 1
     assert "d" in out

@@ -9,10 +9,10 @@ import pytest
 
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images.layout import local_name
-from nsunit.features.images.out import changes, lineage, send, targets, walk
+from nsunit.features.images.out import changes, lineage, pause, send, targets, walk
 from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.tar import Owners, pack
-from nsunit.features.images.unit import pack_unit
+from nsunit.features.images.unit import pack_unit, pause_unit
 
 
 @pytest.mark.parametrize("bad", range(9))
@@ -178,11 +178,14 @@ def test_lower_directories_are_no_way_out(tmp_path):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("oci:/none:1", ("oci", "/none", "1")),
-        ("oci:/none", ("oci", "/none", "")),
-        ("oci-archive:/none.tar:a", ("oci-archive", "/none.tar", "a")),
-        ("docker-archive:/none.tar:localhost:5000/a/b:1", ("docker-archive", "/none.tar", "localhost:5000/a/b:1")),
-        ("docker-archive:/none.tar", ("docker-archive", "/none.tar", "")),
+        ("oci:/tmp/no-such:1", ("oci", "/tmp/no-such", "1")),
+        ("oci:/tmp/no-such", ("oci", "/tmp/no-such", "")),
+        ("oci-archive:/tmp/no-such.tar:a", ("oci-archive", "/tmp/no-such.tar", "a")),
+        (
+            "docker-archive:/tmp/no-such.tar:localhost:5000/a/b:1",
+            ("docker-archive", "/tmp/no-such.tar", "localhost:5000/a/b:1"),
+        ),
+        ("docker-archive:/tmp/no-such.tar", ("docker-archive", "/tmp/no-such.tar", "")),
         ("dir:/tmp/no:thing", ("dir", "/tmp/no:thing", "")),
     ],
 )
@@ -203,18 +206,52 @@ def test_an_image_that_is_made_here_is_of_no_registry():
 
 
 def test_a_container_is_thawed_by_the_unit_itself():
-    unit = pack_unit("x", ("/bin/true",), "/x", (("systemctl", "freeze"), ("systemctl", "thaw")))
-    commands = {item.name: item.value for item in unit.properties if item.signature == "a(sasb)"}
-    assert commands["ExecStartPre"] == (("systemctl", ("systemctl", "freeze"), False),)
-    assert commands["ExecStopPost"] == (("systemctl", ("systemctl", "thaw"), False),)
-    assert [item for item in pack_unit("x", ("/bin/true",), "/x", ()).properties if item.name == "ExecStopPost"] == []
+    unit = pause_unit("x", "nsunit-web.slice", ("/bin/systemctl", "--user"), ("/bin/tail", "--pid=7"))
+    commands = {item.name: item.value[0][1] for item in unit.properties if item.signature == "a(sasb)"}
+    assert commands == {
+        "ExecStartPre": ("/bin/systemctl", "--user", "freeze", "nsunit-web.slice"),
+        "ExecStart": ("/bin/tail", "--pid=7"),
+        "ExecStopPost": ("/bin/systemctl", "--user", "thaw", "nsunit-web.slice"),
+    }
+
+
+@pytest.mark.parametrize("result", ["done", "failed"])
+def test_a_pause_ends_with_what_it_is_for(monkeypatch, result):
+    stopped = []
+    bus = SimpleNamespace(
+        start_transient=lambda _unit: 1, wait=lambda job, _seconds: result if job == 1 else "done", stop=stopped.append
+    )
+    monkeypatch.setattr(pause, "is_frozen", lambda _running: False)
+    paused = pause.Paused(SimpleNamespace(user=False, bus=bus), SimpleNamespace(name="web", slice="nsunit-web.slice"))
+    if result == "failed":
+        with pytest.raises(NsunitError, match="web: it cannot be paused"):
+            paused.__enter__()
+        assert stopped == []
+        return
+    with paused:
+        assert stopped == []
+    assert stopped[0].startswith("nsunit-pause-")
+
+
+def test_a_users_unit_asks_for_what_a_users_systemd_can_give():
+    names = {item.name for item in pack_unit("x", ("/bin/true",), "/x", user=True).properties}
+    assert {"MemoryMax", "TasksMax"} <= names
+    assert not names & {"NoNewPrivileges", "CapabilityBoundingSet", "PrivateNetwork", "DevicePolicy"}
+
+
+def test_marks_of_users_are_others():
+    """What a container writes into the other kind means nothing."""
+    both = {"trusted.overlay.opaque": b"y"}
+    assert walk.is_opaque(both) and not walk.is_opaque(both, walk.USERS_MARKS)
+    assert walk.is_opaque({"user.overlay.opaque": b"y"}, walk.USERS_MARKS)
+    walk.check_marks("x", {"trusted.overlay.redirect": b"/"}, walk.USERS_MARKS)
+    with pytest.raises(NsunitError):
+        walk.check_marks("x", {"user.overlay.redirect": b"/"}, walk.USERS_MARKS)
 
 
 def test_without_skopeo(monkeypatch):
     store = SimpleNamespace(find=lambda _text: "0" * 64, named=lambda text: f"localhost/{text}:1")
-    monkeypatch.setattr(send, "Store", lambda _paths: store)
+    monkeypatch.setattr(send, "Store", lambda _paths, _remove: store)
     monkeypatch.setattr(send, "directory_with", lambda _names: "")
     with pytest.raises(NsunitError, match="sent by skopeo, which is not installed"):
-        send.push(SimpleNamespace(user=False, paths=None), "x")
-    with pytest.raises(UsageError):
-        send.push(SimpleNamespace(user=True), "x")
+        send.push(SimpleNamespace(user=False, paths=None, remove_tree=None), "x")

@@ -3,7 +3,7 @@
 import pytest
 from definitions import container, definition, problem
 
-from nsunit.features.images.keys import of
+from nsunit.features.images.keys import of, reference
 from nsunit.features.images.layout import Image
 from nsunit.features.images.plan import operations, said, with_image, without_image
 from nsunit.features.images.setup import MakeDirectory
@@ -81,11 +81,24 @@ def test_an_entrypoint_needs_an_image():
     )
 
 
-@pytest.mark.parametrize("text", ["A", "a b", "../x", "docker://nginx"])
+@pytest.mark.parametrize("text", ["A", "a b", "../x", "ftp://nginx"])
 def test_a_name_that_is_none(text):
     message, hint = problem(f"Image={text}", base="Exec=/bin/sh\n")
     assert message == f"Image: '{text}' is not the name of an image"
     assert hint == "e.g. docker.io/library/nginx:1.27, or localhost/web"
+
+
+@pytest.mark.parametrize("text", ["oci-archive:/srv/x.tar", "containers-storage:localhost/x:1", "dir:/srv/x"])
+def test_a_source_is_no_name(text):
+    message, hint = problem(f"Image={text}", base="Exec=/bin/sh\n")
+    assert message == f"Image: '{text}' is where an image comes from, and not its name"
+    assert (
+        hint == f"bring it in with 'nsunit image import {text} --name localhost/NAME', and write Image=localhost/NAME"
+    )
+
+
+def test_the_transport_of_registries_says_nothing_new():
+    assert reference("docker://docker.io/library/nginx:1.27") == "docker.io/library/nginx:1.27"
 
 
 def test_each_part_says_where_it_is_from():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from nsunit.definition.host import Host, host_facts
 from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath, user_search_path
@@ -44,6 +45,14 @@ class Context:
         self._bus: SystemdClient | None = None
         self._host: Host | None = None
         self._cgroup: str | None = None
+        self.moments: dict[str, int] = {}
+
+    def mark(self, what: str) -> None:
+        """Note that *what* has just ended, for `nsunit analyze`; the moments are nanoseconds of CLOCK_MONOTONIC."""
+        now = time.monotonic_ns()
+        if not self.moments:
+            self.moments["begun"] = now - time.process_time_ns()  # until now a command has hardly waited for anything
+        self.moments[what] = now
 
     @property
     def bus(self) -> SystemdClient:

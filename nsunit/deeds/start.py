@@ -59,6 +59,7 @@ class Starter:
         lock.__enter__()
         self.locks.append(lock)
         known = settle(self.context, definition)
+        self.context.mark("settled")
         if known is not None:
             self.note(known)
             return
@@ -218,6 +219,7 @@ def start(
 
     One that fails does not keep the others from starting.  *on_event* hears each name with its state as it is known.
     """
+    context.mark("called")
     starter = Starter(context, on_event)
     try:
         later = []
@@ -227,7 +229,9 @@ def start(
                 if start_kind := next(hooks(kinds_of(name), "deeds.start"), None):
                     starter.note(start_kind(context, name))
                     continue
+                context.mark("reached")
                 definition = load(name, context.search, context.host)
+                context.mark("loaded")
                 if needed_containers(definition.container):
                     later.append(definition)
                 else:
@@ -253,6 +257,7 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
         ready = [name for name in waiting if not waiting.keys() & needed[name].keys()]
         for name in ready or list(waiting):  # in a circle, each fails for the one that does not run
             definition = waiting.pop(name)
+            starter.context.mark("reached")
             try:
                 starter.submit(definition)
             except NsunitError as error:

@@ -1,7 +1,7 @@
 """Where the time of a start went, from what the command, systemd and the helper have noted.
 
-All clocks are CLOCK_MONOTONIC.  The command and the helper leave a line of words and nanoseconds each in the container's
-run directory: what has ended when.  systemd has microseconds, as properties of the unit.
+All clocks are CLOCK_MONOTONIC.  The command and the helper leave a line of words and nanoseconds each in the run
+directory of the container: what has ended when.  systemd has microseconds, as properties of the unit.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""What makes a start quick is no different from what it replaces."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CGROUP = "/proc/self/cgroup"
+IN_PYTHON = ("/usr/bin/python3", "-c")
+TABLE = '{"add": {"table": {"family": "inet", "name": "quickness"}}}'
+APPLY = """
+import sys
+from nsunit.errors import NsunitError
+from nsunit.features.network.wire import nft
+nft._LIBRARY = sys.argv[2] or nft._LIBRARY
+nft._PROGRAM = sys.argv[3] or nft._PROGRAM
+try:
+    nft.apply(eval(sys.argv[1]))
+except NsunitError as error:
+    print(error)
+"""
+MOVE = """
+import os, time
+from nsunit.storage.moving import Moving
+def where(pid): return open(f"/proc/{pid}/cgroup").read()
+moving, before = Moving("/sys/fs/cgroup"), where("self")
+moving.begin()
+deadline = time.monotonic() + 30
+while int(open(f"/proc/{moving.child}/status").read().rpartition("voluntary_ctxt_switches:")[0].split()[-2]) < 3:
+    assert time.monotonic() < deadline
+assert where(moving.child) == before == where("self")  # and it goes on: it was allowed to
+moving.end()
+"""
+
+
+def applied(items, library="", program=""):
+    done = subprocess.run(
+        [*IN_PYTHON, APPLY, f"[{items}]", library, program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def table(run):
+    yield lambda: "quickness" in run("nft", "list", "tables").stdout
+    run("nft", "delete", "table", "inet", "quickness", check=False)
+
+
+@pytest.mark.parametrize("library", ["", "libnothing.so.0"], ids=["library", "program"])
+def test_rules_are_one_transaction_and_errors_are_told(table, library):
+    chain = '{"add": {"rule": {"family": "inet", "table": "quickness", "chain": "none", "expr": [{"accept": None}]}}}'
+    said = applied(f"{TABLE}, {chain}", library)
+    assert said.startswith("nft: ")
+    assert "No such file or directory" in said
+    assert not table()  # all or nothing
+    assert applied(TABLE, library) == ""
+    assert table()
+
+
+def test_neither_library_nor_program(table):
+    assert applied(TABLE, "libnothing.so.0", "no-nft") == "nft is not installed\n"
+    assert not table()
+
+
+def test_who_keeps_the_kernel_ready_stays_where_it_is():
+    subprocess.run(["systemd-run", "--quiet", "--wait", "--collect", "--pipe", *IN_PYTHON, MOVE], check=True)
+
+
+def test_nobody_is_left_of_a_start_or_a_session(containers, nsunit, run):
+    unit = containers.start("[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n")
+    nsunit("exec", unit.name, "true")
+    commands = [Path(f"/proc/{pid}/cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
+    assert not [path for path in commands if path.exists() and f"{unit.name}\0true".encode() in path.read_bytes()]
+    assert unit.pid

@@ -9,7 +9,9 @@ from nsunit.definition.host import Host, host_facts
 from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath, user_search_path
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features import hooks, of_users
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
+from nsunit.storage.moving import Moving
 from nsunit.storage.paths import Paths, user_paths
 
 TYPE_CHECKING = False
@@ -46,6 +48,7 @@ class Context:
         self._host: Host | None = None
         self._cgroup: str | None = None
         self.moments: dict[str, int] = {}
+        self.moving = Moving(CGROUP_ROOT)
 
     def mark(self, what: str) -> None:
         """Note that *what* has just ended, for `nsunit analyze`; the moments are nanoseconds of CLOCK_MONOTONIC."""

@@ -55,6 +55,7 @@ class Starter:
     def submit(self, definition: Definition, *, transient: bool = False) -> None:
         """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
         name = definition.name
+        self.context.moving.begin()
         lock = Lock(self.context.paths.locks, name)
         lock.__enter__()
         self.locks.append(lock)
@@ -208,6 +209,7 @@ class Starter:
 
     def close(self) -> None:
         """Release the locks."""
+        self.context.moving.end()
         for lock in reversed(self.locks):
             lock.__exit__(None, None, None)
 

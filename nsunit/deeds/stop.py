@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
@@ -71,6 +73,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
             item = waiting.pop(job)
             outcomes[item.name] = _finish_stop(context, item, job, result)
     finally:
+        context.moving.end()
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
     for name in {*names} - outcomes.keys():
@@ -130,6 +133,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
     deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
+    if os.path.lexists(context.paths.network_of(name)):
+        context.moving.begin()  # systemd executes what takes it back
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0

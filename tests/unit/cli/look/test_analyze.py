@@ -72,7 +72,7 @@ def test_what_is_refused(nsunit, starts, tmp_path):
     status, _, errors = nsunit("analyze", "other")
     assert (status, errors) == (3, "nsunit: other: it is not running\n")
     status, _, errors = nsunit("analyze", "--all", "web")
-    assert (status, errors.splitlines()[0]) == (1, "nsunit: analyze --all takes no NAME")
+    assert (status, errors.splitlines()[0]) == (2, "nsunit: analyze --all takes no NAME")
     status, _, errors = nsunit("analyze", f"--plot={tmp_path}/none/start.svg", "web")
     assert status == 1
     assert f"{tmp_path}/none/start.svg" in errors

@@ -55,7 +55,6 @@ class Starter:
     def submit(self, definition: Definition, *, transient: bool = False) -> None:
         """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
         name = definition.name
-        self.context.moving.begin()
         lock = Lock(self.context.paths.locks, name)
         lock.__enter__()
         self.locks.append(lock)

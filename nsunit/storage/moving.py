@@ -4,8 +4,9 @@ This is a trick.  Whoever moves a process takes a lock of the whole system for w
 waits for an RCU grace period, 10 ms and more: systemd's executor before it executes the helper or ExecStopPost=, and
 systemd itself when it puts a session into its scope.  Who comes soon after another waits for nothing (percpu-rwsem and
 rcu_sync in the kernel; the mount option favordynmods of cgroup2 makes it so for good).  So a child of the command moves
-itself to where it is, which changes nothing, again and again: the grace period goes by while the command still loads
-its modules.  Where that is not allowed, or not so, nothing is lost but the child.
+itself to where it is, which changes nothing, a few times: the grace period goes by while the command still loads its
+modules.  Where others do so all the time it is not needed, and ends at once; where it is not allowed, or nothing is
+gained, nothing is lost but the child.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from __future__ import annotations
 import os
 import time
 
-_INTERVAL = 0.002  # seconds; a grace period takes longer
-_DURATION = 1.0  # a start that takes longer waits for something else
-_RENEW = 0.5
+_INTERVAL = 0.004  # seconds; a grace period takes longer on a machine that is idle
+_DURATION = 0.15  # a start that takes longer waits for something else
+_IDLE = 0.001  # who waits less was not the first in a while
 _SIGKILL = 9
 
 
@@ -28,20 +29,17 @@ class Moving:
     def __init__(self, cgroups: str) -> None:
         self.cgroups = cgroups
         self.child = 0
-        self.since = 0.0
 
     def begin(self) -> None:
-        """Have a child for the next second.  Whoever starts many containers says so for each."""
-        now = time.monotonic()
-        if self.child and now - self.since < _RENEW:
+        """Have a child for a moment, if there is none yet."""
+        if self.child:
             return
-        self.end()
         command = os.getpid()
         try:
             child = os.fork()
             if child == 0:
                 _move(self.cgroups, command)
-            self.child, self.since = child, now
+            self.child = child
         except OSError:
             pass  # too many processes: then it takes longer
         finally:
@@ -62,9 +60,13 @@ def _move(cgroups: str, command: int) -> None:
     with open("/proc/self/cgroup", "rb") as file:
         path = own_path(file.read())
     fd = os.open(f"{cgroups}{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+    begun = time.monotonic()
+    os.write(fd, b"0")
+    if time.monotonic() - begun < _IDLE:
+        return  # others move processes all the time
     while os.getppid() == command and time.monotonic() < end:
-        os.write(fd, b"0")
         time.sleep(_INTERVAL)
+        os.write(fd, b"0")
 
 
 def own_path(content: bytes) -> str:

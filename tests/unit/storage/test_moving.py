@@ -13,6 +13,8 @@ from nsunit.storage.moving import Moving
 @pytest.fixture
 def procs(tmp_path, monkeypatch):
     """The file that stands for cgroup.procs of this process's cgroup."""
+    monkeypatch.setattr(moving, "_IDLE", 0)
+    monkeypatch.setattr(moving, "_DURATION", 600)
     monkeypatch.setattr(moving, "own_path", lambda _content: "/user.slice")
     path = tmp_path / "user.slice/cgroup.procs"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,16 +51,21 @@ def test_it_moves_itself_again_and_again_and_holds_nothing(procs, tmp_path):
     own.end()  # there is none
 
 
-def test_one_is_enough_for_a_while(procs, tmp_path, monkeypatch):
+def test_one_is_enough(procs, tmp_path):
     own = Moving(str(tmp_path))
     own.begin()
     first = own.child
     own.begin()
     assert own.child == first
-    monkeypatch.setattr(moving, "_RENEW", 0)
+    own.end()
+
+
+def test_where_others_move_processes_it_is_not_needed(procs, tmp_path, monkeypatch):
+    monkeypatch.setattr(moving, "_IDLE", 600)
+    own = Moving(str(tmp_path))
     own.begin()
-    assert own.child != first
-    assert not os.path.exists(f"/proc/{first}")
+    until(lambda: not is_there(own.child))
+    assert procs.read_text() == "0"
     own.end()
 
 

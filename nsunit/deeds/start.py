@@ -51,6 +51,13 @@ class Starter:
         self.locks: list[Lock] = []
         self.waiting: dict[Job, Prepared] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.total = 0
+
+    def tell(self, error: NsunitError | None = None) -> None:
+        """Tell who looks on how far it is."""
+        if self.context.batch and self.total > 1:
+            done = len(self.outcomes)
+            self.context.batch(done + len(self.waiting), done, self.total, error)
 
     def submit(self, definition: Definition, *, transient: bool = False) -> None:
         """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
@@ -97,6 +104,7 @@ class Starter:
                 self.clear(prepared)
             raise
         self.waiting[job] = prepared
+        self.tell()
 
     def finish(self) -> None:
         """Wait for all that was queued."""
@@ -177,6 +185,7 @@ class Starter:
     def note(self, outcome: Outcome) -> None:
         """Record an outcome and tell whoever listens."""
         self.outcomes[outcome.name] = outcome
+        self.tell(outcome.error)
         if outcome.error:
             remember_failure(self.context, outcome.name, outcome.error)
         else:
@@ -222,7 +231,9 @@ def start(
     """
     context.mark("called")
     starter = Starter(context, on_event)
+    starter.total = len(set(names))
     try:
+        starter.tell()
         later = []
         # Sorted, so that two commands that name the same containers never wait for each other.
         for name in sorted(set(names), key=lambda name: (not kinds_of(name), name)):

@@ -52,8 +52,15 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, _Stop] = {}
     locks = []
+
+    def tell(name: str = "") -> None:
+        if context.batch and len(set(names)) > 1:
+            error = outcomes[name].error if name in outcomes else None
+            context.batch(len(outcomes) + len(waiting), len(outcomes), len(set(names)), error)
+
     try:
         for name in sorted(set(names)):
+            tell()
             if next(hooks(kinds_of(name), "deeds.stop"), None):
                 continue  # after its containers
             try:
@@ -67,11 +74,13 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                     waiting[queued[0]] = queued[1]
             except NsunitError as error:
                 outcomes[name] = Outcome(name, "failed", error=error)
+                tell(name)
         while waiting:
             timeout = _stop_timeout(context, [item.name for item in waiting.values()])
             job, result = context.bus.wait_any(waiting, timeout)
             item = waiting.pop(job)
             outcomes[item.name] = _finish_stop(context, item, job, result)
+            tell(item.name)
     finally:
         context.moving.end()
         for lock in reversed(locks):
@@ -82,6 +91,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 outcomes[name] = stop_kind(context, name)
             except NsunitError as error:
                 outcomes[name] = Outcome(name, "failed", error=error)
+            tell(name)
     return [outcomes[name] for name in dict.fromkeys(names)]
 
 

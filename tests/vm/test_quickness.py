@@ -1,12 +1,13 @@
 """What makes a start quick is no different from what it replaces."""
 
 import os
+import pty
 import subprocess
 from pathlib import Path
 
 import pytest
 
-CGROUP = "/proc/self/cgroup"
+SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
 IN_PYTHON = ("/usr/bin/python3", "-c")
 TABLE = '{"add": {"table": {"family": "inet", "name": "quickness"}}}'
 APPLY = """
@@ -67,8 +68,36 @@ def test_who_keeps_the_kernel_ready_stays_where_it_is():
 
 
 def test_nobody_is_left_of_a_start_or_a_session(containers, nsunit, run):
-    unit = containers.start("[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n")
+    unit = containers.start(SLEEPER)
     nsunit("exec", unit.name, "true")
     commands = [Path(f"/proc/{pid}/cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
     assert not [path for path in commands if path.exists() and f"{unit.name}\0true".encode() in path.read_bytes()]
     assert unit.pid
+
+
+def on_terminal(*words):
+    """Run a command of nsunit whose standard error is a terminal; returns its status and what that shows."""
+    terminal, other = pty.openpty()
+    process = subprocess.Popen(["nsunit", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=other)
+    os.close(other)
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    except OSError:
+        pass  # all have closed it
+    os.close(terminal)
+    return process.wait(), shown.decode()
+
+
+def test_who_looks_on_sees_how_far_it_is(define, nsunit):
+    names = [define(f"{SLEEPER}[Service]\nExecStartPost=/bin/sleep {seconds}\n") for seconds in (0, 1.5, 1.8)]
+    broken = define("[Container]\nRootfs=/srv/roots/none\nExec=/bin/true\n")
+    status, shown = on_terminal("start", *names, broken)
+    assert status != 0
+    assert shown.count("/srv/roots/none") == 1  # told once, when it failed
+    assert "of 4 done, " in shown.partition("/srv/roots/none")[2]
+    assert shown.endswith("\x1b[K")  # and nothing is left of the line
+    quiet = nsunit("start", *names, broken, check=False)
+    assert "done, " not in quiet.stderr
+    nsunit("stop", *names)

@@ -72,7 +72,7 @@ class Verb(Record):
     slash. `details` are paragraphs for the help and the man page.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
-    greet. `moves`: systemd will put processes into cgroups for it, see nsunit.storage.moving. `patterns`: its names may
+    greet. `moves`: systemd will put processes into cgroups for it, see nsunit.storage.lock. `patterns`: its names may
     be patterns, of what PATTERNS has there. `before` is the verb in front of which one of a feature is listed; at the
     end if there is none.
     """

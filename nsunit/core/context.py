@@ -11,7 +11,7 @@ from nsunit.errors import NsunitError, UsageError
 from nsunit.features import hooks, of_users
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
-from nsunit.storage.moving import Moving
+from nsunit.storage.lock import Moving
 from nsunit.storage.paths import Paths, user_paths
 
 TYPE_CHECKING = False

@@ -23,7 +23,7 @@ except NsunitError as error:
 """
 MOVE = """
 import os
-from nsunit.storage import moving
+from nsunit.storage import lock as moving
 def where(): return open("/proc/self/cgroup").read()
 moving._DURATION, before = 0, where()
 if (child := os.fork()) == 0:

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from nsunit.storage import moving
-from nsunit.storage.moving import Moving
+from nsunit.storage import lock as moving
+from nsunit.storage.lock import Moving
 
 
 @pytest.fixture

@@ -139,8 +139,8 @@ class Moving:
         self.child = 0
 
     def begin(self) -> None:
-        """Have a child for a moment, if there is none yet."""
-        if self.child:
+        """Have a child for a moment, if there is none yet; but for users, who may not move anything, as a rule."""
+        if self.child or os.geteuid():
             return
         command = os.getpid()
         try:

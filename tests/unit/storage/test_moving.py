@@ -13,6 +13,7 @@ from nsunit.storage.lock import Moving
 @pytest.fixture
 def procs(tmp_path, monkeypatch):
     """The file that stands for cgroup.procs of this process's cgroup."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(moving, "_IDLE", 0)
     monkeypatch.setattr(moving, "_DURATION", 600)
     monkeypatch.setattr(moving, "own_path", lambda _content: "/user.slice")
@@ -58,6 +59,13 @@ def test_one_is_enough(procs, tmp_path):
     own.begin()
     assert own.child == first
     own.end()
+
+
+def test_users_have_none(procs, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    own = Moving(str(tmp_path))
+    own.begin()
+    assert not own.child
 
 
 def test_where_others_move_processes_it_is_not_needed(procs, tmp_path, monkeypatch):

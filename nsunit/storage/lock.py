@@ -159,7 +159,7 @@ class Moving:
         child, self.child = self.child, 0
         if child:
             os.kill(child, _SIGKILL)
-            os.waitpid(child, 0)
+            os.waitpid(child, os.WNOHANG)  # it ends while the command goes on, or has ended
 
 
 def _move(cgroups: str, command: int) -> None:

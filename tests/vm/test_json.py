@@ -134,6 +134,7 @@ def looks_at_what_it_uses(scene, name):
     assert scene.ask("ps", name)[0]["inside_pid"] == 1
     for what in ([name], [name, "MemoryMax"], [f"{scene.group}.slice"]):
         scene.ask("why", *what)
+    assert scene.ask("analyze", name)[0]["name"] == name
 
 
 def looks_at_networks_and_namespaces(scene, name):

@@ -60,6 +60,7 @@ RECORDS = {
     "nsunit.formats.cgroupfs": "DeviceIO Pressure Traffic",
     "nsunit.deeds.look.processes": "Process",
     "nsunit.plan.hierarchy": "Explanation Step=Level",
+    "nsunit.plan.timing": "Timing Span",
     "nsunit.plan.change": "Change",
     "nsunit.deeds.change": "Plan",
     "nsunit.core.findings": "Finding",

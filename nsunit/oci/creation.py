@@ -17,6 +17,7 @@ from nsunit.oci.state import REPLY, START, Container, began_of, now, read, write
 from nsunit.setup import linux
 from nsunit.setup.namespaces import cgroup_of, write_file
 from nsunit.setup.oci.hooks import HookError, run_all
+from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
 from nsunit.setup.oci.step import Box, Channel
 
@@ -57,8 +58,6 @@ def create(
             raise OciError("cannot allocate tty if runc will detach without setting console socket")
         raise OciError("cannot use console socket if runc will not detach or allocate tty")
     if not in_users and os.geteuid() == 0 and has_hosts_root(todo.namespaces):
-        from nsunit.setup.interpreter import protect  # where the host's root is inside
-
         protect()
     linux_object: Json = take(config, "linux", dict)
     text: str = take(linux_object, "cgroupsPath", str, "linux.")

@@ -13,6 +13,7 @@ from nsunit.oci.spec.process import cpu_set
 from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, read, write_whole
 from nsunit.setup import linux, namespaces
 from nsunit.setup.oci.process import Report
+from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
 from nsunit.setup.oci.step import Box, Channel
 
@@ -35,6 +36,8 @@ def run(context: Context, given: Given) -> tuple[int, str]:
         raise OciError("cannot exec in a stopped container")
     if status == PAUSED and not given.has("ignore-paused"):
         raise OciError("cannot exec in a paused container (use --ignore-paused to override)")
+    if os.geteuid() == 0 and namespaces.has_hosts_root(container.pid):
+        protect()
     config: Json = store.config(identity)
     process = _process(given, config)
     linux_object: Json = take(config, "linux", dict)

@@ -11,8 +11,8 @@ from nsunit.setup import files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.oci.mounts import open_file
 from nsunit.setup.oci.step import Box, Step
-from nsunit.setup.spawn import TIOCGPTPEER, TIOCSCTTY, TIOCSPTLCK, TIOCSWINSZ
 
+TIOCSPTLCK, TIOCGPTPEER, TIOCSCTTY, TIOCSWINSZ = 0x40045431, 0x5441, 0x540E, 0x5414  # ioctl_tty(2)
 LINKS = {
     "fd": "/proc/self/fd",
     "stdin": "/proc/self/fd/0",

@@ -86,6 +86,7 @@ _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 # System call numbers: those from 424 on are the same on every architecture, the older ones are not.
 _OLD_CALLS = {
     # name: x86_64, aarch64
+    "bpf": (321, 280),
     "capset": (126, 91),
     "fstatfs": (138, 44),
     "ioprio_set": (251, 30),
@@ -209,13 +210,21 @@ def new_session_keyring(*, with_user: bool) -> None:
             raise
 
 
-def seccomp(program: bytes) -> None:
-    """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread."""
+def bpf(command: int, attributes: bytes) -> int:
+    """bpf(2) with the union of *attributes* that *command* takes, as far as it is needed."""
+    return _old_call("bpf", command, attributes, len(attributes))
+
+
+def seccomp(program: bytes, flags: int = 0) -> int:
+    """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread.
+
+    With SECCOMP_FILTER_FLAG_NEW_LISTENER in *flags* it returns the listener's descriptor.
+    """
     from nsunit.setup import libc  # it brings ctypes
 
     filters = bytearray(program)
     fprog = struct.pack("@HP", len(program) // 8, libc.address_of(filters))
-    _old_call("seccomp", SECCOMP_SET_MODE_FILTER, 0, fprog)
+    return _old_call("seccomp", SECCOMP_SET_MODE_FILTER, flags, fprog)
 
 
 def setfsid(user: int, group: int) -> None:

@@ -16,6 +16,7 @@ EFFECTS = {"bus", "storage", "dropins"}
 # of features stands below all of them: it imports what it names when that is asked for.
 ROOMS = {
     "cli": {"deeds", "features", "core", "plan", "definition", "formats", *EFFECTS, "registry"},
+    "oci": {"core", "formats", "setup", "bus", "registry"},
     "deeds": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},

@@ -15,20 +15,22 @@ _BPF_F_ALLOW_MULTI = 2  # those of the groups above hold all the same
 _INSTRUCTION = 8
 
 
-def restrict(cgroup: int, program: bytes) -> None:
-    """Load *program* (see `spec.devices.program_of`) and attach it to the group behind the descriptor *cgroup*.
+def restrict(directory: str, program: bytes) -> None:
+    """Load *program* (see `spec.devices.program_of`) and attach it to the cgroup whose *directory* is given.
 
     The kernel keeps it until the group is gone.
 
     Raises:
         OSError: the caller may not do it, as is so in a user namespace, or the kernel takes no programs.
     """
-    fd = _load(program)
+    cgroup = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        fd = _load(program)
         attach = struct.pack("=IIII", cgroup, fd, _BPF_CGROUP_DEVICE, _BPF_F_ALLOW_MULTI)
         linux.bpf(_BPF_PROG_ATTACH, attach)
-    finally:
         os.close(fd)
+    finally:
+        os.close(cgroup)
 
 
 def _load(program: bytes) -> int:

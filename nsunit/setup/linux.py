@@ -215,16 +215,13 @@ def bpf(command: int, attributes: bytes) -> int:
     return _old_call("bpf", command, attributes, len(attributes))
 
 
-def seccomp(program: bytes, flags: int = 0) -> int:
-    """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread.
-
-    With SECCOMP_FILTER_FLAG_NEW_LISTENER in *flags* it returns the listener's descriptor.
-    """
+def seccomp(program: bytes) -> None:
+    """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread."""
     from nsunit.setup import libc  # it brings ctypes
 
     filters = bytearray(program)
     fprog = struct.pack("@HP", len(program) // 8, libc.address_of(filters))
-    return _old_call("seccomp", SECCOMP_SET_MODE_FILTER, flags, fprog)
+    _old_call("seccomp", SECCOMP_SET_MODE_FILTER, 0, fprog)
 
 
 def setfsid(user: int, group: int) -> None:

@@ -6,7 +6,7 @@ The value of a property is GVariant text, as gdbus(1) and the other runtimes hav
 
 from __future__ import annotations
 
-from nsunit.oci.spec.shapes import INTEGERS, FieldError
+from nsunit.oci.spec.check.shapes import INTEGERS, FieldError
 from nsunit.record import Record
 from nsunit.units import Property
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from nsunit.core.seccomp import cached, identity, library_path
 from nsunit.jsontext import dumps
-from nsunit.oci.spec.schema import SECCOMP
-from nsunit.oci.spec.shapes import FieldError, check
+from nsunit.oci.spec.check.schema import SECCOMP
+from nsunit.oci.spec.check.shapes import FieldError, check
 from nsunit.record import Record
 
 TYPE_CHECKING = False

@@ -15,7 +15,7 @@ import os
 import struct
 
 from nsunit.errors import NsunitError
-from nsunit.oci.spec.shapes import FieldError
+from nsunit.oci.spec.check.shapes import FieldError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import pytest
 
 from nsunit.oci.spec.annotations import Wishes, parse_variant, wishes_of
-from nsunit.oci.spec.shapes import FieldError
+from nsunit.oci.spec.check.shapes import FieldError
 from nsunit.units import Property
 
 READ = [

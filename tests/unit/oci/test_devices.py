@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from nsunit.oci.spec.devices import needs_program, program_of, properties_of, rules_of
-from nsunit.oci.spec.shapes import FieldError
+from nsunit.oci.spec.check.shapes import FieldError
+from nsunit.oci.spec.limits.devices import needs_program, program_of, properties_of, rules_of
 from nsunit.units import Property
 
 NONE = {"allow": False, "access": "rwm"}

@@ -3,10 +3,10 @@
 import pytest
 
 from nsunit.bus.marshal import encode
-from nsunit.oci.spec import update
-from nsunit.oci.spec.resources import Write, bits_of, for_cgroup, for_scope, refuse_memory, weight_of_shares
-from nsunit.oci.spec.schema import RESOURCES
-from nsunit.oci.spec.shapes import FieldError, check
+from nsunit.oci.spec.check.schema import RESOURCES
+from nsunit.oci.spec.check.shapes import FieldError, check
+from nsunit.oci.spec.limits import update
+from nsunit.oci.spec.limits.resources import Write, bits_of, for_cgroup, for_scope, refuse_memory, weight_of_shares
 from nsunit.units import INFINITY
 
 MEGA = 1 << 20

@@ -8,7 +8,7 @@ from oci import profiles
 from oci.profiles import LIVING, NATIVE, answers, numbers, profile
 
 from nsunit.oci.spec import seccomp, seccomp_compiler
-from nsunit.oci.spec.shapes import FieldError
+from nsunit.oci.spec.check.shapes import FieldError
 
 EQ = {"index": 0, "op": "SCMP_CMP_EQ"}
 

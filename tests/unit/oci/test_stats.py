@@ -1,8 +1,9 @@
 """What is told of a container's cgroup, and the config.json to begin with."""
 
 from nsunit.jsontext import dumps, loads
-from nsunit.oci.spec import example, stats
-from nsunit.oci.spec.validate import check_config
+from nsunit.oci.spec import example
+from nsunit.oci.spec.check.validate import check_config
+from nsunit.oci.spec.limits import stats
 
 FILES = {
     "cpu.stat": "usage_usec 10\nuser_usec 7\nsystem_usec 3\nnr_periods 4\nnr_throttled 2\nthrottled_usec 5\n",

@@ -3,8 +3,8 @@
 import pytest
 
 from nsunit.oci.errors import SpecError
-from nsunit.oci.spec.shapes import FieldError, check
-from nsunit.oci.spec.validate import check_config, check_process
+from nsunit.oci.spec.check.shapes import FieldError, check
+from nsunit.oci.spec.check.validate import check_config, check_process
 
 CONFIG = {
     "ociVersion": "1.2.0",

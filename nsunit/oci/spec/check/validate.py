@@ -6,9 +6,9 @@ first thing that is wrong is named by its place, as in `linux.resources.cpu.shar
 
 from __future__ import annotations
 
-from nsunit.oci.spec.schema import CONFIG, PROCESS
+from nsunit.oci.spec.check.schema import CONFIG, PROCESS
+from nsunit.oci.spec.check.shapes import FieldError, check
 from nsunit.oci.spec.seccomp import check_profile
-from nsunit.oci.spec.shapes import FieldError, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nsunit.oci.spec.schema import RESOURCES
-from nsunit.oci.spec.shapes import INTEGERS, FieldError, check
+from nsunit.oci.spec.check.schema import RESOURCES
+from nsunit.oci.spec.check.shapes import INTEGERS, FieldError, check
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

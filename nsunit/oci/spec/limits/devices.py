@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from nsunit.oci.spec.shapes import FieldError
+from nsunit.oci.spec.check.shapes import FieldError
 from nsunit.record import Record
 from nsunit.units import Property
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from nsunit.oci.spec.shapes import FieldError
+from nsunit.oci.spec.check.shapes import FieldError
 from nsunit.record import Record
 from nsunit.units import INFINITY, Property
 

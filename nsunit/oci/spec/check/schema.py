@@ -13,6 +13,7 @@ STRINGS = ("list", "string")
 WORDS_OF_STRINGS = ("map", "string")
 
 CAPABILITY_SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")
+NAMESPACES = ("cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts")
 HOOKS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 
 _USER = {

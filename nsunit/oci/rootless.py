@@ -1,0 +1,37 @@
+"""The maps of a user namespace that a user makes: of his own id alone, or by newuidmap(1) and newgidmap(1)."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.oci.errors import OciError
+from nsunit.setup.namespaces import write_file
+
+_DIRECTORIES = ("/usr/bin", "/bin", "/usr/local/bin")
+
+
+def write_maps(pid: int, uid_map: str, gid_map: str) -> None:
+    """Write both maps of process *pid*'s namespace.
+
+    Raises:
+        OciError: a helper is missing or refuses it.
+    """
+    for name, text, own in (("uid", uid_map, os.geteuid()), ("gid", gid_map, os.getegid())):
+        lines = text.splitlines()
+        if len(lines) == 1 and lines[0].split()[1:] == [str(own), "1"]:
+            if name == "gid":
+                write_file(f"/proc/{pid}/setgroups", "deny")
+            write_file(f"/proc/{pid}/{name}_map", text)
+        else:
+            _helper(f"new{name}map", pid, text)
+
+
+def _helper(program: str, pid: int, text: str) -> None:
+    path = next((f"{place}/{program}" for place in _DIRECTORIES if os.path.exists(f"{place}/{program}")), "")
+    if not path:
+        raise OciError(f"{program}(1) is not there, which a map of several ids needs: install uidmap")
+    words = text.split()
+    child = os.posix_spawn(path, (program, str(pid), *words), {})
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        raise OciError(f"{program} {pid} {' '.join(words)} failed with status {status}")

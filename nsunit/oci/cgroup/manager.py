@@ -27,7 +27,7 @@ def put(place: Place, identity: str, pid: int, config: Json, warn: Callable[[str
         return place
     linux: Json = config.get("linux") or {}
     resources: Json = linux.get("resources") or {}
-    rules = devices.rules_of(resources.get("devices") or (), linux.get("devices") or ())
+    rules = devices.rules_of(resources.get("devices") or ())
     if place.manager == SYSTEMD:
         from nsunit.oci.cgroup import scope  # it loads sd-bus
 

@@ -102,13 +102,6 @@ def test_the_kernel_takes_the_program(name):
         assert error.errno in (errno.EPERM, errno.ENOSYS), error  # EINVAL and EACCES are the verifier's
 
 
-def test_nodes_of_its_own_may_be_used():
-    nodes = [{"type": "c", "path": "/dev/fuse", "major": 10, "minor": 229}, {"type": "p", "path": "/dev/x"}]
-    program = program_of(rules_of([NONE], nodes))
-    assert run(program, CHAR, 10, 229, R | W) == 1
-    assert run(program_of(rules_of([NONE])), CHAR, 10, 229, R | W) == 0
-
-
 def test_a_scope_has_them_by_systemd():
     found = properties_of(rules_of([NONE, allow("c", 10, 229, "rw"), allow("b", 8, None, "r")]))
     assert found[0] == Property("DevicePolicy", "s", "strict")

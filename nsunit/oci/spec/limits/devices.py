@@ -46,10 +46,11 @@ class Rules(Record):
     exceptions: tuple[tuple[Device, int], ...] = ()
 
 
-def rules_of(said: Iterable[dict[str, Any]], nodes: Iterable[dict[str, Any]] = ()) -> Rules | None:
-    """The rules of `linux.resources.devices`, with the devices that every container has and its own *nodes*.
+def rules_of(said: Iterable[dict[str, Any]]) -> Rules | None:
+    """The rules of `linux.resources.devices`, with the devices that every container has.
 
-    None where nothing was said: all devices are allowed.
+    Those in `linux.devices` are none of these: a node may be there for less than its user could do with it.  None where
+    nothing was said: all devices are allowed.
 
     Raises:
         FieldError: a rule cannot be had.
@@ -59,14 +60,9 @@ def rules_of(said: Iterable[dict[str, Any]], nodes: Iterable[dict[str, Any]] = (
         rules = _added(rules or Rules(True), item, f"linux.resources.devices[{index}]")
     if rules is None:
         return None
-    own = tuple(
-        ((item["type"].replace("u", "c"), item.get("major") or 0, item.get("minor") or 0), _ALL)
-        for item in nodes
-        if item["type"] != "p"
-    )
     if rules.allowed:
         return rules
-    for device, access in (*_DEFAULT, *own):
+    for device, access in _DEFAULT:
         rules = _changed(rules, device, access, "", allow=True)
     return rules
 

@@ -42,6 +42,8 @@ _UNIFIED = {
     "memory.swap.max": "MemorySwapMax",
     "pids.max": "TasksMax",
 }
+# Files that are written besides a property: systemd rounds, or may not find a device by its path.
+_WITH_PROPERTY = ("cpu.max", "io.bfq.weight", "io.max")
 _CPU_SETS = {"cpuset.cpus": "AllowedCPUs", "cpuset.mems": "AllowedMemoryNodes"}
 _SUFFIXES = {"k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
 
@@ -75,7 +77,7 @@ def for_scope(resources: Mapping[str, Any], systemd: int) -> Limits:
     """The limits of a scope of *systemd*, its version."""
     files = for_cgroup(resources)
     properties = tuple(_properties(resources, systemd))
-    kept = tuple(write for write in files.files if not _is_systemds(write, systemd))
+    kept = tuple(_besides(write) for write in files.files if not _is_systemds(write, systemd))
     return Limits(properties, kept, files.without)
 
 
@@ -169,7 +171,7 @@ def _cpu_files(cpu: Mapping[str, Any]) -> Iterator[Write]:
         if burst is not None:
             yield Write("cpu.max.burst", "0")
         text = "max" if quota <= 0 else str(quota)
-        yield Write("cpu.max", f"{text} {period}" if period else text)
+        yield Write("cpu.max", f"{text} {period}" if period else text, needed=quota > 0)
     if burst is not None:
         yield Write("cpu.max.burst", str(burst))
     for key, file in (("cpus", "cpuset.cpus"), ("mems", "cpuset.mems")):
@@ -184,14 +186,15 @@ def _memory_files(memory: Mapping[str, Any]) -> Iterator[Write]:
         # A kernel without swap accounting has no file; there is nothing to be limited where none is to be used.
         yield Write("memory.swap.max", _memory_text(swap), needed=swap > 0)
     if limit:
-        yield Write("memory.max", _memory_text(limit))
+        yield Write("memory.max", _memory_text(limit), needed=limit > 0)
     if memory.get("reservation"):
         yield Write("memory.low", _memory_text(memory["reservation"]))
 
 
 def _pids_files(pids: Mapping[str, Any]) -> Iterator[Write]:
     if pids.get("limit") is not None:
-        yield Write("pids.max", "max" if pids["limit"] <= 0 else str(pids["limit"]))
+        number = pids["limit"]
+        yield Write("pids.max", "max" if number <= 0 else str(number), needed=number > 0)
 
 
 def _io_files(io: Mapping[str, Any]) -> Iterator[Write]:
@@ -273,6 +276,11 @@ def _without(resources: Mapping[str, Any]) -> Iterator[str]:
 # --- properties
 
 
+def _besides(write: Write) -> Write:
+    """*write*, which is not needed where a property says it as well; a controller that is missing is systemd's."""
+    return write.replace(needed=False) if write.file in _WITH_PROPERTY else write
+
+
 def _is_systemds(write: Write, systemd: int) -> bool:
     """Whether a property of the scope says it, so that writing the file would be doing it behind systemd's back."""
     file = write.file
@@ -280,7 +288,6 @@ def _is_systemds(write: Write, systemd: int) -> bool:
         return True
     if file == "memory.oom.group":
         return systemd >= _SCOPE_OOM_POLICY
-    # What systemd rounds or may not find by its device's path is written besides.
     return False
 
 

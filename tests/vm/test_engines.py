@@ -1,0 +1,255 @@
+"""Engines with nsunit-oci below them: each is started as it comes, with the file that packaging/engines has for it."""
+
+import json
+import os
+import pty
+import select
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+pytestmark = pytest.mark.once("the engines are those of one release, and their answers do not depend on systemd")
+
+FILES = Path("/usr/share/doc/nsunit/engines")
+IMAGE = "localhost/busybox:test"
+DROP_IN = Path("/etc/containers/containers.conf.d/50-nsunit-oci.conf")
+STATE = Path("/run/nsunit-oci")
+SCOPES = Path("/sys/fs/cgroup/machine.slice")
+# A system that is booted natively cannot have more than its host lets it.
+LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
+LOOP = "trap 'exit 3' TERM; while :; do sleep 1000 & wait $!; done"
+
+
+def on_a_terminal(*words):
+    """What a command writes to a terminal of its own, and its status."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvp(words[0], words)
+    said = b""
+    while select.select([terminal], [], [], 60)[0]:
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:  # EIO: the other side is closed
+            break
+    os.close(terminal)
+    return said.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Engine:
+    """A command line like podman's."""
+
+    def __init__(self, run, *words):
+        self.words, self._run = words, run
+
+    def __call__(self, *words, **options):
+        return self._run(*self.words, *words, **options)
+
+    def out(self, *words, **options):
+        return self(*words, **options).stdout.strip()
+
+    def start(self, *options, script=LOOP):
+        """Start a container that ends with status 3 at SIGTERM; returns its name."""
+        name = f"e{uuid.uuid4().hex[:8]}"
+        self("run", "-d", "--name", name, *options, IMAGE, "sh", "-c", script)
+        return name
+
+    def pid(self, name):
+        return int(self.out("inspect", "--format", "{{.State.Pid}}", name))
+
+
+@pytest.fixture(scope="module")
+def podman(run):
+    """podman with the drop-in, and busybox as an image."""
+    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FILES / "containers.conf", DROP_IN)
+    engine = Engine(run, "podman")
+    run(f"tar -C /srv/roots/busybox -c . | podman import -q - {IMAGE}")
+    yield engine
+    engine("rm", "--all", "--force", "--time", "0")
+    engine("pod", "rm", "--all", "--force")
+    engine("rmi", "--all", "--force")
+    DROP_IN.unlink()
+
+
+@pytest.fixture
+def nothing_left(podman):
+    """No state of a container, and no scope, is left by a test."""
+    yield
+    podman("rm", "--all", "--force", "--time", "0")
+    scopes = (path.name for path in SCOPES.glob("libpod-*.scope"))
+    left = [*(path.name for path in STATE.glob("*")), *(name for name in scopes if "conmon" not in name)]
+    assert left == []
+
+
+@pytest.mark.usefixtures("nothing_left")
+class TestPodman:
+    def test_it_knows_the_runtime(self, podman):
+        told = json.loads(podman.out("info", "--format", "{{json .Host.OCIRuntime}}"))
+        assert told["name"] == "nsunit-oci"
+        assert told["path"] == "/usr/bin/nsunit-oci"
+        assert told["version"].startswith("nsunit-oci version ")
+
+    def test_a_command_runs_in_a_scope_and_its_status_comes_back(self, podman):
+        script = "cat; id -u; cat /proc/1/comm; grep -c . /proc/self/cgroup; exit 7"
+        done = podman("run", "--rm", "-i", IMAGE, "sh", "-c", script, input="hello\n", check=False)
+        assert (done.stdout, done.stderr, done.returncode) == ("hello\n0\nsh\n1\n", "", 7)
+
+    def test_limits_are_properties_of_the_scope(self, podman, run):
+        name = podman.start("--memory", "64m", "--cpus", "0.5", "--pids-limit", "100", "--cpu-shares", "2048")
+        scope = f"libpod-{podman.out('inspect', '--format', '{{.Id}}', name)}.scope"
+        names = "MemoryMax", "MemorySwapMax", "CPUQuotaPerSecUSec", "TasksMax", "CPUWeight", "TimeoutStopUSec"
+        shown = run("systemctl", "show", f"--property={','.join(names)}", scope).stdout.split()
+        assert dict(line.split("=") for line in shown) == {
+            "MemoryMax": "67108864",
+            "MemorySwapMax": "67108864",
+            "CPUQuotaPerSecUSec": "500ms",
+            "TasksMax": "100",
+            "CPUWeight": "174",
+            "TimeoutStopUSec": "10s",
+        }
+        assert f"{scope}" in run("systemd-cgls", "--no-pager", "--unit", "machine.slice").stdout
+        podman("update", "--memory", "128m", "--pids-limit", "50", name)
+        shown = run("systemctl", "show", "--property=MemoryMax,TasksMax,CPUWeight", scope).stdout.split()
+        assert sorted(shown) == ["CPUWeight=174", "MemoryMax=134217728", "TasksMax=50"]
+
+    def test_devices_are_those_it_may_have(self, podman):
+        script = "echo >/dev/null && head -c1 /dev/zero | wc -c; mknod /tmp/x c 1 1 && head -c1 /tmp/x"
+        done = podman("run", "--rm", "--cap-add", "MKNOD", IMAGE, "sh", "-c", script, check=False)
+        assert done.stdout == "1\n"
+        assert "Operation not permitted" in done.stderr
+        given = ("--device", "/dev/fuse:/dev/mine:r")
+        script = ": </dev/mine && ! : >/dev/mine"
+        done = podman("run", "--rm", *given, IMAGE, "sh", "-c", script)
+        assert "Operation not permitted" in done.stderr
+
+    def test_commands_are_executed_in_it(self, podman):
+        name = podman.start("--env", "COLOUR=blue", "--workdir", "/tmp")
+        assert podman.out("exec", name, "sh", "-c", "echo $COLOUR; pwd; id -u") == "blue\n/tmp\n0"
+        done = podman(
+            "exec", "-i", "--user", "65534:65534", name, "sh", "-c", "cat; id -u; exit 5", input="x", check=False
+        )
+        assert (done.stdout, done.returncode) == ("x65534\n", 5)
+        assert podman("exec", name, "nonesuch", check=False).returncode == 127
+        assert podman("exec", name, "/etc", check=False).returncode == 126
+        podman("exec", "-d", name, "touch", "/tmp/done")
+        wait_until(lambda: podman("exec", name, "test", "-e", "/tmp/done", check=False).returncode == 0, "it")
+
+    def test_terminals(self, podman):
+        said = on_a_terminal("podman", "run", "--rm", "-it", IMAGE, "sh", "-c", "tty; stty size; exit 4")
+        assert said[1] == 4
+        assert said[0].startswith("/dev/pts/0\n")
+        name = podman.start()
+        said, status = on_a_terminal("podman", "exec", "-it", name, "sh", "-c", "tty; exit 6")
+        assert (said, status) == ("/dev/pts/0\n", 6)
+
+    def test_it_ends_at_stop_as_it_wants(self, podman):
+        name = podman.start()
+        wait_until(lambda: len(podman.out("top", name, "pid").splitlines()) == 3, "its loop")
+        podman("stop", "--time", "60", name)
+        assert podman.out("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 3"
+        podman("start", name)
+        podman("kill", "--signal", "KILL", name)
+        assert podman.out("wait", name) == "137"
+        podman("restart", "--time", "0", name)
+        assert podman.out("inspect", "--format", "{{.State.Status}}", name) == "running"
+
+    def test_it_stands_still(self, podman):
+        name = podman.start()
+        podman("pause", name)
+        assert podman.out("inspect", "--format", "{{.State.Status}}", name) == "paused"
+        podman("unpause", name)
+        assert podman.out("exec", name, "echo", "on") == "on"
+
+    def test_it_is_looked_at(self, podman):
+        name = podman.start()
+        wait_until(lambda: len(podman.out("top", name, "pid").splitlines()) == 3, "its loop")
+        lines = podman.out("top", name, "pid", "comm", "capeff").splitlines()
+        assert lines[1].split()[:2] == ["1", "sh"]
+        (told,) = json.loads(podman.out("stats", "--no-stream", "--format", "json", name))
+        assert told["name"] == name
+        assert podman.out("ps", "--format", "{{.Names}}") == name
+        assert podman.out("logs", name) == ""
+        podman("cp", f"{name}:/bin/busybox", "/tmp/of-it")
+        Path("/tmp/of-it").unlink()
+        podman("commit", "-q", "--pause", name, "localhost/committed")
+        assert podman.out("run", "--rm", "localhost/committed", "echo", "again") == "again"
+
+    def test_its_health_is_checked(self, podman):
+        name = podman.start(
+            "--health-cmd", "test -e /tmp/well", "--health-interval", "disable", "--health-retries", "1"
+        )
+        assert podman("healthcheck", "run", name, check=False).returncode == 1
+        podman("exec", name, "touch", "/tmp/well")
+        assert podman("healthcheck", "run", name).returncode == 0
+        assert podman.out("inspect", "--format", "{{.State.Health.Status}}", name) == "healthy"
+
+    def test_pods_share_their_namespaces(self, podman):
+        podman("pod", "create", "--name", "together")
+        one, two = podman.start("--pod", "together"), podman.start("--pod", "together")
+        net = [os.readlink(f"/proc/{podman.pid(name)}/ns/net") for name in (one, two)]
+        assert net[0] == net[1] != os.readlink("/proc/self/ns/net")
+        assert os.readlink(f"/proc/{podman.pid(one)}/ns/mnt") != os.readlink(f"/proc/{podman.pid(two)}/ns/mnt")
+        podman("pod", "pause", "together")
+        podman("pod", "unpause", "together")
+        podman("pod", "rm", "--force", "--time", "0", "together")
+
+    def test_users_of_its_own(self, podman, run):
+        before = {name: Path(name).read_text() for name in ("/etc/subuid", "/etc/subgid")}
+        for name, text in before.items():
+            Path(name).write_text(f"{text}containers:200000000:1048576\n")
+        script = "id -u; touch /tmp/x; head -1 /proc/self/uid_map"
+        said = podman.out("run", "--rm", "--userns=auto", IMAGE, "sh", "-c", script).split()
+        assert said[:2] == ["0", "0"]
+        assert int(said[2]) >= 200000000
+        assert podman.out("run", "--rm", "--userns=auto:size=70000", "--user", "1000", IMAGE, "id", "-u") == "1000"
+        for name, text in before.items():
+            Path(name).write_text(text)
+
+    def test_it_has_a_network(self, podman, run):
+        name = podman.start("--publish", "127.0.0.1:8181:80", script="nc -ll -p 80 -e echo here")
+        assert "eth0" in podman.out("exec", name, "ip", "-o", "addr")
+        wait_until(lambda: run("busybox nc 127.0.0.1 8181 </dev/null", check=False).stdout == "here\n", "its answer")
+
+    def test_images_are_built(self, podman, tmp_path):
+        (tmp_path / "Containerfile").write_text(
+            f'FROM {IMAGE}\nRUN echo built >/built && id -u\nCMD ["cat", "/built"]\n'
+        )
+        said = podman("build", "--isolation", "oci", *LIMITS, "-t", "localhost/built", str(tmp_path))
+        assert "0\n" in said.stdout
+        assert podman.out("run", "--rm", "localhost/built") == "built"
+        (tmp_path / "Containerfile").write_text(f"FROM {IMAGE}\nRUN exit 9\n")
+        failed = podman("build", "--isolation", "oci", *LIMITS, str(tmp_path), check=False)
+        assert "exit status 9" in failed.stderr
+
+    def test_buildah_has_it_as_well(self, podman, run, tmp_path):
+        (tmp_path / "Containerfile").write_text(f"FROM {IMAGE}\nRUN --network=none cat /proc/1/comm >/who\n")
+        own = ("--isolation", "oci", "--runtime", "/usr/bin/nsunit-oci")
+        run("buildah", "bud", *own, *LIMITS, "-t", "localhost/bud", str(tmp_path))
+        container = run("buildah", "from", *LIMITS, "localhost/bud").stdout.strip()
+        assert run("buildah", "run", *own, container, "cat", "/who").stdout == "sh\n"
+        assert run("buildah", "run", *own, container, "sh", "-c", "exit 4", check=False).returncode == 4
+        run("buildah", "rm", container)
+
+    def test_what_is_wrong_is_told_in_its_words(self, podman):
+        missing = podman("run", "--rm", IMAGE, "nonesuch", check=False)
+        assert missing.returncode == 127
+        assert 'exec: "nonesuch": executable file not found in $PATH' in missing.stderr
+        denied = podman("run", "--rm", IMAGE, "/etc", check=False)
+        assert denied.returncode == 126
+        wrong = podman("run", "--rm", "--annotation", "org.systemd.property.X=1", IMAGE, "true", check=False)
+        assert wrong.returncode == 126
+        assert "'X' is no name of a property of systemd's" in wrong.stderr
+
+    def test_without_systemd_it_makes_the_cgroup(self, podman):
+        own = Engine(podman._run, "podman", "--cgroup-manager", "cgroupfs")
+        name = own.start("--pids-limit", "0")
+        assert "/libpod_parent/libpod-" in Path(f"/proc/{own.pid(name)}/cgroup").read_text()
+        mknod = "mknod /tmp/x c 1 1; head -c1 /tmp/x"
+        done = own("exec", "--privileged", name, "sh", "-c", mknod, check=False)
+        assert "Operation not permitted" in done.stderr
+
+    def test_without_a_cgroup(self, podman):
+        assert podman.out("run", "--rm", "--cgroups", "disabled", IMAGE, "echo", "there") == "there"

@@ -187,6 +187,13 @@ class _Making(Answers):
         for kind in ("prestart", "createRuntime"):
             run_all(kind, self.todo.hooks.get(kind, ()), text)
 
+    def listener(self, pid: int, fd: int) -> None:
+        """See Answers."""
+        from nsunit.oci.listener import tell  # few containers have one
+
+        text = state(self.config, self.container.bundle, self.container.id, "creating", pid)
+        tell(self.config, text, pid, fd)
+
     def ready(self, pid: int) -> None:
         """See Answers."""
         if path := self.given.one("pid-file"):
@@ -205,6 +212,7 @@ def open_spaces(todo: Plan) -> Spaces:
     """
     spaces = Spaces()
     spaces.made, spaces.offsets = todo.namespaces.made, todo.namespaces.offsets
+    spaces.keeps_groups = todo.keeps_groups
     for kind, path in todo.namespaces.joined:
         try:
             spaces.joined.append((kind, os.open(path, os.O_RDONLY | os.O_CLOEXEC)))

@@ -1,6 +1,10 @@
 """Limits, filters and documents of nsunit-oci, beside runc and crun on the same bundles."""
 
+import fcntl
 import json
+import os
+import socket
+import struct
 import subprocess
 import uuid
 from pathlib import Path
@@ -99,6 +103,43 @@ def test_newer_calls_are_answered_as_by_runc(run, tmp_path):
     said = [run(name, "run", "--bundle", str(where), f"s{uuid.uuid4().hex[:8]}").stdout for name in RUNTIMES[:2]]
     assert said[0] == said[1]
     assert json.loads(said[0]) == {"600": "38", "1000": "38", "169": "1", "165": "1"}
+
+
+RECEIVE, ANSWER = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND
+
+
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_a_listener_answers_for_the_kernel(run, tmp_path, no_new_privileges):
+    path = tmp_path / "agent"
+    asking = {"names": ["getpgrp"], "action": "SCMP_ACT_NOTIFY"}
+    profile = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "syscalls": [asking],
+        "listenerPath": str(path),
+        "listenerMetadata": "m",
+    }
+    where = bundle(tmp_path / "b", ["python3", "-c", "import os; print(os.getpgrp())"], seccomp=profile)
+    config = json.loads((where / "config.json").read_text())
+    config["process"]["noNewPrivileges"] = no_new_privileges
+    (where / "config.json").write_text(json.dumps(config))
+    refused = run("nsunit-oci", "run", "--bundle", str(where), "listen1", check=False)
+    assert refused.returncode == 1
+    assert f"linux.seccomp.listenerPath: '{path}': No such file or directory" in refused.stderr
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        words = ["nsunit-oci", "run", "--bundle", str(where), "listen1"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
+            connection = server.accept()[0]
+            said, (listener,), *_ = socket.recv_fds(connection, 65536, 1)
+            notice = bytearray(80)
+            fcntl.ioctl(listener, RECEIVE, notice)
+            fcntl.ioctl(listener, ANSWER, struct.pack("=QqiI", struct.unpack_from("=Q", notice)[0], 4711, 0, 0))
+            assert process.stdout.read() == "4711\n"
+    os.close(listener)
+    told = json.loads(said)
+    assert (told["fds"], told["metadata"], told["state"]["id"]) == (["seccompFd"], "m", "listen1")
+    assert told["pid"] == told["state"]["pid"]
 
 
 @pytest.fixture

@@ -52,26 +52,17 @@ class Wishes(Record):
 
     properties: tuple[Property, ...] = ()
     keeps_groups: bool = False  # run.oci.keep_original_groups: a user's groups that have no place in the maps
-    subgroup: str = ""  # run.oci.systemd.subgroup: the group within the scope that the payload is in
-    hooks_stdout: str = ""  # run.oci.hooks.stdout and .stderr: files that take what hooks say
-    hooks_stderr: str = ""
     strict_calls: bool = False  # run.oci.seccomp_fail_unknown_syscall
-    listener: str = ""  # run.oci.seccomp.receiver: as listenerPath
 
 
-# Those of crun that there is nothing to do for here: a cgroup of version 1, other handlers than a plain one.
 _BOOLEANS = {"keep_original_groups": "keeps_groups", "seccomp_fail_unknown_syscall": "strict_calls"}
-_PATHS = {
-    "hooks.stdout": "hooks_stdout",
-    "hooks.stderr": "hooks_stderr",
-    "seccomp.receiver": "listener",
-}
 # They ask for another kind of payload, or for a file format of crun's own: a container without would be another one.
 _REFUSED = {
     "handler": "only programs of Linux are run",
     "mount_context_type": "there is only context=",
     "seccomp_bpf_data": "give the profile in linux.seccomp",
     "seccomp_bpf_file": "give the profile in linux.seccomp",
+    "seccomp.receiver": "use linux.seccomp.listenerPath",
     "timens_offset": "use linux.timeOffsets",
 }
 
@@ -98,14 +89,6 @@ def wishes_of(annotations: Mapping[str, str]) -> Wishes:
 def _of_crun(name: str, value: str, where: str) -> dict[str, object]:
     if name in _BOOLEANS:
         return {_BOOLEANS[name]: value not in ("0", "false", "")}
-    if name in _PATHS:
-        if not value.startswith("/"):
-            raise FieldError(where, f"'{value}' is no absolute path")
-        return {_PATHS[name]: value}
-    if name == "systemd.subgroup":
-        if value in (".", "..") or "/" in value or "\n" in value:
-            raise FieldError(where, f"'{value}' is no name of a cgroup")
-        return {"subgroup": value}
     if name in _REFUSED and value:
         raise FieldError(where, f"there is no '{name}'", hint=_REFUSED[name])
     return {}

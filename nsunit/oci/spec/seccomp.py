@@ -30,16 +30,15 @@ NOTIFY = "SCMP_ACT_NOTIFY"
 _WITH_ERRNO = ("SCMP_ACT_ERRNO", "SCMP_ACT_TRACE")
 _ARGUMENTS = 6
 # What the process that installs the filter still has to call to hand the listener on.
-_NEEDED_TO_TELL = ("write", "sendmsg")
+_NEEDED_TO_TELL = ("sendto", "write")
 
 
 class Filter(Record):
-    """An array of `struct sock_filter`, the flags of seccomp(2), and where notifications go (a socket, and a text)."""
+    """An array of `struct sock_filter`, the flags of seccomp(2), and whether these ask for a listener."""
 
     program: bytes
-    flags: int = 0
-    listener: str = ""
-    metadata: str = ""
+    flags: int
+    asks: bool
 
 
 def compile_filter(seccomp: dict[str, Any], *, strict: bool = False, cache: str = CACHE) -> Filter | None:
@@ -55,9 +54,7 @@ def compile_filter(seccomp: dict[str, Any], *, strict: bool = False, cache: str 
     if not seccomp:
         return None
     check_profile(seccomp)
-    program = program_of(seccomp, cache, strict=strict)
-    listener = (seccomp.get("listenerPath") or "") if notifies(seccomp) else ""
-    return Filter(program, flags_of(seccomp), listener, seccomp.get("listenerMetadata") or "")
+    return Filter(program_of(seccomp, cache, strict=strict), flags_of(seccomp), notifies(seccomp))
 
 
 def notifies(profile: dict[str, Any]) -> bool:

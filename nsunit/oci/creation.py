@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.jsontext import loads
+from nsunit.oci import rootless
 from nsunit.oci.cgroup import manager
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from nsunit.oci.context import Context
     from nsunit.oci.options import Given
 
-_ALL_IDS = "0 0 4294967295"
-
 
 def create(context: Context, given: Given, identity: str) -> Container:
     """Make container *identity* of the bundle that *given* names.
@@ -38,7 +37,7 @@ def create(context: Context, given: Given, identity: str) -> Container:
     store.path(identity)
     bundle = os.path.abspath(given.one("bundle") or ".")
     content, config = read_config(bundle)
-    in_users = is_in_user_namespace()
+    in_users = rootless.is_in_user_namespace()
     todo = plan(
         *(config, bundle, identity),
         binds_devices=in_users or has_users(config),
@@ -55,7 +54,7 @@ def create(context: Context, given: Given, identity: str) -> Container:
         protect()
     linux_object: Json = take(config, "linux", dict)
     text: str = take(linux_object, "cgroupsPath", str, "linux.")
-    place = parse_place(context.manager, text, identity, cgroup_of("self"), user=os.geteuid() != 0)
+    place = parse_place(context.manager, text, identity, cgroup_of("self"), user=rootless.is_users())
     rootfs = os.path.abspath(root_path(config, bundle))
     if not os.path.isdir(rootfs):
         raise SpecError(f"invalid rootfs: stat {rootfs}: no such file or directory")
@@ -105,11 +104,6 @@ def parse_object(content: bytes, name: str) -> Json:
     if not isinstance(value, dict):
         raise SpecError(f"{name} is no object of JSON")
     return value
-
-
-def is_in_user_namespace() -> bool:
-    """Whether the runtime itself is in a user namespace, where no nodes can be made."""
-    return " ".join(read("/proc/self/uid_map").decode().split()) != _ALL_IDS
 
 
 def has_users(config: Json) -> bool:
@@ -224,9 +218,7 @@ def open_spaces(todo: Plan) -> Spaces:
 def write_maps(pid: int, uid_map: str, gid_map: str) -> None:
     """Write the maps of the new user namespace of process *pid*; a user with more ids than his own has helpers."""
     if os.geteuid():
-        from nsunit.oci.rootless import write_maps as by_helpers  # few runtimes are a user's
-
-        by_helpers(pid, uid_map, gid_map)
+        rootless.write_maps(pid, uid_map, gid_map)
         return
     write_file(f"/proc/{pid}/uid_map", uid_map)
     write_file(f"/proc/{pid}/gid_map", gid_map)

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import pwd
 import select
 import shutil
 import uuid
@@ -253,6 +254,72 @@ class TestPodman:
 
     def test_without_a_cgroup(self, podman):
         assert podman.out("run", "--rm", "--cgroups", "disabled", IMAGE, "echo", "there") == "there"
+
+
+USER = "kim"
+
+
+@pytest.fixture(scope="module")
+def users(run, podman):
+    """podman of a user, in a unit of the user's manager."""
+    run("useradd", "--create-home", "--groups", "users", USER)
+    run("loginctl", "enable-linger", USER)
+    run("systemctl", "start", f"user@{pwd.getpwnam(USER).pw_uid}.service")
+    unit = ("systemd-run", "--user", f"--machine={USER}@", "--quiet", "--pipe", "--wait", "--collect")
+    configuration = f"/home/{USER}/.config/containers/containers.conf.d"
+    run(*unit, "mkdir", "-p", configuration)
+    shutil.copy(FILES / "containers.conf", configuration)
+    podman("save", "--quiet", "-o", "/tmp/engines.tar", IMAGE)
+    Path("/tmp/engines.tar").chmod(0o644)
+    engine = Engine(run, *unit, "podman")
+    engine("load", "--quiet", "-i", "/tmp/engines.tar")
+    yield engine
+    engine("rm", "--all", "--force", "--time", "0")
+    Path("/tmp/engines.tar").unlink()
+    run("loginctl", "disable-linger", USER)
+    run("systemctl", "stop", f"user@{pwd.getpwnam(USER).pw_uid}.service")
+    run("userdel", "--remove", USER)
+
+
+class TestPodmanOfAUser:
+    def test_a_command_runs_as_the_user(self, users):
+        assert users.out("info", "--format", "{{.Host.OCIRuntime.Name}}") == "nsunit-oci"
+        said = users("run", "--rm", IMAGE, "sh", "-c", "id -u; cut -c-22 /proc/self/uid_map; exit 7", check=False)
+        uid = pwd.getpwnam(USER).pw_uid
+        assert said.returncode == 7
+        assert said.stdout.split()[:3] == ["0", "0", str(uid)]
+
+    def test_it_is_in_a_scope_of_the_users_manager(self, users, run):
+        name = users.start("--pids-limit", "77")
+        scope = f"libpod-{users.out('inspect', '--format', '{{.Id}}', name)}.scope"
+        shown = run("systemctl", "--user", f"--machine={USER}@", "show", "--property=TasksMax", scope).stdout
+        assert shown == "TasksMax=77\n"
+        uid = pwd.getpwnam(USER).pw_uid
+        assert os.stat(f"/proc/{users.pid(name)}").st_uid == uid
+        assert f"user@{uid}.service/user.slice/{scope}" in Path(f"/proc/{users.pid(name)}/cgroup").read_text()
+        assert users.out("exec", name, "sh", "-c", "cat /proc/1/comm; id -u") == "sh\n0"
+        users("pause", name)
+        users("unpause", name)
+        users("update", "--pids-limit", "55", name)
+        users("stop", "--time", "60", name)
+        assert users.out("inspect", "--format", "{{.State.ExitCode}}", name) == "3"
+        users("rm", name)
+        assert list(Path(f"/run/user/{uid}/nsunit-oci").iterdir()) == []
+
+    def test_other_users_inside(self, users):
+        script = "id -u; touch /tmp/x && stat -c %u /tmp/x"
+        assert users.out("run", "--rm", "--user", "1000", IMAGE, "sh", "-c", script) == "1000\n1000"
+        assert users.out("run", "--rm", "--userns", "keep-id", IMAGE, "id", "-u") == str(pwd.getpwnam(USER).pw_uid)
+
+    def test_groups_that_the_user_keeps(self, users):
+        """Supplementary groups that have no place in the maps: run.oci.keep_original_groups."""
+        said = users.out("run", "--rm", "--group-add", "keep-groups", IMAGE, "id", "-G")
+        assert "65534" in said.split()
+
+    def test_images_are_built(self, users, run):
+        script = f"printf 'FROM {IMAGE}\\nRUN id -u >/who\\n' | podman build --isolation oci -t localhost/of-kim -"
+        run(*users.words[:-1], "sh", "-c", script)
+        assert users.out("run", "--rm", "localhost/of-kim", "cat", "/who") == "0"
 
 
 # Docker and containerd come as packages beside the system: installed once, left as they are for the last of the tests.

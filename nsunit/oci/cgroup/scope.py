@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.bus.systemd import Systemd
 from nsunit.errors import BusError
 from nsunit.oci.cgroup.place import Place
 from nsunit.oci.errors import OciError
+from nsunit.oci.rootless import is_users
 from nsunit.oci.spec.annotations import wishes_of
 from nsunit.oci.spec.limits.resources import for_scope
 from nsunit.setup.namespaces import cgroup_of
@@ -97,4 +96,4 @@ def stop(place: Place) -> None:
 
 def connect() -> Systemd:
     """A connection to the caller's manager."""
-    return Systemd(user=os.geteuid() != 0)
+    return Systemd(user=is_users())

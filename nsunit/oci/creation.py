@@ -23,12 +23,18 @@ from nsunit.setup.oci.step import Box, Channel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nsunit.oci.context import Context
     from nsunit.oci.options import Given
 
 
-def create(context: Context, given: Given, identity: str) -> Container:
+def create(
+    context: Context, given: Given, identity: str, relay: Callable[[Box, bool], None] | None = None
+) -> Container:
     """Make container *identity* of the bundle that *given* names.
+
+    With *relay* the caller stays: it takes the box, and whether there is a terminal that nobody else takes.
 
     Raises:
         OciError: it cannot be made; nothing is left of it.
@@ -44,7 +50,7 @@ def create(context: Context, given: Given, identity: str) -> Container:
         keyring=not given.has("no-new-keyring"),
     )
     console = given.one("console-socket")
-    if todo.terminal != bool(console) and not given.has("terminal-of-caller"):
+    if todo.terminal != bool(console) and not (relay and todo.terminal):
         if todo.terminal:
             raise OciError("cannot allocate tty if runc will detach without setting console socket")
         raise OciError("cannot use console socket if runc will not detach or allocate tty")
@@ -64,6 +70,7 @@ def create(context: Context, given: Given, identity: str) -> Container:
     )
     store.add(identity)
     making = _Making(context, container, config, todo, given)
+    making.relay = relay
     try:
         lock = store.lock(identity)
         store.save(container)
@@ -125,6 +132,7 @@ class _Making(Answers):
         self.todo = todo
         self.given = given
         self.has_run_hooks = False
+        self.relay: Callable[[Box, bool], None] | None = None
 
     def make(self) -> None:
         """Do it all."""
@@ -135,6 +143,8 @@ class _Making(Answers):
         linux.close_range(box.keep_first, flags=linux.CLOSE_RANGE_CLOEXEC)
         if socket := self.given.one("console-socket"):
             box.console_fd = connect(socket)
+        if self.relay:
+            self.relay(box, self.todo.terminal and not socket)
         box.go_fd, box.reply_fd = self._fifos()
         spaces = open_spaces(self.todo)
         for step in self.todo.steps:
@@ -150,6 +160,9 @@ class _Making(Answers):
                     ) from None
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
         spawn(spaces, self.todo.steps, box, other, self)
+        # Else `run`, which starts it itself, would wait for its own end of the FIFO.
+        for fd in (box.go_fd, box.reply_fd):
+            os.close(fd)
 
     def _fifos(self) -> tuple[int, int]:
         found = []

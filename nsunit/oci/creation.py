@@ -6,7 +6,7 @@ import os
 
 from nsunit.jsontext import loads
 from nsunit.oci import rootless
-from nsunit.oci.cgroup import manager
+from nsunit.oci.cgroup import placing
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
 from nsunit.oci.removal import destroy
@@ -174,7 +174,7 @@ class _Making(Answers):
 
     def placed(self, pid: int) -> None:
         """See Answers."""
-        place = manager.put(self.container.place, self.container.id, pid, self.config, self.warn)
+        place = placing.put(self.container.place, self.container.id, pid, self.config, self.warn)
         self._note(place=place)
         if self.todo.oom_score is not None:
             write_file(f"/proc/{pid}/oom_score_adj", str(self.todo.oom_score))

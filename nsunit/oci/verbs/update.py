@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nsunit.jsontext import dumps, loads
-from nsunit.oci.cgroup import manager
+from nsunit.oci.cgroup import placing
 from nsunit.oci.creation import parse_object
 from nsunit.oci.errors import OciError
 from nsunit.oci.spec.limits.update import OPTIONS, changing, merged, of_file, of_options
@@ -34,7 +34,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
         before: Json = loads(read(store.path(identity, LIMITS)))
     except FileNotFoundError:
         before = (store.config(identity).get("linux") or {}).get("resources") or {}
-    manager.change(container.place, changing(before, new), context.warn)
+    placing.change(container.place, changing(before, new), context.warn)
     store.write(identity, LIMITS, dumps(merged(before, new)).encode())
     return 0, ""
 

@@ -8,6 +8,7 @@ import time
 from nsunit.jsontext import dumps
 from nsunit.oci.cgroup.place import CGROUPFS, DISABLED, MANAGERS, SYSTEMD
 from nsunit.oci.errors import UsageError
+from nsunit.oci.rootless import is_users
 from nsunit.oci.state import Store
 
 TYPE_CHECKING = False
@@ -70,6 +71,6 @@ class Context:
 def default_root() -> str:
     """Where the state is: /run/nsunit-oci, or a user's own runtime directory."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if os.geteuid() and runtime:
+    if runtime and is_users():
         return f"{runtime}/nsunit-oci"
     return "/run/nsunit-oci"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from nsunit.jsontext import loads
-from nsunit.oci.cgroup import manager
+from nsunit.oci import rootless
+from nsunit.oci.cgroup import placing
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
 from nsunit.oci.removal import destroy
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
     from nsunit.oci.context import Context
     from nsunit.oci.options import Given
-    from nsunit.oci.state import Store
-
-_ALL_IDS = "0 0 4294967295"
 
 
 def create(
@@ -46,7 +44,7 @@ def create(
     store.path(identity)
     bundle = os.path.abspath(given.one("bundle") or ".")
     content, config = read_config(bundle)
-    in_users = is_in_user_namespace()
+    in_users = rootless.is_in_user_namespace()
     todo = plan(
         *(config, bundle, identity),
         binds_devices=in_users or has_users(config),
@@ -61,7 +59,7 @@ def create(
         protect()
     linux_object: Json = take(config, "linux", dict)
     text: str = take(linux_object, "cgroupsPath", str, "linux.")
-    place = parse_place(context.manager, text, identity, cgroup_of("self"), user=os.geteuid() != 0)
+    place = parse_place(context.manager, text, identity, cgroup_of("self"), user=rootless.is_users())
     rootfs = os.path.abspath(root_path(config, bundle))
     if not os.path.isdir(rootfs):
         raise SpecError(f"invalid rootfs: stat {rootfs}: no such file or directory")
@@ -70,7 +68,7 @@ def create(
         *(take(config, "annotations", dict), take(config, "ociVersion", str), os.geteuid()),
     )
     store.add(identity)
-    making = _Making(store, container, config, todo, given)
+    making = _Making(context, container, config, todo, given)
     making.relay = relay
     try:
         lock = store.lock(identity)
@@ -114,11 +112,6 @@ def parse_object(content: bytes, name: str) -> Json:
     return value
 
 
-def is_in_user_namespace() -> bool:
-    """Whether the runtime itself is in a user namespace, where no nodes can be made."""
-    return " ".join(read("/proc/self/uid_map").decode().split()) != _ALL_IDS
-
-
 def has_users(config: Json) -> bool:
     """Whether the container has a user namespace, new or not."""
     linux_object: Json = take(config, "linux", dict)
@@ -130,8 +123,9 @@ def has_users(config: Json) -> bool:
 class _Making(Answers):
     """One container while it is made."""
 
-    def __init__(self, store: Store, container: Container, config: Json, todo: Plan, given: Given) -> None:
-        self.store = store
+    def __init__(self, context: Context, container: Container, config: Json, todo: Plan, given: Given) -> None:
+        self.store = context.store
+        self.warn = context.warn
         self.container = container
         self.config = config
         self.todo = todo
@@ -179,9 +173,7 @@ class _Making(Answers):
 
     def placed(self, pid: int) -> None:
         """See Answers."""
-        linux_object: Json = take(self.config, "linux", dict)
-        resources: Json = take(linux_object, "resources", dict, "linux.")
-        place = manager.put(self.container.place, self.container.id, pid, resources, self.container.annotations)
+        place = placing.put(self.container.place, self.container.id, pid, self.config, self.warn)
         self._note(place=place)
         if self.todo.oom_score is not None:
             write_file(f"/proc/{pid}/oom_score_adj", str(self.todo.oom_score))
@@ -201,6 +193,13 @@ class _Making(Answers):
         for kind in ("prestart", "createRuntime"):
             run_all(kind, self.todo.hooks.get(kind, ()), text)
 
+    def listener(self, pid: int, fd: int) -> None:
+        """See Answers."""
+        from nsunit.oci.listener import tell  # few containers have one
+
+        text = state(self.config, self.container.bundle, self.container.id, "creating", pid)
+        tell(self.config, text, pid, fd)
+
     def ready(self, pid: int) -> None:
         """See Answers."""
         if path := self.given.one("pid-file"):
@@ -219,6 +218,7 @@ def open_spaces(todo: Plan) -> Spaces:
     """
     spaces = Spaces()
     spaces.made, spaces.offsets = todo.namespaces.made, todo.namespaces.offsets
+    spaces.keeps_groups = todo.keeps_groups
     for kind, path in todo.namespaces.joined:
         try:
             spaces.joined.append((kind, os.open(path, os.O_RDONLY | os.O_CLOEXEC)))
@@ -230,9 +230,7 @@ def open_spaces(todo: Plan) -> Spaces:
 def write_maps(pid: int, uid_map: str, gid_map: str) -> None:
     """Write the maps of the new user namespace of process *pid*; a user with more ids than his own has helpers."""
     if os.geteuid():
-        from nsunit.oci.rootless import write_maps as by_helpers  # few runtimes are a user's
-
-        by_helpers(pid, uid_map, gid_map)
+        rootless.write_maps(pid, uid_map, gid_map)
         return
     write_file(f"/proc/{pid}/uid_map", uid_map)
     write_file(f"/proc/{pid}/gid_map", gid_map)

@@ -80,6 +80,25 @@ _EXEC = (
     Option("cgroup", "A cgroup below the container's", "PATH"),
     Option("ignore-paused", "Execute it in a paused container, too"),
 )
+_UPDATE = (
+    Option("resources", "File with linux.resources as JSON, - for the standard input", "FILE", "r"),
+    Option("blkio-weight", "Share of the disks, 10 to 1000", "N"),
+    Option("cpu-burst", "Microseconds that it may save up above its quota", "N"),
+    Option("cpu-idle", "1: only what others leave of the processors", "N"),
+    Option("cpu-period", "Microseconds that a quota is for", "N"),
+    Option("cpu-quota", "Microseconds of processor time in a period, -1 for all", "N"),
+    Option("cpu-rt-period", "Taken: of cgroup version 1", "N"),
+    Option("cpu-rt-runtime", "Taken: of cgroup version 1", "N"),
+    Option("cpu-share", "Share of the processors, 2 to 262144", "N"),
+    Option("cpuset-cpus", "Processors to run on, as 0-3,8", "LIST"),
+    Option("cpuset-mems", "Memory nodes to use, as 0-1", "LIST"),
+    Option("kernel-memory", "Taken: of cgroup version 1", "BYTES"),
+    Option("kernel-memory-tcp", "Taken: of cgroup version 1", "BYTES"),
+    Option("memory", "Most bytes of memory, -1 for no limit", "BYTES"),
+    Option("memory-reservation", "Bytes of memory that are left to it", "BYTES"),
+    Option("memory-swap", "Most bytes of memory and swap together, -1 for no limit", "BYTES"),
+    Option("pids-limit", "Most processes, -1 for no limit", "N"),
+)
 VERBS = (
     Verb("create", "create", "Make a container, which waits to be started", _CREATE),
     Verb("start", "start", "Have a container that was made execute its program"),
@@ -111,6 +130,23 @@ VERBS = (
     Verb("ps", "ps", "Show the processes of a container", (_FORMAT,), "ID [OPTION OF PS…]", 1, 1 << 20, True),
     Verb("pause", "pause", _PAUSE),
     Verb("resume", "resume", "Let its processes go on"),
+    Verb("update", "update", "Change the limits of a container", _UPDATE),
+    Verb(
+        *("events", "events", "Show how much of its limits a container uses, and when memory runs out"),
+        (
+            Option("stats", "Show the numbers once"),
+            Option("interval", "Time between two lines of numbers, as 5s (default) or 1m", "TIME"),
+        ),
+    ),
+    Verb(
+        *("spec", "spec", "Write a config.json to begin with"),
+        (
+            Option("bundle", "Directory for it (default: the working directory)", "DIR", "b"),
+            Option("rootless", "For containers of the caller, who is not root"),
+        ),
+        *("", 0, 0),
+    ),
+    Verb("features", "features", "Show what the runtime has, as JSON", (), "", 0, 0),
 )
 
 

@@ -1,13 +1,34 @@
-"""The maps of a user namespace that a user makes: of his own id alone, or by newuidmap(1) and newgidmap(1)."""
+"""Containers of a user: who that is, and the maps of the user namespace.
+
+They are of the user's own id alone, or made by newuidmap(1) and newgidmap(1).
+"""
 
 from __future__ import annotations
 
 import os
 
 from nsunit.oci.errors import OciError
-from nsunit.setup.namespaces import write_file
+from nsunit.setup.namespaces import read_file, write_file
 
+_ALL_IDS = "0 0 4294967295"
+_ROOTS_OWN = "/run/user/0"
 _DIRECTORIES = ("/usr/bin", "/bin", "/usr/local/bin")
+
+
+def is_users() -> bool:
+    """Whether the containers are a user's: their state is in the user's place, their scopes are the user's manager's.
+
+    An engine of a user calls the runtime as root of a user namespace; a machine in a container has a root of its own,
+    who has that one's runtime directory, if any.
+    """
+    if os.geteuid():
+        return True
+    return os.environ.get("XDG_RUNTIME_DIR") not in (None, "", _ROOTS_OWN) and is_in_user_namespace()
+
+
+def is_in_user_namespace() -> bool:
+    """Whether the runtime itself is in a user namespace, where no nodes can be made."""
+    return " ".join(read_file("/proc/self/uid_map").split()) != _ALL_IDS
 
 
 def write_maps(pid: int, uid_map: str, gid_map: str) -> None:

@@ -16,7 +16,7 @@ EFFECTS = {"bus", "storage", "dropins"}
 # of features stands below all of them: it imports what it names when that is asked for.
 ROOMS = {
     "cli": {"deeds", "features", "core", "plan", "definition", "formats", *EFFECTS, "registry"},
-    "oci": {"setup", "bus", "registry"},
+    "oci": {"core", "setup", "bus", "registry"},
     "deeds": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},
@@ -86,7 +86,7 @@ def is_helper(module: str) -> bool:
 
 def speaks(module: str) -> bool:
     """Tell whether a module may print and exit."""
-    return room_of(module) == "cli" or module == "nsunit.oci.main"
+    return room_of(module) == "cli" or module in ("nsunit.oci.main", "nsunit.oci.verbs.events")
 
 
 def is_type_checking(node: ast.AST) -> bool:

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nsunit.oci.spec.limits.resources import Write
+
 _SECONDS = 10.0
 
 
@@ -49,20 +51,38 @@ def _hand_down(directory: str) -> None:
         pass  # it has processes, or is another's: what is missing for a limit is told when that is written
 
 
-def write(path: str, files: Sequence[tuple[str, str]]) -> None:
+def write(path: str, files: Sequence[Write]) -> None:
     """Write limits into the cgroup *path*.
 
     Raises:
         OciError: the kernel has no such file, or does not take the value.
     """
-    for name, text in files:
+    for item in files:
+        name, text = item.file, item.text
+        if item.instead and not os.path.exists(f"{CGROUP_ROOT}{path}/{name}"):
+            name, text = item.instead
         try:
             write_file(f"{CGROUP_ROOT}{path}/{name}", text)
         except OSError as error:
+            if error.errno == errno.ENOENT and not item.needed:
+                continue
             reason = error.strerror or str(error)
             if error.errno == errno.ENOENT:
                 reason = f"the controller '{name.partition('.')[0]}' is not available there"
             raise OciError(f"failed to write '{text}' to {name} of the cgroup {path}: {reason}") from None
+
+
+def memory_in_use(path: str) -> int:
+    """The bytes that the cgroup *path* uses; 0 where nobody counts."""
+    try:
+        return int(read_file(f"{CGROUP_ROOT}{path}/memory.current"))
+    except FileNotFoundError:
+        return 0
+
+
+def directory(path: str) -> str:
+    """Where the cgroup *path* is in the file system."""
+    return CGROUP_ROOT + path
 
 
 def enter(path: str, pid: int) -> None:

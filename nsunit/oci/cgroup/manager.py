@@ -7,29 +7,7 @@ from nsunit.oci.cgroup.place import CGROUPFS, DISABLED, SYSTEMD, Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.oci.spec.fields import Json
-
-
-def put(place: Place, identity: str, pid: int, resources: Json, annotations: Json) -> Place:
-    """Make the cgroup with its limits and process *pid* in it; returns the place with its path.
-
-    Raises:
-        OciError, BusError: it cannot be made, or a limit cannot be had.
-    """
-    if place.manager == DISABLED:
-        return place
-    if place.manager == SYSTEMD:
-        from nsunit.oci.cgroup import scope  # it loads sd-bus
-
-        path, files = scope.make(place, identity, pid, resources, annotations)
-        fs.write(path, files)
-        return place.replace(path=path)
-    from nsunit.oci.spec.resources import cgroup_files  # not with systemd
-
-    fs.make(place.path)
-    fs.write(place.path, cgroup_files(resources))
-    fs.enter(place.path, pid)
-    return place
+    pass
 
 
 def remove(place: Place) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.bus.systemd import Systemd
 from nsunit.errors import BusError
 from nsunit.oci.cgroup.place import Place
 from nsunit.oci.errors import OciError
-from nsunit.oci.spec.annotations import properties as annotated
-from nsunit.oci.spec.resources import properties as limits
+from nsunit.oci.rootless import is_users
+from nsunit.oci.spec.annotations import wishes_of
+from nsunit.oci.spec.limits.resources import for_scope
 from nsunit.setup.namespaces import cgroup_of
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.oci.spec.fields import Json
+    from nsunit.oci.spec.limits.resources import Limits
 
 _SECONDS = 30.0
 _ACCOUNTING = ("CPUAccounting", "MemoryAccounting", "IOAccounting", "TasksAccounting")
@@ -24,7 +24,7 @@ _ACCOUNTING = ("CPUAccounting", "MemoryAccounting", "IOAccounting", "TasksAccoun
 
 def unit_of(place: Place, identity: str, pid: int, properties: list[Property], annotations: Json) -> Unit:
     """The scope of container *identity* with process *pid*: pure."""
-    said = annotated(annotations)
+    said = wishes_of(annotations).properties
     named = {item.name for item in (*properties, *said)}
     fixed = [
         Property("Description", "s", f"OCI container {identity}"),
@@ -39,17 +39,17 @@ def unit_of(place: Place, identity: str, pid: int, properties: list[Property], a
 
 
 def make(
-    place: Place, identity: str, pid: int, resources: Json, annotations: Json
-) -> tuple[str, list[tuple[str, str]]]:
-    """Make the scope with process *pid* in it; returns its cgroup, and the files for what it has no property for.
+    place: Place, identity: str, pid: int, resources: Json, devices: tuple[Property, ...], annotations: Json
+) -> tuple[str, Limits]:
+    """Make the scope with process *pid* in it; returns its cgroup, and the limits with files for what is no property.
 
     Raises:
         OciError, BusError: systemd refused it.
     """
     client = connect()
     try:
-        properties, files = limits(resources, 0)
-        unit = unit_of(place, identity, pid, properties, annotations)
+        limits = for_scope(resources, client.version())
+        unit = unit_of(place, identity, pid, [*limits.properties, *devices], annotations)
         try:
             job = client.start_transient(unit)
         except BusError as error:
@@ -62,7 +62,23 @@ def make(
             raise OciError(f"unable to start unit '{place.unit}': the job's result is '{result}'")
     finally:
         client.close()
-    return cgroup_of(str(pid)), files
+    return cgroup_of(str(pid)), limits
+
+
+def change(place: Place, resources: Json) -> Limits:
+    """Set the properties of the scope anew, as far as *resources* speak of them; returns the limits, with files.
+
+    Raises:
+        OciError, BusError: systemd refused it.
+    """
+    client = connect()
+    try:
+        limits = for_scope(resources, client.version())
+        if limits.properties:
+            client.set_properties(place.unit, True, limits.properties)
+        return limits
+    finally:
+        client.close()
 
 
 def stop(place: Place) -> None:
@@ -80,4 +96,4 @@ def stop(place: Place) -> None:
 
 def connect() -> Systemd:
     """A connection to the caller's manager."""
-    return Systemd(user=os.geteuid() != 0)
+    return Systemd(user=is_users())

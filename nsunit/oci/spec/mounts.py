@@ -44,6 +44,17 @@ PROPAGATION = {
 PROPAGATION |= {f"r{name}": flag | linux.MS_REC for name, flag in list(PROPAGATION.items())}
 _NOTHING = frozenset(("defaults", "remount", "auto", "noauto", "user", "nouser", "nofail", "_netdev", "async", "loud"))
 _NOTHING |= {"nolazytime", "noiversion", "nomand"}
+# Flags of file systems in general, which fsconfig(2) takes as they stand.
+_OF_FILE_SYSTEMS = ("dirsync", "iversion", "lazytime", "mand", "silent", "sync")
+# All that do not belong to one file system: what `features` tells of.
+KNOWN = (
+    *ATTRIBUTES,
+    *(f"r{word}" for word in ATTRIBUTES),
+    *PROPAGATION,
+    *("bind", "rbind", "tmpcopyup", "idmap", "ridmap"),
+    *_NOTHING,
+    *_OF_FILE_SYSTEMS,
+)
 
 
 class Options(Record):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from nsunit.jsontext import dumps
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import files, hooks, namespaces, program
+from nsunit.oci.spec.annotations import wishes_of
+from nsunit.oci.spec.check.validate import check_config
 from nsunit.oci.spec.fields import Json, take, wrong
 from nsunit.oci.spec.namespaces import Namespaces
 from nsunit.record import Record
@@ -26,6 +28,7 @@ class Plan(Record):
     hooks: dict[str, tuple[Hook, ...]]
     oom_score: int | None
     terminal: bool
+    keeps_groups: bool = False
 
 
 def check_version(config: Json) -> None:
@@ -46,17 +49,17 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
         SpecError: config.json asks for what cannot be.
     """
     check_version(config)
+    check_config(config)
     linux: Json = take(config, "linux", dict)
     process: Json = take(config, "process", dict)
     if not process:
         raise SpecError("process property must not be empty")
-    if take(linux, "intelRdt", dict, "linux."):
-        raise wrong("linux.intelRdt", "nsunit does not manage resctrl groups")
     spaces = namespaces.parse(linux)
     if not spaces.has("mnt"):
         raise SpecError("config.json has no mount namespace, which a container of nsunit-oci needs")
     said = hooks.parse(config)
-    todo = program.parse(process, linux, new=True)
+    wishes = wishes_of(take(config, "annotations", dict))
+    todo = program.parse(process, linux, wishes, new=True)
     steps: list[Operation] = files.before_pivot(config, bundle, spaces, binds_devices=binds_devices)
     if keyring:
         steps.insert(1, Keyring())
@@ -75,7 +78,7 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
             ContainerHooks("startContainer", said["startContainer"], _rest(config, bundle, identity, "created"))
         )
     steps += todo.last
-    return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal)
+    return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal, wishes.keeps_groups)
 
 
 def state(config: Json, bundle: str, identity: str, status: str, pid: int) -> str:

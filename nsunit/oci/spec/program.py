@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import process as names
+from nsunit.oci.spec.annotations import Wishes
 from nsunit.oci.spec.fields import Json, numbers, objects, optional, strings, take, wrong
 from nsunit.oci.spec.seccomp import compile_filter
 from nsunit.record import Record
@@ -38,8 +39,8 @@ class Program(Record):
     terminal: bool
 
 
-def parse(process: Json, linux: Json, *, new: bool) -> Program:
-    """The steps of *process* in a container with the object *linux*; *new* for that of `create`.
+def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
+    """The steps of *process* in a container with the object *linux* and *wishes*; *new* for that of `create`.
 
     Raises:
         SpecError: something of it cannot be.
@@ -57,7 +58,7 @@ def parse(process: Json, linux: Json, *, new: bool) -> Program:
     early = [*_limits(process), *_scheduling(process, linux)]
     terminal: bool = take(process, "terminal", bool, "process.")
     labels = _labels(process)
-    filter_ = _filter(linux)
+    filter_ = _filter(linux, wishes)
     umask = optional(user, "umask", int, "process.user.")
     if umask is not None and not 0 <= umask <= 0o7777:
         raise wrong("process.user.umask", f"{umask} is out of range")
@@ -66,19 +67,24 @@ def parse(process: Json, linux: Json, *, new: bool) -> Program:
         Call("set the umask", "umask", (0o022 if umask is None else umask,)),
         *labels,
         *([] if no_new else filter_),
-        Identity(uid, gid, *_groups(user), *_capabilities(process)),
+        Identity(uid, gid, None if wishes.keeps_groups else _groups(user), *_capabilities(process)),
         WorkingDirectory(cwd, False),
         FindProgram(argv[0], path),
     ]
+    last: list[Operation] = [Exec(tuple(argv), tuple(environment))]
     if no_new:
-        become += [Call("set no_new_privs", "prctl", (kernel.PR_SET_NO_NEW_PRIVS, 1)), *filter_]
+        become.append(Call("set no_new_privs", "prctl", (kernel.PR_SET_NO_NEW_PRIVS, 1)))
+        # A profile is made for the program: the less is done under it before, the better.
+        if any(step.asks for step in filter_):
+            become += filter_
+        else:
+            last[:0] = filter_
     if terminal:
         early.insert(0, Terminal(new, _size(process), uid))
-    last = (Exec(tuple(argv), tuple(environment)),)
     score = optional(process, "oomScoreAdj", int, "process.")
     if score is not None and not -1000 <= score <= 1000:
         raise wrong("process.oomScoreAdj", f"{score} is out of range")
-    return Program(tuple(early), tuple(become), last, score, terminal)
+    return Program(tuple(early), tuple(become), tuple(last), score, terminal)
 
 
 def _id(user: Json, name: str) -> int:
@@ -88,8 +94,8 @@ def _id(user: Json, name: str) -> int:
     return number
 
 
-def _groups(user: Json) -> tuple[tuple[int, ...]]:
-    return (tuple(numbers(user, "additionalGids", "process.user.")),)
+def _groups(user: Json) -> tuple[int, ...]:
+    return tuple(numbers(user, "additionalGids", "process.user."))
 
 
 def _capabilities(process: Json) -> tuple[int, ...]:
@@ -157,10 +163,10 @@ def _labels(process: Json) -> list[Operation]:
     return steps
 
 
-def _filter(linux: Json) -> list[Operation]:
+def _filter(linux: Json, wishes: Wishes) -> list[Filter]:
     seccomp: Json = take(linux, "seccomp", dict, "linux.")
-    found = compile_filter(seccomp) if seccomp else None
-    return [Filter(found.program, found.flags, found.listener, found.metadata)] if found else []
+    found = compile_filter(seccomp, strict=wishes.strict_calls) if seccomp else None
+    return [Filter(found.program, found.flags, found.asks)] if found else []
 
 
 def _size(process: Json) -> tuple[int, int] | tuple[()]:

@@ -8,7 +8,10 @@ from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.creation import connect, parse_object
 from nsunit.oci.errors import OciError, UsageError
 from nsunit.oci.spec import program
+from nsunit.oci.spec.annotations import wishes_of
+from nsunit.oci.spec.check.validate import check_process
 from nsunit.oci.spec.fields import Json, take
+from nsunit.oci.spec.plan import state
 from nsunit.oci.spec.process import cpu_set
 from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, read, write_whole
 from nsunit.setup import linux, namespaces
@@ -41,7 +44,9 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     config: Json = store.config(identity)
     process = _process(given, config)
     linux_object: Json = take(config, "linux", dict)
-    todo = program.parse(process, linux_object, new=False)
+    check_process(process)
+    wishes = wishes_of(container.annotations)
+    todo = program.parse(process, linux_object, wishes, new=False)
     _check_terminal(given, todo.terminal)
     session = _Session(container, given, process, config)
     mine, other = Channel.pair()
@@ -56,6 +61,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
 
         relay = Foreground(box, terminal=todo.terminal)
     spaces = spaces_of(container)
+    spaces.keeps_groups = wishes.keeps_groups
     if not given.has("detach"):
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
@@ -146,6 +152,7 @@ class _Session(Answers):
 
     def __init__(self, container: Container, given: Given, process: Json, config: Json) -> None:
         self.container = container
+        self.config = config
         self.given = given
         self.score: int | None = None
         self.first_score = take(take(config, "process", dict), "oomScoreAdj", int) if "process" in config else None
@@ -182,6 +189,13 @@ class _Session(Answers):
             if error.errno not in (16, 95) or self.given.one("cgroup"):
                 raise StartError(f"unable to enter the cgroup {path}: {error.strerror}") from None
             fs.enter(namespaces.cgroup_of(str(self.container.pid)), pid)
+
+    def listener(self, pid: int, fd: int) -> None:
+        """See Answers."""
+        from nsunit.oci.listener import tell  # few containers have one
+
+        text = state(self.config, self.container.bundle, self.container.id, RUNNING, self.container.pid)
+        tell(self.config, text, pid, fd)
 
     def forked(self, pid: int) -> None:
         """See Answers."""

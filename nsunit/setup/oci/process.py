@@ -113,13 +113,13 @@ class Label(Step):
 
 
 class Identity(Step):
-    """Become user *uid* with the five capability sets, bit masks each."""
+    """Become user *uid* with the five capability sets, bit masks each; without *groups* those of the caller stay."""
 
     __slots__ = ("uid", "gid", "groups", "bounding", "effective", "permitted", "inheritable", "ambient")
     keyword = "oci-identity"
     uid: int
     gid: int
-    groups: tuple[int, ...]
+    groups: tuple[int, ...] | None
     bounding: int
     effective: int
     permitted: int
@@ -154,6 +154,8 @@ class Identity(Step):
                 linux.prctl(linux.PR_CAP_AMBIENT, calls.PR_CAP_AMBIENT_RAISE, capability)
 
     def _groups(self) -> None:
+        if self.groups is None:
+            return
         try:
             os.setgroups(self.groups)
         except PermissionError:
@@ -173,14 +175,13 @@ def _known_capabilities() -> int:
 
 
 class Filter(Step):
-    """Load the seccomp *program* with *flags*; *listener* is where its notifications go, or -1."""
+    """Load the seccomp *program* with *flags*; if it *asks* a listener, the runtime takes that to who listens."""
 
-    __slots__ = ("program", "flags", "listener", "metadata")
+    __slots__ = ("program", "flags", "asks")
     keyword = "oci-seccomp"
     program: bytes
     flags: int
-    listener: str
-    metadata: str
+    asks: bool
 
     def describe(self) -> str:
         """See Operation."""
@@ -188,7 +189,11 @@ class Filter(Step):
 
     def execute(self, build: Build) -> None:
         """seccomp(2)."""
-        calls.seccomp(self.program, self.flags)
+        fd = calls.seccomp(self.program, self.flags)
+        if self.asks:
+            assert isinstance(build, Box)
+            build.channel.call("listener", str(fd))  # by its number: the program may not let anything else pass
+            os.close(fd)
 
 
 class WorkingDirectory(Step):

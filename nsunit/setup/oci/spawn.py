@@ -65,6 +65,9 @@ class Answers:
     def hooks(self, pid: int) -> None:
         """Run the hooks of the runtime."""
 
+    def listener(self, pid: int, fd: int) -> None:
+        """Take the descriptor *fd* of process *pid*, a listener of seccomp(2), to who listens."""
+
     def ready(self, pid: int) -> None:
         """Note that the process waits to be started."""
 
@@ -97,6 +100,8 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
                 answers.forked(pid)
             elif word == "hooks":
                 answers.hooks(pid)
+            elif word == "listener":
+                answers.listener(pid, int(text))
             elif word == "ready":
                 answers.ready(pid)
                 other.answer()
@@ -180,7 +185,7 @@ def _enter(spaces: Spaces, channel: Channel) -> None:
         linux.unshare(linux.CLONE_NEWUSER)
         channel.call("maps")
     if users or spaces.has_new_users:
-        _become_root()
+        _become_root(keeps_groups=spaces.keeps_groups)
     for kind, fd in later:
         linux.setns(fd, namespaces.KINDS[kind])
     flags = sum(namespaces.KINDS[kind] for kind in spaces.made if kind != _USER)
@@ -190,9 +195,10 @@ def _enter(spaces: Spaces, channel: Channel) -> None:
         namespaces.write_file("/proc/self/timens_offsets", spaces.offsets)
 
 
-def _become_root() -> None:
+def _become_root(*, keeps_groups: bool = False) -> None:
     try:
-        os.setgroups([])
+        if not keeps_groups:
+            os.setgroups([])
     except PermissionError:
         pass  # a user without subordinate ids has no say about groups
     os.setresgid(0, 0, 0)

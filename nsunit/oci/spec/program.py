@@ -16,6 +16,7 @@ from nsunit.setup.oci.process import (
     Exec,
     Filter,
     FindProgram,
+    Home,
     Identity,
     Label,
     WorkingDirectory,
@@ -65,6 +66,7 @@ def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
     become: list[Operation] = [
         WorkingDirectory(cwd, True),
         Call("set the umask", "umask", (0o022 if umask is None else umask,)),
+        *([] if any(entry.startswith("HOME=") for entry in environment) else [Home(uid)]),
         *labels,
         *([] if no_new else filter_),
         Identity(uid, gid, None if wishes.keeps_groups else _groups(user), *_capabilities(process)),

@@ -131,7 +131,7 @@ class Mount(Step):
 
     def describe(self) -> str:
         """See Operation."""
-        return f'mount "{self.source or self.kind}" to rootfs at "{self.target}"'
+        return f'mount "{self.source or self.kind}" of type {self.kind} to rootfs at "{self.target}"'
 
     def execute(self, build: Build) -> None:
         """Make it, attach it, and fill it with what was there if that is asked for."""
@@ -183,7 +183,10 @@ class Mount(Step):
         flags = sum(_MS[bit] for bit in _MS if self.set_ & bit)
         flags |= sum(_SUPERBLOCK.get(word, 0) for word in self.data)
         options = ",".join(word for word in self.data if word not in _SUPERBLOCK)
-        linux.mount(self.source or self.kind, f"/proc/self/fd/{place}", self.kind, flags, options)
+        try:
+            linux.mount(self.source or self.kind, f"/proc/self/fd/{place}", self.kind, flags, options)
+        except OSError as error:
+            raise OSError(error.errno, os.strerror(error.errno or 0)) from error
         fd = files.open_directory(build.root_fd, self.target)
         rest = self.set_ & ~sum(_MS)
         if rest:

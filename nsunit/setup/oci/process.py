@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 
-from nsunit.setup import linux
+from nsunit.setup import files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.oci import calls
 from nsunit.setup.oci.step import Box, Step
@@ -110,6 +110,31 @@ class Label(Step):
             raise OSError(errno.EINVAL, "/proc is no procfs")
         os.write(fd, self.text.encode())
         os.close(fd)
+
+
+class Home(Step):
+    """Look up the home of user *uid* in the container's /etc/passwd, for HOME where nobody has said it."""
+
+    __slots__ = ("uid",)
+    keyword = "oci-home"
+    uid: int
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"look up the home of user {self.uid}"
+
+    def execute(self, build: Build) -> None:
+        """Read the file; what it does not know lives in /."""
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            content = files.read_file(root, "etc/passwd")
+        except OSError:
+            content = b""  # there is none, or it is nothing that could be read
+        os.close(root)
+        wanted = b"%d" % self.uid
+        entries = (line.split(b":") for line in content.splitlines())
+        homes = (entry[5] for entry in entries if len(entry) == 7 and entry[2] == wanted)
+        build.home = os.fsdecode(next(homes, b"")) or "/"
 
 
 class Identity(Step):
@@ -371,6 +396,8 @@ class Exec(Step):
         """execve(2); returns only by raising."""
         assert isinstance(build, Box)
         variables = dict(_pair(entry) for entry in self.environment)
+        if build.home:
+            variables.setdefault("HOME", build.home)
         for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(number, _signal.SIG_DFL)
         os.execve(build.program, self.argv, variables)

@@ -92,4 +92,5 @@ class Box(Build):
         self.cgroup = ""  # the container's, below the mount point
         self.program = ""
         self.keep_first = 3  # descriptors from 3 up to this one are the payload's
+        self.home = ""  # of the user, where it was looked up
         self.is_there = False  # in its working directory

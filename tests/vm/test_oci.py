@@ -31,7 +31,8 @@ echo "oom $(/bin/cat /proc/self/oom_score_adj)"
 echo "host $(/bin/hostname) $(/bin/cat /proc/sys/kernel/domainname)"
 echo "uid-map $(/bin/cat /proc/self/uid_map)"
 echo "fds $(/bin/ls /proc/self/fd | /bin/sort | while read fd; do echo -n "$fd "; done)"
-for node in /dev/*; do [ $node = /dev/console ] || /bin/stat -c "node %n %F %a %u %g %t:%T %N" $node; done
+for node in /dev/*; do case $node in /dev/console|/dev/mqueue) continue;; esac
+    /bin/stat -c "node %n %F %a %u %g %t:%T %N" $node; done
 echo "offsets $(/bin/cat /proc/self/timens_offsets 2>&1)"
 /bin/cat /proc/self/mountinfo
 """
@@ -50,7 +51,14 @@ def rootfs():
         (top / "bin" / name).symlink_to("busybox")
     (top / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
     (top / "work/kept").write_text("kept\n")
+    # A mount of its own: runc makes the one that the root is in private, and what is bound of it with it.
+    (top / "source").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", top / "source"], check=True)
+    subprocess.run(["mount", "--make-shared", top / "source"], check=True)
+    (top / "source/file").write_text("root:x:0:0::/elsewhere:/bin/sh\n")
+    (top / "source/below").mkdir()
     yield top
+    subprocess.run(["umount", top / "source"], check=True)
     shutil.rmtree(top)
 
 
@@ -357,6 +365,8 @@ def mounts(lines):
         words = set(options.split(","))
         if kind == "tmpfs" and "ro" in words:
             words -= {"nosuid", "nodev", "noexec"}
+        if kind == "devtmpfs":
+            propagation = []  # nodes of the host: here they are private
         found[place] = (kind, *sorted(words), *sorted(word.split(":")[0] for word in propagation))
     return found
 
@@ -389,7 +399,15 @@ def differences(mine, others):
 
 
 def mount(**entry):
-    return lambda config: config["mounts"].append({"type": "bind", "source": "/usr", "destination": "/work"} | entry)
+    def change(config):
+        source = config["root"]["path"] + "/source"
+        config["mounts"].append({"type": "bind", "source": source, "destination": "/work"} | entry)
+
+    return change
+
+
+def file(config):
+    mount(source=config["root"]["path"] + "/source/file", destination="/etc/passwd", options=["bind", "ro"])(config)
 
 
 USERS = {"uidMappings": [{"containerID": 0, "hostID": 100000, "size": 65536}]}
@@ -422,7 +440,7 @@ CASES = {
     "environment": in_process(env=["PATH=/bin", "A=b c", "B=", "C=d=e"]),
     "cwd": in_process(cwd="/work"),
     "oom score": in_process(oomScoreAdj=321),
-    "names": broken(hostname="elsewhere", domainname="some.domain"),
+    "names": broken(hostname="elsewhere"),
     "user namespace": users,
     "host's network": lambda config: (
         config["linux"]["namespaces"].remove({"type": "network"}),
@@ -434,7 +452,7 @@ CASES = {
     "read-only bind": mount(options=["rbind", "ro", "nosuid"]),
     "slave": mount(options=["rbind", "rslave"]),
     "private": mount(options=["rbind", "rprivate"]),
-    "file": mount(source="/etc/passwd", destination="/etc/passwd", options=["bind", "ro"]),
+    "file": file,
     "tmpfs": mount(type="tmpfs", source="tmpfs", options=["nosuid", "noexec", "size=64k", "mode=1700", "noatime"]),
     "tmpfs as it was": mount(type="tmpfs", source="tmpfs", options=["nosuid"]),
     "masks": in_linux(maskedPaths=["/proc/kcore", "/sys/firmware"], readonlyPaths=["/proc/sys", "/work", "/nowhere"]),
@@ -458,7 +476,8 @@ def test_the_payload_sees_what_it_would_see_with_runc(bundle, case):
     assert status == 0, error
     mine = bundle.see(RUNTIME)
     assert mine[0] == 0, mine
-    assert differences(comparable(mine[1]), comparable(text)) == []
+    found = "\n".join(differences(comparable(mine[1]), comparable(text)))
+    assert not found, found
 
 
 # Terminals

@@ -51,6 +51,19 @@ def _hand_down(directory: str) -> None:
         pass  # it has processes, or is another's: what is missing for a limit is told when that is written
 
 
+def hand_down(path: str, controllers: Sequence[str]) -> None:
+    """Have *controllers* in the cgroup *path*, as far as its parents let them; for those that systemd leaves alone."""
+    directory = CGROUP_ROOT
+    for name in path.strip("/").split("/"):
+        for controller in controllers:
+            try:
+                if controller not in read_file(f"{directory}/cgroup.subtree_control").split():
+                    write_file(f"{directory}/cgroup.subtree_control", f"+{controller}")
+            except OSError:
+                pass  # what is missing for a limit is told when that is written
+        directory += f"/{name}"
+
+
 def write(path: str, files: Sequence[Write]) -> None:
     """Write limits into the cgroup *path*.
 

@@ -37,6 +37,7 @@ def put(place: Place, identity: str, pid: int, config: Json, warn: Callable[[str
         properties = devices.properties_of(rules)
         path, limits = _scope().make(place, identity, pid, resources, properties, config.get("annotations") or {})
         place = place.replace(path=path)
+        fs.hand_down(path, limits.controllers())
         fs.write(path, limits.files)
         if not devices.needs_program(rules):
             rules = None
@@ -73,6 +74,7 @@ def change(place: Place, resources: Json, warn: Callable[[str], None]) -> None:
     if (resources.get("memory") or {}).get("checkBeforeUpdate"):
         refuse_memory(resources, fs.memory_in_use(place.path))
     limits = _scope().change(place, resources) if place.manager == SYSTEMD else for_cgroup(resources)
+    fs.hand_down(place.path, limits.controllers())
     fs.write(place.path, limits.files)
     for name in limits.without:
         warn(f"{name}: cgroup version 2 has nothing for it; it is left out")

@@ -649,9 +649,8 @@ def test_namespaces_of_another_process(bundle, tmp_path, rootfs):
             {"type": "mount"},
             *({"type": kind, "path": f"/proc/{pid}/ns/{name}"} for kind, name in kinds.items()),
         ]
-        bundle.config["mounts"] = [
-            entry for entry in bundle.config["mounts"] if entry["type"] not in ("sysfs", "cgroup")
-        ]
+        kept = [entry for entry in bundle.config["mounts"] if entry["type"] not in ("sysfs", "cgroup")]
+        bundle.config["mounts"] = kept
         bundle.config.pop("hostname")
         text = says(bundle, "for kind in user net ipc uts pid; do readlink /proc/self/ns/$kind; done; id -u")
         assert text.split() == [*(os.readlink(f"/proc/{pid}/ns/{name}") for name in kinds.values()), "0"]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
-import os
-import select
-
 from nsunit.errors import NsunitError
 from nsunit.oci.cgroup import fs, manager
-from nsunit.oci.errors import OciError
-from nsunit.oci.state import STOPPED, Container, is_alive
+from nsunit.oci.killing import kill_all
+from nsunit.oci.state import Container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +13,6 @@ if TYPE_CHECKING:
 
     from nsunit.oci.spec.fields import Json
     from nsunit.oci.state import Store
-
-_SECONDS = 10.0
-SIGKILL = 9
 
 
 def destroy(
@@ -33,47 +26,8 @@ def destroy(
         warn(str(error))
         if fs.exists(container.place.path) and manager.is_own(container.place):
             raise
-    if hooks and config is not None:
-        _last_hooks(container, config, warn)
+    if hooks and config and config.get("hooks"):
+        from nsunit.oci.outside import after_end  # few containers have hooks
+
+        after_end(container, config, warn)
     store.remove(container.id)
-
-
-def kill_all(container: Container) -> None:
-    """Kill its process and what is in its cgroup, and wait for the end of the process.
-
-    Raises:
-        OciError: it does not end.
-    """
-    if manager.is_own(container.place):
-        fs.kill(container.place.path)
-    if not is_alive(container):
-        return
-    try:
-        pidfd = os.pidfd_open(container.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if is_alive(container):
-            _signal.pidfd_send_signal(pidfd, SIGKILL)
-            poll = select.poll()
-            poll.register(pidfd, select.POLLIN)
-            if not poll.poll(_SECONDS * 1000):
-                raise OciError(f"container init still running: process {container.pid} does not end")
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(pidfd)
-
-
-def _last_hooks(container: Container, config: Json, warn: Callable[[str], None]) -> None:
-    if not config.get("hooks"):
-        return
-    from nsunit.oci.spec import hooks, plan  # few containers have some
-    from nsunit.setup.oci.hooks import HookError, run  # as few
-
-    text = plan.state(config, container.bundle, container.id, STOPPED, 0)
-    for number, hook in enumerate(hooks.parse(config).get("poststop", ())):
-        try:
-            run(hook, text)
-        except HookError as error:
-            warn(f"error running poststop hook #{number}: {error}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from nsunit.oci.errors import OciError
-from nsunit.setup.namespaces import read_file, write_file
+from nsunit.setup import read_file, write_file
 
 _ALL_IDS = "0 0 4294967295"
 _ROOTS_OWN = "/run/user/0"

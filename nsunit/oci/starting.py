@@ -6,7 +6,7 @@ import errno
 import os
 
 from nsunit.oci.errors import OciError
-from nsunit.oci.state import CREATED, REPLY, RUNNING, START, STOPPED
+from nsunit.oci.state import CREATED, REPLY, RUNNING, START, STOPPED, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def start(context: Context, identity: str) -> None:
     text = _go(store, container)
     if text:
         raise OciError(f"unable to start container process: {text}")
-    _hooks(context, container)
+    _hooks(store, container)
     os.close(lock)
 
 
@@ -54,24 +54,12 @@ def _go(store: Store, container: Container) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _hooks(context: Context, container: Container) -> None:
-    config = context.store.config(container.id) if has_hooks(context.store, container.id) else {}
-    if not config.get("hooks"):
+def _hooks(store: Store, container: Container) -> None:
+    # It is not parsed where it has not the word.
+    if b'"hooks"' not in read(store.path(container.id, "config.json")):
         return
-    from nsunit.oci.removal import kill_all  # few containers have hooks
-    from nsunit.oci.spec import hooks, plan  # as few
-    from nsunit.setup.oci.hooks import HookError, run_all  # as few
+    config = store.config(container.id)
+    if config.get("hooks"):
+        from nsunit.oci.outside import after_start  # few containers have hooks
 
-    text = plan.state(config, container.bundle, container.id, RUNNING, container.pid)
-    try:
-        run_all("poststart", hooks.parse(config).get("poststart", ()), text)
-    except HookError as error:
-        kill_all(container)
-        raise OciError(str(error)) from None
-
-
-def has_hooks(store: Store, identity: str) -> bool:
-    """Whether its config.json may have hooks: it is not parsed for those that have not the word."""
-    from nsunit.oci.state import read  # beside the store
-
-    return b'"hooks"' in read(store.path(identity, "config.json"))
+        after_start(container, config)

@@ -724,3 +724,17 @@ def test_a_link_that_is_not_there_is_told(bundle):
     assert (
         "linux.netDevices: nolink0: no interface with this name" in bundle.call("create", bundle.id, check=False).stderr
     )
+
+
+def test_nothing_of_the_callers_masks_gets_in(bundle):
+    """Neither its umask, by which mount points would be for root only, nor its blocked signals."""
+    bundle.config["root"]["readonly"] = False
+    bundle.config["mounts"].append({"destination": "/made/below", "type": "tmpfs", "source": "tmpfs"})
+    bundle.config["process"]["args"] = ["sh", "-c", "umask; stat -c %a /made; grep SigBlk /proc/self/status"]
+    bundle.save()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        done = bundle.call("run", bundle.id, umask=0o077)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert done.stdout.split() == ["0022", "755", "SigBlk:", "0" * 16]

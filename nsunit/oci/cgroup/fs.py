@@ -8,8 +8,7 @@ import select
 import time
 
 from nsunit.oci.errors import OciError
-from nsunit.setup import CGROUP_ROOT
-from nsunit.setup.namespaces import read_file, write_file
+from nsunit.setup import CGROUP_ROOT, read_file, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from nsunit.setup import linux
+from nsunit.setup import libc, linux
+from nsunit.setup.libc import syscall
 
 MOUNT_ATTR_ATIME = 0x70  # a field of its own: relatime 0, noatime 0x10, strictatime 0x20
 PR_SET_KEEPCAPS = 8
@@ -15,8 +16,6 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def _call(name: str, *arguments: int | bytes | bytearray | None) -> int:
-    from nsunit.setup.libc import syscall  # it brings ctypes
-
     column = {"x86_64": 0, "aarch64": 1}.get(linux.MACHINE)
     if column is None:
         raise OSError(38, f"{name}: no system call number known for {linux.MACHINE}")
@@ -53,8 +52,6 @@ def set_mempolicy(mode: int, nodes: bytes) -> None:
 
 def seccomp(program: bytes, flags: int) -> int:
     """seccomp(2) SECCOMP_SET_MODE_FILTER with *flags*; returns a listener's descriptor where these ask for one."""
-    from nsunit.setup import libc  # it brings ctypes
-
     filters = bytearray(program)
     fprog = struct.pack("@HP", len(program) // 8, libc.address_of(filters))
     return _call("seccomp", linux.SECCOMP_SET_MODE_FILTER, flags, fprog)
@@ -64,8 +61,6 @@ def mount_setattr(
     fd: int, *, set_: int = 0, clear: int = 0, propagation: int = 0, userns_fd: int = 0, recursive: bool = False
 ) -> None:
     """mount_setattr(2) on the mount behind *fd*.  An access time among *set_* replaces the one there was."""
-    from nsunit.setup.libc import syscall  # it brings ctypes
-
     if (set_ | clear) & MOUNT_ATTR_ATIME:
         clear |= MOUNT_ATTR_ATIME
     attributes = struct.pack("=QQQQ", set_, clear, propagation, userns_fd)

@@ -400,6 +400,7 @@ class Exec(Step):
             variables.setdefault("HOME", build.home)
         for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
             _signal.signal(number, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         os.execve(build.program, self.argv, variables)
 
 

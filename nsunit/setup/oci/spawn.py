@@ -212,6 +212,7 @@ def _container(steps: Sequence[Operation], box: Box) -> None:
     try:
         box.channel.wait()
         os.setsid()
+        os.umask(0o022)  # whatever the caller's: mount points are for all
         for step in steps:
             if not box.privileged:
                 step.prepare(box)

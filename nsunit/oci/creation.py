@@ -185,6 +185,10 @@ class _Making(Answers):
     def forked(self, pid: int) -> None:
         """See Answers."""
         self._note(pid=pid, began=began_of(pid))
+        if devices := take(take(self.config, "linux", dict), "netDevices", dict, "linux."):
+            from nsunit.oci.netdevices import move  # few containers have some
+
+            move(devices, pid)
 
     def hooks(self, pid: int) -> None:
         """See Answers."""

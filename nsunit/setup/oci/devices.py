@@ -9,6 +9,7 @@ import struct
 
 from nsunit.setup import files, linux
 from nsunit.setup.build import Build
+from nsunit.setup.oci import calls
 from nsunit.setup.oci.mounts import open_file
 from nsunit.setup.oci.step import Box, Step
 
@@ -44,8 +45,10 @@ class Device(Step):
         """Clone the host's node."""
         if self.bound and self.kind != "p":
             fd = os.open(self.path, os.O_PATH | os.O_CLOEXEC)
-            build.keep(id(self), linux.clone_tree(fd))
+            clone = linux.clone_tree(fd)
             os.close(fd)
+            calls.mount_setattr(clone, propagation=linux.MS_PRIVATE)
+            build.keep(id(self), clone)
 
     def execute(self, build: Build) -> None:
         """mknod(2) in place of whatever is there, or attach the clone."""

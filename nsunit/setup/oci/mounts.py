@@ -45,9 +45,10 @@ class Root(Step):
         assert isinstance(build, Box)
         fd = build.place_fd if build.privileged else os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         build.root_fd = linux.clone_tree(fd, recursive=True)
-        calls.mount_setattr(build.root_fd, propagation=self.propagation, recursive=True)
-        if self.propagation != linux.MS_SHARED:
-            calls.mount_setattr(build.root_fd, propagation=linux.MS_PRIVATE)
+        # Not shared in any case: what is mounted inside would appear on the host, and pivot_root(2) refuses it.
+        below = linux.MS_SLAVE if self.propagation == linux.MS_SHARED else self.propagation
+        calls.mount_setattr(build.root_fd, propagation=below, recursive=True)
+        calls.mount_setattr(build.root_fd, propagation=linux.MS_PRIVATE)
 
     def execute(self, build: Build) -> None:
         """Cut the new namespace off from the host's, and attach the root where it lies there."""

@@ -121,6 +121,8 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
         for process in (middle, pid):
             if process:
                 _end(process)
+        if pid:
+            _reap(pid)  # a subreaper's own; process 1 of its namespace would wait for somebody to do it
         raise
     finally:
         if middle:

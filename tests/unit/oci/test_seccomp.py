@@ -4,8 +4,8 @@ import errno
 import signal
 
 import pytest
-from oci import profiles
-from oci.profiles import LIVING, NATIVE, answers, numbers, profile
+import seccomp_profiles as profiles
+from seccomp_profiles import LIVING, NATIVE, answers, numbers, profile
 
 from nsunit.oci.spec import seccomp, seccomp_compiler
 from nsunit.oci.spec.check.shapes import FieldError

@@ -738,3 +738,25 @@ def test_nothing_of_the_callers_masks_gets_in(bundle):
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert done.stdout.split() == ["0022", "755", "SigBlk:", "0" * 16]
+
+
+@pytest.mark.once("it costs dozens of runs, and is between the runtime and the kernel")
+@pytest.mark.parametrize("verb", [("start",), ("delete", "--force")], ids=" ".join)
+def test_whenever_another_verb_is_killed_delete_leaves_nothing(bundle, verb):
+    killed = 0
+    for call in ("flock", "write", "unlink", "rmdir", "pidfd_open", "poll", "read"):
+        for when in range(1, 8):
+            pid = bundle.create()
+            if call == "read":
+                when += 60  # those before are the interpreter's
+            inject = f"inject={call}:signal=KILL:when={when}"
+            words = ("-o", "/dev/null", "-e", f"trace={call}", "-e", inject, RUNTIME, *verb, bundle.id)
+            done = bundle.call(*words, runtime="strace", check=False)
+            bundle.call("delete", "--force", bundle.id)
+            assert not (ROOT / bundle.id).exists(), inject
+            assert not list(CGROUPS.rglob(f"*{bundle.id}*")), inject
+            assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+            if done.returncode == 0:
+                break
+            killed += 1
+    assert killed > 3

@@ -6,7 +6,8 @@ import os
 
 from nsunit.jsontext import loads
 from nsunit.oci import rootless
-from nsunit.oci.cgroup import placing
+from nsunit.oci.cgroup import fs, placing
+from nsunit.oci.cgroup.place import group_of
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
 from nsunit.oci.removal import destroy
@@ -67,6 +68,8 @@ def create(
         *(identity, bundle, rootfs, now(), os.getpid(), began_of(os.getpid()), place),
         *(take(config, "annotations", dict), take(config, "ociVersion", str), os.geteuid()),
     )
+    # Looked at before it is written down as the container's: what fails from here on is taken back with all in it.
+    fs.refuse_taken(group_of(place))
     store.add(identity)
     making = _Making(context, container, config, todo, given)
     making.relay = relay
@@ -157,7 +160,8 @@ class _Making(Answers):
                     raise StartError(
                         f"error during container init: {step.describe()}: {error.strerror}{where}"
                     ) from None
-        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        if box.privileged:  # else the maps could not be written; the container's process does so itself
+            linux.prctl(linux.PR_SET_DUMPABLE, 0)
         spawn(spaces, self.todo.steps, box, other, self)
         # Else `run`, which starts it itself, would wait for its own end of the FIFO.
         for fd in (box.go_fd, box.reply_fd):

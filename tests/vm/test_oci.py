@@ -760,3 +760,42 @@ def test_whenever_another_verb_is_killed_delete_leaves_nothing(bundle, verb):
                 break
             killed += 1
     assert killed > 3
+
+
+@pytest.mark.parametrize("options", [(), ("--systemd-cgroup",)], ids=["cgroupfs", "systemd"])
+def test_the_cgroup_of_another_container_is_not_taken(bundle, tmp_path, rootfs, options):
+    path = f"machine.slice:p:{bundle.id}" if options else f"/{bundle.id}"
+    bundle.config["linux"]["cgroupsPath"] = path
+    bundle.save()
+    bundle.call(*options, "run", "--detach", bundle.id)
+    other = Bundle(tmp_path / "other", rootfs)
+    other.config["linux"]["cgroupsPath"] = path
+    other.save()
+    refused = other.call(*options, "create", other.id, check=False)
+    assert refused.returncode == 1 and "cgroup is not empty" in refused.stderr
+    assert not (ROOT / other.id).exists()
+    assert bundle.state()["status"] == "running"
+
+
+def test_a_user_has_containers_with_his_own_id(bundle, rootfs):
+    config = json.loads((bundle.path / "config.json").read_text())
+    config["root"] = {"path": str(rootfs)}
+    spaces = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "user")]
+    ids = [{"containerID": 0, "hostID": 1000, "size": 1}]
+    config["linux"] = {"namespaces": spaces, "uidMappings": ids, "gidMappings": ids}
+    config["mounts"] = [
+        {"destination": "/proc", "type": "proc", "source": "proc"},
+        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+    ]
+    config["process"] |= {"args": ["sh", "-c", "id -u; cat /proc/self/uid_map; ls /dev/null"], "user": {}}
+    (bundle.path / "config.json").write_text(json.dumps(config))
+    for path in (bundle.path, *bundle.path.parents):
+        if path.is_relative_to("/tmp/pytest-of-root"):
+            path.chmod(0o755)
+    own = bundle.path / "run"
+    own.mkdir()
+    os.chown(own, 1000, 1000)
+    words = ("--reuid=1000", "--regid=1000", "--clear-groups", RUNTIME, "--root", str(own / "state"))
+    done = bundle.call(*words, "run", bundle.id, runtime="setpriv", env={"XDG_RUNTIME_DIR": str(own)})
+    assert done.stdout.split() == ["0", "0", "1000", "1", "/dev/null"]
+    assert not (own / "state" / bundle.id).exists()

@@ -20,11 +20,7 @@ _SECONDS = 10.0
 
 
 def make(path: str) -> None:
-    """Make the cgroup *path* and those above it, and hand down the controllers there are.
-
-    Raises:
-        OciError: it is there already and not empty.
-    """
+    """Make the cgroup *path* and those above it, and hand down the controllers there are."""
     made = ""
     for name in path.strip("/").split("/"):
         _hand_down(CGROUP_ROOT + made)
@@ -33,7 +29,19 @@ def make(path: str) -> None:
             os.mkdir(CGROUP_ROOT + made, 0o755)
         except FileExistsError:
             pass
-    if read_file(f"{CGROUP_ROOT}{path}/cgroup.events").find("populated 1") >= 0:
+
+
+def refuse_taken(path: str) -> None:
+    """Refuse a cgroup that has processes: they are another container's, or nobody's to kill.
+
+    Raises:
+        OciError: it has.
+    """
+    try:
+        taken = bool(path) and "populated 1" in read_file(f"{CGROUP_ROOT}{path}/cgroup.events")
+    except OSError:
+        return  # there is none
+    if taken:
         raise OciError(f"container's cgroup is not empty: {path}")
 
 

@@ -43,6 +43,15 @@ def parse(manager: str, text: str, identity: str, own: str, *, user: bool) -> Pl
     return Place(CGROUPFS, f"{parent}/{text.strip('/') or identity}")
 
 
+def group_of(place: Place) -> str:
+    """The path of the cgroup of *place*, also before the system's manager has made it; empty where it has none."""
+    if place.manager != SYSTEMD:
+        return place.path if place.manager == CGROUPFS else ""
+    words = place.slice.removesuffix(".slice").split("-") if place.slice != "-.slice" else []
+    slices = ["-".join(words[: count + 1]) + ".slice" for count in range(len(words))]
+    return "/" + "/".join([*slices, place.unit])
+
+
 def _scope(text: str, identity: str, user: bool) -> tuple[str, str, str]:
     default = "user.slice" if user else "system.slice"
     if not text:

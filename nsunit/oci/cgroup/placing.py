@@ -8,7 +8,7 @@ from nsunit.oci.cgroup import fs
 from nsunit.oci.cgroup.place import DISABLED, SYSTEMD, Place
 from nsunit.oci.devices import restrict
 from nsunit.oci.errors import OciError
-from nsunit.oci.rootless import is_in_user_namespace
+from nsunit.oci.rootless import is_in_user_namespace, is_users
 from nsunit.oci.spec.limits import devices
 from nsunit.oci.spec.limits.resources import for_cgroup, refuse_memory
 
@@ -43,7 +43,12 @@ def put(place: Place, identity: str, pid: int, config: Json, warn: Callable[[str
             rules = None
     else:
         limits = for_cgroup(resources)
-        fs.make(place.path)
+        try:
+            fs.make(place.path)
+        except PermissionError:
+            if not is_users() or limits.files or linux.get("cgroupsPath"):
+                raise
+            return place.replace(manager=DISABLED)  # nothing was asked for, and a user has no place for it
         fs.write(place.path, limits.files)
         fs.enter(place.path, pid)
     if rules is not None and not (rules.allowed and not rules.exceptions):

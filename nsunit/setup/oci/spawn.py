@@ -195,6 +195,7 @@ def _enter(spaces: Spaces, channel: Channel) -> None:
         linux.unshare(flags)
     if spaces.offsets:
         namespaces.write_file("/proc/self/timens_offsets", spaces.offsets)
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
 
 
 def _become_root(*, keeps_groups: bool = False) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nsunit.oci.cgroup.place import Place, parse
+from nsunit.oci.cgroup.place import Place, group_of, parse
 from nsunit.oci.errors import OciError, SpecError, UsageError
 from nsunit.oci.options import GLOBAL, VERBS, find
 from nsunit.oci.options import parse as parse_options
@@ -242,6 +242,19 @@ def test_places_of_cgroups(manager, text, place):
 def test_places_that_are_none(manager, text):
     with pytest.raises(SpecError):
         parse(manager, text, "id", "/x", user=False)
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        (Place("systemd", "", "x.scope", "a-b.slice"), "/a.slice/a-b.slice/x.scope"),
+        (Place("systemd", "", "x.scope", "-.slice"), "/x.scope"),
+        (Place("cgroupfs", "/a/b"), "/a/b"),
+        (Place("disabled", "/own"), ""),
+    ],
+)
+def test_the_cgroup_is_known_before_it_is_made(place, path):
+    assert group_of(place) == path
 
 
 @pytest.mark.parametrize("text", ["", ".", "..", "a/b", "a b", "ä"])

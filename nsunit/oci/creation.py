@@ -203,10 +203,8 @@ class _Making(Answers):
 
     def listener(self, pid: int, fd: int) -> None:
         """See Answers."""
-        from nsunit.oci.listener import tell  # few containers have one
-
         text = state(self.config, self.container.bundle, self.container.id, "creating", pid)
-        tell(self.config, text, pid, fd)
+        hand_on(self.config, text, pid, fd)
 
     def ready(self, pid: int) -> None:
         """See Answers."""
@@ -242,6 +240,13 @@ def write_maps(pid: int, uid_map: str, gid_map: str) -> None:
         return
     write_file(f"/proc/{pid}/uid_map", uid_map)
     write_file(f"/proc/{pid}/gid_map", gid_map)
+
+
+def hand_on(config: Json, text: str, pid: int, fd: int) -> None:
+    """Hand a listener of seccomp(2) to who listens, see nsunit.oci.listener."""
+    from nsunit.oci.listener import tell  # few containers have one
+
+    tell(config, text, pid, fd)
 
 
 def connect(path: str) -> int:

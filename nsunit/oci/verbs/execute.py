@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.oci.cgroup import fs, manager
-from nsunit.oci.creation import connect, parse_object
+from nsunit.oci.creation import connect, hand_on, parse_object
 from nsunit.oci.errors import OciError, UsageError
 from nsunit.oci.spec import program
 from nsunit.oci.spec.annotations import wishes_of
@@ -192,10 +192,8 @@ class _Session(Answers):
 
     def listener(self, pid: int, fd: int) -> None:
         """See Answers."""
-        from nsunit.oci.listener import tell  # few containers have one
-
         text = state(self.config, self.container.bundle, self.container.id, RUNNING, self.container.pid)
-        tell(self.config, text, pid, fd)
+        hand_on(self.config, text, pid, fd)
 
     def forked(self, pid: int) -> None:
         """See Answers."""

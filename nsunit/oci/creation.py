@@ -68,9 +68,13 @@ def create(
         *(identity, bundle, rootfs, now(), os.getpid(), began_of(os.getpid()), place),
         *(take(config, "annotations", dict), take(config, "ociVersion", str), os.geteuid()),
     )
-    # Looked at before it is written down as the container's: what fails from here on is taken back with all in it.
-    fs.refuse_taken(group_of(place))
     store.add(identity)
+    try:
+        # Before it is written down as the container's: what fails from here on is taken back with all in it.
+        fs.refuse_taken(group_of(place))
+    except OciError:
+        store.remove(identity)
+        raise
     making = _Making(context, container, config, todo, given)
     making.relay = relay
     try:

@@ -7,6 +7,8 @@ import fcntl
 import os
 
 from nsunit.setup import CGROUP_ROOT, linux
+from nsunit.setup import read_file as read_file
+from nsunit.setup import write_file as write_file
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -265,24 +267,6 @@ def write_over(directory: int, name: str, text: str) -> None:
         os.pwrite(fd, new.ljust(len(old), b"\n"), 0)
         os.ftruncate(fd, len(new))
     os.close(fd)
-
-
-def read_file(path: str) -> str:
-    """Content of a small file of the kernel's."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.fsdecode(os.read(fd, 65536))
-    finally:
-        os.close(fd)
-
-
-def write_file(path: str, text: str) -> None:
-    """Write *text* to a file of the kernel's, by one call."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)
 
 
 def become_root_of(userns_fd: int) -> None:

@@ -15,12 +15,13 @@ EFFECTS = {"bus", "storage", "dropins"}
 # Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only. The registry
 # of features stands below all of them: it imports what it names when that is asked for.
 ROOMS = {
-    "cli": {"deeds", "features", "core", "plan", "definition", "formats", *EFFECTS, "registry"},
-    "deeds": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
+    "cli": {"deeds", "features", "core", "plan", "imports", "definition", "formats", *EFFECTS, "registry"},
+    "deeds": {"core", "plan", "imports", "definition", "formats", "setup", *EFFECTS, "registry"},
     "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     **dict.fromkeys(EFFECTS, {"plan", "definition", "formats"}),
     "plan": {"definition", "formats", "setup", "registry"},
+    "imports": {"definition", "registry"},
     "definition": {"registry"},
     "formats": set(),
     "registry": set(),

@@ -55,6 +55,12 @@ FORMATS = (
         users_places="$XDG_RUNTIME_DIR/containers/systemd $XDG_CONFIG_HOME/containers/systemd"
         " /etc/containers/systemd/users/$UID /etc/containers/systemd/users",
     ),
+    Format(
+        "run",
+        "Command lines of docker run and podman run, behind --, or with --from-container a container of theirs",
+        "nsunit.imports.run",
+        command=True,
+    ),
 )
 
 

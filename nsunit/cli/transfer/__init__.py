@@ -64,6 +64,8 @@ VERBS = (
             Option("force", "Replace what is there of that name, a container if it is stopped", short="f"),
             Option("to", "Write the definitions there", value="DIR", complete=("directory",)),
             Option("dry-run", "Print the definitions, write nothing"),
+            Option("name", "Of 'run': what the container is called", value="NAME"),
+            Option("from-container", "Of 'run': a container of podman or docker", value="NAME"),
         ),
         complete="file",
         before="doctor",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nsunit.imports.model import Draft
 
 # Options that say how definitions of other tools come in.
-_OF_KINDS = ("to", "dry-run")
+_OF_KINDS = ("to", "dry-run", "name", "from-container")
 
 
 def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
@@ -27,7 +27,14 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
     kind = find(first)
     if kind is not None:
         context = invocation.context()
-        given = load("nsunit.deeds.imports.bring:given_of")(kind, tuple(rest), user=context.user)
+        if kind.command and not rest and not invocation.flag("from-container"):
+            raise UsageError(
+                f"import {first}: a command is missing", hint=f"e.g. nsunit import {first} -- docker run nginx"
+            )
+        given = load("nsunit.deeds.imports.bring:given_of")(
+            kind, tuple(rest), user=context.user, container=invocation.value("from-container") or ""
+        )
+        given = given.replace(name=invocation.value("name") or "")
         brought: Brought = load("nsunit.deeds.imports.bring:bring")(
             context,
             kind,

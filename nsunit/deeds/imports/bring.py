@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 
-from nsunit.deeds.imports import sources
+from nsunit.deeds.imports import engines, sources
 from nsunit.deeds.imports.write import Staged, check_writable, refuse_others
-from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.errors import DefinitionError, NsunitError, Problem, UsageError
 from nsunit.imports.model import Given, Unusable
 from nsunit.record import Record
 
@@ -26,14 +26,21 @@ class Brought(Record):
     remarks: tuple[Remark, ...]
 
 
-def given_of(kind: Format, words: tuple[str, ...], *, user: bool) -> Given:
-    """What *kind* gets for the operands *words*: the texts of files, or a command line.
+def given_of(kind: Format, words: tuple[str, ...], *, user: bool, container: str = "") -> Given:
+    """What *kind* gets for the operands *words*, the texts of files or a command line, or for a *container* of others.
 
     Raises:
         NsunitError: a file cannot be read, or there is none.
     """
     environ = dict(os.environ)
-    texts = [] if kind.command else sources.gather(kind, words, user=user, environ=environ)
+    if container:
+        if not kind.command or words:
+            raise UsageError(
+                "--from-container takes the place of a command", hint="nsunit import run --from-container NAME"
+            )
+        texts = engines.inspect(container)
+    else:
+        texts = [] if kind.command else sources.gather(kind, words, user=user, environ=environ)
     return Given(tuple(texts), sources.read, words, user, tuple(environ.items()))
 
 

@@ -61,6 +61,15 @@ FORMATS = (
         "nsunit.imports.run",
         command=True,
     ),
+    Format(
+        "compose",
+        "Compose files of docker and podman: a definition for each service, and for networks",
+        "nsunit.imports.compose",
+        files="compose.yaml compose.yml docker-compose.yaml docker-compose.yml compose.override.yaml"
+        " compose.override.yml docker-compose.override.yaml docker-compose.override.yml",
+        places=".",
+        users_places=".",
+    ),
 )
 
 

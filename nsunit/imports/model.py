@@ -41,8 +41,8 @@ class Given(Record):
 
     *texts* are the files that were named or found, in that order, by their paths.  *read* gives the text of a further
     one by its absolute path, None where there is none.  *arguments* are a command line.  *user*: it is for containers
-    of a user without privileges.  *environ* has variables where a format knows such; *profiles* and *project* are those
-    of compose; *name* is what the one container is to be called.
+    of a user without privileges.  *environ* has variables where a format knows such; *profiles*, *scale*
+    (how many of a service) and *project* are those of compose; *name* is what the one container is to be called.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
@@ -51,6 +51,7 @@ class Given(Record):
     user: bool = False
     environ: tuple[tuple[str, str], ...] = ()
     profiles: tuple[str, ...] = ()
+    scale: tuple[tuple[str, int], ...] = ()
     project: str = ""
     name: str = ""
 

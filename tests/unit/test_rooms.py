@@ -35,6 +35,7 @@ THIRD_PARTY = {
     "dbus_next": "nsunit.bus.signals",
     "jinja2": "nsunit.dropins.render",
     "pyroute2": "nsunit.features.network.wire.messages",
+    "yaml": "nsunit.imports.compose.document",
 }
 
 # The helper is started for every container: what is not here costs milliseconds, see the start-up budget.

@@ -66,6 +66,8 @@ VERBS = (
             Option("dry-run", "Print the definitions, write nothing"),
             Option("name", "Of 'run': what the container is called", value="NAME"),
             Option("from-container", "Of 'run': a container of podman or docker", value="NAME"),
+            Option("project", "Of 'compose': the project's name", value="NAME"),
+            Option("profile", "Of 'compose': with the services of that profile", value="NAME", repeat=True),
         ),
         complete="file",
         before="doctor",

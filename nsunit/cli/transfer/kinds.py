@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nsunit.imports.model import Draft
 
 # Options that say how definitions of other tools come in.
-_OF_KINDS = ("to", "dry-run", "name", "from-container")
+_OF_KINDS = ("to", "dry-run", "name", "from-container", "project", "profile")
 
 
 def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
@@ -34,7 +34,11 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
         given = load("nsunit.deeds.imports.bring:given_of")(
             kind, tuple(rest), user=context.user, container=invocation.value("from-container") or ""
         )
-        given = given.replace(name=invocation.value("name") or "")
+        given = given.replace(
+            name=invocation.value("name") or "",
+            project=invocation.value("project") or "",
+            profiles=invocation.values("profile"),
+        )
         brought: Brought = load("nsunit.deeds.imports.bring:bring")(
             context,
             kind,

@@ -59,7 +59,7 @@ def bring(
     try:
         found = kind.convert(given)
     except Unusable as error:
-        raise DefinitionError([_problem(error.remark)]) from None
+        raise DefinitionError([problem_of(error.remark)]) from None
     if not found.drafts:
         hint = "\n".join(str(remark) for remark in found.remarks)
         raise NsunitError(f"no definition can be made of this {kind.name}", hint=hint or "name other files")
@@ -75,6 +75,7 @@ def bring(
     return Brought(found.drafts, paths, remarks)
 
 
-def _problem(remark: Remark) -> Problem:
+def problem_of(remark: Remark) -> Problem:
+    """What a remark says, as an error."""
     origin = remark.origin
     return Problem(origin.path, origin.line, f"{origin.key}: {remark.reason}", remark.instead)

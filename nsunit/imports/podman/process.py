@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from nsunit.imports.model import NotCarried
 from nsunit.imports.text import command, literal, seconds, truth
+from nsunit.names import is_valid_name, service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +67,8 @@ def group_add(target: Target, text: str) -> None:
 def user_namespace(target: Target, text: str) -> None:
     """`auto`, `host`, `container:NAME`, `ns:PATH`, `keep-id`, `nomap`."""
     mode, _, options = text.partition(":")
-    target.hold("userns", mode)
+    if mode in ("auto", "private", "host", "container", "ns"):
+        target.hold("userns", mode)
     if mode in ("auto", "private", ""):
         if options:
             target.remark(f"'{options}' chooses ids", "use PrivateUsers=START:COUNT, or UIDMap= and GIDMap=")
@@ -181,8 +185,6 @@ def json_list(text: str) -> list[str] | None:
     """The words of a list in JSON; None if it is none."""
     if not text.startswith("["):
         return None
-    import json  # few values are lists
-
     try:
         found = json.loads(text)
     except ValueError:
@@ -299,8 +301,6 @@ def notify(target: Target, text: str) -> None:
 
 def requires(target: Target, text: str) -> None:
     """Names of containers."""
-    from nsunit.names import is_valid_name, service_name  # few containers need others
-
     for name in text.split(","):
         known = target.names.containers.get(name, name)
         if not is_valid_name(known):

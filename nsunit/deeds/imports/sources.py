@@ -43,10 +43,7 @@ def read(path: str) -> str | None:
     Raises:
         NsunitError: it cannot be read.
     """
-    try:
-        return _text(path)
-    except FileNotFoundError:
-        return None
+    return _text(path) if os.path.lexists(path) else None
 
 
 def _text(path: str) -> str | None:
@@ -107,6 +104,7 @@ def _in_places(kind: Format, *, user: bool, environ: dict[str, str]) -> list[str
         directory = _expanded(place, environ)
         if not directory:
             continue
+        directory = os.path.abspath(directory)
         for path in _within(directory, kind):
             if directory == "/etc/containers/systemd" and path.startswith(f"{directory}/users/"):
                 continue  # those of users

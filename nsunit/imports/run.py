@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.imports.model import Draft, Imported, NotCarried, Origin, Remark, Unusable
 from nsunit.imports.podman import inspected
 from nsunit.imports.podman.arguments import parse
-from nsunit.imports.podman.table import finish, option
+from nsunit.imports.podman.table import MODULE, finish, option
 from nsunit.imports.podman.target import Target
 from nsunit.imports.quadlet.container import rootfs
 from nsunit.imports.text import name_for
@@ -54,10 +54,9 @@ def _of_words(words: list[str], given: Given, path: str) -> Imported:
         raise Unusable(Origin(path or f"{tool} run", 0, "IMAGE"), "there is no image in it", _EXAMPLE)
     image = whole_name(rest[0]) if tool == "docker" and ("rootfs", "true") not in options else rest[0]
     found = _of_options([*options, ("image", image)], rest[1:], given, path or f"{tool} run")
-    lost = [
-        Remark(Origin(path or tool, 0, f"--{name}"), "it is about the tool itself", "leave it out")
-        for name, _ in before
-    ]
+    why = {"module": MODULE}
+    of_tool = ("it is about the tool itself", "leave it out")
+    lost = [Remark(Origin(path or tool, 0, f"--{name}"), *why.get(name, of_tool)) for name, _ in before]
     return found.replace(remarks=(*lost, *found.remarks))
 
 

@@ -54,7 +54,7 @@ def installed_names(text: str) -> tuple[str, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     """Words, in which a backslash is one: that of an escape in a unit's name, as systemd reads it."""
-    found = []
+    found: list[str] = []
     position = 0
     while True:
         word, position = next_word(text, position, keep_escapes=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _NO_LABEL = ("nsunit sets no SELinux label", "leave it out")
 # Binds below these are of file systems that may not know id-mapped mounts, or are everybody's anyway.
-_NOT_MAPPED = ("/dev", "/proc", "/run", "/sys", "/tmp", "/var/run", "%t")
+_NOT_MAPPED = ("/dev", "/proc", "/run", "/sys", "/var/run", "%t")
 # What they mean is so anyway.
 _ANYWAY = frozenset("rprivate private nosuid nodev rw consistent cached delegated default noatime suid dev".split())
 _SECRET_TYPES = ("mount", "env")

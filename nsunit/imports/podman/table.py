@@ -126,6 +126,7 @@ _PLATFORM = ("an image is that of this machine", "choose another when it comes i
 _CGROUP_1 = ("only cgroup version 1 has it", "leave it out")
 _ACCOUNTS = ("nsunit adds nobody to /etc/passwd and /etc/group", "have the image do it, or use User= with a number")
 _PROXY = ("nothing of the host's environment comes in", "use Environment=")
+MODULE = ("containers.conf(5) is podman's", "leave it out, all that counts is in the definition")
 _WINDOWS = ("only Windows has it", "leave it out")
 _STARTUP = (
     "there is one check, at shorter intervals until it passes",
@@ -248,7 +249,7 @@ HANDLERS: dict[str, Handler] = {
     "memory": _hold("memory"),
     "memory-reservation": _size("MemoryLow"),
     "memory-swap": _hold("memory-swap"),
-    "module": _lost("containers.conf(5) is podman's", "leave it out, all that counts is in the definition"),
+    "module": _lost(*MODULE),
     "mount": mounts.mount,
     "network": network.network,
     "network-alias": _plain("NetworkAlias"),

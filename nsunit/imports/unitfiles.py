@@ -12,6 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    # File name, path and text of the files in a directory, by its name.
+    Folders = dict[str, list[tuple[str, str, str]]]
+
 
 class _Any(tuple[str, ...]):
     """All sections there could be."""
@@ -77,19 +80,26 @@ def read(path: str, text: str, drop_ins: Iterable[tuple[str, str]] = ()) -> Unit
     return UnitFile(path, tuple(said), tuple(remarks))
 
 
-def drop_ins_of(name: str, texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Those of *texts* that are drop-ins of the unit *name*, in the order in which they count.
+def by_folder(texts: Sequence[tuple[str, str]]) -> Folders:
+    """Those of *texts* that may be drop-ins, by the names of the directories that they are in."""
+    found: Folders = {}
+    for path, text in texts:
+        if path.endswith(".conf"):
+            parent, _, file = path.rpartition("/")
+            found.setdefault(parent.rpartition("/")[2], []).append((file, path, text))
+    return found
+
+
+def drop_ins_of(name: str, folders: Folders) -> list[tuple[str, str]]:
+    """The drop-ins of the unit *name*, (path, text), in the order in which they count.
 
     They are in NAME.d, in that of its template, in those of what its name begins with up to a dash, and in TYPE.d; of
     several with the same name the nearest to NAME counts.
     """
     chosen: dict[str, tuple[str, str]] = {}
-    folders = _folders(name)
-    for folder in folders:
-        for path, text in texts:
-            parent, file = os.path.split(path)
-            if os.path.basename(parent) == folder and file.endswith(".conf"):
-                chosen.setdefault(file, (path, text))
+    for folder in _folders(name) if folders else ():
+        for file, path, text in folders.get(folder, ()):
+            chosen.setdefault(file, (path, text))
     return [chosen[file] for file in sorted(chosen)]
 
 

@@ -63,14 +63,15 @@ def convert(given: Given) -> Imported:
 def _units(given: Given) -> Iterator[UnitFile]:
     """The unit files, but for instances that are no more than links to their template."""
     texts = dict(given.texts)
+    folders = unitfiles.by_folder(given.texts)
     for path, text in given.texts:
         name = path.rpartition("/")[2]
         if name.rpartition(".")[2] not in KINDS:
             continue
-        drop_ins = unitfiles.drop_ins_of(name, given.texts)
+        drop_ins = unitfiles.drop_ins_of(name, folders)
         template = _template(path)
         if template and texts.get(template) == text:
-            inherited = unitfiles.drop_ins_of(template.rpartition("/")[2], given.texts)
+            inherited = unitfiles.drop_ins_of(template.rpartition("/")[2], folders)
             if drop_ins == inherited:
                 continue
         yield unitfiles.read(path, text, drop_ins)

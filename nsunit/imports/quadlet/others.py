@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.addresses import parse_subnet
 from nsunit.definition.words import ValueProblem, split
-from nsunit.imports.model import NotCarried, Remark
+from nsunit.imports.model import NotCarried, Origin, Remark
 from nsunit.imports.podman.arguments import parse
 from nsunit.imports.podman.table import option
 from nsunit.imports.quadlet import container
@@ -265,7 +265,8 @@ def image(unit: UnitFile) -> tuple[str, list[Remark]]:
     remarks = [Remark(item.origin, *why) for item in unit.section(section) if item.key not in taken]
     source = unit.last(section, "Image")
     if not building and name != source:
-        origin = next(item.origin for item in unit.section(section) if item.key == "Image")
+        origins = (item.origin for item in unit.section(section) if item.key == "Image")
+        origin = next(origins, Origin(unit.path, 0, "Image"))
         hint = f"bring it in: 'nsunit image import {source} --name {name}'"
         remarks.insert(0, Remark(origin, f"it is called '{name}' in the store, and fetched from elsewhere", hint))
     no_unit = ("an image is no unit: a start fetches it", "leave it out")

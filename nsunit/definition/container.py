@@ -112,7 +112,7 @@ def contradictions(container: Container, name: str = "", service: tuple[Property
         try:
             check_program(container.exec)
         except ValueProblem as problem:
-            found.append(("Exec", problem.message, problem.hint or "e.g. /usr/bin/app --port 80"))
+            found.append(("Exec", problem.message, problem.hint or "it takes COMMAND"))
     if container.rootfs is not None and container.layers:
         found.append(("Layer", "Layer= and Rootfs= exclude each other", "make the root directory the last Layer="))
     if container.notify and container.init and container.has_hosts_root and container.user in (None, "0", "root"):

@@ -23,7 +23,7 @@ _KUBE = ("a pod of Kubernetes's YAML is not read", "write a .container for each 
 def convert(given: Given) -> Imported:
     """The definitions that the files of *given* become."""
     units = {unit.name: unit for unit in _units(given)}
-    remarks = [remark for unit in units.values() for remark in unit.remarks]
+    remarks = [remark for unit in units.values() for remark in (*unit.remarks, *_of_other_sections(unit))]
     names = Names()
     services = Units()
     for unit in units.values():
@@ -75,6 +75,15 @@ def _units(given: Given) -> Iterator[UnitFile]:
             if drop_ins == inherited:
                 continue
         yield unitfiles.read(path, text, drop_ins)
+
+
+def _of_other_sections(unit: UnitFile) -> Iterator[Remark]:
+    """What is said in sections that nobody reads; [Quadlet] has what nsunit does not add anyway."""
+    known = {unit.name.rpartition(".")[2].capitalize(), "Unit", "Service", "Slice", "Timer", "Install", "Quadlet"}
+    for item in unit.said:
+        if item.section not in known:
+            reason = f"there is nothing for a section [{item.section}] here"
+            yield Remark(item.origin, reason, "put it into a unit of its own")
 
 
 def _template(path: str) -> str:

@@ -50,9 +50,8 @@ def name_for(text: str) -> str:
     if is_valid_name(text):
         return text
     prefix, at, instance = text.partition("@")
-    parts = [_fitting(part) for part in (prefix, instance) if part]
-    name = "@".join(part for part in parts if part) + ("@" if at and not instance else "")
-    if not name or not is_valid_name(name.removesuffix("@")):
+    name = _fitting(prefix) + at + _fitting(instance)
+    if not is_valid_name(name.removesuffix("@")):
         raise NotCarried(f"'{text}' cannot be made the name of a container", "rename the file")
     return name
 

@@ -272,10 +272,6 @@ def secret(target: Target, text: str) -> None:
     for option in said:
         target.remark(f"'{option}' is no option of a secret", "leave it out")
     target.plain("Secret", ":".join([name, *kept]))
-    if "secret" not in target.pending:
-        target.hold("secret", name)
-    target.remark(
-        "podman's own secrets are not read",
-        f"put it into a credential: 'podman secret inspect --showsecret {name}', systemd-creds encrypt - "
-        f"/etc/credstore.encrypted/{name}",
-    )
+    show = f"podman secret inspect --showsecret --format '{{{{.SecretData}}}}' {name}"
+    encrypt = f"systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}"
+    target.remark("podman's own secrets are not read", f"{show} | {encrypt}")

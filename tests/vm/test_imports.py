@@ -179,6 +179,27 @@ def test_a_quadlet_starts_and_is_what_it_says(containers, image, run, tmp_path):
     assert "is there already" in again.stderr
 
 
+def test_what_a_quadlet_needs_is_needed_from_boot_on(containers, image, run, tmp_path):
+    """A dash in a name is an escape in that of its unit, in unit files as well."""
+    names = [f"{kind}-{uuid.uuid4().hex[:8]}" for kind in ("web", "db")]
+    web, db = (containers.of(containers.own(name)) for name in names)
+    containers.files += [Path(f"/etc/nsunit/{name}.nsunit") for name in names]
+    text = f"[Container]\nImage={image}\nNetwork=none\n"
+    needs = f"[Unit]\nRequires={db.name}.service\nAfter={db.name}.container\n"
+    (tmp_path / f"{web.name}.container").write_text(needs + text)
+    (tmp_path / f"{db.name}.container").write_text(text)
+    run("nsunit", "import", "quadlet", str(tmp_path))
+    run("nsunit", "enable", db.name, web.name)
+    try:
+        for key in ("Requires", "After"):
+            shown = run("systemctl", "show", "-p", key, web.service).stdout.strip().partition("=")[2]
+            assert db.service in split(shown, c_escapes=True)
+        run("systemctl", "start", web.service)
+        assert db.pid and web.pid
+    finally:
+        run("nsunit", "disable", "--now", web.name, db.name)
+
+
 @pytest.mark.once("podman has a part in it, and systemd none")
 def test_a_container_of_podmans(run, tmp_path):
     name = f"p{uuid.uuid4().hex[:8]}"

@@ -20,6 +20,7 @@ from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.imports.compose import plan
 from nsunit.imports.model import Unusable
 from nsunit.names import printable
+from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ def up(context: Context, given: Given, remarked: Callable[[Remark], object]) -> 
                 f"'{printable(name)}' is no service of {made.name}", hint=f"there are {', '.join(made.containers)}"
             )
     target = directory(context)
+    with _lock(context, made):
+        _bring(context, made, target, remarked)
+        return _start(context, made)
+
+
+def _bring(context: Context, made: Plan, target: str, remarked: Callable[[Remark], object]) -> None:
+    """Put the definitions of *made* into *target*; what runs of others, or of others than these, is removed."""
     own = _without_those_elsewhere(context, made.imported.drafts, target)
     os.makedirs(target, exist_ok=True)
     running = _running(context)
@@ -74,10 +82,11 @@ def up(context: Context, given: Given, remarked: Callable[[Remark], object]) -> 
             for name in running
             if (_definition(name) in changed and name in wanted) or (_definition(name) in before and name not in wanted)
         ]
-        remove(context, stale, force=True)
+        for outcome in remove(context, stale, force=True):
+            if outcome.error:
+                raise outcome.error
         staged.install()
     _unlink(target, before.keys() - {draft.name for draft in made.imported.drafts})
-    return _start(context, made)
 
 
 def down(context: Context, given: Given) -> list[Outcome]:
@@ -87,7 +96,11 @@ def down(context: Context, given: Given) -> list[Outcome]:
         DefinitionError: its files are none of compose's.
     """
     made = _plan(given)
-    target = directory(context)
+    with _lock(context, made):
+        return _take_down(context, made, directory(context))
+
+
+def _take_down(context: Context, made: Plan, target: str) -> list[Outcome]:
     known = {*_texts(target, made.name), *(draft.name for draft in made.imported.drafts)}
     names = [name for name in _running(context, everything=True) if _definition(name) in known]
     for level in reversed(made.levels):  # what needs others first
@@ -97,6 +110,11 @@ def down(context: Context, given: Given) -> list[Outcome]:
     outcomes = remove(context, names, force=True)
     _unlink(target, _texts(target, made.name))
     return [item for item in outcomes if item.state != "absent"]
+
+
+def _lock(context: Context, made: Plan) -> Lock:
+    """Of two that work on a project one waits; a dot begins no container's name."""
+    return Lock(context.paths.locks, f".project-{made.name}")
 
 
 def _plan(given: Given) -> Plan:

@@ -337,6 +337,7 @@ def finish(target: Target, words: list[str]) -> None:
     pod = "pod" in target.pending
     joined = {"network", "pod"} & target.pending.keys()
     if not joined and not target.draft.has(target.section, "Network"):
+        target.origin = target.origin.replace(line=0, key="Network")  # said nowhere
         target.say("Network", network.default(target))
     elif not pod and target.held("network") in ("none",) and _wants_ports(target):
         target.remark("there are no ports without a network", "add Network=bridge")

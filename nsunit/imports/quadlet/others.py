@@ -89,6 +89,7 @@ def pod(unit: UnitFile, target: Target, services: Names) -> None:
         if key in target.pending:
             _address(target, target.held(key))
     if not target.draft.has("Pod", "Network") and "network" not in target.pending:
+        target.origin = target.origin.replace(line=0, key="Network")  # said nowhere
         target.say("Network", "bridge")
     if "network" in target.pending and target.pending["network"][0] == "host":
         target.origin = target.pending["network"][1]

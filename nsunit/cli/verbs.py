@@ -140,6 +140,7 @@ PATTERNS = {
 # The tables, with the verbs in each: so another table is loaded only when one of its verbs is called.
 TABLES = {
     "nsunit.cli.lifecycle": "start stop restart reload enable disable kill pause resume wait rm prune",
+    "nsunit.cli.project": "up down",
     "nsunit.cli.look": "list ls status show inspect logs stats ps top events why analyze mount umount",
     "nsunit.cli.session": "exec enter run",
     "nsunit.cli.change": "set reclaim plan apply dropin",

@@ -15,13 +15,14 @@ EFFECTS = {"bus", "storage", "dropins"}
 # Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only. The registry
 # of features stands below all of them: it imports what it names when that is asked for.
 ROOMS = {
-    "cli": {"deeds", "features", "core", "plan", "definition", "formats", *EFFECTS, "registry"},
+    "cli": {"deeds", "features", "core", "plan", "imports", "definition", "formats", *EFFECTS, "registry"},
     "oci": {"core", "setup", "bus", "registry"},
-    "deeds": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
+    "deeds": {"core", "plan", "imports", "definition", "formats", "setup", *EFFECTS, "registry"},
     "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     **dict.fromkeys(EFFECTS, {"plan", "definition", "formats"}),
     "plan": {"definition", "formats", "setup", "registry"},
+    "imports": {"definition", "registry"},
     "definition": {"registry"},
     "formats": set(),
     "registry": set(),
@@ -35,6 +36,7 @@ THIRD_PARTY = {
     "dbus_next": "nsunit.bus.signals",
     "jinja2": "nsunit.dropins.render",
     "pyroute2": "nsunit.features.network.wire.messages",
+    "yaml": "nsunit.imports.compose.document",
 }
 
 # The helper is started for every container: what is not here costs milliseconds, see the start-up budget.

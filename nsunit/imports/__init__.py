@@ -89,6 +89,14 @@ FORMATS = (
         tools="systemd-nspawn",
         roots=True,
     ),
+    Format(
+        "lxc",
+        "Configurations of LXC, the file config of each container, or files of lxc.* keys",
+        "nsunit.imports.lxc",
+        files="config lxc.conf */config */lxc.conf",
+        places="/var/lib/lxc",
+        users_places="$HOME/.local/share/lxc",
+    ),
 )
 
 

@@ -97,6 +97,21 @@ FORMATS = (
         places="/var/lib/lxc",
         users_places="$HOME/.local/share/lxc",
     ),
+    Format(
+        "bundle",
+        "Bundles of OCI runtimes: directories with a config.json",
+        "nsunit.imports.bundle",
+        files="config.json */config.json",
+    ),
+    Format(
+        "unit",
+        "Services of systemd's with a root of their own, RootDirectory= or RootImage=, and portable services",
+        "nsunit.imports.unit",
+        files="*.service",
+        drop_ins=True,
+        places="/etc/systemd/system.attached /run/systemd/system.attached",
+        roots=True,
+    ),
 )
 
 

@@ -43,3 +43,13 @@ def verbatim(key: str, section: str = "") -> Handler:
 
 def nothing(_target: Target, _text: str) -> None:
     """It is so anyway, or about the call and not about the container."""
+
+
+HOOKS_REASON = "hooks do not run"
+HOOKS = {
+    "after": "use [Service] ExecStartPost=, which runs on the host",
+    "before": "use [Service] ExecStartPre=, which runs on the host",
+    "end": "use [Service] ExecStopPost=, which runs on the host",
+    "inside": "use Exec=/bin/sh -c 'HOOK && exec PROGRAM', or a service inside",
+    "mounts": "use Bind=, Volume= or Tmpfs=; [Service] ExecStartPre= runs on the host",
+}

@@ -146,3 +146,65 @@ def test_the_configurations_of_lxcs_templates(box, run, system, tmp_path):
     assert "Network=bridge\n" in text and "Capability=-MAC_ADMIN" in text
     run("nsunit", "start", box.name)
     assert os.readlink(f"/proc/{box.pid}/exe") == "/bin/busybox"
+
+
+def test_a_bundle(box, run):
+    """As 'runc spec' writes it, with an own program and a bind."""
+    bundle = box.place / box.name
+    tree(bundle / "rootfs")
+    (bundle / "data").mkdir()
+    (bundle / "data/mine").write_text("of the bundle")
+    namespaces = [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount", "cgroup")]
+    process = {
+        "terminal": False,
+        "user": {"uid": 33, "gid": 33, "additionalGids": [4]},
+        "args": ["/bin/sh", "-c", "echo $A >/scratch/said; exec sleep 3600"],
+        "env": ["PATH=/bin", "A=b c"],
+        "cwd": "/srv",
+        "capabilities": {"bounding": ["CAP_KILL"]},
+        "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}],
+        "noNewPrivileges": True,
+    }
+    config = {
+        "ociVersion": "1.0.2",
+        "process": process,
+        "root": {"path": "rootfs", "readonly": True},
+        "hostname": "web",
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/data", "type": "bind", "source": "data", "options": ["rbind", "ro"]},
+            {"destination": "/scratch", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]},
+        ],
+        "linux": {"namespaces": namespaces, "resources": {"memory": {"limit": 64 << 20}}},
+    }
+    (bundle / "config.json").write_text(json.dumps(config))
+    done = run("nsunit", "import", "bundle", str(bundle))
+    assert (done.stdout, done.stderr) == (f"/etc/nsunit/{box.name}.nsunit\n", "")
+    run("nsunit", "start", box.name)
+    inside = run(
+        "nsunit", "exec", box.name, "sh", "-c", "cat /scratch/said /data/mine; hostname; ulimit -n; id -u; pwd"
+    )
+    assert inside.stdout.split("\n")[:-1] == ["b c", "of the bundleweb", "100", "33", "/srv"]
+    assert box.status()["CapBnd"] == f"{1 << 5:016x}"
+    assert shown(run, "MemoryMax", unit=f"nsunit-{box.name}.slice") == {"MemoryMax": str(64 << 20)}
+
+
+def test_a_portable_service(box, run, tmp_path):
+    """The tree that portablectl would attach: its unit starts the same program in a container."""
+    root = tree(tmp_path / box.name)
+    units = root / "usr/lib/systemd/system"
+    units.mkdir(parents=True)
+    (units / f"{box.name}.service").write_text(
+        "[Unit]\nDescription=A service\n[Service]\n"
+        "ExecStart=/bin/sh -c 'echo \"$$A\" >/run/own/said; exec sleep 3600'\n"
+        "Environment='A=b c'\nRuntimeDirectory=own\nMemoryMax=64M\nRestart=on-failure\nPrivateNetwork=yes\n"
+        "NoNewPrivileges=yes\nProtectSystem=strict\nCapabilityBoundingSet=CAP_KILL\n"
+        "[Install]\nWantedBy=multi-user.target\n"
+    )
+    done = run("nsunit", "import", "unit", str(root))
+    assert (done.stdout, done.stderr) == (f"/etc/nsunit/{box.name}.nsunit\n", "")
+    run("nsunit", "start", box.name)
+    assert run("nsunit", "exec", box.name, "cat", "/run/own/said").stdout == "b c\n"
+    assert box.status()["CapBnd"] == f"{1 << 5:016x}"
+    assert shown(run, "MemoryMax", unit=f"nsunit-{box.name}.slice") == {"MemoryMax": str(64 << 20)}
+    assert shown(run, "Restart", unit=box.service) == {"Restart": "on-failure"}

@@ -59,10 +59,16 @@ def version_1(target: Target, config: Config, file: str, text: str) -> None:
 
 
 def version_2(target: Target, _config: Config, file: str, text: str) -> None:
-    """A file of cgroup version 2."""
+    """A file of cgroup version 2, or a rule about devices."""
     if file.startswith("devices."):
         _device(target, file, text)
-    elif file == "cpu.max":
+    else:
+        file_of_version_2(target, file, text)
+
+
+def file_of_version_2(target: Target, file: str, text: str) -> None:
+    """A file of cgroup version 2; `cpu.max` is held."""
+    if file == "cpu.max":
         quota, _, period = text.partition(" ")
         if quota != "max":
             target.hold("cpu-quota", quota)

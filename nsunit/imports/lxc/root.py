@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.imports.ids import take as take_ids
 from nsunit.imports.model import NotCarried
 
 TYPE_CHECKING = False
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
 
 _OVERLAYS = ("overlay", "overlayfs", "aufs")
 _DEVICES = ("lvm", "loop", "nbd", "rbd", "zfs")
-_ID_MAX = 65536
 
 
 def choose(target: Target, config: Config) -> str:
@@ -61,25 +61,8 @@ def ids(target: Target, config: Config) -> None:
             continue
         for one in ("u", "g") if kind == "b" else (kind,):
             maps[one].append(" ".join(numbers))
-    if not items or not maps["u"]:
-        return
-    is_shown = "idmap=" in config.last("lxc.rootfs.options")
-    if maps["u"] == maps["g"] and len(maps["u"]) == 1 and maps["u"][0].startswith("0 "):
-        _, start, count = maps["u"][0].split()
-        if start == "0":
-            target.say("PrivateUsers", "identity" if int(count) == _ID_MAX else f"{start}:{count}")
-            return
-        target.say("PrivateUsers", f"{start}:{count}")
-        if not is_shown and not target.draft.has("Container", "Layer"):
-            target.say("Ownership", "chown")  # they are the range's already
-        return
-    for key, kind in (("UIDMap", "u"), ("GIDMap", "g")):
-        for text in maps[kind] if kind == "u" or maps["u"] != maps["g"] else ():
-            target.say(key, text)
-    if not is_shown:
-        target.remark(
-            "the tree belongs to these ids on disk, where nsunit expects root's", "move them back, by 'chown' or tar"
-        )
+    if maps["u"]:
+        take_ids(target, maps["u"], maps["g"], is_shown="idmap=" in config.last("lxc.rootfs.options"))
 
 
 def options(target: Target, _config: Config, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nsunit.imports.lxc import limits, mounts, network, program, root
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import limits as podman_limits
+from nsunit.imports.services import HOOKS, HOOKS_REASON
 from nsunit.imports.text import literal
 
 TYPE_CHECKING = False
@@ -116,11 +117,11 @@ _HOOKS = {
     "clone": "'nsunit clone' changes the host name itself",
     "destroy": "do it after 'nsunit rm'",
     "mount": "use Bind=, Volume= or Tmpfs=",
-    "post-stop": "use [Service] ExecStopPost=, which runs on the host",
-    "pre-mount": "use Bind=, Volume= or Tmpfs=; [Service] ExecStartPre= runs on the host",
-    "pre-start": "use [Service] ExecStartPre=, which runs on the host",
-    "start": "use Exec=/bin/sh -c 'HOOK && exec PROGRAM', or a service inside",
-    "start-host": "use [Service] ExecStartPost=, which runs on the host",
+    "post-stop": HOOKS["end"],
+    "pre-mount": HOOKS["mounts"],
+    "pre-start": HOOKS["before"],
+    "start": HOOKS["inside"],
+    "start-host": HOOKS["after"],
     "stop": "use [Service] ExecStop=, which runs on the host",
     "version": "leave it out",
 }
@@ -208,7 +209,7 @@ def option(target: Target, config: Config, key: str, text: str) -> None:
     elif prefix == "cgroup2":
         limits.version_2(target, config, rest, text)
     elif prefix == "hook" and rest in _HOOKS:
-        raise NotCarried("hooks do not run", _HOOKS[rest])
+        raise NotCarried(HOOKS_REASON, _HOOKS[rest])
     elif prefix == "prlimit":
         podman_limits.ulimit(target, f"{rest}={text.replace(' ', '')}")
     elif prefix == "sysctl":

@@ -46,7 +46,7 @@ def choose(target: Target, given: Given, machine: str, tree: str, options: Seque
         target.origin = said["template"].origin
         target.remark("no tree is copied", f"nsunit create NAME --template {said['template'].value}")
     if path.endswith(".mstack"):
-        _layers(target, given, path)
+        layers(target, given, path)
         return
     _tree(target, path, said, options)
 
@@ -68,7 +68,7 @@ def _tree(target: Target, path: str, said: dict[str, Said], options: Sequence[Sa
         target.remark("all of the tree is there, and not /usr alone", "leave it so, or make a tree with /usr only")
 
 
-def _layers(target: Target, given: Given, path: str) -> None:
+def layers(target: Target, given: Given, path: str) -> None:
     """systemd.mstack(7): what is in DIR.mstack, the topmost layer first."""
     names = [name for name in given.entries(path) or () if not name.startswith(".")]
     if "root" in names:

@@ -64,7 +64,7 @@ VERBS = (
             Option("force", "Replace what is there of that name, a container if it is stopped", short="f"),
             Option("to", "Write the definitions there", value="DIR", complete=("directory",)),
             Option("dry-run", "Print the definitions, write nothing"),
-            Option("name", "Of 'run': what the container is called", value="NAME"),
+            Option("name", "Of one container: what it is called", value="NAME"),
             Option("from-container", "Of 'run': a container of podman or docker", value="NAME"),
             Option("project", "Of 'compose': the project's name", value="NAME"),
             Option("profile", "Of 'compose': with the services of that profile", value="NAME", repeat=True),

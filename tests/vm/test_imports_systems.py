@@ -7,6 +7,10 @@ import uuid
 from pathlib import Path
 
 import pytest
+from test_imports import generated
+
+from nsunit.imports import find
+from nsunit.imports.model import Given
 
 PACKAGES = Path("/srv/packages/lxc-templates")  # LXC's own configurations, where the machine has them
 APPLETS = ("sh", "sleep", "cat", "init", "touch", "id", "test", "hostname", "poweroff")
@@ -208,3 +212,52 @@ def test_a_portable_service(box, run, tmp_path):
     assert box.status()["CapBnd"] == f"{1 << 5:016x}"
     assert shown(run, "MemoryMax", unit=f"nsunit-{box.name}.slice") == {"MemoryMax": str(64 << 20)}
     assert shown(run, "Restart", unit=box.service) == {"Restart": "on-failure"}
+
+
+@pytest.mark.once("podman has a part in it, and systemd none")
+def test_what_is_exported_for_quadlet_is_what_podmans_generator_takes(box, run, tmp_path):
+    text = (
+        '[Container]\nImage=localhost/x\nExec=sleep "a b"\nEnvironment=A=b "C=d e"\nUser=33\nGroup=33\nInit=yes\n'
+        "Bind=/srv/data:/data:idmap\nTmpfs=/scratch:size=10M\nCapability=-ALL\nCapability=+CHOWN\nPublishPort=8080:80\n"
+        'Health=/bin/check "a b"\nHealthInterval=1min\n'
+        "[Slice]\nMemoryMax=64M\nCPUQuota=150%\nTasksMax=100\n[Service]\nLimitNOFILE=100:200\n"
+    )
+    Path(f"/etc/nsunit/{box.name}.nsunit").write_text(text)
+    run("nsunit", "export", box.name, "--as=quadlet", str(tmp_path / "out"))
+    words = generated(tmp_path / "out")[box.name]
+    again = find("run").convert(Given(arguments=tuple(word for word in words if word not in ("--rm", "--replace"))))
+    (draft,) = again.drafts
+    found = {(line.section, line.key, line.value) for line in draft.lines}
+    for item in (
+        *(
+            ("Container", "Exec", 'sleep "a b"'),
+            ("Container", "Health", '/bin/check "a b"'),
+            ("Container", "User", "33"),
+        ),
+        *(("Container", "Bind", "/srv/data:/data:idmap"), ("Container", "Capability", "-ALL")),
+        *(("Container", "PublishPort", "8080:80"), ("Slice", "CPUQuota", "150%"), ("Slice", "TasksMax", "100")),
+        *(("Slice", "MemoryMax", str(64 << 20)), ("Service", "LimitNOFILE", "100:200")),
+    ):
+        assert item in found
+
+
+def test_what_is_exported_for_nspawn_is_what_it_reads(box, run):
+    """The same program says the same, started by systemd-nspawn with the file, and by nsunit."""
+    root = tree(Path(f"/var/lib/machines/{box.name}"))
+    (root / "etc/os-release").write_text("ID=none\n")
+    settings = Path(f"/run/systemd/nspawn/{box.name}.nspawn")
+    (root / "data").mkdir()
+    (box.place / "mine").write_text("of the host\n")
+    Path(f"/etc/nsunit/{box.name}.nsunit").write_text(
+        f"[Container]\nRootfs={root}\nExec=/bin/sh -c 'echo $A; ulimit -n; hostname; cat /data/mine; test -d /scratch; "
+        f'exec cat /proc/sys/kernel/hostname\'\nEnvironment="A=b c"\nHostname=web\nTmpfs=/scratch\n'
+        f"Bind={box.place}:/data\n[Service]\nLimitNOFILE=100:200\n"
+    )
+    try:
+        done = run("nsunit", "export", box.name, "--as=nspawn", str(settings.parent))
+        assert (done.stdout, done.stderr) == (f"{settings}\n", "")
+        words = ["systemd-nspawn", "-q", "-M", box.name, "--settings=override", "--register=no", "--keep-unit"]
+        assert run(*words).stdout.split("\n")[:-1] == ["b c", "100", "web", "of the host", "web"]
+    finally:
+        settings.unlink(missing_ok=True)
+        run("rm", "-rf", "--one-file-system", str(root))

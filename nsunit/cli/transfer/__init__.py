@@ -36,12 +36,16 @@ VERBS = (
     Verb(
         "export",
         "transfer",
-        "Write a container into one tar archive",
-        "nsunit.cli.transfer.archive:export",
-        operands="NAME FILE|-",
-        least=2,
+        "Write a container into one tar archive, or its definition as files of another tool",
+        "nsunit.cli.transfer.kinds:take_out",
+        operands="NAME FILE|- | NAME --as=KIND [DIR]",
+        least=1,
         most=2,
-        options=(Option("no-pause", "Do not pause a running container meanwhile"),),
+        options=(
+            Option("no-pause", "Do not pause a running container meanwhile"),
+            Option("as", "Of its definition, files of quadlet, run or nspawn", value="KIND"),
+            Option("force", "With --as, replace files that are there", short="f"),
+        ),
         complete="defined",
         before="doctor",
         details=(
@@ -50,6 +54,9 @@ VERBS = (
             "layers, its image by digest. Those are not in it, nor is a root that is a directory of the host's.",
             "FILE is there when it is whole, and only its owner can read it. For a smaller one: "
             "nsunit export web - | zstd > web.tar.zst",
+            "With --as the definition becomes a .container file of Quadlet, a command line of podman, or a .nspawn "
+            "file with a drop-in for its unit, printed or written to DIR. For each thing that cannot be said there is "
+            "a line, FILE:LINE: KEY: why; what to use.",
         ),
     ),
     Verb(

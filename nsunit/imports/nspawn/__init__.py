@@ -30,6 +30,18 @@ class Machine:
         self.files: list[tuple[str, str]] = []
         self.unit: UnitFile | None = None
         self.tree = ""
+        self.is_command = False
+
+    def trusts(self, path: str) -> bool:
+        """Whether all counts that its file *path* says: systemd-nspawn(1), --settings=.
+
+        A file that nobody has named is one beside the image, and so is one in the directory of its tree.
+        """
+        folder = path.rpartition("/")[0]
+        if folder in PLACES:
+            return True
+        is_beside = self.tree.rstrip("/").rpartition("/")[0] == folder if self.tree else False
+        return not (self.is_command or is_beside) and trusted(path)
 
     @property
     def path(self) -> str:
@@ -72,6 +84,7 @@ def _of_command(given: Given) -> Imported:
             name = options[key].value.rstrip("/").rpartition("/")[2].removesuffix(".raw").removesuffix(".mstack")
     base = dict(given.environ).get("PWD", "/")
     machine = Machine(name or base.rpartition("/")[2])
+    machine.is_command = True
     settings = options["settings"].value if "settings" in options else "yes"
     if settings not in ("no", "false", "0"):
         _read_settings(given, machine, options)
@@ -83,8 +96,10 @@ def _of_command(given: Given) -> Imported:
 
 def _read_settings(given: Given, machine: Machine, options: dict[str, Said]) -> None:
     """The .nspawn file that systemd-nspawn would read of it."""
-    beside = [options[key].value.rstrip("/").rpartition("/")[0] for key in ("directory", "image") if key in options]
-    for place in (*PLACES, *(item for item in beside if item.startswith("/")), "/var/lib/machines"):
+    base = dict(given.environ).get("PWD", "/").rstrip("/")
+    roots = [options[key].value.rstrip("/") for key in ("directory", "image") if key in options]
+    roots = [path if path.startswith("/") else f"{base}/{path}" for path in roots]
+    for place in dict.fromkeys((*PLACES, *(path.rpartition("/")[0] for path in roots), "/var/lib/machines")):
         path = f"{place}/{machine.name}.nspawn"
         if text := given.read(path):
             machine.files.append((path, text))
@@ -146,7 +161,7 @@ def _definition(given: Given, machine: Machine, said: Sequence[Said], words: Seq
         unit = unitfiles.read(path, text)
         target.remarks += unit.remarks
         settings = of_settings(unit, target)
-        if not trusted(path) and wanted != "trusted":
+        if not machine.trusts(path) and wanted != "trusted":
             settings = _without_privileges(settings, target)
     for path, _ in machine.files[1:]:
         target.remarks.append(

@@ -4,7 +4,7 @@ import imports_corpus as corpus
 import pytest
 
 from nsunit.imports import find
-from nsunit.imports.model import Given, NotCarried
+from nsunit.imports.model import Given, NotCarried, Unusable
 from nsunit.imports.nspawn.options import KEYS, parse
 from nsunit.imports.nspawn.table import HANDLERS
 
@@ -97,6 +97,12 @@ def test_command_lines(words, expected):
 def test_what_is_behind_the_options_is_the_command():
     assert parse(["-b", "--", "-x"], "p")[1] == ["-x"]
     assert parse(["-D", "/x", "/bin/a", "-b"], "p")[1] == ["/bin/a", "-b"]
+
+
+def test_a_command_line_of_something_else():
+    with pytest.raises(Unusable) as error:
+        find("nspawn").convert(Given(arguments=("qemu", "-x")))
+    assert error.value.remark.reason == "it is none of systemd-nspawn"
 
 
 def test_a_reason_has_something_instead():

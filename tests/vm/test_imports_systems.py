@@ -126,6 +126,23 @@ def test_a_container_of_lxc(box, run):
     assert shown(run, "Result", unit=box.service)["Result"] == "success"
 
 
+def test_a_container_of_lxc_whose_files_are_those_of_a_range(box, run):
+    """As an unprivileged one of LXC's is on disk: root's files belong to the first id of its map."""
+    root = tree(box.place / box.name / "rootfs")
+    start = 1_600_000_000
+    run("chown", "-hR", f"{start}:{start}", str(root))
+    (box.place / f"{box.name}/config").write_text(
+        f"lxc.rootfs.path = dir:{root}\nlxc.init.cmd = /bin/sleep 3600\nlxc.idmap = u 0 {start} 65536\n"
+        f"lxc.idmap = g 0 {start} 65536\nlxc.net.0.type = empty\n"
+    )
+    assert run("nsunit", "import", "lxc", str(box.place / box.name)).stderr == ""
+    run("nsunit", "start", box.name)
+    maps = Path(f"/proc/{box.pid}/uid_map").read_text().split()
+    assert maps == ["0", str(start), "65536"]
+    assert run("nsunit", "exec", box.name, "sh", "-c", "touch /srv/new && exec id -u").stdout == "0\n"
+    assert {(root / name).lstat().st_uid for name in ("bin/sh", "etc/inittab", "srv/new")} == {start}
+
+
 @pytest.mark.once("LXC has a part in it, and systemd none")
 @pytest.mark.parametrize("system", ["debian", "alpine"])
 def test_the_configurations_of_lxcs_templates(box, run, system, tmp_path):

@@ -20,10 +20,11 @@ class Format(Record):
     """One kind of files, by the `name` that 'nsunit import' knows it by; lists are words with blanks between them.
 
     `module` has the function `convert(Given) -> Imported`.  `files` are patterns, fnmatch(3), of the names that are
-    taken from a directory, and `deep` says whether those in directories of it are as well; `drop_ins` that those in
-    FILE.d, *.conf, belong to FILE.  `places` are directories that are read where no source is named, of namesakes the
-    first one counts; those of users may begin with a variable, and `$UID` is a number.  `command`: what is named is a
-    command line, and no files.
+    taken from a directory, with that of the directory in front where the pattern has a slash, and `deep` says whether
+    those in directories of it are as well; `drop_ins` that those in FILE.d, *.conf, belong to FILE.  `places` are
+    directories that are read where no source is named, of namesakes the first one counts; those of users may begin with
+    a variable, and `$UID` is a number.  `links`: one to a directory is a text, the path it leads to, and not followed.
+    `command`: what is named is a command line, and no files.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Format(Record):
     files: str = "*"
     deep: bool = False
     drop_ins: bool = False
+    links: bool = False
     places: str = ""
     users_places: str = ""
     command: bool = False
@@ -69,6 +71,35 @@ FORMATS = (
         " compose.override.yml docker-compose.override.yaml docker-compose.override.yml",
         places=".",
         users_places=".",
+    ),
+    Format(
+        "libcgroup",
+        "Groups and rules of libcgroup: cgconfig.conf, cgrules.conf, and what cgsnapshot writes",
+        "nsunit.imports.libcgroup",
+        files="cgconfig.conf cgrules.conf cgconfig.d/*.conf cgrules.d/*.conf",
+        places="/etc /etc/cgconfig.d /etc/cgrules.d",
+    ),
+    Format(
+        "openvz",
+        "Containers of OpenVZ and Virtuozzo: CTID.conf, ve.conf",
+        "nsunit.imports.openvz",
+        files="*.conf",
+        places="/etc/vz/conf",
+    ),
+    Format(
+        "vserver",
+        "Directories of Linux-VServer: /etc/vservers/NAME",
+        "nsunit.imports.vserver",
+        files="*",
+        deep=True,
+        links=True,
+        places="/etc/vservers",
+    ),
+    Format(
+        "lmctfy",
+        "Containers of lmctfy: ContainerSpec in the text format of protocol buffers",
+        "nsunit.imports.lmctfy",
+        files="*.textproto *.pbtxt *.txtpb *.proto.txt *.config *.spec",
     ),
 )
 

@@ -21,7 +21,7 @@ ROOMS = {
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     **dict.fromkeys(EFFECTS, {"plan", "definition", "formats"}),
     "plan": {"definition", "formats", "setup", "registry"},
-    "imports": {"definition", "registry"},
+    "imports": {"definition", "features", "registry"},
     "definition": {"registry"},
     "formats": set(),
     "registry": set(),

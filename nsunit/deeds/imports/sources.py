@@ -34,7 +34,7 @@ def gather(kind: Format, sources: Sequence[str], *, user: bool, environ: dict[st
         )
     if len(paths) > FILES_MAX:
         raise NsunitError(f"more than {FILES_MAX} files", hint="name fewer of them")
-    return [(path, text) for path in dict.fromkeys(paths) if (text := _text(path)) is not None]
+    return [(path, text) for path in dict.fromkeys(paths) if (text := _text(path, links=kind.links)) is not None]
 
 
 def read(path: str) -> str | None:
@@ -46,14 +46,21 @@ def read(path: str) -> str | None:
     return _text(path) if os.path.lexists(path) else None
 
 
-def _text(path: str) -> str | None:
+def _text(path: str, *, links: bool = False) -> str | None:
     """The text of a file; what is not UTF-8 in it is replaced, and told by whoever reads it."""
+    if links and _is_lead(path):
+        return os.path.realpath(path)
     if os.path.realpath(path) == "/dev/null":
         return None  # masked
     try:
         return read_regular(path).decode(errors="surrogateescape")
     except OSError as error:
         raise NsunitError(f"'{printable(path)}': {error.strerror}", hint="name a text file that can be read") from error
+
+
+def _is_lead(path: str) -> bool:
+    """Whether *path* is a link to a directory, or to what is not there."""
+    return os.path.islink(path) and not os.path.isfile(path)
 
 
 def _files_of(source: str, kind: Format) -> list[str]:
@@ -73,13 +80,18 @@ def _within(directory: str, kind: Format) -> Iterator[str]:
         return
     for entry in entries:
         path = os.path.join(directory, entry)
-        if os.path.isdir(path):
+        if os.path.isdir(path) and not (kind.links and os.path.islink(path)):
             if kind.drop_ins and entry.endswith(".d"):
                 yield from _conf(path)
             elif kind.deep:
                 yield from _within(path, kind)
-        elif any(fnmatch.fnmatch(entry, pattern) for pattern in kind.files.split()):
+        elif any(_is_like(path, pattern) for pattern in kind.files.split()):
             yield path
+
+
+def _is_like(path: str, pattern: str) -> bool:
+    """Whether the name of the file at *path*, with that of its directory where *pattern* has one, is like that."""
+    return fnmatch.fnmatch("/".join(path.rsplit("/", 2)[-1 - pattern.count("/") :]), pattern)
 
 
 def _drop_ins(path: str) -> Iterator[str]:

@@ -78,9 +78,10 @@ class Draft:
 
     def add(self, section: str, key: str, value: str, origin: Origin) -> None:
         """Add an assignment, unless the same one is there already."""
-        line = Line(section, key, value, origin)
-        if not any((line.section, line.key, line.value) == (old.section, old.key, old.value) for old in self.lines):
-            self.lines.append(line)
+        for old in self.lines:
+            if old.value == value and old.key == key and old.section == section:
+                return
+        self.lines.append(Line(section, key, value, origin))
 
     def has(self, section: str, key: str) -> bool:
         """Whether *key* of *section* is said."""

@@ -155,6 +155,18 @@ def test_plans_do_nothing(module):
         assert not rooms & EFFECTS
 
 
+def test_formats_of_others_use_what_is_pure_of_features():
+    """An import format gets texts and gives texts, and so does all that it takes from anywhere."""
+    waiting = {module for module in MODULES if room_of(module) == "imports"}
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        waiting |= {name for name in imports(module) if name in MODULES and room_of(name) != "registry"} - seen
+    assert {module for module in seen if room_of(module) in {*EFFECTS, "core", "plan"}} == set()
+    assert {module for module in seen if feature_of(module)} == {"nsunit.features.cgroup.version1"}
+
+
 def test_there_are_no_cycles():
     """Imports inside functions count: what imports each other cannot be read one after the other."""
     graph = {module: {name for name in imports(module) if name in MODULES and name != module} for module in MODULES}

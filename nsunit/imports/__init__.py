@@ -39,10 +39,15 @@ class Format(Record):
     command: bool = False
 
     def convert(self, given: Given) -> Imported:
-        """What *given* becomes."""
+        """What *given* becomes, of lines each.
+
+        Raises:
+            Unusable: nothing can come of it.
+        """
         __import__(self.module)
         found: Imported = sys.modules[self.module].convert(given)
-        return found
+        broken = [remark for draft in found.drafts for remark in draft.without_broken()]
+        return found.replace(remarks=(*found.remarks, *broken)) if broken else found
 
 
 FORMATS = (

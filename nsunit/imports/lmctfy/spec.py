@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OF_PROCESSES = ("a group has no processes of its own", "put it into [Service] of its containers")
 _EVICTION, _EVICTION_MAX = 5000, 10_000  # the usual one, and the highest: the last to be killed
+_MASK_WORDS_MAX = 128  # as many CPUs as the kernel can have, 8192
 _ACCESS = {"READ": "r", "WRITE": "w", "MKNOD": "m", "1": "r", "2": "w", "3": "m"}
 _LATENCIES = {"1": "BEST_EFFORT", "2": "NORMAL", "3": "PRIORITY", "4": "PREMIER"}
 
@@ -71,9 +72,10 @@ def _quota(target: Target, field: Field) -> None:
 
 def _mask(target: Target, field: Field) -> None:
     """Words of 64 bits, of which the first has the first CPUs."""
-    bits = 0
-    for place, item in enumerate(item for item in field.fields if item.name == "data"):
-        bits |= _number(item) << (64 * place)
+    words = [_number(item) for item in field.fields if item.name == "data"]
+    if len(words) > _MASK_WORDS_MAX or any(not 0 <= word < 1 << 64 for word in words):
+        raise NotCarried("it has more CPUs than the kernel", "use [Slice] AllowedCPUs=")
+    bits = sum(word << (64 * place) for place, word in enumerate(words))
     cpus = [number for number in range(bits.bit_length()) if bits >> number & 1]
     if not cpus:
         raise NotCarried("it has no CPU", "use [Slice] AllowedCPUs=")

@@ -25,40 +25,44 @@ def convert(given: Given) -> Imported:
     Raises:
         Unusable: there is none.
     """
-    servers = _servers(given)
+    servers, defaults, others = _sorted(given)
     if not servers:
         path = given.texts[0][0].rpartition("/")[0] if given.texts else ""
         reason = "there is no vserver in it, which would have a file 'context' or a link 'vdir'"
         raise Unusable(Origin(path, 0, "vserver"), reason, "name its directory, /etc/vservers/NAME")
     drafts: list[Draft] = []
-    remarks: list[Remark] = []
+    told = [(path, _OF_ALL) for path in defaults if path.rpartition("/")[2] not in _LEADS]
+    told += [(path, _OF_NONE) for path in others]
+    remarks = [Remark(Origin(path, 0, path.rpartition("/")[2]), *text) for path, text in told]
+    base = next((text for path, text in defaults.items() if path.endswith("/.defaults/vdirbase")), "/vservers").strip()
     for root, files in servers.items():
-        if root.rpartition("/")[2].startswith("."):
-            for name in files:
-                remarks.append(Remark(at(root, name), *_OF_ALL))
-            continue
-        draft, lost = _server(root, files, given)
+        draft, lost = _server(root, {"vdir": f"{base}/{root.rpartition('/')[2]}", **files}, given)
         remarks += lost
         drafts += [draft] if draft is not None else []
     return Imported(tuple(drafts), tuple(dict.fromkeys(remarks)))
 
 
 _OF_ALL = ("it is about all vservers", "put it into each definition that needs it")
+_OF_NONE = ("it is in no directory of a vserver's, which would have a file 'context' or a link 'vdir'", "leave it out")
+_LEADS = ("vdirbase", "cachebase", "run.rev")  # where the tools keep what
 
 
-def _servers(given: Given) -> dict[str, Files]:
-    """The vservers by their directories; what is for all of them is in one that begins with a dot."""
+def _sorted(given: Given) -> tuple[dict[str, Files], Files, list[str]]:
+    """The vservers by their directories; the texts of what is for all of them; and the paths of all else."""
     roots = {path.rpartition("/")[0] for path, _ in given.texts if path.rpartition("/")[2] in _MARKS}
     roots = {root for root in roots if root.rpartition("/")[2] != "uts" and "/apps/" not in f"{root}/"}
     found: dict[str, Files] = {}
+    defaults: Files = {}
+    others: list[str] = []
     for path, text in given.texts:
-        parts = path.split("/")
-        hidden = next((place for place, part in enumerate(parts) if part.startswith(".")), 0)
-        above = _above(path)
-        root = "/".join(parts[: hidden + 1]) if hidden else next((item for item in above if item in roots), "")
+        root = next((item for item in _above(path) if item in roots), "")
         if root:
             found.setdefault(root, {})[path[len(root) + 1 :]] = text
-    return found
+        elif "/.defaults/" in path or "/.distributions/" in path:
+            defaults[path] = text
+        else:
+            others.append(path)
+    return found, defaults, others
 
 
 def _above(path: str) -> list[str]:
@@ -77,7 +81,7 @@ def _server(root: str, files: Files, given: Given) -> tuple[Draft | None, list[R
     if name != wanted:
         target.remarks.append(Remark(Origin(root, 0, "name"), f"its name here is '{name}'", "use that with nsunit"))
     target.origin = at(root, "vdir")
-    target.plain("Rootfs", files.get("vdir", "").strip() or f"/vservers/{root.rpartition('/')[2]}")
+    target.plain("Rootfs", files["vdir"].strip())
     for key, text in files.items():
         target.origin = at(root, key)
         if key.partition("/")[0] in FOLDERS or key in DEFAULTS:

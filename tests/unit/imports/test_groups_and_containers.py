@@ -196,7 +196,8 @@ def test_no_file_of_a_vserver_is_lost(case):
 
 # Names, what the tools keep there for themselves, what counts with another file, and what is so anyway.
 SILENT = set(
-    "cache run name uts/context apps/init/style interfaces/0/dev interfaces/2/dev interfaces/2/prefix interfaces/mask"
+    "vdirbase cache run name uts/context apps/init/style interfaces/0/dev interfaces/2/dev interfaces/2/prefix"
+    " interfaces/mask"
     " interfaces/2/ip interfaces/bcast interfaces/1/disabled interfaces/1/ip interfaces/3/nodev interfaces/4/ip"
     " sched/interval"
     " rlimits/memlock.hard rlimits/nproc.hard rlimits/rss.hard rlimits/rss.min rlimits/rss.soft ulimits/core.hard"

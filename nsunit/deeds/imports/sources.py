@@ -6,7 +6,7 @@ import fnmatch
 import os
 
 from nsunit.definition.search import read_regular
-from nsunit.errors import NsunitError
+from nsunit.errors import NsunitError, UsageError
 from nsunit.names import printable
 
 TYPE_CHECKING = False
@@ -23,15 +23,19 @@ def gather(kind: Format, sources: Sequence[str], *, user: bool, environ: dict[st
 
     Raises:
         NsunitError: one cannot be read, or there is none.
+        UsageError: none is named, and *kind* has no places.
     """
     paths = [path for source in sources for path in _files_of(source, kind)]
     if not sources:
         paths = _in_places(kind, user=user, environ=environ)
     if not paths:
         where = " ".join(sources) or (kind.users_places if user else kind.places)
-        raise NsunitError(
-            f"there is no file of {kind.name} in {printable(where) or 'no place'}", hint=f"files of it are {kind.files}"
-        )
+        hint = f"files of it are {kind.files}"
+        if not where:
+            raise UsageError(
+                f"import {kind.name}: a file or directory is missing", hint=f"it has no place of its own; {hint}"
+            )
+        raise NsunitError(f"there is no file of {kind.name} in {printable(where)}", hint=hint)
     if len(paths) > FILES_MAX:
         raise NsunitError(f"more than {FILES_MAX} files", hint="name fewer of them")
     return [(path, text) for path in dict.fromkeys(paths) if (text := _text(path, links=kind.links)) is not None]

@@ -4,7 +4,7 @@ import imports_corpus as corpus
 import pytest
 
 from nsunit.deeds.imports import sources
-from nsunit.errors import NsunitError
+from nsunit.errors import NsunitError, UsageError
 from nsunit.imports import cgroups, find
 from nsunit.imports.libcgroup import group_name
 from nsunit.imports.lmctfy.spec import HANDLERS as LMCTFY
@@ -267,3 +267,9 @@ def test_the_name_is_what_is_said():
         path = "/etc/vservers/a/context" if kind == "vserver" else "/etc/vz/conf/7.conf"
         found = find(kind).convert(Given(((path, ""),), name="other"))
         assert [draft.name for draft in found.drafts] == ["other"]
+
+
+def test_no_source_of_a_kind_without_places():
+    for kind, user in (("lmctfy", False), ("libcgroup", True)):
+        with pytest.raises(UsageError, match=f"import {kind}: a file or directory is missing"):
+            sources.gather(find(kind), [], user=user, environ={})

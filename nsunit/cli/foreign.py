@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from nsunit.cli.tools import TOOLS
+from nsunit.cli.verbs import all_verbs, find_verb
+
 _SHELL = "'nsunit exec -ti NAME sh' runs a shell in it; with Register=yes there is 'machinectl shell NAME', too"
 _OFTEN = "'nsunit start NAME', with all that is said in NAME.nsunit; 'nsunit run' takes keys by -p"
 _FILE = "definitions are read at each start; 'nsunit apply NAME' brings a running container up to its own"
@@ -51,7 +54,18 @@ _VERBS = {
     "pod": "a pod is POD.pod in all verbs: 'nsunit start POD.pod'",
     "generate": "'nsunit render --unit-files NAME' shows the units",
 }
-VERBS = {name: text for names, text in _VERBS.items() for name in names.split()}
+# Those, and what the tables of tools have besides; the manual, nsunit-import(7), has all of these.
+_OWN = {name for verb in all_verbs() for name in (*verb.names, verb.name.partition(" ")[0])}
+VERBS = {
+    **{
+        name: text
+        for rows in reversed(TOOLS.values())
+        for names, text in rows.items()
+        for name in names.split()
+        if text and name not in _OWN
+    },
+    **{name: text for names, text in _VERBS.items() for name in names.split()},
+}
 
 _RUN = {
     "memory m": "-p MemoryMax=1G",
@@ -121,6 +135,20 @@ OPTIONS = {
 
 # Verbs that mean something else elsewhere, where they need no operand.
 _WITHOUT_OPERAND = {"ps": "'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one"}
+
+
+def of_tool(tool: str) -> list[tuple[str, str]]:
+    """The verbs of *tool*, a name in TOOLS, with what does the same; those for which that is one text are together.
+
+    Raises:
+        KeyError: a verb has no such text.
+    """
+    found: dict[str, list[str]] = {}
+    for names, text in TOOLS[tool].items():
+        for name in names.split():
+            same = text or ("nsunit's verb of the same name" if find_verb(name) is not None else VERBS[name])
+            found.setdefault(same, []).append(name)
+    return [(" ".join(names), text) for text, names in found.items()]
 
 
 def verb(name: str) -> str | None:

@@ -20,12 +20,13 @@ class Format(Record):
     """One kind of files, by the `name` that 'nsunit import' knows it by; lists are words with blanks between them.
 
     `module` has the function `convert(Given) -> Imported`.  `files` are patterns, fnmatch(3), of the names that are
-    taken from a directory, and `deep` says whether those in directories of it are as well; `drop_ins` that those in
-    FILE.d, *.conf, belong to FILE.  `places` are directories that are read where no source is named, of namesakes the
-    first one counts; those of users may begin with a variable, and `$UID` is a number.  A pattern with a slash is about
-    files one directory below.  `command`: what is named is a command line, and no files; `tools` are programs whose
-    command lines it takes besides files.  `roots`: a directory that is a root itself, or whose name ends with
-    `.mstack`, is one as well, by its path with a slash at the end and an empty text, and so is a file `.raw`.
+    taken from a directory, with that of the directory in front where the pattern has a slash, and `deep` says whether
+    those in directories of it are as well; `drop_ins` that those in FILE.d, *.conf, belong to FILE.  `places` are
+    directories that are read where no source is named, of namesakes the first one counts; those of users may begin with
+    a variable, and `$UID` is a number.  `links`: one to a directory is a text, the path it leads to, and not followed.
+    `command`: what is named is a command line, and no files; `tools` are programs whose command lines it takes besides
+    files.  `roots`: a directory that is a root itself, or whose name ends with `.mstack`, is one as well, by its path
+    with a slash at the end and an empty text, and so is a file `.raw`.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Format(Record):
     files: str = "*"
     deep: bool = False
     drop_ins: bool = False
+    links: bool = False
     places: str = ""
     users_places: str = ""
     command: bool = False
@@ -45,10 +47,15 @@ class Format(Record):
         return self.command or (bool(words) and words[0].rpartition("/")[2] in self.tools.split())
 
     def convert(self, given: Given) -> Imported:
-        """What *given* becomes."""
+        """What *given* becomes, of lines each.
+
+        Raises:
+            Unusable: nothing can come of it.
+        """
         __import__(self.module)
         found: Imported = sys.modules[self.module].convert(given)
-        return found
+        broken = [remark for draft in found.drafts for remark in draft.without_broken()]
+        return found.replace(remarks=(*found.remarks, *broken)) if broken else found
 
 
 FORMATS = (
@@ -111,6 +118,35 @@ FORMATS = (
         drop_ins=True,
         places="/etc/systemd/system.attached /run/systemd/system.attached",
         roots=True,
+    ),
+    Format(
+        "libcgroup",
+        "Groups and rules of libcgroup: cgconfig.conf, cgrules.conf, and what cgsnapshot writes",
+        "nsunit.imports.libcgroup",
+        files="cgconfig.conf cgrules.conf cgconfig.d/*.conf cgrules.d/*.conf",
+        places="/etc /etc/cgconfig.d /etc/cgrules.d",
+    ),
+    Format(
+        "openvz",
+        "Containers of OpenVZ and Virtuozzo: CTID.conf, ve.conf",
+        "nsunit.imports.openvz",
+        files="*.conf",
+        places="/etc/vz/conf",
+    ),
+    Format(
+        "vserver",
+        "Directories of Linux-VServer: /etc/vservers/NAME",
+        "nsunit.imports.vserver",
+        files="*",
+        deep=True,
+        links=True,
+        places="/etc/vservers",
+    ),
+    Format(
+        "lmctfy",
+        "Containers of lmctfy: ContainerSpec in the text format of protocol buffers",
+        "nsunit.imports.lmctfy",
+        files="*.textproto *.pbtxt *.txtpb *.proto.txt *.config *.spec",
     ),
 )
 

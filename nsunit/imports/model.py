@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.names import printable
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     Places = dict[int, "Line"]
 
 SECTIONS = ("Unit", "Container", "Pod", "Network", "Slice", "Service", "Timer", "Install")
+
+
+# What a container is not without: an import that cannot say them makes nothing.  Others are left out, with a remark.
+ESSENTIAL = frozenset(
+    "Image Rootfs Layer Exec Entrypoint User Group Network Pod Slice Capability PrivateUsers UIDMap GIDMap ReadOnly"
+    " Secret Boot".split()
+)
 
 
 class Origin(Record):
@@ -80,9 +88,10 @@ class Draft:
 
     def add(self, section: str, key: str, value: str, origin: Origin) -> None:
         """Add an assignment, unless the same one is there already."""
-        line = Line(section, key, value, origin)
-        if not any((line.section, line.key, line.value) == (old.section, old.key, old.value) for old in self.lines):
-            self.lines.append(line)
+        for old in self.lines:
+            if old.value == value and old.key == key and old.section == section:
+                return
+        self.lines.append(Line(section, key, value, origin))
 
     def has(self, section: str, key: str) -> bool:
         """Whether *key* of *section* is said."""
@@ -91,6 +100,19 @@ class Draft:
     def values(self, section: str, key: str) -> tuple[str, ...]:
         """What is said of *key* of *section*."""
         return tuple(line.value for line in self.lines if (line.section, line.key) == (section, key))
+
+    def without_broken(self) -> list[Remark]:
+        """Take out lines that a file cannot have as one; values are by others, and may be more than meets the eye.
+
+        Raises:
+            Unusable: it is a line that the container is not without.
+        """
+        lost = [line for line in self.lines if _is_broken(line.value)]
+        for line in lost:
+            if line.section != "Unit" and line.key in ESSENTIAL:
+                raise Unusable(line.origin, _BROKEN, "write it in one line, in UTF-8")
+        self.drop(lost)
+        return [Remark(line.origin, _BROKEN, "write it in one line, in UTF-8") for line in lost]
 
     def drop(self, gone: Iterable[Line]) -> None:
         """Take lines out."""
@@ -106,7 +128,7 @@ class Draft:
 
         A comment says where the lines after it come from: which file, and which lines of it.
         """
-        out = [f"# {text}" for text in self.about]
+        out = [f"# {printable(text)}" for text in self.about]
         places: Places = {}
         for section in SECTIONS:
             lines = [line for line in self.lines if line.section == section]
@@ -115,10 +137,20 @@ class Draft:
             for place, line in enumerate(lines):
                 before = lines[place - 1].origin.path if place else ""
                 if line.origin.path != before:
-                    out.append(f"# {_whence(lines[place:], line.origin.path)}")
+                    out.append(f"# {printable(_whence(lines[place:], line.origin.path))}")
                 out.append(f"{line.key}={line.value}")
                 places[len(out)] = line
         return "\n".join(out) + "\n", places
+
+
+_BROKEN = "its value has a line break, ends with a backslash, or is not UTF-8"
+
+
+def _is_broken(value: str) -> bool:
+    """Whether *value* would not be read again as it is, or would be more than one line."""
+    if not value.isprintable() and any(char in value for char in "\n\r\0"):
+        return True
+    return value.endswith("\\") or any("\ud800" <= char <= "\udfff" for char in value if not char.isascii())
 
 
 def _whence(lines: list[Line], path: str) -> str:

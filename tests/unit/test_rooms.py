@@ -22,7 +22,7 @@ ROOMS = {
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     **dict.fromkeys(EFFECTS, {"plan", "definition", "formats"}),
     "plan": {"definition", "formats", "setup", "registry"},
-    "imports": {"definition", "registry"},
+    "imports": {"definition", "features", "registry"},
     "definition": {"registry"},
     "formats": set(),
     "registry": set(),
@@ -159,6 +159,18 @@ def test_plans_do_nothing(module):
     if "plan" in module.split(".")[3:] or "model" in module.split(".")[3:]:
         rooms = {room_of(name) for name in imports(module) if name.split(".")[0] == "nsunit"}
         assert not rooms & EFFECTS
+
+
+def test_formats_of_others_use_what_is_pure_of_features():
+    """An import format gets texts and gives texts, and so does all that it takes from anywhere."""
+    waiting = {module for module in MODULES if room_of(module) == "imports"}
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        waiting |= {name for name in imports(module) if name in MODULES and room_of(name) != "registry"} - seen
+    assert {module for module in seen if room_of(module) in {*EFFECTS, "core", "plan"}} == set()
+    assert {module for module in seen if feature_of(module)} == {"nsunit.features.cgroup.version1"}
 
 
 def test_there_are_no_cycles():

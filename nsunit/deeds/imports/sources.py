@@ -6,7 +6,7 @@ import fnmatch
 import os
 
 from nsunit.definition.search import read_regular
-from nsunit.errors import NsunitError
+from nsunit.errors import NsunitError, UsageError
 from nsunit.names import printable
 
 TYPE_CHECKING = False
@@ -24,18 +24,23 @@ def gather(kind: Format, sources: Sequence[str], *, user: bool, environ: dict[st
 
     Raises:
         NsunitError: one cannot be read, or there is none.
+        UsageError: none is named, and *kind* has no places.
     """
     paths = [path for source in sources for path in _files_of(source, kind)]
     if not sources:
         paths = _in_places(kind, user=user, environ=environ)
     if not paths:
         where = " ".join(sources) or (kind.users_places if user else kind.places)
-        raise NsunitError(
-            f"there is no file of {kind.name} in {printable(where) or 'no place'}", hint=f"files of it are {kind.files}"
-        )
+        hint = f"files of it are {kind.files}"
+        if not where:
+            raise UsageError(
+                f"import {kind.name}: a file or directory is missing", hint=f"it has no place of its own; {hint}"
+            )
+        raise NsunitError(f"there is no file of {kind.name} in {printable(where)}", hint=hint)
     if len(paths) > FILES_MAX:
         raise NsunitError(f"more than {FILES_MAX} files", hint="name fewer of them")
-    return [(path, text) for path in dict.fromkeys(paths) if (text := _text_of(path)) is not None]
+    found = ((path, _text_of(path, links=kind.links)) for path in dict.fromkeys(paths))
+    return [(path, text) for path, text in found if text is not None]
 
 
 def read(path: str) -> str | None:
@@ -55,8 +60,10 @@ def entries(path: str) -> tuple[str, ...] | None:
         return None
 
 
-def _text(path: str) -> str | None:
+def _text(path: str, *, links: bool = False) -> str | None:
     """The text of a file; what is not UTF-8 in it is replaced, and told by whoever reads it."""
+    if links and _is_lead(path):
+        return os.path.realpath(path)
     if os.path.realpath(path) == "/dev/null":
         return None  # masked
     try:
@@ -65,8 +72,13 @@ def _text(path: str) -> str | None:
         raise NsunitError(f"'{printable(path)}': {error.strerror}", hint="name a text file that can be read") from error
 
 
-def _text_of(path: str) -> str | None:
-    return "" if path.endswith(("/", ".raw")) else _text(path)
+def _text_of(path: str, *, links: bool) -> str | None:
+    return "" if path.endswith(("/", ".raw")) else _text(path, links=links)
+
+
+def _is_lead(path: str) -> bool:
+    """Whether *path* is a link to a directory, or to what is not there."""
+    return os.path.islink(path) and not os.path.isfile(path)
 
 
 def _files_of(source: str, kind: Format) -> list[str]:
@@ -90,14 +102,14 @@ def _within(directory: str, kind: Format) -> Iterator[str]:
         path = os.path.join(directory, entry)
         if kind.roots and _is_root(path):
             yield _root(path)
-        elif os.path.isdir(path):
+        elif os.path.isdir(path) and not (kind.links and os.path.islink(path)):
             if kind.drop_ins and entry.endswith(".d"):
                 yield from _conf(path) if _has_drop_ins(entry, kind) else ()
             elif kind.deep:
                 yield from _within(path, kind)
             else:
                 yield from _below(path, kind)
-        elif any(fnmatch.fnmatch(entry, pattern) for pattern in kind.files.split()):
+        elif any(_is_like(path, pattern) for pattern in kind.files.split()):
             yield path
 
 
@@ -125,6 +137,11 @@ def _is_root(path: str) -> bool:
 def _root(path: str) -> str:
     path = os.path.abspath(path)
     return path + "/" if os.path.isdir(path) else path
+
+
+def _is_like(path: str, pattern: str) -> bool:
+    """Whether the name of the file at *path*, with that of its directory where *pattern* has one, is like that."""
+    return fnmatch.fnmatch("/".join(path.rsplit("/", 2)[-1 - pattern.count("/") :]), pattern)
 
 
 def _drop_ins(path: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from nsunit import features
 from nsunit.definition.load import default_instance, load_any
 from nsunit.definition.search import SUFFIX, SearchPath
 from nsunit.errors import DefinitionError, NsunitError, Problem
-from nsunit.imports.model import Remark
+from nsunit.imports.model import ESSENTIAL, Remark
 from nsunit.names import is_network, printable
 
 TYPE_CHECKING = False
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.imports.model import Draft, Places
 
-# What a container is not without: an import that cannot say them makes nothing.  Others are left out, with a remark.
-ESSENTIAL = frozenset(
-    "Image Rootfs Layer Exec Entrypoint User Group Network Pod Slice Capability PrivateUsers UIDMap GIDMap ReadOnly"
-    " Secret Boot".split()
-)
 _ROUNDS_MAX = 30
 
 

@@ -7,6 +7,7 @@ import pytest
 from nsunit.cli import foreign
 from nsunit.cli.main import main
 from nsunit.cli.session.borrowed import FLAGS, published, said
+from nsunit.cli.tools import TOOLS
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, find_verb
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_properties
@@ -24,7 +25,12 @@ def test_a_verb_of_another_tool_is_answered(name, capsys):
     assert find_verb(name) is None, "it is a verb now: take it out of the table"
     assert main([name, "web"]) == 2
     assert capsys.readouterr().err == (f"nsunit: '{name}' is not a verb of nsunit\n  hint: {foreign.VERBS[name]}\n")
-    for words in re.findall(r"'nsunit ([^']*)'", foreign.VERBS[name]):
+    check_commands(foreign.VERBS[name])
+
+
+def check_commands(text):
+    """See that the commands of nsunit in *text* are there, with the options that they have."""
+    for words in re.findall(r"'nsunit ([^']*)'", text):
         first, *rest = words.split()
         verb = find_verb(first) or find_verb(f"{first} {rest[0]}")
         assert verb, words
@@ -32,6 +38,49 @@ def test_a_verb_of_another_tool_is_answered(name, capsys):
         for word in rest:
             option = word.partition("=")[0]
             assert not option.startswith("-") or option in known or set(option[1:]) <= set("ti"), words
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_all_verbs_of_a_tool_are_told(tool):
+    names = [name for names in TOOLS[tool] for name in names.split()]
+    assert len(names) == len(set(names))
+    told = foreign.of_tool(tool)
+    assert sorted(name for names, _ in told for name in names.split()) == sorted(names)
+    for _, text in told:
+        check_commands(text)
+
+
+# As their manuals have them: vzctl(8), vserver(8), lmctfy's, docker(1), podman(1) 5.4, machinectl(1) 257, LXC 6.
+KNOWN = {
+    "vzctl, of OpenVZ": """
+        create start stop restart suspend resume snapshot snapshot-switch snapshot-delete snapshot-mount snapshot-umount
+        snapshot-list set destroy mount umount status quotaon quotaoff quotainit console convert compact exec exec2
+        enter runscript pause monitor register unregister reinstall exec3""",
+    "vserver, of Linux-VServer": "build start stop restart suexec exec enter running status unify pkg apt-get rpm",
+    "lmctfy": "create destroy detect enter init killall list notify pause resume run spec stats update",
+    "docker, podman": """
+        attach build commit cp create diff events exec export history images import info inspect kill load login logout
+        logs pause port ps pull push rename restart rm rmi run save search start stats stop tag top unpause update
+        version wait container context image manifest network node plugin secret service stack swarm system volume
+        compose buildx auto-update checkpoint clone exists generate healthcheck init kube mount pod restore umount
+        unmount unshare untag machine quadlet""",
+    "machinectl": """
+        list status show start login shell enable disable stop poweroff reboot terminate kill bind copy-to copy-from
+        list-images image-status show-image edit cat clone rename read-only remove set-limit clean pull-tar pull-raw
+        import-tar import-raw import-fs export-tar export-raw list-transfers cancel-transfer""",
+    "lxc-*, of LXC": """
+        lxc-attach lxc-autostart lxc-cgroup lxc-checkconfig lxc-checkpoint lxc-config lxc-console lxc-copy lxc-create
+        lxc-destroy lxc-device lxc-execute lxc-freeze lxc-info lxc-ls lxc-monitor lxc-snapshot lxc-start lxc-stop
+        lxc-top lxc-unfreeze lxc-unshare lxc-update-config lxc-usernsexec lxc-wait""",
+    "libcgroup": """
+        cgclassify cgclear cgconfigparser cgcreate cgdelete cgexec cgget cgrulesengd cgset cgsnapshot cgxget cgxset
+        lscgroup lssubsys""",
+}
+
+
+@pytest.mark.parametrize("tool", KNOWN)
+def test_no_verb_of_a_tool_is_missing(tool):
+    assert set(KNOWN[tool].split()) <= {name for names in TOOLS[tool] for name in names.split()}
 
 
 @pytest.mark.parametrize("name", foreign.RUN)

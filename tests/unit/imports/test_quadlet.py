@@ -3,6 +3,8 @@
 import imports_corpus as corpus
 import pytest
 
+from nsunit.deeds.imports import write
+from nsunit.deeds.imports.bring import bring
 from nsunit.imports import find, unitfiles
 from nsunit.imports.model import Given
 
@@ -154,3 +156,17 @@ DEFAULTS = {
         "Environment=HIDDEN_BY_THE_INSTANCE=1",
     ),
 }
+
+
+def test_of_many_each_is_written_and_verified_once(monkeypatch, tmp_path):
+    """What an import of hundreds takes grows with their number, and with nothing else."""
+    written, loaded = [], []
+    real_write, real_load = write.Staged._write, write.load_any
+    monkeypatch.setattr(
+        write.Staged, "_write", lambda self, draft: (written.append(draft.name), real_write(self, draft))
+    )
+    monkeypatch.setattr(write, "load_any", lambda name, *rest: (loaded.append(name), real_load(name, *rest))[1])
+    count = 30
+    texts = tuple((f"/q/w{number:02}.container", "[Container]\nImage=localhost/x\n") for number in range(count))
+    bring(corpus.FixedContext(str(tmp_path)), find("quadlet"), Given(texts), target=str(tmp_path / "to"))
+    assert written == loaded == [f"w{number:02}" for number in range(count)]

@@ -1,10 +1,14 @@
 """Names of containers and of the units that are made from them.
 
-A dash nests slices (systemd.slice(5)), so a dash in a container's name is escaped in unit names as systemd-escape(1)
-does it: `my-app` lives in `nsunit-my\\x2dapp.slice`.  An instance keeps its `@` in the service name and has it
-escaped in the slice name, since slices cannot be templates.  A group, `shop`, is called by the end of its slice's name,
-`shop.slice`; a dash in it does nest: `shop-eu` is a group within `shop`.  A pod, `shop.pod`, is a group whose
-containers share namespaces as well, which the service `nsunit-shop.pod.service` keeps.
+A dash nests slices (systemd.slice(5)), so a dash in a container's name is escaped in their names as systemd-escape(1)
+does it: `my-app` lives in `nsunit-my\\x2dapp.slice`.  Nothing nests services, timers and sockets, which have plain
+names: `nsunit-my-app.service`.  What is beside a container is called by its escaped name and a plain dash,
+`nsunit-my\\x2dapp-health.service`; the few names that would be mistaken for such a unit, `web-health`, stay escaped.
+An instance keeps its `@` in the service name and has it escaped in the slice name, since slices cannot be templates.
+
+A group, `shop`, is called by the end of its slice's name, `shop.slice`; a dash in it does nest: `shop-eu` is a group
+within `shop`.  A pod, `shop.pod`, is a group whose containers share namespaces as well, which the service
+`nsunit-shop.pod.service` keeps.
 """
 
 from __future__ import annotations
@@ -27,6 +31,10 @@ UNIT_NAME_MAX = 255
 NAME_MAX = 63
 RUN_PREFIX = "run-"  # of the names that `nsunit run` makes up
 DASHES_MAX = 50  # each takes four characters of a unit name, which may have 255
+
+# Beginnings, and whole names, of units of nsunit's own that are no container's.
+_OWN_BEGINNINGS = ("archive-", "cgroup-", "fill-", "pack-", "pull-", "push-", "sd-notify", "unpack-")
+_OWN_NAMES = ("auto-update", "limits-shown")
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _REST = _FIRST | frozenset("_.-")
@@ -107,8 +115,33 @@ def mount_unit(path: str, kind: str = "mount") -> str:
 
 def service_name(name: str) -> str:
     """Unit that runs the payload of container *name*."""
-    prefix, instance = split_instance(name)
-    return f"nsunit-{escape(prefix)}{'@' if instance else ''}{escape(instance)}.service"
+    return f"nsunit-{_escaped(name) if _is_like_another(name) else name}.service"
+
+
+def _escaped(name: str) -> str:
+    prefix, at, instance = name.partition("@")
+    return f"{escape(prefix)}{at}{escape(instance)}"
+
+
+def _is_like_another(name: str) -> bool:
+    """Whether a unit of the plain *name* of a container could be one beside another container, or of nsunit's own."""
+    beside = name.endswith("-health") or "-port-" in name
+    return beside or name in _OWN_NAMES or name.startswith(_OWN_BEGINNINGS)
+
+
+def former_unit(unit: str) -> str:
+    """What nsunit 0.1 has called *unit*, the service, timer or socket of a container; empty where that is the same."""
+    stem, _, kind = unit.rpartition(".")
+    name = stem.removeprefix("nsunit-")
+    differs = "-" in name and name != stem and not _is_like_another(name)
+    if kind not in ("service", "timer", "socket") or not differs or not is_valid_name(name):
+        return ""
+    return f"nsunit-{_escaped(name)}.{kind}"
+
+
+def former_units(name: str) -> tuple[str, ...]:
+    """The same of all that are called by the name of container *name*; none where none differs."""
+    return tuple(unit for unit in map(former_unit, (service_name(name), timer_name(name), socket_name(name))) if unit)
 
 
 def socket_name(name: str, port: int = 0) -> str:
@@ -123,9 +156,10 @@ def timer_name(name: str) -> str:
     return service_name(name).removesuffix(".service") + ".timer"
 
 
-def socket_patterns(name: str) -> tuple[str, str]:
+def socket_patterns(name: str) -> tuple[str, ...]:
     """Patterns, as ListUnitsByPatterns takes them, of all sockets of container *name*."""
-    return socket_name(name), f"nsunit-{escape(name)}-port-*.socket"
+    former = (unit for unit in former_units(name) if unit.endswith(".socket"))
+    return socket_name(name), f"nsunit-{escape(name)}-port-*.socket", *former
 
 
 def listener_patterns(name: str) -> tuple[str, ...]:
@@ -159,7 +193,8 @@ def container_of_listener(unit: str) -> str | None:
     if not dash and suffix == "service":
         return None
     name = unescape(escaped)
-    return name if is_valid_name(name) and unit in (socket_name(name), *_listeners(name, port)) else None
+    own = (socket_name(name), former_unit(socket_name(name)), *_listeners(name, port))
+    return name if is_valid_name(name) and unit in own else None
 
 
 def _listeners(name: str, port: str) -> tuple[str, ...]:
@@ -168,6 +203,12 @@ def _listeners(name: str, port: str) -> tuple[str, ...]:
         return ()
     socket = socket_name(name, int(port))
     return socket, socket.removesuffix(".socket") + ".service"
+
+
+def container_of_timer(unit: str) -> str | None:
+    """Name of the container that the timer *unit* starts, or None for any other unit."""
+    name = unescape(unit[len("nsunit-") : -len(".timer")])
+    return name if is_valid_name(name) and unit in (timer_name(name), former_unit(timer_name(name))) else None
 
 
 def slice_name(name: str, group: str = "") -> str:
@@ -273,7 +314,7 @@ def container_of_unit(unit: str) -> str | None:
     """Name of the container whose payload *unit* runs, or None for any other unit."""
     if unit.startswith("nsunit-") and unit.endswith(".service"):
         name = unescape(unit[len("nsunit-") : -len(".service")])
-        return name if is_valid_name(name) and service_name(name) == unit and not is_pod(name) else None
+        return name if _is_service_of(unit, name) and not is_pod(name) else None
     if unit.startswith("nsunit-") and unit.endswith(".scope"):
         # A dash of the name itself is escaped, so the first plain one ends it.
         escaped, _, rest = unit[len("nsunit-") : -len(".scope")].partition("-")
@@ -285,8 +326,12 @@ def container_of_unit(unit: str) -> str | None:
 def pod_of_unit(unit: str) -> str | None:
     """Name of the pod whose namespaces *unit* holds, or None for any other unit."""
     name = unescape(unit[len("nsunit-") : -len(".service")])
-    ours = is_pod(name) and is_valid_name(name) and unit == service_name(name)
-    return name if ours else None
+    return name if is_pod(name) and _is_service_of(unit, name) else None
+
+
+def _is_service_of(unit: str, name: str) -> bool:
+    service = service_name(name)
+    return is_valid_name(name) and unit in (service, former_unit(service))
 
 
 def printable(text: str) -> str:

@@ -7,12 +7,13 @@ protocol; the tests have a fake of it.
 from __future__ import annotations
 
 from nsunit.errors import AS_ROOT, BusError
+from nsunit.names import former_unit
 from nsunit.record import Record
 from nsunit.units import UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Protocol
 
     from nsunit.units import Property, Unit
@@ -27,6 +28,7 @@ ACCESS_DENIED = _DBUS + "AccessDenied"
 UNKNOWN_PROPERTY = _DBUS + "UnknownProperty"
 PROPERTY_READ_ONLY = _DBUS + "PropertyReadOnly"
 NO_REPLY = _DBUS + "NoReply"
+NO_ANSWER = (TIMEOUT, DISCONNECTED, NO_REPLY)
 NO_SUCH_UNIT = _SYSTEMD + "NoSuchUnit"
 NO_SUCH_PROCESS = _SYSTEMD + "NoSuchProcess"
 UNIT_EXISTS = _SYSTEMD + "UnitExists"
@@ -53,6 +55,49 @@ class UnitStatus(Record):
     active_state: str
     sub_state: str
     job_path: str
+
+
+class FormerNames:
+    """Units that systemd has still by the names that an earlier nsunit gave them, until they are started anew.
+
+    Those are never made again, so where there are none at first there will be none.
+    """
+
+    def __init__(self, list_units: Callable[[Sequence[str]], list[UnitStatus]]) -> None:
+        self._list_units = list_units
+        self._may_be_there = True
+
+    def loaded(self, unit: str) -> str:
+        """*unit*, or its former name where it runs by that, or has failed."""
+        former = former_unit(unit) if self._may_be_there else ""
+        if not former:
+            return unit
+        # A backslash stands for itself: systemd matches with FNM_NOESCAPE.
+        there = {item.name: item for item in self._list_units(("nsunit-*\\x2d*",)) if former_kind(item.name)}
+        self._may_be_there = bool(there)
+        found = there.get(former)
+        return former if found and (found.active_state != "inactive" or found.job_path) else unit
+
+    def in_properties(self, properties: Sequence[Property]) -> list[Property]:
+        """*properties* with the units that they name as systemd has them."""
+        return [
+            item.replace(value=tuple(map(self.loaded, item.value)))
+            if item.name in _RELATIONS and isinstance(item.value, tuple)
+            else item
+            for item in properties
+        ]
+
+
+_RELATIONS = frozenset(
+    "After Before BindsTo PartOf PropagatesReloadTo PropagatesStopTo Requires Requisite StopPropagatedFrom Upholds"
+    " Wants JoinsNamespaceOf".split()
+)
+
+
+def former_kind(unit: str) -> bool:
+    """Whether *unit* may be called as by an earlier nsunit: no slice, no scope, and no plain dash in the name."""
+    stem, _, kind = unit.removeprefix("nsunit-").rpartition(".")
+    return kind in ("service", "timer", "socket") and "-" not in stem
 
 
 if TYPE_CHECKING:

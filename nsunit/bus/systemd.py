@@ -22,6 +22,7 @@ from nsunit.bus.protocol import (
     TIMEOUT,
     UNKNOWN_PROPERTY,
     UNREACHABLE,
+    FormerNames,
     Job,
     UnitStatus,
     bus_error,
@@ -135,8 +136,7 @@ class Systemd:
         self._owner: bytes | None = None
         self._jobs: set[str] = set()
         self._results: dict[str, str] = {}
-
-    # The connection
+        self._former = FormerNames(self.list_units)
 
     def connect(self) -> None:
         """Begin to connect, without waiting: systemd accepts and greets while the caller does something else."""
@@ -183,6 +183,8 @@ class Systemd:
         return marshal.decode(message.body)
 
     def _manager(self, method: str, signature: str = "", *arguments: object) -> Any:
+        if signature.startswith("s"):  # a unit, for all methods that are called here
+            arguments = (self._former.loaded(str(arguments[0])), *arguments[1:])
         try:
             flat = marshal.encode_arguments(signature, *arguments)
         except ValueError as error:
@@ -198,8 +200,6 @@ class Systemd:
                 raise
         self._reconnect()
         return self._call(path, interface, method, arguments)
-
-    # Jobs
 
     def _subscribe(self) -> None:
         """Have JobRemoved delivered.
@@ -227,7 +227,7 @@ class Systemd:
         """Make and start *unit* together with the *auxiliary* units (StartTransientUnit)."""
         try:
             flat = marshal.encode_arguments("ss", unit.name, mode)
-            flat += marshal.encode_properties(unit.properties)
+            flat += marshal.encode_properties(self._former.in_properties(unit.properties))
             flat.append((ord("a"), b"(sa(sv))"))
             for other in auxiliary:
                 flat.append((ord("r"), b"sa(sv)"))
@@ -311,8 +311,7 @@ class Systemd:
 
     def _drain(self, bus: Any) -> bool:
         """Process what sd-bus has queued; True if a result was among it."""
-        found = False
-        idle = 0
+        found, idle = False, 0
         while idle < 2:  # process() does not tell "nothing there" from "did something without a message"
             message = sd_bus(bus.process)
             if message.is_signal(_MANAGER, b"JobRemoved"):
@@ -348,8 +347,6 @@ class Systemd:
             self._drain(self._connection())  # it may have ended just now: its signal came before this answer
             result = lost_job_result(job.kind, str(state.get("LoadState", "")), str(state.get("ActiveState", "")))
             self._results.setdefault(job.path, result)
-
-    # Units
 
     def _property(self, name: str) -> Any:
         return self._read(_MANAGER_PATH, _PROPERTIES, b"Get", marshal.encode_arguments("ss", _MANAGER.decode(), name))
@@ -388,6 +385,7 @@ class Systemd:
 
     def set_properties(self, unit: str, runtime: bool, properties: Sequence[Property]) -> None:
         """Change properties of a loaded unit; *runtime* keeps the change under /run only."""
+        unit = self._former.loaded(unit)
         try:
             flat = marshal.encode_arguments("sb", unit, runtime) + marshal.encode_properties(list(properties))
         except ValueError as error:
@@ -404,7 +402,7 @@ class Systemd:
         One GetAll without an interface name, as systemctl show does it.  Asking for a unit that does not exist loads
         a stub, LoadState "not-found", which systemd drops again by itself.
         """
-        path = marshal.unit_path(unit).encode()
+        path = marshal.unit_path(self._former.loaded(unit)).encode()
         return dict(self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", "")) or {})
 
     def get(self, unit: str, *names: str) -> dict[str, object]:
@@ -412,7 +410,7 @@ class Systemd:
 
         With LoadState among them, a unit that is not there is seen at once, and only its LoadState is returned.
         """
-        path = marshal.unit_path(unit).encode()
+        path = marshal.unit_path(self._former.loaded(unit)).encode()
         of_type = "org.freedesktop.systemd1." + _TYPES.get(unit.rpartition(".")[2], "Unit")
         values: dict[str, object] = {}
         for name in sorted(names, key="LoadState".__ne__):

@@ -20,6 +20,8 @@ _LIST = {
     "volumes": "nsunit volume list --no-headings 2>/dev/null | cut -f1",
     "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; {_NETWORKS}',
 }
+# What shells know themselves.
+_BY_SHELL = (("file",), ("directory",), ("host",))
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 
 
@@ -36,6 +38,9 @@ def bash() -> str:
         "    elif [[ $prev == '=' ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi",
         "    for ((i = 1; i < COMP_CWORD; i++)); do",
         "        word=${COMP_WORDS[i]}",
+        f"        case $word in {_spelled_with_value(GLOBAL_OPTIONS)})",
+        "            [[ ${COMP_WORDS[i+1]} == '=' ]] && i=$((i + 1)); i=$((i + 1)); continue ;;",
+        "        esac",
         "        if [[ -z $verb && $word != -* ]]; then verb=$word; first=$((i + 1))",
         f'        elif [[ \' {" ".join(families())} \' == *" $verb "* ]]; then verb+=" $word"; first=$((i + 1)); fi',
         "    done",
@@ -50,11 +55,13 @@ def bash() -> str:
         lines += _bash_verb(verb)
     lines += [
         "    esac",
+        *_bash_values(GLOBAL_OPTIONS, "    "),
         "    case $values in",
         "        '') ;;",
         "        :any) return ;;",
         '        :file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
         '        :directory) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;',
+        '        :host) COMPREPLY=($(compgen -A hostname -- "$cur")); return ;;',
         '        *) COMPREPLY=($(compgen -W "$values" -- "$cur")); return ;;',
         "    esac",
         '    if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$cur")); return; fi',
@@ -81,14 +88,24 @@ def _bash_verb(verb: Verb) -> list[str]:
         lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
     if rest := _rest(verb):
         lines.append(f"            ((COMP_CWORD > first)) && [[ $prev != -* ]] && names= words='{' '.join(rest)}'")
-    with_value = [option for option in verb.options if option.value and not option.implied]
-    if with_value:
-        lines.append("            case $prev in")
-        for option in with_value:
-            spelled = f"--{option.long}" + (f"|-{option.short}" if option.short else "")
-            lines.append(f"                {spelled}) values='{_values(option)}' ;;")
-        lines.append("            esac")
-    return [*lines, "            ;;"]
+    return [*lines, *_bash_values(verb.options, " " * 12), "            ;;"]
+
+
+def _bash_values(options: tuple[Option, ...], indent: str) -> list[str]:
+    """What sets $values if the word before is an option with one."""
+    with_value = [option for option in options if option.value and not option.implied]
+    if not with_value:
+        return []
+    cases = (f"{indent}    {_spelled_with_value((option,))}) values='{_values(option)}' ;;" for option in with_value)
+    return [f"{indent}case $prev in", *cases, f"{indent}esac"]
+
+
+def _spelled_with_value(options: tuple[Option, ...]) -> str:
+    """The spellings of those options whose value is the next word."""
+    with_value = [option for option in options if option.value and not option.implied]
+    return "|".join(
+        spelled for option in with_value for spelled in (f"--{option.long}", f"-{option.short}") if len(spelled) > 1
+    )
 
 
 def _first_words() -> list[str]:
@@ -114,7 +131,7 @@ def _words(options: tuple[Option, ...]) -> str:
 
 
 def _values(option: Option) -> str:
-    if option.complete in (("file",), ("directory",)):
+    if option.complete in _BY_SHELL:
         return ":" + option.complete[0]
     return " ".join(option.complete) or ":any"
 
@@ -172,6 +189,8 @@ def _zsh_values(option: Option) -> str:
         return "_files"
     if option.complete == ("directory",):
         return "_files -/"
+    if option.complete == ("host",):
+        return "_hosts"
     return f"({' '.join(option.complete)})" if option.complete else " "
 
 
@@ -243,7 +262,9 @@ def _fish_option(condition: str, option: Option) -> str:
         parts.append(f"-s {option.short}")
     if option.value and not option.implied:
         parts.append("-r -F" if option.complete in (("file",), ("directory",)) else "-x")
-        if option.complete and option.complete not in (("file",), ("directory",)):
+        if option.complete == ("host",):
+            parts.append("-a '(__fish_print_hostnames)'")
+        elif option.complete and option.complete not in _BY_SHELL:
             parts.append(f"-a {_fish_quoted(' '.join(option.complete))}")
     parts.append(f"-d {_fish_quoted(option.summary)}")
     return " ".join(part for part in parts if part)

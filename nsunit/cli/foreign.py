@@ -4,14 +4,12 @@ from __future__ import annotations
 
 _SHELL = "'nsunit exec -ti NAME sh' runs a shell in it; with Register=yes there is 'machinectl shell NAME', too"
 _OFTEN = "'nsunit start NAME', with all that is said in NAME.nsunit; 'nsunit run' takes keys by -p"
-_BUILD = "buildah and docker build images, which come in by 'nsunit image import'"
 _FILE = "definitions are read at each start; 'nsunit apply NAME' brings a running container up to its own"
 
 _VERBS = {
     "shell ssh console lxc-attach machinectl": _SHELL,
     "login": f"{_SHELL}; for registries there is 'skopeo login'",
     "attach": "'nsunit logs -f NAME' follows what it writes, 'nsunit exec -ti NAME sh' runs a shell in it",
-    "build": _BUILD,
     "init": "'nsunit create NAME' writes a definition; 'nsunit run' needs none",
     "up": "'nsunit start NAME', or 'nsunit start POD.pod' for all of a pod",
     "down terminate poweroff halt shutdown": "'nsunit stop NAME'",

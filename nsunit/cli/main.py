@@ -169,6 +169,8 @@ def _run(arguments: list[str]) -> int:
     if "version" in values:
         return _print_version()
     _check_operands(verb, operands, "all" in values)
+    if "host" in values:
+        load("nsunit.cli.remote:hand_over")(name, values, operands, foreign=verb.foreign)
     return _call(Invocation(verb, values, operands))
 
 

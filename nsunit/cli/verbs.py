@@ -33,9 +33,9 @@ class Option(Record):
 
     `value` is the placeholder shown for its value, empty for a flag.  `implied` is the value of an option that stands
     without one; such a value can only be given as `--name=value`.  `complete` says what the shell completes the value
-    with: "file", "directory", or the words themselves.  `run` is the function that is called instead of the verb's
-    where the option is given: the first such option counts.  `stands_for` is another option, with a value, that is
-    meant by this flag where it has one, or where root gives it.
+    with: "file", "directory", "host", or the words themselves.  `run` is the function that is called instead of the
+    verb's where the option is given: the first such option counts.  `stands_for` is another option, with a value, that
+    is meant by this flag where it has one, or where root gives it.
     """
 
     long: str
@@ -104,6 +104,7 @@ GLOBAL_OPTIONS = (
     Option("help", "Show this help, or that of a verb", short="h"),
     Option("version", "Show the version"),
     Option("user", "Act on containers of the calling user, who needs no privileges"),
+    Option("host", "Do it on another host, through ssh", short="H", value="[USER@]HOST[:PORT]", complete=("host",)),
     Option("json", "Print JSON, see nsunit-json(7)"),
     Option("no-color", "Print without colours, as with $NO_COLOR"),
     Option("no-headings", "Print tables without their headings"),

@@ -9,9 +9,26 @@ from __future__ import annotations
 import os
 
 from nsunit.core.context import take_back
-from nsunit.core.install import forget_runtime_changes, let_read, listeners_on_disk, write_contents, write_unit
+from nsunit.core.install import (
+    forget_runtime_changes,
+    former_files,
+    let_read,
+    listeners_on_disk,
+    write_contents,
+    write_unit,
+)
 from nsunit.core.limits import check_files
-from nsunit.core.prepare import Prepared, at_boot, check, facts_for, keep_state, obtain, reserve, resolved
+from nsunit.core.prepare import (
+    Prepared,
+    adopt_drop_ins,
+    at_boot,
+    check,
+    facts_for,
+    keep_state,
+    obtain,
+    reserve,
+    resolved,
+)
 from nsunit.core.stored import on_disk
 from nsunit.core.unit_files import unit_files
 from nsunit.definition.load import serialize
@@ -29,6 +46,9 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
 
 
+UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
+
+
 def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepared, bool]:
     """Write the plan and the unit files of *definition* where they differ; tells whether a unit file did.
 
@@ -37,6 +57,7 @@ def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepare
     obtain(context, definition)
     definition = resolved(context, definition)
     name, paths = definition.name, context.paths
+    adopt_drop_ins(context, name)
     former = on_disk(context, name)
     facts = _reserve(context, definition, undo)
     filter_ = files.read_file(facts.seccomp) or b""  # the cache it is in is gone at boot
@@ -59,6 +80,7 @@ def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepare
     if former and slice_name(name, former.container.slice) not in own:  # it was in another group
         texts[slice_name(name, former.container.slice)] = ""
     texts |= {unit: "" for unit in listeners_on_disk(context, name) if unit not in own}
+    texts |= dict.fromkeys(former_files(context, name), "")
     for unit, text in texts.items():
         changed = write_unit(context, unit, text, undo) or changed
     return Prepared(definition, planned, ()), changed
@@ -102,8 +124,21 @@ def _reserve(context: Context, definition: Definition, undo: Undo) -> Facts:
     if not os.path.isdir(boot):
         os.mkdir(boot, 0o700)
         undo.append(lambda: context.remove_tree(boot))
+        begin(context, name)
     user_range = reserve(context, definition, paths.state_of(name), paths.boot_network_of(name), undo)
     return facts_for(context, definition, user_range)
+
+
+def begin(context: Context, name: str) -> None:
+    """Note that what *name* is started with at boot is not whole, from here on."""
+    files.write_file(f"{context.paths.boot_of(name)}/{UNFINISHED}", b"")
+
+
+def finish(context: Context, name: str) -> None:
+    """Note that all is there that *name* is started with at boot."""
+    path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
+    if os.path.lexists(path):
+        os.unlink(path)
 
 
 def let_go(context: Context, former: Definition | None, definition: Definition) -> None:

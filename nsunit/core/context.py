@@ -14,6 +14,7 @@ from nsunit.storage.paths import Paths, user_paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from nsunit.bus.protocol import SystemdClient
 
@@ -57,6 +58,13 @@ class Context:
 
             self._bus = Systemd(self.user)
         return self._bus
+
+    def with_bus(self, client: Any) -> Context:
+        """This context with *client*, a SystemdClient, in place of its own."""
+        found = object.__new__(type(self))
+        found.__dict__.update(self.__dict__)
+        found._bus = client
+        return found
 
     def connect(self) -> None:
         """Begin to connect to systemd, so that it can greet us while the rest of a verb is imported."""

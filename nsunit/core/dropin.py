@@ -12,7 +12,7 @@ from nsunit.definition.load import unit_text_value
 from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import parse
 from nsunit.dropins import files
-from nsunit.names import escape, group_slice, is_group, service_name, slice_name
+from nsunit.names import escape, former_unit, former_units, group_slice, is_group, service_name, slice_name
 from nsunit.plan.change import texts_by_key
 from nsunit.plan.units import may_be_ignored
 
@@ -43,7 +43,13 @@ def drop_ins_of(context: Context, definition: Definition) -> tuple[str, ...]:
     name = definition.name
     own = (slice_name(name, definition.container.slice), service_name(name))
     units = (group_slice(name),) if is_group(name) else own
-    return tuple(files.drop_in_path(context.search.units, unit) for unit in units)
+    return tuple(files.drop_in_path(context.search.units, _with_drop_ins(context, unit)) for unit in units)
+
+
+def _with_drop_ins(context: Context, unit: str) -> str:
+    """*unit*, or its former name where that has the drop-ins still."""
+    former = former_unit(unit)
+    return former if former and os.path.lexists(f"{context.search.units}/{former}.d") else unit
 
 
 def write_drop_ins(
@@ -121,7 +127,7 @@ def _all_of(context: Context, name: str) -> list[str]:
     """The drop-ins that say that they are container *name*'s, of its service or of its slice in any group."""
     directory = context.search.units
     first = f"# {headline(name)}\n".encode()
-    own = (f"-{escape(name)}.slice.d", f"{service_name(name)}.d")
+    own = (f"-{escape(name)}.slice.d", *(f"{unit}.d" for unit in (service_name(name), *former_units(name))))
     endings = (f"{group_slice(name)}.d",) if is_group(name) else own
     try:
         entries = sorted(os.listdir(directory))

@@ -7,7 +7,14 @@ import time
 
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
-from nsunit.names import health_service, health_timer, service_name, socket_patterns, timer_name
+from nsunit.names import (
+    former_units,
+    health_service,
+    health_timer,
+    service_name,
+    socket_patterns,
+    timer_name,
+)
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
 
@@ -89,8 +96,9 @@ def link(context: Context, definition: Definition, undo: Undo) -> bool:
         symlink(target, path)
         undo.append(lambda path=path: unlink(path))  # type: ignore[misc]
     for path in sorted(present - wanted):
+        former = os.readlink(path)
         unlink(path)
-        undo.append(lambda path=path: symlink(target, path))  # type: ignore[misc]
+        undo.append(lambda path=path, former=former: symlink(former, path))  # type: ignore[misc]
     return wanted != present
 
 
@@ -99,17 +107,24 @@ def links(context: Context, name: str) -> list[str]:
     top = context.search.units
     places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(_LINK_DIRECTORIES))]
     paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
-    own = {service_name(name), timer_name(name), *listeners_on_disk(context, name)}
+    own = {service_name(name), timer_name(name), *former_units(name), *listeners_on_disk(context, name)}
     return [path for path in paths if os.path.islink(path) and os.path.basename(os.readlink(path)) in own]
 
 
 def listeners_on_disk(context: Context, name: str) -> list[str]:
     """The units beside container *name* that have unit files: its timer, sockets and proxies, and what checks it."""
-    own, several = socket_patterns(name)
+    own, several, *_ = socket_patterns(name)
     beginning = several.removesuffix("*.socket")
     found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
     single = (own, timer_name(name), health_timer(name), health_service(name))
     return [*found, *(unit for unit in single if os.path.lexists(f"{context.search.units}/{unit}"))]
+
+
+def former_files(context: Context, name: str) -> list[str]:
+    """The unit files of *name* by former names that may be removed: while one is up, its file says how it ends."""
+    there = [unit for unit in former_units(name) if os.path.lexists(f"{context.search.units}/{unit}")]
+    down = (None, "inactive", "failed")
+    return [unit for unit in there if context.bus.get(unit, "ActiveState").get("ActiveState") in down]
 
 
 def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, required: bool = True) -> bool:

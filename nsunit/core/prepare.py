@@ -13,7 +13,7 @@ from nsunit.core.sources import automounts, check_sources, warn_of_foreign_binds
 from nsunit.definition.load import serialize
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import hooks
-from nsunit.names import service_name
+from nsunit.names import former_unit, service_name
 from nsunit.plan.facts import Facts
 from nsunit.plan.operations import keeps_upper, operations
 from nsunit.plan.units import Units, may_be_ignored, needed_containers, units
@@ -84,7 +84,7 @@ def facts_for(context: Context, definition: Definition, user_range: tuple[int, i
         cgroup=context.cgroup,
         automounts=automounts(),
         unstarted=context.paths.unstarted_of(definition.name),
-        notify=() if context.user else (context.paths.notify_of(definition.name),),
+        notify=(context.paths.notify_of(definition.name),),
     )
     for add in hooks(used_by(context, definition), "deeds.facts"):
         facts = add(context, definition, facts)
@@ -148,6 +148,7 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         make_directory(context, runtime, undo)
         keeper = runtime if transient else paths.state_of(name)
         if not transient:
+            adopt_drop_ins(context, name)
             keep_state(context, definition, undo)
         user_range = reserve(context, definition, keeper, paths.network_of(name), undo)
         for refuse in hooks(used_by(context, definition), "deeds.check_now"):
@@ -271,6 +272,22 @@ def find_init() -> str:
         if os.access(path, os.X_OK):
             return path
     raise NsunitError("Init=yes needs a reaper, and none is installed", hint="install the package 'catatonit'")
+
+
+def adopt_drop_ins(context: Context, name: str) -> None:
+    """Have the service of container *name* the drop-ins that it had by its former name, unless it runs by that."""
+    service, top = service_name(name), context.search.units
+    former = former_unit(service)
+    old, new = f"{top}/{former}.d", f"{top}/{service}.d"
+    if not former or not os.path.isdir(old) or context.bus.get(service, "Id").get("Id") == former:
+        return
+    os.makedirs(new, 0o755, exist_ok=True)
+    for entry in os.listdir(old):
+        if not os.path.lexists(f"{new}/{entry}"):
+            os.rename(f"{old}/{entry}", f"{new}/{entry}")
+    if not os.listdir(old):
+        os.rmdir(old)
+    context.bus.reload()  # else it looks for them where they were
 
 
 def check_needed(context: Context, definition: Definition) -> None:

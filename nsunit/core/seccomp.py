@@ -109,11 +109,11 @@ def _make_directory(path: str) -> None:
 def _read(directory: int, name: str) -> bytes | None:
     """Return the filter in the entry *name*, or None if there is none or it is cut off."""
     try:
-        entry = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        entry = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
         return None
     try:
-        filter_ = os.read(entry, _SIZE_MAX + 1)
+        filter_ = os.read(entry, _SIZE_MAX + 1) if stat.S_ISREG(os.fstat(entry).st_mode) else b""
     finally:
         os.close(entry)
     size = len(filter_)

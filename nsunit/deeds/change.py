@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nsunit.bus.marshal import split_signature
 from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, TIMEOUT
+from nsunit.bus.snapshot import Snapshot
 from nsunit.core.context import take_back
 from nsunit.core.dropin import dropped_in, write_drop_ins
 from nsunit.core.jobs import Outcome
@@ -11,6 +11,7 @@ from nsunit.core.limits import made_effective
 from nsunit.core.prepare import expanded, used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
 from nsunit.core.stored import keep_started, place_of, stored, stored_text
+from nsunit.deeds.look.drift import drift, from_bus
 from nsunit.deeds.look.root import moved_links
 from nsunit.deeds.restart import restart as restart_containers
 from nsunit.deeds.session.covered import show_first_limits
@@ -27,7 +28,7 @@ from nsunit.plan.units import NEED_BPF, default_tasks, may_be_ignored, units
 from nsunit.record import Record
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
-from nsunit.units import INFINITY, Property
+from nsunit.units import Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 ORIGIN = "nsunit set"
 _SECTIONS = ("Slice", "Service", "Container", "Unit", "Install")
-_COMPARABLE = ("t", "u", "b", "s", "ay")  # what systemd gives back as it was given
 
 
 class Plan(Record):
@@ -113,16 +113,18 @@ def plan(context: Context, name: str) -> Plan:
         changes += (
             Change("Container", "Rootfs" if definition.container.rootfs == path else "Layer", *places, "restart"),
         )
-    drifted, notes = _drift(context, unit, old, definition, changes)
+    drifted, notes = drift(context, unit, _planned(context, old), definition, changes)
     return Plan(name, "running", tuple(sorted((*changes, *drifted), key=lambda item: (item.section, item.key))), notes)
 
 
 def plan_all(context: Context, names: Sequence[str]) -> list[tuple[Plan | None, NsunitError | None]]:
     """`plan` of each of *names*, or why there is none."""
     found: list[tuple[Plan | None, NsunitError | None]] = []
+    snapshot = Snapshot(context.bus)
     for name in names:
+        snapshot.forget()
         try:
-            found.append((plan(context, name), None))
+            found.append((plan(context.with_bus(snapshot), name), None))
         except NsunitError as error:
             found.append((None, error))
     return found
@@ -271,22 +273,11 @@ def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tu
     for name, signature in signatures.items():
         if name not in values:
             continue
-        item = Property(name, signature, _from_bus(signature, values[name]))
+        item = Property(name, signature, from_bus(signature, values[name]))
         if signature.startswith(("a", "(b")) and signature != "ay":
             found.append(unset(name, signature))
         found.append(item)
     return tuple(found)
-
-
-def _from_bus(signature: str, value: object) -> object:
-    if signature == "ay":
-        return bytes(value)  # type: ignore[call-overload]
-    if signature[0] == "a":
-        return tuple(_from_bus(signature[1:], item) for item in value)  # type: ignore[attr-defined]
-    if signature[0] == "(":
-        types = split_signature(signature[1:-1])
-        return tuple(_from_bus(kind, item) for kind, item in zip(types, value, strict=True))  # type: ignore[call-overload]
-    return value
 
 
 def _unit_that_runs(context: Context, name: str) -> str:
@@ -378,62 +369,3 @@ def _check_not_dropped_in(context: Context, definition: Definition, keys: Iterab
                 f"{definition.name}: {place[1]} is set for good in '{path}', which would count again at any reload",
                 hint="change it there with --persist",
             )
-
-
-def _drift(
-    context: Context, unit: str, old: Definition, definition: Definition, changes: Sequence[Change]
-) -> tuple[list[Change], tuple[str, ...]]:
-    """What others have changed in the units of a container behind nsunit's back."""
-    planned = _planned(context, old)
-    differing = {(change.section, change.key) for change in changes}
-    texts = texts_by_key(definition.assignments)
-    drifted: list[Change] = []
-    notes: list[str] = []
-    for section, source, target in (
-        ("Slice", planned.slice, slice_of(context, old.name)),
-        ("Service", planned.service, unit),
-    )[: 1 if is_group(old.name) else 2]:
-        actual = context.bus.properties(target)
-        for place, new in texts.items():
-            setting = lookup(*place)
-            if place[0] != section or place in differing or setting is None or setting.signature not in _COMPARABLE:
-                continue
-            wanted = next((item.value for item in source.properties if item.name == setting.property), None)
-            if not setting.live or wanted is None or setting.property not in actual:
-                continue
-            value = _from_bus(setting.signature, actual[setting.property])
-            if value != wanted:
-                drifted.append(Change(*place, _as_text(setting.property, value), "; ".join(new), "live"))
-        notes += _foreign_drop_ins(target, section, actual, texts.keys() | differing)
-    return drifted, tuple(notes)
-
-
-def _foreign_drop_ins(unit: str, section: str, actual: dict[str, object], said: set[tuple[str, str]]) -> list[str]:
-    """Notes on the drop-ins of *unit* that neither nsunit nor a change of a known key has made."""
-    paths = actual.get("DropInPaths")
-    found = []
-    for path in paths if isinstance(paths, (list, tuple)) else ():
-        base = path.rpartition("/")[2]
-        key = base.removeprefix("50-").removesuffix(".conf")
-        setting = lookup(section, key)
-        known = (section, key) in said
-        if setting is not None and setting.property in actual:
-            # systemd writes one such file for each property that is changed; a change back leaves it there.
-            value = _from_bus(setting.signature, actual[setting.property])
-            known = known or value == unset(setting.property, setting.signature).value
-        if base != "50-nsunit.conf" and not known:
-            found.append(f"{unit} has settings from '{path}' as well")
-    return found
-
-
-def _as_text(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, bytes):
-        numbers = [number for number in range(len(value) * 8) if value[number // 8] >> number % 8 & 1]
-        return " ".join(str(number) for number in numbers)
-    if value == INFINITY:
-        return "infinity"
-    if isinstance(value, int) and name == "CPUQuotaPerSecUSec":
-        return f"{value / 10_000:g}%"
-    return f"{value}us" if name.endswith("USec") else str(value)

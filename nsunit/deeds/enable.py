@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.core.apart import check_apart
-from nsunit.core.boot import leave, let_go, write
+from nsunit.core.boot import begin, finish, leave, let_go, write
 from nsunit.core.context import take_back
 from nsunit.core.install import (
     check_own,
@@ -24,7 +24,7 @@ from nsunit.definition.load import load
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, service_name, slice_name
+from nsunit.names import check_name, former_units, service_name, slice_name
 from nsunit.plan.units import entry_of, needed_containers
 from nsunit.storage.lock import Lock
 
@@ -106,6 +106,7 @@ def _enable(context: Context, name: str) -> Outcome:
             changed = write_for(context, definition, undo) or changed
         changed = write(context, definition, undo)[1] or changed
         linked = link(context, definition, undo)
+        finish(context, name)
         context.bus.reload()
     except BaseException:
         take_back(undo)
@@ -144,8 +145,7 @@ def _disable(context: Context, name: str) -> Outcome:
     if not context.paths.is_enabled(name):
         load(name, context.search, context.host)  # an unknown name is an error
         return Outcome(name, "unchanged")
-    service = service_name(name)
-    fragment = str(context.bus.get(service, "FragmentPath").get("FragmentPath", ""))
+    fragment = str(context.bus.get(service_name(name), "FragmentPath").get("FragmentPath", ""))
     if is_running(context, name) and not fragment.startswith(context.transient):
         raise runs_from_files(name)
     if not fragment.startswith(context.transient) and is_listening(context, name):
@@ -153,15 +153,22 @@ def _disable(context: Context, name: str) -> Outcome:
             f"{name}: it is listened for by the unit files that would be removed",
             hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
         )
+    take_away_files(context, name)
+    return Outcome(name, "disabled")
+
+
+def take_away_files(context: Context, name: str) -> None:
+    """Remove what starts *name* at boot; nothing runs by it.  The caller holds the lock."""
+    service = service_name(name)
+    begin(context, name)
     for path in links(context, name):
         unlink(path)
     listeners = listeners_on_disk(context, name)
     former = on_disk(context, name)
     slice_ = slice_name(name, former.container.slice if former else "")
-    for unit in (service, slice_, *listeners):
+    for unit in (service, *former_units(name), slice_, *listeners):
         unit_directory.remove(f"{context.search.units}/{unit}")
     forget_runtime_changes(context, (service, slice_))
     context.remove_tree(context.paths.boot_of(name))
     leave(context, former)
     forget_failed(context, service)
-    return Outcome(name, "disabled")

@@ -4,6 +4,9 @@ PID 1 reads what comes by its own socket before anything else, so whoever has th
 from answering anybody.  A payload has a socket of the container's own instead, nsunit-sd-notify@.socket, and systemd
 starts this by path, as `python3 -SI forward.py NAME`, when something has come by it.  It ends when it is quiet.
 
+A user's manager is kept from being busy in the same way, by units of the same names that it has, which give `user`
+after NAME.  It may not speak for another process, so it has a process of its own say it from the container's group.
+
 A payload that sends more waits for its turn.  Not handed on is what is about processes and who may speak (MAINPID=,
 NOTIFYACCESS=), since in there those are others, and descriptors to be stored, which no container has.
 """
@@ -20,11 +23,20 @@ import time
 if __name__ == "__main__":  # started by path: the package stands two directories up
     sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])
 
-from nsunit.names import service_name
+from nsunit.names import former_unit, service_name
+from nsunit.setup import CGROUP_ROOT, notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Protocol
+
+    class Speaker(Protocol):
+        """Who says what a container tells."""
+
+        def say(self, manager: _socket.socket, text: bytes) -> None:
+            """Send *text* by *manager*, a connected socket."""
+
 
 HANDED_ON = frozenset(
     "READY RELOADING STOPPING STATUS ERRNO BUSERROR VARLINKERROR EXIT_STATUS MONOTONIC_USEC WATCHDOG WATCHDOG_USEC"
@@ -35,13 +47,19 @@ RATE = 10  # messages a second
 BURST = 50  # as many more after a pause
 QUIET_SECONDS = 10  # after which it ends
 LISTEN_FD = 3  # sd_listen_fds(3)
+SUBGROUP = "notify"  # of the service of a user's container
 _MESSAGE_BYTES = 4096  # more is none: sd_notify(3) of systemd itself
 _INT = struct.Struct("i")
 
 
-def main(name: str) -> None:
-    """Hand on what container *name* has sent, until nothing has come for a while."""
-    forwarder = Forwarder(os.environ.get("MANAGER_SOCKET", "/run/systemd/notify"), lambda: main_process(name))
+def main(name: str, manager: str = "system") -> None:
+    """Hand on what container *name* has sent to the *manager*, system or user, until nothing has come for a while."""
+    address = os.environ["MANAGER_SOCKET"]
+    if manager == "user":
+        speaker: Speaker = Within(address, lambda: control_group(name))
+    else:
+        speaker = ForAnother(lambda: main_process(name))
+    forwarder = Forwarder(address, speaker)
     source = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM, 0, LISTEN_FD)
     poll = select.poll()
     poll.register(LISTEN_FD, select.POLLIN)
@@ -89,15 +107,10 @@ def chosen(message: bytes) -> bytes:
 
 
 class Forwarder:
-    """The way to the manager, whose socket is at *address*, in the name of the process that *find* returns, or 0.
+    """The way to the manager, whose socket is at *address*; *speaker* has it take a text for the container's."""
 
-    The manager takes a message for that of the unit of the process whose credentials it carries, unix(7): that is the
-    main process of the container, whoever in there has sent it.
-    """
-
-    def __init__(self, address: str, find: Callable[[], int]) -> None:
-        self.find = find
-        self.pid = 0
+    def __init__(self, address: str, speaker: Speaker) -> None:
+        self.speaker = speaker
         self.manager = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
         self.manager.connect(address)
 
@@ -106,30 +119,111 @@ class Forwarder:
         try:
             if fd >= 0 and message == BARRIER:
                 self.manager.sendmsg([message], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, _INT.pack(fd))])
-            elif (text := chosen(message)) and not self._send(text, self.pid):
-                self.pid = self.find()  # the first time, and after an automatic restart
-                self._send(text, self.pid)
+            elif text := chosen(message):
+                self.speaker.say(self.manager, text)
         finally:
             if fd >= 0:
                 os.close(fd)
 
-    def _send(self, text: bytes, pid: int) -> bool:
-        if not pid:
+
+class ForAnother:
+    """Speaks in the name of the process that *find* returns, or 0; that takes CAP_SYS_ADMIN.
+
+    The manager takes a message for that of the unit of the process whose credentials it carries, unix(7): that is the
+    main process of the container, whoever in there has sent it.
+    """
+
+    def __init__(self, find: Callable[[], int]) -> None:
+        self.find = find
+        self.pid = 0
+
+    def say(self, manager: _socket.socket, text: bytes) -> None:
+        """Send *text* by *manager*, a connected socket."""
+        if not self._send(manager, text):
+            self.pid = self.find()  # the first time, and after an automatic restart
+            self._send(manager, text)
+
+    def _send(self, manager: _socket.socket, text: bytes) -> bool:
+        if not self.pid:
             return False
-        credentials = struct.pack("3i", pid, 0, 0)
+        credentials = struct.pack("3i", self.pid, 0, 0)
         try:
-            self.manager.sendmsg([text], [(_socket.SOL_SOCKET, _SCM_CREDENTIALS, credentials)])
+            manager.sendmsg([text], [(_socket.SOL_SOCKET, _SCM_CREDENTIALS, credentials)])
         except ProcessLookupError:
             return False
         return True
+
+
+class Within:
+    """Speaks from within the control group that *find* returns, or "", to the manager at *address*.
+
+    The manager takes a message for that of the unit in whose group the sender is when it is read.
+    """
+
+    def __init__(self, address: str, find: Callable[[], str]) -> None:
+        self.address = address
+        self.find = find
+        self.group = ""
+
+    def say(self, manager: _socket.socket, text: bytes) -> None:
+        """Have a process send *text*, which is in a group below the unit's for as long as that takes."""
+        group = self._make()
+        if not group:
+            self.group = self.find()  # the first time
+            group = self._make()
+        if not group:
+            return
+        child = os.fork()
+        if not child:
+            try:
+                with open(f"{group}/cgroup.procs", "w") as file:
+                    file.write("0")
+                notify.send(self.address, text.decode("utf-8", "replace"))
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        try:
+            os.rmdir(group)
+        except OSError:
+            pass  # it went with the container; or what is left of its end takes a moment, and the next one has it
+
+    def _make(self) -> str:
+        if not self.group:
+            return ""
+        group = f"{self.group}/{SUBGROUP}"
+        try:
+            os.mkdir(group, 0o755)
+        except FileExistsError:
+            return group
+        except OSError:
+            return ""
+        return group
 
 
 _SCM_CREDENTIALS = 2
 
 
 def main_process(name: str) -> int:
-    """The main process of container *name*, 0 for none."""
-    command = ("systemctl", "show", "--property=MainPID", "--value", service_name(name))
+    """The main process of container *name* of the system's manager, 0 for none."""
+    found = (_property("MainPID", unit) for unit in _units(name))
+    return next((int(text) for text in found if text.isdigit() and text != "0"), 0)
+
+
+def control_group(name: str) -> str:
+    """The directory of the control group of container *name* of the user's manager, empty for none."""
+    found = (_property("ControlGroup", unit, "--user") for unit in _units(name))
+    return next((f"{CGROUP_ROOT}{path}" for path in found if path), "")
+
+
+def _units(name: str) -> Iterator[str]:
+    unit = service_name(name)
+    yield unit
+    if former := former_unit(unit):
+        yield former
+
+
+def _property(key: str, unit: str, *options: str) -> str:
+    command = ("systemctl", *options, "show", f"--property={key}", "--value", unit)
     reader, writer = os.pipe()
     actions = [(os.POSIX_SPAWN_DUP2, writer, 1)]
     child = os.posix_spawnp(command[0], command, os.environ, file_actions=actions)
@@ -137,8 +231,8 @@ def main_process(name: str) -> int:
     with open(reader, "rb") as output:
         found = output.read().strip()
     os.waitpid(child, 0)
-    return int(found) if found.isdigit() else 0
+    return os.fsdecode(found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.names import ROOT_SLICE, escape, is_slice_of, service_name
+from nsunit.names import ROOT_SLICE, escape, former_units, is_slice_of, service_name
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import GONE
 from nsunit.units import PAYLOAD_SUBGROUP
@@ -54,7 +54,7 @@ def _groups(top: str, names: Collection[str]) -> Iterator[tuple[str, str]]:
                 continue
             foreground, session = (f"nsunit-{escape(name)}-{purpose}-" for purpose in ("run", "exec"))
             for entry in entries:
-                if entry == service_name(name) or entry.startswith(foreground):
+                if entry in (service_name(name), *former_units(name)) or entry.startswith(foreground):
                     yield name, f"{directory}/{entry}/{PAYLOAD_SUBGROUP}"
                 elif entry.startswith(session):
                     yield name, f"{directory}/{entry}"

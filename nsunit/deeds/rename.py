@@ -15,7 +15,7 @@ from nsunit.definition.search import find, list_names, main_file
 from nsunit.dropins import files as unit_directory
 from nsunit.dropins.definitions import own_files, remove_own, renamed, texts_of, write_all
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
-from nsunit.names import check_name, is_group, is_pod, service_name, split_instance
+from nsunit.names import check_name, former_units, is_group, is_pod, service_name, split_instance
 from nsunit.plan.units import needed_containers
 from nsunit.storage.lock import Lock
 
@@ -114,5 +114,6 @@ def _tell(context: Context, old: str) -> None:
         except (DefinitionError, NotFoundError):
             continue  # it cannot be started either
         names = old in needed_containers(other.container)
-        if names or any(service_name(old) in item.text.split() for item in other.assignments):
+        units = {service_name(old), *former_units(old)}
+        if names or any(units.intersection(item.text.split()) for item in other.assignments):
             context.warn(f"warning: {name}: its definition names '{old}'; see 'nsunit edit {name}'")

@@ -20,7 +20,7 @@ from nsunit.core.running import unit_of
 from nsunit.definition.load import load
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import service_name, slice_name, slice_path
+from nsunit.names import former_units, service_name, slice_name, slice_path
 from nsunit.plan.ceilings import asked_limits, asks_for_weight, may_be_moot
 from nsunit.plan.units import has_exec_condition, needed_containers
 from nsunit.setup import CGROUP_ROOT
@@ -309,7 +309,8 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     if state.get("LoadState") == "not-found":
         return None
     fragment = str(state.get("FragmentPath", ""))
-    own = context.paths.is_enabled(name) and fragment == f"{context.search.units}/{service_name(name)}"
+    files_of = [f"{context.search.units}/{unit}" for unit in (service_name(name), *former_units(name))]
+    own = context.paths.is_enabled(name) and fragment in files_of
     if fragment and not fragment.startswith(context.transient) and not own:
         raise NsunitError(
             f"{name}: '{unit}' is there already and was not made by nsunit ('{fragment}')",

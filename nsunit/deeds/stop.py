@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
@@ -16,9 +19,11 @@ from nsunit.names import (
     is_valid_name,
     printable,
     service_name,
+    slice_path,
 )
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT
+from nsunit.storage import files, tree
 from nsunit.storage.lock import Lock, wait_until_left
 from nsunit.storage.processes import unit_processes
 from nsunit.units import UP
@@ -96,6 +101,7 @@ class _Stop(Record):
 
     name: str
     unit: str
+    slice: str
     kill_mode: str
     deaf_to: int
     attended: bool
@@ -120,6 +126,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
         forget_failed_listeners(context, name)
         wait_for_run(context, name)
         _remove_runtime(context, name)
+        _take_down(context, slice_)
         _let_read(context, name)
         return None
     # A frozen process cannot act on a signal, and systemd waits for it.
@@ -140,7 +147,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
         elif deaf and not kill_now and isinstance(stop_signal, int):
             _kill(context, unit, "main")
             deaf_to = stop_signal
-    return job, _Stop(name, unit, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
+    return job, _Stop(name, unit, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
 
 
 def _asks_others(state: Mapping[str, object]) -> bool:
@@ -180,6 +187,7 @@ def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcom
         wait_for_run(context, name)
     else:
         _remove_runtime(context, name)
+    _take_down(context, item.slice)
     _let_read(context, name)
     return Outcome(name, "stopped", deaf_to=item.deaf_to)
 
@@ -202,6 +210,24 @@ def _remove_runtime(context: Context, name: str) -> None:
         context.remove_tree(context.paths.network_of(name))
     elif isinstance(upheld, (list, tuple)) and upheld:
         context.warn(f"{name}: systemd starts it again, since it is upheld by '{printable(' '.join(upheld))}'")
+
+
+def _take_down(context: Context, slice_: str) -> None:
+    """Remove the control groups of a container that has ended: systemd leaves those that no path reaches."""
+    path = f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}"
+    if not os.path.isdir(path):
+        return
+    state = context.bus.get(slice_, "ActiveState", "Job")
+    job = state.get("Job")
+    if state.get("ActiveState") not in (None, "inactive", "failed") or (isinstance(job, tuple) and job[0]):
+        return
+    try:
+        tree.remove_below(path)
+        os.rmdir(path)
+    except OSError as error:
+        # Somebody is in it again, systemd was quicker, or others have made what is in there: 'doctor --check' tells.
+        if error.errno not in (*files.GONE, errno.EBUSY, errno.ENOTEMPTY, errno.EACCES, errno.EPERM):
+            raise
 
 
 def _let_read(context: Context, name: str) -> None:

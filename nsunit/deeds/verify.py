@@ -25,13 +25,19 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
 
+    _Units = tuple[list[Problem], str, dict[str, str]]  # what was found, in which definition, and its unit files
+
+_TOGETHER = 50
 _REQUIRING = ("Requires", "Requisite", "BindsTo")
 
 
 def verify(context: Context, names: Sequence[str]) -> list[Problem]:
     """All problems with the definitions of *names*: syntax, values, missing sources, and systemd-analyze verify's."""
-    problems: list[Problem] = []
+    found: list[list[Problem]] = []
+    batch: list[_Units] = []
     for name in names:
+        problems: list[Problem] = []
+        found.append(problems)
         if of_kind := next(hooks(kinds_of(name), "networks.verify_kind"), None):
             problems += of_kind(context, name)
             continue
@@ -53,12 +59,20 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
             for look in hooks((*used_by(context, definition), *kinds_of(name)), "deeds.check_limits"):
                 look(context, definition)
             problems += missing_units(context, definition)
-            problems += _verify_units(path, unit_files(context, name), user=context.user)
+            batch.append((problems, path, unit_files(context, name)))
         except DefinitionError as error:
             problems += error.problems
         except NsunitError as error:
-            problems += [Problem(path, 0, line, error.hint) for line in error.message.splitlines()]
-    return problems
+            problems += _as_problems(path, error)
+        if len(batch) == _TOGETHER:
+            _verify_all(batch, user=context.user)
+            batch.clear()
+    _verify_all(batch, user=context.user)
+    return [problem for problems in found for problem in problems]
+
+
+def _as_problems(path: str, error: NsunitError) -> list[Problem]:
+    return [Problem(path, 0, line, error.hint) for line in error.message.splitlines()]
 
 
 def _of_the_root(context: Context, definition: Definition) -> list[Problem]:
@@ -115,6 +129,24 @@ def _does_not_return(context: Context, definition: Definition) -> Iterator[str]:
                 f"it ends with '{other}', and when systemd restarts that (Restart={restart[-1]}), it comes back only"
                 f" where {other} has '[Unit] Upholds={service}'"
             )
+
+
+def _verify_all(batch: Sequence[_Units], *, user: bool) -> None:
+    """Add to the problems of each what systemd-analyze says: of all together, which is quick, and if it says any, each.
+
+    Of a hundred units it takes half as long again as of one.
+    """
+    together = {name: text for _, _, texts in batch for name, text in texts.items()}
+    try:
+        if len(batch) > 1 and not _verify_units("", together, user=user):
+            return
+    except NsunitError:
+        pass  # which each of them says
+    for problems, path, texts in batch:
+        try:
+            problems += _verify_units(path, texts, user=user)
+        except NsunitError as error:
+            problems += _as_problems(path, error)
 
 
 def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Problem]:

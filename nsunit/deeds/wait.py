@@ -10,7 +10,7 @@ from nsunit.bus.protocol import TIMEOUT, bus_error
 from nsunit.bus.watch import wait_inactive
 from nsunit.core.running import find_running
 from nsunit.errors import NsunitError
-from nsunit.names import container_of_check, container_of_unit, service_name
+from nsunit.names import container_of_check, container_of_unit, former_unit, service_name
 from nsunit.setup.main import read_plan
 from nsunit.storage.health import HEALTHY, UNHEALTHY, read
 
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 def wait(context: Context, names: Sequence[str], *, timeout: float | None = None) -> list[Ended]:
     """Wait until the containers *names* have ended, or *timeout* seconds; tells how each did."""
-    return wait_inactive(*(service_name(name) for name in names), timeout=timeout, user=context.user)
+    return wait_inactive(*(_as_loaded(context, name) for name in names), timeout=timeout, user=context.user)
+
+
+def _as_loaded(context: Context, name: str) -> str:
+    """The service of *name* as systemd calls it, which may be by its former name."""
+    unit = service_name(name)
+    return str(context.bus.get(unit, "Id").get("Id", unit)) if former_unit(unit) else unit
 
 
 def wait_for_health(

@@ -13,6 +13,7 @@ from nsunit.names import (
     POD_SUFFIX,
     check_any_name,
     check_name,
+    former_unit,
     is_valid_group,
     is_valid_name,
     is_valid_network,
@@ -51,13 +52,13 @@ def read_regular(path: str, most: int = FILE_MAX, flags: int = 0) -> bytes:
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):  # it was another one before
             raise OSError(errno.EINVAL, "is not a regular file", path)
-        content = b""
+        content = bytearray()  # with bytes each piece would copy all of those before
         # The kernel's own in /proc/sys answer ENOMEM to who asks for 4 MB at once.
         while piece := file.read(min(_PIECE, most + 1 - len(content))):
             content += piece
     if len(content) > most:
         raise OSError(errno.EFBIG, f"is larger than {most} bytes", path)
-    return content
+    return bytes(content)
 
 
 class SearchPath(Record):
@@ -186,7 +187,8 @@ def unit_drop_ins(units: Iterable[str], search: SearchPath) -> tuple[str, ...]:
     """Return those of nsunit's drop-ins for *units* that are there (see nsunit.core.dropin)."""
     if not search.units:
         return ()
-    paths = (f"{search.units}/{unit}.d/{UNIT_DROP_IN}" for unit in units)
+    called = (name for unit in units for name in (former_unit(unit), unit) if name)
+    paths = (f"{search.units}/{unit}.d/{UNIT_DROP_IN}" for unit in called)
     return tuple(path for path in paths if os.path.lexists(path))
 
 

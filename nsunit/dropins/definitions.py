@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
-from nsunit.definition.search import SUFFIX
+from nsunit.definition.search import SUFFIX, read_regular
 from nsunit.dropins import files
 from nsunit.errors import NsunitError
 
@@ -36,12 +37,14 @@ def read(path: str) -> bytes:
 
     Raises:
         NsunitError: it is too large to be one.
+        OSError: it cannot be read, or is no regular file.
     """
-    with open(path, "rb") as file:
-        content = file.read(FILE_MAX + 1)
-    if len(content) > FILE_MAX:
-        raise NsunitError(f"'{path}' has more than {FILE_MAX >> 20} MiB")
-    return content
+    try:
+        return read_regular(path, FILE_MAX)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        raise NsunitError(f"'{path}' has more than {FILE_MAX >> 20} MiB") from None
 
 
 def renamed(texts: Mapping[str, bytes], old: str, new: str) -> dict[str, bytes]:

@@ -57,7 +57,8 @@ FEATURES = (
         suffix=".slice",
         hooks="keys.build definition.load definition.of_text plan.group_units deeds.start_member deeds.units_around"
         " deeds.render deeds.inspect deeds.stored_text deeds.record_path deeds.running_members files.unit_files"
-        " files.files_around files.write_around files.forget_set_for_a_run files.remove_around",
+        " files.files_around files.write_around files.forget_set_for_a_run files.remove_around"
+        " doctor.left doctor.take_away",
     ),
     Feature(
         "pods",
@@ -68,13 +69,14 @@ FEATURES = (
         hooks="keys.build definition.load definition.of_text definition.refuse_as_container definition.check_member"
         " plan.with_others plan.keepers plan.mounts plan.without_root deeds.check_limits deeds.require deeds.facts"
         " deeds.start deeds.stop deeds.render deeds.stored_text files.unit_files files.files_around files.enable"
-        " files.disable files.write_for files.leave files.is_wanted",
+        " files.disable files.write_for files.leave files.is_wanted doctor.left",
     ),
     Feature(
         "namespaces",
         keys="PIDNamespace IPCNamespace UTSNamespace UserNamespace CgroupNamespace TimeNamespace MountNamespace"
         " TimeOffset Domainname",
-        hooks="keys.build keys.check plan.joins plan.operations plan.needs plan.without_root doctor.findings",
+        hooks="keys.build keys.check plan.joins plan.operations plan.needs plan.without_root doctor.findings"
+        " doctor.left doctor.take_away",
         operations="join time-offsets domainname root-existing",
         verbs="ns",
     ),
@@ -167,7 +169,7 @@ FEATURES = (
         keys="Image Entrypoint Pull",
         needs="output health volumes network",
         hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
-        " deeds.require deeds.reserve",
+        " deeds.require deeds.reserve doctor.left",
         operations="make-directory",
         verbs="image",
     ),
@@ -201,7 +203,8 @@ FEATURES = (
     # Asked for by options of Bind=.
     Feature("binds", hooks="keys.check plan.operations plan.without_root", operations="bind-one-id bind-owned"),
     Feature("runtime", service="RuntimeMaxSec", hooks="keys.build plan.commands deeds.facts"),
-    Feature("transfer", needs="images rootless", verbs="transfer"),
+    Feature("transfer", needs="images rootless", hooks="doctor.left", verbs="transfer"),
+    Feature("builds", needs="images", verbs="build"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(
         "environment_files",

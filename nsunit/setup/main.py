@@ -171,11 +171,15 @@ def _has_hosts_root(operations: list[Operation], build: Build) -> bool:
     return not any(isinstance(item, namespaces.UserNamespace) and int(item.start) for item in operations)
 
 
+_PLAN_MAX = 16 << 20  # bytes
+
+
 def read_plan(directory: str) -> list[Operation]:
     """The operations of the plan in *directory*."""
-    fd = os.open(directory + "/plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    # What is no file, such as a pipe, is read as an empty one: nobody is waited for.
+    fd = os.open(directory + "/plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(fd, "rb") as plan:
-        return parse(plan.read(), KINDS, rare)
+        return parse(plan.read(_PLAN_MAX), KINDS, rare)
 
 
 def rare(keyword: str) -> type[Operation] | None:

@@ -185,7 +185,7 @@ def read_kernel_file(path: str, most: int = sys.maxsize) -> str | None:
             return None
         raise
     try:
-        content = b""
+        content = bytearray()
         # A list, such as cgroup.procs, comes in pieces of a page.
         while chunk := os.read(descriptor, min(_CHUNK, most - len(content))):
             content += chunk

@@ -89,7 +89,7 @@ class Paths(Record):
         return f"{self.runtime}/unstarted-{name}"
 
     def notify_of(self, name: str) -> str:
-        """The socket by which a container of the system's manager tells that of itself: nsunit-sd-notify@.socket."""
+        """The socket by which a container tells its manager of itself: nsunit-sd-notify@.socket."""
         return f"{self.runtime}/notify/{name}"
 
     def network_of(self, name: str) -> str:

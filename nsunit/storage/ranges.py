@@ -127,6 +127,14 @@ def remembered(directory: str) -> tuple[int, int] | None:
     return None if content is None else _entries(content, directory)[0]
 
 
+def allocated(directory: str) -> tuple[int, int] | None:
+    """The id range that was given out and is noted in *directory*; None for one that a definition has chosen."""
+    content = files.read_file(directory + "/ids")
+    if content is None or not _is_ours(content) or not all(word.isdigit() for word in content.split()[:2]):
+        return None
+    return _entries(content, directory)[0]
+
+
 def _is_ours(content: bytes) -> bool:
     return content.split()[2:] == [ALLOCATED]  # any other was the definition's own choice, and is not any more
 

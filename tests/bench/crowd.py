@@ -19,7 +19,8 @@ NAME = "crowd-{:04}"
 TEXT = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nNetwork=none\nExec=/bin/sleep 100000\n"
 VERBS = (
     *("list", "list --all", "list --json", "list --tree", "stats", "stats --json", "status", "status {}", "ps {}"),
-    *("ns list", "plan", "cgroup list", "network check", "doctor --check"),
+    *("ns list", "plan", "plan {}", "verify", "cgroup list", "network check", "doctor --check", "image list"),
+    *("volume list", "cat {}", "show {}", "render {}"),
 )
 BATCH = 50
 

@@ -8,10 +8,15 @@ from nsunit.errors import UsageError
 from nsunit.names import (
     check_any_name,
     check_name,
+    container_of_listener,
+    container_of_timer,
     container_of_unit,
     default_hostname,
     escape,
+    former_unit,
     groups_above,
+    health_service,
+    health_timer,
     is_group,
     is_slice_of,
     is_valid_group,
@@ -22,6 +27,8 @@ from nsunit.names import (
     service_name,
     slice_name,
     slice_path,
+    socket_name,
+    timer_name,
     unescape,
 )
 
@@ -81,13 +88,58 @@ def test_names_give_different_units():
         "web.service",
         "nsunit-.service",
         "nsunit-A.service",
-        "nsunit-a-b.service",
+        "nsunit-a-health.service",
+        "nsunit-a-port-80.service",
+        "nsunit-auto-update.service",
+        "nsunit-pull-3f.service",
         "nsunit-a\\x2d.slice",
         "nsunit-x.scope",
     ],
 )
 def test_units_of_somebody_else(unit):
     assert container_of_unit(unit) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "former"),
+    [
+        ("web", "nsunit-web.service", ""),
+        ("my-app", "nsunit-my-app.service", r"nsunit-my\x2dapp.service"),
+        ("my-app@blue-1", "nsunit-my-app@blue-1.service", r"nsunit-my\x2dapp@blue\x2d1.service"),
+        ("port-80", "nsunit-port-80.service", r"nsunit-port\x2d80.service"),
+        ("a-healthy", "nsunit-a-healthy.service", r"nsunit-a\x2dhealthy.service"),
+        # Beside another container, or nsunit's own, there could be a unit of the plain name.
+        ("web-health", r"nsunit-web\x2dhealth.service", ""),
+        ("web-port-80", r"nsunit-web\x2dport\x2d80.service", ""),
+        ("web-port-a", r"nsunit-web\x2dport\x2da.service", ""),
+        ("auto-update", r"nsunit-auto\x2dupdate.service", ""),
+        ("pull-1f", r"nsunit-pull\x2d1f.service", ""),
+        ("cgroup-web", r"nsunit-cgroup\x2dweb.service", ""),
+        ("shop-eu.pod", "nsunit-shop-eu.pod.service", r"nsunit-shop\x2deu.pod.service"),
+    ],
+)
+def test_services_have_plain_names_where_nothing_else_is_called_so(name, service, former):
+    assert service_name(name) == service
+    assert former_unit(service) == former
+    of = pod_of_unit if name.endswith(".pod") else container_of_unit
+    assert of(service) == name
+    assert not former or of(former) == name
+    for other in (health_service("web"), health_timer("web"), socket_name("web", 80), "nsunit-auto-update.timer"):
+        assert other.rpartition(".")[0] != service.rpartition(".")[0]
+        assert not former_unit(other)
+
+
+def test_timers_and_sockets_are_called_as_their_services():
+    assert timer_name("my-app") == "nsunit-my-app.timer"
+    assert container_of_timer("nsunit-my-app.timer") == container_of_timer(r"nsunit-my\x2dapp.timer") == "my-app"
+    assert container_of_timer(health_timer("web")) is None
+    assert container_of_timer("nsunit-auto-update.timer") is container_of_timer("web.timer") is None
+    assert former_unit("nsunit-my-app.timer") == r"nsunit-my\x2dapp.timer"
+    assert container_of_listener("nsunit-my-app.socket") == "my-app"
+    assert container_of_listener(r"nsunit-my\x2dapp.socket") == "my-app"
+    assert container_of_listener(r"nsunit-my\x2dapp-port-80.socket") == "my-app"
+    assert container_of_listener("nsunit-my-port-80.socket") == "my"
+    assert former_unit("nsunit-my-app.slice") == former_unit("backup-job.service") == ""
 
 
 @pytest.mark.parametrize(

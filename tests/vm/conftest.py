@@ -91,7 +91,7 @@ class Container:
         self.name = name
         self.group = group
         escaped = name.replace("-", "\\x2d")  # a dash nests slices
-        self.service = f"nsunit-{escaped}.service"
+        self.service = f"nsunit-{name}.service"
         # An instance's @ stays in the name of the service; a slice cannot have one.
         self.slice = f"nsunit-{group + '-' if group else ''}{escaped}.slice".replace("@", "\\x40")
         self.cgroup = self.group_cgroup / self.slice

@@ -128,7 +128,7 @@ def test_names_are_escaped_in_directories(containers, nsunit, run):
     unit = run("systemd-escape", name).stdout.strip()
     nsunit("set", "--persist", name, "MemoryMax=150M", "Service.TasksMax=50")
     assert drop_in(f"nsunit-{unit}.slice").exists()
-    assert drop_in(f"nsunit-{unit}.service").exists()
+    assert drop_in(f"nsunit-{name}.service").exists()
     nsunit("restart", name)
     shown = container.show("MemoryMax", unit=f"nsunit-{unit}.slice")
     assert shown == {"MemoryMax": str(150 << 20)}

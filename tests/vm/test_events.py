@@ -234,8 +234,8 @@ FAILURE, SUCCESS = "d9b373ed55a64feb8242e02dbe79a49c", "7ad2d189f7e94e70a38c7813
 
 
 def service_of(name):
-    """The service of a container, whose name may have dashes."""
-    return f"nsunit-{name.replace('-', chr(92) + 'x2d')}.service"
+    """The service of a container."""
+    return f"nsunit-{name}.service"
 
 
 def lives_in_the_journal(run, unit, cursor):

@@ -431,3 +431,47 @@ def test_message_bus_is_not_needed(run, nsunit, containers):
         run("systemctl", "start", "dbus.socket", "dbus.service")
         # It stays up and does not come back to the bus by itself.
         run("systemctl", "restart", "systemd-logind.service")
+
+
+# enable and disable killed at every step
+
+ENABLING = (
+    ("before", "nsunit.core.boot:reserve"),
+    ("before", "nsunit.core.boot:write_contents"),
+    ("after", "nsunit.core.boot:write_contents"),
+    ("after", "nsunit.core.boot:write_unit"),
+    ("before", "nsunit.deeds.enable:link"),
+    ("after", "nsunit.core.install:symlink"),
+    ("after", "nsunit.deeds.enable:link"),
+    ("after", "nsunit.deeds.enable:finish"),
+)
+DISABLING = (
+    ("before", "nsunit.deeds.enable:unlink"),
+    ("after", "nsunit.deeds.enable:unlink"),
+    ("before", "nsunit.deeds.enable:forget_runtime_changes"),
+    ("before", "nsunit.deeds.enable:leave"),
+    ("after", "nsunit.deeds.enable:leave"),
+)
+
+
+def files_of(name):
+    """The unit files and links of container *name*."""
+    return [str(path) for path in Path("/etc/systemd/system").rglob(f"nsunit-*{name}*")]
+
+
+def test_enable_and_disable_killed_at_every_step(nsunit, containers):
+    """What there is of it then is found and taken away, or it is enabled."""
+    steps = (*ENABLING, *DISABLING)
+    names = [containers.define(KEPT + ("Slice=killed\n" if number % 2 else "")) for number in range(len(steps))]
+    nsunit("enable", *names[len(ENABLING) :])
+    for name, (when, where) in zip(names, steps, strict=True):
+        verb = "enable" if (when, where) in ENABLING else "disable"
+        assert interrupted(signal.SIGKILL, when, where, verb, name).returncode == -signal.SIGKILL, (when, where)
+    found = json.loads(nsunit("doctor", "--check", "--json", check=False).stdout)
+    nsunit("doctor", "--repair")
+    assert nsunit("doctor", "--check", check=False).stdout == "nothing is left\n", found
+    whole = {where for name, (when, where) in zip(names, steps, strict=True) if files_of(name)}
+    assert whole == {"nsunit.deeds.enable:finish"}, found
+    nsunit("enable", *names)
+    nsunit("disable", *names)
+    assert [name for name in names if files_of(name)] == []

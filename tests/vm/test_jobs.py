@@ -46,7 +46,12 @@ def test_a_timer_starts_it(enabled, nsunit, containers):
     assert seen["next_elapse_usec"] > time.time() * 1e6 > seen["last_trigger_usec"] > 0
     shown = nsunit("status", name, check=False).stdout
     assert f"Timer: {timer.name}, next " in shown
+    (listed,) = json.loads(nsunit("list", "--json", name).stdout)
+    states = (listed["active_state"], listed["sub_state"], listed["enabled"])
+    assert (*states, listed["next_elapse_usec"]) == ("inactive", "waiting", True, seen["next_elapse_usec"])
+    assert "waiting (next in " in nsunit("list", name).stdout
     subprocess.run(("systemctl", "stop", timer.name), check=True)
+    assert name not in nsunit("list").stdout
     assert f"Timer: {timer.name}, which 'nsunit enable --now' starts" in nsunit("status", name, check=False).stdout
     nsunit("enable", "--now", name)
     assert "started at its times" in shown

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -67,6 +68,10 @@ def strange(run):
 def test_units_of_strange_names(containers, nsunit, strange):
     container = containers.start(SLEEPER)
     answers(nsunit, container.name)
+    # The slice of such a name has a control group, which systemd does not list.
+    done = nsunit("doctor", "--check", "--json", check=False)
+    assert done.stderr == ""
+    assert all("xff" in item["what"] for item in json.loads(done.stdout))
     nsunit("stop", container.name)
 
 
@@ -165,6 +170,19 @@ def test_groups_nested_deeper_than_paths_reach(nsunit, run):
     (top / "below").mkdir(parents=True)
     nsunit("cgroup", "delete", "-r", "-g", ":deep")
     assert not top.exists()
+
+
+def test_groups_nested_so_in_a_container(containers, nsunit):
+    """They go when it is stopped, also after its program has ended by itself."""
+    container = containers.start(SLEEPER)
+    for end in ("stop", "kill --signal=KILL"):
+        nested(container.cgroup / container.service, 1200, "below")
+        nsunit(*end.split(), container.name)
+        wait_until(lambda: container.show("ActiveState")["ActiveState"] in ("inactive", "failed"), "its end")
+        nsunit("stop", container.name)
+        assert not container.cgroup.exists()
+        nsunit("start", container.name)
+    nsunit("stop", container.name)
 
 
 def nested(top, depth, name):
@@ -333,3 +351,61 @@ def test_all_of_it_at_once(containers, nsunit, strange, tmp_path):
     nsunit("stop", "--now", container.name)
     assert waiting.wait(60) == 0
     nsunit("rm", container.name)
+
+
+# Makes groups in the group it is given and takes them away, with a process in each.
+CHURN = """
+import os, sys
+top = sys.argv[1]
+count = 0
+while True:
+    count += 1
+    group = f"{top}/come-and-go-{count % 50}"
+    try:
+        os.mkdir(group)
+    except FileExistsError:
+        pass
+    child = os.fork()
+    if not child:
+        try:
+            with open(f"{group}/cgroup.procs", "w") as file:
+                file.write("0")
+        except OSError:
+            os._exit(1)  # the other one has taken the group away
+        with open("/proc/self/comm", "wb") as file:
+            file.write(b"\\x1b[2J\\xff\\n")
+        os.closerange(0, 1000)
+        os._exit(0)
+    os.waitpid(child, 0)
+    if count % 3:
+        try:
+            os.rmdir(group)
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.once("the kernel's files are read, systemd has no part in it")
+def test_groups_and_processes_that_come_and_go(containers, nsunit):
+    """A thousand groups that stay, and as many more as one can make meanwhile."""
+    container = containers.start(SLEEPER)
+    other = containers.start(SLEEPER)
+    payload = container.cgroup / container.service
+    (busy := payload / "busy").mkdir()
+    for number in range(1000):
+        (busy / f"group-{number}").mkdir()
+    churning = [subprocess.Popen([sys.executable, "-c", CHURN, str(busy)]) for _ in range(2)]
+    try:
+        for _ in range(5):
+            for verb in ("list --tree", "stats --json", "ns list", "ps {}", "status {}", "cgroup list", "top -b -n 1"):
+                done = nsunit(*verb.format(container.name).split(), check=False)
+                assert (done.returncode, done.stderr) == (0, ""), verb
+        answers(nsunit, other.name)
+        assert all(child.poll() is None for child in churning)
+    finally:
+        for child in churning:
+            child.kill()
+            child.wait(60)
+    nsunit("stop", container.name)
+    assert not container.cgroup.exists()
+    nsunit("stop", other.name)

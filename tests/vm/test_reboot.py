@@ -44,7 +44,7 @@ def test_before_the_reboot(nsunit, run):
     nsunit("start", "reboot-persisted")
     nsunit("set", "--persist", "reboot-persisted", "MemoryMax=130M")
     nsunit("set", "reboot-persisted", "TasksMax=99")
-    assert run("systemctl", "is-active", r"nsunit-reboot\x2denabled.service", check=False).stdout == "inactive\n"
+    assert run("systemctl", "is-active", "nsunit-reboot-enabled.service", check=False).stdout == "inactive\n"
 
 
 @pytest.mark.after_reboot

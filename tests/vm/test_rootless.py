@@ -147,7 +147,7 @@ def test_credentials_of_the_users_own(user):
 def test_the_other_verbs_look_at_the_users_systemd(user, run):
     name = user.define("looked-at", "Volatile=yes")
     user.nsunit("start", name)
-    unit = "nsunit-looked\\x2dat.service"
+    unit = "nsunit-looked-at.service"
     (process, *_) = json.loads(user.nsunit("ps", name, "--json").stdout)
     assert (process["uid"], process["inside_uid"], process["unit"]) == (user.uid, 0, unit)
     usages = json.loads(user.nsunit("stats", "--json").stdout)["usages"]

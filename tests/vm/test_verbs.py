@@ -62,7 +62,7 @@ def test_instances_of_a_template(containers, nsunit, run):
     printed = container.exec("sh", "-c", "echo $INSTANCE $PREFIX; hostname").stdout.splitlines()
     assert printed[0].split()[0] == "blue"
     assert printed[1].endswith("blue")
-    assert run("systemctl", "is-active", "nsunit-verbs\\x2dmany@blue.service").stdout == "active\n"
+    assert run("systemctl", "is-active", "nsunit-verbs-many@blue.service").stdout == "active\n"
     listed = nsunit("list", "--names", "verbs-many@*").stdout.split()
     assert listed == names
     nsunit("stop", names[0])
@@ -117,7 +117,7 @@ def test_status(web, nsunit):
     assert lines[0] == f"● {web.name} - Container {web.name}"
     assert fields["Definition"] == f"/etc/nsunit/{web.name}.nsunit"
     assert fields["Active"].startswith("active (running) since ")
-    assert fields["Units"] == f"nsunit-verbs\\x2dweb.service in {web.slice}"
+    assert fields["Units"] == f"nsunit-verbs-web.service in {web.slice}"
     assert fields["Main PID"] == f"{web.pid} (/bin/sh /program)"
     assert fields["Root"].startswith("overlay of /var/tmp/") and fields["Root"].endswith("below a tmpfs")
     start = int(web.proc("uid_map").split()[1])

@@ -9,7 +9,7 @@ from nsunit.deeds.host.leftovers import leftovers, take_away
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
-    from nsunit.deeds.host.leftovers import Leftover
+    from nsunit.core.findings import Leftover
 
 _COLUMNS = ("KIND", "WHAT", "WHY")
 

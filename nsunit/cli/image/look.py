@@ -32,7 +32,7 @@ def list_images(invocation: Invocation) -> int:
         for item in found
         for name in ([name for name in item.names if "@" not in name] or ["-"])
     ]
-    print_table(_style(invocation), ("IMAGE", "ID", "SIZE", "CONTAINERS"), rows)
+    print_table(_style(invocation), ("IMAGE", "ID", "SIZE", "CONTAINERS"), rows, ("CONTAINERS", "ID", "SIZE"))
     return 0
 
 
@@ -110,7 +110,7 @@ def show_history(invocation: Invocation) -> int:
         (printable(step.created[:19]) or "-", format_size(step.size), printable(step.by or step.comment) or "-")
         for step in steps
     ]
-    print_table(_style(invocation), ("CREATED", "SIZE", "BY"), rows)
+    print_table(_style(invocation), ("CREATED", "SIZE", "BY"), rows, ("SIZE",), cut=True)
     return 0
 
 
@@ -121,7 +121,7 @@ def df(invocation: Invocation) -> int:
         print_json(found)
         return 0
     row = (str(found.images), str(found.layers), format_size(found.size), format_size(found.reclaimable))
-    print_table(_style(invocation), ("IMAGES", "LAYERS", "SIZE", "UNUSED"), [row])
+    print_table(_style(invocation), ("IMAGES", "LAYERS", "SIZE", "UNUSED"), [row], ("LAYERS",))
     return 0
 
 

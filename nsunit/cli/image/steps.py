@@ -52,7 +52,8 @@ def show_log(invocation: Invocation) -> int:
         )
         for item in entries
     ]
-    print_table(Style.of(invocation), ("LAYER", "CREATED", "SIZE", "AUTHOR", "IMAGES", "BY"), rows)
+    columns, spare = ("LAYER", "CREATED", "SIZE", "AUTHOR", "IMAGES", "BY"), ("AUTHOR", "IMAGES", "CREATED", "SIZE")
+    print_table(Style.of(invocation), columns, rows, spare, cut=True)
     return 0
 
 

@@ -96,6 +96,11 @@ VERBS = (
         options=(
             Option("watch", "Show it again and again, every 2 s if not said otherwise", value="SECONDS", implied="2"),
             Option(
+                "plot",
+                "Draw CPU, memory and pressure over time on the terminal",
+                run="nsunit.cli.live.plot:plot",
+            ),
+            Option(
                 "prometheus",
                 "Print it in Prometheus' text format",
                 run="nsunit.cli.look.prometheus:print_exposition",
@@ -133,9 +138,14 @@ VERBS = (
         operands="[ARGUMENT…]",
         most=None,
         foreign=True,
+        options=(Option("full", "Show limits, swap and pressure as well, with keys that sort, kill and pause"),),
         details=(
             "Runs systemd-cgtop on nsunit.slice, or a group's if the last argument is one, such as shop.slice. All "
             "other arguments are passed on, such as --order=memory or -b.",
+            "With --full it is a view of nsunit's: what each container, pod and group uses, beside what it may use, "
+            "with swap and the time in which something waited for CPUs, memory or disks. The last line says which keys "
+            "sort; arrows mark a container, k kills it when y has answered, z pauses and resumes it, q quits. Other "
+            "arguments are names of what to show, and --delay=SECONDS.",
         ),
     ),
     Verb(

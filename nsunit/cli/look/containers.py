@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 from nsunit.cli import warn
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, plural, print_json, print_table
 from nsunit.deeds.look.connected import connected
 from nsunit.deeds.look.query import list_containers as query
 from nsunit.deeds.look.query import pod_states
+from nsunit.deeds.look.timed import with_timers
 from nsunit.names import matching
 from nsunit.units import UP
 
@@ -19,13 +22,14 @@ if TYPE_CHECKING:
     from nsunit.deeds.look.query import ContainerState
 
 _COLUMNS = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS", "ADDRESS", "PORTS")
+_WAITING = ("listening", "waiting")  # what is inactive and starts by itself
 _SPARE = ("TASKS", "CPU", "PID", "SINCE", "MEMORY", "SUB", "PORTS", "ADDRESS")  # the first is left out first
 
 
 def list_containers(invocation: Invocation) -> int:
     """The verb `list`."""
     context, everything = invocation.context(), invocation.flag("all")
-    loaded = (*query(context, everything=everything), *pod_states(context, everything=everything))
+    loaded = (*with_timers(context, query(context, everything=everything)), *pod_states(context, everything=everything))
     states = wanted_states(invocation, sorted(loaded, key=lambda state: state.name))
     if invocation.flag("json"):
         print_json(states)
@@ -48,7 +52,7 @@ def wanted_states(invocation: Invocation, loaded: Iterable[ContainerState]) -> l
     return [
         state
         for state in states
-        if (invocation.flag("all") or state.active_state != "inactive" or state.sub_state == "listening")
+        if (invocation.flag("all") or state.active_state != "inactive" or state.sub_state in _WAITING)
         and state.name in wanted
     ]
 
@@ -57,13 +61,17 @@ def _row(state: ContainerState) -> tuple[str, ...]:
     return (
         state.name,
         "paused" if state.frozen else state.active_state,
-        state.sub_state + (f" ({state.health})" if state.health else ""),
+        state.sub_state + (f" ({word})" if (word := state.health or _until(state.next_elapse_usec)) else ""),
         str(state.pid) if state.pid else "-",
         format_ago(state.since_usec),
         "-" if state.cpu_usec is None else format_duration(state.cpu_usec / 1_000_000),
         format_size(state.memory),
         "-" if state.tasks is None else str(state.tasks),
     )
+
+
+def _until(usec: int | None) -> str:
+    return f"next in {format_duration(max(0.0, usec / 1_000_000 - time.time()))}" if usec else ""
 
 
 def _connected(context: Context, state: ContainerState) -> tuple[str, str]:

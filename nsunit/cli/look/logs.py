@@ -10,7 +10,7 @@ from nsunit.core.running import slice_of, unit_of
 from nsunit.core.stored import journal_of
 from nsunit.definition.search import find, main_file
 from nsunit.errors import NsunitError
-from nsunit.names import service_name
+from nsunit.names import former_unit, service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,5 +80,6 @@ def journal_command(
         argv.append("--namespace=" + (f"+{found[0]}" if len(found) == 1 else "*"))
     option = "--user-unit" if user else "--unit"
     for name, slice_ in slices.items():
-        argv += [f"{option}={service_name(name)}", f"{option}={slice_}"]
+        former = former_unit(service_name(name))  # what the journal has of it from an earlier nsunit
+        argv += [f"{option}={unit}" for unit in (service_name(name), former, slice_) if unit]
     return argv + [f"--{long}" if value is None else f"--{long}={value}" for long, value in options.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 import sys
@@ -10,15 +11,15 @@ import sys
 from nsunit.cli import report
 from nsunit.cli.look.logs import journal_command
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, plural, print_json
+from nsunit.deeds.look.many import statuses
 from nsunit.deeds.look.query import list_containers
-from nsunit.deeds.look.query import status as query
-from nsunit.errors import NotFoundError
+from nsunit.errors import NsunitError
 from nsunit.names import printable
 from nsunit.storage.health import HEALTHY, UNHEALTHY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nsunit.cli.verbs import Invocation
     from nsunit.deeds.look.query import ContainerState, Status
@@ -40,29 +41,38 @@ def status(invocation: Invocation) -> int:
     if not invocation.operands:
         states = list_containers(context)
         names = [state.name for state in states if state.active_state != "inactive" or _listens(state)]
-    found: list[Status] = []
-    failures: list[NotFoundError] = []
-    for name in names:
-        try:
-            found.append(query(context, name))
-        except NotFoundError as error:
-            failures.append(error)
+    failures: list[NsunitError] = []
+    found = statuses(context, names, failures)
     if invocation.flag("json"):
-        print_json(found)
+        shown = list(found)
+        print_json(shown)
+        calm = [_is_calm(item) for item in shown]
     else:
         style = Style(plain=invocation.flag("no-color"))
-        for index, item in enumerate(found):
-            if index:
-                style.line()
-            for line in status_lines(item, style, full=full):
-                style.line(line)
-            if lines:
-                _last_lines(item, lines, style, user=context.user, full=full)
+        calm = [_is_calm(item) for item in _print(found, lines, style, user=context.user, full=full)]
     sys.stdout.flush()
-    for failure in failures:
-        report(failure)
-    calm = invocation.operands and any(item.state.active_state in _CALM and not _listens(item.state) for item in found)
-    return EXIT_NOT_RUNNING if failures or calm else 0
+    failed = max(map(report, failures), default=0)
+    return failed or (EXIT_NOT_RUNNING if invocation.operands and any(calm) else 0)
+
+
+def _print(found: Iterable[Status], lines: int, style: Style, *, user: bool, full: bool) -> Iterator[Status]:
+    """Print what was *found*, and give each of it; while journalctl looks for one's lines, the next one is found."""
+    former: tuple[Status, subprocess.Popen[bytes] | None] | None = None
+    for item in itertools.chain(found, (None,)):
+        begun = (item, _begin_last_lines(item, lines, user=user) if lines else None) if item else None
+        if former:
+            for line in status_lines(former[0], style, full=full):
+                style.line(line)
+            if former[1]:
+                _last_lines(former[1], style, full=full)
+            yield former[0]
+            if begun:
+                style.line()
+        former = begun
+
+
+def _is_calm(status: Status) -> bool:
+    return status.state.active_state in _CALM and not _listens(status.state)
 
 
 def status_lines(status: Status, style: Style, now: float | None = None, *, full: bool = False) -> list[str]:
@@ -213,19 +223,24 @@ def _listens(state: ContainerState) -> bool:
     return state.sub_state == "listening"
 
 
-def _last_lines(status: Status, count: int, style: Style, *, user: bool, full: bool) -> None:
-    """Let journalctl show the last lines of its log since it was started; it makes control characters harmless."""
+def _begin_last_lines(status: Status, count: int, *, user: bool) -> subprocess.Popen[bytes] | None:
+    """Have journalctl look for the last lines of its log since it was started."""
     if not status.invocation:
-        return
+        return None
     options = {"lines": str(count), "no-pager": None, "quiet": None}
     argv = journal_command({}, options, filter(None, [status.log_namespace]), user=user)
     # As systemctl status does it: what the unit's processes said, or systemd of it.
     field = "USER_INVOCATION_ID" if user else "INVOCATION_ID"
     argv += [f"_SYSTEMD_INVOCATION_ID={status.invocation}", "+", f"{field}={status.invocation}"]
     try:
-        shown = subprocess.run(argv, stdout=subprocess.PIPE, check=False).stdout
+        return subprocess.Popen(argv, stdout=subprocess.PIPE)
     except FileNotFoundError:
-        return  # a host without journalctl; `nsunit logs` says so
+        return None  # a host without journalctl; `nsunit logs` says so
+
+
+def _last_lines(journal: subprocess.Popen[bytes], style: Style, *, full: bool) -> None:
+    """Show what *journal* has found, with control characters made harmless."""
+    shown = journal.communicate()[0]
     if shown:
         style.line()
         for line in shown.decode(errors="replace").splitlines():

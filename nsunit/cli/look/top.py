@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def top(invocation: Invocation) -> int:
-    """The verb `top`: becomes systemd-cgtop."""
+    """The verb `top`: becomes systemd-cgtop, unless --full is among its arguments."""
+    if "--full" in invocation.operands:
+        from nsunit.cli.live.full import full  # curses, and what acts on containers
+
+        return full(invocation)
     # All arguments are systemd-cgtop's, so a --user for us stands before the verb.
     above = invocation.context().cgroup if invocation.flag("user") else ""
     sys.stdout.flush()

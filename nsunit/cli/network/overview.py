@@ -26,7 +26,7 @@ def list_networks(invocation: Invocation, _: list[str]) -> int:
         (network.name, network.bridge, " ".join(network.subnets) or "-", " ".join(item.container for item in inside))
         for network, inside in found
     ]
-    print_table(Style.of(invocation), ("NETWORK", "BRIDGE", "SUBNETS", "CONTAINERS"), rows)
+    print_table(Style.of(invocation), ("NETWORK", "BRIDGE", "SUBNETS", "CONTAINERS"), rows, ("BRIDGE", "CONTAINERS"))
     return 0
 
 
@@ -52,7 +52,8 @@ def inspect(invocation: Invocation, names: list[str]) -> int:
         ]
         if rows:
             style = Style.of(invocation)
-            print_table(style, ("CONTAINER", "INTERFACE", "LINK", "ADDRESSES", "MAC"), rows)
+            columns = ("CONTAINER", "INTERFACE", "LINK", "ADDRESSES", "MAC")
+            print_table(style, columns, rows, ("MAC", "LINK", "INTERFACE"))
     return 0
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 EXIT_DIFFERENT = 1
 _COLUMNS = ("CONTAINER", "KIND", "INODE", "OWNER", "PROCESSES", "PINS", "STATE", "KEPT BY")
+_SPARE = ("PINS", "OWNER", "PROCESSES", "KEPT BY", "STATE")  # the first is left out first
 
 
 def list_namespaces(invocation: Invocation) -> int:
@@ -20,7 +21,7 @@ def list_namespaces(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json(found)
     else:
-        print_table(Style.of(invocation), _COLUMNS, [row_of(item) for item in found])
+        print_table(Style.of(invocation), _COLUMNS, [row_of(item) for item in found], _SPARE)
     return 0
 
 
@@ -48,5 +49,5 @@ def same(invocation: Invocation) -> int:
         rows = [
             (item.kind, "same" if item.same else "different", *(str(inode) for inode in item.inodes)) for item in found
         ]
-        print_table(Style.of(invocation), ("KIND", "RESULT", "A", "B"), rows)
+        print_table(Style.of(invocation), ("KIND", "RESULT", "A", "B"), rows, cut=True)
     return 0 if all(item.same for item in found) else EXIT_DIFFERENT

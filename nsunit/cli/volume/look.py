@@ -25,7 +25,7 @@ def list_volumes(invocation: Invocation) -> int:
         for item in found
     ]
     style = Style.of(invocation)
-    print_table(style, ("VOLUME", "FILLED", "SIZEMAX", "CONTAINERS"), rows)
+    print_table(style, ("VOLUME", "FILLED", "SIZEMAX", "CONTAINERS"), rows, ("FILLED", "SIZEMAX", "CONTAINERS"))
     return 0
 
 

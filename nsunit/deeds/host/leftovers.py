@@ -2,34 +2,58 @@
 
 A container owns what has its name while it runs, starts, ends, is listened for or is enabled, and while a command has
 its lock.  What is kept of one that does not run, so that it comes back as it was, is no leftover: `rm` forgets it.
+
+What nsunit leaves on a host, and when nobody owns it:
+
+    kind              what                                         no container owns it when
+    unit              slices; sockets and timers                   nothing runs in it; its unit file is gone
+    cgroup            directories of units                         systemd has no such unit
+    mount             below containers, states, a pod's pins       its container does not run, its pod is not there
+    place of a mount  mounts/NAME, of `nsunit mount`               nothing is mounted where it says
+    pin               namespaces/PIN                               nothing is mounted there
+    directory         containers/NAME, network/NAME                its container does not run
+                      incoming/…, images/staging/…                 who was bringing something in is gone
+    file              unstarted-NAME, notify/NAME                  its container, or its socket, is not there
+                      failed-NAME                                  the container is not defined any more
+                      NAME.PID.new, .NAME.PID                      process PID is gone
+                      ids                                          another container has some of these ids as well
+    lock              locks/NAME                                   no command holds it
+    id range          a state that is an id range only             its container is not defined, nor anything else
+    enable            states/NAME/boot                             what `enable` or `disable` was doing was not finished
+    unit file         those with nsunit's headline                 the container is not enabled
+    group             states/groups/NAME.slice                     no unit file of a container is in it
+    link              in NAME.wants and the like, to nsunit-…      there is no such unit file
+    network           links, rules of the firewall                 no container that is connected has it
+
+Units that only serve others (nsunit-limits@, nsunit-sd-notify@, nsunit-names@, checks of health) systemd stops
+by itself when nobody needs them.  Kept are addresses, volumes, images, records of networks, what was persistently set,
+and until the next boot what groups have run with, whose end is systemd's.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 
+from nsunit.core.findings import Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT
+from nsunit.deeds.host.left_enabled import of_enabled, undo_enable
+from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
+from nsunit.deeds.look.mounted import forget
 from nsunit.definition.search import find, list_groups
+from nsunit.dropins import files as unit_directory
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import FEATURES, hooks
 from nsunit.names import (
     ROOT_SLICE,
-    container_of_listener,
-    container_of_unit,
     group_of_pod,
     group_slice,
     groups_of_slice,
     is_pod,
     is_slice_of,
     is_valid_name,
-    pod_of_unit,
-    service_name,
     slice_path,
-    unescape,
 )
-from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.linux import MNT_DETACH, umount2
 from nsunit.storage import files, tree
@@ -40,48 +64,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nsunit.bus.protocol import UnitStatus
     from nsunit.core.context import Context
 
 _AGAIN_SECONDS = 0.3
-_CALM = ("inactive", "failed")
 _LOCK_SECONDS = 5.0
 _KILL_SECONDS = 10.0
-_UNFINISHED = "who was at work in it is gone"
+_UNFINISHED = "who was bringing "  # an image or a container in: see the features' doctor.left
 _UNSTARTED = "unstarted-"
+_GROUPS = "cgroup:"  # of the locks of control groups; those of the store and the like are taken again and again
+_OF_THE_LIVING = ("place of a mount",)  # what one that runs may have left as well
 _UNITS = (".slice", ".service", ".scope")
-
-
-class Leftover(Record):
-    """A thing of *kind*: unit, cgroup, mount, directory, file, lock, id range or network; and *why* it is one.
-
-    *container* is the one whose name it has, empty for none.
-    """
-
-    kind: str
-    what: str
-    why: str
-    container: str = ""
-
-
-class _Seen:
-    """What systemd has loaded of nsunit's, and who is alive by that."""
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.units = {unit.name: unit for unit in context.bus.list_units(["nsunit-*"])}
-        self.active = [unit for unit in self.units.values() if _is_busy(unit)]
-        found = {_owner(unit.name) for unit in self.active}
-        self.alive = {name for name in found if name}
-
-    def is_free(self, name: str) -> bool:
-        """Whether *name* is nobody's now."""
-        return name not in self.alive and not self.context.paths.is_enabled(name) and not self._may_come_back(name)
-
-    def _may_come_back(self, name: str) -> bool:
-        """Whether systemd could start it from what it has; or a command is at work on it."""
-        there = self.units.get(service_name(name))
-        return (there is not None and there.load_state == "loaded") or _is_locked(f"{self.context.paths.locks}/{name}")
 
 
 def leftovers(context: Context) -> list[Leftover]:
@@ -96,7 +88,7 @@ def leftovers(context: Context) -> list[Leftover]:
 
 def unfinished(context: Context) -> list[Leftover]:
     """Those of imports that were killed; see `leftovers`."""
-    return [item for item in leftovers(context) if item.why == _UNFINISHED]
+    return [item for item in leftovers(context) if item.why.startswith(_UNFINISHED)]
 
 
 def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover], object]) -> list[NsunitError]:
@@ -108,7 +100,8 @@ def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover]
                 _take_away(context, item)
             else:
                 with Lock(context.paths.locks, item.container, _LOCK_SECONDS):
-                    if item.container not in _Seen(context).alive:  # which nobody changes now
+                    # Which nobody changes now.
+                    if item.kind in _OF_THE_LIVING or item.container not in Owners(context).alive:
                         _take_away(context, item)
         except OSError as error:
             failures.append(NsunitError(f"{item.kind} '{item.what}': {error.strerror}", hint=item.why))
@@ -124,45 +117,33 @@ def _look(context: Context) -> list[Leftover]:
     groups = list(_groups(f"{CGROUP_ROOT}{context.cgroup}/{ROOT_SLICE}", ""))
     things = [*_mounts(context), *_directories(context), *_unstarted(context)]  # in the order they can be removed in
     locks = list(_locks(context))
-    seen = _Seen(context)
+    seen = Owners(context)
     return [
         *_of_units(seen),
         *(Leftover("cgroup", path, "its unit is gone") for path, unit in groups if unit not in seen.units),
         *(item for item in things if seen.is_free(item.container)),
         *locks,
-        *_temporary(context),
-        *_staged(context),
+        *temporary(context),
         *_ids(context, seen),
-        *_of_features(context),
+        *same_ids(seen),
+        *sockets(seen),
+        *of_definitions(context),
+        *unmounted(seen),
+        *of_enabled(seen),
+        *_of_features(seen),
     ]
 
 
-def _of_features(context: Context) -> Iterator[Leftover]:
-    for look in hooks(_features(context), "doctor.left"):
-        yield from (Leftover("network", text, "no container has it") for text in look(context))
+def _of_features(seen: Owners) -> Iterator[Leftover]:
+    for look in hooks(_features(seen.context), "doctor.left"):
+        yield from look(seen)
 
 
 def _features(context: Context) -> tuple[str, ...]:
-    return context.features or tuple(feature.name for feature in FEATURES if not feature.of_users)
+    return tuple(feature.name for feature in FEATURES if not feature.of_users or feature.name in context.features)
 
 
-def _is_busy(unit: UnitStatus) -> bool:
-    return unit.active_state not in _CALM or unit.job_path not in ("", "/")
-
-
-def _owner(unit: str) -> str | None:
-    """The container or pod that lives by *unit*."""
-    if unit.endswith(".service") and (pod := pod_of_unit(unit)):
-        return pod
-    if unit.endswith((".service", ".scope")) and (name := container_of_unit(unit)):
-        return name
-    if unit.endswith(".scope"):  # a session may outlive its container
-        name = unescape(unit[len("nsunit-") :].partition("-")[0])
-        return name if is_valid_name(name) else None
-    return container_of_listener(unit)
-
-
-def _of_units(seen: _Seen) -> Iterator[Leftover]:
+def _of_units(seen: Owners) -> Iterator[Leftover]:
     """Slices in which nothing runs; all else systemd stops by itself."""
     needed = {group_slice(name) for name in list_groups(seen.context.search)}
     pods = {group_slice(group_of_pod(name)) for name in seen.alive if is_pod(name)}
@@ -170,6 +151,9 @@ def _of_units(seen: _Seen) -> Iterator[Leftover]:
     for slice_ in slices:
         if slice_ in pods or any(is_slice_of(slice_, name) for name in seen.alive):
             needed |= {slice_, *(group_slice(name) for name in groups_of_slice(slice_))}
+    for unit in seen.active:
+        if is_abandoned(unit):
+            yield Leftover("unit", unit.name, "its unit file is gone")
     for slice_ in slices:
         events = read_kernel_file(f"{CGROUP_ROOT}{seen.context.cgroup}{slice_path(slice_)}/cgroup.events") or ""
         if slice_ not in needed and "populated 1" not in events and not seen.units[slice_].job_path.strip("/"):
@@ -223,45 +207,11 @@ def _mounts(context: Context) -> Iterator[Leftover]:
 def _locks(context: Context) -> Iterator[Leftover]:
     for name in files.list_directory(context.paths.locks):
         path = f"{context.paths.locks}/{name}"
-        if is_valid_name(name) and not _is_locked(path) and os.path.lexists(path):
+        if (is_valid_name(name) or name.startswith(_GROUPS)) and not is_locked(path) and os.path.lexists(path):
             yield Leftover("lock", path, "no command has it", name)
 
 
-def _is_locked(path: str, flags: int = os.O_RDWR) -> bool:
-    try:
-        fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
-
-
-def _temporary(context: Context) -> Iterator[Leftover]:
-    """Files that a process which is gone was about to write."""
-    paths = context.paths
-    owned = [f"{base}/{name}" for base in (paths.runtimes, paths.states) for name in files.list_directory(base)]
-    owned += [f"{paths.images}/{name}" for name in ("images", "names", "config", "about")]
-    for directory in (paths.runtime, *owned):
-        for name in files.list_directory(directory) if os.path.isdir(directory) else ():
-            _, _, number = name.removesuffix(".new").rpartition(".")
-            if name.endswith(".new") and number.isdigit() and not os.path.exists(f"/proc/{number}"):
-                yield Leftover("file", f"{directory}/{name}", "who was writing it is gone")
-
-
-def _staged(context: Context) -> Iterator[Leftover]:
-    """What images and containers were brought in by, whose command is gone and its unit, which hold a lock on it."""
-    for base in (f"{context.paths.images}/staging", f"{context.paths.state}/incoming"):
-        for name in files.list_directory(base):
-            if not _is_locked(f"{base}/{name}", os.O_RDONLY | os.O_DIRECTORY) and os.path.lexists(f"{base}/{name}"):
-                yield Leftover("directory", f"{base}/{name}", _UNFINISHED)
-
-
-def _ids(context: Context, seen: _Seen) -> Iterator[Leftover]:
+def _ids(context: Context, seen: Owners) -> Iterator[Leftover]:
     """Ranges of those who have nothing else: no definition, nothing that is kept."""
     for name in files.list_directory(context.paths.states):
         directory = context.paths.state_of(name)
@@ -281,6 +231,13 @@ def _take_away(context: Context, item: Leftover) -> None:
         umount2(item.what, MNT_DETACH)
     elif item.kind in ("directory", "id range"):
         context.remove_tree(item.what)
+    elif item.kind == "enable":
+        undo_enable(context, item.container)
+    elif item.kind in ("unit file", "link"):
+        unit_directory.remove(item.what)
+        context.bus.reload()
+    elif item.kind == "place of a mount":
+        forget(item.what)
     elif item.kind == "lock":
         with Lock(context.paths.locks, item.container, _LOCK_SECONDS):
             pass  # who leaves takes it along
@@ -288,7 +245,7 @@ def _take_away(context: Context, item: Leftover) -> None:
         os.unlink(item.what)
     else:
         for take in hooks(_features(context), "doctor.take_away"):
-            take(context)
+            take(context, item)
 
 
 def _remove_group(path: str) -> None:

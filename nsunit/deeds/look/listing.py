@@ -8,6 +8,7 @@ from __future__ import annotations
 from nsunit.core.running import slice_as_defined
 from nsunit.definition.search import list_groups, list_names, list_pods
 from nsunit.names import (
+    container_of_listener,
     container_of_unit,
     escape,
     group_of_pod,
@@ -15,7 +16,6 @@ from nsunit.names import (
     groups_of_slice,
     is_pod,
     pod_of_unit,
-    unescape,
 )
 from nsunit.units import UP
 
@@ -57,7 +57,7 @@ def _loaded(context: Context, *, everything: bool) -> dict[str, str]:
     """The containers and pods that are there, with their slices; *everything*: that systemd knows of at all."""
     units = context.bus.list_units([f"nsunit-*.{kind}" for kind in _KINDS])
     slices = _slices(units)
-    listening = {_of_socket(unit.name) for unit in units if unit.name.endswith(".socket") and _is_up(unit)}
+    listening = {container_of_listener(unit.name) for unit in units if unit.name.endswith(".socket") and _is_up(unit)}
     found = {}
     for unit in units:
         name = pod_of_unit(unit.name) or ""
@@ -77,11 +77,6 @@ def _slices(units: Iterable[UnitStatus]) -> Mapping[str, str]:
     """The slices among *units* by the last parts of their names; where there are two, one that is active."""
     found = [unit for unit in units if unit.name.endswith(".slice")]
     return {unit.name.removesuffix(".slice").rpartition("-")[2]: unit.name for unit in sorted(found, key=_is_up)}
-
-
-def _of_socket(unit: str) -> str:
-    """The container that a socket listens for; a dash of its name is escaped, so the first plain one ends that."""
-    return unescape(unit[len("nsunit-") : -len(".socket")].partition("-")[0])
 
 
 def _is_up(unit: UnitStatus) -> bool:

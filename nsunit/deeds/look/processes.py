@@ -10,7 +10,7 @@ from nsunit.formats import procfs
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import read_kernel_file
-from nsunit.storage.processes import command_of, groups_in, processes_of
+from nsunit.storage.processes import Commands, groups_in, joined, processes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,20 +56,24 @@ def list_processes(context: Context, name: str) -> list[Process]:
     ranges = procfs.id_map(mapping)
     depth = len(procfs.status(payload)["NSpid"].split()) - 1
     found = []
+    commands = Commands()
     for names, directory in groups_in(CGROUP_ROOT + slice_):
+        unit, group = "".join(names[:1]), joined(names[1:])
         for pid in processes_of(directory):
-            process = _process(pid, "".join(names[:1]), "/".join(names[1:]), ranges, depth)
+            process = _process(pid, commands, unit, group, ranges, depth)
             if process is not None:
                 found.append(process)
     return found
 
 
-def _process(pid: int, unit: str, group: str, ranges: tuple[IdRange, ...], depth: int) -> Process | None:
+def _process(
+    pid: int, commands: Commands, unit: str, group: str, ranges: tuple[IdRange, ...], depth: int
+) -> Process | None:
     files = [read_kernel_file(f"/proc/{pid}/{name}") for name in ("stat", "status")]
     if any(content is None for content in files):
         return None  # it has just ended
     numbers, fields = procfs.stat(files[0] or ""), procfs.status(files[1] or "")
-    command = command_of(pid, numbers.comm)
+    command = commands.of(pid, numbers.comm)
     if command is None:
         return None
     pids = [int(number) for number in fields["NSpid"].split()]

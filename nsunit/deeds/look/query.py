@@ -68,6 +68,7 @@ class ContainerState(Record):
     note: str = ""  # why it was not started, or what is wrong with what listens for it, and what to do
     frozen: bool = False
     health: str | None = None  # starting, healthy or unhealthy; None where nothing checks it
+    next_elapse_usec: int | None = None  # when its timer starts it, µs since 1970
 
 
 class Status(Record):

@@ -7,7 +7,7 @@ import os
 from nsunit.core.running import slice_of
 from nsunit.definition.search import find, find_group, find_network
 from nsunit.errors import BusError
-from nsunit.names import NETWORK_SUFFIX, group_slice, is_group, is_network, service_name
+from nsunit.names import NETWORK_SUFFIX, former_unit, group_slice, is_group, is_network, service_name
 from nsunit.storage.files import list_directory
 
 TYPE_CHECKING = False
@@ -27,7 +27,8 @@ def files_of(context: Context, name: str) -> tuple[str, ...]:
         found = find_network(name.removesuffix(NETWORK_SUFFIX), context.search)
         return (found.main, *found.drop_ins)
     found = (find_group if is_group(name) else find)(name, context.search)
-    units = (group_slice(name),) if is_group(name) else (slice_of(context, name), service_name(name))
+    own = (*filter(None, (former_unit(service_name(name)),)), service_name(name))
+    units = (group_slice(name),) if is_group(name) else (slice_of(context, name), *own)
     try:
         # What `set` has changed for this run is no file of anybody's.
         directories = [path for path in context.bus.unit_paths() if f"{path}/" != context.transient]

@@ -133,6 +133,12 @@ class Sampler:
         return net_dev(content) if content else None
 
 
+def is_paused(item: Usage) -> bool:
+    """Whether nothing of the container *item* runs, since its slice is frozen."""
+    events = read_kernel_file(f"{CGROUP_ROOT}{item.control_group}/cgroup.events") or ""
+    return item.kind == usage.CONTAINER and "frozen 1" in events
+
+
 def _is_wanted(place: Place, names: Sequence[str]) -> bool:
     return not names or any(name in (place.name, place.container, *place.groups) for name in names)
 

@@ -85,11 +85,7 @@ def remove_around(context: Context, group: str) -> Callable[[], None]:
     living = []
     for name in reversed(groups_above(group)):
         unit = group_slice(name)
-        prefix = unit.removesuffix(".slice") + "-"
-        others = files.list_directory(context.search.units)
-        if any(other.startswith(prefix) and other.endswith(".slice") for other in others):
-            break
-        if service_name(pod_name(name.removesuffix(GROUP_SUFFIX))) in others:
+        if is_needed(context, name):
             break
         if files.read_file(context.paths.group_of(name)) is None:
             continue  # somebody else's
@@ -106,6 +102,15 @@ def remove_around(context: Context, group: str) -> Callable[[], None]:
             context.bus.wait(context.bus.start_transient(group_unit(definition, context.host.systemd_version)), 30.0)
 
     return go_on
+
+
+def is_needed(context: Context, name: str) -> bool:
+    """Whether a container, a group or a pod that has unit files is in group *name*."""
+    prefix = group_slice(name).removesuffix(".slice") + "-"
+    others = files.list_directory(context.search.units)
+    if any(other.startswith(prefix) and other.endswith(".slice") for other in others):
+        return True
+    return service_name(pod_name(name.removesuffix(GROUP_SUFFIX))) in others
 
 
 def enabled_members(context: Context, name: str) -> list[str]:

@@ -1,9 +1,10 @@
-"""Namespaces that containers have left behind."""
+"""Namespaces that containers have left behind, and pins that nothing is pinned by."""
 
 from __future__ import annotations
 
-from nsunit.core.findings import WARNING, Finding, is_privileged
+from nsunit.core.findings import WARNING, Finding, Leftover, is_privileged
 from nsunit.features.namespaces.ledger import leftovers, rows
+from nsunit.features.namespaces.pins import empty_pins, remove_empty_pin
 from nsunit.features.namespaces.scan import scan
 
 TYPE_CHECKING = False
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nsunit.core.context import Context
+    from nsunit.core.findings import Owners
     from nsunit.features.namespaces.ledger import Row
+
+
+_KIND = "pin"
 
 
 def findings(context: Context) -> list[Finding]:
@@ -22,6 +27,19 @@ def findings(context: Context) -> list[Finding]:
         return list(judge(leftovers(rows(scan(context.paths)))))
     except PermissionError:
         return []  # without CAP_SYS_PTRACE over process 1, so in a container
+
+
+def left(owners: Owners) -> Iterator[Leftover]:
+    """Directories of pins whose command was killed before or after the mount."""
+    base = owners.context.paths.namespaces
+    for pin in empty_pins(owners.context):
+        yield Leftover(_KIND, f"{base}/{pin}", "nothing is pinned by it")
+
+
+def take_away(context: Context, item: Leftover) -> None:
+    """Remove such a one."""
+    if item.kind == _KIND:
+        remove_empty_pin(context, item.what.rpartition("/")[2])
 
 
 def judge(left: Iterable[Row]) -> Iterator[Finding]:

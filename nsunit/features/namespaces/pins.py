@@ -71,6 +71,26 @@ def remove_pins(directory: str, locks: str) -> None:
             _detach(base, place, tuple(item for item in os.listdir(directory) if not item.startswith(".")))
 
 
+def empty_pins(context: Context) -> list[str]:
+    """The pins by which nothing is mounted."""
+    base = context.paths.namespaces
+    return [pin for pin in files.list_directory(base) if _is_empty(f"{base}/{pin}")]
+
+
+def remove_empty_pin(context: Context, pin: str) -> None:
+    """Remove what is there of *pin* if nothing is mounted by it."""
+    base = context.paths.namespaces
+    with Lock(context.paths.locks, _LOCK):
+        if _is_empty(f"{base}/{pin}"):
+            for name in files.list_directory(f"{base}/{pin}"):
+                os.unlink(f"{base}/{pin}/{name}")
+            _detach(base, pin, ())
+
+
+def _is_empty(directory: str) -> bool:
+    return not any(_is_mounted(f"{directory}/{name}") for name in files.list_directory(directory))
+
+
 def _check_user(context: Context) -> None:
     if context.user:
         hint = "a process keeps it as well, e.g. 'nsunit --user exec NAME sleep infinity'"

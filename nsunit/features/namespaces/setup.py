@@ -125,6 +125,7 @@ def open_of_unit(kind: str, unit: str) -> int:
     The unit may be restarted, and the number of its process given to another, at any moment.  So the process is pinned
     by a pidfd first, and only then compared with the unit's cgroup and invocation.
     """
+    unit = _as_loaded(unit)
     invocation = _invocation_of(unit)
     directory = _cgroup_of_unit(unit)
     pid = _first_process(directory)
@@ -141,6 +142,12 @@ def open_of_unit(kind: str, unit: str) -> int:
         os.close(fd)
         raise OSError(3, "it was restarted meanwhile", unit)
     return fd
+
+
+def _as_loaded(unit: str) -> str:
+    """*unit*, or its former name where it runs by that: see nsunit.names."""
+    former = "nsunit-" + unit.removeprefix("nsunit-").replace("-", "\\x2d")
+    return former if _invocation_of(former) and not _invocation_of(unit) else unit
 
 
 def _invocation_of(unit: str) -> str:

@@ -5,7 +5,7 @@ And what is left of containers that were: nothing where there is no nft, which t
 
 from __future__ import annotations
 
-from nsunit.core.findings import OK, WARNING, Finding, is_privileged
+from nsunit.core.findings import OK, WARNING, Finding, Leftover, is_privileged
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError
 from nsunit.features.network import check
@@ -14,7 +14,12 @@ from nsunit.features.network.wire import nft
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nsunit.core.context import Context
+    from nsunit.core.findings import Owners
+
+_KIND = "network"
 
 
 def findings(_context: Context) -> list[Finding]:
@@ -29,11 +34,13 @@ def findings(_context: Context) -> list[Finding]:
     return [Finding("network", OK, "nft and the kernel have what connected containers need")]
 
 
-def left(context: Context) -> list[str]:
+def left(owners: Owners) -> Iterator[Leftover]:
     """Links and rules that no container has."""
-    return check.left(context) if is_privileged() and directory_with(("nft",)) else []
+    if is_privileged() and directory_with(("nft",)):
+        yield from (Leftover(_KIND, text, "no container has it") for text in check.left(owners.context))
 
 
-def take_away(context: Context) -> None:
-    """Remove them."""
-    check.take_away(context)
+def take_away(context: Context, item: Leftover) -> None:
+    """Remove all of them, if *item* is one."""
+    if item.kind == _KIND:
+        check.take_away(context)

@@ -10,6 +10,7 @@ from nsunit.core.boot import write
 from nsunit.core.context import make_directory, take_back
 from nsunit.core.install import (
     check_own,
+    former_files,
     let_read,
     link,
     links,
@@ -149,7 +150,8 @@ def remove_if_unneeded(context: Context, name: str) -> bool:
         return False
     if groups.enabled_members(context, name):
         return False
-    unit_directory.remove(f"{context.search.units}/{service_name(name)}")
+    for unit in (service_name(name), *former_files(context, name)):
+        unit_directory.remove(f"{context.search.units}/{unit}")
     context.remove_tree(paths.boot_of(name))
     go_on = groups.remove_around(context, name.removesuffix(POD_SUFFIX))
     context.bus.reload()
@@ -192,6 +194,8 @@ def _write(context: Context, definition: Definition, undo: Undo) -> bool:
     changed = groups.write_around(context, definition, undo)
     unit, text = pod_file(context, definition, facts)
     changed = write_unit(context, unit, text, undo) or changed
+    for old in former_files(context, name):
+        changed = write_unit(context, old, "", undo) or changed
     if former and _shared(pod_of_text(name, former.decode(), boot, context.host)) != _shared(definition):
         changed = _have_members_follow(context, definition, undo) or changed
     return changed

@@ -23,7 +23,7 @@ from nsunit.features.transfer import bundle, program
 from nsunit.features.transfer.export import USERS_OPAQUE
 from nsunit.features.transfer.pack import OPAQUE
 from nsunit.features.transfer.staging import Staging
-from nsunit.names import printable, service_name, slice_name
+from nsunit.names import former_unit, printable, service_name, slice_name
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -118,7 +118,8 @@ def _checked(context: Context, staging: Staging, manifest: Manifest, texts: Mapp
     except DefinitionError as error:
         problems = [item.replace(path=item.path.removeprefix(f"{staging.path}/")) for item in error.problems]
         raise DefinitionError(problems) from None
-    units = (slice_name(manifest.name, definition.container.slice), service_name(manifest.name))
+    service = service_name(manifest.name)
+    units = (slice_name(manifest.name, definition.container.slice), service, former_unit(service))
     bundle.check_units(manifest.name, units, texts)
     return definition
 

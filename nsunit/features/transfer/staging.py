@@ -23,7 +23,7 @@ class Staging:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.token = os.urandom(6).hex()
-        self.place = f"{context.paths.state}/incoming"
+        self.place = place_of(context)
         self.path = f"{self.place}/{self.token}"
         self._fd = -1
 
@@ -47,9 +47,14 @@ class Staging:
         linux.syncfs(self._fd)
 
 
+def place_of(context: Context) -> str:
+    """The directory of all of them."""
+    return f"{context.paths.state}/incoming"
+
+
 def sweep(context: Context) -> None:
     """Remove what commands have left that were killed: nobody holds its lock."""
-    place = f"{context.paths.state}/incoming"
+    place = place_of(context)
     for name in files.list_directory(place):
         fd = os.open(f"{place}/{name}", _DIRECTORY)
         try:

@@ -36,6 +36,9 @@ class FakeContext:
             get=lambda _unit, *_names: {"LoadState": "loaded"},
         )
 
+    def with_bus(self, _client):
+        return self
+
     def connect(self):
         """There is nothing to connect to."""
 

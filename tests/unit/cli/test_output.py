@@ -1,5 +1,7 @@
+import ast
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -158,3 +160,19 @@ def test_ago():
 
 def test_plural():
     assert (output.plural(1, "layer"), output.plural(2, "layer")) == ("1 layer", "2 layers")
+
+
+# Few columns, or none that could be missed.
+_WHOLE = {"why", "mount", "tree", "left", "usage"}
+
+
+def test_every_table_says_what_it_leaves_out_on_a_narrow_terminal():
+    for path in sorted(Path(output.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print_table":
+                says = len(node.args) > 3 or any(item.arg in ("spare", "cut") for item in node.keywords)
+                assert says or path.stem in _WHOLE or _is_small(node.args[1]), f"{path}:{node.lineno}"
+
+
+def _is_small(columns):
+    return isinstance(columns, ast.Tuple) and len(columns.elts) < 4

@@ -32,6 +32,12 @@ def test_whose_sockets_and_proxies_they_are():
         own = socket_name(name, 80)
         for item in (socket_name(name), own, own.replace(".socket", ".service")):
             assert container_of_listener(item) == name, item
-    others = ("nsunit-web.service", "nsunit-a-b.socket", "nsunit-Web.socket", "web.socket", "nsunit-web-port-.service")
+    others = (
+        "nsunit-web.service",
+        "nsunit-sd-notify@web.socket",
+        "nsunit-Web.socket",
+        "web.socket",
+        "nsunit-web-port-.service",
+    )
     for other in (*others, "nsunit-web-port-x.socket", "nsunit-web-port-80.scope", "nsunit-web-port-080.socket"):
         assert container_of_listener(other) is None, other

@@ -249,6 +249,15 @@ class TestCache:
         assert seccomp.filter_for((), str(cache)) == good
         assert entry.read_bytes() == good
 
+    def test_an_entry_that_is_a_pipe_is_made_anew(self, tmp_path):
+        cache = tmp_path / "seccomp"
+        good = seccomp.filter_for((), str(cache))
+        (entry,) = cache.iterdir()
+        entry.unlink()
+        os.mkfifo(entry)
+        assert seccomp.filter_for((), str(cache)) == good
+        assert entry.read_bytes() == good
+
     def test_file_holds_the_filter_and_nothing_else(self, tmp_path):
         cache = str(tmp_path / "seccomp")
         path = seccomp.filter_file_for((), cache)

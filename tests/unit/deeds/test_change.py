@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 
 from nsunit.bus.protocol import INVALID_ARGS
 from nsunit.core.context import Context
-from nsunit.deeds.change import apply, check_live, check_unit_keys, plan, set_keys
+from nsunit.deeds.change import apply, check_live, check_unit_keys, plan, plan_all, set_keys
 from nsunit.deeds.persist import drop_in, remove_drop_ins
 from nsunit.definition.load import Host
 from nsunit.definition.search import SearchPath
@@ -263,3 +264,32 @@ def test_what_is_live_and_what_a_drop_in_can_hold():
     with pytest.raises(NsunitError, match=r"web: \[Container\] HugeTLBMax= cannot be in a drop-in of a unit") as caught:
         check_unit_keys("web", [("Container", "HugeTLBMax")])
     assert caught.value.hint == "change the definition with 'nsunit edit web', then run 'nsunit apply web'"
+
+
+def test_what_plans_of_many_ask_systemd_for(context, monkeypatch):
+    """The units are listed once, and each container is asked about the same few things."""
+    asked = Counter()
+    bus = context.bus
+
+    def counted(kind, call):
+        def ask(*arguments):
+            asked[kind] += 1
+            return call(*arguments)
+
+        return ask
+
+    names = [f"web{number}" for number in range(20)]
+    for name in names:
+        bus.units[f"nsunit-{name}.slice"] = dict(bus.units[SLICE])
+        bus.units[f"nsunit-{name}.service"] = bus.units[SERVICE] | {"Slice": f"nsunit-{name}.slice"}
+        os.makedirs(context.paths.runtime_of(name), 0o700)
+        for place in (f"{context.paths.runtime_of(name)}/definition", f"{context.search.directories[0]}/{name}.nsunit"):
+            with open(place, "w") as file:
+                file.write(CONTAINER)
+    for kind in ("get", "properties", "list_units"):
+        monkeypatch.setattr(bus, kind, counted(kind, getattr(bus, kind)))
+    found = plan_all(context, names)
+    assert [(item.name, item.state, item.changes, error) for item, error in found] == [
+        (name, "running", (), None) for name in names
+    ]
+    assert asked == {"list_units": 1, "get": 4 * len(names)}

@@ -6,6 +6,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -64,22 +65,45 @@ def test_in_whose_name(manager):
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     found = [gone.pid, os.getpid(), 0]
-    forwarder = forward.Forwarder(manager.getsockname(), lambda: found.pop(0))
+    speaker = forward.ForAnother(lambda: found.pop(0))
+    forwarder = forward.Forwarder(manager.getsockname(), speaker)
     forwarder.hand_on(b"STATUS=lost", -1)
     forwarder.hand_on(b"STATUS=a", -1)
     forwarder.hand_on(b"MAINPID=1", -1)
     forwarder.hand_on(b"STATUS=b", -1)
     assert [received(manager), received(manager)] == [(b"STATUS=a", os.getpid(), 0), (b"STATUS=b", os.getpid(), 0)]
-    forwarder.pid = 0
+    speaker.pid = 0
     forwarder.hand_on(b"STATUS=nobody", -1)
     with pytest.raises(BlockingIOError):
         received(manager)
 
 
+def test_from_within_a_group(tmp_path):
+    """A process of its own says it, from a group that is made for that; where there is none, nobody does."""
+    (group := tmp_path / "group").mkdir()
+    address = f"{tmp_path}/manager"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        found = ["", str(group)]
+        heard = []
+        reading = threading.Thread(target=lambda: heard.extend(received(manager) for _ in range(2)))
+        reading.start()
+        forwarder = forward.Forwarder(address, forward.Within(address, lambda: found.pop(0)))
+        forwarder.hand_on(b"STATUS=nobody's", -1)
+        forwarder.hand_on(b"STATUS=a\nMAINPID=1", -1)
+        reading.join(30)
+    (text, pid, _), (barrier, other, fds) = heard
+    assert (text, barrier, fds) == (b"STATUS=a", b"BARRIER=1", 1)
+    assert pid == other != os.getpid()
+    assert (group / forward.SUBGROUP / "cgroup.procs").read_text() == "0"
+    assert not found
+
+
 def test_barriers_and_other_descriptors(manager):
     """Of a barrier the descriptor goes along; all are closed here."""
     source, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    forwarder = forward.Forwarder(manager.getsockname(), os.getpid)
+    forwarder = forward.Forwarder(manager.getsockname(), forward.ForAnother(os.getpid))
     reader, writer = os.pipe()
     with source, sender:
         for message in (b"BARRIER=1", b"STATUS=with three", b"x" * 5000):
@@ -104,9 +128,14 @@ def test_the_main_process(monkeypatch, tmp_path):
     stand_in.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert forward.main_process("a-b") == 42
-    assert (tmp_path / "systemctl.asked").read_text() == r"show --property=MainPID --value nsunit-a\x2db.service" + "\n"
+    assert (tmp_path / "systemctl.asked").read_text() == r"show --property=MainPID --value nsunit-a-b.service" + "\n"
+    stand_in.write_text('#!/bin/sh\necho "$@" >"$0.asked"\necho /user.slice/x\n')
+    assert forward.control_group("a") == "/sys/fs/cgroup/user.slice/x"
+    asked = (tmp_path / "systemctl.asked").read_text()
+    assert asked == "--user show --property=ControlGroup --value nsunit-a.service\n"
     stand_in.write_text("#!/bin/sh\nexit 1\n")
     assert forward.main_process("a-b") == 0
+    assert forward.control_group("a-b") == ""
 
 
 def test_as_systemd_starts_it(manager, tmp_path):

@@ -8,11 +8,14 @@ import types
 
 import pytest
 
-from nsunit.bus.protocol import UnitStatus
+from nsunit.bus.protocol import TIMEOUT, UnitStatus
+from nsunit.core import findings
+from nsunit.core.findings import Leftover
+from nsunit.deeds.host import left_files
 from nsunit.deeds.host import leftovers as module
-from nsunit.deeds.host.leftovers import Leftover, leftovers, take_away
+from nsunit.deeds.host.leftovers import leftovers, take_away
 from nsunit.definition.search import SearchPath
-from nsunit.errors import NsunitError
+from nsunit.errors import BusError, NsunitError
 from nsunit.storage.paths import Paths
 
 GONE = 4_194_305  # more than any process id
@@ -40,8 +43,9 @@ class FakeSystemd:
 
 @pytest.fixture
 def context(tmp_path, monkeypatch):
-    for directory in ("run/containers", "run/network", "run/locks", "var/containers", "defined", "cgroup/nsunit.slice"):
+    for directory in ("run/containers", "run/network", "run/locks", "var/containers", "defined", "units"):
         (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "cgroup/nsunit.slice").mkdir(parents=True)
     (tmp_path / "defined/web.nsunit").touch()
     monkeypatch.setattr(module, "CGROUP_ROOT", str(tmp_path / "cgroup"))
     monkeypatch.setattr(module, "_AGAIN_SECONDS", 0)
@@ -49,7 +53,7 @@ def context(tmp_path, monkeypatch):
     return types.SimpleNamespace(
         bus=FakeSystemd(),
         paths=Paths(str(tmp_path / "run"), str(tmp_path / "var")),
-        search=SearchPath((str(tmp_path / "defined"),)),
+        search=SearchPath((str(tmp_path / "defined"),), str(tmp_path / "units")),
         cgroup="",
         features=(),
         remove_tree=module.files.remove_tree,
@@ -163,6 +167,7 @@ def test_what_has_an_owner(context, monkeypatch, owner):
         context.bus.units["nsunit-old.service"] = ("failed", "failed", "/")
     elif owner == "enabled":
         (context.top / "var/containers/old/boot").mkdir(parents=True)
+        (context.top / "units/nsunit-old.service").touch()
     else:
         looks = iter([module._look(context), []])
         monkeypatch.setattr(module, "_look", lambda _context: next(looks))
@@ -194,10 +199,123 @@ def test_what_cannot_be_taken_away(context, monkeypatch):
 def test_of_features(context, monkeypatch):
     taken = []
     hooks = {
-        "doctor.left": [lambda _context: ["the link 'x' belongs to no container"]],
-        "doctor.take_away": [taken.append],
+        "doctor.left": [lambda _owners: [Leftover("network", "the link 'x'", "no container has it")]],
+        "doctor.take_away": [lambda *of: taken.append(of)],
     }
     monkeypatch.setattr(module, "hooks", lambda used, hook: hooks[hook])
-    assert found(context) == [("network", "the link 'x' belongs to no container")]
+    items = leftovers(context)
+    assert [(item.kind, item.what) for item in items] == [("network", "the link 'x'")]
     assert take_away(context, leftovers(context), print) == []
-    assert taken == [context]
+    assert taken == [(context, items[0])]
+
+
+MADE = (
+    "# Container old: the service that runs its program.\n"
+    "# Made by nsunit from /etc/nsunit/old.nsunit; change it there.\n"
+)
+
+
+def test_what_was_half_enabled(context):
+    """Two of each, one of which is as it should be, or not nsunit's."""
+    units, states = context.top / "units", context.top / "var/containers"
+    for name in ("whole", "killed", "bare"):
+        (states / name / "boot").mkdir(parents=True)
+    (states / "killed/boot/unfinished").touch()
+    for name in ("whole", "killed"):
+        (units / f"nsunit-{name}.service").write_text(MADE.replace("old", name))
+    (units / "nsunit-old.service").write_text(MADE)
+    (units / "nsunit-others.service").write_text("[Service]\n")
+    (units / "nsunit-fifo.service").mkdir()
+    (wants := units / "multi-user.target.wants").mkdir()
+    for name in ("whole", "gone"):
+        (wants / f"nsunit-{name}.service").symlink_to(units / f"nsunit-{name}.service")
+    (wants / "other.service").symlink_to("/nonexistent")
+    assert found(context) == [
+        ("enable", "var/containers/bare/boot"),
+        ("enable", "var/containers/killed/boot"),
+        ("unit file", "units/nsunit-old.service"),
+        ("link", "units/multi-user.target.wants/nsunit-gone.service"),
+    ]
+    context.bus.run("nsunit-killed.service", "nsunit-old.service", "nsunit-bare.service")
+    assert found(context) == [("link", "units/multi-user.target.wants/nsunit-gone.service")]
+
+
+def test_files_of_other_places(context, monkeypatch):
+    monkeypatch.setattr(left_files, "mounts", lambda: {"/mnt": [7]})
+    for directory in ("run/notify", "run/groups", "run/mounts/a", "run/mounts/b", "var/containers/x/boot"):
+        (context.top / directory).mkdir(parents=True)
+    (context.top / "run/mounts/a/places").write_bytes(b"7 ro /mnt\0")
+    (context.top / "run/mounts/b/places").write_bytes(b"8 ro /mnt\0")
+    (context.top / "units/nsunit-x.service").touch()
+    names = (
+        *("run/notify/old", "run/notify/x", "run/failed-old", "run/failed-web", f"run/groups/a.slice.{GONE}.new"),
+        *(f"var/containers/x/boot/plan.{GONE}.new", f"units/.nsunit-a.service.{GONE}", f"units/.other.{GONE}"),
+    )
+    for name in names:
+        (context.top / name).touch()
+    context.bus.run("nsunit-sd-notify@x.socket")
+    assert found(context) == [
+        ("file", f"run/groups/a.slice.{GONE}.new"),
+        ("file", f"var/containers/x/boot/plan.{GONE}.new"),
+        ("file", f"units/.nsunit-a.service.{GONE}"),
+        ("file", "run/notify/old"),
+        ("file", "run/failed-old"),
+        ("place of a mount", "run/mounts/b"),
+    ]
+    context.bus.run("nsunit-b.service")  # it may run, and is mounted nowhere all the same
+    assert take_away(context, leftovers(context), lambda _item: None) == []
+    assert leftovers(context) == []
+    assert os.listdir(context.top / "run/mounts") == ["a"]
+
+
+def test_the_same_ids(context):
+    """The one that does not run gets others; a range that a definition has chosen may be anybody's."""
+    ranges = {"a": "1000 10 allocated", "b": "1005 10 allocated", "c": "2000 10 allocated", "d": "2000 10"}
+    for name, text in ranges.items():
+        (context.top / "var/containers" / name / "overlay").mkdir(parents=True)
+        (context.top / "var/containers" / name / "ids").write_text(f"{text}\n")
+    assert found(context) == [("file", "var/containers/b/ids")]
+    context.bus.run("nsunit-b.service")
+    assert found(context) == [("file", "var/containers/a/ids")]
+    context.bus.run("nsunit-a.service")
+    assert found(context) == []
+
+
+def test_units_whose_files_are_gone(context, monkeypatch):
+    units = [
+        UnitStatus("nsunit-a-port-80.socket", "", "not-found", "active", "listening", "/"),
+        UnitStatus("nsunit-b-port-80.socket", "", "loaded", "active", "listening", "/"),
+        UnitStatus("nsunit-c.timer", "", "not-found", "inactive", "dead", "/"),
+    ]
+    monkeypatch.setattr(context.bus, "list_units", lambda _patterns: units)
+    assert found(context) == [("unit", "nsunit-a-port-80.socket")]
+
+
+def test_locks_of_control_groups(context):
+    for name in ("cgroup:shop", ".images", "x:y"):
+        (context.top / "run/locks" / name).touch()
+    assert found(context) == [("lock", "run/locks/cgroup:shop")]
+    assert take_away(context, leftovers(context), lambda _item: None) == []
+    assert found(context) == []
+
+
+@pytest.mark.parametrize("name", ["System.Error.EINVAL", TIMEOUT])
+def test_a_slice_that_systemd_cannot_list(context, monkeypatch, name):
+    """All others are listed, each for itself; where there is no answer nothing is."""
+    listed = context.bus.list_units
+    monkeypatch.setattr(findings, "CGROUP_ROOT", str(context.top / "cgroup"))
+    group(context, r"nsunit-\xff.slice")
+    group(context, "nsunit-a.slice/nsunit-a-b.slice")
+    context.bus.run("nsunit-a.slice", "nsunit-a-b.slice", r"nsunit-\xff.slice")
+
+    def list_units(patterns):
+        if patterns in (["nsunit-*"], [r"nsunit-\xff.slice"]):
+            raise BusError(name, "Invalid argument")
+        return [unit for unit in listed(patterns) if unit.name in patterns]
+
+    monkeypatch.setattr(context.bus, "list_units", list_units)
+    if name == TIMEOUT:
+        with pytest.raises(BusError):
+            leftovers(context)
+        return
+    assert {unit.name for unit in findings.Owners(context).active} == {"nsunit-a.slice", "nsunit-a-b.slice"}

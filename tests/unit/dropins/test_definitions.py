@@ -53,3 +53,10 @@ def test_a_file_that_is_too_large(tmp_path):
     (tmp_path / "x").write_bytes(b"#" * (definitions.FILE_MAX + 1))
     with pytest.raises(NsunitError, match="has more than 1 MiB"):
         definitions.read(str(tmp_path / "x"))
+
+
+def test_what_is_no_file(tmp_path):
+    """A pipe that nobody writes to: nobody is waited for."""
+    os.mkfifo(tmp_path / "x")
+    with pytest.raises(OSError, match="is not a regular file"):
+        definitions.read(str(tmp_path / "x"))

@@ -158,7 +158,7 @@ def test_sessions():
 
 
 def test_units_of_others():
-    assert fed({"ActiveState": "active"}, {"ActiveState": "failed"}, unit="nsunit-a-b.service") == []
+    assert fed({"ActiveState": "active"}, {"ActiveState": "failed"}, unit="nsunit-a-health.service") == []
 
 
 def test_what_runs():

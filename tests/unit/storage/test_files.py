@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from nsunit.setup.main import read_plan
 from nsunit.storage.files import read_file, read_kernel_file, write_whole
 
 
@@ -69,3 +70,9 @@ def test_a_file_that_fails_leaves_nothing(kind, tmp_path):
     assert os.listdir(tmp_path) == []
     with pytest.raises(OSError, match="none/a.tar"):
         write_whole(str(tmp_path / "none/a.tar"), fail)
+
+
+def test_a_plan_that_is_a_pipe_is_an_empty_one(tmp_path):
+    """Nobody is waited for."""
+    os.mkfifo(tmp_path / "plan")
+    assert read_plan(str(tmp_path)) == []

@@ -10,9 +10,10 @@ from nsunit.cli.look import status as status_verb
 from nsunit.cli.look.status import describe_ids, describe_root, status_lines
 from nsunit.cli.output import Style
 from nsunit.deeds.look.root import Ids, Root
-from nsunit.errors import NotFoundError
+from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.formats.procfs import IdRange
 from nsunit.names import escape
+from nsunit.setup.operation import PlanError
 from nsunit.storage.processes import UnitProcess
 
 
@@ -146,7 +147,7 @@ def test_status_of_a_failed_container(manager):
 
 
 def test_status_exit_codes(nsunit, manager, monkeypatch):
-    monkeypatch.setattr(status_verb, "_last_lines", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(status_verb, "_begin_last_lines", lambda *_arguments, **_options: None)
     web, db = manager.ContainerState("web"), manager.ContainerState("db", "failed", "failed")
 
     def status(_context, name):
@@ -287,3 +288,26 @@ def test_long_lines_of_status_and_logs(nsunit, manager, monkeypatch, tmp_path, s
     monkeypatch.setattr(os, "execvp", lambda _file, argv: seen.append(argv))
     nsunit("logs", *options, "web")
     assert ("--no-full" in seen[0]) == (not options)
+
+
+def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
+    states = {name: manager.ContainerState(name) for name in ("a", "b", "c", "d")}
+    errors = {"a": PlanError("unknown operation 'x'"), "b": OSError(22, "is not a regular file", "/run/b")}
+    errors["c"] = NsunitError("c: it is damaged")
+
+    def status(_context, name):
+        if name in errors:
+            raise errors[name]
+        return manager.Status(state=states[name])
+
+    manager("deeds.look.query", list_containers=lambda context, **_options: list(states.values()), status=status)
+    code, out, err = nsunit("status", "--lines=0")
+    assert code == 1
+    assert "d" in out
+    assert err.splitlines() == [
+        "nsunit: a: what is kept of it cannot be read: unknown operation 'x'",
+        "nsunit: b: what is kept of it cannot be read: [Errno 22] is not a regular file: '/run/b'",
+        "nsunit: c: it is damaged",
+    ]
+    errors["c"] = BusError("x.NoReply", "systemd does not answer")
+    assert nsunit("status", "--json")[1] == ""

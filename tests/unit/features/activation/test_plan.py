@@ -48,8 +48,8 @@ def test_one_socket_and_one_proxy_for_each_port_inside():
     assert not any("RuntimeDirectory" in line for line in texts(planned[f"{second}.socket"]))
     proxy = texts(planned[f"{second}.service"])
     assert "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --exit-idle-time=9us 10.91.0.2:443" in proxy
-    assert "BindsTo=nsunit-my\\x2dweb.service" in proxy
-    cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my\\x2dweb.service"
+    assert "BindsTo=nsunit-my-web.service" in proxy
+    cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my-web.service"
     assert f"ExecStartPre=+/usr/bin/python3 -SI /listening.py {cgroup} 10.91.0.2 443 60" in proxy
 
 
@@ -94,10 +94,10 @@ def test_the_container_is_bound_to_its_socket_and_its_directories_last():
 def test_descriptors_come_from_a_socket_of_the_services_name():
     one = definition(Port("", 53, 53, "udp"), Port("192.0.2.1", 80, 80, "tcp"), activation="fds")
     planned = listener_directives(one, FACTS)
-    assert list(planned) == ["nsunit-my\\x2dweb.socket"] == [entry_socket(one)]
-    said = texts(planned["nsunit-my\\x2dweb.socket"])
+    assert list(planned) == ["nsunit-my-web.socket"] == [entry_socket(one)]
+    said = texts(planned["nsunit-my-web.socket"])
     assert said[1:3] == ["ListenDatagram=[::]:53", "ListenStream=192.0.2.1:80"]
-    assert install_links(one, "multi-user.target") == ("sockets.target.wants/nsunit-my\\x2dweb.socket",)
+    assert install_links(one, "multi-user.target") == ("sockets.target.wants/nsunit-my-web.socket",)
 
 
 def test_a_port_of_six_loopback_is_carried_while_the_container_runs():
@@ -108,6 +108,6 @@ def test_a_port_of_six_loopback_is_carried_while_the_container_runs():
     assert socket.name == "nsunit-my\\x2dweb-port-80.socket"
     said = [(item.name, item.value) for item in socket.properties]
     assert ("Listen", (("Stream", "[::1]:8080"),)) in said
-    assert ("BindsTo", ("nsunit-my\\x2dweb.service",)) in said
+    assert ("BindsTo", ("nsunit-my-web.service",)) in said
     assert ("Wants", (socket.name,)) in [(item.name, item.value) for item in planned.service.properties]
-    assert install_links(one, "multi-user.target") == ("multi-user.target.wants/nsunit-my\\x2dweb.service",)
+    assert install_links(one, "multi-user.target") == ("multi-user.target.wants/nsunit-my-web.service",)

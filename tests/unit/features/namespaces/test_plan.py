@@ -37,7 +37,7 @@ def of(kind, *arguments, **options):
         ("Network=path:/run/netns/x", "cgroup ipc mnt pid time uts", ["net path:/run/netns/x"]),
         (
             *("PIDNamespace=container:a-b\nUserNamespace=container:a-b", "cgroup ipc mnt time uts net"),
-            ["user unit:nsunit-a\\x2db.service", "pid unit:nsunit-a\\x2db.service"],
+            ["user unit:nsunit-a-b.service", "pid unit:nsunit-a-b.service"],
         ),
     ],
 )

@@ -231,7 +231,7 @@ def test_sections_of_other_kinds_of_definitions(define, search):
 def test_names(define, search):
     assert not is_valid_group("shop.pod")
     assert (limited("shop.pod"), limited("web")) == ("shop.slice", "web")
-    assert service_name("shop-eu.pod") == "nsunit-shop\\x2deu.pod.service"
+    assert service_name("shop-eu.pod") == "nsunit-shop-eu.pod.service"
     assert container_of_unit("nsunit-shop.pod.service") is None
     with pytest.raises(UsageError, match="^'A.pod' is not the name of a pod$"):
         check_any_name("A.pod")

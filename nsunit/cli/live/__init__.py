@@ -1,0 +1,1 @@
+"""Views that go on until they are left: `stats --plot` and `top --full`."""

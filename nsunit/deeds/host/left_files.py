@@ -1,0 +1,86 @@
+"""Files of nsunit's that no container owns: notes, sockets, what a process that is gone was about to write."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.core.findings import Leftover, is_locked
+from nsunit.deeds.look.mounted import is_there, mounts, places_of
+from nsunit.definition.search import main_file
+from nsunit.names import is_valid_name, notify_unit
+from nsunit.storage import files, ranges
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nsunit.core.context import Context
+    from nsunit.core.findings import Owners
+
+_FAILED = "failed-"
+_STATES = ("boot", "network", "boot/network")
+
+
+def temporary(context: Context) -> Iterator[Leftover]:
+    """Files that a process which is gone was about to write."""
+    paths = context.paths
+    owned = [f"{base}/{name}" for base in (paths.runtimes, paths.states) for name in files.list_directory(base)]
+    deeper = [f"{directory}/{below}" for directory in owned for below in _STATES]
+    alone = (paths.runtime, paths.seccomp, paths.groups, paths.network_records, f"{paths.state}/groups")
+    for directory in (*alone, *owned, *deeper, context.search.units):
+        for name in files.list_directory(directory) if os.path.isdir(directory) else ():
+            writer = _writer(name, of_units=directory == context.search.units)
+            if writer and not os.path.exists(f"/proc/{writer}"):
+                yield Leftover("file", f"{directory}/{name}", "who was writing it is gone")
+
+
+def _writer(name: str, *, of_units: bool) -> str:
+    """The process that was to give the file *name* its own name, empty if it has that."""
+    whole = name.startswith(".nsunit-") if of_units else name.endswith(".new")
+    number = name.removesuffix(".new").rpartition(".")[2]
+    return number if whole and number.isdigit() else ""
+
+
+def sockets(owners: Owners) -> Iterator[Leftover]:
+    """Sockets in the file system by which containers tell systemd of themselves."""
+    directory = f"{owners.context.paths.runtime}/notify"
+    listening = {unit.name for unit in owners.active}
+    for name in files.list_directory(directory):
+        if notify_unit(name) not in listening and owners.is_free(name):
+            yield Leftover("file", f"{directory}/{name}", "nobody listens to it", name)
+
+
+def of_definitions(context: Context) -> Iterator[Leftover]:
+    """Notes of how the start of a container has failed that is defined no more."""
+    for entry in files.list_directory(context.paths.runtime):
+        name = entry.removeprefix(_FAILED)
+        if entry != name and is_valid_name(name) and not main_file(name, context.search):
+            yield Leftover("file", f"{context.paths.runtime}/{entry}", "its container is not defined", name)
+
+
+def unmounted(owners: Owners) -> Iterator[Leftover]:
+    """Notes of where the root of a container is mounted by `nsunit mount`, and is not."""
+    context = owners.context
+    names = files.list_directory(context.paths.mounts)
+    there = mounts() if names else {}
+    for name in names:
+        if is_locked(f"{context.paths.locks}/{name}"):
+            continue
+        own = context.paths.mounts_of(name)
+        below = any(point.startswith(f"{own}/") for point in there)
+        if not below and not any(is_there(place, there) for place in places_of(context, name)):
+            yield Leftover("place of a mount", own, "its root is not mounted there", name)
+
+
+def same_ids(owners: Owners) -> Iterator[Leftover]:
+    """Ranges of ids that another container has, too, of those that do not run: these take others at their start."""
+    states = owners.context.paths.states
+    known = ((ranges.allocated(f"{states}/{name}"), name) for name in files.list_directory(states))
+    found = sorted((own, name) for own, name in known if own)
+    for (before, first), (own, second) in zip(found, found[1:], strict=False):
+        if before[0] + before[1] <= own[0]:
+            continue
+        for name, other in ((second, first), (first, second)):
+            if owners.is_free(name):
+                yield Leftover("file", f"{states}/{name}/ids", f"'{other}' has some of these ids, too", name)
+                break

@@ -1,0 +1,36 @@
+"""What is asked about many containers at once."""
+
+from __future__ import annotations
+
+from nsunit.bus.snapshot import Snapshot
+from nsunit.deeds.look import query
+from nsunit.errors import BusError, NsunitError
+from nsunit.setup.operation import PlanError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nsunit.core.context import Context
+    from nsunit.deeds.look.query import Status
+
+
+def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]) -> Iterator[Status]:
+    """The `status` of each of *names*, or why there is none; systemd is asked for nothing twice.
+
+    What is damaged of one keeps nobody from seeing the others.
+
+    Raises:
+        BusError: systemd does not answer.
+    """
+    snapshot = Snapshot(context.bus)
+    for name in names:
+        snapshot.forget()
+        try:
+            yield query.status(context.with_bus(snapshot), name)
+        except BusError:
+            raise
+        except NsunitError as error:
+            failures.append(error)
+        except (OSError, PlanError) as error:
+            failures.append(NsunitError(f"{name}: what is kept of it cannot be read: {error}"))

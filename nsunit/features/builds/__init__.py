@@ -1,0 +1,1 @@
+"""`build`: images from Containerfiles by buildah, and from mkosi's directories, in units with limits."""

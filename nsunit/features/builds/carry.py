@@ -1,0 +1,62 @@
+"""A command of this process's streams and terminal, in a scope of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from nsunit.core.jobs import JOB_TIMEOUT, unfinished
+from nsunit.features.builds.units import scope_of
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nsunit.core.context import Context
+    from nsunit.units import Unit
+
+_NOT_FOUND = 127
+
+
+def carried_out(context: Context, token: str, slice_: Unit, words: Sequence[str]) -> int:
+    """Run *words* in a scope in *slice_*, which is made as well, and return the exit status; 128 and the signal's.
+
+    Who is interrupted takes all of it along.
+
+    Raises:
+        NsunitError: systemd could not make them.
+    """
+    pid, go = _waiting(lambda: os.execv(words[0], list(words)))
+    scope = scope_of(token, slice_.name, pid)
+    try:
+        job = context.bus.start_transient(scope, (slice_,))
+        result = context.bus.wait(job, JOB_TIMEOUT)
+        if result != "done":
+            raise unfinished("build", "the scope's job", scope.name, result)
+        os.write(go, b"1")
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except BaseException:
+        os.kill(pid, signal.SIGTERM)
+        context.bus.wait(context.bus.stop(slice_.name), JOB_TIMEOUT)
+        raise
+    finally:
+        os.close(go)
+    return status if status >= 0 else 128 - status
+
+
+def _waiting(become: Callable[[], object]) -> tuple[int, int]:
+    """A child that becomes something else when it reads a byte, and ends where there is none; its PID, and the pipe."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(writer)
+            if os.read(reader, 1):
+                become()
+        except OSError as error:
+            os.write(2, f"nsunit: {printable(str(error))}\n".encode())
+        finally:
+            os._exit(_NOT_FOUND)
+    os.close(reader)
+    return pid, writer

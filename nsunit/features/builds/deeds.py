@@ -1,0 +1,126 @@
+"""`build`: what a tool of others makes comes into the store."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.core.programs import directory_with
+from nsunit.definition.load import any_of_text
+from nsunit.errors import NsunitError, SessionError, UsageError
+from nsunit.features.builds import units
+from nsunit.features.builds.carry import carried_out
+from nsunit.features.images import writing
+from nsunit.features.images.bring import check_names
+from nsunit.features.images.fetch.origins import STORAGE, import_from
+from nsunit.features.images.layout import local_name
+from nsunit.features.images.store import Store
+from nsunit.names import printable
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.core.context import Context
+    from nsunit.features.builds.units import Wish
+    from nsunit.features.images.bring import Imported
+    from nsunit.units import Property, Unit
+
+_ORIGIN = "nsunit build --limit"
+_FILES = ("Containerfile", "Dockerfile")
+_MKOSI = ("mkosi.conf", "mkosi.conf.d")
+
+
+def build(context: Context, wish: Wish) -> Imported:
+    """Build the image of a Containerfile by buildah(1), each RUN of which nsunit-oci runs, and bring it in.
+
+    Raises:
+        NsunitError: buildah is not installed, or there is nothing to build.
+        SessionError: it has failed; what it said was on standard error.
+    """
+    wish = _checked(wish)
+    if wish.file:
+        if not os.path.isfile(wish.file):
+            raise UsageError(f"there is no file '{printable(wish.file)}'", hint="-f names the Containerfile")
+    elif not any(os.path.isfile(f"{wish.directory}/{name}") for name in _FILES):
+        raise UsageError(
+            f"'{printable(wish.directory)}' has no Containerfile, and no Dockerfile", hint="-f FILE if it is elsewhere"
+        )
+    program = _program("buildah", "Containerfiles are built by buildah")
+    runtime = _runtime()
+    store = Store(context.paths, context.remove_tree)
+    writing.sweep(store)
+    with writing.Staging(store) as staging:
+        token = staging.token
+        slice_ = units.slice_of(token, _limits(context, wish.limits))
+        id_file = f"{staging.path}/id"
+        _carry(context, token, slice_, units.buildah(program, wish, slice_.name, runtime, id_file), "buildah")
+        identity = (files.read_file(id_file) or b"").decode().strip()
+    return import_from(context, f"{STORAGE}{identity.removeprefix('sha256:')}", wish.tags, wish.platform)
+
+
+def build_tree(context: Context, wish: Wish) -> Imported:
+    """Build the tree of a directory of mkosi(1)'s, and bring it in as an image of one layer.
+
+    Raises:
+        NsunitError: mkosi is not installed, or the directory is none of its own.
+        SessionError: it has failed; what it said was on standard error.
+    """
+    wish = _checked(wish)
+    if not any(os.path.lexists(f"{wish.directory}/{name}") for name in _MKOSI):
+        raise UsageError(f"'{printable(wish.directory)}' has no mkosi.conf", hint="name a directory of mkosi's")
+    program = _program("mkosi", "such trees are built by mkosi")
+    store = Store(context.paths, context.remove_tree)
+    writing.sweep(store)
+    with writing.Staging(store) as staging:
+        token = staging.token
+        slice_ = units.slice_of(token, _limits(context, wish.limits))
+        _carry(context, token, slice_, units.mkosi(program, wish, staging.path), "mkosi")
+        names = wish.tags or (local_name(os.path.basename(wish.directory).lower()),)
+        return import_from(context, f"root:{staging.path}/image", names, "")
+
+
+def _checked(wish: Wish) -> Wish:
+    """*wish* with an absolute directory and full names.
+
+    Raises:
+        UsageError: there is no such directory, or a name is none.
+    """
+    directory = os.path.abspath(wish.directory)
+    if not os.path.isdir(directory):
+        raise UsageError(f"there is no directory '{printable(directory)}'", hint="name the one with the Containerfile")
+    check_names(wish.tags)
+    return wish.replace(
+        directory=directory,
+        file=os.path.abspath(wish.file) if wish.file else "",
+        tags=tuple(local_name(name) for name in wish.tags),
+    )
+
+
+def _program(name: str, what: str) -> str:
+    directory = directory_with((name,))
+    if not directory:
+        raise NsunitError(f"{what}, which is not installed", hint=f"install the package '{name}'")
+    return f"{directory}/{name}"
+
+
+def _runtime() -> str:
+    """nsunit-oci, of this very installation; empty where there is none beside it, and buildah has one of its own."""
+    directory = directory_with(("nsunit-oci",))
+    return f"{directory}/nsunit-oci" if directory else ""
+
+
+def _limits(context: Context, given: Sequence[tuple[str, str, str]]) -> tuple[Property, ...]:
+    """The properties of the slice that *given* says.
+
+    Raises:
+        DefinitionError: one is no key of [Slice], or has a wrong value.
+    """
+    more = [(section or "Slice", key, value, _ORIGIN) for section, key, value in given]
+    return any_of_text("build.slice", "", _ORIGIN, context.host, more).properties_of("Slice")
+
+
+def _carry(context: Context, token: str, slice_: Unit, words: Sequence[str], what: str) -> None:
+    status = carried_out(context, token, slice_, words)
+    if status:
+        raise SessionError(f"{what} has ended with status {status}, and nothing came into the store", status)

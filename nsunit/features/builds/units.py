@@ -1,0 +1,77 @@
+"""The units of a build, and the commands in them.  Pure.
+
+Everything is in one slice, which has the limits of all of it: the tool in a scope, and beside it what the tool asks its
+runtime for, a scope for each RUN.
+"""
+
+from __future__ import annotations
+
+from nsunit.record import Record
+from nsunit.units import INFINITY, Property, Unit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STOP_USEC = 10_000_000
+
+
+class Wish(Record):
+    """What `build` was asked for: see buildah-build(1) for what *arguments*, *secrets* and the rest mean to it.
+
+    *limits* are `(section, key, value)`, the section empty for [Slice].
+    """
+
+    directory: str
+    tags: tuple[str, ...] = ()
+    file: str = ""
+    arguments: tuple[str, ...] = ()
+    target: str = ""
+    secrets: tuple[str, ...] = ()
+    platform: str = ""
+    pull: str = ""
+    no_cache: bool = False
+    limits: tuple[tuple[str, str, str], ...] = ()
+
+
+def slice_of(token: str, limits: Sequence[Property]) -> Unit:
+    """`nsunitbuild_TOKEN.slice`, which ends with what is in it.  No slice of a container can have such a name."""
+    properties = (Property("Description", "s", "Build of an image"), Property("StopWhenUnneeded", "b", True))
+    return Unit(f"nsunitbuild_{token}.slice", (*properties, *limits))
+
+
+def scope_of(token: str, slice_: str, pid: int) -> Unit:
+    """`nsunit-build-TOKEN.scope`, in which the process *pid* becomes the tool."""
+    return Unit(
+        f"nsunit-build-{token}.scope",
+        (
+            Property("Description", "s", "Build of an image"),
+            Property("Slice", "s", slice_),
+            Property("CollectMode", "s", "inactive-or-failed"),
+            Property("TimeoutStopUSec", "t", STOP_USEC),
+            Property("TasksMax", "t", INFINITY),  # the slice has the limit
+            Property("PIDs", "au", (pid,)),
+        ),
+    )
+
+
+def buildah(program: str, wish: Wish, slice_: str, runtime: str, id_file: str) -> list[str]:
+    """The command line of buildah, which writes the id of the image into *id_file*."""
+    words = [program, "--cgroup-manager=systemd", "build", "--isolation=oci", f"--cgroup-parent={slice_}"]
+    words += ["--layers", f"--iidfile={id_file}"]
+    words += [f"--runtime={runtime}"] if runtime else []
+    words += [f"--tag={name}" for name in wish.tags]
+    words += [f"--file={wish.file}"] if wish.file else []
+    words += [f"--build-arg={item}" for item in wish.arguments]
+    words += [f"--secret={item}" for item in wish.secrets]
+    for name in ("target", "platform", "pull"):
+        value = getattr(wish, name)
+        words += [f"--{name}={value}"] if value else []
+    words += ["--no-cache"] if wish.no_cache else []
+    return [*words, "--", wish.directory]
+
+
+def mkosi(program: str, wish: Wish, output: str) -> list[str]:
+    """The command line of mkosi, which leaves the tree `image` in the directory *output*."""
+    words = [program, f"--directory={wish.directory}", "--format=directory", f"--output-directory={output}"]
+    return [*words, "--output=image", "--force", "build"]

@@ -1,0 +1,21 @@
+"""What was being brought in as a container when its process ended."""
+
+from __future__ import annotations
+
+from nsunit.core.findings import Leftover, is_locked
+from nsunit.features.transfer.staging import place_of
+from nsunit.storage import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nsunit.core.findings import Owners
+
+
+def left(owners: Owners) -> Iterator[Leftover]:
+    """Directories that nobody is at work in."""
+    place = place_of(owners.context)
+    for name in files.list_directory(place):
+        if not is_locked(f"{place}/{name}"):
+            yield Leftover("directory", f"{place}/{name}", "who was bringing a container in is gone")

@@ -1,0 +1,119 @@
+"""`nsunit build`: real buildah and mkosi, in units with limits."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from waiting import wait_until
+
+pytestmark = pytest.mark.once("buildah and mkosi are what they are, whatever systemd is below")
+
+CONTAINERFILE = """\
+FROM scratch
+ARG WHAT=nothing
+COPY busybox /bin/busybox
+ENV PATH=/bin
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+RUN echo $WHAT >/what && cat /proc/self/cgroup >/cgroup && id -u >/id
+CMD ["cat", "/what"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A directory with a Containerfile and what it needs."""
+    shutil.copy("/bin/busybox", tmp_path)
+    (tmp_path / "Containerfile").write_text(CONTAINERFILE)
+    (tmp_path / "secret").write_text("mum\n")
+    return tmp_path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def limits():
+    """buildah asks for a million descriptors and processes, which are not to be had where a system runs natively."""
+    path = Path("/etc/containers/containers.conf.d/test.conf")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
+    yield
+    path.unlink()
+
+
+@pytest.fixture
+def image(nsunit, run):
+    """A name for an image, which is gone afterwards from both stores, with what it was made on."""
+    name = f"localhost/test-build-{os.getpid()}:latest"
+    yield name
+    nsunit("image", "rm", name, check=False)
+    nsunit("image", "prune")
+    run("buildah", "rmi", "--all", "--force", check=False)
+
+
+def test_each_run_is_in_a_unit_below_the_slice_of_the_build(folder, image, nsunit, run):
+    """With the limit of all of it, which nothing is left of; the image runs, and a second build has all of it."""
+    with (folder / "Containerfile").open("a") as file:
+        file.write("RUN --mount=type=secret,id=word cat /run/secrets/word >/word\n")
+    words = ("build", "-t", image, "--build-arg=WHAT=it", f"--secret=id=word,src={folder}/secret", str(folder))
+    done = nsunit(*words, "--limit=TasksMax=500", "--limit=CPUWeight=77")
+    assert image in done.stdout
+    inside = nsunit("run", "-p", f"Image={image}", "cat", "/cgroup", "/id", "/word").stdout.split()
+    group, *rest = inside
+    assert rest == ["0", "mum"]
+    assert nsunit("run", "-p", f"Image={image}").stdout == "it\n"
+    assert run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout == ""
+    again = nsunit(*words, "--json")
+    assert json.loads(again.stdout)["fetched"] == 0
+    assert group
+
+
+def test_a_step_that_fails(folder, image, nsunit, run):
+    (folder / "Containerfile").write_text(CONTAINERFILE + "RUN exit 3\n")
+    done = nsunit("build", "-t", image, str(folder), check=False)
+    assert "and nothing came into the store" in done.stderr
+    assert done.returncode == 3
+    assert nsunit("image", "inspect", image, check=False).returncode != 0
+    assert run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout == ""
+
+
+def test_who_is_interrupted_takes_all_of_it_along(folder, image, run):
+    (folder / "Containerfile").write_text(CONTAINERFILE + "RUN sleep 1234567\n")
+    command = ["nsunit", "build", "-t", image, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: run("pgrep", "-f", "sleep 1234567", check=False).stdout)
+        process.send_signal(signal.SIGTERM)
+    assert run("pgrep", "-f", "sleep 1234567", check=False).stdout == ""
+    wait_until(lambda: not run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout)
+
+
+def test_a_tree_of_mkosi_boots(tmp_path, image, nsunit, run, containers):
+    """The distribution is "custom", so that nothing is fetched: a base tree, with a file on top."""
+    packages = map(str, Path("/srv/packages/mkosi").glob("*.deb"))
+    run("dpkg", "--force-unsafe-io", "--install", *packages)
+    (tmp_path / "mkosi.conf").write_text(
+        "[Distribution]\nDistribution=custom\n[Content]\nBaseTrees=/srv/roots/debian\nBootable=no\n"
+    )
+    (tmp_path / "mkosi.extra/etc").mkdir(parents=True)
+    (tmp_path / "mkosi.extra/etc/made-by").write_text("mkosi\n")
+    nsunit("build", "--mkosi", "-t", image, str(tmp_path))
+    assert nsunit("run", "-p", f"Image={image}", "cat", "/etc/made-by").stdout == "mkosi\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["/missing"], "there is no directory '/missing'"),
+        (["/srv"], "'/srv' has no Containerfile, and no Dockerfile"),
+        (["-f", "/missing", "/srv"], "there is no file '/missing'"),
+        (["--mkosi", "/srv"], "'/srv' has no mkosi.conf"),
+        (["--mkosi", "--no-cache", "/srv"], "build: --mkosi and --no-cache exclude each other"),
+        (["-t", "A b", "/srv"], "'A b' is not a name for an image"),
+        (["--limit", "MemoryMax=x", "/srv/roots"], "has no Containerfile"),
+    ],
+)
+def test_what_cannot_be_built(words, said, nsunit):
+    done = nsunit("build", *words, check=False)
+    assert said in done.stderr
+    assert done.returncode

@@ -121,7 +121,11 @@ def _sources(store: str, wanted: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _copy(source: int, target: int) -> None:
-    """Give *target* the content of *source*: to write takes file capabilities away, and changes the time."""
+    """Give *target* the content of *source*.
+
+    To write changes the time and takes file capabilities away, and for who is root of a user namespace only, as a
+    user's root is, the set-user-ID bits as well.
+    """
     before = os.fstat(target)
     if not stat.S_ISREG(before.st_mode):
         raise NsunitError("something else came in a file's place", hint="try again")
@@ -130,6 +134,7 @@ def _copy(source: int, target: int) -> None:
     for offset, size in extents(source, status):
         _copy_extent(source, target, offset, size)
     os.ftruncate(target, status.st_size)
+    os.fchmod(target, stat.S_IMODE(before.st_mode))
     if capability is not None:
         os.setxattr(target, _CAPABILITY, capability)
     os.utime(target, ns=(before.st_mtime_ns, before.st_mtime_ns))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import oci
 import pytest
+from schema import mistakes
 from sshd import installed
 from test_images import STORE, busybox, image_id, lowers
 from waiting import wait_until
@@ -36,6 +37,7 @@ BindReadOnly=/dev/null:/etc/systemd/system/test-agent.service
 TimeoutStartSec=100
 TimeoutStopSec=100
 """
+SCHEMA = json.loads(Path("/usr/share/nsunit/schema.json").read_text())
 DEFINITION = "[Container]\nImage={}\nExec=/bin/sh -c 'cat /srv/version >/srv/said; exec sleep 1000000'\n{}"
 MANY, EACH = 40, 50_000  # files of a layer, and bytes in each
 CHANGED = 7
@@ -58,7 +60,9 @@ class Other:
 
     def deploy(self, name: str, *words: str):
         """What `deploy` tells."""
-        return json.loads(self.nsunit("--json", "deploy", name, self.host, *words).stdout)[0]
+        found = json.loads(self.nsunit("--json", "deploy", name, self.host, *words).stdout)
+        assert mistakes(found, SCHEMA["properties"]["deploy"], SCHEMA["$defs"]) == []
+        return found[0]
 
     def refuses(self, name: str, *words: str):
         """The error lines, without the hints."""

@@ -16,6 +16,7 @@ class NsunitError(Exception):
     """Something the user must know about; `exit_status` is what the command line exits with."""
 
     exit_status = 1
+    told = False  # whether the user was told when it happened, while other things went on
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

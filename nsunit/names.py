@@ -33,7 +33,7 @@ RUN_PREFIX = "run-"  # of the names that `nsunit run` makes up
 DASHES_MAX = 50  # each takes four characters of a unit name, which may have 255
 
 # Beginnings, and whole names, of units of nsunit's own that are no container's.
-_OWN_BEGINNINGS = ("archive-", "cgroup-", "fill-", "pack-", "pull-", "push-", "sd-notify", "unpack-")
+_OWN_BEGINNINGS = ("archive-", "cgroup-", "fill-", "limits-of@", "pack-", "pull-", "push-", "sd-notify", "unpack-")
 _OWN_NAMES = ("auto-update", "limits-shown")
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -292,6 +292,11 @@ def limits_watcher(group: str) -> str:
     """The unit that notices when limits of the cgroup *group* change; empty where its name would be too long."""
     unit = f"nsunit-limits@{'-'.join(escape(part) for part in group.split('/') if part)}.path"
     return unit if len(unit) <= UNIT_NAME_MAX else ""
+
+
+def limits_keeper(name: str) -> str:
+    """The unit that wants such watchers for container *name*, whose first limit of the kind came while it ran."""
+    return f"nsunit-limits-of@{escape(name)}.service"
 
 
 def notify_unit(name: str) -> str:

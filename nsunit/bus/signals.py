@@ -26,6 +26,7 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 _DBUS = "org.freedesktop.DBus"
 _NOBODY = (f"{_DBUS}.Error.NameHasNoOwner", f"{_DBUS}.Error.ServiceUnknown")
 _CALL_SECONDS = 25.0  # sd-bus's deadline; dbus-next itself has none
+_ARRIVAL_SECONDS = 30.0  # in which systemd comes to a bus
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -116,6 +117,7 @@ class Signals:
         self._on_signal = on_signal
         self._on_return = on_return
         self._owner = ""
+        self._has_come = asyncio.Event()
 
     async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Do *work* until it is done.
@@ -135,13 +137,34 @@ class Signals:
             task.cancel()
 
     async def listen(self, rules: Iterable[str]) -> None:
-        """Have systemd send its signals; each of *rules* is the end of a match rule, such as `member='UnitNew'`."""
+        """Have systemd send its signals; each of *rules* is the end of a match rule, such as `member='UnitNew'`.
+
+        systemd may not be on the bus yet: that of a user is started by the first one who connects to it, and systemd
+        comes to it a moment later; and it leaves every bus while it executes itself anew.
+
+        Raises:
+            BusError: it did not come, or refused.
+        """
         self._bus.add_message_handler(self._on_message)
         for rule in rules:
             await self._match(f"type='signal',sender='{SYSTEMD}',{rule}")
         await self._match(f"type='signal',sender='{_DBUS}',member='NameOwnerChanged',arg0='{SYSTEMD}'")
-        self._owner = await self.call(_DBUS, "/org/freedesktop/DBus", _DBUS, "GetNameOwner", "s", SYSTEMD)
-        await self.manager("Subscribe")
+        while not await self._has_subscribed():
+            try:
+                await asyncio.wait_for(self._has_come.wait(), _ARRIVAL_SECONDS)
+            except TimeoutError:
+                raise bus_error(UNREACHABLE, f"systemd is not on the bus, not after {_ARRIVAL_SECONDS:g} s") from None
+
+    async def _has_subscribed(self) -> bool:
+        self._has_come.clear()
+        try:
+            self._owner = await self.call(_DBUS, "/org/freedesktop/DBus", _DBUS, "GetNameOwner", "s", SYSTEMD)
+            await self.manager("Subscribe")
+        except BusError as error:
+            if not has_left(error):
+                raise
+            return False
+        return True
 
     async def _match(self, rule: str) -> None:
         await self.call(_DBUS, "/org/freedesktop/DBus", _DBUS, "AddMatch", "s", rule)
@@ -159,6 +182,7 @@ class Signals:
         if message.member == "NameOwnerChanged" and message.sender == _DBUS:
             if message.body[2]:  # systemd has re-executed itself and is back under a new unique name
                 self._owner = message.body[2]
+                self._has_come.set()
                 self._on_return()
         elif message.sender == self._owner or not self._owner:  # anybody may send us a signal: believe systemd only
             self._on_signal(Signal(message.path, message.member, tuple(plain(item) for item in message.body)))

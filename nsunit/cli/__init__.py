@@ -22,7 +22,12 @@ EXIT_FAILURE = 1
 
 
 def report(error: Exception) -> int:
-    """Print *error* to standard error, one line and its hint, and return the exit status it stands for."""
+    """Print *error* to standard error, one line and its hint, and return the exit status it stands for.
+
+    One that was told when it happened is not told again.
+    """
+    if isinstance(error, NsunitError) and error.told:
+        return error.exit_status
     if isinstance(error, DefinitionError):
         for problem in error.problems:
             _complain(str(problem), problem.hint)

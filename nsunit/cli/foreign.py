@@ -11,8 +11,7 @@ _VERBS = {
     "login": f"{_SHELL}; for registries there is 'skopeo login'",
     "attach": "'nsunit logs -f NAME' follows what it writes, 'nsunit exec -ti NAME sh' runs a shell in it",
     "init": "'nsunit create NAME' writes a definition; 'nsunit run' needs none",
-    "up": "'nsunit start NAME', or 'nsunit start POD.pod' for all of a pod",
-    "down terminate poweroff halt shutdown": "'nsunit stop NAME'",
+    "terminate poweroff halt shutdown": "'nsunit stop NAME'",
     "reboot": "'nsunit restart NAME'",
     "launch spawn container": _OFTEN,
     "unpause thaw unfreeze": "'nsunit resume NAME'",
@@ -31,6 +30,10 @@ _VERBS = {
     "push": "'nsunit image push IMAGE'",
     "copy-to copy-from": "'nsunit cp FILE NAME:PATH', and 'nsunit cp NAME:PATH FILE'",
     "volumes": "'nsunit volume list'",
+    "backup snapshot checkpoint": "'nsunit export NAME FILE'; see nsunit-backup(7)",
+    "restore": "'nsunit import FILE'; see nsunit-backup(7)",
+    "copy lxc-copy": "'nsunit clone NAME NEW'; for files there is 'nsunit cp'",
+    "move mv": "'nsunit rename NAME NEW'",
     "auto-update": "'nsunit update --auto'",
     "history": "'nsunit image history IMAGE'",
     "search": "'skopeo list-tags docker://NAME' asks a registry",
@@ -43,7 +46,8 @@ _VERBS = {
     "bind": "Bind= in the definition, then 'nsunit restart NAME'",
     "unshare nsenter": "'nsunit enter NAME COMMAND' runs a command of the host in its namespaces",
     "config": "'nsunit edit NAME'",
-    "compose kube": "a definition for each container, and POD.pod.nsunit around them, see nsunit.pod(5)",
+    "compose": "'nsunit up FILE' and 'nsunit down FILE', or definitions by 'nsunit import compose FILE'",
+    "kube": "a definition for each container, and POD.pod.nsunit around them, see nsunit.pod(5)",
     "pod": "a pod is POD.pod in all verbs: 'nsunit start POD.pod'",
     "generate": "'nsunit render --unit-files NAME' shows the units",
 }
@@ -97,6 +101,24 @@ _RUN = {
 }
 RUN = {name: text for names, text in _RUN.items() for name in names.split()}
 
+_STOP = {"time t timeout": "TimeoutStopSec=5 in [Service] for good, and 'nsunit stop --now NAME' kills at once"}
+_LIMITS = "'nsunit set NAME MemoryMax=1G' changes limits, with --persist for good"
+OPTIONS = {
+    "logs": {"tail": "-n 10, or --lines=10", "timestamps t": "-o short-iso writes times another way"},
+    "stats": {
+        "no-stream": "leave it out, they are shown once; --watch goes on",
+        "format": "--json",
+        "all a": "leave it out",
+    },
+    "stop": _STOP,
+    "restart": _STOP,
+    "update": {"memory m memory-swap cpus cpu-shares c pids-limit blkio-weight cpuset-cpus": _LIMITS},
+    "show": {"format f": "--json, and a program such as jq"},
+    "list": {"filter f": "patterns of names, 'web*'", "format": "--json", "no-trunc": "leave it out, names are whole"},
+    "rm": {"volumes v": "'nsunit volume rm NAME', volumes outlive containers"},
+    "events": {"format": "--json", "filter": "names of containers as operands"},
+}
+
 # Verbs that mean something else elsewhere, where they need no operand.
 _WITHOUT_OPERAND = {"ps": "'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one"}
 
@@ -108,7 +130,9 @@ def verb(name: str) -> str | None:
 
 def option(of: str, name: str) -> str | None:
     """What to type instead of the option *name*, without dashes, of the verb *of*."""
-    return RUN.get(name) if of == "run" else None
+    if of == "run":
+        return RUN.get(name)
+    return next((text for names, text in OPTIONS.get(of, {}).items() if name in names.split()), None)
 
 
 def operand(of: str) -> str | None:

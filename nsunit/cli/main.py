@@ -178,6 +178,8 @@ def _call(invocation: Invocation) -> int:
     verb = invocation.verb
     run = next((option.run for option in verb.options if option.run and invocation.flag(option.long)), verb.run)
     try:
+        if verb.moves:
+            invocation.context().moving.begin()
         if verb.connects:
             invocation.context().connect()
         if verb.patterns and any(map(is_pattern, invocation.operands)):

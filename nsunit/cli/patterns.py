@@ -11,7 +11,7 @@ from nsunit.cli.definitions.lookup import all_definitions
 from nsunit.cli.verbs import PATTERNS
 from nsunit.core.jobs import failed_names
 from nsunit.deeds.look.listing import container_names
-from nsunit.deeds.look.query import is_enabled, list_containers, pod_states
+from nsunit.deeds.look.states import is_enabled, list_containers, pod_states
 from nsunit.definition.search import list_groups, main_file
 from nsunit.names import GROUP_SUFFIX, groups_of_slice, is_pattern, is_valid_name, matching, printable
 from nsunit.storage.files import list_directory
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from nsunit.cli.verbs import Invocation
     from nsunit.core.context import Context
-    from nsunit.deeds.look.query import ContainerState
+    from nsunit.deeds.look.states import ContainerState
 
 
 def expanded(invocation: Invocation) -> list[str]:

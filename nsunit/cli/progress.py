@@ -6,8 +6,13 @@ import os
 import sys
 import time
 
+from nsunit.cli import report
 from nsunit.cli.output import format_size
 from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.errors import NsunitError
 
 _AFTER_SECONDS = 1.0  # what takes less needs no line
 _AGAIN_SECONDS = 0.2
@@ -40,6 +45,47 @@ class Line:
 
 
 show = Line()  # there is one terminal
+
+
+class Count:
+    """Shows how many containers of many are done, how long the others will take, and what fails as soon as it does."""
+
+    def __init__(self) -> None:
+        self.begun = self.shown = 0.0
+
+    def __call__(self, asked: int, done: int, total: int, error: NsunitError | None) -> None:
+        """Show that systemd was *asked* for so many of *total*, and *done* are done; *error* is why one has failed."""
+        now = time.monotonic()
+        self.begun = self.begun or now
+        if error is not None or done == total:
+            self._clear()
+        if error is not None:
+            report(error)
+            error.told = True
+        if done == total:
+            self.begun = 0.0
+        elif now - self.begun >= _AFTER_SECONDS and now - self.shown >= _AGAIN_SECONDS:
+            self.shown = now
+            sys.stderr.write(f"\r\x1b[K{counted(asked, done, total, now - self.begun)[: _columns() - 1]}")
+            sys.stderr.flush()
+
+    def _clear(self) -> None:
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+        self.shown = 0.0
+
+
+count = Count()
+
+
+def counted(asked: int, done: int, total: int, seconds: float) -> str:
+    """How far it is after *seconds*: `12 of 50 done, 20 under way, 3 s left`."""
+    text = f"{done} of {total} done, {asked - done} under way"
+    if not asked:
+        return text
+    left = int(seconds * (2 * total - asked - done) / (asked + done)) + 1  # to ask is half of it
+    return f"{text}, {left} s left" if left < _LONG else f"{text}, {left // 60} min left"
 
 
 def told(done: int, total: int, rate: float) -> str:

@@ -72,8 +72,9 @@ class Verb(Record):
     slash. `details` are paragraphs for the help and the man page.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
-    greet. `patterns`: its names may be patterns, of what PATTERNS has there. `before` is the verb in front of which one
-    of a feature is listed; at the end if there is none.
+    greet. `moves`: systemd will put processes into cgroups for it, see nsunit.storage.lock. `patterns`: its names may
+    be patterns, of what PATTERNS has there. `before` is the verb in front of which one of a feature is listed; at the
+    end if there is none.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Verb(Record):
     words: str = ""
     details: tuple[str, ...] = ()
     connects: bool = False
+    moves: bool = False
     patterns: str = ""
     before: str = ""
 
@@ -138,7 +140,8 @@ PATTERNS = {
 # The tables, with the verbs in each: so another table is loaded only when one of its verbs is called.
 TABLES = {
     "nsunit.cli.lifecycle": "start stop restart reload enable disable kill pause resume wait rm prune",
-    "nsunit.cli.look": "list ls status show inspect logs stats ps top events why mount umount",
+    "nsunit.cli.project": "up down",
+    "nsunit.cli.look": "list ls status show inspect logs stats ps top events why analyze mount umount",
     "nsunit.cli.session": "exec enter run",
     "nsunit.cli.change": "set reclaim plan apply dropin",
     "nsunit.cli.definitions": "create render verify cat edit",
@@ -247,6 +250,7 @@ class Invocation:
             self._context = opened(None if self.flag("quiet") else warn)
             if not self.flag("quiet") and os.isatty(2):
                 self._context.progress = lambda *said: load("nsunit.cli.progress:show")(*said)
+                self._context.batch = lambda *said: load("nsunit.cli.progress:count")(*said)
         return self._context
 
     def names(self, members: str = "", *, pods: bool = False) -> list[str]:

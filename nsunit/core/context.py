@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 
 from nsunit.definition.host import Host, host_facts
 from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath, user_search_path
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features import hooks, of_users
+from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
+from nsunit.storage.lock import Moving
 from nsunit.storage.paths import Paths, user_paths
 
 TYPE_CHECKING = False
@@ -26,7 +29,8 @@ class Context:
 
     With *user* it is all about the containers of the calling user, who has no privileges.  *warn* is told in one line
     what will not be as the user may expect.  *progress*, where somebody looks on, is told what is under way and how
-    many bytes of how many are done; none of none at its end.
+    many bytes of how many are done; none of none at its end.  *batch* is told of many containers how many systemd was
+    asked for, how many of them are done, of how many, and why one has just failed.
     """
 
     def __init__(
@@ -42,9 +46,19 @@ class Context:
         self.user = user
         self.warn: Callable[[str], object] = warn or (lambda _line: None)
         self.progress: Callable[[str, int, int], object] | None = None
+        self.batch: Callable[[int, int, int, NsunitError | None], object] | None = None
         self._bus: SystemdClient | None = None
         self._host: Host | None = None
         self._cgroup: str | None = None
+        self.moments: dict[str, int] = {}
+        self.moving = Moving(CGROUP_ROOT)
+
+    def mark(self, what: str) -> None:
+        """Note that *what* has just ended, for `nsunit analyze`; the moments are nanoseconds of CLOCK_MONOTONIC."""
+        now = time.monotonic_ns()
+        if not self.moments:
+            self.moments["begun"] = now - time.process_time_ns()  # until now a command has hardly waited for anything
+        self.moments[what] = now
 
     @property
     def bus(self) -> SystemdClient:

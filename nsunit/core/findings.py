@@ -51,6 +51,9 @@ def is_privileged() -> bool:
     return os.geteuid() == 0 and bool(effective >> _CAP_SYS_ADMIN & 1)
 
 
+BROUGHT_IN = "who was bringing something in is gone"  # why a leftover of `import` is one
+
+
 class Leftover(Record):
     """A thing of *kind*, as the table in deeds/host/leftovers.py has them, and *why* it is one.
 

@@ -344,7 +344,12 @@ STEP_HINTS = (
     (("Network=", "Invalid argument"), "MTU= can be as large as that of the link, no larger"),
     (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
     (("Too many open files",), "raise LimitNOFILE= of [Service]: each mount takes a descriptor while they are made"),
-    (("user namespace",), "see user.max_user_namespaces and 'nsunit doctor'"),
+    (("user namespace", "No space"), "raise the sysctl user.max_user_namespaces"),
+    (
+        ("user namespace", "not permitted"),
+        "something is mounted over the host's root, see 'findmnt /', or a security module forbids them",
+    ),
+    (("user namespace",), "see 'nsunit doctor'"),
     (("hand over the credentials", "no credential"), "check the names in Secret= against LoadCredential= and its like"),
     (("change to the directory",), "check WorkingDirectory= against what is in the root"),
 )

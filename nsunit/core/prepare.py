@@ -163,6 +163,8 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
             planned = made_effective(context, definition, planned)
         files.write_file(runtime + "/plan", dump(operations(definition, facts)))
         files.write_file(runtime + "/definition", serialize(definition).encode())
+        context.mark("planned")
+        files.write_file(runtime + "/asked", " ".join(f"{what} {at}" for what, at in context.moments.items()).encode())
     except BaseException:
         take_back(undo)
         raise

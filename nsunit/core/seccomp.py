@@ -14,6 +14,10 @@ from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 from nsunit import plan
 from nsunit.errors import NsunitError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _SOURCES = ("syscalls.py", "bpf.py")
 LIBRARY = "libseccomp.so.2"
 _DIGEST_SIZE = 16
@@ -33,24 +37,43 @@ def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
         NsunitError: the directory is not root's alone, libseccomp is missing, or the architecture is not known.
         OSError: the cache cannot be read or written.
     """
-    return _cached(capabilities, cache_directory)[1]
+    return _of_capabilities(capabilities, cache_directory)[1]
 
 
 def filter_file_for(capabilities: tuple[str, ...], cache_directory: str) -> str:
     """Return the path of a file with nothing but the filter that `filter_for` returns; raises what that raises."""
-    return f"{cache_directory}/{_cached(capabilities, cache_directory)[0]}"
+    return f"{cache_directory}/{_of_capabilities(capabilities, cache_directory)[0]}"
 
 
-def _cached(capabilities: tuple[str, ...], cache_directory: str) -> tuple[str, bytes]:
+def _of_capabilities(capabilities: tuple[str, ...], cache_directory: str) -> tuple[str, bytes]:
     architecture = os.uname().machine
-    name = _cache_name(capabilities, architecture)
+
+    def make() -> bytes:
+        from nsunit.core.seccomp_compiler import filter_of  # the first time only
+
+        return filter_of(capabilities, architecture, library_path())
+
+    return cached(_content(capabilities, architecture), cache_directory, make)
+
+
+def _content(capabilities: tuple[str, ...], architecture: str) -> str:
+    sources = (f"{os.path.dirname(plan.__file__)}/{name}" for name in _SOURCES)
+    compiler = f"{os.path.dirname(__file__)}/seccomp_compiler.py"
+    identities = [identity(path) for path in (library_path(), compiler, *sources)]
+    return f"{sorted(set(capabilities))} {architecture} {identities}"
+
+
+def cached(content: str, cache_directory: str, make: Callable[[], bytes]) -> tuple[str, bytes]:
+    """The name of an entry in *cache_directory*, and the filter in it, which *make* makes where there is none yet.
+
+    *content* says all that the filter depends on.  Raises what `filter_for` raises, and what *make* does.
+    """
+    name = blake2s(content.encode(), digest_size=_DIGEST_SIZE).hexdigest()
     directory = _open_directory(cache_directory)
     try:
         filter_ = _read(directory, name)
         if filter_ is None:
-            from nsunit.core.seccomp_compiler import filter_of  # the first time only
-
-            filter_ = filter_of(capabilities, architecture, library_path())
+            filter_ = make()
             _write(directory, name, filter_)
         return name, filter_
     finally:
@@ -67,15 +90,7 @@ def library_path() -> str:
     return LIBRARY  # leave it to the dynamic linker
 
 
-def _cache_name(capabilities: tuple[str, ...], architecture: str) -> str:
-    sources = (f"{os.path.dirname(plan.__file__)}/{name}" for name in _SOURCES)
-    compiler = f"{os.path.dirname(__file__)}/seccomp_compiler.py"
-    identities = [_identity(path) for path in (library_path(), compiler, *sources)]
-    content = f"{sorted(set(capabilities))} {architecture} {identities}"
-    return blake2s(content.encode(), digest_size=_DIGEST_SIZE).hexdigest()
-
-
-def _identity(path: str) -> tuple[str, int, int]:
+def identity(path: str) -> tuple[str, int, int]:
     """Return what tells one installed file from another: every update makes a new inode or sets the change time."""
     try:
         status = os.stat(path)

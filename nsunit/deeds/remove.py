@@ -6,7 +6,7 @@ from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import Outcome, forget_failed, forget_failure
 from nsunit.core.listeners import is_listening
 from nsunit.core.running import unit_of
-from nsunit.deeds.look.mounted import unmount
+from nsunit.deeds.mount.mounted import unmount
 from nsunit.deeds.stop import stop_running, wait_for_run
 from nsunit.definition.search import list_names, list_pods, main_file
 from nsunit.dropins.definitions import remove_own

@@ -21,7 +21,7 @@ from nsunit.definition.load import load
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import former_units, service_name, slice_name, slice_path
-from nsunit.plan.ceilings import asked_limits, asks_for_weight, may_be_moot
+from nsunit.plan.ceilings import asked_limits, may_be_moot, may_have_no_effect
 from nsunit.plan.units import has_exec_condition, needed_containers
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
@@ -51,6 +51,13 @@ class Starter:
         self.locks: list[Lock] = []
         self.waiting: dict[Job, Prepared] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.total = 0
+
+    def tell(self, error: NsunitError | None = None) -> None:
+        """Tell who looks on how far it is."""
+        if self.context.batch and self.total > 1:
+            done = len(self.outcomes)
+            self.context.batch(done + len(self.waiting), done, self.total, error)
 
     def submit(self, definition: Definition, *, transient: bool = False) -> None:
         """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
@@ -59,6 +66,7 @@ class Starter:
         lock.__enter__()
         self.locks.append(lock)
         known = settle(self.context, definition)
+        self.context.mark("settled")
         if known is not None:
             self.note(known)
             return
@@ -96,6 +104,7 @@ class Starter:
                 self.clear(prepared)
             raise
         self.waiting[job] = prepared
+        self.tell()
 
     def finish(self) -> None:
         """Wait for all that was queued."""
@@ -176,6 +185,7 @@ class Starter:
     def note(self, outcome: Outcome) -> None:
         """Record an outcome and tell whoever listens."""
         self.outcomes[outcome.name] = outcome
+        self.tell(outcome.error)
         if outcome.error:
             remember_failure(self.context, outcome.name, outcome.error)
         else:
@@ -207,6 +217,7 @@ class Starter:
 
     def close(self) -> None:
         """Release the locks."""
+        self.context.moving.end()
         for lock in reversed(self.locks):
             lock.__exit__(None, None, None)
 
@@ -218,8 +229,11 @@ def start(
 
     One that fails does not keep the others from starting.  *on_event* hears each name with its state as it is known.
     """
+    context.mark("called")
     starter = Starter(context, on_event)
+    starter.total = len(set(names))
     try:
+        starter.tell()
         later = []
         # Sorted, so that two commands that name the same containers never wait for each other.
         for name in sorted(set(names), key=lambda name: (not kinds_of(name), name)):
@@ -227,7 +241,9 @@ def start(
                 if start_kind := next(hooks(kinds_of(name), "deeds.start"), None):
                     starter.note(start_kind(context, name))
                     continue
+                context.mark("reached")
                 definition = load(name, context.search, context.host)
+                context.mark("loaded")
                 if needed_containers(definition.container):
                     later.append(definition)
                 else:
@@ -253,6 +269,7 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
         ready = [name for name in waiting if not waiting.keys() & needed[name].keys()]
         for name in ready or list(waiting):  # in a circle, each fails for the one that does not run
             definition = waiting.pop(name)
+            starter.context.mark("reached")
             try:
                 starter.submit(definition)
             except NsunitError as error:
@@ -261,11 +278,11 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
 
 def warn_of_moot_limits(context: Context, definition: Definition) -> None:
     """Warn of limits of *definition* that a slice above the container, or the machine, does not let it have."""
-    if not asks_for_weight(definition) and not _may_be_moot(context, definition):
+    if not may_have_no_effect(definition) and not _may_be_moot(context, definition):
         return
     from nsunit.deeds.look.why import moot_limits  # takes a while, so it is not done for nothing
 
-    for note in moot_limits(context, definition, with_host=False):
+    for note in moot_limits(context, definition, starting=True):
         context.warn(f"warning: {definition.name}: {note}")
 
 

@@ -55,8 +55,15 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, _Stop] = {}
     locks = []
+
+    def tell(name: str = "") -> None:
+        if context.batch and len(set(names)) > 1:
+            error = outcomes[name].error if name in outcomes else None
+            context.batch(len(outcomes) + len(waiting), len(outcomes), len(set(names)), error)
+
     try:
         for name in sorted(set(names)):
+            tell()
             if next(hooks(kinds_of(name), "deeds.stop"), None):
                 continue  # after its containers
             try:
@@ -70,12 +77,15 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                     waiting[queued[0]] = queued[1]
             except NsunitError as error:
                 outcomes[name] = Outcome(name, "failed", error=error)
+                tell(name)
         while waiting:
             timeout = _stop_timeout(context, [item.name for item in waiting.values()])
             job, result = context.bus.wait_any(waiting, timeout)
             item = waiting.pop(job)
             outcomes[item.name] = _finish_stop(context, item, job, result)
+            tell(item.name)
     finally:
+        context.moving.end()
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
     for name in {*names} - outcomes.keys():
@@ -84,6 +94,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 outcomes[name] = stop_kind(context, name)
             except NsunitError as error:
                 outcomes[name] = Outcome(name, "failed", error=error)
+            tell(name)
     return [outcomes[name] for name in dict.fromkeys(names)]
 
 
@@ -137,6 +148,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
     deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
+    if os.path.lexists(context.paths.network_of(name)):
+        context.moving.begin()  # systemd executes what takes it back
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nsunit.definition.model import Container, UserRange
-from nsunit.definition.values_container import CAPABILITIES, interface_of
+from nsunit.definition.values_container import CAPABILITIES, check_program, interface_of
+from nsunit.definition.words import ValueProblem
 from nsunit.features import features_of, hooks
 
 TYPE_CHECKING = False
@@ -107,6 +108,11 @@ def missing(container: Container, failed: set[str]) -> list[tuple[str, str]]:
 def contradictions(container: Container, name: str = "", service: tuple[Property, ...] = ()) -> list[Contradiction]:
     """Return what does not fit together in container *name*, whose [Service] has the properties *service*."""
     found: list[Contradiction] = []
+    if container.exec and not container.image:
+        try:
+            check_program(container.exec)
+        except ValueProblem as problem:
+            found.append(("Exec", problem.message, problem.hint or "it takes COMMAND"))
     if container.rootfs is not None and container.layers:
         found.append(("Layer", "Layer= and Rootfs= exclude each other", "make the root directory the last Layer="))
     if container.notify and container.init and container.has_hosts_root and container.user in (None, "0", "root"):

@@ -6,10 +6,10 @@ from nsunit.definition.setting import own
 from nsunit.definition.signals import signal_number
 from nsunit.definition.values import absolute_path, boolean, choice
 from nsunit.definition.values_container import (
+    arguments,
     binds,
     binds_read_only,
     capabilities,
-    command,
     environment,
     group,
     groups,
@@ -35,7 +35,7 @@ CONTAINER: dict[str, Row] = {
     "Layer": own(absolute_path, True, "PATH", "Read-only directory of the root, the topmost first.", "/srv/layers/app"),
     "ReadOnly": own(boolean, False, "yes|no", "Nothing can be written to the root.", "yes"),
     "Volatile": own(boolean, False, "yes|no", "What is written to the root is gone at stop.", "yes"),
-    "Exec": own(command, False, "COMMAND", "The program to run, with its arguments.", "/usr/bin/app --port 80"),
+    "Exec": own(arguments, False, "COMMAND", "The program to run, with its arguments.", "/usr/bin/app --port 80"),
     "Environment": own(environment, True, "NAME=VALUE…", "Variables for the program.", 'LANG=C.UTF-8 "TITLE=a b"'),
     "User": own(user, False, "NAME|NUMBER", "User to run as, looked up in the container.", "www-data"),
     "Group": own(group, False, "NAME|NUMBER", "Group to run as.", "33"),

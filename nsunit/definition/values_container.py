@@ -30,7 +30,14 @@ _BIND_HINT = "use SOURCE[:TARGET[:OPTIONS]], options rbind, norbind, ro, rw, idm
 
 
 def command(text: str) -> tuple[str, ...]:
-    """`Exec=`: one command line; quotes and C escapes as in ExecStart=, but no prefixes and no `$` expansion."""
+    """One command line; quotes and C escapes as in ExecStart=, but no prefixes and no `$` expansion."""
+    words = arguments(text)
+    check_program(words)
+    return words
+
+
+def arguments(text: str) -> tuple[str, ...]:
+    """`Exec=`: a command line, of which the first word may be an argument to the entrypoint of an image."""
     words: list[str] = []
     position = 0
     while True:
@@ -45,12 +52,20 @@ def command(text: str) -> tuple[str, ...]:
         if word is None:
             break
         words.append(word)
+    return tuple(words)
+
+
+def check_program(words: tuple[str, ...]) -> None:
+    """See that a command line begins with a program.
+
+    Raises:
+        ValueProblem: it does not.
+    """
     program = words[0] if words else ""
     if program[:1] in ("", "-", "@", ":", "+", "!", "|"):
         raise wrong(program, "is not a program", "nsunit takes no prefix before the program")
     if "/" in program and not program.startswith("/"):
         raise wrong(program, "is neither a plain name nor an absolute path")
-    return tuple(words)
 
 
 def environment(text: str) -> tuple[tuple[str, str], ...]:

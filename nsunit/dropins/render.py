@@ -9,6 +9,7 @@ import jinja2
 import nsunit
 from nsunit.definition.load import unit_text_value
 from nsunit.definition.setting import lookup
+from nsunit.plan.disks import disk_directives
 from nsunit.plan.units import GONE
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ def render_unit(
     # systemd warns of such a key in every file, at every reload.
     gone = [key for key, version in GONE.items() if systemd_version >= version]
     lines: dict[str, list[tuple[str, str]]] = {}
-    for item in directives:
+    for item in (*directives, *disk_directives(definition, sections)):
         lines.setdefault(item.section, []).append((item.key, item.text.replace("%", "%%")))
     for section in sections:
         for key, text in definition.texts_of(section):
@@ -45,27 +46,28 @@ def render_unit(
             assert setting is not None, f"a checked definition has the unknown key {key}"
             lines.setdefault(section, []).append((key, unit_text_value(setting, text)))
     lines = {name: [line for line in found if line[0] not in gone] for name, found in lines.items()}
-    return _fill("unit.j2", description=description, sources=definition.sources, sections=lines)
+    return fill("unit.j2", description=description, sources=definition.sources, sections=lines)
 
 
 def render_drop_in(
     headline: str, name: str, sources: Sequence[str], section: str, directives: Sequence[tuple[str, str]]
 ) -> str:
     """The text of a drop-in: *directives* of one *section*, already escaped, for the unit of container *name*."""
-    return _fill("dropin.j2", headline=headline, name=name, sources=sources, section=section, directives=directives)
+    return fill("dropin.j2", headline=headline, name=name, sources=sources, section=section, directives=directives)
 
 
 def render_delegation(user: str, controllers: Sequence[str]) -> str:
     """The text of the drop-in of user@.service that delegates *controllers* to *user*."""
-    return _fill("delegate.conf.j2", user=user, controllers=controllers)
+    return fill("delegate.conf.j2", user=user, controllers=controllers)
 
 
-def _fill(template: str, **values: object) -> str:
+def fill(template: str, escape: bool = False, **values: object) -> str:
+    """Fill a template with *values*, which *escape* makes text of XML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_directory()),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # unit files, not HTML; unit_text_value has escaped what systemd would expand
+        autoescape=escape,  # not of unit files: unit_text_value has escaped what systemd would expand
     )
     return environment.get_template(template).render(values)

@@ -30,6 +30,7 @@ FILES = {
 }
 # Shares of disks, which only some schedulers look at.
 DISK_WEIGHTS = ("IOWeight", "StartupIOWeight", "IODeviceWeight")
+DISK_LATENCY = "IODeviceLatencyTargetUSec"  # which only some kernels are built with
 _PROTECTIONS = ("memory.min", "memory.low")
 
 
@@ -43,10 +44,10 @@ def asked_limits(definition: Definition) -> list[tuple[str, object]]:
     ]
 
 
-def asks_for_weight(definition: Definition) -> bool:
-    """Whether *definition* sets a share of disks."""
+def may_have_no_effect(definition: Definition) -> bool:
+    """Whether *definition* sets a share of disks, or how soon they are to answer, for which not every machine cares."""
     properties = (*definition.properties_of("Slice"), *definition.properties_of("Service"))
-    return any(item.name in DISK_WEIGHTS for item in properties)
+    return any(item.name in (*DISK_WEIGHTS, DISK_LATENCY) for item in properties)
 
 
 def may_be_moot(file: str, value: object, above: bytes | None) -> bool:

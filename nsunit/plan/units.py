@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nsunit.plan.facts import Facts
 
 _USEC = 1_000_000
-_UNIT_NAME_MAX = 255  # systemd refuses longer ones
+UNIT_NAME_MAX = 255  # systemd refuses longer ones
 DEFAULT_TASKS_MAX = 1024  # of a container, with its sessions
 # What systemd takes since this version and forgets, since it always does so.
 GONE = {"CPUAccounting": 258}
@@ -152,7 +152,7 @@ def exec_start(facts: Facts) -> tuple[str, ...]:
 def boot_directives(facts: Facts, boot_directory: str) -> tuple[Directive, ...]:
     """What the service needs to start at boot: its plan in place."""
     copy = ("/bin/cp", "-rT", boot_directory, facts.runtime_directory)
-    return (*_requires_mounts((boot_directory,)), command("ExecStartPre", copy))
+    return (*requires_mounts((boot_directory,)), command("ExecStartPre", copy))
 
 
 def mount_directives(container: Container, facts: Facts) -> tuple[Directive, ...]:
@@ -168,14 +168,15 @@ def mount_directives(container: Container, facts: Facts) -> tuple[Directive, ...
     )
     optional = [bind.source for bind in container.binds if bind.optional]
     automatic = [path for path in needed if _automount_of(path, facts)]
-    found = _requires_mounts([path for path in needed if path and path not in automatic])
+    found = requires_mounts([path for path in needed if path and path not in automatic])
     after = [unit for path in (*automatic, *optional) for unit in _mounts_of(path)]
     after += [mount_unit(_automount_of(path, facts), "automount") for path in automatic]
-    units = tuple(unit for unit in dict.fromkeys(after) if len(unit) <= _UNIT_NAME_MAX)
+    units = tuple(unit for unit in dict.fromkeys(after) if len(unit) <= UNIT_NAME_MAX)
     return (*found, *([relation("After", units)] if units else []))
 
 
-def _requires_mounts(paths: Iterable[str]) -> tuple[Directive, ...]:
+def requires_mounts(paths: Iterable[str]) -> tuple[Directive, ...]:
+    """The mounts of *paths* are there before the unit, and it goes before them."""
     # The other characters systemd would take for quotes and escapes; nothing that must be mounted is called like that.
     plain = tuple(path for path in dict.fromkeys(paths) if not set(path) & set("\"'\\"))
     text = " ".join(f'"{path}"' if " " in path or "\t" in path else path for path in plain)

@@ -87,6 +87,7 @@ _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 # System call numbers: those from 424 on are the same on every architecture, the older ones are not.
 _OLD_CALLS = {
     # name: x86_64, aarch64
+    "bpf": (321, 280),
     "capset": (126, 91),
     "fstatfs": (138, 44),
     "ioprio_set": (251, 30),
@@ -209,6 +210,11 @@ def new_session_keyring(*, with_user: bool) -> None:
     except OSError as error:
         if error.errno not in (1, 13, 38, 122):  # EPERM, EACCES, ENOSYS, EDQUOT
             raise
+
+
+def bpf(command: int, attributes: bytes) -> int:
+    """bpf(2) with the union of *attributes* that *command* takes, as far as it is needed."""
+    return _old_call("bpf", command, attributes, len(attributes))
 
 
 def seccomp(program: bytes) -> None:

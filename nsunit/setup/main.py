@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from nsunit.setup import linux, mounts, namespaces, notify, process, root, spawn
 from nsunit.setup.build import Build
@@ -49,26 +50,40 @@ FIRST_INHERITED_FD = 3
 NO_PLAN = "Failed to read its plan: it has ended, so only 'nsunit start' can start it again, unless it is enabled"
 
 
-def main(argv: list[str]) -> int:
-    """Run the plan in directory `argv[1]`; returns the exit status where the payload could not be started."""
+def main(argv: list[str], begun: int = 0) -> int:
+    """Run the plan in directory `argv[1]`; returns the exit status where the payload could not be started.
+
+    *begun* is when the interpreter was there, in nanoseconds of CLOCK_MONOTONIC.
+    """
     if len(argv) != 2:
         print("<3>nsunit-setup: it is started by the units nsunit makes, see nsunit-setup(8)", file=sys.stderr)
         return spawn.EXIT_SETUP
     address = os.environ.get("NOTIFY_SOCKET", "")
     try:
-        start(argv[1], address)
+        start(argv[1], address, begun)
     except (spawn.SetupError, PlanError, OSError) as error:
         # By these words `nsunit start` knows whose status it is.
         text = str(error) if str(error).startswith("Failed to ") else f"Failed to set the container up: {error}"
         print(f"<3>nsunit-setup: {text}", file=sys.stderr, flush=True)
         if address:
-            linux.close_range(FIRST_INHERITED_FD)  # there may be none left for what follows
+            # There may be none left for what follows.
+            close_all_but(error.link_fd if isinstance(error, spawn.SetupError) else -1)
             notify.send(address, f"STATUS={text}")
         return error.status if isinstance(error, spawn.SetupError) else spawn.EXIT_SETUP
     return 0
 
 
-def start(directory: str, address: str) -> None:
+def close_all_but(kept: int) -> None:
+    """Close all descriptors but the standard streams and *kept*, unless that is -1."""
+    first = FIRST_INHERITED_FD
+    if kept >= first:
+        if kept > first:
+            linux.close_range(first, kept - 1)
+        first = kept + 1
+    linux.close_range(first)
+
+
+def start(directory: str, address: str, begun: int = 0) -> None:
     """Carry out the plan in *directory*; *address* is the service manager's notification socket, or empty.
 
     The payload is made the unit's main process before it executes, so that its exit status is never missed.  The
@@ -78,25 +93,52 @@ def start(directory: str, address: str) -> None:
         spawn.SetupError: a step failed.
         PlanError: the plan cannot be read.
     """
+    loaded = time.monotonic_ns()
     try:
         operations = read_plan(directory)
     except FileNotFoundError:
         raise spawn.SetupError(NO_PLAN) from None
     build = Build(directory)
+    build.mark("begun", begun)
+    build.mark("modules", loaded)
+    build.mark("plan")
+    marks = open_marks(directory)
     enter_own_users(operations, build)
     harden()
     enter_and_prepare(operations, build)
 
     def hand_over(payload: int) -> None:
         attach_network(operations, payload, build)
+        build.mark("attach")
         process.keep_scheduler(payload)
         if address:
             notify.send(address, f"MAINPID={payload}")
+            build.mark("main-pid")
 
     spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
+    build.mark("execve")
+    write_marks(marks, build)  # before who waits for the start may ask for it
     if address and not any(operation.tells_ready for operation in operations):
         notify.send(address, "READY=1")
     build.carry()
+
+
+def open_marks(directory: str) -> int:
+    """Open the file in *directory* that `write_marks` fills: soon that is out of sight.  -1 where there is no room."""
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(directory + "/marks", flags, 0o600)
+    except OSError:
+        return -1  # no reason to start nothing
+
+
+def write_marks(fd: int, build: Build) -> None:
+    """Write when each step has ended, for `nsunit analyze`: words and nanoseconds.  The payload runs already."""
+    try:
+        os.write(fd, " ".join(build.marks).encode())
+        os.close(fd)
+    except OSError:
+        pass
 
 
 def enter_own_users(operations: list[Operation], build: Build) -> None:
@@ -157,6 +199,7 @@ def enter_and_prepare(operations: list[Operation], build: Build) -> None:
         root.make_workspace(build)
     except OSError as error:
         raise spawn.SetupError(f"Failed to make the workspace: {error}") from error
+    build.mark("workspace")
     try:
         spawn.prepare(operations, build)
     except BaseException:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
 from nsunit.setup import CGROUP_ROOT, linux
+from nsunit.setup import read_file as read_file
+from nsunit.setup import write_file as write_file
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -60,7 +63,7 @@ def make_user_namespace(uid_map: str, gid_map: str) -> int:
     """
     with Child(lambda: linux.unshare(linux.CLONE_NEWUSER)) as child:
         if not child.is_ready:
-            raise OSError(28, "the kernel refused it; see user.max_user_namespaces in sysctl(8)")
+            raise OSError(child.errno, os.strerror(child.errno))
         for name, entries in (("uid_map", uid_map), ("gid_map", gid_map)):
             write_file(f"/proc/{child.pid}/{name}", entries)
         return os.open(f"/proc/{child.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
@@ -80,7 +83,10 @@ def has_hosts_root(pid: int) -> bool:
 
 
 class Child:
-    """A process that does *deed* and then waits, as long as the context lasts."""
+    """A process that does *deed* and then waits, as long as the context lasts.
+
+    It `is_ready`, or `errno` says why not: that of an OSError, else EIO.
+    """
 
     def __init__(self, deed: Callable[[], None]) -> None:
         ready_reader, ready_writer = os.pipe()
@@ -89,8 +95,12 @@ class Child:
         if self.pid == 0:
             try:
                 os.close(hold_writer)  # else this copy would keep the read below from ever ending
-                deed()
-                os.write(ready_writer, b".")
+                try:
+                    deed()
+                except OSError as error:
+                    os.write(ready_writer, b"%d" % (error.errno or errno.EIO))
+                    os._exit(0)
+                os.write(ready_writer, b"0")
                 os.read(hold_reader, 1)
             finally:
                 os._exit(0)
@@ -98,9 +108,11 @@ class Child:
         os.close(hold_reader)
         self.ready_fd, self.hold_fd = ready_reader, hold_writer
         self.is_ready = False
+        self.errno = errno.EIO
 
     def __enter__(self) -> Child:
-        self.is_ready = bool(os.read(self.ready_fd, 1))
+        self.errno = int(os.read(self.ready_fd, 16) or errno.EIO)
+        self.is_ready = not self.errno
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -255,24 +267,6 @@ def write_over(directory: int, name: str, text: str) -> None:
         os.pwrite(fd, new.ljust(len(old), b"\n"), 0)
         os.ftruncate(fd, len(new))
     os.close(fd)
-
-
-def read_file(path: str) -> str:
-    """Content of a small file of the kernel's."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.fsdecode(os.read(fd, 65536))
-    finally:
-        os.close(fd)
-
-
-def write_file(path: str, text: str) -> None:
-    """Write *text* to a file of the kernel's, by one call."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)
 
 
 def become_root_of(userns_fd: int) -> None:

@@ -5,8 +5,8 @@ payload's process into the new PID namespace, since neither unshare(2) nor setns
 one exits at once, so the payload becomes the child of the service manager, which learns of its end like of any other's.
 
 The middle process tells the payload's PID on a pipe of its own, so that its end is noticed if it is killed before.
-A close-on-exec pipe tells the parent how it went on: lines `streams`, `ready`, `error STATUS TEXT`.  End of file after
-`ready`, with no error, means that execve(2) succeeded.
+A close-on-exec pipe tells the parent how it went on: lines `streams`, `ready MARKS`, `error STATUS TEXT`.  End of file
+after `ready`, with no error, means that execve(2) succeeded.
 """
 
 from __future__ import annotations
@@ -36,11 +36,15 @@ TIOCSWINSZ = 0x5414
 
 
 class SetupError(Exception):
-    """The container could not be set up; the text is one line, and `status` is what to exit with."""
+    """The container could not be set up; the text is one line, and `status` is what to exit with.
+
+    A payload that was made may wait at the other end of `link_fd`, -1 for none: it ends as soon as that is closed.
+    """
 
     def __init__(self, text: str, status: int = EXIT_SETUP) -> None:
         super().__init__(text)
         self.status = status
+        self.link_fd = -1
 
 
 def explain(operation: Operation, error: BaseException) -> SetupError:
@@ -69,15 +73,14 @@ def prepare(operations: Sequence[Operation], build: Build) -> None:
             operation.prepare(build)
         except OSError as error:
             raise explain(operation, error) from error
+        build.mark(f"prepare/{operation.keyword}")
 
 
 def failpoint(operation: Operation, half: str) -> None:
     """Die at this step if the service's environment says so: NSUNIT_FAILPOINT=KEYWORD:prepare or :execute.
 
-    An operation that starts processes has more of them, each with a word of its own.
-
-    The tests kill the helper at every step this way.  The variable can only come from a unit's Environment=, which
-    nsunit never sets, so nobody but the administrator can.
+    The tests kill the helper at every step this way; one that starts processes has more words.  The variable can only
+    come from a unit's Environment=, which nsunit never sets, so nobody but the administrator can.
     """
     if os.environ.get("NSUNIT_FAILPOINT") == f"{operation.keyword}:{half}":
         os.kill(os.getpid(), 9)
@@ -178,7 +181,8 @@ def spawn(
 
     Raises:
         SetupError: some step failed; nothing of the container is left running.  A payload that is not attached ends
-            with the caller: the manager watches it by now, and would end the caller before it has said what failed.
+            with the caller, or when its `link_fd` is closed: the manager watches it by now, and would end the caller
+            before it has said what failed.
     """
     reader, writer = os.pipe()
     go_reader, go_writer = os.pipe()
@@ -203,9 +207,11 @@ def spawn(
             go_writer = -1
             raise _lost(_Lines(reader), attached)
         _supervise(_Lines(reader), build, payload, go_writer, before_exec, attached)
-    except BaseException:
+    except BaseException as error:
         if attached and go_writer >= 0:
             os.close(go_writer)
+        elif isinstance(error, SetupError):
+            error.link_fd = go_writer
         raise
     finally:
         os.close(reader)
@@ -239,8 +245,7 @@ def _lost(lines: Iterable[str], attached: bool) -> SetupError:
             os.waitpid(-1, 0)  # the payload, if there is one: nothing else is a child now
         except ChildProcessError:
             break
-    told = (failure for failure in failures if str(failure) != PARENT_GONE)
-    return next(told, None) or SetupError(KILLED)
+    return next((failure for failure in failures if str(failure) != PARENT_GONE), SetupError(KILLED))
 
 
 def _failure(line: str) -> SetupError:
@@ -266,6 +271,7 @@ def _supervise(
                 build.master_fd = fds.pop(0)
             build.pipe_fds = fds
         elif word == "ready":
+            build.marks.append(rest)
             _call(before_exec, payload, payload if attached else -1, go_writer)
             executing = True
         elif word == "error":
@@ -335,7 +341,10 @@ def _middle(
         for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
             _signal.signal(number, _signal.SIG_DFL)
         link.wait()
+        build.marks.clear()  # the parent has them
+        build.mark("fork")
         enter()
+        build.mark("enter")
         pid = os.fork()
         if pid == 0:
             os.close(link.pid_fd)
@@ -355,6 +364,7 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
         os.umask(0o022)
         if new_root and not build.shares_mounts:
             root.attach_root(build)
+        build.mark("fork/payload")
         for operation in operations:
             failpoint(operation, "execute")
             if isinstance(operation, Exec):
@@ -363,6 +373,7 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
                 operation.execute(build)
             except (OSError, LookupError, ValueError) as error:
                 raise explain(operation, error) from error
+            build.mark(f"execute/{operation.keyword}")
         raise SetupError("The plan has nothing to execute")
     except SetupError as error:
         status = error.status
@@ -379,7 +390,7 @@ def _last_preparations(build: Build, link: _Link) -> None:
     if ends:
         build.send(ends)
         link.send("streams")
-    link.send("ready")
+    link.send(f"ready {' '.join(build.marks)}")
     link.wait()
     if link.attached:
         # Not earlier: until the middle process has ended it is the parent, and its end is not the caller's.

@@ -179,6 +179,7 @@ def fixed_host(root: Path) -> Iterator[FixedHost]:
         patch.setattr(os, "getegid", lambda: ALICE.gid)
         patch.setattr(os, "uname", lambda: SimpleNamespace(nodename="host", machine=machine, release="6.12.0"))
         patch.setattr(why, "disks_are_weighed", lambda: True)
+        patch.setattr(why, "has_io_latency", lambda: True)
         patch.setenv("PATH", f"{host.place('/bin')}:/usr/bin:/bin")
         # The units of mounts have their paths' names, so *root* has to be away before they are made.
         of_mount, of_mounts = units.mount_unit, units._mounts_of

@@ -115,6 +115,7 @@ def test_units_of_somebody_else(unit):
         ("auto-update", r"nsunit-auto\x2dupdate.service", ""),
         ("pull-1f", r"nsunit-pull\x2d1f.service", ""),
         ("cgroup-web", r"nsunit-cgroup\x2dweb.service", ""),
+        ("limits-of@web", r"nsunit-limits\x2dof@web.service", ""),
         ("shop-eu.pod", "nsunit-shop-eu.pod.service", r"nsunit-shop\x2deu.pod.service"),
     ],
 )

@@ -156,6 +156,15 @@ def test_machinectl(system, seen, run):
     assert system.service in run("machinectl", "status", "--no-pager", "--lines=0", system.name).stdout
     shell = f"machinectl shell {system.name} /bin/sh -c 'echo name=$(hostname)'"
     assert "name=boot-os" in run("script", "-qec", shell, "/dev/null").stdout
+    # As the system's own service it is given a session of logind's; an exec's cannot be moved into one.
+    assert run("systemd-run", "-qM", system.name, "--wait", "--pipe", "su", "-c", "id -u").stdout == "0\n"
+    failed = ("systemctl", "list-units", "--failed", "--plain", "--no-legend", "session-*")
+    assert system.exec("runuser", "-u", "nobody", "--", "id", "-u").stdout == "65534\n"
+    assert system.exec(*failed).stdout == ""
+    if int(run("systemctl", "--version").stdout.split()[1]) > 252:  # there pam_systemd waits for two minutes
+        assert system.exec("su", "-c", "id -u").stdout == "0\n"
+        assert "session-c" in system.exec(*failed).stdout
+        system.exec("systemctl", "reset-failed")
 
 
 def test_a_reboot_inside_is_a_restart_and_a_stop_a_shutdown(system, nsunit, run):

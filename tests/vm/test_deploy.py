@@ -307,6 +307,6 @@ def test_who_gets_it_is_killed(versions, containers, nsunit, workplace, tidy):
         assert len(left) == (number == signal.SIGKILL)
         assert not any((STORE / "layers").iterdir()) and not Path(f"/etc/nsunit/{name}.nsunit").exists()
         if left:
-            assert "who was bringing an image in is gone" in nsunit("doctor", "--check", check=False).stdout
+            assert "who was bringing something in is gone" in nsunit("doctor", "--check", check=False).stdout
             nsunit("doctor", "--repair")
     assert nsunit("deploy", str(place)).stdout.startswith(f"{name}: started, {place}: 2 of 2 layers sent, ")

@@ -120,6 +120,7 @@ def test_a_container_runs_what_its_image_says(images, containers, run):
     [
         ("", "entry cmd"),
         ("Exec=own words", "entry own words"),
+        ("Exec=--own -w", "entry --own -w"),
         ("Entrypoint=/bin/sh -c 'echo \"$@\"' x other", "other"),
         ("Entrypoint=/bin/sh -c 'echo \"$@\"' x other\nExec=own", "other own"),
     ],

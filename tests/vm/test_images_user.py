@@ -13,9 +13,9 @@ import oci
 import oci_cases
 import pytest
 from registry import registry
+from rootless import User, nothing_left, user
 from test_images import busybox
 from test_images_out import BASE, DIFFERENCES, MARKS, read_layout
-from test_rootless import User, nothing_left, user
 
 __all__ = ["nothing_left", "user"]  # fixtures
 

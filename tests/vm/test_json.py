@@ -50,6 +50,7 @@ class Scene:
         """See that it is as it is described, for the longest beginning of *line* that is."""
         described = [verb for verb in SCHEMA["properties"] if f"{line} ".startswith(f"{verb} ")]
         verb = "show GROUP.slice" if line.endswith(".slice") and line.startswith("show") else max(described, key=len)
+        verb = "import KIND" if line.startswith(("import quadlet", "import run", "import compose")) else verb
         self.seen.add(verb)
         assert mistakes(found, SCHEMA["properties"][verb], SCHEMA["$defs"]) == [], line
 
@@ -94,6 +95,7 @@ def test_all_of_it(scene, shared, tmp_path):
         has_control_groups(scene, name)
     is_over(scene, name)
     is_moved(scene, shared, tmp_path)
+    of_others(scene, tmp_path)
     of_images(scene, tmp_path)
     of_volumes(scene, tmp_path)
     # Others print what these do; see test_create.py, test_images.py, test_images_out.py and test_update.py.
@@ -134,6 +136,7 @@ def looks_at_what_it_uses(scene, name):
     assert scene.ask("ps", name)[0]["inside_pid"] == 1
     for what in ([name], [name, "MemoryMax"], [f"{scene.group}.slice"]):
         scene.ask("why", *what)
+    assert scene.ask("analyze", name)[0]["name"] == name
 
 
 def looks_at_networks_and_namespaces(scene, name):
@@ -194,6 +197,19 @@ def is_moved(scene, containers, place):
     Path(f"/etc/nsunit/{last}.nsunit").unlink()
     scene.ask("prune", "--dry-run")
     scene.ask("prune", "--force")
+
+
+def of_others(scene, place):
+    folder = place / "others"
+    folder.mkdir()
+    name = f"j{uuid.uuid4().hex[:8]}"
+    (folder / f"{name}.container").write_text("[Container]\nImage=localhost/no\nSeccompProfile=x\n")
+    found = scene.ask("import", "quadlet", "--dry-run", str(folder))
+    assert (found["definitions"][0]["name"], found["definitions"][0]["path"]) == (name, None)
+    assert found["remarks"][0]["key"] == "SeccompProfile"
+    (folder / "compose.yaml").write_text(f"name: {name}\nservices: {{a: {{image: localhost/no}}}}\n")
+    assert scene.ask("up", str(folder), status=(1,))[0]["error"]
+    assert scene.ask("down", str(folder)) == []
 
 
 def of_images(scene, place):

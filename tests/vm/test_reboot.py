@@ -14,7 +14,7 @@ SLEEP = f"[Container]\nRootfs={BUSYBOX}\nExec=sleep 1000\nEnvironment=GREETING=h
 DISK = "/dev/disk/by-id/virtio-scratch"
 ENABLED = (
     f"{SLEEP}Device={DISK}:/dev/scratch:r\n"
-    f"[Slice]\nMemoryMax=100M\nIOReadBandwidthMax={os.path.realpath(DISK)} 5M\nIOWriteIOPSMax=/var 31\n"
+    f"[Slice]\nMemoryMax=100M\nIOReadBandwidthMax={DISK} 5M\nIOWriteIOPSMax=/var 31\n"
     "[Service]\nTasksMax=60\nRestart=on-failure\n"
 )
 GROUP = "rebooted"

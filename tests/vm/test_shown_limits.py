@@ -1,6 +1,7 @@
 """A program sees the limits it lives under: the tightest ones of slice, service and groups, where it looks for them."""
 
 import re
+from pathlib import Path
 
 import pytest
 from waiting import wait_until
@@ -78,3 +79,48 @@ def test_those_of_the_service_and_of_a_group(containers, nsunit, run):
     nsunit("stop", container.name)
     watchers = "systemctl list-units --plain --no-legend 'nsunit-limits@*'"
     wait_until(lambda: not re.search(group, run(watchers).stdout), "nobody looks after them any more")
+
+
+# Programs that are sized by what they see: a real JVM, and Python, which asks for the CPUs it may use.
+
+PACKAGES = Path("/srv/packages/default-jre-headless")
+NEEDED = ("openjdk-*-jre-headless_*.deb", "libjpeg62-turbo_*.deb", "liblcms2-2_*.deb")
+JAVA = "/usr/lib/jvm/java-21-openjdk-amd64/bin/java -XX:+PrintFlagsFinal -XshowSettings:system -version 2>&1"
+CPUS = "python3 -c 'import os; print(\"cpus\", os.process_cpu_count())'"
+SIZED = """
+[Container]
+Layer=/srv/roots/debian
+Layer={java}
+Volatile=yes
+Exec=/bin/sh -c "({look}) >/tmp/report.new; mv /tmp/report.new /tmp/report; exec sleep 1000"
+[Slice]
+MemoryMax=1G
+CPUQuota=100%
+"""
+
+
+def sizes(report):
+    """What the JVM and Python have found: the heap in MiB, the JVM's processors, Python's."""
+    heap = re.search(r"\bMaxHeapSize += (\d+)", report).group(1)
+    processors = re.search(r"Effective CPU Count: (\d+)", report).group(1)
+    return int(heap) / MIB, int(processors), int(re.search(r"^cpus (\d+)$", report, re.M).group(1))
+
+
+@pytest.mark.machine("controllers")
+@pytest.mark.once("a Java of 200 MiB is unpacked, which reads the files that the other tests look at")
+def test_programs_size_themselves_by_them(containers, nsunit, run, tmp_path):
+    for pattern in NEEDED:
+        (package,) = PACKAGES.glob(pattern)
+        run("dpkg-deb", "-x", package, tmp_path)
+    tmp_path.chmod(0o755)
+    look = f"{JAVA}; {CPUS}"
+    text = SIZED.format(java=tmp_path, look=look.replace('"', '\\"'))
+    container = containers.start(text)
+    session = lambda: sizes(container.exec("sh", "-c", look).stdout)  # noqa: E731
+    report = container.root / "tmp/report"
+    wait_until(report.exists, "the payload has looked", 60)
+    assert sizes(report.read_text()) == session() == (256, 1, 2)
+    nsunit("set", container.name, "MemoryMax=600M", "CPUQuota=200%")
+    assert session() == (150, 2, 2)
+    nsunit("set", container.name, "AllowedCPUs=1")
+    assert container.exec("sh", "-c", CPUS).stdout == "cpus 1\n"

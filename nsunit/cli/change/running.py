@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.deeds.look.query import list_containers
+from nsunit.deeds.look.states import list_containers
 from nsunit.definition.search import list_groups, list_pods
 from nsunit.names import group_of_pod, groups_of_slice
 

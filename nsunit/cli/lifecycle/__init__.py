@@ -15,6 +15,7 @@ VERBS = (
         "Start containers",
         "nsunit.cli.lifecycle.start:start",
         connects=True,
+        moves=True,
         operands="NAME…",
         most=None,
         options=(

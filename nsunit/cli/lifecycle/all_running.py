@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli.lifecycle.stop import stop_these
-from nsunit.deeds.look.query import list_containers
+from nsunit.deeds.look.states import list_containers
 from nsunit.deeds.restart import restart
 
 TYPE_CHECKING = False

@@ -1,4 +1,4 @@
-"""The verbs that look at containers: list, status, show, logs, stats, ps, top, events, why."""
+"""The verbs that look at containers: list, status, show, logs, stats, ps, top, events, why, analyze."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ VERBS = (
             Option(
                 "plot",
                 "Draw CPU, memory and pressure over time on the terminal",
-                run="nsunit.cli.live.plot:plot",
+                run="nsunit.cli.look.live.plot:plot",
             ),
             Option(
                 "prometheus",
@@ -179,6 +179,28 @@ VERBS = (
             "host makes it so, and what the kernel has; and says where a controller is missing, a limit is moot, or "
             "something other than systemd has changed it. LIMIT is one directive, such as MemoryMax; with it, each "
             "level is shown.",
+        ),
+    ),
+    Verb(
+        "analyze",
+        "look",
+        "Show where the time of the last start went",
+        "nsunit.cli.look.analyze:analyze_start",
+        operands="[NAME]",
+        most=1,
+        options=(
+            Option("all", "Compare all running containers, and say what is unusual", short="a"),
+            Option("plot", "Draw it as an SVG picture, - for standard output", value="FILE", complete=("file",)),
+        ),
+        complete="running",
+        details=(
+            "In microseconds, one step after the other: the command until it calls systemd (its interpreter, the "
+            "definition, the plan), systemd (its job, and the executor), the interpreter of nsunit-setup and each of "
+            "its operations, the network as far as the rest waited for it, and the program until it is ready. Without "
+            "NAME it is the container that was started last.",
+            "Of a start by systemd itself (enabled, restarted) there is no command. Steps below 0.1 ms that follow "
+            "each other are one line; --json and --plot have them all.",
+            "With --all, a part is unusual that took twice the median of all containers, and 5 ms more.",
         ),
     ),
     Verb(

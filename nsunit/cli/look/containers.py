@@ -7,8 +7,8 @@ import time
 from nsunit.cli import warn
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, plural, print_json, print_table
 from nsunit.deeds.look.connected import connected
-from nsunit.deeds.look.query import list_containers as query
-from nsunit.deeds.look.query import pod_states
+from nsunit.deeds.look.states import list_containers as query
+from nsunit.deeds.look.states import pod_states
 from nsunit.deeds.look.timed import with_timers
 from nsunit.names import matching
 from nsunit.units import UP
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nsunit.cli.verbs import Invocation
     from nsunit.core.context import Context
-    from nsunit.deeds.look.query import ContainerState
+    from nsunit.deeds.look.states import ContainerState
 
 _COLUMNS = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS", "ADDRESS", "PORTS")
 _WAITING = ("listening", "waiting")  # what is inactive and starts by itself

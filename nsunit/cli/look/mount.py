@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nsunit.cli import say
 from nsunit.cli.output import Style, print_json, print_table
-from nsunit.deeds.look.mount import mount as mount_root
-from nsunit.deeds.look.mount import unmount_from
-from nsunit.deeds.look.mounted import mounted
+from nsunit.deeds.mount.mount import mount as mount_root
+from nsunit.deeds.mount.mount import unmount_from
+from nsunit.deeds.mount.mounted import mounted
 from nsunit.errors import NotFoundError, UsageError
 from nsunit.names import check_name
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nsunit.cli.verbs import Invocation
-    from nsunit.deeds.look.mounted import Mounted
+    from nsunit.deeds.mount.mounted import Mounted
 
 
 def mount(invocation: Invocation) -> int:

@@ -12,7 +12,7 @@ from nsunit.cli import report
 from nsunit.cli.look.logs import journal_command
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, plural, print_json
 from nsunit.deeds.look.many import statuses
-from nsunit.deeds.look.query import list_containers
+from nsunit.deeds.look.states import list_containers
 from nsunit.errors import NsunitError
 from nsunit.names import printable
 from nsunit.storage.health import HEALTHY, UNHEALTHY
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from nsunit.cli.verbs import Invocation
-    from nsunit.deeds.look.query import ContainerState, Status
+    from nsunit.deeds.look.query import Status
     from nsunit.deeds.look.root import Ids, Root
+    from nsunit.deeds.look.states import ContainerState
     from nsunit.formats.procfs import IdRange
     from nsunit.storage.processes import UnitProcess
 

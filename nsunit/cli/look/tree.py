@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.cli.look.containers import wanted_states
 from nsunit.cli.output import Style, format_duration, format_size, print_json, print_table
-from nsunit.deeds.look.query import list_containers
+from nsunit.deeds.look.states import list_containers
 from nsunit.deeds.look.tree import tree
 
 TYPE_CHECKING = False

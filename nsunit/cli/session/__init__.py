@@ -31,6 +31,7 @@ VERBS = (
         "Run a command in a running container",
         "nsunit.cli.session.execute:execute",
         connects=True,
+        moves=True,
         operands="NAME COMMAND…",
         least=2,
         most=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from nsunit.cli.session.borrowed import published, said
@@ -12,10 +13,13 @@ from nsunit.names import check_name, new_run_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nsunit.cli.verbs import Invocation
 
 # Where a key is looked for that is given without its section.  A limit that a slice and a service can both have goes to
 # the slice: there it holds for exec sessions as well.
+_ROOTS = frozenset(("Rootfs", "Layer", "Image", "MountNamespace", "Pod"))  # by these it has one, or another's
 _SECTIONS = ("Container", "Slice", "Service", "Unit")
 
 
@@ -24,6 +28,9 @@ def run(invocation: Invocation) -> int:
     given = invocation.value("name")
     name = new_run_name() if given is None else check_name(given)
     keys = [*(_property(text) for text in invocation.values("property")), *said(invocation)]
+    all_known = all(lookup(section, key) for section, key, _value in keys)  # else the loader says what is wrong
+    if invocation.operands and all_known and _ROOTS.isdisjoint(key for _section, key, _value in keys):
+        raise _without_root(invocation.operands)
     status = run_container(
         invocation.context(),
         keys,
@@ -37,6 +44,20 @@ def run(invocation: Invocation) -> int:
     if invocation.flag("detach") and status == 0 and not invocation.flag("quiet"):
         sys.stdout.write(name + "\n")
     return status
+
+
+def _without_root(operands: Sequence[str]) -> UsageError:
+    """The answer to a command without a root: who comes from podman names that first."""
+    first, *command = operands
+    machine = first if first.startswith("/") else f"/var/lib/machines/{first}"
+    key = f"Layer={machine}" if os.path.isdir(machine) else f"Image={first}"
+    is_program = first.startswith("/") and not os.path.isdir(first)
+    words = [first, *command] if is_program else command or ["sh"]
+    example = "Layer=/var/lib/machines/debian" if is_program else key
+    return UsageError(
+        "nsunit run: [Container] needs Rootfs=, Layer= or Image=",
+        hint=printable(f"its root is named by a key: nsunit run -p {example} {' '.join(words)}"),
+    )
 
 
 def _property(text: str) -> tuple[str, str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli.verbs import Option, Verb
+from nsunit.imports import FORMATS
 
 VERBS = (
     Verb(
@@ -54,20 +55,34 @@ VERBS = (
     Verb(
         "import",
         "transfer",
-        "Import a container that export has written",
-        "nsunit.cli.transfer.archive:restore",
-        operands="FILE|-",
+        "Import a container that export has written, or definitions of another tool",
+        "nsunit.cli.transfer.kinds:bring_in",
+        operands="FILE|- | KIND [SOURCE…]",
         least=1,
-        most=1,
-        options=(Option("force", "Replace a stopped container of that name", short="f"),),
+        most=None,
+        options=(
+            Option("force", "Replace what is there of that name, a container if it is stopped", short="f"),
+            Option("to", "Write the definitions there", value="DIR", complete=("directory",)),
+            Option("dry-run", "Print the definitions, write nothing"),
+            Option("name", "Of 'run': what the container is called", value="NAME"),
+            Option("from-container", "Of 'run': a container of podman or docker", value="NAME"),
+            Option("project", "Of 'compose': the project's name", value="NAME"),
+            Option("profile", "Of 'compose': with the services of that profile", value="NAME", repeat=True),
+        ),
         complete="file",
         before="doctor",
         details=(
-            "The archive may be compressed by gzip, zstd or xz, and need not be trusted: it is unpacked in a unit of "
-            "its own, without network and with few privileges. All is checked before anything gets its name; a "
-            "definition or state that is there is never overwritten without --force.",
-            "It gets ids and an address of its own when it is started. What it needs and this host has not is told. "
-            "It is not started, nor enabled.",
+            "FILE is an archive that 'nsunit export' has written. It may be compressed by gzip, zstd or xz, and need "
+            "not be trusted: it is unpacked in a unit of its own, without network and with few privileges. All is "
+            "checked before anything gets its name; a definition or state that is there is never overwritten without "
+            "--force. It gets ids and an address of its own when it is started. What it needs and this host has not "
+            "is told. It is not started, nor enabled.",
+            "KIND says whose files they are: "
+            + "; ".join(f"{item.name}, {item.summary[0].lower()}{item.summary[1:]}" for item in FORMATS)
+            + ". SOURCE is a file, or a directory with such files; where it is left out, the tool's own directories. "
+            "For each thing that is not carried over there is a line, FILE:LINE: KEY: why; what to use. The "
+            "definitions are checked as 'nsunit verify' reads them, and all of them are written or none; nothing is "
+            "overwritten without --force.",
         ),
     ),
     Verb(

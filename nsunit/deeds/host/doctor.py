@@ -130,6 +130,8 @@ def _feature_hint(name: str, number: int) -> str:
         return "load the module with 'modprobe overlay'"
     if name == "user namespace" and number == errno.ENOSPC:
         return "raise 'user.max_user_namespaces' with sysctl"
+    if name == "user namespace" and number == errno.EPERM:
+        return "a security module or a seccomp filter forbids it, or something is mounted over '/', see 'findmnt /'"
     if number == errno.EPERM:
         return "a security module or a seccomp filter forbids it; nsunit cannot run inside of such a container"
     return "the kernel was built without it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.core.findings import Leftover, is_locked
-from nsunit.deeds.look.mounted import is_there, mounts, places_of
+from nsunit.deeds.mount.mounted import is_there, mounts, places_of
 from nsunit.definition.search import main_file
 from nsunit.names import is_valid_name, notify_unit
 from nsunit.storage import files, ranges

@@ -35,11 +35,11 @@ from __future__ import annotations
 import os
 import time
 
-from nsunit.core.findings import Leftover, Owners, is_abandoned, is_locked
+from nsunit.core.findings import BROUGHT_IN, Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT
 from nsunit.deeds.host.left_enabled import of_enabled, undo_enable
 from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
-from nsunit.deeds.look.mounted import forget
+from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NotFoundError, NsunitError
@@ -69,7 +69,6 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.3
 _LOCK_SECONDS = 5.0
 _KILL_SECONDS = 10.0
-_UNFINISHED = "who was bringing "  # an image or a container in: see the features' doctor.left
 _UNSTARTED = "unstarted-"
 _GROUPS = "cgroup:"  # of the locks of control groups; those of the store and the like are taken again and again
 _OF_THE_LIVING = ("place of a mount",)  # what one that runs may have left as well
@@ -88,7 +87,7 @@ def leftovers(context: Context) -> list[Leftover]:
 
 def unfinished(context: Context) -> list[Leftover]:
     """Those of imports that were killed; see `leftovers`."""
-    return [item for item in leftovers(context) if item.why.startswith(_UNFINISHED)]
+    return [item for item in leftovers(context) if item.why == BROUGHT_IN]
 
 
 def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover], object]) -> list[NsunitError]:

@@ -1,29 +1,24 @@
-"""What there is to know about containers: for `list`, `status` and `inspect`."""
+"""What there is to know about one container: for `status` and `inspect`."""
 
 from __future__ import annotations
 
 import os
 
 from nsunit.core import listeners as listening
-from nsunit.core.jobs import failed_names, failure_of
-from nsunit.core.running import Running, find_running, host_namespace, just_ended, slice_as_defined, slice_of, unit_of
+from nsunit.core.running import Running, find_running, host_namespace, just_ended, unit_of
 from nsunit.core.stored import changed_by_set, differences_from_running, journal_of, known, stored
-from nsunit.deeds.look.kept import kept
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
 from nsunit.deeds.look.sources import files_of
+from nsunit.deeds.look.states import ContainerState, failure_that_counts, health_of, number, state_of
 from nsunit.definition.load import load, load_any
-from nsunit.definition.search import find, list_names, list_pods, main_file
+from nsunit.definition.search import find
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import (
     check_any_name,
-    container_of_unit,
     is_pod,
-    is_slice_of,
     listener_patterns,
-    pod_of_unit,
-    service_name,
 )
 from nsunit.plan.change import texts_by_key
 from nsunit.record import Record, plain
@@ -31,44 +26,20 @@ from nsunit.setup import CGROUP_ROOT, namespaces
 from nsunit.setup.main import read_plan
 from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
-from nsunit.storage.health import read as read_health
 from nsunit.storage.processes import UnitProcess, unit_processes
-from nsunit.units import INFINITY, UP, time_was_up
+from nsunit.units import UP, time_was_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from nsunit.bus.protocol import UnitStatus
     from nsunit.core.context import Context
-    from nsunit.core.jobs import Failure
     from nsunit.deeds.look.root import Ids, Root
     from nsunit.setup.operation import Operation
     from nsunit.storage.health import Health
 
 CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
-
-
-class ContainerState(Record):
-    """One line of `nsunit list`.  Counters are None where the container does not run: bytes, tasks, µs."""
-
-    name: str
-    active_state: str
-    sub_state: str
-    unit: str
-    slice: str
-    definition: str = ""
-    pid: int | None = None
-    since_usec: int | None = None
-    memory: int | None = None
-    tasks: int | None = None
-    cpu_usec: int | None = None
-    enabled: bool = False
-    note: str = ""  # why it was not started, or what is wrong with what listens for it, and what to do
-    frozen: bool = False
-    health: str | None = None  # starting, healthy or unhealthy; None where nothing checks it
-    next_elapse_usec: int | None = None  # when its timer starts it, µs since 1970
 
 
 class Status(Record):
@@ -106,59 +77,6 @@ class Status(Record):
     health: Health | None = None
 
 
-def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
-    """The containers that are loaded, and with *everything* also those only defined or with kept state."""
-    units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket"])
-    listeners = listening.by_container(units)
-    states = {}
-    for unit in units:
-        name = container_of_unit(unit.name)
-        values = _values_of(context, unit) if name else {}
-        # Other people's units may be called nsunit-something: a container's is in the container's slice.
-        if name and is_slice_of(str(values.get("Slice", "")), name):
-            states[name] = _state(context, name, unit.name, values, listeners.get(name, listening.NONE))
-    for name in failed_names(context):
-        if name not in states:
-            states[name] = _state(context, name, service_name(name), {}, listeners.get(name, listening.NONE))
-    if everything:
-        quiet = {item.name: item.state for item in kept(context)} | dict.fromkeys(list_names(context.search), "dead")
-        for name, sub_state in quiet.items():
-            if name not in states:
-                states[name] = ContainerState(
-                    name,
-                    "inactive",
-                    sub_state,
-                    service_name(name),
-                    slice_as_defined(context, name),
-                    main_file(name, context.search),
-                    enabled=is_enabled(context, name),
-                )
-    return [states[name] for name in sorted(states)]
-
-
-def _values_of(context: Context, unit: UnitStatus) -> dict[str, object]:
-    """What `_state` shows of a *unit* that systemd has listed: all of its properties take ten times as long to get."""
-    since = "ActiveEnterTimestamp" if unit.active_state in UP else "StateChangeTimestamp"
-    return {
-        "ActiveState": unit.active_state,
-        "SubState": unit.sub_state,
-        "LoadState": unit.load_state,
-        **context.bus.get(unit.name, "Slice", "MainPID", since),
-    }
-
-
-def pod_states(context: Context, *, everything: bool = False) -> list[ContainerState]:
-    """The pods that are there, with the counters of all their containers, and with *everything* those only defined."""
-    units = context.bus.list_units(["nsunit-*.pod.service"])
-    found = {name: unit for unit in units if (name := pod_of_unit(unit.name))}
-    names = {*found, *(list_pods(context.search) if everything else ())}
-    states = []
-    for name in sorted(names):
-        values = _values_of(context, found[name]) if name in found else {}
-        states.append(_state(context, name, service_name(name), values))
-    return states
-
-
 def status(context: Context, name: str) -> Status:
     """All about container or pod *name*.
 
@@ -168,7 +86,7 @@ def status(context: Context, name: str) -> Status:
     unit = unit_of(context, check_any_name(name))
     properties = context.bus.properties(unit)
     listeners = listening.by_container(context.bus.list_units(listener_patterns(name))).get(name, listening.NONE)
-    state = _state(context, name, unit, properties, listeners)
+    state = state_of(context, name, unit, properties, listeners)
     if properties.get("LoadState") == "not-found" and not state.definition:
         find(name, context.search)  # raises, and names what is near
     operations = _plan(context, name)
@@ -193,9 +111,9 @@ def status(context: Context, name: str) -> Status:
         memory_limit=_tightest(limits, properties, "MemoryMax"),
         memory_peak=_cgroup_number(limits, "memory.peak"),
         cpu_quota=_tightest(limits, properties, "CPUQuotaPerSecUSec"),
-        io_read=_number(limits, "IOReadBytes"),
-        io_write=_number(limits, "IOWriteBytes"),
-        oom_kills=max(_oom_kills(limits), _number(properties, "OOMKills") or 0),
+        io_read=number(limits, "IOReadBytes"),
+        io_write=number(limits, "IOWriteBytes"),
+        oom_kills=max(_oom_kills(limits), number(properties, "OOMKills") or 0),
         managed_oom_kills=_managed_kills(limits, properties),
         control_group=str(limits.get("ControlGroup", "")),
         processes=processes,
@@ -206,7 +124,7 @@ def status(context: Context, name: str) -> Status:
         ),
         invocation=_invocation(context, name, unit, properties),
         log_namespace=journal_of(context, name),
-        health=_health(context, name, properties),
+        health=health_of(context, name, properties),
         **_shown_by_features(context, name, used),
     )
 
@@ -298,81 +216,15 @@ def private_namespaces(running: Running) -> dict[str, int]:
     return found
 
 
-def _state(
-    context: Context, name: str, unit: str, values: dict[str, object], listeners: listening.Listeners = listening.NONE
-) -> ContainerState:
-    slice_ = str(values.get("Slice", ""))
-    if not is_slice_of(slice_, name):
-        slice_ = slice_of(context, name)
-    limits = context.bus.get(slice_, "MemoryCurrent", "TasksCurrent", "CPUUsageNSec", "FreezerState")
-    cpu = _number(limits, "CPUUsageNSec")
-    active, sub = str(values.get("ActiveState", "inactive")), str(values.get("SubState", "dead"))
-    if active in ("inactive", "failed"):
-        if listeners.listening:
-            sub = "listening"
-        elif listeners.given_up:
-            active, sub = "failed", "not-listening"
-    since, note = values.get("ActiveEnterTimestamp" if active in UP else "StateChangeTimestamp"), ""
-    if sub in ("dead", "failed") and (failure := _failure(context, name, unit)):
-        active, sub, since = "failed", "failed" if failure.invocation else "refused", failure.time_usec
-        note = f"{failure.message}; {failure.hint}" if failure.hint else failure.message
-    return ContainerState(
-        name=name,
-        active_state=active,
-        sub_state=sub,
-        unit=unit,
-        slice=slice_,
-        definition=main_file(name, context.search),
-        pid=_number(values, "MainPID") or None,
-        since_usec=_number({"since": since}, "since") or None,
-        memory=_number(limits, "MemoryCurrent"),
-        tasks=_number(limits, "TasksCurrent"),
-        cpu_usec=None if cpu is None else cpu // 1000,
-        enabled=is_enabled(context, name),
-        note=listening.note(context, name, listeners) or note,
-        frozen=limits.get("FreezerState") == "frozen",
-        health=found.status if (found := _health(context, name, values)) else None,
-    )
-
-
-def _failure(context: Context, name: str, unit: str) -> Failure | None:
-    """How nsunit's last start of it has failed, if it is not systemd that has tried last."""
-    failure = failure_of(context, name)
-    tried = context.bus.get(unit, "InactiveExitTimestamp") if failure else {}
-    return failure if failure and (_number(tried, "InactiveExitTimestamp") or 0) <= failure.time_usec else None
-
-
 def _invocation(context: Context, name: str, unit: str, properties: dict[str, object]) -> str:
-    if properties.get("ActiveState") not in UP and (failure := _failure(context, name, unit)):
+    if properties.get("ActiveState") not in UP and (failure := failure_that_counts(context, name, unit)):
         return failure.invocation
     value = properties.get("InvocationID")
     return bytes(value).hex() if isinstance(value, (list, tuple, bytes)) else ""
 
 
-def _health(context: Context, name: str, values: dict[str, object]) -> Health | None:
-    """What the checks of a container have found, if there are any."""
-    pid = _number(values, "MainPID")
-    try:
-        return read_health(context.paths.runtime_of(name), pid) if pid else None
-    except PermissionError:
-        return None  # it is root's to know
-
-
-def is_enabled(context: Context, name: str) -> bool:
-    """Whether container or pod *name* is started at boot."""
-    if not context.paths.is_enabled(name):
-        return False
-    # The file of a pod may be there for a container's sake only.
-    return all(wanted(context, name) for wanted in hooks(kinds_of(name), "files.is_wanted"))
-
-
-def _number(values: dict[str, object], key: str) -> int | None:
-    value = values.get(key)
-    return value if isinstance(value, int) and value != INFINITY else None
-
-
 def _tightest(limits: dict[str, object], properties: dict[str, object], key: str) -> int | None:
-    found = [value for value in (_number(limits, key), _number(properties, key)) if value is not None]
+    found = [value for value in (number(limits, key), number(properties, key)) if value is not None]
     return min(found, default=None)
 
 
@@ -397,7 +249,7 @@ def _managed_kills(limits: dict[str, object], properties: dict[str, object]) -> 
     """How often systemd-oomd has killed in it: as its cgroups say, and once they have gone the unit (systemd 259)."""
     group = limits.get("ControlGroup")
     counted = managed_kills(f"{CGROUP_ROOT}{group}") if group else 0
-    return max(counted, _number(properties, "ManagedOOMKills") or 0)
+    return max(counted, number(properties, "ManagedOOMKills") or 0)
 
 
 def _plan(context: Context, name: str) -> list[Operation]:

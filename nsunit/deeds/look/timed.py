@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.core.running import slice_as_defined
-from nsunit.deeds.look.query import ContainerState, is_enabled
+from nsunit.deeds.look.states import ContainerState, is_enabled
 from nsunit.definition.search import main_file
 from nsunit.features import hooks
 from nsunit.names import container_of_timer, service_name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.deeds.look.query import pod_states
+from nsunit.deeds.look.states import pod_states
 from nsunit.definition.search import list_groups
 from nsunit.names import ROOT_SLICE, group_of_pod, group_slice, groups_of_slice
 from nsunit.record import Record
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nsunit.core.context import Context
-    from nsunit.deeds.look.query import ContainerState
+    from nsunit.deeds.look.states import ContainerState
 
 _USAGE = ("MemoryCurrent", "TasksCurrent", "CPUUsageNSec")
 _LIMITS = ("MemoryMax", "TasksMax", "CPUQuotaPerSecUSec")

@@ -20,7 +20,7 @@ from nsunit.names import (
     slice_path,
 )
 from nsunit.plan import hierarchy
-from nsunit.plan.ceilings import DISK_WEIGHTS
+from nsunit.plan.ceilings import DISK_LATENCY, DISK_WEIGHTS
 from nsunit.plan.facts import Facts
 from nsunit.plan.hierarchy import KNOBS, Explanation, Knob, Level
 from nsunit.plan.units import default_tasks
@@ -30,6 +30,8 @@ from nsunit.units import Property
 
 BLOCK = "/sys/block"
 _UNWEIGHED = "{}= has no effect: no disk of this machine has the scheduler bfq, nor io.cost.qos on"
+_NO_LATENCY = "IODeviceLatencyTargetSec= has no effect: this kernel was built without io.latency (BLK_CGROUP_IOLATENCY)"
+_SYMBOLS = "/proc/kallsyms"
 _WHOLE = (1 << 32) - 1  # what 100% is in a property such as MemoryMaxScale
 
 TYPE_CHECKING = False
@@ -59,10 +61,11 @@ def explain(context: Context, name: str, key: str | None = None) -> list[Explana
     return [item for item in found if key or hierarchy.is_said(item)]
 
 
-def moot_limits(context: Context, definition: Definition, *, with_host: bool = True) -> list[str]:
-    """What *definition* asks for although a slice above the container does not let it have that.
+def moot_limits(context: Context, definition: Definition, *, starting: bool = False) -> list[str]:
+    """What *definition* asks for although a slice above the container, or the machine, does not let it have that.
 
-    *with_host* tells whether the machine itself counts, too.
+    While it is *starting* the machine does not count, and of slices what systemd was asked for: it may have made their
+    cgroups and not yet written to all of their files.
     """
     slice_ = slice_name(definition.name, definition.container.slice)
     units = (("Slice", slice_), ("Service", service_name(definition.name)))
@@ -70,10 +73,14 @@ def moot_limits(context: Context, definition: Definition, *, with_host: bool = T
     knobs = [knob for knob in KNOBS if any(knob.dbus_name in level.asked for level in own)]
     weights = [key for key in DISK_WEIGHTS if any(item.name == key for item in _properties(definition))]
     notes = [] if not weights or disks_are_weighed() else [_UNWEIGHED.format(key) for key in weights]
+    if any(item.name == DISK_LATENCY for item in _properties(definition)) and not has_io_latency():
+        notes.append(_NO_LATENCY)
     levels = _chain_above(context, slice_) + own if knobs else []
+    if starting:
+        levels = [level.replace(exists=False, files={}) if level.asked else level for level in levels]
     for knob in knobs:
         for device in hierarchy.devices_of(own, knob) if knob.kind == "device" else [""]:
-            notes += hierarchy.explain(knob, levels, _host(knob) if with_host else None, device).notes
+            notes += hierarchy.explain(knob, levels, None if starting else _host(knob), device).notes
     return notes
 
 
@@ -93,6 +100,22 @@ def disks_are_weighed() -> bool:
         return True
     schedulers = (read_kernel_file(f"{BLOCK}/{disk}/queue/scheduler") for disk in os.listdir(BLOCK))
     return any("[bfq]" in (text or "") for text in schedulers)
+
+
+def has_io_latency() -> bool:
+    """Whether the kernel has io.latency; true if that cannot be told.
+
+    The file is in every cgroup with the controller, and before there is one, the functions are in the kernel's symbols.
+    """
+    for group in os.listdir(CGROUP_ROOT):
+        if os.path.exists(f"{CGROUP_ROOT}/{group}/io.max"):
+            return os.path.exists(f"{CGROUP_ROOT}/{group}/io.latency")
+    try:
+        with open(_SYMBOLS, "rb") as file:
+            symbols = file.read()
+    except OSError:
+        return True
+    return not symbols or b" iolatency_" in symbols
 
 
 def find_knob(key: str) -> Knob:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
+from nsunit.core.jobs import JOB_TIMEOUT
 from nsunit.core.running import find_running, open_pidfd
 from nsunit.errors import NsunitError
+from nsunit.names import limits_keeper, limits_watcher
 from nsunit.setup import linux, mounts, namespaces
 from nsunit.setup.main import read_plan
 from nsunit.storage.files import read_kernel_file
+from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ _PLACE = "/sys/fs/cgroup"  # in the container
 
 
 def show_first_limits(context: Context, name: str) -> None:
-    """Put files over the slice's in the running container *name* for what is tighter elsewhere by now.
+    """Put files over the slice's in the running container *name*, which say what is tightest, whoever changes it.
 
     Not for a user's container, whose mounts belong to a user namespace of another kind; the next start does it there.
 
@@ -31,7 +34,7 @@ def show_first_limits(context: Context, name: str) -> None:
     running = find_running(context, name)
     unit, slice_ = namespaces.unit_and_slice(running.control_group)
     there = read_kernel_file(f"/proc/{running.pid}/mountinfo") or ""
-    limits = namespaces.limits_to_show(unit, slice_, everything=False)
+    limits = namespaces.limits_to_show(unit, slice_, everything=True)
     missing = [limit for limit in limits if f" {_PLACE}/{limit} " not in there]
     if not missing:
         return
@@ -55,3 +58,24 @@ def show_first_limits(context: Context, name: str) -> None:
         os.close(fd)
     if not is_done:
         raise NsunitError(f"{name}: what it sees of its limits cannot be changed", hint="a restart shows them")
+    _watch(context, name, unit, slice_)
+
+
+def _watch(context: Context, name: str, *groups: str) -> None:
+    """Have changes in *groups* shown, whoever makes them, as long as *name* runs.
+
+    The container's own unit was made without the watchers, so another one wants them, which has no process.
+    """
+    keeper, service = limits_keeper(name), groups[0].rpartition("/")[2]
+    if context.bus.get(keeper, "ActiveState").get("ActiveState") == "active":
+        return
+    properties = (
+        Property("Description", "s", f"What watches limits of {service}"),
+        Property("Type", "s", "oneshot"),
+        Property("RemainAfterExit", "b", True),
+        Property("ExecStart", "a(sasb)", (("/bin/true", ("/bin/true",), False),)),
+        Property("Wants", "as", tuple(unit for unit in map(limits_watcher, groups) if unit)),
+        *(Property(key, "as", (service,)) for key in ("BindsTo", "After")),
+        Property("CollectMode", "s", "inactive-or-failed"),
+    )
+    context.bus.wait(context.bus.start_transient(Unit(keeper, properties)), JOB_TIMEOUT)

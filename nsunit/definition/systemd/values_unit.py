@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.values import absolute_path, choice, is_digits, plain_path, string, word_list
-from nsunit.definition.words import wrong
+from nsunit.definition.words import next_word, wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ job_mode = choice(
 
 def unit_names(text: str) -> tuple[str, ...]:
     """Full names of units, no templates."""
-    names = word_list(text)
+    names = _names(text)
     for name in names:
         stem, _, kind = name.rpartition(".")
         prefix, at, instance = stem.partition("@")
@@ -46,9 +46,21 @@ def unit_names(text: str) -> tuple[str, ...]:
 
 def installed_names(text: str) -> tuple[str, ...]:
     """Names of units, templates included."""
-    for name in word_list(text):
+    names = _names(text)
+    for name in names:
         unit_names(name.replace("@.", "@x."))
-    return word_list(text)
+    return names
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Words, in which a backslash is one: that of an escape in a unit's name, as systemd reads it."""
+    found: list[str] = []
+    position = 0
+    while True:
+        word, position = next_word(text, position, keep_escapes=True)
+        if word is None:
+            return tuple(found)
+        found.append(word)
 
 
 def documentation(text: str) -> tuple[str, ...]:

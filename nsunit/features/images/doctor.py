@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.findings import Leftover, is_locked
+from nsunit.core.findings import BROUGHT_IN, Leftover, is_locked
 from nsunit.features.images.store import Store
 from nsunit.storage import files
 
@@ -21,7 +21,7 @@ def left(owners: Owners) -> Iterator[Leftover]:
     place = store.staging
     for name in files.list_directory(place):
         if not is_locked(f"{place}/{name}"):
-            yield Leftover("directory", f"{place}/{name}", "who was bringing an image in is gone")
+            yield Leftover("directory", f"{place}/{name}", BROUGHT_IN)
     for directory in (store.names, store.images, store.configs, store.about):
         for name in files.list_directory(directory):
             writer = name[1 : -len(".new")] if name.startswith(".") and name.endswith(".new") else ""

@@ -80,11 +80,23 @@ def _end_carriers(subgroup: str, lock: os.stat_result) -> None:
         return
     for pid in namespaces.read_file(f"{directory}/cgroup.procs").split():
         try:
-            files = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-            if any(os.path.samestat(file, lock) for file in files):
+            if _has_open(pid, lock):
                 os.kill(int(pid), _signal.SIGKILL)
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it has ended; or it is a user's, in a user namespace of the run before
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+
+
+def _has_open(pid: str, lock: os.stat_result) -> bool:
+    """Whether process *pid* of the unit has *lock*.
+
+    A user's carrier is in the user namespace of the run before, into which this one cannot look: there its name has to
+    do, since nothing else can be left of a run that has ended.
+    """
+    try:
+        files = [os.stat(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    except PermissionError:
+        return namespaces.read_file(f"/proc/{pid}/comm").strip() == os.path.basename(CAT)
+    return any(os.path.samestat(file, lock) for file in files)
 
 
 def _move_to(subgroup: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.findings import Leftover, is_locked
+from nsunit.core.findings import BROUGHT_IN, Leftover, is_locked
 from nsunit.features.transfer.staging import place_of
 from nsunit.storage import files
 
@@ -18,4 +18,4 @@ def left(owners: Owners) -> Iterator[Leftover]:
     place = place_of(owners.context)
     for name in files.list_directory(place):
         if not is_locked(f"{place}/{name}"):
-            yield Leftover("directory", f"{place}/{name}", "who was bringing a container in is gone")
+            yield Leftover("directory", f"{place}/{name}", BROUGHT_IN)

@@ -35,6 +35,9 @@ class FakeBus:
         if body is LookupError:
             error = "org.freedesktop.systemd1.NoSuchUnit"
             return Message(message_type=MessageType.ERROR, error_name=error, reply_serial=1)
+        if body is NameError:
+            error = "org.freedesktop.DBus.Error.NameHasNoOwner"
+            return Message(message_type=MessageType.ERROR, error_name=error, reply_serial=1)
         signature = "a{sv}" if isinstance(body, dict) else "s" if body else ""
         reply_body = [body] if body else []
         return Message(message_type=MessageType.METHOD_RETURN, reply_serial=1, signature=signature, body=reply_body)
@@ -142,6 +145,38 @@ def test_an_end_of_which_only_half_was_heard(loaded):
     bus = HalfHeard(state | {"ExecMainCode": Variant("i", 2), "ExecMainStatus": Variant("i", 9)}, loaded=loaded)
     expected = watch.Ended(UNIT, "failed", "signal", 2, 9) if loaded else watch.Ended(UNIT, "gone")
     assert asyncio.run(asyncio.wait_for(watch._Watcher(bus, (UNIT,)).run(), 5)) == [expected]
+
+
+class NotYetThere(FakeBus):
+    """A user's bus, which the first one who connects has started: systemd comes to it a moment later."""
+
+    def GetNameOwner(self, _message):
+        if self.calls.count("GetNameOwner") == 1:
+            asyncio.get_running_loop().call_later(0.01, came, self)
+            return NameError
+        return ":1.1"
+
+
+def came(bus):
+    fields = {"sender": "org.freedesktop.DBus", "path": "/org/freedesktop/DBus", "interface": "org.freedesktop.DBus"}
+    body = ["org.freedesktop.systemd1", "", ":1.1"]
+    message = Message(message_type=MessageType.SIGNAL, member="NameOwnerChanged", signature="sss", body=body, **fields)
+    bus.handler(message)
+
+
+def test_systemd_comes_to_the_bus_later(monkeypatch):
+    def wait(bus):
+        return asyncio.run(asyncio.wait_for(watch._Watcher(bus, (UNIT,)).run(), 5))
+
+    state = {"ActiveState": "failed", "Result": "signal"}
+    bus = NotYetThere({name: Variant("s", value) for name, value in state.items()})
+    assert wait(bus) == [watch.Ended(UNIT, "failed", "signal")]
+    assert bus.calls.count("Subscribe") == 1
+    monkeypatch.setattr(signals, "_ARRIVAL_SECONDS", 0.01)
+    never = NotYetThere({})
+    monkeypatch.setattr(never, "GetNameOwner", lambda _message: NameError, raising=False)
+    with pytest.raises(BusError, match=r"systemd is not on the bus, not after 0\.01 s"):
+        wait(never)
 
 
 def test_unloaded_before_it_could_be_asked():

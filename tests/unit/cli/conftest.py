@@ -29,6 +29,7 @@ class FakeContext:
         self.cgroup = ""
         self.host = Host(257)
         self.transient = "/run/systemd/transient/"
+        self.moving = types.SimpleNamespace(begin=lambda: None, end=lambda: None)
         self.bus = types.SimpleNamespace(
             version=lambda: 257,
             unit_paths=lambda: (),
@@ -67,6 +68,7 @@ class ContainerState(Record):
     note: str = ""
     frozen: bool = False
     health: str | None = None
+    next_elapse_usec: int | None = None
 
 
 class Status(Record):

@@ -7,7 +7,7 @@ import pytest
 from nsunit.cli import foreign
 from nsunit.cli.main import main
 from nsunit.cli.session.borrowed import FLAGS, published, said
-from nsunit.cli.verbs import Invocation, find_verb
+from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, find_verb
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_properties
 from nsunit.definition.setting import lookup
@@ -109,3 +109,21 @@ def test_a_list_is_not_ps(capsys):
         "nsunit: ps: a name is missing\n"
         "  hint: 'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "text"),
+    [
+        (verb, name, text)
+        for verb, rows in foreign.OPTIONS.items()
+        for names, text in rows.items()
+        for name in names.split()
+    ],
+)
+def test_an_option_of_another_tools_verb_is_answered(capsys, verb, name, text):
+    dashes = "-" if len(name) == 1 else "--"
+    assert main([verb, f"{dashes}{name}", "web"]) == 2
+    assert capsys.readouterr().err == f"nsunit: '{dashes}{name}' is not an option\n  hint: {text}\n"
+    for option in re.findall(r"(?<!\S)(--?[a-z]+)", text.partition("'nsunit")[0]):
+        known = find_verb(verb).options
+        assert option.lstrip("-") in {word for item in (*known, *GLOBAL_OPTIONS) for word in (item.long, item.short)}

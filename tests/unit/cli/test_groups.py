@@ -36,7 +36,7 @@ def members(manager):
 
 
 def test_tree(nsunit, manager):
-    manager("deeds.look.query", list_containers=lambda context, **_options: [])
+    manager("deeds.look.states", list_containers=lambda context, **_options: [])
     manager("deeds.look.tree", tree=lambda context, states, *, everything: TREE)
     assert list(tree_rows(TREE)) == [
         ("nsunit.slice", "active", "-", "-", "-", "-", "-", "-"),

@@ -54,7 +54,7 @@ def test_version_option(nsunit):
 
 def test_global_options_may_stand_after_the_verb(nsunit, manager):
     manager(
-        "deeds.look.query", list_containers=lambda context, **_options: [], pod_states=lambda context, **_options: []
+        "deeds.look.states", list_containers=lambda context, **_options: [], pod_states=lambda context, **_options: []
     )
     assert nsunit("--json", "list") == nsunit("list", "--json") == (0, "[]\n", "")
 
@@ -90,12 +90,12 @@ def test_errors_become_lines_and_exit_statuses(nsunit, manager, error, status, e
     def list_containers(_context, **_options):
         raise error
 
-    manager("deeds.look.query", list_containers=list_containers)
+    manager("deeds.look.states", list_containers=list_containers)
     assert nsunit("list") == (status, "", err)
 
 
 def test_debug_prints_a_traceback(nsunit, manager):
-    manager("deeds.look.query", list_containers=lambda context, **_options: 1 / 0)
+    manager("deeds.look.states", list_containers=lambda context, **_options: 1 / 0)
     _status, _out, err = nsunit("list", "--debug")
     assert "Traceback" in err
     _status, _out, err = nsunit("list", "--", "--debug")

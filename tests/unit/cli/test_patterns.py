@@ -23,7 +23,7 @@ def some(manager, tmp_path):
     states.append(manager.ContainerState("t@2", "failed"))
     states.append(manager.ContainerState("t@4", "inactive", "listening"))
     pods = [manager.ContainerState("shop.pod", slice="nsunit-shop.slice")]
-    manager("deeds.look.query", list_containers=lambda _context: states, pod_states=lambda _context: pods)
+    manager("deeds.look.states", list_containers=lambda _context: states, pod_states=lambda _context: pods)
     seen = []
     manager("deeds.start", start=lambda context, names: seen.extend(names) or [])
     manager("deeds.stop", stop=lambda context, names, *, kill_now: seen.extend(names) or [])

@@ -77,6 +77,15 @@ def test_what_systemd_could_not_do_is_told(status):
             "Failed to mount a whole proc on '/run/host/proc': Permission denied",
             "/run of these layers is another user's; add Tmpfs=/run",
         ),
+        (
+            "Failed to make a user namespace of 9 ids: No space left on device",
+            "raise the sysctl user.max_user_namespaces",
+        ),
+        (
+            "Failed to make a user namespace of 9 ids: Operation not permitted",
+            "something is mounted over the host's root, see 'findmnt /', or a security module forbids them",
+        ),
+        ("Failed to make a user namespace of 9 ids: Invalid argument", "see 'nsunit doctor'"),
         ("Failed to do something new", None),
     ],
 )

@@ -232,13 +232,13 @@ class TestCache:
         monkeypatch.setattr(seccomp, "library_path", lambda: str(library))
         monkeypatch.setattr(seccomp, "__file__", str(tmp_path / "seccomp.py"))
         monkeypatch.setattr(seccomp.plan, "__file__", str(tmp_path / "__init__.py"))
-        before = seccomp._cache_name((), "x86_64")
-        assert seccomp._cache_name((), "x86_64") == before
+        before = seccomp._content((), "x86_64")
+        assert seccomp._content((), "x86_64") == before
         replacement = tmp_path / "new"
         replacement.write_text("")
         os.utime(replacement, (0, 0))
         replacement.rename(tmp_path / changed)
-        assert seccomp._cache_name((), "x86_64") != before
+        assert seccomp._content((), "x86_64") != before
 
     @pytest.mark.parametrize("size", [0, 1, 100 * 8 + 4, 32769 * 8])
     def test_damaged_entry_is_made_anew(self, tmp_path, size):

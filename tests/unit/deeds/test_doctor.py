@@ -112,6 +112,15 @@ BAD = [
         ),
     ),
     (
+        feature("user namespace", errno.EPERM),
+        Finding(
+            "user namespace",
+            ERROR,
+            "EPERM: containers need PrivateUsers=no, their root is then the host's root",
+            "a security module or a seccomp filter forbids it, or something is mounted over '/', see 'findmnt /'",
+        ),
+    ),
+    (
         feature("mount API", errno.EPERM),
         Finding(
             "mount API",

@@ -95,7 +95,7 @@ def test_a_condition_that_is_not_met(tmp_path, result, asked, has_directory, ski
     bus = types.SimpleNamespace(get=lambda unit, *names: {name: state[name] for name in names})
     if has_directory:
         os.makedirs(tmp_path / "containers/web")
-    starter = Starter(types.SimpleNamespace(bus=bus, paths=Paths(str(tmp_path), "")))
+    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, paths=Paths(str(tmp_path), "")))
     found = definition("[Unit]", "ConditionPathExists=/srv")
     prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
     assert starter._was_skipped(prepared) is skipped
@@ -120,7 +120,7 @@ def test_a_program_that_ends_at_once(tmp_path, result, code, notify, quick):
     )
     found = definition("[Container]", f"Notify={notify}")
     prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
-    starter = Starter(types.SimpleNamespace(bus=bus, search=SYSTEM_SEARCH_PATH, paths=Paths(str(tmp_path))))
+    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, search=SYSTEM_SEARCH_PATH, paths=Paths(str(tmp_path))))
     starter.waiting[Job("/1", "nsunit-web.service", "start")] = prepared
     starter.finish()
     assert starter.outcomes["web"].state == ("started" if quick else "failed")

@@ -100,14 +100,14 @@ def test_a_test_has_six_times_as_much_time_in_a_long_run(tmp_path, place, usual,
         assert f"timeout={timeout}" in system.ran[0]
 
 
-def test_what_is_enough_once_runs_in_the_first_of_the_releases():
-    natively, both = guest_suite.NATIVELY, ["trixie", "sid"]
-    assert guest_suite.marks(natively, "sid", ["sid"]) == natively.marks
-    assert [guest_suite.marks(natively, release, both) for release in both] == [
-        natively.marks,
-        f"{natively.marks} and not once",
+@pytest.mark.parametrize("place", [guest_suite.NATIVELY, guest_suite.MACHINE, guest_suite.EVERYTHING])
+def test_what_is_enough_once_runs_in_the_first_of_the_releases(place):
+    both = ["trixie", "sid"]
+    assert guest_suite.marks(place, "sid", ["sid"]) == place.marks
+    assert [guest_suite.marks(place, release, both) for release in both] == [
+        place.marks,
+        f"{place.marks} and not once",
     ]
-    assert guest_suite.marks(guest_suite.EVERYTHING, "sid", both) == guest_suite.EVERYTHING.marks
 
 
 def test_counts_reach_the_tests(monkeypatch, tmp_path):

@@ -13,6 +13,7 @@ from nsunit.cli import verbs
 from nsunit.definition.host import Host
 from nsunit.definition.setting import all_settings, keys_of, lookup
 from nsunit.features.network.definition import network_of_text
+from nsunit.oci import options as oci
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "packaging/man"
 THEMES = runpy.run_path(str(DIRECTORY / "themes.py"))["THEMES"]
@@ -42,6 +43,20 @@ def test_verbs_and_options():
             assert f"**--{option.long}**" in text
     for option in verbs.GLOBAL_OPTIONS:
         assert f"**--{option.long}**" in text
+
+
+def test_commands_of_the_runtime():
+    text = generate("nsunit-oci.8.md")
+    for verb in oci.VERBS:
+        assert f"\n**{verb.name}**" in text
+        for option in (*verb.options, *oci.GLOBAL):
+            assert f"**--{option.name}**" in text
+
+
+def test_engines_have_their_files():
+    page = generate("nsunit-oci.8.md")
+    for path in (DIRECTORY.parent / "engines").iterdir():
+        assert path.name == "README" or f"`{path.name}`" in page
 
 
 def test_keys():

@@ -24,6 +24,7 @@ ALLOWED = {
     "gc",
     "select",
     "struct",
+    "time",
 }
 
 

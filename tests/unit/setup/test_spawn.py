@@ -1,10 +1,12 @@
 """What the parent half of the helper makes of the reports of the two others."""
 
+import errno
 import os
+import select
 
 import pytest
 
-from nsunit.setup import spawn
+from nsunit.setup import main, namespaces, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.process import Exec
@@ -75,3 +77,47 @@ class Step(Operation):
 def test_failures_are_one_line(operation, error, text, status):
     found = spawn.explain(operation, error)
     assert (str(found), found.status) == (text, status)
+
+
+def test_a_program_that_cannot_be_executed_does_not_end_before_the_reason_is_told(monkeypatch):
+    """Its end has systemd kill the helper, which would tell the reason."""
+    monkeypatch.setattr(spawn.linux, "prctl", lambda *_: 0)
+    payloads = []
+    with pytest.raises(spawn.SetupError) as caught:
+        spawn.spawn(
+            [Exec("", ("/no/such/program",))], Build(""), lambda: None, new_root=False, before_exec=payloads.append
+        )
+    pidfd = os.pidfd_open(payloads[0])
+    try:
+        helper = os.fork()
+        if helper == 0:  # closing what is open is for a process of its own
+            main.close_all_but(caught.value.link_fd)
+            os._exit(0 if os.write(caught.value.link_fd, b"") == 0 else 1)
+        assert os.waitpid(helper, 0)[1] == 0
+        assert select.select([pidfd], [], [], 0)[0] == []
+        os.close(caught.value.link_fd)
+        assert select.select([pidfd], [], [], 10)[0] == [pidfd]
+    finally:
+        os.close(pidfd)
+
+
+@pytest.mark.parametrize("kept", [-1, 3, 9])
+def test_descriptors_that_are_closed(kept, monkeypatch):
+    left = set(range(12))
+    monkeypatch.setattr(
+        main.linux, "close_range", lambda first, last=99: left.difference_update(range(first, last + 1))
+    )
+    main.close_all_but(kept)
+    assert left == {0, 1, 2} | ({kept} if kept >= 0 else set())
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, 0), (errno.ENOSPC, errno.ENOSPC), (None, errno.EIO)])
+def test_a_child_tells_why_it_is_not_ready(number, expected):
+    def deed():
+        if number is None:
+            raise ValueError
+        if number:
+            raise OSError(number, "no")
+
+    with namespaces.Child(deed) as child:
+        assert (child.is_ready, child.errno) == (not expected, expected)

@@ -24,6 +24,12 @@ def test_parameters_of_the_kernel_are_read_too():
     assert int(read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start")) >= 0
 
 
+def test_a_plan_that_is_a_pipe_is_an_empty_one(tmp_path):
+    """Nobody is waited for."""
+    os.mkfifo(tmp_path / "plan")
+    assert read_plan(str(tmp_path)) == []
+
+
 @pytest.fixture(params=["without a name", "with one"])
 def kind(request, monkeypatch):
     """File systems that have files without names, and those that have not."""
@@ -70,9 +76,3 @@ def test_a_file_that_fails_leaves_nothing(kind, tmp_path):
     assert os.listdir(tmp_path) == []
     with pytest.raises(OSError, match="none/a.tar"):
         write_whole(str(tmp_path / "none/a.tar"), fail)
-
-
-def test_a_plan_that_is_a_pipe_is_an_empty_one(tmp_path):
-    """Nobody is waited for."""
-    os.mkfifo(tmp_path / "plan")
-    assert read_plan(str(tmp_path)) == []

@@ -25,6 +25,7 @@ PACKAGES = (
     "jinja2>=3.1",
     "pyroute2>=0.7",
     "pystemd>=0.11",
+    "pyyaml>=6",
 )
 SETUP_SECONDS = 600
 TIMEOUT = 1200

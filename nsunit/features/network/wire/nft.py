@@ -1,7 +1,11 @@
-"""nftables through nft's JSON interface: no text is ever put together, and a transaction is all or nothing."""
+"""nftables through nft's JSON interface: no text is ever put together, and a transaction is all or nothing.
+
+Changes are made by libnftables itself, which nft is a command line of: a process for it takes longer than the kernel.
+"""
 
 from __future__ import annotations
 
+import _ctypes
 import os
 
 from nsunit import jsontext
@@ -12,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PROGRAM = "nft"
+_LIBRARY = "libnftables.so.1"
+_JSON = 1 << 4  # NFT_CTX_OUTPUT_JSON, of what is told and what is said
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -22,7 +28,52 @@ def apply(items: list[dict[str, Any]]) -> None:
         NsunitError: nft is missing, or refused it; nothing has changed then.
     """
     if items:
-        _run(["-j", "-f", "-"], jsontext.dumps({"nftables": items}))
+        text = jsontext.dumps({"nftables": items})
+        library = _library()
+        if library is None:
+            _run(["-j", "-f", "-"], text)
+        else:
+            _carry_out(library, text)
+
+
+class _Integer(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "i"
+
+
+class _Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "P"
+
+
+class _Text(_ctypes._SimpleCData):  # type: ignore[type-arg]
+    _type_ = "z"
+
+
+def _library() -> int | None:
+    """The library, None where there is none but nft may be, or say that it is missing."""
+    try:
+        return _ctypes.dlopen(_LIBRARY, 0)
+    except OSError:
+        return None
+
+
+def _function(library: int, name: str, result: type[Any]) -> Any:
+    """A function of libnftables(3).  The C half of ctypes, as in nsunit.setup.libc."""
+    kind = type(name, (_ctypes.CFuncPtr,), {"_flags_": _ctypes.FUNCFLAG_CDECL, "_restype_": result})
+    return kind(_ctypes.dlsym(library, name))
+
+
+def _carry_out(library: int, text: str) -> None:
+    context = _Pointer(_function(library, "nft_ctx_new", _Pointer)(_Integer(0)))
+    try:
+        _function(library, "nft_ctx_output_set_flags", _Integer)(context, _Integer(_JSON))
+        _function(library, "nft_ctx_buffer_output", _Integer)(context)
+        _function(library, "nft_ctx_buffer_error", _Integer)(context)
+        if _function(library, "nft_run_cmd_from_buffer", _Integer)(context, text.encode()):
+            said = _function(library, "nft_ctx_get_error_buffer", _Text)(context) or b""
+            lines = said.decode("utf-8", "replace").strip().splitlines()
+            raise NsunitError(f"nft: {lines[0] if lines else 'it does not say why'}")
+    finally:
+        _function(library, "nft_ctx_free", _Integer)(context)
 
 
 def check(items: list[dict[str, Any]]) -> None:

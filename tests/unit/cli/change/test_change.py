@@ -98,7 +98,7 @@ def test_apply(nsunit, manager):
     seen = []
     manager("deeds.change", apply=lambda context, names, restart: seen.append((names, restart)) or outcomes)
     states = [manager.ContainerState("a"), manager.ContainerState("z", "failed")]
-    manager("deeds.look.query", list_containers=lambda context: states)
+    manager("deeds.look.states", list_containers=lambda context: states)
     status, out, err = nsunit("apply", "--restart")
     assert (status, seen) == (3, [(["a"], True)])
     assert out.splitlines() == [

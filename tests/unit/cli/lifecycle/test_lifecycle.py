@@ -139,7 +139,7 @@ def test_stop_restart_and_rm(nsunit, manager):
         return [manager.Outcome("a", "absent")]
 
     states = [manager.ContainerState("up"), manager.ContainerState("down", active_state="inactive")]
-    manager("deeds.look.query", list_containers=lambda context, **_options: states)
+    manager("deeds.look.states", list_containers=lambda context, **_options: states)
     manager("deeds.stop", stop=stop)
     manager("deeds.restart", restart=restart)
     manager("deeds.remove", remove=remove)

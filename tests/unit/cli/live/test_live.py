@@ -2,10 +2,10 @@
 
 import pytest
 
-from nsunit.cli.live import board as boards
-from nsunit.cli.live import plot as plots
-from nsunit.cli.live.board import Board, moved
-from nsunit.cli.live.graph import ASCII, graph, top_of
+from nsunit.cli.look.live import board as boards
+from nsunit.cli.look.live import plot as plots
+from nsunit.cli.look.live.board import Board, moved
+from nsunit.cli.look.live.graph import ASCII, graph, top_of
 from nsunit.deeds.look.stats import Sample
 from nsunit.errors import UsageError
 from nsunit.formats.cgroupfs import Pressure
@@ -145,6 +145,6 @@ def test_what_does_not_go_with_full(nsunit):
     _status, _out, err = nsunit("top", "--full", "--delay=x")
     assert "'x' is not a number of seconds" in err
     with pytest.raises(UsageError):
-        from nsunit.cli.live.full import _arguments
+        from nsunit.cli.look.live.full import _arguments
 
         _arguments(["--delay=0"])

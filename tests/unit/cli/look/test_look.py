@@ -28,7 +28,8 @@ def states(manager):
         manager.ContainerState("idle", "inactive", "dead"),
         manager.ContainerState("web", pid=17, memory=1536, tasks=3, cpu_usec=62_000_000),
     ]
-    manager("deeds.look.query", list_containers=lambda context, **_options: found, pod_states=no_pods)
+    manager("deeds.look.states", list_containers=lambda context, **_options: found, pod_states=no_pods)
+    manager("deeds.look.timed", with_timers=lambda context, states: list(states))
     return found
 
 
@@ -155,7 +156,8 @@ def test_status_exit_codes(nsunit, manager, monkeypatch):
             raise NotFoundError("container 'none' is not defined")
         return manager.Status(state={"web": web, "db": db}[name])
 
-    manager("deeds.look.query", list_containers=lambda context, **_options: [web, db], status=status)
+    manager("deeds.look.states", list_containers=lambda context, **_options: [web, db])
+    manager("deeds.look.query", status=status)
     assert nsunit("status", "web")[0] == 0
     assert nsunit("status", "web", "db")[0] == 3
     assert nsunit("status")[0] == 0
@@ -300,7 +302,8 @@ def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
             raise errors[name]
         return manager.Status(state=states[name])
 
-    manager("deeds.look.query", list_containers=lambda context, **_options: list(states.values()), status=status)
+    manager("deeds.look.states", list_containers=lambda context, **_options: list(states.values()))
+    manager("deeds.look.query", status=status)
     code, out, err = nsunit("status", "--lines=0")
     assert code == 1
     assert "d" in out

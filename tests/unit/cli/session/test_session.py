@@ -111,3 +111,24 @@ def test_a_user_that_is_taken_for_a_container(nsunit, manager, monkeypatch):
     monkeypatch.setattr("os.geteuid", lambda: 1)
     _status, _out, err = nsunit("exec", "--user", "www", "web", "id")
     assert err.splitlines()[1] == "  hint: --user is for your own containers; a user of the container is --uid=www"
+
+
+@pytest.mark.parametrize(
+    ("words", "example"),
+    [
+        (("debian", "bash"), "-p Layer=/var/lib/machines/debian bash"),
+        (("nginx",), "-p Image=nginx sh"),
+        (("docker.io/library/nginx:1", "ls", "-l"), "-p Image=docker.io/library/nginx:1 ls -l"),
+        (("/var/lib/machines/debian",), "-p Layer=/var/lib/machines/debian sh"),
+        (("/bin/sh", "-c", "id"), "-p Layer=/var/lib/machines/debian /bin/sh -c id"),
+        (("--", "a\x1b"), r"-p Image=a\x1b sh"),
+    ],
+)
+def test_a_root_in_front_of_the_command_is_answered_with_its_key(nsunit, monkeypatch, words, example):
+    monkeypatch.setattr("os.path.isdir", lambda path: str(path) == "/var/lib/machines/debian")
+    status, out, err = nsunit("run", *words)
+    assert (status, out) == (125, "")
+    assert err == (
+        "nsunit: nsunit run: [Container] needs Rootfs=, Layer= or Image=\n"
+        f"  hint: its root is named by a key: nsunit run {example}\n"
+    )

@@ -9,7 +9,7 @@ import pytest
 
 from nsunit.bus.protocol import UnitStatus
 from nsunit.deeds.look.listing import container_names, grouped_names
-from nsunit.deeds.look.query import list_containers, pod_states
+from nsunit.deeds.look.states import list_containers, pod_states
 from nsunit.definition import search
 from nsunit.definition.load import Host
 from nsunit.definition.search import SearchPath

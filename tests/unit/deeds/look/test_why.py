@@ -106,7 +106,7 @@ def test_what_the_host_cannot_give(cgroups, context):
         "AllowedCPUs= cannot have all that it asks for: host has less",
         "MemoryMax= is moot: host has a tighter limit",
     ]
-    assert why.moot_limits(context, limits, with_host=False) == []
+    assert why.moot_limits(context, limits, starting=True) == []
 
 
 def test_no_slice_yet(tmp_path, monkeypatch, context):
@@ -160,3 +160,33 @@ def test_a_share_of_disks_is_not_claimed(cgroups, context, tmp_path, monkeypatch
     weigh(tmp_path, monkeypatch)
     (found,) = why.explain(context, "web", "IOWeight")
     assert (found.asked, found.effective, found.tightest, found.notes) == (50, None, None, (UNWEIGHED,))
+
+
+def test_a_latency_that_the_kernel_does_not_look_at(tmp_path, monkeypatch, context):
+    limits = definition(Property("IODeviceLatencyTargetUSec", "a(st)", (("/dev/sda", 20),)))
+    symbols, group = tmp_path / "kallsyms", tmp_path / "cgroup/a.slice"
+    group.mkdir(parents=True)
+    monkeypatch.setattr(why, "CGROUP_ROOT", str(tmp_path / "cgroup"))
+    monkeypatch.setattr(why, "_SYMBOLS", str(symbols))
+    told = ["IODeviceLatencyTargetSec= has no effect: this kernel was built without io.latency (BLK_CGROUP_IOLATENCY)"]
+    assert why.moot_limits(context, limits) == []  # nobody knows
+    symbols.write_text("0000 t iolatency_set_limit\n")
+    assert why.moot_limits(context, limits) == []
+    symbols.write_text("0000 t tg_set_limit\n")
+    assert why.moot_limits(context, limits) == told
+    (group / "io.max").touch()
+    symbols.unlink()
+    assert why.moot_limits(context, limits) == told
+    (group / "io.latency").touch()
+    assert why.moot_limits(context, limits) == []
+
+
+def test_a_slice_that_systemd_is_just_making(cgroups, context):
+    """Its cgroup is there and has not got its limits yet."""
+    context.bus.units["nsunit.slice"] = {"MemoryMax": 1 << 20}
+    limits = definition(Property("MemoryMax", "t", 1 << 30))
+    assert why.moot_limits(context, limits, starting=True) == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]
+    assert "nsunit.slice: memory.max is not what systemd was asked for" in "".join(why.moot_limits(context, limits))
+    context.bus.units["nsunit.slice"] = {}  # another systemd's: that of the system, where this one is a user's
+    (cgroups / "memory.max").write_text(f"{1 << 20}\n")
+    assert why.moot_limits(context, limits, starting=True) == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]

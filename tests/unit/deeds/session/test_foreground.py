@@ -16,7 +16,8 @@ def context(result):
             raise result
         return Job("/job/1", unit.name, "start")
 
-    return SimpleNamespace(bus=SimpleNamespace(start_transient=start_transient, wait=lambda job, timeout: result))
+    bus = SimpleNamespace(start_transient=start_transient, wait=lambda job, timeout: result)
+    return SimpleNamespace(bus=bus, moving=SimpleNamespace(end=lambda: None))
 
 
 def test_a_scope_that_is_there():

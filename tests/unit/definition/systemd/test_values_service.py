@@ -22,7 +22,7 @@ VALUES = [
         ("network-online.target", "nsunit-db.service"),
     ),
     ("Unit", "BindsTo", "nsunit-db@1.service", "BindsTo", "as", ("nsunit-db@1.service",)),
-    ("Unit", "Wants", "nsunit-my\\\\x2dapp.service", "Wants", "as", ("nsunit-my\\x2dapp.service",)),
+    ("Unit", "Wants", "nsunit-my\\x2dapp.service", "Wants", "as", ("nsunit-my\\x2dapp.service",)),
     ("Unit", "RequiresMountsFor", "/srv/a//b/ /c", "RequiresMountsFor", "as", ("/srv/a/b", "/c")),
     (
         *("Unit", "ConditionPathExists", "|!/srv/data", "Conditions", "a(sbbs)"),

@@ -12,7 +12,8 @@ from nsunit.core.context import Context
 from nsunit.core.running import slice_of, unit_of
 from nsunit.core.unit_files import unit_files
 from nsunit.deeds.change import apply, plan, set_keys
-from nsunit.deeds.look.query import ContainerState, inspect
+from nsunit.deeds.look.query import inspect
+from nsunit.deeds.look.states import ContainerState
 from nsunit.deeds.look.tree import tree
 from nsunit.deeds.look.why import explain, moot_limits
 from nsunit.deeds.persist import drop_in, remove_drop_ins

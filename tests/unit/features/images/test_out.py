@@ -178,11 +178,14 @@ def test_lower_directories_are_no_way_out(tmp_path):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("oci:/none:1", ("oci", "/none", "1")),
-        ("oci:/none", ("oci", "/none", "")),
-        ("oci-archive:/none.tar:a", ("oci-archive", "/none.tar", "a")),
-        ("docker-archive:/none.tar:localhost:5000/a/b:1", ("docker-archive", "/none.tar", "localhost:5000/a/b:1")),
-        ("docker-archive:/none.tar", ("docker-archive", "/none.tar", "")),
+        ("oci:/tmp/no-such:1", ("oci", "/tmp/no-such", "1")),
+        ("oci:/tmp/no-such", ("oci", "/tmp/no-such", "")),
+        ("oci-archive:/tmp/no-such.tar:a", ("oci-archive", "/tmp/no-such.tar", "a")),
+        (
+            "docker-archive:/tmp/no-such.tar:localhost:5000/a/b:1",
+            ("docker-archive", "/tmp/no-such.tar", "localhost:5000/a/b:1"),
+        ),
+        ("docker-archive:/tmp/no-such.tar", ("docker-archive", "/tmp/no-such.tar", "")),
         ("dir:/tmp/no:thing", ("dir", "/tmp/no:thing", "")),
     ],
 )

@@ -14,7 +14,8 @@ from nsunit.core.context import Context
 from nsunit.core.running import find_running, slice_of
 from nsunit.core.unit_files import unit_files
 from nsunit.deeds.enable import disable, enable
-from nsunit.deeds.look.query import inspect, pod_states
+from nsunit.deeds.look.query import inspect
+from nsunit.deeds.look.states import pod_states
 from nsunit.deeds.look.tree import tree
 from nsunit.deeds.remove import remove
 from nsunit.deeds.render import render

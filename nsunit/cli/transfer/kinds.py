@@ -1,0 +1,102 @@
+"""The verb `import`: of an archive that export has written, or of what another tool has."""
+
+from __future__ import annotations
+
+from nsunit.cli import say, warn
+from nsunit.cli.verbs import load
+from nsunit.errors import UsageError
+from nsunit.imports import find, names
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.cli.verbs import Invocation
+    from nsunit.core.jobs import Outcome
+    from nsunit.deeds.imports.bring import Brought
+    from nsunit.imports.model import Draft
+
+# Options that say how definitions of other tools come in.
+_OF_KINDS = ("to", "dry-run", "name", "from-container", "project", "profile")
+
+
+def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
+    """The verb `import`, told apart by its first operand: a kind of files, or an archive."""
+    first, *rest = invocation.operands
+    kind = find(first)
+    if kind is not None:
+        context = invocation.context()
+        if kind.command and not rest and not invocation.flag("from-container"):
+            raise UsageError(
+                f"import {first}: a command is missing", hint=f"e.g. nsunit import {first} -- docker run nginx"
+            )
+        given = load("nsunit.deeds.imports.bring:given_of")(
+            kind, tuple(rest), user=context.user, container=invocation.value("from-container") or ""
+        )
+        given = given.replace(
+            name=invocation.value("name") or "",
+            project=invocation.value("project") or "",
+            profiles=invocation.values("profile"),
+        )
+        brought: Brought = load("nsunit.deeds.imports.bring:bring")(
+            context,
+            kind,
+            given,
+            target=invocation.value("to") or "",
+            dry_run=invocation.flag("dry-run"),
+            force=invocation.flag("force"),
+        )
+        return _tell(invocation, brought)
+    kinds = ", ".join(names())
+    if rest:
+        raise UsageError(f"'{printable(first)}' is not a kind of files that can be imported", hint=f"there are {kinds}")
+    for option in _OF_KINDS:
+        if invocation.value(option) is not None or invocation.flag(option):
+            raise UsageError(f"--{option} is for definitions of another tool", hint=f"name its kind: {kinds}")
+    archive: Sequence[Outcome] = load("nsunit.cli.transfer.archive:restore")(invocation)
+    return archive
+
+
+def _tell(invocation: Invocation, brought: Brought) -> int:
+    if invocation.flag("json"):
+        load("nsunit.cli.output:print_json")(
+            {
+                "definitions": [
+                    {"name": draft.name, "path": path or None, "text": draft.text()}
+                    for draft, path in _with_paths(brought)
+                ],
+                "remarks": [
+                    {
+                        "path": remark.origin.path,
+                        "line": remark.origin.line,
+                        "key": remark.origin.key,
+                        "reason": remark.reason,
+                        "instead": remark.instead,
+                    }
+                    for remark in brought.remarks
+                ],
+            }
+        )
+        return 0
+    if invocation.flag("dry-run"):
+        for draft in brought.drafts:
+            _print(draft)
+    for remark in brought.remarks:
+        warn(str(remark))
+    if not invocation.flag("dry-run") and not invocation.flag("quiet"):
+        for path in brought.paths:
+            say(path)
+    return 0
+
+
+def _print(draft: Draft) -> None:
+    """What would be written, under a comment with the name of its file."""
+    say(f"# {draft.name}.nsunit")
+    for line in draft.text().splitlines():
+        say(line)
+    say("")
+
+
+def _with_paths(brought: Brought) -> list[tuple[Draft, str]]:
+    return list(zip(brought.drafts, brought.paths or [""] * len(brought.drafts), strict=True))

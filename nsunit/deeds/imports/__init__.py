@@ -1,0 +1,1 @@
+"""Import what others have: find the files, check what comes of them, write it."""

@@ -1,0 +1,194 @@
+"""A project of compose files: its definitions in a directory that goes with the next boot, started and stopped.
+
+Which definitions belong to a project stands in themselves, `X-Project=`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.core.jobs import Outcome
+from nsunit.deeds.imports.bring import problem_of
+from nsunit.deeds.imports.write import Staged
+from nsunit.deeds.look.states import list_containers
+from nsunit.deeds.remove import remove
+from nsunit.deeds.start import start
+from nsunit.deeds.stop import stop_running
+from nsunit.deeds.wait import wait
+from nsunit.definition.search import SUFFIX, read_regular
+from nsunit.errors import DefinitionError, NsunitError, UsageError
+from nsunit.imports.compose import plan
+from nsunit.imports.model import Unusable
+from nsunit.names import printable
+from nsunit.storage.lock import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from nsunit.core.context import Context
+    from nsunit.imports.compose import Plan
+    from nsunit.imports.model import Draft, Given, Remark
+
+_MARK = "X-Project="
+
+
+def directory(context: Context) -> str:
+    """Where the definitions of projects are: the first directory of those that go with the next boot.
+
+    Raises:
+        UsageError: a user has none.
+    """
+    found = next(
+        (path for path in context.search.directories if path.startswith(("/run/", context.paths.runtime_base))), ""
+    )
+    if not found:
+        raise UsageError("there is no $XDG_RUNTIME_DIR for definitions", hint="use 'nsunit import compose' and 'start'")
+    return found
+
+
+def up(context: Context, given: Given, remarked: Callable[[Remark], object]) -> list[Outcome]:
+    """Have the project of *given* run as its files say; *remarked* is told of what is not carried over.
+
+    Raises:
+        DefinitionError: no definitions can be made of them; nothing was done.
+        UsageError: --scale names no service.
+    """
+    made = _plan(given)
+    for name, _ in given.scale:
+        if name not in made.containers:
+            raise UsageError(
+                f"'{printable(name)}' is no service of {made.name}", hint=f"there are {', '.join(made.containers)}"
+            )
+    target = directory(context)
+    with _lock(context, made):
+        _bring(context, made, target, remarked)
+        return _start(context, made)
+
+
+def _bring(context: Context, made: Plan, target: str, remarked: Callable[[Remark], object]) -> None:
+    """Put the definitions of *made* into *target*; what runs of others, or of others than these, is removed."""
+    own = _without_those_elsewhere(context, made.imported.drafts, target)
+    os.makedirs(target, exist_ok=True)
+    running = _running(context)
+    with Staged(context, own, target, target) as staged:
+        for remark in (*made.imported.remarks, *staged.check()):
+            remarked(remark)
+        before = _texts(target, made.name)
+        changed = {draft.name for draft in own if _bare(before.get(draft.name, "")) not in ("", _bare(draft.text()))}
+        wanted = {name for names in made.containers.values() for name in names}
+        stale = [
+            name
+            for name in running
+            if (_definition(name) in changed and name in wanted) or (_definition(name) in before and name not in wanted)
+        ]
+        for outcome in remove(context, stale, force=True):
+            if outcome.error:
+                raise outcome.error
+        staged.install()
+    _unlink(target, before.keys() - {draft.name for draft in made.imported.drafts})
+
+
+def down(context: Context, given: Given) -> list[Outcome]:
+    """Stop the containers of the project of *given*, remove what they have kept, and the definitions that up has made.
+
+    Raises:
+        DefinitionError: its files are none of compose's.
+    """
+    made = _plan(given)
+    with _lock(context, made):
+        return _take_down(context, made, directory(context))
+
+
+def _take_down(context: Context, made: Plan, target: str) -> list[Outcome]:
+    known = {*_texts(target, made.name), *(draft.name for draft in made.imported.drafts)}
+    names = [name for name in _running(context, everything=True) if _definition(name) in known]
+    for level in reversed(made.levels):  # what needs others first
+        of_level = {_definition(name) for service in level for name in made.containers[service]}
+        stop_running(context, [name for name in names if _definition(name) in of_level])
+    stop_running(context, names)
+    outcomes = remove(context, names, force=True)
+    _unlink(target, _texts(target, made.name))
+    return [item for item in outcomes if item.state != "absent"]
+
+
+def _lock(context: Context, made: Plan) -> Lock:
+    """Of two that work on a project one waits; a dot begins no container's name."""
+    return Lock(context.paths.locks, f".project-{made.name}")
+
+
+def _plan(given: Given) -> Plan:
+    try:
+        return plan(given)
+    except Unusable as error:
+        raise DefinitionError([problem_of(error.remark)]) from None
+
+
+def _start(context: Context, made: Plan) -> list[Outcome]:
+    """Start all containers, level by level; what needs one that did not start is not tried."""
+    outcomes: list[Outcome] = []
+    failed = ""
+    for level in made.levels:
+        names = [name for service in level for name in made.containers[service]]
+        if failed:
+            hint = "mend that, and call up again"
+            error = NsunitError(f"{failed} is not up, so others were not started: {', '.join(names)}", hint=hint)
+            outcomes += [Outcome(name, "failed", error=error) for name in names[:1]]
+            break
+        found = start(context, names) if names else []
+        outcomes += found
+        jobs = [name for service in level if service in made.jobs for name in made.containers[service]]
+        bad = [item.name for item in found if item.error]
+        waited = [name for name in jobs if name not in bad]
+        for name, ended in zip(waited, wait(context, waited) if waited else (), strict=True):
+            if ended.result not in ("success", "") or ended.active_state == "failed":
+                bad.append(name)
+                error = NsunitError(f"{name}: ended with failure", hint=f"see 'nsunit logs {name}'")
+                outcomes = [
+                    item.replace(state="failed", error=error) if item.name == name else item for item in outcomes
+                ]
+        failed = bad[0] if bad else ""
+    return outcomes
+
+
+def _without_those_elsewhere(context: Context, drafts: Sequence[Draft], target: str) -> list[Draft]:
+    """*drafts* but for those that a definition in an earlier directory, the administrator's own, hides."""
+    earlier = context.search.directories[: context.search.directories.index(target)]
+    return [draft for draft in drafts if not any(os.path.lexists(f"{place}/{draft.name}{SUFFIX}") for place in earlier)]
+
+
+def _running(context: Context, *, everything: bool = False) -> list[str]:
+    """The containers that run, or are known at all."""
+    found = list_containers(context, everything=everything)
+    return [state.name for state in found if everything or state.active_state not in ("inactive", "failed")]
+
+
+def _definition(name: str) -> str:
+    """What the definition of container *name* is called: for an instance its template."""
+    prefix, at, _ = name.partition("@")
+    return prefix + at
+
+
+def _texts(target: str, project: str) -> dict[str, str]:
+    """The definitions of *project* in *target*, by name."""
+    found = {}
+    try:
+        entries = os.listdir(target)
+    except FileNotFoundError:
+        return {}
+    for entry in entries:
+        if entry.endswith(SUFFIX):
+            text = read_regular(os.path.join(target, entry)).decode(errors="replace")
+            if f"\n{_MARK}{project}\n" in text:
+                found[entry.removesuffix(SUFFIX)] = text
+    return found
+
+
+def _bare(text: str) -> str:
+    """*text* without its comments, which say on what lines of the file it stands."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def _unlink(target: str, names: Iterable[str]) -> None:
+    for name in names:
+        os.unlink(os.path.join(target, name + SUFFIX))

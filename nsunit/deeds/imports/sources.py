@@ -1,0 +1,125 @@
+"""The files that an import is about: those that are named, those in directories, or in the places of a format."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+
+from nsunit.definition.search import read_regular
+from nsunit.errors import NsunitError
+from nsunit.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nsunit.imports import Format
+
+FILES_MAX = 10_000
+
+
+def gather(kind: Format, sources: Sequence[str], *, user: bool, environ: dict[str, str]) -> list[tuple[str, str]]:
+    """The texts of all files of *kind* in *sources*, or in its places where none is named, with their paths.
+
+    Raises:
+        NsunitError: one cannot be read, or there is none.
+    """
+    paths = [path for source in sources for path in _files_of(source, kind)]
+    if not sources:
+        paths = _in_places(kind, user=user, environ=environ)
+    if not paths:
+        where = " ".join(sources) or (kind.users_places if user else kind.places)
+        raise NsunitError(
+            f"there is no file of {kind.name} in {printable(where) or 'no place'}", hint=f"files of it are {kind.files}"
+        )
+    if len(paths) > FILES_MAX:
+        raise NsunitError(f"more than {FILES_MAX} files", hint="name fewer of them")
+    return [(path, text) for path in dict.fromkeys(paths) if (text := _text(path)) is not None]
+
+
+def read(path: str) -> str | None:
+    """The text of a file that another one names; None where there is none.
+
+    Raises:
+        NsunitError: it cannot be read.
+    """
+    return _text(path) if os.path.lexists(path) else None
+
+
+def _text(path: str) -> str | None:
+    """The text of a file; what is not UTF-8 in it is replaced, and told by whoever reads it."""
+    if os.path.realpath(path) == "/dev/null":
+        return None  # masked
+    try:
+        return read_regular(path).decode(errors="surrogateescape")
+    except OSError as error:
+        raise NsunitError(f"'{printable(path)}': {error.strerror}", hint="name a text file that can be read") from error
+
+
+def _files_of(source: str, kind: Format) -> list[str]:
+    if os.path.isdir(source):
+        return list(_within(os.path.abspath(source), kind))
+    if not os.path.lexists(source):
+        raise NsunitError(f"'{printable(source)}' is not there", hint=f"name files or directories of {kind.name}")
+    path = os.path.abspath(source)
+    return [path, *(_drop_ins(path) if kind.drop_ins else ())]
+
+
+def _within(directory: str, kind: Format) -> Iterator[str]:
+    """The files of *kind* in *directory*, with their drop-ins, sorted."""
+    try:
+        entries = sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        path = os.path.join(directory, entry)
+        if os.path.isdir(path):
+            if kind.drop_ins and entry.endswith(".d"):
+                yield from _conf(path)
+            elif kind.deep:
+                yield from _within(path, kind)
+        elif any(fnmatch.fnmatch(entry, pattern) for pattern in kind.files.split()):
+            yield path
+
+
+def _drop_ins(path: str) -> Iterator[str]:
+    """The drop-ins of one file: of all directories beside it that may have some."""
+    folder, name = os.path.split(path)
+    ending = name.rpartition(".")[2]
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith(f"{ending}.d") and os.path.isdir(os.path.join(folder, entry)):
+            yield from _conf(os.path.join(folder, entry))
+
+
+def _conf(folder: str) -> Iterator[str]:
+    for entry in sorted(os.listdir(folder)):
+        if entry.endswith(".conf"):
+            yield os.path.join(folder, entry)
+
+
+def _in_places(kind: Format, *, user: bool, environ: dict[str, str]) -> list[str]:
+    """Of files with the same name, that in the first of the places."""
+    found: dict[str, str] = {}
+    for place in (kind.users_places if user else kind.places).split():
+        directory = _expanded(place, environ)
+        if not directory:
+            continue
+        directory = os.path.abspath(directory)
+        for path in _within(directory, kind):
+            if directory == "/etc/containers/systemd" and path.startswith(f"{directory}/users/"):
+                continue  # those of users
+            folder = os.path.basename(os.path.dirname(path))
+            key = f"{folder}/{os.path.basename(path)}" if folder.endswith(".d") else os.path.basename(path)
+            found.setdefault(key, path)
+    return list(found.values())
+
+
+def _expanded(place: str, environ: dict[str, str]) -> str:
+    first, slash, rest = place.partition("/")
+    if first == "$XDG_CONFIG_HOME":
+        home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
+        return f"{home}/{rest}"
+    if first.startswith("$"):
+        value = environ.get(first[1:], "")
+        return f"{value}{slash}{rest}" if value else ""
+    return place.replace("$UID", str(os.getuid()))

@@ -1,0 +1,190 @@
+"""Check definitions that an import has made, and write them: all of them, or none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+from nsunit import features
+from nsunit.definition.load import default_instance, load_any
+from nsunit.definition.search import SUFFIX, SearchPath
+from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.imports.model import Remark
+from nsunit.names import is_network, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.core.context import Context
+    from nsunit.imports.model import Draft, Places
+
+# What a container is not without: an import that cannot say them makes nothing.  Others are left out, with a remark.
+ESSENTIAL = frozenset(
+    "Image Rootfs Layer Exec Entrypoint User Group Network Pod Slice Capability PrivateUsers UIDMap GIDMap ReadOnly"
+    " Secret Boot".split()
+)
+_ROUNDS_MAX = 30
+
+
+class Staged:
+    """Drafts as files in a directory of their own, beside the one they are for, where the loader finds them.
+
+    *temporary* is where that directory is made.
+    """
+
+    def __init__(self, context: Context, drafts: Sequence[Draft], target: str, temporary: str) -> None:
+        self.context = context
+        self.drafts = drafts
+        self.target = target
+        self.temporary = temporary
+        self.places: dict[str, Places] = {}
+
+    def __enter__(self) -> Staged:
+        self.directory = tempfile.mkdtemp(prefix=".import-", dir=self.temporary)
+        for draft in self.drafts:
+            self._write(draft)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _write(self, draft: Draft) -> None:
+        text, self.places[draft.name] = draft.with_places()
+        with open(os.path.join(self.directory, draft.name + SUFFIX), "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+    def check(self) -> list[Remark]:
+        """Load all of them as they would be loaded; lines that nsunit does not take are taken out, and remarked.
+
+        Raises:
+            DefinitionError: what is left is no definition.
+        """
+        others = [path for path in self.context.search.directories if path != self.target]
+        search = SearchPath((self.directory, self.target, *others), self.context.search.units)
+        remarks: list[Remark] = []
+        # Containers need their pods and networks to be right.
+        for draft in sorted(self.drafts, key=lambda draft: not (draft.name.endswith(".pod") or is_network(draft.name))):
+            for _ in range(_ROUNDS_MAX):
+                problems = self._problems(draft, search)
+                if not problems:
+                    break
+                remarks += self._without(draft, problems)
+            else:
+                raise self._error(draft, problems)
+        return remarks
+
+    def _problems(self, draft: Draft, search: SearchPath) -> list[Problem]:
+        name = draft.name
+        try:
+            if is_network(name):
+                features.load("network", "definition").load_network(name.rpartition(".")[0], search, self.context.host)
+                return []
+            if name.endswith("@"):
+                instance = default_instance(f"{name}1", search, self.context.host)
+                name = instance or f"{name}1"
+            load_any(name, search, self.context.host)
+        except DefinitionError as error:
+            return list(error.problems)
+        return []
+
+    def _without(self, draft: Draft, problems: Sequence[Problem]) -> list[Remark]:
+        """Take out of *draft* the lines that have *problems*."""
+        places = self.places[draft.name]
+        mine = os.path.join(self.directory, draft.name + SUFFIX)
+        of_lines = [(problem, places.get(problem.line)) for problem in problems if problem.path == mine]
+        lost = [line for _, line in of_lines if line is not None]
+        if len(lost) < len(problems) or any(line.section != "Unit" and line.key in ESSENTIAL for line in lost):
+            raise self._error(draft, problems)
+        draft.drop(lost)
+        self._write(draft)
+        return [
+            Remark(line.origin, _bare(problem, line.key), problem.hint or "leave it out")
+            for problem, line in of_lines
+            if line is not None
+        ]
+
+    def _error(self, draft: Draft, problems: Sequence[Problem]) -> DefinitionError:
+        """An error with *problems* where they come from."""
+        places = self.places[draft.name]
+        found = []
+        for problem in problems:
+            line = places.get(problem.line)
+            if line is not None:
+                message = f"{line.origin.key}: {_bare(problem, line.key)}"
+                problem = Problem(line.origin.path, line.origin.line, message, problem.hint)
+            elif problem.path.startswith(self.directory):
+                problem = problem.replace(path=os.path.join(self.target, os.path.basename(problem.path)))
+            found.append(problem)
+        return DefinitionError(found)
+
+    def install(self) -> list[str]:
+        """Put the files into their directory, and return their paths; if one cannot be, none is."""
+        os.makedirs(self.target, exist_ok=True)
+        saved: list[tuple[str, bytes | None]] = []
+        try:
+            for draft in self.drafts:
+                path = os.path.join(self.target, draft.name + SUFFIX)
+                saved.append((path, _content(path)))
+                staged = os.path.join(self.directory, draft.name + SUFFIX)
+                os.chmod(staged, 0o644)
+                os.replace(staged, path)
+        except BaseException:
+            for path, before in reversed(saved):
+                _put_back(path, before)
+            raise
+        return [path for path, _ in saved]
+
+
+def _bare(problem: Problem, key: str) -> str:
+    """The message without the section and the key in front of it."""
+    message = problem.message.partition("] ")[2] if problem.message.startswith("[") else problem.message
+    return message.removeprefix(f"{key}: ")
+
+
+def refuse_others(drafts: Sequence[Draft], target: str) -> None:
+    """See that nothing would be overwritten, and that no two are called the same.
+
+    Raises:
+        DefinitionError: something would.
+    """
+    problems = []
+    names = [draft.name for draft in drafts]
+    for name in dict.fromkeys(names):
+        path = os.path.join(target, name + SUFFIX)
+        if names.count(name) > 1:
+            problems.append(Problem(path, 0, "several would be called that", "import one of them alone, or rename it"))
+        if os.path.lexists(path):
+            problems.append(Problem(path, 0, "is there already", "--force replaces it, --to=DIR writes elsewhere"))
+    if problems:
+        raise DefinitionError(problems)
+
+
+def check_writable(target: str) -> None:
+    """See that the caller may write to *target*, before there is work.
+
+    Raises:
+        NsunitError: it is somebody else's.
+    """
+    if os.path.isdir(target) and not os.access(target, os.W_OK):
+        raise NsunitError(f"'{printable(target)}' is not yours to write to", hint="run it as root, or use --to=DIR")
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _put_back(path: str, before: bytes | None) -> None:
+    try:
+        if before is None:
+            os.unlink(path)
+        else:
+            with open(path, "wb") as file:
+                file.write(before)
+    except OSError:
+        pass  # the first error is the one to be told

@@ -1,0 +1,1 @@
+"""Roots of containers on the host: `mount` and `umount`."""

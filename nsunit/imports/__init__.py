@@ -1,0 +1,83 @@
+"""What others' files become: a pure function a format, definitions and remarks out, and the table of them.
+
+Nothing here touches the system.  A format gets the texts by the names of their files and, for what these name
+themselves, a function that reads; what it makes is checked and written by `nsunit.deeds.imports`.
+HACKING.md says how to add one.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.imports.model import Given, Imported
+
+
+class Format(Record):
+    """One kind of files, by the `name` that 'nsunit import' knows it by; lists are words with blanks between them.
+
+    `module` has the function `convert(Given) -> Imported`.  `files` are patterns, fnmatch(3), of the names that are
+    taken from a directory, and `deep` says whether those in directories of it are as well; `drop_ins` that those in
+    FILE.d, *.conf, belong to FILE.  `places` are directories that are read where no source is named, of namesakes the
+    first one counts; those of users may begin with a variable, and `$UID` is a number.  `command`: what is named is a
+    command line, and no files.
+    """
+
+    name: str
+    summary: str
+    module: str
+    files: str = "*"
+    deep: bool = False
+    drop_ins: bool = False
+    places: str = ""
+    users_places: str = ""
+    command: bool = False
+
+    def convert(self, given: Given) -> Imported:
+        """What *given* becomes."""
+        __import__(self.module)
+        found: Imported = sys.modules[self.module].convert(given)
+        return found
+
+
+FORMATS = (
+    Format(
+        "quadlet",
+        "Files of podman's Quadlet: .container, .pod, .network, .volume, .image, .build",
+        "nsunit.imports.quadlet",
+        files="*.container *.pod *.network *.volume *.image *.build *.kube",
+        deep=True,
+        drop_ins=True,
+        places="/run/containers/systemd /etc/containers/systemd /usr/share/containers/systemd",
+        users_places="$XDG_RUNTIME_DIR/containers/systemd $XDG_CONFIG_HOME/containers/systemd"
+        " /etc/containers/systemd/users/$UID /etc/containers/systemd/users",
+    ),
+    Format(
+        "run",
+        "Command lines of docker run and podman run, behind --, or with --from-container a container of theirs",
+        "nsunit.imports.run",
+        command=True,
+    ),
+    Format(
+        "compose",
+        "Compose files of docker and podman: a definition for each service, and for networks",
+        "nsunit.imports.compose",
+        files="compose.yaml compose.yml docker-compose.yaml docker-compose.yml compose.override.yaml"
+        " compose.override.yml docker-compose.override.yaml docker-compose.override.yml",
+        places=".",
+        users_places=".",
+    ),
+)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all formats."""
+    return tuple(item.name for item in FORMATS)
+
+
+def find(name: str) -> Format | None:
+    """The format of that name; None if there is none."""
+    return next((item for item in FORMATS if item.name == name), None)

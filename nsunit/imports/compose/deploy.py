@@ -1,0 +1,69 @@
+"""`deploy:` of a service: its limits, and how it is restarted."""
+
+from __future__ import annotations
+
+from nsunit.imports.compose.values import pairs, text_of
+from nsunit.imports.text import seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from nsunit.imports.compose.service import Service
+
+_RESOURCES = {
+    "limits": {"cpus": "cpus", "memory": "memory", "pids": "pids-limit"},
+    "reservations": {"memory": "memory-reservation"},
+}
+
+
+def take_limits(service: Service) -> None:
+    """What deploy: says of limits is in place of the older keys."""
+    deploy = service.data.get("deploy") or {}
+    resources = deploy.get("resources") or {} if isinstance(deploy, dict) else {}
+    limits, reserved = resources.get("limits") or {}, resources.get("reservations") or {}
+    for key, old, known in (
+        ("cpus", "cpus", limits),
+        ("memory", "mem_limit", limits),
+        ("pids", "pids_limit", limits),
+        ("memory", "mem_reservation", reserved),
+    ):
+        if key in known:
+            service.data.pop(old, None)
+
+
+def deploy(service: Service, value: dict[str, Any]) -> None:
+    """`deploy:`, but for how many there are."""
+    resources = value.get("resources") or {}
+    for kind, names in _RESOURCES.items():
+        for key, text in (resources.get(kind) or {}).items():
+            service.at("deploy", "resources", kind, key)
+            if key in names:
+                service.option(names[key], text)
+            else:
+                service.target.remark("nothing is reserved of that", "use CPUWeight=, or Device= for devices")
+    policy = value.get("restart_policy") or {}
+    if policy:
+        service.at("deploy", "restart_policy")
+        _restart_policy(service, policy)
+    for key, items in value.items():
+        service.at("deploy", key)
+        if key in ("labels",):
+            for name, text in pairs(items):
+                service.option("label", f"{name}={text_of(text)}")
+        elif key not in ("resources", "restart_policy", "replicas"):
+            service.target.remark("there is one host, and no scheduler", "leave it out")
+
+
+def _restart_policy(service: Service, policy: dict[str, Any]) -> None:
+    condition = {"any": "always", "none": "no"}.get(str(policy.get("condition") or "any"), "on-failure")
+    times = policy.get("max_attempts")
+    if "restart" not in service.data:
+        if condition != "no":
+            service.target.say("Restart", condition, "Service")
+        if times:
+            service.target.say("StartLimitBurst", str(int(times) + 1), "Unit")
+            window = policy.get("window")
+            service.target.say("StartLimitIntervalSec", seconds(str(window)) if window else "infinity", "Unit")
+    if policy.get("delay"):
+        service.target.say("RestartSec", seconds(str(policy["delay"])), "Service")

@@ -1,0 +1,275 @@
+"""A project: its files put together, with includes, what extends what, variables and profiles."""
+
+from __future__ import annotations
+
+import os.path
+
+from nsunit.imports.compose import document, variables
+from nsunit.imports.compose.document import Reset
+from nsunit.imports.model import NotCarried, Origin, Remark, Unusable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from nsunit.imports.model import Given
+
+FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+OVERRIDES = tuple(name.replace(".y", ".override.y") for name in FILES)
+DEPTH_MAX = 20
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+# Lists whose items are told apart by where they are inside.
+_BY_TARGET = {"volumes": 1, "devices": 1}
+_UNIQUE = frozenset("cap_add cap_drop dns dns_search dns_opt expose security_opt tmpfs profiles group_add".split())
+_REPLACED = frozenset("command entrypoint test".split())
+_MAPPINGS = frozenset("environment labels annotations extra_hosts sysctls driver_opts args".split())
+
+
+class Project:
+    """The merged `data` of a project called `name`, below the directory `base`; `remarks` about it."""
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.remarks: list[Remark] = []
+        self.lines: document.Lines = {}
+        self.data: dict[str, Any] = {}
+        paths = [path for path, _ in given.texts]
+        if not paths:
+            raise Unusable(Origin("", 0, "compose"), "there is no compose file", f"files are {', '.join(FILES)}")
+        self.base = os.path.dirname(paths[0])
+        self.environ = self._environ(self.base, dict(given.environ))
+        for path, text in given.texts:
+            self.data = self.merged(self.data, self.read(path, text, self.environ))
+        self._include(self.base)
+        self.name = self._name()
+        self._extend_all()
+
+    def origin(self, *where: str) -> Origin:
+        """Where that was said, or what it is in."""
+        for length in range(len(where), -1, -1):
+            found = self.lines.get(where[:length])
+            if found is not None:
+                return Origin(found.path, found.line, ".".join(where))
+        return Origin(self.given.texts[0][0], 0, ".".join(where))
+
+    def lost(self, reason: str, instead: str, *where: str) -> None:
+        """Tell what is not carried over."""
+        self.remarks.append(Remark(self.origin(*where), reason, instead))
+
+    def _environ(self, base: str, environ: dict[str, str]) -> dict[str, str]:
+        content = self.given.read(f"{base}/.env")
+        return {**(variables.environment_file(content) if content else {}), **environ}
+
+    def read(self, path: str, text: str, environ: dict[str, str]) -> dict[str, Any]:
+        """The data of one file, with its variables replaced."""
+        found = document.read(path, text)
+        said: set[str] = set()
+
+        def unset(name: str) -> None:
+            if name not in said:
+                said.add(name)
+                self.remarks.append(
+                    Remark(
+                        Origin(path, 0, f"${{{name}}}"), "the variable is not set, and empty", f"set it: {name}=VALUE"
+                    )
+                )
+
+        try:
+            data = variables.in_all(found.data, environ, unset)
+        except NotCarried as lost:
+            raise Unusable(Origin(path, 0, "variables"), lost.reason, lost.instead) from None
+        self.lines |= found.lines
+        for where in found.override:
+            _mark(data, where)
+        return dict(data)
+
+    def merged(self, old: Any, new: Any, where: tuple[str, ...] = ()) -> Any:
+        """*new* over *old*, as the specification merges files."""
+        if isinstance(new, Reset):
+            return None
+        if isinstance(new, _Override):
+            return new.value
+        key = where[-1] if where else ""
+        if key in _REPLACED:
+            return new
+        if key in _MAPPINGS and isinstance(old, (dict, list)) and isinstance(new, (dict, list)):
+            return {**_as_mapping(old), **_as_mapping(new)}
+        if isinstance(old, dict) and isinstance(new, dict):
+            result = dict(old)
+            for name, value in new.items():
+                result[name] = self.merged(old.get(name), value, (*where, name))
+                if isinstance(value, Reset):
+                    del result[name]
+            return result
+        if isinstance(old, list) and isinstance(new, list):
+            return _lists(key, old, new)
+        return old if new is None else new
+
+    def _include(self, base: str, depth: int = 0) -> None:
+        included = self.data.pop("include", None) or []
+        for item in included if isinstance(included, list) else [included]:
+            said = item if isinstance(item, dict) else {"path": item}
+            paths = said.get("path") or []
+            paths = [paths] if isinstance(paths, str) else paths
+            first = self.absolute(str(paths[0]), base) if paths else ""
+            folder = self.absolute(str(said.get("project_directory") or os.path.dirname(first)), base)
+            environ = self._environ(folder, self.environ)
+            files = said.get("env_file") or []
+            for name in [files] if isinstance(files, str) else files:
+                content = self.given.read(self.absolute(str(name), base))
+                environ = {**(variables.environment_file(content) if content else {}), **environ}
+            found: dict[str, Any] = {}
+            for path in paths:
+                whole = self.absolute(str(path), base)
+                text = self.given.read(whole)
+                if text is None:
+                    raise Unusable(self.origin("include"), f"'{whole}' is not there", "name a compose file")
+                found = self.merged(found, self.read(whole, text, environ))
+            if depth > DEPTH_MAX:
+                raise Unusable(self.origin("include"), "files include each other", "include each one once")
+            found = _with_paths(found, folder, self)
+            own = self.data
+            self.data = found
+            self._include(folder, depth + 1)
+            self.data = self.merged(self.data, own)
+
+    def _name(self) -> str:
+        asked = self.given.project or str(self.data.get("name") or "") or self.environ.get("COMPOSE_PROJECT_NAME", "")
+        name = asked or os.path.basename(self.base)
+        kept = "".join(char for char in name.lower() if char in _NAME).lstrip("_-")
+        if not kept:
+            raise Unusable(self.origin("name"), f"'{name}' is no name of a project", "use --project=NAME")
+        return kept
+
+    def _extend_all(self) -> None:
+        services = self.data.get("services") or {}
+        if not isinstance(services, dict):
+            raise Unusable(self.origin("services"), "it is no mapping", "write NAME: and below it its keys")
+        for name, service in services.items():
+            if service is not None and not isinstance(service, dict):
+                raise Unusable(self.origin("services", name), "it is no mapping", "write its keys below it")
+        self.data["services"] = {name: self._extended(name, services, self.base, 0) for name in services}
+
+    def _extended(self, name: str, services: dict[str, Any], base: str, depth: int) -> dict[str, Any]:
+        service = dict(services[name] or {})
+        extends = service.pop("extends", None)
+        if extends is None:
+            return service
+        said = extends if isinstance(extends, dict) else {"service": extends}
+        other, others, folder = str(said.get("service", "")), services, base
+        if said.get("file"):
+            path = self.absolute(str(said["file"]), base)
+            text = self.given.read(path)
+            if text is None:
+                raise Unusable(
+                    self.origin("services", name, "extends"), f"'{path}' is not there", "name a compose file"
+                )
+            kept = dict(self.lines)
+            others = self.read(path, text, self.environ).get("services") or {}
+            self.lines = {**self.lines, **kept}
+            folder = os.path.dirname(path)
+        if other not in others:
+            raise Unusable(self.origin("services", name, "extends"), f"there is no service '{other}'", "name one")
+        if depth > DEPTH_MAX:
+            raise Unusable(self.origin("services", name, "extends"), "services extend each other", "extend another")
+        inherited = self._extended(other, others, folder, depth + 1)
+        if folder != base:
+            inherited = _service_paths(inherited, folder, self)
+        for key in ("depends_on", "links", "volumes_from"):
+            if isinstance(inherited.get(key), list) and other in inherited[key]:
+                inherited.pop(key)
+        # What stands in another one's lines is told there.
+        for where, origin in list(self.lines.items()):
+            if where[:2] == ("services", other) and others is services:
+                self.lines.setdefault(("services", name, *where[2:]), origin)
+        return dict(self.merged(inherited, service, ("services", name)))
+
+    def absolute(self, path: str, base: str = "") -> str:
+        """The absolute path that *path* means in a file below *base*."""
+        if path == "~" or path.startswith("~/"):
+            path = self.environ.get("HOME", "/root") + path[1:]
+        return os.path.normpath(os.path.join(base or self.base, path))
+
+
+class _Override:
+    """A value that replaces what was there."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _mark(data: Any, where: tuple[str, ...]) -> None:
+    *parents, last = where
+    for key in parents:
+        data = data[key] if isinstance(data, dict) else data[int(key)]
+    if isinstance(data, dict):
+        data[last] = _Override(data[last])
+
+
+def _as_mapping(data: Any) -> dict[str, Any]:
+    if isinstance(data, dict):
+        return data
+    found: dict[str, Any] = {}
+    for item in data:
+        name, equals, value = str(item).partition("=")
+        if not equals and ":" in name:
+            name, _, value = name.partition(":")
+            equals = ":"
+        found[name] = value if equals else None
+    return found
+
+
+def _lists(key: str, old: list[Any], new: list[Any]) -> list[Any]:
+    if key in _BY_TARGET:
+        targets = {_target(item) for item in new}
+        return [item for item in old if _target(item) not in targets] + new
+    if key in ("secrets", "configs", "ports") or key in _UNIQUE:
+        return [item for item in old if item not in new] + new
+    return old + new
+
+
+def _target(item: Any) -> str:
+    if isinstance(item, dict):
+        return str(item.get("target", ""))
+    parts = str(item).split(":")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def _with_paths(data: dict[str, Any], folder: str, project: Project) -> dict[str, Any]:
+    """*data* of a file elsewhere, with the paths in it absolute."""
+    found = dict(data)
+    if isinstance(found.get("services"), dict):
+        found["services"] = {
+            name: _service_paths(service or {}, folder, project) for name, service in found["services"].items()
+        }
+    for kind in ("secrets", "configs"):
+        for item in (found.get(kind) or {}).values():
+            if isinstance(item, dict) and item.get("file"):
+                item["file"] = project.absolute(str(item["file"]), folder)
+    return found
+
+
+def _service_paths(service: dict[str, Any], folder: str, project: Project) -> dict[str, Any]:
+    found = dict(service)
+    volumes = []
+    for item in found.get("volumes") or []:
+        if isinstance(item, str) and item.startswith((".", "~")):
+            source, colon, rest = item.partition(":")
+            item = project.absolute(source, folder) + colon + rest
+        elif isinstance(item, dict) and item.get("type") == "bind" and item.get("source"):
+            item = {**item, "source": project.absolute(str(item["source"]), folder)}
+        volumes.append(item)
+    if volumes:
+        found["volumes"] = volumes
+    files = found.get("env_file")
+    if files:
+        items = [files] if isinstance(files, (str, dict)) else files
+        found["env_file"] = [
+            {**item, "path": project.absolute(str(item["path"]), folder)}
+            if isinstance(item, dict)
+            else project.absolute(str(item), folder)
+            for item in items
+        ]
+    if isinstance(found.get("extends"), dict) and found["extends"].get("file"):
+        found["extends"] = {**found["extends"], "file": project.absolute(str(found["extends"]["file"]), folder)}
+    return found

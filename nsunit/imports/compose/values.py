@@ -1,0 +1,45 @@
+"""Values of compose files that are written in several ways."""
+
+from __future__ import annotations
+
+from nsunit.definition.words import ValueProblem, split
+from nsunit.imports.model import NotCarried
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def pairs(value: Any) -> list[tuple[str, Any]]:
+    """The items of a mapping, or of a list of NAME=VALUE or NAME:VALUE."""
+    if isinstance(value, dict):
+        return list(value.items())
+    found: list[tuple[str, Any]] = []
+    for item in value or []:
+        text = str(item)
+        name, equals, rest = text.partition("=")
+        if not equals and ":" in text:
+            name, equals, rest = text.partition(":")
+        found.append((name, rest if equals else None))
+    return found
+
+
+def words_of(value: Any) -> list[str]:
+    """The words of a command, from a list or a text as a shell reads it.
+
+    Raises:
+        NotCarried: its quotes do not end.
+    """
+    if isinstance(value, list):
+        return [text_of(item) for item in value]
+    try:
+        return split(str(value), c_escapes=False)
+    except ValueProblem as problem:
+        raise NotCarried(problem.message, problem.hint or "write a list") from None
+
+
+def text_of(value: Any) -> str:
+    """A scalar as a text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)

@@ -1,0 +1,117 @@
+"""Variables in compose files: `$NAME`, `${NAME}`, and with defaults, errors and alternatives."""
+
+from __future__ import annotations
+
+from nsunit.imports.model import NotCarried
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
+_REST = _FIRST | frozenset("0123456789")
+
+
+def expand(text: str, environ: Mapping[str, str], unset: Callable[[str], None]) -> str:
+    """*text* with its variables replaced; *unset* is told of those that are not there.
+
+    Raises:
+        NotCarried: a variable that has to be there is not, or it is not written so.
+    """
+    found, place = "", 0
+    while place < len(text):
+        char = text[place]
+        if char != "$":
+            found += char
+            place += 1
+        elif text[place + 1 : place + 2] == "$":
+            found += "$"
+            place += 2
+        elif text[place + 1 : place + 2] == "{":
+            end = _closing(text, place + 2)
+            found += _braced(text[place + 2 : end], environ, unset)
+            place = end + 1
+        else:
+            end = place + 1
+            while end < len(text) and text[end] in (_REST if end > place + 1 else _FIRST):
+                end += 1
+            if end == place + 1:
+                raise NotCarried(f"'{text}' has a '$' that begins no variable", "write $$ for the character")
+            found += _value(text[place + 1 : end], environ, unset)
+            place = end
+    return found
+
+
+def _closing(text: str, place: int) -> int:
+    depth = 1
+    while place < len(text):
+        if text[place] == "{" and text[place - 1] == "$":
+            depth += 1
+        elif text[place] == "}":
+            depth -= 1
+            if not depth:
+                return place
+        place += 1
+    raise NotCarried(f"'{text}' has a '${{' that does not end", "write ${NAME}, or $$ for the character")
+
+
+def _braced(text: str, environ: Mapping[str, str], unset: Callable[[str], None]) -> str:
+    end = 0
+    while end < len(text) and text[end] in _REST:
+        end += 1
+    name, rest = text[:end], text[end:]
+    if not name or name[0] not in _FIRST:
+        raise NotCarried(f"'${{{text}}}' is no variable", "write ${NAME}")
+    if not rest:
+        return _value(name, environ, unset)
+    colon, operator, word = rest[0] == ":", rest[1:2] if rest[0] == ":" else rest[0], rest.lstrip(":")[1:]
+    is_there = bool(environ.get(name)) if colon else name in environ
+    if operator == "-":
+        return environ[name] if is_there else expand(word, environ, unset)
+    if operator == "+":
+        return expand(word, environ, unset) if is_there else ""
+    if operator == "?":
+        if not is_there:
+            raise NotCarried(f"the variable '{name}' is not set: {word or 'it has to be'}", f"set it: {name}=VALUE")
+        return environ[name]
+    raise NotCarried(f"'${{{text}}}' is no variable", "after the name come :- - :? ? :+ or +")
+
+
+def _value(name: str, environ: Mapping[str, str], unset: Callable[[str], None]) -> str:
+    if name not in environ:
+        unset(name)
+    return environ.get(name, "")
+
+
+def in_all(data: Any, environ: Mapping[str, str], unset: Callable[[str], None]) -> Any:
+    """*data* with the variables in all of its texts replaced; keys stay."""
+    if isinstance(data, dict):
+        return {key: in_all(value, environ, unset) for key, value in data.items()}
+    if isinstance(data, list):
+        return [in_all(item, environ, unset) for item in data]
+    if type(data) is str:
+        return expand(data, environ, unset) if "$" in data else data
+    return data
+
+
+def environment_file(text: str) -> dict[str, str]:
+    """The variables of a .env file: NAME=VALUE lines, in quotes or not, with comments."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        bare = line.strip().removeprefix("export ")
+        name, equals, value = bare.partition("=")
+        name, value = name.strip(), value.strip()
+        if not equals or not name or name[0] == "#":
+            continue
+        if value[:1] in ("'", '"') and value[:1] in value[1:]:
+            quote = value[0]
+            value = value[1 : value.index(quote, 1)]
+            if quote == '"':
+                value = expand(value.replace("\\n", "\n"), found, lambda _name: None)
+        else:
+            value = value.partition(" #")[0].rstrip()
+            if "$" in value:
+                value = expand(value, found, lambda _name: None)
+        found[name] = value
+    return found

@@ -1,0 +1,1 @@
+"""The container's cgroup: where it is, and who makes it."""

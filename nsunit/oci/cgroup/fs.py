@@ -1,0 +1,207 @@
+"""cgroup directories: made, filled, frozen, killed and removed by their files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import time
+
+from nsunit.oci.errors import OciError
+from nsunit.setup import CGROUP_ROOT, read_file, write_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nsunit.oci.spec.limits.resources import Write
+
+_SECONDS = 10.0
+
+
+def make(path: str) -> None:
+    """Make the cgroup *path* and those above it, and hand down the controllers there are."""
+    made = ""
+    for name in path.strip("/").split("/"):
+        _hand_down(CGROUP_ROOT + made)
+        made += "/" + name
+        try:
+            os.mkdir(CGROUP_ROOT + made, 0o755)
+        except FileExistsError:
+            pass
+
+
+def refuse_taken(path: str) -> None:
+    """Refuse a cgroup that has processes: they are another container's, or nobody's to kill.
+
+    Raises:
+        OciError: it has.
+    """
+    try:
+        taken = bool(path) and "populated 1" in read_file(f"{CGROUP_ROOT}{path}/cgroup.events")
+    except OSError:
+        return  # there is none
+    if taken:
+        raise OciError(f"container's cgroup is not empty: {path}")
+
+
+def _hand_down(directory: str) -> None:
+    try:
+        wanted = read_file(f"{directory}/cgroup.controllers").split()
+        if not wanted:
+            return
+        present = read_file(f"{directory}/cgroup.subtree_control").split()
+        for controller in wanted:
+            if controller not in present:
+                write_file(f"{directory}/cgroup.subtree_control", f"+{controller}")
+    except OSError:
+        pass  # it has processes, or is another's: what is missing for a limit is told when that is written
+
+
+def hand_down(path: str, controllers: Sequence[str]) -> None:
+    """Have *controllers* in the cgroup *path*, as far as its parents let them; for those that systemd leaves alone."""
+    directory = CGROUP_ROOT
+    for name in path.strip("/").split("/"):
+        for controller in controllers:
+            try:
+                if controller not in read_file(f"{directory}/cgroup.subtree_control").split():
+                    write_file(f"{directory}/cgroup.subtree_control", f"+{controller}")
+            except OSError:
+                pass  # what is missing for a limit is told when that is written
+        directory += f"/{name}"
+
+
+def write(path: str, files: Sequence[Write]) -> None:
+    """Write limits into the cgroup *path*.
+
+    Raises:
+        OciError: the kernel has no such file, or does not take the value.
+    """
+    for item in files:
+        name, text = item.file, item.text
+        if item.instead and not os.path.exists(f"{CGROUP_ROOT}{path}/{name}"):
+            name, text = item.instead
+        try:
+            write_file(f"{CGROUP_ROOT}{path}/{name}", text)
+        except OSError as error:
+            if error.errno == errno.ENOENT and not item.needed:
+                continue
+            reason = error.strerror or str(error)
+            if error.errno == errno.ENOENT:
+                reason = f"the controller '{name.partition('.')[0]}' is not available there"
+            raise OciError(f"failed to write '{text}' to {name} of the cgroup {path}: {reason}") from None
+
+
+def memory_in_use(path: str) -> int:
+    """The bytes that the cgroup *path* uses; 0 where nobody counts."""
+    try:
+        return int(read_file(f"{CGROUP_ROOT}{path}/memory.current"))
+    except FileNotFoundError:
+        return 0
+
+
+def directory(path: str) -> str:
+    """Where the cgroup *path* is in the file system."""
+    return CGROUP_ROOT + path
+
+
+def enter(path: str, pid: int) -> None:
+    """Move process *pid* there."""
+    write_file(f"{CGROUP_ROOT}{path}/cgroup.procs", str(pid))
+
+
+def processes(path: str) -> list[int]:
+    """All processes there and below."""
+    found: list[int] = []
+    for directory in below(path):
+        try:
+            found += [int(pid) for pid in read_file(f"{directory}/cgroup.procs").split()]
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):  # gone, or threaded
+                raise
+    return sorted(found)
+
+
+def below(path: str) -> list[str]:
+    """The directory of the cgroup *path* and all below it, parents first."""
+    found = [CGROUP_ROOT + path]
+    for directory in found:
+        try:
+            with os.scandir(directory) as entries:
+                found += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def exists(path: str) -> bool:
+    """Whether there is such a cgroup, and it is not that of all."""
+    return bool(path.strip("/")) and os.path.isdir(CGROUP_ROOT + path)
+
+
+def kill(path: str) -> None:
+    """Kill all processes there and below: frozen ones, too."""
+    try:
+        write_file(f"{CGROUP_ROOT}{path}/cgroup.kill", "1")
+    except FileNotFoundError:
+        pass
+
+
+def is_frozen(path: str) -> bool:
+    """Whether it is frozen by its own file."""
+    try:
+        return read_file(f"{CGROUP_ROOT}{path}/cgroup.freeze").strip() == "1"
+    except OSError:
+        return False
+
+
+def freeze(path: str, *, frozen: bool) -> None:
+    """Freeze or thaw all processes there, and wait until they are."""
+    write_file(f"{CGROUP_ROOT}{path}/cgroup.freeze", "1" if frozen else "0")
+    if not _wait_for(path, "frozen", frozen):
+        if frozen:
+            write_file(f"{CGROUP_ROOT}{path}/cgroup.freeze", "0")
+        raise OciError(f"the cgroup {path} was not {'frozen' if frozen else 'thawed'} after {_SECONDS:g} s")
+
+
+def _wait_for(path: str, event: str, value: bool) -> bool:
+    """Wait until cgroup.events says so; a cgroup that is gone says whatever is wanted."""
+    wanted = f"{event} {int(value)}"
+    deadline = time.monotonic() + _SECONDS
+    try:
+        fd = os.open(f"{CGROUP_ROOT}{path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    poll = select.poll()
+    poll.register(fd, select.POLLPRI)
+    try:
+        while True:
+            if wanted in os.pread(fd, 4096, 0).decode().splitlines():
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            poll.poll(left * 1000)
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return True
+    finally:
+        os.close(fd)
+
+
+def remove(path: str) -> None:
+    """Remove the cgroup and what was made in it; its processes must have ended, or be about to.
+
+    Raises:
+        OciError: some process does not end.
+    """
+    if not exists(path):
+        return
+    if not _wait_for(path, "populated", False):
+        raise OciError(f"unable to remove the cgroup {path}: it has processes after {_SECONDS:g} s")
+    for directory in reversed(below(path)):
+        try:
+            os.rmdir(directory)
+        except FileNotFoundError:
+            pass

@@ -1,0 +1,91 @@
+"""Putting a container into its cgroup, and changing the limits there: for `create`, `run` and `update`."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.oci.cgroup import fs
+from nsunit.oci.cgroup.place import DISABLED, SYSTEMD, Place
+from nsunit.oci.devices import restrict
+from nsunit.oci.errors import OciError
+from nsunit.oci.rootless import is_in_user_namespace, is_users
+from nsunit.oci.spec.limits import devices
+from nsunit.oci.spec.limits.resources import for_cgroup, refuse_memory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from nsunit.oci.spec.fields import Json
+
+
+def put(place: Place, identity: str, pid: int, config: Json, warn: Callable[[str], None]) -> Place:
+    """Make the cgroup with its limits and process *pid* in it; returns the place with its path.
+
+    *warn* is told what there is no limit for.
+
+    Raises:
+        OciError, BusError: it cannot be made, or a limit cannot be had.
+    """
+    if place.manager == DISABLED:
+        return place
+    linux: Json = config.get("linux") or {}
+    resources: Json = linux.get("resources") or {}
+    rules = devices.rules_of(resources.get("devices") or ())
+    if place.manager == SYSTEMD:
+        properties = devices.properties_of(rules)
+        path, limits = _scope().make(place, identity, pid, resources, properties, config.get("annotations") or {})
+        place = place.replace(path=path)
+        fs.hand_down(path, limits.controllers())
+        fs.write(path, limits.files)
+        if not devices.needs_program(rules):
+            rules = None
+    else:
+        limits = for_cgroup(resources)
+        try:
+            fs.make(place.path)
+        except PermissionError:
+            if not is_users() or limits.files or linux.get("cgroupsPath"):
+                raise
+            return place.replace(manager=DISABLED)  # nothing was asked for, and a user has no place for it
+        fs.write(place.path, limits.files)
+        fs.enter(place.path, pid)
+    if rules is not None and not (rules.allowed and not rules.exceptions):
+        _restrict(place, rules, warn)
+    for name in limits.without:
+        warn(f"{name}: cgroup version 2 has nothing for it; it is left out")
+    return place
+
+
+def _restrict(place: Place, rules: devices.Rules, warn: Callable[[str], None]) -> None:
+    try:
+        restrict(fs.directory(place.path), devices.program_of(rules))
+    except OSError as error:
+        if os.geteuid() == 0 and not is_in_user_namespace():
+            raise OciError(f"linux.resources.devices: no rules can be had: {error.strerror}") from None
+        # What a user has no right to the user's container has not either.
+        warn("linux.resources.devices: a user cannot have rules about devices; they are left out")
+
+
+def change(place: Place, resources: Json, warn: Callable[[str], None]) -> None:
+    """Set limits of the container anew, as far as *resources* speak of them.
+
+    Raises:
+        OciError, BusError: one cannot be had.
+    """
+    if place.manager == DISABLED or not fs.exists(place.path):
+        raise OciError("the container has no cgroup of its own: there are no limits to change")
+    if (resources.get("memory") or {}).get("checkBeforeUpdate"):
+        refuse_memory(resources, fs.memory_in_use(place.path))
+    limits = _scope().change(place, resources) if place.manager == SYSTEMD else for_cgroup(resources)
+    fs.hand_down(place.path, limits.controllers())
+    fs.write(place.path, limits.files)
+    for name in limits.without:
+        warn(f"{name}: cgroup version 2 has nothing for it; it is left out")
+
+
+def _scope() -> ModuleType:
+    from nsunit.oci.cgroup import scope  # it loads sd-bus
+
+    return scope

@@ -1,0 +1,47 @@
+"""A listener of seccomp(2), on its way from the container's process to who answers for it."""
+
+from __future__ import annotations
+
+import _socket  # the C half of socket: the Python half imports enum
+import os
+import struct
+
+from nsunit.jsontext import dumps, loads
+from nsunit.oci.errors import OciError
+from nsunit.setup.libc import syscall
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.oci.spec.fields import Json
+
+_SYS_PIDFD_GETFD = 438  # on all architectures
+_NAME = "seccompFd"
+
+
+def tell(config: Json, state: str, pid: int, fd: int) -> None:
+    """Hand the descriptor *fd* of process *pid* to `listenerPath`, with the `ContainerProcessState` of runtime-spec.
+
+    *state* is that of the container, as JSON.
+
+    Raises:
+        OciError: nobody listens there, or it cannot be had.
+    """
+    seccomp = config["linux"]["seccomp"]
+    path = seccomp["listenerPath"]
+    told: Json = {"ociVersion": config["ociVersion"], "fds": [_NAME], "pid": pid, "state": loads(state)}
+    if metadata := seccomp.get("listenerMetadata"):
+        told["metadata"] = metadata
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    pidfd = os.pidfd_open(pid)
+    taken = -1
+    try:
+        taken = syscall("pidfd_getfd", _SYS_PIDFD_GETFD, pidfd, fd, 0)
+        socket.connect(path)
+        socket.sendmsg([dumps(told).encode()], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", taken))])
+    except OSError as error:
+        raise OciError(f"linux.seccomp.listenerPath: '{path}': {error.strerror}") from None
+    finally:
+        os.close(pidfd)
+        socket.close()
+        if taken >= 0:
+            os.close(taken)

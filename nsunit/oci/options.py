@@ -1,0 +1,227 @@
+"""The verbs of nsunit-oci and their options: those of runc 1.3, with crun's where these differ."""
+
+from __future__ import annotations
+
+from nsunit.oci.errors import UsageError
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Option(Record):
+    """A long option with its short one; *value* is what stands for its value in the help, empty where it has none.
+
+    One that is *many* may be given several times.
+    """
+
+    name: str
+    help: str
+    value: str = ""
+    short: str = ""
+    many: bool = False
+
+
+class Verb(Record):
+    """A verb, the module below nsunit.oci.verbs that has its `run`, and its operands.
+
+    One with *command* stops reading options at its first operand.
+    """
+
+    name: str
+    module: str
+    help: str
+    options: tuple[Option, ...] = ()
+    operands: str = "ID"
+    least: int = 1
+    most: int = 1
+    command: bool = False
+
+
+GLOBAL = (
+    Option("root", "Directory for the state of containers", "DIR"),
+    Option("log", "Write messages to this file as well", "FILE"),
+    Option("log-format", "Form of the messages in it: text or json", "FORMAT"),
+    Option("log-level", "Taken, as crun has it: errors and warnings are always logged", "LEVEL"),
+    Option("debug", "Say more in the log"),
+    Option("systemd-cgroup", "Make a scope of systemd's for the container", short="s"),
+    Option("cgroup-manager", "Who makes the container's cgroup: systemd, cgroupfs or disabled", "MANAGER"),
+    Option("rootless", "Taken as runc has it: true, false or auto; it is found out", "WHETHER"),
+    Option("criu", "Taken: criu is looked for in the search path", "PATH"),
+    Option("version", "Show the version", short="v"),
+    Option("help", "Show this help", short="h"),
+)
+_CREATE = (
+    Option("bundle", "Directory of the bundle (default: the working directory)", "DIR", "b"),
+    Option("console-socket", "Socket that takes the master of the container's terminal", "PATH"),
+    Option("pid-file", "File for the number of the container's process", "FILE"),
+    Option("no-pivot", "Taken: pivot_root(2) works on a RAM disk too, as the root is a mount of its own"),
+    Option("no-new-keyring", "Leave the session keyring of the caller to the container"),
+    Option("preserve-fds", "Hand that many descriptors from 3 on to the container", "N"),
+)
+_FORMAT = Option("format", "table or json", "FORMAT", "f")
+_PAUSE = "Suspend all processes of a container"
+_EXEC = (
+    Option("process", "File with the process as config.json has it", "FILE", "p"),
+    Option("detach", "Do not wait for the process to end", short="d"),
+    Option("pid-file", "File for the number of the process", "FILE"),
+    Option("console-socket", "Socket that takes the master of the terminal", "PATH"),
+    Option("tty", "Give it a terminal", short="t"),
+    Option("user", "User and group, as numbers", "UID[:GID]", "u"),
+    Option("additional-gids", "A supplementary group", "GID", "g", many=True),
+    Option("env", "A variable of its environment", "NAME=VALUE", "e", many=True),
+    Option("cap", "A capability besides the container's", "CAP", "c", many=True),
+    Option("cwd", "Its working directory", "DIR"),
+    Option("preserve-fds", "Hand that many descriptors from 3 on to it", "N"),
+    Option("no-new-privs", "Keep it from gaining privileges by execve(2)"),
+    Option("process-label", "Its SELinux label", "LABEL"),
+    Option("apparmor", "Its AppArmor profile", "PROFILE"),
+    Option("cgroup", "A cgroup below the container's", "PATH"),
+    Option("ignore-paused", "Execute it in a paused container, too"),
+)
+_UPDATE = (
+    Option("resources", "File with linux.resources as JSON, - for the standard input", "FILE", "r"),
+    Option("blkio-weight", "Share of the disks, 10 to 1000", "N"),
+    Option("cpu-burst", "Microseconds that it may save up above its quota", "N"),
+    Option("cpu-idle", "1: only what others leave of the processors", "N"),
+    Option("cpu-period", "Microseconds that a quota is for", "N"),
+    Option("cpu-quota", "Microseconds of processor time in a period, -1 for all", "N"),
+    Option("cpu-rt-period", "Taken: of cgroup version 1", "N"),
+    Option("cpu-rt-runtime", "Taken: of cgroup version 1", "N"),
+    Option("cpu-share", "Share of the processors, 2 to 262144", "N"),
+    Option("cpuset-cpus", "Processors to run on, as 0-3,8", "LIST"),
+    Option("cpuset-mems", "Memory nodes to use, as 0-1", "LIST"),
+    Option("kernel-memory", "Taken: of cgroup version 1", "BYTES"),
+    Option("kernel-memory-tcp", "Taken: of cgroup version 1", "BYTES"),
+    Option("memory", "Most bytes of memory, -1 for no limit", "BYTES"),
+    Option("memory-reservation", "Bytes of memory that are left to it", "BYTES"),
+    Option("memory-swap", "Most bytes of memory and swap together, -1 for no limit", "BYTES"),
+    Option("pids-limit", "Most processes, -1 for no limit", "N"),
+)
+VERBS = (
+    Verb("create", "create", "Make a container, which waits to be started", _CREATE),
+    Verb("start", "start", "Have a container that was made execute its program"),
+    Verb(
+        *("run", "run", "Make and start a container, and wait for its end"),
+        (
+            *_CREATE,
+            Option("detach", "Do not wait", short="d"),
+            Option("keep", "Keep the container when it has ended"),
+            Option("no-subreaper", "Taken: what the container leaves is not this program's"),
+        ),
+    ),
+    Verb("state", "state", "Show the state of a container as JSON"),
+    Verb(
+        *("kill", "kill", "Send a signal (default: TERM) to a container's process"),
+        (Option("all", "Send it to all its processes", short="a"), Option("regex", "Not supported", "R", "r")),
+        *("ID [SIGNAL]", 1, 2),
+    ),
+    Verb(
+        *("delete", "delete", "Remove a container that has ended"),
+        (Option("force", "Kill it before, and be content where there is none", short="f"),),
+    ),
+    Verb("exec", "execute", "Execute a command in a container", _EXEC, "ID [COMMAND [ARGUMENT…]]", 1, 1 << 20, True),
+    Verb(
+        *("list", "listing", "List the containers"),
+        (_FORMAT, Option("quiet", "Show their ids only", short="q")),
+        *("", 0, 0),
+    ),
+    Verb("ps", "ps", "Show the processes of a container", (_FORMAT,), "ID [OPTION OF PS…]", 1, 1 << 20, True),
+    Verb("pause", "pause", _PAUSE),
+    Verb("resume", "resume", "Let its processes go on"),
+    Verb("update", "update", "Change the limits of a container", _UPDATE),
+    Verb(
+        *("events", "events", "Show how much of its limits a container uses, and when memory runs out"),
+        (
+            Option("stats", "Show the numbers once"),
+            Option("interval", "Time between two lines of numbers, as 5s (default) or 1m", "TIME"),
+        ),
+    ),
+    Verb(
+        *("spec", "spec", "Write a config.json to begin with"),
+        (
+            Option("bundle", "Directory for it (default: the working directory)", "DIR", "b"),
+            Option("rootless", "For containers of the caller, who is not root"),
+        ),
+        *("", 0, 0),
+    ),
+    Verb("features", "features", "Show what the runtime has, as JSON", (), "", 0, 0),
+)
+
+
+def find(name: str, verbs: Sequence[Verb] = VERBS) -> Verb:
+    """The verb *name*.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for verb in verbs:
+        if verb.name == name:
+            return verb
+    raise UsageError(f"there is no command '{name}'; see nsunit-oci --help")
+
+
+class Given:
+    """The options of a command line by name, and its operands."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[str]] = {}
+        self.operands: list[str] = []
+
+    def one(self, name: str, default: str = "") -> str:
+        """The last value given for *name*."""
+        return self.values[name][-1] if name in self.values else default
+
+    def all(self, name: str) -> list[str]:
+        """All of them."""
+        return self.values.get(name, [])
+
+    def has(self, name: str) -> bool:
+        """Whether a flag was given, and not as false."""
+        return name in self.values and self.one(name) not in ("false", "0", "f")
+
+    def number(self, name: str, default: int = 0) -> int:
+        """A number.
+
+        Raises:
+            UsageError: it is none.
+        """
+        text = self.one(name)
+        if text and not text.isdecimal():
+            raise UsageError(f"--{name}: '{text}' is no number")
+        return int(text) if text else default
+
+
+def parse(words: Sequence[str], options: Sequence[Option], *, stops: bool) -> tuple[Given, int]:
+    """Read options and operands; with *stops* up to the first operand.  Returns how many words were taken, too.
+
+    As Go's flags have it, one dash will do for a long option.
+
+    Raises:
+        UsageError: an option is unknown, or its value is missing.
+    """
+    given = Given()
+    index = 0
+    while index < len(words):
+        word = words[index]
+        index += 1
+        if word == "--":
+            given.operands += words[index:]
+            return given, len(words)
+        if not word.startswith("-") or word == "-":
+            if stops:
+                return given, index - 1
+            given.operands.append(word)
+            continue
+        name, equals, value = word.lstrip("-").partition("=")
+        option = next((item for item in options if name and name in (item.name, item.short)), None)
+        if option is None:
+            raise UsageError(f"unknown option '{word}'")
+        if option.value and not equals:
+            if index == len(words):
+                raise UsageError(f"option '{word}' needs a value")
+            value = words[index]
+            index += 1
+        given.values.setdefault(option.name, []).append(value)
+    return given, index

@@ -1,0 +1,135 @@
+"""The root, the mounts and the devices of config.json, as steps."""
+
+from __future__ import annotations
+
+from nsunit.oci.errors import SpecError
+from nsunit.oci.spec import mounts as options
+from nsunit.oci.spec.fields import Json, objects, optional, strings, take, wrong
+from nsunit.oci.spec.namespaces import Namespaces, id_map
+from nsunit.setup import linux as kernel
+from nsunit.setup.oci.devices import Device, Links
+from nsunit.setup.oci.mounts import Bind, Cgroup, MaskedPaths, Mount, ReadOnlyPaths, Root, RootPropagation
+from nsunit.setup.root import Pivot, ReadOnlyRoot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.setup.operation import Operation
+
+DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+
+
+def root_path(config: Json, bundle: str) -> str:
+    """The path of the root.
+
+    Raises:
+        SpecError: there is none.
+    """
+    path: str = take(take(config, "root", dict), "path", str, "root.")
+    if not path:
+        raise SpecError("root.path must be given in config.json")
+    return path if path.startswith("/") else f"{bundle}/{path}"
+
+
+def before_pivot(config: Json, bundle: str, namespaces: Namespaces, *, binds_devices: bool) -> list[Operation]:
+    """The root itself, what is mounted and made in it, as long as the host can be seen.
+
+    With *binds_devices* nodes are bound from the host: in a user namespace none can be made.
+    """
+    linux: Json = take(config, "linux", dict)
+    flags = options.root_propagation(take(linux, "rootfsPropagation", str, "linux."))
+    inherited = flags & ~kernel.MS_REC or kernel.MS_SLAVE
+    steps: list[Operation] = [Root(root_path(config, bundle), inherited)]
+    mounted_dev = ""
+    for number, entry in enumerate(objects(config, "mounts")):
+        step = _mount(entry, f"mounts[{number}].", bundle, linux, namespaces, inherited)
+        steps.append(step)
+        if getattr(step, "target", "").rstrip("/") == "/dev":
+            mounted_dev = step.keyword
+    if mounted_dev != Bind.keyword:  # the host's own is not touched
+        steps += _devices(linux, binds_devices)
+        steps.append(Links())
+    return steps
+
+
+def pivot(config: Json) -> list[Operation]:
+    """Become the root."""
+    linux: Json = take(config, "linux", dict)
+    flags = options.root_propagation(take(linux, "rootfsPropagation", str, "linux."))
+    read_only: bool = take(take(config, "root", dict), "readonly", bool, "root.")
+    steps: list[Operation] = [ReadOnlyRoot()] if read_only else []
+    steps.append(Pivot())
+    if flags & (kernel.MS_SHARED | options.MS_UNBINDABLE | kernel.MS_PRIVATE):
+        steps.append(RootPropagation((flags,)))
+    return steps
+
+
+def hidden(config: Json) -> list[Operation]:
+    """What is read-only or not to be seen."""
+    linux: Json = take(config, "linux", dict)
+    steps: list[Operation] = []
+    if paths := strings(linux, "readonlyPaths", "linux."):
+        steps.append(ReadOnlyPaths(tuple(paths)))
+    if paths := strings(linux, "maskedPaths", "linux."):
+        steps.append(MaskedPaths(tuple(dict.fromkeys(paths))))
+    return steps
+
+
+def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namespaces, inherited: int) -> Operation:
+    target: str = take(entry, "destination", str, where)
+    if not target:
+        raise wrong(f"{where}destination", "it must be given")
+    if "\0" in target:
+        raise wrong(f"{where}destination", "it has a NUL")
+    target = target if target.startswith("/") else "/" + target
+    kind, source = take(entry, "type", str, where), take(entry, "source", str, where)
+    said = options.parse(strings(entry, "options", where))
+    if kind in ("cgroup", "cgroup2"):
+        return Cgroup(target, said.set | said.set_all, namespaces.has("cgroup"), said.propagation)
+    if kind in ("bind", "rbind") or said.bind or kind in ("", "none"):
+        if not source:
+            raise wrong(f"{where}source", "a bind mount has one")
+        path = source if source.startswith("/") else f"{bundle}/{source}"
+        maps, maps_all = _id_maps(entry, where, said.idmap, linux, namespaces)
+        recursive = said.recursive or kind == "rbind"
+        attributes = (said.set, said.clear, said.set_all, said.clear_all)
+        return Bind(path, target, recursive, *attributes, inherited, said.propagation, maps, maps_all)
+    if said.idmap or entry.get("uidMappings") or entry.get("gidMappings"):
+        raise wrong(f"{where}options", "only bind mounts can be id-mapped")
+    data = tuple(word for word in said.data)
+    attributes = (said.set, said.clear, said.set_all, said.clear_all)
+    return Mount(kind, source, target, data, *attributes, said.propagation, said.copy_up and kind == "tmpfs")
+
+
+def _id_maps(
+    entry: Json, where: str, idmap: str, linux: Json, namespaces: Namespaces
+) -> tuple[tuple[str, str] | tuple[()], bool]:
+    uid, gid = id_map(entry, "uidMappings", where), id_map(entry, "gidMappings", where)
+    if bool(uid) != bool(gid):
+        raise wrong(where.rstrip("."), "it needs both uidMappings and gidMappings")
+    if not uid and not idmap:
+        return (), False
+    if not uid:
+        uid, gid = namespaces.uid_map, namespaces.gid_map
+        if not uid:
+            raise wrong(f"{where}options", f"'{idmap}' needs uidMappings and gidMappings, of the mount or of linux")
+    return (uid, gid), idmap == "ridmap"
+
+
+def _devices(linux: Json, bound: bool) -> list[Operation]:
+    steps: dict[str, Operation] = {}
+    for name, major, minor in DEVICES:
+        steps[f"/dev/{name}"] = Device(f"/dev/{name}", "c", major, minor, 0o666, 0, 0, bound)
+    for number, entry in enumerate(objects(linux, "devices", "linux.")):
+        where = f"linux.devices[{number}]."
+        path, kind = take(entry, "path", str, where), take(entry, "type", str, where)
+        if kind not in ("c", "u", "b", "p"):
+            raise wrong(f"{where}type", f"'{kind}' is none of c, u, b, p")
+        if not path.startswith("/"):
+            raise wrong(f"{where}path", f"'{path}' is not absolute")
+        mode = optional(entry, "fileMode", int, where)
+        steps[path] = Device(
+            *(path, kind, take(entry, "major", int, where), take(entry, "minor", int, where)),
+            *(0o666 if mode is None else mode & 0o7777, take(entry, "uid", int, where), take(entry, "gid", int, where)),
+            bound,
+        )
+    return list(steps.values())

@@ -1,0 +1,226 @@
+"""What the runtime keeps of a container: a directory under --root.
+
+    ROOT/ID/state.json    what `Container` has; written anew as a whole
+    ROOT/ID/config.json   as it was at create
+    ROOT/ID/start         a FIFO: who writes to it starts the container; gone after that
+    ROOT/ID/reply         a FIFO: how execve(2) went
+
+The directory is made first and removed last, and before something is made its place is written down: whatever step the
+runtime is killed at, `delete --force` finds it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+
+from nsunit.jsontext import dumps, loads
+from nsunit.oci.cgroup.fs import is_frozen
+from nsunit.oci.cgroup.place import Place
+from nsunit.oci.errors import OciError
+from nsunit.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+_NAME_MAX = 1024
+START, REPLY = "start", "reply"
+CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", "paused", "stopped"
+
+
+class Container(Record):
+    """A container; *pid* 0 before it has a process, *began* the time of its begin in the kernel's ticks."""
+
+    id: str
+    bundle: str
+    rootfs: str
+    created: str
+    maker: int
+    maker_began: int
+    place: Place
+    annotations: dict[str, str]
+    version: str
+    owner: int = 0
+    pid: int = 0
+    began: int = 0
+
+
+def check_id(identity: str) -> None:
+    """Refuse what is no name of a container.
+
+    Raises:
+        OciError: it is none.
+    """
+    if not identity:
+        raise OciError("container id cannot be empty")
+    if not _NAME.issuperset(identity) or identity in (".", "..") or len(identity) > _NAME_MAX:
+        raise OciError("invalid container ID format")
+
+
+class Store:
+    """The containers under one root directory."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+
+    def path(self, identity: str, name: str = "") -> str:
+        """The directory of a container, or a file in it."""
+        check_id(identity)
+        return f"{self.root}/{identity}/{name}" if name else f"{self.root}/{identity}"
+
+    def add(self, identity: str) -> None:
+        """Make the directory of a container that there is not yet.
+
+        Raises:
+            OciError: the id is taken.
+        """
+        path = self.path(identity)
+        try:
+            os.mkdir(path, 0o711)
+        except FileNotFoundError:
+            _make_root(self.root)
+            os.mkdir(path, 0o711)
+        except FileExistsError:
+            raise OciError("container with given ID already exists") from None
+
+    def lock(self, identity: str) -> int:
+        """Lock a container's directory; the descriptor's end unlocks it.
+
+        Raises:
+            OciError: there is none.
+        """
+        try:
+            fd = os.open(self.path(identity), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise absent() from None
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return fd
+
+    def save(self, container: Container) -> None:
+        """Write down what is known of *container*."""
+        values = {name: getattr(container, name) for name in container._fields}
+        values["place"] = {name: getattr(container.place, name) for name in container.place._fields}
+        self.write(container.id, "state.json", dumps(values).encode())
+
+    def write(self, identity: str, name: str, content: bytes) -> None:
+        """Write a file as a whole."""
+        write_whole(self.path(identity, name), content)
+
+    def load(self, identity: str) -> Container:
+        """What is known of a container.
+
+        Raises:
+            OciError: there is none, or its file is damaged.
+        """
+        try:
+            values: Any = loads(read(self.path(identity, "state.json")))
+            return Container(**values | {"place": Place(**values["place"])})
+        except (FileNotFoundError, NotADirectoryError):
+            raise absent() from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise OciError(f"the state of container '{identity}' is damaged: {error}") from None
+
+    def config(self, identity: str) -> Any:
+        """The config.json that it was made of."""
+        return loads(read(self.path(identity, "config.json")))
+
+    def names(self) -> list[str]:
+        """The ids of all containers."""
+        try:
+            return sorted(name for name in os.listdir(self.root) if os.path.isdir(f"{self.root}/{name}"))
+        except FileNotFoundError:
+            return []
+
+    def status(self, container: Container) -> str:
+        """What the specification calls the state of *container*."""
+        if not container.pid:
+            return CREATING if began_of(container.maker) == container.maker_began else STOPPED
+        if not is_alive(container):
+            return STOPPED
+        if os.path.exists(self.path(container.id, START)):
+            return CREATED
+        return PAUSED if is_frozen(container.place.path) else RUNNING
+
+    def remove(self, identity: str) -> None:
+        """Remove all that is kept of a container; state.json goes last."""
+        path = self.path(identity)
+        try:
+            names = os.listdir(path)
+        except FileNotFoundError:
+            return
+        for name in sorted(names, key="state.json".__eq__):
+            _unlink(f"{path}/{name}")
+        try:
+            os.rmdir(path)
+        except FileNotFoundError:
+            pass
+
+
+def absent() -> OciError:
+    """What is said where there is no such container."""
+    return OciError("container does not exist")
+
+
+def _make_root(path: str) -> None:
+    parent = os.path.dirname(path)
+    if parent and not os.path.isdir(parent):
+        _make_root(parent)
+    try:
+        os.mkdir(path, 0o711)
+    except FileExistsError:
+        pass
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def read(path: str) -> bytes:
+    """The content of a file."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        return file.read()
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Put a file with *content* in place of whatever is there, as a whole."""
+    temporary = f"{path}.{os.getpid()}"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+
+
+def began_of(pid: int) -> int:
+    """When process *pid* began, in ticks since the boot: field 22 of proc_pid_stat(5); 0 where there is none.
+
+    One that has ended and waits to be waited for is none.
+    """
+    try:
+        text = read(f"/proc/{pid}/stat")
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ESRCH):
+            raise
+        return 0
+    fields = text.rpartition(b")")[2].split()
+    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def is_alive(container: Container) -> bool:
+    """Whether its process is there, and not another that has got the number."""
+    return container.pid > 0 and began_of(container.pid) == container.began
+
+
+def now() -> str:
+    """The time as RFC 3339 has it."""
+    seconds = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1e9):09d}Z"

@@ -1,0 +1,201 @@
+"""exec: another process in a container."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.oci.cgroup import fs, manager
+from nsunit.oci.creation import connect, hand_on, parse_object
+from nsunit.oci.errors import OciError, UsageError
+from nsunit.oci.spec import program
+from nsunit.oci.spec.annotations import wishes_of
+from nsunit.oci.spec.check.validate import check_process
+from nsunit.oci.spec.fields import Json, take
+from nsunit.oci.spec.plan import state
+from nsunit.oci.spec.process import cpu_set
+from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, read, write_whole
+from nsunit.setup import linux, namespaces
+from nsunit.setup.oci.process import Report
+from nsunit.setup.oci.shield import protect
+from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
+from nsunit.setup.oci.step import Box, Channel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.oci.context import Context
+    from nsunit.oci.options import Given
+
+_SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
+_FILES = {"mnt": "mnt", "net": "net", "pid": "pid", "ipc": "ipc", "uts": "uts", "user": "user", "cgroup": "cgroup"}
+_FILES["time"] = "time"
+
+
+def run(context: Context, given: Given) -> tuple[int, str]:
+    """See the module."""
+    store, identity = context.store, given.operands[0]
+    container = store.load(identity)
+    status = store.status(container)
+    if status not in (CREATED, RUNNING, PAUSED):
+        raise OciError("cannot exec in a stopped container")
+    if status == PAUSED and not given.has("ignore-paused"):
+        raise OciError("cannot exec in a paused container (use --ignore-paused to override)")
+    if os.geteuid() == 0 and namespaces.has_hosts_root(container.pid):
+        protect()
+    config: Json = store.config(identity)
+    process = _process(given, config)
+    linux_object: Json = take(config, "linux", dict)
+    check_process(process)
+    wishes = wishes_of(container.annotations)
+    todo = program.parse(process, linux_object, wishes, new=False)
+    _check_terminal(given, todo.terminal)
+    session = _Session(container, given, process, config)
+    mine, other = Channel.pair()
+    box = Box(mine)
+    box.keep_first = 3 + given.number("preserve-fds")
+    linux.close_range(box.keep_first, flags=linux.CLOSE_RANGE_CLOEXEC)
+    relay = None
+    if socket := given.one("console-socket"):
+        box.console_fd = connect(socket)
+    elif not given.has("detach"):
+        from nsunit.oci.foreground import Foreground  # engines always detach
+
+        relay = Foreground(box, terminal=todo.terminal)
+    spaces = spaces_of(container)
+    spaces.keeps_groups = wishes.keeps_groups
+    if not given.has("detach"):
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    steps = (*todo.early, *todo.become, Report(), *todo.last)
+    session.score = todo.oom_score
+    try:
+        pid = spawn(spaces, steps, box, other, session)
+    except StartError as error:
+        raise OciError(f"exec failed: unable to start container process: {error}") from None
+    return (relay.wait(pid) if relay else 0), ""
+
+
+def _process(given: Given, config: Json) -> Json:
+    """The process of the file that was given, or the container's own with what was said besides.
+
+    Raises:
+        OciError: there is nothing to execute.
+    """
+    if path := given.one("process"):
+        return parse_object(read(path), path)
+    process: Json = dict(take(config, "process", dict))
+    if len(given.operands) < 2:
+        raise UsageError("process args cannot be empty")
+    process["args"] = given.operands[1:]
+    process["terminal"] = given.has("tty")
+    process["env"] = [*take(process, "env", list), *given.all("env")]
+    if cwd := given.one("cwd"):
+        process["cwd"] = cwd
+    if label := given.one("process-label"):
+        process["selinuxLabel"] = label
+    if profile := given.one("apparmor"):
+        process["apparmorProfile"] = profile
+    if given.has("no-new-privs"):
+        process["noNewPrivileges"] = True
+    _user(given, process)
+    if capabilities := given.all("cap"):
+        said = take(process, "capabilities", dict)
+        added = ("bounding", "effective", "permitted")
+        sets = {name: [*take(said, name, list), *(capabilities if name in added else [])] for name in _SETS}
+        process["capabilities"] = sets
+    return process
+
+
+def _user(given: Given, process: Json) -> None:
+    user = dict(take(process, "user", dict))
+    if text := given.one("user"):
+        uid, colon, gid = text.partition(":")
+        if not uid.isdecimal() or (colon and not gid.isdecimal()):
+            raise UsageError(f"--user: '{text}' is not UID[:GID], in numbers")
+        user |= {"uid": int(uid)} | ({"gid": int(gid)} if colon else {})
+    for text in given.all("additional-gids"):
+        if not text.isdecimal():
+            raise UsageError(f"--additional-gids: '{text}' is no number")
+        user["additionalGids"] = [*take(user, "additionalGids", list), int(text)]
+    process["user"] = user
+
+
+def _check_terminal(given: Given, terminal: bool) -> None:
+    socket = given.has("console-socket") and bool(given.one("console-socket"))
+    if given.has("detach") and terminal and not socket:
+        raise OciError("cannot allocate tty if runc will detach without setting console socket")
+    if socket and not terminal:
+        raise OciError("cannot use console socket if runc will not detach or allocate tty")
+
+
+def spaces_of(container: Container) -> Spaces:
+    """The namespaces of a container's process that are not the caller's.
+
+    Raises:
+        OciError: it has ended.
+    """
+    spaces = Spaces()
+    try:
+        spaces.pidfd = os.pidfd_open(container.pid)
+        kinds = [
+            kind
+            for kind, name in _FILES.items()
+            if os.readlink(f"/proc/{container.pid}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}")
+        ]
+    except (ProcessLookupError, FileNotFoundError):
+        raise OciError("cannot exec in a stopped container") from None
+    spaces.pidfd_kinds = tuple(kinds)
+    return spaces
+
+
+class _Session(Answers):
+    """A process while it is made."""
+
+    def __init__(self, container: Container, given: Given, process: Json, config: Json) -> None:
+        self.container = container
+        self.config = config
+        self.given = given
+        self.score: int | None = None
+        self.first_score = take(take(config, "process", dict), "oomScoreAdj", int) if "process" in config else None
+        affinity: Json = take(process, "execCPUAffinity", dict, "process.")
+        where = "process.execCPUAffinity."
+        self.initial, self.final = (
+            cpu_set(text, where + name) if (text := take(affinity, name, str, where)) else frozenset()
+            for name in ("initial", "final")
+        )
+
+    def placed(self, pid: int) -> None:
+        """See Answers."""
+        if self.initial:
+            os.sched_setaffinity(pid, self.initial)
+        place = self.container.place
+        if manager.is_own(place):
+            path = place.path
+            if below := self.given.one("cgroup"):
+                path += "/" + below.rpartition(":")[2].strip("/")
+                if ".." in path.split("/") or not fs.exists(path):
+                    raise StartError(f"there is no cgroup {path}")
+            self._enter(path, pid)
+        if self.final:
+            os.sched_setaffinity(pid, self.final)
+        score = self.score if self.score is not None else self.first_score
+        if score is not None:
+            namespaces.write_file(f"/proc/{pid}/oom_score_adj", str(score))
+
+    def _enter(self, path: str, pid: int) -> None:
+        try:
+            fs.enter(path, pid)
+        except OSError as error:
+            # It hands controllers down itself, so its own group takes no processes: that of its process does.
+            if error.errno not in (16, 95) or self.given.one("cgroup"):
+                raise StartError(f"unable to enter the cgroup {path}: {error.strerror}") from None
+            fs.enter(namespaces.cgroup_of(str(self.container.pid)), pid)
+
+    def listener(self, pid: int, fd: int) -> None:
+        """See Answers."""
+        text = state(self.config, self.container.bundle, self.container.id, RUNNING, self.container.pid)
+        hand_on(self.config, text, pid, fd)
+
+    def forked(self, pid: int) -> None:
+        """See Answers."""
+        if path := self.given.one("pid-file"):
+            write_whole(path, b"%d" % pid)

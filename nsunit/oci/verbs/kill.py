@@ -1,0 +1,100 @@
+"""kill: a signal to a container's process, or to all."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import os
+
+from nsunit.oci.cgroup import fs, manager
+from nsunit.oci.errors import OciError
+from nsunit.oci.state import STOPPED, Container, is_alive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.oci.context import Context
+    from nsunit.oci.options import Given
+
+_NAMES = (
+    "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG"
+    " XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
+)
+_NUMBERS = {name: number for number, name in enumerate(_NAMES.split(), 1)} | {"IOT": 6, "CLD": 17, "POLL": 29}
+_RTMIN, _LAST = 34, 64
+SIGKILL = 9
+
+
+def run(context: Context, given: Given) -> tuple[int, str]:
+    """See the module."""
+    identity, text = given.operands[0], (*given.operands[1:], "TERM")[0]
+    number = signal_number(text)
+    container = context.store.load(identity)
+    if given.has("all") and manager.is_own(container.place):
+        _all(container, number)
+        return 0, ""
+    if context.store.status(container) == STOPPED:
+        raise OciError("container not running")
+    if number == SIGKILL and not _has_processes_of_its_own(container):
+        _all(container, number)
+        return 0, ""
+    send(container, number)
+    return 0, ""
+
+
+def signal_number(text: str) -> int:
+    """The number of `9`, `KILL`, `SIGKILL`, `SIGRTMIN+3`.
+
+    Raises:
+        OciError: it is no signal.
+    """
+    name = text.upper().removeprefix("SIG")
+    number = int(text) if text.isdecimal() else _NUMBERS.get(name, 0)
+    for base, first, sign in (("RTMIN", _RTMIN, 1), ("RTMAX", _LAST, -1)):
+        rest = name.removeprefix(base).lstrip("+-")
+        if name.startswith(base) and (not rest or rest.isdecimal()):
+            number = first + sign * int(rest or 0)
+    if not 0 < number <= _LAST:
+        raise OciError(f'unknown signal "{text}"')
+    return number
+
+
+def send(container: Container, number: int) -> None:
+    """Send signal *number* to the container's process.
+
+    Raises:
+        OciError: it has ended.
+    """
+    try:
+        pidfd = os.pidfd_open(container.pid)
+        try:
+            if not is_alive(container):
+                raise ProcessLookupError
+            _signal.pidfd_send_signal(pidfd, number)
+        finally:
+            os.close(pidfd)
+    except ProcessLookupError:
+        raise OciError("container not running") from None
+
+
+def _all(container: Container, number: int) -> None:
+    if not manager.is_own(container.place):
+        send(container, number)
+    elif number == SIGKILL:
+        fs.kill(container.place.path)
+    else:
+        for pid in fs.processes(container.place.path):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+
+def _has_processes_of_its_own(container: Container) -> bool:
+    """Whether it is process 1 of a PID namespace, whose end is that of all."""
+    try:
+        with open(f"/proc/{container.pid}/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"NSpid:"):
+                    return line.split()[-1] == b"1"
+    except FileNotFoundError:
+        pass
+    return True

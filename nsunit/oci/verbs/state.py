@@ -1,0 +1,33 @@
+"""state: what there is to say of a container, as JSON."""
+
+from __future__ import annotations
+
+from nsunit.jsontext import dumps
+from nsunit.oci.state import STOPPED, Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.oci.context import Context
+    from nsunit.oci.options import Given
+    from nsunit.oci.state import Store
+
+
+def run(context: Context, given: Given) -> tuple[int, str]:
+    """See the module."""
+    return 0, dumps(describe(context.store, context.store.load(given.operands[0]))) + "\n"
+
+
+def describe(store: Store, container: Container) -> dict[str, object]:
+    """The fields of runc's answer."""
+    status = store.status(container)
+    return {
+        "ociVersion": container.version,
+        "id": container.id,
+        "pid": 0 if status == STOPPED else container.pid,
+        "status": status,
+        "bundle": container.bundle,
+        "rootfs": container.rootfs,
+        "created": container.created,
+        "annotations": container.annotations,
+        "owner": "",
+    }

@@ -1,0 +1,151 @@
+"""Programs that config.json has executed at points of the life cycle, with the container's state on standard input."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import os
+import select
+import time
+
+from nsunit.setup import linux
+from nsunit.setup.build import Build
+from nsunit.setup.oci.step import Box, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    # path, arguments, environment, seconds or 0 for no end
+    Hook = tuple[str, tuple[str, ...], tuple[str, ...], int]
+
+
+class HookError(Exception):
+    """A hook has failed; the text is one line."""
+
+
+def run_all(kind: str, hooks: Sequence[Hook], state: str) -> None:
+    """Run *hooks* one after the other; the first that fails ends it.
+
+    Raises:
+        HookError: it could not be executed, did not end in time, or exited with another status than 0.
+    """
+    for number, hook in enumerate(hooks):
+        try:
+            run(hook, state)
+        except HookError as error:
+            raise HookError(f"error running {kind} hook #{number}: {error}") from None
+
+
+def run(hook: Hook, state: str) -> None:
+    """Run one hook.
+
+    Raises:
+        HookError: see `run_all`.
+    """
+    path, arguments, environment, seconds = hook
+    reader, writer = os.pipe()
+    failed, failure = os.pipe()
+    said, saying = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _become(path, arguments or (path,), environment, reader, failure, saying)
+    for fd in (reader, failure, saying):
+        os.close(fd)
+    before = _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    try:
+        os.write(writer, state.encode())  # smaller than a pipe's buffer, or the hook reads it
+    except BrokenPipeError:
+        pass  # it does not want to know
+    os.close(writer)
+    _signal.signal(_signal.SIGPIPE, before or _signal.SIG_DFL)
+    reason = os.read(failed, 4096).decode("utf-8", "replace")
+    os.close(failed)
+    output = _wait(pid, said, seconds)
+    os.close(said)
+    _, status = os.waitpid(pid, 0)
+    if reason:
+        raise HookError(reason)
+    if output is None:
+        raise HookError(f"hook ran past specified timeout of {float(seconds)}s")
+    if status:
+        code = os.waitstatus_to_exitcode(status)
+        how = f"exit status {code}" if code > 0 else f"signal {-code}"
+        raise HookError(f"{how}, stdout: , stderr: {output}" if output else how)
+
+
+def _become(
+    path: str, arguments: Sequence[str], environment: Sequence[str], stdin: int, failure: int, output: int
+) -> None:
+    try:
+        os.dup2(stdin, 0)
+        null = os.open("/dev/null", os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(output, 2)
+        linux.close_range(3, flags=linux.CLOSE_RANGE_CLOEXEC)
+        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+            _signal.signal(number, _signal.SIG_DFL)
+        variables = dict(entry.partition("=")[::2] for entry in environment)
+        os.execve(path, list(arguments), variables)
+    except OSError as error:
+        os.write(failure, f"fork/exec {path}: {(error.strerror or str(error)).lower()}".encode())
+    finally:
+        os._exit(127)
+
+
+def _wait(pid: int, said: int, seconds: int) -> str | None:
+    """What process *pid* says on *said* until it ends; None after it had to be killed."""
+    pidfd = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.register(said, select.POLLIN)
+    deadline = time.monotonic() + seconds
+    text = b""
+    try:
+        while True:
+            left = (deadline - time.monotonic()) * 1000 if seconds else -1
+            if seconds and left <= 0:
+                _signal.pidfd_send_signal(pidfd, 9)
+                return None
+            ready = dict(poll.poll(left))
+            if ready.get(said, 0):
+                chunk = os.read(said, 4096)
+                text = (text + chunk)[:4096]
+                if not chunk:
+                    poll.unregister(said)
+            elif pidfd in ready:
+                return text.decode("utf-8", "replace").strip().replace("\n", " ")
+    finally:
+        os.close(pidfd)
+
+
+class RuntimeHooks(Step):
+    """Let the runtime run its hooks, in its own namespaces, while those of the container are there."""
+
+    keyword = "oci-runtime-hooks"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "run the hooks of the runtime"
+
+    def execute(self, build: Build) -> None:
+        """Ask for it, and wait."""
+        assert isinstance(build, Box)
+        build.channel.call("hooks")
+
+
+class ContainerHooks(Step):
+    """Run the *hooks* of *kind* here; *state* lacks its beginning, with the pid as it is seen here."""
+
+    __slots__ = ("kind", "hooks", "state")
+    keyword = "oci-container-hooks"
+    kind: str
+    hooks: tuple[Hook, ...]
+    state: str
+
+    def describe(self) -> str:
+        """See Operation."""
+        return f"run the {self.kind} hooks"
+
+    def execute(self, build: Build) -> None:
+        """See `run_all`."""
+        run_all(self.kind, self.hooks, f'{{"pid": {os.getpid()}, {self.state}')

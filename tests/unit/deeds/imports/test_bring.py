@@ -1,0 +1,168 @@
+"""From files to files: what is found, what is written, what is refused."""
+
+import os
+
+import pytest
+from imports_corpus import FixedContext
+
+from nsunit import imports
+from nsunit.deeds.imports import sources
+from nsunit.deeds.imports.bring import bring, given_of
+from nsunit.errors import DefinitionError, NsunitError
+from nsunit.imports.model import Draft, Given, Imported, Origin, Unusable
+
+KIND = imports.find("quadlet")
+WEB = "[Container]\nImage=nginx\n[Service]\nType=oneshot\n[Install]\nWantedBy=default.target\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/web.container").write_text(WEB)
+    return tmp_path
+
+
+def run(folder, *words, **options):
+    given = given_of(KIND, words or (f"{folder}/in",), user=False)
+    return bring(FixedContext(str(folder / "out")), KIND, given, **options)
+
+
+def test_it_writes_what_it_has_made(folder):
+    found = run(folder)
+    assert found.paths == (f"{folder}/out/web.nsunit",)
+    text = (folder / "out/web.nsunit").read_text()
+    assert text == found.drafts[0].text()
+    assert "Image=nginx" in text
+    assert os.listdir(folder / "out") == ["web.nsunit"]
+    assert (folder / "out/web.nsunit").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_key_of_systemds_that_nsunit_does_not_take_is_left_out_with_its_reason(folder):
+    (remark,) = run(folder).remarks
+    assert str(remark) == (
+        f"{folder}/in/web.container:4: Type: nsunit tells systemd itself when and as which process the program runs; "
+        "use [Container] Notify=yes if the program itself says that it is ready"
+    )
+    assert "Type" not in (folder / "out/web.nsunit").read_text()
+
+
+def test_a_dry_run_writes_nothing(folder):
+    assert run(folder, dry_run=True).paths == ()
+    assert not (folder / "out").exists()
+
+
+def test_nothing_is_overwritten(folder):
+    run(folder)
+    (folder / "in/db.container").write_text(WEB)
+    (folder / "out/web.nsunit").write_text("mine")
+    with pytest.raises(DefinitionError) as caught:
+        run(folder)
+    (problem,) = caught.value.problems
+    assert str(problem) == f"{folder}/out/web.nsunit: is there already"
+    assert problem.hint == "--force replaces it, --to=DIR writes elsewhere"
+    assert not (folder / "out/db.nsunit").exists()
+    assert (folder / "out/web.nsunit").read_text() == "mine"
+
+
+def test_force_replaces(folder):
+    (folder / "out").mkdir()
+    (folder / "out/web.nsunit").write_text("old")
+    run(folder, force=True)
+    assert "Image=nginx" in (folder / "out/web.nsunit").read_text()
+
+
+def test_another_directory(folder):
+    assert run(folder, target=f"{folder}/there").paths == (f"{folder}/there/web.nsunit",)
+
+
+def test_what_a_container_is_not_without_is_no_remark(folder):
+    (folder / "in/bad.container").write_text("[Container]\nImage=no such image\n")
+    with pytest.raises(DefinitionError) as caught:
+        run(folder)
+    (problem,) = caught.value.problems
+    assert str(problem) == f"{folder}/in/bad.container:2: Image: 'no such image' is not the name of an image"
+    assert not (folder / "out").exists() or not os.listdir(folder / "out")
+
+
+def test_what_cannot_be_put_in_place_leaves_all_as_it_was(folder):
+    (folder / "in/zz.container").write_text(WEB)
+    (folder / "out/zz.nsunit").mkdir(parents=True)
+    (folder / "out/web.nsunit").write_text("mine")
+    with pytest.raises(OSError):
+        run(folder, force=True)
+    assert (folder / "out/web.nsunit").read_text() == "mine"
+    assert sorted(os.listdir(folder / "out")) == ["web.nsunit", "zz.nsunit"]
+
+
+def test_nothing_to_import(folder):
+    with pytest.raises(NsunitError) as caught:
+        run(folder, f"{folder}/out")
+    assert caught.value.message == f"'{folder}/out' is not there"
+    (folder / "empty").mkdir()
+    with pytest.raises(NsunitError) as caught:
+        run(folder, f"{folder}/empty")
+    assert caught.value.message == f"there is no file of quadlet in {folder}/empty"
+    assert caught.value.hint == f"files of it are {KIND.files}"
+
+
+def test_no_definition_comes_of_it(folder):
+    (folder / "in/web.container").rename(folder / "in/web.kube")
+    with pytest.raises(NsunitError) as caught:
+        run(folder)
+    assert caught.value.message == "no definition can be made of this quadlet"
+
+
+def test_a_file_that_cannot_be_used(folder, monkeypatch):
+    def convert(_self, _given):
+        raise Unusable(Origin("web.x", 3, "Key"), "it is broken", "mend it")
+
+    monkeypatch.setattr(imports.Format, "convert", convert)
+    with pytest.raises(DefinitionError) as caught:
+        run(folder)
+    assert [(str(item), item.hint) for item in caught.value.problems] == [("web.x:3: Key: it is broken", "mend it")]
+
+
+def test_a_file_that_cannot_be_read(folder):
+    os.mkfifo(folder / "in/pipe.container")
+    with pytest.raises(NsunitError) as caught:
+        run(folder)
+    assert caught.value.message == f"'{folder}/in/pipe.container': is not a regular file"
+    assert caught.value.hint == "name a text file that can be read"
+
+
+def test_two_that_would_be_called_the_same(folder, monkeypatch):
+    both = Imported((Draft("web"), Draft("web")), ())
+    monkeypatch.setattr(imports.Format, "convert", lambda _self, _given: both)
+    with pytest.raises(DefinitionError) as caught:
+        bring(FixedContext(str(folder / "out")), KIND, Given())
+    (problem,) = caught.value.problems
+    assert (problem.message, problem.hint) == ("several would be called that", "import one of them alone, or rename it")
+
+
+def test_somebody_elses_directory(folder, monkeypatch):
+    (folder / "out").mkdir()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(NsunitError) as caught:
+        run(folder)
+    assert caught.value.message == f"'{folder}/out' is not yours to write to"
+
+
+def test_places_of_users(tmp_path):
+    for where in ("run/containers/systemd", ".config/containers/systemd/sub"):
+        (tmp_path / where).mkdir(parents=True)
+        (tmp_path / where / "web.container").write_text(where)
+    (tmp_path / ".config/containers/systemd/sub/db.container").write_text("db")
+    environ = {"XDG_RUNTIME_DIR": f"{tmp_path}/run", "HOME": str(tmp_path)}
+    found = sources.gather(KIND, (), user=True, environ=environ)
+    assert [text for _, text in found] == ["run/containers/systemd", "db"]
+
+
+def test_masked_files_and_drop_ins(tmp_path):
+    (tmp_path / "web.container").write_text("web")
+    (tmp_path / "off.container").symlink_to("/dev/null")
+    (tmp_path / "web.container.d").mkdir()
+    (tmp_path / "web.container.d/10.conf").write_text("more")
+    (tmp_path / "web.container.d/README").write_text("x")
+    assert [text for _, text in sources.gather(KIND, (str(tmp_path),), user=False, environ={})] == ["web", "more"]
+    named = sources.gather(KIND, (f"{tmp_path}/web.container",), user=False, environ={})
+    assert [text for _, text in named] == ["web", "more"]

@@ -1,0 +1,512 @@
+"""Engines with nsunit-oci below them: each is started as it comes, with the file that packaging/engines has for it."""
+
+import json
+import os
+import pty
+import pwd
+import select
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+from docker_api import Docker, Refused
+from waiting import wait_until
+
+pytestmark = pytest.mark.once("the engines are those of one release, and their answers do not depend on systemd")
+
+FILES = Path("/usr/share/doc/nsunit/engines")
+IMAGE = "localhost/busybox:test"
+DROP_IN = Path("/etc/containers/containers.conf.d/50-nsunit-oci.conf")
+STATE = Path("/run/nsunit-oci")
+SCOPES = Path("/sys/fs/cgroup/machine.slice")
+# A system that is booted natively cannot have more than its host lets it.
+LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
+LOOP = "trap 'exit 3' TERM; while :; do sleep 1000 & wait $!; done"
+
+
+def on_a_terminal(*words):
+    """What a command writes to a terminal of its own, and its status."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvp(words[0], words)
+    said = b""
+    while select.select([terminal], [], [], 60)[0]:
+        try:
+            said += os.read(terminal, 4096)
+        except OSError:  # EIO: the other side is closed
+            break
+    os.close(terminal)
+    return said.decode().replace("\r", ""), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Engine:
+    """A command line like podman's."""
+
+    def __init__(self, run, *words):
+        self.words, self._run = words, run
+
+    def __call__(self, *words, **options):
+        return self._run(*self.words, *words, **options)
+
+    def out(self, *words, **options):
+        return self(*words, **options).stdout.strip()
+
+    def start(self, *options, script=LOOP):
+        """Start a container that ends with status 3 at SIGTERM; returns its name."""
+        name = f"e{uuid.uuid4().hex[:8]}"
+        self("run", "-d", "--name", name, *options, IMAGE, "sh", "-c", script)
+        return name
+
+    def pid(self, name):
+        return int(self.out("inspect", "--format", "{{.State.Pid}}", name))
+
+
+@pytest.fixture(scope="module")
+def podman(run):
+    """podman with the drop-in, and busybox as an image."""
+    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FILES / "containers.conf", DROP_IN)
+    engine = Engine(run, "podman")
+    run(f"tar -C /srv/roots/busybox -c . | podman import -q - {IMAGE}")
+    yield engine
+    engine("rm", "--all", "--force", "--time", "0")
+    engine("pod", "rm", "--all", "--force")
+    engine("rmi", "--all", "--force")
+    DROP_IN.unlink()
+
+
+@pytest.fixture
+def nothing_left(podman):
+    """No state of a container, and no scope, is left by a test."""
+    yield
+    podman("rm", "--all", "--force", "--time", "0")
+    scopes = (path.name for path in SCOPES.glob("libpod-*.scope"))
+    left = [*(path.name for path in STATE.glob("*")), *(name for name in scopes if "conmon" not in name)]
+    assert left == []
+
+
+@pytest.mark.usefixtures("nothing_left")
+class TestPodman:
+    def test_it_knows_the_runtime(self, podman):
+        told = json.loads(podman.out("info", "--format", "{{json .Host.OCIRuntime}}"))
+        assert told["name"] == "nsunit-oci"
+        assert told["path"] == "/usr/bin/nsunit-oci"
+        assert told["version"].startswith("nsunit-oci version ")
+
+    def test_a_command_runs_in_a_scope_and_its_status_comes_back(self, podman):
+        script = "cat; id -u; cat /proc/1/comm; grep ^0: /proc/self/cgroup; exit 7"
+        done = podman("run", "--rm", "-i", IMAGE, "sh", "-c", script, input="hello\n", check=False)
+        assert (done.stdout, done.stderr, done.returncode) == ("hello\n0\nsh\n0::/\n", "", 7)
+
+    def test_limits_are_properties_of_the_scope(self, podman, run):
+        name = podman.start("--memory", "64m", "--cpus", "0.5", "--pids-limit", "100", "--cpu-shares", "2048")
+        scope = f"libpod-{podman.out('inspect', '--format', '{{.Id}}', name)}.scope"
+        names = "MemoryMax", "MemorySwapMax", "CPUQuotaPerSecUSec", "TasksMax", "CPUWeight", "TimeoutStopUSec"
+        shown = run("systemctl", "show", f"--property={','.join(names)}", scope).stdout.split()
+        assert dict(line.split("=") for line in shown) == {
+            "MemoryMax": "67108864",
+            "MemorySwapMax": "67108864",
+            "CPUQuotaPerSecUSec": "500ms",
+            "TasksMax": "100",
+            "CPUWeight": "174",
+            "TimeoutStopUSec": "10s",
+        }
+        assert f"{scope}" in run("systemd-cgls", "--no-pager", "--unit", "machine.slice").stdout
+        podman("update", "--memory", "128m", "--pids-limit", "50", name)
+        shown = run("systemctl", "show", "--property=MemoryMax,TasksMax,CPUWeight", scope).stdout.split()
+        assert sorted(shown) == ["CPUWeight=174", "MemoryMax=134217728", "TasksMax=50"]
+
+    def test_devices_are_those_it_may_have(self, podman):
+        script = "echo >/dev/null && head -c1 /dev/zero | wc -c; mknod /tmp/x c 1 1 && head -c1 /tmp/x"
+        done = podman("run", "--rm", "--cap-add", "MKNOD", IMAGE, "sh", "-c", script, check=False)
+        assert done.stdout == "1\n"
+        assert "Operation not permitted" in done.stderr
+        given = ("--device", "/dev/fuse:/dev/mine:r")
+        done = podman("run", "--rm", *given, IMAGE, "sh", "-c", "true </dev/mine && true >/dev/mine", check=False)
+        assert done.stderr == "sh: can't create /dev/mine: Operation not permitted\n"
+
+    def test_commands_are_executed_in_it(self, podman):
+        name = podman.start("--env", "COLOUR=blue", "--workdir", "/tmp")
+        assert podman.out("exec", name, "sh", "-c", "echo $COLOUR; pwd; id -u") == "blue\n/tmp\n0"
+        done = podman(
+            "exec", "-i", "--user", "65534:65534", name, "sh", "-c", "cat; id -u; exit 5", input="x", check=False
+        )
+        assert (done.stdout, done.returncode) == ("x65534\n", 5)
+        assert podman("exec", name, "nonesuch", check=False).returncode == 127
+        podman("exec", "-d", name, "touch", "/tmp/done")
+        wait_until(lambda: podman("exec", name, "test", "-e", "/tmp/done", check=False).returncode == 0, "it")
+
+    def test_terminals(self, podman):
+        said = on_a_terminal("podman", "run", "--rm", "-it", IMAGE, "sh", "-c", "tty; stty size; exit 4")
+        assert said[1] == 4
+        assert said[0].startswith("/dev/pts/0\n")
+        name = podman.start()
+        said, status = on_a_terminal("podman", "exec", "-it", name, "sh", "-c", "tty; exit 6")
+        assert (said, status) == ("/dev/pts/0\n", 6)
+
+    def test_it_ends_at_stop_as_it_wants(self, podman):
+        name = podman.start()
+        wait_until(lambda: len(podman.out("top", name, "pid").splitlines()) == 3, "its loop")
+        podman("stop", "--time", "60", name)
+        assert podman.out("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name) == "exited 3"
+        podman("start", name)
+        podman("kill", "--signal", "KILL", name)
+        assert podman.out("wait", name) == "137"
+        podman("restart", "--time", "0", name)
+        assert podman.out("inspect", "--format", "{{.State.Status}}", name) == "running"
+
+    def test_it_stands_still(self, podman):
+        name = podman.start()
+        podman("pause", name)
+        assert podman.out("inspect", "--format", "{{.State.Status}}", name) == "paused"
+        podman("unpause", name)
+        assert podman.out("exec", name, "echo", "on") == "on"
+
+    def test_it_is_looked_at(self, podman):
+        name = podman.start()
+        wait_until(lambda: len(podman.out("top", name, "pid").splitlines()) == 3, "its loop")
+        lines = podman.out("top", name, "pid", "comm", "capeff").splitlines()
+        assert lines[1].split()[:2] == ["1", "sh"]
+        (told,) = json.loads(podman.out("stats", "--no-stream", "--format", "json", name))
+        assert told["name"] == name
+        assert podman.out("ps", "--format", "{{.Names}}") == name
+        assert podman.out("logs", name) == ""
+        podman("cp", f"{name}:/bin/busybox", "/tmp/of-it")
+        Path("/tmp/of-it").unlink()
+        podman("commit", "-q", "--pause", name, "localhost/committed")
+        assert podman.out("run", "--rm", "localhost/committed", "echo", "again") == "again"
+
+    def test_its_health_is_checked(self, podman):
+        name = podman.start(
+            "--health-cmd", "test -e /tmp/well", "--health-interval", "disable", "--health-retries", "1"
+        )
+        assert podman("healthcheck", "run", name, check=False).returncode == 1
+        podman("exec", name, "touch", "/tmp/well")
+        assert podman("healthcheck", "run", name).returncode == 0
+        assert podman.out("inspect", "--format", "{{.State.Health.Status}}", name) == "healthy"
+
+    def test_pods_share_their_namespaces(self, podman):
+        podman("pod", "create", "--name", "together")
+        one, two = podman.start("--pod", "together"), podman.start("--pod", "together")
+        net = [os.readlink(f"/proc/{podman.pid(name)}/ns/net") for name in (one, two)]
+        assert net[0] == net[1] != os.readlink("/proc/self/ns/net")
+        assert os.readlink(f"/proc/{podman.pid(one)}/ns/mnt") != os.readlink(f"/proc/{podman.pid(two)}/ns/mnt")
+        podman("pod", "pause", "together")
+        podman("pod", "unpause", "together")
+        podman("pod", "rm", "--force", "--time", "0", "together")
+
+    def test_users_of_its_own(self, podman, run):
+        before = {name: Path(name).read_text() for name in ("/etc/subuid", "/etc/subgid")}
+        for name, text in before.items():
+            Path(name).write_text(f"{text}containers:200000000:1048576\n")
+        script = "id -u; touch /tmp/x; head -1 /proc/self/uid_map"
+        said = podman.out("run", "--rm", "--userns=auto", IMAGE, "sh", "-c", script).split()
+        assert said[:2] == ["0", "0"]
+        assert int(said[2]) >= 200000000
+        assert podman.out("run", "--rm", "--userns=auto:size=70000", "--user", "1000", IMAGE, "id", "-u") == "1000"
+        for name, text in before.items():
+            Path(name).write_text(text)
+
+    def test_it_has_a_network(self, podman, run):
+        name = podman.start("--publish", "127.0.0.1:8181:80", script="nc -ll -p 80 -e echo here")
+        assert "eth0" in podman.out("exec", name, "ip", "-o", "addr")
+        wait_until(lambda: run("busybox nc 127.0.0.1 8181 </dev/null", check=False).stdout == "here\n", "its answer")
+
+    def test_images_are_built(self, podman, tmp_path):
+        (tmp_path / "Containerfile").write_text(
+            f'FROM {IMAGE}\nRUN echo built >/built && id -u\nCMD ["cat", "/built"]\n'
+        )
+        said = podman("build", "--isolation", "oci", *LIMITS, "-t", "localhost/built", str(tmp_path))
+        assert "0\n" in said.stdout
+        assert podman.out("run", "--rm", "localhost/built") == "built"
+        (tmp_path / "Containerfile").write_text(f"FROM {IMAGE}\nRUN exit 9\n")
+        failed = podman("build", "--isolation", "oci", *LIMITS, str(tmp_path), check=False)
+        assert "exit status 9" in failed.stderr
+
+    def test_buildah_has_it_as_well(self, podman, run, tmp_path):
+        (tmp_path / "Containerfile").write_text(f"FROM {IMAGE}\nRUN --network=none cat /proc/1/comm >/who\n")
+        own = ("--isolation", "oci", "--runtime", "/usr/bin/nsunit-oci")
+        run("buildah", "bud", *own, *LIMITS, "-t", "localhost/bud", str(tmp_path))
+        container = run("buildah", "from", *LIMITS, "localhost/bud").stdout.strip()
+        assert run("buildah", "run", *own, container, "cat", "/who").stdout == "cat\n"
+        assert run("buildah", "run", *own, container, "sh", "-c", "exit 4", check=False).returncode == 4
+        run("buildah", "rm", container)
+
+    def test_what_is_wrong_is_told_in_its_words(self, podman):
+        missing = podman("run", "--rm", IMAGE, "nonesuch", check=False)
+        assert missing.returncode == 127
+        assert 'exec: "nonesuch": executable file not found in $PATH' in missing.stderr
+        denied = podman("run", "--rm", IMAGE, "/etc", check=False)
+        assert denied.returncode == 126
+        wrong = podman("run", "--rm", "--annotation", "org.systemd.property.X=1", IMAGE, "true", check=False)
+        assert wrong.returncode == 126
+        assert "'X' is no name of a property of systemd's" in wrong.stderr
+
+    def test_without_systemd_it_makes_the_cgroup(self, podman):
+        own = Engine(podman._run, "podman", "--cgroup-manager", "cgroupfs")
+        name = own.start("--pids-limit", "0")
+        assert "/libpod_parent/libpod-" in Path(f"/proc/{own.pid(name)}/cgroup").read_text()
+        mknod = "mknod /tmp/x c 1 1; head -c1 /tmp/x"
+        done = own("exec", "--privileged", name, "sh", "-c", mknod, check=False)
+        assert "Operation not permitted" in done.stderr
+
+    def test_without_a_cgroup(self, podman):
+        assert podman.out("run", "--rm", "--cgroups", "disabled", IMAGE, "echo", "there") == "there"
+
+
+USER = "kim"
+
+
+@pytest.fixture(scope="module")
+def users(run, podman):
+    """podman of a user, in a unit of the user's manager."""
+    run("useradd", "--create-home", "--groups", "users", USER)
+    run("loginctl", "enable-linger", USER)
+    run("systemctl", "start", f"user@{pwd.getpwnam(USER).pw_uid}.service")
+    unit = ("systemd-run", "--user", f"--machine={USER}@", "--quiet", "--pipe", "--wait", "--collect")
+    unit += ("--property=KillMode=process",)  # what podman leaves beside the container stays
+    configuration = f"/home/{USER}/.config/containers/containers.conf.d"
+    run(*unit, "mkdir", "-p", configuration)
+    shutil.copy(FILES / "containers.conf", configuration)
+    podman("save", "--quiet", "-o", "/tmp/engines.tar", IMAGE)
+    Path("/tmp/engines.tar").chmod(0o644)
+    engine = Engine(run, *unit, "podman")
+    engine("load", "--quiet", "-i", "/tmp/engines.tar")
+    yield engine
+    engine("rm", "--all", "--force", "--time", "0")
+    Path("/tmp/engines.tar").unlink()
+    run("loginctl", "disable-linger", USER)
+    run("systemctl", "stop", f"user@{pwd.getpwnam(USER).pw_uid}.service")
+    run("userdel", "--remove", USER)
+
+
+class TestPodmanOfAUser:
+    def test_a_command_runs_as_the_user(self, users):
+        assert users.out("info", "--format", "{{.Host.OCIRuntime.Name}}") == "nsunit-oci"
+        said = users("run", "--rm", IMAGE, "sh", "-c", "id -u; cut -c-22 /proc/self/uid_map; exit 7", check=False)
+        uid = pwd.getpwnam(USER).pw_uid
+        assert said.returncode == 7
+        assert said.stdout.split()[:3] == ["0", "0", str(uid)]
+
+    def test_it_is_in_a_scope_of_the_users_manager(self, users, run):
+        name = users.start("--annotation", "org.systemd.property.CPUWeight=uint64 77")
+        scope = f"libpod-{users.out('inspect', '--format', '{{.Id}}', name)}.scope"
+        shown = run("systemctl", "--user", f"--machine={USER}@", "show", "--property=CPUWeight", scope).stdout
+        assert shown == "CPUWeight=77\n"
+        uid = pwd.getpwnam(USER).pw_uid
+        assert os.stat(f"/proc/{users.pid(name)}").st_uid == uid
+        assert f"user@{uid}.service/user.slice/{scope}" in Path(f"/proc/{users.pid(name)}/cgroup").read_text()
+        assert users.out("exec", name, "sh", "-c", "cat /proc/1/comm; id -u") == "sh\n0"
+        users("pause", name)
+        users("unpause", name)
+        users("update", "--pids-limit", "55", name)
+        users("stop", "--time", "60", name)
+        assert users.out("inspect", "--format", "{{.State.ExitCode}}", name) == "3"
+        users("rm", name)
+        assert list(Path(f"/run/user/{uid}/nsunit-oci").iterdir()) == []
+
+    def test_other_users_inside(self, users):
+        script = "id -u; touch /tmp/x && stat -c %u /tmp/x"
+        assert users.out("run", "--rm", "--user", "1000", IMAGE, "sh", "-c", script) == "1000\n1000"
+        assert users.out("run", "--rm", "--userns", "keep-id", IMAGE, "id", "-u") == str(pwd.getpwnam(USER).pw_uid)
+
+    def test_groups_that_the_user_keeps(self, users):
+        """Supplementary groups that have no place in the maps: run.oci.keep_original_groups."""
+        said = users.out("run", "--rm", "--group-add", "keep-groups", IMAGE, "id", "-G")
+        assert "65534" in said.split()
+
+    def test_images_are_built(self, users, run):
+        script = f"printf 'FROM {IMAGE}\\nRUN id -u >/who\\n' | podman build --isolation oci -t localhost/of-kim -"
+        run(*users.words[:-1], "sh", "-c", script)
+        assert users.out("run", "--rm", "localhost/of-kim", "cat", "/who") == "0"
+
+
+# Docker and containerd come as packages beside the system: installed once, left as they are for the last of the tests.
+
+PACKAGES = ("docker.io", "docker-compose")
+DATABASE, COPY = "/var/lib/dpkg", "/run/dpkg-of-engines"
+POLICY = Path("/usr/sbin/policy-rc.d")
+DAEMON = Path("/etc/docker/daemon.json")
+COMPOSE = """\
+services:
+  web:
+    image: {image}
+    command: nc -ll -p 80 -e echo here
+    ports: ["127.0.0.1:8282:80"]
+    stop_grace_period: 0s
+  asker:
+    image: {image}
+    depends_on: [web]
+    command: sh -c 'until nc web 80 </dev/null; do sleep 0.2; done; sleep 1000'
+    stop_grace_period: 0s
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(run):
+    """docker.io with containerd and docker-compose; none is started."""
+    files = sorted(str(file) for name in PACKAGES for file in Path("/srv/packages", name).glob("*.deb"))
+    names = [Path(file).name.partition("_")[0] for file in files]
+    POLICY.write_text("#!/bin/sh\nexit 101\n")  # deb-systemd-invoke(1p) starts nothing
+    POLICY.chmod(0o755)
+    run(f"cp -a {DATABASE} {COPY} && mount --bind {COPY} {DATABASE}")  # as in test_coexistence.py
+    run("dpkg", "--force-unsafe-io", "--install", *files)
+    yield
+    run("systemctl", "stop", "docker.socket", "docker", "containerd")
+    run("dpkg", "--force-unsafe-io", "--purge", *names)
+    run(f"umount {DATABASE} && rm -r {COPY}")
+    run("rm", "-rf", "/etc/docker", "/var/lib/docker", "/var/lib/containerd")
+    run("nft flush ruleset; ip link del docker0", check=False)
+    POLICY.unlink()
+
+
+def archive(run):
+    """busybox's root as a tar."""
+    path = Path("/tmp/busybox-of-engines.tar")
+    run("tar", "-C", "/srv/roots/busybox", "-cf", str(path), ".")
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+@pytest.fixture(scope="module")
+def docker(packages, run):
+    """The daemon with nsunit-oci as its default, and busybox as an image."""
+    DAEMON.parent.mkdir(exist_ok=True)
+    shutil.copy(FILES / "daemon.json", DAEMON)
+    run("systemctl", "start", "docker")
+    engine = Docker()
+    engine.ask("POST", "/images/create", raw=archive(run), fromSrc="-", repo=IMAGE.partition(":")[0], tag="test")
+    yield engine
+    run("systemctl", "stop", "docker.socket", "docker")
+
+
+@pytest.fixture
+def no_container_left(docker):
+    """Containers are removed, and nothing is left of them below the runtime's directory."""
+    yield
+    for item in docker.ask("GET", "/containers/json", all=1):
+        docker.remove(item["Id"])
+    wait_until(lambda: not list(Path("/run/docker/runtime-runc/moby").glob("*")), "their end")
+
+
+@pytest.mark.usefixtures("no_container_left")
+class TestDocker:
+    def test_it_knows_the_runtime(self, docker):
+        told = docker.ask("GET", "/info")
+        assert told["DefaultRuntime"] == "nsunit-oci"
+        assert told["CgroupDriver"] == "systemd"
+        features = told["Runtimes"]["nsunit-oci"]["status"]["org.opencontainers.runtime-spec.features"]
+        assert json.loads(features)["ociVersionMax"] == "1.3.0"
+
+    def test_a_command_runs_and_its_status_comes_back(self, docker):
+        script = "id -u; cat /proc/1/comm /proc/self/oom_score_adj; ip -o addr | grep -c eth0; exit 7"
+        assert docker.run(IMAGE, "sh", "-c", script) == ("0\nsh\n0\n1\n", 7)
+        assert docker.run(IMAGE, "tty", tty=True) == ("/dev/pts/0\r\n", 0)
+
+    @pytest.mark.machine("controllers")  # Docker leaves out limits that the kernel has nothing for
+    def test_limits_are_properties_of_the_scope(self, docker, run):
+        container = docker.start(IMAGE, "sleep", "1000", CpuShares=2048)
+        scope = f"docker-{container}.scope"
+        docker.ask("POST", f"/containers/{container}/update", {"CpuShares": 512, "PidsLimit": 50})
+        shown = run("systemctl", "show", "--property=CPUWeight,TasksMax,Slice", scope).stdout.split()
+        assert sorted(shown) == ["CPUWeight=59", "Slice=system.slice", "TasksMax=50"]
+
+    def test_commands_are_executed_in_it(self, docker):
+        container = docker.start(IMAGE, "sleep", "1000")
+        assert docker.execute(container, "sh", "-c", "id -u; exit 5") == ("0\n", 5)
+        assert docker.execute(container, "tty", tty=True) == ("/dev/pts/0\r\n", 0)
+        said, status = docker.execute(container, "nonesuch")
+        assert status == 126  # as with runc
+        assert "executable file not found in $PATH" in said
+        assert docker.execute(container, "echo", "on")[0] == "on\n"
+
+    def test_its_processes_are_told(self, docker):
+        container = docker.start(IMAGE, "sleep", "1000")
+        (line,) = docker.ask("GET", f"/containers/{container}/top")["Processes"]
+        assert line[-1] == "sleep 1000"
+        assert int(line[1]) == docker.state(container)["Pid"]
+        assert docker.ask("GET", f"/containers/{container}/stats", stream=0)["id"] == container
+
+    def test_it_stands_still_and_ends(self, docker):
+        container = docker.start(IMAGE, "sh", "-c", LOOP)
+        docker.ask("POST", f"/containers/{container}/pause")
+        assert docker.state(container)["Status"] == "paused"
+        docker.ask("POST", f"/containers/{container}/unpause")
+        docker.ask("POST", "/commit", {}, container=container, repo="localhost/committed", pause=1)
+        docker.ask("POST", f"/containers/{container}/restart", t=0)
+        assert docker.state(container)["Status"] == "running"
+        wait_until(lambda: len(docker.ask("GET", f"/containers/{container}/top")["Processes"]) == 2, "its loop")
+        docker.ask("POST", f"/containers/{container}/stop", t=60)
+        assert docker.state(container)["ExitCode"] == 3
+        docker.ask("POST", f"/containers/{container}/start")
+        docker.ask("POST", f"/containers/{container}/kill", signal="KILL")
+        assert docker.ask("POST", f"/containers/{container}/wait")["StatusCode"] == 137
+
+    def test_its_health_is_checked(self, docker):
+        check = {"Test": ["CMD", "true"], "Interval": 1_000_000_000, "Retries": 1}
+        said = {"Image": IMAGE, "Cmd": ["sleep", "1000"], "Healthcheck": check}
+        container = docker.ask("POST", "/containers/create", said)["Id"]
+        docker.ask("POST", f"/containers/{container}/start")
+        wait_until(lambda: docker.state(container)["Health"]["Status"] == "healthy", "its health")
+
+    def test_what_is_wrong_is_told_in_its_words(self, docker):
+        container = docker.create(IMAGE, "nonesuch")
+        with pytest.raises(Refused) as refused:
+            docker.ask("POST", f"/containers/{container}/start")
+        assert 'exec: "nonesuch": executable file not found in $PATH' in str(refused.value)
+        assert docker.state(container)["ExitCode"] == 127
+
+    def test_compose(self, docker, run, tmp_path):
+        (tmp_path / "compose.yaml").write_text(COMPOSE.format(image=IMAGE))
+        compose = Engine(run, "docker-compose", "--project-directory", str(tmp_path), "--project-name", "shop")
+        compose("up", "--detach", "--pull", "never")
+        wait_until(lambda: run("busybox nc 127.0.0.1 8282 </dev/null", check=False).stdout == "here\n", "its answer")
+        wait_until(lambda: "here" in compose.out("logs", "asker"), "the other's answer")
+        assert compose("exec", "-T", "web", "sh", "-c", "exit 6", check=False).returncode == 6
+        assert compose.out("ps", "--services").split() == ["asker", "web"]
+        compose("down")
+
+
+@pytest.fixture(scope="module")
+def ctr(packages, podman, run):
+    """containerd by ctr, with busybox as an image."""
+    run("systemctl", "start", "containerd")
+    podman("save", "--format", "oci-archive", "-o", "/tmp/engines.oci", IMAGE)
+    engine = Engine(run, "ctr")
+    engine("images", "import", "/tmp/engines.oci")
+    Path("/tmp/engines.oci").unlink()
+    return engine
+
+
+OWN = ("--runtime", "io.containerd.runc.v2", "--runc-binary", "/usr/bin/nsunit-oci", "--runc-systemd-cgroup")
+
+
+def in_scope(name):
+    """What ctr is told to have a container in a scope of systemd's."""
+    return (*OWN, "--cgroup", f"system.slice:ctr:{name}")
+
+
+class TestContainerd:
+    def test_a_command_runs_and_its_status_comes_back(self, ctr):
+        script = "id -u; cat /proc/1/comm; exit 7"
+        done = ctr("run", "--rm", *in_scope("c1"), IMAGE, "c1", "sh", "-c", script, check=False)
+        assert (done.stdout, done.returncode) == ("0\nsh\n", 7)
+        said, status = on_a_terminal("ctr", "run", "--rm", "-t", *in_scope("c2"), IMAGE, "c2", "tty")
+        assert (said, status) == ("/dev/pts/0\n", 0)
+
+    def test_it_is_looked_at_and_ends(self, ctr, run):
+        ctr("run", "-d", *in_scope("c3"), IMAGE, "c3", "sleep", "1000")
+        assert "sleep 1000" in run("systemctl", "status", "--no-pager", "ctr-c3.scope").stdout
+        assert ctr.out("task", "exec", "--exec-id", "e1", "c3", "echo", "there") == "there"
+        ctr("task", "pause", "c3")
+        assert "PAUSED" in ctr.out("task", "ls")
+        ctr("task", "resume", "c3")
+        assert len(ctr.out("task", "ps", "c3").splitlines()) == 2
+        ctr("task", "kill", "--signal", "SIGKILL", "c3")
+        wait_until(lambda: "STOPPED" in ctr.out("task", "ls"), "its end")
+        ctr("task", "delete", "c3", check=False)
+        ctr("container", "delete", "c3")
+        assert ctr.out("task", "ls", "-q") == ""
+        assert list(Path("/run/containerd/runc/default").glob("*")) == []

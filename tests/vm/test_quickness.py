@@ -1,0 +1,103 @@
+"""What makes a start quick is no different from what it replaces."""
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
+IN_PYTHON = ("/usr/bin/python3", "-c")
+TABLE = '{"add": {"table": {"family": "inet", "name": "quickness"}}}'
+APPLY = """
+import sys
+from nsunit.errors import NsunitError
+from nsunit.features.network.wire import nft
+nft._LIBRARY = sys.argv[2] or nft._LIBRARY
+nft._PROGRAM = sys.argv[3] or nft._PROGRAM
+try:
+    nft.apply(eval(sys.argv[1]))
+except NsunitError as error:
+    print(error)
+"""
+MOVE = """
+import os
+from nsunit.storage import lock as moving
+def where(): return open("/proc/self/cgroup").read()
+moving._DURATION, before = 0, where()
+if (child := os.fork()) == 0:
+    moving._move("/sys/fs/cgroup", os.getppid())  # it is allowed to: no error
+    raise SystemExit(where() != before)
+assert os.waitpid(child, 0)[1] == 0 and where() == before
+"""
+
+
+def applied(items, library="", program=""):
+    done = subprocess.run(
+        [*IN_PYTHON, APPLY, f"[{items}]", library, program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def table(run):
+    yield lambda: "quickness" in run("nft", "list", "tables").stdout
+    run("nft", "delete", "table", "inet", "quickness", check=False)
+
+
+@pytest.mark.parametrize("library", ["", "libnothing.so.0"], ids=["library", "program"])
+def test_rules_are_one_transaction_and_errors_are_told(table, library):
+    chain = '{"add": {"rule": {"family": "inet", "table": "quickness", "chain": "none", "expr": [{"accept": None}]}}}'
+    said = applied(f"{TABLE}, {chain}", library)
+    assert said.startswith("nft: ")
+    assert "No such file or directory" in said
+    assert not table()  # all or nothing
+    assert applied(TABLE, library) == ""
+    assert table()
+
+
+def test_neither_library_nor_program(table):
+    assert applied(TABLE, "libnothing.so.0", "no-nft") == "nft is not installed\n"
+    assert not table()
+
+
+def test_who_keeps_the_kernel_ready_stays_where_it_is():
+    subprocess.run(["systemd-run", "--quiet", "--wait", "--collect", "--pipe", *IN_PYTHON, MOVE], check=True)
+
+
+def test_nobody_is_left_of_a_start_or_a_session(containers, nsunit, run):
+    unit = containers.start(SLEEPER)
+    nsunit("exec", unit.name, "true")
+    commands = [Path(f"/proc/{pid}/cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
+    assert not [path for path in commands if path.exists() and f"{unit.name}\0true".encode() in path.read_bytes()]
+    assert unit.pid
+
+
+def on_terminal(*words):
+    """Run a command of nsunit whose standard error is a terminal; returns its status and what that shows."""
+    terminal, other = pty.openpty()
+    process = subprocess.Popen(["nsunit", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=other)
+    os.close(other)
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            shown += chunk
+    except OSError:
+        pass  # all have closed it
+    os.close(terminal)
+    return process.wait(), shown.decode()
+
+
+def test_who_looks_on_sees_how_far_it_is(define, nsunit):
+    names = [define(f"{SLEEPER}[Service]\nExecStartPost=/bin/sleep {seconds}\n") for seconds in (0, 1.5, 1.8)]
+    broken = define("[Container]\nRootfs=/srv/roots/none\nExec=/bin/true\n")
+    status, shown = on_terminal("start", *names, broken)
+    assert status != 0
+    assert shown.count("/srv/roots/none") == 1  # told once, when it failed
+    assert "of 4 done, " in shown.partition("/srv/roots/none")[2]
+    assert shown.endswith("\x1b[K")  # and nothing is left of the line
+    quiet = nsunit("start", *names, broken, check=False)
+    assert "done, " not in quiet.stderr
+    nsunit("stop", *names)

@@ -39,6 +39,7 @@ TimeoutStopSec=100
 """
 SCHEMA = json.loads(Path("/usr/share/nsunit/schema.json").read_text())
 DEFINITION = "[Container]\nImage={}\nExec=/bin/sh -c 'cat /srv/version >/srv/said; exec sleep 1000000'\n{}"
+NO_IMAGE = {"image": "", "config": "", "names": [], "digest": "", "layers": [], "state": False, "force": False}
 MANY, EACH = 40, 50_000  # files of a layer, and bytes in each
 CHANGED = 7
 CAPABILITY = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0).decode("utf-8", "surrogateescape")
@@ -232,6 +233,15 @@ def test_hosts_that_cannot_be_deployed_to(versions, containers, other, nsunit):
         other.sh("mv /usr/bin/hidden /usr/bin/nsunit")
     done = nsunit("deploy", name, f"{other.host}:9", check=False)
     assert (done.returncode, "the connection by ssh has failed" in done.stderr) == (255, True)
+    done = subprocess.run(
+        ["runuser", "-u", "nobody", "--", "nsunit", "deploy", "--receive"],
+        input=json.dumps({"name": name, "texts": [[f"definition/{name}.nsunit", "[Container]\nLayer=/\n"]], **NO_IMAGE})
+        + "\n",
+        capture_output=True,
+        text=True,
+    )
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert "Permission denied" in said["error"] and "as root" in said["hint"]
     other.sh("printf '%s\\n' 'echo noise from a profile' 'echo' >/root/.bashrc")
     try:
         assert other.deploy(name)["state"] == "started"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from nsunit.cli.image.update import restarter
@@ -9,7 +10,7 @@ from nsunit.core.context import take_back
 from nsunit.deeds.enable import enable as enable_at_boot
 from nsunit.deeds.start import start
 from nsunit.deeds.wait import came_up
-from nsunit.errors import DefinitionError, NsunitError
+from nsunit.errors import AS_ROOT, DefinitionError, NsunitError
 from nsunit.features.images.deeds import recorded
 from nsunit.features.images.keys import of as image_of
 from nsunit.features.images.store import Store
@@ -46,7 +47,8 @@ def receive(invocation: Invocation) -> int:
             return error.exit_status
         except OSError as error:
             where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-            channel.say({"error": f"{where}{error.strerror or error}", "hint": None, "status": 1})
+            hint = AS_ROOT if error.errno in (errno.EPERM, errno.EACCES) else None
+            channel.say({"error": f"{where}{error.strerror or error}", "hint": hint, "status": 1})
             return 1
     except EndedError:
         return 1  # nobody is there to be told

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -449,10 +450,11 @@ def test_the_examples_of_the_manual(containers, run):
     ]
     assert [(done.args[-1], done.stderr) for done in told if done.returncode] == []
     assert json.loads(told[5].stdout[told[5].stdout.index("{") :])["name"] == "shop"
-    assert "is shared with shop" in told[9].stderr
+    assert "is shared with shop" in told[10].stderr
     assert not run("ls /etc/nsunit/shop* /var/lib/nsunit/containers/shop*", check=False).stdout
     Path("/var/tmp/shop.tar").unlink()
     Path("/var/tmp/shop-data.tar").unlink()
+    shutil.rmtree("/var/tmp/disk")
 
 
 def test_machinectl(containers, program, nsunit, run, place):

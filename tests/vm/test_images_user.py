@@ -236,3 +236,26 @@ def test_files_and_versions_of_a_users_container(own, user):
     user.nsunit("rm", "--definition", "box")
     user.nsunit("image", "prune", "--all")
     assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]
+
+
+def test_a_user_deploys(own, user, run):
+    """By a directory, and its layers are those of the system's store, whose marks are others, as well."""
+    name = own.bring([[within(entry) for entry in BASE], [oci.file(".wh.gone"), oci.file("old/.wh..wh..opq")]])
+    directory, disk = user.home / ".config/nsunit", user.home / "disk"
+    user.run("mkdir", "-p", directory)
+    (directory / "mine.nsunit").write_text(f"[Container]\nImage={name}\nExec=/bin/sleep 9999\n")
+    before = own.merged(name)
+    assert b"/old/a" not in before and b"/gone" not in before
+    user.nsunit("deploy", "mine", f"{disk}/")
+    user.nsunit("rm", "--force", "--definition", "mine")
+    user.nsunit("image", "prune", "--all")
+    assert os.listdir(own.path / "layers") == []
+    assert user.nsunit("deploy", f"{disk}/").stdout.startswith(f"mine: started, {disk}: 2 of 2 layers sent, ")
+    assert own.merged(name) == before
+    assert user.nsunit("image", "check").stdout == "nothing is wrong\n"
+    user.nsunit("rm", "--force", "--definition", "mine")
+    run("nsunit", "deploy", f"{disk}/")
+    assert run("nsunit", "image", "check").stdout == "nothing is wrong\n"
+    run("nsunit", "rm", "--force", "--definition", "mine")
+    run("nsunit", "image", "rm", name)
+    user.nsunit("image", "prune", "--all")

@@ -4,30 +4,24 @@ import json
 import os
 import pty
 import subprocess
-from pathlib import Path
 
 import pytest
+from sshd import installed
 
 pytestmark = pytest.mark.once("words go through ssh, whatever systemd is behind it")
 
 PORT = 2222
 HOST = f"root@127.0.0.1:{PORT}"
-FOLDER = Path("/root/.ssh")
 CONTAINER = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000000\n"
 
 
 @pytest.fixture(scope="module")
 def sshd(run):
     """sshd(8) for root, with a key that the user's configuration knows."""
-    run("dpkg", "--force-unsafe-io", "--install", *map(str, Path("/srv/packages/openssh-server").glob("*.deb")))
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
-    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", FOLDER / "id_ed25519")
-    (FOLDER / "authorized_keys").write_bytes((FOLDER / "id_ed25519.pub").read_bytes())
-    (FOLDER / "config").write_text("StrictHostKeyChecking accept-new\nLogLevel ERROR\n")
-    run(f"mkdir -p /run/sshd && /usr/sbin/sshd -o PidFile=/run/sshd/pid -p {PORT}")
-    yield
-    run("kill $(cat /run/sshd/pid) && rm -r /root/.ssh")
-    run("dpkg --force-unsafe-io --purge openssh-server openssh-sftp-server openssh-client")
+    with installed(run):
+        run(f"mkdir -p /run/sshd && /usr/sbin/sshd -o PidFile=/run/sshd/pid -p {PORT}")
+        yield
+        run("kill $(cat /run/sshd/pid)")
 
 
 def test_a_container_is_run_over_there(sshd, containers, nsunit):

@@ -34,17 +34,19 @@ def update_container(invocation: Invocation) -> Sequence[Outcome]:
     if not invocation.operands:
         raise UsageError("there is no container to update", hint="name one, or use --auto")
     name, *reference = invocation.operands
-    return _told(invocation, [update(context, check_name(name), _restarter(context), *reference)])
+    return _told(invocation, [update(context, check_name(name), restarter(context), *reference)])
 
 
 def roll_container_back(invocation: Invocation) -> Sequence[Outcome]:
     """`nsunit rollback`."""
     context = invocation.context()
     name = check_name(invocation.operands[0])
-    return _told(invocation, [roll_back(context, name, _restarter(context))])
+    return _told(invocation, [roll_back(context, name, restarter(context))])
 
 
-def _restarter(context: Context) -> Callable[[str], None]:
+def restarter(context: Context) -> Callable[[str], None]:
+    """What restarts a container, and waits until it is ready and, where that is checked, healthy."""
+
     def restart_and_wait(name: str) -> None:
         for outcome in restart(context, (name,)):
             if outcome.error:
@@ -77,7 +79,7 @@ def _automatically(context: Context, name: str) -> Outcome:
         chosen = image_of(container)
         if chosen and auto_update_of(container) == "registry":
             pull(context, chosen.reference)
-        return update(context, name, _restarter(context), auto=True)
+        return update(context, name, restarter(context), auto=True)
     except NsunitError as error:
         return Outcome(name, "failed", error=error)
 

@@ -1,4 +1,4 @@
-"""The verbs that take files and containers in and out: cp, export, import, clone, rename."""
+"""The verbs that take files and containers in and out: cp, export, import, deploy, clone, rename."""
 
 from __future__ import annotations
 
@@ -90,6 +90,37 @@ VERBS = (
             "For each thing that is not carried over there is a line, FILE:LINE: KEY: why; what to use. The "
             "definitions are checked as 'nsunit verify' reads them, and all of them are written or none; nothing is "
             "overwritten without --force.",
+        ),
+    ),
+    Verb(
+        "deploy",
+        "transfer",
+        "Send a container with its image to another host, and start it there",
+        "nsunit.cli.transfer.deploy:deploy",
+        operands="NAME HOST|DIRECTORY, or DIRECTORY",
+        most=2,
+        options=(
+            Option("delta", "Of changed layers, send only the content that no layer there has"),
+            Option("state", "Send what the container has written as well"),
+            Option("enable", "Have it started at boot there"),
+            Option("force", "Replace a definition that did not come by deploy, or with --state a stopped container"),
+            Option("no-pause", "With --state, do not pause a running container meanwhile"),
+        ),
+        understood=(Option("receive", "Be the other side"),),
+        complete="defined",
+        before="doctor",
+        details=(
+            "HOST is [USER@]HOST[:PORT], which has nsunit, too, and is reached by ssh(1). It is sent the layers of the "
+            "image that it lacks, and the definition with its drop-ins; it starts the container, or restarts one that "
+            "runs with another image or definition, and waits until it is ready and, where Health= checks it, healthy. "
+            "If one that was there does not come up again, it runs as before, and the command fails.",
+            "Layers keep the ids they have here, so that those of a registry are found to be there however they came. "
+            "All are compared with what was unpacked here before they get their names.",
+            "Directories of the host, volumes, networks and pods that the definition names are not sent, as warnings "
+            "say; what of them has to be there, and is not, is told before anything is sent. A definition that is "
+            "there is only replaced if it came by deploy and is as that left it, or with --force.",
+            "A DIRECTORY, which has a slash in it, takes the same as files; 'nsunit deploy DIRECTORY', on whatever "
+            "host sees it, takes all that lies there.",
         ),
     ),
     Verb(

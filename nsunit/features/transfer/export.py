@@ -55,12 +55,13 @@ def export(context: Context, name: str, target: str, *, pause: bool = True) -> l
     if target == "-":
         if os.isatty(1):
             raise UsageError("an archive is nothing for a terminal", hint=f"nsunit export {name} FILE")
-        return _export(context, name, 1, pause=pause)
-    warnings: list[str] = files.write_whole(target, lambda fd: _export(context, name, fd, pause=pause))
+        return export_to(context, name, 1, pause=pause)
+    warnings: list[str] = files.write_whole(target, lambda fd: export_to(context, name, fd, pause=pause))
     return warnings
 
 
-def _export(context: Context, name: str, out: int, *, pause: bool) -> list[str]:
+def export_to(context: Context, name: str, out: int, *, pause: bool) -> list[str]:
+    """Write container *name* to the descriptor *out*; see `export`."""
     with at_rest(context, name, pause=pause):
         found = find(name, context.search)
         definition = load(name, context.search, context.host)

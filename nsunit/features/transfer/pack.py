@@ -15,7 +15,7 @@ from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _PIECE = 1 << 18
 _BLOCK = tarfile.BLOCKSIZE
@@ -30,12 +30,14 @@ class Packer:
     """Writes entries to the descriptor *out*.
 
     With *opaque*, the name of overlayfs's attribute for a directory that hides those below it, the tree is an upper
-    layer: that attribute and its whiteouts are kept.  Else device nodes are left out, as sockets always are.
+    layer: that attribute and its whiteouts are kept.  Else device nodes are left out, as sockets always are.  Files in
+    *omitted*, by the names they have in the archive, come without content, but with these headers.
     """
 
-    def __init__(self, out: int, *, opaque: str = "") -> None:
+    def __init__(self, out: int, *, opaque: str = "", omitted: Mapping[str, dict[str, str]] | None = None) -> None:
         self.out = out
         self.opaque = opaque
+        self.omitted = omitted or {}
         self.warnings: list[str] = []
         self._links: dict[tuple[int, int], str] = {}  # files with several names -> the first one
 
@@ -128,19 +130,22 @@ class Packer:
                 entry.type, entry.linkname = tarfile.LNKTYPE, first
                 self._header(entry)
                 return
-        extents = list(_extents(fd, status))
         attributes = self._attributes(fd)
-        if extents == [(0, status.st_size)] or not status.st_size:
+        if called in self.omitted:
+            self._header(entry, attributes | self.omitted[called])
+            return
+        pieces = list(extents(fd, status))
+        if pieces == [(0, status.st_size)] or not status.st_size:
             entry.size = status.st_size
             self._header(entry, attributes)
         else:
-            table = "".join(f"{number}\n" for number in (len(extents), *(item for pair in extents for item in pair)))
+            table = "".join(f"{number}\n" for number in (len(pieces), *(item for pair in pieces for item in pair)))
             text = table.encode() + bytes(-len(table) % _BLOCK)
-            entry.size = len(text) + sum(size for _, size in extents)
+            entry.size = len(text) + sum(size for _, size in pieces)
             sparse = {"major": "1", "minor": "0", "name": called, "realsize": str(status.st_size)}
             self._header(entry, attributes | {f"GNU.sparse.{key}": value for key, value in sparse.items()})
             self._write(text)
-        for offset, size in extents:
+        for offset, size in pieces:
             self._copy(fd, offset, size)
         self._write(bytes(-entry.size % _BLOCK))
 
@@ -199,7 +204,7 @@ def _entry(called: str, kind: bytes, status: os.stat_result) -> tarfile.TarInfo:
     return entry
 
 
-def _extents(fd: int, status: os.stat_result) -> Iterator[tuple[int, int]]:
+def extents(fd: int, status: os.stat_result) -> Iterator[tuple[int, int]]:
     """Where a file has data, as (offset, size)."""
     size = status.st_size
     if status.st_blocks * 512 >= size:

@@ -1,4 +1,4 @@
-"""The program of a unit that unpacks the archive of a container: `program.py STAGING`, see those of images."""
+"""The program of a unit that unpacks the archive of a container, or layers: `program.py STAGING`, as that of images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ if __name__ == "__main__":  # started by path: the package stands three director
     sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.features.images.program import main
+from nsunit.features.transfer.deploy.unpack import unpack as unpack_layers
 from nsunit.features.transfer.work import unpack
 
 if __name__ == "__main__":
-    status = main(sys.argv, {"restore": unpack})
+    status = main(sys.argv, {"layers": unpack_layers, "restore": unpack})
     os._exit(status)  # tearing the interpreter down takes a moment

@@ -49,7 +49,7 @@ def restore(context: Context, source: str, *, force: bool = False) -> Outcome:
     with Staging(context) as staging:
         texts = _unpacked(context, staging, _archive(staging, source), "standard input" if source == "-" else source)
         manifest = bundle.load(texts.pop(bundle.MANIFEST))
-        definition = _checked(context, staging, manifest, texts)
+        definition = checked(context, staging, manifest, texts)
         _describe(staging, manifest)
         staging.sync()
         with Lock(context.paths.locks, manifest.name):
@@ -103,8 +103,8 @@ def _unpacked(context: Context, staging: Staging, archive: str, called: str) -> 
     return {str(name): str(text) for name, text in found["files"].items()}
 
 
-def _checked(context: Context, staging: Staging, manifest: Manifest, texts: Mapping[str, str]) -> Definition:
-    """The definition in *texts*, as this host reads it.
+def checked(context: Context, staging: Staging, manifest: Manifest, texts: Mapping[str, str]) -> Definition:
+    """The definition of container *manifest*.name in *texts*, as this host reads it; *staging* is used for that.
 
     Raises:
         DefinitionError: it cannot be used here.

@@ -20,16 +20,17 @@ from nsunit.setup import linux
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from nsunit.features.images.unpack.stream import Blob
 
-_SIZE_MAX = 1 << 44
-_LIMITS = Limits(_SIZE_MAX, 20_000_000)
+SIZE_MAX = 1 << 44
+_LIMITS = Limits(SIZE_MAX, 20_000_000)
 _ANSWER_MAX = 64 << 20
 _OPAQUE_MAX = 32 << 20  # bytes of names
 _KEY = f"SCHILY.xattr.{OPAQUE}"
-_BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_XDEV
+BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_XDEV
 
 
 def unpack(job: dict[str, Any]) -> dict[str, Any]:
@@ -57,16 +58,16 @@ def unpack(job: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(answer)
     if "error" in found:
         raise NsunitError(found["error"], hint=found["hint"])
-    _make_opaque(f"{overlay}/upper", found.pop("opaque"), job["opaque"])
+    make_opaque(f"{overlay}/upper", found.pop("opaque"), job["opaque"])
     return found
 
 
-def _make_opaque(upper: str, paths: list[str], name: str) -> None:
+def make_opaque(upper: str, paths: list[str], name: str) -> None:
     """Say of directories that they hide those below: that takes a privilege which who unpacks has not."""
     top = os.open(upper, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for path in paths:
         try:
-            fd = linux.openat2(top, path, os.O_RDONLY | os.O_DIRECTORY, _BENEATH)
+            fd = linux.openat2(top, path, os.O_RDONLY | os.O_DIRECTORY, BENEATH)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise
@@ -78,36 +79,67 @@ def _make_opaque(upper: str, paths: list[str], name: str) -> None:
 
 def _apply(root: int, blob: Blob) -> dict[str, Any]:
     layer = Incoming(root)
-    try:
-        layer.apply(_Archive(blob, _SIZE_MAX))
+
+    def apply() -> None:
+        layer.apply(Archive(blob, SIZE_MAX))
         if not layer.files:
             raise NsunitError(f"{blob.name}: it is not what 'nsunit export' writes: it is empty")
+
+    failure = told(apply, blob.name)
+    return failure or {"files": layer.files, "opaque": layer.opaque, "warnings": layer.warnings}
+
+
+def told(apply: Callable[[], object], name: str) -> dict[str, Any]:
+    """What a confined process answers if *apply*, on the archive *name*, fails: `error` and `hint`; else nothing."""
+    try:
+        apply()
     except NsunitError as error:
         return {"error": error.message, "hint": error.hint}
     except OSError as error:
-        return {"error": f"{blob.name}: {error.strerror or error}", "hint": None}
+        return {"error": f"{name}: {error.strerror or error}", "hint": None}
     except MemoryError:
-        return {"error": f"{blob.name}: it takes more memory than it may", "hint": None}
+        return {"error": f"{name}: it takes more memory than it may", "hint": None}
     except Exception as error:
-        return {"error": f"{blob.name}: internal error: {type(error).__name__}: {error}", "hint": None}
-    return {"files": layer.files, "opaque": layer.opaque, "warnings": layer.warnings}
+        return {"error": f"{name}: internal error: {type(error).__name__}: {error}", "hint": None}
+    return {}
 
 
-class _Archive(Content):
+class Archive(Content):
+    """An archive of nsunit's."""
+
     def damaged(self, why: str) -> NsunitError:
+        """What is raised where something in it cannot be."""
         return NsunitError(f"{self.blob.name}: {why}", hint="export it anew")
 
 
-class Incoming(Layer):
-    """Makes what is below `upper/`, and keeps the small files beside it; *opaque* are directories to be made so."""
+class Upper(Layer):
+    """Makes a directory as overlayfs has its upper ones; *opaque* are directories to be made so."""
 
     whiteouts = False
 
     def __init__(self, root: int) -> None:
         super().__init__(root, _LIMITS)
-        self.files: dict[str, str] = {}
         self.opaque: list[str] = []
-        self._room, self._names = FILES_MAX, _OPAQUE_MAX
+        self._names = _OPAQUE_MAX
+
+    def _set_directory(self, entry: tarfile.TarInfo, path: str, fd: int) -> None:
+        if entry.pax_headers.get(_KEY) == "y" and path:
+            entry.pax_headers = {key: text for key, text in entry.pax_headers.items() if key != _KEY}
+            self._names -= len(path)
+            if self._names < 0:
+                os.close(fd)
+                raise ValueError("too many directories hide what is below them")
+            self.opaque.append(path)
+        super()._set_directory(entry, path, fd)
+
+
+class Incoming(Upper):
+    """Makes what is below `upper/`, and keeps the small files beside it."""
+
+    def __init__(self, root: int) -> None:
+        super().__init__(root)
+        self.files: dict[str, str] = {}
+        self._room = FILES_MAX
 
     def _entry(self, entry: tarfile.TarInfo, content: Content) -> None:
         parts = parts_of(entry.name)
@@ -134,13 +166,3 @@ class Incoming(Layer):
             raise ValueError("it is no small file, as it should be")
         self._room -= entry.size
         self.files[name] = b"".join(content.copy(entry.size)).decode("utf-8", "surrogateescape")
-
-    def _set_directory(self, entry: tarfile.TarInfo, path: str, fd: int) -> None:
-        if entry.pax_headers.get(_KEY) == "y" and path:
-            entry.pax_headers = {key: text for key, text in entry.pax_headers.items() if key != _KEY}
-            self._names -= len(path)
-            if self._names < 0:
-                os.close(fd)
-                raise ValueError("too many directories hide what is below them")
-            self.opaque.append(path)
-        super()._set_directory(entry, path, fd)

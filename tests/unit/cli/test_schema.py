@@ -77,6 +77,7 @@ RECORDS = {
     "nsunit.features.images.out.compare": "Change=FileChange",
     "nsunit.features.images.out.lineage": "Entry=LayerEntry Verdict",
     "nsunit.features.images.out.send": "Sent",
+    "nsunit.features.transfer.deploy.send": "Deployed",
 }
 
 

@@ -1,0 +1,102 @@
+"""The verb `deploy`: its command line, and what it makes of an ssh that fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+from nsunit.cli import main as command
+from nsunit.cli.transfer import deploy
+from nsunit.cli.transfer import receive as other
+from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.features.transfer.deploy.offer import Offer
+
+
+def refused(capsys, *words):
+    """The exit status and what is said."""
+    status = command.main(["deploy", *words])
+    return status, capsys.readouterr().err
+
+
+def test_what_is_missing_is_said(capsys):
+    assert refused(capsys) == (
+        2,
+        "nsunit: what to deploy is missing\n  hint: nsunit deploy NAME [USER@]HOST[:PORT]|DIRECTORY\n",
+    )
+    status, said = refused(capsys, "web")
+    assert (status, said.splitlines()[0]) == (2, "nsunit: where 'web' is to go is missing")
+    status, said = refused(capsys, "web", "-x@")
+    assert status == 2
+    status, said = refused(capsys, "web", "root@")
+    assert (status, said.splitlines()[0]) == (2, "nsunit: 'root@' is not a host")
+    status, said = refused(capsys, "web", "a", "b")
+    assert (status, said.splitlines()[0]) == (2, "nsunit: deploy: 'b' is one operand too many")
+
+
+class _Invocation:
+    def __init__(self):
+        self.shared = type("Context", (), {"warn": print, "progress": None})()
+
+    def flag(self, _name):
+        return False
+
+    def context(self):
+        return self.shared
+
+
+def to_host(monkeypatch, script):
+    """What becomes of a deploy where ssh is *script*, of Python."""
+    words = [sys.executable, "-c", script]
+    monkeypatch.setattr(deploy, "ssh_command", lambda *_words, **_options: words)
+    return deploy._to_host(_Invocation(), Offer("web", ()), deploy.Host("root@web2"), "root@web2", pause=True)
+
+
+GREETS = "import json; print(json.dumps({'nsunit-deploy': 1, 'nsunit': 'x'}), flush=True);"
+
+
+@pytest.mark.parametrize(
+    ("script", "said", "status"),
+    [
+        ("exit(127)", "root@web2: nsunit is not installed there", 1),
+        ("exit(255)", "root@web2: the connection by ssh has failed or was lost", 255),
+        ("exit(2)", "root@web2: its nsunit has ended with status 2 before it was done", 1),
+        (GREETS + "input(); exit(255)", "root@web2: the connection by ssh has failed or was lost", 255),
+        (GREETS + "input(); print(json.dumps({'error': 'web: no', 'status': 3}))", "root@web2: web: no", 3),
+    ],
+)
+def test_who_fails_over_there_is_named(monkeypatch, script, said, status):
+    with pytest.raises(NsunitError) as caught:
+        to_host(monkeypatch, script)
+    assert (caught.value.message, caught.value.exit_status) == (said, status)
+
+
+def test_what_became_of_it_is_told(monkeypatch):
+    script = GREETS + "input(); print(json.dumps({'lacks': []})); print(json.dumps({'done': 'started'}))"
+    found = to_host(monkeypatch, script)
+    assert (found.name, found.to, found.state, found.layers, found.sent) == ("web", "root@web2", "started", 0, 0)
+    assert found.bytes > 50
+
+
+def test_without_ssh_it_is_told(monkeypatch):
+    monkeypatch.setattr(deploy, "ssh_command", lambda *_words, **_options: ["/nonexistent/ssh"])
+    with pytest.raises(NsunitError, match="other hosts are reached by ssh, which is not installed"):
+        deploy._to_host(_Invocation(), Offer("web", ()), deploy.Host("web2"), "web2", pause=True)
+
+
+def test_problems_of_a_definition_are_one_line():
+    problems = [Problem("web", 0, "Bind=: '/a' does not exist"), Problem("web", 3, "no", "do so")]
+    assert other._told(DefinitionError(problems)) == {
+        "error": "web: Bind=: '/a' does not exist; web:3: no",
+        "hint": "do so",
+        "status": 1,
+    }
+
+
+def test_a_layer_that_is_missing_in_a_directory_is_named(monkeypatch, tmp_path):
+    layer = type("Layer", (), {"chain": "a" * 64})()
+    monkeypatch.setattr(deploy, "check", lambda *_words: None)
+    monkeypatch.setattr(deploy, "lacking", lambda *_words: [layer])
+    with pytest.raises(NsunitError, match=rf"'{tmp_path}/layers/a+\.tar' is missing"):
+        deploy._one(_Invocation().context(), Offer("web", ()), os.fspath(tmp_path), enable=False)

@@ -137,15 +137,16 @@ class Moving:
     def __init__(self, cgroups: str) -> None:
         self.cgroups = cgroups
         self.task = 0
-        self._until = _thread.allocate_lock()  # held for as long as the thread is to go on
+        self._asked = _thread.allocate_lock()  # let go when the thread is to end
+        self._ended = _thread.allocate_lock()  # let go when it has ended
 
     def begin(self) -> None:
         """Have a thread for a moment, if there is none yet; but for users, who may not move anything, as a rule."""
         if self.task or os.geteuid():
             return
-        begun, self._until = _thread.allocate_lock(), _thread.allocate_lock()
-        begun.acquire()
-        self._until.acquire()
+        begun, self._asked, self._ended = (_thread.allocate_lock() for _ in range(3))
+        for lock in (begun, self._asked, self._ended):
+            lock.acquire()
         try:
             _thread.start_new_thread(self._run, (begun,))
         except RuntimeError:  # too many threads: then it takes longer
@@ -156,7 +157,8 @@ class Moving:
         """End the thread, and wait until it is gone: namespaces are left and entered only by who has no other one."""
         task, self.task = self.task, 0
         if task:
-            self._until.release()
+            self._asked.release()
+            self._ended.acquire()
             while os.path.exists(f"/proc/self/task/{task}"):
                 os.sched_yield()
 
@@ -167,6 +169,8 @@ class Moving:
             self._move()
         except OSError:
             pass  # not allowed to
+        finally:
+            self._ended.release()
 
     def _move(self) -> None:
         end = time.monotonic() + _DURATION
@@ -177,7 +181,7 @@ class Moving:
             procs.write(b"0")
             if time.monotonic() - begun < _IDLE:
                 return  # others move processes all the time
-            while not self._until.acquire(timeout=_INTERVAL) and time.monotonic() < end:
+            while not self._asked.acquire(timeout=_INTERVAL) and time.monotonic() < end:
                 procs.write(b"0")
 
 

@@ -245,7 +245,7 @@ def _has_in_mask(pid: int, number: int) -> bool:
 def _waits_for(pid: int, number: int) -> bool:
     """Whether it is in rt_sigtimedwait(2) for the signal, which SigBlk lacks for as long: see findings/sigwait-mask."""
     try:
-        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+        with open(f"/proc/{pid}/syscall", encoding="utf-8") as file:
             call, _, rest = file.read().partition(" ")
         if call != _RT_SIGTIMEDWAIT.get(os.uname().machine):
             return False

@@ -85,7 +85,6 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
             outcomes[item.name] = _finish_stop(context, item, job, result)
             tell(item.name)
     finally:
-        context.moving.end()
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
     for name in {*names} - outcomes.keys():
@@ -148,8 +147,6 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
     deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
-    if os.path.lexists(context.paths.network_of(name)):
-        context.moving.begin()  # systemd executes what takes it back
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0

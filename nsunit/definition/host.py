@@ -99,7 +99,7 @@ def _content(path: str) -> str:
 def _first_line(path: str) -> str:
     """Return the first line of *path*; empty if there is no such file (`%m` then says so)."""
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             return file.readline().strip()
     except FileNotFoundError:
         return ""

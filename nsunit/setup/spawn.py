@@ -147,7 +147,7 @@ def join(operations: Sequence[Operation], pidfd: int) -> Callable[[], None]:
 
 def _has_own_users(pidfd: int) -> bool:
     """Whether the user namespace of the process of *pidfd* is the caller's."""
-    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="utf-8") as file:
         pid = next(line.split()[1] for line in file if line.startswith("Pid:"))
     return os.path.samestat(os.stat(f"/proc/{pid}/ns/user"), os.stat("/proc/self/ns/user"))
 

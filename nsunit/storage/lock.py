@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import _thread  # the C half of threading
 import fcntl
 import os
 import time
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 _INTERVAL = 0.004  # seconds; a grace period takes longer on a machine that is idle
 _DURATION = 0.15  # a start that takes longer waits for something else
 _IDLE = 0.001  # who waits less was not the first in a while
-_SIGKILL = 9
 
 
 class Lock:
@@ -124,57 +124,65 @@ class Moving:
     """Keeps the kernel ready to move processes between cgroups while systemd does so for a command.
 
     This is a trick.  Whoever moves a process takes a lock of the whole system for writing, and the first one in a
-    while waits for an RCU grace period, 10 ms and more: systemd's executor before it executes the helper or
-    ExecStopPost=, and systemd itself when it puts a session into its scope.  Who comes soon after another waits for
-    nothing (percpu-rwsem and rcu_sync in the kernel; the mount option favordynmods of cgroup2 makes it so for
-    good).  So a child of the command moves itself to where it is, which changes nothing, a few times: the grace
-    period goes by while the command still loads its modules.  Where others do so all the time it is not needed, and
-    ends at once; where it is not allowed, or nothing is gained, nothing is lost but the child.
+    while waits for an RCU grace period, 10 ms and more: systemd's executor before it executes the helper, and systemd
+    itself when it puts a session into its scope.  Who comes soon after another waits for nothing (percpu-rwsem and
+    rcu_sync in the kernel; the mount option favordynmods of cgroup2 makes it so for good).  So a thread of the command
+    moves the command to where it is, which changes nothing, a few times: the grace period goes by while the command
+    still loads its modules.  Where others do so all the time it is not needed, and ends at once; where it is not
+    allowed, nothing is lost.
 
-    The child holds nothing of the command's, and ends with it.  *cgroups* is where cgroup2 is mounted.
+    *cgroups* is where cgroup2 is mounted.
     """
 
     def __init__(self, cgroups: str) -> None:
         self.cgroups = cgroups
-        self.child = 0
+        self.task = 0
+        self._asked = _thread.allocate_lock()  # let go when the thread is to end
+        self._ended = _thread.allocate_lock()  # let go when it has ended
 
     def begin(self) -> None:
-        """Have a child for a moment, if there is none yet; but for users, who may not move anything, as a rule."""
-        if self.child or os.geteuid():
+        """Have a thread for a moment, if there is none yet; but for users, who may not move anything, as a rule."""
+        if self.task or os.geteuid():
             return
-        command = os.getpid()
+        begun, self._asked, self._ended = (_thread.allocate_lock() for _ in range(3))
+        for lock in (begun, self._asked, self._ended):
+            lock.acquire()
         try:
-            child = os.fork()
-            if child == 0:
-                _move(self.cgroups, command)
-            self.child = child
-        except OSError:
-            pass  # too many processes: then it takes longer
-        finally:
-            if os.getpid() != command:
-                os._exit(0)  # whatever signal came
+            _thread.start_new_thread(self._run, (begun,))
+        except RuntimeError:  # too many threads: then it takes longer
+            return
+        begun.acquire()
 
     def end(self) -> None:
-        """End the child."""
-        child, self.child = self.child, 0
-        if child:
-            os.kill(child, _SIGKILL)
-            os.waitpid(child, os.WNOHANG)  # it ends while the command goes on, or has ended
+        """End the thread, and wait until it is gone: namespaces are left and entered only by who has no other one."""
+        task, self.task = self.task, 0
+        if task:
+            self._asked.release()
+            self._ended.acquire()
+            while os.path.exists(f"/proc/self/task/{task}"):
+                os.sched_yield()
 
+    def _run(self, begun: _thread.LockType) -> None:
+        self.task = _thread.get_native_id()
+        begun.release()
+        try:
+            self._move()
+        except OSError:
+            pass  # not allowed to
+        finally:
+            self._ended.release()
 
-def _move(cgroups: str, command: int) -> None:
-    os.closerange(0, 1 << 20)  # locks, connections, pipes of who waits for the command's output
-    end = time.monotonic() + _DURATION
-    with open("/proc/self/cgroup", "rb") as file:
-        path = own_path(file.read())
-    fd = os.open(f"{cgroups}{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
-    begun = time.monotonic()
-    os.write(fd, b"0")
-    if time.monotonic() - begun < _IDLE:
-        return  # others move processes all the time
-    while os.getppid() == command and time.monotonic() < end:
-        time.sleep(_INTERVAL)
-        os.write(fd, b"0")
+    def _move(self) -> None:
+        end = time.monotonic() + _DURATION
+        with open("/proc/self/cgroup", "rb") as file:
+            path = own_path(file.read())
+        with open(f"{self.cgroups}{path}/cgroup.procs", "r+b", 0) as procs:
+            begun = time.monotonic()
+            procs.write(b"0")
+            if time.monotonic() - begun < _IDLE:
+                return  # others move processes all the time
+            while not self._asked.acquire(timeout=_INTERVAL) and time.monotonic() < end:
+                procs.write(b"0")
 
 
 def own_path(content: bytes) -> str:

@@ -66,6 +66,7 @@ def execute(
             build.keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in plan)
             build.root_fd = os.open(f"/proc/{running.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             check_alive(running, pidfd)  # so that was the root of this very process
+            context.moving.end()  # what it has done lasts until systemd has made the scope
             harden()
             spawn.prepare(operations, build)
             like = of_payload(context, running)

@@ -92,7 +92,6 @@ def wait_for_scope(context: Context, name: str, job: Job, scope: Unit) -> None:
         NsunitError: systemd could not make it, or a condition is not met.
     """
     result = context.bus.wait(job, JOB_TIMEOUT)
-    context.moving.end()  # later on, all children are the payload's
     if result == "done" and any(item.name == "Conditions" for item in scope.properties):
         # The job is done where one is not met, too, and the process would go on without any limit.
         state = context.bus.get(job.unit, "ActiveState").get("ActiveState")

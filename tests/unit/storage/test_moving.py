@@ -1,7 +1,6 @@
-"""The child that keeps the kernel ready: what it holds, what it writes, and that it ends."""
+"""The thread that keeps the kernel ready: what it writes, and that it ends."""
 
 import os
-import signal
 import time
 
 import pytest
@@ -30,34 +29,38 @@ def until(condition):
         time.sleep(0.005)
 
 
-def is_there(pid):
-    try:
-        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+def is_there(task):
+    return os.path.exists(f"/proc/self/task/{task}")
 
 
-def test_it_moves_itself_again_and_again_and_holds_nothing(procs, tmp_path):
+def descriptors():
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+def test_it_moves_the_command_again_and_again_until_it_is_ended(procs, tmp_path):
+    before = descriptors()
     own = Moving(str(tmp_path))
-    own.begin()
-    try:
-        until(lambda: len(procs.read_text()) > 2)
-        assert set(procs.read_text()) == {"0"}  # whoever writes it
-        fds = [os.readlink(f"/proc/{own.child}/fd/{fd}") for fd in os.listdir(f"/proc/{own.child}/fd")]
-        assert fds == [str(procs)]
-    finally:
-        child = own.child
-        own.end()
-    until(lambda: not is_there(child))
-    own.end()  # there is none
+    for _ in range(2):
+        procs.write_text("")
+        own.begin()
+        task = own.task
+        try:
+            until(lambda: len(procs.read_text()) > 2)
+            assert set(procs.read_text()) == {"0"}  # whoever writes it
+            assert is_there(task)
+        finally:
+            own.end()
+        assert not is_there(task)
+        own.end()  # there is none
+    assert descriptors() == before
 
 
 def test_one_is_enough(procs, tmp_path):
     own = Moving(str(tmp_path))
     own.begin()
-    first = own.child
+    first = own.task
     own.begin()
-    assert own.child == first
+    assert own.task == first
     own.end()
 
 
@@ -65,14 +68,15 @@ def test_users_have_none(procs, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     own = Moving(str(tmp_path))
     own.begin()
-    assert not own.child
+    assert not own.task
+    own.end()
 
 
 def test_where_others_move_processes_it_is_not_needed(procs, tmp_path, monkeypatch):
     monkeypatch.setattr(moving, "_IDLE", 600)
     own = Moving(str(tmp_path))
     own.begin()
-    until(lambda: not is_there(own.child))
+    until(lambda: not is_there(own.task))
     assert procs.read_text() == "0"
     own.end()
 
@@ -81,48 +85,28 @@ def test_it_ends_by_itself(procs, tmp_path, monkeypatch):
     monkeypatch.setattr(moving, "_DURATION", 0.01)
     own = Moving(str(tmp_path))
     own.begin()
-    until(lambda: not is_there(own.child))
+    until(lambda: not is_there(own.task))
     own.end()
 
 
-def test_it_ends_with_a_command_that_is_killed(procs, tmp_path, monkeypatch):
-    monkeypatch.setattr(moving, "_DURATION", 600)
-    reader, writer = os.pipe()
-    command = os.fork()
-    if command == 0:
-        own = Moving(str(tmp_path))
-        own.begin()
-        os.write(writer, b"%d" % own.child)
-        signal.pause()
-    child = int(os.read(reader, 16))
-    assert is_there(child)
-    os.kill(command, signal.SIGKILL)
-    os.waitpid(command, 0)
-    until(lambda: not is_there(child))
-    os.close(reader)
-    os.close(writer)
-
-
-@pytest.mark.parametrize("lost", ["procs", "fork"])
-def test_without_the_permission_nothing_is_lost(procs, tmp_path, monkeypatch, lost):
-    if lost == "procs":
-        procs.unlink()
-    else:
-        monkeypatch.setattr(os, "fork", lambda: (_ for _ in ()).throw(BlockingIOError(11, "no more processes")))
+def test_without_the_permission_nothing_is_lost(procs, tmp_path, capfd):
+    procs.unlink()
     own = Moving(str(tmp_path))
     own.begin()
-    until(lambda: not own.child or not is_there(own.child))
-    own.end()
-
-
-def test_a_signal_in_the_child_unwinds_nothing_of_the_command(procs, tmp_path, capfd):
-    own = Moving(str(tmp_path))
-    own.begin()
-    until(procs.read_text)
-    os.kill(own.child, signal.SIGINT)  # Python's handler raises KeyboardInterrupt
-    until(lambda: not is_there(own.child))
+    until(lambda: not is_there(own.task))
     own.end()
     assert capfd.readouterr() == ("", "")
+
+
+def test_without_a_thread_nothing_is_lost(procs, tmp_path, monkeypatch):
+    def start_new_thread(*_arguments):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(moving._thread, "start_new_thread", start_new_thread)
+    own = Moving(str(tmp_path))
+    own.begin()
+    assert not own.task
+    own.end()
 
 
 @pytest.mark.parametrize(

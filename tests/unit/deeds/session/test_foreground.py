@@ -17,7 +17,7 @@ def context(result):
         return Job("/job/1", unit.name, "start")
 
     bus = SimpleNamespace(start_transient=start_transient, wait=lambda job, timeout: result)
-    return SimpleNamespace(bus=bus, moving=SimpleNamespace(end=lambda: None))
+    return SimpleNamespace(bus=bus)
 
 
 def test_a_scope_that_is_there():

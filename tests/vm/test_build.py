@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -18,7 +17,7 @@ ARG WHAT=nothing
 COPY busybox /bin/busybox
 ENV PATH=/bin
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
-RUN echo $WHAT >/what && cat /proc/self/cgroup >/cgroup && id -u >/id
+RUN echo $WHAT >/what && id -u >/id
 CMD ["cat", "/what"]
 """
 
@@ -52,21 +51,17 @@ def image(nsunit, run):
     run("buildah", "rmi", "--all", "--force", check=False)
 
 
-def test_each_run_is_in_a_unit_below_the_slice_of_the_build(folder, image, nsunit, run):
-    """With the limit of all of it, which nothing is left of; the image runs, and a second build has all of it."""
+def test_what_is_built_runs_and_nothing_else_is_left(folder, image, nsunit, run):
+    """A second build finds all of it in buildah's cache, and in the store."""
     with (folder / "Containerfile").open("a") as file:
         file.write("RUN --mount=type=secret,id=word cat /run/secrets/word >/word\n")
     words = ("build", "-t", image, "--build-arg=WHAT=it", f"--secret=id=word,src={folder}/secret", str(folder))
-    done = nsunit(*words, "--limit=TasksMax=500", "--limit=CPUWeight=77")
-    assert image in done.stdout
-    inside = nsunit("run", "-p", f"Image={image}", "cat", "/cgroup", "/id", "/word").stdout.split()
-    group, *rest = inside
-    assert rest == ["0", "mum"]
+    assert image in nsunit(*words).stdout
+    assert nsunit("run", "-p", f"Image={image}", "cat", "/id", "/word").stdout.split() == ["0", "mum"]
     assert nsunit("run", "-p", f"Image={image}").stdout == "it\n"
     assert run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout == ""
     again = nsunit(*words, "--json")
     assert json.loads(again.stdout)["fetched"] == 0
-    assert group
 
 
 def test_a_step_that_fails(folder, image, nsunit, run):
@@ -78,13 +73,20 @@ def test_a_step_that_fails(folder, image, nsunit, run):
     assert run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout == ""
 
 
-def test_who_is_interrupted_takes_all_of_it_along(folder, image, run):
+def test_each_run_is_in_a_unit_below_the_slice_of_the_build(folder, image, run):
+    """Which has the limit of all of it.  Who is interrupted takes all of it along."""
     (folder / "Containerfile").write_text(CONTAINERFILE + "RUN sleep 1234567\n")
-    command = ["nsunit", "build", "-t", image, str(folder)]
+    command = ["nsunit", "build", "-t", image, "--limit=TasksMax=500", "-l", "CPUWeight=77", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: run("pgrep", "-f", "sleep 1234567", check=False).stdout)
-        process.send_signal(signal.SIGTERM)
-    assert run("pgrep", "-f", "sleep 1234567", check=False).stdout == ""
+        try:
+            wait_until(lambda: run("pgrep", "-xf", "sleep 1234567", check=False).stdout)
+            slice_ = run("systemctl", "show", "-P", "Slice", "buildah-buildah*.scope").stdout.strip()
+            assert slice_.startswith("nsunitbuild_")
+            assert run("systemctl", "show", "-P", "TasksMax", slice_).stdout == "500\n"
+            assert run("systemctl", "show", "-P", "CPUWeight", slice_).stdout == "77\n"
+        finally:
+            process.terminate()
+    assert run("pgrep", "-xf", "sleep 1234567", check=False).stdout == ""
     wait_until(lambda: not run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout)
 
 

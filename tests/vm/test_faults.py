@@ -273,7 +273,7 @@ def test_failed_start_is_not_tried_again_behind_the_back(nsunit, containers):
         SLEEPER.replace("/bin/sleep", "/bin/nope") + "[Service]\nRestart=always\nRestartSec=100ms\n"
     )
     assert nsunit("start", name, check=False).returncode == 1
-    assert containers.left() == []
+    wait_until(lambda: containers.left() == [])
     time.sleep(1)
     assert containers.left() == []
 

@@ -485,7 +485,7 @@ WRONG = [
     (["commit", "nobody", "x"], "nobody"),
     (["commit", "{volatile}", "x"], "nothing of what it writes is kept, by Volatile="),
     (["commit", "{name}", "x"], "it has written nothing on its image"),
-    (["image", "export", "{base}", "tar:/x"], "'tar:/x' is not where an image can be put"),
+    (["image", "export", "{base}", "zip:/x"], "'zip:/x' is not where an image can be put"),
     (["image", "export", "{base}", "oci:/nowhere/x"], "there is no directory '/nowhere'"),
     (["image", "export", "{base}", "oci:/etc/fstab:a"], "'/etc/fstab' is no directory"),
     (["image", "export", "{base}", "oci:/etc:a"], "the directory '/etc' has something else in it"),

@@ -47,7 +47,7 @@ def build(context: Context, wish: Wish) -> Imported:
             f"'{printable(wish.directory)}' has no Containerfile, and no Dockerfile", hint="-f FILE if it is elsewhere"
         )
     program = _program("buildah", "Containerfiles are built by buildah")
-    runtime = _runtime()
+    runtime = _program("nsunit-oci", "each RUN is a container of nsunit-oci", package="nsunit")
     store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
     with writing.Staging(store) as staging:
@@ -97,17 +97,11 @@ def _checked(wish: Wish) -> Wish:
     )
 
 
-def _program(name: str, what: str) -> str:
+def _program(name: str, what: str, package: str = "") -> str:
     directory = directory_with((name,))
     if not directory:
-        raise NsunitError(f"{what}, which is not installed", hint=f"install the package '{name}'")
+        raise NsunitError(f"{what}, which is not installed", hint=f"install the package '{package or name}'")
     return f"{directory}/{name}"
-
-
-def _runtime() -> str:
-    """nsunit-oci, of this very installation; empty where there is none beside it, and buildah has one of its own."""
-    directory = directory_with(("nsunit-oci",))
-    return f"{directory}/nsunit-oci" if directory else ""
 
 
 def _limits(context: Context, given: Sequence[tuple[str, str, str]]) -> tuple[Property, ...]:

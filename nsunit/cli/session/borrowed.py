@@ -91,9 +91,19 @@ def _key(long: str, key: str, value: str) -> list[Said]:
     if key == "Bind" and value.startswith(("./", "../")):
         source, colon, rest = value.partition(":")
         value = f"{os.path.abspath(source)}{colon}{rest}"
+    if key == "Bind":
+        value = _without_labels(value)
     if key == "Bind" and (not value.startswith("/") or ":" not in value):
         key = "Volume"  # by its name, or without one
     return [("Container", key, _quoted(value) if key in _WORDS else value.replace("%", "%%"))]
+
+
+def _without_labels(value: str) -> str:
+    """SOURCE:TARGET:OPTIONS without z and Z, by which other tools label files for SELinux, as nsunit does not."""
+    place, colon, options = value.rpartition(":")
+    words = options.split(",")
+    kept = [word for word in words if word not in ("z", "Z")]
+    return value if not colon or kept == words else f"{place}:{','.join(kept)}" if kept else place
 
 
 def _quoted(value: str) -> str:

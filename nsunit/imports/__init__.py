@@ -23,8 +23,10 @@ class Format(Record):
     `module` has the function `convert(Given) -> Imported`.  `files` are patterns, fnmatch(3), of the names that are
     taken from a directory, and `deep` says whether those in directories of it are as well; `drop_ins` that those in
     FILE.d, *.conf, belong to FILE.  `places` are directories that are read where no source is named, of namesakes the
-    first one counts; those of users may begin with a variable, and `$UID` is a number.  `command`: what is named is a
-    command line, and no files.
+    first one counts; those of users may begin with a variable, and `$UID` is a number.  A pattern with a slash is about
+    files one directory below.  `command`: what is named is a command line, and no files; `tools` are programs whose
+    command lines it takes besides files.  `roots`: a directory that is a root itself, or whose name ends with
+    `.mstack`, is one as well, by its path with a slash at the end and an empty text, and so is a file `.raw`.
     """
 
     name: str
@@ -36,6 +38,12 @@ class Format(Record):
     places: str = ""
     users_places: str = ""
     command: bool = False
+    tools: str = ""
+    roots: bool = False
+
+    def is_command(self, words: tuple[str, ...]) -> bool:
+        """Whether the operands *words* are a command line."""
+        return self.command or (bool(words) and words[0].rpartition("/")[2] in self.tools.split())
 
     def convert(self, given: Given) -> Imported:
         """What *given* becomes."""
@@ -70,6 +78,40 @@ FORMATS = (
         " compose.override.yml docker-compose.override.yaml docker-compose.override.yml",
         places=".",
         users_places=".",
+    ),
+    Format(
+        "nspawn",
+        "Machines of systemd-nspawn: .nspawn files, drop-ins of systemd-nspawn@.service, trees, or a command line, "
+        "behind --",
+        "nsunit.imports.nspawn",
+        files="*.nspawn systemd-nspawn@*.service",
+        drop_ins=True,
+        places="/etc/systemd/nspawn /run/systemd/nspawn /var/lib/machines /etc/systemd/system /run/systemd/system",
+        tools="systemd-nspawn",
+        roots=True,
+    ),
+    Format(
+        "lxc",
+        "Configurations of LXC, the file config of each container, or files of lxc.* keys",
+        "nsunit.imports.lxc",
+        files="config lxc.conf */config */lxc.conf",
+        places="/var/lib/lxc",
+        users_places="$HOME/.local/share/lxc",
+    ),
+    Format(
+        "bundle",
+        "Bundles of OCI runtimes: directories with a config.json",
+        "nsunit.imports.bundle",
+        files="config.json */config.json",
+    ),
+    Format(
+        "unit",
+        "Services of systemd's with a root of their own, RootDirectory= or RootImage=, and portable services",
+        "nsunit.imports.unit",
+        files="*.service",
+        drop_ins=True,
+        places="/etc/systemd/system.attached /run/systemd/system.attached",
+        roots=True,
     ),
 )
 

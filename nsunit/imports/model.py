@@ -40,15 +40,17 @@ class Given(Record):
     """What a format gets.
 
     *texts* are the files that were named or found, in that order, by their paths.  *read* gives the text of a further
-    one by its absolute path, None where there is none.  *arguments* are a command line.  *user*: it is for containers
-    of a user without privileges.  *environ* has variables where a format knows such; *profiles*, *scale*
-    (how many of a service) and *project* are those of compose; *name* is what the one container is to be called.
+    one by its absolute path, None where there is none, and *entries* the names in a directory.  *arguments* are a
+    command line.  *user*: it is for containers of a user without privileges.  *environ* has variables where a format
+    knows such; *profiles*, *scale* (how many of a service) and *project* are those of compose; *name* is what the one
+    container is to be called.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
     read: Callable[[str], str | None] = lambda _path: None
     arguments: tuple[str, ...] = ()
     user: bool = False
+    entries: Callable[[str], tuple[str, ...] | None] = lambda _path: None
     environ: tuple[tuple[str, str], ...] = ()
     profiles: tuple[str, ...] = ()
     scale: tuple[tuple[str, int], ...] = ()

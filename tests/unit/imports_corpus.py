@@ -6,8 +6,8 @@ begin with a slash are files, all of them are given to the format; `=== read /et
 a user without privileges; `=== given`, lines of what else there is: `project=shop`, `profiles=debug,dev`, `name=web`.
 Then there is what comes of it: `=> web.nsunit` for each definition, and `=> remarks`.
 
-`python3 tests/unit/imports_corpus.py` writes what comes of it anew. That is for a change that is meant to be seen: look
-at what `git diff` then shows.
+`python3 tests/unit/imports_corpus.py [KIND…]` writes what comes of it anew. That is for a change that is meant to
+be seen: look at what `git diff` then shows.
 """
 
 from __future__ import annotations
@@ -65,9 +65,18 @@ def given_of(given: dict[str, str]) -> Given:
         lambda path: given.get(f"read {path}"),
         tuple(given.get("arguments", "").splitlines()),
         "user" in given,
+        lambda path: entries(given, path),
         tuple(tuple(line.split("=", 1)) for line in given.get("environ", "").splitlines()),
         **{key: tuple(value.split(",")) if key == "profiles" else value for key, value in extra.items()},
     )
+
+
+def entries(given: dict[str, str], path: str) -> tuple[str, ...] | None:
+    """The names in a directory, as far as there are parts for files in it."""
+    start = path.rstrip("/") + "/"
+    paths = [title.removeprefix("read ") for title in given]
+    names = {item.removeprefix(start).split("/")[0] for item in paths if item.startswith(start)}
+    return tuple(sorted(names - {""})) or None
 
 
 def brought(case: str, given: Given) -> Brought:
@@ -93,6 +102,8 @@ def result(case: str) -> dict[str, str]:
 def main() -> None:
     """Write what comes of all cases anew."""
     for case in cases():
+        if sys.argv[1:] and case.partition("/")[0] not in sys.argv[1:]:
+            continue
         given, _ = parts(case)
         text = "".join(f"=== {title}\n{part}" for title, part in given.items())
         text += "".join(f"=> {title}\n{part}" for title, part in result(case).items())

@@ -36,12 +36,16 @@ VERBS = (
     Verb(
         "export",
         "transfer",
-        "Write a container into one tar archive",
-        "nsunit.cli.transfer.archive:export",
-        operands="NAME FILE|-",
-        least=2,
+        "Write a container into one tar archive, or its definition as files of another tool",
+        "nsunit.cli.transfer.kinds:take_out",
+        operands="NAME FILE|- | NAME --as=KIND [DIR]",
+        least=1,
         most=2,
-        options=(Option("no-pause", "Do not pause a running container meanwhile"),),
+        options=(
+            Option("no-pause", "Do not pause a running container meanwhile"),
+            Option("as", "Of its definition, files of quadlet, run or nspawn", value="KIND"),
+            Option("force", "With --as, replace files that are there", short="f"),
+        ),
         complete="defined",
         before="doctor",
         details=(
@@ -50,6 +54,9 @@ VERBS = (
             "layers, its image by digest. Those are not in it, nor is a root that is a directory of the host's.",
             "FILE is there when it is whole, and only its owner can read it. For a smaller one: "
             "nsunit export web - | zstd > web.tar.zst",
+            "With --as the definition becomes a .container file of Quadlet, a command line of podman, or a .nspawn "
+            "file with a drop-in for its unit, printed or written to DIR. For each thing that cannot be said there is "
+            "a line, FILE:LINE: KEY: why; what to use.",
         ),
     ),
     Verb(
@@ -64,7 +71,7 @@ VERBS = (
             Option("force", "Replace what is there of that name, a container if it is stopped", short="f"),
             Option("to", "Write the definitions there", value="DIR", complete=("directory",)),
             Option("dry-run", "Print the definitions, write nothing"),
-            Option("name", "Of 'run': what the container is called", value="NAME"),
+            Option("name", "Of one container: what it is called", value="NAME"),
             Option("from-container", "Of 'run': a container of podman or docker", value="NAME"),
             Option("project", "Of 'compose': the project's name", value="NAME"),
             Option("profile", "Of 'compose': with the services of that profile", value="NAME", repeat=True),

@@ -1,4 +1,4 @@
-"""The verb `import`: of an archive that export has written, or of what another tool has."""
+"""The verbs `import` and `export`: of an archive, or of what another tool has."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
     from nsunit.core.jobs import Outcome
     from nsunit.deeds.imports.bring import Brought
+    from nsunit.imports.export import Exported
     from nsunit.imports.model import Draft
 
 # Options that say how definitions of other tools come in.
@@ -66,6 +67,33 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
             raise UsageError(f"--{option} is for definitions of another tool", hint=hint)
     archive: Sequence[Outcome] = load("nsunit.cli.transfer.archive:restore")(invocation)
     return archive
+
+
+def take_out(invocation: Invocation) -> int:
+    """The verb `export`: an archive, or with --as files of another tool."""
+    kind = invocation.value("as")
+    name, *rest = invocation.operands
+    if kind is None:
+        if invocation.flag("force"):
+            raise UsageError("--force is for --as", hint="an archive replaces the file that is named")
+        if not rest:
+            raise UsageError("export: FILE is missing", hint=f"nsunit export {name} FILE, or --as quadlet")
+        found: int = load("nsunit.cli.transfer.archive:export")(invocation)
+        return found
+    exported: Exported = load("nsunit.deeds.imports.export:exported")(invocation.context(), name, kind)
+    if rest:
+        paths = load("nsunit.deeds.imports.export:write")(exported, rest[0], force=invocation.flag("force"))
+        for path in paths:
+            say(path)
+    else:
+        for place, (file, text) in enumerate(exported.files):
+            if len(exported.files) > 1:
+                say(("\n" if place else "") + f"# {file}")
+            for line in text.splitlines():
+                say(line)
+    for remark in exported.remarks:
+        warn(str(remark))
+    return 0
 
 
 def _tell(invocation: Invocation, brought: Brought) -> int:

@@ -40,8 +40,8 @@ def given_of(kind: Format, words: tuple[str, ...], *, user: bool, container: str
             )
         texts = engines.inspect(container)
     else:
-        texts = [] if kind.command else sources.gather(kind, words, user=user, environ=environ)
-    return Given(tuple(texts), sources.read, words, user, tuple(environ.items()))
+        texts = [] if kind.is_command(words) else sources.gather(kind, words, user=user, environ=environ)
+    return Given(tuple(texts), sources.read, words, user, sources.entries, tuple(environ.items()))
 
 
 def bring(

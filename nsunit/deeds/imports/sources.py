@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nsunit.imports import Format
 
 FILES_MAX = 10_000
+_OF_ROOTS = ("usr", "bin", "sbin")
 
 
 def gather(kind: Format, sources: Sequence[str], *, user: bool, environ: dict[str, str]) -> list[tuple[str, str]]:
@@ -34,7 +35,7 @@ def gather(kind: Format, sources: Sequence[str], *, user: bool, environ: dict[st
         )
     if len(paths) > FILES_MAX:
         raise NsunitError(f"more than {FILES_MAX} files", hint="name fewer of them")
-    return [(path, text) for path in dict.fromkeys(paths) if (text := _text(path)) is not None]
+    return [(path, text) for path in dict.fromkeys(paths) if (text := _text_of(path)) is not None]
 
 
 def read(path: str) -> str | None:
@@ -44,6 +45,14 @@ def read(path: str) -> str | None:
         NsunitError: it cannot be read.
     """
     return _text(path) if os.path.lexists(path) else None
+
+
+def entries(path: str) -> tuple[str, ...] | None:
+    """The names in the directory *path*, sorted; None where there is none."""
+    try:
+        return tuple(sorted(os.listdir(path)))
+    except OSError:
+        return None
 
 
 def _text(path: str) -> str | None:
@@ -56,7 +65,13 @@ def _text(path: str) -> str | None:
         raise NsunitError(f"'{printable(path)}': {error.strerror}", hint="name a text file that can be read") from error
 
 
+def _text_of(path: str) -> str | None:
+    return "" if path.endswith(("/", ".raw")) else _text(path)
+
+
 def _files_of(source: str, kind: Format) -> list[str]:
+    if kind.roots and _is_root(source):
+        return [_root(source)]
     if os.path.isdir(source):
         return list(_within(os.path.abspath(source), kind))
     if not os.path.lexists(source):
@@ -73,13 +88,43 @@ def _within(directory: str, kind: Format) -> Iterator[str]:
         return
     for entry in entries:
         path = os.path.join(directory, entry)
-        if os.path.isdir(path):
+        if kind.roots and _is_root(path):
+            yield _root(path)
+        elif os.path.isdir(path):
             if kind.drop_ins and entry.endswith(".d"):
-                yield from _conf(path)
+                yield from _conf(path) if _has_drop_ins(entry, kind) else ()
             elif kind.deep:
                 yield from _within(path, kind)
+            else:
+                yield from _below(path, kind)
         elif any(fnmatch.fnmatch(entry, pattern) for pattern in kind.files.split()):
             yield path
+
+
+def _below(path: str, kind: Format) -> Iterator[str]:
+    """The files in the directory *path* that are taken with its name: `NAME/FILE`."""
+    for pattern in kind.files.split():
+        folder, slash, name = pattern.partition("/")
+        if slash and fnmatch.fnmatch(os.path.basename(path), folder) and os.path.lexists(os.path.join(path, name)):
+            yield os.path.join(path, name)
+
+
+def _has_drop_ins(folder: str, kind: Format) -> bool:
+    """Whether files in *folder*, `web.container.d` or `container.d`, are drop-ins of files of *kind*."""
+    name = folder.removesuffix(".d")
+    return any(fnmatch.fnmatch(text, pattern) for pattern in kind.files.split() for text in (name, f".{name}"))
+
+
+def _is_root(path: str) -> bool:
+    """Whether *path* is a root, or what has its layers: a directory with the system's own, NAME.mstack, NAME.raw."""
+    if os.path.isdir(path):
+        return path.rstrip("/").endswith(".mstack") or any(os.path.isdir(os.path.join(path, n)) for n in _OF_ROOTS)
+    return path.endswith(".raw") and os.path.isfile(path)
+
+
+def _root(path: str) -> str:
+    path = os.path.abspath(path)
+    return path + "/" if os.path.isdir(path) else path
 
 
 def _drop_ins(path: str) -> Iterator[str]:

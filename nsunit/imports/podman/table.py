@@ -342,14 +342,14 @@ def finish(target: Target, words: list[str]) -> None:
     elif not pod and target.held("network") in ("none",) and _wants_ports(target):
         target.remark("there are no ports without a network", "add Network=bridge")
     if target.pending.get("userns", ("", None))[0]:
-        _with_ids_of_its_own(target)
+        with_ids_of_its_own(target)
 
 
 def _wants_ports(target: Target) -> bool:
     return target.draft.has(target.section, "PublishPort")
 
 
-def _with_ids_of_its_own(target: Target) -> None:
+def with_ids_of_its_own(target: Target) -> None:
     """Where podman's container has ids of its own as well, files of binds belong to whom they belong there."""
     for place, line in enumerate(target.draft.lines):
         if line.key in ("Bind", "BindReadOnly") and line.value.endswith((":idmap", ",idmap", ':idmap"', ',idmap"')):

@@ -166,3 +166,46 @@ def test_masked_files_and_drop_ins(tmp_path):
     assert [text for _, text in sources.gather(KIND, (str(tmp_path),), user=False, environ={})] == ["web", "more"]
     named = sources.gather(KIND, (f"{tmp_path}/web.container",), user=False, environ={})
     assert [text for _, text in named] == ["web", "more"]
+
+
+def test_roots_are_taken_by_their_paths(tmp_path):
+    nspawn = imports.find("nspawn")
+    (tmp_path / "tree/usr").mkdir(parents=True)
+    (tmp_path / "stack.mstack").mkdir()
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "systemd-nspawn@x.service.d").mkdir()
+    (tmp_path / "other.service.d").mkdir()
+    for name in ("disk.raw", "x.nspawn", "systemd-nspawn@x.service.d/a.conf", "other.service.d/b.conf"):
+        (tmp_path / name).write_text("[Exec]\n")
+    found = dict(sources.gather(nspawn, (str(tmp_path),), user=False, environ={}))
+    names = {path.removeprefix(f"{tmp_path}/"): text for path, text in found.items()}
+    assert names == {
+        "tree/": "",
+        "stack.mstack/": "",
+        "disk.raw": "",
+        "x.nspawn": "[Exec]\n",
+        "systemd-nspawn@x.service.d/a.conf": "[Exec]\n",
+    }
+    assert sources.gather(nspawn, (f"{tmp_path}/tree",), user=False, environ={}) == [(f"{tmp_path}/tree/", "")]
+    assert sources.entries(str(tmp_path / "tree")) == ("usr",)
+    assert sources.entries(str(tmp_path / "nowhere")) is None
+
+
+def test_files_one_directory_below(tmp_path):
+    lxc = imports.find("lxc")
+    for folder in ("box", "box/rootfs/etc", "empty"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "box/config").write_text("lxc.uts.name = box\n")
+    (tmp_path / "box/rootfs/etc/config").write_text("of somebody inside")
+    for source in (tmp_path, tmp_path / "box"):
+        assert sources.gather(lxc, (str(source),), user=False, environ={}) == [
+            (f"{tmp_path}/box/config", "lxc.uts.name = box\n")
+        ]
+
+
+def test_a_command_line_in_place_of_files(folder):
+    nspawn = imports.find("nspawn")
+    given = given_of(nspawn, ("/usr/bin/systemd-nspawn", "-bD", "/srv/box"), user=False)
+    assert (given.texts, given.arguments[1:]) == ((), ("-bD", "/srv/box"))
+    found = bring(FixedContext(str(folder / "out")), nspawn, given)
+    assert found.paths == (f"{folder}/out/box.nsunit",)

@@ -1,0 +1,60 @@
+"""A definition as the files of another tool: read, converted, written or told."""
+
+from __future__ import annotations
+
+import os
+
+from nsunit.definition.load import load
+from nsunit.definition.search import find, read_regular
+from nsunit.definition.syntax import parse
+from nsunit.errors import NsunitError, UsageError
+from nsunit.imports.export import KINDS, export
+from nsunit.imports.model import Line, Origin
+from nsunit.names import check_any_name, is_group, is_network, is_pod, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.core.context import Context
+    from nsunit.imports.export import Exported
+
+
+def exported(context: Context, name: str, kind: str) -> Exported:
+    """What the definition of container *name*, with its drop-ins, is as files of *kind*.
+
+    Raises:
+        UsageError: there is no such kind, or *name* is no container.
+        NotFoundError, DefinitionError: it is not defined, or has mistakes.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"'{printable(kind)}' is nothing to export as", hint=f"there are {', '.join(KINDS)}")
+    check_any_name(name)
+    if is_pod(name) or is_group(name) or is_network(name):
+        raise UsageError(f"'{printable(name)}' is no container", hint="name its containers, one after the other")
+    if not name.endswith("@"):
+        load(name, context.search, context.host)
+    lines: list[Line] = []
+    files = find(name, context.search)
+    for path in (files.main, *files.drop_ins):
+        assignments, _ = parse(path, read_regular(path))
+        lines += [Line(section, key, value, Origin(path, number, key)) for section, key, value, number in assignments]
+    return export(kind, name, lines)
+
+
+def write(found: Exported, directory: str, *, force: bool) -> list[str]:
+    """Write the files below *directory*; returns their paths.
+
+    Raises:
+        NsunitError: one of them is there, or cannot be written; then none is.
+    """
+    paths = [os.path.join(directory, name) for name, _ in found.files]
+    for path in paths:
+        if os.path.lexists(path) and not force:
+            raise NsunitError(f"'{printable(path)}' is there already", hint="--force replaces it")
+    for path, (_, text) in zip(paths, found.files, strict=True):
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                file.write(text)
+        except OSError as error:
+            raise NsunitError(f"'{printable(path)}': {error.strerror}", hint="name another directory") from error
+    return paths

@@ -1,0 +1,63 @@
+"""Definitions as files of another tool: from a file to files, by the verb."""
+
+import pytest
+from imports_corpus import FixedContext
+
+from nsunit.cli.main import main
+from nsunit.cli.verbs import Invocation
+
+
+@pytest.fixture
+def place(monkeypatch, tmp_path):
+    """A directory with the definition `web`, and a drop-in."""
+    (tmp_path / "web.nsunit").write_text("[Container]\nImage=x\nExec=sleep 1\nTimeOffset=boottime 1s\n")
+    (tmp_path / "web.nsunit.d").mkdir()
+    (tmp_path / "web.nsunit.d/more.conf").write_text("[Container]\nExec=\nExec=sleep 2\n")
+    found = FixedContext(str(tmp_path))
+    monkeypatch.setattr(found, "connect", lambda: None)
+    monkeypatch.setattr(Invocation, "context", lambda _self: found)
+    return tmp_path
+
+
+def test_it_is_printed_with_what_drop_ins_say(place, capsys):
+    assert main(["export", "web", "--as", "quadlet"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("[Container]\nImage=x\n")
+    assert "\nExec=sleep 2\n" in out and "sleep 1" not in out
+    assert err == f"nsunit: {place}/web.nsunit:4: TimeOffset: podman has nothing like it; leave it out\n"
+
+
+def test_it_is_written_and_nothing_replaced(place, capsys):
+    (place / "boot.nsunit").write_text("[Container]\nRootfs=/srv/b\nBoot=yes\n[Slice]\nMemoryMax=1G\n")
+    assert main(["export", "boot", "--as=nspawn", str(place / "out")]) == 0
+    names = [f"{place}/out/boot.nspawn", f"{place}/out/systemd-nspawn@boot.service.d/50-nsunit.conf"]
+    assert capsys.readouterr().out.split() == names
+    assert "MemoryMax=1G\n" in (place / "out/systemd-nspawn@boot.service.d/50-nsunit.conf").read_text()
+    (place / "out/boot.nspawn").write_text("mine")
+    assert main(["export", "boot", "--as=nspawn", str(place / "out")]) == 1
+    assert "is there already\n  hint: --force replaces it" in capsys.readouterr().err
+    assert (place / "out/boot.nspawn").read_text() == "mine"
+    assert main(["export", "boot", "--as=nspawn", "--force", str(place / "out")]) == 0
+    assert main(["export", "boot", "--as=nspawn"]) == 0
+    assert "# boot.nspawn\n[Exec]\nBoot=yes\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["web", "--as=helm"], "'helm' is nothing to export as\n  hint: there are quadlet, run, nspawn"),
+        (["shop.pod", "--as=run"], "'shop.pod' is no container"),
+        (["web"], "export: FILE is missing"),
+        (["web", "x.tar", "--force"], "--force is for --as"),
+        (["nothing", "--as=run"], "nothing"),
+    ],
+)
+def test_what_is_refused(place, words, said, capsys):
+    assert main(["export", *words]) != 0
+    assert said in capsys.readouterr().err
+
+
+def test_a_directory_that_cannot_be_written_to(place, capsys):
+    (place / "file").write_text("")
+    assert main(["export", "web", "--as=run", str(place / "file/below")]) == 1
+    assert "hint: name another directory" in capsys.readouterr().err

@@ -266,8 +266,6 @@ def _check_operands(verb: Verb, operands: list[str], everything: bool) -> None:
     takes_all = any(option.long == "all" for option in verb.options) and verb.group == "lifecycle"
     if len(operands) < verb.least or (takes_all and not operands and not everything):
         missing = "a command" if operands and verb.command_at else "a name"
-        if operands and "FILE" in verb.operands:
-            missing = "a file"
         raise UsageError(f"{name}: {missing} is missing", hint=load("nsunit.cli.foreign:operand")(name) or usage)
     if verb.most is not None and len(operands) > verb.most:
         raise UsageError(f"{name}: '{printable(operands[verb.most])}' is one operand too many", hint=usage)

@@ -24,7 +24,6 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
         (["start"], "start: a name is missing", "nsunit start [OPTIONS] NAME…"),
         (["start", "--all", "web"], "start: --all and names exclude each other", "nsunit start [OPTIONS] NAME…"),
         (["exec", "web"], "exec: a command is missing", "nsunit exec [OPTIONS] NAME COMMAND…"),
-        (["export", "web"], "export: a file is missing", "nsunit export [OPTIONS] NAME FILE|-"),
         (["web", "start"], "'web' is not a verb of nsunit", "the verb comes first: 'nsunit start web'"),
         (["image", "ls"], "'image ls' is not a verb of nsunit", "'nsunit image list'"),
         (["volume", "remove", "a"], "'volume remove' is not a verb of nsunit", "'nsunit volume rm'"),

@@ -33,7 +33,18 @@ RUN_PREFIX = "run-"  # of the names that `nsunit run` makes up
 DASHES_MAX = 50  # each takes four characters of a unit name, which may have 255
 
 # Beginnings, and whole names, of units of nsunit's own that are no container's.
-_OWN_BEGINNINGS = ("archive-", "cgroup-", "fill-", "limits-of@", "pack-", "pull-", "push-", "sd-notify", "unpack-")
+_OWN_BEGINNINGS = (
+    "archive-",
+    "cgroup-",
+    "fill-",
+    "limits-of@",
+    "names@",
+    "pack-",
+    "pull-",
+    "push-",
+    "sd-notify",
+    "unpack-",
+)
 _OWN_NAMES = ("auto-update", "limits-shown")
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -63,6 +74,10 @@ def check_name(name: str) -> str:
                 f"'{printable(name)}' has more than {DASHES_MAX} dashes", hint="systemd's unit names would get too long"
             )
         hint = f"use 1 to {NAME_MAX} of a-z, 0-9, '_', '.' and '-', starting with a letter or digit"
+        if name.endswith("@") and is_valid_name(f"{name}1"):
+            file = f"{name}{DEFINITION_SUFFIX}"
+            hint = f"name an instance of it, such as '{name}1'; the template itself is the file '{file}'"
+            raise UsageError(f"'{name}' is a template, and no container", hint=hint)
         plain = name.rpartition("/")[2].removesuffix(DEFINITION_SUFFIX)
         if name.endswith(DEFINITION_SUFFIX) and is_valid_name(plain):
             hint = f"its definition is a file of that name, the container is '{plain}'"
@@ -120,7 +135,10 @@ def service_name(name: str) -> str:
 
 def _escaped(name: str) -> str:
     prefix, at, instance = name.partition("@")
-    return f"{escape(prefix)}{at}{escape(instance)}"
+    beginning = escape(prefix)
+    if prefix == "names":  # no dash tells `names@shop` from nsunit's own unit of that name
+        beginning = f"\\x{ord(prefix[0]):02x}{prefix[1:]}"
+    return f"{beginning}{at}{escape(instance)}"
 
 
 def _is_like_another(name: str) -> bool:

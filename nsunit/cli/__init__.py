@@ -44,10 +44,28 @@ def report(error: Exception) -> int:
     return EXIT_FAILURE
 
 
+_SAID = {"user": False}  # whether the command line has --user
+
+
+def set_user(is_user: bool) -> None:
+    """Say whether hints are for who has typed --user."""
+    _SAID["user"] = is_user
+
+
+def _of_user(hint: str) -> str:
+    """*hint*, with --user in the commands of its that are to be typed as it was."""
+    if hint.startswith("root"):
+        return hint
+    found = hint.replace("'nsunit ", "'nsunit --user ")
+    for word in ("--", "delegate ", "help "):
+        found = found.replace(f"'nsunit --user {word}", f"'nsunit {word}")
+    return found
+
+
 def _complain(message: str, hint: str | None) -> None:
     lines = [f"nsunit: {printable(message)}"]
     if hint:
-        lines.append(f"  hint: {printable(hint)}")
+        lines.append(f"  hint: {printable(_of_user(hint) if _SAID['user'] else hint)}")
     sys.stderr.write("\n".join(lines) + "\n")
 
 

@@ -54,6 +54,8 @@ _VERBS = {
     "pod": "a pod is POD.pod in all verbs: 'nsunit start POD.pod'",
     "generate": "'nsunit render --unit-files NAME' shows the units",
 }
+# The second words of verbs that have two.
+_ACTIONS = {"ls": "list", "remove": "rm", "delete": "rm", "info": "inspect", "show": "inspect", "load": "import"}
 # Those, and what the tables of tools have besides; the manual, nsunit-import(7), has all of these.
 _OWN = {name for verb in all_verbs() for name in (*verb.names, verb.name.partition(" ")[0])}
 VERBS = {
@@ -116,6 +118,7 @@ _RUN = {
 RUN = {name: text for names, text in _RUN.items() for name in names.split()}
 
 _STOP = {"time t timeout": "TimeoutStopSec=5 in [Service] for good, and 'nsunit stop --now NAME' kills at once"}
+_KEYS = "'nsunit set NAME MemoryMax=1G CPUQuota=50%', by the keys of systemd.resource-control(5)"
 _LIMITS = "'nsunit set NAME MemoryMax=1G' changes limits, with --persist for good"
 OPTIONS = {
     "logs": {"tail": "-n 10, or --lines=10", "timestamps t": "-o short-iso writes times another way"},
@@ -124,13 +127,51 @@ OPTIONS = {
         "format": "--json",
         "all a": "leave it out",
     },
+    "set": {"memory m memory-swap cpus cpu-shares c pids-limit blkio-weight cpuset-cpus": _KEYS},
+    "network": {
+        "subnet": "'nsunit network create NAME Subnet=10.5.0.0/24'",
+        "gateway": "'nsunit network create NAME Subnet=… Gateway=ADDRESS'",
+        "internal": "'nsunit network create NAME Internal=yes'",
+        "ipv6": "leave it out, networks have both",
+        "driver d": "leave it out, a network is a bridge; Network=macvlan:DEVICE in a definition needs none",
+    },
+    "up": {
+        "detach d": "leave it out, what it starts goes on by itself",
+        "build": "'nsunit build -t IMAGE DIR' first",
+        "force-recreate": "'nsunit down', then 'nsunit up'",
+    },
+    "down": {"volumes v": "'nsunit volume rm NAME', volumes outlive containers"},
+    "import": {
+        "detach d publish volume v rm interactive tty i t it e env network": "a command line stands behind two dashes:"
+        " nsunit import run -- docker run …",
+    },
+    "cp": {"recursive r R": "leave it out, directories are copied whole"},
+    "ps": {"all a": "'nsunit list --all' lists containers, 'nsunit ps NAME' shows the processes of one"},
     "stop": _STOP,
     "restart": _STOP,
     "update": {"memory m memory-swap cpus cpu-shares c pids-limit blkio-weight cpuset-cpus": _LIMITS},
     "show": {"format f": "--json, and a program such as jq"},
-    "list": {"filter f": "patterns of names, 'web*'", "format": "--json", "no-trunc": "leave it out, names are whole"},
-    "rm": {"volumes v": "'nsunit volume rm NAME', volumes outlive containers"},
-    "events": {"format": "--json", "filter": "names of containers as operands"},
+    "list": {
+        "filter f": "patterns of names, 'web*'",
+        "format output o": "--json",
+        "no-trunc": "leave it out, names are whole",
+    },
+    "rm": {
+        "volumes v": "'nsunit volume rm NAME', volumes outlive containers",
+        "all a": "patterns of names, \"nsunit rm '*'\"",
+    },
+    "events": {
+        "format": "--json",
+        "filter f": "names of containers as operands",
+        "since until": "'nsunit logs --since=TIME NAME', what has been is in the journal",
+    },
+}
+
+_NETWORK = {
+    "ls": "'nsunit network list'",
+    "remove delete": "'nsunit network rm NAME'",
+    "show": "'nsunit network inspect NAME'",
+    "connect disconnect": "Network=NAME in the definition, a line for each network, then 'nsunit restart CONTAINER'",
 }
 
 # Verbs that mean something else elsewhere, where they need no operand.
@@ -153,7 +194,9 @@ def of_tool(tool: str) -> list[tuple[str, str]]:
 
 def verb(name: str) -> str | None:
     """What to type instead of the verb *name* of another tool; None if none has it."""
-    return VERBS.get(name)
+    family, _, action = name.partition(" ")
+    here = f"{family} {_ACTIONS.get(action)}"
+    return f"'nsunit {here}'" if find_verb(here) else VERBS.get(name)
 
 
 def option(of: str, name: str) -> str | None:
@@ -161,6 +204,11 @@ def option(of: str, name: str) -> str | None:
     if of == "run":
         return RUN.get(name)
     return next((text for names, text in OPTIONS.get(of, {}).items() if name in names.split()), None)
+
+
+def network(action: str) -> str:
+    """What to type instead of 'network *action*' of another tool; empty if none has it."""
+    return next((text for names, text in _NETWORK.items() if action in names.split()), "")
 
 
 def operand(of: str) -> str | None:

@@ -16,7 +16,7 @@ import io
 import os
 import sys
 
-from nsunit.cli import fail, report, say, tell_deaf
+from nsunit.cli import fail, report, say, set_user, tell_deaf
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, all_verbs, family, find_verb, load
 from nsunit.errors import NsunitError, UsageError, did_you_mean
 from nsunit.names import is_pattern, is_pod, printable
@@ -147,6 +147,7 @@ def _report_output() -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    set_user(False)
     values, operands = parse(arguments, GLOBAL_OPTIONS, stop_at=0)
     if not operands:
         return _without_verb(values)
@@ -157,7 +158,7 @@ def _run(arguments: list[str]) -> int:
         name = f"{name} {rest.pop(0)}"
     verb = find_verb(name)
     if verb is None:
-        raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint=_suggest_verb(name))
+        raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint=_suggest_verb(name, rest))
     known = (
         () if verb.foreign and rest not in (["--help"], ["-h"]) else (*GLOBAL_OPTIONS, *verb.options, *verb.understood)
     )
@@ -169,6 +170,7 @@ def _run(arguments: list[str]) -> int:
     if "version" in values:
         return _print_version()
     _check_operands(verb, operands, "all" in values)
+    set_user("user" in values)
     if "host" in values:
         load("nsunit.cli.remote:hand_over")(name, values, operands, foreign=verb.foreign)
     return _call(Invocation(verb, values, operands))
@@ -248,9 +250,11 @@ def _print_version() -> int:
     return int(load("nsunit.cli.host.version:print_version")())
 
 
-def _suggest_verb(name: str) -> str:
+def _suggest_verb(name: str, rest: Sequence[str]) -> str:
     known = [alias for verb in all_verbs() for alias in verb.names]
     foreign: str | None = load("nsunit.cli.foreign:verb")(name)
+    if foreign is None and len(rest) == 1 and find_verb(rest[0]):
+        return f"the verb comes first: 'nsunit {rest[0]} {printable(name)}'"
     return foreign or did_you_mean(name, known, "'nsunit {}'") or "see 'nsunit --help'"
 
 

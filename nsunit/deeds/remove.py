@@ -60,7 +60,10 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
             if definition:
                 removed.append(bool(_remove_definition(context, name)))
             if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
-                raise NotFoundError(f"{name}: there is no such container", hint="see 'nsunit list --all'")
+                hint = (
+                    "'nsunit list --all' lists them; of what 'nsunit run' has started, nothing stays once it has ended"
+                )
+                raise NotFoundError(f"{name}: there is no such container", hint=hint)
             return Outcome(name, "removed" if any(removed) else "absent")
     except NsunitError as error:
         return Outcome(name, "failed", error=error)

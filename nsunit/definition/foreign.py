@@ -156,6 +156,18 @@ LXC = _all(
     },
 )
 
+# What people call a limit who remember its kind and not its key.
+LIMITS = _all(
+    "limits have the names of systemd.resource-control(5)",
+    {
+        "cpu cpu.limit limits.cpu": "use [Slice] CPUQuota=, 100% for a whole CPU, or CPUWeight=",
+        "io blkio": "use [Slice] IOWeight=, or IOReadBandwidthMax= and its like",
+        "mem memory limits.memory max-memory": "use [Slice] MemoryMax=",
+        "pids tasks processes limits.processes": "use [Slice] TasksMax=",
+        "swap": "use [Slice] MemorySwapMax=",
+    },
+)
+
 _KERNEL = ("lxc.cgroup2.", "lxc.cgroup.")
 
 
@@ -163,7 +175,7 @@ def refusal(name: str) -> str | None:
     """Why *name* is no key, and after a `; ` what to use; None if no other tool has it."""
     if name.startswith("lxc."):
         return LXC.get(name) or next((text for key, text in LXC.items() if _fits(name, key)), None)
-    for table in (QUADLET, NSPAWN, COMPOSE):
+    for table in (QUADLET, NSPAWN, COMPOSE, LIMITS):
         if name in table:
             return table[name]
     return None

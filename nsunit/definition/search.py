@@ -268,8 +268,13 @@ def _not_found(name: str, search: SearchPath) -> NotFoundError:
         hint = did_you_mean(prefix, list_templates(search), "'{}@" + instance + "'")
     else:
         hint = did_you_mean(name, list_names(search), "'{}'")
-        if hint is None and name in list_templates(search):
+        if name in list_templates(search):
             hint = f"'{name}' is a template; start an instance of it, e.g. {name}@1"
+        plain = name.removesuffix(".service").removeprefix("nsunit-")
+        if plain != name and _first([plain], search):
+            hint = f"that is the name of its unit, the container is '{plain}'"
+        if _first([f"{name}{GROUP_SUFFIX}"], search):
+            hint = f"there is a group of that name: '{name}{GROUP_SUFFIX}'"
     if name.endswith(NETWORK_SUFFIX):
         hint = f"containers join it by Network={name.removesuffix(NETWORK_SUFFIX)}; see 'nsunit network --help'"
         return NotFoundError(f"'{name}' is the name of a network", hint=hint)

@@ -169,7 +169,7 @@ FEATURES = (
         keys="Image Entrypoint Pull",
         needs="output health volumes network",
         hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
-        " deeds.require deeds.reserve doctor.left",
+        " deeds.require deeds.reserve deeds.shown doctor.left",
         operations="make-directory",
         verbs="image",
     ),

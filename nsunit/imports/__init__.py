@@ -8,6 +8,7 @@ HACKING.md says how to add one.
 from __future__ import annotations
 
 import sys
+from fnmatch import fnmatchcase
 
 from nsunit.record import Record
 
@@ -159,3 +160,10 @@ def names() -> tuple[str, ...]:
 def find(name: str) -> Format | None:
     """The format of that name; None if there is none."""
     return next((item for item in FORMATS if item.name == name), None)
+
+
+def of_file(path: str) -> str:
+    """The name of the format whose files are called as the one at *path*; empty if there is none."""
+    name = path.rpartition("/")[2]
+    of_files = (item for item in FORMATS if not item.command)
+    return next((item.name for item in of_files if any(fnmatchcase(name, word) for word in item.files.split())), "")

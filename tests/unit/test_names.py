@@ -100,6 +100,12 @@ def test_units_of_somebody_else(unit):
     assert container_of_unit(unit) is None
 
 
+def test_a_template_is_no_container():
+    with pytest.raises(UsageError, match="'w@' is a template, and no container") as caught:
+        check_name("w@")
+    assert caught.value.hint == "name an instance of it, such as 'w@1'; the template itself is the file 'w@.nsunit'"
+
+
 @pytest.mark.parametrize(
     ("name", "service", "former"),
     [
@@ -116,6 +122,8 @@ def test_units_of_somebody_else(unit):
         ("pull-1f", r"nsunit-pull\x2d1f.service", ""),
         ("cgroup-web", r"nsunit-cgroup\x2dweb.service", ""),
         ("limits-of@web", r"nsunit-limits\x2dof@web.service", ""),
+        ("names@shop", r"nsunit-\x6eames@shop.service", ""),
+        ("names@my-shop", r"nsunit-\x6eames@my\x2dshop.service", ""),
         ("shop-eu.pod", "nsunit-shop-eu.pod.service", r"nsunit-shop\x2deu.pod.service"),
     ],
 )

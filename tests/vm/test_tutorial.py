@@ -58,7 +58,14 @@ SHOWN = {
     "A directory": ["hello\n"],
     "Limits for": ["shop.slice"],
     "Without": ["uid=0", "mine"],
-    "From podman": ["NAME.nsunit", "LimitNOFILE=", "Capability=+NAME", "blue\n", "-p MemoryMax=1G"],
+    "From podman": [
+        "PublishPort=8080:80",
+        "NAME.nsunit",
+        "LimitNOFILE=",
+        "Capability=+NAME",
+        "blue\n",
+        "-p MemoryMax=1G",
+    ],
     "Cleaning": [],
 }
 

@@ -59,6 +59,7 @@ def test_there_and_back(versions, containers, nsunit):
     done = nsunit("update", name)
     assert done.stdout == f"{name}: updated, from {first[:12]} to {second[:12]}\n"
     assert runs(container) == "two"
+    assert f"({second[:12]})" in nsunit("status", name).stdout
     assert not (container.root / "srv/mine").exists()
     nsunit("exec", name, "sh", "-c", "echo new >/srv/mine")
     # What it could go back to stays, with what it has written there; other than by a new update it does not change.

@@ -398,6 +398,9 @@ def test_rm(containers, nsunit):
     assert nsunit("rm", "--force", container.name).stdout == ""
     assert not container.state.exists()
     assert nsunit("rm", "--force", container.name).stdout == f"{container.name}: nothing was kept\n"
+    ended = nsunit("rm", "no-such", check=False)
+    assert ended.returncode == 3
+    assert "of what 'nsunit run' has started, nothing stays once it has ended" in ended.stderr
 
 
 # definitions

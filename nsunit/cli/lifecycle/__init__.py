@@ -104,6 +104,8 @@ VERBS = (
             "[Install] asks for, for multi-user.target if it asks for none. Definition and environment files are "
             "those of now: what changes in them later counts from the next start by nsunit, or the next enable, on. "
             "Of a container with [Timer] it is the timer that is started, at boot and with --now.",
+            "While a container runs that 'start' has started, 'systemctl is-enabled' calls its unit transient, enabled "
+            "or not; 'nsunit status' tells which.",
             "A pod, shop.pod, stands for itself and all containers that are defined to be in it, a group such as "
             "shop.slice for those. A container of a pod brings the pod's unit file along. A template, web@, stands for "
             "the instance that its DefaultInstance= names.",

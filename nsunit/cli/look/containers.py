@@ -38,7 +38,7 @@ def list_containers(invocation: Invocation) -> int:
     print_table(style, _COLUMNS, [(*_row(state), *_connected(context, state)) for state in states], _SPARE)
     for state in states:
         if state.note:
-            warn(f"{state.name}: {state.note}")
+            warn(f"{state.name}: {state.note.removeprefix(f'{state.name}: ')}")
     if style.terminal and not invocation.flag("quiet"):
         more = "" if everything else "; 'nsunit list --all' shows those that do not run as well"
         style.line(f"\n{plural(len(states), 'container')}{more}")

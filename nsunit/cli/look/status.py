@@ -91,6 +91,7 @@ def status_lines(status: Status, style: Style, now: float | None = None, *, full
     lines += _field("Units", f"{state.unit} in {state.slice}")
     if state.pid:
         lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
+    lines += _field("Image", f"{status.image} ({status.image_id[:12]})" if status.image else "")
     lines += _field("Root", describe_root(status.root) if status.root else "")
     lines += _field("Ids", describe_ids(status.ids) if status.ids else "")
     names = f"({', '.join(status.networks)})" if status.networks else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.cli import foreign
 from nsunit.cli.network import ACTIONS
 from nsunit.cli.verbs import load
 from nsunit.errors import UsageError
@@ -16,7 +17,8 @@ def network(invocation: Invocation) -> int:
     """The verb `network`."""
     action, *operands = invocation.operands or ["list"]
     if action not in ACTIONS:
-        raise UsageError(f"network: '{printable(action)}' is not one of {', '.join(ACTIONS)}")
+        hint = foreign.network(action)
+        raise UsageError(f"network: '{printable(action)}' is not one of {', '.join(ACTIONS)}", hint=hint)
     if invocation.flag("user"):
         hint = "a container of yours has a network of its own by Network=pasta"
         raise UsageError("networks are for containers of the system", hint=hint)

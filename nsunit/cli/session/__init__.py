@@ -20,8 +20,8 @@ _ENVIRONMENT = Option("setenv", "Set a variable, or pass on the caller's", short
 
 _STREAMS = (
     "Called from a terminal, or with -t, it has a terminal of the container's own. Else its standard output and error "
-    "are pipes that belong to its user, and its standard input is empty without -i. When it has ended, what it has "
-    "written is passed on; processes that it leaves behind write into nothing."
+    "are pipes that belong to its user, and its standard input is empty without -i; -t and -i together take a terminal."
+    " When it has ended, what it has written is passed on; processes that it leaves behind write into nothing."
 )
 
 VERBS = (

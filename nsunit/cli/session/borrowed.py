@@ -59,6 +59,19 @@ def said(invocation: Invocation) -> list[Said]:
     return found
 
 
+def check_terminal(invocation: Invocation) -> None:
+    """See that -t and -i do not meet a pipe or a file: its end is nothing that a terminal can pass on.
+
+    Raises:
+        UsageError: they do, and a shell would wait for ever.
+    """
+    if invocation.flag("tty") and invocation.flag("interactive") and not os.isatty(0):
+        raise UsageError(
+            "with -t and -i, standard input has to be a terminal",
+            hint="leave -t out, -i alone passes on what can be read",
+        )
+
+
 def published(text: str) -> bool:
     """Whether the value of -p is ports, as in docker's -p 8080:80, and no key."""
     return "=" not in text and ":" in text and (text[0] in "0123456789[")
@@ -75,9 +88,22 @@ def _key(long: str, key: str, value: str) -> list[Said]:
     if key == "User" and ":" in value:
         user, _, group = value.partition(":")
         return [("Container", "User", user), ("Container", "Group", group)]
+    if key == "Bind" and value.startswith(("./", "../")):
+        source, colon, rest = value.partition(":")
+        value = f"{os.path.abspath(source)}{colon}{rest}"
+    if key == "Bind":
+        value = _without_labels(value)
     if key == "Bind" and (not value.startswith("/") or ":" not in value):
         key = "Volume"  # by its name, or without one
     return [("Container", key, _quoted(value) if key in _WORDS else value.replace("%", "%%"))]
+
+
+def _without_labels(value: str) -> str:
+    """SOURCE:TARGET:OPTIONS without z and Z, by which other tools label files for SELinux, as nsunit does not."""
+    place, colon, options = value.rpartition(":")
+    words = options.split(",")
+    kept = [word for word in words if word not in ("z", "Z")]
+    return value if not colon or kept == words else f"{place}:{','.join(kept)}" if kept else place
 
 
 def _quoted(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.cli.session.borrowed import check_terminal
 from nsunit.deeds.session.enter import DEFAULT
 from nsunit.deeds.session.enter import enter as enter_namespaces
 from nsunit.names import check_name
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 def enter(invocation: Invocation) -> int:
     """The verb `enter`."""
+    check_terminal(invocation)
     context = invocation.context()
     name, *command = invocation.operands
     kinds = invocation.value("namespaces")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit.cli.session.borrowed import check_terminal
 from nsunit.deeds.session.execute import execute as execute_command
 from nsunit.errors import NotFoundError, UsageError
 from nsunit.names import check_name, printable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 def execute(invocation: Invocation) -> int:
     """The verb `exec`."""
+    check_terminal(invocation)
     name, *command = invocation.operands
     try:
         return execute_command(

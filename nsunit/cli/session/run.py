@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from nsunit.cli.session.borrowed import published, said
+from nsunit.cli.session.borrowed import check_terminal, published, said
 from nsunit.deeds.session.run import run as run_container
 from nsunit.definition.setting import lookup
 from nsunit.errors import UsageError
@@ -25,6 +25,8 @@ _SECTIONS = ("Container", "Slice", "Service", "Unit")
 
 def run(invocation: Invocation) -> int:
     """The verb `run`."""
+    if not invocation.flag("detach"):
+        check_terminal(invocation)
     given = invocation.value("name")
     name = new_run_name() if given is None else check_name(given)
     keys = [*(_property(text) for text in invocation.values("property")), *said(invocation)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.cli import say, warn
 from nsunit.cli.verbs import load
 from nsunit.errors import UsageError
-from nsunit.imports import find, names
+from nsunit.imports import find, names, of_file
 from nsunit.names import printable
 
 TYPE_CHECKING = False
@@ -51,10 +51,20 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
         return _tell(invocation, brought)
     kinds = ", ".join(names())
     if rest:
-        raise UsageError(f"'{printable(first)}' is not a kind of files that can be imported", hint=f"there are {kinds}")
+        hint = f"there are {kinds}"
+        if first in ("docker", "podman"):
+            hint = f"nsunit import run -- {first} run …, nsunit import run --from-container NAME"
+        raise UsageError(f"'{printable(first)}' is not a kind of files that can be imported", hint=hint)
+    if called := of_file(first):
+        raise UsageError(
+            f"'{printable(first)}' is no archive of 'nsunit export'", hint=f"nsunit import {called} {printable(first)}"
+        )
     for option in _OF_KINDS:
         if invocation.value(option) is not None or invocation.flag(option):
-            raise UsageError(f"--{option} is for definitions of another tool", hint=f"name its kind: {kinds}")
+            hint = f"name its kind: {kinds}"
+            if option == "name":
+                hint = "an archive has its name; 'nsunit clone' and 'nsunit rename' give another one"
+            raise UsageError(f"--{option} is for definitions of another tool", hint=hint)
     archive: Sequence[Outcome] = load("nsunit.cli.transfer.archive:restore")(invocation)
     return archive
 

@@ -75,6 +75,8 @@ class Status(Record):
     last_trigger_usec: int | None = None  # and when it did last
     log_namespace: str = ""  # the journal that the payload writes to, empty for the usual one
     health: Health | None = None
+    image: str = ""  # its name in full, empty where the root is none, or it was never started
+    image_id: str = ""  # that of the image it has, which 'update' may have chosen
 
 
 def status(context: Context, name: str) -> Status:

@@ -91,7 +91,7 @@ def _guess(path: str) -> str:
             return "oci"
         if os.path.exists(path + "/manifest.json") and os.path.exists(path + "/version"):
             return "dir"
-        hint = "if it is to be a root as it is, say 'root:' before it"
+        hint = f"if it is to be a root as it is: nsunit image import --name=NAME root:{printable(path)}"
         raise UsageError(f"'{printable(path)}' is no directory with an image", hint=hint)
     return "file"  # that is told apart where it is read
 

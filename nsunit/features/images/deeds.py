@@ -123,6 +123,12 @@ def recorded(directory: str) -> tuple[str, str]:
     return reference, identity
 
 
+def shown(context: Context, name: str) -> dict[str, object]:
+    """The image that it has, for `status`."""
+    reference, identity = recorded(context.paths.state_of(name))
+    return {"image": reference, "image_id": identity}
+
+
 def require(context: Context, definition: Definition, _undo: Undo) -> None:
     """Have what a container writes go where it belongs, after `update` or `rollback` has chosen another image."""
     chosen = of(definition.container)

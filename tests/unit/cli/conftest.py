@@ -102,6 +102,8 @@ class Status(Record):
     timer: str = ""
     next_elapse_usec: int | None = None
     last_trigger_usec: int | None = None
+    image: str = ""
+    image_id: str = ""
 
 
 @pytest.fixture

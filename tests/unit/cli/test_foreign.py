@@ -146,6 +146,16 @@ def test_ports_that_are_no_key(text, is_port):
     assert published(text) is is_port
 
 
+def test_a_relative_path_is_no_volume(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert given(volume=["./a b:/a:ro", "..:/b"])[0] == ("Container", "Bind", f'"{tmp_path}/a b:/a:ro"')
+
+
+def test_labels_of_other_tools_mean_nothing():
+    values = [value for _, _, value in given(volume=["/a:/b:z", "/a:/b:ro,Z", "/a:/z", "v:/b:Z", "/a:/b:ro"])]
+    assert values == ['"/a:/b"', '"/a:/b:ro"', '"/a:/z"', '"v:/b"', '"/a:/b:ro"']
+
+
 def test_what_is_understood_is_no_option_with_an_answer():
     understood = {option.long for option in RUN.understood} | {option.short for option in RUN.understood}
     assert not understood & set(foreign.RUN)

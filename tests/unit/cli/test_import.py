@@ -25,6 +25,23 @@ def context(monkeypatch, tmp_path):
             "'kubernetes' is not a kind of files that can be imported\n  hint: there are quadlet, run,",
         ),
         (["web.tar", "--to=/x"], "--to is for definitions of another tool\n  hint: name its kind: quadlet, run,"),
+        (
+            ["web.tar", "--name=b"],
+            "--name is for definitions of another tool\n  hint: an archive has its name; 'nsunit",
+        ),
+        (
+            ["/q/ng.container"],
+            "'/q/ng.container' is no archive of 'nsunit export'\n  hint: nsunit import quadlet /q/ng.",
+        ),
+        (
+            ["./compose.yaml"],
+            "'./compose.yaml' is no archive of 'nsunit export'\n  hint: nsunit import compose ./compo",
+        ),
+        (
+            ["docker", "web"],
+            "not a kind of files that can be imported\n  hint: nsunit import run -- docker run …, nsunit",
+        ),
+        (["run", "docker", "run", "-d"], "'-d' is not an option\n  hint: a command line stands behind two dashes: "),
         (["web.tar", "--dry-run"], "--dry-run is for definitions of another tool"),
         (["run"], "import run: a command is missing\n  hint: e.g. nsunit import run -- docker run nginx"),
     ],

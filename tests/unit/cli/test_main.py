@@ -24,6 +24,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
         (["start"], "start: a name is missing", "nsunit start [OPTIONS] NAME…"),
         (["start", "--all", "web"], "start: --all and names exclude each other", "nsunit start [OPTIONS] NAME…"),
         (["exec", "web"], "exec: a command is missing", "nsunit exec [OPTIONS] NAME COMMAND…"),
+        (["web", "start"], "'web' is not a verb of nsunit", "the verb comes first: 'nsunit start web'"),
+        (["image", "ls"], "'image ls' is not a verb of nsunit", "'nsunit image list'"),
+        (["volume", "remove", "a"], "'volume remove' is not a verb of nsunit", "'nsunit volume rm'"),
+        (
+            ["network", "ls"],
+            "network: 'ls' is not one of list, inspect, create, rm, prune, check, repair",
+            "'nsunit network list'",
+        ),
         (["exec"], "exec: a name is missing", "nsunit exec [OPTIONS] NAME COMMAND…"),
         (["render", "a", "b"], "render: 'b' is one operand too many", "nsunit render [OPTIONS] NAME"),
         (["doctor", "x"], "doctor: 'x' is one operand too many", "nsunit doctor [OPTIONS]"),
@@ -34,6 +42,14 @@ def test_usage_errors(nsunit, argv, message, hint):
     status, out, err = nsunit(*argv)
     assert (status, out) == (2, "")
     assert err.splitlines()[:2] == [f"nsunit: {message}", f"  hint: {hint}"]
+
+
+def test_hints_of_users_have_what_they_have_typed(nsunit, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    hint = "'nsunit stop a', 'nsunit --user rm a', 'nsunit delegate b'"
+    monkeypatch.setattr(main, "_call", lambda invocation: main.report(NsunitError("a: x", hint=hint)))
+    for words, told in ((["--user"], hint.replace("'nsunit stop", "'nsunit --user stop")), ([], hint)):
+        assert nsunit(*words, "start", "a") == (1, "", f"nsunit: a: x\n  hint: {told}\n")
 
 
 def test_user_is_for_users(nsunit, monkeypatch):

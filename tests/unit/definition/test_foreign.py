@@ -17,7 +17,7 @@ from nsunit.errors import DefinitionError
 BASE = "[Container]\nRootfs=/srv/r\nExec=/bin/sh\n"
 ROWS = [
     (name.replace("*", "0"), text)
-    for table in (foreign.QUADLET, foreign.NSPAWN, foreign.COMPOSE, foreign.LXC)
+    for table in (foreign.QUADLET, foreign.NSPAWN, foreign.COMPOSE, foreign.LXC, foreign.LIMITS)
     for name, text in table.items()
 ]
 

@@ -98,6 +98,10 @@ def test_a_masked_definition_is_not_found(tmp_path: Path, search: SearchPath) ->
         ("shop", "'shop' is a template; start an instance of it, e.g. shop@1"),
         ("shp@1", "'shop@1'"),
         ("group.slice", "that is the name of a group; 'nsunit list --tree' shows groups with their containers"),
+        ("group", "there is a group of that name: 'group.slice'"),
+        ("web.service", "that is the name of its unit, the container is 'web'"),
+        ("nsunit-web", "that is the name of its unit, the container is 'web'"),
+        ("nsunit-web.service", "that is the name of its unit, the container is 'web'"),
         ("zzzzzz", None),
     ],
 )

@@ -74,9 +74,9 @@ def stack_of(text: str) -> Stack | None:
     path = os.path.abspath(rest if said else text)
     name = os.path.basename(path)
     if said and not (os.path.isfile if said == "raw" else os.path.isdir)(path):
-        raise UsageError(
-            f"'{printable(path)}' is no {_KINDS[said]}", hint="see that it is there, or leave the kind out"
-        )
+        before, _, end = path.rpartition(":")
+        hint = f"its name is said by --name={printable(end)}" if os.path.exists(before) else "see that it is there"
+        raise UsageError(f"'{printable(path)}' is no {_KINDS[said]}", hint=hint)
     is_root = os.path.isdir(path) and (
         name.endswith(".mstack")
         or bool(said)

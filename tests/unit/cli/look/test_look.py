@@ -34,7 +34,7 @@ def states(manager):
 
 
 def test_what_is_wrong_with_its_sockets(nsunit, states):
-    states[0] = states[0].replace(sub_state="not-listening", note="systemd listens no more")
+    states[0] = states[0].replace(sub_state="not-listening", note="db: systemd listens no more")
     status, told, noted = nsunit("list", "--no-headings")
     assert (status, noted) == (0, "nsunit: db: systemd listens no more\n")
     assert told.startswith("db\tfailed\tnot-listening\t-")
@@ -100,7 +100,8 @@ def test_status_lines(manager, monkeypatch):
 
     time.tzset()
     stream = types.SimpleNamespace(isatty=lambda: False, encoding="utf-8")
-    lines = status_lines(make_status(manager, frozen=True), Style(stream), now=63.0)
+    image = {"image": "localhost/a:1", "image_id": "0123456789abcdef"}
+    lines = status_lines(make_status(manager, frozen=True, **image), Style(stream), now=63.0)
     assert lines == [
         "● web - The \\x1bweb",
         "  Definition: /etc/nsunit/web.nsunit",
@@ -108,6 +109,7 @@ def test_status_lines(manager, monkeypatch):
         "      Active: active (running) (paused) since Thu 1970-01-01 00:00:01 UTC; 1min 2s ago",
         "       Units: nsunit-web.service in nsunit-web.slice",
         "    Main PID: 17 (nginx)",
+        "       Image: localhost/a:1 (0123456789ab)",
         "        Root: overlay of /a, /b below a tmpfs",
         "         Ids: 0-65535 inside are 524288-589823 outside",
         "  Namespaces: pid:1 net:2",

@@ -24,6 +24,7 @@ def seen(manager):
 def test_exec(nsunit, seen, monkeypatch):
     monkeypatch.setenv("PASSED", "on")
     monkeypatch.delenv("ABSENT", raising=False)
+    monkeypatch.setattr("os.isatty", lambda fd: True)
     argv = ["exec", "-ti", "-u", "www:www", "-w", "/srv", "-e", "A=1=2", "-e", "PASSED", "-e", "ABSENT"]
     assert nsunit(*argv, "web", "ls", "-l", "--json") == (7, "", "")
     assert seen == [
@@ -39,6 +40,20 @@ def test_exec(nsunit, seen, monkeypatch):
             },
         )
     ]
+
+
+@pytest.mark.parametrize(
+    "words", [["exec", "-it", "web"], ["run", "-ti", "-p", "Layer=/"], ["enter", "-t", "-i", "web"]]
+)
+def test_a_terminal_does_not_read_a_pipe(nsunit, seen, monkeypatch, words):
+    monkeypatch.setattr("os.isatty", lambda fd: fd != 0)
+    assert nsunit(*words, "sh") == (
+        125,
+        "",
+        "nsunit: with -t and -i, standard input has to be a terminal\n"
+        "  hint: leave -t out, -i alone passes on what can be read\n",
+    )
+    assert not seen
 
 
 def test_exec_refuses_a_variable_without_a_name(nsunit, seen):

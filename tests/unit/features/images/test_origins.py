@@ -31,6 +31,9 @@ def test_sources_by_what_is_there(tmp_path):
     for text, what in ((f"root:{disk}", "directory"), (f"raw:{root}", "file"), ("mstack:/missing", "directory")):
         with pytest.raises(UsageError, match=f"is no {what}"):
             stack_of(text)
+    with pytest.raises(UsageError, match="is no directory") as caught:
+        stack_of(f"root:{other}:one")
+    assert caught.value.hint == "its name is said by --name=one"
 
 
 def test_machines_by_their_names(tmp_path, monkeypatch):

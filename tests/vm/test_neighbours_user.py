@@ -4,8 +4,8 @@ import inspect
 import time
 
 import pytest
+from rootless import User, nothing_left, user
 from test_neighbours import CONNECT, FLOOD, WORDS, nested
-from test_rootless import User, nothing_left, user
 from waiting import wait_until
 
 __all__ = ["nothing_left", "user"]  # fixtures

@@ -300,6 +300,14 @@ def test_an_id_that_is_taken_and_one_that_is_none(bundle):
     assert "config.json not found" in bundle.call("create", "x", check=False, cwd="/").stderr
 
 
+@pytest.mark.parametrize("text", ["{", '{"a": ,}', '{"a": "\t"}', "", "{} {}", "[]"])
+def test_a_config_that_is_no_json_is_refused(bundle, text):
+    (bundle.path / "config.json").write_text(text)
+    done = bundle.call("create", bundle.id, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("config.json is no ") and done.stderr.count("\n") == 1
+    assert not (ROOT / bundle.id).exists()
+
+
 def test_the_log_is_there_though_nothing_is_wrong(bundle):
     log = bundle.path / "log"
     bundle.call("--log", str(log), "create", bundle.id)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from programs import RECIPES, Builder
-from test_rootless import User, user
+from rootless import User, user
 from waiting import wait_until
 
 __all__ = ["user"]  # a fixture

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PACKAGES = "/usr/lib/python3/dist-packages"
-NO_MODULES = ("nsunit.setup.run",)  # this one is a program
+NO_MODULES = ("nsunit.oci.run", "nsunit.setup.run")  # these are programs
 MESSAGE = 200_000  # bytes
 
 

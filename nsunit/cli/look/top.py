@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from nsunit.cli.look.live.full import full
 from nsunit.errors import NsunitError
 from nsunit.names import ROOT_SLICE, check_any_name, group_slice, is_group, limited, slice_path
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 def top(invocation: Invocation) -> int:
     """The verb `top`: becomes systemd-cgtop, unless --full is among its arguments."""
     if "--full" in invocation.operands:
-        from nsunit.cli.look.live.full import full  # curses, and what acts on containers
-
         return full(invocation)
     # All arguments are systemd-cgtop's, so a --user for us stands before the verb.
     above = invocation.context().cgroup if invocation.flag("user") else ""

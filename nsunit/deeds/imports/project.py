@@ -10,7 +10,7 @@ import os
 from nsunit.core.jobs import Outcome
 from nsunit.deeds.imports.bring import problem_of
 from nsunit.deeds.imports.write import Staged
-from nsunit.deeds.look.query import list_containers
+from nsunit.deeds.look.states import list_containers
 from nsunit.deeds.remove import remove
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running

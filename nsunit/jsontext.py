@@ -41,7 +41,7 @@ def loads(text: str | bytes) -> Any:
     content = (text if isinstance(text, str) else text.decode()).strip()
     try:
         value, end = _scan(content, 0)
-    except StopIteration:
+    except (StopIteration, SystemError):  # before Python 3.12 it has no exception to raise without the Python half
         raise ValueError("it is no JSON") from None
     if end != len(content):
         raise ValueError("there is more than one value")

@@ -45,6 +45,7 @@ def create(
     store.path(identity)
     bundle = os.path.abspath(given.one("bundle") or ".")
     content, config = read_config(bundle)
+    hand_down_sockets(config)
     in_users = rootless.is_in_user_namespace()
     todo = plan(
         *(config, bundle, identity),
@@ -104,6 +105,20 @@ def read_config(bundle: str) -> tuple[bytes, Json]:
     return content, parse_object(content, "config.json")
 
 
+def sockets_passed() -> int:
+    """How many sockets systemd has handed to this process, from descriptor 3 on: sd_listen_fds(3)."""
+    text = os.environ.get("LISTEN_FDS", "")
+    return int(text) if os.environ.get("LISTEN_PID") == str(os.getpid()) and text.isdecimal() else 0
+
+
+def hand_down_sockets(config: Json) -> None:
+    """Tell the program of *config* of the sockets that it gets before those of --preserve-fds, as runc does."""
+    process = config.get("process")
+    number = sockets_passed()
+    if number and isinstance(process, dict) and isinstance(process.setdefault("env", []), list):
+        process["env"] += [f"LISTEN_FDS={number}", "LISTEN_PID=1"]
+
+
 def parse_object(content: bytes, name: str) -> Json:
     """The object that *content* says.
 
@@ -145,7 +160,7 @@ class _Making(Answers):
         mine, other = Channel.pair()
         box = Box(mine)
         box.privileged = os.geteuid() == 0
-        box.keep_first = 3 + self.given.number("preserve-fds")
+        box.keep_first = 3 + sockets_passed() + self.given.number("preserve-fds")
         linux.close_range(box.keep_first, flags=linux.CLOSE_RANGE_CLOEXEC)
         if socket := self.given.one("console-socket"):
             box.console_fd = connect(socket)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import errno
 import os
 import struct
 
@@ -92,7 +93,10 @@ def move(devices: Json, pid: int) -> None:
 
 
 def _move(name: str, inside: str, target: int, own: int) -> None:
-    index = _socket.if_nametoindex(name)
+    try:
+        index = _socket.if_nametoindex(name)
+    except OSError:  # with a number and another text from Python 3.14 on
+        raise OSError(errno.ENODEV, "no interface with this name") from None
     here = _Route()
     kept = here.addresses(index)
     new_name = _attribute(_IFLA_IFNAME, inside.encode() + b"\0")

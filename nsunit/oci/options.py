@@ -61,6 +61,7 @@ _CREATE = (
     Option("preserve-fds", "Hand that many descriptors from 3 on to the container", "N"),
 )
 _FORMAT = Option("format", "table or json", "FORMAT", "f")
+_REGEX = Option("regex", "ID is a regular expression: all whose ids it matches", short="r")
 _PAUSE = "Suspend all processes of a container"
 _EXEC = (
     Option("process", "File with the process as config.json has it", "FILE", "p"),
@@ -99,6 +100,18 @@ _UPDATE = (
     Option("memory-swap", "Most bytes of memory and swap together, -1 for no limit", "BYTES"),
     Option("pids-limit", "Most processes, -1 for no limit", "N"),
 )
+_IMAGE = (
+    Option("image-path", "Directory of the image", "DIR"),
+    Option("work-path", "Directory for criu's log", "DIR"),
+    Option("leave-running", "Let the container go on"),
+    Option("tcp-established", "With its connections"),
+    Option("ext-unix-sk", "With its sockets to elsewhere"),
+    Option("shell-job", "With its terminal"),
+    Option("file-locks", "With its locks of files"),
+    Option("pre-dump", "Only its memory, and let it go on"),
+    Option("parent-path", "Directory of the image before", "DIR"),
+    Option("manage-cgroups-mode", "What becomes of its cgroups", "MODE"),
+)
 VERBS = (
     Verb("create", "create", "Make a container, which waits to be started", _CREATE),
     Verb("start", "start", "Have a container that was made execute its program"),
@@ -114,12 +127,12 @@ VERBS = (
     Verb("state", "state", "Show the state of a container as JSON"),
     Verb(
         *("kill", "kill", "Send a signal (default: TERM) to a container's process"),
-        (Option("all", "Send it to all its processes", short="a"), Option("regex", "Not supported", "R", "r")),
+        (Option("all", "Send it to all its processes", short="a"), _REGEX),
         *("ID [SIGNAL]", 1, 2),
     ),
     Verb(
         *("delete", "delete", "Remove a container that has ended"),
-        (Option("force", "Kill it before, and be content where there is none", short="f"),),
+        (Option("force", "Kill it before, and be content where there is none", short="f"), _REGEX),
     ),
     Verb("exec", "execute", "Execute a command in a container", _EXEC, "ID [COMMAND [ARGUMENT…]]", 1, 1 << 20, True),
     Verb(
@@ -145,6 +158,13 @@ VERBS = (
             Option("rootless", "For containers of the caller, who is not root"),
         ),
         *("", 0, 0),
+    ),
+    Verb("checkpoint", "checkpoint", "Refused, as runc does without criu", _IMAGE),
+    Verb(
+        "restore",
+        "checkpoint",
+        "Refused, as runc does without criu",
+        (*_CREATE, *_IMAGE, Option("detach", "Do not wait", short="d")),
     ),
     Verb("features", "features", "Show what the runtime has, as JSON", (), "", 0, 0),
 )

@@ -135,6 +135,23 @@ class Store:
         except FileNotFoundError:
             return []
 
+    def matching(self, pattern: str) -> list[str]:
+        """The ids that the regular expression *pattern* matches anywhere, as crun has it.
+
+        Raises:
+            OciError: it is none, or matches nothing.
+        """
+        import re  # heavy, and engines never ask for it
+
+        try:
+            matches = re.compile(pattern).search
+        except re.error as error:
+            raise OciError(f"--regex: '{pattern}': {error}") from None
+        found = [name for name in self.names() if matches(name)]
+        if not found:
+            raise OciError(f"--regex: no container's id matches '{pattern}'")
+        return found
+
     def status(self, container: Container) -> str:
         """What the specification calls the state of *container*."""
         if not container.pid:

@@ -261,6 +261,11 @@ REFUSED = {
         lambda config: config["mounts"].append({"destination": "/work", "source": "x", "type": "nosuchfs"}),
         "nosuchfs",
     ),
+    "mount over the root": (
+        lambda config: config["mounts"].append({"destination": "/tmp/../.", "source": "x", "type": "tmpfs"}),
+        "].destination: '/tmp/../.' is the root: root.path says what that is",
+    ),
+    "propagation": (in_linux(rootfsPropagation="both"), "linux.rootfsPropagation: 'both' is none of "),
     "sysctl": (in_linux(sysctl={"vm.swappiness": "1"}), "vm.swappiness"),
     "intelRdt": (in_linux(intelRdt={"closID": "x"}), "intelRdt"),
     "maps": (in_linux(namespaces=[*NAMESPACES, {"type": "user"}]), "mappings"),
@@ -300,12 +305,108 @@ def test_an_id_that_is_taken_and_one_that_is_none(bundle):
     assert "config.json not found" in bundle.call("create", "x", check=False, cwd="/").stderr
 
 
+@pytest.mark.parametrize("text", ["{", '{"a": ,}', '{"a": "\t"}', "", "{} {}", "[]"])
+def test_a_config_that_is_no_json_is_refused(bundle, text):
+    (bundle.path / "config.json").write_text(text)
+    done = bundle.call("create", bundle.id, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("config.json is no ") and done.stderr.count("\n") == 1
+    assert not (ROOT / bundle.id).exists()
+
+
 def test_the_log_is_there_though_nothing_is_wrong(bundle):
     log = bundle.path / "log"
     bundle.call("--log", str(log), "create", bundle.id)
     assert log.read_bytes() == b""
     bundle.call("--log", str(log), "start", "nope-nope", check=False)
     assert 'level=error msg="container does not exist"' in log.read_text()
+
+
+def test_a_regular_expression_names_many(bundle):
+    ids = [f"{bundle.id}-{number}" for number in range(3)]
+    pids = [int(bundle.call("create", "--pid-file", "pid", name) and (bundle.path / "pid").read_text()) for name in ids]
+    bundle.call("kill", "--regex", f"{bundle.id}-[01]$", "KILL")
+    for pid in pids[:2]:
+        assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
+    states = [json.loads(bundle.call("state", name).stdout)["status"] for name in ids]
+    assert states == ["stopped", "stopped", "created"]
+    bundle.call("delete", "--force", "--regex", f"^{bundle.id}-.$")
+    os.waitpid(pids[2], 0)
+    assert not list(ROOT.glob(f"{bundle.id}*"))
+    nothing = bundle.call("kill", "--regex", "^no-such-", check=False)
+    assert nothing.returncode == 1 and nothing.stderr == "--regex: no container's id matches '^no-such-'\n"
+    assert bundle.call("delete", "--regex", "(", check=False).stderr.startswith("--regex: '(': ")
+
+
+def test_sockets_of_systemd_come_before_what_is_preserved(bundle):
+    script = "echo $LISTEN_FDS $LISTEN_PID; for n in 3 4 5 6; do readlink /proc/self/fd/$n; done; :"
+    bundle.config["process"]["args"] = ["sh", "-c", script]
+    bundle.save()
+    opened = f"exec 3>a 4>b 5>c 6>d; LISTEN_PID=$$ LISTEN_FDS=2 exec {RUNTIME} run --preserve-fds 1 {bundle.id}"
+    kept = bundle.call("-c", opened, runtime="/bin/sh")
+    assert kept.stdout.split() == ["2", "1", *(str(bundle.path / name) for name in "abc")]
+    for_another = bundle.call("run", bundle.id, env={"LISTEN_PID": "1", "LISTEN_FDS": "2", "PATH": "/usr/bin:/bin"})
+    assert for_another.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("verb", ["checkpoint", "restore"])
+def test_without_criu_there_is_no_checkpoint(bundle, verb):
+    done = bundle.call(verb, "--image-path", "image", bundle.id, check=False)
+    told = 'exec: "criu": executable file not found in $PATH: there is no checkpoint and restore without criu(8)\n'
+    assert (done.returncode, done.stderr) == (1, told)
+    features = json.loads(bundle.call("features").stdout)
+    assert features["annotations"]["org.nsunit.checkpoint.enabled"] == "false"
+    criu = bundle.path / "criu"
+    criu.touch(0o755)
+    done = bundle.call(verb, bundle.id, check=False, env={"PATH": f"{bundle.path}:/usr/bin:/bin"})
+    assert "nsunit-oci has no checkpoint and restore" in done.stderr
+
+
+# The host's interpreter
+
+
+SCRIPT = """#!/proc/self/exe
+import os
+try:
+    os.chmod("/proc/self/exe", 0o755)
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_a_payload_cannot_change_the_hosts_interpreter(bundle):
+    """It runs it, by a script that names /proc/self/exe as its interpreter (CVE-2019-5736)."""
+    script = bundle.path / "script"
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+    root = bundle.path / "root"
+    root.mkdir()
+    subprocess.run(["mount", "--bind", "/", root], check=True)
+    try:
+        mount = {"destination": "/mnt", "type": "none", "source": str(bundle.path), "options": ["bind"]}
+        bundle.config["root"] = {"path": str(root), "readonly": False}
+        bundle.config["mounts"].append(mount)
+        bundle.config["process"]["args"] = ["/mnt/script"]
+        bundle.save()
+        assert bundle.call("run", bundle.id).stdout == "Read-only file system\n"
+        bundle.config["process"]["args"] = ["/bin/sleep", "1000"]
+        bundle.save()
+        pid = bundle.create()
+        bundle.call("start", bundle.id)
+        assert bundle.call("exec", bundle.id, "/mnt/script").stdout == "Read-only file system\n"
+        bundle.call("delete", "--force", bundle.id)
+        os.waitpid(pid, 0)
+    finally:
+        subprocess.run(["umount", root], check=True)
+
+
+def test_the_mount_of_the_interpreter_is_not_in_a_container_that_has_run(bundle):
+    bundle.config["mounts"].append({"destination": "/work", "type": "none", "source": "/run", "options": ["rbind"]})
+    script = "grep -c nsunit-oci.python3 /proc/self/mountinfo; stat -c %s /work/nsunit-oci.python3"
+    bundle.config["process"]["args"] = ["sh", "-c", script]
+    bundle.save()
+    assert "nsunit-oci.python3" in (bundle.call("create", bundle.id), Path("/proc/self/mountinfo").read_text())[1]
+    bundle.call("delete", "--force", bundle.id)
+    assert bundle.call("run", bundle.id).stdout == "0\n0\n"
 
 
 # Hooks
@@ -350,6 +451,35 @@ def test_a_hook_that_fails_at_the_start_ends_the_container(bundle):
     assert done.returncode == 1 and "startContainer hook #0: exit status 4" in done.stderr and "why" in done.stderr
     os.waitpid(pid, 0)
     assert bundle.state()["status"] == "stopped"
+
+
+def test_a_poststart_hook_that_fails_ends_the_container(bundle):
+    bundle.config["hooks"] = {
+        "poststart": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null; echo why >&2; exit 5"]}],
+        "poststop": [{"path": "/bin/false"}],
+    }
+    bundle.save()
+    pid = bundle.create()
+    done = bundle.call("start", bundle.id, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("error running poststart hook #0: exit status 5")
+    assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
+    assert bundle.state()["status"] == "stopped"
+
+
+def test_a_poststop_hook_that_fails_is_told_and_the_next_is_run(bundle):
+    ran = bundle.path / "ran"
+    touch = {"path": "/bin/touch", "args": ["touch", str(ran)]}
+    bundle.config["hooks"] = {"poststop": [{"path": "/bin/false"}, {"path": "/nowhere"}, touch]}
+    bundle.save()
+    log = bundle.path / "log"
+    pid = bundle.create()
+    bundle.call("kill", bundle.id, "KILL")
+    os.waitpid(pid, 0)
+    bundle.call("--log", str(log), "delete", bundle.id)
+    assert ran.exists() and not (ROOT / bundle.id).exists()
+    first, second = log.read_text().splitlines()
+    assert "level=warning" in first and "error running poststop hook #0: exit status 1" in first
+    assert "error running poststop hook #1: fork/exec /nowhere: no such file or directory" in second
 
 
 # The same config.json by each runtime
@@ -421,6 +551,25 @@ def users(config):
     os.chmod(config["root"]["path"], 0o755)
 
 
+@pytest.mark.parametrize(
+    ("said", "root", "below"),
+    [
+        ("shared", "shared", "master"),  # what is mounted inside stays inside: not shared with the host
+        ("rshared", "shared", "master shared"),
+        ("slave", "", "master"),
+        ("private", "", ""),
+        ("unbindable", "unbindable", "unbindable"),
+    ],
+)
+def test_the_root_has_the_propagation_that_is_said(bundle, rootfs, said, root, below):
+    bundle.config["linux"]["rootfsPropagation"] = said
+    bundle.config["process"]["args"] = ["cat", "/proc/self/mountinfo"]
+    bundle.save()
+    found = mounts(bundle.call("run", bundle.id).stdout.splitlines())
+    kinds = {"shared", "master", "unbindable"}
+    assert [" ".join(sorted(kinds & set(found[place]))) for place in ("/", "/source")] == [root, below]
+
+
 CASES = {
     "as it is": lambda config: None,
     "writable root": lambda config: config["root"].update(readonly=False),
@@ -462,6 +611,7 @@ CASES = {
             {"path": "/dev/pipe", "type": "p", "fileMode": 0o600},
         ]
     ),
+    "root that is a slave": in_linux(rootfsPropagation="rslave"),
     "sysctl": in_linux(sysctl={"net.ipv4.ip_forward": "1", "kernel.msgmax": "9000"}),
 }
 

@@ -41,6 +41,6 @@ def document() -> dict[str, Any]:
             "mountExtensions": {"idmap": yes},
             "netDevices": yes,
         },
-        "annotations": {"org.nsunit.version": VERSION},
+        "annotations": {"org.nsunit.version": VERSION, "org.nsunit.checkpoint.enabled": "false"},
         "potentiallyUnsafeConfigAnnotations": ["org.systemd.property.", "run.oci."],
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import mounts as options
 from nsunit.oci.spec.fields import Json, objects, optional, strings, take, wrong
@@ -81,6 +83,8 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
     if "\0" in target:
         raise wrong(f"{where}destination", "it has a NUL")
     target = target if target.startswith("/") else "/" + target
+    if not os.path.normpath(target).strip("/"):  # it would be below the root, and nobody would see it
+        raise wrong(f"{where}destination", f"'{target}' is the root: root.path says what that is")
     kind, source = take(entry, "type", str, where), take(entry, "source", str, where)
     said = options.parse(strings(entry, "options", where))
     if kind in ("cgroup", "cgroup2"):

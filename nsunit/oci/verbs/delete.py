@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 def run(context: Context, given: Given) -> tuple[int, str]:
     """See the module."""
-    store, identity, force = context.store, given.operands[0], given.has("force")
+    named, force = given.operands[0], given.has("force")
+    for identity in context.store.matching(named) if given.has("regex") else [named]:
+        _delete(context, identity, force=force)
+    return 0, ""
+
+
+def _delete(context: Context, identity: str, *, force: bool) -> None:
+    store = context.store
     path = store.path(identity)
     if not os.path.isdir(path):
         if force:
-            return 0, ""
+            return
         raise OciError("container does not exist")
     try:
         lock = store.lock(identity)
@@ -32,14 +39,13 @@ def run(context: Context, given: Given) -> tuple[int, str]:
         if not force:
             raise
         store.remove(identity)  # its maker was killed before it had made anything
-        return 0, ""
+        return
     status = store.status(container)
     if not force and status not in (STOPPED, CREATED):
         raise OciError(f"cannot delete container {identity} that is not stopped: {status}")
     config = _config(store, identity)
     destroy(store, container, config, hooks=True, warn=context.warn)
     os.close(lock)
-    return 0, ""
 
 
 def _config(store: Store, identity: str) -> Json | None:

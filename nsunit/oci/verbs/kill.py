@@ -27,17 +27,25 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     """See the module."""
     identity, text = given.operands[0], (*given.operands[1:], "TERM")[0]
     number = signal_number(text)
-    container = context.store.load(identity)
-    if given.has("all") and manager.is_own(container.place):
-        _all(container, number)
+    if given.has("regex"):
+        for name in context.store.matching(identity):
+            container = context.store.load(name)
+            if context.store.status(container) != STOPPED:
+                _kill(context, container, number, everything=given.has("all"))
         return 0, ""
-    if context.store.status(container) == STOPPED:
-        raise OciError("container not running")
-    if number == SIGKILL and not _has_processes_of_its_own(container):
-        _all(container, number)
-        return 0, ""
-    send(container, number)
+    _kill(context, context.store.load(identity), number, everything=given.has("all"))
     return 0, ""
+
+
+def _kill(context: Context, container: Container, number: int, *, everything: bool) -> None:
+    if everything and manager.is_own(container.place):
+        _all(container, number)
+    elif context.store.status(container) == STOPPED:
+        raise OciError("container not running")
+    elif number == SIGKILL and not _has_processes_of_its_own(container):
+        _all(container, number)
+    else:
+        send(container, number)
 
 
 def signal_number(text: str) -> int:

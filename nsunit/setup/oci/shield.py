@@ -3,7 +3,9 @@
 nsunit.setup.interpreter tells why a payload must not get hold of the file of the program that sets it up, and has that
 begin anew from a read-only mount.  The runtime is called too often for this: the first call puts such a mount at PLACE,
 from which the command then starts (packaging/debian/nsunit-oci) as long as it is the same file as /usr/bin/python3.
-Whoever could make it writable again has the host's mount namespace and all privileges there.
+Whoever could make it writable again has the host's mount namespace and all privileges there.  The mount is unbindable,
+so that a container which has /run bound recursively has an empty file there.  A copy in memory, or a mount that nobody
+keeps, would have to be made, and Python begun twice, by each `create` and `exec`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from nsunit.setup.oci import calls
 
 PLACE = "/run/nsunit-oci.python3"
 _LINK = "/proc/self/exe"
+_MS_UNBINDABLE = 1 << 17
 
 
 def protect() -> None:
@@ -42,12 +45,13 @@ def _publish() -> None:
         there = os.lstat(PLACE)
         if os.path.samestat(own, there) or there.st_size == 0:
             return  # it is there, or somebody is about to mount it
-        linux.umount2(PLACE, linux.MNT_DETACH)  # Python has been upgraded
+        linux.umount2(PLACE, linux.MNT_DETACH | linux.UMOUNT_NOFOLLOW)  # Python has been upgraded
     fd = os.open(_LINK, os.O_PATH | os.O_CLOEXEC)
     clone = linux.clone_tree(fd)
     attributes = linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV
     calls.mount_setattr(clone, set_=attributes, propagation=linux.MS_PRIVATE)
     place = os.open(PLACE, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     linux.move_mount(clone, place)
+    calls.mount_setattr(clone, propagation=_MS_UNBINDABLE)  # such a mount could not be moved below a shared one
     for used in (fd, clone, place):
         os.close(used)

@@ -165,5 +165,8 @@ def find(name: str) -> Format | None:
 def of_file(path: str) -> str:
     """The name of the format whose files are called as the one at *path*; empty if there is none."""
     name = path.rpartition("/")[2]
-    of_files = (item for item in FORMATS if not item.command)
-    return next((item.name for item in of_files if any(fnmatchcase(name, word) for word in item.files.split())), "")
+    telling = ((item.name, word) for item in FORMATS if not item.command for word in item.files.split())
+    return next((kind for kind, word in telling if word not in _ANYBODYS and fnmatchcase(name, word)), "")
+
+
+_ANYBODYS = ("*", "*.conf", "*.config", "*.service", "*.spec", "config")  # names that say nothing of a kind

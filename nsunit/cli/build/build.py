@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from nsunit.cli import say
 from nsunit.cli.change.assignments import assignment
-from nsunit.cli.output import plural, print_json
+from nsunit.cli.image.bring import tell
 from nsunit.errors import UsageError
 from nsunit.features.builds import deeds
 from nsunit.features.builds.units import Wish
@@ -12,14 +11,13 @@ from nsunit.features.builds.units import Wish
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
-    from nsunit.features.images.bring import Imported
 
 _OF_CONTAINERFILES = ("file", "build-arg", "target", "secret", "platform", "pull", "no-cache")
 
 
 def build_image(invocation: Invocation) -> int:
     """`nsunit build`."""
-    return _tell(invocation, deeds.build(invocation.context(), _wish(invocation)))
+    return tell(invocation, deeds.build(invocation.context(), _wish(invocation)))
 
 
 def build_tree(invocation: Invocation) -> int:
@@ -27,7 +25,7 @@ def build_tree(invocation: Invocation) -> int:
     for name in _OF_CONTAINERFILES:
         if invocation.flag(name):
             raise UsageError(f"build: --mkosi and --{name} exclude each other", hint="say it in mkosi.conf")
-    return _tell(invocation, deeds.build_tree(invocation.context(), _wish(invocation)))
+    return tell(invocation, deeds.build_tree(invocation.context(), _wish(invocation)))
 
 
 def _wish(invocation: Invocation) -> Wish:
@@ -43,12 +41,3 @@ def _wish(invocation: Invocation) -> Wish:
         invocation.flag("no-cache"),
         tuple(assignment(text) for text in invocation.values("limit")),
     )
-
-
-def _tell(invocation: Invocation, found: Imported) -> int:
-    if invocation.flag("json"):
-        print_json(found)
-    elif not invocation.flag("quiet"):
-        say(f"{found.id}  {', '.join(found.names) or 'without a name'}")
-        say(f"{plural(found.layers, 'layer')}, {found.fetched or 'none'} of them new")
-    return 0

@@ -19,15 +19,16 @@ def import_image(invocation: Invocation) -> int:
     names = invocation.values("name")
     check_names(names)
     platform = invocation.value("platform") or ""
-    return _tell(invocation, import_from(invocation.context(), invocation.operands[0], names, platform))
+    return tell(invocation, import_from(invocation.context(), invocation.operands[0], names, platform))
 
 
 def pull_image(invocation: Invocation) -> int:
     """`nsunit image pull`."""
-    return _tell(invocation, pull(invocation.context(), invocation.operands[0], invocation.value("platform") or ""))
+    return tell(invocation, pull(invocation.context(), invocation.operands[0], invocation.value("platform") or ""))
 
 
-def _tell(invocation: Invocation, found: Imported) -> int:
+def tell(invocation: Invocation, found: Imported) -> int:
+    """Print what has come into the store; the exit status."""
     if invocation.flag("json"):
         print_json(found)
     elif not invocation.flag("quiet"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli import say
+from nsunit.cli.image.bring import tell
 from nsunit.cli.output import plural, print_json
 from nsunit.features.images.out.commit import Wish, commit
 from nsunit.features.images.out.send import Sent, export, push
@@ -21,13 +22,7 @@ def commit_container(invocation: Invocation) -> int:
         invocation.values("change"),
         not invocation.flag("no-pause"),
     )
-    found = commit(invocation.context(), name, reference, wish)
-    if invocation.flag("json"):
-        print_json(found)
-    elif not invocation.flag("quiet"):
-        say(f"{found.id}  {', '.join(found.names)}")
-        say(f"{plural(found.layers, 'layer')}, {found.fetched or 'none'} of them new")
-    return 0
+    return tell(invocation, commit(invocation.context(), name, reference, wish))
 
 
 def export_image(invocation: Invocation) -> int:

@@ -80,7 +80,7 @@ def test_each_run_is_in_a_unit_below_the_slice_of_the_build(folder, image, run):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             wait_until(lambda: run("pgrep", "-xf", "sleep 1234567", check=False).stdout)
-            slice_ = run("systemctl", "show", "-P", "Slice", "buildah-buildah*.scope").stdout.strip()
+            slice_ = run("systemctl", "show", "-P", "Slice", "*-buildah-buildah*.scope").stdout.strip()
             assert slice_.startswith("nsunitbuild_")
             assert run("systemctl", "show", "-P", "TasksMax", slice_).stdout == "500\n"
             assert run("systemctl", "show", "-P", "CPUWeight", slice_).stdout == "77\n"

@@ -57,8 +57,9 @@ def scope_of(token: str, slice_: str, pid: int) -> Unit:
 
 def buildah(program: str, wish: Wish, slice_: str, runtime: str, id_file: str) -> list[str]:
     """The command line of buildah, which writes the id of the image into *id_file*."""
-    words = [program, "--cgroup-manager=systemd", "build", "--isolation=oci", f"--cgroup-parent={slice_}"]
-    words += ["--layers", f"--iidfile={id_file}", f"--runtime={runtime}"]
+    words = [program, "build", "--isolation=oci", f"--cgroup-parent={slice_}", "--layers", f"--iidfile={id_file}"]
+    # With --cgroup-manager=systemd only `buildah run` says so to the runtime.
+    words += [f"--runtime={runtime}", "--runtime-flag=systemd-cgroup"]
     words += [f"--tag={name}" for name in wish.tags]
     words += [f"--file={wish.file}"] if wish.file else []
     words += [f"--build-arg={item}" for item in wish.arguments]

@@ -32,15 +32,21 @@ def test_what_is_asked_for_is_said_in_buildah_s_words():
         "never",
         True,
     )
-    expected = "/usr/bin/buildah --cgroup-manager=systemd build --isolation=oci --cgroup-parent=x.slice --layers"
-    expected += " --iidfile=/id --runtime=/usr/bin/nsunit-oci --tag=localhost/web:1 --file=/srv/File"
+    expected = "/usr/bin/buildah build --isolation=oci --cgroup-parent=x.slice --layers"
+    expected += " --iidfile=/id --runtime=/usr/bin/nsunit-oci --runtime-flag=systemd-cgroup"
+    expected += " --tag=localhost/web:1 --file=/srv/File"
     expected += " --build-arg=A=1 --build-arg=B=--x --secret=id=a,src=/a --target=last --platform=linux/arm64"
     expected += " --pull=never --no-cache -- /srv/web"
     assert buildah("/usr/bin/buildah", wish, "x.slice", "/usr/bin/nsunit-oci", "/id") == expected.split()
 
 
 def test_what_is_not_asked_for_is_buildah_s_own_choice():
-    assert buildah("buildah", Wish("/srv/web"), "x.slice", "r", "/id")[7:] == ["--runtime=r", "--", "/srv/web"]
+    assert buildah("buildah", Wish("/srv/web"), "x.slice", "r", "/id")[6:] == [
+        "--runtime=r",
+        "--runtime-flag=systemd-cgroup",
+        "--",
+        "/srv/web",
+    ]
 
 
 def test_mkosi_makes_a_tree_in_a_place_of_ours():

@@ -100,14 +100,28 @@ def test_a_test_has_six_times_as_much_time_in_a_long_run(tmp_path, place, usual,
         assert f"timeout={timeout}" in system.ran[0]
 
 
-@pytest.mark.parametrize("place", [guest_suite.NATIVELY, guest_suite.MACHINE, guest_suite.EVERYTHING])
-def test_what_is_enough_once_runs_in_the_first_of_the_releases(place):
-    both = ["trixie", "sid"]
-    assert guest_suite.marks(place, "sid", ["sid"]) == place.marks
-    assert [guest_suite.marks(place, release, both) for release in both] == [
-        place.marks,
-        f"{place.marks} and not once",
+def test_what_is_enough_once_runs_in_the_first_of_the_releases():
+    """Natively in a system of its own; each test has one place in each release, or one in all of them."""
+
+    def marks(release, *, natively):
+        return [place.marks for place in guest_suite.places(release, ["trixie", "sid"], natively=natively)]
+
+    assert marks("trixie", natively=True) == [
+        "not after_reboot and machine",
+        "not after_reboot and not machine and not once",
+        "not after_reboot and not machine and once",
     ]
+    assert marks("sid", natively=True) == [
+        "not after_reboot and machine and not once",
+        "not after_reboot and not machine and not once",
+    ]
+    assert marks("trixie", natively=False) == ["not after_reboot"]
+    assert marks("sid", natively=False) == ["not after_reboot and not once"]
+
+
+def test_systems_of_one_release_have_names_of_their_own():
+    places = guest_suite.places("trixie", ["trixie"], natively=True)
+    assert len({place.booted("trixie").name for place in places}) == len(places)
 
 
 def test_counts_reach_the_tests(monkeypatch, tmp_path):

@@ -63,10 +63,11 @@ class Place:
     timeout: int = 300  # of a test that has none of its own
     silence: float = 10 * 60
     seconds: float = 60 * 60
+    suffix: str = ""  # of the names of systems and logs
 
     def booted(self, release: str) -> Booted:
         """Return what this run uses for a release here, booted or not."""
-        return self.make(f"{owned.RUN}-{release}")
+        return self.make(f"{owned.RUN}-{release}{self.suffix}")
 
     def longer(self, times: int) -> "Place":
         """Return the same with that many times as much time."""
@@ -262,22 +263,29 @@ def last_words(console: list[str]) -> list[str]:
 NATIVELY = Place(
     "booted natively",
     System,
-    "not after_reboot and not machine",
+    "not after_reboot and not machine and not once",
     "some",
     timeout=150,
     seconds=48 * 60,
 )
-MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=50 * 60)
-EVERYTHING = Place("in a machine", Machine, "not after_reboot", "few", seconds=80 * 60)
+# Those are many, and slow: a system of their own, beside the others.
+ONCE = replace(
+    NATIVELY, title="booted natively, once", marks="not after_reboot and not machine and once", suffix="-once"
+)
+MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=50 * 60, suffix="-machine")
+EVERYTHING = Place("in a machine", Machine, "not after_reboot", "few", seconds=80 * 60, suffix="-machine")
 
 
-def marks(place: Place, release: str, releases: Sequence[str]) -> str:
-    """Return which tests a release gets; one of *releases* is enough for those that say so."""
-    return f"{place.marks} and not once" if release != releases[0] else place.marks
+def places(release: str, releases: Sequence[str], *, natively: bool) -> list[Place]:
+    """Return where tests of a release run, machines first; one of *releases* is enough for those that say so."""
+    is_first = release == releases[0]
+    machine = MACHINE if natively else EVERYTHING
+    found = [machine if is_first else replace(machine, marks=f"{machine.marks} and not once")]
+    return found + ([NATIVELY, *([ONCE] if is_first else [])] if natively else [])
 
 
 def counts(place: Place, release: str, *, long: bool = False) -> str:
     """Return which counts a release's tests get (tests/vm/counts.py): many natively, on one of them at least."""
     if long:
         return "all"
-    return "many" if place is NATIVELY and release == tree.RELEASES[0] else place.counts
+    return "many" if place in (NATIVELY, ONCE) and release == tree.RELEASES[0] else place.counts

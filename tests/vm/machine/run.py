@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from . import cache, guest_suite, image, needs, owned, qemu, system, tree, unit
-from .guest_suite import EVERYTHING, MACHINE, NATIVELY, Place, Suite
+from .guest_suite import Place, Suite
 from .later import Later
 from .result import Result
 
@@ -24,7 +24,7 @@ UNIT = "unit"
 SUITES = (UNIT, *tree.RELEASES)
 LOGS = cache.REPOSITORY / "build/tests"
 # How many suites run at once: those booted natively wait for most of their time, and leave the processors to machines.
-AT_ONCE = 4 + (os.cpu_count() or 1)
+AT_ONCE = 5 + (os.cpu_count() or 1)
 LONG = 6  # times as long as usual
 
 
@@ -171,9 +171,13 @@ class Run:
     def not_run(self, results: list[Result]) -> list[Result]:
         """Return a failure for each suite that is not among the results as often as it should, however that came."""
         ran = Counter(result.suite for result in results)
-        twice = () if self.refusal.get() else self.releases  # natively and in a machine
-        missing = [suite for suite in self.arguments.suite if ran[suite] < (2 if suite in twice else 1)]
+        due = {release: len(self.places(release)) for release in self.releases}
+        missing = [suite for suite in self.arguments.suite if ran[suite] < due.get(suite, 1)]
         return [Result(suite, problems=["not all of it was run"]) for suite in missing]
+
+    def places(self, release: str) -> list[Place]:
+        """Return where tests of a release run."""
+        return guest_suite.places(release, self.releases, natively=not self.refusal.get())
 
     def jobs(self) -> Iterator[Job]:
         """Yield what is to be done, the unit tests first: they need no image.
@@ -183,22 +187,23 @@ class Run:
         if UNIT in self.arguments.suite:
             result = Result(UNIT)
             yield Job(result, UNIT, partial(unit.run, result, self.arguments.k, self.arguments.extra))
-        for place in (EVERYTHING,) if self.refusal.get() else (MACHINE, NATIVELY):
-            for release in self.releases:
-                yield self.job(release, place)
+        found = [
+            (number, place, release) for release in self.releases for number, place in enumerate(self.places(release))
+        ]
+        for _, place, release in sorted(found, key=lambda item: item[0]):
+            yield self.job(release, place)
 
     def job(self, release: str, place: Place) -> Job:
         """Return the job of a release in one place."""
         arguments, result = self.arguments, Result(release, place.title)
-        key = release if place is NATIVELY else f"{release}-machine"
+        key = f"{release}{place.suffix}"
         counts = guest_suite.counts(place, release, long=arguments.long)
-        marks = guest_suite.marks(place, release, self.releases)
         options = [*(["-k", arguments.k] if arguments.k else []), *arguments.extra]
 
         def work(show: Printer) -> None:
             suite = Suite(
                 result,
-                replace(place, counts=counts, marks=marks).longer(LONG if arguments.long else 1),
+                replace(place, counts=counts).longer(LONG if arguments.long else 1),
                 self.images[release].get(),
                 self.package.get,
                 options,

@@ -41,6 +41,7 @@ def test_a_timer_starts_it(enabled, nsunit, containers):
     assert [str(path.relative_to(UNITS)) for path in links] == [f"timers.target.wants/{timer.name}"]
     assert "[Install]" not in (UNITS / f"nsunit-{name}.service").read_text()
     wait_until(lambda: "did it" in nsunit("logs", name).stdout)
+    wait_until(lambda: is_active(f"nsunit-{name}.service") == "inactive")
     (seen,) = json.loads(nsunit("status", "--json", name, check=False).stdout)
     assert seen["timer"] == timer.name
     assert seen["next_elapse_usec"] > time.time() * 1e6 > seen["last_trigger_usec"] > 0

@@ -319,7 +319,8 @@ class TestPodmanOfAUser:
         assert "65534" in said.split()
 
     def test_images_are_built(self, users, run):
-        script = f"printf 'FROM {IMAGE}\\nRUN id -u >/who\\n' | podman build --isolation oci -t localhost/of-kim -"
+        build = "podman build --isolation oci --network none -t localhost/of-kim -"
+        script = f"printf 'FROM {IMAGE}\\nRUN id -u >/who\\n' | {build}"
         run(*users.words[:-1], "sh", "-c", script)
         assert users.out("run", "--rm", "localhost/of-kim", "cat", "/who") == "0"
 

@@ -79,7 +79,9 @@ def test_memory_comes_from_the_allowed_nodes(containers, nsunit):
     container = containers.start(SLEEP + "Tmpfs=/data\n[Slice]\nAllowedMemoryNodes=1\n")
     write = "dd if=/dev/zero of=/data/{} bs=1M count=8 2>/dev/null"
     container.exec("sh", "-c", write.format("a"))
-    assert (node_bytes(container, "shmem", 0), node_bytes(container, "shmem", 1)) == (0, 8 * MIB)
+    # What the helper has noted for 'nsunit analyze' is a page of a tmpfs as well.
+    assert node_bytes(container, "shmem", 0) == 0
+    assert 8 * MIB <= node_bytes(container, "shmem", 1) < 9 * MIB
     nsunit("set", container.name, "AllowedMemoryNodes=", "AllowedMemoryNodes=0")
     container.exec("sh", "-c", write.format("b"))
     assert node_bytes(container, "shmem", 0) >= 8 * MIB

@@ -408,14 +408,6 @@ class TestDocker:
         assert docker.run(IMAGE, "sh", "-c", script) == ("0\nsh\n0\n1\n", 7)
         assert docker.run(IMAGE, "tty", tty=True) == ("/dev/pts/0\r\n", 0)
 
-    @pytest.mark.machine("controllers")  # Docker leaves out limits that the kernel has nothing for
-    def test_limits_are_properties_of_the_scope(self, docker, run):
-        container = docker.start(IMAGE, "sleep", "1000", CpuShares=2048)
-        scope = f"docker-{container}.scope"
-        docker.ask("POST", f"/containers/{container}/update", {"CpuShares": 512, "PidsLimit": 50})
-        shown = run("systemctl", "show", "--property=CPUWeight,TasksMax,Slice", scope).stdout.split()
-        assert sorted(shown) == ["CPUWeight=59", "Slice=system.slice", "TasksMax=50"]
-
     def test_commands_are_executed_in_it(self, docker):
         container = docker.start(IMAGE, "sleep", "1000")
         assert docker.execute(container, "sh", "-c", "id -u; exit 5") == ("0\n", 5)

@@ -267,6 +267,19 @@ REFUSED = {
     ),
     "propagation": (in_linux(rootfsPropagation="both"), "linux.rootfsPropagation: 'both' is none of "),
     "sysctl": (in_linux(sysctl={"vm.swappiness": "1"}), "vm.swappiness"),
+    "sysctl with a file over it": (
+        lambda config: (
+            config["linux"].update(sysctl={"kernel.domainname": "x"}),
+            config["mounts"].append(
+                {
+                    "destination": "/proc/sys/kernel/domainname",
+                    "source": "/proc/sys/kernel/core_pattern",
+                    "options": ["bind"],
+                }
+            ),
+        ),
+        "set sysctl 'kernel.domainname' to 'x': something else is mounted over it",
+    ),
     "intelRdt": (in_linux(intelRdt={"closID": "x"}), "intelRdt"),
     "maps": (in_linux(namespaces=[*NAMESPACES, {"type": "user"}]), "mappings"),
     "hook": (broken(hooks={"createRuntime": [{"path": "/bin/false"}]}), "error running createRuntime hook #0"),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 
-from nsunit.jsontext import loads
 from nsunit.oci import rootless
 from nsunit.oci.cgroup import fs, placing
 from nsunit.oci.cgroup.place import group_of
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
 from nsunit.oci.removal import destroy
-from nsunit.oci.spec.fields import Json, take
+from nsunit.oci.sockets import connect, tell
+from nsunit.oci.spec.fields import Json, parse_object, take
 from nsunit.oci.spec.files import root_path
+from nsunit.oci.spec.hooks import state
 from nsunit.oci.spec.namespaces import has_hosts_root
-from nsunit.oci.spec.plan import Plan, plan, state
+from nsunit.oci.spec.plan import Plan, plan
 from nsunit.oci.state import REPLY, START, Container, began_of, now, read, write_whole
 from nsunit.setup import linux
 from nsunit.setup.namespaces import cgroup_of, write_file
@@ -119,21 +120,6 @@ def hand_down_sockets(config: Json) -> None:
         process["env"] += [f"LISTEN_FDS={number}", "LISTEN_PID=1"]
 
 
-def parse_object(content: bytes, name: str) -> Json:
-    """The object that *content* says.
-
-    Raises:
-        SpecError: it says none.
-    """
-    try:
-        value = loads(content)
-    except ValueError as error:
-        raise SpecError(f"{name} is no JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise SpecError(f"{name} is no object of JSON")
-    return value
-
-
 def has_users(config: Json) -> bool:
     """Whether the container has a user namespace, new or not."""
     linux_object: Json = take(config, "linux", dict)
@@ -223,7 +209,7 @@ class _Making(Answers):
     def listener(self, pid: int, fd: int) -> None:
         """See Answers."""
         text = state(self.config, self.container.bundle, self.container.id, "creating", pid)
-        hand_on(self.config, text, pid, fd)
+        tell(self.config, text, pid, fd)
 
     def ready(self, pid: int) -> None:
         """See Answers."""
@@ -259,26 +245,3 @@ def write_maps(pid: int, uid_map: str, gid_map: str) -> None:
         return
     write_file(f"/proc/{pid}/uid_map", uid_map)
     write_file(f"/proc/{pid}/gid_map", gid_map)
-
-
-def hand_on(config: Json, text: str, pid: int, fd: int) -> None:
-    """Hand a listener of seccomp(2) to who listens, see nsunit.oci.listener."""
-    from nsunit.oci.listener import tell  # few containers have one
-
-    tell(config, text, pid, fd)
-
-
-def connect(path: str) -> int:
-    """A descriptor connected to the socket at *path*.
-
-    Raises:
-        OciError: nobody listens there.
-    """
-    import _socket  # the C half of socket, the Python half imports enum; few containers have a terminal
-
-    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    try:
-        socket.connect(path)
-    except OSError as error:
-        raise OciError(f"console socket {path}: {error.strerror}") from None
-    return int(socket.detach())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.jsontext import loads
 from nsunit.oci.errors import SpecError
 
 TYPE_CHECKING = False
@@ -13,6 +14,21 @@ else:
     Json = dict
 
 _NAMES = {dict: "an object", list: "an array", str: "a string", int: "a number", bool: "a boolean", float: "a number"}
+
+
+def parse_object(content: bytes, name: str) -> Json:
+    """The object that *content* says.
+
+    Raises:
+        SpecError: it says none.
+    """
+    try:
+        value = loads(content)
+    except ValueError as error:
+        raise SpecError(f"{name} is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise SpecError(f"{name} is no object of JSON")
+    return value
 
 
 def take(parent: Json, name: str, kind: type, where: str = "") -> Any:

@@ -99,9 +99,8 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
         return Bind(path, target, recursive, *attributes, inherited, said.propagation, maps, maps_all)
     if said.idmap or entry.get("uidMappings") or entry.get("gidMappings"):
         raise wrong(f"{where}options", "only bind mounts can be id-mapped")
-    data = tuple(word for word in said.data)
     attributes = (said.set, said.clear, said.set_all, said.clear_all)
-    return Mount(kind, source, target, data, *attributes, said.propagation, said.copy_up and kind == "tmpfs")
+    return Mount(kind, source, target, said.data, *attributes, said.propagation, said.copy_up and kind == "tmpfs")
 
 
 def _id_maps(

@@ -1,7 +1,8 @@
-"""`hooks` of config.json."""
+"""`hooks` of config.json, and the state of the container that each is given."""
 
 from __future__ import annotations
 
+from nsunit.jsontext import dumps
 from nsunit.oci.spec.fields import Json, objects, optional, strings, take, wrong
 
 TYPE_CHECKING = False
@@ -24,6 +25,17 @@ def parse(config: Json) -> dict[str, tuple[Hook, ...]]:
         if entries:
             found[kind] = tuple(_hook(entry, f"hooks.{kind}[{number}].") for number, entry in enumerate(entries))
     return found
+
+
+def state(config: Json, bundle: str, identity: str, status: str, pid: int) -> str:
+    """The state of a container, whose process has the number *pid*, as JSON."""
+    return f'{{"pid": {pid}, ' + state_but_pid(config, bundle, identity, status)
+
+
+def state_but_pid(config: Json, bundle: str, identity: str, status: str) -> str:
+    """The same without its beginning, for hooks that see another number."""
+    found = {"ociVersion": take(config, "ociVersion", str), "id": identity, "status": status, "bundle": bundle}
+    return dumps(found | {"annotations": take(config, "annotations", dict)})[1:]
 
 
 def _hook(entry: Json, where: str) -> Hook:

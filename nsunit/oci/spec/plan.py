@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nsunit.jsontext import dumps
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import files, hooks, namespaces, program
 from nsunit.oci.spec.annotations import wishes_of
@@ -67,28 +66,16 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
         steps.insert(1, Loopback())
     if "prestart" in said or "createRuntime" in said:
         steps.append(RuntimeHooks())
-    if "createContainer" in said:
-        steps.append(
-            ContainerHooks("createContainer", said["createContainer"], _rest(config, bundle, identity, "creating"))
-        )
+    steps += _container_hooks("createContainer", said, hooks.state_but_pid(config, bundle, identity, "creating"))
     steps += [*files.pivot(config), *_names(config, spaces), *_sysctls(linux, spaces), *files.hidden(config)]
     steps += [*todo.early, *todo.become, Wait()]
-    if "startContainer" in said:
-        steps.append(
-            ContainerHooks("startContainer", said["startContainer"], _rest(config, bundle, identity, "created"))
-        )
+    steps += _container_hooks("startContainer", said, hooks.state_but_pid(config, bundle, identity, "created"))
     steps += todo.last
     return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal, wishes.keeps_groups)
 
 
-def state(config: Json, bundle: str, identity: str, status: str, pid: int) -> str:
-    """The state of a container as hooks get it."""
-    return f'{{"pid": {pid}, ' + _rest(config, bundle, identity, status)
-
-
-def _rest(config: Json, bundle: str, identity: str, status: str) -> str:
-    found = {"ociVersion": take(config, "ociVersion", str), "id": identity, "status": status, "bundle": bundle}
-    return dumps(found | {"annotations": take(config, "annotations", dict)})[1:]
+def _container_hooks(kind: str, said: dict[str, tuple[Hook, ...]], state: str) -> list[Operation]:
+    return [ContainerHooks(kind, said[kind], state)] if kind in said else []
 
 
 def _names(config: Json, spaces: Namespaces) -> list[Operation]:

@@ -50,7 +50,7 @@ def create(
     in_users = rootless.is_in_user_namespace()
     todo = plan(
         *(config, bundle, identity),
-        binds_devices=in_users or has_users(config),
+        binds_devices=in_users,
         keyring=not given.has("no-new-keyring"),
     )
     console = given.one("console-socket")
@@ -61,7 +61,7 @@ def create(
     if not in_users and os.geteuid() == 0 and has_hosts_root(todo.namespaces):
         protect()
     linux_object: Json = take(config, "linux", dict)
-    text: str = take(linux_object, "cgroupsPath", str, "linux.")
+    text: str = take(linux_object, "cgroupsPath", str)
     place = parse_place(context.manager, text, identity, cgroup_of("self"), user=rootless.is_users())
     rootfs = os.path.abspath(root_path(config, bundle))
     if not os.path.isdir(rootfs):
@@ -118,14 +118,6 @@ def hand_down_sockets(config: Json) -> None:
     number = sockets_passed()
     if number and isinstance(process, dict) and isinstance(process.setdefault("env", []), list):
         process["env"] += [f"LISTEN_FDS={number}", "LISTEN_PID=1"]
-
-
-def has_users(config: Json) -> bool:
-    """Whether the container has a user namespace, new or not."""
-    linux_object: Json = take(config, "linux", dict)
-    return any(
-        entry.get("type") == "user" for entry in take(linux_object, "namespaces", list) if isinstance(entry, dict)
-    )
 
 
 class _Making(Answers):
@@ -194,7 +186,7 @@ class _Making(Answers):
     def forked(self, pid: int) -> None:
         """See Answers."""
         self._note(pid=pid, began=began_of(pid))
-        if devices := take(take(self.config, "linux", dict), "netDevices", dict, "linux."):
+        if devices := take(take(self.config, "linux", dict), "netDevices", dict):
             from nsunit.oci.netdevices import move  # few containers have some
 
             move(devices, pid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.jsontext import dumps
-from nsunit.oci.spec.fields import Json, objects, optional, strings, take, wrong
+from nsunit.oci.spec.fields import Json, take, wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def parse(config: Json) -> dict[str, tuple[Hook, ...]]:
     found: dict[str, tuple[Hook, ...]] = {}
     hooks: Json = take(config, "hooks", dict)
     for kind in KINDS:
-        entries = objects(hooks, kind, "hooks.")
+        entries = take(hooks, kind, list)
         if entries:
             found[kind] = tuple(_hook(entry, f"hooks.{kind}[{number}].") for number, entry in enumerate(entries))
     return found
@@ -39,10 +39,10 @@ def state_but_pid(config: Json, bundle: str, identity: str, status: str) -> str:
 
 
 def _hook(entry: Json, where: str) -> Hook:
-    path: str = take(entry, "path", str, where)
-    if not path.startswith("/") or "\0" in path:
+    path: str = take(entry, "path", str)
+    if not path.startswith("/"):
         raise wrong(f"{where}path", f"'{path}' is not absolute")
-    seconds = optional(entry, "timeout", int, where)
+    seconds = entry.get("timeout")
     if seconds is not None and seconds <= 0:
         raise wrong(f"{where}timeout", f"{seconds} is not greater than zero")
-    return path, tuple(strings(entry, "args", where)), tuple(strings(entry, "env", where)), seconds or 0
+    return path, tuple(take(entry, "args", list)), tuple(take(entry, "env", list)), seconds or 0

@@ -154,10 +154,10 @@ class _Session(Answers):
         self.given = given
         self.score: int | None = None
         self.first_score = take(take(config, "process", dict), "oomScoreAdj", int) if "process" in config else None
-        affinity: Json = take(process, "execCPUAffinity", dict, "process.")
+        affinity: Json = take(process, "execCPUAffinity", dict)
         where = "process.execCPUAffinity."
         self.initial, self.final = (
-            cpu_set(text, where + name) if (text := take(affinity, name, str, where)) else frozenset()
+            cpu_set(text, where + name) if (text := take(affinity, name, str)) else frozenset()
             for name in ("initial", "final")
         )
 

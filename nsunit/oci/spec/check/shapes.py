@@ -2,7 +2,8 @@
 
 A shape is the name of a type, a tuple ("list", shape), ("map", shape) or ("one", words), or a dictionary from the name
 of a field to the shape of that; a name that ends in `!` must be there.  As in the engines' own decoder a field that is
-null is the same as none, and fields that no shape names are ignored: a later version of the specification may have them.
+null is the same as none, and fields that no shape names are ignored: a later version of the specification may have
+them.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def test_all_of_it(scene, shared, tmp_path):
     of_others(scene, tmp_path)
     of_images(scene, tmp_path)
     of_volumes(scene, tmp_path)
-    # Others print what these do; see test_create.py, test_deploy.py, test_images.py, test_images_out.py and test_update.py.
+    # Others print what these do: test_create.py, test_deploy.py, test_images.py, test_images_out.py, test_update.py.
     elsewhere = {f"image {verb}" for verb in ("pull", "push", "bisect", "diff", "revert")}
     elsewhere |= {"build", "commit", "create", "deploy", "diff", "update", "rollback"}
     assert SCHEMA["properties"].keys() - scene.seen == elsewhere | (set() if CONTROLLED else {"reclaim", "cgroup get"})
@@ -124,8 +124,8 @@ def looks_into_what_it_is(scene, web):
     assert (idle["root"], idle["ids"], idle["namespaces"], idle["setup"]) == (None, None, {}, [])
     assert scene.ask("show", f"{scene.group}.slice")["members"] == [web.name]
     assert scene.ask("status", web.name)[0]["ids"] == shown["ids"]
-    for words in (["list", "--all"], ["list", "--names"], ["list", "--tree"], ["list", "--tree", "--names"], ["list", "--oci"]):
-        scene.ask(*words)
+    for words in (["--all"], ["--names"], ["--tree"], ["--tree", "--names"], ["--oci"]):
+        scene.ask("list", *words)
     for name in (web.name, scene.pod, f"{scene.group}.slice"):
         scene.ask("render", name)
         scene.ask("render", "--unit-files", name)

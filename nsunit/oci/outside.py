@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.oci.errors import OciError
-from nsunit.oci.removal import kill_all
+from nsunit.oci.killing import kill_all
 from nsunit.oci.spec import hooks
 from nsunit.oci.state import RUNNING, STOPPED, Container
 from nsunit.setup.oci.hooks import HookError, run, run_all

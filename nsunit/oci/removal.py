@@ -1,15 +1,11 @@
-"""Taking a container away, whatever there is of it: its processes first."""
+"""Taking a container away, whatever there is of it."""
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
-import os
-import select
-
 from nsunit.errors import NsunitError
 from nsunit.oci.cgroup import fs, manager
-from nsunit.oci.errors import OciError
-from nsunit.oci.state import Container, is_alive
+from nsunit.oci.killing import kill_all
+from nsunit.oci.state import Container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,36 +13,6 @@ if TYPE_CHECKING:
 
     from nsunit.oci.spec.fields import Json
     from nsunit.oci.state import Store
-
-_SECONDS = 10.0
-SIGKILL = 9
-
-
-def kill_all(container: Container) -> None:
-    """Kill its process and what is in its cgroup, and wait for the end of the process.
-
-    Raises:
-        OciError: it does not end.
-    """
-    if manager.is_own(container.place):
-        fs.kill(container.place.path)
-    if not is_alive(container):
-        return
-    try:
-        pidfd = os.pidfd_open(container.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if is_alive(container):
-            _signal.pidfd_send_signal(pidfd, SIGKILL)
-            poll = select.poll()
-            poll.register(pidfd, select.POLLIN)
-            if not poll.poll(_SECONDS * 1000):
-                raise OciError(f"container init still running: process {container.pid} does not end")
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(pidfd)
 
 
 def destroy(

@@ -6,7 +6,7 @@ import os
 import time
 
 from nsunit.jsontext import dumps
-from nsunit.oci.cgroup.place import CGROUPFS, DISABLED, MANAGERS, SYSTEMD
+from nsunit.oci.cgroup.place import CGROUPFS, MANAGERS, SYSTEMD
 from nsunit.oci.errors import UsageError
 from nsunit.oci.rootless import is_users
 from nsunit.oci.state import Store
@@ -53,15 +53,9 @@ class Context:
     def __init__(self, given: Given, log: Log) -> None:
         self.log = log
         self.store = Store(os.path.abspath(given.one("root") or default_root()))
-        self.debug = given.has("debug")
         self.manager = given.one("cgroup-manager") or (SYSTEMD if given.has("systemd-cgroup") else CGROUPFS)
         if self.manager not in MANAGERS:
             raise UsageError(f"--cgroup-manager: '{self.manager}' is none of {', '.join(MANAGERS)}")
-
-    @property
-    def has_cgroup(self) -> bool:
-        """Whether containers get a cgroup of their own."""
-        return self.manager != DISABLED
 
     def warn(self, message: str) -> None:
         """Log what is no reason to fail."""

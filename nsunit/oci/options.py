@@ -10,21 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Option(Record):
+class Option:
     """A long option with its short one; *value* is what stands for its value in the help, empty where it has none.
 
-    One that is *many* may be given several times.
+    It is no Record, since each call makes a hundred.
     """
 
-    name: str
-    help: str
-    value: str = ""
-    short: str = ""
-    many: bool = False
+    __slots__ = ("name", "help", "value", "short")
+
+    def __init__(self, name: str, help: str, value: str = "", short: str = "") -> None:
+        self.name = name
+        self.help = help
+        self.value = value
+        self.short = short
 
 
 class Verb(Record):
-    """A verb, the module below nsunit.oci.verbs that has its `run`, and its operands.
+    """A verb, the module below nsunit.oci.verbs that has its `run`, and its operands, at *least* and at *most*.
 
     One with *command* stops reading options at its first operand.
     """
@@ -44,7 +46,7 @@ GLOBAL = (
     Option("log", "Write messages to this file as well", "FILE"),
     Option("log-format", "Form of the messages in it: text or json", "FORMAT"),
     Option("log-level", "Taken, as crun has it: errors and warnings are always logged", "LEVEL"),
-    Option("debug", "Say more in the log"),
+    Option("debug", "Taken, as runc has it: there is no more to say"),
     Option("systemd-cgroup", "Make a scope of systemd's for the container", short="s"),
     Option("cgroup-manager", "Who makes the container's cgroup: systemd, cgroupfs or disabled", "MANAGER"),
     Option("rootless", "Taken as runc has it: true, false or auto; it is found out", "WHETHER"),
@@ -70,9 +72,9 @@ _EXEC = (
     Option("console-socket", "Socket that takes the master of the terminal", "PATH"),
     Option("tty", "Give it a terminal", short="t"),
     Option("user", "User and group, as numbers", "UID[:GID]", "u"),
-    Option("additional-gids", "A supplementary group", "GID", "g", many=True),
-    Option("env", "A variable of its environment", "NAME=VALUE", "e", many=True),
-    Option("cap", "A capability besides the container's", "CAP", "c", many=True),
+    Option("additional-gids", "A supplementary group", "GID", "g"),
+    Option("env", "A variable of its environment", "NAME=VALUE", "e"),
+    Option("cap", "A capability besides the container's", "CAP", "c"),
     Option("cwd", "Its working directory", "DIR"),
     Option("preserve-fds", "Hand that many descriptors from 3 on to it", "N"),
     Option("no-new-privs", "Keep it from gaining privileges by execve(2)"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.oci.errors import OciError
 from nsunit.oci.killing import kill_all
-from nsunit.oci.spec import hooks, plan
+from nsunit.oci.spec import hooks
 from nsunit.oci.state import RUNNING, STOPPED, Container
 from nsunit.setup.oci.hooks import HookError, run, run_all
 
@@ -21,7 +21,7 @@ def after_start(container: Container, config: Json) -> None:
     Raises:
         OciError: one has failed.
     """
-    text = plan.state(config, container.bundle, container.id, RUNNING, container.pid)
+    text = hooks.state(config, container.bundle, container.id, RUNNING, container.pid)
     try:
         run_all("poststart", hooks.parse(config).get("poststart", ()), text)
     except HookError as error:
@@ -31,7 +31,7 @@ def after_start(container: Container, config: Json) -> None:
 
 def after_end(container: Container, config: Json, warn: Callable[[str], None]) -> None:
     """Run the poststop hooks; *warn* is told of those that fail, and the others run all the same."""
-    text = plan.state(config, container.bundle, container.id, STOPPED, 0)
+    text = hooks.state(config, container.bundle, container.id, STOPPED, 0)
     for number, hook in enumerate(hooks.parse(config).get("poststop", ())):
         try:
             run(hook, text)

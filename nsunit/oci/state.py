@@ -91,13 +91,16 @@ class Store:
         """Lock a container's directory; the descriptor's end unlocks it.
 
         Raises:
-            OciError: there is none.
+            OciError: there is none, or no more when whoever had the lock is done.
         """
         try:
             fd = os.open(self.path(identity), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise absent() from None
         fcntl.flock(fd, fcntl.LOCK_EX)
+        if not os.fstat(fd).st_nlink:  # what has the name by now is another container's
+            os.close(fd)
+            raise absent()
         return fd
 
     def save(self, container: Container) -> None:
@@ -107,8 +110,8 @@ class Store:
         self.write(container.id, "state.json", dumps(values).encode())
 
     def write(self, identity: str, name: str, content: bytes) -> None:
-        """Write a file as a whole."""
-        write_whole(self.path(identity, name), content)
+        """Write a file as a whole, for its owner only: the environment of a program has secrets."""
+        write_whole(self.path(identity, name), content, 0o600)
 
     def load(self, identity: str) -> Container:
         """What is known of a container.
@@ -206,15 +209,17 @@ def read(path: str) -> bytes:
         return file.read()
 
 
-def write_whole(path: str, content: bytes) -> None:
-    """Put a file with *content* in place of whatever is there, as a whole."""
+def write_whole(path: str, content: bytes, mode: int = 0o644) -> None:
+    """Put a file with *content* in place of whatever is there, as a whole, or leave that as it is."""
     temporary = f"{path}.{os.getpid()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
-        os.write(fd, content)
-    finally:
-        os.close(fd)
-    os.rename(temporary, path)
+        with open(fd, "wb") as file:  # on a full disk os.write() takes a part and is content
+            file.write(content)
+        os.rename(temporary, path)
+    except OSError:
+        _unlink(temporary)
+        raise
 
 
 def began_of(pid: int) -> int:

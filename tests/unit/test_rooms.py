@@ -15,7 +15,7 @@ EFFECTS = {"bus", "storage", "dropins"}
 # Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only. The registry
 # of features stands below all of them: it imports what it names when that is asked for.
 ROOMS = {
-    "cli": {"deeds", "features", "core", "plan", "imports", "definition", "formats", *EFFECTS, "registry"},
+    "cli": {"deeds", "oci", "features", "core", "plan", "imports", "definition", "formats", *EFFECTS, "registry"},
     "oci": {"core", "setup", "bus", "registry"},
     "deeds": {"core", "plan", "imports", "definition", "formats", "setup", *EFFECTS, "registry"},
     "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},

@@ -267,6 +267,19 @@ REFUSED = {
     ),
     "propagation": (in_linux(rootfsPropagation="both"), "linux.rootfsPropagation: 'both' is none of "),
     "sysctl": (in_linux(sysctl={"vm.swappiness": "1"}), "vm.swappiness"),
+    "sysctl with a file over it": (
+        lambda config: (
+            config["linux"].update(sysctl={"kernel.domainname": "x"}),
+            config["mounts"].append(
+                {
+                    "destination": "/proc/sys/kernel/domainname",
+                    "source": "/proc/sys/kernel/core_pattern",
+                    "options": ["bind"],
+                }
+            ),
+        ),
+        "set sysctl 'kernel.domainname' to 'x': something else is mounted over it",
+    ),
     "intelRdt": (in_linux(intelRdt={"closID": "x"}), "intelRdt"),
     "maps": (in_linux(namespaces=[*NAMESPACES, {"type": "user"}]), "mappings"),
     "hook": (broken(hooks={"createRuntime": [{"path": "/bin/false"}]}), "error running createRuntime hook #0"),
@@ -319,6 +332,31 @@ def test_the_log_is_there_though_nothing_is_wrong(bundle):
     assert log.read_bytes() == b""
     bundle.call("--log", str(log), "start", "nope-nope", check=False)
     assert 'level=error msg="container does not exist"' in log.read_text()
+
+
+def test_nsunit_lists_what_engines_have(bundle, nsunit):
+    """Under the runtime's own root and below containerd's, with what the engine calls it."""
+    bundle.config["annotations"] = {"io.kubernetes.cri.container-name": f"web-{bundle.id}"}
+    bundle.save()
+    namespace = Path("/run/containerd/runc") / bundle.id
+    pid = bundle.create("--bundle", str(bundle.path))
+    below = ["--root", str(namespace), "--systemd-cgroup"]
+    bundle.call(*below, "run", "--detach", f"{bundle.id}-2")
+    try:
+        found = json.loads(nsunit("list", "--oci", "--json", f"{bundle.id}*").stdout)
+        common = {"bundle": str(bundle.path), "engine_name": f"web-{bundle.id}"}
+        unit = f"nsunit-oci-{bundle.id}-2.scope"
+        first = {"name": bundle.id, "state": "created", "pid": pid, "unit": None, "root": str(ROOT)}
+        second = {"name": f"{bundle.id}-2", "state": "running", "unit": unit, "root": str(namespace)}
+        assert found[0] == first | common
+        assert found[1] == second | common | {"pid": found[1]["pid"]}
+        assert len(found) == 2
+        os.kill(found[1]["pid"], signal.SIGKILL)
+        wait_until(lambda: f"{bundle.id}-2" not in nsunit("list", "--oci", "--names", f"web-{bundle.id}").stdout)
+        assert "stopped" in nsunit("list", "--oci", "--all", f"{bundle.id}-2").stdout
+    finally:
+        bundle.call(*below, "delete", "--force", f"{bundle.id}-2")
+        shutil.rmtree(namespace)
 
 
 def test_a_regular_expression_names_many(bundle):

@@ -20,6 +20,7 @@ VERBS = (
         most=None,
         options=(
             Option("all", "Include stopped containers", short="a"),
+            Option("oci", "Show what engines have made with nsunit-oci(8)", run="nsunit.cli.look.oci:list_oci"),
             Option("names", "Print the names only", run="nsunit.cli.look.names:list_names"),
             Option(
                 "tree",
@@ -33,6 +34,8 @@ VERBS = (
             "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
             "--all also shows what has kept something and has no definition of its own: stopped instances, and as "
             "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that.",
+            "--oci shows the containers of nsunit-oci instead: of podman, CRI-O, Docker, containerd, and by hand; of a "
+            "user who is not root his own. A PATTERN is for their ids, and for the names that their engines give them.",
         ),
     ),
     Verb(

@@ -5,10 +5,6 @@ from __future__ import annotations
 from nsunit.oci.cgroup import fs
 from nsunit.oci.cgroup.place import CGROUPFS, DISABLED, SYSTEMD, Place
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 
 def remove(place: Place) -> None:
     """Kill what is left in it, and remove it; none is no error."""

@@ -6,7 +6,7 @@ import os
 
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import mounts as options
-from nsunit.oci.spec.fields import Json, objects, optional, strings, take, wrong
+from nsunit.oci.spec.fields import Json, take, wrong
 from nsunit.oci.spec.namespaces import Namespaces, id_map
 from nsunit.setup import linux as kernel
 from nsunit.setup.oci.devices import Device, Links
@@ -26,7 +26,7 @@ def root_path(config: Json, bundle: str) -> str:
     Raises:
         SpecError: there is none.
     """
-    path: str = take(take(config, "root", dict), "path", str, "root.")
+    path: str = take(take(config, "root", dict), "path", str)
     if not path:
         raise SpecError("root.path must be given in config.json")
     return path if path.startswith("/") else f"{bundle}/{path}"
@@ -38,11 +38,11 @@ def before_pivot(config: Json, bundle: str, namespaces: Namespaces, *, binds_dev
     With *binds_devices* nodes are bound from the host: in a user namespace none can be made.
     """
     linux: Json = take(config, "linux", dict)
-    flags = options.root_propagation(take(linux, "rootfsPropagation", str, "linux."))
+    flags = options.root_propagation(take(linux, "rootfsPropagation", str))
     inherited = flags & ~kernel.MS_REC or kernel.MS_SLAVE
     steps: list[Operation] = [Root(root_path(config, bundle), inherited)]
     mounted_dev = ""
-    for number, entry in enumerate(objects(config, "mounts")):
+    for number, entry in enumerate(take(config, "mounts", list)):
         step = _mount(entry, f"mounts[{number}].", bundle, linux, namespaces, inherited)
         steps.append(step)
         if getattr(step, "target", "").rstrip("/") == "/dev":
@@ -56,8 +56,8 @@ def before_pivot(config: Json, bundle: str, namespaces: Namespaces, *, binds_dev
 def pivot(config: Json) -> list[Operation]:
     """Become the root."""
     linux: Json = take(config, "linux", dict)
-    flags = options.root_propagation(take(linux, "rootfsPropagation", str, "linux."))
-    read_only: bool = take(take(config, "root", dict), "readonly", bool, "root.")
+    flags = options.root_propagation(take(linux, "rootfsPropagation", str))
+    read_only: bool = take(take(config, "root", dict), "readonly", bool)
     steps: list[Operation] = [ReadOnlyRoot()] if read_only else []
     steps.append(Pivot())
     if flags & (kernel.MS_SHARED | options.MS_UNBINDABLE | kernel.MS_PRIVATE):
@@ -69,24 +69,22 @@ def hidden(config: Json) -> list[Operation]:
     """What is read-only or not to be seen."""
     linux: Json = take(config, "linux", dict)
     steps: list[Operation] = []
-    if paths := strings(linux, "readonlyPaths", "linux."):
+    if paths := take(linux, "readonlyPaths", list):
         steps.append(ReadOnlyPaths(tuple(paths)))
-    if paths := strings(linux, "maskedPaths", "linux."):
+    if paths := take(linux, "maskedPaths", list):
         steps.append(MaskedPaths(tuple(dict.fromkeys(paths))))
     return steps
 
 
 def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namespaces, inherited: int) -> Operation:
-    target: str = take(entry, "destination", str, where)
+    target: str = take(entry, "destination", str)
     if not target:
         raise wrong(f"{where}destination", "it must be given")
-    if "\0" in target:
-        raise wrong(f"{where}destination", "it has a NUL")
     target = target if target.startswith("/") else "/" + target
     if not os.path.normpath(target).strip("/"):  # it would be below the root, and nobody would see it
         raise wrong(f"{where}destination", f"'{target}' is the root: root.path says what that is")
-    kind, source = take(entry, "type", str, where), take(entry, "source", str, where)
-    said = options.parse(strings(entry, "options", where))
+    kind, source = take(entry, "type", str), take(entry, "source", str)
+    said = options.parse(take(entry, "options", list))
     if kind in ("cgroup", "cgroup2"):
         return Cgroup(target, said.set | said.set_all, namespaces.has("cgroup"), said.propagation)
     if kind in ("bind", "rbind") or said.bind or kind in ("", "none"):
@@ -99,9 +97,8 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
         return Bind(path, target, recursive, *attributes, inherited, said.propagation, maps, maps_all)
     if said.idmap or entry.get("uidMappings") or entry.get("gidMappings"):
         raise wrong(f"{where}options", "only bind mounts can be id-mapped")
-    data = tuple(word for word in said.data)
     attributes = (said.set, said.clear, said.set_all, said.clear_all)
-    return Mount(kind, source, target, data, *attributes, said.propagation, said.copy_up and kind == "tmpfs")
+    return Mount(kind, source, target, said.data, *attributes, said.propagation, said.copy_up and kind == "tmpfs")
 
 
 def _id_maps(
@@ -123,17 +120,17 @@ def _devices(linux: Json, bound: bool) -> list[Operation]:
     steps: dict[str, Operation] = {}
     for name, major, minor in DEVICES:
         steps[f"/dev/{name}"] = Device(f"/dev/{name}", "c", major, minor, 0o666, 0, 0, bound)
-    for number, entry in enumerate(objects(linux, "devices", "linux.")):
+    for number, entry in enumerate(take(linux, "devices", list)):
         where = f"linux.devices[{number}]."
-        path, kind = take(entry, "path", str, where), take(entry, "type", str, where)
+        path, kind = take(entry, "path", str), take(entry, "type", str)
         if kind not in ("c", "u", "b", "p"):
             raise wrong(f"{where}type", f"'{kind}' is none of c, u, b, p")
         if not path.startswith("/"):
             raise wrong(f"{where}path", f"'{path}' is not absolute")
-        mode = optional(entry, "fileMode", int, where)
+        mode = entry.get("fileMode")
         steps[path] = Device(
-            *(path, kind, take(entry, "major", int, where), take(entry, "minor", int, where)),
-            *(0o666 if mode is None else mode & 0o7777, take(entry, "uid", int, where), take(entry, "gid", int, where)),
+            *(path, kind, take(entry, "major", int), take(entry, "minor", int)),
+            *(0o666 if mode is None else mode & 0o7777, take(entry, "uid", int), take(entry, "gid", int)),
             bound,
         )
     return list(steps.values())

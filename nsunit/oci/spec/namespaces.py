@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.oci.errors import SpecError
-from nsunit.oci.spec.fields import Json, objects, take, wrong
+from nsunit.oci.spec.fields import Json, take, wrong
 from nsunit.oci.spec.process import CLONE_KINDS
 from nsunit.record import Record
 
@@ -34,7 +34,7 @@ def parse(linux: Json) -> Namespaces:
     """
     made: list[str] = []
     joined: list[tuple[str, str]] = []
-    for number, entry in enumerate(objects(linux, "namespaces", "linux.")):
+    for number, entry in enumerate(take(linux, "namespaces", list)):
         name, path = take(entry, "type", str), take(entry, "path", str)
         kind = CLONE_KINDS.get(name)
         if kind is None:
@@ -55,7 +55,7 @@ def parse(linux: Json) -> Namespaces:
 def id_map(parent: Json, name: str, where: str) -> str:
     """The lines of a map, `CONTAINER HOST SIZE` each."""
     lines = []
-    for number, entry in enumerate(objects(parent, name, where)):
+    for number, entry in enumerate(take(parent, name, list)):
         found = [take(entry, key, int) for key in ("containerID", "hostID", "size")]
         if any(not 0 <= value <= ALL_IDS for value in found) or found[2] == 0:
             raise wrong(f"{where}{name}[{number}]", "an id or the size is out of range")
@@ -72,12 +72,10 @@ def has_hosts_root(namespaces: Namespaces) -> bool:
 
 def _offsets(linux: Json, made: list[str]) -> str:
     lines = []
-    offsets: Json = take(linux, "timeOffsets", dict, "linux.")
+    offsets: Json = take(linux, "timeOffsets", dict)
     for clock, offset in offsets.items():
         if clock not in ("monotonic", "boottime"):
             raise wrong("linux.timeOffsets", f"'{clock}' is neither monotonic nor boottime")
-        if not isinstance(offset, dict):
-            raise wrong(f"linux.timeOffsets.{clock}", "it must be an object")
         lines.append(f"{clock} {take(offset, 'secs', int)} {take(offset, 'nanosecs', int)}\n")
     if lines and "time" not in made:
         raise SpecError("time namespace offsets are set, but there is no new time namespace in the config")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from nsunit.jsontext import dumps
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import files, hooks, namespaces, program
 from nsunit.oci.spec.annotations import wishes_of
 from nsunit.oci.spec.check.validate import check_config
-from nsunit.oci.spec.fields import Json, take, wrong
+from nsunit.oci.spec.fields import Json, take
 from nsunit.oci.spec.namespaces import Namespaces
 from nsunit.record import Record
 from nsunit.setup.oci.hooks import ContainerHooks, RuntimeHooks
@@ -37,13 +36,15 @@ def check_version(config: Json) -> None:
     Raises:
         SpecError: it is not.
     """
-    version = take(config, "ociVersion", str)
+    version = str(config.get("ociVersion") or "")
     if not version.startswith("1."):
         raise SpecError(f"unsupported version {version or 'of config.json'}: ociVersion must be 1.x")
 
 
 def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyring: bool = True) -> Plan:
     """The plan of container *identity* with its bundle in *bundle*, an absolute path.
+
+    *binds_devices*: no nodes can be made, as is so in the runtime's user namespace, and in one of the container's.
 
     Raises:
         SpecError: config.json asks for what cannot be.
@@ -60,35 +61,25 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
     said = hooks.parse(config)
     wishes = wishes_of(take(config, "annotations", dict))
     todo = program.parse(process, linux, wishes, new=True)
-    steps: list[Operation] = files.before_pivot(config, bundle, spaces, binds_devices=binds_devices)
+    steps: list[Operation] = files.before_pivot(
+        config, bundle, spaces, binds_devices=binds_devices or spaces.has("user")
+    )
     if keyring:
         steps.insert(1, Keyring())
     if "net" in spaces.made:
         steps.insert(1, Loopback())
     if "prestart" in said or "createRuntime" in said:
         steps.append(RuntimeHooks())
-    if "createContainer" in said:
-        steps.append(
-            ContainerHooks("createContainer", said["createContainer"], _rest(config, bundle, identity, "creating"))
-        )
+    steps += _container_hooks("createContainer", said, hooks.state_but_pid(config, bundle, identity, "creating"))
     steps += [*files.pivot(config), *_names(config, spaces), *_sysctls(linux, spaces), *files.hidden(config)]
     steps += [*todo.early, *todo.become, Wait()]
-    if "startContainer" in said:
-        steps.append(
-            ContainerHooks("startContainer", said["startContainer"], _rest(config, bundle, identity, "created"))
-        )
+    steps += _container_hooks("startContainer", said, hooks.state_but_pid(config, bundle, identity, "created"))
     steps += todo.last
     return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal, wishes.keeps_groups)
 
 
-def state(config: Json, bundle: str, identity: str, status: str, pid: int) -> str:
-    """The state of a container as hooks get it."""
-    return f'{{"pid": {pid}, ' + _rest(config, bundle, identity, status)
-
-
-def _rest(config: Json, bundle: str, identity: str, status: str) -> str:
-    found = {"ociVersion": take(config, "ociVersion", str), "id": identity, "status": status, "bundle": bundle}
-    return dumps(found | {"annotations": take(config, "annotations", dict)})[1:]
+def _container_hooks(kind: str, said: dict[str, tuple[Hook, ...]], state: str) -> list[Operation]:
+    return [ContainerHooks(kind, said[kind], state)] if kind in said else []
 
 
 def _names(config: Json, spaces: Namespaces) -> list[Operation]:
@@ -108,10 +99,8 @@ _IPC = frozenset(("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmm
 
 def _sysctls(linux: Json, spaces: Namespaces) -> list[Operation]:
     steps: list[Operation] = []
-    for key, value in take(linux, "sysctl", dict, "linux.").items():
+    for key, value in take(linux, "sysctl", dict).items():
         name = key if "." in key.split("/")[0] else key.replace("/", ".")
-        if not isinstance(value, str):
-            raise wrong(f"linux.sysctl.{key}", "it must be a string")
         area, _, rest = name.partition(".")
         if not _is_separate(area, rest, spaces):
             raise SpecError(f'sysctl "{name}" is not in a separate kernel namespace')

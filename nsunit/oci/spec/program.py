@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import process as names
 from nsunit.oci.spec.annotations import Wishes
-from nsunit.oci.spec.fields import Json, numbers, objects, optional, strings, take, wrong
+from nsunit.oci.spec.fields import Json, take, wrong
 from nsunit.oci.spec.seccomp import compile_filter
 from nsunit.record import Record
 from nsunit.setup import linux as kernel
@@ -46,21 +46,21 @@ def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
     Raises:
         SpecError: something of it cannot be.
     """
-    argv, environment = strings(process, "args", "process."), strings(process, "env", "process.")
+    argv, environment = take(process, "args", list), take(process, "env", list)
     if not argv:
         raise SpecError("args must not be empty")
-    cwd: str = take(process, "cwd", str, "process.")
+    cwd: str = take(process, "cwd", str)
     if not cwd.startswith("/"):
         raise SpecError("Cwd must be an absolute path" if cwd else "Cwd property must not be empty")
-    user: Json = take(process, "user", dict, "process.")
+    user: Json = take(process, "user", dict)
     uid, gid = _id(user, "uid"), _id(user, "gid")
-    no_new: bool = take(process, "noNewPrivileges", bool, "process.")
+    no_new: bool = take(process, "noNewPrivileges", bool)
     path = next((entry[5:] for entry in reversed(environment) if entry.startswith("PATH=")), DEFAULT_PATH)
     early = [*_limits(process), *_scheduling(process, linux)]
-    terminal: bool = take(process, "terminal", bool, "process.")
+    terminal: bool = take(process, "terminal", bool)
     labels = _labels(process)
     filter_ = _filter(linux, wishes)
-    umask = optional(user, "umask", int, "process.user.")
+    umask = user.get("umask")
     if umask is not None and not 0 <= umask <= 0o7777:
         raise wrong("process.user.umask", f"{umask} is out of range")
     become: list[Operation] = [
@@ -83,74 +83,72 @@ def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
             last[:0] = filter_
     if terminal:
         early.insert(0, Terminal(new, _size(process), uid))
-    score = optional(process, "oomScoreAdj", int, "process.")
+    score = process.get("oomScoreAdj")
     if score is not None and not -1000 <= score <= 1000:
         raise wrong("process.oomScoreAdj", f"{score} is out of range")
     return Program(tuple(early), tuple(become), tuple(last), score, terminal)
 
 
 def _id(user: Json, name: str) -> int:
-    number: int = take(user, name, int, "process.user.")
+    number: int = take(user, name, int)
     if not 0 <= number <= _ID_MAX:
         raise wrong(f"process.user.{name}", f"{number} is out of range")
     return number
 
 
 def _groups(user: Json) -> tuple[int, ...]:
-    return tuple(numbers(user, "additionalGids", "process.user."))
+    return tuple(take(user, "additionalGids", list))
 
 
 def _capabilities(process: Json) -> tuple[int, ...]:
-    said: Json = take(process, "capabilities", dict, "process.")
-    where = "process.capabilities."
+    said: Json = take(process, "capabilities", dict)
     return tuple(
-        names.mask(strings(said, name, where))
-        for name in ("bounding", "effective", "permitted", "inheritable", "ambient")
+        names.mask(take(said, name, list)) for name in ("bounding", "effective", "permitted", "inheritable", "ambient")
     )
 
 
 def _limits(process: Json) -> list[Operation]:
     steps: list[Operation] = []
     seen = set()
-    for number, entry in enumerate(objects(process, "rlimits", "process.")):
+    for number, entry in enumerate(take(process, "rlimits", list)):
         where = f"process.rlimits[{number}]."
-        name = take(entry, "type", str, where)
+        name = take(entry, "type", str)
         resource = names.look_up(names.LIMITS, name, f"{where}type")
         if name in seen:
             raise wrong(f"{where}type", f"'{name}' is there twice")
         seen.add(name)
-        soft, hard = (take(entry, key, int, where) & _LIMIT_MAX for key in ("soft", "hard"))
+        soft, hard = (take(entry, key, int) & _LIMIT_MAX for key in ("soft", "hard"))
         steps.append(Call(f"set {name}", "prlimit", (resource, soft, hard)))
     return steps
 
 
 def _scheduling(process: Json, linux: Json) -> list[Operation]:
     steps: list[Operation] = []
-    if persona := take(linux, "personality", dict, "linux."):
+    if persona := take(linux, "personality", dict):
         domain = names.look_up(names.PERSONAS, persona.get("domain"), "linux.personality.domain")
         if persona.get("flags"):
             raise wrong("linux.personality.flags", "there are none")
         steps.append(Call("set the personality", "personality", (domain,)))
-    if io := take(process, "ioPriority", dict, "process."):
+    if io := take(process, "ioPriority", dict):
         class_ = names.look_up(names.IO_CLASSES, io.get("class"), "process.ioPriority.class")
-        priority = take(io, "priority", int, "process.ioPriority.")
+        priority = take(io, "priority", int)
         if not 0 <= priority <= 7:
             raise wrong("process.ioPriority.priority", f"{priority} is not from 0 to 7")
         steps.append(Call("set the I/O priority", "ioprio_set", (class_, priority)))
-    if scheduler := take(process, "scheduler", dict, "process."):
+    if scheduler := take(process, "scheduler", dict):
         where = "process.scheduler."
         policy = names.look_up(names.POLICIES, scheduler.get("policy"), f"{where}policy")
         flags = 0
-        for flag in strings(scheduler, "flags", where):
+        for flag in take(scheduler, "flags", list):
             flags |= names.look_up(names.SCHEDULER_FLAGS, flag, f"{where}flags")
-        values = [take(scheduler, key, int, where) for key in ("nice", "priority", "runtime", "deadline", "period")]
+        values = [take(scheduler, key, int) for key in ("nice", "priority", "runtime", "deadline", "period")]
         steps.append(Call("set the scheduler", "sched_setattr", (policy, flags, *values)))
-    if memory := take(linux, "memoryPolicy", dict, "linux."):
+    if memory := take(linux, "memoryPolicy", dict):
         where = "linux.memoryPolicy."
         mode = names.look_up(names.MEMORY_MODES, memory.get("mode"), f"{where}mode")
-        for flag in strings(memory, "flags", where):
+        for flag in take(memory, "flags", list):
             mode |= names.look_up(names.MEMORY_FLAGS, flag, f"{where}flags")
-        text = take(memory, "nodes", str, where)
+        text = take(memory, "nodes", str)
         nodes = names.cpu_set(text, f"{where}nodes") if text else frozenset()
         steps.append(Call("set the memory policy", "set_mempolicy", (mode, names.node_mask(nodes))))
     return steps
@@ -158,22 +156,22 @@ def _scheduling(process: Json, linux: Json) -> list[Operation]:
 
 def _labels(process: Json) -> list[Operation]:
     steps: list[Operation] = []
-    if profile := take(process, "apparmorProfile", str, "process."):
+    if profile := take(process, "apparmorProfile", str):
         steps.append(Label("apparmor/exec", f"exec {profile}"))
-    if label := take(process, "selinuxLabel", str, "process."):
+    if label := take(process, "selinuxLabel", str):
         steps.append(Label("exec", label))
     return steps
 
 
 def _filter(linux: Json, wishes: Wishes) -> list[Filter]:
-    seccomp: Json = take(linux, "seccomp", dict, "linux.")
+    seccomp: Json = take(linux, "seccomp", dict)
     found = compile_filter(seccomp, strict=wishes.strict_calls) if seccomp else None
     return [Filter(found.program, found.flags, found.asks)] if found else []
 
 
 def _size(process: Json) -> tuple[int, int] | tuple[()]:
-    size: Json = take(process, "consoleSize", dict, "process.")
+    size: Json = take(process, "consoleSize", dict)
     if not size:
         return ()
-    rows, columns = (take(size, key, int, "process.consoleSize.") for key in ("height", "width"))
+    rows, columns = (take(size, key, int) for key in ("height", "width"))
     return (rows & 0xFFFF, columns & 0xFFFF)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from nsunit.oci.cgroup import fs, manager
-from nsunit.oci.creation import connect, hand_on, parse_object
 from nsunit.oci.errors import OciError, UsageError
+from nsunit.oci.sockets import connect, tell
 from nsunit.oci.spec import program
 from nsunit.oci.spec.annotations import wishes_of
 from nsunit.oci.spec.check.validate import check_process
-from nsunit.oci.spec.fields import Json, take
-from nsunit.oci.spec.plan import state
+from nsunit.oci.spec.fields import Json, parse_object, take
+from nsunit.oci.spec.hooks import state
 from nsunit.oci.spec.process import cpu_set
 from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, read, write_whole
 from nsunit.setup import linux, namespaces
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from nsunit.oci.options import Given
 
 _SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
-_FILES = {"mnt": "mnt", "net": "net", "pid": "pid", "ipc": "ipc", "uts": "uts", "user": "user", "cgroup": "cgroup"}
-_FILES["time"] = "time"
 
 
 def run(context: Context, given: Given) -> tuple[int, str]:
@@ -138,8 +136,8 @@ def spaces_of(container: Container) -> Spaces:
         spaces.pidfd = os.pidfd_open(container.pid)
         kinds = [
             kind
-            for kind, name in _FILES.items()
-            if os.readlink(f"/proc/{container.pid}/ns/{name}") != os.readlink(f"/proc/self/ns/{name}")
+            for kind in namespaces.KINDS
+            if os.readlink(f"/proc/{container.pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
         ]
     except (ProcessLookupError, FileNotFoundError):
         raise OciError("cannot exec in a stopped container") from None
@@ -156,10 +154,10 @@ class _Session(Answers):
         self.given = given
         self.score: int | None = None
         self.first_score = take(take(config, "process", dict), "oomScoreAdj", int) if "process" in config else None
-        affinity: Json = take(process, "execCPUAffinity", dict, "process.")
+        affinity: Json = take(process, "execCPUAffinity", dict)
         where = "process.execCPUAffinity."
         self.initial, self.final = (
-            cpu_set(text, where + name) if (text := take(affinity, name, str, where)) else frozenset()
+            cpu_set(text, where + name) if (text := take(affinity, name, str)) else frozenset()
             for name in ("initial", "final")
         )
 
@@ -193,7 +191,7 @@ class _Session(Answers):
     def listener(self, pid: int, fd: int) -> None:
         """See Answers."""
         text = state(self.config, self.container.bundle, self.container.id, RUNNING, self.container.pid)
-        hand_on(self.config, text, pid, fd)
+        tell(self.config, text, pid, fd)
 
     def forked(self, pid: int) -> None:
         """See Answers."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from nsunit.oci.creation import create
 from nsunit.oci.errors import OciError
 from nsunit.oci.foreground import Foreground
 from nsunit.oci.removal import destroy
-from nsunit.oci.starting import start
+from nsunit.oci.verbs.create import create
+from nsunit.oci.verbs.start import start
 from nsunit.setup import linux
 
 TYPE_CHECKING = False

@@ -6,8 +6,8 @@ import sys
 
 from nsunit.jsontext import dumps, loads
 from nsunit.oci.cgroup import placing
-from nsunit.oci.creation import parse_object
 from nsunit.oci.errors import OciError
+from nsunit.oci.spec.fields import parse_object
 from nsunit.oci.spec.limits.update import OPTIONS, changing, merged, of_file, of_options
 from nsunit.oci.state import STOPPED, read
 

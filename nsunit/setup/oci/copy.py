@@ -43,6 +43,7 @@ def _file(source: int, target: int, name: str) -> None:
     reader = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
     writer = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=target)
     while chunk := os.read(reader, _CHUNK):
-        os.write(writer, chunk)
+        while chunk:  # the last one that fits may go in part, and only the next fails
+            chunk = chunk[os.write(writer, chunk) :]
     os.close(reader)
     os.close(writer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -10,7 +11,7 @@ import struct
 from nsunit.setup import files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.oci import calls
-from nsunit.setup.oci.mounts import open_file
+from nsunit.setup.oci.mounts import attach
 from nsunit.setup.oci.step import Box, Step
 
 TIOCSPTLCK, TIOCGPTPEER, TIOCSCTTY, TIOCSWINSZ = 0x40045431, 0x5441, 0x540E, 0x5414  # ioctl_tty(2)
@@ -51,27 +52,30 @@ class Device(Step):
             build.keep(id(self), clone)
 
     def execute(self, build: Build) -> None:
-        """mknod(2) in place of whatever is there, or attach the clone."""
+        """mknod(2) unless it is there, or attach the clone."""
         clone = build.take(id(self))
         if clone >= 0:
-            place = open_file(build.root_fd, self.path)
-            linux.move_mount(clone, place)
-            os.close(place)
+            attach(build, clone, self.path, directory=False)
             os.close(clone)
             return
         directory, _, name = self.path.rpartition("/")
         parent = files.open_directory(build.root_fd, directory or "/")
-        node = _KINDS[self.kind] | self.mode
         try:
-            os.mknod(name, node, os.makedev(self.major, self.minor), dir_fd=parent)
+            os.mknod(name, _KINDS[self.kind] | self.mode, os.makedev(self.major, self.minor), dir_fd=parent)
         except FileExistsError:
-            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            same = stat.S_IFMT(status.st_mode) == _KINDS[self.kind]
-            if not same or (self.kind != "p" and status.st_rdev != os.makedev(self.major, self.minor)):
-                raise
-        os.chmod(f"/proc/self/fd/{parent}/{name}", self.mode)
-        os.chown(name, self.uid, self.gid, dir_fd=parent, follow_symlinks=False)
+            pass  # the one that is wanted, or it is refused below
+        # Whoever else writes to this root may have put another there meanwhile: it is one node from here on.
+        node = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+        self._refuse_other(os.fstat(node))
+        os.chmod(f"/proc/self/fd/{node}", self.mode)
+        os.chown(f"/proc/self/fd/{node}", self.uid, self.gid)
+        os.close(node)
         os.close(parent)
+
+    def _refuse_other(self, status: os.stat_result) -> None:
+        same = stat.S_IFMT(status.st_mode) == _KINDS[self.kind]
+        if not same or (self.kind != "p" and status.st_rdev != os.makedev(self.major, self.minor)):
+            raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
 
 
 class Links(Step):

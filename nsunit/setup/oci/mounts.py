@@ -211,10 +211,8 @@ class Cgroup(Step):
 
     def execute(self, build: Build) -> None:
         """Make a mount of cgroup2, or bind the directory where the kernel does not let us."""
-        place = files.open_directory(build.root_fd, self.target)
         fd = self._mount()
-        linux.move_mount(fd, place)
-        os.close(place)
+        attach(build, fd, self.target, directory=True)
         propagate(fd, self.propagation)
         os.close(fd)
 
@@ -341,7 +339,7 @@ def open_file(root_fd: int, target: str) -> int:
 
 
 def refuse_kernel_place(place: int, target: str) -> None:
-    """Refuse a *place* in /proc or /sys that *target* does not name: a link of the image has led there.
+    """Refuse a *place* in procfs where *target* is not below /proc: a link of the image has led there.
 
     Raises:
         OSError: it is one.

@@ -14,6 +14,7 @@ from nsunit.setup.oci.step import Box, Step
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CAPABILITIES_MAX = 63
+_PROC_ROOT_INO = 1  # include/linux/proc_fs.h
 
 
 class Domainname(Step):
@@ -46,12 +47,7 @@ class Sysctl(Step):
 
     def execute(self, build: Build) -> None:
         """Write it through the container's procfs."""
-        path = "/proc/sys/" + self.key.translate({ord("."): "/", ord("/"): "."})
-        fd = linux.openat2(linux.AT_FDCWD, path, os.O_WRONLY, linux.RESOLVE_NO_SYMLINKS)
-        if linux.fstatfs_type(fd) != linux.PROC_SUPER_MAGIC:
-            raise OSError(errno.EINVAL, "/proc is no procfs")
-        os.write(fd, self.value.encode())
-        os.close(fd)
+        write_proc("sys/" + self.key.translate({ord("."): "/", ord("/"): "."}), self.value)
 
 
 class Keyring(Step):
@@ -105,10 +101,30 @@ class Label(Step):
 
     def execute(self, build: Build) -> None:
         """Write it."""
-        fd = os.open(f"/proc/self/attr/{self.file}", os.O_WRONLY | os.O_CLOEXEC)
-        if linux.fstatfs_type(fd) != linux.PROC_SUPER_MAGIC:
+        write_proc(f"self/attr/{self.file}", self.text)
+
+
+def write_proc(path: str, text: str) -> None:
+    """Write *text* to the file *path* of the procfs at /proc.
+
+    Raises:
+        OSError: also if something else is mounted there, or on the way: another file of procfs in the place of this one
+            would make root's write one to the host (CVE-2025-52881).
+    """
+    proc = linux.openat2(linux.AT_FDCWD, "/proc", os.O_PATH | os.O_DIRECTORY, linux.RESOLVE_NO_SYMLINKS)
+    try:
+        if linux.fstatfs_type(proc) != linux.PROC_SUPER_MAGIC or os.fstat(proc).st_ino != _PROC_ROOT_INO:
             raise OSError(errno.EINVAL, "/proc is no procfs")
-        os.write(fd, self.text.encode())
+        fd = linux.openat2(proc, path, os.O_WRONLY, linux.RESOLVE_NO_MAGICLINKS | linux.RESOLVE_NO_XDEV)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        raise OSError(errno.EXDEV, "something else is mounted over it") from None
+    finally:
+        os.close(proc)
+    try:
+        os.write(fd, text.encode())
+    finally:
         os.close(fd)
 
 

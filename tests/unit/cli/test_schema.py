@@ -74,6 +74,7 @@ RECORDS = {
     "nsunit.features.images.look": "Usage=Store Step=HistoryStep",
     "nsunit.features.volumes.look": "Shown=Volume",
     "nsunit.deeds.mount.mounted": "Mounted",
+    "nsunit.oci.overview": "OciContainer",
     "nsunit.features.images.out.compare": "Change=FileChange",
     "nsunit.features.images.out.lineage": "Entry=LayerEntry Verdict",
     "nsunit.features.images.out.send": "Sent",

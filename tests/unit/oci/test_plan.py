@@ -86,7 +86,7 @@ def test_home_is_looked_up_where_nobody_says_it():
     [
         ({"ociVersion": "0.9"}, "unsupported version 0.9"),
         ({"ociVersion": None}, "unsupported version of config.json"),
-        ({"ociVersion": 1}, "ociVersion: it must be a string"),
+        ({"ociVersion": 1}, "unsupported version 1: ociVersion must be 1.x"),
         ({"root": {}}, "root.path: it is missing"),
         ({"process": {"args": []}}, "args must not be empty"),
         ({"process": {"args": "sh"}}, "process.args: expected a list"),

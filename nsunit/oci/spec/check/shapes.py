@@ -1,8 +1,9 @@
 """Checking the shape of what was read from JSON: the types that Go's decoder insists on, and fields that must be there.
 
 A shape is the name of a type, a tuple ("list", shape), ("map", shape) or ("one", words), or a dictionary from the name
-of a field to the shape of that; a name that ends in `!` must be there.  As in the engines' own decoder null is the same
-as nothing, and fields that no shape names are ignored: a later version of the specification may have them.
+of a field to the shape of that; a name that ends in `!` must be there.  As in the engines' own decoder a field that is
+null is the same as none, and fields that no shape names are ignored: a later version of the specification may have
+them.
 """
 
 from __future__ import annotations
@@ -52,12 +53,18 @@ def check(value: Any, shape: Shape, where: str) -> None:
         if type(value) is not list:
             raise FieldError(where, f"expected a list, not {_kind(value)}")
         for index, item in enumerate(value):
-            check(item, shape[1], f"{where}[{index}]")
+            _check_item(item, shape[1], f"{where}[{index}]")
     else:
         if type(value) is not dict:
             raise FieldError(where, f"expected an object, not {_kind(value)}")
         for key, item in value.items():
-            check(item, shape[1], f"{where}['{key}']")
+            _check_item(item, shape[1], f"{where}['{key}']")
+
+
+def _check_item(value: Any, shape: Shape, where: str) -> None:
+    if value is None:
+        raise FieldError(where, "it is null")
+    check(value, shape, where)
 
 
 def unknown(where: str, word: Any, known: tuple[str, ...]) -> FieldError:

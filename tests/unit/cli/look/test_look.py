@@ -13,6 +13,7 @@ from nsunit.deeds.look.root import Ids, Root
 from nsunit.errors import BusError, NotFoundError, NsunitError
 from nsunit.formats.procfs import IdRange
 from nsunit.names import escape
+from nsunit.oci.overview import OciContainer
 from nsunit.setup.operation import PlanError
 from nsunit.storage.processes import UnitProcess
 
@@ -56,6 +57,30 @@ def test_list_names(nsunit, manager):
     assert nsunit("ls", "--names")[1] == "db\nweb\n"
     assert nsunit("list", "--names", "--all")[1] == "db\nidle\nweb\n"
     assert nsunit("list", "--names", "w*", "x")[1] == "web\n"
+
+
+@pytest.fixture
+def engines(monkeypatch):
+    made = [
+        OciContainer("a1", "running", 7, "docker-a1.scope", "/b/a1", None, "/run/nsunit-oci"),
+        OciContainer("b2", "created", 8, None, "/b/b2", "web", "/run/containerd/runc/k8s.io"),
+        OciContainer("c3", "stopped", None, None, "/b/c3", None, "/run/nsunit-oci"),
+    ]
+    monkeypatch.setattr("nsunit.cli.look.oci.overview", lambda _roots: made)
+
+
+def test_list_what_engines_have(nsunit, engines):
+    head = "NAME\tSTATE\tPID\tUNIT\tENGINE'S NAME\tBUNDLE\n"
+    first, second = "a1\trunning\t7\tdocker-a1.scope\t-\t/b/a1\n", "b2\tcreated\t8\t-\tweb\t/b/b2\n"
+    assert nsunit("list", "--oci") == (0, head + first + second, "")
+    assert nsunit("list", "--oci", "web") == nsunit("list", "--oci", "b*") == (0, head + second, "")
+    assert nsunit("list", "--oci", "--names", "--all") == (0, "a1\nb2\nc3\n", "")
+    assert [item["name"] for item in json.loads(nsunit("list", "--oci", "--json")[1])] == ["a1", "b2"]
+
+
+def test_list_has_no_tree_of_what_engines_have(nsunit, engines):
+    status, _, err = nsunit("list", "--oci", "--tree")
+    assert status == 2 and "--oci shows no groups: engines have their own" in err
 
 
 def test_list_json(nsunit, states):

@@ -1,4 +1,4 @@
-"""A listener of seccomp(2), on its way from the container's process to who answers for it."""
+"""Sockets that engines name: who takes a terminal, and who answers for a listener of seccomp(2)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ _SYS_PIDFD_GETFD = 438  # on all architectures
 _NAME = "seccompFd"
 
 
+def connect(path: str) -> int:
+    """A descriptor connected to the console socket at *path*.
+
+    Raises:
+        OciError: nobody listens there.
+    """
+    socket = _stream()
+    try:
+        socket.connect(path)
+    except OSError as error:
+        raise OciError(f"console socket {path}: {error.strerror}") from None
+    return int(socket.detach())
+
+
 def tell(config: Json, state: str, pid: int, fd: int) -> None:
     """Hand the descriptor *fd* of process *pid* to `listenerPath`, with the `ContainerProcessState` of runtime-spec.
 
@@ -31,7 +45,7 @@ def tell(config: Json, state: str, pid: int, fd: int) -> None:
     told: Json = {"ociVersion": config["ociVersion"], "fds": [_NAME], "pid": pid, "state": loads(state)}
     if metadata := seccomp.get("listenerMetadata"):
         told["metadata"] = metadata
-    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    socket = _stream()
     pidfd = os.pidfd_open(pid)
     taken = -1
     try:
@@ -45,3 +59,7 @@ def tell(config: Json, state: str, pid: int, fd: int) -> None:
         socket.close()
         if taken >= 0:
             os.close(taken)
+
+
+def _stream() -> _socket.socket:
+    return _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)

@@ -1,0 +1,66 @@
+"""What is kept of a container on disk: whole or not at all, for its owner, under a lock that means what it says."""
+
+import errno
+import os
+import resource
+import stat
+from contextlib import contextmanager
+
+import pytest
+
+from nsunit.oci.errors import OciError
+from nsunit.oci.state import Store, write_whole
+from nsunit.setup.oci import copy
+
+NOBODY_ELSE = 0o600
+
+
+@contextmanager
+def room_for(size):
+    """Let files grow to *size* bytes: a write beyond takes a part first, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_has_no_room_leaves_the_file_as_it_was(tmp_path):
+    (tmp_path / "file").write_text("before")
+    with room_for(4096), pytest.raises(OSError) as caught:
+        write_whole(str(tmp_path / "file"), b"x" * 5000)
+    assert caught.value.errno == errno.EFBIG
+    assert (tmp_path / "file").read_text() == "before"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_copy_that_has_no_room_is_told(tmp_path):
+    for name in ("from", "to"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "from/file").write_bytes(b"x" * 5000)
+    source, target = (os.open(tmp_path / name, os.O_PATH | os.O_DIRECTORY) for name in ("from", "to"))
+    with room_for(4096), pytest.raises(OSError) as caught:
+        copy.tree(source, target)
+    assert caught.value.errno == errno.EFBIG
+
+
+def test_others_do_not_read_what_is_kept(tmp_path):
+    store = Store(str(tmp_path / "root"))
+    store.add("c")
+    store.write("c", "config.json", b"{}")
+    assert stat.S_IMODE(os.stat(store.path("c", "config.json")).st_mode) == NOBODY_ELSE
+
+
+def test_a_lock_of_what_is_no_more_is_none(tmp_path, monkeypatch):
+    store = Store(str(tmp_path))
+    store.add("c")
+
+    def others_turn(_fd, _operation):
+        """Who has the lock removes the container, and the name is taken again."""
+        store.remove("c")
+        store.add("c")
+
+    monkeypatch.setattr("nsunit.oci.state.fcntl.flock", others_turn)
+    with pytest.raises(OciError, match="container does not exist"):
+        store.lock("c")

@@ -24,11 +24,16 @@ def word(text: str, *, specifiers: bool = False) -> str:
     text = text if specifiers else literal(text)
     if text and _SAFE.issuperset(text) and text not in (";",):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    escaped = "".join(
-        _CONTROL.get(char) or (char if char >= " " and char != "\x7f" else f"\\x{ord(char):02x}") for char in escaped
+    quoted = escaped(text).replace('"', '\\"')
+    return f'"{quoted}"'
+
+
+def escaped(text: str) -> str:
+    """*text* with its backslashes and control characters as C escapes."""
+    return "".join(
+        _CONTROL.get(char) or (char if char >= " " and char != "\x7f" else f"\\x{ord(char):02x}")
+        for char in text.replace("\\", "\\\\")
     )
-    return f'"{escaped}"'
 
 
 def command(words: tuple[str, ...] | list[str], *, specifiers: bool = False) -> str:

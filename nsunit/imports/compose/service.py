@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from nsunit.imports.compose.deploy import deploy, take_limits
-from nsunit.imports.compose.values import pairs, text_of, words_of
+from nsunit.imports.compose.environment import environment_files
+from nsunit.imports.compose.values import mode, pairs, text_of, words_of
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import mounts, process
 from nsunit.imports.podman.table import finish, option
@@ -185,15 +186,6 @@ class Service:
             self.target.plain("NetworkAlias", str(value))
             raise NotCarried(f"the container is '{self.target.draft.name}'", "others find it by that name all the same")
 
-    def _env_file(self, value: Any) -> None:
-        for item in value if isinstance(value, list) else [value]:
-            said = item if isinstance(item, dict) else {"path": item}
-            path = self.project.absolute(str(said["path"]))
-            if said.get("required") is False:
-                self.target.plain("EnvironmentFile", f"-{path}")
-            else:
-                self.option("env-file", path)
-
     def _extra_hosts(self, value: Any) -> None:
         for name, addresses in pairs(value):
             for address in addresses if isinstance(addresses, list) else [addresses]:
@@ -308,7 +300,8 @@ class Service:
                 self.target.remark("it runs as the service's user, with its variables", "use [Service] yourself")
             name = self.target.draft.name
             who = name + ("%i" if name[-1] == "@" else "")
-            self.target.say(verb, f"/usr/bin/nsunit exec {who} -- {' '.join(map(word, words))}", "Service")
+            command = " ".join(word(item).replace("$", "$$") for item in words)  # systemd's variables are others
+            self.target.say(verb, f"/usr/bin/nsunit exec {who} -- {command}", "Service")
 
     def _volumes(self, value: list[Any]) -> None:
         for item in value:
@@ -330,8 +323,10 @@ class Service:
                 options.append(str(value))
             elif key == "nocopy":
                 options += ["nocopy"] if value else []
-            elif key in ("size", "mode"):
-                options.append(f"{key}={value:04o}" if key == "mode" and isinstance(value, int) else f"{key}={value}")
+            elif key == "mode":
+                options.append(f"mode={mode(value):04o}")
+            elif key == "size":
+                options.append(f"size={value}")
             elif key == "recursive":
                 options += ["norbind"] if value == "disabled" else []
             elif key != "create_host_path":
@@ -362,7 +357,7 @@ _KEYS: dict[str, Callable[[Service, Any], None]] = {
     "depends_on": Service._nothing,
     "deploy": deploy,
     "entrypoint": Service._entrypoint,
-    "env_file": Service._env_file,
+    "env_file": environment_files,
     "extra_hosts": Service._extra_hosts,
     "healthcheck": Service._healthcheck,
     "image": Service._nothing,

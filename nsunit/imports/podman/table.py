@@ -333,6 +333,7 @@ def finish(target: Target, words: list[str]) -> None:
                 say(target)
             except NotCarried as lost:
                 target.remark(lost.reason, lost.instead)
+    process.environment_twice(target)
     process.program(target, words)
     pod = "pod" in target.pending
     joined = {"network", "pod"} & target.pending.keys()

@@ -25,13 +25,13 @@ IN = frozenset(
     "root process process.user process.capabilities hooks linux linux.resources linux.resources.memory"
     " linux.resources.cpu linux.resources.blockIO linux.resources.pids linux.resources.network".split()
 )
-_HIDDEN = frozenset(
+HIDDEN = frozenset(
     "/proc/acpi /proc/asound /proc/interrupts /proc/kallsyms /proc/kcore /proc/keys /proc/latency_stats"
     " /proc/sched_debug /proc/scsi /proc/timer_list /proc/timer_stats /sys/firmware /sys/fs/selinux"
     " /sys/devices/virtual/powercap /sys/dev/block /proc/kpagecount".split()
 )
-_READ_ONLY = frozenset(("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"))
-_NAMESPACES = {
+READ_ONLY = frozenset(("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"))
+NAMESPACES = {
     "cgroup": "CgroupNamespace",
     "ipc": "IPCNamespace",
     "mount": "MountNamespace",
@@ -191,13 +191,13 @@ def _namespaces(target: Target, values: Any) -> None:
     """Those that are named are its own, or at a path; others are the host's."""
     there = {item["type"]: item.get("path", "") for item in values}
     for kind, path in there.items():
-        if kind not in _NAMESPACES:
+        if kind not in NAMESPACES:
             target.remark(f"'{kind}' is no namespace", "leave it out")
         elif path:
-            target.plain(_NAMESPACES[kind], f"path:{path}")
+            target.plain(NAMESPACES[kind], f"path:{path}")
     for kind in ("network", "pid", "ipc", "uts", "cgroup"):
         if kind not in there:
-            target.say(_NAMESPACES[kind], "host")
+            target.say(NAMESPACES[kind], "host")
     target.hold("namespaces", "yes")
 
 
@@ -219,13 +219,13 @@ HANDLERS: dict[str, Handler] = {
     "linux.devices": _devices,
     "linux.gidMappings": _ids("gids"),
     "linux.intelRdt": _lost("nsunit has nothing for resctrl", "put its processes there by [Service] ExecStartPost="),
-    "linux.maskedPaths": _paths(_HIDDEN, "hidden"),
+    "linux.maskedPaths": _paths(HIDDEN, "hidden"),
     "linux.memoryPolicy": _lost("it is systemd's", "use [Service] NUMAPolicy= and NUMAMask="),
     "linux.mountLabel": _lost(*_LABEL),
     "linux.namespaces": _namespaces,
     "linux.netDevices": _lost("devices do not move by themselves", "use Network=phys:DEVICE"),
     "linux.personality": _lost("programs run as the kernel has them", "leave it out"),
-    "linux.readonlyPaths": _paths(_READ_ONLY, "read-only"),
+    "linux.readonlyPaths": _paths(READ_ONLY, "read-only"),
     "linux.rootfsPropagation": _propagation,
     "linux.seccomp": _lost(*_FILTER),
     "linux.sysctl": _sysctl,

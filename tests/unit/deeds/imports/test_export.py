@@ -45,7 +45,7 @@ def test_it_is_written_and_nothing_replaced(place, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["web", "--as=helm"], "'helm' is nothing to export as\n  hint: there are quadlet, run, nspawn"),
+        (["web", "--as=helm"], "'helm' is nothing to export as\n  hint: there are quadlet, run, compose, nspawn, oci"),
         (["shop.pod", "--as=run"], "'shop.pod' is no container"),
         (["web"], "export: FILE is missing"),
         (["web", "x.tar", "--force"], "--force is for --as"),

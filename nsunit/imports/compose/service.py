@@ -245,7 +245,7 @@ class Service:
                 self.target.remark("an interface has no such thing", "leave it out")
             self.at("networks", name)
             self.option("network", f"{name}:{','.join(options)}" if options else name)
-        if self.target.draft.name != self.name:
+        if self.target.draft.name != self.name and not self.target.user:  # a user's have no network among them
             self.at("networks")
             self.target.plain("NetworkAlias", self.name)
 

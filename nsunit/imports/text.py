@@ -83,6 +83,17 @@ def size(text: str) -> str:
     return str(int(float(digits) * factor))
 
 
+def in_bytes(text: str) -> int:
+    """The number of bytes of a size.
+
+    Raises:
+        NotCarried: it is none.
+    """
+    written = size(text)
+    unit = written[-1]
+    return int(written[:-1]) * 1024 ** " KMGT".index(unit) if unit in "KMGT" else int(written)
+
+
 def seconds(text: str) -> str:
     """A time as Go writes it, `1m30s`, or a number of seconds, as systemd does: `1min 30s`.
 

@@ -100,7 +100,7 @@ RESOURCES: dict[str, Handler] = {
     "blockIO.weightDevice": _weights,
     "cpu.burst": _number("CPUBurstSec", "Container", "us"),
     "cpu.cpus": _text("AllowedCPUs"),
-    "cpu.idle": _lost("a group is idle where its weight is", "use [Slice] CPUWeight=idle"),
+    "cpu.idle": lambda target, value: limits.cgroup_file(target, f"cpu.idle={int(value)}"),
     "cpu.mems": _text("AllowedMemoryNodes"),
     "cpu.period": _hold("cpu-period"),
     "cpu.quota": _hold("cpu-quota"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 from nsunit.imports.compose.deploy import deploy, take_limits
 from nsunit.imports.compose.environment import environment_files
@@ -169,10 +170,15 @@ class Service:
     # Keys, by their names.
 
     def _build(self, value: Any) -> None:
-        image = self.data.get("image") or f"localhost/{self.project.name}-{self.name}"
-        where = value if isinstance(value, str) else value.get("context", ".")
-        hint = f"buildah build -t {image} {self.project.absolute(str(where))}, then 'nsunit image import'"
-        raise NotCarried("nsunit does not build it at a start", hint)
+        image = str(self.data.get("image") or f"localhost/{self.project.name}-{self.name}")
+        said = value if isinstance(value, dict) else {"context": value}
+        context = self.project.absolute(str(said.get("context") or "."))
+        words = ["nsunit", "build", "-t", image]
+        words += ["-f", self.project.absolute(str(said["dockerfile"]), context)] if said.get("dockerfile") else []
+        words += ["--target", str(said["target"])] if said.get("target") else []
+        for name, text in pairs(said.get("args")):
+            words.append(f"--build-arg={name}" if text is None else f"--build-arg={name}={text_of(text)}")
+        raise NotCarried("nsunit does not build it at a start", shlex.join([*words, context]))
 
     def _command(self, value: Any) -> None:
         self.words = words_of(value)
@@ -266,7 +272,7 @@ class Service:
     def _pull_policy(self, value: Any) -> None:
         name = str(value).partition("_")[0] if str(value).startswith("every") else str(value)
         if name == "build":
-            raise NotCarried("nsunit does not build it at a start", "build it by buildah")
+            raise NotCarried("nsunit does not build it at a start", "build it by 'nsunit build'")
         self.option("pull", "newer" if name == "every" else _PULLS.get(name, name))
 
     def _stop_grace_period(self, value: Any) -> None:

@@ -6,10 +6,11 @@ import json
 
 from nsunit.definition.container import DEFAULT_CAPABILITIES
 from nsunit.imports.bundle.table import HIDDEN, NAMESPACES, READ_ONLY
-from nsunit.imports.export.options import in_bytes, number
+from nsunit.imports.export.options import bytes_or_max, number
 from nsunit.imports.export.source import plain, words
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman.mounts import fields
+from nsunit.imports.text import in_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,10 +125,10 @@ class _Bundle:
             "AllowedMemoryNodes": lambda line: self._limit("cpu", mems=line.value),
             "CPUQuota": self._quota,
             "CPUWeight": lambda line: self._limit("cpu", shares=round(number(line.value) * 1024 / 100)),
-            "MemoryHigh": lambda line: self._limit("unified", **{"memory.high": in_bytes(line.value)}),
-            "MemoryLow": lambda line: self._limit("memory", reservation=int(in_bytes(line.value))),
+            "MemoryHigh": lambda line: self._limit("unified", **{"memory.high": bytes_or_max(line.value)}),
+            "MemoryLow": lambda line: self._limit("memory", reservation=in_bytes(line.value)),
             "MemoryMax": self._memory,
-            "MemoryMin": lambda line: self._limit("unified", **{"memory.min": in_bytes(line.value)}),
+            "MemoryMin": lambda line: self._limit("unified", **{"memory.min": bytes_or_max(line.value)}),
             "MemorySwapMax": self._swap,
             "TasksMax": self._tasks,
         }
@@ -269,16 +270,16 @@ class _Bundle:
     def _memory(self, line: Line) -> None:
         if line.value == "infinity":
             return
-        limit = int(in_bytes(line.value))
+        limit = in_bytes(line.value)
         self._limit("memory", limit=limit)
         self._limit("memory", swap=self.resources["memory"].get("swap", -1))
 
     def _swap(self, line: Line) -> None:
         memory = self.source.last("Slice", "MemoryMax")
         if not memory or memory == "infinity":
-            self._limit("unified", **{"memory.swap.max": in_bytes(line.value)})
+            self._limit("unified", **{"memory.swap.max": bytes_or_max(line.value)})
         elif line.value != "infinity":
-            self._limit("memory", swap=int(in_bytes(memory)) + int(in_bytes(line.value)))
+            self._limit("memory", swap=in_bytes(memory) + in_bytes(line.value))
 
     def _tasks(self, line: Line) -> None:
         self._limit("pids", limit=-1 if line.value == "infinity" else number(line.value))

@@ -7,7 +7,7 @@ import json
 from nsunit.imports.export.source import plain, words
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman.mounts import fields
-from nsunit.imports.text import size
+from nsunit.imports.text import in_bytes
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -145,13 +145,15 @@ class Options:
         }
         handlers = {("Container", key): handler for key, handler in found.items()}
         limits: dict[str, Callable[[Line], None]] = {
-            **dict.fromkeys(_FILES, lambda line: self.add("cgroup-conf", f"{_FILES[line.key]}={in_bytes(line.value)}")),
+            **dict.fromkeys(
+                _FILES, lambda line: self.add("cgroup-conf", f"{_FILES[line.key]}={bytes_or_max(line.value)}")
+            ),
             "AllowedCPUs": lambda line: self.add("cpuset-cpus", line.value),
             "AllowedMemoryNodes": lambda line: self.add("cpuset-mems", line.value),
             "CPUQuota": self._quota,
             "CPUWeight": lambda line: self.add("cpu-shares", str(round(number(line.value) * 1024 / 100))),
             "IOWeight": lambda line: self.add("blkio-weight", str(10 + (number(line.value) - 1) * 990 // 9999)),
-            "MemoryLow": lambda line: self.add("memory-reservation", in_bytes(line.value)),
+            "MemoryLow": lambda line: self.add("memory-reservation", str(in_bytes(line.value))),
             "MemoryMax": self._memory,
             "MemorySwapMax": self._swap,
             "TasksMax": lambda line: self.add("pids-limit", "-1" if line.value == "infinity" else line.value),
@@ -285,18 +287,18 @@ class Options:
     def _memory(self, line: Line) -> None:
         if line.value == "infinity":
             return
-        self.add("memory", in_bytes(line.value))
+        self.add("memory", str(in_bytes(line.value)))
         if not self.source.has("Slice", "MemorySwapMax"):
             self.add("memory-swap", "-1")  # nsunit's default, podman's is as much again
 
     def _swap(self, line: Line) -> None:
         memory = self.source.last("Slice", "MemoryMax")
         if not memory:
-            self.add("cgroup-conf", f"memory.swap.max={in_bytes(line.value)}")
+            self.add("cgroup-conf", f"memory.swap.max={bytes_or_max(line.value)}")
         elif line.value == "infinity":
             self.add("memory-swap", "-1")
         else:
-            self.add("memory-swap", str(int(in_bytes(memory)) + int(in_bytes(line.value))))
+            self.add("memory-swap", str(in_bytes(memory) + in_bytes(line.value)))
 
     def _quota(self, line: Line) -> None:
         self.add("cpus", f"{float(line.value.removesuffix('%')) / 100:g}")
@@ -318,17 +320,13 @@ def _field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 
-def in_bytes(text: str) -> str:
-    """A size as a number of bytes, or `max`.
+def bytes_or_max(text: str) -> str:
+    """A size as the kernel's files have it: a number of bytes, or `max`.
 
     Raises:
         NotCarried: it is none.
     """
-    if text == "infinity":
-        return "max"
-    value = size(text)
-    unit = value[-1]
-    return str(int(value[:-1]) * 1024 ** " KMGT".index(unit)) if unit in "KMGT" else value
+    return "max" if text == "infinity" else str(in_bytes(text))
 
 
 def number(text: str) -> int:

@@ -258,3 +258,12 @@ def test_the_file_of_a_directory():
     )
     made = find("compose").convert(Given(texts))
     assert [draft.name for draft in made.drafts] == ["d-default.network", "d-c"]
+
+
+def test_what_builds_the_image():
+    build = "{context: ./web dir, dockerfile: C.file, target: last, args: {A: '1 2', B: }}"
+    made = plan(given(f"services: {{a: {{network_mode: none, build: {build} }} }}"))
+    assert [remark.instead for remark in made.imported.remarks] == [
+        "nsunit build -t localhost/shop-a -f '/srv/shop/web dir/C.file' --target last '--build-arg=A=1 2' --build-arg=B"
+        " '/srv/shop/web dir'"
+    ]

@@ -43,7 +43,12 @@ VERBS = (
         most=2,
         options=(
             Option("no-pause", "Do not pause a running container meanwhile"),
-            Option("as", "Of its definition, files of quadlet, run, compose, nspawn or oci", value="KIND"),
+            Option(
+                "as",
+                "Of its definition, files of quadlet, run, compose, nspawn or oci",
+                value="KIND",
+                complete=("quadlet", "run", "compose", "nspawn", "oci"),
+            ),
             Option("force", "With --as, replace files that are there", short="f"),
         ),
         complete="defined",

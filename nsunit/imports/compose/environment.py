@@ -44,7 +44,7 @@ def environment_files(service: Service, value: Any) -> None:
         if name not in said:
             service.target.words("Environment", f"{name}={text}")
     raise NotCarried(
-        "its variables stand in the definition, since systemd reads them otherwise",
+        "its variables stand in the definition, which all can read, since systemd reads the file otherwise",
         "import it again when the file changes, or write values without variables and comments",
     )
 

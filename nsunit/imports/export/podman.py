@@ -33,7 +33,7 @@ def quadlet(source: Source) -> list[tuple[str, str]]:
             lines.append("Notify=" + ("healthy" if value == "healthy" else "true"))
         elif name in WORDS.values():
             lines.append(f"{_KEYS[name]}={word(value, specifiers=True)}")
-        elif name in _KEYS:
+        elif name in _KEYS and value.isprintable():  # such a key's value is its line, without quotes
             lines.append(f"{_KEYS[name]}={value}")
         elif name != "rm":
             lines.append(f"PodmanArgs={word(f'--{name}={value}', specifiers=True)}")

@@ -94,7 +94,7 @@ def _io_weight(number: int) -> str:
 def device_weight(target: Target, text: str) -> None:
     """`DEVICE:WEIGHT`."""
     device, _, weight = text.rpartition(":")
-    target.say("IODeviceWeight", f"{device} {_io_weight(_integer(weight))}", "Slice")
+    target.plain("IODeviceWeight", f"{device} {_io_weight(_integer(weight))}", "Slice")
 
 
 def device_rate(target: Target, key: str, text: str) -> None:
@@ -103,7 +103,7 @@ def device_rate(target: Target, key: str, text: str) -> None:
     value = size(rate) if key.endswith("BandwidthMax") else str(_integer(rate))
     if key.endswith("BandwidthMax"):
         value = str(in_bytes(rate))  # systemd's letters are powers of 1000 here
-    target.say(key, f"{device} {value}", "Slice")
+    target.plain(key, f"{device} {value}", "Slice")
 
 
 def tasks(target: Target, text: str) -> None:

@@ -129,8 +129,8 @@ def test_files_that_systemd_reads_otherwise(files, more, found):
     assert len(remarks) == (0 if "EnvironmentFile" in found[0] else 1)
     if remarks:
         assert remarks[0] == (
-            "services.a.env_file: its variables stand in the definition, since systemd reads them otherwise; "
-            "import it again when the file changes, or write values without variables and comments"
+            "services.a.env_file: its variables stand in the definition, which all can read, since systemd reads the "
+            "file otherwise; import it again when the file changes, or write values without variables and comments"
         )
 
 

@@ -323,6 +323,17 @@ def test_a_bundle_of_least():
     assert remarks == []
 
 
+def test_a_value_with_a_line_break_is_no_line():
+    made = export("quadlet", "web", lines_of('[Container]\nImage=x\nBind="/a\\nExec=evil"\n'))
+    assert 'PodmanArgs="--volume=/a\\nExec=evil:/a\\nExec=evil"' in made.files[0][1].split("\n")
+    assert not [line for line in made.files[0][1].split("\n") if line.startswith("Exec=")]
+
+
+def test_a_root_with_a_dollar_sign():
+    made = export("nspawn", "web", lines_of("[Container]\nRootfs=/srv/$a%%b\nExec=/x\n"))
+    assert dict(made.files)["systemd-nspawn@web.service.d/50-nsunit.conf"].endswith("--directory=/srv/$$a%%b\n")
+
+
 def test_a_path_with_a_colon():
     made = export("run", "web", lines_of("[Container]\nImage=x\nBindReadOnly=/a\\\\:b:/c\n"))
     assert "--mount=type=bind,source=/a:b,target=/c,ro" in made.files[0][1].split()

@@ -4,6 +4,8 @@ import pytest
 from imports_corpus import FixedContext
 
 from nsunit.cli.main import main
+from nsunit.cli.transfer import VERBS
+from nsunit.imports.export import KINDS
 from nsunit.cli.verbs import Invocation
 
 
@@ -61,3 +63,9 @@ def test_a_directory_that_cannot_be_written_to(place, capsys):
     (place / "file").write_text("")
     assert main(["export", "web", "--as=run", str(place / "file/below")]) == 1
     assert "hint: name another directory" in capsys.readouterr().err
+
+
+def test_the_shell_knows_all_kinds():
+    (verb,) = [verb for verb in VERBS if verb.name == "export"]
+    (option,) = [option for option in verb.options if option.long == "as"]
+    assert option.complete == tuple(KINDS)

@@ -5,8 +5,8 @@ from imports_corpus import FixedContext
 
 from nsunit.cli.main import main
 from nsunit.cli.transfer import VERBS
-from nsunit.imports.export import KINDS
 from nsunit.cli.verbs import Invocation
+from nsunit.imports.export import KINDS
 
 
 @pytest.fixture

@@ -76,6 +76,8 @@ def verb_help(verb: Verb, style: Style) -> list[str]:
         lines += ["", *textwrap.wrap(paragraph, _WIDTH)]
     if len(verb.names) > 1:
         lines += ["", "Also called: " + ", ".join(verb.names[1:])]
+    if verb.kinds:
+        lines += ["", style.paint("Kinds:", "bold"), *_two_columns(list(verb.kinds), 12)]
     if verb.options:
         lines += ["", style.paint("Options:", "bold")]
         lines += _two_columns([(_spelled(option), option.summary) for option in verb.options], 30)
@@ -126,6 +128,8 @@ def _markdown_verb(verb: Verb) -> list[str]:
     lines = [f"{names} {_escaped(verb.operands)}".rstrip(), f":   {_escaped(verb.summary)}."]
     for paragraph in paragraphs(verb):
         lines += ["", f"    {_escaped(paragraph)}"]
+    for kind, meaning in verb.kinds:
+        lines += ["", f"    **{kind}**", f"    :   {_escaped(meaning)}."]
     for option in verb.options:
         lines += ["", *("    " + line if line else "" for line in _markdown_option(option)[:-1])]
     return [*lines, ""]

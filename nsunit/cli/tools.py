@@ -137,11 +137,11 @@ TOOLS: dict[str, dict[str, str]] = {
         "spec": "'nsunit inspect NAME'",
     },
     "libcgroup": {
-        "cgcreate": "'nsunit cgroup create -a USER -g CONTROLLERS:PATH'",
+        "cgcreate": "'nsunit cgroup create -a USER -t USER -g CONTROLLERS:PATH'",
         "cgdelete": "'nsunit cgroup delete -r CONTROLLERS:PATH'",
         "cgexec": "'nsunit cgroup exec -g CONTROLLERS:PATH COMMAND'",
         "cgclassify": "'nsunit cgroup classify -g CONTROLLERS:PATH PID'",
-        "cgset cgxset": "'nsunit cgroup set -r NAME=VALUE PATH'",
+        "cgset cgxset": "'nsunit cgroup set -r NAME=VALUE PATH', and --copy-from",
         "cgget cgxget": "'nsunit cgroup get -r NAME PATH'",
         "lscgroup": "'nsunit cgroup list', and systemd-cgls for all",
         "lssubsys": "'nsunit cgroup list --controllers'",

@@ -69,7 +69,8 @@ class Verb(Record):
     too. `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
     "definitions" of all that and of networks, "networks", "images", "volumes", "user", "verbs", "file", "command";
     `words` is the function that returns what those after the first are completed with. `name` may list aliases after a
-    slash. `details` are paragraphs for the help and the man page.
+    slash. `details` are paragraphs for the help and the man page, `kinds` words that an operand may be, each with what
+    it means.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
     greet. `moves`: systemd will put processes into cgroups for it, see nsunit.storage.lock. `patterns`: its names may
@@ -91,6 +92,7 @@ class Verb(Record):
     complete: str = ""
     words: str = ""
     details: tuple[str, ...] = ()
+    kinds: tuple[tuple[str, str], ...] = ()
     connects: bool = False
     moves: bool = False
     patterns: str = ""

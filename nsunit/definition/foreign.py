@@ -87,7 +87,7 @@ NSPAWN = _all(
 COMPOSE = _all(
     _COMPOSE,
     {
-        "build": "build an image by buildah or docker, and use Image=",
+        "build": "build an image by 'nsunit build', and use Image=",
         "cap_add": "use Capability=+NAME",
         "cap_drop": "use Capability=-NAME",
         "command": "use Exec=",

@@ -22,7 +22,7 @@ _OTHERS_SECTIONS = {
     **dict.fromkeys(("Exec", "Files"), "systemd-nspawn has it; its keys belong in [Container]"),
     "Kube": "Quadlet has it; write a definition for each container, and POD.pod.nsunit",
     "Image": "Quadlet has it; use [Container] Image=",
-    "Build": "Quadlet has it; build the image by buildah or docker, and use [Container] Image=",
+    "Build": "Quadlet has it; build the image by 'nsunit build', and use [Container] Image=",
     "Quadlet": "Quadlet has it; leave it out",
 }
 

@@ -24,11 +24,16 @@ def word(text: str, *, specifiers: bool = False) -> str:
     text = text if specifiers else literal(text)
     if text and _SAFE.issuperset(text) and text not in (";",):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    escaped = "".join(
-        _CONTROL.get(char) or (char if char >= " " and char != "\x7f" else f"\\x{ord(char):02x}") for char in escaped
+    quoted = escaped(text).replace('"', '\\"')
+    return f'"{quoted}"'
+
+
+def escaped(text: str) -> str:
+    """*text* with its backslashes and control characters as C escapes."""
+    return "".join(
+        _CONTROL.get(char) or (char if char >= " " and char != "\x7f" else f"\\x{ord(char):02x}")
+        for char in text.replace("\\", "\\\\")
     )
-    return f'"{escaped}"'
 
 
 def command(words: tuple[str, ...] | list[str], *, specifiers: bool = False) -> str:
@@ -76,6 +81,17 @@ def size(text: str) -> str:
         return digits + _SIZES.get(unit, "")
     factor = 1024 ** " KMGT".index(_SIZES.get(unit) or " ")
     return str(int(float(digits) * factor))
+
+
+def in_bytes(text: str) -> int:
+    """The number of bytes of a size.
+
+    Raises:
+        NotCarried: it is none.
+    """
+    written = size(text)
+    unit = written[-1]
+    return int(written[:-1]) * 1024 ** " KMGT".index(unit) if unit in "KMGT" else int(written)
 
 
 def seconds(text: str) -> str:

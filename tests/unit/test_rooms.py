@@ -170,7 +170,8 @@ def test_formats_of_others_use_what_is_pure_of_features():
         seen.add(module)
         waiting |= {name for name in imports(module) if name in MODULES and room_of(name) != "registry"} - seen
     assert {module for module in seen if room_of(module) in {*EFFECTS, "core", "plan"}} == set()
-    assert {module for module in seen if feature_of(module)} == {"nsunit.features.cgroup.version1"}
+    used = {"nsunit.features.cgroup.version1", "nsunit.features.environment_files.syntax"}
+    assert {module for module in seen if feature_of(module)} == used
 
 
 def test_there_are_no_cycles():

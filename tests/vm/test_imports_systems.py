@@ -258,6 +258,27 @@ def test_what_is_exported_for_quadlet_is_what_podmans_generator_takes(box, run, 
         assert item in found
 
 
+@pytest.mark.once("systemd has no part in it")
+@pytest.mark.parametrize("runtime", ["runc", "crun", "nsunit-oci"])
+def test_what_is_exported_as_a_bundle_is_what_runtimes_run(box, run, runtime):
+    tree(box.place / "rootfs")
+    (box.place / "data").mkdir()
+    (box.place / "data/mine").write_text("of the host\n")
+    Path(f"/etc/nsunit/{box.name}.nsunit").write_text(
+        f"[Container]\nRootfs={box.place}/rootfs\n"
+        "Exec=/bin/sh -c 'echo $A; ulimit -n; id -u; hostname; cat /data/mine'\n"
+        f'Environment="A=b c" PATH=/bin\nUser=33\nHostname=web\nBindReadOnly={box.place}/data:/data\n'
+        "[Service]\nLimitNOFILE=100:200\n"
+    )
+    done = run("nsunit", "export", box.name, "--as=oci", str(box.place))
+    assert (done.stdout, done.stderr) == (f"{box.place}/config.json\n", "")
+    config = json.loads((box.place / "config.json").read_text())
+    del config["linux"]["resources"]  # without controllers there is nothing to limit
+    (box.place / "config.json").write_text(json.dumps(config))
+    done = run(runtime, "run", "--bundle", str(box.place), box.name)
+    assert done.stdout.splitlines() == ["b c", "100", "33", "web", "of the host"]
+
+
 def test_what_is_exported_for_nspawn_is_what_it_reads(box, run):
     """The same program says the same, started by systemd-nspawn with the file, and by nsunit."""
     root = tree(Path(f"/var/lib/machines/{box.name}"))

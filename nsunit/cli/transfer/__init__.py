@@ -43,7 +43,12 @@ VERBS = (
         most=2,
         options=(
             Option("no-pause", "Do not pause a running container meanwhile"),
-            Option("as", "Of its definition, files of quadlet, run or nspawn", value="KIND"),
+            Option(
+                "as",
+                "Of its definition, files of quadlet, run, compose, nspawn or oci",
+                value="KIND",
+                complete=("quadlet", "run", "compose", "nspawn", "oci"),
+            ),
             Option("force", "With --as, replace files that are there", short="f"),
         ),
         complete="defined",
@@ -54,8 +59,9 @@ VERBS = (
             "layers, its image by digest. Those are not in it, nor is a root that is a directory of the host's.",
             "FILE is there when it is whole, and only its owner can read it. For a smaller one: "
             "nsunit export web - | zstd > web.tar.zst",
-            "With --as the definition becomes a .container file of Quadlet, a command line of podman, or a .nspawn "
-            "file with a drop-in for its unit, printed or written to DIR. For each thing that cannot be said there is "
+            "With --as the definition becomes a .container file of Quadlet, a command line of podman, a compose file, "
+            "a .nspawn file with a drop-in for its unit, or the config.json of an OCI bundle, printed or written to "
+            "DIR. For each thing that cannot be said there is "
             "a line, FILE:LINE: KEY: why; what to use.",
         ),
     ),
@@ -84,13 +90,13 @@ VERBS = (
             "checked before anything gets its name; a definition or state that is there is never overwritten without "
             "--force. It gets ids and an address of its own when it is started. What it needs and this host has not "
             "is told. It is not started, nor enabled.",
-            "KIND says whose files they are: "
-            + "; ".join(f"{item.name}, {item.summary[0].lower()}{item.summary[1:]}" for item in FORMATS)
-            + ". SOURCE is a file, or a directory with such files; where it is left out, the tool's own directories. "
+            "KIND says whose files they are, see below. SOURCE is a file, or a directory with such files; where it is "
+            "left out, the tool's own directories. "
             "For each thing that is not carried over there is a line, FILE:LINE: KEY: why; what to use. The "
             "definitions are checked as 'nsunit verify' reads them, and all of them are written or none; nothing is "
-            "overwritten without --force.",
+            "overwritten without --force. See nsunit-import(7).",
         ),
+        kinds=tuple((item.name, item.summary) for item in FORMATS),
     ),
     Verb(
         "deploy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.imports.bundle.table import lost
 from nsunit.imports.lxc.limits import file_of_version_2
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import limits
@@ -23,14 +24,6 @@ _THROTTLES = {
 }
 _ALWAYS = frozenset(((1, 3), (1, 5), (1, 7), (5, 0), (5, 1), (5, 2), (1, 8), (1, 9), (136, None), (136, -1)))
 _CGROUP_1 = ("only cgroup version 1 has it", "leave it out")
-
-
-def _lost(reason: str, instead: str) -> Handler:
-    def refuse(_target: Target, value: Any) -> None:
-        if value is not False:
-            raise NotCarried(reason, instead)
-
-    return refuse
 
 
 def _hold(name: str) -> Handler:
@@ -89,34 +82,34 @@ def _unified(target: Target, files: Any) -> None:
     for name, value in files.items():
         try:
             file_of_version_2(target, name, str(value))
-        except NotCarried as lost:
-            target.remark(lost.reason, lost.instead)
+        except NotCarried as why:
+            target.remark(why.reason, why.instead)
 
 
 RESOURCES: dict[str, Handler] = {
-    "blockIO.leafWeight": _lost(*_CGROUP_1),
+    "blockIO.leafWeight": lost(*_CGROUP_1),
     **{f"blockIO.{name}": _throttle(key) for name, key in _THROTTLES.items()},
     "blockIO.weight": lambda target, value: limits.io_weight(target, str(value)),
     "blockIO.weightDevice": _weights,
     "cpu.burst": _number("CPUBurstSec", "Container", "us"),
     "cpu.cpus": _text("AllowedCPUs"),
-    "cpu.idle": _lost("a group is idle where its weight is", "use [Slice] CPUWeight=idle"),
+    "cpu.idle": lambda target, value: limits.cgroup_file(target, f"cpu.idle={int(value)}"),
     "cpu.mems": _text("AllowedMemoryNodes"),
     "cpu.period": _hold("cpu-period"),
     "cpu.quota": _hold("cpu-quota"),
-    **dict.fromkeys(("cpu.realtimePeriod", "cpu.realtimeRuntime"), _lost(*_CGROUP_1)),
+    **dict.fromkeys(("cpu.realtimePeriod", "cpu.realtimeRuntime"), lost(*_CGROUP_1)),
     "cpu.shares": lambda target, value: limits.shares(target, str(value)),
     "devices": _devices,
     "hugepageLimits": _huge_pages,
-    "memory.checkBeforeUpdate": _lost("systemd writes limits without looking", "leave it out"),
+    "memory.checkBeforeUpdate": lost("systemd writes limits without looking", "leave it out"),
     **dict.fromkeys(
-        [f"memory.{name}" for name in ("disableOOMKiller", "kernel", "kernelTCP", "swappiness")], _lost(*_CGROUP_1)
+        [f"memory.{name}" for name in ("disableOOMKiller", "kernel", "kernelTCP", "swappiness")], lost(*_CGROUP_1)
     ),
     "memory.limit": _hold("memory"),
     "memory.reservation": _number("MemoryLow"),
     "memory.swap": _hold("memory-swap"),
     "memory.useHierarchy": lambda _target, _value: None,  # version 2 has nothing else
-    **dict.fromkeys(("network.classID", "network.priorities"), _lost(*_CGROUP_1)),
+    **dict.fromkeys(("network.classID", "network.priorities"), lost(*_CGROUP_1)),
     "pids.limit": lambda target, value: limits.tasks(target, str(value)),
     "rdma": _rdma,
     "unified": _unified,

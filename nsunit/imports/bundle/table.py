@@ -25,13 +25,13 @@ IN = frozenset(
     "root process process.user process.capabilities hooks linux linux.resources linux.resources.memory"
     " linux.resources.cpu linux.resources.blockIO linux.resources.pids linux.resources.network".split()
 )
-_HIDDEN = frozenset(
+HIDDEN = frozenset(
     "/proc/acpi /proc/asound /proc/interrupts /proc/kallsyms /proc/kcore /proc/keys /proc/latency_stats"
     " /proc/sched_debug /proc/scsi /proc/timer_list /proc/timer_stats /sys/firmware /sys/fs/selinux"
     " /sys/devices/virtual/powercap /sys/dev/block /proc/kpagecount".split()
 )
-_READ_ONLY = frozenset(("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"))
-_NAMESPACES = {
+READ_ONLY = frozenset(("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"))
+NAMESPACES = {
     "cgroup": "CgroupNamespace",
     "ipc": "IPCNamespace",
     "mount": "MountNamespace",
@@ -47,7 +47,9 @@ _TERMINAL = ("a service has no terminal", "use 'nsunit run -ti' or 'nsunit exec 
 _OTHER = ("it is for another system than Linux", "leave it out")
 
 
-def _lost(reason: str, instead: str) -> Handler:
+def lost(reason: str, instead: str) -> Handler:
+    """What refuses a value, unless that is false."""
+
     def refuse(_target: Target, value: Any) -> None:
         if value is not False:
             raise NotCarried(reason, instead)
@@ -191,18 +193,18 @@ def _namespaces(target: Target, values: Any) -> None:
     """Those that are named are its own, or at a path; others are the host's."""
     there = {item["type"]: item.get("path", "") for item in values}
     for kind, path in there.items():
-        if kind not in _NAMESPACES:
+        if kind not in NAMESPACES:
             target.remark(f"'{kind}' is no namespace", "leave it out")
         elif path:
-            target.plain(_NAMESPACES[kind], f"path:{path}")
+            target.plain(NAMESPACES[kind], f"path:{path}")
     for kind in ("network", "pid", "ipc", "uts", "cgroup"):
         if kind not in there:
-            target.say(_NAMESPACES[kind], "host")
+            target.say(NAMESPACES[kind], "host")
     target.hold("namespaces", "yes")
 
 
 def _hook(kind: str) -> Handler:
-    return _lost(HOOKS_REASON, HOOKS[kind])
+    return lost(HOOKS_REASON, HOOKS[kind])
 
 
 HANDLERS: dict[str, Handler] = {
@@ -215,50 +217,50 @@ HANDLERS: dict[str, Handler] = {
     "hooks.prestart": _hook("before"),
     "hooks.startContainer": _hook("inside"),
     "hostname": _plain("Hostname"),
-    "linux.cgroupsPath": _lost("its group is below nsunit.slice", "use Slice=GROUP for limits that several share"),
+    "linux.cgroupsPath": lost("its group is below nsunit.slice", "use Slice=GROUP for limits that several share"),
     "linux.devices": _devices,
     "linux.gidMappings": _ids("gids"),
-    "linux.intelRdt": _lost("nsunit has nothing for resctrl", "put its processes there by [Service] ExecStartPost="),
-    "linux.maskedPaths": _paths(_HIDDEN, "hidden"),
-    "linux.memoryPolicy": _lost("it is systemd's", "use [Service] NUMAPolicy= and NUMAMask="),
-    "linux.mountLabel": _lost(*_LABEL),
+    "linux.intelRdt": lost("nsunit has nothing for resctrl", "put its processes there by [Service] ExecStartPost="),
+    "linux.maskedPaths": _paths(HIDDEN, "hidden"),
+    "linux.memoryPolicy": lost("it is systemd's", "use [Service] NUMAPolicy= and NUMAMask="),
+    "linux.mountLabel": lost(*_LABEL),
     "linux.namespaces": _namespaces,
-    "linux.netDevices": _lost("devices do not move by themselves", "use Network=phys:DEVICE"),
-    "linux.personality": _lost("programs run as the kernel has them", "leave it out"),
-    "linux.readonlyPaths": _paths(_READ_ONLY, "read-only"),
+    "linux.netDevices": lost("devices do not move by themselves", "use Network=phys:DEVICE"),
+    "linux.personality": lost("programs run as the kernel has them", "leave it out"),
+    "linux.readonlyPaths": _paths(READ_ONLY, "read-only"),
     "linux.rootfsPropagation": _propagation,
-    "linux.seccomp": _lost(*_FILTER),
+    "linux.seccomp": lost(*_FILTER),
     "linux.sysctl": _sysctl,
     "linux.timeOffsets": _offsets,
     "linux.uidMappings": _ids("uids"),
     "mounts": mounts,
     "ociVersion": _nothing,
-    "process.apparmorProfile": _lost(*_LABEL),
+    "process.apparmorProfile": lost(*_LABEL),
     "process.args": lambda target, value: target.say("Exec", command([str(word) for word in value])),
     "process.capabilities.ambient": _ambient,
     "process.capabilities.bounding": _bounding,
     # Root inside has what the bounding set lets it have.
     **dict.fromkeys([f"process.capabilities.{name}" for name in ("effective", "inheritable", "permitted")], _nothing),
-    "process.commandLine": _lost(*_OTHER),
-    "process.consoleSize": _lost(*_TERMINAL),
+    "process.commandLine": lost(*_OTHER),
+    "process.consoleSize": lost(*_TERMINAL),
     "process.cwd": _cwd,
     "process.env": _environment,
-    "process.execCPUAffinity": _lost("sessions run where the container may", "use [Slice] AllowedCPUs="),
+    "process.execCPUAffinity": lost("sessions run where the container may", "use [Slice] AllowedCPUs="),
     "process.ioPriority": _io_priority,
     "process.noNewPrivileges": _no_new_privileges,
     "process.oomScoreAdj": _plain("OOMScoreAdjust", "Service"),
     "process.rlimits": _rlimits,
     "process.scheduler": _scheduler,
-    "process.selinuxLabel": _lost(*_LABEL),
-    "process.terminal": _lost(*_TERMINAL),
+    "process.selinuxLabel": lost(*_LABEL),
+    "process.terminal": lost(*_TERMINAL),
     "process.user.additionalGids": _groups,
     "process.user.gid": _not_zero("Group"),
     "process.user.uid": _not_zero("User"),
     "process.user.umask": _umask,
-    "process.user.username": _lost(*_OTHER),
+    "process.user.username": lost(*_OTHER),
     "root.path": _root,
     "root.readonly": lambda target, value: target.say("ReadOnly", "yes") if value else None,
-    **dict.fromkeys(("solaris", "vm", "windows", "zos", "freebsd"), _lost(*_OTHER)),
+    **dict.fromkeys(("solaris", "vm", "windows", "zos", "freebsd"), lost(*_OTHER)),
 }
 
 
@@ -278,8 +280,8 @@ def finish(target: Target) -> None:
         if any(name in target.pending for name in names):
             try:
                 say(target)
-            except NotCarried as lost:
-                target.remark(lost.reason, lost.instead)
+            except NotCarried as why:
+                target.remark(why.reason, why.instead)
     if target.draft.has("Container", "CPUBurstSec"):  # what is exceeded is the service's quota
         quotas = ("CPUQuota", "CPUQuotaPeriodSec")
         target.draft.lines = [

@@ -126,7 +126,7 @@ class _Made:
         return needed
 
     def _services_in_use(self) -> list[str]:
-        """Those without a profile, of a chosen one, and what they depend on."""
+        """Those without a profile, and of a chosen one."""
         services = self.project.data["services"]
         asked = {*self.project.given.profiles, *self.project.environ.get("COMPOSE_PROFILES", "").split(",")}
         found = []

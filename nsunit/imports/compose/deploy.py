@@ -15,21 +15,30 @@ _RESOURCES = {
     "limits": {"cpus": "cpus", "memory": "memory", "pids": "pids-limit"},
     "reservations": {"memory": "memory-reservation"},
 }
+# What says the same as a key of resources.
+_OLDER = (
+    ("limits", "cpus", "cpus"),
+    ("limits", "cpus", "cpu_quota"),
+    ("limits", "cpus", "cpu_period"),
+    ("limits", "memory", "mem_limit"),
+    ("limits", "pids", "pids_limit"),
+    ("reservations", "memory", "mem_reservation"),
+)
 
 
 def take_limits(service: Service) -> None:
-    """What deploy: says of limits is in place of the older keys."""
+    """What deploy: says of limits is in place of the older keys, as the specification has it."""
     deploy = service.data.get("deploy") or {}
     resources = deploy.get("resources") or {} if isinstance(deploy, dict) else {}
-    limits, reserved = resources.get("limits") or {}, resources.get("reservations") or {}
-    for key, old, known in (
-        ("cpus", "cpus", limits),
-        ("memory", "mem_limit", limits),
-        ("pids", "pids_limit", limits),
-        ("memory", "mem_reservation", reserved),
-    ):
-        if key in known:
-            service.data.pop(old, None)
+    for kind, key, old in _OLDER:
+        text = (resources.get(kind) or {}).get(key)
+        if text is None or service.data.get(old) is None:
+            continue
+        if text_of(service.data.pop(old)).lower() != text_of(text).lower():
+            service.at(old)
+            service.target.remark(
+                f"deploy.resources.{kind}.{key} says otherwise, and counts", "leave out one of the two"
+            )
 
 
 def deploy(service: Service, value: dict[str, Any]) -> None:

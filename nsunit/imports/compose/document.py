@@ -1,6 +1,7 @@
 """YAML of compose files: values with the lines they stand on.  The one place that loads PyYAML.
 
-Scalars are read as YAML 1.2 has them, which is what compose does: `yes` and `22:22` are texts.
+Scalars stay as they are written, but for null and the booleans of YAML 1.2: `yes`, `22:22`, `1e3`, `010`, `1.10` and
+dates are texts.  Docker compose makes numbers of some, and of these others texts than in the file.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Reset(str):
 
 
 class Document:
-    """A file's `data`, of dictionaries, lists, texts, numbers, booleans and None, and its `lines`.
+    """A file's `data`, of dictionaries, lists, texts, booleans and None, and its `lines`.
 
     `override` has the places whose values are marked `!override`: they replace, and do not merge.
     """
@@ -57,7 +58,7 @@ class _Builder:
             return self._mapping(node, where)
         if isinstance(node, self.yaml.SequenceNode):
             return [self.build(item, (*where, str(place))) for place, item in enumerate(node.value)]
-        return _scalar(node.value, plain=not node.style)
+        return node.value if node.style or _is_tagged(node) else _scalar(node.value)
 
     def _mapping(self, node: Any, where: tuple[str, ...]) -> dict[str, Any]:
         own: dict[str, Any] = {}
@@ -113,18 +114,15 @@ def read(path: str, text: str) -> Document:
     return Document(data, builder.lines, builder.override)
 
 
-def _scalar(text: str, *, plain: bool) -> Any:
-    """A scalar as YAML 1.2 reads it."""
-    if not plain:
-        return text
+def _is_tagged(node: Any) -> bool:
+    """Whether a scalar without quotes is a text by its tag: `!!str true`."""
+    return bool(node.tag == "tag:yaml.org,2002:str")
+
+
+def _scalar(text: str) -> str | bool | None:
+    """A scalar without quotes."""
     if text in ("", "~", "null", "Null", "NULL"):
         return None
     if text in ("true", "True", "TRUE", "false", "False", "FALSE"):
         return text[0] in "tT"
-    bare = text.removeprefix("-").removeprefix("+")
-    if bare.isdecimal() and bare.isascii() and (len(bare) == 1 or bare[0] != "0"):
-        return int(text)
-    whole, dot, part = bare.partition(".")
-    if dot and (whole + part).isdecimal() and (whole + part).isascii():
-        return float(text)
     return text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from nsunit.imports.compose.values import mode, text_of
 from nsunit.imports.model import NotCarried
-from nsunit.imports.text import literal, word
+from nsunit.imports.text import escaped, literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from nsunit.imports.compose.project import Project
     from nsunit.imports.compose.service import Service
 
 _DIRECTORIES = {"configs": "/", "secrets": "/run/secrets/"}
@@ -35,7 +35,7 @@ def _one(service: Service, kind: str, said: dict[str, str]) -> None:
     credential = f"{project.name}.{name}"
     where = said.get("target") or name
     where = where if where.startswith("/") else _DIRECTORIES[kind] + where
-    options = [credential, f"target={where}", f"mode={_mode(said.get('mode', '0444'))}"]
+    options = [credential, f"target={where}", f"mode={mode(said.get('mode', '0444')) & 0o444:04o}"]
     options += [f"{key}={said[key]}" for key in ("uid", "gid") if key in said]
     if known.get("external"):
         options[0] = str(known.get("name") or name)
@@ -47,13 +47,6 @@ def _one(service: Service, kind: str, said: dict[str, str]) -> None:
     target.say("Secret", literal(":".join(options)))
 
 
-def _mode(text: str) -> str:
-    """An octal mode, which YAML 1.2 writes 0o440, too; what is written to is read only."""
-    digits = text.removeprefix("0o").rjust(4, "0")
-    number = int(digits, 8) & 0o0644 if set(digits) <= set("01234567") else 0o444
-    return f"{number & 0o444:04o}"
-
-
 def _literal(service: Service, kind: str, credential: str, known: dict[str, Any]) -> None:
     content = known.get("content")
     if known.get("environment"):
@@ -62,8 +55,7 @@ def _literal(service: Service, kind: str, credential: str, known: dict[str, Any]
             raise NotCarried(f"the variable '{known['environment']}' is not set", "set it, or use file:")
     if content is None:
         raise NotCarried("it says neither file:, content: nor environment:", "add one of them")
-    text = word(str(content), specifiers=True)
-    service.target.say("SetCredential", f"{credential}:{_escaped(str(content)) if text else ''}", "Service")
+    service.target.say("SetCredential", f"{credential}:{_credential(text_of(content))}", "Service")
     if kind == "secrets":
         service.target.remark(
             "its value stands in the definition, and all users can see it in properties of the unit",
@@ -71,14 +63,14 @@ def _literal(service: Service, kind: str, credential: str, known: dict[str, Any]
         )
 
 
-def _escaped(text: str) -> str:
-    """*text* with C escapes, as SetCredential= reads them; its percent signs are literal."""
-    found = text.replace("\\", "\\\\")
-    for char, escape in (("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
-        found = found.replace(char, escape)
-    return found if not found[:1].isspace() else f"\\x20{found[1:]}"
+def _credential(text: str) -> str:
+    """*text* as SetCredential= reads it, where percent signs are literal.
 
-
-def all_of(project: Project) -> list[tuple[str, str]]:
-    """The kinds and names of all of them."""
-    return [(kind, name) for kind in _DIRECTORIES for name in project.data.get(kind) or {}]
+    Blanks at an end would be left out, and a backslash at the end joins lines.
+    """
+    found = escaped(text)
+    if found.startswith(" "):
+        found = "\\x20" + found[1:]
+    if found.endswith(" "):
+        found = found[:-1] + "\\x20"
+    return found[:-2] + "\\x5c" if found.endswith("\\") else found

@@ -57,8 +57,19 @@ class Project:
         self.remarks.append(Remark(self.origin(*where), reason, instead))
 
     def _environ(self, base: str, environ: dict[str, str]) -> dict[str, str]:
-        content = self.given.read(f"{base}/.env")
-        return {**(variables.environment_file(content) if content else {}), **environ}
+        return self._with_file(f"{base}/.env", environ)
+
+    def _with_file(self, path: str, environ: dict[str, str]) -> dict[str, str]:
+        """*environ*, with what the file at *path* has besides.
+
+        Raises:
+            Unusable: one of its values has a variable that is not written so.
+        """
+        content = self.given.read(path)
+        try:
+            return {**variables.environment_file(content or "", environ), **environ}
+        except NotCarried as lost:
+            raise Unusable(Origin(path, 0, "variables"), lost.reason, lost.instead) from None
 
     def read(self, path: str, text: str, environ: dict[str, str]) -> dict[str, Any]:
         """The data of one file, with its variables replaced."""
@@ -116,8 +127,7 @@ class Project:
             environ = self._environ(folder, self.environ)
             files = said.get("env_file") or []
             for name in [files] if isinstance(files, str) else files:
-                content = self.given.read(self.absolute(str(name), base))
-                environ = {**(variables.environment_file(content) if content else {}), **environ}
+                environ = self._with_file(self.absolute(str(name), base), environ)
             found: dict[str, Any] = {}
             for path in paths:
                 whole = self.absolute(str(path), base)

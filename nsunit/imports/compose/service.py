@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 from nsunit.imports.compose.deploy import deploy, take_limits
-from nsunit.imports.compose.values import pairs, text_of, words_of
+from nsunit.imports.compose.environment import environment_files
+from nsunit.imports.compose.values import mode, pairs, text_of, words_of
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import mounts, process
 from nsunit.imports.podman.table import finish, option
@@ -168,10 +170,15 @@ class Service:
     # Keys, by their names.
 
     def _build(self, value: Any) -> None:
-        image = self.data.get("image") or f"localhost/{self.project.name}-{self.name}"
-        where = value if isinstance(value, str) else value.get("context", ".")
-        hint = f"buildah build -t {image} {self.project.absolute(str(where))}, then 'nsunit image import'"
-        raise NotCarried("nsunit does not build it at a start", hint)
+        image = str(self.data.get("image") or f"localhost/{self.project.name}-{self.name}")
+        said = value if isinstance(value, dict) else {"context": value}
+        context = self.project.absolute(str(said.get("context") or "."))
+        words = ["nsunit", "build", "-t", image]
+        words += ["-f", self.project.absolute(str(said["dockerfile"]), context)] if said.get("dockerfile") else []
+        words += ["--target", str(said["target"])] if said.get("target") else []
+        for name, text in pairs(said.get("args")):
+            words.append(f"--build-arg={name}" if text is None else f"--build-arg={name}={text_of(text)}")
+        raise NotCarried("nsunit does not build it at a start", shlex.join([*words, context]))
 
     def _command(self, value: Any) -> None:
         self.words = words_of(value)
@@ -184,15 +191,6 @@ class Service:
         if str(value) != self.target.draft.name:
             self.target.plain("NetworkAlias", str(value))
             raise NotCarried(f"the container is '{self.target.draft.name}'", "others find it by that name all the same")
-
-    def _env_file(self, value: Any) -> None:
-        for item in value if isinstance(value, list) else [value]:
-            said = item if isinstance(item, dict) else {"path": item}
-            path = self.project.absolute(str(said["path"]))
-            if said.get("required") is False:
-                self.target.plain("EnvironmentFile", f"-{path}")
-            else:
-                self.option("env-file", path)
 
     def _extra_hosts(self, value: Any) -> None:
         for name, addresses in pairs(value):
@@ -253,7 +251,7 @@ class Service:
                 self.target.remark("an interface has no such thing", "leave it out")
             self.at("networks", name)
             self.option("network", f"{name}:{','.join(options)}" if options else name)
-        if self.target.draft.name != self.name:
+        if self.target.draft.name != self.name and not self.target.user:  # a user's have no network among them
             self.at("networks")
             self.target.plain("NetworkAlias", self.name)
 
@@ -274,7 +272,7 @@ class Service:
     def _pull_policy(self, value: Any) -> None:
         name = str(value).partition("_")[0] if str(value).startswith("every") else str(value)
         if name == "build":
-            raise NotCarried("nsunit does not build it at a start", "build it by buildah")
+            raise NotCarried("nsunit does not build it at a start", "build it by 'nsunit build'")
         self.option("pull", "newer" if name == "every" else _PULLS.get(name, name))
 
     def _stop_grace_period(self, value: Any) -> None:
@@ -308,7 +306,8 @@ class Service:
                 self.target.remark("it runs as the service's user, with its variables", "use [Service] yourself")
             name = self.target.draft.name
             who = name + ("%i" if name[-1] == "@" else "")
-            self.target.say(verb, f"/usr/bin/nsunit exec {who} -- {' '.join(map(word, words))}", "Service")
+            command = " ".join(word(item).replace("$", "$$") for item in words)  # systemd's variables are others
+            self.target.say(verb, f"/usr/bin/nsunit exec {who} -- {command}", "Service")
 
     def _volumes(self, value: list[Any]) -> None:
         for item in value:
@@ -330,8 +329,10 @@ class Service:
                 options.append(str(value))
             elif key == "nocopy":
                 options += ["nocopy"] if value else []
-            elif key in ("size", "mode"):
-                options.append(f"{key}={value:04o}" if key == "mode" and isinstance(value, int) else f"{key}={value}")
+            elif key == "mode":
+                options.append(f"mode={mode(value):04o}")
+            elif key == "size":
+                options.append(f"size={value}")
             elif key == "recursive":
                 options += ["norbind"] if value == "disabled" else []
             elif key != "create_host_path":
@@ -362,7 +363,7 @@ _KEYS: dict[str, Callable[[Service, Any], None]] = {
     "depends_on": Service._nothing,
     "deploy": deploy,
     "entrypoint": Service._entrypoint,
-    "env_file": Service._env_file,
+    "env_file": environment_files,
     "extra_hosts": Service._extra_hosts,
     "healthcheck": Service._healthcheck,
     "image": Service._nothing,

@@ -43,3 +43,21 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
+
+
+def mode(value: Any) -> int:
+    """The mode of a file: `0440` and `0o440` are octal, `288` is the same.
+
+    Raises:
+        NotCarried: it is none.
+    """
+    text = str(value)
+    digits = text.removeprefix("0o").removeprefix("0O")
+    is_octal = digits != text or text.startswith("0")
+    try:
+        number = int(digits, 8 if is_octal else 10)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 0o7777:
+        raise NotCarried(f"'{text}' is no mode", "e.g. 0440")
+    return number

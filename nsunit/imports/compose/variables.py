@@ -95,9 +95,16 @@ def in_all(data: Any, environ: Mapping[str, str], unset: Callable[[str], None]) 
     return data
 
 
-def environment_file(text: str) -> dict[str, str]:
-    """The variables of a .env file: NAME=VALUE lines, in quotes or not, with comments."""
+def environment_file(text: str, before: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables of a .env file: NAME=VALUE lines, in quotes or not, with comments.
+
+    A variable in a value is that of *before*, if it is there, and else that of a line above, as docker compose has it.
+    """
     found: dict[str, str] = {}
+
+    def expanded(value: str) -> str:
+        return expand(value, {**found, **(before or {})}, lambda _name: None) if "$" in value else value
+
     for line in text.splitlines():
         bare = line.strip().removeprefix("export ")
         name, equals, value = bare.partition("=")
@@ -108,10 +115,8 @@ def environment_file(text: str) -> dict[str, str]:
             quote = value[0]
             value = value[1 : value.index(quote, 1)]
             if quote == '"':
-                value = expand(value.replace("\\n", "\n"), found, lambda _name: None)
+                value = expanded(value.replace("\\n", "\n"))
         else:
-            value = value.partition(" #")[0].rstrip()
-            if "$" in value:
-                value = expand(value, found, lambda _name: None)
+            value = expanded("" if value[:1] == "#" else value.partition(" #")[0].rstrip())
         found[name] = value
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.imports.export import nspawn, podman
+from nsunit.imports.export import bundle, compose, nspawn, podman
 from nsunit.imports.export.source import Source
 from nsunit.record import Record
 
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from nsunit.imports.model import Line, Remark
 
-KINDS = {"quadlet": podman.quadlet, "run": podman.run, "nspawn": nspawn.files}
+KINDS = {
+    "quadlet": podman.quadlet,
+    "run": podman.run,
+    "compose": compose.files,
+    "nspawn": nspawn.files,
+    "oci": bundle.files,
+}
 
 
 class Exported(Record):

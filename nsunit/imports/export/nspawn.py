@@ -65,7 +65,7 @@ class _Machine:
         found = [(f"{name}.nspawn", _text(self.sections))]
         if self.root and self.root != f"{MACHINES}/{name}":
             command = "--quiet --keep-unit --boot --link-journal=try-guest --network-veth -U --settings=override"
-            start = f"ExecStart=systemd-nspawn {command} --machine=%i --directory={word(self.root)}"
+            start = f"ExecStart=systemd-nspawn {command} --machine=%i --directory={word(self.root).replace('$', '$$')}"
             self.unit["Service"][:0] = ["ExecStart=", start]
         if any(self.unit.values()):
             found.append((f"systemd-nspawn@{name}.service.d/50-nsunit.conf", _text(self.unit)))

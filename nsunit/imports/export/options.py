@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 
-from nsunit.imports.export.source import words
+from nsunit.imports.export.source import plain, words
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman.mounts import fields
-from nsunit.imports.text import size
+from nsunit.imports.text import in_bytes
+from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from nsunit.imports.export.source import Source
     from nsunit.imports.model import Line
@@ -66,19 +67,28 @@ _LOST = {
     "Link": ("containers of a network find each other by name", "use [Unit] Requires= and After="),
     "Slice": ("groups of nsunit are slices of its own", "use --cgroup-parent, or a pod"),
 }
-_OTHER = ("podman has nothing like it", "leave it out")
+
+
+class Found(Record):
+    """An option of that *name*, and the *line* it comes from; None for what is nsunit's default."""
+
+    name: str
+    value: str
+    line: Line | None
 
 
 class Options:
     """The options that a definition becomes, in its order, the *command* behind them, and lines for services.
 
-    *keep_service*: [Unit], [Service] and [Install] stay as they are, but for what is about the program.
+    *keep_service*: [Unit], [Service] and [Install] stay as they are, but for what is about the program.  *tool* is who
+    reads them.
     """
 
-    def __init__(self, source: Source, *, keep_service: bool) -> None:
+    def __init__(self, source: Source, *, keep_service: bool = False, tool: str = "podman") -> None:
         self.source = source
         self.keep_service = keep_service
-        self.found: list[tuple[str, str]] = []
+        self.tool = tool
+        self.found: list[Found] = []
         self.command: list[str] = []
         self.of_services: list[Line] = []
         source.each(self._handlers(), self._other)
@@ -86,7 +96,24 @@ class Options:
 
     def add(self, option: str, value: str) -> None:
         """Add an option."""
-        self.found.append((option, value))
+        self.found.append(Found(option, value, self.source.line))
+
+    def each_plain(self) -> Iterator[Found]:
+        """The options, without percent signs that stand for something else; those that have them are told."""
+        for item in self.found:
+            try:
+                yield item.replace(value=plain(item.value))
+            except NotCarried as lost:
+                self.source.remark(item.line or self.source.lines[0], lost.reason, lost.instead)
+
+    def plain_command(self) -> list[str]:
+        """The command, in the same way."""
+        try:
+            return [plain(item) for item in self.command]
+        except NotCarried as lost:
+            line = next(line for line in self.source.lines if line.key == "Exec")
+            self.source.remark(line, lost.reason, lost.instead)
+            return []
 
     def _handlers(self) -> dict[tuple[str, str], Callable[[Line], None]]:
         found: dict[str, Callable[[Line], None]] = {
@@ -118,13 +145,15 @@ class Options:
         }
         handlers = {("Container", key): handler for key, handler in found.items()}
         limits: dict[str, Callable[[Line], None]] = {
-            **dict.fromkeys(_FILES, lambda line: self.add("cgroup-conf", f"{_FILES[line.key]}={_bytes(line.value)}")),
+            **dict.fromkeys(
+                _FILES, lambda line: self.add("cgroup-conf", f"{_FILES[line.key]}={bytes_or_max(line.value)}")
+            ),
             "AllowedCPUs": lambda line: self.add("cpuset-cpus", line.value),
             "AllowedMemoryNodes": lambda line: self.add("cpuset-mems", line.value),
             "CPUQuota": self._quota,
-            "CPUWeight": lambda line: self.add("cpu-shares", str(round(_number(line.value) * 1024 / 100))),
-            "IOWeight": lambda line: self.add("blkio-weight", str(10 + (_number(line.value) - 1) * 990 // 9999)),
-            "MemoryLow": lambda line: self.add("memory-reservation", _bytes(line.value)),
+            "CPUWeight": lambda line: self.add("cpu-shares", str(round(number(line.value) * 1024 / 100))),
+            "IOWeight": lambda line: self.add("blkio-weight", str(10 + (number(line.value) - 1) * 990 // 9999)),
+            "MemoryLow": lambda line: self.add("memory-reservation", str(in_bytes(line.value))),
             "MemoryMax": self._memory,
             "MemorySwapMax": self._swap,
             "TasksMax": lambda line: self.add("pids-limit", "-1" if line.value == "infinity" else line.value),
@@ -146,9 +175,9 @@ class Options:
         elif (line.section, line.key) == ("Service", "Restart") and line.value in ("no", "always", "on-failure"):
             self.add("restart", line.value)
         elif line.section in ("Unit", "Service", "Install"):
-            raise NotCarried("a command line is no unit", "use --as quadlet")
+            raise NotCarried("only a unit of systemd's has it", "use --as quadlet")
         elif not line.key.startswith("X-"):
-            raise NotCarried(*_LOST.get(line.key, _OTHER))
+            raise NotCarried(*_LOST.get(line.key, (f"{self.tool} has nothing like it", "leave it out")))
 
     def _plain(self, line: Line) -> None:
         for value in words(line.value) if line.key in _LISTS else (line.value,):
@@ -183,7 +212,11 @@ class Options:
                 self.source.remark(line, "ids are mapped there one by one", "use idmap")
             kept = ["bind" if option == "norbind" else option for option in options if not option.startswith("idmap")]
             kept += ["ro"] if line.key == "BindReadOnly" else []
-            self.add("volume", ":".join([source, where, *([",".join(kept)] if kept else [])]))
+            if ":" in source + where:  # which only --mount can say
+                said = ["type=bind", f"source={source}", f"target={where}", *kept]
+                self.add("mount", ",".join(_field(item) for item in said))
+            else:
+                self.add("volume", ":".join([source, where, *([",".join(kept)] if kept else [])]))
 
     def _capability(self, line: Line) -> None:
         for item in line.value.split():
@@ -254,25 +287,25 @@ class Options:
     def _memory(self, line: Line) -> None:
         if line.value == "infinity":
             return
-        self.add("memory", _bytes(line.value))
+        self.add("memory", str(in_bytes(line.value)))
         if not self.source.has("Slice", "MemorySwapMax"):
             self.add("memory-swap", "-1")  # nsunit's default, podman's is as much again
 
     def _swap(self, line: Line) -> None:
         memory = self.source.last("Slice", "MemoryMax")
         if not memory:
-            self.add("cgroup-conf", f"memory.swap.max={_bytes(line.value)}")
+            self.add("cgroup-conf", f"memory.swap.max={bytes_or_max(line.value)}")
         elif line.value == "infinity":
             self.add("memory-swap", "-1")
         else:
-            self.add("memory-swap", str(int(_bytes(memory)) + int(_bytes(line.value))))
+            self.add("memory-swap", str(in_bytes(memory) + in_bytes(line.value)))
 
     def _quota(self, line: Line) -> None:
         self.add("cpus", f"{float(line.value.removesuffix('%')) / 100:g}")
 
     def _defaults(self) -> None:
         """What is nsunit's default, and none of podman's."""
-        names = {name for name, _ in self.found}
+        names = {item.name for item in self.found}
         if not {"network", "publish", "publish-all", "pod"} & names:
             self.add("network", "none")
         said = self.source.last("Container", "NoNewPrivileges")
@@ -282,15 +315,26 @@ class Options:
             self.add("pids-limit", "1024")
 
 
-def _bytes(text: str) -> str:
-    if text == "infinity":
-        return "max"
-    value = size(text)
-    unit = value[-1]
-    return str(int(value[:-1]) * 1024 ** " KMGT".index(unit)) if unit in "KMGT" else value
+def _field(text: str) -> str:
+    """One of values with commas between them."""
+    return '"' + text.replace('"', '""') + '"' if "," in text or '"' in text else text
 
 
-def _number(text: str) -> int:
+def bytes_or_max(text: str) -> str:
+    """A size as the kernel's files have it: a number of bytes, or `max`.
+
+    Raises:
+        NotCarried: it is none.
+    """
+    return "max" if text == "infinity" else str(in_bytes(text))
+
+
+def number(text: str) -> int:
+    """*text* as a number.
+
+    Raises:
+        NotCarried: it is none.
+    """
     if not text.isdecimal():
         raise NotCarried(f"'{text}' is no number there", "leave it out")
     return int(text)

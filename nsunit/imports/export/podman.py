@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from nsunit.imports.export.options import Options
-from nsunit.imports.export.source import plain
-from nsunit.imports.model import NotCarried
 from nsunit.imports.quadlet.container import EACH, ONE, WORDS
 from nsunit.imports.text import word
 from nsunit.names import service_name
@@ -26,7 +24,7 @@ def quadlet(source: Source) -> list[tuple[str, str]]:
     lines = ["[Container]"]
     if source.has("Container", "Group") and not source.has("Container", "User"):
         lines.append("User=0")  # Quadlet has no group without
-    for name, value in options.found:
+    for name, value in ((item.name, item.value) for item in options.found):
         if name in _OWN:
             lines.append(f"{_OWN[name]}={value}")
         elif name == "security-opt" and value.startswith("no-new-privileges"):
@@ -35,7 +33,7 @@ def quadlet(source: Source) -> list[tuple[str, str]]:
             lines.append("Notify=" + ("healthy" if value == "healthy" else "true"))
         elif name in WORDS.values():
             lines.append(f"{_KEYS[name]}={word(value, specifiers=True)}")
-        elif name in _KEYS:
+        elif name in _KEYS and value.isprintable():  # such a key's value is its line, without quotes
             lines.append(f"{_KEYS[name]}={value}")
         elif name != "rm":
             lines.append(f"PodmanArgs={word(f'--{name}={value}', specifiers=True)}")
@@ -60,16 +58,10 @@ def _renamed(text: str) -> str:
 
 def run(source: Source) -> list[tuple[str, str]]:
     """A command line of podman, to be typed into a shell."""
-    options = Options(source, keep_service=False)
+    options = Options(source)
     found = ["podman", "run", "-d", f"--name={source.name}"]
     operand = ""
-    for name, value in options.found:
-        try:
-            value = plain(value)
-        except NotCarried as lost:
-            line = next((line for line in source.lines if value in line.value), source.lines[0])
-            source.remark(line, lost.reason, lost.instead)
-            continue
+    for name, value in ((item.name, item.value) for item in options.each_plain()):
         if name in ("image", "rootfs"):
             operand = value
             found += ["--rootfs"] if name == "rootfs" else []
@@ -79,7 +71,7 @@ def run(source: Source) -> list[tuple[str, str]]:
             found += [] if source.has("Container", "User") else [f"--user=0:{value}"]
         else:
             found.append(f"--{name}={value}")
-    text = " ".join(_shell(item) for item in (*found, operand, *(item.replace("%%", "%") for item in options.command)))
+    text = " ".join(_shell(item) for item in (*found, operand, *options.plain_command()))
     return [(f"{source.name}.sh", f"{text}\n")]
 
 

@@ -19,6 +19,7 @@ class Source:
         self.name = name
         self.remarks: list[Remark] = []
         self.lines: list[Line] = []
+        self.line: Line | None = None  # the one at hand, in each()
         for line in lines:
             if line.value:
                 self.lines.append(line)
@@ -44,10 +45,12 @@ class Source:
     def each(self, handlers: Mapping[tuple[str, str], Callable[[Line], None]], other: Callable[[Line], None]) -> None:
         """Hand each line to its handler, or to *other*; what they raise is told."""
         for line in self.lines:
+            self.line = line
             try:
                 handlers.get((line.section, line.key), other)(line)
             except NotCarried as lost:
                 self.remark(line, lost.reason, lost.instead)
+        self.line = None
 
 
 def words(text: str) -> list[str]:

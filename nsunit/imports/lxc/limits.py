@@ -22,8 +22,6 @@ _RATES_1 = {
     "blkio.throttle.write_bps_device": "IOWriteBandwidthMax",
     "blkio.throttle.write_iops_device": "IOWriteIOPSMax",
 }
-_RATES_2 = {"rbps": "IOReadBandwidthMax", "wbps": "IOWriteBandwidthMax", "riops": "IOReadIOPSMax"}
-_RATES_2 |= {"wiops": "IOWriteIOPSMax"}
 _VERSION_1 = ("only cgroup version 1 has it", "leave it out")
 # Nodes that a container has anyway, and that nodes can be made, without being opened.
 _ALWAYS = frozenset("c 1:3|c 1:5|c 1:7|c 5:0|c 5:1|c 5:2|c 1:8|c 1:9|c 136:*|c *:*|b *:*".split("|"))
@@ -67,29 +65,14 @@ def version_2(target: Target, _config: Config, file: str, text: str) -> None:
 
 
 def file_of_version_2(target: Target, file: str, text: str) -> None:
-    """A file of cgroup version 2; `cpu.max` is held."""
-    if file == "cpu.max":
-        quota, _, period = text.partition(" ")
-        if quota != "max":
-            target.hold("cpu-quota", quota)
-            if period.strip():
-                target.hold("cpu-period", period.strip())
-    elif file == "io.max":
-        device, *rates = text.split()
-        for rate in rates:
-            name, _, value = rate.partition("=")
-            if name in _RATES_2 and value != "max":
-                limits.device_rate(target, _RATES_2[name], f"/dev/block/{device}:{value}")
-    elif file == "memory.swap.high":
+    """A file of cgroup version 2."""
+    if file == "memory.swap.high":
         target.say("MemorySwapHigh", "infinity" if text == "max" else size(text))
-    elif file.startswith("memory.") and text[-1:].isalpha() and text != "max":
-        limits.cgroup_file(target, f"{file}={size(text)}")
-    elif file == "io.weight":
-        limits.cgroup_file(target, f"{file}={text.removeprefix('default ')}")
     elif file == "memory.oom.group":
         target.say("OOMPolicy", "kill" if text == "1" else "continue", "Service")
     else:
-        limits.cgroup_file(target, f"{file}={text}")
+        is_size = file.startswith("memory.") and text[-1:].isalpha() and text != "max"
+        limits.cgroup_file(target, f"{file}={size(text) if is_size else text}")
 
 
 def _device(target: Target, file: str, text: str) -> None:

@@ -57,7 +57,9 @@ def command_of(unit: UnitFile, machine: str) -> tuple[list[Said], list[str]]:
         raise NotCarried(f"ExecStart= {problem.message}", "mind the quotes") from None
     if not words or not words[0].endswith("systemd-nspawn"):
         raise NotCarried("its ExecStart= is not about systemd-nspawn", "leave it a service, see nsunit import unit")
-    words = [word.replace("%i", machine).replace("%I", machine).replace("%%", "%") for word in words[1:]]
+    words = [
+        "%".join(part.replace("%i", machine).replace("%I", machine) for part in word.split("%%")) for word in words[1:]
+    ]
     return parse(words, item.origin.path, item.origin.line)
 
 

@@ -6,6 +6,7 @@ from nsunit.imports.cgroups import percent
 from nsunit.imports.model import NotCarried
 from nsunit.imports.openvz import limits
 from nsunit.imports.podman.mounts import bind
+from nsunit.imports.services import lost
 from nsunit.imports.text import literal, truth
 
 TYPE_CHECKING = False
@@ -42,13 +43,6 @@ def _plain(key: str, section: str = "") -> Handler:
     def handler(target: Target, value: str) -> None:
         if value:
             target.plain(key, value, section)
-
-    return handler
-
-
-def _lost(reason: str, instead: str) -> Handler:
-    def handler(_target: Target, _value: str) -> None:
-        raise NotCarried(reason, instead)
 
     return handler
 
@@ -238,26 +232,26 @@ def _timeout(target: Target, value: str) -> None:
     target.say("TimeoutStopSec", f"{limits.number(value)}s", "Service")
 
 
-_MADE = _lost("it is about how the container was made", "leave it out")
-_COUNTED = _lost("version 2 counts the kernel's memory with the rest", "MemoryMax= is for both")
-_PROMISED = _lost("it is about quota on the disk of OpenVZ", "use Volume=NAME:PATH:size=SIZE for data")
-_NO_COUNT = _lost("version 2 has no such limit", "leave it out")
-_CLUSTER = _lost("it is about a cluster of Virtuozzo", "leave it out")
+_MADE = lost("it is about how the container was made", "leave it out")
+_COUNTED = lost("version 2 counts the kernel's memory with the rest", "MemoryMax= is for both")
+_PROMISED = lost("it is about quota on the disk of OpenVZ", "use Volume=NAME:PATH:size=SIZE for data")
+_NO_COUNT = lost("version 2 has no such limit", "leave it out")
+_CLUSTER = lost("it is about a cluster of Virtuozzo", "leave it out")
 
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("VEID", "CTID", "NAME", "VERSION", "PLATFORM", "ARCH", "VE_TYPE"), lambda _target, _value: None),
     **dict.fromkeys("CONFIG_CUSTOMIZED ORIGIN_SAMPLE CONFIGFILE TEMPLATE TEMPLATES DISTRIBUTION".split(), _MADE),
     **dict.fromkeys("DEF_OSTEMPLATE APPLY_IPONLY SETMODE".split(), _MADE),
-    "UUID": _lost("machine ids are made of the host's and the name", "use that of /etc/machine-id inside"),
+    "UUID": lost("machine ids are made of the host's and the name", "use that of /etc/machine-id inside"),
     "VE_PRIVATE": _private,
     "VE_ROOT": _root,
     "VE_LAYOUT": _layout,
     "ROOT_DISK": _layout,
-    "DISK": _lost("it is an image of ploop", "mount it on the host, and use Bind="),
+    "DISK": lost("it is an image of ploop", "mount it on the host, and use Bind="),
     "OSTEMPLATE": _template,
     "ONBOOT": _boot,
-    "BOOTORDER": _lost("systemd starts containers at once", "use [Unit] After= of those that come later"),
-    "AUTOSTOP": _lost("at shutdown containers are stopped", "leave it out"),
+    "BOOTORDER": lost("systemd starts containers at once", "use [Unit] After= of those that come later"),
+    "AUTOSTOP": lost("at shutdown containers are stopped", "leave it out"),
     "DISABLED": _disabled,
     "DESCRIPTION": _description,
     "HOSTNAME": _plain("Hostname"),
@@ -267,12 +261,12 @@ HANDLERS: dict[str, Handler] = {
     "EXT_IP_ADDRESS": _addresses,
     "NETIF": _interfaces,
     "VETH": _interfaces,
-    "NETDEV": _lost("a device of the host moves in by name", "use Network=phys:DEV"),
-    "IPV6": _unless("no", _lost("IPv6 is there where the network has it", "see nsunit.network(5)")),
-    "PCI": _lost("a container has devices by their nodes", "use Device="),
+    "NETDEV": lost("a device of the host moves in by name", "use Network=phys:DEV"),
+    "IPV6": _unless("no", lost("IPv6 is there where the network has it", "see nsunit.network(5)")),
+    "PCI": lost("a container has devices by their nodes", "use Device="),
     "VE_ENVIRONMENT": _environment,
     "FEATURES": _features,
-    "TECHNOLOGIES": _lost("it is about OpenVZ's kernel", "leave it out"),
+    "TECHNOLOGIES": lost("it is about OpenVZ's kernel", "leave it out"),
     "CAPABILITY": _capabilities,
     "DEVNODES": _nodes,
     "DEVICES": _devices,
@@ -281,18 +275,18 @@ HANDLERS: dict[str, Handler] = {
     "IPTABLES_MODULES": _filters,
     "IP6TABLES": _filters,
     "BINDMOUNT": _mounts,
-    "MOUNT_OPTS": _lost("it is about how the root is mounted", "mount its file system with them"),
-    "NOATIME": _unless("no", _lost("it is about how the root is mounted", "mount its file system with noatime")),
-    "OSRELEASE": _lost("a program sees the kernel that there is", "leave it out"),
-    "MEMINFO": _unless("none", _lost("/proc/meminfo is the host's", "programs look into /sys/fs/cgroup")),
+    "MOUNT_OPTS": lost("it is about how the root is mounted", "mount its file system with them"),
+    "NOATIME": _unless("no", lost("it is about how the root is mounted", "mount its file system with noatime")),
+    "OSRELEASE": lost("a program sees the kernel that there is", "leave it out"),
+    "MEMINFO": _unless("none", lost("/proc/meminfo is the host's", "programs look into /sys/fs/cgroup")),
     "STOP_TIMEOUT": _timeout,
     "CPUUNITS": limits.units,
     "CPUWEIGHT": limits.units,
     "CPUUWEIGHT": limits.units,
     "CPULIMIT": _cpu_limit,
-    "CPULIMIT_MHZ": _lost("it is in MHz, and CPUs change theirs", "use [Slice] CPUQuota="),
-    "BURST_CPULIMIT": _lost("what is not used is not saved up for so long", "use [Container] CPUBurstSec="),
-    "BURST_CPU_AVG_USAGE": _lost("what is not used is not saved up for so long", "use [Container] CPUBurstSec="),
+    "CPULIMIT_MHZ": lost("it is in MHz, and CPUs change theirs", "use [Slice] CPUQuota="),
+    "BURST_CPULIMIT": lost("what is not used is not saved up for so long", "use [Container] CPUBurstSec="),
+    "BURST_CPU_AVG_USAGE": lost("what is not used is not saved up for so long", "use [Container] CPUBurstSec="),
     "CPUS": _cpus,
     "CPUMASK": _unless("all auto", _plain("AllowedCPUs", "Slice")),
     "NODEMASK": _unless("all auto", _plain("AllowedMemoryNodes", "Slice")),
@@ -300,13 +294,13 @@ HANDLERS: dict[str, Handler] = {
     "IOLIMIT": limits.io_limit,
     "IOPSLIMIT": limits.io_operations,
     "RATE": limits.rate,
-    "TOTALRATE": _lost("it is about all containers", "use RATE=, or Egress= of each"),
-    "TRAFFIC_SHAPING": _unless("no", _lost("it is about all containers", "use Egress= and Ingress= of each")),
-    "RATEBOUND": _unless("yes", _lost("a rate here is the most, whether others send or not", "leave it out")),
-    "DISKSPACE": _lost(
+    "TOTALRATE": lost("it is about all containers", "use RATE=, or Egress= of each"),
+    "TRAFFIC_SHAPING": _unless("no", lost("it is about all containers", "use Egress= and Ingress= of each")),
+    "RATEBOUND": _unless("yes", lost("a rate here is the most, whether others send or not", "leave it out")),
+    "DISKSPACE": lost(
         "a directory has no size", "use Rootfs= on a file system of that size, or Volume=NAME:PATH:size=SIZE for data"
     ),
-    "DISKINODES": _lost("a directory has no number of files", "make the file system with as many inodes"),
+    "DISKINODES": lost("a directory has no number of files", "make the file system with as many inodes"),
     **dict.fromkeys("DISK_QUOTA QUOTATIME QUOTAUGIDLIMIT JOURNALED_QUOTA".split(), _unless("0 no", _PROMISED)),
     "PHYSPAGES": limits.memory,
     "SWAPPAGES": limits.swap,
@@ -318,8 +312,8 @@ HANDLERS: dict[str, Handler] = {
     "OOMGUAR": limits.guarantee,
     "MEMGUARANTEE": limits.guaranteed_share,
     "MEMGUARANTEE_BYTES": limits.guaranteed_bytes,
-    "VM_OVERCOMMIT": _lost("what is asked for is not limited", "use MemoryMax= and MemorySwapMax="),
-    "PAGECACHE_ISOLATION": _unless("no off", _lost("a container's cache is in its limit", "leave it out")),
+    "VM_OVERCOMMIT": lost("what is asked for is not limited", "use MemoryMax= and MemorySwapMax="),
+    "PAGECACHE_ISOLATION": _unless("no off", lost("a container's cache is in its limit", "leave it out")),
     "NUMPROC": limits.processes,
     "NUMFILE": limits.files,
     "LOCKEDPAGES": limits.locked,
@@ -333,7 +327,7 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys("NUMIPTENT IPTENTRIES NUMNETIF".split(), _NO_COUNT),
     **dict.fromkeys("HA_ENABLE HA_PRIO USE_NET_RPS AUTOCOMPACT".split(), _CLUSTER),
     **dict.fromkeys(
-        "LOCAL_UID LOCAL_GID".split(), _lost("a container has ids of its own", "use PrivateUsers=START:COUNT")
+        "LOCAL_UID LOCAL_GID".split(), lost("a container has ids of its own", "use PrivateUsers=START:COUNT")
     ),
     **dict.fromkeys(("SKIP_SYSCTL_SETUP", "SKIP_ARPDETECT", "VE_STOP_MODE", "VE_PARALLEL"), _MADE),
 }

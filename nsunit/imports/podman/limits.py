@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from nsunit.imports import cgroups
+from nsunit.imports.cgroups import percent
 from nsunit.imports.model import NotCarried
-from nsunit.imports.text import size
+from nsunit.imports.text import in_bytes, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,19 +16,6 @@ _ULIMITS = {
     for name in (
         "AS CORE CPU DATA FSIZE LOCKS MEMLOCK MSGQUEUE NICE NOFILE NPROC RSS RTPRIO RTTIME SIGPENDING STACK".split()
     )
-}
-_CGROUP = {
-    "cpu.weight": "CPUWeight",
-    "cpuset.cpus": "AllowedCPUs",
-    "cpuset.mems": "AllowedMemoryNodes",
-    "io.weight": "IOWeight",
-    "memory.high": "MemoryHigh",
-    "memory.low": "MemoryLow",
-    "memory.max": "MemoryMax",
-    "memory.min": "MemoryMin",
-    "memory.swap.max": "MemorySwapMax",
-    "memory.zswap.max": "MemoryZSwapMax",
-    "pids.max": "TasksMax",
 }
 _PERIOD = 100_000  # µs, the kernel's
 
@@ -48,7 +37,7 @@ def ulimit(target: Target, text: str) -> None:
 def memory(target: Target) -> None:
     """`memory` and `memory-swap`, which counts both, as MemoryMax= and MemorySwapMax=."""
     most = target.held("memory")
-    limit = _bytes(most) if most else 0
+    limit = in_bytes(most) if most else 0
     if limit:
         target.say("MemoryMax", size(most), "Slice")
     both = target.held("memory-swap")
@@ -56,16 +45,10 @@ def memory(target: Target) -> None:
         if not limit:
             raise NotCarried("it counts memory and swap, and there is no limit of memory", "use [Slice] MemorySwapMax=")
         return  # as much as there is, nsunit's default
-    if both and _bytes(both):
-        target.say("MemorySwapMax", str(max(_bytes(both) - limit, 0)), "Slice")
+    if both and in_bytes(both):
+        target.say("MemorySwapMax", str(max(in_bytes(both) - limit, 0)), "Slice")
     elif limit:
         target.say("MemorySwapMax", size(most), "Slice")  # the other tools' default: as much again
-
-
-def _bytes(text: str) -> int:
-    written = size(text)
-    unit = written[-1]
-    return int(written[:-1]) * 1024 ** " KMGT".index(unit) if unit in "KMGT" else int(written)
 
 
 def quota(target: Target) -> None:
@@ -75,7 +58,7 @@ def quota(target: Target) -> None:
     if not text:
         raise NotCarried("a period is nothing without a quota", "use [Slice] CPUQuota= and CPUQuotaPeriodSec=")
     if int(text) > 0:
-        target.say("CPUQuota", _percent(int(text) / period), "Slice")
+        target.say("CPUQuota", percent(int(text) / period), "Slice")
         if period != _PERIOD:
             target.say("CPUQuotaPeriodSec", f"{period}us", "Slice")
 
@@ -87,11 +70,7 @@ def cpus(target: Target, text: str) -> None:
     except ValueError:
         raise NotCarried(f"'{text}' is no number of CPUs", "e.g. 1.5") from None
     if number > 0:
-        target.say("CPUQuota", _percent(number), "Slice")
-
-
-def _percent(number: float) -> str:
-    return f"{max(round(number * 100, 2), 0.01):.2f}".rstrip("0").rstrip(".") + "%"
+        target.say("CPUQuota", percent(number), "Slice")
 
 
 def shares(target: Target, text: str) -> None:
@@ -115,7 +94,7 @@ def _io_weight(number: int) -> str:
 def device_weight(target: Target, text: str) -> None:
     """`DEVICE:WEIGHT`."""
     device, _, weight = text.rpartition(":")
-    target.say("IODeviceWeight", f"{device} {_io_weight(_integer(weight))}", "Slice")
+    target.plain("IODeviceWeight", f"{device} {_io_weight(_integer(weight))}", "Slice")
 
 
 def device_rate(target: Target, key: str, text: str) -> None:
@@ -123,8 +102,8 @@ def device_rate(target: Target, key: str, text: str) -> None:
     device, _, rate = text.rpartition(":")
     value = size(rate) if key.endswith("BandwidthMax") else str(_integer(rate))
     if key.endswith("BandwidthMax"):
-        value = str(_bytes(rate))  # systemd's letters are powers of 1000 here
-    target.say(key, f"{device} {value}", "Slice")
+        value = str(in_bytes(rate))  # systemd's letters are powers of 1000 here
+    target.plain(key, f"{device} {value}", "Slice")
 
 
 def tasks(target: Target, text: str) -> None:
@@ -136,9 +115,11 @@ def tasks(target: Target, text: str) -> None:
 def cgroup_file(target: Target, text: str) -> None:
     """`FILE=VALUE` of the container's control group."""
     name, _, value = text.partition("=")
-    if name not in _CGROUP:
-        raise NotCarried(f"'{name}' is the kernel's own name", "use the key of [Slice] that writes it")
-    target.say(_CGROUP[name], "infinity" if value == "max" else value, "Slice")
+    if name == "pids.max":  # a container has a limit of nsunit's, where a group has none
+        tasks(target, "-1" if value.strip() == "max" else value)
+        return
+    for key, found in cgroups.lines(name, value, {}):
+        target.say(key, found, "Slice")
 
 
 def _integer(text: str) -> int:

@@ -45,7 +45,19 @@ def environment_file(target: Target, text: str) -> None:
                 "there and are not here",
                 "quote the value as systemd.exec(5) has it",
             )
+        else:
+            target.hold(f"variable {name.strip()}", path)
     target.plain("EnvironmentFile", path)
+
+
+def environment_twice(target: Target) -> None:
+    """Tell of variables of files that are said by themselves as well: those of files count here."""
+    for line in [line for line in target.draft.lines if line.key == "Environment"]:
+        name = line.value.strip('"').partition("=")[0]
+        path, _ = target.pending.get(f"variable {name}", ("", None))
+        if path:
+            target.origin = line.origin
+            target.remark(f"'{name}' in '{path}' counts before this one here", "take it out of the file")
 
 
 def user(target: Target, text: str) -> None:

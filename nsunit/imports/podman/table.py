@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import limits, mounts, network, process
+from nsunit.imports.services import lost, nothing, verbatim
 from nsunit.imports.text import seconds, size, truth
 
 TYPE_CHECKING = False
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from nsunit.imports.podman.target import Target
 
     Handler = Callable[[Target, str], None]
-
-
-def _plain(key: str, section: str = "") -> Handler:
-    return lambda target, text: target.plain(key, text, section)
 
 
 def _flag(key: str, section: str = "") -> Handler:
@@ -41,23 +38,12 @@ def _collect(name: str) -> Handler:
     return take
 
 
-def _lost(reason: str, instead: str) -> Handler:
-    def refuse(_target: Target, _text: str) -> None:
-        raise NotCarried(reason, instead)
-
-    return refuse
-
-
 def _lost_if_true(reason: str, instead: str) -> Handler:
     def refuse(_target: Target, text: str) -> None:
         if truth(text):
             raise NotCarried(reason, instead)
 
     return refuse
-
-
-def _nothing(_target: Target, _text: str) -> None:
-    """It is about the call, and not about the container; or it is so anyway."""
 
 
 def _shm_size(target: Target, text: str) -> None:
@@ -168,30 +154,30 @@ SHORT = {
 ALIASES = {"net": "network", "dns-opt": "dns-option", "net-alias": "network-alias", "timezone": "tz"}
 
 HANDLERS: dict[str, Handler] = {
-    **dict.fromkeys(OF_CALL, _nothing),
+    **dict.fromkeys(OF_CALL, nothing),
     "add-host": network.add_host,
     "annotation": lambda target, text: target.words("X-Annotation", text),
-    **dict.fromkeys(("arch", "os", "platform", "variant"), _lost(*_PLATFORM)),
+    **dict.fromkeys(("arch", "os", "platform", "variant"), lost(*_PLATFORM)),
     **dict.fromkeys(
-        ("authfile", "cert-dir", "creds", "decryption-key", "retry", "retry-delay", "tls-verify"), _lost(*_TRANSPORT)
+        ("authfile", "cert-dir", "creds", "decryption-key", "retry", "retry-delay", "tls-verify"), lost(*_TRANSPORT)
     ),
     "blkio-weight": limits.io_weight,
     "blkio-weight-device": limits.device_weight,
     "cap-add": _collect("cap-add"),
     "cap-drop": _collect("cap-drop"),
     "cgroup-conf": limits.cgroup_file,
-    "cgroup-parent": _lost("slices of nsunit are below nsunit.slice", "use Slice=GROUP and GROUP.slice.nsunit"),
+    "cgroup-parent": lost("slices of nsunit are below nsunit.slice", "use Slice=GROUP and GROUP.slice.nsunit"),
     "cgroupns": _namespace("CgroupNamespace"),
     "cgroups": _cgroups,
-    "chrootdirs": _lost("files for /etc are not made in other roots", "use BindReadOnly="),
+    "chrootdirs": lost("files for /etc are not made in other roots", "use BindReadOnly="),
     "cpu-period": _hold("cpu-period"),
     "cpu-quota": _hold("cpu-quota"),
-    **dict.fromkeys(("cpu-rt-period", "cpu-rt-runtime", "kernel-memory", "memory-swappiness"), _lost(*_CGROUP_1)),
-    **dict.fromkeys(("cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops", "isolation"), _lost(*_WINDOWS)),
+    **dict.fromkeys(("cpu-rt-period", "cpu-rt-runtime", "kernel-memory", "memory-swappiness"), lost(*_CGROUP_1)),
+    **dict.fromkeys(("cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops", "isolation"), lost(*_WINDOWS)),
     "cpu-shares": limits.shares,
     "cpus": limits.cpus,
-    "cpuset-cpus": _plain("AllowedCPUs", "Slice"),
-    "cpuset-mems": _plain("AllowedMemoryNodes", "Slice"),
+    "cpuset-cpus": verbatim("AllowedCPUs", "Slice"),
+    "cpuset-mems": verbatim("AllowedMemoryNodes", "Slice"),
     "device": mounts.device,
     "device-cgroup-rule": mounts.device_rule,
     "device-read-bps": lambda target, text: limits.device_rate(target, "IOReadBandwidthMax", text),
@@ -199,23 +185,23 @@ HANDLERS: dict[str, Handler] = {
     "device-write-bps": lambda target, text: limits.device_rate(target, "IOWriteBandwidthMax", text),
     "device-write-iops": lambda target, text: limits.device_rate(target, "IOWriteIOPSMax", text),
     "dns": network.dns,
-    "dns-option": _plain("DNSOption"),
-    "dns-search": _plain("DNSSearch"),
-    "domainname": _plain("Domainname"),
+    "dns-option": verbatim("DNSOption"),
+    "dns-search": verbatim("DNSSearch"),
+    "domainname": verbatim("Domainname"),
     "entrypoint": _hold("entrypoint"),
     "env": process.environment,
     "env-file": process.environment_file,
     "env-host": _lost_if_true(*_PROXY),
-    "env-merge": _lost("variables of the image cannot be part of others", "use Environment= with the whole value"),
-    "expose": _plain("ExposedPort"),
+    "env-merge": lost("variables of the image cannot be part of others", "use Environment= with the whole value"),
+    "expose": verbatim("ExposedPort"),
     "gidmap": lambda target, text: process.id_map(target, "GIDMap", text),
-    "gpus": _lost("nodes of devices are named", "use Device=/dev/dri/renderD128, for each of its nodes"),
+    "gpus": lost("nodes of devices are named", "use Device=/dev/dri/renderD128, for each of its nodes"),
     "group-add": process.group_add,
-    **dict.fromkeys(("group-entry", "hostuser", "passwd-entry"), _lost(*_ACCOUNTS)),
-    "passwd": lambda _target, text: _lost(*_ACCOUNTS)(_target, text) if not truth(text) else None,
+    **dict.fromkeys(("group-entry", "hostuser", "passwd-entry"), lost(*_ACCOUNTS)),
+    "passwd": lambda _target, text: lost(*_ACCOUNTS)(_target, text) if not truth(text) else None,
     "health-cmd": process.health_command,
     "health-interval": lambda target, text: process.health_time(target, "HealthInterval", "30s", text),
-    **dict.fromkeys(("health-log-destination", "health-max-log-count", "health-max-log-size"), _lost(*_HEALTH_LOG)),
+    **dict.fromkeys(("health-log-destination", "health-max-log-count", "health-max-log-size"), lost(*_HEALTH_LOG)),
     "health-on-failure": process.health_on_failure,
     "health-retries": process.health_retries,
     "health-start-interval": lambda target, text: process.health_time(target, "HealthStartInterval", "1s", text),
@@ -223,49 +209,47 @@ HANDLERS: dict[str, Handler] = {
     "health-startup-interval": lambda target, text: process.health_time(target, "HealthStartInterval", "1s", text),
     **dict.fromkeys(
         ("health-startup-cmd", "health-startup-retries", "health-startup-success", "health-startup-timeout"),
-        _lost(*_STARTUP),
+        lost(*_STARTUP),
     ),
     "health-timeout": lambda target, text: process.health_time(target, "HealthTimeout", "30s", text),
-    "hostname": _plain("Hostname"),
-    **dict.fromkeys(("hosts-file", "no-hosts", "no-hostname"), _lost(*_FILES)),
+    "hostname": verbatim("Hostname"),
+    **dict.fromkeys(("hosts-file", "no-hosts", "no-hostname"), lost(*_FILES)),
     "http-proxy": _lost_if_true(*_PROXY),
     "image-volume": _image_volumes,
     "init": _flag("Init"),
-    "init-ctr": _lost(
-        "a pod has no containers that end before others", "use [Service] ExecStartPre=, or [Unit] After="
-    ),
-    "init-path": _lost("the reaper is catatonit(1)", "use Init=yes"),
+    "init-ctr": lost("a pod has no containers that end before others", "use [Service] ExecStartPre=, or [Unit] After="),
+    "init-path": lost("the reaper is catatonit(1)", "use Init=yes"),
     "interactive": _lost_if_true(*_TERMINAL),
-    "ip": _plain("Address"),
-    "ip6": _plain("Address"),
+    "ip": verbatim("Address"),
+    "ip6": verbatim("Address"),
     "ipc": _namespace("IPCNamespace"),
     "label": process.label,
     "label-file": _labels_of_file,
     "link": network.link,
-    "link-local-ip": _lost("such addresses are the kernel's matter", "leave it out"),
+    "link-local-ip": lost("such addresses are the kernel's matter", "leave it out"),
     "log-driver": process.log_driver,
     "log-opt": process.log_option,
-    "mac-address": _plain("MACAddress"),
+    "mac-address": verbatim("MACAddress"),
     "memory": _hold("memory"),
     "memory-reservation": _size("MemoryLow"),
     "memory-swap": _hold("memory-swap"),
-    "module": _lost(*MODULE),
+    "module": lost(*MODULE),
     "mount": mounts.mount,
     "network": network.network,
-    "network-alias": _plain("NetworkAlias"),
+    "network-alias": verbatim("NetworkAlias"),
     "no-healthcheck": lambda target, text: target.say("Health", "no") if truth(text) else None,
     "oom-kill-disable": _lost_if_true(*_CGROUP_1),
     "oom-score-adj": _zero("OOMScoreAdjust", "Service"),
-    "personality": _lost("programs run as the kernel has them", "leave it out"),
+    "personality": lost("programs run as the kernel has them", "leave it out"),
     "pid": _namespace("PIDNamespace"),
     "pids-limit": limits.tasks,
     "pod": _pod,
-    **dict.fromkeys(("preserve-fd", "preserve-fds"), _lost("a service is handed no files", "use Bind=")),
+    **dict.fromkeys(("preserve-fd", "preserve-fds"), lost("a service is handed no files", "use Bind=")),
     "privileged": process.privileged,
     "publish": network.publish,
     "publish-all": lambda target, text: target.say("PublishPort", "all") if truth(text) else None,
     "pull": _pull,
-    "rdt-class": _lost("nsunit has nothing for resctrl", "put its processes there by [Service] ExecStartPost="),
+    "rdt-class": lost("nsunit has nothing for resctrl", "put its processes there by [Service] ExecStartPost="),
     "read-only": _hold("read-only"),
     "read-only-tmpfs": _hold("read-only-tmpfs"),
     "requires": process.requires,
@@ -274,21 +258,21 @@ HANDLERS: dict[str, Handler] = {
         "what it writes to its root is kept until 'nsunit rm'", "use Volatile=yes to have it in memory"
     ),
     "rootfs": _hold("rootfs"),
-    "runtime": _lost("there is one", "leave it out"),
+    "runtime": lost("there is one", "leave it out"),
     "sdnotify": process.notify,
-    "seccomp-policy": _lost("a filter of system calls is always there", "leave it out"),
+    "seccomp-policy": lost("a filter of system calls is always there", "leave it out"),
     "secret": mounts.secret,
     "security-opt": process.security,
     "shm-size": _shm_size,
-    "shm-size-systemd": _lost("/run of a whole system has its own size", "use Tmpfs=/run:size=SIZE"),
-    "stop-signal": _plain("StopSignal"),
+    "shm-size-systemd": lost("/run of a whole system has its own size", "use Tmpfs=/run:size=SIZE"),
+    "stop-signal": verbatim("StopSignal"),
     "stop-timeout": process.stop_timeout,
-    "storage-opt": _lost("the root has no size of its own", "use Volume=…:size=SIZE for what grows"),
+    "storage-opt": lost("the root has no size of its own", "use Volume=…:size=SIZE for what grows"),
     **dict.fromkeys(
         ("subgidname", "subuidname"),
-        _lost("ids are not taken from somebody's in /etc/subuid", "use PrivateUsers=START:COUNT"),
+        lost("ids are not taken from somebody's in /etc/subuid", "use PrivateUsers=START:COUNT"),
     ),
-    "sysctl": _plain("Sysctl"),
+    "sysctl": verbatim("Sysctl"),
     "systemd": _hold("systemd"),
     "timeout": _timeout,
     "tmpfs": mounts.tmpfs,
@@ -297,15 +281,15 @@ HANDLERS: dict[str, Handler] = {
     "uidmap": lambda target, text: process.id_map(target, "UIDMap", text),
     "ulimit": limits.ulimit,
     "umask": _zero("UMask", "Service", "0022"),
-    **dict.fromkeys(("unsetenv", "unsetenv-all"), _lost("variables of the image stay", "give them an empty value")),
-    "use-api-socket": _lost("there is no engine to talk to", "leave it out"),
+    **dict.fromkeys(("unsetenv", "unsetenv-all"), lost("variables of the image stay", "give them an empty value")),
+    "use-api-socket": lost("there is no engine to talk to", "leave it out"),
     "user": process.user,
     "userns": process.user_namespace,
     "uts": _namespace("UTSNamespace"),
     "volume": mounts.volume,
-    "volume-driver": _lost("volumes are directories", "use Bind= for what somebody else has mounted"),
-    "volumes-from": _lost("what another container has mounted is not looked up", "name its volumes by Volume="),
-    "workdir": _plain("WorkingDirectory"),
+    "volume-driver": lost("volumes are directories", "use Bind= for what somebody else has mounted"),
+    "volumes-from": lost("what another container has mounted is not looked up", "name its volumes by Volume="),
+    "workdir": verbatim("WorkingDirectory"),
 }
 
 
@@ -316,8 +300,8 @@ def option(target: Target, name: str, text: str) -> None:
         if handler is None:
             raise NotCarried("nsunit does not know it", "leave it out")
         handler(target, text)
-    except NotCarried as lost:
-        target.remark(lost.reason, lost.instead)
+    except NotCarried as why:
+        target.remark(why.reason, why.instead)
 
 
 def finish(target: Target, words: list[str]) -> None:
@@ -331,8 +315,9 @@ def finish(target: Target, words: list[str]) -> None:
         if any(name in target.pending for name in names):
             try:
                 say(target)
-            except NotCarried as lost:
-                target.remark(lost.reason, lost.instead)
+            except NotCarried as why:
+                target.remark(why.reason, why.instead)
+    process.environment_twice(target)
     process.program(target, words)
     pod = "pod" in target.pending
     joined = {"network", "pod"} & target.pending.keys()

@@ -60,7 +60,7 @@ _VOLUME_LOST = {
     ),
 }
 _FETCH = ("it is about how the image is fetched", "have it fetched by 'nsunit image import', or 'skopeo copy'")
-_BUILT = ("nsunit does not build it at a start", "build it by buildah or podman, then 'nsunit image import'")
+_BUILT = ("nsunit does not build it at a start", "build it by 'nsunit build -t NAME DIR'")
 
 
 def pod(unit: UnitFile, target: Target, services: Names) -> None:

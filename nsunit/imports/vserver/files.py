@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.imports.model import NotCarried, Origin
 from nsunit.imports.podman.mounts import bind, tmpfs
+from nsunit.imports.services import lost
 from nsunit.imports.text import command, size
 from nsunit.imports.text import path as part
 from nsunit.names import service_name
@@ -68,23 +69,16 @@ def handler_for(key: str) -> Handler:
     if folder == "scripts":
         return _script
     if folder == "dlimits":
-        return _lost("a directory has no size", "use Volume=NAME:PATH:size=SIZE for data")
+        return lost("a directory has no size", "use Volume=NAME:PATH:size=SIZE for data")
     if folder == "uts":
-        return _lost(f"the kernel's '{name}' is what it is", "leave it out")
+        return lost(f"the kernel's '{name}' is what it is", "leave it out")
     if key.startswith("apps/vunify"):
-        return _lost("files that several roots have are not linked here", "use Layer= for what they have in common")
+        return lost("files that several roots have are not linked here", "use Layer= for what they have in common")
     if key.startswith(("apps/vshelper", "vshelper")):
-        return _lost("systemd itself sees that a container ends, or reboots", "use [Service] Restart=")
+        return lost("systemd itself sees that a container ends, or reboots", "use [Service] Restart=")
     if key.startswith("apps/pkgmgmt"):
-        return _lost("packages are looked after within the root", "leave it out")
-    return _lost("it is no file of a vserver's that is known", "leave it out")
-
-
-def _lost(reason: str, instead: str) -> Handler:
-    def handler(_target: Target, _text: str) -> None:
-        raise NotCarried(reason, instead)
-
-    return handler
+        return lost("packages are looked after within the root", "leave it out")
+    return lost("it is no file of a vserver's that is known", "leave it out")
 
 
 def _script(target: Target, _text: str) -> None:
@@ -153,8 +147,8 @@ def _fstab(target: Target, text: str) -> None:
         said = [option for option in options.split(",") if option not in ("", "defaults", "auto", "noauto")]
         try:
             _mount(target, source, where, kind, said)
-        except NotCarried as lost:
-            target.remark(lost.reason, lost.instead)
+        except NotCarried as why:
+            target.remark(why.reason, why.instead)
 
 
 def _mount(target: Target, source: str, where: str, kind: str, options: list[str]) -> None:
@@ -230,28 +224,28 @@ def process(target: Target, root: str, files: Files) -> None:
         target.remark(reason, "Boot=yes starts its /sbin/init, which must be systemd; use Exec= for one program")
 
 
-_HOST_TTY = _lost("a container has a terminal of its own", "use 'nsunit run' for one in the foreground")
-_RUNLEVEL = _lost("systemd has targets", "use Exec=systemd.unit=TARGET with Boot=yes")
-_INSIDE = _lost("commands of the system inside are its own", "use StopSignal=, or a unit in the root")
+_HOST_TTY = lost("a container has a terminal of its own", "use 'nsunit run' for one in the foreground")
+_RUNLEVEL = lost("systemd has targets", "use Exec=systemd.unit=TARGET with Boot=yes")
+_INSIDE = lost("commands of the system inside are its own", "use StopSignal=, or a unit in the root")
 
 _FILES: dict[str, Handler] = {
-    "context": _lost("ids are chosen by nsunit", "use PrivateUsers=START:COUNT for a range"),
+    "context": lost("ids are chosen by nsunit", "use PrivateUsers=START:COUNT for a range"),
     "nice": _nice,
     "shell": _shell,
-    "personality": _lost("a program chooses that itself", "use Exec=setarch ARCH PROGRAM"),
+    "personality": lost("a program chooses that itself", "use Exec=setarch ARCH PROGRAM"),
     "capabilities": _capabilities,
     "bcapabilities": _capabilities,
     "ccapabilities": _context_capabilities,
-    "ncapabilities": _lost("it is about VServer's network", "leave it out"),
-    "nflags": _lost("it is about VServer's network", "leave it out"),
+    "ncapabilities": lost("it is about VServer's network", "leave it out"),
+    "nflags": lost("it is about VServer's network", "leave it out"),
     "umask": lambda target, text: target.say("UMask", first_of(text), "Service"),
     "flags": _flags,
     "fstab": _fstab,
     "fstab.remote": _fstab,
     "fstab.local": _fstab,
-    "nonamespace": _lost("a container has mounts of its own", "leave it out"),
-    "nonamespace-cleanup": _lost("a container sees nothing of the host's mounts", "leave it out"),
-    "namespace-cleanup-skip": _lost("a container sees nothing of the host's mounts", "use Bind= for what it needs"),
+    "nonamespace": lost("a container has mounts of its own", "leave it out"),
+    "nonamespace-cleanup": lost("a container sees nothing of the host's mounts", "leave it out"),
+    "namespace-cleanup-skip": lost("a container sees nothing of the host's mounts", "use Bind= for what it needs"),
     "uts/nodename": _hostname,
     "uts/domainname": _domain,
     "apps/init/mark": _mark,

@@ -1,5 +1,6 @@
 """Compose files: keys, variables, what is put together."""
 
+import json
 import sys
 
 import pytest
@@ -57,6 +58,139 @@ def test_variables_that_are_none(text):
 def test_a_file_of_variables():
     text = "A=1\n# no\nexport B='x $A'\nC=\"y $A\\n\" # z\nD = w # comment\nE\n=x\nF=a${A}b\n"
     assert variables.environment_file(text) == {"A": "1", "B": "x $A", "C": "y 1\n", "D": "w", "F": "a1b"}
+
+
+def test_a_variable_in_a_file_is_that_of_before_or_of_a_line_above():
+    text = "BASE=file\nURL=${BASE}/1\nOWN=x\nOTHER=$OWN\n"
+    found = variables.environment_file(text, {"BASE": "shell"})
+    assert found == {"BASE": "file", "URL": "shell/1", "OWN": "x", "OTHER": "x"}
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("1e3", "1e3"),
+        ("010", "010"),
+        ("0o10", "0o10"),
+        ("0x1F", "0x1F"),
+        ("1.10", "1.10"),
+        ("12:30:45", "12:30:45"),
+        ("yes", "yes"),
+        ("2026-01-02", "2026-01-02"),
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
+        ("True", "true"),
+        ("!!str true", "true"),
+        ("!!str null", "null"),
+        ("-+5", "-+5"),
+        ("-+.5", "-+.5"),
+        ("=", "="),
+        ("1_000", "1_000"),
+    ],
+)
+def test_values_are_texts_as_written(written, found):
+    made = plan(given(f"services: {{a: {{image: x, network_mode: none, environment: {{A: {written} }} }} }}"))
+    (draft,) = made.imported.drafts
+    assert draft.values("Container", "Environment") == (f"A={found}",)
+    assert made.imported.remarks == ()
+
+
+def of_files(files, more=""):
+    """The lines and remarks of a service with these files of variables."""
+    names = ", ".join(files)
+    text = f"services: {{a: {{image: x, network_mode: none, env_file: [{names}], {more} }} }}"
+    read = {f"/srv/shop/{name}": content for name, content in files.items()}
+    made = plan(given(text, read=read.get, environ=(("BASE", "shell"),)))
+    lines = [f"{line.key}={line.value}" for line in made.imported.drafts[0].lines if "Environment" in line.key]
+    return lines, [str(remark).partition(": ")[2] for remark in made.imported.remarks]
+
+
+def test_files_of_variables_stay_where_they_mean_the_same():
+    lines, remarks = of_files({"a.env": "# no\nA=1\nB='x y'\n", "b.env": "A=2\n"})
+    assert lines == ["EnvironmentFile=/srv/shop/a.env", "EnvironmentFile=/srv/shop/b.env"]
+    assert remarks == []
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "found"),
+    [
+        (
+            {"a.env": "BASE=file\nURL1=${BASE}/1\n", "b.env": "URL2=${BASE}/2\n"},
+            "",
+            ["Environment=BASE=file", "Environment=URL1=shell/1", "Environment=URL2=file/2"],
+        ),
+        ({"a.env": "A=1 # one\nB=50%\n"}, "", ["Environment=A=1", "Environment=B=50%%"]),
+        ({"a.env": "A=1\nB=2\n"}, "environment: {A: 3}", ["Environment=B=2", "Environment=A=3"]),
+        ({"{path: a.env, format: raw}": "A='1' #\n"}, "", ["EnvironmentFile=/srv/shop/a.env"]),
+    ],
+)
+def test_files_that_systemd_reads_otherwise(files, more, found):
+    lines, remarks = of_files(files, more)
+    assert lines == found
+    assert len(remarks) == (0 if "EnvironmentFile" in found[0] else 1)
+    if remarks:
+        assert remarks[0] == (
+            "services.a.env_file: its variables stand in the definition, which all can read, since systemd reads the "
+            "file otherwise; import it again when the file changes, or write values without variables and comments"
+        )
+
+
+def test_a_variable_of_a_file_that_is_none():
+    lines, remarks = of_files({"a.env": "A=${\n"})
+    assert lines == []
+    assert remarks == ["services.a.env_file: '${' has a '${' that does not end; write ${NAME}, or $$ for the character"]
+    with pytest.raises(Unusable) as caught:
+        plan(given("services: {a: {image: x}}", read={"/srv/shop/.env": "A=$\n"}.get))
+    assert str(caught.value.remark).startswith("/srv/shop/.env: variables: '$' has a '$' that begins no variable")
+
+
+def test_deploy_counts_before_older_keys():
+    limits = "deploy: {resources: {limits: {memory: 512M, cpus: 2}}}"
+    made = plan(given(f"services: {{a: {{image: x, network_mode: none, mem_limit: 1g, cpu_quota: 5, {limits} }} }}"))
+    (draft,) = made.imported.drafts
+    assert draft.values("Slice", "MemoryMax") == ("512M",)
+    assert draft.values("Slice", "CPUQuota") == ("200%",)
+    why = "says otherwise, and counts; leave out one of the two"
+    assert [str(remark).partition(": ")[2] for remark in made.imported.remarks] == [
+        f"services.a.cpu_quota: deploy.resources.limits.cpus {why}",
+        f"services.a.mem_limit: deploy.resources.limits.memory {why}",
+    ]
+
+
+def test_the_same_limit_twice_is_no_remark():
+    limits = "deploy: {resources: {limits: {memory: 512M}}}"
+    made = plan(given(f"services: {{a: {{image: x, network_mode: none, mem_limit: 512m, {limits} }} }}"))
+    assert made.imported.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [("a\n", "a\\n"), (" a ", "\\x20a\\x20"), (" ", "\\x20"), ("\\", "\\x5c"), ("100%", "100%"), ("", "")],
+)
+def test_the_content_of_a_config(content, found):
+    text = "services: {a: {image: x, network_mode: none, configs: [c]}}\nconfigs: {c: {content: %s}}"
+    (draft,) = plan(given(text.replace("%s", json.dumps(content)))).imported.drafts
+    assert draft.values("Service", "SetCredential") == (f"shop.c:{found}",)
+
+
+@pytest.mark.parametrize(
+    ("written", "found"), [("0440", "0440"), ("0o440", "0440"), ("288", "0440"), ('"0400"', "0400")]
+)
+def test_modes(written, found):
+    text = f"services: {{a: {{image: x, network_mode: none, configs: [{{source: c, mode: {written}}}]}}}}"
+    (draft,) = plan(given(f"{text}\nconfigs: {{c: {{content: x}}}}")).imported.drafts
+    assert draft.values("Container", "Secret") == (f"shop.c:target=/c:mode={found}",)
+
+
+def test_a_mode_that_is_none():
+    text = "services: {a: {image: x, network_mode: none, configs: [{source: c, mode: rw}]}}"
+    made = plan(given(f"{text}\nconfigs: {{c: {{content: x}}}}"))
+    assert [remark.reason for remark in made.imported.remarks] == ["'rw' is no mode"]
+
+
+def test_the_words_of_a_hook_are_no_variables_of_systemd():
+    text = "services: {a: {image: x, network_mode: none, post_start: [{command: [echo, $$HOME]}]}}"
+    (draft,) = plan(given(text)).imported.drafts
+    assert draft.values("Service", "ExecStartPost") == ("/usr/bin/nsunit exec shop-a -- echo $$HOME",)
 
 
 def test_what_needs_others_comes_after_them():
@@ -124,3 +258,12 @@ def test_the_file_of_a_directory():
     )
     made = find("compose").convert(Given(texts))
     assert [draft.name for draft in made.drafts] == ["d-default.network", "d-c"]
+
+
+def test_what_builds_the_image():
+    build = "{context: ./web dir, dockerfile: C.file, target: last, args: {A: '1 2', B: }}"
+    made = plan(given(f"services: {{a: {{network_mode: none, build: {build} }} }}"))
+    assert [remark.instead for remark in made.imported.remarks] == [
+        "nsunit build -t localhost/shop-a -f '/srv/shop/web dir/C.file' --target last '--build-arg=A=1 2' --build-arg=B"
+        " '/srv/shop/web dir'"
+    ]

@@ -1,5 +1,7 @@
 """The other way, and back: what comes in again is what went out."""
 
+import json
+
 import pytest
 
 from nsunit.definition.setting import keys_of
@@ -8,6 +10,7 @@ from nsunit.definition.words import split
 from nsunit.imports import find
 from nsunit.imports.export import KINDS, export
 from nsunit.imports.model import Given, Line, Origin
+from nsunit.oci.spec.check.validate import check_config
 
 # Definitions that podman, or systemd-nspawn, can say in whole.
 PODMAN = """\
@@ -113,6 +116,46 @@ Restart=on-failure
 [Install]
 WantedBy=multi-user.target
 """
+BUNDLE = """\
+[Container]
+Rootfs=/srv/web
+Exec=/bin/app "a b" 50%%
+Environment=A=b "C=d e"
+User=33
+Group=34
+SupplementaryGroups=4 24
+WorkingDirectory=/srv
+Hostname=web
+Domainname=example.org
+ReadOnly=yes
+NoNewPrivileges=no
+PrivateUsers=65536:65536
+Capability=-ALL +CHOWN +NET_RAW
+Bind="/srv/a b:/data"
+BindReadOnly=/etc/ssl:/ssl:norbind
+Tmpfs=/scratch:size=10M,mode=1777
+ShmSize=128M
+Sysctl=net.ipv4.ip_default_ttl=32
+Network=path:/run/netns/x
+IPCNamespace=host
+Propagation=slave
+X-Annotation="c=d e"
+[Slice]
+MemoryMax=64M
+MemorySwapMax=64M
+MemoryLow=32M
+MemoryHigh=48M
+CPUQuota=150%
+CPUWeight=50
+AllowedCPUs=0-1
+AllowedMemoryNodes=0
+TasksMax=100
+[Service]
+LimitNOFILE=100:200
+LimitCORE=infinity
+OOMScoreAdjust=100
+UMask=0077
+"""
 BOOTS = (
     "[Container]\nRootfs=/var/lib/machines/web\nBoot=yes\nNetwork=bridge\nExec=/sbin/init systemd.unit=rescue.target\n"
 )
@@ -143,6 +186,10 @@ def came_back(kind, text, **more):
     if kind == "run":
         words = split(found.files[0][1].strip(), c_escapes=False)
         given = Given(arguments=tuple(words))
+    elif kind in ("compose", "oci"):
+        ((name, text),) = found.files
+        kind = {"oci": "bundle"}.get(kind, kind)
+        given = Given(((f"/srv/shop/{name}", text),), name="" if kind == "compose" else "web")
     else:
         base = {"quadlet": "/etc/containers/systemd", "nspawn": "/etc/systemd/nspawn"}[kind]
         texts = [
@@ -169,6 +216,129 @@ def test_a_command_line_and_back():
     assert {remark.origin.key for remark in remarks} == {"Description", "After", "WantedBy", "--secret"}
 
 
+def test_compose_and_back():
+    draft, remarks = came_back("compose", PODMAN)
+    assert draft.name == "shop-web"
+    only_there = {
+        *(("Unit", key) for key in ("Description", "After")),
+        *(("Container", key) for key in ("Notify", "HealthOnFailure", "Secret")),
+        *(("Slice", "MemoryHigh"), ("Service", "UMask"), ("Install", "WantedBy")),
+    }
+    expected = {item for item in said(lines_of(PODMAN)) if item[:2] not in only_there}
+    expected |= {("Container", "X-Project", "shop"), ("Container", "X-Service", "web")}
+    expected |= {("Container", "NetworkAlias", "web")}  # others find it by the name of the service
+    assert said(draft.lines) ^ expected == set()
+    assert {remark.origin.key for remark in remarks} == {key for _, key in only_there}
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("Network=none", ["network_mode: none"]),
+        ("Network=bridge", ["network_mode: bridge"]),
+        ("Network=container:db", ["network_mode: container:db"]),
+        ("Network=front:address=fd00::9", ["networks: {front: {ipv6_address: 'fd00::9'}}", "front: {external: true}"]),
+        (
+            "Bind=/a\\\\:b:/c:norbind",
+            ["volumes: [{type: bind, source: '/a:b', target: /c, bind: {recursive: disabled}}]"],
+        ),
+        ("Group=5", ["user: '0:5'"]),
+        ('Exec=a "$b" 50%%', ["command: [a, $$b, 50%]"]),
+        ("PrivateUsers=no", ["userns_mode: host"]),
+        ("Health=no", ["healthcheck: {disable: true}"]),
+        ('Environment="A=\\x7f\\n"', ['environment: ["A=\\x7f\\n"]']),
+    ],
+)
+def test_lines_of_compose(line, found):
+    yaml = pytest.importorskip("yaml")
+    made = export("compose", "web", lines_of(f"[Container]\nImage=x\n{line}\n"))
+    assert made.remarks == ()
+    data = yaml.safe_load(made.files[0][1])
+    expected = [yaml.safe_load(item) for item in found]
+    assert {**data["services"]["web"], **expected[0]} == data["services"]["web"]
+    assert all(data["networks"] == item for item in expected[1:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "remark"),
+    [
+        ("compose", "Rootfs=/srv/web", "Rootfs: a service has an image; 'nsunit image import' or 'commit', and Image="),
+        ("compose", "Exec=%n", "Exec: a specifier is not replaced there; write what it stands for"),
+        ("compose", "Notify=yes", "Notify: compose has no --sdnotify; use --as run, or --as quadlet"),
+        ("compose", "Network=path:/run/netns/x", "Network: a namespace has no path there; use --as run"),
+        ("compose", "Network=a:gateway=x", "Network: 'gateway' is nothing of an interface there; leave it out"),
+        ("compose", "Address=192.0.2.1", "Address: an address is one in a network; use Network=NAME:address="),
+        ("compose", "TimeOffset=boottime 1s", "TimeOffset: compose has nothing like it; leave it out"),
+        (
+            "compose",
+            "PrivateUsers=auto",
+            "PrivateUsers: all containers of docker's have the same ids; use userns-remap in daemon.json",
+        ),
+        ("run", "Exec=%n", "Exec: a specifier is not replaced there; write what it stands for"),
+        ("compose", "NetworkAlias=b", "NetworkAlias: who is in no network has no other names; use Network=NAME"),
+        (
+            "compose",
+            "Volatile=yes",
+            "Volatile: what it writes goes with 'docker compose down' only; use ReadOnly=yes with Tmpfs=",
+        ),
+        ("oci", "User=www-data", "User: a bundle has no names of users; write the number"),
+        ("oci", "SupplementaryGroups=a", "SupplementaryGroups: a bundle has no names of groups; write numbers"),
+        ("oci", "Layer=/a", "Layer: what is written goes into the tree itself; use ReadOnly=, or a copy"),
+        ("oci", "Rootfs=/a\nLayer=/b", "Layer: a bundle has one tree; mount them over each other before"),
+        ("oci", "Capability=ALL", "Capability: all capabilities have to be named; name those that it needs"),
+        ("oci", "Bind=/a:/b:idmap", "Bind: 'idmap' is no option of a mount there; use ids that the host has"),
+        ("oci", "Bind=-/a:/b", "Bind: what is not there is an error; make it before the start"),
+        ("oci", "UIDMap=a 1 2", "UIDMap: ids are numbers there; write INSIDE OUTSIDE COUNT"),
+        (
+            "oci",
+            "PIDNamespace=container:a",
+            "PIDNamespace: a bundle knows no other containers; use path: with a namespace of it",
+        ),
+        ("oci", "Network=bridge", "Network: a runtime connects nothing; use what connects its network namespace"),
+        ("oci", "Health=/x", "Health: a bundle says nothing like it; leave it out"),
+        ("oci", "[Service]\nRestart=always", "Restart: only a unit of systemd's has it; call the runtime in one"),
+        ("oci", "[Slice]\nCPUQuota=x", "CPUQuota: 'x' is no share of a CPU; e.g. 50%"),
+    ],
+)
+def test_what_else_cannot_be_said(kind, line, remark):
+    root = "Image=x\n" if kind != "oci" else ""
+    made = export(kind, "web", lines_of(f"[Container]\n{root}{line}\n"))
+    assert [f"{item.origin.key}: {item.reason}; {item.instead}" for item in made.remarks] == [remark]
+
+
+def test_a_bundle_and_back():
+    check_config(json.loads(export("oci", "web", lines_of(BUNDLE)).files[0][1]))
+    draft, remarks = came_back("oci", BUNDLE)
+    expected = said(lines_of(BUNDLE))
+    expected |= {("Container", "Ownership", "chown")}  # files of a bundle belong to the ids outside
+    assert said(draft.lines) ^ expected == set()
+    assert remarks == []
+
+
+def test_a_bundle_of_least():
+    """What nsunit has as its default comes in again as that."""
+    draft, remarks = came_back("oci", "[Container]\nRootfs=/srv/web\nExec=/bin/app\n")
+    expected = "[Container]\nRootfs=/srv/web\nExec=/bin/app\n[Slice]\nTasksMax=1024\n"
+    assert said(draft.lines) == said(lines_of(expected))
+    assert remarks == []
+
+
+def test_a_value_with_a_line_break_is_no_line():
+    made = export("quadlet", "web", lines_of('[Container]\nImage=x\nBind="/a\\nExec=evil"\n'))
+    assert 'PodmanArgs="--volume=/a\\nExec=evil:/a\\nExec=evil"' in made.files[0][1].split("\n")
+    assert not [line for line in made.files[0][1].split("\n") if line.startswith("Exec=")]
+
+
+def test_a_root_with_a_dollar_sign():
+    made = export("nspawn", "web", lines_of("[Container]\nRootfs=/srv/$a%%b\nExec=/x\n"))
+    assert dict(made.files)["systemd-nspawn@web.service.d/50-nsunit.conf"].endswith("--directory=/srv/$$a%%b\n")
+
+
+def test_a_path_with_a_colon():
+    made = export("run", "web", lines_of("[Container]\nImage=x\nBindReadOnly=/a\\\\:b:/c\n"))
+    assert "--mount=type=bind,source=/a:b,target=/c,ro" in made.files[0][1].split()
+
+
 @pytest.mark.parametrize("text", [NSPAWN, BOOTS])
 def test_nspawn_and_back(text):
     draft, remarks = came_back("nspawn", text)
@@ -185,7 +355,7 @@ def test_no_key_is_lost(kind, key):
         "PrivateUsers": "no",
         "UIDMap": "0 1 2",
         "GIDMap": "0 1 2",
-        "Capability": "+KILL",
+        "Capability": "+NET_RAW",
     }.get(key, "yes")
     value = {"PublishPort": "80:80", "Network": "host", "HealthInterval": "5s", "HealthTimeout": "5s"}.get(key, value)
     value = {"HealthStartPeriod": "5s", "HealthStartInterval": "5s", "NoNewPrivileges": "no"}.get(key, value)
@@ -198,7 +368,13 @@ def test_no_key_is_lost(kind, key):
 
 
 # What is there in all cases.
-SAME = {("nspawn", "Register"), ("quadlet", "Volatile"), ("quadlet", "User"), ("quadlet", "Group")}
+SAME = {
+    ("nspawn", "Register"),
+    ("quadlet", "Volatile"),
+    ("quadlet", "User"),
+    ("quadlet", "Group"),
+    ("oci", "PrivateUsers"),
+}
 
 
 def test_what_cannot_be_said():
@@ -208,7 +384,7 @@ def test_what_cannot_be_said():
         ("Network", "podman has links as networks"),
         ("Bind", "what is not there is an error"),
         ("TimeOffset", "podman has nothing like it"),
-        ("ExecStartPre", "a command line is no unit"),
+        ("ExecStartPre", "only a unit of systemd's has it"),
         ("Environment", "a specifier is not replaced there"),
     ]
 

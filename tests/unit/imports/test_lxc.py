@@ -107,6 +107,7 @@ ANYWAY = {
     ("lxc.cgroup.cpu.cfs_period_us", "50000"),
     ("lxc.cgroup.memory.limit_in_bytes", "512M"),
     ("lxc.cgroup2.cpu.max", "max"),
+    ("lxc.cgroup2.memory.max", "max"),
     ("lxc.cgroup2.devices.allow", "c *:* m"),
     ("lxc.cgroup2.devices.allow", "c 1:3 rwm"),
     ("lxc.cgroup2.devices.allow", "c 136:* rwm"),

@@ -163,3 +163,16 @@ def test_what_is_no_container(words, where, reason):
 def test_what_is_not_of_inspect(text):
     with pytest.raises(Unusable):
         find("run").convert(Given((("podman inspect web", text),)))
+
+
+def test_a_variable_of_a_file_and_by_itself():
+    words = ("docker", "run", "--env-file", "/v", "-e", "A=1", "-e", "B=2", "--network=none", "x")
+    made = find("run").convert(Given(arguments=words, read={"/v": "A=3\nC=4\n"}.get))
+    assert [remark.reason for remark in made.remarks] == ["'A' in '/v' counts before this one here"]
+
+
+def test_percent_signs_of_devices():
+    words = ("docker", "run", "--device-read-bps", "/dev/mapper/a%b:1mb", "--blkio-weight-device", "/dev/a%b:300", "x")
+    (draft,) = find("run").convert(Given(arguments=words)).drafts
+    assert draft.values("Slice", "IOReadBandwidthMax") == ("/dev/mapper/a%%b 1048576",)
+    assert draft.values("Slice", "IODeviceWeight") == ("/dev/a%%b 2930",)

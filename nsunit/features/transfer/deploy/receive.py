@@ -152,8 +152,9 @@ def _note(context: Context, name: str, record: Mapping[str, list[str]]) -> None:
 
 def _write(context: Context, there: Mapping[str, bytes | None], wanted: Mapping[str, bytes | None], undo: Undo) -> None:
     directory = context.search.directories[0]
-    own = {path.removeprefix(f"{directory}/"): text for path, text in wanted.items() if path.startswith(directory)}
-    units = {path: wanted.get(path) for path in {*wanted, *there} if not path.startswith(directory)}
+    below = f"{directory}/"
+    own = {path.removeprefix(below): text for path, text in wanted.items() if path.startswith(below)}
+    units = {path: wanted.get(path) for path in {*wanted, *there} if not path.startswith(below)}
     reload = False
     try:
         for path, text in units.items():
@@ -164,7 +165,7 @@ def _write(context: Context, there: Mapping[str, bytes | None], wanted: Mapping[
                 reload = True
         write_all(directory, {path: text for path, text in own.items() if text is not None}, undo)
         for path in there:
-            if path not in wanted and path.startswith(directory):
+            if path not in wanted and path.startswith(below):
                 undo.append(lambda path=path: unit_directory.restore(path, there[path]))  # type: ignore[misc]
                 unit_directory.remove(path)
     except BaseException:

@@ -4,7 +4,9 @@ import pytest
 from imports_corpus import FixedContext
 
 from nsunit.cli.main import main
+from nsunit.cli.transfer import VERBS
 from nsunit.cli.verbs import Invocation
+from nsunit.imports.export import KINDS
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def test_it_is_written_and_nothing_replaced(place, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["web", "--as=helm"], "'helm' is nothing to export as\n  hint: there are quadlet, run, nspawn"),
+        (["web", "--as=helm"], "'helm' is nothing to export as\n  hint: there are quadlet, run, compose, nspawn, oci"),
         (["shop.pod", "--as=run"], "'shop.pod' is no container"),
         (["web"], "export: FILE is missing"),
         (["web", "x.tar", "--force"], "--force is for --as"),
@@ -61,3 +63,9 @@ def test_a_directory_that_cannot_be_written_to(place, capsys):
     (place / "file").write_text("")
     assert main(["export", "web", "--as=run", str(place / "file/below")]) == 1
     assert "hint: name another directory" in capsys.readouterr().err
+
+
+def test_the_shell_knows_all_kinds():
+    (verb,) = [verb for verb in VERBS if verb.name == "export"]
+    (option,) = [option for option in verb.options if option.long == "as"]
+    assert option.complete == tuple(KINDS)

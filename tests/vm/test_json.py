@@ -125,8 +125,8 @@ def looks_into_what_it_is(scene, web):
     assert (idle["root"], idle["ids"], idle["namespaces"], idle["setup"]) == (None, None, {}, [])
     assert scene.ask("show", f"{scene.group}.slice")["members"] == [web.name]
     assert scene.ask("status", web.name)[0]["ids"] == shown["ids"]
-    for words in (["list", "--all"], ["list", "--names"], ["list", "--tree"], ["list", "--tree", "--names"]):
-        scene.ask(*words)
+    for words in (["--all"], ["--names"], ["--tree"], ["--tree", "--names"], ["--oci"]):
+        scene.ask("list", *words)
     for name in (web.name, scene.pod, f"{scene.group}.slice"):
         scene.ask("render", name)
         scene.ask("render", "--unit-files", name)

@@ -45,7 +45,7 @@ _OWN_BEGINNINGS = (
     "sd-notify",
     "unpack-",
 )
-_OWN_NAMES = ("auto-update", "limits-shown")
+_OWN_NAMES = ("auto-update", "limits-settled", "limits-shown")
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _REST = _FIRST | frozenset("_.-")

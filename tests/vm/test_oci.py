@@ -208,11 +208,10 @@ def test_no_path_no_home_and_an_ignored_sigpipe(bundle):
 def test_only_what_is_asked_for_stays_open(bundle):
     bundle.config["process"]["args"] = ["sh", "-c", "ls /proc/self/fd"]
     bundle.save()
-    reader, writer = os.pipe()
-    with_pipe = bundle.call("run", bundle.id, pass_fds=(reader, writer))
-    assert with_pipe.stdout.split() == ["0", "1", "2", "3"]  # the last is that of ls itself
-    moved = os.dup2(writer, 3) if writer != 3 else 3
-    kept = bundle.call("run", "--preserve-fds", "1", bundle.id, pass_fds=(moved,))
+    more = "3</dev/null 4</dev/null 5</dev/null"
+    closed = bundle.call("-c", f"exec {RUNTIME} run {bundle.id} {more}", runtime="/bin/sh")
+    assert closed.stdout.split() == ["0", "1", "2", "3"]  # the last is that of ls itself
+    kept = bundle.call("-c", f"exec {RUNTIME} run --preserve-fds 1 {bundle.id} {more}", runtime="/bin/sh")
     assert kept.stdout.split() == ["0", "1", "2", "3", "4"]
 
 

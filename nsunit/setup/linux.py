@@ -71,6 +71,7 @@ NSFS_MAGIC = 0x6E736673
 # prctl(2)
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_NAME = 15
 PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
@@ -155,7 +156,7 @@ def setns(fd: int, flags: int) -> None:
     _old_call("setns", fd, flags)
 
 
-def prctl(option: int, argument: int = 0, argument2: int = 0) -> int:
+def prctl(option: int, argument: int | bytes = 0, argument2: int = 0) -> int:
     """prctl(2), with up to two arguments; the unused ones are zero, as the kernel insists."""
     return _old_call("prctl", option, argument, argument2, 0, 0)
 

@@ -100,6 +100,15 @@ def test_a_start_that_waits_has_the_programs_status(containers, nsunit, program,
     assert said in done.stdout + done.stderr
 
 
+def test_the_end_of_a_short_job_is_no_kill(containers, nsunit):
+    """It is over before the helper is, which has nothing more to do."""
+    name = containers.define(BASE + "Exec=/bin/true\n")
+    for _ in range(4):
+        nsunit("start", "--wait", name)
+    wait_until(lambda: nsunit("logs", name).stdout.count("Deactivated successfully") == 4)
+    assert "SIGKILL" not in nsunit("logs", name).stdout
+
+
 def test_a_start_of_an_enabled_one_waits_as_well(enabled, nsunit):
     name, _ = enabled(BASE + "Exec=/bin/sh -c 'sleep 0.3; exit 5'\n[Install]\nWantedBy=\n")
     done = nsunit("start", "--wait", "--json", name, check=False)

@@ -69,7 +69,9 @@ VERBS = {
     **{name: text for names, text in _VERBS.items() for name in names.split()},
 }
 
+_TIMES = "systemd-run --on-calendar=daily nsunit run …; or for good [Timer] OnCalendar=daily in a definition"
 _RUN = {
+    "on-active on-boot on-startup on-unit-active on-unit-inactive on-calendar timer-property": _TIMES,
     "memory m": "-p MemoryMax=1G",
     "memory-reservation": "-p MemoryLow=1G, or MemoryHigh=",
     "memory-swap": "-p MemorySwapMax=1G, which does not count memory",

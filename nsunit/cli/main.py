@@ -239,7 +239,7 @@ def _without_second_word(name: str, verbs: Sequence[Verb], is_help: bool) -> int
     if is_help:
         return int(load("nsunit.cli.help:print_family_help")(name))
     names = ", ".join(f"'{verb.names[0]}'" for verb in verbs)
-    raise UsageError(f"{name}: what is missing", hint=f"there are {names}")
+    raise UsageError(f"{name}: its second word is missing", hint=f"there are {names}")
 
 
 def _print_help(verb: Verb | None, values: dict[str, list[str]]) -> int:
@@ -265,10 +265,19 @@ def _check_operands(verb: Verb, operands: list[str], everything: bool) -> None:
         raise UsageError(f"{name}: --all and names exclude each other", hint=usage)
     takes_all = any(option.long == "all" for option in verb.options) and verb.group == "lifecycle"
     if len(operands) < verb.least or (takes_all and not operands and not everything):
-        missing = "a command" if operands and verb.command_at else "a name"
-        raise UsageError(f"{name}: {missing} is missing", hint=load("nsunit.cli.foreign:operand")(name) or usage)
+        hint = load("nsunit.cli.foreign:operand")(name) or usage
+        raise UsageError(f"{name}: {_missing(verb, len(operands))} is missing", hint=hint)
     if verb.most is not None and len(operands) > verb.most:
         raise UsageError(f"{name}: '{printable(operands[verb.most])}' is one operand too many", hint=usage)
+
+
+def _missing(verb: Verb, given: int) -> str:
+    """What is to stand where the operands end, of which there are *given*."""
+    words = verb.operands.split()
+    if words[0].startswith("-"):
+        del words[:2]  # an option that has to be there
+    word = words[given].removesuffix("…").partition("|")[0].rpartition("]")[2]
+    return {"NAME": "a name", "COMMAND": "a command"}.get(word, word)
 
 
 def parse(

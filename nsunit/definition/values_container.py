@@ -162,6 +162,8 @@ def _binds(text: str, *, read_only: bool) -> tuple[Bind, ...]:
         if len(parts) > 3:
             raise wrong(word, "has too many colons", "put a backslash before a colon that is part of a path")
         source = absolute_path(parts[0].removeprefix("-"))
+        if len(parts) == 2 and _is_options(parts[1]):
+            raise wrong(parts[1], "is an option, no target", f"write {parts[0]}::{parts[1]} for the same path inside")
         target = target_path(parts[1] if len(parts) > 1 and parts[1] else source)
         recursive, readable, idmap, one_id, owned = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
         if owned and not _can_be_owned(source):
@@ -183,6 +185,12 @@ def _one_id(text: str) -> tuple[int, ...]:
     if len(numbers) != 2 or not all(is_digits(number) and int(number) < UINT32_MAX for number in numbers):
         raise wrong(text, "is no id on disk and one inside", "e.g. idmap=1000-33")
     return tuple(map(int, numbers))
+
+
+def _is_options(text: str) -> bool:
+    """Whether *text* is options of a bind where its target should be."""
+    words = [word.partition("=")[0] for word in text.split(",")]
+    return all(word in ("rbind", "norbind", "ro", "rw", "idmap", "noidmap", "U") for word in words)
 
 
 def _bind_options(text: str, read_only: bool) -> tuple[bool, bool, bool, tuple[int, ...], bool]:

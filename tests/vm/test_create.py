@@ -89,13 +89,30 @@ def test_a_definition_of_an_image(created, workplace, nsunit, run, containers):
     assert not path.exists()
 
 
+def test_a_definition_by_its_keys(created, nsunit, containers):
+    name, root = created[0], "/srv/roots/busybox"
+    nsunit("create", name, f"Layer={root}", "Exec=/bin/sleep 9999", "StopSignal=SIGKILL")
+    path = Path(f"/etc/nsunit/{name}.nsunit")
+    assert path.read_text().splitlines()[2:] == [
+        "[Container]",
+        f"Layer={root}",
+        "Exec=/bin/sleep 9999",
+        "StopSignal=SIGKILL",
+    ]
+    nsunit("start", name)
+    assert containers.of(name).exec("cat", "/proc/1/comm").stdout == "sleep\n"
+    nsunit("rm", "--force", "--definition", name)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "it takes either --image or --template"),
-        (["--image=x", "--template=y"], "it takes either --image or --template"),
+        ([], "create: its root is not said"),
+        (["Exec=/bin/true"], "create: its root is not said"),
+        (["Layer=/nowhere", "Exec=/bin/true"], "'/nowhere' does not exist"),
+        (["--image=x", "--template=y"], "create: --image and --template exclude each other"),
         (["--image=localhost/none"], "there is no image 'localhost/none'"),
-        (["--image=localhost/x", "suite=sid"], "'suite=sid' is an option of a template, and an image has none"),
+        (["--image=localhost/x", "suite=sid"], "'suite=sid' is an option of a template, and there is no --template"),
         (["--template=nothing"], "there is no template 'nothing'"),
         (["--template=lxc:nothing"], "there is no template 'lxc:nothing'"),
         (["--template=../x"], "the template '../x' is not a directory"),

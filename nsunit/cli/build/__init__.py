@@ -12,8 +12,7 @@ VERBS = (
         "image",
         "Build an image from a Containerfile, by buildah",
         "nsunit.cli.build.build:build_image",
-        operands="DIR",
-        least=1,
+        operands="[DIR]",
         most=1,
         options=(
             Option("tag", "Name to give it", short="t", value="NAME", repeat=True),
@@ -30,10 +29,11 @@ VERBS = (
         complete="file",
         before="doctor",
         details=(
-            "buildah(1), which has to be installed, does so, with its cache of steps and its progress; what FROM names "
-            "is looked for in its own storage, and then in registries. Each RUN is a container of nsunit-oci(8): a "
-            "unit in the slice that all of the build is in, which has the limits (--limit MemoryMax=1G). The image "
-            "comes into nsunit's store, and stays in buildah's, for the next build.",
+            "DIR is the directory that one is in, if not given. buildah(1), which has to be installed, does so, with "
+            "its cache of steps and its progress; what FROM names is looked for in its own storage, and then in "
+            "registries. Each RUN is a container of nsunit-oci(8): a unit in the slice that all of the build is in, "
+            "which has the limits (--limit MemoryMax=1G). The image comes into nsunit's store, and stays in "
+            "buildah's, for the next build.",
             "With --mkosi, mkosi(1) builds the tree that DIR describes, which comes into the store as an image of one "
             "layer: with Image= and Boot=yes it is a system that boots.",
         ),

@@ -30,7 +30,7 @@ def build_tree(invocation: Invocation) -> int:
 
 def _wish(invocation: Invocation) -> Wish:
     return Wish(
-        invocation.operands[0],
+        invocation.operands[0] if invocation.operands else ".",
         invocation.values("tag"),
         invocation.value("file") or "",
         invocation.values("build-arg"),

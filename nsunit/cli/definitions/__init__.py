@@ -19,6 +19,8 @@ VERBS = (
             Option("force", "In place of a definition, and a root, that are there", short="f"),
         ),
         details=(
+            "Its root is said by an option, or by a key: nsunit create web Layer=/var/lib/machines/debian "
+            "Exec='python3 -m http.server'.",
             "TEMPLATE is busybox, debian, another program in /etc/nsunit/templates.d, a directory with a slash in its "
             "name to be copied, or lxc:NAME for one of LXC's, which is run as it is.",
             "A key that begins with a capital letter, with or without its section, goes into the definition: "

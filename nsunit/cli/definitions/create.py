@@ -17,7 +17,7 @@ from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import SECTIONS
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
 from nsunit.features.images.roots import make, templates
-from nsunit.names import check_name, is_group, is_pod
+from nsunit.names import check_name, is_group, is_pod, printable
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nsunit.definition.load import Given
 
 _TYPED = "the command line"
+_ROOTS = ("Rootfs", "Layer", "Image")
 _PRESUMED = [("Container", "Rootfs", "/", _TYPED), ("Container", "Exec", "/", _TYPED)]
 
 
@@ -37,17 +38,30 @@ def create(invocation: Invocation) -> int:
     if "@" in name or is_group(name) or is_pod(name):
         raise UsageError(f"'{name}' is not the name of a container with a definition of its own")
     image, template = invocation.value("image"), invocation.value("template")
-    if (image is None) == (template is None):
-        raise UsageError("it takes either --image or --template", hint="e.g. --image nginx, or --template busybox")
     words = invocation.operands[1:]
     options = tuple(word for word in words if word[:1].islower())
     keys = [(*assignment(word), _TYPED) for word in words if not word[:1].islower()]
+    if image is not None and template is not None:
+        raise UsageError("create: --image and --template exclude each other", hint="an image is a root itself")
+    if (
+        image is None
+        and template is None
+        and not any(section in ("", "Container") and key in _ROOTS for section, key, *_ in keys)
+    ):
+        raise UsageError(
+            "create: its root is not said",
+            hint="--image=nginx, --template=busybox, or a key such as Layer=/var/lib/machines/debian",
+        )
     with Lock(context.paths.locks, name):
         target = _target(context, name, replace=invocation.flag("force"))
         if template is None:
             if options:
-                raise UsageError(f"'{options[0]}' is an option of a template, and an image has none")
-            _write(context, name, target, [("Container", "Image", image or "", "--image"), *keys])
+                raise UsageError(
+                    f"'{printable(options[0])}' is an option of a template, and there is no --template",
+                    hint="keys begin with a capital letter: MemoryMax=1G",
+                )
+            of_image = [] if image is None else [("Container", "Image", image, "--image")]
+            _write(context, name, target, [*of_image, *keys])
             root = None
         else:
             chosen = templates.find(template, options)

@@ -61,7 +61,7 @@ VERBS = (
         operands="NAME…",
         least=1,
         most=None,
-        options=(Option("property", "Print only this key", short="p", value="KEY", repeat=True),),
+        options=(Option("property", "Print only these keys", short="p", value="KEY,…", repeat=True),),
         complete="defined_any",
         patterns="listed",
     ),

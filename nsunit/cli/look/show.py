@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def show(invocation: Invocation) -> int:
     """The verb `show`."""
     context = invocation.context()
-    wanted = invocation.values("property")
+    wanted = [key for text in invocation.values("property") for key in text.split(",")]
     found = []
     for name in invocation.operands:
         everything = inspect(context, check_any_name(name))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Where a key is looked for that is given without its section.  A limit that a slice and a service can both have goes to
 # the slice: there it holds for exec sessions as well.
 _ROOTS = frozenset(("Rootfs", "Layer", "Image", "MountNamespace", "Pod"))  # by these it has one, or another's
+_OF_ENABLED = frozenset(("Timer", "Install"))  # what they say is for unit files
 _SECTIONS = ("Container", "Slice", "Service", "Unit")
 
 
@@ -31,6 +32,12 @@ def run(invocation: Invocation) -> int:
     name = new_run_name() if given is None else check_name(given)
     keys = [*(_property(text) for text in invocation.values("property")), *said(invocation)]
     all_known = all(lookup(section, key) for section, key, _value in keys)  # else the loader says what is wrong
+    for section, key, _value in keys:
+        if section in _OF_ENABLED:
+            raise UsageError(
+                f"run: [{printable(section)}] {printable(key)}= counts for what is enabled",
+                hint="write a definition, then 'nsunit enable'; or systemd-run --on-calendar=daily nsunit run …",
+            )
     if invocation.operands and all_known and _ROOTS.isdisjoint(key for _section, key, _value in keys):
         raise _without_root(invocation.operands)
     status = run_container(
@@ -57,7 +64,7 @@ def _without_root(operands: Sequence[str]) -> UsageError:
     words = [first, *command] if is_program else command or ["sh"]
     example = "Layer=/var/lib/machines/debian" if is_program else key
     return UsageError(
-        "nsunit run: [Container] needs Rootfs=, Layer= or Image=",
+        "run: [Container] needs Rootfs=, Layer= or Image=",
         hint=printable(f"its root is named by a key: nsunit run -p {example} {' '.join(words)}"),
     )
 

@@ -28,6 +28,8 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
     kind = find(first)
     if kind is not None:
         context = invocation.context()
+        if kind.command and len(rest) == 1 and " " in rest[0]:
+            rest = _words(rest[0])
         if kind.command and not rest and not invocation.flag("from-container"):
             raise UsageError(
                 f"import {first}: a command is missing", hint=f"e.g. nsunit import {first} -- docker run nginx"
@@ -67,6 +69,14 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
             raise UsageError(f"--{option} is for definitions of another tool", hint=hint)
     archive: Sequence[Outcome] = load("nsunit.cli.transfer.archive:restore")(invocation)
     return archive
+
+
+def _words(text: str) -> list[str]:
+    """The words of a command line that was given as one, by the shell's rules."""
+    try:
+        return list(load("shlex:split")(text.replace("\\\n", " ")))
+    except ValueError as error:  # a quote that does not end
+        raise UsageError(f"import: the command line cannot be read: {error}", hint="nsunit import run -- …") from None
 
 
 def take_out(invocation: Invocation) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.bus.snapshot import Snapshot
 from nsunit.deeds.look import query
-from nsunit.errors import BusError, NsunitError
+from nsunit.errors import AS_ROOT, BusError, NsunitError
 from nsunit.setup.operation import PlanError
 
 TYPE_CHECKING = False
@@ -33,4 +33,6 @@ def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]
         except NsunitError as error:
             failures.append(error)
         except (OSError, PlanError) as error:
-            failures.append(NsunitError(f"{name}: what is kept of it cannot be read: {error}"))
+            why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            hint = AS_ROOT if isinstance(error, PermissionError) else None
+            failures.append(NsunitError(f"{name}: what is kept of it cannot be read: {why}", hint=hint))

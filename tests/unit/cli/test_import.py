@@ -43,6 +43,7 @@ def context(monkeypatch, tmp_path):
         ),
         (["run", "docker", "run", "-d"], "'-d' is not an option\n  hint: a command line stands behind two dashes: "),
         (["web.tar", "--dry-run"], "--dry-run is for definitions of another tool"),
+        (["run", "docker run 'x"], "import: the command line cannot be read: No closing quotation"),
         (["run"], "import run: a command is missing\n  hint: e.g. nsunit import run -- docker run nginx"),
     ],
 )
@@ -71,6 +72,15 @@ def test_a_dry_run_prints_it(context, capsys):
 def test_a_command_line_with_a_name(context, capsys):
     assert main(["import", "run", "--name=box", "--dry-run", "--", "docker", "run", "-d", "--name", "x", "nginx"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "# box.nsunit"
+
+
+def test_a_command_line_in_one_word(context, capsys):
+    text = "docker run -d \\\n --name x -e 'A=b c' nginx:1 sh -c 'echo \"$HOME\"'"
+    assert main(["import", "run", "--dry-run", text]) == 0
+    in_one = capsys.readouterr().out
+    words = ["docker", "run", "-d", "--name", "x", "-e", "A=b c", "nginx:1", "sh", "-c", 'echo "$HOME"']
+    assert main(["import", "run", "--dry-run", "--", *words]) == 0
+    assert capsys.readouterr().out == in_one
 
 
 def test_projects_need_a_directory_that_goes(context, capsys):

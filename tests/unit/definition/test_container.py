@@ -133,6 +133,8 @@ def test_layers_instead_of_a_root() -> None:
         ("Hostname=" + "ab." * 21 + "ab", f"Hostname: '{'ab.' * 21}ab' is not a host name"),
         ("Bind=a", "Bind: 'a' is not an absolute path"),
         ("Bind=/a:b", "Bind: 'b' is not an absolute path"),
+        ("Bind=/a:idmap,ro", "Bind: 'idmap,ro' is an option, no target"),
+        ("Bind=/a:U", "Bind: 'U' is an option, no target"),
         ("Bind=/a:/b:rw:x", "Bind: '/a:/b:rw:x' has too many colons"),
         ("Bind=/a:/b:exec", "Bind: 'exec' is not an option of a bind mount"),
         ("Bind=/a:/", "Bind: '/' is the root itself"),

@@ -107,7 +107,7 @@ def test_list(nsunit, calls):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        ((), "cgroup: what is missing"),
+        ((), "cgroup: its second word is missing"),
         (("creat",), "'cgroup creat' is not a verb of nsunit"),
         (("list", "--user"), "cgroup: groups are the system's, also those that users are given"),
         (("create",), "cgroup create: no group is given"),
@@ -125,7 +125,7 @@ def test_list(nsunit, calls):
         (("delete",), "cgroup delete: no group is given"),
         (("classify", "-g", ":web", "x"), "'x' is not a process id"),
         (("classify", "-g", ":web", "0"), "'0' is not a process id"),
-        (("classify", "-g", ":web"), "cgroup classify: a name is missing"),
+        (("classify", "-g", ":web"), "cgroup classify: PID is missing"),
         (
             ("classify", "-g", "cpu:web", "-g", "io:db", "1"),
             "cgroup classify: a process is in one group, and not in 'web' and 'db'",

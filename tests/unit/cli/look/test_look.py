@@ -211,6 +211,7 @@ def test_show(nsunit, manager):
     manager("deeds.look.query", inspect=lambda context, name: {"name": name, "pid": 5})
     assert json.loads(nsunit("show", "shop.slice")[1]) == {"name": "shop.slice", "pid": 5}
     assert json.loads(nsunit("show", "web")[1]) == {"name": "web", "pid": 5}
+    assert json.loads(nsunit("show", "web", "-p", "pid,name")[1]) == {"pid": 5, "name": "web"}
     assert json.loads(nsunit("inspect", "web", "db", "-p", "pid")[1]) == [{"pid": 5}, {"pid": 5}]
     status, _out, err = nsunit("show", "web", "-p", "pdi")
     assert (status, err) == (2, "nsunit: 'pdi' is not something 'show' knows\n  hint: did you mean 'pid'?\n")
@@ -320,9 +321,10 @@ def test_long_lines_of_status_and_logs(nsunit, manager, monkeypatch, tmp_path, s
 
 
 def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
-    states = {name: manager.ContainerState(name) for name in ("a", "b", "c", "d")}
+    states = {name: manager.ContainerState(name) for name in ("a", "b", "c", "d", "e")}
     errors = {"a": PlanError("unknown operation 'x'"), "b": OSError(22, "is not a regular file", "/run/b")}
     errors["c"] = NsunitError("c: it is damaged")
+    errors["e"] = PermissionError(13, "Permission denied", "/run/e")
 
     def status(_context, name):
         if name in errors:
@@ -336,8 +338,10 @@ def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
     assert "d" in out
     assert err.splitlines() == [
         "nsunit: a: what is kept of it cannot be read: unknown operation 'x'",
-        "nsunit: b: what is kept of it cannot be read: [Errno 22] is not a regular file: '/run/b'",
+        "nsunit: b: what is kept of it cannot be read: /run/b: is not a regular file",
         "nsunit: c: it is damaged",
+        "nsunit: e: what is kept of it cannot be read: /run/e: Permission denied",
+        "  hint: run it as root, or with --user for containers of your own",
     ]
     errors["c"] = BusError("x.NoReply", "systemd does not answer")
     assert nsunit("status", "--json")[1] == ""

@@ -58,10 +58,10 @@ def test_pin_and_unpin(nsunit, manager):
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["pin", "web"], "ns pin: a name is missing"),
+        (["pin", "web"], "ns pin: KIND is missing"),
         (["pin", "web", "net", "a", "b"], "ns pin: 'b' is one operand too many"),
         (["pin", "We b", "net"], "'We b' is not a container name"),
-        (["same", "a"], "ns same: a name is missing"),
+        (["same", "a"], "ns same: B is missing"),
     ],
 )
 def test_usage(nsunit, manager, argv, message):

@@ -104,6 +104,18 @@ def test_run_refuses(nsunit, seen, text):
     assert (status, err.splitlines()[0]) == (125, f"nsunit: '{text}' is not a key with its value")
 
 
+@pytest.mark.parametrize("key", ["Timer.OnCalendar=daily", "Install.WantedBy=x.target"])
+def test_run_has_nothing_that_an_enabled_container_has(nsunit, seen, key):
+    """It would run at once, and what was said be forgotten."""
+    status, _out, err = nsunit("run", "-d", "-p", "Layer=/srv", "-p", key, "sh")
+    section, _, rest = key.partition(".")
+    assert (status, seen) == (125, [])
+    assert err == (
+        f"nsunit: run: [{section}] {rest.partition('=')[0]}= counts for what is enabled\n"
+        "  hint: write a definition, then 'nsunit enable'; or systemd-run --on-calendar=daily nsunit run …\n"
+    )
+
+
 def test_an_unknown_key_is_left_to_the_loader(nsunit, seen):
     nsunit("run", "-p", "Nonsense=1", "sh")
     assert seen[0][0] == [("Container", "Nonsense", "1")]
@@ -144,6 +156,6 @@ def test_a_root_in_front_of_the_command_is_answered_with_its_key(nsunit, monkeyp
     status, out, err = nsunit("run", *words)
     assert (status, out) == (125, "")
     assert err == (
-        "nsunit: nsunit run: [Container] needs Rootfs=, Layer= or Image=\n"
+        "nsunit: run: [Container] needs Rootfs=, Layer= or Image=\n"
         f"  hint: its root is named by a key: nsunit run {example}\n"
     )

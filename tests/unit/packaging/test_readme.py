@@ -31,6 +31,11 @@ def test_its_verbs_are_there():
     assert [words for words in missing if not family(words.strip())] == []
 
 
+def test_it_is_read_in_minutes():
+    """What more there is to say has a page."""
+    assert len(TEXT.split()) < 800
+
+
 def test_its_links_lead_somewhere():
     links = re.findall(r"\]\(([^)#]+)", TEXT)
     assert links

@@ -15,11 +15,11 @@ from waiting import wait_until
 PAGE = Path("/usr/share/doc/nsunit/nsunit-tutorial.7.md")
 DEFINITIONS = Path("/etc/nsunit")
 MACHINES = Path("/var/lib/machines")
-SHARED = [Path("/srv") / name for name in ("db", "db.password", "app", "app-1", "app-2", "shared")]
+SHARED = [Path("/srv") / name for name in ("db", "app", "app-1", "app-2", "shared")]
 SEEN = Path("/srv/db/seen")
 STAND_INS = Path("/srv/stand-ins")
 USER = "mona"
-NAMES = ("web", "db", "worker@1", "worker@2", "worker@3", "os", "app", "db-test", "front", "back")
+NAMES = ("web", "db", "backup", "worker@1", "worker@2", "worker@3", "os", "app", "db-test", "front", "back")
 # A root is one that is there already, that of a system the machine's own.
 MMDEBSTRAP = """#!/bin/sh
 for target; do :; done
@@ -47,6 +47,7 @@ SHOWN = {
     "A web server": ["200\n", "Ports: ", "http.server", "web\n"],
     "More memory": ["runs as its definition says"],
     "Data on": [],
+    "A job": ["Timer: nsunit-backup.timer, next ", "exited with status 0", "10240"],
     "Two that": ["200\n"],
     "Three of": ["worker@2", "worker 2"],
     "A whole system": ["active\n"],
@@ -129,7 +130,7 @@ def scene(containers, run):
         if root.exists():
             run("umount", "--recursive", str(root), check=False)  # a task that failed has not mounted it
             root.rmdir()
-    run("rm", "-rf", *map(str, SHARED), "/tmp/motd", "/tmp/db.tar", str(STAND_INS))
+    run("rm", "-rf", *map(str, SHARED), "/etc/credstore/db-password", "/tmp/ask.py", "/tmp/motd", "/tmp/db.tar", str(STAND_INS))
 
 
 @pytest.mark.once("each verb of it has tests on all releases")

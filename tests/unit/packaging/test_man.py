@@ -34,6 +34,14 @@ def test_markers_are_filled(page):
     assert not re.search(r"\n: *\n", text), "an entry says nothing"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_a_terminal_of_80_columns_is_wide_enough(page):
+    """man(1) indents examples by 14, and neither wraps them nor tables."""
+    lines = page.read_text().splitlines()
+    assert [line for line in lines if line.startswith("    ") and len(line) > 4 + 80 - 14] == []
+    assert [line for line in lines if line.startswith("|")] == []
+
+
 def test_verbs_and_options():
     text = generate("nsunit.1.md")
     for verb in verbs.all_verbs():

@@ -22,6 +22,9 @@ _LIST = {
 }
 # What shells know themselves.
 _BY_SHELL = (("file",), ("directory",), ("host",))
+# Kinds of values that nsunit itself is asked for, by what stands in an option's row.
+_ASKED = {("images",): "images"}
+_TABLES = {("keys",): "nsunit.cli.change.words:keys"}
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 
 
@@ -32,10 +35,11 @@ def bash() -> str:
         _GENERATED.format("bash"),
         "_nsunit() {",
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= options= names= word i",
-        "    local first=0 words= values=",
+        "    local first=0 words= values= key=",
         "    # '=' breaks words: --signal=SIG arrives as three",
         "    if [[ $cur == '=' ]]; then cur=; prev=${COMP_WORDS[COMP_CWORD-1]}",
         "    elif [[ $prev == '=' ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi",
+        "    [[ ${COMP_WORDS[COMP_CWORD]} == '=' || ${COMP_WORDS[COMP_CWORD-1]} == '=' ]] && key=$prev",
         "    for ((i = 1; i < COMP_CWORD; i++)); do",
         "        word=${COMP_WORDS[i]}",
         f"        case $word in {_spelled_with_value(GLOBAL_OPTIONS)})",
@@ -62,17 +66,24 @@ def bash() -> str:
         '        :file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
         '        :directory) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;',
         '        :host) COMPREPLY=($(compgen -A hostname -- "$cur")); return ;;',
-        '        *) COMPREPLY=($(compgen -W "$values" -- "$cur")); return ;;',
+        "        :images) values=$(" + _LIST["images"] + ");;&",
+        '        *) COMPREPLY=($(compgen -W "$values" -- "$cur"))',
+        "            [[ $COMPREPLY != *= ]] || compopt -o nospace; return ;;",
         "    esac",
         '    if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$cur")); return; fi',
         "    case $names in",
         *(f"        {kind}) words=$({command}) ;;" for kind, command in _LIST.items()),
         f"        verbs) words='{verbs}' ;;",
         "        user) words=$(compgen -u) ;;",
-        '        file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
+        '        file) compopt -o filenames; COMPREPLY=($(compgen -W "$words" -f -- "$cur")); return ;;',
         '        command) compopt -o filenames; COMPREPLY=($(compgen -c -f -- "$cur")); return ;;',
         "    esac",
+        # a value of a key may be a path; its names are known by nobody else
+        "    if [[ -n $key && $words == *=* ]]; then",
+        '        compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return',
+        "    fi",
         '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
+        "    [[ $COMPREPLY != *= ]] || compopt -o nospace",
         "}",
         "complete -F _nsunit nsunit",
     ]
@@ -84,6 +95,8 @@ def _bash_verb(verb: Verb) -> list[str]:
         f"        {'|'.join(_zsh_quoted(name) if ' ' in name else name for name in verb.names)})",
         f"            names={verb.complete} options+=' {_words(verb.options)}'",
     ]
+    if verb.kinds:
+        lines.append(f"            words='{' '.join(kind for kind, _ in verb.kinds)}'")
     if verb.command_at is not None and verb.command_at > 0:
         lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
     if rest := _rest(verb):
@@ -131,9 +144,14 @@ def _words(options: tuple[Option, ...]) -> str:
 
 
 def _values(option: Option) -> str:
-    if option.complete in _BY_SHELL:
+    if option.complete in _BY_SHELL or option.complete in _ASKED:
         return ":" + option.complete[0]
-    return " ".join(option.complete) or ":any"
+    return " ".join(_known(option)) or ":any"
+
+
+def _known(option: Option) -> tuple[str, ...]:
+    """The words that its value can be, as far as they are known here."""
+    return load(_TABLES[option.complete])() if option.complete in _TABLES else option.complete
 
 
 def zsh() -> str:
@@ -191,7 +209,15 @@ def _zsh_values(option: Option) -> str:
         return "_files -/"
     if option.complete == ("host",):
         return "_hosts"
-    return f"({' '.join(option.complete)})" if option.complete else " "
+    if option.complete in _ASKED:
+        return f"_nsunit_{_ASKED[option.complete]}"
+    return _zsh_words(_known(option)) if option.complete else " "
+
+
+def _zsh_words(words: tuple[str, ...]) -> str:
+    """One of *words*, of which keys have no blank behind them."""
+    text = " ".join(words)
+    return f'{{compadd -S "" -- {text}}}' if "=" in text else f"({text})"
 
 
 def _zsh_operands(verb: Verb) -> str:
@@ -200,8 +226,11 @@ def _zsh_operands(verb: Verb) -> str:
     if verb.command_at == 0:
         return "'*:: :_normal'"
     if rest := _rest(verb):
-        first = "_users" if verb.complete == "user" else f"_nsunit_{verb.complete}"
-        return f"'1:name:{first}' '*:word:({' '.join(rest)})'"
+        first = "_users" if verb.complete == "user" else f"_nsunit_{verb.complete}" if verb.complete else " "
+        return f"'1:name:{first}' '*:word:{_zsh_words(rest)}'"
+    if verb.kinds:
+        kinds = " ".join(kind for kind, _ in verb.kinds)
+        return f"'1:kind:{{compadd -- {kinds}; _files}}' '*:file:_files'"
     if verb.complete in (*_LIST, "verbs"):
         return f"'*:name:_nsunit_{verb.complete}'"
     return "'*:file:_files'" if verb.complete == "file" else "'*: : '"
@@ -240,6 +269,8 @@ def fish() -> str:
             lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_subcommand)'")
         elif verb.complete == "user":
             lines.append(f"complete -c nsunit {seen} -a '(__fish_complete_users)'")
+        if verb.kinds:
+            lines.append(f"complete -c nsunit {seen} -F -a '{' '.join(kind for kind, _ in verb.kinds)}'")
         if rest := _rest(verb):
             lines.append(f"complete -c nsunit {seen} -a '{' '.join(rest)}'")
         lines += [_fish_option(seen, option) for option in verb.options]
@@ -264,8 +295,10 @@ def _fish_option(condition: str, option: Option) -> str:
         parts.append("-r -F" if option.complete in (("file",), ("directory",)) else "-x")
         if option.complete == ("host",):
             parts.append("-a '(__fish_print_hostnames)'")
+        elif option.complete in _ASKED:
+            parts.append(f"-a '({_LIST[_ASKED[option.complete]]})'")
         elif option.complete and option.complete not in _BY_SHELL:
-            parts.append(f"-a {_fish_quoted(' '.join(option.complete))}")
+            parts.append(f"-a {_fish_quoted(' '.join(_known(option)))}")
     parts.append(f"-d {_fish_quoted(option.summary)}")
     return " ".join(part for part in parts if part)
 

@@ -130,7 +130,16 @@ def scene(containers, run):
         if root.exists():
             run("umount", "--recursive", str(root), check=False)  # a task that failed has not mounted it
             root.rmdir()
-    run("rm", "-rf", *map(str, SHARED), "/etc/credstore/db-password", "/tmp/ask.py", "/tmp/motd", "/tmp/db.tar", str(STAND_INS))
+    run(
+        "rm",
+        "-rf",
+        *map(str, SHARED),
+        "/etc/credstore/db-password",
+        "/tmp/ask.py",
+        "/tmp/motd",
+        "/tmp/db.tar",
+        str(STAND_INS),
+    )
 
 
 @pytest.mark.once("each verb of it has tests on all releases")

@@ -18,6 +18,7 @@ VERBS = (
             Option("persist", "For its later starts as well, by a drop-in"),
         ),
         complete="running_any",
+        words="nsunit.cli.change.words:limits",
         details=(
             "KEY is one of systemd.resource-control(5), of the container's slice, or of its service with Service. in "
             "front. All of them change at once, or none does. What a list has is added to; an empty value resets it.",
@@ -78,6 +79,7 @@ VERBS = (
         most=None,
         options=(Option("remove", "Remove what was set, here or by 'set --persist'"),),
         complete="defined_any",
+        words="nsunit.cli.change.words:limits",
         details=(
             "Writes 50-nsunit.conf into the drop-in directories of the container's units in /etc/systemd/system, as "
             "'systemctl edit' would, and prints the paths. Without a KEY it keeps what 'set' has changed for this run.",

@@ -14,10 +14,11 @@ VERBS = (
         least=1,
         most=None,
         options=(
-            Option("image", "Of this image, which is fetched where it is not here", value="REF"),
+            Option("image", "Of this image, which is fetched where it is not here", value="REF", complete=("images",)),
             Option("template", "With a root that this template makes", value="TEMPLATE", complete=("directory",)),
             Option("force", "In place of a definition, and a root, that are there", short="f"),
         ),
+        words="nsunit.cli.change.words:keys",
         details=(
             "Its root is said by an option, or by a key: nsunit create web Layer=/var/lib/machines/debian "
             "Exec='python3 -m http.server'.",

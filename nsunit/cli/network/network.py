@@ -23,7 +23,7 @@ def network(invocation: Invocation) -> int:
         hint = "a container of yours has a network of its own by Network=pasta"
         raise UsageError("networks are for containers of the system", hint=hint)
     if action in ("create", "rm") and not operands:
-        raise UsageError(f"network {action}: which network?", hint=f"nsunit network {action} NAME")
+        raise UsageError(f"network {action}: a name is missing", hint=f"nsunit network {action} NAME")
     if action not in ("inspect", "create", "rm") and operands:
-        raise UsageError(f"network {action}: '{printable(operands[0])}' is too much")
+        raise UsageError(f"network {action}: '{printable(operands[0])}' is one operand too many")
     return int(load(ACTIONS[action])(invocation, operands))

@@ -93,6 +93,7 @@ VERBS = (
                 short="p",
                 value="[SECTION.]KEY=VALUE",
                 repeat=True,
+                complete=("keys",),
             ),
             _USER,
             _DIRECTORY.replace(summary="Directory to start in, / if not given"),

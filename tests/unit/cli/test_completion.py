@@ -87,6 +87,19 @@ def test_bash_completes_what_comes_after_the_first_operand():
     assert complete("nsunit", "why", "web", "MemoryM") == {"MemoryMax", "MemoryMin"}
 
 
+def test_bash_completes_keys():
+    """A path may follow them: a value that is one is a file's."""
+    assert complete("nsunit", "set", "web", "MemoryM") == {"MemoryMax=", "MemoryMin="}
+    assert complete("nsunit", "create", "web", "Laye") == {"Layer="}
+    assert complete("nsunit", "run", "-p", "PublishP") == {"PublishPort="}
+    assert "tests" in complete("nsunit", "create", "web", "Layer", "=", "test")
+    assert complete("nsunit", "create", "web", "--image", "w") == {"web"}
+
+
+def test_bash_completes_kinds_and_files():
+    assert {"quadlet", "compose", "tests"} <= complete("nsunit", "import", "")
+
+
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_each_script_names_every_verb_and_option(shell, capsys):
     assert completion.main([shell]) == 0

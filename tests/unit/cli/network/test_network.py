@@ -78,9 +78,9 @@ def test_changes(nsunit, networks):
     ("words", "message"),
     [
         (("lost",), "network: 'lost' is not one of list, inspect, create, rm, prune, check, repair"),
-        (("create",), "network create: which network?"),
-        (("rm",), "network rm: which network?"),
-        (("prune", "shop"), "network prune: 'shop' is too much"),
+        (("create",), "network create: a name is missing"),
+        (("rm",), "network rm: a name is missing"),
+        (("prune", "shop"), "network prune: 'shop' is one operand too many"),
     ],
 )
 def test_wrong_usage(nsunit, networks, words, message):

@@ -23,7 +23,8 @@ from nsunit.cli.verbs import (
 from nsunit.errors import UsageError
 from nsunit.names import printable
 
-_WIDTH = 100
+_WIDTH = 100  # more is not read easily
+_LEAST = 40
 
 
 def show(invocation: Invocation) -> int:
@@ -50,7 +51,7 @@ def print_family_help(name: str, plain: bool = False) -> int:
     style = Style(plain=plain)
     rows = [(f"{verb.names[0]} {verb.operands}".rstrip(), verb.summary) for verb in family(name)]
     hint = f"'nsunit {name} VERB --help' says more about each."
-    for line in (f"nsunit {name} VERB [OPTIONS] …", "", *_two_columns(rows, 34), "", hint):
+    for line in (f"nsunit {name} VERB [OPTIONS] …", "", *_two_columns(rows, 34, style), "", hint):
         style.line(line)
     return 0
 
@@ -63,26 +64,29 @@ def global_help(style: Style) -> list[str]:
         rows = [
             (f"{verb.names[0]} {verb.operands}".rstrip(), verb.summary) for verb in all_verbs() if verb.group == group
         ]
-        lines += _two_columns(rows, 22)
+        lines += _two_columns(rows, 22, style)
     lines += ["", style.paint("Options, before or after the verb:", "bold")]
-    lines += _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 22)
-    return [*lines, "", "'nsunit VERB --help' says more about a verb; see also nsunit(1) and nsunit.container(5)."]
+    lines += _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 22, style)
+    more = "'nsunit VERB --help' says more about a verb; see also nsunit(1) and nsunit.container(5)."
+    return [*lines, "", *textwrap.wrap(more, _width(style))]
 
 
 def verb_help(verb: Verb, style: Style) -> list[str]:
     """Lines of `nsunit VERB --help`."""
-    lines = [f"nsunit {verb.names[0]} [OPTIONS] {verb.operands}".rstrip(), "", verb.summary + "."]
+    usage = f"nsunit {verb.names[0]} [OPTIONS] {verb.operands}".rstrip()
+    lines = [*textwrap.wrap(usage, _width(style), subsequent_indent="    "), ""]
+    lines += textwrap.wrap(verb.summary + ".", _width(style))
     for paragraph in paragraphs(verb):
-        lines += ["", *textwrap.wrap(paragraph, _WIDTH)]
+        lines += ["", *textwrap.wrap(paragraph, _width(style))]
     if len(verb.names) > 1:
         lines += ["", "Also called: " + ", ".join(verb.names[1:])]
     if verb.kinds:
-        lines += ["", style.paint("Kinds:", "bold"), *_two_columns(list(verb.kinds), 12)]
+        lines += ["", style.paint("Kinds:", "bold"), *_two_columns(list(verb.kinds), 12, style)]
     if verb.options:
         lines += ["", style.paint("Options:", "bold")]
-        lines += _two_columns([(_spelled(option), option.summary) for option in verb.options], 30)
+        lines += _two_columns([(_spelled(option), option.summary) for option in verb.options], 30, style)
     lines += ["", style.paint("Options of all verbs:", "bold")]
-    return lines + _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 30)
+    return lines + _two_columns([(_spelled(option), option.summary) for option in GLOBAL_OPTIONS], 30, style)
 
 
 def paragraphs(verb: Verb) -> tuple[str, ...]:
@@ -97,12 +101,17 @@ def _spelled(option: Option) -> str:
     return f"{short}--{option.long}{option.equals_value}"
 
 
-def _two_columns(rows: list[tuple[str, str]], width: int) -> list[str]:
+def _width(style: Style) -> int:
+    """The columns to be filled: those of the terminal, if it has fewer than are filled elsewhere."""
+    return max(_LEAST, min(_WIDTH, style.width())) if style.terminal else _WIDTH
+
+
+def _two_columns(rows: list[tuple[str, str]], width: int, style: Style) -> list[str]:
     lines = []
     for left, right in rows:
-        wrapped = textwrap.wrap(right, _WIDTH - width - 4)
+        wrapped = textwrap.wrap(right, max(20, _width(style) - width - 4))
         if len(left) > width:
-            lines.append("  " + left)
+            lines += textwrap.wrap(left, _width(style), initial_indent="  ", subsequent_indent="      ")
             left = ""
         lines.append(f"  {left:<{width}}  {wrapped[0]}")
         lines += [" " * (width + 4) + line for line in wrapped[1:]]

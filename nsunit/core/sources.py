@@ -89,9 +89,16 @@ def _exposed_root(name: str, rootfs: str) -> list[Problem]:
 
 
 def _hint(mistake: str) -> str | None:
-    """Where a root comes from, if that is what is missing."""
-    is_root = mistake.startswith(("Rootfs=", "Layer=")) and mistake.endswith("does not exist")
-    return "mmdebstrap can make it a root, see nsunit-tutorial(7)" if is_root else None
+    """Where a root comes from, if that is what is missing, and what else may be missing."""
+    key, _, reason = mistake.partition("=: ")
+    if not reason.endswith("does not exist"):
+        return None
+    if key in ("Rootfs", "Layer"):
+        return "mmdebstrap can make it a root, see nsunit-tutorial(7)"
+    if key in ("Bind", "BindReadOnly", "EnvironmentFile"):
+        path = reason.removeprefix("'").removesuffix("' does not exist")
+        return f"make it, or put a dash in front if it may be missing: {key}=-{path}"
+    return None
 
 
 def _directory_mistake(path: str) -> str | None:

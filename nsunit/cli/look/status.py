@@ -97,7 +97,7 @@ def status_lines(status: Status, style: Style, now: float | None = None, *, full
     names = f"({', '.join(status.networks)})" if status.networks else ""
     lines += _field("Network", " ".join([*status.addresses, names]).strip())
     lines += _field("Ports", " ".join(f"{port}→{port.container}" for port in status.ports))
-    lines += _field("Namespaces", " ".join(f"{kind}:{number}" for kind, number in status.namespaces.items()))
+    lines += _words("Namespaces", [f"{kind}:{number}" for kind, number in status.namespaces.items()], style)
     if state.active_state not in _CALM:
         lines += _usage(status)
     for note in status.notes:
@@ -149,6 +149,16 @@ def _range(first: int, count: int) -> str:
 
 def _field(label: str, text: str) -> list[str]:
     return [f"{label:>12}: {printable(text)}"] if text else []
+
+
+def _words(label: str, words: list[str], style: Style) -> list[str]:
+    """A field of several words, in as many lines as they take on the terminal."""
+    lines = [f"{label:>12}:"] if words else []
+    for word in words:
+        if style.terminal and len(lines[-1]) + 1 + len(word) > style.width():
+            lines.append(" " * 13)
+        lines[-1] += f" {word}"
+    return lines
 
 
 def _activity(status: Status, style: Style, now: float | None) -> str:

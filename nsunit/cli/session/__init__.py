@@ -36,14 +36,19 @@ VERBS = (
         least=2,
         most=None,
         options=(_TTY, _INTERACTIVE, _USER, _DIRECTORY, _ENVIRONMENT),
-        understood=(_OTHERS_USER,),
+        understood=(
+            _OTHERS_USER,
+            Option("env", "The same as --setenv", value="NAME[=VALUE]", repeat=True),
+            Option("workdir", "The same as --working-directory", value="DIR"),
+        ),
         command_at=1,
         complete="running",
         details=(
             "Exits with the command's exit status, 128 plus the signal that killed it, 125 if nsunit failed, 126 if "
             "the command cannot be run, 127 if it is not there.",
             "The command has the container's privileges, environment and resource limits.",
-            "As in other tools, --user=USER is the same as --uid=USER; for root, --user USER is, too.",
+            "As in other tools, --user=USER is the same as --uid=USER; for root, --user USER is, too. So are --env and "
+            "--workdir understood.",
             _STREAMS,
         ),
     ),

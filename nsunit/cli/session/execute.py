@@ -26,8 +26,8 @@ def execute(invocation: Invocation) -> int:
             tty=invocation.flag("tty"),
             interactive=invocation.flag("interactive"),
             user=invocation.value("uid"),
-            working_directory=invocation.value("working-directory"),
-            environment=_environment(invocation.values("setenv")),
+            working_directory=invocation.value("working-directory") or invocation.value("workdir"),
+            environment=_environment((*invocation.values("setenv"), *invocation.values("env"))),
         )
     except NotFoundError as error:
         if invocation.flag("user") and len(command) > 1 and "is not defined" in error.message:

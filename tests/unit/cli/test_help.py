@@ -1,6 +1,7 @@
 import pytest
 
 from nsunit.cli import help as cli_help
+from nsunit.cli.output import Style
 from nsunit.cli.verbs import GLOBAL_OPTIONS, all_verbs, family
 
 
@@ -24,6 +25,15 @@ def test_help_of_a_verb(nsunit, verb):
         assert f"--{option.long}" in out
     assert max(map(len, out.splitlines())) <= 100
     assert nsunit("help", *verb.names[-1].split())[1] == out
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_help_fits_into_the_terminal(monkeypatch, columns):
+    style = Style()
+    style.terminal = True
+    monkeypatch.setattr(style, "width", lambda: columns)
+    longest = max(len(line) for verb in all_verbs() for line in cli_help.verb_help(verb, style))
+    assert 70 < max(longest, *map(len, cli_help.global_help(style))) <= min(columns, 100)
 
 
 def test_help_of_an_unknown_verb(nsunit):

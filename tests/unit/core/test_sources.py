@@ -57,5 +57,7 @@ def test_what_is_missing_is_told_all_at_once(tmp_path):
 def test_where_a_root_comes_from(tmp_path):
     with pytest.raises(DefinitionError) as caught:
         check(tmp_path / "a", f"Bind={tmp_path}/b:/b")
-    hint = "mmdebstrap can make it a root, see nsunit-tutorial(7)"
-    assert [problem.hint for problem in caught.value.problems] == [hint, None]
+    assert [problem.hint for problem in caught.value.problems] == [
+        "mmdebstrap can make it a root, see nsunit-tutorial(7)",
+        f"make it, or put a dash in front if it may be missing: Bind=-{tmp_path}/b",
+    ]

@@ -320,6 +320,14 @@ def test_long_lines_of_status_and_logs(nsunit, manager, monkeypatch, tmp_path, s
     assert ("--no-full" in seen[0]) == (not options)
 
 
+def test_words_of_a_field_take_as_many_lines_as_the_terminal_needs():
+    style = Style(types.SimpleNamespace(isatty=lambda: True, fileno=lambda: -1, encoding="utf-8"))
+    words = [f"{kind}:402653{number}" for number, kind in enumerate(("cgroup", "ipc", "net", "mnt", "pid", "time"))]
+    lines = status_verb._words("Namespaces", words, style)
+    assert [len(line) <= 80 for line in lines] == [True, True]
+    assert " ".join(line[13:].strip() for line in lines) == " ".join(words)
+
+
 def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
     states = {name: manager.ContainerState(name) for name in ("a", "b", "c", "d", "e")}
     errors = {"a": PlanError("unknown operation 'x'"), "b": OSError(22, "is not a regular file", "/run/b")}

@@ -129,6 +129,12 @@ def test_a_user_as_other_tools_have_it(nsunit, seen, monkeypatch, uid, words):
     assert seen[0][2]["user"] == "www"
 
 
+def test_variables_and_the_directory_as_other_tools_have_them(nsunit, seen):
+    assert nsunit("exec", "--env", "A=b", "-e", "C=d", "--workdir=/srv", "web", "id")[0] == 7
+    assert sorted(seen[0][2]["environment"]) == [("A", "b"), ("C", "d")]
+    assert seen[0][2]["working_directory"] == "/srv"
+
+
 def test_a_user_that_is_taken_for_a_container(nsunit, manager, monkeypatch):
     def execute(_context, name, _argv, **_options):
         raise NotFoundError(f"container '{name}' is not defined")

@@ -123,6 +123,8 @@ VERBS = (
             "writes to its root is gone, as with Volatile=yes. With --keep its upper layer is kept, for the next run "
             "of that --name, and 'prune' and 'rm' remove it; what it writes to a Rootfs= lands in that directory then, "
             "and with Volatile=no.",
+            "'systemd-run --on-calendar=daily nsunit run …' runs it at times, until the next boot; for good there is "
+            "[Timer] in a definition.",
             "For instance: nsunit run -t -p Rootfs=/var/lib/machines/debian -p Slice.MemoryMax=1G bash",
         ),
     ),

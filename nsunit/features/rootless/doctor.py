@@ -91,7 +91,7 @@ def judge(facts: UserFacts) -> Iterator[Finding]:
         yield Finding("subordinate ids", OK, f"{facts.users} users and {facts.groups} groups for {facts.user}")
     missing = missing_controllers(CONTROLLERS, facts.controllers)
     if missing:
-        text = f"{' '.join(facts.controllers) or 'none'}; limits that need {' or '.join(missing)} are refused"
+        text = f"{' '.join(facts.controllers) or 'none'}; limits that need {', '.join(missing)} are refused"
         yield Finding("controllers", WARNING, text, f"root runs 'nsunit delegate {facts.user}'")
     else:
         yield Finding("controllers", OK, " ".join(facts.controllers))

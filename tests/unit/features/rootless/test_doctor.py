@@ -42,7 +42,7 @@ def test_all_is_bad():
         Finding(
             "controllers",
             "warning",
-            "memory pids; limits that need cpu or cpuset or io are refused",
+            "memory pids; limits that need cpu, cpuset, io are refused",
             "root runs 'nsunit delegate alice'",
         ),
         Finding(

@@ -43,11 +43,8 @@ def create(invocation: Invocation) -> int:
     keys = [(*assignment(word), _TYPED) for word in words if not word[:1].islower()]
     if image is not None and template is not None:
         raise UsageError("create: --image and --template exclude each other", hint="an image is a root itself")
-    if (
-        image is None
-        and template is None
-        and not any(section in ("", "Container") and key in _ROOTS for section, key, *_ in keys)
-    ):
+    has_root = any(section in ("", "Container") and key in _ROOTS for section, key, *_ in keys)
+    if image is None and template is None and not has_root:
         raise UsageError(
             "create: its root is not said",
             hint="--image=nginx, --template=busybox, or a key such as Layer=/var/lib/machines/debian",

@@ -33,6 +33,8 @@ def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]
         except NsunitError as error:
             failures.append(error)
         except (OSError, PlanError) as error:
-            why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+            why = str(error)
+            if isinstance(error, OSError) and error.filename:
+                why = f"{error.filename}: {error.strerror}"
             hint = AS_ROOT if isinstance(error, PermissionError) else None
             failures.append(NsunitError(f"{name}: what is kept of it cannot be read: {why}", hint=hint))

@@ -101,6 +101,9 @@ def test_a_definition_by_its_keys(created, nsunit, containers):
     ]
     nsunit("start", name)
     assert containers.of(name).exec("cat", "/proc/1/comm").stdout == "sleep\n"
+    job = created[1]
+    done = nsunit("create", job, f"Layer={root}", "Exec=/bin/true", "Timer.OnCalendar=daily")
+    assert done.stdout == f"wrote /etc/nsunit/{job}.nsunit; 'nsunit enable --now {job}' starts its timer\n"
     nsunit("rm", "--force", "--definition", name)
 
 

@@ -71,7 +71,9 @@ def create(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json({"name": name, "definition": target, "root": root})
     elif not invocation.flag("quiet"):
-        say(f"wrote {target}; 'nsunit {'--user ' if context.user else ''}start {name}' starts it")
+        is_job = any(section == "Timer" for section, *_ in keys)
+        verb, what = ("enable --now", "its timer") if is_job else ("start", "it")
+        say(f"wrote {target}; 'nsunit {'--user ' if context.user else ''}{verb} {name}' starts {what}")
     return 0
 
 

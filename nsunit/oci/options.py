@@ -64,6 +64,9 @@ _CREATE = (
 )
 _FORMAT = Option("format", "table or json", "FORMAT", "f")
 _REGEX = Option("regex", "ID is a regular expression: all whose ids it matches", short="r")
+_ANY = Option(
+    "regex", "ID is a regular expression: one whose id it matches, and that has not ended if there is one", short="r"
+)
 _PAUSE = "Suspend all processes of a container"
 _EXEC = (
     Option("process", "File with the process as config.json has it", "FILE", "p"),
@@ -126,7 +129,7 @@ VERBS = (
             Option("no-subreaper", "Taken: what the container leaves is not this program's"),
         ),
     ),
-    Verb("state", "state", "Show the state of a container as JSON"),
+    Verb("state", "state", "Show the state of a container as JSON", (_ANY,)),
     Verb(
         *("kill", "kill", "Send a signal (default: TERM) to a container's process"),
         (Option("all", "Send it to all its processes", short="a"), _REGEX),

@@ -59,7 +59,7 @@ def overview(directories: Sequence[str]) -> list[OciContainer]:
         store = Store(root)
         try:
             names = store.names()
-        except OSError:
+        except (OciError, OSError):
             continue  # another user's
         for name in names:
             try:

@@ -72,14 +72,29 @@ class Store:
         check_id(identity)
         return f"{self.root}/{identity}/{name}" if name else f"{self.root}/{identity}"
 
+    def check_owner(self, identity: str = "") -> None:
+        """Refuse what another user has made: it says which hooks are executed, and what is killed.
+
+        Raises:
+            OciError: this is not root's or the caller's; or of a container, not the caller's.
+            FileNotFoundError: it is not there.
+        """
+        own = os.geteuid()
+        places = [(self.root, (0, own)), *([(self.path(identity), (own,))] if identity else [])]
+        for path, owners in places:
+            uid = os.stat(path).st_uid
+            if uid not in owners:
+                raise OciError(f"{path} belongs to user {uid}, who alone can use it")
+
     def add(self, identity: str) -> None:
         """Make the directory of a container that there is not yet.
 
         Raises:
-            OciError: the id is taken.
+            OciError: the id is taken, or the place is another user's.
         """
         path = self.path(identity)
         try:
+            self.check_owner()
             os.mkdir(path, 0o711)
         except FileNotFoundError:
             _make_root(self.root)
@@ -94,6 +109,7 @@ class Store:
             OciError: there is none, or no more when whoever had the lock is done.
         """
         try:
+            self.check_owner(identity)
             fd = os.open(self.path(identity), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise absent() from None
@@ -117,9 +133,10 @@ class Store:
         """What is known of a container.
 
         Raises:
-            OciError: there is none, or its file is damaged.
+            OciError: there is none, it is another user's, or its file is damaged.
         """
         try:
+            self.check_owner(identity)
             values: Any = loads(read(self.path(identity, "state.json")))
             return Container(**values | {"place": Place(**values["place"])})
         except (FileNotFoundError, NotADirectoryError):
@@ -132,8 +149,13 @@ class Store:
         return loads(read(self.path(identity, "config.json")))
 
     def names(self) -> list[str]:
-        """The ids of all containers."""
+        """The ids of all containers.
+
+        Raises:
+            OciError: they are another user's.
+        """
         try:
+            self.check_owner()
             return sorted(name for name in os.listdir(self.root) if os.path.isdir(f"{self.root}/{name}"))
         except FileNotFoundError:
             return []

@@ -17,9 +17,16 @@ def read_file(path: str) -> str:
 
 
 def write_file(path: str, text: str) -> None:
-    """Write *text* to a file of the kernel's, by one call."""
+    """Write *text* to a file of the kernel's, by one call; it is never made.
+
+    Raises:
+        OSError: it cannot be; `filename` says where, whichever call failed.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(fd, text.encode())
+    except OSError as error:
+        error.filename = path
+        raise
     finally:
         os.close(fd)

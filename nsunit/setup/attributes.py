@@ -11,6 +11,7 @@ import errno
 import os
 
 from nsunit.setup import CGROUP_ROOT
+from nsunit.setup import write_file as write_file
 
 # systemd manages the others, and never enables nor disables these (cg_enable_everywhere() in cgroup-util.c).
 UNMANAGED = ("hugetlb", "misc", "rdma")
@@ -39,18 +40,6 @@ def _hand_down(controller: str, group: str, root: str) -> None:
     for part in group.strip("/").split("/"):
         write_file(f"{directory}/cgroup.subtree_control", f"+{controller}")
         directory = f"{directory}/{part}"
-
-
-def write_file(path: str, text: str) -> None:
-    """write(2) *text* to the cgroup file *path*."""
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # never made: a file that is not there is no attribute
-    try:
-        os.write(fd, text.encode())
-    except OSError as error:
-        error.filename = path
-        raise
-    finally:
-        os.close(fd)
 
 
 def _reason(error: OSError, controller: str, file: str, value: str) -> str:

@@ -9,10 +9,14 @@ SOCKET = "/run/docker.sock"
 
 
 class _Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("docker", timeout=60)
+        self._path = path
+
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(SOCKET)
+        self.sock.connect(self._path)
 
 
 class Refused(Exception):
@@ -26,9 +30,12 @@ class Refused(Exception):
 class Docker:
     """Requests; what comes back is what the JSON says, or the bytes of a stream."""
 
+    def __init__(self, path=SOCKET):
+        self._path = path
+
     def ask(self, method, path, body=None, /, *, raw=b"", **query):
         """Make one request."""
-        connection = _Connection("docker", timeout=60)
+        connection = _Connection(self._path)
         content = raw or (b"" if body is None else json.dumps(body).encode())
         kind = "application/x-tar" if raw else "application/json"
         connection.request(method, f"{path}?{urlencode(query)}", content, {"Content-Type": kind})

@@ -9,6 +9,11 @@ def fault(item: pytest.Item) -> str:
     once = item.get_closest_marker("once")
     if once and (len(once.args) != 1 or not isinstance(once.args[0], str) or not once.args[0]):
         return "once() needs its reason, as one text"
+    engines = item.get_closest_marker("engines")
+    if engines and (len(engines.args) != 1 or not isinstance(engines.args[0], str) or not engines.args[0]):
+        return "engines() needs its reason, as one text"
+    if engines and (machine or once or item.path.name == "test_reboot.py"):
+        return "engines() is a place of its own: no other says where it runs"
     before, after = item.get_closest_marker("before_reboot"), item.get_closest_marker("after_reboot")
     if machine and (len(machine.args) != 1 or not isinstance(machine.args[0], str) or not machine.args[0]):
         return "machine() needs its reason, as one text"

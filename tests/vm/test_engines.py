@@ -10,13 +10,14 @@ import uuid
 from pathlib import Path
 
 import pytest
-from docker_api import Docker, Refused
+from docker_api import Refused
+from docker_daemon import FILES, IMAGE, docker, docker_packages
 from waiting import wait_until
+
+__all__ = ["docker", "docker_packages"]  # fixtures
 
 pytestmark = pytest.mark.once("the engines are those of one release, and their answers do not depend on systemd")
 
-FILES = Path("/usr/share/doc/nsunit/engines")
-IMAGE = "localhost/busybox:test"
 DROP_IN = Path("/etc/containers/containers.conf.d/50-nsunit-oci.conf")
 STATE = Path("/run/nsunit-oci")
 SCOPES = Path("/sys/fs/cgroup/machine.slice")
@@ -327,10 +328,6 @@ class TestPodmanOfAUser:
 
 # Docker and containerd come as packages beside the system: installed once, left as they are for the last of the tests.
 
-PACKAGES = ("docker.io", "docker-compose")
-DATABASE, COPY = "/var/lib/dpkg", "/run/dpkg-of-engines"
-POLICY = Path("/usr/sbin/policy-rc.d")
-DAEMON = Path("/etc/docker/daemon.json")
 COMPOSE = """\
 services:
   web:
@@ -344,45 +341,6 @@ services:
     command: sh -c 'until nc web 80 </dev/null; do sleep 0.2; done; sleep 1000'
     stop_grace_period: 0s
 """
-
-
-@pytest.fixture(scope="module")
-def packages(run):
-    """docker.io with containerd and docker-compose; none is started."""
-    files = sorted(str(file) for name in PACKAGES for file in Path("/srv/packages", name).glob("*.deb"))
-    names = [Path(file).name.partition("_")[0] for file in files]
-    POLICY.write_text("#!/bin/sh\nexit 101\n")  # deb-systemd-invoke(1p) starts nothing
-    POLICY.chmod(0o755)
-    run(f"cp -a {DATABASE} {COPY} && mount --bind {COPY} {DATABASE}")  # as in test_coexistence.py
-    run("dpkg", "--force-unsafe-io", "--install", *files)
-    yield
-    run("systemctl", "stop", "docker.socket", "docker", "containerd")
-    run("dpkg", "--force-unsafe-io", "--purge", *names)
-    run(f"umount {DATABASE} && rm -r {COPY}")
-    run("rm", "-rf", "/etc/docker", "/var/lib/docker", "/var/lib/containerd")
-    run("nft flush ruleset; ip link del docker0", check=False)
-    POLICY.unlink()
-
-
-def archive(run):
-    """busybox's root as a tar."""
-    path = Path("/tmp/busybox-of-engines.tar")
-    run("tar", "-C", "/srv/roots/busybox", "-cf", str(path), ".")
-    content = path.read_bytes()
-    path.unlink()
-    return content
-
-
-@pytest.fixture(scope="module")
-def docker(packages, run):
-    """The daemon with nsunit-oci as its default, and busybox as an image."""
-    DAEMON.parent.mkdir(exist_ok=True)
-    shutil.copy(FILES / "daemon.json", DAEMON)
-    run("systemctl", "start", "docker")
-    engine = Docker()
-    engine.ask("POST", "/images/create", raw=archive(run), fromSrc="-", repo=IMAGE.partition(":")[0], tag="test")
-    yield engine
-    run("systemctl", "stop", "docker.socket", "docker")
 
 
 @pytest.fixture
@@ -465,7 +423,7 @@ class TestDocker:
 
 
 @pytest.fixture(scope="module")
-def ctr(packages, podman, run):
+def ctr(docker_packages, podman, run):
     """containerd by ctr, with busybox as an image."""
     run("systemctl", "start", "containerd")
     podman("save", "--format", "oci-archive", "-o", "/tmp/engines.oci", IMAGE)

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from packages import installed
 from rootless import USER, user
 from waiting import wait_until
 
@@ -13,8 +15,6 @@ __all__ = ["user"]  # a fixture
 pytestmark = pytest.mark.once("Slurm is that of one release, and its answers do not depend on systemd")
 
 OCI_CONF = Path("/usr/share/doc/nsunit/engines/oci.conf")
-POLICY = Path("/usr/sbin/policy-rc.d")
-DATABASE, COPY = Path("/var/lib/dpkg"), Path("/var/lib/dpkg-of-slurm")
 LINK, ADDRESS = "slurm0", "10.99.17.1"  # Slurm listens nowhere where there is no address but the loopback's
 CONFIGURATION = f"""
 ClusterName=test
@@ -27,41 +27,34 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/linear
 NodeName={{name}} NodeAddr={ADDRESS} CPUs=1 State=UNKNOWN
+KillWait=1
 PartitionName=all Nodes=ALL Default=YES State=UP
 """
+PIPES = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
 LEFT = "/etc/slurm", "/etc/munge", "/var/spool/slurmctld", "/var/spool/slurmd", "/var/lib/munge", "/var/log/munge"
 
 
 @pytest.fixture(scope="module")
 def srun(run):
     """A node that is idle, for srun(1)."""
-    files = sorted(map(str, Path("/srv/packages/slurm-wlm").glob("*.deb")))
-    present = set(run("dpkg-query", "--show", "--showformat=${Package}\\n").stdout.split())
-    names = {Path(file).name.partition("_")[0] for file in files} - present
-    POLICY.write_text("#!/bin/sh\nexit 101\n")  # deb-systemd-invoke(1p) starts nothing
-    POLICY.chmod(0o755)
-    run(f"cp -a {DATABASE} {COPY} && mount --bind {COPY} {DATABASE}")  # as in test_coexistence.py
-    run("dpkg", "--force-unsafe-io", "--install", *files)
-    run("ip", "link", "add", LINK, "type", "veth", "peer", "name", f"{LINK}-peer")
-    run("ip", "address", "add", f"{ADDRESS}/24", "dev", LINK)
-    run(f"ip link set {LINK} up; ip link set {LINK}-peer up")
-    name = run("hostname", "--short").stdout.strip()
-    directory = Path("/etc/slurm")
-    directory.mkdir(exist_ok=True)
-    (directory / "slurm.conf").write_text(CONFIGURATION.format(name=name))
-    (directory / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
-    shutil.copy(OCI_CONF, directory)
-    run("install", "-d", "-o", "slurm", "/var/spool/slurmctld")
-    run("systemctl", "start", "munge", "slurmctld", "slurmd")
-    wait_until(lambda: "idle" in run("sinfo", "--noheader", check=False).stdout)
-    yield
-    run("systemctl", "stop", "slurmd", "slurmctld", "munge")
-    wait_until(lambda: run("pgrep", "-u", "munge", check=False).returncode == 1)  # its user is removed with it
-    run("ip", "link", "del", LINK)
-    run("dpkg", "--force-unsafe-io", "--purge", *sorted(names))
-    run(f"umount {DATABASE} && rm -r {COPY}")
+    with installed(run, "slurm-wlm/*.deb"):
+        run("ip", "link", "add", LINK, "type", "veth", "peer", "name", f"{LINK}-peer")
+        run("ip", "address", "add", f"{ADDRESS}/24", "dev", LINK)
+        run(f"ip link set {LINK} up; ip link set {LINK}-peer up")
+        name = run("hostname", "--short").stdout.strip()
+        directory = Path("/etc/slurm")
+        directory.mkdir(exist_ok=True)
+        (directory / "slurm.conf").write_text(CONFIGURATION.format(name=name))
+        (directory / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
+        shutil.copy(OCI_CONF, directory)
+        run("install", "-d", "-o", "slurm", "/var/spool/slurmctld")
+        run("systemctl", "start", "munge", "slurmctld", "slurmd")
+        wait_until(lambda: "idle" in run("sinfo", "--noheader", check=False).stdout)
+        yield
+        run("systemctl", "stop", "slurmd", "slurmctld", "munge")
+        wait_until(lambda: run("pgrep", "-u", "munge", check=False).returncode == 1)  # its user is removed with it
+        run("ip", "link", "del", LINK)
     run("rm", "-rf", *LEFT)
-    POLICY.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +101,20 @@ def test_a_step_runs_in_a_container_with_its_output_and_its_status(run, bundle):
 @pytest.mark.usefixtures("srun", "user")
 def test_a_users_step_does_as_well(run, bundle):
     check_step(run, bundle, USER)
+
+
+@pytest.mark.usefixtures("srun", "user")
+@pytest.mark.parametrize("owner", ["root", USER])
+def test_a_step_that_is_cancelled_leaves_nothing(run, bundle, owner):
+    """Its program is process 1 in there, and takes no notice of SIGTERM: Slurm's SIGKILL comes after KillWait."""
+    write_config(run, bundle, owner)
+    (bundle / "config.json").chmod(0o644)
+    uid = run("id", "--user", owner).stdout.strip()
+    words = ("runuser", "--user", owner, "--", "srun", "--quiet", "--chdir=/", f"--container={bundle}")
+    with subprocess.Popen([*words, "/bin/sh", "-c", "echo begun; exec busybox sleep 7777"], **PIPES) as step:
+        assert step.stdout.readline() == "begun\n"
+        job = run("squeue", "--noheader", "--format=%i").stdout.strip()
+        run("scancel", job)
+        assert "CANCELLED" in step.communicate(timeout=60)[0]
+    wait_until(lambda: run("pgrep", "-f", "sleep 7777", check=False).returncode == 1, "the end of its program")
+    wait_until(lambda: list(Path(f"/tmp/nsunit-oci-{uid}").iterdir()) == [], "the end of what is kept of it")

@@ -32,6 +32,7 @@ def _delete(context: Context, identity: str, *, force: bool) -> None:
         if force:
             return
         raise OciError("container does not exist")
+    store.check_owner(identity)
     try:
         lock = store.lock(identity)
         container = store.load(identity)

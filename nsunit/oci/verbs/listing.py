@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pwd
+
 from nsunit.jsontext import dumps
 from nsunit.oci.errors import OciError, UsageError
 from nsunit.oci.verbs.state import describe
@@ -19,7 +21,8 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     found = []
     for name in context.store.names():
         try:
-            found.append(describe(context.store, context.store.load(name)))
+            container = context.store.load(name)
+            found.append({**describe(context.store, container), "owner": _name_of(container.owner)})
         except OciError:
             continue  # its maker has not come further, or it is being removed
     form = given.one("format", "table")
@@ -33,3 +36,11 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = ["   ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return 0, "\n".join(lines) + "\n"
+
+
+def _name_of(uid: int) -> str:
+    """The name of a user; where there is none, the number as runc has it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"

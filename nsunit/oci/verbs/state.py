@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 def run(context: Context, given: Given) -> tuple[int, str]:
     """See the module."""
-    return 0, dumps(describe(context.store, context.store.load(given.operands[0]))) + "\n"
+    store, identity = context.store, given.operands[0]
+    if given.has("regex"):
+        identity = _one_of(store, store.matching(identity))
+    return 0, dumps(describe(store, store.load(identity))) + "\n"
+
+
+def _one_of(store: Store, names: list[str]) -> str:
+    """The first that has not ended, or the first."""
+    return next((name for name in names if store.status(store.load(name)) != STOPPED), names[0])
 
 
 def describe(store: Store, container: Container) -> dict[str, object]:

@@ -51,16 +51,11 @@ def run(hook: Hook, state: str) -> None:
         _become(path, arguments or (path,), environment, reader, failure, saying)
     for fd in (reader, failure, saying):
         os.close(fd)
-    before = _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
-    try:
-        os.write(writer, state.encode())  # smaller than a pipe's buffer, or the hook reads it
-    except BrokenPipeError:
-        pass  # it does not want to know
-    os.close(writer)
-    _signal.signal(_signal.SIGPIPE, before or _signal.SIG_DFL)
     reason = os.read(failed, 4096).decode("utf-8", "replace")
     os.close(failed)
-    output = _wait(pid, said, seconds)
+    before = _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    output = _wait(pid, said, writer, state.encode(), seconds)
+    _signal.signal(_signal.SIGPIPE, before or _signal.SIG_DFL)
     os.close(said)
     _, status = os.waitpid(pid, 0)
     if reason:
@@ -92,12 +87,16 @@ def _become(
         os._exit(127)
 
 
-def _wait(pid: int, said: int, seconds: int) -> str | None:
-    """What process *pid* says on *said* until it ends; None after it had to be killed."""
+def _wait(pid: int, said: int, writer: int, state: bytes, seconds: int) -> str | None:
+    """What process *pid* says on *said* until it ends; None after it had to be killed.
+
+    Meanwhile it is told *state* by *writer*, which is closed, as far as it reads: that can be more than a pipe holds.
+    """
     pidfd = os.pidfd_open(pid)
+    os.set_blocking(writer, False)
     poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    poll.register(said, select.POLLIN)
+    for fd, events in ((pidfd, select.POLLIN), (said, select.POLLIN), (writer, select.POLLOUT)):
+        poll.register(fd, events)
     deadline = time.monotonic() + seconds
     text = b""
     try:
@@ -107,15 +106,29 @@ def _wait(pid: int, said: int, seconds: int) -> str | None:
                 _signal.pidfd_send_signal(pidfd, 9)
                 return None
             ready = dict(poll.poll(left))
-            if ready.get(said, 0):
+            if said in ready:
                 chunk = os.read(said, 4096)
                 text = (text + chunk)[:4096]
                 if not chunk:
                     poll.unregister(said)
             elif pidfd in ready:
                 return text.decode("utf-8", "replace").strip().replace("\n", " ")
+            elif writer in ready and not (state := _told(writer, state)):
+                poll.unregister(writer)
+                os.close(writer)
+                writer = -1
     finally:
         os.close(pidfd)
+        if writer >= 0:
+            os.close(writer)
+
+
+def _told(writer: int, state: bytes) -> bytes:
+    """Write what fits, and return the rest."""
+    try:
+        return state[os.write(writer, state) :]
+    except BrokenPipeError:
+        return b""  # it does not want to know
 
 
 class RuntimeHooks(Step):

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from machine import dev, guest_suite, result, run, tree
 from machine.client import Lost
+from machine.qemu import Machine
+from machine.system import System
 
 TESTS = {"vm/test_a.py::one": "", "vm/test_b.py::two": ""}
 
@@ -107,16 +109,25 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
         return [place.marks for place in guest_suite.places(release, ["trixie", "sid"], natively=natively)]
 
     assert marks("trixie", natively=True) == [
-        "not after_reboot and machine",
-        "not after_reboot and not machine and not once",
-        "not after_reboot and not machine and once",
+        "not after_reboot and not engines and machine",
+        "not after_reboot and not engines and not machine and not once",
+        "not after_reboot and not engines and not machine and once",
     ]
     assert marks("sid", natively=True) == [
-        "not after_reboot and machine and not once",
-        "not after_reboot and not machine and not once",
+        "not after_reboot and not engines and machine and not once",
+        "not after_reboot and not engines and not machine and not once",
     ]
-    assert marks("trixie", natively=False) == ["not after_reboot"]
-    assert marks("sid", natively=False) == ["not after_reboot and not once"]
+    assert marks("trixie", natively=False) == ["not after_reboot and not engines"]
+    assert marks("sid", natively=False) == ["not after_reboot and not engines and not once"]
+
+
+@pytest.mark.parametrize("natively", [True, False])
+def test_what_runs_only_when_asked_for_runs_nowhere_else(natively):
+    place = guest_suite.place_of_engines(natively=natively)
+    assert (place.marks, place.make) == ("engines", System if natively else Machine)
+    usual = guest_suite.places("trixie", ["trixie"], natively=natively)
+    assert all("not engines" in place.marks for place in usual)
+    assert place.booted("trixie").name not in {other.booted("trixie").name for other in usual}
 
 
 def test_systems_of_one_release_have_names_of_their_own():

@@ -22,6 +22,7 @@ def item(path: str = REBOOT, **marks: tuple[object, ...]) -> SimpleNamespace:
         item(before_reboot=(), machine=("a reboot",)),
         item("vm/test_any.py", once=("files alone",)),
         item(after_reboot=()),
+        item("vm/test_any.py", engines=("two systems",)),
     ],
 )
 def test_what_runs_somewhere(good):
@@ -35,6 +36,10 @@ def test_what_runs_somewhere(good):
         (item(machine=("",)), "as one text"),
         (item(machine=("one", "two")), "as one text"),
         (item("vm/test_any.py", once=()), "once() needs its reason, as one text"),
+        (item("vm/test_any.py", engines=()), "engines() needs its reason, as one text"),
+        (item("vm/test_any.py", engines=("two systems",), once=("a reason",)), "a place of its own"),
+        (item("vm/test_any.py", engines=("two systems",), machine=("a reason",)), "a place of its own"),
+        (item(engines=("two systems",)), "a place of its own"),
         (item(before_reboot=()), "needs machine"),
         (item("vm/test_any.py", before_reboot=(), machine=("a reboot",)), "test_reboot.py"),
         (item("vm/test_any.py", after_reboot=()), "test_reboot.py"),

@@ -47,6 +47,12 @@ def test_every_suite_runs_in_its_places():
     assert (status, bad) == (0, dict.fromkeys([run.UNIT, *places, ONCE], 0))
 
 
+def test_what_runs_only_when_asked_for_runs_alone_and_once():
+    status, bad, _ = outcome("--engines")
+    assert (status, bad) == (0, {"trixie, engines": 0})
+    assert outcome("--engines", "--suite", "unit", "--suite", "sid")[1] == {"sid, engines": 0}
+
+
 def test_any_image_serves_to_find_out_whether_systems_boot_natively(monkeypatch):
     asked: list[Path] = []
     monkeypatch.setattr(run.needs, "refusal", lambda image: asked.append(image) or "")

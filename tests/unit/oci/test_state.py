@@ -64,3 +64,24 @@ def test_a_lock_of_what_is_no_more_is_none(tmp_path, monkeypatch):
     monkeypatch.setattr("nsunit.oci.state.fcntl.flock", others_turn)
     with pytest.raises(OciError, match="container does not exist"):
         store.lock("c")
+
+
+def test_what_another_user_has_made_is_not_used(tmp_path, monkeypatch):
+    """It names hooks, and cgroups that are killed: root would act for whoever can write there."""
+    store = Store(str(tmp_path / "root"))
+    store.add("c")
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+    for use in (store.lock, store.load, store.check_owner):
+        with pytest.raises(OciError, match=f"^{tmp_path}/root(/c)? belongs to user {own}, who alone can use it$"):
+            use("c")
+
+
+def test_nor_is_a_place_that_another_user_has_made(tmp_path, monkeypatch):
+    status = os.stat(tmp_path)
+    others = os.stat_result((*status[:4], 1234, *status[5:]))
+    monkeypatch.setattr(os, "stat", lambda path: others)
+    store = Store("/tmp/taken")
+    for use in (lambda: store.add("c"), store.names, lambda: store.load("c")):
+        with pytest.raises(OciError, match="^/tmp/taken belongs to user 1234, who alone can use it$"):
+            use()

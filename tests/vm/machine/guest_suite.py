@@ -260,20 +260,19 @@ def last_words(console: list[str]) -> list[str]:
     return [line for line in console if any(word in line for word in ("Oops", "BUG:", "RIP: 0010", "panic - "))][-4:]
 
 
+USUAL = "not after_reboot and not engines"
 NATIVELY = Place(
     "booted natively",
     System,
-    "not after_reboot and not machine and not once",
+    f"{USUAL} and not machine and not once",
     "some",
     timeout=150,
     seconds=48 * 60,
 )
 # Those are many, and slow: a system of their own, beside the others.
-ONCE = replace(
-    NATIVELY, title="booted natively, once", marks="not after_reboot and not machine and once", suffix="-once"
-)
-MACHINE = Place("in a machine", Machine, "not after_reboot and machine", "few", seconds=50 * 60, suffix="-machine")
-EVERYTHING = Place("in a machine", Machine, "not after_reboot", "few", seconds=80 * 60, suffix="-machine")
+ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
+MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=50 * 60, suffix="-machine")
+EVERYTHING = replace(MACHINE, marks=USUAL, seconds=80 * 60)
 
 
 def places(release: str, releases: Sequence[str], *, natively: bool) -> list[Place]:
@@ -282,6 +281,11 @@ def places(release: str, releases: Sequence[str], *, natively: bool) -> list[Pla
     machine = MACHINE if natively else EVERYTHING
     found = [machine if is_first else replace(machine, marks=f"{machine.marks} and not once")]
     return found + ([NATIVELY, *([ONCE] if is_first else [])] if natively else [])
+
+
+def place_of_engines(*, natively: bool) -> Place:
+    """Return where the tests run that run only when asked for."""
+    return replace(NATIVELY if natively else EVERYTHING, title="engines", marks="engines", suffix="-engines")
 
 
 def counts(place: Place, release: str, *, long: bool = False) -> str:

@@ -177,6 +177,8 @@ class Run:
 
     def places(self, release: str) -> list[Place]:
         """Return where tests of a release run."""
+        if self.arguments.engines:
+            return [guest_suite.place_of_engines(natively=not self.refusal.get())]
         return guest_suite.places(release, self.releases, natively=not self.refusal.get())
 
     def jobs(self) -> Iterator[Job]:
@@ -284,12 +286,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--suite", action="append", choices=SUITES, help="only this one; can be given several times")
     parser.add_argument("--machines", action="store_true", help="all of tests/vm in the machines")
     parser.add_argument("--long", action="store_true", help="full counts everywhere, in the machines too: takes hours")
+    parser.add_argument("--engines", action="store_true", help="what runs only when asked for, in one release")
     parser.add_argument("--keep", action="store_true", help="leave systems and machines running")
     parser.add_argument("--shell", action="store_true", help="a root shell in the machine instead of the tests")
     own, extra = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     arguments = parser.parse_args(own)
     arguments.extra = extra
     arguments.suite = [suite for suite in SUITES if suite in (arguments.suite or SUITES)]
+    if arguments.engines:
+        arguments.suite = [suite for suite in arguments.suite if suite != UNIT][:1]
     return arguments
 
 

@@ -53,20 +53,29 @@ def on_disk(context: Context, name: str) -> Definition | None:
     return None if text is None else any_of_text(name, text.decode(), name, context.host)
 
 
-def known(context: Context, name: str) -> Definition | None:
-    """What *name* runs with, or else will be started from at boot; None if it is neither there nor enabled."""
+def known(context: Context, name: str, defined: Definition | None = None) -> Definition | None:
+    """What *name* runs with, or else will be started from at boot; None if it is neither there nor enabled.
+
+    Where that is just as it is *defined*, it is the same object: nothing is read twice.
+    """
     text = files.read_file(context.paths.runtime_of(name) + "/definition")
     if text is None:
         return on_disk(context, name)
+    if defined and serialize(defined).encode() == text:
+        return defined
     return any_of_text(name, text.decode(), context.paths.runtime_of(name), context.host)
 
 
 def journal_of(context: Context, name: str) -> str:
-    """The journal namespace that the payload of *name* writes to, LogNamespace=; empty for the usual journal."""
+    """The journal namespace that the payload of *name* writes to; empty for the usual journal."""
     try:
-        definition = known(context, name) or load_any(name, context.search, context.host)
+        return namespace_of_journal(known(context, name) or load_any(name, context.search, context.host))
     except (DefinitionError, NotFoundError):
         return ""
+
+
+def namespace_of_journal(definition: Definition) -> str:
+    """The LogNamespace= of *definition*, empty without one."""
     return dict(definition.texts_of("Service")).get("LogNamespace", "")
 
 

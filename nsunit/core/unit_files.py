@@ -12,6 +12,7 @@ from nsunit.plan.units import boot_directives, entry_of, install_directives, uni
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
+    from nsunit.definition.model import Definition
 
 
 def unit_files(context: Context, name: str) -> dict[str, str]:
@@ -19,7 +20,12 @@ def unit_files(context: Context, name: str) -> dict[str, str]:
     for files_of in hooks(kinds_of(name), "files.unit_files"):
         found: dict[str, str] = files_of(context, name)
         return found
-    definition = resolved(context, load(name, context.search, context.host))
+    return files_of_container(context, load(name, context.search, context.host))
+
+
+def files_of_container(context: Context, definition: Definition) -> dict[str, str]:
+    """The unit files of the container that has this *definition*."""
+    name, definition = definition.name, resolved(context, definition)
     facts = at_boot(context, definition, facts_for(context, definition, planned_user_range(context, definition)))
     planned = units(definition, facts)
     starts_itself = entry_of(definition, context.boot_target)[0] == service_name(name)

@@ -121,10 +121,11 @@ def plan_all(context: Context, names: Sequence[str]) -> list[tuple[Plan | None, 
     """`plan` of each of *names*, or why there is none."""
     found: list[tuple[Plan | None, NsunitError | None]] = []
     snapshot = Snapshot(context.bus)
+    context = context.with_bus(snapshot)
     for name in names:
         snapshot.forget()
         try:
-            found.append((plan(context.with_bus(snapshot), name), None))
+            found.append((plan(context, name), None))
         except NsunitError as error:
             found.append((None, error))
     return found

@@ -6,10 +6,11 @@ import os
 import subprocess
 import tempfile
 
+from nsunit.bus.snapshot import Snapshot
 from nsunit.core.apart import check_apart
 from nsunit.core.prepare import used_by
 from nsunit.core.sources import check_sources
-from nsunit.core.unit_files import unit_files
+from nsunit.core.unit_files import files_of_container, unit_files
 from nsunit.deeds.inside import missing_inside
 from nsunit.deeds.look.why import moot_limits
 from nsunit.definition.load import load, load_any
@@ -35,6 +36,7 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
     """All problems with the definitions of *names*: syntax, values, missing sources, and systemd-analyze verify's."""
     found: list[list[Problem]] = []
     batch: list[_Units] = []
+    context = context.with_bus(Snapshot(context.bus)) if len(names) > 1 else context
     for name in names:
         problems: list[Problem] = []
         found.append(problems)
@@ -59,7 +61,8 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
             for look in hooks((*used_by(context, definition), *kinds_of(name)), "deeds.check_limits"):
                 look(context, definition)
             problems += missing_units(context, definition)
-            batch.append((problems, path, unit_files(context, name)))
+            texts = unit_files(context, name) if kinds_of(name) else files_of_container(context, definition)
+            batch.append((problems, path, texts))
         except DefinitionError as error:
             problems += error.problems
         except NsunitError as error:

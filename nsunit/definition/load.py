@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from nsunit.definition.model import Container
     from nsunit.definition.setting import Setting
 
     # section (or empty), key, value, where it comes from
@@ -74,6 +73,7 @@ class Loader:
         self.problems: list[Problem] = []
         self.items: list[Item] = []
         self.failed: set[str] = set()
+        self._built: tuple[list[Item], Container] | None = None
 
     def read(self, path: str, data: bytes) -> None:
         """Take the assignments of one file."""
@@ -170,21 +170,17 @@ class Loader:
         Raises:
             DefinitionError: there are problems; it has all of them.
         """
-        container = self._container()
+        container = self.container()
         properties = self._properties()
         self._check_container(container, dict(properties).get("Service", ()), sources[0])
         self._check_units(container, dict(properties))
         self._check_limits()
         self._check_tells(container.notify)
+        in_order = sorted(self.items, key=lambda item: syntax.SECTIONS.index(item.setting.section))
         definition = Definition(
             self.name,
             container,
-            tuple(
-                Assignment(section, item.setting.key, item.text)
-                for section in syntax.SECTIONS
-                for item in self.items
-                if item.setting.section == section
-            ),
+            tuple(Assignment(item.setting.section, item.setting.key, item.text) for item in in_order),
             properties,
             sources,
         )
@@ -195,6 +191,12 @@ class Loader:
     def values_of(self, section: str) -> list[tuple[str, Any]]:
         """The effective `(key, parsed value)` pairs of *section*."""
         return [(item.setting.key, item.value) for item in self.items if item.setting.section == section]
+
+    def container(self) -> Container:
+        """What the assignments until now describe."""
+        if self._built is None or self._built[0] != self.items:
+            self._built = (list(self.items), self._container())
+        return self._built[1]
 
     def _container(self) -> Container:
         of_service = [pair for pair in self.values_of("Service") if features.is_of_service(pair[0])]
@@ -251,10 +253,9 @@ class Loader:
                 self.blame(item.setting.section, key, message, f"use at least {TASKS_FLOOR}")
 
     def _check_tells(self, notify: bool) -> None:
-        for item in self.items:
-            if item.setting.key in _TOLD and item.value and not notify:
-                message = f"the program could not tell {_TOLD[item.setting.key]}"
-                self.blame("Service", item.setting.key, message, "set [Container] Notify=yes")
+        for key in () if notify else [item.setting.key for item in self.items if item.value]:
+            if key in _TOLD:
+                self.blame("Service", key, f"the program could not tell {_TOLD[key]}", "set [Container] Notify=yes")
 
 
 def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[Given] = ()) -> Definition:
@@ -271,8 +272,7 @@ def load(name: str, search_path: search.SearchPath, host: Host, more: Sequence[G
     loader = Loader(name, host)
     sources = (found.main, *found.drop_ins)
     read_all(loader, sources)
-    group = container_section.build(loader.values_of("Container")).slice
-    own = search.unit_drop_ins((slice_name(name, group), service_name(name)), search_path)
+    own = search.unit_drop_ins((slice_name(name, loader.container().slice), service_name(name)), search_path)
     read_all(loader, own)
     loader.add(more)
     used = features.features_of(key for key, _ in loader.values_of("Container"))

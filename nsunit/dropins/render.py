@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import jinja2
@@ -63,11 +64,15 @@ def render_delegation(user: str, controllers: Sequence[str]) -> str:
 
 def fill(template: str, escape: bool = False, **values: object) -> str:
     """Fill a template with *values*, which *escape* makes text of XML."""
-    environment = jinja2.Environment(
+    return _environment(escape).get_template(template).render(values)
+
+
+@functools.cache  # it keeps the templates, which take as long to compile as all else of a unit file
+def _environment(escape: bool) -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates_directory()),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
         autoescape=escape,  # not of unit files: unit_text_value has escaped what systemd would expand
     )
-    return environment.get_template(template).render(values)

@@ -149,7 +149,8 @@ class _Known:
         self.runs = False
         self.tried = False
         self.came_up = False  # since the last signal
-        self.was_skipped = False  # since the last signal, for a condition that is not met
+        self.was_skipped = False  # by a job that is over since the last signal, for a condition that is not met
+        self._unmet = False
         self._times: dict[str, object] = {_ENTERED: 0, _CHECKED: 0}  # None for unknown
 
     def take(self, values: Mapping[str, object], *, first: bool) -> str:
@@ -159,7 +160,11 @@ class _Known:
         new = {key for key, time in self._times.items() if values.get(key) and time not in (None, values[key])}
         self._times = {key: values.get(key, None if first else time) for key, time in self._times.items()}
         self.came_up = _ENTERED in new and not first
-        self.was_skipped = _CHECKED in new and not first and values.get("ConditionResult") is False
+        if _CHECKED in new and not first:
+            self._unmet = values.get("ConditionResult") is False
+        # A job that stays looks at the conditions again (systemd 252): it has not skipped anything yet.
+        self.was_skipped = self._unmet and not self.has_job()
+        self._unmet = self._unmet and not self.was_skipped
         return before
 
     def has_job(self) -> bool:

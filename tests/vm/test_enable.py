@@ -314,3 +314,14 @@ def test_what_nobody_referred_to_says_how_to_start_it_again(containers, nsunit, 
     assert nsunit("exec", name, "sh", "-c", "echo $GREETING").stdout == "again\n"
     run("systemctl", "restart", needs)
     assert states(run, container.service) == ["active"]
+
+
+def test_other_units_to_enable_are_refused(containers, nsunit):
+    """`Also=` of a unit file: nothing of it is enabled, and the container is not either."""
+    name = containers.define(f"{SLEEP}[Install]\nAlso=getty@tty9.service\n")
+    done = nsunit("enable", name, check=False)
+    assert done.returncode == 1
+    assert "[Install] Also: nsunit enables what it is told by name, and no other units" in done.stderr
+    assert "hint: use [Unit] Wants=" in done.stderr
+    assert nsunit("verify", name, check=False).stderr == done.stderr
+    assert not list(SYSTEMD.glob(f"**/*{name}*"))

@@ -115,6 +115,23 @@ def test_a_container_runs_what_its_image_says(images, containers, run):
     )
 
 
+BY_NAME = "echo said >/dev/stdout && end=opened || end=refused; echo $end >/srv/report; echo end >>/srv/report"
+
+
+@pytest.mark.parametrize(("lines", "kind", "end"), [("", "pipe", "opened"), ("Output=journal\n", "socket", "refused")])
+def test_a_program_of_an_image_can_open_its_output_by_name(images, containers, nsunit, lines, kind, end):
+    """As those do that log to /dev/stdout; the definition may have it otherwise, and is told of what fails for it."""
+    command = ["/bin/sh", "-c", f"{BY_NAME}; exec sleep 9999"]
+    name = images.image([busybox(oci.directory("srv", mode=0o777))], Cmd=command, User="web")
+    container = containers.start(f"[Container]\nImage={name}\n{lines}")
+    assert container.report("srv/report") == f"{end}\n"
+    assert os.readlink(f"/proc/{container.pid}/fd/1").partition(":")[0] == kind
+    logged = lambda: nsunit("logs", "-o", "cat", container.name).stdout  # noqa: E731
+    wait_until(lambda: ("said\n" in logged()) if kind == "pipe" else "can't create /dev/stdout" in logged(), "its word")
+    hint = "Output=pipe" in nsunit("status", container.name).stdout
+    assert hint == (kind == "socket")
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

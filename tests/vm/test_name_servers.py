@@ -1,5 +1,6 @@
 """Networks with DNS=yes: a server on the bridge tells names to programs that do not look into /etc/hosts."""
 
+import json
 import os
 import signal
 import socket
@@ -171,3 +172,43 @@ def test_where_it_cannot_be_names_are_in_hosts_files_as_ever(containers, nsunit,
         assert f"network 'named': the server of its names does not run: 'systemctl status {UNIT}'" in checked
         nsunit("stop", name)
     run("systemctl", "reset-failed", UNIT, check=False)
+
+
+@pytest.fixture
+def resolved(run):
+    """A host whose programs ask systemd-resolved, the real one."""
+    resolver = Path("/etc/resolv.conf")
+    before = resolver.read_text()
+    run(
+        "dpkg",
+        "--force-unsafe-io",
+        "--install",
+        *sorted(map(str, Path("/srv/packages/systemd-resolved").glob("*.deb"))),
+    )
+    run("systemctl", "start", "systemd-resolved.service")
+    yield lambda name: run("getent", "ahostsv4", name, check=False).stdout.split()[:1]
+    run("dpkg", "--purge", "systemd-resolved")
+    resolver.unlink(missing_ok=True)
+    resolver.write_text(before)
+
+
+@pytest.mark.once("a package that changes how the host finds names")
+def test_the_hosts_programs_find_names_by_resolved(resolved, containers, nsunit, run):
+    (network,) = json.loads(nsunit("network", "inspect", "named", "--json").stdout)
+    bridge = network["bridge"]
+    told = lambda: run("resolvectl", "--no-pager", "domain", bridge, check=False).stdout.partition(": ")[2].strip()  # noqa: E731
+    web = containers.start(definition())
+    name = f"{web.name}.n.internal"
+    assert told() == "~n.internal"
+    assert resolved(name) == [address_of(web)]
+    assert resolved("none.n.internal") == resolved(web.name) == []
+    late = containers.start(definition("NetworkAlias=late"))
+    assert resolved("late.n.internal") == [address_of(late)]
+    run("systemctl", "restart", "systemd-resolved.service")
+    assert resolved(name) == [address_of(web)]
+    nsunit("stop", late.name)
+    assert resolved("late.n.internal") == []
+    nsunit("stop", web.name)
+    assert ended(run)
+    assert told() == ""
+    assert resolved(name) == []

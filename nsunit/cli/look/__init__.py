@@ -49,7 +49,8 @@ VERBS = (
         complete="defined_any",
         patterns="listed",
         details=(
-            "What systemctl status shows, and root, ids, namespaces, limits and usage.",
+            "What systemctl status shows, and root, ids, namespaces, limits and usage. Of more than 25 containers that "
+            "no name was given for, lines of the journal are shown with --lines only.",
             "Exits with 3 if one of them is not running.",
         ),
     ),

@@ -8,11 +8,11 @@ import os
 import subprocess
 import sys
 
-from nsunit.cli import report
+from nsunit.cli import report, warn
 from nsunit.cli.look.logs import journal_command
 from nsunit.cli.output import Style, format_ago, format_duration, format_size, format_time, plural, print_json
 from nsunit.deeds.look.many import statuses
-from nsunit.deeds.look.states import list_containers
+from nsunit.deeds.look.states import present
 from nsunit.errors import NsunitError
 from nsunit.names import printable
 from nsunit.storage.health import HEALTHY, UNHEALTHY
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 EXIT_NOT_RUNNING = 3
 _ALL_IDS = 0xFFFFFFFF  # as many as the map of the host has
 _CALM = ("inactive", "failed")
+# Of more containers that nobody has named, nobody reads the logs, and to find their lines takes longer than all else.
+_WITH_LINES = 25
 
 
 def status(invocation: Invocation) -> int:
@@ -38,10 +40,9 @@ def status(invocation: Invocation) -> int:
     context = invocation.context()
     lines = invocation.number("lines", 10)
     full = invocation.flag("full")
-    names = invocation.names("defined", pods=True)
-    if not invocation.operands:
-        states = list_containers(context)
-        names = [state.name for state in states if state.active_state != "inactive" or _listens(state)]
+    names = invocation.names("defined", pods=True) if invocation.operands else present(context)
+    if not invocation.operands and len(names) > _WITH_LINES and invocation.value("lines") is None:
+        lines = 0
     failures: list[NsunitError] = []
     found = statuses(context, names, failures)
     if invocation.flag("json"):
@@ -52,6 +53,8 @@ def status(invocation: Invocation) -> int:
         style = Style(plain=invocation.flag("no-color"))
         calm = [_is_calm(item) for item in _print(found, lines, style, user=context.user, full=full)]
     sys.stdout.flush()
+    if not lines and len(names) > _WITH_LINES and invocation.value("lines") is None and not invocation.flag("json"):
+        warn(f"of {len(names)} containers the last lines of their logs are shown with --lines=N only")
     failed = max(map(report, failures), default=0)
     return failed or (EXIT_NOT_RUNNING if invocation.operands and any(calm) else 0)
 

@@ -24,10 +24,11 @@ def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]
         BusError: systemd does not answer.
     """
     snapshot = Snapshot(context.bus)
+    context = context.with_bus(snapshot)  # one for all of them: it knows its host once it has looked
     for name in names:
         snapshot.forget()
         try:
-            yield query.status(context.with_bus(snapshot), name)
+            yield query.status(context, name)
         except BusError:
             raise
         except NsunitError as error:

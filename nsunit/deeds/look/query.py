@@ -6,14 +6,14 @@ import os
 
 from nsunit.core import listeners as listening
 from nsunit.core.running import Running, find_running, host_namespace, just_ended, unit_of
-from nsunit.core.stored import changed_by_set, differences_from_running, journal_of, known, stored
+from nsunit.core.stored import changed_by_set, differences_from_running, known, namespace_of_journal
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
 from nsunit.deeds.look.sources import files_of
 from nsunit.deeds.look.states import ContainerState, failure_that_counts, health_of, number, state_of
-from nsunit.definition.load import load, load_any
+from nsunit.definition.load import load_any
 from nsunit.definition.search import find
-from nsunit.errors import DefinitionError, NotFoundError, NsunitError
+from nsunit.errors import DefinitionError, NotFoundError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import (
     check_any_name,
@@ -27,7 +27,7 @@ from nsunit.setup.main import read_plan
 from nsunit.storage import files
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.processes import UnitProcess, unit_processes
-from nsunit.units import UP, time_was_up
+from nsunit.units import TIMES_OF_RUN, UP, time_was_up
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,10 +36,23 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
     from nsunit.deeds.look.root import Ids, Root
+    from nsunit.definition.model import Definition
     from nsunit.setup.operation import Operation
     from nsunit.storage.health import Health
 
 CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
+
+# All properties of a unit would take systemd several times as long as those that are shown.
+_OF_ITSELF = (
+    *("LoadState", "ActiveState", "SubState", "ActiveEnterTimestamp", "StateChangeTimestamp", "InactiveExitTimestamp"),
+    *("Description", "InvocationID", "FreezerState", "ControlGroup", "Slice", "MainPID", "ExecMainCode"),
+    *("ExecMainStatus", "Result", "StatusText", "TasksMax", "MemoryMax", "CPUQuotaPerSecUSec", "OOMKills"),
+    *("ManagedOOMKills", *TIMES_OF_RUN),
+)
+_OF_SLICE = (
+    *("MemoryCurrent", "TasksCurrent", "CPUUsageNSec", "FreezerState", "ControlGroup", "TasksMax", "MemoryMax"),
+    *("CPUQuotaPerSecUSec", "IOReadBytes", "IOWriteBytes", "ManagedOOMKills"),
+)
 
 
 class Status(Record):
@@ -79,6 +92,37 @@ class Status(Record):
     image_id: str = ""  # that of the image it has, which 'update' may have chosen
 
 
+class _Kept:
+    """The definition that *name* has: `defined` now, or its `problems`, and which it `runs_with` or will at boot."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self.name = name
+        self.defined: Definition | None = None
+        self.runs_with: Definition | None = None
+        self.problems: tuple[str, ...] = ()
+        try:
+            self.defined = load_any(name, context.search, context.host)
+        except DefinitionError as error:
+            self.problems = tuple(map(str, error.problems))
+        except NotFoundError:
+            pass  # made by `run`, or its file was removed while it runs
+        try:
+            self.runs_with = known(context, name, self.defined)
+        except DefinitionError:  # right once: its user has gone since, or systemd is older
+            self.runs_with = None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features of what it runs with."""
+        return self.runs_with.container.features if self.runs_with else ()
+
+    @property
+    def log_namespace(self) -> str:
+        """The journal that it writes to."""
+        definition = self.runs_with or self.defined
+        return namespace_of_journal(definition) if definition else ""
+
+
 def status(context: Context, name: str) -> Status:
     """All about container or pod *name*.
 
@@ -86,16 +130,17 @@ def status(context: Context, name: str) -> Status:
         NotFoundError: it is neither loaded nor defined.
     """
     unit = unit_of(context, check_any_name(name))
-    properties = context.bus.properties(unit)
+    properties = context.bus.get(unit, *_OF_ITSELF)
     listeners = listening.by_container(context.bus.list_units(listener_patterns(name))).get(name, listening.NONE)
     state = state_of(context, name, unit, properties, listeners)
     if properties.get("LoadState") == "not-found" and not state.definition:
         find(name, context.search)  # raises, and names what is near
     operations = _plan(context, name)
-    used = _features_of(context, name)
+    kept = _Kept(context, name)
+    used = kept.features
     active = state.active_state in UP
     running = find_running(context, name) if active and not is_pod(name) else None
-    limits = context.bus.properties(state.slice)
+    limits = context.bus.get(state.slice, *_OF_SLICE)
     processes = tuple(unit_processes(CGROUP_ROOT, str(limits.get("ControlGroup", "")))) if active else ()
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
@@ -122,10 +167,11 @@ def status(context: Context, name: str) -> Status:
         notes=(
             *((state.note,) if state.note else ()),
             *(_notes_of_features(context, name, used, operations, processes) if running else ()),
-            *_notes(context, name, properties, limits, known=bool(running and state.definition)),
+            *_notes(properties, limits),
+            *(_notes_of_changes(context, kept) if running and state.definition else ()),
         ),
         invocation=_invocation(context, name, unit, properties),
-        log_namespace=journal_of(context, name),
+        log_namespace=kept.log_namespace,
         health=health_of(context, name, properties),
         **_shown_by_features(context, name, used),
     )
@@ -135,15 +181,6 @@ def _pinned(context: Context, name: str) -> dict[str, int]:
     """Kind and inode of each namespace that pod *name* keeps."""
     place = f"{context.paths.namespaces}/{name}"
     return {kind: os.stat(f"{place}/{kind}").st_ino for kind in files.list_directory(place) if kind[0] != "."}
-
-
-def _features_of(context: Context, name: str) -> tuple[str, ...]:
-    """The features of what *name* runs with or will be started from at boot."""
-    try:
-        definition = known(context, name)
-    except DefinitionError:  # right once: its user has gone since, or systemd is older
-        return ()
-    return definition.container.features if definition else ()
 
 
 def _shown_by_features(context: Context, name: str, used: tuple[str, ...]) -> dict[str, Any]:
@@ -160,9 +197,7 @@ def _notes_of_features(
     return [line for notes in hooks(used, "deeds.notes") for line in notes(context, name, operations, processes)]
 
 
-def _notes(
-    context: Context, name: str, properties: dict[str, object], limits: dict[str, object], *, known: bool
-) -> tuple[str, ...]:
+def _notes(properties: dict[str, object], limits: dict[str, object]) -> list[str]:
     notes = ["it was stopped, as its time was up (RuntimeMaxSec=)"] if time_was_up(properties) else []
     if managed := _managed_kills(limits, properties):
         times = "once" if managed == 1 else f"{managed} times"
@@ -176,14 +211,22 @@ def _notes(
         notes.append(f"its CPUs are not its own, CPUSetPartition= has no effect: the kernel says '{partition}'")
     if text := str(properties.get("StatusText", "")):
         notes.append(text)
-    for path, (before, now) in moved_links(context.paths.runtime_of(name)).items() if known else ():
-        notes.append(f"'{path}' has led to '{before}' when it was started, and leads to '{now}' now")
-    if known and (changes := _set_since(context, name)):
+    return notes
+
+
+def _notes_of_changes(context: Context, kept: _Kept) -> list[str]:
+    """How what runs differs from what would be started now."""
+    name = kept.name
+    notes = [
+        f"'{path}' has led to '{before}' when it was started, and leads to '{now}' now"
+        for path, (before, now) in moved_links(context.paths.runtime_of(name)).items()
+    ]
+    if changes := _set_since(context, kept):
         notes.append(f"'nsunit set' has changed it since it was started, until it stops: {', '.join(changes)}")
-    if known and (changes := _differences(context, name)):
+    if changes := _differences(context, kept):
         notes.append(f"it runs with another definition than it has now ('nsunit plan {name}' says what changes how):")
         notes += changes
-    return tuple(notes)
+    return notes
 
 
 def inspect(context: Context, name: str) -> dict[str, object]:
@@ -261,23 +304,19 @@ def _plan(context: Context, name: str) -> list[Operation]:
         return []
 
 
-def _differences(context: Context, name: str) -> tuple[str, ...]:
-    try:
-        return differences_from_running(context, load(name, context.search, context.host))
-    except DefinitionError as error:
-        return tuple(str(problem) for problem in error.problems)
+def _differences(context: Context, kept: _Kept) -> tuple[str, ...]:
+    if kept.defined is None or kept.defined is kept.runs_with:
+        return kept.problems
+    return differences_from_running(context, kept.defined)
 
 
-def _set_since(context: Context, name: str) -> tuple[str, ...]:
-    try:
-        running = stored(context, name)
-        lasting = load(name, context.search, context.host)
-    except NsunitError:  # `_differences` tells
+def _set_since(context: Context, kept: _Kept) -> tuple[str, ...]:
+    if kept.defined is None or kept.runs_with is None:  # `_differences` tells
         return ()
-    now = texts_by_key(lasting.assignments)
+    now = texts_by_key(kept.defined.assignments)
     return tuple(
         f"[{item.section}] {item.key}={item.new}"
-        for item in changed_by_set(context, running)
+        for item in changed_by_set(context, kept.runs_with)
         if "; ".join(now.get((item.section, item.key), [])) == item.old
     )
 

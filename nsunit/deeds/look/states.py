@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nsunit.storage.health import Health
 
 
+_UNITS = ("nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket")
+
+
 class ContainerState(Record):
     """One line of `nsunit list`.  Counters are None where the container does not run: bytes, tasks, µs."""
 
@@ -44,7 +47,7 @@ class ContainerState(Record):
 
 def list_containers(context: Context, *, everything: bool = False) -> list[ContainerState]:
     """The containers that are loaded, and with *everything* also those only defined or with kept state."""
-    units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope", "nsunit-*.socket"])
+    units = context.bus.list_units(_UNITS)
     listeners = listening.by_container(units)
     states = {}
     for unit in units:
@@ -70,6 +73,24 @@ def list_containers(context: Context, *, everything: bool = False) -> list[Conta
                     enabled=is_enabled(context, name),
                 )
     return [states[name] for name in sorted(states)]
+
+
+def present(context: Context) -> list[str]:
+    """The containers that run, are waited for by a socket, or have failed; sorted."""
+    units = context.bus.list_units(_UNITS)
+    listeners = listening.by_container(units)
+    found = set()
+    for unit in units:
+        name = container_of_unit(unit.name)
+        listener = listeners.get(name or "", listening.NONE)
+        if not name or not (unit.active_state != "inactive" or listener.listening or listener.given_up):
+            continue
+        if is_slice_of(str(context.bus.get(unit.name, "Slice").get("Slice", "")), name):
+            found.add(name)
+    for name in failed_names(context):
+        if name not in found and failure_that_counts(context, name, service_name(name)):
+            found.add(name)
+    return sorted(found)
 
 
 def _values_of(context: Context, unit: UnitStatus) -> dict[str, object]:

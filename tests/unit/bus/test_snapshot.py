@@ -7,6 +7,7 @@ import pytest
 
 from nsunit.bus.protocol import UnitStatus
 from nsunit.bus.snapshot import Snapshot
+from nsunit.errors import BusError
 
 NAMES = (
     *(r"nsunit-a\x2db.service", r"nsunit-a\x2db-run-1.scope", r"nsunit-a\x2db-run-22.scope", "nsunit-a.service"),
@@ -59,6 +60,39 @@ def test_what_has_slices_in_it_is_asked_for_again(pattern):
     for _ in range(2):
         snapshot.list_units(["nsunit-a.service", pattern])
     assert client.asked == {"list": 2}
+
+
+def test_slices_are_listed_once_by_themselves():
+    client = Client()
+    snapshot = Snapshot(client)
+    for _ in range(3):
+        assert [unit.name for unit in snapshot.list_units(["nsunit-z*.slice"])] == ["nsunit-z.slice"]
+    assert snapshot.list_units(["nsunit-z-*.slice"]) == []
+    assert client.asked == {"list": 1}
+
+
+def test_slices_that_cannot_be_listed_together_are_asked_for_one_by_one():
+    """As where the name of anybody's slice is no UTF-8, which its description would have to be."""
+
+    class Refusing(Client):
+        def list_units(self, patterns):
+            if patterns == ["nsunit-*.slice"]:
+                raise BusError("x.InvalidArgs", "not UTF-8")
+            return super().list_units(patterns)
+
+    client = Refusing()
+    snapshot = Snapshot(client)
+    for _ in range(2):
+        assert len(snapshot.list_units(["nsunit-z.slice"])) == len(NAMES)  # what it says counts
+    assert client.asked == {"list": 2}
+
+
+def test_where_systemd_looks_for_units_is_asked_once():
+    client = Client()
+    client.unit_paths = lambda: client.asked.update(["paths"]) or ("/etc/systemd/system",)
+    snapshot = Snapshot(client)
+    assert [snapshot.unit_paths(), snapshot.unit_paths()] == [("/etc/systemd/system",)] * 2
+    assert client.asked == {"paths": 1}
 
 
 def test_properties_are_asked_for_once():

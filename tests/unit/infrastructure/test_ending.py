@@ -22,7 +22,7 @@ owned.SCRATCH = top / "scratch"
 script = f"trap 'echo told >>{top}/told; exit' TERM; echo >>{top}/begun; while :; do sleep 0.1; done"
 tree.command_for = lambda release, packages, left_out, target: ["sh", "-c", script]
 making = Later(lambda: image.image("trixie"))
-while not (top / "begun").exists() or (top / "begun").read_text() != "\\n\\n\\n":
+while not (top / "begun").exists() or (top / "begun").read_text() != "\\n" * 4:  # of each tree
     assert making.thread.is_alive()
     time.sleep(0.05)
 """
@@ -38,7 +38,7 @@ def wait_for(path: Path, text: str) -> None:
 def test_a_run_that_ends_waits_for_no_tree_and_tells_its_makers_to_end(monkeypatch, tmp_path):
     env = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", RUN, str(VM), str(tmp_path)], env=env, timeout=60, check=True)
-    wait_for(tmp_path / "told", "told\n" * 3)
+    wait_for(tmp_path / "told", "told\n" * 4)
     monkeypatch.setattr(owned, "SCRATCH", tmp_path / "scratch")
     owned.clean_up(owned.SCRATCH, lambda name: owned.remove(owned.SCRATCH / name))
     assert not [*owned.SCRATCH.iterdir()]

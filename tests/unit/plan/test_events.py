@@ -126,6 +126,31 @@ EXITED = {"Result": "exit-code", "ExecMainCode": 1, "ExecMainStatus": 3}
             ],
             [Event("skip", "web", unit=WEB)],
         ),
+        (
+            False,  # systemd 252: one job looks twice, and is over after the second time
+            [
+                {"ConditionResult": False, "ConditionTimestampMonotonic": 5, "Job": (7, "/7")},
+                {"ConditionResult": False, "ConditionTimestampMonotonic": 6, "Job": (0, "/")},
+                {"ConditionResult": False, "ConditionTimestampMonotonic": 6, "Job": (0, "/")},
+            ],
+            [Event("skip", "web", unit=WEB)],
+        ),
+        (
+            False,  # the second time it was met
+            [
+                {"ConditionResult": False, "ConditionTimestampMonotonic": 5, "Job": (7, "/7")},
+                {"ActiveState": "active", "ConditionResult": True, "ConditionTimestampMonotonic": 6, "Job": (0, "/")},
+            ],
+            [Event("start", "web", unit=WEB)],
+        ),
+        (
+            False,
+            [
+                {"ConditionResult": False, "ConditionTimestampMonotonic": 5, "Job": (0, "/")},
+                {"ConditionResult": False, "ConditionTimestampMonotonic": 6, "Job": (0, "/")},
+            ],
+            [Event("skip", "web", unit=WEB), Event("skip", "web", unit=WEB)],
+        ),
         (True, [{"LoadState": "not-found"}], [Event("stop", "web", unit=WEB, result="success")]),
         (False, [{"LoadState": "not-found"}], []),
         (

@@ -44,18 +44,21 @@ USELESS_GENERATORS = (
 def image(release: str) -> Path:
     """Return the directory with `disk.ext4`, `vmlinuz` and `initrd` of a release."""
     # The trees do not wait for each other, and nobody who ends waits for them.
-    wanted = ((release, "machine"), (release, "root"), (tree.PROGRAMS, "programs"))
-    machine, root, programs = (one.get() for one in [Later(partial(tree.tree, *which)) for which in wanted])
+    wanted = [(release, "machine"), (release, "root"), (tree.PROGRAMS, "programs")]
+    if release == tree.PROGRAMS:
+        wanted.append((tree.OLDER, "system"))
+    machine, root, *archives = (one.get() for one in [Later(partial(tree.tree, *which)) for which in wanted])
+    copies = {f"srv/{kind}.tar": archive for (_, kind), archive in zip(wanted[2:], archives, strict=True)}
     guest = "".join(path.name + path.read_text() for path in sorted(GUEST.iterdir()) if path.is_file())
     useless = (*USELESS_MODULES, *MASKED, *USELESS_GENERATORS)
     key = cache.key_of(
-        VERSION, SIZE, str(machine), str(root), str(programs), guest, initrd.INIT, *initrd.MODULES, *useless
+        VERSION, SIZE, str(machine), str(root), *map(str, archives), guest, initrd.INIT, *initrd.MODULES, *useless
     )
-    return cache.entry(f"image-{release}", key, lambda path: build(release, machine, root, programs, path))
+    return cache.entry(f"image-{release}", key, lambda path: build(release, machine, root, copies, path))
 
 
-def build(release: str, machine: Path, root: Path, programs: Path, path: Path) -> None:
-    """Make the image of a release in the given directory."""
+def build(release: str, machine: Path, root: Path, copies: dict[str, Path], path: Path) -> None:
+    """Make the image of a release in the given directory; *copies* are archives by where they lie in it."""
     begun = time.monotonic()
     with owned.scratch(f"image-{release}") as scratch:
         top = scratch / "top"
@@ -69,7 +72,8 @@ def build(release: str, machine: Path, root: Path, programs: Path, path: Path) -
         shutil.rmtree(top / "boot")
         configure(top)
         add_container_roots(top, root)
-        shutil.copy(programs, top / "srv/programs.tar")
+        for place, archive in copies.items():
+            shutil.copy(archive, top / place)
         command = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", "nsunit", "-d", str(top)]
         subprocess.run([*command, str(path / "disk.ext4"), SIZE], check=True, stdout=subprocess.DEVNULL)
     cache.say(f"image-{release}: disk made in {time.monotonic() - begun:.0f} s")

@@ -27,13 +27,21 @@ ROOT_PACKAGES = ["python3"]
 # What images of real programs are made of, the same on every release.
 PROGRAMS = "trixie"
 PROGRAM_PACKAGES = "gosu nginx-light redis-server postgresql-17 mariadb-server".split()
-PACKAGES = {"machine": MACHINE_PACKAGES, "root": ROOT_PACKAGES, "programs": PROGRAM_PACKAGES}
+# A system of an earlier release, to be booted as a container where PROGRAMS is the host: /srv/system.tar.
+OLDER = "bookworm"
+SYSTEM_PACKAGES = ["systemd-sysv", "dbus"]
+PACKAGES = {
+    "machine": MACHINE_PACKAGES,
+    "root": ROOT_PACKAGES,
+    "programs": PROGRAM_PACKAGES,
+    "system": SYSTEM_PACKAGES,
+}
 # Programs of others, with services that would change other tests, or big ones that one test needs.  They wait in
 # /srv/packages/NAME, with what they need, until a test installs one of them; some where tests marked `once` run.
 UNINSTALLED = ("firewalld", "ufw", "docker.io")
 UNINSTALLED_ONCE = (
     *("default-jre-headless", "docker-compose", "lxc-templates", "mkosi", "mmdebstrap", "openssh-server"),
-    *("podman-compose", "slurm-wlm"),
+    *("podman-compose", "slurm-wlm", "systemd-resolved"),
 )
 
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
@@ -57,7 +65,8 @@ class Unavailable(Exception):
 def tree(release: str, kind: str) -> Path:
     """Return the tar file of a tree.
 
-    `kind` is "machine" (boots), "root" (what a container runs on) or "programs" (what images are made of).
+    `kind` is "machine" (boots), "root" (what a container runs on), "programs" (what images are made of) or "system"
+    (what boots as a container).
     Raises Unavailable when it cannot be made.
     """
     packages = PACKAGES[kind]

@@ -1,6 +1,7 @@
 """What the server of a network's names is started with: `server.py NETWORK`, by its unit, before dnsmasq.
 
-The bridge has to be there with its addresses, and dnsmasq's configuration beside the file with the names.
+The bridge has to be there with its addresses, and dnsmasq's configuration beside the file with the names.  Where
+systemd-resolved runs, the host asks the server for names in the network's domain, until `server.py NETWORK gone`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,21 @@ from nsunit.features.network.wire import hosts, links
 from nsunit.storage import files
 from nsunit.storage.paths import Paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.features.network.model.attachment import Network
+
+_RESOLVED = "/run/systemd/resolve/io.systemd.Resolve"  # which is there while it runs
+_RESOLVECTL = "/usr/bin/resolvectl"
+
 
 def main(argv: list[str]) -> int:
     """Do it, and return the exit status; an error is one line on standard error."""
     try:
-        prepare(argv[1], Paths())
+        if argv[2:] == ["gone"]:
+            ask_no_more(read(argv[1], Paths()))
+        else:
+            prepare(argv[1], Paths())
     except (NsunitError, OSError, ValueError, KeyError, TypeError) as error:
         os.write(2, f"{error}\n".encode())
         return 1
@@ -39,10 +50,7 @@ def prepare(name: str, paths: Paths) -> None:
         NsunitError: the kernel refused it.
         OSError, ValueError, KeyError, TypeError: no container has been in such a network.
     """
-    with open(f"{paths.network_records}/{name}", "rb") as file:
-        network = attachment.network_from_json(jsontext.loads(file.read()))
-    if not has_six():
-        network = attachment.network_without_six(network)
+    network = read(name, paths)
     with program.locked(paths.locks):
         links.ensure_bridge(network)
     directory, told = directory_of(paths.runtime, name), names_file(paths.runtime, name)
@@ -50,6 +58,43 @@ def prepare(name: str, paths: Paths) -> None:
     files.write_file(f"{directory}/dnsmasq.conf", configuration(network, paths.runtime).encode(), mode=0o644)
     with program.locked(paths.locks, program.NAMES_LOCK):
         hosts.refresh(paths.locks)
+    have_asked(network)
+
+
+def read(name: str, paths: Paths) -> Network:
+    """The network *name* as it was recorded."""
+    with open(f"{paths.network_records}/{name}", "rb") as file:
+        network = attachment.network_from_json(jsontext.loads(file.read()))
+    return network if has_six() else attachment.network_without_six(network)
+
+
+def have_asked(network: Network) -> None:
+    """Have systemd-resolved ask the server for names in the domain of *network*, and for no others.
+
+    The host may insist on DNSSEC and TLS, of which this server has neither.
+    """
+    addresses = [address.partition("/")[0] for address in network.own_addresses]
+    for words in (
+        ("dnssec", network.bridge, "no"),
+        ("dnsovertls", network.bridge, "no"),
+        ("dns", network.bridge, *addresses),
+        ("domain", network.bridge, f"~{network.domain}"),
+    ):
+        if not _tell_resolved(network, *words):
+            return  # it has said why, and containers do not ask it
+
+
+def ask_no_more(network: Network) -> None:
+    """Take that back."""
+    if os.path.exists(f"/sys/class/net/{network.bridge}"):
+        _tell_resolved(network, "revert", network.bridge)
+
+
+def _tell_resolved(network: Network, *words: str) -> bool:
+    if not (network.domain and os.path.exists(_RESOLVED) and os.path.exists(_RESOLVECTL)):
+        return False
+    pid = os.posix_spawn(_RESOLVECTL, (_RESOLVECTL, *words), os.environ)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 if __name__ == "__main__":

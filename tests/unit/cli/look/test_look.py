@@ -183,7 +183,7 @@ def test_status_exit_codes(nsunit, manager, monkeypatch):
             raise NotFoundError("container 'none' is not defined")
         return manager.Status(state={"web": web, "db": db}[name])
 
-    manager("deeds.look.states", list_containers=lambda context, **_options: [web, db])
+    manager("deeds.look.states", present=lambda context: ["db", "web"])
     manager("deeds.look.query", status=status)
     assert nsunit("status", "web")[0] == 0
     assert nsunit("status", "web", "db")[0] == 3
@@ -205,6 +205,23 @@ def test_status_shows_the_last_lines_of_the_journal(nsunit, manager, monkeypatch
     assert "line \\x1b[2J\n" in out
     assert "--lines=5 --no-pager --quiet _SYSTEMD_INVOCATION_ID=5f + INVOCATION_ID=5f" in out
     assert "line" not in nsunit("status", "-n", "0", "web")[1]
+
+
+def test_of_many_that_nobody_has_named_the_journal_is_shown_on_demand(nsunit, manager, monkeypatch):
+    asked = []
+    monkeypatch.setattr(status_verb, "_begin_last_lines", lambda status, lines, **_options: asked.append(lines))
+    names = [f"c{number}" for number in range(26)]
+    manager("deeds.look.states", present=lambda context: list(names))
+    manager("deeds.look.query", status=lambda context, name: manager.Status(state=manager.ContainerState(name)))
+    note = "nsunit: of 26 containers the last lines of their logs are shown with --lines=N only\n"
+    assert (nsunit("status")[::2], asked) == ((0, note), [])
+    assert (nsunit("status", "--json")[::2], asked) == ((0, ""), [])
+    assert (nsunit("status", "-n", "3")[::2], asked) == ((0, ""), [3] * 26)
+    asked.clear()
+    assert (nsunit("status", *names)[::2], asked) == ((0, ""), [10] * 26)
+    asked.clear()
+    names.pop()
+    assert (nsunit("status")[::2], asked) == ((0, ""), [10] * 25)
 
 
 def test_show(nsunit, manager):
@@ -339,7 +356,7 @@ def test_damage_of_one_keeps_nobody_from_seeing_the_others(nsunit, manager):
             raise errors[name]
         return manager.Status(state=states[name])
 
-    manager("deeds.look.states", list_containers=lambda context, **_options: list(states.values()))
+    manager("deeds.look.states", present=lambda context: list(states))
     manager("deeds.look.query", status=status)
     code, out, err = nsunit("status", "--lines=0")
     assert code == 1

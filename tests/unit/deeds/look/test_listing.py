@@ -9,7 +9,7 @@ import pytest
 
 from nsunit.bus.protocol import UnitStatus
 from nsunit.deeds.look.listing import container_names, grouped_names
-from nsunit.deeds.look.states import list_containers, pod_states
+from nsunit.deeds.look.states import list_containers, pod_states, present
 from nsunit.definition import search
 from nsunit.definition.load import Host
 from nsunit.definition.search import SearchPath
@@ -73,6 +73,19 @@ def test_names_of_what_is_there(context):
     assert container_names(context, everything=True) == sorted([*container_names(context), "gone", "idle"])
     assert set(bus.asked) == {"list"}
     assert len(bus.asked) == 3
+
+
+def test_who_is_there_to_be_looked_at(context):
+    bus = context.bus
+    for name, state in {"web": "active", "bad": "failed", "gone": "inactive", "lazy": "inactive"}.items():
+        bus.run(name, state)
+    bus.units["nsunit-lazy-port-80.socket"] = "active", ""
+    bus.units["nsunit-gone-port-80.service"] = "failed", ""  # its proxy alone, which is tried again
+    bus.units["nsunit-other.service"] = "active", "system.slice"  # somebody else's
+    bus.units["nsunit-run\\x2d1-run-0a.scope"] = "active", "nsunit-run\\x2d1.slice"
+    assert present(context) == ["bad", "lazy", "run-1", "web"]
+    assert bus.asked.count("list") == 1
+    assert len(bus.asked) <= 7
 
 
 def test_names_with_groups(context):

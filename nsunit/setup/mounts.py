@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat as stat  # the C half of stat
 
 from nsunit.setup import CGROUP_ROOT, accounts, files, linux, namespaces
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.root import idmap

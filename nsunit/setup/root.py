@@ -8,10 +8,10 @@ mount(2) takes.
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat as stat  # the C half of stat
 
 from nsunit.setup import files, linux
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 

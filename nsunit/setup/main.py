@@ -1,8 +1,8 @@
 """nsunit-setup: builds a container inside its unit and becomes its payload.
 
 Started by the unit's ExecStart= as `python3 -SI run.py DIRECTORY`, with the plan in DIRECTORY/plan.  It runs on every
-start and every restart, so what it imports is counted: of the standard library only os, sys, errno, fcntl, stat,
-struct, select, ctypes and the C modules _signal and _socket; of nsunit nothing outside this package but `setup`
+start and every restart, so what it imports is counted: of the standard library only sys, time, errno, fcntl, struct,
+select and the C modules posix, _stat, _ctypes, _signal and _socket; of nsunit nothing outside this package but `setup`
 modules of features, which the registry finds by keyword.
 """
 

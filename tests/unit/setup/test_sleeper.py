@@ -34,8 +34,12 @@ def test_it_is_there_as_long_as_the_context_and_hears_of_nothing():
 
 
 def test_it_shares_the_memory_and_has_descriptors_of_its_own():
+    memory = bytearray(b"before")
     with libc.Sleeper(0) as child:
-        assert status_of(child.pid)["VmSize"] == status_of(os.getpid())["VmSize"]
+        memory[:] = b"behind"
+        with Path(f"/proc/{child.pid}/mem").open("rb") as file:
+            file.seek(libc.address_of(memory))
+            assert file.read(6) == b"behind"
         reader, writer = os.pipe()
         assert not Path(f"/proc/{child.pid}/fd/{reader}").exists()
     os.close(reader)

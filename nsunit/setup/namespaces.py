@@ -9,12 +9,13 @@ from nsunit.setup import CGROUP_ROOT, linux
 from nsunit.setup import read_file as read_file
 from nsunit.setup import system as os
 from nsunit.setup import write_file as write_file
-from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from nsunit.setup.build import Build
 
 # What programs look at to find out how much they may use: JVM, Go, Node, .NET.
 LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")

@@ -9,12 +9,13 @@ import struct
 
 from nsunit.setup import accounts, files, linux
 from nsunit.setup import system as os
-from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from nsunit.setup.build import Build
 
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914

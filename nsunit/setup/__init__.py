@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from nsunit.setup import system as os
 
 CGROUP_ROOT = "/sys/fs/cgroup"
 

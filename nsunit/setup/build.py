@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import time
+
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def carried_streams() -> tuple[tuple[int, ...], ...]:
     found: list[list[int]] = []
     for fd in (1, 2):
         status = os.fstat(fd)
-        if found and os.path.samestat(status, os.fstat(1)):
+        if found and os.samestat(status, os.fstat(1)):
             found[0].append(fd)
         elif status.st_rdev != os.makedev(1, 3):
             found.append([fd])

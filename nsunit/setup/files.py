@@ -6,11 +6,11 @@ resolved once, by openat2(2) with RESOLVE_IN_ROOT, and from then on only its des
 
 from __future__ import annotations
 
+import _stat as stat  # the C half of stat
 import errno
-import os
-import stat
 
 from nsunit.setup import linux
+from nsunit.setup import system as os
 
 FILE_SIZE_MAX = 1024 * 1024
 LINKS_MAX = 40  # as the kernel has it

@@ -9,8 +9,15 @@ Imports are counted here: this module is loaded on every start and every exec.
 
 from __future__ import annotations
 
-import os
 import struct
+
+from nsunit.setup import system as os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from nsunit.setup.libc import Sleeper
 
 # clone(2), unshare(2), setns(2)
 CLONE_NEWTIME = 0x00000080
@@ -124,13 +131,18 @@ SYS_MOUNT_SETATTR = 442
 SYS_QUOTACTL_FD = 443
 
 
+def _libc() -> ModuleType:
+    from nsunit.setup import libc  # it brings ctypes
+
+    return libc
+
+
 def _load(what: str, number: int, *arguments: Argument, path: str | None = None) -> int:
     """Stand in for libc.syscall until the first call: what only plans never makes one."""
     global _system_call
-    from nsunit.setup.libc import syscall  # it brings ctypes
-
-    _system_call = syscall
-    return syscall(what, number, *arguments, path=path)
+    _system_call = _libc().syscall
+    result: int = _system_call(what, number, *arguments, path=path)
+    return result
 
 
 _system_call = _load
@@ -149,6 +161,12 @@ def _old_call(name: str, *arguments: Argument, path: str | None = None) -> int:
 def unshare(flags: int) -> None:
     """unshare(2): move the calling process (its next child, for PID and time) into new namespaces."""
     _old_call("unshare", flags)
+
+
+def sleeper(flags: int) -> Sleeper:
+    """A process in new namespaces, for who needs those alone: see libc.Sleeper."""
+    found: Sleeper = _libc().Sleeper(flags)
+    return found
 
 
 def setns(fd: int, flags: int) -> None:
@@ -221,10 +239,8 @@ def bpf(command: int, attributes: bytes) -> int:
 
 def seccomp(program: bytes) -> None:
     """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread."""
-    from nsunit.setup import libc  # it brings ctypes
-
     filters = bytearray(program)
-    fprog = struct.pack("@HP", len(program) // 8, libc.address_of(filters))
+    fprog = struct.pack("@HP", len(program) // 8, _libc().address_of(filters))
     _old_call("seccomp", SECCOMP_SET_MODE_FILTER, 0, fprog)
 
 

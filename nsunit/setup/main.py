@@ -1,18 +1,18 @@
 """nsunit-setup: builds a container inside its unit and becomes its payload.
 
 Started by the unit's ExecStart= as `python3 -SI run.py DIRECTORY`, with the plan in DIRECTORY/plan.  It runs on every
-start and every restart, so what it imports is counted: of the standard library only os, sys, errno, fcntl, stat,
-struct, select, ctypes and the C modules _signal and _socket; of nsunit nothing outside this package but `setup`
+start and every restart, so what it imports is counted: of the standard library only sys, time, errno, fcntl, struct,
+select and the C modules posix, _stat, _ctypes, _signal and _socket; of nsunit nothing outside this package but `setup`
 modules of features, which the registry finds by keyword.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
 from nsunit.setup import linux, mounts, namespaces, notify, process, root, spawn
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation, PlanError, parse
 
@@ -58,7 +58,7 @@ def main(argv: list[str], begun: int = 0) -> int:
     if len(argv) != 2:
         print("<3>nsunit-setup: it is started by the units nsunit makes, see nsunit-setup(8)", file=sys.stderr)
         return spawn.EXIT_SETUP
-    address = os.environ.get("NOTIFY_SOCKET", "")
+    address = os.variables.get("NOTIFY_SOCKET", "")
     try:
         start(argv[1], address, begun)
     except (spawn.SetupError, PlanError, OSError) as error:

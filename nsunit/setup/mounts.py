@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat as stat  # the C half of stat
 
 from nsunit.setup import CGROUP_ROOT, accounts, files, linux, namespaces
-from nsunit.setup.build import Build
+from nsunit.setup import system as os
 from nsunit.setup.operation import Operation
 from nsunit.setup.root import idmap
 
-_NOSUID, _NODEV, _NOEXEC, _RDONLY = (
-    linux.MOUNT_ATTR_NOSUID,
-    linux.MOUNT_ATTR_NODEV,
-    linux.MOUNT_ATTR_NOEXEC,
-    linux.MOUNT_ATTR_RDONLY,
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.setup.build import Build
+
+_NOSUID, _NODEV = linux.MOUNT_ATTR_NOSUID, linux.MOUNT_ATTR_NODEV
+_NOEXEC, _RDONLY = linux.MOUNT_ATTR_NOEXEC, linux.MOUNT_ATTR_RDONLY
 _KERNEL = _NOSUID | _NODEV | _NOEXEC
 _KERNEL_FILE_SYSTEMS = (linux.PROC_SUPER_MAGIC, linux.SYSFS_MAGIC, linux.CGROUP2_SUPER_MAGIC)
 _BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_MAGICLINKS | linux.RESOLVE_NO_SYMLINKS

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
 
 from nsunit.setup import CGROUP_ROOT, linux
 from nsunit.setup import read_file as read_file
+from nsunit.setup import system as os
 from nsunit.setup import write_file as write_file
-from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from nsunit.setup.build import Build
 
 # What programs look at to find out how much they may use: JVM, Go, Node, .NET.
 LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")
@@ -61,9 +62,7 @@ def make_user_namespace(uid_map: str, gid_map: str) -> int:
     Raises:
         OSError: the kernel makes none, or does not take a map.
     """
-    with Child(lambda: linux.unshare(linux.CLONE_NEWUSER)) as child:
-        if not child.is_ready:
-            raise OSError(child.errno, os.strerror(child.errno))
+    with linux.sleeper(linux.CLONE_NEWUSER) as child:
         for name, entries in (("uid_map", uid_map), ("gid_map", gid_map)):
             write_file(f"/proc/{child.pid}/{name}", entries)
         return os.open(f"/proc/{child.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
@@ -285,7 +284,7 @@ def become_root(*, keeps_groups: bool = False) -> None:
 
 def use_ids(build: Build, fd: int) -> None:
     """Note the user namespace behind *fd*, and which of the host's ids its root has."""
-    if os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/user")):
+    if os.samestat(os.fstat(fd), os.stat("/proc/self/ns/user")):
         os.close(fd)
         return  # it is the host's
     build.userns_fd = fd

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum and selectors
-import os
 import select
 import struct
+
+from nsunit.setup import system as os
 
 BARRIER_TIMEOUT_MSEC = 30_000
 

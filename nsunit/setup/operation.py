@@ -8,7 +8,7 @@ a command line or a variable can contain, stands as `\\n`.  Nothing needs import
 
 from __future__ import annotations
 
-import os
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

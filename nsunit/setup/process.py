@@ -5,16 +5,17 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import errno
 import fcntl
-import os
 import struct
 
 from nsunit.setup import accounts, files, linux
-from nsunit.setup.build import Build
+from nsunit.setup import system as os
 from nsunit.setup.operation import Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from nsunit.setup.build import Build
 
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914
@@ -101,7 +102,7 @@ class NotifySocket(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the mount of the socket."""
-        place = self.places[0] if self.places else os.environ["NOTIFY_SOCKET"]
+        place = self.places[0] if self.places else os.variables["NOTIFY_SOCKET"]
         fd = os.open(place, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         clone = linux.clone_tree(fd)
         os.close(fd)
@@ -117,8 +118,8 @@ class NotifySocket(Operation):
         os.close(fd)
         build.environment["NOTIFY_SOCKET"] = self.TARGET
         # Without WATCHDOG_PID, which would be a number of the host's: sd_watchdog_enabled(3) does without.
-        if "WATCHDOG_USEC" in os.environ:
-            build.environment["WATCHDOG_USEC"] = os.environ["WATCHDOG_USEC"]
+        if "WATCHDOG_USEC" in os.variables:
+            build.environment["WATCHDOG_USEC"] = os.variables["WATCHDOG_USEC"]
 
 
 class Pressure(Operation):
@@ -140,7 +141,7 @@ class Pressure(Operation):
     def prepare(self, build: Build) -> None:
         """Clone the mounts of the host's files: the container's own mount of cgroups is read-only."""
         for kind in self.kinds:
-            path = os.environ.get(f"{kind.upper()}_PRESSURE_WATCH", "")
+            path = os.variables.get(f"{kind.upper()}_PRESSURE_WATCH", "")
             if not path.startswith("/sys/fs/cgroup/"):
                 continue  # this host has no such file, or the program is not to watch
             fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -169,9 +170,9 @@ class Pressure(Operation):
                 os.close(place)
                 os.close(fd)
                 build.environment[f"{name}_PRESSURE_WATCH"] = f"/sys/fs/cgroup/{kind}.pressure"
-                build.environment[f"{name}_PRESSURE_WRITE"] = os.environ.get(f"{name}_PRESSURE_WRITE", "")
-            elif f"{name}_PRESSURE_WATCH" in os.environ:
-                build.environment[f"{name}_PRESSURE_WATCH"] = os.environ[f"{name}_PRESSURE_WATCH"]  # /dev/null: off
+                build.environment[f"{name}_PRESSURE_WRITE"] = os.variables.get(f"{name}_PRESSURE_WRITE", "")
+            elif f"{name}_PRESSURE_WATCH" in os.variables:
+                build.environment[f"{name}_PRESSURE_WATCH"] = os.variables[f"{name}_PRESSURE_WATCH"]  # /dev/null: off
 
 
 class Environment(Operation):
@@ -333,7 +334,7 @@ class Init(Operation):
 
     def execute(self, build: Build) -> None:
         """Attach it in /dev, which is the container's own tmpfs."""
-        name = os.path.basename(self.TARGET)
+        name = self.TARGET.rpartition("/")[2]
         os.mknod(name, 0o755, dir_fd=build.dev_fd)
         place = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=build.dev_fd)
         fd = build.take(self)
@@ -373,7 +374,7 @@ class Exec(Operation):
             try:
                 os.execve(candidate, self.argv, environment)
             except FileNotFoundError:
-                if os.path.lexists(candidate):
+                if os.lexists(candidate):
                     raise FileNotFoundError(errno.ENOENT, "it is there, but its interpreter is not") from None
             except PermissionError as error:
                 failure = error

@@ -8,12 +8,15 @@ mount(2) takes.
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat as stat  # the C half of stat
 
 from nsunit.setup import files, linux
-from nsunit.setup.build import Build
+from nsunit.setup import system as os
 from nsunit.setup.operation import Operation
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.setup.build import Build
 
 PR_SET_SECUREBITS = 28
 SECBIT_NO_SETUID_FIXUP = 1 << 2

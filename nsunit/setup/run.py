@@ -1,7 +1,7 @@
 """The entry point of nsunit-setup: a stub started by path, so that the rest comes from cached bytecode."""
 
 import gc
-import os
+import posix
 import sys
 import time
 
@@ -15,4 +15,4 @@ from nsunit.setup.main import main  # noqa: E402
 
 status = main(sys.argv, begun)
 sys.stderr.flush()
-os._exit(status)
+posix._exit(status)

@@ -14,10 +14,10 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import errno
 import fcntl
-import os
 import struct
 
 from nsunit.setup import linux, namespaces, root
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.process import Exec
@@ -82,7 +82,7 @@ def failpoint(operation: Operation, half: str) -> None:
     The tests kill the helper at every step this way; one that starts processes has more words.  The variable can only
     come from a unit's Environment=, which nsunit never sets, so nobody but the administrator can.
     """
-    if os.environ.get("NSUNIT_FAILPOINT") == f"{operation.keyword}:{half}":
+    if os.variables.get("NSUNIT_FAILPOINT") == f"{operation.keyword}:{half}":
         os.kill(os.getpid(), 9)
         os._exit(137)  # process 1 of a PID namespace is safe from itself
 
@@ -149,7 +149,7 @@ def _has_own_users(pidfd: int) -> bool:
     """Whether the user namespace of the process of *pidfd* is the caller's."""
     with open(f"/proc/self/fdinfo/{pidfd}", encoding="utf-8") as file:
         pid = next(line.split()[1] for line in file if line.startswith("Pid:"))
-    return os.path.samestat(os.stat(f"/proc/{pid}/ns/user"), os.stat("/proc/self/ns/user"))
+    return os.samestat(os.stat(f"/proc/{pid}/ns/user"), os.stat("/proc/self/ns/user"))
 
 
 def namespace_flags(operations: Sequence[Operation]) -> int:

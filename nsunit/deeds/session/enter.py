@@ -10,12 +10,12 @@ import os
 from nsunit.core.running import check_alive, find_running, just_ended, open_pidfd
 from nsunit.deeds.session.foreground import run_attached
 from nsunit.deeds.session.terminal import hold_signals
+from nsunit.deeds.session.view import Program, View
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features import load
 from nsunit.formats.elf import HEAD, is_static
 from nsunit.setup import linux, namespaces, spawn
 from nsunit.setup.build import Build
-from nsunit.setup.enter import Program, View
 from nsunit.setup.main import harden, read_plan
 from nsunit.setup.process import Environment
 

@@ -233,7 +233,7 @@ def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
         return facts
     directory = context.paths.network_of(definition.name)
     served = tuple(_served(context, definition.container))
-    own = NetworkFacts(os.path.dirname(__file__) + "/program.py", directory, context.paths.locks, served)
+    own = NetworkFacts(os.path.dirname(__file__) + "/run.py", directory, context.paths.locks, served)
     return facts.with_extra("network", own).replace(directories=(*facts.directories, directory))
 
 

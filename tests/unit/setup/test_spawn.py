@@ -44,7 +44,7 @@ def test_a_middle_process_that_is_killed_before_it_has_told_the_pid(monkeypatch)
 
 def test_nobody_is_killed_for_a_pid_that_is_not_known(monkeypatch):
     killed = []
-    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append((pid, number)))
+    monkeypatch.setattr(spawn.os, "kill", lambda pid, number: killed.append((pid, number)))
 
     def fail(_pid):
         raise TimeoutError

@@ -1,4 +1,4 @@
-"""A command of the host's in some namespaces of a container.  Used by `nsunit enter`; the helper does not load it."""
+"""A command of the host's in some namespaces of a container."""
 
 from __future__ import annotations
 

@@ -1,0 +1,45 @@
+"""What the helper needs of os: the C half, posix, and the few functions of the Python half that it uses.
+
+The Python half takes as long as a fifth of a bare interpreter: it defines abstract base classes for its dictionary of
+variables.  Modules that the helper loads on each start import this one by the name `os`; what few containers need
+imports os itself, which does no harm.
+"""
+
+from __future__ import annotations
+
+import posix
+import sys
+from posix import *  # noqa: F403 — as os does it
+from posix import _exit as _exit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from posix import stat_result
+
+
+def fsencode(path: str) -> bytes:
+    """As os.fsencode() of a text."""
+    return path.encode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+def fsdecode(path: bytes) -> str:
+    """As os.fsdecode() of bytes."""
+    return path.decode(sys.getfilesystemencoding(), "surrogateescape")
+
+
+# os.environ, for reading only, as the process has begun with it.
+variables = {fsdecode(name): fsdecode(value) for name, value in posix.environ.items()}
+
+
+def samestat(first: stat_result, second: stat_result) -> bool:
+    """As os.path.samestat()."""
+    return (first.st_ino, first.st_dev) == (second.st_ino, second.st_dev)
+
+
+def lexists(path: str) -> bool:
+    """As os.path.lexists()."""
+    try:
+        posix.lstat(path)
+    except (OSError, ValueError):
+        return False
+    return True

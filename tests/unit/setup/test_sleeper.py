@@ -1,0 +1,62 @@
+"""The process that shares the helper's memory and only sleeps."""
+
+import errno
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from nsunit.setup import libc, linux, namespaces
+
+CLONE_FS = 0x200
+
+
+def status_of(pid: int) -> dict[str, str]:
+    """Return the fields of /proc/PID/status."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_it_is_there_as_long_as_the_context_and_hears_of_nothing():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with linux.sleeper(0) as child:
+        os.kill(child.pid, signal.SIGTERM)
+        os.kill(child.pid, signal.SIGINT)
+        status = status_of(child.pid)
+        assert status["PPid"] == str(os.getpid())
+        blocked = int(status["SigBlk"], 16)
+        assert all(blocked >> number - 1 & 1 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM))
+        assert os.waitpid(child.pid, os.WNOHANG) == (0, 0)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child.pid, os.WNOHANG)
+
+
+def test_it_shares_the_memory_and_has_descriptors_of_its_own():
+    memory = bytearray(b"before")
+    with libc.Sleeper(0) as child:
+        memory[:] = b"behind"
+        with Path(f"/proc/{child.pid}/mem").open("rb") as file:
+            file.seek(libc.address_of(memory))
+            assert file.read(6) == b"behind"
+        reader, writer = os.pipe()
+        assert not Path(f"/proc/{child.pid}/fd/{reader}").exists()
+    os.close(reader)
+    os.close(writer)
+
+
+def test_what_the_kernel_refuses_is_told():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with pytest.raises(OSError, match="Invalid argument") as caught:
+        libc.Sleeper(linux.CLONE_NEWUSER | CLONE_FS)
+    assert caught.value.errno == errno.EINVAL
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_a_user_namespace_with_its_maps_comes_of_it():
+    entry = "0 0 1\n" if os.geteuid() == 0 else f"0 {os.geteuid()} 1\n"
+    fd = namespaces.make_user_namespace(entry, entry if os.geteuid() == 0 else "")
+    assert os.readlink(f"/proc/self/fd/{fd}").startswith("user:[")
+    assert os.readlink(f"/proc/self/fd/{fd}") != os.readlink("/proc/self/ns/user")
+    os.close(fd)

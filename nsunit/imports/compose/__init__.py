@@ -29,7 +29,8 @@ class Plan(Record):
     """What a project is: its *name*, what it becomes, and in what order its services are started.
 
     *containers* are the names of each service's containers.  *levels* are services that are started together, each
-    after those that it needs; of *jobs* the end is waited for before what needs them is started.
+    after those that it needs; of *jobs* the end is waited for before what needs them is started.  *without_up* are
+    remarks about what 'nsunit up' does, and systemd alone does not.
     """
 
     name: str
@@ -37,11 +38,13 @@ class Plan(Record):
     containers: dict[str, tuple[str, ...]]
     levels: tuple[tuple[str, ...], ...]
     jobs: frozenset[str]
+    without_up: tuple[Remark, ...]
 
 
 def convert(given: Given) -> Imported:
     """The definitions that the project of *given* becomes."""
-    return plan(given).imported
+    found = plan(given)
+    return found.imported.replace(remarks=(*found.imported.remarks, *found.without_up))
 
 
 def plan(given: Given) -> Plan:
@@ -76,6 +79,7 @@ class _Made:
         self.names = Names()
         self.drafts: dict[str, Draft] = {}
         self.networks: list[Draft] = []
+        self.without_up: list[Remark] = []
         self.services = self._services_in_use()
         self.scale = {name: self._scale(name) for name in self.services}
 
@@ -95,7 +99,7 @@ class _Made:
             raise Unusable(project.origin("services"), "there is no service", "add one, or choose its profile")
         containers = {name: self.containers(name) for name in self.services}
         imported = Imported(drafts, tuple(dict.fromkeys(project.remarks)))
-        return Plan(project.name, imported, containers, self._levels(), jobs)
+        return Plan(project.name, imported, containers, self._levels(), jobs, tuple(self.without_up))
 
     def _levels(self) -> tuple[tuple[str, ...], ...]:
         """The services in the order of what they need.
@@ -302,7 +306,7 @@ class _Made:
             if condition == "service_completed_successfully":
                 jobs.append(other)
                 hint = "'nsunit up' waits for that; with systemd alone it is started after that has begun"
-                self.project.remarks.append(Remark(origin, f"no unit waits for the end of '{other}'", hint))
+                self.without_up.append(Remark(origin, f"no unit waits for the end of '{other}'", hint))
                 continue
             draft.add("Unit", "Requires" if required else "Wants", units, origin)
             if (value or {}).get("restart"):

@@ -50,8 +50,8 @@ class Given(Record):
     *texts* are the files that were named or found, in that order, by their paths.  *read* gives the text of a further
     one by its absolute path, None where there is none, and *entries* the names in a directory.  *arguments* are a
     command line.  *user*: it is for containers of a user without privileges.  *environ* has variables where a format
-    knows such; *profiles*, *scale* (how many of a service) and *project* are those of compose; *name* is what the one
-    container is to be called.
+    knows such; *profiles*, *scale* (how many of a service), *services* (of whatever profile) and *project* are those of
+    compose; *name* is what the one container is to be called.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
@@ -62,6 +62,7 @@ class Given(Record):
     environ: tuple[tuple[str, str], ...] = ()
     profiles: tuple[str, ...] = ()
     scale: tuple[tuple[str, int], ...] = ()
+    services: tuple[str, ...] = ()
     project: str = ""
     name: str = ""
 

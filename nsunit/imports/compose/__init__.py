@@ -15,6 +15,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from nsunit.imports.model import Given
@@ -29,8 +30,9 @@ class Plan(Record):
     """What a project is: its *name*, what it becomes, and in what order its services are started.
 
     *containers* are the names of each service's containers.  *levels* are services that are started together, each
-    after those that it needs; of *jobs* the end is waited for before what needs them is started.  *without_up* are
-    remarks about what 'nsunit up' does, and systemd alone does not.
+    after those that it needs, *needs*; of *jobs* the end is waited for before what needs them is started.
+    *without_up* are remarks about what 'nsunit up' does, and systemd alone does not.  *others* are the definitions of
+    services that no profile has chosen, *volumes* those of its own, by their names.
     """
 
     name: str
@@ -38,7 +40,21 @@ class Plan(Record):
     containers: dict[str, tuple[str, ...]]
     levels: tuple[tuple[str, ...], ...]
     jobs: frozenset[str]
+    needs: dict[str, set[str]]
     without_up: tuple[Remark, ...]
+    others: frozenset[str]
+    volumes: tuple[str, ...]
+
+    def with_needs(self, services: Iterable[str]) -> tuple[str, ...]:
+        """*services* and those that they need, in the order of the file."""
+        found: set[str] = set()
+        waiting = list(services)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.needs.get(name, ())
+        return tuple(name for name in self.containers if name in found)
 
 
 def convert(given: Given) -> Imported:
@@ -80,6 +96,7 @@ class _Made:
         self.drafts: dict[str, Draft] = {}
         self.networks: list[Draft] = []
         self.without_up: list[Remark] = []
+        self.own_volumes: list[str] = []
         self.services = self._services_in_use()
         self.scale = {name: self._scale(name) for name in self.services}
 
@@ -99,7 +116,17 @@ class _Made:
             raise Unusable(project.origin("services"), "there is no service", "add one, or choose its profile")
         containers = {name: self.containers(name) for name in self.services}
         imported = Imported(drafts, tuple(dict.fromkeys(project.remarks)))
-        return Plan(project.name, imported, containers, self._levels(), jobs, tuple(self.without_up))
+        return Plan(
+            project.name,
+            imported,
+            containers,
+            self._levels(),
+            jobs,
+            {name: self._needs(name) for name in self.services},
+            tuple(self.without_up),
+            frozenset(self._definitions_of(project.data["services"].keys() - set(self.services))),
+            tuple(self.own_volumes),
+        )
 
     def _levels(self) -> tuple[tuple[str, ...], ...]:
         """The services in the order of what they need.
@@ -131,20 +158,17 @@ class _Made:
 
     def _services_in_use(self) -> list[str]:
         """Those without a profile, and of a chosen one."""
-        services = self.project.data["services"]
-        asked = {*self.project.given.profiles, *self.project.environ.get("COMPOSE_PROFILES", "").split(",")}
+        services, given = self.project.data["services"], self.project.given
+        asked = {*given.profiles, *self.project.environ.get("COMPOSE_PROFILES", "").split(",")}
         found = []
         for name, service in services.items():
             profiles = set(service.get("profiles") or [])
-            if not profiles or profiles & asked or "*" in asked:
+            if not profiles or profiles & asked or "*" in asked or name in given.services:
                 found.append(name)
             else:
-                self.project.lost(
-                    f"the service is of the profile {', '.join(sorted(profiles))}",
-                    "choose it by --profile",
-                    "services",
-                    name,
-                )
+                why = f"the service is of the profile {', '.join(sorted(profiles))}"
+                origin = self.project.origin("services", name)
+                self.without_up.append(Remark(origin, why, "choose it by --profile"))
         return found
 
     def _scale(self, name: str) -> int:
@@ -158,6 +182,13 @@ class _Made:
         """What the definition of a service is called."""
         called = name_for(f"{self.project.name}-{name}")
         return called if self.scale.get(name, 1) == 1 else f"{called}@"
+
+    def _definitions_of(self, names: Iterable[str]) -> Iterator[str]:
+        for name in names:
+            try:
+                yield self.definition(name)
+            except NotCarried:
+                continue  # it is told when its profile is chosen
 
     def containers(self, name: str) -> tuple[str, ...]:
         """What the containers of a service are called."""
@@ -262,6 +293,8 @@ class _Made:
                 )
             for key in said:
                 project.lost("a volume has a name, and nothing else", "leave it out", "volumes", name, key)
+            if not external and not called.startswith(("/", "tmpfs")):
+                self.own_volumes.append(called)
             self.names.volumes[name] = called
 
     def _service(self, name: str) -> None:

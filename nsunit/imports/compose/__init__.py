@@ -8,6 +8,7 @@ from nsunit.imports.compose import files
 from nsunit.imports.compose.project import FILES, OVERRIDES, Project
 from nsunit.imports.compose.service import Service
 from nsunit.imports.model import Draft, Imported, NotCarried, Origin, Remark, Unusable
+from nsunit.imports.podman.network import range_of
 from nsunit.imports.podman.target import Names, Target
 from nsunit.imports.text import name_for, seconds
 from nsunit.names import service_name
@@ -95,7 +96,6 @@ class _Made:
         self.names = Names()
         self.drafts: dict[str, Draft] = {}
         self.networks: list[Draft] = []
-        self.without_up: list[Remark] = []
         self.own_volumes: list[str] = []
         self.services = self._services_in_use()
         self.scale = {name: self._scale(name) for name in self.services}
@@ -123,7 +123,7 @@ class _Made:
             self._levels(),
             jobs,
             {name: self._needs(name) for name in self.services},
-            tuple(self.without_up),
+            tuple(project.without_up),
             frozenset(self._definitions_of(project.data["services"].keys() - set(self.services))),
             tuple(self.own_volumes),
         )
@@ -168,7 +168,7 @@ class _Made:
             else:
                 why = f"the service is of the profile {', '.join(sorted(profiles))}"
                 origin = self.project.origin("services", name)
-                self.without_up.append(Remark(origin, why, "choose it by --profile"))
+                self.project.without_up.append(Remark(origin, why, "choose it by --profile"))
         return found
 
     def _scale(self, name: str) -> int:
@@ -227,6 +227,9 @@ class _Made:
             return
         if driver in _LINKS and options.get("parent"):
             self.names.networks[name] = f"{driver}:{options['parent']}"
+            config = (said.pop("ipam", None) or {}).get("config") or []
+            subnets = [(str(item.get("subnet", "")), str(item.get("gateway") or "")) for item in config]
+            self.names.subnets[name] = subnets
             for key in said.keys() - {"driver", "driver_opts"}:
                 project.lost(
                     "its containers are on the link itself", "use Address= and Gateway=", "networks", name, key
@@ -236,7 +239,10 @@ class _Made:
         self.names.networks[name] = called
         draft = Draft(f"{called}.network", f"Imported from {project.given.texts[0][0]}: networks.{name}")
         for key, value in said.items():
-            self._network_key(draft, name, key, value)
+            try:
+                self._network_key(draft, name, key, value)
+            except NotCarried as lost:
+                project.lost(lost.reason, lost.instead, "networks", name, key)
         draft.add("Network", "X-Project", project.name, project.origin("networks", name))
         self.networks.append(draft)
 
@@ -255,6 +261,9 @@ class _Made:
             for item in (value or {}).get("config") or []:
                 for part, text in item.items():
                     known = {"subnet": "Subnet", "gateway": "Gateway"}.get(part)
+                    if part == "ip_range":
+                        subnets = [str(other.get("subnet", "")) for other in value["config"]]
+                        text, known = range_of(str(text), subnets), "Range"
                     if known:
                         draft.add("Network", known, str(text), project.origin("networks", name, key, "config"))
                     else:
@@ -339,7 +348,7 @@ class _Made:
             if condition == "service_completed_successfully":
                 jobs.append(other)
                 hint = "'nsunit up' waits for that; with systemd alone it is started after that has begun"
-                self.without_up.append(Remark(origin, f"no unit waits for the end of '{other}'", hint))
+                self.project.without_up.append(Remark(origin, f"no unit waits for the end of '{other}'", hint))
                 continue
             draft.add("Unit", "Requires" if required else "Wants", units, origin)
             if (value or {}).get("restart"):

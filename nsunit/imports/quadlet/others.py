@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nsunit.addresses import parse_subnet
 from nsunit.definition.words import ValueProblem, split
 from nsunit.imports.model import NotCarried, Origin, Remark
 from nsunit.imports.podman.arguments import parse
+from nsunit.imports.podman.network import range_of
 from nsunit.imports.podman.table import option
 from nsunit.imports.quadlet import container
 from nsunit.imports.quadlet.units import systemds
@@ -140,7 +140,9 @@ def remarks_of_link(unit: UnitFile) -> list[Remark]:
     """What of a network that is a link of the host is not carried over."""
     why = ("its containers are connected to the link itself", "use Address= and Gateway= in each")
     return [
-        Remark(item.origin, *why) for item in unit.section("Network") if item.key not in ("Driver", "Options", "Label")
+        Remark(item.origin, *why)
+        for item in unit.section("Network")
+        if item.key not in ("Driver", "Options", "Label", "Subnet", "Gateway")
     ]
 
 
@@ -165,7 +167,7 @@ def _network_key(unit: UnitFile, target: Target, item: Said) -> None:
     if item.key in ("Subnet", "Gateway"):
         target.plain(item.key, item.value)
     elif item.key == "IPRange":
-        target.plain("Range", _range(item.value, unit))
+        target.plain("Range", range_of(item.value, values_of(unit, "Subnet")))
     elif item.key == "Internal":
         if truth(item.value):
             target.say("Internal", "yes")
@@ -203,17 +205,15 @@ def _network_option(target: Target, text: str) -> None:
         target.remark(f"nsunit's networks have no option '{name}'", "see nsunit.network(5)")
 
 
-def _range(text: str, unit: UnitFile) -> str:
-    first, dash, last = text.partition("-")
-    if dash:
-        return f"{first}-{last}"
-    try:
-        subnet = parse_subnet(text)
-    except ValueError:
-        raise NotCarried(f"'{text}' is no range of addresses", "use FIRST-LAST") from None
-    subnets = [entry.value.partition("/")[0] for entry in unit.section("Network") if entry.key == "Subnet"]
-    begins = subnet.host(0) in subnets  # that is no address of a host
-    return f"{subnet.host(1 if begins else 0)}-{subnet.host(subnet.size - 1)}"
+def subnets_of_link(unit: UnitFile) -> list[tuple[str, str]]:
+    """The subnets of a network, each with its gateway, which is empty where that is not said."""
+    subnets, gateways = values_of(unit, "Subnet"), values_of(unit, "Gateway")
+    return [(subnet, gateways[place] if place < len(gateways) else "") for place, subnet in enumerate(subnets)]
+
+
+def values_of(unit: UnitFile, key: str) -> list[str]:
+    """All that [Network] says of *key*."""
+    return [item.value for item in unit.section("Network") if item.key == key]
 
 
 def _options(unit: UnitFile) -> dict[str, str]:

@@ -75,6 +75,11 @@ class Line(Record):
     value: str
     origin: Origin
 
+    @property
+    def is_essential(self) -> bool:
+        """Whether a container is not without it: what a tool's own unit has of that name is none of its business."""
+        return self.section in ("Container", "Pod") and self.key in ESSENTIAL
+
 
 class Draft:
     """A definition under way; *name* is that of its file without `.nsunit`: `web`, `web@`, `shop.pod`, `front.network`.
@@ -110,7 +115,7 @@ class Draft:
         """
         lost = [line for line in self.lines if _is_broken(line.value)]
         for line in lost:
-            if line.section != "Unit" and line.key in ESSENTIAL:
+            if line.is_essential:
                 raise Unusable(line.origin, _BROKEN, "write it in one line, in UTF-8")
         self.drop(lost)
         return [Remark(line.origin, _BROKEN, "write it in one line, in UTF-8") for line in lost]

@@ -10,7 +10,7 @@ from nsunit import features
 from nsunit.definition.load import default_instance, load_any
 from nsunit.definition.search import SUFFIX, SearchPath
 from nsunit.errors import DefinitionError, NsunitError, Problem
-from nsunit.imports.model import ESSENTIAL, Remark
+from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
 
 TYPE_CHECKING = False
@@ -89,7 +89,7 @@ class Staged:
         mine = os.path.join(self.directory, draft.name + SUFFIX)
         of_lines = [(problem, self._line_of(draft, problem, search)) for problem in problems if problem.path == mine]
         lost = [line for _, line in of_lines if line is not None]
-        if len(lost) < len(problems) or any(line.section != "Unit" and line.key in ESSENTIAL for line in lost):
+        if len(lost) < len(problems) or any(line.is_essential for line in lost):
             raise self._error(draft, problems)
         draft.drop(lost)
         self._write(draft)

@@ -149,13 +149,14 @@ def capabilities(target: Target) -> None:
 
 
 def health_command(target: Target, text: str) -> None:
-    """A command for the shell, a list in JSON, or `none`."""
+    """A command for the shell, a list in JSON, or `none`; in front of a text podman knows the words of an image."""
     if text == "none":
         target.say("Health", "no")
         return
     words = json_list(text)
     if words is None:
-        words = ["CMD-SHELL", text]
+        kind, _, rest = text.partition(" ")
+        words = {"CMD": ["CMD", *rest.split()], "CMD-SHELL": ["CMD-SHELL", rest]}.get(kind, ["CMD-SHELL", text])
     health_words(target, words)
 
 

@@ -1,8 +1,8 @@
 """`-H`: the same command by nsunit on another host, through ssh(1), as systemctl(1) has it.
 
-ssh hands one text to a shell over there, so each word is quoted for it; that shell, of whatever kind, has sh(1) look
-whether nsunit is there at all, since 127 alone may be what a command in a container has ended with.  The process becomes ssh: input and output are
-the command's own, and so is the exit status, but for ssh's 255.
+ssh hands one text to a shell over there, so each word is quoted for it; that shell has sh(1) look whether nsunit is
+there at all, since 127 alone may be the status of a command in a container.  The process becomes ssh: input and output
+are the command's own, and so is the exit status, but for ssh's 255.
 """
 
 from __future__ import annotations

@@ -69,6 +69,8 @@ def pod(unit: UnitFile, target: Target, services: Names) -> None:
     for item in unit.section("Pod"):
         target.origin = item.origin
         try:
+            if item.key == "PodName" and item.value == unit.stem:
+                continue
             if item.key in _POD_LOST:
                 raise NotCarried(*_POD_LOST[item.key])
             if item.key == "Label":
@@ -117,6 +119,8 @@ _OF_SLICE = frozenset(
 def _pod_option(target: Target, name: str, value: str) -> None:
     if name == "memory":
         target.say("MemoryMax", value.upper(), "Slice")
+    elif (name, value) == ("memory-swap", "-1"):
+        pass  # there is no limit
     elif (
         name in _OF_SLICE
         and name != "memory-swap"
@@ -162,6 +166,8 @@ def network(unit: UnitFile, target: Target) -> None:
 
 
 def _network_key(unit: UnitFile, target: Target, item: Said) -> None:
+    if item.key == "NetworkName" and item.value == unit.stem:
+        return
     if item.key in _NETWORK_LOST:
         raise NotCarried(*_NETWORK_LOST[item.key])
     if item.key in ("Subnet", "Gateway"):
@@ -232,7 +238,7 @@ def volume(unit: UnitFile) -> tuple[str, list[Remark]]:
     kind, device = unit.last("Volume", "Type"), unit.last("Volume", "Device")
     options = [item for item in unit.last("Volume", "Options").split(",") if item]
     for item in unit.section("Volume"):
-        why = _VOLUME_LOST.get(item.key)
+        why = None if item.key == "VolumeName" and item.value == unit.stem else _VOLUME_LOST.get(item.key)
         if item.key == "Driver" and item.value not in ("local", ""):
             why = (f"volumes of driver '{item.value}' are none of nsunit's", "mount it, and use Bind=")
         elif item.key not in _VOLUME_LOST and item.key not in ("Copy", "Device", "Driver", "Options", "Type"):

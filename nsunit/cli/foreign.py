@@ -5,6 +5,10 @@ from __future__ import annotations
 from nsunit.cli.tools import COMPOSE, TOOLS
 from nsunit.cli.verbs import all_verbs, find_verb
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _SHELL = "'nsunit exec -ti NAME sh' runs a shell in it; with Register=yes there is 'machinectl shell NAME', too"
 _OFTEN = "'nsunit start NAME', with all that is said in NAME.nsunit; 'nsunit run' takes keys by -p"
 _FILE = "definitions are read at each start; 'nsunit apply NAME' brings a running container up to its own"
@@ -206,18 +210,18 @@ def of_tool(tool: str) -> list[tuple[str, str]]:
     return [(" ".join(names), text) for text, names in found.items()]
 
 
-def verb(name: str) -> str | None:
-    """What to type instead of the verb *name* of another tool; None if none has it."""
+def verb(name: str, rest: Sequence[str] = ()) -> str | None:
+    """What to type instead of the verb *name* of another tool, with the words *rest*; None if none has it."""
     family, _, action = name.partition(" ")
-    if family == "compose" and action:
-        return _of_compose(action)
+    if name == "compose":
+        return next((text for word in rest for text in _of_compose(word)), VERBS[name])
     here = f"{family} {_ACTIONS.get(action)}"
     return f"'nsunit {here}'" if find_verb(here) else VERBS.get(name)
 
 
-def _of_compose(action: str) -> str | None:
-    """What to type instead of 'compose *action*'."""
-    return next((text for names, text in COMPOSE.items() if action in names.split()), VERBS["compose"])
+def _of_compose(action: str) -> list[str]:
+    """What to type instead of 'compose *action*'; none if that is no verb of it."""
+    return [text for names, text in COMPOSE.items() if action in names.split()]
 
 
 def option(of: str, name: str) -> str | None:

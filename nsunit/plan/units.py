@@ -39,7 +39,7 @@ _ADD_UP = ("RestartForceExitStatus", "SuccessExitStatus")  # with what the defin
 # SIGHUP, SIGINT, SIGPIPE, SIGTERM: a service that one of them ends has not failed, systemd.service(5).
 _CLEAN_SIGNALS = (1, 2, 13, 15)
 
-PULLING = ("Requires", "BindsTo", "Wants", "Upholds")  # start with the unit what they name
+PULLING = ("Requires", "BindsTo")  # without what they name systemd starts nothing, and it has to be known to it
 
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
@@ -132,7 +132,7 @@ def needed_containers(container: Container) -> dict[str, str]:
 
 
 def pulled_in(definition: Definition) -> tuple[str, ...]:
-    """The names of the containers and pods whose services [Unit] of *definition* has systemd start with its own."""
+    """The names of the containers and pods without whose services systemd does not start that of *definition*."""
     units = [
         unit
         for item in definition.properties_of("Unit")

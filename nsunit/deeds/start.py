@@ -229,8 +229,8 @@ def start(
     """Start the containers and pods *names*, each from its definition.  Returns one outcome a name, in the order given.
 
     Containers that their [Unit] requires are started as well; of those an outcome comes after the others, and only
-    where they fail.  One that fails does not keep the others from starting.  *on_event*
-    hears each name with its state as it is known.
+    where they fail.  One that fails does not keep the others from starting.  *on_event* hears each name with its state
+    as it is known.
     """
     context.mark("called")
     starter = Starter(context, on_event)

@@ -17,7 +17,7 @@ from nsunit.definition.model import Definition
 from nsunit.definition.search import is_defined
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features import hooks, kinds_of
-from nsunit.names import container_of_unit, pod_of_unit, service_name
+from nsunit.names import container_of_unit, service_name
 from nsunit.plan.units import needed_containers
 
 TYPE_CHECKING = False
@@ -108,7 +108,7 @@ def missing_units(context: Context, definition: Definition) -> list[Problem]:
 
 
 def _is_made_by_start(context: Context, definition: Definition, unit: str) -> bool:
-    name = container_of_unit(unit) or pod_of_unit(unit)
+    name = container_of_unit(unit)
     if not name or context.paths.is_enabled(definition.name):
         return False
     return is_defined(name, context.search)

@@ -14,7 +14,6 @@ from nsunit.names import (
     limits_watcher,
     mount_unit,
     notify_unit,
-    pod_of_unit,
     service_name,
     slice_name,
     slice_path,
@@ -132,14 +131,17 @@ def needed_containers(container: Container) -> dict[str, str]:
 
 
 def pulled_in(definition: Definition) -> tuple[str, ...]:
-    """The names of the containers and pods without whose services systemd does not start that of *definition*."""
+    """The names of the containers without whose services systemd does not start that of *definition*.
+
+    A pod is there with the first of its containers.
+    """
     units = [
         unit
         for item in definition.properties_of("Unit")
         if item.name in PULLING and isinstance(item.value, tuple)
         for unit in item.value
     ]
-    found = (container_of_unit(unit) or pod_of_unit(unit) for unit in units if unit.endswith(".service"))
+    found = (container_of_unit(unit) for unit in units if unit.endswith(".service"))
     return tuple(dict.fromkeys(name for name in found if name and name != definition.name))
 
 

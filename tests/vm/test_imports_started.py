@@ -246,7 +246,7 @@ def test_a_project_as_people_work_on_it(image, run, tmp_path):
             f"nsunit: 'no' is no service of {project}\n  hint: there are web, db, other\n",
         )
         bridge = json.loads(run("nsunit", "network", "inspect", "--json", f"{project}-default").stdout)[0]["bridge"]
-        assert run("nsunit", "down", "web", cwd=place, check=False).returncode == 2
+        assert run("nsunit", "down", "db", cwd=place, check=False).returncode == 2
         run("nsunit", "down", cwd=place)
         assert pids() == {}
         assert not list(texts.glob(f"{project}-*"))

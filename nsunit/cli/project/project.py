@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import takewhile
 
 from nsunit.cli import warn
 from nsunit.deeds.imports import places, project
@@ -23,21 +24,21 @@ if TYPE_CHECKING:
 def up(invocation: Invocation) -> Sequence[Outcome]:
     """The verb `up`."""
     words = invocation.operands
-    is_path = bool(words) and not invocation.values("file") and _is_path(words[0])
-    given = _given(invocation, words[:1] if is_path else []).replace(
+    paths = [] if invocation.values("file") else [*takewhile(_is_path, words)]
+    given = _given(invocation, paths).replace(
         profiles=invocation.values("profile"), scale=tuple(map(_scale, invocation.values("scale")))
     )
     say = (lambda _text: None) if invocation.flag("quiet") else warn
-    services = tuple(words[1:] if is_path else words)
-    return project.up(invocation.context(), given, lambda remark: say(str(remark)), services)
+    return project.up(invocation.context(), given, lambda remark: say(str(remark)), words[len(paths) :])
 
 
 def down(invocation: Invocation) -> Sequence[Outcome]:
     """The verb `down`, of all profiles."""
     words = invocation.operands
-    if len(words) > 1 or (words and not _is_path(words[0])):
+    wrong = next((word for word in words if not (_is_path(word) or os.path.exists(word))), "")
+    if wrong:
         raise UsageError(
-            f"down: '{printable(words[-1])}' is no compose file or directory",
+            f"down: '{printable(wrong)}' is no compose file or directory",
             hint="it takes the whole project down; 'nsunit rm --force PROJECT-SERVICE' removes one service",
         )
     given = _given(invocation, words).replace(profiles=("*",))

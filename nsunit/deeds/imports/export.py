@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def exported(context: Context, name: str, kind: str) -> Exported:
-    """What the definition of container *name*, with its drop-ins, is as files of *kind*; of quadlet also others'.
+    """What the definition of container *name*, with its drop-ins, is as files of *kind*; a network or pod for quadlet.
 
     Raises:
         UsageError: there is no such kind, or *name* is no container.

@@ -139,10 +139,10 @@ def _take_down(context: Context, made: Plan, target: str) -> list[Outcome]:
 def _remove_network(context: Context, name: str, target: str) -> Outcome | None:
     """Remove a network with its definition in *target*; what came of it only if that failed."""
     bare = name.removesuffix(".network")
-    if os.path.dirname(find_network(bare, context.search).main) != target:
-        _unlink(target, [name])  # the one that counts is the administrator's
-        return None
     try:
+        if os.path.dirname(find_network(bare, context.search).main) != target:
+            _unlink(target, [name])  # the one that counts is the administrator's
+            return None
         features.load("network", "networks").remove(context, bare)
     except NsunitError as error:
         return Outcome(name, "failed", error=error)

@@ -302,7 +302,7 @@ class _Made:
                 )
             for key in said:
                 project.lost("a volume has a name, and nothing else", "leave it out", "volumes", name, key)
-            if not external and not called.startswith(("/", "tmpfs")):
+            if not external and called[:1] != "/" and called.partition(":")[0] != "tmpfs":
                 self.own_volumes.append(called)
             self.names.volumes[name] = called
 

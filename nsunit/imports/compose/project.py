@@ -80,13 +80,13 @@ class Project:
         def unset(name: str, where: tuple[str, ...]) -> None:
             if name not in said:
                 said.add(name)
-                origin = found.lines[where].replace(key=f"${{{name}}}")
+                origin = _nearest(found.lines, where, path).replace(key=f"${{{name}}}")
                 self.remarks.append(Remark(origin, "the variable is not set, and empty", f"set it: {name}=VALUE"))
 
         try:
             data = variables.in_all(found.data, environ, unset)
         except variables.WrongVariable as wrong:
-            raise Unusable(found.lines[wrong.where], wrong.lost.reason, wrong.lost.instead) from None
+            raise Unusable(_nearest(found.lines, wrong.where, path), wrong.lost.reason, wrong.lost.instead) from None
         self.lines |= found.lines
         for where in found.override:
             _mark(data, where)
@@ -204,6 +204,12 @@ class Project:
         if path == "~" or path.startswith("~/"):
             path = self.environ.get("HOME", "/root") + path[1:]
         return os.path.normpath(os.path.join(base or self.base, path))
+
+
+def _nearest(lines: document.Lines, where: tuple[str, ...], path: str) -> Origin:
+    """Where the value at *where* stands, or what it is in: an alias has no lines for its parts."""
+    found = next((lines[where[:size]] for size in range(len(where), -1, -1) if where[:size] in lines), None)
+    return (found or Origin(path, 0, "")).replace(key=".".join(where))
 
 
 class _Override:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from nsunit.cli.tools import TOOLS
+from nsunit.cli.tools import COMPOSE, TOOLS
 from nsunit.cli.verbs import all_verbs, find_verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SHELL = "'nsunit exec -ti NAME sh' runs a shell in it; with Register=yes there is 'machinectl shell NAME', too"
 _OFTEN = "'nsunit start NAME', with all that is said in NAME.nsunit; 'nsunit run' takes keys by -p"
@@ -138,11 +142,25 @@ OPTIONS = {
         "driver d": "leave it out, a network is a bridge; Network=macvlan:DEVICE in a definition needs none",
     },
     "up": {
-        "detach d": "leave it out, what it starts goes on by itself",
         "build": "'nsunit build -t IMAGE DIR' first",
-        "force-recreate": "'nsunit down', then 'nsunit up'",
+        "force-recreate always-recreate-deps": "'nsunit down', then 'nsunit up'",
+        "no-recreate": "'nsunit start PROJECT-SERVICE' starts what is defined, as it was",
+        "no-deps": "'nsunit start PROJECT-SERVICE', of what an 'up' has defined",
+        "no-start": "'nsunit import compose FILE' writes definitions, and starts nothing",
+        "wait wait-timeout": "leave it out, it returns when all run, and what others wait for is healthy",
+        "pull": "pull_policy: in the file, or 'nsunit image pull NAME' first",
+        "env-file": "put it into .env beside the file, or its variables into the environment",
+        "project-name p": "--project=NAME",
+        "project-directory": "leave it out, paths are those beside the first file",
+        "timeout t": "stop_grace_period: in the file",
+        "attach no-attach abort-on-container-exit menu watch w no-log-prefix timestamps": "'nsunit logs -f PROJECT-*'",
     },
-    "down": {"volumes v": "'nsunit volume rm NAME', volumes outlive containers"},
+    "down": {
+        "rmi": "'nsunit image rm IMAGE', or 'nsunit image prune'",
+        "timeout t": "stop_grace_period: in the file",
+        "project-name p": "--project=NAME",
+        "env-file": "put it into .env beside the file, or its variables into the environment",
+    },
     "import": {
         "detach d publish volume v rm interactive tty i t it e env network": "a command line stands behind two dashes:"
         " nsunit import run -- docker run …",
@@ -194,11 +212,18 @@ def of_tool(tool: str) -> list[tuple[str, str]]:
     return [(" ".join(names), text) for text, names in found.items()]
 
 
-def verb(name: str) -> str | None:
-    """What to type instead of the verb *name* of another tool; None if none has it."""
+def verb(name: str, rest: Sequence[str] = ()) -> str | None:
+    """What to type instead of the verb *name* of another tool, with the words *rest*; None if none has it."""
     family, _, action = name.partition(" ")
+    if name == "compose":
+        return next((text for word in rest for text in _of_compose(word)), VERBS[name])
     here = f"{family} {_ACTIONS.get(action)}"
     return f"'nsunit {here}'" if find_verb(here) else VERBS.get(name)
+
+
+def _of_compose(action: str) -> list[str]:
+    """What to type instead of 'compose *action*'; none if that is no verb of it."""
+    return [text for names, text in COMPOSE.items() if action in names.split()]
 
 
 def option(of: str, name: str) -> str | None:

@@ -252,7 +252,7 @@ def _print_version() -> int:
 
 def _suggest_verb(name: str, rest: Sequence[str]) -> str:
     known = [alias for verb in all_verbs() for alias in verb.names]
-    foreign: str | None = load("nsunit.cli.foreign:verb")(name)
+    foreign: str | None = load("nsunit.cli.foreign:verb")(name, rest)
     if foreign is None and len(rest) == 1 and find_verb(rest[0]):
         return f"the verb comes first: 'nsunit {rest[0]} {printable(name)}'"
     return foreign or did_you_mean(name, known, "'nsunit {}'") or "see 'nsunit --help'"

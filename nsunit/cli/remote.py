@@ -1,7 +1,8 @@
 """`-H`: the same command by nsunit on another host, through ssh(1), as systemctl(1) has it.
 
-ssh hands one text to a shell over there, so each word is quoted for it.  The process becomes ssh: input and output are
-the command's own, and so is the exit status, but for ssh's 255.
+ssh hands one text to a shell over there, so each word is quoted for it; that shell has sh(1) look whether nsunit is
+there at all, since 127 alone may be the status of a command in a container.  The process becomes ssh: input and output
+are the command's own, and so is the exit status, but for ssh's 255.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
+_IF_THERE = """\
+command -v nsunit >/dev/null || {
+echo "nsunit: $0: nsunit is not installed there" >&2
+echo "  hint: install it there, too, or see that it is in the PATH that ssh gives: $PATH" >&2
+exit 127
+}
+exec nsunit "$@\""""
 _EXAMPLE = "e.g. -H root@web1.example.net, or with a port, root@web1.example.net:2222"
 
 
@@ -74,7 +82,8 @@ def hand_over(verb: str, values: Mapping[str, Sequence[str]], operands: Sequence
         NsunitError: ssh is not installed.
     """
     host = host_of(values["host"][-1])
-    words = words_of(verb, values, operands, foreign=foreign)
+    _, *words = words_of(verb, values, operands, foreign=foreign)
+    words = ["sh", "-c", _IF_THERE, host.destination, *words]
     sys.stdout.flush()
     try:
         os.execvp("ssh", ssh_command(host, words, terminal=os.isatty(0) and os.isatty(1)))

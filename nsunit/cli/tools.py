@@ -14,6 +14,42 @@ _QUOTA = "'nsunit volume create --size=SIZE NAME', for data"
 _TOGETHER = "'nsunit start NAME1 NAME2', or a pattern: 'nsunit start web-*'"
 _MOVE = "'nsunit export NAME FILE', and 'nsunit import FILE' on the other host"
 
+# Of a project's services those of all are meant by a pattern.
+COMPOSE = {
+    "up": "'nsunit up'",
+    "down": "'nsunit down', with --volumes too",
+    "ps ls": "'nsunit list PROJECT-*'",
+    "logs": "'nsunit logs -f PROJECT-*'",
+    "start": "'nsunit start PROJECT-SERVICE', or 'nsunit up SERVICE'",
+    "stop": "'nsunit stop PROJECT-*'",
+    "restart": "'nsunit restart PROJECT-SERVICE'",
+    "exec": "'nsunit exec -ti PROJECT-SERVICE COMMAND'",
+    "run": "'nsunit exec -ti PROJECT-SERVICE COMMAND' in what runs, or 'nsunit run -p Image=NAME COMMAND'",
+    "kill": "'nsunit kill PROJECT-SERVICE'",
+    "rm": "'nsunit rm --force PROJECT-SERVICE'",
+    "pause": "'nsunit pause PROJECT-SERVICE'",
+    "unpause": "'nsunit resume PROJECT-SERVICE'",
+    "top": "'nsunit ps PROJECT-SERVICE'",
+    "stats": "'nsunit stats PROJECT-*'",
+    "events": "'nsunit events PROJECT-*'",
+    "wait": "'nsunit wait PROJECT-SERVICE'",
+    "cp": "'nsunit cp FILE PROJECT-SERVICE:PATH'",
+    "port": "'nsunit port PROJECT-SERVICE'",
+    "config convert": "'nsunit import compose --dry-run'",
+    "create": "'nsunit import compose', which starts nothing",
+    "scale": "'nsunit up --scale=SERVICE=NUMBER'",
+    "pull": "'nsunit image pull NAME', or pull_policy: in the file",
+    "build push": "'nsunit build -t IMAGE DIR', and 'nsunit image push IMAGE'",
+    "commit": "'nsunit commit PROJECT-SERVICE IMAGE'",
+    "export": "'nsunit export PROJECT-SERVICE FILE'",
+    "images": "'nsunit image list'",
+    "volumes": "'nsunit volume list'",
+    "attach": "'nsunit logs -f PROJECT-SERVICE', or 'nsunit exec -ti PROJECT-SERVICE sh'",
+    "watch": "nothing: 'nsunit up' again changes what has changed",
+    "publish bridge": "nothing: 'nsunit deploy NAME HOST' takes a container to another host",
+    "version": "'nsunit version'",
+}
+
 # By the tool: verbs of it, as they are typed behind its name, or programs of it.
 TOOLS: dict[str, dict[str, str]] = {
     "docker, podman": {
@@ -40,6 +76,7 @@ TOOLS: dict[str, dict[str, str]] = {
         "untag": "'nsunit image rm IMAGE', which takes a name first",
         "context swarm service stack node plugin machine": "nothing: there is no daemon, and each host has its own",
     },
+    "docker compose": COMPOSE,
     "lxc-*, of LXC": {
         "lxc-start": "'nsunit start NAME'",
         "lxc-stop": "'nsunit stop NAME', and 'nsunit kill NAME' for -k",

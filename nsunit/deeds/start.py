@@ -18,11 +18,12 @@ from nsunit.core.jobs import (
 from nsunit.core.prepare import Prepared, prepare
 from nsunit.core.running import unit_of
 from nsunit.definition.load import load
+from nsunit.definition.search import is_defined
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import former_units, service_name, slice_name, slice_path
 from nsunit.plan.ceilings import asked_limits, may_be_moot, may_have_no_effect
-from nsunit.plan.units import has_exec_condition, needed_containers
+from nsunit.plan.units import has_exec_condition, needed_containers, pulled_in
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
 from nsunit.storage.lock import Lock, wait_until_left
@@ -227,7 +228,9 @@ def start(
 ) -> list[Outcome]:
     """Start the containers and pods *names*, each from its definition.  Returns one outcome a name, in the order given.
 
-    One that fails does not keep the others from starting.  *on_event* hears each name with its state as it is known.
+    Containers that their [Unit] requires are started as well; of those an outcome comes after the others, and only
+    where they fail.  One that fails does not keep the others from starting.  *on_event* hears each name with its state
+    as it is known.
     """
     context.mark("called")
     starter = Starter(context, on_event)
@@ -236,7 +239,8 @@ def start(
         starter.tell()
         later = []
         # Sorted, so that two commands that name the same containers never wait for each other.
-        for name in sorted(set(names), key=lambda name: (not kinds_of(name), name)):
+        queue = sorted(set(names), key=lambda name: (not kinds_of(name), name))
+        for name in queue:  # which grows meanwhile
             try:
                 if start_kind := next(hooks(kinds_of(name), "deeds.start"), None):
                     starter.note(start_kind(context, name))
@@ -244,7 +248,9 @@ def start(
                 context.mark("reached")
                 definition = load(name, context.search, context.host)
                 context.mark("loaded")
-                if needed_containers(definition.container):
+                asked = pulled_in(definition)
+                queue += [other for other in asked if other not in queue and is_defined(other, context.search)]
+                if asked or needed_containers(definition.container):
                     later.append(definition)
                 else:
                     starter.submit(definition)
@@ -258,15 +264,17 @@ def start(
         raise
     finally:
         starter.close()
-    return [starter.outcomes[name] for name in dict.fromkeys(names)]
+    asked_for = dict.fromkeys(names)
+    others = [item for name, item in starter.outcomes.items() if name not in asked_for and item.error]
+    return [*(starter.outcomes[name] for name in asked_for), *others]
 
 
 def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
     """Start containers that need others, each after those of *definitions* that it needs."""
     waiting = {definition.name: definition for definition in definitions}
     while waiting:
-        needed = {name: needed_containers(item.container) for name, item in waiting.items()}
-        ready = [name for name in waiting if not waiting.keys() & needed[name].keys()]
+        needed = {name: {*needed_containers(item.container), *pulled_in(item)} for name, item in waiting.items()}
+        ready = [name for name in waiting if not waiting.keys() & needed[name]]
         for name in ready or list(waiting):  # in a circle, each fails for the one that does not run
             definition = waiting.pop(name)
             starter.context.mark("reached")

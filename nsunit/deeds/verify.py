@@ -15,9 +15,10 @@ from nsunit.deeds.inside import missing_inside
 from nsunit.deeds.look.why import moot_limits
 from nsunit.definition.load import load, load_any
 from nsunit.definition.model import Definition
+from nsunit.definition.search import is_defined
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features import hooks, kinds_of
-from nsunit.names import service_name
+from nsunit.names import container_of_unit, service_name
 from nsunit.plan.units import needed_containers
 
 TYPE_CHECKING = False
@@ -91,6 +92,7 @@ def _of_the_root(context: Context, definition: Definition) -> list[Problem]:
 def missing_units(context: Context, definition: Definition) -> list[Problem]:
     """The units that *definition* cannot be started without and that systemd does not know.
 
+    A start makes those of other containers, but not a boot.
     systemd-analyze would tell of them together with all that is wrong with other units of the host.
     """
     return [
@@ -103,8 +105,16 @@ def missing_units(context: Context, definition: Definition) -> list[Problem]:
         for item in definition.properties_of("Unit")
         if item.name in _REQUIRING and isinstance(item.value, tuple)
         for unit in item.value
-        if context.bus.get(unit, "LoadState").get("LoadState") == "not-found"
+        if not _is_made_by_start(context, definition, unit)
+        and context.bus.get(unit, "LoadState").get("LoadState") == "not-found"
     ]
+
+
+def _is_made_by_start(context: Context, definition: Definition, unit: str) -> bool:
+    name = container_of_unit(unit)
+    if not name or context.paths.is_enabled(definition.name):
+        return False
+    return is_defined(name, context.search)
 
 
 def warnings(context: Context, names: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 
-from nsunit.errors import NotFoundError, did_you_mean
+from nsunit.errors import NotFoundError, NsunitError, did_you_mean
 from nsunit.names import (
     GROUP_SUFFIX,
     NETWORK_SUFFIX,
@@ -111,6 +111,15 @@ def find(name: str, search: SearchPath) -> Found:
     if os.path.realpath(main) == "/dev/null":
         raise NotFoundError(f"container '{name}' is masked by {main}", hint="remove that link to use it")
     return Found(main, _drop_ins(stems, search))
+
+
+def is_defined(name: str, search: SearchPath) -> bool:
+    """Whether container or pod *name* is defined."""
+    try:
+        find(name, search)
+    except NsunitError:
+        return False
+    return True
 
 
 def find_network(name: str, search: SearchPath) -> Found:

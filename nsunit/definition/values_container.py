@@ -30,7 +30,10 @@ _BIND_HINT = "use SOURCE[:TARGET[:OPTIONS]], options rbind, norbind, ro, rw, idm
 
 
 def command(text: str) -> tuple[str, ...]:
-    """One command line; quotes and C escapes as in ExecStart=, but no prefixes and no `$` expansion."""
+    """One command line; quotes and C escapes as in ExecStart=, but no prefixes and no `$` expansion.
+
+    A word may have any character but NUL, as a shell's program of several lines has.
+    """
     words = arguments(text)
     check_program(words)
     return words
@@ -48,7 +51,7 @@ def arguments(text: str) -> tuple[str, ...]:
             words.append(";")
             position = len(text) - len(rest) + 2
             continue
-        word, position = next_word(text, position, c_escapes=True)
+        word, position = next_word(text, position, c_escapes=True, controls=True)
         if word is None:
             break
         words.append(word)
@@ -75,10 +78,15 @@ def environment(text: str) -> tuple[tuple[str, str], ...]:
         name, equals, value = word.partition("=")
         if not equals:
             raise wrong(word, "is not NAME=VALUE", "a value with blanks needs quotes around the whole")
-        if not is_variable_name(name):
-            raise wrong(name, "is not the name of a variable", "use letters, digits and '_', no digit first")
+        if not _is_passed_on(name):
+            raise wrong(name, "is not the name of a variable", "use letters, digits, '_', '.' and '-', no digit first")
         found.append((name, value))
     return tuple(found)
+
+
+def _is_passed_on(name: str) -> bool:
+    """Whether a program may have a variable called *name*: shells cannot read one with a dot, others do."""
+    return name[:1] not in (".", "-") and is_variable_name(name.replace(".", "_").replace("-", "_"))
 
 
 def is_variable_name(name: str) -> bool:

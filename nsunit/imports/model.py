@@ -50,8 +50,8 @@ class Given(Record):
     *texts* are the files that were named or found, in that order, by their paths.  *read* gives the text of a further
     one by its absolute path, None where there is none, and *entries* the names in a directory.  *arguments* are a
     command line.  *user*: it is for containers of a user without privileges.  *environ* has variables where a format
-    knows such; *profiles*, *scale* (how many of a service) and *project* are those of compose; *name* is what the one
-    container is to be called.
+    knows such; *profiles*, *scale* (how many of a service), *services* (of whatever profile) and *project* are those of
+    compose; *name* is what the one container is to be called.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
@@ -62,6 +62,7 @@ class Given(Record):
     environ: tuple[tuple[str, str], ...] = ()
     profiles: tuple[str, ...] = ()
     scale: tuple[tuple[str, int], ...] = ()
+    services: tuple[str, ...] = ()
     project: str = ""
     name: str = ""
 
@@ -73,6 +74,11 @@ class Line(Record):
     key: str
     value: str
     origin: Origin
+
+    @property
+    def is_essential(self) -> bool:
+        """Whether a container is not without it: what a tool's own unit has of that name is none of its business."""
+        return self.section in ("Container", "Pod") and self.key in ESSENTIAL
 
 
 class Draft:
@@ -109,7 +115,7 @@ class Draft:
         """
         lost = [line for line in self.lines if _is_broken(line.value)]
         for line in lost:
-            if line.section != "Unit" and line.key in ESSENTIAL:
+            if line.is_essential:
                 raise Unusable(line.origin, _BROKEN, "write it in one line, in UTF-8")
         self.drop(lost)
         return [Remark(line.origin, _BROKEN, "write it in one line, in UTF-8") for line in lost]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nsunit.imports.model import Given
 
 TOOLS = ("podman", "docker", "nerdctl")
+_OF_DOCKER = ("docker", "nerdctl")  # whose short names of images are those of docker.io
 _EXAMPLE = "e.g. nsunit import run -- docker run -d --name web -p 80:80 nginx"
 
 
@@ -52,7 +53,7 @@ def _of_words(words: list[str], given: Given, path: str) -> Imported:
     options, rest = parse(rest)
     if not rest:
         raise Unusable(Origin(path or f"{tool} run", 0, "IMAGE"), "there is no image in it", _EXAMPLE)
-    image = whole_name(rest[0]) if tool == "docker" and ("rootfs", "true") not in options else rest[0]
+    image = whole_name(rest[0]) if tool in _OF_DOCKER and ("rootfs", "true") not in options else rest[0]
     found = _of_options([*options, ("image", image)], rest[1:], given, path or f"{tool} run")
     why = {"module": MODULE}
     of_tool = ("it is about the tool itself", "leave it out")

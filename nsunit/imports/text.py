@@ -66,6 +66,11 @@ def _fitting(text: str) -> str:
     return kept[:NAME_MAX]
 
 
+def of_tmpfs(option: str) -> str:
+    """An option of tmpfs(5), whose sizes and counts have small letters as well."""
+    return option.upper().replace("SIZE", "size") if option.startswith("size=") else option
+
+
 def size(text: str) -> str:
     """A size as podman and docker have it, `512m`, `1.5GB`, in systemd's letters.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nsunit.features import hooks
 from nsunit.names import (
+    container_of_unit,
     group_slice,
     groups_above,
     limits_watcher,
@@ -36,6 +37,8 @@ GONE = {"CPUAccounting": 258}
 _ADD_UP = ("RestartForceExitStatus", "SuccessExitStatus")  # with what the definition says of them
 # SIGHUP, SIGINT, SIGPIPE, SIGTERM: a service that one of them ends has not failed, systemd.service(5).
 _CLEAN_SIGNALS = (1, 2, 13, 15)
+
+PULLING = ("Requires", "BindsTo")  # without what they name systemd starts nothing, and it has to be known to it
 
 # What systemd may leave out without an error: limits of disks, by the signature of their properties, and these.
 OF_DISKS = "a(st)"
@@ -125,6 +128,21 @@ def needed_containers(container: Container) -> dict[str, str]:
     for needs in hooks(container.features, "plan.needs"):
         found = needs(container) | found  # the first reason counts
     return dict(sorted(found.items()))
+
+
+def pulled_in(definition: Definition) -> tuple[str, ...]:
+    """The names of the containers without whose services systemd does not start that of *definition*.
+
+    A pod is there with the first of its containers.
+    """
+    units = [
+        unit
+        for item in definition.properties_of("Unit")
+        if item.name in PULLING and isinstance(item.value, tuple)
+        for unit in item.value
+    ]
+    found = (container_of_unit(unit) for unit in units if unit.endswith(".service"))
+    return tuple(dict.fromkeys(name for name in found if name and name != definition.name))
 
 
 def needed_services(container: Container) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ VERBS = (
             "as well.",
             "With --wait it returns when they have ended, and says how; the exit status is that of the program, or 128 "
             "and the number of the signal that killed it, and of several programs the first that is not 0.",
+            "Containers that [Unit] names in Requires= or BindsTo= are started as well.",
             "One that is already running is left alone; if its definition has changed, the difference is shown.",
         ),
     ),

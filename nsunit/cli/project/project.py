@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from itertools import takewhile
+
 from nsunit.cli import warn
-from nsunit.deeds.imports import project
+from nsunit.deeds.imports import places, project
 from nsunit.deeds.imports.bring import given_of
 from nsunit.errors import UsageError
 from nsunit.imports import find
@@ -20,23 +23,41 @@ if TYPE_CHECKING:
 
 def up(invocation: Invocation) -> Sequence[Outcome]:
     """The verb `up`."""
-    given = _given(invocation).replace(
+    words = invocation.operands
+    paths = [] if invocation.values("file") else [*takewhile(_is_path, words)]
+    given = _given(invocation, paths).replace(
         profiles=invocation.values("profile"), scale=tuple(map(_scale, invocation.values("scale")))
     )
     say = (lambda _text: None) if invocation.flag("quiet") else warn
-    return project.up(invocation.context(), given, lambda remark: say(str(remark)))
+    return project.up(invocation.context(), given, lambda remark: say(str(remark)), words[len(paths) :])
 
 
 def down(invocation: Invocation) -> Sequence[Outcome]:
     """The verb `down`, of all profiles."""
-    return project.down(invocation.context(), _given(invocation).replace(profiles=("*",)))
+    words = invocation.operands
+    wrong = next((word for word in words if not (_is_path(word) or os.path.exists(word))), "")
+    if wrong:
+        raise UsageError(
+            f"down: '{printable(wrong)}' is no compose file or directory",
+            hint="it takes the whole project down; 'nsunit rm --force PROJECT-SERVICE' removes one service",
+        )
+    given = _given(invocation, words).replace(profiles=("*",))
+    return project.down(invocation.context(), given, volumes=invocation.flag("volumes"))
 
 
-def _given(invocation: Invocation) -> Given:
+def _given(invocation: Invocation, paths: Sequence[str]) -> Given:
     kind = find("compose")
     assert kind is not None
-    given = given_of(kind, tuple(invocation.operands), user=invocation.context().user)
+    named = (*invocation.values("file"), *paths) or places.of_project(os.getcwd(), dict(os.environ))
+    given = given_of(kind, named, user=invocation.context().user)
     return given.replace(project=invocation.value("project") or "")
+
+
+def _is_path(text: str) -> bool:
+    """Whether an operand is a file or a directory: a service's name is the service where a project is here."""
+    if "/" in text or text in (".", "..") or text.endswith((".yaml", ".yml")):
+        return True
+    return os.path.exists(text) and not places.of_project(os.getcwd(), dict(os.environ))
 
 
 def _scale(text: str) -> tuple[str, int]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from nsunit.definition.load import load
-from nsunit.definition.search import find, read_regular
-from nsunit.definition.syntax import parse
+from nsunit import features
+from nsunit.definition.load import load_any
+from nsunit.definition.search import find, find_network, read_regular
+from nsunit.definition.syntax import NETWORK_SECTIONS, SECTIONS, parse
 from nsunit.errors import NsunitError, UsageError
 from nsunit.imports.export import KINDS, export
 from nsunit.imports.model import Line, Origin
@@ -15,11 +16,12 @@ from nsunit.names import check_any_name, is_group, is_network, is_pod, printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
+    from nsunit.definition.search import Found
     from nsunit.imports.export import Exported
 
 
 def exported(context: Context, name: str, kind: str) -> Exported:
-    """What the definition of container *name*, with its drop-ins, is as files of *kind*.
+    """What the definition of container *name*, with its drop-ins, is as files of *kind*; a network or pod for quadlet.
 
     Raises:
         UsageError: there is no such kind, or *name* is no container.
@@ -27,17 +29,27 @@ def exported(context: Context, name: str, kind: str) -> Exported:
     """
     if kind not in KINDS:
         raise UsageError(f"'{printable(kind)}' is nothing to export as", hint=f"there are {', '.join(KINDS)}")
-    check_any_name(name)
-    if is_pod(name) or is_group(name) or is_network(name):
-        raise UsageError(f"'{printable(name)}' is no container", hint="name its containers, one after the other")
-    if not name.endswith("@"):
-        load(name, context.search, context.host)
+    files = _files_of(context, name, kind)
     lines: list[Line] = []
-    files = find(name, context.search)
     for path in (files.main, *files.drop_ins):
-        assignments, _ = parse(path, read_regular(path))
+        assignments, _ = parse(path, read_regular(path), NETWORK_SECTIONS if is_network(name) else SECTIONS)
         lines += [Line(section, key, value, Origin(path, number, key)) for section, key, value, number in assignments]
     return export(kind, name, lines)
+
+
+def _files_of(context: Context, name: str, kind: str) -> Found:
+    """The files that define *name*, which has no mistakes."""
+    if is_network(name) and kind == "quadlet":
+        bare = name.removesuffix(".network")
+        features.load("network", "definition").load_network(bare, context.search, context.host)
+        return find_network(bare, context.search)
+    check_any_name(name)
+    if is_group(name) or ((is_pod(name) or is_network(name)) and kind != "quadlet"):
+        hint = "name its containers, one after the other" + ("" if is_group(name) else "; --as=quadlet has it as well")
+        raise UsageError(f"'{printable(name)}' is no container", hint=hint)
+    if not name.endswith("@"):
+        load_any(name, context.search, context.host)
+    return find(name, context.search)
 
 
 def write(found: Exported, directory: str, *, force: bool) -> list[str]:

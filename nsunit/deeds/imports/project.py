@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit import features
 from nsunit.core.jobs import Outcome
 from nsunit.deeds.imports.bring import problem_of
 from nsunit.deeds.imports.write import Staged
@@ -15,11 +16,11 @@ from nsunit.deeds.remove import remove
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
 from nsunit.deeds.wait import wait
-from nsunit.definition.search import SUFFIX, read_regular
+from nsunit.definition.search import SUFFIX, find_network, read_regular
 from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.imports.compose import plan
 from nsunit.imports.model import Unusable
-from nsunit.names import printable
+from nsunit.names import is_network, printable
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -47,28 +48,43 @@ def directory(context: Context) -> str:
     return found
 
 
-def up(context: Context, given: Given, remarked: Callable[[Remark], object]) -> list[Outcome]:
-    """Have the project of *given* run as its files say; *remarked* is told of what is not carried over.
+def up(
+    context: Context, given: Given, remarked: Callable[[Remark], object], services: Sequence[str] = ()
+) -> list[Outcome]:
+    """Have the project of *given* run as its files say, or of it only *services* and what they need.
+
+    *remarked* is told of what is not carried over.
 
     Raises:
         DefinitionError: no definitions can be made of them; nothing was done.
-        UsageError: --scale names no service.
+        UsageError: --scale, or *services*, names no service.
     """
-    made = _plan(given)
-    for name, _ in given.scale:
+    made = _plan(given.replace(services=tuple(services)))
+    for name in (*services, *(name for name, _ in given.scale)):
         if name not in made.containers:
             raise UsageError(
                 f"'{printable(name)}' is no service of {made.name}", hint=f"there are {', '.join(made.containers)}"
             )
     target = directory(context)
+    chosen = made.with_needs(services or made.containers)
     with _lock(context, made):
-        _bring(context, made, target, remarked)
-        return _start(context, made)
+        _bring(context, made, chosen, target, remarked)
+        return _start(context, made, chosen)
 
 
-def _bring(context: Context, made: Plan, target: str, remarked: Callable[[Remark], object]) -> None:
-    """Put the definitions of *made* into *target*; what runs of others, or of others than these, is removed."""
-    own = _without_those_elsewhere(context, made.imported.drafts, target)
+def _bring(
+    context: Context, made: Plan, chosen: Sequence[str], target: str, remarked: Callable[[Remark], object]
+) -> None:
+    """Put the definitions of the services *chosen* of *made* into *target*.
+
+    What runs of others than these is removed, and what is not in the file any more; services that were not chosen, or
+    of whose profiles none was, stay as they are.
+    """
+    wanted = {name for service in chosen for name in made.containers[service]}
+    left = {_definition(name) for service in made.containers.keys() - {*chosen} for name in made.containers[service]}
+    drafts = [draft for draft in made.imported.drafts if draft.name not in left]
+    left = {name.removesuffix("@") for name in left | made.others}  # however many there are
+    own = _without_those_elsewhere(context, drafts, target)
     os.makedirs(target, exist_ok=True)
     running = _running(context)
     with Staged(context, own, target, target) as staged:
@@ -76,40 +92,61 @@ def _bring(context: Context, made: Plan, target: str, remarked: Callable[[Remark
             remarked(remark)
         before = _texts(target, made.name)
         changed = {draft.name for draft in own if _bare(before.get(draft.name, "")) not in ("", _bare(draft.text()))}
-        wanted = {name for names in made.containers.values() for name in names}
-        stale = [
-            name
-            for name in running
-            if (_definition(name) in changed and name in wanted) or (_definition(name) in before and name not in wanted)
-        ]
+        concerned = {name for name in before if name.removesuffix("@") not in left}
+        orphans = concerned - {draft.name for draft in made.imported.drafts}
+        if concerned != before.keys():
+            orphans = {name for name in orphans if not is_network(name)}  # another one may be in it
+        stale = [name for name in running if _definition(name) in (changed if name in wanted else concerned)]
         for outcome in remove(context, stale, force=True):
             if outcome.error:
                 raise outcome.error
         staged.install()
-    _unlink(target, before.keys() - {draft.name for draft in made.imported.drafts})
+    _unlink(target, orphans)
 
 
-def down(context: Context, given: Given) -> list[Outcome]:
+def down(context: Context, given: Given, *, volumes: bool = False) -> list[Outcome]:
     """Stop the containers of the project of *given*, remove what they have kept, and the definitions that up has made.
+
+    Its networks go, too, and with *volumes* the volumes that it has defined.
 
     Raises:
         DefinitionError: its files are none of compose's.
+        NsunitError: a volume is used by somebody else.
     """
     made = _plan(given)
     with _lock(context, made):
-        return _take_down(context, made, directory(context))
+        outcomes = _take_down(context, made, directory(context))
+        if volumes:
+            change = features.load("volumes", "change")
+            change.remove_bound(context, made.volumes)
+        return outcomes
 
 
 def _take_down(context: Context, made: Plan, target: str) -> list[Outcome]:
-    known = {*_texts(target, made.name), *(draft.name for draft in made.imported.drafts)}
+    texts = _texts(target, made.name)
+    known = {*texts, *(draft.name for draft in made.imported.drafts)}
     names = [name for name in _running(context, everything=True) if _definition(name) in known]
     for level in reversed(made.levels):  # what needs others first
         of_level = {_definition(name) for service in level for name in made.containers[service]}
         stop_running(context, [name for name in names if _definition(name) in of_level])
     stop_running(context, names)
     outcomes = remove(context, names, force=True)
-    _unlink(target, _texts(target, made.name))
+    _unlink(target, [name for name in texts if not is_network(name)])
+    outcomes += [item for name in texts if is_network(name) if (item := _remove_network(context, name, target))]
     return [item for item in outcomes if item.state != "absent"]
+
+
+def _remove_network(context: Context, name: str, target: str) -> Outcome | None:
+    """Remove a network with its definition in *target*; what came of it only if that failed."""
+    bare = name.removesuffix(".network")
+    try:
+        if os.path.dirname(find_network(bare, context.search).main) != target:
+            _unlink(target, [name])  # the one that counts is the administrator's
+            return None
+        features.load("network", "networks").remove(context, bare)
+    except NsunitError as error:
+        return Outcome(name, "failed", error=error)
+    return None
 
 
 def _lock(context: Context, made: Plan) -> Lock:
@@ -124,13 +161,14 @@ def _plan(given: Given) -> Plan:
         raise DefinitionError([problem_of(error.remark)]) from None
 
 
-def _start(context: Context, made: Plan) -> list[Outcome]:
-    """Start all containers, level by level; what needs one that did not start is not tried."""
+def _start(context: Context, made: Plan, chosen: Sequence[str]) -> list[Outcome]:
+    """Start the containers of *chosen*, level by level; what needs one that did not start is not tried."""
     outcomes: list[Outcome] = []
     failed = ""
-    for level in made.levels:
+    for whole in made.levels:
+        level = [service for service in whole if service in chosen]
         names = [name for service in level for name in made.containers[service]]
-        if failed:
+        if failed and names:
             hint = "mend that, and call up again"
             error = NsunitError(f"{failed} is not up, so others were not started: {', '.join(names)}", hint=hint)
             outcomes += [Outcome(name, "failed", error=error) for name in names[:1]]

@@ -10,7 +10,7 @@ from nsunit import features
 from nsunit.definition.load import default_instance, load_any
 from nsunit.definition.search import SUFFIX, SearchPath
 from nsunit.errors import DefinitionError, NsunitError, Problem
-from nsunit.imports.model import ESSENTIAL, Remark
+from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nsunit.core.context import Context
-    from nsunit.imports.model import Draft, Places
+    from nsunit.imports.model import Draft, Line, Places
 
 _ROUNDS_MAX = 30
 
@@ -65,7 +65,7 @@ class Staged:
                 problems = self._problems(draft, search)
                 if not problems:
                     break
-                remarks += self._without(draft, problems)
+                remarks += self._without(draft, problems, search)
             else:
                 raise self._error(draft, problems)
         return remarks
@@ -84,13 +84,12 @@ class Staged:
             return list(error.problems)
         return []
 
-    def _without(self, draft: Draft, problems: Sequence[Problem]) -> list[Remark]:
+    def _without(self, draft: Draft, problems: Sequence[Problem], search: SearchPath) -> list[Remark]:
         """Take out of *draft* the lines that have *problems*."""
-        places = self.places[draft.name]
         mine = os.path.join(self.directory, draft.name + SUFFIX)
-        of_lines = [(problem, places.get(problem.line)) for problem in problems if problem.path == mine]
+        of_lines = [(problem, self._line_of(draft, problem, search)) for problem in problems if problem.path == mine]
         lost = [line for _, line in of_lines if line is not None]
-        if len(lost) < len(problems) or any(line.section != "Unit" and line.key in ESSENTIAL for line in lost):
+        if len(lost) < len(problems) or any(line.is_essential for line in lost):
             raise self._error(draft, problems)
         draft.drop(lost)
         self._write(draft)
@@ -99,6 +98,27 @@ class Staged:
             for problem, line in of_lines
             if line is not None
         ]
+
+    def _line_of(self, draft: Draft, problem: Problem, search: SearchPath) -> Line | None:
+        """The line of *draft* that *problem* is about.
+
+        What does not fit together is told of the last line of a key: here of the one without which it is not told.
+        """
+        told = self.places[draft.name].get(problem.line)
+        of_key = [line for line in draft.lines if told and (line.section, line.key) == (told.section, told.key)]
+        if len(of_key) < 2:
+            return told
+        kept = draft.lines
+        try:
+            for line in reversed(of_key):
+                draft.lines = [other for other in kept if other != line]
+                self._write(draft)
+                if problem.message not in (item.message for item in self._problems(draft, search)):
+                    return line
+        finally:
+            draft.lines = kept
+            self._write(draft)
+        return told
 
     def _error(self, draft: Draft, problems: Sequence[Problem]) -> DefinitionError:
         """An error with *problems* where they come from."""

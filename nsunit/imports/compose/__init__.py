@@ -8,6 +8,7 @@ from nsunit.imports.compose import files
 from nsunit.imports.compose.project import FILES, OVERRIDES, Project
 from nsunit.imports.compose.service import Service
 from nsunit.imports.model import Draft, Imported, NotCarried, Origin, Remark, Unusable
+from nsunit.imports.podman.network import range_of
 from nsunit.imports.podman.target import Names, Target
 from nsunit.imports.text import name_for, seconds
 from nsunit.names import service_name
@@ -15,6 +16,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from nsunit.imports.model import Given
@@ -29,7 +31,9 @@ class Plan(Record):
     """What a project is: its *name*, what it becomes, and in what order its services are started.
 
     *containers* are the names of each service's containers.  *levels* are services that are started together, each
-    after those that it needs; of *jobs* the end is waited for before what needs them is started.
+    after those that it needs, *needs*; of *jobs* the end is waited for before what needs them is started.
+    *without_up* are remarks about what 'nsunit up' does, and systemd alone does not.  *others* are the definitions of
+    services that no profile has chosen, *volumes* those of its own, by their names.
     """
 
     name: str
@@ -37,11 +41,27 @@ class Plan(Record):
     containers: dict[str, tuple[str, ...]]
     levels: tuple[tuple[str, ...], ...]
     jobs: frozenset[str]
+    needs: dict[str, set[str]]
+    without_up: tuple[Remark, ...]
+    others: frozenset[str]
+    volumes: tuple[str, ...]
+
+    def with_needs(self, services: Iterable[str]) -> tuple[str, ...]:
+        """*services* and those that they need, in the order of the file."""
+        found: set[str] = set()
+        waiting = list(services)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.needs.get(name, ())
+        return tuple(name for name in self.containers if name in found)
 
 
 def convert(given: Given) -> Imported:
     """The definitions that the project of *given* becomes."""
-    return plan(given).imported
+    found = plan(given)
+    return found.imported.replace(remarks=(*found.imported.remarks, *found.without_up))
 
 
 def plan(given: Given) -> Plan:
@@ -76,6 +96,7 @@ class _Made:
         self.names = Names()
         self.drafts: dict[str, Draft] = {}
         self.networks: list[Draft] = []
+        self.own_volumes: list[str] = []
         self.services = self._services_in_use()
         self.scale = {name: self._scale(name) for name in self.services}
 
@@ -95,7 +116,17 @@ class _Made:
             raise Unusable(project.origin("services"), "there is no service", "add one, or choose its profile")
         containers = {name: self.containers(name) for name in self.services}
         imported = Imported(drafts, tuple(dict.fromkeys(project.remarks)))
-        return Plan(project.name, imported, containers, self._levels(), jobs)
+        return Plan(
+            project.name,
+            imported,
+            containers,
+            self._levels(),
+            jobs,
+            {name: self._needs(name) for name in self.services},
+            tuple(project.without_up),
+            frozenset(self._definitions_of(project.data["services"].keys() - set(self.services))),
+            tuple(self.own_volumes),
+        )
 
     def _levels(self) -> tuple[tuple[str, ...], ...]:
         """The services in the order of what they need.
@@ -127,20 +158,17 @@ class _Made:
 
     def _services_in_use(self) -> list[str]:
         """Those without a profile, and of a chosen one."""
-        services = self.project.data["services"]
-        asked = {*self.project.given.profiles, *self.project.environ.get("COMPOSE_PROFILES", "").split(",")}
+        services, given = self.project.data["services"], self.project.given
+        asked = {*given.profiles, *self.project.environ.get("COMPOSE_PROFILES", "").split(",")}
         found = []
         for name, service in services.items():
             profiles = set(service.get("profiles") or [])
-            if not profiles or profiles & asked or "*" in asked:
+            if not profiles or profiles & asked or "*" in asked or name in given.services:
                 found.append(name)
             else:
-                self.project.lost(
-                    f"the service is of the profile {', '.join(sorted(profiles))}",
-                    "choose it by --profile",
-                    "services",
-                    name,
-                )
+                why = f"the service is of the profile {', '.join(sorted(profiles))}"
+                origin = self.project.origin("services", name)
+                self.project.without_up.append(Remark(origin, why, "choose it by --profile"))
         return found
 
     def _scale(self, name: str) -> int:
@@ -154,6 +182,13 @@ class _Made:
         """What the definition of a service is called."""
         called = name_for(f"{self.project.name}-{name}")
         return called if self.scale.get(name, 1) == 1 else f"{called}@"
+
+    def _definitions_of(self, names: Iterable[str]) -> Iterator[str]:
+        for name in names:
+            try:
+                yield self.definition(name)
+            except NotCarried:
+                continue  # it is told when its profile is chosen
 
     def containers(self, name: str) -> tuple[str, ...]:
         """What the containers of a service are called."""
@@ -192,6 +227,9 @@ class _Made:
             return
         if driver in _LINKS and options.get("parent"):
             self.names.networks[name] = f"{driver}:{options['parent']}"
+            config = (said.pop("ipam", None) or {}).get("config") or []
+            subnets = [(str(item.get("subnet", "")), str(item.get("gateway") or "")) for item in config]
+            self.names.subnets[name] = subnets
             for key in said.keys() - {"driver", "driver_opts"}:
                 project.lost(
                     "its containers are on the link itself", "use Address= and Gateway=", "networks", name, key
@@ -201,7 +239,10 @@ class _Made:
         self.names.networks[name] = called
         draft = Draft(f"{called}.network", f"Imported from {project.given.texts[0][0]}: networks.{name}")
         for key, value in said.items():
-            self._network_key(draft, name, key, value)
+            try:
+                self._network_key(draft, name, key, value)
+            except NotCarried as lost:
+                project.lost(lost.reason, lost.instead, "networks", name, key)
         draft.add("Network", "X-Project", project.name, project.origin("networks", name))
         self.networks.append(draft)
 
@@ -220,6 +261,9 @@ class _Made:
             for item in (value or {}).get("config") or []:
                 for part, text in item.items():
                     known = {"subnet": "Subnet", "gateway": "Gateway"}.get(part)
+                    if part == "ip_range":
+                        subnets = [str(other.get("subnet", "")) for other in value["config"]]
+                        text, known = range_of(str(text), subnets), "Range"
                     if known:
                         draft.add("Network", known, str(text), project.origin("networks", name, key, "config"))
                     else:
@@ -258,6 +302,8 @@ class _Made:
                 )
             for key in said:
                 project.lost("a volume has a name, and nothing else", "leave it out", "volumes", name, key)
+            if not external and called[:1] != "/" and called.partition(":")[0] != "tmpfs":
+                self.own_volumes.append(called)
             self.names.volumes[name] = called
 
     def _service(self, name: str) -> None:
@@ -302,7 +348,7 @@ class _Made:
             if condition == "service_completed_successfully":
                 jobs.append(other)
                 hint = "'nsunit up' waits for that; with systemd alone it is started after that has begun"
-                self.project.remarks.append(Remark(origin, f"no unit waits for the end of '{other}'", hint))
+                self.project.without_up.append(Remark(origin, f"no unit waits for the end of '{other}'", hint))
                 continue
             draft.add("Unit", "Requires" if required else "Wants", units, origin)
             if (value or {}).get("restart"):

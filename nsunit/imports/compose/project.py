@@ -31,6 +31,7 @@ class Project:
     def __init__(self, given: Given) -> None:
         self.given = given
         self.remarks: list[Remark] = []
+        self.without_up: list[Remark] = []  # about what 'nsunit up' does, or who has called it need not be told again
         self.lines: document.Lines = {}
         self.data: dict[str, Any] = {}
         paths = [path for path, _ in given.texts]
@@ -76,19 +77,16 @@ class Project:
         found = document.read(path, text)
         said: set[str] = set()
 
-        def unset(name: str) -> None:
+        def unset(name: str, where: tuple[str, ...]) -> None:
             if name not in said:
                 said.add(name)
-                self.remarks.append(
-                    Remark(
-                        Origin(path, 0, f"${{{name}}}"), "the variable is not set, and empty", f"set it: {name}=VALUE"
-                    )
-                )
+                origin = _nearest(found.lines, where, path).replace(key=f"${{{name}}}")
+                self.remarks.append(Remark(origin, "the variable is not set, and empty", f"set it: {name}=VALUE"))
 
         try:
             data = variables.in_all(found.data, environ, unset)
-        except NotCarried as lost:
-            raise Unusable(Origin(path, 0, "variables"), lost.reason, lost.instead) from None
+        except variables.WrongVariable as wrong:
+            raise Unusable(_nearest(found.lines, wrong.where, path), wrong.lost.reason, wrong.lost.instead) from None
         self.lines |= found.lines
         for where in found.override:
             _mark(data, where)
@@ -155,6 +153,13 @@ class Project:
         services = self.data.get("services") or {}
         if not isinstance(services, dict):
             raise Unusable(self.origin("services"), "it is no mapping", "write NAME: and below it its keys")
+        if not services and any(
+            isinstance(item, dict) and {"image", "build"} & item.keys() for item in self.data.values()
+        ):
+            hint = "put 'services:' above them, and indent them"
+            raise Unusable(
+                self.origin("services"), "the file has services at its top, as in version 1 of the format", hint
+            )
         for name, service in services.items():
             if service is not None and not isinstance(service, dict):
                 raise Unusable(self.origin("services", name), "it is no mapping", "write its keys below it")
@@ -199,6 +204,12 @@ class Project:
         if path == "~" or path.startswith("~/"):
             path = self.environ.get("HOME", "/root") + path[1:]
         return os.path.normpath(os.path.join(base or self.base, path))
+
+
+def _nearest(lines: document.Lines, where: tuple[str, ...], path: str) -> Origin:
+    """Where the value at *where* stands, or what it is in: an alias has no lines for its parts."""
+    found = next((lines[where[:size]] for size in range(len(where), -1, -1) if where[:size] in lines), None)
+    return (found or Origin(path, 0, "")).replace(key=".".join(where))
 
 
 class _Override:

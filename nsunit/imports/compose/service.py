@@ -8,7 +8,7 @@ import shlex
 from nsunit.imports.compose.deploy import deploy, take_limits
 from nsunit.imports.compose.environment import environment_files
 from nsunit.imports.compose.values import mode, pairs, text_of, words_of
-from nsunit.imports.model import NotCarried
+from nsunit.imports.model import NotCarried, Unusable
 from nsunit.imports.podman import mounts, process
 from nsunit.imports.podman.table import finish, option
 from nsunit.imports.podman.target import Target
@@ -96,6 +96,7 @@ _LOST = {
     "models": ("nsunit runs no models", "run what serves one as a service"),
     "provider": ("a service is a container", "start what it is yourself"),
 }
+_OF_DEFINITIONS = ("container_name", "restart")  # of which the remarks are for who works on with these
 _PULLS = {"always": "always", "never": "never", "missing": "missing", "if_not_present": "missing", "newer": "newer"}
 _PULLS |= {"daily": "newer", "weekly": "newer"}
 
@@ -122,12 +123,16 @@ class Service:
             if value is None and key not in ("networks", "environment"):
                 continue
             self.at(key)
+            told = len(self.target.remarks)
             try:
                 self._key(key, value)
             except NotCarried as lost:
                 self.target.remark(lost.reason, lost.instead)
             except (KeyError, TypeError, AttributeError, ValueError):
                 self.target.remark("it is not written as the specification has it", "see docs.docker.com/reference")
+            if key in _OF_DEFINITIONS:
+                self.project.without_up += self.target.remarks[told:]
+                del self.target.remarks[told:]
         self._image()
         if self.words:
             self.at("command")
@@ -181,16 +186,25 @@ class Service:
         raise NotCarried("nsunit does not build it at a start", shlex.join([*words, context]))
 
     def _command(self, value: Any) -> None:
-        self.words = words_of(value)
+        self.words = self._program(value)
+
+    def _program(self, value: Any) -> list[str]:
+        try:
+            return words_of(value)
+        except NotCarried as lost:  # it would run what the image has
+            raise Unusable(self.target.origin, lost.reason, lost.instead) from None
 
     def _entrypoint(self, value: Any) -> None:
-        words = words_of(value)
+        words = self._program(value)
         self.target.hold("entrypoint", json.dumps(words) if words else "")
 
     def _container_name(self, value: Any) -> None:
         if str(value) != self.target.draft.name:
-            self.target.plain("NetworkAlias", str(value))
-            raise NotCarried(f"the container is '{self.target.draft.name}'", "others find it by that name all the same")
+            hint = "use that with nsunit"
+            if "network_mode" not in self.data:
+                self.target.plain("NetworkAlias", str(value))
+                hint = "others find it by that name all the same"
+            raise NotCarried(f"the container is '{self.target.draft.name}'", hint)
 
     def _extra_hosts(self, value: Any) -> None:
         for name, addresses in pairs(value):
@@ -323,6 +337,9 @@ class Service:
     def _mount(self, item: dict[str, Any]) -> None:
         kind, source, where = str(item.get("type") or "volume"), str(item.get("source") or ""), str(item["target"])
         more = {**(item.get("bind") or {}), **(item.get("volume") or {}), **(item.get("tmpfs") or {})}
+        if more.get("subpath"):
+            self.target.remark("a volume is mounted as a whole", "use one for that directory alone")
+            return
         options = ["ro"] if item.get("read_only") else []
         for key, value in more.items():
             if key == "propagation" or key == "selinux":

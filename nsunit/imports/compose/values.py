@@ -33,7 +33,7 @@ def words_of(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text_of(item) for item in value]
     try:
-        return split(str(value), c_escapes=False)
+        return split(str(value), c_escapes=False, controls=True)
     except ValueProblem as problem:
         raise NotCarried(problem.message, problem.hint or "write a list") from None
 

@@ -13,6 +13,15 @@ _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _REST = _FIRST | frozenset("0123456789")
 
 
+class WrongVariable(Exception):
+    """A text *where* has a variable that cannot be replaced; why is in *lost*."""
+
+    def __init__(self, where: tuple[str, ...], lost: NotCarried) -> None:
+        super().__init__(lost.reason)
+        self.where = where
+        self.lost = lost
+
+
 def expand(text: str, environ: Mapping[str, str], unset: Callable[[str], None]) -> str:
     """*text* with its variables replaced; *unset* is told of those that are not there.
 
@@ -84,15 +93,26 @@ def _value(name: str, environ: Mapping[str, str], unset: Callable[[str], None]) 
     return environ.get(name, "")
 
 
-def in_all(data: Any, environ: Mapping[str, str], unset: Callable[[str], None]) -> Any:
-    """*data* with the variables in all of its texts replaced; keys stay."""
+def in_all(
+    data: Any, environ: Mapping[str, str], unset: Callable[[str, tuple[str, ...]], None], where: tuple[str, ...] = ()
+) -> Any:
+    """*data*, which stands at *where*, with the variables in all of its texts replaced; keys stay.
+
+    *unset* is told of those that are not there, each with where it stands.
+
+    Raises:
+        WrongVariable: one is not there that has to be, or is not written so.
+    """
     if isinstance(data, dict):
-        return {key: in_all(value, environ, unset) for key, value in data.items()}
+        return {key: in_all(value, environ, unset, (*where, key)) for key, value in data.items()}
     if isinstance(data, list):
-        return [in_all(item, environ, unset) for item in data]
-    if type(data) is str:
-        return expand(data, environ, unset) if "$" in data else data
-    return data
+        return [in_all(item, environ, unset, (*where, str(place))) for place, item in enumerate(data)]
+    if type(data) is not str or "$" not in data:
+        return data
+    try:
+        return expand(data, environ, lambda name: unset(name, where))
+    except NotCarried as lost:
+        raise WrongVariable(where, lost) from None
 
 
 def environment_file(text: str, before: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.imports.export import bundle, compose, nspawn, podman
+from nsunit.imports.export import bundle, compose, nspawn, podman, shared
 from nsunit.imports.export.source import Source
 from nsunit.record import Record
 
@@ -19,6 +19,8 @@ KINDS = {
     "nspawn": nspawn.files,
     "oci": bundle.files,
 }
+# Of what is no container, by the ending of its name.
+_SHARED = {"network": shared.network, "pod": shared.pod}
 
 
 class Exported(Record):
@@ -29,7 +31,7 @@ class Exported(Record):
 
 
 def export(kind: str, name: str, lines: Sequence[Line]) -> Exported:
-    """The definition *name*, whose assignments are *lines*, as one of KINDS."""
+    """The definition *name*, whose assignments are *lines*, as one of KINDS; networks and pods as quadlet only."""
     source = Source(name, lines)
-    files = KINDS[kind](source)
+    files = _SHARED.get(name.rpartition(".")[2] if kind == "quadlet" else "", KINDS[kind])(source)
     return Exported(tuple(files), tuple(dict.fromkeys(source.remarks)))

@@ -27,6 +27,8 @@ def quadlet(source: Source) -> list[tuple[str, str]]:
     for name, value in ((item.name, item.value) for item in options.found):
         if name in _OWN:
             lines.append(f"{_OWN[name]}={value}")
+        elif name == "pod":
+            lines.append(f"Pod={value}.pod")
         elif name == "security-opt" and value.startswith("no-new-privileges"):
             lines.append("NoNewPrivileges=" + ("false" if value.endswith("false") else "true"))
         elif name == "sdnotify":
@@ -41,12 +43,12 @@ def quadlet(source: Source) -> list[tuple[str, str]]:
         lines.append("Exec=" + " ".join(word(item, specifiers=True) for item in options.command))
     lines.append(f"ContainerName={source.name.removesuffix('@')}" + ("-%i" if source.name.endswith("@") else ""))
     for section in _OF_SERVICES:
-        found = [f"{line.key}={_renamed(line.value)}" for line in options.of_services if line.section == section]
+        found = [f"{line.key}={renamed(line.value)}" for line in options.of_services if line.section == section]
         lines += ["", f"[{section}]", *found] if found else []
     return [(f"{source.name}.container", "\n".join(lines) + "\n")]
 
 
-def _renamed(text: str) -> str:
+def renamed(text: str) -> str:
     """Units of nsunit's by the names that Quadlet gives those of its containers."""
     found = []
     for item in text.split(" "):

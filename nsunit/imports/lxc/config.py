@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.imports.model import Origin, Remark
+from nsunit.imports.model import Origin, Remark, Unusable
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -98,6 +98,11 @@ def _read(config: Config, path: str, text: str, given: Given, within: tuple[str,
         key, equals, value = (part.strip() for part in stripped.partition("="))
         origin = Origin(path, number, key)
         if not equals:
+            if stripped.startswith(("arch:", "rootfs:", "ostype:", "unprivileged:")):
+                hint = "what Proxmox VE makes of it at each start is /var/lib/lxc/ID/config"
+                raise Unusable(
+                    origin.replace(key=key.partition(":")[0]), "it is a file of Proxmox VE, not of LXC", hint
+                )
             config.remarks.append(Remark(origin, "it is no assignment", "write KEY = VALUE"))
             continue
         if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.imports.model import NotCarried
+from nsunit.imports.text import of_tmpfs
 from nsunit.imports.text import path as part
 
 TYPE_CHECKING = False
@@ -86,7 +87,7 @@ def _tmpfs(target: Target, where: str, options: list[str]) -> None:
     kept = []
     for option in options:
         if option.partition("=")[0] in ("size", "mode", "uid", "gid", "nr_inodes"):
-            kept.append(option)
+            kept.append(of_tmpfs(option))
         elif option not in _OPTIONS and option not in ("optional", ""):
             target.remark(f"'{option}' is no option of Tmpfs=", "leave it out")
     if where == "/dev/shm" and not any(item.startswith("size=") for item in kept):

@@ -9,7 +9,7 @@ from nsunit.imports.nspawn.network import networks
 from nsunit.imports.nspawn.options import Said, is_true, value_of
 from nsunit.imports.podman.mounts import fields
 from nsunit.imports.services import lost, nothing, take, verbatim
-from nsunit.imports.text import command, literal, truth
+from nsunit.imports.text import command, literal, of_tmpfs, truth
 from nsunit.imports.text import path as part
 
 TYPE_CHECKING = False
@@ -117,7 +117,7 @@ def _tmpfs(target: Target, text: str) -> None:
     kept = []
     for option in ":".join(rest).split(","):
         if option.partition("=")[0] in ("size", "mode", "uid", "gid", "nr_inodes"):
-            kept.append(option)
+            kept.append(of_tmpfs(option))
         elif option not in ("", "nosuid", "nodev", "rw", "strictatime", "noatime", "relatime"):
             target.remark(f"'{option}' is no option of Tmpfs=", "leave it out")
     target.words("Tmpfs", f"{part(where)}:{','.join(kept)}" if kept else part(where))

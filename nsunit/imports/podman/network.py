@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.addresses import parse_subnet
 from nsunit.imports.model import NotCarried
 
 TYPE_CHECKING = False
@@ -62,7 +63,9 @@ def _joined(target: Target, name: str, options: str) -> None:
     kept = []
     for option in options.split(",") if options else ():
         key, _, value = option.partition("=")
-        if key in _OPTIONS:
+        if key in ("ip", "ip6"):
+            kept += on_link(value, target.names.subnets.get(name, []))
+        elif key in _OPTIONS:
             kept.append(f"{_OPTIONS[key]}={value}")
         elif key == "alias":
             target.plain("NetworkAlias", value)
@@ -71,6 +74,47 @@ def _joined(target: Target, name: str, options: str) -> None:
     target.plain("Network", f"{known}:{','.join(kept)}" if kept else known)
     if known not in ("bridge", "pasta") and ":" not in known:
         target.pending.setdefault("named network", (known, target.origin))
+
+
+def on_link(address: str, subnets: list[tuple[str, str]]) -> list[str]:
+    """The options for *address* of a container on a link of the host, whose network there has *subnets*."""
+    try:
+        for text, gateway in subnets:
+            subnet = parse_subnet(text)
+            if subnet.number_of(address) is not None:
+                return [f"address={address}/{subnet.length}", f"gateway={gateway or subnet.host(1)}"]
+    except (ValueError, OSError):
+        pass  # it is told where the definition is checked
+    return [f"address={address}"]
+
+
+def address_on_link(target: Target) -> None:
+    """Have Address= of a container on a link say how long its subnet's prefix is, and where it gets out by."""
+    joined = {line.value for line in target.draft.lines if line.key == "Network"}
+    subnets = [item for name, items in target.names.subnets.items() for item in items if _link(target, name) in joined]
+    for place, line in enumerate(target.draft.lines):
+        if line.key == "Address" and "/" not in line.value:
+            address, *gateway = on_link(line.value, list(dict.fromkeys(subnets)))
+            target.draft.lines[place] = line.replace(value=address.partition("=")[2])
+            for text in gateway:
+                target.draft.add(line.section, "Gateway", text.partition("=")[2], line.origin)
+
+
+def _link(target: Target, name: str) -> str:
+    return target.names.networks.get(name, "")
+
+
+def range_of(text: str, subnets: list[str]) -> str:
+    """Range= for the addresses `FIRST-LAST` or `SUBNET` in a network of *subnets*."""
+    first, dash, last = text.partition("-")
+    if dash:
+        return f"{first}-{last}"
+    try:
+        subnet = parse_subnet(text)
+    except ValueError:
+        raise NotCarried(f"'{text}' is no range of addresses", "use FIRST-LAST") from None
+    begins = subnet.host(0) in [item.partition("/")[0] for item in subnets]  # that is no address of a host
+    return f"{subnet.host(1 if begins else 0)}-{subnet.host(subnet.size - 1)}"
 
 
 def _container(target: Target, name: str) -> str:
@@ -109,7 +153,7 @@ def publish(target: Target, text: str) -> None:
         raise NotCarried(f"'{text}' is no port", "use [ADDRESS:]HOST:CONTAINER[/PROTOCOL]")
     if not host or host == "0":
         target.remark(
-            "a port of the host is chosen by podman at each start, and by nsunit never",
+            "a port of the host is chosen anew at each start there, and never by nsunit",
             f"{inside} is taken here, too: PublishPort={inside}:{inside}",
         )
         host = inside

@@ -22,7 +22,7 @@ def environment(target: Target, text: str) -> None:
     name, equals, value = text.partition("=")
     if not equals:
         if name.endswith("*") or name not in target.environ:
-            raise NotCarried(f"the variable '{name}' is that of who calls podman", "write NAME=VALUE")
+            raise NotCarried(f"the variable '{name}' is that of who calls, and not set here", "write NAME=VALUE")
         value = target.environ[name]
         target.say("Environment", command([f"{name}={value}"]))
         return
@@ -38,7 +38,7 @@ def environment_file(target: Target, text: str) -> None:
             continue
         name, equals, value = line.partition("=")
         if not equals:
-            target.remark(f"line {number} of '{path}', '{name}', is a variable of who calls podman", "write NAME=VALUE")
+            target.remark(f"line {number} of '{path}', '{name}', is a variable of who calls", "write NAME=VALUE")
         elif any(char in value for char in "\"'\\") or value != value.strip():
             target.remark(
                 f"line {number} of '{path}' has quotes, a backslash or blanks at an end, which are part of the value "
@@ -90,7 +90,7 @@ def user_namespace(target: Target, text: str) -> None:
         target.plain("UserNamespace", f"{'path' if mode == 'ns' else mode}:{options}")
     else:
         raise NotCarried(
-            f"'{text}' has the ids of who calls podman",
+            f"'{text}' has the ids of who calls",
             "use 'nsunit --user', where root inside is that user, or UIDMap=",
         )
 
@@ -149,13 +149,14 @@ def capabilities(target: Target) -> None:
 
 
 def health_command(target: Target, text: str) -> None:
-    """A command for the shell, a list in JSON, or `none`."""
+    """A command for the shell, a list in JSON, or `none`; in front of a text podman knows the words of an image."""
     if text == "none":
         target.say("Health", "no")
         return
     words = json_list(text)
     if words is None:
-        words = ["CMD-SHELL", text]
+        kind, _, rest = text.partition(" ")
+        words = {"CMD": ["CMD", *rest.split()], "CMD-SHELL": ["CMD-SHELL", rest]}.get(kind, ["CMD-SHELL", text])
     health_words(target, words)
 
 

@@ -318,6 +318,7 @@ def finish(target: Target, words: list[str]) -> None:
             except NotCarried as why:
                 target.remark(why.reason, why.instead)
     process.environment_twice(target)
+    network.address_on_link(target)
     process.program(target, words)
     pod = "pod" in target.pending
     joined = {"network", "pod"} & target.pending.keys()

@@ -19,6 +19,7 @@ class Names:
 
     def __init__(self) -> None:
         self.networks: dict[str, str] = {}
+        self.subnets: dict[str, list[tuple[str, str]]] = {}  # of networks that are links: each with its gateway
         self.volumes: dict[str, str] = {}
         self.containers: dict[str, str] = {}
         self.images: dict[str, str] = {}

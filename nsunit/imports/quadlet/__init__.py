@@ -111,8 +111,10 @@ def _name(unit: UnitFile, names: Names, services: Units, remarks: list[Remark]) 
         link = others.link_of(unit)
         services.take(unit, "" if link else f"{called}.network")
         names.networks[unit.name] = link or called
-        names.networks[unit.last("Network", "NetworkName") or f"systemd-{unit.stem}"] = link or called
+        own = unit.last("Network", "NetworkName") or f"systemd-{unit.stem}"
+        names.networks[own] = link or called
         if link:
+            names.subnets[unit.name] = names.subnets[own] = others.subnets_of_link(unit)
             remarks += others.remarks_of_link(unit)
     elif kind == "volume":
         services.take(unit, "")

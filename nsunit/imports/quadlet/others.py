@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from nsunit.addresses import parse_subnet
 from nsunit.definition.words import ValueProblem, split
 from nsunit.imports.model import NotCarried, Origin, Remark
 from nsunit.imports.podman.arguments import parse
+from nsunit.imports.podman.network import range_of
 from nsunit.imports.podman.table import option
 from nsunit.imports.quadlet import container
 from nsunit.imports.quadlet.units import systemds
@@ -69,6 +69,8 @@ def pod(unit: UnitFile, target: Target, services: Names) -> None:
     for item in unit.section("Pod"):
         target.origin = item.origin
         try:
+            if item.key == "PodName" and item.value == unit.stem:
+                continue
             if item.key in _POD_LOST:
                 raise NotCarried(*_POD_LOST[item.key])
             if item.key == "Label":
@@ -117,6 +119,8 @@ _OF_SLICE = frozenset(
 def _pod_option(target: Target, name: str, value: str) -> None:
     if name == "memory":
         target.say("MemoryMax", value.upper(), "Slice")
+    elif (name, value) == ("memory-swap", "-1"):
+        pass  # there is no limit
     elif (
         name in _OF_SLICE
         and name != "memory-swap"
@@ -140,7 +144,9 @@ def remarks_of_link(unit: UnitFile) -> list[Remark]:
     """What of a network that is a link of the host is not carried over."""
     why = ("its containers are connected to the link itself", "use Address= and Gateway= in each")
     return [
-        Remark(item.origin, *why) for item in unit.section("Network") if item.key not in ("Driver", "Options", "Label")
+        Remark(item.origin, *why)
+        for item in unit.section("Network")
+        if item.key not in ("Driver", "Options", "Label", "Subnet", "Gateway")
     ]
 
 
@@ -160,12 +166,14 @@ def network(unit: UnitFile, target: Target) -> None:
 
 
 def _network_key(unit: UnitFile, target: Target, item: Said) -> None:
+    if item.key == "NetworkName" and item.value == unit.stem:
+        return
     if item.key in _NETWORK_LOST:
         raise NotCarried(*_NETWORK_LOST[item.key])
     if item.key in ("Subnet", "Gateway"):
         target.plain(item.key, item.value)
     elif item.key == "IPRange":
-        target.plain("Range", _range(item.value, unit))
+        target.plain("Range", range_of(item.value, values_of(unit, "Subnet")))
     elif item.key == "Internal":
         if truth(item.value):
             target.say("Internal", "yes")
@@ -203,17 +211,15 @@ def _network_option(target: Target, text: str) -> None:
         target.remark(f"nsunit's networks have no option '{name}'", "see nsunit.network(5)")
 
 
-def _range(text: str, unit: UnitFile) -> str:
-    first, dash, last = text.partition("-")
-    if dash:
-        return f"{first}-{last}"
-    try:
-        subnet = parse_subnet(text)
-    except ValueError:
-        raise NotCarried(f"'{text}' is no range of addresses", "use FIRST-LAST") from None
-    subnets = [entry.value.partition("/")[0] for entry in unit.section("Network") if entry.key == "Subnet"]
-    begins = subnet.host(0) in subnets  # that is no address of a host
-    return f"{subnet.host(1 if begins else 0)}-{subnet.host(subnet.size - 1)}"
+def subnets_of_link(unit: UnitFile) -> list[tuple[str, str]]:
+    """The subnets of a network, each with its gateway, which is empty where that is not said."""
+    subnets, gateways = values_of(unit, "Subnet"), values_of(unit, "Gateway")
+    return [(subnet, gateways[place] if place < len(gateways) else "") for place, subnet in enumerate(subnets)]
+
+
+def values_of(unit: UnitFile, key: str) -> list[str]:
+    """All that [Network] says of *key*."""
+    return [item.value for item in unit.section("Network") if item.key == key]
 
 
 def _options(unit: UnitFile) -> dict[str, str]:
@@ -232,7 +238,7 @@ def volume(unit: UnitFile) -> tuple[str, list[Remark]]:
     kind, device = unit.last("Volume", "Type"), unit.last("Volume", "Device")
     options = [item for item in unit.last("Volume", "Options").split(",") if item]
     for item in unit.section("Volume"):
-        why = _VOLUME_LOST.get(item.key)
+        why = None if item.key == "VolumeName" and item.value == unit.stem else _VOLUME_LOST.get(item.key)
         if item.key == "Driver" and item.value not in ("local", ""):
             why = (f"volumes of driver '{item.value}' are none of nsunit's", "mount it, and use Bind=")
         elif item.key not in _VOLUME_LOST and item.key not in ("Copy", "Device", "Driver", "Options", "Type"):

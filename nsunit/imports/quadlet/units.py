@@ -62,6 +62,8 @@ def systemds(unit: UnitFile, target: Target, services: Names, *, but: tuple[str,
                 _relation(item, target, services)
             else:
                 target.say(item.key, item.value, section)
+                if item.key.startswith("Exec") and "podman" in item.value:
+                    target.remark("it is carried over, and still calls podman", "call nsunit there")
 
 
 def _relation(item: Said, target: Target, services: Names) -> None:

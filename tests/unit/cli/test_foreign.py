@@ -7,7 +7,7 @@ import pytest
 from nsunit.cli import foreign
 from nsunit.cli.main import main
 from nsunit.cli.session.borrowed import FLAGS, published, said
-from nsunit.cli.tools import TOOLS
+from nsunit.cli.tools import COMPOSE, TOOLS
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, find_verb
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_properties
@@ -48,6 +48,20 @@ def test_all_verbs_of_a_tool_are_told(tool):
     assert sorted(name for names, _ in told for name in names.split()) == sorted(names)
     for _, text in told:
         check_commands(text)
+
+
+# Those of docker compose 2, docs.docker.com/reference/cli/docker/compose.
+COMPOSE_VERBS = """
+    attach bridge build commit config convert cp create down events exec export images kill logs ls pause port ps
+    publish pull push restart rm run scale start stats stop top unpause up version
+    volumes wait watch""".split()
+
+
+@pytest.mark.parametrize("verb", COMPOSE_VERBS)
+def test_each_verb_of_docker_compose_is_answered(verb, capsys):
+    assert main(["compose", "-f", "x.yaml", verb]) == 2
+    told = next(text for names, text in COMPOSE.items() if verb in names.split())
+    assert capsys.readouterr().err == f"nsunit: 'compose' is not a verb of nsunit\n  hint: {told}\n"
 
 
 # As their manuals have them: vzctl(8), vserver(8), lmctfy's, docker(1), podman(1) 5.4, machinectl(1) 257, LXC 6.

@@ -47,10 +47,11 @@ def test_a_container_on_a_host_is_named_behind_the_verb():
 def shell(tmp_path, monkeypatch):
     """A stand-in for ssh that shows its options, and has a shell split its last word as sshd(8) does."""
     program = tmp_path / "ssh"
-    program.write_text(
-        '#!/bin/sh\nwhile [ $# -gt 1 ]; do echo "ssh $1"; shift; done\nnsunit() { printf "<%s>\\n" "$@"; }\neval "$1"\n'
-    )
-    program.chmod(0o755)
+    program.write_text('#!/bin/sh\nwhile [ $# -gt 1 ]; do echo "ssh $1"; shift; done\neval "$1"\n')
+    there = tmp_path / "nsunit"
+    there.write_text('#!/bin/sh\nprintf "<%s>\\n" "$@"\n')
+    for path in (program, there):
+        path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
     def hand_over(*arguments):
@@ -86,6 +87,15 @@ def test_the_exit_status_is_the_command_s(shell):
     assert done.returncode == 0
     (wait,) = [line for line in done.stdout.splitlines() if line == "<wait>"]
     assert wait
+
+
+def test_a_host_without_nsunit(shell, tmp_path):
+    (tmp_path / "nsunit").unlink()
+    done = shell("-H", "root@one", "list")
+    assert done.returncode == 127
+    assert done.stderr.startswith(
+        "nsunit: root@one: nsunit is not installed there\n  hint: install it there, too, or see that it is in the PATH"
+    )
 
 
 def test_what_is_wrong_here_is_told_here(shell):

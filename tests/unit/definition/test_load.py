@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 from definitions import problems_of
+from facts import FACTS
 
 from nsunit.definition.load import Host, load, load_properties, load_text
 from nsunit.definition.model import Bind, Definition
 from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, UsageError
+from nsunit.plan.units import units
 from nsunit.units import Property
 
 HOST = Host(257, "alpha", "0123456789abcdef0123456789abcdef")
@@ -290,13 +292,20 @@ def test_a_wrong_value_is_not_called_missing_as_well() -> None:
 
 def test_values_never_become_text_of_another_line() -> None:
     for value in ("a\\n[Service]\\nExecStartPre=/bin/touch x", "a\\x0a", "a\\012", "a\\u2028b", "a\\rb", "a\\x00"):
-        assert problems(f"{BASE}Exec=/bin/sh {value}\n")
+        assert problems(f"{BASE}[Service]\nExecStartPre=/bin/sh {value}\n")
     for control in "\n\r\0\x1b\x7f\x85\u2028\u2029":
         for key in ("Description", "Hostname", "Environment", "Rootfs", "Exec", "SyslogIdentifier"):
             with pytest.raises(DefinitionError) as caught:
                 load_properties("web", [("", key, f"/a{control}[Service]", "-p")], HOST)
             assert control not in caught.value.problems[0].message
             assert "contains a control character" in caught.value.problems[0].message
+
+
+def test_a_command_may_have_lines_and_no_unit_has_them() -> None:
+    definition = load_text("web", f'{BASE}Exec=/bin/sh -c "a\\n[Service]\\nUser=x"\n', "web.nsunit", HOST)
+    assert definition.container.exec == ("/bin/sh", "-c", "a\n[Service]\nUser=x")
+    made = units(definition, FACTS)
+    assert "[Service]" not in repr((made.slice, made.service, made.service_directives, made.slice_directives))
 
 
 def test_drop_ins_and_search_path(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from nsunit.definition.setting import keys_of
-from nsunit.definition.syntax import parse
+from nsunit.definition.syntax import NETWORK_SECTIONS, SECTIONS, parse
 from nsunit.definition.words import split
 from nsunit.imports import find
 from nsunit.imports.export import KINDS, export
@@ -162,7 +162,8 @@ BOOTS = (
 
 
 def lines_of(text):
-    assignments, problems = parse("/etc/nsunit/web.nsunit", text.encode())
+    sections = NETWORK_SECTIONS if text.startswith("[Network]") else SECTIONS
+    assignments, problems = parse("/etc/nsunit/web.nsunit", text.encode(), sections)
     assert not problems
     return [Line(section, key, value, Origin("web", line, key)) for section, key, value, line in assignments]
 
@@ -398,3 +399,53 @@ def test_a_group_without_a_user():
     text = "[Container]\nImage=x\nGroup=33\n"
     assert "--user=0:33" in export("run", "web", lines_of(text)).files[0][1].split()
     assert export("quadlet", "web", lines_of(text)).files[0][1].startswith("[Container]\nUser=0\nImage=x\nGroup=33\n")
+
+
+NETWORK = """\
+[Network]
+Subnet=10.7.0.0/24
+Subnet=fd00:7::/64
+Gateway=10.7.0.9
+Range=10.7.0.100-10.7.0.200
+MTU=1400
+Internal=yes
+X-Label="a=b c"
+"""
+POD = """\
+[Unit]
+After=network-online.target
+[Pod]
+Hostname=shop
+Network=front:address=10.7.0.101
+PublishPort=8080:80
+DNS=192.0.2.53
+AddHost=db:192.0.2.1
+[Slice]
+MemoryMax=1073741824
+CPUQuota=150%
+"""
+
+
+def test_a_network_and_a_pod_go_out_and_come_in_again():
+    texts = {"front.network": NETWORK, "shop.pod": POD}
+    made = {name: export("quadlet", name, lines_of(text)) for name, text in texts.items()}
+    assert [found.remarks for found in made.values()] == [(), ()]
+    files = [(f"/q/{path}", text) for found in made.values() for path, text in found.files]
+    member = export("quadlet", "web", lines_of("[Container]\nImage=x\nPod=shop\n"))
+    ((_, text),) = member.files
+    assert "\nPod=shop.pod\n" in text
+    back = find("quadlet").convert(Given((*files, ("/q/web.container", text))))
+    assert back.remarks == ()
+    drafts = {draft.name: draft for draft in back.drafts}
+    for name, text in texts.items():
+        was = [(line.section, line.key, line.value) for line in lines_of(text)]
+        came = [(line.section, line.key, line.value) for line in drafts[name].lines]
+        assert sorted(came) == sorted(was)
+    assert drafts["web"].values("Container", "Pod") == ("shop",)
+
+
+def test_what_a_network_or_a_pod_of_quadlet_cannot_say():
+    found = export("quadlet", "n.network", lines_of("[Network]\nIsolate=yes\nDomain=a.b\n"))
+    assert [remark.origin.key for remark in found.remarks] == ["Isolate", "Domain"]
+    found = export("quadlet", "p.pod", lines_of("[Pod]\nShare=net\nHostPort=53\n"))
+    assert {remark.origin.key for remark in found.remarks} == {"Share", "HostPort"}

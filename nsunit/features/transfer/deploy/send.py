@@ -82,7 +82,8 @@ def offer_of(context: Context, name: str, *, state: bool = False, force: bool = 
 
 
 _NOT_SENT = {"Volume": "volume", "Bind": "directory", "BindReadOnly": "directory", "Network": "network"}
-_NOT_SENT |= {"Layer": "layer", "Rootfs": "root", "Pod": "pod", "EnvironmentFile": "file"}
+_NOT_SENT |= {"Layer": "layer", "Rootfs": "root", "Pod": "pod", "EnvironmentFile": "file", "Slice": "group"}
+_LOADED = ("LoadCredential", "LoadCredentialEncrypted", "ImportCredential")
 
 
 def unsent(definition: Definition, networks: Sequence[str]) -> Iterator[str]:
@@ -94,6 +95,22 @@ def unsent(definition: Definition, networks: Sequence[str]) -> Iterator[str]:
             continue  # each host has that
         there = "an empty one if there is none there" if need.key == "Volume" else "what is there by that name is used"
         yield f"{definition.name}: {need.key}={need.value}: the {_NOT_SENT[need.key]} is not sent, {there}"
+    yield from _unsent_secrets(definition)
+
+
+def _unsent_secrets(definition: Definition) -> Iterator[str]:
+    """The same of secrets: but for those that stand in the definition itself they are files of this host."""
+    said = [(item.section, item.key, item.text) for item in definition.assignments if item.text]
+    own = {text.partition(":")[0] for _, key, text in said if key.startswith(("SetCredential", *_LOADED))}
+    for section, key, text in said:
+        name = text.partition(":")[0]
+        line = f"{definition.name}: {key}={name}: the secret is not sent, put it"
+        if section == "Service" and key in _LOADED:
+            yield f"{line} where that says, on the other side"
+        elif section == "Service" and key == "SetCredentialEncrypted":
+            yield f"{line} into the definition there, encrypted there: this host's key is not that one's"
+        elif section == "Container" and key == "Secret" and name not in own:
+            yield f"{line} into /etc/credstore there"
 
 
 def _with_image(context: Context, definition: Definition, offer: Offer) -> Offer:

@@ -44,11 +44,22 @@ def test_it_is_written_and_nothing_replaced(place, capsys):
     assert "# boot.nspawn\n[Exec]\nBoot=yes\n" in capsys.readouterr().out
 
 
+def test_a_network_is_one_of_quadlet(place, capsys):
+    (place / "front.network.nsunit").write_text("[Network]\nSubnet=10.7.0.0/24\nIsolate=yes\n")
+    assert main(["export", "front.network", "--as=quadlet"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "[Network]\nNetworkName=front\nSubnet=10.7.0.0/24\n"
+    assert "front.network.nsunit:3: Isolate: containers of a network reach each other there" in err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["web", "--as=helm"], "'helm' is nothing to export as\n  hint: there are quadlet, run, compose, nspawn, oci"),
         (["shop.pod", "--as=run"], "'shop.pod' is no container"),
+        (["front.network", "--as=compose"], "'front.network' is no container"),
+        (["shop.slice", "--as=quadlet"], "'shop.slice' is no container"),
+        (["front.network", "--as=quadlet"], "the network 'front' is not defined"),
         (["web"], "export: FILE is missing"),
         (["web", "x.tar", "--force"], "--force is for --as"),
         (["nothing", "--as=run"], "nothing"),

@@ -257,12 +257,20 @@ def test_a_layer_without_its_catalog_is_damaged(tmp_path):
 def test_what_does_not_go_along_is_named():
     assigned = [("Bind", "/srv:/srv"), ("Volume", "data:/d"), ("Network", "bridge"), ("Network", "shop:ip=1")]
     definition = Definition.__new__(Definition)
-    items = [type("Item", (), {"section": "Container", "key": key, "text": text}) for key, text in assigned]
+    assigned += [("Slice", "shop"), ("Secret", "token:mode=0400"), ("Secret", "own:env=A"), ("Secret", "file")]
+    of_service = [("SetCredential", "own:x"), ("LoadCredential", "file:/srv/f"), ("SetCredentialEncrypted", "e:abc")]
+    texts = [("Container", *item) for item in assigned] + [("Service", *item) for item in of_service]
+    items = [type("Item", (), {"section": section, "key": key, "text": text}) for section, key, text in texts]
     definition.__dict__.update(name="web", assignments=items)
     assert list(send.unsent(definition, ["shop"])) == [
         "web: Bind=/srv:/srv: the directory is not sent, what is there by that name is used",
         "web: Volume=data:/d: the volume is not sent, an empty one if there is none there",
         "web: Network=shop:ip=1: the network is not sent, what is there by that name is used",
+        "web: Slice=shop: the group is not sent, what is there by that name is used",
+        "web: Secret=token: the secret is not sent, put it into /etc/credstore there",
+        "web: LoadCredential=file: the secret is not sent, put it where that says, on the other side",
+        "web: SetCredentialEncrypted=e: the secret is not sent, put it into the definition there, encrypted there: "
+        "this host's key is not that one's",
     ]
 
 

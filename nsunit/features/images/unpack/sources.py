@@ -15,7 +15,7 @@ import tarfile
 from nsunit.errors import NsunitError
 from nsunit.features.images.layout import is_digest
 from nsunit.features.images.unpack.archive import entries, parts_of
-from nsunit.features.images.unpack.stream import Blob, Content, is_compressed
+from nsunit.features.images.unpack.stream import Blob, Content, Skimmed, is_compressed
 from nsunit.names import printable
 from nsunit.record import Record
 from nsunit.setup import linux
@@ -100,7 +100,7 @@ class Archive:
     def __init__(self, blob: Blob) -> None:
         self.blob = blob
         self.found: dict[str, Blob | str] = {}
-        content = Content(blob, _ARCHIVE_MAX)
+        content = Skimmed(blob, _ARCHIVE_MAX)
         try:
             self._index(content)
         except ValueError as error:

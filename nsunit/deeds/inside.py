@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Container, Definition
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_LINKS_MAX = 40  # as the kernel has it
 
 
 def missing_inside(context: Context, definition: Definition) -> list[Problem]:
@@ -81,26 +81,28 @@ def _is_covered(container: Container, path: str) -> bool:
 
 def _resolve(layers: Sequence[str], path: str) -> str:
     """Where *path* of the merged *layers*, the top first, is on the host, without links; empty if it is nowhere."""
-    names, found, links = path.split("/")[::-1], "", 0
-    place = ""
-    while names:
-        name = names.pop()
-        if name in ("", "."):
-            continue
-        if name == "..":
-            found = found.rpartition("/")[0]
-            continue
-        place = next((f"{layer}{found}/{name}" for layer in layers if os.path.lexists(f"{layer}{found}/{name}")), "")
-        status = os.lstat(place) if place else None
-        if status is None or (stat.S_ISCHR(status.st_mode) and status.st_rdev == 0):  # a whiteout
-            return ""
-        if not stat.S_ISLNK(status.st_mode):
-            found += f"/{name}"
-            continue
-        links += 1
-        if links > _LINKS_MAX:
-            return ""
-        target = os.readlink(place)
-        names += target.split("/")[::-1]
-        found = "" if target.startswith("/") else found
+    try:
+        return _place(layers, files.without_links(path, lambda inside: _target(_place(layers, inside))))
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        return ""
+
+
+def _place(layers: Sequence[str], inside: str) -> str:
+    """The highest one of *layers* that has the path *inside*, without links in it, with that.
+
+    Raises:
+        FileNotFoundError: none has it, or it was removed.
+    """
+    place = next((layer + inside for layer in layers if os.path.lexists(layer + inside)), "")
+    status = os.lstat(place)
+    if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:  # a whiteout
+        raise FileNotFoundError(inside)
     return place
+
+
+def _target(place: str) -> str | None:
+    return os.readlink(place) if os.path.islink(place) else None

@@ -160,23 +160,21 @@ def binds_read_only(text: str) -> tuple[Bind, ...]:
 
 
 def _binds(text: str, *, read_only: bool) -> tuple[Bind, ...]:
-    found: list[Bind] = []
-    position = 0
-    while True:
-        word, position = next_word(text, position, keep_escapes=True)
-        if word is None:
-            return tuple(found)
-        parts = fields(word)
-        if len(parts) > 3:
-            raise wrong(word, "has too many colons", "put a backslash before a colon that is part of a path")
-        source = absolute_path(parts[0].removeprefix("-"))
-        if len(parts) == 2 and _is_options(parts[1]):
-            raise wrong(parts[1], "is an option, no target", f"write {parts[0]}::{parts[1]} for the same path inside")
-        target = target_path(parts[1] if len(parts) > 1 and parts[1] else source)
-        recursive, readable, idmap, one_id, owned = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
-        if owned and not _can_be_owned(source):
-            raise wrong(source, "is the host's, and cannot become the container's", "leave out U, or name a directory")
-        found.append(Bind(source, target, readable, recursive, parts[0].startswith("-"), idmap, one_id, owned))
+    return tuple(_bind(word, read_only) for word in split(text, keep_escapes=True))
+
+
+def _bind(word: str, read_only: bool) -> Bind:
+    parts = fields(word)
+    if len(parts) > 3:
+        raise wrong(word, "has too many colons", "put a backslash before a colon that is part of a path")
+    source = absolute_path(parts[0].removeprefix("-"))
+    if len(parts) == 2 and _is_options(parts[1]):
+        raise wrong(parts[1], "is an option, no target", f"write {parts[0]}::{parts[1]} for the same path inside")
+    target = target_path(parts[1] if len(parts) > 1 and parts[1] else source)
+    recursive, readable, idmap, one_id, owned = _bind_options(parts[2] if len(parts) > 2 else "", read_only)
+    if owned and not _can_be_owned(source):
+        raise wrong(source, "is the host's, and cannot become the container's", "leave out U, or name a directory")
+    return Bind(source, target, readable, recursive, parts[0].startswith("-"), idmap, one_id, owned)
 
 
 _HOSTS = tuple(f"/{name}/" for name in "bin boot dev etc lib lib32 lib64 proc root run sbin sys usr".split())

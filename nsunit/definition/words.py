@@ -35,18 +35,18 @@ def clean(word: str) -> str:
     return word
 
 
-def split(text: str, *, c_escapes: bool = False, controls: bool = False) -> list[str]:
+def split(text: str, *, c_escapes: bool = False, keep_escapes: bool = False, controls: bool = False) -> list[str]:
     """Split *text* at blanks; quotes keep blanks, a backslash keeps the next character.
 
-    With *c_escapes* a backslash starts a C escape instead (`\\n`, `\\x41`, `\\u00e4`, …).  Words may have control
-    characters with *controls* only.
+    With *c_escapes* a backslash starts a C escape instead (`\\n`, `\\x41`, `\\u00e4`, …), with *keep_escapes* it stays
+    in the word.  Words may have control characters with *controls* only.
     """
     if '"' not in text and "'" not in text and "\\" not in text:
         return [word for word in text.replace("\t", " ").split(" ") if word]
     found: list[str] = []
     position = 0
     while True:
-        word, position = next_word(text, position, c_escapes=c_escapes, controls=controls)
+        word, position = next_word(text, position, c_escapes=c_escapes, keep_escapes=keep_escapes, controls=controls)
         if word is None:
             return found
         found.append(word)

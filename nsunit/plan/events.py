@@ -162,7 +162,7 @@ class _Known:
         self.came_up = _ENTERED in new and not first
         if _CHECKED in new and not first:
             self._unmet = values.get("ConditionResult") is False
-        # A job that stays looks at the conditions again (systemd 252): it has not skipped anything yet.
+        # A job that stays may look at the conditions again: it has not skipped anything yet.
         self.was_skipped = self._unmet and not self.has_job()
         self._unmet = self._unmet and not self.was_skipped
         return before

@@ -12,6 +12,10 @@ import errno
 from nsunit.setup import linux
 from nsunit.setup import system as os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FILE_SIZE_MAX = 1024 * 1024
 LINKS_MAX = 40  # as the kernel has it
 _IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
@@ -56,6 +60,26 @@ def resolve_source(path: str) -> str:
 
 
 def _without_links(path: str) -> str:
+    return without_links(path, _target_of_root)
+
+
+def _target_of_root(place: str) -> str | None:
+    """Where the link *place* of root's leads; None for what is no link."""
+    status = os.lstat(place)
+    if not stat.S_ISLNK(status.st_mode):
+        return None
+    if status.st_uid != 0:
+        reason = f"the symbolic link '{place}' belongs to user {status.st_uid}, not to root"
+        raise OSError(errno.ELOOP, reason, place)
+    return os.readlink(place)
+
+
+def without_links(path: str, target_of: Callable[[str], str | None]) -> str:
+    """The absolute *path* with its links followed, as *target_of* has them, which is asked for each place on the way.
+
+    Raises:
+        OSError: there are too many links (ELOOP); or what *target_of* raises.
+    """
     found = ""
     names = path.split("/")[::-1]
     links = 0
@@ -66,17 +90,13 @@ def _without_links(path: str) -> str:
         if name == "..":
             found = found.rpartition("/")[0]
             continue
-        status = os.lstat(f"{found}/{name}")
-        if not stat.S_ISLNK(status.st_mode):
-            found += "/" + name
+        target = target_of(f"{found}/{name}")
+        if target is None:
+            found += f"/{name}"
             continue
         links += 1
         if links > LINKS_MAX:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-        if status.st_uid != 0:
-            reason = f"the symbolic link '{found}/{name}' belongs to user {status.st_uid}, not to root"
-            raise OSError(errno.ELOOP, reason, path)
-        target = os.readlink(f"{found}/{name}")
         if target.startswith("/"):
             found = ""
         names += target.split("/")[::-1]

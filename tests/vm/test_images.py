@@ -6,7 +6,9 @@ import gzip
 import json
 import lzma
 import os
+import struct
 import subprocess
+import tarfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -341,6 +343,62 @@ def test_one_of_several_is_chosen(images, run):
     assert (lowers(name)[0] / "two").exists()
     assert "is not a platform" in images.bring(place, "--platform", "arm", check=False).stderr
     run("nsunit", "image", "rm", "localhost/several:two")
+
+
+def test_what_is_valid_but_odd(images, run):
+    """What registries have: statements beside images, layers in which nothing is, one image by two names."""
+    place = images.place / "odd"
+    layout = oci.Layout(place)
+    archives = [b"", bytes(1024), oci.archive([oci.file("x", "here")]), bytes(1024)]
+    for content in (b"{}", json.dumps({"_type": "https://in-toto.io/Statement/v0.1"}).encode()):
+        blob = layout.blob(content, "application/vnd.in-toto+json")
+        empty = layout.blob(b"{}", "application/vnd.oci.empty.v1+json")
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        document = {"schemaVersion": 2, "mediaType": kind, "config": empty, "layers": [blob]}
+        statement = layout.blob(json.dumps(document).encode(), kind)
+        layout.manifests.append(statement | {"artifactType": "application/vnd.in-toto+json"})
+    layout.manifests[1].pop("artifactType")
+    layout.manifests[1]["platform"] = {"os": "unknown", "architecture": "unknown"}
+    statements = list(layout.manifests)
+    layout.image(archives, "docker.io/library/odd:1.27")
+    image = layout.manifests.pop()
+    kind = "application/vnd.oci.image.index.v1+json"
+    document = {"schemaVersion": 2, "manifests": [*statements, {**image, "annotations": {}}]}
+    inner = layout.blob(json.dumps(document).encode(), kind)
+    outer = layout.blob(json.dumps({"mediaType": kind, "manifests": [inner]}).encode(), kind)
+    named = [{**outer, "annotations": image["annotations"]}]
+    named.append({**outer, "annotations": {"org.opencontainers.image.ref.name": "latest"}})
+    layout.manifests = named
+    layout.write()
+    for source in (f"oci:{place}", f"oci:{place}:docker.io/library/odd:1.27", f"oci:{place}:1.27", f"{place}:latest"):
+        name = images.name()
+        images.bring(source, "--name", name)
+        listing = merged_listing(name, images.place / "merged")
+        assert sorted(listing) == [b"", b"x"], source
+        assert len(lowers(name)) == len(archives)
+    layout.manifests = statements[:1]
+    layout.write()
+    assert "is not a layer of files" in images.bring(place, check=False).stderr
+    (images.place / "nothing.tar").touch()
+    assert "nothing.tar: it is empty" in images.bring(images.place / "nothing.tar", check=False).stderr
+
+
+def test_nothing_inherits_what_its_layer_does_not_say(images):
+    """The default ACL of a directory is for what programs make in it, not for the files of layers."""
+    parts = ((1, 7, -1), (2, 7, 33), (4, 5, -1), (16, 7, -1), (32, 5, -1))
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *part) for part in parts)
+    default = {"SCHILY.xattr.system.posix_acl_default": acl.decode("utf-8", "surrogateescape")}
+    first = [
+        *[oci.directory("d", pax_headers=default), oci.file("d/f", "x", mode=0o640), oci.directory("d/s", mode=0o710)],
+        oci.entry("d/p", tarfile.FIFOTYPE, mode=0o604),
+    ]
+    name = images.image([first, [oci.file("d/later", "x", mode=0o600), oci.file("d/s/below", mode=0o444)]])
+    upper, lower = lowers(name)
+    assert os.getxattr(lower / "d", "system.posix_acl_default") == acl
+    modes = {lower / "d/f": 0o640, lower / "d/s": 0o710, lower / "d/p": 0o604}
+    modes |= {upper / "d/later": 0o600, upper / "d/s/below": 0o444}
+    for path, mode in modes.items():
+        assert (path.stat().st_mode & 0o7777, [key for key in os.listxattr(path) if "acl" in key]) == (mode, []), path
 
 
 def test_two_imports_at_once_and_what_was_killed(images, run):

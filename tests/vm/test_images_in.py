@@ -2,12 +2,13 @@
 
 import json
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import oci
 import pytest
-from registry import Registry, registry
+from registry import PASSWORD, USER, Registry, registry
 from test_images import STORE, busybox, image_id, images, lowers, merged_listing
 
 __all__ = ["images"]  # the fixture
@@ -179,7 +180,7 @@ def busybox_of(machine: str) -> bytes:
 
 
 def test_what_cannot_be_fetched_is_said_in_a_line(images, remote, run):
-    """Unknown names, refused signatures and credentials, and a host without skopeo."""
+    """Unknown names, refused signatures, credentials that are told in another place or are wrong, no skopeo."""
     layout = images.layout([busybox()])
     full = remote.push(f"oci:{layout}:latest", "refused/one:1")
     before = POLICY.read_bytes()
@@ -202,6 +203,25 @@ def test_what_cannot_be_fetched_is_said_in_a_line(images, remote, run):
     remote.logout()
     try:
         assert "authentication required" in said(full)
+        for password, variable in (
+            (PASSWORD, "REGISTRY_AUTH_FILE"),
+            (PASSWORD, "DOCKER_CONFIG"),
+            ("wrong", "DOCKER_CONFIG"),
+        ):
+            place = images.place / f"{variable}-{password}"
+            place.mkdir(mode=0o700)
+            own = {"auths": {remote.host: {"auth": b64encode(f"{USER}:{password}".encode()).decode()}}}
+            (place / "config.json").write_text(json.dumps(own))
+            (place / "config.json").chmod(0o600)
+            told = place if variable == "DOCKER_CONFIG" else place / "config.json"
+            environment = os.environ | {variable: str(told)}
+            if password != PASSWORD:
+                assert "authentication required" in said(full, env=environment)
+                continue
+            run("nsunit", "image", "pull", full, env=environment)
+            run("nsunit", "image", "tag", full, f"{remote.host}/refused/by-{variable.lower()}:1")
+            run("nsunit", "image", "push", f"{remote.host}/refused/by-{variable.lower()}:1", env=environment)
+            run("nsunit", "image", "rm", full, f"{remote.host}/refused/by-{variable.lower()}:1")
     finally:
         remote.login()
     (images.place / "skopeo").write_text(SKOPEO)

@@ -47,8 +47,8 @@ def asked(port: int, request: bytes = b"", until: bytes = b"", timeout: float = 
         return b""
 
 
-def serving(name: str) -> bytes:
-    """What a real client gets by the published port, as soon as it is served."""
+def serving(name: str, port: int = 0) -> bytes:
+    """What a real client gets by the published *port*, as soon as it is served."""
     requests = {
         "nginx": (b"GET / HTTP/1.0\r\n\r\n", b"</html>"),
         "redis": (b"PING\r\n", b"+PONG"),
@@ -56,7 +56,7 @@ def serving(name: str) -> bytes:
         "mariadb": (b"", b"MariaDB"),
     }
     # One that is still loading its data answers something else.
-    return wait_until(lambda: asked(PORTS[name], *requests[name], timeout=2), f"{name} serves")
+    return wait_until(lambda: asked(port or PORTS[name], *requests[name], timeout=2), f"{name} serves")
 
 
 def sql(container, words, text: str) -> str:
@@ -153,4 +153,37 @@ def test_a_users_redis_and_nginx(user: User):
             assert "kill" not in done.stdout + done.stderr
     finally:
         user.nsunit("rm", "--force", "--definition", "redis", "nginx")
+        user.nsunit("image", "prune", "--all")
+
+
+def test_a_users_databases(user: User):
+    """They begin as root of the user's ids, and give their volumes and themselves to others of these."""
+    place = user.home / "databases"
+    place.mkdir(mode=0o755)
+    builder = Builder(place)
+    directory = user.home / ".config/nsunit"
+    user.run("mkdir", "-p", directory)
+    words = {"postgres": ("env", "PGPASSWORD=secret", *PSQL), "mariadb": MARIADB}
+    ended = {"postgres": "database system is shut down", "mariadb": "Shutdown complete"}
+    owners = {"postgres": "postgres\n", "mariadb": "mysql\n"}
+    for name in words:
+        user.nsunit("image", "import", builder.build(name), "--name", f"localhost/{name}", timeout=240)
+        text = f"[Container]\nImage={name}\nPublishPort={PORTS[name] + 1}:{INSIDE[name]}\n"
+        (directory / f"{name}.nsunit").write_text(text)
+    try:
+        user.nsunit("start", *words)
+        for name, client in words.items():
+            assert serving(name, PORTS[name] + 1)
+            create = "CREATE TABLE towns (name VARCHAR(20)); INSERT INTO towns VALUES ('Ghent')"
+            user.nsunit("exec", name, *client, create)
+            assert user.exec(name, "stat -c %U /proc/1") == owners[name]
+        done = user.nsunit("stop", *words)
+        assert "kill" not in done.stdout + done.stderr
+        user.nsunit("start", *words)
+        for name, client in words.items():
+            assert ended[name] in logs(user.nsunit, name)
+            assert serving(name, PORTS[name] + 1)
+            assert user.nsunit("exec", name, *client, "SELECT name FROM towns").stdout == "Ghent\n"
+    finally:
+        user.nsunit("rm", "--force", "--definition", *words)
         user.nsunit("image", "prune", "--all")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.values import absolute_path, choice, is_digits, plain_path, string, word_list
-from nsunit.definition.words import next_word, wrong
+from nsunit.definition.words import split, wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,13 +54,7 @@ def installed_names(text: str) -> tuple[str, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     """Words, in which a backslash is one: that of an escape in a unit's name, as systemd reads it."""
-    found: list[str] = []
-    position = 0
-    while True:
-        word, position = next_word(text, position, keep_escapes=True)
-        if word is None:
-            return tuple(found)
-        found.append(word)
+    return tuple(split(text, keep_escapes=True))
 
 
 def documentation(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.definition.setting import own
 from nsunit.definition.values import plain_path
 from nsunit.definition.values_container import target_path
-from nsunit.definition.words import fields, next_word, wrong
+from nsunit.definition.words import fields, split, wrong
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -34,13 +34,7 @@ class Device(Record):
 
 def devices(text: str) -> tuple[Device, ...]:
     """`[-]SOURCE[:TARGET][:RIGHTS]…`."""
-    found: list[Device] = []
-    position = 0
-    while True:
-        word, position = next_word(text, position, keep_escapes=True)
-        if word is None:
-            return tuple(found)
-        found.append(_device(word))
+    return tuple(map(_device, split(text, keep_escapes=True)))
 
 
 def _device(word: str) -> Device:

@@ -13,9 +13,9 @@ from nsunit.definition.load import load
 from nsunit.definition.search import find, main_file
 from nsunit.dropins.definitions import renamed, texts_of, write_all
 from nsunit.errors import NsunitError
+from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.features.transfer.export import at_rest, enter_ids, refuse_kinds
 from nsunit.features.transfer.staging import Staging
-from nsunit.features.transfer.worker import Worker, raise_first
 from nsunit.names import split_instance
 from nsunit.storage import files
 from nsunit.storage.lock import Lock

@@ -11,12 +11,12 @@ import os
 
 from nsunit.errors import UsageError
 from nsunit.features.images.unpack.archive import parts_of
+from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.features.transfer import ends
 from nsunit.features.transfer.ends import End, end_of
 from nsunit.features.transfer.pack import Packer
 from nsunit.features.transfer.tree import Pipe, Stream, Tree
 from nsunit.features.transfer.view import View
-from nsunit.features.transfer.worker import Worker, raise_first
 from nsunit.names import check_name
 
 TYPE_CHECKING = False

@@ -12,11 +12,11 @@ from nsunit.definition.search import find
 from nsunit.dropins.definitions import read, texts_of
 from nsunit.errors import UsageError
 from nsunit.features.images.out.pause import Paused
+from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.features.rootless.deeds import own_ids
 from nsunit.features.rootless.setup import OwnUsers
 from nsunit.features.transfer import bundle
 from nsunit.features.transfer.pack import OPAQUE, Packer
-from nsunit.features.transfer.worker import Worker, raise_first
 from nsunit.names import check_name, is_group, is_pod
 from nsunit.setup.build import Build
 from nsunit.storage import files, ranges

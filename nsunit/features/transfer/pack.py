@@ -1,8 +1,4 @@
-"""A tree of files as a tar archive, by descriptor: no link on the way is followed, whoever changes it meanwhile.
-
-It is the pax form that GNU tar, bsdtar and Python read: owners by number, extended attributes as SCHILY.xattr, sparse
-files as GNU.sparse 1.0.
-"""
+"""A tree of files as a tar archive, by descriptor: no link on the way is followed, whoever changes it meanwhile."""
 
 from __future__ import annotations
 
@@ -11,14 +7,14 @@ import os
 import stat
 import tarfile
 
+from nsunit.features.images.out.walk import GONE, Node, walk
+from nsunit.features.images.out.writer import Writer, entry_of, extents
 from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-_PIECE = 1 << 18
-_BLOCK = tarfile.BLOCKSIZE
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 KEPT = ("security.capability", "system.posix_acl_access", "system.posix_acl_default")
@@ -39,123 +35,75 @@ class Packer:
         self.opaque = opaque
         self.omitted = omitted or {}
         self.warnings: list[str] = []
-        self._links: dict[tuple[int, int], str] = {}  # files with several names -> the first one
+        self._writer = Writer(self._write)
 
     def file(self, name: str, content: bytes) -> None:
         """Add a file of root's with *content*."""
         entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(content), 0o644
-        self._header(entry)
-        self._write(content + bytes(-len(content) % _BLOCK))
+        entry.mode = 0o644
+        self._writer.text(entry, content)
 
     def tree(self, parent: int, name: str, called: str) -> None:
-        """Add what is *name* in the directory *parent* as *called*, with all that is below it."""
+        """Add what is *name* in the directory *parent* as *called*, with all that is below it.
+
+        Raises:
+            OSError: something of it cannot be read; with its path.
+            NsunitError: it lies too deep.
+        """
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
-            self._add(parent, name, called, status)
+            self._add(Node("", parent, name, status), called)
             return
-        top = self._directory(parent, name, called)
-        waiting = [(top, called, iter(sorted(os.listdir(top))))]
+        top = os.open(name, _DIRECTORY, dir_fd=parent)
         try:
-            while waiting:
-                fd, path, names = waiting[-1]
-                entry = next(names, None)
-                if entry is None:
-                    os.close(waiting.pop()[0])
-                    continue
+            for node in walk(top, mounts=True):
+                path = f"{called}/{node.path}" if node.path else called
                 try:
-                    status = os.stat(entry, dir_fd=fd, follow_symlinks=False)
-                    if stat.S_ISDIR(status.st_mode):
-                        below = self._directory(fd, entry, f"{path}/{entry}")
-                        waiting.append((below, f"{path}/{entry}", iter(sorted(os.listdir(below)))))
-                    else:
-                        self._add(fd, entry, f"{path}/{entry}", status)
+                    self._add(node, path)
                 except OSError as error:
-                    if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
-                        raise _at(error, f"{path}/{entry}") from None
+                    if error.errno not in GONE:
+                        raise OSError(error.errno, error.strerror, path) from None
                     # It was removed, or replaced by something else, while its directory was read.
         finally:
-            for fd, _, _ in waiting:
-                os.close(fd)
+            os.close(top)
 
     def finish(self) -> None:
         """End the archive."""
-        self._write(bytes(2 * _BLOCK))
+        self._writer.finish()
 
     def warn(self, text: str) -> None:
         """Note what is left out."""
         if len(self.warnings) < WARNINGS_MAX:
             self.warnings.append(text)
 
-    def _directory(self, parent: int, name: str, called: str) -> int:
-        fd = os.open(name, _DIRECTORY, dir_fd=parent)
-        try:
-            entry = _entry(called, tarfile.DIRTYPE, os.fstat(fd))
-            self._header(entry, self._attributes(fd))
-        except BaseException:
-            os.close(fd)
-            raise
-        return fd
-
-    def _add(self, parent: int, name: str, called: str, status: os.stat_result) -> None:
-        mode = status.st_mode
-        if stat.S_ISREG(mode):
-            fd = os.open(name, _FILE, dir_fd=parent)
+    def _add(self, node: Node, called: str) -> None:
+        entry = entry_of(called, node.status)
+        if entry is None:
+            self.warn(f"'{printable(called)}' is left out: it is a socket")
+        elif entry.isdev() and not entry.isfifo() and not self.opaque:
+            self.warn(f"'{printable(called)}' is left out: it is a device node")
+        elif entry.isdir() or entry.isreg():
+            fd = os.open(node.name, _DIRECTORY if entry.isdir() else _FILE, dir_fd=node.directory)
             try:
-                status = os.fstat(fd)
-                if stat.S_ISREG(status.st_mode):
-                    self._regular(fd, called, status)
+                self._opened(fd, called)
             finally:
                 os.close(fd)
-        elif stat.S_ISLNK(mode):
-            entry = _entry(called, tarfile.SYMTYPE, status)
-            entry.linkname = os.readlink(name, dir_fd=parent)
-            self._header(entry)
-        elif stat.S_ISFIFO(mode):
-            self._header(_entry(called, tarfile.FIFOTYPE, status))
-        elif stat.S_ISSOCK(mode):
-            self.warn(f"'{printable(called)}' is left out: it is a socket")
-        elif self.opaque:
-            entry = _entry(called, tarfile.CHRTYPE if stat.S_ISCHR(mode) else tarfile.BLKTYPE, status)
-            entry.devmajor, entry.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
-            self._header(entry)
         else:
-            self.warn(f"'{printable(called)}' is left out: it is a device node")
+            if entry.issym():
+                entry.linkname = os.readlink(node.name, dir_fd=node.directory)
+            self._writer.header(entry)
 
-    def _regular(self, fd: int, called: str, status: os.stat_result) -> None:
-        entry = _entry(called, tarfile.REGTYPE, status)
-        if status.st_nlink > 1:
-            first = self._links.setdefault((status.st_dev, status.st_ino), called)
-            if first != called:
-                entry.type, entry.linkname = tarfile.LNKTYPE, first
-                self._header(entry)
-                return
-        attributes = self._attributes(fd)
-        if called in self.omitted:
-            self._header(entry, attributes | self.omitted[called])
+    def _opened(self, fd: int, called: str) -> None:
+        """Add a directory without what is in it, or a file."""
+        status = os.fstat(fd)
+        entry = entry_of(called, status)
+        if entry is None or not (entry.isdir() or entry.isreg()) or self._writer.again(entry, status):
             return
-        pieces = list(extents(fd, status))
-        if pieces == [(0, status.st_size)] or not status.st_size:
-            entry.size = status.st_size
-            self._header(entry, attributes)
-        else:
-            table = "".join(f"{number}\n" for number in (len(pieces), *(item for pair in pieces for item in pair)))
-            text = table.encode() + bytes(-len(table) % _BLOCK)
-            entry.size = len(text) + sum(size for _, size in pieces)
-            sparse = {"major": "1", "minor": "0", "name": called, "realsize": str(status.st_size)}
-            self._header(entry, attributes | {f"GNU.sparse.{key}": value for key, value in sparse.items()})
-            self._write(text)
-        for offset, size in pieces:
-            self._copy(fd, offset, size)
-        self._write(bytes(-entry.size % _BLOCK))
-
-    def _copy(self, fd: int, offset: int, size: int) -> None:
-        """The *size* bytes from *offset* on; zeros where the file has become shorter meanwhile."""
-        end = offset + size
-        while offset < end:
-            piece = os.pread(fd, min(_PIECE, end - offset), offset) or bytes(min(_PIECE, end - offset))
-            self._write(piece)
-            offset += len(piece)
+        entry.pax_headers = {**entry.pax_headers, **self._attributes(fd), **self.omitted.get(called, {})}
+        if entry.isdir() or called in self.omitted:
+            self._writer.header(entry)
+        elif not self._writer.file(entry, fd, status.st_size, list(extents(fd, status.st_size))):
+            self.warn(f"'{printable(called)}' became shorter while it was read, and has zeros at its end")
 
     def _attributes(self, fd: int) -> dict[str, str]:
         found = {}
@@ -179,52 +127,7 @@ class Packer:
                     raise
         return found
 
-    def _header(self, entry: tarfile.TarInfo, more: dict[str, str] | None = None) -> None:
-        entry.pax_headers = {**entry.pax_headers, **(more or {})}
-        self._write(entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
-
     def _write(self, content: bytes) -> None:
         view = memoryview(content)
         while view:
             view = view[os.write(self.out, view) :]
-
-
-def _entry(called: str, kind: bytes, status: os.stat_result) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(called)
-    entry.type = kind
-    entry.mode = stat.S_IMODE(status.st_mode)
-    entry.uid, entry.gid = status.st_uid, status.st_gid
-    whole, rest = divmod(status.st_mtime_ns, 1_000_000_000)
-    entry.mtime = whole
-    if rest or whole < 0:
-        # A fraction counts away from zero, in the text as in the number.
-        sign = "-" if status.st_mtime_ns < 0 else ""
-        whole, rest = divmod(abs(status.st_mtime_ns), 1_000_000_000)
-        entry.pax_headers = {"mtime": f"{sign}{whole}.{rest:09}"}
-    return entry
-
-
-def extents(fd: int, status: os.stat_result) -> Iterator[tuple[int, int]]:
-    """Where a file has data, as (offset, size)."""
-    size = status.st_size
-    if status.st_blocks * 512 >= size:
-        yield 0, size
-        return
-    offset = 0
-    while offset < size:
-        try:
-            start = os.lseek(fd, offset, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # a hole up to its end
-                return
-            if error.errno != errno.EINVAL:
-                raise
-            yield offset, size - offset  # a file system that does not know
-            return
-        offset = min(os.lseek(fd, start, os.SEEK_HOLE), size)
-        if start < offset:
-            yield start, offset - start
-
-
-def _at(error: OSError, path: str) -> OSError:
-    return OSError(error.errno, error.strerror, path)

@@ -16,7 +16,7 @@ from nsunit.definition.load import load
 from nsunit.errors import NsunitError
 from nsunit.features import hooks
 from nsunit.features.images.unpack import confine
-from nsunit.features.transfer.worker import preload
+from nsunit.features.images.unpack.worker import preload
 from nsunit.names import is_group, is_pod
 from nsunit.plan.operations import operations
 from nsunit.setup import linux, mounts, namespaces, root, spawn

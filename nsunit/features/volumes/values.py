@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.definition.values import size
 from nsunit.definition.values_container import target_path
-from nsunit.definition.words import ValueProblem, fields, next_word, wrong
+from nsunit.definition.words import ValueProblem, fields, split, wrong
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -66,13 +66,7 @@ def target_of(file: str) -> str:
 
 def volumes(text: str) -> tuple[Volume, ...]:
     """`Volume=`: `[NAME:]TARGET[:OPTIONS]…`."""
-    found: list[Volume] = []
-    position = 0
-    while True:
-        word, position = next_word(text, position, keep_escapes=True)
-        if word is None:
-            return tuple(found)
-        found.append(_volume(word))
+    return tuple(map(_volume, split(text, keep_escapes=True)))
 
 
 def _volume(word: str) -> Volume:

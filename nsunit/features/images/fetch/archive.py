@@ -44,13 +44,13 @@ def archive(job: dict[str, Any]) -> dict[str, Any]:
     warnings: list[str] = []
     layers = []
     for number, path in enumerate(job["layers"]):
-        directory = path
-        if not os.path.isdir(path):
+        directory, is_disk = path, not os.path.isdir(path)
+        if is_disk:
             directory = f"{job['staging']}/mounted-{number}"
             os.mkdir(directory)
             _run("systemd-dissect", "--read-only", "--mount", path, directory)
         content = f"{job['staging']}/{number}.tar"
-        warnings += _pack(directory, content, f"{job['staging']}/whiteouts-{number}")
+        warnings += _pack(directory, content, f"{job['staging']}/whiteouts-{number}", mounts=is_disk)
         layers.append(_blob(place, content))
     config = {**job["config"], "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}}
     manifest = {
@@ -68,9 +68,12 @@ def archive(job: dict[str, Any]) -> dict[str, Any]:
 _WARNINGS_MAX = 20
 
 
-def _pack(directory: str, target: str, whiteouts: str) -> list[str]:
-    """Write the tar archive *target* of *directory*; returns what tar(1) has to say of it."""
-    entries, removed = _entries(os.fsencode(directory))
+def _pack(directory: str, target: str, whiteouts: str, *, mounts: bool) -> list[str]:
+    """Write the tar archive *target* of *directory*; returns what tar(1) has to say of it.
+
+    What is mounted below belongs to it with *mounts* alone: a disk may have /usr, /var and others in partitions.
+    """
+    entries, removed = _entries(os.fsencode(directory), mounts)
     warnings = _tar("--create", target, directory, entries)
     if removed:
         for path in removed:
@@ -81,8 +84,8 @@ def _pack(directory: str, target: str, whiteouts: str) -> list[str]:
     return warnings
 
 
-def _entries(top: bytes) -> tuple[list[bytes], list[bytes]]:
-    """What is in the directory *top*, but not in other file systems; and the empty files for what it hides."""
+def _entries(top: bytes, mounts: bool) -> tuple[list[bytes], list[bytes]]:
+    """What is in the directory *top*, in other file systems with *mounts* alone; and empty files for what it hides."""
     device = os.lstat(top).st_dev
     found, removed = [b"."], []
     for parent, directories, files in os.walk(top, onerror=_raise):
@@ -97,7 +100,7 @@ def _entries(top: bytes) -> tuple[list[bytes], list[bytes]]:
                 removed.append(os.path.join(relative, b".wh." + name))
             elif not stat.S_ISSOCK(status.st_mode):
                 found.append(path)
-            if stat.S_ISDIR(status.st_mode) and status.st_dev != device:
+            if stat.S_ISDIR(status.st_mode) and status.st_dev != device and not mounts:
                 directories.remove(name)
     return found, removed
 

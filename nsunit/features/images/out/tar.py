@@ -7,9 +7,7 @@ archive, and has the same digest.
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import tarfile
 
 from nsunit.errors import NsunitError
@@ -23,6 +21,7 @@ from nsunit.features.images.out.walk import (
     is_whiteout,
     walk,
 )
+from nsunit.features.images.out.writer import Writer, entry_of, extents
 from nsunit.features.images.unpack.attributes import CAPABILITY, is_allowed
 from nsunit.features.images.unpack.places import joined
 from nsunit.names import printable
@@ -32,19 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-_SECOND = 1_000_000_000
-_PIECE = 1 << 20
 _HOLE_MIN = 1 << 20  # bytes; also what the borders of holes are rounded to, whatever the blocks of a file system are
-_BLOCK = tarfile.BLOCKSIZE
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_KINDS = {
-    stat.S_IFDIR: tarfile.DIRTYPE,
-    stat.S_IFREG: tarfile.REGTYPE,
-    stat.S_IFLNK: tarfile.SYMTYPE,
-    stat.S_IFCHR: tarfile.CHRTYPE,
-    stat.S_IFBLK: tarfile.BLKTYPE,
-    stat.S_IFIFO: tarfile.FIFOTYPE,
-}
 
 
 class Owners(Record):
@@ -58,11 +46,10 @@ class Packer:
     """Writes archives by *write*, one for each call of `pack`; *warnings* has what could not be taken along."""
 
     def __init__(self, write: Callable[[bytes], object], owners: Owners, lowers: Lowers) -> None:
-        self.write = write
+        self.writer = Writer(write)
         self.owners = owners
         self.lowers = lowers
         self.warnings: list[str] = []
-        self._first: dict[tuple[int, int], str] = {}  # files with several names -> the name that has the content
 
     def pack(self, nodes: Iterable[Node]) -> None:
         """Write the archive of *nodes*.
@@ -75,8 +62,8 @@ class Packer:
             try:
                 self._node(node)
             except FileNotFoundError:  # it was removed since it was listed
-                self._first.pop((node.status.st_dev, node.status.st_ino), None)
-        self.write(bytes(2 * _BLOCK))
+                self.writer.forget(node.status)
+        self.writer.finish()
 
     def _node(self, node: Node) -> None:
         path, status = node.path, node.status
@@ -87,47 +74,35 @@ class Packer:
             if self.lowers.find(path) is not None:
                 self._whiteout(path.rpartition("/")[0], node.name)
             return
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode))
-        if kind is None:
+        entry = entry_of(path or ".", status)
+        if entry is None:
             self._warn(path, "it is a socket, which whoever listens on it makes anew")
             return
         attributes = attributes_by_directory(node)
         check_marks(path, attributes, self.lowers.marks)
-        entry = self._entry(node, kind)
-        if kind != tarfile.DIRTYPE and status.st_nlink > 1:
-            first = self._first.setdefault((status.st_dev, status.st_ino), path)
-            if first != path:
-                entry.type, entry.linkname = tarfile.LNKTYPE, first
-                self._header(entry)
-                return
+        self._own(entry, path)
+        if self.writer.again(entry, status):
+            return
         entry.pax_headers = {**entry.pax_headers, **self._attributes(path, attributes)}
-        if kind == tarfile.REGTYPE:
+        if entry.isreg():
             self._file(node, entry)
             return
-        self._header(entry)
-        if kind == tarfile.DIRTYPE:
+        if entry.issym():
+            entry.linkname = os.readlink(node.name, dir_fd=node.directory)
+        self.writer.header(entry)
+        if entry.isdir():
             for name in self.lowers.hidden(node, attributes):
                 self._whiteout(path, name)
 
-    def _entry(self, node: Node, kind: bytes) -> tarfile.TarInfo:
-        status, base = node.status, self.owners.base
-        entry = tarfile.TarInfo(node.path or ".")
-        entry.type, entry.mode = kind, stat.S_IMODE(status.st_mode)
-        entry.uid, entry.gid = status.st_uid - base, status.st_gid - base
-        if entry.uid < 0 or entry.gid < 0:
+    def _own(self, entry: tarfile.TarInfo, path: str) -> None:
+        """Give *entry* the ids that the container has for its owners."""
+        base = self.owners.base
+        if entry.uid < base or entry.gid < base:
             raise NsunitError(
-                f"'{printable(node.path)}' belongs to {status.st_uid}:{status.st_gid}, which are not the container's",
+                f"'{printable(path)}' belongs to {entry.uid}:{entry.gid}, which are not the container's",
                 hint=f"its ids begin at {base} on the disk",
             )
-        whole, rest = divmod(status.st_mtime_ns, _SECOND)
-        entry.mtime = whole
-        if rest:
-            entry.pax_headers = {"mtime": _decimal(status.st_mtime_ns)}
-        if kind == tarfile.SYMTYPE:
-            entry.linkname = os.readlink(node.name, dir_fd=node.directory)
-        if kind in (tarfile.CHRTYPE, tarfile.BLKTYPE):
-            entry.devmajor, entry.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
-        return entry
+        entry.uid, entry.gid = entry.uid - base, entry.gid - base
 
     def _attributes(self, path: str, attributes: dict[str, bytes]) -> dict[str, str]:
         found = {}
@@ -150,59 +125,16 @@ class Packer:
             status = os.fstat(fd)
             if (status.st_dev, status.st_ino) != (node.status.st_dev, node.status.st_ino):
                 raise NsunitError(f"'{printable(node.path)}' was replaced while it was read", hint="do it again")
-            pieces = _pieces(fd, status.st_size)
-            if pieces is None:
-                entry.size = status.st_size
-                self._header(entry)
-                self._content(fd, 0, entry.size, node.path)
-            else:
-                self._sparse(fd, entry, status.st_size, pieces)
+            pieces = _rounded(extents(fd, status.st_size), status.st_size)
+            if not self.writer.file(entry, fd, status.st_size, pieces):
+                self._tell(f"'/{node.path}' became shorter while it was read, and has zeros at its end")
         finally:
             os.close(fd)
-
-    def _sparse(self, fd: int, entry: tarfile.TarInfo, size: int, pieces: list[tuple[int, int]]) -> None:
-        """GNU tar's form 1.0: where the data belong stands before them."""
-        path = entry.name
-        table = "".join(f"{number}\n" for number in (len(pieces), *(part for piece in pieces for part in piece)))
-        entry.pax_headers = {
-            **entry.pax_headers,
-            "GNU.sparse.major": "1",
-            "GNU.sparse.minor": "0",
-            "GNU.sparse.name": path,
-            "GNU.sparse.realsize": str(size),
-        }
-        parent, _, name = path.rpartition("/")
-        entry.name = joined(parent, f"GNUSparseFile.0/{name}")
-        before = _padded(table.encode())
-        entry.size = len(before) + sum(length for _, length in pieces)
-        self._header(entry)
-        self.write(before)
-        for offset, length in pieces:
-            self._copy(fd, offset, length, path)
-        self.write(bytes(-entry.size % _BLOCK))
-
-    def _content(self, fd: int, offset: int, size: int, path: str) -> None:
-        self._copy(fd, offset, size, path)
-        self.write(bytes(-size % _BLOCK))
-
-    def _copy(self, fd: int, offset: int, size: int, path: str) -> None:
-        end = offset + size
-        while offset < end:
-            piece = os.pread(fd, min(_PIECE, end - offset), offset)
-            if not piece:
-                self._tell(f"'/{path}' became shorter while it was read, and has zeros at its end")
-                piece = bytes(min(_PIECE, end - offset))
-            self.write(piece)
-            offset += len(piece)
 
     def _whiteout(self, directory: str, name: str) -> None:
         entry = tarfile.TarInfo(joined(directory, f".wh.{name}"))
         entry.mode = 0
-        self._header(entry)
-
-    def _header(self, entry: tarfile.TarInfo) -> None:
-        entry.pax_headers = dict(sorted(entry.pax_headers.items()))
-        self.write(entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        self.writer.header(entry)
 
     def _warn(self, path: str, why: str) -> None:
         self._tell(f"'/{path}' is left out: {why}")
@@ -211,33 +143,16 @@ class Packer:
         self.warnings.append(printable(text))
 
 
-def _decimal(nanoseconds: int) -> str:
-    sign = "-" if nanoseconds < 0 else ""
-    whole, rest = divmod(abs(nanoseconds), _SECOND)
-    return f"{sign}{whole}.{rest:09}".rstrip("0")
-
-
-def _padded(content: bytes) -> bytes:
-    return content + bytes(-len(content) % _BLOCK)
-
-
-def _pieces(fd: int, size: int) -> list[tuple[int, int]] | None:
-    """Where a file with large holes has data, as (offset, size); None for any other."""
+def _rounded(pieces: Iterable[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """The *pieces* of a file of *size* without the holes between them that are small."""
     found: list[tuple[int, int]] = []
-    position = 0
-    while position < size:
-        try:
-            start = os.lseek(fd, position, os.SEEK_DATA) // _HOLE_MIN * _HOLE_MIN
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            break  # there is nothing from here on
-        end = min(-(-os.lseek(fd, max(start, position), os.SEEK_HOLE) // _HOLE_MIN) * _HOLE_MIN, size)
+    for offset, length in pieces:
+        start = offset // _HOLE_MIN * _HOLE_MIN
+        end = min(-(-(offset + length) // _HOLE_MIN) * _HOLE_MIN, size)
         if found and start <= sum(found[-1]):
             start = found.pop()[0]
         found.append((start, end - start))
-        position = end
-    return None if sum(length for _, length in found) == size else found
+    return found
 
 
 def pack(

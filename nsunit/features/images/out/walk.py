@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it was removed or replaced since it was listed
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # it was removed or replaced since it was listed
 # What the names of overlayfs's own attributes begin with; for users without privileges, who mount it with `userxattr`.
 MARKS, USERS_MARKS = "trusted.overlay.", "user.overlay."
 _CAPABILITY_MASK, _CAPABILITY_2, _CAPABILITY_3 = 0xFF000000, 0x02000000, 0x03000000
@@ -43,13 +43,15 @@ def open_root(path: str) -> int:
     return os.open(path, _DIRECTORY)
 
 
-def walk(root: int) -> Iterator[Node]:
+def walk(root: int, *, mounts: bool = False) -> Iterator[Node]:
     """All files of the directory behind *root*, itself first: each directory before what is in it, that by name.
 
-    What was removed from a directory comes before what is there.  What is mounted below it is not entered.
+    What was removed from a directory comes before what is there.  What is mounted below it is entered with *mounts*
+    alone.
 
     Raises:
-        NsunitError: something lies deeper than any image may have it.
+        NsunitError: something lies deeper than any archive may have it.
+        OSError: a directory cannot be read; with its path.
     """
     top = os.fstat(root)
     yield Node("", root, ".", top)
@@ -64,13 +66,13 @@ def walk(root: int) -> Iterator[Node]:
             path = f"{place}/{name}" if place else name
             _check_depth(path, len(below))
             yield Node(path, directory, name, status)
-            if not stat.S_ISDIR(status.st_mode) or status.st_dev != top.st_dev:
+            if not stat.S_ISDIR(status.st_mode) or (status.st_dev != top.st_dev and not mounts):
                 continue
             try:
                 inner = os.open(name, _DIRECTORY, dir_fd=directory)
             except OSError as error:
-                if error.errno not in _GONE:
-                    raise
+                if error.errno not in GONE:
+                    raise OSError(error.errno, error.strerror, path) from None
                 continue
             below.append((inner, path, _listed(inner)))
     finally:
@@ -92,7 +94,7 @@ def _listed(directory: int) -> list[tuple[str, os.stat_result]]:
 def _check_depth(path: str, depth: int) -> None:
     if depth > DEPTH_MAX or len(os.fsencode(path)) > PATH_MAX:
         raise NsunitError(
-            f"'{printable(path[:100])}…' lies deeper than a file of an image may",
+            f"'{printable(path[:100])}…' lies deeper than a file of an archive may",
             hint=f"{DEPTH_MAX} directories and {PATH_MAX} bytes of path are the most",
         )
 

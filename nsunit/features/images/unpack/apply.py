@@ -181,6 +181,7 @@ class Layer:
                 os.ftruncate(fd, entry.size)
             os.fchown(fd, entry.uid, entry.gid)
             os.fchmod(fd, entry.mode & 0o7777)
+            attributes.clear(fd)
             self._attributes(entry, fd)  # after the owner, since that takes file capabilities away
             time = attributes.mtime(entry)
             os.utime(fd, ns=(time, time))
@@ -207,6 +208,9 @@ class Layer:
             self.warn(f"'{printable(entry.name)}' is left out: devices can be made by root only")
             return
         os.chmod(name, entry.mode & 0o7777, dir_fd=directory)  # it was made here, and nobody else is
+        os.fchdir(directory)
+        attributes.clear(name)
+        os.fchdir(self.places.root)
         self._set_by_name(entry, directory, name)
 
     def _set_by_name(self, entry: tarfile.TarInfo, directory: int, name: str) -> None:

@@ -40,6 +40,8 @@ def entries(content: Content) -> Iterator[tarfile.TarInfo]:
             errors="surrogateescape",
         )
     except _OF_TARFILE as error:
+        if not content.tell():  # some tools make such of a layer in which nothing is
+            return
         raise content.damaged(f"it is no tar archive: {error}") from None
     while True:
         try:

@@ -79,11 +79,15 @@ def put(entry: TarInfo, place: int | str) -> Iterator[str]:
             yield f"the attribute '{name}' is left out: {error.strerror}"
 
 
-def clear(fd: int) -> None:
-    """Take away the extended attributes that a directory has from further down."""
-    for name in os.listxattr(fd):
+def clear(place: int | str) -> None:
+    """Take away the extended attributes of *place*, as `put` has it, that no entry has brought.
+
+    A directory has those from further down, and whatever is made in one with a default ACL begins with that.
+    """
+    options: dict[str, Any] = {} if isinstance(place, int) else {"follow_symlinks": False}
+    for name in os.listxattr(place, **options):
         if name.startswith("user.") or name in (CAPABILITY, *_ACLS):
-            os.removexattr(fd, name)
+            os.removexattr(place, name, **options)
 
 
 def is_allowed(name: str, value: bytes) -> bool:

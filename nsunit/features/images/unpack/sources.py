@@ -15,7 +15,7 @@ import tarfile
 from nsunit.errors import NsunitError
 from nsunit.features.images.layout import is_digest
 from nsunit.features.images.unpack.archive import entries, parts_of
-from nsunit.features.images.unpack.stream import Blob, Content, is_compressed
+from nsunit.features.images.unpack.stream import Blob, Content, Skimmed, is_compressed
 from nsunit.names import printable
 from nsunit.record import Record
 from nsunit.setup import linux
@@ -100,7 +100,7 @@ class Archive:
     def __init__(self, blob: Blob) -> None:
         self.blob = blob
         self.found: dict[str, Blob | str] = {}
-        content = Content(blob, _ARCHIVE_MAX)
+        content = Skimmed(blob, _ARCHIVE_MAX)
         try:
             self._index(content)
         except ValueError as error:
@@ -236,7 +236,7 @@ def from_layout(source: Directory | Archive, tag: str, platform: Sequence[str]) 
             raise NsunitError(
                 f"there is no image '{printable(tag)}' in it", hint=f"it has {known or 'none with a tag'}"
             )
-    elif len(items) > 1:
+    elif len({str(item.get("digest")) for item in items}) > 1:
         matching = fitting(items, platform)
         if len({*tags}) > 1 or not matching:
             known = ", ".join(printable(name) for name in tags if name)
@@ -279,9 +279,17 @@ def fitting(items: Sequence[Any], platform: Sequence[str]) -> list[Any]:
     return [items[number] for _, number in sorted(ranked)]
 
 
+_SAYS_NOTHING = 1000
+
+
 def _distance(descriptor: Any, platform: Sequence[str]) -> int | None:
-    """How far it is from *platform*; None where it is another."""
+    """How far it is from *platform*; None where it is another.
+
+    What stands beside images (signatures, lists of what is in them) says no platform, and may say what it is instead.
+    """
     given = member(descriptor, "platform", dict, "index")
+    if not given:
+        return _SAYS_NOTHING + bool(member(descriptor, "artifactType", str, "index"))
     if any(given.get(key, value) != value for key, value in zip(("os", "architecture"), platform, strict=False)):
         return None
     variant, wanted = str(given.get("variant") or ""), "".join(platform[2:3])

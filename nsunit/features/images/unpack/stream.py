@@ -12,11 +12,13 @@ import zlib
 
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import zstd
+from nsunit.features.images.unpack.ahead import ahead
 from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 _PIECE = 1 << 18  # bytes; also how much of a decompressor's output is taken at once
 HEADER_MAX = 1 << 20  # bytes; names, attributes and maps of sparse files are shorter in any archive that means well
@@ -70,6 +72,10 @@ class Content:
         self._pieces = self._decompressed()
         self._piece = memoryview(b"")
         self._position = 0
+
+    def read_ahead(self) -> None:
+        """Have a thread read, hash and decompress ahead from here on, in a process that reads it to its end."""
+        self._pieces = ahead(self._pieces)
 
     def tell(self) -> int:
         """How many bytes were read."""
@@ -168,6 +174,27 @@ class Content:
             raise self.damaged(f"it cannot be decompressed: {error}") from None
 
 
+class Skimmed(Content):
+    """What is read of *blob*, which is not compressed, without what is skipped: there are no digests of it."""
+
+    def seek(self, position: int) -> int:
+        """Go forward to *position*, without a look at what is in between.
+
+        Raises:
+            NsunitError: that is backward, or behind the end.
+        """
+        blob = self.blob
+        if not self._position <= position <= blob.size:
+            raise self.damaged("it ends within a file" if position > blob.size else "a size in it is negative")
+        if position - self._position <= len(self._piece):
+            self._piece = self._piece[position - self._position :]
+        else:
+            self._piece = memoryview(b"")
+            self._pieces = blob.replace(offset=blob.offset + position, size=blob.size - position).pieces()
+        self._position = position
+        return position
+
+
 def is_compressed(first: bytes) -> bool:
     """Whether a file that begins with *first* is in one of the formats that are known here."""
     return first.startswith((_GZIP, _XZ, zstd.MAGIC)) or zstd.is_skippable(first)
@@ -189,32 +216,27 @@ def _decompress(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _gzip(data: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    stream = zlib.decompressobj(wbits=31)
-    while True:
-        yield stream.decompress(data, _PIECE)
-        if stream.eof:
-            data = stream.unused_data or next(rest, b"")
-            if not data:
-                return
-            stream = zlib.decompressobj(wbits=31)  # a file may have several members, one behind the other
-            continue
-        data = stream.unconsumed_tail or next(rest, b"")
-        if not data:
-            raise EOFError("it is cut off")
+    return _members(lambda: zlib.decompressobj(wbits=31), data, rest)
 
 
 def _xz(data: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY_MAX)
+    return _members(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY_MAX), data, rest)
+
+
+def _members(new: Callable[[], Any], data: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """What is in the members of a file, which stand one behind the other; *new* makes what decompresses one."""
+    stream = new()
     while True:
         yield stream.decompress(data, _PIECE)
         if stream.eof:
             data = stream.unused_data or next(rest, b"")
             if not data:
                 return
-            stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY_MAX)
+            stream = new()
             continue
-        data = b""
-        if stream.needs_input:
+        # zlib hands back what it has not read yet, lzma keeps it.
+        data = getattr(stream, "unconsumed_tail", b"")
+        if not data and getattr(stream, "needs_input", True):
             data = next(rest, b"")
             if not data:
                 raise EOFError("it is cut off")

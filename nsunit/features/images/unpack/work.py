@@ -8,11 +8,13 @@ import os
 import stat
 
 from nsunit.errors import NsunitError
-from nsunit.features.images.unpack import confine, sources, zstd
+from nsunit.features.images.unpack import ahead, confine, sources, zstd
 from nsunit.features.images.unpack.apply import ID_MAX, Layer, Limits
 from nsunit.features.images.unpack.catalog import write_catalog
 from nsunit.features.images.unpack.sources import hex_of, member
 from nsunit.features.images.unpack.stream import Content
+from nsunit.features.images.unpack.worker import Worker, raise_first
+from nsunit.setup import linux
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ def _find(job: dict[str, Any]) -> tuple[str, Found]:
     if transport == "layers":
         return transport, sources.from_layers(sources.Directory(job["path"]))
     blob = sources.open_regular(job["path"])
+    if not blob.size:
+        raise NsunitError(f"{job['path']}: it is empty", hint="get it anew")
     if transport == "tar" or (transport == "file" and not sources.looks_like_image(blob)):
         return "tar", sources.Found(b"", ((blob, ""),))
     archive = sources.Archive(sources.plain(blob, job["staging"]))
@@ -51,12 +55,14 @@ def unpack(job: dict[str, Any]) -> dict[str, Any]:
         OSError: the host refuses something.
     """
     zstd.preload()
+    ahead.preload()
     transport, found = _find(job)
     os.mkdir(job["staging"] + "/mount")
     diffs = _diff_ids(found)
     done: list[dict[str, Any]] = []
     lowers: list[str] = []
     below = ""
+    described = _Described()
     for number, (blob, digest) in enumerate(found.layers):
         diff = diffs[number] if diffs else ""
         chain = chain_of(below, diff) if diff else ""
@@ -72,9 +78,11 @@ def unpack(job: dict[str, Any]) -> dict[str, Any]:
             chain = chain_of(below, layer["diff"])
             if lowers and not diff:
                 raise AssertionError("a tar has one layer")
+            described.begin(place, layer["size"])
             done.append({**layer, "chain": chain, "place": str(number)})
             lowers.insert(0, place + "/root")
         below = chain
+    described.finish()
     return {
         "config": found.config.decode("utf-8", "surrogateescape"),
         "transport": transport,
@@ -108,8 +116,41 @@ def _unpack_layer(job: dict[str, Any], blob: Blob, place: str, lowers: list[str]
     if "error" in layer:
         raise NsunitError(layer["error"], hint=layer["hint"])
     os.rename(place + "/upper", place + "/root")
-    write_catalog(place)
     return layer
+
+
+class _Described:
+    """The catalogs of layers, each written by a process of its own while the next layers are unpacked."""
+
+    def __init__(self) -> None:
+        self._workers: list[Worker] = []
+
+    def begin(self, place: str, size: int) -> None:
+        """Write that of the layer in *place*, of *size* bytes."""
+        if len(self._workers) == _WORKERS_MAX:
+            raise_first([self._workers.pop(0).result()])
+        self._workers.append(Worker(lambda: _describe(place, size), ()))
+
+    def finish(self) -> None:
+        """Wait for them.
+
+        Raises:
+            NsunitError: one cannot be written.
+        """
+        raise_first([worker.result() for worker in self._workers])
+
+
+_WORKERS_MAX = 4
+_LARGE = 16 << 20  # bytes; what a layer has at least that is written to the disk while others are unpacked
+
+
+def _describe(place: str, size: int) -> tuple[str, ...]:
+    write_catalog(place)
+    if size >= _LARGE:
+        fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        linux.syncfs(fd)
+        os.close(fd)
+    return ()
 
 
 def make_upper(place: str, lowers: Sequence[str]) -> None:
@@ -143,6 +184,7 @@ def _ids() -> int:
 
 def _apply(root: int, blob: Blob, limits: Limits) -> dict[str, Any]:
     content = Content(blob, limits.size)
+    content.read_ahead()
     layer = Layer(root, limits)
     try:
         layer.apply(content)

@@ -20,6 +20,7 @@ from nsunit.features.images.look import layer_of
 from nsunit.features.images.out.parts import damaged
 from nsunit.features.images.store import Store
 from nsunit.features.images.unpack.catalog import unescaped
+from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.features.transfer import bundle
 from nsunit.features.transfer.deploy.channel import Channel, EndedError
 from nsunit.features.transfer.deploy.offer import (
@@ -35,7 +36,6 @@ from nsunit.features.transfer.deploy.offer import (
 from nsunit.features.transfer.deploy.unpack import catalog
 from nsunit.features.transfer.export import USERS_OPAQUE, enter_ids, export_to, refuse_kinds
 from nsunit.features.transfer.pack import OPAQUE, Packer
-from nsunit.features.transfer.worker import Worker, raise_first
 from nsunit.record import Record
 from nsunit.storage import files
 

@@ -12,10 +12,10 @@ import os
 import stat
 
 from nsunit.errors import NsunitError
+from nsunit.features.images.out.writer import extents
 from nsunit.features.images.unpack import confine, sources, zstd
 from nsunit.features.images.unpack.catalog import unescaped, write_catalog
 from nsunit.features.transfer.deploy.offer import CONTENT, catalog_digest, contents
-from nsunit.features.transfer.pack import extents
 from nsunit.features.transfer.work import BENEATH, SIZE_MAX, Archive, Upper, make_opaque, told
 from nsunit.setup import linux
 from nsunit.storage import files
@@ -131,7 +131,7 @@ def _copy(source: int, target: int) -> None:
         raise NsunitError("something else came in a file's place", hint="try again")
     capability = os.getxattr(target, _CAPABILITY) if _CAPABILITY in os.listxattr(target) else None
     status = os.fstat(source)
-    for offset, size in extents(source, status):
+    for offset, size in extents(source, status.st_size):
         _copy_extent(source, target, offset, size)
     os.ftruncate(target, status.st_size)
     os.fchmod(target, stat.S_IMODE(before.st_mode))

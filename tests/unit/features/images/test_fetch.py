@@ -1,12 +1,14 @@
 """Fetching: what a short name stands for, which one of an index is meant, what skopeo says, and how far it is."""
 
 import json
+import os
 
 import pytest
 
 from nsunit.cli import progress
 from nsunit.core.context import Context
 from nsunit.errors import NsunitError
+from nsunit.features.images.fetch import archive
 from nsunit.features.images.fetch.shortnames import full_names, registries_of
 from nsunit.features.images.fetch.watch import Watch
 from nsunit.features.images.fetch.work import reason_of
@@ -130,3 +132,18 @@ def test_the_line_of_progress(monkeypatch, capsys):
 )
 def test_rate_and_time_left(rate, said):
     assert progress.told(1024, 1 << 20, rate) == said
+
+
+def test_what_is_mounted_below_belongs_to_a_disk_alone(tmp_path, monkeypatch):
+    """Its /usr may be a partition of its own; below a directory of the host's anything may be mounted."""
+    (tmp_path / "usr/lib").mkdir(parents=True)
+    real, usr = os.lstat, os.fsencode(tmp_path / "usr")
+
+    def lstat(path):
+        status = real(path)
+        return os.stat_result((*status[:2], status.st_dev + 1, *status[3:10])) if path.startswith(usr) else status
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    top = os.fsencode(tmp_path)
+    assert archive._entries(top, mounts=False) == ([b".", b"usr"], [])
+    assert archive._entries(top, mounts=True) == ([b".", b"usr", b"usr/lib"], [])

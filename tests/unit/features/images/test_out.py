@@ -127,7 +127,7 @@ def test_what_an_archive_cannot_have(tmp_path):
     for _ in range(260):
         deep = deep / "d"
     os.makedirs(deep)
-    with pytest.raises(NsunitError, match="lies deeper than a file of an image may"):
+    with pytest.raises(NsunitError, match="lies deeper than a file of an archive may"):
         packed(tmp_path)
 
 

@@ -1,6 +1,7 @@
 """Blobs: what is decompressed, and what is refused."""
 
 import gzip
+import hashlib
 import lzma
 import os
 
@@ -9,7 +10,7 @@ import pytest
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import zstd
 from nsunit.features.images.unpack.archive import parts_of
-from nsunit.features.images.unpack.stream import Blob, Content, is_compressed
+from nsunit.features.images.unpack.stream import Blob, Content, Skimmed, is_compressed
 
 TEXT = b"".join(b"%d," % number for number in range(200_000))
 # `printf hello | zstd`, as two frames with a skippable one between them.
@@ -86,3 +87,39 @@ def test_a_file_that_shrinks(blob):
 )
 def test_names_never_lead_above_the_root(name, parts):
     assert parts_of(name) == parts
+
+
+def test_pieces_that_are_made_ahead_are_the_same(blob):
+    content = Content(blob(gzip.compress(TEXT)), 1 << 30)
+    content.read_ahead()
+    assert b"".join(iter(lambda: content.read(1 << 16), b"")) == TEXT
+    assert content.digest.hexdigest() == hashlib.sha256(TEXT).hexdigest()
+    damaged = Content(blob(gzip.compress(TEXT)[:-9]), 1 << 30)
+    damaged.read_ahead()
+    with pytest.raises(NsunitError, match="it cannot be decompressed: it is cut off"):
+        for _ in iter(lambda: damaged.read(1 << 16), b""):
+            pass
+
+
+def test_what_is_skipped_is_not_read(blob, monkeypatch):
+    content = bytes(range(256)) * 4096
+    skimmed = Skimmed(blob(content), 1 << 30)
+    real, read_at = os.pread, []
+
+    def pread(fd, size, offset):
+        read_at.append(offset)
+        return real(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    assert skimmed.read(512) == content[:512]
+    skimmed.seek(1000)
+    assert (skimmed.read(10), skimmed.tell()) == (content[1000:1010], 1010)
+    skimmed.seek(900_000)
+    assert (skimmed.read(10), skimmed.tell()) == (content[900_000:900_010], 900_010)
+    assert read_at == [0, 900_000]
+    skimmed.seek(len(content))
+    assert skimmed.read(1) == b""
+    with pytest.raises(NsunitError, match="it ends within a file"):
+        skimmed.seek(len(content) + 1)
+    with pytest.raises(NsunitError, match="a size in it is negative"):
+        skimmed.seek(5)

@@ -17,6 +17,12 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 OWN = os.geteuid(), os.getegid()
 
 
+@pytest.fixture(autouse=True)
+def back_again(monkeypatch, tmp_path):
+    """What unpacks is a process of its own otherwise, and goes to other directories."""
+    monkeypatch.chdir(tmp_path)
+
+
 def pack(source, archive, called="top", **options):
     out, parent = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), os.open(source.parent, DIRECTORY)
     packer = Packer(out, **options)

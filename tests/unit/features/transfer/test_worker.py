@@ -7,7 +7,7 @@ import os
 import pytest
 
 from nsunit.errors import NsunitError
-from nsunit.features.transfer.worker import Worker, raise_first
+from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.setup.spawn import SetupError
 
 

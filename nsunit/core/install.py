@@ -60,7 +60,7 @@ def write_contents(boot: str, contents: Mapping[str, bytes], undo: Undo) -> None
         path = f"{boot}/{file}"
         before = files.read_file(path)
         if before != content:
-            files.write_file(path, content)
+            files.write_file(path, content, sync=True)  # as the unit files that need it
             if before is not None:  # else the whole directory goes
                 undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
 

@@ -259,9 +259,10 @@ def _make_upper(path: str, top_layer: str) -> None:
         return
     os.makedirs(path + "/work", 0o700, exist_ok=True)
     os.chmod(path, 0o755)  # the container's root passes here by its own, id-mapped, identity
-    mode = stat.S_IMODE(os.stat(top_layer).st_mode)
-    os.mkdir(path + "/upper")
-    os.chmod(path + "/upper", mode)
+    new = path + "/new"
+    os.makedirs(new, exist_ok=True)
+    os.chmod(new, stat.S_IMODE(os.stat(top_layer).st_mode))
+    os.rename(new, path + "/upper")  # whoever is killed here leaves none of another mode
 
 
 def find_init() -> str:

@@ -95,6 +95,11 @@ class Build:
         """Whether the container's user namespace is still to be entered, and shifts the ids of mounts."""
         return self.userns_fd >= 0
 
+    @property
+    def follows_links(self) -> bool:
+        """Whether symbolic links of root's lead to sources: without root those of containers would look like that."""
+        return not self.own_users
+
     def keep(self, operation: object, fd: int) -> None:
         """Remember *fd*, opened by *operation* in prepare, for its execute."""
         self.prepared[operation] = fd

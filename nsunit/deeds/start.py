@@ -59,12 +59,15 @@ class Starter:
             done = len(self.outcomes)
             self.context.batch(done + len(self.waiting), done, self.total, error)
 
-    def submit(self, definition: Definition, *, transient: bool = False) -> None:
-        """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
-        name = definition.name
+    def lock(self, name: str) -> None:
+        """Take the lock of container *name*, until `close`."""
         lock = Lock(self.context.paths.locks, name)
         lock.__enter__()
         self.locks.append(lock)
+
+    def submit(self, definition: Definition, *, transient: bool = False) -> None:
+        """Prepare and queue one container, which is locked; its outcome is there at once if it needs no start."""
+        name = definition.name
         known = settle(self.context, definition)
         self.context.mark("settled")
         if known is not None:
@@ -209,11 +212,16 @@ class Starter:
         take_back(prepared.undo)
 
     def abandon(self) -> None:
-        """Take back what is still under way, after an interrupt or an error."""
-        for job, prepared in self.waiting.items():
-            stop = self.context.bus.stop(job.unit)
-            self.context.bus.wait(stop, GRACE_SECONDS)
-            self.clear(prepared)
+        """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be."""
+        take_back([lambda job=job, item=item: self._abandon(job, item) for job, item in self.waiting.items()])  # type: ignore[misc]
+
+    def _abandon(self, job: Job, prepared: Prepared) -> None:
+        try:
+            self.context.bus.wait(self.context.bus.stop(job.unit), GRACE_SECONDS)
+        except BusError as error:
+            if error.name != NO_SUCH_UNIT:  # it has ended, and was unloaded
+                raise
+        self.clear(prepared)
 
     def close(self) -> None:
         """Release the locks."""
@@ -244,6 +252,7 @@ def start(
                 context.mark("reached")
                 definition = load(name, context.search, context.host)
                 context.mark("loaded")
+                starter.lock(name)
                 if needed_containers(definition.container):
                     later.append(definition)
                 else:
@@ -262,7 +271,7 @@ def start(
 
 
 def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
-    """Start containers that need others, each after those of *definitions* that it needs."""
+    """Start containers that need others, and are locked, each after those of *definitions* that it needs."""
     waiting = {definition.name: definition for definition in definitions}
     while waiting:
         needed = {name: needed_containers(item.container) for name, item in waiting.items()}

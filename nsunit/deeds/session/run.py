@@ -267,6 +267,7 @@ def _signal_for(definition: Definition, pid: int, number: int) -> int:
 def _run_detached(context: Context, definition: Definition, keep: bool) -> int:
     starter = Starter(context)
     try:
+        starter.lock(definition.name)
         starter.submit(definition, transient=not keep)
         starter.finish()
     except BaseException:

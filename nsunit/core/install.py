@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context, Undo
     from nsunit.definition.model import Definition
 
+UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
 _LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
 _PATIENCE = 40
 _PAUSE = 0.05  # s: systemd drops what nobody refers to between two messages
@@ -44,6 +45,22 @@ def check_own(context: Context, name: str, units: Sequence[str]) -> None:
                 f"{name}: '{unit}' is there already and was not made by nsunit ('{path}')",
                 hint="remove that unit file, or give the container another name",
             )
+
+
+def begin(context: Context, name: str) -> bool:
+    """Note that what *name* is started with at boot is not whole, from here on; False if that is noted already."""
+    path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
+    if os.path.lexists(path):
+        return False
+    files.write_file(path, b"")
+    return True
+
+
+def finish(context: Context, name: str) -> None:
+    """Note that all is there that *name* is started with at boot."""
+    path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
+    if os.path.lexists(path):
+        os.unlink(path)
 
 
 def runs_from_files(name: str) -> NsunitError:
@@ -142,6 +159,7 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, re
     if not stale:
         return False
     found = [(path, os.readlink(path)) for name in names for path in links(context, name)]
+    marked = [name for name in names if context.paths.is_enabled(name) and begin(context, name)]  # if this is killed
     try:
         for path, _ in found:
             unlink(path)
@@ -153,6 +171,8 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, re
     finally:
         for path, target in found:
             symlink(target, path)
+        for name in marked:
+            finish(context, name)
         context.bus.reload()
     for unit in stale:
         if required and _is_transient(context, unit):

@@ -44,8 +44,6 @@ class Build:
         self.gid = 0
         self.groups: list[int] = []
         self.home = "/"
-        self.capabilities = 0
-        self.no_new_privileges = True
         self.ignores_sigpipe = False
         self.terminal = False  # give the payload a terminal of the container's own devpts
         self.terminal_size = b""  # a winsize of ioctl_tty(2), or nothing

@@ -171,6 +171,7 @@ def spawn(
     new_root: bool,
     attached: bool = False,
     before_enter: Callable[[int], object] | None = None,
+    meanwhile: Callable[[int], object] | None = None,
     before_exec: Callable[[int], object] | None = None,
 ) -> int:
     """Start the payload and return its PID once execve(2) has succeeded.
@@ -178,7 +179,8 @@ def spawn(
     With *new_root* the prepared root is attached first; without, *enter* has joined a mount namespace that has one.
     An *attached* payload becomes the caller's child and is killed when the caller dies; any other one becomes the
     child of the nearest subreaper, the service manager.  *before_enter* is called with the PID of the middle process
-    before that does anything, *before_exec* with the payload's before that executes.
+    before that does anything, *meanwhile* with the payload's while that sets itself up, and *before_exec* before it
+    executes.
 
     Raises:
         SetupError: some step failed; nothing of the container is left running.  A payload that is not attached ends
@@ -208,6 +210,8 @@ def spawn(
                 os.close(go_writer)
                 go_writer = -1
                 raise _lost(reports, attached)
+            if meanwhile:
+                meanwhile(payload)
             _supervise(reports, build, payload, go_writer, before_exec, attached)
     except BaseException as error:
         if attached and go_writer >= 0:

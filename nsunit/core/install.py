@@ -17,6 +17,7 @@ from nsunit.names import (
 )
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
+from nsunit.units import DOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,8 +141,7 @@ def listeners_on_disk(context: Context, name: str) -> list[str]:
 def former_files(context: Context, name: str) -> list[str]:
     """The unit files of *name* by former names that may be removed: while one is up, its file says how it ends."""
     there = [unit for unit in former_units(name) if os.path.lexists(f"{context.search.units}/{unit}")]
-    down = (None, "inactive", "failed")
-    return [unit for unit in there if context.bus.get(unit, "ActiveState").get("ActiveState") in down]
+    return [unit for unit in there if context.bus.get(unit, "ActiveState").get("ActiveState") in DOWN]
 
 
 def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, required: bool = True) -> bool:

@@ -20,7 +20,7 @@ from nsunit.plan.units import Units, may_be_ignored, needed_containers, units
 from nsunit.record import Record
 from nsunit.setup.operation import dump
 from nsunit.storage import files, ranges
-from nsunit.units import UP
+from nsunit.units import UP, has_job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -301,9 +301,8 @@ def check_needed(context: Context, definition: Definition) -> None:
     """
     for other, why in needed_containers(definition.container).items():
         state = context.bus.get(service_name(other), "ActiveState", "Job")
-        job = state.get("Job")
-        queued = isinstance(job, tuple) and bool(job[0])  # its start, just asked for, waits for its slice
-        if state.get("ActiveState") not in (*UP, "activating") and not queued:
+        # Its start may have been asked for just now, and wait for its slice.
+        if state.get("ActiveState") not in (*UP, "activating") and not has_job(state):
             raise NotFoundError(
                 f"{definition.name}: {why} '{other}', which is not running",
                 hint=f"start that first: nsunit start {other}",

@@ -26,7 +26,7 @@ from nsunit.plan.units import has_exec_condition, needed_containers
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
 from nsunit.storage.lock import Lock, wait_until_left
-from nsunit.units import UP
+from nsunit.units import UP, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,9 +170,7 @@ class Starter:
         """Whether something that is there, or about to be, needs *unit*: see unit_is_unneeded() of systemd."""
         for units in self.context.bus.get(unit, *_PINS).values():
             for other in units if isinstance(units, (list, tuple)) else ():
-                state = self.context.bus.get(other, "ActiveState", "Job")
-                job = state.get("Job")
-                if state.get("ActiveState") not in ("inactive", "failed") or (isinstance(job, tuple) and job[0]):
+                if not is_idle(self.context.bus.get(other, "ActiveState", "Job")):
                     return True
         return False
 
@@ -205,8 +203,7 @@ class Starter:
             return
         unit = service_name(prepared.definition.name)
         state = self.context.bus.get(unit, "ActiveState", "Job")
-        job = state.get("Job")
-        if state.get("ActiveState") not in (None, "inactive", "failed") or (isinstance(job, tuple) and job[0]):
+        if not is_idle(state):
             self.context.bus.wait(self.context.bus.stop(unit), GRACE_SECONDS)  # e.g. Restart= was about to try again
         forget_failed(self.context, unit)
         take_back(prepared.undo)

@@ -488,6 +488,7 @@ def test_enable_and_disable_killed_at_every_step(nsunit, containers):
     assert nsunit("doctor", "--check", check=False).stdout == "nothing is left\n", found
     whole = {where for name, (when, where) in zip(names, steps, strict=True) if files_of(name)}
     assert whole == {"nsunit.deeds.enable:finish"}, found
-    nsunit("enable", *names)
-    nsunit("disable", *names)
-    assert [name for name in names if files_of(name)] == []
+    some = names[::4]  # of each half: all are as if it had never been
+    nsunit("enable", *some)
+    nsunit("disable", *some)
+    assert [name for name in some if files_of(name)] == []

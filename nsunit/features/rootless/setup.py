@@ -123,5 +123,5 @@ def _resolve(operation: Operation) -> None:
         operation.path = files.resolve_source(operation.path)
     elif isinstance(operation, root.Overlay):
         operation.lowers = tuple(files.resolve_source(path) for path in operation.lowers)
-    elif isinstance(operation, Bind) or operation.keyword == "device":
-        operation.source = files.resolve_source(operation.source)  # type: ignore[attr-defined]
+    elif isinstance(operation, Bind):
+        operation.source = files.resolve_source(operation.source)

@@ -147,7 +147,7 @@ def former_files(context: Context, name: str) -> list[str]:
 def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, required: bool = True) -> bool:
     """Have systemd read the files of those *units*, which do not run, that it still has as they ran last.
 
-    They are those of the first of *names*; links to the others may keep them, too.
+    They are those of the first of *names*, whose lock is held; links to the others may keep them, too.
 
     Whatever was started as a transient unit, systemd forgets only when nothing refers to it, and the links that were
     made meanwhile do.  So they are away for a moment.  Returns whether there was any.
@@ -159,7 +159,7 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, re
     if not stale:
         return False
     found = [(path, os.readlink(path)) for name in names for path in links(context, name)]
-    marked = [name for name in names if context.paths.is_enabled(name) and begin(context, name)]  # if this is killed
+    marked = context.paths.is_enabled(names[0]) and begin(context, names[0])  # if this is killed
     try:
         for path, _ in found:
             unlink(path)
@@ -171,8 +171,8 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, re
     finally:
         for path, target in found:
             symlink(target, path)
-        for name in marked:
-            finish(context, name)
+        if marked:
+            finish(context, names[0])
         context.bus.reload()
     for unit in stale:
         if required and _is_transient(context, unit):

@@ -12,6 +12,7 @@ INFINITY = (1 << 64) - 1  # systemd's number for no limit, and for what is not s
 # The ActiveState of a unit that runs: a program can say that it is reading its configuration anew, sd_notify(3), and
 # is up all the same; mounts are refreshed.
 UP = ("active", "reloading", "refreshing")
+DOWN = (None, "inactive", "failed")  # and of one that does not run, or is not loaded
 # The group of the payload within its unit's: the unit's own is for systemd's processes, and hands controllers down.
 PAYLOAD_SUBGROUP = "payload"
 NOT_HEALTHY = "Not healthy yet: "  # what systemd is told of a unit that is to be ready when it is healthy
@@ -47,3 +48,14 @@ def time_was_up(values: Mapping[str, object]) -> bool:
     if not (isinstance(limit, int) and isinstance(begin, int) and isinstance(end, int)):
         return False
     return values.get("Result") == "timeout" and begin > 0 and end - begin >= limit
+
+
+def has_job(state: Mapping[str, object]) -> bool:
+    """Whether something is about to be done with a unit, by its property Job."""
+    job = state.get("Job")
+    return isinstance(job, tuple) and bool(job[0])
+
+
+def is_idle(state: Mapping[str, object]) -> bool:
+    """Whether a unit does not run, and is not about to, by its properties ActiveState and Job."""
+    return state.get("ActiveState") in DOWN and not has_job(state)

@@ -136,6 +136,7 @@ class Systemd:
         self._owner: bytes | None = None
         self._jobs: set[str] = set()
         self._results: dict[str, str] = {}
+        self._unheard: set[str] = set()  # jobs that may have ended while there was no connection
         self._former = FormerNames(self.list_units)
 
     def connect(self) -> None:
@@ -168,6 +169,7 @@ class Systemd:
                 self._subscribe()
                 if not self._direct:  # under our new name the jobs queued before are somebody else's
                     self._manager("Subscribe")
+                self._unheard |= self._jobs - self._results.keys()
                 return
             except BusError:
                 if time.monotonic() >= deadline:
@@ -266,31 +268,30 @@ class Systemd:
         if not waiting:
             raise ValueError("no job to wait for")
         deadline = time.monotonic() + timeout
+        is_over = False
         while True:
-            finished = next((job for job in waiting if job.path in self._results), None)
-            if finished is not None:
-                return finished, self._results[finished.path]
+            for job in waiting:
+                if job.path in self._results:
+                    return job, self._results[job.path]
+            if is_over:
+                text = f"the {waiting[0].kind} of '{waiting[0].unit}' was not finished after {timeout:g} s"
+                raise bus_error(TIMEOUT, text)
             remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                break
-            if not self._receive(remaining):  # the signal may have been sent while nobody listened
-                self._recover(waiting)
-        return self._last_look(waiting, timeout)
+            is_over = remaining <= 0
+            unheard = waiting if is_over else [job for job in waiting if job.path in self._unheard]
+            if unheard:
+                self._unheard.difference_update(job.path for job in unheard)
+                self._recover(unheard)
+            else:
+                self._receive(remaining)
 
-    def _last_look(self, waiting: list[Job], timeout: float) -> tuple[Job, str]:
-        self._recover(waiting)
-        for job in waiting:
-            if job.path in self._results:
-                return job, self._results[job.path]
-        raise bus_error(TIMEOUT, f"the {waiting[0].kind} of '{waiting[0].unit}' was not finished after {timeout:g} s")
-
-    def _receive(self, seconds: float) -> bool:
-        """Take in the signals that are here, or wait up to *seconds* for some; False if the connection was lost."""
+    def _receive(self, seconds: float) -> None:
+        """Take in the signals that are here, or wait up to *seconds* for some, and connect anew if need be."""
         bus = self._connection()
         lost = False
         try:
             if self._drain(bus):
-                return True
+                return
             descriptor = bus.get_fd()
             if descriptor >= 0:
                 poll = select.poll()
@@ -307,7 +308,6 @@ class Systemd:
             lost = True
         if lost:
             self._reconnect()
-        return not lost
 
     def _drain(self, bus: Any) -> bool:
         """Process what sd-bus has queued; True if a result was among it."""

@@ -10,6 +10,7 @@ import os
 
 from nsunit.core.context import take_back
 from nsunit.core.install import (
+    begin,
     forget_runtime_changes,
     former_files,
     let_read,
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context, Undo
     from nsunit.definition.model import Definition
     from nsunit.plan.facts import Facts
-
-
-UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
 
 
 def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepared, bool]:
@@ -127,18 +125,6 @@ def _reserve(context: Context, definition: Definition, undo: Undo) -> Facts:
         begin(context, name)
     user_range = reserve(context, definition, paths.state_of(name), paths.boot_network_of(name), undo)
     return facts_for(context, definition, user_range)
-
-
-def begin(context: Context, name: str) -> None:
-    """Note that what *name* is started with at boot is not whole, from here on."""
-    files.write_file(f"{context.paths.boot_of(name)}/{UNFINISHED}", b"")
-
-
-def finish(context: Context, name: str) -> None:
-    """Note that all is there that *name* is started with at boot."""
-    path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
-    if os.path.lexists(path):
-        os.unlink(path)
 
 
 def let_go(context: Context, former: Definition | None, definition: Definition) -> None:

@@ -17,6 +17,7 @@ from nsunit.names import (
 )
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
+from nsunit.units import DOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context, Undo
     from nsunit.definition.model import Definition
 
+UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
 _LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
 _PATIENCE = 40
 _PAUSE = 0.05  # s: systemd drops what nobody refers to between two messages
@@ -46,6 +48,22 @@ def check_own(context: Context, name: str, units: Sequence[str]) -> None:
             )
 
 
+def begin(context: Context, name: str) -> bool:
+    """Note that what *name* is started with at boot is not whole, from here on; False if that is noted already."""
+    path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
+    if os.path.lexists(path):
+        return False
+    files.write_file(path, b"")
+    return True
+
+
+def finish(context: Context, name: str) -> None:
+    """Note that all is there that *name* is started with at boot."""
+    path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
+    if os.path.lexists(path):
+        os.unlink(path)
+
+
 def runs_from_files(name: str) -> NsunitError:
     """The refusal to take away the unit files that *name* runs from."""
     return NsunitError(
@@ -60,7 +78,7 @@ def write_contents(boot: str, contents: Mapping[str, bytes], undo: Undo) -> None
         path = f"{boot}/{file}"
         before = files.read_file(path)
         if before != content:
-            files.write_file(path, content)
+            files.write_file(path, content, sync=True)  # as the unit files that need it
             if before is not None:  # else the whole directory goes
                 undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
 
@@ -123,14 +141,13 @@ def listeners_on_disk(context: Context, name: str) -> list[str]:
 def former_files(context: Context, name: str) -> list[str]:
     """The unit files of *name* by former names that may be removed: while one is up, its file says how it ends."""
     there = [unit for unit in former_units(name) if os.path.lexists(f"{context.search.units}/{unit}")]
-    down = (None, "inactive", "failed")
-    return [unit for unit in there if context.bus.get(unit, "ActiveState").get("ActiveState") in down]
+    return [unit for unit in there if context.bus.get(unit, "ActiveState").get("ActiveState") in DOWN]
 
 
 def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, required: bool = True) -> bool:
     """Have systemd read the files of those *units*, which do not run, that it still has as they ran last.
 
-    They are those of the first of *names*; links to the others may keep them, too.
+    They are those of the first of *names*, whose lock is held; links to the others may keep them, too.
 
     Whatever was started as a transient unit, systemd forgets only when nothing refers to it, and the links that were
     made meanwhile do.  So they are away for a moment.  Returns whether there was any.
@@ -142,6 +159,7 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, re
     if not stale:
         return False
     found = [(path, os.readlink(path)) for name in names for path in links(context, name)]
+    marked = context.paths.is_enabled(names[0]) and begin(context, names[0])  # if this is killed
     try:
         for path, _ in found:
             unlink(path)
@@ -153,6 +171,8 @@ def let_read(context: Context, names: Sequence[str], units: Sequence[str], *, re
     finally:
         for path, target in found:
             symlink(target, path)
+        if marked:
+            finish(context, names[0])
         context.bus.reload()
     for unit in stale:
         if required and _is_transient(context, unit):

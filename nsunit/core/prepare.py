@@ -20,7 +20,7 @@ from nsunit.plan.units import Units, may_be_ignored, needed_containers, units
 from nsunit.record import Record
 from nsunit.setup.operation import dump
 from nsunit.storage import files, ranges
-from nsunit.units import UP
+from nsunit.units import UP, has_job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -259,9 +259,10 @@ def _make_upper(path: str, top_layer: str) -> None:
         return
     os.makedirs(path + "/work", 0o700, exist_ok=True)
     os.chmod(path, 0o755)  # the container's root passes here by its own, id-mapped, identity
-    mode = stat.S_IMODE(os.stat(top_layer).st_mode)
-    os.mkdir(path + "/upper")
-    os.chmod(path + "/upper", mode)
+    new = path + "/new"
+    os.makedirs(new, exist_ok=True)
+    os.chmod(new, stat.S_IMODE(os.stat(top_layer).st_mode))
+    os.rename(new, path + "/upper")  # whoever is killed here leaves none of another mode
 
 
 def find_init() -> str:
@@ -300,9 +301,8 @@ def check_needed(context: Context, definition: Definition) -> None:
     """
     for other, why in needed_containers(definition.container).items():
         state = context.bus.get(service_name(other), "ActiveState", "Job")
-        job = state.get("Job")
-        queued = isinstance(job, tuple) and bool(job[0])  # its start, just asked for, waits for its slice
-        if state.get("ActiveState") not in (*UP, "activating") and not queued:
+        # Its start may have been asked for just now, and wait for its slice.
+        if state.get("ActiveState") not in (*UP, "activating") and not has_job(state):
             raise NotFoundError(
                 f"{definition.name}: {why} '{other}', which is not running",
                 hint=f"start that first: nsunit start {other}",

@@ -20,7 +20,7 @@ from nsunit.names import (
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import read_kernel_file
-from nsunit.units import PAYLOAD_SUBGROUP, UP
+from nsunit.units import DOWN, PAYLOAD_SUBGROUP, UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def find_running(context: Context, name: str, *, ending: bool = False) -> Runnin
     """
     unit = service_name(name)
     state = context.bus.get(unit, *_STATE)
-    if state.get("ActiveState") in (None, "inactive", "failed"):
+    if state.get("ActiveState") in DOWN:
         unit = _foreground_scope(context, name) or unit
         state = context.bus.get(unit, *_STATE)
     active = state.get("ActiveState")
@@ -106,7 +106,7 @@ def unit_of(context: Context, name: str) -> str:
 def is_running(context: Context, name: str) -> bool:
     """Whether container *name* runs, or is about to start or end."""
     state = context.bus.get(unit_of(context, name), "ActiveState").get("ActiveState")
-    return state not in (None, "inactive", "failed")
+    return state not in DOWN
 
 
 def slice_of(context: Context, name: str) -> str:

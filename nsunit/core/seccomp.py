@@ -145,8 +145,6 @@ def _write(directory: int, name: str, filter_: bytes) -> None:
     except FileNotFoundError:
         pass
     entry = os.open(temporary, flags, 0o600, dir_fd=directory)
-    try:
-        os.write(entry, filter_)
-    finally:
-        os.close(entry)
+    with open(entry, "wb") as file:
+        file.write(filter_)  # all of it, where os.write() may take a part of it
     os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

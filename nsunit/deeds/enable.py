@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from nsunit.core.apart import check_apart
-from nsunit.core.boot import begin, finish, leave, let_go, write
+from nsunit.core.boot import leave, let_go, write
 from nsunit.core.context import take_back
 from nsunit.core.install import (
+    begin,
     check_own,
+    finish,
     forget_runtime_changes,
     link,
     links,

@@ -13,6 +13,7 @@ from nsunit.dropins.definitions import remove_own
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.names import check_name, split_instance
 from nsunit.storage.lock import Lock
+from nsunit.units import DOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
         with Lock(context.paths.locks, check_name(name)):
             unit = unit_of(context, name)
             state = context.bus.get(unit, "LoadState", "ActiveState")
-            if state.get("ActiveState") not in (None, "inactive", "failed") or is_listening(context, name):
+            if state.get("ActiveState") not in DOWN or is_listening(context, name):
                 raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
             if context.paths.is_enabled(name):
                 raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")

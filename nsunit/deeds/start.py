@@ -27,7 +27,7 @@ from nsunit.plan.units import has_exec_condition, needed_containers, pulled_in
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
 from nsunit.storage.lock import Lock, wait_until_left
-from nsunit.units import UP
+from nsunit.units import UP, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,12 +60,15 @@ class Starter:
             done = len(self.outcomes)
             self.context.batch(done + len(self.waiting), done, self.total, error)
 
-    def submit(self, definition: Definition, *, transient: bool = False) -> None:
-        """Lock, prepare and queue one container; its outcome is there at once if it needs no start."""
-        name = definition.name
+    def lock(self, name: str) -> None:
+        """Take the lock of container *name*, until `close`."""
         lock = Lock(self.context.paths.locks, name)
         lock.__enter__()
         self.locks.append(lock)
+
+    def submit(self, definition: Definition, *, transient: bool = False) -> None:
+        """Prepare and queue one container, which is locked; its outcome is there at once if it needs no start."""
+        name = definition.name
         known = settle(self.context, definition)
         self.context.mark("settled")
         if known is not None:
@@ -168,9 +171,7 @@ class Starter:
         """Whether something that is there, or about to be, needs *unit*: see unit_is_unneeded() of systemd."""
         for units in self.context.bus.get(unit, *_PINS).values():
             for other in units if isinstance(units, (list, tuple)) else ():
-                state = self.context.bus.get(other, "ActiveState", "Job")
-                job = state.get("Job")
-                if state.get("ActiveState") not in ("inactive", "failed") or (isinstance(job, tuple) and job[0]):
+                if not is_idle(self.context.bus.get(other, "ActiveState", "Job")):
                     return True
         return False
 
@@ -203,18 +204,22 @@ class Starter:
             return
         unit = service_name(prepared.definition.name)
         state = self.context.bus.get(unit, "ActiveState", "Job")
-        job = state.get("Job")
-        if state.get("ActiveState") not in (None, "inactive", "failed") or (isinstance(job, tuple) and job[0]):
+        if not is_idle(state):
             self.context.bus.wait(self.context.bus.stop(unit), GRACE_SECONDS)  # e.g. Restart= was about to try again
         forget_failed(self.context, unit)
         take_back(prepared.undo)
 
     def abandon(self) -> None:
-        """Take back what is still under way, after an interrupt or an error."""
-        for job, prepared in self.waiting.items():
-            stop = self.context.bus.stop(job.unit)
-            self.context.bus.wait(stop, GRACE_SECONDS)
-            self.clear(prepared)
+        """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be."""
+        take_back([lambda job=job, item=item: self._abandon(job, item) for job, item in self.waiting.items()])  # type: ignore[misc]
+
+    def _abandon(self, job: Job, prepared: Prepared) -> None:
+        try:
+            self.context.bus.wait(self.context.bus.stop(job.unit), GRACE_SECONDS)
+        except BusError as error:
+            if error.name != NO_SUCH_UNIT:  # it has ended, and was unloaded
+                raise
+        self.clear(prepared)
 
     def close(self) -> None:
         """Release the locks."""
@@ -239,17 +244,25 @@ def start(
         starter.tell()
         later = []
         # Sorted, so that two commands that name the same containers never wait for each other.
-        queue = sorted(set(names), key=lambda name: (not kinds_of(name), name))
-        for name in queue:  # which grows meanwhile
+        queue = sorted(set(names), key=_order)
+        met = set(queue)
+        loaded: dict[str, Definition] = {}
+        while queue:
+            name = queue.pop(0)
             try:
                 if start_kind := next(hooks(kinds_of(name), "deeds.start"), None):
                     starter.note(start_kind(context, name))
                     continue
                 context.mark("reached")
-                definition = load(name, context.search, context.host)
+                definition = loaded.get(name) or load(name, context.search, context.host)
                 context.mark("loaded")
                 asked = pulled_in(definition)
-                queue += [other for other in asked if other not in queue and is_defined(other, context.search)]
+                if others := [other for other in asked if other not in met and is_defined(other, context.search)]:
+                    met.update(others)
+                    loaded[name] = definition
+                    queue = sorted((name, *others, *queue), key=_order)
+                    continue
+                starter.lock(name)
                 if asked or needed_containers(definition.container):
                     later.append(definition)
                 else:
@@ -265,12 +278,16 @@ def start(
     finally:
         starter.close()
     asked_for = dict.fromkeys(names)
-    others = [item for name, item in starter.outcomes.items() if name not in asked_for and item.error]
-    return [*(starter.outcomes[name] for name in asked_for), *others]
+    failed = [item for name, item in starter.outcomes.items() if name not in asked_for and item.error]
+    return [*(starter.outcomes[name] for name in asked_for), *failed]
+
+
+def _order(name: str) -> tuple[bool, str]:
+    return not kinds_of(name), name
 
 
 def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
-    """Start containers that need others, each after those of *definitions* that it needs."""
+    """Start containers that need others, and are locked, each after those of *definitions* that it needs."""
     waiting = {definition.name: definition for definition in definitions}
     while waiting:
         needed = {name: {*needed_containers(item.container), *pulled_in(item)} for name, item in waiting.items()}

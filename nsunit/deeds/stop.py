@@ -26,7 +26,7 @@ from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files, tree
 from nsunit.storage.lock import Lock, wait_until_left
 from nsunit.storage.processes import unit_processes
-from nsunit.units import UP
+from nsunit.units import DOWN, UP, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     if not is_slice_of(slice_, name):
         slice_ = slice_of(context, name)  # the payload has ended; exec sessions may still be there
     slice_state = context.bus.get(slice_, "ActiveState", "FreezerState")
-    if slice_state.get("ActiveState") != "active" and state.get("ActiveState") in (None, "inactive", "failed"):
+    if slice_state.get("ActiveState") != "active" and state.get("ActiveState") in DOWN:
         if state.get("LoadState") == "not-found":
             find(name, context.search)  # an unknown name is an error, a stopped container is none
         forget_failed(context, unit)
@@ -214,8 +214,8 @@ def _remove_runtime(context: Context, name: str) -> None:
     """Remove what is left of a run of *name*, unless systemd starts it again, and say who has it do so."""
     unit = service_name(name)
     state = context.bus.get(unit, "LoadState", "ActiveState", "Job", "UpheldBy")
-    job, upheld = state.get("Job"), state.get("UpheldBy")
-    if state.get("ActiveState") in (None, "inactive", "failed") and not (isinstance(job, tuple) and job[0]):
+    upheld = state.get("UpheldBy")
+    if is_idle(state):
         context.remove_tree(context.paths.runtime_of(name))
         context.remove_tree(context.paths.network_of(name))
     elif isinstance(upheld, (list, tuple)) and upheld:
@@ -227,9 +227,7 @@ def _take_down(context: Context, slice_: str) -> None:
     path = f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}"
     if not os.path.isdir(path):
         return
-    state = context.bus.get(slice_, "ActiveState", "Job")
-    job = state.get("Job")
-    if state.get("ActiveState") not in (None, "inactive", "failed") or (isinstance(job, tuple) and job[0]):
+    if not is_idle(context.bus.get(slice_, "ActiveState", "Job")):
         return
     try:
         tree.remove_below(path)

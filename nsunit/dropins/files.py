@@ -33,6 +33,7 @@ def write(path: str, content: bytes) -> None:
     temporary = f"{directory}/.{os.path.basename(path)}.{os.getpid()}"  # systemd looks at no name like that
     try:
         os.makedirs(directory, 0o755, exist_ok=True)
+        _discard(temporary)  # of one that was killed and had this number, before a reboot for instance
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             with open(fd, "wb") as file:
@@ -42,7 +43,7 @@ def write(path: str, content: bytes) -> None:
                 os.fsync(fd)
             os.rename(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            _discard(temporary)  # an interrupt may come when it has its name
             raise
         _sync(directory)
     except OSError as error:
@@ -73,6 +74,13 @@ def restore(path: str, content: bytes | None) -> None:
         remove(path)
     else:
         write(path, content)
+
+
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def _sync(directory: str) -> None:

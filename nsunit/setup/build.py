@@ -45,8 +45,6 @@ class Build:
         self.gid = 0
         self.groups: list[int] = []
         self.home = "/"
-        self.capabilities = 0
-        self.no_new_privileges = True
         self.ignores_sigpipe = False
         self.terminal = False  # give the payload a terminal of the container's own devpts
         self.terminal_size = b""  # a winsize of ioctl_tty(2), or nothing
@@ -95,6 +93,11 @@ class Build:
     def has_userns(self) -> bool:
         """Whether the container's user namespace is still to be entered, and shifts the ids of mounts."""
         return self.userns_fd >= 0
+
+    @property
+    def follows_links(self) -> bool:
+        """Whether symbolic links of root's lead to sources: without root those of containers would look like that."""
+        return not self.own_users
 
     def keep(self, operation: object, fd: int) -> None:
         """Remember *fd*, opened by *operation* in prepare, for its execute."""

@@ -26,8 +26,8 @@ def open_in_root(root_fd: int, path: str, flags: int) -> int:
     return linux.openat2(root_fd, path, flags, _IN_ROOT)
 
 
-def open_source(path: str, *, directory: bool = False) -> int:
-    """Open the host's *path* (O_PATH), following no symbolic link but root's own.
+def open_source(path: str, *, directory: bool = False, follow: bool = True) -> int:
+    """Open the host's *path* (O_PATH), following no symbolic link but root's own; without *follow*, none at all.
 
     The path may lead through a volume that another container writes to, whose payload could put a link to any place of
     the host there (CVE-2017-1002101).
@@ -39,7 +39,7 @@ def open_source(path: str, *, directory: bool = False) -> int:
     try:
         return linux.openat2(linux.AT_FDCWD, path, flags, linux.RESOLVE_NO_SYMLINKS)
     except OSError as error:
-        if error.errno != errno.ELOOP:
+        if error.errno != errno.ELOOP or not follow:
             raise
     # Whatever is changed after this look at the links makes the second attempt fail.
     return linux.openat2(linux.AT_FDCWD, _without_links(path), flags, linux.RESOLVE_NO_SYMLINKS)
@@ -103,10 +103,10 @@ def without_links(path: str, target_of: Callable[[str], str | None]) -> str:
     return found or "/"
 
 
-def open_wanted(path: str, flags: tuple[str, ...]) -> int:
+def open_wanted(path: str, flags: tuple[str, ...], *, follow: bool) -> int:
     """Like `open_source`; -1 where the source is not there, and is *optional* by its flags."""
     try:
-        return open_source(path)
+        return open_source(path, follow=follow)
     except FileNotFoundError:
         if "optional" not in flags:
             raise
@@ -197,6 +197,7 @@ def write_new(directory: int, name: str, content: bytes) -> None:
         pass
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444, dir_fd=directory)
     try:
-        os.write(fd, content)
+        while content:  # where the file system is nearly full it takes a part, and only then fails
+            content = content[os.write(fd, content) :]
     finally:
         os.close(fd)

@@ -107,23 +107,69 @@ def start(directory: str, address: str, begun: int = 0) -> None:
     harden()
     enter_and_prepare(operations, build)
 
+    tells_ready = bool(address) and not any(operation.tells_ready for operation in operations)
+    held = 0
+
+    def hold(payload: int) -> None:
+        nonlocal held
+        held = hold_end(operations, payload, build) if tells_ready else 0
+
     def hand_over(payload: int) -> None:
         attach_network(operations, payload, build)
         build.mark("attach")
         process.keep_scheduler(payload)
+        if build.own_users:
+            hold(payload)  # not before: what is forked from here on would be inside
         if address:
             notify.send(address, f"MAINPID={payload}")
             build.mark("main-pid")
 
-    spawn.spawn(operations, build, spawn.create(operations, build), new_root=True, before_exec=hand_over)
+    spawn.spawn(
+        operations,
+        build,
+        spawn.create(operations, build),
+        new_root=True,
+        meanwhile=None if build.own_users else hold,
+        before_exec=hand_over,
+    )
     build.mark("execve")
     write_marks(marks, build)  # before who waits for the start may ask for it
-    # A short job is over before the manager has read what follows, and it kills this process then.  Of one with a name
-    # in brackets, as its own have before they execute, it logs nothing.
+    # A short job may be over before this process is, which the manager kills then.  Of one with a name in brackets, as
+    # its own have before they execute, it logs nothing.
     linux.prctl(linux.PR_SET_NAME, b"(nsunit-setup)\0")
-    if address and not any(operation.tells_ready for operation in operations):
+    if tells_ready:
         notify.send(address, "READY=1")
+    if held:
+        os.waitpid(held, 0)
     build.carry()
+
+
+def hold_end(operations: list[Operation], payload: int, build: Build) -> int:
+    """Have the service manager see no end of process *payload* before it has been told that it is ready.
+
+    A program that is over by then would count as failed, however well it went (Result=protocol).  The first process of
+    a PID namespace is not gone before all others are (zap_pid_ns_processes() in the kernel), and one that has ended is
+    there until it is waited for.  Returns the PID of one like that, 0 where that cannot be had.
+    """
+    if not spawn.namespace_flags(operations) & linux.CLONE_NEWPID:
+        return 0
+    if build.own_users and (build.pipes or build.console):
+        return 0  # who carries the output could not come back from there
+    try:
+        own, pidfd = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC), os.pidfd_open(payload)
+        linux.setns(pidfd, linux.CLONE_NEWPID)
+        try:
+            held = os.fork()
+            if held == 0:
+                os._exit(0)
+        finally:
+            if not build.own_users:
+                linux.setns(own, linux.CLONE_NEWPID)
+    except OSError:
+        return 0  # it has failed already, and says why
+    os.close(own)
+    os.close(pidfd)
+    return held
 
 
 def open_marks(directory: str) -> int:

@@ -231,7 +231,7 @@ class Bind(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the source's mounts and set their attributes, on every mount below it too."""
-        fd = files.open_wanted(self.source, self.flags)
+        fd = files.open_wanted(self.source, self.flags, follow=build.follows_links)
         if fd < 0:
             return
         if "roots" in self.flags and not build.own_users:

@@ -365,7 +365,7 @@ class Exec(Operation):
         self.reset(build)
         candidates = _candidates(self.argv[0], environment["PATH"])
         if self.init:
-            program = next((path for path in candidates if os.access(path, os.X_OK)), None)
+            program = next((path for path in candidates if os.isfile(path) and os.access(path, os.X_OK)), None)
             if program is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             os.execve(self.init, (self.init, "--", program, *self.argv[1:]), environment)
@@ -376,6 +376,9 @@ class Exec(Operation):
             except FileNotFoundError:
                 if os.lexists(candidate):
                     raise FileNotFoundError(errno.ENOENT, "it is there, but its interpreter is not") from None
+            except NotADirectoryError:
+                if candidate == self.argv[0]:
+                    raise
             except PermissionError as error:
                 failure = error
         raise failure

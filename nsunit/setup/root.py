@@ -40,7 +40,7 @@ class Directory(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the directory's mount, id-mapped."""
-        fd = files.open_source(self.path, directory=True)
+        fd = files.open_source(self.path, directory=True, follow=build.follows_links)
         _note_links(build, {self.path: _place(fd)})
         build.root_fd = _clone_layer(build, fd, linux.MOUNT_ATTR_NODEV)
         os.close(fd)
@@ -83,7 +83,7 @@ def merge(build: Build, lowers: tuple[str, ...], upper: str, *, volatile: bool) 
     top_mode = 0o755
     places = {}
     for number, path in enumerate(lowers):
-        fd = files.open_source(path, directory=True)
+        fd = files.open_source(path, directory=True, follow=build.follows_links)
         places[path] = _place(fd)
         if number == 0:
             top_mode = stat.S_IMODE(os.fstat(fd).st_mode)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import errno
 import fcntl
+import select
 import struct
 
 from nsunit.setup import linux, namespaces, root
@@ -170,6 +171,7 @@ def spawn(
     new_root: bool,
     attached: bool = False,
     before_enter: Callable[[int], object] | None = None,
+    meanwhile: Callable[[int], object] | None = None,
     before_exec: Callable[[int], object] | None = None,
 ) -> int:
     """Start the payload and return its PID once execve(2) has succeeded.
@@ -177,7 +179,8 @@ def spawn(
     With *new_root* the prepared root is attached first; without, *enter* has joined a mount namespace that has one.
     An *attached* payload becomes the caller's child and is killed when the caller dies; any other one becomes the
     child of the nearest subreaper, the service manager.  *before_enter* is called with the PID of the middle process
-    before that does anything, *before_exec* with the payload's before that executes.
+    before that does anything, *meanwhile* with the payload's while that sets itself up, and *before_exec* before it
+    executes.
 
     Raises:
         SetupError: some step failed; nothing of the container is left running.  A payload that is not attached ends
@@ -199,14 +202,17 @@ def spawn(
     for fd in (writer, go_reader, pid_writer):
         os.close(fd)
     try:
-        _call(before_enter, middle, middle, go_writer)
-        payload = int(os.read(pid_reader, 16) or 0)
-        os.waitpid(middle, 0)
-        if not payload:
-            os.close(go_writer)
-            go_writer = -1
-            raise _lost(_Lines(reader), attached)
-        _supervise(_Lines(reader), build, payload, go_writer, before_exec, attached)
+        with open(reader, encoding="utf-8", errors="replace", newline="\n") as reports:
+            _call(before_enter, middle, middle, go_writer)
+            payload = int(os.read(pid_reader, 16) or 0)
+            os.waitpid(middle, 0)
+            if not payload:
+                os.close(go_writer)
+                go_writer = -1
+                raise _lost(reports, attached)
+            if meanwhile:
+                meanwhile(payload)
+            _supervise(reports, build, payload, go_writer, before_exec, attached)
     except BaseException as error:
         if attached and go_writer >= 0:
             os.close(go_writer)
@@ -214,21 +220,23 @@ def spawn(
             error.link_fd = go_writer
         raise
     finally:
-        os.close(reader)
         os.close(pid_reader)
     os.close(go_writer)
     return payload
 
 
 def _call(callback: Callable[[int], object] | None, pid: int, child: int, go_writer: int) -> None:
-    """Let the process that waits at the other end of *go_writer* go on, after *callback*; end it if that fails."""
+    """Let process *pid*, which waits at the other end of *go_writer*, go on after *callback*; end it if that fails.
+
+    *child* is the same number, or -1 if it is no child: then another one may have the number by now, and it ends by
+    itself when *go_writer* is closed.
+    """
     try:
         if callback:
             callback(pid)
     except BaseException:
-        if pid > 0:  # -1 would be every process there is
-            os.kill(pid, 9)
         if child > 0:
+            os.kill(child, 9)
             os.waitpid(child, 0)
         raise
     try:
@@ -249,7 +257,7 @@ def _lost(lines: Iterable[str], attached: bool) -> SetupError:
 
 
 def _failure(line: str) -> SetupError:
-    _, status, text = line.split(" ", 2)
+    _, status, text = line.rstrip("\n").split(" ", 2)
     return SetupError(text, int(status))
 
 
@@ -264,7 +272,7 @@ def _supervise(
     executing = False
     failure: SetupError | None = None
     for line in lines:
-        word, _, rest = line.partition(" ")
+        word, _, rest = line.rstrip("\n").partition(" ")
         if word == "streams":
             fds = build.receive()
             if build.terminal or build.console:
@@ -312,25 +320,12 @@ class _Link:
         if not os.read(self.go_fd, 1):
             raise SetupError(PARENT_GONE)
 
-
-class _Lines:
-    """Iterates over the lines of a pipe until its end."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-        self.rest = b""
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        while b"\n" not in self.rest:
-            chunk = os.read(self.fd, 65536)
-            if not chunk:
-                raise StopIteration
-            self.rest += chunk
-        line, _, self.rest = self.rest.partition(b"\n")
-        return line.decode("utf-8", "replace")
+    def check(self) -> None:
+        """See that the parent has not ended before this process was to hear of that."""
+        poll = select.poll()
+        poll.register(self.go_fd, 0)
+        if poll.poll(0):
+            raise SetupError(PARENT_GONE)
 
 
 def _middle(
@@ -395,6 +390,7 @@ def _last_preparations(build: Build, link: _Link) -> None:
     if link.attached:
         # Not earlier: until the middle process has ended it is the parent, and its end is not the caller's.
         linux.prctl(linux.PR_SET_PDEATHSIG, 9)
+        link.check()
     # The link is closed by execve(2) itself: a failure of that is still to be reported.
     first = 3
     for kept in sorted((link.report_fd, link.go_fd, *build.kept_fds)):

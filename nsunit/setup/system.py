@@ -7,6 +7,7 @@ imports os itself, which does no harm.
 
 from __future__ import annotations
 
+import _stat
 import posix
 import sys
 from posix import *  # noqa: F403 — as os does it
@@ -43,3 +44,11 @@ def lexists(path: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def isfile(path: str) -> bool:
+    """As os.path.isfile()."""
+    try:
+        return _stat.S_ISREG(posix.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False

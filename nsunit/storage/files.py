@@ -43,17 +43,21 @@ def make_private_directory(path: str) -> None:
             ) from None
 
 
-def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
-    """Replace *path* atomically by a file of *mode* with *content*."""
+def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = False) -> None:
+    """Replace *path* atomically by a file of *mode* with *content*; with *sync* it is whole after a power cut, too."""
     temporary = f"{path}.{os.getpid()}.new"
+    _discard(temporary)  # of one that was killed and had this number, before a reboot for instance
     fd = os.open(temporary, _NEW, mode)
     try:
         with open(fd, "wb") as file:
             os.fchmod(fd, mode)  # whatever the caller's umask takes away
             file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(fd)
         os.rename(temporary, path)
     except BaseException as error:
-        os.unlink(temporary)
+        _discard(temporary)  # an interrupt may come when it has its name
         if isinstance(error, OSError):  # a full disk is told without a name
             raise OSError(error.errno, error.strerror, path) from None
         raise

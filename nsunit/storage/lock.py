@@ -67,10 +67,11 @@ class Lock:
 
     def release(self) -> None:
         """Remove the file while it is still locked, then let go; doing it twice is harmless."""
-        if self.fd >= 0:
-            os.unlink(self.path)
-            os.close(self.fd)
-            self.fd = -1
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            if self._is_current(fd):  # else somebody has removed it, and another one may hold the lock of a new file
+                os.unlink(self.path)
+            os.close(fd)
 
 
 def hold(directory: str) -> int:

@@ -52,7 +52,8 @@ def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
         for text in texts:
             taken += [(start, count) for owner, start, count in _subordinate(text) if owner != OWNER]
         start = choose(name, taken, candidates)
-        files.write_file(directory + "/ids", b"%d %d %s\n" % (start, COUNT, ALLOCATED))
+        # An empty one would keep all others from getting a range.
+        files.write_file(directory + "/ids", b"%d %d %s\n" % (start, COUNT, ALLOCATED), sync=True)
     return start, COUNT
 
 

@@ -155,6 +155,22 @@ def test_killed_start_leaves_nothing_in_the_way(nsunit, containers):
         assert containers.of(name).show("ActiveState")["ActiveState"] == "active"
 
 
+def test_killed_stop_does_not_leave_links_away_without_a_word(nsunit, containers):
+    """What was started before it was enabled is forgotten by systemd only while no link refers to it."""
+    name = containers.define(KEPT)
+    link = Path(f"/etc/systemd/system/multi-user.target.wants/{containers.of(name).service}")
+    nsunit("start", name)
+    nsunit("enable", name)
+    done = interrupted(signal.SIGKILL, "before", "nsunit.bus.systemd:Systemd.reload", "stop", name)
+    assert (done.returncode, link.is_symlink()) == (-signal.SIGKILL, False)
+    told = nsunit("doctor", "--check", check=False)
+    assert (told.returncode, "'enable' or 'disable' was killed" in told.stdout) == (1, True)
+    nsunit("enable", name)
+    assert link.is_symlink()
+    assert nsunit("doctor", "--check", check=False).stdout.count("killed") == 0
+    nsunit("disable", name)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_foreground_run_ends_its_program(nsunit, containers, number):
     script = "trap 'exit 3' TERM; exec 2>&1; sleep 777 & wait"
@@ -472,6 +488,7 @@ def test_enable_and_disable_killed_at_every_step(nsunit, containers):
     assert nsunit("doctor", "--check", check=False).stdout == "nothing is left\n", found
     whole = {where for name, (when, where) in zip(names, steps, strict=True) if files_of(name)}
     assert whole == {"nsunit.deeds.enable:finish"}, found
-    nsunit("enable", *names)
-    nsunit("disable", *names)
-    assert [name for name in names if files_of(name)] == []
+    some = [name for number, name in enumerate(names) if number % 4 == 3 or files_of(name)]  # the others are like them
+    nsunit("enable", *some)
+    nsunit("disable", *some)
+    assert [name for name in some if files_of(name)] == []

@@ -62,6 +62,43 @@ def test_a_timer_starts_it(enabled, nsunit, containers):
     assert not [path for path in UNITS.glob("*.wants/*") if name in path.name]
 
 
+# The helper, to whom systemd does not listen for a while when the program runs.
+LATE = """\
+import os, sys, time
+sys.path.append("/usr/lib/python3/dist-packages")
+from nsunit.setup import main, notify
+send = notify.send
+def late(address, message):
+    if message == "READY=1":
+        time.sleep(1)
+    send(address, message)
+notify.send = late
+os._exit(main.main(sys.argv))
+"""
+
+
+def test_a_program_that_is_over_before_systemd_hears_that_it_runs(enabled, run, tmp_path):
+    """It has succeeded, or failed, as it says; systemd calls a unit failed whose process ends before it is ready."""
+    (tmp_path / "late.py").write_text(LATE)
+    for program, result, status in (("true", "success", "0"), ("false", "exit-code", "1")):
+        name, _ = enabled(BASE + f"Exec=/bin/{program}\n")
+        service = f"nsunit-{name}.service"
+        drop_in = UNITS / f"{service}.d/late.conf"
+        drop_in.parent.mkdir()
+        late = f"/usr/bin/python3 -SI {tmp_path}/late.py /run/nsunit/containers/{name}"
+        drop_in.write_text(f"[Service]\nExecStart=\nExecStart={late}\n")
+        try:
+            run("systemctl", "daemon-reload")
+            assert run("systemctl", "start", service, check=False).returncode == 0
+            wait_until(lambda service=service: is_active(service) in ("inactive", "failed"))
+            shown = run("systemctl", "show", "--property=Result,ExecMainStatus", service).stdout.split()
+            assert sorted(shown) == [f"ExecMainStatus={status}", f"Result={result}"]
+        finally:
+            drop_in.unlink()
+            drop_in.parent.rmdir()
+        run("systemctl", "reset-failed", service, check=False)
+
+
 def test_without_times_it_has_no_timer_any_more(enabled, nsunit, containers):
     name, timer = enabled(BASE + "Exec=/bin/sleep 1000\n[Timer]\nOnCalendar=daily\n", "--now")
     assert is_active(timer.name) == "active"

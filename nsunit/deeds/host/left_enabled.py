@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.boot import UNFINISHED
 from nsunit.core.findings import Leftover
+from nsunit.core.install import UNFINISHED
 from nsunit.deeds.enable import take_away_files
 from nsunit.definition.search import read_regular
 from nsunit.features import hooks, kinds_of

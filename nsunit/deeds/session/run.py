@@ -32,7 +32,7 @@ from nsunit.setup.main import (
 from nsunit.setup.root import leave_workspace
 from nsunit.storage import files
 from nsunit.storage.lock import Lock, hold, wait_until_left
-from nsunit.units import Property
+from nsunit.units import DOWN, Property
 
 SIGKILL = 9
 _SIGNALLED = 128  # and the signal's number
@@ -145,7 +145,7 @@ def _forget(context: Context, name: str, slice_: str) -> bool:
     """
     unit = unit_of(context, name)
     state = context.bus.get(unit, "ActiveState", "ControlGroup")
-    if state.get("ActiveState") not in (None, "inactive", "failed"):
+    if state.get("ActiveState") not in DOWN:
         if not unit.endswith(".scope") or not _is_empty(str(state.get("ControlGroup", ""))):
             return False
         _end_scope(context, unit)
@@ -267,6 +267,7 @@ def _signal_for(definition: Definition, pid: int, number: int) -> int:
 def _run_detached(context: Context, definition: Definition, keep: bool) -> int:
     starter = Starter(context)
     try:
+        starter.lock(definition.name)
         starter.submit(definition, transient=not keep)
         starter.finish()
     except BaseException:

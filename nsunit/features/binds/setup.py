@@ -55,7 +55,7 @@ class OwnedBind(Bind):
         account = accounts.look_up(build.root_fd, self.user, self.group, ())
         owner = build.userns_start + account.uid, build.userns_group + account.gid
         try:
-            source = files.open_source(self.source)
+            source = files.open_source(self.source, follow=build.follows_links)
         except FileNotFoundError:
             if "optional" in self.flags:
                 return

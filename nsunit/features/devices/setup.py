@@ -32,7 +32,7 @@ class Device(Bind):
 
     def prepare(self, build: Build) -> None:
         """Make it with the host's privileges, on a file system of the host's: others have no devices."""
-        fd = files.open_wanted(self.source, self.flags)
+        fd = files.open_wanted(self.source, self.flags, follow=build.follows_links)
         if fd < 0:
             return
         status = os.fstat(fd)

@@ -73,7 +73,7 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
             (connection, _network_called(context, connection.target, name) if connection.kind == BRIDGE else None)
             for connection in connected.connections
         ]
-        others = [item for item in attachments(context) if item.container != name]
+        others = attachments(context, name)
         numbers = _remembered(keeper)
         interfaces, devices = [], []
         gateways = plan.default_gateways([(connection.gateways, network) for connection, network in joined])
@@ -104,7 +104,9 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
             for interface in item.interfaces:
                 _with_four_alone(name, interface, "the kernel's command line (ipv6.disable=1)")
         files.write_file(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
-        files.write_file(directory + "/attachment", jsontext.dumps(plan.to_json(item)).encode())
+        path, content = f"{directory}/attachment", jsontext.dumps(plan.to_json(item)).encode()
+        if files.read_file(path) != content:  # as a rule it is what it was, where it is kept for the boot
+            files.write_file(path, content, sync=True)
     return item
 
 

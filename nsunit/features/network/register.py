@@ -49,11 +49,15 @@ def ula_prefix() -> str:
     return f"fd{digest[:2]}:{digest[2:6]}:{digest[6:10]}"
 
 
-def attachments(context: Context) -> list[Attachment]:
-    """The attachments of all containers that run, are being started, or will be at boot."""
+def attachments(context: Context, but: str = "") -> list[Attachment]:
+    """The attachments of all containers that run, are being started, or will be at boot; not that of *but*.
+
+    Raises:
+        NsunitError: a file holds something else.
+    """
     found = []
     enabled = [name for name in files.list_directory(context.paths.states) if context.paths.is_enabled(name)]
-    for name in sorted({*files.list_directory(context.paths.networks), *enabled}):
+    for name in sorted({*files.list_directory(context.paths.networks), *enabled} - {but}):
         item = attachment_of(context, name)
         if item is not None:
             found.append(item)
@@ -106,7 +110,7 @@ def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:
     Raises:
         NsunitError: one is taken.
     """
-    check_ports_among(name, ports, [item for item in attachments(context) if item.container != name])
+    check_ports_among(name, ports, attachments(context, name))
 
 
 def check_ports_among(name: str, ports: tuple[Port, ...], others: list[Attachment]) -> None:

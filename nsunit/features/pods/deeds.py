@@ -25,6 +25,7 @@ from nsunit.features.pods.state import (
 from nsunit.names import group_of_pod, is_pod, pod_name, service_name
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
+from nsunit.units import DOWN, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def stop(context: Context, name: str) -> Outcome:
     unit = service_name(name)
     with Lock(context.paths.locks, name):
         state = context.bus.get(unit, "LoadState", "ActiveState")
-        if state.get("ActiveState") in (None, "inactive", "failed"):
+        if state.get("ActiveState") in DOWN:
             if state.get("LoadState") == "not-found":
                 load_pod(name, context.search, context.host)  # an unknown name is an error, a stopped pod is none
             _end(context, name)
@@ -137,8 +138,7 @@ def _give_up(context: Context, name: str) -> None:
     """Stop what was started, or may have been."""
     unit = service_name(name)
     state = context.bus.get(unit, "ActiveState", "Job")
-    job = state.get("Job")
-    if state.get("ActiveState") not in (None, "inactive", "failed") or (isinstance(job, tuple) and job[0]):
+    if not is_idle(state):
         context.bus.wait(context.bus.stop(unit), _TIMEOUT)
     forget(context, name)
 

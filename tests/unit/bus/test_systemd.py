@@ -142,6 +142,17 @@ def test_a_lost_connection_is_opened_again_and_the_job_looked_up():
     assert first.closed == 1
 
 
+def test_a_connection_that_was_lost_while_something_was_read_may_have_lost_a_signal():
+    first = fake.FakeBus({"StartUnit": JOB.encode(), "GetAll": fake.Error(-errno.ECONNRESET)})
+    second = fake.FakeBus({"Get": state((0, b"/"), b"loaded", b"active"), "GetAll": None})
+    manager = client(first, second)
+    job = manager.start("a.service")
+    manager.properties("other.service")
+    began = time.monotonic()
+    assert manager.wait(job, 60) == "done"
+    assert time.monotonic() - began < 30  # the whole time-out would be over
+
+
 def test_a_lost_connection_does_not_end_a_job_that_is_still_there():
     first = fake.FakeBus({"StopUnit": JOB.encode()}, [fake.Error(-errno.ECONNRESET)])
     second = fake.FakeBus({"Get": state((7, JOB.encode()), b"loaded", b"deactivating")})

@@ -290,3 +290,12 @@ class TestCache:
         entry.symlink_to(content)
         with pytest.raises(OSError, match="Too many levels"):
             seccomp.filter_for((), str(tmp_path / "real"))
+
+
+def test_an_entry_is_written_whole(tmp_path, monkeypatch):
+    """os.write() takes a part of it where the file system is nearly full, and a part may look like a filter."""
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, content: real(fd, content[:8]))
+    program = bytes(8 * 700) + bytes((6, *bytes(7)))
+    name, _ = seccomp.cached("x", str(tmp_path / "cache"), lambda: program)
+    assert (tmp_path / "cache" / name).read_bytes() == program

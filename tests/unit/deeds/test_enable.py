@@ -185,6 +185,20 @@ def test_systemd_forgets_a_former_start_while_nothing_refers_to_it(context, monk
     assert f"multi-user.target.wants/{SERVICE}" in tree(context)
 
 
+def test_who_is_killed_while_the_links_are_away_is_told_of(context):
+    """Nothing would start the container at boot, and all else says that it is enabled."""
+    unfinished = f"{context.paths.boot_of('web')}/{install.UNFINISHED}"
+    found = []
+    context.bus.on_reload = lambda: found.append((len(tree(context)), os.path.lexists(unfinished)))
+    enable(context, ["web"])
+    context.bus.units[SERVICE] = {"FragmentPath": f"{context.transient}{SERVICE}"}
+    install.let_read(context, ["web"], [SERVICE], required=False)
+    assert found == [(3, False), (2, True), (3, False)]
+    install.begin(context, "web")  # as an `enable` that was killed has left it
+    install.let_read(context, ["web"], [SERVICE], required=False)
+    assert os.path.lexists(unfinished)
+
+
 def member(context, name, group):
     root = f"{os.path.dirname(context.search.units)}/root dir"
     with open(f"{context.search.directories[0]}/{name}.nsunit", "w") as file:

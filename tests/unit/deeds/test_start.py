@@ -4,13 +4,14 @@ import types
 import pytest
 from definitions import definition
 
-from nsunit.bus.protocol import Job
+from nsunit.bus.protocol import NO_SUCH_UNIT, Job
 from nsunit.core.prepare import Prepared
 from nsunit.deeds import start
 from nsunit.deeds.look import why
 from nsunit.deeds.start import Starter
 from nsunit.definition.model import Container, Definition
 from nsunit.definition.search import SYSTEM_SEARCH_PATH
+from nsunit.errors import BusError
 from nsunit.plan.facts import Facts
 from nsunit.plan.units import units
 from nsunit.storage.paths import Paths
@@ -79,6 +80,51 @@ def test_the_host_is_no_slice(slice_, warned):
         True,
     )
     assert warned(Property("MemoryMax", "t", 1 << 49)) == ([], False)
+
+
+def test_what_cannot_be_taken_back_does_not_keep_the_rest(tmp_path):
+    """As after an interrupt: one of them has ended meanwhile, and systemd has forgotten it; of another it says no."""
+    stopped, forgotten, taken_back = [], [], []
+
+    def stop(unit):
+        stopped.append(unit)
+        if unit != "nsunit-c.service":
+            raise BusError(NO_SUCH_UNIT if unit == "nsunit-a.service" else "org.freedesktop.DBus.Error.Failed", "no")
+        return Job("/9", unit, "stop")
+
+    bus = types.SimpleNamespace(
+        get=lambda unit, *names: {}, reset_failed=forgotten.append, stop=stop, wait=lambda job, timeout: "done"
+    )
+    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, paths=Paths(str(tmp_path))))
+    for name in "abc":
+        found = definition(name=name)
+        undo = (lambda name=name: taken_back.append(name),)
+        prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), undo)
+        starter.waiting[Job(f"/{name}", f"nsunit-{name}.service", "start")] = prepared
+    with pytest.raises(BusError, match="no"):
+        starter.abandon()
+    assert sorted(stopped) == [f"nsunit-{name}.service" for name in "abc"]
+    assert sorted(taken_back) == ["a", "c"]
+
+
+def test_locks_are_taken_in_the_order_of_names(tmp_path, monkeypatch):
+    """Also of one that comes after another, which it needs: `stop` of both takes them in that order, too."""
+    found = {
+        "a": definition("Network=container:b", name="a"),
+        "b": definition(name="b"),
+    }
+    locked = []
+    submitted = []
+    monkeypatch.setattr(start, "load", lambda name, *_: found[name])
+    monkeypatch.setattr(Starter, "lock", lambda _self, name: locked.append(name))
+    monkeypatch.setattr(Starter, "submit", lambda self, item: submitted.append((item.name, list(locked))))
+    monkeypatch.setattr(Starter, "finish", lambda self: self.outcomes.update(dict.fromkeys(found)))
+    context = types.SimpleNamespace(
+        mark=lambda _: None, batch=None, search=None, host=None, moving=types.SimpleNamespace(end=lambda: None)
+    )
+    start.start(context, ["b", "a"])
+    assert locked == ["a", "b"]
+    assert [name for name, _ in submitted] == ["b", "a"]
 
 
 @pytest.mark.parametrize(

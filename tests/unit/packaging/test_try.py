@@ -139,7 +139,7 @@ def test_it_shows_everything_and_leaves_nothing(host):
     # Not what is only brought up to date, and not what somebody else installs meanwhile.
     assert (host.state / "installed").read_text() == host.before + "installed meanwhile\n"
     assert (host.state / "left").read_text() == ""
-    assert set(Path("/var/tmp").glob("nsunit-try.*")) == scratch
+    assert set(Path("/var/tmp").glob("nsunit-try.*")) <= scratch  # what another run has left is its own to remove
 
 
 def test_what_fails_is_taken_away_and_what_was_there_stays(host):

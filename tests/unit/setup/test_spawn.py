@@ -42,19 +42,59 @@ def test_a_middle_process_that_is_killed_before_it_has_told_the_pid(monkeypatch)
     assert str(caught.value) == spawn.KILLED
 
 
-def test_nobody_is_killed_for_a_pid_that_is_not_known(monkeypatch):
+def test_only_a_child_is_killed(monkeypatch):
+    """Anybody else may have the number of a payload that has ended, which is the service manager's child."""
     killed = []
     monkeypatch.setattr(spawn.os, "kill", lambda pid, number: killed.append((pid, number)))
+    monkeypatch.setattr(spawn.os, "waitpid", lambda pid, _options: (pid, 9))
 
     def fail(_pid):
         raise TimeoutError
 
-    with pytest.raises(TimeoutError):
-        spawn._call(fail, -1, -1, -1)
-    assert killed == []
-    with pytest.raises(TimeoutError):
-        spawn._call(fail, 42, -1, -1)
+    for pid, child in ((42, -1), (42, 42)):
+        with pytest.raises(TimeoutError):
+            spawn._call(fail, pid, child, -1)
     assert killed == [(42, 9)]
+
+
+def test_a_payload_ends_with_a_caller_that_fails_before_it_executes(monkeypatch):
+    monkeypatch.setattr(spawn.linux, "prctl", lambda *_: 0)
+    reader, writer = os.pipe()
+    helper = os.fork()
+    if helper == 0:
+
+        def fail(payload):
+            os.write(writer, b"%d" % payload)
+            raise TimeoutError
+
+        try:
+            spawn.spawn([Exec("", ("/bin/sleep", "60"))], Build(""), lambda: None, new_root=False, before_exec=fail)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    payload = int(os.read(reader, 16))
+    pidfd = os.pidfd_open(payload)
+    os.waitpid(helper, 0)
+    assert select.select([pidfd], [], [], 10)[0] == [pidfd]
+    os.close(pidfd)
+    os.close(reader)
+
+
+def test_a_caller_that_dies_just_before_its_death_would_be_told(monkeypatch):
+    """prctl(2) comes too late for PR_SET_PDEATHSIG then, and nothing else ends the payload."""
+    monkeypatch.setattr(spawn.linux, "prctl", lambda *_: 0)
+    monkeypatch.setattr(spawn.linux, "close_range", lambda *_: None)
+    report_reader, report = os.pipe()
+    go, go_writer = os.pipe()
+    link = spawn._Link(report, go, -1, attached=True)
+    os.write(go_writer, b".")
+    spawn._last_preparations(Build(""), link)  # the caller lives
+    os.write(go_writer, b".")
+    os.close(go_writer)
+    with pytest.raises(spawn.SetupError, match=spawn.PARENT_GONE):
+        spawn._last_preparations(Build(""), link)
+    for fd in (report_reader, report, go):
+        os.close(fd)
 
 
 class Step(Operation):

@@ -11,7 +11,7 @@ import pytest
 from nsunit.setup import system
 
 SETUP = Path(system.__file__).parent
-OWN = {"variables", "samestat", "lexists", "fsencode", "fsdecode"}
+OWN = {"variables", "samestat", "lexists", "isfile", "fsencode", "fsdecode"}
 
 
 USERS = [path for path in sorted(SETUP.glob("*.py")) if "import system as os\n" in path.read_text()]
@@ -50,3 +50,5 @@ def test_files_are_compared_and_looked_for_as_os_does(tmp_path):
     assert system.lexists(str(file)) and system.lexists(str(link))
     assert not system.lexists(str(tmp_path / "nowhere"))
     assert not system.lexists("with\0zero")
+    assert system.isfile(str(file))
+    assert not system.isfile(str(link)) and not system.isfile(str(tmp_path)) and not system.isfile("with\0zero")

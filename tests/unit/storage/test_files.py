@@ -3,7 +3,10 @@ import os
 
 import pytest
 
+from nsunit.dropins import files as unit_files
+from nsunit.setup import files as setup_files
 from nsunit.setup.main import read_plan
+from nsunit.storage import files
 from nsunit.storage.files import read_file, read_kernel_file, write_whole
 
 
@@ -76,3 +79,54 @@ def test_a_file_that_fails_leaves_nothing(kind, tmp_path):
     assert os.listdir(tmp_path) == []
     with pytest.raises(OSError, match="none/a.tar"):
         write_whole(str(tmp_path / "none/a.tar"), fail)
+
+
+@pytest.fixture(params=[files.write_file, unit_files.write])
+def write(request):
+    """What replaces a small file."""
+    return request.param
+
+
+def test_what_a_killed_command_left_is_in_nobodys_way(write, tmp_path, monkeypatch):
+    """Process numbers come again, after a reboot at the latest."""
+    path = str(tmp_path / "it")
+    with monkeypatch.context() as killed:
+        killed.setattr(os, "rename", lambda *_: None)  # it never gets there
+        write(path, b"half")
+    assert len(os.listdir(tmp_path)) == 1
+    write(path, b"whole")
+    assert os.listdir(tmp_path) == ["it"]
+    assert files.read_file(path) == b"whole"
+
+
+def test_an_interrupt_when_the_file_has_its_name_is_an_interrupt(write, tmp_path, monkeypatch):
+    rename = os.rename
+
+    def interrupted(*names):
+        rename(*names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(str(tmp_path / "it"), b"whole")
+    assert os.listdir(tmp_path) == ["it"]
+
+
+def test_a_file_that_is_to_outlast_a_power_cut_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    fsync, rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda fd: done.append("fsync") or fsync(fd))
+    monkeypatch.setattr(os, "rename", lambda *names: done.append("rename") or rename(*names))
+    files.write_file(str(tmp_path / "it"), b"content")
+    files.write_file(str(tmp_path / "it"), b"content", sync=True)
+    assert done == ["rename", "fsync", "rename"]
+
+
+def test_a_file_in_a_container_is_written_whole(tmp_path, monkeypatch):
+    """os.write() takes a part of it where the file system has no more room."""
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, content: real(fd, content[:1]))
+    directory = os.open(tmp_path, os.O_RDONLY)
+    setup_files.write_new(directory, "it", b"content")
+    os.close(directory)
+    assert (tmp_path / "it").read_bytes() == b"content"

@@ -305,3 +305,16 @@ def test_ranges_of_commands_at_once_are_distinct(paths):
                 os._exit(status)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 6
     assert len({ranges.remembered(paths.state_of(f"c{number}")) for number in range(6)}) == 6
+
+
+def test_a_lock_whose_file_was_removed_is_let_go(tmp_path):
+    """And a new one of the name, which another command may hold, stays."""
+    with Lock(str(tmp_path), "web") as lock:
+        os.unlink(lock.path)
+    assert lock.fd == -1
+    with Lock(str(tmp_path), "web") as first:
+        os.unlink(first.path)
+        with Lock(str(tmp_path), "web") as second:
+            first.release()
+            assert os.path.samestat(os.fstat(second.fd), os.stat(second.path))
+    assert os.listdir(tmp_path) == []

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from nsunit.features.transfer.deploy.offer import Layer, Offer
 
 _PIECE = 1 << 20
-_OFFER_MAX = 64 << 20
 
 
 def put(context: Context, offer: Offer, directory: str, *, pause: bool = True) -> Deployed:

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import uuid
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 RUNTIME = "nsunit-oci"
 ROOT = Path("/run/nsunit-oci")
 CGROUPS = Path("/sys/fs/cgroup")
-APPLETS = "sh cat ls sleep id true env ps hostname mount stat readlink sort grep touch mkdir nproc uname".split()
+APPLETS = (
+    "sh cat ls sleep id true test env ps hostname mount stat readlink sort grep touch mkdir rm nproc uname nc"
+).split()
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +145,11 @@ def says(bundle, script, *options):
     bundle.config["process"]["args"] = ["sh", "-c", script]
     bundle.save()
     return bundle.call(*options, "run", bundle.id).stdout
+
+
+def received(listening):
+    """The master of a terminal that comes over a console socket."""
+    connection, _ = listening.accept()
+    with connection:
+        _, rights, _, _ = connection.recvmsg(64, socket.CMSG_SPACE(4))
+    return struct.unpack("i", rights[0][2])[0]

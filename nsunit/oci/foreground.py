@@ -22,11 +22,11 @@ _CHUNK = 65536
 class Foreground:
     """What carries a terminal, and passes signals on."""
 
-    def __init__(self, box: Box, *, terminal: bool) -> None:
+    def __init__(self, box: Box | None = None, *, terminal: bool = False) -> None:
         self.socket = None
         self.master = -1
         self.pidfd = -1
-        if terminal:
+        if terminal and box:
             self.socket, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
             box.console_fd = theirs.detach()
             self.theirs = box.console_fd

@@ -106,16 +106,35 @@ _UPDATE = (
     Option("pids-limit", "Most processes, -1 for no limit", "N"),
 )
 _IMAGE = (
-    Option("image-path", "Directory of the image", "DIR"),
-    Option("work-path", "Directory for criu's log", "DIR"),
-    Option("leave-running", "Let the container go on"),
+    Option("image-path", "Directory of the image (default: checkpoint)", "DIR"),
+    Option("work-path", "Directory for criu's log and figures (default: that of the image)", "DIR"),
     Option("tcp-established", "With its connections"),
-    Option("ext-unix-sk", "With its sockets to elsewhere"),
-    Option("shell-job", "With its terminal"),
+    Option("ext-unix-sk", "With sockets of the file system whose other end is elsewhere"),
+    Option("shell-job", "With a terminal that is the caller's"),
     Option("file-locks", "With its locks of files"),
+    Option("manage-cgroups-mode", "What becomes of cgroups below its own: ignore, soft, full or strict", "MODE"),
+    Option("empty-ns", "Taken: network interfaces are never in the image", "network"),
+    Option("auto-dedup", "Without pages in images before that have changed"),
+    Option("lazy-pages", "Refused: nobody stays who has the pages"),
+)
+_CHECKPOINT = (
+    *_IMAGE,
+    Option("leave-running", "Let the container go on"),
     Option("pre-dump", "Only its memory, and let it go on"),
-    Option("parent-path", "Directory of the image before", "DIR"),
-    Option("manage-cgroups-mode", "What becomes of its cgroups", "MODE"),
+    Option("parent-path", "Directory of the image before, relative to this one's", "DIR"),
+    Option("link-remap", "With files that are open and have been removed"),
+    Option("tcp-skip-in-flight", "Without connections that are being made"),
+    Option("page-server", "Refused, as --lazy-pages", "ADDRESS:PORT"),
+    Option("status-fd", "Refused, as --lazy-pages", "N"),
+)
+_RESTORE = (
+    *_CREATE,
+    *_IMAGE,
+    Option("detach", "Do not wait", short="d"),
+    Option("no-subreaper", "Taken: what the container leaves is not this program's"),
+    Option("tcp-close", "Without its connections"),
+    Option("lsm-profile", "Another profile, as apparmor:NAME or selinux:LABEL", "TYPE:NAME"),
+    Option("lsm-mount-context", "Another SELinux label of its mounts", "LABEL"),
 )
 VERBS = (
     Verb("create", "create", "Make a container, which waits to be started", _CREATE),
@@ -164,13 +183,8 @@ VERBS = (
         ),
         *("", 0, 0),
     ),
-    Verb("checkpoint", "checkpoint", "Refused, as runc does without criu", _IMAGE),
-    Verb(
-        "restore",
-        "checkpoint",
-        "Refused, as runc does without criu",
-        (*_CREATE, *_IMAGE, Option("detach", "Do not wait", short="d")),
-    ),
+    Verb("checkpoint", "checkpoint", "Write a running container to an image, and end it: with criu(8)", _CHECKPOINT),
+    Verb("restore", "restore", "Make a container of a bundle and an image, which goes on: with criu(8)", _RESTORE),
     Verb("features", "features", "Show what the runtime has, as JSON", (), "", 0, 0),
 )
 
@@ -245,7 +259,7 @@ def parse(words: Sequence[str], options: Sequence[Option], *, stops: bool) -> tu
             raise UsageError(f"unknown option '{word}'")
         if option.value and not equals:
             if index == len(words):
-                raise UsageError(f"option '{word}' needs a value")
+                raise UsageError(f"option '{word}' requires an argument")
             value = words[index]
             index += 1
         given.values.setdefault(option.name, []).append(value)

@@ -4,6 +4,7 @@
     ROOT/ID/config.json   as it was at create
     ROOT/ID/start         a FIFO: who writes to it starts the container; gone after that
     ROOT/ID/reply         a FIFO: how execve(2) went
+    ROOT/ID/checkpoint    it has ended by a checkpoint, and `restore` may take its place
 
 The directory is made first and removed last, and before something is made its place is written down: whatever step the
 runtime is killed at, `delete --force` finds it.
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 _NAME_MAX = 1024
-START, REPLY = "start", "reply"
+START, REPLY, CHECKPOINT = "start", "reply", "checkpoint"
 CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", "paused", "stopped"
 
 

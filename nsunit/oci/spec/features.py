@@ -1,4 +1,4 @@
-"""The features document of runtime-spec: what this runtime knows, whatever the host has."""
+"""The features document of runtime-spec: what this runtime knows, whatever the host has; but for criu(8)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 OLDEST, NEWEST = "1.0.0", "1.3.0"
 
 
-def document() -> dict[str, Any]:
-    """The document."""
+def document(*, criu: bool) -> dict[str, Any]:
+    """The document; *criu* is whether there is criu(8)."""
     yes = {"enabled": True}
     return {
         "ociVersionMin": OLDEST,
@@ -41,6 +41,6 @@ def document() -> dict[str, Any]:
             "mountExtensions": {"idmap": yes},
             "netDevices": yes,
         },
-        "annotations": {"org.nsunit.version": VERSION, "org.nsunit.checkpoint.enabled": "false"},
+        "annotations": {"org.nsunit.version": VERSION, "org.nsunit.checkpoint.enabled": str(criu).lower()},
         "potentiallyUnsafeConfigAnnotations": ["org.systemd.property.", "run.oci."],
     }

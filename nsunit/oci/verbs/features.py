@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from nsunit.oci.criu.worker import is_there
 from nsunit.oci.spec.features import document
 
 TYPE_CHECKING = False
@@ -14,4 +15,4 @@ if TYPE_CHECKING:
 
 def run(context: Context, given: Given) -> tuple[int, str]:
     """See the module."""
-    return 0, json.dumps(document(), indent=4) + "\n"
+    return 0, json.dumps(document(criu=is_there()), indent=4) + "\n"

@@ -34,7 +34,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     _start(context, identity)
     status = relays[0].wait(container.pid)
     if not given.has("keep"):
-        _remove(context, identity)
+        remove(context, identity)
     return status, ""
 
 
@@ -42,11 +42,12 @@ def _start(context: Context, identity: str) -> None:
     try:
         start(context, identity)
     except OciError:
-        _remove(context, identity)
+        remove(context, identity)
         raise
 
 
-def _remove(context: Context, identity: str) -> None:
+def remove(context: Context, identity: str) -> None:
+    """Remove a container whose process has ended."""
     if not os.path.isdir(context.store.path(identity)):
         return  # somebody has deleted it meanwhile
     lock = context.store.lock(identity)

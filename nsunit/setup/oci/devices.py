@@ -143,7 +143,7 @@ class Terminal(Step):
             linux.move_mount(clone, place)
             os.close(clone)
             os.close(place)
-        _send(build.console_fd, master)
+        send_master(build.console_fd, master)
         os.close(master)
         fcntl.ioctl(peer, TIOCSCTTY, 0)
         for fd in (0, 1, 2):
@@ -159,7 +159,8 @@ class Terminal(Step):
             return os.open("/dev/console", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
-def _send(socket_fd: int, master: int) -> None:
+def send_master(socket_fd: int, master: int) -> None:
+    """Hand the *master* of a terminal to who listens on a console socket, and close that."""
     import _socket  # the C half of socket, the Python half imports enum; loaded before by the channel
 
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, socket_fd)

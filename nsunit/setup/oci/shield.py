@@ -10,6 +10,7 @@ keeps, would have to be made, and Python begun twice, by each `create` and `exec
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from nsunit.setup import linux
@@ -38,14 +39,24 @@ def protect() -> None:
 
 
 def _publish() -> None:
-    own = os.stat(_LINK)
+    """Mount the interpreter at PLACE unless it is there, or somebody else is about to.
+
+    Whoever was killed in between has left an empty file: the lock of it says that nobody is at work.
+    """
+    held = os.open(PLACE, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444)
     try:
-        os.close(os.open(PLACE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o444))
-    except FileExistsError:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         there = os.lstat(PLACE)
-        if os.path.samestat(own, there) or there.st_size == 0:
-            return  # it is there, or somebody is about to mount it
-        linux.umount2(PLACE, linux.MNT_DETACH | linux.UMOUNT_NOFOLLOW)  # Python has been upgraded
+        if os.path.samestat(os.stat(_LINK), there):
+            return
+        if there.st_size:
+            linux.umount2(PLACE, linux.MNT_DETACH | linux.UMOUNT_NOFOLLOW)  # Python has been upgraded
+        _mount()
+    finally:
+        os.close(held)
+
+
+def _mount() -> None:
     fd = os.open(_LINK, os.O_PATH | os.O_CLOEXEC)
     clone = linux.clone_tree(fd)
     attributes = linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV

@@ -281,7 +281,7 @@ def test_both_forms_of_a_value_and_one_dash():
     assert not parse_options(["--detach=false"], find("run").options, stops=False)[0].has("detach")
 
 
-@pytest.mark.parametrize(("words", "text"), [(["--nope"], "unknown option"), (["--bundle"], "needs a value")])
+@pytest.mark.parametrize(("words", "text"), [(["--nope"], "unknown option"), (["--bundle"], "requires an argument")])
 def test_options_that_are_none(words, text):
     with pytest.raises(UsageError, match=text):
         parse_options(words, find("create").options, stops=False)

@@ -40,7 +40,7 @@ PACKAGES = {
 # /srv/packages/NAME, with what they need, until a test installs one of them; some where tests marked `once` run.
 UNINSTALLED = ("firewalld", "ufw", "docker.io")
 UNINSTALLED_ONCE = (
-    *("default-jre-headless", "docker-compose", "lxc-templates", "mkosi", "mmdebstrap", "openssh-server"),
+    *("criu", "default-jre-headless", "docker-compose", "lxc-templates", "mkosi", "mmdebstrap", "openssh-server"),
     *("podman-compose", "slurm-wlm", "systemd-resolved"),
 )
 

@@ -1,0 +1,128 @@
+"""What a payload sees, beside runc on the same config.json."""
+
+import os
+
+import pytest
+from bundles import RUNTIME, broken, bundle, in_linux, in_process, mounts, rootfs, subreaper, users
+
+__all__ = ["bundle", "rootfs", "subreaper"]  # fixtures
+
+# What differs from process to process, or is said otherwise by each runtime without a difference in effect.
+PROBE = r"""
+echo "cwd $(/bin/readlink /proc/self/cwd)"
+echo "umask $(umask)"
+/bin/env | /bin/grep -v -e ^SHLVL= -e ^PWD= -e ^_= | /bin/sort | while read line; do echo "env $line"; done
+for name in Uid Gid Groups CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp SigIgn SigBlk; do
+    /bin/grep "^$name:" /proc/self/status; done
+/bin/cat /proc/self/limits
+for kind in cgroup ipc mnt net pid time user uts; do echo "ns-$kind $(/bin/readlink /proc/self/ns/$kind)"; done
+echo "oom $(/bin/cat /proc/self/oom_score_adj)"
+echo "host $(/bin/hostname) $(/bin/cat /proc/sys/kernel/domainname)"
+echo "uid-map $(/bin/cat /proc/self/uid_map)"
+echo "fds $(/bin/ls /proc/self/fd | /bin/sort | while read fd; do echo -n "$fd "; done)"
+for node in /dev/*; do case $node in /dev/console|/dev/mqueue) continue;; esac
+    /bin/stat -c "node %n %F %a %u %g %t:%T %N" $node; done
+echo "offsets $(/bin/cat /proc/self/timens_offsets 2>&1)"
+/bin/cat /proc/self/mountinfo
+"""
+
+
+def comparable(text):
+    lines = text.splitlines()
+    info = [line for line in lines if " - " in line and line.split()[0].isdigit()]
+    own = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in "cgroup ipc mnt net pid time user uts".split()}
+    rest = []
+    for line in lines:
+        if line in info:
+            continue
+        if line.startswith("ns-"):
+            kind, value = line.removeprefix("ns-").split()
+            line = f"ns-{kind} {'of the host' if value == own[kind] else 'own'}"
+        rest.append(" ".join(line.split()))
+    return sorted(rest), mounts(info)
+
+
+def differences(mine, others):
+    """What one of two has and the other has not."""
+    found = [f"only here: {line}" for line in mine[0] if line not in others[0]]
+    found += [f"only there: {line}" for line in others[0] if line not in mine[0]]
+    places = mine[1].keys() | others[1].keys()
+    return found + [
+        f"{place}: {mine[1].get(place)} and {others[1].get(place)}"
+        for place in sorted(places)
+        if mine[1].get(place) != others[1].get(place)
+    ]
+
+
+def mount(**entry):
+    def change(config):
+        source = config["root"]["path"] + "/source"
+        config["mounts"].append({"type": "bind", "source": source, "destination": "/work"} | entry)
+
+    return change
+
+
+def file(config):
+    mount(source=config["root"]["path"] + "/source/file", destination="/etc/passwd", options=["bind", "ro"])(config)
+
+
+ALL = sorted({"CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN", "CAP_NET_RAW", "CAP_SETPCAP"})
+
+CASES = {
+    "as it is": lambda config: None,
+    "writable root": lambda config: config["root"].update(readonly=False),
+    "user": in_process(user={"uid": 5, "gid": 6, "additionalGids": [7, 8], "umask": 0o77}),
+    "capabilities": in_process(
+        capabilities=dict.fromkeys(("bounding", "effective", "permitted", "inheritable", "ambient"), ALL)
+    ),
+    "capabilities of a user": in_process(
+        user={"uid": 5, "gid": 6},
+        capabilities=dict.fromkeys(("bounding", "effective", "permitted", "inheritable", "ambient"), ALL),
+    ),
+    "no capabilities": in_process(capabilities={}),
+    "privileges may grow": in_process(noNewPrivileges=False),
+    "limits": in_process(
+        rlimits=[{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}, {"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]
+    ),
+    "environment": in_process(env=["PATH=/bin", "A=b c", "B=", "C=d=e"]),
+    "cwd": in_process(cwd="/work"),
+    "oom score": in_process(oomScoreAdj=321),
+    "names": broken(hostname="elsewhere"),
+    "user namespace": users,
+    "host's network": lambda config: (
+        config["linux"]["namespaces"].remove({"type": "network"}),
+        config["mounts"].remove(next(entry for entry in config["mounts"] if entry["type"] == "sysfs")),
+        config["mounts"].remove(next(entry for entry in config["mounts"] if entry["type"] == "cgroup")),
+    ),
+    "bind": mount(options=["bind"]),
+    "recursive bind": mount(options=["rbind"]),
+    "read-only bind": mount(options=["rbind", "ro", "nosuid"]),
+    "slave": mount(options=["rbind", "rslave"]),
+    "private": mount(options=["rbind", "rprivate"]),
+    "file": file,
+    "tmpfs": mount(type="tmpfs", source="tmpfs", options=["nosuid", "noexec", "size=64k", "mode=1700", "noatime"]),
+    "tmpfs as it was": mount(type="tmpfs", source="tmpfs", options=["nosuid"]),
+    "masks": in_linux(maskedPaths=["/proc/kcore", "/sys/firmware"], readonlyPaths=["/proc/sys", "/work", "/nowhere"]),
+    "devices": in_linux(
+        devices=[
+            {"path": "/dev/mine", "type": "c", "major": 1, "minor": 3, "fileMode": 0o640, "uid": 3, "gid": 4},
+            {"path": "/dev/pipe", "type": "p", "fileMode": 0o600},
+        ]
+    ),
+    "root that is a slave": in_linux(rootfsPropagation="rslave"),
+    "sysctl": in_linux(sysctl={"net.ipv4.ip_forward": "1", "kernel.msgmax": "9000"}),
+}
+
+
+@pytest.mark.once("the other runtimes are of one release, and what the payload sees is the kernel's")
+@pytest.mark.parametrize("case", CASES)
+def test_the_payload_sees_what_it_would_see_with_runc(bundle, case):
+    CASES[case](bundle.config)
+    bundle.config["process"]["args"] = ["/bin/sh", "-c", PROBE]
+    bundle.save()
+    status, text, error = bundle.see("runc")
+    assert status == 0, error
+    mine = bundle.see(RUNTIME)
+    assert mine[0] == 0, mine
+    found = "\n".join(differences(comparable(mine[1]), comparable(text)))
+    assert not found, found

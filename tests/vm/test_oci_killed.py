@@ -1,0 +1,71 @@
+"""nsunit-oci killed at every step: delete leaves nothing."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from bundles import CGROUPS, ROOT, RUNTIME, bundle, rootfs, subreaper
+from waiting import wait_until
+
+__all__ = ["bundle", "rootfs", "subreaper"]  # fixtures
+
+CALLS = ("mkdir", "mknodat", "rename", "clone", "fork", "vfork", "sendto", "recvfrom", "wait4", "openat", "write")
+
+
+@pytest.mark.once("it costs a hundred runs, and is between the runtime and the kernel")
+@pytest.mark.parametrize("manager", [(), ("--systemd-cgroup",)], ids=["cgroupfs", "systemd"])
+def test_whenever_it_is_killed_delete_leaves_nothing(bundle, manager):
+    bundle.call("create", bundle.id)  # so that the interpreter is where it stays
+    bundle.call("delete", "--force", bundle.id)
+    killed = 0
+    for call in CALLS:
+        for when in range(1, 40):
+            inject = f"inject={call}:signal=KILL:when={when}"
+            words = ("strace", "-o", "/dev/null", "-e", f"trace={call}", "-e", inject, RUNTIME, *manager)
+            done = bundle.call(*words[1:], "create", bundle.id, runtime=words[0], check=False)
+            bundle.call("delete", "--force", bundle.id)
+            assert not (ROOT / bundle.id).exists(), inject
+            assert not list(CGROUPS.rglob(f"*{bundle.id}*")), inject
+            wait_until(lambda: not alive(bundle.id.encode()))
+            if done.returncode == 0:
+                break
+            killed += 1
+            if call == "openat" and when > 12:
+                break
+    assert killed > 20
+
+
+def alive(word):
+    """Processes with *word* in their command line, but those that wait to be waited for."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if word in (entry / "cmdline").read_bytes():
+                    found.append(entry.name)
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return found
+
+
+@pytest.mark.once("it costs dozens of runs, and is between the runtime and the kernel")
+@pytest.mark.parametrize("verb", [("start",), ("delete", "--force")], ids=" ".join)
+def test_whenever_another_verb_is_killed_delete_leaves_nothing(bundle, verb):
+    killed = 0
+    for call in ("flock", "write", "unlink", "rmdir", "pidfd_open", "poll", "read"):
+        for when in range(1, 8):
+            pid = bundle.create()
+            if call == "read":
+                when += 60  # those before are the interpreter's
+            inject = f"inject={call}:signal=KILL:when={when}"
+            words = ("-o", "/dev/null", "-e", f"trace={call}", "-e", inject, RUNTIME, *verb, bundle.id)
+            done = bundle.call(*words, runtime="strace", check=False)
+            bundle.call("delete", "--force", bundle.id)
+            assert not (ROOT / bundle.id).exists(), inject
+            assert not list(CGROUPS.rglob(f"*{bundle.id}*")), inject
+            assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+            if done.returncode == 0:
+                break
+            killed += 1
+    assert killed > 3

@@ -149,6 +149,16 @@ def test_wrong_words(text: str, message: str) -> None:
     assert caught.value.message == message
 
 
+@pytest.mark.parametrize(("text", "expected"), [("a\\:b 'c d'", ["a\\:b", "c d"]), ("a\\ b", ["a\\ b"])])
+def test_words_that_keep_their_escapes(text: str, expected: list[str]) -> None:
+    assert split(text, keep_escapes=True) == expected
+
+
+def test_a_kept_escape_needs_a_character() -> None:
+    with pytest.raises(ValueProblem, match="ends with a backslash"):
+        split("a\\", keep_escapes=True)
+
+
 def test_fields_are_split_at_colons_that_have_no_backslash() -> None:
     assert fields("a:b") == ["a", "b"]
     assert fields("a\\:b::c\\\\") == ["a:b", "", "c\\"]

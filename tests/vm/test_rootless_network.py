@@ -131,6 +131,18 @@ while True:
 """
 
 
+def test_a_host_whose_links_are_down(user, run):
+    """As where a bridge is all there is, and no container is connected to it."""
+    run("ip", "link", "add", "down0", "type", "veth", "peer", "name", "down1")
+    try:
+        run("ip", "address", "add", "203.0.113.1/24", "dev", "down0")
+        run("ip", "link", "set", "down0", "up")
+        assert "203.0.113.0/24 dev down0 proto kernel scope link src 203.0.113.1 linkdown" in run("ip", "route").stdout
+        assert "default via " in foreground(user, "ip route", "Network=pasta").stdout
+    finally:
+        run("ip", "link", "delete", "down0")
+
+
 @pytest.fixture
 def way_out(run):
     """A default route, by a link to a network namespace."""

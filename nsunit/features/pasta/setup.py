@@ -19,6 +19,10 @@ from nsunit.setup.operation import Operation
 OPTIONS: tuple[str, ...] = ("--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--quiet")
 OPTIONS += ("-T", "none", "-U", "none")
 FORWARDS = ("-t", "-u")  # ports of the host that lead in, by TCP and UDP; all that are listened to unless it is told
+# pasta takes the link with the first route for a model, and sets none of a link that is down.  A host that has no other
+# ones leads nowhere: the container gets what pasta itself gives where there is no route at all.
+ROUTES_REFUSED = (b"Couldn't set IPv4 route", b"Couldn't set IPv6 route")
+ALONE = ("-4", "-a", "169.254.2.1", "-n", "16", "-g", "169.254.2.2")
 MESSAGE_MAX = 1024
 
 
@@ -59,23 +63,15 @@ class Pasta(Operation):
         # Else pasta could not open the descriptor there: it may have given up its own capabilities by then.
         linux.capset(0)
         linux.prctl(linux.PR_SET_DUMPABLE, 1)
-        null = os.open("/dev/null", os.O_RDWR)
-        reader, writer = os.pipe()
         closed = [word for option in FORWARDS if option not in self.forwards for word in (option, "none")]
         argv = ("pasta", *OPTIONS, *self.forwards, *closed, "--netns", f"/proc/{os.getpid()}/fd/{netns}")
-        actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((null, null, writer))]
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         try:
-            # The pasta of Debian 12 takes an ignored SIGPIPE, which is Python's, for an error.
-            pid = os.posix_spawn(self.program, argv, environment, file_actions=actions, setsigdef=(_signal.SIGPIPE,))
+            status, said = _run(self.program, argv)
+            if status and any(refused in said for refused in ROUTES_REFUSED):
+                status, said = _run(self.program, (*argv, *ALONE))
         except OSError as error:
             link.send(f"failed {error.strerror}".encode())
             return
-        os.close(writer)
-        said = b""
-        while chunk := os.read(reader, 4096):  # it closes its streams once the network is there
-            said += chunk
-        status = os.waitpid(pid, 0)[1]
         lines = [line for line in said.splitlines() if line.strip()]
         link.send(b"ready" if status == 0 else b"failed " + (lines[-1] if lines else b"it gave no reason"))
 
@@ -88,3 +84,22 @@ class Pasta(Operation):
         build.assistant.close()
         if answer != b"ready":
             raise OSError(5, answer.removeprefix(b"failed ").decode("utf-8", "replace") or "it was killed")
+
+
+def _run(program: str, argv: tuple[str, ...]) -> tuple[int, bytes]:
+    """Execute pasta; its status, and what it has said, once it has gone to the background or has failed."""
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    reader, writer = os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((null, null, writer))]
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    try:
+        # The pasta of Debian 12 takes an ignored SIGPIPE, which is Python's, for an error.
+        pid = os.posix_spawn(program, argv, environment, file_actions=actions, setsigdef=(_signal.SIGPIPE,))
+    finally:
+        os.close(writer)
+        os.close(null)
+    said = b""
+    while chunk := os.read(reader, 4096):  # it closes its streams once the network is there
+        said += chunk
+    os.close(reader)
+    return os.waitpid(pid, 0)[1], said

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from nsunit.features.pasta.setup import OPTIONS, Pasta
+from nsunit.features.pasta.setup import ALONE, OPTIONS, Pasta
 from nsunit.setup.build import Build
 
 
@@ -53,6 +53,15 @@ def test_it_gets_the_namespace(tmp_path, forwards, more):
 def test_its_reason_is_told(tmp_path, script, reason):
     with pytest.raises(OSError, match=reason):
         connect(tmp_path, script)
+
+
+@pytest.mark.parametrize("family", ["IPv4", "IPv6"])
+def test_routes_that_lead_nowhere_are_not_copied(tmp_path, family):
+    refusal = f"Couldn't set {family} route(s) in guest: Invalid argument"
+    script = f'echo "$@" >> {tmp_path}/arguments; case $* in *" -a "*) ;; *) echo "{refusal}" >&2; exit 1;; esac'
+    connect(tmp_path, script)
+    first, second = (tmp_path / "arguments").read_text().splitlines()
+    assert second.split() == [*first.split(), *ALONE]
 
 
 def test_a_program_that_is_not_there(tmp_path):

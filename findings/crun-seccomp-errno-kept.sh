@@ -9,13 +9,13 @@
 # Seen, of three containers one after the other, each refusing mkdir(2), with errnoRet 28 (ENOSPC), 2 (ENOENT), and none:
 #   runc: 28, 2, 1 (EPERM).
 #   crun: 28, 28, 28.  It keeps the compiled filters below its state directory, each under a digest of the profile, and
-#         errnoRet is not in it; the first container with such a profile decides until the next boot.
+#         errnoRet is not in it; the first container with such a profile decides for those after it.
 # Another --root, and so another cache, and the second has its own.
 #
 # Where it matters: programs choose what to do by the errno (ENOSYS: the older call is tried, EPERM: given up); a profile
 # that has been mended from EPERM to ENOSYS goes on failing where the old one has run once.
 #
-# Known: later versions of crun have a test that errnoRet is part of the cache's key.
+# Known to crun: its pull request 2237 has a test that errnoRet is part of the cache's key.
 #
 # Needs: root, mmdebstrap, unshare, cgroup2.
 set -eu

@@ -139,8 +139,16 @@ def test_a_host_whose_links_are_down(user, run):
         run("ip", "link", "set", "down0", "up")
         assert "203.0.113.0/24 dev down0 proto kernel scope link src 203.0.113.1 linkdown" in run("ip", "route").stdout
         assert "default via " in foreground(user, "ip route", "Network=pasta").stdout
+        run("ip", "route", "add", "default", "via", "203.0.113.2", "dev", "down0")
+        run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1")
+        run("ip", "link", "set", "up1", "up")
+        run("ip", "address", "add", "192.0.2.2/24", "dev", "up0")
+        run("ip", "link", "set", "up0", "up")
+        run("ip", "route", "add", "default", "via", "192.0.2.1", "metric", "5")
+        assert "default via 192.0.2.1 " in foreground(user, "ip route", "Network=pasta").stdout
     finally:
         run("ip", "link", "delete", "down0")
+        run("ip", "link", "delete", "up0", check=False)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from nsunit.setup.operation import Operation
 OPTIONS: tuple[str, ...] = ("--config-net", "--netns-only", "--no-netns-quit", "--no-map-gw", "--quiet")
 OPTIONS += ("-T", "none", "-U", "none")
 FORWARDS = ("-t", "-u")  # ports of the host that lead in, by TCP and UDP; all that are listened to unless it is told
-# pasta takes the link with the first route for a model, and sets none of a link that is down.  A host that has no other
-# ones leads nowhere: the container gets what pasta itself gives where there is no route at all.
+# pasta takes the link with the first route for a model, and sets none of a link that is down.  Another one may lead
+# somewhere; if none does, the container gets what pasta itself gives where there is no route at all.
 ROUTES_REFUSED = (b"Couldn't set IPv4 route", b"Couldn't set IPv6 route")
 ALONE = ("-4", "-a", "169.254.2.1", "-n", "16", "-g", "169.254.2.2")
 MESSAGE_MAX = 1024
@@ -68,7 +68,7 @@ class Pasta(Operation):
         try:
             status, said = _run(self.program, argv)
             if status and any(refused in said for refused in ROUTES_REFUSED):
-                status, said = _run(self.program, (*argv, *ALONE))
+                status, said = _run(self.program, (*argv, *_other_way()))
         except OSError as error:
             link.send(f"failed {error.strerror}".encode())
             return
@@ -84,6 +84,18 @@ class Pasta(Operation):
         build.assistant.close()
         if answer != b"ready":
             raise OSError(5, answer.removeprefix(b"failed ").decode("utf-8", "replace") or "it was killed")
+
+
+def _other_way() -> tuple[str, ...]:
+    """The options that name the link of a default route that leads somewhere, by proc_net(5); else those for none."""
+    with open("/proc/net/route", encoding="ascii") as file:
+        routes = [line.split() for line in file]
+    for link, destination, *_ in routes[1:]:
+        if destination == "00000000":
+            with open(f"/sys/class/net/{link}/operstate", encoding="ascii") as file:
+                if file.read() in ("up\n", "unknown\n"):  # some drivers never tell
+                    return "-i", link
+    return ALONE
 
 
 def _run(program: str, argv: tuple[str, ...]) -> tuple[int, bytes]:

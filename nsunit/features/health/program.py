@@ -1,8 +1,8 @@
 """The program of checks: `run.py features.health.program DIRECTORY GROUP UNIT system|user`.
 
 DIRECTORY is the container's in /run, GROUP the control group of its service UNIT.  A timer starts it as `python3 -SI`;
-it looks into the container once, notes what it has found, and is gone.  Until a container was healthy for the
-first time it tries again and again in between; all of these tries together are one check.
+it looks into the container once, notes what it has found, and is gone.  Until a container was healthy for the first
+time it tries again and again in between; all of these tries together are one check.
 """
 
 from __future__ import annotations

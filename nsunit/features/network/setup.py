@@ -128,7 +128,7 @@ class Network(Operation):
             said = stream.read().decode("utf-8", "replace").strip()
         _, status = os.waitpid(pid, 0)
         if status:
-            raise OSError(0, said.replace("\n", "; ") or f"'{self.program}' ended with status {status}")
+            raise OSError(0, said.replace("\n", "; ") or f"'{self.program} {PROGRAM}' ended with status {status}")
 
 
 def _wait_for_pid() -> int:

@@ -1,8 +1,8 @@
 """What the server of a network's names is started with, by its unit, before dnsmasq: its argument is the NETWORK.
 
 The bridge has to be there with its addresses, and dnsmasq's configuration beside the file with the names.  Where
-systemd-resolved runs, the host asks the server for names in the network's domain, until
-it is started with `gone` besides.
+systemd-resolved runs, the host asks the server for names in the network's domain, until it is
+started with `gone` besides.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 PID 1 reads what comes by its own socket before anything else, so whoever has that socket and sends in a loop keeps it
 from answering anybody.  A payload has a socket of the container's own instead, nsunit-sd-notify@.socket, and systemd
-starts this by path, as `python3 -SI forward.py NAME`, when something has come by it.  It ends when it is quiet.
+starts this, as `python3 -SI run.py deeds.forward NAME`, when something has come by it.  It ends when it is quiet.
 
 A user's manager is kept from being busy in the same way, by units of the same names that it has, which give `user`
 after NAME.  It may not speak for another process, so it has a process of its own say it from the container's group.
@@ -17,11 +17,7 @@ import _socket  # the C half of socket: the Python half imports enum and selecto
 import os
 import select
 import struct
-import sys
 import time
-
-if __name__ == "__main__":  # started by path: the package stands two directories up
-    sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])
 
 from nsunit.names import former_unit, service_name
 from nsunit.setup import CGROUP_ROOT, notify
@@ -52,10 +48,11 @@ _MESSAGE_BYTES = 4096  # more is none: sd_notify(3) of systemd itself
 _INT = struct.Struct("i")
 
 
-def main(name: str, manager: str = "system") -> None:
-    """Hand on what container *name* has sent to the *manager*, system or user, until nothing has come for a while."""
+def main(argv: list[str]) -> int:
+    """Hand on what the container has sent to the manager until nothing has come for a while."""
+    name = argv[1]
     address = os.environ["MANAGER_SOCKET"]
-    if manager == "user":
+    if argv[2:] == ["user"]:
         speaker: Speaker = Within(address, lambda: control_group(name))
     else:
         speaker = ForAnother(lambda: main_process(name))
@@ -67,6 +64,7 @@ def main(name: str, manager: str = "system") -> None:
     while poll.poll(QUIET_SECONDS * 1000):
         forwarder.hand_on(*receive(source))
         time.sleep(turns.next(time.monotonic()))
+    return 0
 
 
 class Turns:
@@ -232,7 +230,3 @@ def _property(key: str, unit: str, *options: str) -> str:
         found = output.read().strip()
     os.waitpid(child, 0)
     return os.fsdecode(found)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

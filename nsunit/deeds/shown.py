@@ -1,7 +1,7 @@
 """What containers are shown of their limits, written anew after one of these has changed.
 
-`nsunit set` and the like do so themselves.  After `systemctl set-property` systemd starts this by path, as `python3 -SI
-shown.py DIRECTORY`, since nsunit-limits@.path has seen that the kernel's files were written to.
+`nsunit set` and the like do so themselves.  After `systemctl set-property` systemd starts this, as `python3 -SI run.py
+deeds.shown DIRECTORY`, since nsunit-limits@.path has seen that the kernel's files were written to.
 """
 
 from __future__ import annotations
@@ -9,11 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import sys
 import time
-
-if __name__ == "__main__":  # started by path: the package stands two directories up
-    sys.path.append(os.path.abspath(__file__).rsplit("/", 3)[0])
 
 from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.namespaces import LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, read_file, tightest, write_over
@@ -56,12 +52,9 @@ def _refresh(fd: int, directory: str, root: str) -> None:
             write_over(fd, name, limit)
 
 
-def main(runtimes: str) -> None:
+def main(argv: list[str]) -> int:
     """Do it twice: while a path unit's service runs, systemd does not look for what triggers it."""
-    refresh(runtimes)
+    refresh(argv[1])
     time.sleep(_AGAIN_SECONDS)
-    refresh(runtimes)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    refresh(argv[1])
+    return 0

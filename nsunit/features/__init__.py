@@ -6,7 +6,7 @@ then is the feature loaded, part by part: `load` is the one line of code that do
 
 In each folder the same file names mean the same: `keys` has the rows of the table of settings (`TABLES`), the parsers
 and the checks; `definition` the definitions of a kind of its own; `plan` what is pure; `deeds` what has effects;
-`files` what is written for systemd; `setup` operations of the helper; `program` what systemd starts by path.
+`files` what is written for systemd; `setup` operations of the helper; `program` what systemd starts by `nsunit/run.py`.
 HACKING.md tells when each hook is called, and with what.
 """
 
@@ -15,6 +15,8 @@ from __future__ import annotations
 import sys
 
 from nsunit.record import Record
+
+STARTER = __file__.rsplit("/", 2)[0] + "/run.py"  # of programs: see there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

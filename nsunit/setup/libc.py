@@ -27,6 +27,7 @@ class _Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]
 
 
 _CLONE_VM = 0x100
+_CLONE_VFORK = 0x4000
 _SIGCHLD = 17
 _STACK = 16 << 10  # bytes
 _SECONDS = 60
@@ -63,6 +64,34 @@ def address_of(buffer: bytearray) -> int:
     return address
 
 
+def ended() -> int:
+    """The PID of a new process that does nothing but end, and is there until it is waited for.
+
+    It is a Sleeper that calls _exit(2) instead, and the caller goes on when it is through with the memory: what is left
+    has none.
+
+    Raises:
+        OSError: the kernel makes none.
+    """
+    return _clone("_exit", 0, _CLONE_VFORK, bytearray(_STACK))
+
+
+def _clone(function: str, argument: int, flags: int, stack: bytearray) -> int:
+    """clone(2) of a process that shares the caller's memory, and runs *function* of the C library on *stack*."""
+    clone = _Syscall(_ctypes.dlsym(_library, "clone"))
+    child = _Long(_ctypes.dlsym(_library, function))
+    top = address_of(stack) + _STACK & ~15
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    try:
+        pid: int = clone(child, _Long(top), _Long(_CLONE_VM | _SIGCHLD | flags), _Long(argument))
+        error = _ctypes.get_errno()
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+    if pid < 0:
+        raise OSError(error, os.strerror(error))
+    return pid
+
+
 class Sleeper:
     """A process in new namespaces, by the CLONE_NEW* *flags*, that only sleeps, as long as the context lasts.
 
@@ -76,18 +105,8 @@ class Sleeper:
     """
 
     def __init__(self, flags: int) -> None:
-        clone = _Syscall(_ctypes.dlsym(_library, "clone"))
-        sleep = _Long(_ctypes.dlsym(_library, "sleep"))
         self._stack = bytearray(_STACK)
-        top = address_of(self._stack) + _STACK & ~15
-        before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
-        try:
-            self.pid: int = clone(sleep, _Long(top), _Long(_CLONE_VM | _SIGCHLD | flags), _Long(_SECONDS))
-            error = _ctypes.get_errno()
-        finally:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
-        if self.pid < 0:
-            raise OSError(error, os.strerror(error))
+        self.pid = _clone("sleep", _SECONDS, flags, self._stack)
 
     def __enter__(self) -> Sleeper:
         """See the class."""

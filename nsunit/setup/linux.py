@@ -169,6 +169,12 @@ def sleeper(flags: int) -> Sleeper:
     return found
 
 
+def ended() -> int:
+    """A process that has ended, for who needs nothing but one to wait for: see libc.ended."""
+    pid: int = _libc().ended()
+    return pid
+
+
 def setns(fd: int, flags: int) -> None:
     """setns(2): join the namespaces *flags* of the pidfd, or the one namespace, behind *fd*."""
     _old_call("setns", fd, flags)

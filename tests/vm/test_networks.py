@@ -14,7 +14,7 @@ from waiting import wait_until
 
 from nsunit.features.network import program
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
-from nsunit.features.network.values import Port
+from nsunit.features.network.model.port import Port
 
 CROWD = count("CROWD")  # of containers in one network
 STORM = min(CROWD, 50)  # of them at once

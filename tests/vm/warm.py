@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PACKAGES = "/usr/lib/python3/dist-packages"
-NO_MODULES = ("nsunit.oci.run", "nsunit.setup.run", "nsunit.features.network.run")  # these are programs
+NO_MODULES = ("nsunit.oci.run", "nsunit.setup.run", "nsunit.run")  # these are programs
 MESSAGE = 200_000  # bytes
 
 

@@ -12,7 +12,7 @@ from nsunit.names import check_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
-    from nsunit.features.network.values import Port
+    from nsunit.features.network.model.port import Port
 
 
 def port(invocation: Invocation) -> int:

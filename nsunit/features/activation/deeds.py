@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed
 from nsunit.core.listeners import forget_failed_listeners
 from nsunit.core.programs import find_socket_proxy
 from nsunit.core.running import slice_of
 from nsunit.core.stored import differences_from_running
 from nsunit.errors import NsunitError
+from nsunit.features import STARTER
 from nsunit.features.activation.plan import START_SECONDS, ListenFacts, entry_socket
 from nsunit.features.network.register import attachment_of, check_ports
 from nsunit.features.network.values import listened, of
@@ -43,7 +42,7 @@ def listening_facts(context: Context, definition: Definition) -> ListenFacts:
         )
     # The address is chosen at the start; `render` may come earlier.
     address = item.interfaces[0].addresses[0].partition("/")[0] if item else "ADDRESS"
-    return ListenFacts(address, os.path.dirname(__file__) + "/program.py", context.cgroup)
+    return ListenFacts(address, STARTER, context.cgroup)
 
 
 def facts(context: Context, definition: Definition, facts: Facts) -> Facts:

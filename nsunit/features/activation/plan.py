@@ -28,7 +28,7 @@ from nsunit.units import INFINITY, Property, Unit
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.model import Container, Definition
-    from nsunit.features.network.values import Port
+    from nsunit.features.network.model.port import Port
     from nsunit.plan.facts import Facts
     from nsunit.setup.operation import Operation
 
@@ -164,6 +164,7 @@ def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tupl
         facts.interpreter,
         "-SI",
         known.program,
+        "features.activation.program",
         cgroup,
         known.address,
         str(port),

@@ -1,7 +1,7 @@
-"""The program that waits until a payload listens: `listening.py CGROUP ADDRESS PORT SECONDS`.
+"""The program that waits until a payload listens: `run.py features.activation.program CGROUP ADDRESS PORT SECONDS`.
 
 It looks at the kernel's table of sockets instead of connecting, which a payload would take for a client.  Started as
-`python3 -SI` by path; systemd ends it with the container.  After SECONDS it says so and lets the proxy begin all the
+`python3 -SI`; systemd ends it with the container.  After SECONDS it says so and lets the proxy begin all the
 same: that refuses the connections, which would else wait for ever, and have systemd try again for as long.
 """
 
@@ -91,7 +91,3 @@ def _content(path: str) -> str:
             return file.read()
     except (FileNotFoundError, ProcessLookupError):
         return ""  # it has ended, or IPv6 is switched off
-
-
-if __name__ == "__main__":
-    os._exit(main(sys.argv))

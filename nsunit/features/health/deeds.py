@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.core.jobs import GRACE_SECONDS, forget_failed
+from nsunit.features import STARTER
 from nsunit.features.health.keys import of
 from nsunit.features.health.plan import HealthFacts
 from nsunit.names import health_service, health_timer
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
 
 def facts(context: Context, _definition: Definition, facts: Facts) -> Facts:
     """*facts* with the program."""
-    program = os.path.dirname(__file__) + "/program.py"
-    return facts.with_extra("health", HealthFacts(program, "user" if context.user else "system"))
+    return facts.with_extra("health", HealthFacts(STARTER, "user" if context.user else "system"))
 
 
 def check_now(context: Context, definition: Definition) -> None:

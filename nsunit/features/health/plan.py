@@ -96,7 +96,8 @@ def _service(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
     known: HealthFacts = facts.extra("health", HealthFacts())
     service = service_name(name)
     group = f"{facts.cgroup}{slice_path(slice_name(name, definition.container.slice))}/{service}"
-    argv = (facts.interpreter, "-SI", known.program, facts.runtime_directory, group, service, known.manager)
+    program = (facts.interpreter, "-SI", known.program, "features.health.program")
+    argv = (*program, facts.runtime_directory, group, service, known.manager)
     patience = check.interval + check.timeout + _GRACE_USEC
     return (
         directive("Unit", "Description", f"Check the health of container {name}", "s"),

@@ -1,23 +1,16 @@
-"""The program of checks: `program.py DIRECTORY GROUP UNIT system|user`.
+"""The program of checks: `run.py features.health.program DIRECTORY GROUP UNIT system|user`.
 
-DIRECTORY is the container's in /run, GROUP the control group of its service UNIT.  A timer starts it as `python3 -SI`
-by path; it looks into the container once, notes what it has found, and is gone.  Until a container was healthy for the
-first time it tries again and again in between; all of these tries together are one check.
+DIRECTORY is the container's in /run, GROUP the control group of its service UNIT.  A timer starts it as `python3 -SI`;
+it looks into the container once, notes what it has found, and is gone.  Until a container was healthy for the first
+time it tries again and again in between; all of these tries together are one check.
 """
 
 from __future__ import annotations
 
-import gc
-import os
-import sys
-import time
-
-if __name__ == "__main__":  # started by path: the package stands three directories up
-    gc.disable()  # it lives for a moment
-    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
-
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import _socket  # the same of socket
+import os
+import time
 
 from nsunit import setup
 from nsunit.core.running import first_process
@@ -205,9 +198,3 @@ def act(container: Container) -> None:
     manager = ("--user",) if container.manager == "user" else ()
     words = ("systemctl", *manager, "--no-block", action, container.unit)
     os.execvp(words[0], words)
-
-
-if __name__ == "__main__":
-    status = main(sys.argv)
-    sys.stderr.flush()
-    os._exit(status)  # tearing the interpreter down takes a moment

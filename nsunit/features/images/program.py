@@ -1,4 +1,4 @@
-"""The program of a unit that fetches, unpacks or packs: `program.py STAGING`, a directory with the file `job`.
+"""The program of a unit that fetches, unpacks or packs: `run.py MODULE STAGING`, a directory with the file `job`.
 
 It leaves there a layout, or the layers, each as the job says or by its number, and `result`, or `error` and exits with
 1.  systemd starts it; to unpack it has root's privileges over files and mounts, and each layer is unpacked by a process
@@ -10,10 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import sys
-
-if __name__ == "__main__":  # started by path: the package stands three directories up
-    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.errors import NsunitError
 from nsunit.features import load
@@ -44,7 +40,7 @@ TASKS: dict[str, Task] = {
 }
 
 
-def main(argv: list[str], tasks: dict[str, Task]) -> int:
+def main(argv: list[str], tasks: dict[str, Task] = TASKS) -> int:
     """Do that one of *tasks* which the job names, and return the exit status."""
     staging = argv[1]
     os.umask(0o077)
@@ -76,8 +72,3 @@ def _fail(staging: str, message: str, hint: str | None) -> int:
 
 _TEXT_MAX = 600  # characters; as JSON has them, two such texts fit into ERROR_ROOM
 ERROR_ROOM = 8192  # bytes
-
-
-if __name__ == "__main__":
-    status = main(sys.argv, TASKS)
-    os._exit(status)  # tearing the interpreter down takes a moment

@@ -5,8 +5,9 @@ from __future__ import annotations
 from nsunit.addresses import canonical, is_six, is_special, parse_subnet, plain
 from nsunit.definition.values import is_digits
 from nsunit.definition.words import wrong
+from nsunit.features.network.model.port import MTU_MIN_SIX
 from nsunit.features.network.table import link_name, vlan
-from nsunit.features.network.values import MTU_MIN_SIX, ip_address, mtu
+from nsunit.features.network.values import ip_address, mtu
 from nsunit.names import NETWORKS_OF_NSUNIT, is_valid_network
 from nsunit.record import Record
 

@@ -10,7 +10,7 @@ from nsunit.core.context import make_directory
 from nsunit.core.jobs import GRACE_SECONDS
 from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NsunitError
-from nsunit.features import load
+from nsunit.features import STARTER, load
 from nsunit.features.names.deeds import make_files
 from nsunit.features.network import parameters
 from nsunit.features.network.connection import BRIDGE, interface_names
@@ -235,7 +235,7 @@ def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
         return facts
     directory = context.paths.network_of(definition.name)
     served = tuple(_served(context, definition.container))
-    own = NetworkFacts(os.path.dirname(__file__) + "/run.py", directory, context.paths.locks, served)
+    own = NetworkFacts(STARTER, directory, context.paths.locks, served)
     return facts.with_extra("network", own).replace(directories=(*facts.directories, directory))
 
 

@@ -7,7 +7,7 @@ from nsunit.definition.load import Loader, read_all
 from nsunit.definition.search import find_network
 from nsunit.definition.syntax import NETWORK_SECTIONS
 from nsunit.errors import DefinitionError
-from nsunit.features.network.values import MTU_MIN_SIX
+from nsunit.features.network.model.port import MTU_MIN_SIX
 from nsunit.record import Record
 
 TYPE_CHECKING = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.features.names.plan import FILES
 from nsunit.features.network.model.server import unit_of
-from nsunit.features.network.setup import Network, NetworkFiles
+from nsunit.features.network.setup import PROGRAM, Network, NetworkFiles
 from nsunit.features.network.values import of
 from nsunit.plan.units import Directive, command, relation
 from nsunit.record import Record
@@ -34,7 +34,7 @@ def commands(_definition: Definition, facts: Facts) -> list[Directive]:
     network: NetworkFacts | None = facts.extra("network")
     if network is None:
         return []
-    argv = (facts.interpreter, "-SI", network.program, "detach", network.directory, network.locks)
+    argv = (facts.interpreter, "-SI", network.program, PROGRAM, "detach", network.directory, network.locks)
     servers = beside(facts)
     return [command("ExecStopPost", argv), *(relation(key, servers) for key in ("Wants", "After") if servers)]
 

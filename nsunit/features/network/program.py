@@ -1,4 +1,4 @@
-"""What attaches a container to its networks, and the program that detaches it: `program.py detach DIRECTORY LOCKS`.
+"""What attaches a container to its networks, and the program that detaches it: `detach DIRECTORY LOCKS`.
 
 The helper forks a process that attaches it, while it makes the container's namespaces; systemd starts the program
 (ExecStopPost=) however the container has ended.  DIRECTORY is the container's network directory, in which the file
@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
-
-if __name__ == "__main__":  # started by path: the package stands three directories up
-    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit import jsontext
 from nsunit.addresses import has_six
@@ -199,7 +195,3 @@ class locked:
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)
-
-
-if __name__ == "__main__":
-    os._exit(main(sys.argv))  # tearing the interpreter down takes longer than the links

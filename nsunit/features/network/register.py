@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Container
-    from nsunit.features.network.values import Port
+    from nsunit.features.network.model.port import Port
 
 DEFAULT_NETWORK = "bridge"
 DEFAULT_BRIDGE = "nsunit0"

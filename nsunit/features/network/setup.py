@@ -13,6 +13,8 @@ from nsunit.setup import files, linux
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
+PROGRAM = "features.network.program"
+
 
 class NetworkFiles(Operation):
     """Tell the systemd-networkd of a system inside what the interfaces are, by the files for it in *directory*."""
@@ -114,7 +116,7 @@ class Network(Operation):
         if pid == 0:
             try:
                 os.dup2(writer, 2)
-                words = (self.interpreter, "-SI", self.program, "detach", self.directory, self.locks)
+                words = (self.interpreter, "-SI", self.program, PROGRAM, "detach", self.directory, self.locks)
                 os.execv(self.interpreter, words)
             finally:
                 os._exit(127)
@@ -126,7 +128,7 @@ class Network(Operation):
             said = stream.read().decode("utf-8", "replace").strip()
         _, status = os.waitpid(pid, 0)
         if status:
-            raise OSError(0, said.replace("\n", "; ") or f"'{self.program}' ended with status {status}")
+            raise OSError(0, said.replace("\n", "; ") or f"'{self.program} {PROGRAM}' ended with status {status}")
 
 
 def _wait_for_pid() -> int:

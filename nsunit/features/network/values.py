@@ -7,6 +7,7 @@ import _socket  # the C half of socket: the Python half imports enum
 from nsunit.addresses import canonical
 from nsunit.definition.values import is_digits
 from nsunit.definition.words import split, wrong
+from nsunit.features.network.model.port import Port
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -21,24 +22,6 @@ _HINT = (
 _ONE_SIDE = "use PORT[/tcp|udp|sctp], ports from 1 to 65535 or ranges of them, as 8000-8010"
 _RANGE_MAX = 256
 MTU_MIN, MTU_MAX = 68, 65535  # of IPv4, RFC 791, and of the kernel's bridges and veth pairs
-MTU_MIN_SIX = 1280  # RFC 8200
-
-
-class Port(Record):
-    """A port of the host that leads into the container; `address` is empty for all of the host's.
-
-    One that is *listened* on is carried by a socket unit, and no matter of the firewall.
-    """
-
-    address: str
-    host: int
-    container: int
-    protocol: str
-    listened: bool = False
-
-    def __str__(self) -> str:
-        address = f"[{self.address}]:" if ":" in self.address else self.address and self.address + ":"
-        return f"{address}{self.host}/{self.protocol}"
 
 
 EXPOSED = Port("", 0, 0, "all")

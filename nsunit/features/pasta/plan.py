@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nsunit.definition.model import Container, Definition
-    from nsunit.features.network.values import Port
+    from nsunit.features.network.model.port import Port
     from nsunit.plan.facts import Facts
     from nsunit.setup.mounts import Bind
     from nsunit.setup.operation import Operation

@@ -84,7 +84,7 @@ def pod_operations(definition: Definition, facts: Facts) -> list[Operation]:
 def pod_directives(definition: Definition, facts: Facts, pins: str, locks: str) -> tuple[Directive, ...]:
     """The service of a pod: it has no process, and is there as long as the namespaces pinned in *pins* are."""
     directories = facts.runtime_directories
-    program = (facts.interpreter, "-I", facts.helper)
+    program = (facts.interpreter, "-SI", facts.helper, "features.pods.program")
     # However it ends, also where the start failed half-way.
     ends = [*commands(definition, facts), command("ExecStopPost", (*program, "remove", pins, locks))]
     return (

@@ -6,10 +6,6 @@ DIRECTORY has the plan, and PINS, one for each pod, is where the namespaces are 
 from __future__ import annotations
 
 import os
-import sys
-
-if __name__ == "__main__":  # started by path: the package stands three directories up
-    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.errors import NsunitError
 from nsunit.features.namespaces import pins
@@ -117,8 +113,3 @@ def _do(operation: Operation, deed: Callable[..., None], *arguments: Build | int
         deed(*arguments)
     except OSError as error:
         raise spawn.explain(operation, error) from error
-
-
-if __name__ == "__main__":
-    status = main(sys.argv)
-    os._exit(status)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from nsunit.bus.protocol import NO_SUCH_UNIT
 from nsunit.core.stored import stored
 from nsunit.definition.load import serialize
 from nsunit.errors import BusError, NsunitError
+from nsunit.features import STARTER
 from nsunit.features.network import deeds as network
-from nsunit.features.pods import program
 from nsunit.features.pods.definition import load_pod
 from nsunit.features.pods.plan import PodFacts, pinned_kinds, pod_operations
 from nsunit.names import pod_name, service_name
@@ -119,7 +118,7 @@ def _facts(context: Context, definition: Definition, user_range: tuple[int, int]
     facts = Facts(
         systemd_version=context.host.systemd_version,
         interpreter=sys.executable or "/usr/bin/python3",
-        helper=os.path.abspath(program.__file__),
+        helper=STARTER,
         runtime_directory=context.paths.runtime_of(definition.name),
         user_range=user_range,
         runtime_base=context.paths.runtime_base,

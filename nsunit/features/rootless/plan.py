@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from nsunit.definition.model import Definition
-    from nsunit.features.network.values import Port
+    from nsunit.features.network.model.port import Port
     from nsunit.plan.facts import Facts
     from nsunit.setup.operation import Operation
 

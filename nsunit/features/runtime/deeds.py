@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from nsunit.features import STARTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 def facts(_context: object, _definition: object, facts: Facts) -> Facts:
     """*facts* with the path of the program."""
-    return facts.with_extra("runtime", os.path.dirname(__file__) + "/program.py")
+    return facts.with_extra("runtime", STARTER)

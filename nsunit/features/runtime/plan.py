@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 def commands(definition: Definition, facts: Facts) -> list[Directive]:
     """A process 1 without a handler would ignore its stop signal, and go on until TimeoutStopSec= is over as well."""
     program: str = facts.extra("runtime")
-    argv = (facts.interpreter, "-SI", program, str(definition.container.stop_signal))
+    argv = (facts.interpreter, "-SI", program, "features.runtime.program", str(definition.container.stop_signal))
     return [command("ExecStop", argv, may_fail=True)]

@@ -1,13 +1,9 @@
-"""`program.py SIGNAL` kills the main process of the unit if it has no handler for it; systemd starts it (ExecStop=)."""
+"""With SIGNAL, kills the main process of the unit if it has no handler for it; systemd starts it (ExecStop=)."""
 
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the C half: the Python half imports enum
 import os
-import sys
-
-if __name__ == "__main__":  # started by path: the package stands three directories up
-    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 4)[0])
 
 from nsunit.core.running import catches
 
@@ -16,18 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def main(argv: Sequence[str]) -> None:
+def main(argv: Sequence[str]) -> int:
     """Do it, by a descriptor: the number may be that of another process once this one has ended."""
     pid = int(os.environ.get("MAINPID") or 0)  # systemd.exec(5); none where it has ended
     if pid <= 0:
-        return
+        return 0
     try:
         pidfd = os.pidfd_open(pid)
         if not catches(pid, int(argv[1])):
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     except ProcessLookupError:
-        return
-
-
-if __name__ == "__main__":
-    main(sys.argv)
+        pass
+    return 0

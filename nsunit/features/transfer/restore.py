@@ -94,7 +94,7 @@ def _unpacked(context: Context, staging: Staging, archive: str, called: str) -> 
         "opaque": opaque,
         "ids": tasks.own_ids(context),
     }
-    argv = tasks.command(staging.path, program.__file__)
+    argv = tasks.command(staging.path, program.__name__)
     found = tasks.carry_out(
         context, staging.path, job, unpack_unit(staging.token, argv, staging.place, user=context.user)
     )

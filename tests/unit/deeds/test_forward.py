@@ -146,7 +146,7 @@ def test_as_systemd_starts_it(manager, tmp_path):
     source, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     sender.send(b"READY=1")
     program = f"import os, sys; os.dup2({source.fileno()}, 3); sys.path.insert(0, {os.getcwd()!r}); "
-    program += "from nsunit.deeds import forward; forward.QUIET_SECONDS = 0.01; forward.main('web')"
+    program += "from nsunit.deeds import forward; forward.QUIET_SECONDS = 0.01; forward.main(['', 'web'])"
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "MANAGER_SOCKET": manager.getsockname()}
     command = [sys.executable, "-c", program]
     with source, sender:

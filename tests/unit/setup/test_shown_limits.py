@@ -112,7 +112,7 @@ def test_all_are_brought_up_to_date(tree, tmp_path, monkeypatch):
     waited = []
     monkeypatch.setattr("time.sleep", lambda seconds: (waited.append(seconds), tree(2, "memory.max", "2")))
     monkeypatch.setattr(refresh, "__defaults__", (tree.root,))
-    main(str(runtimes))
+    main(["", str(runtimes)])
     assert waited and (runtimes / "web/limits/memory.max").read_text() == "2\n"
 
 

@@ -46,6 +46,17 @@ def test_it_shares_the_memory_and_has_descriptors_of_its_own():
     os.close(writer)
 
 
+def test_one_that_has_ended_is_there_without_memory_until_it_is_waited_for():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    pid = linux.ended()
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    status = status_of(pid)
+    assert status["State"].startswith("Z")
+    assert "VmRSS" not in status
+    assert os.waitpid(pid, 0) == (pid, 0)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
 def test_what_the_kernel_refuses_is_told():
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with pytest.raises(OSError, match="Invalid argument") as caught:

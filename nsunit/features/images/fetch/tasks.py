@@ -7,7 +7,7 @@ import sys
 
 from nsunit.bus.protocol import TIMEOUT
 from nsunit.errors import BusError, NsunitError
-from nsunit.features import load
+from nsunit.features import STARTER, load
 from nsunit.features.images import program
 from nsunit.features.images.unit import SECONDS
 from nsunit.storage import files
@@ -24,9 +24,9 @@ _GRACE_SECONDS = 60
 _TICK_SECONDS = 0.25
 
 
-def command(place: str, path: str = program.__file__) -> tuple[str, ...]:
-    """What a unit executes for the task in the directory *place*: the program *path*."""
-    return sys.executable or "/usr/bin/python3", "-IB", path, place
+def command(place: str, module: str = program.__name__) -> tuple[str, ...]:
+    """What a unit executes for the task in the directory *place*: the program *module*."""
+    return sys.executable or "/usr/bin/python3", "-SIB", STARTER, module.removeprefix("nsunit."), place
 
 
 def own_ids(context: Context) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _socket  # the C half of socket: the Python half imports enum
 
 from nsunit.addresses import is_six, parse_subnet, plain
-from nsunit.features.network.values import MTU_MIN_SIX, Port
+from nsunit.features.network.model.port import MTU_MIN_SIX, Port
 from nsunit.record import Record
 
 TYPE_CHECKING = False

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.features.network.model.attachment import Attachment, Interface, Network
-    from nsunit.features.network.values import Port
+    from nsunit.features.network.model.port import Port
 
     Item = dict[str, Any]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from nsunit.features.network.model.attachment import Attachment
-    from nsunit.features.network.values import Port
+    from nsunit.features.network.model.port import Port
 
 _FAMILIES = {"ip": _socket.AF_INET, "ip6": _socket.AF_INET6}
 

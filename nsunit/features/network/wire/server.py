@@ -1,16 +1,13 @@
-"""What the server of a network's names is started with: `server.py NETWORK`, by its unit, before dnsmasq.
+"""What the server of a network's names is started with, by its unit, before dnsmasq: its argument is the NETWORK.
 
 The bridge has to be there with its addresses, and dnsmasq's configuration beside the file with the names.  Where
-systemd-resolved runs, the host asks the server for names in the network's domain, until `server.py NETWORK gone`.
+systemd-resolved runs, the host asks the server for names in the network's domain, until it is
+started with `gone` besides.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-
-if __name__ == "__main__":  # started by path: the package stands four directories up
-    sys.path.insert(0, os.path.abspath(__file__).rsplit("/", 5)[0])
 
 from nsunit import jsontext
 from nsunit.addresses import has_six
@@ -95,7 +92,3 @@ def _tell_resolved(network: Network, *words: str) -> bool:
         return False
     pid = os.posix_spawn(_RESOLVECTL, (_RESOLVECTL, *words), os.environ)
     return os.waitpid(pid, 0)[1] == 0
-
-
-if __name__ == "__main__":
-    os._exit(main(sys.argv))

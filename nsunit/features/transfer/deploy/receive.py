@@ -242,5 +242,5 @@ def _unpack(
         "opaque": USERS_OPAQUE if context.user else OPAQUE,
         "ids": tasks.own_ids(context),
     }
-    argv = tasks.command(staging.path, program.__file__)
+    argv = tasks.command(staging.path, program.__name__)
     tasks.carry_out(context, staging.path, job, unpack_unit(staging.token, argv, store.path, user=context.user))

@@ -50,7 +50,10 @@ def test_one_socket_and_one_proxy_for_each_port_inside():
     assert "ExecStart=/usr/lib/systemd/systemd-socket-proxyd --exit-idle-time=9us 10.91.0.2:443" in proxy
     assert "BindsTo=nsunit-my-web.service" in proxy
     cgroup = "/sys/fs/cgroup/nsunit.slice/nsunit-my\\x2dweb.slice/nsunit-my-web.service"
-    assert f"ExecStartPre=+/usr/bin/python3 -SI /listening.py {cgroup} 10.91.0.2 443 60" in proxy
+    assert (
+        f"ExecStartPre=+/usr/bin/python3 -SI /listening.py features.activation.program {cgroup} 10.91.0.2 443 60"
+        in proxy
+    )
 
 
 def test_what_fails_at_each_start_is_given_up():

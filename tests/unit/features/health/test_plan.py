@@ -36,7 +36,8 @@ def test_the_units():
     assert values(timer)["BindsTo"] == values(timer)["After"] == ("nsunit-web.service",)
     said = values(service)
     group = "/nsunit.slice/nsunit-web.slice/nsunit-web.service"
-    words = ("-SI", "/program.py", "/run/nsunit/containers/web", group, "nsunit-web.service", "user")
+    program = ("-SI", "/program.py", "features.health.program")
+    words = (*program, "/run/nsunit/containers/web", group, "nsunit-web.service", "user")
     assert said["ExecStart"][0][1][1:] == words
     assert said["TimeoutStartUSec"] == 35_000_000
     assert (said["LimitNOFILE"], said["LimitNOFILESoft"], said["Nice"], said["LogLevelMax"]) == (20, 10, 3, 5)

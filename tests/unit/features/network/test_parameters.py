@@ -2,13 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from definitions import container, problems
 
 from nsunit.definition.values_container import interface_of
-from nsunit.features.network import parameters
 from nsunit.features.network.model.attachment import parameter_of
 from nsunit.features.network.parameters import of_interface, switch_of_six
 from nsunit.plan.operations import early_sysctls
@@ -111,17 +109,5 @@ def test_what_attaches_a_container_reads_no_definition():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "nsunit.features.network.wire.links" in loaded
-    assert not {"nsunit.definition.model", "nsunit.definition.setting", "nsunit.features.network.connection"} & loaded
-
-
-def test_what_systemd_starts_to_detach_a_container_is_not_compiled_each_time():
-    """It is a stub: bytecode is kept of modules alone, not of what is started by path."""
-    path = Path(parameters.__file__).with_name("run.py")
-    assert len(path.read_text().splitlines()) <= 20
-    done = subprocess.run(
-        [sys.executable, "-SI", "-v", path, "detach", "/nonexistent", "/nonexistent"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "import 'nsunit.features.network.program'" in done.stderr
+    assert not {f"nsunit.definition.{name}" for name in ("model", "setting", "values")} & loaded
+    assert not {f"nsunit.features.network.{name}" for name in ("connection", "values")} & loaded

@@ -35,9 +35,9 @@ def test_the_plan_of_a_pod(define, search):
     assert values["RuntimeDirectory"] == ("nsunit/containers/shop.pod", "nsunit/network/s")
     commands = [item.value[0][1][2:] for item in properties if item.name in ("ExecStart", "ExecStopPost")]
     assert commands == [
-        ("/p/program.py", "make", PINS, "/l", "/run/nsunit/containers/shop.pod"),
-        ("/n.py", "detach", "/run/nsunit/network/s", "/l"),
-        ("/p/program.py", "remove", PINS, "/l"),
+        ("/p/program.py", "features.pods.program", "make", PINS, "/l", "/run/nsunit/containers/shop.pod"),
+        ("/n.py", "features.network.program", "detach", "/run/nsunit/network/s", "/l"),
+        ("/p/program.py", "features.pods.program", "remove", PINS, "/l"),
     ]
     define("shop.pod", "[Pod]\nShare=ipc\nPrivateUsers=no\n")
     plain = load_pod("shop.pod", search, HOST)

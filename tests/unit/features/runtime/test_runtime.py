@@ -26,7 +26,7 @@ def stops(lines, facts=FACTS):
 def test_a_program_that_cannot_be_asked_is_seen_to():
     assert stops("Nice=1\n") == []
     assert stops("RuntimeMaxSec=1h\n", FACTS.with_extra("runtime", "/p.py")) == [
-        (("python3", ("python3", "-SI", "/p.py", "2"), True),)
+        (("python3", ("python3", "-SI", "/p.py", "features.runtime.program", "2"), True),)
     ]
 
 

@@ -23,7 +23,7 @@ from nsunit.features.network.model.attachment import (
     wrong_address,
     wrong_mtu,
 )
-from nsunit.features.network.values import Port
+from nsunit.features.network.model.port import Port
 
 NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24", "fd00:1:2::/64"), ("10.91.0.1", "fd00:1:2::1"))
 SMALL = Network("small", "nb-small", ("10.9.0.0/29",), ("10.9.0.1",))

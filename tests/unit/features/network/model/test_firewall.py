@@ -4,7 +4,7 @@ import json
 
 from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
-from nsunit.features.network.values import Port
+from nsunit.features.network.model.port import Port
 
 NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24", "fd00:1:2::/64"), ("10.91.0.1", "fd00:1:2::1"))
 LINK = "nv-0123456789ab"

@@ -4,7 +4,7 @@ import pytest
 
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
 from nsunit.features.network.model.flows import Flow, leads_in, misses, ports
-from nsunit.features.network.values import Port
+from nsunit.features.network.model.port import Port
 
 NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24", "fd00:1::/64"), ("10.91.0.1", "fd00:1::1"))
 WEB = Attachment(

@@ -1,0 +1,18 @@
+"""What systemd starts by path, as `python3 -SI run.py MODULE ARGUMENT…`: main() of nsunit.MODULE.
+
+Python keeps bytecode of what is imported, and compiles what is started by path each time: this should stay short.
+"""
+
+import gc
+import os
+import sys
+
+gc.disable()  # nothing is to be found among modules
+sys.path.append(__file__.rsplit("/", 2)[0])
+__import__("nsunit." + sys.argv[1])
+gc.freeze()
+gc.enable()
+
+status = sys.modules["nsunit." + sys.argv[1]].main(sys.argv[1:])
+sys.stderr.flush()
+os._exit(status)  # tearing the interpreter down takes longer than much of what is done here

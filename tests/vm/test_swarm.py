@@ -88,7 +88,7 @@ def service_of(word, count):
 
 def daemon(node):
     """Docker on a node, installed as it comes, with the image."""
-    node.path("/etc/docker").mkdir()
+    node.path("/etc/docker").mkdir(exist_ok=True)
     shutil.copy(FILES / "daemon.json", node.path("/etc/docker"))
     for directory in ("/var/lib/docker", "/var/lib/containerd"):  # Docker's own overlays go on no overlay
         node.run(f"mkdir -p {directory} && mount -t tmpfs tmpfs {directory}")

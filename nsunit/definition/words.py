@@ -69,7 +69,7 @@ def next_word(
     while position < end:
         char = text[position]
         if char == "\\":
-            if keep_escapes:
+            if keep_escapes and position + 1 < end:
                 out += text[position : position + 2].encode()
                 position += 2
             else:

@@ -150,6 +150,8 @@ TABLES = {
     "nsunit.cli.host": "doctor version help",
 }
 
+_DIGITS_MAX = 9  # of a number that fits into an int of C's
+
 # The functions that say for which containers a group or pod stands.
 _MEMBERS = {
     "running": "nsunit.cli.members:running",
@@ -230,13 +232,15 @@ class Invocation:
         """Return the option's value as a number.
 
         Raises:
-            UsageError: it is not a whole number.
+            UsageError: it is not a whole number, or more than programs have in an int.
         """
         text = self.value(long)
         if text is None:
             return default
         if not (text.isascii() and text.isdigit()):
             raise UsageError(f"'{printable(text)}' is not a number, as --{long} needs it")
+        if len(text) > _DIGITS_MAX:
+            raise UsageError(f"'{printable(text)}' is too much for --{long}", hint=f"{_DIGITS_MAX} digits are the most")
         return int(text)
 
     def context(self) -> Context:

@@ -22,6 +22,7 @@ from nsunit.core.running import is_running
 from nsunit.core.stored import on_disk
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop
+from nsunit.deeds.verify import missing_units
 from nsunit.definition.load import load
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
@@ -44,6 +45,9 @@ def enable(context: Context, names: Sequence[str], *, now: bool = False) -> list
     A container that runs goes on as it is.
     """
     outcomes = [_each(context, name, _enable) for name in dict.fromkeys(names)]
+    for item in outcomes:
+        if not item.error and not kinds_of(item.name):
+            _warn_of_missing(context, item.name)
     if now:
         outcomes = _start_timers(context, outcomes)
         others = [item.name for item in outcomes if not item.error and not _is_timed(context, item.name)]
@@ -52,6 +56,13 @@ def enable(context: Context, names: Sequence[str], *, now: bool = False) -> list
             started[item.name] if item.name in started and started[item.name].error else item for item in outcomes
         ]
     return outcomes
+
+
+def _warn_of_missing(context: Context, name: str) -> None:
+    """Warn of units that systemd does not start container *name* without, and will not find."""
+    definition = on_disk(context, name)
+    for problem in missing_units(context, definition) if definition else ():
+        context.warn(f"warning: {name}: {problem.message}; {problem.hint}")
 
 
 def _is_timed(context: Context, name: str) -> bool:

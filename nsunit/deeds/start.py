@@ -68,7 +68,6 @@ class Starter:
 
     def submit(self, definition: Definition, *, transient: bool = False) -> None:
         """Prepare and queue one container, which is locked; its outcome is there at once if it needs no start."""
-        name = definition.name
         known = settle(self.context, definition)
         self.context.mark("settled")
         if known is not None:
@@ -81,11 +80,22 @@ class Starter:
                 return
             except BusError as error:
                 if error.name == NO_SUCH_UNIT:  # one that it requires
-                    text = f"{name}: {error.message}"
-                    raise NsunitError(text, hint=f"'nsunit verify {name}' says what asks for it") from error
+                    raise self._without_required(definition, error) from error
                 # systemd re-executed itself, or the group went; what there was of this start is taken back by now.
                 if error.name not in (DISCONNECTED, GROUP_LOST) or not left:
                     raise
+
+    def _without_required(self, definition: Definition, error: BusError) -> NsunitError:
+        """Why *definition* was not started for *error*: systemd has no unit of one that it requires."""
+        name = definition.name
+        other = next((other for other in pulled_in(definition) if f" {service_name(other)} " in error.message), "")
+        if other in self.outcomes or other in (item.definition.name for item in self.waiting.values()):
+            why = "did not start" if other in self.outcomes and self.outcomes[other].error else "has ended already"
+            return NsunitError(f"{name}: it requires '{other}', which {why}", hint="Wants= does without")
+        if other and is_defined(other, self.context.search):
+            hint = "require each other no more than one way round; Wants= does without"
+            return NsunitError(f"{name}: it requires '{other}', which is to be started after it", hint=hint)
+        return NsunitError(f"{name}: {error.message}", hint=f"'nsunit verify {name}' says what asks for it")
 
     def _queue(self, definition: Definition, transient: bool) -> None:
         enabled = self.context.paths.is_enabled(definition.name)
@@ -207,7 +217,19 @@ class Starter:
         if not is_idle(state):
             self.context.bus.wait(self.context.bus.stop(unit), GRACE_SECONDS)  # e.g. Restart= was about to try again
         forget_failed(self.context, unit)
+        self._let_go(prepared.units.slice.name)
         take_back(prepared.undo)
+
+    def _let_go(self, slice_: str) -> None:
+        """Stop a slice in which nothing has begun to run: it is none that systemd sees become unneeded."""
+        events = files.read_kernel_file(f"{CGROUP_ROOT}{self.context.cgroup}{slice_path(slice_)}/cgroup.events")
+        if "populated 1" in (events or "") or is_idle(self.context.bus.get(slice_, "ActiveState", "Job")):
+            return  # sessions may still be in it
+        try:
+            self.context.bus.wait(self.context.bus.stop(slice_), GRACE_SECONDS)
+        except BusError as error:
+            if error.name != NO_SUCH_UNIT:
+                raise
 
     def abandon(self) -> None:
         """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be."""

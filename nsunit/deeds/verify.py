@@ -105,16 +105,16 @@ def missing_units(context: Context, definition: Definition) -> list[Problem]:
         for item in definition.properties_of("Unit")
         if item.name in _REQUIRING and isinstance(item.value, tuple)
         for unit in item.value
-        if not _is_made_by_start(context, definition, unit)
-        and context.bus.get(unit, "LoadState").get("LoadState") == "not-found"
+        if not _is_there(context, definition, unit)
     ]
 
 
-def _is_made_by_start(context: Context, definition: Definition, unit: str) -> bool:
+def _is_there(context: Context, definition: Definition, unit: str) -> bool:
+    """Whether *unit* is there when that of *definition* is started: at boot, where this is enabled."""
     name = container_of_unit(unit)
-    if not name or context.paths.is_enabled(definition.name):
-        return False
-    return is_defined(name, context.search)
+    if name and is_defined(name, context.search):
+        return not context.paths.is_enabled(definition.name) or context.paths.is_enabled(name)
+    return context.bus.get(unit, "LoadState").get("LoadState") != "not-found"
 
 
 def warnings(context: Context, names: Sequence[str]) -> list[str]:

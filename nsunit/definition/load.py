@@ -32,9 +32,7 @@ __all__ = ["Host", "host_facts", "load", "load_properties", "load_text"]
 # the overlay's dentries), and the user would see a start that fails for no reason he can find.
 MEMORY_FLOOR = 16 << 20
 
-# The helper's two halves, the payload, and a reaper if asked for.
-TASKS_FLOOR = 4
-
+TASKS_FLOOR = 4  # the helper's two halves, the payload, and a reaper if asked for
 # Finding the nearest key takes a while; a file with more mistakes than this is none.
 GUESSES_MAX = 50
 
@@ -73,6 +71,7 @@ class Loader:
         self.problems: list[Problem] = []
         self.items: list[Item] = []
         self.failed: set[str] = set()
+        self.is_whole = True  # else what is missing may be in a file that cannot be read
         self._built: tuple[list[Item], Container] | None = None
 
     def read(self, path: str, data: bytes) -> None:
@@ -204,7 +203,7 @@ class Loader:
         return container_section.build([*self.values_of("Container"), *of_service, *timer], self.host.uid)
 
     def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
-        for message, hint in container_section.missing(container, self.failed):
+        for message, hint in container_section.missing(container, self.failed) if self.is_whole else ():
             # Of `run` there is no file.
             typed = hint if source.endswith(".nsunit") else hint.replace("e.g. ", "e.g. -p ")
             self.problems.append(Problem(source, 0, message, typed))
@@ -317,6 +316,7 @@ def read_all(loader: Loader, paths: tuple[str, ...]) -> None:
         data = _read(path)
         if isinstance(data, str):
             loader.problems.append(Problem(path, 0, data, "a definition is a text file that can be read"))
+            loader.is_whole = False
         else:
             loader.read(path, data)
 

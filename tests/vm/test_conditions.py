@@ -93,3 +93,28 @@ def test_a_unit_that_is_not_there(containers, nsunit):
     assert said.startswith(f"nsunit: {name}: ")
     assert "not found" in said  # of one of the two, as systemd comes upon it
     assert said.endswith(f"  hint: 'nsunit verify {name}' says what asks for it\n")
+
+
+def test_containers_that_require_each_other(containers, nsunit):
+    first, second = sorted((containers.define(PROGRAM), containers.define(PROGRAM)))
+    for name, other in ((first, second), (second, first)):
+        Path(f"/etc/nsunit/{name}.nsunit").write_text(f"{PROGRAM}Requires=nsunit-{other}.service\n")
+    hint = "  hint: require each other no more than one way round; Wants= does without\n"
+    done = nsunit("start", first, check=False)
+    assert done.returncode == 1
+    assert f"nsunit: {first}: it requires '{second}', which is to be started after it\n{hint}" in done.stderr
+    assert f"nsunit: {second}: it requires '{first}', which did not start\n" in done.stderr
+    Path(f"/etc/nsunit/{second}.nsunit").write_text("[Container]\nNothing=1\n")
+    done = nsunit("start", first, check=False)
+    assert f"nsunit: {first}: it requires '{second}', which did not start\n  hint: Wants= does without\n" in done.stderr
+    warning = f"warning: {first}: [Unit] Requires: 'nsunit-{second}.service' is not there; install what has it"
+    assert warning in nsunit("enable", first).stderr
+    nsunit("disable", first)
+
+
+def test_nothing_is_left_of_what_has_waited_in_vain(containers, nsunit):
+    text = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/no-such\n"
+    failing = f"nsunit-{containers.define(text)}.service"
+    name = containers.define(f"{PROGRAM}Requires={failing}\nAfter={failing}\n")
+    assert f"nsunit: {name}: a unit it depends on failed\n" in nsunit("start", name, check=False).stderr
+    assert containers.left() == []

@@ -10,6 +10,7 @@ from nodes import Bridge
 from waiting import wait_until
 
 pytestmark = [
+    pytest.mark.once("the engine and its network are the same, whatever systemd is below"),
     pytest.mark.engines("two systems, two daemons and twenty containers: a minute, and Docker's scheduler is at work"),
     pytest.mark.timeout(600),
 ]
@@ -88,7 +89,7 @@ def service_of(word, count):
 
 def daemon(node):
     """Docker on a node, installed as it comes, with the image."""
-    node.path("/etc/docker").mkdir()
+    node.path("/etc/docker").mkdir(exist_ok=True)
     shutil.copy(FILES / "daemon.json", node.path("/etc/docker"))
     for directory in ("/var/lib/docker", "/var/lib/containerd"):  # Docker's own overlays go on no overlay
         node.run(f"mkdir -p {directory} && mount -t tmpfs tmpfs {directory}")

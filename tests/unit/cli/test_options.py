@@ -73,3 +73,9 @@ def test_a_number_is_digits(text):
     invocation = Invocation(Verb("list", "look", "List", "m:f"), {"lines": [text]}, [])
     with pytest.raises(UsageError, match=f"^'{text}' is not a number, as --lines needs it$"):
         invocation.number("lines", 10)
+
+
+def test_a_number_is_no_more_than_an_int():
+    invocation = Invocation(Verb("list", "look", "List", "m:f"), {"lines": ["1" * 5000]}, [])
+    with pytest.raises(UsageError, match=r"^'1+.*' is too much for --lines$"):
+        invocation.number("lines", 10)

@@ -95,7 +95,7 @@ def test_what_cannot_be_taken_back_does_not_keep_the_rest(tmp_path):
     bus = types.SimpleNamespace(
         get=lambda unit, *names: {}, reset_failed=forgotten.append, stop=stop, wait=lambda job, timeout: "done"
     )
-    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, paths=Paths(str(tmp_path))))
+    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, cgroup="", paths=Paths(str(tmp_path))))
     for name in "abc":
         found = definition(name=name)
         undo = (lambda name=name: taken_back.append(name),)
@@ -166,7 +166,8 @@ def test_a_program_that_ends_at_once(tmp_path, result, code, notify, quick):
     )
     found = definition("[Container]", f"Notify={notify}")
     prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
-    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, search=SYSTEM_SEARCH_PATH, paths=Paths(str(tmp_path))))
+    paths = Paths(str(tmp_path))
+    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, cgroup="", search=SYSTEM_SEARCH_PATH, paths=paths))
     starter.waiting[Job("/1", "nsunit-web.service", "start")] = prepared
     starter.finish()
     assert starter.outcomes["web"].state == ("started" if quick else "failed")

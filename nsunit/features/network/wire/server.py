@@ -1,13 +1,14 @@
 """What the server of a network's names is started with, by its unit, before dnsmasq: its argument is the NETWORK.
 
 The bridge has to be there with its addresses, and dnsmasq's configuration beside the file with the names.  Where
-systemd-resolved runs, the host asks the server for names in the network's domain, until it is
-started with `gone` besides.
+systemd-resolved runs, the host asks the server for names in the network's domain, until this is started with `gone`
+besides.
 """
 
 from __future__ import annotations
 
 import os
+import select
 
 from nsunit import jsontext
 from nsunit.addresses import has_six
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _RESOLVED = "/run/systemd/resolve/io.systemd.Resolve"  # which is there while it runs
 _RESOLVECTL = "/usr/bin/resolvectl"
+_PATIENCE_MSEC = 3000  # containers wait for the server, and it for this
 
 
 def main(argv: list[str]) -> int:
@@ -91,4 +93,11 @@ def _tell_resolved(network: Network, *words: str) -> bool:
     if not (network.domain and os.path.exists(_RESOLVED) and os.path.exists(_RESOLVECTL)):
         return False
     pid = os.posix_spawn(_RESOLVECTL, (_RESOLVECTL, *words), os.environ)
+    pidfd = os.pidfd_open(pid)
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    if not poll.poll(_PATIENCE_MSEC):
+        os.kill(pid, 9)
+        os.write(2, b"systemd-resolved gives no answer: the host does not find containers by name\n")
+    os.close(pidfd)
     return os.waitpid(pid, 0)[1] == 0

@@ -36,6 +36,14 @@ def test_a_refusal_ends_it(resolvectl):
     assert (resolvectl / "calls").read_text().splitlines() == ["dnssec nb-shop no"]
 
 
+def test_no_answer_is_not_waited_for(resolvectl, monkeypatch, capfd):
+    monkeypatch.setattr(server, "_PATIENCE_MSEC", 1)
+    (resolvectl / "resolvectl").write_text("#!/bin/sh\nexec sleep 300\n")
+    server.have_asked(NETWORK)
+    said = "systemd-resolved gives no answer: the host does not find containers by name\n"
+    assert capfd.readouterr().err == said
+
+
 def test_without_a_domain_or_without_resolved_nothing_is_told(resolvectl, monkeypatch):
     server.have_asked(NETWORK.replace(domain=""))
     monkeypatch.setattr(server, "_RESOLVED", str(resolvectl / "none"))

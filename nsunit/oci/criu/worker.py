@@ -37,9 +37,7 @@ def find() -> str:
     for place in os.environ.get("PATH", _DEFAULT).split(":"):
         if place.startswith("/") and os.access(f"{place}/criu", os.X_OK):
             return f"{place}/criu"
-    raise OciError(
-        'exec: "criu": executable file not found in $PATH: there is no checkpoint and restore without criu(8)'
-    )
+    raise OciError(_ABSENT)
 
 
 def is_there() -> bool:

@@ -66,23 +66,7 @@ def create(
         raise OciError("cannot use console socket if runc will not detach or allocate tty")
     if not in_users and os.geteuid() == 0 and has_hosts_root(todo.namespaces):
         protect()
-    linux_object: Json = take(config, "linux", dict)
-    text: str = take(linux_object, "cgroupsPath", str)
-    place = parse_place(context.manager, text, identity, cgroup_of("self"), user=rootless.is_users())
-    rootfs = os.path.abspath(root_path(config, bundle))
-    if not os.path.isdir(rootfs):
-        raise SpecError(f"invalid rootfs: stat {rootfs}: no such file or directory")
-    container = Container(
-        *(identity, bundle, rootfs, now(), os.getpid(), began_of(os.getpid()), place),
-        *(take(config, "annotations", dict), take(config, "ociVersion", str), os.geteuid()),
-    )
-    store.add(identity)
-    try:
-        # Before it is written down as the container's: what fails from here on is taken back with all in it.
-        fs.refuse_taken(group_of(place))
-    except OciError:
-        store.remove(identity)
-        raise
+    container = add(context, config, bundle, identity)
     making = _Making(context, container, config, todo, given)
     making.relay = relay
     try:
@@ -97,6 +81,32 @@ def create(
             raise OciError(f"unable to start container process: {error}") from None
         raise
     return making.container
+
+
+def add(context: Context, config: Json, bundle: str, identity: str) -> Container:
+    """Take the name *identity* for the container of *config*, in *bundle*; nothing else is there of it yet.
+
+    Raises:
+        OciError: the name or the cgroup is taken.
+        SpecError: there is no root.
+    """
+    text: str = take(take(config, "linux", dict), "cgroupsPath", str)
+    place = parse_place(context.manager, text, identity, cgroup_of("self"), user=rootless.is_users())
+    rootfs = os.path.abspath(root_path(config, bundle))
+    if not os.path.isdir(rootfs):
+        raise SpecError(f"invalid rootfs: stat {rootfs}: no such file or directory")
+    container = Container(
+        *(identity, bundle, rootfs, now(), os.getpid(), began_of(os.getpid()), place),
+        *(take(config, "annotations", dict), take(config, "ociVersion", str), os.geteuid()),
+    )
+    context.store.add(identity)
+    try:
+        # Before it is written down as the container's: what fails from here on is taken back with all in it.
+        fs.refuse_taken(group_of(place))
+    except OciError:
+        context.store.remove(identity)
+        raise
+    return container
 
 
 def read_config(bundle: str) -> tuple[bytes, Json]:

@@ -5,27 +5,22 @@ from __future__ import annotations
 import os
 
 from nsunit.jsontext import loads
-from nsunit.oci import rootless
-from nsunit.oci.cgroup import fs, placing
-from nsunit.oci.cgroup.place import group_of
-from nsunit.oci.cgroup.place import parse as parse_place
+from nsunit.oci.cgroup import placing
 from nsunit.oci.criu import request, wire
 from nsunit.oci.criu.worker import DESCRIPTORS, Directories, Worker, find
-from nsunit.oci.errors import OciError, SpecError
+from nsunit.oci.errors import OciError
 from nsunit.oci.foreground import Foreground
 from nsunit.oci.outside import after_start
 from nsunit.oci.removal import destroy
 from nsunit.oci.sockets import connect
 from nsunit.oci.spec.fields import Json, take
-from nsunit.oci.spec.files import root_path
 from nsunit.oci.spec.hooks import state
 from nsunit.oci.spec.plan import Plan, plan
-from nsunit.oci.state import CHECKPOINT, Container, began_of, now, read, write_whole
-from nsunit.oci.verbs.create import read_config
+from nsunit.oci.state import CHECKPOINT, Container, began_of, read, write_whole
+from nsunit.oci.verbs.create import add, read_config
 from nsunit.oci.verbs.run import remove
 from nsunit.setup import linux
 from nsunit.setup.build import Build
-from nsunit.setup.namespaces import cgroup_of
 from nsunit.setup.oci import calls
 from nsunit.setup.oci.devices import send_master
 from nsunit.setup.oci.hooks import HookError, run_all
@@ -57,7 +52,8 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     detached, console = given.has("detach"), given.one("console-socket")
     if detached and todo.terminal != bool(console):
         raise OciError(f"cannot {'detach from a terminal without' if todo.terminal else 'use a'} console socket")
-    container = _new(context, config, bundle, identity)
+    _remove_ended(context, identity)
+    container = add(context, config, bundle, identity)
     making = _Restoring(context, container, config, todo, given, directories)
     try:
         lock = context.store.lock(identity)
@@ -79,30 +75,13 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     return status, ""
 
 
-def _new(context: Context, config: Json, bundle: str, identity: str) -> Container:
-    """Take the name, also that of a container which has ended by a checkpoint."""
+def _remove_ended(context: Context, identity: str) -> None:
+    """Free the name of a container that has ended by a checkpoint."""
     store = context.store
     if os.path.exists(store.path(identity, CHECKPOINT)):
         lock = store.lock(identity)
-        old = store.load(identity)
-        destroy(store, old, store.config(identity), hooks=True, warn=context.warn)
+        destroy(store, store.load(identity), store.config(identity), hooks=True, warn=context.warn)
         os.close(lock)
-    text: str = take(take(config, "linux", dict), "cgroupsPath", str)
-    place = parse_place(context.manager, text, identity, cgroup_of("self"), user=rootless.is_users())
-    rootfs = os.path.abspath(root_path(config, bundle))
-    if not os.path.isdir(rootfs):
-        raise SpecError(f"invalid rootfs: stat {rootfs}: no such file or directory")
-    container = Container(
-        *(identity, bundle, rootfs, now(), os.getpid(), began_of(os.getpid()), place),
-        *(take(config, "annotations", dict), take(config, "ociVersion", str), os.geteuid()),
-    )
-    store.add(identity)
-    try:
-        fs.refuse_taken(group_of(place))
-    except OciError:
-        store.remove(identity)
-        raise
-    return container
 
 
 class _Restoring:

@@ -131,7 +131,11 @@ def find_network(name: str, search: SearchPath) -> Found:
     stem = name + NETWORK_SUFFIX
     main = _first([stem], search)
     if main is None:
-        hint = did_you_mean(name, list_networks(search), "'{}'") or f"make it with 'nsunit network create {name}'"
+        plain = name.removesuffix(".nsunit").removesuffix(".network")
+        if plain != name:
+            hint = f"name it without suffix: {plain}"
+        else:
+            hint = did_you_mean(name, list_networks(search), "'{}'") or f"make it with 'nsunit network create {name}'"
         raise NotFoundError(f"the network '{printable(name)}' is not defined", hint=hint)
     if os.path.realpath(main) == "/dev/null":
         raise NotFoundError(f"the network '{name}' is masked by {main}", hint="remove that link to use it")

@@ -264,6 +264,11 @@ def test_what_it_has_written_goes_along(versions, containers, other, nsunit):
     assert other("exec", container.name, "cat", "/srv/mine").stdout == "mine\nmore\n"
 
 
+def test_nothing_is_said_of_layers_without_an_image(containers, nsunit, workplace):
+    name = containers.define("[Container]\nLayer=/\nExec=/bin/none\n")
+    assert nsunit("deploy", name, f"{workplace}/plain/").stdout == f"{name}: written, {workplace}/plain\n"
+
+
 def test_a_directory_takes_it_where_no_ssh_goes(versions, containers, nsunit, workplace):
     identity = versions.make("one")
     container = containers.start(DEFINITION.format(versions.name, ""))

@@ -128,6 +128,6 @@ def _tell(invocation: Invocation, found: list[Deployed]) -> int:
         print_json(found)
     elif not invocation.flag("quiet"):
         for item in found:
-            layers = f"{item.sent or 'none'} of {plural(item.layers, 'layer')} sent, " if item.layers else ""
-            say(f"{item.name}: {item.state}, {item.to}: {layers}{format_size(item.bytes)}")
+            layers = f": {item.sent or 'none'} of {plural(item.layers, 'layer')} sent, {format_size(item.bytes)}"
+            say(f"{item.name}: {item.state}, {item.to}{layers if item.layers else ''}")
     return 0

@@ -117,6 +117,10 @@ def test_files(tmp_path):
     with pytest.raises(NotFoundError) as caught:
         load_network("other", search, HOST)
     assert caught.value.hint == "make it with 'nsunit network create other'"
+    for suffix in (".network", ".network.nsunit"):
+        with pytest.raises(NotFoundError) as caught:
+            load_network("shop" + suffix, search, HOST)
+        assert caught.value.hint == "name it without suffix: shop"
     (tmp_path / "etc/shop.network.nsunit").symlink_to("/dev/null")
     assert list_networks(search) == ()
     with pytest.raises(NotFoundError, match="the network 'shop' is masked by"):

@@ -186,3 +186,12 @@ def test_who_is_not_root_is_told_what_is_everybodys(containers, nsunit, run):
     done = run(f"setpriv --reuid=65534 --regid=65534 --clear-groups nsunit list {name} {failed}", check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert name in done.stdout
+
+
+def test_the_mistakes_of_one_that_does_not_run_are_told(containers, nsunit):
+    name = containers.define("[Container]\nLayer=/\nExec=/bin/none\nFoo=1\n")
+    note = f"        Note: its definition has a mistake: /etc/nsunit/{name}.nsunit:4: [Container] 'Foo' is not a key"
+    assert note in nsunit("status", name, check=False).stdout.splitlines()
+    containers.define("[Container]\nLayer=/\nExec=/bin/none\nFoo=1\nBar=2\n", name=name)
+    more = f"{note} and 1 more, see 'nsunit verify {name}'"
+    assert more in nsunit("status", name, check=False).stdout.splitlines()

@@ -168,7 +168,7 @@ def status(context: Context, name: str) -> Status:
             *((state.note,) if state.note else ()),
             *(_notes_of_features(context, name, used, operations, processes) if running else ()),
             *_notes(properties, limits),
-            *(_notes_of_changes(context, kept) if running and state.definition else ()),
+            *(_notes_of_changes(context, kept) if running and state.definition else _notes_of_mistakes(kept)),
         ),
         invocation=_invocation(context, name, unit, properties),
         log_namespace=kept.log_namespace,
@@ -302,6 +302,13 @@ def _plan(context: Context, name: str) -> list[Operation]:
         return read_plan(context.paths.runtime_of(name))
     except FileNotFoundError:
         return []
+
+
+def _notes_of_mistakes(kept: _Kept) -> tuple[str, ...]:
+    if not kept.problems:
+        return ()
+    more = f" and {len(kept.problems) - 1} more, see 'nsunit verify {kept.name}'" if len(kept.problems) > 1 else ""
+    return (f"its definition has a mistake: {kept.problems[0]}{more}",)
 
 
 def _differences(context: Context, kept: _Kept) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from nodes import Bridge
 from waiting import wait_until
 
 pytestmark = [
-    pytest.mark.once("the engine and its network are the same, whatever systemd is below"),
     pytest.mark.engines("two systems, two daemons and twenty containers: a minute, and Docker's scheduler is at work"),
     pytest.mark.timeout(600),
 ]

@@ -323,7 +323,7 @@ def test_io_of_nothing_and_of_other_kinds(workplace, run):
     (workplace / "empty").write_bytes(b"")
     os.mkfifo(workplace / "fifo")
     for source, said in (
-        (f"tar:{workplace}/empty", "no tar archive"),
+        (f"tar:{workplace}/empty", "it is empty"),
         (f"tar:{workplace}/fifo", "not a regular file"),
         (f"oci:{workplace}/empty", "is no directory"),
         (str(workplace), "is no directory with an image"),

@@ -185,7 +185,9 @@ def resolved(run):
         "--install",
         *sorted(map(str, Path("/srv/packages/systemd-resolved").glob("*.deb"))),
     )
-    run("systemctl", "start", "systemd-resolved.service")
+    # Its user is new to the bus, which has refused it its name if it was started before this was read again.
+    run("systemctl", "reload", "dbus.service")
+    run("systemctl", "restart", "systemd-resolved.service")
     yield lambda name: run("getent", "ahostsv4", name, check=False).stdout.split()[:1]
     run("dpkg", "--purge", "systemd-resolved")
     resolver.unlink(missing_ok=True)

@@ -131,6 +131,7 @@ while True:
 """
 
 
+@pytest.mark.once("what pasta makes of routes has nothing to do with systemd, and that of Debian 12 needs a way out")
 def test_a_host_whose_links_are_down(user, run):
     """As where a bridge is all there is, and no container is connected to it."""
     run("ip", "link", "add", "down0", "type", "veth", "peer", "name", "down1")

@@ -360,7 +360,7 @@ def test_a_stop_leaves_what_the_foreground_needs_to_detach_it(nsunit):
 
 
 def test_the_bridge_goes_when_nobody_needs_it(pair, nsunit):
-    assert nsunit("network", "prune").stdout == ""
+    nsunit("network", "prune")  # what others have left, and not this one
     assert os.path.exists("/sys/class/net/nsunit0")
     for container in pair:
         nsunit("stop", container.name)

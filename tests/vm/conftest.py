@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from marks import fault
+from marks import fault, in_user_mode
 from warm import Warm
 
 DEFINITIONS = Path("/etc/nsunit")
@@ -35,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if wrong := fault(item):
             raise pytest.UsageError(f"{item.nodeid}: {wrong}")
+        if in_user_mode(item):
+            item.add_marker("user_mode")
     items.sort(key=lambda item: item.get_closest_marker("before_reboot") is not None)
 
 

@@ -7,6 +7,8 @@ import sys
 from nsunit.cli.network import ACTIONS
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Option, Verb, all_verbs, families, family, load
 
+# A file of a container's: its name with a colon, and behind that what `nsunit cp` itself says.
+_CONTAINERS = 'nsunit list --all --names 2>/dev/null | sed -e "s/\\$/:/"'
 _NETWORKS = "nsunit network list --no-headings 2>/dev/null | cut -f1"
 # What names can be: of containers, or ("any") also of groups.
 _LIST = {
@@ -26,6 +28,26 @@ _BY_SHELL = (("file",), ("directory",), ("host",))
 _ASKED = {("images",): "images"}
 _TABLES = {("keys",): "nsunit.cli.change.words:keys"}
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
+
+
+_BASH_PLACE = (
+    "        place)",
+    "            # ':' breaks words: NAME:PATH arrives as three",
+    "            word=$cur",
+    "            if [[ $cur == : ]]; then word=$prev:; cur=",
+    "            elif [[ $prev == : ]]; then word=${COMP_WORDS[COMP_CWORD-2]}:$cur; fi",
+    "            if [[ $word == ?*:* ]]; then",
+    '                words=$(nsunit cp --offer "$word" . 2>/dev/null)',
+    "                [[ $cur == *:* ]] || words=${words//${word%%:*}:/}",
+    '                COMPREPLY=($(compgen -W "$words" -- "$cur"))',
+    "                [[ $COMPREPLY != */ ]] || compopt -o nospace",
+    "                return",
+    "            fi",
+    "            words=$(" + _CONTAINERS + ")",
+    '            compopt -o filenames; COMPREPLY=($(compgen -W "$words" -f -- "$cur"))',
+    "            [[ $COMPREPLY != *: ]] || compopt -o nospace",
+    "            return ;;",
+)
 
 
 def bash() -> str:
@@ -77,6 +99,7 @@ def bash() -> str:
         "        user) words=$(compgen -u) ;;",
         '        file) compopt -o filenames; COMPREPLY=($(compgen -W "$words" -f -- "$cur")); return ;;',
         '        command) compopt -o filenames; COMPREPLY=($(compgen -c -f -- "$cur")); return ;;',
+        *_BASH_PLACE,
         "    esac",
         # a value of a key may be a path; its names are known by nobody else
         "    if [[ -n $key && $words == *=* ]]; then",
@@ -159,6 +182,17 @@ def zsh() -> str:
     lines = ["#compdef nsunit", _GENERATED.format("zsh"), ""]
     for kind, command in _LIST.items():
         lines += [f"_nsunit_{kind}() {{", f'    compadd -- ${{(f)"$({command})"}}', "}", ""]
+    lines += [
+        "_nsunit_place() {",
+        "    if [[ $PREFIX == ?*:* ]]; then",
+        '        compadd -S "" -- ${(f)"$(nsunit cp --offer "$PREFIX" . 2>/dev/null)"}',
+        "    else",
+        f'        compadd -S "" -- ${{(f)"$({_CONTAINERS})"}}',
+        "        _files",
+        "    fi",
+        "}",
+        "",
+    ]
     lines += ["_nsunit_verbs() {", "    local -a verbs", "    verbs=("]
     for verb in _single_verbs():
         lines += [f"        {_zsh_quoted(f'{name}:{verb.summary}')}" for name in verb.names]
@@ -231,7 +265,7 @@ def _zsh_operands(verb: Verb) -> str:
     if verb.kinds:
         kinds = " ".join(kind for kind, _ in verb.kinds)
         return f"'1:kind:{{compadd -- {kinds}; _files}}' '*:file:_files'"
-    if verb.complete in (*_LIST, "verbs"):
+    if verb.complete in (*_LIST, "verbs", "place"):
         return f"'*:name:_nsunit_{verb.complete}'"
     return "'*:file:_files'" if verb.complete == "file" else "'*: : '"
 
@@ -263,6 +297,9 @@ def fish() -> str:
             lines.append(f"complete -c nsunit {offered} -a {word} -d {_fish_quoted(verb.summary)}")
         if verb.complete in _LIST:
             lines.append(f"complete -c nsunit {seen} -a '({_LIST[verb.complete]})'")
+        elif verb.complete == "place":
+            offered = f"nsunit cp --offer (commandline -ct) . 2>/dev/null; or {_CONTAINERS}"
+            lines.append(f"complete -c nsunit {seen} -F -a '({offered})'")
         elif verb.complete == "verbs":
             lines.append(f'complete -c nsunit {seen} -a "$verbs"')
         elif verb.complete == "command":

@@ -8,7 +8,10 @@ from nsunit.cli import completion
 from nsunit.cli.verbs import all_verbs
 
 DRIVER = """
-nsunit() { [[ $* == *--tree* ]] && echo shop.slice; [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web; }
+nsunit() {
+    [[ $1 == cp ]] && { [[ $3 == web:/* ]] && printf 'web:/etc/\nweb:/echo\n' || printf 'web:etc/\n'; return; }
+    [[ $* == *--tree* ]] && echo shop.slice; [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web
+}
 compopt() { :; }
 source /dev/stdin <<'SCRIPT'
 %s
@@ -94,6 +97,16 @@ def test_bash_completes_keys():
     assert complete("nsunit", "run", "-p", "PublishP") == {"PublishPort="}
     assert "tests" in complete("nsunit", "create", "web", "Layer", "=", "test")
     assert complete("nsunit", "create", "web", "--image", "w") == {"web"}
+
+
+def test_bash_completes_files_of_containers():
+    """A colon breaks words, unless somebody has taken it out of $COMP_WORDBREAKS."""
+    assert complete("nsunit", "cp", "we") == {"web:"}
+    assert {"tests", "web:", "db:"} <= complete("nsunit", "cp", "")
+    assert complete("nsunit", "cp", "pyproject.t") == {"pyproject.toml"}
+    assert complete("nsunit", "cp", "web", ":") == {"etc/"}
+    assert complete("nsunit", "cp", ".", "web", ":", "/e") == {"/etc/", "/echo"}
+    assert complete("nsunit", "cp", ".", "web:/ec") == {"web:/echo"}
 
 
 def test_bash_completes_kinds_and_files():

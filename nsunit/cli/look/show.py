@@ -22,6 +22,8 @@ def show(invocation: Invocation) -> int:
         unknown = [key for key in wanted if key not in everything]
         if unknown:
             hint = did_you_mean(unknown[0], list(everything), "'{}'") or f"there are {', '.join(everything)}"
+            if unknown[0][:1].isupper():
+                hint = f"'nsunit show -p properties {name}' has what systemd knows by such names"
             raise UsageError(f"'{printable(unknown[0])}' is not something 'show' knows", hint=hint)
         found.append({key: everything[key] for key in wanted} if wanted else everything)
     print_json(found[0] if len(found) == 1 else found)

@@ -232,6 +232,8 @@ def test_show(nsunit, manager):
     assert json.loads(nsunit("inspect", "web", "db", "-p", "pid")[1]) == [{"pid": 5}, {"pid": 5}]
     status, _out, err = nsunit("show", "web", "-p", "pdi")
     assert (status, err) == (2, "nsunit: 'pdi' is not something 'show' knows\n  hint: did you mean 'pid'?\n")
+    hint = "'nsunit show -p properties web' has what systemd knows by such names"
+    assert hint in nsunit("show", "web", "-p", "MemoryMax")[2]
     assert "there are name, pid" in nsunit("show", "web", "-p", "something")[2]
 
 

@@ -99,7 +99,7 @@ def test_disk_images(images, tree, ddi, run):
 def test_a_disk_as_root(images, tree, ddi, containers, run):
     """As the manual has it: systemd mounts the disk for the container that has it as a layer, by its type.
 
-    systemd has ddi, which takes all partitions and verifies them, from version 254 on.
+    Where there is mount.ddi, not in Debian 12, that takes all partitions and verifies them.
     """
     point = Path("/srv/disk")
     point.mkdir()

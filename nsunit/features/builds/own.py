@@ -58,12 +58,12 @@ def contexts(context: Context, store: Store, wish: Wish, program: str, carry: Ca
 
 def _identity(store: Store, name: str) -> str:
     """The id of the image that is called *name* in full, not by the end of a name alone; empty if there is none."""
-    if not is_reference(name) or store.named(name) not in candidates(name):
-        return ""
-    try:
-        return store.find(name)
-    except NotFoundError:
-        return ""  # it was taken away meanwhile
+    for full in candidates(name) if is_reference(name) else ():
+        try:
+            return store.find(full)
+        except NotFoundError:
+            continue
+    return ""
 
 
 def _platform(store: Store, identity: str) -> tuple[str, str]:

@@ -32,21 +32,37 @@ _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 
 _BASH_PLACE = (
     "        place)",
-    "            # ':' breaks words: NAME:PATH arrives as three",
-    "            word=$cur",
-    "            if [[ $cur == : ]]; then word=$prev:; cur=",
-    "            elif [[ $prev == : ]]; then word=${COMP_WORDS[COMP_CWORD-2]}:$cur; fi",
-    "            if [[ $word == ?*:* ]]; then",
-    '                words=$(nsunit cp --offer "$word" . 2>/dev/null)',
-    "                [[ $cur == *:* ]] || words=${words//${word%%:*}:/}",
+    "            if [[ $cur == ?*:* ]]; then",
+    '                words=$(nsunit cp --offer "$cur" . 2>/dev/null)',
     '                COMPREPLY=($(compgen -W "$words" -- "$cur"))',
     "                [[ $COMPREPLY != */ ]] || compopt -o nospace",
     "                return",
     "            fi",
-    "            words=$(" + _CONTAINERS + ")",
-    '            compopt -o filenames; COMPREPLY=($(compgen -W "$words" -f -- "$cur"))',
-    "            [[ $COMPREPLY != *: ]] || compopt -o nospace",
+    '            COMPREPLY=($(compgen -W "$(' + _CONTAINERS + ')" -- "$cur"))',
+    "            if [[ -z $COMPREPLY ]]; then compopt -o filenames; else compopt -o nospace; fi",
+    '            COMPREPLY+=($(compgen -f -- "$cur"))',
     "            return ;;",
+)
+# What readline takes apart is put together: instances have an '@', and files of containers a colon.  It replaces what
+# stands behind the last of these alone.
+_BASH_JOIN = (
+    "_nsunit() {",
+    "    local -a joined=()",
+    "    local rest=$COMP_LINE last=${COMP_WORDS[COMP_CWORD]} token before= blanks begun i at=0",
+    "    for ((i = 0; i < ${#COMP_WORDS[@]}; i++)); do",
+    "        token=${COMP_WORDS[i]}",
+    '        blanks=${rest%%[![:space:]]*} rest=${rest#"${rest%%[![:space:]]*}"} rest=${rest#"$token"}',
+    "        if [[ -n $before && -z $blanks && ($token == [@:]* || $before == *[@:]) ]]; then joined[-1]+=$token",
+    '        else joined+=("$token"); fi',
+    "        ((i == COMP_CWORD)) && at=$((${#joined[@]} - 1))",
+    "        before=$token",
+    "    done",
+    "    begun=${joined[at]}",
+    '    [[ $last == [@:]* ]] || begun=${begun%"$last"}',
+    '    COMP_WORDS=("${joined[@]}") COMP_CWORD=$at',
+    "    _nsunit_offer",
+    '    for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]=${COMPREPLY[i]#"$begun"}; done',
+    "}",
 )
 
 
@@ -55,7 +71,8 @@ def bash() -> str:
     verbs = " ".join(_first_words())
     lines = [
         _GENERATED.format("bash"),
-        "_nsunit() {",
+        *_BASH_JOIN,
+        "_nsunit_offer() {",
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= options= names= word i",
         "    local first=0 words= values= key=",
         "    # '=' breaks words: --signal=SIG arrives as three",
@@ -87,7 +104,7 @@ def bash() -> str:
         "        :any) return ;;",
         '        :file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
         '        :directory) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;',
-        '        :host) COMPREPLY=($(compgen -A hostname -- "$cur")); return ;;',
+        '        :host) begun= COMPREPLY=($(compgen -A hostname -- "${cur##*@}")); return ;;',
         "        :images) values=$(" + _LIST["images"] + ");;&",
         '        *) COMPREPLY=($(compgen -W "$values" -- "$cur"))',
         "            [[ $COMPREPLY != *= ]] || compopt -o nospace; return ;;",

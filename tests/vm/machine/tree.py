@@ -17,9 +17,9 @@ MOVING = ("sid",)
 MACHINE_PACKAGES = (
     "systemd systemd-sysv systemd-container dbus dbus-user-session udev kmod linux-image-amd64 libseccomp2"
     " python3 python3-pystemd python3-dbus-next python3-pyroute2 python3-jinja2 python3-pytest python3-pytest-timeout"
-    " bash-completion buildah busybox-static ca-certificates catatonit crun dnsmasq-base docker-registry e2fsprogs"
-    " iproute2 iptables less nftables passt podman procps python3-h2 python3-yaml runc skopeo squashfs-tools strace"
-    " tmux uidmap umoci"
+    " bash-completion buildah busybox-static ca-certificates catatonit crun cryptsetup-bin dnsmasq-base docker-registry"
+    " e2fsprogs erofs-utils fdisk iproute2 iptables less nftables passt podman procps python3-h2 python3-yaml runc"
+    " skopeo squashfs-tools strace tmux uidmap umoci"
 ).split()
 # Services of these packages that tests start when they need them.
 NOT_AT_BOOT = ("docker-registry.service",)

@@ -96,7 +96,7 @@ class SliceCgroup(Cgroup):
     The payload's own group, which the namespace begins at, has none; this one has most of them, and its files change
     with them.  Limits that are tighter elsewhere, in the unit or above the slice, are files of nsunit's on top of the
     slice's: they *follow* a change of those where something asks for that (nsunit.deeds.shown), and where that may
-    be, all of them are of that kind.
+    be, all of them are of that kind.  It is asked for from here where nsunit.slice is found to have a limit.
     """
 
     __slots__ = ("follow",)
@@ -112,6 +112,8 @@ class SliceCgroup(Cgroup):
             fd = os.open(CGROUP_ROOT + slice_, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             build.keep("cgroup2", _clone(fd, self.attributes))
         limits = namespaces.limits_to_show(unit, slice_, everything=bool(self.follow))
+        if not self.follow and namespaces.has_limits(slice_.rpartition("/")[0]):
+            namespaces.ask_to_follow(build.prepared["workspace"])
         if limits:
             directory = namespaces.write_shown(build.take("workspace"), unit, limits)
             for name in limits:

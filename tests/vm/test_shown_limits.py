@@ -27,6 +27,12 @@ def shown(container):
     return tuple(session)
 
 
+def await_memory(container, mebibytes):
+    """Wait until the payload sees that limit."""
+    file = container.root / "sys/fs/cgroup/memory.max"
+    wait_until(lambda: file.read_text() == f"{mebibytes * MIB}\n", f"{mebibytes} MiB")
+
+
 def limits(**changed):
     """The values of FILES, those apart that are *changed*, with an underscore for the dot."""
     names = [file.replace(".", "_") for file in FILES]
@@ -43,12 +49,22 @@ def test_those_of_its_slice(containers, nsunit, run):
     run("systemctl", "set-property", "--runtime", container.slice, "CPUQuota=150%", "MemoryHigh=100M")
     expected = limits(memory_max=str(128 * MIB), memory_high=str(100 * MIB), cpu_max="150000 100000")
     assert shown(container) == expected
-    run("systemctl", "set-property", "--runtime", "nsunit.slice", "MemoryMax=90M")
+    set_property = ("systemctl", "set-property", "--runtime")
+    run(*set_property, "nsunit.slice", "MemoryMax=90M")
     try:
+        await_memory(container, 90)  # a first limit there
+        run(*set_property, container.slice, "MemoryMax=80M")
+        await_memory(container, 80)
         nsunit("restart", container.name)
         assert shown(container) == limits(memory_max=str(90 * MIB), cpu_max="50000 100000", pids_max="4096")
+        run(*set_property, container.slice, "MemoryMax=70M", "CPUQuota=150%")
+        await_memory(container, 70)
+        run(*set_property, "nsunit.slice", "MemoryMax=60M")
+        await_memory(container, 60)
     finally:
         run("systemctl", "revert", "nsunit.slice")
+    await_memory(container, 70)
+    assert shown(container) == limits(memory_max=str(70 * MIB), cpu_max="150000 100000", pids_max="4096")
     look = ("-p", "Layer=/srv/roots/busybox", "-p", "Slice.MemoryMax=70M", "-p", "Service.Delegate=no")
     assert nsunit("run", *look, "sh", "-c", LOOK).stdout.splitlines()[0] == str(70 * MIB)
 

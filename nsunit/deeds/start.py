@@ -265,27 +265,20 @@ def start(
     try:
         starter.tell()
         later = []
-        # Sorted, so that two commands that name the same containers never wait for each other.
-        queue = sorted(set(names), key=_order)
-        met = set(queue)
-        loaded: dict[str, Definition] = {}
-        while queue:
-            name = queue.pop(0)
+        kinds, definitions = _with_required(starter, names)
+        for name in sorted(kinds):
             try:
-                if start_kind := next(hooks(kinds_of(name), "deeds.start"), None):
+                for start_kind in hooks(kinds_of(name), "deeds.start"):
                     starter.note(start_kind(context, name))
-                    continue
-                context.mark("reached")
-                definition = loaded.get(name) or load(name, context.search, context.host)
-                context.mark("loaded")
-                asked = pulled_in(definition)
-                if others := [other for other in asked if other not in met and is_defined(other, context.search)]:
-                    met.update(others)
-                    loaded[name] = definition
-                    queue = sorted((name, *others, *queue), key=_order)
-                    continue
+            except NsunitError as error:
+                starter.note(Outcome(name, "failed", error=error))
+        # Sorted, so that two commands that start the same containers never wait for each other.
+        for name, definition in sorted(definitions.items()):
+            try:
+                if len(definitions) > 1:
+                    context.mark("reached")
                 starter.lock(name)
-                if asked or needed_containers(definition.container):
+                if pulled_in(definition) or needed_containers(definition.container):
                     later.append(definition)
                 else:
                     starter.submit(definition)
@@ -304,8 +297,25 @@ def start(
     return [*(starter.outcomes[name] for name in asked_for), *failed]
 
 
-def _order(name: str) -> tuple[bool, str]:
-    return not kinds_of(name), name
+def _with_required(starter: Starter, names: Sequence[str]) -> tuple[set[str], dict[str, Definition]]:
+    """Those of *names* that are of another kind than containers, and definitions of the others, with what they require.
+
+    All are known before the lock of any is taken.  What cannot be loaded is noted.
+    """
+    context = starter.context
+    kinds = {name for name in names if next(hooks(kinds_of(name), "deeds.start"), None)}
+    found: dict[str, Definition] = {}
+    waiting = sorted({*names} - kinds)
+    for name in waiting:  # it grows meanwhile
+        try:
+            context.mark("reached")
+            found[name] = load(name, context.search, context.host)
+            context.mark("loaded")
+            asked = pulled_in(found[name])
+            waiting += [other for other in asked if other not in waiting and is_defined(other, context.search)]
+        except NsunitError as error:
+            starter.note(Outcome(name, "failed", error=error))
+    return kinds, found
 
 
 def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:

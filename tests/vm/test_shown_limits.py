@@ -1,12 +1,14 @@
 """A program sees the limits it lives under: the tightest ones of slice, service and groups, where it looks for them."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from waiting import wait_until
 
 MIB = 1 << 20
+TEXT = {"capture_output": True, "text": True, "check": True}
 SLEEP = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\n"
 FILES = ("memory.max", "memory.high", "memory.swap.max", "cpu.max", "pids.max")
 FREE = ("max", "max", "max", "max 100000", "1024")
@@ -140,3 +142,18 @@ def test_programs_size_themselves_by_them(containers, nsunit, run, tmp_path):
     assert session() == (150, 2, 2)
     nsunit("set", container.name, "AllowedCPUs=1")
     assert container.exec("sh", "-c", CPUS).stdout == "cpus 1\n"
+
+
+# Go reads the quota from 1.25 on: sid's.
+GO_VERSION = re.search(r"^go: go1\.(\d+)", subprocess.run(["runc", "--version"], **TEXT).stdout, re.M)
+
+
+@pytest.mark.machine("controllers")
+@pytest.mark.skipif(int(GO_VERSION.group(1)) < 25, reason="Go before 1.25 does not look for a quota")
+def test_go_finds_the_quota(nsunit):
+    """GOMAXPROCS comes of it, and is 2 at least, which is all that this machine has: so this looks what Go reads."""
+    container = ("Layer=/srv/roots/debian", "BindReadOnly=/usr", "Volatile=yes", "Capability=+CAP_SYS_PTRACE")
+    words = [f"-p{text}" for text in (*container, "Slice.CPUQuota=150%")]
+    done = nsunit("run", *words, "strace", "-fe", "trace=openat,read,pread64", "runc", "--version")
+    opened = re.search(r'openat\(\w+, "/sys/fs/cgroup/cpu\.max", .* = (\d+)\n.*\((\d+), "(.*?)\\n"', done.stderr)
+    assert opened.groups() == (opened.group(1), opened.group(1), "150000 100000"), done.stderr

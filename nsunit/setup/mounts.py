@@ -77,11 +77,14 @@ class Cgroup(Operation):
 
     def execute(self, build: Build) -> None:
         """Mount cgroup2: what it shows begins at the root of the caller's cgroup namespace."""
-        fd = build.take("cgroup2")
-        if fd < 0:
-            fd = linux.new_mount("cgroup2", self.attributes)
         place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
+        fd = linux.new_mount("cgroup2", self.attributes)
         linux.move_mount(fd, place)
+        upper = build.take("cgroup2")
+        if upper >= 0:
+            linux.move_mount(upper, place)
+            os.close(fd)
+            fd = upper
         os.close(place)
         self.cover(build, fd)
         os.close(fd)
@@ -97,6 +100,9 @@ class SliceCgroup(Cgroup):
     with them.  Limits that are tighter elsewhere, in the unit or above the slice, are files of nsunit's on top of the
     slice's: they *follow* a change of those where something asks for that (nsunit.deeds.shown), and where that may
     be, all of them are of that kind.  It is asked for from here where nsunit.slice is found to have a limit.
+
+    Below the slice's lies a mount of the namespace's own part: Go goes by a mount whose root is above the program's own
+    group, as mountinfo has it, and opens what is at that place.
     """
 
     __slots__ = ("follow",)

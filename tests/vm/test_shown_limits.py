@@ -15,7 +15,7 @@ FREE = ("max", "max", "max", "max 100000", "1024")
 # As Go and the JVM go about it: the mount by its type, whichever comes last or first, and the group's path below it.
 LOOK = f"""
 set -e
-mounts=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - cgroup2 .*/\\1/p' /proc/self/mountinfo)
+mounts=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - cgroup2 .*/\\1/p' /proc/self/mountinfo | sort -u)
 cd "$mounts$(sed -n 's/^0:://p' /proc/self/cgroup)"
 grep -q cpu cgroup.controllers && grep -q memory cgroup.controllers
 cat {" ".join(FILES)}

@@ -78,16 +78,12 @@ class Cgroup(Operation):
     def execute(self, build: Build) -> None:
         """Mount cgroup2: what it shows begins at the root of the caller's cgroup namespace."""
         place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
-        fd = linux.new_mount("cgroup2", self.attributes)
-        linux.move_mount(fd, place)
-        upper = build.take("cgroup2")
-        if upper >= 0:
-            linux.move_mount(upper, place)
+        stacked = [fd for fd in (linux.new_mount("cgroup2", self.attributes), build.take("cgroup2")) if fd >= 0]
+        for fd in stacked:
+            linux.move_mount(fd, place)
+        self.cover(build, stacked[-1])
+        for fd in (*stacked, place):
             os.close(fd)
-            fd = upper
-        os.close(place)
-        self.cover(build, fd)
-        os.close(fd)
 
     def cover(self, build: Build, fd: int) -> None:
         """Change what is seen in the tree behind *fd*."""
@@ -99,10 +95,8 @@ class SliceCgroup(Cgroup):
     The payload's own group, which the namespace begins at, has none; this one has most of them, and its files change
     with them.  Limits that are tighter elsewhere, in the unit or above the slice, are files of nsunit's on top of the
     slice's: they *follow* a change of those where something asks for that (nsunit.deeds.shown), and where that may
-    be, all of them are of that kind.  It is asked for from here where nsunit.slice is found to have a limit.
-
-    Below the slice's lies a mount of the namespace's own part: Go goes by a mount whose root is above the program's own
-    group, as mountinfo has it, and opens what is at that place.
+    be, all of them are of that kind; it is asked for from here where nsunit.slice has one.  Below it lies the mount of
+    the namespace's own part: Go goes by one whose root is the program's own group, and opens what is at that place.
     """
 
     __slots__ = ("follow",)

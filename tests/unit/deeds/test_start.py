@@ -4,7 +4,7 @@ import types
 import pytest
 from definitions import definition
 
-from nsunit.bus.protocol import NO_SUCH_UNIT, Job
+from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS, Job
 from nsunit.core.prepare import Prepared
 from nsunit.deeds import start
 from nsunit.deeds.look import why
@@ -143,6 +143,28 @@ def test_locks_of_what_is_required_are_taken_in_the_same_order(monkeypatch):
     assert started(monkeypatch, ["m", "z"], m="", **texts)[0] == ["a", "b", "m", "z"]
     texts["a"] = ""
     assert started(monkeypatch, ["z", "m"], m="", **texts) == (["a", "b", "m", "z"], ["a", "m", "b", "z"])
+
+
+@pytest.mark.parametrize("failures", [1, 4])
+def test_a_slice_that_a_session_makes_or_leaves_meanwhile(monkeypatch, failures):
+    """It is tried again; what never goes is told."""
+    tries = []
+
+    def queue(_self, _definition, _transient):
+        tries.append(1)
+        if len(tries) <= failures:
+            raise BusError(UNIT_EXISTS, "Unit nsunit-web.slice was already loaded")
+
+    monkeypatch.setattr(start, "settle", lambda *_: None)
+    monkeypatch.setattr(start, "warn_of_moot_limits", lambda *_: None)
+    monkeypatch.setattr(Starter, "_queue", queue)
+    starter = Starter(types.SimpleNamespace(mark=lambda _: None))
+    if failures == 1:
+        starter.submit(definition())
+    else:
+        with pytest.raises(BusError, match="already loaded"):
+            starter.submit(definition())
+    assert len(tries) == min(failures + 1, 4)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ def main(words: Sequence[str]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
         return _fail(log, f"{where}{(error.strerror or str(error))}")
+    except KeyboardInterrupt:
+        return 130  # as of a command that the signal has ended
 
 
 def _say(text: str) -> None:

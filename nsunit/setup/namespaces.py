@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")
 SHOWN_DIRECTORY = "limits"
 SHOWN_GROUP = "cgroup"
+SHOWN_WANTED = "../../limits"  # /run/nsunit/limits
 # In the order of the kernel's list, namespaces(7).
 KINDS = {
     "cgroup": linux.CLONE_NEWCGROUP,
@@ -230,6 +231,16 @@ def limits_to_show(unit: str, slice_: str, *, everything: bool, root: str = CGRO
         for name, limit in found.items()
         if limit and (everything or amount(limit) < amount(_read_if_there(f"{root}{slice_}/{name}")))
     }
+
+
+def has_limits(group: str, root: str = CGROUP_ROOT) -> bool:
+    """Whether the cgroup *group* limits something itself."""
+    return any(amount(_read_if_there(f"{root}{group}/{name}")) < amount("max") for name in LIMITS)
+
+
+def ask_to_follow(workspace: int) -> None:
+    """Have nsunit-limits.path see that the container with the runtime directory *workspace* is to follow changes."""
+    os.close(os.open(SHOWN_WANTED, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=workspace))
 
 
 def _read_if_there(path: str) -> str:

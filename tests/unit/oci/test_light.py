@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nsunit.oci import main
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 HEAVY = set(
     "argparse collections contextlib ctypes dataclasses enum functools json logging pathlib re shutil signal socket"
@@ -25,3 +27,11 @@ def test_a_verb_loads_little(verb):
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert not HEAVY & set(loaded)
     assert len([name for name in loaded if name.startswith("nsunit")]) <= MOST[verb]
+
+
+def test_an_interrupt_ends_it_without_a_word(monkeypatch, capsys):
+    def interrupted(*_words, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "parse", interrupted)
+    assert (main.main(["list"]), capsys.readouterr()) == (130, ("", ""))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
-import os
 import select
 
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.errors import OciError
 from nsunit.oci.state import Container, is_alive
+from nsunit.setup import system as os
 
 _SECONDS = 10.0
 SIGKILL = 9

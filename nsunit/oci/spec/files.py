@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import mounts as options
 from nsunit.oci.spec.fields import Json, take, wrong
 from nsunit.oci.spec.namespaces import Namespaces, id_map
 from nsunit.setup import linux as kernel
+from nsunit.setup import system as os
 from nsunit.setup.oci.devices import Device, Links
 from nsunit.setup.oci.mounts import Bind, Cgroup, MaskedPaths, Mount, ReadOnlyPaths, Root, RootPropagation
 from nsunit.setup.root import Pivot, ReadOnlyRoot
@@ -81,7 +80,7 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
     if not target:
         raise wrong(f"{where}destination", "it must be given")
     target = target if target.startswith("/") else "/" + target
-    if not os.path.normpath(target).strip("/"):  # it would be below the root, and nobody would see it
+    if not os.normpath(target).strip("/"):  # it would be below the root, and nobody would see it
         raise wrong(f"{where}destination", f"'{target}' is the root: root.path says what that is")
     kind, source = take(entry, "type", str), take(entry, "source", str)
     said = options.parse(take(entry, "options", list))

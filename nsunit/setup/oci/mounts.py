@@ -7,10 +7,10 @@ them in its own user namespace.
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat
 
 from nsunit.setup import files, linux, namespaces
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.oci import calls
 from nsunit.setup.oci.step import Box, Step
@@ -107,7 +107,7 @@ class Bind(Step):
     def execute(self, build: Build) -> None:
         """Attach it."""
         fd = build.take(id(self))
-        attach(build, fd, self.target, directory=stat.S_ISDIR(os.fstat(fd).st_mode))
+        attach(build, fd, self.target, directory=_stat.S_ISDIR(os.fstat(fd).st_mode))
         propagate(fd, self.propagation)
         os.close(fd)
 
@@ -169,7 +169,7 @@ class Mount(Step):
             key, equals, value = word.partition("=")
             options.append((key, value if equals else None))
         if self.kind == "tmpfs" and not any(key == "mode" for key, _ in options):
-            options.append(("mode", f"{stat.S_IMODE(os.fstat(place).st_mode):04o}"))
+            options.append(("mode", f"{_stat.S_IMODE(os.fstat(place).st_mode):04o}"))
         try:
             return _new_mount(self.kind, self.source or self.kind, attributes, options)
         except OSError as error:
@@ -288,7 +288,7 @@ class MaskedPaths(Step):
             place = open_inside(path)
             if place < 0:
                 continue
-            if not stat.S_ISDIR(os.fstat(place).st_mode):
+            if not _stat.S_ISDIR(os.fstat(place).st_mode):
                 null = null if null >= 0 else _open_null()
                 cover = linux.clone_tree(null)
             elif empty < 0:
@@ -309,7 +309,7 @@ class MaskedPaths(Step):
 def _open_null() -> int:
     fd = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     status = os.fstat(fd)
-    if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
+    if not _stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
         raise OSError(_EINVAL, "it is not the null device", "/dev/null")
     return fd
 

@@ -171,7 +171,7 @@ def test_mounts_that_criu_would_bring_back_as_others_are_told():
 
 
 def test_a_user_has_none(monkeypatch):
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("nsunit.setup.system.geteuid", lambda: 1000)
     with pytest.raises(OciError, match="criu needs the privileges of root"):
         worker.find()
     assert not worker.is_there()

@@ -2,10 +2,10 @@
 
     ROOT/ID/state.json    what `Container` has; written anew as a whole
     ROOT/ID/config.json   as it was at create
-    ROOT/ID/start         a FIFO: who writes to it starts the container; executable where nothing else is to be done then
+    ROOT/ID/start         a FIFO: who writes to it starts the container; executable if nothing else is to be done
     ROOT/ID/reply         a FIFO: "." when the container has taken it, what is wrong, and the end with execve(2)
     ROOT/ID/started       whose `start` it is, is who has made this file
-    ROOT/ID/failed        what was wrong, where packaging/debian/nsunit-oci has started it and leaves the rest to `start`
+    ROOT/ID/failed        what was wrong, where packaging/debian/nsunit-oci has started it: `start` tells it
     ROOT/ID/checkpoint    it has ended by a checkpoint, and `restore` may take its place
 
 The directory is made first and removed last, and before something is made its place is written down: whatever step the

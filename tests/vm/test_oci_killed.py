@@ -80,3 +80,21 @@ def test_whenever_another_verb_is_killed_delete_leaves_nothing(bundle, verb):
             assert not list(CGROUPS.rglob(f"*{bundle.id}*")), inject
             assert os.waitpid(pid, 0)[1] == signal.SIGKILL
     assert killed > 10
+
+
+@pytest.mark.once("it is between the runtime and the kernel, and waits for ten seconds")
+def test_what_keeps_a_container_from_its_end_is_told(bundle):
+    """It is the caller, who has not waited for what it has executed: engines do so."""
+    pid = bundle.create()
+    bundle.call("start", bundle.id)
+    bundle.call("exec", "--detach", "--pid-file", "other", bundle.id, "true")
+    other = int((bundle.path / "other").read_text())
+    failed = bundle.call("delete", "--force", bundle.id, check=False)
+    assert (failed.returncode, failed.stderr) == (
+        1,
+        f"container init still running: process {other} of the container has ended, and process {os.getpid()} has not"
+        " waited for it: until then the container's own cannot end\n",
+    )
+    os.waitpid(other, 0)
+    os.waitpid(pid, 0)
+    bundle.call("delete", "--force", bundle.id)

@@ -3,9 +3,9 @@
 The runtime forks the container's process, which is put into its cgroup, and joins and makes the namespaces; that of
 processes only its children would be in, so the runtime has entered this one before, and goes back.  Where it could not
 go back, or the namespace of processes belongs to a user namespace, there is a middle process instead, which does all of
-it, forks the container's process, and exits.  Either way this one becomes a child of the nearest subreaper: of conmon, a
-shim, or the runtime itself when it stays.  It talks to the runtime on a socket pair, whose end says that it has ended,
-as its end says to the process that the runtime has.
+it, forks the container's process, and exits.  Either way this one becomes a child of the nearest subreaper: of conmon,
+a shim, or the runtime itself when it stays.  It talks to the runtime on a socket pair, whose end says that it has
+ended, as its end says to the process that the runtime has.
 """
 
 from __future__ import annotations

@@ -128,9 +128,6 @@ class TestPodman:
         assert [(group / file).read_text().strip() for file in names] == expected
         (told,) = json.loads(podman.out("stats", "--no-stream", "--format", "json", name))
         assert told["mem_usage"].endswith(" / 134.2MB")
-        refused = podman("update", "--cpuset-cpus", "77", name, check=False)
-        assert refused.returncode == 125 and "cpuset" in refused.stderr
-        assert [(group / file).read_text().strip() for file in names] == expected
 
     def test_devices_are_those_it_may_have(self, podman):
         script = "echo >/dev/null && head -c1 /dev/zero | wc -c; mknod /tmp/x c 1 1 && head -c1 /tmp/x"
@@ -258,6 +255,45 @@ class TestPodman:
         assert wrong.returncode == 126
         assert "'X' is no name of a property of systemd's" in wrong.stderr
 
+    def test_it_runs_what_kubernetes_would(self, podman, tmp_path):
+        """Read-only roots have a read-only /dev, in which there are mounts."""
+        (tmp_path / "pod.yaml").write_text(PODS.format(image=IMAGE))
+        podman("kube", "play", "--quiet", str(tmp_path / "pod.yaml"))
+        denied = podman("exec", "kube-one", "sh", "-c", "touch /x; touch /data/x", check=False)
+        assert (denied.stderr, denied.returncode) == ("touch: /x: Read-only file system\n", 0)
+        podman("kube", "down", str(tmp_path / "pod.yaml"))
+        options = ("--read-only", "--read-only-tmpfs=false", "--tty")
+        denied = podman("run", "--rm", *options, IMAGE, "touch", "/x", "/dev/x", check=False)
+        lines = denied.stdout.splitlines()
+        assert lines == [f"touch: {path}: Read-only file system" for path in ("/x", "/dev/x")]
+
+    def test_whole_systems_have_what_they_mount(self, podman):
+        script = "echo $container; grep -c ' /run tmpfs rw' /proc/mounts"
+        assert podman.out("run", "--rm", "--systemd", "always", IMAGE, "sh", "-c", script) == "podman\n1"
+
+    def test_where_it_is_in_the_tree_of_cgroups(self, podman, run):
+        script = ("--cgroupns", "host", IMAGE, "tail", "-1", "/proc/self/cgroup")
+        said = podman.out("run", "--rm", "--cgroup-parent", "shop-web.slice", *script)
+        assert said.startswith("0::/shop.slice/shop-web.slice/libpod-")
+        unit = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--property=Delegate=yes", "--unit=in-it")
+        said = run(*unit, "podman", "run", "--rm", "--cgroups", "split", "--pids-limit", "0", *script).stdout
+        assert said.startswith("0::/system.slice/in-it.service/libpod-payload-")
+
+    def test_a_unit_of_quadlet_runs_it(self, run, podman):
+        quadlet = Path("/etc/containers/systemd/shop.container")
+        quadlet.parent.mkdir(parents=True, exist_ok=True)
+        quadlet.write_text(QUADLET.format(image=IMAGE))
+        try:
+            run("systemctl", "daemon-reload")
+            run("systemctl", "start", "shop")
+            assert podman.out("exec", "systemd-shop", "cat", "/proc/1/comm") == "podman-init"
+            run("systemctl", "stop", "shop")
+            assert podman("container", "exists", "systemd-shop", check=False).returncode == 1
+        finally:
+            quadlet.unlink()
+            run("systemctl", "daemon-reload")
+            run("systemctl", "reset-failed", "shop", check=False)
+
     def test_without_systemd_it_makes_the_cgroup(self, podman):
         own = Engine(podman._run, "podman", "--cgroup-manager", "cgroupfs")
         name = own.start("--pids-limit", "0")
@@ -270,6 +306,37 @@ class TestPodman:
         assert podman.out("run", "--rm", "--cgroups", "disabled", IMAGE, "echo", "there") == "there"
 
 
+PODS = """\
+apiVersion: v1
+kind: Pod
+metadata: {{name: kube}}
+spec:
+  hostNetwork: true
+  terminationGracePeriodSeconds: 0
+  volumes: [{{name: data, emptyDir: {{}}}}]
+  containers:
+  - name: one
+    image: {image}
+    imagePullPolicy: Never
+    command: [sleep, "1000"]
+    securityContext: {{readOnlyRootFilesystem: true}}
+    volumeMounts: [{{name: data, mountPath: /data}}]
+"""
+QUADLET = """\
+[Container]
+Image={image}
+Exec=sleep 1000
+RunInit=true
+ReadOnly=true
+Network=none
+Ulimit=nofile=1024:1024
+Ulimit=nproc=4096:4096
+PidsLimit=0
+StopTimeout=0
+
+[Service]
+TimeoutStartSec=30
+"""
 USER = "kim"
 
 

@@ -72,7 +72,7 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
         steps.append(RuntimeHooks())
     steps += _container_hooks("createContainer", said, hooks.state_but_pid(config, bundle, identity, "creating"))
     steps += [*files.pivot(config), *_names(config, spaces), *_sysctls(linux, spaces), *files.hidden(config)]
-    steps += [*todo.early, *todo.become, Wait()]
+    steps += [*todo.early, *files.read_only(steps), *todo.become, Wait()]
     steps += _container_hooks("startContainer", said, hooks.state_but_pid(config, bundle, identity, "created"))
     steps += todo.last
     return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal, wishes.keeps_groups)

@@ -113,10 +113,14 @@ class Bind(Step):
 
 
 class Mount(Step):
-    """Mount a new file system *kind* at *target*; *data* are its own options, `key=value` or a word."""
+    """Mount a new file system *kind* at *target*; *data* are its own options, `key=value` or a word.
+
+    With *kept* a ReadOnly follows when all is there that belongs into it.
+    """
 
     __slots__ = (
         *("kind", "source", "target", "data", "set_", "clear", "set_all", "clear_all", "propagation", "copy_up"),
+        "kept",
     )
     keyword = "oci-mount"
     kind: str
@@ -129,6 +133,7 @@ class Mount(Step):
     clear_all: int
     propagation: tuple[int, ...]
     copy_up: bool
+    kept: bool
 
     def describe(self) -> str:
         """See Operation."""
@@ -137,9 +142,8 @@ class Mount(Step):
     def execute(self, build: Build) -> None:
         """Make it, attach it, and fill it with what was there if that is asked for."""
         place = self._place(build)
-        late = linux.MOUNT_ATTR_RDONLY if self.copy_up else 0  # what is to be copied is written first
         if self.kind in _NEW_API:
-            fd = self._new(place, self.set_ & ~late)
+            fd = self._new(place, self.set_)
             if self.copy_up:
                 from nsunit.setup.oci import copy  # few mounts are filled
 
@@ -148,12 +152,13 @@ class Mount(Step):
         else:
             fd = self._old(build, place)
         os.close(place)
-        if late & self.set_:
-            calls.mount_setattr(fd, set_=late)
         if self.set_all or self.clear_all:
             calls.mount_setattr(fd, set_=self.set_all, clear=self.clear_all, recursive=True)
         propagate(fd, self.propagation)
-        os.close(fd)
+        if self.kept:
+            build.keep(id(self), fd)
+        else:
+            os.close(fd)
 
     def _place(self, build: Build) -> int:
         name = self.target.strip("/")
@@ -193,6 +198,24 @@ class Mount(Step):
         if rest:
             calls.mount_setattr(fd, set_=rest)
         return fd
+
+
+class ReadOnly(Step):
+    """Make the mount of another step, *mount*, read-only: there was something to be made in it before."""
+
+    __slots__ = ("mount",)
+    keyword = "oci-read-only"
+    mount: Mount
+
+    def describe(self) -> str:
+        """See Operation."""
+        return self.mount.describe()
+
+    def execute(self, build: Build) -> None:
+        """See the class."""
+        fd = build.take(id(self.mount))
+        calls.mount_setattr(fd, set_=linux.MOUNT_ATTR_RDONLY)
+        os.close(fd)
 
 
 class Cgroup(Step):

@@ -141,9 +141,10 @@ class Mount(Step):
 
     def execute(self, build: Build) -> None:
         """Make it, attach it, and fill it with what was there if that is asked for."""
+        is_new = self.kind == "tmpfs" and _is_missing(build.root_fd, self.target)
         place = self._place(build)
         if self.kind in _NEW_API:
-            fd = self._new(place, self.set_)
+            fd = self._new(place, self.set_, is_new)
             if self.copy_up:
                 from nsunit.setup.oci import copy  # few mounts are filled
 
@@ -168,12 +169,13 @@ class Mount(Step):
         refuse_kernel_place(place, self.target)
         return place
 
-    def _new(self, place: int, attributes: int) -> int:
+    def _new(self, place: int, attributes: int, is_new: bool) -> int:
         options: list[tuple[str, str | None]] = []
         for word in self.data:
             key, equals, value = word.partition("=")
             options.append((key, value if equals else None))
-        if self.kind == "tmpfs" and not any(key == "mode" for key, _ in options):
+        # It has the mode of what it hides, as with the other runtimes; where there was nothing, its own, for all.
+        if self.kind == "tmpfs" and not is_new and not any(key == "mode" for key, _ in options):
             options.append(("mode", f"{_stat.S_IMODE(os.fstat(place).st_mode):04o}"))
         try:
             return _new_mount(self.kind, self.source or self.kind, attributes, options)
@@ -198,6 +200,14 @@ class Mount(Step):
         if rest:
             calls.mount_setattr(fd, set_=rest)
         return fd
+
+
+def _is_missing(root_fd: int, path: str) -> bool:
+    try:
+        os.close(files.open_in_root(root_fd, path, os.O_PATH))
+    except FileNotFoundError:
+        return True
+    return False
 
 
 class ReadOnly(Step):

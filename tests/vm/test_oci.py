@@ -133,6 +133,21 @@ def test_each_manager_of_cgroups(bundle, options):
         assert subprocess.run(["systemctl", "status", scope], capture_output=True, check=False).returncode == 4
 
 
+def test_a_signal_that_nobody_names_is_term(bundle):
+    """As buildah has it, where it could not read the state; others have names and numbers."""
+    bundle.config["process"]["args"] = [
+        *("sh", "-c", "trap 'exit 7' TERM; trap 'exit 8' USR1; while :; do sleep 1000 & wait $!; done")
+    ]
+    bundle.save()
+    for words, status in (((), 7), (("usr1",), 8), (("10",), 8), (("SIGTERM",), 7)):
+        pid = bundle.create()
+        bundle.call("start", bundle.id)
+        wait_until(lambda: len(json.loads(bundle.call("ps", "--format", "json", bundle.id).stdout)) == 2, "its loop")
+        bundle.call("kill", bundle.id, *words)
+        assert os.waitpid(pid, 0)[1] == status << 8
+        bundle.call("delete", bundle.id)
+
+
 def test_no_path_no_home_and_an_ignored_sigpipe(bundle):
     bundle.config["process"]["args"] = ["env"]
     bundle.config["process"]["env"] = ["A=b"]

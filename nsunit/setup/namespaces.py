@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import struct
 
 from nsunit.setup import CGROUP_ROOT, linux
 from nsunit.setup import read_file as read_file
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from nsunit.setup.build import Build
 
+SIOCGIFFLAGS = 0x8913
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
 # What programs look at to find out how much they may use: JVM, Go, Node, .NET.
 LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")
 SHOWN_DIRECTORY = "limits"
@@ -310,3 +314,23 @@ def use_ids(build: Build, fd: int) -> None:
     build.userns_start, build.userns_group = roots
     build.userns_count = max(inside + count for inside, _, count in maps[1])
     build.shifts_ids = any(inside != outside for entries in maps for inside, outside, _ in entries)
+
+
+class Loopback(Operation):
+    """Bring up lo: a new network namespace has nothing else, and has it down."""
+
+    keyword = "loopback"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "bring up the loopback interface"
+
+    def execute(self, build: Build) -> None:
+        """Set IFF_UP by ioctl(2), see netdevice(7)."""
+        import _socket  # the C half of socket: the Python half imports enum
+
+        with_fd = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+        request = struct.pack("16sH22x", b"lo", 0)
+        flags = struct.unpack_from("H", fcntl.ioctl(with_fd.fileno(), SIOCGIFFLAGS, request), 16)[0]
+        fcntl.ioctl(with_fd.fileno(), SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | IFF_UP))
+        with_fd.close()

@@ -64,8 +64,7 @@ def run() -> None:
     """Run the process's own command line and exit: the entry point of the `nsunit` command.
 
     The process lives for a moment: collecting garbage, or tearing the interpreter down, costs more than most commands.
-    One that goes through hundreds of containers does collect: of each the answers of systemd, a third of a MiB, would
-    stay, since pystemd's messages refer to themselves.
+    With hundreds of containers it does collect: pystemd's messages, a third of a MiB each, refer to themselves.
     """
     gc.freeze()
     gc.set_threshold(_GARBAGE)

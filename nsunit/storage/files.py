@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 
-from nsunit.definition.search import read_regular
+from nsunit.definition import read_regular
 from nsunit.errors import NsunitError
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.features.names.files import host_lacks_servers
-from nsunit.features.names.hosts import naming
+from nsunit.features.names.plan import naming
 from nsunit.features.network.model.foreign import concerns, describe, obstacles
 from nsunit.features.network.model.server import PROGRAM, pid_file, unit_of
 from nsunit.features.network.register import attachments

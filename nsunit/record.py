@@ -24,11 +24,13 @@ class Record:
     """Base of all frozen records.  Fields without a default come first, as in a dataclass."""
 
     _fields: tuple[str, ...] = ()
+    _names: frozenset[str] = frozenset()
     _defaults: dict[str, object] = {}
 
     def __init_subclass__(cls) -> None:
         own = [name for name in cls.__dict__.get("__annotations__", {}) if not name.startswith("_")]
         cls._fields = cls._fields + tuple(name for name in own if name not in cls._fields)
+        cls._names = frozenset(cls._fields)
         cls._defaults = {**cls._defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -36,7 +38,7 @@ class Record:
         if len(args) > len(fields):
             raise TypeError(f"{type(self).__name__} takes {len(fields)} fields, got {len(args)}")
         values = {**self._defaults, **dict(zip(fields, args, strict=False)), **kwargs}
-        if len(values) != len(fields) or any(name not in values for name in fields):
+        if values.keys() != self._names:
             wrong = sorted(set(values) ^ set(fields))
             raise TypeError(f"{type(self).__name__}: missing or unknown fields: {', '.join(wrong)}")
         self.__dict__.update(values)

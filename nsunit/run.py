@@ -4,15 +4,16 @@ Python keeps bytecode of what is imported, and compiles what is started by path 
 """
 
 import gc
-import os
+import posix
 import sys
 
 gc.disable()  # nothing is to be found among modules
 sys.path.append(__file__.rsplit("/", 2)[0])
+__import__("nsunit.light")  # before what imports os
 __import__("nsunit." + sys.argv[1])
 gc.freeze()
 gc.enable()
 
 status = sys.modules["nsunit." + sys.argv[1]].main(sys.argv[1:])
 sys.stderr.flush()
-os._exit(status)  # tearing the interpreter down takes longer than much of what is done here
+posix._exit(status)  # tearing the interpreter down takes longer than much of what is done here

@@ -105,8 +105,9 @@ def _module(name: str, **contents: object) -> Any:
 def _open_bus(user: bool) -> tuple[Any, bool]:
     """Open a connection; returns it and whether it is the private socket, where there is no bus in between."""
     library = _load_dbuslib()
-    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
-    private = f"{runtime}/systemd/private" if user else _PRIVATE_SOCKET
+    private = _PRIVATE_SOCKET
+    if user:
+        private = (os.getenv("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}") + "/systemd/private"
     if user or os.geteuid() == 0:
         bus = library.DBusAddress(b"unix:path=" + os.fsencode(private), True)
         try:

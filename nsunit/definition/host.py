@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.definition.search import read_regular
+from nsunit.definition import read_regular
 from nsunit.record import Record
 
 TYPE_CHECKING = False

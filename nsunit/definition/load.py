@@ -6,7 +6,7 @@ import errno
 
 from nsunit import features
 from nsunit.definition import container as container_section
-from nsunit.definition import merge, search, setting, specifiers, syntax
+from nsunit.definition import read_regular, search, setting, specifiers, syntax
 from nsunit.definition.host import Host, host_facts
 from nsunit.definition.model import Assignment, Container, Definition
 from nsunit.definition.values import Alone, OfHost, Properties
@@ -14,7 +14,7 @@ from nsunit.definition.words import ValueProblem
 from nsunit.errors import DefinitionError, Problem
 from nsunit.names import UNIT_NAME_MAX, check_name, printable, service_name, slice_name
 from nsunit.record import Record
-from nsunit.units import Property
+from nsunit.units import Property, merge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class Loader:
                 if item.setting.section == section:
                     listed += _properties_of(item)
             if listed:
-                found.append((section, merge.merge(listed)))
+                found.append((section, merge(listed)))
         return tuple(found)
 
     def blame(self, section: str, key: str, message: str, hint: str) -> None:
@@ -426,15 +426,14 @@ def _in_order(problems: list[Problem], sources: tuple[str, ...]) -> list[Problem
 def _read(path: str) -> bytes | str:
     """Return the content of a regular file that is no larger than any definition; else what is wrong."""
     try:
-        return search.read_regular(path)
+        return read_regular(path)
     except OSError as error:
         of_ours = error.errno in (errno.EINVAL, errno.EFBIG)
         return str(error.strerror) if of_ours else f"cannot be read: {error.strerror}"
 
 
 def _stored_sources(text: str) -> tuple[str, ...]:
-    head, _, _ = text.partition("\n\n")
-    lines = head.split("\n")
+    lines = text.partition("\n\n")[0].split("\n")
     if lines[0] != SOURCES_HEADER:
         return ()
     return tuple(line.removeprefix(SOURCE_KEY) for line in lines[1:] if line.startswith(SOURCE_KEY))

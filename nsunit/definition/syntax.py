@@ -7,7 +7,7 @@ that start with `X-` belong to somebody else.  Where systemd warns and goes on, 
 
 from __future__ import annotations
 
-from nsunit.definition.search import FILE_MAX
+from nsunit.definition import FILE_MAX
 from nsunit.errors import Problem, did_you_mean
 from nsunit.names import printable
 

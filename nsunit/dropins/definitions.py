@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from nsunit.definition.search import SUFFIX, read_regular
+from nsunit.definition import read_regular
+from nsunit.definition.search import SUFFIX
 from nsunit.dropins import files
 from nsunit.errors import NsunitError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from nsunit.definition.search import UNIT_DROP_IN, read_regular
+from nsunit.definition import read_regular
+from nsunit.definition.search import UNIT_DROP_IN
 from nsunit.errors import NsunitError
 
 DROP_IN = UNIT_DROP_IN

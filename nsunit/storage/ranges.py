@@ -162,7 +162,7 @@ def _others(paths: Paths, name: str) -> Iterator[tuple[str, bytes]]:
     """The directories of all containers but *name* that remember a range, each with what that file has."""
     for base in (paths.states, paths.runtimes):
         for other in files.list_directory(base):
-            content = files.read_file(f"{base}/{other}/ids") if other != name else None
+            content = files.read_known(f"{base}/{other}/ids") if other != name else None
             if content is not None:
                 yield f"{base}/{other}", content
 

@@ -5,13 +5,13 @@ import os
 from nsunit.errors import NsunitError
 from nsunit.features.network import program
 from nsunit.features.network.model.attachment import Attachment
-from nsunit.features.network.wire import links, nft
+from nsunit.features.network.wire import links, nft, ruleset
 
 LOCKS = "/run/nsunit/locks"
 
 
 def die_at(step: int, item: Attachment, namespace: str) -> bool:
-    """Connect *item* in a process that is killed at its *step*th message to the kernel or run of nft.
+    """Connect *item* in a process that is killed at its *step*th message to the kernel, transaction, or note of one.
 
     False if it has fewer.
     """
@@ -31,7 +31,8 @@ def die_at(step: int, item: Attachment, namespace: str) -> bool:
         status = 1
         try:
             links.Route._ask = deadly(links.Route._ask)
-            nft._run = deadly(nft._run)
+            nft.apply = deadly(nft.apply)
+            ruleset.note = deadly(ruleset.note)
             program.make_way(item, LOCKS)
             program.attach(item, namespace, LOCKS)
             status = 0

@@ -13,8 +13,10 @@ from dying import LOCKS, die_at
 from waiting import wait_until
 
 from nsunit.features.network import program
+from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
 from nsunit.features.network.model.port import Port
+from nsunit.features.network.wire import nft
 
 CROWD = count("CROWD")  # of containers in one network
 STORM = min(CROWD, 50)  # of them at once
@@ -382,7 +384,7 @@ def waiting():
 
 
 def test_killed_at_each_step_of_two_connections(run):
-    """The program that connects a container is killed at each of its messages to the kernel and runs of nft."""
+    """The program that connects a container is killed at each of its messages to the kernel and transactions."""
     before = traces()
     one = Network("one", "nb-faults1", ("10.23.0.0/24",), ("10.23.0.1",))
     two = Network("two", "nb-faults2", ("fd00:23::/64",), ("fd00:23::1",), isolated=True)
@@ -407,6 +409,50 @@ def test_killed_at_each_step_of_two_connections(run):
         assert traces() == before
     finally:
         shell("ip netns del faulty; ip link del nb-faults1; ip link del nb-faults2")
+
+
+def test_a_transaction_has_what_is_needed(monkeypatch):
+    """A start adds its own rules, or makes all of them where somebody has changed some; a stop names what goes."""
+    network = Network("one", "nb-rules", ("10.23.0.0/24", "fd00:23::/64"), ("10.23.0.1", "fd00:23::1"))
+    interface = Interface(network, "eth0", "nv-faults1", "0a:00:00:00:00:01", ("10.23.0.2/24", "fd00:23::2/64"))
+    addresses = ("", "127.0.0.1", "::1")
+    ports = [Port(address, 8073, 80, kind) for address in addresses for kind in ("tcp", "udp", "sctp")]
+    item = Attachment("faulty", (interface,), tuple(ports), ((8073, "tcp"), (8073, "udp")), egress=1_000_000)
+    before, sizes, apply = traces(), [], nft.apply
+    monkeypatch.setattr(nft, "apply", lambda items: [apply(items), sizes.append(len(items))])
+    whole = len([*firewall.base(), *firewall.detach(item), *firewall.attach(item)])
+    try:
+        shell("nft add table inet others")  # so that what there is was not left by nsunit
+        program.make_way(item, LOCKS)
+        made = ruleset_without_handles()
+        program.detach(item, LOCKS)
+        assert traces() == before
+        program.make_way(item, LOCKS)
+        assert ruleset_without_handles() == made
+        program.make_way(item, LOCKS)  # it has not been taken away
+        assert ruleset_without_handles() == made
+        shell("nft flush chain inet nsunit forward")
+        program.detach(item, LOCKS)
+        program.make_way(item, LOCKS)
+        assert ruleset_without_handles() == made
+        assert sizes == [whole, len(firewall.attach(item)), whole, whole]
+        shell("nft delete element inet nsunit host4 '{ 10.23.0.2 . tcp . 8073 }'")
+        program.detach(item, LOCKS)
+        assert traces() == before
+        program.detach(item, LOCKS)
+        assert traces() == before
+    finally:
+        shell("nft delete table inet others; ip link del nb-rules")
+
+
+def ruleset_without_handles():
+    """All rules, as lines without handles; the order of chains and elements does not count."""
+    found = json.loads(shell("nft -j list ruleset"))["nftables"]
+    for entry in found:
+        for about in entry.values():
+            about.pop("handle", None)
+            about["elem"] = sorted(about.get("elem", ()), key=json.dumps)
+    return sorted(map(json.dumps, found))
 
 
 def traces():

@@ -6,7 +6,7 @@ from nsunit.cli.definitions.files import print_file
 from nsunit.cli.definitions.lookup import checked
 from nsunit.cli.output import Style
 from nsunit.deeds.look.sources import files_of
-from nsunit.definition.search import read_regular
+from nsunit.definition import read_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

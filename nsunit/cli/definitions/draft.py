@@ -11,7 +11,8 @@ import tempfile
 from nsunit.cli.definitions.editor import run_editor
 from nsunit.core.context import Context
 from nsunit.deeds.verify import verify
-from nsunit.definition.search import SearchPath, read_regular
+from nsunit.definition import read_regular
+from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.names import printable
 

@@ -8,7 +8,8 @@ import sys
 from nsunit.cli import report
 from nsunit.cli.definitions.draft import Draft
 from nsunit.cli.definitions.lookup import checked, find_definition
-from nsunit.definition.search import SUFFIX, read_regular
+from nsunit.definition import read_regular
+from nsunit.definition.search import SUFFIX
 from nsunit.errors import DefinitionError, NotFoundError, UsageError
 from nsunit.names import printable
 

@@ -7,7 +7,7 @@ import os
 from nsunit.core.findings import Leftover
 from nsunit.core.install import UNFINISHED
 from nsunit.deeds.enable import take_away_files
-from nsunit.definition.search import read_regular
+from nsunit.definition import read_regular
 from nsunit.features import hooks, kinds_of
 from nsunit.names import is_pod, is_valid_name, service_name
 from nsunit.storage import files

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from nsunit import features
+from nsunit.definition import read_regular
 from nsunit.definition.load import load_any
-from nsunit.definition.search import find, find_network, read_regular
+from nsunit.definition.search import find, find_network
 from nsunit.definition.syntax import NETWORK_SECTIONS, SECTIONS, parse
 from nsunit.errors import NsunitError, UsageError
 from nsunit.imports.export import KINDS, export

@@ -16,7 +16,8 @@ from nsunit.deeds.remove import remove
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
 from nsunit.deeds.wait import wait
-from nsunit.definition.search import SUFFIX, find_network, read_regular
+from nsunit.definition import read_regular
+from nsunit.definition.search import SUFFIX, find_network
 from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.imports.compose import plan
 from nsunit.imports.model import Unusable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 
-from nsunit.definition.search import read_regular
+from nsunit.definition import read_regular
 from nsunit.errors import NsunitError, UsageError
 from nsunit.names import printable
 

@@ -38,7 +38,7 @@ def run_attached(
     """
     build.terminal = tty or wants_terminal()
     if build.terminal:
-        build.environment.setdefault("TERM", os.environ.get("TERM", "dumb"))
+        build.environment.setdefault("TERM", os.getenv("TERM", "dumb"))
     streams = Streams(build, passes_input=interactive or (build.terminal and os.isatty(0)))
     try:
         try:

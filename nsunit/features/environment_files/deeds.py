@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.definition.search import read_regular
+from nsunit.definition import read_regular
 from nsunit.definition.values_container import is_variable_name
 from nsunit.errors import NsunitError
 from nsunit.features.environment_files.keys import of

@@ -7,7 +7,8 @@ import os
 from nsunit.addresses import has_six
 from nsunit.core.context import make_directory
 from nsunit.features.names import files as files_of_names
-from nsunit.features.names.hosts import HOSTS, PASTA_SERVER, RESOLVER, Member, hosts, naming, own_files, resolver
+from nsunit.features.names.hosts import HOSTS, PASTA_SERVER, RESOLVER, Member, hosts, resolver
+from nsunit.features.names.plan import naming, own_files
 from nsunit.storage import files
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit import jsontext
-from nsunit.definition.search import read_regular
+from nsunit.definition import read_regular
 from nsunit.errors import NsunitError
 from nsunit.features.names.hosts import behind, from_json, is_reachable, servers_of, to_json
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from nsunit.features import hooks
-from nsunit.features.names.values import Names
-from nsunit.names import default_hostname
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -12,15 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from nsunit.definition.model import Container, Definition
-
 LOCALHOST, LOCALHOST6 = "127.0.0.1 localhost", "::1 localhost ip6-localhost"
 OWN_ADDRESS = "127.0.1.1"  # of a host without a network's address, hosts(5) of Debian
 HOSTS, RESOLVER = "hosts", "resolv.conf"
 PASTA_SERVER = "169.254.1.1"  # where pasta(1) takes questions for the host's first name server, also on its loopback
 _RESOLVER_LINES = ("nameserver", "search", "options")
 _TRUST = "trust-ad"
-_LOOPBACK_OFF = ("net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.lo.disable_ipv6")
 
 
 class Naming(Record):
@@ -55,23 +49,6 @@ class Member(Record):
 
     naming: Naming
     places: tuple[Place, ...]
-
-
-def naming(definition: Definition) -> Naming:
-    """The names of a container and its wishes."""
-    container = definition.container
-    hostname = container.hostname or default_hostname(definition.name)
-    said = of(container)
-    linked = tuple(pair for aliases in hooks(container.features, "keys.aliases") for pair in aliases(container))
-    names = _once((hostname, definition.name, *said.aliases))
-    off = any(name in _LOOPBACK_OFF and value != "0" for name, value in container.sysctls)
-    return Naming(definition.name, names, said.added, said.servers, said.search, said.options, linked, not off)
-
-
-def of(container: Container) -> Names:
-    """What *container* says of names."""
-    found: Names = container.extra("names", Names())
-    return found
 
 
 def to_json(item: Naming) -> dict[str, Any]:
@@ -143,7 +120,7 @@ class Neighbours:
 def _seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ()) -> str:
     """The lines for *member* in the file of somebody in *networks* who calls it by the *aliases*, too."""
     if aliases:
-        names = _once((*member.naming.names, *aliases, *(alias.lower() for alias in aliases)))
+        names = once((*member.naming.names, *aliases, *(alias.lower() for alias in aliases)))
         member = member.replace(naming=member.naming.replace(names=names))
     lines = _lines(member, [place for place in member.places if place.network in networks])
     return "".join(f"{line}\n" for line in lines)
@@ -196,15 +173,6 @@ def _without(option: str, lines: list[str]) -> list[str]:
     return [line for line in kept if line != "options"]
 
 
-def own_files(container: Container) -> tuple[str, ...]:
-    """Which of the two files are made for a container that is in none of nsunit's networks."""
-    said = of(container)
-    found = [HOSTS] if said.added else []
-    if container.network == "pasta" or said.asks_servers:
-        found.append(RESOLVER)
-    return tuple(found)
-
-
 def _lines(member: Member, places: Sequence[Place]) -> list[str]:
     return [
         f"{address} {' '.join(_with_domain(member.naming.names, place.domain))}"
@@ -216,7 +184,7 @@ def _lines(member: Member, places: Sequence[Place]) -> list[str]:
 def _with_domain(names: tuple[str, ...], domain: str) -> tuple[str, ...]:
     if not domain:
         return names
-    return _once((*names, *(f"{name}.{domain}" for name in names if "." not in name)))
+    return once((*names, *(f"{name}.{domain}" for name in names if "." not in name)))
 
 
 def _host_lines(text: str, keyword: str) -> list[str]:
@@ -224,5 +192,6 @@ def _host_lines(text: str, keyword: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if len(words := line.split()) > 1 and words[0] in keywords]
 
 
-def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+def once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Each of *names* where it stands first."""
     return tuple(dict.fromkeys(names))

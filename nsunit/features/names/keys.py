@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.setting import own
-from nsunit.features.names.hosts import of
-from nsunit.features.names.values import Names, added_hosts, aliases, domains, options, servers
+from nsunit.features.names.values import Names, added_hosts, aliases, domains, of, options, servers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,6 +12,11 @@ _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 _OPTION = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-:")
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from nsunit.definition.model import Container
+
+
 class Names(Record):
     """What the keys say."""
 
@@ -25,6 +30,12 @@ class Names(Record):
     def asks_servers(self) -> bool:
         """Whether it says anything about the resolver."""
         return bool(self.servers or self.search or self.options)
+
+
+def of(container: Container) -> Names:
+    """What *container* says of names."""
+    found: Names = container.extra("names", Names())
+    return found
 
 
 def aliases(text: str) -> tuple[str, ...]:

@@ -131,8 +131,7 @@ def _choose(
             f"{name}: the bridge '{network.bridge}' has {plan.BRIDGE_LINKS_MAX:,} links, and the kernel allows no more",
             hint="put it into another network",
         )
-    remembered = _all_remembered(context, network.name) - {preferred}
-    chosen = plan.choose_addresses(network, wanted, preferred, taken, remembered)
+    chosen = plan.choose_addresses(network, wanted, preferred, taken, _Remembered(context, network.name, preferred))
     if chosen is None:
         raise NsunitError(
             f"{name}: the network '{network.name}' has no address left",
@@ -183,10 +182,21 @@ def _remembered(directory: str) -> dict[str, int]:
         return {}  # it is only what would be nice to have again
 
 
-def _all_remembered(context: Context, network: str) -> set[int]:
-    names = files.list_directory(context.paths.states)
-    numbers = (_remembered(context.paths.state_of(name)).get(network) for name in names)
-    return {number for number in numbers if number is not None}
+class _Remembered:
+    """Which host numbers other containers had last in a network: looked up when it is asked, which few starts do."""
+
+    def __init__(self, context: Context, network: str, own: int | None) -> None:
+        self.context = context
+        self.network = network
+        self.own = own
+        self.numbers: set[int | None] | None = None
+
+    def __contains__(self, number: object) -> bool:
+        if self.numbers is None:
+            paths = self.context.paths
+            states = files.list_directory(paths.states)
+            self.numbers = {_remembered(paths.state_of(name)).get(self.network) for name in states} - {self.own}
+        return number in self.numbers
 
 
 # What a start, a stop and `status` ask for

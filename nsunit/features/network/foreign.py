@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
+from nsunit.features import load
 from nsunit.features.names.files import host_lacks_servers
-from nsunit.features.names.hosts import naming
+from nsunit.features.names.plan import naming
 from nsunit.features.network.model.foreign import concerns, describe, obstacles
 from nsunit.features.network.model.server import PROGRAM, pid_file, unit_of
 from nsunit.features.network.register import attachments
 from nsunit.features.network.values import of
-from nsunit.features.network.wire import nft
+from nsunit.features.network.wire import ruleset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ def in_the_way(networks: Iterable[Network]) -> list[str]:
     """What drops the traffic of *networks*, one line each, with the command that mends it.
 
     Raises:
-        NsunitError: nft is missing or failed.
+        NsunitError: the kernel, or nft, refused it.
     """
     told = []
-    for obstacle in obstacles(nft.chains()):
-        listed = nft.table(obstacle.family, obstacle.table)
+    for obstacle in obstacles(ruleset.chains()):
+        listed = load("network", "wire.nft").table(obstacle.family, obstacle.table)
         told += [describe(obstacle, network) for network in networks if concerns(obstacle, network, listed)]
     return told
 

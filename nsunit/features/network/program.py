@@ -12,10 +12,11 @@ import os
 
 from nsunit import jsontext
 from nsunit.addresses import has_six
+from nsunit.digest import hex_digest
 from nsunit.errors import NsunitError
 from nsunit.features import load
 from nsunit.features.network.model import attachment, firewall, flows
-from nsunit.features.network.wire import hosts, links, nft
+from nsunit.features.network.wire import hosts, ruleset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def make_way(item: attachment.Attachment, locks: str) -> None:
     if item.interfaces:
         with locked(locks):
             for interface in item.interfaces:
-                links.ensure_bridge(interface.network)
-        guard(item, locks)
+                load("network", "wire.links").ensure_bridge(interface.network)
+        guard(item, locks, new=True)
 
 
 def attach(item: attachment.Attachment, namespace: str, locks: str, *, again: bool = False) -> None:
@@ -88,6 +89,7 @@ def attach(item: attachment.Attachment, namespace: str, locks: str, *, again: bo
     Raises:
         NsunitError: it failed; nothing of it is left.
     """
+    links = load("network", "wire.links")
     namespace_fd = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         for interface in item.interfaces:
@@ -145,16 +147,44 @@ def make_known(directory: str, locks: str) -> None:
         hosts.follow(locks)
 
 
-def guard(item: attachment.Attachment, locks: str) -> None:
-    """Make the rules of *item*, and those that all containers share, as they should be."""
-    with locked(locks):
+def guard(item: attachment.Attachment, locks: str, *, new: bool = False) -> None:
+    """Make the rules of *item*, and those that all containers share, as they should be.
+
+    A *new* one has none as a rule.  It only adds its own, unless somebody has changed rules since nsunit did.
+    """
+    with locked(locks) as lock:
+        rules = ruleset.Ruleset()
+        before, shared = rules.generation(), firewall.base()
+        digest = hex_digest(jsontext.dumps(shared).encode())
         try:
-            nft.apply([*firewall.base(), *firewall.detach(item), *firewall.attach(item)])
+            if not (new and before and ruleset.noted(lock.fd) == (before, digest) and _add(item)):
+                _apply([*shared, *firewall.detach(item), *firewall.attach(item)])
         except NsunitError as error:
             # A port may still lead to a container that was killed together with what should have cleaned up after it.
             raise NsunitError(f"{error}; 'nsunit network repair' removes what was left behind") from None
+        _note(rules, before, digest, lock.fd)
     if flows.ports(item):
         load("network", "wire.conntrack").forget(item, flows.misses)
+
+
+def _add(item: attachment.Attachment) -> bool:
+    """Add the rules of *item*; False where something of it has been left, and nothing is done."""
+    try:
+        _apply(firewall.attach(item, new=True))
+    except NsunitError:
+        return False
+    return True
+
+
+def _apply(items: list[firewall.Item]) -> None:
+    load("network", "wire.nft").apply(items)
+
+
+def _note(rules: ruleset.Ruleset, before: int, digest: str, fd: int) -> None:
+    """Note the generation that a transaction has left, unless there was another one's meanwhile."""
+    after = rules.generation()
+    if before and after == before + 1:
+        ruleset.note(fd, after, digest)
 
 
 def detach(item: attachment.Attachment, locks: str) -> None:
@@ -163,21 +193,34 @@ def detach(item: attachment.Attachment, locks: str) -> None:
     Raises:
         NsunitError: the kernel refused it.
     """
+    rules = None
     try:
-        with locked(locks):
+        with locked(locks) as lock:
             hosts.leave(item.container, locks)
             for link in item.links:
                 if os.path.exists(f"/sys/class/net/{link}"):  # its namespace takes a while to go, and the link with it
-                    links.delete(link)
+                    load("network", "wire.links").delete(link)
             if item.devices:
                 load("network", "wire.devices").detach(item)
             if item.interfaces:
-                nft.apply([*firewall.base(), *firewall.detach(item)])
+                rules = ruleset.Ruleset()
+                _unguard(item, rules, lock.fd)
         if flows.ports(item):
             load("network", "wire.conntrack").forget(item, flows.leads_in)
     finally:
         with locked(locks, NAMES_LOCK):
             hosts.follow(locks)
+        if rules:
+            rules.close()
+
+
+def _unguard(item: attachment.Attachment, rules: ruleset.Ruleset, fd: int) -> None:
+    """Remove the rules of *item*: by name, or where that fails after adding once more what may be missing."""
+    before, (known, digest) = rules.generation(), ruleset.noted(fd)
+    if not rules.remove(item):
+        _apply([*firewall.base(), *firewall.detach(item)])
+    elif known == before:
+        _note(rules, before, digest, fd)
 
 
 class locked:
@@ -187,11 +230,12 @@ class locked:
         os.makedirs(directory, 0o700, exist_ok=True)
         self.fd = os.open(f"{directory}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> locked:
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             load("network", "wire.lock").lock(self.fd)
+        return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)

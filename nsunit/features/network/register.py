@@ -27,6 +27,7 @@ DEFAULT_BRIDGE = "nsunit0"
 DEFAULT_SUBNET = "10.91.0.0/24"
 DEFAULT_GATEWAY = "10.91.0.1"
 LOCK = ".addresses"  # on what is given to whom
+_read: dict[str, tuple[bytes, Attachment]] = {}  # what was in each file, and what that says
 _SOCKETS = {"tcp": (_socket.SOCK_STREAM, 0), "udp": (_socket.SOCK_DGRAM, 0), "sctp": (_socket.SOCK_STREAM, 132)}
 
 
@@ -72,13 +73,18 @@ def attachment_of(context: Context, name: str) -> Attachment | None:
     """
     paths = context.paths
     path = (paths.boot_network_of(name) if paths.is_enabled(name) else paths.network_of(name)) + "/attachment"
-    content = files.read_file(path)
+    content = files.read_known(path)
     if content is None:
         return None
+    known = _read.get(path)
+    if known and known[0] is content:
+        return known[1]
     try:
-        return plan.from_json(jsontext.loads(content))
+        item = plan.from_json(jsontext.loads(content))
     except (ValueError, KeyError, TypeError):
         raise NsunitError(f"'{path}' is not an attachment to a network", hint=f"restart '{name}'") from None
+    _read[path] = content, item
+    return item
 
 
 def existing_attachment(context: Context, name: str) -> Attachment:

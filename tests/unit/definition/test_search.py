@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nsunit.definition import read_regular
 from nsunit.definition.load import Host, load
 from nsunit.definition.search import (
     SYSTEM_SEARCH_PATH,
@@ -15,7 +16,6 @@ from nsunit.definition.search import (
     find,
     list_names,
     list_templates,
-    read_regular,
     user_search_path,
 )
 from nsunit.errors import DefinitionError, NotFoundError, did_you_mean, distance, nearest

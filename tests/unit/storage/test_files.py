@@ -130,3 +130,19 @@ def test_a_file_in_a_container_is_written_whole(tmp_path, monkeypatch):
     setup_files.write_new(directory, "it", b"content")
     os.close(directory)
     assert (tmp_path / "it").read_bytes() == b"content"
+
+
+def test_what_has_not_changed_is_not_read_again(tmp_path, monkeypatch):
+    path = f"{tmp_path}/record"
+    assert files.read_known(path) is None
+    files.write_file(path, b"one")
+    first = files.read_known(path)
+    assert first == b"one"
+    assert files.read_known(path) is first
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "read_file", lambda path: pytest.fail(f"{path} is read again"))
+        assert files.read_known(path) is first
+    files.write_file(path, b"two")
+    assert files.read_known(path) == b"two"
+    os.unlink(path)
+    assert files.read_known(path) is None

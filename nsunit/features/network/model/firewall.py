@@ -52,6 +52,7 @@ _SETS = (
     ("servers4", ["ifname", "ipv4_addr"]),
     ("servers6", ["ifname", "ipv6_addr"]),
 )
+_KEYS: dict[str, Any] = {name: key for name, _, key, _ in _MAPS} | dict(_SETS)
 _DNS = 53
 
 
@@ -126,12 +127,12 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
     ]
 
 
-def attach(item: Attachment) -> list[Item]:
-    """What is the container's own, after `base` and the container's `detach`."""
+def attach(item: Attachment, *, new: bool = False) -> list[Item]:
+    """What is the container's own, after `base` and the container's `detach`; a *new* one has none of it."""
     items: list[Item] = []
     for interface in item.interfaces:
         items += _bridge(interface.network)
-        items += _add_chains(interface.link)
+        items += _add_chains(interface.link, "create" if new else "add")
         items += [_rule("bridge", interface.link, expression) for expression in _honest(interface)]
         if item.egress:
             items.append(_rule("bridge", interface.link, _too_fast(item.egress)))
@@ -179,8 +180,8 @@ def chain_of_ports(item: Attachment) -> str:
     return item.links[0]
 
 
-def _add_chains(link: str) -> list[Item]:
-    return [_add("chain", family, name=link) for family in ("inet", "bridge")]
+def _add_chains(link: str, verb: str = "add") -> list[Item]:
+    return [{verb: {"chain": {"family": family, "table": TABLE, "name": link}}} for family in ("inet", "bridge")]
 
 
 def _elements(verb: str, item: Attachment) -> list[Item]:
@@ -189,6 +190,17 @@ def _elements(verb: str, item: Attachment) -> list[Item]:
         {verb: {"element": {"family": family, "table": TABLE, "name": name, "elem": [element]}}}
         for family, name, element in _owned(item)
     ]
+
+
+def keys(item: Attachment) -> list[tuple[str, str, list[tuple[str, object]]]]:
+    """The elements that are *item*'s: family, map or set, and the parts of the key, each with its type."""
+    found = []
+    for family, name, element in _owned(item):
+        value = element[0] if isinstance(element, list) else element
+        parts = value["concat"] if isinstance(value, dict) else [value]
+        types = _KEYS[name] if isinstance(_KEYS[name], list) else [_KEYS[name]]
+        found.append((family, name, list(zip(types, parts, strict=True))))
+    return found
 
 
 def led(item: Attachment) -> tuple[Port, ...]:

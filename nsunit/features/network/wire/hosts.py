@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from nsunit import jsontext
-from nsunit.addresses import has_six, plain
+from nsunit.addresses import has_six, is_six, plain
 from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host, rewrite
 from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
 from nsunit.features.network.model import attachment
@@ -22,6 +22,8 @@ from nsunit.storage.files import list_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from nsunit.features.network.model.attachment import Attachment
 
 
@@ -111,28 +113,43 @@ def _servers(directory: str) -> tuple[str, ...]:
 
 
 def _member(directory: str) -> Member:
-    return Member(read_naming(directory), _places(_attachment(directory)))
+    return Member(read_naming(directory), _places(_noted(directory)))
 
 
 def _attachment(directory: str) -> Attachment:
-    with open(f"{directory}/attachment", "rb") as file:
-        item = attachment.from_json(jsontext.loads(file.read()))
+    item = attachment.from_json(_noted(directory))
     return item if has_six() else attachment.without_six(item)
 
 
-def _places(item: Attachment) -> tuple[Place, ...]:
-    """Where *item* is connected, as far as the kernel still has the links; nobody is named to those of the host's."""
+def _noted(directory: str) -> dict[str, Any]:
+    """The attachment of *directory* as it is noted there, see `attachment.to_json`."""
+    with open(f"{directory}/attachment", "rb") as file:
+        found: dict[str, Any] = jsontext.loads(file.read())
+    return found
+
+
+def _places(noted: dict[str, Any]) -> tuple[Place, ...]:
+    """Where a container is connected, as far as the kernel still has the links; nobody is named to those of the host's.
+
+    Whoever starts asks this of all that run, so no records are made of what is *noted*.
+    """
     networks = tuple(
         Place(
-            "" if interface.network.isolated else interface.network.name,
-            tuple(address for _, address in interface.by_family),
-            interface.network.domain,
+            "" if interface["network"]["isolated"] else interface["network"]["name"],
+            _counting(interface["addresses"]),
+            interface["network"]["domain"],
         )
-        for interface in item.interfaces
-        if os.path.exists(f"/sys/class/net/{interface.link}")
+        for interface in noted["interfaces"]
+        if os.path.exists(f"/sys/class/net/{interface['link']}")
     )
-    own = tuple(plain(address) for device in item.devices for address in device.addresses)
+    own = tuple(address for device in noted["devices"] for address in _counting(device["addresses"]))
     return (*networks, Place("", own)) if own else networks
+
+
+def _counting(addresses: list[str]) -> tuple[str, ...]:
+    """Those of *addresses* that count here, without their prefix lengths."""
+    six = has_six()
+    return tuple(plain(address) for address in addresses if six or not is_six(address))
 
 
 def _registry(locks: str) -> str:

@@ -43,7 +43,7 @@ def lock(fd: int) -> None:
 
 def ask_for(seconds: int) -> None:
     """Have the service manager wait *seconds* from now on at least; without one, nothing."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
+    address = os.getenv("NOTIFY_SOCKET", "")
     if not address:
         return
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)

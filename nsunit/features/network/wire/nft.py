@@ -110,15 +110,6 @@ def table(family: str, name: str) -> list[dict[str, Any]]:
     return list(jsontext.loads(_run(["-j", "-a", "list", "table", family, name], ""))["nftables"])
 
 
-def chains() -> list[dict[str, Any]]:
-    """All chains of the host, without their rules.
-
-    Raises:
-        NsunitError: nft is missing or failed.
-    """
-    return list(jsontext.loads(_run(["-j", "list", "chains"], ""))["nftables"])
-
-
 def _run(arguments: list[str], text: str) -> str:
     """Run nft and return what it prints.  The module subprocess would take longer to import than nft to run."""
     given, told, complaint = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("stdin", "stdout", "stderr"))

@@ -12,11 +12,10 @@ from nsunit.features.names.hosts import (
     behind,
     from_json,
     hosts,
-    naming,
-    own_files,
     resolver,
     to_json,
 )
+from nsunit.features.names.plan import naming, own_files
 
 HOST = "# made by hand\ndomain example.net\nnameserver 127.0.0.1\nnameserver 192.0.2.53 # near\noptions edns0\n"
 

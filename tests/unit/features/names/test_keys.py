@@ -5,8 +5,7 @@ from definitions import definition
 
 from nsunit.definition.words import ValueProblem
 from nsunit.errors import DefinitionError
-from nsunit.features.names.hosts import of
-from nsunit.features.names.values import Names, added_hosts, aliases, domains, options, servers
+from nsunit.features.names.values import Names, added_hosts, aliases, domains, of, options, servers
 
 
 def test_they_make_one_record():

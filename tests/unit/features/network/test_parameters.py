@@ -104,10 +104,11 @@ def test_fitting_ones():
 
 
 def test_what_attaches_a_container_reads_no_definition():
-    """It runs at each start and stop."""
+    """It runs at each start and stop, of which the second one has no need of links and of libnftables either."""
     script = "import nsunit.features.network.program, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
-    assert "nsunit.features.network.wire.links" in loaded
-    assert not {f"nsunit.definition.{name}" for name in ("model", "setting", "values")} & loaded
+    assert "nsunit.features.network.wire.ruleset" in loaded
+    assert not {f"nsunit.features.network.wire.{name}" for name in ("links", "nft")} & loaded
+    assert not {name for name in loaded if name.startswith("nsunit.definition.")}
     assert not {f"nsunit.features.network.{name}" for name in ("connection", "values")} & loaded

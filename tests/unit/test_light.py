@@ -1,0 +1,64 @@
+"""What stands in for os where commands start."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON = "/usr/bin/python3"
+BEGIN = f"import sys; sys.path.append({str(REPOSITORY)!r}); import nsunit.light; import os; "
+
+
+def said(code: str, **variables: str) -> str:
+    """What a program prints that begins as commands do."""
+    command = [PYTHON, "-SI", "-c", BEGIN + code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+def test_commands_load_the_real_os_when_they_ask_for_more() -> None:
+    paths = "nsunit.cli.main nsunit.cli.lifecycle.start nsunit.deeds.stop nsunit.deeds.session.execute"
+    more = "nsunit.features.network.deeds nsunit.features.network.program nsunit.features.network.foreign"
+    code = f"[__import__(name) for name in '{paths} {more}'.split()]; print('_collections_abc' in sys.modules)"
+    assert said(code) == "False"
+    code = "light = os; print(os.environ['NAME'], os.environ.get('NONE')); import os; print(os is light)"
+    assert said(code, NAME="value") == "value None\nFalse"
+
+
+def test_both_are_the_same_afterwards() -> None:
+    code = (
+        "first = os; first.cpu_count; import os, os.path, subprocess, pathlib; "
+        "print([name for name in dir(os) if name[:2] != '__' and getattr(first, name) is not getattr(os, name)], "
+        "os.path is first.path, first.environ is os.environ)"
+    )
+    assert said(code) == "[] True True"
+    assert said("print(hasattr(os, 'no_such_thing'))") == "False"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.getenv('NAME'), os.getenv('NONE'), os.getenv('NONE', 'other')",
+        "ascii(os.fsencode('\\udcff')), ascii(os.fsdecode(b'\\xff')), os.fsencode(b'a'), os.fsdecode('a')",
+        "os.sep, os.pathsep, os.curdir, os.pardir, os.extsep, os.defpath, os.linesep, os.devnull, os.name",
+        "os.path.join('a', 'b'), os.path.dirname('/a/b'), os.path.exists('/'), os.path.realpath('/proc/self/..')",
+    ],
+)
+def test_what_it_has_itself_is_as_in_the_real_one(code: str) -> None:
+    light = said(f"print({code}, '_collections_abc' in sys.modules)", NAME="value")
+    real = said(f"os.cpu_count; import os; print({code}, False)", NAME="value")
+    assert light == real
+
+
+def test_directories_with_those_above(tmp_path: Path) -> None:
+    where = f"{tmp_path}/a/b/c"
+    code = (
+        f"os.makedirs({where!r} + '/', 0o700); os.makedirs({where!r}, exist_ok=True); print(os.path.isdir({where!r}))"
+    )
+    assert said(code) == "True"
+    assert (tmp_path / "a/b/c").stat().st_mode & 0o777 == 0o700
+    code = f"os.makedirs({where!r})"
+    with pytest.raises(AssertionError, match="FileExistsError"):
+        said(code)

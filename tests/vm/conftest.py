@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from marks import fault
+from marks import fault, is_elsewhere
 from warm import Warm
 
 DEFINITIONS = Path("/etc/nsunit")
@@ -30,11 +30,13 @@ Runner = Callable[..., Done]
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What waits for a reboot would be in the way of other tests, so it comes last; who needs a machine says why."""
     for item in items:
         if wrong := fault(item):
             raise pytest.UsageError(f"{item.nodeid}: {wrong}")
+    config.hook.pytest_deselected(items=[item for item in items if is_elsewhere(item)])
+    items[:] = [item for item in items if not is_elsewhere(item)]
     items.sort(key=lambda item: item.get_closest_marker("before_reboot") is not None)
 
 

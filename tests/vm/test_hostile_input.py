@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("words on a command line, or of the kernel's files")
+
 BUSYBOX = "/srv/roots/busybox"
 DEBIAN = "/srv/roots/debian"
 VOLATILE = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\n"
@@ -49,6 +51,7 @@ def test_descriptors_of_the_caller_do_not_reach_a_program(sleeper, containers, l
     assert sorted(os.listdir(f"/proc/{containers.of(name).pid}/fd")) == ["0", "1", "2"]
 
 
+@ANYWHERE
 @pytest.mark.parametrize("number", [3, 9, 40])
 def test_working_directory_is_never_a_descriptor_of_the_host(sleeper, leaky, number):
     for words in (("exec", "-w", f"/proc/self/fd/{number}", sleeper.name), ("run", f"-pRootfs={BUSYBOX}")):
@@ -290,6 +293,7 @@ EVIL = [
 ]
 
 
+@ANYWHERE
 @pytest.mark.parametrize("text", EVIL, ids=ascii)
 def test_control_characters_are_refused_on_the_command_line(nsunit, text):
     words = ("-pHostname=", "-pUnit.Description=", "-pWorkingDirectory=/", "-pEnvironment=A=")
@@ -364,6 +368,7 @@ def test_strings_arrive_literally(run, nsunit, containers, workplace):
 # E5: names
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     "name", ["../x", "-x", "a/b", ".", "..", "A", "x\n", "a b", "ä", "x%n", "x\\", "@", "a@b@c", ""]
 )
@@ -480,6 +485,7 @@ def test_payload_cannot_drive_the_terminal_by_its_names(nsunit, containers, run)
         assert not {"\x1b", "\x07", "\x9b"} & set(shown.stdout + shown.stderr), words
 
 
+@ANYWHERE
 def test_what_is_no_file_to_be_read(containers, nsunit, tmp_path):
     """Pipes, devices and what never ends: one line each, and nobody waits."""
     os.mkfifo(tmp_path / "pipe")

@@ -16,6 +16,8 @@ import pytest
 from counts import count
 from waiting import wait_until
 
+pytestmark = pytest.mark.once("links, mounts and files of the kernel's; with all counts")
+
 BUSYBOX = "/srv/roots/busybox"
 DEBIAN = "/srv/roots/debian"
 HOSTILE = count("HOSTILE")

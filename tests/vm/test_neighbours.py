@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("nsunit and the kernel alone have to do with it")
+
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
 UNITS = Path("/run/systemd/system")
@@ -147,6 +149,7 @@ def test_a_program_that_reads_its_configuration_anew(containers, nsunit, tmp_pat
     nsunit("stop", "--now", container.name)
 
 
+@ANYWHERE
 def test_groups_nested_deeper_than_paths_reach(nsunit, run):
     """They can be listed, and removed; of one whose unit is gone the directory, too."""
     unit = "nsunit-cgroup-deep.service"  # as `nsunit cgroup create` makes it, without any controller

@@ -16,6 +16,8 @@ from nsunit.features.network import program
 from nsunit.features.network.model.attachment import Attachment, Interface, Network
 from nsunit.features.network.model.port import Port
 
+ANYWHERE = pytest.mark.anywhere("bridges and addresses of the kernel's")
+
 CROWD = count("CROWD")  # of containers in one network
 STORM = min(CROWD, 50)  # of them at once
 PATIENT = "[Service]\nTimeoutStartSec=10min\nTimeoutStopSec=10min\n"  # 50 starts share one emulated processor
@@ -128,6 +130,7 @@ def test_an_internal_network_has_no_way_out(town):
     inside(town["db"], "ip", "route", "del", "default")
 
 
+@ANYWHERE
 def test_containers_of_an_isolated_network_are_apart(town, nsunit):
     where = {name: addresses(nsunit, town[name])["apart"] for name in ("one", "two")}
     assert where["one"][0].startswith("10.92.")
@@ -321,6 +324,7 @@ def unwatched_links(run):
         run("systemctl", "start", *units)
 
 
+@ANYWHERE
 def test_a_full_bridge_is_told_of(town, containers, nsunit, unwatched_links):
     fill("nb-inside")
     try:

@@ -1,8 +1,8 @@
 """packaging/try where systemd is process 1: what it installs, makes, shows and takes away again.
 
 It runs in a mount namespace with stand-ins for what would change the host, and for what builds the package, which is
-built once: its tour really runs, and each stand-in notes what it was asked for. What the tour shows on a real systemd is tests/vm/test_examples.py;
-the other way, with a machine, shows the same tour.
+built once: its tour really runs, and each stand-in notes what it was asked for. What the tour shows on a real systemd
+is tests/vm/test_examples.py; the other way, with a machine, shows the same tour.
 """
 
 import os

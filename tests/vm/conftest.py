@@ -230,7 +230,7 @@ class Containers:
     def left(self) -> list[str]:
         """Everything that is still there of them: units, cgroups, mounts, directories."""
         mounts = Path("/proc/self/mountinfo").read_text()
-        units = execute("systemctl list-units --all --plain --no-legend 'nsunit-*'").stdout
+        units = execute("systemctl", "list-units", "--all", "--plain", "--no-legend", "nsunit-*").stdout
         found = []
         for name in self.names:
             own = Container(name)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ONCE = pytest.mark.once("killed between the helper's own steps; systemd says the same of each")
 ANYWHERE = pytest.mark.anywhere("killed between nsunit's own calls, or the kernel refuses to write")
 
 pytestmark = pytest.mark.usefixtures("tidy")
@@ -44,6 +45,7 @@ def lines_of(result, name):
 # The helper killed at every step
 
 
+@ONCE
 @pytest.mark.timeout(600)
 def test_helper_killed_at_every_step(run, nsunit, containers):
     """Each step has two halves; one container is killed in each, all at the same time."""

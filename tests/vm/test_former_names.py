@@ -52,7 +52,7 @@ def old(containers, run):
 
 
 def test_systemds_tools_take_the_plain_name(containers, run):
-    web = containers.start(TEXT, "plain-web")
+    web = containers.start(TEXT + "[Service]\nTimeoutStopSec=500ms\n", "plain-web")
     assert web.service == "nsunit-plain-web.service"
     assert state_of(run, "nsunit-plain-web") == "active"
     for words in (("-u", "nsunit-plain-web"), ("-t", "plain-web")):

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from rootless import USER, foreground, nothing_left, user
 
+ANYWHERE = pytest.mark.anywhere("files, ids and archives: nsunit's own, and the kernel's")
+
 __all__ = ["nothing_left", "user"]  # fixtures
 
 
@@ -137,6 +139,7 @@ def test_whole_file_systems_in_layers_of_others(user):
     assert user.nsunit("run", "-pTmpfs=/run", *command).stdout.split() == ["proc", "sys"]
 
 
+@ANYWHERE
 def test_files_in_and_out_and_backup(user):
     """By the ids of the container, which are the user's subordinate ones on the host."""
     name = user.define("kept")

@@ -30,13 +30,21 @@ MESSAGE = 200_000  # bytes
 
 
 class Warm:
-    """The process that forks, seen from the tests.  It ends with them, when nobody can ask it any more."""
+    """The process that forks, seen from the tests.  It ends with them, when nobody can ask it any more.
 
-    def __init__(self) -> None:
+    The words of *prefix* execute it, as another user for instance.
+    """
+
+    def __init__(self, prefix: Sequence[str] = ()) -> None:
         self.own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = ("/usr/bin/python3", "-SI", __file__, str(theirs.fileno()))
+        command = (*prefix, "/usr/bin/python3", "-SI", __file__, str(theirs.fileno()))
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         theirs.close()
+
+    def close(self) -> None:
+        """End it."""
+        self.own.close()
+        self.process.wait()
 
     def run(
         self, words: Sequence[str], *, text: str, env: Mapping[str, str], cwd: str, timeout: float
@@ -96,20 +104,17 @@ def serve(requests: socket.socket) -> None:
     """Import all of nsunit, and fork for every request until there can be no more and all have been answered."""
     sys.path.append(PACKAGES)
     prepare()
-    running: dict[int, Command] = {}  # by the descriptors that tell of each
     with selectors.DefaultSelector() as selector:
         selector.register(requests, selectors.EVENT_READ)
         while selector.get_map():
-            for key, _ in selector.select():
-                if key.fileobj is not requests:
-                    if key.fd in running:  # not one that an event before has ended
-                        finish(running[key.fd], key.fd, running, selector)
-                elif command := begin(requests):
-                    for fd in (command.control.fileno(), command.watcher):
-                        running[fd] = command
-                        selector.register(fd, selectors.EVENT_READ)
-                else:
-                    selector.unregister(requests)
+            key, _ = selector.select()[0]  # what comes of it may be the end of the next one
+            if key.data:
+                finish(key.data, key.fd, selector)
+            elif command := begin(requests):
+                selector.register(command.control, selectors.EVENT_READ, command)
+                selector.register(command.watcher, selectors.EVENT_READ, command)
+            else:
+                selector.unregister(requests)
 
 
 def prepare() -> None:
@@ -169,18 +174,18 @@ def become(given: dict[str, Any], streams: Sequence[int]) -> NoReturn:
     os._exit(1)  # it does not return
 
 
-def finish(command: Command, fd: int, running: dict[int, Command], selector: selectors.BaseSelector) -> None:
-    """Say the status of a command as subprocess does, or kill it when nobody wants to know any more."""
-    wanted = fd == command.watcher
-    if not wanted:
+def finish(command: Command, fd: int, selector: selectors.BaseSelector) -> None:
+    """Say the status of a command that has ended as subprocess does; kill it when nobody wants to know any more."""
+    if fd != command.watcher:
         os.kill(command.pid, signal.SIGKILL)
+        selector.unregister(command.control)  # its end is waited for as that of others
+        return
     status = os.waitstatus_to_exitcode(os.waitpid(command.pid, 0)[1])
-    if wanted:
-        with contextlib.suppress(OSError):  # whoever asked may be gone by now
-            command.control.send(json.dumps(status).encode())
-    for own in (command.control.fileno(), command.watcher):
-        selector.unregister(own)
-        del running[own]
+    with contextlib.suppress(OSError):  # whoever asked may be gone by now
+        command.control.send(json.dumps(status).encode())
+    with contextlib.suppress(KeyError):
+        selector.unregister(command.control)
+    selector.unregister(command.watcher)
     command.control.close()
     os.close(command.watcher)
 

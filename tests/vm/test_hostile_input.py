@@ -100,6 +100,7 @@ os.pause() if hasattr(os, "pause") else __import__("signal").pause()
 """
 
 
+@ANYWHERE
 def test_payload_cannot_look_into_arriving_processes(run, nsunit, containers, workplace):
     (workplace / "watch.py").write_text(WATCH)
     container = containers.start(
@@ -140,6 +141,7 @@ print(*answers, flush=True)
 """
 
 
+@ANYWHERE
 def test_interpreter_of_the_host_cannot_be_written_to(nsunit, sleeper, workplace):
     """A script that names /proc/self/exe as its interpreter runs the set-up's, which is the host's Python."""
     python = Path("/usr/bin/python3").resolve()
@@ -192,6 +194,7 @@ def test_program_and_session_are_the_same_user(containers, keys, identity, group
 # C4-C7: the kernel, cgroups, devices
 
 
+@ANYWHERE
 def test_no_user_namespaces_inside(sleeper):
     script = "cat /proc/sys/user/max_user_namespaces; unshare -U true 2>&1; echo 5 > /proc/sys/user/max_user_namespaces"
     result = sleeper.exec("sh", "-c", script, check=False)
@@ -508,6 +511,7 @@ def test_what_is_no_file_to_be_read(containers, nsunit, tmp_path):
 MANY = 1100
 
 
+@ANYWHERE
 def test_more_mounts_than_descriptors(containers, nsunit):
     """The helper takes what the hard limit lets it have, the payload has its own; a failure is told all the same."""
     binds = "".join(f"Bind=/etc/hostname:/mnt/{number}\n" for number in range(MANY))

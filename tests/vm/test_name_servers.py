@@ -83,6 +83,7 @@ def elsewhere():
         server.terminate()
 
 
+@ANYWHERE
 def test_names_of_those_that_come_later_resolve_in_a_running_program(elsewhere, containers, nsunit, run):
     until = "/bin/sh -c 'until nslookup late >/tmp/told; do sleep 0.1; done; echo end >/tmp/report; exec sleep 3600'"
     early = containers.start(definition(program=until))

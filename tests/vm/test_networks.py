@@ -385,6 +385,7 @@ def waiting():
     return sorted(row[5] for row in rows if row[1] == "->" and row[6].endswith(number))
 
 
+@ANYWHERE
 def test_killed_at_each_step_of_two_connections(run):
     """The program that connects a container is killed at each of its messages to the kernel and runs of nft."""
     before = traces()

@@ -117,5 +117,6 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str | None:
 
 def did_you_mean(word: str, known: tuple[str, ...] | list[str], form: str) -> str | None:
     """Return "did you mean …?" with the nearest of *known* put into *form*, or None."""
-    found = nearest(word[:64], known)
+    longer = [candidate for candidate in known if len(word) > 2 and candidate.startswith(word)]
+    found = longer[0] if len(longer) == 1 else nearest(word[:64], longer or known)
     return f"did you mean {form.format(found)}?" if found else None

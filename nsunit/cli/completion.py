@@ -7,6 +7,8 @@ import sys
 from nsunit.cli.network import ACTIONS
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Option, Verb, all_verbs, families, family, load
 
+# A file of a container's: its name with a colon, and behind that what `nsunit cp` itself says.
+_CONTAINERS = 'nsunit list --all --names 2>/dev/null | sed -e "s/\\$/:/"'
 _NETWORKS = "nsunit network list --no-headings 2>/dev/null | cut -f1"
 # What names can be: of containers, or ("any") also of groups.
 _LIST = {
@@ -28,12 +30,49 @@ _TABLES = {("keys",): "nsunit.cli.change.words:keys"}
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 
 
+_BASH_PLACE = (
+    "        place)",
+    "            if [[ $cur == ?*:* ]]; then",
+    '                words=$(nsunit cp --offer "$cur" . 2>/dev/null)',
+    '                COMPREPLY=($(compgen -W "$words" -- "$cur"))',
+    "                [[ $COMPREPLY != */ ]] || compopt -o nospace",
+    "                return",
+    "            fi",
+    '            COMPREPLY=($(compgen -W "$(' + _CONTAINERS + ')" -- "$cur"))',
+    "            if [[ -z $COMPREPLY ]]; then compopt -o filenames; else compopt -o nospace; fi",
+    '            COMPREPLY+=($(compgen -f -- "$cur"))',
+    "            return ;;",
+)
+# What readline takes apart is put together: instances have an '@', and files of containers a colon.  It replaces what
+# stands behind the last of these alone.
+_BASH_JOIN = (
+    "_nsunit() {",
+    "    local -a joined=()",
+    "    local rest=$COMP_LINE last=${COMP_WORDS[COMP_CWORD]} token before= blanks begun i at=0",
+    "    for ((i = 0; i < ${#COMP_WORDS[@]}; i++)); do",
+    "        token=${COMP_WORDS[i]}",
+    '        blanks=${rest%%[![:space:]]*} rest=${rest#"${rest%%[![:space:]]*}"} rest=${rest#"$token"}',
+    "        if [[ -n $before && -z $blanks && ($token == [@:]* || $before == *[@:]) ]]; then joined[-1]+=$token",
+    '        else joined+=("$token"); fi',
+    "        ((i == COMP_CWORD)) && at=$((${#joined[@]} - 1))",
+    "        before=$token",
+    "    done",
+    "    begun=${joined[at]}",
+    '    [[ $last == [@:]* ]] || begun=${begun%"$last"}',
+    '    COMP_WORDS=("${joined[@]}") COMP_CWORD=$at',
+    "    _nsunit_offer",
+    '    for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]=${COMPREPLY[i]#"$begun"}; done',
+    "}",
+)
+
+
 def bash() -> str:
     """Return the script for bash; it needs nothing of the package bash-completion."""
     verbs = " ".join(_first_words())
     lines = [
         _GENERATED.format("bash"),
-        "_nsunit() {",
+        *_BASH_JOIN,
+        "_nsunit_offer() {",
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= options= names= word i",
         "    local first=0 words= values= key=",
         "    # '=' breaks words: --signal=SIG arrives as three",
@@ -65,7 +104,7 @@ def bash() -> str:
         "        :any) return ;;",
         '        :file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
         '        :directory) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;',
-        '        :host) COMPREPLY=($(compgen -A hostname -- "$cur")); return ;;',
+        '        :host) begun= COMPREPLY=($(compgen -A hostname -- "${cur##*@}")); return ;;',
         "        :images) values=$(" + _LIST["images"] + ");;&",
         '        *) COMPREPLY=($(compgen -W "$values" -- "$cur"))',
         "            [[ $COMPREPLY != *= ]] || compopt -o nospace; return ;;",
@@ -77,6 +116,7 @@ def bash() -> str:
         "        user) words=$(compgen -u) ;;",
         '        file) compopt -o filenames; COMPREPLY=($(compgen -W "$words" -f -- "$cur")); return ;;',
         '        command) compopt -o filenames; COMPREPLY=($(compgen -c -f -- "$cur")); return ;;',
+        *_BASH_PLACE,
         "    esac",
         # a value of a key may be a path; its names are known by nobody else
         "    if [[ -n $key && $words == *=* ]]; then",
@@ -159,6 +199,17 @@ def zsh() -> str:
     lines = ["#compdef nsunit", _GENERATED.format("zsh"), ""]
     for kind, command in _LIST.items():
         lines += [f"_nsunit_{kind}() {{", f'    compadd -- ${{(f)"$({command})"}}', "}", ""]
+    lines += [
+        "_nsunit_place() {",
+        "    if [[ $PREFIX == ?*:* ]]; then",
+        '        compadd -S "" -- ${(f)"$(nsunit cp --offer "$PREFIX" . 2>/dev/null)"}',
+        "    else",
+        f'        compadd -S "" -- ${{(f)"$({_CONTAINERS})"}}',
+        "        _files",
+        "    fi",
+        "}",
+        "",
+    ]
     lines += ["_nsunit_verbs() {", "    local -a verbs", "    verbs=("]
     for verb in _single_verbs():
         lines += [f"        {_zsh_quoted(f'{name}:{verb.summary}')}" for name in verb.names]
@@ -231,7 +282,7 @@ def _zsh_operands(verb: Verb) -> str:
     if verb.kinds:
         kinds = " ".join(kind for kind, _ in verb.kinds)
         return f"'1:kind:{{compadd -- {kinds}; _files}}' '*:file:_files'"
-    if verb.complete in (*_LIST, "verbs"):
+    if verb.complete in (*_LIST, "verbs", "place"):
         return f"'*:name:_nsunit_{verb.complete}'"
     return "'*:file:_files'" if verb.complete == "file" else "'*: : '"
 
@@ -263,6 +314,9 @@ def fish() -> str:
             lines.append(f"complete -c nsunit {offered} -a {word} -d {_fish_quoted(verb.summary)}")
         if verb.complete in _LIST:
             lines.append(f"complete -c nsunit {seen} -a '({_LIST[verb.complete]})'")
+        elif verb.complete == "place":
+            offered = f"nsunit cp --offer (commandline -ct) . 2>/dev/null; or {_CONTAINERS}"
+            lines.append(f"complete -c nsunit {seen} -F -a '({offered})'")
         elif verb.complete == "verbs":
             lines.append(f'complete -c nsunit {seen} -a "$verbs"')
         elif verb.complete == "command":

@@ -178,7 +178,10 @@ def _run(arguments: list[str]) -> int:
 
 def _call(invocation: Invocation) -> int:
     verb = invocation.verb
-    run = next((option.run for option in verb.options if option.run and invocation.flag(option.long)), verb.run)
+    run = next(
+        (option.run for option in (*verb.options, *verb.understood) if option.run and invocation.flag(option.long)),
+        verb.run,
+    )
     try:
         if verb.moves:
             invocation.context().moving.begin()

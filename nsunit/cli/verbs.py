@@ -67,7 +67,8 @@ class Verb(Record):
     `operands` is how they are shown; `least` and `most` how many there may be (None: any number). `command_at` is the
     operand from which on everything belongs to another program's command line, `foreign` that all of it does, options
     too. `complete` says what operands are completed with: "defined" or "running" containers ("…_any": and groups),
-    "definitions" of all that and of networks, "networks", "images", "volumes", "user", "verbs", "file", "command";
+    "definitions" of all that and of networks, "networks", "images", "volumes", "user", "verbs", "file", "command", or
+    "place" for a file of the host's or of a container;
     `words` is the function that returns what those after the first are completed with. `name` may list aliases after a
     slash. `details` are paragraphs for the help and the man page, `kinds` words that an operand may be, each with what
     it means.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
 
+_NO_DIRECTORY = " is not a directory"
+
 
 def check_sources(definition: Definition) -> None:
     """See that every host path the definition names is there, and report all that are not.
@@ -91,6 +93,11 @@ def _exposed_root(name: str, rootfs: str) -> list[Problem]:
 def _hint(mistake: str) -> str | None:
     """Where a root comes from, if that is what is missing, and what else may be missing."""
     key, _, reason = mistake.partition("=: ")
+    if key in ("Rootfs", "Layer") and reason.endswith(_NO_DIRECTORY):
+        path = reason[1 : -len(_NO_DIRECTORY) - 1]
+        return (
+            f"'nsunit image import {path}' makes an image of it, for Image=; or mount a disk, see nsunit.container(5)"
+        )
     if not reason.endswith("does not exist"):
         return None
     if key in ("Rootfs", "Layer"):
@@ -106,4 +113,4 @@ def _directory_mistake(path: str) -> str | None:
         mode = os.stat(path).st_mode
     except OSError as error:
         return f"'{path}': {error.strerror}" if error.errno != 2 else f"'{path}' does not exist"
-    return None if stat.S_ISDIR(mode) else f"'{path}' is not a directory"
+    return None if stat.S_ISDIR(mode) else f"'{path}'{_NO_DIRECTORY}"

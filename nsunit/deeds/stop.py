@@ -127,7 +127,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     check_own(name, unit, state.get("LoadState"), slice_)
     if not is_slice_of(slice_, name):
         slice_ = slice_of(context, name)  # the payload has ended; exec sessions may still be there
-    slice_state = context.bus.get(slice_, "ActiveState", "FreezerState")
+    is_others = state.get("ActiveState") in DOWN and _has_members(context, slice_)  # the group's of that name
+    slice_state = {} if is_others else context.bus.get(slice_, "ActiveState", "FreezerState")
     if slice_state.get("ActiveState") != "active" and state.get("ActiveState") in DOWN:
         if state.get("LoadState") == "not-found":
             find(name, context.search)  # an unknown name is an error, a stopped container is none
@@ -158,6 +159,12 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
             _kill(context, unit, "main")
             deaf_to = stop_signal
     return job, _Stop(name, unit, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
+
+
+def _has_members(context: Context, slice_: str) -> bool:
+    """Whether other slices are in *slice_*, as in that of a group, and in none of a container."""
+    entries = files.list_directory(f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}")
+    return any(entry.endswith(".slice") for entry in entries)
 
 
 def _asks_others(state: Mapping[str, object]) -> bool:

@@ -98,7 +98,12 @@ def missing(container: Container, failed: set[str]) -> list[tuple[str, str]]:
     found = []
     of_image = container.image or "Image" in failed
     if not container.exec and not of_image and "Exec" not in failed:
-        found.append(("[Container] Exec= is missing", "name the program to run, e.g. Exec=/bin/sh"))
+        found.append(
+            (
+                "[Container] Exec= is missing",
+                "name the program to run, e.g. Exec=/bin/sh, or Boot=yes for a whole system",
+            )
+        )
     root_is_there = any(kind == "mnt" for kind, _ in container.namespaces)
     if not (container.rootfs or container.layers or of_image or root_is_there or failed & {"Rootfs", "Layer"}):
         found.append(("[Container] needs Rootfs=, Layer= or Image=", "e.g. Rootfs=/var/lib/machines/debian"))

@@ -71,13 +71,14 @@ class Loader:
         self.problems: list[Problem] = []
         self.items: list[Item] = []
         self.failed: set[str] = set()
-        self.is_whole = True  # else what is missing may be in a file that cannot be read
+        self.is_whole = True  # else what is missing may be in a file, or a section, that cannot be read
         self._built: tuple[list[Item], Container] | None = None
 
     def read(self, path: str, data: bytes) -> None:
         """Take the assignments of one file."""
         assignments, problems = syntax.parse(path, data, self.sections)
         self.problems += problems
+        self.is_whole &= all(problem.hint != "did you mean [Container]?" for problem in problems)
         for section, key, text, line in assignments:
             self.assign(section, key, text, path, line)
 
@@ -204,8 +205,7 @@ class Loader:
 
     def _check_container(self, container: Container, service: tuple[Property, ...], source: str) -> None:
         for message, hint in container_section.missing(container, self.failed) if self.is_whole else ():
-            # Of `run` there is no file.
-            typed = hint if source.endswith(".nsunit") else hint.replace("e.g. ", "e.g. -p ")
+            typed = hint if source.endswith(".nsunit") else hint.replace("e.g. ", "e.g. -p ")  # `run` has no file
             self.problems.append(Problem(source, 0, message, typed))
         for key, message, hint in container_section.contradictions(container, self.name, service):
             section, _, bare = key.rpartition(".")

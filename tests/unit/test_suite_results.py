@@ -156,7 +156,7 @@ def logs(tmp_path, monkeypatch):
 def test_only_what_moves_may_be_missing(logs, capsys, release, status):
     unit, suite = taken({"a": "passed"}), result.Result(release, "in a machine")
     run.attempt(run.Job(suite, release, unavailable))
-    assert run.summarise([unit, suite], "") == status
+    assert run.summarise([unit, suite], "", "") == status
     said = capsys.readouterr().out.splitlines()
     assert said[-1].startswith(f"1 passed, {status} failed")
     assert ("sid was left out: no such package" in said[-3:]) == (release == "sid")
@@ -167,9 +167,9 @@ def test_the_summary_says_what_ran_where(capsys):
     record = result.Record()
     record.take(lines({"collected": {"a": "a reboot"}}, {"test": "a", "outcome": "passed"}, {"status": 0}))
     suite.take(record)
-    assert run.summarise([suite], "") == 0
+    assert run.summarise([suite], "", "") == 0
     assert "in machines for: a reboot (1)" in capsys.readouterr().out.splitlines()
-    assert run.summarise([suite], "it needs root") == 0
+    assert run.summarise([suite], "it needs root", "") == 0
     assert "nothing was booted natively: it needs root" in capsys.readouterr().out.splitlines()
 
 
@@ -177,7 +177,7 @@ def test_the_summary_tells_what_passed_only_when_run_again(capsys):
     suite = taken({"a.py::one": "passed", "a.py::two": "failed: by chance"}, status=1)
     suite.take_again(told({"a.py::two": "passed"}))
     assert suite.line().split(None, 1) == ["unit", "2 passed, 1 of them when run again, 0 failed in 0:00"]
-    assert run.summarise([suite], "") == 0
+    assert run.summarise([suite], "", "") == 0
     printed = capsys.readouterr().out
     assert "FAILED unit, and passed when run again: a.py::two: failed: by chance\n" in printed
     assert "1 passed only when run again, in a new boot: find out why\n" in printed

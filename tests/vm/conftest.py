@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from marks import fault, is_elsewhere
+from marks import fault, in_user_mode, is_elsewhere
 from warm import Warm
 
 DEFINITIONS = Path("/etc/nsunit")
@@ -35,6 +35,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if wrong := fault(item):
             raise pytest.UsageError(f"{item.nodeid}: {wrong}")
+        if in_user_mode(item):
+            item.add_marker("user_mode")
     config.hook.pytest_deselected(items=[item for item in items if is_elsewhere(item)])
     items[:] = [item for item in items if not is_elsewhere(item)]
     items.sort(key=lambda item: item.get_closest_marker("before_reboot") is not None)

@@ -5,6 +5,15 @@ import zlib
 
 import pytest
 
+# Reasons for a machine that one of a user-mode kernel meets as well (machine/user_mode.py), in a fraction of the time.
+USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links")
+
+
+def in_user_mode(item: pytest.Item) -> bool:
+    """Return whether a machine of a user-mode kernel is enough for a test."""
+    machine = item.get_closest_marker("machine")
+    return machine is not None and machine.args[0] in USER_MODE
+
 
 def fault(item: pytest.Item) -> str:
     """Return what is wrong with the marks of a test, empty if nothing is."""

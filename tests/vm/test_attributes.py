@@ -61,7 +61,7 @@ def mapper(workplace):
     return "\n".join(("[Container]", *keys, ""))
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("huge pages")
 def test_huge_pages_end_where_the_limit_says(containers, huge_pages, mapper):
     container = containers.start(f"{mapper}HugeTLBMax=2M 4M\nHugeTLBMax=1G 0\n")
     sigbus = -7
@@ -71,7 +71,7 @@ def test_huge_pages_end_where_the_limit_says(containers, huge_pages, mapper):
     assert field(container, "hugetlb.2MB.events", "max") == 2
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("huge pages")
 def test_reserving_huge_pages_ends_where_the_limit_says(containers, huge_pages, mapper):
     container = containers.start(f"{mapper}HugeTLBReservationMax=2M 6M\n")
     assert container.report() == f"1 0\n2 0\n3 0\n4 {errno.ENOMEM}\n"
@@ -112,7 +112,7 @@ def test_groups_inside_are_counted(containers):
         (container.cgroup / container.service / name).rmdir()
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("huge pages")
 def test_they_last_and_change_while_it_runs(containers, nsunit, run):
     container = containers.start(
         SLEEP + "HugeTLBMax=2M 4M\nMemorySwapHigh=8M\n[Service]\nRestart=always\nRestartSec=0\n"
@@ -142,7 +142,7 @@ def test_they_last_and_change_while_it_runs(containers, nsunit, run):
     assert values() == (str(4 << 20), str(8 << 20))
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("huge pages")
 def test_root_inside_cannot_lift_them(containers):
     """Not even the host's root with all capabilities, for whom the file's owner is no hindrance."""
     lines = "PrivateUsers=no\nCapability=ALL\nHugeTLBMax=2M 4M\nCPUBurstSec=10ms\n[Service]\nCPUQuota=20%\n"
@@ -165,7 +165,7 @@ WITHOUT_UCLAMP = [
 ]
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("huge pages")
 def test_what_this_machine_does_not_have(containers, nsunit):
     name = containers.define(f"{SLEEP}HugeTLBMax=4M 8M\n")
     done = nsunit("start", name, check=False)
@@ -186,7 +186,7 @@ def test_what_this_machine_does_not_have(containers, nsunit):
     assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("huge pages")
 def test_a_container_in_the_foreground_has_them(nsunit, run):
     """The program looks at what the host sees of its own control group."""
     script = "/sys/fs/cgroup/nsunit.slice/nsunit-run.slice/*/hugetlb.2MB.max"

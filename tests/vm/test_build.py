@@ -64,6 +64,33 @@ def test_what_is_built_runs_and_nothing_else_is_left(folder, image, nsunit, run)
     assert json.loads(again.stdout)["fetched"] == 0
 
 
+def test_it_is_built_on_images_of_the_store(folder, image, nsunit, run):
+    """Of nsunit's, whoever else has one of that name in buildah's storage; what was built is not copied there again."""
+    base = image.replace("build", "base").removesuffix(":latest")
+    root = folder / "root"
+    shutil.copytree("/srv/roots/busybox", root, symlinks=True)
+    (root / "mine").write_text("nsunit's\n")
+    nsunit("image", "import", f"root:{root}", "--name", base)
+    (folder / "Containerfile").write_text("FROM scratch\nCOPY secret /mine\n")
+    run("buildah", "build", "--tag", base, str(folder))
+    others = run("buildah", "images", "--quiet", "--no-trunc", base).stdout
+    lines = ["ARG BASE", "FROM ${BASE} AS one", "RUN cp /mine /copied", f"FROM {base.removeprefix('localhost/')}"]
+    lines += [f"RUN --mount=type=bind,from={base},target=/x cp /x/mine /seen", "COPY --from=one /copied /copied"]
+    (folder / "Containerfile").write_text("\n".join(lines))
+    for words in ((), ("--pull=never",)):
+        nsunit("build", "-t", image, f"--build-arg=BASE={base}", *words, str(folder))
+    assert nsunit("run", "-p", f"Image={image}", "cat", "/mine", "/copied", "/seen").stdout == "nsunit's\n" * 3
+    assert run("buildah", "images", "--quiet", "--no-trunc", base).stdout == others
+    (folder / "Containerfile").write_text(f"FROM {image}\nRUN cat /seen >/last\n")
+    nsunit("build", "-t", f"{base}:last", str(folder))
+    assert nsunit("run", "-p", f"Image={base}:last", "cat", "/last").stdout == "nsunit's\n"
+    copies = run("buildah", "images", "--noheading", "--format", "{{.Name}}").stdout.split()
+    assert copies.count("localhost/nsunit-store") == 1
+    done = nsunit("build", "--pull=always", str(folder), check=False)
+    assert "and nothing came into the store" in done.stderr
+    nsunit("image", "rm", base, f"{base}:last")
+
+
 def test_a_step_that_fails(folder, image, nsunit, run):
     (folder / "Containerfile").write_text(CONTAINERFILE + "RUN exit 3\n")
     done = nsunit("build", "-t", image, str(folder), check=False)

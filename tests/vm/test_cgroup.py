@@ -131,6 +131,7 @@ def test_limits_bite(groups, nsunit):
     assert done.returncode == 2
 
 
+@pytest.mark.machine("cpuset")
 def test_get_and_set(groups, nsunit, scratch_disk):
     groups("-g", "*:values", "-g", "*:values/sub")
     number = os.stat(scratch_disk).st_rdev
@@ -288,6 +289,7 @@ def run_as(uid, deed):
         os.seteuid(0)
 
 
+@pytest.mark.machine("cpuset")
 def test_list(groups, nsunit):
     groups("-g", "cpu:one", "-g", "cpu,io:two-2/sub")
     lines = nsunit("cgroup", "list").stdout.splitlines()

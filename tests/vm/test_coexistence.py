@@ -36,7 +36,7 @@ def networkd(run):
     NETWORKD.unlink()
 
 
-@pytest.mark.machine("dummy links")
+@pytest.mark.machine("dummy links and NAT")
 def test_networkd_leaves_containers_alone(containers, nsunit, networkd, run):
     container = containers.start(CONTAINER)
     before = addresses("nsunit0")

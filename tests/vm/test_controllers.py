@@ -73,7 +73,7 @@ def test_quota_is_counted_in_its_period(containers, nsunit):
 # Memory
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_memory_comes_from_the_allowed_nodes(containers, nsunit):
     """The machine has a second node without processors, which nothing uses by itself."""
     container = containers.start(SLEEP + "Tmpfs=/data\n[Slice]\nAllowedMemoryNodes=1\n")
@@ -323,7 +323,7 @@ def fair_queue(disk, run):
     scheduler.write_text("none")
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("weights of disks")
 def test_weights_share_a_disk(containers, disk, fair_queue, nsunit):
     read = "sh -c 'while :; do dd if=/disk of=/dev/null bs=256k iflag=direct 2>/dev/null; done'"
     lines = SLEEP.replace("sleep 1000", read) + f"Bind={disk}:/disk\nPrivateUsers=no\n"
@@ -353,7 +353,7 @@ def test_weights_share_a_disk(containers, disk, fair_queue, nsunit):
 # Devices
 
 
-@pytest.mark.machine("a disk")
+@pytest.mark.machine("virtio disks")
 def test_a_class_of_devices(containers, scratch_disk):
     lines = SLEEP + f"Bind={scratch_disk}:/disk\nPrivateUsers=no\n[Service]\n"
     with_class = containers.start(lines + "DeviceAllow=block-virtblk r\n")

@@ -214,6 +214,25 @@ def test_links_of_the_payload_lead_nowhere(box, nsunit, here):
         canary.unlink()
 
 
+def test_what_shells_offer(box, nsunit):
+    """Entries of a directory inside, wherever links lead; none that the shell of the host would expand."""
+    name = box.name
+    script = "mkdir -p /o/dir /o/.hidden; touch /o/'$(reboot)' '/o/a b' '/o/a\nb' /o/done /o/é; ln -s / /o/up"
+    box.exec("sh", "-c", script + "; ln -s /o/../../../o /linked")
+
+    def offered(path):
+        return sorted(nsunit("cp", "--offer", f"{name}:{path}", ".").stdout.splitlines())
+
+    assert offered("/o/") == [f"{name}:/o/{item}" for item in ("dir/", "done", "up", "é")]
+    assert offered("o/d") == [f"{name}:o/dir/", f"{name}:o/done"]
+    assert offered("/linked/.") == [f"{name}:/linked/.hidden/"]
+    assert f"{name}:/o/up/o/dir/" in offered("/o/up/o/")
+    done = nsunit("cp", "--offer", f"{name}:/missing/", ".", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    done = nsunit("cp", "--offer", "/etc", ".", check=False)
+    assert "'/etc' is not in a container" in done.stderr
+
+
 def test_a_payload_that_changes_its_tree_meanwhile(shared, program, nsunit, here):
     """A directory becomes a link to the host's, and back, as fast as the payload can."""
     outside = Path("/var/tmp/nsunit-outside")

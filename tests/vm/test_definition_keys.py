@@ -118,7 +118,7 @@ def test_units_have_the_properties_that_render_shows(everything, run):
     assert seen > 60
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_limits_arrive_in_the_cgroup(everything):
     container, _ = everything
     disk = os.stat(os.path.realpath("/dev/disk/by-id/virtio-scratch")).st_rdev

@@ -46,7 +46,7 @@ def test_the_default(user, nsunit):
     assert done.stdout.startswith(f"{USER} has what systemd delegates by default\n{user.unit} runs with ")
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_delegated_and_used(user, nsunit, run, scratch_disk):
     done = nsunit("delegate", USER, "cpu", "io", "cpuset")
     assert user.file.read_text().endswith("[Service]\nDelegate=cpu cpuset io\n")
@@ -70,7 +70,7 @@ def test_delegated_and_used(user, nsunit, run, scratch_disk):
         run(user.command("systemctl --user stop limited"))
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_a_users_io_is_limited(user, run):
     """A limit can only make it slower, so the least time that it takes is all that is asked for."""
     home = f"/home/{USER}"
@@ -82,7 +82,7 @@ def test_a_users_io_is_limited(user, run):
     run("rm", f"{home}/file")
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_the_same_again(user, nsunit):
     before = user.file.stat().st_mtime_ns
     assert "starts anew" not in nsunit("delegate", USER, "cpu", "io", "cpuset").stdout
@@ -90,7 +90,7 @@ def test_the_same_again(user, nsunit):
     assert nsunit("delegate", "--check", str(user.uid)).returncode == 0
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_what_cannot_be_delegated(user, nsunit):
     before = user.file.read_text()
     for controller in ("blkio", "hugetlb", "nothing"):

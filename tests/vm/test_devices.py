@@ -68,6 +68,7 @@ def exists(name):
     return Path(f"/sys/class/net/{name}").exists()
 
 
+@pytest.mark.machine("kernel modules and NAT")
 def test_links_on_a_link_of_the_host(containers, nsunit, run):
     first = containers.start(
         BUSYBOX + "Hostname=first\nNetwork=macvlan:wire0:address=198.51.100.9/24,mac=0a:00:00:00:00:09,mtu=1400\n"
@@ -108,6 +109,7 @@ def test_links_on_a_link_of_the_host(containers, nsunit, run):
     assert any(route.startswith("10.91.0.0/24 dev eth1") for route in routes)
 
 
+@pytest.mark.machine("kernel modules and NAT")
 def test_a_network_of_a_vlan(containers, nsunit, run):
     shell(
         "ip -n lan link add far0.8 link far0 type vlan id 8 && ip -n lan addr add 10.24.0.1/24 dev far0.8"

@@ -231,7 +231,13 @@ def test_names_that_mean_two_things_are_refused(containers, nsunit):
     assert f"the slice of its group '{group}.slice' is that of container '{group}'" in done.stderr
     Path(f"/etc/nsunit/{group}.nsunit").unlink()
     nsunit("start", member.name)
+    pid = member.pid
+    for words in (("stop",), ("stop", "--now")):
+        done = nsunit(*words, group, check=False)
+        assert f"there is a group of that name: '{group}.slice'" in done.stderr
     Path(f"/etc/nsunit/{group}.nsunit").write_text(SLEEP)
+    assert nsunit("stop", group).stdout == f"{group}: is not running\n"
+    assert member.pid == pid
     for verb in ("start", "enable", "verify"):
         done = nsunit(verb, group, check=False)
         assert f"{group}: its slice would be that of the group '{group}.slice'" in done.stderr, verb

@@ -328,25 +328,54 @@ def test_layers_of_systemds_own(images, run):
     assert "has a root of its own, with layers for /usr alone" in done.stderr
 
 
-@ANYWHERE
-@pytest.mark.machine("a disk")
-def test_disk_images(images, run):
-    place = images.place / "disk-root"
-    (place / "etc").mkdir(parents=True)
-    (place / "usr/lib").mkdir(parents=True)
-    (place / "usr/lib/os-release").write_text("ID=tests\n")
-    (place / "etc/file").write_text("x")
-    os.chown(place / "etc/file", 33, 34)
-    disk = images.place / "disk.squashfs"
-    run("mksquashfs", str(place), str(disk), "-quiet")
-    wanted = oci.listing(place)
-    raw = images.place / "raw.raw"
-    run("mke2fs", "-q", "-t", "ext4", "-d", str(place), str(raw), "16M")
-    for source, name in ((str(disk), "disk"), (f"raw:{raw}", "raw")):
-        run("nsunit", "image", "import", source)
-        listing = oci.listing(lowers(f"localhost/{name}:latest")[0])
-        listing.pop(b"lost+found", None)
-        assert {path: item[0] for path, item in listing.items()} == {path: item[0] for path, item in wanted.items()}
-        assert listing[b"etc/file"][2:4] == (33, 34)
-    assert str(images.place) not in Path("/proc/mounts").read_text()
-    assert "disk-root" not in run("losetup", "--list").stdout
+@pytest.fixture
+def encrypted(images, run) -> Iterator[Registry]:
+    """A registry with TLS, which the system trusts."""
+    place = images.place / "registry-with-tls"
+    place.mkdir()
+    certificate = Path("/usr/local/share/ca-certificates/tests-registry.crt")
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(place / "key")]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    run("openssl", "req", "-x509", "-days", "2", *key, *names, "-out", str(certificate))
+    run("update-ca-certificates")
+    made = Registry(place, 5058)
+    made.host = "localhost:5058"
+    tls = f"tls: {{certificate: {certificate}, key: {place}/key}}"
+    text = (place / "config.yml").read_text().partition("auth:")[0]
+    (place / "config.yml").write_text(text.replace(":5058}", f":5058, {tls}}}"))
+    try:
+        made.start()
+        made.settings.unlink()  # which says that it is insecure
+        yield made
+    finally:
+        made.stop()
+        certificate.unlink()
+        run("update-ca-certificates", "--fresh")
+
+
+def test_what_importctl_has_pulled(images, run, request):
+    """systemd's own tool leaves whiteouts as plain files, and hides the layers from who lists machines."""
+    if "pull-oci" not in run("importctl", "--help", check=False).stdout:
+        pytest.skip("importctl pulls images from systemd 260 on")
+    remote = request.getfixturevalue("encrypted")
+    layers = [
+        [*busybox(), oci.directory("gone"), oci.file("gone/file", "x")],
+        [oci.file(".wh.gone", ""), oci.file("said", "pulled\n")],
+    ]
+    path = images.layout(layers, Cmd=["-c", "cat /said; ls -d /gone"], Entrypoint=["/bin/sh"])
+    name = remote.push(f"oci:{path}:latest", "pulled:1")
+    machines = Path("/var/lib/machines")
+    before = set(machines.iterdir())
+    try:
+        run("importctl", "pull-oci", "--class=machine", name, "tests-pulled")
+        run("nsunit", "image", "import", "machine:tests-pulled")
+        done = run("nsunit", "run", "-p", "Image=localhost/tests-pulled", check=False)
+        assert (done.stdout, done.returncode) == ("pulled\n", 1)
+        done = run("nsunit", "import", "nspawn", "--dry-run", str(machines))
+        assert "Image=localhost/tests-pulled\n" in done.stdout
+        assert 'Entrypoint=/bin/sh -c "cat /said; ls -d /gone"\n' in done.stdout
+        assert "sha256" not in done.stdout
+    finally:
+        left = [str(path) for path in set(machines.iterdir()) - before]
+        run("chattr", "-R", "-f", "-i", *left, check=False)  # the layers are immutable
+        run("rm", "-rf", *left)

@@ -43,7 +43,7 @@ def test_cpu_quota_holds(busy):
     assert event(busy, "cpu.stat", "nr_throttled") > 10
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_allowed_cpus_hold(busy):
     assert busy.limit("cpuset.cpus.effective") == "1"
     members = (busy.cgroup / busy.service / "payload/cgroup.procs").read_text().split()
@@ -56,7 +56,7 @@ def test_allowed_cpus_hold(busy):
     assert "Invalid argument" in refused.stderr
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_limits_survive_daemon_reload(busy, run):
     files = ("cpu.max", "cpu.weight", "cpuset.cpus")
     before = [busy.limit(file) for file in files]
@@ -93,7 +93,8 @@ def test_tasks_limit_stops_a_fork_loop(containers, program):
     container = containers.start(program(FORKS, "", "[Slice]", "TasksMax=12"))
     container.report()
     assert container.limit("pids.max") == "12"
-    assert 10 <= int(container.limit("pids.current")) <= 12  # the shell that was refused one more may have ended
+    # The shell that was refused one more may have ended, and so may what has set the container up.
+    assert 8 <= int(container.limit("pids.current")) <= 12
     assert "can't fork" in (container.root / "tmp/errors").read_text()
 
 

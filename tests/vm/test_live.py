@@ -66,7 +66,7 @@ def test_set_is_told_by_start_status_and_plan_and_ends_with_the_container(limite
     assert nsunit("start", limited.name).stdout == f"{limited.name}: is already running\n"
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_set_adds_to_lists_and_resets_them(limited, nsunit):
     def denied():
         return limited.show("IPAddressDeny", unit=limited.slice)["IPAddressDeny"].split()
@@ -150,7 +150,7 @@ def test_apply_restarts_only_when_told_to(limited, nsunit):
     assert planned(nsunit, limited) == [f"{limited.name}: runs as its definition says"]
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_apply_puts_old_values_back_when_a_step_fails(limited, nsunit, run):
     """The definition that runs cannot be recorded, which is the last step."""
     record = f"/run/nsunit/containers/{limited.name}/definition"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_cgroups_are_pure_version_2_with_all_controllers():
     controllers = Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
     assert {"cpuset", "cpu", "io", "memory", "pids"} <= set(controllers)

@@ -172,7 +172,7 @@ def filtered_bridges(run):
     run("modprobe -r br_netfilter")
 
 
-@pytest.mark.machine("kernel modules")
+@pytest.mark.machine("kernel modules and NAT")
 def test_a_published_port_is_reached_where_bridges_are_filtered(pair, outside, filtered_bridges):
     _, other = pair
     for address in ("127.0.0.1", "::1", HOST, HOST6):

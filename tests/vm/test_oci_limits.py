@@ -211,7 +211,7 @@ def test_limits_that_cannot_be_had_are_refused(sleeper, run, options, text, mess
     assert shown(run, sleeper, "TasksMax") == {"TasksMax": "20"}
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("huge pages")
 def test_huge_pages_are_limited_by_the_kernel(sleeper, run):
     """systemd has no property for them: the file is written, and the controllers are handed down for it."""
     cgroup = Path("/sys/fs/cgroup") / shown(run, sleeper, "ControlGroup")["ControlGroup"][1:]

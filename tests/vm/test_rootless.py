@@ -146,7 +146,7 @@ def test_a_limit_bites(user):
     assert done.returncode == 137
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("weights of disks")
 def test_a_limit_that_was_not_delegated(user, run):
     """It is refused with the line that mends it, and that line does."""
     name = user.define("io", "Volatile=yes", "[Slice]", "IOWeight=50", "[Service]", "IPAddressDeny=any")

@@ -106,7 +106,7 @@ def sizes(report):
     return int(heap) / MIB, int(processors), int(re.search(r"^cpus (\d+)$", report, re.M).group(1))
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("two processors")
 @pytest.mark.once("a Java of 200 MiB is unpacked, which reads the files that the other tests look at")
 def test_programs_size_themselves_by_them(containers, nsunit, run, tmp_path):
     for pattern in NEEDED:

@@ -241,7 +241,7 @@ def test_where_it_goes(containers, program, run, workplace):
     assert run("nsunit", "run", *words).stdout == "by name\n"
     plain = containers.start(SLEEPER)
     wait_until(lambda: members(plain.cgroup / plain.service / "payload/cgroup.procs") == [str(plain.pid)])
-    assert members(plain.cgroup / plain.service / "cgroup.procs") == []
+    wait_until(lambda: members(plain.cgroup / plain.service / "cgroup.procs") == [], "the end of the helper")
 
 
 def test_a_program_that_needs_a_pipe_is_told_so(containers, program, nsunit, run):

@@ -118,7 +118,7 @@ def test_ranges_and_udp(containers, outside, nsunit):
     assert len(nsunit("port", container.name).stdout.splitlines()) == 6
 
 
-@pytest.mark.machine("kernel modules")
+@pytest.mark.machine("kernel modules and NAT")
 def test_sctp(containers, outside, run):
     run("modprobe sctp")
     container = containers.start(serving("sctp:9000", "PublishPort=8610:9000/sctp", "Hostname=server"))

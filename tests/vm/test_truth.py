@@ -195,3 +195,7 @@ def test_the_mistakes_of_one_that_does_not_run_are_told(containers, nsunit):
     containers.define("[Container]\nLayer=/\nExec=/bin/none\nFoo=1\nBar=2\n", name=name)
     more = f"{note} and 1 more, see 'nsunit verify {name}'"
     assert more in nsunit("status", name, check=False).stdout.splitlines()
+    nsunit("start", name, check=False)  # it is told once, and on one line
+    notes = [line for line in nsunit("status", name, check=False).stdout.splitlines() if "Note:" in line]
+    refused = f"        Note: /etc/nsunit/{name}.nsunit:4: [Container] 'Foo' is not a key"
+    assert notes == [f"{refused}, and 1 more, see 'nsunit verify {name}'"]

@@ -84,6 +84,10 @@ def test_there_and_back(versions, containers, nsunit):
     assert runs(container) == "three"
     nsunit("image", "prune", "--all")
     assert versions.there() == {second, third}
+    kept = f"{versions.name.rpartition(':')[0]}:kept"
+    nsunit("image", "tag", third, kept)
+    versions.make("four")
+    assert f" Image: {kept} ({third[:12]})\n" in nsunit("status", name).stdout
     assert nsunit("update", name, "localhost/nothing:1", check=False).returncode == 3
 
 

@@ -58,7 +58,8 @@ def test_numbers_are_the_kernels(busy, nsunit):
     assert (usage["kind"], usage["name"], usage["unit"]) == ("container", busy.name, busy.slice)
     assert before <= usage["cpu"]["usage_usec"] <= after
     assert usage["cpu"]["quota_usec"] == 200_000
-    assert 5 < usage["cpu"]["percent"] < 40
+    # Of one moment: where other things run as well, it may not have had its turn in that.
+    wait_until(lambda: 5 < stats(nsunit, busy.name)[0]["cpu"]["percent"] < 40, "it gets its share")
     assert usage["memory"]["max"] == 40 << 20
     assert 0 < usage["memory"]["current"] <= usage["memory"]["peak"] <= 40 << 20
     assert usage["memory"]["high"] is None
@@ -67,7 +68,7 @@ def test_numbers_are_the_kernels(busy, nsunit):
     assert set(usage["io"]) == {"read_bytes", "write_bytes", "read_operations", "write_operations", "devices"}
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("pressure")
 def test_pressure(busy, nsunit):
     if not Path("/proc/pressure/cpu").exists():
         pytest.fail("the machine's kernel has no pressure information")

@@ -70,7 +70,7 @@ def test_before_the_start(define, program, nsunit, tight, run):
     assert (found["effective"], found["tightest"], found["notes"]) == (50 << 20, f"nsunit-{name}.slice", [])
 
 
-@pytest.mark.machine("controllers")
+@pytest.mark.machine("cpuset")
 def test_asked_effective_kernel(web, nsunit):
     found = why(nsunit, web.name)
     assert found.keys() >= {"MemoryMax", "TasksMax", "CPUQuota", "AllowedCPUs", "CPUWeight"}

@@ -101,8 +101,8 @@ VERBS = (
             "says which of several images. Layers may be compressed by gzip, zstd or xz, archives as well.",
             "By skopeo there are containers-storage:NAME, of podman's store, and docker://NAME, which is 'image pull'. "
             "Root file systems come in as one layer: root:DIR, machine:NAME of /var/lib/machines, and raw:FILE for a "
-            "disk image that systemd-dissect(1) can mount. mstack:DIR has the layers of systemd.mstack(7), with what "
-            "was written on top of them, and the config beside it.",
+            "disk image that systemd-dissect(1) can mount, verified by the .roothash beside it. mstack:DIR has the "
+            "layers of systemd.mstack(7), with what was written on top of them, and the config beside it.",
             "It is unpacked in a unit of its own, without network and with few privileges. What is damaged, has another"
             " digest than it should, or is more than an image may be, leaves nothing behind.",
         ),

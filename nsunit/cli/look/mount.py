@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.cli import say
 from nsunit.cli.output import Style, print_json, print_table
 from nsunit.deeds.mount.mount import mount as mount_root
 from nsunit.deeds.mount.mount import unmount_from
 from nsunit.deeds.mount.mounted import mounted
 from nsunit.errors import NotFoundError, UsageError
-from nsunit.names import check_name
+from nsunit.names import check_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ def mount(invocation: Invocation) -> int:
 def umount(invocation: Invocation) -> int:
     """The verb `umount`."""
     name, *rest = invocation.operands
+    if "/" in name and not rest:  # as of umount(8)
+        there = [item.name for item in mounted(invocation.context()) if item.path == os.path.realpath(name)]
+        if not there:
+            hint = "see 'nsunit mount', or umount(8)"
+            raise NotFoundError(f"no container's root is mounted on '{printable(name)}'", hint=hint)
+        name, rest = there[0], [name]
     gone = unmount_from(invocation.context(), check_name(name), rest[0] if rest else None)
     if not gone:
         raise NotFoundError(f"{name}: its root is not mounted", hint="see 'nsunit mount'")

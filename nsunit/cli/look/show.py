@@ -19,10 +19,14 @@ def show(invocation: Invocation) -> int:
     found = []
     for name in invocation.operands:
         everything = inspect(context, check_any_name(name))
-        unknown = [key for key in wanted if key not in everything]
+        state = everything.get("state")
+        known = {**state, **everything} if isinstance(state, dict) else everything
+        unknown = [key for key in wanted if key not in known]
         if unknown:
-            hint = did_you_mean(unknown[0], list(everything), "'{}'") or f"there are {', '.join(everything)}"
+            hint = did_you_mean(unknown[0], list(known), "'{}'") or f"there are {', '.join(everything)}"
+            if unknown[0][:1].isupper():
+                hint = f"'nsunit show -p properties {name}' has what systemd knows by such names"
             raise UsageError(f"'{printable(unknown[0])}' is not something 'show' knows", hint=hint)
-        found.append({key: everything[key] for key in wanted} if wanted else everything)
+        found.append({key: known[key] for key in wanted} if wanted else everything)
     print_json(found[0] if len(found) == 1 else found)
     return 0

@@ -38,7 +38,7 @@ def run(invocation: Invocation) -> int:
                 f"run: [{printable(section)}] {printable(key)}= counts for what is enabled",
                 hint="write a definition, then 'nsunit enable'; or systemd-run --on-calendar=daily nsunit run …",
             )
-    if invocation.operands and all_known and _ROOTS.isdisjoint(key for _section, key, _value in keys):
+    if all_known and _ROOTS.isdisjoint(key for _section, key, _value in keys):
         raise _without_root(invocation.operands)
     status = run_container(
         invocation.context(),
@@ -57,7 +57,7 @@ def run(invocation: Invocation) -> int:
 
 def _without_root(operands: Sequence[str]) -> UsageError:
     """The answer to a command without a root: who comes from podman names that first."""
-    first, *command = operands
+    first, *command = operands or ("/bin/sh",)
     machine = first if first.startswith("/") else f"/var/lib/machines/{first}"
     key = f"Layer={machine}" if os.path.isdir(machine) else f"Image={first}"
     is_program = first.startswith("/") and not os.path.isdir(first)

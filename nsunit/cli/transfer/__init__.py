@@ -18,7 +18,8 @@ VERBS = (
             Option("archive", "Keep owners, set-user-ID bits, capabilities and ACLs", short="a"),
             Option("follow-link", "Copy what SRC leads to if it is a link", short="L"),
         ),
-        complete="file",
+        understood=(Option("offer", "Print what SRC may become", run="nsunit.cli.transfer.copy:offer"),),
+        complete="place",
         before="doctor",
         details=(
             "What is in a container is NAME:PATH, from its root on; anything else is a file of the host, with ./ in "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from nsunit.cli import warn
+from nsunit.cli import say, warn
 from nsunit.features.transfer.copy import copy as copy_files
+from nsunit.features.transfer.offer import offered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,4 +23,11 @@ def copy(invocation: Invocation) -> int:
     )
     for text in left_out:
         warn(f"warning: {text}")
+    return 0
+
+
+def offer(invocation: Invocation) -> int:
+    """`nsunit cp --offer NAME:PATH .`: what shells complete SRC and DEST with."""
+    for text in offered(invocation.context(), invocation.operands[0]):
+        say(text)
     return 0

@@ -101,7 +101,8 @@ def _within(directory: str, kind: Format) -> Iterator[str]:
     for entry in entries:
         path = os.path.join(directory, entry)
         if kind.roots and _is_root(path):
-            yield _root(path)
+            if not entry.startswith("."):  # machinectl(1) hides them: they are layers of others, or downloads
+                yield _root(path)
         elif os.path.isdir(path) and not (kind.links and os.path.islink(path)):
             if kind.drop_ins and entry.endswith(".d"):
                 yield from _conf(path) if _has_drop_ins(entry, kind) else ()

@@ -168,7 +168,11 @@ def status(context: Context, name: str) -> Status:
             *((state.note,) if state.note else ()),
             *(_notes_of_features(context, name, used, operations, processes) if running else ()),
             *_notes(properties, limits),
-            *(_notes_of_changes(context, kept) if running and state.definition else _notes_of_mistakes(kept)),
+            *(
+                _notes_of_changes(context, kept)
+                if running and state.definition
+                else _notes_of_mistakes(kept, state.note)
+            ),
         ),
         invocation=_invocation(context, name, unit, properties),
         log_namespace=kept.log_namespace,
@@ -304,8 +308,8 @@ def _plan(context: Context, name: str) -> list[Operation]:
         return []
 
 
-def _notes_of_mistakes(kept: _Kept) -> tuple[str, ...]:
-    if not kept.problems:
+def _notes_of_mistakes(kept: _Kept, said: str) -> tuple[str, ...]:
+    if not kept.problems or kept.problems[0] in said:  # it is what the start was refused for
         return ()
     more = f" and {len(kept.problems) - 1} more, see 'nsunit verify {kept.name}'" if len(kept.problems) > 1 else ""
     return (f"its definition has a mistake: {kept.problems[0]}{more}",)

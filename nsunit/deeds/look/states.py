@@ -134,7 +134,9 @@ def state_of(
     since, note = values.get("ActiveEnterTimestamp" if active in UP else "StateChangeTimestamp"), ""
     if sub in ("dead", "failed") and (failure := failure_that_counts(context, name, unit)):
         active, sub, since = "failed", "failed" if failure.invocation else "refused", failure.time_usec
-        note = f"{failure.message}; {failure.hint}" if failure.hint else failure.message
+        first, *others = failure.message.split("\n")  # a mistake of the definition's each
+        more = f", and {len(others)} more, see 'nsunit verify {name}'" if others else ""
+        note = f"{first}{more}; {failure.hint}" if failure.hint else f"{first}{more}"
     return ContainerState(
         name=name,
         active_state=active,

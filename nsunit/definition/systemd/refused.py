@@ -8,6 +8,7 @@ def _each(reason: str, keys: str) -> dict[str, str]:
 
 
 _ROOT = "nsunit builds the root itself; use [Container] Rootfs= or Layer="
+_DISK = "nsunit builds the root itself; have fstab(5) mount the disk image, and use [Container] Layer="
 _BIND = "the helper's own mounts would fail or be hidden; use [Container] Bind=, BindReadOnly= or Tmpfs="
 _SANDBOX = "it would act on the helper and stop it from building the container; leave it out, the container has its own"
 _LABEL = "the helper could not build the container with it; leave it out, this release sets no label"
@@ -74,8 +75,16 @@ _SERVICE = {
     # The root and what is mounted in it
     **_each(
         _ROOT,
-        "RootDirectory RootImage RootImageOptions RootImagePolicy RootHash RootHashSignature RootVerity RootEphemeral"
-        " RootMStack ExtensionDirectories ExtensionImages ExtensionImagePolicy MountImages MountImagePolicy",
+        "RootDirectory RootEphemeral RootMStack ExtensionDirectories",
+    ),
+    **_each(
+        _DISK,
+        "RootImage RootImageOptions RootImagePolicy RootHash RootHashSignature RootVerity ExtensionImages"
+        " ExtensionImagePolicy",
+    ),
+    **_each(
+        "the helper's own mounts would hide it; have fstab(5) mount the disk image, and use [Container] Bind=",
+        "MountImages MountImagePolicy",
     ),
     **_each(
         _BIND,

@@ -9,6 +9,7 @@ from nsunit.definition.load import any_of_text
 from nsunit.errors import NsunitError, SessionError, UsageError
 from nsunit.features.builds import units
 from nsunit.features.builds.carry import carried_out
+from nsunit.features.builds.own import contexts
 from nsunit.features.images import writing
 from nsunit.features.images.bring import check_names
 from nsunit.features.images.fetch.origins import STORAGE, import_from
@@ -38,23 +39,20 @@ def build(context: Context, wish: Wish) -> Imported:
         NsunitError: buildah is not installed, or there is nothing to build.
         SessionError: it has failed; what it said was on standard error.
     """
-    wish = _checked(wish)
-    if wish.file:
-        if not os.path.isfile(wish.file):
-            raise UsageError(f"there is no file '{printable(wish.file)}'", hint="-f names the Containerfile")
-    elif not any(os.path.isfile(f"{wish.directory}/{name}") for name in _FILES):
-        raise UsageError(
-            f"'{printable(wish.directory)}' has no Containerfile, and no Dockerfile", hint="-f FILE if it is elsewhere"
-        )
+    wish = _with_file(_checked(wish))
     program = _program("buildah", "Containerfiles are built by buildah")
     runtime = _program("nsunit-oci", "each RUN is a container of nsunit-oci", package="nsunit")
     store = Store(context.paths, context.remove_tree)
     writing.sweep(store)
+    limits = _limits(context, wish.limits)
+
+    def carry(token: str, words: Sequence[str]) -> None:
+        _carry(context, token, units.slice_of(token, limits), words, "buildah")
+
+    own = contexts(context, store, wish, program, carry)
     with writing.Staging(store) as staging:
-        token = staging.token
-        slice_ = units.slice_of(token, _limits(context, wish.limits))
-        id_file = f"{staging.path}/id"
-        _carry(context, token, slice_, units.buildah(program, wish, slice_.name, runtime, id_file), "buildah")
+        slice_, id_file = units.slice_name(staging.token), f"{staging.path}/id"
+        carry(staging.token, units.buildah(program, wish.replace(contexts=own), slice_, runtime, id_file))
         identity = (files.read_file(id_file) or b"").decode().strip()
     return import_from(context, f"{STORAGE}{identity.removeprefix('sha256:')}", wish.tags, wish.platform)
 
@@ -94,6 +92,24 @@ def _checked(wish: Wish) -> Wish:
         directory=directory,
         file=os.path.abspath(wish.file) if wish.file else "",
         tags=tuple(local_name(name) for name in wish.tags),
+    )
+
+
+def _with_file(wish: Wish) -> Wish:
+    """*wish* with the Containerfile that it means.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if wish.file:
+        if not os.path.isfile(wish.file):
+            raise UsageError(f"there is no file '{printable(wish.file)}'", hint="-f names the Containerfile")
+        return wish
+    for name in _FILES:
+        if os.path.isfile(f"{wish.directory}/{name}"):
+            return wish.replace(file=f"{wish.directory}/{name}")
+    raise UsageError(
+        f"'{printable(wish.directory)}' has no Containerfile, and no Dockerfile", hint="-f FILE if it is elsewhere"
     )
 
 

@@ -19,7 +19,7 @@ STOP_USEC = 10_000_000
 class Wish(Record):
     """What `build` was asked for: see buildah-build(1) for what *arguments*, *secrets* and the rest mean to it.
 
-    *limits* are `(section, key, value)`, the section empty for [Slice].
+    *limits* are `(section, key, value)`, the section empty for [Slice]; *contexts* say which images are meant by name.
     """
 
     directory: str
@@ -32,12 +32,18 @@ class Wish(Record):
     pull: str = ""
     no_cache: bool = False
     limits: tuple[tuple[str, str, str], ...] = ()
+    contexts: tuple[str, ...] = ()
+
+
+def slice_name(token: str) -> str:
+    """The slice of a build.  None of a container can be called so."""
+    return f"nsunitbuild_{token}.slice"
 
 
 def slice_of(token: str, limits: Sequence[Property]) -> Unit:
-    """`nsunitbuild_TOKEN.slice`, which ends with what is in it.  No slice of a container can have such a name."""
+    """`nsunitbuild_TOKEN.slice`, which ends with what is in it."""
     properties = (Property("Description", "s", "Build of an image"), Property("StopWhenUnneeded", "b", True))
-    return Unit(f"nsunitbuild_{token}.slice", (*properties, *limits))
+    return Unit(slice_name(token), (*properties, *limits))
 
 
 def scope_of(token: str, slice_: str, pid: int) -> Unit:
@@ -64,6 +70,7 @@ def buildah(program: str, wish: Wish, slice_: str, runtime: str, id_file: str) -
     words += [f"--file={wish.file}"] if wish.file else []
     words += [f"--build-arg={item}" for item in wish.arguments]
     words += [f"--secret={item}" for item in wish.secrets]
+    words += [f"--build-context={item}" for item in wish.contexts]
     for name in ("target", "platform", "pull"):
         value = getattr(wish, name)
         words += [f"--{name}={value}"] if value else []

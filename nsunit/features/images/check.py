@@ -11,7 +11,7 @@ from nsunit.features import load
 from nsunit.features.images import collect
 from nsunit.features.images.config import image_of
 from nsunit.features.images.layout import dump
-from nsunit.features.images.store import Store
+from nsunit.features.images.store import Store, names_of
 from nsunit.features.images.unpack.catalog import lines
 from nsunit.record import Record
 from nsunit.storage import files
@@ -54,7 +54,7 @@ def _check(context: Context) -> list[Damage]:
     found: list[Damage] = []
     for chain in store.chains():
         found += [Damage(f"layer {chain[:12]}: {text}", chain=chain) for text in _layer(store, chain)]
-    known = collect.names_of(store)
+    known = names_of(store)
     for identity in store.identities():
         called = known.get(identity, [identity[:12]])[0]
         found += [Damage(f"{called}: {text}", identity=identity) for text in _image(store, identity)]

@@ -12,8 +12,8 @@ from nsunit.core.running import is_running
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.images import pins, writing
 from nsunit.features.images.deeds import recorded
-from nsunit.features.images.layout import DIGEST_LENGTH, ends_as, file_of, full_name, is_digest, name_of
-from nsunit.features.images.store import Store
+from nsunit.features.images.layout import DIGEST_LENGTH, ends_as, file_of, full_name, is_digest
+from nsunit.features.images.store import Store, names_of
 from nsunit.names import RUN_PREFIX, printable
 from nsunit.record import Record
 from nsunit.storage import files
@@ -32,19 +32,6 @@ class Removed(Record):
     names: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     layers: int = 0
-
-
-def names_of(store: Store) -> dict[str, list[str]]:
-    """The full names of each image by its id, those by digest last."""
-    found: dict[str, list[str]] = {}
-    listed = [name for name in files.list_directory(store.names) if not name.startswith(".")]
-    for name in sorted(listed, key=lambda name: ("@" in name, name)):
-        try:
-            identity = os.path.basename(os.readlink(f"{store.names}/{name}"))
-        except FileNotFoundError:
-            continue  # it was taken away meanwhile
-        found.setdefault(identity, []).append(name_of(name))
-    return found
 
 
 def users(context: Context) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from nsunit.features.health.keys import of as of_health
 from nsunit.features.images import pins
 from nsunit.features.images.keys import of
 from nsunit.features.images.plan import said, with_image, without_image
-from nsunit.features.images.store import Store
+from nsunit.features.images.store import Store, names_of
 from nsunit.features.network.values import of as connected
 from nsunit.plan.operations import keeps_upper
 from nsunit.storage import files
@@ -124,9 +124,10 @@ def recorded(directory: str) -> tuple[str, str]:
 
 
 def shown(context: Context, name: str) -> dict[str, object]:
-    """The image that it has, for `status`."""
+    """The image that it has, for `status`: by the name that leads to it, which update may have been given."""
     reference, identity = recorded(context.paths.state_of(name))
-    return {"image": reference, "image_id": identity}
+    names = names_of(Store(context.paths)).get(identity, []) if identity else []
+    return {"image": reference if reference in names or not names else names[0], "image_id": identity}
 
 
 def require(context: Context, definition: Definition, _undo: Undo) -> None:

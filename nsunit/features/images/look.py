@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from nsunit.errors import NsunitError
-from nsunit.features.images.collect import names_of, users
+from nsunit.features.images.collect import users
 from nsunit.features.images.layout import Image
-from nsunit.features.images.store import Store
+from nsunit.features.images.store import Store, names_of
 from nsunit.record import Record
 from nsunit.storage import files
 

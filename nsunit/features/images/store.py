@@ -121,3 +121,16 @@ class Store:
     def chains(self) -> list[str]:
         """The ids of all layers."""
         return [name for name in files.list_directory(self.layers) if is_digest(name)]
+
+
+def names_of(store: Store) -> dict[str, list[str]]:
+    """The full names of each image by its id, those by digest last."""
+    found: dict[str, list[str]] = {}
+    listed = [name for name in files.list_directory(store.names) if not name.startswith(".")]
+    for name in sorted(listed, key=lambda name: ("@" in name, name)):
+        try:
+            identity = os.path.basename(os.readlink(f"{store.names}/{name}"))
+        except FileNotFoundError:
+            continue  # it was taken away meanwhile
+        found.setdefault(identity, []).append(name_of(name))
+    return found

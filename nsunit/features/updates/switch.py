@@ -36,7 +36,8 @@ class Images:
         self.directory = context.paths.state_of(name)
         chosen = of(load(name, context.search, context.host).container)
         if chosen is None:
-            raise NsunitError(f"{name}: it has no image", hint="only containers with Image= are updated")
+            hint = f"'nsunit restart {name}' takes another Layer=: see nsunit-tutorial(7), 'Another version, and back'"
+            raise NsunitError(f"{name}: it has no image", hint=hint)
         self.reference = chosen.reference
         self.pin = pins.read(self.directory)
         _, self.identity = recorded(self.directory)

@@ -18,6 +18,7 @@ ANONYMOUS = "anonymous"
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ALLOWED = _FIRST | frozenset("_.-")
 _HINT = "use [NAME:]TARGET[:OPTIONS], options ro, rw, copy, nocopy, exec, noexec, size=SIZE"
+_PATH_HINT = "for a directory of the host use Bind= or -v with its whole path, from / on"
 _NAME_HINT = "use letters, digits, '_', '.' and '-', starting with a letter or digit"
 
 
@@ -79,7 +80,8 @@ def _volume(word: str) -> Volume:
     if len(parts) > 2:
         raise wrong(word, "has too many colons", "put a backslash before a colon that is part of a path")
     if name and not is_name(name):
-        raise wrong(name, "is not the name of a volume", _NAME_HINT)
+        is_path = "/" in name
+        raise wrong(name, "is not the name of a volume", _PATH_HINT if is_path else _NAME_HINT)
     volume = Volume(name, target_path(parts[0]))
     if not name and len(file_of(volume.target).encode()) > NAME_MAX:
         raise wrong(parts[0], "is too long for a volume without a name", "give it one, NAME:TARGET")

@@ -51,7 +51,7 @@ def version_1(target: Target, config: Config, file: str, text: str) -> None:
     elif file in ("cpuset.cpus", "cpuset.mems", "pids.max"):
         limits.cgroup_file(target, f"{file}={text}")
     elif file == "freezer.state":
-        raise NotCarried("it is about a container that runs", "use 'nsunit freeze'")
+        raise NotCarried("it is about a container that runs", "use 'nsunit pause'")
     else:
         raise NotCarried(*_VERSION_1)
 

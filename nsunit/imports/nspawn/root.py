@@ -74,10 +74,15 @@ def layers(target: Target, given: Given, path: str) -> None:
     if "root" in names:
         raise NotCarried("it has a root of its own, with layers for /usr alone", "import its parts by 'nsunit image'")
     layers = sorted((name for name in names if name.startswith("layer@")), key=_version, reverse=True)
-    if not layers or any(name.endswith(".raw") for name in layers):
+    is_pulled = given.read(f"{path.removesuffix('.mstack')}.oci-config") is not None  # by importctl(1)
+    if is_pulled or not layers or any(name.endswith(".raw") for name in layers):
         image = name_for(path.rpartition("/")[2].removesuffix(".mstack"))
         target.plain("Image", f"localhost/{image}")
-        target.remark("its layers are disk images", f"nsunit image import mstack:{path} --name localhost/{image}")
+        reason = "its layers are disk images"
+        if is_pulled:
+            target.command = "Entrypoint"  # that of the image is in what the .nspawn file says
+            reason = "its layers are an image's, and show what it has removed"
+        target.remark(reason, f"nsunit image import mstack:{path} --name localhost/{image}")
         return
     for name in layers:
         target.plain("Layer", f"{path}/{name}")

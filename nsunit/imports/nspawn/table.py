@@ -278,7 +278,7 @@ def finish(target: Target, options: Sequence[Said], words: Sequence[str]) -> lis
         if words:
             target.say("Exec", command(["/sbin/init", *words]))
     elif words:
-        target.say("Exec", command(list(words)))
+        target.say(target.command, command(list(words)))
         if is_true(options, "as-pid2"):
             target.say("Init", "yes")
     else:

@@ -30,7 +30,8 @@ class Target:
     """A draft with what is known while its options are read; `origin` is that of the one at hand.
 
     *specifiers*: percent signs in values are systemd's.  *base* is what paths without a slash in front are below.
-    `pending` has options that count together, by their names, each with where it was said.
+    `pending` has options that count together, by their names, each with where it was said.  `command` is the key of all
+    of the command line: of an image with an entrypoint that is another one.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Target:
         self.remarks: list[Remark] = []
         self.pending: dict[str, tuple[str, Origin]] = {}
         self.section = "Container"  # or that of a pod
+        self.command = "Exec"
 
     def say(self, key: str, value: str, section: str = "") -> None:
         """Add an assignment, whose value is written as definitions have it."""

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 
@@ -8,13 +9,18 @@ from nsunit.cli import completion
 from nsunit.cli.verbs import all_verbs
 
 DRIVER = """
-nsunit() { [[ $* == *--tree* ]] && echo shop.slice; [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web; }
+nsunit() {
+    [[ $1 == cp ]] && { [[ $3 == web:/* ]] && printf 'web:/etc/\nweb:/echo\n' || printf 'web:etc/\n'; return; }
+    [[ $COMP_LINE == *stop*job* ]] && printf 'job@1\njob@2\n'
+    [[ $* == *--tree* ]] && echo shop.slice; [[ $* == *--all* ]] && printf 'web\\ndb\\n' || echo web
+}
 compopt() { :; }
 source /dev/stdin <<'SCRIPT'
 %s
 SCRIPT
 COMP_WORDS=(%s)
 COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+COMP_LINE='%s'
 _nsunit
 printf '%%s\\n' "${COMPREPLY[@]}"
 """
@@ -22,7 +28,8 @@ printf '%%s\\n' "${COMPREPLY[@]}"
 
 def complete(*words):
     """What bash offers for the last of *words*."""
-    script = DRIVER % (completion.bash(), " ".join(f"'{word}'" for word in words))
+    line = re.sub("(?<=[^ ]) ([@:=])( |$)", r"\1", " ".join(words))
+    script = DRIVER % (completion.bash(), " ".join(f"'{word}'" for word in words), line)
     found = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout
     return set(found.split())
 
@@ -94,6 +101,25 @@ def test_bash_completes_keys():
     assert complete("nsunit", "run", "-p", "PublishP") == {"PublishPort="}
     assert "tests" in complete("nsunit", "create", "web", "Layer", "=", "test")
     assert complete("nsunit", "create", "web", "--image", "w") == {"web"}
+
+
+def test_bash_completes_files_of_containers():
+    """A colon breaks words, unless somebody has taken it out of $COMP_WORDBREAKS."""
+    assert complete("nsunit", "cp", "we") == {"web:"}
+    assert {"tests", "web:", "db:"} <= complete("nsunit", "cp", "")
+    assert complete("nsunit", "cp", "pyproject.t") == {"pyproject.toml"}
+    assert complete("nsunit", "cp", "web", ":") == {"etc/"}
+    assert complete("nsunit", "cp", ".", "web", ":", "/e") == {"/etc/", "/echo"}
+    assert complete("nsunit", "cp", ".", "web:/ec") == {"web:/echo"}
+    assert complete("nsunit", "cp", "web:", "pyproject.t") == {"pyproject.toml"}
+
+
+def test_bash_completes_instances():
+    """Words break at an '@', and what stands behind it is replaced."""
+    assert {"1", "2"} <= complete("nsunit", "stop", "job", "@")
+    assert complete("nsunit", "stop", "job", "@", "2") == {"2"}
+    assert complete("nsunit", "stop", "job@2") == {"job@2"}
+    assert complete("nsunit", "stop", "job", "@", "1", "we") == {"web"}
 
 
 def test_bash_completes_kinds_and_files():

@@ -25,6 +25,8 @@ case "$*" in
     'list --all --names') printf 'web\\ndb\\n' ;;
     'list --tree --names') printf 'web\\nshop.slice\\n' ;;
     'list --names') echo web ;;
+    'cp --offer web:/et .') echo web:/etc/ ;;
+    'cp --offer'*) exit 1 ;;
 esac
 """
 ZSH = """
@@ -152,6 +154,8 @@ OFFERED = {
     "nsunit help wai": {"wait"},
     "nsunit cgroup cl": {"classify"},
     "nsunit kill --signal SIGK": {"SIGKILL"},
+    "nsunit cp we": {"web:"},
+    "nsunit cp web:/et": {"web:/etc/"},
     "nsunit logs --fol": {"--follow"},
 }
 

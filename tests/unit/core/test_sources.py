@@ -61,3 +61,13 @@ def test_where_a_root_comes_from(tmp_path):
         "mmdebstrap can make it a root, see nsunit-tutorial(7)",
         f"make it, or put a dash in front if it may be missing: Bind=-{tmp_path}/b",
     ]
+
+
+def test_what_to_do_with_a_disk_image(tmp_path):
+    (tmp_path / "web.raw").touch()
+    with pytest.raises(DefinitionError) as caught:
+        check(tmp_path / "web.raw")
+    (problem,) = caught.value.problems
+    assert problem.message == f"Rootfs=: '{tmp_path}/web.raw' is not a directory"
+    expected = f"'nsunit image import {tmp_path}/web.raw' makes an image of it, for Image=; or mount a disk"
+    assert problem.hint == expected + ", see nsunit.container(5)"

@@ -221,7 +221,9 @@ Description=%Z
         ("Service", "WantedBy", "it belongs in [Install]"),
         ("Container", "ExecStart", "use [Container] Exec="),
         ("Container", "Type", "use [Container] Notify=yes if the program itself says that it is ready"),
-        ("Container", "RootImage", "use [Container] Rootfs= or Layer="),
+        ("Container", "RootImage", "have fstab(5) mount the disk image, and use [Container] Layer="),
+        ("Container", "MountImages", "have fstab(5) mount the disk image, and use [Container] Bind="),
+        ("Container", "RootMStack", "use [Container] Rootfs= or Layer="),
         ("Container", "PIDFile", "leave it out"),
         ("Container", "CpuQuotta", "did you mean [Slice] CPUQuota=?"),
         ("Container", "Frobnicate", "see nsunit.container(5) for all keys"),
@@ -410,7 +412,10 @@ def test_no_assignments_at_all() -> None:
     with pytest.raises(DefinitionError) as caught:
         load_properties("web", [], HOST)
     assert [(problem.message, problem.hint) for problem in caught.value.problems] == [
-        ("[Container] Exec= is missing", "name the program to run, e.g. -p Exec=/bin/sh"),
+        (
+            "[Container] Exec= is missing",
+            "name the program to run, e.g. -p Exec=/bin/sh, or Boot=yes for a whole system",
+        ),
         ("[Container] needs Rootfs=, Layer= or Image=", "e.g. -p Rootfs=/var/lib/machines/debian"),
     ]
 
@@ -431,3 +436,10 @@ def test_definitions_have_no_sections_that_they_do_not_mention() -> None:
     assert isinstance(definition, Definition)
     assert definition.properties == ()
     assert definition.properties_of("Slice") == ()
+
+
+def test_what_stands_in_a_mistyped_section_is_not_missing() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        load_text("web", "[Contianer]\nRootfs=/r\nExec=/s\n", "web.nsunit", HOST)
+    (problem,) = caught.value.problems
+    assert str(problem) == "web.nsunit:1: unknown section '[Contianer]'"

@@ -18,7 +18,7 @@ from nsunit.definition.search import (
     read_regular,
     user_search_path,
 )
-from nsunit.errors import DefinitionError, NotFoundError, distance, nearest
+from nsunit.errors import DefinitionError, NotFoundError, did_you_mean, distance, nearest
 
 
 def touch(path: Path) -> str:
@@ -179,3 +179,10 @@ def test_the_nearest_word() -> None:
     assert nearest("MemoryMux", ("MemoryMax", "MemoryMin", "TasksMax")) == "MemoryMax"
     assert nearest("Zebra", ("MemoryMax",)) is None
     assert nearest("", ()) is None
+
+
+def test_what_is_typed_in_part_is_completed() -> None:
+    """Before what is as near, and where more than one begins so, the nearest of these."""
+    assert did_you_mean("stat", ("start", "status"), "{}") == "did you mean status?"
+    assert did_you_mean("stat", ("start", "status", "stats"), "{}") == "did you mean stats?"
+    assert did_you_mean("li", ("ls", "list"), "{}") == "did you mean ls?"

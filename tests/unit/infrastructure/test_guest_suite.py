@@ -105,26 +105,34 @@ def test_a_test_has_six_times_as_much_time_in_a_long_run(tmp_path, place, usual,
 def test_what_is_enough_once_runs_in_the_first_of_the_releases():
     """Natively in a system of its own; each test has one place in each release, or one in all of them."""
 
-    def marks(release, *, natively):
-        return [place.marks for place in guest_suite.places(release, ["trixie", "sid"], natively=natively)]
+    def marks(release, *, natively, user_mode):
+        places = guest_suite.places(release, ["trixie", "sid"], natively=natively, user_mode=user_mode)
+        return [place.marks for place in places]
 
-    assert marks("trixie", natively=True) == [
+    assert marks("trixie", natively=True, user_mode=False) == [
         "not after_reboot and not engines and machine",
         "not after_reboot and not engines and not machine and not once",
         "not after_reboot and not engines and not machine and once",
     ]
-    assert marks("sid", natively=True) == [
+    assert marks("sid", natively=True, user_mode=False) == [
         "not after_reboot and not engines and machine and not once",
         "not after_reboot and not engines and not machine and not once",
     ]
-    assert marks("trixie", natively=False) == ["not after_reboot and not engines"]
-    assert marks("sid", natively=False) == ["not after_reboot and not engines and not once"]
+    assert marks("sid", natively=True, user_mode=True) == [
+        "not after_reboot and not engines and machine and not user_mode and not once",
+        "not after_reboot and not engines and user_mode and not once",
+        "not after_reboot and not engines and not machine and not once",
+    ]
+    for user_mode in (True, False):
+        assert marks("trixie", natively=False, user_mode=user_mode) == ["not after_reboot and not engines"]
+        assert marks("sid", natively=False, user_mode=user_mode) == ["not after_reboot and not engines and not once"]
 
 
 @pytest.mark.parametrize("natively", [True, False])
 def test_what_runs_anywhere_is_shared_by_releases_that_cannot_be_missing(natively):
     def shares(*releases):
-        found = ({place.share for place in guest_suite.places(name, releases, natively=natively)} for name in releases)
+        how = {"natively": natively, "user_mode": natively}
+        found = ({place.share for place in guest_suite.places(name, releases, **how)} for name in releases)
         return [share for (share,) in found]
 
     assert shares("trixie", "bookworm", "sid") == ["0/2", "1/2", "none"]
@@ -137,24 +145,24 @@ def test_counts_are_many_natively_in_the_first_release():
     found = {
         (place.suffix, release): guest_suite.counts(place, release)
         for release in releases
-        for place in guest_suite.places(release, releases, natively=True)
+        for place in guest_suite.places(release, releases, natively=True, user_mode=True)
     }
     assert {key for key, kind in found.items() if kind == "many"} == {("", "trixie"), ("-once", "trixie")}
     assert {found["", "bookworm"], found["", "sid"]} == {"some"}
-    assert {found["-machine", release] for release in releases} == {"few"}
+    assert {found[suffix, release] for suffix in ("-machine", "-user-mode") for release in releases} == {"few"}
 
 
 @pytest.mark.parametrize("natively", [True, False])
 def test_what_runs_only_when_asked_for_runs_nowhere_else(natively):
     place = guest_suite.place_of_engines(natively=natively)
     assert (place.marks, place.make) == ("engines", System if natively else Machine)
-    usual = guest_suite.places("trixie", ["trixie"], natively=natively)
+    usual = guest_suite.places("trixie", ["trixie"], natively=natively, user_mode=natively)
     assert all("not engines" in place.marks for place in usual)
     assert place.booted("trixie").name not in {other.booted("trixie").name for other in usual}
 
 
 def test_systems_of_one_release_have_names_of_their_own():
-    places = guest_suite.places("trixie", ["trixie"], natively=True)
+    places = guest_suite.places("trixie", ["trixie"], natively=True, user_mode=True)
     assert len({place.booted("trixie").name for place in places}) == len(places)
 
 
@@ -164,7 +172,7 @@ def test_counts_reach_the_tests(monkeypatch, tmp_path):
     suite_of(system, "trixie", tmp_path, place=replace(guest_suite.MACHINE, share="0/2")).run()
     assert (system.env["NSUNIT_TEST_CROWD"], system.env["NSUNIT_TEST_SHARE"]) == ("301", "0/2")
     system = Booted(1, [])
-    monkeypatch.setattr(dev, "Machine", lambda name: system)
+    monkeypatch.setattr(dev, "named", lambda name: system)
     monkeypatch.setattr(dev, "push", lambda client: None)
     monkeypatch.setattr(dev.sys, "argv", ["dev", "test", "-k", "crowd"])
     system.told = [[]]

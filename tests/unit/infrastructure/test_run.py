@@ -15,6 +15,7 @@ def stand_ins(monkeypatch, tmp_path):
     monkeypatch.setattr(run, "build_package", lambda: tmp_path / "package")
     monkeypatch.setattr(run, "build_image", Path)
     monkeypatch.setattr(run.needs, "refusal", lambda image: "")
+    monkeypatch.setattr(run.needs, "refusal_of_user_mode", lambda image: "")
     monkeypatch.setattr(run.unit, "run", lambda result, *others: passes(result))
     monkeypatch.setattr(run.Suite, "run", lambda self: passes(self.result))
 
@@ -28,7 +29,8 @@ def outcome(*words: str) -> tuple[int, dict[str, int], run.Run]:
     arguments = run.parse(list(words))
     whole = run.Run(arguments)
     results = whole.suites()
-    status = run.summarise(results, whole.refusal.get(), partial=bool(arguments.k or arguments.extra))
+    refusals = whole.refusal.get(), whole.refusal_of_user_mode.get()
+    status = run.summarise(results, *refusals, partial=bool(arguments.k or arguments.extra))
     return status, {result.title: result.bad for result in results}, whole
 
 
@@ -43,7 +45,8 @@ def no_image_of(*releases: str):
 
 def test_every_suite_runs_in_its_places():
     status, bad, _ = outcome()
-    places = [f"{release}, {place}" for release in tree.RELEASES for place in ("booted natively", "in a machine")]
+    kinds = ("booted natively", "in user mode", "in a machine")
+    places = [f"{release}, {kind}" for release in tree.RELEASES for kind in kinds]
     assert (status, bad) == (0, dict.fromkeys([run.UNIT, *places, ONCE], 0))
 
 
@@ -59,7 +62,8 @@ def test_any_image_serves_to_find_out_whether_systems_boot_natively(monkeypatch)
     monkeypatch.setattr(run, "build_image", no_image_of("trixie"))
     status, bad, _ = outcome()
     assert (status, asked) == (1, [Path("bookworm")])
-    assert {title for title, count in bad.items() if count} == {"trixie, booted natively", "trixie, in a machine", ONCE}
+    places = {f"trixie, {place}" for place in ("booted natively", "in user mode", "in a machine")}
+    assert {title for title, count in bad.items() if count} == {*places, ONCE}
 
 
 def test_without_any_image_each_suite_says_so(monkeypatch, capsys):
@@ -80,7 +84,8 @@ def test_sid_alone_can_be_left_out(monkeypatch, capsys):
 def test_a_suite_without_a_log_has_failed(monkeypatch, tmp_path):
     (tmp_path / "trixie.log").mkdir()
     status, bad, _ = outcome("--suite", "trixie")
-    assert (status, bad) == (1, {"trixie, booted natively": 1, "trixie, in a machine": 0, ONCE: 0})
+    places = ("trixie, in user mode", "trixie, in a machine", ONCE)
+    assert (status, bad) == (1, {"trixie, booted natively": 1, **dict.fromkeys(places, 0)})
 
 
 def test_a_suite_in_which_nothing_ran_has_failed_unless_only_some_tests_were_asked_for(monkeypatch, capsys):

@@ -12,12 +12,14 @@ import signal
 import socket
 import sys
 import tarfile
+import tempfile
 import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 Sink = Callable[[int, bytes], object]
 HELLO_SECONDS = 10  # after which it is said again
@@ -70,11 +72,21 @@ class Commands(abc.ABC):
         return self.output("systemctl is-system-running --wait || systemctl list-units --failed --plain", timeout)[1]
 
 
-class Client(Commands):
-    """One connection to the agent in a machine."""
+class Connection(Protocol):
+    """What a client needs of its connection: some of a socket."""
 
-    def __init__(self, connection: socket.socket):
+    def fileno(self) -> int: ...
+    def settimeout(self, timeout: float | None, /) -> None: ...
+    def sendall(self, data: bytes, /) -> None: ...
+    def recv(self, size: int, /) -> bytes: ...
+
+
+class Client(Commands):
+    """One connection to the agent in a machine; `shared` is a directory that it sees below /usr/lib/nsunit-test."""
+
+    def __init__(self, connection: Connection):
         self.connection = connection
+        self.shared: Path | None = None
         self.buffer = bytearray()
 
     def hello(self, timeout: float) -> None:
@@ -164,7 +176,23 @@ class Client(Commands):
 
     def put(self, archive: bytes, path: str = "/", prune: tuple[str, ...] = (), timeout: float = 120) -> None:
         """Unpack a tar file in the machine; below the `prune` directories whatever is not in it is removed."""
-        self.send({"op": "put", "path": path, "tar": base64.b64encode(archive).decode(), "prune": list(prune)})
+        with self.handed_over(archive) as handed:
+            self.send({"op": "put", "path": path, "prune": list(prune), **handed})
+            self.unpacked(timeout)
+
+    @contextmanager
+    def handed_over(self, archive: bytes) -> Iterator[dict[str, str]]:
+        """Say where the machine finds a tar file: in a shared file where it can be, a serial line is slow."""
+        if not self.shared:
+            yield {"tar": base64.b64encode(archive).decode()}
+            return
+        with tempfile.NamedTemporaryFile(dir=self.shared) as file:
+            file.write(archive)
+            file.flush()
+            yield {"file": Path(file.name).name}
+
+    def unpacked(self, timeout: float) -> None:
+        """Wait until it is unpacked. Raises Lost if that fails."""
         said = b""
         while True:
             message = self.receive(timeout)
@@ -221,8 +249,11 @@ def raw_terminal(resized: Callable[[int, int], None]) -> Iterator[None]:
         signal.signal(signal.SIGWINCH, previous)
 
 
+Dial = Callable[[Path], AbstractContextManager[Connection]]  # how to connect to a port
+
+
 @contextmanager
-def connect(directory: Path, ports: int, timeout: float = 10) -> Iterator[Client]:
+def connect(directory: Path, ports: int, timeout: float, dial: Dial) -> Iterator[Client]:
     """Connect to the first of a machine's ports that nobody else uses; wait at most `timeout` seconds for an answer."""
     if not directory.exists():
         raise Lost(f"there is no machine {directory.name}, see 'tests/vm/dev list'")
@@ -234,14 +265,24 @@ def connect(directory: Path, ports: int, timeout: float = 10) -> Iterator[Client
                 break
         else:
             raise Lost(f"all {ports} ports of the machine are in use")
-        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
         try:
-            connection.connect(str(directory / f"agent.{number}"))
+            connection = stack.enter_context(dial(directory / f"agent.{number}"))
         except OSError as error:
             raise Lost(f"no machine runs in {directory} ({error.strerror})") from error
         client = Client(connection)
         client.hello(timeout)
         yield client
+
+
+def dial_socket(path: Path) -> socket.socket:
+    """Connect to a socket.  Raises OSError."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def packed(files: dict[str, Path]) -> bytes:

@@ -11,9 +11,11 @@ from . import cache, image, tree
 from .client import Client, Lost, packed
 from .guest_suite import TESTS, pytest_command, test_variables
 from .qemu import Machine, machines
+from .user_mode import UserMode
 
 HELP = """\
     tests/vm/dev up                    boot a Debian 13 machine (up bookworm, up sid) and push the tree
+    tests/vm/dev up --user-mode        the same of a user-mode kernel: five times as fast, for controllers
     tests/vm/dev push                  the working tree into the machine: code, commands, templates, tests
     tests/vm/dev sh 'nsunit list'      a shell command in it: its output, its exit code
     tests/vm/dev -p sh 'nsunit list'   the same after a push
@@ -51,7 +53,13 @@ def push(client: Client) -> None:
         raise Lost(f"byte-compiling in the machine failed:\n{said}")
 
 
-def up(machine: Machine, release: str, memory: int) -> None:
+def named(name: str) -> Machine | UserMode:
+    """Return the machine of that name, by what there is of it; qemu's if there is nothing."""
+    machine = UserMode(name)
+    return machine if machine.exists() else Machine(name)
+
+
+def up(machine: Machine | UserMode, release: str, memory: int) -> None:
     """Boot a machine unless it runs, and push."""
     if machine.pid():
         cache.say(f"{machine.name} runs already")
@@ -83,6 +91,7 @@ def parse() -> argparse.Namespace:
     verb = verbs.add_parser("up", help="boot and push")
     verb.add_argument("release", nargs="?", default=tree.RELEASES[0], choices=tree.RELEASES)
     verb.add_argument("--memory", type=int, default=2048, help="in MiB")
+    verb.add_argument("--user-mode", action="store_true", help="a user-mode kernel, as far as that goes")
     verb = verbs.add_parser("sh", help="run a shell command")
     verb.add_argument("command", nargs=argparse.REMAINDER)
     verb = verbs.add_parser("test", help="push and run tests/vm")
@@ -109,15 +118,19 @@ def parse() -> argparse.Namespace:
 
 def act(arguments: argparse.Namespace) -> int:
     """Do what the command line says and return the exit status."""
-    machine = Machine(arguments.machine)
+    machine = named(arguments.machine)
     match arguments.verb:
         case "up":
+            if arguments.user_mode and not machine.pid():
+                machine = UserMode(arguments.machine)
             up(machine, arguments.release, arguments.memory)
             return 0
         case "list":
             list_machines()
             return 0
         case "reboot":
+            if isinstance(machine, UserMode):
+                raise Lost("a machine of a user-mode kernel is not rebooted")
             machine.reboot()
             return 0
         case "down":

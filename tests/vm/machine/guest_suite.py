@@ -1,8 +1,8 @@
 """A suite in a booted system: boot, install the package, run tests/vm, bring the outcome and the logs out.
 
-The system is booted natively (system.py) or is a machine (qemu.py).  One that is lost, or in which a test hangs, is
-booted anew for the files of tests that are left.  The tests marked before_reboot come last (tests/vm/conftest.py); then
-a machine is rebooted for those marked after_reboot.
+The system is booted natively (system.py) or is a machine (user_mode.py, qemu.py).  One that is lost, or in which a test
+hangs, is booted anew for the files of tests that are left.  The tests marked before_reboot come last
+(tests/vm/conftest.py); then a machine is rebooted for those marked after_reboot.
 """
 
 import codecs
@@ -19,6 +19,7 @@ from .client import Commands, Lost, packed
 from .qemu import Machine
 from .result import Record, Result
 from .system import System
+from .user_mode import UserMode
 
 TESTS = "/srv/nsunit/tests"
 REBOOT_TESTS = "vm/test_reboot.py"  # those that leave something for the tests after a reboot
@@ -274,14 +275,18 @@ NATIVELY = Place(
 # Those are many, and slow: a system of their own, beside the others.
 ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
 MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=50 * 60, suffix="-machine")
+USER = replace(
+    MACHINE, title="in user mode", make=UserMode, marks=f"{USUAL} and user_mode", silence=5 * 60, suffix="-user-mode"
+)
+BESIDE_USER = replace(MACHINE, marks=f"{USUAL} and machine and not user_mode")
 EVERYTHING = replace(MACHINE, marks=USUAL, seconds=80 * 60)
 
 
-def places(release: str, releases: Sequence[str], *, natively: bool) -> list[Place]:
+def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: bool) -> list[Place]:
     """Return where tests of a release run, machines first; one of *releases* is enough for those that say so."""
     is_first = release == releases[0]
-    machine = MACHINE if natively else EVERYTHING
-    found = [machine if is_first else replace(machine, marks=f"{machine.marks} and not once")]
+    machines = ([BESIDE_USER, USER] if user_mode else [MACHINE]) if natively else [EVERYTHING]
+    found = machines if is_first else [replace(place, marks=f"{place.marks} and not once") for place in machines]
     found += [NATIVELY, *([ONCE] if is_first else [])] if natively else []
     return [replace(place, share=share(release, releases)) for place in found]
 

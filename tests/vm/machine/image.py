@@ -81,7 +81,7 @@ def build(release: str, machine: Path, root: Path, copies: dict[str, Path], path
 
 def extract(archive: Path, target: Path) -> None:
     """Unpack a tree with owners, modes and file capabilities."""
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     options = ["--numeric-owner", "--xattrs", "--xattrs-include=*"]
     # Device nodes come from devtmpfs, and an unprivileged build environment may not make them.
     subprocess.run(["tar", "-xpf", str(archive), *options, "--exclude=./dev/*", "-C", str(target)], check=True)
@@ -100,7 +100,9 @@ def configure(top: Path) -> None:
         (generators / name).symlink_to("/dev/null")
     target = top / "usr/lib/nsunit-test"
     target.mkdir()
-    shutil.copy(GUEST / "agent.py", target / "agent.py")
+    (target / "machine").mkdir()
+    for name in ("agent.py", "user-mode-init"):
+        shutil.copy(GUEST / name, target / name)
     shutil.copy(GUEST / "test-agent.service", units)
     wants = units / "multi-user.target.wants"
     wants.mkdir(exist_ok=True)

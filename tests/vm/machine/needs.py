@@ -1,4 +1,4 @@
-"""Whether the tests can run natively here: a system is booted and asked whether this kernel has what they use."""
+"""Whether the tests can run natively and in user mode here: a system is booted and asked for what they use."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from . import owned
 from .system import System, hierarchy
+from .user_mode import UserMode
 
 # What of a kernel is used by tests that are not marked for a machine: a sentence's end → a command that works with it.
 FEATURES = {
@@ -23,6 +24,7 @@ FEATURES = {
     ),
     "/dev/net/tun": "exec 3<>/dev/net/tun",
 }
+CONTROLLERS = {"cpu", "io", "memory", "pids"}  # that tests in user mode need
 
 
 def refusal(image: Path) -> str:
@@ -45,3 +47,19 @@ def refusal(image: Path) -> str:
     finally:
         with contextlib.suppress(OSError):  # what is left of it is tried again at the end of the run
             system.stop()
+
+
+def refusal_of_user_mode(image: Path) -> str:
+    """Return why no machine of a user-mode kernel can be had here, empty if one boots: then qemu's has all tests."""
+    machine = UserMode(f"{owned.RUN}-user-mode-probe")
+    try:
+        machine.start(image, tied=True)
+        machine.wait_for_boot()
+        with machine.client() as client:
+            missing = CONTROLLERS - set(client.output("cat /sys/fs/cgroup/cgroup.controllers")[1].split())
+        return f"its kernel has no controller {', '.join(sorted(missing))}" if missing else ""
+    except Exception as error:
+        return str(error) or type(error).__name__
+    finally:
+        with contextlib.suppress(OSError):
+            machine.stop()

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import cache, owned
-from .client import Client, Lost, connect
+from .client import Client, Lost, connect, dial_socket
 
 PORTS = 6  # commands that can run in one machine at the same time
 SCRATCH_SIZE = 256 << 20
@@ -240,7 +240,7 @@ class Machine:
     @contextmanager
     def client(self, timeout: float = 120) -> Iterator[Client]:
         """Connect to the machine."""
-        with connect(self.directory, PORTS, timeout) as client:
+        with connect(self.directory, PORTS, timeout, dial_socket) as client:
             yield client
 
     def stop(self) -> None:

@@ -132,10 +132,12 @@ class Run:
         # Images are made while the unit tests run, two at a time: they wait for the archive, too.
         room = threading.Semaphore(2)
         self.images = {release: Later(partial(build_image, release), room) for release in self.releases}
-        self.refusal = Later(self.refused)  # why nothing can run natively here; empty if it can
+        # Why nothing can run natively or in user mode here; empty if it can.
+        self.refusal = Later(partial(self.refused, needs.refusal))
+        self.refusal_of_user_mode = Later(partial(self.refused, needs.refusal_of_user_mode))
 
-    def refused(self) -> str:
-        """Find out whether tests can run natively here, with the first image that can be had."""
+    def refused(self, refusal: Callable[[Path], str]) -> str:
+        """Find out whether tests can run in a kind of system here, with the first image that can be had."""
         if self.arguments.machines:
             return "as --machines says"
         for release in self.releases:
@@ -143,7 +145,7 @@ class Run:
                 disk = self.images[release].get()
             except Exception:  # its own suite says so
                 continue
-            return needs.refusal(disk)
+            return refusal(disk)
         return "there is no image to try it with" if self.releases else ""
 
     def suites(self) -> list[Result]:
@@ -179,7 +181,8 @@ class Run:
         """Return where tests of a release run."""
         if self.arguments.engines:
             return [guest_suite.place_of_engines(natively=not self.refusal.get())]
-        return guest_suite.places(release, self.releases, natively=not self.refusal.get())
+        natively, user_mode = not self.refusal.get(), not self.refusal_of_user_mode.get()
+        return guest_suite.places(release, self.releases, natively=natively, user_mode=user_mode)
 
     def jobs(self) -> Iterator[Job]:
         """Yield what is to be done, the unit tests first: they need no image.
@@ -233,7 +236,7 @@ def shell(release: str) -> int:
         machine.stop()
 
 
-def summarise(results: list[Result], refusal: str, *, partial: bool = False) -> int:
+def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial: bool = False) -> int:
     """Print what failed, what ran where and the closing lines; return the exit status.
 
     A partial run is one that may find nothing to do in a suite.
@@ -251,7 +254,9 @@ def summarise(results: list[Result], refusal: str, *, partial: bool = False) -> 
     reasons = sum((result.reasons for result in results), Counter())
     if refusal:
         print(f"nothing was booted natively: {refusal}")
-    elif reasons:
+    if of_user_mode and not refusal:
+        print(f"nothing was run in user mode, but in qemu's machines: {of_user_mode}")
+    if reasons and not refusal:
         print("in machines for: " + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common()))
     passed, failed = sum(result.passed for result in results), sum(result.bad for result in results)
     skipped = sum(len(result.skipped) for result in results)
@@ -267,8 +272,8 @@ def summarise(results: list[Result], refusal: str, *, partial: bool = False) -> 
 
 HELP = """\
 What runs where: linters and unit tests on this system; tests/vm in Debian 13, 12 and sid, each booted natively as PID 1
-of namespaces of its own; what is marked `machine` there in virtual machines. Where nothing can be booted natively, all
-of tests/vm runs in the machines. What follows -- goes to pytest.
+of namespaces of its own; what is marked `machine` there in machines: of a user-mode kernel where that is enough, else
+of qemu. Where nothing can be booted natively, all of tests/vm runs in qemu's. What follows -- goes to pytest.
 
 To keep a system running while you work, see tests/vm/quick --help and tests/vm/dev --help.
 """
@@ -326,7 +331,9 @@ def main() -> int:
             if arguments.shell:
                 return shell(next((suite for suite in arguments.suite if suite in tree.RELEASES), tree.RELEASES[0]))
             run = Run(arguments)
-            status = summarise(run.suites(), run.refusal.get(), partial=bool(arguments.k or arguments.extra))
+            results = run.suites()
+            refusals = run.refusal.get(), run.refusal_of_user_mode.get()
+            status = summarise(results, *refusals, partial=bool(arguments.k or arguments.extra))
         finally:
             owned.ending.set()
             for booted in remaining():

@@ -17,9 +17,9 @@ MOVING = ("sid",)
 MACHINE_PACKAGES = (
     "systemd systemd-sysv systemd-container dbus dbus-user-session udev kmod linux-image-amd64 libseccomp2"
     " python3 python3-pystemd python3-dbus-next python3-pyroute2 python3-jinja2 python3-pytest python3-pytest-timeout"
-    " bash-completion buildah busybox-static ca-certificates catatonit crun dnsmasq-base docker-registry e2fsprogs"
-    " iproute2 iptables less nftables passt podman procps python3-h2 python3-yaml runc skopeo squashfs-tools strace"
-    " tmux uidmap umoci"
+    " bash-completion buildah busybox-static ca-certificates catatonit crun cryptsetup-bin dnsmasq-base docker-registry"
+    " e2fsprogs erofs-utils fdisk iproute2 iptables less nftables passt podman procps python3-h2 python3-yaml runc"
+    " skopeo squashfs-tools strace tmux uidmap umoci"
 ).split()
 # Services of these packages that tests start when they need them.
 NOT_AT_BOOT = ("docker-registry.service",)
@@ -30,11 +30,14 @@ PROGRAM_PACKAGES = "gosu nginx-light redis-server postgresql-17 mariadb-server".
 # A system of an earlier release, to be booted as a container where PROGRAMS is the host: /srv/system.tar.
 OLDER = "bookworm"
 SYSTEM_PACKAGES = ["systemd-sysv", "dbus"]
+# A kernel that is a program of the host (user_mode.py), with what it is linked to.
+USER_MODE_PACKAGES = ["user-mode-linux"]
 PACKAGES = {
     "machine": MACHINE_PACKAGES,
     "root": ROOT_PACKAGES,
     "programs": PROGRAM_PACKAGES,
     "system": SYSTEM_PACKAGES,
+    "user-mode": USER_MODE_PACKAGES,
 }
 # Programs of others, with services that would change other tests, or big ones that one test needs.  They wait in
 # /srv/packages/NAME, with what they need, until a test installs one of them; some where tests marked `once` run.
@@ -65,8 +68,8 @@ class Unavailable(Exception):
 def tree(release: str, kind: str) -> Path:
     """Return the tar file of a tree.
 
-    `kind` is "machine" (boots), "root" (what a container runs on), "programs" (what images are made of) or "system"
-    (what boots as a container).
+    `kind` is "machine" (boots), "root" (what a container runs on), "programs" (what images are made of), "system"
+    (what boots as a container) or "user-mode" (a kernel, nothing of it configured).
     Raises Unavailable when it cannot be made.
     """
     packages = PACKAGES[kind]
@@ -110,7 +113,8 @@ def sources(form: str, value: str, *options: str) -> list[str]:
 
 def command_for(release: str, packages: list[str], left_out: tuple[str, ...], target: Path) -> list[str]:
     """Return the mmdebstrap command that makes the tree of a release."""
-    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}"]
+    variant = "extract" if packages == USER_MODE_PACKAGES else "minbase"
+    command = ["mmdebstrap", f"--variant={variant}", f"--include={','.join(packages)}"]
     command += [f"--aptopt={option}" for option in APT_OPTIONS]
     if release in MOVING:  # a mirror's copy can be weeks old
         command += ['--aptopt=Acquire::Check-Valid-Until "false"']

@@ -11,13 +11,12 @@ import json
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images import writing
 from nsunit.features.images.bring import check_names
-from nsunit.features.images.collect import names_of
 from nsunit.features.images.config import image_of
 from nsunit.features.images.layout import local_name
 from nsunit.features.images.look import layer_of
 from nsunit.features.images.out.changes import dumped, without_top
 from nsunit.features.images.out.parts import damaged, document_of
-from nsunit.features.images.store import Store
+from nsunit.features.images.store import Store, names_of
 from nsunit.features.images.unpack.work import identity_of
 from nsunit.names import printable
 from nsunit.record import Record

@@ -5,14 +5,13 @@ from __future__ import annotations
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images import writing
-from nsunit.features.images.collect import names_of
 from nsunit.features.images.fetch import tasks
 from nsunit.features.images.fetch.pull import environment_of
 from nsunit.features.images.layout import full_name, is_reference
 from nsunit.features.images.out import targets
 from nsunit.features.images.out.packing import flattened
 from nsunit.features.images.out.parts import Parts, damaged, parts_of
-from nsunit.features.images.store import Store
+from nsunit.features.images.store import Store, names_of
 from nsunit.features.images.unit import push_unit
 from nsunit.names import printable
 from nsunit.record import Record

@@ -12,13 +12,12 @@ from nsunit.definition.search import find, list_networks
 from nsunit.dropins.definitions import read, texts_of
 from nsunit.errors import NsunitError
 from nsunit.features.images import obtain
-from nsunit.features.images.collect import names_of
 from nsunit.features.images.deeds import resolve
 from nsunit.features.images.keys import of as image_of
 from nsunit.features.images.layout import split
 from nsunit.features.images.look import layer_of
 from nsunit.features.images.out.parts import damaged
-from nsunit.features.images.store import Store
+from nsunit.features.images.store import Store, names_of
 from nsunit.features.images.unpack.catalog import unescaped
 from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.features.transfer import bundle

@@ -232,7 +232,11 @@ def test_show(nsunit, manager):
     assert json.loads(nsunit("inspect", "web", "db", "-p", "pid")[1]) == [{"pid": 5}, {"pid": 5}]
     status, _out, err = nsunit("show", "web", "-p", "pdi")
     assert (status, err) == (2, "nsunit: 'pdi' is not something 'show' knows\n  hint: did you mean 'pid'?\n")
-    assert "there are name, pid" in nsunit("show", "web", "-p", "something")[2]
+    manager("deeds.look.query", inspect=lambda context, name: {"state": {"enabled": True, "pid": 5}, "name": name})
+    assert json.loads(nsunit("show", "web", "-p", "enabled,name")[1]) == {"enabled": True, "name": "web"}
+    hint = "'nsunit show -p properties web' has what systemd knows by such names"
+    assert hint in nsunit("show", "web", "-p", "MemoryMax")[2]
+    assert "there are state, name" in nsunit("show", "web", "-p", "something")[2]
 
 
 @pytest.fixture

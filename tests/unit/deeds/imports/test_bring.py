@@ -170,7 +170,8 @@ def test_masked_files_and_drop_ins(tmp_path):
 
 def test_roots_are_taken_by_their_paths(tmp_path):
     nspawn = imports.find("nspawn")
-    (tmp_path / "tree/usr").mkdir(parents=True)
+    for tree in ("tree", ".oci-sha256:ab"):  # the second is a layer, which machinectl does not show
+        (tmp_path / tree / "usr").mkdir(parents=True)
     (tmp_path / "stack.mstack").mkdir()
     (tmp_path / "plain").mkdir()
     (tmp_path / "systemd-nspawn@x.service.d").mkdir()

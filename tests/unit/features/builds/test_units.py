@@ -31,11 +31,13 @@ def test_what_is_asked_for_is_said_in_buildah_s_words():
         "linux/arm64",
         "never",
         True,
+        contexts=("base=container-image://ab",),
     )
     expected = "/usr/bin/buildah build --isolation=oci --cgroup-parent=x.slice --layers"
     expected += " --iidfile=/id --runtime=/usr/bin/nsunit-oci --runtime-flag=systemd-cgroup"
     expected += " --tag=localhost/web:1 --file=/srv/File"
-    expected += " --build-arg=A=1 --build-arg=B=--x --secret=id=a,src=/a --target=last --platform=linux/arm64"
+    expected += " --build-arg=A=1 --build-arg=B=--x --secret=id=a,src=/a"
+    expected += " --build-context=base=container-image://ab --target=last --platform=linux/arm64"
     expected += " --pull=never --no-cache -- /srv/web"
     assert buildah("/usr/bin/buildah", wish, "x.slice", "/usr/bin/nsunit-oci", "/id") == expected.split()
 

@@ -129,5 +129,6 @@ def test_what_is_refused(world):
     with pytest.raises(NsunitError, match="web: it was never started, so there is nothing to update"):
         world.update()
     world.text = "Rootfs=/srv/r\nExec=/bin/sh\n"
-    with pytest.raises(NsunitError, match="web: it has no image"):
+    with pytest.raises(NsunitError, match="web: it has no image") as refused:
         world.update()
+    assert "'nsunit restart web' takes another Layer=" in str(refused.value.hint)

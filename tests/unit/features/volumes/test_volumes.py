@@ -53,6 +53,7 @@ def test_what_it_takes(line, expected):
         ("Volume=-x:/data", "'-x' is not the name of a volume", "use letters, digits"),
         (f"Volume={'x' * 256}:/data", "is not the name of a volume", "use letters, digits"),
         ("Volume=/srv/x:/data", "'/srv/x' is not the name of a volume", "use Bind= for a directory of the host"),
+        ("Volume=srv/x:/data", "'srv/x' is not the name of a volume", "for a directory of the host use Bind="),
         ("Volume=a:/x:ro:more", "has too many colons", "put a backslash"),
         ("Volume=a:/x:suid", "'suid' is not an option of a volume", "use [NAME:]TARGET[:OPTIONS]"),
         ("Volume=a:/x:size=0", "'0' leaves no room for anything", "e.g. size=512M"),

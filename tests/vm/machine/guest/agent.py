@@ -1,4 +1,4 @@
-"""Runs inside the machine: takes commands from the ports org.nsunit.agent.N and sends their output back.
+"""Runs inside the machine: takes commands from the ports org.nsunit.agent.N, or serial lines, and sends output back.
 
 Both ways one JSON object a line, binary data in base64. A client opens with {"hello": TOKEN} and drops what it reads
 until the same comes back, so nothing of a client that went away can be taken for an answer. Then, one at a time:
@@ -7,12 +7,14 @@ until the same comes back, so nothing of a client that went away can be taken fo
         while it runs: {"data": ...} standard input, {"eof": true}, {"size": [rows, columns]}
     {"op": "put", "path": "/", "tar": ..., "prune": [...]}  →  {"exit": 0}
 
-A negative exit status is the signal. Whoever hangs up has his command killed.
+Instead of "tar" there can be "file", a name in the directory that is shared with a user-mode kernel. A negative exit
+status is the signal. Whoever hangs up has his command killed; on a serial line, the next one's hello tells that.
 """
 
 import base64
 import contextlib
 import fcntl
+import glob
 import io
 import json
 import os
@@ -26,8 +28,10 @@ import tarfile
 import termios
 import threading
 import traceback
+import tty
 
 CHUNK = 65536
+LINES = range(6)  # of a user-mode kernel
 
 
 class Gone(Exception):
@@ -35,10 +39,12 @@ class Gone(Exception):
 
 
 class Port:
-    """One virtio port, from the guest's side."""
+    """One virtio port or serial line, from the guest's side."""
 
     def __init__(self, path):
-        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        if os.isatty(self.fd):
+            tty.setraw(self.fd)
         # A port without a client polls as hung up all the time; edge-triggered that is one event.
         self.edge = select.epoll()
         self.edge.register(self.fd, select.EPOLLIN | select.EPOLLHUP | select.EPOLLET)
@@ -60,6 +66,7 @@ class Port:
         except BlockingIOError:
             return
         if not data:
+            self.buffer = b""
             raise Gone
         self.buffer += data
 
@@ -94,6 +101,7 @@ class Port:
                 poll.register(self.fd, select.POLLOUT)
                 events = poll.poll()
                 if events and events[0][1] & select.POLLHUP:
+                    self.buffer = b""
                     raise Gone from None
 
 
@@ -105,7 +113,7 @@ def serve(path):
             while True:
                 handle(port, port.wait())
         except Gone:
-            port.buffer = b""
+            pass
 
 
 def handle(port, message):
@@ -127,7 +135,12 @@ def handle(port, message):
 
 def put(message):
     path, wanted = message["path"], set()
-    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(message["tar"]))) as archive:
+    if "file" in message:
+        with open(f"/usr/lib/nsunit-test/machine/{message['file']}", "rb") as file:
+            data = file.read()
+    else:
+        data = base64.b64decode(message["tar"])
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         wanted = {os.path.normpath(os.path.join(path, name)) for name in archive.getnames()}
         # Without a filter 3.12 and later warn, early 3.11 does not know the word.
         options = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
@@ -246,6 +259,9 @@ def attend(port, process, watcher, readers, writer):
 
 def take_input(port, process, writer):
     while (message := port.next()) is not None:
+        if "hello" in message:  # of another client
+            port.buffer = json.dumps(message).encode() + b"\n" + port.buffer
+            raise Gone
         if "data" in message and writer is not None:
             data = base64.b64decode(message["data"])
             with contextlib.suppress(BrokenPipeError):
@@ -261,10 +277,11 @@ def take_input(port, process, writer):
 
 def main():
     ports = []
-    for folder in sorted(os.listdir("/sys/class/virtio-ports")):
-        with open(f"/sys/class/virtio-ports/{folder}/name") as file:
+    for name in sorted(glob.glob("/sys/class/virtio-ports/*/name")):
+        with open(name) as file:
             if file.read().startswith("org.nsunit.agent."):
-                ports.append(f"/dev/{folder}")
+                ports.append(f"/dev/{name.split('/')[-2]}")
+    ports += [f"/dev/ttyS{number}" for number in LINES] if os.path.ismount("/usr/lib/nsunit-test/machine") else []
     threads = [threading.Thread(target=serve, args=(path,)) for path in ports]
     for thread in threads:
         thread.start()

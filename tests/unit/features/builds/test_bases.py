@@ -1,0 +1,47 @@
+import pytest
+
+from nsunit.features.builds.bases import bases
+
+EVERYTHING = """\
+# escape=no; FROM comment
+ARG BASE=debian
+ARG TAG
+ARG QUOTED="quoted"
+FROM --platform=linux/amd64 $BASE:${TAG:-12} AS First
+ARG BASE=other
+FROM first
+  from ${QUOTED}
+FROM scratch as last
+COPY --chown=1:1 --from=tools /a \\
+# between
+  --from=docker.io/library/nginx:1 /b
+COPY --from=first /a /b
+COPY --from=0 /a /b
+RUN --network=none --mount=type=bind,from=mounted,target=/x --mount=type=cache,target=/y \\
+    cp --from=word FROM word
+LABEL FROM=label
+"""
+
+
+def test_what_names_an_image_is_found_as_it_is_written():
+    assert bases(EVERYTHING, {}) == {
+        "$BASE:${TAG:-12}": "debian:12",
+        "${QUOTED}": "quoted",
+        "tools": "tools",
+        "docker.io/library/nginx:1": "docker.io/library/nginx:1",
+        "mounted": "mounted",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ARG BASE=debian\nFROM ${BASE}", {"${BASE}": "mine"}),
+        ("ARG BASE\nFROM $BASE", {"$BASE": "mine"}),
+        ("FROM $BASE", {}),  # no ARG, no value
+        ("FROM", {}),
+        ("", {}),
+    ],
+)
+def test_arguments_of_the_command_line_count(text, expected):
+    assert bases(text, {"BASE": "mine"}) == expected

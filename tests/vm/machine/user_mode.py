@@ -1,0 +1,186 @@
+"""One machine of a user-mode kernel (Documentation/virt/uml): a Linux that is a process of this host, with cgroup v2.
+
+It has the controllers that this host may lack, at several times the speed of the emulated machine.  Its kernel is that
+of Debian sid for every release, with one processor; what a test needs beyond controllers for memory, cpu, pids and io
+(cpuset, huge pages, PSI, NAT by nftables, a reboot, the release's own kernel) is in qemu's machine only.
+"""
+
+import contextlib
+import os
+import pty
+import select
+import shutil
+import subprocess
+import termios
+import time
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import cache, image, owned, tree
+from .client import Client, Lost, connect
+from .qemu import SCRATCH_SIZE, machines
+
+PORTS = 6  # commands that can run in one machine at the same time
+BOOT_SECONDS = 120
+END_SECONDS = 10
+BOOT = Path(__file__).with_name("user-mode-boot")
+# As qemu's machine has them, where they mean something here.
+KERNEL_ARGUMENTS = (
+    "root=/dev/ubda rw quiet loglevel=4 panic=-1 init=/usr/lib/nsunit-test/user-mode-init random.trust_cpu=on"
+    " seccomp=auto systemd.unified_cgroup_hierarchy=1 systemd.show_status=no systemd.log_color=no"
+).split()
+
+
+def kernel() -> Path:
+    """Return the directory with the kernel, its modules and its C library.  Raises Unavailable."""
+    archive = tree.tree("sid", "user-mode")
+
+    def build(path: Path) -> None:
+        image.extract(archive, path)
+        for name in ("lib", "lib64"):
+            with contextlib.suppress(FileExistsError):
+                (path / name).symlink_to(f"usr/{name}")
+        for name in ("dev", "proc", "tmp", "machine", "image"):  # where user-mode-boot mounts
+            (path / name).mkdir(exist_ok=True)
+
+    return cache.entry("kernel", cache.key_of(str(archive)), build)
+
+
+class Terminal:
+    """The end of a serial line, as a client uses a socket."""
+
+    def __init__(self, path: Path):
+        self.fd = os.open(path.readlink(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        termios.tcflush(self.fd, termios.TCIFLUSH)
+        self.timeout: float | None = None
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        os.close(self.fd)
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self.fd
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Set how many seconds one piece may take to be sent."""
+        self.timeout = timeout
+
+    def sendall(self, data: bytes) -> None:
+        """Send it all.  Raises TimeoutError, or OSError once the machine has ended."""
+        while data:
+            if not select.select([], [self.fd], [], self.timeout)[1]:
+                raise TimeoutError
+            with contextlib.suppress(BlockingIOError):
+                data = data[os.write(self.fd, data) :]
+
+    def recv(self, size: int) -> bytes:
+        """Return what has arrived; raises OSError (EIO) once the machine has ended."""
+        return os.read(self.fd, size)
+
+
+class UserMode:
+    """A machine of a user-mode kernel by name; the object holds no state, all of it is in the machine's directory."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self.directory = machines() / name
+
+    @property
+    def console(self) -> Path:
+        """The file with what the machine printed on its console."""
+        return self.directory / "console.log"
+
+    def pid(self) -> int | None:
+        """Return the process id of a running machine."""
+        try:
+            pid = int((self.directory / "pid").read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            return None
+        return pid if str(self.directory).encode() in command else None
+
+    def exists(self) -> bool:
+        """Return whether a directory of that name belongs to a machine of this kind."""
+        return (self.directory / "agent.0").is_symlink()
+
+    def start(self, disk: Path, *, memory: int = 2048, tied: bool = False) -> None:
+        """Start the machine from an image, which stays untouched; a tied one ends with this thread at the latest.
+
+        Raises Lost if it runs already, Unavailable if there is no kernel for it.
+        """
+        if self.pid():
+            raise Lost(f"machine {self.name} is running already")
+        top = kernel()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        owned.own(self.directory)
+        self.directory.mkdir(parents=True)
+        (self.directory / "image").write_text(disk.name)
+        (self.directory / "scratch.img").touch()
+        os.truncate(self.directory / "scratch.img", SCRATCH_SIZE)
+        # A pid namespace of its own, since all that runs in it is a process here, too, and has to end with it.
+        command = ["nice", "-n4", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        command += [str(BOOT), str(top), str(self.directory), str(disk), str(memory), *KERNEL_ARGUMENTS]
+        with self.lines() as (masters, options), self.console.open("w") as console:
+            process = subprocess.Popen(
+                [*command, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                pass_fds=masters,
+                preexec_fn=owned.end_with_parent if tied else None,
+            )
+            # Kernel and programs take turns: to wake the other one is fifteen times as fast on the same processor.
+            processors = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(process.pid, {processors[int(cache.key_of(self.name), 16) % len(processors)]})
+        (self.directory / "pid").write_text(str(process.pid))
+        while not self.pid():  # it becomes one program after the other
+            if process.poll() is not None:
+                raise Lost(f"the kernel did not start: {self.console.read_text().strip()}")
+            time.sleep(0.01)
+
+    @contextmanager
+    def lines(self) -> Iterator[tuple[list[int], list[str]]]:
+        """Make the serial lines; the body gets the machine's descriptors, and the kernel's options for them."""
+        masters, slaves, options = [], [], []
+        try:
+            for number in range(PORTS):
+                master, slave = pty.openpty()
+                masters.append(master)
+                slaves.append(slave)
+                tty.setraw(slave)
+                (self.directory / f"agent.{number}").symlink_to(os.ttyname(slave))
+                options.append(f"ssl{number}=fd:{master}")
+            yield [*masters, *slaves], options  # a line hangs up when nobody has its other end
+        finally:
+            for descriptor in masters + slaves:
+                os.close(descriptor)
+
+    def wait_for_boot(self) -> None:
+        """Return when systemd has finished starting. Raises Lost if it does not."""
+        with self.client(BOOT_SECONDS) as client:
+            said = client.started(BOOT_SECONDS)
+            if not said.startswith("running"):
+                raise Lost(f"the machine did not start properly: {said.strip()}")
+
+    @contextmanager
+    def client(self, timeout: float = 120) -> Iterator[Client]:
+        """Connect to the machine."""
+        if not self.pid():
+            raise Lost(f"machine {self.name} does not run")
+        with connect(self.directory, PORTS, timeout, Terminal) as client:
+            client.shared = self.directory
+            yield client
+
+    def stop(self) -> None:
+        """End the machine and remove its directory; without complaint if there is none."""
+        pid = self.pid()
+        if pid:
+            owned.end(pid, END_SECONDS)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        owned.disown(self.directory)

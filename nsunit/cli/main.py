@@ -11,10 +11,12 @@ take a command of somebody else's stop at its first word.  argparse would take 2
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import _thread  # the C half of threading
 import gc
 import io
 import os
 import sys
+import time
 
 from nsunit.cli import fail, report, say, set_user, tell_deaf
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, all_verbs, family, find_verb, load
@@ -24,6 +26,7 @@ from nsunit.names import is_pattern, is_pod, printable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from sys import UnraisableHookArgs
     from types import FrameType
     from typing import Any
 
@@ -52,6 +55,8 @@ class Terminated(BaseException):
         self.number = number
 
 
+_IMPORTING = "<frozen importlib"  # how the files of Python's own importer are called
+_MOMENT = 0.005  # seconds
 _GARBAGE = 50_000  # objects, about 6 MiB: more than a command on a few containers makes
 
 
@@ -59,14 +64,18 @@ def run() -> None:
     """Run the process's own command line and exit: the entry point of the `nsunit` command.
 
     The process lives for a moment: collecting garbage, or tearing the interpreter down, costs more than most commands.
-    One that goes through hundreds of containers does collect: of each the answers of systemd, a third of a MiB, would
-    stay, since pystemd's messages refer to themselves.
+    With hundreds of containers it does collect: pystemd's messages, a third of a MiB each, refer to themselves.
     """
     gc.freeze()
     gc.set_threshold(_GARBAGE)
     gc.enable()
     open_standard_streams()
-    os._exit(main())
+    sys.unraisablehook = _look_after_unraisable
+    try:
+        status = main()
+    except (KeyboardInterrupt, Terminated):  # one more, when all was said and done
+        status = EXIT_INTERRUPTED
+    os._exit(status)
 
 
 class _Output(io.FileIO):
@@ -382,11 +391,44 @@ def _store(option: Option, value: str, values: dict[str, list[str]]) -> None:
 
 
 def _unwind_on_signals() -> None:
-    def unwind(number: int, _frame: FrameType | None) -> None:
-        raise Terminated(number)
+    for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
+        if _signal.getsignal(number) != _signal.SIG_IGN:  # as nohup(1) has it
+            _signal.signal(number, _unwind)
 
-    for number in (_signal.SIGTERM, _signal.SIGHUP):
-        _signal.signal(number, unwind)
+
+def _unwind(number: int, frame: FrameType | None) -> None:
+    """The handler of signals that end a command, which wait while a module is imported.
+
+    What is written in C may say something of an exception there, and forget it: that of PyYAML does.
+    """
+    while frame:
+        if frame.f_code.co_filename.startswith(_IMPORTING):
+            _come_again(number)
+            return
+        frame = frame.f_back
+    if number == _signal.SIGINT:
+        raise KeyboardInterrupt
+    raise Terminated(number)
+
+
+def _come_again(number: int) -> None:
+    """Have the signal *number* come once more in a moment."""
+
+    def send() -> None:
+        time.sleep(_MOMENT)
+        os.kill(os.getpid(), number)
+
+    _thread.start_new_thread(send, ())
+
+
+def _look_after_unraisable(unraisable: UnraisableHookArgs) -> None:
+    """A signal that came where no exception gets out of, a destructor for one, is to come again."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        _come_again(_signal.SIGINT)
+    elif isinstance(unraisable.exc_value, Terminated):
+        _come_again(unraisable.exc_value.number)
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _is_debugging(arguments: list[str]) -> bool:

@@ -6,7 +6,7 @@ import _socket  # the C half alone
 import os
 import time
 
-from nsunit.bus.protocol import NO_SUCH_UNIT
+from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.definition.search import main_file
 from nsunit.errors import BusError, JobFailedError, NsunitError
 from nsunit.names import service_name
@@ -16,10 +16,11 @@ from nsunit.units import NOT_HEALTHY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from nsunit.bus.protocol import SystemdClient
+    from nsunit.bus.protocol import Job, SystemdClient
     from nsunit.core.context import Context
+    from nsunit.core.prepare import Prepared
     from nsunit.units import Unit
 
 # How much longer than the unit's own time-outs a job may take before we stop waiting for it: what waits for its turn at
@@ -222,6 +223,45 @@ def unfinished(name: str, what: str, unit: str, result: str) -> NsunitError:
     if advice is None:
         advice = Advice(f"{what} ended as '{result}'", "see 'systemctl status {unit}'")
     return NsunitError(f"{name}: {advice.text}", hint=advice.hint.format(unit=unit))
+
+
+def start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ...] = ()) -> Job:
+    """Have systemd make the units of *prepared*, with those of the *groups* around it, and start the first.
+
+    Raises:
+        BusError: it does not.
+    """
+    service, slice_ = prepared.units.entry, prepared.units.slice
+    groups = (*groups, *prepared.units.others)
+    try:
+        return context.bus.start_transient(service, (*groups, slice_))
+    except BusError as error:
+        if error.name != UNIT_EXISTS:
+            raise
+    # Either a failed unit that was not collected yet, or a slice that an exec session still holds.
+    forget_failed(context, service.name)
+    if context.bus.get(slice_.name, "ActiveState").get("ActiveState") == "active":
+        from nsunit.core.apart import check_apart  # an exec session holds the slice
+
+        check_apart(context, prepared.definition)
+        live = tuple(item for item in slice_.properties if item.name not in ("Description", "StopWhenUnneeded"))
+        context.bus.set_properties(slice_.name, True, live)
+        return context.bus.start_transient(service, groups)
+    try:
+        return context.bus.start_transient(service, (*groups, slice_))
+    except BusError as error:
+        if error.name != UNIT_EXISTS:
+            raise
+    _forget_kept(context, (service.name, slice_.name))
+    return context.bus.start_transient(service, (*groups, slice_))
+
+
+def _forget_kept(context: Context, units: Sequence[str]) -> None:
+    """Have systemd forget transient *units*, which do not run but are referred to: what it knows of them is a file."""
+    for unit in units:
+        if os.path.lexists(context.transient + unit):
+            os.unlink(context.transient + unit)
+    context.bus.reload()
 
 
 def explain_failure(bus: SystemdClient, name: str, unit: str, result: str, slice_: str = "") -> JobFailedError:

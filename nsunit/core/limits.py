@@ -46,6 +46,17 @@ def made_effective(context: Context, definition: Definition, units: Units) -> Un
     return changed
 
 
+def check(context: Context, definition: Definition) -> tuple[Units, Units]:
+    """The limits of *definition* as it says them, and as `made_effective` has them.
+
+    Raises:
+        DefinitionError: a path leads to no disk, or systemd ignores a key.
+    """
+    service, slice_ = (Unit(section, definition.properties_of(section)) for section in ("Service", "Slice"))
+    units = Units(service, slice_, (), ())
+    return units, made_effective(context, definition, units)
+
+
 def check_files(context: Context, definition: Definition) -> None:
     """Like `made_effective` for the text of unit files, where one line cannot become several.
 
@@ -53,9 +64,7 @@ def check_files(context: Context, definition: Definition) -> None:
         DefinitionError: a path leads to no disk, or systemd ignores a key.
         NsunitError: a path is on an overlay.
     """
-    service, slice_ = (Unit(section, definition.properties_of(section)) for section in ("Service", "Slice"))
-    units = Units(service, slice_, (), ())
-    changed = made_effective(context, definition, units)
+    units, changed = check(context, definition)
     for before, after in ((units.slice, changed.slice), (units.service, changed.service)):
         for item, other in zip(before.properties, after.properties, strict=True):
             if item != other:

@@ -1,7 +1,8 @@
 """What containers are shown of their limits, written anew after one of these has changed.
 
 `nsunit set` and the like do so themselves.  After `systemctl set-property` systemd starts this, as `python3 -SI run.py
-deeds.shown DIRECTORY`, since nsunit-limits@.path has seen that the kernel's files were written to.
+deeds.shown DIRECTORY`, since nsunit-limits@.path has seen that the kernel's files were written to.  nsunit-limits.path
+has it started for those of nsunit.slice, and for containers that have started below such a limit.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import time
 
+from nsunit.names import ROOT_SLICE
 from nsunit.setup import CGROUP_ROOT
-from nsunit.setup.namespaces import LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, read_file, tightest, write_over
+from nsunit.setup.namespaces import LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, has_limits, read_file, tightest, write_over
 
-_AGAIN_SECONDS = 1
+AGAIN_SECONDS = 1
 _GONE = (errno.ENOENT, errno.ENODEV)  # ENODEV: the cgroup went while its file was open
 
 
@@ -53,8 +56,13 @@ def _refresh(fd: int, directory: str, root: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Do it twice: while a path unit's service runs, systemd does not look for what triggers it."""
+    """Do it twice: while a path unit's service runs, systemd does not look for what triggers it.
+
+    Limits of nsunit.slice are for all, which takes the bus and much else: a program of its own.
+    """
     refresh(argv[1])
-    time.sleep(_AGAIN_SECONDS)
+    if not os.geteuid() and has_limits(f"/{ROOT_SLICE}"):
+        os.execv(sys.executable, (sys.executable, "-SI", sys.argv[0], "deeds.session.followed", argv[1]))
+    time.sleep(AGAIN_SECONDS)
     refresh(argv[1])
     return 0

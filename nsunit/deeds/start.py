@@ -14,6 +14,7 @@ from nsunit.core.jobs import (
     forget_failure,
     remember_failure,
     start_timeout,
+    start_transient,
 )
 from nsunit.core.prepare import Prepared, prepare
 from nsunit.core.running import unit_of
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
-    from nsunit.units import Unit
 
 _ATTEMPTS = 4
 CLD_EXITED = 1  # of waitid(2)
@@ -81,8 +81,9 @@ class Starter:
             except BusError as error:
                 if error.name == NO_SUCH_UNIT:  # one that it requires
                     raise self._without_required(definition, error) from error
-                # systemd re-executed itself, or the group went; what there was of this start is taken back by now.
-                if error.name not in (DISCONNECTED, GROUP_LOST) or not left:
+                # systemd re-executed itself, the group went, or a session has just made or left the slice; what there
+                # was of this start is taken back by now.
+                if error.name not in (DISCONNECTED, GROUP_LOST, UNIT_EXISTS) or not left:
                     raise
 
     def _without_required(self, definition: Definition, error: BusError) -> NsunitError:
@@ -265,27 +266,17 @@ def start(
     try:
         starter.tell()
         later = []
-        # Sorted, so that two commands that name the same containers never wait for each other.
-        queue = sorted(set(names), key=_order)
-        met = set(queue)
-        loaded: dict[str, Definition] = {}
-        while queue:
-            name = queue.pop(0)
+        # Sorted, so that two commands that start the same containers never wait for each other; pods come first.
+        for name, definition in sorted(_with_required(starter, names).items(), key=_order):
             try:
-                if start_kind := next(hooks(kinds_of(name), "deeds.start"), None):
-                    starter.note(start_kind(context, name))
+                if definition is None:
+                    for start_kind in hooks(kinds_of(name), "deeds.start"):
+                        starter.note(start_kind(context, name))
                     continue
-                context.mark("reached")
-                definition = loaded.get(name) or load(name, context.search, context.host)
-                context.mark("loaded")
-                asked = pulled_in(definition)
-                if others := [other for other in asked if other not in met and is_defined(other, context.search)]:
-                    met.update(others)
-                    loaded[name] = definition
-                    queue = sorted((name, *others, *queue), key=_order)
-                    continue
+                if starter.total > 1:
+                    context.mark("reached")
                 starter.lock(name)
-                if asked or needed_containers(definition.container):
+                if pulled_in(definition) or needed_containers(definition.container):
                     later.append(definition)
                 else:
                     starter.submit(definition)
@@ -304,8 +295,32 @@ def start(
     return [*(starter.outcomes[name] for name in asked_for), *failed]
 
 
-def _order(name: str) -> tuple[bool, str]:
-    return not kinds_of(name), name
+def _order(item: tuple[str, Definition | None]) -> tuple[bool, str]:
+    name, definition = item
+    return definition is not None, name
+
+
+def _with_required(starter: Starter, names: Sequence[str]) -> dict[str, Definition | None]:
+    """The definitions of *names* and of what these require, before the lock of any is taken; None for another kind.
+
+    What cannot be loaded is noted.
+    """
+    context = starter.context
+    found: dict[str, Definition | None] = {}
+    waiting = sorted(set(names))
+    for name in waiting:  # it grows meanwhile
+        if next(hooks(kinds_of(name), "deeds.start"), None):
+            found[name] = None
+            continue
+        try:
+            context.mark("reached")
+            definition = found[name] = load(name, context.search, context.host)
+            context.mark("loaded")
+            asked = pulled_in(definition)
+            waiting += [other for other in asked if other not in waiting and is_defined(other, context.search)]
+        except NsunitError as error:
+            starter.note(Outcome(name, "failed", error=error))
+    return found
 
 
 def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
@@ -401,40 +416,6 @@ def _leaves_mark(prepared: Prepared) -> bool:
 def _start_new(context: Context, prepared: Prepared) -> Job:
     definition = prepared.definition
     for start_member in hooks(definition.container.features, "deeds.start_member"):
-        job: Job = start_member(context, definition, lambda groups: _start_transient(context, prepared, groups))
+        job: Job = start_member(context, definition, lambda groups: start_transient(context, prepared, groups))
         return job
-    return _start_transient(context, prepared)
-
-
-def _start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ...] = ()) -> Job:
-    service, slice_ = prepared.units.entry, prepared.units.slice
-    groups = (*groups, *prepared.units.others)
-    try:
-        return context.bus.start_transient(service, (*groups, slice_))
-    except BusError as error:
-        if error.name != UNIT_EXISTS:
-            raise
-    # Either a failed unit that was not collected yet, or a slice that an exec session still holds.
-    forget_failed(context, service.name)
-    if context.bus.get(slice_.name, "ActiveState").get("ActiveState") == "active":
-        from nsunit.core.apart import check_apart  # an exec session holds the slice
-
-        check_apart(context, prepared.definition)
-        live = tuple(item for item in slice_.properties if item.name not in ("Description", "StopWhenUnneeded"))
-        context.bus.set_properties(slice_.name, True, live)
-        return context.bus.start_transient(service, groups)
-    try:
-        return context.bus.start_transient(service, (*groups, slice_))
-    except BusError as error:
-        if error.name != UNIT_EXISTS:
-            raise
-    _forget_kept(context, (service.name, slice_.name))
-    return context.bus.start_transient(service, (*groups, slice_))
-
-
-def _forget_kept(context: Context, units: Sequence[str]) -> None:
-    """Have systemd forget transient *units*, which do not run but are referred to: what it knows of them is a file."""
-    for unit in units:
-        if os.path.lexists(context.transient + unit):
-            os.unlink(context.transient + unit)
-    context.bus.reload()
+    return start_transient(context, prepared)

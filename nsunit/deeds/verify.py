@@ -8,6 +8,7 @@ import tempfile
 
 from nsunit.bus.snapshot import Snapshot
 from nsunit.core.apart import check_apart
+from nsunit.core.limits import check as check_limits
 from nsunit.core.prepare import used_by
 from nsunit.core.sources import check_sources
 from nsunit.core.unit_files import files_of_container, unit_files
@@ -19,7 +20,7 @@ from nsunit.definition.search import is_defined
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.features import hooks, kinds_of
 from nsunit.names import container_of_unit, service_name
-from nsunit.plan.units import needed_containers
+from nsunit.plan.units import may_be_ignored, needed_containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
                 check_apart(context, definition)
             for look in hooks((*used_by(context, definition), *kinds_of(name)), "deeds.check_limits"):
                 look(context, definition)
-            problems += missing_units(context, definition)
+            problems += [*missing_units(context, definition), *_without_effect(context, definition)]
             texts = unit_files(context, name) if kinds_of(name) else files_of_container(context, definition)
             batch.append((problems, path, texts))
         except DefinitionError as error:
@@ -87,6 +88,16 @@ def _of_the_root(context: Context, definition: Definition) -> list[Problem]:
     except DefinitionError as error:
         problems += error.problems
     return problems + missing_inside(context, definition)
+
+
+def _without_effect(context: Context, definition: Definition) -> Sequence[Problem]:
+    """Limits for which a start is refused, since systemd would leave them out."""
+    try:
+        if may_be_ignored(definition):
+            check_limits(context, definition)
+    except DefinitionError as error:
+        return error.problems
+    return ()
 
 
 def missing_units(context: Context, definition: Definition) -> list[Problem]:

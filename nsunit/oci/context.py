@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from nsunit.jsontext import dumps
@@ -10,6 +9,7 @@ from nsunit.oci.cgroup.place import CGROUPFS, MANAGERS, SYSTEMD
 from nsunit.oci.errors import UsageError
 from nsunit.oci.rootless import is_users
 from nsunit.oci.state import Store
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Context:
 
     def __init__(self, given: Given, log: Log) -> None:
         self.log = log
-        self.store = Store(os.path.abspath(given.one("root") or default_root()))
+        self.store = Store(os.abspath(given.one("root") or default_root()))
         self.manager = given.one("cgroup-manager") or (SYSTEMD if given.has("systemd-cgroup") else CGROUPFS)
         if self.manager not in MANAGERS:
             raise UsageError(f"--cgroup-manager: '{self.manager}' is none of {', '.join(MANAGERS)}")
@@ -64,7 +64,7 @@ class Context:
 
 def default_root() -> str:
     """Where the state is: /run/nsunit-oci, or a user's own runtime directory."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    runtime = os.variables.get("XDG_RUNTIME_DIR")
     if runtime and is_users():
         return f"{runtime}/nsunit-oci"
     return "/run/nsunit-oci"

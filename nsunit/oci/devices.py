@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import struct
 
 from nsunit.setup import libc, linux
+from nsunit.setup import system as os
 
 _LICENSE = b"Apache-2.0\0"
 _BPF_PROG_LOAD, _BPF_PROG_ATTACH = 5, 8

@@ -5,13 +5,13 @@ Engines call it several times for each container, so it is counted what it impor
 
 from __future__ import annotations
 
-import os
 import sys
 
 from nsunit.errors import NsunitError
 from nsunit.oci.context import Context, Log
 from nsunit.oci.errors import UsageError
 from nsunit.oci.options import GLOBAL, VERBS, find, parse
+from nsunit.setup import system as os
 from nsunit.version import VERSION
 
 TYPE_CHECKING = False
@@ -68,6 +68,8 @@ def main(words: Sequence[str]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if isinstance(error.filename, str) else ""
         return _fail(log, f"{where}{(error.strerror or str(error))}")
+    except KeyboardInterrupt:
+        return 130  # as of a command that the signal has ended
 
 
 def _say(text: str) -> None:
@@ -98,7 +100,7 @@ def _help_of(verb: Verb) -> str:
 
 def _option_lines(options: Sequence[Option]) -> list[str]:
     lines = []
-    for option in options:
-        short = f"-{option.short}, " if option.short else "    "
-        lines.append(f"  {short}--{option.name + (' ' + option.value if option.value else ''):28} {option.help}")
+    for name, help_, value, letter in options:
+        short = f"-{letter}, " if letter else "    "
+        lines.append(f"  {short}--{name + (' ' + value if value else ''):28} {help_}")
     return lines

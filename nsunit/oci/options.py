@@ -9,20 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class Option:
-    """A long option with its short one; *value* is what stands for its value in the help, empty where it has none.
-
-    It is no Record, since each call makes a hundred.
-    """
-
-    __slots__ = ("name", "help", "value", "short")
-
-    def __init__(self, name: str, help: str, value: str = "", short: str = "") -> None:
-        self.name = name
-        self.help = help
-        self.value = value
-        self.short = short
+    # A long option: its name, what it does, what stands for its value in the help or "" where it has none, its short
+    # one or "".  It is no Record, since each call would make a hundred.
+    Option = tuple[str, str, str, str]
 
 
 class Verb(Record):
@@ -42,99 +31,97 @@ class Verb(Record):
 
 
 GLOBAL = (
-    Option("root", "Directory for the state of containers", "DIR"),
-    Option("log", "Write messages to this file as well", "FILE"),
-    Option("log-format", "Form of the messages in it: text or json", "FORMAT"),
-    Option("log-level", "Taken, as crun has it: errors and warnings are always logged", "LEVEL"),
-    Option("debug", "Taken, as runc has it: there is no more to say"),
-    Option("systemd-cgroup", "Make a scope of systemd's for the container", short="s"),
-    Option("cgroup-manager", "Who makes the container's cgroup: systemd, cgroupfs or disabled", "MANAGER"),
-    Option("rootless", "Taken as runc has it: true, false or auto; it is found out", "WHETHER"),
-    Option("criu", "Taken: criu is looked for in the search path", "PATH"),
-    Option("version", "Show the version", short="v"),
-    Option("help", "Show this help", short="h"),
+    ("root", "Directory for the state of containers", "DIR", ""),
+    ("log", "Write messages to this file as well", "FILE", ""),
+    ("log-format", "Form of the messages in it: text or json", "FORMAT", ""),
+    ("log-level", "Taken, as crun has it: errors and warnings are always logged", "LEVEL", ""),
+    ("debug", "Taken, as runc has it: there is no more to say", "", ""),
+    ("systemd-cgroup", "Make a scope of systemd's for the container", "", "s"),
+    ("cgroup-manager", "Who makes the container's cgroup: systemd, cgroupfs or disabled", "MANAGER", ""),
+    ("rootless", "Taken as runc has it: true, false or auto; it is found out", "WHETHER", ""),
+    ("criu", "Taken: criu is looked for in the search path", "PATH", ""),
+    ("version", "Show the version", "", "v"),
+    ("help", "Show this help", "", "h"),
 )
 _CREATE = (
-    Option("bundle", "Directory of the bundle (default: the working directory)", "DIR", "b"),
-    Option("console-socket", "Socket that takes the master of the container's terminal", "PATH"),
-    Option("pid-file", "File for the number of the container's process", "FILE"),
-    Option("no-pivot", "Taken: pivot_root(2) works on a RAM disk too, as the root is a mount of its own"),
-    Option("no-new-keyring", "Leave the session keyring of the caller to the container"),
-    Option("preserve-fds", "Hand that many descriptors from 3 on to the container", "N"),
+    ("bundle", "Directory of the bundle (default: the working directory)", "DIR", "b"),
+    ("console-socket", "Socket that takes the master of the container's terminal", "PATH", ""),
+    ("pid-file", "File for the number of the container's process", "FILE", ""),
+    ("no-pivot", "Taken: pivot_root(2) works on a RAM disk too, as the root is a mount of its own", "", ""),
+    ("no-new-keyring", "Leave the session keyring of the caller to the container", "", ""),
+    ("preserve-fds", "Hand that many descriptors from 3 on to the container", "N", ""),
 )
-_FORMAT = Option("format", "table or json", "FORMAT", "f")
-_REGEX = Option("regex", "ID is a regular expression: all whose ids it matches", short="r")
-_ANY = Option(
-    "regex", "ID is a regular expression: one whose id it matches, and that has not ended if there is one", short="r"
-)
+_FORMAT = ("format", "table or json", "FORMAT", "f")
+_REGEX = ("regex", "ID is a regular expression: all whose ids it matches", "", "r")
+_ANY = ("regex", "ID is a regular expression: one whose id it matches, and that has not ended if there is one", "", "r")
 _PAUSE = "Suspend all processes of a container"
 _EXEC = (
-    Option("process", "File with the process as config.json has it", "FILE", "p"),
-    Option("detach", "Do not wait for the process to end", short="d"),
-    Option("pid-file", "File for the number of the process", "FILE"),
-    Option("console-socket", "Socket that takes the master of the terminal", "PATH"),
-    Option("tty", "Give it a terminal", short="t"),
-    Option("user", "User and group, as numbers", "UID[:GID]", "u"),
-    Option("additional-gids", "A supplementary group", "GID", "g"),
-    Option("env", "A variable of its environment", "NAME=VALUE", "e"),
-    Option("cap", "A capability besides the container's", "CAP", "c"),
-    Option("cwd", "Its working directory", "DIR"),
-    Option("preserve-fds", "Hand that many descriptors from 3 on to it", "N"),
-    Option("no-new-privs", "Keep it from gaining privileges by execve(2)"),
-    Option("process-label", "Its SELinux label", "LABEL"),
-    Option("apparmor", "Its AppArmor profile", "PROFILE"),
-    Option("cgroup", "A cgroup below the container's", "PATH"),
-    Option("ignore-paused", "Execute it in a paused container, too"),
+    ("process", "File with the process as config.json has it", "FILE", "p"),
+    ("detach", "Do not wait for the process to end", "", "d"),
+    ("pid-file", "File for the number of the process", "FILE", ""),
+    ("console-socket", "Socket that takes the master of the terminal", "PATH", ""),
+    ("tty", "Give it a terminal", "", "t"),
+    ("user", "User and group, as numbers", "UID[:GID]", "u"),
+    ("additional-gids", "A supplementary group", "GID", "g"),
+    ("env", "A variable of its environment", "NAME=VALUE", "e"),
+    ("cap", "A capability besides the container's", "CAP", "c"),
+    ("cwd", "Its working directory", "DIR", ""),
+    ("preserve-fds", "Hand that many descriptors from 3 on to it", "N", ""),
+    ("no-new-privs", "Keep it from gaining privileges by execve(2)", "", ""),
+    ("process-label", "Its SELinux label", "LABEL", ""),
+    ("apparmor", "Its AppArmor profile", "PROFILE", ""),
+    ("cgroup", "A cgroup below the container's", "PATH", ""),
+    ("ignore-paused", "Execute it in a paused container, too", "", ""),
 )
 _UPDATE = (
-    Option("resources", "File with linux.resources as JSON, - for the standard input", "FILE", "r"),
-    Option("blkio-weight", "Share of the disks, 10 to 1000", "N"),
-    Option("cpu-burst", "Microseconds that it may save up above its quota", "N"),
-    Option("cpu-idle", "1: only what others leave of the processors", "N"),
-    Option("cpu-period", "Microseconds that a quota is for", "N"),
-    Option("cpu-quota", "Microseconds of processor time in a period, -1 for all", "N"),
-    Option("cpu-rt-period", "Taken: of cgroup version 1", "N"),
-    Option("cpu-rt-runtime", "Taken: of cgroup version 1", "N"),
-    Option("cpu-share", "Share of the processors, 2 to 262144", "N"),
-    Option("cpuset-cpus", "Processors to run on, as 0-3,8", "LIST"),
-    Option("cpuset-mems", "Memory nodes to use, as 0-1", "LIST"),
-    Option("kernel-memory", "Taken: of cgroup version 1", "BYTES"),
-    Option("kernel-memory-tcp", "Taken: of cgroup version 1", "BYTES"),
-    Option("memory", "Most bytes of memory, -1 for no limit", "BYTES"),
-    Option("memory-reservation", "Bytes of memory that are left to it", "BYTES"),
-    Option("memory-swap", "Most bytes of memory and swap together, -1 for no limit", "BYTES"),
-    Option("pids-limit", "Most processes, -1 for no limit", "N"),
+    ("resources", "File with linux.resources as JSON, - for the standard input", "FILE", "r"),
+    ("blkio-weight", "Share of the disks, 10 to 1000", "N", ""),
+    ("cpu-burst", "Microseconds that it may save up above its quota", "N", ""),
+    ("cpu-idle", "1: only what others leave of the processors", "N", ""),
+    ("cpu-period", "Microseconds that a quota is for", "N", ""),
+    ("cpu-quota", "Microseconds of processor time in a period, -1 for all", "N", ""),
+    ("cpu-rt-period", "Taken: of cgroup version 1", "N", ""),
+    ("cpu-rt-runtime", "Taken: of cgroup version 1", "N", ""),
+    ("cpu-share", "Share of the processors, 2 to 262144", "N", ""),
+    ("cpuset-cpus", "Processors to run on, as 0-3,8", "LIST", ""),
+    ("cpuset-mems", "Memory nodes to use, as 0-1", "LIST", ""),
+    ("kernel-memory", "Taken: of cgroup version 1", "BYTES", ""),
+    ("kernel-memory-tcp", "Taken: of cgroup version 1", "BYTES", ""),
+    ("memory", "Most bytes of memory, -1 for no limit", "BYTES", ""),
+    ("memory-reservation", "Bytes of memory that are left to it", "BYTES", ""),
+    ("memory-swap", "Most bytes of memory and swap together, -1 for no limit", "BYTES", ""),
+    ("pids-limit", "Most processes, -1 for no limit", "N", ""),
 )
 _IMAGE = (
-    Option("image-path", "Directory of the image (default: checkpoint)", "DIR"),
-    Option("work-path", "Directory for criu's log and figures (default: that of the image)", "DIR"),
-    Option("tcp-established", "With its connections"),
-    Option("ext-unix-sk", "With sockets of the file system whose other end is elsewhere"),
-    Option("shell-job", "With a terminal that is the caller's"),
-    Option("file-locks", "With its locks of files"),
-    Option("manage-cgroups-mode", "What becomes of cgroups below its own: ignore, soft, full or strict", "MODE"),
-    Option("empty-ns", "Taken: network interfaces are never in the image", "network"),
-    Option("auto-dedup", "Without pages in images before that have changed"),
-    Option("lazy-pages", "Refused: nobody stays who has the pages"),
+    ("image-path", "Directory of the image (default: checkpoint)", "DIR", ""),
+    ("work-path", "Directory for criu's log and figures (default: that of the image)", "DIR", ""),
+    ("tcp-established", "With its connections", "", ""),
+    ("ext-unix-sk", "With sockets of the file system whose other end is elsewhere", "", ""),
+    ("shell-job", "With a terminal that is the caller's", "", ""),
+    ("file-locks", "With its locks of files", "", ""),
+    ("manage-cgroups-mode", "What becomes of cgroups below its own: ignore, soft, full or strict", "MODE", ""),
+    ("empty-ns", "Taken: network interfaces are never in the image", "network", ""),
+    ("auto-dedup", "Without pages in images before that have changed", "", ""),
+    ("lazy-pages", "Refused: nobody stays who has the pages", "", ""),
 )
 _CHECKPOINT = (
     *_IMAGE,
-    Option("leave-running", "Let the container go on"),
-    Option("pre-dump", "Only its memory, and let it go on"),
-    Option("parent-path", "Directory of the image before, relative to this one's", "DIR"),
-    Option("link-remap", "With files that are open and have been removed"),
-    Option("tcp-skip-in-flight", "Without connections that are being made"),
-    Option("page-server", "Refused, as --lazy-pages", "ADDRESS:PORT"),
-    Option("status-fd", "Refused, as --lazy-pages", "N"),
+    ("leave-running", "Let the container go on", "", ""),
+    ("pre-dump", "Only its memory, and let it go on", "", ""),
+    ("parent-path", "Directory of the image before, relative to this one's", "DIR", ""),
+    ("link-remap", "With files that are open and have been removed", "", ""),
+    ("tcp-skip-in-flight", "Without connections that are being made", "", ""),
+    ("page-server", "Refused, as --lazy-pages", "ADDRESS:PORT", ""),
+    ("status-fd", "Refused, as --lazy-pages", "N", ""),
 )
 _RESTORE = (
     *_CREATE,
     *_IMAGE,
-    Option("detach", "Do not wait", short="d"),
-    Option("no-subreaper", "Taken: what the container leaves is not this program's"),
-    Option("tcp-close", "Without its connections"),
-    Option("lsm-profile", "Another profile, as apparmor:NAME or selinux:LABEL", "TYPE:NAME"),
-    Option("lsm-mount-context", "Another SELinux label of its mounts", "LABEL"),
+    ("detach", "Do not wait", "", "d"),
+    ("no-subreaper", "Taken: what the container leaves is not this program's", "", ""),
+    ("tcp-close", "Without its connections", "", ""),
+    ("lsm-profile", "Another profile, as apparmor:NAME or selinux:LABEL", "TYPE:NAME", ""),
+    ("lsm-mount-context", "Another SELinux label of its mounts", "LABEL", ""),
 )
 VERBS = (
     Verb("create", "create", "Make a container, which waits to be started", _CREATE),
@@ -143,25 +130,25 @@ VERBS = (
         *("run", "run", "Make and start a container, and wait for its end"),
         (
             *_CREATE,
-            Option("detach", "Do not wait", short="d"),
-            Option("keep", "Keep the container when it has ended"),
-            Option("no-subreaper", "Taken: what the container leaves is not this program's"),
+            ("detach", "Do not wait", "", "d"),
+            ("keep", "Keep the container when it has ended", "", ""),
+            ("no-subreaper", "Taken: what the container leaves is not this program's", "", ""),
         ),
     ),
     Verb("state", "state", "Show the state of a container as JSON", (_ANY,)),
     Verb(
         *("kill", "kill", "Send a signal (default: TERM) to a container's process"),
-        (Option("all", "Send it to all its processes", short="a"), _REGEX),
+        (("all", "Send it to all its processes", "", "a"), _REGEX),
         *("ID [SIGNAL]", 1, 2),
     ),
     Verb(
         *("delete", "delete", "Remove a container that has ended"),
-        (Option("force", "Kill it before, and be content where there is none", short="f"), _REGEX),
+        (("force", "Kill it before, and be content where there is none", "", "f"), _REGEX),
     ),
     Verb("exec", "execute", "Execute a command in a container", _EXEC, "ID [COMMAND [ARGUMENT…]]", 1, 1 << 20, True),
     Verb(
         *("list", "listing", "List the containers"),
-        (_FORMAT, Option("quiet", "Show their ids only", short="q")),
+        (_FORMAT, ("quiet", "Show their ids only", "", "q")),
         *("", 0, 0),
     ),
     Verb("ps", "ps", "Show the processes of a container", (_FORMAT,), "ID [OPTION OF PS…]", 1, 1 << 20, True),
@@ -171,15 +158,15 @@ VERBS = (
     Verb(
         *("events", "events", "Show how much of its limits a container uses, and when memory runs out"),
         (
-            Option("stats", "Show the numbers once"),
-            Option("interval", "Time between two lines of numbers, as 5s (default) or 1m", "TIME"),
+            ("stats", "Show the numbers once", "", ""),
+            ("interval", "Time between two lines of numbers, as 5s (default) or 1m", "TIME", ""),
         ),
     ),
     Verb(
         *("spec", "spec", "Write a config.json to begin with"),
         (
-            Option("bundle", "Directory for it (default: the working directory)", "DIR", "b"),
-            Option("rootless", "For containers of the caller, who is not root"),
+            ("bundle", "Directory for it (default: the working directory)", "DIR", "b"),
+            ("rootless", "For containers of the caller, who is not root", "", ""),
         ),
         *("", 0, 0),
     ),
@@ -254,13 +241,13 @@ def parse(words: Sequence[str], options: Sequence[Option], *, stops: bool) -> tu
             given.operands.append(word)
             continue
         name, equals, value = word.lstrip("-").partition("=")
-        option = next((item for item in options if name and name in (item.name, item.short)), None)
+        option = next((item for item in options if name and name in (item[0], item[3])), None)
         if option is None:
             raise UsageError(f"unknown option '{word}'")
-        if option.value and not equals:
+        if option[2] and not equals:
             if index == len(words):
                 raise UsageError(f"option '{word}' requires an argument")
             value = words[index]
             index += 1
-        given.values.setdefault(option.name, []).append(value)
+        given.values.setdefault(option[0], []).append(value)
     return given, index

@@ -6,7 +6,8 @@ from nsunit.oci.errors import OciError
 from nsunit.oci.killing import kill_all
 from nsunit.oci.spec import hooks
 from nsunit.oci.state import RUNNING, STOPPED, Container
-from nsunit.setup.oci.hooks import HookError, run, run_all
+from nsunit.setup.oci.hooks import run, run_all
+from nsunit.setup.oci.step import HookError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,9 @@ They are of the user's own id alone, or made by newuidmap(1) and newgidmap(1).
 
 from __future__ import annotations
 
-import os
-
 from nsunit.oci.errors import OciError
 from nsunit.setup import read_file, write_file
+from nsunit.setup import system as os
 
 _ALL_IDS = "0 0 4294967295"
 _ROOTS_OWN = "/run/user/0"
@@ -23,12 +22,17 @@ def is_users() -> bool:
     """
     if os.geteuid():
         return True
-    return os.environ.get("XDG_RUNTIME_DIR") not in (None, "", _ROOTS_OWN) and is_in_user_namespace()
+    return os.variables.get("XDG_RUNTIME_DIR") not in (None, "", _ROOTS_OWN) and is_in_user_namespace()
 
 
 def is_in_user_namespace() -> bool:
     """Whether the runtime itself is in a user namespace, where no nodes can be made."""
     return " ".join(read_file("/proc/self/uid_map").split()) != _ALL_IDS
+
+
+def is_host_root() -> bool:
+    """Whether the caller is the root that nobody has mapped."""
+    return os.geteuid() == 0 and not is_in_user_namespace()
 
 
 def write_maps(pid: int, uid_map: str, gid_map: str) -> None:
@@ -48,7 +52,7 @@ def write_maps(pid: int, uid_map: str, gid_map: str) -> None:
 
 
 def _helper(program: str, pid: int, text: str) -> None:
-    path = next((f"{place}/{program}" for place in _DIRECTORIES if os.path.exists(f"{place}/{program}")), "")
+    path = next((f"{place}/{program}" for place in _DIRECTORIES if os.exists(f"{place}/{program}")), "")
     if not path:
         raise OciError(f"{program}(1) is not there, which a map of several ids needs: install uidmap")
     words = text.split()

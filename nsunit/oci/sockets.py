@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
-import os
 import struct
 
 from nsunit.jsontext import dumps, loads
 from nsunit.oci.errors import OciError
+from nsunit.setup import system as os
 from nsunit.setup.libc import syscall
 
 TYPE_CHECKING = False

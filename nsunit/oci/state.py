@@ -2,8 +2,10 @@
 
     ROOT/ID/state.json    what `Container` has; written anew as a whole
     ROOT/ID/config.json   as it was at create
-    ROOT/ID/start         a FIFO: who writes to it starts the container; gone after that
-    ROOT/ID/reply         a FIFO: how execve(2) went
+    ROOT/ID/start         a FIFO: who writes to it starts the container; executable if nothing else is to be done
+    ROOT/ID/reply         a FIFO: "." when the container has taken it, what is wrong, and the end with execve(2)
+    ROOT/ID/started       whose `start` it is, is who has made this file
+    ROOT/ID/failed        what was wrong, where packaging/debian/nsunit-oci has started it: `start` tells it
     ROOT/ID/checkpoint    it has ended by a checkpoint, and `restore` may take its place
 
 The directory is made first and removed last, and before something is made its place is written down: whatever step the
@@ -14,7 +16,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import os
 import time
 
 from nsunit.jsontext import dumps, loads
@@ -22,6 +23,7 @@ from nsunit.oci.cgroup.fs import is_frozen
 from nsunit.oci.cgroup.place import Place
 from nsunit.oci.errors import OciError
 from nsunit.record import Record
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 _NAME_MAX = 1024
-START, REPLY, CHECKPOINT = "start", "reply", "checkpoint"
+START, REPLY, STARTED, FAILED, CHECKPOINT = "start", "reply", "started", "failed", "checkpoint"
 CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", "paused", "stopped"
 
 
@@ -157,7 +159,7 @@ class Store:
         """
         try:
             self.check_owner()
-            return sorted(name for name in os.listdir(self.root) if os.path.isdir(f"{self.root}/{name}"))
+            return sorted(name for name in os.listdir(self.root) if os.isdir(f"{self.root}/{name}"))
         except FileNotFoundError:
             return []
 
@@ -184,7 +186,7 @@ class Store:
             return CREATING if began_of(container.maker) == container.maker_began else STOPPED
         if not is_alive(container):
             return STOPPED
-        if os.path.exists(self.path(container.id, START)):
+        if os.exists(self.path(container.id, START)) and not os.exists(self.path(container.id, STARTED)):
             return CREATED
         return PAUSED if is_frozen(container.place.path) else RUNNING
 
@@ -201,6 +203,10 @@ class Store:
             os.rmdir(path)
         except FileNotFoundError:
             pass
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            self.remove(identity)  # the command's own `start` knows no lock
 
 
 def absent() -> OciError:
@@ -209,8 +215,8 @@ def absent() -> OciError:
 
 
 def _make_root(path: str) -> None:
-    parent = os.path.dirname(path)
-    if parent and not os.path.isdir(parent):
+    parent = os.dirname(path)
+    if parent and not os.isdir(parent):
         _make_root(parent)
     try:
         os.mkdir(path, 0o711)

@@ -59,7 +59,7 @@ def operations(definition: Definition, facts: Facts) -> list[Operation]:
         *([] if "mnt" in shared else _file_systems(container, facts, used, _cgroup(definition, kinds, facts))),
         *([] if "mnt" in shared else watched(definition)),
         *([] if "uts" in shared else [process.Hostname(container.hostname or default_hostname(definition.name))]),
-        *([] if "net" in shared else [process.Loopback()]),
+        *([] if "net" in shared else [namespaces.Loopback()]),
         *(item for connects in hooks(used, "plan.connects") for item in connects(definition, facts)),
         *([] if "mnt" in shared else _restrictions(container, kinds, facts)),
         process.User(container.user or "", container.group or "", container.supplementary_groups),

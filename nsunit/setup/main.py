@@ -36,7 +36,7 @@ KINDS: tuple[type[Operation], ...] = (
     mounts.ReadOnlyPaths,
     mounts.Sysctl,
     process.Hostname,
-    process.Loopback,
+    namespaces.Loopback,
     process.Init,
     process.NotifySocket,
     process.User,

@@ -77,14 +77,13 @@ class Cgroup(Operation):
 
     def execute(self, build: Build) -> None:
         """Mount cgroup2: what it shows begins at the root of the caller's cgroup namespace."""
-        fd = build.take("cgroup2")
-        if fd < 0:
-            fd = linux.new_mount("cgroup2", self.attributes)
         place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
-        linux.move_mount(fd, place)
-        os.close(place)
-        self.cover(build, fd)
-        os.close(fd)
+        stacked = [fd for fd in (linux.new_mount("cgroup2", self.attributes), build.take("cgroup2")) if fd >= 0]
+        for fd in stacked:
+            linux.move_mount(fd, place)
+        self.cover(build, stacked[-1])
+        for fd in (*stacked, place):
+            os.close(fd)
 
     def cover(self, build: Build, fd: int) -> None:
         """Change what is seen in the tree behind *fd*."""
@@ -96,7 +95,8 @@ class SliceCgroup(Cgroup):
     The payload's own group, which the namespace begins at, has none; this one has most of them, and its files change
     with them.  Limits that are tighter elsewhere, in the unit or above the slice, are files of nsunit's on top of the
     slice's: they *follow* a change of those where something asks for that (nsunit.deeds.shown), and where that may
-    be, all of them are of that kind.
+    be, all of them are of that kind; it is asked for from here where nsunit.slice has one.  Below it lies the mount of
+    the namespace's own part: Go goes by one whose root is the program's own group, and opens what is at that place.
     """
 
     __slots__ = ("follow",)
@@ -112,6 +112,8 @@ class SliceCgroup(Cgroup):
             fd = os.open(CGROUP_ROOT + slice_, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             build.keep("cgroup2", _clone(fd, self.attributes))
         limits = namespaces.limits_to_show(unit, slice_, everything=bool(self.follow))
+        if not self.follow and namespaces.has_limits(slice_.rpartition("/")[0]):
+            namespaces.ask_to_follow(build.prepared["workspace"])
         if limits:
             directory = namespaces.write_shown(build.take("workspace"), unit, limits)
             for name in limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import struct
 
 from nsunit.setup import CGROUP_ROOT, linux
 from nsunit.setup import read_file as read_file
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 
     from nsunit.setup.build import Build
 
+SIOCGIFFLAGS = 0x8913
+SIOCSIFFLAGS = 0x8914
+IFF_UP = 1
 # What programs look at to find out how much they may use: JVM, Go, Node, .NET.
 LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")
 SHOWN_DIRECTORY = "limits"
 SHOWN_GROUP = "cgroup"
+SHOWN_WANTED = "../../limits"  # /run/nsunit/limits
 # In the order of the kernel's list, namespaces(7).
 KINDS = {
     "cgroup": linux.CLONE_NEWCGROUP,
@@ -232,6 +237,16 @@ def limits_to_show(unit: str, slice_: str, *, everything: bool, root: str = CGRO
     }
 
 
+def has_limits(group: str, root: str = CGROUP_ROOT) -> bool:
+    """Whether the cgroup *group* limits something itself."""
+    return any(amount(_read_if_there(f"{root}{group}/{name}")) < amount("max") for name in LIMITS)
+
+
+def ask_to_follow(workspace: int) -> None:
+    """Have nsunit-limits.path see that the container with the runtime directory *workspace* is to follow changes."""
+    os.close(os.open(SHOWN_WANTED, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=workspace))
+
+
 def _read_if_there(path: str) -> str:
     try:
         return read_file(path)
@@ -299,3 +314,23 @@ def use_ids(build: Build, fd: int) -> None:
     build.userns_start, build.userns_group = roots
     build.userns_count = max(inside + count for inside, _, count in maps[1])
     build.shifts_ids = any(inside != outside for entries in maps for inside, outside, _ in entries)
+
+
+class Loopback(Operation):
+    """Bring up lo: a new network namespace has nothing else, and has it down."""
+
+    keyword = "loopback"
+
+    def describe(self) -> str:
+        """See Operation."""
+        return "bring up the loopback interface"
+
+    def execute(self, build: Build) -> None:
+        """Set IFF_UP by ioctl(2), see netdevice(7)."""
+        import _socket  # the C half of socket: the Python half imports enum
+
+        with_fd = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
+        request = struct.pack("16sH22x", b"lo", 0)
+        flags = struct.unpack_from("H", fcntl.ioctl(with_fd.fileno(), SIOCGIFFLAGS, request), 16)[0]
+        fcntl.ioctl(with_fd.fileno(), SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | IFF_UP))
+        with_fd.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import errno
-import fcntl
-import struct
 
 from nsunit.setup import accounts, files, linux
 from nsunit.setup import system as os
@@ -17,9 +15,6 @@ if TYPE_CHECKING:
 
     from nsunit.setup.build import Build
 
-SIOCGIFFLAGS = 0x8913
-SIOCSIFFLAGS = 0x8914
-IFF_UP = 1
 SCHED_RESET_ON_FORK = 0x40000000
 
 
@@ -37,26 +32,6 @@ class Hostname(Operation):
     def execute(self, build: Build) -> None:
         """sethostname(2)."""
         linux.sethostname(self.hostname)
-
-
-class Loopback(Operation):
-    """Bring up lo: a new network namespace has nothing else, and has it down."""
-
-    keyword = "loopback"
-
-    def describe(self) -> str:
-        """See Operation."""
-        return "bring up the loopback interface"
-
-    def execute(self, build: Build) -> None:
-        """Set IFF_UP by ioctl(2), see netdevice(7)."""
-        import _socket  # loaded already by nsunit.setup.notify
-
-        with_fd = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM)
-        request = struct.pack("16sH22x", b"lo", 0)
-        flags = struct.unpack_from("H", fcntl.ioctl(with_fd.fileno(), SIOCGIFFLAGS, request), 16)[0]
-        fcntl.ioctl(with_fd.fileno(), SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", flags | IFF_UP))
-        with_fd.close()
 
 
 class User(Operation):

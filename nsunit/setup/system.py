@@ -46,6 +46,47 @@ def lexists(path: str) -> bool:
     return True
 
 
+def exists(path: str) -> bool:
+    """As os.path.exists()."""
+    try:
+        posix.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def isdir(path: str) -> bool:
+    """As os.path.isdir()."""
+    try:
+        return _stat.S_ISDIR(posix.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def dirname(path: str) -> str:
+    """As os.path.dirname()."""
+    head, slash, _ = path.rpartition("/")
+    return head.rstrip("/") or head + slash
+
+
+def abspath(path: str) -> str:
+    """As os.path.abspath()."""
+    return normpath(path if path.startswith("/") else f"{posix.getcwd()}/{path}")
+
+
+def normpath(path: str) -> str:
+    """As os.path.normpath()."""
+    # Two slashes at the beginning are kept, three are one: POSIX leaves to systems what the two mean.
+    root = "" if not path.startswith("/") else "//" if path.startswith("//") and not path.startswith("///") else "/"
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == ".." and (parts[-1:] not in ([], [".."])):
+            parts.pop()
+        elif part not in ("", ".", "..") or (part == ".." and not root):
+            parts.append(part)
+    return root + "/".join(parts) or "."
+
+
 def isfile(path: str) -> bool:
     """As os.path.isfile()."""
     try:

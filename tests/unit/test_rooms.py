@@ -11,7 +11,19 @@ import pytest
 from nsunit.features import FEATURES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-BASE = {"addresses", "digest", "jsontext", "record", "errors", "names", "run", "subordinate", "units", "version"}
+BASE = {
+    "addresses",
+    "bytecode",
+    "digest",
+    "jsontext",
+    "record",
+    "errors",
+    "names",
+    "run",
+    "subordinate",
+    "units",
+    "version",
+}
 EFFECTS = {"bus", "storage", "dropins"}
 
 # Each room and the rooms it may import from, itself and the base modules apart. Arrows point down only. The registry

@@ -118,6 +118,17 @@ class TestPodman:
         shown = run("systemctl", "show", "--property=MemoryMax,TasksMax,CPUWeight", scope).stdout.split()
         assert sorted(shown) == ["CPUWeight=174", "MemoryMax=134217728", "TasksMax=50"]
 
+    @pytest.mark.machine("controllers")
+    def test_its_limits_change(self, podman):
+        name = podman.start("--memory", "64m")
+        podman("update", "--memory", "128m", "--cpus", "0.5", "--pids-limit", "50", name)
+        group = Path(f"/sys/fs/cgroup{Path(f'/proc/{podman.pid(name)}/cgroup').read_text().strip()[3:]}")
+        names = "memory.max", "cpu.max", "pids.max"
+        expected = [str(128 << 20), "50000 100000", "50"]
+        assert [(group / file).read_text().strip() for file in names] == expected
+        (told,) = json.loads(podman.out("stats", "--no-stream", "--format", "json", name))
+        assert told["mem_usage"].endswith(" / 134.2MB")
+
     def test_devices_are_those_it_may_have(self, podman):
         script = "echo >/dev/null && head -c1 /dev/zero | wc -c; mknod /tmp/x c 1 1 && head -c1 /tmp/x"
         done = podman("run", "--rm", "--cap-add", "MKNOD", IMAGE, "sh", "-c", script, check=False)
@@ -244,6 +255,45 @@ class TestPodman:
         assert wrong.returncode == 126
         assert "'X' is no name of a property of systemd's" in wrong.stderr
 
+    def test_it_runs_what_kubernetes_would(self, podman, tmp_path):
+        """Read-only roots have a read-only /dev, in which there are mounts."""
+        (tmp_path / "pod.yaml").write_text(PODS.format(image=IMAGE))
+        podman("kube", "play", "--quiet", str(tmp_path / "pod.yaml"))
+        denied = podman("exec", "kube-one", "sh", "-c", "touch /x; touch /data/x", check=False)
+        assert (denied.stderr, denied.returncode) == ("touch: /x: Read-only file system\n", 0)
+        podman("kube", "down", str(tmp_path / "pod.yaml"))
+        options = ("--read-only", "--read-only-tmpfs=false", "--tty")
+        denied = podman("run", "--rm", *options, IMAGE, "touch", "/x", "/dev/x", check=False)
+        lines = denied.stdout.splitlines()
+        assert lines == [f"touch: {path}: Read-only file system" for path in ("/x", "/dev/x")]
+
+    def test_whole_systems_have_what_they_mount(self, podman):
+        script = "echo $container; grep -c ' /run tmpfs rw' /proc/mounts"
+        assert podman.out("run", "--rm", "--systemd", "always", IMAGE, "sh", "-c", script) == "podman\n1"
+
+    def test_where_it_is_in_the_tree_of_cgroups(self, podman, run):
+        script = ("--cgroupns", "host", IMAGE, "tail", "-1", "/proc/self/cgroup")
+        said = podman.out("run", "--rm", "--cgroup-parent", "shop-web.slice", *script)
+        assert said.startswith("0::/shop.slice/shop-web.slice/libpod-")
+        unit = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--property=Delegate=yes", "--unit=in-it")
+        said = run(*unit, "podman", "run", "--rm", "--cgroups", "split", "--pids-limit", "0", *script).stdout
+        assert said.startswith("0::/system.slice/in-it.service/libpod-payload-")
+
+    def test_a_unit_of_quadlet_runs_it(self, run, podman):
+        quadlet = Path("/etc/containers/systemd/shop.container")
+        quadlet.parent.mkdir(parents=True, exist_ok=True)
+        quadlet.write_text(QUADLET.format(image=IMAGE))
+        try:
+            run("systemctl", "daemon-reload")
+            run("systemctl", "start", "shop")
+            assert podman.out("exec", "systemd-shop", "cat", "/proc/1/comm") == "podman-init"
+            run("systemctl", "stop", "shop")
+            assert podman("container", "exists", "systemd-shop", check=False).returncode == 1
+        finally:
+            quadlet.unlink()
+            run("systemctl", "daemon-reload")
+            run("systemctl", "reset-failed", "shop", check=False)
+
     def test_without_systemd_it_makes_the_cgroup(self, podman):
         own = Engine(podman._run, "podman", "--cgroup-manager", "cgroupfs")
         name = own.start("--pids-limit", "0")
@@ -256,6 +306,37 @@ class TestPodman:
         assert podman.out("run", "--rm", "--cgroups", "disabled", IMAGE, "echo", "there") == "there"
 
 
+PODS = """\
+apiVersion: v1
+kind: Pod
+metadata: {{name: kube}}
+spec:
+  hostNetwork: true
+  terminationGracePeriodSeconds: 0
+  volumes: [{{name: data, emptyDir: {{}}}}]
+  containers:
+  - name: one
+    image: {image}
+    imagePullPolicy: Never
+    command: [sleep, "1000"]
+    securityContext: {{readOnlyRootFilesystem: true}}
+    volumeMounts: [{{name: data, mountPath: /data}}]
+"""
+QUADLET = """\
+[Container]
+Image={image}
+Exec=sleep 1000
+RunInit=true
+ReadOnly=true
+Network=none
+Ulimit=nofile=1024:1024
+Ulimit=nproc=4096:4096
+PidsLimit=0
+StopTimeout=0
+
+[Service]
+TimeoutStartSec=30
+"""
 USER = "kim"
 
 
@@ -396,6 +477,28 @@ class TestDocker:
         docker.ask("POST", f"/containers/{container}/start")
         docker.ask("POST", f"/containers/{container}/kill", signal="KILL")
         assert docker.ask("POST", f"/containers/{container}/wait")["StatusCode"] == 137
+
+    @pytest.mark.machine("controllers")
+    def test_its_limits_change(self, docker, run):
+        """`update`, whose resources come by the standard input; and what `stats` has of the new ones."""
+        container = docker.start(IMAGE, "sleep", "1000", Memory=64 << 20, CpuShares=2048)
+        new = {"Memory": 128 << 20, "MemorySwap": 160 << 20, "CpuQuota": 50000, "CpuPeriod": 100000, "PidsLimit": 50}
+        docker.ask("POST", f"/containers/{container}/update", new)
+        scope = f"docker-{container}.scope"
+        names = "memory.max", "memory.swap.max", "cpu.max", "cpu.weight", "pids.max"
+        group = Path("/sys/fs/cgroup/system.slice") / scope
+        assert [(group / name).read_text().strip() for name in names] == [
+            *(str(128 << 20), str(32 << 20)),
+            *("50000 100000", "174", "50"),
+        ]
+        shown = run("systemctl", "show", "--property=MemoryMax,CPUQuotaPerSecUSec,TasksMax,CPUWeight", scope).stdout
+        expected = ["CPUQuotaPerSecUSec=500ms", "CPUWeight=174", f"MemoryMax={128 << 20}", "TasksMax=50"]
+        assert sorted(shown.split()) == expected
+        told = docker.ask("GET", f"/containers/{container}/stats", stream=0)
+        assert (told["memory_stats"]["limit"], told["pids_stats"]) == (128 << 20, {"current": 1, "limit": 50})
+        with pytest.raises(Refused, match="memory"):
+            docker.ask("POST", f"/containers/{container}/update", {"Memory": 4096, "MemorySwap": 4096})
+        assert (group / "memory.max").read_text().strip() == str(128 << 20)
 
     def test_its_health_is_checked(self, docker):
         check = {"Test": ["CMD", "true"], "Interval": 1_000_000_000, "Retries": 1}

@@ -52,6 +52,7 @@ def test_package_ships_everything_it_should(run):
         "/usr/lib/systemd/network/01-nsunit.network",
         "/usr/lib/systemd/system/nsunit-limits-settled.service",
         "/usr/lib/systemd/system/nsunit-limits-shown.service",
+        "/usr/lib/systemd/system/nsunit-limits.path",
         "/usr/lib/systemd/system/nsunit-limits@.path",
         "/usr/lib/systemd/system/nsunit.slice",
         "/usr/lib/systemd/user/nsunit-limits-settled.service",

@@ -39,6 +39,58 @@ def test_a_container_lives_from_create_to_delete(bundle):
     assert bundle.call("delete", bundle.id, check=False).returncode == 1
 
 
+def traced_start(bundle, *options):
+    """What the command does for `start`, and what is said of it, after a mark."""
+    done = bundle.call("-x", f"/usr/bin/{RUNTIME}", *options, "start", bundle.id, runtime="sh", check=False)
+    return done.returncode, "+ exec /" in done.stderr, done.stderr.splitlines()[-1]
+
+
+def test_a_plain_start_needs_no_python(bundle):
+    """Engines wait for it; what is not as plain, and what is wrong, is Python's all the same."""
+    pid = bundle.create()
+    docker = ("--root", str(ROOT), "--log", str(bundle.path / "log"), "--log-format", "json", "--systemd-cgroup")
+    assert traced_start(bundle, *docker) == (0, False, "+ exit 0")
+    assert Path(f"/proc/{pid}/cmdline").read_bytes() == b"sleep\x001000\x00"
+    assert bundle.state()["status"] == "running"
+    assert traced_start(bundle) == (1, True, "cannot start an already running container")
+    bundle.call("delete", "--force", bundle.id)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    assert traced_start(bundle, *docker) == (1, True, "container does not exist")
+    assert json.loads((bundle.path / "log").read_text())["msg"] == "container does not exist"
+    pid = bundle.create()
+    assert traced_start(bundle, "--root", f"{ROOT}/../nsunit-oci")[:2] == (0, False)
+    bundle.call("delete", "--force", bundle.id)
+    os.waitpid(pid, 0)
+    pid = bundle.create()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert traced_start(bundle) == (1, True, "cannot start a container that has stopped")
+
+
+def test_what_a_plain_start_is_told_is_told_by_it(bundle, rootfs):
+    (rootfs / "bin/broken").write_text("#!/nowhere/interpreter\n")
+    (rootfs / "bin/broken").chmod(0o755)
+    bundle.config["process"]["args"] = ["/bin/broken"]
+    bundle.save()
+    for options in ((), ("--debug",)):
+        pid = bundle.create()
+        status, _, said = traced_start(bundle, *options)
+        assert status == 1
+        assert said == 'unable to start container process: exec: "/bin/broken": No such file or directory'
+        assert os.waitpid(pid, 0)[1] == 127 << 8
+        assert bundle.state()["status"] == "stopped"
+        bundle.call("delete", bundle.id)
+
+
+def test_a_hook_after_the_start_is_run(bundle):
+    seen = bundle.path / "seen"
+    bundle.config["hooks"] = {"poststart": [{"path": "/bin/touch", "args": ["touch", str(seen)]}]}
+    bundle.save()
+    bundle.create()
+    assert traced_start(bundle)[:2] == (0, True)
+    assert seen.exists()
+
+
 def test_the_status_of_the_payload_is_the_callers_to_wait_for(bundle):
     bundle.config["process"]["args"] = ["sh", "-c", "exit 7"]
     bundle.save()
@@ -79,6 +131,21 @@ def test_each_manager_of_cgroups(bundle, options):
     bundle.call("delete", "--force", bundle.id, cwd="/")
     if options == ("--systemd-cgroup",):
         assert subprocess.run(["systemctl", "status", scope], capture_output=True, check=False).returncode == 4
+
+
+def test_a_signal_that_nobody_names_is_term(bundle):
+    """As buildah has it, where it could not read the state; others have names and numbers."""
+    bundle.config["process"]["args"] = [
+        *("sh", "-c", "trap 'exit 7' TERM; trap 'exit 8' USR1; while :; do sleep 1000 & wait $!; done")
+    ]
+    bundle.save()
+    for words, status in (((), 7), (("usr1",), 8), (("10",), 8), (("SIGTERM",), 7)):
+        pid = bundle.create()
+        bundle.call("start", bundle.id)
+        wait_until(lambda: len(json.loads(bundle.call("ps", "--format", "json", bundle.id).stdout)) == 2, "its loop")
+        bundle.call("kill", bundle.id, *words)
+        assert os.waitpid(pid, 0)[1] == status << 8
+        bundle.call("delete", bundle.id)
 
 
 def test_no_path_no_home_and_an_ignored_sigpipe(bundle):

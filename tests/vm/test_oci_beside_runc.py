@@ -101,6 +101,11 @@ CASES = {
     "private": mount(options=["rbind", "rprivate"]),
     "file": file,
     "tmpfs": mount(type="tmpfs", source="tmpfs", options=["nosuid", "noexec", "size=64k", "mode=1700", "noatime"]),
+    "read-only tmpfs": mount(type="tmpfs", source="tmpfs", options=["ro", "tmpcopyup", "mode=755", ""]),
+    "read-only /dev": lambda config: (
+        config["mounts"][1]["options"].append("ro"),
+        config["linux"].update(maskedPaths=[]),  # a file is masked by /dev/null, here from before it is read-only
+    ),
     "tmpfs as it was": mount(type="tmpfs", source="tmpfs", options=["nosuid"]),
     "masks": in_linux(maskedPaths=["/proc/kcore", "/sys/firmware"], readonlyPaths=["/proc/sys", "/work", "/nowhere"]),
     "devices": in_linux(

@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import pytest
 from bundles import ROOT, bundle, received, rootfs, subreaper, users
 from remembering import MANAGERS, ONCE, REMEMBERS, criu, differs, remembering, restored, seen, started, word
 from waiting import wait_until
@@ -47,6 +48,108 @@ def test_a_container_goes_on_where_it_was(remembering, manager):
     assert os.waitpid(again, 0) == (again, signal.SIGKILL)
     assert bundle.state()["status"] == "stopped"
     bundle.call("delete", bundle.id)
+
+
+def test_an_ended_process_that_nobody_has_waited_for_is_told(remembering):
+    """criu would wait for the end of the first process, and this for that of the other."""
+    bundle = remembering
+    pid = started(bundle)
+    bundle.call("exec", "--detach", "--pid-file", "other", bundle.id, "true")
+    other = int((bundle.path / "other").read_text())
+    wait_until(lambda: "State:\tZ" in Path(f"/proc/{other}/status").read_text(), "its end")
+    refused = bundle.call("checkpoint", "--image-path", "image", bundle.id, check=False)
+    assert refused.returncode == 1 and refused.stderr == (
+        f"process {other} of the container has ended, and process {os.getpid()} has not waited for it: until then the"
+        " container's own cannot end; let it do so, or use --leave-running\n"
+    )
+    assert bundle.state()["status"] == "running" and not (bundle.path / "image").exists()
+    bundle.call("checkpoint", "--image-path", "left", "--leave-running", bundle.id)
+    os.waitpid(other, 0)
+    bundle.call("checkpoint", "--image-path", "image", bundle.id)
+    assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
+
+
+@pytest.mark.machine("kernel modules")
+def test_what_comes_after_a_first_dump_is_in_the_second(remembering):
+    bundle = remembering
+    pid = started(bundle)
+    bundle.call("checkpoint", "--pre-dump", "--image-path", "first", bundle.id)
+    assert bundle.state()["status"] == "running"
+    before = word(bundle)
+    bundle.call("checkpoint", "--image-path", "image", "--parent-path", "../first", bundle.id)
+    assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
+    assert os.readlink(bundle.path / "image/parent") == "../first"
+    again = restored(bundle)
+    assert word(bundle) == before
+    bundle.call("delete", "--force", bundle.id)
+    os.waitpid(again, 0)
+
+
+LOCKS = "exec 9>/tmp/lock; flock 9; touch /tmp/locked; while :; do sleep 0.1; done"
+TALKS = "nc -ll -p 7 -e cat & sleep 0.3; while :; do echo x; sleep 0.1; done | nc 127.0.0.1 7 > /tmp/said"
+
+
+def refusal(bundle, *options):
+    """What is said where the option is missing; the container goes on."""
+    refused = bundle.call("checkpoint", "--image-path", "refused", *options, bundle.id, check=False)
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert bundle.state()["status"] == "running"
+    return refused.stderr
+
+
+def test_locks_of_files_come_back(remembering):
+    bundle = remembering
+    of_host = {"type": "bind", "options": ["rbind", "ro"]}
+    bundle.config["mounts"] += [of_host | {"destination": path, "source": path} for path in ("/usr", "/lib", "/lib64")]
+    bundle.config["process"]["args"] = ["sh", "-c", LOCKS]
+    bundle.save()
+    pid = started(bundle)
+    wait_until(lambda: bundle.call("exec", bundle.id, "test", "-e", "/tmp/locked", check=False).returncode == 0)
+    assert "You can try --file-locks" in refusal(bundle)
+    bundle.call("checkpoint", "--image-path", "image", "--file-locks", bundle.id)
+    os.waitpid(pid, 0)
+    again = restored(bundle, "--file-locks")
+    assert bundle.call("exec", bundle.id, "flock", "-n", "/tmp/lock", "true", check=False).returncode == 1
+    bundle.call("delete", "--force", bundle.id)
+    os.waitpid(again, 0)
+
+
+@pytest.mark.machine("kernel modules")
+def test_connections_go_on(remembering):
+    """Both ends are in the container: what others have would time out."""
+    bundle = remembering
+    bundle.config["process"]["args"] = ["sh", "-c", TALKS]
+    bundle.save()
+    pid = started(bundle)
+
+    def said():
+        return len(bundle.call("exec", bundle.id, "cat", "/tmp/said", check=False).stdout)
+
+    wait_until(said, "an echo")
+    assert "--tcp-established" in refusal(bundle)
+    bundle.call("checkpoint", "--image-path", "image", "--tcp-established", bundle.id)
+    os.waitpid(pid, 0)
+    again = restored(bundle, "--tcp-established")
+    before = said()
+    assert before
+    wait_until(lambda: said() > before + 4, "further echoes")
+    bundle.call("delete", "--force", bundle.id)
+    os.waitpid(again, 0)
+
+
+def test_a_terminal_of_others_is_told(remembering):
+    bundle = remembering
+    master, slave = os.openpty()
+    words = ["nsunit-oci", "run", "--detach", "--pid-file", "pid", bundle.id]
+    subprocess.run(words, cwd=bundle.path, check=True, stdin=slave, stdout=slave, stderr=slave)
+    told = (
+        f"a standard stream is a terminal of others, {os.ttyname(slave)}: criu cannot restore it; use process.terminal"
+    )
+    assert refusal(bundle, "--shell-job") == told + "\n"
+    bundle.call("delete", "--force", bundle.id)
+    os.waitpid(int((bundle.path / "pid").read_text()), 0)
+    os.close(master)
+    os.close(slave)
 
 
 def test_a_container_that_is_left_running_can_come_back_with_another_name(remembering):

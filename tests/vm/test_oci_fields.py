@@ -211,3 +211,15 @@ def test_a_user_has_containers_with_his_own_id(bundle, rootfs):
     done = bundle.call(*words, "run", bundle.id, runtime="setpriv", env={"XDG_RUNTIME_DIR": str(own)})
     assert done.stdout.split() == ["0", "0", "1000", "1", "/dev/null"]
     assert not (own / "state" / bundle.id).exists()
+
+
+def test_a_tmpfs_has_the_mode_of_what_it_hides_and_is_for_all_else(bundle, rootfs):
+    new = f"new-{bundle.id}"
+    (rootfs / "work").chmod(0o750)
+    bundle.config["mounts"] += [{"type": "tmpfs", "destination": place} for place in (f"/{new}/below", "/work")]
+    try:
+        assert says(bundle, f"stat -c %a /{new} /{new}/below /work") == "755\n1777\n750\n"
+    finally:
+        (rootfs / "work").chmod(0o755)
+        (rootfs / new / "below").rmdir()
+        (rootfs / new).rmdir()

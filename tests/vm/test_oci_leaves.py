@@ -87,7 +87,7 @@ def test_nothing_of_it_stays_in_memory_beside_a_container(bundle, options):
         path = Path(f"/proc/{pid}/cgroup").read_text().strip().rpartition("::")[2]
         assert Path(f"/sys/fs/cgroup{path}/cgroup.procs").read_text().split() == [str(pid)]
         kept = {entry.name: entry.stat().st_blocks * 512 for entry in (ROOT / f"{bundle.id}-{number}").iterdir()}
-        assert kept.keys() == {"state.json", "config.json", "reply"}
+        assert kept.keys() == {"state.json", "config.json", "start", "reply", "started"}
         assert sum(kept.values()) <= 16384
         # Nor does it hold on to something of the runtime's: its descriptors are those it was given.
         assert sorted(os.listdir(f"/proc/{pid}/fd"), key=int) == ["0", "1", "2"]

@@ -1,19 +1,21 @@
 """A program sees the limits it lives under: the tightest ones of slice, service and groups, where it looks for them."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from waiting import wait_until
 
 MIB = 1 << 20
+TEXT = {"capture_output": True, "text": True, "check": True}
 SLEEP = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\n"
 FILES = ("memory.max", "memory.high", "memory.swap.max", "cpu.max", "pids.max")
 FREE = ("max", "max", "max", "max 100000", "1024")
 # As Go and the JVM go about it: the mount by its type, whichever comes last or first, and the group's path below it.
 LOOK = f"""
 set -e
-mounts=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - cgroup2 .*/\\1/p' /proc/self/mountinfo)
+mounts=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - cgroup2 .*/\\1/p' /proc/self/mountinfo | sort -u)
 cd "$mounts$(sed -n 's/^0:://p' /proc/self/cgroup)"
 grep -q cpu cgroup.controllers && grep -q memory cgroup.controllers
 cat {" ".join(FILES)}
@@ -25,6 +27,12 @@ def shown(container):
     session = container.exec("sh", "-c", LOOK).stdout.splitlines()
     assert session == [(container.root / "sys/fs/cgroup" / file).read_text().strip() for file in FILES]
     return tuple(session)
+
+
+def await_memory(container, mebibytes):
+    """Wait until the payload sees that limit."""
+    file = container.root / "sys/fs/cgroup/memory.max"
+    wait_until(lambda: file.read_text() == f"{mebibytes * MIB}\n", f"{mebibytes} MiB")
 
 
 def limits(**changed):
@@ -43,12 +51,22 @@ def test_those_of_its_slice(containers, nsunit, run):
     run("systemctl", "set-property", "--runtime", container.slice, "CPUQuota=150%", "MemoryHigh=100M")
     expected = limits(memory_max=str(128 * MIB), memory_high=str(100 * MIB), cpu_max="150000 100000")
     assert shown(container) == expected
-    run("systemctl", "set-property", "--runtime", "nsunit.slice", "MemoryMax=90M")
+    set_property = ("systemctl", "set-property", "--runtime")
+    run(*set_property, "nsunit.slice", "MemoryMax=90M")
     try:
+        await_memory(container, 90)  # a first limit there
+        run(*set_property, container.slice, "MemoryMax=80M")
+        await_memory(container, 80)
         nsunit("restart", container.name)
         assert shown(container) == limits(memory_max=str(90 * MIB), cpu_max="50000 100000", pids_max="4096")
+        run(*set_property, container.slice, "MemoryMax=70M", "CPUQuota=150%")
+        await_memory(container, 70)
+        run(*set_property, "nsunit.slice", "MemoryMax=60M")
+        await_memory(container, 60)
     finally:
         run("systemctl", "revert", "nsunit.slice")
+    await_memory(container, 70)
+    assert shown(container) == limits(memory_max=str(70 * MIB), cpu_max="150000 100000", pids_max="4096")
     look = ("-p", "Layer=/srv/roots/busybox", "-p", "Slice.MemoryMax=70M", "-p", "Service.Delegate=no")
     assert nsunit("run", *look, "sh", "-c", LOOK).stdout.splitlines()[0] == str(70 * MIB)
 
@@ -124,3 +142,18 @@ def test_programs_size_themselves_by_them(containers, nsunit, run, tmp_path):
     assert session() == (150, 2, 2)
     nsunit("set", container.name, "AllowedCPUs=1")
     assert container.exec("sh", "-c", CPUS).stdout == "cpus 1\n"
+
+
+# Go reads the quota from 1.25 on: sid's.
+GO_VERSION = re.search(r"^go: go1\.(\d+)", subprocess.run(["runc", "--version"], **TEXT).stdout, re.M)
+
+
+@pytest.mark.machine("controllers")
+@pytest.mark.skipif(int(GO_VERSION.group(1)) < 25, reason="Go before 1.25 does not look for a quota")
+def test_go_finds_the_quota(nsunit):
+    """GOMAXPROCS comes of it, and is 2 at least, which is all that this machine has: so this looks what Go reads."""
+    container = ("Layer=/srv/roots/debian", "BindReadOnly=/usr", "Volatile=yes", "Capability=+CAP_SYS_PTRACE")
+    words = [f"-p{text}" for text in (*container, "Slice.CPUQuota=150%")]
+    done = nsunit("run", *words, "strace", "-fe", "trace=openat,read,pread64", "runc", "--version")
+    opened = re.search(r'openat\(\w+, "/sys/fs/cgroup/cpu\.max", .* = (\d+)\n.*\((\d+), "(.*?)\\n"', done.stderr)
+    assert opened.groups() == (opened.group(1), opened.group(1), "150000 100000"), done.stderr

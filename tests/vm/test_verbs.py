@@ -423,6 +423,12 @@ def test_cat_and_verify(containers, nsunit):
             f"nsunit: {drop_in}:7: [Container",
         ]
     assert json.loads(nsunit("verify", "--json", name, check=False).stdout)[0]["line"] == 2
+    name = containers.define(
+        "[Container]\nLayer=/srv/roots/busybox\nExec=sleep 1\n[Slice]\nIOWeight=5\nIODeviceWeight=/nope 9\n"
+    )
+    for verb in ("verify", "start"):  # systemd would leave it out
+        done = nsunit(verb, name, check=False)
+        assert (done.returncode, "[Slice] IODeviceWeight: '/nope' does not exist" in done.stderr) == (1, True)
 
 
 def test_edit(containers, nsunit, workplace):

@@ -7,15 +7,17 @@ import tempfile
 
 from nsunit.deeds.imports import engines, sources
 from nsunit.deeds.imports.write import Staged, check_writable, refuse_others
+from nsunit.definition.load import load
+from nsunit.definition.search import list_names
 from nsunit.errors import DefinitionError, NsunitError, Problem, UsageError
-from nsunit.imports.model import Given, Unusable
+from nsunit.imports.model import Given, Imported, Origin, Remark, Unusable
 from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.imports import Format
-    from nsunit.imports.model import Draft, Remark
+    from nsunit.imports.model import Draft
 
 
 class Brought(Record):
@@ -60,6 +62,8 @@ def bring(
         found = kind.convert(given)
     except Unusable as error:
         raise DefinitionError([problem_of(error.remark)]) from None
+    if not given.arguments:
+        found = _without_layers(context, given, found)
     if not found.drafts:
         hint = "\n".join(str(remark) for remark in found.remarks)
         raise NsunitError(f"no definition can be made of this {kind.name}", hint=hint or "name other files")
@@ -73,6 +77,34 @@ def bring(
         remarks = (*found.remarks, *staged.check())
         paths = () if dry_run else tuple(staged.install())
     return Brought(found.drafts, paths, remarks)
+
+
+def _without_layers(context: Context, given: Given, found: Imported) -> Imported:
+    """*found* without the trees of which all that is known is that containers have them as layers."""
+    paths = [path for path, _ in given.texts]
+    described = {os.path.basename(path).rpartition(".")[0] for path in paths if not path.endswith("/")}
+    trees = {path.rstrip("/") for path in paths if path.endswith("/")}
+    trees = {path for path in trees if os.path.basename(path) not in described}
+    layers = _layers(context) if trees else {}
+    roots = {draft: "".join(draft.values("Container", "Rootfs")) for draft in found.drafts}
+    layers = {path: name for path, name in layers.items() if path in trees & {*roots.values()}}
+    remarks = [
+        Remark(Origin(path, 0, "tree"), f"it is a layer of '{name}'", f"'nsunit import nspawn {path}' takes it")
+        for path, name in sorted(layers.items())
+    ]
+    drafts = tuple(draft for draft, root in roots.items() if root not in layers)
+    return Imported(drafts, (*found.remarks, *remarks))
+
+
+def _layers(context: Context) -> dict[str, str]:
+    """The directories that defined containers have as layers, and the name of one that has it."""
+    found: dict[str, str] = {}
+    for name in list_names(context.search):
+        try:
+            found |= dict.fromkeys(load(name, context.search, context.host).container.layers, name)
+        except NsunitError:
+            continue  # who verifies it is told
+    return found
 
 
 def problem_of(remark: Remark) -> Problem:

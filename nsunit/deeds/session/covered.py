@@ -1,4 +1,7 @@
-"""A first limit of its service, shown to a container that has seen those of its slice only, while it runs."""
+"""A first limit of its service or of nsunit.slice, shown to a container while it runs.
+
+It has seen those of its own slice only until then.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nsunit.core.context import Context
+    from nsunit.core.running import Running
 
 _PLACE = "/sys/fs/cgroup"  # in the container
 
@@ -33,14 +39,13 @@ def show_first_limits(context: Context, name: str) -> None:
         return
     running = find_running(context, name)
     unit, slice_ = namespaces.unit_and_slice(running.control_group)
-    there = read_kernel_file(f"/proc/{running.pid}/mountinfo") or ""
     limits = namespaces.limits_to_show(unit, slice_, everything=True)
-    missing = [limit for limit in limits if f" {_PLACE}/{limit} " not in there]
-    if not missing:
+    if not _missing(running, limits):
         return
     pidfd = open_pidfd(context, running)
     runtime = os.open(context.paths.runtime_of(name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     directory = namespaces.write_shown(runtime, unit, limits)
+    missing = _missing(running, limits)  # others do the same, one after the other from here on
     clones = {limit: mounts.clone_shown(directory, limit) for limit in missing}
 
     def cover() -> None:
@@ -59,6 +64,11 @@ def show_first_limits(context: Context, name: str) -> None:
     if not is_done:
         raise NsunitError(f"{name}: what it sees of its limits cannot be changed", hint="a restart shows them")
     _watch(context, name, unit, slice_)
+
+
+def _missing(running: Running, limits: Iterable[str]) -> list[str]:
+    there = read_kernel_file(f"/proc/{running.pid}/mountinfo") or ""
+    return [limit for limit in limits if f" {_PLACE}/{limit} " not in there]
 
 
 def _watch(context: Context, name: str, *groups: str) -> None:

@@ -75,7 +75,7 @@ def pod_operations(definition: Definition, facts: Facts) -> list[Operation]:
     if "uts" in share:
         planned.append(process.Hostname(container.hostname or ""))
     if "net" in share:
-        planned.append(process.Loopback())
+        planned.append(namespaces.Loopback())
     parameters = open_network(facts) if "net" in share else {}
     planned += [Sysctl(key, value) for key, value in (parameters | early_sysctls(container)).items()]
     return planned + connects(definition, facts)

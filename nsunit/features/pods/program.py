@@ -104,7 +104,7 @@ def _carry_out(operations: Sequence[Operation], kinds: Sequence[str], build: Bui
     # The host's own /proc shows the parameters of the namespaces of whoever opens their files.
     build.proc_fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     for operation in operations:
-        if isinstance(operation, (process.Hostname, process.Loopback, mounts.Sysctl)):
+        if isinstance(operation, (process.Hostname, namespaces.Loopback, mounts.Sysctl)):
             _do(operation, operation.execute, build)
 
 

@@ -35,7 +35,7 @@ def _one(service: Service, kind: str, said: dict[str, str]) -> None:
     credential = f"{project.name}.{name}"
     where = said.get("target") or name
     where = where if where.startswith("/") else _DIRECTORIES[kind] + where
-    options = [credential, f"target={where}", f"mode={mode(said.get('mode', '0444')) & 0o444:04o}"]
+    options = [credential, f"target={where}", f"mode={mode(said.get('mode', '0444'), target) & 0o444:04o}"]
     options += [f"{key}={said[key]}" for key in ("uid", "gid") if key in said]
     if known.get("external"):
         options[0] = str(known.get("name") or name)

@@ -347,7 +347,7 @@ class Service:
             elif key == "nocopy":
                 options += ["nocopy"] if value else []
             elif key == "mode":
-                options.append(f"mode={mode(value):04o}")
+                options.append(f"mode={mode(value, self.target):04o}")
             elif key == "size":
                 options.append(f"size={value}")
             elif key == "recursive":

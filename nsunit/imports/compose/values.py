@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from nsunit.imports.podman.target import Target
+
 
 def pairs(value: Any) -> list[tuple[str, Any]]:
     """The items of a mapping, or of a list of NAME=VALUE or NAME:VALUE."""
@@ -45,8 +47,8 @@ def text_of(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def mode(value: Any) -> int:
-    """The mode of a file: `0440` and `0o440` are octal, `288` is the same.
+def mode(value: Any, target: Target) -> int:
+    """The mode of a file: `0440` and `0o440` are octal, `288` is the same; *target* hears of what may be meant so.
 
     Raises:
         NotCarried: it is none.
@@ -60,4 +62,6 @@ def mode(value: Any) -> int:
         number = -1
     if not 0 <= number <= 0o7777:
         raise NotCarried(f"'{text}' is no mode", "e.g. 0440")
+    if not is_octal and len(text) >= 3 and not {*text} & {"8", "9"}:  # compose takes it so, too
+        target.remark(f"{text} is a decimal number in YAML, which is the mode {number:04o}", f"0{text} is octal")
     return number

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import select
 import time
 
 from nsunit.oci.errors import OciError
 from nsunit.setup import CGROUP_ROOT, read_file, write_file
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def write(path: str, files: Sequence[Write]) -> None:
     """
     for item in files:
         name, text = item.file, item.text
-        if item.instead and not os.path.exists(f"{CGROUP_ROOT}{path}/{name}"):
+        if item.instead and not os.exists(f"{CGROUP_ROOT}{path}/{name}"):
             name, text = item.instead
         try:
             write_file(f"{CGROUP_ROOT}{path}/{name}", text)
@@ -136,7 +136,7 @@ def below(path: str) -> list[str]:
 
 def exists(path: str) -> bool:
     """Whether there is such a cgroup, and it is not that of all."""
-    return bool(path.strip("/")) and os.path.isdir(CGROUP_ROOT + path)
+    return bool(path.strip("/")) and os.isdir(CGROUP_ROOT + path)
 
 
 def kill(path: str) -> None:

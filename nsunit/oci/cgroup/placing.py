@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.oci.cgroup import fs
 from nsunit.oci.cgroup.place import DISABLED, SYSTEMD, Place
 from nsunit.oci.devices import restrict
 from nsunit.oci.errors import OciError
 from nsunit.oci.rootless import is_in_user_namespace, is_users
 from nsunit.oci.spec.limits import devices
-from nsunit.oci.spec.limits.resources import for_cgroup, refuse_memory
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from nsunit.oci.spec.fields import Json
+    from nsunit.oci.spec.limits.resources import Limits
 
 
 def put(place: Place, identity: str, pid: int, config: Json, warn: Callable[[str], None]) -> Place:
@@ -42,19 +41,19 @@ def put(place: Place, identity: str, pid: int, config: Json, warn: Callable[[str
         if not devices.needs_program(rules):
             rules = None
     else:
-        limits = for_cgroup(resources)
+        limits = _for_cgroup(resources)
         try:
             fs.make(place.path)
         except PermissionError:
-            if not is_users() or limits.files or linux.get("cgroupsPath"):
+            if not is_users() or (limits and limits.files) or linux.get("cgroupsPath"):
                 raise
             return place.replace(manager=DISABLED)  # nothing was asked for, and a user has no place for it
-        fs.write(place.path, limits.files)
+        if limits:
+            fs.write(place.path, limits.files)
         fs.enter(place.path, pid)
     if rules is not None and not (rules.allowed and not rules.exceptions):
         _restrict(place, rules, warn)
-    for name in limits.without:
-        warn(f"{name}: cgroup version 2 has nothing for it; it is left out")
+    _tell_without(limits, warn)
     return place
 
 
@@ -77,11 +76,23 @@ def change(place: Place, resources: Json, warn: Callable[[str], None]) -> None:
     if place.manager == DISABLED or not fs.exists(place.path):
         raise OciError("the container has no cgroup of its own: there are no limits to change")
     if (resources.get("memory") or {}).get("checkBeforeUpdate"):
-        refuse_memory(resources, fs.memory_in_use(place.path))
-    limits = _scope().change(place, resources) if place.manager == SYSTEMD else for_cgroup(resources)
-    fs.hand_down(place.path, limits.controllers())
-    fs.write(place.path, limits.files)
-    for name in limits.without:
+        _resources().refuse_memory(resources, fs.memory_in_use(place.path))
+    limits = _scope().change(place, resources) if place.manager == SYSTEMD else _for_cgroup(resources)
+    if limits:
+        fs.hand_down(place.path, limits.controllers())
+        fs.write(place.path, limits.files)
+    _tell_without(limits, warn)
+
+
+def _for_cgroup(resources: Json) -> Limits | None:
+    if not resources.keys() - {"devices"}:
+        return None
+    limits: Limits = _resources().for_cgroup(resources)
+    return limits
+
+
+def _tell_without(limits: Limits | None, warn: Callable[[str], None]) -> None:
+    for name in limits.without if limits else ():
         warn(f"{name}: cgroup version 2 has nothing for it; it is left out")
 
 
@@ -89,3 +100,9 @@ def _scope() -> ModuleType:
     from nsunit.oci.cgroup import scope  # it loads sd-bus
 
     return scope
+
+
+def _resources() -> ModuleType:
+    from nsunit.oci.spec.limits import resources  # what has no limits is not to load it
+
+    return resources

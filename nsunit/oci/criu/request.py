@@ -145,12 +145,19 @@ def stream(link: str, mount: int, inode: int, inside: Sequence[int]) -> tuple[st
     """Two texts for a standard stream: how a dump is told that it is outside, if it must be, and how a restore.
 
     *link* is what /proc has for it, *mount* the id of the mount it was opened on, *inside* those of the container.
+
+    Raises:
+        OciError: criu has nothing for it.
     """
     if link.startswith("socket:["):
         return f"unix[{link[8:-1]}]", link
     if link.startswith("pipe:["):
         return "", link
-    if link.startswith("/") and mount not in inside and not link.startswith("/dev/pts/"):
+    if link.startswith("/dev/pts/") and mount not in inside:
+        raise OciError(
+            f"a standard stream is a terminal of others, {link}: criu cannot restore it; use process.terminal"
+        )
+    if link.startswith("/") and mount not in inside:
         key = f"file[{mount:x}:{inode:x}]"
         return key, key
     return "", link

@@ -98,7 +98,9 @@ class Directories:
         for mount in found:
             if mount.destination not in behind:
                 raise OciError(f"the image has a mount at {mount.destination} that config.json has not")
-        return [(mount.point, behind[mount.destination] + mount.below) for mount in found]
+        # criu opens what is there without following links; nothing stands for the host's root.
+        real = {name: os.path.realpath(path) if path else "" for name, path in behind.items()}
+        return [(mount.point, real[mount.destination] + mount.below) for mount in found]
 
     def make_points(self, root_fd: int) -> None:
         """Make the mount points in a root that is another than the one there was."""

@@ -7,7 +7,7 @@ The value of a property is GVariant text, as gdbus(1) and the other runtimes hav
 from __future__ import annotations
 
 from nsunit.oci.spec.check.shapes import INTEGERS, FieldError
-from nsunit.record import Record
+from nsunit.oci.spec.wishes import Wishes
 from nsunit.units import Property
 
 TYPE_CHECKING = False
@@ -45,14 +45,6 @@ _RANGES = {
 }
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-
-
-class Wishes(Record):
-    """What the annotations of a container ask of the runtime."""
-
-    properties: tuple[Property, ...] = ()
-    keeps_groups: bool = False  # run.oci.keep_original_groups: a user's groups that have no place in the maps
-    strict_calls: bool = False  # run.oci.seccomp_fail_unknown_syscall
 
 
 _BOOLEANS = {"keep_original_groups": "keeps_groups", "seccomp_fail_unknown_syscall": "strict_calls"}

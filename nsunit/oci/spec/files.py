@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import mounts as options
 from nsunit.oci.spec.fields import Json, take, wrong
 from nsunit.oci.spec.namespaces import Namespaces, id_map
 from nsunit.setup import linux as kernel
+from nsunit.setup import system as os
 from nsunit.setup.oci.devices import Device, Links
-from nsunit.setup.oci.mounts import Bind, Cgroup, MaskedPaths, Mount, ReadOnlyPaths, Root, RootPropagation
+from nsunit.setup.oci.mounts import Bind, Cgroup, MaskedPaths, Mount, ReadOnly, ReadOnlyPaths, Root, RootPropagation
 from nsunit.setup.root import Pivot, ReadOnlyRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nsunit.setup.operation import Operation
 
 DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
@@ -53,6 +54,11 @@ def before_pivot(config: Json, bundle: str, namespaces: Namespaces, *, binds_dev
     return steps
 
 
+def read_only(steps: Sequence[Operation]) -> list[Operation]:
+    """What makes read-only which of the mounts in *steps* are to be so in the end."""
+    return [ReadOnly(step) for step in steps if isinstance(step, Mount) and step.kept]
+
+
 def pivot(config: Json) -> list[Operation]:
     """Become the root."""
     linux: Json = take(config, "linux", dict)
@@ -81,7 +87,7 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
     if not target:
         raise wrong(f"{where}destination", "it must be given")
     target = target if target.startswith("/") else "/" + target
-    if not os.path.normpath(target).strip("/"):  # it would be below the root, and nobody would see it
+    if not os.normpath(target).strip("/"):  # it would be below the root, and nobody would see it
         raise wrong(f"{where}destination", f"'{target}' is the root: root.path says what that is")
     kind, source = take(entry, "type", str), take(entry, "source", str)
     said = options.parse(take(entry, "options", list))
@@ -97,8 +103,12 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
         return Bind(path, target, recursive, *attributes, inherited, said.propagation, maps, maps_all)
     if said.idmap or entry.get("uidMappings") or entry.get("gidMappings"):
         raise wrong(f"{where}options", "only bind mounts can be id-mapped")
-    attributes = (said.set, said.clear, said.set_all, said.clear_all)
-    return Mount(kind, source, target, said.data, *attributes, said.propagation, said.copy_up and kind == "tmpfs")
+    # A file system in memory begins empty: what is mounted or made in it is so before it is read-only.
+    kept = kind == "tmpfs" and bool(said.set & kernel.MOUNT_ATTR_RDONLY)
+    set_ = said.set & ~kernel.MOUNT_ATTR_RDONLY if kept else said.set
+    attributes = (set_, said.clear, said.set_all, said.clear_all)
+    copy_up = said.copy_up and kind == "tmpfs"
+    return Mount(kind, source, target, said.data, *attributes, said.propagation, copy_up, kept)
 
 
 def _id_maps(

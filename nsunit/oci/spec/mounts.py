@@ -92,7 +92,7 @@ def parse(options: Sequence[str]) -> Options:
             copy_up = True
         elif word in ("idmap", "ridmap"):
             idmap = word
-        elif word not in _NOTHING:
+        elif word and word not in _NOTHING:  # podman has an empty one for file systems without a context of SELinux
             data.append(word)
     set_, clear = masks[""]
     set_all, clear_all = masks["r"]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import files, hooks, namespaces, program
-from nsunit.oci.spec.annotations import wishes_of
 from nsunit.oci.spec.check.validate import check_config
 from nsunit.oci.spec.fields import Json, take
 from nsunit.oci.spec.namespaces import Namespaces
 from nsunit.record import Record
-from nsunit.setup.oci.hooks import ContainerHooks, RuntimeHooks
+from nsunit.setup.namespaces import Loopback
 from nsunit.setup.oci.process import Call, Domainname, Keyring, Sysctl, Wait
-from nsunit.setup.process import Loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +57,7 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
     if not spaces.has("mnt"):
         raise SpecError("config.json has no mount namespace, which a container of nsunit-oci needs")
     said = hooks.parse(config)
-    wishes = wishes_of(take(config, "annotations", dict))
+    wishes = program.asked_by(take(config, "annotations", dict))
     todo = program.parse(process, linux, wishes, new=True)
     steps: list[Operation] = files.before_pivot(
         config, bundle, spaces, binds_devices=binds_devices or spaces.has("user")
@@ -69,17 +67,23 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
     if "net" in spaces.made:
         steps.insert(1, Loopback())
     if "prestart" in said or "createRuntime" in said:
+        from nsunit.setup.oci.hooks import RuntimeHooks  # what has none is not to load them
+
         steps.append(RuntimeHooks())
     steps += _container_hooks("createContainer", said, hooks.state_but_pid(config, bundle, identity, "creating"))
     steps += [*files.pivot(config), *_names(config, spaces), *_sysctls(linux, spaces), *files.hidden(config)]
-    steps += [*todo.early, *todo.become, Wait()]
+    steps += [*todo.early, *files.read_only(steps), *todo.become, Wait()]
     steps += _container_hooks("startContainer", said, hooks.state_but_pid(config, bundle, identity, "created"))
     steps += todo.last
     return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal, wishes.keeps_groups)
 
 
 def _container_hooks(kind: str, said: dict[str, tuple[Hook, ...]], state: str) -> list[Operation]:
-    return [ContainerHooks(kind, said[kind], state)] if kind in said else []
+    if kind not in said:
+        return []
+    from nsunit.setup.oci.hooks import ContainerHooks  # what has none is not to load them
+
+    return [ContainerHooks(kind, said[kind], state)]
 
 
 def _names(config: Json, spaces: Namespaces) -> list[Operation]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import process as names
-from nsunit.oci.spec.annotations import Wishes
 from nsunit.oci.spec.fields import Json, take, wrong
-from nsunit.oci.spec.seccomp import compile_filter
+from nsunit.oci.spec.wishes import Wishes
 from nsunit.record import Record
 from nsunit.setup import linux as kernel
-from nsunit.setup.oci.devices import Terminal
 from nsunit.setup.oci.process import (
     DEFAULT_PATH,
     Call,
@@ -38,6 +36,15 @@ class Program(Record):
     last: tuple[Operation, ...]
     oom_score: int | None
     terminal: bool
+
+
+def asked_by(annotations: Json) -> Wishes:
+    """What *annotations* ask for; raises what `annotations.wishes_of` raises."""
+    if not annotations:
+        return Wishes()
+    from nsunit.oci.spec.annotations import wishes_of  # what has none is not to load their parser
+
+    return wishes_of(annotations)
 
 
 def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
@@ -82,6 +89,8 @@ def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
         else:
             last[:0] = filter_
     if terminal:
+        from nsunit.setup.oci.devices import Terminal  # `exec` without one needs nothing of devices
+
         early.insert(0, Terminal(new, _size(process), uid))
     score = process.get("oomScoreAdj")
     if score is not None and not -1000 <= score <= 1000:
@@ -165,7 +174,11 @@ def _labels(process: Json) -> list[Operation]:
 
 def _filter(linux: Json, wishes: Wishes) -> list[Filter]:
     seccomp: Json = take(linux, "seccomp", dict)
-    found = compile_filter(seccomp, strict=wishes.strict_calls) if seccomp else None
+    if not seccomp:
+        return []
+    from nsunit.oci.spec.seccomp import compile_filter  # what has none is not to load it
+
+    found = compile_filter(seccomp, strict=wishes.strict_calls)
     return [Filter(found.program, found.flags, found.asks)] if found else []
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 
 from nsunit.jsontext import dumps
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.criu import mounts, request, wire
 from nsunit.oci.criu.worker import DESCRIPTORS, MOUNTS, Directories, Worker, find
 from nsunit.oci.errors import OciError
+from nsunit.oci.killing import unreaped
 from nsunit.oci.spec import namespaces
 from nsunit.oci.spec.fields import Json, take
 from nsunit.oci.state import CHECKPOINT, PAUSED, RUNNING, write_whole
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from nsunit.oci.state import Container
 
 _LOG = "dump.log"
+_SECONDS = 2.0  # for who is about to wait for an ended process
 
 
 def run(context: Context, given: Given) -> tuple[int, str]:
@@ -35,12 +38,28 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     status = store.status(container)
     if status not in (RUNNING, PAUSED):
         raise OciError(f"cannot checkpoint a container that is {status}")
+    ends = not (given.has("leave-running") or given.has("pre-dump"))
+    if ends:
+        refuse_unreaped(container.pid)
     directories = Directories(os.path.abspath(given.one("image-path", "checkpoint")), given.one("work-path"), _LOG)
     dump(context, given, container, directories)
-    if not (given.has("leave-running") or given.has("pre-dump")):
+    if ends:
         store.write(identity, CHECKPOINT, b"")  # `restore` may take its place
     os.close(lock)
     return 0, ""
+
+
+def refuse_unreaped(pid: int) -> None:
+    """Refuse a dump that would not come to its end: criu waits for that of *pid*, the container's first process.
+
+    Raises:
+        OciError: the kernel would keep it from ending, and does so a moment later, too.
+    """
+    deadline = time.monotonic() + _SECONDS
+    while reason := unreaped(pid):
+        if time.monotonic() > deadline:
+            raise OciError(f"{reason}; let it do so, or use --leave-running")
+        time.sleep(_SECONDS / 20)
 
 
 def dump(context: Context, given: Given, container: Container, directories: Directories) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.oci import rootless
 from nsunit.oci.cgroup import fs, placing
 from nsunit.oci.cgroup.place import group_of
@@ -18,11 +16,11 @@ from nsunit.oci.spec.namespaces import has_hosts_root
 from nsunit.oci.spec.plan import Plan, plan
 from nsunit.oci.state import REPLY, START, Container, began_of, now, read, write_whole
 from nsunit.setup import linux
+from nsunit.setup import system as os
 from nsunit.setup.namespaces import cgroup_of, write_file
-from nsunit.setup.oci.hooks import HookError, run_all
 from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
-from nsunit.setup.oci.step import Box, Channel
+from nsunit.setup.oci.step import Box, Channel, HookError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def create(
     """
     store = context.store
     store.path(identity)
-    bundle = os.path.abspath(given.one("bundle") or ".")
+    bundle = os.abspath(given.one("bundle") or ".")
     content, config = read_config(bundle)
     hand_down_sockets(config)
     in_users = rootless.is_in_user_namespace()
@@ -64,7 +62,7 @@ def create(
         if todo.terminal:
             raise OciError("cannot allocate tty if runc will detach without setting console socket")
         raise OciError("cannot use console socket if runc will not detach or allocate tty")
-    if not in_users and os.geteuid() == 0 and has_hosts_root(todo.namespaces):
+    if rootless.is_host_root() and has_hosts_root(todo.namespaces):
         protect()
     container = add(context, config, bundle, identity)
     making = _Making(context, container, config, todo, given)
@@ -92,8 +90,8 @@ def add(context: Context, config: Json, bundle: str, identity: str) -> Container
     """
     text: str = take(take(config, "linux", dict), "cgroupsPath", str)
     place = parse_place(context.manager, text, identity, cgroup_of("self"), user=rootless.is_users())
-    rootfs = os.path.abspath(root_path(config, bundle))
-    if not os.path.isdir(rootfs):
+    rootfs = os.abspath(root_path(config, bundle))
+    if not os.isdir(rootfs):
         raise SpecError(f"invalid rootfs: stat {rootfs}: no such file or directory")
     container = Container(
         *(identity, bundle, rootfs, now(), os.getpid(), began_of(os.getpid()), place),
@@ -124,8 +122,8 @@ def read_config(bundle: str) -> tuple[bytes, Json]:
 
 def sockets_passed() -> int:
     """How many sockets systemd has handed to this process, from descriptor 3 on: sd_listen_fds(3)."""
-    text = os.environ.get("LISTEN_FDS", "")
-    return int(text) if os.environ.get("LISTEN_PID") == str(os.getpid()) and text.isdecimal() else 0
+    text = os.variables.get("LISTEN_FDS", "")
+    return int(text) if os.variables.get("LISTEN_PID") == str(os.getpid()) and text.isdecimal() else 0
 
 
 def hand_down_sockets(config: Json) -> None:
@@ -182,9 +180,9 @@ class _Making(Answers):
 
     def _fifos(self) -> tuple[int, int]:
         found = []
-        for name in (START, REPLY):
+        for name, mode in ((START, 0o600 if self.todo.hooks.get("poststart") else 0o700), (REPLY, 0o600)):
             path = self.store.path(self.container.id, name)
-            os.mkfifo(path, 0o600)
+            os.mkfifo(path, mode)
             found.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
         return found[0], found[1]
 
@@ -209,6 +207,8 @@ class _Making(Answers):
 
     def hooks(self, pid: int) -> None:
         """See Answers."""
+        from nsunit.setup.oci.hooks import run_all  # few containers have hooks
+
         self.has_run_hooks = True
         text = state(self.config, self.container.bundle, self.container.id, "creating", pid)
         for kind in ("prestart", "createRuntime"):
@@ -238,6 +238,7 @@ def open_spaces(todo: Plan) -> Spaces:
     spaces = Spaces()
     spaces.made, spaces.offsets = todo.namespaces.made, todo.namespaces.offsets
     spaces.keeps_groups = todo.keeps_groups
+    spaces.can_return = rootless.is_host_root()
     for kind, path in todo.namespaces.joined:
         try:
             spaces.joined.append((kind, os.open(path, os.O_RDONLY | os.O_CLOEXEC)))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.jsontext import loads
 from nsunit.oci.errors import OciError
 from nsunit.oci.removal import destroy
 from nsunit.oci.state import CREATED, STOPPED, read
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
 def _delete(context: Context, identity: str, *, force: bool) -> None:
     store = context.store
     path = store.path(identity)
-    if not os.path.isdir(path):
+    if not os.isdir(path):
         if force:
             return
         raise OciError("container does not exist")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import sys
 import time
@@ -12,6 +11,7 @@ from nsunit.oci.cgroup import fs
 from nsunit.oci.errors import OciError, UsageError
 from nsunit.oci.spec.limits.stats import event, stats_of
 from nsunit.oci.state import STOPPED
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.errors import OciError, UsageError
+from nsunit.oci.rootless import is_host_root
 from nsunit.oci.sockets import connect, tell
 from nsunit.oci.spec import program
-from nsunit.oci.spec.annotations import wishes_of
 from nsunit.oci.spec.check.validate import check_process
 from nsunit.oci.spec.fields import Json, parse_object, take
 from nsunit.oci.spec.hooks import state
 from nsunit.oci.spec.process import cpu_set
 from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, read, write_whole
 from nsunit.setup import linux, namespaces
+from nsunit.setup import system as os
 from nsunit.setup.oci.process import Report
 from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
@@ -43,7 +42,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     process = _process(given, config)
     linux_object: Json = take(config, "linux", dict)
     check_process(process)
-    wishes = wishes_of(container.annotations)
+    wishes = program.asked_by(container.annotations)
     todo = program.parse(process, linux_object, wishes, new=False)
     _check_terminal(given, todo.terminal)
     session = _Session(container, given, process, config)
@@ -59,6 +58,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
 
         relay = Foreground(box, terminal=todo.terminal)
     spaces = spaces_of(container)
+    spaces.can_return = is_host_root()
     spaces.keeps_groups = wishes.keeps_groups
     if not given.has("detach"):
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)

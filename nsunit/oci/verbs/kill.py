@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
-import os
 
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.errors import OciError
 from nsunit.oci.state import STOPPED, Container, is_alive
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

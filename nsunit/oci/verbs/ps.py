@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.jsontext import dumps
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.errors import OciError, UsageError
 from nsunit.oci.state import is_alive
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ def run(context: Context, given: Given) -> tuple[int, str]:
 
 
 def _table(pids: list[int], words: list[str]) -> str:
-    path = next((place for place in _PLACES if os.path.exists(place)), None)
+    path = next((place for place in _PLACES if os.exists(place)), None)
     if path is None:
         raise OciError("ps(1) is not there; --format json needs none")
     reader, writer = os.pipe()
-    child = os.posix_spawn(path, ("ps", *words), os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)])
+    child = os.posix_spawn(path, ("ps", *words), os.variables, file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)])
     os.close(writer)
     with open(reader, "rb") as file:
         lines = file.read().decode("utf-8", "replace").splitlines()

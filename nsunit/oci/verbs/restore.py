@@ -21,10 +21,11 @@ from nsunit.oci.verbs.create import add, read_config
 from nsunit.oci.verbs.run import remove
 from nsunit.setup import linux
 from nsunit.setup.build import Build
+from nsunit.setup.namespaces import Loopback
 from nsunit.setup.oci import calls
 from nsunit.setup.oci.devices import send_master
-from nsunit.setup.oci.hooks import HookError, run_all
-from nsunit.setup.process import Loopback
+from nsunit.setup.oci.hooks import run_all
+from nsunit.setup.oci.step import HookError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import os
 
 from nsunit.oci.errors import OciError
-from nsunit.oci.state import CREATED, REPLY, RUNNING, START, STOPPED, read
+from nsunit.oci.state import CREATED, FAILED, REPLY, RUNNING, START, STARTED, STOPPED, read
+from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def start(context: Context, identity: str) -> None:
     lock = store.lock(identity)
     container = store.load(identity)
     status = store.status(container)
+    if text := _told(store, identity):
+        raise OciError(f"unable to start container process: {text}")
     if status == STOPPED:
         raise OciError("cannot start a container that has stopped")
     if status != CREATED:
@@ -50,14 +52,28 @@ def _go(store: Store, container: Container) -> str:
         if error.errno != errno.ENXIO:
             raise
         raise OciError("cannot start a container that has stopped") from None
+    try:
+        os.close(os.open(store.path(container.id, STARTED), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        raise OciError("cannot start an already running container") from None
     os.write(go, b".")
     os.close(go)
-    os.unlink(store.path(container.id, START))
     os.set_blocking(reply, True)
     text = b""
     while chunk := os.read(reply, 4096):
         text += chunk
     os.close(reply)
+    return text.decode("utf-8", "replace").removeprefix(".")
+
+
+def _told(store: Store, identity: str) -> str:
+    """What the command was told when it started the container itself; once."""
+    path = store.path(identity, FAILED)
+    try:
+        text = read(path)
+    except FileNotFoundError:
+        return ""
+    os.unlink(path)
     return text.decode("utf-8", "replace")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import _stat
 import errno
 import fcntl
-import os
-import stat
 import struct
 
 from nsunit.setup import files, linux
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.oci import calls
 from nsunit.setup.oci.mounts import attach
@@ -21,7 +21,7 @@ LINKS = {
     "stdout": "/proc/self/fd/1",
     "stderr": "/proc/self/fd/2",
 }
-_KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
+_KINDS = {"c": _stat.S_IFCHR, "u": _stat.S_IFCHR, "b": _stat.S_IFBLK, "p": _stat.S_IFIFO}
 
 
 class Device(Step):
@@ -73,7 +73,7 @@ class Device(Step):
         os.close(parent)
 
     def _refuse_other(self, status: os.stat_result) -> None:
-        same = stat.S_IFMT(status.st_mode) == _KINDS[self.kind]
+        same = _stat.S_IFMT(status.st_mode) == _KINDS[self.kind]
         if not same or (self.kind != "p" and status.st_rdev != os.makedev(self.major, self.minor)):
             raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
 
@@ -92,10 +92,10 @@ class Links(Step):
         dev = files.open_directory(build.root_fd, "/dev")
         for name, target in LINKS.items():
             _link(target, name, dev)
-        if os.path.exists("/proc/kcore"):
+        if os.exists("/proc/kcore"):
             _link("/proc/kcore", "core", dev)
         try:
-            if not stat.S_ISLNK(os.stat("ptmx", dir_fd=dev, follow_symlinks=False).st_mode):
+            if not _stat.S_ISLNK(os.stat("ptmx", dir_fd=dev, follow_symlinks=False).st_mode):
                 os.unlink("ptmx", dir_fd=dev)
         except FileNotFoundError:
             pass
@@ -130,7 +130,7 @@ class Terminal(Step):
         """Take a pair of the container's own devpts."""
         assert isinstance(build, Box)
         master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        if os.fstat(master).st_rdev != os.makedev(5, 2) or not stat.S_ISCHR(os.fstat(master).st_mode):
+        if os.fstat(master).st_rdev != os.makedev(5, 2) or not _stat.S_ISCHR(os.fstat(master).st_mode):
             raise OSError(22, "it is no terminal multiplexer", "/dev/ptmx")
         fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
         peer = fcntl.ioctl(master, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
@@ -155,7 +155,7 @@ class Terminal(Step):
         try:
             return os.open("/dev/console", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            os.mknod("/dev/console", stat.S_IFREG | 0o666)
+            os.mknod("/dev/console", _stat.S_IFREG | 0o666)
             return os.open("/dev/console", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
-import os
 import select
 import time
 
 from nsunit.setup import linux
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
-from nsunit.setup.oci.step import Box, Step
+from nsunit.setup.oci.step import Box, HookError, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     # path, arguments, environment, seconds or 0 for no end
     Hook = tuple[str, tuple[str, ...], tuple[str, ...], int]
-
-
-class HookError(Exception):
-    """A hook has failed; the text is one line."""
 
 
 def run_all(kind: str, hooks: Sequence[Hook], state: str) -> None:

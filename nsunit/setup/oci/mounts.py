@@ -7,10 +7,10 @@ them in its own user namespace.
 
 from __future__ import annotations
 
-import os
-import stat
+import _stat
 
 from nsunit.setup import files, linux, namespaces
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.oci import calls
 from nsunit.setup.oci.step import Box, Step
@@ -107,16 +107,20 @@ class Bind(Step):
     def execute(self, build: Build) -> None:
         """Attach it."""
         fd = build.take(id(self))
-        attach(build, fd, self.target, directory=stat.S_ISDIR(os.fstat(fd).st_mode))
+        attach(build, fd, self.target, directory=_stat.S_ISDIR(os.fstat(fd).st_mode))
         propagate(fd, self.propagation)
         os.close(fd)
 
 
 class Mount(Step):
-    """Mount a new file system *kind* at *target*; *data* are its own options, `key=value` or a word."""
+    """Mount a new file system *kind* at *target*; *data* are its own options, `key=value` or a word.
+
+    With *kept* a ReadOnly follows when all is there that belongs into it.
+    """
 
     __slots__ = (
         *("kind", "source", "target", "data", "set_", "clear", "set_all", "clear_all", "propagation", "copy_up"),
+        "kept",
     )
     keyword = "oci-mount"
     kind: str
@@ -129,6 +133,7 @@ class Mount(Step):
     clear_all: int
     propagation: tuple[int, ...]
     copy_up: bool
+    kept: bool
 
     def describe(self) -> str:
         """See Operation."""
@@ -136,10 +141,10 @@ class Mount(Step):
 
     def execute(self, build: Build) -> None:
         """Make it, attach it, and fill it with what was there if that is asked for."""
+        is_new = self.kind == "tmpfs" and _is_missing(build.root_fd, self.target)
         place = self._place(build)
-        late = linux.MOUNT_ATTR_RDONLY if self.copy_up else 0  # what is to be copied is written first
         if self.kind in _NEW_API:
-            fd = self._new(place, self.set_ & ~late)
+            fd = self._new(place, self.set_, is_new)
             if self.copy_up:
                 from nsunit.setup.oci import copy  # few mounts are filled
 
@@ -148,12 +153,13 @@ class Mount(Step):
         else:
             fd = self._old(build, place)
         os.close(place)
-        if late & self.set_:
-            calls.mount_setattr(fd, set_=late)
         if self.set_all or self.clear_all:
             calls.mount_setattr(fd, set_=self.set_all, clear=self.clear_all, recursive=True)
         propagate(fd, self.propagation)
-        os.close(fd)
+        if self.kept:
+            build.keep(id(self), fd)
+        else:
+            os.close(fd)
 
     def _place(self, build: Build) -> int:
         name = self.target.strip("/")
@@ -163,13 +169,14 @@ class Mount(Step):
         refuse_kernel_place(place, self.target)
         return place
 
-    def _new(self, place: int, attributes: int) -> int:
+    def _new(self, place: int, attributes: int, is_new: bool) -> int:
         options: list[tuple[str, str | None]] = []
         for word in self.data:
             key, equals, value = word.partition("=")
             options.append((key, value if equals else None))
-        if self.kind == "tmpfs" and not any(key == "mode" for key, _ in options):
-            options.append(("mode", f"{stat.S_IMODE(os.fstat(place).st_mode):04o}"))
+        # It has the mode of what it hides, as with the other runtimes; where there was nothing, its own, for all.
+        if self.kind == "tmpfs" and not is_new and not any(key == "mode" for key, _ in options):
+            options.append(("mode", f"{_stat.S_IMODE(os.fstat(place).st_mode):04o}"))
         try:
             return _new_mount(self.kind, self.source or self.kind, attributes, options)
         except OSError as error:
@@ -193,6 +200,32 @@ class Mount(Step):
         if rest:
             calls.mount_setattr(fd, set_=rest)
         return fd
+
+
+def _is_missing(root_fd: int, path: str) -> bool:
+    try:
+        os.close(files.open_in_root(root_fd, path, os.O_PATH))
+    except FileNotFoundError:
+        return True
+    return False
+
+
+class ReadOnly(Step):
+    """Make the mount of another step, *mount*, read-only: there was something to be made in it before."""
+
+    __slots__ = ("mount",)
+    keyword = "oci-read-only"
+    mount: Mount
+
+    def describe(self) -> str:
+        """See Operation."""
+        return self.mount.describe()
+
+    def execute(self, build: Build) -> None:
+        """See the class."""
+        fd = build.take(id(self.mount))
+        calls.mount_setattr(fd, set_=linux.MOUNT_ATTR_RDONLY)
+        os.close(fd)
 
 
 class Cgroup(Step):
@@ -288,7 +321,7 @@ class MaskedPaths(Step):
             place = open_inside(path)
             if place < 0:
                 continue
-            if not stat.S_ISDIR(os.fstat(place).st_mode):
+            if not _stat.S_ISDIR(os.fstat(place).st_mode):
                 null = null if null >= 0 else _open_null()
                 cover = linux.clone_tree(null)
             elif empty < 0:
@@ -309,7 +342,7 @@ class MaskedPaths(Step):
 def _open_null() -> int:
     fd = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     status = os.fstat(fd)
-    if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
+    if not _stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
         raise OSError(_EINVAL, "it is not the null device", "/dev/null")
     return fd
 

@@ -11,9 +11,9 @@ keeps, would have to be made, and Python begun twice, by each `create` and `exec
 from __future__ import annotations
 
 import fcntl
-import os
 
 from nsunit.setup import linux
+from nsunit.setup import system as os
 from nsunit.setup.oci import calls
 
 PLACE = "/run/nsunit-oci.python3"
@@ -47,7 +47,7 @@ def _publish() -> None:
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         there = os.lstat(PLACE)
-        if os.path.samestat(os.stat(_LINK), there):
+        if os.samestat(os.stat(_LINK), there):
             return
         if there.st_size:
             linux.umount2(PLACE, linux.MNT_DETACH | linux.UMOUNT_NOFOLLOW)  # Python has been upgraded

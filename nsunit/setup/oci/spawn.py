@@ -1,20 +1,21 @@
 """From steps to a process that waits in its namespaces.
 
-The runtime forks a middle process, which is put into the container's cgroup, joins and makes the namespaces and forks
-the container's process; then it exits, so that this one becomes a child of the nearest subreaper: of conmon, a shim, or
-the runtime itself when it stays.  Both talk to the runtime on a socket pair, whose end says that they have ended, as
-its end says to them that the runtime has.
+The runtime forks the container's process, which is put into its cgroup, and joins and makes the namespaces; that of
+processes only its children would be in, so the runtime has entered this one before, and goes back.  Where it could not
+go back, or the namespace of processes belongs to a user namespace, there is a middle process instead, which does all of
+it, forks the container's process, and exits.  Either way this one becomes a child of the nearest subreaper: of conmon,
+a shim, or the runtime itself when it stays.  It talks to the runtime on a socket pair, whose end says that it has
+ended, as its end says to the process that the runtime has.
 """
 
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
-import os
 
 from nsunit.setup import linux, namespaces
-from nsunit.setup.oci.hooks import HookError
+from nsunit.setup import system as os
 from nsunit.setup.oci.process import CannotFindError
-from nsunit.setup.oci.step import Box, Channel
+from nsunit.setup.oci.step import Box, Channel, HookError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from nsunit.setup.operation import Operation
 
-_USER = "user"
+_USER, _PID = "user", "pid"
 
 
 class StartError(Exception):
@@ -43,11 +44,18 @@ class Spaces:
         self.pidfd = -1  # of a process whose namespaces are joined: `exec`
         self.pidfd_kinds: tuple[str, ...] = ()
         self.keeps_groups = False
+        self.can_return = False  # whether the caller may enter its own PID namespace once more
 
     @property
     def has_new_users(self) -> bool:
         """Whether there is a user namespace to be made."""
         return _USER in self.made
+
+    @property
+    def needs_middle(self) -> bool:
+        """Whether the caller cannot fork the process right into its PID namespace."""
+        kinds = (*self.made, *(kind for kind, _ in self.joined), *self.pidfd_kinds)
+        return not self.can_return or _USER in kinds or "time" in self.made  # of the time only children are
 
 
 class Answers:
@@ -80,23 +88,30 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
     Raises:
         StartError: it failed, in its own words; nothing is left running.
     """
-    middle = os.fork()
-    if middle == 0:
+    middle = pid = 0
+    try:
+        if spaces.needs_middle:
+            middle = os.fork()
+        else:
+            pid = _fork_inside(spaces)
+    except OSError as error:
+        raise StartError(f"unable to enter the namespaces: {error.strerror}") from None
+    if not middle and not pid:
         other.close()
-        _middle(spaces, steps, box)
+        (_middle if spaces.needs_middle else _first)(spaces, steps, box)
     box.channel.close()
-    pid = 0
     try:
         while True:
             word, text = other.receive()
             if word == "place":
-                answers.placed(middle)
+                answers.placed(middle or pid)
             elif word == "maps":
                 answers.mapped(middle)
             elif word == "pid":
-                pid = int(text)
-                os.waitpid(middle, 0)
-                middle = 0
+                if middle:
+                    pid = int(text)
+                    os.waitpid(middle, 0)
+                    middle = 0
                 answers.forked(pid)
             elif word == "hooks":
                 answers.hooks(pid)
@@ -144,31 +159,68 @@ def _reap(pid: int) -> None:
         pass
 
 
-def _middle(spaces: Spaces, steps: Sequence[Operation], box: Box) -> None:
-    channel = box.channel
+def _fork_inside(spaces: Spaces) -> int:
+    """fork(2) into the PID namespace of *spaces*: the process is in it, as its first if it is new."""
+    joined = [fd for kind, fd in spaces.joined if kind == _PID]
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    pid = -1
     try:
-        for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
-            _signal.signal(number, _signal.SIG_DFL)
-        channel.call("place")
-        if box.place_fd >= 0:
-            os.fchdir(box.place_fd)
-        _enter(spaces, channel)
+        if _PID in spaces.made:
+            linux.unshare(linux.CLONE_NEWPID)
+        elif joined or _PID in spaces.pidfd_kinds:
+            linux.setns(joined[0] if joined else spaces.pidfd, linux.CLONE_NEWPID)
+        pid = os.fork()
+    finally:
+        if pid:  # the caller's next child may be a hook
+            linux.setns(own, linux.CLONE_NEWPID)
+        os.close(own)
+    return pid
+
+
+def _first(spaces: Spaces, steps: Sequence[Operation], box: Box) -> None:
+    """What the container's process does where there is none in between."""
+    try:
+        _enter_all(spaces, box)
+        box.channel.send("pid")
+    except BaseException as error:
+        _give_up(box.channel, error)
+    _container(steps, box)
+
+
+def _middle(spaces: Spaces, steps: Sequence[Operation], box: Box) -> None:
+    try:
+        _enter_all(spaces, box)
         pid = os.fork()
         if pid == 0:
             _container(steps, box)
-        channel.send("pid", str(pid))  # the answer is for the other, which waits for it
-    except OSError as error:
-        channel.send("error", f"unable to enter the namespaces: {error.strerror or error}")
+        box.channel.send("pid", str(pid))  # the answer is for the other, which waits for it
     except BaseException as error:
-        channel.send("error", f"unable to enter the namespaces: {type(error).__name__}: {error}")
+        _give_up(box.channel, error)
     os._exit(0)
+
+
+def _give_up(channel: Channel, error: BaseException) -> None:
+    text = error.strerror or str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    channel.send("error", f"unable to enter the namespaces: {text}")
+    os._exit(0)
+
+
+def _enter_all(spaces: Spaces, box: Box) -> None:
+    """Be put into the cgroup, and enter the namespaces."""
+    for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
+        _signal.signal(number, _signal.SIG_DFL)
+    box.channel.call("place")
+    if box.place_fd >= 0:
+        os.fchdir(box.place_fd)
+    _enter(spaces, box.channel)
 
 
 def _enter(spaces: Spaces, channel: Channel) -> None:
     later = []
+    inside = not spaces.needs_middle  # it has been forked into its PID namespace
     users = [fd for kind, fd in spaces.joined if kind == _USER]
     for kind, fd in spaces.joined:
-        if kind != _USER:
+        if kind != _USER and not (inside and kind == _PID):
             try:
                 linux.setns(fd, namespaces.KINDS[kind])
             except PermissionError:
@@ -178,7 +230,7 @@ def _enter(spaces: Spaces, channel: Channel) -> None:
     for fd in users:
         linux.setns(fd, linux.CLONE_NEWUSER)
     if spaces.pidfd >= 0:
-        flags = sum(namespaces.KINDS[kind] for kind in spaces.pidfd_kinds)
+        flags = _flags(spaces.pidfd_kinds, without=_PID if inside else "")
         if flags:
             linux.setns(spaces.pidfd, flags)
         if _USER in spaces.pidfd_kinds:
@@ -190,12 +242,16 @@ def _enter(spaces: Spaces, channel: Channel) -> None:
         _become_root(keeps_groups=spaces.keeps_groups)
     for kind, fd in later:
         linux.setns(fd, namespaces.KINDS[kind])
-    flags = sum(namespaces.KINDS[kind] for kind in spaces.made if kind != _USER)
+    flags = _flags(spaces.made, without=_PID if inside else _USER)
     if flags:
         linux.unshare(flags)
     if spaces.offsets:
         namespaces.write_file("/proc/self/timens_offsets", spaces.offsets)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
+
+
+def _flags(kinds: Sequence[str], *, without: str) -> int:
+    return sum(namespaces.KINDS[kind] for kind in kinds if kind != without)
 
 
 def _become_root(*, keeps_groups: bool = False) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
-
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+
+class HookError(Exception):
+    """A hook has failed; the text is one line."""
 
 
 class Step(Operation):

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +178,59 @@ def test_signals_unwind(number, status):
     process.stdout.close()
     assert process.wait() == status
     assert time.monotonic() - began < 10
+
+
+SWALLOWED = """
+import os, sys, time
+import nsunit.cli.main as main
+class Late:
+    def __del__(self):
+        os.kill(os.getpid(), {number})
+def run(arguments):
+    try:
+        {how}
+        time.sleep(20)
+        os.write(2, b"forgotten")
+    finally:
+        os.write(1, b"undone")
+main._run = run
+sys.argv = ["nsunit", "start", "web"]
+main.run()
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("how", ["import late", "Late()"])
+def test_signals_where_no_exception_gets_out(tmp_path, number, status, how):
+    """PyYAML's module in C says so of a KeyboardInterrupt, and goes on; a destructor does the same."""
+    late = (
+        f"import os\ntry:\n    os.kill(os.getpid(), {int(number)})\nexcept BaseException as error:\n    print(error)\n"
+    )
+    (tmp_path / "late.py").write_text(late)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    script = SWALLOWED.format(number=int(number), how=how)
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"undone", b"")
+
+
+def test_an_interrupt_while_the_command_is_loaded(tmp_path):
+    package = tmp_path / "nsunit/cli"
+    package.mkdir(parents=True)
+    (package / "main.py").write_text("import os\nos.kill(os.getpid(), 2)\n")
+    script = Path(ROOT, "packaging/debian/nsunit").read_text().replace("/usr/lib/python3/dist-packages", str(tmp_path))
+    done = subprocess.run([sys.executable, "-SIc", script], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_ignored_signals_stay_so():
+    """As of nohup(1)."""
+    script = (
+        "import signal; signal.signal(1, signal.SIG_IGN); import nsunit.cli.main as main; main.main(['--version']);"
+    )
+    script += "print(signal.getsignal(1) == signal.SIG_IGN)"
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\nTrue\n")
 
 
 def test_the_core_imports_nothing_heavy():

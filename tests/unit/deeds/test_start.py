@@ -4,7 +4,7 @@ import types
 import pytest
 from definitions import definition
 
-from nsunit.bus.protocol import NO_SUCH_UNIT, Job
+from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS, Job
 from nsunit.core.prepare import Prepared
 from nsunit.deeds import start
 from nsunit.deeds.look import why
@@ -107,24 +107,64 @@ def test_what_cannot_be_taken_back_does_not_keep_the_rest(tmp_path):
     assert sorted(taken_back) == ["a", "c"]
 
 
-def test_locks_are_taken_in_the_order_of_names(tmp_path, monkeypatch):
-    """Also of one that comes after another, which it needs: `stop` of both takes them in that order, too."""
-    found = {
-        "a": definition("Network=container:b", name="a"),
-        "b": definition(name="b"),
-    }
-    locked = []
-    submitted = []
+def started(monkeypatch, asked, **texts):
+    """The locks that a start of *asked* takes, in their order, and what it submits; *texts* are definitions."""
+    found = {name: definition(text, name=name) for name, text in texts.items()}
+    locked, submitted, said = [], [], {}
+
+    def finish(starter):
+        said.update(starter.outcomes)
+        starter.outcomes.update(dict.fromkeys({*asked} - said.keys()))
+
     monkeypatch.setattr(start, "load", lambda name, *_: found[name])
+    monkeypatch.setattr(start, "is_defined", lambda name, _search: name in found)
     monkeypatch.setattr(Starter, "lock", lambda _self, name: locked.append(name))
-    monkeypatch.setattr(Starter, "submit", lambda self, item: submitted.append((item.name, list(locked))))
-    monkeypatch.setattr(Starter, "finish", lambda self: self.outcomes.update(dict.fromkeys(found)))
+    monkeypatch.setattr(Starter, "submit", lambda self, item: submitted.append(item.name))
+    monkeypatch.setattr(Starter, "finish", finish)
     context = types.SimpleNamespace(
         mark=lambda _: None, batch=None, search=None, host=None, moving=types.SimpleNamespace(end=lambda: None)
     )
-    start.start(context, ["b", "a"])
-    assert locked == ["a", "b"]
-    assert [name for name, _ in submitted] == ["b", "a"]
+    start.start(context, asked)
+    assert said == {}
+    return locked, submitted
+
+
+def test_locks_are_taken_in_the_order_of_names(monkeypatch):
+    """Also of one that comes after another, which it needs: `stop` of both takes them in that order, too."""
+    assert started(monkeypatch, ["b", "a"], a="Network=container:b", b="") == (["a", "b"], ["b", "a"])
+
+
+def test_locks_of_what_is_required_are_taken_in_the_same_order(monkeypatch):
+    """Two starts would wait for each other: `start m z` for b with the lock of m, and `start b m` for m with that of b.
+
+    The way to what is required may be long, or a circle.
+    """
+    texts = {name: f"[Unit]\nRequires=nsunit-{other}.service" for name, other in ("zb", "ba", "az")}
+    assert started(monkeypatch, ["m", "z"], m="", **texts)[0] == ["a", "b", "m", "z"]
+    texts["a"] = ""
+    assert started(monkeypatch, ["z", "m"], m="", **texts) == (["a", "b", "m", "z"], ["a", "m", "b", "z"])
+
+
+@pytest.mark.parametrize("failures", [1, 4])
+def test_a_slice_that_a_session_makes_or_leaves_meanwhile(monkeypatch, failures):
+    """It is tried again; what never goes is told."""
+    tries = []
+
+    def queue(_self, _definition, _transient):
+        tries.append(1)
+        if len(tries) <= failures:
+            raise BusError(UNIT_EXISTS, "Unit nsunit-web.slice was already loaded")
+
+    monkeypatch.setattr(start, "settle", lambda *_: None)
+    monkeypatch.setattr(start, "warn_of_moot_limits", lambda *_: None)
+    monkeypatch.setattr(Starter, "_queue", queue)
+    starter = Starter(types.SimpleNamespace(mark=lambda _: None))
+    if failures == 1:
+        starter.submit(definition())
+    else:
+        with pytest.raises(BusError, match="already loaded"):
+            starter.submit(definition())
+    assert len(tries) == min(failures + 1, 4)
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,19 @@ def test_a_mode_that_is_none():
     assert [remark.reason for remark in made.imported.remarks] == ["'rw' is no mode"]
 
 
+def test_a_mode_that_looks_octal_and_is_none():
+    """Compose takes it by YAML's word as well."""
+    mount = "{type: tmpfs, target: /t, tmpfs: {mode: %s}}"
+    text = f"services: {{a: {{image: x, network_mode: none, volumes: [{mount}]}}}}"
+    decimal, octal = (plan(given(text.replace("%s", written))).imported for written in ("1777", "01777"))
+    assert [draft.values("Container", "Tmpfs") for draft in decimal.drafts] == [("/t:mode=3361",)]
+    assert [(remark.reason, remark.instead) for remark in decimal.remarks] == [
+        ("1777 is a decimal number in YAML, which is the mode 3361", "01777 is octal")
+    ]
+    assert [draft.values("Container", "Tmpfs") for draft in octal.drafts] == [("/t:mode=1777",)]
+    assert octal.remarks == ()
+
+
 def test_the_words_of_a_hook_are_no_variables_of_systemd():
     text = "services: {a: {image: x, network_mode: none, post_start: [{command: [echo, $$HOME]}]}}"
     (draft,) = plan(given(text)).imported.drafts

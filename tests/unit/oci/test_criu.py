@@ -101,11 +101,16 @@ def test_namespaces_that_criu_cannot_join_are_told():
         ("socket:[18]", 9, "unix[18]", "socket:[18]"),
         ("/dev/null", 57, "file[39:ff]", "file[39:ff]"),
         ("/dev/null", 30, "", "/dev/null"),
-        ("/dev/pts/0", 57, "", "/dev/pts/0"),
+        ("/dev/pts/0", 30, "", "/dev/pts/0"),
     ],
 )
 def test_streams_that_are_outside(link, mount, said, key):
     assert request.stream(link, mount, 255, [30, 31]) == (said, key)
+
+
+def test_a_terminal_of_others_is_told():
+    with pytest.raises(OciError, match="a standard stream is a terminal of others, /dev/pts/0: criu cannot restore it"):
+        request.stream("/dev/pts/0", 57, 255, [30, 31])
 
 
 def test_the_reason_is_the_first_error_that_is_one():
@@ -171,7 +176,7 @@ def test_mounts_that_criu_would_bring_back_as_others_are_told():
 
 
 def test_a_user_has_none(monkeypatch):
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("nsunit.setup.system.geteuid", lambda: 1000)
     with pytest.raises(OciError, match="criu needs the privileges of root"):
         worker.find()
     assert not worker.is_there()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nsunit.setup import system
 from nsunit.setup.build import Build
 from nsunit.setup.oci.devices import Device
 from nsunit.setup.oci.process import write_proc
@@ -42,7 +43,9 @@ def test_a_link_in_its_place_is_not_followed(tmp_path, build):
 
 def test_a_link_put_there_meanwhile_is_not_followed(tmp_path, build, monkeypatch):
     os.mkfifo(tmp_path / "elsewhere", 0o600)
-    monkeypatch.setattr(os, "mknod", lambda name, *_, dir_fd: os.symlink(tmp_path / "elsewhere", name, dir_fd=dir_fd))
+    monkeypatch.setattr(
+        system, "mknod", lambda name, *_, dir_fd: os.symlink(tmp_path / "elsewhere", name, dir_fd=dir_fd)
+    )
     with pytest.raises(FileExistsError):
         fifo().execute(build)
     assert stat.S_IMODE(os.stat(tmp_path / "elsewhere").st_mode) == 0o600

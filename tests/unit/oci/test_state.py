@@ -10,6 +10,7 @@ import pytest
 
 from nsunit.oci.errors import OciError
 from nsunit.oci.state import Store, write_whole
+from nsunit.setup import system
 from nsunit.setup.oci import copy
 
 NOBODY_ELSE = 0o600
@@ -71,7 +72,7 @@ def test_what_another_user_has_made_is_not_used(tmp_path, monkeypatch):
     store = Store(str(tmp_path / "root"))
     store.add("c")
     own = os.geteuid()
-    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+    monkeypatch.setattr(system, "geteuid", lambda: own + 1)
     for use in (store.lock, store.load, store.check_owner):
         with pytest.raises(OciError, match=f"^{tmp_path}/root(/c)? belongs to user {own}, who alone can use it$"):
             use("c")
@@ -80,7 +81,7 @@ def test_what_another_user_has_made_is_not_used(tmp_path, monkeypatch):
 def test_nor_is_a_place_that_another_user_has_made(tmp_path, monkeypatch):
     status = os.stat(tmp_path)
     others = os.stat_result((*status[:4], 1234, *status[5:]))
-    monkeypatch.setattr(os, "stat", lambda path: others)
+    monkeypatch.setattr(system, "stat", lambda path: others)
     store = Store("/tmp/taken")
     for use in (lambda: store.add("c"), store.names, lambda: store.load("c")):
         with pytest.raises(OciError, match="^/tmp/taken belongs to user 1234, who alone can use it$"):

@@ -99,7 +99,7 @@ def test_operation_of_a_key(keys, operation):
 @pytest.mark.parametrize(
     ("keys", "kind"),
     [
-        ("Network=host", process.Loopback),
+        ("Network=host", namespaces.Loopback),
         ("", process.Init),
         ("", process.NotifySocket),
         ("", root.ReadOnlyRoot),

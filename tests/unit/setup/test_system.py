@@ -1,6 +1,7 @@
 """The stand-in for os has what os has, as far as the helper uses it."""
 
 import ast
+import itertools
 import os
 import subprocess
 import sys
@@ -11,18 +12,20 @@ import pytest
 from nsunit.setup import system
 
 SETUP = Path(system.__file__).parent
-OWN = {"variables", "samestat", "lexists", "isfile", "fsencode", "fsdecode"}
+OWN = {"variables", "fsencode", "fsdecode"}
+# Of os.path; they are held against these below.
+PATHS = {"samestat", "lexists", "exists", "isfile", "isdir", "dirname", "abspath", "normpath"}
 
 
-USERS = [path for path in sorted(SETUP.glob("*.py")) if "import system as os\n" in path.read_text()]
+USERS = [path for path in sorted(SETUP.parent.rglob("*.py")) if "import system as os\n" in path.read_text()]
 
 
-@pytest.mark.parametrize("path", USERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", USERS, ids=lambda path: str(path.relative_to(SETUP.parent)))
 def test_it_has_what_the_helper_asks_os_for(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
             assert hasattr(system, node.attr), node.attr
-            assert node.attr in OWN or getattr(system, node.attr) == getattr(os, node.attr)
+            assert node.attr in OWN | PATHS or getattr(system, node.attr) == getattr(os, node.attr)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso8859-15"])
@@ -52,3 +55,16 @@ def test_files_are_compared_and_looked_for_as_os_does(tmp_path):
     assert not system.lexists("with\0zero")
     assert system.isfile(str(file))
     assert not system.isfile(str(link)) and not system.isfile(str(tmp_path)) and not system.isfile("with\0zero")
+    assert system.exists(str(file)) and system.exists(str(tmp_path))
+    assert not system.exists(str(link)) and not system.exists("with\0zero")
+    assert system.isdir(str(tmp_path))
+    assert not system.isdir(str(file)) and not system.isdir(str(link)) and not system.isdir("with\0zero")
+
+
+def test_paths_are_taken_apart_as_os_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for length in range(7):
+        for letters in itertools.product("/.a", repeat=length):
+            path = "".join(letters)
+            for name in ("dirname", "normpath", "abspath"):
+                assert getattr(system, name)(path) == getattr(os.path, name)(path), (name, path)

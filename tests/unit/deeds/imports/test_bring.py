@@ -210,3 +210,18 @@ def test_a_command_line_in_place_of_files(folder):
     assert (given.texts, given.arguments[1:]) == ((), ("-bD", "/srv/box"))
     found = bring(FixedContext(str(folder / "out")), nspawn, given)
     assert found.paths == (f"{folder}/out/box.nsunit",)
+
+
+def test_a_tree_that_is_only_a_layer_is_no_machine(tmp_path):
+    """Where it is not named, and nothing else says that it is one."""
+    nspawn, trees = imports.find("nspawn"), [str(tmp_path / name) for name in ("base", "box", "said")]
+    layers = "".join(f"Layer={tree}\n" for tree in (trees[0], trees[2]))
+    (tmp_path / "web.nsunit").write_text(f"[Container]\n{layers}Exec=/bin/true\n")
+    texts = (*((f"{tree}/", "") for tree in trees), (f"{tmp_path}/said.nspawn", "[Exec]\nBoot=yes\n"))
+    found = bring(FixedContext(str(tmp_path)), nspawn, Given(texts), dry_run=True)
+    assert [draft.name for draft in found.drafts] == ["box", "said"]
+    assert [(item.origin.path, item.reason, item.instead) for item in found.remarks] == [
+        (trees[0], "it is a layer of 'web'", f"'nsunit import nspawn {trees[0]}' takes it")
+    ]
+    named = bring(FixedContext(str(tmp_path)), nspawn, Given(texts, arguments=(trees[0],)), dry_run=True)
+    assert [draft.name for draft in named.drafts] == ["base", "box", "said"]

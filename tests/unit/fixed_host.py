@@ -23,6 +23,7 @@ import nsunit
 from nsunit.cli import main as cli
 from nsunit.cli import warn
 from nsunit.cli.verbs import Invocation
+from nsunit.core import limits
 from nsunit.core.context import Context
 from nsunit.deeds import verify
 from nsunit.deeds.look import why
@@ -178,6 +179,9 @@ def fixed_host(root: Path) -> Iterator[FixedHost]:
         patch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1 << 20, "SC_PAGE_SIZE": 4096, "SC_CLK_TCK": 100}.__getitem__)
         patch.setattr(os, "getegid", lambda: ALICE.gid)
         patch.setattr(os, "uname", lambda: SimpleNamespace(nodename="host", machine=machine, release="6.12.0"))
+        # Each path is a disk's.
+        patch.setattr(limits, "_disks_below", lambda path, _depth: (path,))
+        patch.setattr(limits, "device_number", lambda path: path)
         patch.setattr(why, "disks_are_weighed", lambda: True)
         patch.setattr(why, "has_io_latency", lambda: True)
         patch.setenv("PATH", f"{host.place('/bin')}:/usr/bin:/bin")

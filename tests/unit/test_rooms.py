@@ -1,6 +1,8 @@
 """The rooms: who may import whom, what is imported where, and who may print. The code is read, not run."""
 
 import ast
+import functools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,7 +66,8 @@ def module_name(path: Path) -> str:
     return name.removesuffix(".__init__")
 
 
-MODULES = {module_name(path): ast.parse(path.read_text()) for path in sorted((REPOSITORY / "nsunit").rglob("*.py"))}
+TEXTS = {module_name(path): path.read_text() for path in sorted((REPOSITORY / "nsunit").rglob("*.py"))}
+MODULES = {module: ast.parse(text) for module, text in TEXTS.items()}
 
 
 def room_of(module: str) -> str:
@@ -80,10 +83,16 @@ def feature_of(module: str) -> str:
     return module.split(".")[2] if room_of(module) == "features" else ""
 
 
+FEATURED = [module for module in MODULES if feature_of(module)]
+
+
 def is_helper(module: str) -> bool:
     """Tell whether the helper may load a module, inside of a container's unit."""
     parts = module.split(".")
     return room_of(module) == "setup" or (feature_of(module) != "" and parts[3:] in (["setup"], ["console"]))
+
+
+HELPER = [module for module in MODULES if is_helper(module)]
 
 
 def speaks(module: str) -> bool:
@@ -104,7 +113,8 @@ def walk(node: ast.AST, *, functions: bool = True) -> Iterator[ast.AST]:
         yield from walk(child, functions=functions)
 
 
-def imports(module: str, *, functions: bool = True) -> set[str]:
+@functools.cache  # each test asks for all of them
+def imports(module: str, *, functions: bool = True) -> frozenset[str]:
     """Return the full names of all modules a module imports."""
     found: set[str] = set()
     for node in walk(MODULES[module], functions=functions):
@@ -116,7 +126,17 @@ def imports(module: str, *, functions: bool = True) -> set[str]:
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 found.add(full if full in MODULES else node.module)
-    return found
+    return frozenset(found)
+
+
+def own_imports(module: str) -> set[str]:
+    """Return those of them that are nsunit's own."""
+    return {name for name in imports(module) if name.split(".")[0] == "nsunit"}
+
+
+def calls(module: str) -> Iterator[ast.Call]:
+    """Return all calls in a module."""
+    return (node for node in walk(MODULES[module]) if isinstance(node, ast.Call))
 
 
 def dotted(node: ast.AST) -> str:
@@ -128,37 +148,49 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_down(module):
-    room = room_of(module)
-    allowed = {"base"} if room == "base" else {room, "base"} | ROOMS[room]
-    if room == "setup":
-        allowed = {"setup", "registry"}
-    wrong = {name for name in imports(module) if name.split(".")[0] == "nsunit" and room_of(name) not in allowed}
-    assert not wrong, f"{room} may import {sorted(allowed)}"
+def test_imports_point_down():
+    wrong = {}
+    for module in MODULES:
+        room = room_of(module)
+        allowed = {"base"} if room == "base" else {room, "base"} | ROOMS[room]
+        if room == "setup":
+            allowed = {"setup", "registry"}
+        wrong[module] = {name for name in own_imports(module) if room_of(name) not in allowed}
+    assert none_of(wrong), f"a room may import itself, the base and {ROOMS}"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if feature_of(name)])
-def test_features_import_those_that_the_registry_says_they_need(module):
+def none_of(wrong: dict[str, set[str]]) -> bool:
+    """Return whether nothing is wrong with any of the modules; what is, is told."""
+    found = {module: sorted(names) for module, names in wrong.items() if names}
+    assert found == {}
+    return True
+
+
+def test_features_import_those_that_the_registry_says_they_need():
     """Not more than they need, and of the rooms above nothing at all."""
-    others = {feature_of(name) for name in imports(module)} - {""}
-    assert others <= NEEDS[feature_of(module)]
+    assert none_of(
+        {
+            module: {feature_of(name) for name in imports(module)} - {""} - NEEDS[feature_of(module)]
+            for module in FEATURED
+        }
+    )
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if feature_of(name)])
-def test_keys_import_the_definition_engine_only(module):
+def test_keys_import_the_definition_engine_only():
     """So that looking up a key loads nothing that plans or acts."""
-    if module.rpartition(".")[2] in ("keys", "values", "connection", "table"):
-        rooms = {room_of(name) for name in imports(module) if name.split(".")[0] == "nsunit"}
-        assert rooms <= {"definition", "features", "base"}
+    keys = [module for module in FEATURED if module.rpartition(".")[2] in ("keys", "values", "connection", "table")]
+    assert none_of(
+        {
+            module: {room_of(name) for name in own_imports(module)} - {"definition", "features", "base"}
+            for module in keys
+        }
+    )
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if feature_of(name)])
-def test_plans_do_nothing(module):
+def test_plans_do_nothing():
     """What is called plan or model imports no room that has effects."""
-    if "plan" in module.split(".")[3:] or "model" in module.split(".")[3:]:
-        rooms = {room_of(name) for name in imports(module) if name.split(".")[0] == "nsunit"}
-        assert not rooms & EFFECTS
+    plans = [module for module in FEATURED if {"plan", "model"} & set(module.split(".")[3:])]
+    assert none_of({module: {room_of(name) for name in own_imports(module)} & EFFECTS for module in plans})
 
 
 def test_formats_of_others_use_what_is_pure_of_features():
@@ -202,7 +234,7 @@ def test_imports_in_functions_are_few_and_have_a_reason():
     assert len(found) - len(runtime) <= 40
     assert len(runtime) <= 20  # nsunit-oci is a program of its own, whose every call is counted in milliseconds
     for module, node in found:
-        line = path_of(module).read_text().splitlines()[(node.end_lineno or node.lineno) - 1]
+        line = TEXTS[module].splitlines()[(node.end_lineno or node.lineno) - 1]
         assert "  # " in line, f"{module} line {node.lineno}: no word of why it stands there"
 
 
@@ -211,16 +243,18 @@ def path_of(module: str) -> Path:
     return path if path.exists() else REPOSITORY / module.replace(".", "/") / "__init__.py"
 
 
-@pytest.mark.parametrize("folder", sorted({path_of(module).parent for module in MODULES}), ids=str)
-def test_folders_are_small(folder):
-    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= FOLDER_MAX
+def test_folders_are_small():
+    folders = Counter(path_of(module).parent for module in MODULES if path_of(module).name != "__init__.py")
+    assert {folder: count for folder, count in folders.items() if count > FOLDER_MAX} == {}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_third_party_packages_have_one_place_each(module):
-    tops = {name.split(".")[0] for name in imports(module)}
-    wrong = {top for top in tops & THIRD_PARTY.keys() if THIRD_PARTY[top] != module}
-    assert not wrong, f"these belong into {[THIRD_PARTY[top] for top in wrong]}"
+def test_third_party_packages_have_one_place_each():
+    tops = {module: {name.split(".")[0] for name in imports(module)} for module in MODULES}
+    wrong = {
+        module: {top for top in found & THIRD_PARTY.keys() if THIRD_PARTY[top] != module}
+        for module, found in tops.items()
+    }
+    assert none_of(wrong), f"they belong into {THIRD_PARTY}"
 
 
 def test_no_other_third_party_package_is_imported():
@@ -232,27 +266,24 @@ def test_no_other_third_party_package_is_imported():
     assert not {top: module for top, module in found.items() if top not in known}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if is_helper(name)])
-def test_helper_imports_only_what_is_free(module):
-    found = imports(module)
-    assert {name.split(".")[0] for name in found} - {"nsunit"} <= SETUP_STDLIB
-    own = {name for name in found if name.split(".")[0] == "nsunit"}
-    assert {name for name in own if not is_helper(name)} <= {"nsunit.features", "nsunit.light"}
+def test_helper_imports_only_what_is_free():
+    free = {*SETUP_STDLIB, "nsunit"}
+    assert none_of({module: {name.split(".")[0] for name in imports(module)} - free for module in HELPER})
+    own = {module: {name for name in own_imports(module) if not is_helper(name)} for module in HELPER}
+    assert none_of({module: names - {"nsunit.features", "nsunit.light"} for module, names in own.items()})
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if is_helper(name)])
-def test_helper_takes_no_path_at_its_word(module):
+def test_helper_takes_no_path_at_its_word():
     """In a container's root any component may be a link: these calls follow them, or touch files by path twice."""
     banned = {"os.makedirs", "os.path.realpath", "os.renames", "os.removedirs", "os.walk"}
-    for node in walk(MODULES[module]):
-        if not isinstance(node, ast.Call):
-            continue
-        name = dotted(node.func)
-        assert name not in banned, f"line {node.lineno}: {name}"
-        if name == "open":
-            modes = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
-            mode = modes[0].value if modes and isinstance(modes[0], ast.Constant) else "r" if not modes else "?"
-            assert not set(str(mode)) & set("wax+?"), f"line {node.lineno}: open() for writing"
+    for module in HELPER:
+        for node in calls(module):
+            name = dotted(node.func)
+            assert name not in banned, f"{module} line {node.lineno}: {name}"
+            if name == "open":
+                modes = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
+                mode = modes[0].value if modes and isinstance(modes[0], ast.Constant) else "r" if not modes else "?"
+                assert not set(str(mode)) & set("wax+?"), f"{module} line {node.lineno}: open() for writing"
 
 
 def loaded_by(*roots: str) -> set[str]:
@@ -275,16 +306,18 @@ def test_start_path_is_light(roots):
         assert not heavy, f"{module} imports {heavy} at module level"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not speaks(name) and not is_helper(name)])
-def test_only_the_command_line_prints_and_exits(module):
-    for node in walk(MODULES[module]):
-        if isinstance(node, ast.Call):
-            assert dotted(node.func) not in SPEAKING, f"line {node.lineno}: {dotted(node.func)}"
-        if isinstance(node, ast.Raise) and node.exc:
-            raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-            assert dotted(raised) != "SystemExit", f"line {node.lineno}"
+def test_only_the_command_line_prints_and_exits():
+    for module in MODULES:
+        if speaks(module) or is_helper(module):
+            continue
+        for node in walk(MODULES[module]):
+            if isinstance(node, ast.Call):
+                assert dotted(node.func) not in SPEAKING, f"{module} line {node.lineno}: {dotted(node.func)}"
+            if isinstance(node, ast.Raise) and node.exc:
+                raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+                assert dotted(raised) != "SystemExit", f"{module} line {node.lineno}"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_are_not_too_long(module):
-    assert len(path_of(module).read_text().splitlines()) <= LINES_MAX
+def test_modules_are_not_too_long():
+    lengths = {module: len(text.splitlines()) for module, text in TEXTS.items()}
+    assert {module: length for module, length in lengths.items() if length > LINES_MAX} == {}

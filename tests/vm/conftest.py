@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from marks import fault, in_user_mode
+from marks import fault, in_user_mode, is_elsewhere
 from warm import Warm
 
 DEFINITIONS = Path("/etc/nsunit")
@@ -30,13 +30,15 @@ Runner = Callable[..., Done]
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What waits for a reboot would be in the way of other tests, so it comes last; who needs a machine says why."""
     for item in items:
         if wrong := fault(item):
             raise pytest.UsageError(f"{item.nodeid}: {wrong}")
         if in_user_mode(item):
             item.add_marker("user_mode")
+    config.hook.pytest_deselected(items=[item for item in items if is_elsewhere(item)])
+    items[:] = [item for item in items if not is_elsewhere(item)]
     items.sort(key=lambda item: item.get_closest_marker("before_reboot") is not None)
 
 
@@ -230,7 +232,7 @@ class Containers:
     def left(self) -> list[str]:
         """Everything that is still there of them: units, cgroups, mounts, directories."""
         mounts = Path("/proc/self/mountinfo").read_text()
-        units = execute("systemctl list-units --all --plain --no-legend 'nsunit-*'").stdout
+        units = execute("systemctl", "list-units", "--all", "--plain", "--no-legend", "nsunit-*").stdout
         found = []
         for name in self.names:
             own = Container(name)

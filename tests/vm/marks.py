@@ -1,4 +1,7 @@
-"""What is wrong with a test's marks: it would run nowhere, or not where it should, and nobody would see that."""
+"""Where tests run by their marks, and what is wrong with these: it would run nowhere, and nobody would see that."""
+
+import os
+import zlib
 
 import pytest
 
@@ -18,10 +21,15 @@ def fault(item: pytest.Item) -> str:
     once = item.get_closest_marker("once")
     if once and (len(once.args) != 1 or not isinstance(once.args[0], str) or not once.args[0]):
         return "once() needs its reason, as one text"
+    anywhere = item.get_closest_marker("anywhere")
+    if anywhere and (len(anywhere.args) != 1 or not isinstance(anywhere.args[0], str) or not anywhere.args[0]):
+        return "anywhere() needs its reason, as one text"
+    if anywhere and (once or item.path.name == "test_reboot.py"):
+        return "anywhere() says where it runs: in one of the releases"
     engines = item.get_closest_marker("engines")
     if engines and (len(engines.args) != 1 or not isinstance(engines.args[0], str) or not engines.args[0]):
         return "engines() needs its reason, as one text"
-    if engines and (machine or once or item.path.name == "test_reboot.py"):
+    if engines and (machine or once or anywhere or item.path.name == "test_reboot.py"):
         return "engines() is a place of its own: no other says where it runs"
     before, after = item.get_closest_marker("before_reboot"), item.get_closest_marker("after_reboot")
     if machine and (len(machine.args) != 1 or not isinstance(machine.args[0], str) or not machine.args[0]):
@@ -31,3 +39,16 @@ def fault(item: pytest.Item) -> str:
     if (before or after) and item.path.name != "test_reboot.py":
         return "tests around a reboot belong into test_reboot.py: nothing else is run after one"
     return ""
+
+
+def is_elsewhere(item: pytest.Item) -> bool:
+    """Return whether a test marked `anywhere` is for another release: its file says for which.
+
+    $NSUNIT_TEST_SHARE is the share of this one: `0/2` and `1/2` for the two that have them, `none` for others.  Without
+    it all tests run here.
+    """
+    share = os.environ.get("NSUNIT_TEST_SHARE", "")
+    if not share or not item.get_closest_marker("anywhere"):
+        return False
+    number, _, of = share.partition("/")
+    return not of or zlib.crc32(item.path.name.encode()) % int(of) != int(number)

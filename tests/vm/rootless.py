@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from warm import Warm
 
 USER = "lea"
 KEYS = ("Layer={layer}", "Exec=/bin/sh -c 'trap exit TERM; while :; do sleep 1000 & wait $!; done'")
@@ -23,16 +24,22 @@ class User:
         self.subordinate = next(
             int(line.split(":")[1]) for line in Path("/etc/subuid").read_text().splitlines() if line.startswith(USER)
         )
-        environment = (f"HOME={self.home}", f"USER={USER}", "PATH=/usr/bin:/bin", f"XDG_RUNTIME_DIR={self.runtime}")
+        self.environment = {"HOME": str(self.home), "USER": USER, "PATH": "/usr/bin:/bin"}
+        self.environment["XDG_RUNTIME_DIR"] = str(self.runtime)
         self.words = ("setpriv", f"--reuid={self.uid}", f"--regid={entry.pw_gid}", "--init-groups", "env", "-i")
-        self.words += environment
+        self.words += tuple(f"{name}={value}" for name, value in self.environment.items())
         self._run = run
+        self.warm = Warm(self.words)
 
     def run(self, *words, **options):
         return self._run(*self.words, *words, **options)
 
-    def nsunit(self, *words, **options):
-        return self.run("nsunit", "--user", *words, **options)
+    def nsunit(self, *words, check=True, input="", timeout=120):
+        words = ("--user", *map(str, words))
+        done = self.warm.run(words, text=input, env=self.environment, cwd=str(self.home), timeout=timeout)
+        if check and done.returncode:
+            pytest.fail(f"{words} ended with status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
 
     def exec(self, name, script, *options):
         return self.nsunit("exec", *options, name, "/bin/sh", "-c", script).stdout
@@ -74,6 +81,7 @@ def user(run):
     shutil.copytree("/srv/roots/busybox", found.layer, symlinks=True)
     run("chown", "-R", f"{USER}:", str(found.layer))
     yield found
+    found.warm.close()
     run("loginctl", "disable-linger", USER)
     run("systemctl", "stop", found.unit)
     shutil.rmtree(f"/etc/systemd/system/{found.unit}.d", ignore_errors=True)  # by nsunit it would take a reload

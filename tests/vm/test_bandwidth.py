@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("the kernel holds the rates")
+
 LAYER = Path("/var/tmp/bandwidth-test")
 # To each who connects to port 80 it sends, and from each to port 81 it takes, whatever goes.
 SERVER = """\
@@ -105,6 +107,7 @@ def rates(run, container):
     return tuple(found)
 
 
+@ANYWHERE
 def test_it_bites_both_ways(pair, nsunit, run):
     free, held = pair
     rows = rows_of(nsunit)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.anywhere("mounts of the kernel's")
+
 BASE = """[Container]
 Layer=/srv/roots/busybox
 Volatile=yes

@@ -151,7 +151,7 @@ def test_failures(systemd, unit):
 
 def test_time_is_over(systemd, unit):
     """A start that takes longer than the caller waits; the job goes on and can be waited for again."""
-    job = systemd.start_transient(Unit(unit, command("/bin/sleep", "4", Type=("s", "oneshot"))))
+    job = systemd.start_transient(Unit(unit, command("/bin/sleep", "2", Type=("s", "oneshot"))))
     with pytest.raises(BusError, match="was not finished after 0.5 s") as caught:
         systemd.wait(job, 0.5)
     assert caught.value.name == TIMEOUT
@@ -182,7 +182,7 @@ def test_watching_a_unit_end_and_vanish(systemd, unit):
     other = unit.replace(".service", "-2.service")
     collect = {"CollectMode": ("s", "inactive-or-failed")}
     for name, status in ((unit, 3), (other, 0)):
-        argv = ("/bin/sh", "-c", f"sleep 3; exit {status}")
+        argv = ("/bin/sh", "-c", f"sleep 2; exit {status}")
         assert systemd.wait(systemd.start_transient(Unit(name, command(*argv, **collect))), WAIT) == "done"
     reload = threading.Timer(1, systemctl_reload)  # sends UnitRemoved for units that stay
     reload.start()
@@ -206,7 +206,7 @@ def test_watching_gives_up_in_time(systemd, unit):
 def test_systemd_executes_itself_anew_meanwhile(systemd, unit):
     """What an upgrade of systemd does; it closes its private connections."""
     oneshot = {"Type": ("s", "oneshot"), "RemainAfterExit": ("b", True)}  # the job may be over before we are back
-    job = systemd.start_transient(Unit(unit, command("/bin/sleep", "5", **oneshot)))
+    job = systemd.start_transient(Unit(unit, command("/bin/sleep", "2", **oneshot)))
     subprocess.run(["systemctl", "daemon-reexec"], check=True)
     assert systemd.wait(job, WAIT) == "done"
     assert systemd.version() >= 252

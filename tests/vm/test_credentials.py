@@ -41,7 +41,7 @@ def secret(store, shared):
     return shared.start(
         WAITING
         + "User=65534\nSecret=nst-plain:env=TOKEN\nSecret=nst-plain:target=db/password:mode=0440:uid=0\n"
-        + "Secret=nst-sealed\n[Service]\nLoadCredential=plain:/etc/credstore/nst-plain\n"
+        + "Secret=nst-sealed\n[Service]\nTimeoutStopSec=500ms\nLoadCredential=plain:/etc/credstore/nst-plain\n"
         + "SetCredential=greeting:100%\\n\n"
         + f"SetCredentialEncrypted=quoted:{''.join(sealed.split())}\n"
     )

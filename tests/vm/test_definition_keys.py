@@ -246,7 +246,16 @@ def test_hooks_of_systemd_run_on_the_host(containers, workplace, nsunit):
     lines = [
         f"{key}={hook.replace('%s', key)}" for key in ("ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost")
     ]
-    text = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n[Service]\n" + "\n".join(lines) + "\n"
+    lines = [
+        "[Container]",
+        f"Rootfs={BUSYBOX}",
+        "Volatile=yes",
+        "Exec=sleep 1000",
+        "[Service]",
+        "TimeoutStopSec=4s",
+        *lines,
+    ]
+    text = "\n".join([*lines, ""])
     container = containers.start(text.replace("$(", "$$("))
     host = os.uname().nodename
     assert log.read_text().split("\n") == [f"ExecStartPre {host}", f"ExecStartPost {host}", ""]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("ids and mounts of the kernel's")
+
 BASE = """[Container]
 Layer=/srv/roots/busybox
 Volatile=yes
@@ -37,6 +39,7 @@ def allowed(run, container):
     return {*run("systemctl", "show", "-P", "DeviceAllow", container.service).stdout.splitlines()}
 
 
+@ANYWHERE
 @pytest.mark.parametrize("users", ["", "PrivateUsers=identity\n", "PrivateUsers=no\n", "UIDMap=0 300000 1000\n"])
 def test_its_owner_is_mapped(containers, nsunit, users):
     """What is done to the node inside is not done to the host's; a session has the same rights as the payload."""
@@ -47,6 +50,7 @@ def test_its_owner_is_mapped(containers, nsunit, users):
     assert (NODE.stat().st_uid, NODE.stat().st_gid) == (0, 20)
 
 
+@ANYWHERE
 def test_an_owner_that_is_not_inside_is_root(containers, nsunit):
     os.chown(NODE, 70000, 20)
     container = containers.start(f"{BASE}Device={NODE}\n")
@@ -72,6 +76,7 @@ def test_its_rights(containers, nsunit, run):
         assert "writes" not in look(nsunit, container.name, str(NODE))
 
 
+@ANYWHERE
 def test_a_bound_node_is_still_the_hosts(containers, nsunit):
     container = containers.start(f"{BASE}Bind={NODE}\n[Service]\nDeviceAllow={NODE} rw\n")
     assert look(nsunit, container.name, str(NODE)) == ["1:b 65534:65534 660"]
@@ -90,6 +95,7 @@ def test_a_foreground_run_and_one_that_comes_back(containers, nsunit, run):
         nsunit("disable", "--now", name, check=False)
 
 
+@ANYWHERE
 def test_all_in_a_directory(containers, nsunit, run):
     """Those below it as well; what is named itself has the rights that it has there."""
     top = Path("/dev/nsunit-tests")

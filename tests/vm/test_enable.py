@@ -10,7 +10,8 @@ from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\nEnvironment=GREETING=hello\n"
-LIMITS = SLEEP + "[Slice]\nMemoryMax=100M\n[Service]\nTasksMax=60\n"
+# systemctl waits for programs that are deaf to SIGTERM, as sleep is for process 1.
+LIMITS = SLEEP + "[Slice]\nMemoryMax=100M\n[Service]\nTasksMax=60\nTimeoutStopSec=1s\n"
 SYSTEMD = Path("/etc/systemd/system")
 BOOT = "multi-user.target.wants"
 

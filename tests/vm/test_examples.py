@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("what each key of it does is shown on all releases by the key's own tests")
+
 EXAMPLES = Path("/usr/share/doc/nsunit/examples")
 ROOTS = Path("/srv/roots")
 FETCH = "import urllib.request; print(urllib.request.urlopen('http://{}/').status)"
@@ -86,6 +88,7 @@ def test_web(containers, nsunit):
     assert is_gone(container, nsunit)
 
 
+@ANYWHERE
 def test_site(containers, nsunit):
     container = containers.start(text("site"), "site")
     assert fetched("http://127.0.0.1:8080/") == 200
@@ -94,6 +97,7 @@ def test_site(containers, nsunit):
         urllib.request.urlopen("http://127.0.0.1:8080/", timeout=10)
 
 
+@ANYWHERE
 def test_sleeper(containers, nsunit):
     """Ten minutes are four seconds here."""
     container = containers.of(containers.define(text("sleeper"), "sleeper", soon="[Container]\nIdleStop=4s\n"))
@@ -107,6 +111,7 @@ def test_sleeper(containers, nsunit):
     assert is_gone(container, nsunit)
 
 
+@ANYWHERE
 def test_blog(containers, beside, nsunit):
     beside("blog.pod")
     container = containers.member("blog", text("blog-web"), "blog-web")
@@ -123,6 +128,7 @@ def test_blog(containers, beside, nsunit):
     assert nsunit("list", "--names").stdout == ""
 
 
+@ANYWHERE
 def test_shop(containers, beside, nsunit):
     beside("shop.slice")
     containers.groups.append("shop")
@@ -138,6 +144,7 @@ def test_shop(containers, beside, nsunit):
     assert is_gone(container, nsunit)
 
 
+@ANYWHERE
 def test_spin(containers, nsunit):
     containers.define(text("spin@"), "spin@")
     spins = [containers.of(containers.own(name)) for name in ("spin@a", "spin@b")]
@@ -157,6 +164,7 @@ def test_hungry(containers, nsunit):
     assert "the kernel killed it for lack of memory" in nsunit("status", "hungry", check=False).stdout
 
 
+@ANYWHERE
 def test_owner(containers, nsunit):
     """What it writes is the person's, everything else outside is nobody's."""
     place = Path("/srv/demo")
@@ -174,6 +182,7 @@ def test_owner(containers, nsunit):
         shutil.rmtree(place)
 
 
+@ANYWHERE
 def test_debug(containers, nsunit):
     web = containers.start(text("web"), "web")
     containers.define(text("debug@"), "debug@")
@@ -187,6 +196,7 @@ def test_debug(containers, nsunit):
     wait_until(lambda: not debug.cgroup.exists(), "the end of what looks into it")
 
 
+@ANYWHERE
 def test_backend(containers, beside, nsunit):
     beside("backend.network")
     try:

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ONCE = pytest.mark.once("killed between the helper's own steps; systemd says the same of each")
+ANYWHERE = pytest.mark.anywhere("killed between nsunit's own calls, or the kernel refuses to write")
+
 pytestmark = pytest.mark.usefixtures("tidy")
 
 BUSYBOX = "/srv/roots/busybox"
@@ -42,6 +45,7 @@ def lines_of(result, name):
 # The helper killed at every step
 
 
+@ONCE
 @pytest.mark.timeout(600)
 def test_helper_killed_at_every_step(run, nsunit, containers):
     """Each step has two halves; one container is killed in each, all at the same time."""
@@ -311,6 +315,7 @@ def cover(run):
         run("umount", path)
 
 
+@ANYWHERE
 @pytest.mark.parametrize("path", ["/run/nsunit/containers", "/var/lib/nsunit/containers"])
 @pytest.mark.parametrize(
     ("options", "reason"), [(("nr_inodes=1",), "No space left"), (("ro",), "Read-only file system")]
@@ -326,6 +331,7 @@ def test_nowhere_to_write(nsunit, containers, cover, path, options, reason):
     assert os.listdir(path) == []
 
 
+@ANYWHERE
 def test_disk_full_while_the_plan_is_written(nsunit, containers, cover):
     name = containers.define(KEPT + f"Environment=A={'x' * 9000}\n")
     os.makedirs("/run/nsunit/containers", 0o700, exist_ok=True)
@@ -355,6 +361,7 @@ def test_leftovers_of_every_kind_are_no_obstacle(run, nsunit, containers):
     assert container.show("ActiveState")["ActiveState"] == "active"
 
 
+@ANYWHERE
 def test_spoiled_id_range_is_named(nsunit, containers):
     name = containers.define(KEPT)
     state = containers.of(name).state
@@ -475,6 +482,7 @@ def files_of(name):
     return [str(path) for path in Path("/etc/systemd/system").rglob(f"nsunit-*{name}*")]
 
 
+@ANYWHERE
 def test_enable_and_disable_killed_at_every_step(nsunit, containers):
     """What there is of it then is found and taken away, or it is enabled."""
     steps = (*ENABLING, *DISABLING)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("names of units: to systemd each is like any other")
+
 BASE = "[Container]\nRootfs=/srv/roots/debian\nVolatile=yes\n"
 TEXT = BASE + "Exec=/bin/sh -c 'echo said; exec sleep 1000'\n"
 UNITS = Path("/etc/systemd/system")
@@ -50,7 +52,7 @@ def old(containers, run):
 
 
 def test_systemds_tools_take_the_plain_name(containers, run):
-    web = containers.start(TEXT, "plain-web")
+    web = containers.start(TEXT + "[Service]\nTimeoutStopSec=500ms\n", "plain-web")
     assert web.service == "nsunit-plain-web.service"
     assert state_of(run, "nsunit-plain-web") == "active"
     for words in (("-u", "nsunit-plain-web"), ("-t", "plain-web")):
@@ -59,6 +61,7 @@ def test_systemds_tools_take_the_plain_name(containers, run):
     assert state_of(run, "nsunit-plain-web") != "active"
 
 
+@ANYWHERE
 def test_names_like_those_of_other_units_stay_escaped(containers, nsunit, run):
     """A container `a-health` beside the check of `a`, and one that is called as a unit of nsunit's own."""
     containers.start(TEXT + "Health=/bin/true\nHealthInterval=1h\n", "hn")
@@ -71,6 +74,7 @@ def test_names_like_those_of_other_units_stay_escaped(containers, nsunit, run):
     assert state_of(run, "nsunit-hn-health.timer") == "active"
 
 
+@ANYWHERE
 def test_every_verb_finds_one_that_runs_by_its_former_name(old, nsunit, run, containers):
     unit = old("old-web")
     assert state_of(run, unit) == "active"
@@ -107,6 +111,7 @@ def test_every_verb_finds_one_that_runs_by_its_former_name(old, nsunit, run, con
     assert state_of(run, unit) == "inactive"
 
 
+@ANYWHERE
 def test_one_that_was_enabled_by_its_former_name(old, nsunit, run, tidy):
     unit = old("old-boot", "enable", "--now")
     assert (UNITS / unit).exists() and state_of(run, unit) == "active"
@@ -123,6 +128,7 @@ def test_one_that_was_enabled_by_its_former_name(old, nsunit, run, tidy):
     assert not [path for path in UNITS.rglob("*") if "old" in path.name and "boot" in path.name]
 
 
+@ANYWHERE
 def test_timers_and_sockets_by_their_former_names(old, nsunit, run, tidy):
     timer = BASE + "Exec=/bin/true\n[Timer]\nOnCalendar=2100-01-01\n"
     socket = BASE + "Activation=fds\nPublishPort=8097:80\nExec=/bin/sleep 1000\n"
@@ -142,12 +148,14 @@ def test_timers_and_sockets_by_their_former_names(old, nsunit, run, tidy):
         assert state_of(run, unit) == "inactive"
 
 
+@ANYWHERE
 def test_one_that_is_not_enabled_anew_can_be_disabled(old, nsunit):
     old("old-gone", "enable", "--now")
     nsunit("disable", "--now", "old-gone")
     assert not [path for path in UNITS.rglob("*") if "old" in path.name and "gone" in path.name]
 
 
+@ANYWHERE
 def test_what_was_set_for_good_goes_on(old, nsunit, run):
     unit = old("old-set")
     earlier("set", "--persist", "old-set", "Service.TasksMax=123")

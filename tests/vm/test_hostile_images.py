@@ -14,6 +14,8 @@ import oci
 import pytest
 from oci import directory, entry, file, hard, link
 
+ANYWHERE = pytest.mark.anywhere("what nsunit reads is refused before systemd hears of it")
+
 pytestmark = pytest.mark.usefixtures("real_system")
 STORE = Path("/var/lib/nsunit/images")
 UP = "../" * 12
@@ -87,6 +89,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }
 
 
+@ANYWHERE
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_hostile_layer_leaves_nothing(workplace, canary, run, case):
     layer, said = REFUSED[case]
@@ -134,6 +137,7 @@ def test_what_leads_out_stays_inside(workplace, canary, run):
     run("nsunit", "image", "rm", "localhost/inside")
 
 
+@ANYWHERE
 def test_what_means_something_to_the_host_is_left_out(workplace, run):
     capability = struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)
     elsewhere = struct.pack("<6I", 0x03000001, 1 << 10, 0, 0, 0, 1000)
@@ -255,6 +259,7 @@ def spoil(layout: Path, kind: str) -> str:
     raise AssertionError(kind)
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     "kind",
     [
@@ -276,6 +281,7 @@ def test_a_damaged_layout_leaves_nothing(workplace, canary, run, kind):
     assert state(canary) == before
 
 
+@ANYWHERE
 def test_what_a_layer_is_not_what_its_config_says(workplace, canary, run):
     place = workplace / "other"
     oci.Layout(place).image([oci.archive([file("x")])], compress=(lambda _: oci.archive([file("y")]), oci.LAYER))
@@ -285,6 +291,7 @@ def test_what_a_layer_is_not_what_its_config_says(workplace, canary, run):
     assert state(canary) == before
 
 
+@ANYWHERE
 def test_what_grows_out_of_proportion_ends(workplace, canary, run):
     """300 MB of zeros in 300 kB, and a file that says it has a terabyte."""
     packer = zlib.compressobj(9, wbits=31)
@@ -305,6 +312,7 @@ def test_what_grows_out_of_proportion_ends(workplace, canary, run):
     run("nsunit", "image", "rm", "localhost/sparse")
 
 
+@ANYWHERE
 def test_more_than_one_stream_counts_and_garbage_does_not(workplace, canary, run):
     content = oci.archive([file("x", "1"), file("y", "2")])
     halves = gzip.compress(content[:700]) + gzip.compress(content[700:])
@@ -319,6 +327,7 @@ def test_more_than_one_stream_counts_and_garbage_does_not(workplace, canary, run
     assert state(canary) == before
 
 
+@ANYWHERE
 def test_io_of_nothing_and_of_other_kinds(workplace, run):
     (workplace / "empty").write_bytes(b"")
     os.mkfifo(workplace / "fifo")

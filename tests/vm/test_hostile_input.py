@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("words on a command line, or of the kernel's files")
+
 BUSYBOX = "/srv/roots/busybox"
 DEBIAN = "/srv/roots/debian"
 VOLATILE = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\n"
@@ -49,6 +51,7 @@ def test_descriptors_of_the_caller_do_not_reach_a_program(sleeper, containers, l
     assert sorted(os.listdir(f"/proc/{containers.of(name).pid}/fd")) == ["0", "1", "2"]
 
 
+@ANYWHERE
 @pytest.mark.parametrize("number", [3, 9, 40])
 def test_working_directory_is_never_a_descriptor_of_the_host(sleeper, leaky, number):
     for words in (("exec", "-w", f"/proc/self/fd/{number}", sleeper.name), ("run", f"-pRootfs={BUSYBOX}")):
@@ -97,6 +100,7 @@ os.pause() if hasattr(os, "pause") else __import__("signal").pause()
 """
 
 
+@ANYWHERE
 def test_payload_cannot_look_into_arriving_processes(run, nsunit, containers, workplace):
     (workplace / "watch.py").write_text(WATCH)
     container = containers.start(
@@ -137,6 +141,7 @@ print(*answers, flush=True)
 """
 
 
+@ANYWHERE
 def test_interpreter_of_the_host_cannot_be_written_to(nsunit, sleeper, workplace):
     """A script that names /proc/self/exe as its interpreter runs the set-up's, which is the host's Python."""
     python = Path("/usr/bin/python3").resolve()
@@ -189,6 +194,7 @@ def test_program_and_session_are_the_same_user(containers, keys, identity, group
 # C4-C7: the kernel, cgroups, devices
 
 
+@ANYWHERE
 def test_no_user_namespaces_inside(sleeper):
     script = "cat /proc/sys/user/max_user_namespaces; unshare -U true 2>&1; echo 5 > /proc/sys/user/max_user_namespaces"
     result = sleeper.exec("sh", "-c", script, check=False)
@@ -290,6 +296,7 @@ EVIL = [
 ]
 
 
+@ANYWHERE
 @pytest.mark.parametrize("text", EVIL, ids=ascii)
 def test_control_characters_are_refused_on_the_command_line(nsunit, text):
     words = ("-pHostname=", "-pUnit.Description=", "-pWorkingDirectory=/", "-pEnvironment=A=")
@@ -364,6 +371,7 @@ def test_strings_arrive_literally(run, nsunit, containers, workplace):
 # E5: names
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     "name", ["../x", "-x", "a/b", ".", "..", "A", "x\n", "a b", "ä", "x%n", "x\\", "@", "a@b@c", ""]
 )
@@ -480,6 +488,7 @@ def test_payload_cannot_drive_the_terminal_by_its_names(nsunit, containers, run)
         assert not {"\x1b", "\x07", "\x9b"} & set(shown.stdout + shown.stderr), words
 
 
+@ANYWHERE
 def test_what_is_no_file_to_be_read(containers, nsunit, tmp_path):
     """Pipes, devices and what never ends: one line each, and nobody waits."""
     os.mkfifo(tmp_path / "pipe")
@@ -502,6 +511,7 @@ def test_what_is_no_file_to_be_read(containers, nsunit, tmp_path):
 MANY = 1100
 
 
+@ANYWHERE
 def test_more_mounts_than_descriptors(containers, nsunit):
     """The helper takes what the hard limit lets it have, the payload has its own; a failure is told all the same."""
     binds = "".join(f"Bind=/etc/hostname:/mnt/{number}\n" for number in range(MANY))

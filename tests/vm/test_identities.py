@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("ids and files of the kernel's")
+
 ROOT = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
 OVERFLOW = 65534
 CAP_NET_RAW_EFFECTIVE = bytes.fromhex("0100000200200000" + "00" * 12)
@@ -54,6 +56,7 @@ def test_maps_are_as_written(mapped):
     assert mapped.status()["Gid"].split()[0] == "700000"
 
 
+@ANYWHERE
 def test_ids_map_both_ways(mapped, data):
     """What is not mapped is nobody's inside; with idmap, what is root's on disk is root's inside."""
     assert [owner_inside(mapped, f"/plain/{number}") for number in (0, 1000, 70000)] == [
@@ -73,6 +76,7 @@ def test_ids_map_both_ways(mapped, data):
     assert owner_inside(mapped, "/tmp/by-user") == (1000, 1000)
 
 
+@ANYWHERE
 def test_upper_layer_keeps_what_the_container_sees(containers):
     """On disk are the ids inside: the layer can be used with another range, and `rm` gives the range back."""
     base = ROOT.replace("Rootfs=", "Layer=").replace("Volatile=yes\n", "")
@@ -117,6 +121,7 @@ def fat(scratch_disk):
     place.rmdir()
 
 
+@ANYWHERE
 def test_a_file_system_that_cannot_be_mapped(containers, nsunit, fat):
     """It is refused in words, and with Ownership=chown its files are given to the container."""
     os.chmod(fat / "bin/busybox", 0o4755)
@@ -137,6 +142,7 @@ def test_a_file_system_that_cannot_be_mapped(containers, nsunit, fat):
     nsunit("start", container.name)  # all is done already
 
 
+@ANYWHERE
 def test_capabilities_of_files_survive_a_change_of_owner(containers, workplace):
     workplace.chmod(0o700)  # a root that is written to must be out of reach of the host's users
     root = workplace / "capable"

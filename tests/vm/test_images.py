@@ -18,6 +18,8 @@ import oci_cases
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("the store, tar archives and overlayfs: files of nsunit's own, and the kernel's")
+
 pytestmark = pytest.mark.usefixtures("real_system")
 STORE = Path("/var/lib/nsunit/images")
 
@@ -69,6 +71,7 @@ def merged_listing(name: str, place: Path) -> dict[bytes, tuple[object, ...]]:
     return oci.overlay(lowers(name), place)
 
 
+@ANYWHERE
 @pytest.mark.parametrize("case", oci_cases.CASES)
 def test_a_merged_root_shows_what_the_layers_mean(images, case):
     layers = oci_cases.CASES[case]
@@ -134,6 +137,7 @@ def test_a_program_of_an_image_can_open_its_output_by_name(images, containers, n
     assert hint == (kind == "socket")
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -151,6 +155,7 @@ def test_exec_replaces_cmd_and_entrypoint_replaces_entrypoint(images, containers
     assert run("nsunit", "run", "-p", f"Image={name}", *words).stdout == f"{said}\n"
 
 
+@ANYWHERE
 def test_the_verbs_on_the_store(images, containers, run):
     """Names, ids, what is shared, who uses what: list, tag, inspect, history, df, rm, prune."""
     base = busybox()
@@ -220,6 +225,7 @@ def test_what_is_written_stays_with_its_image(images, containers, run):
     assert [(container.root / file).exists() for file in ("old", "new", "written")] == [False, True, False]
 
 
+@ANYWHERE
 def test_check_finds_what_was_changed_and_repair_takes_it_out(images, containers, run):
     good = images.image([busybox()], Cmd=["/bin/sleep", "9999"])
     bad = images.image([busybox(), [oci.file("a", "1"), oci.file("b", "2"), oci.link("l", "a")]])
@@ -318,6 +324,7 @@ def test_every_transport_and_compression_brings_the_same(images, run):
     run("nsunit", "image", "rm", *names)
 
 
+@ANYWHERE
 def test_one_of_several_is_chosen(images, run):
     """By tag, by platform through an index; what does not choose is told what there is."""
     place = images.place / "several"
@@ -345,6 +352,7 @@ def test_one_of_several_is_chosen(images, run):
     run("nsunit", "image", "rm", "localhost/several:two")
 
 
+@ANYWHERE
 def test_what_is_valid_but_odd(images, run):
     """What registries have: statements beside images, layers in which nothing is, one image by two names."""
     place = images.place / "odd"
@@ -383,6 +391,7 @@ def test_what_is_valid_but_odd(images, run):
     assert "nothing.tar: it is empty" in images.bring(images.place / "nothing.tar", check=False).stderr
 
 
+@ANYWHERE
 def test_nothing_inherits_what_its_layer_does_not_say(images):
     """The default ACL of a directory is for what programs make in it, not for the files of layers."""
     parts = ((1, 7, -1), (2, 7, 33), (4, 5, -1), (16, 7, -1), (32, 5, -1))
@@ -401,6 +410,7 @@ def test_nothing_inherits_what_its_layer_does_not_say(images):
         assert (path.stat().st_mode & 0o7777, [key for key in os.listxattr(path) if "acl" in key]) == (mode, []), path
 
 
+@ANYWHERE
 def test_two_imports_at_once_and_what_was_killed(images, run):
     """Both have it in the end; of one that is killed at any moment nothing is left but a whole image, or none."""
     layers = [[oci.file(f"{depth}-{number}", "x" * 9000) for number in range(200)] for depth in range(4)]
@@ -433,6 +443,7 @@ def units_that_unpack(run) -> str:
     return run("systemctl list-units --all --plain --no-legend 'nsunit-unpack-*'").stdout
 
 
+@ANYWHERE
 def test_a_full_disk_leaves_nothing(images, run):
     place = images.layout([[oci.file("small")], [oci.file("large", "x" * (30 << 20))]])
     run("nsunit", "image", "prune", "--all")
@@ -447,6 +458,7 @@ def test_a_full_disk_leaves_nothing(images, run):
     assert sorted(os.listdir(STORE / "layers")) == before
 
 
+@ANYWHERE
 def test_many_layers(images, containers, run):
     """More than mount(2) takes by their paths; a start reads of the image one small file."""
     layers = [
@@ -459,6 +471,7 @@ def test_many_layers(images, containers, run):
     assert done.stdout == "0128128"
 
 
+@ANYWHERE
 def test_what_a_container_is_told_of_an_image_that_is_not_there(images, containers, define, run):
     name = define("[Container]\nImage=localhost/missing:1\n")
     for verb in ("start", "enable", "verify"):

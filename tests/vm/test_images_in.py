@@ -11,6 +11,8 @@ import pytest
 from registry import PASSWORD, USER, Registry, registry
 from test_images import STORE, busybox, image_id, images, lowers, merged_listing
 
+ANYWHERE = pytest.mark.anywhere("what skopeo and nsunit's store make of an image")
+
 __all__ = ["images"]  # the fixture
 pytestmark = pytest.mark.usefixtures("real_system")
 POLICY = Path("/etc/containers/policy.json")
@@ -35,6 +37,7 @@ def inspected(run, name: str):
     return json.loads(run("nsunit", "image", "inspect", name, "--json").stdout)[0]
 
 
+@ANYWHERE
 @pytest.mark.parametrize("form", ["oci", "v2s2"])
 def test_only_missing_layers_are_fetched(images, remote, run, form):
     """Of an image that shares its base the new layer alone; of one that is here nothing."""
@@ -122,6 +125,7 @@ def test_a_start_fetches_as_pull_says(images, remote, define, containers, run):
     run("nsunit", "disable", "--now", waiting.name)
 
 
+@ANYWHERE
 def test_names_are_what_registries_conf_says(images, remote, run):
     """An alias, or the registries that are searched; what it is called in the store leads to it afterwards."""
     layout = images.layout([busybox()], Cmd=["/bin/pwd"])
@@ -151,6 +155,7 @@ def test_names_are_what_registries_conf_says(images, remote, run):
         NAMES.unlink(missing_ok=True)
 
 
+@ANYWHERE
 def test_one_of_an_index_by_platform_and_digest(images, remote, run):
     place = images.place / "index"
     layout = oci.Layout(place)
@@ -179,6 +184,7 @@ def busybox_of(machine: str) -> bytes:
     return oci.archive([oci.file("machine", machine)])
 
 
+@ANYWHERE
 def test_what_cannot_be_fetched_is_said_in_a_line(images, remote, run):
     """Unknown names, refused signatures, credentials that are told in another place or are wrong, no skopeo."""
     layout = images.layout([busybox()])
@@ -237,6 +243,7 @@ def test_what_cannot_be_fetched_is_said_in_a_line(images, remote, run):
     assert os.listdir(STORE / "staging") == []
 
 
+@ANYWHERE
 def test_images_of_podmans_store(images, run):
     layers = [[*busybox()], [oci.file("from", "podman")]]
     layout = images.layout(layers, Cmd=["/bin/cat", "/from"])

@@ -21,6 +21,8 @@ from schema import mistakes
 from test_images import STORE, Images, busybox, image_id, lowers, merged_listing
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("what nsunit reads of overlayfs, and writes into its store and archives")
+
 SCHEMA = json.loads(Path("/usr/share/nsunit/schema.json").read_text())
 pytestmark = pytest.mark.usefixtures("real_system")
 WRITES = """
@@ -108,6 +110,7 @@ def writer(base, shared):
     return container
 
 
+@ANYWHERE
 def test_diff_shows_what_overlayfs_holds(writer, run):
     assert sorted(run("nsunit", "diff", writer.name).stdout.splitlines()) == sorted(DIFFERENCES.splitlines())
     assert {"kind": "D", "path": "/gone"} in checked("diff", run("nsunit", "diff", writer.name, "--json"))
@@ -179,6 +182,7 @@ def without_times(listing, paths=(b"",)):
     return {path: (*item[:4], None, *item[5:]) if path in paths else item for path, item in listing.items()}
 
 
+@ANYWHERE
 @pytest.mark.parametrize("case", oci_cases.CASES)
 def test_what_is_exported_means_the_same(images, run, case):
     layers = oci_cases.CASES[case]
@@ -198,6 +202,7 @@ def test_what_is_exported_means_the_same(images, run, case):
 NODES, LONG = "nodes, times, owners, modes and attributes", "sparse, empty and long"
 
 
+@ANYWHERE
 def test_a_merged_root_is_one_tar(images, base, run):
     """`tar:` is what podman export gives, one archive of all layers, with attributes, holes and links as they are."""
     nodes, long = (images.image(oci_cases.CASES[name]) for name in (NODES, LONG))
@@ -221,6 +226,7 @@ def ticks(container):
     return os.stat(container.root / "run/ticks").st_size
 
 
+@ANYWHERE
 def test_a_container_is_still_while_it_is_read_and_goes_on_whatever_is_killed(writer, images, base, run):
     # A while to read.
     large = writer.upper / "large"
@@ -258,6 +264,7 @@ def test_a_container_is_still_while_it_is_read_and_goes_on_whatever_is_killed(wr
     assert len(lowers(name)) == len(lowers(base)) + 1
 
 
+@ANYWHERE
 def test_a_container_of_layers_or_of_a_directory_becomes_an_image(images, containers, run, base):
     place = images.place / uuid.uuid4().hex[:8]
     lower, upper, whole = place / "lower", place / "upper", place / "whole"
@@ -298,6 +305,7 @@ def test_a_container_of_layers_or_of_a_directory_becomes_an_image(images, contai
     assert found[b"srv/a"][5] == hashlib.sha256(b"below").hexdigest()
 
 
+@ANYWHERE
 def test_all_transports_have_the_same_image_and_the_same_bytes(writer, images, base, run):
     name, place = images.name(), images.place / uuid.uuid4().hex[:8]
     place.mkdir()
@@ -393,6 +401,7 @@ def test_an_image_goes_to_a_registry_and_comes_back(writer, registry, images, ru
     assert os.listdir(STORE / "staging") == []
 
 
+@ANYWHERE
 def test_what_buildah_has_made_comes_in_and_goes_back(images, base, run):
     place = images.place / uuid.uuid4().hex[:8]
     place.mkdir()
@@ -422,6 +431,7 @@ def identities(run):
     return {item["id"] for item in json.loads(run("nsunit", "image", "list", "--json").stdout)}
 
 
+@ANYWHERE
 def test_layers_are_as_git_has_commits(images, run):
     steps = [[oci.file(f"srv/{number}", str(number))] for number in range(5)]
     made = [{"created_by": f"step {number}", "created": f"2026-01-0{number + 1}T00:00:00Z"} for number in range(6)]
@@ -465,6 +475,7 @@ def test_layers_are_as_git_has_commits(images, run):
     assert "no name that can move" in run("nsunit", "image", "revert", image_id(bad), check=False).stderr
 
 
+@ANYWHERE
 def test_a_name_goes_back_to_what_was_committed_before(writer, base, images, run):
     name, other = images.name(), images.name()
     run("nsunit", "commit", writer.name, name, "-c", "CMD one")
@@ -499,6 +510,7 @@ WRONG = [
 ]
 
 
+@ANYWHERE
 def test_what_cannot_be(define, base, run):
     names = {
         "name": define(f"[Container]\nImage={base}\n"),

@@ -17,6 +17,8 @@ from rootless import User, nothing_left, user
 from test_images import busybox
 from test_images_out import BASE, DIFFERENCES, MARKS, read_layout
 
+ANYWHERE = pytest.mark.anywhere("the store of a user: files of nsunit's own, ids and overlayfs")
+
 __all__ = ["nothing_left", "user"]  # fixtures
 
 
@@ -85,6 +87,7 @@ def within(entry):
     return info, entry[1]
 
 
+@ANYWHERE
 def test_a_merged_root_is_the_same_for_a_user(own):
     """All that is tried for the system; but devices, which a user cannot make, are left out and told."""
     for case, meant in oci_cases.CASES.items():
@@ -148,6 +151,7 @@ def test_a_user_fetches_an_image(own, user, workplace):
     assert os.listdir(own.path / "staging") == []
 
 
+@ANYWHERE
 def test_what_a_users_container_has_written_goes_out(own, user, workplace):
     """`diff`, `commit`, `image export` and `image push`, of all ways to change a root, with the ids that are inside."""
     base = own.bring([BASE, [oci.file("etc/second", "2")]], Cmd=["/bin/sh"])
@@ -204,6 +208,7 @@ def test_what_a_users_container_has_written_goes_out(own, user, workplace):
     assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]
 
 
+@ANYWHERE
 def test_files_and_versions_of_a_users_container(own, user):
     """`create`, `cp`, `update` and `rollback` are as for the system; what takes root is refused with a way out."""
     user.nsunit("image", "prune", "--all")
@@ -238,6 +243,7 @@ def test_files_and_versions_of_a_users_container(own, user):
     assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]
 
 
+@ANYWHERE
 def test_a_user_deploys(own, user, run):
     """By a directory, and its layers are those of the system's store, whose marks are others, as well."""
     name = own.bring([[within(entry) for entry in BASE], [oci.file(".wh.gone"), oci.file("old/.wh..wh..opq")]])

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("definitions of keys that have tests of their own on all releases")
+
 MIB = 1 << 20
 # The machine's agent would wait for a serial port inside as well.
 ROOT = """[Container]
@@ -74,6 +76,7 @@ def test_groups_of_libcgroup_and_lmctfy_hold_their_containers(containers, import
     assert shown(run, f"nsunit-{jobs}.slice", *keys) == expected
 
 
+@ANYWHERE
 def test_a_vserver_starts(containers, imported, run, tmp_path):
     name = containers.own(f"v{uuid.uuid4().hex[:8]}")
     box = containers.of(name)
@@ -111,6 +114,7 @@ def test_a_vserver_starts(containers, imported, run, tmp_path):
     assert shown(run, f"nsunit-{name}.slice", *keys) == expected
 
 
+@ANYWHERE
 def test_a_container_of_lmctfy_starts(containers, imported, run, tmp_path):
     name = containers.own(f"l{uuid.uuid4().hex[:8]}")
     box = containers.of(name)
@@ -127,6 +131,7 @@ def test_a_container_of_lmctfy_starts(containers, imported, run, tmp_path):
     assert shown(run, f"nsunit-{name}.slice", "MemoryMax") == {"MemoryMax": str(64 * MIB)}
 
 
+@ANYWHERE
 def test_a_container_of_openvz_boots(containers, imported, run, tmp_path):
     """With another root, as one of OpenVZ's with a systemd in it would have to be made first."""
     name = containers.own(f"o{uuid.uuid4().hex[:8]}")

@@ -8,6 +8,8 @@ from pathlib import Path
 import oci
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("definitions of keys that have tests of their own on all releases")
+
 APPLETS = ("sh", "sleep", "cat", "test", "touch", "id", "httpd", "wget", "hostname", "ls", "ip")
 
 
@@ -78,6 +80,7 @@ def test_a_pod_with_two_containers(quadlets, run):
     assert run("busybox", "wget", "-qO-", "http://127.0.0.1:18080/").stdout == "of the pod\n"
 
 
+@ANYWHERE
 def test_a_network_a_template_and_a_volume(quadlets, run):
     net, web, ask, data = (f"{kind}{uuid.uuid4().hex[:8]}" for kind in ("n", "w", "a", "d"))
     done = quadlets(
@@ -150,6 +153,7 @@ secrets: {token: {file: ./token.txt}, word: {environment: WORD}}
 """
 
 
+@ANYWHERE
 def test_a_project_with_all_that_it_has(image, run, tmp_path):
     """Networks, volumes, configs, secrets, and what waits for what; once more as definitions that are started."""
     project = f"c{uuid.uuid4().hex[:8]}"
@@ -204,6 +208,7 @@ volumes: {data: , kept: {external: true}}
 """
 
 
+@ANYWHERE
 def test_a_project_as_people_work_on_it(image, run, tmp_path):
     """In a directory of it: one service, what has changed, profiles, several files, and all of it down again."""
     project, place = f"c{uuid.uuid4().hex[:8]}", tmp_path / "deep/er"

@@ -12,6 +12,8 @@ from test_imports import generated
 from nsunit.imports import find
 from nsunit.imports.model import Given
 
+ANYWHERE = pytest.mark.anywhere("definitions of keys that have tests of their own on all releases")
+
 PACKAGES = Path("/srv/packages/lxc-templates")  # LXC's own configurations, where the machine has them
 APPLETS = ("sh", "sleep", "cat", "init", "touch", "id", "test", "hostname", "poweroff")
 
@@ -85,6 +87,7 @@ def test_a_command_line_of_a_whole_system(box, run):
         run("umount", "--lazy", str(root))
 
 
+@ANYWHERE
 def test_what_stands_beside_an_image_gives_no_privileges(box, run):
     root = tree(Path(f"/var/lib/machines/{box.name}"))
     settings = Path(f"/var/lib/machines/{box.name}.nspawn")
@@ -102,6 +105,7 @@ def test_what_stands_beside_an_image_gives_no_privileges(box, run):
         run("rm", "-rf", "--one-file-system", str(root))
 
 
+@ANYWHERE
 def test_a_container_of_lxc(box, run):
     root = tree(box.place / box.name / "rootfs")
     (box.place / "data").mkdir()
@@ -126,6 +130,7 @@ def test_a_container_of_lxc(box, run):
     assert shown(run, "Result", unit=box.service)["Result"] == "success"
 
 
+@ANYWHERE
 def test_a_container_of_lxc_whose_files_are_those_of_a_range(box, run):
     """As an unprivileged one of LXC's is on disk: root's files belong to the first id of its map."""
     root = tree(box.place / box.name / "rootfs")
@@ -169,6 +174,7 @@ def test_the_configurations_of_lxcs_templates(box, run, system, tmp_path):
     assert os.readlink(f"/proc/{box.pid}/exe") == "/bin/busybox"
 
 
+@ANYWHERE
 def test_a_bundle(box, run):
     """As 'runc spec' writes it, with an own program and a bind."""
     bundle = box.place / box.name

@@ -3,9 +3,12 @@
 import json
 
 import oci
+import pytest
 from rootless import nothing_left, user
 from test_images import busybox
 from test_rootless_network import way_out
+
+pytestmark = pytest.mark.anywhere("definitions of keys that have tests of their own on all releases")
 
 __all__ = ["nothing_left", "user", "way_out"]  # fixtures
 

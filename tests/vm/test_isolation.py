@@ -495,7 +495,7 @@ def test_a_program_says_itself_that_it_is_ready(containers, workplace, nsunit):
 
 
 def test_a_program_that_never_says_it_is_ready(containers, workplace, nsunit):
-    text = notifying(workplace, "import time; time.sleep(1000)") + "[Service]\nTimeoutStartSec=4\n"
+    text = notifying(workplace, "import time; time.sleep(1000)") + "[Service]\nTimeoutStartSec=2\nTimeoutStopSec=1\n"
     name = containers.define(text)
     done = nsunit("start", name, check=False)
     assert done.returncode == 1

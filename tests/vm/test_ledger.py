@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("namespaces of the kernel's, and who has them open")
+
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
 KINDS = ("cgroup", "ipc", "net", "mnt", "pid", "time", "user", "uts")
@@ -81,6 +83,7 @@ def test_a_session_is_one_more_process(pair, ledger):
         session.stdin.close()
 
 
+@ANYWHERE
 def test_same(pair, nsunit):
     alone, networked = pair
 
@@ -170,6 +173,7 @@ def test_pins_stay_out_of_other_mount_namespaces(pair, nsunit, run, pin):
         run("systemctl", "stop", *units)
 
 
+@ANYWHERE
 @pytest.mark.parametrize("removed", [False, True], ids=["stopped", "removed"])
 def test_a_leak_is_found_and_named(containers, nsunit, run, ledger, removed):
     """Somebody's open file keeps the namespace of a container that has gone."""
@@ -200,6 +204,7 @@ def test_a_leak_is_found_and_named(containers, nsunit, run, ledger, removed):
     assert nsunit("ns", "list", "--left").stdout == ""
 
 
+@ANYWHERE
 def test_a_mount_of_the_host_is_named(containers, nsunit, run, tmp_path):
     container = containers.start(SLEEPER)
     place = tmp_path / "held"
@@ -216,6 +221,7 @@ def test_a_mount_of_the_host_is_named(containers, nsunit, run, tmp_path):
         run("umount", str(place))
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
@@ -232,6 +238,7 @@ def test_refusals(pair, nsunit, words, status, message):
     assert (done.returncode, done.stderr.splitlines()[0]) == (status, "nsunit: " + message.format(**names))
 
 
+@ANYWHERE
 def test_mounts_with_a_kept_upper_layer_cannot_be_pinned(containers, nsunit):
     container = containers.start(SLEEPER.replace("Volatile=yes\n", ""))
     done = nsunit("ns", "pin", container.name, "mnt", check=False)

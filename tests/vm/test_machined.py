@@ -36,7 +36,7 @@ def test_a_registered_container(containers, nsunit, run):
 
 
 def test_machinectl_terminate(containers, nsunit, run):
-    container = containers.start(SLEEPER)
+    container = containers.start(SLEEPER + "[Service]\nTimeoutStopSec=1s\n")
     if "Subgroup=payload" in run("machinectl", "show", container.name).stdout.splitlines():
         # Newer ones stop no unit of which the machine is only a part, but signal who has registered it.
         done = run("machinectl", "terminate", container.name, check=False)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("nsunit's own server on the kernel's bridges")
+
 GATEWAY, CLOSED_GATEWAY, ELSEWHERE = "10.79.1.1", "10.79.2.1", "192.0.2.9"
 UNIT, CLOSED_UNIT = "nsunit-names@named.service", "nsunit-names@closed.service"
 DNSMASQ = "/usr/sbin/dnsmasq"
@@ -81,6 +83,7 @@ def elsewhere():
         server.terminate()
 
 
+@ANYWHERE
 def test_names_of_those_that_come_later_resolve_in_a_running_program(elsewhere, containers, nsunit, run):
     until = "/bin/sh -c 'until nslookup late >/tmp/told; do sleep 0.1; done; echo end >/tmp/report; exec sleep 3600'"
     early = containers.start(definition(program=until))
@@ -108,6 +111,7 @@ def test_names_of_those_that_come_later_resolve_in_a_running_program(elsewhere, 
     assert ended(run)
 
 
+@ANYWHERE
 def test_it_is_asked_on_its_own_bridge_alone(elsewhere, containers, nsunit):
     inside = containers.start(definition("Network=closed"))
     outside = containers.start(definition(network="bridge"))

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("files of nsunit's, and the kernel's network")
+
 DEBIAN = "/srv/roots/debian"
 
 
@@ -76,6 +78,7 @@ def test_containers_find_each_other_as_they_come_and_go(web, shared, nsunit, run
     assert os.listdir("/run/nsunit/connected") == [web.name]
 
 
+@ANYWHERE
 def test_a_hosts_file_of_ones_own_is_left_alone(web, shared, workplace, nsunit):
     own = workplace / "hosts"
     own.write_text("127.0.0.1 localhost\n192.0.2.77 mine\n")
@@ -155,6 +158,7 @@ def networks(nsunit):
         nsunit("network", "rm", name)
 
 
+@ANYWHERE
 def test_each_network_has_its_own_names(networks, containers, nsunit):
     middle = containers.start(definition("Network=inner", "NetworkAlias=middle", network="outer"))
     inside = containers.start(definition("NetworkAlias=db", network="inner"))
@@ -261,6 +265,7 @@ def test_a_link_orders_binds_and_tells(db, define, nsunit, containers, run):
     assert f"{alone}: it is linked with 'nobody-there', which is not running" in refused.stderr
 
 
+@ANYWHERE
 def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, nsunit, run):
     """To one with no network at all, from one with no network at all, and from a network that has no route to it."""
     hidden = shared.start(echo("127.0.0.1", "none"))
@@ -310,6 +315,7 @@ def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, 
     assert bridged.show("ActiveState")["ActiveState"] != "active"
 
 
+@ANYWHERE
 def test_killed_at_each_step_of_a_tunnel(containers, db, nsunit, run):
     """The helper, and each of the processes that it has for the tunnel."""
     steps = ("listen", "listening", "start", "proxy")
@@ -329,6 +335,7 @@ def test_killed_at_each_step_of_a_tunnel(containers, db, nsunit, run):
     assert run("pgrep", "-f", "socket-proxyd 127.0.0.1:5432", check=False).stdout == ""
 
 
+@ANYWHERE
 def test_a_place_that_is_taken_fails_the_start(containers, echo, db, nsunit):
     name = containers.define(echo("0.0.0.0", "none", f"Tunnel={db.name}:5432:/etc"))
     failed = nsunit("start", name, check=False)

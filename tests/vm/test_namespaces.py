@@ -151,9 +151,10 @@ def test_the_units_depend_on_each_other(member, leader):
 
 def test_it_ends_with_the_one_it_joined(containers):
     """The death of process 1 ends its PID namespace; and systemd stops what is bound to the unit."""
+    soon = ("[Service]", "TimeoutStopSec=500ms")
     first = start(containers, ())
     keys = (f"UserNamespace=container:{first.name}", f"PIDNamespace=container:{first.name}")
-    second, third = start(containers, keys), start(containers, (f"UTSNamespace=container:{first.name}",))
+    second, third = start(containers, keys), start(containers, (f"UTSNamespace=container:{first.name}", *soon))
     pidfds = [os.pidfd_open(main_pid(container)) for container in (second, third)]
     subprocess.run(["systemctl", "kill", "--signal=KILL", "--kill-whom=main", first.service], check=True)
     for container in (second, third):
@@ -179,8 +180,9 @@ def test_one_that_does_not_run_cannot_be_joined(containers, nsunit):
 
 def test_a_restart_joins_the_new_one(containers, nsunit, run):
     """systemd starts the helper again, which finds the payload of the present invocation by itself."""
-    first = start(containers, ())
-    second = start(containers, (f"Network=container:{first.name}", "[Service]", "Restart=always", "RestartSec=100ms"))
+    soon = ("[Service]", "TimeoutStopSec=500ms")  # systemctl waits for programs that are deaf
+    first = start(containers, soon)
+    second = start(containers, (f"Network=container:{first.name}", *soon, "Restart=always", "RestartSec=100ms"))
     before = main_pid(second)
     run("systemctl", "kill", "--signal=KILL", second.service)
     wait_until(

@@ -5,8 +5,10 @@ import time
 
 import pytest
 from rootless import User, nothing_left, user
-from test_neighbours import CONNECT, FLOOD, WORDS, nested
+from test_neighbours import CONNECT, DEEP, FLOOD, WORDS, nested
 from waiting import wait_until
+
+ANYWHERE = pytest.mark.anywhere("nsunit and the kernel alone have to do with it")
 
 __all__ = ["nothing_left", "user"]  # fixtures
 LINES = ("Volatile=yes", "Notify=yes", *(f"Bind=/{name}:/{name}:ro" for name in ("usr", "lib", "lib64")))
@@ -62,12 +64,13 @@ def test_a_flood_of_words_to_the_users_systemd(user):
     told.end()
 
 
+@ANYWHERE
 def test_a_tree_that_a_user_has_made_deep(user, nsunit):
     """The user's verbs, and root's, answer; and it goes with the container."""
     name = user.define("deep", "Volatile=yes")
     user.nsunit("start", name)
     top = user.cgroup / f"nsunit-{name}.slice/nsunit-{name}.service/payload"
-    user.run("python3", "-c", f"{inspect.getsource(nested)}\nimport os\nnested({str(top)!r}, 1200, 'below')")
+    user.run("python3", "-c", f"{inspect.getsource(nested)}\nimport os\nnested({str(top)!r}, {DEEP}, 'below')")
     for verb in ("list", "list --tree", "status {}", "ps {}", "stats --json", "doctor --check"):
         done = user.nsunit(*verb.format(name).split(), check=False)
         assert (done.returncode, done.stderr) == (0, ""), verb

@@ -349,7 +349,7 @@ def test_a_stop_leaves_what_the_foreground_needs_to_detach_it(nsunit):
     before = traces()
     words = ("nsunit", "run", "--name=attended", f"-pLayer={DEBIAN}", "-pNetwork=bridge", "-pPublishPort=8099:80")
     with subprocess.Popen(
-        [*words, "sh", "-c", "echo up; exec sleep 1000"], stdout=-1, stderr=-1, text=True
+        [*words, "sh", "-c", "trap 'exit 143' TERM; echo up; sleep 1000 & wait"], stdout=-1, stderr=-1, text=True
     ) as foreground:
         assert foreground.stdout.readline() == "up\n"
         nsunit("stop", "attended")

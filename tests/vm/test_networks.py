@@ -18,6 +18,8 @@ from nsunit.features.network.model.attachment import Attachment, Interface, Netw
 from nsunit.features.network.model.port import Port
 from nsunit.features.network.wire import nft
 
+ANYWHERE = pytest.mark.anywhere("bridges and addresses of the kernel's")
+
 CROWD = count("CROWD")  # of containers in one network
 STORM = min(CROWD, 50)  # of them at once
 PATIENT = "[Service]\nTimeoutStartSec=10min\nTimeoutStopSec=10min\n"  # 50 starts share one emulated processor
@@ -130,6 +132,7 @@ def test_an_internal_network_has_no_way_out(town):
     inside(town["db"], "ip", "route", "del", "default")
 
 
+@ANYWHERE
 def test_containers_of_an_isolated_network_are_apart(town, nsunit):
     where = {name: addresses(nsunit, town[name])["apart"] for name in ("one", "two")}
     assert where["one"][0].startswith("10.92.")
@@ -323,6 +326,7 @@ def unwatched_links(run):
         run("systemctl", "start", *units)
 
 
+@ANYWHERE
 def test_a_full_bridge_is_told_of(town, containers, nsunit, unwatched_links):
     fill("nb-inside")
     try:
@@ -383,6 +387,7 @@ def waiting():
     return sorted(row[5] for row in rows if row[1] == "->" and row[6].endswith(number))
 
 
+@ANYWHERE
 def test_killed_at_each_step_of_two_connections(run):
     """The program that connects a container is killed at each of its messages to the kernel and transactions."""
     before = traces()

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from bundles import RUNTIME, Bundle, bundle, mounts, rootfs, says, subreaper, users
 
+ANYWHERE = pytest.mark.anywhere("the kernel's mounts, ids and processes")
+
 __all__ = ["bundle", "rootfs", "subreaper"]  # fixtures
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     ("said", "root", "below"),
     [
@@ -32,11 +35,13 @@ def test_the_root_has_the_propagation_that_is_said(bundle, rootfs, said, root, b
     assert [" ".join(sorted(kinds & set(found[place]))) for place in ("/", "/source")] == [root, below]
 
 
+@ANYWHERE
 def test_the_domain_name(bundle):
     bundle.config["domainname"] = "some.domain"
     assert says(bundle, "cat /proc/sys/kernel/domainname") == "some.domain\n"
 
 
+@ANYWHERE
 def test_offsets_of_clocks(bundle):
     bundle.config["linux"]["namespaces"].append({"type": "time"})
     bundle.config["linux"]["timeOffsets"] = {"boottime": {"secs": 1000000}, "monotonic": {"secs": 5, "nanosecs": 7}}
@@ -45,6 +50,7 @@ def test_offsets_of_clocks(bundle):
     assert float(words[6]) > 1000000
 
 
+@ANYWHERE
 def test_persona_scheduler_priorities_and_labels_of_the_process(bundle):
     bundle.config["linux"]["personality"] = {"domain": "LINUX32"}
     bundle.config["process"]["scheduler"] = {"policy": "SCHED_BATCH", "nice": 7}
@@ -68,6 +74,7 @@ def test_processors_of_a_command(bundle):
     assert done.stdout.split() == ["Cpus_allowed_list:", str(last)]
 
 
+@ANYWHERE
 def test_what_was_there_is_copied_into_a_tmpfs(bundle):
     bundle.config["mounts"].append(
         {"destination": "/work", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup", "ro"]}
@@ -75,6 +82,7 @@ def test_what_was_there_is_copied_into_a_tmpfs(bundle):
     assert says(bundle, "cat /work/kept; touch /work/x 2>&1 || true") == "kept\ntouch: /work/x: Read-only file system\n"
 
 
+@ANYWHERE
 def test_read_only_to_the_last_mount_below(bundle, rootfs):
     below = rootfs / "source/below"
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", below], check=True)
@@ -89,6 +97,7 @@ def test_read_only_to_the_last_mount_below(bundle, rootfs):
         subprocess.run(["umount", below], check=True)
 
 
+@ANYWHERE
 def test_a_mount_with_ids_of_its_own(bundle, rootfs):
     maps = [{"containerID": 0, "hostID": 5000, "size": 1000}]
     entry = {"destination": "/work", "source": str(rootfs / "work"), "options": ["bind", "idmap"]}
@@ -96,6 +105,7 @@ def test_a_mount_with_ids_of_its_own(bundle, rootfs):
     assert says(bundle, "stat -c '%u %g' /work/kept") == "5000 5000\n"
 
 
+@ANYWHERE
 def test_ids_of_the_container_for_a_mount(bundle, rootfs):
     users(bundle.config)
     entry = {"destination": "/work", "source": str(rootfs / "work"), "options": ["bind", "idmap"]}
@@ -103,6 +113,7 @@ def test_ids_of_the_container_for_a_mount(bundle, rootfs):
     assert says(bundle, "stat -c '%u %g' /work/kept /etc/passwd").split() == ["0", "0", "65534", "65534"]
 
 
+@ANYWHERE
 def test_namespaces_of_another_process(bundle, tmp_path, rootfs):
     first = Bundle(tmp_path / "first", rootfs)
     users(first.config)
@@ -123,6 +134,7 @@ def test_namespaces_of_another_process(bundle, tmp_path, rootfs):
         first.call("delete", "--force", first.id)
 
 
+@ANYWHERE
 def test_mounts_travel_into_a_root_that_shares_them(bundle, rootfs):
     bundle.config["linux"]["rootfsPropagation"] = "rshared"
     entry = {"destination": "/work", "source": str(rootfs / "source"), "options": ["rbind", "rshared"]}
@@ -145,6 +157,7 @@ def test_the_cgroup_is_seen_without_a_namespace_of_its_own(bundle):
     assert text.split()[0] == "1" and text.splitlines()[-1].endswith(f"/{bundle.id}")
 
 
+@ANYWHERE
 def test_a_link_of_the_host_becomes_the_containers(bundle):
     name = f"t{uuid.uuid4().hex[:8]}"
     for words in (f"link add {name} type veth peer name {name}p", f"address add 192.0.2.7/24 dev {name}"):
@@ -160,6 +173,7 @@ def test_a_link_of_the_host_becomes_the_containers(bundle):
         subprocess.run(["ip", "link", "delete", f"{name}p"], check=False)
 
 
+@ANYWHERE
 def test_nothing_of_the_callers_masks_gets_in(bundle):
     """Neither its umask, by which mount points would be for root only, nor its blocked signals."""
     bundle.config["root"]["readonly"] = False
@@ -174,6 +188,7 @@ def test_nothing_of_the_callers_masks_gets_in(bundle):
     assert done.stdout.split() == ["0022", "755", "SigBlk:", "0" * 16]
 
 
+@ANYWHERE
 def test_a_user_has_containers_with_his_own_id(bundle, rootfs):
     config = json.loads((bundle.path / "config.json").read_text())
     config["root"] = {"path": str(rootfs)}

@@ -4,7 +4,10 @@ import json
 import os
 import signal
 
+import pytest
 from bundles import ROOT, bundle, rootfs, subreaper
+
+pytestmark = pytest.mark.anywhere("hooks are children of nsunit-oci")
 
 __all__ = ["bundle", "rootfs", "subreaper"]  # fixtures
 

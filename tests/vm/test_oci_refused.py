@@ -7,6 +7,8 @@ import pytest
 from bundles import CGROUPS, ROOT, Bundle, broken, bundle, in_linux, in_process, rootfs, subreaper
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("texts of nsunit-oci about files, and the kernel's mounts")
+
 __all__ = ["bundle", "rootfs", "subreaper"]  # fixtures
 
 NAMESPACES = [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "network")]
@@ -60,6 +62,7 @@ REFUSED = {
 }
 
 
+@ANYWHERE
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_is_refused_and_leaves_nothing(bundle, case):
     change, words = REFUSED[case]
@@ -77,6 +80,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(bundle, case):
         wait_until(lambda line=line: not line.exists() or bundle.id.encode() not in line.read_bytes())
 
 
+@ANYWHERE
 def test_an_id_that_is_taken_and_one_that_is_none(bundle):
     pid = bundle.create()
     again = bundle.call("create", bundle.id, check=False)
@@ -87,6 +91,7 @@ def test_an_id_that_is_taken_and_one_that_is_none(bundle):
     assert "config.json not found" in bundle.call("create", "x", check=False, cwd="/").stderr
 
 
+@ANYWHERE
 @pytest.mark.parametrize("text", ["{", '{"a": ,}', '{"a": "\t"}', "", "{} {}", "[]"])
 def test_a_config_that_is_no_json_is_refused(bundle, text):
     (bundle.path / "config.json").write_text(text)
@@ -95,6 +100,7 @@ def test_a_config_that_is_no_json_is_refused(bundle, text):
     assert not (ROOT / bundle.id).exists()
 
 
+@ANYWHERE
 def test_the_log_is_there_though_nothing_is_wrong(bundle):
     log = bundle.path / "log"
     bundle.call("--log", str(log), "create", bundle.id)
@@ -103,6 +109,7 @@ def test_the_log_is_there_though_nothing_is_wrong(bundle):
     assert 'level=error msg="container does not exist"' in log.read_text()
 
 
+@ANYWHERE
 def test_a_link_of_the_image_leads_no_mount_astray(bundle, rootfs):
     link = rootfs / "astray"
     link.symlink_to("/proc/sys")
@@ -114,6 +121,7 @@ def test_a_link_of_the_image_leads_no_mount_astray(bundle, rootfs):
         link.unlink()
 
 
+@ANYWHERE
 def test_a_link_that_is_not_there_is_told(bundle):
     bundle.config["linux"]["netDevices"] = {"nolink0": {}}
     bundle.save()

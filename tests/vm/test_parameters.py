@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.anywhere("parameters of the kernel's network")
+
 OFF = Path("/proc/sys/net/ipv6/conf/all/disable_ipv6")
 LOCALHOST6 = "::1 localhost ip6-localhost"
 BASE = ("Layer=/srv/roots/busybox", "Volatile=yes", "Init=yes", "Exec=/bin/sleep 3600")

@@ -128,7 +128,7 @@ def test_exec_during_a_restart_gets_a_clean_answer(nsunit, containers):
 
 def test_exec_that_meets_the_end_gets_a_clean_answer(containers):
     """The container ends by itself, so the session may be at any step; whichever it was, nothing is left of both."""
-    script = f"{SLEEPER.replace('1000', '3')}Volatile=yes\n"
+    script = f"{SLEEPER.replace('1000', '1')}Volatile=yes\n"
     containers.groups.append("races")
     for group in ("", "Slice=races-late\n"):
         container = containers.start(script + group)

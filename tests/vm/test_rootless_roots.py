@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from rootless import USER, foreground, nothing_left, user
 
+ANYWHERE = pytest.mark.anywhere("files, ids and archives: nsunit's own, and the kernel's")
+
 __all__ = ["nothing_left", "user"]  # fixtures
 
 
@@ -18,6 +20,7 @@ def roots_own():
     node.unlink()
 
 
+@ANYWHERE
 def test_a_device(user, roots_own):
     """The user may open the host's node, or the definition is refused."""
     done = foreground(user, "head -c 2 /dev/more | od -An -tx1", "Device=/dev/zero:/dev/more")
@@ -84,6 +87,7 @@ def test_volumes(user):
     assert os.listdir(volumes) == []
 
 
+@ANYWHERE
 def test_what_takes_root(user):
     """It is refused by `verify` as by `start`, with what a user can do instead; `ns` looks at the user's containers."""
     names = [user.define(f"refused{number}", *lines.split("\n")) for number, lines in enumerate(TAKE_ROOT)]
@@ -113,6 +117,7 @@ def test_what_takes_root(user):
     user.nsunit("rm", name)
 
 
+@ANYWHERE
 def test_sources_of_others(user):
     """Root's files can be read and belong to nobody; a link is only followed where it is root's."""
     properties = ("--property=Layer=/srv/roots/busybox", "--property=ReadOnly=yes")
@@ -128,6 +133,7 @@ def test_sources_of_others(user):
     assert f"the symbolic link '{link}' belongs to user {user.uid}, not to root" in done.stderr
 
 
+@ANYWHERE
 def test_whole_file_systems_in_layers_of_others(user):
     command = ("-pLayer=/srv/roots/debian", "-pVolatile=yes", "-pNesting=yes", "--", "ls", "/run/host")
     done = user.nsunit("run", *command, check=False)
@@ -137,6 +143,7 @@ def test_whole_file_systems_in_layers_of_others(user):
     assert user.nsunit("run", "-pTmpfs=/run", *command).stdout.split() == ["proc", "sys"]
 
 
+@ANYWHERE
 def test_files_in_and_out_and_backup(user):
     """By the ids of the container, which are the user's subordinate ones on the host."""
     name = user.define("kept")

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("mounts of the kernel's")
+
 BUSYBOX = "/srv/roots/busybox"
 DEBIAN = "/srv/roots/debian"
 # Tells what process 1 finds: files of the topmost layer, how many layers there are, and who owns things.
@@ -109,6 +111,7 @@ def test_writes_land_in_the_upper_layer_and_are_kept(containers, layers, workpla
     assert tree(base) | tree(layers[0]) == before
 
 
+@ANYWHERE
 def test_a_directory_as_the_root_is_written_to(containers, workplace):
     root = workplace / "private/root"
     root.parent.mkdir(mode=0o700)
@@ -121,6 +124,7 @@ def test_a_directory_as_the_root_is_written_to(containers, workplace):
     assert not container.upper.exists()
 
 
+@ANYWHERE
 def test_a_root_that_is_written_to_is_out_of_reach_for_users(containers, nsunit, workplace):
     root = workplace / "within-reach/root"
     shutil.copytree(BUSYBOX, root, symlinks=True)
@@ -138,6 +142,7 @@ def test_a_root_that_is_written_to_is_out_of_reach_for_users(containers, nsunit,
         subprocess.run([root / "set-id", "true"], user=1000, check=False)
 
 
+@ANYWHERE
 @pytest.mark.parametrize("root", [f"Rootfs={BUSYBOX}", f"Layer={BUSYBOX}"])
 def test_a_read_only_root(containers, root):
     before = tree(BUSYBOX)
@@ -154,6 +159,7 @@ def test_a_read_only_root(containers, root):
     assert tree(BUSYBOX) == before
 
 
+@ANYWHERE
 @pytest.mark.parametrize("root", [f"Rootfs={BUSYBOX}", f"Layer={BUSYBOX}"])
 def test_a_volatile_root(containers, nsunit, root):
     before = tree(BUSYBOX)
@@ -168,6 +174,7 @@ def test_a_volatile_root(containers, nsunit, root):
     assert tree(BUSYBOX) == before
 
 
+@ANYWHERE
 def test_ten_containers_share_one_base(containers, nsunit):
     before = tree(BUSYBOX)
     text = definition(BUSYBOX, script="echo $(hostname) >/who; rm /etc/group; cat /who")
@@ -182,6 +189,7 @@ def test_ten_containers_share_one_base(containers, nsunit):
     assert tree(BUSYBOX) == before
 
 
+@ANYWHERE
 def test_layers_may_hold_whiteouts_and_opaque_directories(containers, workplace):
     """What `podman` and `overlayfs` itself leave in a layer hides what lies below it."""
     lower, upper = workplace / "lower", workplace / "upper"

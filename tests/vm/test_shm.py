@@ -2,6 +2,8 @@
 
 import pytest
 
+ANYWHERE = pytest.mark.anywhere("a mount of the kernel's")
+
 BASE = """[Container]
 Layer=/srv/roots/busybox
 Volatile=yes
@@ -16,6 +18,7 @@ def shm(nsunit, container):
     return int(total) * int(block)
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     ("lines", "size"),
     [
@@ -29,6 +32,7 @@ def test_its_size(containers, nsunit, lines, size):
     assert shm(nsunit, containers.start(BASE + lines)) == size
 
 
+@ANYWHERE
 def test_more_does_not_fit(containers, nsunit):
     container = containers.start(BASE + "ShmSize=1M\n")
     write = "dd if=/dev/zero of=/dev/shm/file bs=1k count=1100 2>&1; stat -c %s /dev/shm/file"

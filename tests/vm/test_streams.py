@@ -163,7 +163,9 @@ def members(path):
 
 @pytest.mark.parametrize("lines", [(), ("User=1000",), ("", "[Service]", "Delegate=no", "KillMode=control-group")])
 def test_output_of_a_payload(containers, program, run, lines):
-    container = containers.start(program(TALKER, "Output=pipe", *lines))
+    # The carrier shall hear signals as well, so the program is one that is deaf to them.
+    soon = ("[Service]", "TimeoutStopSec=500ms")
+    container = containers.start(program(TALKER, "Output=pipe", *lines, *soon))
     user = "1000" if "User=1000" in lines else "0"
     said = f"by name\nerror by name\nplain\n{user}\n"
     wait_until(lambda: logged(container, run) == said, said)
@@ -216,7 +218,7 @@ def test_the_last_words_of_who_is_killed_are_heard(containers, program, nsunit, 
 
 def test_carriers_do_not_add_up(containers, program, run):
     """Somebody else was given the pipe, and has it over a restart."""
-    text = program("exec sleep 1000", "Output=pipe")
+    text = program("trap exit TERM; sleep 1000 & wait", "Output=pipe")
     some = [containers.start(text), containers.start(text + "[Service]\nDelegate=no\n")]
     before = [carriers(container) for container in some]
     with contextlib.ExitStack() as stack:
@@ -239,7 +241,7 @@ def test_where_it_goes(containers, program, run, workplace):
     assert run("nsunit", "run", *words).stdout == "by name\n"
     plain = containers.start(SLEEPER)
     wait_until(lambda: members(plain.cgroup / plain.service / "payload/cgroup.procs") == [str(plain.pid)])
-    assert members(plain.cgroup / plain.service / "cgroup.procs") == []
+    wait_until(lambda: members(plain.cgroup / plain.service / "cgroup.procs") == [], "the end of the helper")
 
 
 def test_a_program_that_needs_a_pipe_is_told_so(containers, program, nsunit, run):

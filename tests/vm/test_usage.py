@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("files of the kernel's")
+
 CGROUPS = Path("/sys/fs/cgroup/nsunit.slice")
 WORK = """
 trap 'exit 0' TERM
@@ -143,6 +145,7 @@ def test_prometheus(busy, nsunit):
     assert f'nsunit_container_memory_high_bytes{{container="{busy.name}"}}' not in samples  # it has none
 
 
+@ANYWHERE
 def test_watch(busy):
     command = ["nsunit", "stats", "--watch=0.5", "--json", busy.name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
@@ -172,6 +175,7 @@ def many():
         path.rmdir()
 
 
+@ANYWHERE
 def test_a_thousand_containers_in_one_pass(many, busy, nsunit):
     assert sum(item["name"].startswith("many") for item in stats(nsunit)) == 1000
 

@@ -15,6 +15,8 @@ import oci
 import pytest
 from test_images import Images, busybox, images  # noqa: F401 — a fixture
 
+ANYWHERE = pytest.mark.anywhere("directories of nsunit's, and mounts of the kernel's")
+
 VOLUMES = Path("/var/lib/nsunit/volumes")
 STATES = Path("/var/lib/nsunit/containers")
 BASE = "[Container]\nLayer={layer}\nLayer=/srv/roots/busybox\nExec=/bin/sleep 9999\n"
@@ -127,6 +129,7 @@ def test_one_without_a_name_goes_with_its_container(containers, nsunit, layer):
     assert not own.exists()
 
 
+@ANYWHERE
 def test_nocopy_and_a_place_that_the_root_has_not(containers, nsunit, layer, volume):
     container = containers.start(BASE.format(layer=layer) + f"Volume={volume}:/data:nocopy\nVolume=/made/here\n")
     assert nsunit("exec", container.name, "sh", "-c", "ls -A /data; stat -c %u:%g:%a /data /made/here").stdout == (
@@ -134,6 +137,7 @@ def test_nocopy_and_a_place_that_the_root_has_not(containers, nsunit, layer, vol
     )
 
 
+@ANYWHERE
 @pytest.mark.parametrize("option", ["anonymous", "tmpfs", "ignore"])
 def test_volumes_of_an_image(images, containers, nsunit, option):  # noqa: F811
     config = {"Cmd": ["/bin/sleep", "9999"], "Volumes": {"/var/lib/app/": {}, "/srv/own": {}, "/proc/x": {}, "y": {}}}
@@ -153,6 +157,7 @@ def test_volumes_of_an_image(images, containers, nsunit, option):  # noqa: F811
     assert (container.state / "volumes").exists() == (option == "anonymous")
 
 
+@ANYWHERE
 def test_a_run_of_which_nothing_is_kept(nsunit, layer, volume):
     words = ("run", "-p", f"Layer={layer}", "-p", "Layer=/srv/roots/busybox", "-p", f"Volume={volume}:/named /data")
     command = "stat -c %u:%g:%a /data; cat /data/file; echo x >/data/y; echo kept >/named/z"
@@ -161,6 +166,7 @@ def test_a_run_of_which_nothing_is_kept(nsunit, layer, volume):
     assert nsunit(*words, "--", "sh", "-c", "cat /named/z; ls /data/y", check=False).stdout == "kept\n"
 
 
+@ANYWHERE
 def test_a_link_of_the_root_leads_nowhere_else(containers, nsunit, layer, volume):
     top = layer.parent / uuid.uuid4().hex
     (top / "srv").mkdir(parents=True)
@@ -175,6 +181,7 @@ def test_a_link_of_the_root_leads_nowhere_else(containers, nsunit, layer, volume
     assert not (VOLUMES / f"{volume}-2").exists()
 
 
+@ANYWHERE
 def test_what_is_killed_half_way_leaves_no_volume(containers, nsunit, layer, volume):
     text = BASE.format(layer=layer) + f"Volume={volume}:/data\n"
     for point in ("volumes:prepare", "volume:prepare", "volume:execute", "exec:execute"):
@@ -223,6 +230,7 @@ def test_at_boot_the_helper_fills_it(containers, nsunit, run, layer, volume):
     assert not (VOLUMES / volume).exists()
 
 
+@ANYWHERE
 def test_verbs(containers, nsunit, run, layer, volume, tmp_path):
     nsunit("volume", "create", volume)
     assert json.loads(nsunit("volume", "inspect", volume, "--json").stdout)[0]["filled"] is False
@@ -256,6 +264,7 @@ def test_verbs(containers, nsunit, run, layer, volume, tmp_path):
     assert not (VOLUMES / copy).exists()
 
 
+@ANYWHERE
 def test_an_archive_cannot_write_elsewhere(nsunit, volume, tmp_path):
     canary = tmp_path / "canary"
     canary.mkdir()
@@ -273,6 +282,7 @@ def test_an_archive_cannot_write_elsewhere(nsunit, volume, tmp_path):
     assert not (VOLUMES / volume).exists()
 
 
+@ANYWHERE
 def test_a_broken_definition_may_use_any(containers, nsunit, volume):
     nsunit("volume", "create", volume)
     broken = containers.define("[Container]\nNonsense=1\n")
@@ -282,6 +292,7 @@ def test_a_broken_definition_may_use_any(containers, nsunit, volume):
     assert volume in nsunit("volume", "list").stdout
 
 
+@ANYWHERE
 def test_a_size_takes_a_quota(containers, nsunit, volume):
     """Natively the disk has none; see test_size_by_quota.  One in memory takes none."""
     line = f"Volume={volume}:/srv:size=1M\n"
@@ -297,6 +308,7 @@ def test_a_size_takes_a_quota(containers, nsunit, volume):
     assert int(shown[0]) * int(shown[1]) == 1 << 20
 
 
+@ANYWHERE
 @pytest.mark.machine("a disk")
 def test_size_by_quota(containers, nsunit, run, scratch_disk, volume):
     run("mkfs.ext4", "-q", "-F", "-O", "quota,project", scratch_disk)
@@ -334,12 +346,14 @@ def test_size_by_quota(containers, nsunit, run, scratch_disk, volume):
         run("umount", str(VOLUMES))
 
 
+@ANYWHERE
 def test_nobody_of_the_host_can_enter(containers, layer, volume):
     containers.start(BASE.format(layer=layer) + f"Volume={volume}:/data\n")
     tool = VOLUMES / volume / "data/sub"
     assert subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "ls", tool], check=False).returncode
 
 
+@ANYWHERE
 @pytest.mark.machine("the release's own kernel")
 def test_on_the_releases_own_kernel(containers, nsunit, layer, volume):
     """Id-mapped mounts of a volume in a container, and `mount` on the host: as in the rest, on Linux 6.1 and later."""

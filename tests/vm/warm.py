@@ -8,7 +8,9 @@ descriptors, as root, against the same systemd; what is left out is what tests o
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import gc
 import json
 import os
 import pkgutil
@@ -20,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 PACKAGES = "/usr/lib/python3/dist-packages"
 NO_MODULES = ("nsunit.oci.run", "nsunit.setup.run", "nsunit.run")  # these are programs
@@ -28,13 +30,21 @@ MESSAGE = 200_000  # bytes
 
 
 class Warm:
-    """The process that forks, seen from the tests.  It ends with them, when nobody can ask it any more."""
+    """The process that forks, seen from the tests.  It ends with them, when nobody can ask it any more.
 
-    def __init__(self) -> None:
+    The words of *prefix* execute it, as another user for instance.
+    """
+
+    def __init__(self, prefix: Sequence[str] = ()) -> None:
         self.own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = ("/usr/bin/python3", "-SI", __file__, str(theirs.fileno()))
+        command = (*prefix, "/usr/bin/python3", "-SI", __file__, str(theirs.fileno()))
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         theirs.close()
+
+    def close(self) -> None:
+        """End it."""
+        self.own.close()
+        self.process.wait()
 
     def run(
         self, words: Sequence[str], *, text: str, env: Mapping[str, str], cwd: str, timeout: float
@@ -91,52 +101,93 @@ def _read_all(fds: Sequence[int], deadline: float) -> list[str] | None:
 
 
 def serve(requests: socket.socket) -> None:
-    """Import all of nsunit, and fork for every request until there can be no more."""
+    """Import all of nsunit, and fork for every request until there can be no more and all have been answered."""
     sys.path.append(PACKAGES)
+    prepare()
+    with selectors.DefaultSelector() as selector:
+        selector.register(requests, selectors.EVENT_READ)
+        while selector.get_map():
+            key, _ = selector.select()[0]  # what comes of it may be the end of the next one
+            if key.data:
+                finish(key.data, key.fd, selector)
+            elif command := begin(requests):
+                selector.register(command.control, selectors.EVENT_READ, command)
+                selector.register(command.watcher, selectors.EVENT_READ, command)
+            else:
+                selector.unregister(requests)
+
+
+def prepare() -> None:
+    """Load what commands load, the modules and what these load when it is needed, and compile the templates."""
     import nsunit
 
     for module in pkgutil.walk_packages(nsunit.__path__, "nsunit."):
         if module.name not in NO_MODULES:
             __import__(module.name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them here
-    while True:
-        message, fds, _, _ = socket.recv_fds(requests, MESSAGE, 4)
-        if not message:
-            return
-        if os.fork() == 0:
-            requests.close()
-            attend(json.loads(message), fds)
-        for fd in fds:
-            os.close(fd)
+    from nsunit.bus import systemd
+    from nsunit.dropins import render
+
+    systemd._load_dbuslib()
+    for escape in (False, True):
+        environment = render._environment(escape)
+        for template in environment.list_templates(extensions=["j2"]):
+            environment.get_template(template)
+    gc.collect()
+    gc.freeze()  # a collection in a command would copy the pages of all this
 
 
-def attend(given: dict[str, Any], fds: Sequence[int]) -> None:
-    """Run one command, kill it when nobody wants to know any more, and say its status as subprocess does."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    control = socket.socket(fileno=fds[0])
+class Command:
+    """A command that runs: *control* is whom to tell its status, *watcher* is readable when it has ended."""
+
+    def __init__(self, pid: int, control: socket.socket) -> None:
+        self.pid = pid
+        self.control = control
+        self.watcher = os.pidfd_open(pid)
+
+
+def begin(requests: socket.socket) -> Command | None:
+    """Begin the command of the next request; None if there will be no more."""
+    message, fds, _, _ = socket.recv_fds(requests, MESSAGE, 4)
+    if not message:
+        return None
     pid = os.fork()
     if pid == 0:
-        control.close()
-        for number, fd in enumerate(fds[1:]):
-            os.dup2(fd, number)
-        os.closerange(3, 1 << 16)
-        os.environ.clear()
-        os.environ.update(given["env"])
-        os.chdir(given["cwd"])
-        sys.argv = ["nsunit", *given["words"]]
-        sys.orig_argv = ["/usr/bin/python3", "-SI", "/usr/bin/nsunit", *given["words"]]
-        from nsunit.cli.main import run
-
-        run()
+        become(json.loads(message), fds[1:])
     for fd in fds[1:]:
         os.close(fd)
-    ready, _, _ = select.select([control, watcher := os.pidfd_open(pid)], [], [])
-    if watcher not in ready:
-        os.kill(pid, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if watcher in ready:
-        control.send(json.dumps(status).encode())
-    os._exit(0)
+    return Command(pid, socket.socket(fileno=fds[0]))
+
+
+def become(given: dict[str, Any], streams: Sequence[int]) -> NoReturn:
+    """Be the command from here on."""
+    for number, fd in enumerate(streams):
+        os.dup2(fd, number)
+    os.closerange(3, 1 << 16)
+    os.environ.clear()
+    os.environ.update(given["env"])
+    os.chdir(given["cwd"])
+    sys.argv = ["nsunit", *given["words"]]
+    sys.orig_argv = ["/usr/bin/python3", "-SI", "/usr/bin/nsunit", *given["words"]]
+    from nsunit.cli.main import run
+
+    run()
+    os._exit(1)  # it does not return
+
+
+def finish(command: Command, fd: int, selector: selectors.BaseSelector) -> None:
+    """Say the status of a command that has ended as subprocess does; kill it when nobody wants to know any more."""
+    if fd != command.watcher:
+        os.kill(command.pid, signal.SIGKILL)
+        selector.unregister(command.control)  # its end is waited for as that of others
+        return
+    status = os.waitstatus_to_exitcode(os.waitpid(command.pid, 0)[1])
+    with contextlib.suppress(OSError):  # whoever asked may be gone by now
+        command.control.send(json.dumps(status).encode())
+    with contextlib.suppress(KeyError):
+        selector.unregister(command.control)
+    selector.unregister(command.watcher)
+    command.control.close()
+    os.close(command.watcher)
 
 
 if __name__ == "__main__":

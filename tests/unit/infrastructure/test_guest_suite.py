@@ -129,6 +129,30 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
 
 
 @pytest.mark.parametrize("natively", [True, False])
+def test_what_runs_anywhere_is_shared_by_releases_that_cannot_be_missing(natively):
+    def shares(*releases):
+        how = {"natively": natively, "user_mode": natively}
+        found = ({place.share for place in guest_suite.places(name, releases, **how)} for name in releases)
+        return [share for (share,) in found]
+
+    assert shares("trixie", "bookworm", "sid") == ["0/2", "1/2", "none"]
+    assert shares("bookworm", "sid") == ["0/1", "none"]
+    assert shares("sid") == ["0/1"]
+
+
+def test_counts_are_many_natively_in_the_first_release():
+    releases = tree.RELEASES
+    found = {
+        (place.suffix, release): guest_suite.counts(place, release)
+        for release in releases
+        for place in guest_suite.places(release, releases, natively=True, user_mode=True)
+    }
+    assert {key for key, kind in found.items() if kind == "many"} == {("", "trixie"), ("-once", "trixie")}
+    assert {found["", "bookworm"], found["", "sid"]} == {"some"}
+    assert {found[suffix, release] for suffix in ("-machine", "-user-mode") for release in releases} == {"few"}
+
+
+@pytest.mark.parametrize("natively", [True, False])
 def test_what_runs_only_when_asked_for_runs_nowhere_else(natively):
     place = guest_suite.place_of_engines(natively=natively)
     assert (place.marks, place.make) == ("engines", System if natively else Machine)
@@ -145,8 +169,8 @@ def test_systems_of_one_release_have_names_of_their_own():
 def test_counts_reach_the_tests(monkeypatch, tmp_path):
     monkeypatch.setenv("NSUNIT_TEST_CROWD", "301")
     system = Booted(1, [{"collected": {"a": ""}}, {"test": "a", "outcome": "passed"}, {"status": 0}])
-    suite_of(system, "trixie", tmp_path).run()
-    assert system.env["NSUNIT_TEST_CROWD"] == "301"
+    suite_of(system, "trixie", tmp_path, place=replace(guest_suite.MACHINE, share="0/2")).run()
+    assert (system.env["NSUNIT_TEST_CROWD"], system.env["NSUNIT_TEST_SHARE"]) == ("301", "0/2")
     system = Booted(1, [])
     monkeypatch.setattr(dev, "named", lambda name: system)
     monkeypatch.setattr(dev, "push", lambda client: None)

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from marks import fault
+from marks import fault, is_elsewhere
 
 REBOOT = "vm/test_reboot.py"
 
@@ -21,6 +21,8 @@ def item(path: str = REBOOT, **marks: tuple[object, ...]) -> SimpleNamespace:
         item("vm/test_any.py", machine=("a disk",)),
         item(before_reboot=(), machine=("a reboot",)),
         item("vm/test_any.py", once=("files alone",)),
+        item("vm/test_any.py", anywhere=("files alone",)),
+        item("vm/test_any.py", anywhere=("files alone",), machine=("a disk",)),
         item(after_reboot=()),
         item("vm/test_any.py", engines=("two systems",)),
     ],
@@ -36,6 +38,10 @@ def test_what_runs_somewhere(good):
         (item(machine=("",)), "as one text"),
         (item(machine=("one", "two")), "as one text"),
         (item("vm/test_any.py", once=()), "once() needs its reason, as one text"),
+        (item("vm/test_any.py", anywhere=()), "anywhere() needs its reason, as one text"),
+        (item("vm/test_any.py", anywhere=("a reason",), once=("a reason",)), "in one of the releases"),
+        (item(anywhere=("a reason",)), "in one of the releases"),
+        (item("vm/test_any.py", anywhere=("a reason",), engines=("two systems",)), "a place of its own"),
         (item("vm/test_any.py", engines=()), "engines() needs its reason, as one text"),
         (item("vm/test_any.py", engines=("two systems",), once=("a reason",)), "a place of its own"),
         (item("vm/test_any.py", engines=("two systems",), machine=("a reason",)), "a place of its own"),
@@ -47,3 +53,15 @@ def test_what_runs_somewhere(good):
 )
 def test_what_would_run_nowhere_or_in_the_wrong_place(bad, said):
     assert said in fault(bad)
+
+
+def test_each_file_of_what_runs_anywhere_has_one_release(monkeypatch):
+    here = {}
+    names = [path.name for path in (Path(__file__).resolve().parents[2] / "vm").glob("test_*.py")]
+    for share in ("0/2", "1/2", "none", ""):
+        monkeypatch.setenv("NSUNIT_TEST_SHARE", share)
+        here[share] = {name for name in names if not is_elsewhere(item(f"vm/{name}", anywhere=("a reason",)))}
+        assert not any(is_elsewhere(item(f"vm/{name}")) for name in names)
+    assert here["0/2"] | here["1/2"] == here[""] == set(names)
+    assert (here["0/2"] & here["1/2"], here["none"]) == (set(), set())
+    assert min(len(here["0/2"]), len(here["1/2"])) > len(names) // 3

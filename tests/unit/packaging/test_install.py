@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(path, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(path, source / name)
+    pip = (sys.executable, "-m", "pip", "--python", venv / "bin/python3")
     for command in (
-        ("/usr/bin/python3", "-m", "venv", venv),
-        (venv / "bin/pip", "install", "-q", "--disable-pip-version-check", source),
+        ("/usr/bin/python3", "-m", "venv", "--without-pip", venv),
+        (*pip, "install", "-q", "--no-compile", "--disable-pip-version-check", source),
     ):
         done = call(*command)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -1,8 +1,8 @@
 """packaging/try where systemd is process 1: what it installs, makes, shows and takes away again.
 
-It runs in a mount namespace with stand-ins for what would change the host: the package is really built, its tour really
-runs, and each stand-in notes what it was asked for. What the tour shows on a real systemd is tests/vm/test_examples.py;
-the other way, with a machine, shows the same tour.
+It runs in a mount namespace with stand-ins for what would change the host, and for what builds the package, which is
+built once: its tour really runs, and each stand-in notes what it was asked for. What the tour shows on a real systemd
+is tests/vm/test_examples.py; the other way, with a machine, shows the same tour.
 """
 
 import os
@@ -56,11 +56,19 @@ STAND_INS = (
     "systemctl",
 )
 STAND_INS += ("systemd-cgls", "systemd-cgtop")
+# Called as packaging/build-deb is, by the same interpreter.
+BUILT = """\
+import os, shutil, sys
+option, target = sys.argv[1:]
+assert option == "--output"
+print(shutil.copy(os.environ["PACKAGE"], target))
+"""
 # The host's own are hidden: what the script and its tour make is in these, and gone with the namespace.
 NAMESPACE = """
 for place in /srv /run /usr/share/doc /var/lib; do mount -t tmpfs tmpfs $place; done
 mkdir -p /run/systemd/system /run/nsunit /var/lib/nsunit /run/upper /run/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work overlay /etc
+mount --bind "$STATE/build-deb" "$BUILD_DEB"
 [ -z "$ROOTS" ] || mkdir -p /srv/roots/debian/mine
 "$@"
 status=$?
@@ -72,8 +80,9 @@ exit $status
 class Host:
     """A host that is nobody's."""
 
-    def __init__(self, state):
+    def __init__(self, state, package):
         self.state = state
+        (state / "build-deb").write_text(BUILT)
         bin_ = state / "bin"
         bin_.mkdir()
         (bin_ / "stand-in").write_text(STAND_IN)
@@ -85,6 +94,8 @@ class Host:
         self.environment = os.environ | {
             "PATH": f"{bin_}:{os.environ['PATH']}",
             "STATE": str(state),
+            "PACKAGE": str(package),
+            "BUILD_DEB": str(REPOSITORY / "packaging/build-deb"),
             "FAIL": "",
             "ROOTS": "",
         }
@@ -107,11 +118,18 @@ class Host:
         return (self.state / "log").read_text().splitlines()
 
 
-@pytest.fixture
-def host(tmp_path):
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The package, as the script has it built."""
     if os.geteuid():
         pytest.skip("only root can make a mount namespace")
-    return Host(tmp_path)
+    words = ["/usr/bin/python3", "packaging/build-deb", "--output", tmp_path_factory.mktemp("package")]
+    return subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def host(tmp_path, package):
+    return Host(tmp_path, package)
 
 
 def test_it_shows_everything_and_leaves_nothing(host):

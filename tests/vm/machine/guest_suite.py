@@ -65,6 +65,7 @@ class Place:
     silence: float = 10 * 60
     seconds: float = 60 * 60
     suffix: str = ""  # of the names of systems and logs
+    share: str = ""  # of the tests that run in one of the releases, see tests/vm/marks.py; all of them by default
 
     def booted(self, release: str) -> Booted:
         """Return what this run uses for a release here, booted or not."""
@@ -223,6 +224,7 @@ class Suite:
             "NSUNIT_OUTCOME": "/dev/stderr",
             "NSUNIT_MUST_WORK": "1",
             "NSUNIT_TEST_COUNTS": self.place.counts,
+            "NSUNIT_TEST_SHARE": self.place.share,
             "PYTHONPATH": TESTS,
             **test_variables(),
         }
@@ -285,7 +287,14 @@ def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: 
     is_first = release == releases[0]
     machines = ([BESIDE_USER, USER] if user_mode else [MACHINE]) if natively else [EVERYTHING]
     found = machines if is_first else [replace(place, marks=f"{place.marks} and not once") for place in machines]
-    return found + ([NATIVELY, *([ONCE] if is_first else [])] if natively else [])
+    found += [NATIVELY, *([ONCE] if is_first else [])] if natively else []
+    return [replace(place, share=share(release, releases)) for place in found]
+
+
+def share(release: str, releases: Sequence[str]) -> str:
+    """Return which part of the tests marked `anywhere` a release runs; none may be left to one that can be missing."""
+    steady = [name for name in releases if name not in tree.MOVING] or list(releases)
+    return f"{steady.index(release)}/{len(steady)}" if release in steady else "none"
 
 
 def place_of_engines(*, natively: bool) -> Place:
@@ -297,4 +306,4 @@ def counts(place: Place, release: str, *, long: bool = False) -> str:
     """Return which counts a release's tests get (tests/vm/counts.py): many natively, on one of them at least."""
     if long:
         return "all"
-    return "many" if place in (NATIVELY, ONCE) and release == tree.RELEASES[0] else place.counts
+    return "many" if replace(place, share="") in (NATIVELY, ONCE) and release == tree.RELEASES[0] else place.counts

@@ -216,6 +216,7 @@ def test_signals_where_no_exception_gets_out(tmp_path, number, status, how):
 def test_an_interrupt_while_the_command_is_loaded(tmp_path):
     package = tmp_path / "nsunit/cli"
     package.mkdir(parents=True)
+    (package.parent / "light.py").touch()
     (package / "main.py").write_text("import os\nos.kill(os.getpid(), 2)\n")
     script = Path(ROOT, "packaging/debian/nsunit").read_text().replace("/usr/lib/python3/dist-packages", str(tmp_path))
     done = subprocess.run([sys.executable, "-SIc", script], capture_output=True, check=False)

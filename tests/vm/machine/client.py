@@ -24,6 +24,15 @@ from typing import Protocol
 Sink = Callable[[int, bytes], object]
 HELLO_SECONDS = 10  # after which it is said again
 SEND_SECONDS = 120  # for one message
+# Not by --wait: that of Debian 12 waits for ever where the start ends just then.
+STARTED = """
+while :; do
+    state=$(systemctl is-system-running 2>/dev/null)
+    case $state in initializing | starting | unknown | offline) sleep 0.3 ;; *) break ;; esac
+done
+echo "$state"
+[ "$state" = running ] || systemctl list-units --failed --plain
+"""
 
 
 class Lost(Exception):
@@ -69,7 +78,7 @@ class Commands(abc.ABC):
 
     def started(self, timeout: float) -> str:
         """Wait until systemd has finished starting; return "running", or what else it is in and what has failed."""
-        return self.output("systemctl is-system-running --wait || systemctl list-units --failed --plain", timeout)[1]
+        return self.output(STARTED, timeout)[1]
 
 
 class Connection(Protocol):

@@ -118,7 +118,7 @@ class TestPodman:
         shown = run("systemctl", "show", "--property=MemoryMax,TasksMax,CPUWeight", scope).stdout.split()
         assert sorted(shown) == ["CPUWeight=174", "MemoryMax=134217728", "TasksMax=50"]
 
-    @pytest.mark.machine("controllers")
+    @pytest.mark.machine("controllers and NAT")
     def test_its_limits_change(self, podman):
         name = podman.start("--memory", "64m")
         podman("update", "--memory", "128m", "--cpus", "0.5", "--pids-limit", "50", name)
@@ -478,7 +478,7 @@ class TestDocker:
         docker.ask("POST", f"/containers/{container}/kill", signal="KILL")
         assert docker.ask("POST", f"/containers/{container}/wait")["StatusCode"] == 137
 
-    @pytest.mark.machine("controllers")
+    @pytest.mark.machine("controllers and NAT")
     def test_its_limits_change(self, docker, run):
         """`update`, whose resources come by the standard input; and what `stats` has of the new ones."""
         container = docker.start(IMAGE, "sleep", "1000", Memory=64 << 20, CpuShares=2048)

@@ -258,7 +258,7 @@ def test_the_tour_shows_what_it_says_and_leaves_nothing(nsunit, run):
     (spent,) = re.findall(r"spin@a had (\d+) ms", cpu)
     assert 300 < int(spent) < 4000
     assert "lack of memory" in memory
-    assert "nsunit-*\x1b[0m\n\x1b[2m# ls" in end  # no unit is listed
+    assert "nsunit-*.slice\x1b[0m\n\x1b[2m# ls" in end  # none is listed
     assert (
         run("systemctl list-units --all --plain --no-legend 'nsunit-web*' 'nsunit-spin*' 'nsunit-hungry*'").stdout == ""
     )

@@ -69,7 +69,7 @@ def test_an_ended_process_that_nobody_has_waited_for_is_told(remembering):
     assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
 
 
-@pytest.mark.machine("kernel modules")
+@pytest.mark.machine("the release's own kernel")
 def test_what_comes_after_a_first_dump_is_in_the_second(remembering):
     bundle = remembering
     pid = started(bundle)
@@ -114,7 +114,7 @@ def test_locks_of_files_come_back(remembering):
     os.waitpid(again, 0)
 
 
-@pytest.mark.machine("kernel modules")
+@pytest.mark.machine("the release's own kernel")
 def test_connections_go_on(remembering):
     """Both ends are in the container: what others have would time out."""
     bundle = remembering

@@ -46,9 +46,12 @@ def test_cpu_quota_holds(busy):
 @pytest.mark.machine("cpuset")
 def test_allowed_cpus_hold(busy):
     assert busy.limit("cpuset.cpus.effective") == "1"
-    members = (busy.cgroup / busy.service / "payload/cgroup.procs").read_text().split()
-    assert len(members) == 3
-    for pid in members:
+
+    def members():
+        return (busy.cgroup / busy.service / "payload/cgroup.procs").read_text().split()
+
+    wait_until(lambda: len(members()) == 3, "what has set it up is gone")
+    for pid in members():
         assert "Cpus_allowed_list:\t1\n" in Path(f"/proc/{pid}/status").read_text()
         assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[36] == "1"  # where it ran last
     refused = busy.exec("taskset", "1", "true", check=False)  # CPU 0

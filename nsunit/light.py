@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import posix
 import sys
+from _io import open as fdopen  # noqa: F401 — the open() of posix hides that of files
 from posix import *  # noqa: F403 — as os does it
 from posix import _exit as _exit
 
@@ -32,7 +33,6 @@ curdir, pardir, sep, extsep, pathsep, defpath, linesep, devnull = (
     *("\n", path.devnull),
 )
 name = "posix"
-fdopen = open
 
 
 def fsencode(filename: str | bytes) -> bytes:

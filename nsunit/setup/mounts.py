@@ -78,12 +78,17 @@ class Cgroup(Operation):
     def execute(self, build: Build) -> None:
         """Mount cgroup2: what it shows begins at the root of the caller's cgroup namespace."""
         place = linux.openat2(build.sys_fd, "fs/cgroup", os.O_PATH | os.O_DIRECTORY, _BENEATH)
-        stacked = [fd for fd in (linux.new_mount("cgroup2", self.attributes), build.take("cgroup2")) if fd >= 0]
+        stacked = self.trees(build)
         for fd in stacked:
             linux.move_mount(fd, place)
         self.cover(build, stacked[-1])
         for fd in (*stacked, place):
             os.close(fd)
+
+    def trees(self, build: Build) -> list[int]:
+        """What to mount, one above the other: the one that was made outside, where the namespace is the host's."""
+        fd = build.take("cgroup2")
+        return [fd if fd >= 0 else linux.new_mount("cgroup2", self.attributes)]
 
     def cover(self, build: Build, fd: int) -> None:
         """Change what is seen in the tree behind *fd*."""
@@ -119,6 +124,11 @@ class SliceCgroup(Cgroup):
             for name in limits:
                 build.keep((self, name), clone_shown(directory, name))
             os.close(directory)
+
+    def trees(self, build: Build) -> list[int]:
+        """The namespace's own part, and the slice's above it."""
+        own, fd = linux.new_mount("cgroup2", self.attributes), build.take("cgroup2")
+        return [own] if fd < 0 else [own, fd]
 
     def cover(self, build: Build, fd: int) -> None:
         """Put the files over the kernel's."""

@@ -43,6 +43,7 @@ def test_both_are_the_same_afterwards() -> None:
         "os.getenv('NAME'), os.getenv('NONE'), os.getenv('NONE', 'other')",
         "ascii(os.fsencode('\\udcff')), ascii(os.fsdecode(b'\\xff')), os.fsencode(b'a'), os.fsdecode('a')",
         "os.sep, os.pathsep, os.curdir, os.pardir, os.extsep, os.defpath, os.linesep, os.devnull, os.name",
+        "os.fdopen(2, 'wb', 0, closefd=False).fileno(), os.fdopen(2, 'w', closefd=False).mode",
         "os.path.join('a', 'b'), os.path.dirname('/a/b'), os.path.exists('/'), os.path.realpath('/proc/self/..')",
     ],
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FILE_SIZE_MAX = 1024 * 1024
 LINKS_MAX = 40  # as the kernel has it
+_KERNEL_FILE_SYSTEMS = (linux.PROC_SUPER_MAGIC, linux.SYSFS_MAGIC, linux.CGROUP2_SUPER_MAGIC)
 _IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
 
 
@@ -201,3 +202,14 @@ def write_new(directory: int, name: str, content: bytes) -> None:
             content = content[os.write(fd, content) :]
     finally:
         os.close(fd)
+
+
+def refuse_kernel_file_systems(place: int, target: str) -> None:
+    """Refuse to mount at *place*, which *target* has led to, if that is in /proc or /sys.
+
+    Raises:
+        OSError: it is.
+    """
+    # A link in the image may lead a harmless-looking target into /proc or /sys: judge by where it ended.
+    if linux.fstatfs_type(place) in _KERNEL_FILE_SYSTEMS:
+        raise OSError(22, "it lies in /proc or /sys", target)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _NOSUID, _NODEV = linux.MOUNT_ATTR_NOSUID, linux.MOUNT_ATTR_NODEV
 _NOEXEC, _RDONLY = linux.MOUNT_ATTR_NOEXEC, linux.MOUNT_ATTR_RDONLY
 _KERNEL = _NOSUID | _NODEV | _NOEXEC
-_KERNEL_FILE_SYSTEMS = (linux.PROC_SUPER_MAGIC, linux.SYSFS_MAGIC, linux.CGROUP2_SUPER_MAGIC)
 _BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_MAGICLINKS | linux.RESOLVE_NO_SYMLINKS
 
 
@@ -207,7 +206,7 @@ class Tmpfs(Operation):
         pairs = tuple((key, _id_of(build, key, value)) for key, _, value in options)
         fd = linux.new_mount("tmpfs", _NOSUID | _NODEV, pairs)
         place = files.open_directory(build.root_fd, self.target)
-        refuse_kernel_file_systems(place, self.target)
+        files.refuse_kernel_file_systems(place, self.target)
         linux.move_mount(fd, place)
         os.close(place)
         os.close(fd)
@@ -275,7 +274,7 @@ class Bind(Operation):
                 raise
             os.close(fd)
             return
-        refuse_kernel_file_systems(place, self.target)
+        files.refuse_kernel_file_systems(place, self.target)
         linux.move_mount(fd, place)
         os.close(place)
         os.close(fd)
@@ -437,14 +436,3 @@ def _clone(fd: int, attributes: int) -> int:
     os.close(fd)
     linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE)
     return clone
-
-
-def refuse_kernel_file_systems(place: int, target: str) -> None:
-    """Refuse to mount at *place*, which *target* has led to, if that is in /proc or /sys.
-
-    Raises:
-        OSError: it is.
-    """
-    # A link in the image may lead a harmless-looking target into /proc or /sys: judge by where it ended.
-    if linux.fstatfs_type(place) in _KERNEL_FILE_SYSTEMS:
-        raise OSError(22, "it lies in /proc or /sys", target)

@@ -12,7 +12,7 @@ import stat
 
 from nsunit.setup import accounts, files, linux
 from nsunit.setup.build import Build
-from nsunit.setup.mounts import refuse_kernel_file_systems
+from nsunit.setup.files import refuse_kernel_file_systems
 from nsunit.setup.operation import Operation
 
 TARGET = "/run/host/credentials"  # where systemd's container interface has it

@@ -16,7 +16,7 @@ import os
 import stat
 
 from nsunit.setup import files, linux
-from nsunit.setup.mounts import Bind, refuse_kernel_file_systems
+from nsunit.setup.mounts import Bind
 from nsunit.setup.operation import Operation
 from nsunit.setup.root import idmap
 
@@ -174,7 +174,7 @@ class Volume(Bind):
 
     def _fill(self, build: Build, target: int) -> None:
         place = files.open_directory(build.root_fd, self.target)
-        refuse_kernel_file_systems(place, self.target)
+        files.refuse_kernel_file_systems(place, self.target)
         source = os.open(".", _DIRECTORY, dir_fd=place)
         os.close(place)
         fd = os.open(".", _DIRECTORY, dir_fd=target)

@@ -98,6 +98,17 @@ def test_what_is_left_behind_is_not_waited_for(web, shell):
     assert endless.stdout == "6\n"
 
 
+def test_a_reader_that_is_late_keeps_no_container_from_its_end(containers, nsunit):
+    """A PID namespace lasts until the ended processes that have joined it from outside were waited for."""
+    container = containers.start(SLEEPER)
+    with subprocess.Popen(["nsunit", "exec", container.name, "yes"], stdout=subprocess.PIPE) as process:
+        process.stdout.read(1)
+        nsunit("kill", "--signal=SIGKILL", container.name)
+        wait_until(lambda: container.show("ActiveState")["ActiveState"] == "failed", "it has ended")
+        assert set(process.stdout.read()) == set(b"y\n")
+        assert process.wait(60) == 128 + signal.SIGKILL
+
+
 @pytest.mark.parametrize("verb", ["exec", "run"])
 def test_the_terminal_has_its_size_from_the_beginning(web, verb):
     words = ("exec", web.name) if verb == "exec" else ("run", "-p", f"Layer={BUSYBOX}")

@@ -46,9 +46,7 @@ def run_attached(
         except spawn.SetupError as error:
             raise SessionError(f"{name}: {error}", error.status) from error
         streams.attach()
-        pidfd = os.pidfd_open(payload)
-        streams.relay(pidfd, (lambda number: translate(payload, number)) if translate else None)
-        _, status = os.waitpid(payload, 0)
+        status = streams.relay(payload, (lambda number: translate(payload, number)) if translate else None)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         streams.close()

@@ -89,8 +89,11 @@ class Streams:
         if self.passes_input:
             self.routes.append(_Route(0, master))
 
-    def relay(self, pidfd: int, translate: Callable[[int], int] | None = None) -> None:
-        """Carry bytes until the process behind *pidfd* has ended and what was written by then is out.
+    def relay(self, payload: int, translate: Callable[[int], int] | None = None) -> int:
+        """Carry bytes until the child *payload* has ended and what was written by then is out; returns its wait status.
+
+        It is waited for as soon as it has ended, however long nobody reads what it has written: as long as somebody who
+        has joined a PID namespace has not been waited for, that does not end, and its container does not stop.
 
         A terminal of the operator's is in raw mode meanwhile and passes on its size; without one, SIGINT, SIGTERM,
         SIGHUP and SIGQUIT that this process gets go to the payload, as the signal that *translate* makes of them.
@@ -98,18 +101,20 @@ class Streams:
         Raises:
             SessionError: a stream of the caller's could not be read or written.
         """
+        pidfd = os.pidfd_open(payload)
         with _Signals(pidfd, self, translate):
             restore = _raw(0) if self.build.master_fd >= 0 and self.passes_input else None
             try:
-                self._carry(pidfd)
+                status = self._carry(payload, pidfd)
             finally:
                 if restore:
                     restore()
         if self.failures:
             raise SessionError(self.failures[0], EXIT_SETUP)
+        return status
 
-    def _carry(self, pidfd: int) -> None:
-        ended = False
+    def _carry(self, payload: int, pidfd: int) -> int:
+        ended, status = False, 0
         while self.routes or not ended:
             wanted = {} if ended else {pidfd: select.POLLIN}
             for route in self.routes:
@@ -118,13 +123,14 @@ class Streams:
             # What others that still have the payload's streams will write is not waited for, only what is there.
             ready = _poll(wanted, wait=not ended or any(route.pending for route in self.routes))
             if pidfd in ready:
-                ended = True
+                ended, status = True, os.waitpid(payload, 0)[1]
                 self._prepare_for_end()
             elif ended and not ready:
-                return
+                break
             for route in [route for route in self.routes if route.waits_for()[0] in ready]:
                 if not self._step(route) or (ended and not route.pending and route.carried > _LEFT_OVER):
                     self._end(route)
+        return status
 
     def _prepare_for_end(self) -> None:
         for route in list(self.routes):

@@ -37,16 +37,18 @@ name = "posix"
 
 def fsencode(filename: str | bytes) -> bytes:
     """As os.fsencode()."""
+    filename = posix.fspath(filename)
     if isinstance(filename, bytes):
         return filename
-    return posix.fspath(filename).encode(sys.getfilesystemencoding(), "surrogateescape")
+    return filename.encode(sys.getfilesystemencoding(), "surrogateescape")
 
 
 def fsdecode(filename: str | bytes) -> str:
     """As os.fsdecode()."""
+    filename = posix.fspath(filename)
     if isinstance(filename, bytes):
         return filename.decode(sys.getfilesystemencoding(), "surrogateescape")
-    return posix.fspath(filename)
+    return filename
 
 
 def getenv(key: str, default: str | None = None) -> str | None:
@@ -57,9 +59,16 @@ def getenv(key: str, default: str | None = None) -> str | None:
 
 def makedirs(name: str, mode: int = 0o777, exist_ok: bool = False) -> None:
     """As os.makedirs()."""
-    head, tail = path.split(name.rstrip("/"))
+    head, tail = path.split(name)
+    if not tail:
+        head, tail = path.split(head)
     if head and tail and not path.exists(head):
-        makedirs(head, exist_ok=True)
+        try:
+            makedirs(head, exist_ok=exist_ok)
+        except FileExistsError:
+            pass  # somebody else has made it, or mkdir(2) says what is there instead
+        if tail == curdir:
+            return
     try:
         posix.mkdir(name, mode)
     except OSError:

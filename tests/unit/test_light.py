@@ -29,7 +29,7 @@ def test_commands_load_the_real_os_when_they_ask_for_more() -> None:
 
 def test_both_are_the_same_afterwards() -> None:
     code = (
-        "first = os; first.cpu_count; import os, os.path, subprocess, pathlib; "
+        "first = os; first.walk; import os, os.path, subprocess, pathlib; "
         "print([name for name in dir(os) if name[:2] != '__' and getattr(first, name) is not getattr(os, name)], "
         "os.path is first.path, first.environ is os.environ)"
     )
@@ -42,6 +42,8 @@ def test_both_are_the_same_afterwards() -> None:
     [
         "os.getenv('NAME'), os.getenv('NONE'), os.getenv('NONE', 'other')",
         "ascii(os.fsencode('\\udcff')), ascii(os.fsdecode(b'\\xff')), os.fsencode(b'a'), os.fsdecode('a')",
+        "[call(type('P', (), {'__fspath__': lambda self: given})()) for call in (os.fsencode, os.fsdecode)"
+        " for given in ('a', b'a')]",
         "os.sep, os.pathsep, os.curdir, os.pardir, os.extsep, os.defpath, os.linesep, os.devnull, os.name",
         "os.fdopen(2, 'wb', 0, closefd=False).fileno(), os.fdopen(2, 'w', closefd=False).mode",
         "os.path.join('a', 'b'), os.path.dirname('/a/b'), os.path.exists('/'), os.path.realpath('/proc/self/..')",
@@ -49,8 +51,28 @@ def test_both_are_the_same_afterwards() -> None:
 )
 def test_what_it_has_itself_is_as_in_the_real_one(code: str) -> None:
     light = said(f"print({code}, '_collections_abc' in sys.modules)", NAME="value")
-    real = said(f"os.cpu_count; import os; print({code}, False)", NAME="value")
+    real = said(f"os.walk; import os; print({code}, False)", NAME="value")
     assert light == real
+
+
+def made(name: str, *, exist_ok: bool, top: Path, real: bool) -> tuple[str, list[str]]:
+    """What makedirs() of *name* raises below a *top* with a file and a link that leads nowhere, and what is there then."""
+    top.mkdir()
+    (top / "file").touch()
+    (top / "lost").symlink_to("nowhere")
+    code = "os.walk; import os; " if real else ""
+    code += f"os.chdir({str(top)!r})\ntry: os.makedirs({name!r}, 0o700, {exist_ok})\n"
+    code += "except OSError as error: print(type(error).__name__)"
+    return said(f"exec({code!r})"), sorted(f"{path} {path.lstat().st_mode:o}" for path in Path(top).rglob("*"))
+
+
+@pytest.mark.parametrize("exist_ok", [False, True])
+@pytest.mark.parametrize("name", "a a/b/ a/b/. a/./b a//b . / lost/a lost file file/a file/a/b a/../b".split())
+def test_directories_are_made_as_by_the_real_one(tmp_path: Path, name: str, exist_ok: bool) -> None:
+    light, light_there = made(name, exist_ok=exist_ok, top=tmp_path / "top", real=False)
+    (tmp_path / "top").rename(tmp_path / "light")
+    real, real_there = made(name, exist_ok=exist_ok, top=tmp_path / "top", real=True)
+    assert (light, light_there) == (real, real_there)
 
 
 def test_directories_with_those_above(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def bases(text: str, arguments: Mapping[str, str]) -> dict[str, str]:
         if instruction == "ARG":
             # Those after a FROM hold in their stage alone; the first one counts for what FROM says.
             for name, _, default in (word.partition("=") for word in words):
-                values.setdefault(name, arguments.get(name, default.strip("\"'")))
+                values.setdefault(name, arguments.get(name, _expanded(default.strip("\"'"), values)))
             continue
         for said in _named(instruction, words):
             name = _expanded(said, values)

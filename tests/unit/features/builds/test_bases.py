@@ -38,6 +38,8 @@ def test_what_names_an_image_is_found_as_it_is_written():
     [
         ("ARG BASE=debian\nFROM ${BASE}", {"${BASE}": "mine"}),
         ("ARG BASE\nFROM $BASE", {"$BASE": "mine"}),
+        ("ARG FROM=registry/$BASE\nFROM $FROM", {"$FROM": "registry/"}),
+        ("ARG BASE\nARG FROM=registry/${BASE}:1\nFROM $FROM", {"$FROM": "registry/mine:1"}),
         ("FROM $BASE", {}),  # no ARG, no value
         ("FROM", {}),
         ("", {}),

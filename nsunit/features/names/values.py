@@ -7,14 +7,13 @@ import _socket  # the C half of socket: the Python half imports enum
 from nsunit.definition.words import split, wrong
 from nsunit.record import Record
 
-NAME_MAX = 253
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
-_OPTION = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-:")
-
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.definition.model import Container
+
+NAME_MAX = 253
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+_OPTION = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-:")
 
 
 class Names(Record):

@@ -32,6 +32,7 @@ curdir, pardir, sep, extsep, pathsep, defpath, linesep, devnull = (
     *(path.curdir, path.pardir, path.sep, path.extsep, path.pathsep, path.defpath),
     *("\n", path.devnull),
 )
+SEEK_SET, SEEK_CUR, SEEK_END = 0, 1, 2
 name = "posix"
 
 

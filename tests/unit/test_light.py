@@ -46,6 +46,7 @@ def test_both_are_the_same_afterwards() -> None:
         " for given in ('a', b'a')]",
         "os.sep, os.pathsep, os.curdir, os.pardir, os.extsep, os.defpath, os.linesep, os.devnull, os.name",
         "os.fdopen(2, 'wb', 0, closefd=False).fileno(), os.fdopen(2, 'w', closefd=False).mode",
+        "os.SEEK_SET, os.SEEK_CUR, os.SEEK_END",
         "os.path.join('a', 'b'), os.path.dirname('/a/b'), os.path.exists('/'), os.path.realpath('/proc/self/..')",
     ],
 )
@@ -56,7 +57,7 @@ def test_what_it_has_itself_is_as_in_the_real_one(code: str) -> None:
 
 
 def made(name: str, *, exist_ok: bool, top: Path, real: bool) -> tuple[str, list[str]]:
-    """What makedirs() of *name* raises below a *top* with a file and a link that leads nowhere, and what is there then."""
+    """What makedirs() of *name* raises below *top*, where a file and a lost link are, and what is there then."""
     top.mkdir()
     (top / "file").touch()
     (top / "lost").symlink_to("nowhere")

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import posix
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -284,6 +285,21 @@ def test_helper_takes_no_path_at_its_word():
                 modes = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "mode")]
                 mode = modes[0].value if modes and isinstance(modes[0], ast.Constant) else "r" if not modes else "?"
                 assert not set(str(mode)) & set("wax+?"), f"{module} line {node.lineno}: open() for writing"
+
+
+def test_helper_has_all_of_os_that_it_uses():
+    """Where `light` stands in for os, what that lacks would be loaded when it is asked for: within the container."""
+    begins_anew = {"nsunit.setup.interpreter"}  # before it does anything else
+    names = {
+        module: {name.split(".")[1] for node in walk(MODULES[module]) if (name := dotted(node)).startswith("os.")}
+        for module in HELPER
+        if "os" in imports(module) and module not in begins_anew
+    }
+    light = MODULES["nsunit.light"]
+    own = {node.id for node in ast.walk(light) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.name for node in light.body if isinstance(node, ast.FunctionDef)} | {"path"}
+    there = set(dir(posix)) - {"environ"} | own
+    assert none_of({module: found - there for module, found in names.items()})
 
 
 def loaded_by(*roots: str) -> set[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 
+from nsunit.setup import system as os
 from nsunit.setup.operation import Operation
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ class ListenFds(Operation):
 
     def execute(self, build: Build) -> None:
         """Keep the descriptors, which have their places already, and name them in the environment."""
-        count = int(os.environ.get("LISTEN_FDS", "0"))
+        count = int(os.variables.get("LISTEN_FDS", "0"))
         if not count:
             raise OSError(errno.ENOTCONN, "systemd has passed none")
         handed = tuple(range(FIRST_FD, FIRST_FD + count))
@@ -33,5 +33,5 @@ class ListenFds(Operation):
             os.set_inheritable(fd, True)
         build.kept_fds = (*build.kept_fds, *handed)
         build.environment["LISTEN_FDS"] = str(count)
-        build.environment["LISTEN_FDNAMES"] = os.environ.get("LISTEN_FDNAMES", "")
+        build.environment["LISTEN_FDNAMES"] = os.variables.get("LISTEN_FDNAMES", "")
         build.environment["LISTEN_PID"] = str(os.getpid())

@@ -7,10 +7,10 @@ swapped out, belongs to the container and ends with it.
 
 from __future__ import annotations
 
-import os
 import stat
 
 from nsunit.setup import accounts, files, linux
+from nsunit.setup import system as os
 from nsunit.setup.build import Build
 from nsunit.setup.files import refuse_kernel_file_systems
 from nsunit.setup.operation import Operation
@@ -43,7 +43,7 @@ class Credentials(Operation):
         """Open them all; systemd makes no directory where there is none."""
         os.mkdir(_STORE)
         try:
-            directory = os.open(os.environ.get("CREDENTIALS_DIRECTORY", ""), _DIRECTORY_FLAGS)
+            directory = os.open(os.variables.get("CREDENTIALS_DIRECTORY", ""), _DIRECTORY_FLAGS)
         except FileNotFoundError:
             return
         for name in os.listdir(directory):

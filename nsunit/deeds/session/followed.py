@@ -13,6 +13,7 @@ from nsunit.deeds.session.covered import show_first_limits
 from nsunit.deeds.shown import AGAIN_SECONDS, refresh
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.setup.namespaces import LIMITS, SHOWN_DIRECTORY
+from nsunit.setup.operation import PlanError
 from nsunit.storage.files import list_directory
 
 TYPE_CHECKING = False
@@ -35,6 +36,9 @@ def show_to_all(context: Context, runtimes: str) -> list[NsunitError]:
             continue  # it does not run yet, or no more
         except NsunitError as error:
             failed.append(error)
+        except (OSError, PlanError) as error:  # of one that ends just now, or that an older nsunit has started
+            why = error.strerror if isinstance(error, OSError) else error
+            failed.append(NsunitError(f"{name}: its limits cannot be shown: {why}"))
     return failed
 
 

@@ -241,13 +241,14 @@ def parse(words: Sequence[str], options: Sequence[Option], *, stops: bool) -> tu
             given.operands.append(word)
             continue
         name, equals, value = word.lstrip("-").partition("=")
-        option = next((item for item in options if name and name in (item[0], item[3])), None)
-        if option is None:
+        found = [(long, takes) for long, _, takes, short in options if name and name in (long, short)]
+        if not found:
             raise UsageError(f"unknown option '{word}'")
-        if option[2] and not equals:
+        long, takes = found[0]
+        if takes and not equals:
             if index == len(words):
                 raise UsageError(f"option '{word}' requires an argument")
             value = words[index]
             index += 1
-        given.values.setdefault(option[0], []).append(value)
+        given.values.setdefault(long, []).append(value)
     return given, index

@@ -48,19 +48,25 @@ def lexists(path: str) -> bool:
 
 def exists(path: str) -> bool:
     """As os.path.exists()."""
-    try:
-        posix.stat(path)
-    except (OSError, ValueError):
-        return False
-    return True
+    return _mode(path) != 0
 
 
 def isdir(path: str) -> bool:
     """As os.path.isdir()."""
+    return _stat.S_ISDIR(_mode(path))
+
+
+def isfile(path: str) -> bool:
+    """As os.path.isfile()."""
+    return _stat.S_ISREG(_mode(path))
+
+
+def _mode(path: str) -> int:
+    """The kind and the permissions of what is there; 0 where nothing is, as of no file."""
     try:
-        return _stat.S_ISDIR(posix.stat(path).st_mode)
+        return posix.stat(path).st_mode
     except (OSError, ValueError):
-        return False
+        return 0
 
 
 def dirname(path: str) -> str:
@@ -85,11 +91,3 @@ def normpath(path: str) -> str:
         elif part not in ("", ".", "..") or (part == ".." and not root):
             parts.append(part)
     return root + "/".join(parts) or "."
-
-
-def isfile(path: str) -> bool:
-    """As os.path.isfile()."""
-    try:
-        return _stat.S_ISREG(posix.stat(path).st_mode)
-    except (OSError, ValueError):
-        return False

@@ -63,6 +63,15 @@ def forget_failed(context: Context, unit: str) -> None:
             raise
 
 
+def stop_what_is_left(context: Context, unit: str, timeout: float = GRACE_SECONDS) -> None:
+    """Stop *unit* and wait for that; systemd may have unloaded it by now, since it has ended by itself."""
+    try:
+        context.bus.wait(context.bus.stop(unit), timeout)
+    except BusError as error:
+        if error.name != NO_SUCH_UNIT:
+            raise
+
+
 # Starts that have failed, so that `status` can tell of them when the unit is gone, or never was
 
 

@@ -15,6 +15,7 @@ from nsunit.core.jobs import (
     remember_failure,
     start_timeout,
     start_transient,
+    stop_what_is_left,
 )
 from nsunit.core.prepare import Prepared, prepare
 from nsunit.core.running import unit_of
@@ -216,7 +217,7 @@ class Starter:
         unit = service_name(prepared.definition.name)
         state = self.context.bus.get(unit, "ActiveState", "Job")
         if not is_idle(state):
-            self.context.bus.wait(self.context.bus.stop(unit), GRACE_SECONDS)  # e.g. Restart= was about to try again
+            stop_what_is_left(self.context, unit)  # e.g. Restart= was about to try again
         forget_failed(self.context, unit)
         self._let_go(prepared.units.slice.name)
         take_back(prepared.undo)
@@ -226,22 +227,14 @@ class Starter:
         events = files.read_kernel_file(f"{CGROUP_ROOT}{self.context.cgroup}{slice_path(slice_)}/cgroup.events")
         if "populated 1" in (events or "") or is_idle(self.context.bus.get(slice_, "ActiveState", "Job")):
             return  # sessions may still be in it
-        try:
-            self.context.bus.wait(self.context.bus.stop(slice_), GRACE_SECONDS)
-        except BusError as error:
-            if error.name != NO_SUCH_UNIT:
-                raise
+        stop_what_is_left(self.context, slice_)
 
     def abandon(self) -> None:
         """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be."""
         take_back([lambda job=job, item=item: self._abandon(job, item) for job, item in self.waiting.items()])  # type: ignore[misc]
 
     def _abandon(self, job: Job, prepared: Prepared) -> None:
-        try:
-            self.context.bus.wait(self.context.bus.stop(job.unit), GRACE_SECONDS)
-        except BusError as error:
-            if error.name != NO_SUCH_UNIT:  # it has ended, and was unloaded
-                raise
+        stop_what_is_left(self.context, job.unit)
         self.clear(prepared)
 
     def close(self) -> None:
@@ -403,7 +396,7 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
         repaired = [repair(context, name) for repair in hooks(definition.container.features, "deeds.repair")]
         return Outcome(name, "differs" if differences else "mended" if any(repaired) else "running", differences)
     if active == "deactivating":
-        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+        stop_what_is_left(context, unit)
     forget_failed(context, unit)
     return None
 

@@ -22,7 +22,7 @@ from nsunit.names import (
     slice_path,
 )
 from nsunit.record import Record
-from nsunit.setup import CGROUP_ROOT
+from nsunit.setup import CGROUP_ROOT, unreaped
 from nsunit.storage import files, tree
 from nsunit.storage.lock import Lock, wait_until_left
 from nsunit.storage.processes import unit_processes
@@ -104,13 +104,14 @@ def stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
 
 
 class _Stop(Record):
-    """A container that is being stopped: its unit and the unit's KillMode=, and the signal that it has no handler for.
+    """A container that is being stopped: its unit, main process and KillMode=, and the signal it has no handler for.
 
     With *attended*, the `run` in whose foreground it is takes back itself what it did for it.
     """
 
     name: str
     unit: str
+    pid: int
     slice: str
     kill_mode: str
     deaf_to: int
@@ -158,7 +159,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
         elif deaf and not kill_now and isinstance(stop_signal, int):
             _kill(context, unit, "main")
             deaf_to = stop_signal
-    return job, _Stop(name, unit, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
+    main = pid if isinstance(pid, int) else 0
+    return job, _Stop(name, unit, main, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
 
 
 def _has_members(context: Context, slice_: str) -> bool:
@@ -206,6 +208,9 @@ def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcom
         _remove_runtime(context, name)
     _take_down(context, item.slice)
     _let_read(context, name)
+    # systemd has waited for a process that does not end, and given up.
+    if item.pid and os.path.exists(f"/proc/{item.pid}") and (reason := unreaped(item.pid)):
+        context.warn(f"{name}: {reason}")
     return Outcome(name, "stopped", deaf_to=item.deaf_to)
 
 

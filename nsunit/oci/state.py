@@ -4,7 +4,7 @@
     ROOT/ID/config.json   as it was at create
     ROOT/ID/start         a FIFO: who writes to it starts the container; executable if nothing else is to be done
     ROOT/ID/reply         a FIFO: "." when the container has taken it, what is wrong, and the end with execve(2)
-    ROOT/ID/started       whose `start` it is, is who has made this file
+    ROOT/ID/started       whose `start` it is, is who has made this file: a PID; it counts while that is at it
     ROOT/ID/failed        what was wrong, where packaging/debian/nsunit-oci has started it: `start` tells it
     ROOT/ID/checkpoint    it has ended by a checkpoint, and `restore` may take its place
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 _NAME_MAX = 1024
 START, REPLY, STARTED, FAILED, CHECKPOINT = "start", "reply", "started", "failed", "checkpoint"
+_CLAIM_SECONDS = 0.05  # between the two steps of a claim in shell: to make the file, and to write into it
 CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", "paused", "stopped"
 
 
@@ -186,9 +187,40 @@ class Store:
             return CREATING if began_of(container.maker) == container.maker_began else STOPPED
         if not is_alive(container):
             return STOPPED
-        if os.exists(self.path(container.id, START)) and not os.exists(self.path(container.id, STARTED)):
+        if self._waits(container.id):
             return CREATED
         return PAUSED if is_frozen(container.place.path) else RUNNING
+
+    def _waits(self, identity: str) -> bool:
+        """Whether the process of a container waits for `start`, which may have been killed before it sent the byte.
+
+        It has its FIFO open for as long, and so has who is about to send that.
+        """
+        if not os.exists(self.path(identity, STARTED)):
+            return os.exists(self.path(identity, START))
+        try:
+            os.close(os.open(self.path(identity, START), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno not in (errno.ENXIO, errno.ENOENT):
+                raise
+            return False
+        return True
+
+    def claim_start(self, identity: str) -> bool:
+        """Make the file that says whose `start` it is, or take over what a killed one has left; the lock is held."""
+        path = self.path(identity, STARTED)
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            if not (said := read(path).strip()):
+                time.sleep(_CLAIM_SECONDS)
+                said = read(path).strip()
+            if said.isdigit() and int(said) != os.getpid() and began_of(int(said)):
+                return False
+            fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+        os.write(fd, b"%d" % os.getpid())
+        os.close(fd)
+        return True
 
     def remove(self, identity: str) -> None:
         """Remove all that is kept of a container; state.json goes last."""

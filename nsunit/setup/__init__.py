@@ -30,3 +30,28 @@ def write_file(path: str, text: str) -> None:
         raise
     finally:
         os.close(fd)
+
+
+def unreaped(pid: int) -> str:
+    """What keeps *pid*, the first process of a PID namespace, from ending; empty where nothing does.
+
+    A process of a session that has ended is in the namespace until its parent, who is outside, has waited for it, and
+    so long the kernel keeps the first one.
+    """
+    try:
+        namespace = os.readlink(f"/proc/{pid}/ns/pid")
+    except (FileNotFoundError, PermissionError):
+        return ""
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{name}/ns/pid") != namespace:
+                continue
+            fields = read_file(f"/proc/{name}/stat").rpartition(")")[2].split()  # proc_pid_stat(5) from field 3 on
+            if fields[0] == "Z" and os.readlink(f"/proc/{fields[1]}/ns/pid") != namespace:
+                return (
+                    f"process {name} of the container has ended, and process {fields[1]} has not waited for it:"
+                    " until then the container's own cannot end"
+                )
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it is gone, or no process of the container's
+    return ""

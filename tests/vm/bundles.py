@@ -96,10 +96,16 @@ def bundle(tmp_path, rootfs):
 
 @pytest.fixture(autouse=True)
 def subreaper():
-    """As conmon and the shims of containerd are."""
+    """As conmon and the shims of containerd are.
+
+    Not longer than that: of a session that ends before its command, another test's, this process would have to wait for
+    the command, and a PID namespace ends only when all in it have been waited for.
+    """
     import ctypes
 
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    yield
+    ctypes.CDLL(None).prctl(36, 0, 0, 0, 0)
 
 
 def broken(**changes):

@@ -128,6 +128,12 @@ def session():
     def begin(container):
         running.append(subprocess.Popen(["nsunit", "exec", container.name, "sleep", "1000"], stdin=subprocess.DEVNULL))
 
+        def is_sleep(pid):
+            try:
+                return Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+            except (FileNotFoundError, ProcessLookupError):
+                return False  # one that sets the session up ends meanwhile
+
         def found():
             assert running[-1].poll() is None
             pids = (
@@ -135,7 +141,7 @@ def session():
                 for procs in container.cgroup.glob("*-exec-*.scope/cgroup.procs")
                 for pid in procs.read_text().split()
             )
-            return next((int(pid) for pid in pids if Path(f"/proc/{pid}/comm").read_text() == "sleep\n"), None)
+            return next((int(pid) for pid in pids if is_sleep(pid)), None)
 
         return wait_until(found, "the command runs")
 

@@ -117,6 +117,15 @@ def test_ready_when_it_is_healthy(containers, nsunit):
     assert shown(nsunit, name)["status"] == "healthy"
     assert containers.of(name).show("ActiveState", "StatusText") == {"ActiveState": "active", "StatusText": ""}
 
+    # It is looked at from the beginning, when none of the processes is the container's yet.
+    early = containers.define(
+        BASE.format("touch /tmp/well; ") + "Health=/bin/ls /tmp/well\nHealthInterval=5min\nNotify=healthy\n"
+        "[Service]\nExecStartPre=/bin/sleep 0.5\nExecStartPre=/bin/sleep 0.5\nTimeoutStartSec=20\n"
+    )
+    nsunit("start", early)
+    assert [item["status"] for item in shown(nsunit, early)["results"]][-1] == 0
+    assert "setns" not in nsunit("logs", early).stdout
+
     never = containers.define(BASE.format("") + LOOKS + "Notify=healthy\n[Service]\nTimeoutStartSec=2\n")
     done = nsunit("start", never, check=False)
     assert done.returncode == 1

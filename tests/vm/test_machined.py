@@ -35,6 +35,17 @@ def test_a_registered_container(containers, nsunit, run):
     assert container.name not in machines(run)
 
 
+def test_a_failed_start_says_what_has_failed_only(containers, nsunit, run):
+    name = containers.define(SLEEPER.replace("sleep 1000", "/no/such"))
+    done = nsunit("start", name, check=False)
+    assert (done.returncode, "Failed to execute '/no/such'" in done.stderr) == (1, True), done.stderr
+    run("journalctl", "--sync")
+    for words in (["logs", name], ["status", name]):
+        text = nsunit(*words, check=False).stdout
+        assert "Failed to execute" in text
+        assert "No machine" not in text
+
+
 def test_machinectl_terminate(containers, nsunit, run):
     container = containers.start(SLEEPER + "[Service]\nTimeoutStopSec=1s\n")
     if "Subgroup=payload" in run("machinectl", "show", container.name).stdout.splitlines():

@@ -55,6 +55,16 @@ def test_a_plain_start_needs_no_python(bundle):
     assert traced_start(bundle) == (1, True, "cannot start an already running container")
     bundle.call("delete", "--force", bundle.id)
     assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    # One that was killed when it had said that it starts the container has not started it.
+    for claim in ("", "4194303\n", f"{os.getpid()}\n"):
+        pid = bundle.create()
+        (ROOT / bundle.id / "started").write_text(claim)
+        assert bundle.state()["status"] == "created"
+        is_at_it = str(os.getpid()) in claim
+        assert traced_start(bundle)[:2] == (is_at_it, True)
+        assert bundle.state()["status"] == ("created" if is_at_it else "running")
+        bundle.call("delete", "--force", bundle.id)
+        os.waitpid(pid, 0)
     assert traced_start(bundle, *docker) == (1, True, "container does not exist")
     assert json.loads((bundle.path / "log").read_text())["msg"] == "container does not exist"
     pid = bundle.create()

@@ -72,6 +72,32 @@ def test_the_end_of_process_1_ends_everything_in_its_namespace(containers, nsuni
         assert session.wait(60) == 137
 
 
+ADOPTS = """
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+session = subprocess.Popen(["nsunit", "exec", sys.argv[1], "sh", "-c", "echo up; sleep 1000"], stdout=subprocess.PIPE)
+session.stdout.readline()
+session.kill()
+session.wait()
+print("left", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.once("it is between nsunit and the kernel, and waits for systemd's time-outs")
+def test_process_1_ends_last_and_who_keeps_it_is_told(containers, nsunit):
+    """What has ended and was not waited for is in the namespace; who has adopted it waits for nobody here."""
+    container = containers.start(SLEEPER + "[Service]\nTimeoutStopSec=100ms\n")
+    first = Path(f"/proc/{container.pid}")
+    words = ("python3", "-c", ADOPTS, container.name)
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline() == b"left\n"
+        told = nsunit("stop", container.name).stderr
+        assert f"process {parent.pid} has not waited for it: until then the container's own cannot end\n" in told
+        parent.stdin.close()
+    wait_until(lambda: not first.exists(), "its end")
+
+
 def test_a_new_network_namespace_has_only_lo(nsunit, pair):
     one, _ = pair
     assert one.exec("ls", "/sys/class/net").stdout == "lo\n"

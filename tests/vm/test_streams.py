@@ -260,3 +260,15 @@ def test_a_program_that_needs_a_pipe_is_told_so(containers, program, nsunit, run
     wait_until(lambda: "No such device or address" in logged(container, run))
     hint = "  hint: a program that opens /dev/stdout or /dev/stderr by name needs Output=pipe in [Container]\n"
     assert nsunit("status", container.name).stdout.endswith(hint)
+
+
+def test_where_a_program_that_has_failed_has_said_why(containers, program, nsunit, workplace):
+    """To open a file of the host's by name is refused, and that is said in the file."""
+    file = workplace / "output"
+    lines = ("", "[Service]", f"StandardOutput=append:{file}")
+    container = containers.start(program("echo hello >/dev/stdout; exit 3", *lines))
+    wait_until(lambda: container.show("ActiveState")["ActiveState"] == "failed")
+    assert "Permission denied" in file.read_text()
+    by_name = "a program that opens /dev/stdout or /dev/stderr by name needs Output=pipe in [Container]"
+    shown = nsunit("status", container.name, check=False).stdout
+    assert f"Note: what it has said of that is in '{file}' (StandardOutput=); {by_name}\n" in shown

@@ -36,7 +36,7 @@ import os
 import time
 
 from nsunit.core.findings import BROUGHT_IN, Leftover, Owners, is_abandoned, is_locked
-from nsunit.core.jobs import JOB_TIMEOUT
+from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left
 from nsunit.deeds.host.left_enabled import of_enabled, undo_enable
 from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
 from nsunit.deeds.mount.mounted import forget
@@ -223,7 +223,7 @@ def _ids(context: Context, seen: Owners) -> Iterator[Leftover]:
 
 def _take_away(context: Context, item: Leftover) -> None:
     if item.kind == "unit":
-        context.bus.wait(context.bus.stop(item.what), JOB_TIMEOUT)
+        stop_what_is_left(context, item.what, JOB_TIMEOUT)
     elif item.kind == "cgroup":
         _remove_group(item.what)
     elif item.kind == "mount":

@@ -168,6 +168,7 @@ def status(context: Context, name: str) -> Status:
             *((state.note,) if state.note else ()),
             *(_notes_of_features(context, name, used, operations, processes) if running else ()),
             *_notes(properties, limits),
+            *(_notes_of_output(kept) if properties.get("Result") == "exit-code" and not active else ()),
             *(
                 _notes_of_changes(context, kept)
                 if running and state.definition
@@ -216,6 +217,18 @@ def _notes(properties: dict[str, object], limits: dict[str, object]) -> list[str
     if text := str(properties.get("StatusText", "")):
         notes.append(text)
     return notes
+
+
+def _notes_of_output(kept: _Kept) -> list[str]:
+    """Where a program that has failed has told why, if that is not the journal."""
+    definition = kept.runs_with or kept.defined
+    texts = dict(definition.texts_of("Service")) if definition else {}
+    key = next((key for key in ("StandardError", "StandardOutput") if texts.get(key, "inherit") != "inherit"), "")
+    path = texts[key].partition(":")[2] if key else ""
+    if not path.startswith("/"):
+        return []
+    by_name = "a program that opens /dev/stdout or /dev/stderr by name needs Output=pipe in [Container]"
+    return [f"what it has said of that is in '{path}' ({key}=)" + ("" if "output" in kept.features else f"; {by_name}")]
 
 
 def _notes_of_changes(context: Context, kept: _Kept) -> list[str]:

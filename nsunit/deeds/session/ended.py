@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import select
 
-from nsunit.bus.protocol import NO_SUCH_UNIT
-from nsunit.core.jobs import JOB_TIMEOUT
+from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left
 from nsunit.core.running import is_same
 from nsunit.errors import BusError, NsunitError
 from nsunit.names import group_slice, groups_of_slice
@@ -39,7 +38,7 @@ def forget_session(context: Context, running: Running, scope: str) -> None:
     By its Slice= it may have made systemd start the container's slice again, and those of its groups, without all that
     a start gives to them; slices of that kind would stay for ever.
     """
-    _stop(context, scope)
+    stop_what_is_left(context, scope, JOB_TIMEOUT)
     slice_ = running.slice
     _forget_slice(context, slice_, running.name)
     if "-" in slice_.removeprefix("nsunit-"):
@@ -55,7 +54,7 @@ def _forget_slice(context: Context, slice_: str, lock: str) -> None:
     try:
         with Lock(context.paths.locks, lock, timeout=LOCK_TIMEOUT):
             if _is_implicit(context, slice_) and not unit_processes(CGROUP_ROOT, _group_of(context, slice_)):
-                _stop(context, slice_)
+                stop_what_is_left(context, slice_, JOB_TIMEOUT)
     except BusError:
         raise
     except NsunitError:
@@ -70,14 +69,6 @@ def _is_implicit(context: Context, slice_: str) -> bool:
     """Whether *slice_* is only there since something needed it: one that was started has a file."""
     state = context.bus.get(slice_, "ActiveState", "FragmentPath")
     return state.get("ActiveState") == "active" and not state.get("FragmentPath")
-
-
-def _stop(context: Context, unit: str) -> None:
-    try:
-        context.bus.wait(context.bus.stop(unit), JOB_TIMEOUT)
-    except BusError as error:
-        if error.name != NO_SUCH_UNIT:
-            raise
 
 
 def _is_gone(pidfd: int) -> bool:

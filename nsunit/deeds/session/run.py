@@ -6,7 +6,7 @@ import os
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.context import take_back
-from nsunit.core.jobs import GRACE_SECONDS, hint_for_step
+from nsunit.core.jobs import hint_for_step, stop_what_is_left
 from nsunit.core.prepare import obtain, prepare
 from nsunit.core.running import catches, slice_of, unit_of
 from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
@@ -149,7 +149,7 @@ def _forget(context: Context, name: str, slice_: str) -> bool:
         if not unit.endswith(".scope") or not _is_empty(str(state.get("ControlGroup", ""))):
             return False
         _end_scope(context, unit)
-    _stop(context, slice_)
+    stop_what_is_left(context, slice_)
     context.remove_tree(context.paths.runtime_of(name))
     context.remove_tree(context.paths.network_of(name))
     return True
@@ -241,15 +241,7 @@ def _end_scope(context: Context, unit: str) -> None:
     except BusError as error:
         if error.name not in (NO_SUCH_UNIT, NO_SUCH_PROCESS):
             raise
-    _stop(context, unit)
-
-
-def _stop(context: Context, unit: str) -> None:
-    try:
-        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
-    except BusError as error:
-        if error.name != NO_SUCH_UNIT:
-            raise
+    stop_what_is_left(context, unit)
 
 
 def _signal_for(definition: Definition, pid: int, number: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed
+from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, stop_what_is_left
 from nsunit.core.listeners import forget_failed_listeners
 from nsunit.core.programs import find_socket_proxy
 from nsunit.core.running import slice_of
@@ -109,7 +109,7 @@ def repair(context: Context, name: str) -> bool:
 def give_up(context: Context, definition: Definition, units: Units) -> None:
     """Stop whatever there is after a start that failed."""
     if context.bus.get(units.slice.name, "ActiveState").get("ActiveState") == "active":
-        context.bus.wait(context.bus.stop(slice_of(context, definition.name)), GRACE_SECONDS)
+        stop_what_is_left(context, slice_of(context, definition.name))
     forget_failed_listeners(context, definition.name)
     forget_failed(context, service_name(definition.name))
 

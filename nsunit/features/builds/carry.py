@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from nsunit.core.jobs import JOB_TIMEOUT, unfinished
+from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left, unfinished
 from nsunit.features.builds.units import scope_of
 from nsunit.names import printable
 
@@ -40,7 +40,7 @@ def carried_out(context: Context, token: str, slice_: Unit, words: Sequence[str]
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except BaseException:
         os.kill(pid, signal.SIGTERM)
-        context.bus.wait(context.bus.stop(slice_.name), JOB_TIMEOUT)
+        stop_what_is_left(context, slice_.name, JOB_TIMEOUT)
         raise
     finally:
         os.close(go)

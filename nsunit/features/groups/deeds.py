@@ -11,7 +11,7 @@ import time
 
 from nsunit.bus.protocol import GROUP_LOST, TRANSACTION_IS_DESTRUCTIVE, UNIT_EXISTS
 from nsunit.core.apart import check_apart
-from nsunit.core.jobs import forget_failed
+from nsunit.core.jobs import forget_failed, stop_what_is_left
 from nsunit.definition.load import load, serialize
 from nsunit.definition.search import find_group, list_names
 from nsunit.errors import BusError, DefinitionError, NotFoundError, NsunitError
@@ -72,7 +72,7 @@ def start_member(context: Context, definition: Definition, start: Callable[[tupl
             if not lost:
                 return job
             # It went between the look and the call, and systemd has made one without limits for this container alone.
-            context.bus.wait(context.bus.stop(group_slice(lost[0])), _STOP_TIMEOUT)
+            stop_what_is_left(context, group_slice(lost[0]), _STOP_TIMEOUT)
             raise BusError(
                 GROUP_LOST, f"{definition.name}: its group '{lost[0]}' has just gone away", hint="run it again"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.jobs import GRACE_SECONDS, forget_failed
+from nsunit.core.jobs import forget_failed, stop_what_is_left
 from nsunit.features import STARTER
 from nsunit.features.health.keys import of
 from nsunit.features.health.plan import HealthFacts
@@ -27,5 +27,5 @@ def check_now(context: Context, definition: Definition) -> None:
     name = definition.name
     for unit in context.bus.list_units([health_timer(name), health_service(name)]):
         if unit.active_state not in ("inactive", "failed"):
-            context.bus.wait(context.bus.stop(unit.name), GRACE_SECONDS)
+            stop_what_is_left(context, unit.name)  # a check may be over by itself meanwhile
         forget_failed(context, unit.name)

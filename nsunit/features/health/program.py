@@ -20,7 +20,7 @@ from nsunit.names import container_of_unit
 from nsunit.setup import notify, spawn
 from nsunit.setup.interpreter import protect
 from nsunit.setup.main import harden, read_plan
-from nsunit.setup.namespaces import has_hosts_root
+from nsunit.setup.namespaces import Namespaces, has_hosts_root
 from nsunit.storage import health
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.health import HEALTHY, STARTING, UNHEALTHY
@@ -38,6 +38,7 @@ _HELPER = os.path.dirname(setup.__file__) + "/run.py"
 _PAUSE_SECONDS = 0.02
 _WORDS_MAX = 4096  # bytes
 _WARNING, _NOTICE = 4, 5  # of syslog(3)
+_STARTING = ("condition", "start-pre", "start")  # of a service, in systemctl(1)
 _JOURNAL = "/run/systemd/journal/socket"
 
 
@@ -75,31 +76,72 @@ class Container:
 
 def main(argv: Sequence[str]) -> int:
     """Check it, and return the exit status: 0 whatever was found, since that is no failure of this program's."""
+    container = _as_it_runs(*argv[1:5])
+    if container is None:
+        return 0  # it has ended
     try:
-        container = Container(*argv[1:5])
         if has_hosts_root(container.payload.pid):
             protect()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0  # it has ended
+        harden()
+        look(container)
     except spawn.SetupError as error:
         os.write(2, f"<3>{error}\n".encode())
         return 1
-    harden()
-    while _is_set_up(container.payload.pid):
-        if container.payload.has_ended(_PAUSE_SECONDS):
-            return 0
-    try:
-        look(container)
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         if not container.payload.has_ended():
             raise
     return 0
 
 
-def _is_set_up(pid: int) -> bool:
-    """Whether process *pid* is the helper's as yet: what is to be ready when it is healthy is looked at so early."""
+def _as_it_runs(directory: str, group: str, unit: str, manager: str) -> Container | None:
+    """The container when its payload is there; None if it has ended.
+
+    What is to be ready when it is healthy is looked at so early that its unit may have no process yet, one of
+    ExecStartPre=, systemd's own that has still to execute the helper, or the helper.
+    """
+    while True:
+        try:
+            container = Container(directory, group, unit, manager)
+            pid = container.payload.pid
+            if not _is_helper(pid) and is_inside(pid, container.plan):
+                return container
+            container.payload.has_ended(_PAUSE_SECONDS)
+            os.close(container.payload.pidfd)
+        except (FileNotFoundError, ProcessLookupError):
+            if not _is_starting(unit, manager):
+                return None
+            time.sleep(_PAUSE_SECONDS)
+
+
+def is_inside(pid: int, plan: Sequence[Operation]) -> bool:
+    """Whether process *pid* is in namespaces of the container's own; where *plan* has none, any process is.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    kinds = [kind for item in plan if isinstance(item, Namespaces) for kind in item.kinds]
+    try:
+        return not any(os.path.samefile(f"/proc/{pid}/ns/{kind}", f"/proc/self/ns/{kind}") for kind in kinds)
+    except PermissionError:
+        return False  # a user's helper, which nobody may look into
+
+
+def _is_helper(pid: int) -> bool:
     words = (read_kernel_file(f"/proc/{pid}/cmdline", _WORDS_MAX) or "").split("\0")
     return _HELPER in words[:4]
+
+
+def _is_starting(unit: str, manager: str) -> bool:
+    """Whether systemd is about to execute something of *unit*, or has just done so; no question while one is there."""
+    scope = ("--user",) if manager == "user" else ()
+    words = ["systemctl", *scope, "show", "--property=SubState", "--value", unit]
+    reader, writer = os.pipe()
+    pid = os.posix_spawnp(words[0], words, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)])
+    os.close(writer)
+    with open(reader, encoding="utf-8") as output:
+        state = output.read().strip()
+    os.waitpid(pid, 0)
+    return state in _STARTING
 
 
 def look(container: Container) -> None:

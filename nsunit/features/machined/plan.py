@@ -7,6 +7,7 @@ from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 from nsunit.features.boot.plan import MANAGER
 from nsunit.names import NAME_MAX
 from nsunit.plan.units import Directive, command
+from nsunit.units import Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def commands(definition: Definition, facts: Facts) -> list[Directive]:
         return []
     return [
         command("ExecStartPost", registration(definition.name, identity), may_fail=True),
-        command("ExecStopPost", deregistration(definition.name), may_fail=True),
+        _deregistration(definition.name),
     ]
 
 
@@ -55,9 +56,13 @@ def registration(name: str, machine_id: str) -> tuple[str, ...]:
     )
 
 
-def deregistration(name: str) -> tuple[str, ...]:
-    """The command that takes it back.
+def _deregistration(name: str) -> Directive:
+    """What takes it back.
 
-    machined itself notices when the unit has stopped, but not when Restart= gives it another main process.
+    machined itself notices when the unit has stopped, but not when Restart= gives it another main process.  Where it
+    has noticed, or a start has failed before, its "No machine" would stand among what the program has said.
     """
-    return (*_CALL, "UnregisterMachine", "s", machine_name(name))
+    script = " ".join((*_CALL, "UnregisterMachine", "s", machine_name(name), "2>/dev/null"))
+    argv = ("/bin/sh", "-c", f"exec {script}")
+    text = f"-/bin/sh -c 'exec {script}'"
+    return Directive("Service", "ExecStopPost", text, Property("ExecStopPost", "a(sasb)", ((argv[0], argv, True),)))

@@ -7,7 +7,7 @@ import os
 from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
-from nsunit.core.jobs import GRACE_SECONDS
+from nsunit.core.jobs import stop_what_is_left
 from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import STARTER, load
@@ -227,7 +227,7 @@ def connect(context: Context, definition: Definition, keeper: str, directory: st
 def _let_end(context: Context, unit: str) -> None:
     """Wait for *unit* if it is ending: systemd drops what is only wanted where that has still to stop."""
     if context.bus.get(unit, "ActiveState").get("ActiveState") == "deactivating":
-        context.bus.wait(context.bus.stop(unit), GRACE_SECONDS)
+        stop_what_is_left(context, unit)
 
 
 def _tell_networkd(item: Attachment, directory: str) -> None:

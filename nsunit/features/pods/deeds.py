@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.core.context import make_directory, take_back
-from nsunit.core.jobs import Outcome, explain_failure, unfinished
+from nsunit.core.jobs import Outcome, explain_failure, stop_what_is_left, unfinished
 from nsunit.core.stored import differences_from_running, stored
 from nsunit.errors import DefinitionError, Problem
 from nsunit.features import load
@@ -139,7 +139,7 @@ def _give_up(context: Context, name: str) -> None:
     unit = service_name(name)
     state = context.bus.get(unit, "ActiveState", "Job")
     if not is_idle(state):
-        context.bus.wait(context.bus.stop(unit), _TIMEOUT)
+        stop_what_is_left(context, unit, _TIMEOUT)
     forget(context, name)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.jobs import forget_failed
+from nsunit.core.jobs import forget_failed, stop_what_is_left
 from nsunit.dropins.render import render_unit
 from nsunit.features.timers.plan import entry
 from nsunit.names import timer_name
@@ -33,6 +33,6 @@ def leave(context: Context, former: Definition) -> None:
     unit = timer_name(former.name)
     state = context.bus.get(unit, "ActiveState").get("ActiveState")
     if state == "active":
-        context.bus.wait(context.bus.stop(unit), STOP_SECONDS)
+        stop_what_is_left(context, unit, STOP_SECONDS)
     elif state == "failed":  # systemd has read meanwhile that there is no file
         forget_failed(context, unit)

@@ -10,11 +10,10 @@ from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.criu import mounts, request, wire
 from nsunit.oci.criu.worker import DESCRIPTORS, MOUNTS, Directories, Worker, find
 from nsunit.oci.errors import OciError
-from nsunit.oci.killing import unreaped
 from nsunit.oci.spec import namespaces
 from nsunit.oci.spec.fields import Json, take
 from nsunit.oci.state import CHECKPOINT, PAUSED, RUNNING, write_whole
-from nsunit.setup import linux, read_file
+from nsunit.setup import linux, read_file, unreaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from nsunit.oci.errors import OciError
-from nsunit.oci.state import CREATED, FAILED, REPLY, RUNNING, START, STARTED, STOPPED, read
+from nsunit.oci.state import CREATED, FAILED, REPLY, RUNNING, START, STOPPED, read
 from nsunit.setup import system as os
 
 TYPE_CHECKING = False
@@ -52,10 +52,8 @@ def _go(store: Store, container: Container) -> str:
         if error.errno != errno.ENXIO:
             raise
         raise OciError("cannot start a container that has stopped") from None
-    try:
-        os.close(os.open(store.path(container.id, STARTED), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        raise OciError("cannot start an already running container") from None
+    if not store.claim_start(container.id):
+        raise OciError("cannot start an already running container")
     os.write(go, b".")
     os.close(go)
     os.set_blocking(reply, True)

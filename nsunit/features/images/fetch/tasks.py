@@ -6,6 +6,7 @@ import json
 import sys
 
 from nsunit.bus.protocol import TIMEOUT
+from nsunit.core.jobs import stop_what_is_left
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import STARTER, load
 from nsunit.features.images import program
@@ -67,7 +68,7 @@ def _is_done(context: Context, unit: Unit, watch: Callable[[], object] | None) -
             finally:
                 watch()
     except BaseException:
-        context.bus.wait(context.bus.stop(unit.name), _GRACE_SECONDS)
+        stop_what_is_left(context, unit.name, _GRACE_SECONDS)
         raise
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from nsunit.core.jobs import stop_what_is_left
 from nsunit.core.programs import directory_with
 from nsunit.core.running import is_frozen
 from nsunit.errors import NsunitError
@@ -55,5 +56,5 @@ class Paused:
     def __exit__(self, *_exception: object) -> None:
         """Let it go on."""
         if self._unit:
-            self.context.bus.wait(self.context.bus.stop(self._unit), _SECONDS)
+            stop_what_is_left(self.context, self._unit, _SECONDS)
             self._unit = ""

@@ -1,8 +1,8 @@
 """Machines of a user-mode kernel, as far as that goes without one."""
 
+import contextlib
 import os
-import pty
-import tty
+import socket
 
 import pytest
 from machine import dev, user_mode
@@ -12,36 +12,35 @@ from machine.qemu import Machine
 
 @pytest.fixture
 def line(tmp_path):
-    """The path of a port and the descriptor of the machine's end of it, closed by the test."""
-    master, slave = pty.openpty()
-    tty.setraw(slave)
-    path = tmp_path / "agent.0"
-    path.symlink_to(os.ttyname(slave))
-    yield path, master, slave
-    os.close(slave)
+    """The path of a line, and the machine's end of it: the machine is this process."""
+    with contextlib.ExitStack() as stack:
+        near, far = (stack.enter_context(end) for end in socket.socketpair())
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        path = tmp_path / "line.0"
+        path.write_text(str(far.fileno()))
+        yield path, near, far
 
 
 def test_a_line_carries_messages_until_the_machine_ends(line):
-    path, master, slave = line
-    os.write(master, b'{"of": "the client before"}\n')
-    with user_mode.Terminal(path) as terminal:
-        client = Client(terminal)
+    path, near, far = line
+    near.send(b'{"of": "the client before"}\n')
+    with user_mode.dial(path) as connection:
+        client = Client(connection)
         client.send({"op": "run"})
-        assert os.read(master, 100) == b'{"op": "run"}\n'
-        os.write(master, b'{"exit": 0}\n')
+        assert near.recv(100) == b'{"op": "run"}\n'
+        near.send(b'{"exit": 0}\n')
         assert client.receive(10) == {"exit": 0}
-        os.close(master)
+        near.close()
+        far.close()
         with pytest.raises(Lost, match="the machine is gone"):
             client.receive(10)
 
 
-def test_a_line_that_nobody_reads_is_told(line):
-    path, master, _ = line
-    with user_mode.Terminal(path) as terminal:
-        terminal.settimeout(0.1)
-        with pytest.raises(TimeoutError):
-            terminal.sendall(b"x" * 10_000_000)
-    os.close(master)
+def test_a_line_that_is_not_there(line):
+    path, _, _ = line
+    path.write_text("1000")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        user_mode.dial(path)
 
 
 def test_archives_go_by_a_file_where_a_directory_is_shared(tmp_path):
@@ -58,7 +57,7 @@ def test_a_machine_is_known_by_its_ports(tmp_path, monkeypatch):
     monkeypatch.setenv("NSUNIT_MACHINES", str(tmp_path))
     assert isinstance(dev.named("none"), Machine)
     (tmp_path / "fast").mkdir()
-    (tmp_path / "fast/agent.0").symlink_to("/dev/pts/0")
+    (tmp_path / "fast/line.0").touch()
     assert isinstance(dev.named("fast"), user_mode.UserMode)
     with pytest.raises(Lost, match="machine fast does not run"), dev.named("fast").client():
         pass

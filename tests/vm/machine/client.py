@@ -17,9 +17,8 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 Sink = Callable[[int, bytes], object]
 HELLO_SECONDS = 10  # after which it is said again
@@ -81,19 +80,10 @@ class Commands(abc.ABC):
         return self.output(STARTED, timeout)[1]
 
 
-class Connection(Protocol):
-    """What a client needs of its connection: some of a socket."""
-
-    def fileno(self) -> int: ...
-    def settimeout(self, timeout: float | None, /) -> None: ...
-    def sendall(self, data: bytes, /) -> None: ...
-    def recv(self, size: int, /) -> bytes: ...
-
-
 class Client(Commands):
     """One connection to the agent in a machine; `shared` is a directory that it sees below /usr/lib/nsunit-test."""
 
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: socket.socket):
         self.connection = connection
         self.shared: Path | None = None
         self.buffer = bytearray()
@@ -258,11 +248,11 @@ def raw_terminal(resized: Callable[[int, int], None]) -> Iterator[None]:
         signal.signal(signal.SIGWINCH, previous)
 
 
-Dial = Callable[[Path], AbstractContextManager[Connection]]  # how to connect to a port
+Dial = Callable[[Path], socket.socket]  # how to connect to a port
 
 
 @contextmanager
-def connect(directory: Path, ports: int, timeout: float, dial: Dial) -> Iterator[Client]:
+def connect(directory: Path, ports: int, timeout: float, dial: Dial, kind: str = "agent") -> Iterator[Client]:
     """Connect to the first of a machine's ports that nobody else uses; wait at most `timeout` seconds for an answer."""
     if not directory.exists():
         raise Lost(f"there is no machine {directory.name}, see 'tests/vm/dev list'")
@@ -275,7 +265,7 @@ def connect(directory: Path, ports: int, timeout: float, dial: Dial) -> Iterator
         else:
             raise Lost(f"all {ports} ports of the machine are in use")
         try:
-            connection = stack.enter_context(dial(directory / f"agent.{number}"))
+            connection = stack.enter_context(dial(directory / f"{kind}.{number}"))
         except OSError as error:
             raise Lost(f"no machine runs in {directory} ({error.strerror})") from error
         client = Client(connection)

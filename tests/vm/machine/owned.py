@@ -23,7 +23,7 @@ Named = TypeVar("Named")
 PREFIX = "run-"
 RUN = f"{PREFIX}{os.getpid()}-{secrets.token_hex(2)}"
 SCRATCH = Path("/var/tmp/nsunit-scratch")
-LIBC = ctypes.CDLL(None)
+LIBC = ctypes.CDLL(None, use_errno=True)
 held: list[int] = []
 ending = threading.Event()  # set when nothing more may be made, since it would be left
 

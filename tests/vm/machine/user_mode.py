@@ -6,14 +6,12 @@ of Debian sid for every release, with one processor; what a test needs beyond co
 """
 
 import contextlib
+import ctypes
 import os
-import pty
-import select
 import shutil
+import socket
 import subprocess
-import termios
 import time
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +23,7 @@ from .qemu import SCRATCH_SIZE, machines
 PORTS = 6  # commands that can run in one machine at the same time
 BOOT_SECONDS = 120
 END_SECONDS = 10
+PIDFD_GETFD = 438  # the number of pidfd_getfd(2)
 BOOT = Path(__file__).with_name("user-mode-boot")
 # As qemu's machine has them, where they mean something here.
 KERNEL_ARGUMENTS = (
@@ -48,39 +47,23 @@ def kernel() -> Path:
     return cache.entry("kernel", cache.key_of(str(archive)), build)
 
 
-class Terminal:
-    """The end of a serial line, as a client uses a socket."""
+def dial(path: Path) -> socket.socket:
+    """Take the far end of a machine's serial line, whose number the file has.  Raises OSError.
 
-    def __init__(self, path: Path):
-        self.fd = os.open(path.readlink(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        termios.tcflush(self.fd, termios.TCIFLUSH)
-        self.timeout: float | None = None
-
-    def __enter__(self) -> "Terminal":
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        os.close(self.fd)
-
-    def fileno(self) -> int:
-        """Return the descriptor."""
-        return self.fd
-
-    def settimeout(self, timeout: float | None) -> None:
-        """Set how many seconds one piece may take to be sent."""
-        self.timeout = timeout
-
-    def sendall(self, data: bytes) -> None:
-        """Send it all.  Raises TimeoutError, or OSError once the machine has ended."""
-        while data:
-            if not select.select([], [self.fd], [], self.timeout)[1]:
-                raise TimeoutError
-            with contextlib.suppress(BlockingIOError):
-                data = data[os.write(self.fd, data) :]
-
-    def recv(self, size: int) -> bytes:
-        """Return what has arrived; raises OSError (EIO) once the machine has ended."""
-        return os.read(self.fd, size)
+    The machine keeps it open, so that the line does not hang up; what was said to a client before is dropped.
+    """
+    process = os.pidfd_open(int(path.with_name("pid").read_text()))
+    try:
+        fd = owned.LIBC.syscall(PIDFD_GETFD, process, int(path.read_text()), 0)
+    finally:
+        os.close(process)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    connection = socket.socket(fileno=fd)
+    with contextlib.suppress(BlockingIOError):
+        while connection.recv(1 << 16, socket.MSG_DONTWAIT):
+            pass
+    return connection
 
 
 class UserMode:
@@ -106,7 +89,7 @@ class UserMode:
 
     def exists(self) -> bool:
         """Return whether a directory of that name belongs to a machine of this kind."""
-        return (self.directory / "agent.0").is_symlink()
+        return (self.directory / "line.0").exists()
 
     def start(self, disk: Path, *, memory: int = 2048, tied: bool = False) -> None:
         """Start the machine from an image, which stays untouched; a tied one ends with this thread at the latest.
@@ -125,14 +108,14 @@ class UserMode:
         # A pid namespace of its own, since all that runs in it is a process here, too, and has to end with it.
         command = ["nice", "-n4", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
         command += [str(BOOT), str(top), str(self.directory), str(disk), str(memory), *KERNEL_ARGUMENTS]
-        with self.lines() as (masters, options), self.console.open("w") as console:
+        with self.lines() as (descriptors, options), self.console.open("w") as console:
             process = subprocess.Popen(
                 [*command, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
                 start_new_session=True,
-                pass_fds=masters,
+                pass_fds=descriptors,
                 preexec_fn=owned.end_with_parent if tied else None,
             )
             # Kernel and programs take turns: to wake the other one is fifteen times as fast on the same processor.
@@ -146,20 +129,18 @@ class UserMode:
 
     @contextmanager
     def lines(self) -> Iterator[tuple[list[int], list[str]]]:
-        """Make the serial lines; the body gets the machine's descriptors, and the kernel's options for them."""
-        masters, slaves, options = [], [], []
-        try:
+        """Make the serial lines; the body gets the machine's descriptors, and the kernel's options for them.
+
+        Sockets, since a pseudo terminal that was full does not always tell the kernel when it is not so any more.
+        """
+        with contextlib.ExitStack() as stack:
+            descriptors, options = [], []
             for number in range(PORTS):
-                master, slave = pty.openpty()
-                masters.append(master)
-                slaves.append(slave)
-                tty.setraw(slave)
-                (self.directory / f"agent.{number}").symlink_to(os.ttyname(slave))
-                options.append(f"ssl{number}=fd:{master}")
-            yield [*masters, *slaves], options  # a line hangs up when nobody has its other end
-        finally:
-            for descriptor in masters + slaves:
-                os.close(descriptor)
+                near, far = (stack.enter_context(end) for end in socket.socketpair())
+                descriptors += [near.fileno(), far.fileno()]
+                (self.directory / f"line.{number}").write_text(str(far.fileno()))
+                options.append(f"ssl{number}=fd:{near.fileno()}")
+            yield descriptors, options
 
     def wait_for_boot(self) -> None:
         """Return when systemd has finished starting. Raises Lost if it does not."""
@@ -173,7 +154,7 @@ class UserMode:
         """Connect to the machine."""
         if not self.pid():
             raise Lost(f"machine {self.name} does not run")
-        with connect(self.directory, PORTS, timeout, Terminal) as client:
+        with connect(self.directory, PORTS, timeout, dial, "line") as client:
             client.shared = self.directory
             yield client
 

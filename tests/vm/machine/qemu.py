@@ -116,8 +116,8 @@ def probe(image: Path) -> bool:
         process.wait()
 
 
-class Machine:
-    """A virtual machine by name; the object holds no state, all of it is in the machine's directory."""
+class Housed:
+    """What is known by its name and a directory; the object holds no state, all of it is there."""
 
     def __init__(self, name: str):
         self.name = name
@@ -137,17 +137,36 @@ class Machine:
             return None
         return pid if str(self.directory).encode() in command else None
 
-    def start(self, image: Path, *, memory: int = 2048, tied: bool = False) -> None:
-        """Start the machine from an image, which stays untouched; a tied one ends with this thread at the latest.
-
-        Raises Lost if qemu does not start.
-        """
+    def make(self, image: Path) -> None:
+        """Make its directory anew.  Raises Lost if it runs."""
         if self.pid():
             raise Lost(f"machine {self.name} is running already")
         shutil.rmtree(self.directory, ignore_errors=True)
         owned.own(self.directory)
         self.directory.mkdir(parents=True)
         (self.directory / "image").write_text(image.name)
+        scratch = self.directory / "scratch.img"
+        scratch.touch()
+        os.truncate(scratch, SCRATCH_SIZE)
+
+    def stop(self) -> None:
+        """End the machine and remove its directory; without complaint if there is none."""
+        pid = self.pid()
+        if pid:
+            owned.end(pid, END_SECONDS)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        owned.disown(self.directory)
+
+
+class Machine(Housed):
+    """A virtual machine of qemu's by name."""
+
+    def start(self, image: Path, *, memory: int = 2048, tied: bool = False) -> None:
+        """Start the machine from an image, which stays untouched; a tied one ends with this thread at the latest.
+
+        Raises Lost if qemu does not start.
+        """
+        self.make(image)
         command = [*base_command(), *accelerator(image)]
         processors = 1 if "-icount" in command else 2
         command += ["-smp", str(processors), *memory_nodes(memory, processors), *self.devices(image)]
@@ -175,8 +194,6 @@ class Machine:
     def devices(self, image: Path) -> list[str]:
         """Return qemu's options for the console, the disks and the agent's ports."""
         scratch = self.directory / "scratch.img"
-        scratch.touch()
-        os.truncate(scratch, SCRATCH_SIZE)
         options = ["-name", f"nsunit-{self.name}", "-serial", f"file:{self.console}"]
         options += ["-qmp", f"unix:{self.directory / 'monitor'},server=on,wait=off"]
         options += ["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"]
@@ -242,11 +259,3 @@ class Machine:
         """Connect to the machine."""
         with connect(self.directory, PORTS, timeout, dial_socket) as client:
             yield client
-
-    def stop(self) -> None:
-        """End the machine and remove its directory; without complaint if there is none."""
-        pid = self.pid()
-        if pid:
-            owned.end(pid, END_SECONDS)
-        shutil.rmtree(self.directory, ignore_errors=True)
-        owned.disown(self.directory)

@@ -8,7 +8,6 @@ of Debian sid for every release, with one processor; what a test needs beyond co
 import contextlib
 import ctypes
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -18,11 +17,10 @@ from pathlib import Path
 
 from . import cache, image, owned, tree
 from .client import Client, Lost, connect
-from .qemu import SCRATCH_SIZE, machines
+from .qemu import Housed
 
 PORTS = 6  # commands that can run in one machine at the same time
 BOOT_SECONDS = 120
-END_SECONDS = 10
 PIDFD_GETFD = 438  # the number of pidfd_getfd(2)
 BOOT = Path(__file__).with_name("user-mode-boot")
 # As qemu's machine has them, where they mean something here.
@@ -66,26 +64,8 @@ def dial(path: Path) -> socket.socket:
     return connection
 
 
-class UserMode:
-    """A machine of a user-mode kernel by name; the object holds no state, all of it is in the machine's directory."""
-
-    def __init__(self, name: str):
-        self.name = name
-        self.directory = machines() / name
-
-    @property
-    def console(self) -> Path:
-        """The file with what the machine printed on its console."""
-        return self.directory / "console.log"
-
-    def pid(self) -> int | None:
-        """Return the process id of a running machine."""
-        try:
-            pid = int((self.directory / "pid").read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if str(self.directory).encode() in command else None
+class UserMode(Housed):
+    """A machine of a user-mode kernel by name."""
 
     def exists(self) -> bool:
         """Return whether a directory of that name belongs to a machine of this kind."""
@@ -96,15 +76,8 @@ class UserMode:
 
         Raises Lost if it runs already, Unavailable if there is no kernel for it.
         """
-        if self.pid():
-            raise Lost(f"machine {self.name} is running already")
         top = kernel()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        owned.own(self.directory)
-        self.directory.mkdir(parents=True)
-        (self.directory / "image").write_text(disk.name)
-        (self.directory / "scratch.img").touch()
-        os.truncate(self.directory / "scratch.img", SCRATCH_SIZE)
+        self.make(disk)
         # A pid namespace of its own, since all that runs in it is a process here, too, and has to end with it.
         command = ["nice", "-n4", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
         command += [str(BOOT), str(top), str(self.directory), str(disk), str(memory), *KERNEL_ARGUMENTS]
@@ -157,11 +130,3 @@ class UserMode:
         with connect(self.directory, PORTS, timeout, dial, "line") as client:
             client.shared = self.directory
             yield client
-
-    def stop(self) -> None:
-        """End the machine and remove its directory; without complaint if there is none."""
-        pid = self.pid()
-        if pid:
-            owned.end(pid, END_SECONDS)
-        shutil.rmtree(self.directory, ignore_errors=True)
-        owned.disown(self.directory)

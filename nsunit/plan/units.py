@@ -35,6 +35,7 @@ DEFAULT_TASKS_MAX = 1024  # of a container, with its sessions
 # What systemd takes since this version and forgets, since it always does so.
 GONE = {"CPUAccounting": 258}
 _ADD_UP = ("RestartForceExitStatus", "SuccessExitStatus")  # with what the definition says of them
+_LOST = frozenset(" \t%\"'\\")  # what a path in a transient unit's file has for systemd to read another one
 # SIGHUP, SIGINT, SIGPIPE, SIGTERM: a service that one of them ends has not failed, systemd.service(5).
 _CLEAN_SIGNALS = (1, 2, 13, 15)
 
@@ -177,7 +178,8 @@ def mount_directives(container: Container, facts: Facts) -> tuple[Directive, ...
     """What the service needs so that the mounts its files come from are there before it, and go after it.
 
     Those of an automount go when nobody uses them, which a bind mount does not prevent, and take along what requires
-    them; so it only comes after them, and after what may be missing.
+    them; so it only comes after them, and after what may be missing.  RequiresMountsFor= of some paths counts until a
+    daemon-reload only (findings/transient-unit-reloaded.sh); the service still has to be stopped before they go.
     """
     needed = (
         container.rootfs or "",
@@ -187,7 +189,8 @@ def mount_directives(container: Container, facts: Facts) -> tuple[Directive, ...
     optional = [bind.source for bind in container.binds if bind.optional]
     automatic = [path for path in needed if _automount_of(path, facts)]
     found = requires_mounts([path for path in needed if path and path not in automatic])
-    after = [unit for path in (*automatic, *optional) for unit in _mounts_of(path)]
+    unsure = [path for path in needed if set(path) & _LOST]
+    after = [unit for path in (*automatic, *optional, *unsure) for unit in _mounts_of(path)]
     after += [mount_unit(_automount_of(path, facts), "automount") for path in automatic]
     units = tuple(unit for unit in dict.fromkeys(after) if len(unit) <= UNIT_NAME_MAX)
     return (*found, *([relation("After", units)] if units else []))

@@ -261,3 +261,20 @@ def test_hooks_of_systemd_run_on_the_host(containers, workplace, nsunit):
     assert log.read_text().split("\n") == [f"ExecStartPre {host}", f"ExecStartPost {host}", ""]
     nsunit("stop", container.name)
     assert log.read_text().split("\n")[2:] == [f"ExecStop {host}", f"ExecStopPost {host}", ""]
+
+
+def test_hooks_are_the_same_after_a_daemon_reload(containers, workplace, nsunit, run):
+    log = workplace / "words"
+    program = workplace / "program"
+    program.write_text(f'#!/bin/sh\nprintf "<%s>" "$@" >>{log}\necho >>{log}\n')
+    program.chmod(0o755)
+    words = r"""$SERVICE_RESULT a${SERVICE_RESULT}b $NO_SUCH "${NO_SUCH}" """
+    words += r""""a; b" \; $$HOME a$b "it's \"*\" \\044" $ * "" x$$"""
+    text = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n[Service]\nExecStopPost={program} {words}\n"
+    expected = r"""<signal><asignalb><><a; b><;><$HOME><a$b><it's "*" \044><*><><x$>"""
+    for reload in (False, True):
+        container = containers.start(text)
+        if reload:
+            run("systemctl", "daemon-reload")
+        nsunit("stop", container.name)
+    assert log.read_text() == f"{expected}\n" * 2

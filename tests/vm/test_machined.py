@@ -25,7 +25,8 @@ def test_a_registered_container(containers, nsunit, run):
     assert leader(run, container.name) == container.pid
     shown = run("machinectl", "show", "--property=Unit", "--property=RootDirectory", container.name).stdout
     assert sorted(shown.splitlines()) == [f"RootDirectory=/proc/{container.pid}/root", f"Unit={container.service}"]
-    # A restart that nobody asked nsunit for registers again.
+    # A restart that nobody asked nsunit for registers again, also after systemd has read its own file of the unit.
+    run("systemctl", "daemon-reload")
     before = container.pid
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: container.show("NRestarts", "ActiveState") == {"NRestarts": "1", "ActiveState": "active"})

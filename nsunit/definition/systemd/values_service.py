@@ -62,6 +62,7 @@ _CORE_DEFAULT = 0b110011
 _FIELD_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _SIZE_LIMITS = frozenset("FSIZE DATA STACK CORE RSS AS MEMLOCK MSGQUEUE".split())
 _LIMIT_HINT = "use a number, SOFT:HARD, or infinity"
+_CHARACTER = "`printf '\\{:03o}'`"
 _OUTPUT_HINT = "use journal, null, inherit, kmsg, file:PATH, append:PATH or truncate:PATH"
 
 log_level = index(LOG_LEVELS)
@@ -113,7 +114,50 @@ def _hook(words: list[str], text: str) -> tuple[str, tuple[str, ...], bool]:
     argv = words[1:] if "@" in prefixes else [path, *words[1:]]
     if not argv:
         raise wrong(text, "gives the program no name", "after '@' write the path and then its argv[0]")
+    path, argv = _lasting(path, argv, text)
     return path, tuple(argv), "-" in prefixes
+
+
+def _lasting(path: str, argv: list[str], text: str) -> tuple[str, list[str]]:
+    """The same command, as systemd runs it also after a daemon-reload.
+
+    It writes a transient unit's commands to a file, and reads them there: `$` and `;` then stand for themselves, with a
+    backslash more on systemd 252 (findings/transient-unit-reloaded.sh).  So a shell puts in what they stand for, of a
+    script that has neither: systemd's `$NAME` is any number of words, its `${NAME}` is a part of one.
+    """
+    if not any(set(word) & set("$;") for word in argv):
+        return path, argv
+    if argv[0] != path:
+        raise wrong(text, "has '@' and one of '$' and ';'", "leave '@' and the name after the path out")
+    return "/bin/sh", ["/bin/sh", "-fc", " ".join(("exec", *filter(None, map(_shell_word, argv))))]
+
+
+def _shell_word(word: str) -> str:
+    if word[0:1] == "$" and word[1:2] not in ("{", "$"):
+        return f"`printenv {word[1:]}`" if _is_name(word[1:]) else ""
+    found = ""
+    rest = word
+    while rest:
+        plain, dollar, rest = rest.partition("$")
+        found += _quoted(plain)
+        name, closed, behind = rest[1:].partition("}")
+        if rest[:1] == "{" and closed:
+            found += f'"`printenv {name}`"' if _is_name(name) else ""
+            rest = behind
+        elif dollar:
+            found += _CHARACTER.format(ord("$"))
+            rest = rest[rest[:1] == "$" :]
+    return found or "''"
+
+
+def _is_name(text: str) -> bool:
+    return text.isascii() and text.replace("_", "a").isalnum()
+
+
+def _quoted(text: str) -> str:
+    """*text* in single quotes of the shell, without `;`."""
+    pieces = (piece.replace("'", "'\\''") for piece in text.split(";"))
+    return _CHARACTER.format(ord(";")).join(f"'{piece}'" if piece else "" for piece in pieces)
 
 
 def exit_statuses(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

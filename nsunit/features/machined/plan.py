@@ -6,7 +6,7 @@ from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 
 from nsunit.features.boot.plan import MANAGER
 from nsunit.names import NAME_MAX
-from nsunit.plan.units import Directive, command
+from nsunit.plan.units import Directive
 from nsunit.units import Property
 
 TYPE_CHECKING = False
@@ -42,18 +42,19 @@ def commands(definition: Definition, facts: Facts) -> list[Directive]:
     if not identity:
         return []
     return [
-        command("ExecStartPost", registration(definition.name, identity), may_fail=True),
+        _registration(definition.name, identity),
         _deregistration(definition.name),
     ]
 
 
-def registration(name: str, machine_id: str) -> tuple[str, ...]:
-    """The command that registers the unit's main process with systemd-machined."""
+def _registration(name: str, machine_id: str) -> Directive:
+    """What registers the unit's main process with systemd-machined.
+
+    systemd replaces ${MAINPID} until a daemon-reload only (findings/transient-unit-reloaded.sh), so the shell does.
+    """
     identity = [str(byte) for byte in bytes.fromhex(machine_id)]
-    return (
-        *(*_CALL, "RegisterMachine", "sayssus", machine_name(name), str(len(identity)), *identity),
-        *(MANAGER, "container", "${MAINPID}", "/proc/${MAINPID}/root"),
-    )
+    call = (*_CALL, "RegisterMachine", "sayssus", machine_name(name), str(len(identity)), *identity)
+    return _script("ExecStartPost", *call, MANAGER, "container", "`printenv MAINPID`", "/proc/`printenv MAINPID`/root")
 
 
 def _deregistration(name: str) -> Directive:
@@ -62,7 +63,11 @@ def _deregistration(name: str) -> Directive:
     machined itself notices when the unit has stopped, but not when Restart= gives it another main process.  Where it
     has noticed, or a start has failed before, its "No machine" would stand among what the program has said.
     """
-    script = " ".join((*_CALL, "UnregisterMachine", "s", machine_name(name), "2>/dev/null"))
-    argv = ("/bin/sh", "-c", f"exec {script}")
-    text = f"-/bin/sh -c 'exec {script}'"
-    return Directive("Service", "ExecStopPost", text, Property("ExecStopPost", "a(sasb)", ((argv[0], argv, True),)))
+    return _script("ExecStopPost", *_CALL, "UnregisterMachine", "s", machine_name(name), "2>/dev/null")
+
+
+def _script(key: str, *words: str) -> Directive:
+    """A command that may fail, run by the shell."""
+    script = " ".join(("exec", *words))
+    value = (("/bin/sh", ("/bin/sh", "-c", script), True),)
+    return Directive("Service", key, f"-/bin/sh -c '{script}'", Property(key, "a(sasb)", value))

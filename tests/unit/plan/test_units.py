@@ -125,6 +125,9 @@ def test_mounts_that_it_needs_are_there_first():
     assert said("RequiresMountsFor") == [("/srv/root", "/srv/a"), ("/y",)]
     units = ("srv.mount", "srv-auto.mount", "srv-auto-b.mount", "srv-c.mount", "srv-auto.automount")
     assert said("After") == [units, ("x.service",)]
+    blank = planned(f"{BASE}Bind='/my disk/a':/a\n").service  # whose RequiresMountsFor= a daemon-reload cuts
+    (after,) = (item.value for item in blank.properties if item.name == "After")
+    assert after == (r"my\x20disk.mount", r"my\x20disk-a.mount")
     deep = planned(f"{BASE}Bind=-/{'a/' * 130}:/a\n").service
     (after,) = (item.value for item in deep.properties if item.name == "After")
     assert max(map(len, after)) <= 255

@@ -11,6 +11,7 @@ from nsunit.units import Property
 
 INFINITY = 2**64 - 1
 
+DOLLAR = "`printf '\\044'`"
 VALUES = [
     ("Unit", "Description", "The shop's web server", "Description", "s", "The shop's web server"),
     (
@@ -53,13 +54,34 @@ VALUES = [
     ),
     ("Service", "RestartForceExitStatus", "SIGRTMIN+3", "RestartForceExitStatus", "(aiai)", ((), (37,))),
     (
-        *("Service", "ExecStartPre", "-/usr/bin/logger 'a b' $X", "ExecStartPre", "a(sasb)"),
-        (("/usr/bin/logger", ("/usr/bin/logger", "a b", "$X"), True),),
+        *("Service", "ExecStartPre", "-/usr/bin/logger 'a b' x", "ExecStartPre", "a(sasb)"),
+        (("/usr/bin/logger", ("/usr/bin/logger", "a b", "x"), True),),
+    ),
+    (
+        *("Service", "ExecReload", "/bin/kill -HUP $MAINPID", "ExecReload", "a(sasb)"),
+        (("/bin/sh", ("/bin/sh", "-fc", "exec '/bin/kill' '-HUP' `printenv MAINPID`"), False),),
+    ),
+    (
+        *("Service", "ExecStop", '/bin/a x${Y}z $$ a$b ${c-d} "it\'s" "" $ $(b', "ExecStop", "a(sasb)"),
+        (
+            (
+                "/bin/sh",
+                (
+                    "/bin/sh",
+                    "-fc",
+                    "exec '/bin/a' 'x'\"`printenv Y`\"'z' " + DOLLAR + " 'a'" + DOLLAR + "'b' '' 'it'\\''s' ''",
+                ),
+                False,
+            ),
+        ),
     ),
     ("Service", "ExecReload", "+-/bin/true", "ExecReload", "a(sasb)", (("/bin/true", ("/bin/true",), True),)),
     (
         *("Service", "ExecStopPost", "@/bin/sh sh -c x ; /bin/true \\; ; ", "ExecStopPost", "a(sasb)"),
-        (("/bin/sh", ("sh", "-c", "x"), False), ("/bin/true", ("/bin/true", ";"), False)),
+        (
+            ("/bin/sh", ("sh", "-c", "x"), False),
+            ("/bin/sh", ("/bin/sh", "-fc", "exec '/bin/true' `printf '\\073'`"), False),
+        ),
     ),
     ("Service", "KillMode", "control-group", "KillMode", "s", "control-group"),
     ("Service", "FinalKillSignal", "SIGQUIT", "FinalKillSignal", "i", 3),
@@ -129,6 +151,7 @@ WRONG = [
     ("Service", "ExecStartPre", ":/bin/true", "':' is not a prefix that nsunit takes"),
     ("Service", "ExecStartPre", "!!/bin/true", "'!!' is not a prefix that nsunit takes"),
     ("Service", "ExecStartPre", "--/bin/true", "'--' is not a prefix that nsunit takes"),
+    ("Service", "ExecStopPost", "@/bin/sh sh -c $X", "'@/bin/sh sh -c $X' has '@' and one of '$' and ';'"),
     ("Service", "ExecStartPre", "@/bin/true", "'@/bin/true' gives the program no name"),
     ("Service", "FinalKillSignal", "SIGRTMIN+31", "'SIGRTMIN+31' is not a signal"),
     ("Service", "FinalKillSignal", "0", "'0' is not a signal"),

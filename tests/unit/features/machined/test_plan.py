@@ -38,12 +38,14 @@ def test_registration():
     assert known(BASE) == OF_SYSTEM
     command = service()["ExecStartPost"]
     ((program, argv, ignored),) = command.property.value
-    assert (program, argv[2], ignored) == ("/usr/bin/timeout", "/usr/bin/busctl", True)
-    assert command.text == "-" + " ".join(argv)
-    position = argv.index("sayssus")
-    assert argv[position + 1 : position + 3] == ("os", "16")
-    assert bytes(map(int, argv[position + 3 : position + 19])).hex() == MACHINE_ID
-    assert argv[position + 19 :] == ("nsunit", "container", "${MAINPID}", "/proc/${MAINPID}/root")
+    assert (program, argv[:2], ignored) == ("/bin/sh", ("/bin/sh", "-c"), True)
+    assert command.text == f"-/bin/sh -c '{argv[2]}'"
+    assert "$" not in command.text  # which counts until a daemon-reload only
+    words = argv[2].split()
+    position = words.index("sayssus")
+    assert words[position + 1 : position + 3] == ["os", "16"]
+    assert bytes(map(int, words[position + 3 : position + 19])).hex() == MACHINE_ID
+    assert argv[2].endswith(" nsunit container `printenv MAINPID` /proc/`printenv MAINPID`/root")
     assert service()["ExecStopPost"].text.endswith(" UnregisterMachine s os 2>/dev/null'")
     plain = "[Container]\nLayer=/srv/os\nExec=/bin/app\n"
     for text in (plain, BASE + "Register=no\n"):

@@ -15,7 +15,7 @@
 #   RequiresMountsFor="/srv/a b"     is of "/srv/a b"; afterwards of /srv/a: written without quotes.
 # systemctl show tells of each, before and after; systemctl cat shows the file all the time.
 #
-# Where it matters: installing any package reloads systemd.  A command of a service that was started by systemd-run or
+# Where it matters: many a package reloads systemd when it is installed.  A command of a service that was started by systemd-run or
 # over D-Bus (ExecStop=/bin/kill $MAINPID) worked when it was tried, and fails in the week after.
 #
 # Needs: root, mmdebstrap, unshare, cgroup2.
@@ -92,9 +92,12 @@ unshare --mount --pid --fork --kill-child sh -c '
     unshare --cgroup --net --ipc --uts --pid --fork --kill-child sh -c "
         umount mnt && mount -t proc proc proc && mount -t tmpfs -o mode=755 tmpfs run && mount -t sysfs -o ro sysfs sys &&
         mount -t tmpfs -o mode=755 tmpfs dev && touch dev/null && mount --bind /dev/null dev/null &&
-        mount -t cgroup2 cgroup2 sys/fs/cgroup && exec env -i container=finding PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /usr/lib/systemd/systemd --log-target=null" </dev/null
-    echo 0 >mnt/cgroup.procs 2>/dev/null; mount -t cgroup2 cgroup2 mnt; echo 0 >mnt/cgroup.procs; find mnt/$2 -depth -type d -exec rmdir {} +
-    ' - "$tree" "finding-$$"
+        mount -t cgroup2 cgroup2 sys/fs/cgroup &&
+        exec env -i container=finding PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
+            chroot . /usr/lib/systemd/systemd --log-target=null" </dev/null
+    mount -t cgroup2 cgroup2 mnt
+    echo 0 >mnt/cgroup.procs
+    find mnt/$2 -depth -type d -exec rmdir {} +' - "$tree" "finding-$$"
 cat "$tree/err" >&2
 tee "$tmp/out" <"$tree/out"
 

@@ -176,7 +176,7 @@ def define() -> None:
     """The two containers that are started."""
     inspected = json.loads(said("nsunit", "image", "inspect", "--json", IMAGES["first"]))
     found = inspected[0] if isinstance(inspected, list) else inspected
-    layers = [item["path"] for item in found["layers"]]
+    layers = [f"{STORES[OWN]}/layers/{chain.removeprefix('sha256:')}/root" for chain in found["layers"]]
     DEFINITIONS.mkdir(exist_ok=True, parents=True)
     rest = "Volatile=yes\nExec=sleep 1000\n"
     (DEFINITIONS / "benchimage.nsunit").write_text(f"[Container]\nImage={IMAGES['first']}\n{rest}")

@@ -14,9 +14,9 @@ _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(:?[-+?])?)")
 def bases(text: str, arguments: Mapping[str, str]) -> dict[str, str]:
     """What FROM, COPY --from= and RUN --mount=from= name in *text*: as it is written there, and with ARGs expanded.
 
-    *arguments* are those of --build-arg; an ARG before the first FROM counts for each FROM, and in a stage that names it
-    again, and all others in their stage alone.  Stages of the file itself, and `scratch`, are no images.  What
-    looks like an instruction within a here-document is taken for one: that names an image too many at worst.
+    *arguments* are those of --build-arg; an ARG before the first FROM counts for each FROM, and in stages that name it
+    again, and all others in their stage alone.  Stages of the file itself, and `scratch`, are no images.  What looks
+    like an instruction within a here-document is taken for one: that names an image too many at worst.
     """
     above: dict[str, str] = {}
     values = above

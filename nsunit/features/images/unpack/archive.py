@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import tarfile
 
@@ -40,9 +41,8 @@ class Entry(tarfile.TarInfo):
             return None
         found = cls(_text(name).decode(encoding, errors))
         try:
-            found.mode, found.uid, found.gid, found.size, found.mtime, found.chksum = (
-                int(_text(field).strip() or b"0", 8) for field in (mode, uid, gid, size, mtime, checksum)
-            )
+            found.mode, found.uid, found.gid = _number(mode), _number(uid), _number(gid)
+            found.size, found.mtime, found.chksum = _number(size), _number(mtime), _number(checksum)
         except ValueError:
             return None
         if sum(header) - sum(header[_SUMMED]) + 8 * ord(" ") != found.chksum:
@@ -98,6 +98,11 @@ def entries(content: Content) -> Iterator[tarfile.TarInfo]:
 
 def _text(field: bytes) -> bytes:
     return field.partition(b"\0")[0]
+
+
+@functools.lru_cache(1024)  # a layer has few modes, owners and times
+def _number(field: bytes) -> int:
+    return int(_text(field).strip() or b"0", 8)
 
 
 # What it raises for one or the other header that makes no sense; OSError is not among it.

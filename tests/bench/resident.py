@@ -51,6 +51,11 @@ def memory_of(pid: int) -> int:
     return next((int(line.split()[1]) for line in read(pid, "status").splitlines() if line.startswith("VmRSS:")), 0)
 
 
+def shared_out(pid: int) -> int:
+    """The KiB of a process, of what several share its part; 0 if it has ended."""
+    return next((int(line.split()[1]) for line in read(pid, "smaps_rollup").splitlines() if line.startswith("Pss:")), 0)
+
+
 def read(pid: int, file: str) -> str:
     """A file of a process in /proc; empty if it has ended."""
     try:

@@ -70,6 +70,13 @@ CASES = {
             file("late", mtime=5_000_000_000),
         ],
     ],
+    "files of root's where directories hand down their group": [
+        [
+            *[directory("d"), file("d/before", mode=0o600), directory("d", mode=0o2775, gid=50), file("d/after")],
+            *[directory("own", gid=60, mode=0o2700), link("own/link", "x"), file("own/theirs", gid=60)],
+        ],
+        [file("own/more", mode=0o755), directory("own/below"), file("own/below/x"), hard("own/name", "own/more")],
+    ],
     "dots and slashes in names": [
         [file("/absolute", "1"), file("./a/../b", "2"), file("c//d", "3"), file("../../up", "4"), directory("./e/")],
         [hard("../h", "/../b"), file("e/./f")],

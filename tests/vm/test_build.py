@@ -74,7 +74,8 @@ def test_it_is_built_on_images_of_the_store(folder, image, nsunit, run):
     (folder / "Containerfile").write_text("FROM scratch\nCOPY secret /mine\n")
     run("buildah", "build", "--tag", base, str(folder))
     others = run("buildah", "images", "--quiet", "--no-trunc", base).stdout
-    lines = ["ARG BASE", "FROM ${BASE} AS one", "RUN cp /mine /copied", f"FROM {base.removeprefix('localhost/')}"]
+    lines = ["ARG BASE", "FROM ${BASE:+${BASE}} AS one", "RUN cp /mine /copied"]
+    lines += [f"FROM {base.removeprefix('localhost/')}"]
     lines += [f"RUN --mount=type=bind,from={base},target=/x cp /x/mine /seen", "COPY --from=one /copied /copied"]
     (folder / "Containerfile").write_text("\n".join(lines))
     for words in ((), ("--pull=never",)):

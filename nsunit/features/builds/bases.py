@@ -8,26 +8,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::-([^}]*))?\})")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(:?[-+?])?)")
 
 
 def bases(text: str, arguments: Mapping[str, str]) -> dict[str, str]:
     """What FROM, COPY --from= and RUN --mount=from= name in *text*: as it is written there, and with ARGs expanded.
 
-    *arguments* are those of --build-arg.  Stages of the file itself, and `scratch`, are no images.  What looks like an
-    instruction within a here-document is taken for one: that names an image too many at worst.
+    *arguments* are those of --build-arg; an ARG before the first FROM counts for each FROM, and in stages that name it
+    again, and all others in their stage alone.  Stages of the file itself, and `scratch`, are no images.  What looks
+    like an instruction within a here-document is taken for one: that names an image too many at worst.
     """
-    values: dict[str, str] = {}
+    above: dict[str, str] = {}
+    values = above
     found: dict[str, str] = {}
     stages = {"scratch"}
     for instruction, words in _instructions(text):
         if instruction == "ARG":
-            # Those after a FROM hold in their stage alone; the first one counts for what FROM says.
-            for name, _, default in (word.partition("=") for word in words):
-                values.setdefault(name, arguments.get(name, _expanded(default.strip("\"'"), values)))
+            _declare(words, values, arguments, above)
             continue
+        if instruction == "FROM":
+            values = {}
         for said in _named(instruction, words):
-            name = _expanded(said, values)
+            name = _expanded(said, above if instruction == "FROM" else values)
             if name and not name.isdigit() and name.lower() not in stages:
                 found.setdefault(said, name)
         if instruction == "FROM" and len(words) > 2 and words[-2].upper() == "AS":
@@ -54,5 +56,46 @@ def _named(instruction: str, words: list[str]) -> Iterator[str]:
         yield from (part.removeprefix("from=") for part in parts if part.startswith("from="))
 
 
+def _declare(words: list[str], values: dict[str, str], arguments: Mapping[str, str], above: Mapping[str, str]) -> None:
+    """Set in *values* what an ARG with *words* declares; one without a value anywhere stays unset."""
+    for name, given, default in (word.partition("=") for word in words):
+        if name in arguments:
+            values[name] = arguments[name]
+        elif given:
+            values[name] = _expanded(default.strip("\"'"), values)
+        elif name in above:
+            values[name] = above[name]
+
+
 def _expanded(text: str, values: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda match: values.get(match[1] or match[2]) or match[3] or "", text)
+    """*text* with variables replaced as Dockerfiles have it: `$X`, `${X}`, `${X:-word}`, `${X-word}`, also with +."""
+    found, rest = "", text
+    while match := _VARIABLE.search(rest):
+        found += rest[: match.start()]
+        rest = rest[match.end() :]
+        value = values.get(match[1] or match[2])
+        if match[2]:
+            word, rest = _to_brace(rest)
+            value = _substituted(value, match[3] or "", word, values)
+        found += value or ""
+    return found + rest
+
+
+def _substituted(value: str | None, how: str, word: str, values: Mapping[str, str]) -> str | None:
+    """What a variable with *value*, None if it is unset, is by the modifier *how*, with a colon or without."""
+    is_there = bool(value) if how.startswith(":") else value is not None
+    if how.endswith("-"):
+        return value if is_there else _expanded(word, values)
+    if how.endswith("+"):
+        return _expanded(word, values) if is_there else ""
+    return value
+
+
+def _to_brace(text: str) -> tuple[str, str]:
+    """What is before the brace that ends *text*'s first part, in which others may open and close, and behind it."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            return text[:place], text[place + 1 :]
+    return text, ""

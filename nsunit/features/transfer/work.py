@@ -116,6 +116,7 @@ class Upper(Layer):
     """Makes a directory as overlayfs has its upper ones; *opaque* are directories to be made so."""
 
     whiteouts = False
+    describes = False
 
     def __init__(self, root: int) -> None:
         super().__init__(root, _LIMITS)

@@ -15,6 +15,7 @@ import tarfile
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import attributes, places
 from nsunit.features.images.unpack.archive import entries, parts_of
+from nsunit.features.images.unpack.catalog import Digest
 from nsunit.features.images.unpack.places import Places, joined
 from nsunit.names import printable
 from nsunit.record import Record
@@ -32,6 +33,7 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _OF_AUFS = ".wh..wh."  # what else begins so is aufs's own housekeeping
 WARNINGS_MAX = 20
+CONTENTS_MAX = 8 << 20  # characters of paths and digests that are remembered; further files are read again
 
 
 class Limits(Record):
@@ -52,6 +54,7 @@ class Layer:
     whiteouts = (
         True  # whether names that begin with `.wh.` remove something, and overlayfs's own way to say so does not
     )
+    describes = True  # whether `contents` is wanted
 
     def __init__(self, root: int, limits: Limits) -> None:
         self.places = Places(root)
@@ -61,6 +64,8 @@ class Layer:
         self.warnings: list[str] = []
         self.made: set[str] = set()  # canonical paths of what the layer has brought, and of what is above that
         self.split: dict[tuple[int, int], str] = {}  # files further down with several names -> a name made for one here
+        self.contents: dict[str, str] = {}  # canonical paths of files made here -> digests as the catalog has them
+        self._room = CONTENTS_MAX
         self.kinds: dict[bytes, Callable[[tarfile.TarInfo, int, str, Content], None]] = {
             tarfile.LNKTYPE: self._link,
             tarfile.SYMTYPE: self._symlink,
@@ -155,6 +160,7 @@ class Layer:
         finally:
             os.close(fd)
         self.places.times[path] = attributes.mtime(entry)
+        self.places.forget()  # what is made in it may be given another group, or an ACL, from now on
 
     def _attributes(self, entry: tarfile.TarInfo, place: int | str) -> None:
         for problem in attributes.put(entry, place):
@@ -162,11 +168,15 @@ class Layer:
 
     def _file(self, entry: tarfile.TarInfo, directory: int, path: str, content: Content) -> None:
         name = path.rpartition("/")[2]
+        # Half of what a small file takes are system calls, so what it has from its beginning is not said again.
+        mode = entry.mode & 0o7777
+        as_made = entry.uid == entry.gid == 0 and not mode & ~0o777 and self.places.is_plain()
         try:
-            fd = os.open(name, _NEW, 0o600, dir_fd=directory)
+            fd = os.open(name, _NEW, mode if as_made else 0o600, dir_fd=directory)
         except FileExistsError:
             self._clear(directory, name)
-            fd = os.open(name, _NEW, 0o600, dir_fd=directory)
+            fd = os.open(name, _NEW, mode if as_made else 0o600, dir_fd=directory)
+        digest = Digest() if self.describes else None
         try:
             pieces = attributes.pieces_of(entry)
             self.size += sum(size for _, size in pieces)
@@ -174,24 +184,39 @@ class Layer:
                 raise content.damaged(f"it has more than the {self.limits.size >> 30} GiB that a layer may have")
             for offset, size in pieces:
                 for piece in content.copy(size):
+                    if digest is not None:
+                        digest.update(piece)
                     while piece:
                         written = os.pwrite(fd, piece, offset)
                         offset, piece = offset + written, piece[written:]
             if len(pieces) != 1 or entry.issparse():
                 os.ftruncate(fd, entry.size)
-            os.fchown(fd, entry.uid, entry.gid)
-            os.fchmod(fd, entry.mode & 0o7777)
-            attributes.clear(fd)
+            if not as_made:
+                os.fchown(fd, entry.uid, entry.gid)
+                os.fchmod(fd, mode)
+                attributes.clear(fd)
             self._attributes(entry, fd)  # after the owner, since that takes file capabilities away
             time = attributes.mtime(entry)
             os.utime(fd, ns=(time, time))
         finally:
             os.close(fd)
+        if digest is not None:
+            self._remember(path, None if entry.issparse() else digest.hexdigest())
+
+    def _remember(self, path: str, digest: str | None) -> None:
+        """Have the *digest* of what the file *path* has now, so that nobody need read it again; None: it is read."""
+        self.contents.pop(path, None)
+        if digest is not None and self._room > 0:
+            self._room -= len(path) + len(digest)
+            self.contents[path] = digest
 
     def _symlink(self, entry: tarfile.TarInfo, directory: int, path: str, _content: Content) -> None:
         name = path.rpartition("/")[2]
-        self._clear(directory, name)
-        os.symlink(entry.linkname, name, dir_fd=directory)
+        try:
+            os.symlink(entry.linkname, name, dir_fd=directory)
+        except FileExistsError:
+            self._clear(directory, name)
+            os.symlink(entry.linkname, name, dir_fd=directory)
         self._set_by_name(entry, directory, name)
 
     def _node(self, entry: tarfile.TarInfo, directory: int, path: str, _content: Content) -> None:
@@ -244,6 +269,7 @@ class Layer:
         if status.st_nlink > 1 and target not in self.made:
             self.split[status.st_dev, status.st_ino] = path
         self._note(target)  # it is of this layer now, as the link is
+        self._remember(path, self.contents.get(target))
 
     def _join_names(self) -> None:
         """Give files further down, of which one name was linked to here, their other names back.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import struct
 import tarfile
 
 from nsunit.features.images.unpack.stream import HEADER_MAX
@@ -14,11 +16,47 @@ if TYPE_CHECKING:
     from nsunit.features.images.unpack.stream import Content
 
 
-class _Entry(tarfile.TarInfo):
+_BLOCK = 512
+_SUMMED = slice(148, 156)
+_HEADER = struct.Struct("100s 8s 8s 8s 12s 12s 8s c 100s 72x 16s 155s 12x")
+_COMMON = (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.XHDTYPE)
+_NO_DEVICE = (bytes(16), b"0000000\0" * 2, b"0000000 " * 2)
+
+
+class Entry(tarfile.TarInfo):
     """An entry whose header is told to be damaged where tarfile takes it for the end of the archive."""
 
     @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Any:
+        """The same as tarfile's, but for names of users and groups, in a third of the time where nothing is unusual."""
+        return cls._usual(buf, encoding, errors) or super().frombuf(buf, encoding, errors)
+
+    @classmethod
+    def _usual(cls, header: bytes, encoding: str, errors: str) -> Any:
+        """The entry of a *header* as nearly all are: of a file, directory or link, with octal numbers; else None."""
+        if len(header) != _BLOCK:
+            return None
+        name, mode, uid, gid, size, mtime, checksum, kind, link, device, prefix = _HEADER.unpack(header)
+        if kind not in _COMMON or device not in _NO_DEVICE:
+            return None
+        found = cls(_text(name).decode(encoding, errors))
+        try:
+            found.mode, found.uid, found.gid = _number(mode), _number(uid), _number(gid)
+            found.size, found.mtime, found.chksum = _number(size), _number(mtime), _number(checksum)
+        except ValueError:
+            return None
+        if sum(header) - sum(header[_SUMMED]) + 8 * ord(" ") != found.chksum:
+            return None
+        found.type, found.linkname = kind, _text(link).decode(encoding, errors)
+        if kind == tarfile.DIRTYPE:
+            found.name = found.name.rstrip("/")
+        if before := _text(prefix):
+            found.name = f"{before.decode(encoding, errors)}/{found.name}"
+        return found
+
+    @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
+        """The next entry of *archive*, as tarfile's; a damaged header is tarfile.ReadError."""
         try:
             return super().fromtarfile(archive)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
@@ -35,7 +73,7 @@ def entries(content: Content) -> Iterator[tarfile.TarInfo]:
         content.allowance = HEADER_MAX
         archive: Any = tarfile.TarFile(
             fileobj=content,  # type: ignore[arg-type]
-            tarinfo=_Entry,
+            tarinfo=Entry,
             encoding="utf-8",
             errors="surrogateescape",
         )
@@ -56,6 +94,15 @@ def entries(content: Content) -> Iterator[tarfile.TarInfo]:
         if content.tell() != entry.offset_data:
             raise content.damaged("its tar archive is damaged: data are not where they should be")
         yield entry
+
+
+def _text(field: bytes) -> bytes:
+    return field.partition(b"\0")[0]
+
+
+@functools.lru_cache(1024)  # a layer has few modes, owners and times
+def _number(field: bytes) -> int:
+    return int(_text(field).strip() or b"0", 8)
 
 
 # What it raises for one or the other header that makes no sense; OSError is not among it.

@@ -13,7 +13,7 @@ import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # What overlayfs notes for itself; with `userxattr`, for users without privileges, by names of its own.
 _OF_OVERLAY = tuple(
@@ -22,14 +22,17 @@ _OF_OVERLAY = tuple(
 _PIECE = 1 << 20
 
 
-def write_catalog(place: str) -> None:
-    """Write the file `files` in *place* about the directory `root` there."""
+def write_catalog(place: str, known: Mapping[str, str] = {}) -> None:
+    """Write the file `files` in *place* about the directory `root` there.
+
+    *known* has digests by path, without a slash before it, of files that need not be read again.
+    """
     with open(place + "/files", "x", encoding="utf-8", errors="surrogateescape") as file:
-        for line in lines(place + "/root"):
+        for line in lines(place + "/root", known):
             file.write(line + "\n")
 
 
-def lines(root: str) -> Iterator[str]:
+def lines(root: str, known: Mapping[str, str] = {}) -> Iterator[str]:
     """What the directory *root* consists of, in an order of its own."""
     for directory, names, others, fd in os.fwalk(root):
         names.sort()
@@ -37,7 +40,9 @@ def lines(root: str) -> Iterator[str]:
         yield _line(relative or "/", os.fstat(fd), f"/proc/self/fd/{fd}/.", "")
         for name in sorted((*others, *(item for item in names if _is_link(item, fd)))):
             status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            yield _line(f"{relative}/{name}", status, f"/proc/self/fd/{fd}/{name}", _content(name, fd, status))
+            path = f"{relative}/{name}"
+            digest = known.get(path[1:]) if stat.S_ISREG(status.st_mode) else None
+            yield _line(path, status, f"/proc/self/fd/{fd}/{name}", digest or _content(name, fd, status))
 
 
 def _is_link(name: str, fd: int) -> bool:
@@ -84,6 +89,33 @@ def _digest(file: int) -> str:
         if piece.strip(b"\0"):
             digest.update(position.to_bytes(8, "little") + piece)
         position += _PIECE
+
+
+class Digest:
+    """The same of what is written from the beginning to the end, piece by piece."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._position = 0
+        self._has_begun = False  # whether there was anything but zeros in the piece, of _PIECE bytes, that it is in
+
+    def update(self, content: memoryview) -> None:
+        """Take what comes next."""
+        while content:
+            inside = self._position % _PIECE
+            part = content[: _PIECE - inside]
+            self._has_begun = self._has_begun and inside > 0
+            if not self._has_begun and (part[0] or bytes(part).strip(b"\0")):
+                self._digest.update((self._position - inside).to_bytes(8, "little") + bytes(inside))
+                self._has_begun = True
+            if self._has_begun:
+                self._digest.update(part)
+            self._position += len(part)
+            content = content[len(part) :]
+
+    def hexdigest(self) -> str:
+        """The digest of it all."""
+        return self._digest.hexdigest()
 
 
 def _escaped(text: str) -> str:

@@ -10,6 +10,7 @@ import stat
 from nsunit.setup import linux
 
 LINKS_MAX = 40
+_DEFAULT_ACL = "system.posix_acl_default"
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STRAIGHT = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_MAGICLINKS | linux.RESOLVE_NO_XDEV
 
@@ -32,6 +33,7 @@ class Places:
         self._asked: list[str] | None = None  # that `_found` is the answer to, if it still holds
         self._found = ("", -1)
         self._looked_at: list[int] = []
+        self._plain: bool | None = None  # of what `_found` is, if it was asked for
 
     def directory(self, parts: list[str], time: int) -> tuple[str, int]:
         """The canonical path and a descriptor of a directory.  What is missing of it is made, with *time*."""
@@ -39,11 +41,23 @@ class Places:
             return self._found
         if self._found[1] >= 0:
             os.close(self._found[1])
-        self._asked, self._found = None, ("", -1)
+        self._asked, self._found, self._plain = None, ("", -1), None
         found = self._straight(parts) or self._walk(parts, time)
         assert found is not None
         self._asked, self._found = list(parts), found
         return found
+
+    def is_plain(self) -> bool:
+        """Whether a file that root makes in the directory handed out is root's group's, and has the mode it is given.
+
+        A set-group-ID bit, or the mount option `grpid`, hands down another group, and a default ACL its rules.
+        """
+        if self._plain is None:
+            directory = self._found[1]
+            os.fchdir(directory)  # there is no /proc here by which a descriptor without access could be asked
+            self._plain = not os.fstat(directory).st_gid and _DEFAULT_ACL not in os.listxattr(".")
+            os.fchdir(self.root)
+        return self._plain
 
     def find(self, parts: list[str]) -> tuple[str, int] | None:
         """The same where it is there; None where it is not, or is no directory."""

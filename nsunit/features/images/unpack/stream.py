@@ -17,7 +17,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
 _PIECE = 1 << 18  # bytes; also how much of a decompressor's output is taken at once
@@ -89,7 +89,12 @@ class Content:
         """
         if position < self._position:
             raise self.damaged("a size in it is negative")
-        for _ in self.copy(position - self._position):
+        size = position - self._position
+        if size <= len(self._piece):
+            self._piece = self._piece[size:]
+            self._position = position
+            return position
+        for _ in self.copy(size):
             pass
         return position
 
@@ -110,12 +115,20 @@ class Content:
             return found
         return b"".join(self._take(size))
 
-    def copy(self, size: int) -> Iterator[memoryview]:
-        """The next *size* bytes, in pieces.
+    def copy(self, size: int) -> Iterable[memoryview]:
+        """The next *size* bytes, in pieces, each of which is to be taken.
 
         Raises:
             NsunitError: there are fewer.
         """
+        if 0 < size <= len(self._piece):  # nearly always
+            part = self._piece[:size]
+            self._piece = self._piece[size:]
+            self._position += size
+            return (part,)
+        return self._copied(size)
+
+    def _copied(self, size: int) -> Iterator[memoryview]:
         end = self._position + size
         yield from self._take(size)
         if self._position != end:

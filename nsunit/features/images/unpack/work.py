@@ -9,7 +9,7 @@ import stat
 
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import ahead, confine, sources, zstd
-from nsunit.features.images.unpack.apply import ID_MAX, Layer, Limits
+from nsunit.features.images.unpack.apply import CONTENTS_MAX, ID_MAX, Layer, Limits
 from nsunit.features.images.unpack.catalog import write_catalog
 from nsunit.features.images.unpack.sources import hex_of, member
 from nsunit.features.images.unpack.stream import Content
@@ -78,7 +78,7 @@ def unpack(job: dict[str, Any]) -> dict[str, Any]:
             chain = chain_of(below, layer["diff"])
             if lowers and not diff:
                 raise AssertionError("a tar has one layer")
-            described.begin(place, layer["size"])
+            described.begin(place, layer["size"], layer.pop("contents"))
             done.append({**layer, "chain": chain, "place": str(number)})
             lowers.insert(0, place + "/root")
         below = chain
@@ -112,7 +112,7 @@ def _unpack_layer(job: dict[str, Any], blob: Blob, place: str, lowers: list[str]
 
     limits = Limits(ids=_ids() if job["ids"] else ID_MAX)
     ground = confine.Ground(job["staging"] + "/mount", place, lowers, bool(job["ids"]))
-    layer: dict[str, Any] = json.loads(confine.run(ground, blob.fd, apply))
+    layer: dict[str, Any] = json.loads(confine.run(ground, blob.fd, apply, _ANSWER_MAX))
     if "error" in layer:
         raise NsunitError(layer["error"], hint=layer["hint"])
     os.rename(place + "/upper", place + "/root")
@@ -125,11 +125,11 @@ class _Described:
     def __init__(self) -> None:
         self._workers: list[Worker] = []
 
-    def begin(self, place: str, size: int) -> None:
-        """Write that of the layer in *place*, of *size* bytes."""
+    def begin(self, place: str, size: int, known: dict[str, str]) -> None:
+        """Write that of the layer in *place*, of *size* bytes, with digests that are *known*."""
         if len(self._workers) == _WORKERS_MAX:
             raise_first([self._workers.pop(0).result()])
-        self._workers.append(Worker(lambda: _describe(place, size), ()))
+        self._workers.append(Worker(lambda: _describe(place, size, known), ()))
 
     def finish(self) -> None:
         """Wait for them.
@@ -140,12 +140,13 @@ class _Described:
         raise_first([worker.result() for worker in self._workers])
 
 
+_ANSWER_MAX = 8 * CONTENTS_MAX  # as JSON has them, a character may take six
 _WORKERS_MAX = 4
 _LARGE = 16 << 20  # bytes; what a layer has at least that is written to the disk while others are unpacked
 
 
-def _describe(place: str, size: int) -> tuple[str, ...]:
-    write_catalog(place)
+def _describe(place: str, size: int, known: dict[str, str]) -> tuple[str, ...]:
+    write_catalog(place, known)
     if size >= _LARGE:
         fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         linux.syncfs(fd)
@@ -202,6 +203,7 @@ def _apply(root: int, blob: Blob, limits: Limits) -> dict[str, Any]:
         "size": layer.size,
         "entries": layer.entries,
         "warnings": layer.warnings,
+        "contents": layer.contents,
     }
 
 

@@ -1,0 +1,107 @@
+"""Entries of tar archives, of which the usual ones are not read by tarfile, and what is noted of files meanwhile."""
+
+import io
+import os
+import random
+import tarfile
+
+import pytest
+
+from nsunit.features.images.unpack.archive import Entry
+from nsunit.features.images.unpack.catalog import Digest, lines
+
+NAMES = ("usr/bin/x", "d/", "./a//", "caf\udce9", "x" * 100, "p" * 90 + "/" + "y" * 60, "n" * 300, "")
+KINDS = (*tarfile.SUPPORTED_TYPES, b"Z")
+FIELDS = ("name", "mode", "uid", "gid", "size", "mtime", "chksum", "type", "linkname", "devmajor", "devminor")
+
+
+def headers():
+    """Headers of all kinds, in all formats."""
+    for number, (name, kind) in enumerate((name, kind) for name in NAMES for kind in KINDS):
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname, info.mode = kind, name[::-1], (0o644, 0o4755)[number % 2]
+        info.uid, info.gid = (0, 1000, 0o7777777)[number % 3], (0, 3_000_000)[number % 2]
+        info.size, info.mtime = (0, 512, 10_000_000_000)[number % 3], (0, 1_600_000_000, -5)[number % 3]
+        info.uname, info.gname = ("", "root")[number % 2], ""
+        for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+            try:
+                whole = info.tobuf(form, "utf-8", "surrogateescape")
+            except ValueError:
+                continue  # that cannot be in this format
+            yield from (whole[at : at + 512] for at in range(0, len(whole), 512))
+
+
+def spoiled(header, chance):
+    """The same with some bytes changed, mostly with a sum that fits."""
+    found = bytearray(header)
+    for _ in range(chance.randint(1, 3)):
+        found[chance.randrange(len(found))] = chance.choice(b"\0 07 8-_+\x80\xff/ax")
+    if chance.random() < 0.8:
+        found[148:156] = b"        "
+        found[148:156] = b"%06o\0 " % sum(found)
+    return bytes(found[: chance.choice((512, 512, 512, 512, 511))])
+
+
+def parsed(kind, header):
+    """What comes of a header: its fields, or the error."""
+    try:
+        found = kind.frombuf(header, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError) as error:
+        return type(error), str(error)
+    return [getattr(found, field) for field in FIELDS]
+
+
+def test_usual_headers_are_read_as_tarfile_does():
+    chance = random.Random(7)
+    usual = 0
+    for header in headers():
+        for content in (header, *(spoiled(header, chance) for _ in range(20))):
+            assert parsed(Entry, content) == parsed(tarfile.TarInfo, content), content
+            usual += Entry._usual(content, "utf-8", "surrogateescape") is not None
+    assert usual > 1000
+
+
+def test_an_archive_of_usual_files_needs_no_other_way(monkeypatch):
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for kind in (tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE):
+            info = tarfile.TarInfo("usr/lib/x")
+            info.type, info.pax_headers = kind, {"mtime": "1.5"}
+            tar.addfile(info)
+    content.seek(0)
+    monkeypatch.setattr(tarfile.TarInfo, "frombuf", None)
+    archive = tarfile.TarFile(fileobj=content, tarinfo=Entry)
+    assert [archive.next().pax_headers for _ in range(4)] == [{"mtime": "1.5"}] * 4
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *[b"", b"x", b"\0", b"\0" * 5 + b"x" + b"\0" * 5, b"x" * MIB, b"\0" * MIB, b"\0" * (3 * MIB) + b"x"],
+        *[b"a" * (MIB + 1), b"a" + b"\0" * (2 * MIB) + b"b", b"\0" * (MIB - 1) + b"bc", b"a" * MIB + b"\0" * MIB],
+    ],
+)
+def test_what_is_noted_of_a_file_that_is_written_is_what_its_catalog_says(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    wanted = [line.rpartition("\t")[2] for line in lines(str(tmp_path))][1]
+    for size in (1000, 1 << 18, MIB, 5 * MIB):
+        digest = Digest()
+        for at in range(0, len(content), size):
+            digest.update(memoryview(content)[at : at + size])
+        assert digest.hexdigest() == wanted
+
+
+def test_only_regular_files_have_what_is_known_of_them(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/known").write_text("not read")
+    (tmp_path / "d/other").write_text("read")
+    os.symlink("target", tmp_path / "d/link")
+    found = {
+        line.split("\t")[0]: line.rpartition("\t")[2] for line in lines(str(tmp_path), {"d/known": "k", "d/link": "l"})
+    }
+    assert found["/d/known"] == "k"
+    assert found["/d/link"] == "target"
+    assert len(found["/d/other"]) == 64

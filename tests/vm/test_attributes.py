@@ -10,6 +10,7 @@ from waiting import wait_until
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n"
 PAGE = 2 << 20
+ANYWHERE = pytest.mark.anywhere("limits of the kernel's, which systemd does not know")
 
 # Each line: pages of 2M that a child of it maps and touches, and how that ended.
 MAP_PAGES = f"""
@@ -61,6 +62,7 @@ def mapper(workplace):
     return "\n".join(("[Container]", *keys, ""))
 
 
+@ANYWHERE
 @pytest.mark.machine("huge pages")
 def test_huge_pages_end_where_the_limit_says(containers, huge_pages, mapper):
     container = containers.start(f"{mapper}HugeTLBMax=2M 4M\nHugeTLBMax=1G 0\n")
@@ -71,6 +73,7 @@ def test_huge_pages_end_where_the_limit_says(containers, huge_pages, mapper):
     assert field(container, "hugetlb.2MB.events", "max") == 2
 
 
+@ANYWHERE
 @pytest.mark.machine("huge pages")
 def test_reserving_huge_pages_ends_where_the_limit_says(containers, huge_pages, mapper):
     container = containers.start(f"{mapper}HugeTLBReservationMax=2M 6M\n")
@@ -165,6 +168,7 @@ WITHOUT_UCLAMP = [
 ]
 
 
+@ANYWHERE
 @pytest.mark.machine("huge pages")
 def test_what_this_machine_does_not_have(containers, nsunit):
     name = containers.define(f"{SLEEP}HugeTLBMax=4M 8M\n")

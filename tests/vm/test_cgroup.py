@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.machine("controllers")
+ANYWHERE = pytest.mark.anywhere("files of the kernel's")
 
 USER = "groupie"
 TOP = Path("/sys/fs/cgroup/nsunit.slice")
@@ -131,6 +132,7 @@ def test_limits_bite(groups, nsunit):
     assert done.returncode == 2
 
 
+@ANYWHERE
 @pytest.mark.machine("cpuset")
 def test_get_and_set(groups, nsunit, scratch_disk):
     groups("-g", "*:values", "-g", "*:values/sub")
@@ -289,6 +291,7 @@ def run_as(uid, deed):
         os.seteuid(0)
 
 
+@ANYWHERE
 @pytest.mark.machine("cpuset")
 def test_list(groups, nsunit):
     groups("-g", "cpu:one", "-g", "cpu,io:two-2/sub")

@@ -20,6 +20,7 @@ from nsunit.features.network.model.attachment import Attachment, Device
 from nsunit.features.network.wire import links as host_links
 
 pytestmark = pytest.mark.machine("kernel modules")
+ANYWHERE = pytest.mark.anywhere("links of the kernel's")
 
 BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/nc -ll -p 80 -e /bin/hostname\n"
 FAR, FAR_VLAN = "198.51.100.1", "203.0.113.1"
@@ -68,6 +69,7 @@ def exists(name):
     return Path(f"/sys/class/net/{name}").exists()
 
 
+@ANYWHERE
 @pytest.mark.machine("kernel modules and NAT")
 def test_links_on_a_link_of_the_host(containers, nsunit, run):
     first = containers.start(
@@ -109,6 +111,7 @@ def test_links_on_a_link_of_the_host(containers, nsunit, run):
     assert any(route.startswith("10.91.0.0/24 dev eth1") for route in routes)
 
 
+@ANYWHERE
 @pytest.mark.machine("kernel modules and NAT")
 def test_a_network_of_a_vlan(containers, nsunit, run):
     shell(

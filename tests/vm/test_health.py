@@ -17,6 +17,7 @@ Volatile=yes
 Exec=/bin/sh -c 'trap exit TERM; {}while :; do sleep 1000 & wait $!; done'
 """
 WELL = BASE.format("touch /tmp/well; ")
+ANYWHERE = pytest.mark.anywhere("between nsunit, the program and the kernel; others show on all releases who calls")
 LOOKS = "Health=/bin/ls /tmp/well\nHealthInterval=200ms\nHealthRetries=2\n"
 
 
@@ -137,6 +138,7 @@ def test_ready_when_it_is_healthy(containers, nsunit):
     assert (done.returncode, "it ended before it was ready" in done.stderr) == (1, True), done.stderr
 
 
+@ANYWHERE
 def test_a_check_that_means_harm(containers, nsunit):
     """Endless output, no end, processes left behind, no program: each comes to an end, and nothing to another."""
     script = (
@@ -199,6 +201,7 @@ def test_what_becomes_of_an_unhealthy_one(containers, nsunit, action):
     assert all(result["status"] == 0 for result in found["results"])  # nothing of the run before
 
 
+@ANYWHERE
 def test_an_image_says_how_it_is_checked(containers, nsunit, workplace, define):
     layout = oci.Layout(workplace / "layout")
     health = {"Test": ["CMD-SHELL", "id -u; echo $COLOR"], "Interval": 200_000_000, "Retries": 1}

@@ -210,6 +210,7 @@ def test_an_enabled_and_a_running_container_keep_their_layers(images, define, co
     run("nsunit", "disable", container.name)
 
 
+@ANYWHERE
 def test_what_is_written_stays_with_its_image(images, containers, run):
     name = images.image([busybox(), [oci.file("old")]], Cmd=["/bin/sleep", "9999"])
     container = containers.start(f"[Container]\nImage={name}\n")

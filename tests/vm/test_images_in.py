@@ -76,6 +76,7 @@ def test_only_missing_layers_are_fetched(images, remote, run, form):
     assert os.listdir(STORE / "staging") == []
 
 
+@ANYWHERE
 def test_a_start_fetches_as_pull_says(images, remote, define, containers, run):
     pulled = f"pulled-{os.urandom(4).hex()}:1"
 

@@ -172,6 +172,7 @@ def filtered_bridges(run):
     run("modprobe -r br_netfilter")
 
 
+@pytest.mark.anywhere("rules of the kernel's")
 @pytest.mark.machine("kernel modules and NAT")
 def test_a_published_port_is_reached_where_bridges_are_filtered(pair, outside, filtered_bridges):
     _, other = pair

@@ -68,6 +68,7 @@ def test_numbers_are_the_kernels(busy, nsunit):
     assert set(usage["io"]) == {"read_bytes", "write_bytes", "read_operations", "write_operations", "devices"}
 
 
+@ANYWHERE
 @pytest.mark.machine("pressure")
 def test_pressure(busy, nsunit):
     if not Path("/proc/pressure/cpu").exists():

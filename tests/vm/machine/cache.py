@@ -35,7 +35,7 @@ def locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for {path.name}, somebody else is building it")
+            say(f"waiting for {path.name}: it is being made")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -14,15 +14,6 @@ GUEST = Path(__file__).parent / "guest"
 SIZE = "4G"
 VERSION = "1"  # raise it when an image is made differently from the same tree and files
 
-# Kernel modules nothing in the machine can use.
-USELESS_MODULES = (
-    "sound drivers/gpu drivers/media drivers/infiniband drivers/scsi drivers/staging drivers/iio drivers/usb"
-    " drivers/hid drivers/hwmon drivers/mtd drivers/platform drivers/video drivers/net/wireless drivers/net/ethernet"
-    " drivers/net/can drivers/net/usb drivers/mmc drivers/input drivers/isdn drivers/ata drivers/edac drivers/i2c"
-    " drivers/leds drivers/rtc drivers/comedi drivers/bluetooth drivers/accel drivers/firewire drivers/misc"
-    " drivers/message drivers/w1 drivers/thunderbolt net/bluetooth net/mac80211 net/wireless"
-    " fs/ocfs2 fs/ceph fs/smb fs/cifs fs/nfs fs/nfsd fs/gfs2 fs/jfs fs/ntfs3 fs/xfs fs/f2fs"
-).split()
 MASKED = (
     "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer"
     " getty@tty1.service serial-getty@ttyS0.service ldconfig.service systemd-pcrphase.service man-db.timer"
@@ -50,7 +41,7 @@ def image(release: str) -> Path:
     machine, root, *archives = (one.get() for one in [Later(partial(tree.tree, *which)) for which in wanted])
     copies = {f"srv/{kind}.tar": archive for (_, kind), archive in zip(wanted[2:], archives, strict=True)}
     guest = "".join(path.name + path.read_text() for path in sorted(GUEST.iterdir()) if path.is_file())
-    useless = (*USELESS_MODULES, *MASKED, *USELESS_GENERATORS)
+    useless = (*MASKED, *USELESS_GENERATORS)
     key = cache.key_of(
         VERSION, SIZE, str(machine), str(root), *map(str, archives), guest, initrd.INIT, *initrd.MODULES, *useless
     )
@@ -65,9 +56,6 @@ def build(release: str, machine: Path, root: Path, copies: dict[str, Path], path
         extract(machine, top)
         (modules,) = (top / "usr/lib/modules").iterdir()
         shutil.copy(top / f"boot/vmlinuz-{modules.name}", path / "vmlinuz")
-        for name in USELESS_MODULES:
-            shutil.rmtree(modules / "kernel" / name, ignore_errors=True)
-        subprocess.run(["chroot", str(top), "depmod", modules.name], check=True)
         initrd.build(top, modules, path / "initrd")
         shutil.rmtree(top / "boot")
         configure(top)
@@ -80,11 +68,9 @@ def build(release: str, machine: Path, root: Path, copies: dict[str, Path], path
 
 
 def extract(archive: Path, target: Path) -> None:
-    """Unpack a tree with owners, modes and file capabilities."""
+    """Unpack a tree into a directory, made if missing."""
     target.mkdir(parents=True, exist_ok=True)
-    options = ["--numeric-owner", "--xattrs", "--xattrs-include=*"]
-    # Device nodes come from devtmpfs, and an unprivileged build environment may not make them.
-    subprocess.run(["tar", "-xpf", str(archive), *options, "--exclude=./dev/*", "-C", str(target)], check=True)
+    subprocess.run(["tar", "-xpf", str(archive), *tree.UNPACK, "-C", str(target)], check=True)
 
 
 def configure(top: Path) -> None:

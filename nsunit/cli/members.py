@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nsunit.features.groups.deeds import members
 from nsunit.definition.search import find, main_file
+from nsunit.features.groups.deeds import members
 from nsunit.names import group_of_pod, is_pod, service_name
 
 TYPE_CHECKING = False

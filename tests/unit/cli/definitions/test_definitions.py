@@ -1,10 +1,13 @@
+import errno
 import json
 import os
 import pwd
 import stat
+from types import SimpleNamespace
 
 import pytest
 
+from nsunit.cli.definitions import draft
 from nsunit.core.context import Context
 from nsunit.definition.host import Host
 from nsunit.definition.search import SearchPath, find
@@ -238,7 +241,24 @@ def test_edit_of_what_belongs_to_somebody_else(nsunit, folders, checker, monkeyp
     assert nsunit("edit", "web") == (1, "", wanted)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert nsunit("edit", "web") == (1, "", f"nsunit: '{own}' is not yours to write to\n  hint: have root do it\n")
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert nsunit("edit", "web") == (1, "", f"nsunit: '{own}' is on a file system that is read-only\n")
     assert os.listdir(own) == ["web.nsunit"]
+
+
+def test_a_full_disk_leaves_no_draft(nsunit, folders, checker, monkeypatch):
+    """It is told by the name of the definition: the error of write(2) has none."""
+    own, _vendor = folders
+
+    def full(path, *mode, **options):
+        if mode == ("wb",) and "/.edit-" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return open(path, *mode, **options)
+
+    monkeypatch.setattr(draft, "open", full, raising=False)
+    wanted = f"nsunit: cannot write '{own}/web.nsunit': No space left on device\n"
+    assert nsunit("edit", "--force", "web") == (1, "", wanted)
+    assert os.listdir(own) == []
 
 
 def test_edit_a_drop_in(nsunit, folders, checker, monkeypatch, tmp_path):

@@ -1,12 +1,13 @@
 """From files to files: what is found, what is written, what is refused."""
 
+import errno
 import os
 
 import pytest
 from imports_corpus import FixedContext
 
 from nsunit import imports
-from nsunit.deeds.imports import sources
+from nsunit.deeds.imports import sources, write
 from nsunit.deeds.imports.bring import bring, given_of
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.imports.model import Draft, Given, Imported, Origin, Unusable
@@ -145,6 +146,18 @@ def test_somebody_elses_directory(folder, monkeypatch):
     with pytest.raises(NsunitError) as caught:
         run(folder)
     assert caught.value.message == f"'{folder}/out' is not yours to write to"
+
+
+def test_a_full_disk_leaves_nothing_of_an_import(folder, monkeypatch):
+    (folder / "out").mkdir()
+
+    def full(path, *_):
+        raise OSError(errno.ENOSPC, "full", path)
+
+    monkeypatch.setattr(write, "write_file", full)
+    with pytest.raises(OSError, match="full"):
+        run(folder)
+    assert os.listdir(folder / "out") == []
 
 
 def test_places_of_users(tmp_path):

@@ -199,7 +199,7 @@ def _config_of_tar(layers: Sequence[dict[str, Any]]) -> bytes:
 def _names_for(source: Source, transport: str, names: Sequence[str], told: Sequence[str]) -> list[str]:
     """Full names for what came from *source* by *transport*, which says itself that it is called *told*."""
     if names:
-        return [full_name(name) for name in names]
+        return [local_name(name) for name in names]
     whole = [name for name in told if "/" in name and is_reference(name) and "@" not in name]
     if whole:
         return [full_name(name) for name in dict.fromkeys(whole)]

@@ -131,6 +131,21 @@ def test_render(nsunit, manager):
     assert files == "# a\n[A]\n"
 
 
+def test_verify_tells_of_files_that_no_name_leads_to(nsunit, folders, checker):
+    own, vendor = folders
+    for name in ("Web", "a b", "Shop.pod", "shop--eu.slice", "NET.network", ".hidden"):
+        (own / f"{name}.nsunit").write_text("")
+    for name in ("web", "web@", "web@1", "shop.pod", "shop-eu.slice"):
+        (vendor / f"{name}.nsunit").write_text("")
+    wanted = [
+        f"nsunit: warning: {own}/{name}.nsunit is left out, as nothing can be called that; "
+        "see nsunit.container(5), NAMES"
+        for name in ("NET.network", "Shop.pod", "Web", "a b", "shop--eu.slice")
+    ]
+    assert [line for line in nsunit("verify")[2].splitlines() if "warning" in line] == wanted
+    assert "warning" not in nsunit("verify", "web")[2] + nsunit("verify", "--quiet")[2]
+
+
 def test_verify(nsunit, folders, checker):
     own, _vendor = folders
     (own / "web.nsunit").write_text("")

@@ -98,12 +98,14 @@ def test_what_cannot_be_put_in_place_leaves_all_as_it_was(folder):
 def test_nothing_to_import(folder):
     with pytest.raises(NsunitError) as caught:
         run(folder, f"{folder}/out")
-    assert caught.value.message == f"'{folder}/out' is not there"
+    assert (caught.value.message, caught.value.exit_status) == (f"'{folder}/out' does not exist", 2)
     (folder / "empty").mkdir()
     with pytest.raises(NsunitError) as caught:
         run(folder, f"{folder}/empty")
-    assert caught.value.message == f"there is no file of quadlet in {folder}/empty"
-    assert caught.value.hint == f"files of it are {KIND.files}"
+    assert caught.value.message == f"there are no files of quadlet in {folder}/empty"
+    assert caught.value.hint == (
+        "its files are called *.container, *.pod, *.network, *.volume, *.image, *.build, *.kube"
+    )
 
 
 def test_no_definition_comes_of_it(folder):

@@ -18,3 +18,9 @@ from nsunit.features.images.bring import Source, _names_for
 )
 def test_an_image_has_the_name_that_its_archive_says(transport, told, names):
     assert _names_for(Source(transport, "/srv/saved.tar"), transport, (), told) == names
+
+
+def test_a_name_that_is_given_here_is_of_no_registry():
+    given = ("web:3", "docker.io/web", "registry.example/web:1")
+    wanted = ["localhost/web:3", "docker.io/library/web:latest", "registry.example/web:1"]
+    assert _names_for(Source("oci", "/srv/saved"), "oci", given, ["1.27"]) == wanted

@@ -112,6 +112,13 @@ class _Kept:
             self.runs_with = None
 
     @property
+    def description(self) -> str:
+        """What its service is called where systemd has none of it."""
+        texts = self.defined.texts_of("Unit") if self.defined else ()
+        said = next((text for key, text in texts if key == "Description"), "")
+        return said or f"{'Pod' if is_pod(self.name) else 'Container'} {self.name}"
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The features of what it runs with."""
         return self.runs_with.container.features if self.runs_with else ()
@@ -145,7 +152,7 @@ def status(context: Context, name: str) -> Status:
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
         state=state,
-        description=str(properties.get("Description", "")),
+        description=str(properties.get("Description", "")) or kept.description,
         sources=files_of(context, name) if state.definition else (),
         result=str(properties.get("Result", "")),
         exit_status=code if isinstance(code, int) else None,

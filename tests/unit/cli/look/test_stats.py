@@ -181,9 +181,10 @@ def test_top_of_a_container(nsunit, monkeypatch):
     monkeypatch.setattr(os, "execvp", lambda file, argv: called.append(argv))
     monkeypatch.setattr(top, "find_running", lambda _context, name: SimpleNamespace(slice=f"nsunit-shop-{name}.slice"))
     nsunit("top", "-b", "web")
+    nsunit("top", "web", "-b")
     nsunit("top", "-n", "1")
     path = "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice"
-    assert called == [["systemd-cgtop", "-b", path], ["systemd-cgtop", "-n", "1", "/nsunit.slice"]]
+    assert called == [["systemd-cgtop", "-b", path]] * 2 + [["systemd-cgtop", "-n", "1", "/nsunit.slice"]]
     status, _, err = nsunit("top", "Web")
     assert (status, err.splitlines()[0]) == (2, "nsunit: 'Web' is not a container name")
 

@@ -13,7 +13,7 @@ from nsunit.core.jobs import failed_names
 from nsunit.deeds.look.listing import container_names
 from nsunit.deeds.look.states import is_enabled, list_containers, pod_states
 from nsunit.definition.search import list_groups, main_file
-from nsunit.names import GROUP_SUFFIX, groups_of_slice, is_pattern, is_valid_name, matching, printable
+from nsunit.names import GROUP_SUFFIX, groups_of_slice, is_pattern, is_pod, is_valid_name, matching, printable
 from nsunit.storage.files import list_directory
 
 TYPE_CHECKING = False
@@ -40,6 +40,11 @@ def expanded(invocation: Invocation) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _may_be_disabled(context: Context, name: str) -> bool:
+    """Whether it has unit files, those without links as well; a pod may have them for its containers' sake."""
+    return is_enabled(context, name) if is_pod(name) else context.paths.is_enabled(name)
+
+
 def _names(context: Context, kind: str) -> Iterable[str]:
     if kind == "definitions":
         return all_definitions(context)
@@ -49,7 +54,7 @@ def _names(context: Context, kind: str) -> Iterable[str]:
     if kind == "defined":
         return [name for name in known if main_file(name, context.search)]
     known |= {name for name in list_directory(context.paths.states) if is_valid_name(name)}
-    return [name for name in known if is_enabled(context, name)] if kind == "enabled" else known
+    return [name for name in known if _may_be_disabled(context, name)] if kind == "enabled" else known
 
 
 def _groups(context: Context, kind: str) -> Iterable[str]:

@@ -14,11 +14,11 @@ from nsunit.core.install import (
     forget_runtime_changes,
     former_files,
     let_read,
-    listeners_on_disk,
     write_contents,
     write_unit,
 )
 from nsunit.core.limits import check_files
+from nsunit.core.listeners import listeners_on_disk
 from nsunit.core.prepare import (
     Prepared,
     adopt_drop_ins,

@@ -5,16 +5,10 @@ from __future__ import annotations
 import os
 import time
 
+from nsunit.core.listeners import LINK_DIRECTORIES, links
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
-from nsunit.names import (
-    former_units,
-    health_service,
-    health_timer,
-    service_name,
-    socket_patterns,
-    timer_name,
-)
+from nsunit.names import former_units
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
 from nsunit.units import DOWN
@@ -27,7 +21,6 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Definition
 
 UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
-_LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
 _PATIENCE = 40
 _PAUSE = 0.05  # s: systemd drops what nobody refers to between two messages
 
@@ -120,24 +113,6 @@ def link(context: Context, definition: Definition, undo: Undo) -> bool:
     return wanted != present
 
 
-def links(context: Context, name: str) -> list[str]:
-    """All links in the unit directory that lead to container *name*: to its service, its timer or its sockets."""
-    top = context.search.units
-    places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(_LINK_DIRECTORIES))]
-    paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
-    own = {service_name(name), timer_name(name), *former_units(name), *listeners_on_disk(context, name)}
-    return [path for path in paths if os.path.islink(path) and os.path.basename(os.readlink(path)) in own]
-
-
-def listeners_on_disk(context: Context, name: str) -> list[str]:
-    """The units beside container *name* that have unit files: its timer, sockets and proxies, and what checks it."""
-    own, several, *_ = socket_patterns(name)
-    beginning = several.removesuffix("*.socket")
-    found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
-    single = (own, timer_name(name), health_timer(name), health_service(name))
-    return [*found, *(unit for unit in single if os.path.lexists(f"{context.search.units}/{unit}"))]
-
-
 def former_files(context: Context, name: str) -> list[str]:
     """The unit files of *name* by former names that may be removed: while one is up, its file says how it ends."""
     there = [unit for unit in former_units(name) if os.path.lexists(f"{context.search.units}/{unit}")]
@@ -197,5 +172,5 @@ def unlink(path: str) -> None:
     """Remove the link *path*, and its directory if nothing else is in it."""
     os.unlink(path)
     directory = os.path.dirname(path)
-    if directory.endswith(_LINK_DIRECTORIES) and not os.listdir(directory):
+    if directory.endswith(LINK_DIRECTORIES) and not os.listdir(directory):
         os.rmdir(directory)

@@ -1,10 +1,22 @@
-"""What became of the sockets and proxies that listen for containers: for `list` and `status`."""
+"""What starts containers: what became of their sockets and proxies, and what of that is in the unit directory."""
 
 from __future__ import annotations
 
+import os
+
 from nsunit.core.jobs import forget_failed
-from nsunit.names import container_of_listener, listener_patterns, socket_patterns
+from nsunit.names import (
+    container_of_listener,
+    former_units,
+    health_service,
+    health_timer,
+    listener_patterns,
+    service_name,
+    socket_patterns,
+    timer_name,
+)
 from nsunit.record import Record
+from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +26,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 PATTERNS = ("nsunit-*.socket", "nsunit-*-port-*.service")
+LINK_DIRECTORIES = (".wants", ".requires", ".upholds")
 # Results of sockets for which systemd takes no more connections, systemd.socket(5).
 _TOO_OFTEN = ("service-start-limit-hit", "trigger-limit-hit")
 
@@ -79,3 +92,21 @@ def forget_failed_listeners(context: Context, name: str) -> list[str]:
     for unit in failed:
         forget_failed(context, unit)
     return failed
+
+
+def links(context: Context, name: str) -> list[str]:
+    """All links in the unit directory that lead to container *name*: to its service, its timer or its sockets."""
+    top = context.search.units
+    places = [top, *(f"{top}/{entry}" for entry in files.list_directory(top) if entry.endswith(LINK_DIRECTORIES))]
+    paths = [f"{place}/{entry}" for place in places for entry in files.list_directory(place)]
+    own = {service_name(name), timer_name(name), *former_units(name), *listeners_on_disk(context, name)}
+    return [path for path in paths if os.path.islink(path) and os.path.basename(os.readlink(path)) in own]
+
+
+def listeners_on_disk(context: Context, name: str) -> list[str]:
+    """The units beside container *name* that have unit files: its timer, sockets and proxies, and what checks it."""
+    own, several, *_ = socket_patterns(name)
+    beginning = several.removesuffix("*.socket")
+    found = [entry for entry in files.list_directory(context.search.units) if entry.startswith(beginning)]
+    single = (own, timer_name(name), health_timer(name), health_service(name))
+    return [*found, *(unit for unit in single if os.path.lexists(f"{context.search.units}/{unit}"))]

@@ -81,8 +81,30 @@ def pause(context: Context, name: str) -> None:
 
 
 def resume(context: Context, name: str) -> None:
-    """Undo `pause`; harmless on a container that is not frozen."""
-    context.bus.thaw(find_running(context, name).slice)
+    """Undo `pause`, and `systemctl freeze` of its service; harmless on a container that is not frozen.
+
+    Raises:
+        NotFoundError: it does not run.
+        NsunitError: a slice around it is frozen, which is not the container's own matter.
+    """
+    running = find_running(context, name)
+    above = os.path.dirname(os.path.dirname(running.control_group))
+    if frozen := _frozen_slice(above):
+        raise NsunitError(
+            f"{name}: it stays paused, as '{frozen}' around it is frozen", hint=f"systemctl thaw '{frozen}'"
+        )
+    context.bus.thaw(running.slice)
+    if context.bus.get(running.unit, "FreezerState").get("FreezerState") == "frozen":  # by itself
+        context.bus.thaw(running.unit)
+
+
+def _frozen_slice(control_group: str) -> str:
+    """The slice at *control_group*, or the innermost one above it, that is frozen; empty if there is none."""
+    while control_group not in ("", "/"):
+        if (read_kernel_file(f"{CGROUP_ROOT}{control_group}/cgroup.freeze") or "").startswith("1"):
+            return os.path.basename(control_group)
+        control_group = os.path.dirname(control_group)
+    return ""
 
 
 def reclaim(context: Context, name: str, amount: int) -> tuple[int, int, bool]:

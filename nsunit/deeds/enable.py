@@ -11,13 +11,11 @@ from nsunit.core.install import (
     finish,
     forget_runtime_changes,
     link,
-    links,
-    listeners_on_disk,
     runs_from_files,
     unlink,
 )
 from nsunit.core.jobs import Outcome, forget_failed
-from nsunit.core.listeners import is_listening
+from nsunit.core.listeners import is_listening, links, listeners_on_disk
 from nsunit.core.running import is_running
 from nsunit.core.stored import on_disk
 from nsunit.deeds.start import start

@@ -8,10 +8,11 @@ from nsunit.core.listeners import is_listening
 from nsunit.core.running import unit_of
 from nsunit.deeds.mount.mounted import unmount
 from nsunit.deeds.stop import stop_running, wait_for_run
-from nsunit.definition.search import list_names, list_pods, main_file
+from nsunit.definition.search import list_groups, list_names, list_pods, main_file
 from nsunit.dropins.definitions import remove_own
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.names import check_name, split_instance
+from nsunit.features import hooks, kinds_of
+from nsunit.names import check_name, is_group, split_instance
 from nsunit.storage.lock import Lock
 from nsunit.units import DOWN
 
@@ -27,7 +28,7 @@ def remove(context: Context, names: Sequence[str], *, force: bool = False, defin
 
     With *force* those that run are stopped first; with *definition* that and its drop-ins go as well.
     """
-    stopped = stop_running(context, names) if force else []
+    stopped = stop_running(context, _of_groups(context, names)) if force else []
     failed = {outcome.name: outcome for outcome in stopped if outcome.error}
     ended = [outcome.name for outcome in stopped]
     outcomes = {
@@ -35,7 +36,17 @@ def remove(context: Context, names: Sequence[str], *, force: bool = False, defin
         for name in names
         if name not in failed
     }
-    return [failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names)]
+    of_members = [failed[name] for name in failed if name not in names]
+    return [*of_members, *(failed.get(name) or outcomes[name].after(stopped) for name in dict.fromkeys(names))]
+
+
+def _of_groups(context: Context, names: Sequence[str]) -> list[str]:
+    """*names* with the containers that run in them in the place of groups."""
+    found: list[str] = []
+    for name in names:
+        runs_in = next(hooks(kinds_of(name), "deeds.running_members"), None) if is_group(name) else None
+        found += runs_in(context, name) if runs_in else [name]
+    return list(dict.fromkeys(found))
 
 
 def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> Outcome:
@@ -60,7 +71,7 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
                 removed.append(True)
             if definition:
                 removed.append(bool(_remove_definition(context, name)))
-            if not any(removed) and name not in (*list_names(context.search), *list_pods(context.search)):
+            if not any(removed) and name not in _defined(context):
                 hint = (
                     "'nsunit list --all' lists them; of what 'nsunit run' has started, nothing stays once it has ended"
                 )
@@ -68,6 +79,11 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
             return Outcome(name, "removed" if any(removed) else "absent")
     except NsunitError as error:
         return Outcome(name, "failed", error=error)
+
+
+def _defined(context: Context) -> tuple[str, ...]:
+    search = context.search
+    return (*list_names(search), *list_pods(search), *list_groups(search))
 
 
 def _remove_definition(context: Context, name: str) -> list[str]:

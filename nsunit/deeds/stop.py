@@ -7,7 +7,7 @@ import os
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
-from nsunit.core.listeners import forget_failed_listeners, is_listening
+from nsunit.core.listeners import forget_failed_listeners, is_listening, listeners_on_disk
 from nsunit.core.running import SIGKILL, catches, check_own, slice_of, unit_of
 from nsunit.deeds.kill_now import kill_now as kill_groups
 from nsunit.definition.search import find
@@ -253,7 +253,7 @@ def _take_down(context: Context, slice_: str) -> None:
 def _let_read(context: Context, name: str) -> None:
     """Have systemd start *name* from its unit files the next time, though it has run from none."""
     if context.paths.is_enabled(name):
-        from nsunit.core.install import let_read, listeners_on_disk  # for enabled ones
+        from nsunit.core.install import let_read  # for enabled ones
 
         units = (service_name(name), *listeners_on_disk(context, name))
         let_read(context, (name,), units, required=False)  # the next start says what is in the way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import NotFoundError, NsunitError, did_you_mean
+from nsunit.errors import NotFoundError, NsunitError, UsageError, did_you_mean
 from nsunit.names import (
     GROUP_SUFFIX,
     NETWORK_SUFFIX,
@@ -234,6 +234,27 @@ def _drop_ins(stems: list[str], search: SearchPath) -> tuple[str, ...]:
                 if entry.endswith(".conf") and entry[0] != "." and entry.isprintable():
                     chosen.setdefault(entry, os.path.join(folder, entry))
     return tuple(chosen[entry] for entry in sorted(chosen) if os.path.realpath(chosen[entry]) != "/dev/null")
+
+
+def list_misnamed(search: SearchPath) -> tuple[str, ...]:
+    """Return the paths of files that look like definitions, and that no name leads to: `/etc/nsunit/Web.nsunit`."""
+    found = []
+    for directory in search.directories:
+        for entry in sorted(_entries(directory)):
+            stem = entry.removesuffix(SUFFIX)
+            if stem != entry and not entry.startswith(".") and not _is_name(stem):
+                found.append(f"{directory}/{entry}")
+    return tuple(found)
+
+
+def _is_name(stem: str) -> bool:
+    if stem.endswith(NETWORK_SUFFIX):
+        return is_valid_network(stem.removesuffix(NETWORK_SUFFIX))
+    try:
+        check_any_name(stem.removesuffix("@"))
+    except UsageError:
+        return False
+    return True
 
 
 def _entries(directory: str) -> list[str]:

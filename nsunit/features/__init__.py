@@ -71,7 +71,7 @@ FEATURES = (
         hooks="keys.build definition.load definition.of_text definition.refuse_as_container definition.check_member"
         " plan.with_others plan.keepers plan.mounts plan.without_root deeds.check_limits deeds.require deeds.facts"
         " deeds.start deeds.stop deeds.render deeds.stored_text files.unit_files files.files_around files.enable"
-        " files.disable files.write_for files.leave files.is_wanted doctor.left",
+        " files.disable files.write_for files.leave doctor.left",
     ),
     Feature(
         "namespaces",

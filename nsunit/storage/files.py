@@ -43,12 +43,21 @@ def make_private_directory(path: str) -> None:
             ) from None
 
 
+def refusal(directory: str) -> str:
+    """What keeps the caller from making files in *directory*, to be said of it; empty where nothing is known to."""
+    if not os.path.isdir(directory) or os.access(directory, os.W_OK):
+        return ""
+    if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return "is on a file system that is read-only"
+    return "is not yours to write to"
+
+
 def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = False) -> None:
     """Replace *path* atomically by a file of *mode* with *content*; with *sync* it is whole after a power cut, too."""
     temporary = f"{path}.{os.getpid()}.new"
     _discard(temporary)  # of one that was killed and had this number, before a reboot for instance
-    fd = os.open(temporary, _NEW, mode)
     try:
+        fd = os.open(temporary, _NEW, mode)
         with open(fd, "wb") as file:
             os.fchmod(fd, mode)  # whatever the caller's umask takes away
             file.write(content)
@@ -58,7 +67,7 @@ def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = Fal
         os.rename(temporary, path)
     except BaseException as error:
         _discard(temporary)  # an interrupt may come when it has its name
-        if isinstance(error, OSError):  # a full disk is told without a name
+        if isinstance(error, OSError):  # a full disk is told without a name, others with one that nobody knows
             raise OSError(error.errno, error.strerror, path) from None
         raise
 

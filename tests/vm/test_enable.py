@@ -113,6 +113,22 @@ def test_disable_takes_all_away(enabled, nsunit, run):
     assert enabled.show("FragmentPath")["FragmentPath"] == str(SYSTEMD / enabled.service)
 
 
+def test_what_systemctl_disables_is_not_shown_as_enabled(enabled, nsunit, run):
+    """It removes the links alone, so that nothing starts the container at boot."""
+
+    def shown():
+        states = json.loads(nsunit("list", "--all", "--json", enabled.name).stdout)
+        lines = nsunit("status", enabled.name, check=False).stdout
+        return states[0]["enabled"], "Enabled: started at boot" in lines, "but no link of [Install]" in lines
+
+    assert shown() == (True, True, False)
+    run("systemctl", "disable", enabled.service)
+    assert shown() == (False, False, True)
+    nsunit("enable", enabled.name)
+    assert shown() == (True, True, False)
+    assert run("systemctl", "is-enabled", enabled.service).stdout == "enabled\n"
+
+
 def test_install_says_where(containers, nsunit, run):
     install = "[Install]\nWantedBy=a.target b.target\nRequiredBy=c.service\nAlias=web-alias.service\n"
     name = containers.define(LIMITS + install)

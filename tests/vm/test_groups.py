@@ -13,6 +13,7 @@ SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n"
 LIMITS = "[Slice]\nMemoryMax=64M\nMemorySwapMax=0\nTasksMax=40\n"
 SYSTEMD = Path("/etc/systemd/system")
 MIB = 1 << 20
+DEFINITIONS = "/etc/nsunit, /run/nsunit/definitions, /usr/local/lib/nsunit, /usr/lib/nsunit"
 
 
 def counters(path):
@@ -202,6 +203,38 @@ def test_the_whole_life_of_a_member(pair, nsunit, run):
     run_in = ["run", "-p", f"Rootfs={BUSYBOX}", "-p", f"Slice={first.group}"]
     where = nsunit(*run_in, "-p", "Network=host", "cat", "/proc/self/cgroup")
     assert where.returncode == 0
+
+
+def test_a_group_is_removed_with_what_runs_in_it_stopped(pair, nsunit):
+    """`rm` of a group that is defined is no error, with --force its containers are stopped first."""
+    first, second = pair
+    group = f"{first.group}.slice"
+    refused = nsunit("rm", group, check=False)
+    assert (refused.returncode, refused.stderr.splitlines()[0]) == (1, f"nsunit: {group}: it is running")
+    nsunit("rm", "--force", group)
+    assert not second.group_cgroup.exists()
+    for force in ((), ("--force",)):
+        assert nsunit("rm", *force, group).stdout == f"{group}: nothing was kept\n"
+    nsunit("rm", "--definition", group)
+    assert not Path(f"/etc/nsunit/{group}.nsunit").exists()
+    gone = nsunit("rm", group, check=False)
+    assert (gone.returncode, gone.stderr.splitlines()[0]) == (3, f"nsunit: {group}: there is no such container")
+
+
+def test_a_group_is_not_taken_for_a_pod(pair, nsunit):
+    """`stop shop.pod` would have stopped what is in `shop.slice`, and `start shop.pod` started it."""
+    first, _ = pair
+    pod = f"{first.group}.pod"
+    for verb in ("stop", "start", "status", "kill", "restart", "logs"):
+        refused = nsunit(verb, pod, check=False)
+        assert (refused.returncode, refused.stdout) == (3, ""), verb
+        assert refused.stderr.splitlines() == [
+            f"nsunit: pod '{pod}' is not defined",
+            f"  hint: looked for {pod}.nsunit in {DEFINITIONS}",
+        ]
+    assert first.pid
+    unknown = nsunit("start", "no-such.pod", check=False)
+    assert unknown.stderr.splitlines()[0] == "nsunit: pod 'no-such.pod' is not defined"
 
 
 @pytest.mark.machine("controllers")

@@ -167,6 +167,9 @@ def test_the_verbs_on_the_store(images, containers, run):
     other = images.name()
     run("nsunit", "image", "tag", image_id(first)[:12], other)
     assert image_id(other) == image_id(first)
+    short = f"short-{uuid.uuid4().hex[:8]}"
+    assert run("nsunit", "image", "tag", first, f"{short}:2").stdout == f"localhost/{short}:2\n"
+    assert run("nsunit", "image", "rm", f"{short}:2").stdout.splitlines()[0] == f"localhost/{short}:2"
     shown = run("nsunit", "image", "inspect", first).stdout
     assert other in shown
     assert "Volumes:     /data" in shown

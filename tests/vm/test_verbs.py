@@ -205,6 +205,46 @@ def test_pause_and_resume(containers, program, nsunit):
     nsunit("stop", container.name)  # a frozen one can be stopped
 
 
+def test_what_does_not_run_has_its_description(containers, nsunit):
+    """As with systemctl; systemd itself knows nothing of it."""
+    plain = containers.define(SLEEPER)
+    template = containers.define("[Unit]\nDescription=Number %i of many\n" + SLEEPER, "described@")
+    one = template + "1"
+    for name, description in ((plain, f"Container {plain}"), (one, "Number 1 of many")):
+        assert nsunit("status", name, check=False).stdout.splitlines()[0] == f"○ {name} - {description}"
+        assert json.loads(nsunit("status", "--json", name, check=False).stdout)[0]["description"] == description
+
+
+def test_what_systemctl_has_frozen_is_shown_and_resumed(containers, nsunit, run):
+    """The service alone, or a slice around the container: `resume` undoes the one, and names the other."""
+    group = containers.define_group("[Slice]\nTasksMax=100\n")
+    container = containers.member(group, SLEEPER)
+    frozen = f"nsunit-{group}.slice"
+    nsunit("start", container.name)
+
+    def shown():
+        (state,) = json.loads(nsunit("list", "--json", container.name).stdout)
+        return state["frozen"], "(paused)" in nsunit("status", container.name).stdout
+
+    run("systemctl", "freeze", container.service)
+    assert shown() == (True, True)
+    nsunit("resume", container.name)
+    assert shown() == (False, False)
+    assert container.exec("true").returncode == 0
+    run("systemctl", "freeze", frozen)
+    try:
+        assert shown() == (True, True)
+        refused = nsunit("resume", container.name, check=False)
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            f"nsunit: {container.name}: it stays paused, as '{frozen}' around it is frozen\n"
+            f"  hint: systemctl thaw '{frozen}'\n"
+        )
+    finally:
+        run("systemctl", "thaw", frozen)
+    assert shown() == (False, False)
+
+
 def test_wait(containers, nsunit, web):
     name = containers.define(SLEEPER.replace("sleep 1000", "sh -c 'sleep 4; exit 3'"))
     nsunit("start", name)

@@ -15,6 +15,7 @@ from nsunit.definition import read_regular
 from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.names import printable
+from nsunit.storage.files import refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,11 +45,26 @@ class Draft:
         os.makedirs(self.top, exist_ok=True)
         self.directory = tempfile.mkdtemp(prefix=".edit-", dir=self.top)
         inner = os.path.join(self.directory, os.path.basename(self.folder)) if is_drop_in else self.directory
-        os.makedirs(inner, exist_ok=True)
         self.path = os.path.join(inner, os.path.basename(self.target))
-        with open(self.path, "wb") as file:
-            file.write(self.text)
+        try:
+            os.makedirs(inner, exist_ok=True)
+            self._write(self.text)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def _write(self, text: bytes) -> None:
+        """Have *text* in the draft.
+
+        Raises:
+            NsunitError: there is no room for it, for instance.
+        """
+        try:
+            with open(self.path, "wb") as file:
+                file.write(text)
+        except OSError as error:
+            raise NsunitError(f"cannot write '{printable(self.target)}': {error.strerror}") from error
 
     def __exit__(self, *_error: object) -> None:
         shutil.rmtree(self.directory)
@@ -57,10 +73,10 @@ class Draft:
         """Refuse what the caller could not give back to its owner, before there is anything to lose.
 
         Raises:
-            NsunitError: the file, or the directory, is somebody else's.
+            NsunitError: the file, or the directory, is somebody else's, or read-only.
         """
-        if os.path.isdir(self.top) and not os.access(self.top, os.W_OK):
-            raise NsunitError(f"'{printable(self.top)}' is not yours to write to", hint="have root do it")
+        if why := refusal(self.top):
+            raise NsunitError(f"'{printable(self.top)}' {why}", hint=None if "read-only" in why else "have root do it")
         if self.before is None or os.geteuid() in (0, os.stat(self.target).st_uid):
             return
         number = os.stat(self.target).st_uid
@@ -75,8 +91,7 @@ class Draft:
         if text is None:
             run_editor(self.path)
         else:
-            with open(self.path, "wb") as file:
-                file.write(text)
+            self._write(text)
         now = read_regular(self.path)
         return now != self.before and not (self.before is None and now == self.text)
 

@@ -9,7 +9,9 @@ from nsunit.cli.definitions.lookup import all_definitions, of_template
 from nsunit.cli.output import plural, print_json
 from nsunit.deeds.verify import verify as check
 from nsunit.deeds.verify import warnings
+from nsunit.definition.search import list_misnamed
 from nsunit.errors import DefinitionError
+from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 def verify(invocation: Invocation) -> int:
     """The verb `verify`; without a name, all definitions."""
     context = invocation.context()
+    for path in () if invocation.operands or invocation.flag("quiet") else list_misnamed(context.search):
+        warn(f"warning: {printable(path)} is left out, as nothing can be called that; see nsunit.container(5), NAMES")
     names = [of_template(name, context) for name in invocation.operands or all_definitions(context)]
     problems = check(context, names)
     if invocation.flag("json"):

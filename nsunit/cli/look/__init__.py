@@ -146,8 +146,8 @@ VERBS = (
         foreign=True,
         options=(Option("full", "Show limits, swap and pressure as well, with keys that sort, kill and pause"),),
         details=(
-            "Runs systemd-cgtop on nsunit.slice, or a group's if the last argument is one, such as shop.slice. All "
-            "other arguments are passed on, such as --order=memory or -b.",
+            "Runs systemd-cgtop on nsunit.slice, or on that of a container or a group, such as shop.slice, if one is "
+            "named. All other arguments are passed on, such as --order=memory or -b.",
             "With --full it is a view of nsunit's: what each container, pod and group uses, beside what it may use, "
             "with swap and the time in which something waited for CPUs, memory or disks. The last line says which keys "
             "sort; arrows mark a container, k kills it when y has answered, z pauses and resumes it, q quits. Other "

@@ -6,7 +6,7 @@ import os
 
 from nsunit.cli.session.borrowed import check_terminal
 from nsunit.deeds.session.execute import execute as execute_command
-from nsunit.errors import NotFoundError, UsageError
+from nsunit.errors import NotFoundError, SessionError, UsageError
 from nsunit.names import check_name, printable
 
 TYPE_CHECKING = False
@@ -32,6 +32,10 @@ def execute(invocation: Invocation) -> int:
     except NotFoundError as error:
         if invocation.flag("user") and len(command) > 1 and "is not defined" in error.message:
             error.hint = f"--user is for your own containers; a user of the container is --uid={printable(name)}"
+        raise
+    except SessionError as error:
+        if error.message.endswith("drop privileges: Invalid argument"):
+            error.hint = f"the ids of --uid must be among those of the container, which 'nsunit status {name}' has"
         raise
 
 

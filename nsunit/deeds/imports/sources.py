@@ -31,12 +31,12 @@ def gather(kind: Format, sources: Sequence[str], *, user: bool, environ: dict[st
         paths = _in_places(kind, user=user, environ=environ)
     if not paths:
         where = " ".join(sources) or (kind.users_places if user else kind.places)
-        hint = f"files of it are {kind.files}"
+        hint = f"its files are called {', '.join(kind.files.split())}"
         if not where:
             raise UsageError(
                 f"import {kind.name}: a file or directory is missing", hint=f"it has no place of its own; {hint}"
             )
-        raise NsunitError(f"there is no file of {kind.name} in {printable(where)}", hint=hint)
+        raise NsunitError(f"there are no files of {kind.name} in {printable(where)}", hint=hint)
     if len(paths) > FILES_MAX:
         raise NsunitError(f"more than {FILES_MAX} files", hint="name fewer of them")
     found = ((path, _text_of(path, links=kind.links)) for path in dict.fromkeys(paths))
@@ -87,7 +87,7 @@ def _files_of(source: str, kind: Format) -> list[str]:
     if os.path.isdir(source):
         return list(_within(os.path.abspath(source), kind))
     if not os.path.lexists(source):
-        raise NsunitError(f"'{printable(source)}' is not there", hint=f"name files or directories of {kind.name}")
+        raise UsageError(f"'{printable(source)}' does not exist", hint=f"name files or directories of {kind.name}")
     path = os.path.abspath(source)
     return [path, *(_drop_ins(path) if kind.drop_ins else ())]
 

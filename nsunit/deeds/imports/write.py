@@ -12,6 +12,7 @@ from nsunit.definition.search import SUFFIX, SearchPath
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
+from nsunit.storage.files import refusal, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +39,12 @@ class Staged:
 
     def __enter__(self) -> Staged:
         self.directory = tempfile.mkdtemp(prefix=".import-", dir=self.temporary)
-        for draft in self.drafts:
-            self._write(draft)
+        try:
+            for draft in self.drafts:
+                self._write(draft)
+        except BaseException:  # a full disk, which is told without a name
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -47,8 +52,7 @@ class Staged:
 
     def _write(self, draft: Draft) -> None:
         text, self.places[draft.name] = draft.with_places()
-        with open(os.path.join(self.directory, draft.name + SUFFIX), "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        write_file(os.path.join(self.directory, draft.name + SUFFIX), text.encode())
 
     def check(self) -> list[Remark]:
         """Load all of them as they would be loaded; lines that nsunit does not take are taken out, and remarked.
@@ -180,10 +184,11 @@ def check_writable(target: str) -> None:
     """See that the caller may write to *target*, before there is work.
 
     Raises:
-        NsunitError: it is somebody else's.
+        NsunitError: it is somebody else's, or read-only.
     """
-    if os.path.isdir(target) and not os.access(target, os.W_OK):
-        raise NsunitError(f"'{printable(target)}' is not yours to write to", hint="run it as root, or use --to=DIR")
+    if why := refusal(target):
+        hint = "use --to=DIR" if "read-only" in why else "run it as root, or use --to=DIR"
+        raise NsunitError(f"'{printable(target)}' {why}", hint=hint)
 
 
 def _content(path: str) -> bytes | None:

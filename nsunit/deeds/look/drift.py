@@ -91,6 +91,16 @@ def _as_text(name: str, value: object) -> str:
         return " ".join(str(number) for number in numbers)
     if value == INFINITY:
         return "infinity"
+    if isinstance(value, int) and name.startswith("Memory"):
+        return _size(value)
     if isinstance(value, int) and name == "CPUQuotaPerSecUSec":
         return f"{value / 10_000:g}%"
     return f"{value}us" if name.endswith("USec") else str(value)
+
+
+def _size(value: int) -> str:
+    """*value* bytes as one would write them, exactly: 99M, or 100001."""
+    for exponent, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
+        if value and value % (1 << exponent) == 0:
+            return f"{value >> exponent}{unit}"
+    return str(value)

@@ -10,7 +10,7 @@ from nsunit.core.stored import changed_by_set, differences_from_running, known, 
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
 from nsunit.deeds.look.sources import files_of
-from nsunit.deeds.look.states import ContainerState, failure_that_counts, health_of, number, state_of
+from nsunit.deeds.look.states import ContainerState, failure_that_counts, health_of, is_frozen, number, state_of
 from nsunit.definition.load import load_any
 from nsunit.definition.search import find
 from nsunit.errors import DefinitionError, NotFoundError
@@ -112,6 +112,13 @@ class _Kept:
             self.runs_with = None
 
     @property
+    def description(self) -> str:
+        """What its service is called where systemd has none of it."""
+        texts = self.defined.texts_of("Unit") if self.defined else ()
+        said = next((text for key, text in texts if key == "Description"), "")
+        return said or f"{'Pod' if is_pod(self.name) else 'Container'} {self.name}"
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The features of what it runs with."""
         return self.runs_with.container.features if self.runs_with else ()
@@ -145,7 +152,7 @@ def status(context: Context, name: str) -> Status:
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
         state=state,
-        description=str(properties.get("Description", "")),
+        description=str(properties.get("Description", "")) or kept.description,
         sources=files_of(context, name) if state.definition else (),
         result=str(properties.get("Result", "")),
         exit_status=code if isinstance(code, int) else None,
@@ -153,7 +160,7 @@ def status(context: Context, name: str) -> Status:
         root=root_of(operations, links_of(context.paths.runtime_of(name))),
         ids=ids_of(context, name, running.pid if running else None, operations),
         namespaces=private_namespaces(running) if running else _pinned(context, name) if active else {},
-        frozen="frozen" in (properties.get("FreezerState"), limits.get("FreezerState")),
+        frozen=is_frozen(properties, limits),
         tasks_limit=_tightest(limits, properties, "TasksMax"),
         memory_limit=_tightest(limits, properties, "MemoryMax"),
         memory_peak=_cgroup_number(limits, "memory.peak"),
@@ -166,6 +173,7 @@ def status(context: Context, name: str) -> Status:
         processes=processes,
         notes=(
             *((state.note,) if state.note else ()),
+            *_notes_of_boot(context, state),
             *(_notes_of_features(context, name, used, operations, processes) if running else ()),
             *_notes(properties, limits),
             *(_notes_of_output(kept) if properties.get("Result") == "exit-code" and not active else ()),
@@ -180,6 +188,13 @@ def status(context: Context, name: str) -> Status:
         health=health_of(context, name, properties),
         **_shown_by_features(context, name, used),
     )
+
+
+def _notes_of_boot(context: Context, state: ContainerState) -> list[str]:
+    """What `systemctl disable` has left of a container that was enabled; a pod's file is for its containers as well."""
+    if state.enabled or is_pod(state.name) or not context.paths.is_enabled(state.name):
+        return []
+    return ["it has unit files, but no link of [Install] by which it is started at boot"]
 
 
 def _pinned(context: Context, name: str) -> dict[str, int]:

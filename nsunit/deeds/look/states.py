@@ -7,7 +7,6 @@ from nsunit.core.jobs import failed_names, failure_of
 from nsunit.core.running import slice_as_defined, slice_of
 from nsunit.deeds.look.kept import kept
 from nsunit.definition.search import list_names, list_pods, main_file
-from nsunit.features import hooks, kinds_of
 from nsunit.names import container_of_unit, is_slice_of, pod_of_unit, service_name
 from nsunit.record import Record
 from nsunit.storage.health import read as read_health
@@ -100,7 +99,7 @@ def _values_of(context: Context, unit: UnitStatus) -> dict[str, object]:
         "ActiveState": unit.active_state,
         "SubState": unit.sub_state,
         "LoadState": unit.load_state,
-        **context.bus.get(unit.name, "Slice", "MainPID", since),
+        **context.bus.get(unit.name, "Slice", "MainPID", "FreezerState", since),
     }
 
 
@@ -151,9 +150,14 @@ def state_of(
         cpu_usec=None if cpu is None else cpu // 1000,
         enabled=is_enabled(context, name),
         note=listening.note(context, name, listeners) or note,
-        frozen=limits.get("FreezerState") == "frozen",
+        frozen=is_frozen(values, limits),
         health=found.status if (found := health_of(context, name, values)) else None,
     )
+
+
+def is_frozen(*units: dict[str, object]) -> bool:
+    """Whether one of *units* is frozen, by itself or (from systemd 256 on, which says so) by a slice above it."""
+    return any(values.get("FreezerState") in ("frozen", "frozen-by-parent") for values in units)
 
 
 def failure_that_counts(context: Context, name: str, unit: str) -> Failure | None:
@@ -173,11 +177,12 @@ def health_of(context: Context, name: str, values: dict[str, object]) -> Health 
 
 
 def is_enabled(context: Context, name: str) -> bool:
-    """Whether container or pod *name* is started at boot."""
-    if not context.paths.is_enabled(name):
-        return False
-    # The file of a pod may be there for a container's sake only.
-    return all(wanted(context, name) for wanted in hooks(kinds_of(name), "files.is_wanted"))
+    """Whether container or pod *name* is started at boot.
+
+    Its unit files alone do not say so: that of a pod may be there for a container's sake, and `systemctl disable` takes
+    away no more than the links.
+    """
+    return context.paths.is_enabled(name) and bool(listening.links(context, name))
 
 
 def number(values: dict[str, object], key: str) -> int | None:

@@ -9,7 +9,7 @@ from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images import writing
 from nsunit.features.images.config import image_of, platform_of
 from nsunit.features.images.fetch import tasks
-from nsunit.features.images.layout import full_name, is_reference, split
+from nsunit.features.images.layout import full_name, is_reference, local_name, split
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import unpack_unit
 from nsunit.features.images.unpack.work import identity_of
@@ -199,13 +199,16 @@ def _config_of_tar(layers: Sequence[dict[str, Any]]) -> bytes:
 def _names_for(source: Source, transport: str, names: Sequence[str], told: Sequence[str]) -> list[str]:
     """Full names for what came from *source* by *transport*, which says itself that it is called *told*."""
     if names:
-        return [full_name(name) for name in names]
+        return [local_name(name) for name in names]
     whole = [name for name in told if "/" in name and is_reference(name) and "@" not in name]
     if whole:
         return [full_name(name) for name in dict.fromkeys(whole)]
     tags = [name for name in told if name and is_reference(f"x:{name}")]
     if transport == "docker-archive":
         return [full_name(name) for name in told if is_reference(name) and "@" not in name]
+    short = [name for name in told if ":" in name and is_reference(name) and "@" not in name]
+    if short:
+        return [local_name(name) for name in dict.fromkeys(short)]
     stem = os.path.basename(source.path).partition(".")[0].lower()
     local = f"localhost/{stem}:{tags[0] if tags else 'latest'}"
     return [local] if is_reference(local) else []

@@ -12,7 +12,7 @@ from nsunit.core.running import is_running
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features.images import pins, writing
 from nsunit.features.images.deeds import recorded
-from nsunit.features.images.layout import DIGEST_LENGTH, ends_as, file_of, full_name, is_digest
+from nsunit.features.images.layout import DIGEST_LENGTH, ends_as, file_of, full_name, is_digest, local_name
 from nsunit.features.images.store import Store, names_of
 from nsunit.names import RUN_PREFIX, printable
 from nsunit.record import Record
@@ -200,7 +200,7 @@ def tag(context: Context, text: str, names: Sequence[str]) -> tuple[str, ...]:
         NotFoundError: there is no such image.
     """
     store = Store(context.paths, context.remove_tree)
-    full = tuple(full_name(name) for name in names)
+    full = tuple(local_name(name) for name in names)
     with store.lock():
         identity = store.find(text)
         for name in full:

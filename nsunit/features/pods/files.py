@@ -13,13 +13,13 @@ from nsunit.core.install import (
     former_files,
     let_read,
     link,
-    links,
     runs_from_files,
     unlink,
     write_contents,
     write_unit,
 )
 from nsunit.core.jobs import Outcome
+from nsunit.core.listeners import links
 from nsunit.core.stored import on_disk, stored
 from nsunit.dropins import files as unit_directory
 from nsunit.dropins.render import render_unit

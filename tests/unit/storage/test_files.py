@@ -1,5 +1,6 @@
 import errno
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,6 +98,30 @@ def test_what_a_killed_command_left_is_in_nobodys_way(write, tmp_path, monkeypat
     write(path, b"whole")
     assert os.listdir(tmp_path) == ["it"]
     assert files.read_file(path) == b"whole"
+
+
+@pytest.mark.parametrize("fails", ["open", "fsync"])
+def test_what_cannot_be_written_is_told_by_its_own_name(fails, tmp_path, monkeypatch):
+    """Not by that of the file beside it, which is gone; and a full disk has none at all."""
+
+    def fail(*_arguments):
+        raise OSError(errno.ENOSPC, "full", *([str(tmp_path / "other")] if fails == "open" else []))
+
+    monkeypatch.setattr(os, fails, fail)
+    with pytest.raises(OSError, match="full") as caught:
+        files.write_file(str(tmp_path / "it"), b"content", sync=True)
+    assert caught.value.filename == str(tmp_path / "it")
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == []
+
+
+def test_why_a_directory_cannot_be_written_to(tmp_path, monkeypatch):
+    assert files.refusal(str(tmp_path)) == files.refusal(str(tmp_path / "none")) == ""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert files.refusal(str(tmp_path)) == "is not yours to write to"
+    assert files.refusal("/sys") == "is not yours to write to"
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY | os.ST_NOSUID))
+    assert files.refusal(str(tmp_path)) == "is on a file system that is read-only"
 
 
 def test_an_interrupt_when_the_file_has_its_name_is_an_interrupt(write, tmp_path, monkeypatch):

@@ -60,11 +60,12 @@ def target_of(text: str) -> Target:
     path, tag = rest, ""
     if transport not in ("dir", "tar"):
         head, colon, last = rest.rpartition(":")
-        if transport == "docker-archive" and is_reference(rest.partition(":")[2] or "/"):
-            path, _, tag = rest.partition(":")
+        whole = rest.partition(":")[2]
+        if (transport == "docker-archive" or ":" in whole) and is_reference(whole or "/"):
+            path, tag = rest.partition(":")[0], whole
         elif colon and "/" not in last:
             path, tag = head, last
-    if tag and not is_reference(tag if transport == "docker-archive" else f"x:{tag}"):
+    if tag and not is_reference(tag if transport == "docker-archive" or ":" in tag else f"x:{tag}"):
         raise UsageError(f"'{printable(tag)}' is not a tag", hint="letters, digits, '_', '.' and '-'")
     target = Target(transport, os.path.abspath(path), tag)
     if not target.is_directory and os.path.lexists(target.path):

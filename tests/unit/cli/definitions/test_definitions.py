@@ -1,10 +1,13 @@
+import errno
 import json
 import os
 import pwd
 import stat
+from types import SimpleNamespace
 
 import pytest
 
+from nsunit.cli.definitions import draft
 from nsunit.core.context import Context
 from nsunit.definition.host import Host
 from nsunit.definition.search import SearchPath, find
@@ -128,6 +131,21 @@ def test_render(nsunit, manager):
     assert files == "# a\n[A]\n"
 
 
+def test_verify_tells_of_files_that_no_name_leads_to(nsunit, folders, checker):
+    own, vendor = folders
+    for name in ("Web", "a b", "Shop.pod", "shop--eu.slice", "NET.network", ".hidden"):
+        (own / f"{name}.nsunit").write_text("")
+    for name in ("web", "web@", "web@1", "shop.pod", "shop-eu.slice"):
+        (vendor / f"{name}.nsunit").write_text("")
+    wanted = [
+        f"nsunit: warning: {own}/{name}.nsunit is left out, as nothing can be called that; "
+        "see nsunit.container(5), NAMES"
+        for name in ("NET.network", "Shop.pod", "Web", "a b", "shop--eu.slice")
+    ]
+    assert [line for line in nsunit("verify")[2].splitlines() if "warning" in line] == wanted
+    assert "warning" not in nsunit("verify", "web")[2] + nsunit("verify", "--quiet")[2]
+
+
 def test_verify(nsunit, folders, checker):
     own, _vendor = folders
     (own / "web.nsunit").write_text("")
@@ -238,7 +256,24 @@ def test_edit_of_what_belongs_to_somebody_else(nsunit, folders, checker, monkeyp
     assert nsunit("edit", "web") == (1, "", wanted)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert nsunit("edit", "web") == (1, "", f"nsunit: '{own}' is not yours to write to\n  hint: have root do it\n")
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert nsunit("edit", "web") == (1, "", f"nsunit: '{own}' is on a file system that is read-only\n")
     assert os.listdir(own) == ["web.nsunit"]
+
+
+def test_a_full_disk_leaves_no_draft(nsunit, folders, checker, monkeypatch):
+    """It is told by the name of the definition: the error of write(2) has none."""
+    own, _vendor = folders
+
+    def full(path, *mode, **options):
+        if mode == ("wb",) and "/.edit-" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return open(path, *mode, **options)
+
+    monkeypatch.setattr(draft, "open", full, raising=False)
+    wanted = f"nsunit: cannot write '{own}/web.nsunit': No space left on device\n"
+    assert nsunit("edit", "--force", "web") == (1, "", wanted)
+    assert os.listdir(own) == []
 
 
 def test_edit_a_drop_in(nsunit, folders, checker, monkeypatch, tmp_path):

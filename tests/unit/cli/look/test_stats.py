@@ -1,9 +1,10 @@
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
-from nsunit.cli.look import stats
+from nsunit.cli.look import stats, top
 from nsunit.cli.look.prometheus import exposition
 from nsunit.deeds.look.processes import Process
 from nsunit.deeds.look.stats import Sample
@@ -172,6 +173,20 @@ def test_top_becomes_cgtop(nsunit, monkeypatch, arguments):
     monkeypatch.setattr(os, "execvp", lambda file, argv: called.append((file, argv)))
     nsunit("top", *arguments)
     assert called == [("systemd-cgtop", ["systemd-cgtop", *arguments, "/nsunit.slice"])]
+
+
+def test_top_of_a_container(nsunit, monkeypatch):
+    """`docker top NAME` is typed here, too; what follows an option is its value."""
+    called = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: called.append(argv))
+    monkeypatch.setattr(top, "find_running", lambda _context, name: SimpleNamespace(slice=f"nsunit-shop-{name}.slice"))
+    nsunit("top", "-b", "web")
+    nsunit("top", "web", "-b")
+    nsunit("top", "-n", "1")
+    path = "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice"
+    assert called == [["systemd-cgtop", "-b", path]] * 2 + [["systemd-cgtop", "-n", "1", "/nsunit.slice"]]
+    status, _, err = nsunit("top", "Web")
+    assert (status, err.splitlines()[0]) == (2, "nsunit: 'Web' is not a container name")
 
 
 def test_top_without_systemd(nsunit, monkeypatch):

@@ -1,7 +1,7 @@
 import pytest
 
 from nsunit.deeds.session.enter import DEFAULT
-from nsunit.errors import NotFoundError
+from nsunit.errors import NotFoundError, SessionError
 
 
 @pytest.fixture
@@ -59,6 +59,19 @@ def test_a_terminal_does_not_read_a_pipe(nsunit, seen, monkeypatch, words):
 def test_exec_refuses_a_variable_without_a_name(nsunit, seen):
     status, _out, err = nsunit("exec", "-e", "=x", "web", "ls")
     assert (status, err.splitlines()[0]) == (125, "nsunit: '=x' is not a variable")
+
+
+def test_exec_hints_at_ids_that_the_container_has_not(nsunit, manager):
+    def refuse(*_arguments, **_options):
+        raise SessionError("web: Failed to drop privileges: Invalid argument", 125)
+
+    manager("deeds.session.execute", execute=refuse)
+    assert nsunit("exec", "-u", "70000", "web", "id") == (
+        125,
+        "",
+        "nsunit: web: Failed to drop privileges: Invalid argument\n"
+        "  hint: the ids of --uid must be among those of the container, which 'nsunit status web' has\n",
+    )
 
 
 def test_enter(nsunit, manager):

@@ -1,12 +1,13 @@
 """From files to files: what is found, what is written, what is refused."""
 
+import errno
 import os
 
 import pytest
 from imports_corpus import FixedContext
 
 from nsunit import imports
-from nsunit.deeds.imports import sources
+from nsunit.deeds.imports import sources, write
 from nsunit.deeds.imports.bring import bring, given_of
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.imports.model import Draft, Given, Imported, Origin, Unusable
@@ -97,12 +98,14 @@ def test_what_cannot_be_put_in_place_leaves_all_as_it_was(folder):
 def test_nothing_to_import(folder):
     with pytest.raises(NsunitError) as caught:
         run(folder, f"{folder}/out")
-    assert caught.value.message == f"'{folder}/out' is not there"
+    assert (caught.value.message, caught.value.exit_status) == (f"'{folder}/out' does not exist", 2)
     (folder / "empty").mkdir()
     with pytest.raises(NsunitError) as caught:
         run(folder, f"{folder}/empty")
-    assert caught.value.message == f"there is no file of quadlet in {folder}/empty"
-    assert caught.value.hint == f"files of it are {KIND.files}"
+    assert caught.value.message == f"there are no files of quadlet in {folder}/empty"
+    assert caught.value.hint == (
+        "its files are called *.container, *.pod, *.network, *.volume, *.image, *.build, *.kube"
+    )
 
 
 def test_no_definition_comes_of_it(folder):
@@ -145,6 +148,18 @@ def test_somebody_elses_directory(folder, monkeypatch):
     with pytest.raises(NsunitError) as caught:
         run(folder)
     assert caught.value.message == f"'{folder}/out' is not yours to write to"
+
+
+def test_a_full_disk_leaves_nothing_of_an_import(folder, monkeypatch):
+    (folder / "out").mkdir()
+
+    def full(path, *_):
+        raise OSError(errno.ENOSPC, "full", path)
+
+    monkeypatch.setattr(write, "write_file", full)
+    with pytest.raises(OSError, match="full"):
+        run(folder)
+    assert os.listdir(folder / "out") == []
 
 
 def test_places_of_users(tmp_path):

@@ -233,7 +233,7 @@ def test_set_plan_and_apply(context):
     assert unit["MemoryMax"] == 64 * MIB
     assert plan(context, name).changes == ()
     unit["MemoryMax"] = 1 << 30  # behind our back
-    assert [str(change) for change in plan(context, name).changes] == ["[Slice] MemoryMax: '1073741824' -> '64M'"]
+    assert [str(change) for change in plan(context, name).changes] == ["[Slice] MemoryMax: '1G' -> '64M'"]
     write(context, name, "[Unit]\nAfter=x.service\n[Slice]\nMemoryMax=64M\n")
     (outcome,) = apply(context, [name])
     assert outcome.state == "differs"

@@ -186,6 +186,8 @@ def test_lower_directories_are_no_way_out(tmp_path):
             ("docker-archive", "/tmp/no-such.tar", "localhost:5000/a/b:1"),
         ),
         ("docker-archive:/tmp/no-such.tar", ("docker-archive", "/tmp/no-such.tar", "")),
+        ("oci-archive:/tmp/no-such.tar:web:2", ("oci-archive", "/tmp/no-such.tar", "web:2")),
+        ("oci:/tmp/no-such:localhost:5000/a/b:1", ("oci", "/tmp/no-such", "localhost:5000/a/b:1")),
         ("dir:/tmp/no:thing", ("dir", "/tmp/no:thing", "")),
     ],
 )

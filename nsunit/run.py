@@ -9,7 +9,11 @@ import sys
 
 gc.disable()  # nothing is to be found among modules
 sys.path.append(__file__.rsplit("/", 2)[0])
+from nsunit import bytecode  # noqa: E402
+
+bytecode.use("nsunit")
 __import__("nsunit.light")  # before what imports os
+bytecode.preload(sys.argv[1])
 __import__("nsunit." + sys.argv[1])
 gc.freeze()
 gc.enable()

@@ -8,8 +8,7 @@ Where it is known which modules will be needed, they come from a *pack*: one fil
 nsunit is installed, and half of the cost is gone.  One that is not of the sources as they are now is not used.
 """
 
-from __future__ import annotations
-
+# No import of __future__, which would be loaded for this module alone.
 import posix
 import sys
 from _frozen_importlib import ModuleSpec, module_from_spec
@@ -34,7 +33,7 @@ class Finder:
         self._ending = f".{sys.implementation.cache_tag}.pyc"
         self._found: dict[str, CodeType] = {}
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, _target: object = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: "Sequence[str] | None" = None, _target: object = None) -> ModuleSpec | None:
         """The spec of module *name* in the directory of its package, *path*."""
         if not path or not name.startswith(self._prefix):
             return None
@@ -44,7 +43,7 @@ class Finder:
     def create_module(self, _spec: ModuleSpec) -> None:
         """One as it always is."""
 
-    def exec_module(self, module: ModuleType) -> None:
+    def exec_module(self, module: "ModuleType") -> None:
         """Execute what `find_spec` has read."""
         exec(self._found.pop(module.__name__), module.__dict__)  # noqa: S102 — that is what a loader does
 
@@ -66,7 +65,7 @@ class Finder:
         return spec
 
 
-def _code(source: str, cached: str) -> CodeType | None:
+def _code(source: str, cached: str) -> "CodeType | None":
     """The code in the file *cached*, if it is that of *source* as it is now."""
     try:
         fd = posix.open(cached, posix.O_RDONLY | posix.O_CLOEXEC)

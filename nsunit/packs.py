@@ -1,11 +1,13 @@
 """Writes packs, of which `bytecode.preload` loads modules: `run.py packs` does so for all, when nsunit is installed.
 
 A pack is marshalled: Python's magic number, then a tuple of name, source, its time and size, and code of each module,
-in the order in which they end to be loaded.  The code has no documentation strings: they are an eighth of it.
+in the order in which they end to be loaded.  The code has no documentation strings, which are an eighth of it, and none
+of the annotations of functions, which nobody reads when it runs.
 """
 
 from __future__ import annotations
 
+import ast
 import gc
 import os
 import sys
@@ -41,9 +43,13 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "features.network.setup": (_HELPER, (f"{_NETWORK}.setup",)),
-    "features.network.program": (("nsunit.light",), (f"{_NETWORK}.program", f"{_NETWORK}.wire.links")),
+    "features.network.program": (
+        (),
+        ("nsunit.light", *(f"{_NETWORK}.{part}" for part in ("program", "wire.links", "wire.conntrack"))),
+    ),
 }
 
+_FLAGS = annotations.compiler_flag  # class bodies have theirs, of which records make fields
 _Packed = tuple[str, str, int, int, "CodeType"]
 
 
@@ -91,8 +97,20 @@ def _packed(module: ModuleType) -> _Packed:
     path = str(module.__file__)
     with open(path, "rb") as file:
         status, text = os.stat(file.fileno()), file.read()
-    code = compile(text, path, "exec", dont_inherit=True, optimize=2)
+    code = compile(_bare(text), path, "exec", flags=_FLAGS, dont_inherit=True, optimize=2)
     return module.__name__, path.removeprefix(f"{bytecode.TOP}/"), int(status.st_mtime), status.st_size, code
+
+
+def _bare(text: bytes) -> ast.Module:
+    """The module with the source *text*, without annotations of functions, and the import that is about them."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
+    return tree
 
 
 def write(name: str) -> None:

@@ -12,8 +12,8 @@ sys.path.append(__file__.rsplit("/", 2)[0])
 from nsunit import bytecode  # noqa: E402
 
 bytecode.use("nsunit")
-__import__("nsunit.light")  # before what imports os
 bytecode.preload(sys.argv[1])
+__import__("nsunit.light")  # before what imports os
 __import__("nsunit." + sys.argv[1])
 gc.freeze()
 gc.enable()

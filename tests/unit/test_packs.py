@@ -33,7 +33,8 @@ for name in sorted(sys.modules.keys() - known):
     if name.startswith("nsunit."):
         module, spec = sys.modules[name], sys.modules[name].__spec__
         print(name, module.__name__, module.__file__, module.__package__, getattr(module, "__path__", None))
-        print(spec.origin, spec.parent, spec.has_location, spec.submodule_search_locations, sorted(vars(module)))
+        print(spec.origin, spec.parent, spec.has_location, spec.submodule_search_locations)
+        print(*sorted(vars(module).keys() - {{"annotations"}}))
         package, _, own = name.rpartition(".")
         assert getattr(sys.modules[package], own) is module
 """

@@ -9,6 +9,10 @@ import sys
 
 gc.disable()  # nothing is to be found among modules
 sys.path.append(__file__.rsplit("/", 2)[0])
+from nsunit import bytecode  # noqa: E402
+
+bytecode.use("nsunit")
+bytecode.preload(sys.argv[1])
 __import__("nsunit.light")  # before what imports os
 __import__("nsunit." + sys.argv[1])
 gc.freeze()

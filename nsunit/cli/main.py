@@ -200,7 +200,7 @@ def _call(invocation: Invocation) -> int:
             invocation.operands = load("nsunit.cli.patterns:expanded")(invocation)
             if not invocation.operands:  # as systemctl has it, nothing to do is done
                 return _conclude(invocation, ())
-        function: Function = load(run)
+        function: Function = load(run, pack=verb.names[0])
         done = function(invocation)
     except NsunitError as error:
         if verb.group == "session" and error.exit_status not in (126, 127):

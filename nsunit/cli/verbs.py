@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from nsunit import bytecode
 from nsunit.cli import warn
 from nsunit.errors import UsageError
 from nsunit.features import FEATURES
@@ -200,9 +201,11 @@ def _of_features() -> list[Verb]:
     return [verb for feature in FEATURES if feature.verbs for verb in table(f"nsunit.cli.{feature.verbs}")]
 
 
-def load(name: str) -> Any:
-    """Import a module and return what is in it, by "module:name" as it stands in a table."""
+def load(name: str, pack: str = "") -> Any:
+    """Import a module and return what is in it, by "module:name" as it stands in a table; first all of *pack*."""
     module, _, attribute = name.partition(":")
+    if pack:
+        bytecode.preload(pack)
     __import__(module)
     return getattr(sys.modules[module], attribute)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 
+from nsunit import bytecode
 from nsunit.record import Record
 
 STARTER = __file__.rsplit("/", 2)[0] + "/run.py"  # of programs: see there
@@ -231,6 +232,8 @@ _OF_SERVICE = {key: feature.name for feature in FEATURES for key in feature.serv
 def load(feature: str, part: str) -> ModuleType:
     """The module *part* of *feature*, imported when it is first asked for."""
     name = f"nsunit.features.{feature}.{part}"
+    if name not in sys.modules:
+        bytecode.preload(f"features.{feature}.{part}")
     __import__(name)
     return sys.modules[name]
 

@@ -11,6 +11,11 @@ gc.disable()
 # `-SI` leaves only the standard library on the path; the package stands two directories up.
 sys.path.append(__file__.rsplit("/", 3)[0])
 
+from nsunit import bytecode  # noqa: E402
+
+bytecode.preload("helper")
+bytecode.use("nsunit")
+
 from nsunit.setup.main import main  # noqa: E402
 
 status = main(sys.argv, begun)

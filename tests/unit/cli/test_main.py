@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -217,6 +218,7 @@ def test_an_interrupt_while_the_command_is_loaded(tmp_path):
     package = tmp_path / "nsunit/cli"
     package.mkdir(parents=True)
     (package.parent / "light.py").touch()
+    shutil.copy(Path(ROOT, "nsunit/bytecode.py"), package.parent)
     (package / "main.py").write_text("import os\nos.kill(os.getpid(), 2)\n")
     script = Path(ROOT, "packaging/debian/nsunit").read_text().replace("/usr/lib/python3/dist-packages", str(tmp_path))
     done = subprocess.run([sys.executable, "-SIc", script], capture_output=True, check=False)
@@ -248,6 +250,7 @@ def test_the_core_imports_nothing_heavy():
     own = {name for name in found if name.split(".")[0] == "nsunit"}
     assert own == {
         "nsunit",
+        "nsunit.bytecode",
         "nsunit.cli",
         "nsunit.cli.lifecycle",
         "nsunit.cli.main",

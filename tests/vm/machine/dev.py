@@ -43,7 +43,7 @@ def working_tree() -> bytes:
 def push(client: Client) -> None:
     """Put the working tree over what is installed in the machine; files that are gone here are removed there."""
     client.put(working_tree(), "/", prune=(MODULES, TESTS))
-    compile_all = f"python3 -m compileall -q {MODULES}"
+    compile_all = f"python3 -m compileall -q {MODULES} && python3 -SI {MODULES}/run.py packs"
     prepare = "mkdir -p -m 700 /run/nsunit /var/lib/nsunit; systemctl daemon-reload"
     stamp = "/run/nsunit-pushed"
     status, said = client.output(

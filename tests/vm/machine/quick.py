@@ -45,7 +45,7 @@ def push(system: System) -> None:
     """Put the working tree into it.  Raises Lost if it is not up."""
     with system.client() as client:
         client.put(working_tree(), prune=(MODULES, TESTS))
-        client.output("mkdir -p -m 700 /run/nsunit /var/lib/nsunit")
+        client.output(f"mkdir -p -m 700 /run/nsunit /var/lib/nsunit; python3 -SI {MODULES}/run.py packs")
 
 
 def attached(system: System, argv: list[str], cwd: str = "/root") -> int:

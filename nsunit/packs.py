@@ -1,0 +1,134 @@
+"""Writes packs, of which `bytecode.preload` loads modules: `run.py packs` does so for all, when nsunit is installed.
+
+A pack is marshalled: Python's magic number, then a tuple of name, source, its time and size, and code of each module,
+in the order in which they end to be loaded.  The code has no documentation strings, which are an eighth of it, and none
+of the annotations of functions, which nobody reads when it runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+import os
+import sys
+from _frozen_importlib_external import MAGIC_NUMBER, PathFinder
+from marshal import dumps
+
+import nsunit
+from nsunit import bytecode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _frozen_importlib import ModuleSpec
+    from collections.abc import Sequence
+    from types import CodeType, ModuleType
+
+# By the name of a pack, what is loaded before it, and what is imported for it.
+_COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bus.systemd")
+_START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
+_HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
+_NETWORK = "nsunit.features.network"
+PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "command": ((), _COMMAND),
+    "start": (_COMMAND, _START),
+    "stop": (_COMMAND, ("nsunit.cli.lifecycle.stop", "nsunit.deeds.kill_now", "nsunit.definition.signals")),
+    "exec": (_COMMAND, ("nsunit.cli.session.execute", *_HELPER)),
+    "helper": ((), _HELPER),
+    "features.network.keys": (_COMMAND + _START, (f"{_NETWORK}.keys", "nsunit.features.names.values")),
+    "features.network.deeds": (
+        (*_COMMAND, *_START, f"{_NETWORK}.keys", "nsunit.features.names.values"),
+        (
+            *(f"{_NETWORK}.{part}" for part in ("deeds", "plan", "foreign", "setup")),
+            *(f"nsunit.features.names.{part}" for part in ("deeds", "plan")),
+        ),
+    ),
+    "features.network.setup": (_HELPER, (f"{_NETWORK}.setup",)),
+    "features.network.program": (
+        (),
+        ("nsunit.light", *(f"{_NETWORK}.{part}" for part in ("program", "wire.links", "wire.conntrack"))),
+    ),
+}
+
+_FLAGS = annotations.compiler_flag  # class bodies have theirs, of which records make fields
+_Packed = tuple[str, str, int, int, "CodeType"]
+
+
+class _Recorder:
+    """Notes which modules of nsunit are loaded, in the order in which that ends."""
+
+    def __init__(self) -> None:
+        self.loaded: list[ModuleType] = []
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, _target: object = None) -> ModuleSpec | None:
+        """What importlib finds, with a loader that notes it."""
+        spec = PathFinder.find_spec(name, path) if name.startswith("nsunit.") else None
+        if spec is None or spec.loader is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def noted(module: ModuleType) -> None:
+            execute(module)
+            self.loaded.append(module)
+
+        spec.loader.exec_module = noted  # type: ignore[method-assign]
+        return spec
+
+
+def _loaded(before: tuple[str, ...], names: tuple[str, ...]) -> list[ModuleType]:
+    """What *names* load where *before* have been loaded already."""
+    own = [name for name in sys.modules if name.startswith("nsunit.") and name not in (__name__, bytecode.__name__)]
+    for name in own:
+        del sys.modules[name]
+        vars(nsunit).pop(name.removeprefix("nsunit."), None)  # where `from nsunit import` would find it
+    recorder = _Recorder()
+    sys.meta_path.insert(0, recorder)
+    try:
+        for name in before:
+            __import__(name)
+        recorder.loaded.clear()
+        for name in names:
+            __import__(name)
+    finally:
+        sys.meta_path.remove(recorder)
+    return recorder.loaded
+
+
+def _packed(module: ModuleType) -> _Packed:
+    path = str(module.__file__)
+    with open(path, "rb") as file:
+        status, text = os.stat(file.fileno()), file.read()
+    code = compile(_bare(text), path, "exec", flags=_FLAGS, dont_inherit=True, optimize=2)
+    return module.__name__, path.removeprefix(f"{bytecode.TOP}/"), int(status.st_mtime), status.st_size, code
+
+
+def _bare(text: bytes) -> ast.Module:
+    """The module with the source *text*, without annotations of functions, and the import that is about them."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
+    return tree
+
+
+def write(name: str) -> None:
+    """Write the pack *name* of `PACKS`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    content = MAGIC_NUMBER + dumps(tuple(map(_packed, _loaded(*PACKS[name]))))
+    path = bytecode.pack_path(name)
+    with open(f"{path}.new", "wb") as file:
+        file.write(content)
+    os.replace(f"{path}.new", path)
+
+
+def main(_argv: list[str]) -> int:
+    """Write all packs."""
+    gc.disable()
+    for name in PACKS:
+        write(name)
+    return 0

@@ -133,14 +133,24 @@ class Starter:
             job, result = self.context.bus.wait_any(self.waiting, timeout)
             prepared = self.waiting.pop(job)
             name = prepared.definition.name
-            result = self._why_not(prepared) or result if result == "done" else result
-            if result == "done":
-                self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
-                continue
-            if result == "failed" and self._was_too_quick(prepared):
-                forget_failed(self.context, job.unit)
-                self.note(Outcome(name, "started"))
-                continue
+            try:
+                self._ended(job, prepared, result)
+            except (NsunitError, OSError) as error:  # the others go on all the same
+                if name in self.outcomes:
+                    self.context.warn(f"{name}: not all of it could be taken back: {error}")
+                else:
+                    self.note(Outcome(name, "failed", error=NsunitError(f"{name}: {error}")))
+
+    def _ended(self, job: Job, prepared: Prepared, result: str) -> None:
+        """Note what became of *job*, and take back what was reserved for one that has failed."""
+        name = prepared.definition.name
+        result = self._why_not(prepared) or result if result == "done" else result
+        if result == "done":
+            self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
+        elif result == "failed" and self._was_too_quick(prepared):
+            forget_failed(self.context, job.unit)
+            self.note(Outcome(name, "started"))
+        else:
             slice_ = prepared.units.slice.name
             error = explain_failure(self.context.bus, name, job.unit, result, slice_)
             self.note(Outcome(name, "failed", error=error))

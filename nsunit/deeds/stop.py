@@ -82,7 +82,10 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
             timeout = _stop_timeout(context, [item.name for item in waiting.values()])
             job, result = context.bus.wait_any(waiting, timeout)
             item = waiting.pop(job)
-            outcomes[item.name] = _finish_stop(context, item, job, result)
+            try:
+                outcomes[item.name] = _finish_stop(context, item, job, result)
+            except (NsunitError, OSError) as error:  # the others are stopped all the same
+                outcomes[item.name] = Outcome(item.name, "failed", error=NsunitError(f"{item.name}: {error}"))
             tell(item.name)
     finally:
         for lock in reversed(locks):

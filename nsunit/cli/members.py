@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.features.groups.deeds import members
-from nsunit.names import group_of_pod, is_pod
+from nsunit.names import limited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,13 +12,9 @@ if TYPE_CHECKING:
 
 def running(context: Context, name: str) -> list[str]:
     """Return the containers in group or pod *name* that run."""
-    return members(context, _group(name), running=True)
+    return members(context, limited(name), running=True)
 
 
 def defined(context: Context, name: str) -> list[str]:
     """Return the containers that are defined to be in group or pod *name*."""
-    return members(context, _group(name), running=False)
-
-
-def _group(name: str) -> str:
-    return group_of_pod(name) if is_pod(name) else name
+    return members(context, limited(name), running=False)

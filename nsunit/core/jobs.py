@@ -113,10 +113,7 @@ def remember_failure(context: Context, name: str, error: NsunitError) -> None:
 
 def forget_failure(context: Context, name: str) -> None:
     """Forget how the last start of *name* has failed."""
-    try:
-        os.unlink(_failed_file(context, name))
-    except FileNotFoundError:
-        pass  # it has not, as a rule
+    files.discard(_failed_file(context, name))
 
 
 def failure_of(context: Context, name: str) -> Failure | None:

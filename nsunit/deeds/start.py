@@ -181,13 +181,7 @@ class Starter:
 
     def _remove_mark(self, prepared: Prepared) -> bool:
         """Whether the file that ExecCondition= keeps is still there; it is not afterwards."""
-        if not _leaves_mark(prepared):
-            return False
-        try:
-            os.unlink(self.context.paths.unstarted_of(prepared.definition.name))
-        except FileNotFoundError:
-            return False
-        return True
+        return _leaves_mark(prepared) and files.discard(self.context.paths.unstarted_of(prepared.definition.name))
 
     def _is_needed(self, unit: str) -> bool:
         """Whether something that is there, or about to be, needs *unit*: see unit_is_unneeded() of systemd."""

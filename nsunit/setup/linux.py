@@ -9,6 +9,7 @@ Imports are counted here: this module is loaded on every start and every exec.
 
 from __future__ import annotations
 
+import errno
 import struct
 
 from nsunit.setup import system as os
@@ -183,6 +184,18 @@ def setns(fd: int, flags: int) -> None:
 def prctl(option: int, argument: int | bytes = 0, argument2: int = 0) -> int:
     """prctl(2), with up to two arguments; the unused ones are zero, as the kernel insists."""
     return _old_call("prctl", option, argument, argument2, 0, 0)
+
+
+def drop_bounding_set(mask: int) -> None:
+    """Take all capabilities out of the bounding set but those of the bit *mask*."""
+    for capability in range(64):
+        try:
+            if prctl(PR_CAPBSET_READ, capability) and not mask >> capability & 1:
+                prctl(PR_CAPBSET_DROP, capability)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return  # past the last capability of this kernel
 
 
 def descriptors_max(limits: bytes = b"") -> bytes:

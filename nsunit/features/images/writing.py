@@ -133,8 +133,7 @@ def add_name(store: Store, name: str, identity: str) -> None:
     """Let the full name *name* lead to an image, and no other.  The caller holds the lock."""
     path = f"{store.names}/{file_of(name)}"
     temporary = f"{store.names}/.{os.getpid()}.new"
-    if os.path.lexists(temporary):
-        os.unlink(temporary)  # of one that was killed
+    files.discard(temporary)  # of one that was killed
     os.symlink(f"../images/{identity}", temporary)
     os.rename(temporary, path)
     _sync_directory(store.names)
@@ -149,10 +148,7 @@ def remove_name(store: Store, name: str) -> None:
 def remove_image(store: Store, identity: str) -> None:
     """Take an image without names away; its layers stay.  The caller holds the lock."""
     for directory in (store.images, store.about, store.configs):
-        try:
-            os.unlink(f"{directory}/{identity}")
-        except FileNotFoundError:
-            continue  # of one whose removal was cut short
+        files.discard(f"{directory}/{identity}")  # gone already where a removal was cut short
     _sync_directory(store.images)
 
 
@@ -163,13 +159,7 @@ def put_layer_aside(store: Store, chain: str) -> None:
 
 
 def _write(path: str, content: bytes) -> None:
-    temporary = f"{os.path.dirname(path)}/.{os.getpid()}.new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(fd)
-    os.rename(temporary, path)
+    files.write_file(path, content, sync=True)
     _sync_directory(os.path.dirname(path))
 
 

@@ -103,7 +103,7 @@ def chains() -> list[dict[str, Any]]:
     """
     families = {number: name for name, number in _FAMILIES.items()}
     try:
-        listed = list(answers(_NETLINK_NETFILTER, _GET_CHAIN, _NLM_F_DUMP, _about()))
+        listed = answers(_NETLINK_NETFILTER, _GET_CHAIN, _NLM_F_DUMP, _about())
     except OSError as error:
         raise NsunitError(f"cannot list the chains of firewalls: {error.strerror}") from None
     found = []

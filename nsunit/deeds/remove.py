@@ -68,6 +68,8 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
             return Outcome(name, "removed" if any(removed) else "absent")
     except NsunitError as error:
         return Outcome(name, "failed", error=error)
+    except OSError as error:  # the others go all the same
+        return Outcome(name, "failed", error=NsunitError(f"{name}: {error}"))
 
 
 def _remove_definition(context: Context, name: str) -> list[str]:

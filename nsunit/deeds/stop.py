@@ -10,6 +10,7 @@ from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failu
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import SIGKILL, catches, check_own, slice_of, unit_of
 from nsunit.deeds.kill_now import kill_now as kill_groups
+from nsunit.deeds.kill_now import wake_parents
 from nsunit.definition.search import find
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
@@ -152,6 +153,9 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
     deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
+    top = f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}"
+    for scope in (entry for entry in files.list_directory(top) if entry.endswith(".scope")):
+        wake_parents(f"{top}/{scope}")
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0

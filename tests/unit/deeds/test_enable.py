@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -104,6 +105,20 @@ def test_enable_and_disable(context):
     assert tree(context) == []
     assert not os.path.exists(boot)
     assert state(disable(context, ["web"])) == "unchanged"
+
+
+def test_one_that_cannot_be_removed_leaves_the_others_alone(context):
+    define(context, "")
+
+    def refuse(path):
+        if path.endswith("/web"):
+            raise OSError(errno.EROFS, "Read-only file system", path)
+        return True
+
+    context.remove_tree = refuse
+    web, other = remove(context, ["web", "other"])
+    assert web.error.message == f"web: [Errno 30] Read-only file system: '{context.paths.state_of('web')}'"
+    assert (other.state, other.error) == ("removed", None)
 
 
 def test_links_follow_install(context):

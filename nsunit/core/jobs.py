@@ -49,6 +49,12 @@ class Outcome(Record):
         return self.replace(deaf_to=next((item.deaf_to for item in stops if item.name == self.name), 0))
 
 
+def as_failed(name: str, error: NsunitError | OSError) -> Outcome:
+    """That something has failed for container *name*, of several: the others go on."""
+    told = error if isinstance(error, NsunitError) else NsunitError(f"{name}: {error}")
+    return Outcome(name, "failed", error=told)
+
+
 def forget_failed(context: Context, unit: str) -> None:
     """ResetFailedUnit for *unit*, which may be gone already.
 

@@ -9,6 +9,7 @@ from nsunit.core.context import take_back
 from nsunit.core.jobs import (
     GRACE_SECONDS,
     Outcome,
+    as_failed,
     explain_failure,
     forget_failed,
     forget_failure,
@@ -139,7 +140,7 @@ class Starter:
                 if name in self.outcomes:
                     self.context.warn(f"{name}: not all of it could be taken back: {error}")
                 else:
-                    self.note(Outcome(name, "failed", error=NsunitError(f"{name}: {error}")))
+                    self.note(as_failed(name, error))
 
     def _ended(self, job: Job, prepared: Prepared, result: str) -> None:
         """Note what became of *job*, and take back what was reserved for one that has failed."""
@@ -277,8 +278,8 @@ def start(
                     later.append(definition)
                 else:
                     starter.submit(definition)
-            except NsunitError as error:
-                starter.note(Outcome(name, "failed", error=error))
+            except (NsunitError, OSError) as error:
+                starter.note(as_failed(name, error))
         if later:
             _submit_joining(starter, later)
         starter.finish()
@@ -315,8 +316,8 @@ def _with_required(starter: Starter, names: Sequence[str]) -> dict[str, Definiti
             context.mark("loaded")
             asked = pulled_in(definition)
             waiting += [other for other in asked if other not in waiting and is_defined(other, context.search)]
-        except NsunitError as error:
-            starter.note(Outcome(name, "failed", error=error))
+        except (NsunitError, OSError) as error:
+            starter.note(as_failed(name, error))
     return found
 
 
@@ -331,8 +332,8 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
             starter.context.mark("reached")
             try:
                 starter.submit(definition)
-            except NsunitError as error:
-                starter.note(Outcome(name, "failed", error=error))
+            except (NsunitError, OSError) as error:
+                starter.note(as_failed(name, error))
 
 
 def warn_of_moot_limits(context: Context, definition: Definition) -> None:

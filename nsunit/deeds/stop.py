@@ -6,7 +6,7 @@ import errno
 import os
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
-from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
+from nsunit.core.jobs import GRACE_SECONDS, Outcome, as_failed, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening
 from nsunit.core.running import SIGKILL, catches, check_own, slice_of, unit_of
 from nsunit.deeds.kill_now import kill_now as kill_groups
@@ -76,8 +76,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                     outcomes[name] = Outcome(name, "stopped" if name in killed else "inactive")
                 else:
                     waiting[queued[0]] = queued[1]
-            except NsunitError as error:
-                outcomes[name] = Outcome(name, "failed", error=error)
+            except (NsunitError, OSError) as error:
+                outcomes[name] = as_failed(name, error)
                 tell(name)
         while waiting:
             timeout = _stop_timeout(context, [item.name for item in waiting.values()])
@@ -85,8 +85,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
             item = waiting.pop(job)
             try:
                 outcomes[item.name] = _finish_stop(context, item, job, result)
-            except (NsunitError, OSError) as error:  # the others are stopped all the same
-                outcomes[item.name] = Outcome(item.name, "failed", error=NsunitError(f"{item.name}: {error}"))
+            except (NsunitError, OSError) as error:
+                outcomes[item.name] = as_failed(item.name, error)
             tell(item.name)
     finally:
         for lock in reversed(locks):
@@ -95,8 +95,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
         for stop_kind in hooks(kinds_of(name), "deeds.stop"):
             try:
                 outcomes[name] = stop_kind(context, name)
-            except NsunitError as error:
-                outcomes[name] = Outcome(name, "failed", error=error)
+            except (NsunitError, OSError) as error:
+                outcomes[name] = as_failed(name, error)
             tell(name)
     return [outcomes[name] for name in dict.fromkeys(names)]
 

@@ -8,12 +8,15 @@ CGROUP_ROOT = "/sys/fs/cgroup"
 
 
 def read_file(path: str) -> str:
-    """Content of a small file of the kernel's."""
+    """Content of a file of the kernel's, which gives a list a page at a time."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    content = b""
     try:
-        return os.fsdecode(os.read(fd, 65536))
+        while piece := os.read(fd, 65536):
+            content += piece
     finally:
         os.close(fd)
+    return os.fsdecode(content)
 
 
 def write_file(path: str, text: str) -> None:

@@ -34,7 +34,7 @@ def context(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (BusError("org.freedesktop.DBus.Error.NoReply", "no answer"), "a: no answer"),
+        (BusError("org.freedesktop.DBus.Error.NoReply", "a: no answer"), "a: no answer"),
         (OSError(errno.EROFS, "Read-only file system", "/run/x"), "a: [Errno 30] Read-only file system: '/run/x'"),
     ],
 )

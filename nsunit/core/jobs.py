@@ -50,7 +50,13 @@ class Outcome(Record):
 
 
 def as_failed(name: str, error: NsunitError | OSError) -> Outcome:
-    """That something has failed for container *name*, of several: the others go on."""
+    """That something has failed for container *name*, of several: the others go on.
+
+    Raises:
+        PermissionError: the caller is not root, and would not be for the others either.
+    """
+    if isinstance(error, PermissionError) and os.geteuid():
+        raise error
     told = error if isinstance(error, NsunitError) else NsunitError(f"{name}: {error}")
     return Outcome(name, "failed", error=told)
 

@@ -1,9 +1,21 @@
 """What a failure of a unit is told as."""
 
+import errno
+import os
+
 import pytest
 
-from nsunit.core.jobs import GRACE_SECONDS, JOBS, RESULTS, STATUSES, explain_failure, start_timeout
-from nsunit.errors import JobFailedError
+from nsunit.core.jobs import (
+    GRACE_SECONDS,
+    JOBS,
+    RESULTS,
+    STATUSES,
+    Outcome,
+    as_failed,
+    explain_failure,
+    start_timeout,
+)
+from nsunit.errors import JobFailedError, NsunitError
 from nsunit.units import Property, Unit
 
 
@@ -117,3 +129,18 @@ def test_a_start_is_waited_for_as_long_as_its_unit_may_take():
     assert start_timeout(unit(1 << 40)) == 86400 + GRACE_SECONDS
     with pytest.raises(JobFailedError, match="TimeoutStartUSec"):
         start_timeout(unit())
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_what_has_failed_for_one_of_several(monkeypatch, uid):
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    refused = NsunitError("web: no", hint="ask again")
+    assert as_failed("web", refused) == Outcome("web", "failed", error=refused)
+    full = as_failed("web", OSError(errno.ENOSPC, "No space left on device", "/run/x"))
+    assert (full.state, str(full.error)) == ("failed", "web: [Errno 28] No space left on device: '/run/x'")
+    may_not = PermissionError(errno.EACCES, "Permission denied", "/run/x")
+    if uid:  # the command says what who is not root can do
+        with pytest.raises(PermissionError):
+            as_failed("web", may_not)
+    else:
+        assert str(as_failed("web", may_not).error) == "web: [Errno 13] Permission denied: '/run/x'"

@@ -280,12 +280,12 @@ def close_range(first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> None:
 # --- files
 
 
-def openat2(dir_fd: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
+def openat2(dir_fd: int, path: str, flags: int, resolve: int) -> int:
     """openat2(2), always close-on-exec.
 
     A rename or mount that races with a `..` makes RESOLVE_IN_ROOT fail with EAGAIN; that is tried again, boundedly.
     """
-    how = struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, resolve)
+    how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
     for attempt in range(128):
         try:
             return _system_call("openat2", SYS_OPENAT2, dir_fd, os.fsencode(path), how, len(how), path=path)

@@ -8,9 +8,9 @@ import pytest
 
 from nsunit.deeds import shown
 from nsunit.deeds.shown import main, refresh
-from nsunit.setup import mounts, namespaces
+from nsunit.setup import mounts, namespaces, write_over
 from nsunit.setup.build import Build
-from nsunit.setup.namespaces import amount, limits_to_show, tightest, unit_and_slice, write_over, write_shown
+from nsunit.setup.namespaces import amount, limits_to_show, tightest, unit_and_slice, write_shown
 
 UNIT = "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice/nsunit-web.service"
 SLICE = UNIT.rpartition("/")[0]

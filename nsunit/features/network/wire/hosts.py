@@ -14,10 +14,11 @@ import os
 
 from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
-from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host, rewrite
+from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host
 from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
 from nsunit.features.network.model import attachment
 from nsunit.features.network.model.server import names_file, pid_file, served
+from nsunit.setup import write_over
 from nsunit.storage.files import discard, list_directory
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ def join(directory: str, locks: str) -> None:
     discard(link)
     os.symlink(directory, link)
     text = resolver(item, resolver_of_host(), own_loopback=True, served=_servers(directory))
-    rewrite(f"{directory}/{RESOLVER}", text)
+    write_over(None, f"{directory}/{RESOLVER}", text)
     _note_change(locks)
 
 
@@ -68,7 +69,7 @@ def refresh(locks: str) -> None:
     """Write each file that is not as it should be.  The names are locked."""
     for path, text in wanted(locks).items():
         try:
-            rewrite(path, text)
+            write_over(None, path, text)
         except FileNotFoundError:
             continue  # its directory went away just now, and it with it
 

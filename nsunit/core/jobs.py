@@ -57,8 +57,10 @@ def as_failed(name: str, error: NsunitError | OSError) -> Outcome:
     """
     if isinstance(error, PermissionError) and os.geteuid():
         raise error
-    told = error if isinstance(error, NsunitError) else NsunitError(f"{name}: {error}")
-    return Outcome(name, "failed", error=told)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        error = NsunitError(f"{name}: {where}{error.strerror or error}")
+    return Outcome(name, "failed", error=error)
 
 
 def forget_failed(context: Context, unit: str) -> None:

@@ -137,10 +137,11 @@ class Starter:
             try:
                 self._ended(job, prepared, result)
             except (NsunitError, OSError) as error:  # the others go on all the same
+                why = as_failed(name, error)
                 if name in self.outcomes:
-                    self.context.warn(f"{name}: not all of it could be taken back: {error}")
+                    self.context.warn(f"{why.error}; not all of it could be taken back")
                 else:
-                    self.note(as_failed(name, error))
+                    self.note(why)
 
     def _ended(self, job: Job, prepared: Prepared, result: str) -> None:
         """Note what became of *job*, and take back what was reserved for one that has failed."""

@@ -49,6 +49,20 @@ class Outcome(Record):
         return self.replace(deaf_to=next((item.deaf_to for item in stops if item.name == self.name), 0))
 
 
+def as_failed(name: str, error: NsunitError | OSError) -> Outcome:
+    """That something has failed for container *name*, of several: the others go on.
+
+    Raises:
+        PermissionError: the caller is not root, and would not be for the others either.
+    """
+    if isinstance(error, PermissionError) and os.geteuid():
+        raise error
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        error = NsunitError(f"{name}: {where}{error.strerror or error}")
+    return Outcome(name, "failed", error=error)
+
+
 def forget_failed(context: Context, unit: str) -> None:
     """ResetFailedUnit for *unit*, which may be gone already.
 
@@ -113,10 +127,7 @@ def remember_failure(context: Context, name: str, error: NsunitError) -> None:
 
 def forget_failure(context: Context, name: str) -> None:
     """Forget how the last start of *name* has failed."""
-    try:
-        os.unlink(_failed_file(context, name))
-    except FileNotFoundError:
-        pass  # it has not, as a rule
+    files.discard(_failed_file(context, name))
 
 
 def failure_of(context: Context, name: str) -> Failure | None:

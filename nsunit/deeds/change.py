@@ -6,7 +6,7 @@ from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, TIMEOUT
 from nsunit.bus.snapshot import Snapshot
 from nsunit.core.context import take_back
 from nsunit.core.dropin import dropped_in, write_drop_ins
-from nsunit.core.jobs import Outcome
+from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.limits import made_effective
 from nsunit.core.prepare import expanded, used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
@@ -141,8 +141,8 @@ def apply(context: Context, names: Sequence[str], *, restart: bool = False) -> l
     for name in dict.fromkeys(names):
         try:
             outcome = _apply_one(context, name, restart)
-        except NsunitError as error:
-            outcome = Outcome(name, "failed", error=error)
+        except (NsunitError, OSError) as error:
+            outcome = as_failed(name, error)
         outcomes.append(outcome)
     return outcomes
 

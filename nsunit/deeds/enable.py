@@ -14,7 +14,7 @@ from nsunit.core.install import (
     runs_from_files,
     unlink,
 )
-from nsunit.core.jobs import Outcome, forget_failed
+from nsunit.core.jobs import Outcome, as_failed, forget_failed
 from nsunit.core.listeners import is_listening, links, listeners_on_disk
 from nsunit.core.running import is_running
 from nsunit.core.stored import on_disk
@@ -95,8 +95,8 @@ def _each(context: Context, name: str, deed: Callable[[Context, str], Outcome]) 
     try:
         with Lock(context.paths.locks, check_name(name)):
             return deed(context, name)
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
+    except (NsunitError, OSError) as error:
+        return as_failed(name, error)
 
 
 def _enable(context: Context, name: str) -> Outcome:

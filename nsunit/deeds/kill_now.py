@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import os
 
+from nsunit.core.running import status_field
 from nsunit.names import ROOT_SLICE, escape, former_units, is_slice_of, service_name
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage.files import GONE
+from nsunit.storage.processes import groups_in, processes_of
 from nsunit.units import PAYLOAD_SUBGROUP
 
 TYPE_CHECKING = False
@@ -22,6 +25,8 @@ def kill_now(control_group: str, names: Collection[str], root: str = CGROUP_ROOT
     """
     killed = set()
     for name, group in _groups(f"{root}{control_group}/{ROOT_SLICE}", names):
+        if ".scope" in group:
+            wake_parents(group)
         try:
             fd = os.open(f"{group}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # it has ended, or has no group of its own for the payload (Delegate=no)
@@ -35,6 +40,30 @@ def kill_now(control_group: str, names: Collection[str], root: str = CGROUP_ROOT
         finally:
             os.close(fd)
     return killed
+
+
+def wake_parents(group: str) -> None:
+    """Have those go on that wait for a session in the cgroup *group*, and were stopped themselves (Ctrl-Z, SIGSTOP).
+
+    What has ended in a PID namespace stays until its parent has waited for it, who is outside here, and so long the
+    container's process 1 cannot end.
+    """
+    for _, directory in groups_in(group):
+        for pid in processes_of(directory):
+            parent = status_field(pid, "PPid")
+            if not parent or parent == "0" or not (status_field(int(parent), "State") or "").startswith("T"):
+                continue
+            try:
+                pidfd = os.pidfd_open(int(parent))
+            except ProcessLookupError:
+                continue
+            try:
+                if status_field(pid, "PPid") == parent:  # so it has been that one all the time
+                    _signal.pidfd_send_signal(pidfd, _signal.SIGCONT)
+            except (ProcessLookupError, PermissionError):
+                continue  # it has ended; another user's
+            finally:
+                os.close(pidfd)
 
 
 def _groups(top: str, names: Collection[str]) -> Iterator[tuple[str, str]]:

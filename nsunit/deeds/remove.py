@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.core.dropin import forget_drop_ins
-from nsunit.core.jobs import Outcome, forget_failed, forget_failure
+from nsunit.core.jobs import Outcome, as_failed, forget_failed, forget_failure
 from nsunit.core.listeners import is_listening
 from nsunit.core.running import unit_of
 from nsunit.deeds.mount.mounted import unmount
@@ -77,8 +77,8 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
                 )
                 raise NotFoundError(f"{name}: there is no such container", hint=hint)
             return Outcome(name, "removed" if any(removed) else "absent")
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
+    except (NsunitError, OSError) as error:
+        return as_failed(name, error)
 
 
 def _defined(context: Context) -> tuple[str, ...]:

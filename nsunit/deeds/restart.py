@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsunit.core.jobs import Outcome
+from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.running import is_running
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
@@ -38,8 +38,8 @@ def restart(
 def _unusable(context: Context, name: str) -> Outcome | None:
     try:
         load_any(name, context.search, context.host)
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
+    except (NsunitError, OSError) as error:
+        return as_failed(name, error)
     return None
 
 

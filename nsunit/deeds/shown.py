@@ -14,8 +14,8 @@ import sys
 import time
 
 from nsunit.names import ROOT_SLICE
-from nsunit.setup import CGROUP_ROOT
-from nsunit.setup.namespaces import LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, has_limits, read_file, tightest, write_over
+from nsunit.setup import CGROUP_ROOT, write_over
+from nsunit.setup.namespaces import LIMITS, SHOWN_DIRECTORY, SHOWN_GROUP, has_limits, read_file, tightest
 
 AGAIN_SECONDS = 1
 _GONE = (errno.ENOENT, errno.ENODEV)  # ENODEV: the cgroup went while its file was open

@@ -9,6 +9,7 @@ from nsunit.core.context import take_back
 from nsunit.core.jobs import (
     GRACE_SECONDS,
     Outcome,
+    as_failed,
     explain_failure,
     forget_failed,
     forget_failure,
@@ -133,14 +134,25 @@ class Starter:
             job, result = self.context.bus.wait_any(self.waiting, timeout)
             prepared = self.waiting.pop(job)
             name = prepared.definition.name
-            result = self._why_not(prepared) or result if result == "done" else result
-            if result == "done":
-                self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
-                continue
-            if result == "failed" and self._was_too_quick(prepared):
-                forget_failed(self.context, job.unit)
-                self.note(Outcome(name, "started"))
-                continue
+            try:
+                self._ended(job, prepared, result)
+            except (NsunitError, OSError) as error:  # the others go on all the same
+                why = as_failed(name, error)
+                if name in self.outcomes:
+                    self.context.warn(f"{why.error}; not all of it could be taken back")
+                else:
+                    self.note(why)
+
+    def _ended(self, job: Job, prepared: Prepared, result: str) -> None:
+        """Note what became of *job*, and take back what was reserved for one that has failed."""
+        name = prepared.definition.name
+        result = self._why_not(prepared) or result if result == "done" else result
+        if result == "done":
+            self.note(Outcome(name, "listening" if prepared.units.waits else "started"))
+        elif result == "failed" and self._was_too_quick(prepared):
+            forget_failed(self.context, job.unit)
+            self.note(Outcome(name, "started"))
+        else:
             slice_ = prepared.units.slice.name
             error = explain_failure(self.context.bus, name, job.unit, result, slice_)
             self.note(Outcome(name, "failed", error=error))
@@ -171,13 +183,7 @@ class Starter:
 
     def _remove_mark(self, prepared: Prepared) -> bool:
         """Whether the file that ExecCondition= keeps is still there; it is not afterwards."""
-        if not _leaves_mark(prepared):
-            return False
-        try:
-            os.unlink(self.context.paths.unstarted_of(prepared.definition.name))
-        except FileNotFoundError:
-            return False
-        return True
+        return _leaves_mark(prepared) and files.discard(self.context.paths.unstarted_of(prepared.definition.name))
 
     def _is_needed(self, unit: str) -> bool:
         """Whether something that is there, or about to be, needs *unit*: see unit_is_unneeded() of systemd."""
@@ -273,8 +279,8 @@ def start(
                     later.append(definition)
                 else:
                     starter.submit(definition)
-            except NsunitError as error:
-                starter.note(Outcome(name, "failed", error=error))
+            except (NsunitError, OSError) as error:
+                starter.note(as_failed(name, error))
         if later:
             _submit_joining(starter, later)
         starter.finish()
@@ -311,8 +317,8 @@ def _with_required(starter: Starter, names: Sequence[str]) -> dict[str, Definiti
             context.mark("loaded")
             asked = pulled_in(definition)
             waiting += [other for other in asked if other not in waiting and is_defined(other, context.search)]
-        except NsunitError as error:
-            starter.note(Outcome(name, "failed", error=error))
+        except (NsunitError, OSError) as error:
+            starter.note(as_failed(name, error))
     return found
 
 
@@ -327,8 +333,8 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
             starter.context.mark("reached")
             try:
                 starter.submit(definition)
-            except NsunitError as error:
-                starter.note(Outcome(name, "failed", error=error))
+            except (NsunitError, OSError) as error:
+                starter.note(as_failed(name, error))
 
 
 def warn_of_moot_limits(context: Context, definition: Definition) -> None:

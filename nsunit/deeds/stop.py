@@ -6,10 +6,11 @@ import errno
 import os
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
-from nsunit.core.jobs import GRACE_SECONDS, Outcome, forget_failed, forget_failure, unfinished
+from nsunit.core.jobs import GRACE_SECONDS, Outcome, as_failed, forget_failed, forget_failure, unfinished
 from nsunit.core.listeners import forget_failed_listeners, is_listening, listeners_on_disk
 from nsunit.core.running import SIGKILL, catches, check_own, slice_of, unit_of
 from nsunit.deeds.kill_now import kill_now as kill_groups
+from nsunit.deeds.kill_now import wake_parents
 from nsunit.definition.search import find
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
@@ -75,14 +76,17 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                     outcomes[name] = Outcome(name, "stopped" if name in killed else "inactive")
                 else:
                     waiting[queued[0]] = queued[1]
-            except NsunitError as error:
-                outcomes[name] = Outcome(name, "failed", error=error)
+            except (NsunitError, OSError) as error:
+                outcomes[name] = as_failed(name, error)
                 tell(name)
         while waiting:
             timeout = _stop_timeout(context, [item.name for item in waiting.values()])
             job, result = context.bus.wait_any(waiting, timeout)
             item = waiting.pop(job)
-            outcomes[item.name] = _finish_stop(context, item, job, result)
+            try:
+                outcomes[item.name] = _finish_stop(context, item, job, result)
+            except (NsunitError, OSError) as error:
+                outcomes[item.name] = as_failed(item.name, error)
             tell(item.name)
     finally:
         for lock in reversed(locks):
@@ -91,8 +95,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
         for stop_kind in hooks(kinds_of(name), "deeds.stop"):
             try:
                 outcomes[name] = stop_kind(context, name)
-            except NsunitError as error:
-                outcomes[name] = Outcome(name, "failed", error=error)
+            except (NsunitError, OSError) as error:
+                outcomes[name] = as_failed(name, error)
             tell(name)
     return [outcomes[name] for name in dict.fromkeys(names)]
 
@@ -149,6 +153,9 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
     pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
     deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
     deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
+    top = f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}"
+    for scope in (entry for entry in files.list_directory(top) if entry.endswith(".scope")):
+        wake_parents(f"{top}/{scope}")
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     deaf_to = 0

@@ -78,7 +78,7 @@ class Loader:
         """Take the assignments of one file."""
         assignments, problems = syntax.parse(path, data, self.sections)
         self.problems += problems
-        self.is_whole &= all(problem.hint != "did you mean [Container]?" for problem in problems)
+        self.is_whole &= not problems or any(section == "Container" for section, *_ in assignments)
         for section, key, text, line in assignments:
             self.assign(section, key, text, path, line)
 

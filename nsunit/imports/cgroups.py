@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from nsunit.imports.podman.target import Target
+
     # Keys of [Slice] with their values.
     Lines = list[tuple[str, str]]
 
@@ -58,6 +60,12 @@ _IO_MAX = {
     "riops": "IOReadIOPSMax",
     "wiops": "IOWriteIOPSMax",
 }
+
+
+def say(target: Target, found: Lines) -> None:
+    """Put *found* into [Slice] of *target*."""
+    for key, value in found:
+        target.say(key, value, "Slice")
 
 
 def lines(name: str, value: str, group: Mapping[str, str]) -> Lines:

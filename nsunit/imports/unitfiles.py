@@ -5,7 +5,8 @@ from __future__ import annotations
 import os.path
 
 from nsunit.definition.syntax import parse
-from nsunit.imports.model import Origin, Remark
+from nsunit.definition.words import ValueProblem, split
+from nsunit.imports.model import NotCarried, Origin, Remark
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -113,3 +114,15 @@ def _folders(name: str) -> list[str]:
         prefix = prefix.rstrip("-").rpartition("-")[0] + "-"
         found.append(f"{prefix}.{kind}.d")
     return [*found, f"{kind}.d"]
+
+
+def words(item: Said) -> list[str]:
+    """The words of a value, as systemd reads them.
+
+    Raises:
+        NotCarried: it cannot be read.
+    """
+    try:
+        return split(item.value, c_escapes=True, controls=True)
+    except ValueProblem as problem:
+        raise NotCarried(problem.message, problem.hint or "mind the quotes, see systemd.syntax(7)") from None

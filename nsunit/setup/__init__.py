@@ -8,12 +8,15 @@ CGROUP_ROOT = "/sys/fs/cgroup"
 
 
 def read_file(path: str) -> str:
-    """Content of a small file of the kernel's."""
+    """Content of a file of the kernel's, which gives a list a page at a time."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    content = b""
     try:
-        return os.fsdecode(os.read(fd, 65536))
+        while piece := os.read(fd, 65536):
+            content += piece
     finally:
         os.close(fd)
+    return os.fsdecode(content)
 
 
 def write_file(path: str, text: str) -> None:
@@ -28,6 +31,24 @@ def write_file(path: str, text: str) -> None:
     except OSError as error:
         error.filename = path
         raise
+    finally:
+        os.close(fd)
+
+
+def write_over(directory: int | None, path: str, text: str) -> None:
+    """Make *text* the content of the file *path*, in the *directory* if any, and leave it the same file.
+
+    It is made where it is missing.  One write(2) does it: what is longer in the old content is overwritten by empty
+    lines first and cut off then, so whoever reads meanwhile finds no half of a line.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=directory)
+    try:
+        before, content = os.pread(fd, os.fstat(fd).st_size, 0), os.fsencode(text)
+        if before != content:
+            padded = content.ljust(len(before), b"\n")
+            if os.pwrite(fd, padded, 0) != len(padded):
+                raise OSError(28, os.strerror(28), path)  # ENOSPC
+            os.ftruncate(fd, len(content))
     finally:
         os.close(fd)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FILE_SIZE_MAX = 1024 * 1024
 LINKS_MAX = 40  # as the kernel has it
-_KERNEL_FILE_SYSTEMS = (linux.PROC_SUPER_MAGIC, linux.SYSFS_MAGIC, linux.CGROUP2_SUPER_MAGIC)
+KERNEL_FILE_SYSTEMS = (linux.PROC_SUPER_MAGIC, linux.SYSFS_MAGIC, linux.CGROUP2_SUPER_MAGIC)
 _IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
 
 
@@ -211,5 +211,5 @@ def refuse_kernel_file_systems(place: int, target: str) -> None:
         OSError: it is.
     """
     # A link in the image may lead a harmless-looking target into /proc or /sys: judge by where it ended.
-    if linux.fstatfs_type(place) in _KERNEL_FILE_SYSTEMS:
+    if linux.fstatfs_type(place) in KERNEL_FILE_SYSTEMS:
         raise OSError(22, "it lies in /proc or /sys", target)

@@ -9,6 +9,7 @@ Imports are counted here: this module is loaded on every start and every exec.
 
 from __future__ import annotations
 
+import errno
 import struct
 
 from nsunit.setup import system as os
@@ -185,6 +186,18 @@ def prctl(option: int, argument: int | bytes = 0, argument2: int = 0) -> int:
     return _old_call("prctl", option, argument, argument2, 0, 0)
 
 
+def drop_bounding_set(mask: int) -> None:
+    """Take all capabilities out of the bounding set but those of the bit *mask*."""
+    for capability in range(64):
+        try:
+            if prctl(PR_CAPBSET_READ, capability) and not mask >> capability & 1:
+                prctl(PR_CAPBSET_DROP, capability)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return  # past the last capability of this kernel
+
+
 def descriptors_max(limits: bytes = b"") -> bytes:
     """prlimit(2) of RLIMIT_NOFILE, of the calling process: sets *limits* if there are some, and returns those before.
 
@@ -267,12 +280,12 @@ def close_range(first: int, last: int = 0xFFFFFFFF, flags: int = 0) -> None:
 # --- files
 
 
-def openat2(dir_fd: int, path: str, flags: int, resolve: int, mode: int = 0) -> int:
+def openat2(dir_fd: int, path: str, flags: int, resolve: int) -> int:
     """openat2(2), always close-on-exec.
 
     A rename or mount that races with a `..` makes RESOLVE_IN_ROOT fail with EAGAIN; that is tried again, boundedly.
     """
-    how = struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, resolve)
+    how = struct.pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
     for attempt in range(128):
         try:
             return _system_call("openat2", SYS_OPENAT2, dir_fd, os.fsencode(path), how, len(how), path=path)

@@ -116,7 +116,8 @@ class SliceCgroup(Cgroup):
             fd = os.open(CGROUP_ROOT + slice_, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             build.keep("cgroup2", _clone(fd, self.attributes))
         limits = namespaces.limits_to_show(unit, slice_, everything=bool(self.follow))
-        if not self.follow and namespaces.has_limits(slice_.rpartition("/")[0]):
+        # A user has no nsunit-limits.path.
+        if not (self.follow or build.own_users) and namespaces.has_limits(slice_.rpartition("/")[0]):
             namespaces.ask_to_follow(build.prepared["workspace"])
         if limits:
             directory = namespaces.write_shown(build.take("workspace"), unit, limits)

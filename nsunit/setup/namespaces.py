@@ -6,7 +6,7 @@ import errno
 import fcntl
 import struct
 
-from nsunit.setup import CGROUP_ROOT, linux
+from nsunit.setup import CGROUP_ROOT, linux, write_over
 from nsunit.setup import read_file as read_file
 from nsunit.setup import system as os
 from nsunit.setup import write_file as write_file
@@ -237,9 +237,9 @@ def limits_to_show(unit: str, slice_: str, *, everything: bool, root: str = CGRO
     }
 
 
-def has_limits(group: str, root: str = CGROUP_ROOT) -> bool:
+def has_limits(group: str) -> bool:
     """Whether the cgroup *group* limits something itself."""
-    return any(amount(_read_if_there(f"{root}{group}/{name}")) < amount("max") for name in LIMITS)
+    return any(amount(_read_if_there(f"{CGROUP_ROOT}{group}/{name}")) < amount("max") for name in LIMITS)
 
 
 def ask_to_follow(workspace: int) -> None:
@@ -271,16 +271,6 @@ def write_shown(parent: int, unit: str, names: Iterable[str], root: str = CGROUP
         write_over(directory, name, tightest(unit, name, root))
     write_over(directory, SHOWN_GROUP, unit)
     return directory
-
-
-def write_over(directory: int, name: str, text: str) -> None:
-    """Make *text* the content of file *name*, which others read meanwhile: at no time is half of it there."""
-    fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=directory)
-    old, new = os.read(fd, 65536), text.encode()
-    if old != new:
-        os.pwrite(fd, new.ljust(len(old), b"\n"), 0)
-        os.ftruncate(fd, len(new))
-    os.close(fd)
 
 
 def become_root_of(userns_fd: int) -> None:

@@ -113,7 +113,7 @@ def parse(
     by_keyword = {kind.keyword: kind for kind in kinds}
     operations = []
     for line in os.fsdecode(content).split("\n")[:-1]:
-        keyword, *fields = (_unescape(line) if "\\" in line else line).split("\0")
+        keyword, *fields = (unescape(line) if "\\" in line else line).split("\0")
         kind = by_keyword.get(keyword)
         if kind is None:
             kind = rare(keyword) if rare else None
@@ -130,5 +130,6 @@ def parse(
     return operations
 
 
-def _unescape(line: str) -> str:
+def unescape(line: str) -> str:
+    """*line* with the line ends and backslashes that it stands for."""
     return "\\".join(part.replace("\\n", "\n") for part in line.split("\\\\"))

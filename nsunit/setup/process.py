@@ -253,7 +253,7 @@ class Privileges(Operation):
         """Drop the bounding set first, the ids next, the rest of the capabilities then; the filter comes last."""
         mask = int(self.capabilities)
         linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
-        _drop_bounding_set(mask)
+        linux.drop_bounding_set(mask)
         if not build.keeps_groups:
             os.setgroups(build.groups)
         elif build.groups:
@@ -272,17 +272,6 @@ class Privileges(Operation):
             linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
             if build.seccomp:
                 linux.seccomp(build.seccomp)
-
-
-def _drop_bounding_set(mask: int) -> None:
-    for capability in range(64):
-        try:
-            if linux.prctl(linux.PR_CAPBSET_READ, capability) and not mask >> capability & 1:
-                linux.prctl(linux.PR_CAPBSET_DROP, capability)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            return  # past the last capability of this kernel
 
 
 class Init(Operation):

@@ -42,7 +42,7 @@ class Directory(Operation):
         """Clone the directory's mount, id-mapped."""
         fd = files.open_source(self.path, directory=True, follow=build.follows_links)
         _note_links(build, {self.path: _place(fd)})
-        build.root_fd = _clone_layer(build, fd, linux.MOUNT_ATTR_NODEV)
+        build.root_fd = clone_mapped(build, fd, linux.MOUNT_ATTR_NODEV)
         os.close(fd)
 
 
@@ -87,11 +87,11 @@ def merge(build: Build, lowers: tuple[str, ...], upper: str, *, volatile: bool) 
         places[path] = _place(fd)
         if number == 0:
             top_mode = stat.S_IMODE(os.fstat(fd).st_mode)
-        _attach(_clone_layer(build, fd, linux.MOUNT_ATTR_RDONLY), str(number))
+        _attach(clone_mapped(build, fd, linux.MOUNT_ATTR_RDONLY), str(number))
         os.close(fd)
     if upper:
         fd = os.open(upper, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        _attach(_clone_layer(build, fd, 0), "u")
+        _attach(clone_mapped(build, fd, 0), "u")
         os.close(fd)
     else:
         _attach(linux.new_mount("tmpfs", linux.MOUNT_ATTR_NOSUID, (("mode", "0755"),)), "u")
@@ -153,7 +153,7 @@ def _kernel_version() -> tuple[int, int]:
     return int(major), int("".join(c for c in minor if c.isdigit()))
 
 
-def _clone_layer(build: Build, fd: int, attributes: int) -> int:
+def clone_mapped(build: Build, fd: int, attributes: int) -> int:
     """A detached, private, id-mapped clone of the mount behind *fd*."""
     clone = linux.clone_tree(fd)
     linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE)

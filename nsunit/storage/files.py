@@ -55,7 +55,7 @@ def refusal(directory: str) -> str:
 def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = False) -> None:
     """Replace *path* atomically by a file of *mode* with *content*; with *sync* it is whole after a power cut, too."""
     temporary = f"{path}.{os.getpid()}.new"
-    _discard(temporary)  # of one that was killed and had this number, before a reboot for instance
+    discard(temporary)  # of one that was killed and had this number, before a reboot for instance
     try:
         fd = os.open(temporary, _NEW, mode)
         with open(fd, "wb") as file:
@@ -66,7 +66,7 @@ def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = Fal
                 os.fsync(fd)
         os.rename(temporary, path)
     except BaseException as error:
-        _discard(temporary)  # an interrupt may come when it has its name
+        discard(temporary)  # an interrupt may come when it has its name
         if isinstance(error, OSError):  # a full disk is told without a name, others with one that nobody knows
             raise OSError(error.errno, error.strerror, path) from None
         raise
@@ -92,14 +92,14 @@ def write_whole(path: str, write: Callable[[int], Any], mode: int = 0o600, *, re
             _link(fd, path)
         else:
             if not named:
-                _discard(temporary)
+                discard(temporary)
                 _link(fd, temporary)
                 named = True
             os.rename(temporary, path)
             named = False
     finally:
         if named:
-            _discard(temporary)
+            discard(temporary)
         os.close(fd)
     return found
 
@@ -111,7 +111,7 @@ def _new(directory: str, temporary: str, path: str, mode: int) -> tuple[int, boo
     except OSError as error:
         if error.errno not in _NO_TMPFILE:
             raise OSError(error.errno, error.strerror, path) from None
-    _discard(temporary)
+    discard(temporary)
     try:
         return os.open(temporary, _NEW, mode), True
     except OSError as error:
@@ -123,11 +123,13 @@ def _link(fd: int, path: str) -> None:
     os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
 
 
-def _discard(path: str) -> None:
+def discard(path: str) -> bool:
+    """Remove the file *path*; tells whether it was there."""
     try:
         os.unlink(path)
     except FileNotFoundError:
-        pass
+        return False
+    return True
 
 
 def read_file(path: str) -> bytes | None:

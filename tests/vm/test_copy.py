@@ -151,6 +151,21 @@ def test_streams(box, nsunit, here):
     assert (done.returncode, "it is no tar archive" in done.stderr) == (1, True)
 
 
+def test_all_of_a_container_is_without_what_the_kernel_makes_up(box):
+    """Else it has all that there is in /proc of each process, as empty files, and in /sys of each device."""
+    out = subprocess.run(["nsunit", "cp", f"{box.name}:/", "-"], capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(out)) as archive:
+        names = {name.removeprefix("./") for name in archive.getnames()}
+    assert {"proc", "sys", "dev", "etc"} <= names
+    assert [name for name in names if name.startswith(("proc/", "sys/"))] == []
+    assert {"dev/shm", "dev/stdin"} <= names  # what is mounted there has files
+
+
+def test_a_directory_of_the_kernel_s_is_copied_where_it_is_named(box, nsunit, tmp_path):
+    nsunit("cp", f"{box.name}:/proc/sys/kernel/random", str(tmp_path))
+    assert "boot_id" in os.listdir(tmp_path / "random")
+
+
 def test_paused_and_stopped(shared, program, nsunit, run, here, workplace):
     bound = workplace / "bound"
     bound.mkdir(exist_ok=True)

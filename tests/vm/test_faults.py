@@ -326,7 +326,7 @@ def test_nowhere_to_write(nsunit, containers, cover, path, options, reason):
     cover(path, *options)
     result = nsunit("start", name, check=False)
     assert result.returncode == 1
-    assert result.stderr.startswith(f"nsunit: {path}/{name}"), result.stderr
+    assert result.stderr.startswith(f"nsunit: {name}: {path}/{name}: "), result.stderr
     assert reason in result.stderr
     assert os.listdir(path) == []
 

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal as signals
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -515,6 +517,27 @@ def test_the_stop_signal(containers, program, nsunit, signal):
     nsunit("stop", container.name)
     number = {"SIGTERM": "TERM", "SIGUSR1": "USR1", "SIGRTMIN+3": "37"}[signal]
     assert (container.upper / "asked").read_text() == f"{number}\n"
+
+
+@pytest.mark.parametrize("words", [("stop",), ("stop", "--now")])
+def test_a_session_that_was_suspended_is_not_in_the_way_of_a_stop(containers, program, nsunit, words):
+    """Its end is to be waited for by who was stopped: by Ctrl-Z for instance, where there is no terminal inside."""
+    container = containers.start(program("exec sleep 1000", "[Service]", "TimeoutStopSec=1s"))
+    words_inside = ("sh", "-c", "echo in; exec sleep 1000")
+    with subprocess.Popen(
+        ["nsunit", "exec", container.name, *words_inside],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as session:
+        assert session.stdout.readline() == "in\n"
+        session.send_signal(signals.SIGSTOP)
+        try:
+            done = nsunit(*words, container.name)
+        finally:
+            session.send_signal(signals.SIGCONT)
+        assert "has not waited for it" not in done.stderr
+        assert session.wait(60) in (128 + 9, 128 + 15)
 
 
 def test_a_program_deaf_to_its_stop_signal_is_killed_at_once(containers, program, nsunit):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli import say
-from nsunit.core.jobs import Outcome
+from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.running import is_running
 from nsunit.deeds.restart import restart
 from nsunit.deeds.wait import came_up
@@ -80,8 +80,8 @@ def _automatically(context: Context, name: str) -> Outcome:
         if chosen and auto_update_of(container) == "registry":
             pull(context, chosen.reference)
         return update(context, name, restarter(context), auto=True)
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
+    except (NsunitError, OSError) as error:
+        return as_failed(name, error)
 
 
 _WORDS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from nsunit import features
-from nsunit.core.jobs import Outcome
+from nsunit.core.jobs import Outcome, as_failed
 from nsunit.deeds.imports.bring import problem_of
 from nsunit.deeds.imports.write import Staged
 from nsunit.deeds.look.states import list_containers
@@ -145,8 +145,8 @@ def _remove_network(context: Context, name: str, target: str) -> Outcome | None:
             _unlink(target, [name])  # the one that counts is the administrator's
             return None
         features.load("network", "networks").remove(context, bare)
-    except NsunitError as error:
-        return Outcome(name, "failed", error=error)
+    except (NsunitError, OSError) as error:
+        return as_failed(name, error)
     return None
 
 

@@ -174,9 +174,12 @@ def _run_attached(
         enter_own_users(operations, build)
         harden()
         enter_and_prepare(operations, build)
-    except spawn.SetupError as error:
-        detach_network(operations, build)
-        raise SessionError(f"{name}: {error}", error.status) from error
+    except BaseException as error:
+        with Held():  # also after an interrupt: who attaches it may have made rules by now
+            detach_network(operations, build)
+        if isinstance(error, spawn.SetupError):
+            raise SessionError(f"{name}: {error}", error.status) from error
+        raise
 
     def admit(pid: int) -> None:
         unit = scope.replace(properties=(*scope.properties, *around, Property("PIDs", "au", (pid,))))

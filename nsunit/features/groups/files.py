@@ -72,7 +72,7 @@ def forget_set_for_a_run(context: Context, definition: Definition) -> bool:
     """Forget what was set for a run of those groups around *definition* that have no members; True if there was any."""
     idle = [name for name in groups_above(definition.container.slice) if not is_active(context, name)]
     for name in idle:
-        _remove(_changed_record(context, name))
+        files.discard(_changed_record(context, name))
     return forget_runtime_changes(context, [group_slice(name) for name in idle])
 
 
@@ -93,8 +93,8 @@ def remove_around(context: Context, group: str) -> Callable[[], None]:
         if is_active(context, name) and context.bus.get(unit, "FragmentPath").get("FragmentPath") == path:
             living.append(stored_group(context, name))
         unit_directory.remove(path)
-        _remove(context.paths.group_of(name))
-        _remove(_changed_record(context, name))
+        files.discard(context.paths.group_of(name))
+        files.discard(_changed_record(context, name))
 
     def go_on() -> None:
         for definition in reversed(living):
@@ -132,15 +132,8 @@ def _changed_record(context: Context, name: str) -> str:
     return f"{context.paths.groups}/{name}.enabled"
 
 
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-
-
 def _restore(path: str, content: bytes | None) -> None:
     if content is None:
-        _remove(path)
+        files.discard(path)
     else:
         files.write_file(path, content)

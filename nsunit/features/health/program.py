@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _USEC = 1_000_000
 _HELPER = os.path.dirname(setup.__file__) + "/run.py"
 _PAUSE_SECONDS = 0.02
+_PAUSE_MAX_SECONDS = 0.5
 _WORDS_MAX = 4096  # bytes
 _WARNING, _NOTICE = 4, 5  # of syslog(3)
 _STARTING = ("condition", "start-pre", "start")  # of a service, in systemctl(1)
@@ -97,15 +98,20 @@ def _as_it_runs(directory: str, group: str, unit: str, manager: str) -> Containe
     """The container when its payload is there; None if it has ended.
 
     What is to be ready when it is healthy is looked at so early that its unit may have no process yet, one of
-    ExecStartPre=, systemd's own that has still to execute the helper, or the helper.
+    ExecStartPre=, systemd's own that has still to execute the helper, or the helper.  The end of one is waited for;
+    one that becomes another is seen by looks, which are rare where it stays as it is.
     """
+    pause, former = _PAUSE_SECONDS, 0
     while True:
         try:
             container = Container(directory, group, unit, manager)
             pid = container.payload.pid
-            if not _is_helper(pid) and is_inside(pid, container.plan):
+            is_helper = _is_helper(pid)
+            if not is_helper and is_inside(pid, container.plan):
                 return container
-            container.payload.has_ended(_PAUSE_SECONDS)
+            pause = min(2 * pause, _PAUSE_MAX_SECONDS) if pid == former and not is_helper else _PAUSE_SECONDS
+            former = pid
+            container.payload.has_ended(pause)
             os.close(container.payload.pidfd)
         except (FileNotFoundError, ProcessLookupError):
             if not _is_starting(unit, manager):

@@ -166,13 +166,6 @@ def reserve(context: Context, definition: Definition, place: Place) -> None:
         if former != content:
             files.write_file(path, content)
     if former is None:
-        place.undo.append(lambda: _forget(path))
+        place.undo.append(lambda: files.discard(path))
     elif former != content:
         place.undo.append(lambda: files.write_file(path, former))
-
-
-def _forget(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass  # the directory that it was in is gone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.core.findings import BROUGHT_IN, Leftover, is_locked
+from nsunit.features.images.layout import is_digest
 from nsunit.features.images.store import Store
 from nsunit.storage import files
 
@@ -24,6 +25,7 @@ def left(owners: Owners) -> Iterator[Leftover]:
             yield Leftover("directory", f"{place}/{name}", BROUGHT_IN)
     for directory in (store.names, store.images, store.configs, store.about):
         for name in files.list_directory(directory):
-            writer = name[1 : -len(".new")] if name.startswith(".") and name.endswith(".new") else ""
-            if writer.isdigit() and not os.path.exists(f"/proc/{writer}"):
+            head, _, writer = name.removesuffix(".new").rpartition(".")
+            is_half = name.endswith(".new") and (not head or is_digest(head))
+            if is_half and writer.isdigit() and not os.path.exists(f"/proc/{writer}"):
                 yield Leftover("file", f"{directory}/{name}", "who was writing it is gone")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.record import Record
+from nsunit.setup.operation import unescape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def load(identity: str, content: bytes) -> Image:
     found: dict[str, tuple[str, ...]] = {}
     for line in content.decode("utf-8", "surrogateescape").split("\n")[:-1]:
         name, *values = line.split("\0")
-        found[name] = tuple(_unescaped(value) for value in values)
+        found[name] = tuple(unescape(value) for value in values)
     environment = tuple((name, value) for name, _, value in (item.partition("=") for item in found["environment"]))
     exposed = (item.partition("/") for item in found.get("exposed", ()))
     single = {name: found[name][0] for name in _SINGLE}
@@ -90,10 +91,6 @@ def _loaded_healthcheck(found: dict[str, tuple[str, ...]]) -> tuple[tuple[str, o
 
 
 _SINGLE = ("user", "group", "working_directory", "stop_signal")
-
-
-def _unescaped(value: str) -> str:
-    return "\\".join(part.replace("\\n", "\n") for part in value.split("\\\\"))
 
 
 def is_digest(text: str) -> bool:

@@ -16,38 +16,42 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+    from collections.abc import Callable, Iterable
+    from typing import Any, Self
 
     from nsunit.features.images.layout import Image
     from nsunit.features.images.store import Store
+    from nsunit.storage.lock import Lock
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRASH = "trash-"
 
 
-class Staging:
-    """A directory of its own for what is under way, as a context; it is gone at the end, and taken by none before."""
+class Workplace:
+    """A directory of its own below *place* for what is under way, as a context; it is gone at the end, taken by none.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    *lock* makes the lock that is held while one appears or is swept, *remove_tree* takes it away.
+    """
+
+    def __init__(self, place: str, lock: Callable[[], Lock], remove_tree: Callable[[str], object]) -> None:
+        self.place = place
         self.token = os.urandom(6).hex()
-        self.path = f"{store.staging}/{self.token}"
+        self.path = f"{place}/{self.token}"
+        self._lock, self._remove_tree = lock, remove_tree
         self._fd = -1
 
-    def __enter__(self) -> Staging:
-        """Make it, and those of the store."""
-        store = self.store
-        for directory in (store.layers, store.images, store.configs, store.about, store.names, store.staging):
-            files.make_private_directory(directory)
-        with store.lock():
+    def __enter__(self) -> Self:
+        """Make it."""
+        files.make_private_directory(self.place)
+        with self._lock():
             os.mkdir(self.path, 0o700)
             self._fd = os.open(self.path, _DIRECTORY)
             fcntl.flock(self._fd, fcntl.LOCK_SH)
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self.store.remove_tree(self.path)
+        """Remove it."""
+        self._remove_tree(self.path)
         os.close(self._fd)
 
     def sync(self) -> None:
@@ -55,24 +59,44 @@ class Staging:
         linux.syncfs(self._fd)
 
 
-def sweep(store: Store) -> int:
-    """Remove what was under way when its process ended, or was put aside; returns how much that was."""
+def sweep_place(place: str, lock: Callable[[], Lock], remove_tree: Callable[[str], bool]) -> int:
+    """Remove what processes have left below *place* that have ended, or put aside; returns how much that was."""
     swept = 0
-    for name in files.list_directory(store.staging):
-        path = f"{store.staging}/{name}"
+    for name in files.list_directory(place):
+        path = f"{place}/{name}"
         try:
             fd = os.open(path, _DIRECTORY)
         except FileNotFoundError:
-            continue
+            continue  # who made it has just ended
         try:
-            with store.lock():  # one that is being made is not locked yet
+            with lock():  # one that is being made is not locked yet
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            swept += store.remove_tree(path)
+            swept += remove_tree(path)
         except BlockingIOError:
             pass  # somebody is at work in it
         finally:
             os.close(fd)
     return swept
+
+
+class Staging(Workplace):
+    """One in the *store*, which is made as well."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.staging, store.lock, store.remove_tree)
+        self.store = store
+
+    def __enter__(self) -> Self:
+        """Make it, and the directories of the store."""
+        store = self.store
+        for directory in (store.layers, store.images, store.configs, store.about, store.names):
+            files.make_private_directory(directory)
+        return super().__enter__()
+
+
+def sweep(store: Store) -> int:
+    """Remove what was under way in the *store* when its process ended, or was put aside; returns how much that was."""
+    return sweep_place(store.staging, store.lock, store.remove_tree)
 
 
 def swap(new: str, path: str) -> None:
@@ -133,8 +157,7 @@ def add_name(store: Store, name: str, identity: str) -> None:
     """Let the full name *name* lead to an image, and no other.  The caller holds the lock."""
     path = f"{store.names}/{file_of(name)}"
     temporary = f"{store.names}/.{os.getpid()}.new"
-    if os.path.lexists(temporary):
-        os.unlink(temporary)  # of one that was killed
+    files.discard(temporary)  # of one that was killed
     os.symlink(f"../images/{identity}", temporary)
     os.rename(temporary, path)
     _sync_directory(store.names)
@@ -149,10 +172,7 @@ def remove_name(store: Store, name: str) -> None:
 def remove_image(store: Store, identity: str) -> None:
     """Take an image without names away; its layers stay.  The caller holds the lock."""
     for directory in (store.images, store.about, store.configs):
-        try:
-            os.unlink(f"{directory}/{identity}")
-        except FileNotFoundError:
-            continue  # of one whose removal was cut short
+        files.discard(f"{directory}/{identity}")  # gone already where a removal was cut short
     _sync_directory(store.images)
 
 
@@ -163,13 +183,7 @@ def put_layer_aside(store: Store, chain: str) -> None:
 
 
 def _write(path: str, content: bytes) -> None:
-    temporary = f"{os.path.dirname(path)}/.{os.getpid()}.new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(fd, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(fd)
-    os.rename(temporary, path)
+    files.write_file(path, content, sync=True)
     _sync_directory(os.path.dirname(path))
 
 

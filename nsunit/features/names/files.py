@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit import jsontext
 from nsunit.definition import read_regular
 from nsunit.errors import NsunitError
@@ -57,26 +55,6 @@ def host_lacks_servers() -> tuple[str, ...]:
     """The name servers of the host, where it has some and a container could ask none of them."""
     servers = servers_of(resolver_of_host())
     return () if any(map(is_reachable, servers)) else tuple(servers)
-
-
-def rewrite(path: str, text: str) -> None:
-    """Give the file at *path* another content and leave it the same file.
-
-    One write(2) does it.  What is longer in the old content is overwritten by empty lines first and cut off then, so
-    whoever reads meanwhile finds no half of a line.
-    """
-    content = text.encode()
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
-        before = os.pread(fd, os.fstat(fd).st_size, 0)
-        if before == content:
-            return
-        padded = content.ljust(len(before), b"\n")
-        if os.pwrite(fd, padded, 0) != len(padded):
-            raise OSError(28, os.strerror(28), path)  # ENOSPC
-        os.ftruncate(fd, len(content))
-    finally:
-        os.close(fd)
 
 
 def read(path: str) -> bytes:

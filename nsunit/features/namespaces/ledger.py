@@ -6,6 +6,7 @@ namespace hangs below it (namespaces(7)): of user namespaces those they own, of 
 
 from __future__ import annotations
 
+from nsunit.formats import disks
 from nsunit.names import container_of_unit, is_valid_name, unescape
 from nsunit.record import Record
 from nsunit.setup.namespaces import KINDS
@@ -272,7 +273,7 @@ def mounts_of_namespaces(mountinfo: str) -> list[tuple[str, int, str]]:
         words = fields.split(" ")
         parsed = parse_link(words[3])
         if parsed:
-            found.append((*parsed, unescape_mount(words[4])))
+            found.append((*parsed, disks.unescape(words[4])))
     return found
 
 
@@ -282,10 +283,3 @@ def parse_link(text: str) -> tuple[str, int] | None:
     if not mark or kind not in KINDS or not rest.endswith("]") or not rest[:-1].isdigit():
         return None
     return kind, int(rest[:-1])
-
-
-def unescape_mount(text: str) -> str:
-    """Undo the kernel's octal escapes of space, tab, line end and backslash in a mount point."""
-    for escape, character in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")):
-        text = text.replace(escape, character)
-    return text

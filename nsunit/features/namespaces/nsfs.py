@@ -49,25 +49,6 @@ def _relative(fd: int, request: int) -> int:
         raise
 
 
-def id_map_of(fd: int) -> str:
-    """The content of uid_map of the user namespace behind *fd*, which need not have a process: a child joins it."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            linux.setns(fd, linux.CLONE_NEWUSER)
-            source = os.open("/proc/self/uid_map", os.O_RDONLY)
-            os.write(writer, os.read(source, 4096))
-        finally:
-            os._exit(0)
-    os.close(writer)
-    try:
-        return os.read(reader, 4096).decode()
-    finally:
-        os.close(reader)
-        os.waitpid(child, 0)
-
-
 def make_place(path: str) -> None:
     """Mount a small tmpfs on the directory *path* whose mounts do not propagate to other mount namespaces.
 

@@ -17,8 +17,7 @@ from nsunit.features.namespaces.ledger import (
     mounts_of_namespaces,
     parse_link,
 )
-from nsunit.formats.procfs import id_map
-from nsunit.setup.namespaces import KINDS
+from nsunit.setup.namespaces import KINDS, maps_of
 from nsunit.storage import files, ranges
 from nsunit.storage.files import read_kernel_file
 
@@ -216,8 +215,10 @@ def _start_of(path: str, inode: int, kind: str) -> int | None:
         return None
     user = fd if kind == "user" else nsfs.owner_of(fd)
     try:
-        mapping = id_map(nsfs.id_map_of(user)) if user >= 0 else ()
-        return mapping[0].outside if len(mapping) == 1 and mapping[0].inside == 0 else None
+        mapping = maps_of(user)[0] if user >= 0 else []
+        return mapping[0][1] if len(mapping) == 1 and mapping[0][0] == 0 else None
+    except PermissionError:
+        return None  # nobody may join it
     finally:
         for item in {fd, user}:
             if item >= 0:

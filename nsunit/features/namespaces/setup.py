@@ -6,6 +6,7 @@ The helper imports it when a plan names one of its operations.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import errno
 import fcntl
 import os
 
@@ -20,6 +21,8 @@ NS_GET_NSTYPE = 0xB703
 
 TOP_SLICE = "nsunit.slice"
 INVOCATIONS = "/run/systemd/units/invocation:"
+# Whoever is inside makes groups and takes them away, too deep for a path (ENAMETOOLONG) and threaded (EOPNOTSUPP).
+_PASSED_OVER = (errno.ENOENT, errno.ENODEV, errno.ENAMETOOLONG, errno.EOPNOTSUPP)
 _KERNEL = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC
 _READ_ONLY = _KERNEL | linux.MOUNT_ATTR_RDONLY
 
@@ -179,14 +182,20 @@ def _first_process(directory: str) -> int:
     waiting = [directory]
     while waiting:
         place = waiting.pop()
-        with os.scandir(place) as entries:
-            waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        fd = os.open(f"{place}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
-        with open(fd, "rb") as file:
-            for pid in file.read().split():
-                numbers = _pids_of(os.fsdecode(pid))
-                if len(numbers) == depth and numbers[-1] == b"1":
-                    return int(pid)
+        try:
+            with os.scandir(place) as entries:
+                waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+            fd = os.open(f"{place}/cgroup.procs", os.O_RDONLY | os.O_CLOEXEC)
+            with open(fd, "rb") as file:
+                pids = file.read().split()
+        except OSError as error:
+            if error.errno not in _PASSED_OVER:
+                raise
+            continue
+        for pid in pids:
+            numbers = _pids_of(os.fsdecode(pid))
+            if len(numbers) == depth and numbers[-1] == b"1":
+                return int(pid)
     return 0
 
 

@@ -80,10 +80,16 @@ def _end_carriers(subgroup: str, lock: os.stat_result) -> None:
         return
     for pid in namespaces.read_file(f"{directory}/cgroup.procs").split():
         try:
+            pidfd = os.pidfd_open(int(pid))
+        except ProcessLookupError:
+            continue
+        try:
             if _has_open(pid, lock):
-                os.kill(int(pid), _signal.SIGKILL)
+                _signal.pidfd_send_signal(pidfd, _signal.SIGKILL)
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
+        finally:
+            os.close(pidfd)
 
 
 def _has_open(pid: str, lock: os.stat_result) -> bool:

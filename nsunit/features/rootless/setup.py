@@ -93,13 +93,13 @@ class OwnUsers(Operation):
         status = 1
         try:
             if os.read(reader, 1):
-                status = 0
+                ends = []
                 for program, entries in (("newuidmap", self.uid_map), ("newgidmap", self.gid_map)):
                     argv = [program, str(pid), *entries.replace(",", ":").split(":")]
-                    _, ended = os.waitpid(os.posix_spawn(f"{self.tools}/{program}", argv, {}), 0)
-                    status = status or ended
+                    ends.append(os.waitpid(os.posix_spawn(f"{self.tools}/{program}", argv, {}), 0)[1])
+                status = int(any(ends))
         finally:
-            os._exit(1 if status else 0)
+            os._exit(status)
 
 
 def _lines(entries: str) -> str:

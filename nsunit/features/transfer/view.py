@@ -11,7 +11,7 @@ import os
 
 from nsunit.core.context import take_back
 from nsunit.core.prepare import Place, facts_for, keep_state, planned_user_range, reserve_range, resolved, used_by
-from nsunit.core.running import check_alive, find_running, is_running, open_pidfd
+from nsunit.core.running import check_alive, find_running, is_running, just_ended, open_pidfd
 from nsunit.definition.load import load
 from nsunit.errors import NsunitError
 from nsunit.features import hooks
@@ -100,7 +100,11 @@ class View:
         pidfd = open_pidfd(self.context, running)
         self.fds = (pidfd,)
         for kind in ("mnt", "user"):
-            if not os.path.samestat(os.stat(f"/proc/{running.pid}/ns/{kind}"), os.stat(f"/proc/self/ns/{kind}")):
+            try:
+                own = os.stat(f"/proc/{running.pid}/ns/{kind}")
+            except (FileNotFoundError, ProcessLookupError):
+                raise just_ended(self.name) from None
+            if not os.path.samestat(own, os.stat(f"/proc/self/ns/{kind}")):
                 self._flags |= namespaces.KINDS[kind]
         check_alive(running, pidfd)  # so these are of this very process
         if not self._flags & linux.CLONE_NEWNS:

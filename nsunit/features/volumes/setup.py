@@ -18,7 +18,7 @@ import stat
 from nsunit.setup import files, linux
 from nsunit.setup.mounts import Bind
 from nsunit.setup.operation import Operation
-from nsunit.setup.root import idmap
+from nsunit.setup.root import clone_mapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -149,10 +149,10 @@ class Volume(Bind):
         directory = os.open(self.source, _PLACE)
         fd = os.open(DATA if lock < 0 else NEW, _PLACE, dir_fd=directory)
         os.close(directory)
-        build.keep(self, _clone(build, fd, self.attributes))
+        build.keep(self, clone_mapped(build, fd, self.attributes))
         # The first mount of a volume that has several fills it.
         if lock >= 0 and (_FILL, self.source) not in build.prepared:
-            build.keep((_FILL, self.source), _clone(build, fd, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV))
+            build.keep((_FILL, self.source), clone_mapped(build, fd, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV))
         os.close(fd)
 
     def execute(self, build: Build) -> None:
@@ -183,14 +183,6 @@ class Volume(Bind):
         finally:
             os.close(source)
             os.close(fd)
-
-
-def _clone(build: Build, fd: int, attributes: int) -> int:
-    clone = linux.clone_tree(fd)
-    linux.mount_setattr(clone, attributes, propagation=linux.MS_PRIVATE)
-    if build.shifts_ids:
-        idmap(build, clone)
-    return clone
 
 
 class _Copy:

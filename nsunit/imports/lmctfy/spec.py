@@ -114,14 +114,9 @@ def _device_of(field: Field) -> str:
     return f"{_number(said['major'])}:{_number(said['minor'])}"
 
 
-def _say(target: Target, found: cgroups.Lines) -> None:
-    for key, value in found:
-        target.say(key, value, "Slice")
-
-
 def _default_share(target: Target, field: Field) -> None:
     """Percent of a disk's time, of which lmctfy made ten times as much of a weight."""
-    _say(target, cgroups.lines("blkio.weight", str(_number(field) * 10), {}))
+    cgroups.say(target, cgroups.lines("blkio.weight", str(_number(field) * 10), {}))
 
 
 def _device_share(target: Target, field: Field) -> None:
@@ -129,7 +124,7 @@ def _device_share(target: Target, field: Field) -> None:
     if "device" not in said or "limit" not in said:
         raise NotCarried("it does not say how much of which device", "use device and limit")
     value = f"{_device_of(said['device'])} {_number(said['limit']) * 10}"
-    _say(target, cgroups.lines("blkio.weight_device", value, {}))
+    cgroups.say(target, cgroups.lines("blkio.weight_device", value, {}))
 
 
 def _device_most(target: Target, field: Field) -> None:
@@ -142,7 +137,7 @@ def _device_most(target: Target, field: Field) -> None:
     for item in field.fields:
         if item.name == "devices":
             value = f"{_device_of(item)} {_number(said['max_limit'])}"
-            _say(target, cgroups.lines(f"blkio.throttle.{direction}_{unit}_device", value, {}))
+            cgroups.say(target, cgroups.lines(f"blkio.throttle.{direction}_{unit}_device", value, {}))
 
 
 def _eviction(target: Target, field: Field) -> None:
@@ -182,12 +177,12 @@ def _restriction(target: Target, field: Field) -> None:
     kind = {"DEVICE_CHAR": "c", "0": "c", "DEVICE_BLOCK": "b", "1": "b"}.get(said.get("type", ""), "")
     denied = said.get("permission") in ("DENY", "2")
     if not kind and denied:
-        _say(target, cgroups.lines("devices.deny", "a", {}))
+        cgroups.say(target, cgroups.lines("devices.deny", "a", {}))
         return
     if not kind:
         raise NotCarried("all devices are more than a container may have", "use DeviceAllow= for each")
     value = f"{kind} {said.get('major', '*')}:{said.get('minor', '*')} {rights or 'rwm'}"
-    _say(target, cgroups.lines("devices.deny" if denied else "devices.allow", value, {}))
+    cgroups.say(target, cgroups.lines("devices.deny" if denied else "devices.allow", value, {}))
 
 
 def _root(target: Target, field: Field) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from nsunit.definition.values_container import arguments
-from nsunit.definition.words import ValueProblem, split
+from nsunit.definition.words import ValueProblem
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import process
 from nsunit.imports.podman.arguments import parse
 from nsunit.imports.podman.table import finish, option
 from nsunit.imports.quadlet.units import systemds
 from nsunit.imports.text import command, truth
+from nsunit.imports.unitfiles import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def take(target: Target, item: Said) -> None:
     elif item.key in EACH:
         option(target, EACH[item.key], item.value)
     elif item.key in WORDS:
-        for word in _words(item):
+        for word in words(item):
             option(target, WORDS[item.key], word)
     elif item.key in _SECURITY:
         text = _SECURITY[item.key]
@@ -143,13 +144,6 @@ def take(target: Target, item: Said) -> None:
         option(target, "security-opt", text + item.value if text.endswith(("=", ":")) else text)
     else:
         raise NotCarried("it is no key of Quadlet's, and none of nsunit's", "leave it out")
-
-
-def _words(item: Said) -> list[str]:
-    try:
-        return split(item.value, c_escapes=True, controls=True)
-    except ValueProblem as problem:
-        raise NotCarried(problem.message, problem.hint or "mind the quotes, see systemd.syntax(7)") from None
 
 
 def _split(item: Said) -> list[str]:
@@ -207,7 +201,7 @@ def _auto_update(target: Target, item: Said, _unit: UnitFile) -> None:
 
 
 def _podman_args(target: Target, item: Said, _unit: UnitFile) -> None:
-    found, operands = parse(_words(item))
+    found, operands = parse(words(item))
     for name, value in found:
         option(target, name, value)
     for word in operands:
@@ -245,7 +239,7 @@ def _remap(target: Target, item: Said, unit: UnitFile) -> None:
         return
     how = unit.last("Container", "RemapUsers")
     if how == "manual" and item.key in ("RemapUid", "RemapGid"):
-        for word in _words(item):
+        for word in words(item):
             option(target, "uidmap" if item.key == "RemapUid" else "gidmap", word)
     else:
         raise NotCarried("it chooses ids", "use PrivateUsers=START:COUNT, or UIDMap= and GIDMap=")

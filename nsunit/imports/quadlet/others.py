@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nsunit.definition.words import ValueProblem, split
 from nsunit.imports.model import NotCarried, Origin, Remark
 from nsunit.imports.podman.arguments import parse
 from nsunit.imports.podman.network import range_of
@@ -10,6 +9,7 @@ from nsunit.imports.podman.table import option
 from nsunit.imports.quadlet import container
 from nsunit.imports.quadlet.units import systemds
 from nsunit.imports.text import truth
+from nsunit.imports.unitfiles import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,10 +74,10 @@ def pod(unit: UnitFile, target: Target, services: Names) -> None:
             if item.key in _POD_LOST:
                 raise NotCarried(*_POD_LOST[item.key])
             if item.key == "Label":
-                for word in _words(item):
+                for word in words(item):
                     target.words("X-Label", word)
             elif item.key == "PodmanArgs":
-                for name, value in parse(_words(item))[0]:
+                for name, value in parse(words(item))[0]:
                     _pod_option(target, name, value)
             elif item.key in ("IP", "IP6"):
                 target.hold(item.key, item.value)
@@ -191,10 +191,10 @@ def _network_key(unit: UnitFile, target: Target, item: Said) -> None:
                 f"a network of driver '{item.value}' is none of nsunit's", "use Network=macvlan:DEV in each"
             )
     elif item.key == "Label":
-        for word in _words(item):
+        for word in words(item):
             target.words("X-Label", word)
     elif item.key == "Options":
-        for word in _words(item):
+        for word in words(item):
             _network_option(target, word)
     else:
         raise NotCarried("it is no key of Quadlet's, and none of nsunit's", "leave it out")
@@ -226,7 +226,7 @@ def _options(unit: UnitFile) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in unit.section("Network"):
         if item.key == "Options":
-            found |= dict(word.partition("=")[::2] for word in _words(item))
+            found |= dict(word.partition("=")[::2] for word in words(item))
     return found
 
 
@@ -281,10 +281,3 @@ def image(unit: UnitFile) -> tuple[str, list[Remark]]:
         Remark(item.origin, *no_unit) for other in ("Unit", "Service", "Install") for item in unit.section(other)
     ]
     return name, remarks
-
-
-def _words(item: Said) -> list[str]:
-    try:
-        return split(item.value, c_escapes=True, controls=True)
-    except ValueProblem as problem:
-        raise NotCarried(problem.message, problem.hint or "mind the quotes, see systemd.syntax(7)") from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nsunit.definition.words import ValueProblem, split
 from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import mounts
 from nsunit.imports.services import take
 from nsunit.imports.text import path as part
 from nsunit.imports.text import truth
 from nsunit.imports.unit import root, start
+from nsunit.imports.unitfiles import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +32,6 @@ _STATE = {
     "StateDirectory": "/var/lib",
 }
 _MODES = frozenset(f"{key}Mode" for key in (*_STATE, "RuntimeDirectory"))
-
-
-def _words(item: Said) -> list[str]:
-    try:
-        return split(item.value, c_escapes=True, controls=True)
-    except ValueProblem as problem:
-        raise NotCarried(problem.message, problem.hint or "mind the quotes, see systemd.syntax(7)") from None
 
 
 def _lost(reason: str, instead: str) -> Handler:
@@ -75,7 +68,7 @@ def _ambient(target: Target, unit: UnitFile, item: Said) -> None:
 
 def _bind(read_only: bool) -> Handler:
     def bind(target: Target, _unit: UnitFile, item: Said) -> None:
-        for word in _words(item):
+        for word in words(item):
             source, *rest = mounts.fields(word.removeprefix("-"))
             options = [option for option in (rest[1] if len(rest) > 1 else "").split(",") if option]
             mounts.bind(
@@ -90,7 +83,7 @@ def _bind(read_only: bool) -> Handler:
 
 
 def _tmpfs(target: Target, _unit: UnitFile, item: Said) -> None:
-    for word in _words(item):
+    for word in words(item):
         mounts.tmpfs(target, word)
 
 
@@ -110,7 +103,7 @@ def _state(target: Target, unit: UnitFile, item: Said) -> None:
     base = _STATE[item.key]
     dynamic = unit.last("Service", "DynamicUser")
     private = "/private" if dynamic and truth(dynamic) and item.key != "ConfigurationDirectory" else ""
-    for word in _words(item):
+    for word in words(item):
         name, _, _ = word.partition(":")
         mounts.bind(target, f"{base}{private}/{name}", f"{base}/{name}", [])
     target.remark("the directory has to be there before a start", f"mkdir -p {base}{private}/{item.value.split()[0]}")
@@ -123,7 +116,7 @@ def _runtime(target: Target, unit: UnitFile, item: Said) -> None:
         for name, key in (("uid", "User"), ("gid", "Group"))
         if unit.last("Service", key).isdecimal()
     )
-    for word in _words(item):
+    for word in words(item):
         target.say("Tmpfs", f"{part('/run/' + word.partition(':')[0])}:mode={mode}{owner}")
 
 

@@ -146,15 +146,10 @@ def groups(target: Target, root: str, files: Files) -> None:
             if folder == "cpuset":
                 if name not in _CPUSET:
                     raise NotCarried("the control group is the container's own", "use Slice= to have one in common")
-                _say(target, cgroups.lines(_CPUSET[name], text, {}))
+                cgroups.say(target, cgroups.lines(_CPUSET[name], text, {}))
             elif folder == "cgroup":
                 if name in ("name", "mnt", "subsys", "per-guest", "nocreate"):
                     raise NotCarried("the control group is the container's own", "use Slice= to have one in common")
-                _say(target, cgroups.lines(name, text, group))
+                cgroups.say(target, cgroups.lines(name, text, group))
         except NotCarried as lost:
             target.remark(lost.reason, lost.instead)
-
-
-def _say(target: Target, found: cgroups.Lines) -> None:
-    for key, value in found:
-        target.say(key, value, "Slice")

@@ -17,7 +17,6 @@ _NEIGHBOUR = (
     "its address was one of the host's own, and the host does not reach it by that now",
     "add Gateway= for a way out, or use Network=bridge and PublishPort=",
 )
-_SILENT = ("bcast", "scope")  # follow from the address
 
 
 def interfaces(target: Target, root: str, files: Files) -> None:

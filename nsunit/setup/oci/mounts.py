@@ -20,7 +20,7 @@ _KERNEL = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NO
 _NEW_API = frozenset(("tmpfs", "proc", "sysfs", "mqueue", "devpts", "cgroup2", "ramfs"))
 _SUPERBLOCK = {"sync": 0x10, "dirsync": 0x80, "mand": 0x40, "silent": 0x8000, "iversion": 1 << 23, "lazytime": 1 << 25}
 _MS = {linux.MOUNT_ATTR_RDONLY: 1, linux.MOUNT_ATTR_NOSUID: 2, linux.MOUNT_ATTR_NODEV: 4, linux.MOUNT_ATTR_NOEXEC: 8}
-_EPERM, _ENODEV, _EINVAL = 1, 19, 22
+_EPERM, _EINVAL = 1, 22
 
 
 class Root(Step):

@@ -174,14 +174,7 @@ class Identity(Step):
     def execute(self, build: Build) -> None:
         """Bounding set, groups, ids, the other sets."""
         linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
-        for capability in range(CAPABILITIES_MAX + 1):
-            try:
-                if not self.bounding >> capability & 1 and linux.prctl(linux.PR_CAPBSET_READ, capability):
-                    linux.prctl(linux.PR_CAPBSET_DROP, capability)
-            except OSError as error:
-                if error.errno != errno.EINVAL:
-                    raise
-                break  # past the last capability of this kernel
+        linux.drop_bounding_set(self.bounding)
         linux.prctl(calls.PR_SET_KEEPCAPS, 1)
         self._groups()
         os.setresgid(self.gid, self.gid, self.gid)

@@ -1,8 +1,22 @@
 """What a failure of a unit is told as."""
 
+import errno
+import os
+
 import pytest
 
-from nsunit.core.jobs import JOBS, RESULTS, STATUSES, explain_failure
+from nsunit.core.jobs import (
+    GRACE_SECONDS,
+    JOBS,
+    RESULTS,
+    STATUSES,
+    Outcome,
+    as_failed,
+    explain_failure,
+    start_timeout,
+)
+from nsunit.errors import JobFailedError, NsunitError
+from nsunit.units import Property, Unit
 
 
 class Bus:
@@ -103,3 +117,30 @@ def test_words_of_a_payload_are_not_believed():
 def test_unknown_results_are_shown():
     error = explain_failure(Bus(Result="odd"), "web", "nsunit-web.service", "strange")
     assert error.message == "web: the job ended as 'strange' (odd)"
+
+
+def test_a_start_is_waited_for_as_long_as_its_unit_may_take():
+    def unit(*seconds):
+        found = [Property("TimeoutStartUSec", "t", value * 1_000_000) for value in seconds]
+        return Unit("nsunit-web.service", (Property("TimeoutStopUSec", "t", 1), *found, Property("Nice", "i", 3)))
+
+    assert start_timeout(unit(90)) == 90 + GRACE_SECONDS
+    assert start_timeout(unit(90, 5)) == 5 + GRACE_SECONDS  # the last one counts
+    assert start_timeout(unit(1 << 40)) == 86400 + GRACE_SECONDS
+    with pytest.raises(JobFailedError, match="TimeoutStartUSec"):
+        start_timeout(unit())
+
+
+@pytest.mark.parametrize("uid", [0, 1000])
+def test_what_has_failed_for_one_of_several(monkeypatch, uid):
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    refused = NsunitError("web: no", hint="ask again")
+    assert as_failed("web", refused) == Outcome("web", "failed", error=refused)
+    full = as_failed("web", OSError(errno.ENOSPC, "No space left on device", "/run/x"))
+    assert (full.state, str(full.error)) == ("failed", "web: /run/x: No space left on device")
+    may_not = PermissionError(errno.EACCES, "Permission denied", "/run/x")
+    if uid:  # the command says what who is not root can do
+        with pytest.raises(PermissionError):
+            as_failed("web", may_not)
+    else:
+        assert str(as_failed("web", may_not).error) == "web: /run/x: Permission denied"

@@ -1,6 +1,7 @@
 """Which cgroups a stop at once kills, on a tree of ordinary directories."""
 
 import os
+import signal
 
 import pytest
 
@@ -65,3 +66,32 @@ def test_other_errors_are_told(killed, monkeypatch):
     monkeypatch.setattr(os, "listdir", refused)
     with pytest.raises(PermissionError):
         killed("web")
+
+
+@pytest.mark.parametrize("place", ["cgroup.procs", "payload/cgroup.procs"])
+def test_who_waits_for_a_session_and_was_stopped_goes_on(tmp_path, place):
+    """Else what has ended of the container stays, and with it its process 1, until somebody lets that go on."""
+    reader, writer = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+        os.write(writer, b"%d" % child)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        os.kill(child, signal.SIGKILL)
+        os._exit(7)
+    child = os.read(reader, 16).decode()
+    os.close(reader), os.close(writer)
+    assert os.WIFSTOPPED(os.waitpid(parent, os.WUNTRACED)[1])
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text(f"{child}\n{1 << 22}\n")
+    kill_now.wake_parents(str(tmp_path))
+    assert os.waitstatus_to_exitcode(os.waitpid(parent, 0)[1]) == 7
+
+
+def test_who_runs_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(kill_now._signal, "pidfd_send_signal", lambda *_: pytest.fail("it was sent a signal"))
+    (tmp_path / "cgroup.procs").write_text(f"{os.getpid()}\n1\n")
+    kill_now.wake_parents(str(tmp_path))
+    kill_now.wake_parents(str(tmp_path / "gone"))

@@ -1,3 +1,4 @@
+import errno
 import os
 import types
 
@@ -212,3 +213,46 @@ def test_a_program_that_ends_at_once(tmp_path, result, code, notify, quick):
     starter.finish()
     assert starter.outcomes["web"].state == ("started" if quick else "failed")
     assert forgotten == ["nsunit-web.service"]
+
+
+def test_one_that_cannot_be_taken_back_leaves_the_others_alone(tmp_path):
+    """It used to end the command, which took back all that were still starting."""
+    said = []
+    bus = types.SimpleNamespace(
+        get=lambda unit, *names: {"Result": "exit-code", "ExecMainStatus": 3, "ExecMainCode": 1, "StatusText": ""},
+        reset_failed=lambda unit: None,
+        wait_any=lambda jobs, timeout: (job := next(iter(jobs)), "failed" if job.path == "/a" else "done"),
+    )
+    context = types.SimpleNamespace(bus=bus, batch=None, cgroup="", search=SYSTEM_SEARCH_PATH, warn=said.append)
+    context.paths = Paths(str(tmp_path))
+    starter = Starter(context)
+
+    def refuse():
+        raise OSError(errno.EROFS, "Read-only file system", "/run/nsunit/x")
+
+    for name in "ab":
+        found = definition(name=name)
+        prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), (refuse,))
+        starter.waiting[Job(f"/{name}", f"nsunit-{name}.service", "start")] = prepared
+    starter.finish()
+    assert {name: outcome.state for name, outcome in starter.outcomes.items()} == {"a": "failed", "b": "started"}
+    assert starter.outcomes["a"].error.message == "a: it ended with status 3"
+    assert said == ["a: /run/nsunit/x: Read-only file system; not all of it could be taken back"]
+
+
+def test_one_that_systemd_does_not_tell_of_leaves_the_others_alone(tmp_path):
+    def get(unit, *_names):
+        raise BusError("org.freedesktop.DBus.Error.Failed", "no")
+
+    bus = types.SimpleNamespace(
+        get=get, wait_any=lambda jobs, timeout: (job := next(iter(jobs)), "failed" if job.path == "/a" else "done")
+    )
+    starter = Starter(types.SimpleNamespace(bus=bus, batch=None, cgroup="", search=SYSTEM_SEARCH_PATH))
+    starter.context.paths = Paths(str(tmp_path))
+    for name in "ab":
+        found = definition(name=name)
+        prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
+        starter.waiting[Job(f"/{name}", f"nsunit-{name}.service", "start")] = prepared
+    starter.finish()
+    assert starter.outcomes["a"].error.message == "no"
+    assert starter.outcomes["b"].state == "started"

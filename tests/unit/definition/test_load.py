@@ -443,3 +443,20 @@ def test_what_stands_in_a_mistyped_section_is_not_missing() -> None:
         load_text("web", "[Contianer]\nRootfs=/r\nExec=/s\n", "web.nsunit", HOST)
     (problem,) = caught.value.problems
     assert str(problem) == "web.nsunit:1: unknown section '[Contianer]'"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[Slice]\nTasksMax=x\n", 3),  # Rootfs= and Exec= are missed, too
+        ("[container]\nRootfs=/srv\nExec=/bin/sh\n", 1),
+        ("[Countainer]\nRootfs=/srv\nExec=/bin/sh\n", 1),
+        ("[Kontainer Nr. 1]\nRootfs=/srv\nExec=/bin/sh\n", 1),  # no name is near
+        ("Rootfs=/srv\nExec=/bin/sh\n", 1),
+        ("[Container\nRootfs=/srv\nExec=/bin/sh\n", 1),
+        ("[Container]\nRootfs\n", 1),
+        ("[Container]\nHostname=x\n[Slice\n", 3),
+    ],
+)
+def test_nothing_is_missed_that_may_be_in_what_cannot_be_read(text: str, said: int) -> None:
+    assert len(problems(text)) == said, problems(text)

@@ -8,7 +8,9 @@ import pytest
 
 from nsunit.deeds import shown
 from nsunit.deeds.shown import main, refresh
-from nsunit.setup.namespaces import amount, limits_to_show, tightest, unit_and_slice, write_over, write_shown
+from nsunit.setup import mounts, namespaces, write_over
+from nsunit.setup.build import Build
+from nsunit.setup.namespaces import amount, limits_to_show, tightest, unit_and_slice, write_shown
 
 UNIT = "/nsunit.slice/nsunit-shop.slice/nsunit-shop-web.slice/nsunit-web.service"
 SLICE = UNIT.rpartition("/")[0]
@@ -131,3 +133,19 @@ def test_who_ends_meanwhile_keeps_nobody_from_it(tree, tmp_path, monkeypatch):
     monkeypatch.setattr(shown, "tightest", limit)
     refresh(str(tmp_path / "containers"), tree.root)
     assert (tmp_path / "containers/web/limits/memory.max").read_text() == "4\n"
+
+
+@pytest.mark.parametrize(("own_users", "asked"), [(False, ["workspace"]), (True, [])])
+def test_only_containers_of_the_system_ask_for_a_limit_of_all_to_be_followed(monkeypatch, own_users, asked):
+    """A user has no nsunit-limits.path, and nobody would remove the file that asks it."""
+    found = []
+    build = Build("")
+    build.own_users = own_users
+    build.prepared["workspace"] = "workspace"
+    monkeypatch.setattr(mounts.SliceCgroup, "shows_slice", False)
+    monkeypatch.setattr(namespaces, "own_cgroup", lambda: UNIT)
+    monkeypatch.setattr(namespaces, "limits_to_show", lambda *_, **__: {})
+    monkeypatch.setattr(namespaces, "has_limits", lambda group: group == SLICE.rpartition("/")[0])
+    monkeypatch.setattr(namespaces, "ask_to_follow", found.append)
+    mounts.SliceCgroup("").join(build)
+    assert found == asked

@@ -14,6 +14,8 @@ from nsunit.errors import NsunitError
 from nsunit.features.images.unpack.archive import DEPTH_MAX, PATH_MAX
 from nsunit.names import printable
 from nsunit.record import Record
+from nsunit.setup import linux
+from nsunit.setup.files import KERNEL_FILE_SYSTEMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def walk(root: int, *, mounts: bool = False) -> Iterator[Node]:
     """All files of the directory behind *root*, itself first: each directory before what is in it, that by name.
 
     What was removed from a directory comes before what is there.  What is mounted below it is entered with *mounts*
-    alone.
+    alone, and what the kernel makes up when somebody looks, /proc and /sys, not even then.
 
     Raises:
         NsunitError: something lies deeper than any archive may have it.
@@ -73,6 +75,9 @@ def walk(root: int, *, mounts: bool = False) -> Iterator[Node]:
             except OSError as error:
                 if error.errno not in GONE:
                     raise OSError(error.errno, error.strerror, path) from None
+                continue
+            if status.st_dev != top.st_dev and linux.fstatfs_type(inner) in KERNEL_FILE_SYSTEMS:
+                os.close(inner)
                 continue
             below.append((inner, path, _listed(inner)))
     finally:

@@ -119,11 +119,6 @@ def give_up_privileges() -> None:
     """Keep what owners, modes, nodes and file capabilities take, and nothing else."""
     mask = mask_of(CAPABILITIES)
     linux.prctl(linux.PR_CAP_AMBIENT, linux.PR_CAP_AMBIENT_CLEAR_ALL)
-    for capability in range(64):
-        try:
-            if linux.prctl(linux.PR_CAPBSET_READ, capability) and not mask >> capability & 1:
-                linux.prctl(linux.PR_CAPBSET_DROP, capability)
-        except OSError:
-            break  # past the last one of this kernel
+    linux.drop_bounding_set(mask)
     linux.capset(mask)
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)

@@ -142,7 +142,7 @@ def kind_of(link: str) -> str:
         NsunitError: there is no such link.
     """
     wanted = struct.pack("=BxHiII", 0, 0, links.index(link), 0, 0)
-    reply = next(answers(NETLINK_ROUTE, _RTM_GETLINK, 0, wanted))
+    reply = answers(NETLINK_ROUTE, _RTM_GETLINK, 0, wanted)[0]
     about = attributes(reply[_IFINFOMSG:]).get(_IFLA_LINKINFO, b"")
     return attributes(about).get(_IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
 

@@ -14,11 +14,12 @@ import os
 
 from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
-from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host, rewrite
+from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host
 from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
 from nsunit.features.network.model import attachment
 from nsunit.features.network.model.server import names_file, pid_file, served
-from nsunit.storage.files import list_directory
+from nsunit.setup import write_over
+from nsunit.storage.files import discard, list_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,16 +37,16 @@ def join(directory: str, locks: str) -> None:
             os.unlink(f"{registry}/{name}")  # its directory is gone, and it with it
     item = read_naming(directory)
     link = f"{registry}/{item.container}"
-    _unlink(link)
+    discard(link)
     os.symlink(directory, link)
     text = resolver(item, resolver_of_host(), own_loopback=True, served=_servers(directory))
-    rewrite(f"{directory}/{RESOLVER}", text)
+    write_over(None, f"{directory}/{RESOLVER}", text)
     _note_change(locks)
 
 
 def leave(container: str, locks: str) -> None:
     """Forget *container*; `follow` is due then.  The links are locked."""
-    if _unlink(f"{_registry(locks)}/{container}"):
+    if discard(f"{_registry(locks)}/{container}"):
         _note_change(locks)
 
 
@@ -68,7 +69,7 @@ def refresh(locks: str) -> None:
     """Write each file that is not as it should be.  The names are locked."""
     for path, text in wanted(locks).items():
         try:
-            rewrite(path, text)
+            write_over(None, path, text)
         except FileNotFoundError:
             continue  # its directory went away just now, and it with it
 
@@ -162,12 +163,3 @@ def _changes(locks: str) -> str:
 
 def _note_change(locks: str) -> None:
     os.close(os.open(_changes(locks), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-
-
-def _unlink(path: str) -> bool:
-    """Remove it, and return whether it was there."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return False
-    return True

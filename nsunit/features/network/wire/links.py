@@ -273,6 +273,9 @@ def configure(interfaces: tuple[Interface | Device, ...], namespace_fd: int, *, 
 def inside(namespace_fd: int, deed: Callable[[], str | None]) -> str:
     """What *deed* says that it found in the namespace, from which this thread comes back afterwards.
 
+    Where the kernel does not let it back this process ends: it would go on to change the container's links and rules
+    where it means the host's.
+
     Raises:
         NsunitError: it failed.
     """
@@ -282,11 +285,19 @@ def inside(namespace_fd: int, deed: Callable[[], str | None]) -> str:
         try:
             return deed() or ""
         finally:
-            enter(own)
+            _return(own)
     except OSError as error:
         raise NsunitError(str(error)) from None
     finally:
         os.close(own)
+
+
+def _return(own: int) -> None:
+    try:
+        enter(own)
+    except OSError as error:
+        os.write(2, f"cannot leave the container's network namespace: {error}\n".encode())
+        os._exit(1)
 
 
 def in_child(deed: Callable[[], str | None]) -> str:

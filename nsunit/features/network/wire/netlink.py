@@ -11,14 +11,12 @@ import errno
 import os
 import struct
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 # linux/netlink.h
 NETLINK_ROUTE = 0
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
+_NLM_F_MULTI, _NLM_F_DUMP_INTR = 0x2, 0x10
+_ATTEMPTS = 100
 _NLA_TYPE_MASK = 0x3FFF
 _SOL_NETLINK, _NETLINK_GET_STRICT_CHK = 270, 12
 _HEADER = 16  # nlmsghdr
@@ -72,32 +70,47 @@ def ask(connection: _socket.socket, request: bytes) -> int:
     return -code if kind == _NLMSG_ERROR else errno.EPROTO
 
 
-def answers(protocol: int, request: int, flags: int, body: bytes, *, strict: bool = False) -> Iterator[bytes]:
+def answers(protocol: int, request: int, flags: int, body: bytes, *, strict: bool = False) -> list[bytes]:
     """What the kernel answers to one message of a netlink *protocol*, message by message without their headers.
 
-    A *strict* one lists only what is like the *body*.
+    A *strict* one lists only what is like the *body*.  A list that has changed while it was made may lack what was
+    there all the time, and is asked for again.
 
     Raises:
-        OSError: it has answered with an error.
+        OSError: it has answered with an error, or the list does not come to rest.
     """
     connection = connect(protocol)
     try:
         if strict:  # else the kernel would look at nothing but the family
             connection.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
-        connection.send(message(request, flags, body))
-        while True:
-            data = connection.recv(_REPLY_MAX)
-            position = 0
-            while position + _HEADER <= len(data):
-                length, kind = struct.unpack_from("=IH", data, position)
-                if kind == _NLMSG_DONE:
-                    return
-                if kind == _NLMSG_ERROR:
-                    code = -struct.unpack_from("=i", data, position + _HEADER)[0]
-                    if code == 0:  # it was asked to say that it has done it
-                        return
-                    raise OSError(code, os.strerror(code))
-                yield data[position + _HEADER : position + length]
-                position += (length + 3) & ~3
+        for _ in range(_ATTEMPTS):
+            connection.send(message(request, flags, body))
+            found, is_whole = _received(connection)
+            if is_whole:
+                return found
+        raise OSError(errno.EAGAIN, "it changes all the time")
     finally:
         connection.close()
+
+
+def _received(connection: _socket.socket) -> tuple[list[bytes], bool]:
+    """The messages of one answer, and whether nothing has changed meanwhile."""
+    found: list[bytes] = []
+    is_whole = True
+    while True:
+        data = connection.recv(_REPLY_MAX)
+        position = 0
+        while position + _HEADER <= len(data):
+            length, kind, flags = struct.unpack_from("=IHH", data, position)
+            is_whole = is_whole and not flags & _NLM_F_DUMP_INTR
+            if kind == _NLMSG_DONE:
+                return found, is_whole
+            if kind == _NLMSG_ERROR:
+                code = -struct.unpack_from("=i", data, position + _HEADER)[0]
+                if code == 0:  # it was asked to say that it has done it
+                    return found, is_whole
+                raise OSError(code, os.strerror(code))
+            found.append(data[position + _HEADER : position + length])
+            if not flags & _NLM_F_MULTI:
+                return found, is_whole
+            position += (length + 3) & ~3

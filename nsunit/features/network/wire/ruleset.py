@@ -65,16 +65,17 @@ class Ruleset:
         return int.from_bytes(attributes(answer[20:])[_GEN_ID])
 
     def remove(self, item: Attachment) -> bool:
-        """Delete what is *item*'s, all or nothing; False where some of it is not there, or the kernel refuses it."""
+        """Delete what is *item*'s, all or nothing; False where some of it is not there, or the kernel refuses it.
+
+        The kernel answers for each chain, and says nothing where it has not looked at the transaction at all.
+        """
         self.socket.send(removal(item))
-        refused = False
+        answers = []
         try:
             while True:  # it is all done, or refused, when send() returns
-                answer = self.socket.recv(_REPLY_MAX, _socket.MSG_DONTWAIT)
-                kind, code = struct.unpack_from("=4xH10xi", answer)
-                refused = refused or kind != _NLMSG_ERROR or code != 0
+                answers.append(struct.unpack_from("=4xH10xi", self.socket.recv(_REPLY_MAX, _socket.MSG_DONTWAIT)))
         except BlockingIOError:
-            return not refused
+            return answers == [(_NLMSG_ERROR, 0)] * (len(item.links) * len(_OWN_FAMILIES))
 
 
 def removal(item: Attachment) -> bytes:
@@ -102,7 +103,7 @@ def chains() -> list[dict[str, Any]]:
     """
     families = {number: name for name, number in _FAMILIES.items()}
     try:
-        listed = list(answers(_NETLINK_NETFILTER, _GET_CHAIN, _NLM_F_DUMP, _about()))
+        listed = answers(_NETLINK_NETFILTER, _GET_CHAIN, _NLM_F_DUMP, _about())
     except OSError as error:
         raise NsunitError(f"cannot list the chains of firewalls: {error.strerror}") from None
     found = []

@@ -1,11 +1,19 @@
 """What a foreground `run` makes of a signal."""
 
 import signal
+import types
 
 import pytest
+from definitions import definition
 
+from nsunit.core.prepare import Prepared
 from nsunit.deeds.session import run
 from nsunit.definition.model import Container, Definition
+from nsunit.errors import SessionError
+from nsunit.plan.facts import Facts
+from nsunit.plan.units import units
+from nsunit.setup.spawn import SetupError
+from nsunit.storage.paths import Paths
 
 
 @pytest.mark.parametrize("caught", [True, False])
@@ -23,3 +31,27 @@ def test_a_system_gets_its_stop_signal(monkeypatch):
     system = Definition("web", Container(("x",), stop_signal=37, extras=(("boot", None),)), (), (), ())
     assert run._signal_for(system, 42, signal.SIGHUP) == 37
     assert asked == [(42, 37)]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(KeyboardInterrupt(), KeyboardInterrupt), (SetupError("Failed to mount"), SessionError)]
+)
+@pytest.mark.parametrize("step", ["enter_own_users", "enter_and_prepare"])
+def test_what_was_made_of_the_network_is_taken_back(monkeypatch, step, error, raised):
+    """Also after an interrupt while the container is prepared: another process may have made its rules by then."""
+
+    def fail(*_):
+        raise error
+
+    taken_back = []
+    monkeypatch.setattr(run, "read_plan", lambda directory: ["the plan"])
+    for name in ("enter_own_users", "harden", "enter_and_prepare"):
+        monkeypatch.setattr(run, name, lambda *_: None)
+    monkeypatch.setattr(run, step, fail)
+    monkeypatch.setattr(run, "detach_network", lambda operations, build: taken_back.append(operations))
+    web = definition(name="web")
+    prepared = Prepared(web, units(web, Facts(257, "", "", "/run/x")), ())
+    context = types.SimpleNamespace(paths=Paths())
+    with pytest.raises(raised):
+        run._run_attached(context, prepared, None, None, tty=False, interactive=False)
+    assert taken_back == [["the plan"]]

@@ -139,6 +139,8 @@ WRONG = [
     ("SocketBindAllow", "sctp:1", "'sctp:1' is not a bind rule"),
     ("RestrictNetworkInterfaces", "a/b", "'a/b' is not the name of a network interface"),
     ("RestrictNetworkInterfaces", "12", "'12' is not the name of a network interface"),
+    ("BindNetworkInterface", "~eth0", "'~eth0' is not the name of a network interface"),
+    ("BindNetworkInterface", "eth0 eth1", "'eth0 eth1' is not the name of a network interface"),
     ("NFTSet", "cgroup:inet:filter", "'cgroup:inet:filter' is not an NFT set"),
     ("NFTSet", "cgroup:inet:1:web", "'1' is not an NFT name"),
     ("BPFProgram", "x:/sys/fs/bpf/a", "'x:/sys/fs/bpf/a' is not TYPE:PATH"),

@@ -36,6 +36,7 @@ def test_the_steps():
     [
         ("Bind=/srv/a:/a:idmap=1", "'1' is no id on disk and one inside"),
         ("Bind=/srv/a:/a:idmap=1-x", "'1-x' is no id on disk and one inside"),
+        ("Bind=/srv/a:/a:idmap=1-4294967295", "'1-4294967295' is no id on disk and one inside"),
         ("Bind=/srv/a:/a:idmap=1-2,U", "says twice whose the files are"),
         ("Bind=/usr/share/a:/a:U", "'/usr/share/a' is the host's, and cannot become the container's"),
         ("Bind=/home:/a:U", "'/home' is the host's"),

@@ -1,12 +1,20 @@
 """What gives things in the store their names."""
 
+import contextlib
 import errno
+import fcntl
 import os
+from types import SimpleNamespace
 
 import pytest
 
-from nsunit.features.images.writing import swap
+from nsunit.features.images.doctor import left
+from nsunit.features.images.layout import Image
+from nsunit.features.images.store import Store
+from nsunit.features.images.writing import Workplace, add_image, swap, sweep_place
 from nsunit.setup import linux
+from nsunit.storage import files
+from nsunit.storage.paths import Paths
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -24,3 +32,56 @@ def test_two_have_each_others_names(known, tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == ["new", "old"]
     with pytest.raises(FileNotFoundError):
         swap(str(tmp_path / "none"), str(tmp_path / "old"))
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    """A full disk left a file for each try, which nobody but doctor removed."""
+    store = Store(Paths(str(tmp_path / "run"), str(tmp_path)))
+    for directory in (store.configs, store.about, store.images):
+        os.makedirs(directory)
+
+    def full(_fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        add_image(store, Image("ab" * 32, ()), b"{}", {})
+    assert [os.listdir(directory) for directory in (store.configs, store.about, store.images)] == [[], [], []]
+
+
+def test_what_a_killed_writer_left_is_told(tmp_path):
+    store = Store(Paths(str(tmp_path / "run"), str(tmp_path)))
+    gone, own, digest = 1 << 22, os.getpid(), "ab" * 32
+    for directory in (store.names, store.images):
+        os.makedirs(directory)
+    for name in (f".{gone}.new", f".{own}.new", f"docker.io+x:1.{gone}.new"):
+        os.symlink("../images/x", f"{store.names}/{name}")
+    for name in (f"{digest}.{gone}.new", f"{digest}.{own}.new", digest):
+        (tmp_path / f"images/images/{name}").touch()
+    owners = SimpleNamespace(context=SimpleNamespace(paths=store.paths))
+    assert [item.what for item in left(owners)] == [f"{store.names}/.{gone}.new", f"{store.images}/{digest}.{gone}.new"]
+
+
+def test_what_others_remove_meanwhile_is_passed_over(tmp_path, monkeypatch):
+    """An import failed where another one ended just then."""
+
+    def place(name):
+        (tmp_path / "place" / name).mkdir(parents=True)
+        return str(tmp_path / "place" / name)
+
+    removed = []
+    own, left = place("own"), place("left")
+    held = os.open(own, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(held, fcntl.LOCK_SH)
+    monkeypatch.setattr(files, "list_directory", lambda path: ["gone", "left", "own"])
+    swept = sweep_place(f"{tmp_path}/place", contextlib.nullcontext, lambda path: removed.append(path) or True)
+    os.close(held)
+    assert (swept, removed) == (1, [left])
+
+
+def test_a_workplace_is_gone_at_the_end_and_taken_by_none_before(tmp_path):
+    place = str(tmp_path / "place")
+    with Workplace(place, contextlib.nullcontext, files.remove_tree) as work:
+        assert sweep_place(place, contextlib.nullcontext, files.remove_tree) == 0
+        assert os.listdir(place) == [work.token]
+    assert os.listdir(place) == []

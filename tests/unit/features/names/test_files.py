@@ -1,22 +1,32 @@
 """Files that are rewritten in place."""
 
-import os
+import errno
 
+import pytest
+
+from nsunit import setup
 from nsunit.features.names import files
-from nsunit.features.network.wire import hosts
 
 
 def test_a_reader_never_finds_half_a_line(tmp_path, monkeypatch):
     path = tmp_path / "hosts"
     path.write_text("1 a\n2 bbbbbbbb\n")
     seen = []
-    truncate = os.ftruncate
-    monkeypatch.setattr(os, "ftruncate", lambda fd, length: (seen.append(path.read_text()), truncate(fd, length)))
-    hosts.rewrite(str(path), "1 a\n")
+    truncate = setup.os.ftruncate
+    monkeypatch.setattr(setup.os, "ftruncate", lambda fd, length: (seen.append(path.read_text()), truncate(fd, length)))
+    setup.write_over(None, str(path), "1 a\n")
     assert seen == ["1 a\n" + "\n" * 11]
     assert path.read_text() == "1 a\n"
-    hosts.rewrite(str(path), "1 a\n")
+    setup.write_over(None, str(path), "1 a\n")
     assert len(seen) == 1  # nothing to do
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    write = setup.os.pwrite
+    monkeypatch.setattr(setup.os, "pwrite", lambda fd, content, offset: write(fd, content[:2], offset))
+    with pytest.raises(OSError, match="No space left") as caught:
+        setup.write_over(None, str(tmp_path / "hosts"), "1 a\n")
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "hosts"))
 
 
 def test_the_servers_behind_one_of_the_hosts_own(monkeypatch):

@@ -46,3 +46,19 @@ def test_links_of_root_are_resolved_while_they_can_be_told_apart(monkeypatch):
     for operation in (device, bind, layers):
         setup._resolve(operation)
     assert (device.source, bind.source, layers.lowers) == ("/dev/d/real", "/b/real", ("/1/real", "/2/real"))
+
+
+@pytest.mark.parametrize(
+    ("tools", "status"), [("/nowhere", 1), ("true", 0), ("false", 1)], ids=["missing", "done", "refused"]
+)
+def test_maps_that_were_not_written_are_not_taken_for_written(tools, status, tmp_path, capfd):
+    for name in ("newuidmap", "newgidmap") if tools != "/nowhere" else ():
+        (tmp_path / name).symlink_to(f"/bin/{tools}")
+    users = setup.OwnUsers(tools if tools == "/nowhere" else str(tmp_path), "0:1000:1", "0:1000:1")
+    reader, writer = os.pipe()
+    os.write(writer, b".")
+    pid = os.fork()
+    if pid == 0:
+        users._map_from_outside(reader, 1)
+    os.close(reader), os.close(writer)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status

@@ -26,6 +26,11 @@ def test_warnings():
     assert raise_first(results(lambda: ["a"], list, lambda: ["b", "c"])) == ["a", "b", "c"]
 
 
+def test_many_warnings():
+    many = ["x" * 4096] * 1000
+    assert raise_first(results(lambda: many)) == many
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [

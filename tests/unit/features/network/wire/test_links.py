@@ -1,6 +1,7 @@
 """Requests for links, addresses and routes, read by pyroute2, which has its own idea of the encoding."""
 
 import errno
+import os
 import socket
 
 import pytest
@@ -146,3 +147,23 @@ def test_what_the_kernel_refuses(monkeypatch):
     Route().return_to_loopback("a")  # it is there already
     with pytest.raises(NsunitError, match="cannot give 'a' the address 10.0.0.1/8: Operation not permitted"):
         Route().set_address("a", "10.0.0.1/8")
+
+
+def test_who_cannot_come_back_out_of_a_container_s_network_goes_no_further(monkeypatch, capfd):
+    """What follows would be done to the container's links and rules, which is said on standard error."""
+    entered = []
+
+    def enter(fd):
+        entered.append(fd)
+        if len(entered) == 2:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(links, "enter", enter)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            links.inside(0, lambda: None)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    assert "cannot leave the container's network namespace: " in capfd.readouterr().err

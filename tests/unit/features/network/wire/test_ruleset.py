@@ -64,3 +64,40 @@ def test_a_note_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     ruleset.note(fd, 7, "other")
     assert ruleset.noted(fd) == (7, "other")
     os.close(fd)
+
+
+class Kernel:
+    """A socket whose other end says *told* of what it is sent."""
+
+    def __init__(self, *told: bytes) -> None:
+        self.told = list(told)
+
+    def send(self, _request: bytes) -> None:
+        """It is all done, or refused, when this returns."""
+
+    def recv(self, _size: int, _flags: int) -> bytes:
+        """The next of its words."""
+        if not self.told:
+            raise BlockingIOError
+        return self.told.pop(0)
+
+
+def word(kind: int, code: int) -> bytes:
+    return struct.pack("=IHHIIi", 36, kind, 0, 1, 0, code) + bytes(16)
+
+
+@pytest.mark.parametrize(
+    ("told", "done"),
+    [
+        ([word(2, 0)] * 2, True),  # one for each of its chains
+        ([], False),  # it has not looked at it
+        ([word(2, 0)], False),
+        ([word(2, 0), word(2, -2)], False),
+        ([word(2, -11)], False),  # somebody else has changed the rules meanwhile: none of it is done
+        ([word(2, 0), word(3, 0)], False),
+    ],
+)
+def test_all_is_removed_where_the_kernel_says_so_for_each_chain(told: list[bytes], done: bool) -> None:
+    rules = ruleset.Ruleset.__new__(ruleset.Ruleset)
+    rules.socket = Kernel(*told)  # type: ignore[assignment]
+    assert rules.remove(ITEM) is done

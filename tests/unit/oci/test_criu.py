@@ -108,9 +108,13 @@ def test_streams_that_are_outside(link, mount, said, key):
     assert request.stream(link, mount, 255, [30, 31]) == (said, key)
 
 
-def test_a_terminal_of_others_is_told():
-    with pytest.raises(OciError, match="a standard stream is a terminal of others, /dev/pts/0: criu cannot restore it"):
-        request.stream("/dev/pts/0", 57, 255, [30, 31])
+def test_a_terminal_of_others_has_another_in_its_place_or_is_told():
+    key = request.terminal_key(0x8803, 0x1F)
+    assert key == "tty[8803:1f]"
+    assert request.stream("/dev/pts/3", 57, 255, [30, 31], key) == (key, key)
+    assert request.stream("/dev/pts/3", 30, 255, [30, 31], key) == ("", "/dev/pts/3")
+    with pytest.raises(OciError, match="a terminal of others, /dev/pts/3: with --shell-job another takes its place"):
+        request.stream("/dev/pts/3", 57, 255, [30, 31])
 
 
 def test_the_reason_is_the_first_error_that_is_one():

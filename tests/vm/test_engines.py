@@ -252,7 +252,9 @@ class TestPodman:
         said = run("buildah", "bud", *own, *host, *LIMITS, "--cgroup-parent", "/shop-web", str(tmp_path)).stdout
         assert "\n0::/shop-web\n" in said
         made = run("buildah", "from", *host, *LIMITS, "--cgroup-parent", "shop-web.slice", IMAGE).stdout.strip()
-        said = run("buildah", "--cgroup-manager", "systemd", "run", *own, made, "tail", "-1", "/proc/self/cgroup").stdout
+        said = run(
+            "buildah", "--cgroup-manager", "systemd", "run", *own, made, "tail", "-1", "/proc/self/cgroup"
+        ).stdout
         assert said.startswith("0::/shop.slice/shop-web.slice/nsunit-oci-buildah-buildah")
         run("buildah", "rm", made)
 
@@ -310,7 +312,20 @@ class TestPodman:
         unit = ("--unit=ready", "--service-type=notify", "--property=NotifyAccess=all", "--collect", "--quiet")
         binds = [word for path in ("/usr", "/lib", "/lib64") for word in ("--volume", f"{path}:{path}:ro")]
         script = f"systemd-notify --ready --status=inside; {LOOP}"
-        words = ("podman", "run", "--name", "ready", "--sdnotify", "container", *LIMITS, *binds, IMAGE, "sh", "-c", script)
+        words = (
+            "podman",
+            "run",
+            "--name",
+            "ready",
+            "--sdnotify",
+            "container",
+            *LIMITS,
+            *binds,
+            IMAGE,
+            "sh",
+            "-c",
+            script,
+        )
         run("systemd-run", *unit, *words)
         try:
             told = run("systemctl", "show", "--property=StatusText,SubState", "ready").stdout.split()

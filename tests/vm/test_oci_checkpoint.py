@@ -147,7 +147,11 @@ def test_another_terminal_of_others_takes_its_place(remembering):
     def on(slave, *words):
         subprocess.run(
             ["nsunit-oci", *words, "--detach", "--pid-file", "pid", bundle.id],
-            **{"cwd": bundle.path, "check": True, "stdin": slave, "stdout": slave, "stderr": slave},
+            cwd=bundle.path,
+            check=True,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
         )
         return int((bundle.path / "pid").read_text())
 

@@ -156,7 +156,7 @@ def stream(link: str, mount: int, inode: int, inside: Sequence[int], terminal: s
     if link.startswith("/dev/pts/") and mount not in inside:
         if not terminal:
             raise OciError(
-                f"a standard stream is a terminal of others, {link}: with --shell-job another takes its place at restore"
+                f"a standard stream is a terminal of others, {link}: with --shell-job another takes its place"
             )
         return terminal, terminal
     if link.startswith("/") and mount not in inside:

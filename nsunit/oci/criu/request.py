@@ -23,8 +23,9 @@ WORK_DIR_FD, LINK_REMAP, CG_ROOT, RST_SIBLING, INHERIT_FD, EXT_SHARING, EXT_MAST
 MANAGE_CGROUPS_MODE, EXTERNAL, EMPTY_NS, FREEZE_CGROUP, TCP_SKIP_IN_FLIGHT = 34, 37, 38, 44, 46
 ORPHAN_PTS_MASTER, CONFIG_FILE, TCP_CLOSE, LSM_PROFILE, LSM_MOUNT_CONTEXT, NETWORK_LOCK = 50, 51, 52, 53, 63, 64
 # criu_network_lock_method: libnftables is a part of criu, iptables(8) need not be there.  A lock outlives the dump, in
-# a namespace of others too: there is none where no connection can be in the image.
+# a namespace of others too: there is none where no connection can be in the image, if criu knows that.
 _NFTABLES, _SKIP = 2, 3
+_SKIPS_FROM = (3, 19)
 _LEVEL = 4
 _NEWNET = 0x40000000
 
@@ -69,8 +70,11 @@ def check(given: Given) -> None:
         raise UsageError("--parent-path must be relative to --image-path")
 
 
-def common(given: Given, annotations: Json, images_fd: int, work_fd: int, log: str) -> list[Field]:
-    """What is said to both: *log* is the name of the log file in the working directory."""
+def common(
+    given: Given, annotations: Json, images_fd: int, work_fd: int, log: str, version: tuple[int, int]
+) -> list[Field]:
+    """What is said to both: *log* is the name of the log file in the working directory, *version* criu's."""
+    locks = given.has("tcp-established") or version < _SKIPS_FROM
     fields: list[Field] = [
         (IMAGES_DIR_FD, images_fd),
         (WORK_DIR_FD, work_fd),
@@ -80,7 +84,7 @@ def common(given: Given, annotations: Json, images_fd: int, work_fd: int, log: s
         (ORPHAN_PTS_MASTER, True),
         (EXT_SHARING, True),
         (EXT_MASTERS, True),
-        (NETWORK_LOCK, _NFTABLES if given.has("tcp-established") else _SKIP),
+        (NETWORK_LOCK, _NFTABLES if locks else _SKIP),
         (EMPTY_NS, _NEWNET),
         (MANAGE_CGROUPS_MODE, CGROUP_MODES[given.one("manage-cgroups-mode", "soft")]),
     ]

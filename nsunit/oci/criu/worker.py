@@ -170,3 +170,16 @@ class Worker:
             os.waitpid(self.pid, 0)
         except ChildProcessError:
             pass
+
+
+def version() -> tuple[int, int]:
+    """The first two numbers of criu's version.
+
+    Raises:
+        OciError: it has ended without a word.
+    """
+    worker = Worker(())
+    try:
+        return worker.ask(wire.VERSION, (), lambda script, pid, fd: None).version
+    finally:
+        worker.end()

@@ -8,7 +8,7 @@ import time
 from nsunit.jsontext import dumps
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.criu import mounts, request, wire
-from nsunit.oci.criu.worker import DESCRIPTORS, MOUNTS, Directories, Worker, find
+from nsunit.oci.criu.worker import DESCRIPTORS, MOUNTS, Directories, Worker, find, version
 from nsunit.oci.errors import OciError
 from nsunit.oci.spec import namespaces
 from nsunit.oci.spec.fields import Json, take
@@ -68,7 +68,7 @@ def dump(context: Context, given: Given, container: Container, directories: Dire
         OciError: it cannot; the container goes on.
     """
     config: Json = context.store.config(container.id)
-    fields = request.common(given, container.annotations, *directories.inherited, _LOG)
+    fields = request.common(given, container.annotations, *directories.inherited, _LOG, version())
     freezer = fs.directory(container.place.path) if manager.is_own(container.place) else ""
     kept, external, streams = _outside(config, container, terminals=given.has("shell-job"))
     fields += request.of_dump(given, container.pid, freezer, external)

@@ -7,7 +7,7 @@ import os
 from nsunit.jsontext import loads
 from nsunit.oci.cgroup import placing
 from nsunit.oci.criu import request, wire
-from nsunit.oci.criu.worker import DESCRIPTORS, Directories, Worker, find
+from nsunit.oci.criu.worker import DESCRIPTORS, Directories, Worker, find, version
 from nsunit.oci.errors import OciError
 from nsunit.oci.foreground import Foreground
 from nsunit.oci.outside import after_start
@@ -136,7 +136,7 @@ class _Restoring:
         inherited += [(request.EXTERNAL_NAMESPACES[kind], fd) for kind, fd in joined]
         sources = self.directories.sources(self.config, self.container.bundle, self.container.rootfs)
         external = request.external_at_restore(sources)
-        fields = request.common(self.given, self.container.annotations, *self.directories.inherited, _LOG)
+        fields = request.common(self.given, self.container.annotations, *self.directories.inherited, _LOG, version())
         return fields + request.of_restore(
             self.given, self.container.rootfs, self.container.place.path, external, inherited
         )

@@ -147,7 +147,8 @@ class Worker:
         Raises:
             OciError: criu has ended without a word.
         """
-        self.socket.send(wire.encode([(1, kind), (2, list(fields))]))
+        options = [(2, list(fields))] if fields else []  # none at all: older ones have fields that must be there
+        self.socket.send(wire.encode([(1, kind), *options]))
         while True:
             message, rights, _, _ = self.socket.recvmsg(_MAX, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
             if not message:

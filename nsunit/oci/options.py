@@ -97,7 +97,7 @@ _IMAGE = (
     ("work-path", "Directory for criu's log and figures (default: that of the image)", "DIR", ""),
     ("tcp-established", "With its connections", "", ""),
     ("ext-unix-sk", "With sockets of the file system whose other end is elsewhere", "", ""),
-    ("shell-job", "With a terminal that is the caller's", "", ""),
+    ("shell-job", "With standard streams that are a terminal of others: that of restore takes its place", "", ""),
     ("file-locks", "With its locks of files", "", ""),
     ("manage-cgroups-mode", "What becomes of cgroups below its own: ignore, soft, full or strict", "MODE", ""),
     ("empty-ns", "Taken: network interfaces are never in the image", "network", ""),

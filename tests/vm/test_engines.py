@@ -245,6 +245,19 @@ class TestPodman:
         assert run("buildah", "run", *own, container, "sh", "-c", "exit 4", check=False).returncode == 4
         run("buildah", "rm", container)
 
+    def test_buildah_says_where_it_is_in_the_tree(self, podman, run, tmp_path):
+        """What it is told as cgroupsPath is a path; only with `run` it asks for scopes of systemd's, in a slice."""
+        (tmp_path / "Containerfile").write_text(f"FROM {IMAGE}\nRUN --network=none tail -1 /proc/self/cgroup\n")
+        own, host = ("--isolation", "oci", "--runtime", "/usr/bin/nsunit-oci"), ("--cgroupns", "host")
+        said = run("buildah", "bud", *own, *host, *LIMITS, "--cgroup-parent", "/shop-web", str(tmp_path)).stdout
+        assert "\n0::/shop-web\n" in said
+        made = run("buildah", "from", *host, *LIMITS, "--cgroup-parent", "shop-web.slice", IMAGE).stdout.strip()
+        said = run(
+            "buildah", "--cgroup-manager", "systemd", "run", *own, made, "tail", "-1", "/proc/self/cgroup"
+        ).stdout
+        assert said.startswith("0::/shop.slice/shop-web.slice/nsunit-oci-buildah-buildah")
+        run("buildah", "rm", made)
+
     def test_what_is_wrong_is_told_in_its_words(self, podman):
         missing = podman("run", "--rm", IMAGE, "nonesuch", check=False)
         assert missing.returncode == 127
@@ -293,6 +306,32 @@ class TestPodman:
             quadlet.unlink()
             run("systemctl", "daemon-reload")
             run("systemctl", "reset-failed", "shop", check=False)
+
+    def test_it_says_itself_that_it_is_ready(self, podman, run):
+        """Its socket, of the unit or of podman, is mounted: the unit has started when the program says so."""
+        unit = ("--unit=ready", "--service-type=notify", "--property=NotifyAccess=all", "--collect", "--quiet")
+        binds = [word for path in ("/usr", "/lib", "/lib64") for word in ("--volume", f"{path}:{path}:ro")]
+        script = f"systemd-notify --ready --status=inside; {LOOP}"
+        words = (
+            "podman",
+            "run",
+            "--name",
+            "ready",
+            "--sdnotify",
+            "container",
+            *LIMITS,
+            *binds,
+            IMAGE,
+            "sh",
+            "-c",
+            script,
+        )
+        run("systemd-run", *unit, *words)
+        try:
+            told = run("systemctl", "show", "--property=StatusText,SubState", "ready").stdout.split()
+            assert sorted(told) == ["StatusText=inside", "SubState=running"]
+        finally:
+            run("systemctl", "stop", "ready")
 
     def test_without_systemd_it_makes_the_cgroup(self, podman):
         own = Engine(podman._run, "podman", "--cgroup-manager", "cgroupfs")
@@ -394,6 +433,11 @@ class TestPodmanOfAUser:
         script = "id -u; touch /tmp/x && stat -c %u /tmp/x"
         assert users.out("run", "--rm", "--user", "1000", IMAGE, "sh", "-c", script) == "1000\n1000"
         assert users.out("run", "--rm", "--userns", "keep-id", IMAGE, "id", "-u") == str(pwd.getpwnam(USER).pw_uid)
+
+    def test_it_has_a_network_of_pasta(self, users, run):
+        name = users.start("--network", "pasta", "--publish", "127.0.0.1:8383:80", script="nc -ll -p 80 -e echo here")
+        wait_until(lambda: run("busybox nc 127.0.0.1 8383 </dev/null", check=False).stdout == "here\n", "its answer")
+        users("rm", "--force", "--time", "0", name)
 
     def test_groups_that_the_user_keeps(self, users):
         """Supplementary groups that have no place in the maps: run.oci.keep_original_groups."""

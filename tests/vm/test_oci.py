@@ -92,6 +92,18 @@ def test_what_a_plain_start_is_told_is_told_by_it(bundle, rootfs):
         bundle.call("delete", bundle.id)
 
 
+def test_all_lines_of_what_it_is_told_are_told(bundle, rootfs):
+    (rootfs / "bin/in\ntwo").write_text("neither a script nor a program")
+    (rootfs / "bin/in\ntwo").chmod(0o755)
+    bundle.config["process"]["args"] = ["/bin/in\ntwo"]
+    bundle.save()
+    pid = bundle.create()
+    failed = bundle.call("start", bundle.id, check=False)
+    told = 'unable to start container process: exec: "/bin/in\ntwo": Exec format error\n'
+    assert (failed.returncode, failed.stderr) == (1, told)
+    os.waitpid(pid, 0)
+
+
 def test_a_hook_after_the_start_is_run(bundle):
     seen = bundle.path / "seen"
     bundle.config["hooks"] = {"poststart": [{"path": "/bin/touch", "args": ["touch", str(seen)]}]}

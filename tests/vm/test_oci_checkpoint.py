@@ -137,19 +137,39 @@ def test_connections_go_on(remembering):
     os.waitpid(again, 0)
 
 
-def test_a_terminal_of_others_is_told(remembering):
+def test_another_terminal_of_others_takes_its_place(remembering):
+    """Neither is in the container: what it says is on the first, and after the restore on the second."""
     bundle = remembering
-    master, slave = os.openpty()
-    words = ["nsunit-oci", "run", "--detach", "--pid-file", "pid", bundle.id]
-    subprocess.run(words, cwd=bundle.path, check=True, stdin=slave, stdout=slave, stderr=slave)
-    told = (
-        f"a standard stream is a terminal of others, {os.ttyname(slave)}: criu cannot restore it; use process.terminal"
-    )
-    assert refusal(bundle, "--shell-job") == told + "\n"
-    bundle.call("delete", "--force", bundle.id)
-    os.waitpid(int((bundle.path / "pid").read_text()), 0)
-    os.close(master)
-    os.close(slave)
+    bundle.config["process"]["args"] = ["sh", "-c", REMEMBERS.replace("> /tmp/x", "> /tmp/x; echo $x")]
+    bundle.save()
+    masters, slaves = zip(os.openpty(), os.openpty(), strict=True)
+
+    def on(slave, *words):
+        subprocess.run(
+            ["nsunit-oci", *words, "--detach", "--pid-file", "pid", bundle.id],
+            cwd=bundle.path,
+            check=True,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        return int((bundle.path / "pid").read_text())
+
+    pid = on(slaves[0], "run")
+    with open(masters[0], encoding="utf-8") as terminal:
+        before = terminal.readline()
+        told = f"a standard stream is a terminal of others, {os.ttyname(slaves[0])}: with --shell-job another takes its"
+        assert refusal(bundle).startswith(told)
+        bundle.call("checkpoint", "--image-path", "image", "--shell-job", bundle.id)
+        assert os.waitpid(pid, 0) == (pid, signal.SIGKILL)
+    again = on(slaves[1], "restore", "--shell-job", "--image-path", "image")
+    assert os.readlink(f"/proc/{again}/fd/1") == os.ttyname(slaves[1])
+    with open(masters[1], encoding="utf-8") as terminal:
+        assert terminal.readline() == before
+        bundle.call("delete", "--force", bundle.id)
+        os.waitpid(again, 0)
+    for slave in slaves:
+        os.close(slave)
 
 
 def test_a_container_that_is_left_running_can_come_back_with_another_name(remembering):

@@ -53,6 +53,15 @@ def test_a_hook_that_fails_at_the_start_ends_the_container(bundle):
     assert bundle.state()["status"] == "stopped"
 
 
+@pytest.mark.parametrize("kind", ["startContainer", "poststart"])
+def test_a_run_whose_hook_fails_at_the_start_leaves_nothing(bundle, kind):
+    bundle.config["hooks"] = {kind: [{"path": "/bin/sh", "args": ["sh", "-c", "exit 4"]}]}
+    bundle.save()
+    done = bundle.call("run", bundle.id, check=False)
+    assert done.returncode == 1 and f"{kind} hook #0: exit status 4" in done.stderr
+    assert not (ROOT / bundle.id).exists()
+
+
 def test_a_poststart_hook_that_fails_ends_the_container(bundle):
     bundle.config["hooks"] = {
         "poststart": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null; echo why >&2; exit 5"]}],

@@ -103,6 +103,16 @@ def test_a_users_step_does_as_well(run, bundle):
     check_step(run, bundle, USER)
 
 
+@pytest.mark.usefixtures("srun")
+def test_each_task_of_a_step_has_a_container(run, bundle):
+    write_config(run, bundle, "root")
+    words = ("srun", "--quiet", "--ntasks=2", "--overcommit", "--chdir=/", f"--container={bundle}")
+    script = "echo $$ $SLURM_PROCID of $SLURM_NTASKS"
+    lines = sorted(line.split() for line in run(*words, "/bin/sh", "-c", script).stdout.splitlines())
+    assert lines == [["1", "0", "of", "2"], ["1", "1", "of", "2"]]  # each is process 1 of its own
+    assert list(Path("/tmp/nsunit-oci-0").iterdir()) == []
+
+
 @pytest.mark.usefixtures("srun", "user")
 @pytest.mark.parametrize("owner", ["root", USER])
 def test_a_step_that_is_cancelled_leaves_nothing(run, bundle, owner):

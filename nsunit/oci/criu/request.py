@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     Field: TypeAlias = "tuple[int, Value]"
 
 # criu_opts of images/rpc.proto
-IMAGES_DIR_FD, PID, LEAVE_RUNNING, EXT_UNIX_SK, TCP_ESTABLISHED, SHELL_JOB, FILE_LOCKS = 1, 2, 3, 4, 5, 7, 8
+IMAGES_DIR_FD, PID, LEAVE_RUNNING, EXT_UNIX_SK, TCP_ESTABLISHED, FILE_LOCKS = 1, 2, 3, 4, 5, 8
 LOG_LEVEL, LOG_FILE, NOTIFY_SCRIPTS, ROOT, PARENT_IMG, TRACK_MEM, AUTO_DEDUP = 9, 10, 12, 13, 14, 15, 16
 WORK_DIR_FD, LINK_REMAP, CG_ROOT, RST_SIBLING, INHERIT_FD, EXT_SHARING, EXT_MASTERS = 17, 18, 25, 26, 27, 29, 30
 MANAGE_CGROUPS_MODE, EXTERNAL, EMPTY_NS, FREEZE_CGROUP, TCP_SKIP_IN_FLIGHT = 34, 37, 38, 44, 46
 ORPHAN_PTS_MASTER, CONFIG_FILE, TCP_CLOSE, LSM_PROFILE, LSM_MOUNT_CONTEXT, NETWORK_LOCK = 50, 51, 52, 53, 63, 64
 # criu_network_lock_method: libnftables is a part of criu, iptables(8) need not be there.  A lock outlives the dump, in
-# a namespace of others too: there is none where no connection can be in the image.
+# a namespace of others too: there is none where no connection can be in the image, if criu knows that.
 _NFTABLES, _SKIP = 2, 3
+_SKIPS_FROM = (3, 19)
 _LEVEL = 4
 _NEWNET = 0x40000000
 
@@ -33,7 +34,6 @@ CGROUP_MODES = {"ignore": 0, "soft": 3, "full": 4, "strict": 5}
 _FLAGS = {
     "tcp-established": TCP_ESTABLISHED,
     "ext-unix-sk": EXT_UNIX_SK,
-    "shell-job": SHELL_JOB,
     "file-locks": FILE_LOCKS,
     "auto-dedup": AUTO_DEDUP,
     "link-remap": LINK_REMAP,
@@ -70,8 +70,11 @@ def check(given: Given) -> None:
         raise UsageError("--parent-path must be relative to --image-path")
 
 
-def common(given: Given, annotations: Json, images_fd: int, work_fd: int, log: str) -> list[Field]:
-    """What is said to both: *log* is the name of the log file in the working directory."""
+def common(
+    given: Given, annotations: Json, images_fd: int, work_fd: int, log: str, version: tuple[int, int]
+) -> list[Field]:
+    """What is said to both: *log* is the name of the log file in the working directory, *version* criu's."""
+    locks = given.has("tcp-established") or version < _SKIPS_FROM
     fields: list[Field] = [
         (IMAGES_DIR_FD, images_fd),
         (WORK_DIR_FD, work_fd),
@@ -81,7 +84,7 @@ def common(given: Given, annotations: Json, images_fd: int, work_fd: int, log: s
         (ORPHAN_PTS_MASTER, True),
         (EXT_SHARING, True),
         (EXT_MASTERS, True),
-        (NETWORK_LOCK, _NFTABLES if given.has("tcp-established") else _SKIP),
+        (NETWORK_LOCK, _NFTABLES if locks else _SKIP),
         (EMPTY_NS, _NEWNET),
         (MANAGE_CGROUPS_MODE, CGROUP_MODES[given.one("manage-cgroups-mode", "soft")]),
     ]
@@ -141,10 +144,11 @@ def refuse_joined(kinds: Sequence[str]) -> None:
             raise OciError(f"linux.namespaces: criu cannot bring a container back into a {kind} namespace of others")
 
 
-def stream(link: str, mount: int, inode: int, inside: Sequence[int]) -> tuple[str, str]:
+def stream(link: str, mount: int, inode: int, inside: Sequence[int], terminal: str = "") -> tuple[str, str]:
     """Two texts for a standard stream: how a dump is told that it is outside, if it must be, and how a restore.
 
-    *link* is what /proc has for it, *mount* the id of the mount it was opened on, *inside* those of the container.
+    *link* is what /proc has for it, *mount* the id of the mount it was opened on, *inside* those of the container;
+    *terminal* is how criu calls it if it is one, where another may take its place (see `terminal_key`).
 
     Raises:
         OciError: criu has nothing for it.
@@ -154,13 +158,22 @@ def stream(link: str, mount: int, inode: int, inside: Sequence[int]) -> tuple[st
     if link.startswith("pipe:["):
         return "", link
     if link.startswith("/dev/pts/") and mount not in inside:
-        raise OciError(
-            f"a standard stream is a terminal of others, {link}: criu cannot restore it; use process.terminal"
-        )
+        if not terminal:
+            raise OciError(
+                f"a standard stream is a terminal of others, {link}: with --shell-job another takes its place"
+            )
+        return terminal, terminal
     if link.startswith("/") and mount not in inside:
         key = f"file[{mount:x}:{inode:x}]"
         return key, key
     return "", link
+
+
+def terminal_key(device: int, file_system: int) -> str:
+    """How criu calls a terminal of others: by st_rdev and st_dev.  Unlike --shell-job alone it finds such a one from
+    within a mount namespace that has no mount of it.
+    """
+    return f"tty[{device:x}:{file_system:x}]"
 
 
 def reason(log: str) -> str:

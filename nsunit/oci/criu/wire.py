@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     Value: TypeAlias = "bool | int | str | bytes | Sequence[tuple[int, Value]]"
 
 
-DUMP, RESTORE, PRE_DUMP, NOTIFY = 1, 2, 4, 6  # criu_req_type
+DUMP, RESTORE, PRE_DUMP, NOTIFY, VERSION = 1, 2, 4, 6, 10  # criu_req_type
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _NEGATIVE = 1 << 64
 
 
 class Answer(Record):
-    """A criu_resp: *kind* a criu_req_type, *script* what a notification is about, *pid* that of it or of a restore."""
+    """A criu_resp: *kind* a criu_req_type, *script* what a notification is about, *pid* that of it or of a restore;
+    *version* the first two numbers of criu's.
+    """
 
     kind: int = 0
     success: bool = False
@@ -30,6 +32,7 @@ class Answer(Record):
     pid: int = 0
     errno: int = 0
     message: str = ""
+    version: tuple[int, int] = (0, 0)
 
 
 def encode(fields: Sequence[tuple[int, Value]]) -> bytes:
@@ -84,6 +87,9 @@ def answer(message: bytes) -> Answer:
             found["message"] = value.decode("utf-8", "replace")
         elif number == _RESTORED and isinstance(value, bytes):
             found["pid"] = next((item for key, item in decode(value) if key == 1), 0)
+        elif number == _VERSION and isinstance(value, bytes):
+            numbers = dict(decode(value))
+            found["version"] = (numbers.get(1, 0), numbers.get(2, 0))
         elif number == _NOTIFIED and isinstance(value, bytes):
             for key, item in decode(value):
                 if key == 1 and isinstance(item, bytes):
@@ -94,7 +100,7 @@ def answer(message: bytes) -> Answer:
 
 
 _NUMBERS = {1: "kind", 2: "success", 7: "errno"}
-_RESTORED, _NOTIFIED, _MESSAGE = 4, 5, 9
+_RESTORED, _NOTIFIED, _MESSAGE, _VERSION = 4, 5, 9, 10
 
 
 def _varint(value: int) -> bytes:

@@ -147,7 +147,8 @@ class Worker:
         Raises:
             OciError: criu has ended without a word.
         """
-        self.socket.send(wire.encode([(1, kind), (2, list(fields))]))
+        options = [(2, list(fields))] if fields else []  # none at all: older ones have fields that must be there
+        self.socket.send(wire.encode([(1, kind), *options]))
         while True:
             message, rights, _, _ = self.socket.recvmsg(_MAX, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
             if not message:
@@ -170,3 +171,16 @@ class Worker:
             os.waitpid(self.pid, 0)
         except ChildProcessError:
             pass
+
+
+def version() -> tuple[int, int]:
+    """The first two numbers of criu's version.
+
+    Raises:
+        OciError: it has ended without a word.
+    """
+    worker = Worker(())
+    try:
+        return worker.ask(wire.VERSION, (), lambda script, pid, fd: None).version
+    finally:
+        worker.end()

@@ -83,12 +83,12 @@ def hidden(config: Json) -> list[Operation]:
 
 
 def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namespaces, inherited: int) -> Operation:
-    target: str = take(entry, "destination", str)
-    if not target:
+    said_target: str = take(entry, "destination", str)
+    if not said_target:
         raise wrong(f"{where}destination", "it must be given")
-    target = target if target.startswith("/") else "/" + target
-    if not os.normpath(target).strip("/"):  # it would be below the root, and nobody would see it
-        raise wrong(f"{where}destination", f"'{target}' is the root: root.path says what that is")
+    target = os.normpath(f"/{said_target.lstrip('/')}")  # a `..` is taken away as text, whatever is there: as runc
+    if target == "/":  # it would be below the root, and nobody would see it
+        raise wrong(f"{where}destination", f"'{said_target}' is the root: root.path says what that is")
     kind, source = take(entry, "type", str), take(entry, "source", str)
     said = options.parse(take(entry, "options", list))
     if kind in ("cgroup", "cgroup2"):

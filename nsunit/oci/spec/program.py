@@ -62,6 +62,9 @@ def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
     user: Json = take(process, "user", dict)
     uid, gid = _id(user, "uid"), _id(user, "gid")
     no_new: bool = take(process, "noNewPrivileges", bool)
+    for number, entry in enumerate(environment):
+        if entry.startswith("="):
+            raise wrong(f"process.env[{number}]", f"'{entry}' has no name")
     path = next((entry[5:] for entry in reversed(environment) if entry.startswith("PATH=")), DEFAULT_PATH)
     early = [*_limits(process), *_scheduling(process, linux)]
     terminal: bool = take(process, "terminal", bool)

@@ -8,7 +8,7 @@ import time
 from nsunit.jsontext import dumps
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.criu import mounts, request, wire
-from nsunit.oci.criu.worker import DESCRIPTORS, MOUNTS, Directories, Worker, find
+from nsunit.oci.criu.worker import DESCRIPTORS, MOUNTS, Directories, Worker, find, version
 from nsunit.oci.errors import OciError
 from nsunit.oci.spec import namespaces
 from nsunit.oci.spec.fields import Json, take
@@ -68,9 +68,9 @@ def dump(context: Context, given: Given, container: Container, directories: Dire
         OciError: it cannot; the container goes on.
     """
     config: Json = context.store.config(container.id)
-    fields = request.common(given, container.annotations, *directories.inherited, _LOG)
+    fields = request.common(given, container.annotations, *directories.inherited, _LOG, version())
     freezer = fs.directory(container.place.path) if manager.is_own(container.place) else ""
-    kept, external, streams = _outside(config, container)
+    kept, external, streams = _outside(config, container, terminals=given.has("shell-job"))
     fields += request.of_dump(given, container.pid, freezer, external)
     kind = wire.PRE_DUMP if given.has("pre-dump") else wire.DUMP
     write_whole(f"{directories.images}/{DESCRIPTORS}", dumps(streams).encode(), 0o600)
@@ -85,8 +85,11 @@ def dump(context: Context, given: Given, container: Container, directories: Dire
         raise OciError(f"criu cannot dump container {container.id}: {directories.why(answer.message)}")
 
 
-def _outside(config: Json, container: Container) -> tuple[Json, list[str], list[str]]:
-    """What of the container is not its own: what to keep of mounts, what criu is told, and the streams to keep."""
+def _outside(config: Json, container: Container, *, terminals: bool) -> tuple[Json, list[str], list[str]]:
+    """What of the container is not its own: what to keep of mounts, what criu is told, and the streams to keep.
+
+    *terminals* is whether a stream may be a terminal of others.
+    """
     process = f"/proc/{container.pid}"
     found = mounts.parse(read_file(f"{process}/mountinfo"))
     behind = mounts.sources(config, container.bundle, container.rootfs)
@@ -107,7 +110,7 @@ def _outside(config: Json, container: Container) -> tuple[Json, list[str], list[
     )
     streams = []
     for number in range(3):
-        said, key = _stream(process, number, [mount.id for mount in found])
+        said, key = _stream(process, number, [mount.id for mount in found], terminals)
         external += [said] if said else []
         streams.append(key)
     kept = {
@@ -133,10 +136,11 @@ def _points(process: str, paths: Sequence[str], found: Sequence[mounts.Mount]) -
     return result
 
 
-def _stream(process: str, number: int, inside: Sequence[int]) -> tuple[str, str]:
+def _stream(process: str, number: int, inside: Sequence[int], terminals: bool) -> tuple[str, str]:
     try:
-        link, inode = os.readlink(f"{process}/fd/{number}"), os.stat(f"{process}/fd/{number}").st_ino
-        return request.stream(link, _mount_id(f"{process}/fdinfo/{number}"), inode, inside)
+        link, status = os.readlink(f"{process}/fd/{number}"), os.stat(f"{process}/fd/{number}")
+        terminal = request.terminal_key(status.st_rdev, status.st_dev) if terminals else ""
+        return request.stream(link, _mount_id(f"{process}/fdinfo/{number}"), status.st_ino, inside, terminal)
     except FileNotFoundError:
         return "", ""  # it is closed
 

@@ -11,7 +11,7 @@ from nsunit.oci.spec.check.validate import check_process
 from nsunit.oci.spec.fields import Json, parse_object, take
 from nsunit.oci.spec.hooks import state
 from nsunit.oci.spec.process import cpu_set
-from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, read, write_whole
+from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, is_alive, read, write_whole
 from nsunit.setup import linux, namespaces
 from nsunit.setup import system as os
 from nsunit.setup.oci.process import Report
@@ -134,6 +134,8 @@ def spaces_of(container: Container) -> Spaces:
     spaces = Spaces()
     try:
         spaces.pidfd = os.pidfd_open(container.pid)
+        if not is_alive(container):  # the number may be another's by now, whose namespaces these are not
+            raise ProcessLookupError
         kinds = [
             kind
             for kind in namespaces.KINDS

@@ -7,7 +7,7 @@ import os
 from nsunit.jsontext import loads
 from nsunit.oci.cgroup import placing
 from nsunit.oci.criu import request, wire
-from nsunit.oci.criu.worker import DESCRIPTORS, Directories, Worker, find
+from nsunit.oci.criu.worker import DESCRIPTORS, Directories, Worker, find, version
 from nsunit.oci.errors import OciError
 from nsunit.oci.foreground import Foreground
 from nsunit.oci.outside import after_start
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from nsunit.oci.options import Given
 
 _LOG = "restore.log"
+# Streams that `checkpoint` has found outside of the container: those of the caller take their place.
+_INHERITED = ("pipe:[", "socket:[", "file[", "tty[")
 
 
 def run(context: Context, given: Given) -> tuple[int, str]:
@@ -130,11 +132,11 @@ class _Restoring:
 
     def _fields(self, joined: list[tuple[str, int]]) -> list[request.Field]:
         streams = loads(read(f"{self.directories.images}/{DESCRIPTORS}"))
-        inherited = [(key, fd) for fd, key in enumerate(streams) if key.startswith(("pipe:[", "socket:[", "file["))]
+        inherited = [(key, fd) for fd, key in enumerate(streams) if key.startswith(_INHERITED)]
         inherited += [(request.EXTERNAL_NAMESPACES[kind], fd) for kind, fd in joined]
         sources = self.directories.sources(self.config, self.container.bundle, self.container.rootfs)
         external = request.external_at_restore(sources)
-        fields = request.common(self.given, self.container.annotations, *self.directories.inherited, _LOG)
+        fields = request.common(self.given, self.container.annotations, *self.directories.inherited, _LOG, version())
         return fields + request.of_restore(
             self.given, self.container.rootfs, self.container.place.path, external, inherited
         )

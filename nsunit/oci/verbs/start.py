@@ -29,6 +29,13 @@ def start(context: Context, identity: str) -> None:
     """
     store = context.store
     lock = store.lock(identity)
+    try:
+        _start(store, identity)
+    finally:
+        os.close(lock)  # `run` takes it anew, to remove what could not be started
+
+
+def _start(store: Store, identity: str) -> None:
     container = store.load(identity)
     status = store.status(container)
     if text := _told(store, identity):
@@ -41,7 +48,6 @@ def start(context: Context, identity: str) -> None:
     if text:
         raise OciError(f"unable to start container process: {text}")
     _hooks(store, container)
-    os.close(lock)
 
 
 def _go(store: Store, container: Container) -> str:

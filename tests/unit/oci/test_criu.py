@@ -29,6 +29,8 @@ def test_answers_are_read():
     assert wire.answer(failed) == wire.Answer(wire.RESTORE, errno=17, message="why")
     done = wire.encode([(1, wire.RESTORE), (2, True), (4, [(1, 77)])])
     assert wire.answer(done) == wire.Answer(wire.RESTORE, True, pid=77)
+    told = wire.encode([(1, wire.VERSION), (2, True), (10, [(1, 3), (2, 17), (4, 1)])])
+    assert wire.answer(told) == wire.Answer(wire.VERSION, True, version=(3, 17))
 
 
 def test_negative_numbers_and_bytes_go_both_ways():
@@ -46,7 +48,7 @@ def test_options_are_fields():
     said = given("checkpoint", "--tcp-established", "--file-locks", "--parent-path", "../1", "--leave-running", "x")
     request.check(said)
     fields = [
-        *request.common(said, {}, 5, 6, "dump.log"),
+        *request.common(said, {}, 5, 6, "dump.log", (4, 1)),
         *request.of_dump(said, 42, "/sys/fs/cgroup/x", ["mnt[/a]:/a"]),
     ]
     found = dict(fields)
@@ -65,10 +67,15 @@ def test_a_restore_is_a_sibling_in_its_cgroup():
     assert (request.CG_ROOT, [(1, ""), (2, "/a.slice/b")]) in fields
     assert (request.INHERIT_FD, [(1, "extRootNetNS"), (2, 9)]) in fields
     assert (request.LSM_PROFILE, "apparmor:x") in fields
-    shared = dict(request.common(said, {"org.criu.config": ""}, 5, 5, "restore.log"))
+    shared = dict(request.common(said, {"org.criu.config": ""}, 5, 5, "restore.log", (3, 19)))
     assert request.CONFIG_FILE not in shared and shared[request.TCP_CLOSE] is True
     assert shared[request.NETWORK_LOCK] == 3 and shared[request.MANAGE_CGROUPS_MODE] == 0
     assert request.TRACK_MEM not in shared
+
+
+def test_an_older_criu_knows_no_network_that_is_not_locked():
+    locks = [dict(request.common(given("checkpoint", "x"), {}, 5, 6, "", version)) for version in ((3, 18), (3, 19))]
+    assert [fields[request.NETWORK_LOCK] for fields in locks] == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +115,13 @@ def test_streams_that_are_outside(link, mount, said, key):
     assert request.stream(link, mount, 255, [30, 31]) == (said, key)
 
 
-def test_a_terminal_of_others_is_told():
-    with pytest.raises(OciError, match="a standard stream is a terminal of others, /dev/pts/0: criu cannot restore it"):
-        request.stream("/dev/pts/0", 57, 255, [30, 31])
+def test_a_terminal_of_others_has_another_in_its_place_or_is_told():
+    key = request.terminal_key(0x8803, 0x1F)
+    assert key == "tty[8803:1f]"
+    assert request.stream("/dev/pts/3", 57, 255, [30, 31], key) == (key, key)
+    assert request.stream("/dev/pts/3", 30, 255, [30, 31], key) == ("", "/dev/pts/3")
+    with pytest.raises(OciError, match="a terminal of others, /dev/pts/3: with --shell-job another takes its place"):
+        request.stream("/dev/pts/3", 57, 255, [30, 31])
 
 
 def test_the_reason_is_the_first_error_that_is_one():

@@ -69,6 +69,13 @@ def test_relative_paths_are_below_the_bundle():
     assert (step.source, step.target) == ("/bundle/y", "/x")
 
 
+@pytest.mark.parametrize(("said", "target"), [("/a/../b/./c//", "/b/c"), ("../../x", "/x"), ("//x", "/x")])
+def test_a_destination_is_cleaned_as_text(said, target):
+    bind = {"destination": said, "source": "y", "options": ["bind"]}
+    step = next(step for step in steps(mounts=[bind]) if step.keyword == "oci-bind")
+    assert step.target == target
+
+
 def test_a_bound_dev_is_not_touched():
     found = keywords(mounts=[{"destination": "/dev", "source": "/dev", "options": ["rbind"]}])
     assert "oci-device" not in found and "oci-links" not in found
@@ -96,6 +103,7 @@ def test_home_is_looked_up_where_nobody_says_it():
         ({"process": {"user": {"uid": -1}}}, "process.user.uid: -1 is not between"),
         ({"process": {"user": {"uid": True}}}, "process.user.uid: expected a whole number"),
         ({"process": {"user": {"umask": 99999}}}, "process.user.umask: 99999 is out of range"),
+        ({"process": {"env": ["A=1", "=x"]}}, r"process.env\[1\]: '=x' has no name"),
         ({"process": {"oomScoreAdj": 2000}}, "oomScoreAdj: 2000 is out of range"),
         ({"process": {"rlimits": [{"type": "RLIMIT_X"}]}}, "'RLIMIT_X' is none of RLIMIT_CPU"),
         ({"process": {"rlimits": [{"type": "RLIMIT_CPU"}] * 2}}, "'RLIMIT_CPU' is there twice"),

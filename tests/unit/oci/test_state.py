@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from nsunit.oci.cgroup.place import Place
 from nsunit.oci.errors import OciError
-from nsunit.oci.state import Store, write_whole
+from nsunit.oci.state import Container, Store, began_of, write_whole
+from nsunit.oci.verbs.execute import spaces_of
 from nsunit.setup import system
 from nsunit.setup.oci import copy
 
@@ -86,3 +88,14 @@ def test_nor_is_a_place_that_another_user_has_made(tmp_path, monkeypatch):
     for use in (lambda: store.add("c"), store.names, lambda: store.load("c")):
         with pytest.raises(OciError, match="^/tmp/taken belongs to user 1234, who alone can use it$"):
             use()
+
+
+def test_namespaces_are_not_those_of_who_has_the_number_by_now():
+    own = Container(
+        "x", "/b", "/b/r", "", 0, 0, Place("disabled"), {}, "1.2.0", pid=os.getpid(), began=began_of(os.getpid())
+    )
+    spaces = spaces_of(own)
+    assert os.fstat(spaces.pidfd)
+    os.close(spaces.pidfd)
+    with pytest.raises(OciError, match="cannot exec in a stopped container"):
+        spaces_of(own.replace(began=own.began - 1))

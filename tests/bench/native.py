@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import pty
+import select
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pathlib import Path
 from peers import EXEC_T, PEERS, PROGRAM, Deed, Peer, quietly
 
 MANY = 50
+SECONDS = 120  # of a deed, at most
 TOGETHER = f"{MANY} starts"
 PACKAGES = ("docker.io", "lxc-templates")  # what waits in /srv/packages, see tests/vm/machine/tree.py
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -54,7 +56,7 @@ def timed(words: Deed, terminal: bool = False) -> float:
     with open("/run/bench/said", "w+b") as errors, open(os.devnull, "r+b") as null:
         streams = (ends[1], ends[1], ends[1]) if ends else (null, null, errors)
         begun = time.monotonic()
-        status = subprocess.Popen(words, stdin=streams[0], stdout=streams[1], stderr=streams[2]).wait(120)
+        status = ended(subprocess.Popen(words, stdin=streams[0], stdout=streams[1], stderr=streams[2]))
         elapsed = (time.monotonic() - begun) * 1000
         errors.seek(0)
         told = errors.read().decode(errors="replace").strip()
@@ -63,6 +65,19 @@ def timed(words: Deed, terminal: bool = False) -> float:
     if status:
         raise RuntimeError(f"{' '.join(words)}: exit status {status}: {told[-300:]}")
     return elapsed
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process, at once when it ends: Popen.wait() of a time-out looks every now and then.
+
+    Raises:
+        RuntimeError: it does not end.
+    """
+    with open(os.pidfd_open(process.pid), "rb", 0) as pidfd:
+        if not select.select([pidfd], [], [], SECONDS)[0]:
+            process.kill()
+            raise RuntimeError(f"it takes more than {SECONDS} s")
+    return process.wait()
 
 
 def one_round(peer: Peer, times: Times) -> None:

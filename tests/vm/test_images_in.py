@@ -281,7 +281,7 @@ def test_a_root_as_it_is(images, run):
         wanted = oci.listing(place)
         for source, name in ((str(place), "tests-root"), ("machine:tests-root", "tests-root"), (f"root:{place}", "x")):
             run("nsunit", "image", "import", source, "--name", name)
-            full = f"docker.io/library/{name}:latest"
+            full = f"localhost/{name}:latest"
             assert oci.differences(wanted, oci.listing(lowers(full)[0])) == []
         run("nsunit", "image", "import", "machine:tests-root")
         said = "busybox echo works"

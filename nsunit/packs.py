@@ -28,7 +28,7 @@ _COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bu
 _START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
 _HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
 _NETWORK = "nsunit.features.network"
-_ATTACH = ("nsunit.light", f"{_NETWORK}.program", f"{_NETWORK}.wire.links")
+_ATTACH = ("nsunit.light", *(f"{_NETWORK}.{part}" for part in ("program", "wire.links", "wire.nft")))
 PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "command": ((), _COMMAND),
     "start": (_COMMAND, _START),

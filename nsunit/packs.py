@@ -28,6 +28,7 @@ _COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bu
 _START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
 _HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
 _NETWORK = "nsunit.features.network"
+_ATTACH = ("nsunit.light", *(f"{_NETWORK}.{part}" for part in ("program", "wire.links", "wire.nft")))
 PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "command": ((), _COMMAND),
     "start": (_COMMAND, _START),
@@ -43,10 +44,9 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "features.network.setup": (_HELPER, (f"{_NETWORK}.setup",)),
-    "features.network.program": (
-        (),
-        ("nsunit.light", *(f"{_NETWORK}.{part}" for part in ("program", "wire.links", "wire.conntrack"))),
-    ),
+    "features.network.program": ((), _ATTACH[:2]),
+    "features.network.wire.links": (_ATTACH[:2], _ATTACH[2:]),
+    "features.network.wire.conntrack": (_ATTACH, (f"{_NETWORK}.wire.conntrack",)),
 }
 
 _FLAGS = annotations.compiler_flag  # class bodies have theirs, of which records make fields

@@ -423,9 +423,11 @@ def test_a_transaction_has_what_is_needed(monkeypatch):
     addresses = ("", "127.0.0.1", "::1")
     ports = [Port(address, 8073, 80, kind) for address in addresses for kind in ("tcp", "udp", "sctp")]
     item = Attachment("faulty", (interface,), tuple(ports), ((8073, "tcp"), (8073, "udp")), egress=1_000_000)
-    before, sizes, apply = traces(), [], nft.apply
-    monkeypatch.setattr(nft, "apply", lambda items: [apply(items), sizes.append(len(items))])
-    whole = len([*firewall.base(), *firewall.detach(item), *firewall.attach(item)])
+    inward = item.replace(interfaces=(interface.replace(network=network.replace(internal=True, isolated=True)),))
+    before, made_of, apply = traces(), [], nft.apply
+    monkeypatch.setattr(nft, "apply", lambda items: [apply(items), made_of.append(items)])
+    whole = [*firewall.base(), *firewall.detach(item), *firewall.attach(item)]
+    added = firewall.attach(item, new=True)
     try:
         shell("nft add table inet others")  # so that what there is was not left by nsunit
         program.make_way(item, LOCKS)
@@ -440,7 +442,13 @@ def test_a_transaction_has_what_is_needed(monkeypatch):
         program.detach(item, LOCKS)
         program.make_way(item, LOCKS)
         assert ruleset_without_handles() == made
-        assert sizes == [whole, len(firewall.attach(item)), whole, whole]
+        assert made_of == [whole, added, whole, whole]
+        program.detach(item, LOCKS)
+        program.make_way(inward, LOCKS)
+        program.detach(inward, LOCKS)
+        program.make_way(item, LOCKS)  # its bridge is still where the network of that name had it
+        assert made_of[4:] == [[*firewall.base(), *firewall.detach(inward), *firewall.attach(inward)], whole]
+        assert ruleset_without_handles() == made
         shell("nft delete element inet nsunit host4 '{ 10.23.0.2 . tcp . 8073 }'")
         program.detach(item, LOCKS)
         assert traces() == before

@@ -157,7 +157,7 @@ def guard(item: attachment.Attachment, locks: str, *, new: bool = False) -> None
         before, shared = rules.generation(), firewall.base()
         digest = hex_digest(jsontext.dumps(shared).encode())
         try:
-            if not (new and before and ruleset.noted(lock.fd) == (before, digest) and _add(item)):
+            if not (new and before and ruleset.noted(lock.fd) == (before, digest) and _add(item, rules)):
                 _apply([*shared, *firewall.detach(item), *firewall.attach(item)])
         except NsunitError as error:
             # A port may still lead to a container that was killed together with what should have cleaned up after it.
@@ -167,8 +167,10 @@ def guard(item: attachment.Attachment, locks: str, *, new: bool = False) -> None
         load("network", "wire.conntrack").forget(item, flows.misses)
 
 
-def _add(item: attachment.Attachment) -> bool:
+def _add(item: attachment.Attachment, rules: ruleset.Ruleset) -> bool:
     """Add the rules of *item*; False where something of it has been left, and nothing is done."""
+    if not all(map(rules.lacks, firewall.misplaced(item))):
+        return False
     try:
         _apply(firewall.attach(item, new=True))
     except NsunitError:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nsunit.features.network.model.port import Port
 
     Item = dict[str, Any]
+    Key = tuple[str, str, list[tuple[str, object]]]
 
 TABLE = "nsunit"
 # priorities: dstnat, srcnat and filter of the inet family, and the first one of the bridge family
@@ -128,10 +129,14 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
 
 
 def attach(item: Attachment, *, new: bool = False) -> list[Item]:
-    """What is the container's own, after `base` and the container's `detach`; a *new* one has none of it."""
+    """What is the container's own, after `base` and the container's `detach`.
+
+    A *new* one has none of it, and its bridges are in none of the sets of `misplaced`: so nothing is deleted, which
+    the kernel would have whoever did it wait for.
+    """
     items: list[Item] = []
     for interface in item.interfaces:
-        items += _bridge(interface.network)
+        items += _bridge(interface.network, new)
         items += _add_chains(interface.link, "create" if new else "add")
         items += [_rule("bridge", interface.link, expression) for expression in _honest(interface)]
         if item.egress:
@@ -152,15 +157,26 @@ def _memberships(network: Network) -> list[tuple[str, object, bool]]:
     ]
 
 
-def _bridge(network: Network) -> list[Item]:
+def _bridge(network: Network, new: bool) -> list[Item]:
     """The sets that its bridge is in; its definition may have changed since it was made."""
     items = []
     for name, element, wanted in _memberships(network):
-        items.append(_add("element", "inet", name=name, elem=[element]))
-        if not wanted:
+        if wanted or not new:
+            items.append(_add("element", "inet", name=name, elem=[element]))
+        if not wanted and not new:
             where = {"family": "inet", "table": TABLE, "name": name, "elem": [element]}
             items.append({"delete": {"element": where}})
     return items
+
+
+def misplaced(item: Attachment) -> list[Key]:
+    """The elements of sets, as in `keys`, that would be there if a bridge of *item*'s was another network's once."""
+    return [
+        _key("inet", name, element)
+        for interface in item.interfaces
+        for name, element, wanted in _memberships(interface.network)
+        if not wanted
+    ]
 
 
 def detach(item: Attachment) -> list[Item]:
@@ -192,15 +208,16 @@ def _elements(verb: str, item: Attachment) -> list[Item]:
     ]
 
 
-def keys(item: Attachment) -> list[tuple[str, str, list[tuple[str, object]]]]:
+def keys(item: Attachment) -> list[Key]:
     """The elements that are *item*'s: family, map or set, and the parts of the key, each with its type."""
-    found = []
-    for family, name, element in _owned(item):
-        value = element[0] if isinstance(element, list) else element
-        parts = value["concat"] if isinstance(value, dict) else [value]
-        types = _KEYS[name] if isinstance(_KEYS[name], list) else [_KEYS[name]]
-        found.append((family, name, list(zip(types, parts, strict=True))))
-    return found
+    return [_key(*owned) for owned in _owned(item)]
+
+
+def _key(family: str, name: str, element: object) -> Key:
+    value = element[0] if isinstance(element, list) else element
+    parts = value["concat"] if isinstance(value, dict) else [value]
+    types = _KEYS[name] if isinstance(_KEYS[name], list) else [_KEYS[name]]
+    return family, name, list(zip(types, parts, strict=True))
 
 
 def led(item: Attachment) -> tuple[Port, ...]:

@@ -8,6 +8,7 @@ adds what is its own; a stop names what goes, where libnftables would be asked f
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum
+import errno
 import os
 import struct
 
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.features.network.model.attachment import Attachment
+    from nsunit.features.network.model.firewall import Key
 
 # linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
 _NETLINK_NETFILTER, _SUBSYSTEM = 12, 10 << 8
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_GET_CHAIN, _DELETE_CHAIN, _DELETE_RULE, _DELETE_ELEMENT, _NEW_GENERATION, _GET_GENERATION = (
-    _SUBSYSTEM | kind for kind in (4, 5, 8, 14, 15, 16)
+_GET_CHAIN, _DELETE_CHAIN, _DELETE_RULE, _GET_ELEMENT, _DELETE_ELEMENT, _NEW_GENERATION, _GET_GENERATION = (
+    _SUBSYSTEM | kind for kind in (4, 5, 8, 13, 14, 15, 16)
 )
 _GEN_ID = 1
 _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY, _CHAIN_TYPE, _HOOK_NUMBER = 1, 3, 4, 5, 7, 1
@@ -64,6 +66,12 @@ class Ruleset:
             return 0
         return int.from_bytes(attributes(answer[20:])[_GEN_ID])
 
+    def lacks(self, key: Key) -> bool:
+        """Whether there is no element of that *key*; False where the kernel says anything else."""
+        self.socket.send(message(_GET_ELEMENT, 0, _element(key)))
+        kind, code = struct.unpack_from("=4xH10xi", self.socket.recv(_REPLY_MAX))
+        return (kind, -code) == (_NLMSG_ERROR, errno.ENOENT)
+
     def remove(self, item: Attachment) -> bool:
         """Delete what is *item*'s, all or nothing; False where some of it is not there, or the kernel refuses it.
 
@@ -81,10 +89,8 @@ class Ruleset:
 def removal(item: Attachment) -> bytes:
     """The transaction of `firewall.detach`, where all of it is there: elements, rules, and the chains themselves."""
     batch = message(_BATCH_BEGIN, 0, _about(resource=_SUBSYSTEM >> 8))
-    for family, name, key in firewall.keys(item):
-        element = _nested(_ELEMENT, _nested(_ELEMENT_KEY, attribute(_DATA_VALUE, b"".join(map(_encoded, key)))))
-        body = text(_LIST_TABLE, firewall.TABLE) + text(_LIST_SET, name) + _nested(_LIST_ELEMENTS, element)
-        batch += message(_DELETE_ELEMENT, 0, _about(family) + body)
+    for key in firewall.keys(item):
+        batch += message(_DELETE_ELEMENT, 0, _element(key))
     chains = [(family, link) for link in item.links for family in _OWN_FAMILIES]
     for family, link in chains:
         body = text(_RULE_TABLE, firewall.TABLE) + text(_RULE_CHAIN, link)
@@ -129,6 +135,13 @@ def _text(content: bytes) -> str:
 def _about(family: str = "", resource: int = 0) -> bytes:
     """The struct nfgenmsg."""
     return struct.pack("!BBH", _FAMILIES.get(family, 0), 0, resource)
+
+
+def _element(key: Key) -> bytes:
+    """What is said of one element."""
+    family, name, parts = key
+    element = _nested(_ELEMENT, _nested(_ELEMENT_KEY, attribute(_DATA_VALUE, b"".join(map(_encoded, parts)))))
+    return _about(family) + text(_LIST_TABLE, firewall.TABLE) + text(_LIST_SET, name) + _nested(_LIST_ELEMENTS, element)
 
 
 def _nested(kind: int, content: bytes) -> bytes:

@@ -158,6 +158,20 @@ def test_each_of_several_interfaces_has_rules_of_its_own():
     assert ("same-bridge", '[{"concat": ["nsunit0", "nsunit0"]}]') not in owned(made, "delete")
 
 
+def test_a_new_one_deletes_nothing():
+    """Who deletes waits until the kernel has no use for it any more; what would have to be is asked for before."""
+    item = web(interfaces=SEVERAL)
+    whole, made = firewall.attach(item), firewall.attach(item, new=True)
+    assert not any("delete" in item for item in made)
+    kept = [one for one in owned(whole, "add") if one not in owned(whole, "delete")]
+    assert owned(made, "add") == kept
+    assert firewall.misplaced(item) == [
+        ("inet", "internal", [("ifname", "nsunit0")]),
+        ("inet", "same-bridge", [("ifname", "nb-apart"), ("ifname", "nb-apart")]),
+        ("inet", "internal", [("ifname", "nb-apart")]),
+    ]
+
+
 def test_ports_lead_to_the_first_network_with_a_way_out():
     found = rules(firewall.attach(web(Port("", 80, 8080, "tcp"), interfaces=SEVERAL)), "nv-inside")
     assert [expr[-1]["dnat"]["addr"] for expr in found if "dnat" in expr[-1]] == ["10.91.0.2", "fd00:7::2"]

@@ -75,7 +75,7 @@ class Kernel:
     def send(self, _request: bytes) -> None:
         """It is all done, or refused, when this returns."""
 
-    def recv(self, _size: int, _flags: int) -> bytes:
+    def recv(self, _size: int, _flags: int = 0) -> bytes:
         """The next of its words."""
         if not self.told:
             raise BlockingIOError
@@ -101,3 +101,17 @@ def test_all_is_removed_where_the_kernel_says_so_for_each_chain(told: list[bytes
     rules = ruleset.Ruleset.__new__(ruleset.Ruleset)
     rules.socket = Kernel(*told)  # type: ignore[assignment]
     assert rules.remove(ITEM) is done
+
+
+@pytest.mark.parametrize(
+    ("told", "lacking"),
+    [
+        (word(2, -2), True),
+        (word(0xA0C, 0), False),  # it is there
+        (word(2, -1), False),  # which does not say that it is not
+    ],
+)
+def test_an_element_is_missing_where_the_kernel_says_so(told: bytes, lacking: bool) -> None:
+    rules = ruleset.Ruleset.__new__(ruleset.Ruleset)
+    rules.socket = Kernel(told)  # type: ignore[assignment]
+    assert rules.lacks(("inet", "internal", [("ifname", "nsunit0")])) is lacking

@@ -57,20 +57,22 @@ def test_a_foreground_run_has_taken_its_network_back_before_others_have_the_name
     """However long that takes it: it is held up when its container ends."""
     name = containers.own("network-run")
     keys = (f"Rootfs={DEBIAN}", "Network=bridge", "PublishPort=8099:80")
-    words = ["nsunit", "run", f"--name={name}", *(word for key in keys for word in ("-p", key)), "sleep", "1000"]
+    held = f"{name}-held.scope"
+    words = ["systemd-run", "--quiet", "--scope", f"--unit={held}", "nsunit", "run", f"--name={name}"]
+    words += [*(word for key in keys for word in ("-p", key)), "sleep", "1000"]
     runtime = Path(f"/run/nsunit/containers/{name}")
     with subprocess.Popen(words) as attending:
         unit = f"nsunit-{name.replace('-', chr(92) + 'x2d')}-run-*.scope"
         wait_until(lambda: run("systemctl", "list-units", "--plain", "--no-legend", unit).stdout)
         wait_until(lambda: not Path(f"/run/nsunit/locks/{name}").exists())
         inode = runtime.stat().st_ino
-        attending.send_signal(signal.SIGSTOP)
+        run("systemctl", "freeze", held)  # one that is stopped would be woken
         with subprocess.Popen(["nsunit", "rm", "--force", name]) as removing:
             try:
                 wait_until(lambda: f":{inode} " in waiting_for_locks(), "rm to wait", 20)
                 assert runtime.exists()
             finally:
-                attending.send_signal(signal.SIGCONT)
+                run("systemctl", "thaw", held)
             assert removing.wait(60) == 0
         assert attending.wait(60) == 128 + signal.SIGKILL
     assert "8099" not in run("nft", "list", "ruleset").stdout

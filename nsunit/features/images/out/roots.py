@@ -6,8 +6,7 @@ import os
 
 from nsunit.core.prepare import expanded
 from nsunit.core.running import Running, find_running, is_frozen, is_running
-from nsunit.core.stored import known
-from nsunit.definition.load import load
+from nsunit.core.stored import defined, known
 from nsunit.errors import NsunitError
 from nsunit.features import hooks
 from nsunit.features.images.deeds import recorded
@@ -62,7 +61,7 @@ def written(context: Context, name: str) -> Written:
     """
     check_name(name)
     running = find_running(context, name) if is_running(context, name) else None
-    definition = known(context, name) or load(name, context.search, context.host)
+    definition = known(context, name) or defined(context, name)
     container = definition.container
     if dict(container.namespaces).get("mnt"):
         raise NsunitError(f"{name}: its root is another's, by MountNamespace=", hint="name the container that has it")

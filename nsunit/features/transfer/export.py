@@ -68,7 +68,8 @@ def export_to(context: Context, name: str, out: int, *, pause: bool) -> list[str
         if is_defined(name, context.search):
             texts = texts_of(find(name, context.search))
         else:
-            texts = {f"{name}{SUFFIX}": serialize(definition).encode()}
+            own = serialize(definition).partition("\n\n")[2]  # where it comes from is nothing for others
+            texts = {f"{name}{SUFFIX}": own.encode()}
         upper = f"{context.paths.upper_of(name)}/upper"
         has_upper = os.path.isdir(upper)
         packer = Packer(out)

@@ -265,7 +265,7 @@ def test_an_enabled_pod(context):
     (refused,) = disable(context, ["shop.pod"])
     assert str(refused.error) == "shop.pod: it runs from the unit files that would be removed"
     assert refused.error.hint == (
-        "stop it first, or do both with 'nsunit disable --now shop.pod'; 'systemctl disable nsunit-shop-pod.service'"
+        "stop it first, or do both with 'nsunit disable --now shop.pod'; 'systemctl disable nsunit-shop.pod.service'"
         " lets it run, and keeps it from starting at the next boot"
     )
     pods.stop(context, "shop.pod")

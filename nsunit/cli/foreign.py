@@ -59,7 +59,7 @@ _VERBS = {
     "generate": "'nsunit render --unit-files NAME' shows the units",
 }
 # The second words of verbs that have two.
-_ACTIONS = {"ls": "list", "remove": "rm", "delete": "rm", "info": "inspect", "show": "inspect", "load": "import"}
+_ACTIONS = {"remove": "rm", "delete": "rm", "info": "inspect", "show": "inspect", "load": "import"}
 # Those, and what the tables of tools have besides; the manual, nsunit-import(7), has all of these.
 _OWN = {name for verb in all_verbs() for name in (*verb.names, verb.name.partition(" ")[0])}
 VERBS = {
@@ -188,7 +188,6 @@ OPTIONS = {
 }
 
 _NETWORK = {
-    "ls": "'nsunit network list'",
     "remove delete": "'nsunit network rm NAME'",
     "show": "'nsunit network inspect NAME'",
     "connect disconnect": "Network=NAME in the definition, a line for each network, then 'nsunit restart CONTAINER'",

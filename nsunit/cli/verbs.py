@@ -71,8 +71,8 @@ class Verb(Record):
     "definitions" of all that and of networks, "networks", "images", "volumes", "user", "verbs", "file", "command", or
     "place" for a file of the host's or of a container;
     `words` is the function that returns what those after the first are completed with. `name` may list aliases after a
-    slash. `details` are paragraphs for the help and the man page, `kinds` words that an operand may be, each with what
-    it means.
+    slash, also of a second word. `details` are paragraphs for the help and the man page, `kinds` words that an operand
+    may be, each with what it means.
 
     `connects`: the connection to systemd is begun before the verb's module is imported, since systemd takes its time to
     greet. `moves`: systemd will put processes into cgroups for it, see nsunit.storage.lock. `patterns`: its names may
@@ -102,8 +102,9 @@ class Verb(Record):
 
     @property
     def names(self) -> list[str]:
-        """The verb's name and its aliases."""
-        return self.name.split("/")
+        """The verb's name and its aliases, each with the first word of a family's: `image list` and `image ls`."""
+        family, space, names = self.name.rpartition(" ")
+        return [f"{family}{space}{name}" for name in names.split("/")]
 
 
 GLOBAL_OPTIONS = (
@@ -263,11 +264,11 @@ class Invocation:
                 self._context.batch = lambda *said: load("nsunit.cli.progress:count")(*said)
         return self._context
 
-    def names(self, members: str = "", *, pods: bool = False) -> list[str]:
+    def names(self, members: str = "", *, pods: bool = False, groups: bool = False) -> list[str]:
         """Return the operands, checked and each once.
 
         With *members*, "running", "enabled" or "defined", a group or pod stands for such containers in it, with *pods*
-        a pod for itself as well.
+        a pod for itself as well, and with *groups* a group.
         """
         names: list[str] = []
         for name in self.operands:
@@ -275,7 +276,7 @@ class Invocation:
                 names.append(check_name(name))
                 continue
             check_any_name(name)
-            if not members or (pods and is_pod(name)):
+            if not members or (pods if is_pod(name) else groups):
                 names.append(name)
             if members:
                 names += load(_MEMBERS[members])(self.context(), name)

@@ -57,12 +57,16 @@ def finish(context: Context, name: str) -> None:
         os.unlink(path)
 
 
-def runs_from_files(name: str) -> NsunitError:
-    """The refusal to take away the unit files that *name* runs from."""
-    return NsunitError(
-        f"{name}: it runs from the unit files that would be removed",
-        hint=f"stop it first, or do both with 'nsunit disable --now {name}'",
-    )
+def runs_from_files(context: Context, name: str) -> NsunitError:
+    """The refusal to take away the unit files that *name* runs from.
+
+    They have its limits and say how it ends.  `systemctl disable` takes away no more than the links, and so can be had.
+    """
+    hint = f"stop it first, or do both with 'nsunit disable --now {name}'"
+    if units := sorted({os.path.basename(os.readlink(path)) for path in links(context, name)}):
+        disable = f"systemctl{' --user' if context.user else ''} disable {' '.join(units)}"
+        hint += f"; '{disable}' lets it run, and keeps it from starting at the next boot"
+    return NsunitError(f"{name}: it runs from the unit files that would be removed", hint=hint)
 
 
 def write_contents(boot: str, contents: Mapping[str, bytes], undo: Undo) -> None:

@@ -150,6 +150,7 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
         if not transient:
             adopt_drop_ins(context, name)
             keep_state(context, definition, undo)
+            files.discard(paths.kept_definition_of(name))  # of an earlier run: it may be another by now
         user_range = reserve(context, definition, keeper, paths.network_of(name), undo)
         for refuse in hooks(used_by(context, definition), "deeds.check_now"):
             refuse(context, definition)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+from nsunit.core.running import unit_of
 from nsunit.definition.load import any_of_text, load_any, serialize
+from nsunit.definition.search import find, main_file
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import service_name
@@ -47,6 +51,22 @@ def place_of(context: Context, name: str) -> str:
     return context.paths.runtime_of(name) + "/definition"
 
 
+def defined(context: Context, name: str) -> Definition:
+    """What container *name* is defined to be; or else as what `run --keep` has run it last.
+
+    Raises:
+        NotFoundError: it is not defined, and nothing of that kind is kept of it.
+    """
+    try:
+        return load_any(name, context.search, context.host)
+    except NotFoundError:
+        path = context.paths.kept_definition_of(name)
+        text = files.read_file(path)
+        if text is None:
+            raise
+        return any_of_text(name, text.decode(), path, context.host)
+
+
 def on_disk(context: Context, name: str) -> Definition | None:
     """What *name* was when its unit files were written; None if it is not enabled."""
     text = files.read_file(context.paths.boot_of(name) + "/definition")
@@ -64,6 +84,24 @@ def known(context: Context, name: str, defined: Definition | None = None) -> Def
     if defined and serialize(defined).encode() == text:
         return defined
     return any_of_text(name, text.decode(), context.paths.runtime_of(name), context.host)
+
+
+def is_known(context: Context, name: str) -> bool:
+    """Whether *name* is defined, systemd has it loaded, or something is kept of it."""
+    if main_file(name, context.search) or os.path.lexists(context.paths.state_of(name)):
+        return True
+    unit = unit_of(context, name)
+    return bool(context.bus.get(unit, "LoadState")["LoadState"] != "not-found")
+
+
+def check_known(context: Context, name: str) -> None:
+    """See that there is, or was, a container *name*.
+
+    Raises:
+        NotFoundError: nobody knows it.
+    """
+    if not is_known(context, name):
+        find(name, context.search)  # raises, and names what is near
 
 
 def journal_of(context: Context, name: str) -> str:

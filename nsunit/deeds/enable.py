@@ -158,7 +158,7 @@ def _disable(context: Context, name: str) -> Outcome:
         return Outcome(name, "unchanged")
     fragment = str(context.bus.get(service_name(name), "FragmentPath").get("FragmentPath", ""))
     if is_running(context, name) and not fragment.startswith(context.transient):
-        raise runs_from_files(name)
+        raise runs_from_files(context, name)
     if not fragment.startswith(context.transient) and is_listening(context, name):
         raise NsunitError(
             f"{name}: it is listened for by the unit files that would be removed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import Outcome, as_failed, forget_failed, forget_failure
-from nsunit.core.listeners import is_listening
+from nsunit.core.listeners import is_listening, links
 from nsunit.core.running import unit_of
 from nsunit.deeds.mount.mounted import unmount
 from nsunit.deeds.stop import stop_running, wait_for_run
@@ -12,7 +12,7 @@ from nsunit.definition.search import list_groups, list_names, list_pods, main_fi
 from nsunit.dropins.definitions import remove_own
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, is_group, split_instance
+from nsunit.names import check_name, is_group, is_pod, split_instance
 from nsunit.storage.lock import Lock
 from nsunit.units import DOWN
 
@@ -57,7 +57,7 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
             if state.get("ActiveState") not in DOWN or is_listening(context, name):
                 raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
             if context.paths.is_enabled(name):
-                raise NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
+                raise _still_enabled(context, name)
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
             forget_failure(context, name)
@@ -79,6 +79,14 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
             return Outcome(name, "removed" if any(removed) else "absent")
     except (NsunitError, OSError) as error:
         return as_failed(name, error)
+
+
+def _still_enabled(context: Context, name: str) -> NsunitError:
+    """The refusal to remove what has unit files of nsunit's making; `systemctl disable` leaves them there."""
+    if is_pod(name) or links(context, name):  # those of a pod are there for its containers, too
+        return NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
+    text = f"{name}: it has the unit files that 'nsunit enable' has made, though nothing starts it at boot"
+    return NsunitError(text, hint=f"'nsunit disable {name}' takes them away")
 
 
 def _defined(context: Context) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from nsunit.bus.follow import follow
 from nsunit.bus.protocol import TIMEOUT, bus_error
 from nsunit.bus.watch import wait_inactive
 from nsunit.core.running import find_running
+from nsunit.core.stored import check_known
 from nsunit.errors import NsunitError
 from nsunit.names import container_of_check, container_of_unit, former_unit, service_name
 from nsunit.setup.main import read_plan
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 
 
 def wait(context: Context, names: Sequence[str], *, timeout: float | None = None) -> list[Ended]:
-    """Wait until the containers *names* have ended, or *timeout* seconds; tells how each did."""
+    """Wait until the containers *names* have ended, or *timeout* seconds; tells how each did.
+
+    Raises:
+        NotFoundError: nobody knows one of them.
+        BusError: the time is over.
+    """
+    for name in names:
+        check_known(context, name)
     return wait_inactive(*(_as_loaded(context, name) for name in names), timeout=timeout, user=context.user)
 
 

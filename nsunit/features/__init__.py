@@ -170,7 +170,7 @@ FEATURES = (
     Feature(
         "images",
         keys="Image Entrypoint Pull",
-        needs="output health volumes network",
+        needs="output health volumes names network",
         hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
         " deeds.require deeds.reserve deeds.shown doctor.left",
         operations="make-directory",

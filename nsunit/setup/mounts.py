@@ -23,6 +23,7 @@ class Proc(Operation):
     """Mount a procfs of the container's own PID namespace on /proc."""
 
     keyword = "proc"
+    mount_point = "/proc"
 
     def describe(self) -> str:
         """See Operation."""
@@ -43,6 +44,7 @@ class Sysfs(Operation):
 
     __slots__ = ("host",)
     keyword = "sysfs"
+    mount_point = "/sys"
     host: str  # "host", "" for a new one, or anything else where one was made in the namespace that was joined
 
     def describe(self) -> str:
@@ -146,6 +148,7 @@ class Devices(Operation):
 
     __slots__ = ("shm_size", "nodes")
     keyword = "dev"
+    mount_point = "/dev"
     rest = "nodes"
     shm_size: str  # bytes
     nodes: tuple[str, ...]
@@ -160,10 +163,7 @@ class Devices(Operation):
             fd = os.open("/dev/" + node, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
             if not stat.S_ISCHR(os.fstat(fd).st_mode):
                 raise OSError(22, "not a character device", "/dev/" + node)
-            clone = linux.clone_tree(fd)
-            os.close(fd)
-            linux.mount_setattr(clone, _NOSUID | _NOEXEC, propagation=linux.MS_PRIVATE)
-            build.keep((self, node), clone)
+            build.keep((self, node), _clone(fd, _NOSUID | _NOEXEC))
 
     def execute(self, build: Build) -> None:
         """Fill the tmpfs by its descriptor, so that nothing the image put at /dev is ever followed."""

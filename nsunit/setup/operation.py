@@ -29,6 +29,7 @@ class Operation:
     rest = ""  # name of the slot that takes all remaining arguments as a tuple
     leaves_process = False  # whether a process of its own goes on beside the container
     tells_ready = False  # whether somebody else tells when the container is ready
+    mount_point = ""  # where in the root it mounts something, if that is the same at all times
     enters = False  # whether it takes part in entering the namespaces, by `open`, `join` and `settle`
 
     def __init__(self, *arguments: str | tuple[str, ...]) -> None:
@@ -68,6 +69,11 @@ class Operation:
     def describe(self) -> str:
         """Say in a few words what the step does, as the object of "Failed to …"."""
         raise NotImplementedError
+
+    def mount_points(self) -> tuple[str, ...]:
+        """Where in the root it mounts something, on an empty file or directory that it makes where there is none."""
+        place = self.mount_point or getattr(self, "target", "")
+        return (place,) if place else ()
 
     def arguments(self) -> tuple[str | tuple[str, ...], ...]:
         """The arguments the operation was made with."""

@@ -70,6 +70,7 @@ class NotifySocket(Operation):
     places: tuple[str, ...]
 
     TARGET = "/run/host/notify"  # where systemd's container interface has it
+    mount_point = TARGET
 
     def describe(self) -> str:
         """See Operation."""

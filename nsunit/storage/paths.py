@@ -112,6 +112,10 @@ class Paths(Record):
         """Whether the container has unit files of nsunit's making."""
         return os.path.lexists(self.boot_of(name))
 
+    def kept_definition_of(self, name: str) -> str:
+        """File with the definition of a container of `run --keep`, which has no other."""
+        return self.state_of(name) + "/definition"
+
     def upper_of(self, name: str) -> str:
         """Directory with the `upper` and `work` directories of a container's overlay."""
         return self.state_of(name) + "/overlay"

@@ -339,6 +339,36 @@ def test_rename(containers, nsunit, run, text):
     assert (done.returncode, "is defined" in done.stderr) == (1, True)
 
 
+def test_what_run_keep_has_left_is_at_hand(containers, nsunit, program, tmp_path):
+    """As with podman, whose containers stay: it is looked at and taken along by its name, though no file defines it."""
+    name, image = containers.own(f"k{os.urandom(4).hex()}"), f"localhost/{os.urandom(4).hex()}:latest"
+    nsunit("run", "--keep", "--name", name, "-p", "Layer=/srv/roots/busybox", "sh", "-c", "echo 1 >/kept")
+    assert nsunit("diff", name).stdout == "A /kept\n"
+    nsunit("cp", f"{name}:/kept", str(tmp_path / "kept"))
+    assert (tmp_path / "kept").read_text() == "1\n"
+    nsunit("cp", str(tmp_path / "kept"), f"{name}:/other")
+    (where,) = json.loads(nsunit("mount", "--json", name).stdout)
+    assert Path(where["path"], "other").read_text() == "1\n"
+    nsunit("umount", name)
+    shown = nsunit("status", name, check=False)
+    assert (shown.returncode, shown.stdout.splitlines()[1]) == (3, "  Definition: none")
+    nsunit("commit", name, image)
+    nsunit("image", "rm", image)
+    nsunit("export", name, str(tmp_path / "archive"))
+    nsunit("rm", name)
+    assert nsunit("diff", name, check=False).returncode == 3
+    nsunit("import", str(tmp_path / "archive"))
+    containers.files.append(DEFINITIONS / f"{name}.nsunit")
+    assert (DEFINITIONS / f"{name}.nsunit").read_text().startswith("[Container]\nLayer=/srv/roots/busybox\n")
+    # A definition of its own counts from then on, and nothing is known of the other once it is gone.
+    nsunit("rm", "--definition", name)
+    nsunit("run", "--keep", "--name", name, "-p", "Layer=/srv/roots/busybox", "true")
+    containers.start(program("exec sleep 1000000", "Volatile=no"), name)
+    nsunit("stop", "--now", name)
+    (DEFINITIONS / f"{name}.nsunit").unlink()
+    assert nsunit("diff", name, check=False).stderr.startswith(f"nsunit: container '{name}' is not defined")
+
+
 def test_state_nobody_sees(containers, nsunit, program, run):
     template = containers.define(program("exec sleep 1000000", "Volatile=no"), f"t{os.urandom(4).hex()}@")
     instance = containers.own(f"{template}1")

@@ -164,6 +164,10 @@ def test_all_of_a_container_is_without_what_the_kernel_makes_up(box):
 def test_a_directory_of_the_kernel_s_is_copied_where_it_is_named(box, nsunit, tmp_path):
     nsunit("cp", f"{box.name}:/proc/sys/kernel/random", str(tmp_path))
     assert "boot_id" in os.listdir(tmp_path / "random")
+    # It says that they have no size, or that of a page.
+    for source in ("/proc/sys/kernel/random/boot_id", "/sys/kernel/mm/transparent_hugepage/enabled"):
+        nsunit("cp", f"{box.name}:{source}", str(tmp_path / "content"))
+        assert (tmp_path / "content").read_text() == Path(source).read_text()
 
 
 def test_paused_and_stopped(shared, program, nsunit, run, here, workplace):

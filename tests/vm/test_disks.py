@@ -1,9 +1,7 @@
 """Disk images: what comes of them in the store, and roots that systemd mounts of them."""
 
-import json
 import os
 import platform
-import shutil
 import uuid
 from pathlib import Path
 
@@ -95,40 +93,6 @@ def test_disk_images(images, tree, ddi, run):
     assert "localhost/other" not in run("nsunit", "image", "list").stdout
     assert str(images.place) not in Path("/proc/mounts").read_text()
     assert str(images.place) not in run("losetup", "--list").stdout
-    assert os.listdir("/dev/mapper") == ["control"]
-
-
-REPART = {
-    "10-root.conf": "Type=root\nFormat=erofs\nCopyFiles={tree}:/\nVerity=data\nVerityMatchKey=root\nMinimize=best\n",
-    "11-root-verity.conf": "Type=root-verity\nVerity=hash\nVerityMatchKey=root\nMinimize=best\n",
-    "20-srv.conf": "Type=srv\nFormat=ext4\nCopyFiles={content}:/\nSizeMinBytes=8M\nSizeMaxBytes=8M\n",
-}
-
-
-@pytest.mark.skipif(not shutil.which("systemd-repart"), reason="systemd-repart is not installed")
-def test_a_disk_that_systemd_repart_makes(images, tree, run):
-    """Made offline of a directory, as `mkosi` has it made: with a root that is verified, and without its hash."""
-    content, definitions, disk = (images.place / name for name in ("repart-srv", "repart.d", "repart.raw"))
-    content.mkdir()
-    (content / "inner").write_text("served\n")
-    definitions.mkdir()
-    for name, text in REPART.items():
-        (definitions / name).write_text("[Partition]\n" + text.format(tree=tree, content=content))
-    options = ("--offline=yes", "--empty=create", "--size=auto", "--dry-run=no", "--json=short", "--no-pager")
-    said = json.loads(run("systemd-repart", *options, f"--definitions={definitions}", str(disk)).stdout)
-    digest = next(item["roothash"] for item in said if item.get("roothash"))
-    wanted = {path: item[:4] for path, item in oci.listing(tree).items()}
-    for name, content_of_file in (("repart", digest), ("unverified", "")):
-        place = images.place / f"{name}.raw"
-        if place != disk:
-            os.link(disk, place)
-        if content_of_file:
-            place.with_suffix(".roothash").write_text(content_of_file)
-        run("nsunit", "image", "import", str(place))
-        listing = oci.listing(lowers(f"localhost/{name}:latest")[0])
-        assert listing[b"srv/inner"][0] == "-"
-        found = {path: item[:4] for path, item in listing.items() if not path.startswith(b"srv")}
-        assert found == {path: item for path, item in wanted.items() if not path.startswith(b"srv")}
     assert os.listdir("/dev/mapper") == ["control"]
 
 

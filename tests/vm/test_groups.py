@@ -221,6 +221,25 @@ def test_a_group_is_removed_with_what_runs_in_it_stopped(pair, nsunit):
     assert (gone.returncode, gone.stderr.splitlines()[0]) == (3, f"nsunit: {group}: there is no such container")
 
 
+def test_the_status_of_a_group_begins_with_itself(pair, nsunit):
+    first, second = pair
+    group = f"{first.group}.slice"
+    shown = json.loads(nsunit("status", "--json", group).stdout)
+    assert [item["state"]["name"] for item in shown] == [group, *sorted((first.name, second.name))]
+    own = shown[0]
+    assert (own["memory_limit"], own["tasks_limit"], own["state"]["active_state"]) == (64 * MIB, 40, "active")
+    assert own["state"]["definition"] == f"/etc/nsunit/{group}.nsunit"
+    lines = nsunit("status", group, "--lines=0").stdout.splitlines()
+    assert lines[0] == f"● {group} - Group {group}"
+    assert f"       Units: nsunit-{group}" in lines
+    nsunit("stop", group)
+    stopped = nsunit("status", group, check=False)
+    assert (stopped.returncode, stopped.stdout.splitlines()[0]) == (3, f"○ {group} - Group {group}")
+    nsunit("rm", "--definition", group, first.name, second.name)
+    gone = nsunit("status", group, check=False)
+    assert (gone.returncode, gone.stderr.splitlines()[0]) == (3, f"nsunit: group '{group}' is not defined")
+
+
 def test_a_group_is_not_taken_for_a_pod(pair, nsunit):
     """`stop shop.pod` would have stopped what is in `shop.slice`, and `start shop.pod` started it."""
     first, _ = pair

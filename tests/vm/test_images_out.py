@@ -306,6 +306,33 @@ def test_a_container_of_layers_or_of_a_directory_becomes_an_image(images, contai
 
 
 @ANYWHERE
+def test_what_a_start_makes_to_mount_on_is_nothing_that_was_written(images, containers, run):
+    """As podman has it: no mount point, wherever the root has none, is shown or goes into an image."""
+    place = images.place / uuid.uuid4().hex[:8]
+    (place / "data").mkdir(parents=True)
+    (place / "secret").write_text("hidden")
+    bare = [entry for entry in busybox() if entry[0].name.rstrip("/") not in ("dev", "proc", "run", "sys")]
+    name = images.image([bare])
+    text = (
+        f"[Container]\nImage={name}\nNetwork=bridge\nBind={place}/data:/srv/deep/data\nVolume=kept:/var/kept\n"
+        "Secret=key\nTmpfs=/scratch\nExec=/bin/sh -c 'echo 1 >/own; echo end >/srv/deep/own; exec sleep 9999'\n"
+        f"[Service]\nLoadCredential=key:{place}/secret\n"
+    )
+    container = containers.start(text)
+    container.report("srv/deep/own")
+    changed = ["C /srv", "A /own", "A /srv/deep", "A /srv/deep/own"]
+    assert sorted(run("nsunit", "diff", container.name).stdout.splitlines()) == sorted(changed)
+    run("nsunit", "stop", container.name)
+    assert sorted(run("nsunit", "diff", container.name).stdout.splitlines()) == sorted(changed)
+    new = images.name()
+    run("nsunit", "commit", container.name, new)
+    assert {path for path in lowers(new)[0].rglob("*") if not path.is_dir()} == {
+        lowers(new)[0] / path for path in ("own", "srv/deep/own")
+    }
+    assert not (lowers(new)[0] / "proc").exists()
+
+
+@ANYWHERE
 def test_all_transports_have_the_same_image_and_the_same_bytes(writer, images, base, run):
     name, place = images.name(), images.place / uuid.uuid4().hex[:8]
     place.mkdir()

@@ -254,6 +254,11 @@ def test_what_is_told_of_it(pair, nsunit):
         "80/tcp -> 0.0.0.0:8080 [::]:8080",
         "80/tcp -> 127.0.0.1:8081",
     ]
+    one = "0.0.0.0:8080 [::]:8080\n127.0.0.1:8081\n"
+    assert [nsunit("port", server.name, port).stdout for port in ("80", "80/tcp")] == [one, one]
+    assert [len(item["ports"]) for item in json.loads(nsunit("port", "--json", server.name, "80").stdout)] == [2]
+    none = nsunit("port", server.name, "80/udp", check=False)
+    assert (none.returncode, none.stderr) == (3, f"nsunit: {server.name}: its port 80/udp is not published\n")
     status = nsunit("status", server.name).stdout
     assert f"Network: {address}/24" in status
     assert "8080/tcp→80" in status

@@ -165,6 +165,8 @@ def test_kill_and_logs(web, nsunit):
     assert nsunit("logs", "-n", "1", "-o", "cat", web.name).stdout.count("\n") == 1
     assert "hello" in nsunit("logs", "--since=-10min", web.name).stdout
     assert "hello" not in nsunit("logs", "--since=+1h", web.name).stdout
+    found = nsunit("logs", "--grep=^got USR[0-9]", "-o", "cat", web.name).stdout
+    assert set(found.splitlines()) == {"got USR1"}
     follower = subprocess.Popen(["nsunit", "logs", "-f", "-n", "0", "-o", "cat", web.name], stdout=subprocess.PIPE)
     try:
         time.sleep(3)
@@ -250,6 +252,14 @@ def test_wait(containers, nsunit, web):
     nsunit("start", name)
     done = nsunit("wait", name, check=False)
     assert (done.returncode, done.stdout) == (1, f"{name}: exited with status 3\n")
+    assert nsunit("wait", name, check=False).returncode == 1  # as it ended last
+    never = containers.define(SLEEPER)
+    assert nsunit("wait", never).stdout == f"{never}: is not running\n"
+    unknown = nsunit("wait", "no-such-name", never, check=False)
+    assert (unknown.returncode, unknown.stderr.splitlines()[0]) == (
+        3,
+        "nsunit: container 'no-such-name' is not defined",
+    )
     begin = time.monotonic()
     late = nsunit("wait", "--timeout=1", web.name, check=False)
     assert late.returncode == 1

@@ -118,7 +118,7 @@ VERBS = (
         ),
     ),
     Verb(
-        "cgroup list",
+        "cgroup list/ls",
         "cgroup",
         "List groups, as lscgroup and lssubsys do",
         "nsunit.cli.cgroup.groups:list_groups",

@@ -121,7 +121,7 @@ VERBS = (
             "has the very image.",
         ),
     ),
-    _verb("list", "List the images in the store", "look:list_images", "", 0, 0),
+    _verb("list/ls", "List the images in the store", "look:list_images", "", 0, 0),
     _verb("inspect", "Show all that images say", "look:inspect", "IMAGE…", 1, None).replace(complete="images"),
     _verb("history", "Show how an image was made", "look:show_history", "IMAGE", 1, 1).replace(complete="images"),
     _verb("log", "Show the layers of an image, and who made them", "steps:show_log", "IMAGE", 1, 1).replace(

@@ -83,6 +83,7 @@ VERBS = (
             Option("until", "Up to this time", short="U", value="TIME"),
             Option("output", "Format, as journalctl takes it", short="o", value="FORMAT", complete=_JOURNAL_OUTPUT),
             Option("reverse", "Newest lines first", short="r"),
+            Option("grep", "Lines in which this regular expression is found", short="g", value="PATTERN"),
             _FULL,
         ),
         complete="defined_any",

@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 
-from nsunit.core.running import slice_of, unit_of
-from nsunit.core.stored import journal_of
-from nsunit.definition.search import find, main_file
+from nsunit.core.running import slice_of
+from nsunit.core.stored import is_known, journal_of
+from nsunit.definition.search import find
 from nsunit.errors import NsunitError
 from nsunit.names import former_unit, service_name
 
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nsunit.cli.verbs import Invocation
-    from nsunit.core.context import Context
 
 
 def logs(invocation: Invocation) -> int:
     """The verb `logs`: becomes journalctl."""
     options = {
         long: None if invocation.value(long) is None else invocation.value(long)
-        for long in ("follow", "lines", "since", "until", "output", "reverse")
+        for long in ("follow", "lines", "since", "until", "output", "reverse", "grep")
         if invocation.flag(long)
     }
     if sys.stdout.isatty() and not invocation.flag("full"):
@@ -42,19 +41,13 @@ def logs(invocation: Invocation) -> int:
     sys.stdout.flush()
     try:
         for name in names:
-            if not _is_known(context, name) and not _last_line(
+            if not is_known(context, name) and not _last_line(
                 {name: slices[name]}, places, user=invocation.flag("user")
             ):
                 find(name, context.search)  # raises, and names what is near
         os.execvp(argv[0], argv)
     except FileNotFoundError:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
-
-
-def _is_known(context: Context, name: str) -> bool:
-    """Whether it is defined or loaded."""
-    unit = unit_of(context, name)
-    return bool(main_file(name, context.search)) or context.bus.get(unit, "LoadState")["LoadState"] != "not-found"
 
 
 def _last_line(slices: dict[str, str], places: Iterable[str], *, user: bool) -> bytes:

@@ -40,7 +40,7 @@ def status(invocation: Invocation) -> int:
     context = invocation.context()
     lines = invocation.number("lines", 10)
     full = invocation.flag("full")
-    names = invocation.names("defined", pods=True) if invocation.operands else present(context)
+    names = invocation.names("defined", pods=True, groups=True) if invocation.operands else present(context)
     if not invocation.operands and len(names) > _WITH_LINES and invocation.value("lines") is None:
         lines = 0
     failures: list[NsunitError] = []
@@ -91,7 +91,7 @@ def status_lines(status: Status, style: Style, now: float | None = None, *, full
     lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
     lines += _field("Timer", _times(status))
     lines += _health(status, style, now)
-    lines += _field("Units", f"{state.unit} in {state.slice}")
+    lines += _field("Units", f"{state.unit} in {state.slice}" if state.unit != state.slice else state.unit)
     if state.pid:
         lines += _field("Main PID", f"{state.pid} ({status.main_command})" if status.main_command else str(state.pid))
     lines += _field("Image", f"{status.image} ({status.image_id[:12]})" if status.image else "")

@@ -14,6 +14,7 @@ ACTIONS = {
     "check": "nsunit.cli.network.upkeep:check",
     "repair": "nsunit.cli.network.upkeep:repair",
 }
+ALIASES = {"ls": "list"}
 
 VERBS = (
     Verb(
@@ -21,9 +22,13 @@ VERBS = (
         "look",
         "Show the ports that containers publish",
         "nsunit.cli.network.port:port",
-        operands="[NAME…]",
+        operands="[NAME…] [PORT[/PROTOCOL]]",
         most=None,
         complete="running",
+        details=(
+            "With a PORT of a container's, such as 80 or 53/udp, behind the names: where that one is on the host. The "
+            "protocol is tcp unless it is said.",
+        ),
         before="why",
     ),
     Verb(
@@ -35,10 +40,10 @@ VERBS = (
         most=None,
         complete="networks",
         details=(
-            "list shows all networks, inspect what is connected to them. create writes NAME.network.nsunit below "
-            "/etc/nsunit, see nsunit.network(5); rm takes it away again, with the bridge, once no container is in it. "
-            "prune removes the bridges, and at last the firewall rules, that no container needs; the next start makes "
-            "them anew.",
+            "list, or ls, shows all networks, inspect what is connected to them. create writes NAME.network.nsunit "
+            "below /etc/nsunit, see nsunit.network(5); rm takes it away again, with the bridge, once no container is "
+            "in it. prune removes the bridges, and at last the firewall rules, that no container needs; the next start "
+            "makes them anew.",
             "check compares bridges, links and firewall rules with what there should be, and exits with 1 if something "
             "is wrong; repair puts it right, without touching what is.",
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli import foreign
-from nsunit.cli.network import ACTIONS
+from nsunit.cli.network import ACTIONS, ALIASES
 from nsunit.cli.verbs import load
 from nsunit.errors import UsageError
 from nsunit.names import printable
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def network(invocation: Invocation) -> int:
     """The verb `network`."""
     action, *operands = invocation.operands or ["list"]
+    action = ALIASES.get(action, action)
     if action not in ACTIONS:
         hint = foreign.network(action)
         raise UsageError(f"network: '{printable(action)}' is not one of {', '.join(ACTIONS)}", hint=hint)

@@ -8,7 +8,7 @@ _KINDS = "KIND is one of cgroup, ipc, mnt, net, pid, time, user and uts."
 
 VERBS = (
     Verb(
-        "ns list",
+        "ns list/ls",
         "look",
         "Show the namespaces of containers, and what keeps each alive",
         "nsunit.cli.ns.namespaces:list_namespaces",

@@ -119,10 +119,10 @@ VERBS = (
             "Options of other tools are understood where they mean what a key means: -v and --volume, -e and --env, "
             "-p HOST:CONTAINER and --publish, --network, --hostname, --workdir, --user=USER, --device, --tmpfs, "
             "--read-only, --init, --cap-add, --cap-drop, --rm and the like. For others the error names the key.",
-            "Nothing of it is left when it has ended: what it "
-            "writes to its root is gone, as with Volatile=yes. With --keep its upper layer is kept, for the next run "
-            "of that --name, and 'prune' and 'rm' remove it; what it writes to a Rootfs= lands in that directory then, "
-            "and with Volatile=no.",
+            "Nothing of it is left when it has ended: what it writes to its root is gone, as with Volatile=yes. With "
+            "--keep its upper layer is kept, for the next run of that --name. commit, cp, diff, export, mount and "
+            "status find it by that, 'prune' and 'rm' remove it. What it writes to a Rootfs= lands in that directory "
+            "then, and with Volatile=no.",
             "'systemd-run --on-calendar=daily nsunit run …' runs it at times, until the next boot; for good there is "
             "[Timer] in a definition.",
             "For instance: nsunit run -t -p Rootfs=/var/lib/machines/debian -p Slice.MemoryMax=1G bash",

@@ -11,7 +11,7 @@ def _verb(name: str, summary: str, run: str, operands: str, least: int, most: in
 
 
 VERBS = (
-    _verb("list", "List volumes, and who uses them", "look:list_volumes", "", 0, 0),
+    _verb("list/ls", "List volumes, and who uses them", "look:list_volumes", "", 0, 0),
     _verb("inspect", "Show all that is known of volumes", "look:inspect", "VOLUME…", 1, None).replace(
         complete="volumes",
         details=("VOLUME is its name, or NAME:PATH of one without a name, which container NAME has at PATH.",),

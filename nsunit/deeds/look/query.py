@@ -6,17 +6,18 @@ import os
 
 from nsunit.core import listeners as listening
 from nsunit.core.running import Running, find_running, host_namespace, just_ended, unit_of
-from nsunit.core.stored import changed_by_set, differences_from_running, known, namespace_of_journal
+from nsunit.core.stored import changed_by_set, defined, differences_from_running, is_known, known, namespace_of_journal
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
 from nsunit.deeds.look.sources import files_of
 from nsunit.deeds.look.states import ContainerState, failure_that_counts, health_of, is_frozen, number, state_of
 from nsunit.definition.load import load_any
-from nsunit.definition.search import find
+from nsunit.definition.search import find, find_group
 from nsunit.errors import DefinitionError, NotFoundError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import (
     check_any_name,
+    is_group,
     is_pod,
     listener_patterns,
 )
@@ -101,7 +102,7 @@ class _Kept:
         self.runs_with: Definition | None = None
         self.problems: tuple[str, ...] = ()
         try:
-            self.defined = load_any(name, context.search, context.host)
+            self.defined = defined(context, name)
         except DefinitionError as error:
             self.problems = tuple(map(str, error.problems))
         except NotFoundError:
@@ -116,7 +117,8 @@ class _Kept:
         """What its service is called where systemd has none of it."""
         texts = self.defined.texts_of("Unit") if self.defined else ()
         said = next((text for key, text in texts if key == "Description"), "")
-        return said or f"{'Pod' if is_pod(self.name) else 'Container'} {self.name}"
+        kind = "Pod" if is_pod(self.name) else "Group" if is_group(self.name) else "Container"
+        return said or f"{kind} {self.name}"
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ class _Kept:
 
 
 def status(context: Context, name: str) -> Status:
-    """All about container or pod *name*.
+    """All about the container, group or pod *name*.
 
     Raises:
         NotFoundError: it is neither loaded nor defined.
@@ -140,19 +142,19 @@ def status(context: Context, name: str) -> Status:
     properties = context.bus.get(unit, *_OF_ITSELF)
     listeners = listening.by_container(context.bus.list_units(listener_patterns(name))).get(name, listening.NONE)
     state = state_of(context, name, unit, properties, listeners)
-    if properties.get("LoadState") == "not-found" and not state.definition:
-        find(name, context.search)  # raises, and names what is near
+    if properties.get("LoadState") == "not-found" and not (state.definition or is_known(context, name)):
+        (find_group if is_group(name) else find)(name, context.search)  # raises, and names what is near
     operations = _plan(context, name)
     kept = _Kept(context, name)
     used = kept.features
     active = state.active_state in UP
-    running = find_running(context, name) if active and not is_pod(name) else None
+    running = find_running(context, name) if active and not (is_pod(name) or is_group(name)) else None
     limits = context.bus.get(state.slice, *_OF_SLICE)
     processes = tuple(unit_processes(CGROUP_ROOT, str(limits.get("ControlGroup", "")))) if active else ()
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
     return Status(
         state=state,
-        description=str(properties.get("Description", "")) or kept.description,
+        description=(not is_group(name) and str(properties.get("Description", ""))) or kept.description,
         sources=files_of(context, name) if state.definition else (),
         result=str(properties.get("Result", "")),
         exit_status=code if isinstance(code, int) else None,

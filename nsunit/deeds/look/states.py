@@ -6,8 +6,9 @@ from nsunit.core import listeners as listening
 from nsunit.core.jobs import failed_names, failure_of
 from nsunit.core.running import slice_as_defined, slice_of
 from nsunit.deeds.look.kept import kept
-from nsunit.definition.search import list_names, list_pods, main_file
-from nsunit.names import container_of_unit, is_slice_of, pod_of_unit, service_name
+from nsunit.definition.search import find_group, list_names, list_pods, main_file
+from nsunit.errors import NotFoundError
+from nsunit.names import container_of_unit, is_group, is_slice_of, pod_of_unit, service_name
 from nsunit.record import Record
 from nsunit.storage.health import read as read_health
 from nsunit.units import INFINITY, UP
@@ -142,7 +143,7 @@ def state_of(
         sub_state=sub,
         unit=unit,
         slice=slice_,
-        definition=main_file(name, context.search),
+        definition=_defined_by(context, name),
         pid=number(values, "MainPID") or None,
         since_usec=number({"since": since}, "since") or None,
         memory=number(limits, "MemoryCurrent"),
@@ -153,6 +154,16 @@ def state_of(
         frozen=is_frozen(values, limits),
         health=found.status if (found := health_of(context, name, values)) else None,
     )
+
+
+def _defined_by(context: Context, name: str) -> str:
+    """The file that defines the container, group or pod *name*; empty if none does."""
+    if not is_group(name):
+        return main_file(name, context.search)
+    try:
+        return find_group(name, context.search).main
+    except NotFoundError:
+        return ""
 
 
 def is_frozen(*units: dict[str, object]) -> bool:

@@ -12,6 +12,7 @@ import os
 
 from nsunit.core.prepare import facts_for, planned_user_range, resolved
 from nsunit.core.running import is_running
+from nsunit.core.stored import defined
 from nsunit.deeds.mount.mounted import (
     ROOT,
     WORK,
@@ -24,7 +25,6 @@ from nsunit.deeds.mount.mounted import (
     unmount,
     write_places,
 )
-from nsunit.definition.load import load
 from nsunit.errors import NsunitError, UsageError
 from nsunit.names import check_name, printable
 from nsunit.plan.operations import operations
@@ -143,7 +143,7 @@ def _operations(context: Context, name: str, *, runs: bool) -> list[Operation]:
             return read_plan(context.paths.runtime_of(name))
         except FileNotFoundError:
             raise NsunitError(f"{name}: it is just starting or ending", hint="try again") from None
-    definition = resolved(context, load(name, context.search, context.host))
+    definition = resolved(context, defined(context, name))
     return operations(definition, facts_for(context, definition, planned_user_range(context, definition)))
 
 

@@ -13,7 +13,7 @@ from nsunit.deeds.session.foreground import protect_host, run_attached, start_sc
 from nsunit.deeds.session.terminal import Held, hold_signals
 from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
-from nsunit.definition.load import load_properties
+from nsunit.definition.load import load_properties, serialize
 from nsunit.errors import BusError, NsunitError, SessionError, UsageError
 from nsunit.features import hooks
 from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
@@ -98,6 +98,8 @@ def run(
             raise NsunitError(f"{name}: it is already running", hint="give --name another name")
         warn_of_moot_limits(context, definition)
         prepared = prepare(context, definition, transient=not keep)
+        if keep:
+            _keep_definition(context, prepared.definition)
         held = hold(context.paths.runtime_of(name))
         try:
             return _run_attached(context, prepared, scope, lock, tty=tty, interactive=interactive)
@@ -109,6 +111,11 @@ def run(
             with Held():  # a second signal would leave the rest behind
                 os.close(held)
                 _forget_run(context, prepared, lock, keep=keep)
+
+
+def _keep_definition(context: Context, definition: Definition) -> None:
+    """Keep what it is with what it writes, for who looks at that later."""
+    files.write_file(context.paths.kept_definition_of(definition.name), serialize(definition).encode())
 
 
 def _may_have_hosts_root(container: Container) -> bool:
@@ -264,6 +271,8 @@ def _run_detached(context: Context, definition: Definition, keep: bool) -> int:
     try:
         starter.lock(definition.name)
         starter.submit(definition, transient=not keep)
+        if keep:
+            _keep_definition(context, definition)
         starter.finish()
     except BaseException:
         starter.abandon()

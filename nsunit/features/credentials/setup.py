@@ -39,6 +39,10 @@ class Credentials(Operation):
         """See Operation."""
         return "hand over the credentials"
 
+    def mount_points(self) -> tuple[str, ...]:
+        """See Operation."""
+        return (TARGET, *(target for secret in self.secrets if (target := secret.split(":", 5)[5])))
+
     def prepare(self, build: Build) -> None:
         """Open them all; systemd makes no directory where there is none."""
         os.mkdir(_STORE)

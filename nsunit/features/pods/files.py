@@ -70,7 +70,7 @@ def disable(context: Context, name: str) -> Outcome:
         load_pod(name, context.search, context.host)  # an unknown name is an error
         return Outcome(name, "unchanged")
     if runs_from_file(context, name):
-        raise runs_from_files(name)
+        raise runs_from_files(context, name)
     found = links(context, name)
     for path in found:
         unlink(path)

@@ -7,8 +7,9 @@ import os
 
 from nsunit.core.dropin import drop_ins_of
 from nsunit.core.running import find_running, is_running
-from nsunit.definition.load import load
-from nsunit.definition.search import find
+from nsunit.core.stored import defined
+from nsunit.definition.load import serialize
+from nsunit.definition.search import SUFFIX, find, is_defined
 from nsunit.dropins.definitions import read, texts_of
 from nsunit.errors import UsageError
 from nsunit.features.images.out.pause import Paused
@@ -63,13 +64,17 @@ def export(context: Context, name: str, target: str, *, pause: bool = True) -> l
 def export_to(context: Context, name: str, out: int, *, pause: bool) -> list[str]:
     """Write container *name* to the descriptor *out*; see `export`."""
     with at_rest(context, name, pause=pause):
-        found = find(name, context.search)
-        definition = load(name, context.search, context.host)
+        definition = defined(context, name)
+        if is_defined(name, context.search):
+            texts = texts_of(find(name, context.search))
+        else:
+            own = serialize(definition).partition("\n\n")[2]  # where it comes from is nothing for others
+            texts = {f"{name}{SUFFIX}": own.encode()}
         upper = f"{context.paths.upper_of(name)}/upper"
         has_upper = os.path.isdir(upper)
         packer = Packer(out)
         packer.file(bundle.MANIFEST, bundle.dump(_manifest(context, definition, has_upper)))
-        for called, text in texts_of(found).items():
+        for called, text in texts.items():
             packer.file(f"{bundle.DEFINITION}/{called}", text)
         for path in drop_ins_of(context, definition):
             if os.path.exists(path):

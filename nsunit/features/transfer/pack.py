@@ -10,6 +10,8 @@ import tarfile
 from nsunit.features.images.out.walk import GONE, Node, walk
 from nsunit.features.images.out.writer import Writer, entry_of, extents
 from nsunit.names import printable
+from nsunit.setup import linux
+from nsunit.setup.files import KERNEL_FILE_SYSTEMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 KEPT = ("security.capability", "system.posix_acl_access", "system.posix_acl_default")
 OPAQUE = "trusted.overlay.opaque"  # as archives have it, whoever mounts the overlay
 WARNINGS_MAX = 20
+_PIECE = 1 << 20
+_SIZELESS_MAX = 64 << 20  # bytes
 
 
 class Packer:
@@ -102,6 +106,8 @@ class Packer:
         entry.pax_headers = {**entry.pax_headers, **self._attributes(fd), **self.omitted.get(called, {})}
         if entry.isdir() or called in self.omitted:
             self._writer.header(entry)
+        elif not status.st_size or linux.fstatfs_type(fd) in KERNEL_FILE_SYSTEMS:
+            self._writer.text(entry, _to_the_end(fd))  # what the kernel makes up while it is read has no size
         elif not self._writer.file(entry, fd, status.st_size, list(extents(fd, status.st_size))):
             self.warn(f"'{printable(called)}' became shorter while it was read, and has zeros at its end")
 
@@ -131,3 +137,17 @@ class Packer:
         view = memoryview(content)
         while view:
             view = view[os.write(self.out, view) :]
+
+
+def _to_the_end(fd: int) -> bytes:
+    """What can be read of *fd*, whatever size it says.
+
+    Raises:
+        OSError: it goes on and on.
+    """
+    content = bytearray()
+    while piece := os.read(fd, _PIECE):
+        content += piece
+        if len(content) > _SIZELESS_MAX:
+            raise OSError(errno.EFBIG, f"it says no size, and has more than {_SIZELESS_MAX >> 20} MiB")
+    return bytes(content)

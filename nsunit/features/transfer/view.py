@@ -12,7 +12,7 @@ import os
 from nsunit.core.context import take_back
 from nsunit.core.prepare import Place, facts_for, keep_state, planned_user_range, reserve_range, resolved, used_by
 from nsunit.core.running import check_alive, find_running, is_running, just_ended, open_pidfd
-from nsunit.definition.load import load
+from nsunit.core.stored import defined
 from nsunit.errors import NsunitError
 from nsunit.features import hooks
 from nsunit.features.images.unpack import confine
@@ -111,7 +111,7 @@ class View:
             raise NsunitError(f"{self.name}: its files are the host's", hint="leave out the name before the colon")
 
     def _plan_stopped(self) -> None:
-        definition = resolved(self.context, load(self.name, self.context.search, self.context.host))
+        definition = resolved(self.context, defined(self.context, self.name))
         facts = facts_for(self.context, definition, self._range(definition))
         planned = operations(definition, facts)
         base = next((item for item in planned if item.keyword in _ROOTS), None)

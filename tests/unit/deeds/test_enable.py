@@ -107,6 +107,16 @@ def test_enable_and_disable(context):
     assert state(disable(context, ["web"])) == "unchanged"
 
 
+def test_what_systemctl_has_disabled_is_not_called_enabled(context):
+    enable(context, ["web"])
+    os.unlink(f"{context.search.units}/multi-user.target.wants/{SERVICE}")
+    (outcome,) = remove(context, ["web"])
+    said = "web: it has the unit files that 'nsunit enable' has made, though nothing starts it at boot"
+    assert (str(outcome.error), outcome.error.hint) == (said, "'nsunit disable web' takes them away")
+    assert state(disable(context, ["web"])) == "disabled"
+    assert state(remove(context, ["web"])) == "removed"
+
+
 def test_one_that_cannot_be_removed_leaves_the_others_alone(context):
     define(context, "")
 
@@ -171,6 +181,12 @@ def test_disable_of_what_runs_from_the_files(context):
     context.bus.units[SERVICE] = {"ActiveState": "active", "FragmentPath": f"{context.search.units}/{SERVICE}"}
     (outcome,) = disable(context, ["web"])
     assert str(outcome.error) == "web: it runs from the unit files that would be removed"
+    assert outcome.error.hint == (
+        "stop it first, or do both with 'nsunit disable --now web'; 'systemctl disable nsunit-web.service' lets it run,"
+        " and keeps it from starting at the next boot"
+    )
+    os.unlink(f"{context.search.units}/multi-user.target.wants/{SERVICE}")
+    (outcome,) = disable(context, ["web"])
     assert outcome.error.hint == "stop it first, or do both with 'nsunit disable --now web'"
     context.bus.units[SERVICE]["FragmentPath"] = f"{context.transient}{SERVICE}"
     assert state(disable(context, ["web"])) == "disabled"

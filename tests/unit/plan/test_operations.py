@@ -1,11 +1,14 @@
 """The set-up plan: which operations a definition gives, and the file they travel in."""
 
+import corpus
 import pytest
 from facts import FACTS
 
 from nsunit.definition.host import Host
 from nsunit.definition.load import load_text
+from nsunit.errors import NsunitError
 from nsunit.features.network.plan import NetworkFacts
+from nsunit.plan.facts import Facts
 from nsunit.plan.operations import operations
 from nsunit.setup import mounts, namespaces, process, root
 
@@ -185,3 +188,24 @@ def test_pressure_is_watched_where_the_definition_says_so(keys, kinds):
     (found,) = (item for item in operations(definition, FACTS) if isinstance(item, process.Pressure))
     assert found == process.Pressure(kinds)
     assert of(process.Pressure, BASE) == []
+
+
+def test_any_definition_can_be_planned_for_a_host_of_which_nothing_is_known():
+    """Who asks for a stopped container's mount points has no more: what facts tell is left out, and nothing fails."""
+    planned = 0
+    for topic in corpus.topics():
+        path = corpus.FOLDER / f"{topic}.definitions"
+        if topic.startswith(corpus.FAULTY) or not path.exists():
+            continue
+        for name, text in corpus.split(path.read_text()).items():
+            if "/" in name or not name.endswith(".nsunit"):
+                continue
+            try:
+                definition = load_text(name.removesuffix(".nsunit"), text, name, HOST)
+            except NsunitError:
+                continue  # of another kind, or with what this host has not
+            found = operations(definition, Facts(257, "", "", "/run/x"))
+            points = [point for item in found for point in item.mount_points()]
+            assert all(item.target in points for item in (*definition.container.binds, *definition.container.tmpfs))
+            planned += 1
+    assert planned > 200

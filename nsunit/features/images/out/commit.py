@@ -71,7 +71,14 @@ def _packed(context: Context, store: Store, staging: writing.Staging, found: Wri
     last = len((base.get("rootfs") or {}).get("diff_ids") or ()) + count - 1
     identities = (0, found.start, found.base)
     layers = [
-        Layer(stack[place], f"{staging.path}/{last - place}.tar", stack[place + 1 :], found.base, identities)
+        Layer(
+            stack[place],
+            f"{staging.path}/{last - place}.tar",
+            stack[place + 1 :],
+            found.base,
+            identities,
+            found.targets if stack[place] == found.upper else (),
+        )
         for place in reversed(range(count))
     ]
     running = found.running if wish.pause and not found.is_frozen else None

@@ -10,6 +10,7 @@ from nsunit.errors import NsunitError
 from nsunit.features import load
 from nsunit.features.images.out.lowers import Lowers
 from nsunit.features.images.out.parts import damaged
+from nsunit.features.images.out.places import mount_points
 from nsunit.features.images.out.roots import written
 from nsunit.features.images.out.walk import MARKS, USERS_MARKS, attributes_of, is_whiteout, open_root, walk
 from nsunit.features.images.store import Store
@@ -74,7 +75,9 @@ def _told(found: Written) -> str:
 def _changes(found: Written, marks: str) -> dict[str, str]:
     root = open_root(found.upper)
     try:
-        return dict(_upper_changes(root, Lowers(found.layers, marks)))
+        lowers = Lowers(found.layers, marks)
+        made = mount_points(root, found.targets, lowers)
+        return {path: kind for path, kind in _upper_changes(root, lowers) if path not in made}
     finally:
         os.close(root)
 

@@ -28,12 +28,21 @@ class Lowers:
 
     def find(self, path: str) -> os.stat_result | None:
         """What they show as *path*."""
+        return self._find(path)[1]
+
+    def link(self, path: str) -> str | None:
+        """Where the symbolic link that they show as *path* leads; None for what is none."""
+        place, status = self._find(path)
+        return os.readlink(place) if status is not None and stat.S_ISLNK(status.st_mode) else None
+
+    def _find(self, path: str) -> tuple[str, os.stat_result | None]:
         parent, _, name = path.rpartition("/")
         for directory in self._directories(parent):
-            status = _status(f"{directory}/{name}")
+            place = f"{directory}/{name}"
+            status = _status(place)
             if status is not None:
-                return None if is_whiteout(status) else status
-        return None
+                return place, None if is_whiteout(status) else status
+        return "", None
 
     def hidden(self, node: Node, attributes: dict[str, bytes]) -> list[str]:
         """Names below the directory *node* that nothing stands in the place of, and that are not to be seen.

@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 
 
 class Layer(Record):
-    """A directory to pack, into the file *to*, and those below it; see `tar.Owners` for *base* and *roots*."""
+    """A directory to pack, into the file *to*, and those below it; see `tar.Owners` for *base* and *roots*.
+
+    *targets* are where a start mounts something: what it makes for that is left out.
+    """
 
     root: str
     to: str
     lowers: tuple[str, ...] = ()
     base: int = 0
     roots: tuple[int, ...] = (0,)
+    targets: tuple[str, ...] = ()
 
 
 class Packed(Record):

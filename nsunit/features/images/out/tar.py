@@ -12,6 +12,7 @@ import tarfile
 
 from nsunit.errors import NsunitError
 from nsunit.features.images.out.lowers import Lowers
+from nsunit.features.images.out.places import mount_points
 from nsunit.features.images.out.walk import (
     MARKS,
     Node,
@@ -49,6 +50,7 @@ class Packer:
         self.writer = Writer(write)
         self.owners = owners
         self.lowers = lowers
+        self.left_out: frozenset[str] = frozenset()  # paths
         self.warnings: list[str] = []
 
     def pack(self, nodes: Iterable[Node]) -> None:
@@ -67,6 +69,8 @@ class Packer:
 
     def _node(self, node: Node) -> None:
         path, status = node.path, node.status
+        if path in self.left_out and self.lowers.find(path) is None:
+            return
         if node.name.startswith(".wh."):
             self._warn(path, "in an image its name would mean that a file was removed")
             return
@@ -156,13 +160,20 @@ def _rounded(pieces: Iterable[tuple[int, int]], size: int) -> list[tuple[int, in
 
 
 def pack(
-    root: int, write: Callable[[bytes], object], owners: Owners, lowers: Sequence[str], marks: str = MARKS
+    root: int,
+    write: Callable[[bytes], object],
+    owners: Owners,
+    lowers: Sequence[str],
+    marks: str = MARKS,
+    targets: Sequence[str] = (),
 ) -> list[str]:
     """Write the archive of the layer in the directory behind *root*, on top of *lowers*, the topmost first.
 
-    See `Lowers` for *marks*.  The working directory is another one meanwhile.  Returns what could not be taken along.
+    See `Lowers` for *marks*, and `mount_points` for *targets*.  The working directory is another one meanwhile.
+    Returns what could not be taken along.
     """
     packer = Packer(write, owners, Lowers(lowers, marks))
+    packer.left_out = mount_points(root, targets, packer.lowers)
     before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         packer.pack(walk(root))

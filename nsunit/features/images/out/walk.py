@@ -115,6 +115,11 @@ def attributes_by_directory(node: Node) -> dict[str, bytes]:
     return _attributes(node.name)
 
 
+def attributes_by_descriptor(directory: int) -> dict[str, bytes]:
+    """As `attributes_of`, of the *directory* that is open for reading."""
+    return {name: os.getxattr(directory, name) for name in os.listxattr(directory)}
+
+
 def _attributes(place: str) -> dict[str, bytes]:
     try:
         names = os.listxattr(place, follow_symlinks=False)

@@ -125,7 +125,7 @@ def _packed(item: dict[str, Any], compression: str, marks: str) -> dict[str, Any
         with open(item["to"], "xb", buffering=1 << 20) as file:
             blob = _Blob(file, compression)
             owners = Owners(item["base"], tuple(item["roots"]))
-            warnings = pack(root, blob.write, owners, item["lowers"], marks)
+            warnings = pack(root, blob.write, owners, item["lowers"], marks, item["targets"])
             blob.finish()
     finally:
         os.close(root)

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from nsunit.cli.verbs import all_verbs, families, find_verb
 from nsunit.features.network.model.attachment import Attachment, Device, Interface, Network
+from nsunit.features.network.model.port import Port
 
 SHOP = Network("shop", "nb-shop", ("10.20.0.0/24", "fd00:20::/64"), ("10.20.0.1", "fd00:20::1"), domain="shop.internal")
 OFFICE = Network("office", "nb-office", (), (), internal=True, isolated=True, vlan="eth0.20")
@@ -39,6 +41,42 @@ def test_list(nsunit, networks):
     assert web["addresses"] == ["10.20.0.2/24", "192.0.2.9/24"]
     assert web["interfaces"][0]["link"] == "nv-0"
     assert web["devices"][0]["parent"] == "eth0"
+
+
+def test_lists_have_the_short_name_that_list_has(nsunit, networks):
+    assert nsunit("network", "ls") == nsunit("network", "list")
+    short = {name for verb in all_verbs() for name in verb.names if name.endswith(" ls")}
+    assert short == {f"{name} ls" for name in families() if find_verb(f"{name} list")}
+    assert {"image ls", "volume ls"} < short
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("web", "80"), "10.0.0.1:8080\n"),
+        (("web", "53/udp"), "0.0.0.0:53 [::]:53\n"),
+        (("80/tcp",), "web 10.0.0.1:8080\n"),
+        (("web",), "80/tcp -> 10.0.0.1:8080\n53/udp -> 0.0.0.0:53 [::]:53\n"),
+    ],
+)
+def test_port(nsunit, manager, words, said):
+    published = WEB.replace(ports=(Port("10.0.0.1", 8080, 80, "tcp"), Port("", 53, 53, "udp")))
+    manager("features.network.register", attachments=lambda _: [published], existing_attachment=lambda *_: published)
+    assert nsunit("port", *words)[:2] == (0, said)
+
+
+@pytest.mark.parametrize(
+    ("port", "message", "status"),
+    [
+        ("53", "web: its port 53/tcp is not published", 3),
+        ("80/icmp", "'80/icmp' is no port", 2),
+        ("x/tcp", "'x/tcp' is no port", 2),
+    ],
+)
+def test_a_port_that_is_none(nsunit, manager, port, message, status):
+    manager("features.network.register", existing_attachment=lambda *_: WEB)
+    found = nsunit("port", "web", port)
+    assert (found[0], found[2].splitlines()[0]) == (status, f"nsunit: {message}")
 
 
 def test_inspect(nsunit, networks):

@@ -7,8 +7,10 @@ import tarfile
 
 import pytest
 
-from nsunit.features.images.unpack.archive import Entry
+from nsunit.errors import NsunitError
+from nsunit.features.images.unpack.archive import Entry, entries
 from nsunit.features.images.unpack.catalog import Digest, lines
+from nsunit.features.images.unpack.stream import Blob, Content
 
 NAMES = ("usr/bin/x", "d/", "./a//", "caf\udce9", "x" * 100, "p" * 90 + "/" + "y" * 60, "n" * 300, "")
 KINDS = (*tarfile.SUPPORTED_TYPES, b"Z")
@@ -72,6 +74,28 @@ def test_an_archive_of_usual_files_needs_no_other_way(monkeypatch):
     monkeypatch.setattr(tarfile.TarInfo, "frombuf", None)
     archive = tarfile.TarFile(fileobj=content, tarinfo=Entry)
     assert [archive.next().pax_headers for _ in range(4)] == [{"mtime": "1.5"}] * 4
+
+
+@pytest.mark.parametrize("data", [b"", b"text\n", tarfile.TarInfo("smuggled").tobuf()])
+def test_a_hard_link_with_a_size(data, tmp_path):
+    """podman, buildah and umoci skip no data of a link, which POSIX lets it have: a size alone is nothing to them.
+
+    Data are taken for a header, and most are none: "archive/tar: invalid tar header".
+    """
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname, link.size = tarfile.LNKTYPE, "file", len(data) or 5
+    path = tmp_path / "layer.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(tarfile.TarInfo("file"))
+        tar.addfile(link, io.BytesIO(data) if data else None)
+        tar.addfile(tarfile.TarInfo("other"))
+    with path.open("rb") as file:
+        found = entries(Content(Blob(file.fileno(), 0, path.stat().st_size, "layer"), MIB))
+        if data == b"text\n":
+            with pytest.raises(NsunitError, match="its tar archive is damaged"):
+                list(found)
+        else:
+            assert [item.name for item in found] == ["file", "link", *(["smuggled"] if data else []), "other"]
 
 
 MIB = 1 << 20

@@ -11,6 +11,7 @@ from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images.layout import local_name
 from nsunit.features.images.out import changes, lineage, pause, send, targets, walk
 from nsunit.features.images.out.lowers import Lowers
+from nsunit.features.images.out.places import mount_points
 from nsunit.features.images.out.tar import Owners, pack
 from nsunit.features.images.unit import pack_unit, pause_unit
 
@@ -163,6 +164,41 @@ def test_capabilities_lose_the_root_that_they_hold_for():
     assert walk.capability_of_image(second, (0,)) == second
     assert walk.capability_of_image(third, (0, 700000)) == second
     assert walk.capability_of_image(third, (0,)) is None
+
+
+def test_what_a_start_makes_to_mount_on_is_known(tmp_path):
+    upper, lower = tmp_path / "upper", tmp_path / "lower"
+    for path in ("etc", "run/later", "srv", "was-there"):
+        (lower / path).mkdir(parents=True)
+    (lower / "var").symlink_to("run")
+    # Made for a mount: what is empty at its target, also behind a link, and the directories on the way.
+    for path in ("proc", "data/deep/mount", "run/secrets", "etc", "srv", "own", "was-there/kept", "opened"):
+        (upper / path).mkdir(parents=True)
+    for path in ("etc/hosts", "run/secrets/key", "srv/mount"):
+        (upper / path).touch()
+    # The program's own: it has content, something beside it, another mode, or nothing is mounted there.
+    (upper / "etc/resolv.conf").write_text("nameserver 192.0.2.1")
+    (upper / "srv/beside").touch()
+    (upper / "opened/mount").mkdir()
+    (lower / "opened").mkdir(mode=0o700)
+    found = {"/proc", "/data/deep/mount", "/etc/hosts", "/etc/resolv.conf", "/var/secrets/key", "/srv/mount"}
+    targets = (*found, "/opened/mount", "/was-there", "/nowhere/at/all", "/own/x")
+    root = walk.open_root(str(upper))
+    made = mount_points(root, targets, Lowers((str(lower),)))
+    assert made == {
+        *("proc", "data", "data/deep", "data/deep/mount", "etc/hosts", "run", "run/secrets", "run/secrets/key"),
+        *("srv/mount", "opened/mount"),
+    }
+    (upper / "etc/resolv.conf").write_text("")
+    assert mount_points(root, targets, Lowers((str(lower),))) == made | {"etc", "etc/resolv.conf"}
+    content = io.BytesIO()
+    assert pack(root, content.write, Owners(), (str(lower),), targets=targets) == []
+    os.close(root)
+    content.seek(0)
+    with tarfile.open(fileobj=content) as archive:
+        assert archive.getnames() == [
+            *(".", "etc", "opened", "own", "run", "srv", "srv/beside", "was-there", "was-there/kept"),
+        ]
 
 
 def test_lower_directories_are_no_way_out(tmp_path):

@@ -264,7 +264,10 @@ def test_an_enabled_pod(context):
         assert "namespaces\0uts" in plan.read()
     (refused,) = disable(context, ["shop.pod"])
     assert str(refused.error) == "shop.pod: it runs from the unit files that would be removed"
-    assert refused.error.hint == "stop it first, or do both with 'nsunit disable --now shop.pod'"
+    assert refused.error.hint == (
+        "stop it first, or do both with 'nsunit disable --now shop.pod'; 'systemctl disable nsunit-shop.pod.service'"
+        " lets it run, and keeps it from starting at the next boot"
+    )
     pods.stop(context, "shop.pod")
     assert states(disable(context, ["shop.pod"])) == ["disabled"]
     assert (tree_of_units(context), os.path.exists(boot)) == ([], False)

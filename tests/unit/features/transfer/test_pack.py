@@ -10,6 +10,7 @@ import tarfile
 import pytest
 
 from nsunit.errors import NsunitError
+from nsunit.features.transfer import pack as pack_module
 from nsunit.features.transfer.pack import Packer
 from nsunit.features.transfer.tree import Pipe, Stream, Tree
 
@@ -180,3 +181,17 @@ def test_a_file_that_shrinks(tmp_path, monkeypatch):
     monkeypatch.undo()
     unpack(tmp_path / "a.tar", tmp_path / "out")
     assert (tmp_path / "out/top/file").read_bytes() == b"x" * 600 + bytes(400)
+
+
+def test_what_has_no_size_is_read_to_its_end(tmp_path, monkeypatch):
+    parent = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY)
+    with (tmp_path / "a.tar").open("wb") as file:
+        packer = Packer(file.fileno())
+        packer.tree(parent, "status", "status")
+        packer.finish()
+        monkeypatch.setattr(pack_module, "_SIZELESS_MAX", 1)
+        with pytest.raises(OSError, match="it says no size, and has more than 0 MiB"):
+            packer.tree(parent, "status", "status")
+    os.close(parent)
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        assert archive.extractfile("status").read().startswith(b"Name:")

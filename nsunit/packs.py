@@ -27,25 +27,48 @@ if TYPE_CHECKING:
 _COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bus.systemd")
 _START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
 _HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
-_NETWORK = "nsunit.features.network"
+
+
+def _of(feature: str, *parts: str) -> tuple[str, ...]:
+    return tuple(f"nsunit.features.{feature}.{part}" for part in parts)
+
+
+# By the name of a pack, what is loaded before it, and what is imported for it.  Those of features are asked for by the
+# name of the part that is loaded first.
 PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "command": ((), _COMMAND),
     "start": (_COMMAND, _START),
     "stop": (_COMMAND, ("nsunit.cli.lifecycle.stop", "nsunit.deeds.kill_now", "nsunit.definition.signals")),
     "exec": (_COMMAND, ("nsunit.cli.session.execute", *_HELPER)),
     "helper": ((), _HELPER),
-    "features.network.keys": (_COMMAND + _START, (f"{_NETWORK}.keys", "nsunit.features.names.values")),
+    "features.network.keys": (_COMMAND + _START, _of("network", "keys") + _of("names", "values")),
     "features.network.deeds": (
-        (*_COMMAND, *_START, f"{_NETWORK}.keys", "nsunit.features.names.values"),
-        (
-            *(f"{_NETWORK}.{part}" for part in ("deeds", "plan", "foreign", "setup")),
-            *(f"nsunit.features.names.{part}" for part in ("deeds", "plan")),
-        ),
+        _COMMAND + _START + _of("network", "keys") + _of("names", "values"),
+        _of("network", "deeds", "plan", "foreign", "setup") + _of("names", "deeds", "plan"),
     ),
-    "features.network.setup": (_HELPER, (f"{_NETWORK}.setup",)),
+    "features.network.setup": (_HELPER, _of("network", "setup")),
     "features.network.program": (
         (),
-        ("nsunit.light", *(f"{_NETWORK}.{part}" for part in ("program", "wire.links", "wire.conntrack"))),
+        ("nsunit.light", *_of("network", "program", "wire.links", "wire.conntrack")),
+    ),
+    "features.images.keys": (_COMMAND + _START, _of("images", "keys")),
+    "features.images.obtain": (
+        _COMMAND + _START + _of("images", "keys"),
+        _of("images", "obtain", "deeds", "plan") + _of("output", "plan"),
+    ),
+    "features.images.setup": (_HELPER, _of("images", "setup")),
+    "features.output.setup": (_HELPER, _of("output", "setup")),
+    "features.volumes.keys": (_COMMAND + _START, _of("volumes", "keys")),
+    "features.volumes.deeds": (_COMMAND + _START + _of("volumes", "keys"), _of("volumes", "deeds", "plan")),
+    "features.volumes.setup": (_HELPER, _of("volumes", "setup")),
+    "features.health.keys": (_COMMAND + _START, _of("health", "keys")),
+    "features.health.deeds": (_COMMAND + _START + _of("health", "keys"), _of("health", "deeds", "plan")),
+    "features.health.setup": (_HELPER, _of("health", "setup")),
+    "features.binds.keys": (_COMMAND + _START, _of("binds", "keys", "plan")),
+    "features.binds.setup": (_HELPER, _of("binds", "setup")),
+    "features.environment_files.keys": (
+        _COMMAND + _START,
+        _of("environment_files", "keys", "deeds", "plan"),
     ),
 }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bus.systemd")
 _START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
 _HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
+_RARE = (*_HELPER, "nsunit.features")
 
 
 def _of(feature: str, *parts: str) -> tuple[str, ...]:
@@ -37,16 +38,19 @@ def _of(feature: str, *parts: str) -> tuple[str, ...]:
 # name of the part that is loaded first.
 PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "command": ((), _COMMAND),
+    "cli.lifecycle": (_COMMAND, ("nsunit.cli.lifecycle",)),
+    "cli.session": (_COMMAND, ("nsunit.cli.session",)),
     "start": (_COMMAND, _START),
     "stop": (_COMMAND, ("nsunit.cli.lifecycle.stop", "nsunit.deeds.kill_now", "nsunit.definition.signals")),
     "exec": (_COMMAND, ("nsunit.cli.session.execute", *_HELPER)),
     "helper": ((), _HELPER),
+    "features": (_HELPER, ("nsunit.features",)),
     "features.network.keys": (_COMMAND + _START, _of("network", "keys") + _of("names", "values")),
     "features.network.deeds": (
         _COMMAND + _START + _of("network", "keys") + _of("names", "values"),
         _of("network", "deeds", "plan", "foreign", "setup") + _of("names", "deeds", "plan"),
     ),
-    "features.network.setup": (_HELPER, _of("network", "setup")),
+    "features.network.setup": (_RARE, _of("network", "setup")),
     "features.network.program": (
         (),
         ("nsunit.light", *_of("network", "program", "wire.links", "wire.conntrack")),
@@ -56,16 +60,17 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         _COMMAND + _START + _of("images", "keys"),
         _of("images", "obtain", "deeds", "plan") + _of("output", "plan"),
     ),
-    "features.images.setup": (_HELPER, _of("images", "setup")),
-    "features.output.setup": (_HELPER, _of("output", "setup")),
+    "features.images.setup": (_RARE, _of("images", "setup")),
+    "features.output.setup": (_RARE, _of("output", "setup")),
+    "features.volumes.values": (_COMMAND + _START, _of("volumes", "values")),
     "features.volumes.keys": (_COMMAND + _START, _of("volumes", "keys")),
     "features.volumes.deeds": (_COMMAND + _START + _of("volumes", "keys"), _of("volumes", "deeds", "plan")),
-    "features.volumes.setup": (_HELPER, _of("volumes", "setup")),
+    "features.volumes.setup": (_RARE, _of("volumes", "setup")),
     "features.health.keys": (_COMMAND + _START, _of("health", "keys")),
     "features.health.deeds": (_COMMAND + _START + _of("health", "keys"), _of("health", "deeds", "plan")),
-    "features.health.setup": (_HELPER, _of("health", "setup")),
+    "features.health.setup": (_RARE, _of("health", "setup")),
     "features.binds.keys": (_COMMAND + _START, _of("binds", "keys", "plan")),
-    "features.binds.setup": (_HELPER, _of("binds", "setup")),
+    "features.binds.setup": (_RARE, _of("binds", "setup")),
     "features.environment_files.keys": (
         _COMMAND + _START,
         _of("environment_files", "keys", "deeds", "plan"),
@@ -125,9 +130,14 @@ def _packed(module: ModuleType) -> _Packed:
 
 
 def _bare(text: bytes) -> ast.Module:
-    """The module with the source *text*, without annotations of functions, and the import that is about them."""
+    """The module with the source *text*, without annotations of functions, and the import that is about them.
+
+    Places in it are lines alone: a tenth of a pack would be columns, which nothing but marks in a traceback needs.
+    """
     tree = ast.parse(text)
     for node in ast.walk(tree):
+        if isinstance(node, (ast.expr, ast.stmt)):
+            node.col_offset, node.end_col_offset, node.end_lineno = -1, -1, node.lineno
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.returns = None
         elif isinstance(node, ast.arg):

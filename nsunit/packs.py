@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, ModuleType
 
-# By the name of a pack, what is loaded before it, and what is imported for it.
+# What each kind of process loads.
 _COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bus.systemd")
 _START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
+_STARTING = _COMMAND + _START
 _HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
 _RARE = (*_HELPER, "nsunit.features")
 
@@ -45,9 +46,9 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "exec": (_COMMAND, ("nsunit.cli.session.execute", *_HELPER)),
     "helper": ((), _HELPER),
     "features": (_HELPER, ("nsunit.features",)),
-    "features.network.keys": (_COMMAND + _START, _of("network", "keys") + _of("names", "values")),
+    "features.network.keys": (_STARTING, _of("network", "keys") + _of("names", "values")),
     "features.network.deeds": (
-        _COMMAND + _START + _of("network", "keys") + _of("names", "values"),
+        _STARTING + _of("network", "keys") + _of("names", "values"),
         _of("network", "deeds", "plan", "foreign", "setup") + _of("names", "deeds", "plan"),
     ),
     "features.network.setup": (_RARE, _of("network", "setup")),
@@ -55,24 +56,24 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (),
         ("nsunit.light", *_of("network", "program", "wire.links", "wire.conntrack")),
     ),
-    "features.images.keys": (_COMMAND + _START, _of("images", "keys")),
+    "features.images.keys": (_STARTING, _of("images", "keys")),
     "features.images.obtain": (
-        _COMMAND + _START + _of("images", "keys"),
+        _STARTING + _of("images", "keys"),
         _of("images", "obtain", "deeds", "plan") + _of("output", "plan"),
     ),
     "features.images.setup": (_RARE, _of("images", "setup")),
     "features.output.setup": (_RARE, _of("output", "setup")),
-    "features.volumes.values": (_COMMAND + _START, _of("volumes", "values")),
-    "features.volumes.keys": (_COMMAND + _START, _of("volumes", "keys")),
-    "features.volumes.deeds": (_COMMAND + _START + _of("volumes", "keys"), _of("volumes", "deeds", "plan")),
+    "features.volumes.values": (_STARTING, _of("volumes", "values")),
+    "features.volumes.keys": (_STARTING, _of("volumes", "keys")),
+    "features.volumes.deeds": (_STARTING + _of("volumes", "keys"), _of("volumes", "deeds", "plan")),
     "features.volumes.setup": (_RARE, _of("volumes", "setup")),
-    "features.health.keys": (_COMMAND + _START, _of("health", "keys")),
-    "features.health.deeds": (_COMMAND + _START + _of("health", "keys"), _of("health", "deeds", "plan")),
+    "features.health.keys": (_STARTING, _of("health", "keys")),
+    "features.health.deeds": (_STARTING + _of("health", "keys"), _of("health", "deeds", "plan")),
     "features.health.setup": (_RARE, _of("health", "setup")),
-    "features.binds.keys": (_COMMAND + _START, _of("binds", "keys", "plan")),
+    "features.binds.keys": (_STARTING, _of("binds", "keys", "plan")),
     "features.binds.setup": (_RARE, _of("binds", "setup")),
     "features.environment_files.keys": (
-        _COMMAND + _START,
+        _STARTING,
         _of("environment_files", "keys", "deeds", "plan"),
     ),
 }

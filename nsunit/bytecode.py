@@ -104,7 +104,8 @@ def pack_path(pack: str) -> str:
 def preload(pack: str) -> None:
     """Load the modules of the pack called *pack*, if it is there, and each of its sources is as it was.
 
-    They are the same as imported ones, each after those that it imports.
+    They are the same as imported ones, each after those that it imports, where those that were loaded before it when it
+    was written are loaded now; else an import by one of them might find others that have not begun.
     """
     path = pack_path(pack)
     try:
@@ -115,7 +116,9 @@ def preload(pack: str) -> None:
     posix.close(fd)
     if content[: len(MAGIC_NUMBER)] != MAGIC_NUMBER or not is_plain():
         return
-    modules = loads(memoryview(content)[len(MAGIC_NUMBER) :])
+    before, modules = loads(memoryview(content)[len(MAGIC_NUMBER) :])
+    if not sys.modules.keys() >= set(before):
+        return
     try:
         for _, source, time, size, _ in modules:
             status = posix.stat(f"{TOP}/{source}")

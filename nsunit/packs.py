@@ -1,8 +1,9 @@
 """Writes packs, of which `bytecode.preload` loads modules: `run.py packs` does so for all, when nsunit is installed.
 
-A pack is marshalled: Python's magic number, then a tuple of name, source, its time and size, and code of each module,
-in the order in which they end to be loaded.  The code has no documentation strings, which are an eighth of it, and none
-of the annotations of functions, which nobody reads when it runs.
+A pack is marshalled: Python's magic number, then the names of modules that have to be there before, and a tuple of
+name, source, its time and size, and code of each module, in the order in which they end to be loaded.  The code has no
+documentation strings, which are an eighth of it, and none of the annotations of functions, which nobody reads when it
+runs.
 """
 
 from __future__ import annotations
@@ -23,30 +24,59 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, ModuleType
 
-# By the name of a pack, what is loaded before it, and what is imported for it.
+# What each kind of process loads.
 _COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bus.systemd")
 _START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
+_STARTING = _COMMAND + _START
 _HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
-_NETWORK = "nsunit.features.network"
-_ATTACH = ("nsunit.light", *(f"{_NETWORK}.{part}" for part in ("program", "wire.links", "wire.nft")))
+_RARE = (*_HELPER, "nsunit.features")
+
+
+def _of(feature: str, *parts: str) -> tuple[str, ...]:
+    return tuple(f"nsunit.features.{feature}.{part}" for part in parts)
+
+
+_ATTACH = ("nsunit.light", *_of("network", "program", "wire.links", "wire.nft"))
+# By the name of a pack, what is loaded before it, and what is imported for it.  Those of features are asked for by the
+# name of the part that is loaded first.
 PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "command": ((), _COMMAND),
+    "cli.lifecycle": (_COMMAND, ("nsunit.cli.lifecycle",)),
+    "cli.session": (_COMMAND, ("nsunit.cli.session",)),
     "start": (_COMMAND, _START),
     "stop": (_COMMAND, ("nsunit.cli.lifecycle.stop", "nsunit.deeds.kill_now", "nsunit.definition.signals")),
     "exec": (_COMMAND, ("nsunit.cli.session.execute", *_HELPER)),
     "helper": ((), _HELPER),
-    "features.network.keys": (_COMMAND + _START, (f"{_NETWORK}.keys", "nsunit.features.names.values")),
+    "features": (_HELPER, ("nsunit.features",)),
+    "features.network.keys": (_STARTING, _of("network", "keys") + _of("names", "values")),
     "features.network.deeds": (
-        (*_COMMAND, *_START, f"{_NETWORK}.keys", "nsunit.features.names.values"),
-        (
-            *(f"{_NETWORK}.{part}" for part in ("deeds", "plan", "foreign", "setup")),
-            *(f"nsunit.features.names.{part}" for part in ("deeds", "plan")),
-        ),
+        _STARTING + _of("network", "keys") + _of("names", "values"),
+        _of("network", "deeds", "plan", "foreign", "setup") + _of("names", "deeds", "plan"),
     ),
-    "features.network.setup": (_HELPER, (f"{_NETWORK}.setup",)),
+    "features.network.setup": (_RARE, _of("network", "setup")),
     "features.network.program": ((), _ATTACH[:2]),
     "features.network.wire.links": (_ATTACH[:2], _ATTACH[2:]),
-    "features.network.wire.conntrack": (_ATTACH, (f"{_NETWORK}.wire.conntrack",)),
+    "features.network.wire.conntrack": (_ATTACH, _of("network", "wire.conntrack")),
+    "features.images.keys": (_STARTING, _of("images", "keys")),
+    "features.images.obtain": (
+        _STARTING + _of("images", "keys"),
+        _of("images", "obtain", "deeds", "plan") + _of("output", "plan"),
+    ),
+    "features.images.setup": (_RARE, _of("images", "setup")),
+    "features.output.setup": (_RARE, _of("output", "setup")),
+    "features.volumes.values": (_STARTING, _of("volumes", "values")),
+    "features.volumes.keys": (_STARTING, _of("volumes", "keys")),
+    "features.volumes.deeds": (_STARTING + _of("volumes", "keys"), _of("volumes", "deeds", "plan")),
+    "features.volumes.setup": (_RARE, _of("volumes", "setup")),
+    "features.health.keys": (_STARTING, _of("health", "keys")),
+    "features.health.deeds": (_STARTING + _of("health", "keys"), _of("health", "deeds", "plan")),
+    "features.health.setup": (_RARE, _of("health", "setup")),
+    "features.binds.keys": (_STARTING, _of("binds", "keys", "plan")),
+    "features.binds.setup": (_RARE, _of("binds", "setup")),
+    "features.environment_files.keys": (
+        _STARTING,
+        _of("environment_files", "keys", "deeds", "plan"),
+    ),
 }
 
 _FLAGS = annotations.compiler_flag  # class bodies have theirs, of which records make fields
@@ -74,8 +104,8 @@ class _Recorder:
         return spec
 
 
-def _loaded(before: tuple[str, ...], names: tuple[str, ...]) -> list[ModuleType]:
-    """What *names* load where *before* have been loaded already."""
+def _loaded(before: tuple[str, ...], names: tuple[str, ...]) -> tuple[tuple[str, ...], list[ModuleType]]:
+    """The names of all modules that *before* load, and what *names* load after them."""
     own = [name for name in sys.modules if name.startswith("nsunit.") and name not in (__name__, bytecode.__name__)]
     for name in own:
         del sys.modules[name]
@@ -85,12 +115,13 @@ def _loaded(before: tuple[str, ...], names: tuple[str, ...]) -> list[ModuleType]
     try:
         for name in before:
             __import__(name)
+        there = tuple(module.__name__ for module in recorder.loaded)
         recorder.loaded.clear()
         for name in names:
             __import__(name)
     finally:
         sys.meta_path.remove(recorder)
-    return recorder.loaded
+    return there, recorder.loaded
 
 
 def _packed(module: ModuleType) -> _Packed:
@@ -102,9 +133,14 @@ def _packed(module: ModuleType) -> _Packed:
 
 
 def _bare(text: bytes) -> ast.Module:
-    """The module with the source *text*, without annotations of functions, and the import that is about them."""
+    """The module with the source *text*, without annotations of functions, and the import that is about them.
+
+    Places in it are lines alone: a tenth of a pack would be columns, which nothing but marks in a traceback needs.
+    """
     tree = ast.parse(text)
     for node in ast.walk(tree):
+        if isinstance(node, (ast.expr, ast.stmt)):
+            node.col_offset, node.end_col_offset, node.end_lineno = -1, -1, node.lineno
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.returns = None
         elif isinstance(node, ast.arg):
@@ -119,7 +155,8 @@ def write(name: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    content = MAGIC_NUMBER + dumps(tuple(map(_packed, _loaded(*PACKS[name]))))
+    before, modules = _loaded(*PACKS[name])
+    content = MAGIC_NUMBER + dumps((before, tuple(map(_packed, modules))))
     path = bytecode.pack_path(name)
     with open(f"{path}.new", "wb") as file:
         file.write(content)

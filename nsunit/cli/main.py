@@ -212,9 +212,7 @@ def _call(invocation: Invocation) -> int:
 def _conclude(invocation: Invocation, outcomes: Sequence[Outcome]) -> int:
     """Print what became of each container, errors last; the exit status is that of the errors, 1 if they differ."""
     if invocation.flag("json"):
-        from nsunit.cli.output import print_json  # with --json only
-
-        print_json(outcomes)
+        load("nsunit.cli.output:print_json")(outcomes)
     elif not invocation.flag("quiet"):
         for outcome in outcomes:
             _tell(outcome)

@@ -193,7 +193,7 @@ def all_verbs() -> list[Verb]:
 
 def table(module: str) -> tuple[Verb, ...]:
     """Return the verbs whose table is in *module*."""
-    verbs: tuple[Verb, ...] = load(f"{module}:VERBS")
+    verbs: tuple[Verb, ...] = load(f"{module}:VERBS", pack=module.removeprefix("nsunit."))
     return verbs
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _socket  # the C half alone
 import os
 import time
 
@@ -159,6 +158,8 @@ def _failed_file(context: Context, name: str) -> str:
 
 def _tell_journal(context: Context, name: str, error: NsunitError) -> None:
     """Tell the journal, among what it has of the unit (journalctl(1) on -u), in its native protocol."""
+    import _socket  # the C half alone, and only where something has failed
+
     fields = {
         "MESSAGE": f"{error.message}; hint: {error.hint}" if error.hint else error.message,
         "MESSAGE_ID": REFUSED_ID,

@@ -9,8 +9,8 @@ Imports are counted here: this module is loaded on every start and every exec.
 
 from __future__ import annotations
 
+import _struct as struct  # the C half: the other is a file to read, and no more
 import errno
-import struct
 
 from nsunit.setup import system as os
 

@@ -1,9 +1,9 @@
 """nsunit-setup: builds a container inside its unit and becomes its payload.
 
 Started by the unit's ExecStart= as `python3 -SI run.py DIRECTORY`, with the plan in DIRECTORY/plan.  It runs on every
-start and every restart, so what it imports is counted: of the standard library only sys, time, errno, fcntl, struct,
-select and the C modules posix, _stat, _ctypes, _signal and _socket; of nsunit nothing outside this package but `setup`
-modules of features, which the registry finds by keyword.
+start and every restart, so what it imports is counted: of the standard library only sys, time, errno, fcntl,
+select and the C modules posix, _stat, _struct, _ctypes, _signal and _socket; of nsunit nothing outside this package but
+what loads it, and `setup` modules of features, which the registry finds by keyword.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 
+from nsunit import bytecode
 from nsunit.setup import linux, mounts, namespaces, notify, process, root, spawn
 from nsunit.setup import system as os
 from nsunit.setup.build import Build
@@ -274,6 +275,8 @@ def read_plan(directory: str) -> list[Operation]:
 
 def rare(keyword: str) -> type[Operation] | None:
     """The operation of a feature that has *keyword*."""
+    if "nsunit.features" not in sys.modules:
+        bytecode.preload("features")
     from nsunit.features import operation_of  # few plans have one
 
     return operation_of(keyword)

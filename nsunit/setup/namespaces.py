@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _struct as struct  # the C half: the other is a file to read, and no more
 import errno
 import fcntl
-import struct
 
 from nsunit.setup import CGROUP_ROOT, linux, write_over
 from nsunit.setup import read_file as read_file

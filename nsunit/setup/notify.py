@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import _socket  # the C half of socket: the Python half imports enum and selectors
+import _struct as struct  # the C half: the other is a file to read, and no more
 import select
-import struct
 
 from nsunit.setup import system as os
 

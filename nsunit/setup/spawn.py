@@ -12,10 +12,10 @@ after `ready`, with no error, means that execve(2) succeeded.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import _struct as struct  # the C half: the other is a file to read, and no more
 import errno
 import fcntl
 import select
-import struct
 
 from nsunit.setup import linux, namespaces, root
 from nsunit.setup import system as os

@@ -109,6 +109,28 @@ def test_one_that_is_of_another_python_or_not_there_is_not_used(own, content):
     assert loaded(own) == NOTHING
 
 
+@pytest.mark.parametrize("pack", [name for name, (before, _) in PACKS.items() if before])
+def test_it_is_not_used_before_what_it_builds_on(installed, pack):
+    code = f"import sys; sys.path.append('{installed}'); from nsunit import bytecode; bytecode.preload('{pack}')"
+    assert python(f"{code}; print(*(name for name in sys.modules if name.startswith('nsunit.')))") == NOTHING
+
+
 @pytest.mark.parametrize("options", [("-O",), ("-X", "pycache_prefix=/nowhere")])
 def test_it_is_not_used_where_bytecode_is_another(installed, options):
     assert loaded(installed, *options) == NOTHING
+
+
+@pytest.mark.parametrize("keyword", ["network", "output-pipes", "make-directory", "volume", "health", "bind-owned"])
+def test_the_helper_imports_nothing_for_a_step_of_a_feature(installed, keyword):
+    python(f"""
+import sys
+sys.path.append("{installed}")
+from nsunit import bytecode
+bytecode.preload("helper")
+class Nobody:
+    def find_spec(name, path=None, target=None):
+        assert not name.startswith("nsunit"), f"{{name}} is imported"
+sys.meta_path.insert(0, Nobody)
+from nsunit.setup.main import rare
+assert rare("{keyword}").keyword == "{keyword}"
+""")

@@ -44,7 +44,8 @@ THIRD_PARTY = {
 
 # The helper is started for every container: what is not here costs milliseconds, see the start-up budget.
 SETUP_STDLIB = {"os", "sys", "errno", "fcntl", "stat", "struct", "_ctypes", "gc", "time", "select"}
-SETUP_STDLIB |= {"__future__", "_signal", "_socket", "_stat", "posix"}  # the C halves: the Python halves import more
+# The C halves: the Python halves import more.
+SETUP_STDLIB |= {"__future__", "_signal", "_socket", "_stat", "_struct", "posix"}
 
 # What a start, stop or exec loads; these and all that they import at module level stay light.
 START_PATH = (

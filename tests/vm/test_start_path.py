@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 HEAVY = set(
     "argparse asyncio collections contextlib ctypes dataclasses enum functools hashlib inspect ipaddress json logging"
     " pathlib re shutil signal socket subprocess tempfile textwrap traceback typing dbus_next jinja2 pyroute2".split()
@@ -45,14 +47,33 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     assert modules_of("stop", name) & HEAVY == set()
 
 
-def test_what_starts_and_stops_load_is_in_packs(define, nsunit):
+USED = {
+    "nothing": "",
+    "network": "Network=bridge\nPublishPort=18099:80\n",
+    "volume": "Volume=/var/data\n",
+    "variables": "EnvironmentFile=/etc/os-release\n",
+    "check": "Health=true\n",
+    "owned bind": "Bind=/srv/roots/busybox:/mnt:ro,idmap\n",
+    "image": "Image=localhost/start-path\n",
+}
+
+
+@pytest.mark.parametrize("used", USED)
+def test_what_starts_and_stops_load_is_in_packs(define, nsunit, used):
     """A module that is none of its pack's costs twice as much."""
-    alone = {"nsunit", "nsunit.bytecode"}
-    alone |= {f"nsunit.cli.{table}" for table in ("lifecycle", "session", "session.borrowed")}  # to find the verb
-    for network in ("", "Network=bridge\nPublishPort=18099:80\n"):
-        name = define(DEFINITION.partition("[Slice]")[0] + network)
-        nsunit("start", name)  # the first start looks for ids that are free
-        nsunit("stop", name)
-        for words in (("start", name), ("exec", name, "true"), ("stop", name)):
-            imported = modules_of(*words, packed=True)
-            assert {module for module in imported if module.split(".")[0] == "nsunit"} <= alone, words
+    text = DEFINITION.partition("[Slice]")[0] + USED[used]
+    if used == "image":
+        nsunit("image", "import", "root:/srv/roots/busybox", "--name", "localhost/start-path")
+        text = text.replace("Rootfs=/srv/roots/busybox\n", "")
+    name = define(text)
+    nsunit("start", name)  # the first start looks for ids that are free
+    nsunit("stop", name)
+    for words in (("start", name), ("exec", name, "true"), ("stop", name)):
+        imported = modules_of(*words, packed=True)
+        assert {module for module in imported if module.split(".")[0] == "nsunit"} <= {"nsunit", "nsunit.bytecode"}
+        if used == "nothing":
+            assert imported & {"__future__", "struct", "tty"} == set()  # each is a file that Python looks for
+            assert "_socket" not in imported or words[0] == "exec"  # which is the helper as well
+    if used == "image":
+        nsunit("rm", name)
+        nsunit("image", "rm", "localhost/start-path")

@@ -14,7 +14,6 @@ import os
 import select
 import stat
 import termios
-import tty
 
 from nsunit.errors import SessionError
 from nsunit.setup.build import carried_streams
@@ -23,6 +22,7 @@ from nsunit.setup.spawn import EXIT_SETUP, TIOCGPTPEER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from nsunit.setup.build import Build
 
@@ -272,8 +272,19 @@ def _raw(fd: int) -> Callable[[], object] | None:
     if not os.isatty(fd):
         return None
     before = termios.tcgetattr(fd)
-    tty.setraw(fd, termios.TCSADRAIN)
+    termios.tcsetattr(fd, termios.TCSADRAIN, raw_mode(before))
     return lambda: termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def raw_mode(attributes: list[Any]) -> list[Any]:
+    """*attributes* of tcgetattr(3) as cfmakeraw(3) makes them; the module tty is a file to read, for this alone."""
+    t = termios
+    iflag, oflag, cflag, lflag, ispeed, ospeed, characters = attributes
+    iflag &= ~(t.IGNBRK | t.BRKINT | t.PARMRK | t.ISTRIP | t.INLCR | t.IGNCR | t.ICRNL | t.IXON)
+    lflag &= ~(t.ECHO | t.ECHONL | t.ICANON | t.ISIG | t.IEXTEN)
+    characters = list(characters)
+    characters[t.VMIN], characters[t.VTIME] = 1, 0
+    return [iflag, oflag & ~t.OPOST, cflag & ~(t.CSIZE | t.PARENB) | t.CS8, lflag, ispeed, ospeed, characters]
 
 
 def wants_terminal() -> bool:

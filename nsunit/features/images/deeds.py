@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import DefinitionError, NsunitError, Problem
-from nsunit.features.health.keys import of as of_health
+from nsunit.features import load
 from nsunit.features.images import pins
 from nsunit.features.images.keys import of
-from nsunit.features.images.plan import said, with_image, without_image
+from nsunit.features.images.plan import publishes_exposed, said, with_image, without_image
 from nsunit.features.images.store import Store, names_of
-from nsunit.features.network.values import of as connected
 from nsunit.plan.operations import keeps_upper
 from nsunit.storage import files
 
@@ -43,7 +42,7 @@ def resolve(context: Context, definition: Definition) -> Definition:
         raise NsunitError(
             f"{definition.name}: the image '{chosen.reference}' is damaged", hint="see 'nsunit image check'"
         )
-    if connected(definition.container).exposed and not image.exposed_ports:
+    if publishes_exposed(definition.container) and not image.exposed_ports:
         message = f"[Container] PublishPort=all: the image '{chosen.reference}' exposes no port"
         raise DefinitionError([Problem(definition.sources[0], 0, message, "name the ports")])
     container = with_image(definition.container, chosen, image, store.root_of)
@@ -51,7 +50,7 @@ def resolve(context: Context, definition: Definition) -> Definition:
         hint = "name the program to run, e.g. Exec=/bin/sh"
         message = f"[Container] Exec= is missing, and the image '{chosen.reference}' has no command"
         raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])
-    if container.waits_for_health and not of_health(container).command:
+    if container.waits_for_health and not load("health", "keys").of(container).command:
         hint = "say how to check it with Health="
         message = f"[Container] Notify=healthy: the image '{chosen.reference}' does not say how to check it"
         raise DefinitionError([Problem(definition.sources[0], 0, message, hint)])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from nsunit.features.health.keys import with_image as checked_by_image
+from nsunit.features import load
 from nsunit.features.images.keys import of
 from nsunit.features.images.setup import MakeDirectory
-from nsunit.features.network.values import of as connected
-from nsunit.features.network.values import with_exposed
-from nsunit.features.volumes.values import with_image_volumes
 from nsunit.setup.process import WorkingDirectory
 
 TYPE_CHECKING = False
@@ -42,10 +39,18 @@ def with_image(container: Container, chosen: Chosen, image: Image, root_of: Call
     if "StopSignal" not in chosen.says and image.stop_signal:
         changes["stop_signal"] = image.stop_signal
     found = container.replace(**changes).with_extra("images", chosen.replace(id=image.id))
-    found = with_image_volumes(found, image.volumes)
-    if found.uses("network") and connected(found).exposed:
-        found = with_exposed(found, image.exposed_ports)
-    return checked_by_image(found, dict(image.healthcheck))
+    if image.volumes:
+        found = load("volumes", "values").with_image_volumes(found, image.volumes)
+    if publishes_exposed(found):
+        found = load("network", "values").with_exposed(found, image.exposed_ports)
+    if image.healthcheck:
+        found = load("health", "keys").with_image(found, dict(image.healthcheck))
+    return found
+
+
+def publishes_exposed(container: Container) -> bool:
+    """Whether *container* publishes all ports that its image exposes."""
+    return container.uses("network") and bool(load("network", "values").of(container).exposed)
 
 
 def said(container: Container, chosen: Chosen, image: Image) -> list[dict[str, object]]:

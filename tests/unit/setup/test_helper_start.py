@@ -24,7 +24,6 @@ ALLOWED = {
     "fcntl",
     "gc",
     "select",
-    "struct",
     "time",
 }
 

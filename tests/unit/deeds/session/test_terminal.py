@@ -2,10 +2,12 @@
 
 import errno
 import os
+import termios
+import tty
 
 import pytest
 
-from nsunit.deeds.session.terminal import CHUNK, _Route
+from nsunit.deeds.session.terminal import CHUNK, _Route, raw_mode
 
 
 @pytest.fixture
@@ -43,3 +45,18 @@ def test_a_file_takes_it_all(tmp_path):
     assert found.step()
     assert found.waits_for() == (100, 1)  # POLLIN
     os.close(fd)
+
+
+def test_raw_mode_is_that_of_the_standard_library():
+    (master, terminal), (other_master, other) = os.openpty(), os.openpty()
+    try:
+        tty.setraw(terminal)
+        odd = termios.tcgetattr(other)
+        odd[0] |= termios.ISTRIP | termios.INLCR | termios.IGNCR | termios.PARMRK | termios.BRKINT
+        odd[3] |= termios.ECHONL
+        termios.tcsetattr(other, termios.TCSANOW, odd)
+        termios.tcsetattr(other, termios.TCSANOW, raw_mode(termios.tcgetattr(other)))
+        assert termios.tcgetattr(other) == termios.tcgetattr(terminal) != odd
+    finally:
+        for fd in (master, terminal, other_master, other):
+            os.close(fd)

@@ -102,29 +102,26 @@ def test_a_test_has_six_times_as_much_time_in_a_long_run(tmp_path, place, usual,
         assert f"timeout={timeout}" in system.ran[0]
 
 
-def places(release, releases, natively, user_mode):
-    return list(guest_suite.places(release, releases, natively=natively, user_mode=lambda: user_mode))
-
-
 def test_what_is_enough_once_runs_in_the_first_of_the_releases():
     """Natively in a system of its own; each test has one place in each release, or one in all of them."""
 
     def marks(release, *, natively, user_mode):
-        return [place.marks for place in places(release, ["trixie", "sid"], natively, user_mode)]
+        places = guest_suite.places(release, ["trixie", "sid"], natively=natively, user_mode=user_mode)
+        return [place.marks for place in places]
 
     assert marks("trixie", natively=True, user_mode=False) == [
+        "not after_reboot and not engines and machine",
         "not after_reboot and not engines and not machine and not once",
         "not after_reboot and not engines and not machine and once",
-        "not after_reboot and not engines and machine",
     ]
     assert marks("sid", natively=True, user_mode=False) == [
-        "not after_reboot and not engines and not machine and not once",
         "not after_reboot and not engines and machine and not once",
+        "not after_reboot and not engines and not machine and not once",
     ]
     assert marks("sid", natively=True, user_mode=True) == [
-        "not after_reboot and not engines and not machine and not once",
         "not after_reboot and not engines and machine and not user_mode and not once",
         "not after_reboot and not engines and user_mode and not once",
+        "not after_reboot and not engines and not machine and not once",
     ]
     for user_mode in (True, False):
         assert marks("trixie", natively=False, user_mode=user_mode) == ["not after_reboot and not engines"]
@@ -134,7 +131,8 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
 @pytest.mark.parametrize("natively", [True, False])
 def test_what_runs_anywhere_is_shared_by_releases_that_cannot_be_missing(natively):
     def shares(*releases):
-        found = ({place.share for place in places(name, releases, natively, natively)} for name in releases)
+        how = {"natively": natively, "user_mode": natively}
+        found = ({place.share for place in guest_suite.places(name, releases, **how)} for name in releases)
         return [share for (share,) in found]
 
     assert shares("trixie", "bookworm", "sid") == ["0/2", "1/2", "none"]
@@ -147,7 +145,7 @@ def test_counts_are_many_natively_in_the_first_release():
     found = {
         (place.suffix, release): guest_suite.counts(place, release)
         for release in releases
-        for place in places(release, releases, True, True)
+        for place in guest_suite.places(release, releases, natively=True, user_mode=True)
     }
     assert {key for key, kind in found.items() if kind == "many"} == {("", "trixie"), ("-once", "trixie")}
     assert {found["", "bookworm"], found["", "sid"]} == {"some"}
@@ -158,22 +156,14 @@ def test_counts_are_many_natively_in_the_first_release():
 def test_what_runs_only_when_asked_for_runs_nowhere_else(natively):
     place = guest_suite.place_of_engines(natively=natively)
     assert (place.marks, place.make) == ("engines", System if natively else Machine)
-    usual = places("trixie", ["trixie"], natively, natively)
+    usual = guest_suite.places("trixie", ["trixie"], natively=natively, user_mode=natively)
     assert all("not engines" in place.marks for place in usual)
     assert place.booted("trixie").name not in {other.booted("trixie").name for other in usual}
 
 
 def test_systems_of_one_release_have_names_of_their_own():
-    found = places("trixie", ["trixie"], True, True)
-    assert len({place.booted("trixie").name for place in found}) == len(found) == 4
-
-
-def test_what_is_booted_natively_waits_for_no_word_on_user_mode():
-    asked = []
-    found = guest_suite.places("trixie", ["trixie"], natively=True, user_mode=lambda: asked.append(True))
-    assert [next(found).make, next(found).make] == [System, System]
-    assert not asked
-    assert (next(found).make, asked) == (Machine, [True])
+    places = guest_suite.places("trixie", ["trixie"], natively=True, user_mode=True)
+    assert len({place.booted("trixie").name for place in places}) == len(places)
 
 
 def test_counts_reach_the_tests(monkeypatch, tmp_path):

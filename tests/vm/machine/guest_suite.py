@@ -8,7 +8,7 @@ hangs, is booted anew for the files of tests that are left.  The tests marked be
 import codecs
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -282,19 +282,13 @@ BESIDE_USER = replace(MACHINE, marks=f"{USUAL} and machine and not user_mode")
 EVERYTHING = replace(MACHINE, marks=USUAL, seconds=80 * 60)
 
 
-def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: Callable[[], bool]) -> Iterator[Place]:
-    """Yield where tests of a release run, machines last; one of *releases* is enough for those that say so.
-
-    *user_mode*, whether machines can be of that kernel, is asked when what is booted natively has been told.
-    """
-    is_first, part = release == releases[0], share(release, releases)
-    if natively:
-        yield replace(NATIVELY, share=part)
-        if is_first:
-            yield replace(ONCE, share=part)
-    machines = ([BESIDE_USER, USER] if user_mode() else [MACHINE]) if natively else [EVERYTHING]
-    for place in machines:
-        yield replace(place, share=part, marks=place.marks if is_first else f"{place.marks} and not once")
+def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: bool) -> list[Place]:
+    """Return where tests of a release run, machines first; one of *releases* is enough for those that say so."""
+    is_first = release == releases[0]
+    machines = ([BESIDE_USER, USER] if user_mode else [MACHINE]) if natively else [EVERYTHING]
+    found = machines if is_first else [replace(place, marks=f"{place.marks} and not once") for place in machines]
+    found += [NATIVELY, *([ONCE] if is_first else [])] if natively else []
+    return [replace(place, share=share(release, releases)) for place in found]
 
 
 def share(release: str, releases: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """`tests/run`: every suite from nothing to the last test, and one honest line at the end."""
 
 import argparse
-import itertools
 import os
 import signal
 import subprocess
@@ -25,7 +24,7 @@ UNIT = "unit"
 SUITES = (UNIT, *tree.RELEASES)
 LOGS = cache.REPOSITORY / "build/tests"
 # How many suites run at once: those booted natively wait for most of their time, and leave the processors to machines.
-AT_ONCE = 7 + (os.cpu_count() or 1)
+AT_ONCE = 5 + (os.cpu_count() or 1)
 LONG = 6  # times as long as usual
 
 
@@ -174,32 +173,30 @@ class Run:
     def not_run(self, results: list[Result]) -> list[Result]:
         """Return a failure for each suite that is not among the results as often as it should, however that came."""
         ran = Counter(result.suite for result in results)
-        due = {release: len([*self.places(release)]) for release in self.releases}
+        due = {release: len(self.places(release)) for release in self.releases}
         missing = [suite for suite in self.arguments.suite if ran[suite] < due.get(suite, 1)]
         return [Result(suite, problems=["not all of it was run"]) for suite in missing]
 
-    def places(self, release: str) -> Iterator[Place]:
-        """Yield where tests of a release run."""
-        natively = not self.refusal.get()
+    def places(self, release: str) -> list[Place]:
+        """Return where tests of a release run."""
         if self.arguments.engines:
-            yield guest_suite.place_of_engines(natively=natively)
-            return
-        yield from guest_suite.places(release, self.releases, natively=natively, user_mode=self.is_user_mode_there)
-
-    def is_user_mode_there(self) -> bool:
-        """Whether machines can be of a user-mode kernel, which is known when one has booted."""
-        return not self.refusal_of_user_mode.get()
+            return [guest_suite.place_of_engines(natively=not self.refusal.get())]
+        natively, user_mode = not self.refusal.get(), not self.refusal_of_user_mode.get()
+        return guest_suite.places(release, self.releases, natively=natively, user_mode=user_mode)
 
     def jobs(self) -> Iterator[Job]:
         """Yield what is to be done, the unit tests first: they need no image.
 
-        Then what is booted natively, and the machines, all releases in turn.
+        Then the machines, which take longest; what is booted natively goes before them by its priority.
         """
         if UNIT in self.arguments.suite:
             result = Result(UNIT)
             yield Job(result, UNIT, partial(unit.run, result, self.arguments.k, self.arguments.extra))
-        for turn in itertools.zip_longest(*map(self.places, self.releases)):
-            yield from (self.job(release, place) for release, place in zip(self.releases, turn, strict=True) if place)
+        found = [
+            (number, place, release) for release in self.releases for number, place in enumerate(self.places(release))
+        ]
+        for _, place, release in sorted(found, key=lambda item: item[0]):
+            yield self.job(release, place)
 
     def job(self, release: str, place: Place) -> Job:
         """Return the job of a release in one place."""

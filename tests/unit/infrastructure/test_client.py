@@ -1,6 +1,7 @@
 """A connection to a machine, with a socket that stands in for the machine."""
 
 import socket
+import subprocess
 
 import pytest
 from machine import client, qemu
@@ -34,3 +35,32 @@ def test_a_qemu_that_does_not_start_is_lost(monkeypatch, tmp_path, command):
     monkeypatch.setattr(qemu, "accelerator", lambda image: [])
     with pytest.raises(Lost, match="qemu did not start: no such option"):
         qemu.Machine("one").start(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ("starting running", "running\n"),
+        ("starting degraded", "degraded\nlist-jobs\n"),
+        ("starting", "starting\nlist-jobs\n"),
+    ],
+)
+def test_a_start_that_does_not_end_is_told_with_what_it_waits_for(tmp_path, states, said):
+    """Each call of systemctl takes a state, the last one again and again."""
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(
+        f"""#!/bin/sh
+cd {tmp_path}
+case $1 in is-system-running) ;; list-jobs) echo list-jobs; exit ;; *) exit ;; esac
+[ -e states ] || echo {states} >states
+read -r now after <states
+[ -z "$after" ] || echo "$after" >states
+echo "$now"
+[ "$now" = running ]
+"""
+    )
+    systemctl.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    script = client.STARTED.format(seconds=2)
+    done = subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == said

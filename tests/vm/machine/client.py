@@ -25,12 +25,12 @@ HELLO_SECONDS = 10  # after which it is said again
 SEND_SECONDS = 120  # for one message
 # Not by --wait: that of Debian 12 waits for ever where the start ends just then.
 STARTED = """
-while :; do
-    state=$(systemctl is-system-running 2>/dev/null)
-    case $state in initializing | starting | unknown | offline) sleep 0.3 ;; *) break ;; esac
+end=$(($(date +%s) + {seconds}))
+while state=$(timeout 20 systemctl is-system-running 2>/dev/null); [ "$(date +%s)" -lt $end ]; do
+    case ${{state:-unknown}} in initializing | starting | unknown | offline) sleep 0.3 ;; *) break ;; esac
 done
-echo "$state"
-[ "$state" = running ] || systemctl list-units --failed --plain
+echo "${{state:-unknown}}"
+[ "$state" = running ] || {{ systemctl list-jobs; systemctl list-units --failed --plain; }}
 """
 
 
@@ -76,8 +76,8 @@ class Commands(abc.ABC):
         return status, collected.decode(errors="replace")
 
     def started(self, timeout: float) -> str:
-        """Wait until systemd has finished starting; return "running", or what else it is in and what has failed."""
-        return self.output(STARTED, timeout)[1]
+        """Wait until systemd has finished starting; return "running", or what else it is in and what it waits for."""
+        return self.output(STARTED.format(seconds=int(timeout * 0.8)), timeout)[1]
 
 
 class Client(Commands):

@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import random
 import shutil
 import stat
@@ -25,7 +24,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from peers import first_number, quietly, said
+from peers import first_number, quietly, said, surroundings
 from resident import processes, shared_out
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm"))
@@ -227,11 +226,7 @@ def main() -> None:
             start(times)
     json.dump(
         {
-            "date": time.strftime("%Y-%m-%d"),
-            "system": platform.freedesktop_os_release()["PRETTY_NAME"],
-            "kernel": platform.release().partition("-")[0],
-            "processors": os.cpu_count(),
-            "load": round(os.getloadavg()[0], 1),
+            **surroundings(),
             "versions": {tool: first_number(said(tool, "--version")) for tool in tools},
             "notes": notes,
             "left_out": {} if PODMAN in tools else {PODMAN: "it is not installed"},

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import pty
 import select
 import shutil
@@ -20,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from peers import EXEC_T, PEERS, PROGRAM, Deed, Peer, quietly
+from peers import EXEC_T, PEERS, PROGRAM, Deed, Peer, quietly, surroundings
 
 MANY = 50
 SECONDS = 120  # of a deed, at most
@@ -133,11 +132,7 @@ def main() -> None:
         together(times)
     json.dump(
         {
-            "date": time.strftime("%Y-%m-%d"),
-            "system": platform.freedesktop_os_release()["PRETTY_NAME"],
-            "kernel": platform.release().partition("-")[0],
-            "processors": os.cpu_count(),
-            "load": round(os.getloadavg()[0], 1),
+            **surroundings(),
             "program": " ".join(PROGRAM),
             "versions": {peer.name: peer.version() for peer in peers},
             "notes": {peer.name: peer.note for peer in peers if peer.note},

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -264,6 +266,17 @@ def quietly(*words: str) -> None:
 def said(*words: str) -> str:
     """What a command prints."""
     return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+
+
+def surroundings() -> dict[str, object]:
+    """Where and when figures were made, as `draw.py` tells it."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "system": platform.freedesktop_os_release()["PRETTY_NAME"],
+        "kernel": platform.release().partition("-")[0],
+        "processors": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+    }
 
 
 def first_number(text: str) -> str:

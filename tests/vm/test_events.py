@@ -155,6 +155,7 @@ def test_a_kill_inside_a_delegated_subgroup(containers, program, events):
     """A cgroup below the payload's, with a limit of its own: systemd would not say where it was."""
     container = containers.start(program(EATER, "", "[Service]", "OOMPolicy=continue"))
     container.report()
+    events.wait("start", container=container.name)
     payload = container.cgroup / container.service / "payload"
     for name in ("main", "workers"):
         (payload / name).mkdir()

@@ -52,8 +52,8 @@ def test_everything_is_on_the_disk_before_it_has_its_name(images):
     assert synced[0] < layers[0] < layers[1] < places("fsync", f"<{STORE}/layers>")[0]
     before = places("fsync", f"<{STORE}/layers>")[0]
     for kind in ("config", "about", "images"):
-        (renamed,) = places("rename", f'"{STORE}/{kind}/.')
-        written, after = places("fsync", f"<{STORE}/{kind}/."), places("fsync", f"<{STORE}/{kind}>")
+        (renamed,) = places("rename", f'"{STORE}/{kind}/')
+        written, after = places("fsync", f"<{STORE}/{kind}/"), places("fsync", f"<{STORE}/{kind}>")
         assert before < written[0] < renamed < after[0], kind
         before = after[0]
     named = places("rename", f'"{STORE}/names/.')

@@ -4,7 +4,11 @@ import errno
 import os
 import resource
 import stat
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +103,23 @@ def test_namespaces_are_not_those_of_who_has_the_number_by_now():
     os.close(spaces.pidfd)
     with pytest.raises(OciError, match="cannot exec in a stopped container"):
         spaces_of(own.replace(began=own.began - 1))
+
+
+FIRST_THREAD_ENDS = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.readline).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_program_whose_first_thread_has_ended_is_there_until_the_last_one_ends():
+    with subprocess.Popen([sys.executable, "-c", FIRST_THREAD_ENDS], stdin=subprocess.PIPE) as program:
+        began = began_of(program.pid)
+        assert began
+        while b"State:\tZ" not in (Path("/proc") / str(program.pid) / "status").read_bytes():
+            assert program.poll() is None
+            time.sleep(0.01)
+        assert began_of(program.pid) == began
+        program.stdin.close()
+        os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+        assert began_of(program.pid) == 0

@@ -286,7 +286,8 @@ def write_whole(path: str, content: bytes, mode: int = 0o644) -> None:
 def began_of(pid: int) -> int:
     """When process *pid* began, in ticks since the boot: field 22 of proc_pid_stat(5); 0 where there is none.
 
-    One that has ended and waits to be waited for is none.
+    One that has ended and waits to be waited for is none.  One whose first thread has ended alone, by pthread_exit(3),
+    says "Z" too, and goes on: the number of threads (field 20) tells.
     """
     try:
         text = read(f"/proc/{pid}/stat")
@@ -295,7 +296,8 @@ def began_of(pid: int) -> int:
             raise
         return 0
     fields = text.rpartition(b")")[2].split()
-    return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
+    ended = fields[0] == b"X" or (fields[0] == b"Z" and int(fields[17]) < 2)
+    return 0 if ended else int(fields[19])
 
 
 def is_alive(container: Container) -> bool:

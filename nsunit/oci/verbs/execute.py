@@ -129,7 +129,7 @@ def spaces_of(container: Container) -> Spaces:
     """The namespaces of a container's process that are not the caller's.
 
     Raises:
-        OciError: it has ended.
+        OciError: it has ended, or its first thread has.
     """
     spaces = Spaces()
     try:
@@ -142,6 +142,8 @@ def spaces_of(container: Container) -> Spaces:
             if os.readlink(f"/proc/{container.pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
         ]
     except (ProcessLookupError, FileNotFoundError):
+        if is_alive(container):  # the namespaces of a process are those of its first thread
+            raise OciError("cannot exec: the first thread of the container's program has ended") from None
         raise OciError("cannot exec in a stopped container") from None
     spaces.pidfd_kinds = tuple(kinds)
     return spaces

@@ -4,7 +4,11 @@ import errno
 import os
 import resource
 import stat
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -90,12 +94,37 @@ def test_nor_is_a_place_that_another_user_has_made(tmp_path, monkeypatch):
             use()
 
 
+def own(pid):
+    """A container whose process is *pid*."""
+    return Container("x", "/b", "/b/r", "", 0, 0, Place("disabled"), {}, "1.2.0", pid=pid, began=began_of(pid))
+
+
 def test_namespaces_are_not_those_of_who_has_the_number_by_now():
-    own = Container(
-        "x", "/b", "/b/r", "", 0, 0, Place("disabled"), {}, "1.2.0", pid=os.getpid(), began=began_of(os.getpid())
-    )
-    spaces = spaces_of(own)
+    container = own(os.getpid())
+    spaces = spaces_of(container)
     assert os.fstat(spaces.pidfd)
     os.close(spaces.pidfd)
     with pytest.raises(OciError, match="cannot exec in a stopped container"):
-        spaces_of(own.replace(began=own.began - 1))
+        spaces_of(container.replace(began=container.began - 1))
+
+
+FIRST_THREAD_ENDS = """
+import ctypes, sys, threading
+threading.Thread(target=sys.stdin.readline).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_program_whose_first_thread_has_ended_is_there_until_the_last_one_ends():
+    with subprocess.Popen([sys.executable, "-c", FIRST_THREAD_ENDS], stdin=subprocess.PIPE) as program:
+        began = began_of(program.pid)
+        assert began
+        while b"State:\tZ" not in (Path("/proc") / str(program.pid) / "status").read_bytes():
+            assert program.poll() is None
+            time.sleep(0.01)
+        assert began_of(program.pid) == began
+        with pytest.raises(OciError, match="^cannot exec: the first thread of the container's program has ended$"):
+            spaces_of(own(program.pid))
+        program.stdin.close()
+        os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+        assert began_of(program.pid) == 0

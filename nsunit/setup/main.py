@@ -122,7 +122,8 @@ def start(directory: str, address: str, begun: int = 0) -> None:
         if build.own_users:
             hold(payload)  # not before: what is forked from here on would be inside
         if address:
-            notify.send(address, f"MAINPID={payload}")
+            # Of one that is held systemd sees no end before it has read this, and what comes after it.
+            (notify.tell if held else notify.send)(address, f"MAINPID={payload}")
             build.mark("main-pid")
 
     spawn.spawn(

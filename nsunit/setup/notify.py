@@ -20,12 +20,9 @@ def send(address: str, message: str) -> None:
     Raises:
         TimeoutError: the manager did not get to it in BARRIER_TIMEOUT_MSEC.
     """
-    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
-    name = "\0" + address[1:] if address.startswith("@") else address
+    sock = _tell(address, message)
     reader, writer = os.pipe()
     try:
-        sock.connect(name)
-        sock.send(message.encode("utf-8", "replace"))
         rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", writer))
         sock.sendmsg([b"BARRIER=1"], [rights])
         os.close(writer)
@@ -39,3 +36,22 @@ def send(address: str, message: str) -> None:
         if writer >= 0:
             os.close(writer)
         sock.close()
+
+
+def tell(address: str, message: str) -> None:
+    """Send *message* and do not wait: for who sends another one, by `send`, before it exits.
+
+    The manager reads them in their order.
+    """
+    _tell(address, message).close()
+
+
+def _tell(address: str, message: str) -> _socket.socket:
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+        sock.send(message.encode("utf-8", "replace"))
+    except BaseException:
+        sock.close()
+        raise
+    return sock

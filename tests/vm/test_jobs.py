@@ -62,22 +62,30 @@ def test_a_timer_starts_it(enabled, nsunit, containers):
     assert not [path for path in UNITS.glob("*.wants/*") if name in path.name]
 
 
-# The helper, to whom systemd does not listen for a while when the program runs.
+# The helper, to whom systemd does not listen for a while when the program runs: not to the last that it says, or to
+# nothing since it has the program's process.
 LATE = """\
 import os, sys, time
 sys.path.append("/usr/lib/python3/dist-packages")
 from nsunit.setup import main, notify
-send = notify.send
+send, tell, told, unheard = notify.send, notify.tell, [], sys.argv.pop()
 def late(address, message):
     if message == "READY=1":
+        if unheard == "all" and not told:
+            os._exit(1)  # it has waited for systemd to read the number of the process
         time.sleep(1)
+        for earlier in told:
+            tell(address, earlier)
     send(address, message)
 notify.send = late
+if unheard == "all":
+    notify.tell = lambda address, message: told.append(message)
 os._exit(main.main(sys.argv))
 """
 
 
-def test_a_program_that_is_over_before_systemd_hears_that_it_runs(enabled, run, tmp_path):
+@pytest.mark.parametrize("unheard", ["last", "all"])
+def test_a_program_that_is_over_before_systemd_hears_that_it_runs(enabled, run, tmp_path, unheard):
     """It has succeeded, or failed, as it says; systemd calls a unit failed whose process ends before it is ready."""
     (tmp_path / "late.py").write_text(LATE)
     for program, result, status in (("true", "success", "0"), ("false", "exit-code", "1")):
@@ -85,7 +93,7 @@ def test_a_program_that_is_over_before_systemd_hears_that_it_runs(enabled, run, 
         service = f"nsunit-{name}.service"
         drop_in = UNITS / f"{service}.d/late.conf"
         drop_in.parent.mkdir()
-        late = f"/usr/bin/python3 -SI {tmp_path}/late.py /run/nsunit/containers/{name}"
+        late = f"/usr/bin/python3 -SI {tmp_path}/late.py /run/nsunit/containers/{name} {unheard}"
         drop_in.write_text(f"[Service]\nExecStart=\nExecStart={late}\n")
         try:
             run("systemctl", "daemon-reload")

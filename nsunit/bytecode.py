@@ -117,6 +117,7 @@ def preload(pack: str) -> None:
     if content[: len(MAGIC_NUMBER)] != MAGIC_NUMBER or not is_plain():
         return
     before, modules = loads(memoryview(content)[len(MAGIC_NUMBER) :])
+    del content  # here and below, what is not needed any more goes: 100 KiB of the helper's memory
     if not sys.modules.keys() >= set(before):
         return
     try:
@@ -137,5 +138,7 @@ def preload(pack: str) -> None:
     for name, *_ in modules:
         package, _, own = name.rpartition(".")
         setattr(sys.modules[package], own, sys.modules[name])
-    for body in bodies:
-        exec(*body)  # noqa: S102 — as above
+    bodies.reverse()
+    del modules, code
+    while bodies:
+        exec(*bodies.pop())  # noqa: S102 — as above

@@ -65,6 +65,27 @@ def test_its_modules_are_those_that_are_imported_without(installed, pack):
     assert packed
 
 
+KEPT = """
+import sys, weakref
+sys.path.append("{top}")
+from nsunit import bytecode
+codes = []
+def see(frame, event, _argument):
+    if event == "call" and frame.f_code.co_name == "<module>":
+        print(frame.f_code.co_filename, [code() for code in codes if code()])
+        codes.append(weakref.ref(frame.f_code))
+sys.setprofile(see)
+bytecode.preload("helper")
+"""
+
+
+def test_a_body_goes_when_it_has_been_executed(installed):
+    """The code of all bodies together is a hundred KiB of the helper's memory, which it has twice forked."""
+    told = python(KEPT.format(top=installed)).splitlines()
+    assert len(told) > 10
+    assert [line for line in told if not line.endswith(" []")] == []
+
+
 def loaded(top: Path, *options: str) -> str:
     """The first words of what of nsunit is loaded after the pack `command` was asked for."""
     code = f"import sys; sys.path.append('{top}'); from nsunit import bytecode; bytecode.preload('command')"

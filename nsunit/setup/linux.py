@@ -176,6 +176,12 @@ def ended() -> int:
     return pid
 
 
+def fork_into(cgroup_fd: int) -> int:
+    """fork(2) right into a cgroup: see libc.fork_into."""
+    pid: int = _libc().fork_into(cgroup_fd)
+    return pid
+
+
 def setns(fd: int, flags: int) -> None:
     """setns(2): join the namespaces *flags* of the pidfd, or the one namespace, behind *fd*."""
     _old_call("setns", fd, flags)

@@ -105,6 +105,14 @@ def directory(path: str) -> str:
     return CGROUP_ROOT + path
 
 
+def opened(path: str) -> int:
+    """A descriptor of the cgroup *path*, to fork into; -1 if there is none."""
+    try:
+        return os.open(CGROUP_ROOT + path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return -1
+
+
 def enter(path: str, pid: int) -> None:
     """Move process *pid* there."""
     write_file(f"{CGROUP_ROOT}{path}/cgroup.procs", str(pid))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.oci import rootless
 from nsunit.oci.cgroup import fs, placing
-from nsunit.oci.cgroup.place import group_of
+from nsunit.oci.cgroup.place import CGROUPFS, group_of
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
 from nsunit.oci.removal import destroy
@@ -186,10 +186,19 @@ class _Making(Answers):
             found.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
         return found[0], found[1]
 
-    def placed(self, pid: int) -> None:
+    def group(self) -> int:
         """See Answers."""
-        place = placing.put(self.container.place, self.container.id, pid, self.config, self.warn)
-        self._note(place=place)
+        place = placing.prepare(self.container.place, self.config, self.warn)
+        if place != self.container.place:
+            self._note(place=place)
+        return fs.opened(place.path) if place.manager == CGROUPFS else -1
+
+    def placed(self, pid: int, *, inside: bool) -> None:
+        """See Answers."""
+        if not inside:
+            place = placing.fill(self.container.place, self.container.id, pid, self.config, self.warn)
+            if place != self.container.place:
+                self._note(place=place)
         if self.todo.oom_score is not None:
             write_file(f"/proc/{pid}/oom_score_adj", str(self.todo.oom_score))
 

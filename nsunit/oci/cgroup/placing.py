@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.bytecode import preload
 from nsunit.oci.cgroup import fs
 from nsunit.oci.cgroup.place import CGROUPFS, DISABLED, SYSTEMD, Place
 from nsunit.oci.devices import restrict
@@ -110,6 +111,7 @@ def _tell_without(limits: Limits | None, warn: Callable[[str], None]) -> None:
 
 
 def _scope() -> ModuleType:
+    preload("oci.scope")
     from nsunit.oci.cgroup import scope  # it loads sd-bus
 
     return scope

@@ -1,5 +1,6 @@
 """Processes of nsunit-oci begin in their cgroup: to be moved there takes a grace period of the kernel's each time."""
 
+import json
 import subprocess
 import uuid
 from pathlib import Path
@@ -63,6 +64,27 @@ def test_what_cannot_begin_there_is_moved(seeing, error):
     inject = ("-e", f"inject=clone3:error={error}")
     born, moved = traced(seeing, "run", seeing.id, inject=inject)
     assert len(born) == 1 and error in born[0] and len(moved) == 1
+
+
+OPENED = """
+import json, os, sys
+top = "/proc/%d/fd" % json.load(sys.stdin)["pid"]
+with open(sys.argv[1], "w") as file:
+    json.dump([os.readlink(f"{top}/{name}") for name in os.listdir(top)], file)
+"""
+
+
+@pytest.mark.anywhere("descriptors of the runtime's children")
+def test_what_speaks_with_systemd_is_the_runtimes_alone(bundle):
+    """The container's process has its end of one socket pair, as long as it is set up."""
+    opened = bundle.path / "opened"
+    hook = {"path": "/usr/bin/python3", "args": ["python3", "-c", OPENED, str(opened)]}
+    bundle.config["hooks"] = {"createRuntime": [hook]}
+    bundle.config["linux"]["cgroupsPath"] = f"system.slice:p:{bundle.id}"
+    bundle.save()
+    bundle.call("--systemd-cgroup", "create", bundle.id)
+    links = json.loads(opened.read_text())
+    assert len([link for link in links if link.startswith("socket:")]) == 1, links
 
 
 PROGRAM = """

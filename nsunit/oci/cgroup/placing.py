@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
+    from nsunit.bus.systemd import Systemd
     from nsunit.oci.spec.fields import Json
     from nsunit.oci.spec.limits.resources import Limits
+
+
+def connection(place: Place) -> Systemd | None:
+    """A connection for `fill`, if *place* is a scope, which is made when it is used."""
+    if place.manager != SYSTEMD:
+        return None
+    client: Systemd = _scope().connect()
+    return client
 
 
 def prepare(place: Place, config: Json, warn: Callable[[str], None]) -> Place:
@@ -46,20 +55,24 @@ def prepare(place: Place, config: Json, warn: Callable[[str], None]) -> Place:
     return place
 
 
-def fill(place: Place, identity: str, pid: int, config: Json, warn: Callable[[str], None]) -> Place:
+def fill(
+    place: Place, identity: str, pid: int, config: Json, warn: Callable[[str], None], client: Systemd | None
+) -> Place:
     """Put process *pid* into the cgroup that was prepared, or make the scope of it; returns the place with its path.
+
+    *client* is what `connection` gave, and is closed.
 
     Raises:
         OciError, BusError: it cannot be there, or a limit cannot be had.
     """
     if place.manager == CGROUPFS:
         fs.enter(place.path, pid)
-    if place.manager != SYSTEMD:
+    if client is None:
         return place
     resources: Json = (config.get("linux") or {}).get("resources") or {}
     rules = devices.rules_of(resources.get("devices") or ())
-    properties = devices.properties_of(rules)
-    path, limits = _scope().make(place, identity, pid, resources, properties, config.get("annotations") or {})
+    properties, annotations = devices.properties_of(rules), config.get("annotations") or {}
+    path, limits = _scope().make(client, place, identity, pid, resources, properties, annotations)
     place = place.replace(path=path)
     fs.hand_down(path, limits.controllers())
     fs.write(path, limits.files)

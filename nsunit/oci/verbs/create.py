@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nsunit.bus.systemd import Systemd
     from nsunit.oci.context import Context
     from nsunit.oci.options import Given
 
@@ -146,9 +147,13 @@ class _Making(Answers):
         self.given = given
         self.has_run_hooks = False
         self.relay: Callable[[Box, bool], None] | None = None
+        self.client: Systemd | None = None
+        self.client_fd = -1
 
     def make(self) -> None:
         """Do it all."""
+        self.client = placing.connection(self.container.place)
+        self.client_fd = self.client.connect() if self.client else -1
         mine, other = Channel.pair()
         box = Box(mine)
         box.privileged = os.geteuid() == 0
@@ -193,10 +198,16 @@ class _Making(Answers):
             self._note(place=place)
         return fs.opened(place.path) if place.manager == CGROUPFS else -1
 
+    def left(self) -> None:
+        """See Answers."""
+        if self.client_fd >= 0:
+            os.close(self.client_fd)
+
     def placed(self, pid: int, *, inside: bool) -> None:
         """See Answers."""
         if not inside:
-            place = placing.fill(self.container.place, self.container.id, pid, self.config, self.warn)
+            identity = self.container.id
+            place = placing.fill(self.container.place, identity, pid, self.config, self.warn, self.client)
             if place != self.container.place:
                 self._note(place=place)
         if self.todo.oom_score is not None:

@@ -112,7 +112,8 @@ class _Restoring:
         worker = Worker((*self.directories.inherited, *(fd for _, fd in joined)))
         try:
             place = placing.prepare(self.container.place, self.config, self.warn)
-            place = placing.fill(place, self.container.id, worker.pid, self.config, self.warn)
+            client = placing.connection(place)
+            place = placing.fill(place, self.container.id, worker.pid, self.config, self.warn, client)
             self._note(place=place)
             answer = worker.ask(wire.RESTORE, self._fields(joined), self._notified)
         finally:

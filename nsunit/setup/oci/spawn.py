@@ -65,6 +65,9 @@ class Answers:
         """A descriptor of the cgroup to fork into; -1 where there is none, or none before there is a process."""
         return -1
 
+    def left(self) -> None:
+        """Close what is the runtime's alone: this is called in the new process."""
+
     def placed(self, pid: int, *, inside: bool) -> None:
         """Put process *pid* into its cgroup, unless it is *inside*: it has no namespace yet."""
 
@@ -106,6 +109,7 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
             os.close(group)
     if not middle and not pid:
         other.close()
+        answers.left()
         (_middle if spaces.needs_middle else _first)(spaces, steps, box)
     box.channel.close()
     try:

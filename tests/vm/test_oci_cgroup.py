@@ -1,6 +1,7 @@
 """Processes of nsunit-oci begin in their cgroup: to be moved there takes a grace period of the kernel's each time."""
 
 import json
+import os
 import subprocess
 import uuid
 from pathlib import Path
@@ -64,6 +65,20 @@ def test_what_cannot_begin_there_is_moved(seeing, error):
     inject = ("-e", f"inject=clone3:error={error}")
     born, moved = traced(seeing, "run", seeing.id, inject=inject)
     assert len(born) == 1 and error in born[0] and len(moved) == 1
+
+
+@pytest.mark.machine("controllers")
+def test_a_container_at_its_limit_of_processes_can_be_looked_into(bundle):
+    """No process begins in its cgroup any more, but one that is moved there is no subject to the limit."""
+    bundle.config["linux"]["resources"] = {"pids": {"limit": 1}}
+    bundle.save()
+    bundle.call("run", "--detach", "--pid-file", "pid", bundle.id)
+    (group,) = CGROUPS.rglob(bundle.id)
+    assert [(group / f"pids.{name}").read_text() for name in ("max", "current")] == ["1\n", "1\n"]
+    assert bundle.call("exec", bundle.id, "cat", "/work/kept").stdout == "kept\n"
+    assert "max 1" in (group / "pids.events").read_text()  # that it could not begin there
+    bundle.call("kill", bundle.id, "KILL")
+    os.waitpid(int((bundle.path / "pid").read_text()), 0)  # a group whose dead are not buried keeps its controllers
 
 
 OPENED = """

@@ -13,7 +13,7 @@ within `shop`.  A pod, `shop.pod`, is a group whose containers share namespaces 
 
 from __future__ import annotations
 
-import os
+import posix
 
 from nsunit.errors import UsageError
 
@@ -87,7 +87,7 @@ def check_name(name: str) -> str:
 
 def new_run_name() -> str:
     """Make up the name of a container that `nsunit run` was not given one for."""
-    return RUN_PREFIX + os.urandom(4).hex()
+    return RUN_PREFIX + posix.urandom(4).hex()
 
 
 def split_instance(name: str) -> tuple[str, str]:

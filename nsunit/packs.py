@@ -37,6 +37,13 @@ def _of(feature: str, *parts: str) -> tuple[str, ...]:
 
 
 _ATTACH = ("nsunit.light", *_of("network", "program", "wire.links", "wire.nft"))
+_OCI = ("nsunit.oci.main",)
+
+
+def _of_oci(*verbs: str) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    return {f"oci.{verb}": (_OCI, (f"nsunit.oci.verbs.{verb}",)) for verb in verbs}
+
+
 # By the name of a pack, what is loaded before it, and what is imported for it.  Those of features are asked for by the
 # name of the part that is loaded first.
 PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -77,6 +84,9 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         _STARTING,
         _of("environment_files", "keys", "deeds", "plan"),
     ),
+    "oci": ((), _OCI),
+    **_of_oci("create", "start", "run", "execute", "state", "kill", "delete", "ps"),
+    "oci.scope": (_OCI, ("nsunit.oci.cgroup.scope",)),
 }
 
 _FLAGS = annotations.compiler_flag  # class bodies have theirs, of which records make fields

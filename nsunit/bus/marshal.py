@@ -8,7 +8,7 @@ everything is checked here first.
 from __future__ import annotations
 
 import errno
-import os
+import posix
 
 from nsunit.bus.protocol import ACCESS_DENIED, DISCONNECTED, FILE_NOT_FOUND, NO_REPLY, TIMEOUT, bus_error
 from nsunit.errors import BusError
@@ -213,4 +213,4 @@ def _to_bus_error(error: SdBusError) -> BusError:
     if not name:  # no error of D-Bus's but of the connection
         known = {errno.EACCES: ACCESS_DENIED, errno.EPERM: ACCESS_DENIED, errno.ENOENT: FILE_NOT_FOUND}
         name = known.get(number) or "System.Error." + errno.errorcode.get(number, str(number))
-    return bus_error(name, error.message or os.strerror(number))
+    return bus_error(name, error.message or posix.strerror(number))

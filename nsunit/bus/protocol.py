@@ -108,8 +108,11 @@ if TYPE_CHECKING:
         `$SYSTEMD_BUS_TIMEOUT` (seconds, or with a unit such as `1min`) is how libsystemd lets it be changed.
         """
 
-        def connect(self) -> None:
-            """Begin to connect, without waiting; any other method does so by itself."""
+        def connect(self) -> int:
+            """Begin to connect, without waiting; any other method does so by itself.
+
+            Returns the descriptor, for a child to close: it can do nothing else with it.
+            """
 
         def version(self) -> int:
             """Major version of the running systemd, e.g. 257."""

@@ -73,23 +73,60 @@ class Foreground:
         before = termios.tcgetattr(0) if os.isatty(0) else None
         if before:
             tty.setraw(0, termios.TCSADRAIN)
-        poll = select.poll()
-        poll.register(self.master, select.POLLIN)
-        poll.register(0, select.POLLIN)
+        os.set_blocking(self.master, False)
         try:
-            while True:
-                for fd, _ in poll.poll():
-                    if fd == 0:
-                        data = os.read(0, _CHUNK)
-                        if data:
-                            os.write(self.master, data)
-                        else:
-                            poll.unregister(0)
-                    else:
-                        os.write(1, os.read(self.master, _CHUNK))
+            self._copy()
         except OSError as error:
             if error.errno not in (errno.EIO, errno.EPIPE):  # the last one has closed it
                 raise
         finally:
             if before:
                 termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+    def _copy(self) -> None:
+        """Carry both ways, until the terminal is hung up.
+
+        A program that does not read may write all the same: what it does not take yet is kept, and no more read.
+        """
+        poll = select.poll()
+        poll.register(0, select.POLLIN)
+        kept = b""
+        while True:
+            poll.register(self.master, select.POLLIN | (select.POLLOUT if kept else 0))
+            ready = dict(poll.poll())
+            if ready.get(self.master, 0) & ~select.POLLOUT:
+                _write(1, _read(self.master))
+            if kept:
+                if ready.get(self.master, 0) & select.POLLOUT:
+                    kept = kept[_written(self.master, kept) :]
+                if not kept:
+                    poll.register(0, select.POLLIN)
+            elif 0 in ready:
+                kept = os.read(0, _CHUNK)
+                poll.unregister(0)
+
+
+def _read(fd: int) -> bytes:
+    """What is there; the other side may have thrown it away meanwhile."""
+    try:
+        return os.read(fd, _CHUNK)
+    except BlockingIOError:
+        return b""
+
+
+def _written(fd: int, data: bytes) -> int:
+    """How much of *data* could be written without waiting."""
+    try:
+        return os.write(fd, data)
+    except BlockingIOError:
+        return 0
+
+
+def _write(fd: int, data: bytes) -> None:
+    """Write all of *data*; who has opened *fd* may have said not to wait."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    while data:
+        data = data[_written(fd, data) :]
+        if data:
+            poll.poll()

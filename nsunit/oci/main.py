@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from nsunit.bytecode import preload
 from nsunit.errors import NsunitError
 from nsunit.oci.context import Context, Log
 from nsunit.oci.errors import UsageError
@@ -59,6 +60,7 @@ def main(words: Sequence[str]) -> int:
         if not verb.least <= len(mine.operands) <= verb.most:
             raise UsageError(f'"{verb.name}" takes {verb.operands or "no operands"}')
         # By its name in a table, so that other verbs are not loaded.
+        preload(f"oci.{verb.module}")
         module = __import__(f"nsunit.oci.verbs.{verb.module}", fromlist=["run"])
         status, text = module.run(context, mine)
         _say(text)

@@ -8,9 +8,10 @@ gc.disable()
 # `-SI` leaves only the standard library on the path; the package stands two directories up.
 sys.path.append(__file__.rsplit("/", 3)[0])
 
-from nsunit.bytecode import use  # noqa: E402
+from nsunit import bytecode  # noqa: E402
 
-use("nsunit")
+bytecode.preload("oci")
+bytecode.use("nsunit")
 
 from nsunit.oci.main import run  # noqa: E402
 

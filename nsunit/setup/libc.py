@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _ctypes
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import _struct
 
 from nsunit.setup import system as os
 
@@ -22,6 +23,13 @@ class _Syscall(_ctypes.CFuncPtr):
     _restype_ = _Long
 
 
+class _Holding(_ctypes.CFuncPtr):
+    """A call during which the interpreter's lock is kept, as os.fork() keeps it."""
+
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO | _ctypes.FUNCFLAG_PYTHONAPI
+    _restype_ = _Long
+
+
 class _Byte(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "c"
 
@@ -31,6 +39,8 @@ _CLONE_VFORK = 0x4000
 _SIGCHLD = 17
 _STACK = 16 << 10  # bytes
 _SECONDS = 60
+_NR_CLONE3 = 435  # everywhere
+_CLONE_INTO_CGROUP = 0x200000000
 
 _library = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 _syscall = _Syscall(_ctypes.dlsym(_library, "syscall"))
@@ -89,6 +99,33 @@ def _clone(function: str, argument: int, flags: int, stack: bytearray) -> int:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
     if pid < 0:
         raise OSError(error, os.strerror(error))
+    return pid
+
+
+def fork_into(cgroup_fd: int) -> int:
+    """fork(2) of a process that is in the cgroup of the directory *cgroup_fd* from its beginning: clone3(2).
+
+    To move a process into another cgroup takes the kernel a grace period of RCU, 10 ms and more, however few processes
+    there are.  The interpreter is told as by os.fork(); no signal's handler gets between the two halves of that.
+
+    Raises:
+        OSError: there is no such call, or the process cannot be there.
+    """
+    names = ("PyOS_BeforeFork", "syscall", "PyOS_AfterFork_Parent", "PyOS_AfterFork_Child")
+    begin, call, parent, child = (_Holding(_ctypes.dlsym(_library, name)) for name in names)
+    # struct clone_args up to `cgroup`: no stack of its own, as for fork(2)
+    values = _struct.pack("=11Q", _CLONE_INTO_CGROUP, 0, 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, cgroup_fd)
+    arguments = _Long(_NR_CLONE3), values, _Long(len(values))
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    try:
+        begin()
+        pid: int = call(*arguments)
+        (parent if pid else child)()
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+    if pid < 0:
+        error = _ctypes.get_errno()
+        raise OSError(error, f"clone3: {os.strerror(error)}")
     return pid
 
 

@@ -176,6 +176,12 @@ def ended() -> int:
     return pid
 
 
+def fork_into(cgroup_fd: int) -> int:
+    """fork(2) right into a cgroup: see libc.fork_into."""
+    pid: int = _libc().fork_into(cgroup_fd)
+    return pid
+
+
 def setns(fd: int, flags: int) -> None:
     """setns(2): join the namespaces *flags* of the pidfd, or the one namespace, behind *fd*."""
     _old_call("setns", fd, flags)
@@ -189,13 +195,22 @@ def prctl(option: int, argument: int | bytes = 0, argument2: int = 0) -> int:
 def drop_bounding_set(mask: int) -> None:
     """Take all capabilities out of the bounding set but those of the bit *mask*."""
     for capability in range(64):
+        if mask >> capability & 1:
+            continue
         try:
-            if prctl(PR_CAPBSET_READ, capability) and not mask >> capability & 1:
-                prctl(PR_CAPBSET_DROP, capability)
+            _drop(capability)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             return  # past the last capability of this kernel
+
+
+def _drop(capability: int) -> None:
+    try:
+        prctl(PR_CAPBSET_DROP, capability)
+    except PermissionError:
+        if prctl(PR_CAPBSET_READ, capability):  # who may drop none need not drop what is not there
+            raise
 
 
 def descriptors_max(limits: bytes = b"") -> bytes:

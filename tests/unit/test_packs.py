@@ -155,3 +155,14 @@ sys.meta_path.insert(0, Nobody)
 from nsunit.setup.main import rare
 assert rare("{keyword}").keyword == "{keyword}"
 """)
+
+
+@pytest.mark.parametrize("verb", [name for name in PACKS if name.startswith("oci.") and name != "oci.scope"])
+def test_a_verb_of_the_runtime_comes_from_packs(installed, tmp_path, verb):
+    words = [verb.removeprefix("oci.").replace("execute", "exec"), "nobody"]
+    command = [sys.executable, "-SI", "-X", "importtime", installed / "nsunit/oci/run.py", "--root", tmp_path, *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert any(text in done.stderr for text in ("container does not exist", "config.json not found"))
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert {name for name in imported if name.startswith("nsunit")} == {"nsunit", "nsunit.bytecode"}

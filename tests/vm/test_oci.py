@@ -328,6 +328,19 @@ def test_the_terminal_comes_over_the_socket(bundle):
         os.close(master)
 
 
+@pytest.mark.anywhere("terminals of the kernel")
+def test_a_program_that_does_not_read_writes_all_the_same(bundle):
+    """More comes in than a terminal holds, and more goes out: neither waits for the other."""
+    line = "0123456789" * 20
+    script = f"i=0; while [ $i -lt 1000 ]; do echo {line}; i=$((i + 1)); done; exit 5"
+    bundle.config["process"] |= {"terminal": True, "args": ["sh", "-c", script]}
+    bundle.save()
+    (bundle.path / "in").write_text(f"{' ' * 200}\n" * 1000)
+    with (bundle.path / "in").open("rb") as file:
+        done = bundle.call("run", bundle.id, stdin=file, timeout=30, check=False)
+    assert (done.returncode, done.stderr, done.stdout.count(line)) == (5, "", 1000)
+
+
 def test_a_user_and_what_exec_is_told(bundle):
     bundle.call("run", "--detach", bundle.id)
     options = ["--user", "5:6", "--additional-gids", "7", "--env", "A=b", "--cwd", "/work", "--cap", "CAP_NET_RAW"]

@@ -1,6 +1,8 @@
 """What a payload sees, beside runc on the same config.json."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from bundles import RUNTIME, broken, bundle, in_linux, in_process, mounts, rootfs, subreaper, users
@@ -131,3 +133,37 @@ def test_the_payload_sees_what_it_would_see_with_runc(bundle, case):
     assert mine[0] == 0, mine
     found = "\n".join(differences(comparable(mine[1]), comparable(text)))
     assert not found, found
+
+
+# Where a link leads, and what is mounted there.
+LEADING = {
+    "an absolute one": ("/made/below", "/made/below"),
+    "a relative one": ("../made/below", "/made/below"),
+    "out of the root": ("../../../../made", "/made"),
+    "over another one": ("/second/below", "/made/below"),
+    "to a file system of the container": ("/dev/made", "/dev/made"),
+}
+
+
+@pytest.mark.once("runc is of one release, and links are the kernel's")
+@pytest.mark.parametrize("kind", ["bind", "tmpfs"])
+@pytest.mark.parametrize("case", LEADING)
+def test_what_a_link_leads_to_is_made_in_the_root_as_by_runc(bundle, rootfs, tmp_path, case, kind):
+    target, place = LEADING[case]
+    root = Path(shutil.copytree(rootfs, tmp_path / "root", symlinks=True))
+    (root / "second").symlink_to("made")
+    (root / "links").mkdir()
+    (root / "links/one").symlink_to(target)
+    bundle.config["root"]["path"] = str(root)
+    mount = {"destination": "/links/one", "type": kind, "source": str(root / "work"), "options": ["ro"]}
+    mount["options"] += ["rbind"] if kind == "bind" else []
+    bundle.config["mounts"].append(mount)
+    bundle.config["process"]["args"] = ["sh", "-c", f"grep -c ' {place} ' /proc/self/mountinfo; ls {place} /links/one/"]
+    bundle.save()
+    seen = {}
+    for runtime in ("runc", RUNTIME):
+        status, text, error = bundle.see(runtime)
+        seen[runtime] = status, text, error, sorted(str(path) for path in root.rglob("*"))
+        shutil.rmtree(root / "made", ignore_errors=True)
+    assert seen[RUNTIME] == seen["runc"]
+    assert seen["runc"][0] == 0 and seen["runc"][1].startswith("1\n")

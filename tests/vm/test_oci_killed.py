@@ -10,7 +10,20 @@ from waiting import wait_until
 
 __all__ = ["bundle", "rootfs", "subreaper"]  # fixtures
 
-CALLS = ("mkdir", "mknodat", "rename", "clone", "fork", "vfork", "sendto", "recvfrom", "wait4", "openat", "write")
+CALLS = (
+    "mkdir",
+    "mknodat",
+    "rename",
+    "clone",
+    "clone3",
+    "fork",
+    "vfork",
+    "sendto",
+    "recvfrom",
+    "wait4",
+    "openat",
+    "write",
+)
 
 
 @pytest.mark.once("it costs a hundred runs, and is between the runtime and the kernel")

@@ -48,12 +48,17 @@ def refuse_taken(path: str) -> None:
 def _hand_down(directory: str) -> None:
     try:
         wanted = read_file(f"{directory}/cgroup.controllers").split()
-        if not wanted:
-            return
-        present = read_file(f"{directory}/cgroup.subtree_control").split()
-        for controller in wanted:
-            if controller not in present:
-                write_file(f"{directory}/cgroup.subtree_control", f"+{controller}")
+        present = read_file(f"{directory}/cgroup.subtree_control").split() if wanted else ()
+    except OSError:
+        return  # it is another's
+    for controller in wanted:
+        if controller not in present:
+            _enable(directory, controller)
+
+
+def _enable(directory: str, controller: str) -> None:
+    try:
+        write_file(f"{directory}/cgroup.subtree_control", f"+{controller}")
     except OSError:
         pass  # it has processes, or is another's: what is missing for a limit is told when that is written
 
@@ -62,12 +67,13 @@ def hand_down(path: str, controllers: Sequence[str]) -> None:
     """Have *controllers* in the cgroup *path*, as far as its parents let them; for those that systemd leaves alone."""
     directory = CGROUP_ROOT
     for name in path.strip("/").split("/"):
+        try:
+            present = read_file(f"{directory}/cgroup.subtree_control").split() if controllers else ()
+        except OSError:
+            present = ()
         for controller in controllers:
-            try:
-                if controller not in read_file(f"{directory}/cgroup.subtree_control").split():
-                    write_file(f"{directory}/cgroup.subtree_control", f"+{controller}")
-            except OSError:
-                pass  # what is missing for a limit is told when that is written
+            if controller not in present:
+                _enable(directory, controller)
         directory += f"/{name}"
 
 
@@ -103,6 +109,14 @@ def memory_in_use(path: str) -> int:
 def directory(path: str) -> str:
     """Where the cgroup *path* is in the file system."""
     return CGROUP_ROOT + path
+
+
+def opened(path: str) -> int:
+    """A descriptor of the cgroup *path*, to fork into; -1 if there is none."""
+    try:
+        return os.open(CGROUP_ROOT + path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return -1
 
 
 def enter(path: str, pid: int) -> None:

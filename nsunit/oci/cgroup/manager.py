@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.bytecode import preload
 from nsunit.oci.cgroup import fs
 from nsunit.oci.cgroup.place import CGROUPFS, DISABLED, SYSTEMD, Place
 
@@ -15,6 +16,7 @@ def remove(place: Place) -> None:
     if place.manager == CGROUPFS:
         fs.remove(place.path)
     elif place.unit and (not place.path or fs.exists(place.path)):
+        preload("oci.scope")
         from nsunit.oci.cgroup import scope  # it loads sd-bus
 
         scope.stop(place)

@@ -9,7 +9,7 @@ from nsunit.oci.cgroup.place import Place
 from nsunit.oci.errors import OciError
 from nsunit.oci.rootless import is_users
 from nsunit.oci.spec.annotations import wishes_of
-from nsunit.oci.spec.limits.resources import for_scope
+from nsunit.oci.spec.limits.resources import for_scope, needs_version
 from nsunit.setup.namespaces import cgroup_of
 from nsunit.units import Property, Unit
 
@@ -39,16 +39,21 @@ def unit_of(place: Place, identity: str, pid: int, properties: list[Property], a
 
 
 def make(
-    place: Place, identity: str, pid: int, resources: Json, devices: tuple[Property, ...], annotations: Json
+    client: Systemd,
+    place: Place,
+    identity: str,
+    pid: int,
+    resources: Json,
+    devices: tuple[Property, ...],
+    annotations: Json,
 ) -> tuple[str, Limits]:
     """Make the scope with process *pid* in it; returns its cgroup, and the limits with files for what is no property.
 
     Raises:
         OciError, BusError: systemd refused it.
     """
-    client = connect()
     try:
-        limits = for_scope(resources, client.version())
+        limits = _limits(resources, client)
         unit = unit_of(place, identity, pid, [*limits.properties, *devices], annotations)
         try:
             job = client.start_transient(unit)
@@ -65,6 +70,10 @@ def make(
     return cgroup_of(str(pid)), limits
 
 
+def _limits(resources: Json, client: Systemd) -> Limits:
+    return for_scope(resources, client.version() if needs_version(resources) else 0)
+
+
 def change(place: Place, resources: Json) -> Limits:
     """Set the properties of the scope anew, as far as *resources* speak of them; returns the limits, with files.
 
@@ -73,7 +82,7 @@ def change(place: Place, resources: Json) -> Limits:
     """
     client = connect()
     try:
-        limits = for_scope(resources, client.version())
+        limits = _limits(resources, client)
         if limits.properties:
             client.set_properties(place.unit, True, limits.properties)
         return limits
@@ -95,5 +104,5 @@ def stop(place: Place) -> None:
 
 
 def connect() -> Systemd:
-    """A connection to the caller's manager."""
+    """A connection to the caller's manager, which is made when it is used."""
     return Systemd(user=is_users())

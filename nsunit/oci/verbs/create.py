@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.oci import rootless
 from nsunit.oci.cgroup import fs, placing
-from nsunit.oci.cgroup.place import group_of
+from nsunit.oci.cgroup.place import CGROUPFS, group_of
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
 from nsunit.oci.removal import destroy
@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nsunit.bus.systemd import Systemd
     from nsunit.oci.context import Context
     from nsunit.oci.options import Given
 
@@ -146,9 +147,13 @@ class _Making(Answers):
         self.given = given
         self.has_run_hooks = False
         self.relay: Callable[[Box, bool], None] | None = None
+        self.client: Systemd | None = None
+        self.client_fd = -1
 
     def make(self) -> None:
         """Do it all."""
+        self.client = placing.connection(self.container.place)
+        self.client_fd = self.client.connect() if self.client else -1
         mine, other = Channel.pair()
         box = Box(mine)
         box.privileged = os.geteuid() == 0
@@ -186,10 +191,25 @@ class _Making(Answers):
             found.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
         return found[0], found[1]
 
-    def placed(self, pid: int) -> None:
+    def group(self) -> int:
         """See Answers."""
-        place = placing.put(self.container.place, self.container.id, pid, self.config, self.warn)
-        self._note(place=place)
+        place = placing.prepare(self.container.place, self.config, self.warn)
+        if place != self.container.place:
+            self._note(place=place)
+        return fs.opened(place.path) if place.manager == CGROUPFS else -1
+
+    def left(self) -> None:
+        """See Answers."""
+        if self.client_fd >= 0:
+            os.close(self.client_fd)
+
+    def placed(self, pid: int, *, inside: bool) -> None:
+        """See Answers."""
+        if not inside:
+            identity = self.container.id
+            place = placing.fill(self.container.place, identity, pid, self.config, self.warn, self.client)
+            if place != self.container.place:
+                self._note(place=place)
         if self.todo.oom_score is not None:
             write_file(f"/proc/{pid}/oom_score_adj", str(self.todo.oom_score))
 

@@ -156,6 +156,7 @@ class _Session(Answers):
         self.container = container
         self.config = config
         self.given = given
+        self.path = ""  # of its cgroup
         self.score: int | None = None
         self.first_score = take(take(config, "process", dict), "oomScoreAdj", int) if "process" in config else None
         affinity: Json = take(process, "execCPUAffinity", dict)
@@ -165,18 +166,25 @@ class _Session(Answers):
             for name in ("initial", "final")
         )
 
-    def placed(self, pid: int) -> None:
+    def group(self) -> int:
+        """See Answers."""
+        place = self.container.place
+        if not manager.is_own(place):
+            return -1
+        self.path = place.path
+        if below := self.given.one("cgroup"):
+            self.path += "/" + below.rpartition(":")[2].strip("/")
+            if ".." in self.path.split("/") or not fs.exists(self.path):
+                raise StartError(f"there is no cgroup {self.path}")
+        # Processors are its own before those of the cgroup are.
+        return -1 if self.initial else fs.opened(self.path)
+
+    def placed(self, pid: int, *, inside: bool) -> None:
         """See Answers."""
         if self.initial:
             os.sched_setaffinity(pid, self.initial)
-        place = self.container.place
-        if manager.is_own(place):
-            path = place.path
-            if below := self.given.one("cgroup"):
-                path += "/" + below.rpartition(":")[2].strip("/")
-                if ".." in path.split("/") or not fs.exists(path):
-                    raise StartError(f"there is no cgroup {path}")
-            self._enter(path, pid)
+        if self.path and not inside:
+            self._enter(self.path, pid)
         if self.final:
             os.sched_setaffinity(pid, self.final)
         score = self.score if self.score is not None else self.first_score

@@ -111,7 +111,9 @@ class _Restoring:
         joined = [(kind, os.open(path, os.O_RDONLY | os.O_CLOEXEC)) for kind, path in self.todo.namespaces.joined]
         worker = Worker((*self.directories.inherited, *(fd for _, fd in joined)))
         try:
-            place = placing.put(self.container.place, self.container.id, worker.pid, self.config, self.warn)
+            place = placing.prepare(self.container.place, self.config, self.warn)
+            client = placing.connection(place)
+            place = placing.fill(place, self.container.id, worker.pid, self.config, self.warn, client)
             self._note(place=place)
             answer = worker.ask(wire.RESTORE, self._fields(joined), self._notified)
         finally:

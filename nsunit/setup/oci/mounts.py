@@ -165,7 +165,7 @@ class Mount(Step):
         name = self.target.strip("/")
         if self.kind in ("proc", "sysfs") and "/" not in name:
             return files.open_ordinary_directory(build.root_fd, name)
-        place = files.open_directory(build.root_fd, self.target)
+        place = open_directory(build.root_fd, self.target)
         refuse_kernel_place(place, self.target)
         return place
 
@@ -357,10 +357,31 @@ def open_inside(path: str) -> int:
 
 def attach(build: Build, fd: int, target: str, *, directory: bool) -> None:
     """Attach the mount behind *fd* at *target* below the root, making the mount point where it is missing."""
-    place = (files.open_directory if directory else open_file)(build.root_fd, target)
+    place = (open_directory if directory else open_file)(build.root_fd, target)
     refuse_kernel_place(place, target)
     linux.move_mount(fd, place)
     os.close(place)
+
+
+def open_directory(root_fd: int, target: str) -> int:
+    """Open a directory below the root, making what is missing of it, also of that which links lead to, as runc does."""
+    try:
+        return files.open_directory(root_fd, target)
+    except NotADirectoryError:
+        # What the links say now is but a path: each part of it is opened in the root, whatever becomes of them.
+        real = files.without_links(target, lambda place: _link_at(root_fd, place))
+        return files.open_directory(root_fd, real)
+
+
+def _link_at(root_fd: int, place: str) -> str | None:
+    try:
+        fd = files.open_in_root(root_fd, place, os.O_PATH | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    try:
+        return os.readlink("", dir_fd=fd) if _stat.S_ISLNK(os.fstat(fd).st_mode) else None
+    finally:
+        os.close(fd)
 
 
 def open_file(root_fd: int, target: str) -> int:

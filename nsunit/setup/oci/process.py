@@ -199,13 +199,15 @@ class Identity(Step):
 
 
 def _known_capabilities() -> int:
-    for capability in range(CAPABILITIES_MAX, -1, -1):
+    known, unknown = 0, CAPABILITIES_MAX + 1  # the kernel has the first of all
+    while unknown - known > 1:
+        middle = (known + unknown) // 2
         try:
-            linux.prctl(linux.PR_CAPBSET_READ, capability)
+            linux.prctl(linux.PR_CAPBSET_READ, middle)
+            known = middle
         except OSError:
-            continue
-        return (1 << capability + 1) - 1
-    return 0
+            unknown = middle
+    return (1 << unknown) - 1
 
 
 class Filter(Step):

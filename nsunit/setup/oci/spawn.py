@@ -1,6 +1,6 @@
 """From steps to a process that waits in its namespaces.
 
-The runtime forks the container's process, which is put into its cgroup, and joins and makes the namespaces; that of
+The runtime forks the container's process into its cgroup, and that joins and makes the namespaces; that of
 processes only its children would be in, so the runtime has entered this one before, and goes back.  Where it could not
 go back, or the namespace of processes belongs to a user namespace, there is a middle process instead, which does all of
 it, forks the container's process, and exits.  Either way this one becomes a child of the nearest subreaper: of conmon,
@@ -34,7 +34,7 @@ class Spaces:
     """The namespaces of a container.
 
     *made* are the kinds of `namespaces.KINDS` to be made, *joined* pairs of a kind and a descriptor; *offsets* is the
-    content of timens_offsets, *domain* a persona or -1, *affinity* the processors while it is put into its cgroup.
+    content of timens_offsets.
     """
 
     def __init__(self) -> None:
@@ -61,8 +61,15 @@ class Spaces:
 class Answers:
     """What the runtime does when the container's processes ask for it; each may raise."""
 
-    def placed(self, pid: int) -> None:
-        """Put process *pid* into its cgroup: it has no namespace yet."""
+    def group(self) -> int:
+        """A descriptor of the cgroup to fork into; -1 where there is none, or none before there is a process."""
+        return -1
+
+    def left(self) -> None:
+        """Close what is the runtime's alone: this is called in the new process."""
+
+    def placed(self, pid: int, *, inside: bool) -> None:
+        """Put process *pid* into its cgroup, unless it is *inside*: it has no namespace yet."""
 
     def mapped(self, pid: int) -> None:
         """Write the maps of the new user namespace of process *pid*."""
@@ -89,22 +96,27 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
         StartError: it failed, in its own words; nothing is left running.
     """
     middle = pid = 0
+    group = answers.group()
     try:
         if spaces.needs_middle:
-            middle = os.fork()
+            middle, inside = _fork(group)
         else:
-            pid = _fork_inside(spaces)
+            pid, inside = _fork_inside(spaces, group)
     except OSError as error:
         raise StartError(f"unable to enter the namespaces: {error.strerror}") from None
+    finally:
+        if group >= 0:
+            os.close(group)
     if not middle and not pid:
         other.close()
+        answers.left()
         (_middle if spaces.needs_middle else _first)(spaces, steps, box)
     box.channel.close()
     try:
         while True:
             word, text = other.receive()
             if word == "place":
-                answers.placed(middle or pid)
+                answers.placed(middle or pid, inside=inside)
             elif word == "maps":
                 answers.mapped(middle)
             elif word == "pid":
@@ -159,8 +171,18 @@ def _reap(pid: int) -> None:
         pass
 
 
-def _fork_inside(spaces: Spaces) -> int:
-    """fork(2) into the PID namespace of *spaces*: the process is in it, as its first if it is new."""
+def _fork(group: int) -> tuple[int, bool]:
+    """fork(2) into the cgroup *group*, and whether the process is there, for which there is a second way."""
+    if group >= 0:
+        try:
+            return linux.fork_into(group), True
+        except OSError:
+            pass  # a filter, or a limit of processes, to which those that are moved are no subject
+    return os.fork(), False
+
+
+def _fork_inside(spaces: Spaces, group: int) -> tuple[int, bool]:
+    """_fork() into the PID namespace of *spaces*: the process is in it, as its first if it is new."""
     joined = [fd for kind, fd in spaces.joined if kind == _PID]
     own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     pid = -1
@@ -169,12 +191,12 @@ def _fork_inside(spaces: Spaces) -> int:
             linux.unshare(linux.CLONE_NEWPID)
         elif joined or _PID in spaces.pidfd_kinds:
             linux.setns(joined[0] if joined else spaces.pidfd, linux.CLONE_NEWPID)
-        pid = os.fork()
+        pid, inside = _fork(group)
     finally:
         if pid:  # the caller's next child may be a hook
             linux.setns(own, linux.CLONE_NEWPID)
         os.close(own)
-    return pid
+    return pid, inside
 
 
 def _first(spaces: Spaces, steps: Sequence[Operation], box: Box) -> None:

@@ -1,6 +1,7 @@
 import errno
 import importlib.util
 import os
+import posix
 import sys
 import time
 
@@ -311,7 +312,7 @@ NO_FILE = fake.Error(-errno.ENOENT, None, "Could not open a bus to DBus")
 def open_with(monkeypatch, uid, private=None, system=None, user=False):
     library = FakeLibrary(private, system)
     monkeypatch.setattr(systemd, "_load_dbuslib", lambda: library)
-    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    monkeypatch.setattr(posix, "geteuid", lambda: uid)
     try:
         return library.opened, systemd._open_bus(user)[1]
     except BusError as error:

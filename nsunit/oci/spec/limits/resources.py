@@ -81,6 +81,11 @@ def for_scope(resources: Mapping[str, Any], systemd: int) -> Limits:
     return Limits(properties, kept, files.without)
 
 
+def needs_version(resources: Mapping[str, Any]) -> bool:
+    """Whether the version of systemd makes a difference."""
+    return "memory.oom.group" in (resources.get("unified") or {})
+
+
 def for_cgroup(resources: Mapping[str, Any]) -> Limits:
     """The limits of a cgroup that systemd knows nothing of."""
     files = (

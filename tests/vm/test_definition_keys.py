@@ -147,6 +147,7 @@ def test_the_program_inherits_what_service_sets(everything):
     assert stat[38] == "3"  # SCHED_BATCH
 
 
+@pytest.mark.anywhere("what nsunit has planned, and the kernel's ids")
 @pytest.mark.machine("controllers")
 def test_setup_plan_is_shown(everything, nsunit):
     container, _ = everything

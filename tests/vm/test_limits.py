@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("the kernel keeps to what its files have, which systemd writes in other tests")
 BUSYBOX = "/srv/roots/busybox"
 SPIN = "while :; do :; done &\n" * 2 + "echo end >/tmp/report\nwhile :; do :; done\n"
 
@@ -31,6 +32,7 @@ def busy(shared, program):
     return container
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_cpu_quota_holds(busy):
     def share():
@@ -43,6 +45,7 @@ def test_cpu_quota_holds(busy):
     assert event(busy, "cpu.stat", "nr_throttled") > 10
 
 
+@ANYWHERE
 @pytest.mark.machine("cpuset")
 def test_allowed_cpus_hold(busy):
     assert busy.limit("cpuset.cpus.effective") == "1"
@@ -91,6 +94,7 @@ exec sleep 1000
 """
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_tasks_limit_stops_a_fork_loop(containers, program):
     container = containers.start(program(FORKS, "", "[Slice]", "TasksMax=12"))
@@ -125,6 +129,7 @@ def written_in(container):
     return int(minutes) * 60 + float(seconds)
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_io_bandwidth_limit_holds(containers, scratch_disk, run):
     allow = ("[Service]", f"DeviceAllow={scratch_disk} rw", "[Slice]", f"IOWriteBandwidthMax={scratch_disk} 1M")
@@ -168,6 +173,7 @@ def test_a_disk_can_be_allowed_for_reading_only(containers, scratch_disk):
     assert "Operation not permitted" in written.stderr
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_one_limit_for_what_exec_adds(containers, program):
     """exec sessions are in the slice, so they use up the same limit; one too many is refused in one line."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("files of the kernel's")
 MIB = 1 << 20
 TEXT = {"capture_output": True, "text": True, "check": True}
 SLEEP = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\n"
@@ -42,6 +43,7 @@ def limits(**changed):
     return tuple(changed.get(name, free) for name, free in zip(names, FREE, strict=True))
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_those_of_its_slice(containers, nsunit, run):
     """They are the kernel's own files, so they change with the slice, whoever changes it."""

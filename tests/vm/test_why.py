@@ -72,6 +72,7 @@ def test_before_the_start(define, program, nsunit, tight, run):
     assert (found["effective"], found["tightest"], found["notes"]) == (50 << 20, f"nsunit-{name}.slice", [])
 
 
+@ANYWHERE
 @pytest.mark.machine("cpuset")
 def test_asked_effective_kernel(web, nsunit):
     found = why(nsunit, web.name)

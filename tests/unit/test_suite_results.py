@@ -11,14 +11,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "vm"))
 from machine import guest_suite, later, owned, result, run, tree  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def skips(tmp_path, monkeypatch):
-    path = tmp_path / "expected-skips"
-    path.write_text("# comment\n\nunit a.py::test_s[1] no zsh\n* a.py::any_* whatever\ntrixie a.py::test_t reason\n")
-    monkeypatch.setattr(result, "EXPECTED_SKIPS", path)
-    return path
-
-
 def lines(*records: dict[str, object]) -> str:
     return "".join(f"\x1e{json.dumps(record)}\n" for record in records)
 
@@ -95,11 +87,8 @@ def test_what_was_lost_before_the_first_test_leaves_all_to_do():
     assert suite.problems == ["no word", "no boot"]
 
 
-def test_skips_are_failures_unless_listed_for_this_suite():
-    skipped = {"a.py::test_s[1]": "skipped: no zsh", "a.py::any_thing": "skipped: x"}
-    suite = taken(skipped)
-    assert (suite.bad, suite.skipped) == (0, list(skipped))
-    assert taken({"a.py::test_s[2]": "skipped: y", "a.py::test_t": "skipped: z"}).bad == 2
+def test_skips_are_failures():
+    assert taken({"a.py::one": "skipped: no zsh"}).failed == ["a.py::one: skipped: no zsh"]
 
 
 def test_collection_errors_count():
@@ -116,12 +105,6 @@ def test_nothing_selected_is_allowed_with_an_expression_only():
     suite.take(told({}, status=5), allow_empty=True)
     assert suite.bad == 0
     assert taken({}, status=5).problems == ["no test was found"]
-
-
-def test_expected_skips_need_a_reason(skips):
-    skips.write_text("unit a.py::test\n")
-    with pytest.raises(SystemExit, match="1: expected SUITE TEST-ID REASON"):
-        result.expected_skips("unit")
 
 
 def test_what_a_kernel_died_of_is_found():

@@ -88,6 +88,17 @@ def group_cgroup(group: str) -> Path:
     return CGROUPS.joinpath(*(f"nsunit-{'-'.join(parts[: count + 1])}.slice" for count in range(len(parts))))
 
 
+def limit_of(group: Path, file: str) -> str:
+    """Content of a file in the cgroup of a unit.
+
+    Where there is no such controller: what systemd would write. Tests in machines show that it does.
+    """
+    if file.partition(".")[0] in CONTROLLERS or file not in PROPERTIES:
+        return (group / file).read_text().strip()
+    value = execute("systemctl", "show", "--value", f"--property={PROPERTIES[file]}", "--", group.name).stdout.strip()
+    return {"infinity": "max", "[not set]": "100"}.get(value, value)
+
+
 class Container:
     """A container as the host sees it: most questions are answered by /proc and /sys, which is quick."""
 
@@ -136,14 +147,16 @@ class Container:
         return {key: value.strip() for key, _, value in fields}
 
     def limit(self, file: str) -> str:
-        """Content of a cgroup file of the container's slice.
+        """Content of a cgroup file of the container's slice, as limit_of() gives it."""
+        return limit_of(self.cgroup, file)
 
-        Where there is no such controller: what systemd would write. Tests in machines show that it does.
-        """
-        if file.partition(".")[0] in CONTROLLERS or file not in PROPERTIES:
-            return (self.cgroup / file).read_text().strip()
-        value = self.show(PROPERTIES[file], unit=self.slice)[PROPERTIES[file]]
-        return {"infinity": "max", "[not set]": "100"}.get(value, value)
+    def service_limit(self, file: str) -> str:
+        """The same of its service."""
+        return limit_of(self.cgroup / self.service, file)
+
+    def group_limit(self, file: str) -> str:
+        """The same of its group."""
+        return limit_of(self.group_cgroup, file)
 
     def show(self, *properties: str, unit: str = "") -> dict[str, str]:
         """Properties of the service (or another unit), as systemctl shows them."""

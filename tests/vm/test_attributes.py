@@ -83,6 +83,7 @@ def test_reserving_huge_pages_ends_where_the_limit_says(containers, huge_pages, 
 BURSTS = "while :; do sleep 0.5; i=0; while [ $i -lt 4000 ]; do i=$((i+1)); done; done\n"
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_a_burst_exceeds_the_quota(containers, program, nsunit):
     container = containers.start(program(BURSTS, "CPUBurstSec=20ms", "[Service]", "CPUQuota=20%"))
@@ -145,6 +146,7 @@ def test_they_last_and_change_while_it_runs(containers, nsunit, run):
     assert values() == (str(4 << 20), str(8 << 20))
 
 
+@ANYWHERE
 @pytest.mark.machine("huge pages")
 def test_root_inside_cannot_lift_them(containers):
     """Not even the host's root with all capabilities, for whom the file's owner is no hindrance."""
@@ -190,6 +192,7 @@ def test_what_this_machine_does_not_have(containers, nsunit):
     assert nsunit("plan", container.name).stdout == f"{container.name}: runs as its definition says\n"
 
 
+@ANYWHERE
 @pytest.mark.machine("huge pages")
 def test_a_container_in_the_foreground_has_them(nsunit, run):
     """The program looks at what the host sees of its own control group."""
@@ -201,6 +204,7 @@ def test_a_container_in_the_foreground_has_them(nsunit, run):
     assert done.stdout == f"{4 << 20}\n"
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_reclaim(containers, program, nsunit, workplace):
     data = workplace / "data"

@@ -92,6 +92,7 @@ def test_a_group_stays(groups, nsunit, run, user, uid):
     assert owner("kept/sub") == uid
 
 
+@ANYWHERE
 def test_modes(groups, uid):
     groups(
         "-a", USER, "-t", USER, "-d", "750", "-f", "640", "-s", "660", "-g", "memory:moded", "-g", "memory:moded/sub"
@@ -104,6 +105,7 @@ def test_modes(groups, uid):
     assert (directory("moded/sub") / "memory.current").stat().st_mode & 0o777 == 0o440
 
 
+@ANYWHERE
 def test_exec(groups, nsunit, run):
     groups("-g", "cpu,memory:ran", "-g", "memory:ran/sub")
     script = "cat; cat /proc/self/cgroup; echo $VARIABLE; exit 7"
@@ -119,6 +121,7 @@ def test_exec(groups, nsunit, run):
     refused(done, "'ran' has subgroups with controllers, so it can have no processes", 125)
 
 
+@ANYWHERE
 def test_limits_bite(groups, nsunit):
     groups("-g", "memory:small", "-g", "memory,pids:large/small")
     nsunit("cgroup", "set", "-r", "memory.limit_in_bytes=30M", "-r", "memory.swap.max=0", "small")
@@ -173,6 +176,7 @@ def test_get_and_set(groups, nsunit, scratch_disk):
     assert "memory.current" in nsunit("cgroup", "get", "-a", "values").stdout
 
 
+@ANYWHERE
 def test_a_copy(groups, nsunit, scratch_disk):
     """All settings of a group, and what the other one has more of them than it goes."""
     for path in ("model", "model/sub", "copy", "copy/sub"):
@@ -190,6 +194,7 @@ def test_a_copy(groups, nsunit, scratch_disk):
     assert nsunit("cgroup", "get", "-m").stdout == "Unified Mode (Cgroup v2 Mounted).\n"
 
 
+@ANYWHERE
 def test_all_or_nothing(groups, nsunit):
     groups("-g", "cpu,memory:whole", "-g", "cpu,memory:whole/sub")
     for path, line in (
@@ -202,6 +207,7 @@ def test_all_or_nothing(groups, nsunit):
         assert (limit(path, "memory.max"), limit(path, "cpu.max")) == before
 
 
+@ANYWHERE
 def test_classify(groups, nsunit):
     groups("-g", "memory:moved", "-g", "memory:moved/sub")
     sleepers = [subprocess.Popen(["sleep", "1000"]) for _ in range(3)]
@@ -225,6 +231,7 @@ def test_classify(groups, nsunit):
             sleeper.kill()
 
 
+@ANYWHERE
 def test_a_group_without_subgroups_can_have_processes_again(groups, nsunit):
     groups("-g", "memory:again", "-g", "memory:again/one/two")
     done = nsunit("cgroup", "exec", "-g", ":again/one", "true", check=False)
@@ -237,6 +244,7 @@ def test_a_group_without_subgroups_can_have_processes_again(groups, nsunit):
     assert not directory("again/no").exists()
 
 
+@ANYWHERE
 def test_a_user_has_what_he_was_given(groups, nsunit, user, uid):
     """He makes groups in it, limits them and brings his processes in, and does nothing else."""
     groups("-a", USER, "-t", USER, "-g", "memory,pids:his", "-g", "memory:other")
@@ -267,6 +275,7 @@ def test_a_user_has_what_he_was_given(groups, nsunit, user, uid):
     refused(user("cgroup", "create", "-g", "memory:mine", check=False), "only root can make the group 'mine'")
 
 
+@ANYWHERE
 def test_a_user_has_nothing_of_others(groups, user):
     groups("-g", "memory:rootly", "-g", "memory:rootly/sub")
     done = user("cgroup", "exec", "-g", "memory:rootly/sub", "true", check=False)
@@ -302,6 +311,7 @@ def test_list(groups, nsunit):
     assert "two-2" not in nsunit("list", "--all").stdout
 
 
+@ANYWHERE
 @pytest.mark.parametrize(
     ("words", "status", "line"),
     [

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("the kernel keeps to what its files have, which systemd writes in other tests")
 BUSYBOX = "/srv/roots/busybox"
 SLEEP = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1000\n"
 MIB = 1 << 20
@@ -35,6 +36,7 @@ def node_bytes(container, kind, node):
 # CPU
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_weights_share_a_processor(containers, nsunit):
     spin = SLEEP.replace("sleep 1000", "sh -c 'while :; do :; done'") + "[Slice]\nAllowedCPUs=1\n"
@@ -54,6 +56,7 @@ def test_weights_share_a_processor(containers, nsunit):
     assert ratio() < 1 / 5
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_quota_is_counted_in_its_period(containers, nsunit):
     spin = SLEEP.replace("sleep 1000", "sh -c 'while :; do :; done'")
@@ -73,6 +76,7 @@ def test_quota_is_counted_in_its_period(containers, nsunit):
 # Memory
 
 
+@ANYWHERE
 @pytest.mark.machine("cpuset")
 def test_memory_comes_from_the_allowed_nodes(containers, nsunit):
     """The machine has a second node without processors, which nothing uses by itself."""
@@ -106,6 +110,7 @@ def forget(path):
     os.close(descriptor)
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 @pytest.mark.parametrize("key", ["MemoryMin", "MemoryLow"])
 def test_protected_memory_is_taken_last(containers, program, nsunit, big_files, key):
@@ -135,6 +140,7 @@ def test_protected_memory_is_taken_last(containers, program, nsunit, big_files, 
     assert cached() < 6 * MIB
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_above_memory_high_processes_are_slowed_down(containers, program):
     container = containers.start(program("sleep 1; tail /dev/zero", "", "[Slice]", "MemoryHigh=24M", "MemorySwapMax=0"))
@@ -160,6 +166,7 @@ def swap(scratch_disk, run):
 FILL = "yes nsunit | head -c 28000000 >/data/{}; echo end >/tmp/report; exec sleep 1000\n"
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_swap_is_limited(containers, program, nsunit, swap):
     limits = ("[Slice]", "MemoryMax=24M")
@@ -229,6 +236,7 @@ def limits_of(container, disk):
     return {words[0]: words[1:] for words in lines}.get(f"{os.major(device)}:{os.minor(device)}")
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_reads_and_writes_are_limited(containers, disk, nsunit):
     """A limit can only make it slower, so the least time that it takes is all that is asked for."""
@@ -266,6 +274,7 @@ def overlay(disk, workplace, run):
         shutil.rmtree(workplace / name)
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_an_overlay_is_the_disks_below_it(containers, disk, overlay, nsunit):
     limit = SLEEP + f"[Slice]\nIOReadBandwidthMax={overlay} 5M\n"
@@ -323,6 +332,7 @@ def fair_queue(disk, run):
     scheduler.write_text("none")
 
 
+@ANYWHERE
 @pytest.mark.machine("weights of disks")
 def test_weights_share_a_disk(containers, disk, fair_queue, nsunit):
     read = "sh -c 'while :; do dd if=/disk of=/dev/null bs=256k iflag=direct 2>/dev/null; done'"

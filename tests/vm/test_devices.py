@@ -134,6 +134,7 @@ def test_a_network_of_a_vlan(containers, nsunit, run):
     assert not exists("nb-office")
 
 
+@ANYWHERE
 def test_a_pair_has_the_name_that_was_asked_for(containers, nsunit, run):
     container = containers.start(BUSYBOX + "Hostname=pair\nNetwork=veth:to-pair\nAddress=198.51.100.65/26\n")
     shown = json.loads(shell("ip -j addr show to-pair"))[0]
@@ -164,6 +165,7 @@ def addresses(container):
     }
 
 
+@ANYWHERE
 def test_a_device_comes_back_however_it_ends(containers, nsunit, run):
     """Beside it are other links of the host; whatever is lost of them inside is put back, if it can be."""
     with serial_line() as name:
@@ -214,6 +216,7 @@ def test_a_device_comes_back_however_it_ends(containers, nsunit, run):
         run(f"until test -e /sys/class/net/{name}; do sleep 0.2; done")
 
 
+@ANYWHERE
 def test_killed_at_each_step_nothing_is_left(tidy):
     """The program that connects a container is killed at each message to the kernel, and its namespace ends."""
     host_links.Route().close()  # loads what each of the processes would load again
@@ -242,6 +245,7 @@ def has_no_macvlan():
     return subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode == 0
 
 
+@ANYWHERE
 def test_what_cannot_be_is_told_in_a_line(containers, nsunit):
     shell("ip link add dummy7 type dummy && ip link add taken9 link wire0 type vlan id 9")
     for network, keys, message, hint in (

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from counts import count
 
+ANYWHERE = pytest.mark.anywhere("counters of the kernel's")
 SERVE = "trap 'exit 0' TERM\necho end >/tmp/report\nsleep 1000 &\nwait\n"
 
 
@@ -111,6 +112,7 @@ def test_freeze_and_thaw(early, nsunit, run, events):
 FILL = "dd if=/dev/zero of=/big bs=1M count=40 2>/dev/null\necho end >/tmp/report\nexec sleep 1000\n"
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_memory_high(containers, program, nsunit, events):
     container = containers.start(program(FILL, "Volatile=no", "[Slice]", "MemoryHigh=20M", "MemorySwapMax=0"))
@@ -126,6 +128,7 @@ def test_memory_high(containers, program, nsunit, events):
     assert first["total"] <= counted
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_memory_high_above(containers, program, run, events):
     """A slice above has the limit: that is not the container's crossing."""

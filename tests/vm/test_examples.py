@@ -157,6 +157,7 @@ def test_spin(containers, nsunit):
     assert not any(spin.cgroup.exists() for spin in spins)
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_hungry(containers, nsunit):
     containers.start(text("hungry"), "hungry")
@@ -237,6 +238,7 @@ def tour(**options):
     return subprocess.run([EXAMPLES / "show"], capture_output=True, text=True, timeout=280, check=False, **options)
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_the_tour_shows_what_it_says_and_leaves_nothing(nsunit, run):
     before = sorted(os.listdir("/var/lib/nsunit"))

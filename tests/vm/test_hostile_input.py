@@ -203,6 +203,7 @@ def test_no_user_namespaces_inside(sleeper):
     assert "Read-only file system" in result.stderr
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_cgroup_tree_cannot_be_written(containers):
     """Neither through the mount that is there nor through one of the payload's own."""
@@ -235,6 +236,7 @@ def open_disk(scratch_disk):
     os.chmod(scratch_disk, mode)
 
 
+@ANYWHERE
 @pytest.mark.machine("a disk")
 def test_disk_of_the_host_cannot_be_opened(run, nsunit, containers, open_disk):
     """Not by a node of the container's own, not by a bound one, and not after a reload either."""

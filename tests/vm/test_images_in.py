@@ -357,7 +357,8 @@ def encrypted(images, run) -> Iterator[Registry]:
 def test_what_importctl_has_pulled(images, run, request):
     """systemd's own tool leaves whiteouts as plain files, and hides the layers from who lists machines."""
     if "pull-oci" not in run("importctl --help", check=False).stdout:  # by a shell: systemd 252 has none at all
-        pytest.skip("importctl pulls images from systemd 260 on")
+        assert int(run("systemctl", "--version").stdout.split()[1]) < 260
+        return
     remote = request.getfixturevalue("encrypted")
     layers = [
         [*busybox(), oci.directory("gone"), oci.file("gone/file", "x")],

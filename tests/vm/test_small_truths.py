@@ -12,6 +12,7 @@ import pytest
 from counts import count
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("links of the kernel's")
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 100000\n"
 SESSIONS = count("SESSIONS")
@@ -125,6 +126,7 @@ def test_a_device_is_in_exactly_one_network_namespace(nsunit, run, pair, link):
     assert "end0@if" in run("ip", "-o", "link", "show", "end0").stdout
 
 
+@ANYWHERE
 @pytest.mark.machine("dummy links")
 def test_the_end_of_a_network_namespace_ends_what_is_virtual_and_gives_back_the_rest(containers, nsunit, run, link):
     """A dummy or veth dies with its namespace, and takes its peer along.  A device of a driver comes home."""

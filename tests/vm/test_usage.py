@@ -85,6 +85,7 @@ def test_pressure(busy, nsunit):
     assert usage["pressure"]["io"]["some_avg300"] >= 0
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_sessions_have_rows_of_their_own(busy, session, nsunit):
     container, own = stats(nsunit, busy.name)
@@ -119,6 +120,7 @@ def _sent(container):
     return int(line.partition(":")[2].split()[8])
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_out_of_memory_is_counted(busy, nsunit):
     before = stats(nsunit, busy.name)[0]["memory"]["oom_kills"]
@@ -126,6 +128,7 @@ def test_out_of_memory_is_counted(busy, nsunit):
     assert stats(nsunit, busy.name)[0]["memory"]["oom_kills"] == before + 1
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_high_events(containers, program, nsunit):
     script = "dd if=/dev/zero of=/big bs=1M count=60 2>/dev/null\necho end >/tmp/report\nexec sleep 1000\n"
@@ -136,6 +139,7 @@ def test_high_events(containers, program, nsunit):
     assert usage["memory"]["high_events"] == counters(container.cgroup / "memory.events")["high"] > 0
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_prometheus(busy, nsunit):
     lines = nsunit("stats", "--prometheus").stdout.splitlines()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+ANYWHERE = pytest.mark.anywhere("files of the kernel's, which are read")
 SERVE = "exec sleep 1000\n"
 SLICE = Path("/sys/fs/cgroup/nsunit.slice")
 LIMITS = ("[Slice]", "MemoryMax=200M", "TasksMax=40", "CPUQuota=50%", "AllowedCPUs=0", "CPUWeight=20")
@@ -43,6 +44,7 @@ def is_gone():
     return False
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_before_the_start(define, program, nsunit, tight, run):
     """First of all tests, as nothing may run in nsunit.slice."""
@@ -70,6 +72,7 @@ def test_before_the_start(define, program, nsunit, tight, run):
     assert (found["effective"], found["tightest"], found["notes"]) == (50 << 20, f"nsunit-{name}.slice", [])
 
 
+@ANYWHERE
 @pytest.mark.machine("cpuset")
 def test_asked_effective_kernel(web, nsunit):
     found = why(nsunit, web.name)
@@ -85,6 +88,7 @@ def test_asked_effective_kernel(web, nsunit):
     assert not [note for item in found.values() for note in item["notes"]]
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_the_ancestor_that_is_the_tightest(web, nsunit, tight):
     tight("MemoryMax=100M", "TasksMax=10000")
@@ -109,6 +113,7 @@ def test_a_controller_that_is_missing(containers, program, nsunit, tight):
     assert found["IOWeight"]["notes"] == [note]
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_something_else_has_changed_it(web, nsunit, run):
     (web.cgroup / "pids.max").write_text("99\n")
@@ -121,6 +126,7 @@ def test_something_else_has_changed_it(web, nsunit, run):
         (web.cgroup / "pids.max").write_text("40\n")
 
 
+@ANYWHERE
 @pytest.mark.machine("controllers")
 def test_a_limit_of_a_disk(containers, program, nsunit, scratch_disk):
     container = containers.start(program(SERVE, "", "[Slice]", f"IOWriteBandwidthMax={scratch_disk} 1M"))

@@ -27,6 +27,21 @@ def test_a_machine_that_hung_up_is_lost(ends):
         client.Client(ends[0]).send({"eof": True})
 
 
+def test_what_a_line_echoes_is_no_answer(monkeypatch, ends):
+    """Until the agent has set it up it does so, and what is sent then is lost."""
+    monkeypatch.setattr(client.os, "urandom", lambda count: b"\xab" * count)
+    asked = '{"hello": "abababababababab"'
+    ends[1].sendall(f'{asked}, "asked": true}}\r\n{asked}}}\n'.encode())
+    one = client.Client(ends[0])
+    one.hello(10)
+    with pytest.raises(Lost, match="no word from the machine"):
+        one.receive(0)
+    assert ends[1].recv(1000).decode() == f'{asked}, "asked": true}}\n'
+    ends[1].sendall(f'{asked}, "asked": true}}\r\n'.encode())
+    with pytest.raises(Lost, match="no word from the machine"):
+        one.hello(0.1)
+
+
 @pytest.mark.parametrize("command", ["echo no such option", "echo no such option; sleep 60"])
 def test_a_qemu_that_does_not_start_is_lost(monkeypatch, tmp_path, command):
     monkeypatch.setenv("NSUNIT_MACHINES", str(tmp_path))

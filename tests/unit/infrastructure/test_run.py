@@ -50,6 +50,16 @@ def test_every_suite_runs_in_its_places():
     assert (status, bad) == (0, dict.fromkeys([run.UNIT, *places, ONCE], 0))
 
 
+def test_machines_are_of_both_kinds_where_nothing_is_to_run_natively(monkeypatch, capsys):
+    status, bad, _ = outcome("--machines", "--suite", "sid")
+    assert (status, bad) == (0, {"sid, in user mode": 0, "sid, in a machine": 0})
+    assert "nothing was booted natively: as --machines says" in capsys.readouterr().out.splitlines()
+    monkeypatch.setattr(run.needs, "refusal_of_user_mode", lambda image: "no room; its console said last: mem=2048M")
+    assert outcome("--machines", "--suite", "sid")[1] == {"sid, in a machine": 0}
+    said = "nothing was run in user mode, but in qemu's machines: no room; its console said last: mem=2048M"
+    assert said in capsys.readouterr().out.splitlines()
+
+
 def test_what_runs_only_when_asked_for_runs_alone_and_once():
     status, bad, _ = outcome("--engines")
     assert (status, bad) == (0, {"trixie, engines": 0})

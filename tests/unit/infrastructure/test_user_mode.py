@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import re
 import socket
+import subprocess
+import time
 
 import pytest
-from machine import dev, user_mode
+from machine import dev, needs, owned, user_mode
 from machine.client import Client, Lost
 from machine.qemu import Machine
 
@@ -15,7 +18,7 @@ def line(tmp_path):
     """The path of a line, and the machine's end of it: the machine is this process."""
     with contextlib.ExitStack() as stack:
         near, far = (stack.enter_context(end) for end in socket.socketpair())
-        (tmp_path / "pid").write_text(str(os.getpid()))
+        owned.note(tmp_path / "pid", os.getpid())
         path = tmp_path / "line.0"
         path.write_text(str(far.fileno()))
         yield path, near, far
@@ -64,3 +67,52 @@ def test_a_machine_is_known_by_its_ports(tmp_path, monkeypatch):
     monkeypatch.setattr(dev.sys, "argv", ["dev", "-m", "fast", "reboot"])
     with pytest.raises(Lost, match="is not rebooted"):
         dev.act(dev.parse())
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine that is a program in place of unshare(1)."""
+    monkeypatch.setenv("NSUNIT_MACHINES", str(tmp_path / "machines"))
+    monkeypatch.setattr(user_mode, "kernel", lambda: tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    machine = user_mode.UserMode("one")
+    yield machine
+    machine.stop()
+
+
+def boots(path, script):
+    (path / "unshare").write_text(f"#!/bin/sh\n{script}\n")
+    (path / "unshare").chmod(0o755)
+
+
+def test_why_a_machine_does_not_run_is_told(machine, tmp_path):
+    boots(tmp_path, "echo; echo 'seccomp: not permitted'; echo 'mem=2048M: no room'; exit 1")
+    machine.start(tmp_path, tied=True)
+    while machine.pid():
+        time.sleep(0.01)
+    said = "machine one does not run; its console said last: seccomp: not permitted | mem=2048M: no room"
+    with pytest.raises(Lost, match=re.escape(said)):
+        machine.wait_for_boot()
+    assert needs.refusal_of_user_mode(tmp_path).endswith(
+        "; its console said last: seccomp: not permitted | mem=2048M: no room"
+    )
+
+
+def test_a_machine_that_ends_is_booted_once_more(machine, tmp_path, monkeypatch):
+    boots(tmp_path, f"echo >>{tmp_path}/boots")
+    assert needs.refusal_of_user_mode(tmp_path)
+    assert (tmp_path / "boots").read_text() == "\n\n"
+
+
+def test_a_process_is_known_whatever_it_executes(tmp_path):
+    """Of its command line there is nothing while it does so."""
+    process = subprocess.Popen(["sleep", "1000"])
+    owned.note(tmp_path / "pid", process.pid)
+    assert owned.noted(tmp_path / "pid") == process.pid
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert owned.noted(tmp_path / "pid") is None
+    process.wait()
+    assert owned.noted(tmp_path / "pid") is None
+    (tmp_path / "pid").write_text(f"{os.getpid()} 1")
+    assert owned.noted(tmp_path / "pid") is None  # it has the number now

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 Sink = Callable[[int, bytes], object]
-HELLO_SECONDS = 10  # after which it is said again
+HELLO_SECONDS = 2  # after which it is said again
 SEND_SECONDS = 120  # for one message
 # Not by --wait: that of Debian 12 waits for ever where the start ends just then.
 STARTED = """
@@ -93,10 +93,12 @@ class Client(Commands):
         token = os.urandom(8).hex()
         deadline = time.monotonic() + timeout
         while True:
-            # What is sent while the agent opens the port anew is lost, so it is said again.
-            self.send({"hello": token})
+            # What is sent while the agent opens the port anew is lost, so it is said again.  A serial line echoes until
+            # then: the answer has no "asked" in it.
+            self.send({"hello": token, "asked": True})
+            until = min(time.monotonic() + HELLO_SECONDS, deadline)
             try:
-                while self.receive(max(0.0, min(HELLO_SECONDS, deadline - time.monotonic()))).get("hello") != token:
+                while self.receive(max(0.0, until - time.monotonic())) != {"hello": token}:
                     pass
                 return
             except Lost:

@@ -50,16 +50,25 @@ def refusal(image: Path) -> str:
 
 
 def refusal_of_user_mode(image: Path) -> str:
-    """Return why no machine of a user-mode kernel can be had here, empty if one boots: then qemu's has all tests."""
+    """Return why no machine of a user-mode kernel can be had here, empty if one boots: then qemu's has all tests.
+
+    As in a suite, one that has ended is booted once more: a run without takes twice as long.
+    """
+    said, ended = tried(image)
+    return tried(image)[0] if said and ended else said
+
+
+def tried(image: Path) -> tuple[str, bool]:
+    """Boot a machine of a user-mode kernel; return why none can be had, if so, and whether it has ended."""
     machine = UserMode(f"{owned.RUN}-user-mode-probe")
     try:
         machine.start(image, tied=True)
         machine.wait_for_boot()
         with machine.client() as client:
             missing = CONTROLLERS - set(client.output("cat /sys/fs/cgroup/cgroup.controllers")[1].split())
-        return f"its kernel has no controller {', '.join(sorted(missing))}" if missing else ""
+        return f"its kernel has no controller {', '.join(sorted(missing))}" if missing else "", False
     except Exception as error:
-        return str(error) or type(error).__name__
+        return str(error) or type(error).__name__, not machine.pid()
     finally:
         with contextlib.suppress(OSError):
             machine.stop()

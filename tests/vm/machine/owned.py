@@ -72,6 +72,29 @@ def attempt(name: str, end: Callable[[], object]) -> None:
         print(f"{name} is not gone: {error}", file=sys.stderr)
 
 
+def note(file: Path, pid: int) -> None:
+    """Write down a process that is not waited for yet, for noted()."""
+    file.write_text(f"{pid} {stat(pid)[19]}")
+
+
+def noted(file: Path) -> int | None:
+    """Return the process that is written down there if it runs.
+
+    It is known by when it was forked, not by its command line: that is empty for a moment in each execve(2).
+    """
+    try:
+        pid, begun = file.read_text().split()
+        fields = stat(int(pid))
+    except (OSError, ValueError):
+        return None
+    return int(pid) if fields[19] == begun and fields[0] not in "ZX" else None
+
+
+def stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on: 19 is when it was forked.  Raises OSError."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
 def end(pid: int, seconds: float) -> None:
     """Kill a process and wait for its end, that long at most."""
     try:

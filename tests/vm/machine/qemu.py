@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from . import cache, owned
@@ -22,8 +22,9 @@ SCRATCH_SIZE = 256 << 20
 SECOND_NODE = 256  # MB
 PROBE_SECONDS = 6
 START_SECONDS = 60
-BOOT_SECONDS = 240
+BOOT_SECONDS = 300  # 20 in user mode where nothing else runs
 END_SECONDS = 10
+LINES, LINE = 4, 160  # of a console, and characters of each, that are told with what went wrong
 
 # Debian's programs are built for any x86-64, and glibc takes wider instructions where there are any: emulated ones are
 # slower than what they stand for.  Huge pages of 1 GB are there for their limit.
@@ -130,12 +131,7 @@ class Housed:
 
     def pid(self) -> int | None:
         """Return the process id of a running machine."""
-        try:
-            pid = int((self.directory / "pid").read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError):
-            return None
-        return pid if str(self.directory).encode() in command else None
+        return owned.noted(self.directory / "pid")
 
     def make(self, image: Path) -> None:
         """Make its directory anew.  Raises Lost if it runs."""
@@ -148,6 +144,32 @@ class Housed:
         scratch = self.directory / "scratch.img"
         scratch.touch()
         os.truncate(scratch, SCRATCH_SIZE)
+
+    def wait_for_boot(self) -> None:
+        """Return when systemd has finished starting. Raises Lost if it does not."""
+        with self.client(BOOT_SECONDS) as client:
+            said = client.started(BOOT_SECONDS)
+            if not said.startswith("running"):
+                raise Lost(f"the machine did not start properly: {said.strip()}")
+
+    @contextmanager
+    def client(self, timeout: float = 120) -> Iterator[Client]:
+        """Connect to the machine; whoever raises Lost meanwhile says what its console said last, too."""
+        try:
+            with self.connected(timeout) as client:
+                yield client
+        except Lost as error:
+            raise Lost(f"{error}{self.said_last()}") from error
+
+    def connected(self, timeout: float) -> AbstractContextManager[Client]:
+        """Connect to the machine.  Raises Lost if that takes longer than `timeout` seconds."""
+        raise NotImplementedError
+
+    def said_last(self) -> str:
+        """Return what its console said last, empty if that was nothing."""
+        said = self.console.read_text(errors="replace") if self.console.exists() else ""
+        lines = [line.strip()[:LINE] for line in said.splitlines() if line.strip()]
+        return f"; its console said last: {' | '.join(lines[-LINES:])}" if lines else ""
 
     def stop(self) -> None:
         """End the machine and remove its directory; without complaint if there is none."""
@@ -183,7 +205,7 @@ class Machine(Housed):
                 env=os.environ | {"TMPDIR": "/var/tmp"},
                 preexec_fn=owned.end_with_parent if tied else None,
             )
-        (self.directory / "pid").write_text(str(process.pid))
+        owned.note(self.directory / "pid", process.pid)
         deadline = time.monotonic() + START_SECONDS
         while not (self.directory / f"agent.{PORTS - 1}").exists():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -207,13 +229,6 @@ class Machine(Housed):
             options += ["-chardev", f"socket,id=agent{number},path={path},server=on,wait=off"]
             options += ["-device", f"virtserialport,chardev=agent{number},name=org.nsunit.agent.{number}"]
         return options
-
-    def wait_for_boot(self) -> None:
-        """Return when systemd has finished starting. Raises Lost if it does not."""
-        with self.client(BOOT_SECONDS) as client:
-            said = client.started(BOOT_SECONDS)
-            if not said.startswith("running"):
-                raise Lost(f"the machine did not start properly: {said.strip()}")
 
     def reboot(self) -> None:
         """Reboot the machine properly; its disks stay. Raises Lost if it does not come back.
@@ -256,8 +271,6 @@ class Machine(Housed):
                         if "error" in answer:
                             raise Lost(f"qemu refuses {command['execute']}: {answer['error']['desc']}")
 
-    @contextmanager
-    def client(self, timeout: float = 120) -> Iterator[Client]:
+    def connected(self, timeout: float) -> AbstractContextManager[Client]:
         """Connect to the machine."""
-        with connect(self.directory, PORTS, timeout, dial_socket) as client:
-            yield client
+        return connect(self.directory, PORTS, timeout, dial_socket)

@@ -1,13 +1,9 @@
 """What a suite came to, and whether that is good enough."""
 
 import collections
-import fnmatch
 import json
 from dataclasses import dataclass, field
 
-from . import cache
-
-EXPECTED_SKIPS = cache.REPOSITORY / "tests/expected-skips"
 SEPARATOR = "\x1e"  # what a line of the outcome plugin begins with
 
 
@@ -56,7 +52,6 @@ class Result:
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)  # of those that passed: what had failed before it was run again
-    skipped: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     reasons: collections.Counter[str] = field(default_factory=collections.Counter)
     note: str = ""
@@ -85,7 +80,6 @@ class Result:
             else:
                 self.problems.append(lost)
         self.reasons.update(reason for test in tests if (reason := record.collected[test]))
-        expected = expected_skips(self.suite)
         missing = [test for test in tests if test not in record.outcomes]
         if len(missing) > 3:
             self.problems.append(f"{len(missing)} of {len(tests)} tests were not run")
@@ -94,12 +88,8 @@ class Result:
             outcome = record.outcomes.get(test, "not run")
             if outcome == "passed":
                 self.passed += 1
-            elif not outcome.startswith("skipped: "):
+            else:  # whoever skips a test would not see that it runs nowhere
                 self.failed.append(f"{test}: {outcome}")
-            elif any(fnmatch.fnmatchcase(test, pattern) for pattern in expected):
-                self.skipped.append(test)
-            else:
-                self.failed.append(f"{test}: {outcome}, which tests/expected-skips does not list")
         if not lost:
             self.judge(record, allow_empty)
         return later
@@ -127,10 +117,9 @@ class Result:
         """Return the suite's line of the summary."""
         if self.note:
             return f"{self.title:26} {self.note}"
-        skipped = f", {len(self.skipped)} skipped as expected" if self.skipped else ""
         again = f", {len(self.again)} of them when run again" if self.again else ""
         minutes, seconds = divmod(int(self.seconds), 60)
-        return f"{self.title:26} {self.passed} passed{again}, {self.bad} failed{skipped} in {minutes}:{seconds:02}"
+        return f"{self.title:26} {self.passed} passed{again}, {self.bad} failed in {minutes}:{seconds:02}"
 
 
 def until(tests: list[str], last: str) -> tuple[list[str], list[str]]:
@@ -141,18 +130,3 @@ def until(tests: list[str], last: str) -> tuple[list[str], list[str]]:
     position = files.index(last.partition("::")[0]) + 1
     done = set(files[:position])
     return [test for test in tests if test.partition("::")[0] in done], files[position:]
-
-
-def expected_skips(suite: str) -> list[str]:
-    """Return the patterns of the tests that may skip in a suite."""
-    patterns = []
-    for number, line in enumerate(EXPECTED_SKIPS.read_text().splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        words = line.split(None, 2)
-        if len(words) != 3:
-            raise SystemExit(f"{EXPECTED_SKIPS}:{number}: expected SUITE TEST-ID REASON")
-        if words[0] in (suite, "*"):
-            # An id has brackets round its parameters; in a pattern they would be a set of characters.
-            patterns.append(words[1].replace("[", "[[]"))
-    return patterns

@@ -84,8 +84,7 @@ class System:
     def pid(self) -> int | None:
         """Return the process, as the host numbers it, that is PID 1 in there."""
         with contextlib.suppress(OSError, ValueError):
-            parent = int((self.directory / "pid").read_text())
-            if str(self.directory).encode() in Path(f"/proc/{parent}/cmdline").read_bytes():
+            if parent := owned.noted(self.directory / "pid"):
                 return int(Path(f"/proc/{parent}/task/{parent}/children").read_text())
         return None
 
@@ -112,7 +111,7 @@ class System:
                 start_new_session=True,
                 preexec_fn=owned.end_with_parent if tied else None,
             )
-        (self.directory / "pid").write_text(str(process.pid))
+        owned.note(self.directory / "pid", process.pid)
 
     def wait_for_boot(self) -> None:
         """Return when systemd has finished starting. Raises Lost if it does not."""
@@ -124,18 +123,11 @@ class System:
                     said = client.started(max(1.0, deadline - time.monotonic()))
                 if said.startswith("running"):
                     return
-            elif not self.parent_lives():
+            elif not owned.noted(self.directory / "pid"):  # whoever waits for its process 1
                 break
             time.sleep(0.2)
         console = self.console.read_text(errors="replace")
         raise Lost(f"the system did not start properly: {' '.join(said.split())}: {' '.join(console.split()[-40:])}")
-
-    def parent_lives(self) -> bool:
-        """Return whether the process that waits for PID 1 in there is still there."""
-        pid = int((self.directory / "pid").read_text())
-        with contextlib.suppress(ChildProcessError):
-            return os.waitpid(pid, os.WNOHANG) == (0, 0)
-        return Path(f"/proc/{pid}").exists()
 
     @contextmanager
     def client(self, timeout: float = 0) -> Iterator[Commands]:

@@ -7,10 +7,10 @@ of Debian sid for every release, with one processor; what a test needs beyond co
 
 import contextlib
 import ctypes
+import errno
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +20,6 @@ from .client import Client, Lost, connect
 from .qemu import Housed
 
 PORTS = 6  # commands that can run in one machine at the same time
-BOOT_SECONDS = 300  # 20 where nothing else runs
 PIDFD_GETFD = 438  # the number of pidfd_getfd(2)
 BOOT = Path(__file__).with_name("user-mode-boot")
 # As qemu's machine has them, where they mean something here.
@@ -50,7 +49,10 @@ def dial(path: Path) -> socket.socket:
 
     The machine keeps it open, so that the line does not hang up; what was said to a client before is dropped.
     """
-    process = os.pidfd_open(int(path.with_name("pid").read_text()))
+    pid = owned.noted(path.with_name("pid"))
+    if not pid:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+    process = os.pidfd_open(pid)
     try:
         fd = owned.LIBC.syscall(PIDFD_GETFD, process, int(path.read_text()), 0)
     finally:
@@ -94,11 +96,7 @@ class UserMode(Housed):
             # Kernel and programs take turns: to wake the other one is fifteen times as fast on the same processor.
             processors = sorted(os.sched_getaffinity(0))
             os.sched_setaffinity(process.pid, {processors[int(cache.key_of(self.name), 16) % len(processors)]})
-        (self.directory / "pid").write_text(str(process.pid))
-        while not self.pid():  # it becomes one program after the other
-            if process.poll() is not None:
-                raise Lost(f"the kernel did not start: {self.console.read_text().strip()}")
-            time.sleep(0.01)
+        owned.note(self.directory / "pid", process.pid)
 
     @contextmanager
     def lines(self) -> Iterator[tuple[list[int], list[str]]]:
@@ -115,15 +113,8 @@ class UserMode(Housed):
                 options.append(f"ssl{number}=fd:{near.fileno()}")
             yield descriptors, options
 
-    def wait_for_boot(self) -> None:
-        """Return when systemd has finished starting. Raises Lost if it does not."""
-        with self.client(BOOT_SECONDS) as client:
-            said = client.started(BOOT_SECONDS)
-            if not said.startswith("running"):
-                raise Lost(f"the machine did not start properly: {said.strip()}")
-
     @contextmanager
-    def client(self, timeout: float = 120) -> Iterator[Client]:
+    def connected(self, timeout: float) -> Iterator[Client]:
         """Connect to the machine."""
         if not self.pid():
             raise Lost(f"machine {self.name} does not run")

@@ -109,7 +109,7 @@ def stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
 class _Stop(Record):
     """A container that is being stopped: its unit, main process and KillMode=, and the signal it has no handler for.
 
-    It has *timeout* seconds.  With *attended*, the `run` in whose foreground it is takes back itself what it did for it.
+    It has *timeout* seconds.  With *attended*, the `run` that has it in its foreground takes back itself what it did.
     """
 
     name: str

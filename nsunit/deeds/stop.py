@@ -202,7 +202,7 @@ def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcom
     name = item.name
     if result != "done":
         return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
-    forget_failed(context, unit_of(context, name))
+    forget_failed(context, service_name(name))
     forget_failure(context, name)
     forget_failed_listeners(context, name)
     if item.kill_mode == "process":

@@ -101,7 +101,7 @@ def known_attachments(context: Context, name: str) -> Known:
         found |= {name: own} if own else {}
         enabled = frozenset(filter(context.paths.is_enabled, found))
         known = _known[path] = Known(version, found, enabled)
-    there = {*files.list_directory(context.paths.networks), *known.enabled}
+    there = {*files.list_directory(context.paths.networks), *filter(context.paths.is_enabled, known.enabled)}
     known.items = {other: item for other, item in known.items.items() if other in there}
     return known
 

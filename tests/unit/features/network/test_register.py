@@ -87,3 +87,11 @@ def test_the_own_one_is_known_to_those_that_follow(context):
     with open(context.paths.boot_network_of("web") + "/attachment", "w") as file:
         file.write("[]")
     assert "db" in known_attachments(context, "web").items
+
+
+def test_one_that_was_disabled_has_its_address_no_more(context):
+    connect(context, "kept", context.paths.boot_network_of("kept"))
+    assert connect(context, "web") == {"kept"}
+    os.unlink(context.paths.boot_network_of("kept") + "/attachment")
+    os.removedirs(context.paths.boot_network_of("kept"))
+    assert connect(context, "db") == {"web"}

@@ -57,6 +57,10 @@ class UnitStatus(Record):
     job_path: str
 
 
+# No slices, which are called so at all times: there may be a thousand.
+_FORMER = ("nsunit-*\\x2d*.service", "nsunit-*\\x2d*.timer", "nsunit-*\\x2d*.socket")
+
+
 class FormerNames:
     """Units that systemd has still by the names that an earlier nsunit gave them, until they are started anew.
 
@@ -73,7 +77,7 @@ class FormerNames:
         if not former:
             return unit
         # A backslash stands for itself: systemd matches with FNM_NOESCAPE.
-        there = {item.name: item for item in self._list_units(("nsunit-*\\x2d*",)) if former_kind(item.name)}
+        there = {item.name: item for item in self._list_units(_FORMER) if former_kind(item.name)}
         self._may_be_there = bool(there)
         found = there.get(former)
         return former if found and (found.active_state != "inactive" or found.job_path) else unit

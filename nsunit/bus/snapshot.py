@@ -24,11 +24,13 @@ class Snapshot:
 
     Each ListUnitsByPatterns has systemd go through all of its units, so one for each container grows with the square
     of their number: services, scopes and sockets are listed once, as they are when the first is asked for, and slices.
-    Properties are asked for when somebody wants them, and kept until `forget`.
+    Who asks about a *few* lists those alone: a thousand others take longer than some questions more.  Properties are
+    asked for when somebody wants them, and kept until `forget`.
     """
 
-    def __init__(self, client: SystemdClient) -> None:
+    def __init__(self, client: SystemdClient, *, few: bool = False) -> None:
         self._client = client
+        self._few = few
         self._listed: dict[tuple[str, ...], list[UnitStatus] | None] = {}
         self._all: dict[str, dict[str, object]] = {}
         self._some: dict[tuple[str, str], dict[str, object]] = {}
@@ -51,7 +53,7 @@ class Snapshot:
     def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
         """See SystemdClient; of the units as they were listed first."""
         endings = _SLICE if patterns and all(pattern.endswith(_SLICE) for pattern in patterns) else _ENDINGS
-        if not all(pattern.startswith(_BEGINNING) and pattern.endswith(endings) for pattern in patterns):
+        if self._few or not all(pattern.startswith(_BEGINNING) and pattern.endswith(endings) for pattern in patterns):
             return self._client.list_units(patterns)
         if (units := self._units(endings)) is None:
             return self._client.list_units(patterns)

@@ -234,7 +234,7 @@ def reserve_range(context: Context, definition: Definition, keeper: str) -> tupl
     if private_users.mode == "identity":
         return private_users.start, private_users.count
     if private_users.mode == "range":
-        ranges.remember(keeper, (private_users.start, private_users.count))
+        ranges.remember(context.paths, keeper, (private_users.start, private_users.count))
         return private_users.start, private_users.count
     return ranges.allocate(context.paths, definition.name, keeper)
 

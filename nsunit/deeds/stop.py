@@ -31,7 +31,7 @@ from nsunit.units import DOWN, UP, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
@@ -80,8 +80,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 outcomes[name] = as_failed(name, error)
                 tell(name)
         while waiting:
-            timeout = _stop_timeout(context, [item.name for item in waiting.values()])
-            job, result = context.bus.wait_any(waiting, timeout)
+            job, result = context.bus.wait_any(waiting, max(item.timeout for item in waiting.values()))
             item = waiting.pop(job)
             try:
                 outcomes[item.name] = _finish_stop(context, item, job, result)
@@ -110,7 +109,7 @@ def stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
 class _Stop(Record):
     """A container that is being stopped: its unit, main process and KillMode=, and the signal it has no handler for.
 
-    With *attended*, the `run` in whose foreground it is takes back itself what it did for it.
+    It has *timeout* seconds.  With *attended*, the `run` that has it in its foreground takes back itself what it did.
     """
 
     name: str
@@ -120,13 +119,14 @@ class _Stop(Record):
     kill_mode: str
     deaf_to: int
     attended: bool
+    timeout: float
 
 
 def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop] | None:
     unit = unit_of(context, name)
     state = context.bus.get(
         *(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice"),
-        "ControlGroup",
+        *("ControlGroup", "TimeoutStopUSec"),
     )
     slice_ = str(state.get("Slice", ""))
     check_own(name, unit, state.get("LoadState"), slice_)
@@ -167,7 +167,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
             _kill(context, unit, "main")
             deaf_to = stop_signal
     main = pid if isinstance(pid, int) else 0
-    return job, _Stop(name, unit, main, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"))
+    timeout = _stop_timeout(state.get("TimeoutStopUSec"))
+    return job, _Stop(name, unit, main, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"), timeout)
 
 
 def _has_members(context: Context, slice_: str) -> bool:
@@ -192,19 +193,16 @@ def _kill(context: Context, unit: str, whom: str) -> None:
             raise
 
 
-def _stop_timeout(context: Context, names: Iterable[str]) -> float:
-    longest = 10.0
-    for name in names:
-        value = context.bus.get(unit_of(context, name), "TimeoutStopUSec").get("TimeoutStopUSec")
-        longest = max(longest, value / 1_000_000 if isinstance(value, int) else 0.0)
-    return min(longest, 86400.0) + GRACE_SECONDS
+def _stop_timeout(microseconds: object) -> float:
+    seconds = microseconds / 1_000_000 if isinstance(microseconds, int) else 0.0
+    return min(max(seconds, 10.0), 86400.0) + GRACE_SECONDS
 
 
 def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcome:
     name = item.name
     if result != "done":
         return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
-    forget_failed(context, unit_of(context, name))
+    forget_failed(context, service_name(name))
     forget_failure(context, name)
     forget_failed_listeners(context, name)
     if item.kill_mode == "process":

@@ -38,19 +38,31 @@ def write_file(path: str, text: str) -> None:
 def write_over(directory: int | None, path: str, text: str) -> None:
     """Make *text* the content of the file *path*, in the *directory* if any, and leave it the same file.
 
-    It is made where it is missing.  One write(2) does it: what is longer in the old content is overwritten by empty
-    lines first and cut off then, so whoever reads meanwhile finds no half of a line.
+    It is made where it is missing.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=directory)
     try:
         before, content = os.pread(fd, os.fstat(fd).st_size, 0), os.fsencode(text)
         if before != content:
-            padded = content.ljust(len(before), b"\n")
-            if os.pwrite(fd, padded, 0) != len(padded):
-                raise OSError(28, os.strerror(28), path)  # ENOSPC
-            os.ftruncate(fd, len(content))
+            overwrite(fd, content, len(before))
     finally:
         os.close(fd)
+
+
+def overwrite(fd: int, content: bytes, size: int) -> None:
+    """Make *content* that of the file *fd*, which has *size* bytes.
+
+    One write(2) does it: what is longer in the old content is overwritten by empty lines first and cut off then, so
+    whoever reads meanwhile finds no half of a line.
+
+    Raises:
+        OSError: there is no room for it (ENOSPC).
+    """
+    padded = content.ljust(size, b"\n")
+    if os.pwrite(fd, padded, 0) != len(padded):
+        raise OSError(28, os.strerror(28), os.readlink(f"/proc/self/fd/{fd}"))
+    if size > len(content):
+        os.ftruncate(fd, len(content))
 
 
 def unreaped(pid: int) -> str:

@@ -165,6 +165,21 @@ def read_known(path: str) -> bytes | None:
     return content
 
 
+def version_of(path: str) -> tuple[int, int] | None:
+    """What is another one after each `note_change` of *path*; None where there was none yet."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def note_change(path: str) -> tuple[int, int] | None:
+    """Have whoever looks at `version_of` *path* see that something is about to change; returns what that is now."""
+    write_file(path, b"")
+    return version_of(path)
+
+
 def list_directory(path: str) -> list[str]:
     """Names in the directory *path*, sorted; none where it is missing."""
     try:

@@ -53,7 +53,7 @@ def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
             taken += [(start, count) for owner, start, count in _subordinate(text) if owner != OWNER]
         start = choose(name, taken, candidates)
         # An empty one would keep all others from getting a range.
-        files.write_file(directory + "/ids", b"%d %d %s\n" % (start, COUNT, ALLOCATED), sync=True)
+        _write(paths, directory, b"%d %d %s\n" % (start, COUNT, ALLOCATED), sync=True)
     return start, COUNT
 
 
@@ -62,9 +62,29 @@ def planned(name: str) -> int:
     return choose(name, [], configured(*map(_text, SUBORDINATE)))
 
 
-def remember(directory: str, *entries: tuple[int, int]) -> None:
+def remember(paths: Paths, directory: str, *entries: tuple[int, int]) -> None:
     """Note the ranges `(start, count)` in *directory*, so that none that overlaps is given to anybody else."""
-    files.write_file(directory + "/ids", "".join(f"{start} {count}\n" for start, count in entries).encode())
+    content = "".join(f"{start} {count}\n" for start, count in entries).encode()
+    if files.read_file(directory + "/ids") != content:
+        _write(paths, directory, content)
+
+
+def _write(paths: Paths, directory: str, content: bytes, *, sync: bool = False) -> None:
+    before = files.version_of(_changes(paths))
+    after = _note_change(paths)  # first: who is killed in between has others look once for nothing
+    files.write_file(directory + "/ids", content, sync=sync)
+    known = _known.get(paths)
+    if known and known[0] == before:
+        _known[paths] = after, {**known[1], directory: content}
+
+
+def _note_change(paths: Paths) -> tuple[int, int] | None:
+    files.make_private_directory(paths.runtime)
+    return files.note_change(_changes(paths))
+
+
+def _changes(paths: Paths) -> str:
+    return paths.runtime + "/ids.changed"
 
 
 def configured(subuid: str, subgid: str) -> tuple[range, ...]:
@@ -158,13 +178,27 @@ def _taken(paths: Paths, name: str) -> list[tuple[int, int]]:
     return [entry for directory, content in _others(paths, name) for entry in _entries(content, directory)]
 
 
+# What was in each directory when `_changes` had which version.
+_known: dict[Paths, tuple[tuple[int, int] | None, dict[str, bytes]]] = {}
+
+
 def _others(paths: Paths, name: str) -> Iterator[tuple[str, bytes]]:
-    """The directories of all containers but *name* that remember a range, each with what that file has."""
-    for base in (paths.states, paths.runtimes):
-        for other in files.list_directory(base):
-            content = files.read_known(f"{base}/{other}/ids") if other != name else None
-            if content is not None:
-                yield f"{base}/{other}", content
+    """The directories of all containers but *name* that remember a range, each with what that file has.
+
+    A start of many looks at the files of all others once, as long as nobody else writes one.  What has come in another
+    way, such as a backup, is seen by the next command.
+    """
+    version = files.version_of(_changes(paths)) or _note_change(paths)
+    known = _known.get(paths)
+    there = {
+        f"{base}/{other}": other for base in (paths.states, paths.runtimes) for other in files.list_directory(base)
+    }
+    if not known or known[0] != version:
+        read = {directory: files.read_file(directory + "/ids") for directory in there}
+        known = _known[paths] = version, {where: content for where, content in read.items() if content is not None}
+    for directory, content in known[1].items():
+        if there.get(directory, name) != name:
+            yield directory, content
 
 
 def _has_another(paths: Paths, name: str, own: tuple[int, int]) -> bool:

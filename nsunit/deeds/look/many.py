@@ -9,13 +9,16 @@ from nsunit.setup.operation import PlanError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from nsunit.core.context import Context
     from nsunit.deeds.look.query import Status
 
 
-def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]) -> Iterator[Status]:
+_FEW = 5
+
+
+def statuses(context: Context, names: Sequence[str], failures: list[NsunitError]) -> Iterator[Status]:
     """The `status` of each of *names*, or why there is none; systemd is asked for nothing twice.
 
     What is damaged of one keeps nobody from seeing the others.
@@ -23,7 +26,7 @@ def statuses(context: Context, names: Iterable[str], failures: list[NsunitError]
     Raises:
         BusError: systemd does not answer.
     """
-    snapshot = Snapshot(context.bus)
+    snapshot = Snapshot(context.bus, few=len(names) <= _FEW)
     context = context.with_bus(snapshot)  # one for all of them: it knows its host once it has looked
     for name in names:
         snapshot.forget()

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Definition
 
 
-def reserve(_context: Context, definition: Definition, place: Place) -> None:
+def reserve(context: Context, definition: Definition, place: Place) -> None:
     """Remember the ids of explicit maps, so that nobody else is given them, and give the files of the root away."""
     said = of(definition.container)
     if definition.container.private_users.mode == "maps":
-        ranges.remember(place.keeper, *((outside, count) for _, outside, count in (*said.uid_map, *said.gid_map)))
+        maps = (*said.uid_map, *said.gid_map)
+        ranges.remember(context.paths, place.keeper, *((outside, count) for _, outside, count in maps))
     if said.ownership == "chown":
         change_owners(definition.container.rootfs or "", *place.user_range)

@@ -73,6 +73,22 @@ def hosts(member: Member, others: Iterable[Member]) -> str:
     return own_lines(member) + Neighbours(others).lines_for(member)
 
 
+def is_alone(member: Member) -> bool:
+    """Whether its file depends on nobody else."""
+    return not any(place.network for place in member.places)
+
+
+def is_common(member: Member) -> bool:
+    """Whether its file says nothing but what all in its only network are told, itself included."""
+    naming = member.naming
+    return len(member.places) == 1 and not is_alone(member) and naming.six and not (naming.added or naming.links)
+
+
+def common(lines: str) -> str:
+    """The file of all in a network for whom `is_common` holds, where *lines* tell of its members."""
+    return f"{LOCALHOST}\n{LOCALHOST6}\n{lines}"
+
+
 def own_lines(member: Member) -> str:
     """The part of *member*'s /etc/hosts that does not depend on others."""
     localhost = (LOCALHOST, LOCALHOST6) if member.naming.six else (LOCALHOST,)
@@ -92,13 +108,23 @@ class Neighbours:
     def __init__(self, members: Iterable[Member]) -> None:
         self.members = sorted(members, key=lambda item: item.naming.container)
         self.texts: dict[frozenset[str], dict[str, str]] = {}
+        self.files: dict[str, str] = {}
+
+    def file_of(self, member: Member) -> str:
+        """The file of *member*."""
+        if not is_common(member):
+            return own_lines(member) + self.lines_for(member)
+        network = member.places[0].network
+        if network not in self.files:
+            self.files[network] = common(self.lines_within(network))
+        return self.files[network]
 
     def lines_for(self, member: Member) -> str:
         """The lines for those that share a network with *member*, in the order of their names."""
         networks = frozenset(place.network for place in member.places) - {""}
         texts = self.texts.get(networks)
         if texts is None:
-            texts = self.texts[networks] = {item.naming.container: _seen(item, networks) for item in self.members}
+            texts = self.texts[networks] = {item.naming.container: seen(item, networks) for item in self.members}
         aliases: dict[str, list[str]] = {member.naming.container: []}
         for name, alias in member.naming.links:
             aliases.setdefault(name, []).append(alias)
@@ -109,15 +135,15 @@ class Neighbours:
         for item in self.members:
             name = item.naming.container
             if name != member.naming.container:
-                found.append(_seen(item, networks, aliases[name]) if name in aliases else texts[name])
+                found.append(seen(item, networks, aliases[name]) if name in aliases else texts[name])
         return "".join(found)
 
     def lines_within(self, network: str) -> str:
         """The lines for all those in *network*, for a server of its names."""
-        return "".join(_seen(item, frozenset((network,))) for item in self.members)
+        return "".join(seen(item, frozenset((network,))) for item in self.members)
 
 
-def _seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ()) -> str:
+def seen(member: Member, networks: frozenset[str], aliases: Sequence[str] = ()) -> str:
     """The lines for *member* in the file of somebody in *networks* who calls it by the *aliases*, too."""
     if aliases:
         names = once((*member.naming.names, *aliases, *(alias.lower() for alias in aliases)))

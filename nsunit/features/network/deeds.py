@@ -25,9 +25,10 @@ from nsunit.features.network.register import (
     DEFAULT_NETWORK,
     LOCK,
     attachment_of,
-    attachments,
     check_ports_among,
     default_network,
+    known_attachments,
+    note,
 )
 from nsunit.features.network.values import listened_ports, of
 from nsunit.storage import files
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Container, Definition
     from nsunit.features.network.connection import Connection
+    from nsunit.features.network.register import Known
     from nsunit.plan.facts import Facts
 
 _NUMBERS = "addresses"  # file in a state directory
@@ -73,7 +75,8 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
             (connection, _network_called(context, connection.target, name) if connection.kind == BRIDGE else None)
             for connection in connected.connections
         ]
-        others = attachments(context, name)
+        known = known_attachments(context, name)
+        others = [item for other, item in known.items.items() if other != name]
         numbers = _remembered(keeper)
         interfaces, devices = [], []
         gateways = plan.default_gateways([(connection.gateways, network) for connection, network in joined])
@@ -83,7 +86,8 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
             if network is None:
                 devices.append(plan.device(connection, called, gates, sysctls))
                 continue
-            chosen = _choose(context, name, network, connection.addresses, numbers.get(network.name), others)
+            remembered = _Remembered(context, network.name, numbers.get(network.name), known)
+            chosen = _choose(name, network, connection.addresses, remembered, others)
             numbers[network.name] = chosen[1]
             made = _interface(name, network, connection, called, chosen[0], gates).replace(sysctls=sysctls)
             off = parameters.switch_of_six(container.sysctls, called)
@@ -103,19 +107,21 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
             item = plan.without_six(item)
             for interface in item.interfaces:
                 _with_four_alone(name, interface, "the kernel's command line (ipv6.disable=1)")
-        files.write_file(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
         path, content = f"{directory}/attachment", jsontext.dumps(plan.to_json(item)).encode()
+        note(context, item, directory)
+        if known.numbers is not None:
+            known.numbers[name] = numbers
+        files.write_file(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
         if files.read_file(path) != content:  # as a rule it is what it was, where it is kept for the boot
             files.write_file(path, content, sync=True)
     return item
 
 
 def _choose(
-    context: Context,
     name: str,
     network: Network,
     wanted: tuple[str, ...],
-    preferred: int | None,
+    remembered: _Remembered,
     others: list[Attachment],
 ) -> tuple[tuple[str, ...], int]:
     taken = {plain(address): item.container for item in others for address in item.addresses}
@@ -131,7 +137,7 @@ def _choose(
             f"{name}: the bridge '{network.bridge}' has {plan.BRIDGE_LINKS_MAX:,} links, and the kernel allows no more",
             hint="put it into another network",
         )
-    chosen = plan.choose_addresses(network, wanted, preferred, taken, _Remembered(context, network.name, preferred))
+    chosen = plan.choose_addresses(network, wanted, remembered.own, taken, remembered)
     if chosen is None:
         raise NsunitError(
             f"{name}: the network '{network.name}' has no address left",
@@ -185,17 +191,19 @@ def _remembered(directory: str) -> dict[str, int]:
 class _Remembered:
     """Which host numbers other containers had last in a network: looked up when it is asked, which few starts do."""
 
-    def __init__(self, context: Context, network: str, own: int | None) -> None:
+    def __init__(self, context: Context, network: str, own: int | None, known: Known) -> None:
         self.context = context
         self.network = network
         self.own = own
+        self.known = known
         self.numbers: set[int | None] | None = None
 
     def __contains__(self, number: object) -> bool:
         if self.numbers is None:
-            paths = self.context.paths
-            states = files.list_directory(paths.states)
-            self.numbers = {_remembered(paths.state_of(name)).get(self.network) for name in states} - {self.own}
+            paths, known = self.context.paths, self.known
+            if known.numbers is None:
+                known.numbers = {name: _remembered(paths.state_of(name)) for name in files.list_directory(paths.states)}
+            self.numbers = {numbers.get(self.network) for numbers in known.numbers.values()} - {self.own}
         return number in self.numbers
 
 

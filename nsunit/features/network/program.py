@@ -143,8 +143,16 @@ def make_known(directory: str, locks: str) -> None:
     """
     with locked(locks):
         hosts.join(directory, locks)
+    _follow(locks)
+
+
+def _follow(locks: str) -> None:
+    """Have the files with the names of others follow the changes that were noted."""
     with locked(locks, NAMES_LOCK):
-        hosts.follow(locks)
+        lost = hosts.follow(locks)
+    if lost:
+        with locked(locks):
+            hosts.sweep(locks)
 
 
 def guard(item: attachment.Attachment, locks: str, *, new: bool = False) -> None:
@@ -210,8 +218,7 @@ def detach(item: attachment.Attachment, locks: str) -> None:
         if flows.ports(item):
             load("network", "wire.conntrack").forget(item, flows.leads_in)
     finally:
-        with locked(locks, NAMES_LOCK):
-            hosts.follow(locks)
+        _follow(locks)
         if rules:
             rules.close()
 

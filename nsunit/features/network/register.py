@@ -65,6 +65,63 @@ def attachments(context: Context, but: str = "") -> list[Attachment]:
     return found
 
 
+class Known:
+    """What a command knows of the attachments of others, under the lock, as long as nobody else has changed any.
+
+    A start of many would look at those of all others for each.  *version* is that of `_changes`, *items* has the
+    attachments by name, *enabled* the names of those that will be there at boot, and *numbers* which host number in
+    which network containers had last, if that was asked.
+    """
+
+    def __init__(self, version: tuple[int, int] | None, items: dict[str, Attachment], enabled: frozenset[str]) -> None:
+        self.version = version
+        self.items = items
+        self.enabled = enabled
+        self.numbers: dict[str, dict[str, int]] | None = None
+
+
+_known: dict[str, Known] = {}  # by the file of `_changes`
+
+
+def known_attachments(context: Context, name: str) -> Known:
+    """`attachments` of all, for who has the lock, and calls `note` before it writes that of *name*.
+
+    Raises:
+        NsunitError: the file of another one holds something else.
+    """
+    path = _changes(context)
+    version = files.version_of(path) or files.note_change(path)
+    known = _known.get(path)
+    if not known or known.version != version:
+        found = {item.container: item for item in attachments(context, name)}
+        try:
+            own = attachment_of(context, name)
+        except NsunitError:
+            own = None  # it is spoiled, and about to be mended
+        found |= {name: own} if own else {}
+        enabled = frozenset(filter(context.paths.is_enabled, found))
+        known = _known[path] = Known(version, found, enabled)
+    there = {*files.list_directory(context.paths.networks), *filter(context.paths.is_enabled, known.enabled)}
+    known.items = {other: item for other, item in known.items.items() if other in there}
+    return known
+
+
+def note(context: Context, item: Attachment, directory: str) -> None:
+    """Have other commands see that the attachment *item* is about to be written in *directory*."""
+    path = _changes(context)
+    known, before = _known.get(path), files.version_of(path)
+    after = files.note_change(path)
+    if known and known.version == before:
+        known.version = after
+        known.items[item.container] = item
+        if directory != context.paths.network_of(item.container):
+            known.enabled |= {item.container}
+
+
+def _changes(context: Context) -> str:
+    return context.paths.runtime + "/addresses.changed"
+
+
 def attachment_of(context: Context, name: str) -> Attachment | None:
     """The attachment of container *name*, or None where it has none.
 
@@ -104,9 +161,10 @@ def existing_attachment(context: Context, name: str) -> Attachment:
     raise NotFoundError(f"{name}: it is not connected to a network that nsunit makes")
 
 
-def note_ports(name: str, container: Container, directory: str) -> None:
+def note_ports(context: Context, name: str, container: Container, directory: str) -> None:
     """Note in *directory* the ports of a container that pasta(1) connects, for who asks what there is."""
     item = Attachment(name, (), of(container).published_ports)
+    note(context, item, directory)
     files.write_file(directory + "/attachment", jsontext.dumps(plan.to_json(item)).encode())
 
 

@@ -42,7 +42,7 @@ def check(context: Context, definition: Definition) -> None:
 def reserve(context: Context, definition: Definition, place: Place) -> None:
     """Make its resolv.conf."""
     make_own_files(context, definition, place)
-    note_ports(definition.name, definition.container, place.network)
+    note_ports(context, definition.name, definition.container, place.network)
 
 
 def check_now(_context: Context, definition: Definition) -> None:

@@ -101,7 +101,7 @@ def _user_range(context: Context, definition: Definition) -> tuple[int, int]:
     if users.mode == "yes":
         return ranges.allocate(context.paths, definition.name, keeper)
     if users.mode == "range":
-        ranges.remember(keeper, (users.start, users.count))
+        ranges.remember(context.paths, keeper, (users.start, users.count))
     return users.start, users.count
 
 

@@ -1,12 +1,14 @@
 """What a verb that reads many containers asks systemd for: each thing once, whatever their number."""
 
 import fnmatch
+import types
 from collections import Counter
 
 import pytest
 
 from nsunit.bus.protocol import UnitStatus
 from nsunit.bus.snapshot import Snapshot
+from nsunit.deeds.look import many
 from nsunit.errors import BusError
 
 NAMES = (
@@ -51,6 +53,28 @@ def test_units_are_listed_once(patterns):
         found = [unit.name for unit in snapshot.list_units(patterns)]
         assert (len(found), set(found)) == (len(expected), expected)
     assert client.asked == {"list": 1}
+
+
+def test_of_a_few_nobody_else_is_listed():
+    """`status` of one had systemd tell of a thousand."""
+    client = Client()
+    asked = []
+    client.list_units = lambda patterns: asked.append(patterns) or []
+    for pattern in PATTERNS[:2]:
+        Snapshot(client, few=True).list_units(pattern)
+    assert asked == [*PATTERNS[:2]]
+
+
+@pytest.mark.parametrize("number", [1, many._FEW, many._FEW + 1])
+def test_status_asks_about_those_that_it_is_of(number, monkeypatch):
+    client = Client()
+    asked = []
+    client.list_units = lambda patterns: asked.append(patterns) or []
+    monkeypatch.setattr(many.query, "status", lambda context, name: context.list_units([f"nsunit-{name}.service"]))
+    context = types.SimpleNamespace(bus=client, with_bus=lambda bus: bus)
+    names = [f"c{count}" for count in range(number)]
+    assert len(list(many.statuses(context, names, []))) == number
+    assert len(asked) == (number if number <= many._FEW else 1)
 
 
 @pytest.mark.parametrize("pattern", ["nsunit-*", "nsunit-a.slice", "*.service"])

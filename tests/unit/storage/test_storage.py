@@ -47,14 +47,48 @@ def test_a_range_that_another_has_too_is_left(paths):
     content = files.read_file(f"{paths.state_of('web')}/ids")
     files.write_file(f"{make(paths, 'copy')}/ids", content)
     files.write_file(f"{make(paths, 'broken')}/ids", b"nonsense")
+    ranges._known.clear()  # the next command
     with pytest.raises(NsunitError, match="does not hold an id range"):
         ranges.allocate(paths, "copy", paths.state_of("copy"))
     files.write_file(f"{paths.state_of('broken')}/ids", b"1 1")
+    ranges._known.clear()  # the next command
     second = ranges.allocate(paths, "copy", paths.state_of("copy"))
     assert second != first
     files.write_file(f"{paths.state_of('broken')}/ids", b"nonsense")
+    ranges._known.clear()
     assert ranges.allocate(paths, "web", paths.state_of("web")) == first
     assert ranges.allocate(paths, "copy", paths.state_of("copy")) == second
+
+
+def test_a_start_of_many_reads_the_ranges_of_others_once(paths, monkeypatch):
+    read = []
+    read_file = files.read_file
+    monkeypatch.setattr(files, "read_file", lambda path: read.append(path) or read_file(path))
+    names = [f"c{number}" for number in range(40)]
+    for name in names:
+        make(paths, name)
+        os.makedirs(paths.runtime_of(name))
+    first = [ranges.allocate(paths, name, paths.state_of(name)) for name in names]
+    assert [ranges.allocate(paths, name, paths.state_of(name)) for name in names] == first
+    assert sum(path.endswith("/ids") for path in read) <= 4 * len(names)
+    assert len(set(first)) == len(names)
+
+
+def test_what_another_command_allocates_meanwhile_is_seen(paths):
+    own = [ranges.allocate(paths, name, make(paths, name)) for name in ("a", "b")]
+    known = ranges._known.copy()
+    ranges._known.clear()  # another command
+    theirs = [ranges.allocate(paths, "theirs", make(paths, "theirs"))]
+    ranges.remember(paths, make(paths, "chosen"), (ranges.planned("next"), 1))
+    ranges._known.update(known)
+    found = ranges.allocate(paths, "next", make(paths, "next"))
+    assert found not in own + theirs
+    assert found[0] != ranges.planned("next")
+    ranges._known.clear()
+    for name in ("theirs", "chosen"):
+        os.unlink(f"{paths.state_of(name)}/ids")
+        os.rmdir(paths.state_of(name))
+    assert ranges.allocate(paths, "next", paths.state_of("next")) == found
 
 
 DEFAULT = ranges.configured("", "")
@@ -72,7 +106,7 @@ def host_files(monkeypatch, tmp_path):
 
 def test_a_chosen_range_is_taken_and_can_be_given_up(paths):
     preferred = ranges.choose("web", [], DEFAULT)
-    ranges.remember(make(paths, "other"), (preferred, 70000))
+    ranges.remember(paths, make(paths, "other"), (preferred, 70000))
     start, count = ranges.allocate(paths, "web", make(paths, "web"))
     assert (start, count) not in ((preferred, 65536), (preferred + 65536, 65536))
     again = ranges.allocate(paths, "other", paths.state_of("other"))
@@ -82,7 +116,7 @@ def test_a_chosen_range_is_taken_and_can_be_given_up(paths):
 
 def test_every_chosen_range_is_taken(paths):
     preferred = ranges.choose("web", [], DEFAULT)
-    ranges.remember(make(paths, "other"), (1000, 1), (preferred, 1))
+    ranges.remember(paths, make(paths, "other"), (1000, 1), (preferred, 1))
     assert ranges.allocate(paths, "web", make(paths, "web"))[0] != preferred
 
 

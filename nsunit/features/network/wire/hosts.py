@@ -5,7 +5,8 @@ noted by a link for each container, to its network directory; one whose end of t
 whatever has been left of it.
 
 When many start or stop at once, each notes its change and then waits for its turn to write the files.  Whoever comes
-first writes what all of them have noted, and the others find nothing left to do.
+first writes what all of them have noted, and the others find nothing left to do.  Those whose files say the same as all
+in their network are known from one change to the next: see `nsunit.features.network.wire.roster`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,22 @@ import os
 from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.features.names.files import NAMING, read, read_naming, resolver_of_host
-from nsunit.features.names.hosts import HOSTS, RESOLVER, Member, Neighbours, Place, own_lines, resolver
+from nsunit.features.names.hosts import (
+    HOSTS,
+    RESOLVER,
+    Member,
+    Neighbours,
+    Place,
+    common,
+    is_alone,
+    is_common,
+    own_lines,
+    resolver,
+    seen,
+)
 from nsunit.features.network.model import attachment
 from nsunit.features.network.model.server import names_file, pid_file, served
+from nsunit.features.network.wire import roster
 from nsunit.setup import write_over
 from nsunit.storage.files import discard, list_directory
 
@@ -26,15 +40,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.features.network.model.attachment import Attachment
+    from nsunit.features.network.wire.roster import Entry, Roster
 
 
 def join(directory: str, locks: str) -> None:
     """Make the container of the network directory *directory* known; `follow` is due then.  The links are locked."""
     registry = _registry(locks)
     os.makedirs(registry, 0o700, exist_ok=True)
-    for name in os.listdir(registry):
-        if not os.path.exists(f"{registry}/{name}/{NAMING}"):
-            os.unlink(f"{registry}/{name}")  # its directory is gone, and it with it
     item = read_naming(directory)
     link = f"{registry}/{item.container}"
     discard(link)
@@ -50,19 +62,60 @@ def leave(container: str, locks: str) -> None:
         _note_change(locks)
 
 
-def follow(locks: str) -> None:
+def sweep(locks: str) -> None:
+    """Forget those whose directory is gone, and they with it.  The links are locked."""
+    registry = _registry(locks)
+    for name in list_directory(registry):
+        if not os.path.exists(f"{registry}/{name}/{NAMING}"):
+            os.unlink(f"{registry}/{name}")
+
+
+def follow(locks: str) -> bool:
     """Have all files follow the changes that were noted, if nobody has done so meanwhile.  The names are locked.
 
-    One that is killed here leaves its work to the next one.
+    One that is killed here leaves its work to the next one.  Returns whether a `sweep` is due.
     """
     begun = _changes(locks) + ".begun"
     try:
         os.rename(_changes(locks), begun)  # before anything is read: what is noted from now on is another one's
     except FileNotFoundError:
         if not os.path.exists(begun):
-            return
-    refresh(locks)
+            return False
+    path = os.path.dirname(locks) + "/connected.known"
+    known = roster.take(path)
+    if not known.follow(_registry(locks), lambda name, number: _entry(locks, name, number)):
+        refresh(locks)
+    for network in known.changed:
+        _follow_in(network, known, locks)
+    roster.keep(known, path)
     os.unlink(begun)
+    return known.lost
+
+
+def _follow_in(network: str, known: Roster, locks: str) -> None:
+    """Write the files of all in *network*, which say the same, as they are *known*, and that of its server."""
+    lines = known.lines(network)
+    known.write(network, common(lines))
+    told = names_file(os.path.dirname(locks), network)
+    if os.path.isdir(os.path.dirname(told)):
+        write_over(None, told, lines)
+
+
+def _entry(locks: str, name: str, number: int) -> Entry:
+    """What the roster has of container *name*, whose entry in the registry is *number*."""
+    directory = os.readlink(f"{_registry(locks)}/{name}")
+    noted = _noted(directory)
+    member = Member(read_naming(directory), _places(noted))
+    own, link = f"{directory}/{HOSTS}", noted["interfaces"][0]["link"] if noted["interfaces"] else ""
+    os.close(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644))
+    network, lines = roster.OTHERS, ""
+    if is_alone(member):
+        network = roster.NOBODY
+        write_over(None, own, own_lines(member))
+    elif is_common(member):
+        network = member.places[0].network
+        lines = seen(member, frozenset((network,)))
+    return name, network, number, directory, link, lines
 
 
 def refresh(locks: str) -> None:
@@ -90,9 +143,7 @@ def wanted(locks: str) -> dict[str, str]:
         except FileNotFoundError:
             continue  # it leaves just now, or ended together with what should have taken its name away
     all_of_them = Neighbours(found.values())
-    texts = {
-        f"{directory}/{HOSTS}": own_lines(member) + all_of_them.lines_for(member) for directory, member in found.items()
-    }
+    texts = {f"{directory}/{HOSTS}": all_of_them.file_of(member) for directory, member in found.items()}
     return texts | _told_by_servers(os.path.dirname(locks), all_of_them)
 
 
@@ -141,7 +192,7 @@ def _places(noted: dict[str, Any]) -> tuple[Place, ...]:
             interface["network"]["domain"],
         )
         for interface in noted["interfaces"]
-        if os.path.exists(f"/sys/class/net/{interface['link']}")
+        if os.path.exists(f"{roster.LINKS}/{interface['link']}")
     )
     own = tuple(address for device in noted["devices"] for address in _counting(device["addresses"]))
     return (*networks, Place("", own)) if own else networks

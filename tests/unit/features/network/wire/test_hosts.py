@@ -9,7 +9,7 @@ from nsunit.errors import NsunitError
 from nsunit.features.names.files import naming_file
 from nsunit.features.names.hosts import Naming
 from nsunit.features.network.model.attachment import Attachment, Device, Interface, Network, to_json
-from nsunit.features.network.wire import hosts
+from nsunit.features.network.wire import hosts, roster
 
 NETWORK = Network("bridge", "nsunit0", ("10.91.0.0/24",), ("10.91.0.1",))
 
@@ -38,7 +38,7 @@ def test_files_follow_and_stay_the_same_files(connected):
     web = connected("web", 2)
     inode = web.stat().st_ino
     db = connected("db", 3, added=(("printer", "192.0.2.9"),))
-    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web", "10.91.0.3 db"]
+    assert web.read_text().splitlines()[2:] == ["10.91.0.3 db", "10.91.0.2 web"]
     assert db.read_text().splitlines()[2:] == ["10.91.0.3 db", "192.0.2.9 printer", "10.91.0.2 web"]
     assert (db.parent / "resolv.conf").read_text() == "nameserver 192.0.2.53\n"
     hosts.leave("db", connected.locks)
@@ -55,25 +55,76 @@ def test_one_follows_for_all(connected, monkeypatch):
     hosts.leave("web", connected.locks)
     hosts.join(str(web.parent), connected.locks)
     written = []
-    monkeypatch.setattr(hosts, "refresh", written.append)
+    monkeypatch.setattr(roster.Roster, "write", lambda _roster, network, _text: written.append(network))
     for _ in range(3):
         hosts.follow(connected.locks)
-    assert written == [connected.locks]
+    assert written == ["bridge"]
 
 
-def test_one_that_is_killed_leaves_it_to_the_next(connected, monkeypatch):
+@pytest.mark.parametrize("when", ["follow", "write"])
+def test_one_that_is_killed_leaves_it_to_the_next(connected, monkeypatch, when):
     web = connected("web", 2)
     connected("db", 3)
     hosts.leave("db", connected.locks)
 
-    def die(_):
+    def die(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
-        context.setattr(hosts, "refresh", die)
+        context.setattr(roster.Roster, when, die)
         hosts.follow(connected.locks)
     hosts.follow(connected.locks)
     assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+
+
+def test_what_is_said_of_others_is_read_once(connected, tmp_path, monkeypatch):
+    """Each start and stop read two files of each of the others."""
+    names = [f"c{number}" for number in range(10, 30)]
+    paths = [connected(name, number) for number, name in enumerate(names[:-1], 2)]
+    inodes = [path.stat().st_ino for path in paths]
+    read = []
+    for function in ("_noted", "read_naming"):
+        before = getattr(hosts, function)
+        monkeypatch.setattr(hosts, function, lambda directory, of=before: read.append(directory) or of(directory))
+    paths.append(connected(names[-1], 40))
+    assert {*read} == {str(tmp_path / names[-1])}
+    lines = [f"10.91.0.{number} {name}" for number, name in enumerate(names[:-1], 2)]
+    for path in paths:
+        assert path.read_text().splitlines()[2:] == [*lines, f"10.91.0.40 {names[-1]}"]
+    assert hosts.outdated(hosts.wanted(connected.locks)) == []
+    read.clear()
+    hosts.leave(names[0], connected.locks)
+    hosts.follow(connected.locks)
+    assert not read
+    for path in paths[1:]:
+        assert path.read_text().splitlines()[2:] == [*lines[1:], f"10.91.0.40 {names[-1]}"]
+    assert [path.stat().st_ino for path in paths[:-1]] == inodes
+
+
+def test_networks_and_files_of_ones_own_stay_apart(connected):
+    web, other = connected("web", 2), connected("other", 3, network="shop")
+    alone = connected("alone", 4, isolated=True, links=(("web", "w"),))
+    friend = connected("friend", 5, links=(("web", "w"),))
+    late = connected("late", 6)
+    assert web.read_text() == late.read_text()
+    assert web.read_text().splitlines()[2:] == ["10.91.0.5 friend", "10.91.0.6 late", "10.91.0.2 web"]
+    assert friend.read_text().splitlines()[2:] == ["10.91.0.5 friend", "10.91.0.6 late", "10.91.0.2 web w"]
+    assert other.read_text().splitlines()[2:] == ["10.91.0.3 other"]
+    assert alone.read_text().splitlines()[2:] == ["10.91.0.4 alone"]
+    hosts.leave("friend", connected.locks)
+    hosts.leave("web", connected.locks)
+    hosts.follow(connected.locks)
+    assert late.read_text().splitlines()[2:] == ["10.91.0.6 late"]
+    assert hosts.outdated(hosts.wanted(connected.locks)) == []
+
+
+@pytest.mark.parametrize("content", ["", "[[1, 2]]", "[1]", '{"a": 1}', '[["web", "bridge", 1, "/x", "lo", 1', "5"])
+def test_a_roster_that_is_none_is_made_anew(connected, tmp_path, content):
+    web = connected("web", 2)
+    (tmp_path / "connected.known").write_text(content)
+    db = connected("db", 3)
+    assert web.read_text() == db.read_text()
+    assert web.read_text().splitlines()[2:] == ["10.91.0.3 db", "10.91.0.2 web"]
 
 
 def test_who_goes_meanwhile_is_no_error(connected, monkeypatch):
@@ -96,8 +147,26 @@ def test_what_is_left_of_one_that_was_killed_does_not_count(connected, tmp_path)
     lost.parent.rmdir()
     hosts.refresh(connected.locks)
     assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
-    connected("web", 2)
-    assert sorted(os.listdir(f"{tmp_path}/connected")) == ["gone", "web"]
+
+
+def test_what_has_lost_its_link_goes_with_the_next_change(connected, tmp_path, monkeypatch):
+    links = tmp_path / "links"
+    for link in ("web0", "lost0"):
+        (links / link).mkdir(parents=True)
+    monkeypatch.setattr(roster, "LINKS", str(links))
+    web, lost = connected("web", 2, link="web0"), connected("lost", 4, link="lost0")
+    assert web.read_text().splitlines()[2:] == ["10.91.0.4 lost", "10.91.0.2 web"]
+    (links / "lost0").rmdir()
+    for path in lost.parent.iterdir():
+        path.unlink()
+    lost.parent.rmdir()
+    hosts.join(str(web.parent), connected.locks)
+    assert hosts.follow(connected.locks)
+    assert web.read_text().splitlines()[2:] == ["10.91.0.2 web"]
+    hosts.sweep(connected.locks)
+    assert os.listdir(f"{tmp_path}/connected") == ["web"]
+    hosts.join(str(web.parent), connected.locks)
+    assert not hosts.follow(connected.locks)
 
 
 def test_in_an_isolated_network_everybody_is_alone(connected):

@@ -91,6 +91,36 @@ def test_there_and_back(versions, containers, nsunit):
     assert nsunit("update", name, "localhost/nothing:1", check=False).returncode == 3
 
 
+def test_one_that_does_not_run_goes_there_and_back_again(versions, containers, nsunit):
+    first = versions.make("one")
+    container = containers.start(f"[Container]\nImage={versions.name}\n")
+    name = container.name
+    nsunit("stop", name)
+
+    def says(verb, done, old, new):
+        printed = f"{name}: {done} for its next start, from {old[:12]} to {new[:12]}\n"
+        assert nsunit(*verb.split(), name).stdout == printed
+
+    second = versions.make("two")
+    says("update", "updated", first, second)
+    says("rollback", "rolled back", second, first)
+    says("rollback", "rolled back", first, second)
+    # Its name means the former image again, which is no reason to run the other one.
+    nsunit("image", "tag", first, versions.name)
+    says("update", "updated", second, first)
+    nsunit("start", name)
+    assert runs(container) == "one"
+    # One that never ran is none that it could go back to.
+    nsunit("stop", name)
+    nsunit("image", "tag", second, versions.name)
+    says("update", "updated", first, second)
+    third = versions.make("three")
+    says("update", "updated", second, third)
+    says("rollback", "rolled back", third, first)
+    nsunit("start", name)
+    assert runs(container) == "one"
+
+
 @pytest.mark.parametrize("notify", ["", "Notify=healthy\n"])
 def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notify):
     health = "Health=/bin/cat /well\nHealthInterval=200ms\nHealthRetries=2\n"

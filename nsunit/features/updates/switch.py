@@ -44,6 +44,8 @@ class Images:
         if not self.identity:
             hint = f"'nsunit start {name}' takes the newest one there is"
             raise NsunitError(f"{name}: it was never started, so there is nothing to update", hint=hint)
+        is_pinned = self.pin and self.pin.reference == self.reference
+        self.next = self.pin.identity if self.pin and is_pinned else self.identity  # what the next start has
 
 
 def update(context: Context, name: str, restart: Restart, reference: str = "", *, auto: bool = False) -> Outcome:
@@ -57,9 +59,11 @@ def update(context: Context, name: str, restart: Restart, reference: str = "", *
     images = Images(context, name)
     identity = Store(context.paths).find(reference or images.reference)
     failed = images.pin.failed if images.pin else ""
-    if identity == images.identity or (auto and identity == failed):
+    has = (images.identity, images.next) if is_running(context, name) else (images.next,)
+    if {*has} == {identity} or (auto and identity == failed):
         return Outcome(name, "newest")
-    return _switch(context, images, Pin(images.reference, identity, images.identity), restart, "updated")
+    former = images.identity if images.identity != identity else images.next  # what was only to be run is none
+    return _switch(context, images, Pin(images.reference, identity, former), restart, "updated")
 
 
 def roll_back(context: Context, name: str, restart: Restart) -> Outcome:
@@ -73,7 +77,7 @@ def roll_back(context: Context, name: str, restart: Restart) -> Outcome:
     if not former or (images.pin and images.pin.reference != images.reference):
         hint = f"'nsunit update {name} IMAGE' has it run any other image of the store"
         raise NsunitError(f"{name}: there is no update to go back from", hint=hint)
-    pin = Pin(images.reference, former, images.identity, images.identity)
+    pin = Pin(images.reference, former, images.next, images.next)
     return _switch(context, images, pin, restart, "rolled-back")
 
 
@@ -85,7 +89,7 @@ def _switch(context: Context, images: Images, pin: Pin, restart: Restart, done: 
             if store.image(pin.identity) is None:
                 raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
             pins.write(images.directory, pin)  # from here on it is in use, and stays
-    says = (f"from {former[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
+    says = (f"from {images.next[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
     if not is_running(context, name):
         return Outcome(name, f"{done}-for-next-start", says)
     try:

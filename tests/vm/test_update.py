@@ -154,18 +154,42 @@ def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notif
 
 
 def test_an_enabled_one(versions, containers, nsunit, run):
-    versions.make("one")
+    first = versions.make("one")
     name = containers.define(f"[Container]\nImage={versions.name}\nAutoUpdate=local\n")
     container = containers.of(name)
     nsunit("enable", "--now", name)
     try:
+        write = ("sh", "-c", "cat /srv/report >/srv/mine")
+        nsunit("exec", name, *write)
         versions.make("two")
         nsunit("update", name)
-        assert runs(container) == "two"
+        assert (runs(container), (container.root / "srv/mine").exists()) == ("two", False)
+        nsunit("exec", name, *write)
         run("systemctl", "restart", container.service)
         assert runs(container) == "two"
         nsunit("rollback", name)
-        assert runs(container) == "one"
+        assert (runs(container), (container.root / "srv/mine").read_text()) == ("one", "one\nend\n")
+        # While it does not run, what systemd starts by itself is of the other image, too.
+        nsunit("stop", name)
+        nsunit("rollback", name)
+        run("systemctl", "start", container.service)
+        assert (runs(container), (container.root / "srv/mine").read_text()) == ("two", "two\nend\n")
+        nsunit("stop", name)
+        nsunit("disable", name)
+        nsunit("rollback", name)
+        nsunit("enable", name)
+        run("systemctl", "start", container.service)
+        assert (runs(container), (container.root / "srv/mine").read_text()) == ("one", "one\nend\n")
+        # The same image by another name, and then one for which what is there has to make way.
+        other = f"{versions.name.rpartition(':')[0]}:other"
+        nsunit("update", name)
+        nsunit("image", "tag", first, other)
+        definition = Path(f"/etc/nsunit/{name}.nsunit")
+        definition.write_text(definition.read_text().replace(versions.name, other))
+        nsunit("restart", name)
+        versions.make("three")
+        assert nsunit("update", name, versions.name).returncode == 0
+        assert runs(container) == "three"
     finally:
         nsunit("disable", "--now", name)
     text = Path("/usr/lib/systemd/system/nsunit-auto-update.timer").read_text()

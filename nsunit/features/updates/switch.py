@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
 
-    # Restarts a container and waits until it is ready and, where that is checked, healthy.  Raises NsunitError.
-    Restart = Callable[[str], None]
+    # Restarts a container and waits until it is ready and, where that is checked, healthy; where it is not to run
+    # (False), has its unit files be those of its next start, if it is enabled.  Raises NsunitError.
+    Renew = Callable[[str, bool], None]
 _ID_SHOWN = 12
 
 
@@ -48,7 +49,7 @@ class Images:
         self.next = self.pin.identity if self.pin and is_pinned else self.identity  # what the next start has
 
 
-def update(context: Context, name: str, restart: Restart, reference: str = "", *, auto: bool = False) -> Outcome:
+def update(context: Context, name: str, renew: Renew, reference: str = "", *, auto: bool = False) -> Outcome:
     """Have container *name* run what its image's name, or *reference*, means in the store now.
 
     With *auto*, an image that has failed before is not tried again.
@@ -63,10 +64,10 @@ def update(context: Context, name: str, restart: Restart, reference: str = "", *
     if {*has} == {identity} or (auto and identity == failed):
         return Outcome(name, "newest")
     former = images.identity if images.identity != identity else images.next  # what was only to be run is none
-    return _switch(context, images, Pin(images.reference, identity, former), restart, "updated")
+    return _switch(context, images, Pin(images.reference, identity, former), renew, "updated")
 
 
-def roll_back(context: Context, name: str, restart: Restart) -> Outcome:
+def roll_back(context: Context, name: str, renew: Renew) -> Outcome:
     """Have container *name* run what it ran before its last update.
 
     Raises:
@@ -78,10 +79,10 @@ def roll_back(context: Context, name: str, restart: Restart) -> Outcome:
         hint = f"'nsunit update {name} IMAGE' has it run any other image of the store"
         raise NsunitError(f"{name}: there is no update to go back from", hint=hint)
     pin = Pin(images.reference, former, images.next, images.next)
-    return _switch(context, images, pin, restart, "rolled-back")
+    return _switch(context, images, pin, renew, "rolled-back")
 
 
-def _switch(context: Context, images: Images, pin: Pin, restart: Restart, done: str) -> Outcome:
+def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str) -> Outcome:
     name, former = images.name, images.identity
     with Lock(context.paths.locks, name):
         store = Store(context.paths)
@@ -90,26 +91,30 @@ def _switch(context: Context, images: Images, pin: Pin, restart: Restart, done: 
                 raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
             pins.write(images.directory, pin)  # from here on it is in use, and stays
     says = (f"from {images.next[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
-    if not is_running(context, name):
-        return Outcome(name, f"{done}-for-next-start", says)
+    runs = is_running(context, name)
     try:
-        restart(name)
+        renew(name, runs)
     except BaseException as error:
+        if not runs:
+            pins.write(images.directory, images.pin or Pin(images.reference, former))
+            raise
         back = (images.pin or Pin(images.reference, former)).replace(failed=pin.identity)
         pins.write(images.directory, back.replace(reference=images.reference, identity=former))
         if not isinstance(error, NsunitError):
             raise  # interrupted: it runs whatever it runs, and the next start has the former one
-        return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, restart))
+        return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, renew))
+    if not runs:
+        return Outcome(name, f"{done}-for-next-start", says)
     pins.forget_uppers(context, name, (pin.former,))
     return Outcome(name, done, says)
 
 
-def _gone_back(name: str, identity: str, former: str, error: NsunitError, restart: Restart) -> NsunitError:
+def _gone_back(name: str, identity: str, former: str, error: NsunitError, renew: Renew) -> NsunitError:
     """The error that says what has failed, and what runs now: the former image again, if it does."""
     why = error.message.removeprefix(f"{name}: ")
     text = f"{name}: not with the image {identity[:_ID_SHOWN]}: {why}"
     try:
-        restart(name)
+        renew(name, True)
     except NsunitError as second:
         text += f"; and it does not run with {former[:_ID_SHOWN]} again: {second.message.removeprefix(f'{name}: ')}"
         return NsunitError(text, hint=second.hint)

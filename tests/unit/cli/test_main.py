@@ -101,6 +101,7 @@ def test_global_options_may_stand_after_the_verb(nsunit, manager):
             "nsunit: internal error: ZeroDivisionError: division by zero\n"
             "  hint: this is a bug in nsunit; '--debug' shows where\n",
         ),
+        (MemoryError(), 1, "nsunit: there is not enough memory\n"),
         (KeyboardInterrupt(), 130, ""),
         (main.Terminated(15), 143, ""),
     ],
@@ -121,9 +122,12 @@ def test_debug_prints_a_traceback(nsunit, manager):
     assert "Traceback" not in err
 
 
-def test_errors_of_a_session_do_not_look_like_the_payload_s(nsunit, manager):
+@pytest.mark.parametrize(
+    "error", [NotFoundError("web does not run"), OSError(24, "Too many"), MemoryError(), KeyError()]
+)
+def test_errors_of_a_session_do_not_look_like_the_payload_s(nsunit, manager, error):
     def execute(*_arguments, **_options):
-        raise NotFoundError("web does not run")
+        raise error
 
     manager("deeds.session.execute", execute=execute)
     assert nsunit("exec", "web", "ls")[0] == 125

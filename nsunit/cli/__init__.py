@@ -89,7 +89,7 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Print a line that tells of something other than an error to standard error."""
     sys.stdout.flush()
-    sys.stderr.write(f"nsunit: {printable(text)}\n")
+    sys.stderr.write(f"nsunit: {printable(_of_user(text) if _SAID['user'] else text)}\n")
 
 
 def tell_deaf(outcome: Outcome) -> None:

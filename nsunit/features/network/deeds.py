@@ -35,7 +35,7 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from nsunit.core.context import Context, Undo
     from nsunit.core.prepare import Place
@@ -50,7 +50,7 @@ def _network_called(context: Context, name: str, container: str) -> Network:
     if name == DEFAULT_NETWORK:
         return default_network()
     try:
-        found: Network = load("network", "networks").resolve(context, name)  # few are in one that is defined
+        found: Network = load("network", "networks").resolve(context, name, container)  # few are in one that is defined
         return found
     except DefinitionError:
         raise
@@ -222,6 +222,23 @@ def connect(context: Context, definition: Definition, keeper: str, directory: st
     make_files(definition, directory)
     if definition.container.uses("boot"):
         _tell_networkd(item, directory)
+
+
+def check_restart(context: Context, definition: Definition, names: Sequence[str]) -> None:
+    """See that *definition* can join its networks again, once the containers *names* have been stopped.
+
+    Raises:
+        NsunitError: one has changed, and others are still in it.
+    """
+    for connection in of(definition.container).connections:
+        if connection.kind == BRIDGE and connection.target != DEFAULT_NETWORK:
+            networks = load("network", "networks")
+            try:
+                networks.check_restart(context, connection.target, definition.name, names)
+            except DefinitionError:
+                raise
+            except NsunitError as error:
+                raise type(error)(f"{definition.name}: {error.message}", hint=error.hint) from None
 
 
 def _let_end(context: Context, unit: str) -> None:

@@ -85,7 +85,7 @@ def test_routes_of_the_host(context, monkeypatch):
         networks.resolve(context, "one")
 
 
-def test_a_change_waits_until_nobody_is_in_it(context, tmp_path):
+def test_a_change_waits_until_nobody_is_in_it(context, tmp_path, monkeypatch):
     networks.create(context, "one", [])
     join(context, "one", "10.92.0.2/24")
     (tmp_path / "etc/one.network.nsunit").write_text("[Network]\nMTU=9000\n")
@@ -97,6 +97,12 @@ def test_a_change_waits_until_nobody_is_in_it(context, tmp_path):
     assert (one, inside.mtu, [item.container for item in who]) == ([], 1500, ["web"])
     with pytest.raises(NsunitError, match="the network 'one' has containers: web"):
         networks.remove(context, "one")
+    runs = True
+    monkeypatch.setattr(networks, "is_running", lambda _context, name: runs and name == "web")
+    with pytest.raises(NsunitError, match=message):
+        networks.resolve(context, "one", "web")  # it is enabled while it runs
+    runs = False
+    assert networks.resolve(context, "one", "web").mtu == 9000
     networks.files.remove_tree(f"{context.paths.networks}/web")
     assert networks.resolve(context, "one").mtu == 9000
 

@@ -8,10 +8,12 @@ from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
 from nsunit.core.jobs import stop_what_is_left
+from nsunit.definition.model import shared_kinds
 from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import STARTER, load
 from nsunit.features.names.deeds import make_files
+from nsunit.features.names.plan import FILES
 from nsunit.features.network import parameters
 from nsunit.features.network.connection import BRIDGE, interface_names
 from nsunit.features.network.model import attachment as plan
@@ -30,12 +32,13 @@ from nsunit.features.network.register import (
     default_network,
 )
 from nsunit.features.network.values import listened_ports, of
+from nsunit.setup.mounts import Bind
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from nsunit.core.context import Context, Undo
     from nsunit.core.prepare import Place
@@ -259,11 +262,31 @@ def _tell_networkd(item: Attachment, directory: str) -> None:
 def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* with what attaches container or pod *definition* to its networks."""
     if definition.container.network != "bridge":
-        return facts
+        return _with_leaders_files(definition, facts, context.paths.runtime_of)
     directory = context.paths.network_of(definition.name)
     served = tuple(_served(context, definition.container))
     own = NetworkFacts(STARTER, directory, context.paths.locks, served)
     return facts.with_extra("network", own).replace(directories=(*facts.directories, directory))
+
+
+def _with_leaders_files(definition: Definition, facts: Facts, directory_of: Callable[[str], str]) -> Facts:
+    """*facts* with the files hosts and resolv.conf of the container whose network *definition* joins.
+
+    The plan of that one has them; with file systems of its own besides there is nothing to be mounted.
+    """
+    shared = shared_kinds(definition.container)
+    kind, _, leader = shared.get("net", "").partition(":")
+    if kind != "container" or "mnt" in shared:
+        return facts
+    from nsunit.setup.main import read_plan  # few join one
+
+    try:
+        planned = read_plan(directory_of(leader))
+    except OSError:
+        return facts  # it is not there, which is told elsewhere
+    targets = {target for _, target in FILES}
+    found = ((item.source, item.target) for item in planned if isinstance(item, Bind) and item.target in targets)
+    return facts.with_extra("network-joined", tuple(found))
 
 
 def _served(context: Context, container: Container) -> Iterator[str]:
@@ -284,7 +307,7 @@ def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* for unit files: how it is attached is in the directory that is kept."""
     own: NetworkFacts | None = facts.extra("network")
     if own is None:
-        return facts
+        return _with_leaders_files(definition, facts, context.paths.boot_of)
     directory = context.paths.boot_network_of(definition.name)
     return facts.with_extra("network", own.replace(directory=directory)).replace(directories=())
 

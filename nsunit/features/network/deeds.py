@@ -8,12 +8,10 @@ from nsunit import jsontext
 from nsunit.addresses import has_six, is_six, plain
 from nsunit.core.context import make_directory
 from nsunit.core.jobs import stop_what_is_left
-from nsunit.definition.model import shared_kinds
 from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features import STARTER, load
 from nsunit.features.names.deeds import make_files
-from nsunit.features.names.plan import FILES
 from nsunit.features.network import parameters
 from nsunit.features.network.connection import BRIDGE, interface_names
 from nsunit.features.network.model import attachment as plan
@@ -32,7 +30,6 @@ from nsunit.features.network.register import (
     default_network,
 )
 from nsunit.features.network.values import listened_ports, of
-from nsunit.setup.mounts import Bind
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -270,23 +267,12 @@ def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
 
 
 def _with_leaders_files(definition: Definition, facts: Facts, directory_of: Callable[[str], str]) -> Facts:
-    """*facts* with the files hosts and resolv.conf of the container whose network *definition* joins.
-
-    The plan of that one has them; with file systems of its own besides there is nothing to be mounted.
-    """
-    shared = shared_kinds(definition.container)
-    kind, _, leader = shared.get("net", "").partition(":")
-    if kind != "container" or "mnt" in shared:
+    """*facts* with the files of the container whose network *definition* joins, if it does."""
+    kind, _, leader = definition.container.network.partition(":")
+    if kind != "container":
         return facts
-    from nsunit.setup.main import read_plan  # few join one
-
-    try:
-        planned = read_plan(directory_of(leader))
-    except OSError:
-        return facts  # it is not there, which is told elsewhere
-    targets = {target for _, target in FILES}
-    found = ((item.source, item.target) for item in planned if isinstance(item, Bind) and item.target in targets)
-    return facts.with_extra("network-joined", tuple(found))
+    found = load("names", "joined").files_of(definition.container, directory_of(leader))  # few join one
+    return facts.with_extra("network-joined", found)
 
 
 def _served(context: Context, container: Container) -> Iterator[str]:

@@ -272,15 +272,16 @@ def create(context: Context, name: str, assignments: Sequence[str]) -> str:
         DefinitionError: an assignment is wrong.
     """
     check_network_name(name)
-    if name in list_networks(context.search):
-        path = find_network(name, context.search).main
-        raise NsunitError(f"the network '{name}' is defined already by {path}", hint="edit that file")
-    text = "".join(f"{line}\n" for line in ("[Network]", *assignments))
-    path = f"{context.search.directories[0]}/{name}{NETWORK_SUFFIX}{SUFFIX}"
-    definition = network_of_text(name, text, path, context.host)
-    _check_networks(name, definition.subnets, _others(context, name))
-    os.makedirs(context.search.directories[0], exist_ok=True)
-    files.write_file(path, text.encode(), mode=0o644)
+    with Lock(context.paths.locks, LOCK):
+        if name in list_networks(context.search):
+            path = find_network(name, context.search).main
+            raise NsunitError(f"the network '{name}' is defined already by {path}", hint="edit that file")
+        text = "".join(f"{line}\n" for line in ("[Network]", *assignments))
+        path = f"{context.search.directories[0]}/{name}{NETWORK_SUFFIX}{SUFFIX}"
+        definition = network_of_text(name, text, path, context.host)
+        _check_networks(name, definition.subnets, _others(context, name))
+        os.makedirs(context.search.directories[0], exist_ok=True)
+        files.write_file(path, text.encode(), mode=0o644)
     return path
 
 

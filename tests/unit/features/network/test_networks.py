@@ -107,6 +107,29 @@ def test_a_change_waits_until_nobody_is_in_it(context, tmp_path, monkeypatch):
     assert networks.resolve(context, "one").mtu == 9000
 
 
+def test_of_two_who_make_one_the_second_is_refused(context, monkeypatch):
+    """Whoever looks whether there is one has the lock until it is there."""
+    seen = []
+
+    class Noted(networks.Lock):
+        def __enter__(self):
+            seen.append("locked")
+            return super().__enter__()
+
+        def __exit__(self, *exception):
+            seen.append("released")
+            super().__exit__(*exception)
+
+    def noting(what, real):
+        return lambda *arguments, **options: seen.append(what) or real(*arguments, **options)
+
+    monkeypatch.setattr(networks, "Lock", Noted)
+    monkeypatch.setattr(networks, "list_networks", noting("looked", networks.list_networks))
+    monkeypatch.setattr(networks.files, "write_file", noting("written", networks.files.write_file))
+    networks.create(context, "one", [])
+    assert seen == ["locked", "looked", *seen[2:-2], "written", "released"]
+
+
 def test_names(context):
     for name, message in (("bridge", "'bridge' is nsunit's own"), ("A", "'A' is not the name of a network")):
         with pytest.raises(UsageError, match=message):

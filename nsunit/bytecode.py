@@ -116,7 +116,10 @@ def preload(pack: str) -> None:
     posix.close(fd)
     if content[: len(MAGIC_NUMBER)] != MAGIC_NUMBER or not is_plain():
         return
-    before, modules = loads(memoryview(content)[len(MAGIC_NUMBER) :])
+    try:
+        before, modules = loads(memoryview(content)[len(MAGIC_NUMBER) :])
+    except (EOFError, TypeError, ValueError):
+        return  # only a part of it has come to the disk
     del content  # here and below, what is not needed any more goes: 100 KiB of the helper's memory
     if not sys.modules.keys() >= set(before):
         return

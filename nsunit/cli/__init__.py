@@ -35,13 +35,17 @@ def report(error: Exception) -> int:
     if isinstance(error, NsunitError):
         _complain(error.message, error.hint)
         return error.exit_status
+    status: int = getattr(error, "exit_status", EXIT_FAILURE)
     if isinstance(error, OSError):
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
         _complain(f"{where}{error.strerror or error}", AS_ROOT if error.errno in (1, 13) else None)
-        return EXIT_FAILURE
+        return status
+    if isinstance(error, MemoryError):
+        _complain("there is not enough memory", None)
+        return status
     kind = type(error).__name__
     _complain(f"internal error: {kind}: {error}", "this is a bug in nsunit; '--debug' shows where")
-    return EXIT_FAILURE
+    return status
 
 
 _SAID = {"user": False}  # whether the command line has --user
@@ -85,7 +89,7 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Print a line that tells of something other than an error to standard error."""
     sys.stdout.flush()
-    sys.stderr.write(f"nsunit: {printable(text)}\n")
+    sys.stderr.write(f"nsunit: {printable(_of_user(text) if _SAID['user'] else text)}\n")
 
 
 def tell_deaf(outcome: Outcome) -> None:

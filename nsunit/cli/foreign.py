@@ -123,6 +123,28 @@ _RUN = {
 }
 RUN = {name: text for names, text in _RUN.items() for name in names.split()}
 
+_CREATE = {
+    "name": "it is the first word: nsunit create NAME --image=REF",
+    "detach d rm interactive i tty t": "leave it out; 'nsunit start NAME' starts it, 'nsunit enable NAME' at boot",
+}
+_CREATE_KEYS = {
+    "publish p": "PublishPort=8080:80",
+    "volume v": "Volume=NAME:TARGET, or Bind=SOURCE:TARGET",
+    "env e": "Environment=NAME=VALUE",
+    "network net": "Network=bridge, or the name of a network",
+    "hostname": "Hostname=NAME",
+    "user u": "User=NAME",
+    "workdir w": "WorkingDirectory=DIRECTORY",
+    "cap-add": "Capability=+NAME",
+    "cap-drop": "Capability=-NAME",
+    "device": "Device=/dev/fuse",
+    "tmpfs": "Tmpfs=TARGET",
+    "read-only": "ReadOnly=yes",
+    "init": "Init=yes",
+    "restart": "Restart=always; 'nsunit enable NAME' starts it at boot",
+    "health-cmd": "Health=COMMAND",
+}
+
 _STOP = {"time t timeout": "TimeoutStopSec=5 in [Service] for good, and 'nsunit stop --now NAME' kills at once"}
 _KEYS = "'nsunit set NAME MemoryMax=1G CPUQuota=50%', by the keys of systemd.resource-control(5)"
 _LIMITS = "'nsunit set NAME MemoryMax=1G' changes limits, with --persist for good"
@@ -229,7 +251,19 @@ def option(of: str, name: str) -> str | None:
     """What to type instead of the option *name*, without dashes, of the verb *of*."""
     if of == "run":
         return RUN.get(name)
-    return next((text for names, text in OPTIONS.get(of, {}).items() if name in names.split()), None)
+    if of == "create":
+        key = _of(_CREATE_KEYS, name) or _as_key(RUN.get(name, ""))
+        return f"its keys: nsunit create NAME --image=REF {key}" if key else _of(_CREATE, name)
+    return _of(OPTIONS.get(of, {}), name)
+
+
+def _of(table: dict[str, str], name: str) -> str | None:
+    return next((text for names, text in table.items() if name in names.split()), None)
+
+
+def _as_key(text: str) -> str:
+    """What 'run' is told by -p, as a key; empty if it is told something else."""
+    return text.replace("-p ", "") if text.startswith("-p ") else ""
 
 
 def network(action: str) -> str:

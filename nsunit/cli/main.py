@@ -20,7 +20,7 @@ import time
 
 from nsunit.cli import fail, report, say, set_user, tell_deaf
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, all_verbs, family, find_verb, load
-from nsunit.errors import NsunitError, UsageError, did_you_mean
+from nsunit.errors import UsageError, did_you_mean
 from nsunit.names import is_pattern, is_pod, printable
 
 TYPE_CHECKING = False
@@ -202,9 +202,9 @@ def _call(invocation: Invocation) -> int:
                 return _conclude(invocation, ())
         function: Function = load(run, pack=verb.names[0])
         done = function(invocation)
-    except NsunitError as error:
-        if verb.group == "session" and error.exit_status not in (126, 127):
-            error.exit_status = EXIT_SESSION  # any other number could be the payload's own
+    except Exception as error:
+        if verb.group == "session" and getattr(error, "exit_status", 1) not in (126, 127):
+            error.exit_status = EXIT_SESSION  # type: ignore[attr-defined]  # any other could be the payload's own
         raise
     return done if isinstance(done, int) else _conclude(invocation, done)
 

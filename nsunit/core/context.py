@@ -44,7 +44,7 @@ class Context:
         self.search = search
         self.paths = paths or Paths()
         self.user = user
-        self.warn: Callable[[str], object] = warn or (lambda _line: None)
+        self.warn = _once(warn)
         self.progress: Callable[[str, int, int], object] | None = None
         self.batch: Callable[[int, int, int, NsunitError | None], object] | None = None
         self._bus: SystemdClient | None = None
@@ -128,6 +128,18 @@ class Context:
             for remove in hooks(self.features, "deeds.remove_tree"):  # some may belong to the user's subordinate ids
                 return bool(remove(self, path))
         return files.remove_tree(path)
+
+
+def _once(warn: Callable[[str], object] | None) -> Callable[[str], object]:
+    """What tells *warn* each line once: a definition may be looked up several times."""
+    told: set[str] = set()
+
+    def tell(line: str) -> None:
+        if warn and line not in told:
+            told.add(line)
+            warn(line)
+
+    return tell
 
 
 def open_context(warn: Callable[[str], object] | None = None) -> Context:

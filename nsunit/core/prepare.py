@@ -195,6 +195,8 @@ def keep_state(context: Context, definition: Definition, undo: Undo) -> None:
     refuse_mounted(context, definition.name)
     files.make_private_directory(context.paths.states)
     make_directory(context, context.paths.state_of(definition.name), undo)
+    for keep in hooks(definition.container.features, "deeds.keep"):
+        keep(context, definition)
     if keeps_upper(definition.container):
         _make_upper(context.paths.upper_of(definition.name), definition.container.layers[0])
 

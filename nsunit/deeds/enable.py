@@ -22,6 +22,7 @@ from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop
 from nsunit.deeds.verify import missing_units
 from nsunit.definition.load import load
+from nsunit.definition.search import is_defined
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.features import hooks, kinds_of
@@ -154,7 +155,8 @@ def _disable(context: Context, name: str) -> Outcome:
         found: Outcome = disable_kind(context, name)
         return found
     if not context.paths.is_enabled(name):
-        load(name, context.search, context.host)  # an unknown name is an error
+        if not is_defined(name, context.search):
+            load(name, context.search, context.host)  # says so
         return Outcome(name, "unchanged")
     fragment = str(context.bus.get(service_name(name), "FragmentPath").get("FragmentPath", ""))
     if is_running(context, name) and not fragment.startswith(context.transient):

@@ -8,6 +8,7 @@ from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
 from nsunit.definition.load import load_any
 from nsunit.errors import NsunitError
+from nsunit.features import hooks
 from nsunit.names import container_of_unit, service_name
 
 TYPE_CHECKING = False
@@ -26,8 +27,11 @@ def restart(
     `systemctl restart` does.  A definition that cannot be used is found before its container is stopped.
     """
     names = (*names, *_bound_to(context, names))
-    failed = {name: outcome for name in names if (outcome := _unusable(context, name))}
-    usable = [name for name in names if name not in failed]
+    failed: dict[str, Outcome] = {}
+    usable = list(names)
+    while refused := {name: outcome for name in usable if (outcome := _unusable(context, name, usable))}:
+        failed |= refused  # and what goes on may be in the way of others
+        usable = [name for name in usable if name not in failed]
     stopped = stop_running(context, usable)
     failed |= {outcome.name: outcome for outcome in stopped if outcome.error}
     usable = [name for name in usable if name not in failed]
@@ -35,9 +39,11 @@ def restart(
     return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
 
 
-def _unusable(context: Context, name: str) -> Outcome | None:
+def _unusable(context: Context, name: str, names: Sequence[str]) -> Outcome | None:
     try:
-        load_any(name, context.search, context.host)
+        definition = load_any(name, context.search, context.host)
+        for check in hooks(definition.container.features, "deeds.check_restart"):
+            check(context, definition, names)
     except (NsunitError, OSError) as error:
         return as_failed(name, error)
     return None

@@ -128,8 +128,8 @@ FEATURES = (
         suffix=".network",
         needs="names namespaces",
         hooks="keys.implied keys.build keys.check plan.commands plan.beside plan.connects plan.mounts"
-        " plan.without_root deeds.reserve deeds.facts deeds.at_boot deeds.shown foreign.warn networks.verify"
-        " networks.verify_kind rates.change doctor.findings doctor.left doctor.take_away",
+        " plan.without_root deeds.check_restart deeds.reserve deeds.facts deeds.at_boot deeds.shown foreign.warn"
+        " networks.verify networks.verify_kind rates.change doctor.findings doctor.left doctor.take_away",
         operations="network network-files",
         verbs="network",
     ),
@@ -172,7 +172,7 @@ FEATURES = (
         keys="Image Entrypoint Pull",
         needs="output health volumes names network",
         hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
-        " deeds.require deeds.reserve deeds.shown doctor.left",
+        " deeds.keep deeds.reserve deeds.shown doctor.left",
         operations="make-directory",
         verbs="image",
     ),

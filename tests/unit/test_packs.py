@@ -130,6 +130,14 @@ def test_one_that_is_of_another_python_or_not_there_is_not_used(own, content):
     assert loaded(own) == NOTHING
 
 
+@pytest.mark.parametrize("part", [5, 100, 0.5, -1])
+def test_one_that_a_crash_has_cut_off_is_not_used(own, part):
+    (pack,) = (own / "nsunit/__pycache__").glob("command.*.pack")
+    content = pack.read_bytes()
+    pack.write_bytes(content[: part if isinstance(part, int) else int(len(content) * part)])
+    assert loaded(own) == NOTHING
+
+
 @pytest.mark.parametrize("pack", [name for name, (before, _) in PACKS.items() if before])
 def test_it_is_not_used_before_what_it_builds_on(installed, pack):
     code = f"import sys; sys.path.append('{installed}'); from nsunit import bytecode; bytecode.preload('{pack}')"

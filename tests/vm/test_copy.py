@@ -191,6 +191,9 @@ def test_paused_and_stopped(shared, program, nsunit, run, here, workplace):
 
 def test_before_the_first_start(define, containers, program, nsunit, here):
     name = define(program("exec cat /early", "Volatile=no"))
+    nsunit("cp", f"{name}:/program", str(here / "kept"))
+    assert "/early" in (here / "kept").read_text()
+    assert not (containers.of(name).state).exists()
     nsunit("cp", str(here / "tree/file"), f"{name}:/early")
     nsunit("start", name)
     wait_until(lambda: nsunit("logs", name).stdout.count("content"))

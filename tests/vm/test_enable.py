@@ -113,6 +113,14 @@ def test_disable_takes_all_away(enabled, nsunit, run):
     assert enabled.show("FragmentPath")["FragmentPath"] == str(SYSTEMD / enabled.service)
 
 
+def test_disable_asks_no_definition(enabled, nsunit):
+    """One that has become wrong is no reason to keep it enabled, nor to complain where it was not."""
+    path = Path(f"/etc/nsunit/{enabled.name}.nsunit")
+    path.write_text(path.read_text() + "[Container]\nNonsense=1\n")
+    nsunit("disable", "--now", enabled.name)
+    assert nsunit("disable", "--now", enabled.name).stdout == f"{enabled.name}: was so already\n"
+
+
 def test_what_systemctl_disables_is_not_shown_as_enabled(enabled, nsunit, run):
     """It removes the links alone, so that nothing starts the container at boot."""
 

@@ -292,6 +292,45 @@ def test_a_compose_file_goes_up_and_down(project, run, tmp_path):
     assert f"{project}-data" in run("nsunit", "volume", "list").stdout
 
 
+def test_a_project_of_which_a_service_is_enabled(image, run, tmp_path):
+    project = f"p{os.urandom(4).hex()}"
+    path = tmp_path / "compose.yaml"
+    text = f"""name: {project}
+services:
+  web:
+    image: {image}
+    command: [sleep, "3600"]
+    environment: {{A: one}}
+  job:
+    image: {image}
+    command: [touch, /written]
+"""
+    path.write_text(text)
+    web, job = f"{project}-web", f"{project}-job"
+    try:
+        run("nsunit", "up", str(tmp_path))
+        run("nsunit", "enable", web)
+        run("nsunit", "wait", job)
+        # Changed, it is started anew, and at boot, too; what has ended and is in the file no more is gone.
+        path.write_text(text[: text.index("  job")].replace("A: one", "A: two"))
+        run("nsunit", "up", str(tmp_path))
+        assert run("nsunit", "exec", web, "sh", "-c", "echo $A").stdout == "two\n"
+        run("systemctl", "restart", f"nsunit-{web}.service")
+        assert run("nsunit", "exec", web, "sh", "-c", "echo $A").stdout == "two\n"
+        assert not Path(f"/var/lib/nsunit/containers/{job}").exists()
+        # Nothing is stopped where something could not go.
+        path.write_text(text.replace("  web:", "  other:"))
+        for words in (("up",), ("down",)):
+            done = run("nsunit", *words, str(tmp_path), check=False)
+            said = f"nsunit: {web}: it is enabled\n  hint: 'nsunit disable --now {web}' first; nothing was stopped\n"
+            assert (done.returncode, done.stderr) == (1, said)
+            assert running(run, project) == ["web"]
+    finally:
+        run("nsunit", "disable", "--now", web, check=False)
+        run("nsunit", "down", str(tmp_path))
+    assert not [name for name in os.listdir("/var/lib/nsunit/containers") if name.startswith(project)]
+
+
 def test_what_needs_a_service_that_does_not_start_is_not_started(project, run, tmp_path):
     path = tmp_path / "compose.yaml"
     path.write_text(path.read_text().replace('"touch", "/data/migrated"', '"test", "-e", "/nowhere"'))

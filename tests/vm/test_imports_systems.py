@@ -292,12 +292,17 @@ def test_what_is_exported_for_nspawn_is_what_it_reads(box, run):
     settings = Path(f"/run/systemd/nspawn/{box.name}.nspawn")
     (root / "data").mkdir()
     (box.place / "mine").write_text("of the host\n")
-    Path(f"/etc/nsunit/{box.name}.nsunit").write_text(
+    text = (
         f"[Container]\nRootfs={root}\nExec=/bin/sh -c 'echo $A; ulimit -n; hostname; cat /data/mine; test -d /scratch; "
         f'exec cat /proc/sys/kernel/hostname\'\nEnvironment="A=b c"\nHostname=web\nTmpfs=/scratch\n'
         f"Bind={box.place}:/data\n[Service]\nLimitNOFILE=100:200\n"
     )
+    Path(f"/etc/nsunit/{box.name}.nsunit").write_text(f"{text}[Slice]\nMemoryMax=64M\n")
     try:
+        printed = run("nsunit", "export", box.name, "--as=nspawn").stdout
+        lines = f"\n\n# systemd-nspawn@{box.name}.service.d/50-nsunit.conf\n[Service]\nMemoryMax=64M\n"
+        assert (printed.startswith(f"# {box.name}.nspawn\n[Exec]\n"), lines in printed) == (True, True)
+        Path(f"/etc/nsunit/{box.name}.nsunit").write_text(text)
         done = run("nsunit", "export", box.name, "--as=nspawn", str(settings.parent))
         assert (done.stdout, done.stderr) == (f"{settings}\n", "")
         words = ["systemd-nspawn", "-q", "-M", box.name, "--settings=override", "--register=no", "--keep-unit"]

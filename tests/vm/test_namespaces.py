@@ -149,6 +149,32 @@ def test_the_units_depend_on_each_other(member, leader):
     assert leader.service in found["After"].split()
 
 
+def test_the_names_of_a_network_that_is_joined(containers, nsunit, run):
+    first = containers.start(f"{ROOT}Network=bridge\nAddHost=printer:192.0.2.9\nDNS=192.0.2.1\n")
+    second = start(containers, (f"Network=container:{first.name}",))
+    own = containers.define(f"{ROOT}Network=container:{first.name}\nAddHost=mine:192.0.2.7\n")
+
+    def of(container):
+        return container.exec("cat", "/etc/hosts", "/etc/resolv.conf").stdout
+
+    assert ("192.0.2.9 printer\n" in of(first), "nameserver 192.0.2.1\n" in of(first)) == (True, True)
+    assert of(second) == of(first)
+    assert first.exec("stat", "-c", "%u", "/etc/hosts").stdout == "0\n"  # still its own
+    nsunit("start", own)
+    hosts = nsunit("exec", own, "cat", "/etc/hosts", "/etc/resolv.conf").stdout
+    assert ("192.0.2.7 mine\n" in hosts, "printer" in hosts, "nameserver 192.0.2.1" in hosts) == (True, False, True)
+    # At boot they are elsewhere.
+    nsunit("stop", own, second.name, first.name)
+    nsunit("enable", first.name, second.name)
+    try:
+        run("systemctl", "start", second.service)
+        assert of(second) == of(first)
+        assert nsunit("plan", second.name).stdout.endswith("runs as its definition says\n")
+    finally:
+        nsunit("disable", "--now", second.name)
+        nsunit("disable", "--now", first.name)
+
+
 def test_it_ends_with_the_one_it_joined(containers):
     """The death of process 1 ends its PID namespace; and systemd stops what is bound to the unit."""
     soon = ("[Service]", "TimeoutStopSec=500ms")

@@ -326,6 +326,49 @@ def unwatched_links(run):
         run("systemctl", "start", *units)
 
 
+def test_a_network_that_changes_takes_its_enabled_containers_along(containers, nsunit, run):
+    nsunit("network", "create", "moves", "Subnet=10.23.0.0/24")
+    definition = DEFINITIONS / "moves.network.nsunit"
+
+    def move(subnet):
+        definition.write_text(f"[Network]\nSubnet={subnet}\n")
+
+    names = [containers.define(networks("moves")) for _ in range(2)]
+    one, other = map(containers.of, names)
+    try:
+        nsunit("enable", "--now", one.name)
+        move("10.24.0.0/24")
+        assert nsunit("enable", one.name, check=False).returncode == 1  # it runs on the former bridge
+        assert nsunit("exec", one.name, "ip", "addr").stdout.count("10.23.0.")
+        nsunit("restart", one.name)
+        assert addresses(nsunit, one) == {"moves": ["10.24.0.2"]}
+        nsunit("stop", one.name)
+        move("10.25.0.0/24")
+        nsunit("start", one.name)
+        assert addresses(nsunit, one) == {"moves": ["10.25.0.2"]}
+        # Others in it are a reason not even to stop it.
+        nsunit("start", other.name)
+        move("10.26.0.0/24")
+        done = nsunit("restart", one.name, check=False)
+        said = f"nsunit: {one.name}: the network 'moves' has another definition by now than '{other.name}' is connected"
+        assert (done.returncode, done.stderr.startswith(said)) == (1, True)
+        assert addresses(nsunit, one) == {"moves": ["10.25.0.2"]}
+        done = nsunit("restart", *names, check=False)  # the enabled one has what it has at boot
+        assert (done.returncode, done.stderr.count(" by now than ")) == (1, 2)
+        assert addresses(nsunit, one) == {"moves": ["10.25.0.2"]}
+        nsunit("disable", "--now", one.name)
+        nsunit("start", one.name, check=False)
+        nsunit("restart", *names)
+        assert sorted([*addresses(nsunit, one)["moves"], *addresses(nsunit, other)["moves"]]) == [
+            "10.26.0.2",
+            "10.26.0.3",
+        ]
+    finally:
+        nsunit("disable", "--now", one.name, check=False)
+        nsunit("stop", *names, check=False)
+        nsunit("network", "rm", "moves")
+
+
 @ANYWHERE
 def test_a_full_bridge_is_told_of(town, containers, nsunit, unwatched_links):
     fill("nb-inside")

@@ -91,6 +91,36 @@ def test_there_and_back(versions, containers, nsunit):
     assert nsunit("update", name, "localhost/nothing:1", check=False).returncode == 3
 
 
+def test_one_that_does_not_run_goes_there_and_back_again(versions, containers, nsunit):
+    first = versions.make("one")
+    container = containers.start(f"[Container]\nImage={versions.name}\n")
+    name = container.name
+    nsunit("stop", name)
+
+    def says(verb, done, old, new):
+        printed = f"{name}: {done} for its next start, from {old[:12]} to {new[:12]}\n"
+        assert nsunit(*verb.split(), name).stdout == printed
+
+    second = versions.make("two")
+    says("update", "updated", first, second)
+    says("rollback", "rolled back", second, first)
+    says("rollback", "rolled back", first, second)
+    # Its name means the former image again, which is no reason to run the other one.
+    nsunit("image", "tag", first, versions.name)
+    says("update", "updated", second, first)
+    nsunit("start", name)
+    assert runs(container) == "one"
+    # One that never ran is none that it could go back to.
+    nsunit("stop", name)
+    nsunit("image", "tag", second, versions.name)
+    says("update", "updated", first, second)
+    third = versions.make("three")
+    says("update", "updated", second, third)
+    says("rollback", "rolled back", third, first)
+    nsunit("start", name)
+    assert runs(container) == "one"
+
+
 @pytest.mark.parametrize("notify", ["", "Notify=healthy\n"])
 def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notify):
     health = "Health=/bin/cat /well\nHealthInterval=200ms\nHealthRetries=2\n"
@@ -124,18 +154,42 @@ def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notif
 
 
 def test_an_enabled_one(versions, containers, nsunit, run):
-    versions.make("one")
+    first = versions.make("one")
     name = containers.define(f"[Container]\nImage={versions.name}\nAutoUpdate=local\n")
     container = containers.of(name)
     nsunit("enable", "--now", name)
     try:
+        write = ("sh", "-c", "cat /srv/report >/srv/mine")
+        nsunit("exec", name, *write)
         versions.make("two")
         nsunit("update", name)
-        assert runs(container) == "two"
+        assert (runs(container), (container.root / "srv/mine").exists()) == ("two", False)
+        nsunit("exec", name, *write)
         run("systemctl", "restart", container.service)
         assert runs(container) == "two"
         nsunit("rollback", name)
-        assert runs(container) == "one"
+        assert (runs(container), (container.root / "srv/mine").read_text()) == ("one", "one\nend\n")
+        # While it does not run, what systemd starts by itself is of the other image, too.
+        nsunit("stop", name)
+        nsunit("rollback", name)
+        run("systemctl", "start", container.service)
+        assert (runs(container), (container.root / "srv/mine").read_text()) == ("two", "two\nend\n")
+        nsunit("stop", name)
+        nsunit("disable", name)
+        nsunit("rollback", name)
+        nsunit("enable", name)
+        run("systemctl", "start", container.service)
+        assert (runs(container), (container.root / "srv/mine").read_text()) == ("one", "one\nend\n")
+        # The same image by another name, and then one for which what is there has to make way.
+        other = f"{versions.name.rpartition(':')[0]}:other"
+        nsunit("update", name)
+        nsunit("image", "tag", first, other)
+        definition = Path(f"/etc/nsunit/{name}.nsunit")
+        definition.write_text(definition.read_text().replace(versions.name, other))
+        nsunit("restart", name)
+        versions.make("three")
+        assert nsunit("update", name, versions.name).returncode == 0
+        assert runs(container) == "three"
     finally:
         nsunit("disable", "--now", name)
     text = Path("/usr/lib/systemd/system/nsunit-auto-update.timer").read_text()

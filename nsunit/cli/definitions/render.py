@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from nsunit.cli.definitions.files import print_file
 from nsunit.cli.definitions.lookup import checked
 from nsunit.cli.output import Style, print_json
@@ -43,7 +41,6 @@ def render(invocation: Invocation) -> int:
         print_json((unit_files if only_files else render_units)(context, name))
         return 0
     style = Style(plain=invocation.flag("no-color"))
-    context.warn = functools.cache(context.warn)  # what is missing is asked for twice, and told once
     if not only_files:
         for line in _in_words(render_units(context, name)):
             style.line(printable(line))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nsunit.cli import say
 from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.running import is_running
+from nsunit.deeds.enable import enable
 from nsunit.deeds.restart import restart
 from nsunit.deeds.wait import came_up
 from nsunit.definition.load import load
@@ -34,26 +35,33 @@ def update_container(invocation: Invocation) -> Sequence[Outcome]:
     if not invocation.operands:
         raise UsageError("there is no container to update", hint="name one, or use --auto")
     name, *reference = invocation.operands
-    return _told(invocation, [update(context, check_name(name), restarter(context), *reference)])
+    return _told(invocation, [update(context, check_name(name), renewer(context), *reference)])
 
 
 def roll_container_back(invocation: Invocation) -> Sequence[Outcome]:
     """`nsunit rollback`."""
     context = invocation.context()
     name = check_name(invocation.operands[0])
-    return _told(invocation, [roll_back(context, name, restarter(context))])
+    return _told(invocation, [roll_back(context, name, renewer(context))])
 
 
-def restarter(context: Context) -> Callable[[str], None]:
-    """What restarts a container, and waits until it is ready and, where that is checked, healthy."""
+def renewer(context: Context) -> Callable[[str, bool], None]:
+    """What restarts a container, and waits until it is ready and, where that is checked, healthy.
 
-    def restart_and_wait(name: str) -> None:
-        for outcome in restart(context, (name,)):
+    One that is not to run is only enabled again, if it was: systemd starts it with what it is to have now.
+    """
+
+    def renew(name: str, runs: bool) -> None:
+        outcomes = restart(context, (name,)) if runs else ()
+        if not runs and context.paths.is_enabled(name):
+            outcomes = enable(context, (name,))
+        for outcome in outcomes:
             if outcome.error:
                 raise outcome.error
-        came_up(context, name)
+        if runs:
+            came_up(context, name)
 
-    return restart_and_wait
+    return renew
 
 
 def _automatic(context: Context) -> list[str]:
@@ -79,7 +87,7 @@ def _automatically(context: Context, name: str) -> Outcome:
         chosen = image_of(container)
         if chosen and auto_update_of(container) == "registry":
             pull(context, chosen.reference)
-        return update(context, name, restarter(context), auto=True)
+        return update(context, name, renewer(context), auto=True)
     except (NsunitError, OSError) as error:
         return as_failed(name, error)
 

@@ -39,7 +39,8 @@ VERBS = (
             "Makes definitions of it as 'import compose' does, PROJECT-SERVICE, in /run/nsunit/definitions, and starts "
             "them: what others need first, and service_healthy waits for the first good check, "
             "service_completed_successfully for the end. Those of /etc/nsunit count before them. What runs and has "
-            "changed is made anew, what is not in the file any more is removed. With several containers of a service "
+            "changed is made anew (one that is enabled keeps what it has written), what is not in the file any more is "
+            "removed. With several containers of a service "
             "they are instances, PROJECT-SERVICE@1.",
             "With services only those are started, and what they need; others stay as they are, and so do those of "
             "profiles that are not chosen. Without FILE or DIR it is what $COMPOSE_FILE names, here or in .env, or the "

@@ -97,8 +97,10 @@ def take_out(invocation: Invocation) -> int:
             say(path)
     else:
         for place, (file, text) in enumerate(exported.files):
+            if place:
+                say("")
             if len(exported.files) > 1:
-                say(("\n" if place else "") + f"# {file}")
+                say(f"# {file}")
             for line in text.splitlines():
                 say(line)
     for remark in exported.remarks:

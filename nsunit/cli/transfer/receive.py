@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from nsunit.cli.image.update import restarter
+from nsunit.cli.image.update import renewer
 from nsunit.core.context import take_back
 from nsunit.deeds.enable import enable as enable_at_boot
 from nsunit.deeds.start import start
@@ -146,29 +146,29 @@ def _run(context: Context, offer: Offer, definition: Definition, undo: Undo) -> 
     return "restarted"
 
 
-def _restart(context: Context, name: str, undo: Undo, again: Callable[[str], None]) -> None:
+def _restart(context: Context, name: str, undo: Undo, again: Callable[[str, bool], None]) -> None:
     was_changed = bool(undo)
     try:
-        again(name)
+        again(name, True)
     except NsunitError as error:
         if not was_changed:
             raise
         text = f"{name}: not with the new definition: {error.message.removeprefix(f'{name}: ')}"
         try:
-            again(name)
+            again(name, True)
         except NsunitError as second:
             told = second.message.removeprefix(f"{name}: ")
             raise NsunitError(f"{text}; and it does not run as before: {told}", hint=second.hint) from None
         raise NsunitError(f"{text}; it runs as before", hint=error.hint) from None
 
 
-def _with_way_back(context: Context, undo: Undo) -> Callable[[str], None]:
+def _with_way_back(context: Context, undo: Undo) -> Callable[[str, bool], None]:
     """What restarts a container; where that fails its definition is the former one again, for the next time."""
-    restart = restarter(context)
+    renew = renewer(context)
 
-    def again(name: str) -> None:
+    def again(name: str, runs: bool) -> None:
         try:
-            restart(name)
+            renew(name, runs)
         except BaseException:
             take_back(undo)
             undo.clear()

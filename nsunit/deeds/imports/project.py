@@ -78,8 +78,8 @@ def _bring(
 ) -> None:
     """Put the definitions of the services *chosen* of *made* into *target*.
 
-    What runs of others than these is removed, and what is not in the file any more; services that were not chosen, or
-    of whose profiles none was, stay as they are.
+    What runs with other ones than these is removed, and what is not in the file any more; services that were not
+    chosen, or of whose profiles none was, stay as they are.  One that is enabled is only stopped: it stays so.
     """
     wanted = {name for service in chosen for name in made.containers[service]}
     left = {_definition(name) for service in made.containers.keys() - {*chosen} for name in made.containers[service]}
@@ -87,7 +87,7 @@ def _bring(
     left = {name.removesuffix("@") for name in left | made.others}  # however many there are
     own = _without_those_elsewhere(context, drafts, target)
     os.makedirs(target, exist_ok=True)
-    running = _running(context)
+    running, known = _running(context), _running(context, everything=True)
     with Staged(context, own, target, target) as staged:
         for remark in (*made.imported.remarks, *staged.check()):
             remarked(remark)
@@ -97,12 +97,24 @@ def _bring(
         orphans = concerned - {draft.name for draft in made.imported.drafts}
         if concerned != before.keys():
             orphans = {name for name in orphans if not is_network(name)}  # another one may be in it
-        stale = [name for name in running if _definition(name) in (changed if name in wanted else concerned)]
-        for outcome in remove(context, stale, force=True):
+        stale = [name for name in running if name in wanted and _definition(name) in changed]
+        gone = [name for name in known if name not in wanted and _definition(name) in concerned]
+        _refuse_enabled(context, gone)
+        kept = [name for name in stale if context.paths.is_enabled(name)]
+        stopped = stop_running(context, kept)
+        for outcome in (*stopped, *remove(context, [*gone, *(name for name in stale if name not in kept)], force=True)):
             if outcome.error:
                 raise outcome.error
         staged.install()
     _unlink(target, orphans)
+
+
+def _refuse_enabled(context: Context, names: Iterable[str]) -> None:
+    """See that none of *names*, which are to go, is started at the next boot."""
+    enabled = [name for name in names if context.paths.is_enabled(name)]
+    if enabled:
+        hint = f"'nsunit disable --now {' '.join(enabled)}' first; nothing was stopped"
+        raise NsunitError(f"{enabled[0]}: it is enabled", hint=hint)
 
 
 def down(context: Context, given: Given, *, volumes: bool = False) -> list[Outcome]:
@@ -112,7 +124,7 @@ def down(context: Context, given: Given, *, volumes: bool = False) -> list[Outco
 
     Raises:
         DefinitionError: its files are none of compose's.
-        NsunitError: a volume is used by somebody else.
+        NsunitError: one of them is enabled, and nothing was done; or a volume is used by somebody else.
     """
     made = _plan(given)
     with _lock(context, made):
@@ -127,6 +139,7 @@ def _take_down(context: Context, made: Plan, target: str) -> list[Outcome]:
     texts = _texts(target, made.name)
     known = {*texts, *(draft.name for draft in made.imported.drafts)}
     names = [name for name in _running(context, everything=True) if _definition(name) in known]
+    _refuse_enabled(context, names)
     for level in reversed(made.levels):  # what needs others first
         of_level = {_definition(name) for service in level for name in made.containers[service]}
         stop_running(context, [name for name in names if _definition(name) in of_level])

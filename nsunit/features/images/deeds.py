@@ -15,7 +15,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from nsunit.core.context import Context, Undo
+    from nsunit.core.context import Context
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Definition
     from nsunit.features.images.keys import Chosen
@@ -129,16 +129,16 @@ def shown(context: Context, name: str) -> dict[str, object]:
     return {"image": reference if reference in names or not names else names[0], "image_id": identity}
 
 
-def require(context: Context, definition: Definition, _undo: Undo) -> None:
+def keep(context: Context, definition: Definition) -> None:
     """Have what a container writes go where it belongs, after `update` or `rollback` has chosen another image."""
     chosen = of(definition.container)
-    assert chosen is not None, "it has an image"
+    assert chosen is not None and chosen.id, "it is looked up first"
     if not pins.pinned(context, definition.name, chosen.reference):
         return
     directory = context.paths.state_of(definition.name)
     _, has = recorded(directory)
-    content = _record(chosen)
-    pins.put_upper_in_place(context.paths.upper_of(definition.name), has, chosen.id, f"{directory}/{RECORD}", content)
+    note, content = f"{directory}/{RECORD}", _record(chosen)
+    pins.put_upper_in_place(context, context.paths.upper_of(definition.name), has, chosen.id, note, content)
 
 
 def _record(chosen: Chosen) -> bytes:

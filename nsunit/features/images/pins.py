@@ -49,13 +49,15 @@ def pinned(context: Context, name: str, reference: str) -> str:
     return pin.identity if pin and pin.reference == reference else ""
 
 
-def put_upper_in_place(upper: str, has: str, wanted: str, note: str, content: bytes) -> None:
+def put_upper_in_place(context: Context, upper: str, has: str, wanted: str, note: str, content: bytes) -> None:
     """Have the directory *upper* be that of the image *wanted*, where it was that of *has*.
 
     The file *note*, with *content*, says whose it is.  Killed anywhere in between, this is called again, and goes on.
     """
     if has != wanted:
         if has and os.path.isdir(upper):
+            if os.path.isdir(f"{upper}-{has}"):  # from when the definition called its image by another name
+                context.remove_tree(f"{upper}-{has}")
             os.rename(upper, f"{upper}-{has}")
         files.write_file(note, content)
     if not os.path.isdir(upper) and os.path.isdir(f"{upper}-{wanted}"):

@@ -36,7 +36,7 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from nsunit.core.context import Context, Undo
     from nsunit.core.prepare import Place
@@ -52,7 +52,7 @@ def _network_called(context: Context, name: str, container: str) -> Network:
     if name == DEFAULT_NETWORK:
         return default_network()
     try:
-        found: Network = load("network", "networks").resolve(context, name)  # few are in one that is defined
+        found: Network = load("network", "networks").resolve(context, name, container)  # few are in one that is defined
         return found
     except DefinitionError:
         raise
@@ -232,6 +232,23 @@ def connect(context: Context, definition: Definition, keeper: str, directory: st
         _tell_networkd(item, directory)
 
 
+def check_restart(context: Context, definition: Definition, names: Sequence[str]) -> None:
+    """See that *definition* can join its networks again, once the containers *names* have been stopped.
+
+    Raises:
+        NsunitError: one has changed, and others are still in it.
+    """
+    for connection in of(definition.container).connections:
+        if connection.kind == BRIDGE and connection.target != DEFAULT_NETWORK:
+            networks = load("network", "networks")
+            try:
+                networks.check_restart(context, connection.target, definition.name, names)
+            except DefinitionError:
+                raise
+            except NsunitError as error:
+                raise type(error)(f"{definition.name}: {error.message}", hint=error.hint) from None
+
+
 def _let_end(context: Context, unit: str) -> None:
     """Wait for *unit* if it is ending: systemd drops what is only wanted where that has still to stop."""
     if context.bus.get(unit, "ActiveState").get("ActiveState") == "deactivating":
@@ -250,11 +267,20 @@ def _tell_networkd(item: Attachment, directory: str) -> None:
 def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* with what attaches container or pod *definition* to its networks."""
     if definition.container.network != "bridge":
-        return facts
+        return _with_leaders_files(definition, facts, context.paths.runtime_of)
     directory = context.paths.network_of(definition.name)
     served = tuple(_served(context, definition.container))
     own = NetworkFacts(STARTER, directory, context.paths.locks, served)
     return facts.with_extra("network", own).replace(directories=(*facts.directories, directory))
+
+
+def _with_leaders_files(definition: Definition, facts: Facts, directory_of: Callable[[str], str]) -> Facts:
+    """*facts* with the files of the container whose network *definition* joins, if it does."""
+    kind, _, leader = definition.container.network.partition(":")
+    if kind != "container":
+        return facts
+    found = load("names", "joined").files_of(definition.container, directory_of(leader))  # few join one
+    return facts.with_extra("network-joined", found)
 
 
 def _served(context: Context, container: Container) -> Iterator[str]:
@@ -275,7 +301,7 @@ def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:
     """*facts* for unit files: how it is attached is in the directory that is kept."""
     own: NetworkFacts | None = facts.extra("network")
     if own is None:
-        return facts
+        return _with_leaders_files(definition, facts, context.paths.boot_of)
     directory = context.paths.boot_network_of(definition.name)
     return facts.with_extra("network", own.replace(directory=directory)).replace(directories=())
 

@@ -9,6 +9,7 @@ import os
 
 from nsunit import jsontext
 from nsunit.addresses import parse_subnet
+from nsunit.core.running import is_running
 from nsunit.definition.search import SUFFIX, find_network, list_networks
 from nsunit.digest import hex_digest
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, Problem, UsageError, did_you_mean
@@ -44,8 +45,10 @@ def bridge_name(name: str) -> str:
     return BRIDGE_PREFIX + hex_digest(name.encode())[: LINK_MAX - len(BRIDGE_PREFIX)]
 
 
-def resolve(context: Context, name: str) -> Network:
-    """The network *name* as a container joins it; chosen subnets are kept.  The caller holds the lock on addresses.
+def resolve(context: Context, name: str, joining: str = "") -> Network:
+    """The network *name* as container *joining* joins it; chosen subnets are kept.
+
+    The caller holds the lock on addresses.
 
     Raises:
         NotFoundError: it is not defined.
@@ -53,18 +56,15 @@ def resolve(context: Context, name: str) -> Network:
         NsunitError: a subnet is used already, or containers are in the network as it was defined before.
     """
     definition = load_network(name, context.search, context.host)
-    known = record_of(context, name)
-    network = _network(definition, known.subnets if known and not definition.subnets else definition.subnets)
+    known, network = _before_and_now(context, name, definition)
     if network == known:
         return network
     if not network.subnets:
         network = _network(definition, _free_subnets(context, name))
     users = members(context, name)
-    if users:
-        raise NsunitError(
-            f"the network '{name}' has another definition by now than '{users[0]}' is connected with",
-            hint=f"stop first, or disable: {', '.join(users)}",
-        )
+    if joining in users and not is_running(context, joining):
+        users.remove(joining)  # it is enabled, and what it has for the boot is about to be made anew
+    _refuse_for(name, users)
     if not network.vlan:
         _check_subnets(context, network)
     if known:
@@ -72,6 +72,32 @@ def resolve(context: Context, name: str) -> Network:
     files.make_private_directory(context.paths.network_records)
     files.write_file(_record_path(context, name), jsontext.dumps(attachment.network_to_json(network)).encode())
     return network
+
+
+def _before_and_now(context: Context, name: str, definition: NetworkDefinition) -> tuple[Network | None, Network]:
+    known = record_of(context, name)
+    return known, _network(definition, known.subnets if known and not definition.subnets else definition.subnets)
+
+
+def _refuse_for(name: str, users: Sequence[str]) -> None:
+    if users:
+        raise NsunitError(
+            f"the network '{name}' has another definition by now than '{users[0]}' is connected with",
+            hint=f"stop first, or disable: {', '.join(users)}",
+        )
+
+
+def check_restart(context: Context, name: str, joining: str, others: Sequence[str]) -> None:
+    """See that container *joining* could join the network *name* again, once it and *others* have been stopped.
+
+    Raises:
+        NotFoundError: it is not defined.
+        NsunitError: more containers are in the network as it was defined before.
+    """
+    known, network = _before_and_now(context, name, load_network(name, context.search, context.host))
+    if known and network != known:
+        gone = {other for other in others if not context.paths.is_enabled(other)} | {joining}
+        _refuse_for(name, [user for user in members(context, name) if user not in gone])
 
 
 def verify(context: Context, definition: Definition) -> None:
@@ -246,15 +272,16 @@ def create(context: Context, name: str, assignments: Sequence[str]) -> str:
         DefinitionError: an assignment is wrong.
     """
     check_network_name(name)
-    if name in list_networks(context.search):
-        path = find_network(name, context.search).main
-        raise NsunitError(f"the network '{name}' is defined already by {path}", hint="edit that file")
-    text = "".join(f"{line}\n" for line in ("[Network]", *assignments))
-    path = f"{context.search.directories[0]}/{name}{NETWORK_SUFFIX}{SUFFIX}"
-    definition = network_of_text(name, text, path, context.host)
-    _check_networks(name, definition.subnets, _others(context, name))
-    os.makedirs(context.search.directories[0], exist_ok=True)
-    files.write_file(path, text.encode(), mode=0o644)
+    with Lock(context.paths.locks, LOCK):
+        if name in list_networks(context.search):
+            path = find_network(name, context.search).main
+            raise NsunitError(f"the network '{name}' is defined already by {path}", hint="edit that file")
+        text = "".join(f"{line}\n" for line in ("[Network]", *assignments))
+        path = f"{context.search.directories[0]}/{name}{NETWORK_SUFFIX}{SUFFIX}"
+        definition = network_of_text(name, text, path, context.host)
+        _check_networks(name, definition.subnets, _others(context, name))
+        os.makedirs(context.search.directories[0], exist_ok=True)
+        files.write_file(path, text.encode(), mode=0o644)
     return path
 
 

@@ -57,7 +57,11 @@ def connects(definition: Definition, facts: Facts) -> list[Operation]:
 def mounts(_container: Container, facts: Facts) -> list[Bind]:
     """The files that tell of its networks."""
     network: NetworkFacts | None = facts.extra("network")
-    return files_of(network.directory) if network else []
+    if network:
+        return files_of(network.directory)
+    # Those of a container whose network it joins stay that one's root's.
+    leaders: tuple[tuple[str, str], ...] = facts.extra("network-joined", ())
+    return [Bind(source, target, ("ro", "optional", "spare")) for source, target in leaders]
 
 
 def files_of(directory: str) -> list[Bind]:

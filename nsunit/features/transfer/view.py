@@ -123,9 +123,11 @@ class View:
                 f"{self.name}: what is written into it is gone when it stops, and it is not running",
                 hint=f"start it first, 'nsunit start {self.name}', or put the files into a layer",
             )
+        if not self.writes and isinstance(base, root.Overlay) and not os.path.isdir(f"{base.upper}/upper"):
+            base = root.Overlay("", base.lowers)  # it has never been started
         binds = {item.target for item in definition.container.binds}
         mine = f"{self.context.paths.runtime}/"
-        for item in planned:
+        for item in (base if item.keyword == base.keyword else item for item in planned):
             if isinstance(item, mounts.Bind):
                 is_others = not item.source.startswith(mine) and os.path.lexists(item.source)
                 if is_others and (item.target in binds or item.source.startswith(self.context.paths.state)):

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
 
-    # Restarts a container and waits until it is ready and, where that is checked, healthy.  Raises NsunitError.
-    Restart = Callable[[str], None]
+    # Restarts a container and waits until it is ready and, where that is checked, healthy; where it is not to run
+    # (False), has its unit files be those of its next start, if it is enabled.  Raises NsunitError.
+    Renew = Callable[[str, bool], None]
 _ID_SHOWN = 12
 
 
@@ -44,9 +45,11 @@ class Images:
         if not self.identity:
             hint = f"'nsunit start {name}' takes the newest one there is"
             raise NsunitError(f"{name}: it was never started, so there is nothing to update", hint=hint)
+        is_pinned = self.pin and self.pin.reference == self.reference
+        self.next = self.pin.identity if self.pin and is_pinned else self.identity  # what the next start has
 
 
-def update(context: Context, name: str, restart: Restart, reference: str = "", *, auto: bool = False) -> Outcome:
+def update(context: Context, name: str, renew: Renew, reference: str = "", *, auto: bool = False) -> Outcome:
     """Have container *name* run what its image's name, or *reference*, means in the store now.
 
     With *auto*, an image that has failed before is not tried again.
@@ -57,12 +60,14 @@ def update(context: Context, name: str, restart: Restart, reference: str = "", *
     images = Images(context, name)
     identity = Store(context.paths).find(reference or images.reference)
     failed = images.pin.failed if images.pin else ""
-    if identity == images.identity or (auto and identity == failed):
+    has = (images.identity, images.next) if is_running(context, name) else (images.next,)
+    if {*has} == {identity} or (auto and identity == failed):
         return Outcome(name, "newest")
-    return _switch(context, images, Pin(images.reference, identity, images.identity), restart, "updated")
+    former = images.identity if images.identity != identity else images.next  # what was only to be run is none
+    return _switch(context, images, Pin(images.reference, identity, former), renew, "updated")
 
 
-def roll_back(context: Context, name: str, restart: Restart) -> Outcome:
+def roll_back(context: Context, name: str, renew: Renew) -> Outcome:
     """Have container *name* run what it ran before its last update.
 
     Raises:
@@ -73,11 +78,11 @@ def roll_back(context: Context, name: str, restart: Restart) -> Outcome:
     if not former or (images.pin and images.pin.reference != images.reference):
         hint = f"'nsunit update {name} IMAGE' has it run any other image of the store"
         raise NsunitError(f"{name}: there is no update to go back from", hint=hint)
-    pin = Pin(images.reference, former, images.identity, images.identity)
-    return _switch(context, images, pin, restart, "rolled-back")
+    pin = Pin(images.reference, former, images.next, images.next)
+    return _switch(context, images, pin, renew, "rolled-back")
 
 
-def _switch(context: Context, images: Images, pin: Pin, restart: Restart, done: str) -> Outcome:
+def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str) -> Outcome:
     name, former = images.name, images.identity
     with Lock(context.paths.locks, name):
         store = Store(context.paths)
@@ -85,27 +90,31 @@ def _switch(context: Context, images: Images, pin: Pin, restart: Restart, done: 
             if store.image(pin.identity) is None:
                 raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
             pins.write(images.directory, pin)  # from here on it is in use, and stays
-    says = (f"from {former[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
-    if not is_running(context, name):
-        return Outcome(name, f"{done}-for-next-start", says)
+    says = (f"from {images.next[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
+    runs = is_running(context, name)
     try:
-        restart(name)
+        renew(name, runs)
     except BaseException as error:
+        if not runs:
+            pins.write(images.directory, images.pin or Pin(images.reference, former))
+            raise
         back = (images.pin or Pin(images.reference, former)).replace(failed=pin.identity)
         pins.write(images.directory, back.replace(reference=images.reference, identity=former))
         if not isinstance(error, NsunitError):
             raise  # interrupted: it runs whatever it runs, and the next start has the former one
-        return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, restart))
+        return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, renew))
+    if not runs:
+        return Outcome(name, f"{done}-for-next-start", says)
     pins.forget_uppers(context, name, (pin.former,))
     return Outcome(name, done, says)
 
 
-def _gone_back(name: str, identity: str, former: str, error: NsunitError, restart: Restart) -> NsunitError:
+def _gone_back(name: str, identity: str, former: str, error: NsunitError, renew: Renew) -> NsunitError:
     """The error that says what has failed, and what runs now: the former image again, if it does."""
     why = error.message.removeprefix(f"{name}: ")
     text = f"{name}: not with the image {identity[:_ID_SHOWN]}: {why}"
     try:
-        restart(name)
+        renew(name, True)
     except NsunitError as second:
         text += f"; and it does not run with {former[:_ID_SHOWN]} again: {second.message.removeprefix(f'{name}: ')}"
         return NsunitError(text, hint=second.hint)

@@ -107,6 +107,31 @@ def test_an_option_of_another_tool_is_answered(name, capsys):
         assert any((found := lookup(where, key)) is not None and found.refused is None for where in sections)
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("-p", "its keys: nsunit create NAME --image=REF PublishPort=8080:80"),
+        ("--publish", "its keys: nsunit create NAME --image=REF PublishPort=8080:80"),
+        ("-e", "its keys: nsunit create NAME --image=REF Environment=NAME=VALUE"),
+        ("--volume", "its keys: nsunit create NAME --image=REF Volume=NAME:TARGET, or Bind=SOURCE:TARGET"),
+        ("--name", "it is the first word: nsunit create NAME --image=REF"),
+        ("-d", "leave it out; 'nsunit start NAME' starts it, 'nsunit enable NAME' at boot"),
+        (
+            "--restart",
+            "its keys: nsunit create NAME --image=REF Restart=always; 'nsunit enable NAME' starts it at boot",
+        ),
+        ("--memory", "its keys: nsunit create NAME --image=REF MemoryMax=1G"),
+        ("--cpus", "its keys: nsunit create NAME --image=REF CPUQuota=150% for one and a half"),
+        ("--frobnicate", "see 'nsunit create --help'"),
+    ],
+)
+def test_what_docker_create_and_run_take_is_told_as_keys(option, told, capsys):
+    assert main(["create", "web", option, "x"]) == 2
+    assert capsys.readouterr().err == f"nsunit: '{option}' is not an option\n  hint: {told}\n"
+    for key in re.findall(r"REF (\w+)=", told):
+        assert any(lookup(section, key) for section in ("Container", "Slice", "Service"))
+
+
 def test_other_verbs_have_options_of_their_own(capsys):
     assert main(["list", "--memory"]) == 2
     assert "see 'nsunit list --help'" in capsys.readouterr().err

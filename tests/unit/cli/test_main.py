@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nsunit.cli import main
+from nsunit.cli import main, warn
 from nsunit.errors import BusError, DefinitionError, NotFoundError, NsunitError, Problem
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -53,6 +53,14 @@ def test_hints_of_users_have_what_they_have_typed(nsunit, monkeypatch):
     monkeypatch.setattr(main, "_call", lambda invocation: main.report(NsunitError("a: x", hint=hint)))
     for words, told in ((["--user"], hint.replace("'nsunit stop", "'nsunit --user stop")), ([], hint)):
         assert nsunit(*words, "start", "a") == (1, "", f"nsunit: a: x\n  hint: {told}\n")
+
+
+def test_so_have_warnings(nsunit, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    text = "warning: a: it stays; 'nsunit update a' changes it"
+    monkeypatch.setattr(main, "_call", lambda invocation: warn(text) or 0)
+    for words, told in ((["--user"], text.replace("'nsunit update", "'nsunit --user update")), ([], text)):
+        assert nsunit(*words, "start", "a") == (0, "", f"nsunit: {told}\n")
 
 
 def test_user_is_for_users(nsunit, monkeypatch):
@@ -101,6 +109,7 @@ def test_global_options_may_stand_after_the_verb(nsunit, manager):
             "nsunit: internal error: ZeroDivisionError: division by zero\n"
             "  hint: this is a bug in nsunit; '--debug' shows where\n",
         ),
+        (MemoryError(), 1, "nsunit: there is not enough memory\n"),
         (KeyboardInterrupt(), 130, ""),
         (main.Terminated(15), 143, ""),
     ],
@@ -121,9 +130,12 @@ def test_debug_prints_a_traceback(nsunit, manager):
     assert "Traceback" not in err
 
 
-def test_errors_of_a_session_do_not_look_like_the_payload_s(nsunit, manager):
+@pytest.mark.parametrize(
+    "error", [NotFoundError("web does not run"), OSError(24, "Too many"), MemoryError(), KeyError()]
+)
+def test_errors_of_a_session_do_not_look_like_the_payload_s(nsunit, manager, error):
     def execute(*_arguments, **_options):
-        raise NotFoundError("web does not run")
+        raise error
 
     manager("deeds.session.execute", execute=execute)
     assert nsunit("exec", "web", "ls")[0] == 125

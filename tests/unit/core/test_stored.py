@@ -28,6 +28,8 @@ def test_what_runs_counts_and_not_what_is_defined_by_now(tmp_path):
 
 def test_warnings_go_to_whoever_hears_them():
     said = []
-    Context(warn=said.append).warn("careful")
+    context = Context(warn=said.append)
+    for line in ("careful", "look", "careful"):
+        context.warn(line)
     Context().warn("nobody is there")
-    assert said == ["careful"]
+    assert said == ["careful", "look"]  # each once: a definition may be looked up twice

@@ -41,7 +41,7 @@ def context(monkeypatch):
 
     monkeypatch.setattr(stop_module, "stop", deed("stopped"))
     monkeypatch.setattr(restart_module, "start", deed("started"))
-    monkeypatch.setattr(restart_module, "_unusable", lambda _context, name: None)
+    monkeypatch.setattr(restart_module, "_unusable", lambda _context, name, _names: None)
     return found
 
 
@@ -78,3 +78,14 @@ def test_what_is_left_after_a_stop(context, monkeypatch, unit, mode, killed, rem
     item = stop_module._Stop("a", unit, 0, "nsunit-a.slice", mode, 15, unit.endswith(".scope"), 10.0)
     assert stop_module._finish_stop(context, item, None, "done") == Outcome("a", "stopped", deaf_to=15)
     assert done == [*((unit, "all", 9) for unit in killed), *(["a"] if removed else [])]
+
+
+def test_what_is_refused_because_others_are_is_not_stopped(context, monkeypatch):
+    def unusable(_context, name, names):
+        needs = {"a": "b", "b": "c", "c": "x"}.get(name, name)  # each can be restarted with another only
+        return None if needs in names else Outcome(name, "failed")
+
+    monkeypatch.setattr(restart_module, "_unusable", unusable)
+    states = {item.name: item.state for item in restart(context, ["a", "b", "c", "d"])}
+    assert states == {"a": "failed", "b": "failed", "c": "failed", "d": "started"}
+    assert context.done == [("stopped", ["d"]), ("started", ["d"])]

@@ -85,7 +85,7 @@ def test_routes_of_the_host(context, monkeypatch):
         networks.resolve(context, "one")
 
 
-def test_a_change_waits_until_nobody_is_in_it(context, tmp_path):
+def test_a_change_waits_until_nobody_is_in_it(context, tmp_path, monkeypatch):
     networks.create(context, "one", [])
     join(context, "one", "10.92.0.2/24")
     (tmp_path / "etc/one.network.nsunit").write_text("[Network]\nMTU=9000\n")
@@ -97,8 +97,37 @@ def test_a_change_waits_until_nobody_is_in_it(context, tmp_path):
     assert (one, inside.mtu, [item.container for item in who]) == ([], 1500, ["web"])
     with pytest.raises(NsunitError, match="the network 'one' has containers: web"):
         networks.remove(context, "one")
+    runs = True
+    monkeypatch.setattr(networks, "is_running", lambda _context, name: runs and name == "web")
+    with pytest.raises(NsunitError, match=message):
+        networks.resolve(context, "one", "web")  # it is enabled while it runs
+    runs = False
+    assert networks.resolve(context, "one", "web").mtu == 9000
     networks.files.remove_tree(f"{context.paths.networks}/web")
     assert networks.resolve(context, "one").mtu == 9000
+
+
+def test_of_two_who_make_one_the_second_is_refused(context, monkeypatch):
+    """Whoever looks whether there is one has the lock until it is there."""
+    seen = []
+
+    class Noted(networks.Lock):
+        def __enter__(self):
+            seen.append("locked")
+            return super().__enter__()
+
+        def __exit__(self, *exception):
+            seen.append("released")
+            super().__exit__(*exception)
+
+    def noting(what, real):
+        return lambda *arguments, **options: seen.append(what) or real(*arguments, **options)
+
+    monkeypatch.setattr(networks, "Lock", Noted)
+    monkeypatch.setattr(networks, "list_networks", noting("looked", networks.list_networks))
+    monkeypatch.setattr(networks.files, "write_file", noting("written", networks.files.write_file))
+    networks.create(context, "one", [])
+    assert seen == ["locked", "looked", *seen[2:-2], "written", "released"]
 
 
 def test_names(context):

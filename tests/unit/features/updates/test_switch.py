@@ -35,7 +35,7 @@ class World:
         self.directory = paths.state_of("web")
         os.makedirs(self.directory)
         self.has(ONE)
-        self.runs, self.restarts, self.fails = True, [], set()
+        self.runs, self.restarts, self.renewed, self.fails = True, [], [], set()
         self.text = f"Image={NAME}\n"
         monkeypatch.setattr(switch, "is_running", lambda context, name: self.runs)
         monkeypatch.setattr(switch, "load", lambda *_: Definition("web", container("", self.text), (), (), ()))
@@ -44,18 +44,23 @@ class World:
         with open(f"{self.directory}/image", "w") as file:
             file.write(f"{NAME}\n{identity}\n")
 
-    def restart(self, name):
+    def renew(self, name, runs):
         identity = pins.read(self.directory).identity
+        if not runs:
+            self.renewed.append(identity[0])
+            if identity in self.fails:
+                raise NsunitError(f"{name}: it cannot be enabled")
+            return
         self.restarts.append(identity[0])
         self.has(identity)
         if identity in self.fails:
             raise NsunitError(f"{name}: it is unhealthy", hint="look")
 
     def update(self, *words, **options):
-        return switch.update(self.context, "web", self.restart, *words, **options)
+        return switch.update(self.context, "web", self.renew, *words, **options)
 
     def roll_back(self):
-        return switch.roll_back(self.context, "web", self.restart)
+        return switch.roll_back(self.context, "web", self.renew)
 
 
 @pytest.fixture
@@ -91,18 +96,34 @@ def test_what_fails_is_taken_back(world):
 
 
 def test_an_interrupt_leaves_the_former_one_for_the_next_start(world):
-    def restart(_name):
+    def renew(_name, _runs):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        switch.update(world.context, "web", restart)
+        switch.update(world.context, "web", renew)
     assert pins.read(world.directory) == Pin(NAME, ONE, "", TWO)
 
 
 def test_one_that_does_not_run(world):
     world.runs = False
     assert world.update().state == "updated-for-next-start"
-    assert world.restarts == []
+    assert world.update().state == "newest"
+    found = world.roll_back()
+    assert (found.state, found.differences) == ("rolled-back-for-next-start", (f"from {TWO[:12]} to {ONE[:12]}",))
+    assert pins.read(world.directory) == Pin(NAME, ONE, TWO, TWO)
+    world.fails = {THREE}
+    with pytest.raises(NsunitError, match="web: it cannot be enabled"):
+        world.update("sha256:" + THREE)
+    assert pins.read(world.directory) == Pin(NAME, ONE, TWO, TWO)
+    assert (world.restarts, world.renewed) == ([], ["2", "1", "3"])
+
+
+def test_one_that_was_killed_before_it_ran_what_was_chosen(world):
+    pins.write(world.directory, Pin(NAME, TWO, ONE))
+    assert world.update().state == "updated"
+    assert pins.read(world.directory) == Pin(NAME, TWO, ONE)
+    world.has(ONE)
+    assert world.roll_back().differences == (f"from {TWO[:12]} to {ONE[:12]}",)
 
 
 def test_what_was_written_on_older_images_goes(world):

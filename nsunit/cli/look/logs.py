@@ -9,8 +9,8 @@ import sys
 from nsunit.core.running import slice_of
 from nsunit.core.stored import is_known, journal_of
 from nsunit.definition.search import find
-from nsunit.errors import NsunitError
-from nsunit.names import former_unit, service_name
+from nsunit.errors import NsunitError, UsageError
+from nsunit.names import former_unit, printable, service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def logs(invocation: Invocation) -> int:
         for long in ("follow", "lines", "since", "until", "output", "reverse", "grep")
         if invocation.flag(long)
     }
+    for long in ("since", "until"):
+        _check_time(long, options.get(long))
     if sys.stdout.isatty() and not invocation.flag("full"):
         options["no-full"] = None
     if invocation.flag("json"):
@@ -48,6 +50,15 @@ def logs(invocation: Invocation) -> int:
         os.execvp(argv[0], argv)
     except FileNotFoundError:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
+
+
+def _check_time(long: str, text: str | None) -> None:
+    """Refuse a span without a sign, which is the past with other tools, and nothing for journalctl."""
+    if text is None or not text[:1].isdigit():
+        return
+    unit = text.lstrip("0123456789.").lstrip()
+    if unit[:1].isalpha() and unit.split()[-1] not in ("ago", "left") and unit[:1] != "T":
+        raise UsageError(f"--{long}: '{printable(text)}' is not a time", hint=f"--{long}='{printable(text)} ago'")
 
 
 def _last_line(slices: dict[str, str], places: Iterable[str], *, user: bool) -> bytes:

@@ -171,6 +171,7 @@ def _activity(status: Status, style: Style, now: float | None) -> str:
         text += " " + style.paint("(paused)", "yellow")
     if status.result not in ("success", ""):
         code = "" if status.exit_status is None else f", status {status.exit_status}"
+        code += f", {status.signal}" if status.signal else ""
         text += f" (Result: {printable(status.result)}{code})"
     if state.since_usec:
         text += f" since {format_time(state.since_usec)}; {format_ago(state.since_usec, now)} ago"

@@ -49,6 +49,12 @@ def test_list(nsunit, states):
     )
 
 
+def test_list_of_names(nsunit, states):
+    everything = nsunit("list", "--all", "--json")[1]
+    names = [state["name"] for state in json.loads(everything)]
+    assert nsunit("list", "--all", "-q") == (0, "".join(f"{name}\n" for name in names), "")
+
+
 def test_list_names(nsunit, manager):
     def container_names(context, *, everything):
         return ["db", "idle", "web"] if everything else ["db", "web"]
@@ -172,6 +178,8 @@ def test_status_of_a_failed_container(manager):
     assert lines[0].endswith("web")
     assert "      Active: failed (failed) (Result: exit-code, status 3)" in lines
     assert not any("Memory" in line or "CGroup" in line for line in lines)
+    lines = status_lines(manager.Status(state=state, result="oom-kill", signal="SIGKILL"), Style(io.StringIO()))
+    assert "      Active: failed (failed) (Result: oom-kill, SIGKILL)" in lines
 
 
 def test_status_exit_codes(nsunit, manager, monkeypatch):
@@ -264,6 +272,14 @@ def test_logs_becomes_journalctl(nsunit, monkeypatch, slices):
             ],
         )
     ]
+
+
+@pytest.mark.parametrize("time", ["1 hour ago", "2 days left", "2026-11-30 10:00", "2026-11-30T10:00Z", "@12", "today"])
+def test_times_that_journalctl_takes(nsunit, monkeypatch, slices, time):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    nsunit("logs", f"--since={time}", "web@blue")
+    assert f"--since={time}" in seen[0]
 
 
 def test_logs_of_a_group_are_those_of_its_containers(nsunit, monkeypatch, slices):

@@ -124,6 +124,7 @@ def test_a_definition_by_its_keys(created, nsunit, containers):
         (["--template=busybox", "a.b"], "'a.b' is not an option of a template"),
         (["--template=busybox", "NoSuchKey=1"], "'NoSuchKey' is not a key"),
         (["--template=busybox", "Bind=/nowhere:/x"], "/nowhere"),
+        (["Layer=/srv/roots/busybox", "Exec=sh", "Pod=nowhere"], "looked for nowhere.pod.nsunit in /etc/nsunit, /"),
     ],
 )
 def test_what_is_refused_leaves_nothing(words, said, created, nsunit):

@@ -192,6 +192,7 @@ OPTIONS = {
         "e f x u": "leave it out, all processes of the container are shown",
         "all a": "'nsunit list --all' lists containers, 'nsunit ps NAME' shows the processes of one",
     },
+    "status": {"all a": "a pattern of names: \"nsunit status '*'\""},
     "stop": _STOP,
     "restart": _STOP,
     "update": {"memory m memory-swap cpus cpu-shares c pids-limit blkio-weight cpuset-cpus": _LIMITS},
@@ -200,6 +201,7 @@ OPTIONS = {
         "filter f": "patterns of names, 'web*'",
         "format output o": "--json",
         "no-trunc": "leave it out, names are whole",
+        "failed state": "leave it out, what has failed is shown with what runs; --json has active_state",
         "running r": "leave it out, what is stopped is shown with --all only",
     },
     "rm": {

@@ -412,6 +412,8 @@ REFUSED = [
     (("export", "not-there", "b"), "is not defined"),
     (("export", "refused", "/nowhere/b"), "/nowhere/b"),
     (("import", "/nowhere/b"), "'/nowhere/b' does not exist"),
+    (("import", "quadlets"), "standard input, or a kind: quadlet, "),
+    (("import", "docker"), "nsunit import run -- docker run …"),
     (("import", "/etc"), "'/etc' is a directory"),
     (("import", "/etc/passwd"), "it is no tar archive"),
     (("clone", "refused", "refused"), "it is itself"),

@@ -152,7 +152,7 @@ def test_what_is_no_container_is_made_otherwise(name, hint, nsunit):
 @pytest.mark.parametrize(("name", "text"), [("x.pod", "[Pod]\n"), ("x.slice", "[Slice]\nTasksMax=9\n"), ("x@", "")])
 def test_what_edit_says_that_it_makes_it_makes(name, text, nsunit):
     asked = nsunit("edit", name, "--stdin", input=text, check=False)
-    assert f"'nsunit edit --force {name}' makes it; " in asked.stderr
+    assert f"; 'nsunit edit --force {name}' makes it\n" in asked.stderr
     text = text or "[Container]\nLayer=/srv/roots/busybox\nExec=sh\n"
     path = Path(f"/etc/nsunit/{name}.nsunit")
     try:

@@ -67,7 +67,7 @@ def _what_to_edit(invocation: Invocation, name: str, beginning: Callable[[str, s
     except NotFoundError as error:
         if beginning is None or drop_in:
             if not drop_in and not is_network(name):
-                error.hint = f"'nsunit edit --force {name}' makes it; {error.hint}"
+                error.hint = f"{error.hint}; 'nsunit edit --force {name}' makes it"
             raise
         path = os.path.join(own, name + SUFFIX)
         return path, beginning(name, path).encode()

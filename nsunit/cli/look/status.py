@@ -52,6 +52,8 @@ def status(invocation: Invocation) -> int:
     else:
         style = Style(plain=invocation.flag("no-color"))
         calm = [_is_calm(item) for item in _print(found, lines, style, user=context.user, full=full)]
+        if style.terminal and not names and not invocation.flag("quiet"):
+            style.line("0 containers run; 'nsunit list --all' shows those that do not")
     sys.stdout.flush()
     if not lines and len(names) > _WITH_LINES and invocation.value("lines") is None and not invocation.flag("json"):
         warn(f"of {len(names)} containers the last lines of their logs are shown with --lines=N only")

@@ -87,6 +87,8 @@ class Store:
                     f"'{printable(text)}' is the beginning of {len(found)} images", hint="give more of it"
                 )
         hint = f"see 'nsunit image list'; 'nsunit image pull {printable(text)}' fetches it"
+        if text.startswith("localhost/"):
+            hint = "see 'nsunit image list'; 'nsunit build' and 'nsunit image import' make images of localhost"
         raise NotFoundError(f"there is no image '{printable(text)}'", hint=hint)
 
     def named(self, text: str) -> str:

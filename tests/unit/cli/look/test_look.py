@@ -196,6 +196,11 @@ def test_status_exit_codes(nsunit, manager, monkeypatch):
     assert nsunit("status", "web")[0] == 0
     assert nsunit("status", "web", "db")[0] == 3
     assert nsunit("status")[0] == 0
+    monkeypatch.setattr(status_verb, "present", lambda context: [])
+    assert nsunit("status") == (0, "", "")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "0 containers run; 'nsunit list --all' shows those that do not" in nsunit("status")[1]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
     code, out, err = nsunit("status", "none", "web")
     assert (code, err) == (3, "nsunit: container 'none' is not defined\n")
     assert "web" in out

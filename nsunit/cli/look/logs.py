@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
 
 
+_CURSOR = b"-- cursor: "
+
+
 def logs(invocation: Invocation) -> int:
     """The verb `logs`: becomes journalctl."""
     options = {
@@ -39,9 +42,11 @@ def logs(invocation: Invocation) -> int:
     names = invocation.names("defined", pods=True)
     slices = {name: slice_of(context, name) for name in names}
     places = {namespace for name in names if (namespace := journal_of(context, name))}
-    argv = journal_command(slices, options, places, user=invocation.flag("user"))
     sys.stdout.flush()
     try:
+        if options.keys() >= {"since", "lines"} and "reverse" not in options:
+            options = _of_the_last(slices, options, places, user=invocation.flag("user"))
+        argv = journal_command(slices, options, places, user=invocation.flag("user"))
         for name in names:
             if not is_known(context, name) and not _last_line(
                 {name: slices[name]}, places, user=invocation.flag("user")
@@ -59,6 +64,23 @@ def _check_time(long: str, text: str | None) -> None:
     unit = text.lstrip("0123456789.").lstrip()
     if unit[:1].isalpha() and unit.split()[-1] not in ("ago", "left") and unit[:1] != "T":
         raise UsageError(f"--{long}: '{printable(text)}' is not a time", hint=f"--{long}='{printable(text)} ago'")
+
+
+def _of_the_last(
+    slices: dict[str, str], options: dict[str, str | None], places: Iterable[str], *, user: bool
+) -> dict[str, str | None]:
+    """*options* with which journalctl shows the last lines since a time, where that of systemd 252 shows the first.
+
+    It begins at the entry that is the last one of as many in reverse.
+    """
+    backwards = {name: value for name, value in options.items() if name != "follow"}
+    backwards |= {"reverse": None, "output": "cat", "show-cursor": None, "no-pager": None}
+    command = journal_command(slices, backwards, places, user=user)
+    said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.splitlines()
+    if not said or not said[-1].startswith(_CURSOR):
+        return options
+    cursor = said[-1].removeprefix(_CURSOR).decode("ascii", "surrogateescape")
+    return {"cursor": cursor, **{name: value for name, value in options.items() if name != "since"}}
 
 
 def _last_line(slices: dict[str, str], places: Iterable[str], *, user: bool) -> bytes:

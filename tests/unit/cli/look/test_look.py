@@ -262,7 +262,7 @@ def slices(manager):
 def test_logs_becomes_journalctl(nsunit, monkeypatch, slices):
     seen = []
     monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append((file, argv)))
-    nsunit("logs", "-f", "-n", "20", "--since=-1h", "-o", "cat", "web@blue")
+    nsunit("logs", "-f", "-n", "20", "--until=-1h", "-o", "cat", "web@blue")
     assert seen == [
         (
             "journalctl",
@@ -272,11 +272,28 @@ def test_logs_becomes_journalctl(nsunit, monkeypatch, slices):
                 "--unit=nsunit-shop-web\\x40blue.slice",
                 "--follow",
                 "--lines=20",
-                "--since=-1h",
+                "--until=-1h",
                 "--output=cat",
             ],
         )
     ]
+
+
+def test_the_last_lines_since_a_time_begin_where_they_end_in_reverse(nsunit, monkeypatch, slices, tmp_path):
+    script = tmp_path / "journalctl"
+    script.write_text(f"#!/bin/sh\necho \"$@\" >{tmp_path}/asked\nprintf 'a line\\n-- cursor: s=1;i=2\\n'\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.extend(argv))
+    nsunit("logs", "-f", "-n", "2", "--since=-1h", "-o", "json", "web@blue")
+    assert seen[3:] == ["--cursor=s=1;i=2", "--follow", "--lines=2", "--output=json"]
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[2:] == ["--lines=2", "--since=-1h", "--output=cat", "--reverse", "--show-cursor", "--no-pager"]
+    script.write_text("#!/bin/sh\nexit 1\n")
+    seen.clear()
+    nsunit("logs", "-n", "2", "--since=nonsense", "web@blue")
+    assert seen[3:] == ["--lines=2", "--since=nonsense"]
 
 
 @pytest.mark.parametrize("time", ["1 hour ago", "2 days left", "2026-11-30 10:00", "2026-11-30T10:00Z", "@12", "today"])

@@ -174,7 +174,7 @@ def status(context: Context, name: str) -> Status:
         cpu_quota=_tightest(limits, properties, "CPUQuotaPerSecUSec"),
         io_read=number(limits, "IOReadBytes"),
         io_write=number(limits, "IOWriteBytes"),
-        oom_kills=max(_oom_kills(limits), number(properties, "OOMKills") or 0),
+        oom_kills=_kernel_kills(limits, properties),
         managed_oom_kills=_managed_kills(limits, properties),
         control_group=str(limits.get("ControlGroup", "")),
         processes=processes,
@@ -328,6 +328,12 @@ def _cgroup_number(properties: dict[str, object], name: str) -> int | None:
 def _oom_kills(properties: dict[str, object]) -> int:
     content = _cgroup_file(properties, "memory.events") or ""
     return next((int(line.split()[1]) for line in content.splitlines() if line.startswith("oom_kill ")), 0)
+
+
+def _kernel_kills(limits: dict[str, object], properties: dict[str, object]) -> int:
+    """How often the kernel has killed in it: as its cgroup says; once that has gone, the Result= tells of one."""
+    known = max(_oom_kills(limits), number(properties, "OOMKills") or 0)
+    return max(known, 1) if properties.get("Result") == "oom-kill" else known
 
 
 def _managed_kills(limits: dict[str, object], properties: dict[str, object]) -> int:

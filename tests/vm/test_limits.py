@@ -1,7 +1,7 @@
 """Limits hold: each is set in a definition, and then exceeded on purpose."""
 
-import json
 import contextlib
+import json
 import os
 import re
 import stat

@@ -10,11 +10,13 @@ import asyncio
 from typing import Any
 
 from nsunit.bus.marshal import unit_path
-from nsunit.bus.protocol import TIMEOUT, bus_error
+from nsunit.bus.protocol import TIMEOUT
 from nsunit.bus.signals import MANAGER, MANAGER_PATH, PROPERTIES, SYSTEMD, Signal, Signals, connect, has_left, run
 from nsunit.errors import BusError
 from nsunit.record import Record
 from nsunit.units import time_was_up
+
+_GOES_ON = "it goes on; 'nsunit stop' ends it, 'nsunit status' says what it does"
 
 
 class Ended(Record):
@@ -84,7 +86,7 @@ async def _wait(units: tuple[str, ...], timeout: float | None, user: bool) -> li
         return await asyncio.wait_for(watcher.run(), timeout)
     except TimeoutError:
         running = ", ".join(f"'{watched.unit}'" for watched in watcher.watched if watched.ended is None)
-        raise bus_error(TIMEOUT, f"still running after {timeout:g} s: {running}") from None
+        raise BusError(TIMEOUT, f"still running after {timeout:g} s: {running}", hint=_GOES_ON) from None
     finally:
         bus.disconnect()
 

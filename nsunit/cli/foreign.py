@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from nsunit.cli.tools import COMPOSE, TOOLS
-from nsunit.cli.verbs import all_verbs, find_verb
+from nsunit.cli.verbs import all_verbs, family, find_verb
+from nsunit.errors import UsageError, did_you_mean
+from nsunit.names import DEFINITION_SUFFIX, is_valid_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nsunit.cli.verbs import Verb
+
 _SHELL = "'nsunit exec -ti NAME sh' runs a shell in it; with Register=yes there is 'machinectl shell NAME', too"
+_HELP = "see 'nsunit --help'"
 _OFTEN = "'nsunit start NAME', with all that is said in NAME.nsunit; 'nsunit run' takes keys by -p"
 _FILE = "definitions are read at each start; 'nsunit apply NAME' brings a running container up to its own"
 
@@ -20,7 +25,7 @@ _VERBS = {
     "init": "'nsunit create NAME' writes a definition; 'nsunit run' needs none",
     "terminate poweroff halt shutdown": "'nsunit stop NAME'",
     "reboot": "'nsunit restart NAME'",
-    "launch spawn container": _OFTEN,
+    "launch spawn": _OFTEN,
     "unpause thaw unfreeze": "'nsunit resume NAME'",
     "freeze": "'nsunit pause NAME'",
     "remove delete destroy": "'nsunit rm NAME'",
@@ -28,6 +33,8 @@ _VERBS = {
     "journal log": "'nsunit logs NAME'",
     "info": "'nsunit status NAME' is about a container, 'nsunit doctor' about this host",
     "system": "'nsunit doctor', or 'nsunit image df' and 'nsunit image prune'",
+    "execute": "'nsunit exec NAME COMMAND', or 'nsunit run' for a container of its own",
+    "get property": "'nsunit show NAME', with -p for one property",
     "images list-images": "'nsunit image list'",
     "rmi": "'nsunit image rm IMAGE'",
     "pull": "'nsunit image pull NAME'",
@@ -48,6 +55,7 @@ _VERBS = {
     "is-enabled": "'nsunit show -p enabled NAME'",
     "daemon-reload": _FILE,
     "mask": "'ln -s /dev/null /etc/nsunit/NAME.nsunit'",
+    "unmask": "'rm /etc/nsunit/NAME.nsunit', where that is the link that masks it",
     "set-limit limit": "'nsunit set NAME MemoryMax=1G', and 'nsunit dropin' for good",
     "set-property": "'nsunit set NAME KEY=VALUE', with --persist for good",
     "bind": "Bind= in the definition, then 'nsunit restart NAME'",
@@ -144,12 +152,17 @@ _CREATE_KEYS = {
     "restart": "Restart=always; 'nsunit enable NAME' starts it at boot",
     "health-cmd": "Health=COMMAND",
 }
-
+_SIGNALS = "-s HUP, or --signal=9"
 _STOP = {"time t timeout": "TimeoutStopSec=5 in [Service] for good, and 'nsunit stop --now NAME' kills at once"}
 _KEYS = "'nsunit set NAME MemoryMax=1G CPUQuota=50%', by the keys of systemd.resource-control(5)"
 _LIMITS = "'nsunit set NAME MemoryMax=1G' changes limits, with --persist for good"
 OPTIONS = {
-    "logs": {"tail": "-n 10, or --lines=10", "timestamps t": "-o short-iso writes times another way"},
+    "logs": {
+        "tail": "-n 10, or --lines=10",
+        "timestamps t": "-o short-iso writes times another way",
+        "unit u": "leave it out, the container's name is enough",
+        "boot b priority p": "journalctl(1) has it, for the unit nsunit-NAME.service",
+    },
     "stats": {
         "no-stream": "leave it out, they are shown once; --watch goes on",
         "format": "--json",
@@ -187,8 +200,14 @@ OPTIONS = {
         "detach d publish volume v rm interactive tty i t it e env network": "a command line stands behind two dashes:"
         " nsunit import run -- docker run …",
     },
+    "kill": {"0 1 2 3 6 9 A C I K P Q S T U W": _SIGNALS},
+    "image list": {"all a": "leave it out, all are shown", "format": "--json"},
     "cp": {"recursive r R": "leave it out, directories are copied whole"},
-    "ps": {"all a": "'nsunit list --all' lists containers, 'nsunit ps NAME' shows the processes of one"},
+    "ps": {
+        "e f x u": "leave it out, all processes of the container are shown",
+        "all a": "'nsunit list --all' lists containers, 'nsunit ps NAME' shows the processes of one",
+    },
+    "status": {"all a": "a pattern of names: \"nsunit status '*'\""},
     "stop": _STOP,
     "restart": _STOP,
     "update": {"memory m memory-swap cpus cpu-shares c pids-limit blkio-weight cpuset-cpus": _LIMITS},
@@ -197,6 +216,8 @@ OPTIONS = {
         "filter f": "patterns of names, 'web*'",
         "format output o": "--json",
         "no-trunc": "leave it out, names are whole",
+        "failed state": "leave it out, what has failed is shown with what runs; --json has active_state",
+        "running r": "leave it out, what is stopped is shown with --all only",
     },
     "rm": {
         "volumes v": "'nsunit volume rm NAME', volumes outlive containers",
@@ -233,13 +254,55 @@ def of_tool(tool: str) -> list[tuple[str, str]]:
     return [(" ".join(names), text) for text, names in found.items()]
 
 
+def suggestion(name: str, rest: Sequence[str]) -> str:
+    """What to type instead of *name*, which is no verb, with the words *rest* behind it."""
+    first, _, second = name.partition(" ")
+    if known := verb(name, rest):
+        return known
+    if second:
+        verbs = family(first)
+        seconds = [alias.partition(" ")[2] for item in verbs for alias in item.names]
+        return did_you_mean(second, seconds, f"'nsunit {first} {{}}'") or all_of(verbs)
+    if rest and find_verb(rest[0]):
+        return f"the verb comes first: 'nsunit {rest[0]} {printable(name)}'"
+    return did_you_mean(name, [alias for item in all_verbs() for alias in item.names], "'nsunit {}'") or _HELP
+
+
+def all_of(verbs: Sequence[Verb]) -> str:
+    """Say which *verbs* a family has."""
+    return "there are " + ", ".join(f"'{item.names[0]}'" for item in verbs)
+
+
+def check_order(of: Verb, operands: Sequence[str]) -> None:
+    """Refuse what has the container's name behind something else: `set MemoryMax=1G web`.
+
+    Raises:
+        UsageError: it has; the hint has the right order.
+    """
+    first, second = operands[:2]
+    is_other = first[:1].isdigit() or any(mark in first for mark in "/=:")
+    if is_other and is_valid_name(second) and not first.endswith(DEFINITION_SUFFIX):
+        words = f"nsunit {of.names[0]} {second} {printable(first)}"
+        raise UsageError(f"'{printable(first)}' is not a container name", hint=f"the name comes first: '{words}'")
+
+
 def verb(name: str, rest: Sequence[str] = ()) -> str | None:
     """What to type instead of the verb *name* of another tool, with the words *rest*; None if none has it."""
     family, _, action = name.partition(" ")
     if name == "compose":
         return next((text for word in rest for text in _of_compose(word)), VERBS[name])
+    if name == "container" and rest:
+        return _without_family(rest[0]) or VERBS[name]
     here = f"{family} {_ACTIONS.get(action)}"
-    return f"'nsunit {here}'" if find_verb(here) else VERBS.get(name)
+    if find_verb(here):
+        return f"'nsunit {here}'"
+    return _without_family(action) if action else VERBS.get(name)
+
+
+def _without_family(action: str) -> str | None:
+    """What to type instead of '*FAMILY* *action*', where *action* stands alone here."""
+    own = find_verb(action)
+    return f"'nsunit {own.names[0]}'" if own else VERBS.get(action)
 
 
 def _of_compose(action: str) -> list[str]:

@@ -19,9 +19,9 @@ import sys
 import time
 
 from nsunit.cli import fail, report, say, set_user, tell_deaf
-from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, all_verbs, family, find_verb, load
+from nsunit.cli.verbs import GLOBAL_OPTIONS, Invocation, family, find_verb, load
 from nsunit.errors import UsageError, did_you_mean
-from nsunit.names import is_pattern, is_pod, printable
+from nsunit.names import is_pattern, is_pod, is_valid_name, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +167,9 @@ def _run(arguments: list[str]) -> int:
         name = f"{name} {rest.pop(0)}"
     verb = find_verb(name)
     if verb is None:
-        raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint=_suggest_verb(name, rest))
+        raise UsageError(
+            f"'{printable(name)}' is not a verb of nsunit", hint=load("nsunit.cli.foreign:suggestion")(name, rest)
+        )
     known = (
         () if verb.foreign and rest not in (["--help"], ["-h"]) else (*GLOBAL_OPTIONS, *verb.options, *verb.understood)
     )
@@ -248,8 +250,8 @@ def _without_verb(values: dict[str, list[str]]) -> int:
 def _without_second_word(name: str, verbs: Sequence[Verb], is_help: bool) -> int:
     if is_help:
         return int(load("nsunit.cli.help:print_family_help")(name))
-    names = ", ".join(f"'{verb.names[0]}'" for verb in verbs)
-    raise UsageError(f"{name}: its second word is missing", hint=f"there are {names}")
+    hint: str = load("nsunit.cli.foreign:all_of")(verbs)
+    raise UsageError(f"{name}: its second word is missing", hint=hint)
 
 
 def _print_help(verb: Verb | None, values: dict[str, list[str]]) -> int:
@@ -260,20 +262,14 @@ def _print_version() -> int:
     return int(load("nsunit.cli.host.version:print_version")())
 
 
-def _suggest_verb(name: str, rest: Sequence[str]) -> str:
-    known = [alias for verb in all_verbs() for alias in verb.names]
-    foreign: str | None = load("nsunit.cli.foreign:verb")(name, rest)
-    if foreign is None and len(rest) == 1 and find_verb(rest[0]):
-        return f"the verb comes first: 'nsunit {rest[0]} {printable(name)}'"
-    return foreign or did_you_mean(name, known, "'nsunit {}'") or "see 'nsunit --help'"
-
-
 def _check_operands(verb: Verb, operands: list[str], everything: bool) -> None:
     name = verb.names[0]
     usage = f"nsunit {name} [OPTIONS] {verb.operands}".rstrip()
     if everything and operands and verb.group == "lifecycle":
         raise UsageError(f"{name}: --all and names exclude each other", hint=usage)
     takes_all = any(option.long == "all" for option in verb.options) and verb.group == "lifecycle"
+    if len(operands) > 1 and verb.operands.lstrip("[").startswith("NAME ") and not is_valid_name(operands[0]):
+        load("nsunit.cli.foreign:check_order")(verb, operands)
     if len(operands) < verb.least or (takes_all and not operands and not everything):
         hint = load("nsunit.cli.foreign:operand")(name) or usage
         raise UsageError(f"{name}: {_missing(verb, len(operands))} is missing", hint=hint)

@@ -16,6 +16,7 @@ from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, TextIO
 
     from nsunit.cli.verbs import Invocation
@@ -95,6 +96,12 @@ class Style:
         """Write one line.  What cannot be encoded for the stream is escaped."""
         encoding = getattr(self.stream, "encoding", None) or "utf-8"
         self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def print_names(names: Iterable[str]) -> None:
+    """Write *names*, one a line: what a list is with --quiet."""
+    for name in names:
+        sys.stdout.write(printable(name) + "\n")
 
 
 def print_table(

@@ -81,6 +81,8 @@ def hand_over(verb: str, values: Mapping[str, Sequence[str]], operands: Sequence
         UsageError: that is no host.
         NsunitError: ssh is not installed.
     """
+    if verb == "kill" and values["host"][-1] == "UP":
+        raise UsageError("'-HUP' is -H UP, a host", hint="'nsunit kill -s HUP NAME' sends the signal")
     host = host_of(values["host"][-1])
     _, *words = words_of(verb, values, operands, foreign=foreign)
     words = ["sh", "-c", _IF_THERE, host.destination, *words]

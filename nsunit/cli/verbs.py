@@ -115,7 +115,7 @@ GLOBAL_OPTIONS = (
     Option("json", "Print JSON, see nsunit-json(7)"),
     Option("no-color", "Print without colours, as with $NO_COLOR"),
     Option("no-headings", "Print tables without their headings"),
-    Option("quiet", "Print errors only", short="q"),
+    Option("quiet", "Print errors only, and of lists the names", short="q"),
     Option("debug", "Print a traceback with an error"),
 )
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Definition
     from nsunit.plan.units import Units
 
-ORIGIN = "nsunit set"
+ORIGIN = "set"
 _SECTIONS = ("Slice", "Service", "Container", "Unit", "Install")
 
 

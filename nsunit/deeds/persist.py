@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context, Undo
     from nsunit.definition.model import Definition
 
-ORIGIN = "nsunit dropin"
+ORIGIN = "dropin"
 
 
 def drop_in(context: Context, name: str, assignments: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:

@@ -282,7 +282,8 @@ def _not_found(name: str, search: SearchPath) -> NotFoundError:
         if _first([f"{name}{GROUP_SUFFIX}"], search):
             hint = f"there is a group of that name: '{name}{GROUP_SUFFIX}'"
     if name.endswith(NETWORK_SUFFIX):
-        hint = f"containers join it by Network={name.removesuffix(NETWORK_SUFFIX)}; see 'nsunit network --help'"
+        network = name.removesuffix(NETWORK_SUFFIX)
+        hint = f"containers join it by Network={network}; 'nsunit network inspect {network}' shows it"
         return NotFoundError(f"'{name}' is the name of a network", hint=hint)
     looked = ", ".join(search.directories)
     if name.endswith(POD_SUFFIX):

@@ -182,7 +182,7 @@ def test_what_this_machine_does_not_have(containers, nsunit):
         ("MiscMax=sev 4", "misc.max: this machine has no resource 'sev'"),
         ("RDMAMax=mlx4_0 hca_handle=2", "rdma.max: this machine has no RDMA device 'mlx4_0'"),
         *([] if (container.cgroup / "cpu.uclamp.max").exists() else WITHOUT_UCLAMP),
-        ("cpu.shares=512", "nsunit set: 'cpu.shares': only cgroup version 1 has it"),
+        ("cpu.shares=512", "set: 'cpu.shares': only cgroup version 1 has it"),
     ):
         done = nsunit("set", container.name, "HugeTLBMax=2M 2M", assignment, check=False)
         assert (done.returncode, done.stderr.splitlines()[0]) == (1, f"nsunit: {reason}")

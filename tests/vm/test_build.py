@@ -64,6 +64,13 @@ def test_what_is_built_runs_and_nothing_else_is_left(folder, image, nsunit, run)
     assert json.loads(again.stdout)["fetched"] == 0
 
 
+def test_what_has_no_name_is_not_called_by_its_id(folder, image, nsunit):
+    built = json.loads(nsunit("build", str(folder), "--json").stdout)
+    listed = next(item for item in json.loads(nsunit("image", "list", "--json").stdout) if item["id"] == built["id"])
+    assert (built["names"], listed["names"]) == ([], [])
+    assert built["id"] in nsunit("image", "list", "--quiet").stdout.split()
+
+
 def test_it_is_built_on_images_of_the_store(folder, image, nsunit, run):
     """Of nsunit's, whoever else has one of that name in buildah's storage; what was built is not copied there again."""
     base = image.replace("build", "base").removesuffix(":latest")

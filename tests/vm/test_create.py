@@ -124,6 +124,7 @@ def test_a_definition_by_its_keys(created, nsunit, containers):
         (["--template=busybox", "a.b"], "'a.b' is not an option of a template"),
         (["--template=busybox", "NoSuchKey=1"], "'NoSuchKey' is not a key"),
         (["--template=busybox", "Bind=/nowhere:/x"], "/nowhere"),
+        (["Layer=/srv/roots/busybox", "Exec=sh", "Pod=nowhere"], "looked for nowhere.pod.nsunit in /etc/nsunit, /"),
     ],
 )
 def test_what_is_refused_leaves_nothing(words, said, created, nsunit):
@@ -132,6 +133,33 @@ def test_what_is_refused_leaves_nothing(words, said, created, nsunit):
     assert done.returncode in (1, 2, 3)
     assert not (ROOTS / created[0]).exists()
     assert not Path(f"/etc/nsunit/{created[0]}.nsunit").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("x.pod", "'nsunit edit --force x.pod' makes a definition of it"),
+        ("x.network", "'nsunit network create x'"),
+        ("x@1", "a template is a file that 'nsunit edit --force x@' makes"),
+    ],
+)
+def test_what_is_no_container_is_made_otherwise(name, hint, nsunit):
+    done = nsunit("create", name, "--image=x", check=False)
+    said = f"nsunit: '{name}' is not the name of a container with a definition of its own\n  hint: {hint}\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize(("name", "text"), [("x.pod", "[Pod]\n"), ("x.slice", "[Slice]\nTasksMax=9\n"), ("x@", "")])
+def test_what_edit_says_that_it_makes_it_makes(name, text, nsunit):
+    asked = nsunit("edit", name, "--stdin", input=text, check=False)
+    assert f"; 'nsunit edit --force {name}' makes it\n" in asked.stderr
+    text = text or "[Container]\nLayer=/srv/roots/busybox\nExec=sh\n"
+    path = Path(f"/etc/nsunit/{name}.nsunit")
+    try:
+        nsunit("edit", name, "--force", "--stdin", input=text)
+        assert path.read_text() == text
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def test_roots_of_templates(created, workplace, nsunit, containers):

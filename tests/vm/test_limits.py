@@ -1,6 +1,7 @@
 """Limits hold: each is set in a definition, and then exceeded on purpose."""
 
 import contextlib
+import json
 import os
 import re
 import stat
@@ -80,6 +81,7 @@ def test_memory_limit_ends_in_oom_kill(containers, program, nsunit):
     assert waited.returncode == 1
     assert "oom-kill" in waited.stdout
     assert container.show("ActiveState", "Result") == {"ActiveState": "failed", "Result": "oom-kill"}
+    assert json.loads(nsunit("show", "-p", "oom_kills", container.name).stdout)["oom_kills"] > 0
     shown = nsunit("status", container.name, check=False)
     assert shown.returncode == 3
     assert "(Result: oom-kill" in shown.stdout

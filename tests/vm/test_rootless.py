@@ -180,6 +180,8 @@ def test_doctor(user):
     assert findings["subordinate ids"]["text"] == f"65536 users and 65536 groups for {USER}"
     assert findings["linger"]["state"] == "ok"
     assert findings["network"]["text"] == "'/usr/bin/pasta'"
+    warned = user.run("journalctl", "--lines=1").stderr
+    assert (findings["journal"]["state"] == "warning") == ("insufficient permissions" in warned)
     assert "memory" in findings["controllers"]["text"]
 
 

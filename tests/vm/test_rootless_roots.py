@@ -161,6 +161,10 @@ def test_files_in_and_out_and_backup(user):
     user.nsunit("cp", f"{name}:/data", f"{place}/back")
     assert (place / "back/stopped").read_text() == "content\n"
     assert (place / "back/seven").stat().st_uid == user.uid
+    shared = Path(f"/tmp/nsunit-test-{os.getpid()}")  # in a directory that is root's, where anybody may write
+    user.nsunit("cp", f"{name}:/data/stopped", shared)
+    assert shared.read_text() == "content\n"
+    shared.unlink()
     user.nsunit("export", name, f"{place}/kept.tar")
     user.nsunit("clone", name, "copied")
     user.nsunit("rename", "copied", "moved")

@@ -155,6 +155,8 @@ def test_every_task(scene, typed):
         missing = [word for word in words if word not in shown]
         if missing or "FAILED" in shown:
             wrong.append(f"{title}: {missing}\n{shown}")
+        if title.startswith("Cleaning"):
+            assert not set(shown.split()) & {"no-definition", "stopped"}, shown
         if title.startswith("Data on"):
             wait_until(lambda: SEEN.exists() and SEEN.read_text() == "9\n", "what it has read of its secret")
             assert SEEN.stat().st_uid == 33

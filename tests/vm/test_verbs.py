@@ -165,6 +165,8 @@ def test_kill_and_logs(web, nsunit):
     assert nsunit("logs", "-n", "1", "-o", "cat", web.name).stdout.count("\n") == 1
     assert "hello" in nsunit("logs", "--since=-10min", web.name).stdout
     assert "hello" not in nsunit("logs", "--since=+1h", web.name).stdout
+    words = ("logs", "--since=-10min", "-o", "cat", web.name)
+    assert nsunit(*words, "-n", "2").stdout.splitlines() == nsunit(*words).stdout.splitlines()[-2:]
     found = nsunit("logs", "--grep=^got USR[0-9]", "-o", "cat", web.name).stdout
     assert set(found.splitlines()) == {"got USR1"}
     follower = subprocess.Popen(["nsunit", "logs", "-f", "-n", "0", "-o", "cat", web.name], stdout=subprocess.PIPE)

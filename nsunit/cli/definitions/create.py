@@ -17,7 +17,7 @@ from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import SECTIONS
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
 from nsunit.features.images.roots import make, templates
-from nsunit.names import check_name, is_group, is_pod, printable
+from nsunit.names import NETWORK_SUFFIX, check_name, is_group, is_network, is_pod, printable
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -35,8 +35,13 @@ _PRESUMED = [("Container", "Rootfs", "/", _TYPED), ("Container", "Exec", "/", _T
 def create(invocation: Invocation) -> int:
     """The verb `create`."""
     context, name = invocation.context(), check_name(invocation.operands[0])
-    if "@" in name or is_group(name) or is_pod(name):
-        raise UsageError(f"'{name}' is not the name of a container with a definition of its own")
+    if "@" in name or is_group(name) or is_pod(name) or is_network(name):
+        hint = f"'nsunit edit --force {name}' makes a definition of it"
+        if is_network(name):
+            hint = f"'nsunit network create {name.removesuffix(NETWORK_SUFFIX)}'"
+        elif "@" in name:
+            hint = f"a template is a file that 'nsunit edit --force {name.partition('@')[0]}@' makes"
+        raise UsageError(f"'{name}' is not the name of a container with a definition of its own", hint=hint)
     image, template = invocation.value("image"), invocation.value("template")
     words = invocation.operands[1:]
     options = tuple(word for word in words if word[:1].islower())

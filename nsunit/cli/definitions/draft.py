@@ -107,9 +107,15 @@ class Draft:
             raise self.of_target(problems)
 
     def of_target(self, problems: Sequence[Problem]) -> DefinitionError:
-        """An error with *problems* as they are told of the target."""
+        """An error with *problems* as they are told of the target, without the draft's own directory in them."""
         return DefinitionError(
-            [problem.replace(path=self.target) if problem.path == self.path else problem for problem in problems]
+            [
+                problem.replace(
+                    path=self.target if problem.path == self.path else problem.path,
+                    hint=problem.hint and problem.hint.replace(f"{self.directory}, ", ""),
+                )
+                for problem in problems
+            ]
         )
 
     def keep(self) -> None:

@@ -11,7 +11,7 @@ from nsunit.cli.definitions.lookup import checked, find_definition
 from nsunit.definition import read_regular
 from nsunit.definition.search import SUFFIX
 from nsunit.errors import DefinitionError, NotFoundError, UsageError
-from nsunit.names import printable
+from nsunit.names import is_network, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ def _what_to_edit(invocation: Invocation, name: str, beginning: Callable[[str, s
     drop_in = invocation.value("drop-in")
     try:
         found = find_definition(checked(name), context)
-    except NotFoundError:
+    except NotFoundError as error:
         if beginning is None or drop_in:
+            if not drop_in and not is_network(name):
+                error.hint = f"{error.hint}; 'nsunit edit --force {name}' makes it"
             raise
         path = os.path.join(own, name + SUFFIX)
         return path, beginning(name, path).encode()

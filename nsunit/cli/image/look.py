@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nsunit.cli import say
-from nsunit.cli.output import Style, format_size, plural, print_json, print_table
+from nsunit.cli.output import Style, format_size, plural, print_json, print_names, print_table
 from nsunit.features.images import check as checks
 from nsunit.features.images.look import Shown, history, images, usage
 from nsunit.names import printable
@@ -27,13 +27,20 @@ def list_images(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json([_document(item) for item in found])
         return 0
+    if invocation.flag("quiet"):
+        print_names(name for item in found for name in (_names(item) or [item.image.id]))
+        return 0
     rows: list[tuple[str, ...]] = [
         (name, item.image.id[:ID_SHOWN], format_size(item.size), " ".join(item.used_by) or "-")
         for item in found
-        for name in ([name for name in item.names if "@" not in name] or ["-"])
+        for name in (_names(item) or ["-"])
     ]
     print_table(_style(invocation), ("IMAGE", "ID", "SIZE", "CONTAINERS"), rows, ("CONTAINERS", "ID", "SIZE"))
     return 0
+
+
+def _names(item: Shown) -> list[str]:
+    return [name for name in item.names if "@" not in name]
 
 
 def _document(item: Shown) -> dict[str, object]:

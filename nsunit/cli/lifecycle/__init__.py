@@ -124,7 +124,8 @@ VERBS = (
         complete="defined_any",
         patterns="enabled",
         details=(
-            "Removes what enable has written. A container that runs from those files must be stopped first. "
+            "Removes what enable has written, and ends its timer and its listening sockets. A container that runs from "
+            "those files must be stopped first. "
             "A pod or group stands for its containers as well; the unit file of a pod stays as long as one needs it.",
         ),
     ),

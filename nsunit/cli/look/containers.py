@@ -5,7 +5,16 @@ from __future__ import annotations
 import time
 
 from nsunit.cli import warn
-from nsunit.cli.output import Style, format_ago, format_duration, format_size, plural, print_json, print_table
+from nsunit.cli.output import (
+    Style,
+    format_ago,
+    format_duration,
+    format_size,
+    plural,
+    print_json,
+    print_names,
+    print_table,
+)
 from nsunit.deeds.look.connected import connected
 from nsunit.deeds.look.states import list_containers as query
 from nsunit.deeds.look.states import pod_states
@@ -34,12 +43,15 @@ def list_containers(invocation: Invocation) -> int:
     if invocation.flag("json"):
         print_json(states)
         return 0
+    if invocation.flag("quiet"):
+        print_names(state.name for state in states)
+        return 0
     style = Style.of(invocation)
     print_table(style, _COLUMNS, [(*_row(state), *_connected(context, state)) for state in states], _SPARE)
     for state in states:
         if state.note:
             warn(f"{state.name}: {state.note.removeprefix(f'{state.name}: ')}")
-    if style.terminal and not invocation.flag("quiet"):
+    if style.terminal:
         more = "" if everything else "; 'nsunit list --all' shows those that do not run as well"
         style.line(f"\n{plural(len(states), 'container')}{more}")
     return 0

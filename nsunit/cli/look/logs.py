@@ -9,14 +9,17 @@ import sys
 from nsunit.core.running import slice_of
 from nsunit.core.stored import is_known, journal_of
 from nsunit.definition.search import find
-from nsunit.errors import NsunitError
-from nsunit.names import former_unit, service_name
+from nsunit.errors import NsunitError, UsageError
+from nsunit.names import former_unit, printable, service_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nsunit.cli.verbs import Invocation
+
+
+_CURSOR = b"-- cursor: "
 
 
 def logs(invocation: Invocation) -> int:
@@ -26,6 +29,8 @@ def logs(invocation: Invocation) -> int:
         for long in ("follow", "lines", "since", "until", "output", "reverse", "grep")
         if invocation.flag(long)
     }
+    for long in ("since", "until"):
+        _check_time(long, options.get(long))
     if sys.stdout.isatty() and not invocation.flag("full"):
         options["no-full"] = None
     if invocation.flag("json"):
@@ -37,9 +42,11 @@ def logs(invocation: Invocation) -> int:
     names = invocation.names("defined", pods=True)
     slices = {name: slice_of(context, name) for name in names}
     places = {namespace for name in names if (namespace := journal_of(context, name))}
-    argv = journal_command(slices, options, places, user=invocation.flag("user"))
     sys.stdout.flush()
     try:
+        if options.keys() >= {"since", "lines"} and "reverse" not in options:
+            options = _of_the_last(slices, options, places, user=invocation.flag("user"))
+        argv = journal_command(slices, options, places, user=invocation.flag("user"))
         for name in names:
             if not is_known(context, name) and not _last_line(
                 {name: slices[name]}, places, user=invocation.flag("user")
@@ -48,6 +55,32 @@ def logs(invocation: Invocation) -> int:
         os.execvp(argv[0], argv)
     except FileNotFoundError:
         raise NsunitError("journalctl is not there", hint="it comes with systemd; see 'nsunit doctor'") from None
+
+
+def _check_time(long: str, text: str | None) -> None:
+    """Refuse a span without a sign, which is the past with other tools, and nothing for journalctl."""
+    if text is None or not text[:1].isdigit():
+        return
+    unit = text.lstrip("0123456789.").lstrip()
+    if unit[:1].isalpha() and unit.split()[-1] not in ("ago", "left") and unit[:1] != "T":
+        raise UsageError(f"--{long}: '{printable(text)}' is not a time", hint=f"--{long}='{printable(text)} ago'")
+
+
+def _of_the_last(
+    slices: dict[str, str], options: dict[str, str | None], places: Iterable[str], *, user: bool
+) -> dict[str, str | None]:
+    """*options* with which journalctl shows the last lines since a time, where that of systemd 252 shows the first.
+
+    It begins at the entry that is the last one of as many in reverse.
+    """
+    backwards = {name: value for name, value in options.items() if name != "follow"}
+    backwards |= {"reverse": None, "output": "cat", "show-cursor": None, "no-pager": None}
+    command = journal_command(slices, backwards, places, user=user)
+    said = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout.splitlines()
+    if not said or not said[-1].startswith(_CURSOR):
+        return options
+    cursor = said[-1].removeprefix(_CURSOR).decode("ascii", "surrogateescape")
+    return {"cursor": cursor, **{name: value for name, value in options.items() if name != "since"}}
 
 
 def _last_line(slices: dict[str, str], places: Iterable[str], *, user: bool) -> bytes:

@@ -52,6 +52,8 @@ def status(invocation: Invocation) -> int:
     else:
         style = Style(plain=invocation.flag("no-color"))
         calm = [_is_calm(item) for item in _print(found, lines, style, user=context.user, full=full)]
+        if style.terminal and not names and not invocation.flag("quiet"):
+            style.line("0 containers run; 'nsunit list --all' shows those that do not")
     sys.stdout.flush()
     if not lines and len(names) > _WITH_LINES and invocation.value("lines") is None and not invocation.flag("json"):
         warn(f"of {len(names)} containers the last lines of their logs are shown with --lines=N only")
@@ -171,6 +173,7 @@ def _activity(status: Status, style: Style, now: float | None) -> str:
         text += " " + style.paint("(paused)", "yellow")
     if status.result not in ("success", ""):
         code = "" if status.exit_status is None else f", status {status.exit_status}"
+        code += f", {status.signal}" if status.signal else ""
         text += f" (Result: {printable(status.result)}{code})"
     if state.since_usec:
         text += f" since {format_time(state.since_usec)}; {format_ago(state.since_usec, now)} ago"

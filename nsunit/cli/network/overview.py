@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nsunit.cli.network.documents import network_document
-from nsunit.cli.output import Style, print_json, print_table
+from nsunit.cli.output import Style, print_json, print_names, print_table
 from nsunit.errors import NotFoundError, did_you_mean
 from nsunit.features.network.networks import overview
 from nsunit.names import printable
@@ -22,8 +22,14 @@ def list_networks(invocation: Invocation, _: list[str]) -> int:
     if invocation.flag("json"):
         print_json([network_document(network, inside) for network, inside in found])
         return 0
+    if invocation.flag("quiet"):
+        print_names(network.name for network, _ in found)
+        return 0
     rows: list[tuple[str, ...]] = [
-        (network.name, network.bridge, " ".join(network.subnets) or "-", " ".join(item.container for item in inside))
+        (
+            *(network.name, network.bridge, " ".join(network.subnets) or "-"),
+            " ".join(item.container for item in inside) or "-",
+        )
         for network, inside in found
     ]
     print_table(Style.of(invocation), ("NETWORK", "BRIDGE", "SUBNETS", "CONTAINERS"), rows, ("BRIDGE", "CONTAINERS"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.cli import say, warn
 from nsunit.cli.verbs import load
 from nsunit.errors import UsageError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from nsunit.imports.model import Draft
 
 # Options that say how definitions of other tools come in.
+_ENGINES = ("docker", "podman")
 _OF_KINDS = ("to", "dry-run", "name", "from-container", "project", "profile")
 
 
@@ -52,9 +55,9 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
         )
         return _tell(invocation, brought)
     kinds = ", ".join(names())
-    if rest:
+    if rest or first in _ENGINES:
         hint = f"there are {kinds}"
-        if first in ("docker", "podman"):
+        if first in _ENGINES:
             hint = f"nsunit import run -- {first} run …, nsunit import run --from-container NAME"
         raise UsageError(f"'{printable(first)}' is not a kind of files that can be imported", hint=hint)
     if called := of_file(first):
@@ -67,6 +70,9 @@ def bring_in(invocation: Invocation) -> int | Sequence[Outcome]:
             if option == "name":
                 hint = "an archive has its name; 'nsunit clone' and 'nsunit rename' give another one"
             raise UsageError(f"--{option} is for definitions of another tool", hint=hint)
+    if "/" not in first and first != "-" and not os.path.lexists(first):
+        hint = f"a file that 'nsunit export' has written, - for standard input, or a kind: {kinds}"
+        raise UsageError(f"'{printable(first)}' does not exist", hint=hint)
     archive: Sequence[Outcome] = load("nsunit.cli.transfer.archive:restore")(invocation)
     return archive
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from nsunit.cli.output import Style, format_size, print_json, print_table
+from nsunit.cli.output import Style, format_size, print_json, print_names, print_table
 from nsunit.features.volumes.look import volumes
 from nsunit.names import printable
 
@@ -19,6 +19,9 @@ def list_volumes(invocation: Invocation) -> int:
     found = volumes(invocation.context())
     if invocation.flag("json"):
         print_json(found)
+        return 0
+    if invocation.flag("quiet"):
+        print_names(item.name for item in found)
         return 0
     rows: list[tuple[str, ...]] = [
         (item.name, "yes" if item.filled else "no", format_size(item.size_max), " ".join(item.containers) or "-")
@@ -38,7 +41,7 @@ def inspect(invocation: Invocation) -> int:
     for place, item in enumerate(found):
         sys.stdout.write("\n" if place else "")
         for key, value in _lines(item):
-            sys.stdout.write(f"{key + ':':<12} {printable(value)}\n")
+            sys.stdout.write(f"{key:>10}: {printable(value)}\n")
     return 0
 
 

@@ -13,6 +13,7 @@ from nsunit.deeds.look.sources import files_of
 from nsunit.deeds.look.states import ContainerState, failure_that_counts, health_of, is_frozen, number, state_of
 from nsunit.definition.load import load_any
 from nsunit.definition.search import find, find_group
+from nsunit.definition.signals import signal_name
 from nsunit.errors import DefinitionError, NotFoundError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import (
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from nsunit.storage.health import Health
 
 CLD_EXITED = 1  # of waitid(2): else ExecMainStatus is a signal's number
+
+_KILLED = (2, 3)  # CLD_KILLED, CLD_DUMPED
 
 # All properties of a unit would take systemd several times as long as those that are shown.
 _OF_ITSELF = (
@@ -91,6 +94,7 @@ class Status(Record):
     health: Health | None = None
     image: str = ""  # its name in full, empty where the root is none, or it was never started
     image_id: str = ""  # that of the image it has, which 'update' may have chosen
+    signal: str = ""  # the name of the one that has killed it
 
 
 class _Kept:
@@ -152,6 +156,7 @@ def status(context: Context, name: str) -> Status:
     limits = context.bus.get(state.slice, *_OF_SLICE)
     processes = tuple(unit_processes(CGROUP_ROOT, str(limits.get("ControlGroup", "")))) if active else ()
     code = properties.get("ExecMainStatus") if properties.get("ExecMainCode") == CLD_EXITED else None
+    ended_by = properties.get("ExecMainStatus") if properties.get("ExecMainCode") in _KILLED else None
     return Status(
         state=state,
         description=(not is_group(name) and str(properties.get("Description", ""))) or kept.description,
@@ -169,10 +174,11 @@ def status(context: Context, name: str) -> Status:
         cpu_quota=_tightest(limits, properties, "CPUQuotaPerSecUSec"),
         io_read=number(limits, "IOReadBytes"),
         io_write=number(limits, "IOWriteBytes"),
-        oom_kills=max(_oom_kills(limits), number(properties, "OOMKills") or 0),
+        oom_kills=_kernel_kills(limits, properties),
         managed_oom_kills=_managed_kills(limits, properties),
         control_group=str(limits.get("ControlGroup", "")),
         processes=processes,
+        signal=signal_name(ended_by) if isinstance(ended_by, int) else "",
         notes=(
             *((state.note,) if state.note else ()),
             *_notes_of_boot(context, state),
@@ -322,6 +328,12 @@ def _cgroup_number(properties: dict[str, object], name: str) -> int | None:
 def _oom_kills(properties: dict[str, object]) -> int:
     content = _cgroup_file(properties, "memory.events") or ""
     return next((int(line.split()[1]) for line in content.splitlines() if line.startswith("oom_kill ")), 0)
+
+
+def _kernel_kills(limits: dict[str, object], properties: dict[str, object]) -> int:
+    """How often the kernel has killed in it: as its cgroup says; once that has gone, the Result= tells of one."""
+    known = max(_oom_kills(limits), number(properties, "OOMKills") or 0)
+    return max(known, 1) if properties.get("Result") == "oom-kill" else known
 
 
 def _managed_kills(limits: dict[str, object], properties: dict[str, object]) -> int:

@@ -42,7 +42,10 @@ class Check(Record):
 
 def health(text: str) -> tuple[str, ...]:
     """A command line, as that of Exec=, or `no`."""
-    return () if text == "no" else command(text)
+    words = () if text == "no" else command(text)
+    if words[:1] in (("CMD",), ("CMD-SHELL",)):  # the first word in a Containerfile's HEALTHCHECK
+        raise wrong(words[0], "is no program", "Health= is the command alone; sh -c '…' is one for a shell")
+    return words
 
 
 def duration(least: int) -> Callable[[str], int]:

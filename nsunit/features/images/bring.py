@@ -209,6 +209,8 @@ def _names_for(source: Source, transport: str, names: Sequence[str], told: Seque
     short = [name for name in told if ":" in name and is_reference(name) and "@" not in name]
     if short:
         return [local_name(name) for name in dict.fromkeys(short)]
+    if source.origin:  # the path is of this moment, and no name
+        return []
     stem = os.path.basename(source.path).partition(".")[0].lower()
     local = f"localhost/{stem}:{tags[0] if tags else 'latest'}"
     return [local] if is_reference(local) else []

@@ -86,9 +86,10 @@ class Store:
                 raise NotFoundError(
                     f"'{printable(text)}' is the beginning of {len(found)} images", hint="give more of it"
                 )
-        raise NotFoundError(
-            f"there is no image '{printable(text)}'", hint="see 'nsunit image list'; bring it in by import"
-        )
+        hint = f"see 'nsunit image list'; 'nsunit image pull {printable(text)}' fetches it"
+        if text.startswith("localhost/"):
+            hint = "see 'nsunit image list'; 'nsunit build' and 'nsunit image import' make images of localhost"
+        raise NotFoundError(f"there is no image '{printable(text)}'", hint=hint)
 
     def named(self, text: str) -> str:
         """The full name in the store that *text* is, or is the end of; empty if there is none.

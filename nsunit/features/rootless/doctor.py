@@ -24,6 +24,9 @@ _SYSCTLS = {  # by distribution: what keeps users from making namespaces, and th
 }
 
 
+_ON_DISK, _IN_MEMORY = "/var/log/journal", "/run/log/journal"
+
+
 class UserFacts(Record):
     """What was found of the user; `namespace` is the errno of making a user namespace, `shortage` why ids lack."""
 
@@ -36,6 +39,7 @@ class UserFacts(Record):
     controllers: tuple[str, ...]
     lingers: bool
     pasta: str
+    reads_journal: bool
 
 
 def findings(context: Context) -> list[Finding]:
@@ -64,7 +68,23 @@ def gather_user(context: Context) -> UserFacts:
         controllers(context),
         lingers(context),
         _pasta(),
+        _reads_journal(),
     )
+
+
+def _reads_journal() -> bool:
+    """Whether the user sees what containers have written.
+
+    On disk each user has a journal of their own (journald.conf(5), SplitMode=), below /run there is the system's alone.
+    """
+    if os.path.isdir(_ON_DISK):
+        return True
+    try:
+        machines = os.scandir(_IN_MEMORY)
+    except OSError:
+        return False
+    with machines:
+        return any(os.access(f"{machine.path}/system.journal", os.R_OK) for machine in machines)
 
 
 def _pasta() -> str:
@@ -100,6 +120,12 @@ def judge(facts: UserFacts) -> Iterator[Finding]:
     else:
         text = "pasta is missing: Network=pasta does not work, so containers have the host's network or none"
         yield Finding("network", WARNING, text, "root runs 'apt install passt'")
+    if facts.reads_journal:
+        yield Finding("journal", OK, f"{facts.user} may read it")
+    else:
+        text = f"{facts.user} may not read it, and it is not on disk: logs and status show no lines of containers"
+        hint = f"root runs 'usermod -aG systemd-journal {facts.user}', then {facts.user} logs in anew"
+        yield Finding("journal", WARNING, text, hint)
     if facts.lingers:
         yield Finding("linger", OK, f"{facts.user}'s systemd runs without a login")
     else:

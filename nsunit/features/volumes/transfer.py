@@ -71,7 +71,8 @@ def import_volume(context: Context, name: str, archive: int) -> None:
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if is_filled(directory) or not is_current(path, directory):
-            raise NsunitError(f"there is something in the volume '{name}' already", hint="remove it first")
+            hint = f"'nsunit volume rm {name}' first removes what is in it"
+            raise NsunitError(f"there is something in the volume '{name}' already", hint=hint)
         begin(directory)
         _unpack(f"{path}/{NEW}", archive)
     except BaseException as error:

@@ -218,5 +218,6 @@ def test_timeout(monkeypatch):
             self.disconnected = True
 
     monkeypatch.setattr(signals, "MessageBus", Connected)
-    with pytest.raises(BusError, match="^still running after 0.05 s: 'nsunit-web.service'$"):
+    with pytest.raises(BusError, match="^still running after 0.05 s: 'nsunit-web.service'$") as caught:
         watch.wait_inactive(UNIT, timeout=0.05)
+    assert caught.value.hint == "it goes on; 'nsunit stop' ends it, 'nsunit status' says what it does"

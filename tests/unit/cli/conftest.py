@@ -77,6 +77,7 @@ class Status(Record):
     sources: tuple = ()
     result: str = "success"
     exit_status: int | None = None
+    signal: str = ""
     frozen: bool = False
     main_command: str = ""
     memory_peak: int | None = None

@@ -86,6 +86,11 @@ KNOWN = {
         lxc-attach lxc-autostart lxc-cgroup lxc-checkconfig lxc-checkpoint lxc-config lxc-console lxc-copy lxc-create
         lxc-destroy lxc-device lxc-execute lxc-freeze lxc-info lxc-ls lxc-monitor lxc-snapshot lxc-start lxc-stop
         lxc-top lxc-unfreeze lxc-unshare lxc-update-config lxc-usernsexec lxc-wait""",
+    "systemctl": """
+        start stop restart reload enable disable kill status show cat edit is-active is-enabled is-failed daemon-reload
+        mask unmask set-property freeze thaw list-units list-unit-files list-timers list-sockets list-machines
+        list-dependencies try-restart reload-or-restart try-reload-or-restart reset-failed reenable revert clean
+        mount-image help""",
     "libcgroup": """
         cgclassify cgclear cgconfigparser cgcreate cgdelete cgexec cgget cgrulesengd cgset cgsnapshot cgxget cgxset
         lscgroup lssubsys""",
@@ -220,7 +225,7 @@ def test_a_list_is_not_ps(capsys):
 )
 def test_an_option_of_another_tools_verb_is_answered(capsys, verb, name, text):
     dashes = "-" if len(name) == 1 else "--"
-    assert main([verb, f"{dashes}{name}", "web"]) == 2
+    assert main([*verb.split(), f"{dashes}{name}", "web"]) == 2
     assert capsys.readouterr().err == f"nsunit: '{dashes}{name}' is not an option\n  hint: {text}\n"
     for option in re.findall(r"(?<!\S)(--?[a-z]+)", text.partition("'nsunit")[0]):
         known = find_verb(verb).options

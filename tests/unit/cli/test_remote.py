@@ -104,6 +104,13 @@ def test_what_is_wrong_here_is_told_here(shell):
     assert "stop: a name is missing" in done.stderr
 
 
+def test_a_signal_is_no_host(capsys):
+    assert main(["kill", "-HUP", "web"]) == 2
+    assert capsys.readouterr().err == (
+        "nsunit: '-HUP' is -H UP, a host\n  hint: 'nsunit kill -s HUP NAME' sends the signal\n"
+    )
+
+
 def test_without_ssh(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["-H", "one", "list"]) == 1

@@ -13,7 +13,7 @@ from nsunit.features.images.config import platform_of
 from nsunit.features.images.fetch import tasks
 from nsunit.features.images.fetch.pull import environment_of, pull
 from nsunit.features.images.fetch.work import LAYOUT
-from nsunit.features.images.layout import full_name, is_reference
+from nsunit.features.images.layout import full_name, is_digest, is_reference
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import archive_unit, storage_unit
 from nsunit.names import printable
@@ -188,6 +188,7 @@ def _from_storage(context: Context, text: str, names: Sequence[str], platform: s
         }
         unit = storage_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
         tasks.carry_out(context, staging.path, job, unit)
-        own = (full_name(text),) if is_reference(text) and "@" not in text else ()
+        is_name = is_reference(text) and "@" not in text and not is_digest(text)  # else what has no name there
+        own = (full_name(text),) if is_name else ()
         source = Source("dir", f"{staging.path}/{LAYOUT}", origin=f"{STORAGE}{text}")
         return bring_in(context, source, names or own, platform)

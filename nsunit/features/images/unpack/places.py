@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -78,13 +79,16 @@ class Places:
             self.times[path] = os.fstat(fd).st_mtime_ns
 
     def set_times(self) -> None:
-        """Give all directories their times."""
+        """Give all directories their times, but those of others, as /tmp is a user's who copies into it."""
         for path, time in self.times.items():
             found = self._straight(path.split("/") if path else [])
             if found is not None:
-                listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=found[1])
-                os.utime(listing, ns=(time, time))
-                os.close(listing)
+                with contextlib.suppress(PermissionError):
+                    listing = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=found[1])
+                    try:
+                        os.utime(listing, ns=(time, time))
+                    finally:
+                        os.close(listing)
                 os.close(found[1])
 
     def remove(self, directory: int, name: str) -> bool:

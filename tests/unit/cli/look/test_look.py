@@ -49,6 +49,12 @@ def test_list(nsunit, states):
     )
 
 
+def test_list_of_names(nsunit, states):
+    everything = nsunit("list", "--all", "--json")[1]
+    names = [state["name"] for state in json.loads(everything)]
+    assert nsunit("list", "--all", "-q") == (0, "".join(f"{name}\n" for name in names), "")
+
+
 def test_list_names(nsunit, manager):
     def container_names(context, *, everything):
         return ["db", "idle", "web"] if everything else ["db", "web"]
@@ -172,6 +178,8 @@ def test_status_of_a_failed_container(manager):
     assert lines[0].endswith("web")
     assert "      Active: failed (failed) (Result: exit-code, status 3)" in lines
     assert not any("Memory" in line or "CGroup" in line for line in lines)
+    lines = status_lines(manager.Status(state=state, result="oom-kill", signal="SIGKILL"), Style(io.StringIO()))
+    assert "      Active: failed (failed) (Result: oom-kill, SIGKILL)" in lines
 
 
 def test_status_exit_codes(nsunit, manager, monkeypatch):
@@ -188,6 +196,11 @@ def test_status_exit_codes(nsunit, manager, monkeypatch):
     assert nsunit("status", "web")[0] == 0
     assert nsunit("status", "web", "db")[0] == 3
     assert nsunit("status")[0] == 0
+    monkeypatch.setattr(status_verb, "present", lambda context: [])
+    assert nsunit("status") == (0, "", "")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert "0 containers run; 'nsunit list --all' shows those that do not" in nsunit("status")[1]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
     code, out, err = nsunit("status", "none", "web")
     assert (code, err) == (3, "nsunit: container 'none' is not defined\n")
     assert "web" in out
@@ -249,7 +262,7 @@ def slices(manager):
 def test_logs_becomes_journalctl(nsunit, monkeypatch, slices):
     seen = []
     monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append((file, argv)))
-    nsunit("logs", "-f", "-n", "20", "--since=-1h", "-o", "cat", "web@blue")
+    nsunit("logs", "-f", "-n", "20", "--until=-1h", "-o", "cat", "web@blue")
     assert seen == [
         (
             "journalctl",
@@ -259,11 +272,36 @@ def test_logs_becomes_journalctl(nsunit, monkeypatch, slices):
                 "--unit=nsunit-shop-web\\x40blue.slice",
                 "--follow",
                 "--lines=20",
-                "--since=-1h",
+                "--until=-1h",
                 "--output=cat",
             ],
         )
     ]
+
+
+def test_the_last_lines_since_a_time_begin_where_they_end_in_reverse(nsunit, monkeypatch, slices, tmp_path):
+    script = tmp_path / "journalctl"
+    script.write_text(f"#!/bin/sh\necho \"$@\" >{tmp_path}/asked\nprintf 'a line\\n-- cursor: s=1;i=2\\n'\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.extend(argv))
+    nsunit("logs", "-f", "-n", "2", "--since=-1h", "-o", "json", "web@blue")
+    assert seen[3:] == ["--cursor=s=1;i=2", "--follow", "--lines=2", "--output=json"]
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked[2:] == ["--lines=2", "--since=-1h", "--output=cat", "--reverse", "--show-cursor", "--no-pager"]
+    script.write_text("#!/bin/sh\nexit 1\n")
+    seen.clear()
+    nsunit("logs", "-n", "2", "--since=nonsense", "web@blue")
+    assert seen[3:] == ["--lines=2", "--since=nonsense"]
+
+
+@pytest.mark.parametrize("time", ["1 hour ago", "2 days left", "2026-11-30 10:00", "2026-11-30T10:00Z", "@12", "today"])
+def test_times_that_journalctl_takes(nsunit, monkeypatch, slices, time):
+    seen = []
+    monkeypatch.setattr(os, "execvp", lambda file, argv: seen.append(argv))
+    nsunit("logs", f"--since={time}", "web@blue")
+    assert f"--since={time}" in seen[0]
 
 
 def test_logs_of_a_group_are_those_of_its_containers(nsunit, monkeypatch, slices):

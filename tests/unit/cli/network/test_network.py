@@ -33,7 +33,7 @@ def networks(manager):
 def test_list(nsunit, networks):
     assert (
         nsunit("network", "--no-headings")[1]
-        == "shop\tnb-shop\t10.20.0.0/24 fd00:20::/64\tweb\noffice\tnb-office\t-\t\n"
+        == "shop\tnb-shop\t10.20.0.0/24 fd00:20::/64\tweb\noffice\tnb-office\t-\t-\n"
     )
     shop, office = json.loads(nsunit("network", "list", "--json")[1])
     assert (shop["domain"], office["vlan"], office["internal"]) == ("shop.internal", "eth0.20", True)

@@ -64,6 +64,10 @@ def test_what_an_image_says_counts_where_the_definition_says_nothing(lines, foun
                 "leave out Delegate=",
             ),
         ),
+        (
+            "Health=CMD /bin/a",
+            ("Health: 'CMD' is no program", "Health= is the command alone; sh -c '…' is one for a shell"),
+        ),
         ("Health=bin/a", ("Health: 'bin/a' is neither a plain name nor an absolute path", "it takes COMMAND|no")),
     ],
 )  # fmt: skip

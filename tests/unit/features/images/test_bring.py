@@ -20,6 +20,11 @@ def test_an_image_has_the_name_that_its_archive_says(transport, told, names):
     assert _names_for(Source(transport, "/srv/saved.tar"), transport, (), told) == names
 
 
+def test_a_path_of_this_moment_is_no_name():
+    """As where an image of podman's, or a build, has none."""
+    assert _names_for(Source("dir", "/tmp/x/image", origin="containers-storage:0a1b"), "dir", (), []) == []
+
+
 def test_a_name_that_is_given_here_is_of_no_registry():
     given = ("web:3", "docker.io/web", "registry.example/web:1")
     wanted = ["localhost/web:3", "docker.io/library/web:latest", "registry.example/web:1"]

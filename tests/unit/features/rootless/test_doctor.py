@@ -4,7 +4,9 @@ from nsunit.deeds.host.doctor import Finding
 from nsunit.features.rootless import doctor as doctor_user
 from nsunit.features.rootless.doctor import UserFacts, judge
 
-GOOD = UserFacts("alice", 0, "", 65536, 65536, "", ("cpu", "cpuset", "io", "memory", "pids"), True, "/usr/bin/pasta")
+GOOD = UserFacts(
+    "alice", 0, "", 65536, 65536, "", ("cpu", "cpuset", "io", "memory", "pids"), True, "/usr/bin/pasta", True
+)
 
 
 def test_all_is_well():
@@ -13,6 +15,7 @@ def test_all_is_well():
         Finding("subordinate ids", "ok", "65536 users and 65536 groups for alice"),
         Finding("controllers", "ok", "cpu cpuset io memory pids"),
         Finding("network", "ok", "'/usr/bin/pasta'"),
+        Finding("journal", "ok", "alice may read it"),
         Finding("linger", "ok", "alice's systemd runs without a login"),
     ]
 
@@ -25,6 +28,7 @@ def test_all_is_bad():
         controllers=("memory", "pids"),
         lingers=False,
         pasta="",
+        reads_journal=False,
     )
     assert list(judge(facts)) == [
         Finding(
@@ -51,8 +55,28 @@ def test_all_is_bad():
             "pasta is missing: Network=pasta does not work, so containers have the host's network or none",
             "root runs 'apt install passt'",
         ),
+        Finding(
+            "journal",
+            "warning",
+            "alice may not read it, and it is not on disk: logs and status show no lines of containers",
+            "root runs 'usermod -aG systemd-journal alice', then alice logs in anew",
+        ),
         Finding("linger", "warning", "all containers end with alice's last login", "loginctl enable-linger"),
     ]
+
+
+def test_who_reads_the_journal(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor_user, "_ON_DISK", str(tmp_path / "disk"))
+    monkeypatch.setattr(doctor_user, "_IN_MEMORY", str(tmp_path / "memory"))
+    monkeypatch.setattr(doctor_user.os, "access", lambda path, _mode: path.endswith("/b/system.journal"))
+    assert not doctor_user._reads_journal()
+    (tmp_path / "memory/a").mkdir(parents=True)
+    assert not doctor_user._reads_journal()
+    (tmp_path / "memory/b").mkdir()
+    assert doctor_user._reads_journal()
+    (tmp_path / "memory/b").rmdir()
+    (tmp_path / "disk").mkdir()
+    assert doctor_user._reads_journal()
 
 
 def test_the_kernel_is_asked(monkeypatch):

@@ -151,9 +151,8 @@ def test_neighbours_reach_each_other_and_the_world(pair, outside, nsunit):
         assert ask(where, 80).startswith("server ")  # from the host
     assert ask_from(server, OUTSIDE, 7000).split()[1] == HOST  # the world sees the host
     assert ask_from(server, OUTSIDE6, 7000).split()[1] == HOST6
-    assert (
-        server.exec("cat", "/etc/hosts").stdout.splitlines()[2] == f"{address_of(nsunit, server)} server {server.name}"
-    )
+    told = server.exec("cat", "/etc/hosts").stdout.splitlines()
+    assert f"{address_of(nsunit, server)} server {server.name}" in told
 
 
 def test_a_published_port_is_reached_from_everywhere(pair, outside):

@@ -217,8 +217,8 @@ def test_forged_frames_are_heard_by_nobody(containers):
     own = forger.exec("sh", "-c", "cat /proc/net/if_inet6").stdout
     local = next(line.split()[0] for line in own.splitlines() if line.startswith("fe80"))
     local = ":".join(local[at : at + 4] for at in range(0, 32, 4))
-    router = (listener.root / "etc/hosts").read_text()
-    other = next(line.split()[0] for line in router.splitlines() if line.startswith("fd"))
+    names = [line.split() for line in (listener.root / "etc/hosts").read_text().splitlines()]
+    other = next(words[0] for words in names if words[0].startswith("fd") and listener.name in words)
     forger.exec("python3", "-c", FORGER, local, other)
     heard = listener.root / "tmp/heard"
     wait_until(lambda: heard.exists() and heard.read_text().endswith("honest\n"), "the honest one arrives")

@@ -176,6 +176,7 @@ def version_of(path: str) -> tuple[int, int] | None:
 
 def note_change(path: str) -> tuple[int, int] | None:
     """Have whoever looks at `version_of` *path* see that something is about to change; returns what that is now."""
+    make_private_directory(os.path.dirname(path))
     write_file(path, b"")
     return version_of(path)
 

@@ -28,6 +28,14 @@ class Paths(Record):
         return self.runtime + "/locks"
 
     @property
+    def changes(self) -> str:
+        """Directory with notes of what has changed, by which caches are known to hold.
+
+        Not in `runtime`, of which systemd watches the names: see nsunit-limits.path.
+        """
+        return self.runtime + "/changes"
+
+    @property
     def seccomp(self) -> str:
         """Directory of compiled seccomp filters."""
         return self.runtime + "/seccomp"

@@ -71,20 +71,15 @@ def remember(paths: Paths, directory: str, *entries: tuple[int, int]) -> None:
 
 def _write(paths: Paths, directory: str, content: bytes, *, sync: bool = False) -> None:
     before = files.version_of(_changes(paths))
-    after = _note_change(paths)  # first: who is killed in between has others look once for nothing
+    after = files.note_change(_changes(paths))  # first: who is killed in between has others look once for nothing
     files.write_file(directory + "/ids", content, sync=sync)
     known = _known.get(paths)
     if known and known[0] == before:
         _known[paths] = after, {**known[1], directory: content}
 
 
-def _note_change(paths: Paths) -> tuple[int, int] | None:
-    files.make_private_directory(paths.runtime)
-    return files.note_change(_changes(paths))
-
-
 def _changes(paths: Paths) -> str:
-    return paths.runtime + "/ids.changed"
+    return paths.changes + "/ids"
 
 
 def configured(subuid: str, subgid: str) -> tuple[range, ...]:
@@ -188,7 +183,7 @@ def _others(paths: Paths, name: str) -> Iterator[tuple[str, bytes]]:
     A start of many looks at the files of all others once, as long as nobody else writes one.  What has come in another
     way, such as a backup, is seen by the next command.
     """
-    version = files.version_of(_changes(paths)) or _note_change(paths)
+    version = files.version_of(_changes(paths)) or files.note_change(_changes(paths))
     known = _known.get(paths)
     there = {
         f"{base}/{other}": other for base in (paths.states, paths.runtimes) for other in files.list_directory(base)

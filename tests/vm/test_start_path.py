@@ -1,6 +1,8 @@
 """What `nsunit start` and `stop` load: the heavy modules cost more than all the rest of a start."""
 
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +47,27 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     assert session & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
     assert "nsunit.setup.interpreter" not in session  # the host's root is not inside
     assert modules_of("stop", name) & HEAVY == set()
+
+
+def test_systemd_is_not_woken_by_what_is_written(define, nsunit):
+    """nsunit-limits.path has it watch which names come into /run/nsunit, and each costs a start 10 ms."""
+    names = [define(f"{DEFINITION}[Container]\nNetwork=bridge\n") for _ in range(2)]
+    nsunit("start", *names)  # the first ones make directories
+    before = os.stat("/run/nsunit").st_mtime_ns
+    nsunit("exec", names[0], "true")
+    nsunit("stop", names[0])
+    nsunit("start", names[0])
+    nsunit("restart", *names)
+    nsunit("stop", *names)
+    assert os.stat("/run/nsunit").st_mtime_ns == before
+
+
+def test_files_of_limits_are_watched_where_there_are_any(define, nsunit, run):
+    """Else systemd would see each control group of a container come and go."""
+    nsunit("start", define(DEFINITION))
+    there = {"cpu", "memory", "pids"} & {*Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()}
+    state = run("systemctl", "show", "--property=ActiveState", "--value", "nsunit-limits.path").stdout.strip()
+    assert state == ("active" if there else "inactive")
 
 
 USED = {

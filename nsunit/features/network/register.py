@@ -119,7 +119,7 @@ def note(context: Context, item: Attachment, directory: str) -> None:
 
 
 def _changes(context: Context) -> str:
-    return context.paths.runtime + "/addresses.changed"
+    return context.paths.changes + "/addresses"
 
 
 def attachment_of(context: Context, name: str) -> Attachment | None:

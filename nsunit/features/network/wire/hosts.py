@@ -81,7 +81,7 @@ def follow(locks: str) -> bool:
     except FileNotFoundError:
         if not os.path.exists(begun):
             return False
-    path = os.path.dirname(locks) + "/connected.known"
+    path = _changes(locks) + ".known"
     known = roster.take(path)
     if not known.follow(_registry(locks), lambda name, number: _entry(locks, name, number)):
         refresh(locks)
@@ -209,8 +209,9 @@ def _registry(locks: str) -> str:
 
 
 def _changes(locks: str) -> str:
-    return os.path.dirname(locks) + "/connected.changed"
+    return os.path.dirname(locks) + "/changes/connected"  # see Paths.changes
 
 
 def _note_change(locks: str) -> None:
+    os.makedirs(os.path.dirname(_changes(locks)), 0o700, exist_ok=True)
     os.close(os.open(_changes(locks), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))

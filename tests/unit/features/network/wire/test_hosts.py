@@ -121,7 +121,7 @@ def test_networks_and_files_of_ones_own_stay_apart(connected):
 @pytest.mark.parametrize("content", ["", "[[1, 2]]", "[1]", '{"a": 1}', '[["web", "bridge", 1, "/x", "lo", 1', "5"])
 def test_a_roster_that_is_none_is_made_anew(connected, tmp_path, content):
     web = connected("web", 2)
-    (tmp_path / "connected.known").write_text(content)
+    (tmp_path / "changes/connected.known").write_text(content)
     db = connected("db", 3)
     assert web.read_text() == db.read_text()
     assert web.read_text().splitlines()[2:] == ["10.91.0.3 db", "10.91.0.2 web"]

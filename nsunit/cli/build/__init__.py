@@ -33,7 +33,7 @@ VERBS = (
             "its cache of steps and its progress. What FROM, COPY --from= and RUN --mount=from= name is looked for in "
             "nsunit's store, in buildah's storage, and then in registries; with --pull=always or ifnewer nsunit's "
             "store is left out. What was not built here comes from the store into buildah's storage once, as "
-            "localhost/nsunit-store:ID.",
+            "localhost/nsunit-store/ID.",
             "Each RUN is a container of nsunit-oci(8): a unit in the slice that all of the build is in, which has the "
             "limits (--limit MemoryMax=1G). The image comes into nsunit's store, and stays in buildah's, for the next "
             "build.",

@@ -52,7 +52,8 @@ def build(context: Context, wish: Wish) -> Imported:
     own = contexts(context, store, wish, program, carry)
     with writing.Staging(store) as staging:
         slice_, id_file = units.slice_name(staging.token), f"{staging.path}/id"
-        carry(staging.token, units.buildah(program, wish.replace(contexts=own), slice_, runtime, id_file), "")
+        wish = wish.replace(contexts=own)
+        carry(staging.token, units.buildah(program, wish, slice_, runtime, id_file, context.user), "")
         identity = (files.read_file(id_file) or b"").decode().strip()
     return import_from(context, f"{STORAGE}{identity.removeprefix('sha256:')}", wish.tags, wish.platform)
 

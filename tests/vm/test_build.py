@@ -93,7 +93,7 @@ def test_it_is_built_on_images_of_the_store(folder, image, nsunit, run):
     nsunit("build", "-t", f"{base}:last", str(folder))
     assert nsunit("run", "-p", f"Image={base}:last", "cat", "/last").stdout == "nsunit's\n"
     copies = run("buildah", "images", "--noheading", "--format", "{{.Name}}").stdout.split()
-    assert copies.count("localhost/nsunit-store") == 1
+    assert len([name for name in copies if "nsunit" in name]) == 1, copies
     done = nsunit("build", "--pull=always", str(folder), check=False)
     assert "and nothing came into the store" in done.stderr
     nsunit("image", "rm", base, f"{base}:last")

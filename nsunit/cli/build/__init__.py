@@ -33,10 +33,11 @@ VERBS = (
             "its cache of steps and its progress. What FROM, COPY --from= and RUN --mount=from= name is looked for in "
             "nsunit's store, in buildah's storage, and then in registries; with --pull=always or ifnewer nsunit's "
             "store is left out. What was not built here comes from the store into buildah's storage once, as "
-            "localhost/nsunit-store:ID.",
+            "localhost/nsunit-store/ID.",
             "Each RUN is a container of nsunit-oci(8): a unit in the slice that all of the build is in, which has the "
-            "limits (--limit MemoryMax=1G). The image comes into nsunit's store, and stays in buildah's, for the next "
-            "build.",
+            "limits (--limit MemoryMax=1G). Of a user without privileges it has a network by pasta(1); the buildah of "
+            "Debian 12 wants slirp4netns(1) for that. The image comes into nsunit's store, and stays in buildah's, for "
+            "the next build.",
             "With --mkosi, mkosi(1) builds the tree that DIR describes, which comes into the store as an image of one "
             "layer: with Image= and Boot=yes it is a system that boots.",
         ),

@@ -19,17 +19,24 @@ if TYPE_CHECKING:
 _NOT_FOUND = 127
 
 
-def carried_out(context: Context, token: str, slice_: Unit, words: Sequence[str]) -> int:
+def carried_out(context: Context, token: str, slice_: Unit, words: Sequence[str], directory: str = "") -> int:
     """Run *words* in a scope in *slice_*, which is made as well, and return the exit status; 128 and the signal's.
 
     What it prints goes to standard error: the result on standard output is ours.
 
-    Who is interrupted takes all of it along.
+    It runs in *directory*, if that is given.  Who is interrupted takes all of it along.
 
     Raises:
         NsunitError: systemd could not make them.
     """
-    pid, go = _waiting(lambda: (os.dup2(2, 1), os.execv(words[0], list(words))))
+
+    def become() -> None:
+        os.dup2(2, 1)
+        if directory:
+            os.chdir(directory)
+        os.execv(words[0], list(words))
+
+    pid, go = _waiting(become)
     scope = scope_of(token, slice_.name, pid)
     try:
         job = context.bus.start_transient(scope, (slice_,))

@@ -46,13 +46,14 @@ def build(context: Context, wish: Wish) -> Imported:
     writing.sweep(store)
     limits = _limits(context, wish.limits)
 
-    def carry(token: str, words: Sequence[str]) -> None:
-        _carry(context, token, units.slice_of(token, limits), words, "buildah")
+    def carry(token: str, words: Sequence[str], directory: str) -> None:
+        _carry(context, token, units.slice_of(token, limits), words, "buildah", directory)
 
     own = contexts(context, store, wish, program, carry)
     with writing.Staging(store) as staging:
         slice_, id_file = units.slice_name(staging.token), f"{staging.path}/id"
-        carry(staging.token, units.buildah(program, wish.replace(contexts=own), slice_, runtime, id_file))
+        wish = wish.replace(contexts=own)
+        carry(staging.token, units.buildah(program, wish, slice_, runtime, id_file, context.user), "")
         identity = (files.read_file(id_file) or b"").decode().strip()
     return import_from(context, f"{STORAGE}{identity.removeprefix('sha256:')}", wish.tags, wish.platform)
 
@@ -130,7 +131,7 @@ def _limits(context: Context, given: Sequence[tuple[str, str, str]]) -> tuple[Pr
     return any_of_text("build.slice", "", _ORIGIN, context.host, more).properties_of("Slice")
 
 
-def _carry(context: Context, token: str, slice_: Unit, words: Sequence[str], what: str) -> None:
-    status = carried_out(context, token, slice_, words)
+def _carry(context: Context, token: str, slice_: Unit, words: Sequence[str], what: str, directory: str = "") -> None:
+    status = carried_out(context, token, slice_, words, directory)
     if status:
         raise SessionError(f"{what} has ended with status {status}, and nothing came into the store", status)

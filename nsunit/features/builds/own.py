@@ -1,7 +1,7 @@
 """Images of nsunit's own store that a Containerfile names, for buildah, which knows its own storage alone.
 
 An image that is in buildah's storage already, since it was built there, is taken from there by its id.  Others are
-copied there once, as `localhost/nsunit-store:ID`.  What of buildah's, or podman's, has the name that the Containerfile
+copied there once, as `localhost/nsunit-store/ID`.  What of buildah's, or podman's, has the name that the Containerfile
 says stays as it is: the build is told which image is meant (`--build-context`).
 """
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from nsunit.features.builds.units import Wish
     from nsunit.features.images.store import Store
 
-    Carry = Callable[[str, Sequence[str]], None]
+    Carry = Callable[[str, Sequence[str], str], None]
 
-_NAME = "localhost/nsunit-store"
+_NAME = "nsunit-store"
 _ASKS_REGISTRIES = ("always", "ifnewer")
 
 
 def contexts(context: Context, store: Store, wish: Wish, program: str, carry: Carry) -> tuple[str, ...]:
     """For each image of *store* that the Containerfile names, `NAME=container-image://IMAGE` of buildah's storage.
 
-    *carry* runs a command line of the *program* buildah, in units that have the token given.
+    *carry* runs a command line of the *program* buildah, in units that have the token given, in a directory.
 
     Raises:
         NsunitError: an image is damaged.
@@ -73,7 +73,7 @@ def _platform(store: Store, identity: str) -> tuple[str, str]:
 
 def _there(program: str, identity: str) -> str:
     """What the image is called in buildah's storage; empty if it is not there."""
-    for name in (identity, f"{_NAME}:{identity}"):
+    for name in (identity, _name(identity)):
         command = [program, "inspect", "--type", "image", name]
         if not subprocess.run(command, capture_output=True, check=False).returncode:
             return name
@@ -81,10 +81,18 @@ def _there(program: str, identity: str) -> str:
 
 
 def _brought(context: Context, store: Store, identity: str, program: str, carry: Carry) -> str:
-    name = f"{_NAME}:{identity}"
+    """Copy the image to buildah's storage, and return what it is called there.
+
+    What is pulled from a layout has the layout's own name for it, but with the buildah of Debian 12 that of the
+    directory, as it was said: both are made the same.
+    """
+    name, place = _name(identity), f"{_NAME}/{identity}"
     with writing.Staging(store) as staging:
-        place = f"{staging.path}/image"
         parts = parts_of(context, store, staging, identity, "")
-        targets.write_directory(place, targets.layout(parts, name))
-        carry(staging.token, (program, "pull", "--quiet", f"oci:{place}:{name}"))
+        targets.write_directory(f"{staging.path}/{place}", targets.layout(parts, name))
+        carry(staging.token, (program, "pull", "--quiet", f"oci:{place}:{name}"), staging.path)
     return name
+
+
+def _name(identity: str) -> str:
+    return f"localhost/{_NAME}/{identity}:latest"

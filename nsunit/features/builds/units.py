@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STOP_USEC = 10_000_000
+_ISOLATION = ("--isolation=oci",), ("--isolation=rootless", "--network=private")
 
 
 class Wish(Record):
@@ -61,9 +62,13 @@ def scope_of(token: str, slice_: str, pid: int) -> Unit:
     )
 
 
-def buildah(program: str, wish: Wish, slice_: str, runtime: str, id_file: str) -> list[str]:
-    """The command line of buildah, which writes the id of the image into *id_file*."""
-    words = [program, "build", "--isolation=oci", f"--cgroup-parent={slice_}", "--layers", f"--iidfile={id_file}"]
+def buildah(program: str, wish: Wish, slice_: str, runtime: str, id_file: str, user: bool = False) -> list[str]:
+    """The command line of buildah, of a *user* without privileges or of root; the id of the image goes to *id_file*.
+
+    With `oci` the buildah of Debian 12 tries to make a user a bridge in the host's network; with `rootless` there is a
+    network of its own by pasta or slirp4netns, but only if it is said.
+    """
+    words = [program, "build", *_ISOLATION[user], f"--cgroup-parent={slice_}", "--layers", f"--iidfile={id_file}"]
     # With --cgroup-manager=systemd only `buildah run` says so to the runtime.
     words += [f"--runtime={runtime}", "--runtime-flag=systemd-cgroup"]
     words += [f"--tag={name}" for name in wish.tags]

@@ -42,6 +42,11 @@ def test_what_is_asked_for_is_said_in_buildah_s_words():
     assert buildah("/usr/bin/buildah", wish, "x.slice", "/usr/bin/nsunit-oci", "/id") == expected.split()
 
 
+def test_a_user_has_no_bridge_but_a_network_of_its_own():
+    words = buildah("buildah", Wish("/srv/web"), "x.slice", "r", "/id", user=True)
+    assert words[2:4] == ["--isolation=rootless", "--network=private"]
+
+
 def test_what_is_not_asked_for_is_buildah_s_own_choice():
     assert buildah("buildah", Wish("/srv/web"), "x.slice", "r", "/id")[6:] == [
         "--runtime=r",

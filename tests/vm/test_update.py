@@ -121,6 +121,33 @@ def test_one_that_does_not_run_goes_there_and_back_again(versions, containers, n
     assert runs(container) == "one"
 
 
+def test_before_the_next_start_all_look_at_what_that_will_have(versions, containers, nsunit, workplace):
+    first = versions.make("one")
+    container = containers.start(f"[Container]\nImage={versions.name}\n")
+    name = container.name
+    nsunit("exec", name, "sh", "-c", "echo mine >/srv/mine")
+    nsunit("stop", name)
+    versions.make("two")
+    nsunit("update", name)
+    assert nsunit("diff", name).stdout == ""
+    assert "is not there" in nsunit("cp", f"{name}:/srv/mine", str(workplace), check=False).stderr
+    root = Path(nsunit("mount", name).stdout.strip())
+    assert not (root / "srv/mine").exists()
+    nsunit("umount", name)
+    # What is copied into it is there then; and what it had is, after the way back.
+    (workplace / "new").write_text("new\n")
+    nsunit("cp", str(workplace / "new"), f"{name}:/srv/new")
+    assert nsunit("diff", name).stdout == "C /srv\nA /srv/new\n"
+    nsunit("start", name)
+    assert (runs(container), (container.root / "srv/new").read_text()) == ("two", "new\n")
+    nsunit("stop", name)
+    nsunit("rollback", name)
+    assert "A /srv/mine\n" in nsunit("diff", name).stdout
+    nsunit("start", name)
+    assert (container.root / "srv/mine").read_text() == "mine\n"
+    assert f"({first[:12]})" in nsunit("status", name).stdout
+
+
 @pytest.mark.parametrize("notify", ["", "Notify=healthy\n"])
 def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notify):
     health = "Health=/bin/cat /well\nHealthInterval=200ms\nHealthRetries=2\n"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nsunit.features.images.bring import Imported
     from nsunit.units import Property, Unit
 
-_ORIGIN = "build --limit"
+_ORIGIN = "--limit"
 _FILES = ("Containerfile", "Dockerfile")
 _MKOSI = ("mkosi.conf", "mkosi.conf.d")
 

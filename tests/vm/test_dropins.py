@@ -99,9 +99,16 @@ def test_dropin_for_a_stopped_container(containers, nsunit):
 
 def test_a_wrong_key_is_a_wrong_command_line_where_it_was_typed(containers, nsunit):
     name = containers.start(LIMITS).name
-    for verb in (["set", name], ["dropin", name], ["create", "typed", "Rootfs=/"], ["run", "-d", "-p", "Rootfs=/", "-p"]):
+    for verb in (
+        ["set", name],
+        ["dropin", name],
+        ["create", "typed", "Rootfs=/"],
+        ["run", "-d", "-p", "Rootfs=/", "-p"],
+    ):
         done = nsunit(*verb, "Foo=1", check=False)
-        assert done.returncode == (125 if verb[0] == "run" else 2), verb  # as with every error of nsunit's before a program
+        assert done.returncode == (125 if verb[0] == "run" else 2), (
+            verb
+        )  # as with every error of nsunit's before a program
         assert "'Foo' is not a key" in done.stderr, verb
     Path(f"/etc/nsunit/{name}.nsunit").write_text(f"{LIMITS}Foo=1\n")
     assert nsunit("dropin", name, "MemoryMax=150M", check=False).returncode == 1

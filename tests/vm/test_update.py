@@ -8,6 +8,7 @@ from pathlib import Path
 import oci
 import pytest
 from test_images import busybox
+from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("real_system")
 SAYS = "echo {} >/srv/report; echo end >>/srv/report; trap exit TERM; while :; do sleep 1000 & wait $!; done"
@@ -178,6 +179,24 @@ def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notif
     log = ["journalctl", "--output=cat", "--unit=nsunit-auto-update.service"]
     said = subprocess.run(log, capture_output=True, text=True, check=True).stdout
     assert f"{name}: updated, from {first[:12]} to {good[:12]}" in said
+
+
+def test_who_looks_on_is_told_what_is_waited_for(versions, containers, nsunit, workplace):
+    versions.make("one")
+    health = "Health=/bin/cat /srv/well\nHealthInterval=200ms\nHealthRetries=1000\n"
+    container = containers.start(f"[Container]\nImage={versions.name}\n{health}")
+    versions.make("two")
+    seen = workplace / "seen"
+    words = ["script", "-qefc", f"nsunit update {container.name}", str(seen)]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as updating:
+        expected = f"s: {container.name} is not healthy yet: status 1: cat: can't open"
+        try:
+            wait_until(lambda: expected in seen.read_text() if seen.exists() else False, what="the line")
+            nsunit("exec", container.name, "sh", "-c", ": >/srv/well")
+            assert updating.wait(timeout=60) == 0
+        finally:
+            updating.terminate()
+    assert f"\x1b[K{container.name}: updated, from " in seen.read_text()
 
 
 def test_an_enabled_one(versions, containers, nsunit, run):

@@ -19,8 +19,8 @@ STOP_USEC = 10_000_000
 class Wish(Record):
     """What `build` was asked for: see buildah-build(1) for what *arguments*, *secrets* and the rest mean to it.
 
-    *limits* are `(section, key, value)`, the section empty for [Slice]; *contexts* say which images are meant by name.  *quiet*:
-    what the tool says is of no interest, unless it fails.
+    *limits* are `(section, key, value)`, the section empty for [Slice]; *contexts* say which images are meant by name.
+    *quiet*: what the tool says is of no interest, unless it fails.
     """
 
     directory: str

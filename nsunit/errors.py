@@ -56,11 +56,19 @@ class Problem(Record):
         return f"{self.path}:{self.line}: {self.message}" if self.line else f"{self.path}: {self.message}"
 
 
+TYPED = ("the command line", "--property", "--limit", "set", "dropin")  # what a Problem has as path without a file
+
+
 class DefinitionError(NsunitError):
-    """A definition cannot be used; carries every problem found, not only the first, and what is right of it if any."""
+    """A definition cannot be used; carries every problem found, not only the first, and what is right of it if any.
+
+    Where all of them are about what was typed, it is the command line that is wrong.
+    """
 
     def __init__(self, problems: list[Problem], partial: object = None) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
+        if problems and all(problem.path in TYPED for problem in problems):
+            self.exit_status = UsageError.exit_status
         self.problems = problems
         self.partial = partial
 

@@ -29,6 +29,7 @@ UNKNOWN_PROPERTY = _DBUS + "UnknownProperty"
 PROPERTY_READ_ONLY = _DBUS + "PropertyReadOnly"
 NO_REPLY = _DBUS + "NoReply"
 NO_ANSWER = (TIMEOUT, DISCONNECTED, NO_REPLY)
+NO_SPACE = "System.Error.ENOSPC"
 NO_SUCH_UNIT = _SYSTEMD + "NoSuchUnit"
 NO_SUCH_PROCESS = _SYSTEMD + "NoSuchProcess"
 UNIT_EXISTS = _SYSTEMD + "UnitExists"

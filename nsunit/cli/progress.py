@@ -47,6 +47,32 @@ class Line:
 show = Line()  # there is one terminal
 
 
+class Wait:
+    """Shows what is waited for, and how long by now."""
+
+    def __init__(self) -> None:
+        self.begun = self.shown = 0.0
+
+    def __call__(self, what: str) -> None:
+        """Show *what* it is; nothing takes the line away."""
+        now = time.monotonic()
+        if not what:
+            if self.shown:
+                sys.stderr.write("\r\x1b[K")
+                sys.stderr.flush()
+            self.begun = self.shown = 0.0
+            return
+        self.begun = self.begun or now
+        if now - self.begun >= _AFTER_SECONDS:
+            self.shown = now
+            text = f"{int(now - self.begun)} s: {printable(what)}"
+            sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
+            sys.stderr.flush()
+
+
+wait = Wait()
+
+
 class Count:
     """Shows how many containers of many are done, how long the others will take, and what fails as soon as it does."""
 

@@ -261,6 +261,7 @@ class Invocation:
             self._context = opened(None if self.flag("quiet") else warn)
             if not self.flag("quiet") and os.isatty(2):
                 self._context.progress = lambda *said: load("nsunit.cli.progress:show")(*said)
+                self._context.waits = lambda text: load("nsunit.cli.progress:wait")(text)
                 self._context.batch = lambda *said: load("nsunit.cli.progress:count")(*said)
         return self._context
 

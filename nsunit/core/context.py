@@ -30,7 +30,8 @@ class Context:
     With *user* it is all about the containers of the calling user, who has no privileges.  *warn* is told in one line
     what will not be as the user may expect.  *progress*, where somebody looks on, is told what is under way and how
     many bytes of how many are done; none of none at its end.  *batch* is told of many containers how many systemd was
-    asked for, how many of them are done, of how many, and why one has just failed.
+    asked for, how many of them are done, of how many, and why one has just failed.  *waits* is told each second what is
+    waited for; nothing at its end.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Context:
         self.warn = _once(warn)
         self.progress: Callable[[str, int, int], object] | None = None
         self.batch: Callable[[int, int, int, NsunitError | None], object] | None = None
+        self.waits: Callable[[str], object] | None = None
         self._bus: SystemdClient | None = None
         self._host: Host | None = None
         self._cgroup: str | None = None

@@ -404,6 +404,10 @@ STEP_HINTS = (
     (("Network=", "File exists"), "choose another name, or see whose it is with 'ip link'"),
     (("Network=", "Invalid argument"), "MTU= can be as large as that of the link, no larger"),
     (("route to", "Network is unreachable"), "the gateway must be in the subnet of one of the interface's addresses"),
+    (
+        ("network by", "External interface not usable"),
+        "the host has no default route, see 'ip route': pasta needs one; add it, or leave out Network=pasta",
+    ),
     (("Too many open files",), "raise LimitNOFILE= of [Service]: each mount takes a descriptor while they are made"),
     (("user namespace", "No space"), "raise the sysctl user.max_user_namespaces"),
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, NO_SUCH_UNIT, UNIT_EXISTS
+from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, NO_SPACE, NO_SUCH_UNIT, UNIT_EXISTS
 from nsunit.core.context import take_back
 from nsunit.core.jobs import (
     GRACE_SECONDS,
@@ -83,6 +83,8 @@ class Starter:
             except BusError as error:
                 if error.name == NO_SUCH_UNIT:  # one that it requires
                     raise self._without_required(definition, error) from error
+                if error.name == NO_SPACE:
+                    raise self._without_room(definition) from error
                 # systemd re-executed itself, the group went, or a session has just made or left the slice; what there
                 # was of this start is taken back by now.
                 if error.name not in (DISCONNECTED, GROUP_LOST, UNIT_EXISTS) or not left:
@@ -91,6 +93,8 @@ class Starter:
     def _without_required(self, definition: Definition, error: BusError) -> NsunitError:
         """Why *definition* was not started for *error*: systemd has no unit of one that it requires."""
         name = definition.name
+        if f" {service_name(name)} " in error.message and not self.context.paths.is_enabled(name):
+            return self._without_room(definition)  # systemd has made it, could not write it, and forgot it
         other = next((other for other in pulled_in(definition) if f" {service_name(other)} " in error.message), "")
         if other in self.outcomes or other in (item.definition.name for item in self.waiting.values()):
             why = "did not start" if other in self.outcomes and self.outcomes[other].error else "has ended already"
@@ -99,6 +103,14 @@ class Starter:
             hint = "require each other no more than one way round; Wants= does without"
             return NsunitError(f"{name}: it requires '{other}', which is to be started after it", hint=hint)
         return NsunitError(f"{name}: {error.message}", hint=f"'nsunit verify {name}' says what asks for it")
+
+    def _without_room(self, definition: Definition) -> NsunitError:
+        """Why *definition* was not started where systemd could not write down its transient units."""
+        directory = self.context.transient.rstrip("/")
+        return NsunitError(
+            f"{definition.name}: systemd could not write its unit into {directory}",
+            hint=f"it is full: see 'df {directory}' and 'df -i {directory}'",
+        )
 
     def _queue(self, definition: Definition, transient: bool) -> None:
         enabled = self.context.paths.is_enabled(definition.name)

@@ -63,7 +63,13 @@ def wait_for_health(
         follow(waiting.changed, waiting.until_all_are, context.user)
     except _DoneError:
         pass
+    finally:
+        if context.waits:
+            context.waits("")
     return [waiting.now[name] for name in names]
+
+
+_TELL_SECONDS = 1.0
 
 
 class _DoneError(Exception):
@@ -111,7 +117,28 @@ class _Waiting:
                 self.now[name] = None if name in self._ended else found.status if found else ""
             if all(now in self._over for now in self.now.values()):
                 return
-            await self._is_news.wait()
+            await self._news()
+
+    async def _news(self) -> None:
+        """Return when something may have changed; who looks at a terminal is told meanwhile what is waited for."""
+        waits = self._context.waits
+        while not self._is_news.is_set():
+            if waits is None:
+                await self._is_news.wait()
+                continue
+            waits(self._what())
+            try:
+                await asyncio.wait_for(self._is_news.wait(), _TELL_SECONDS)
+            except TimeoutError:
+                continue
+
+    def _what(self) -> str:
+        """`web is not healthy yet: status 1: no answer`, by its last check."""
+        name = next(name for name, now in self.now.items() if now not in self._over)
+        found = read(self._context.paths.runtime_of(name))
+        last = found.results[-1] if found and found.results else None
+        why = f": {last.summary()}" if last and last.status else ""
+        return f"{name} is not {self._over[0]} yet{why}"
 
 
 def came_up(context: Context, name: str) -> None:

@@ -172,7 +172,7 @@ FEATURES = (
         keys="Image Entrypoint Pull",
         needs="output health volumes names network",
         hooks="keys.build keys.check plan.operations obtain.ensure deeds.resolve deeds.preview deeds.foreground"
-        " deeds.keep deeds.reserve deeds.shown doctor.left",
+        " deeds.keep deeds.reserve deeds.facts deeds.shown doctor.left",
         operations="make-directory",
         verbs="image",
     ),

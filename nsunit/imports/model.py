@@ -51,7 +51,8 @@ class Given(Record):
     one by its absolute path, None where there is none, and *entries* the names in a directory.  *arguments* are a
     command line.  *user*: it is for containers of a user without privileges.  *environ* has variables where a format
     knows such; *profiles*, *scale* (how many of a service), *services* (of whatever profile) and *project* are those of
-    compose; *name* is what the one container is to be called.
+    compose; *name* is what the one container is to be called.  *is_local* tells of a short name of an image whether one
+    that was made here, without a registry, is called so.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
@@ -65,6 +66,7 @@ class Given(Record):
     services: tuple[str, ...] = ()
     project: str = ""
     name: str = ""
+    is_local: Callable[[str], bool] = lambda _image: False
 
 
 class Line(Record):

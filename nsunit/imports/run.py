@@ -31,7 +31,7 @@ def convert(given: Given) -> Imported:
             return _of_words(list(said.command), given.replace(name=given.name or name), path)
         options = said.options
         if path.startswith("docker"):
-            options = [(key, whole_name(value) if key == "image" else value) for key, value in options]
+            options = [(key, whole_name(value, given) if key == "image" else value) for key, value in options]
         return _of_options(options, said.words, given.replace(name=given.name or name), path)
     return _of_words(list(given.arguments), given, "")
 
@@ -53,7 +53,7 @@ def _of_words(words: list[str], given: Given, path: str) -> Imported:
     options, rest = parse(rest)
     if not rest:
         raise Unusable(Origin(path or f"{tool} run", 0, "IMAGE"), "there is no image in it", _EXAMPLE)
-    image = whole_name(rest[0]) if tool in _OF_DOCKER and ("rootfs", "true") not in options else rest[0]
+    image = whole_name(rest[0], given) if tool in _OF_DOCKER and ("rootfs", "true") not in options else rest[0]
     found = _of_options([*options, ("image", image)], rest[1:], given, path or f"{tool} run")
     why = {"module": MODULE}
     of_tool = ("it is about the tool itself", "leave it out")
@@ -105,12 +105,14 @@ _ONCE = frozenset(
 )
 
 
-def whole_name(image: str) -> str:
-    """What docker means by the name of an *image*: that of docker.io where no registry is named."""
+def whole_name(image: str, given: Given) -> str:
+    """What docker means by the name of an *image*: one made here, or that of docker.io where no registry is named."""
     first, slash, _ = image.partition("/")
-    if not slash:
-        return image if image.startswith("sha256:") else f"docker.io/library/{image}"
-    return image if set(first) & set(".:") or first == "localhost" else f"docker.io/{image}"
+    if image.startswith("sha256:") or (slash and (set(first) & set(".:") or first == "localhost")):
+        return image
+    if given.is_local(image):
+        return f"localhost/{image}"
+    return f"docker.io/{image}" if slash else f"docker.io/library/{image}"
 
 
 def _name_of(image: str) -> str:

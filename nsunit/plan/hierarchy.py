@@ -245,7 +245,7 @@ def _moot(knob: Knob, asked: Value, tightest: str | None, own: Sequence[Step]) -
         return []
     if knob.kind == "protection":
         return [f"{knob.key}= protects less than it says: {tightest} does not protect as much"]
-    return [f"{knob.key}= is moot: {tightest} has a tighter limit"]
+    return [f"{knob.key}= has no effect: {tightest} has a tighter limit"]
 
 
 def _lacking(knob: Knob, steps: Sequence[Step], levels: Sequence[Level], host: Value) -> list[str]:

@@ -71,6 +71,16 @@ def test_what_has_no_name_is_not_called_by_its_id(folder, image, nsunit):
     assert built["id"] in nsunit("image", "list", "--quiet").stdout.split()
 
 
+def test_a_quiet_build_says_what_was_said_only_where_it_fails(folder, image, nsunit):
+    built = nsunit("build", "-q", "-t", image, str(folder))
+    assert (built.stderr, "STEP" in nsunit("build", "-t", image, str(folder)).stderr) == ("", True)
+    (folder / "Containerfile").write_text(f"{CONTAINERFILE}RUN echo no good && false\n")
+    failed = nsunit("build", "-q", "-t", image, str(folder), check=False)
+    assert (failed.returncode != 0, failed.stdout) == (True, "")
+    assert "no good\n" in failed.stderr
+    assert failed.stderr.splitlines()[-1].startswith("nsunit: buildah has ended with status ")
+
+
 def test_it_is_built_on_images_of_the_store(folder, image, nsunit, run):
     """Of nsunit's, whoever else has one of that name in buildah's storage; what was built is not copied there again."""
     base = image.replace("build", "base").removesuffix(":latest")

@@ -94,7 +94,24 @@ def test_dropin_for_a_stopped_container(containers, nsunit):
     nsunit("stop", name)
     assert nsunit("dropin", name, check=False).returncode == 3
     bad = nsunit("dropin", name, "MemoryMax=1X", check=False)
-    assert (bad.returncode, drop_in(container.slice).exists()) == (1, False)
+    assert (bad.returncode, drop_in(container.slice).exists()) == (2, False)
+
+
+def test_a_wrong_key_is_a_wrong_command_line_where_it_was_typed(containers, nsunit):
+    name = containers.start(LIMITS).name
+    for verb in (
+        ["set", name],
+        ["dropin", name],
+        ["create", "typed", "Rootfs=/"],
+        ["run", "-d", "-p", "Rootfs=/", "-p"],
+    ):
+        done = nsunit(*verb, "Foo=1", check=False)
+        assert done.returncode == (125 if verb[0] == "run" else 2), (
+            verb
+        )  # as with every error of nsunit's before a program
+        assert "'Foo' is not a key" in done.stderr, verb
+    Path(f"/etc/nsunit/{name}.nsunit").write_text(f"{LIMITS}Foo=1\n")
+    assert nsunit("dropin", name, "MemoryMax=150M", check=False).returncode == 1
 
 
 def test_dropin_keeps_what_was_set_for_this_run(limited, nsunit):

@@ -331,6 +331,18 @@ def test_nowhere_to_write(nsunit, containers, cover, path, options, reason):
     assert os.listdir(path) == []
 
 
+@pytest.mark.parametrize("options", [("size=4k",), ("nr_inodes=2",)])
+def test_nowhere_for_systemd_to_write(nsunit, containers, cover, options):
+    """systemd 257 then answers that there is no such unit, or with the kernel's error and no word of what is full."""
+    name, path = containers.define(KEPT), "/run/systemd/transient"
+    cover(path, *options)
+    Path(path, "filler").write_bytes(b"x" * (4096 if "size" in options[0] else 0))
+    result = nsunit("start", name, check=False)
+    said = f"nsunit: {name}: systemd could not write its unit into {path}\n"
+    hint = f"  hint: it is full: see 'df {path}' and 'df -i {path}'\n"
+    assert (result.returncode, result.stderr) == (1, said + hint)
+
+
 @ANYWHERE
 def test_disk_full_while_the_plan_is_written(nsunit, containers, cover):
     name = containers.define(KEPT + f"Environment=A={'x' * 9000}\n")

@@ -125,6 +125,9 @@ def looks_into_what_it_is(scene, web):
     assert (idle["root"], idle["ids"], idle["namespaces"], idle["setup"]) == (None, None, {}, [])
     assert scene.ask("show", f"{scene.group}.slice")["members"] == [web.name]
     assert scene.ask("status", web.name)[0]["ids"] == shown["ids"]
+    (listed,) = [item for item in scene.ask("list") if item["name"] == web.name]
+    assert (listed["addresses"], listed["ports"]) == (shown["addresses"], shown["ports"])
+    assert [item["addresses"] for item in scene.ask("list", "--all") if item["name"] == scene.idle] == [[]]
     for words in (["--all"], ["--names"], ["--tree"], ["--tree", "--names"], ["--oci"]):
         scene.ask("list", *words)
     for name in (web.name, scene.pod, f"{scene.group}.slice"):

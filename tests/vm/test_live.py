@@ -90,14 +90,14 @@ def test_set_adds_to_processors_and_resets_them(limited, nsunit):
 
 
 WRONG = [
-    (["MemoryMax=150M", "MemoryMaxx=1"], 1, "'MemoryMaxx' is not a key"),
-    (["CPUWeight=30", "MemoryMax=12Q"], 1, "[Slice] MemoryMax: '12Q' is not a size"),
-    (["CPUWeight=0", "MemoryMax=150M"], 1, "[Slice] CPUWeight: '0' is not a weight"),
-    (["MemoryMax=150M", "Service.TasksMax=1"], 1, "TasksMax: '1' is less than setting up a container takes"),
+    (["MemoryMax=150M", "MemoryMaxx=1"], 2, "'MemoryMaxx' is not a key"),
+    (["CPUWeight=30", "MemoryMax=12Q"], 2, "[Slice] MemoryMax: '12Q' is not a size"),
+    (["CPUWeight=0", "MemoryMax=150M"], 2, "[Slice] CPUWeight: '0' is not a weight"),
+    (["MemoryMax=150M", "Service.TasksMax=1"], 2, "TasksMax: '1' is less than setting up a container takes"),
     (["MemoryMax=150M", "Service.Restart=no"], 1, "[Service] Restart= cannot change while the container runs"),
     (["MemoryMax=150M", "Restart=no"], 1, "[Service] Restart= cannot change while the container runs"),
     (["Rootfs=/srv", "CPUWeight=30"], 1, "[Container] Rootfs= cannot change while the container runs"),
-    (["MemoryMax=150M", "MemoryLimit=1G"], 1, "use MemoryMax="),
+    (["MemoryMax=150M", "MemoryLimit=1G"], 2, "use MemoryMax="),
     (["MemoryMax=150M", "CPUWeight"], 2, "'CPUWeight' is not a key with its value"),
 ]
 

@@ -78,6 +78,20 @@ def test_a_foreground_run_has_taken_its_network_back_before_others_have_the_name
     assert "8099" not in run("nft", "list", "ruleset").stdout
 
 
+def test_the_next_foreground_run_takes_away_the_rules_of_one_that_was_killed(run, nsunit):
+    keys = (f"Rootfs={DEBIAN}", "Network=bridge", "PublishPort=8098:80")
+    words = ["nsunit", "run", *(word for key in keys for word in ("-p", key)), "sh", "-c", "echo runs; exec sleep 1000"]
+    scopes = ("systemctl", "list-units", "--plain", "--no-legend", "nsunit-run*-run-*.scope")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as attending:
+        assert attending.stdout.readline() == "runs\n"
+        attending.kill()
+    wait_until(lambda: not run(*scopes).stdout, "its program to end with it")
+    assert "8098" in run("nft", "list", "ruleset").stdout
+    nsunit("run", "-p", f"Rootfs={DEBIAN}", "true")
+    assert "8098" not in run("nft", "list", "ruleset").stdout
+    assert nsunit("doctor", "--check").stdout == "nothing is left\n"
+
+
 def waiting_for_locks():
     return "".join(line for line in Path("/proc/locks").read_text().splitlines(keepends=True) if "->" in line)
 

@@ -195,6 +195,13 @@ def test_a_pod_ends_with_all_its_containers_and_a_failed_start_leaves_none(make,
     assert list(units.rglob(f"*{pod.name}*")) == []
     assert leftovers(pod) == []
 
+    file = Path(f"/etc/nsunit/{pod.name}.pod.nsunit")
+    right = file.read_text()
+    file.write_text("[Pod]\nFoo=1\n")
+    assert nsunit("disable", f"{pod.name}.pod").stdout == f"{pod.name}.pod: was so already\n"
+    assert nsunit("disable", "nobody.pod", check=False).returncode == 3
+    file.write_text(right)
+
     bad = pod.member(text=SLEEP.replace("sleep 1000", "/nothing"))
     failed = nsunit("start", bad.name, check=False)
     assert failed.returncode == 1

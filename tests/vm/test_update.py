@@ -8,6 +8,7 @@ from pathlib import Path
 import oci
 import pytest
 from test_images import busybox
+from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("real_system")
 SAYS = "echo {} >/srv/report; echo end >>/srv/report; trap exit TERM; while :; do sleep 1000 & wait $!; done"
@@ -121,6 +122,33 @@ def test_one_that_does_not_run_goes_there_and_back_again(versions, containers, n
     assert runs(container) == "one"
 
 
+def test_before_the_next_start_all_look_at_what_that_will_have(versions, containers, nsunit, workplace):
+    first = versions.make("one")
+    container = containers.start(f"[Container]\nImage={versions.name}\n")
+    name = container.name
+    nsunit("exec", name, "sh", "-c", "echo mine >/srv/mine")
+    nsunit("stop", name)
+    versions.make("two")
+    nsunit("update", name)
+    assert nsunit("diff", name).stdout == ""
+    assert "is not there" in nsunit("cp", f"{name}:/srv/mine", str(workplace), check=False).stderr
+    root = Path(nsunit("mount", name).stdout.strip())
+    assert not (root / "srv/mine").exists()
+    nsunit("umount", name)
+    # What is copied into it is there then; and what it had is, after the way back.
+    (workplace / "new").write_text("new\n")
+    nsunit("cp", str(workplace / "new"), f"{name}:/srv/new")
+    assert nsunit("diff", name).stdout == "C /srv\nA /srv/new\n"
+    nsunit("start", name)
+    assert (runs(container), (container.root / "srv/new").read_text()) == ("two", "new\n")
+    nsunit("stop", name)
+    nsunit("rollback", name)
+    assert "A /srv/mine\n" in nsunit("diff", name).stdout
+    nsunit("start", name)
+    assert (container.root / "srv/mine").read_text() == "mine\n"
+    assert f"({first[:12]})" in nsunit("status", name).stdout
+
+
 @pytest.mark.parametrize("notify", ["", "Notify=healthy\n"])
 def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notify):
     health = "Health=/bin/cat /well\nHealthInterval=200ms\nHealthRetries=2\n"
@@ -151,6 +179,24 @@ def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notif
     log = ["journalctl", "--output=cat", "--unit=nsunit-auto-update.service"]
     said = subprocess.run(log, capture_output=True, text=True, check=True).stdout
     assert f"{name}: updated, from {first[:12]} to {good[:12]}" in said
+
+
+def test_who_looks_on_is_told_what_is_waited_for(versions, containers, nsunit, workplace):
+    versions.make("one")
+    health = "Health=/bin/cat /srv/well\nHealthInterval=200ms\nHealthRetries=1000\n"
+    container = containers.start(f"[Container]\nImage={versions.name}\n{health}")
+    versions.make("two")
+    seen = workplace / "seen"
+    words = ["script", "-qefc", f"nsunit update {container.name}", str(seen)]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as updating:
+        expected = f"s: {container.name} is not healthy yet: status 1: cat: can't open"
+        try:
+            wait_until(lambda: expected in seen.read_text() if seen.exists() else False, what="the line")
+            nsunit("exec", container.name, "sh", "-c", ": >/srv/well")
+            assert updating.wait(timeout=60) == 0
+        finally:
+            updating.terminate()
+    assert f"\x1b[K{container.name}: updated, from " in seen.read_text()
 
 
 def test_an_enabled_one(versions, containers, nsunit, run):

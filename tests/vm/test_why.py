@@ -52,7 +52,7 @@ def test_before_the_start(define, program, nsunit, tight, run):
     run("systemctl", "stop", "nsunit.slice")
     tight("MemoryMax=100M", "TasksMax=30")
     wait_until(is_gone, "the slice is empty")  # as after a boot: systemd alone knows of it
-    moot = f"nsunit: warning: {name}: MemoryMax= is moot: nsunit.slice has a tighter limit\n"
+    moot = f"nsunit: warning: {name}: MemoryMax= has no effect: nsunit.slice has a tighter limit\n"
     low = f"nsunit: warning: {name}: MemoryLow= protects less than it says: nsunit.slice does not protect as much\n"
     done = nsunit("start", name)
     assert (done.stdout, done.stderr) == ("", low + moot)
@@ -94,10 +94,10 @@ def test_the_ancestor_that_is_the_tightest(web, nsunit, tight):
     tight("MemoryMax=100M", "TasksMax=10000")
     found = why(nsunit, web.name)
     assert (found["MemoryMax"]["effective"], found["MemoryMax"]["tightest"]) == (100 << 20, "nsunit.slice")
-    assert found["MemoryMax"]["notes"] == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]
+    assert found["MemoryMax"]["notes"] == ["MemoryMax= has no effect: nsunit.slice has a tighter limit"]
     assert (found["TasksMax"]["effective"], found["TasksMax"]["tightest"]) == (40, web.slice)
     table = nsunit("why", web.name).stdout
-    assert "note: MemoryMax= is moot: nsunit.slice has a tighter limit\n" in table
+    assert "note: MemoryMax= has no effect: nsunit.slice has a tighter limit\n" in table
     steps = nsunit("why", web.name, "MemoryMax").stdout
     assert f"nsunit.slice\t100M\t{100 << 20}\n" in steps
     assert "effective: 100M, by nsunit.slice\n" in steps

@@ -40,6 +40,7 @@ VERBS = (
             "the next build.",
             "With --mkosi, mkosi(1) builds the tree that DIR describes, which comes into the store as an image of one "
             "layer: with Image= and Boot=yes it is a system that boots.",
+            "With --quiet what they say is printed only if they fail.",
         ),
     ),
 )

@@ -40,4 +40,5 @@ def _wish(invocation: Invocation) -> Wish:
         invocation.value("pull") or "",
         invocation.flag("no-cache"),
         tuple(assignment(text) for text in invocation.values("limit")),
+        quiet=invocation.flag("quiet"),
     )

@@ -183,8 +183,8 @@ VERBS = (
         words="nsunit.cli.look.why:limits",
         details=(
             "Shows for each limit what was asked for, what holds, which slice above the container or which part of the "
-            "host makes it so, and what the kernel has; and says where a controller is missing, a limit is moot, or "
-            "something other than systemd has changed it. LIMIT is one directive, such as MemoryMax; with it, each "
+            "host makes it so, and what the kernel has; and says where a controller is missing, one above is tighter, "
+            "or something other than systemd has changed it. LIMIT is one directive, such as MemoryMax; with it, each "
             "level is shown.",
         ),
     ),

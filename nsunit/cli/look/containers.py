@@ -25,6 +25,7 @@ from nsunit.units import UP
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from nsunit.cli.verbs import Invocation
     from nsunit.core.context import Context
@@ -41,7 +42,7 @@ def list_containers(invocation: Invocation) -> int:
     loaded = (*with_timers(context, query(context, everything=everything)), *pod_states(context, everything=everything))
     states = wanted_states(invocation, sorted(loaded, key=lambda state: state.name))
     if invocation.flag("json"):
-        print_json(states)
+        print_json([_as_json(context, state) for state in states])
         return 0
     if invocation.flag("quiet"):
         print_names(state.name for state in states)
@@ -86,8 +87,17 @@ def _until(usec: int | None) -> str:
     return f"next in {format_duration(max(0.0, usec / 1_000_000 - time.time()))}" if usec else ""
 
 
+def _as_json(context: Context, state: ContainerState) -> dict[str, object]:
+    addresses, ports = _of_network(context, state)
+    return {**{field: getattr(state, field) for field in state._fields}, "addresses": addresses, "ports": ports}
+
+
+def _of_network(context: Context, state: ContainerState) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    return connected(context, state.name) if state.active_state in UP else ((), ())
+
+
 def _connected(context: Context, state: ContainerState) -> tuple[str, str]:
     """The first of its addresses, `status` has all, and ports of the host that lead to it."""
-    addresses, ports = connected(context, state.name) if state.active_state in UP else ((), ())
+    addresses, ports = _of_network(context, state)
     address = addresses[0].partition("/")[0] if addresses else "-"
     return address, " ".join(f"{port}→{port.container}" for port in ports) or "-"

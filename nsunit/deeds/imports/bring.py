@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
+from nsunit import features
 from nsunit.deeds.imports import engines, sources
 from nsunit.deeds.imports.write import Staged, check_writable, refuse_others
 from nsunit.definition.load import load
@@ -46,6 +47,12 @@ def given_of(kind: Format, words: tuple[str, ...], *, user: bool, container: str
     return Given(tuple(texts), sources.read, words, user, sources.entries, tuple(environ.items()))
 
 
+def with_images(context: Context, given: Given) -> Given:
+    """*given*, and what is called in the store of images as if it were of no registry."""
+    store = features.load("images", "store").Store(context.paths)
+    return given.replace(is_local=lambda image: bool(store.named(f"localhost/{image}")))
+
+
 def bring(
     context: Context, kind: Format, given: Given, *, target: str = "", dry_run: bool = False, force: bool = False
 ) -> Brought:
@@ -59,7 +66,7 @@ def bring(
     if not dry_run:
         check_writable(target)
     try:
-        found = kind.convert(given)
+        found = kind.convert(with_images(context, given))
     except Unusable as error:
         raise DefinitionError([problem_of(error.remark)]) from None
     if not given.arguments:

@@ -9,7 +9,7 @@ import os
 
 from nsunit import features
 from nsunit.core.jobs import Outcome, as_failed
-from nsunit.deeds.imports.bring import problem_of
+from nsunit.deeds.imports.bring import problem_of, with_images
 from nsunit.deeds.imports.write import Staged
 from nsunit.deeds.look.states import list_containers
 from nsunit.deeds.remove import remove
@@ -60,7 +60,7 @@ def up(
         DefinitionError: no definitions can be made of them; nothing was done.
         UsageError: --scale, or *services*, names no service.
     """
-    made = _plan(given.replace(services=tuple(services)))
+    made = _plan(context, given.replace(services=tuple(services)))
     for name in (*services, *(name for name, _ in given.scale)):
         if name not in made.containers:
             raise UsageError(
@@ -126,7 +126,7 @@ def down(context: Context, given: Given, *, volumes: bool = False) -> list[Outco
         DefinitionError: its files are none of compose's.
         NsunitError: one of them is enabled, and nothing was done; or a volume is used by somebody else.
     """
-    made = _plan(given)
+    made = _plan(context, given)
     with _lock(context, made):
         outcomes = _take_down(context, made, directory(context))
         if volumes:
@@ -168,9 +168,9 @@ def _lock(context: Context, made: Plan) -> Lock:
     return Lock(context.paths.locks, f".project-{made.name}")
 
 
-def _plan(given: Given) -> Plan:
+def _plan(context: Context, given: Given) -> Plan:
     try:
-        return plan(given)
+        return plan(with_images(context, given))
     except Unusable as error:
         raise DefinitionError([problem_of(error.remark)]) from None
 

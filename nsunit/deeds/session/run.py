@@ -15,7 +15,7 @@ from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
 from nsunit.definition.load import load_properties, serialize
 from nsunit.errors import BusError, NsunitError, SessionError, UsageError
-from nsunit.features import hooks
+from nsunit.features import hooks, load
 from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
 from nsunit.plan.foreground import run_scope
 from nsunit.plan.units import relation
@@ -140,12 +140,12 @@ def sweep(context: Context) -> None:
         try:
             with Lock(context.paths.locks, name, timeout=0):
                 if wait_until_left(context.paths.runtime_of(name), 0):  # else it is just taking back itself what it did
-                    _forget(context, name, slice_of(context, name))
+                    _forget(context, name, slice_of(context, name), detaches=True)
         except NsunitError:
             continue  # its lock is held: it is being started
 
 
-def _forget(context: Context, name: str, slice_: str) -> bool:
+def _forget(context: Context, name: str, slice_: str, *, detaches: bool = False) -> bool:
     """Remove *slice_* and the directories of container *name*, unless that runs; tells whether it did.  Under its lock.
 
     The slice goes by itself, but later; exec sessions in it have ended with the payload.
@@ -158,7 +158,11 @@ def _forget(context: Context, name: str, slice_: str) -> bool:
         _end_scope(context, unit)
     stop_what_is_left(context, slice_)
     context.remove_tree(context.paths.runtime_of(name))
-    context.remove_tree(context.paths.network_of(name))
+    network = context.paths.network_of(name)
+    if detaches and not context.user and os.path.lexists(f"{network}/attachment"):
+        program = load("network", "program")  # its process was to do so
+        program.detach(program.read(network, context.paths.locks), context.paths.locks)
+    context.remove_tree(network)
     return True
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
+import tempfile
 
 from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left, unfinished
 from nsunit.features.builds.units import scope_of
@@ -19,23 +22,38 @@ if TYPE_CHECKING:
 _NOT_FOUND = 127
 
 
-def carried_out(context: Context, token: str, slice_: Unit, words: Sequence[str], directory: str = "") -> int:
+def carried_out(
+    context: Context, token: str, slice_: Unit, words: Sequence[str], directory: str = "", *, quiet: bool = False
+) -> int:
     """Run *words* in a scope in *slice_*, which is made as well, and return the exit status; 128 and the signal's.
 
-    What it prints goes to standard error: the result on standard output is ours.
+    What it prints goes to standard error: the result on standard output is ours.  With *quiet* it does if it fails.
 
     It runs in *directory*, if that is given.  Who is interrupted takes all of it along.
 
     Raises:
         NsunitError: systemd could not make them.
     """
+    with tempfile.TemporaryFile() as said:
+        out = said.fileno() if quiet else 2
 
-    def become() -> None:
-        os.dup2(2, 1)
-        if directory:
-            os.chdir(directory)
-        os.execv(words[0], list(words))
+        def become() -> None:
+            os.dup2(out, 1)
+            os.dup2(out, 2)
+            if directory:
+                os.chdir(directory)
+            os.execv(words[0], list(words))
 
+        status = _carried_out(context, token, slice_, become)
+        if status and quiet:
+            said.seek(0)
+            sys.stderr.flush()
+            shutil.copyfileobj(said, sys.stderr.buffer)
+            sys.stderr.flush()
+    return status
+
+
+def _carried_out(context: Context, token: str, slice_: Unit, become: Callable[[], object]) -> int:
     pid, go = _waiting(become)
     scope = scope_of(token, slice_.name, pid)
     try:

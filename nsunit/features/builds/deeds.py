@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nsunit.features.images.bring import Imported
     from nsunit.units import Property, Unit
 
-_ORIGIN = "build --limit"
+_ORIGIN = "--limit"
 _FILES = ("Containerfile", "Dockerfile")
 _MKOSI = ("mkosi.conf", "mkosi.conf.d")
 
@@ -47,7 +47,7 @@ def build(context: Context, wish: Wish) -> Imported:
     limits = _limits(context, wish.limits)
 
     def carry(token: str, words: Sequence[str], directory: str) -> None:
-        _carry(context, token, units.slice_of(token, limits), words, "buildah", directory)
+        _carry(context, token, units.slice_of(token, limits), words, "buildah", directory, quiet=wish.quiet)
 
     own = contexts(context, store, wish, program, carry)
     with writing.Staging(store) as staging:
@@ -74,7 +74,7 @@ def build_tree(context: Context, wish: Wish) -> Imported:
     with writing.Staging(store) as staging:
         token = staging.token
         slice_ = units.slice_of(token, _limits(context, wish.limits))
-        _carry(context, token, slice_, units.mkosi(program, wish, staging.path), "mkosi")
+        _carry(context, token, slice_, units.mkosi(program, wish, staging.path), "mkosi", quiet=wish.quiet)
         names = wish.tags or (local_name(os.path.basename(wish.directory).lower()),)
         return import_from(context, f"root:{staging.path}/image", names, "")
 
@@ -131,7 +131,16 @@ def _limits(context: Context, given: Sequence[tuple[str, str, str]]) -> tuple[Pr
     return any_of_text("build.slice", "", _ORIGIN, context.host, more).properties_of("Slice")
 
 
-def _carry(context: Context, token: str, slice_: Unit, words: Sequence[str], what: str, directory: str = "") -> None:
-    status = carried_out(context, token, slice_, words, directory)
+def _carry(
+    context: Context,
+    token: str,
+    slice_: Unit,
+    words: Sequence[str],
+    what: str,
+    directory: str = "",
+    *,
+    quiet: bool,
+) -> None:
+    status = carried_out(context, token, slice_, words, directory, quiet=quiet)
     if status:
         raise SessionError(f"{what} has ended with status {status}, and nothing came into the store", status)

@@ -21,6 +21,7 @@ class Wish(Record):
     """What `build` was asked for: see buildah-build(1) for what *arguments*, *secrets* and the rest mean to it.
 
     *limits* are `(section, key, value)`, the section empty for [Slice]; *contexts* say which images are meant by name.
+    *quiet*: what the tool says is of no interest, unless it fails.
     """
 
     directory: str
@@ -34,6 +35,7 @@ class Wish(Record):
     no_cache: bool = False
     limits: tuple[tuple[str, str, str], ...] = ()
     contexts: tuple[str, ...] = ()
+    quiet: bool = False
 
 
 def slice_name(token: str) -> str:

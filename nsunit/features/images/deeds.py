@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nsunit.core.prepare import Place
     from nsunit.definition.model import Definition
     from nsunit.features.images.keys import Chosen
+    from nsunit.plan.facts import Facts
 
 RECORD = "image"  # in a container's directory: what it calls its image, and the image's id
 
@@ -139,6 +140,22 @@ def keep(context: Context, definition: Definition) -> None:
     _, has = recorded(directory)
     note, content = f"{directory}/{RECORD}", _record(chosen)
     pins.put_upper_in_place(context, context.paths.upper_of(definition.name), has, chosen.id, note, content)
+
+
+def facts(context: Context, definition: Definition, facts: Facts) -> Facts:
+    """*facts* with the upper directory that belongs to the image, which is not in place before the start after it."""
+    chosen = of(definition.container)
+    if chosen is None or not facts.upper:
+        return facts
+    return facts.replace(upper=upper_of(context, definition.name, chosen.id))
+
+
+def upper_of(context: Context, name: str, identity: str) -> str:
+    """Where container *name* has, or will have, what it writes on the image *identity*."""
+    _, has = recorded(context.paths.state_of(name))
+    pin = pins.read(context.paths.state_of(name)) if has and has != identity else None
+    upper = context.paths.upper_of(name)
+    return f"{upper}-{identity}" if pin and pin.identity == identity else upper
 
 
 def _record(chosen: Chosen) -> bytes:

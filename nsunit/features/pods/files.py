@@ -21,6 +21,7 @@ from nsunit.core.install import (
 from nsunit.core.jobs import Outcome
 from nsunit.core.listeners import links
 from nsunit.core.stored import on_disk, stored
+from nsunit.definition.search import is_defined
 from nsunit.dropins import files as unit_directory
 from nsunit.dropins.render import render_unit
 from nsunit.errors import NsunitError
@@ -67,7 +68,8 @@ def disable(context: Context, name: str) -> Outcome:
         NsunitError: it runs from that.
     """
     if not context.paths.is_enabled(name):
-        load_pod(name, context.search, context.host)  # an unknown name is an error
+        if not is_defined(name, context.search):
+            load_pod(name, context.search, context.host)  # says so
         return Outcome(name, "unchanged")
     if runs_from_file(context, name):
         raise runs_from_files(context, name)

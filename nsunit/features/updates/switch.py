@@ -89,17 +89,18 @@ def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str)
         with store.lock():
             if store.image(pin.identity) is None:
                 raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
-            pins.write(images.directory, pin)  # from here on it is in use, and stays
+            if not _note(images, pin):  # from here on it is in use, and stays
+                raise NsunitError(f"{name}: it was just removed", hint=f"'nsunit start {name}' takes the newest one")
     says = (f"from {images.next[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
     runs = is_running(context, name)
     try:
         renew(name, runs)
     except BaseException as error:
         if not runs:
-            pins.write(images.directory, images.pin or Pin(images.reference, former))
+            _note(images, images.pin or Pin(images.reference, former))
             raise
         back = (images.pin or Pin(images.reference, former)).replace(failed=pin.identity)
-        pins.write(images.directory, back.replace(reference=images.reference, identity=former))
+        _note(images, back.replace(reference=images.reference, identity=former))
         if not isinstance(error, NsunitError):
             raise  # interrupted: it runs whatever it runs, and the next start has the former one
         return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, renew))
@@ -107,6 +108,15 @@ def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str)
         return Outcome(name, f"{done}-for-next-start", says)
     pins.forget_uppers(context, name, (pin.former,))
     return Outcome(name, done, says)
+
+
+def _note(images: Images, pin: Pin) -> bool:
+    """Pin the container to an image, unless it was removed, with its directory, meanwhile."""
+    try:
+        pins.write(images.directory, pin)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _gone_back(name: str, identity: str, former: str, error: NsunitError, renew: Renew) -> NsunitError:

@@ -179,13 +179,13 @@ class Volume(Bind):
         os.close(place)
         fd = os.open(".", _DIRECTORY, dir_fd=target)
         try:
-            _Copy(fd).directory(source, fd, "")
+            Copy(fd).tree(source, fd)
         finally:
             os.close(source)
             os.close(fd)
 
 
-class _Copy:
+class Copy:
     """Copies a tree into the empty directory *top*: types, owners, modes, times, attributes, hard links, holes.
 
     Nothing but this process writes to either.  Devices are left out: nothing could open one in a volume.
@@ -195,26 +195,38 @@ class _Copy:
         self.top = top
         self.links: dict[tuple[int, int], str] = {}  # device and inode → where its first name is below *top*
 
-    def directory(self, source: int, target: int, where: str) -> None:
-        """Copy the directory behind *source* to the one behind *target*, which is at *where* below the top."""
-        for name in os.listdir(source):
-            self._entry(name, source, target, where)
-        _describe(os.fstat(source), source, target)
+    def tree(self, source: int, target: int) -> None:
+        """Copy the directory behind *source* to the one behind *target*, however deep: no more than two are open."""
+        here = os.dup(source), os.dup(target)
+        left, where = [os.listdir(source)], [""]
+        try:
+            while left:
+                if left[-1]:
+                    name = left[-1].pop()
+                    if not self._entry(name, *here, where[-1]):
+                        continue
+                    other = _opened(name, here)
+                    left.append(os.listdir(other[0]))
+                    where.append(f"{where[-1]}{name}/")
+                else:
+                    other = _opened("..", here) if len(left) > 1 else (os.dup(source), os.dup(target))
+                    _describe(os.fstat(here[0]), *here)
+                    left.pop()
+                    where.pop()
+                _close(here)
+                here = other
+        finally:
+            _close(here)
 
-    def _entry(self, name: str, source: int, target: int, where: str) -> None:
+    def _entry(self, name: str, source: int, target: int, where: str) -> bool:
+        """Copy what is called so; of a directory, it is only made, and the answer is yes."""
         status = os.stat(name, dir_fd=source, follow_symlinks=False)
         kind, path = stat.S_IFMT(status.st_mode), where + name
         if kind == stat.S_IFDIR:
             os.mkdir(name, 0o700, dir_fd=target)
-            below = os.open(name, _DIRECTORY, dir_fd=source), os.open(name, _DIRECTORY, dir_fd=target)
-            try:
-                self.directory(*below, path + "/")
-            finally:
-                os.close(below[0])
-                os.close(below[1])
-            return
+            return True
         if kind in (stat.S_IFCHR, stat.S_IFBLK):
-            return
+            return False
         first = self.links.setdefault((status.st_dev, status.st_ino), path) if status.st_nlink > 1 else path
         if first != path:
             os.link(first, name, src_dir_fd=self.top, dst_dir_fd=target, follow_symlinks=False)
@@ -230,6 +242,21 @@ class _Copy:
                 os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
             times = (status.st_atime_ns, status.st_mtime_ns)
             os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
+        return False
+
+
+def _opened(name: str, here: tuple[int, int]) -> tuple[int, int]:
+    source = os.open(name, _DIRECTORY, dir_fd=here[0])
+    try:
+        return source, os.open(name, _DIRECTORY, dir_fd=here[1])
+    except BaseException:
+        os.close(source)
+        raise
+
+
+def _close(pair: tuple[int, int]) -> None:
+    for fd in pair:
+        os.close(fd)
 
 
 def _copy_file(name: str, source: int, target: int) -> None:

@@ -167,7 +167,7 @@ class Service:
         image = self.data.get("image")
         if image:
             self.at("image")
-            self.target.plain("Image", whole_name(str(image)))
+            self.target.plain("Image", whole_name(str(image), self.project.given))
         else:
             self.at("build" if "build" in self.data else "image")
             self.target.plain("Image", f"localhost/{self.project.name}-{self.name}:latest")
@@ -175,7 +175,8 @@ class Service:
     # Keys, by their names.
 
     def _build(self, value: Any) -> None:
-        image = str(self.data.get("image") or f"localhost/{self.project.name}-{self.name}")
+        said_image = str(self.data.get("image") or f"localhost/{self.project.name}-{self.name}")
+        image = whole_name(said_image, self.project.given)  # what 'build -t' makes of a short name is another one
         said = value if isinstance(value, dict) else {"context": value}
         context = self.project.absolute(str(said.get("context") or "."))
         words = ["nsunit", "build", "-t", image]

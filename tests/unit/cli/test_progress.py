@@ -3,7 +3,7 @@
 import pytest
 
 from nsunit.cli import fail, progress
-from nsunit.cli.progress import Count, counted
+from nsunit.cli.progress import Count, Wait, counted
 from nsunit.errors import NsunitError
 
 
@@ -16,6 +16,19 @@ def clock(monkeypatch):
         times[0] += seconds
 
     return advance
+
+
+def test_what_is_waited_for(clock, capsys):
+    wait = Wait()
+    wait("web is not healthy yet")
+    clock(0.9)
+    wait("web is not healthy yet")
+    clock(1.5)
+    wait("web is not healthy yet: status 1: \x1b[2J")
+    clock(1)
+    wait("")
+    wait("")
+    assert capsys.readouterr().err == "\r\x1b[K2 s: web is not healthy yet: status 1: \\x1b[2J\r\x1b[K"
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,10 @@ def test_what_systemd_could_not_do_is_told(status):
             "something is mounted over the host's root, see 'findmnt /', or a security module forbids them",
         ),
         ("Failed to make a user namespace of 9 ids: Invalid argument", "see 'nsunit doctor'"),
+        (
+            "Failed to connect the network by '/usr/bin/pasta': External interface not usable",
+            "the host has no default route, see 'ip route': pasta needs one; add it, or leave out Network=pasta",
+        ),
         ("Failed to do something new", None),
     ],
 )

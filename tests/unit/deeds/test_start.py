@@ -55,7 +55,7 @@ LIMIT = Property("MemoryMax", "t", 1 << 20)
 def test_a_moot_limit_is_warned_of(slice_, warned):
     assert warned(LIMIT) == ([], False)
     (slice_ / "memory.max").write_text("4096\n")
-    assert warned(LIMIT) == (["warning: web: MemoryMax= is moot: nsunit.slice has a tighter limit"], True)
+    assert warned(LIMIT) == (["warning: web: MemoryMax= has no effect: nsunit.slice has a tighter limit"], True)
     assert warned(Property("CPUWeight", "t", 50)) == ([], False)
     assert warned() == ([], False)
 
@@ -77,7 +77,7 @@ def test_before_there_is_a_slice(slice_, warned):
 def test_the_host_is_no_slice(slice_, warned):
     (slice_ / "memory.max").write_text(f"{1 << 50}\n")
     assert warned(Property("MemoryMax", "t", 1 << 51)) == (
-        ["warning: web: MemoryMax= is moot: nsunit.slice has a tighter limit"],
+        ["warning: web: MemoryMax= has no effect: nsunit.slice has a tighter limit"],
         True,
     )
     assert warned(Property("MemoryMax", "t", 1 << 49)) == ([], False)

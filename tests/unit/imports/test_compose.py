@@ -55,6 +55,27 @@ def test_variables_that_are_none(text):
         variables.expand(text, {"A": "1", "E": ""}, lambda _name: None)
 
 
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        ("a/b", "localhost/a/b"),
+        ("a/c", "docker.io/a/c"),
+        ("made:1", "localhost/made:1"),
+        ("nginx", "docker.io/library/nginx"),
+        *[("quay.io/a/b", "quay.io/a/b"), ("localhost/x", "localhost/x"), (f"sha256:{'0' * 64}", f"sha256:{'0' * 64}")],
+    ],
+)
+def test_a_short_name_is_that_of_what_was_made_here(image, found):
+    here = {"a/b", "made:1", f"sha256:{'0' * 64}", "localhost/x", "quay.io/a/b"}
+    text = f"services: {{web: {{image: '{image}', build: ./web}}}}"
+    imported = find("compose").convert(given(text, is_local=here.__contains__))
+    assert imported.drafts[-1].values("Container", "Image") == (found,)
+    assert f"nsunit build -t {found} /srv/shop/web" in str(imported.remarks[0])  # the same
+    words = ("docker", "run", image)
+    (draft,) = find("run").convert(Given(arguments=words, is_local=here.__contains__, name="web")).drafts
+    assert draft.values("Container", "Image") == (found,)
+
+
 def test_a_file_of_variables():
     text = "A=1\n# no\nexport B='x $A'\nC=\"y $A\\n\" # z\nD = w # comment\nE\n=x\nF=a${A}b\n"
     assert variables.environment_file(text) == {"A": "1", "B": "x $A", "C": "y 1\n", "D": "w", "F": "a1b"}

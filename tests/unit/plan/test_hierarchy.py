@@ -48,7 +48,7 @@ def test_the_tightest_limit(maxima, asked, effective, tightest, notes):
     assert (found.effective, found.tightest, len(found.notes)) == (effective, tightest, notes)
     assert found.asked == min((value for value in asked[2:] if value), default=None)
     if notes:
-        assert found.notes == (f"MemoryMax= is moot: {tightest} has a tighter limit",)
+        assert found.notes == (f"MemoryMax= has no effect: {tightest} has a tighter limit",)
 
 
 def test_what_the_kernel_has_is_of_the_one_that_asks():
@@ -60,7 +60,7 @@ def test_what_the_kernel_has_is_of_the_one_that_asks():
 def test_the_host_is_the_tightest():
     found = explain("MemoryMax", *memory("max", "max", f"{8 * G}", "max", asked=(None, None, 8 * G, None)), host=2 * G)
     assert (found.effective, found.tightest) == (2 * G, "host")
-    assert found.notes == ("MemoryMax= is moot: host has a tighter limit",)
+    assert found.notes == ("MemoryMax= has no effect: host has a tighter limit",)
 
 
 def test_a_cpu_quota():
@@ -170,7 +170,7 @@ def test_each_device_has_limits():
     assert hierarchy.devices_of(levels, KNOB["IOReadIOPSMax"]) == []
     first, second = (hierarchy.explain(knob, levels, device=device) for device in ("8:0", "8:16"))
     assert (first.asked, first.effective, first.tightest) == (5000, 1000, "nsunit.slice")
-    assert first.notes == ("IOWriteBandwidthMax= is moot: nsunit.slice has a tighter limit",)
+    assert first.notes == ("IOWriteBandwidthMax= has no effect: nsunit.slice has a tighter limit",)
     assert (second.asked, second.effective, second.notes) == (7000, 7000, ())
 
 
@@ -196,7 +196,7 @@ def test_others_who_write(key, asked, file, text, same):
 def test_before_the_start():
     planned = level("nsunit-web.slice", True, {"TasksMax": 50}, exists=False)
     found = explain("TasksMax", level("nsunit.slice", pids_max="10\n"), planned)
-    assert found.notes == ("TasksMax= is moot: nsunit.slice has a tighter limit",)
+    assert found.notes == ("TasksMax= has no effect: nsunit.slice has a tighter limit",)
     assert found.effective == 10
     assert explain("TasksMax", level("nsunit.slice", pids_max="max\n"), planned).effective == 50
 

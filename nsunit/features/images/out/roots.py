@@ -9,7 +9,7 @@ from nsunit.core.running import Running, find_running, is_frozen, is_running
 from nsunit.core.stored import defined, known
 from nsunit.errors import NsunitError
 from nsunit.features import hooks
-from nsunit.features.images.deeds import recorded
+from nsunit.features.images.deeds import recorded, upper_of
 from nsunit.features.images.keys import of
 from nsunit.features.names.plan import FILES
 from nsunit.names import check_name
@@ -89,7 +89,8 @@ def written(context: Context, name: str) -> Written:
         base = os.stat(container.rootfs).st_uid if owned else 0
         return Written(name, container, (container.rootfs,), "", "", start, base, running)
     assert keeps_upper(container.replace(layers=layers))
-    return Written(name, container, layers, context.paths.upper_of(name) + "/upper", image, start, 0, running, targets)
+    upper = f"{upper_of(context, name, image)}/upper"
+    return Written(name, container, layers, upper, image, start, 0, running, targets)
 
 
 def _targets(planned: Sequence[Operation]) -> tuple[str, ...]:

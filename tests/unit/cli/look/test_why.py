@@ -19,7 +19,7 @@ MEMORY = Explanation(
         Step("nsunit-web.slice", 1 << 30, 1 << 30, f"{1 << 30}\n"),
         Step("nsunit-web.service", None, None, None),
     ),
-    notes=("MemoryMax= is moot: nsunit.slice has a tighter limit",),
+    notes=("MemoryMax= has no effect: nsunit.slice has a tighter limit",),
 )
 
 
@@ -29,7 +29,7 @@ def test_all_limits(nsunit, manager):
     assert status == 0
     assert out.splitlines() == [
         "MemoryMax\t1G\t1M\tnsunit.slice\t1073741824",
-        "note: MemoryMax= is moot: nsunit.slice has a tighter limit",
+        "note: MemoryMax= has no effect: nsunit.slice has a tighter limit",
     ]
 
 
@@ -44,7 +44,7 @@ def test_one_limit(nsunit, manager):
         "nsunit-web.slice\t1G\t1073741824",
         "nsunit-web.service\t-\t-",
         "effective: 1M, by nsunit.slice",
-        "note: MemoryMax= is moot: nsunit.slice has a tighter limit",
+        "note: MemoryMax= has no effect: nsunit.slice has a tighter limit",
     ]
 
 

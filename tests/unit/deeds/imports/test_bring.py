@@ -47,6 +47,17 @@ def test_a_key_of_systemds_that_nsunit_does_not_take_is_left_out_with_its_reason
     assert "Type" not in (folder / "out/web.nsunit").read_text()
 
 
+def test_a_short_name_that_is_in_the_store_as_one_made_here(folder):
+    (folder / "in/compose.yaml").write_text("services: {a: {image: a/b}, b: {image: 'a/b:2'}}")
+    context, compose = FixedContext(str(folder / "out")), imports.find("compose")
+    (folder / "images/names").mkdir(parents=True)
+    (folder / "images/names/localhost+a+b:latest").symlink_to("../images/0")
+    context.paths = context.paths.replace(data=str(folder))
+    given = given_of(compose, (f"{folder}/in/compose.yaml",), user=False)
+    found = {draft.name: draft.values("Container", "Image") for draft in bring(context, compose, given).drafts[-2:]}
+    assert found == {"in-a": ("localhost/a/b",), "in-b": ("docker.io/a/b:2",)}
+
+
 def test_a_dry_run_writes_nothing(folder):
     assert run(folder, dry_run=True).paths == ()
     assert not (folder / "out").exists()

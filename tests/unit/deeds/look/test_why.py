@@ -53,7 +53,7 @@ def test_a_container_that_runs(cgroups, context):
     (found,) = why.explain(context, "web")
     assert (found.key, found.asked, found.effective, found.tightest) == ("MemoryMax", 1 << 30, 1 << 20, "nsunit.slice")
     assert found.kernel == f"{1 << 30}\n"
-    assert found.notes == ("MemoryMax= is moot: nsunit.slice has a tighter limit",)
+    assert found.notes == ("MemoryMax= has no effect: nsunit.slice has a tighter limit",)
 
 
 def test_one_key(cgroups, context):
@@ -83,7 +83,7 @@ def test_an_unknown_key(context):
 def test_moot_limits(cgroups, context):
     (cgroups / "pids.max").write_text("7\n")
     limits = (Property("TasksMax", "t", 20), Property("MemoryMax", "t", 1 << 20))
-    moot = ["TasksMax= is moot: nsunit.slice has a tighter limit"]
+    moot = ["TasksMax= has no effect: nsunit.slice has a tighter limit"]
     assert why.moot_limits(context, definition(*limits)) == moot
     assert why.moot_limits(context, definition(*limits, section="Service")) == moot
     assert why.moot_limits(context, definition(Property("Description", "s", "x"))) == []
@@ -96,7 +96,7 @@ def test_shares_of_the_host(cgroups, context, monkeypatch):
     (cgroups / "memory.max").write_text(f"{100 << 20}\n")
     (cgroups / "pids.max").write_text("7\n")
     assert why.moot_limits(context, half) == [
-        f"{key}= is moot: nsunit.slice has a tighter limit" for key in ("MemoryMax", "TasksMax")
+        f"{key}= has no effect: nsunit.slice has a tighter limit" for key in ("MemoryMax", "TasksMax")
     ]
 
 
@@ -104,7 +104,7 @@ def test_what_the_host_cannot_give(cgroups, context):
     limits = definition(Property("AllowedCPUs", "ay", b"\x01" + b"\xff" * 8), Property("MemoryMax", "t", 1 << 60))
     assert why.moot_limits(context, limits) == [
         "AllowedCPUs= cannot have all that it asks for: host has less",
-        "MemoryMax= is moot: host has a tighter limit",
+        "MemoryMax= has no effect: host has a tighter limit",
     ]
     assert why.moot_limits(context, limits, starting=True) == []
 
@@ -114,7 +114,7 @@ def test_no_slice_yet(tmp_path, monkeypatch, context):
     limit = definition(Property("MemoryMax", "t", 1 << 20))
     assert why.moot_limits(context, limit) == []
     context.bus.units["nsunit.slice"] = {"MemoryMax": 1 << 12}
-    assert why.moot_limits(context, limit) == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]
+    assert why.moot_limits(context, limit) == ["MemoryMax= has no effect: nsunit.slice has a tighter limit"]
 
 
 def test_devices():
@@ -185,8 +185,12 @@ def test_a_slice_that_systemd_is_just_making(cgroups, context):
     """Its cgroup is there and has not got its limits yet."""
     context.bus.units["nsunit.slice"] = {"MemoryMax": 1 << 20}
     limits = definition(Property("MemoryMax", "t", 1 << 30))
-    assert why.moot_limits(context, limits, starting=True) == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]
+    assert why.moot_limits(context, limits, starting=True) == [
+        "MemoryMax= has no effect: nsunit.slice has a tighter limit"
+    ]
     assert "nsunit.slice: memory.max is not what systemd was asked for" in "".join(why.moot_limits(context, limits))
     context.bus.units["nsunit.slice"] = {}  # another systemd's: that of the system, where this one is a user's
     (cgroups / "memory.max").write_text(f"{1 << 20}\n")
-    assert why.moot_limits(context, limits, starting=True) == ["MemoryMax= is moot: nsunit.slice has a tighter limit"]
+    assert why.moot_limits(context, limits, starting=True) == [
+        "MemoryMax= has no effect: nsunit.slice has a tighter limit"
+    ]

@@ -273,7 +273,7 @@ def test_why(context):
     (found,) = explain(context, "shop.slice", "MemoryMax")
     assert (found.asked, found.tightest) == (64 * MIB, "nsunit-shop.slice")
     notes = moot_limits(context, definition(context))
-    assert notes == ["MemoryMax= is moot: nsunit-shop.slice has a tighter limit"]
+    assert notes == ["MemoryMax= has no effect: nsunit-shop.slice has a tighter limit"]
 
 
 def test_tree_and_show(context):

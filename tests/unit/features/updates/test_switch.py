@@ -126,6 +126,33 @@ def test_one_that_was_killed_before_it_ran_what_was_chosen(world):
     assert world.roll_back().differences == (f"from {TWO[:12]} to {ONE[:12]}",)
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_one_that_is_removed_meanwhile(world, runs):
+    world.runs = runs
+
+    def renew(name, _runs):
+        remove_tree(world.directory)
+        raise NsunitError(f"{name}: there is no definition of it")
+
+    if runs:
+        found = switch.update(world.context, "web", renew)
+        text = f"web: not with the image {TWO[:12]}: there is no definition of it; and it does not run with {ONE[:12]}"
+        assert str(found.error) == f"{text} again: there is no definition of it"
+    else:
+        with pytest.raises(NsunitError, match="^web: there is no definition of it$"):
+            switch.update(world.context, "web", renew)
+    assert not os.path.exists(world.directory)
+
+
+def test_one_that_was_just_removed(world, monkeypatch):
+    image = Store.image
+    monkeypatch.setattr(Store, "image", lambda self, text: remove_tree(world.directory) and image(self, text))
+    with pytest.raises(NsunitError, match="^web: it was just removed$") as error:
+        world.update()
+    assert error.value.hint == "'nsunit start web' takes the newest one"
+    assert not os.path.exists(world.directory)
+
+
 def test_what_was_written_on_older_images_goes(world):
     for identity in (ONE, THREE):
         os.makedirs(f"{world.context.paths.upper_of('web')}-{identity}/upper")

@@ -10,7 +10,7 @@ from nsunit.core.context import Context
 from nsunit.errors import UsageError
 from nsunit.features.volumes.look import check_name
 from nsunit.features.volumes.plan import mounts, operations
-from nsunit.features.volumes.setup import Volume, Volumes, begin, finish, is_current, is_filled
+from nsunit.features.volumes.setup import Copy, Volume, Volumes, begin, finish, is_current, is_filled
 from nsunit.features.volumes.store import Store
 from nsunit.features.volumes.transfer import refuse_users
 from nsunit.features.volumes.values import Chosen, file_of, of, target_of, with_image_volumes
@@ -143,3 +143,31 @@ def test_one_that_is_half_made_is_discarded_unless_it_is_being_filled(tmp_path):
     assert not store.discard(path)
     assert not is_current(path, directory)
     os.close(directory)
+
+
+def test_a_tree_is_copied_however_deep_it_is(tmp_path):
+    """With its times, whichever directory is left last; 600 levels fit neither one stack nor 1024 descriptors."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    place = source
+    for number in range(600):
+        place = place / "d" if number else place
+        place.mkdir()
+        if number % 200 == 1:
+            (place / "before").write_text(str(number))
+            (place / "x").symlink_to("before")
+    for path in (source, source / "d", source / "d/d"):
+        os.utime(path, ns=(10**18, 10**18))
+    target.mkdir()
+    fds = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (source, target)]
+    opened = len(os.listdir("/proc/self/fd"))
+    Copy(fds[1]).tree(*fds)
+    assert len(os.listdir("/proc/self/fd")) == opened
+    for fd in fds:
+        os.close(fd)
+
+    def listed(top):
+        return [(folder[len(str(top)) :], sorted(dirs), sorted(names)) for folder, dirs, names in os.walk(top)]
+
+    assert listed(target) == listed(source)
+    assert (target / "d/before").read_text() == "1"
+    assert [os.stat(target / path).st_mtime_ns for path in ("", "d", "d/d")] == [10**18] * 3

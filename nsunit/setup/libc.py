@@ -107,6 +107,7 @@ def fork_into(cgroup_fd: int) -> int:
 
     To move a process into another cgroup takes the kernel a grace period of RCU, 10 ms and more, however few processes
     there are.  The interpreter is told as by os.fork(); no signal's handler gets between the two halves of that.
+    The C library is not told, whose locks and list of threads stay as they are: for a process with one thread.
 
     Raises:
         OSError: there is no such call, or the process cannot be there.
@@ -120,11 +121,11 @@ def fork_into(cgroup_fd: int) -> int:
     try:
         begin()
         pid: int = call(*arguments)
+        error = _ctypes.get_errno()
         (parent if pid else child)()
     finally:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
     if pid < 0:
-        error = _ctypes.get_errno()
         raise OSError(error, f"clone3: {os.strerror(error)}")
     return pid
 

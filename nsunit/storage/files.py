@@ -165,20 +165,20 @@ def read_known(path: str) -> bytes | None:
     return content
 
 
-def version_of(path: str) -> tuple[int, int] | None:
+def version_of(path: str) -> bytes | None:
     """What is another one after each `note_change` of *path*; None where there was none yet."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns
+    return read_file(path)
 
 
-def note_change(path: str) -> tuple[int, int] | None:
-    """Have whoever looks at `version_of` *path* see that something is about to change; returns what that is now."""
+def note_change(path: str) -> bytes:
+    """Have whoever looks at `version_of` *path* see that something is about to change; returns what that is now.
+
+    Whoever reads meanwhile would take what was for what is, so all of them, and who writes, hold one lock.
+    """
+    version = os.urandom(16)  # an inode may be used again, and all within one tick of the clock
     make_private_directory(os.path.dirname(path))
-    write_file(path, b"")
-    return version_of(path)
+    write_file(path, version)
+    return version
 
 
 def list_directory(path: str) -> list[str]:

@@ -24,6 +24,7 @@ FIRST = 524288
 LAST = 1878982656
 ID_MAX = (1 << 32) - 2
 OWNER = "nsunit"
+LOCK = ".ids"  # on what is given to whom
 SUBORDINATE = ("/etc/subuid", "/etc/subgid")
 ALLOCATED = b"allocated"  # tells a range of ours from one that a definition has chosen
 # Where systemd-nsresourced and systemd-nspawn note the ranges they have given out.
@@ -45,7 +46,7 @@ def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
         own = _entries(content, directory)[0]
         if _is_ours(content) and not _has_another(paths, name, own):
             return own
-    with Lock(paths.locks, ".ids"):
+    with Lock(paths.locks, LOCK):
         texts = [_text(path) for path in SUBORDINATE]
         candidates = configured(*texts)
         taken = _taken(paths, name) + _of_systemd()
@@ -66,7 +67,8 @@ def remember(paths: Paths, directory: str, *entries: tuple[int, int]) -> None:
     """Note the ranges `(start, count)` in *directory*, so that none that overlaps is given to anybody else."""
     content = "".join(f"{start} {count}\n" for start, count in entries).encode()
     if files.read_file(directory + "/ids") != content:
-        _write(paths, directory, content)
+        with Lock(paths.locks, LOCK):
+            _write(paths, directory, content)
 
 
 def _write(paths: Paths, directory: str, content: bytes, *, sync: bool = False) -> None:
@@ -173,26 +175,29 @@ def _taken(paths: Paths, name: str) -> list[tuple[int, int]]:
     return [entry for directory, content in _others(paths, name) for entry in _entries(content, directory)]
 
 
-# What was in each directory when `_changes` had which version.
-_known: dict[Paths, tuple[tuple[int, int] | None, dict[str, bytes]]] = {}
+# What was in each directory, None for nothing, when `_changes` had which version.
+_known: dict[Paths, tuple[bytes | None, dict[str, bytes | None]]] = {}
 
 
 def _others(paths: Paths, name: str) -> Iterator[tuple[str, bytes]]:
     """The directories of all containers but *name* that remember a range, each with what that file has.
 
-    A start of many looks at the files of all others once, as long as nobody else writes one.  What has come in another
-    way, such as a backup, is seen by the next command.
+    A start of many looks at the files of all others once, as long as nobody else writes one; a directory that was not
+    there before, of one that was renamed for instance, is looked into.
     """
     version = files.version_of(_changes(paths)) or files.note_change(_changes(paths))
     known = _known.get(paths)
     there = {
         f"{base}/{other}": other for base in (paths.states, paths.runtimes) for other in files.list_directory(base)
     }
-    if not known or known[0] != version:
-        read = {directory: files.read_file(directory + "/ids") for directory in there}
-        known = _known[paths] = version, {where: content for where, content in read.items() if content is not None}
-    for directory, content in known[1].items():
-        if there.get(directory, name) != name:
+    before = known[1] if known and known[0] == version else {}
+    found = {
+        directory: before[directory] if directory in before else files.read_file(directory + "/ids")
+        for directory in there
+    }
+    _known[paths] = version, found
+    for directory, content in found.items():
+        if content is not None and there[directory] != name:
             yield directory, content
 
 

@@ -25,7 +25,7 @@ _CURSOR = b"-- cursor: "
 def logs(invocation: Invocation) -> int:
     """The verb `logs`: becomes journalctl."""
     options = {
-        long: None if invocation.value(long) is None else invocation.value(long)
+        long: invocation.value(long)
         for long in ("follow", "lines", "since", "until", "output", "reverse", "grep")
         if invocation.flag(long)
     }
@@ -44,7 +44,7 @@ def logs(invocation: Invocation) -> int:
     places = {namespace for name in names if (namespace := journal_of(context, name))}
     sys.stdout.flush()
     try:
-        if options.keys() >= {"since", "lines"} and "reverse" not in options:
+        if options.keys() >= {"since", "lines"} and "reverse" not in options and options["lines"] != "all":
             options = _of_the_last(slices, options, places, user=invocation.flag("user"))
         argv = journal_command(slices, options, places, user=invocation.flag("user"))
         for name in names:

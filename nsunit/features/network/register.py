@@ -15,6 +15,7 @@ from nsunit.features.network.model import attachment as plan
 from nsunit.features.network.model.attachment import Attachment, Network
 from nsunit.features.network.values import of
 from nsunit.storage import files
+from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Known:
     which network containers had last, if that was asked.
     """
 
-    def __init__(self, version: tuple[int, int] | None, items: dict[str, Attachment], enabled: frozenset[str]) -> None:
+    def __init__(self, version: bytes | None, items: dict[str, Attachment], enabled: frozenset[str]) -> None:
         self.version = version
         self.items = items
         self.enabled = enabled
@@ -107,7 +108,7 @@ def known_attachments(context: Context, name: str) -> Known:
 
 
 def note(context: Context, item: Attachment, directory: str) -> None:
-    """Have other commands see that the attachment *item* is about to be written in *directory*."""
+    """Have other commands see that the attachment *item* is about to be written in *directory*, under the lock."""
     path = _changes(context)
     known, before = _known.get(path), files.version_of(path)
     after = files.note_change(path)
@@ -164,8 +165,9 @@ def existing_attachment(context: Context, name: str) -> Attachment:
 def note_ports(context: Context, name: str, container: Container, directory: str) -> None:
     """Note in *directory* the ports of a container that pasta(1) connects, for who asks what there is."""
     item = Attachment(name, (), of(container).published_ports)
-    note(context, item, directory)
-    files.write_file(directory + "/attachment", jsontext.dumps(plan.to_json(item)).encode())
+    with Lock(context.paths.locks, LOCK):
+        note(context, item, directory)
+        files.write_file(directory + "/attachment", jsontext.dumps(plan.to_json(item)).encode())
 
 
 def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:

@@ -171,3 +171,17 @@ def test_what_has_not_changed_is_not_read_again(tmp_path, monkeypatch):
     assert files.read_known(path) == b"two"
     os.unlink(path)
     assert files.read_known(path) is None
+
+
+def test_a_change_is_seen_where_clock_and_inodes_do_not_tell(tmp_path, monkeypatch):
+    """An inode may be used again within the same tick of the clock."""
+    path = f"{tmp_path}/changes/ids"
+    assert files.version_of(path) is None
+    status = os.lstat(tmp_path)
+    seen = [files.note_change(path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", lambda _path: status)
+        assert files.version_of(path) == seen[0]
+        seen += [files.note_change(path) for _ in range(3)]
+        assert files.version_of(path) == seen[-1]
+    assert len(set(seen)) == len(seen)

@@ -70,7 +70,7 @@ def test_a_start_of_many_reads_the_ranges_of_others_once(paths, monkeypatch):
         os.makedirs(paths.runtime_of(name))
     first = [ranges.allocate(paths, name, paths.state_of(name)) for name in names]
     assert [ranges.allocate(paths, name, paths.state_of(name)) for name in names] == first
-    assert sum(path.endswith("/ids") for path in read) <= 4 * len(names)
+    assert sum(path.endswith("/ids") and not path.startswith(paths.changes) for path in read) <= 4 * len(names)
     assert len(set(first)) == len(names)
 
 
@@ -89,6 +89,32 @@ def test_what_another_command_allocates_meanwhile_is_seen(paths):
         os.unlink(f"{paths.state_of(name)}/ids")
         os.rmdir(paths.state_of(name))
     assert ranges.allocate(paths, "next", paths.state_of("next")) == found
+
+
+def test_what_another_command_renames_meanwhile_keeps_its_range(paths):
+    """Its directory is another one then, which nobody has written to."""
+    old = ranges.allocate(paths, "old", make(paths, "old"))
+    ranges.allocate(paths, "a", make(paths, "a"))
+    os.rename(paths.state_of("old"), paths.state_of("new"))
+    files.write_file(f"{make(paths, 'copy')}/ids", b"%d %d allocated\n" % old)
+    assert ranges.allocate(paths, "copy", paths.state_of("copy")) != old
+
+
+def test_whoever_notes_a_range_has_the_lock_of_those_who_look(paths, monkeypatch):
+    """Else one who looks between the note and the file takes what is about to change for what there is."""
+    held = []
+    write_file = files.write_file
+
+    def write(path, content, **options):
+        with pytest.raises(NsunitError, match="another command has been working on it"), Lock(paths.locks, ".ids", 0):
+            pass
+        held.append(os.path.basename(path))
+        write_file(path, content, **options)
+
+    monkeypatch.setattr(files, "write_file", write)
+    ranges.remember(paths, make(paths, "chosen"), (7, 1))
+    ranges.allocate(paths, "web", make(paths, "web"))
+    assert held == ["ids"] * 4
 
 
 DEFAULT = ranges.configured("", "")

@@ -294,6 +294,12 @@ def test_the_last_lines_since_a_time_begin_where_they_end_in_reverse(nsunit, mon
     seen.clear()
     nsunit("logs", "-n", "2", "--since=nonsense", "web@blue")
     assert seen[3:] == ["--lines=2", "--since=nonsense"]
+    seen.clear()
+    os.unlink(f"{tmp_path}/asked")
+    script.write_text(f"#!/bin/sh\n>{tmp_path}/asked\n")
+    nsunit("logs", "-n", "all", "--since=-1h", "web@blue")
+    assert seen[3:] == ["--lines=all", "--since=-1h"]
+    assert not (tmp_path / "asked").exists()
 
 
 @pytest.mark.parametrize("time", ["1 hour ago", "2 days left", "2026-11-30 10:00", "2026-11-30T10:00Z", "@12", "today"])

@@ -6,10 +6,13 @@ import types
 import pytest
 
 from nsunit import jsontext
+from nsunit.definition.model import Container
 from nsunit.errors import NsunitError
 from nsunit.features.network import register
 from nsunit.features.network.model import attachment
 from nsunit.features.network.register import attachments, check_ports, known_attachments, note
+from nsunit.storage import files
+from nsunit.storage.lock import Lock
 from nsunit.storage.paths import Paths
 
 
@@ -95,3 +98,21 @@ def test_one_that_was_disabled_has_its_address_no_more(context):
     os.unlink(context.paths.boot_network_of("kept") + "/attachment")
     os.removedirs(context.paths.boot_network_of("kept"))
     assert connect(context, "db") == {"web"}
+
+
+def test_who_notes_ports_of_pasta_has_the_lock_of_those_who_look(context, monkeypatch):
+    """Else one who looks between the note and the file takes what is about to change for what there is."""
+    held = []
+    write_file = files.write_file
+
+    def write(path, content):
+        with pytest.raises(NsunitError, match="working on it"), Lock(context.paths.locks, register.LOCK, 0):
+            pass
+        held.append(os.path.basename(path))
+        write_file(path, content)
+
+    monkeypatch.setattr(files, "write_file", write)
+    directory = context.paths.network_of("web")
+    os.makedirs(directory)
+    register.note_ports(context, "web", Container(exec=("/bin/true",)), directory)
+    assert held == ["addresses", "attachment"]

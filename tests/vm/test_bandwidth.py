@@ -145,7 +145,7 @@ def test_it_changes_at_once_until_the_stop(pair, nsunit, run):
     run("tc", "qdisc", "del", "dev", link_of(rows_of(nsunit)[held.name]), "root")
     nsunit("network", "repair")
     assert rates(run, held) == ([], ["800Kbit"])  # the rate that it has by now
-    assert nsunit("set", held.name, "Egress=1", check=False).returncode == 1
+    assert nsunit("set", held.name, "Egress=1", check=False).returncode == 2
     nsunit("set", held.name, "Egress=1M")
     assert rates(run, held) == (["1Mbit"], ["800Kbit"])
     assert "limit rate" in run("nft list table bridge nsunit").stdout

@@ -162,7 +162,7 @@ def test_a_group_is_changed_while_its_containers_run(pair, nsunit, run):
     assert first.group_limit("memory.max") == str(90 * MIB)
     assert first.pid == pid
     bad = nsunit("set", name, "Service.TasksMax=5", check=False)
-    assert (bad.returncode, "a group has only [Slice] and [Unit]" in bad.stderr) == (1, True)
+    assert (bad.returncode, "a group has only [Slice] and [Unit]" in bad.stderr) == (2, True)
     nsunit("stop", name)
     gone = nsunit("set", name, "MemoryMax=5M", check=False)
     assert (gone.returncode, "no container of the group is running" in gone.stderr) == (3, True)

@@ -207,14 +207,17 @@ def detach(item: attachment.Attachment, locks: str) -> None:
     try:
         with locked(locks) as lock:
             hosts.leave(item.container, locks)
-            for link in item.links:
-                if os.path.exists(f"/sys/class/net/{link}"):  # its namespace takes a while to go, and the link with it
-                    load("network", "wire.links").delete(link)
-            if item.devices:
-                load("network", "wire.devices").detach(item)
-            if item.interfaces:
-                rules = ruleset.Ruleset()
-                _unguard(item, rules, lock.fd)
+            try:
+                for link in item.links:
+                    # Its namespace takes a while to go, and the link with it.
+                    if os.path.exists(f"/sys/class/net/{link}"):
+                        load("network", "wire.links").delete(link)
+                if item.devices:
+                    load("network", "wire.devices").detach(item)
+            finally:
+                if item.interfaces:
+                    rules = ruleset.Ruleset()
+                    _unguard(item, rules, lock.fd)
         if flows.ports(item):
             load("network", "wire.conntrack").forget(item, flows.leads_in)
     finally:

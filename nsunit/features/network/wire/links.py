@@ -92,12 +92,13 @@ class Route:
 
     def delete_link(self, name: str) -> None:
         """Remove the link *name*; without complaint if it is gone."""
-        if not is_there(name):
+        number = index_or_none(name)
+        if number is None:
             return
         try:
-            self._ask(f"remove the link '{name}'", message(_RTM_DELLINK, NLM_F_ACK, _link(index(name))))
+            self._ask(f"remove the link '{name}'", message(_RTM_DELLINK, NLM_F_ACK, _link(number)))
         except NsunitError:
-            if is_there(name):
+            if index_or_none(name) == number:
                 raise
 
     def set_address(self, name: str, address: str) -> None:
@@ -381,6 +382,14 @@ def delete(link: str) -> None:
 def is_there(link: str) -> bool:
     """Whether the host has a link of that name.  To ask the kernel by name would have it load a module for it."""
     return os.path.exists(f"/sys/class/net/{link}")
+
+
+def index_or_none(name: str) -> int | None:
+    """The number of the link *name*, None where there is none: one that is going may have its name longer."""
+    try:
+        return index(name) if is_there(name) else None
+    except NsunitError:
+        return None
 
 
 def index(name: str) -> int:

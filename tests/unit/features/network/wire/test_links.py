@@ -87,6 +87,18 @@ def test_changes_of_a_link(asked):
     assert (deleted["header"]["type"], deleted["index"], deleted["attrs"]) == (DELLINK, 4, [])
 
 
+def test_a_link_that_is_going_is_not_removed(asked, monkeypatch):
+    """The kernel takes its number away before its directory."""
+
+    def gone(name):
+        raise NsunitError(f"there is no link '{name}'")
+
+    monkeypatch.setattr(links, "index", gone)
+    monkeypatch.setattr(links, "is_there", lambda _name: True)
+    Route().delete_link("four")
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     ("address", "family", "flags", "to_all"),
     [

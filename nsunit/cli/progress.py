@@ -30,8 +30,7 @@ class Line:
         now = time.monotonic()
         if not total:
             if self.shown:
-                sys.stderr.write("\r\x1b[K")
-                sys.stderr.flush()
+                _put("")
             self.begun = self.shown = 0.0
             return
         if not self.begun:
@@ -39,9 +38,7 @@ class Line:
         if now - self.begun < _AFTER_SECONDS or now - self.shown < _AGAIN_SECONDS:
             return
         self.shown = now
-        text = f"{printable(what)}: {told(done, total, (done - self.first) / (now - self.begun))}"
-        sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
-        sys.stderr.flush()
+        _put(f"{printable(what)}: {told(done, total, (done - self.first) / (now - self.begun))}")
 
 
 show = Line()  # there is one terminal
@@ -58,16 +55,13 @@ class Wait:
         now = time.monotonic()
         if not what:
             if self.shown:
-                sys.stderr.write("\r\x1b[K")
-                sys.stderr.flush()
+                _put("")
             self.begun = self.shown = 0.0
             return
         self.begun = self.begun or now
         if now - self.begun >= _AFTER_SECONDS:
             self.shown = now
-            text = f"{int(now - self.begun)} s: {printable(what)}"
-            sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
-            sys.stderr.flush()
+            _put(f"{int(now - self.begun)} s: {printable(what)}")
 
 
 wait = Wait()
@@ -92,13 +86,11 @@ class Count:
             self.begun = 0.0
         elif now - self.begun >= _AFTER_SECONDS and now - self.shown >= _AGAIN_SECONDS:
             self.shown = now
-            sys.stderr.write(f"\r\x1b[K{counted(asked, done, total, now - self.begun)[: _columns() - 1]}")
-            sys.stderr.flush()
+            _put(counted(asked, done, total, now - self.begun))
 
     def _clear(self) -> None:
         if self.shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _put("")
         self.shown = 0.0
 
 
@@ -124,6 +116,12 @@ def told(done: int, total: int, rate: float) -> str:
 
 
 _LONG = 120  # seconds
+
+
+def _put(text: str) -> None:
+    """Have the terminal's line be *text*, as far as there is room; nothing takes it away."""
+    sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
+    sys.stderr.flush()
 
 
 def _columns() -> int:

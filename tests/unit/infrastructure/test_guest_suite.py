@@ -79,6 +79,21 @@ def test_a_sid_that_does_not_boot_again_has_failed(tmp_path):
     assert (suite.result.passed, suite.result.bad) == (1, 1)
 
 
+@pytest.mark.parametrize(("times", "passed", "problems"), [(1, 1, []), (3, 1, []), (9, 0, ["too slow"])])
+def test_what_is_lost_before_a_test_was_found_is_booted_again(monkeypatch, tmp_path, times, passed, problems):
+    tries = iter([True] * times)
+
+    def install(client: object, package: object) -> None:
+        if next(tries, False):
+            raise Lost("too slow")
+
+    monkeypatch.setattr(guest_suite, "install", install)
+    told = [{"collected": {"a": ""}}, {"test": "a", "outcome": "passed"}, {"status": 0}]
+    suite = suite_of(Booted(guest_suite.BOOTS, told), "trixie", tmp_path)
+    suite.run()
+    assert (suite.result.passed, suite.result.problems) == (passed, problems)
+
+
 BEFORE = "vm/test_reboot.py::before"
 
 

@@ -24,6 +24,7 @@ from .user_mode import UserMode
 TESTS = "/srv/nsunit/tests"
 REBOOT_TESTS = "vm/test_reboot.py"  # those that leave something for the tests after a reboot
 BOOTS = 4  # of one suite; whoever is lost more often has more than one fault
+INSTALL_SECONDS = 900  # dpkg compiles all modules, under emulation and beside all other suites
 AGAIN = 3  # tests that may fail and pass in a new boot; if more do, it is no accident
 Show = Callable[[bytes], None]
 
@@ -105,7 +106,7 @@ def install(client: Commands, package: Path) -> None:
     """Install the package and the tests. Raises Lost with what dpkg said if that fails."""
     client.put(packed({f"/srv/nsunit/{package.name}": package, TESTS: cache.REPOSITORY / "tests"}))
     command = f"dpkg --install /srv/nsunit/{package.name} && dpkg --verify nsunit && nsunit --version"
-    status, said = client.output(command, timeout=300)
+    status, said = client.output(command, timeout=INSTALL_SECONDS)
     if status:
         raise Lost(f"the package does not install:\n{said}")
 
@@ -146,6 +147,11 @@ class Suite:
             except Lost as error:
                 lost = str(error)
                 self.last_words(system)
+                if not record.collected and number < BOOTS and time.monotonic() < deadline:
+                    # As nothing was begun, nothing has failed yet.
+                    cache.say(f"{self.key}: {lost}; once more in a new boot")
+                    system.stop()
+                    continue
             later = self.result.take(record, lost=lost, allow_empty=self.partial)
             failed += [test for test, outcome in record.outcomes.items() if outcome.startswith("failed: ")]
             files = later if record.collected or not lost else files

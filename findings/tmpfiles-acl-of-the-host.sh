@@ -13,7 +13,7 @@
 # With the number in the place of the name, it is right in both.
 #
 # Where it matters: images that are built on another system than the one they are for, with packages whose lines have
-# access lists (the journal's own are for "adm" and "wheel").  The image boots, and lacks the access, or gives it to another.
+# access lists (the journal's own are for the group adm).  The image boots, and lacks the access, or gives it to another.
 # What is known: systemd's issue 31865, open.
 #
 # Needs: root, mmdebstrap, access lists on the file system of the temporary folder.

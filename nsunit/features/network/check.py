@@ -12,7 +12,7 @@ from nsunit.features.network.model import firewall
 from nsunit.features.network.model.attachment import PREFIX
 from nsunit.features.network.model.host_links import has_lost, wrong_interface, wrong_network
 from nsunit.features.network.register import LOCK, attachments
-from nsunit.features.network.wire import hosts, links, nft, restore, state
+from nsunit.features.network.wire import hosts, nft, removal, restore, state
 from nsunit.names import container_of_unit, is_pod, pod_of_unit
 from nsunit.storage.lock import Lock
 
@@ -111,7 +111,7 @@ def take_away(context: Context) -> None:
 
 def _take_away(seen: _Seen) -> None:
     for link in sorted(seen.left):
-        links.delete(link)
+        removal.delete(link)
     nft.apply(firewall.stale(seen.rules, seen.known))
 
 
@@ -190,7 +190,7 @@ def prune(context: Context) -> list[str]:
     with Lock(context.paths.locks, LOCK):
         used = {name for item in attachments(context) for name in item.networks}
         unused = [network for network in networks.records(context) if network.name not in used]
-        gone = [network.name for network in unused if links.is_there(network.bridge)]
+        gone = [network.name for network in unused if removal.is_there(network.bridge)]
         for network in unused:
             networks.take_down(context, network)
         networks.forget_undefined(context, used)

@@ -21,7 +21,7 @@ from nsunit.features.network.model import subnets as plan
 from nsunit.features.network.model.attachment import BRIDGE_PREFIX, LINK_MAX, Network
 from nsunit.features.network.register import DEFAULT_NETWORK, LOCK, attachments, default_network, ula_prefix
 from nsunit.features.network.values import of
-from nsunit.features.network.wire import links, nft
+from nsunit.features.network.wire import nft, removal
 from nsunit.names import NETWORK_SUFFIX, NETWORKS_OF_NSUNIT, is_valid_network, printable
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -251,7 +251,7 @@ def take_down(context: Context, network: Network) -> None:
     if there:
         with program.locked(context.paths.locks):
             for link in there:
-                links.delete(link)
+                removal.delete(link)
             nft.apply([*firewall.base(), *firewall.forget(network)])
 
 

@@ -16,7 +16,7 @@ from nsunit.digest import hex_digest
 from nsunit.errors import NsunitError
 from nsunit.features import load
 from nsunit.features.network.model import attachment, firewall, flows
-from nsunit.features.network.wire import hosts, ruleset
+from nsunit.features.network.wire import hosts, removal, ruleset
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,21 +200,19 @@ def _note(rules: ruleset.Ruleset, before: int, digest: str, fd: int) -> None:
 def detach(item: attachment.Attachment, locks: str) -> None:
     """Remove the links and the rules of *item*; done twice is done once.
 
+    The links go first, as nothing may pass without rules.  They are the container's own, and the kernel takes its time
+    for each, so others that work on links and rules are not kept waiting meanwhile.
+
     Raises:
         NsunitError: the kernel refused it.
     """
     rules = None
     try:
-        with locked(locks) as lock:
-            hosts.leave(item.container, locks)
-            try:
-                for link in item.links:
-                    # Its namespace takes a while to go, and the link with it.
-                    if os.path.exists(f"/sys/class/net/{link}"):
-                        load("network", "wire.links").delete(link)
-                if item.devices:
-                    load("network", "wire.devices").detach(item)
-            finally:
+        try:
+            _unlink(item)
+        finally:
+            with locked(locks) as lock:
+                hosts.leave(item.container, locks)
                 if item.interfaces:
                     rules = ruleset.Ruleset()
                     _unguard(item, rules, lock.fd)
@@ -224,6 +222,14 @@ def detach(item: attachment.Attachment, locks: str) -> None:
         _follow(locks)
         if rules:
             rules.close()
+
+
+def _unlink(item: attachment.Attachment) -> None:
+    """Remove the links of *item*: its namespace takes a while to go, and they with it."""
+    for link in item.links:
+        removal.delete(link)
+    if item.devices:
+        load("network", "wire.devices").detach(item)
 
 
 def _unguard(item: attachment.Attachment, rules: ruleset.Ruleset, fd: int) -> None:

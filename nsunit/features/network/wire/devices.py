@@ -6,7 +6,7 @@ import struct
 import time
 
 from nsunit.errors import NsunitError
-from nsunit.features.network.wire import links
+from nsunit.features.network.wire import links, removal
 from nsunit.features.network.wire.netlink import NETLINK_ROUTE, answers, attributes
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ def make_again(device: Device, container: str, namespace_fd: int) -> None:
         NsunitError: as `attach`.
     """
     parent = device.parent.rpartition(".")[0] if device.kind == "vlan" else device.parent
-    if device.kind != "veth" and not links.is_there(parent):
+    if device.kind != "veth" and not removal.is_there(parent):
         hint = f"once there is a link '{parent}', run 'nsunit network repair'"
         raise NsunitError(f"Network={device.kind}:{device.parent}: there is no link '{parent}'", hint=hint)
     make(device, container, namespace_fd)
@@ -69,7 +69,7 @@ def detach(item: Attachment) -> None:
     """
     for device in item.devices:
         if device.kind == "veth" and _is_own(device.parent, item.container):
-            links.delete(device.parent)
+            removal.delete(device.parent)
 
 
 def _on_link(kind: str, data: dict[str, object]) -> Callable[[Device, str, int], None]:

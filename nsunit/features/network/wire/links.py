@@ -24,6 +24,7 @@ from nsunit.features.network.wire.netlink import (
     number,
     text,
 )
+from nsunit.features.network.wire.removal import delete, delete_by, is_there
 from nsunit.setup import linux
 
 TYPE_CHECKING = False
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from nsunit.features.network.model.attachment import Device, Interface, Network
 
 # linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if.h, linux/veth.h
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 17, 20, 24
+_RTM_NEWLINK, _RTM_NEWADDR, _RTM_NEWROUTE = 16, 20, 24
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_IFALIAS = 1, 3, 4, 10, 18, 20
 _IFLA_NET_NS_FD, _IFLA_INFO_KIND, _IFLA_INFO_DATA, _VETH_INFO_PEER = 28, 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
@@ -92,14 +93,7 @@ class Route:
 
     def delete_link(self, name: str) -> None:
         """Remove the link *name*; without complaint if it is gone."""
-        number = index_or_none(name)
-        if number is None:
-            return
-        try:
-            self._ask(f"remove the link '{name}'", message(_RTM_DELLINK, NLM_F_ACK, _link(number)))
-        except NsunitError:
-            if index_or_none(name) == number:
-                raise
+        delete_by(self.socket, name)
 
     def set_address(self, name: str, address: str) -> None:
         """Give the link *name* an *address* with its prefix length, unless it has it."""
@@ -366,30 +360,6 @@ def _set_parameter(path: str, value: str) -> None:
     except OSError as error:
         told = f"cannot set sysctl '{parameter_of(path)}' to '{value}': {error.strerror}"
         raise NsunitError(told) from None
-
-
-def delete(link: str) -> None:
-    """Remove the link *link*, a veth pair or a bridge; without complaint if it is gone.
-
-    Raises:
-        NsunitError: the kernel refused it.
-    """
-    route = Route()
-    route.delete_link(link)
-    route.close()
-
-
-def is_there(link: str) -> bool:
-    """Whether the host has a link of that name.  To ask the kernel by name would have it load a module for it."""
-    return os.path.exists(f"/sys/class/net/{link}")
-
-
-def index_or_none(name: str) -> int | None:
-    """The number of the link *name*, None where there is none: one that is going may have its name longer."""
-    try:
-        return index(name) if is_there(name) else None
-    except NsunitError:
-        return None
 
 
 def index(name: str) -> int:

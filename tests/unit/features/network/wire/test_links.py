@@ -10,7 +10,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from nsunit.errors import NsunitError
-from nsunit.features.network.wire import links, netlink
+from nsunit.features.network.wire import links, netlink, removal
 from nsunit.features.network.wire.links import Route
 
 CREATE = netlink.NLM_F_REQUEST | netlink.NLM_F_ACK | netlink.NLM_F_CREATE
@@ -26,9 +26,10 @@ def asked(monkeypatch):
         found.append(request)
         return 0
 
-    monkeypatch.setattr(links, "ask", ask)
+    for module in (links, removal):
+        monkeypatch.setattr(module, "ask", ask)
+        monkeypatch.setattr(module, "is_there", lambda name: True)
     monkeypatch.setattr(links, "index", lambda name: len(name))
-    monkeypatch.setattr(links, "is_there", lambda name: True)
     return found
 
 
@@ -84,17 +85,24 @@ def test_changes_of_a_link(asked):
     assert (up["index"], up["flags"], up["change"]) == (4, 1, 1)
     assert (up.get_attr("IFLA_MASTER"), up.get_attr("IFLA_MTU")) == (6, 1500)
     assert (moved["flags"], moved["change"], moved.get_attr("IFLA_NET_NS_FD"), len(moved["attrs"])) == (0, 0, 9, 1)
-    assert (deleted["header"]["type"], deleted["index"], deleted["attrs"]) == (DELLINK, 4, [])
+    assert (deleted["header"]["type"], deleted["index"]) == (DELLINK, 0)
+    assert (deleted.get_attr("IFLA_IFNAME"), len(deleted["attrs"])) == ("four", 1)
 
 
-def test_a_link_that_is_going_is_not_removed(asked, monkeypatch):
-    """The kernel takes its number away before its directory."""
+def test_a_link_that_is_going_may_be_gone(asked, monkeypatch):
+    """The kernel takes its name away before its directory in /sys."""
+    monkeypatch.setattr(removal, "ask", lambda *_: errno.ENODEV)
+    removal.delete("four")
+    monkeypatch.setattr(removal, "ask", lambda *_: errno.EPERM)
+    with pytest.raises(NsunitError, match="^cannot remove the link 'four': Operation not permitted$"):
+        removal.delete("four")
+    assert asked == []
 
-    def gone(name):
-        raise NsunitError(f"there is no link '{name}'")
 
-    monkeypatch.setattr(links, "index", gone)
-    monkeypatch.setattr(links, "is_there", lambda _name: True)
+def test_no_link_is_asked_for_that_is_not_there(asked, monkeypatch):
+    """The kernel would load a module for its name."""
+    monkeypatch.setattr(removal, "is_there", lambda _name: False)
+    removal.delete("four")
     Route().delete_link("four")
     assert asked == []
 

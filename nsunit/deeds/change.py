@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, TIMEOUT
 from nsunit.bus.snapshot import Snapshot
 from nsunit.core.context import take_back
-from nsunit.core.dropin import dropped_in, write_drop_ins
+from nsunit.core.dropin import check_not_outdone, dropped_in, write_drop_ins
 from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.limits import made_effective
 from nsunit.core.prepare import expanded, used_by
@@ -364,6 +364,7 @@ def _needs_restart(name: str, section: str, key: str) -> NsunitError:
 
 def _check_not_dropped_in(context: Context, definition: Definition, keys: Iterable[tuple[str, str]]) -> None:
     """Refuse to change for this run only what a drop-in says: the next daemon-reload would bring that back."""
+    check_not_outdone(context, definition, keys)
     for place, path in dropped_in(context, definition):
         if place in keys:
             raise NsunitError(

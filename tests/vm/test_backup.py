@@ -316,6 +316,13 @@ def test_rename(containers, nsunit, run, text):
     assert (done.returncode, "it is running" in done.stderr) == (1, True)
     nsunit("stop", "--now", box.name)
     nsunit("enable", box.name)
+    definition = DEFINITIONS / f"{box.name}.nsunit"
+    text = definition.read_text()
+    definition.write_text(f"{text}[Container]\nNonsense=1\n")
+    done = nsunit("rename", box.name, name, check=False)
+    assert (done.returncode, "'Nonsense' is not a key" in done.stderr) == (1, True)
+    assert run("systemctl", "is-enabled", box.service).stdout == "enabled\n"  # nothing could enable it again
+    definition.write_text(text)
     done = nsunit("rename", box.name, name)
     assert done.stdout == ""
     assert f"{other}: its definition names '{box.name}'" in done.stderr

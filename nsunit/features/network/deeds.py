@@ -25,6 +25,7 @@ from nsunit.features.network.register import (
     DEFAULT_NETWORK,
     LOCK,
     attachment_of,
+    attachments,
     check_ports_among,
     default_network,
     known_attachments,
@@ -236,8 +237,9 @@ def check_restart(context: Context, definition: Definition, names: Sequence[str]
     """See that *definition* can join its networks again, once the containers *names* have been stopped.
 
     Raises:
-        NsunitError: one has changed, and others are still in it.
+        NsunitError: one has changed, and others are still in it; or a port that is new to it is taken.
     """
+    _check_new_ports(context, definition, names)
     for connection in of(definition.container).connections:
         if connection.kind == BRIDGE and connection.target != DEFAULT_NETWORK:
             networks = load("network", "networks")
@@ -247,6 +249,19 @@ def check_restart(context: Context, definition: Definition, names: Sequence[str]
                 raise
             except NsunitError as error:
                 raise type(error)(f"{definition.name}: {error.message}", hint=error.hint) from None
+
+
+def _check_new_ports(context: Context, definition: Definition, names: Sequence[str]) -> None:
+    wanted = of(definition.container).published_ports
+    if not wanted or not any(connection.kind == BRIDGE for connection in of(definition.container).connections):
+        return
+    try:
+        own = attachment_of(context, definition.name)
+    except NsunitError:
+        return  # it is spoiled, and what the start mends
+    new = tuple(port for port in wanted if own is None or port not in own.ports)
+    others = [item for item in attachments(context, definition.name) if item.container not in names]
+    check_ports_among(definition.name, new, others)
 
 
 def _let_end(context: Context, unit: str) -> None:

@@ -253,15 +253,15 @@ def check_restart(context: Context, definition: Definition, names: Sequence[str]
 
 def _check_new_ports(context: Context, definition: Definition, names: Sequence[str]) -> None:
     wanted = of(definition.container).published_ports
-    if not wanted or not any(connection.kind == BRIDGE for connection in of(definition.container).connections):
-        return
     try:
-        own = attachment_of(context, definition.name)
+        own = attachment_of(context, definition.name) if wanted else None
     except NsunitError:
         return  # it is spoiled, and what the start mends
-    new = tuple(port for port in wanted if own is None or port not in own.ports)
+    if own is None:
+        return  # it is about to be connected for the first time: as yet only listened for
+    known = [port.replace(listened=False) for port in own.ports]
     others = [item for item in attachments(context, definition.name) if item.container not in names]
-    check_ports_among(definition.name, new, others)
+    check_ports_among(definition.name, tuple(port for port in wanted if port not in known), others)
 
 
 def _let_end(context: Context, unit: str) -> None:

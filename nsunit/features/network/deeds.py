@@ -112,7 +112,7 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
         note(context, item, directory)
         if known.numbers is not None:
             known.numbers[name] = numbers
-        files.write_file(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
+        files.write_changed(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
         if files.read_file(path) != content:  # as a rule it is what it was, where it is kept for the boot
             files.write_file(path, content, sync=True)
     return item

@@ -69,7 +69,7 @@ def set_keys(
     """
     given = [(section or _home_of(key), key, text, ORIGIN) for section, key, text in assignments]
     with Lock(context.paths.locks, check_any_name(name)):
-        unit = _unit_that_runs(context, name)
+        unit = _unit_to_keep(context, name) if persist else _unit_that_runs(context, name)
         check_live(name, [(section, key) for section, key, _, _ in given])
         if persist:
             check_unit_keys(name, [(section, key) for section, key, _, _ in given])
@@ -279,6 +279,16 @@ def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tu
             found.append(unset(name, signature))
         found.append(item)
     return tuple(found)
+
+
+def _unit_to_keep(context: Context, name: str) -> str:
+    try:
+        return _unit_that_runs(context, name)
+    except NotFoundError as error:
+        if not error.message.endswith("it is not running"):
+            raise
+        hint = f"'nsunit dropin {name} KEY=VALUE' sets it for the next start"
+        raise NotFoundError(error.message, hint=hint) from None
 
 
 def _unit_that_runs(context: Context, name: str) -> str:

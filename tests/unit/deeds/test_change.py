@@ -219,6 +219,14 @@ def test_what_a_drop_in_of_others_says_later_is_refused(context, tmp_path, loade
     assert lines(context, SLICE) == ["[Slice]", "CPUWeight=30"]
 
 
+def test_what_does_not_run_is_set_for_good_by_a_drop_in(context):
+    context.bus.units[SERVICE]["ActiveState"] = "inactive"
+    for persist, hint in ((True, "'nsunit dropin web KEY=VALUE' sets it for the next start"), (False, "start it with")):
+        with pytest.raises(NotFoundError, match="web: it is not running") as caught:
+            set_keys(context, "web", [("", "MemoryMax", "150M")], persist=persist)
+        assert caught.value.hint.startswith(hint)
+
+
 def test_dropin_keeps_what_was_set(context):
     with pytest.raises(NsunitError, match="web: it runs as its definition says, there are no changes to keep"):
         drop_in(context, "web", [])

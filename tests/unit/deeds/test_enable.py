@@ -9,6 +9,8 @@ import pytest
 
 from nsunit.core import install, prepare
 from nsunit.core.context import Context
+from nsunit.core.jobs import Outcome
+from nsunit.deeds import enable as enable_module
 from nsunit.deeds import remove as remove_module
 from nsunit.deeds.enable import disable, enable
 from nsunit.deeds.remove import remove
@@ -106,6 +108,14 @@ def test_enable_and_disable(context):
     assert tree(context) == []
     assert not os.path.exists(boot)
     assert state(disable(context, ["web"])) == "unchanged"
+
+
+def test_what_was_not_enabled_and_is_stopped_was_not_so_already(context, monkeypatch):
+    monkeypatch.setattr(enable_module, "stop", lambda _context, names: [Outcome(name, "stopped") for name in names])
+    context.bus.units[SERVICE]["ActiveState"] = "active"
+    assert state(disable(context, ["web"], now=True)) == "stopped"
+    context.bus.units[SERVICE]["ActiveState"] = "inactive"
+    assert state(disable(context, ["web"], now=True)) == "unchanged"
 
 
 def test_what_is_enabled_is_not_stopped_to_be_removed(context, monkeypatch):

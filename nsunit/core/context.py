@@ -53,6 +53,7 @@ class Context:
         self._host: Host | None = None
         self._cgroup: str | None = None
         self.moments: dict[str, int] = {}
+        self.obtained: set[str] = set()  # the containers whose images this command has seen to
         self.moving = Moving(CGROUP_ROOT)
 
     def mark(self, what: str) -> None:

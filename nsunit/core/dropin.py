@@ -12,9 +12,11 @@ from nsunit.definition.load import unit_text_value
 from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import parse
 from nsunit.dropins import files
+from nsunit.errors import NsunitError
 from nsunit.names import escape, former_unit, former_units, group_slice, is_group, service_name, slice_name
 from nsunit.plan.change import texts_by_key
 from nsunit.plan.units import may_be_ignored
+from nsunit.storage.files import list_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +48,42 @@ def drop_ins_of(context: Context, definition: Definition) -> tuple[str, ...]:
     return tuple(files.drop_in_path(context.search.units, _with_drop_ins(context, unit)) for unit in units)
 
 
+def check_not_outdone(context: Context, definition: Definition, keys: Iterable[tuple[str, str]]) -> None:
+    """See that what is set for *keys* of *definition* counts: systemd takes the drop-in whose name comes last.
+
+    Raises:
+        NsunitError: somebody else's, such as the override.conf of `systemctl edit`, says something for one of them.
+    """
+    wanted = set(keys)
+    for own in drop_ins_of(context, definition):
+        directory, unit = os.path.dirname(own), os.path.basename(os.path.dirname(own)).removesuffix(".d")
+        loaded = context.bus.get(unit, "DropInPaths").get("DropInPaths") or ()
+        listed = _files_in(directory)
+        for path in dict.fromkeys((*listed, *(loaded if isinstance(loaded, (list, tuple)) else ()))):
+            if os.path.basename(path) <= files.DROP_IN:
+                continue
+            for section, key, *_ in _said_in(path):
+                if (section, key) in wanted:
+                    raise NsunitError(
+                        f"{definition.name}: [{section}] {key}= is said in '{path}' as well, which counts more",
+                        hint=f"change it there: systemctl{' --user' if context.user else ''} edit {unit}",
+                    )
+
+
+def _files_in(directory: str) -> list[str]:
+    try:
+        return [f"{directory}/{entry}" for entry in list_directory(directory) if entry.endswith(".conf")]
+    except OSError:
+        return []  # who writes there tells what it is
+
+
+def _said_in(path: str) -> list[tuple[str, str, str, int]]:
+    try:
+        return parse(path, files.read(path) or b"")[0]
+    except OSError:
+        return []  # a link to /dev/null, by which one of another directory does not count
+
+
 def _with_drop_ins(context: Context, unit: str) -> str:
     """*unit*, or its former name where that has the drop-ins still."""
     former = former_unit(unit)
@@ -58,10 +96,14 @@ def write_drop_ins(
     """Have the drop-ins say what *definition* says for *keys*, beside what they say already; returns those written.
 
     systemd reads them before this returns.  *undo* gets what brings back the former files.
+
+    Raises:
+        NsunitError: a drop-in of others counts more.
     """
     from nsunit.dropins.render import render_drop_in  # loads Jinja2
 
     keys = tuple(keys)
+    check_not_outdone(context, definition, keys)
     if may_be_ignored(definition):
         from nsunit.core.limits import check_files  # few limits can be left out
 

@@ -115,8 +115,11 @@ def obtain(context: Context, definition: Definition) -> None:
     Raises:
         NsunitError: it cannot be had.
     """
+    if definition.name in context.obtained:
+        return
     for ensure in hooks(definition.container.features, "obtain.ensure"):
         ensure(context, definition)
+    context.obtained.add(definition.name)  # a restart does so before it stops the container
 
 
 def at_boot(context: Context, definition: Definition, facts: Facts) -> Facts:

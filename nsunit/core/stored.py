@@ -30,6 +30,8 @@ def stored_text(context: Context, name: str) -> str:
         found: str = text_of(context, name)
         return found
     stored = files.read_file(context.paths.runtime_of(name) + "/definition")
+    if stored is None:  # one that is enabled, and only listened for since the boot, will be started from this
+        stored = files.read_file(context.paths.boot_of(name) + "/definition")
     if stored is None:
         raise NsunitError(
             f"{name}: it runs, but nsunit has no record of having started it",

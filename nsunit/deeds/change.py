@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, TIMEOUT
 from nsunit.bus.snapshot import Snapshot
 from nsunit.core.context import take_back
-from nsunit.core.dropin import dropped_in, write_drop_ins
+from nsunit.core.dropin import check_not_outdone, dropped_in, write_drop_ins
 from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.limits import made_effective
 from nsunit.core.prepare import expanded, used_by
@@ -69,7 +69,7 @@ def set_keys(
     """
     given = [(section or _home_of(key), key, text, ORIGIN) for section, key, text in assignments]
     with Lock(context.paths.locks, check_any_name(name)):
-        unit = _unit_that_runs(context, name)
+        unit = _unit_to_keep(context, name) if persist else _unit_that_runs(context, name)
         check_live(name, [(section, key) for section, key, _, _ in given])
         if persist:
             check_unit_keys(name, [(section, key) for section, key, _, _ in given])
@@ -281,6 +281,16 @@ def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tu
     return tuple(found)
 
 
+def _unit_to_keep(context: Context, name: str) -> str:
+    try:
+        return _unit_that_runs(context, name)
+    except NotFoundError as error:
+        if not error.message.endswith("it is not running"):
+            raise
+        hint = f"'nsunit dropin {name} KEY=VALUE' sets it for the next start"
+        raise NotFoundError(error.message, hint=hint) from None
+
+
 def _unit_that_runs(context: Context, name: str) -> str:
     if not is_group(name):
         return find_running(context, name).unit
@@ -364,6 +374,7 @@ def _needs_restart(name: str, section: str, key: str) -> NsunitError:
 
 def _check_not_dropped_in(context: Context, definition: Definition, keys: Iterable[tuple[str, str]]) -> None:
     """Refuse to change for this run only what a drop-in says: the next daemon-reload would bring that back."""
+    check_not_outdone(context, definition, keys)
     for place, path in dropped_in(context, definition):
         if place in keys:
             raise NsunitError(

@@ -89,7 +89,11 @@ def disable(context: Context, names: Sequence[str], *, now: bool = False) -> lis
         running = [name for name in names if is_running(context, check_name(name)) or is_listening(context, name)]
         stopped = stop(context, running)
     failed = {item.name: item for item in stopped if item.error}
-    return [failed.get(name) or _each(context, name, _disable).after(stopped) for name in names]
+    outcomes = [failed.get(name) or _each(context, name, _disable).after(stopped) for name in names]
+    ended = {item.name for item in stopped}
+    return [
+        item.replace(state="stopped") if item.state == "unchanged" and item.name in ended else item for item in outcomes
+    ]
 
 
 def _each(context: Context, name: str, deed: Callable[[Context, str], Outcome]) -> Outcome:

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 def remove(context: Context, names: Sequence[str], *, force: bool = False, definition: bool = False) -> list[Outcome]:
     """Remove the kept state of the stopped containers *names*: upper layer, id range, what a killed start left.
 
-    With *force* those that run are stopped first; with *definition* that and its drop-ins go as well.
+    With *force* those that run are stopped first, but for one that is enabled, which is refused in any case; with
+    *definition* that and its drop-ins go as well.
     """
-    stopped = stop_running(context, _of_groups(context, names)) if force else []
+    refused = [name for name in names if context.paths.is_enabled(check_name(name))] if force else []
+    going = [name for name in names if name not in refused]
+    stopped = stop_running(context, _of_groups(context, going)) if force else []
     failed = {outcome.name: outcome for outcome in stopped if outcome.error}
     ended = [outcome.name for outcome in stopped]
     outcomes = {
@@ -54,10 +57,11 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
         with Lock(context.paths.locks, check_name(name)):
             unit = unit_of(context, name)
             state = context.bus.get(unit, "LoadState", "ActiveState")
-            if state.get("ActiveState") not in DOWN or is_listening(context, name):
-                raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
+            runs = state.get("ActiveState") not in DOWN or is_listening(context, name)
             if context.paths.is_enabled(name):
-                raise _still_enabled(context, name)
+                raise _still_enabled(context, name, runs)
+            if runs:
+                raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
             forget_failure(context, name)
@@ -81,12 +85,13 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
         return as_failed(name, error)
 
 
-def _still_enabled(context: Context, name: str) -> NsunitError:
+def _still_enabled(context: Context, name: str, runs: bool) -> NsunitError:
     """The refusal to remove what has unit files of nsunit's making; `systemctl disable` leaves them there."""
+    disable = f"nsunit disable {'--now ' if runs else ''}{name}"
     if is_pod(name) or links(context, name):  # those of a pod are there for its containers, too
-        return NsunitError(f"{name}: it is enabled", hint=f"'nsunit disable {name}' first")
+        return NsunitError(f"{name}: it is enabled", hint=f"'{disable}' first")
     text = f"{name}: it has the unit files that 'nsunit enable' has made, though nothing starts it at boot"
-    return NsunitError(text, hint=f"'nsunit disable {name}' takes them away")
+    return NsunitError(text, hint=f"'{disable}' takes them away")
 
 
 def _defined(context: Context) -> tuple[str, ...]:

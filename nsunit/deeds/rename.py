@@ -34,6 +34,8 @@ def rename(context: Context, old: str, new: str) -> Outcome:
     _check_names(old, new)
     was_enabled = context.paths.is_enabled(old)
     if was_enabled:
+        load(old, context.search, context.host)  # else it could not be enabled again, by either name
+        _check(context, old, new)
         _raise(disable(context, [old]))
     undo: Undo = []
     if was_enabled:

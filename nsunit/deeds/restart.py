@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from nsunit.core.jobs import Outcome, as_failed
+from nsunit.core.prepare import check, check_needed, obtain, resolved
 from nsunit.core.running import is_running
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
 from nsunit.definition.load import load_any
 from nsunit.errors import NsunitError
-from nsunit.features import hooks
+from nsunit.features import hooks, kinds_of
 from nsunit.names import container_of_unit, service_name
 
 TYPE_CHECKING = False
@@ -24,7 +25,8 @@ def restart(
     """Stop what runs of *names*, then start them all from their definitions as they are now.
 
     What is bound to one of them, since it shares something with it, would end with it; so it is restarted, too, as
-    `systemctl restart` does.  A definition that cannot be used is found before its container is stopped.
+    `systemctl restart` does.  What a start would be refused for is found before its container is stopped, and an image
+    that is not here yet is fetched while it runs.
     """
     names = (*names, *_bound_to(context, names))
     failed: dict[str, Outcome] = {}
@@ -42,8 +44,13 @@ def restart(
 def _unusable(context: Context, name: str, names: Sequence[str]) -> Outcome | None:
     try:
         definition = load_any(name, context.search, context.host)
-        for check in hooks(definition.container.features, "deeds.check_restart"):
-            check(context, definition, names)
+        for check_restart in hooks(definition.container.features, "deeds.check_restart"):
+            check_restart(context, definition, names)
+        if not kinds_of(name) and is_running(context, name):  # else the start tells, once what it needs is there
+            obtain(context, definition)
+            definition = resolved(context, definition)
+            check(context, definition)
+            check_needed(context, definition)
     except (NsunitError, OSError) as error:
         return as_failed(name, error)
     return None

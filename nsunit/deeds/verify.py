@@ -62,6 +62,9 @@ def verify(context: Context, names: Sequence[str]) -> list[Problem]:
                 check_apart(context, definition)
             for look in hooks((*used_by(context, definition), *kinds_of(name)), "deeds.check_limits"):
                 look(context, definition)
+            if not kinds_of(name):
+                for look in hooks(used_by(context, definition), "deeds.check"):
+                    look(context, definition)
             problems += [*missing_units(context, definition), *_without_effect(context, definition)]
             texts = unit_files(context, name) if kinds_of(name) else files_of_container(context, definition)
             batch.append((problems, path, texts))

@@ -72,6 +72,12 @@ def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = Fal
         raise
 
 
+def write_changed(path: str, content: bytes, mode: int = 0o600) -> None:
+    """`write_file`, unless *path* has that *content*: what is as it was can be on a disk that is full."""
+    if read_file(path) != content:
+        write_file(path, content, mode)
+
+
 def write_whole(path: str, write: Callable[[int], Any], mode: int = 0o600, *, replace: bool = True) -> Any:
     """Have *write* fill a file, by its descriptor, which is *path* when it is whole; returns what that returns.
 

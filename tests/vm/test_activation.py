@@ -191,6 +191,7 @@ def test_an_enabled_one_listens_from_boot_on(containers, nsunit, run):
         link = Path(f"/etc/systemd/system/sockets.target.wants/{sockets}")
         assert link.is_symlink()
         run("systemctl", "start", sockets)  # as at boot, without nsunit
+        assert nsunit("start", name).stdout == f"{name}: listens for its first connection\n"
         assert ask(8185)[1] == "1"
         wait_for(containers.of(name), "inactive")
         refused = nsunit("disable", name, check=False)

@@ -183,6 +183,18 @@ HOSTILE = {
         [manifest("h"), entry("definition/h.nsunit", **LINK)],
         "does not belong in the archive",
     ),
+    "a file among volumes": (
+        [manifest("h"), definition("h"), entry("volumes/x", b"x")],
+        "does not belong in the archive",
+    ),
+    "a volume that is a link": (
+        [manifest("h"), definition("h"), entry("volumes/x/data", **LINK)],
+        "does not belong in the archive",
+    ),
+    "a link of a volume's to a host's file": (
+        [manifest("h"), definition("h"), entry("volumes/x/data/l", type=tarfile.LNKTYPE, linkname="/etc/passwd")],
+        "to link to",
+    ),
     "a large definition": ([manifest("h"), definition("h", "#" * (2 << 20))], "it is no small file"),
     "a file cut short": ([manifest("h"), definition("h"), entry("upper/x", b"x" * 5000)], "it ends within a file"),
 }
@@ -212,6 +224,45 @@ def test_archives_of_others(containers, nsunit, place, case):
     else:
         assert (done.stderr, done.returncode) == ("", 0)
         forget(nsunit, "h")
+
+
+def test_volumes_without_a_name_go_along(containers, nsunit, program, place):
+    """Databases keep there what they have, and an image may say so where the definition does not."""
+    script = "echo first > /data/file; chown 33:44 /data/file; ln /data/file /data/same; mkdir -m 1777 /data/sub"
+    lines = ("Volatile=yes", "Volume=/data", "Volume=/var/lib/more")
+    box = containers.start(program("touch /ready; exec sleep 1000000", *lines))
+    look = "cd /data; stat -c '%n %F %a %u:%g %h' . *; cat file /var/lib/more/more"
+    box.exec("sh", "-c", f"{script}; echo more > /var/lib/more/more")
+    before, archive = box.exec("sh", "-c", look).stdout, place / "box.tar"
+    nsunit("export", box.name, str(archive))
+
+    copy = containers.own(f"{box.name}-copy")
+    containers.files.append(DEFINITIONS / f"{copy}.nsunit")
+    assert "Volume=" not in nsunit("clone", box.name, copy).stderr
+    nsunit("start", copy)
+    assert containers.of(copy).exec("sh", "-c", look).stdout == before
+
+    box.exec("sh", "-c", "echo later > /data/file; touch /data/other")
+    nsunit("stop", "--now", box.name)
+    nsunit("import", "--force", str(archive))
+    nsunit("start", box.name)
+    assert box.exec("sh", "-c", look).stdout == before
+    nsunit("rm", "--force", "--definition", box.name)
+    nsunit("import", str(archive))
+    nsunit("start", box.name)
+    assert box.exec("sh", "-c", look).stdout == before
+
+    # What is not in the archive, as of an older nsunit, is kept.
+    nsunit("stop", "--now", box.name)
+    without = place / "without.tar"
+    with tarfile.open(archive) as source, tarfile.open(without, "w", format=tarfile.PAX_FORMAT) as target:
+        for info in source:
+            if not info.name.startswith("volumes/data/"):
+                target.addfile(info, source.extractfile(info) if info.isreg() else None)
+    nsunit("import", "--force", str(without))
+    nsunit("start", box.name)
+    assert box.exec("sh", "-c", look).stdout == before
+    assert list(INCOMING.iterdir()) == []
 
 
 def test_what_is_missing_here_is_told(containers, nsunit, place):
@@ -316,6 +367,13 @@ def test_rename(containers, nsunit, run, text):
     assert (done.returncode, "it is running" in done.stderr) == (1, True)
     nsunit("stop", "--now", box.name)
     nsunit("enable", box.name)
+    definition = DEFINITIONS / f"{box.name}.nsunit"
+    text = definition.read_text()
+    definition.write_text(f"{text}[Container]\nNonsense=1\n")
+    done = nsunit("rename", box.name, name, check=False)
+    assert (done.returncode, "'Nonsense' is not a key" in done.stderr) == (1, True)
+    assert run("systemctl", "is-enabled", box.service).stdout == "enabled\n"  # nothing could enable it again
+    definition.write_text(text)
     done = nsunit("rename", box.name, name)
     assert done.stdout == ""
     assert f"{other}: its definition names '{box.name}'" in done.stderr

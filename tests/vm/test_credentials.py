@@ -125,6 +125,9 @@ def test_what_is_not_there_is_told(containers, nsunit, lines, message):
         message = "ImportCredential needs systemd 254"
     name = containers.define(WAITING + lines)
     assert message in nsunit("start", name, check=False).stderr
+    if "nst-none" in lines:
+        told = nsunit("verify", name, check=False)
+        assert (told.returncode, message in told.stderr) == (1, True)
 
 
 def test_a_foreground_run_says_why_not(store, nsunit):

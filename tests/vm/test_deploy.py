@@ -297,6 +297,47 @@ def test_a_directory_takes_it_where_no_ssh_goes(versions, containers, nsunit, wo
     assert (done.returncode, "nothing that was deployed lies in" in done.stderr) == (2, True)
 
 
+def test_networks_and_groups_go_along_and_secrets_are_missed_before(versions, containers, nsunit, workplace):
+    identity = versions.make("one")
+    name = containers.define("")
+    texts = {f"{name}.network": "[Network]\nInternal=yes\n", f"{name}.slice": "[Slice]\nTasksMax=99\n"}
+    files = {Path(f"/etc/nsunit/{item}.nsunit"): text for item, text in texts.items()}
+    definition, place = Path(f"/etc/nsunit/{name}.nsunit"), workplace / uuid.uuid4().hex[:8]
+    secret = Path(f"/etc/credstore/{name}")
+    secret.parent.mkdir(mode=0o700, exist_ok=True)
+    secret.write_text("hush")
+    for path, text in files.items():
+        path.write_text(text)
+    try:
+        definition.write_text(DEFINITION.format(versions.name, f"Network={name}\nSlice={name}\nSecret={name}\n"))
+        done = nsunit("deploy", name, f"{place}/")
+        assert f"Secret={name}: the secret is not sent" in done.stderr
+        assert "Network=" not in done.stderr and "Slice=" not in done.stderr
+        nsunit("rm", "--force", "--definition", name, check=False)
+        nsunit("image", "prune", "--all")
+        for path in (*files, secret):
+            path.unlink()
+        done = nsunit("deploy", str(place), check=False)
+        assert (done.returncode, f"there is no credential '{name}'" in done.stderr) == (1, True)
+        assert not (STORE / "images" / identity).exists() and not any(path.exists() for path in (*files, definition))
+
+        secret.write_text("hush")
+        nsunit("deploy", str(place))
+        assert {path: path.read_text() for path in files} == files
+        assert containers.of(name).show("TasksMax", unit=f"nsunit-{name}.slice")["TasksMax"] == "99"
+        # What is there by that name stays, and that it is something else is told.
+        nsunit("rm", "--force", name)
+        group = next(path for path in files if path.name.endswith(".slice.nsunit"))
+        group.write_text("[Slice]\nTasksMax=98\n")
+        done = nsunit("deploy", str(place))
+        assert f"'{name}.slice' is there, and is not what it is here; that one is used" in done.stderr
+        assert group.read_text() == "[Slice]\nTasksMax=98\n"
+    finally:
+        nsunit("rm", "--force", "--definition", name, check=False)
+        for path in (*files, secret):
+            path.unlink(missing_ok=True)
+
+
 def test_who_gets_it_is_killed(versions, containers, nsunit, workplace, tidy):
     """With a part of a layer, and with all of it: the next deploy finds no trace, and goes on."""
     versions.make("one")

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -136,6 +138,30 @@ def test_ready_when_it_is_healthy(containers, nsunit):
     ends = containers.define(BASE.format("exit 0; ") + LOOKS + "Notify=healthy\n")
     done = nsunit("start", ends, check=False)
     assert (done.returncode, "it ended before it was ready" in done.stderr) == (1, True), done.stderr
+
+
+def test_one_that_is_restarted_during_a_check_is_checked_at_once(containers, nsunit, tmp_path):
+    """The timer begins anew with it, and finds the program of the former run's check at work."""
+    tmp_path.chmod(0o755)
+    program = BASE.format("")
+    looks = "Health=/bin/ls /mnt/well\nHealthInterval=30min\nHealthStartInterval=10min\n"
+    again = "[Service]\nRestart=always\nRestartSec=50ms\n"
+    container = containers.start(f"{program}{looks}BindReadOnly={tmp_path}:/mnt\n{again}")
+    timer, service = checks(container)
+    is_now(nsunit, container.name, "starting")
+    checker = wait_until(lambda: int(container.show("MainPID", unit=service)["MainPID"]), "the first check")
+    started = container.show("ActiveEnterTimestampMonotonic", unit=timer)
+    os.kill(checker, signal.SIGSTOP)
+    (tmp_path / "well").touch()
+    os.kill(container.pid, signal.SIGKILL)
+
+    def is_absorbed():
+        now = container.show("ActiveEnterTimestampMonotonic", unit=timer)
+        return now != started and container.show("SubState", unit=timer)["SubState"] == "running"
+
+    wait_until(is_absorbed, "the timer of the next run")
+    os.kill(checker, signal.SIGCONT)
+    nsunit("wait", "--condition=healthy", "--timeout=60", container.name)
 
 
 @ANYWHERE

@@ -146,13 +146,15 @@ def test_whole_file_systems_in_layers_of_others(user):
 @ANYWHERE
 def test_files_in_and_out_and_backup(user):
     """By the ids of the container, which are the user's subordinate ones on the host."""
-    name = user.define("kept")
+    name = user.define("kept", "Volume=/own")
     place = user.home / "place"
     user.run("mkdir", "-p", f"{place}/tree")
     (place / "tree/file").write_text("content\n")
     user.nsunit("start", name)
     user.exec(
-        name, "rm /etc/group; mkdir -p /data; echo 7 > /data/seven; chown 7:8 /data/seven; rm -r /root; mkdir /root"
+        name,
+        "rm /etc/group; mkdir -p /data; echo 7 > /data/seven; chown 7:8 /data/seven; rm -r /root; mkdir /root;"
+        " echo 9 > /own/nine; chown 9:10 /own/nine",
     )
     user.nsunit("cp", f"{place}/tree", f"{name}:/data")
     assert user.exec(name, "stat -c %u:%g /data/tree/file /data/seven").split() == ["0:0", "7:8"]
@@ -172,8 +174,9 @@ def test_files_in_and_out_and_backup(user):
     assert user.nsunit("import", f"{place}/kept.tar").stdout == "kept\n"
     for item in (name, "moved"):
         user.nsunit("start", item)
-        shown = user.exec(item, "ls /etc/group 2>&1; stat -c %u:%g /data/seven; cat /data/stopped; ls -A /root")
-        assert shown.splitlines()[1:] == ["7:8", "content"]
+        look = "ls /etc/group 2>&1; stat -c %u:%g /data/seven; cat /data/stopped; ls -A /root; stat -c %u:%g /own/nine"
+        shown = user.exec(item, look)
+        assert shown.splitlines()[1:] == ["7:8", "content", "9:10"]
         assert "No such file" in shown
         user.nsunit("stop", "--now", item)
         user.nsunit("rm", "--definition", item)

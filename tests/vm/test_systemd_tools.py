@@ -118,6 +118,42 @@ def test_restart(containers, program, run):
     assert container.show("ActiveState", "NRestarts") == {"ActiveState": "active", "NRestarts": "0"}
 
 
+@pytest.mark.once("the limit on starts is systemd's oldest")
+def test_starts_as_often_as_its_own_limit_allows(containers, nsunit, run):
+    """What starts and stops with it has systemd's default limit otherwise, of five starts in ten seconds."""
+    network, group = containers.own("often"), containers.own("oftener")
+    definitions = [Path(f"/etc/nsunit/{network}.network.nsunit"), Path(f"/etc/nsunit/{group}.slice.nsunit")]
+    definitions[0].write_text("[Network]\nDNS=yes\n")
+    definitions[1].write_text("[Slice]\nTasksMax=300\n")
+    told = "import os, socket, time; place = os.environ['NOTIFY_SOCKET'];"
+    told += " socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'READY=1', place); time.sleep(1000)"
+    keys = ("Rootfs=/srv/roots/debian", "Volatile=yes", "Notify=yes", f"Network={network}", f"Slice={group}")
+    check = ("Health=/bin/true", "StopSignal=SIGKILL", f'Exec=/usr/bin/python3 -c "{told}"')
+    name = containers.define("\n".join(("[Container]", *keys, *check, "[Unit]", "StartLimitIntervalSec=0", "")))
+    container = containers.of(name)
+    try:
+        nsunit("enable", name)
+        for _ in range(6):
+            run("systemctl", "start", container.service)
+            run("systemctl", "stop", container.service)
+        run("systemctl", "start", container.service)
+        beside = [f"nsunit-sd-notify@{name}.socket", f"nsunit-names@{network}.service", f"nsunit-{name}-health.timer"]
+        beside += [
+            line.split()[0]
+            for line in run(
+                "systemctl", "list-units", "--plain", "--no-legend", "--all", "nsunit-limits@*"
+            ).stdout.splitlines()
+        ]
+        assert len(beside) > 3
+        assert {unit: container.show("ActiveState", unit=unit)["ActiveState"] for unit in beside} == dict.fromkeys(
+            beside, "active"
+        )
+    finally:
+        nsunit("disable", "--now", name)
+        for path in definitions:
+            path.unlink()
+
+
 def test_stop_of_the_service_leaves_nothing_behind(containers, program, run, nsunit):
     container = containers.start(program(TALKER))
     container.report()

@@ -107,6 +107,35 @@ def test_restart_applies_the_definition(containers, nsunit):
     assert container.pid != before
 
 
+@pytest.mark.once("what is looked at, whatever systemd there is")
+def test_what_no_start_would_take_is_not_stopped_by_a_restart(containers, nsunit, tmp_path):
+    other = containers.start(SLEEPER + "[Container]\nNetwork=bridge\nPublishPort=18431:80\n")
+    source = tmp_path / "source"
+    source.mkdir()
+    own = f"[Container]\nBindReadOnly={source}:/mnt\nNetwork=bridge\nPublishPort=18432:80\n"
+    container = containers.start(SLEEPER + own)
+    name, before = container.name, container.pid
+    source.rmdir()
+    done = nsunit("restart", name, check=False)
+    assert (done.returncode, f"'{source}' does not exist" in done.stderr, container.pid) == (1, True, before)
+    source.mkdir()
+    definition = Path(f"/etc/nsunit/{name}.nsunit")
+    text = definition.read_text()
+    for more, said in {
+        "Secret=none-such": "there is no credential 'none-such'",
+        "Rootfs=\nVolatile=\nImage=localhost/none-such:1": "there is no image",
+        "Link=none-such:db": "'none-such', which is not running",
+        "PublishPort=18431:81": f"18431/tcp is published by container '{other.name}'",
+    }.items():
+        definition.write_text(f"{text}[Container]\n{more}\n")
+        done = nsunit("restart", name, check=False)
+        assert (done.returncode != 0, said in done.stderr, container.pid) == (True, True, before), (more, done.stderr)
+        assert nsunit("--json", "status", name).returncode == 0
+    definition.write_text(text)
+    assert nsunit("restart", name).returncode == 0
+    assert container.pid != before
+
+
 # status, list, show, logs
 
 

@@ -60,7 +60,8 @@ VERBS = (
         details=(
             "Checks all definitions if none is named, those of networks too, and has systemd-analyze verify check the "
             "units as well. NAME.network is the definition of a network. The program and the users are looked up in "
-            "the root. A template, NAME@, is checked as the instance that DefaultInstance= names, or as NAME@1.",
+            "the root, secrets where they are kept. A template, NAME@, is checked as the instance that "
+            "DefaultInstance= names, or as NAME@1.",
         ),
     ),
     Verb(

@@ -123,9 +123,10 @@ VERBS = (
             "If one that was there does not come up again, it runs as before, and the command fails.",
             "Layers keep the ids they have here, so that those of a registry are found to be there however they came. "
             "All are compared with what was unpacked here before they get their names.",
-            "Directories of the host, volumes, networks and pods that the definition names are not sent, as warnings "
-            "say; what of them has to be there, and is not, is told before anything is sent. A definition that is "
-            "there is only replaced if it came by deploy and is as that left it, or with --force.",
+            "The networks and groups that it names go along, where none of the name is there. Directories of the host, "
+            "volumes, secrets and pods are not sent, as warnings say; what has to be there, and is not, is told before "
+            "anything is sent. A definition that is there is only replaced if it came by deploy and is as that left "
+            "it, or with --force.",
             "A DIRECTORY, which has a slash in it, takes the same as files; 'nsunit deploy DIRECTORY', on whatever "
             "host sees it, takes all that lies there.",
         ),

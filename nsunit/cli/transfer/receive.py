@@ -14,6 +14,7 @@ from nsunit.errors import AS_ROOT, DefinitionError, NsunitError
 from nsunit.features.images.deeds import recorded
 from nsunit.features.images.keys import of as image_of
 from nsunit.features.images.store import Store
+from nsunit.features.transfer.deploy.beside import place
 from nsunit.features.transfer.deploy.channel import Channel, EndedError
 from nsunit.features.transfer.deploy.offer import load
 from nsunit.features.transfer.deploy.receive import bring_in, check, lacking, note_all, replace_definition
@@ -107,12 +108,18 @@ def take(context: Context, offer: Offer, definition: Definition, archive: str = 
         NsunitError: it does not come up; what was there before runs as it did.
     """
     undo: Undo = []
-    if offer.state:
-        restore(context, archive, force=offer.force)
-        note_all(context, definition, offer)
-        changed = True
-    else:
-        changed = replace_definition(context, definition, offer, undo)
+    try:
+        place(context, offer, undo)
+        if offer.state:
+            restore(context, archive, force=offer.force)
+            note_all(context, definition, offer)
+            changed = True
+            undo.clear()
+        else:
+            changed = replace_definition(context, definition, offer, undo)
+    except BaseException:
+        take_back(undo)
+        raise
     state = _run(context, offer, definition, undo)
     was_enabled = context.paths.is_enabled(offer.name)
     if enable and not was_enabled or was_enabled and (changed or state == "updated"):

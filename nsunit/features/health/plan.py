@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _ACCURACY_USEC = 50_000  # systemd's own is a minute
 _GRACE_USEC = 30_000_000  # for what the program does besides
+_NO_LIMIT = Directive("Unit", "StartLimitIntervalSec", "0", Property("StartLimitIntervalUSec", "t", 0))
 _NOTICE = 5  # of syslog(3): what systemd tells of each start is below
 
 
@@ -81,6 +82,7 @@ def _timer(definition: Definition) -> tuple[Directive, ...]:
         _names("BindsTo", service),
         # What is to be ready only when it is healthy has to be checked before.
         *(() if container.waits_for_health else (_names("After", service),)),
+        _NO_LIMIT,  # it starts as often as the container does, which has one of its own
         _monotonic("OnActiveSec", 0),
         _monotonic("OnUnitActiveSec", interval),
         Directive("Timer", "AccuracySec", f"{_ACCURACY_USEC}us", Property("AccuracyUSec", "t", _ACCURACY_USEC)),
@@ -102,7 +104,7 @@ def _service(definition: Definition, facts: Facts) -> tuple[Directive, ...]:
     return (
         directive("Unit", "Description", f"Check the health of container {name}", "s"),
         directive("Unit", "CollectMode", "inactive-or-failed", "s"),
-        Directive("Unit", "StartLimitIntervalSec", "0", Property("StartLimitIntervalUSec", "t", 0)),
+        _NO_LIMIT,
         directive("Service", "Type", "oneshot", "s"),
         command("ExecStart", argv),
         # It tells of the container's being ready from inside of that, and needs to know where.

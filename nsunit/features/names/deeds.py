@@ -26,7 +26,7 @@ def make_files(definition: Definition, directory: str) -> None:
     Files that are there stay the ones they are: the container may run with them.  The network program fills them.
     """
     item = _naming(definition)
-    files.write_file(f"{directory}/{files_of_names.NAMING}", files_of_names.naming_file(item))
+    files.write_changed(f"{directory}/{files_of_names.NAMING}", files_of_names.naming_file(item))
     for name in (HOSTS, RESOLVER):
         if not os.path.exists(f"{directory}/{name}"):
             files.write_file(f"{directory}/{name}", b"", mode=0o644)
@@ -56,7 +56,7 @@ def make_own_files(context: Context, definition: Definition, place: Place) -> No
         RESOLVER: resolver(item, of_host, own_loopback=network != "host"),
     }
     for name in wanted:
-        files.write_file(f"{place.network}/{name}", texts[name].encode(), mode=0o644)
+        files.write_changed(f"{place.network}/{name}", texts[name].encode(), mode=0o644)
 
 
 def reserve(context: Context, definition: Definition, place: Place) -> None:

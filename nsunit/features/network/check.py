@@ -15,30 +15,39 @@ from nsunit.features.network.register import LOCK, attachments
 from nsunit.features.network.wire import hosts, nft, removal, restore, state
 from nsunit.names import container_of_unit, is_pod, pod_of_unit
 from nsunit.storage.lock import Lock
+from nsunit.units import DOWN, UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from nsunit.core.context import Context
     from nsunit.features.network.model.attachment import Attachment
 
 
 class _Seen:
-    """What there is by now: who is connected, and what the host, its firewall and all namespaces have of that."""
+    """What there is by now: who is connected, and what the host, its firewall and all namespaces have of that.
+
+    Others start and end meanwhile.  Who ran neither before all was read nor afterwards takes care of itself, and has
+    nothing wrong; and what somebody has at one of these times is not left over.
+    """
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.everyone = running(context)
-        self.connected = [item for item in self.everyone if item.interfaces]
-        interfaces = [interface for item in self.connected for interface in item.interfaces]
+        before = _states(context)
+        everyone = _attached(context, before)
+        interfaces = [interface for item in everyone for interface in item.interfaces]
         self.networks = sorted({interface.network for interface in interfaces}, key=lambda network: network.name)
         self.host = state.host(self.networks)
         self.rules = nft.listed(firewall.TABLE)
         self.listed = firewall.Listed(self.rules)
-        self.limited = state.limited() if any(item.ingress for item in self.connected) else set()
-        self.inside = state.wrong_within(_places(context, self.everyone))
-        self.known = {link for item in self.connected for link in item.links}
+        self.limited = state.limited() if any(item.ingress for item in everyone) else set()
+        self.inside = state.wrong_within(_places(context, everyone))
+        after = _states(context)
+        steady = {name for name, found in before.items() if found in UP and after.get(name) in UP}
+        self.everyone = [item for item in everyone if item.container in steady]
+        self.connected = [item for item in self.everyone if item.interfaces]
+        self.known = {link for item in (*everyone, *_attached(context, after)) for link in item.links}
         self.left = {name for name in self.host.links if name.startswith(PREFIX)} - self.known
 
     def wrong_ends(self, item: Attachment) -> list[str]:
@@ -213,8 +222,17 @@ def _places(context: Context, everyone: list[Attachment]) -> list[tuple[str, Att
 
 def running(context: Context) -> list[Attachment]:
     """The attachments of those that run, or are about to start or end, with the rates that they have by now."""
+    return _attached(context, _states(context))
+
+
+def _states(context: Context) -> dict[str, str]:
+    """The ActiveState of all containers and pods that run, or are about to start or end."""
     units = context.bus.list_units(["nsunit-*.service", "nsunit-*-run-*.scope"])
-    names = {_name_of(unit.name) for unit in units if unit.active_state not in ("inactive", "failed")}
+    named = ((_name_of(unit.name), unit.active_state) for unit in units)
+    return {name: found for name, found in named if name and found not in DOWN}
+
+
+def _attached(context: Context, names: Container[str]) -> list[Attachment]:
     locks = context.paths.locks
     return [program.with_rates(item, locks) for item in attachments(context) if item.container in names]
 
@@ -226,8 +244,11 @@ def _name_of(unit: str) -> str | None:
 
 def _misinformed(seen: _Seen) -> list[str]:
     """Names of the containers whose hosts file is not what it should be."""
-    wanted = hosts.wanted(seen.context.paths.locks)
-    outdated = set(hosts.outdated(wanted))
+    locks = seen.context.paths.locks
+    with program.locked(locks), program.locked(locks, program.NAMES_LOCK):  # nobody comes or goes meanwhile
+        hosts.follow(locks)  # what those who start and end now have noted, and are about to write
+        wanted = hosts.wanted(locks)
+        outdated = set(hosts.outdated(wanted))
     linked = [item.container for item in seen.connected if any(link in seen.host.links for link in item.links)]
     paths = {name: f"{_directory_of(seen.context, name)}/hosts" for name in linked}
     return [name for name, path in paths.items() if path not in wanted or path in outdated]

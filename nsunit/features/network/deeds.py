@@ -25,6 +25,7 @@ from nsunit.features.network.register import (
     DEFAULT_NETWORK,
     LOCK,
     attachment_of,
+    attachments,
     check_ports_among,
     default_network,
     known_attachments,
@@ -111,7 +112,7 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
         note(context, item, directory)
         if known.numbers is not None:
             known.numbers[name] = numbers
-        files.write_file(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
+        files.write_changed(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
         if files.read_file(path) != content:  # as a rule it is what it was, where it is kept for the boot
             files.write_file(path, content, sync=True)
     return item
@@ -236,8 +237,9 @@ def check_restart(context: Context, definition: Definition, names: Sequence[str]
     """See that *definition* can join its networks again, once the containers *names* have been stopped.
 
     Raises:
-        NsunitError: one has changed, and others are still in it.
+        NsunitError: one has changed, and others are still in it; or a port that is new to it is taken.
     """
+    _check_new_ports(context, definition, names)
     for connection in of(definition.container).connections:
         if connection.kind == BRIDGE and connection.target != DEFAULT_NETWORK:
             networks = load("network", "networks")
@@ -247,6 +249,19 @@ def check_restart(context: Context, definition: Definition, names: Sequence[str]
                 raise
             except NsunitError as error:
                 raise type(error)(f"{definition.name}: {error.message}", hint=error.hint) from None
+
+
+def _check_new_ports(context: Context, definition: Definition, names: Sequence[str]) -> None:
+    wanted = of(definition.container).published_ports
+    try:
+        own = attachment_of(context, definition.name) if wanted else None
+    except NsunitError:
+        return  # it is spoiled, and what the start mends
+    if own is None:
+        return  # it is about to be connected for the first time: as yet only listened for
+    known = [port.replace(listened=False) for port in own.ports]
+    others = [item for item in attachments(context, definition.name) if item.container not in names]
+    check_ports_among(definition.name, tuple(port for port in wanted if port not in known), others)
 
 
 def _let_end(context: Context, unit: str) -> None:

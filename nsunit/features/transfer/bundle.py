@@ -4,6 +4,7 @@ nsunit-container.json     first: what it is, whose it was, what it needs of its 
 definition/…              its definition and drop-ins, called as in /etc/nsunit
 units/UNIT.d/…            what `set --persist` and `dropin` have said of its units
 upper/…                   what it has written: the upper layer, with whiteouts, owners as inside
+volumes/FILE/data/…       what is in its volumes without a name, each by its file's name in the state directory
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST, DEFINITION, UNITS, UPPER = "nsunit-container.json", "definition", "units", "upper"
+VOLUMES, DATA = "volumes", "data"  # in a state directory, too
 FILES_MAX = 4 << 20  # bytes, of all files of a definition
 # What a definition names that is not in the archive.
 NEEDED = ("Rootfs", "Layer", "Image", "Bind", "BindReadOnly", "Volume", "EnvironmentFile", "Network", "Pod", "Slice")

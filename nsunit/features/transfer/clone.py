@@ -14,7 +14,8 @@ from nsunit.definition.search import find, main_file
 from nsunit.dropins.definitions import renamed, texts_of, write_all
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack.worker import Worker, raise_first
-from nsunit.features.transfer.export import at_rest, enter_ids, refuse_kinds
+from nsunit.features.transfer import bundle
+from nsunit.features.transfer.export import at_rest, enter_ids, own_volumes, refuse_kinds
 from nsunit.features.transfer.staging import Staging
 from nsunit.names import split_instance
 from nsunit.storage import files
@@ -95,16 +96,27 @@ def _copy_state(context: Context, old: str, staging: Staging) -> None:
     image = files.read_file(f"{former}/image")
     if image is not None:
         files.write_file(f"{state}/image", image)
+    for number, (file, place) in enumerate(own_volumes(context, old).items()):
+        target = f"{state}/{bundle.VOLUMES}/{file}"
+        files.make_private_directory(os.path.dirname(target))
+        files.make_private_directory(target)
+        _copy(context, f"{place}/{bundle.DATA}", f"{target}/{bundle.DATA}", f"{staging.path}/log{number}")
     upper = f"{context.paths.upper_of(old)}/upper"
-    if not os.path.isdir(upper):
-        return
-    overlay = f"{state}/overlay"
+    if os.path.isdir(upper):
+        _copy_upper(context, upper, staging)
+    staging.sync()
+
+
+def _copy_upper(context: Context, upper: str, staging: Staging) -> None:
+    overlay = f"{staging.path}/state/overlay"
     for path, mode in ((overlay, 0o755), (f"{overlay}/work", 0o700)):
         os.mkdir(path)
         os.chmod(path, mode)
-    log = f"{staging.path}/log"
-    raise_first([Worker(lambda: _copy_tree(context, upper, f"{overlay}/upper", log), ()).result()])
-    staging.sync()
+    _copy(context, upper, f"{overlay}/upper", f"{staging.path}/log")
+
+
+def _copy(context: Context, source: str, target: str, log: str) -> None:
+    raise_first([Worker(lambda: _copy_tree(context, source, target, log), ()).result()])
 
 
 def _copy_tree(context: Context, source: str, target: str, log: str) -> list[str]:
@@ -137,5 +149,10 @@ def _tell(context: Context, definition: Definition, new: str) -> None:
                 f"warning: {new}: {item.key}={item.text} is {old}'s, too: "
                 f"change it with 'nsunit edit {new}' before both run"
             )
-        elif item.section == "Container" and item.key in _SHARED:
+        elif item.section == "Container" and item.key in _SHARED and not _is_copied(item.key, item.text):
             context.warn(f"warning: {new}: {item.key}={item.text} is shared with {old}")
+
+
+def _is_copied(key: str, text: str) -> bool:
+    """Whether it is a volume without a name, of which each has one."""
+    return key == "Volume" and text.startswith("/")

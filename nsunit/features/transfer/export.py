@@ -25,7 +25,7 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
@@ -80,8 +80,10 @@ def export_to(context: Context, name: str, out: int, *, pause: bool) -> list[str
             if os.path.exists(path):
                 unit, own = path.split("/")[-2:]
                 packer.file(f"{bundle.UNITS}/{unit}/{own}", read(path))
-        warnings = raise_first([Worker(lambda: _pack(context, upper, out), (out,)).result()]) if has_upper else []
-        if not has_upper:
+        places = own_volumes(context, name)
+        tops = (upper if has_upper else "", places)
+        warnings = raise_first([Worker(lambda: _pack(context, *tops, out), (out,)).result()]) if any(tops) else []
+        if not any(tops):
             packer.finish()
         return [*_left_out(definition), *warnings]
 
@@ -110,13 +112,25 @@ def _manifest(context: Context, definition: Definition, has_upper: bool) -> bund
     )
 
 
-def _pack(context: Context, upper: str, out: int) -> list[str]:
+def own_volumes(context: Context, name: str) -> dict[str, str]:
+    """The directories of the volumes without a name that container *name* has filled, by their files' names."""
+    own = f"{context.paths.state_of(name)}/{bundle.VOLUMES}"
+    places = {file: f"{own}/{file}" for file in files.list_directory(own)}
+    return {file: place for file, place in places.items() if os.path.isdir(f"{place}/{bundle.DATA}")}
+
+
+def _pack(context: Context, upper: str, volumes: Mapping[str, str], out: int) -> list[str]:
     enter_ids(context)
-    packer = Packer(out, opaque=USERS_OPAQUE if context.user else OPAQUE)
-    parent = os.open(upper, _FLAGS)
-    packer.tree(parent, ".", bundle.UPPER)
+    packer = Packer(out)
+    for file, place in volumes.items():
+        packer.tree(os.open(place, _FLAGS), bundle.DATA, f"{bundle.VOLUMES}/{file}/{bundle.DATA}")
+    warnings = packer.warnings
+    if upper:
+        packer = Packer(out, opaque=USERS_OPAQUE if context.user else OPAQUE)
+        packer.tree(os.open(upper, _FLAGS), ".", bundle.UPPER)
+        warnings += packer.warnings
     packer.finish()
-    return packer.warnings
+    return warnings
 
 
 def enter_ids(context: Context) -> None:

@@ -92,6 +92,7 @@ def _unpacked(context: Context, staging: Staging, archive: str, called: str) -> 
         "called": called,
         "staging": staging.path,
         "opaque": opaque,
+        "volumes": _hidden(staging),
         "ids": tasks.own_ids(context),
     }
     argv = tasks.command(staging.path, program.__name__)
@@ -134,10 +135,19 @@ def definition_texts(texts: Mapping[str, str]) -> dict[str, bytes]:
     }
 
 
+def _hidden(staging: Staging) -> str:
+    return f".volumes-{staging.token}"
+
+
 def _describe(staging: Staging, manifest: Manifest) -> None:
     """Make the state directory that it will have."""
     state = f"{staging.path}/state"
     os.mkdir(state, 0o700)
+    came, volumes = f"{staging.path}/overlay/upper/{_hidden(staging)}", f"{state}/{bundle.VOLUMES}"
+    if os.path.isdir(came):
+        os.rename(came, volumes)
+        for path in (volumes, *(f"{volumes}/{file}" for file in os.listdir(volumes))):
+            os.chmod(path, 0o700)
     if manifest.upper:
         os.rename(f"{staging.path}/overlay", f"{state}/overlay")
     for name, text in manifest.kept:
@@ -173,6 +183,7 @@ def _commit(
         files.make_private_directory(context.paths.states)
         own = f"{staging.path}/state"
         if force and os.path.lexists(state):
+            _keep_volumes(own, state, undo)
             swap(own, state)
             undo.append(lambda: swap(own, state))
         else:
@@ -194,6 +205,18 @@ def _commit(
         raise
     if units:
         context.bus.reload()
+
+
+def _keep_volumes(own: str, former: str, undo: Undo) -> None:
+    """Have the state *own* those volumes without a name of *former* that did not come."""
+    there = files.list_directory(f"{former}/{bundle.VOLUMES}")
+    if there:
+        files.make_private_directory(f"{own}/{bundle.VOLUMES}")
+    for file in there:
+        source, target = (f"{state}/{bundle.VOLUMES}/{file}" for state in (former, own))
+        if not os.path.lexists(target):
+            os.rename(source, target)
+            undo.append(lambda source=source, target=target: os.rename(target, source))  # type: ignore[misc]
 
 
 def _tell_missing(context: Context, definition: Definition, manifest: Manifest) -> None:

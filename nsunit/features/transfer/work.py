@@ -13,7 +13,7 @@ from nsunit.features.images.unpack import confine, sources, zstd
 from nsunit.features.images.unpack.apply import Layer, Limits
 from nsunit.features.images.unpack.archive import parts_of
 from nsunit.features.images.unpack.stream import Content
-from nsunit.features.transfer.bundle import DEFINITION, FILES_MAX, MANIFEST, UNITS, UPPER
+from nsunit.features.transfer.bundle import DATA, DEFINITION, FILES_MAX, MANIFEST, UNITS, UPPER, VOLUMES
 from nsunit.features.transfer.pack import OPAQUE
 from nsunit.names import printable
 from nsunit.setup import linux
@@ -36,7 +36,8 @@ BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO_X
 def unpack(job: dict[str, Any]) -> dict[str, Any]:
     """Unpack job["archive"] into job["staging"].
 
-    *called* in it is how messages call the archive, *opaque* the name of overlayfs's attribute.
+    *called* in it is how messages call the archive, *opaque* the name of overlayfs's attribute, and *volumes* the
+    directory in the upper layer that volumes come into, which nothing in the archive can be called.
 
     Returns the manifest, and the files of the definition by their names.
 
@@ -54,7 +55,7 @@ def unpack(job: dict[str, Any]) -> dict[str, Any]:
     os.mkdir(f"{overlay}/upper")
     os.chmod(f"{overlay}/upper", 0o755)
     ground = confine.Ground(f"{staging}/mount", overlay, (), bool(job["ids"]))
-    answer = confine.run(ground, blob.fd, lambda root: json.dumps(_apply(root, blob)).encode(), _ANSWER_MAX)
+    answer = confine.run(ground, blob.fd, lambda root: _apply(root, blob, job["volumes"]), _ANSWER_MAX)
     found: dict[str, Any] = json.loads(answer)
     if "error" in found:
         raise NsunitError(found["error"], hint=found["hint"])
@@ -77,8 +78,8 @@ def make_opaque(upper: str, paths: list[str], name: str) -> None:
     os.close(top)
 
 
-def _apply(root: int, blob: Blob) -> dict[str, Any]:
-    layer = Incoming(root)
+def _apply(root: int, blob: Blob, volumes: str) -> bytes:
+    layer = Incoming(root, volumes)
 
     def apply() -> None:
         layer.apply(Archive(blob, SIZE_MAX))
@@ -86,7 +87,8 @@ def _apply(root: int, blob: Blob) -> dict[str, Any]:
             raise NsunitError(f"{blob.name}: it is not what 'nsunit export' writes: it is empty")
 
     failure = told(apply, blob.name)
-    return failure or {"files": layer.files, "opaque": layer.opaque, "warnings": layer.warnings}
+    found = failure or {"files": layer.files, "opaque": layer.opaque, "warnings": layer.warnings}
+    return json.dumps(found).encode()
 
 
 def told(apply: Callable[[], object], name: str) -> dict[str, Any]:
@@ -135,10 +137,11 @@ class Upper(Layer):
 
 
 class Incoming(Upper):
-    """Makes what is below `upper/`, and keeps the small files beside it."""
+    """Makes what is below `upper/`, and in *volumes* what is below `volumes/`; keeps the small files beside them."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, volumes: str) -> None:
         super().__init__(root)
+        self.volumes = volumes
         self.files: dict[str, str] = {}
         self._room = FILES_MAX
 
@@ -156,6 +159,12 @@ class Incoming(Upper):
             entry.name = "/".join(parts[1:])
             if entry.islnk():
                 entry.linkname = entry.linkname.removeprefix("./").removeprefix(f"{UPPER}/")
+            super()._entry(entry, content)
+        elif parts[:1] == [VOLUMES] and parts[2:3] == [DATA] and (entry.isdir() or parts[3:]):
+            entry.name = "/".join((self.volumes, *parts[1:]))
+            if entry.islnk():
+                entry.linkname = f"{self.volumes}/{entry.linkname.removeprefix('./').removeprefix(f'{VOLUMES}/')}"
+            entry.pax_headers = {key: text for key, text in entry.pax_headers.items() if key != _KEY}
             super()._entry(entry, content)
         elif parts[:1] in ([DEFINITION], [UNITS]) and entry.isreg():
             self._keep(entry, "/".join(parts), content)

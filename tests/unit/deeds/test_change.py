@@ -197,6 +197,36 @@ def test_persist_and_remove(context):
         remove_drop_ins(context, "web")
 
 
+@pytest.mark.parametrize("loaded", [False, True])
+def test_what_a_drop_in_of_others_says_later_is_refused(context, tmp_path, loaded):
+    """Such as that of `systemctl edit`; it would count, and what is set would not."""
+    directory = tmp_path / ("run" if loaded else "units") / f"{SLICE}.d"
+    directory.mkdir()
+    (directory / "override.conf").write_text("[Slice]\nMemoryMax=200M\n")
+    (directory / "10-first.conf").write_text("[Slice]\nCPUWeight=20\n")
+    (directory / "zz.conf").symlink_to("/dev/null")
+    context.bus.units[SLICE]["DropInPaths"] = [str(path) for path in directory.iterdir()] if loaded else []
+    said = f"web: \\[Slice\\] MemoryMax= is said in '{directory}/override.conf' as well, which counts more"
+    for persist in (True, False):
+        with pytest.raises(NsunitError, match=said) as caught:
+            set_keys(context, "web", [("", "MemoryMax", "150M")], persist=persist)
+        assert caught.value.hint == f"change it there: systemctl edit {SLICE}"
+        assert context.bus.units[SLICE]["MemoryMax"] == 100 * MIB
+    context.bus.units[SERVICE]["ActiveState"] = "inactive"
+    with pytest.raises(NsunitError, match=said):
+        drop_in(context, "web", [("", "MemoryMax", "150M")])
+    drop_in(context, "web", [("", "CPUWeight", "30")])
+    assert lines(context, SLICE) == ["[Slice]", "CPUWeight=30"]
+
+
+def test_what_does_not_run_is_set_for_good_by_a_drop_in(context):
+    context.bus.units[SERVICE]["ActiveState"] = "inactive"
+    for persist, hint in ((True, "'nsunit dropin web KEY=VALUE' sets it for the next start"), (False, "start it with")):
+        with pytest.raises(NotFoundError, match="web: it is not running") as caught:
+            set_keys(context, "web", [("", "MemoryMax", "150M")], persist=persist)
+        assert caught.value.hint.startswith(hint)
+
+
 def test_dropin_keeps_what_was_set(context):
     with pytest.raises(NsunitError, match="web: it runs as its definition says, there are no changes to keep"):
         drop_in(context, "web", [])

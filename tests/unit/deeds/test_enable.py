@@ -9,6 +9,9 @@ import pytest
 
 from nsunit.core import install, prepare
 from nsunit.core.context import Context
+from nsunit.core.jobs import Outcome
+from nsunit.deeds import enable as enable_module
+from nsunit.deeds import remove as remove_module
 from nsunit.deeds.enable import disable, enable
 from nsunit.deeds.remove import remove
 from nsunit.definition.load import Host
@@ -105,6 +108,25 @@ def test_enable_and_disable(context):
     assert tree(context) == []
     assert not os.path.exists(boot)
     assert state(disable(context, ["web"])) == "unchanged"
+
+
+def test_what_was_not_enabled_and_is_stopped_was_not_so_already(context, monkeypatch):
+    monkeypatch.setattr(enable_module, "stop", lambda _context, names: [Outcome(name, "stopped") for name in names])
+    context.bus.units[SERVICE]["ActiveState"] = "active"
+    assert state(disable(context, ["web"], now=True)) == "stopped"
+    context.bus.units[SERVICE]["ActiveState"] = "inactive"
+    assert state(disable(context, ["web"], now=True)) == "unchanged"
+
+
+def test_what_is_enabled_is_not_stopped_to_be_removed(context, monkeypatch):
+    asked = []
+    monkeypatch.setattr(remove_module, "stop_running", lambda _context, names: asked.extend(names) or [])
+    define(context, "")
+    enable(context, ["web"])
+    context.bus.units[SERVICE]["ActiveState"] = "active"
+    web, _other = remove(context, ["web", "other"], force=True)
+    assert (str(web.error), web.error.hint) == ("web: it is enabled", "'nsunit disable --now web' first")
+    assert asked == ["other"]
 
 
 def test_what_systemctl_has_disabled_is_not_called_enabled(context):

@@ -10,6 +10,7 @@ from nsunit.errors import NsunitError
 from nsunit.features.images.layout import is_digest, is_reference
 from nsunit.features.images.unpack.work import chain_of, identity_of
 from nsunit.features.transfer import bundle
+from nsunit.features.transfer.deploy.beside import definition_of
 from nsunit.names import is_group, is_pod, is_valid_name
 from nsunit.record import Record, plain
 
@@ -38,7 +39,8 @@ class Offer(Record):
 
     *image* is that image's id, empty where there is none, *config* the document that has this digest, *names* what it
     is called, *digest* that of its manifest; *layers* are the lowest first.  With *state* an export of the container
-    comes with it, with what it has written, and replaces what is there with *force*.
+    comes with it, with what it has written, and replaces what is there with *force*.  *beside* has the texts of the
+    networks and groups that it names, for where there are none.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Offer(Record):
     layers: tuple[Layer, ...] = ()
     state: bool = False
     force: bool = False
+    beside: tuple[tuple[str, str], ...] = ()
 
 
 def dump(offer: Offer) -> dict[str, Any]:
@@ -77,11 +80,14 @@ def load(document: Mapping[str, Any]) -> Offer:
             layers,
             bool(document["state"]),
             bool(document["force"]),
+            tuple((str(path), str(text)) for path, text in document.get("beside", ())),
         )
         name = offer.name
         if not is_valid_name(name) or is_pod(name) or is_group(name):
             raise ValueError
-        if sum(len(text) for _, text in offer.texts) > bundle.FILES_MAX:
+        if sum(len(text) for _, text in (*offer.texts, *offer.beside)) > bundle.FILES_MAX:
+            raise ValueError
+        if not all(definition_of(path) for path, _ in offer.beside):
             raise ValueError
         _check_image(offer)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -8,9 +8,9 @@ import os
 
 from nsunit.core.context import take_back
 from nsunit.core.dropin import drop_ins_of
-from nsunit.core.prepare import used_by
+from nsunit.core.prepare import check as check_host
+from nsunit.core.prepare import check_needed, used_by
 from nsunit.core.running import is_running
-from nsunit.core.sources import check_sources
 from nsunit.definition.search import main_file
 from nsunit.dropins import files as unit_directory
 from nsunit.dropins.definitions import own_files, write_all
@@ -22,6 +22,7 @@ from nsunit.features.images.fetch import tasks
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import unpack_unit
 from nsunit.features.transfer import bundle, program
+from nsunit.features.transfer.deploy import beside
 from nsunit.features.transfer.deploy.offer import short, taken
 from nsunit.features.transfer.export import USERS_OPAQUE
 from nsunit.features.transfer.pack import OPAQUE
@@ -50,9 +51,11 @@ def check(context: Context, offer: Offer) -> Definition:
     """
     with Staging(context) as staging:
         definition = checked(context, staging, bundle.Manifest(offer.name), dict(offer.texts))
-    check_sources(definition)
-    for look in hooks(used_by(context, definition), "networks.verify"):
-        look(context, definition)
+        known = beside.with_them(context, beside.lacking(context, offer), f"{staging.path}/beside")
+        for look in hooks(used_by(known, definition), "networks.verify"):
+            look(known, definition)
+    check_host(context, definition)
+    check_needed(context, definition)
     _refuse_another(context, definition, offer)
     return definition
 

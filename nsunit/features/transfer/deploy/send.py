@@ -8,7 +8,7 @@ import tempfile
 
 from nsunit.core.dropin import drop_ins_of
 from nsunit.definition.load import load
-from nsunit.definition.search import find, list_networks
+from nsunit.definition.search import find
 from nsunit.dropins.definitions import read, texts_of
 from nsunit.errors import NsunitError
 from nsunit.features.images import obtain
@@ -21,6 +21,7 @@ from nsunit.features.images.store import Store, names_of
 from nsunit.features.images.unpack.catalog import unescaped
 from nsunit.features.images.unpack.worker import Worker, raise_first
 from nsunit.features.transfer import bundle
+from nsunit.features.transfer.deploy.beside import beside_of
 from nsunit.features.transfer.deploy.channel import Channel, EndedError
 from nsunit.features.transfer.deploy.offer import (
     CONTENT,
@@ -70,28 +71,27 @@ def offer_of(context: Context, name: str, *, state: bool = False, force: bool = 
     """
     refuse_kinds(name)
     definition = load(name, context.search, context.host)
-    for text in unsent(definition, list_networks(context.search)):
+    for text in unsent(definition):
         context.warn(f"warning: {text}")
     texts = {f"{bundle.DEFINITION}/{path}": text for path, text in texts_of(find(name, context.search)).items()}
     for path in drop_ins_of(context, definition):
         if os.path.exists(path):
             texts["/".join((bundle.UNITS, *path.split("/")[-2:]))] = read(path)
     offer = Offer(name, tuple((path, text.decode("utf-8", "surrogateescape")) for path, text in texts.items()))
-    return _with_image(context, definition, offer.replace(state=state, force=force))
+    offer = offer.replace(state=state, force=force, beside=beside_of(context, definition))
+    return _with_image(context, definition, offer)
 
 
-_NOT_SENT = {"Volume": "volume", "Bind": "directory", "BindReadOnly": "directory", "Network": "network"}
-_NOT_SENT |= {"Layer": "layer", "Rootfs": "root", "Pod": "pod", "EnvironmentFile": "file", "Slice": "group"}
+_NOT_SENT = {"Volume": "volume", "Bind": "directory", "BindReadOnly": "directory"}
+_NOT_SENT |= {"Layer": "layer", "Rootfs": "root", "Pod": "pod", "EnvironmentFile": "file"}
 _LOADED = ("LoadCredential", "LoadCredentialEncrypted", "ImportCredential")
 
 
-def unsent(definition: Definition, networks: Sequence[str]) -> Iterator[str]:
-    """What *definition* names and no deploy sends, a line each; *networks* are those that are defined here."""
+def unsent(definition: Definition) -> Iterator[str]:
+    """What *definition* names and no deploy sends, a line each."""
     for need in bundle.needs_of(definition):
         if need.key not in _NOT_SENT or not need.value:
             continue
-        if need.key == "Network" and need.value.partition(":")[0] not in networks:
-            continue  # each host has that
         there = "an empty one if there is none there" if need.key == "Volume" else "what is there by that name is used"
         yield f"{definition.name}: {need.key}={need.value}: the {_NOT_SENT[need.key]} is not sent, {there}"
     yield from _unsent_secrets(definition)

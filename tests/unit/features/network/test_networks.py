@@ -1,5 +1,6 @@
 """Networks: subnets that nobody else has, and what is kept of them."""
 
+import errno
 import json
 import os
 
@@ -188,6 +189,21 @@ def reserve(context, name, *lines):
 
 def release(context, name):
     networks.files.remove_tree(context.paths.network_of(name))
+
+
+def test_what_is_remembered_is_written_where_it_has_changed(context, monkeypatch):
+    """On a disk that is full a container starts again, which has all that it needs."""
+    reserve(context, "web", "Network=bridge")
+    keeper = context.paths.state_of("web")
+
+    def refuse(path, *_rest, **_options):
+        if path.startswith(keeper):
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(networks.files, "write_file", refuse)
+    reserve(context, "web", "Network=bridge")
+    with pytest.raises(OSError, match="No space left"):
+        networks.files.write_changed(f"{keeper}/addresses", b"{}")
 
 
 def test_a_container_without_ipv6(context, monkeypatch):

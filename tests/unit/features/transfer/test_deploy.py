@@ -30,6 +30,7 @@ WEB = Offer(
     ("localhost/web:1",),
     "",
     tuple(Layer(chain, diff, "c" * 64, "d" * 64, 5, 1) for chain, diff in zip(CHAINS, DIFFS, strict=True)),
+    beside=(("shop.network.nsunit", "[Network]\n"), ("a-b.slice.nsunit.d/c.conf", "[Slice]\n")),
 )
 
 
@@ -37,6 +38,8 @@ def test_an_offer_comes_as_it_was_sent():
     assert offer.load(json.loads(json.dumps(offer.dump(WEB)))) == WEB
     bare = Offer("web", WEB.texts[:1], state=True, force=True)
     assert offer.load(offer.dump(bare)) == bare
+    former = {key: value for key, value in offer.dump(bare).items() if key != "beside"}
+    assert offer.load(former) == bare
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,10 @@ def test_an_offer_comes_as_it_was_sent():
         {"image": "", "config": ""},
         {"texts": [["definition/web.nsunit", "x" * (5 << 20)]]},
         {"texts": 5},
+        {"beside": [["web.nsunit", "[Container]"]]},
+        {"beside": [["../shop.network.nsunit", "[Network]"]]},
+        {"beside": [["shop.network.nsunit.d/../../a.conf", "[Network]"]]},
+        {"beside": [["shop.network.nsunit/a.conf", "[Network]"]]},
     ],
 )
 def test_an_offer_that_makes_no_sense_is_none(changes):
@@ -262,11 +269,9 @@ def test_what_does_not_go_along_is_named():
     texts = [("Container", *item) for item in assigned] + [("Service", *item) for item in of_service]
     items = [type("Item", (), {"section": section, "key": key, "text": text}) for section, key, text in texts]
     definition.__dict__.update(name="web", assignments=items)
-    assert list(send.unsent(definition, ["shop"])) == [
+    assert list(send.unsent(definition)) == [
         "web: Bind=/srv:/srv: the directory is not sent, what is there by that name is used",
         "web: Volume=data:/d: the volume is not sent, an empty one if there is none there",
-        "web: Network=shop:ip=1: the network is not sent, what is there by that name is used",
-        "web: Slice=shop: the group is not sent, what is there by that name is used",
         "web: Secret=token: the secret is not sent, put it into /etc/credstore there",
         "web: LoadCredential=file: the secret is not sent, put it where that says, on the other side",
         "web: SetCredentialEncrypted=e: the secret is not sent, put it into the definition there, encrypted there: "

@@ -9,6 +9,7 @@ Imports are counted here: this module is loaded on every start and every exec.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import _struct as struct  # the C half: the other is a file to read, and no more
 import errno
 
@@ -211,6 +212,14 @@ def _drop(capability: int) -> None:
     except PermissionError:
         if prctl(PR_CAPBSET_READ, capability):  # who may drop none need not drop what is not there
             raise
+
+
+def default_signals() -> None:
+    """Ignore and block no signal: execve(2) hands that on, whether it is Python's or that of who has started us."""
+    for number in _signal.valid_signals():
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
 def descriptors_max(limits: bytes = b"") -> bytes:

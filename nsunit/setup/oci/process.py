@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import _stat
 import errno
 
@@ -408,9 +407,7 @@ class Exec(Step):
         variables = dict(_pair(entry) for entry in self.environment)
         if build.home:
             variables.setdefault("HOME", build.home)
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-            _signal.signal(number, _signal.SIG_DFL)
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        linux.default_signals()
         os.execve(build.program, self.argv, variables)
 
 

@@ -368,9 +368,12 @@ def open_directory(root_fd: int, target: str) -> int:
     try:
         return files.open_directory(root_fd, target)
     except NotADirectoryError:
-        # What the links say now is but a path: each part of it is opened in the root, whatever becomes of them.
-        real = files.without_links(target, lambda place: _link_at(root_fd, place))
-        return files.open_directory(root_fd, real)
+        return files.open_directory(root_fd, _real(root_fd, target))
+
+
+def _real(root_fd: int, target: str) -> str:
+    """*target* without links: a path and no more, each part of which is opened in the root, whatever becomes of it."""
+    return files.without_links(target, lambda place: _link_at(root_fd, place))
 
 
 def _link_at(root_fd: int, place: str) -> str | None:
@@ -385,11 +388,14 @@ def _link_at(root_fd: int, place: str) -> str | None:
 
 
 def open_file(root_fd: int, target: str) -> int:
-    """Open what is no directory below the root, following links in it, and making an empty file where it is missing."""
+    """Open what is no directory below the root, following links in it, and making an empty file where it is missing.
+
+    Where a link leads to nothing, that is made, as runc does.
+    """
     try:
         return files.open_in_root(root_fd, target, os.O_PATH)
     except FileNotFoundError:
-        return files.open_file(root_fd, target)
+        return files.open_file(root_fd, _real(root_fd, target))
 
 
 def refuse_kernel_place(place: int, target: str) -> None:

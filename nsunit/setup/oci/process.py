@@ -180,7 +180,7 @@ class Identity(Step):
         os.setresuid(self.uid, self.uid, self.uid)
         linux.prctl(calls.PR_SET_KEEPCAPS, 0)
         known = _known_capabilities()
-        calls.capset(self.effective & known, self.permitted & known, self.inheritable & known)
+        linux.capset(self.permitted & known, self.effective & known, self.inheritable & known)
         for capability in range(CAPABILITIES_MAX + 1):
             # What is not inheritable cannot be ambient; `runc spec` asks for it, and no runtime minds.
             if self.ambient & self.inheritable & self.permitted & known & 1 << capability:
@@ -224,7 +224,7 @@ class Filter(Step):
 
     def execute(self, build: Build) -> None:
         """seccomp(2)."""
-        fd = calls.seccomp(self.program, self.flags)
+        fd = linux.seccomp(self.program, self.flags)
         if self.asks:
             assert isinstance(build, Box)
             build.channel.call("listener", str(fd))  # by its number: the program may not let anything else pass

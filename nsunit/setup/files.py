@@ -132,7 +132,11 @@ def open_directory(root_fd: int, path: str, mode: int = 0o755) -> int:
 def open_file(root_fd: int, path: str) -> int:
     """Open the non-directory *path* below *root_fd*, making an empty file where it is missing (O_PATH)."""
     try:
-        return open_in_root(root_fd, path, os.O_PATH | os.O_NOFOLLOW)
+        fd = open_in_root(root_fd, path, os.O_PATH | os.O_NOFOLLOW)
+        if stat.S_ISDIR(os.fstat(fd).st_mode):  # move_mount(2) would only say that something is invalid
+            os.close(fd)
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        return fd
     except FileNotFoundError:
         parent, name = _split(path)
         parent_fd = open_directory(root_fd, parent)

@@ -56,7 +56,8 @@ class Problem(Record):
         return f"{self.path}:{self.line}: {self.message}" if self.line else f"{self.path}: {self.message}"
 
 
-TYPED = ("the command line", "--property", "--limit", "set", "dropin")  # what a Problem has as path without a file
+# What a Problem has as path where that is no file but what was typed.
+COMMAND_LINE, PROPERTY, LIMIT, SET, DROPIN = TYPED = ("the command line", "--property", "--limit", "set", "dropin")
 
 
 class DefinitionError(NsunitError):

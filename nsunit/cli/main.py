@@ -385,6 +385,7 @@ def _store(option: Option, value: str, values: dict[str, list[str]]) -> None:
 
 
 def _unwind_on_signals() -> None:
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, as some start others, there is no child to wait for
     for number in (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP):
         if _signal.getsignal(number) != _signal.SIG_IGN:  # as nohup(1) has it
             _signal.signal(number, _unwind)

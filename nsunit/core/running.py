@@ -186,9 +186,24 @@ def check_alive(running: Running, pidfd: int) -> None:
         raise just_ended(running.name) from None
 
 
-def just_ended(name: str) -> NotFoundError:
-    """The answer to whoever wanted something of container *name* while that ended."""
+def just_ended(name: str, pid: int = 0) -> NotFoundError:
+    """The answer to whoever wanted something of container *name* while that, with its payload *pid*, ended."""
+    if pid and thread_of(pid) != f"/proc/{pid}":
+        text = f"{name}: the first thread of its program has ended, and the kernel lets nobody in any more"
+        return NotFoundError(text, hint=f"it goes on; as root 'nsunit enter {name}' joins another thread of it")
     return NotFoundError(f"{name}: it has just ended", hint=f"start it again with 'nsunit start {name}'")
+
+
+def thread_of(pid: int) -> str:
+    """The directory in /proc of process *pid*, or where its first thread has ended alone, that of another one.
+
+    By pthread_exit(3) it does, and then it has no namespaces any more, though the program goes on.
+    """
+    if (status_field(pid, "State") or "").startswith("Z") and status_field(pid, "Threads") not in ("1", None):
+        others = [int(thread) for thread in os.listdir(f"/proc/{pid}/task") if int(thread) != pid]
+        if others:
+            return f"/proc/{pid}/task/{min(others)}"
+    return f"/proc/{pid}"
 
 
 def is_frozen(running: Running) -> bool:

@@ -18,7 +18,7 @@ from nsunit.deeds.session.covered import show_first_limits
 from nsunit.deeds.shown import refresh
 from nsunit.definition.load import any_of_text, load_any, serialize
 from nsunit.definition.setting import lookup
-from nsunit.errors import BusError, NotFoundError, NsunitError
+from nsunit.errors import SET, BusError, NotFoundError, NsunitError
 from nsunit.features import features_of, hooks, kinds_of
 from nsunit.names import check_any_name, is_group
 from nsunit.plan.change import Change, compare, how_to_change, live_properties, texts_by_key, unset, with_keys_of
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Definition
     from nsunit.plan.units import Units
 
-ORIGIN = "set"
 _SECTIONS = ("Slice", "Service", "Container", "Unit", "Install")
 
 
@@ -67,7 +66,7 @@ def set_keys(
         NsunitError: a key cannot change while it runs.
         DefinitionError: a key or value is wrong.
     """
-    given = [(section or _home_of(key), key, text, ORIGIN) for section, key, text in assignments]
+    given = [(section or _home_of(key), key, text, SET) for section, key, text in assignments]
     with Lock(context.paths.locks, check_any_name(name)):
         unit = _unit_to_keep(context, name) if persist else _unit_that_runs(context, name)
         check_live(name, [(section, key) for section, key, _, _ in given])

@@ -8,7 +8,7 @@ from nsunit.core.running import is_running
 from nsunit.core.stored import stored_text
 from nsunit.deeds.change import check_live, follow, set_keys
 from nsunit.definition.load import any_of_text, load_any, serialize
-from nsunit.errors import NotFoundError, NsunitError
+from nsunit.errors import DROPIN, NotFoundError, NsunitError
 from nsunit.names import check_any_name
 from nsunit.plan.change import compare, with_keys_of
 from nsunit.storage.lock import Lock
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context, Undo
     from nsunit.definition.model import Definition
-
-ORIGIN = "dropin"
 
 
 def drop_in(context: Context, name: str, assignments: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
@@ -76,7 +74,7 @@ def _load_if_running(context: Context, name: str) -> Definition | None:
 
 
 def _write(context: Context, name: str, assignments: Sequence[tuple[str, str, str]]) -> None:
-    given = [(section or "Slice", key, text, ORIGIN) for section, key, text in assignments]
+    given = [(section or "Slice", key, text, DROPIN) for section, key, text in assignments]
     keys = [(section, key) for section, key, _, _ in given]
     with Lock(context.paths.locks, name):
         check_live(name, keys)

@@ -5,6 +5,7 @@ Engines call it several times for each container, so it is counted what it impor
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import sys
 
 from nsunit.bytecode import preload
@@ -27,6 +28,7 @@ EXIT_FAILED = 1
 
 def run() -> None:
     """Run the process's own command line and exit, without tearing the interpreter down."""
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, as some start others, there is no child to wait for
     status = main(sys.argv[1:])
     try:
         sys.stdout.flush()

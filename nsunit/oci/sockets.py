@@ -1,4 +1,4 @@
-"""Sockets that engines name: who takes a terminal, and who answers for a listener of seccomp(2)."""
+"""Descriptors that engines hand on, and sockets that they name: for a terminal, and for a listener of seccomp(2)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 
 _SYS_PIDFD_GETFD = 438  # on all architectures
 _NAME = "seccompFd"
+
+
+def first_of_own(count: int) -> int:
+    """The first descriptor after the *count* from 3 on that a container is handed.
+
+    Raises:
+        OciError: one of these is not open; what the runtime opens itself, its lock, would be there instead.
+    """
+    for fd in range(3, 3 + count):
+        try:
+            if os.get_inheritable(fd):  # else it is the runtime's: the log
+                continue
+        except OSError:
+            pass
+        what = "is to be handed to the container (--preserve-fds, LISTEN_FDS), and is not open"
+        raise OciError(f"descriptor {fd} {what}")
+    return 3 + count
 
 
 def connect(path: str) -> int:

@@ -37,7 +37,10 @@ CREATING, CREATED, RUNNING, PAUSED, STOPPED = "creating", "created", "running", 
 
 
 class Container(Record):
-    """A container; *pid* 0 before it has a process, *began* the time of its begin in the kernel's ticks."""
+    """A container; *pid* 0 before it has a process, *began* the time of its begin in the kernel's ticks.
+
+    It *keeps_keyring* of the session of whoever has made it, and so do those that `exec` adds of theirs.
+    """
 
     id: str
     bundle: str
@@ -51,6 +54,7 @@ class Container(Record):
     owner: int = 0
     pid: int = 0
     began: int = 0
+    keeps_keyring: bool = False
 
 
 def check_id(identity: str) -> None:

@@ -14,11 +14,12 @@ from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 FILE_SIZE_MAX = 1024 * 1024
 LINKS_MAX = 40  # as the kernel has it
 KERNEL_FILE_SYSTEMS = (linux.PROC_SUPER_MAGIC, linux.SYSFS_MAGIC, linux.CGROUP2_SUPER_MAGIC)
+_COVER = linux.MOUNT_ATTR_RDONLY | linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC
 _IN_ROOT = linux.RESOLVE_IN_ROOT | linux.RESOLVE_NO_MAGICLINKS
 
 
@@ -132,7 +133,11 @@ def open_directory(root_fd: int, path: str, mode: int = 0o755) -> int:
 def open_file(root_fd: int, path: str) -> int:
     """Open the non-directory *path* below *root_fd*, making an empty file where it is missing (O_PATH)."""
     try:
-        return open_in_root(root_fd, path, os.O_PATH | os.O_NOFOLLOW)
+        fd = open_in_root(root_fd, path, os.O_PATH | os.O_NOFOLLOW)
+        if stat.S_ISDIR(os.fstat(fd).st_mode):  # move_mount(2) would only say that something is invalid
+            os.close(fd)
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        return fd
     except FileNotFoundError:
         parent, name = _split(path)
         parent_fd = open_directory(root_fd, parent)
@@ -202,6 +207,43 @@ def write_new(directory: int, name: str, content: bytes) -> None:
             content = content[os.write(fd, content) :]
     finally:
         os.close(fd)
+
+
+def hide(places: Iterable[int], null: str, directory: int | None = None) -> None:
+    """Cover what is behind each of *places*, which are closed: a directory by an empty one, a file by the null device.
+
+    One of -1 is nothing.  *null* is the device's path, in *directory* (a descriptor) if any.
+
+    Raises:
+        OSError: something else is there (EINVAL), or the kernel refused it.
+    """
+    device = empty = -1
+    for place in places:
+        if place < 0:
+            continue
+        if not stat.S_ISDIR(os.fstat(place).st_mode):
+            device = device if device >= 0 else _open_null(null, directory)
+            cover = linux.clone_tree(device)
+        elif empty < 0:
+            # Linux 6.1 clones only attached mounts: the first cover is the model of the others.
+            cover = linux.new_mount("tmpfs", _COVER, (("nr_blocks", "1"), ("nr_inodes", "2")))
+            empty = os.dup(cover)
+        else:
+            cover = linux.clone_tree(empty)
+        linux.move_mount(cover, place)
+        os.close(cover)
+        os.close(place)
+    for fd in (device, empty):
+        if fd >= 0:
+            os.close(fd)
+
+
+def _open_null(path: str, directory: int | None) -> int:
+    fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    status = os.fstat(fd)
+    if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
+        raise OSError(errno.EINVAL, "it is not the null device", "/dev/null")
+    return fd
 
 
 def refuse_kernel_file_systems(place: int, target: str) -> None:

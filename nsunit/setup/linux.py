@@ -9,6 +9,7 @@ Imports are counted here: this module is loaded on every start and every exec.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import _struct as struct  # the C half: the other is a file to read, and no more
 import errno
 
@@ -103,10 +104,12 @@ _OLD_CALLS = {
     "ioprio_set": (251, 30),
     "keyctl": (250, 219),
     "mount": (165, 40),
+    "personality": (135, 92),
     "pivot_root": (155, 41),
     "prctl": (157, 167),
     "prlimit64": (302, 261),
     "renameat2": (316, 276),
+    "sched_setattr": (314, 274),
     "seccomp": (317, 277),
     "set_mempolicy": (238, 237),
     "setfsgid": (123, 152),
@@ -149,7 +152,8 @@ def _load(what: str, number: int, *arguments: Argument, path: str | None = None)
 _system_call = _load
 
 
-def _old_call(name: str, *arguments: Argument, path: str | None = None) -> int:
+def old_call(name: str, *arguments: Argument, path: str | None = None) -> int:
+    """Make the system call *name* of `_OLD_CALLS`."""
     column = _COLUMN.get(MACHINE)
     if column is None:
         raise OSError(38, f"{name}: no system call number known for {MACHINE}")
@@ -161,7 +165,7 @@ def _old_call(name: str, *arguments: Argument, path: str | None = None) -> int:
 
 def unshare(flags: int) -> None:
     """unshare(2): move the calling process (its next child, for PID and time) into new namespaces."""
-    _old_call("unshare", flags)
+    old_call("unshare", flags)
 
 
 def sleeper(flags: int) -> Sleeper:
@@ -184,12 +188,12 @@ def fork_into(cgroup_fd: int) -> int:
 
 def setns(fd: int, flags: int) -> None:
     """setns(2): join the namespaces *flags* of the pidfd, or the one namespace, behind *fd*."""
-    _old_call("setns", fd, flags)
+    old_call("setns", fd, flags)
 
 
 def prctl(option: int, argument: int | bytes = 0, argument2: int = 0) -> int:
     """prctl(2), with up to two arguments; the unused ones are zero, as the kernel insists."""
-    return _old_call("prctl", option, argument, argument2, 0, 0)
+    return old_call("prctl", option, argument, argument2, 0, 0)
 
 
 def drop_bounding_set(mask: int) -> None:
@@ -213,43 +217,51 @@ def _drop(capability: int) -> None:
             raise
 
 
+def default_signals() -> None:
+    """Ignore and block no signal: execve(2) hands that on, whether it is Python's or that of who has started us."""
+    for number in _signal.valid_signals():
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
 def descriptors_max(limits: bytes = b"") -> bytes:
     """prlimit(2) of RLIMIT_NOFILE, of the calling process: sets *limits* if there are some, and returns those before.
 
     They are a `struct rlimit64`: the soft limit and the hard one, eight bytes each.
     """
     before = bytearray(16)
-    _old_call("prlimit64", 0, _RLIMIT_NOFILE, limits or None, before)
+    old_call("prlimit64", 0, _RLIMIT_NOFILE, limits or None, before)
     return bytes(before)
 
 
 def sethostname(name: str) -> None:
     """sethostname(2), in the UTS namespace of the caller."""
     raw = name.encode()
-    _old_call("sethostname", raw, len(raw))
+    old_call("sethostname", raw, len(raw))
 
 
 def setdomainname(name: str) -> None:
     """setdomainname(2), in the UTS namespace of the caller."""
     raw = name.encode()
-    _old_call("setdomainname", raw, len(raw))
+    old_call("setdomainname", raw, len(raw))
 
 
-def capset(permitted: int) -> None:
-    """capset(2): make *permitted* (a bit mask) the permitted and effective set; the inheritable set is emptied."""
-    header = struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0)
-    low, high = permitted & 0xFFFFFFFF, permitted >> 32
-    _old_call("capset", header, struct.pack("=6I", low, low, 0, high, high, 0))
+def capset(permitted: int, effective: int | None = None, inheritable: int = 0) -> None:
+    """capset(2): the three sets as bit masks; all of *permitted* is effective unless that is said."""
+    sets = permitted if effective is None else effective, permitted, inheritable
+    words = [mask >> shift & 0xFFFFFFFF for shift in (0, 32) for mask in sets]
+    old_call("capset", struct.pack("=Ii", _LINUX_CAPABILITY_VERSION_3, 0), struct.pack("=6I", *words))
 
 
 def ioprio_set(class_: int, priority: int) -> None:
     """ioprio_set(2), of the calling process."""
-    _old_call("ioprio_set", 1, 0, class_ << 13 | priority)
+    old_call("ioprio_set", 1, 0, class_ << 13 | priority)
 
 
 def set_mempolicy(mode: int, nodes: bytes) -> None:
     """set_mempolicy(2): *nodes* is a mask in whole words, lowest node first."""
-    _old_call("set_mempolicy", mode, nodes or None, len(nodes) * 8 + 1 if nodes else 0)
+    old_call("set_mempolicy", mode, nodes or None, len(nodes) * 8 + 1 if nodes else 0)
 
 
 def new_session_keyring(*, with_user: bool) -> None:
@@ -258,9 +270,9 @@ def new_session_keyring(*, with_user: bool) -> None:
     As with systemd: where there are no keyrings, or a filter or a quota does not let us, there is none.
     """
     try:
-        _old_call("keyctl", 1, None, 0, 0, 0)  # KEYCTL_JOIN_SESSION_KEYRING
+        old_call("keyctl", 1, None, 0, 0, 0)  # KEYCTL_JOIN_SESSION_KEYRING
         if with_user:
-            _old_call("keyctl", 8, -4, -3, 0, 0)  # KEYCTL_LINK, the user's, the session's
+            old_call("keyctl", 8, -4, -3, 0, 0)  # KEYCTL_LINK, the user's, the session's
     except OSError as error:
         if error.errno not in (1, 13, 38, 122):  # EPERM, EACCES, ENOSYS, EDQUOT
             raise
@@ -268,21 +280,24 @@ def new_session_keyring(*, with_user: bool) -> None:
 
 def bpf(command: int, attributes: bytes) -> int:
     """bpf(2) with the union of *attributes* that *command* takes, as far as it is needed."""
-    return _old_call("bpf", command, attributes, len(attributes))
+    return old_call("bpf", command, attributes, len(attributes))
 
 
-def seccomp(program: bytes) -> None:
-    """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread."""
+def seccomp(program: bytes, flags: int = 0) -> int:
+    """seccomp(2): load *program*, an array of struct sock_filter, as a filter of the calling thread.
+
+    Returns a listener's descriptor where *flags* ask for one.
+    """
     filters = bytearray(program)
     fprog = struct.pack("@HP", len(program) // 8, _libc().address_of(filters))
-    _old_call("seccomp", SECCOMP_SET_MODE_FILTER, 0, fprog)
+    return old_call("seccomp", SECCOMP_SET_MODE_FILTER, flags, fprog)
 
 
 def setfsid(user: int, group: int) -> None:
     """setfsuid(2) and setfsgid(2); verified, since both calls report no error."""
     for call, identity in (("setfsgid", group), ("setfsuid", user)):
-        _old_call(call, identity)
-        if _old_call(call, -1) != identity:
+        old_call(call, identity)
+        if old_call(call, -1) != identity:
             raise OSError(1, f"setfsuid: cannot become {identity}")
 
 
@@ -313,19 +328,19 @@ def openat2(dir_fd: int, path: str, flags: int, resolve: int) -> int:
 def fstatfs_type(fd: int) -> int:
     """The f_type field of fstatfs(2), which os.statvfs leaves out."""
     buffer = bytearray(256)
-    _old_call("fstatfs", fd, buffer)
+    old_call("fstatfs", fd, buffer)
     return int(struct.unpack_from("@l", buffer)[0])
 
 
 def syncfs(fd: int) -> None:
     """syncfs(2): write all of the file system behind *fd* to its disk."""
-    _old_call("syncfs", fd)
+    old_call("syncfs", fd)
 
 
 def rename_exchange(first: str, second: str) -> None:
     """Let two files have each other's names, in one step; rename(2), RENAME_EXCHANGE."""
     names = os.fsencode(first), os.fsencode(second)
-    _old_call("renameat2", AT_FDCWD, names[0], AT_FDCWD, names[1], _RENAME_EXCHANGE, path=second)
+    old_call("renameat2", AT_FDCWD, names[0], AT_FDCWD, names[1], _RENAME_EXCHANGE, path=second)
 
 
 def quotactl_fd(fd: int, command: int, identity: int, buffer: bytearray) -> None:
@@ -338,23 +353,23 @@ def quotactl_fd(fd: int, command: int, identity: int, buffer: bytearray) -> None
 
 def mount_propagation(path: str, flags: int) -> None:
     """mount(2) that only changes propagation: *flags* is MS_PRIVATE or MS_SLAVE, with MS_REC."""
-    _old_call("mount", None, os.fsencode(path), None, flags, None, path=path)
+    old_call("mount", None, os.fsencode(path), None, flags, None, path=path)
 
 
 def mount(source: str, target: str, fstype: str, flags: int, options: str) -> None:
     """mount(2): the old call, for file systems whose new-API parser is younger than Linux 6.1."""
     arguments = (source.encode(), os.fsencode(target), fstype.encode(), flags, os.fsencode(options))
-    _old_call("mount", *arguments, path=target)
+    old_call("mount", *arguments, path=target)
 
 
 def umount2(path: str, flags: int) -> None:
     """umount2(2)."""
-    _old_call("umount2", os.fsencode(path), flags, path=path)
+    old_call("umount2", os.fsencode(path), flags, path=path)
 
 
 def pivot_root(new_root: str, put_old: str) -> None:
     """pivot_root(2)."""
-    _old_call("pivot_root", os.fsencode(new_root), os.fsencode(put_old))
+    old_call("pivot_root", os.fsencode(new_root), os.fsencode(put_old))
 
 
 def open_tree(dir_fd: int, path: str, flags: int) -> int:
@@ -374,10 +389,10 @@ def move_mount(fd: int, target_fd: int) -> None:
 
 
 def mount_setattr(
-    fd: int, attr_set: int = 0, *, propagation: int = 0, userns_fd: int = 0, recursive: bool = False
+    fd: int, attr_set: int = 0, *, clear: int = 0, propagation: int = 0, userns_fd: int = 0, recursive: bool = False
 ) -> None:
     """mount_setattr(2) on the mount behind *fd*."""
-    attributes = struct.pack("=QQQQ", attr_set, 0, propagation, userns_fd)
+    attributes = struct.pack("=QQQQ", attr_set, clear, propagation, userns_fd)
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     _system_call("mount_setattr", SYS_MOUNT_SETATTR, fd, b"", flags, attributes, len(attributes))
 

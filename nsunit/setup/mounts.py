@@ -298,29 +298,8 @@ class MaskPaths(Operation):
 
     def execute(self, build: Build) -> None:
         """Cover what exists of them."""
-        null = os.open("null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=build.dev_fd)
-        status = os.fstat(null)
-        if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
-            raise OSError(22, "/dev/null is not the null device", "/dev/null")
-        empty = -1
-        for path in _expand(build, self.paths):
-            place = open_kernel_path(build, path)
-            if place < 0:
-                continue
-            if not stat.S_ISDIR(os.fstat(place).st_mode):
-                cover = linux.clone_tree(null)
-            elif empty < 0:
-                # Linux 6.1 clones only attached mounts: the first cover is the model of the others.
-                cover = linux.new_mount("tmpfs", _KERNEL | _RDONLY, (("nr_blocks", "1"), ("nr_inodes", "2")))
-                empty = os.dup(cover)
-            else:
-                cover = linux.clone_tree(empty)
-            linux.move_mount(cover, place)
-            os.close(cover)
-            os.close(place)
-        os.close(null)
-        if empty >= 0:
-            os.close(empty)
+        places = (open_kernel_path(build, path) for path in _expand(build, self.paths))
+        files.hide(places, "null", build.dev_fd)
 
 
 class ReadOnlyPaths(Operation):

@@ -349,10 +349,9 @@ class Exec(Operation):
         raise failure
 
     def reset(self, build: Build) -> None:
-        """Undo what would last across execve(2): signals that Python ignores, and the helper's own limit."""
+        """Undo what would last across execve(2): signals that are ignored, and the helper's own limit."""
         linux.descriptors_max(build.descriptors_max)
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-            _signal.signal(number, _signal.SIG_DFL)
+        linux.default_signals()
         if build.ignores_sigpipe:
             _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
 

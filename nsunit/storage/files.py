@@ -82,12 +82,19 @@ def write_whole(path: str, write: Callable[[int], Any], mode: int = 0o600, *, re
     """Have *write* fill a file, by its descriptor, which is *path* when it is whole; returns what that returns.
 
     Until then it has no name, where the file system knows such files: whatever is killed leaves nothing.  Elsewhere it
-    has one of its own, and what one that was killed has left there goes.  *mode* counts as it does for open(2).
+    has one of its own, and what one that was killed has left there goes.  *mode* counts as it does for open(2).  A
+    device, a pipe, or what a link leads to is written to as it is: /dev/null or /dev/stdout would be a file afterwards.
 
     Raises:
         FileExistsError: there is something, and *replace* is off.
         OSError: it cannot be written; all is as it was.
     """
+    if replace and os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY | os.O_CLOEXEC, mode)
+        try:
+            return write(fd)
+        finally:
+            os.close(fd)
     directory, slash, name = path.rpartition("/")
     temporary = f"{directory}{slash}.{name}.nsunit"
     fd, named = _new(f"{directory}{slash}" or ".", temporary, path, mode)

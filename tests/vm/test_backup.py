@@ -513,6 +513,9 @@ def test_refusals(refused, nsunit, place, words, said):
 def test_terminals_and_what_is_in_the_way(refused, nsunit, run, place):
     assert "an archive is nothing for a terminal" in run("script -qec 'nsunit export refused -' /dev/null; true").stdout
     assert "does not come from a terminal" in run("script -qec 'nsunit import -' /dev/null </dev/null; true").stdout
+    (place / "null").symlink_to("/dev/null")
+    nsunit("export", "refused", str(place / "null"))
+    assert (place / "null").is_symlink() and Path("/dev/null").is_char_device()
     nsunit("export", "refused", str(place / "r.tar"))
     path = DEFINITIONS / "refused.nsunit"
     text = path.read_text()

@@ -114,10 +114,12 @@ def test_where_things_go(box, nsunit, here):
         ("one", "two", "none of the two is a container's"),
         ("one", "nobody-there:/tmp", "is not defined"),
         ("one", "Bad Name:/tmp", "Bad Name"),
+        ("{}:/etc/group", "null", "'null' is a device, a pipe or a socket, which no file can replace"),
     ],
 )
 def test_refusals(box, nsunit, here, source, target, said):
     (here / "one").write_text("one\n")
+    os.mknod(here / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     done = nsunit("cp", source.format(box.name), target.format(box.name), check=False, cwd=here)
     assert done.returncode != 0
     assert said in done.stderr

@@ -1,5 +1,6 @@
 """`enter`: the host's tools in some of a container's namespaces."""
 
+import json
 import os
 import pty
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nLayer={BUSYBOX}\nVolatile=yes\nHostname=inside\nExec=/bin/sleep 1000\n"
@@ -64,6 +66,28 @@ def test_programs_of_the_container_get_its_privileges_only(enter, container):
     assert kinds_of("\n".join(shown.splitlines()[1:-1]), container.pid) == {"net", "mnt", "pid", "user"}
     assert shown.splitlines()[-1] == os.uname().nodename
     assert " /tmp " in "".join(line for line in container.proc("mountinfo").splitlines() if " made " in line)
+
+
+WITHOUT_ITS_FIRST_THREAD = """import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(1000,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_program_whose_first_thread_has_ended(containers, nsunit, workplace):
+    """It runs, as /proc says of its other threads alone: the way by its process is closed."""
+    (workplace / "program.py").write_text(WITHOUT_ITS_FIRST_THREAD)
+    keys = (f"Layer={workplace}", "Layer=/srv/roots/debian", "Volatile=yes", "Exec=python3 /program.py")
+    container = containers.start("\n".join(("[Container]", *keys, "")))
+    wait_until(lambda: "State:\tZ" in container.proc("status"))
+    (shown,) = json.loads(nsunit("status", container.name, "--json").stdout)
+    assert shown["state"]["pid"] == container.pid and shown["namespaces"]["pid"] != os.stat("/proc/1/ns/pid").st_ino
+    assert nsunit("enter", container.name, "-n", "net,mnt", "/usr/bin/id", "-u").stdout == "0\n"
+    for verb, words in (("exec", ("true",)), ("cp", ("/tmp/x",))):
+        named = container.name if verb == "exec" else f"{container.name}:/etc/passwd"
+        refused = nsunit(verb, named, *words, check=False)
+        assert refused.returncode == (125 if verb == "exec" else 3)
+        assert "the first thread of its program has ended, and the kernel lets nobody in any more" in refused.stderr
 
 
 def test_a_static_program_of_the_host_comes_along(enter, tmp_path):

@@ -256,7 +256,7 @@ WRONG = {
     "WorkingDirectory=/etc/passwd": "Failed to change to the directory '/etc/passwd': Not a directory",
     "Bind=/srv/no-such-source": "Bind=: '/srv/no-such-source' does not exist",
     "Bind=/etc:/etc/passwd": "Failed to bind '/etc' at '/etc/passwd'",
-    "Bind=/etc/hostname:/bin": "Failed to bind '/etc/hostname' at '/bin'",
+    "Bind=/etc/hostname:/bin": "Failed to bind '/etc/hostname' at '/bin': Is a directory",
     "Tmpfs=/etc/passwd": "Failed to mount a tmpfs on '/etc/passwd': openat2: Not a directory",
     "Sysctl=net.core.nope=1": "Failed to set sysctl 'net.core.nope' to '1': openat2: No such file",
     "Sysctl=net.ipv4.ip_default_ttl=x": "Failed to set sysctl 'net.ipv4.ip_default_ttl' to 'x': Invalid argument",

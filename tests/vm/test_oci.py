@@ -193,6 +193,41 @@ def test_only_what_is_asked_for_stays_open(bundle):
     assert kept.stdout.split() == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize("verb", ["create", "exec"])
+def test_descriptors_that_are_handed_on_have_to_be_open(bundle, verb):
+    """One of the runtime's own would be there: its lock, for as long as the container waits for its start."""
+    if verb == "exec":
+        bundle.call("run", "--detach", bundle.id)
+    command = f"exec {RUNTIME} --log log {verb} --preserve-fds 2 {bundle.id} {'true' if verb == 'exec' else ''} 3<.."
+    refused = bundle.call("-c", command + " 4<&-", runtime="/bin/sh", check=False)
+    said = "descriptor 4 is to be handed to the container (--preserve-fds, LISTEN_FDS), and is not open\n"
+    assert (refused.returncode, refused.stderr) == (1, said)
+    assert (ROOT / bundle.id).exists() == (verb == "exec")
+
+
+# Its words: the name of a key that only a new session has, and a command of this session.
+WITH_A_KEY = """import ctypes, os, sys
+add_key, keyctl = {"x86_64": (248, 250), "aarch64": (217, 219)}[os.uname().machine]
+call = ctypes.CDLL(None).syscall
+call(keyctl, 1, None, 0, 0, 0)  # KEYCTL_JOIN_SESSION_KEYRING
+key = call(add_key, b"user", sys.argv[1].encode(), b"secret", 6, -3)
+call(keyctl, 5, key, 0x3F000000, 0, 0)  # KEYCTL_SETPERM: for who possesses it
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize(("option", "count"), [((), "0"), (("--no-new-keyring",), "1")])
+def test_the_callers_keys_are_not_the_containers(bundle, option, count):
+    """Neither those of `run` nor those of `exec`, unless the container was to have them."""
+    bundle.config["linux"]["maskedPaths"].remove("/proc/keys")
+    look = ["grep", "-c", bundle.id, "/proc/keys"]
+    bundle.config["process"]["args"] = ["sh", "-c", " ".join(look) + "; exec sleep 1000"]
+    bundle.save()
+    for words in (["run", "--detach", *option, bundle.id], ["exec", bundle.id, *look]):
+        seen = bundle.call("-c", WITH_A_KEY, bundle.id, RUNTIME, *words, runtime="python3", check=False)
+        wait_until(lambda: (bundle.path / "out").read_text() == f"{count}\n", seen.stderr)
+
+
 def test_the_callers_oom_score_does_not_leak(bundle):
     bundle.config["process"]["oomScoreAdj"] = 0
     bundle.save()

@@ -175,17 +175,20 @@ def test_a_link_of_the_host_becomes_the_containers(bundle):
 
 @ANYWHERE
 def test_nothing_of_the_callers_masks_gets_in(bundle):
-    """Neither its umask, by which mount points would be for root only, nor its blocked signals."""
+    """Neither its umask, by which mount points would be for root only, nor signals that it blocks and ignores."""
     bundle.config["root"]["readonly"] = False
     bundle.config["mounts"].append({"destination": "/made/below", "type": "tmpfs", "source": "tmpfs"})
-    bundle.config["process"]["args"] = ["sh", "-c", "umask; stat -c %a /made; grep SigBlk /proc/self/status"]
+    script = "umask; stat -c %a /made; exec grep -E 'Sig(Blk|Ign)' /proc/self/status"
+    bundle.config["process"]["args"] = ["sh", "-c", script]
     bundle.save()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-    try:
-        done = bundle.call("run", bundle.id, umask=0o077)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    assert done.stdout.split() == ["0022", "755", "SigBlk:", "0" * 16]
+
+    def mask():
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        for number in (signal.SIGCHLD, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
+
+    done = bundle.call("run", bundle.id, umask=0o077, preexec_fn=mask)
+    assert done.stdout.split() == ["0022", "755", "SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
 
 
 @ANYWHERE

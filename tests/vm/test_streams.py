@@ -53,6 +53,22 @@ def test_they_can_be_opened_by_name(session, workplace, shell):
     assert (file.stat().st_uid, file.stat().st_mode & 0o777) == (0, 0o644)
 
 
+def ignoring_and_blocking():
+    """Be as some are who start others: they wait for no child, and have signals for other times."""
+    for number in (signal.SIGCHLD, signal.SIGQUIT, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+
+
+def test_signals_that_the_caller_ignores_and_blocks(session):
+    """Neither keeps the command from waiting for its processes, nor gets into the container."""
+    argv = [*session.split(), "grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, preexec_fn=ignoring_and_blocking
+    )
+    assert (done.returncode, done.stderr, done.stdout.split()[1::2]) == (0, "", ["0" * 16] * 2)
+
+
 def test_input_takes_asking_for(web, shell):
     done = shell(f"printf 'one\\ntwo\\n' | while read line; do nsunit exec {web.name} cat; echo $line; done")
     assert done.stdout == "one\ntwo\n"

@@ -15,7 +15,7 @@ from nsunit.definition.load import load, load_properties, unit_text_value
 from nsunit.definition.search import SUFFIX, SearchPath, find
 from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import SECTIONS
-from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
+from nsunit.errors import COMMAND_LINE, DefinitionError, NotFoundError, NsunitError, UsageError
 from nsunit.features.images.roots import make, templates
 from nsunit.names import NETWORK_SUFFIX, check_name, is_group, is_network, is_pod, printable
 from nsunit.storage.lock import Lock
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
     from nsunit.definition.load import Given
 
-_TYPED = "the command line"
 _ROOTS = ("Rootfs", "Layer", "Image")
-_PRESUMED = [("Container", "Rootfs", "/", _TYPED), ("Container", "Exec", "/", _TYPED)]
+_PRESUMED = [("Container", "Rootfs", "/", COMMAND_LINE), ("Container", "Exec", "/", COMMAND_LINE)]
 
 
 def create(invocation: Invocation) -> int:
@@ -45,7 +44,7 @@ def create(invocation: Invocation) -> int:
     image, template = invocation.value("image"), invocation.value("template")
     words = invocation.operands[1:]
     options = tuple(word for word in words if word[:1].islower())
-    keys = [(*assignment(word), _TYPED) for word in words if not word[:1].islower()]
+    keys = [(*assignment(word), COMMAND_LINE) for word in words if not word[:1].islower()]
     if image is not None and template is not None:
         raise UsageError("create: --image and --template exclude each other", hint="an image is a root itself")
     has_root = any(section in ("", "Container") and key in _ROOTS for section, key, *_ in keys)

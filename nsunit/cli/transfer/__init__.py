@@ -28,7 +28,7 @@ VERBS = (
             "one on standard output.",
             "If DEST is a directory, SRC is put into it, or only its content if SRC ends with '/.'. If it is not "
             "there, SRC is called that; a file is replaced. A directory in place of a file, or the reverse, is "
-            "refused.",
+            "refused, and so is a device or a pipe.",
             "Links in a container never lead out of it, and nothing in it is executed. Files belong to root inside, "
             "or on the host to who calls this, and have no set-user-ID bits, unless --archive keeps the numbers of "
             "their owners. Links are copied as links; sockets and device nodes are left out.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.core import listeners as listening
-from nsunit.core.running import Running, find_running, host_namespace, just_ended, unit_of
+from nsunit.core.running import Running, find_running, host_namespace, just_ended, thread_of, unit_of
 from nsunit.core.stored import changed_by_set, defined, differences_from_running, is_known, known, namespace_of_journal
 from nsunit.deeds.look.notices import managed_kills
 from nsunit.deeds.look.root import ids_of, links_of, moved_links, root_of, steps
@@ -290,10 +290,10 @@ def inspect(context: Context, name: str) -> dict[str, object]:
 
 def private_namespaces(running: Running) -> dict[str, int]:
     """Kind and inode of each namespace the payload does not share with the host's process 1."""
-    found = {}
+    found, process = {}, thread_of(running.pid)
     for kind in namespaces.KINDS:
         try:
-            inode = os.stat(f"/proc/{running.pid}/ns/{kind}").st_ino
+            inode = os.stat(f"{process}/ns/{kind}").st_ino
         except (FileNotFoundError, ProcessLookupError):
             raise just_ended(running.name) from None
         if inode != host_namespace(kind):

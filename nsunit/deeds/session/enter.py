@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import check_alive, find_running, just_ended, open_pidfd
+from nsunit.core.running import check_alive, find_running, just_ended, open_pidfd, thread_of
 from nsunit.deeds.session.foreground import run_attached
 from nsunit.deeds.session.terminal import hold_signals
 from nsunit.deeds.session.view import Program, View
@@ -96,7 +96,7 @@ def enter(
 def _open_own(running: Running, kind: str) -> int:
     """A descriptor of the container's namespace of *kind*, -1 if that is the host's."""
     try:
-        fd = os.open(f"/proc/{running.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(f"{thread_of(running.pid)}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError):
         raise just_ended(running.name) from None
     if os.path.samestat(os.fstat(fd), os.stat(f"/proc/self/ns/{kind}")):

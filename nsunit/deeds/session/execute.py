@@ -89,7 +89,7 @@ def execute(
 
             if has_ended(context, running, pidfd):  # whatever it was that failed first
                 forget_session(context, running, scope)
-                raise just_ended(name) from error
+                raise just_ended(name, running.pid) from error
             raise
 
     return run_attached(name, build, begin, tty=tty, interactive=interactive)

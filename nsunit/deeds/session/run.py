@@ -14,7 +14,7 @@ from nsunit.deeds.session.terminal import Held, hold_signals
 from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
 from nsunit.definition.load import load_properties, serialize
-from nsunit.errors import BusError, NsunitError, SessionError, UsageError
+from nsunit.errors import COMMAND_LINE, PROPERTY, BusError, NsunitError, SessionError, UsageError
 from nsunit.features import hooks, load
 from nsunit.names import RUN_PREFIX, check_name, is_group, is_pod, printable
 from nsunit.plan.foreground import run_scope
@@ -72,14 +72,14 @@ def run(
         raise UsageError(f"'{printable(name)}' is the name of a {what}", hint="give --name another name")
     if context.paths.is_enabled(check_name(name)):
         raise NsunitError(f"{name}: an enabled container has that name", hint="give --name another name")
-    assignments = [(section, key, value, "--property") for section, key, value in properties]
+    assignments = [(section, key, value, PROPERTY) for section, key, value in properties]
     said = {key for _, key, _, _ in assignments}
     if not keep and not said & {"Volatile", "ReadOnly"}:
         assignments.append(("Container", "Volatile", "yes", "nsunit run"))
     if not argv and not detach and _HAVE_A_COMMAND.isdisjoint(said):
         assignments.append(("Container", "Exec", "/bin/sh", "nsunit run"))
     if argv:
-        assignments.append(("Container", "Exec", _quoted(argv), "the command line"))
+        assignments.append(("Container", "Exec", _quoted(argv), COMMAND_LINE))
     definition = load_properties(name, assignments, context.host)
     if argv:
         # As it was typed: a shell script may well have lines, which the text of a definition may not.

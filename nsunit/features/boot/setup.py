@@ -13,8 +13,8 @@ from nsunit.features.boot.console import carry
 from nsunit.setup import CGROUP_ROOT, files, linux, mounts, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
+from nsunit.setup.spawn import TIOCSPTLCK
 
-TIOCSPTLCK = 0x40045431
 CONSOLE_SUBGROUP = "console"
 DELEGATED_FILES = "/sys/kernel/cgroup/delegate"  # the files whose owner may manage a subtree, a name a line
 KERNEL_ATTRIBUTES = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC

@@ -6,7 +6,7 @@ import os
 
 from nsunit.core.programs import directory_with
 from nsunit.definition.load import any_of_text
-from nsunit.errors import NsunitError, SessionError, UsageError
+from nsunit.errors import LIMIT, NsunitError, SessionError, UsageError
 from nsunit.features.builds import units
 from nsunit.features.builds.carry import carried_out
 from nsunit.features.builds.own import contexts
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from nsunit.features.images.bring import Imported
     from nsunit.units import Property, Unit
 
-_ORIGIN = "--limit"
 _FILES = ("Containerfile", "Dockerfile")
 _MKOSI = ("mkosi.conf", "mkosi.conf.d")
 
@@ -127,8 +126,8 @@ def _limits(context: Context, given: Sequence[tuple[str, str, str]]) -> tuple[Pr
     Raises:
         DefinitionError: one is no key of [Slice], or has a wrong value.
     """
-    more = [(section or "Slice", key, value, _ORIGIN) for section, key, value in given]
-    return any_of_text("build.slice", "", _ORIGIN, context.host, more).properties_of("Slice")
+    more = [(section or "Slice", key, value, LIMIT) for section, key, value in given]
+    return any_of_text("build.slice", "", LIMIT, context.host, more).properties_of("Slice")
 
 
 def _carry(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.core.running import check_alive, find_running, just_ended, open_pidfd
+from nsunit.core.running import check_alive, find_running, just_ended, open_pidfd, thread_of
 from nsunit.errors import NotFoundError, NsunitError, UsageError
 from nsunit.features.namespaces import nsfs
 from nsunit.names import check_name, is_pod, printable
@@ -38,7 +38,7 @@ def pin(context: Context, name: str, kind: str, pin: str | None = None) -> str:
     running = find_running(context, name)
     pidfd = open_pidfd(context, running)
     try:
-        fd = os.open(f"/proc/{running.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(f"{thread_of(running.pid)}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError):
         raise just_ended(name) from None
     check_alive(running, pidfd)

@@ -145,4 +145,6 @@ def target(opener: Opener, end: End, *, is_directory: bool, several: bool) -> Ta
         raise NsunitError(f"'{said}' {what}, and more than one is to be copied into it")
     if mode and is_directory:
         raise NsunitError(f"'{said}' is no directory, and what is to be copied is one")
+    if mode and not stat.S_ISREG(mode):  # /dev/null would be a file afterwards
+        raise NsunitError(f"'{said}' is a device, a pipe or a socket, which no file can replace", hint="name a file")
     return Target(fd, name, False)

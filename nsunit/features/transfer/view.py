@@ -103,7 +103,7 @@ class View:
             try:
                 own = os.stat(f"/proc/{running.pid}/ns/{kind}")
             except (FileNotFoundError, ProcessLookupError):
-                raise just_ended(self.name) from None
+                raise just_ended(self.name, running.pid) from None
             if not os.path.samestat(own, os.stat(f"/proc/self/ns/{kind}")):
                 self._flags |= namespaces.KINDS[kind]
         check_alive(running, pidfd)  # so these are of this very process

@@ -190,12 +190,7 @@ class _Bundle:
                 self.capabilities.add(f"CAP_{name}")
 
     def _bind(self, line: Line) -> None:
-        for item in words(plain(line.value)):
-            if item.startswith("-"):
-                self.source.remark(line, "what is not there is an error", "make it before the start")
-            source, *rest = fields(item.removeprefix("-"))
-            where = rest[0] if rest else source
-            options = [option for option in (rest[1] if len(rest) > 1 else "").split(",") if option]
+        for source, where, options in self.source.binds(line, plain(line.value)):
             for option in [option for option in options if option != "norbind"]:
                 self.source.remark(line, f"'{option}' is no option of a mount there", "use ids that the host has")
             kept = ["bind" if "norbind" in options else "rbind", "ro" if line.key == "BindReadOnly" else "rw"]

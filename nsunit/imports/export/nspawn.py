@@ -5,7 +5,6 @@ from __future__ import annotations
 from nsunit.definition.setting import keys_of
 from nsunit.imports.export.source import plain, words
 from nsunit.imports.model import NotCarried
-from nsunit.imports.podman.mounts import fields
 from nsunit.imports.text import path as part
 from nsunit.imports.text import word
 
@@ -125,12 +124,7 @@ class _Machine:
         self.say("Exec", "Environment", " ".join(_word(item) for item in words(plain(line.value))))
 
     def _bind(self, line: Line) -> None:
-        for item in words(plain(line.value)):
-            if item.startswith("-"):
-                self.source.remark(line, "what is not there is an error", "make it before the start")
-            source, *rest = fields(item.removeprefix("-"))
-            where = rest[0] if rest else source
-            options = [option for option in (rest[1] if len(rest) > 1 else "").split(",") if option]
+        for source, where, options in self.source.binds(line, plain(line.value)):
             for option in [option for option in options if option not in ("idmap", "norbind")]:
                 self.source.remark(line, f"'{option}' is no option of a bind there", "use idmap")
             kept = ",".join(option for option in options if option in ("idmap", "norbind"))

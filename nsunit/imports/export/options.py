@@ -6,7 +6,6 @@ import json
 
 from nsunit.imports.export.source import plain, words
 from nsunit.imports.model import NotCarried
-from nsunit.imports.podman.mounts import fields
 from nsunit.imports.text import in_bytes
 from nsunit.record import Record
 
@@ -202,12 +201,7 @@ class Options:
         self.add(_NAMESPACES[line.key], value)
 
     def _bind(self, line: Line) -> None:
-        for item in words(line.value):
-            if item.startswith("-"):
-                self.source.remark(line, "what is not there is an error", "make it before the start")
-            source, *rest = fields(item.removeprefix("-"))
-            where = rest[0] if rest else source
-            options = [option for option in (rest[1] if len(rest) > 1 else "").split(",") if option]
+        for source, where, options in self.source.binds(line, line.value):
             if any(option.startswith("idmap=") for option in options):
                 self.source.remark(line, "ids are mapped there one by one", "use idmap")
             kept = ["bind" if option == "norbind" else option for option in options if not option.startswith("idmap")]

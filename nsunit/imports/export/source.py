@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from nsunit.definition.words import ValueProblem, split
 from nsunit.imports.model import NotCarried, Remark
+from nsunit.imports.podman.mounts import fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from nsunit.imports.model import Line
 
@@ -41,6 +42,19 @@ class Source:
     def remark(self, line: Line, reason: str, instead: str) -> None:
         """Tell what of *line* is not carried over."""
         self.remarks.append(Remark(line.origin, reason, instead))
+
+    def binds(self, line: Line, text: str) -> Iterator[tuple[str, str, list[str]]]:
+        """Source, target and options of each bind in *text*, the value of *line*.
+
+        Raises:
+            NotCarried: they are none.
+        """
+        for item in words(text):
+            if item.startswith("-"):
+                self.remark(line, "what is not there is an error", "make it before the start")
+            source, *rest = fields(item.removeprefix("-"))
+            options = [option for option in (rest[1] if len(rest) > 1 else "").split(",") if option]
+            yield source, rest[0] if rest else source, options
 
     def each(self, handlers: Mapping[tuple[str, str], Callable[[Line], None]], other: Callable[[Line], None]) -> None:
         """Hand each line to its handler, or to *other*; what they raise is told."""

@@ -8,7 +8,7 @@ from nsunit.oci.cgroup.place import CGROUPFS, group_of
 from nsunit.oci.cgroup.place import parse as parse_place
 from nsunit.oci.errors import OciError, SpecError
 from nsunit.oci.removal import destroy
-from nsunit.oci.sockets import connect, tell
+from nsunit.oci.sockets import connect, first_of_own, tell
 from nsunit.oci.spec.fields import Json, parse_object, take
 from nsunit.oci.spec.files import root_path
 from nsunit.oci.spec.hooks import state
@@ -66,6 +66,8 @@ def create(
     if rootless.is_host_root() and has_hosts_root(todo.namespaces):
         protect()
     container = add(context, config, bundle, identity)
+    if given.has("no-new-keyring"):
+        container = container.replace(keeps_keyring=True)
     making = _Making(context, container, config, todo, given)
     making.relay = relay
     try:
@@ -157,7 +159,7 @@ class _Making(Answers):
         mine, other = Channel.pair()
         box = Box(mine)
         box.privileged = os.geteuid() == 0
-        box.keep_first = 3 + sockets_passed() + self.given.number("preserve-fds")
+        box.keep_first = first_of_own(sockets_passed() + self.given.number("preserve-fds"))
         linux.close_range(box.keep_first, flags=linux.CLOSE_RANGE_CLOEXEC)
         if socket := self.given.one("console-socket"):
             box.console_fd = connect(socket)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.errors import OciError, UsageError
 from nsunit.oci.rootless import is_host_root
-from nsunit.oci.sockets import connect, tell
+from nsunit.oci.sockets import connect, first_of_own, tell
 from nsunit.oci.spec import program
 from nsunit.oci.spec.check.validate import check_process
 from nsunit.oci.spec.fields import Json, parse_object, take
@@ -14,7 +14,7 @@ from nsunit.oci.spec.process import cpu_set
 from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, is_alive, read, write_whole
 from nsunit.setup import linux, namespaces
 from nsunit.setup import system as os
-from nsunit.setup.oci.process import Report
+from nsunit.setup.oci.process import Keyring, Report
 from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
 from nsunit.setup.oci.step import Box, Channel
@@ -48,7 +48,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     session = _Session(container, given, process, config)
     mine, other = Channel.pair()
     box = Box(mine)
-    box.keep_first = 3 + given.number("preserve-fds")
+    box.keep_first = first_of_own(given.number("preserve-fds"))
     linux.close_range(box.keep_first, flags=linux.CLOSE_RANGE_CLOEXEC)
     relay = None
     if socket := given.one("console-socket"):
@@ -63,7 +63,9 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     if not given.has("detach"):
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    steps = (*todo.early, *todo.become, Report(), *todo.last)
+    # The caller's keys could be read with it: keyrings know no namespaces.
+    keyring = () if container.keeps_keyring else (Keyring(),)
+    steps = (*keyring, *todo.early, *todo.become, Report(), *todo.last)
     session.score = todo.oom_score
     try:
         pid = spawn(spaces, steps, box, other, session)

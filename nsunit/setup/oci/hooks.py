@@ -73,8 +73,7 @@ def _become(
         os.dup2(null, 1)
         os.dup2(output, 2)
         linux.close_range(3, flags=linux.CLOSE_RANGE_CLOEXEC)
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-            _signal.signal(number, _signal.SIG_DFL)
+        linux.default_signals()
         variables = dict(entry.partition("=")[::2] for entry in environment)
         os.execve(path, list(arguments), variables)
     except OSError as error:

@@ -15,7 +15,6 @@ from nsunit.setup.build import Build
 from nsunit.setup.oci import calls
 from nsunit.setup.oci.step import Box, Step
 
-_KERNEL = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC
 # These have no options that mount(2) would read otherwise than fsconfig(2); anything else is left to mount(2).
 _NEW_API = frozenset(("tmpfs", "proc", "sysfs", "mqueue", "devpts", "cgroup2", "ramfs"))
 _SUPERBLOCK = {"sync": 0x10, "dirsync": 0x80, "mand": 0x40, "silent": 0x8000, "iversion": 1 << 23, "lazytime": 1 << 25}
@@ -316,35 +315,7 @@ class MaskedPaths(Step):
 
     def execute(self, build: Build) -> None:
         """Cover them."""
-        null = empty = -1
-        for path in self.paths:
-            place = open_inside(path)
-            if place < 0:
-                continue
-            if not _stat.S_ISDIR(os.fstat(place).st_mode):
-                null = null if null >= 0 else _open_null()
-                cover = linux.clone_tree(null)
-            elif empty < 0:
-                # Linux 6.1 clones only attached mounts: the first cover is the model of the others.
-                options: list[tuple[str, str | None]] = [("nr_blocks", "1"), ("nr_inodes", "2")]
-                cover = _new_mount("tmpfs", "tmpfs", _KERNEL | linux.MOUNT_ATTR_RDONLY, options)
-                empty = os.dup(cover)
-            else:
-                cover = linux.clone_tree(empty)
-            linux.move_mount(cover, place)
-            os.close(cover)
-            os.close(place)
-        for fd in (null, empty):
-            if fd >= 0:
-                os.close(fd)
-
-
-def _open_null() -> int:
-    fd = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    status = os.fstat(fd)
-    if not _stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
-        raise OSError(_EINVAL, "it is not the null device", "/dev/null")
-    return fd
+        files.hide(map(open_inside, self.paths), "/dev/null")
 
 
 def open_inside(path: str) -> int:
@@ -368,9 +339,12 @@ def open_directory(root_fd: int, target: str) -> int:
     try:
         return files.open_directory(root_fd, target)
     except NotADirectoryError:
-        # What the links say now is but a path: each part of it is opened in the root, whatever becomes of them.
-        real = files.without_links(target, lambda place: _link_at(root_fd, place))
-        return files.open_directory(root_fd, real)
+        return files.open_directory(root_fd, _real(root_fd, target))
+
+
+def _real(root_fd: int, target: str) -> str:
+    """*target* without links: a path and no more, each part of which is opened in the root, whatever becomes of it."""
+    return files.without_links(target, lambda place: _link_at(root_fd, place))
 
 
 def _link_at(root_fd: int, place: str) -> str | None:
@@ -385,11 +359,14 @@ def _link_at(root_fd: int, place: str) -> str | None:
 
 
 def open_file(root_fd: int, target: str) -> int:
-    """Open what is no directory below the root, following links in it, and making an empty file where it is missing."""
+    """Open what is no directory below the root, following links in it, and making an empty file where it is missing.
+
+    Where a link leads to nothing, that is made, as runc does.
+    """
     try:
         return files.open_in_root(root_fd, target, os.O_PATH)
     except FileNotFoundError:
-        return files.open_file(root_fd, target)
+        return files.open_file(root_fd, _real(root_fd, target))
 
 
 def refuse_kernel_place(place: int, target: str) -> None:

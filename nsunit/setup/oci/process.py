@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import _stat
 import errno
 
@@ -181,7 +180,7 @@ class Identity(Step):
         os.setresuid(self.uid, self.uid, self.uid)
         linux.prctl(calls.PR_SET_KEEPCAPS, 0)
         known = _known_capabilities()
-        calls.capset(self.effective & known, self.permitted & known, self.inheritable & known)
+        linux.capset(self.permitted & known, self.effective & known, self.inheritable & known)
         for capability in range(CAPABILITIES_MAX + 1):
             # What is not inheritable cannot be ambient; `runc spec` asks for it, and no runtime minds.
             if self.ambient & self.inheritable & self.permitted & known & 1 << capability:
@@ -225,7 +224,7 @@ class Filter(Step):
 
     def execute(self, build: Build) -> None:
         """seccomp(2)."""
-        fd = calls.seccomp(self.program, self.flags)
+        fd = linux.seccomp(self.program, self.flags)
         if self.asks:
             assert isinstance(build, Box)
             build.channel.call("listener", str(fd))  # by its number: the program may not let anything else pass
@@ -408,9 +407,7 @@ class Exec(Step):
         variables = dict(_pair(entry) for entry in self.environment)
         if build.home:
             variables.setdefault("HOME", build.home)
-        for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
-            _signal.signal(number, _signal.SIG_DFL)
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        linux.default_signals()
         os.execve(build.program, self.argv, variables)
 
 

@@ -47,6 +47,20 @@ def test_nothing_there(tmp_path):
     kill_now.kill_now("/user.slice", ["web"], str(tmp_path))
 
 
+def test_who_waits_for_a_session_goes_on_before_any_is_killed(killed, monkeypatch, tmp_path):
+    """The kernel kills all with process 1, and what has ended is in no group by which its parent could be found."""
+    left = list(tmp_path.rglob("cgroup.kill"))
+    woken = []
+
+    def wake(group):
+        woken.append((os.path.basename(group), {path.read_text() for path in left}))
+
+    monkeypatch.setattr(kill_now, "wake_parents", wake)
+    monkeypatch.setattr(os, "listdir", lambda path, listed=os.listdir: sorted(listed(path), reverse=True))
+    killed("web")
+    assert sorted(woken) == [("nsunit-web-exec-12ab.scope", {""}), ("payload", {""})]
+
+
 def test_what_ends_meanwhile_is_passed_over(killed, monkeypatch):
     def gone(_fd, _text):
         raise OSError(19, "gone")

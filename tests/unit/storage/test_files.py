@@ -70,6 +70,24 @@ def test_a_file_is_there_when_it_is_whole(kind, tmp_path):
     assert (tmp_path / "b").read_bytes() == b"b"
 
 
+def test_what_is_no_file_is_written_to_and_stays(tmp_path):
+    """As /dev/null and /dev/stdout, which root would make a file of."""
+    pipe, link, beyond = (tmp_path / name for name in ("pipe", "link", "beyond"))
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert write_whole(str(pipe), lambda fd: os.write(fd, b"said")) == 4
+    assert (os.read(reader, 9), pipe.is_fifo()) == (b"said", True)
+    os.close(reader)
+    link.symlink_to(beyond)
+    for text in (b"longer", b"short"):
+        write_whole(str(link), lambda fd, text=text: os.write(fd, text))
+        assert (beyond.read_bytes(), link.is_symlink()) == (text, True)
+    with pytest.raises(IsADirectoryError):
+        write_whole(str(tmp_path), print)
+    with pytest.raises(FileExistsError):
+        write_whole(str(link), print, replace=False)
+
+
 def test_a_file_that_fails_leaves_nothing(kind, tmp_path):
     def fail(fd):
         os.write(fd, b"half")

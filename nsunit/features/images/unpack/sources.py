@@ -164,8 +164,9 @@ def plain(blob: Blob, spool: str) -> Blob:
     content = Content(blob, _ARCHIVE_MAX)
     fd = os.open(spool, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     size = 0
-    while piece := content.read(1 << 18):
-        size += os.write(fd, piece)
+    with open(fd, "wb", closefd=False) as file:  # on a full disk os.write() takes a part and is content
+        while piece := content.read(1 << 18):
+            size += file.write(piece)
     return Blob(fd, 0, size, blob.name)
 
 

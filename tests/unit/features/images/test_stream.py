@@ -10,6 +10,7 @@ import pytest
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack import zstd
 from nsunit.features.images.unpack.archive import parts_of
+from nsunit.features.images.unpack.sources import plain
 from nsunit.features.images.unpack.stream import Blob, Content, Skimmed, is_compressed
 
 TEXT = b"".join(b"%d," % number for number in range(200_000))
@@ -123,3 +124,9 @@ def test_what_is_skipped_is_not_read(blob, monkeypatch):
         skimmed.seek(len(content) + 1)
     with pytest.raises(NsunitError, match="a size in it is negative"):
         skimmed.seek(5)
+
+
+def test_what_a_disk_does_not_take_at_once_is_not_lost(blob, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "write", lambda fd, data, write=os.write: write(fd, data[: len(data) // 2 + 1]))
+    spooled = plain(blob(gzip.compress(TEXT)), str(tmp_path))
+    assert (spooled.size, os.pread(spooled.fd, len(TEXT) + 1, 0) == TEXT) == (len(TEXT), True)

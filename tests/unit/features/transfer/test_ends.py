@@ -114,9 +114,13 @@ def test_targets(here, path, is_directory, where, into):
         ("file", {"is_directory": True}, "is no directory, and what is to be copied is one"),
         ("file", {"several": True}, "is no directory, and more than one"),
         ("new", {"several": True}, "is not there, and more than one"),
+        ("pipe", {}, "'pipe' is a device, a pipe or a socket, which no file can replace"),
+        ("to-pipe", {}, "'to-pipe' is a device, a pipe or a socket, which no file can replace"),
     ],
 )
 def test_targets_that_cannot_be(here, path, options, said):
+    os.mkfifo("pipe")
+    os.symlink("pipe", "to-pipe")
     with pytest.raises(NsunitError, match=said):
         target(path, **options)
 

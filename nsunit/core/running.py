@@ -103,6 +103,18 @@ def unit_of(context: Context, name: str) -> str:
     return _foreground_scope(context, name) or service_name(name)
 
 
+def unit_and_state(context: Context, name: str, *properties: str) -> tuple[str, dict[str, object]]:
+    """`unit_of` container *name*, with *properties* of it, of which ActiveState is one.
+
+    For the scope systemd goes through all of its units, so it is asked for only where the service does not run.
+    """
+    unit = service_name(name)
+    state = context.bus.get(unit, *properties)
+    if state.get("ActiveState") in DOWN and (scope := _foreground_scope(context, name)):
+        return scope, context.bus.get(scope, *properties)
+    return unit, state
+
+
 def is_running(context: Context, name: str) -> bool:
     """Whether container *name* runs, or is about to start or end."""
     state = context.bus.get(unit_of(context, name), "ActiveState").get("ActiveState")

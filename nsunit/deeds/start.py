@@ -141,8 +141,9 @@ class Starter:
         used = {name for item in definitions for name in item.container.features}
         for warn in hooks(used, "foreign.warn"):  # systemd is at work meanwhile
             warn(self.context, definitions)
+        timeouts = {job: start_timeout(prepared.units.service) for job, prepared in self.waiting.items()}
         while self.waiting:
-            timeout = max(start_timeout(prepared.units.service) for prepared in self.waiting.values())
+            timeout = max(timeouts[job] for job in self.waiting)
             job, result = self.context.bus.wait_any(self.waiting, timeout)
             prepared = self.waiting.pop(job)
             name = prepared.definition.name

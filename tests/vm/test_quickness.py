@@ -93,3 +93,37 @@ def test_who_looks_on_sees_how_far_it_is(define, nsunit):
     quiet = nsunit("start", *names, broken, check=False)
     assert "done, " not in quiet.stderr
     nsunit("stop", *names)
+
+
+CALLS = """
+import collections, sys
+from nsunit.bus import systemd
+from nsunit.cli.main import main
+calls, call = collections.Counter(), systemd.Systemd._call
+def count(self, path, interface, method, arguments):
+    calls[method.decode()] += 1
+    return call(self, path, interface, method, arguments)
+systemd.Systemd._call = count
+sys.argv[0] = "nsunit"
+status = main()
+print(*(f"{method}={number}" for method, number in calls.items()))
+sys.exit(status)
+"""
+
+
+def calls_of(*words):
+    """How often the command nsunit calls each method of systemd's."""
+    done = subprocess.run([*IN_PYTHON, CALLS, *words], stdout=subprocess.PIPE, text=True, timeout=120, check=True)
+    return {method: int(number) for method, number in (word.split("=") for word in done.stdout.split() if "=" in word)}
+
+
+def test_each_of_many_has_systemd_asked_little(define, nsunit):
+    """Above all not to list its units, which are thousands where there are a thousand containers."""
+    names = [define(SLEEPER) for _ in range(5)]
+    nsunit("start", names[0])
+    nsunit("stop", names[0])
+    for verb, most in (("start", 3), ("stop", 17)):
+        one, more = calls_of(verb, names[0]), calls_of(verb, *names[1:])
+        each = {method: (number - one.get(method, 0)) / 3 for method, number in more.items()}
+        assert each.get("ListUnitsByPatterns", 0) == 0, each
+        assert sum(each.values()) <= most, each

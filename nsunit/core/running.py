@@ -24,6 +24,8 @@ from nsunit.units import DOWN, PAYLOAD_SUBGROUP, UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nsunit.core.context import Context
 
 SIGKILL = 9
@@ -201,6 +203,17 @@ def check_alive(running: Running, pidfd: int) -> None:
 def just_ended(name: str) -> NotFoundError:
     """The answer to whoever wanted something of container *name* while that ended."""
     return NotFoundError(f"{name}: it has just ended", hint=f"start it again with 'nsunit start {name}'")
+
+
+def deaf_to(state: Mapping[str, object]) -> int:
+    """The stop signal of a unit with these properties, if its main process has no handler for it; else 0.
+
+    Where ExecStop= has a way of its own to ask it, it is none.
+    """
+    pid, number = state.get("MainPID"), state.get("KillSignal")
+    if not isinstance(pid, int) or pid <= 0 or not isinstance(number, int) or state.get("ExecStop"):
+        return 0
+    return 0 if catches(pid, number) else number
 
 
 def is_frozen(running: Running) -> bool:

@@ -10,6 +10,7 @@ from nsunit.core.jobs import (
     GRACE_SECONDS,
     Outcome,
     as_failed,
+    begin_to_stop,
     explain_failure,
     forget_failed,
     forget_failure,
@@ -249,7 +250,12 @@ class Starter:
         stop_what_is_left(self.context, slice_)
 
     def abandon(self) -> None:
-        """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be."""
+        """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be.
+
+        systemd stops all of it at the same time: one after the other, each may take its TimeoutStopSec=.
+        """
+        for job in self.waiting:
+            begin_to_stop(self.context, job.unit)
         take_back([lambda job=job, item=item: self._abandon(job, item) for job, item in self.waiting.items()])  # type: ignore[misc]
 
     def _abandon(self, job: Job, prepared: Prepared) -> None:

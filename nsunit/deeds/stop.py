@@ -13,7 +13,7 @@ from nsunit.core.listeners import (
     listeners_on_disk,
     who_listens,
 )
-from nsunit.core.running import SIGKILL, catches, check_own, slice_of, unit_and_state, unit_of
+from nsunit.core.running import SIGKILL, check_own, deaf_to, slice_of, unit_and_state, unit_of
 from nsunit.deeds.kill_now import kill_now as kill_groups
 from nsunit.deeds.kill_now import wake_parents
 from nsunit.definition.search import find
@@ -164,25 +164,23 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
         context.bus.thaw(slice_)
     elif state.get("FreezerState") in ("frozen", "freezing"):
         context.bus.thaw(unit)
-    pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
-    deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
-    deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
+    pid, deaf = state.get("MainPID"), 0 if _asks_others(state) else deaf_to(state)
     top = f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}"
     for scope in (entry for entry in files.list_directory(top) if entry.endswith(".scope")):
         wake_parents(f"{top}/{scope}")
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
-    deaf_to = 0
+    killed_by = 0
     if state.get("ActiveState") in (*UP, "activating", "deactivating"):
         if kill_now and context.bus.get(unit, "SubState").get("SubState") not in _AFTER_ALL:
             # All but one that was started again meanwhile are dead; for "all" systemd gives up at long names inside.
             _kill(context, unit, "main" if unit.endswith(".service") else "all")
-        elif deaf and not kill_now and isinstance(stop_signal, int):
+        elif deaf and not kill_now:
             _kill(context, unit, "main")
-            deaf_to = stop_signal
+            killed_by = deaf
     main = pid if isinstance(pid, int) else 0
     timeout = _stop_timeout(state.get("TimeoutStopUSec"))
-    return job, _Stop(name, unit, main, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"), timeout)
+    return job, _Stop(name, unit, main, slice_, str(state.get("KillMode")), killed_by, unit.endswith(".scope"), timeout)
 
 
 def _has_members(context: Context, slice_: str) -> bool:

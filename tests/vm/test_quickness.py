@@ -2,9 +2,12 @@
 
 import os
 import pty
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 SLEEPER = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
 IN_PYTHON = ("/usr/bin/python3", "-c")
@@ -93,6 +96,23 @@ def test_who_looks_on_sees_how_far_it_is(define, nsunit):
     quiet = nsunit("start", *names, broken, check=False)
     assert "done, " not in quiet.stderr
     nsunit("stop", *names)
+
+
+def test_who_interrupts_a_start_waits_for_no_program_that_is_deaf(define, run):
+    """Not even one after the other, for as long as systemd would wait for each."""
+    late = "[Service]\nExecStartPost=/bin/sleep 1000\nTimeoutStartSec=infinity\nTimeoutStopSec=infinity\n"
+    names = [define(SLEEPER + late) for _ in range(3)]
+    units = [f"nsunit-{name}.service" for name in names]
+
+    def states():
+        return run("systemctl", "show", "--property=SubState", "--value", *units).stdout.split()
+
+    with subprocess.Popen(["nsunit", "start", *names], stdin=subprocess.DEVNULL) as process:
+        wait_until(lambda: states() == ["start-post"] * 3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert states() == ["dead"] * 3
+    assert not any(Path("/run/nsunit/containers", name).exists() for name in names)
 
 
 CALLS = """

@@ -10,8 +10,11 @@ import pytest
 
 from nsunit.bus.protocol import Job, UnitStatus
 from nsunit.core import listeners
+from nsunit.core import running as running_module
 from nsunit.core.running import unit_and_state
+from nsunit.deeds import start
 from nsunit.deeds import stop as module
+from nsunit.deeds.start import Starter
 from nsunit.errors import BusError
 from nsunit.storage.paths import Paths
 
@@ -142,3 +145,21 @@ def test_a_foreground_scope_is_looked_for_where_the_service_does_not_run(context
     )
     context.bus.get = running
     assert unit_and_state(context, "a", "ActiveState") == ("nsunit-a.service", {"ActiveState": "active"})
+
+
+def test_starts_that_are_given_up_stop_at_the_same_time(context, monkeypatch):
+    """One after the other each took its TimeoutStopSec=: eleven minutes for 66."""
+    done = []
+    starter = Starter(context)
+    for name in "abc":
+        starter.waiting[Job(f"/{name}", f"nsunit-{name}.service", "start")] = name
+    monkeypatch.setattr(running_module, "catches", lambda pid, signal: pid != 7)
+    monkeypatch.setattr(start, "stop_what_is_left", lambda _context, unit: done.append(("wait", unit)))
+    monkeypatch.setattr(starter, "clear", lambda item: done.append(("clear", item)))
+    context.bus.get = lambda unit, *names: {"MainPID": 7 if "-b." in unit else 8, "KillSignal": 15}
+    context.bus.stop = lambda unit: done.append(("stop", unit))
+    context.bus.kill = lambda unit, whom, signal: done.append(("kill", unit))
+    starter.abandon()
+    a, b, c = (f"nsunit-{name}.service" for name in "abc")
+    assert done[:4] == [("stop", a), ("stop", b), ("kill", b), ("stop", c)]
+    assert done[4:] == [step for name in "cba" for step in (("wait", f"nsunit-{name}.service"), ("clear", name))]

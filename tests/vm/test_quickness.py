@@ -101,16 +101,27 @@ def test_who_looks_on_sees_how_far_it_is(define, nsunit):
 def test_who_interrupts_a_start_waits_for_no_program_that_is_deaf(define, run):
     """Not even one after the other, for as long as systemd would wait for each."""
     late = "[Service]\nExecStartPost=/bin/sleep 1000\nTimeoutStartSec=infinity\nTimeoutStopSec=infinity\n"
-    names = [define(SLEEPER + late) for _ in range(3)]
+    names, quick = (
+        [define(SLEEPER + late) for _ in range(3)],
+        define(f"{SLEEPER}[Service]\nExecStartPost=/bin/sleep 2\n"),
+    )
     units = [f"nsunit-{name}.service" for name in names]
 
     def states():
         return run("systemctl", "show", "--property=SubState", "--value", *units).stdout.split()
 
-    with subprocess.Popen(["nsunit", "start", *names], stdin=subprocess.DEVNULL) as process:
+    terminal, other = pty.openpty()
+    with subprocess.Popen(["nsunit", "start", *names, quick], stdin=subprocess.DEVNULL, stderr=other) as process:
         wait_until(lambda: states() == ["start-post"] * 3)
+        wait_until(lambda: run("systemctl", "is-active", f"nsunit-{quick}.service", check=False).returncode == 0)
+        shown = b""
+        while b"1 of 4 done" not in shown:  # which comes when a second has passed
+            shown = os.read(terminal, 4096)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
+    os.close(other)
+    assert os.read(terminal, 4096) == b"\r\x1b[Knsunit: interrupted: 1 of 4 were done\r\n"
+    os.close(terminal)
     assert states() == ["dead"] * 3
     assert not any(Path("/run/nsunit/containers", name).exists() for name in names)
 

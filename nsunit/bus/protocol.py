@@ -185,6 +185,9 @@ if TYPE_CHECKING:
             With LoadState among them, a unit that is not there is seen at once, and only its LoadState is returned.
             """
 
+        def is_loaded(self, unit: str) -> bool:
+            """Whether systemd knows *unit*; it is not made to load it by that, nor goes through all that it has."""
+
         def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
             """The loaded units whose names match one of the glob *patterns*."""
 

@@ -17,6 +17,7 @@ from nsunit.bus.protocol import (
     DISCONNECTED,
     FILE_NOT_FOUND,
     INVALID_ARGS,
+    NO_SUCH_UNIT,
     OF_UNIT,
     PROPERTY_READ_ONLY,
     TIMEOUT,
@@ -52,25 +53,21 @@ _JOB_REMOVED = (
 _RECONNECT_SECONDS = 30.0
 
 _TYPES = {kind: kind.capitalize() for kind in ("service", "slice", "scope", "socket", "mount", "timer")}
-
-
 _library: Any = None
 
 
 def _load_dbuslib() -> Any:
     """Import the compiled `pystemd.dbuslib` without the rest of the package.
 
-    `import pystemd` runs its __init__.py, which brings in lxml and inspect: 60 ms and 70 modules on a machine where
-    a bare interpreter takes 10 ms.  What is needed is one extension module, 2 ms.  So a bare package object with the
-    right __path__ stands in while it loads, and three small stand-ins replace what dbuslib itself imports:
-    pystemd.utils (pathlib, shlex, typing; one function), pystemd.dbusexc (30 classes, all of which but one forget
-    the error's name) and pprint (dataclasses; only for the text of a TypeError).
+    `import pystemd` runs its __init__.py, which brings in lxml and inspect: 60 ms and 70 modules, where one extension
+    module is needed, 2 ms.  So a bare package object with the right __path__ stands in while it loads, and three small
+    stand-ins replace what dbuslib itself imports: pystemd.utils (pathlib, shlex, typing; one function), pystemd.dbusexc
+    (30 classes, all of which but one forget the error's name) and pprint (dataclasses; only for a TypeError's text).
     """
     global _library
     if _library is not None:
         return _library
-    specs = (finder.find_spec("pystemd", None) for finder in sys.meta_path)
-    spec = next((found for found in specs if found is not None), None)
+    spec = next(filter(None, (finder.find_spec("pystemd", None) for finder in sys.meta_path)), None)
     if spec is None or spec.submodule_search_locations is None:
         hint = "install python3-pystemd, or 'pip install pystemd'"
         raise BusError(UNREACHABLE, "the Python package 'pystemd' is not installed", hint=hint)
@@ -289,20 +286,18 @@ class Systemd:
     def _receive(self, seconds: float) -> None:
         """Take in the signals that are here, or wait up to *seconds* for some, and connect anew if need be."""
         bus = self._connection()
-        lost = False
         try:
             if self._drain(bus):
                 return
             descriptor = bus.get_fd()
-            if descriptor >= 0:
+            lost = descriptor < 0
+            if not lost:
                 poll = select.poll()
                 poll.register(descriptor, select.POLLIN)
                 # not sd_bus_wait(), which would keep Python from seeing a Ctrl-C
                 events = poll.poll(seconds * 1000)
                 lost = any(flags & ~select.POLLIN for _descriptor, flags in events)
                 self._drain(bus)
-            else:
-                lost = True
         except BusError as error:
             if error.name != DISCONNECTED:
                 raise
@@ -398,19 +393,15 @@ class Systemd:
         self._manager("Reload")
 
     def properties(self, unit: str) -> dict[str, object]:
-        """All properties of *unit*, of its type and of units in general.
+        """All properties of *unit*: one GetAll without an interface name, as systemctl show does it.
 
-        One GetAll without an interface name, as systemctl show does it.  Asking for a unit that does not exist loads
-        a stub, LoadState "not-found", which systemd drops again by itself.
+        Asking for a unit that does not exist loads a stub, "not-found", which systemd drops again by itself.
         """
         path = marshal.unit_path(self._former.loaded(unit)).encode()
         return dict(self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", "")) or {})
 
     def get(self, unit: str, *names: str) -> dict[str, object]:
-        """The named properties only; one that this systemd does not have is missing from the result.
-
-        With LoadState among them, a unit that is not there is seen at once, and only its LoadState is returned.
-        """
+        """The named properties only; with LoadState among them, of a unit that is not there only that."""
         path = marshal.unit_path(self._former.loaded(unit)).encode()
         of_type = "org.freedesktop.systemd1." + _TYPES.get(unit.rpartition(".")[2], "Unit")
         values: dict[str, object] = {}
@@ -424,6 +415,16 @@ class Systemd:
             if values.get("LoadState") == "not-found":
                 break
         return values
+
+    def is_loaded(self, unit: str) -> bool:
+        """Whether systemd knows *unit*; it is not made to load it by that, nor goes through all that it has."""
+        arguments = marshal.encode_arguments("s", self._former.loaded(unit))
+        try:
+            return bool(self._read(_MANAGER_PATH, _MANAGER, b"GetUnit", arguments))
+        except BusError as error:
+            if error.name == NO_SUCH_UNIT:
+                return False
+            raise
 
     def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
         """The loaded units whose names match one of the glob *patterns*."""

@@ -126,14 +126,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         status = EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
-        status = EXIT_INTERRUPTED
+        status = _interrupted(EXIT_INTERRUPTED)
     except Terminated as signal:
-        status = 128 + signal.number
+        status = _interrupted(128 + signal.number)
     except OSError as error:
         return _report_output() or _report(error, arguments)
     except Exception as error:
         status = _report(error, arguments)
     return _report_output() or status
+
+
+def _interrupted(status: int) -> int:
+    if "nsunit.cli.progress" in sys.modules:  # else no line was shown
+        load("nsunit.cli.progress:interrupted")()
+    return status
 
 
 def _report(error: Exception, arguments: list[str]) -> int:

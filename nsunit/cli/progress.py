@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from nsunit.cli import report
+from nsunit.cli import report, warn
 from nsunit.cli.output import format_size
 from nsunit.names import printable
 
@@ -72,11 +72,12 @@ class Count:
 
     def __init__(self) -> None:
         self.begun = self.shown = 0.0
+        self.done = self.total = 0
 
     def __call__(self, asked: int, done: int, total: int, error: NsunitError | None) -> None:
         """Show that systemd was *asked* for so many of *total*, and *done* are done; *error* is why one has failed."""
         now = time.monotonic()
-        self.begun = self.begun or now
+        self.begun, self.done, self.total = self.begun or now, done, total
         if error is not None or done == total:
             self._clear()
         if error is not None:
@@ -95,6 +96,14 @@ class Count:
 
 
 count = Count()
+
+
+def interrupted() -> None:
+    """Leave no line where a command was interrupted; of many containers say how many were done."""
+    if count.shown or show.shown or wait.shown:
+        _put("")
+    if count.shown:
+        warn(f"interrupted: {count.done} of {count.total} were done")
 
 
 def counted(asked: int, done: int, total: int, seconds: float) -> str:

@@ -6,6 +6,7 @@ import os
 import time
 
 from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
+from nsunit.core.running import SIGKILL, deaf_to
 from nsunit.definition.search import main_file
 from nsunit.errors import BusError, JobFailedError, NsunitError
 from nsunit.names import service_name
@@ -83,6 +84,20 @@ def stop_what_is_left(context: Context, unit: str, timeout: float = GRACE_SECOND
     except BusError as error:
         if error.name != NO_SUCH_UNIT:
             raise
+
+
+def begin_to_stop(context: Context, unit: str) -> None:
+    """Have *unit*, whose start is given up, stop without waiting for it, nor for a payload that would be deaf to that.
+
+    Whoever waits for it, as has to be done, is told of errors.
+    """
+    try:
+        state = context.bus.get(unit, "LoadState", "MainPID", "KillSignal", "KillMode", "ExecStop")
+        context.bus.stop(unit)
+        if state.get("KillMode") != "control-group" and deaf_to(state):  # else others are asked, and would end with it
+            context.bus.kill(unit, "main", SIGKILL)
+    except BusError:
+        pass
 
 
 # Starts that have failed, so that `status` can tell of them when the unit is gone, or never was

@@ -20,7 +20,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from nsunit.bus.protocol import UnitStatus
     from nsunit.core.context import Context
@@ -84,6 +84,11 @@ def describe(name: str, unit: str, result: str) -> str:
 def is_listening(context: Context, name: str) -> bool:
     """Whether systemd listens for container *name*."""
     return any(unit.active_state == "active" for unit in context.bus.list_units(socket_patterns(name)))
+
+
+def who_listens(context: Context, names: Collection[str]) -> set[str]:
+    """Those of the containers *names* of which systemd has sockets or proxies, whatever has become of these."""
+    return by_container(context.bus.list_units(PATTERNS)).keys() & set(names)
 
 
 def forget_failed_listeners(context: Context, name: str) -> list[str]:

@@ -177,7 +177,7 @@ def prepare(context: Context, definition: Definition, *, transient: bool = False
 
 def is_wanted(context: Context, unit: str) -> bool:
     """Whether other units may have systemd start *unit*, which does not run, again after its end."""
-    if not context.bus.list_units([unit]):
+    if not context.bus.is_loaded(unit):
         return False  # nobody refers to it, as a rule
     return any(context.bus.get(unit, *_STARTERS).values())
 

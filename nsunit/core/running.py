@@ -24,6 +24,8 @@ from nsunit.units import DOWN, PAYLOAD_SUBGROUP, UP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nsunit.core.context import Context
 
 SIGKILL = 9
@@ -101,6 +103,18 @@ def unit_of(context: Context, name: str) -> str:
     if is_group(name):
         return group_slice(name)
     return _foreground_scope(context, name) or service_name(name)
+
+
+def unit_and_state(context: Context, name: str, *properties: str) -> tuple[str, dict[str, object]]:
+    """`unit_of` container *name*, with *properties* of it, of which ActiveState is one.
+
+    For the scope systemd goes through all of its units, so it is asked for only where the service does not run.
+    """
+    unit = service_name(name)
+    state = context.bus.get(unit, *properties)
+    if state.get("ActiveState") in DOWN and (scope := _foreground_scope(context, name)):
+        return scope, context.bus.get(scope, *properties)
+    return unit, state
 
 
 def is_running(context: Context, name: str) -> bool:
@@ -204,6 +218,17 @@ def thread_of(pid: int) -> str:
         if others:
             return f"/proc/{pid}/task/{min(others)}"
     return f"/proc/{pid}"
+
+
+def deaf_to(state: Mapping[str, object]) -> int:
+    """The stop signal of a unit with these properties, if its main process has no handler for it; else 0.
+
+    Where ExecStop= has a way of its own to ask it, it is none.
+    """
+    pid, number = state.get("MainPID"), state.get("KillSignal")
+    if not isinstance(pid, int) or pid <= 0 or not isinstance(number, int) or state.get("ExecStop"):
+        return 0
+    return 0 if catches(pid, number) else number
 
 
 def is_frozen(running: Running) -> bool:

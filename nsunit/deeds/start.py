@@ -10,6 +10,7 @@ from nsunit.core.jobs import (
     GRACE_SECONDS,
     Outcome,
     as_failed,
+    begin_to_stop,
     explain_failure,
     forget_failed,
     forget_failure,
@@ -141,8 +142,9 @@ class Starter:
         used = {name for item in definitions for name in item.container.features}
         for warn in hooks(used, "foreign.warn"):  # systemd is at work meanwhile
             warn(self.context, definitions)
+        timeouts = {job: start_timeout(prepared.units.service) for job, prepared in self.waiting.items()}
         while self.waiting:
-            timeout = max(start_timeout(prepared.units.service) for prepared in self.waiting.values())
+            timeout = max(timeouts[job] for job in self.waiting)
             job, result = self.context.bus.wait_any(self.waiting, timeout)
             prepared = self.waiting.pop(job)
             name = prepared.definition.name
@@ -248,7 +250,12 @@ class Starter:
         stop_what_is_left(self.context, slice_)
 
     def abandon(self) -> None:
-        """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be."""
+        """Take back what is still under way, after an interrupt or an error; all of it, even if some cannot be.
+
+        systemd stops all of it at the same time: one after the other, each may take its TimeoutStopSec=.
+        """
+        for job in self.waiting:
+            begin_to_stop(self.context, job.unit)
         take_back([lambda job=job, item=item: self._abandon(job, item) for job, item in self.waiting.items()])  # type: ignore[misc]
 
     def _abandon(self, job: Job, prepared: Prepared) -> None:

@@ -7,8 +7,13 @@ import os
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, as_failed, forget_failed, forget_failure, unfinished
-from nsunit.core.listeners import forget_failed_listeners, is_listening, listeners_on_disk
-from nsunit.core.running import SIGKILL, catches, check_own, slice_of, unit_of
+from nsunit.core.listeners import (
+    forget_failed_listeners,
+    is_listening,
+    listeners_on_disk,
+    who_listens,
+)
+from nsunit.core.running import SIGKILL, check_own, deaf_to, slice_of, unit_and_state, unit_of
 from nsunit.deeds.kill_now import kill_now as kill_groups
 from nsunit.deeds.kill_now import wake_parents
 from nsunit.definition.search import find
@@ -36,6 +41,10 @@ if TYPE_CHECKING:
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
 
+_PROPERTIES = (
+    *("LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice"),
+    *("ControlGroup", "TimeoutStopUSec"),
+)
 _AFTER_ALL = ("stop-post", "final-watchdog", "final-sigterm", "final-sigkill")  # what takes back what was made for it
 
 
@@ -79,11 +88,12 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
             except (NsunitError, OSError) as error:
                 outcomes[name] = as_failed(name, error)
                 tell(name)
+        listening = _who_listens(context, [item.name for item in waiting.values()])
         while waiting:
             job, result = context.bus.wait_any(waiting, max(item.timeout for item in waiting.values()))
             item = waiting.pop(job)
             try:
-                outcomes[item.name] = _finish_stop(context, item, job, result)
+                outcomes[item.name] = _finish_stop(context, item, job, result, item.name in listening)
             except (NsunitError, OSError) as error:
                 outcomes[item.name] = as_failed(item.name, error)
             tell(item.name)
@@ -106,6 +116,14 @@ def stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:
     return stop(context, loaded) if loaded else []
 
 
+def _who_listens(context: Context, names: list[str]) -> set[str]:
+    """Those of *names* that may have sockets or proxies, which are all looked for at once: systemd lists all it has."""
+    try:
+        return who_listens(context, names) if names else set()
+    except BusError:
+        return set(names)  # each is asked about when it has ended
+
+
 class _Stop(Record):
     """A container that is being stopped: its unit, main process and KillMode=, and the signal it has no handler for.
 
@@ -123,11 +141,7 @@ class _Stop(Record):
 
 
 def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop] | None:
-    unit = unit_of(context, name)
-    state = context.bus.get(
-        *(unit, "LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice"),
-        *("ControlGroup", "TimeoutStopUSec"),
-    )
+    unit, state = unit_and_state(context, name, *_PROPERTIES)
     slice_ = str(state.get("Slice", ""))
     check_own(name, unit, state.get("LoadState"), slice_)
     if not is_slice_of(slice_, name):
@@ -150,25 +164,23 @@ def _queue_stop(context: Context, name: str, kill_now: bool) -> tuple[Job, _Stop
         context.bus.thaw(slice_)
     elif state.get("FreezerState") in ("frozen", "freezing"):
         context.bus.thaw(unit)
-    pid, stop_signal = state.get("MainPID"), state.get("KillSignal")
-    deaf = isinstance(pid, int) and pid > 0 and isinstance(stop_signal, int) and not catches(pid, stop_signal)
-    deaf = deaf and not state.get("ExecStop") and not _asks_others(state)
+    pid, deaf = state.get("MainPID"), 0 if _asks_others(state) else deaf_to(state)
     top = f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}"
     for scope in (entry for entry in files.list_directory(top) if entry.endswith(".scope")):
         wake_parents(f"{top}/{scope}")
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
-    deaf_to = 0
+    killed_by = 0
     if state.get("ActiveState") in (*UP, "activating", "deactivating"):
         if kill_now and context.bus.get(unit, "SubState").get("SubState") not in _AFTER_ALL:
             # All but one that was started again meanwhile are dead; for "all" systemd gives up at long names inside.
             _kill(context, unit, "main" if unit.endswith(".service") else "all")
-        elif deaf and not kill_now and isinstance(stop_signal, int):
+        elif deaf and not kill_now:
             _kill(context, unit, "main")
-            deaf_to = stop_signal
+            killed_by = deaf
     main = pid if isinstance(pid, int) else 0
     timeout = _stop_timeout(state.get("TimeoutStopUSec"))
-    return job, _Stop(name, unit, main, slice_, str(state.get("KillMode")), deaf_to, unit.endswith(".scope"), timeout)
+    return job, _Stop(name, unit, main, slice_, str(state.get("KillMode")), killed_by, unit.endswith(".scope"), timeout)
 
 
 def _has_members(context: Context, slice_: str) -> bool:
@@ -198,18 +210,18 @@ def _stop_timeout(microseconds: object) -> float:
     return min(max(seconds, 10.0), 86400.0) + GRACE_SECONDS
 
 
-def _finish_stop(context: Context, item: _Stop, job: Job, result: str) -> Outcome:
+def _finish_stop(context: Context, item: _Stop, job: Job, result: str, listening: bool) -> Outcome:
     name = item.name
     if result != "done":
         return Outcome(name, "failed", error=unfinished(name, "the stop", job.unit, result))
     forget_failed(context, service_name(name))
     forget_failure(context, name)
-    forget_failed_listeners(context, name)
+    if listening:
+        forget_failed_listeners(context, name)
     if item.kill_mode == "process":
         _kill(context, item.unit, "all")  # the carrier of its output stays while anybody else has its pipe
-    if item.attended:
-        wait_for_run(context, name)
-    else:
+    wait_for_run(context, name)
+    if not item.attended:
         _remove_runtime(context, name)
     _take_down(context, item.slice)
     _let_read(context, name)

@@ -15,10 +15,6 @@ from nsunit.storage import files
 from nsunit.storage.lock import Lock
 from nsunit.storage.paths import Paths
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 COUNT = 65536
 FIRST = 524288
 LAST = 1878982656
@@ -76,8 +72,9 @@ def _write(paths: Paths, directory: str, content: bytes, *, sync: bool = False) 
     after = files.note_change(_changes(paths))  # first: who is killed in between has others look once for nothing
     files.write_file(directory + "/ids", content, sync=sync)
     known = _known.get(paths)
-    if known and known[0] == before:
-        _known[paths] = after, {**known[1], directory: content}
+    if known and known.version == before:
+        known.version = after
+        known.take(directory, content)
 
 
 def _changes(paths: Paths) -> str:
@@ -114,16 +111,24 @@ def choose(name: str, taken: list[tuple[int, int]], candidates: tuple[range, ...
     """
     total = sum(map(len, candidates))
     preferred = zlib.crc32(name.encode()) % total
+    start = _numbered(preferred, candidates)
+    if not _is_used((start, COUNT), taken):  # as a rule
+        return start
     blocked = _blocked(taken, candidates)
-    for offset in range(total):
+    for offset in range(1, total):
         number = (preferred + offset) % total
-        if number in blocked:
-            continue
-        for starts in candidates:
-            if number < len(starts):
-                return starts[number]
-            number -= len(starts)
+        if number not in blocked:
+            return _numbered(number, candidates)
     raise NsunitError("no id range is left", hint="remove containers that are not used any more with 'nsunit rm'")
+
+
+def _numbered(number: int, candidates: tuple[range, ...]) -> int:
+    """The start that has this number among all *candidates*."""
+    for starts in candidates:
+        if number < len(starts):
+            return starts[number]
+        number -= len(starts)
+    raise IndexError(number)
 
 
 def _blocked(taken: list[tuple[int, int]], candidates: tuple[range, ...]) -> set[int]:
@@ -170,47 +175,84 @@ def _entries(content: bytes, directory: str) -> list[tuple[int, int]]:
     return [(int(words[0]), int(words[1])) for words in lines]
 
 
-def _taken(paths: Paths, name: str) -> list[tuple[int, int]]:
-    """The ranges of all containers but *name*."""
-    return [entry for directory, content in _others(paths, name) for entry in _entries(content, directory)]
+class _Known:
+    """What all containers remember, as it was when `_changes` had *version*.
+
+    *names* are what was there in each of the directories of containers, *entries* what the files `ids` below say, and
+    *broken* what those have that cannot be understood, by directory.
+    """
+
+    def __init__(self, version: bytes) -> None:
+        self.version = version
+        self.names: dict[str, set[str]] = {}
+        self.entries: dict[str, list[tuple[int, int]]] = {}
+        self.broken: dict[str, bytes] = {}
+
+    def look(self, base: str) -> None:
+        """See which directories have come to *base*, or have gone."""
+        before, there = self.names.get(base, set()), set(files.list_directory(base))
+        for name in before - there:
+            self.take(f"{base}/{name}", None)
+        for name in there - before:
+            self.take(f"{base}/{name}", files.read_file(f"{base}/{name}/ids"))
+        self.names[base] = there
+
+    def take(self, directory: str, content: bytes | None) -> None:
+        """Note that the file in *directory* has *content*, None for no file."""
+        self.entries.pop(directory, None)
+        self.broken.pop(directory, None)
+        try:
+            if content is not None:
+                self.entries[directory] = _entries(content, directory)
+        except NsunitError:
+            self.broken[directory] = content or b""  # whoever starts that one is told, and who needs a new range
 
 
-# What was in each directory, None for nothing, when `_changes` had which version.
-_known: dict[Paths, tuple[bytes | None, dict[str, bytes | None]]] = {}
+_known: dict[Paths, _Known] = {}
 
 
-def _others(paths: Paths, name: str) -> Iterator[tuple[str, bytes]]:
-    """The directories of all containers but *name* that remember a range, each with what that file has.
+def _look(paths: Paths) -> _Known:
+    """What all containers remember.
 
-    A start of many looks at the files of all others once, as long as nobody else writes one; a directory that was not
+    A start of many reads the files of all others once, as long as nobody else writes one; a directory that was not
     there before, of one that was renamed for instance, is looked into.
     """
     version = files.version_of(_changes(paths)) or files.note_change(_changes(paths))
     known = _known.get(paths)
-    there = {
-        f"{base}/{other}": other for base in (paths.states, paths.runtimes) for other in files.list_directory(base)
-    }
-    before = known[1] if known and known[0] == version else {}
-    found = {
-        directory: before[directory] if directory in before else files.read_file(directory + "/ids")
-        for directory in there
-    }
-    _known[paths] = version, found
-    for directory, content in found.items():
-        if content is not None and there[directory] != name:
-            yield directory, content
+    if known is None or known.version != version:
+        known = _known[paths] = _Known(version)
+    for base in (paths.states, paths.runtimes):
+        known.look(base)
+    return known
+
+
+def _others(paths: Paths, name: str, known: _Known) -> list[tuple[int, int]]:
+    """The ranges of all containers but *name*, of those that can be understood."""
+    own = (paths.state_of(name), paths.runtime_of(name))
+    return [entry for directory, found in known.entries.items() if directory not in own for entry in found]
+
+
+def _taken(paths: Paths, name: str) -> list[tuple[int, int]]:
+    """The ranges of all containers but *name*.
+
+    Raises:
+        NsunitError: a file cannot be understood.
+    """
+    known = _look(paths)
+    for directory in sorted(known.broken.keys() - {paths.state_of(name), paths.runtime_of(name)}):
+        _entries(known.broken[directory], directory)
+    return _others(paths, name, known)
 
 
 def _has_another(paths: Paths, name: str, own: tuple[int, int]) -> bool:
     """Whether another container than *name* has ids of *own*, too."""
-    for directory, content in _others(paths, name):
-        try:
-            entries = _entries(content, directory)
-        except NsunitError:
-            continue  # whoever starts that one is told
-        if any(start < own[0] + own[1] and own[0] < start + count for start, count in entries):
-            return True
-    return False
+    return _is_used(own, _others(paths, name, _look(paths)))
+
+
+def _is_used(own: tuple[int, int], taken: list[tuple[int, int]]) -> bool:
+    """Whether any range of *taken* has ids of *own*."""
+    first, end = own[0], own[0] + own[1]
+    return any(start < end and first < start + count for start, count in taken)
 
 
 def _of_systemd() -> list[tuple[int, int]]:

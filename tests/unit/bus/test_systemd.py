@@ -248,6 +248,19 @@ def test_properties():
     assert client(bus).properties("a.service") == {"Id": "a.service", "MainPID": 5, "ExecStart": [("/x", ["x"])]}
 
 
+@pytest.mark.parametrize("answer", [b"/u", fake.Error(-2, b"org.freedesktop.systemd1.NoSuchUnit", b"Not loaded.")])
+def test_whether_a_unit_is_loaded_is_one_question(answer):
+    bus = fake.FakeBus({"GetUnit": answer})
+    assert client(bus).is_loaded("a.service") is (answer == b"/u")
+    assert [(method, strings(arguments)) for method, _path, arguments in bus.calls] == [("GetUnit", ["a.service"])]
+
+
+def test_whether_a_unit_is_loaded_may_stay_unknown():
+    bus = fake.FakeBus({"GetUnit": fake.Error(-13, b"org.freedesktop.DBus.Error.AccessDenied", b"No")})
+    with pytest.raises(BusError, match="No"):
+        client(bus).is_loaded("a.service")
+
+
 def test_list_units():
     row = (b"a.service", b"A", b"loaded", b"active", b"running", b"", b"/u", 0, b"", b"/")
     bus = fake.FakeBus({"ListUnitsByPatterns": [row]})

@@ -66,6 +66,20 @@ def test_one_line_that_is_taken_away(clock, capsys):
     assert lines == ["", "1 of 4 done, 3 under way, 1 s left", "3 of 4 done, 1 under way, 1 s left", ""]
 
 
+def test_an_interrupt_takes_the_line_away_and_says_how_many_are_done(clock, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "count", Count())
+    progress.interrupted()
+    progress.count(0, 0, 4, None)
+    progress.interrupted()
+    assert capsys.readouterr() == ("", "")
+    clock(1.5)
+    progress.count(4, 1, 4, None)
+    progress.count(4, 2, 4, None)
+    capsys.readouterr()
+    progress.interrupted()
+    assert capsys.readouterr().err == "\r\x1b[Knsunit: interrupted: 2 of 4 were done\n"
+
+
 def test_a_failure_is_told_when_it_happens_and_only_then(clock, capsys):
     count, error = Count(), NsunitError("web: it failed", hint="mend it")
     count(0, 0, 3, None)

@@ -76,7 +76,7 @@ def test_what_is_left_after_a_stop(context, monkeypatch, unit, mode, killed, rem
         monkeypatch.setattr(stop_module, name, lambda *_: None)
     monkeypatch.setattr(stop_module, "_remove_runtime", lambda _context, name: done.append(name))
     item = stop_module._Stop("a", unit, 0, "nsunit-a.slice", mode, 15, unit.endswith(".scope"), 10.0)
-    assert stop_module._finish_stop(context, item, None, "done") == Outcome("a", "stopped", deaf_to=15)
+    assert stop_module._finish_stop(context, item, None, "done", False) == Outcome("a", "stopped", deaf_to=15)
     assert done == [*((unit, "all", 9) for unit in killed), *(["a"] if removed else [])]
 
 

@@ -104,7 +104,7 @@ def test_what_cannot_be_taken_back_does_not_keep_the_rest(tmp_path):
         starter.waiting[Job(f"/{name}", f"nsunit-{name}.service", "start")] = prepared
     with pytest.raises(BusError, match="no"):
         starter.abandon()
-    assert sorted(stopped) == [f"nsunit-{name}.service" for name in "abc"]
+    assert sorted(set(stopped)) == [f"nsunit-{name}.service" for name in "abc"]
     assert sorted(taken_back) == ["a", "c"]
 
 

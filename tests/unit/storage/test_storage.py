@@ -61,9 +61,10 @@ def test_a_range_that_another_has_too_is_left(paths):
 
 
 def test_a_start_of_many_reads_the_ranges_of_others_once(paths, monkeypatch):
-    read = []
-    read_file = files.read_file
+    read, understood = [], []
+    read_file, entries = files.read_file, ranges._entries
     monkeypatch.setattr(files, "read_file", lambda path: read.append(path) or read_file(path))
+    monkeypatch.setattr(ranges, "_entries", lambda *words: understood.append(words[1]) or entries(*words))
     names = [f"c{number}" for number in range(40)]
     for name in names:
         make(paths, name)
@@ -71,6 +72,7 @@ def test_a_start_of_many_reads_the_ranges_of_others_once(paths, monkeypatch):
     first = [ranges.allocate(paths, name, paths.state_of(name)) for name in names]
     assert [ranges.allocate(paths, name, paths.state_of(name)) for name in names] == first
     assert sum(path.endswith("/ids") and not path.startswith(paths.changes) for path in read) <= 4 * len(names)
+    assert len(understood) <= 4 * len(names)
     assert len(set(first)) == len(names)
 
 
@@ -152,6 +154,14 @@ def test_choice_is_stable_and_moves_on():
     second = ranges.choose("web", [(first, 65536)], DEFAULT)
     assert second != first
     assert second == ranges.choose("web", [(first, 65536), (first + 1, 1)], DEFAULT)
+
+
+def test_a_choice_from_ranges_of_any_size_is_free():
+    candidates = (range(100000, 100000 + 3 * 65536, 65536), range(7, 8, 65536))
+    free = {100000, 165536, 231072, 7}
+    for start in sorted(free):
+        taken = [(other + 65535, 1) for other in free - {start}]
+        assert {ranges.choose(name, taken, candidates) for name in ("a", "b", "web", "db")} == {start}
 
 
 def test_choice_wraps_around_and_ends():

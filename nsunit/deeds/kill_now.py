@@ -24,9 +24,12 @@ def kill_now(control_group: str, names: Collection[str], root: str = CGROUP_ROOT
     What systemd runs for the unit besides, such as what takes its links back, lives in other groups and goes on.
     """
     killed = set()
-    for name, group in _groups(f"{root}{control_group}/{ROOT_SLICE}", names):
+    groups = list(_groups(f"{root}{control_group}/{ROOT_SLICE}", names))
+    # All before the first is killed: with a payload its sessions end, and no cgroup tells of those who have ended.
+    for _, group in groups:
         if ".scope" in group:
             wake_parents(group)
+    for name, group in groups:
         try:
             fd = os.open(f"{group}/cgroup.kill", os.O_WRONLY | os.O_CLOEXEC)
         except FileNotFoundError:  # it has ended, or has no group of its own for the payload (Delegate=no)

@@ -118,17 +118,6 @@ class TestPodman:
         shown = run("systemctl", "show", "--property=MemoryMax,TasksMax,CPUWeight", scope).stdout.split()
         assert sorted(shown) == ["CPUWeight=174", "MemoryMax=134217728", "TasksMax=50"]
 
-    @pytest.mark.machine("controllers and NAT")
-    def test_its_limits_change(self, podman):
-        name = podman.start("--memory", "64m")
-        podman("update", "--memory", "128m", "--cpus", "0.5", "--pids-limit", "50", name)
-        group = Path(f"/sys/fs/cgroup{Path(f'/proc/{podman.pid(name)}/cgroup').read_text().strip()[3:]}")
-        names = "memory.max", "cpu.max", "pids.max"
-        expected = [str(128 << 20), "50000 100000", "50"]
-        assert [(group / file).read_text().strip() for file in names] == expected
-        (told,) = json.loads(podman.out("stats", "--no-stream", "--format", "json", name))
-        assert told["mem_usage"].endswith(" / 134.2MB")
-
     def test_devices_are_those_it_may_have(self, podman):
         script = "echo >/dev/null && head -c1 /dev/zero | wc -c; mknod /tmp/x c 1 1 && head -c1 /tmp/x"
         done = podman("run", "--rm", "--cap-add", "MKNOD", IMAGE, "sh", "-c", script, check=False)
@@ -523,28 +512,6 @@ class TestDocker:
         docker.ask("POST", f"/containers/{container}/start")
         docker.ask("POST", f"/containers/{container}/kill", signal="KILL")
         assert docker.ask("POST", f"/containers/{container}/wait")["StatusCode"] == 137
-
-    @pytest.mark.machine("controllers and NAT")
-    def test_its_limits_change(self, docker, run):
-        """`update`, whose resources come by the standard input; and what `stats` has of the new ones."""
-        container = docker.start(IMAGE, "sleep", "1000", Memory=64 << 20, CpuShares=2048)
-        new = {"Memory": 128 << 20, "MemorySwap": 160 << 20, "CpuQuota": 50000, "CpuPeriod": 100000, "PidsLimit": 50}
-        docker.ask("POST", f"/containers/{container}/update", new)
-        scope = f"docker-{container}.scope"
-        names = "memory.max", "memory.swap.max", "cpu.max", "cpu.weight", "pids.max"
-        group = Path("/sys/fs/cgroup/system.slice") / scope
-        assert [(group / name).read_text().strip() for name in names] == [
-            *(str(128 << 20), str(32 << 20)),
-            *("50000 100000", "174", "50"),
-        ]
-        shown = run("systemctl", "show", "--property=MemoryMax,CPUQuotaPerSecUSec,TasksMax,CPUWeight", scope).stdout
-        expected = ["CPUQuotaPerSecUSec=500ms", "CPUWeight=174", f"MemoryMax={128 << 20}", "TasksMax=50"]
-        assert sorted(shown.split()) == expected
-        told = docker.ask("GET", f"/containers/{container}/stats", stream=0)
-        assert (told["memory_stats"]["limit"], told["pids_stats"]) == (128 << 20, {"current": 1, "limit": 50})
-        with pytest.raises(Refused, match="memory"):
-            docker.ask("POST", f"/containers/{container}/update", {"Memory": 4096, "MemorySwap": 4096})
-        assert (group / "memory.max").read_text().strip() == str(128 << 20)
 
     def test_its_health_is_checked(self, docker):
         check = {"Test": ["CMD", "true"], "Interval": 1_000_000_000, "Retries": 1}

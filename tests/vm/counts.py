@@ -15,7 +15,7 @@ TABLE = {
     "CROWD": (301, 121, 21, 4),  # of containers on one bridge, up to fifty of them at once
     "LIVES": (600, 100, 30, 20),  # of containers, each a deed in whatever state they are
     "ENVIRONMENTS": (400, 400, 150, 100),  # files that systemd and nsunit read
-    "VICTIMS": (500, 500, 30, 12),  # starts while a link in the root is swapped for a directory: the hostile root that
+    "VICTIMS": (500, 200, 30, 12),  # starts while a link in the root is swapped for a directory: the hostile root that
     "HOSTILE": (500, 5, 2, 1),  # has chance on its side; and of each that has not
 }
 

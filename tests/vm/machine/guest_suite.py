@@ -231,7 +231,7 @@ class Suite:
             **test_variables(),
         }
         timeout = f"timeout={self.place.timeout}"
-        arguments = ["-v", "-p", "outcome", "--durations=15", "-o", timeout, *options, *self.options]
+        arguments = ["-v", "-p", "outcome", "-p", "costs", "--durations=15", "-o", timeout, *options, *self.options]
         client.run(
             pytest_command(arguments, *files),
             sink,
@@ -272,11 +272,11 @@ NATIVELY = Place(
     f"{USUAL} and not machine and not once",
     "some",
     timeout=150,
-    seconds=48 * 60,
+    seconds=75 * 60,
 )
 # Those are many, and slow: a system of their own, beside the others.
 ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
-MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=50 * 60, suffix="-machine")
+MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=75 * 60, suffix="-machine")
 USER = replace(
     MACHINE, title="in user mode", make=UserMode, marks=f"{USUAL} and user_mode", silence=5 * 60, suffix="-user-mode"
 )

@@ -13,11 +13,13 @@ from nsunit.core.sources import automounts, check_sources, warn_of_foreign_binds
 from nsunit.definition.load import serialize
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import hooks
-from nsunit.names import former_unit, service_name
+from nsunit.names import former_unit, service_name, slice_name, slice_path
+from nsunit.plan.ceilings import asked_limits, may_be_moot
 from nsunit.plan.facts import Facts
 from nsunit.plan.operations import keeps_upper, operations
 from nsunit.plan.units import Units, may_be_ignored, needed_containers, units
 from nsunit.record import Record
+from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.operation import dump
 from nsunit.storage import files, ranges
 from nsunit.units import UP, has_job
@@ -313,3 +315,23 @@ def check_needed(context: Context, definition: Definition) -> None:
                 f"{definition.name}: {why} '{other}', which is not running",
                 hint=f"start that first: nsunit start {other}",
             )
+
+
+def may_be_limited_above(context: Context, definition: Definition) -> bool:
+    """Whether a slice above the container may make a limit of *definition* moot: a rough answer, but a quick one."""
+    asked = asked_limits(definition)
+    directory = os.path.dirname(
+        CGROUP_ROOT + context.cgroup + slice_path(slice_name(definition.name, definition.container.slice))
+    )
+    while asked and directory != CGROUP_ROOT:
+        if _takes_something(directory, asked):
+            return True
+        directory = os.path.dirname(directory)
+    return False
+
+
+def _takes_something(directory: str, asked: list[tuple[str, object]]) -> bool:
+    """Whether the slice with the cgroup *directory* may make a limit of *asked* moot."""
+    if not os.path.exists(directory):
+        return True  # only systemd knows its limits
+    return any(may_be_moot(file, value, files.read_file(f"{directory}/{file}")) for file, value in asked)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 
-from nsunit.bus.protocol import DISCONNECTED, GROUP_LOST, NO_SPACE, NO_SUCH_UNIT, UNIT_EXISTS
+from nsunit.bus.protocol import (
+    DISCONNECTED,
+    GROUP_LOST,
+    NO_SPACE,
+    NO_SUCH_UNIT,
+    TRANSACTION_IS_DESTRUCTIVE,
+    UNIT_EXISTS,
+)
 from nsunit.core.context import take_back
 from nsunit.core.jobs import (
     GRACE_SECONDS,
@@ -19,14 +26,14 @@ from nsunit.core.jobs import (
     start_transient,
     stop_what_is_left,
 )
-from nsunit.core.prepare import Prepared, prepare
+from nsunit.core.prepare import Prepared, may_be_limited_above, prepare
 from nsunit.core.running import unit_of
 from nsunit.definition.load import load
 from nsunit.definition.search import is_defined
 from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import former_units, service_name, slice_name, slice_path
-from nsunit.plan.ceilings import asked_limits, may_be_moot, may_have_no_effect
+from nsunit.names import former_units, service_name, slice_path
+from nsunit.plan.ceilings import may_have_no_effect
 from nsunit.plan.units import has_exec_condition, needed_containers, pulled_in
 from nsunit.setup import CGROUP_ROOT
 from nsunit.storage import files
@@ -35,7 +42,7 @@ from nsunit.units import UP, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
@@ -54,6 +61,7 @@ class Starter:
         self.on_event = on_event
         self.locks: list[Lock] = []
         self.waiting: dict[Job, Prepared] = {}
+        self.timeouts: dict[Job, float] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.total = 0
 
@@ -86,6 +94,8 @@ class Starter:
                     raise self._without_required(definition, error) from error
                 if error.name == NO_SPACE:
                     raise self._without_room(definition) from error
+                if error.name == TRANSACTION_IS_DESTRUCTIVE and left and self._finish_required(definition):
+                    continue  # it has just failed, and systemd was stopping its slice
                 # systemd re-executed itself, the group went, or a session has just made or left the slice; what there
                 # was of this start is taken back by now.
                 if error.name not in (DISCONNECTED, GROUP_LOST, UNIT_EXISTS) or not left:
@@ -98,12 +108,20 @@ class Starter:
             return self._without_room(definition)  # systemd has made it, could not write it, and forgot it
         other = next((other for other in pulled_in(definition) if f" {service_name(other)} " in error.message), "")
         if other in self.outcomes or other in (item.definition.name for item in self.waiting.values()):
-            why = "did not start" if other in self.outcomes and self.outcomes[other].error else "has ended already"
-            return NsunitError(f"{name}: it requires '{other}', which {why}", hint="Wants= does without")
+            why = f"{name}: it requires '{other}', which has ended already"
+            return self._for_another(definition) or NsunitError(why, hint="Wants= does without")
         if other and is_defined(other, self.context.search):
             hint = "require each other no more than one way round; Wants= does without"
             return NsunitError(f"{name}: it requires '{other}', which is to be started after it", hint=hint)
         return NsunitError(f"{name}: {error.message}", hint=f"'nsunit verify {name}' says what asks for it")
+
+    def _for_another(self, definition: Definition) -> NsunitError | None:
+        """That *definition* was not started since one that it requires was not, if that is known here."""
+        for other in pulled_in(definition):
+            if other in self.outcomes and self.outcomes[other].error:
+                what = f"{definition.name}: it requires '{other}', which did not start"
+                return NsunitError(what, hint="Wants= does without")
+        return None
 
     def _without_room(self, definition: Definition) -> NsunitError:
         """Why *definition* was not started where systemd could not write down its transient units."""
@@ -134,6 +152,7 @@ class Starter:
                 self.clear(prepared)
             raise
         self.waiting[job] = prepared
+        self.timeouts[job] = start_timeout(prepared.units.service)
         self.tell()
 
     def finish(self) -> None:
@@ -142,20 +161,29 @@ class Starter:
         used = {name for item in definitions for name in item.container.features}
         for warn in hooks(used, "foreign.warn"):  # systemd is at work meanwhile
             warn(self.context, definitions)
-        timeouts = {job: start_timeout(prepared.units.service) for job, prepared in self.waiting.items()}
         while self.waiting:
-            timeout = max(timeouts[job] for job in self.waiting)
-            job, result = self.context.bus.wait_any(self.waiting, timeout)
-            prepared = self.waiting.pop(job)
-            name = prepared.definition.name
-            try:
-                self._ended(job, prepared, result)
-            except (NsunitError, OSError) as error:  # the others go on all the same
-                why = as_failed(name, error)
-                if name in self.outcomes:
-                    self.context.warn(f"{why.error}; not all of it could be taken back")
-                else:
-                    self.note(why)
+            self._finish_one(self.waiting)
+
+    def _finish_required(self, definition: Definition) -> bool:
+        """Wait for what *definition* requires, as far as it was queued here; whether there was any."""
+        found = [job for job, item in self.waiting.items() if item.definition.name in pulled_in(definition)]
+        for job in found:
+            self._finish_one([job])
+        return bool(found)
+
+    def _finish_one(self, jobs: Collection[Job]) -> None:
+        """Wait for one of *jobs*."""
+        timeout = max(self.timeouts[job] for job in jobs)
+        job, result = self.context.bus.wait_any(jobs, timeout)
+        prepared = self.waiting.pop(job)
+        try:
+            self._ended(job, prepared, result)
+        except (NsunitError, OSError) as error:  # the others go on all the same
+            why = as_failed(prepared.definition.name, error)
+            if why.name in self.outcomes:
+                self.context.warn(f"{why.error}; not all of it could be taken back")
+            else:
+                self.note(why)
 
     def _ended(self, job: Job, prepared: Prepared, result: str) -> None:
         """Note what became of *job*, and take back what was reserved for one that has failed."""
@@ -167,8 +195,8 @@ class Starter:
             forget_failed(self.context, job.unit)
             self.note(Outcome(name, "started"))
         else:
-            slice_ = prepared.units.slice.name
-            error = explain_failure(self.context.bus, name, job.unit, result, slice_)
+            error = self._for_another(prepared.definition) if result in ("dependency", "canceled") else None
+            error = error or explain_failure(self.context.bus, name, job.unit, result, prepared.units.slice.name)
             self.note(Outcome(name, "failed", error=error))
             self.clear(prepared)
 
@@ -358,31 +386,12 @@ def _submit_joining(starter: Starter, definitions: list[Definition]) -> None:
 
 def warn_of_moot_limits(context: Context, definition: Definition) -> None:
     """Warn of limits of *definition* that a slice above the container, or the machine, does not let it have."""
-    if not may_have_no_effect(definition) and not _may_be_moot(context, definition):
+    if not may_have_no_effect(definition) and not may_be_limited_above(context, definition):
         return
     from nsunit.deeds.look.why import moot_limits  # takes a while, so it is not done for nothing
 
     for note in moot_limits(context, definition, starting=True):
         context.warn(f"warning: {definition.name}: {note}")
-
-
-def _may_be_moot(context: Context, definition: Definition) -> bool:
-    asked = asked_limits(definition)
-    directory = os.path.dirname(
-        CGROUP_ROOT + context.cgroup + slice_path(slice_name(definition.name, definition.container.slice))
-    )
-    while asked and directory != CGROUP_ROOT:
-        if _takes_something(directory, asked):
-            return True
-        directory = os.path.dirname(directory)
-    return False
-
-
-def _takes_something(directory: str, asked: list[tuple[str, object]]) -> bool:
-    """Whether the slice with the cgroup *directory* may make a limit of *asked* moot."""
-    if not os.path.exists(directory):
-        return True  # only systemd knows its limits
-    return any(may_be_moot(file, value, files.read_file(f"{directory}/{file}")) for file, value in asked)
 
 
 def settle(context: Context, definition: Definition) -> Outcome | None:

@@ -8,14 +8,14 @@ import os
 
 KINDS = ("all", "many", "some", "few")
 TABLE = {
-    "ROUNDS": (34, 34, 4, 3),  # of starts and stops of six containers
+    "ROUNDS": (34, 20, 4, 3),  # of starts and stops of six containers
     "STARTS": (50, 50, 20, 15),  # of one name at once
-    "SECONDS": (60, 30, 8, 12),  # of races between start, stop, rm and exec
-    "SESSIONS": (1000, 1000, 50, 24),  # one after the other
-    "CROWD": (301, 301, 21, 4),  # of containers on one bridge, up to fifty of them at once
+    "SECONDS": (60, 20, 8, 12),  # of races between start, stop, rm and exec
+    "SESSIONS": (1000, 300, 50, 24),  # one after the other
+    "CROWD": (301, 121, 21, 4),  # of containers on one bridge, up to fifty of them at once
     "LIVES": (600, 100, 30, 20),  # of containers, each a deed in whatever state they are
     "ENVIRONMENTS": (400, 400, 150, 100),  # files that systemd and nsunit read
-    "VICTIMS": (500, 500, 30, 12),  # starts while a link in the root is swapped for a directory: the hostile root that
+    "VICTIMS": (500, 200, 30, 12),  # starts while a link in the root is swapped for a directory: the hostile root that
     "HOSTILE": (500, 5, 2, 1),  # has chance on its side; and of each that has not
 }
 

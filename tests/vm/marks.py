@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 # Reasons for a machine that one of a user-mode kernel meets as well (machine/user_mode.py), in a fraction of the time.
-USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links")
+USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "a reboot")
 
 
 def in_user_mode(item: pytest.Item) -> bool:
@@ -34,8 +34,8 @@ def fault(item: pytest.Item) -> str:
     before, after = item.get_closest_marker("before_reboot"), item.get_closest_marker("after_reboot")
     if machine and (len(machine.args) != 1 or not isinstance(machine.args[0], str) or not machine.args[0]):
         return "machine() needs its reason, as one text"
-    if before and not machine:
-        return "before_reboot needs machine(reason), too: what is booted natively is not rebooted"
+    if (before or after) and not machine:
+        return "what is around a reboot needs machine(reason), too: what is booted natively is not rebooted"
     if (before or after) and item.path.name != "test_reboot.py":
         return "tests around a reboot belong into test_reboot.py: nothing else is run after one"
     return ""

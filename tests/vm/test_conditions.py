@@ -117,5 +117,6 @@ def test_nothing_is_left_of_what_has_waited_in_vain(containers, nsunit):
     text = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/no-such\n"
     failing = f"nsunit-{containers.define(text)}.service"
     name = containers.define(f"{PROGRAM}Requires={failing}\nAfter={failing}\n")
-    assert f"nsunit: {name}: a unit it depends on failed\n" in nsunit("start", name, check=False).stderr
+    other = failing.removeprefix("nsunit-").removesuffix(".service")
+    assert f"nsunit: {name}: it requires '{other}', which did not start\n" in nsunit("start", name, check=False).stderr
     wait_until(lambda: not containers.left())

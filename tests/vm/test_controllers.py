@@ -262,7 +262,7 @@ def overlay(disk, workplace, run):
     for name in ("below", "merged", "upper", "work"):
         (workplace / name).mkdir()
     run("mke2fs", "-q", "-F", "-t", "ext4", disk)
-    run("mount", disk, str(below))
+    run("mount", "-t", "ext4", disk, str(below))  # udevd may tell mount(8) still what was on it before
     run(
         *("mount", "-t", "overlay", "-o"),
         f"lowerdir={below},upperdir={workplace}/upper,workdir={workplace}/work",

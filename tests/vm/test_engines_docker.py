@@ -85,28 +85,6 @@ class TestDocker:
         docker.ask("POST", f"/containers/{container}/kill", signal="KILL")
         assert docker.ask("POST", f"/containers/{container}/wait")["StatusCode"] == 137
 
-    @pytest.mark.machine("controllers and NAT")
-    def test_its_limits_change(self, docker, run):
-        """`update`, whose resources come by the standard input; and what `stats` has of the new ones."""
-        container = docker.start(IMAGE, "sleep", "1000", Memory=64 << 20, CpuShares=2048)
-        new = {"Memory": 128 << 20, "MemorySwap": 160 << 20, "CpuQuota": 50000, "CpuPeriod": 100000, "PidsLimit": 50}
-        docker.ask("POST", f"/containers/{container}/update", new)
-        scope = f"docker-{container}.scope"
-        names = "memory.max", "memory.swap.max", "cpu.max", "cpu.weight", "pids.max"
-        group = Path("/sys/fs/cgroup/system.slice") / scope
-        assert [(group / name).read_text().strip() for name in names] == [
-            *(str(128 << 20), str(32 << 20)),
-            *("50000 100000", "174", "50"),
-        ]
-        shown = run("systemctl", "show", "--property=MemoryMax,CPUQuotaPerSecUSec,TasksMax,CPUWeight", scope).stdout
-        expected = ["CPUQuotaPerSecUSec=500ms", "CPUWeight=174", f"MemoryMax={128 << 20}", "TasksMax=50"]
-        assert sorted(shown.split()) == expected
-        told = docker.ask("GET", f"/containers/{container}/stats", stream=0)
-        assert (told["memory_stats"]["limit"], told["pids_stats"]) == (128 << 20, {"current": 1, "limit": 50})
-        with pytest.raises(Refused, match="memory"):
-            docker.ask("POST", f"/containers/{container}/update", {"Memory": 4096, "MemorySwap": 4096})
-        assert (group / "memory.max").read_text().strip() == str(128 << 20)
-
     def test_its_health_is_checked(self, docker):
         check = {"Test": ["CMD", "true"], "Interval": 1_000_000_000, "Retries": 1}
         said = {"Image": IMAGE, "Cmd": ["sleep", "1000"], "Healthcheck": check}

@@ -532,6 +532,8 @@ def test_a_session_that_was_suspended_is_not_in_the_way_of_a_stop(containers, pr
     ) as session:
         assert session.stdout.readline() == "in\n"
         session.send_signal(signals.SIGSTOP)
+        stat = Path(f"/proc/{session.pid}/stat")
+        wait_until(lambda: stat.read_text().rpartition(") ")[2][0] == "T", "it is suspended")
         try:
             done = nsunit(*words, container.name)
         finally:

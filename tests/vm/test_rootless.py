@@ -147,27 +147,28 @@ def test_a_limit_bites(user):
     assert done.returncode == 137
 
 
-@pytest.mark.machine("weights of disks")
+@pytest.mark.machine("controllers")
 def test_a_limit_that_was_not_delegated(user, run):
     """It is refused with the line that mends it, and that line does."""
-    name = user.define("io", "Volatile=yes", "[Slice]", "IOWeight=50", "[Service]", "IPAddressDeny=any")
+    limit = ("Volatile=yes", "[Slice]", "IOReadIOPSMax=/ 50")
+    name = user.define("io", *limit, "[Service]", "IPAddressDeny=any")
     done = user.nsunit("start", name, check=False)
     assert done.returncode == 1
     line = f"nsunit delegate {USER} cpu io memory pids"
     assert done.stderr.splitlines() == [
-        f"nsunit: io: [Slice] IOWeight= needs the controller 'io', which was not delegated to {USER}",
+        f"nsunit: io: [Slice] IOReadIOPSMax= needs the controller 'io', which was not delegated to {USER}",
         f"  hint: root runs '{line}', then {USER} logs in anew",
         "nsunit: io: [Service] IPAddressDeny= cannot be enforced by a user's systemd",
         "  hint: leave it out, or have root run the container as one of the system's",
     ]
-    user.define("io", "Volatile=yes", "[Slice]", "IOWeight=50")
+    user.define("io", *limit)
     user.define("boot", "Volatile=yes")
     assert user.nsunit("enable", "boot").stderr == ""
     run(*line.split(), "--now")  # starts the user's systemd anew, and with it what is enabled
     user.run("systemctl", "--user", "start", "nsunit-boot")  # waits where that has not ended yet
     assert user.exec("boot", "id -u") == "0\n"
     user.nsunit("start", name)
-    assert (user.cgroup / "nsunit-io.slice/io.weight").read_text().startswith("default 50\n")
+    assert (user.cgroup / "nsunit-io.slice/io.max").read_text().endswith(" rbps=max wbps=max riops=50 wiops=max\n")
     user.nsunit("stop", name)
     user.nsunit("disable", "--now", "boot")
     assert list((user.home / ".config/systemd/user").iterdir()) == []

@@ -38,6 +38,15 @@ def test_payloads_and_sessions_in_whatever_group(killed):
     assert killed("web") == {TREE[0], TREE[2], TREE[3], TREE[6]}
 
 
+def test_who_waits_for_sessions_is_woken_before_anything_is_killed(killed, monkeypatch, tmp_path):
+    """With a payload its sessions end, and no cgroup has what has ended: who waits for it would not be found."""
+    groups = [tmp_path / "nsunit.slice" / group / "cgroup.kill" for group in TREE]
+    woken = []
+    monkeypatch.setattr(kill_now, "wake_parents", lambda group: woken.append((group, [g.read_text() for g in groups])))
+    killed("web")
+    assert dict(woken) == {str(tmp_path / "nsunit.slice" / TREE[at]): [""] * len(TREE) for at in (2, 3)}
+
+
 def test_several(killed):
     assert killed("a-b", "db", "gone") == {TREE[7], TREE[8]}
     assert killed.told == {"a-b", "db"}

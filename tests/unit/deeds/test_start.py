@@ -5,14 +5,15 @@ import types
 import pytest
 from definitions import definition
 
-from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS, Job
+from nsunit.bus.protocol import NO_SUCH_UNIT, TRANSACTION_IS_DESTRUCTIVE, UNIT_EXISTS, Job
+from nsunit.core import prepare
 from nsunit.core.prepare import Prepared
 from nsunit.deeds import start
 from nsunit.deeds.look import why
 from nsunit.deeds.start import Starter
 from nsunit.definition.model import Container, Definition
 from nsunit.definition.search import SYSTEM_SEARCH_PATH
-from nsunit.errors import BusError
+from nsunit.errors import BusError, NsunitError
 from nsunit.plan.facts import Facts
 from nsunit.plan.units import units
 from nsunit.storage.paths import Paths
@@ -22,7 +23,7 @@ from nsunit.units import Property
 @pytest.fixture
 def slice_(tmp_path, monkeypatch):
     """The slice above all containers."""
-    monkeypatch.setattr(start, "CGROUP_ROOT", str(tmp_path))
+    monkeypatch.setattr(prepare, "CGROUP_ROOT", str(tmp_path))
     monkeypatch.setattr(why, "CGROUP_ROOT", str(tmp_path))
     directory = tmp_path / "nsunit.slice"
     directory.mkdir()
@@ -166,6 +167,58 @@ def test_a_slice_that_a_session_makes_or_leaves_meanwhile(monkeypatch, failures)
         with pytest.raises(BusError, match="already loaded"):
             starter.submit(definition())
     assert len(tries) == min(failures + 1, 4)
+
+
+FOR_ANOTHER = "web: it requires 'db', which did not start"
+
+
+@pytest.fixture
+def beside_one_that_fails(monkeypatch):
+    """A starter that has queued `db`, whose job fails, and what comes of `web`, which requires it."""
+    bus = types.SimpleNamespace(wait_any=lambda jobs, timeout: (next(iter(jobs)), "failed"))
+    starter = Starter(types.SimpleNamespace(mark=lambda _: None, batch=None, bus=bus))
+    monkeypatch.setattr(start, "settle", lambda *_: None)
+    monkeypatch.setattr(start, "warn_of_moot_limits", lambda *_: None)
+    monkeypatch.setattr(start, "remember_failure", lambda *_: None)
+    monkeypatch.setattr(start, "explain_failure", lambda _bus, name, *_: NsunitError(f"{name}: no such file"))
+    monkeypatch.setattr(Starter, "_was_too_quick", lambda *_: False)
+    monkeypatch.setattr(Starter, "clear", lambda *_: None)
+    for name in ("db", "web"):
+        found = definition("[Unit]\nRequires=nsunit-db.service" if name == "web" else "", name=name)
+        prepared = Prepared(found, units(found, Facts(257, "", "", "/run/x")), ())
+        starter.waiting[Job(f"/{name}", f"nsunit-{name}.service", "start")] = prepared
+    return starter
+
+
+def test_what_has_just_failed_is_told_where_its_slice_is_being_stopped(monkeypatch, beside_one_that_fails):
+    """systemd says no to what requires it then, for a reason that nobody can do anything about."""
+    starter = beside_one_that_fails
+    web = starter.waiting.popitem()[1].definition
+
+    def queue(self, _definition, _transient):
+        why = "Unit nsunit-db.service not found." if self.outcomes else "nsunit-db.slice has 'stop' job queued"
+        raise BusError(NO_SUCH_UNIT if self.outcomes else TRANSACTION_IS_DESTRUCTIVE, why)
+
+    monkeypatch.setattr(Starter, "_queue", queue)
+    with pytest.raises(NsunitError, match=FOR_ANOTHER):
+        starter.submit(web)
+    assert str(starter.outcomes["db"].error) == "db: no such file"
+    with pytest.raises(BusError, match="stop"):
+        starter.outcomes.clear()
+        starter.submit(web)
+
+
+@pytest.mark.parametrize("result", ["dependency", "canceled"])
+def test_what_was_not_started_for_another(beside_one_that_fails, result):
+    """It may have been systemd's word or that of who took back what was left of the other."""
+    starter = beside_one_that_fails
+    starter.context.bus.wait_any = lambda jobs, _timeout: (
+        next(iter(jobs)),
+        "failed" if "db" in next(iter(jobs)).unit else result,
+    )
+    for _ in range(2):
+        starter._finish_one(starter.waiting)
+    assert str(starter.outcomes["web"].error) == FOR_ANOTHER
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ class Booted:
 @pytest.fixture(autouse=True)
 def no_package(monkeypatch):
     monkeypatch.setattr(guest_suite, "install", lambda client, package: None)
-    monkeypatch.setattr(guest_suite, "Machine", Booted)
+    monkeypatch.setattr(guest_suite, "Housed", Booted)
 
 
 def suite_of(
@@ -104,7 +104,8 @@ def test_no_test_after_a_reboot_may_be_asked_for(tmp_path, options, problems):
     suite = suite_of(system, "trixie", tmp_path, *options)
     suite.run()
     assert suite.result.problems == problems
-    assert "after_reboot" in system.ran[1]
+    assert "not after_reboot and not engines and machine" in system.ran[0]
+    assert "after_reboot and not engines and machine" in system.ran[1]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def item(path: str = REBOOT, **marks: tuple[object, ...]) -> SimpleNamespace:
         item("vm/test_any.py", once=("files alone",)),
         item("vm/test_any.py", anywhere=("files alone",)),
         item("vm/test_any.py", anywhere=("files alone",), machine=("a disk",)),
-        item(after_reboot=()),
+        item(after_reboot=(), machine=("a reboot",)),
         item("vm/test_any.py", engines=("two systems",)),
     ],
 )
@@ -47,8 +47,9 @@ def test_what_runs_somewhere(good):
         (item("vm/test_any.py", engines=("two systems",), machine=("a reason",)), "a place of its own"),
         (item(engines=("two systems",)), "a place of its own"),
         (item(before_reboot=()), "needs machine"),
+        (item(after_reboot=()), "needs machine"),
         (item("vm/test_any.py", before_reboot=(), machine=("a reboot",)), "test_reboot.py"),
-        (item("vm/test_any.py", after_reboot=()), "test_reboot.py"),
+        (item("vm/test_any.py", after_reboot=(), machine=("a reboot",)), "test_reboot.py"),
     ],
 )
 def test_what_would_run_nowhere_or_in_the_wrong_place(bad, said):

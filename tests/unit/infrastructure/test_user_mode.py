@@ -65,7 +65,7 @@ def test_a_machine_is_known_by_its_ports(tmp_path, monkeypatch):
     with pytest.raises(Lost, match="machine fast does not run"), dev.named("fast").client():
         pass
     monkeypatch.setattr(dev.sys, "argv", ["dev", "-m", "fast", "reboot"])
-    with pytest.raises(Lost, match="is not rebooted"):
+    with pytest.raises(Lost, match="machine fast does not run"):
         dev.act(dev.parse())
 
 

@@ -129,8 +129,6 @@ def act(arguments: argparse.Namespace) -> int:
             list_machines()
             return 0
         case "reboot":
-            if isinstance(machine, UserMode):
-                raise Lost("a machine of a user-mode kernel is not rebooted")
             machine.reboot()
             return 0
         case "down":

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from . import cache, owned, tree
 from .client import Commands, Lost, packed
-from .qemu import Machine
+from .qemu import Housed, Machine
 from .result import Record, Result
 from .system import System
 from .user_mode import UserMode
@@ -24,7 +24,7 @@ from .user_mode import UserMode
 TESTS = "/srv/nsunit/tests"
 REBOOT_TESTS = "vm/test_reboot.py"  # those that leave something for the tests after a reboot
 BOOTS = 4  # of one suite; whoever is lost more often has more than one fault
-INSTALL_SECONDS = 900  # dpkg compiles all modules, under emulation and beside all other suites
+INSTALL_SECONDS = 900  # 60 in an emulated machine where nothing else runs
 AGAIN = 3  # tests that may fail and pass in a new boot; if more do, it is no accident
 Show = Callable[[bytes], None]
 
@@ -205,14 +205,15 @@ class Suite:
         self.collect(system)
 
     def after_reboot(self, system: Booted, deadline: float) -> None:
-        """Reboot the machine and run what waits for that."""
-        assert isinstance(system, Machine)
+        """Reboot the machine and run what waits for that there."""
+        assert isinstance(system, Housed)
         cache.say(f"{self.key}: rebooting")
         record, lost = Record(), ""
         try:
             system.reboot()
             with system.client() as client:
-                self.pytest(client, record, ["-m", "after_reboot"], [REBOOT_TESTS], deadline)
+                marks = self.place.marks.replace("not after_reboot", "after_reboot")
+                self.pytest(client, record, ["-m", marks], [REBOOT_TESTS], deadline)
             self.collect(system)
         except Lost as error:
             lost = str(error)
@@ -235,7 +236,7 @@ class Suite:
             **test_variables(),
         }
         timeout = f"timeout={self.place.timeout}"
-        arguments = ["-v", "-p", "outcome", "--durations=15", "-o", timeout, *options, *self.options]
+        arguments = ["-v", "-p", "outcome", "-p", "costs", "--durations=15", "-o", timeout, *options, *self.options]
         client.run(
             pytest_command(arguments, *files),
             sink,
@@ -276,11 +277,11 @@ NATIVELY = Place(
     f"{USUAL} and not machine and not once",
     "some",
     timeout=150,
-    seconds=48 * 60,
+    seconds=75 * 60,
 )
 # Those are many, and slow: a system of their own, beside the others.
 ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
-MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=50 * 60, suffix="-machine")
+MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=75 * 60, suffix="-machine")
 USER = replace(
     MACHINE, title="in user mode", make=UserMode, marks=f"{USUAL} and user_mode", silence=5 * 60, suffix="-user-mode"
 )

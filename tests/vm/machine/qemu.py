@@ -152,6 +152,30 @@ class Housed:
             if not said.startswith("running"):
                 raise Lost(f"the machine did not start properly: {said.strip()}")
 
+    def reboot(self) -> None:
+        """Reboot the machine properly; its disks stay. Raises Lost if it does not come back."""
+        identity = "cat /proc/sys/kernel/random/boot_id"
+        with self.client() as client:
+            before = client.output(identity)[1]
+            self.on_reboot("reset")
+            with contextlib.suppress(Lost):  # it may go down before it has answered
+                client.output("systemctl --no-block reboot")
+        deadline = time.monotonic() + BOOT_SECONDS
+        after = before
+        while after == before:
+            if time.monotonic() > deadline or not self.pid():
+                raise Lost("the machine did not come back after its reboot")
+            time.sleep(1)
+            with contextlib.suppress(Lost), self.client(2) as client:
+                status, said = client.output(identity, timeout=5)
+                if status == 0:  # else it was ended, since the machine still goes down
+                    after = said
+        self.on_reboot("shutdown")
+        self.wait_for_boot()
+
+    def on_reboot(self, action: str) -> None:
+        """Say what becomes of the machine when its system reboots, if that is not what it does anyway."""
+
     @contextmanager
     def client(self, timeout: float = 120) -> Iterator[Client]:
         """Connect to the machine; whoever raises Lost meanwhile says what its console said last, too."""
@@ -230,32 +254,11 @@ class Machine(Housed):
             options += ["-device", f"virtserialport,chardev=agent{number},name=org.nsunit.agent.{number}"]
         return options
 
-    def reboot(self) -> None:
-        """Reboot the machine properly; its disks stay. Raises Lost if it does not come back.
+    def on_reboot(self, action: str) -> None:
+        """Say what qemu does when the guest reboots: "reset" or "shutdown" (QMP's set-action).
 
         A reboot ends qemu otherwise, which is how a panic is told from a machine that takes its time.
         """
-        identity = "cat /proc/sys/kernel/random/boot_id"
-        with self.client() as client:
-            before = client.output(identity)[1]
-            self.on_reboot("reset")
-            with contextlib.suppress(Lost):  # it may go down before it has answered
-                client.output("systemctl --no-block reboot")
-        deadline = time.monotonic() + BOOT_SECONDS
-        after = before
-        while after == before:
-            if time.monotonic() > deadline or not self.pid():
-                raise Lost("the machine did not come back after its reboot")
-            time.sleep(1)
-            with contextlib.suppress(Lost), self.client(2) as client:
-                status, said = client.output(identity, timeout=5)
-                if status == 0:  # else it was ended, since the machine still goes down
-                    after = said
-        self.on_reboot("shutdown")
-        self.wait_for_boot()
-
-    def on_reboot(self, action: str) -> None:
-        """Say what qemu does when the guest reboots: "reset" or "shutdown" (QMP's set-action)."""
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(20)
             connection.connect(str(self.directory / "monitor"))

@@ -407,9 +407,7 @@ def _unwind(number: int, frame: FrameType | None) -> None:
             _come_again(number)
             return
         frame = frame.f_back
-    if number == _signal.SIGINT:
-        raise KeyboardInterrupt
-    raise Terminated(number)
+    raise KeyboardInterrupt if number == _signal.SIGINT else Terminated(number)
 
 
 def _come_again(number: int) -> None:

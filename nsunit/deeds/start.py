@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.bus.protocol import (
-    DISCONNECTED,
-    GROUP_LOST,
-    NO_SPACE,
-    NO_SUCH_UNIT,
-    TRANSACTION_IS_DESTRUCTIVE,
-    UNIT_EXISTS,
-)
+from nsunit.bus import protocol
 from nsunit.core.context import take_back
 from nsunit.core.jobs import (
     GRACE_SECONDS,
@@ -61,7 +54,7 @@ class Starter:
         self.on_event = on_event
         self.locks: list[Lock] = []
         self.waiting: dict[Job, Prepared] = {}
-        self.timeouts: dict[Job, float] = {}
+        self.timeout = 0.0  # seconds, the longest of all that was queued
         self.outcomes: dict[str, Outcome] = {}
         self.total = 0
 
@@ -90,15 +83,15 @@ class Starter:
                 warn_of_moot_limits(self.context, definition)  # systemd is at work meanwhile
                 return
             except BusError as error:
-                if error.name == NO_SUCH_UNIT:  # one that it requires
+                if error.name == protocol.NO_SUCH_UNIT:  # one that it requires
                     raise self._without_required(definition, error) from error
-                if error.name == NO_SPACE:
+                if error.name == protocol.NO_SPACE:
                     raise self._without_room(definition) from error
-                if error.name == TRANSACTION_IS_DESTRUCTIVE and left and self._finish_required(definition):
+                if error.name == protocol.TRANSACTION_IS_DESTRUCTIVE and left and self._finish_required(definition):
                     continue  # it has just failed, and systemd was stopping its slice
                 # systemd re-executed itself, the group went, or a session has just made or left the slice; what there
                 # was of this start is taken back by now.
-                if error.name not in (DISCONNECTED, GROUP_LOST, UNIT_EXISTS) or not left:
+                if error.name not in (protocol.DISCONNECTED, protocol.GROUP_LOST, protocol.UNIT_EXISTS) or not left:
                     raise
 
     def _without_required(self, definition: Definition, error: BusError) -> NsunitError:
@@ -146,13 +139,13 @@ class Starter:
             job = self.context.bus.start(unit) if enabled else _start_new(self.context, prepared)
         except BaseException as error:
             # Interrupted, or without an answer: systemd may have queued it all the same.
-            if isinstance(error, BusError) and error.name == UNIT_EXISTS:
+            if isinstance(error, BusError) and error.name == protocol.UNIT_EXISTS:
                 take_back(prepared.undo)
             else:
                 self.clear(prepared)
             raise
         self.waiting[job] = prepared
-        self.timeouts[job] = start_timeout(prepared.units.service)
+        self.timeout = max(self.timeout, start_timeout(prepared.units.service))
         self.tell()
 
     def finish(self) -> None:
@@ -173,8 +166,7 @@ class Starter:
 
     def _finish_one(self, jobs: Collection[Job]) -> None:
         """Wait for one of *jobs*."""
-        timeout = max(self.timeouts[job] for job in jobs)
-        job, result = self.context.bus.wait_any(jobs, timeout)
+        job, result = self.context.bus.wait_any(jobs, self.timeout)
         prepared = self.waiting.pop(job)
         try:
             self._ended(job, prepared, result)

@@ -19,7 +19,7 @@ WITH = {**WITHOUT, "nv-0": Link(7, master=6)}
 def look(monkeypatch):
     """Looks at a host with the *links*, where the unit of WEB has one state before that and one *after*."""
     deleted = []
-    monkeypatch.setattr(check.links, "delete", deleted.append)
+    monkeypatch.setattr(check.removal, "delete", deleted.append)
     monkeypatch.setattr(check.nft, "listed", lambda _table: [])
     monkeypatch.setattr(check.nft, "apply", lambda _ruleset: None)
     monkeypatch.setattr(check.firewall, "stale", lambda _rules, _known: "")

@@ -135,8 +135,10 @@ def merged(layers: list[list[tuple[tarfile.TarInfo, bytes]]]) -> dict[str, Node]
     tree: dict[str, Node] = {"": Node(*directory("", mtime=None))}
     for layer in layers:
         own: set[str] = set()
+        below = dict(tree)
         for info, data in layer:
-            _apply(tree, own, info, data)
+            if not _is_about_what_is_gone(tree, below, info.name):
+                _apply(tree, own, info, data)
     return tree
 
 
@@ -172,6 +174,13 @@ def _real(tree: dict[str, Node], path: str) -> str:
 def _drop(tree: dict[str, Node], path: str) -> None:
     for below in [name for name in tree if name == path or name.startswith(f"{path}/")]:
         del tree[below]
+
+
+def _is_about_what_is_gone(tree: dict[str, Node], below: dict[str, Node], path: str) -> bool:
+    """Whether *path* is a whiteout in what was a directory below, and is a link to another one by now."""
+    parent, name = _split(path)
+    was = _real(below, parent)
+    return name.startswith(".wh.") and was in below and below[was].kind == "d" and was != _real(tree, parent)
 
 
 def _apply(tree: dict[str, Node], own: set[str], info: tarfile.TarInfo, data: bytes) -> None:

@@ -50,6 +50,13 @@ CASES = {
         [file("lib/one", "1"), file("abs/lib/two", "2"), file("up/three", "3"), file("lib/.wh.four")],
         [file("lib/.wh.one"), hard("lib/five", "abs/lib/two"), hard("six", "up/three")],
     ],
+    "a directory becomes a link, and what was in it a whiteout": [  # as umoci writes it
+        [file("new/both"), file("new/b"), file("old/both"), file("old/deep/b"), file("o/both"), link("to-new", "new")],
+        [
+            *[link("old", "new"), file("old/.wh.both"), file("old/deep/.wh.b"), file("old/.wh.deep")],
+            *[link("o", "to-new"), file("o/.wh..wh..opq"), file("to-new/.wh.b")],
+        ],
+    ],
     "sparse, empty and long": [
         [file(LONG, "long", pax_headers={"comment": "x"}), file("empty"), link("long-link", "y" * 400)],
         [hard("hard-to-long", LONG), file("zeros", "\0" * 300_000)],

@@ -63,6 +63,7 @@ class Layer:
         self.entries = 0
         self.warnings: list[str] = []
         self.made: set[str] = set()  # canonical paths of what the layer has brought, and of what is above that
+        self.replaced: set[str] = set()  # canonical paths of links that stand where a directory was
         self.split: dict[tuple[int, int], str] = {}  # files further down with several names -> a name made for one here
         self.contents: dict[str, str] = {}  # canonical paths of files made here -> digests as the catalog has them
         self._room = CONTENTS_MAX
@@ -215,6 +216,8 @@ class Layer:
         try:
             os.symlink(entry.linkname, name, dir_fd=directory)
         except FileExistsError:
+            if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+                self.replaced.add(path)
             self._clear(directory, name)
             os.symlink(entry.linkname, name, dir_fd=directory)
         self._set_by_name(entry, directory, name)
@@ -290,6 +293,8 @@ class Layer:
 
     def _remove_lower(self, parts: list[str], name: str) -> None:
         """Take away what is further down: a whiteout is about that alone, wherever in the archive it stands."""
+        if self.replaced and self._was_elsewhere(parts):
+            return
         if name == _OPAQUE:
             found = self.places.find(parts)
             if found is not None:
@@ -310,6 +315,16 @@ class Layer:
             self._clear(directory, hidden)
         elif (below := self.places.find(path.split("/"))) is not None and below[0] == path:
             self._empty(*below)
+
+    def _was_elsewhere(self, parts: list[str]) -> bool:
+        """Whether *parts* lead by a link of this layer to another directory than further down, which is gone."""
+        for depth, name in enumerate(parts):
+            found = self.places.find(parts[:depth])
+            if found is None:
+                return False
+            if joined(found[0], name) in self.replaced:
+                return True
+        return False
 
     def _empty(self, path: str, directory: int) -> None:
         """Remove all in a directory but what the layer has brought."""

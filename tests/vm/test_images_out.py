@@ -519,7 +519,7 @@ WRONG = [
     (["commit", "{name}", "x", "-c", "EXPOSE 0"], "'EXPOSE 0': '0' is not a port"),
     (["commit", "{name}", "x", "-c", 'CMD ["a", 1]'], "it is no list of texts"),
     (["commit", "{name}", "x", "-c", "ENV =x"], "it is not NAME=VALUE"),
-    (["commit", "{name}", "x", "-c", "WORKDIR x"], "config: WorkingDir: 'x' is not an absolute path"),
+    (["commit", "{name}", "x", "-c", "USER a b"], "config: User: 'a b' is not a "),
     (["commit", "nobody", "x"], "nobody"),
     (["commit", "{volatile}", "x"], "nothing of what it writes is kept, by Volatile="),
     (["commit", "{name}", "x"], "it has written nothing on its image"),

@@ -6,6 +6,7 @@ Pure.  The instructions are those of a Containerfile that 'podman commit --chang
 from __future__ import annotations
 
 import json
+import posixpath
 import shlex
 
 from nsunit.errors import UsageError
@@ -193,6 +194,10 @@ def _text(key: str) -> Callable[[Config, str], None]:
     return change
 
 
+def _directory(config: Config, value: str) -> None:
+    config["WorkingDir"] = posixpath.join("/", config.get("WorkingDir") or "", value)
+
+
 _INSTRUCTIONS: dict[str, Callable[[Config, str], None]] = {
     "CMD": _command("Cmd"),
     "ENTRYPOINT": _command("Entrypoint"),
@@ -202,5 +207,5 @@ _INSTRUCTIONS: dict[str, Callable[[Config, str], None]] = {
     "STOPSIGNAL": _text("StopSignal"),
     "USER": _text("User"),
     "VOLUME": _volumes,
-    "WORKDIR": _text("WorkingDir"),
+    "WORKDIR": _directory,
 }

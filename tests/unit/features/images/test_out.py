@@ -51,12 +51,19 @@ def test_what_cannot_be_told_is_skipped():
         ("VOLUME /a /b", {"Volumes": {"/a": {}, "/b": {}}}),
         ("USER web", {"User": "web"}),
         ("WORKDIR /srv", {"WorkingDir": "/srv"}),
+        ("WORKDIR srv", {"WorkingDir": "/srv"}),
         ("STOPSIGNAL USR1", {"StopSignal": "USR1"}),
     ],
 )
 def test_changes_of_a_config(instruction, config):
     found = changes.changed({"config": {"Env": ["OLD=0"]}, "os": "linux"}, [instruction])
     assert found == {"config": {"Env": ["OLD=0"], **config}, "os": "linux"}
+
+
+def test_a_directory_without_a_slash_is_in_the_one_before():
+    found = changes.changed({"config": {"WorkingDir": "/srv"}}, ["WORKDIR a", "WORKDIR b/c"])
+    assert found["config"] == {"WorkingDir": "/srv/a/b/c"}
+    assert changes.changed(found, ["WORKDIR /x"])["config"] == {"WorkingDir": "/x"}
 
 
 @pytest.mark.parametrize("instruction", ["RUN x", "CMD", "", "ENV =x", "EXPOSE http", "CMD [1]", "CMD [", 'LABEL "a'])

@@ -16,7 +16,8 @@
 # Where it matters: images of a distribution without merged /usr that are brought up to date, directories of data moved
 # to a volume with a link left behind.  The bundle is right, and what is made of the image lacks files, or there is none.
 # In a bundle, empty the directory and repack, then make the link and repack again.
-# What is known: umoci's issue 254 was about the same whiteouts of a directory that is gone; those are left out since 0.4.2.
+# What is known: umoci's issue 254 was about the same whiteouts of a directory that is gone; its pull request 258 left those
+# out.
 #
 # Needs: root, mmdebstrap, unshare, overlayfs.
 set -eu

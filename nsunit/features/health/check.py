@@ -26,6 +26,7 @@ _CHUNK = 1 << 16
 _LAST_CHUNKS = 16  # as many as a pipe holds
 _END_SECONDS = 5.0  # for the kernel to end what was killed
 _BUSY = 16  # EBUSY
+_POLL_MAX = (1 << 31) - 1  # ms, 24 days: an int of poll(2)
 
 
 class _TimeIsOverError(Exception):
@@ -46,7 +47,7 @@ class Payload:
         """Whether it has ended; waits up to *seconds* for that."""
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
-        return bool(poll.poll(int(seconds * 1000)))
+        return bool(poll.poll(min(int(seconds * 1000), _POLL_MAX)))
 
     def is_frozen(self) -> bool:
         """Whether it, or a slice above, is frozen."""

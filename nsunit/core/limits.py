@@ -128,8 +128,7 @@ def _disks_below(path: str, depth: int) -> tuple[str, ...]:
         return ()
     if stat.S_ISBLK(status.st_mode):
         return (path,)
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        mount = mount_of(os.path.realpath(path), file.read())
+    mount = mount_of(os.path.realpath(path), read_kernel_file("/proc/self/mountinfo") or "")
     if mount.type == "overlay" and depth < _DEPTH:
         return tuple(_one_each(disk for layer in mount.layers for disk in _disks_below(layer, depth + 1)))
     return (path,) if mount.has_disk and not stat.S_ISCHR(status.st_mode) else ()

@@ -239,7 +239,7 @@ def is_frozen(running: Running) -> bool:
 def cgroup_of(pid: int) -> str:
     """The version 2 cgroup of process *pid*, empty if it is gone."""
     try:
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             return next((line[3:].rstrip("\n") for line in file if line.startswith("0::")), "")
     except (FileNotFoundError, ProcessLookupError):
         return ""
@@ -248,7 +248,7 @@ def cgroup_of(pid: int) -> str:
 def status_field(pid: int, field: str) -> str | None:
     """A field of /proc/PID/status, proc_pid_status(5); None if the process is gone."""
     try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="surrogateescape") as file:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             for line in file:
                 if line.startswith(field + ":"):
                     return line.partition(":")[2].strip()

@@ -65,7 +65,7 @@ def warn_of_foreign_binds(context: Context, definition: Definition, user_range: 
 
 def automounts() -> tuple[str, ...]:
     """The mount points on the host where autofs mounts what is asked for, proc_pid_mountinfo(5)."""
-    lines = (read_kernel_file("/proc/self/mountinfo") or "").splitlines()
+    lines = (read_kernel_file("/proc/self/mountinfo") or "").split("\n")
     points = (line.split(" ")[4] for line in lines if " - autofs " in line)
     return tuple(dict.fromkeys(point.replace("\\040", " ") for point in points))
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from nsunit.record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # File systems without a block device, apart from which systemd finds one (btrfs among them).
 _DISKLESS = frozenset(
     "tmpfs ramfs devtmpfs proc sysfs cgroup2 nfs nfs4 cifs smb3 9p virtiofs ceph fuse overlay devpts".split()
@@ -23,10 +27,15 @@ class Mount(Record):
         return self.type not in _DISKLESS and not self.type.startswith("fuse.")
 
 
+def lines_of(mountinfo: str) -> Iterator[str]:
+    """Its lines.  Of all that Python takes for the end of one, names may have each but the newline as it is."""
+    return filter(None, mountinfo.split("\n"))
+
+
 def mount_of(path: str, mountinfo: str) -> Mount:
     """The mount that the resolved, absolute *path* is on; the last one of those on the longest mount point."""
     found = Mount("", "")
-    for line in mountinfo.splitlines():
+    for line in lines_of(mountinfo):
         left, _, right = line.partition(" - ")
         point = unescape(left.split(" ")[4])
         below = path == point or path.startswith(point.rstrip("/") + "/")
@@ -39,7 +48,7 @@ def mount_of(path: str, mountinfo: str) -> Mount:
 def mounts_at(mountinfo: str) -> dict[str, list[int]]:
     """The ids of the mounts at each mount point, the topmost last."""
     found: dict[str, list[int]] = {}
-    for line in mountinfo.splitlines():
+    for line in lines_of(mountinfo):
         words = line.split(" ")
         found.setdefault(unescape(words[4]), []).append(int(words[0]))
     return found

@@ -59,7 +59,7 @@ def _is_detached(fd: int) -> bool:
     """Whether the mount of *fd* is in no tree, so that nobody can find it and make it writable again."""
     info = namespaces.read_file(f"/proc/self/fdinfo/{fd}")
     number = info.partition("mnt_id:")[2].split()[0]
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape", newline="\n") as mounts:
         return all(line.partition(" ")[0] != number for line in mounts)
 
 

@@ -202,6 +202,22 @@ def test_an_enabled_one_listens_from_boot_on(containers, nsunit, run):
     assert units(name) == {}
 
 
+@pytest.mark.parametrize("lines", [("PublishPort=8191:80", "Activation=socket"), ("PublishPort=[::1]:8191:80",)])
+def test_one_whose_sockets_listen_can_be_enabled(containers, nsunit, lines):
+    """Its own socket has the port, and nobody else; another container's is still refused."""
+    name = containers.define(definition("Network=bridge", *lines))
+    nsunit("start", name)
+    try:
+        assert nsunit("enable", name).returncode == 0
+        assert nsunit("enable", name).stdout == f"{name}: was so already\n"
+        other = containers.define(definition("Network=bridge", "PublishPort=8191:80", "Activation=socket"))
+        refused = nsunit("enable", other, check=False)
+        assert f"{other}: PublishPort=: 8191/tcp is published by container '{name}'" in refused.stderr
+    finally:
+        nsunit("disable", "--now", name)
+    assert units(name) == {}
+
+
 def connect(port):
     return socket.create_connection(("127.0.0.1", port), timeout=90).makefile()
 

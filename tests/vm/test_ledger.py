@@ -207,7 +207,7 @@ def test_a_leak_is_found_and_named(containers, nsunit, run, ledger, removed):
 @ANYWHERE
 def test_a_mount_of_the_host_is_named(containers, nsunit, run, tmp_path):
     container = containers.start(SLEEPER)
-    place = tmp_path / "held"
+    place = tmp_path / "he\fld\r"  # the kernel shows these as they are, and anybody in a user namespace may choose them
     place.touch()
     run("mount", "--bind", f"/proc/{container.pid}/ns/uts", str(place))
     try:

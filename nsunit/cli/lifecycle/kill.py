@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 def kill(invocation: Invocation) -> int:
     """The verb `kill`."""
     _check_names(invocation.operands)
-    signal = int(value_of(signal_number, invocation.value("signal") or "SIGTERM"))
-    whom = _whom(invocation.value("kill-whom") or "all")
+    signal = int(value_of(signal_number, _said(invocation, "signal", "SIGTERM")))
+    whom = _whom(_said(invocation, "kill-whom", "all"))
     context = invocation.context()
     return each(invocation, lambda name: kill_processes(context, name, signal=signal, whom=whom))
+
+
+def _said(invocation: Invocation, option: str, default: str) -> str:
+    """What *option* says, an empty word too: that of a script may have been meant to be another than the default."""
+    value = invocation.value(option)
+    return default if value is None else value
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -44,6 +44,7 @@ from nsunit.definition.search import find, list_groups
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import FEATURES, hooks
+from nsunit.formats.disks import lines_of
 from nsunit.names import (
     ROOT_SLICE,
     group_of_pod,
@@ -191,8 +192,7 @@ def _unstarted(context: Context) -> Iterator[Leftover]:
 def _mounts(context: Context) -> Iterator[Leftover]:
     paths = context.paths
     bases = (paths.runtimes, paths.states)
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        points = [line.split(" ", 5)[4] for line in file]
+    points = [line.split(" ", 5)[4] for line in lines_of(read_kernel_file("/proc/self/mountinfo") or "")]
     for point in reversed(points):
         for base in bases:
             name = point.removeprefix(base + "/").partition("/")[0]

@@ -17,6 +17,7 @@ from nsunit.core.prepare import INIT_PROGRAMS
 from nsunit.core.seccomp import library_path
 from nsunit.core.seccomp_compiler import library_version
 from nsunit.errors import BusError, NsunitError
+from nsunit.formats.disks import lines_of
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT, linux
 
@@ -182,8 +183,8 @@ def _file_system(path: str) -> int:
 
 
 def _mount_options(mount_point: str) -> tuple[str, ...]:
-    for line in _read("/proc/self/mountinfo").splitlines():
-        fields = line.split()
+    for line in lines_of(_read("/proc/self/mountinfo")):
+        fields = line.split(" ")
         if fields[4] == mount_point:
             return tuple(f"{fields[5]},{fields[-1]}".split(","))
     return ()

@@ -120,7 +120,10 @@ def _nice(values: Mapping[str, object]) -> None:
 
 
 def _oom_score(values: Mapping[str, object]) -> None:
-    write_file("/proc/self/oom_score_adj", str(values["OOMScoreAdjust"]))
+    try:
+        write_file("/proc/self/oom_score_adj", str(values["OOMScoreAdjust"]))
+    except PermissionError:
+        pass  # in a container it may be so, and there systemd has started the payload without it, too
 
 
 def _affinity(values: Mapping[str, object]) -> None:

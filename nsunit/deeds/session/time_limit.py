@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _INFINITY = (1 << 64) - 1
 _USEC = 1_000_000
 _LATER_SECONDS = 0.2  # systemd is the first to act
+_LONGEST_SECONDS = 1e9  # 30 years; no timer of Python's takes more than 292
 
 
 class TimeLimit:
@@ -34,8 +35,9 @@ class TimeLimit:
         if self.seconds:
             self.pid, self.pidfd = pid, os.pidfd_open(pid)
             self.began = time.monotonic()
-            signal.signal(signal.SIGALRM, self._end)
-            signal.setitimer(signal.ITIMER_REAL, self.seconds + _LATER_SECONDS)
+            if self.seconds < _LONGEST_SECONDS:
+                signal.signal(signal.SIGALRM, self._end)
+                signal.setitimer(signal.ITIMER_REAL, self.seconds + _LATER_SECONDS)
 
     def is_over(self) -> bool:
         """Whether the payload, which has ended, has had all its time."""

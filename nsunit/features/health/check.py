@@ -26,6 +26,7 @@ _CHUNK = 1 << 16
 _LAST_CHUNKS = 16  # as many as a pipe holds
 _END_SECONDS = 5.0  # for the kernel to end what was killed
 _BUSY = 16  # EBUSY
+_POLL_MAX = (1 << 31) - 1  # ms, 24 days: an int of poll(2)
 
 
 class _TimeIsOverError(Exception):
@@ -46,7 +47,7 @@ class Payload:
         """Whether it has ended; waits up to *seconds* for that."""
         poll = select.poll()
         poll.register(self.pidfd, select.POLLIN)
-        return bool(poll.poll(int(seconds * 1000)))
+        return bool(poll.poll(min(int(seconds * 1000), _POLL_MAX)))
 
     def is_frozen(self) -> bool:
         """Whether it, or a slice above, is frozen."""
@@ -137,19 +138,27 @@ def _run(payload: Payload, group: Group, plan: Sequence[Operation], command: Seq
     build = Build("")
     build.pipes = ((1, 2),)
     build.keeps_groups = any(getattr(operation, "keeps_groups", False) for operation in plan)
-    build.root_fd = os.open(f"/proc/{payload.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    if payload.has_ended():
-        raise ProcessLookupError(3, "the container has ended")
-    operations = of_session(plan, command)
-    spawn.prepare(operations, build)
-    enter = spawn.join(plan, payload.pidfd)
-    pid = spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=group.admit)
-    return _attend(pid, build.pipe_fds[0])
+    try:
+        build.root_fd = os.open(f"/proc/{payload.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        if payload.has_ended():
+            raise ProcessLookupError(3, "the container has ended")
+        operations = of_session(plan, command)
+        spawn.prepare(operations, build)
+        enter = spawn.join(plan, payload.pidfd)
+        pid = spawn.spawn(operations, build, enter, new_root=False, attached=True, before_enter=group.admit)
+        pidfd = os.pidfd_open(pid)
+        try:
+            return _attend(pid, pidfd, build.pipe_fds[0])
+        finally:
+            os.close(pidfd)
+    finally:  # one that is starting is tried thousands of times by the same program
+        build.close()
+        for fd in build.pipe_fds:
+            os.close(fd)
 
 
-def _attend(pid: int, pipe: int) -> tuple[int, bytes]:
+def _attend(pid: int, pidfd: int, pipe: int) -> tuple[int, bytes]:
     """Wait for the end of process *pid*; returns its status, and the end of what came through *pipe*."""
-    pidfd = os.pidfd_open(pid)
     os.set_blocking(pipe, False)
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
@@ -167,8 +176,6 @@ def _attend(pid: int, pipe: int) -> tuple[int, bytes]:
     for _ in range(_LAST_CHUNKS):  # what it has left behind may go on to write
         output = (output + _read(pipe))[-OUTPUT_MAX:]
     _, status = os.waitpid(pid, 0)
-    os.close(pidfd)
-    os.close(pipe)
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), output
 
 

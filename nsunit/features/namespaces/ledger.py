@@ -266,7 +266,7 @@ def leftovers(found: Iterable[Row]) -> list[Row]:
 def mounts_of_namespaces(mountinfo: str) -> list[tuple[str, int, str]]:
     """Kind, inode and mount point of each bind mount of a namespace in *mountinfo*, proc_pid_mountinfo(5)."""
     found = []
-    for line in mountinfo.splitlines():
+    for line in disks.lines_of(mountinfo):
         fields, dash, rest = line.partition(" - ")
         if not dash or not rest.startswith("nsfs "):
             continue

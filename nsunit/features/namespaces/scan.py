@@ -76,7 +76,7 @@ class _Pass:
             elif inode != own.get(kind):
                 children[kind] = inode
             self.places.setdefault(inode, (kind, path))
-        path = next((line[3:] for line in cgroup.splitlines() if line.startswith("0::")), "")
+        path = next((line[3:] for line in cgroup.split("\n") if line.startswith("0::")), "")
         container = container_of_cgroup(path.removeprefix(self.base)) if path.startswith(self.base) else ""
         return Process(pid, command.rstrip("\n"), container, own, children)
 

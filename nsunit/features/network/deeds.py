@@ -32,6 +32,7 @@ from nsunit.features.network.register import (
     note,
 )
 from nsunit.features.network.values import listened_ports, of
+from nsunit.names import socket_patterns
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -101,7 +102,7 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
                 f"{name}: PublishPort=: no port leads into {named}",
                 hint="add a Network= that is a bridge, not Internal= and has no VLAN=",
             )
-        check_ports_among(name, ports, others)
+        check_ports_among(name, ports, others, _held(context, known.items.get(name)) if carried else ())
         speed = connected.egress, connected.ingress
         item = Attachment(name, tuple(interfaces), ports, connected.host_ports, *speed, tuple(devices))
         if not has_six():
@@ -116,6 +117,15 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
         if files.read_file(path) != content:  # as a rule it is what it was, where it is kept for the boot
             files.write_file(path, content, sync=True)
     return item
+
+
+def _held(context: Context, own: Attachment | None) -> tuple[tuple[int, str], ...]:
+    """The ports of the host, with their protocols, on which systemd listens for a container attached as *own*."""
+    if own is None or not any(
+        unit.active_state == "active" for unit in context.bus.list_units(socket_patterns(own.container))
+    ):
+        return ()
+    return tuple((port.host, port.protocol) for port in own.ports if port.listened)
 
 
 def _choose(

@@ -126,12 +126,17 @@ def _changes(context: Context) -> str:
 def attachment_of(context: Context, name: str) -> Attachment | None:
     """The attachment of container *name*, or None where it has none.
 
+    Of one that is just being enabled, and runs or is listened for, it is still that which it has by now.
+
     Raises:
         NsunitError: its file holds something else.
     """
     paths = context.paths
     path = (paths.boot_network_of(name) if paths.is_enabled(name) else paths.network_of(name)) + "/attachment"
     content = files.read_known(path)
+    if content is None and paths.is_enabled(name):
+        path = paths.network_of(name) + "/attachment"
+        content = files.read_known(path)
     if content is None:
         return None
     known = _read.get(path)
@@ -179,15 +184,18 @@ def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:
     check_ports_among(name, ports, attachments(context, name))
 
 
-def check_ports_among(name: str, ports: tuple[Port, ...], others: list[Attachment]) -> None:
-    """`check_ports`, where the attachments of *others* are known."""
+def check_ports_among(
+    name: str, ports: tuple[Port, ...], others: list[Attachment], held: tuple[tuple[int, str], ...] = ()
+) -> None:
+    """`check_ports`, where the attachments of *others* are known; *held* are those that the container has itself."""
     for port in ports:
         taker = plan.clash(port, others)
         if taker:
             raise NsunitError(
                 f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
             )
-        check_free(name, port)
+        if (port.host, port.protocol) not in held:
+            check_free(name, port)
 
 
 def check_free(name: str, port: Port) -> None:

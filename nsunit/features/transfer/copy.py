@@ -51,6 +51,8 @@ def copy(
 
 def _check(froms: Sequence[End], to: End) -> None:
     for end in (*froms, to):
+        if not end.text:  # as an unset variable is, and not the directory that the caller is in
+            raise UsageError("'' is no path", hint="name a file or directory; . is the one that you are in")
         if end.container:
             check_name(end.container)
     if not to.container and not all(item.container for item in froms):

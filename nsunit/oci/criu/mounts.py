@@ -39,13 +39,13 @@ class Outside(Record):
 def parse(text: str) -> list[Mount]:
     """The mounts of a mountinfo file."""
     found = []
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):  # names may have all other ends of lines as they are
         before, _, after = line.partition(" - ")
-        words = before.split()
+        words = before.split(" ")
         point = words[4]
         for escape, character in _ESCAPES:
             point = point.replace(escape, character)
-        found.append(Mount(int(words[0]), int(words[1]), words[2], point, after.split()[0]))
+        found.append(Mount(int(words[0]), int(words[1]), words[2], point, after.split(" ")[0]))
     return found
 
 

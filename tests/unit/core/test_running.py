@@ -19,6 +19,8 @@ PROGRAM = "import signal, sys; {}; print(flush=True); sys.stdin.read()"
         ("signal.signal(15, print)", True),
         ("signal.pthread_sigmask(0, [15])", True),  # signalfd(2) and sigwait(3) need it blocked
         ("signal.signal(15, signal.SIG_IGN)", False),
+        # Its name is the first line of /proc/PID/status, in which the kernel escapes the newline alone.
+        ("open('/proc/self/comm', 'w').write('\\rSigCgt:\\tffffff')", False),
         ("pass", False),
     ],
 )

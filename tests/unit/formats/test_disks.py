@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsunit.formats.disks import mount_of
+from nsunit.formats.disks import mount_of, mounts_at
 
 MOUNTINFO = r"""
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -35,3 +35,12 @@ MOUNTINFO = r"""
 def test_mount_of(path, kind, layers, has_disk):
     found = mount_of(path, MOUNTINFO)
     assert (found.type, found.layers, found.has_disk) == (kind, layers, has_disk)
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_what_ends_a_line_elsewhere_is_a_part_of_a_name(end):
+    """The kernel writes them as they are, and whoever may mount something chooses the name."""
+    text = f"22 1 254:0 / / rw - ext4 /dev/vda rw\n23 22 0:9 / /tmp/a{end}b rw shared:3 - tmpfs none rw\n"
+    assert mounts_at(text) == {"/": [22], f"/tmp/a{end}b": [23]}
+    assert mount_of("/tmp/a", text).type == "ext4"
+    assert mount_of(f"/tmp/a{end}b/c", text).type == "tmpfs"

@@ -173,6 +173,11 @@ def test_what_is_mounted_of_the_host():
     assert request.external_at_restore([("/data x", "/srv")]) == ["mnt[/data x]:/srv"]
 
 
+def test_a_mount_point_may_have_what_ends_a_line_elsewhere():
+    (found,) = mounts.parse("7 6 0:1 / /tmp/a\x0c\u2028\xa0b rw - tmpfs none rw\n")
+    assert (found.point, found.kind) == ("/tmp/a\x0c\u2028\xa0b", "tmpfs")
+
+
 def test_mount_points_of_the_root_are_made_again():
     points = [mount.point for mount in mounts.on_root(mounts.parse(INFO))]
     assert points == ["/proc", "/data x", "/dev/null", "/rootfs-has-it", "/tmp"]

@@ -173,6 +173,10 @@ def test_kill_refuses(nsunit, manager):
     assert (status, err.splitlines()[0]) == (2, "nsunit: 'SIGNOPE' is not a signal")
     status, _out, err = nsunit("kill", "--kill-whom=x", "a")
     assert (status, err) == (2, "nsunit: 'x' is not one of main, all\n  hint: --kill-whom=main\n")
+    # An empty word, as of a variable that is not set, is not SIGTERM to all.
+    for option, said in (("--signal=", "'' is not a signal"), ("--kill-whom=", "'' is not one of main, all")):
+        status, _out, err = nsunit("kill", option, "a")
+        assert (status, err.splitlines()[0]) == (2, f"nsunit: {said}")
 
 
 def test_one_that_fails_does_not_keep_the_others(nsunit, manager):

@@ -86,6 +86,19 @@ def test_what_cannot_be_given_is_named(monkeypatch):
         Inherited(("Nice",), {"Nice": -5}, {}).give()
 
 
+def test_a_score_that_systemd_may_not_give_either_keeps_nobody_out(monkeypatch):
+    """In a container systemd starts a service without its OOMScoreAdjust=, see systemd.exec(5)."""
+    written = []
+
+    def refuse(path, text):
+        written.append((path, text))
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(inherited, "write_file", refuse)
+    Inherited(("OOMScoreAdjust",), {"OOMScoreAdjust": -1000}, {}).give()
+    assert written == [("/proc/self/oom_score_adj", "-1000")]
+
+
 def test_the_cpus_of_nodes_are_meant(monkeypatch):
     given = []
     monkeypatch.setattr(inherited.os, "sched_setaffinity", lambda pid, cpus: given.append((pid, cpus)))

@@ -1,5 +1,6 @@
 """What a foreground `run` makes of a signal."""
 
+import os
 import signal
 import types
 
@@ -8,6 +9,7 @@ from definitions import definition
 
 from nsunit.core.prepare import Prepared
 from nsunit.deeds.session import run
+from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.definition.model import Container, Definition
 from nsunit.errors import SessionError
 from nsunit.plan.facts import Facts
@@ -31,6 +33,15 @@ def test_a_system_gets_its_stop_signal(monkeypatch):
     system = Definition("web", Container(("x",), stop_signal=37, extras=(("boot", None),)), (), (), ())
     assert run._signal_for(system, 42, signal.SIGHUP) == 37
     assert asked == [(42, 37)]
+
+
+def test_a_time_that_no_timer_takes_is_none(monkeypatch):
+    """systemd takes up to 584542 years, a timer of Python's no more than 292."""
+    said = definition("[Service]", "RuntimeMaxSec=584542y")
+    limit = TimeLimit(said)
+    limit.begin(os.getpid())
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert not limit.is_over()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Whom the program of checks looks at."""
 
 import os
+import subprocess
 import types
 
 import pytest
 
-from nsunit.features.health import program
+from nsunit.features.health import check, program
+from nsunit.features.health.keys import LONGEST
 from nsunit.features.health.program import is_inside
 from nsunit.setup.namespaces import Namespaces
 
@@ -16,6 +18,14 @@ def test_what_is_in_none_of_the_namespaces_is_no_payload():
     assert is_inside(os.getpid(), [])  # a container that shares them all
     with pytest.raises(FileNotFoundError):
         is_inside(1 << 22, [Namespaces(("mnt",))])
+
+
+def test_its_end_is_waited_for_longer_than_poll_can():
+    payload = object.__new__(check.Payload)
+    with subprocess.Popen(["true"]) as process:
+        payload.pidfd = os.pidfd_open(process.pid)
+        assert payload.has_ended(LONGEST / 1_000_000)
+    os.close(payload.pidfd)
 
 
 class Payload:

@@ -186,8 +186,10 @@ def test_mounts_of_namespaces():
         "196 193 0:4 net:[4] /x rw - tmpfs nsfs rw\n"
         "197 193 0:4 bogus:[4] /x rw - nsfs nsfs rw\n"
         "garbage\n"
+        "198 193 0:4 uts:[4026532235] /tmp/\x0cu rw - nsfs nsfs rw\n"
     )
-    assert mounts_of_namespaces(text) == [("net", 4026532233, "/run/netns/a b\\"), ("mnt", 4026532234, "/x")]
+    found = [("net", 4026532233, "/run/netns/a b\\"), ("mnt", 4026532234, "/x"), ("uts", 4026532235, "/tmp/\x0cu")]
+    assert mounts_of_namespaces(text) == found
 
 
 def test_compare():

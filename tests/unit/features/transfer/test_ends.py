@@ -134,6 +134,8 @@ def test_targets_that_cannot_be(here, path, options, said):
         (["web:/a", "web:/b"], "-", "- takes one source"),
         (["-", "a"], "web:/b", "- takes one source"),
         (["a"], "WEB:/b", "WEB"),
+        (["web:/a"], "", "'' is no path"),
+        (["", "a"], "web:/b", "'' is no path"),
     ],
 )
 def test_copies_that_cannot_be(sources, destination, said):

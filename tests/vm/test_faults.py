@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("tidy")
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
+DEFINITIONS = Path("/etc/nsunit")
 DROP_INS = Path("/run/systemd/system")
 # Uses every kind of operation a plan can have.
 EVERYTHING = f"""\
@@ -512,3 +513,56 @@ def test_enable_and_disable_killed_at_every_step(nsunit, containers):
     nsunit("enable", *some)
     nsunit("disable", *some)
     assert [name for name in some if files_of(name)] == []
+
+
+RENAMING = (
+    ("before", "nsunit.deeds.rename:take_away_files"),
+    ("after", "nsunit.deeds.rename:take_away_files"),
+    ("after", "nsunit.deeds.rename:write_all"),
+    ("after", "nsunit.deeds.rename:copy_drop_ins"),
+    ("before", "nsunit.deeds.rename:remove_own"),
+    ("before", "nsunit.deeds.rename:enable"),
+    ("after", "nsunit.core.boot:write_contents"),
+    ("before", "nsunit.deeds.enable:finish"),
+)
+
+
+@ANYWHERE
+@pytest.mark.parametrize("by", ["rename", "doctor"])
+def test_rename_killed_at_every_step(nsunit, run, containers, by):
+    """The same command does the rest, or `doctor --repair`, and what was enabled is."""
+    names = [containers.define(KEPT) for _ in RENAMING]
+    new = {name: containers.own(f"{name}-new") for name in names}
+    containers.files += [DEFINITIONS / f"{name}.nsunit" for name in new.values()]
+    nsunit("enable", *names)
+    for name, (when, where) in zip(names, RENAMING, strict=True):
+        assert interrupted(signal.SIGKILL, when, where, "rename", name, new[name]).returncode == -signal.SIGKILL, where
+    if by == "doctor":
+        told = nsunit("doctor", "--check", check=False).stdout
+        assert told.count("'rename' was killed") == len(names), told
+        nsunit("doctor", "--repair")
+    else:
+        for name in names:
+            nsunit("rename", name, new[name])
+    assert nsunit("doctor", "--check", check=False).stdout == "nothing is left\n"
+    for name, (_, where) in zip(names, RENAMING, strict=True):
+        assert not (DEFINITIONS / f"{name}.nsunit").exists(), where
+        assert files_of(name + ".") == [], where
+        assert run("systemctl", "is-enabled", containers.of(new[name]).service, check=False).stdout == "enabled\n", (
+            where
+        )
+    nsunit("disable", *new.values())
+
+
+@ANYWHERE
+def test_what_is_said_after_a_killed_rename_counts(nsunit, containers):
+    """Whoever enables or disables it then has no rename finished."""
+    for verb in ("enable", "disable"):
+        name = containers.define(KEPT)
+        new = containers.own(f"{name}-new")
+        nsunit("enable", name)
+        assert interrupted(signal.SIGKILL, "after", RENAMING[1][1], "rename", name, new).returncode == -signal.SIGKILL
+        nsunit(verb, name)
+        assert "'rename' was killed" not in nsunit("doctor", "--check", check=False).stdout
+        assert bool(files_of(name)) == (verb == "enable")
+        nsunit("disable", name)

@@ -1,12 +1,13 @@
-"""What `enable` and `disable` leave where they are killed, or where their files were taken away by hand."""
+"""What `enable`, `disable` and `rename` leave where they are killed, or where their files were taken away by hand."""
 
 from __future__ import annotations
 
 import os
 
 from nsunit.core.findings import Leftover
-from nsunit.core.install import UNFINISHED
+from nsunit.core.install import UNFINISHED, renaming
 from nsunit.deeds.enable import take_away_files
+from nsunit.deeds.rename import rename
 from nsunit.definition import read_regular
 from nsunit.features import hooks, kinds_of
 from nsunit.names import is_pod, is_valid_name, service_name
@@ -31,6 +32,9 @@ def of_enabled(owners: Owners) -> Iterator[Leftover]:
     paths, units = context.paths, context.search.units
     there = files.list_directory(units)
     for name in files.list_directory(paths.states):
+        if is_valid_name(name) and renaming(context, name) and owners.is_idle(name):
+            yield Leftover("rename", paths.state_of(name), "'rename' was killed", name)
+            continue
         if not is_valid_name(name) or is_pod(name) or not paths.is_enabled(name) or not owners.is_idle(name):
             continue
         if os.path.lexists(f"{paths.boot_of(name)}/{UNFINISHED}"):
@@ -64,6 +68,16 @@ def _leads_nowhere(path: str, units: str) -> bool:
     except OSError:
         return False
     return target.startswith(f"{units}/nsunit-") and not os.path.lexists(target)
+
+
+def finish_rename(context: Context, name: str) -> None:
+    """Do the rest of a `rename` that was at work on the state of *name*.
+
+    Raises:
+        NsunitError: it is refused.
+    """
+    if names := renaming(context, name):
+        rename(context, *names)
 
 
 def undo_enable(context: Context, name: str) -> None:

@@ -356,6 +356,34 @@ def test_disk_full_while_the_plan_is_written(nsunit, containers, cover):
     assert not containers.of(name).state.exists()
 
 
+@ANYWHERE
+def test_restart_of_what_is_enabled_on_a_full_disk(nsunit, containers, cover):
+    """What is as it was needs no room; what would not be written is found before it is stopped."""
+    text = KEPT + "Network=bridge\nStopSignal=SIGKILL\n"
+    name = containers.define(text)
+    os.makedirs("/var/lib/nsunit/containers", 0o700, exist_ok=True)
+    cover("/var/lib/nsunit/containers", "size=1M")
+    nsunit("enable", "--now", name)
+    container, filler = containers.of(name), Path("/var/lib/nsunit/containers/aquota.user")
+    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    nsunit("restart", name)
+    nsunit("list", "--all")
+    nsunit("volume", "list")
+    nsunit("doctor", "--check", check=False)
+    before = container.show("MainPID")
+    Path(f"/etc/nsunit/{name}.nsunit").write_text(f"{text}Environment=A=1\n")
+    done = nsunit("restart", name, check=False)
+    assert (done.returncode, "No space left on device" in done.stderr) == (1, True)
+    assert container.show("MainPID") == before
+    filler.unlink()
+    nsunit("restart", name)
+    assert container.show("MainPID") != before
+    nsunit("disable", "--now", name)
+    nsunit("rm", name)
+
+
 def test_leftovers_of_every_kind_are_no_obstacle(run, nsunit, containers):
     name = containers.define(KEPT)
     container = containers.of(name)

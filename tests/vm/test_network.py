@@ -306,6 +306,9 @@ def test_flushed_rules_are_repaired(pair, outside, nsunit):
     assert found.returncode == 1
     assert f"{server.name}: some of its firewall rules are missing" in found.stdout
     assert outside(HOST, 8080) == "ConnectionRefusedError"
+    told = [item for item in json.loads(nsunit("doctor", "--json", check=False).stdout) if item["subject"] == "network"]
+    assert [item["state"] for item in told] == ["ok", "warning"]
+    assert "the firewall's tables are gone or incomplete" in told[1]["text"]
     nsunit("network", "repair")
     assert nsunit("network", "check").stdout == "nothing is wrong\n"
     assert outside(HOST, 8080) == f"server {OUTSIDE}"

@@ -176,18 +176,27 @@ def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:
     Raises:
         NsunitError: one is taken.
     """
-    check_ports_among(name, ports, attachments(context, name))
+    check_ports_among(context, name, ports, attachments(context, name))
 
 
-def check_ports_among(name: str, ports: tuple[Port, ...], others: list[Attachment]) -> None:
+def check_ports_among(context: Context, name: str, ports: tuple[Port, ...], others: list[Attachment]) -> None:
     """`check_ports`, where the attachments of *others* are known."""
     for port in ports:
         taker = plan.clash(port, others)
         if taker:
             raise NsunitError(
-                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
+                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint=_hint(context, taker)
             )
         check_free(name, port)
+
+
+def _hint(context: Context, taker: str) -> str:
+    """What to do about a port that *taker* has."""
+    from nsunit.core.findings import Owners  # no start that goes well needs it
+
+    if Owners(context).is_free(taker):
+        return "that does not run: its command was killed, and 'nsunit doctor --repair' takes away what it has left"
+    return "choose another port"
 
 
 def check_free(name: str, port: Port) -> None:

@@ -594,3 +594,19 @@ def test_what_is_said_after_a_killed_rename_counts(nsunit, containers):
         assert "'rename' was killed" not in nsunit("doctor", "--check", check=False).stdout
         assert bool(files_of(name)) == (verb == "enable")
         nsunit("disable", name)
+
+
+@ANYWHERE
+def test_state_of_an_enabled_container_that_somebody_removed(nsunit, containers):
+    """Its unit file can start nothing any more, whatever leads to it, and nsunit's verbs would not find it."""
+    name, other = containers.define(KEPT), containers.define(KEPT)
+    nsunit("enable", name, other)
+    shutil.rmtree(containers.of(name).state)
+    told = nsunit("doctor", "--check", check=False).stdout
+    assert f"nsunit-{name}.service\tits container is not enabled" in told
+    assert other not in told
+    nsunit("doctor", "--repair")
+    assert nsunit("doctor", "--check").stdout == "nothing is left\n"
+    assert files_of(name) == []
+    nsunit("enable", name)
+    nsunit("disable", name, other)

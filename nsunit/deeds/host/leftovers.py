@@ -38,11 +38,10 @@ import time
 
 from nsunit.core.findings import BROUGHT_IN, Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left
-from nsunit.deeds.host.left_enabled import finish_rename, of_enabled, undo_enable
+from nsunit.deeds.host.left_enabled import finish_rename, of_enabled, take_away_unit_file, undo_enable
 from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
 from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
-from nsunit.dropins import files as unit_directory
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import FEATURES, hooks
 from nsunit.names import (
@@ -237,8 +236,7 @@ def _take_away(context: Context, item: Leftover) -> None:
     elif item.kind == "rename":
         finish_rename(context, item.container)
     elif item.kind in ("unit file", "link"):
-        unit_directory.remove(item.what)
-        context.bus.reload()
+        take_away_unit_file(context, item.what, item.container)
     elif item.kind == "place of a mount":
         forget(item.what)
     elif item.kind == "lock":

@@ -5,7 +5,7 @@ And what is left of containers that were: nothing where there is no nft, which t
 
 from __future__ import annotations
 
-from nsunit.core.findings import OK, WARNING, Finding, Leftover, is_privileged
+from nsunit.core.findings import OK, WARNING, Finding, Leftover, Owners, is_privileged
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError
 from nsunit.features.network import check
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nsunit.core.context import Context
-    from nsunit.core.findings import Owners
 
 _KIND = "network"
 
@@ -40,6 +39,11 @@ def _lost(context: Context) -> Iterator[Finding]:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         hint = "see 'nsunit network check'; 'nsunit network repair' puts it right"
         yield Finding("network", WARNING, f"{wrong[0]}{more}", hint)
+
+
+def is_gone(context: Context, name: str) -> bool:
+    """Whether what connected container *name* is what a command has left that was killed."""
+    return Owners(context).is_free(name)
 
 
 def left(owners: Owners) -> Iterator[Leftover]:

@@ -11,6 +11,7 @@ from nsunit.core.running import find_running
 from nsunit.definition.search import find
 from nsunit.digest import hex_digest
 from nsunit.errors import NotFoundError, NsunitError
+from nsunit.features import load
 from nsunit.features.network.model import attachment as plan
 from nsunit.features.network.model.attachment import Attachment, Network
 from nsunit.features.network.values import of
@@ -192,9 +193,7 @@ def check_ports_among(context: Context, name: str, ports: tuple[Port, ...], othe
 
 def _hint(context: Context, taker: str) -> str:
     """What to do about a port that *taker* has."""
-    from nsunit.core.findings import Owners  # no start that goes well needs it
-
-    if Owners(context).is_free(taker):
+    if load("network", "doctor").is_gone(context, taker):
         return "that does not run: its command was killed, and 'nsunit doctor --repair' takes away what it has left"
     return "choose another port"
 

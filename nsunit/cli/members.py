@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.search import find, main_file
-from nsunit.features.groups.deeds import members
+from nsunit.features.groups.deeds import failed_members, members
 from nsunit.names import group_of_pod, is_pod, service_name
 
 TYPE_CHECKING = False
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 def running(context: Context, name: str) -> list[str]:
     """Return the containers in group or pod *name* that run."""
     return members(context, _group(context, name), running=True)
+
+
+def running_or_failed(context: Context, name: str) -> list[str]:
+    """Return the containers in group or pod *name* that run, then those that have failed."""
+    return [*running(context, name), *failed_members(context, _group(context, name))]
 
 
 def defined(context: Context, name: str) -> list[str]:

@@ -158,6 +158,7 @@ _DIGITS_MAX = 9  # of a number that fits into an int of C's
 # The functions that say for which containers a group or pod stands.
 _MEMBERS = {
     "running": "nsunit.cli.members:running",
+    "running or failed": "nsunit.cli.members:running_or_failed",
     "defined": "nsunit.cli.members:defined",
     "enabled": "nsunit.cli.lifecycle.enabled:enabled",
 }
@@ -268,7 +269,7 @@ class Invocation:
     def names(self, members: str = "", *, pods: bool = False, groups: bool = False) -> list[str]:
         """Return the operands, checked and each once.
 
-        With *members*, "running", "enabled" or "defined", a group or pod stands for such containers in it, with *pods*
+        With *members*, a key of `_MEMBERS`, a group or pod stands for such containers in it, with *pods*
         a pod for itself as well, and with *groups* a group.
         """
         names: list[str] = []

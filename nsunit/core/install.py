@@ -8,7 +8,7 @@ import time
 from nsunit.core.listeners import LINK_DIRECTORIES, links
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
-from nsunit.names import former_units
+from nsunit.names import former_units, is_valid_name
 from nsunit.plan.units import entry_of, install_links
 from nsunit.storage import files
 from nsunit.units import DOWN
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nsunit.definition.model import Definition
 
 UNFINISHED = "unfinished"  # in what `enable` makes for the boot, while not all of it is there
+RENAMING = "renaming"  # in the state of an enabled container, while `rename` has it not enabled
 _PATIENCE = 40
 _PAUSE = 0.05  # s: systemd drops what nobody refers to between two messages
 
@@ -55,6 +56,27 @@ def finish(context: Context, name: str) -> None:
     path = f"{context.paths.boot_of(name)}/{UNFINISHED}"
     if os.path.lexists(path):
         os.unlink(path)
+    forget_renaming(context, name)
+
+
+def note_renaming(context: Context, old: str, new: str) -> None:
+    """Note that *old*, which is enabled, is to be enabled as *new*; the note goes along with the state."""
+    files.write_file(_note_of_renaming(context, old), f"{old} {new}".encode(), sync=True)
+
+
+def renaming(context: Context, name: str) -> tuple[str, str] | None:
+    """Which name was to become which one when `rename` was at work on *name*, if it was not done with that."""
+    old, _, new = (files.read_file(_note_of_renaming(context, name)) or b"").decode("utf-8", "replace").partition(" ")
+    return (old, new) if name in (old, new) and is_valid_name(old) and is_valid_name(new) else None
+
+
+def forget_renaming(context: Context, name: str) -> None:
+    """Whether *name* is enabled has been said anew."""
+    files.discard(_note_of_renaming(context, name))
+
+
+def _note_of_renaming(context: Context, name: str) -> str:
+    return f"{context.paths.state_of(name)}/{RENAMING}"
 
 
 def runs_from_files(context: Context, name: str) -> NsunitError:

@@ -9,6 +9,7 @@ from nsunit.core.install import (
     begin,
     check_own,
     finish,
+    forget_renaming,
     forget_runtime_changes,
     link,
     runs_from_files,
@@ -161,6 +162,7 @@ def _disable(context: Context, name: str) -> Outcome:
     if not context.paths.is_enabled(name):
         if not is_defined(name, context.search):
             load(name, context.search, context.host)  # says so
+        forget_renaming(context, name)
         return Outcome(name, "unchanged")
     fragment = str(context.bus.get(service_name(name), "FragmentPath").get("FragmentPath", ""))
     if is_running(context, name) and not fragment.startswith(context.transient):

@@ -6,10 +6,11 @@ import os
 
 from nsunit.core.context import take_back
 from nsunit.core.dropin import copy_drop_ins, drop_ins_of
+from nsunit.core.install import note_renaming, renaming
 from nsunit.core.jobs import Outcome, forget_failed
 from nsunit.core.listeners import is_listening
 from nsunit.core.running import is_running
-from nsunit.deeds.enable import disable, enable
+from nsunit.deeds.enable import enable, take_away_files
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names, main_file
 from nsunit.dropins import files as unit_directory
@@ -32,27 +33,34 @@ def rename(context: Context, old: str, new: str) -> Outcome:
         NsunitError: one of them runs, *old* is not defined by a file that may be changed, or there is a *new* one.
     """
     _check_names(old, new)
-    was_enabled = context.paths.is_enabled(old)
-    if was_enabled:
-        load(old, context.search, context.host)  # else it could not be enabled again, by either name
-        _check(context, old, new)
-        _raise(disable(context, [old]))
     undo: Undo = []
-    if was_enabled:
-        undo.append(lambda: _raise(enable(context, [old])))
     first, second = sorted((old, new))
     try:
         with Lock(context.paths.locks, first), Lock(context.paths.locks, second):
-            definition = load(old, context.search, context.host)
-            _check(context, old, new)
-            _move(context, definition, new, undo)
+            enabled = _rename(context, old, new, undo)
     except BaseException:
         take_back(undo)
         raise
-    if was_enabled:
+    if enabled:
         _raise(enable(context, [new]))
     _tell(context, old)
     return Outcome(new, "renamed")
+
+
+def _rename(context: Context, old: str, new: str, undo: Undo) -> bool:
+    """The part of it with both locks; tells whether *new* is to be enabled then."""
+    noted = [renaming(context, name) == (old, new) for name in (old, new)]
+    if noted[1] and not main_file(old, context.search):
+        return True
+    _check(context, old, new, is_noted=noted[1])
+    definition = load(old, context.search, context.host)  # else it could not be enabled again, by either name
+    enabled = context.paths.is_enabled(old)
+    if enabled:
+        note_renaming(context, old, new)
+        undo.append(lambda: _raise(enable(context, [old])))
+        take_away_files(context, old)
+    _move(context, definition, new, undo)
+    return enabled or any(noted)
 
 
 def _check_names(old: str, new: str) -> None:
@@ -71,7 +79,7 @@ def _raise(outcomes: list[Outcome]) -> None:
             raise outcome.error
 
 
-def _check(context: Context, old: str, new: str) -> None:
+def _check(context: Context, old: str, new: str, *, is_noted: bool) -> None:
     for name in (old, new):
         if is_running(context, name) or is_listening(context, name):
             raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
@@ -84,7 +92,7 @@ def _check(context: Context, old: str, new: str) -> None:
     # Those that one which was killed has written are the same.
     if there and unit_directory.read(there) != unit_directory.read(main):
         raise NsunitError(f"{new}: a container of that name is defined ('{there}')", hint="take another name")
-    if (states[1] and not there) or all(states) or context.paths.is_enabled(new):
+    if (states[1] and not there) or all(states) or (context.paths.is_enabled(new) and not is_noted):
         hint = f"remove that with 'nsunit rm {new}'"
         raise NsunitError(f"{new}: there is the state of a container of that name", hint=hint)
 

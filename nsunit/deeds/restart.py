@@ -5,12 +5,14 @@ from __future__ import annotations
 from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.prepare import check, check_needed, obtain, resolved
 from nsunit.core.running import is_running
+from nsunit.core.stored import on_disk
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
 from nsunit.definition.load import load_any
 from nsunit.errors import NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import container_of_unit, service_name
+from nsunit.storage.files import check_room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def _unusable(context: Context, name: str, names: Sequence[str]) -> Outcome | No
             definition = resolved(context, definition)
             check(context, definition)
             check_needed(context, definition)
+            if context.paths.is_enabled(name) and on_disk(context, name) != definition:
+                check_room(context.paths.boot_of(name))
     except (NsunitError, OSError) as error:
         return as_failed(name, error)
     return None

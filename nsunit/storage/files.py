@@ -20,6 +20,7 @@ GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in thi
 _NO_TMPFILE = (21, 22, 95)  # EISDIR, EINVAL, EOPNOTSUPP: the file system, or the kernel, has no files without names
 _UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
 _CHUNK = 1 << 16
+_BLOCK = 4096  # bytes, of most file systems
 _RECORD_MAX = 64 << 20
 
 
@@ -70,6 +71,18 @@ def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = Fal
         if isinstance(error, OSError):  # a full disk is told without a name, others with one that nobody knows
             raise OSError(error.errno, error.strerror, path) from None
         raise
+
+
+def check_room(directory: str) -> None:
+    """See that all files in *directory* can be written anew: beside each is its former one until then.
+
+    Raises:
+        OSError: there is no room (ENOSPC, EDQUOT), or it cannot be written to (EROFS).
+    """
+    sizes = [os.lstat(f"{directory}/{name}").st_size for name in list_directory(directory)]
+    path = f"{directory}/room.{os.getpid()}.new"
+    write_file(path, bytes(sum(-(-size // _BLOCK) * _BLOCK for size in sizes)), sync=True)  # some tell of it late
+    discard(path)
 
 
 def write_changed(path: str, content: bytes, mode: int = 0o600) -> None:
@@ -149,7 +162,7 @@ def read_file(path: str) -> bytes | None:
     """Content of *path*, a record of nsunit's or a file of the kernel's, or None where there is no such file."""
     try:
         return read_regular(path, _RECORD_MAX, os.O_NOFOLLOW)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -198,7 +211,7 @@ def list_directory(path: str) -> list[str]:
     """Names in the directory *path*, sorted; none where it is missing."""
     try:
         return sorted(os.listdir(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a file system of its own may have files at its top
         return []
 
 

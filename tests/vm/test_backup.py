@@ -560,3 +560,33 @@ def test_machinectl(containers, program, nsunit, run, place):
     assert done.returncode != 0
     nsunit("cp", str(place / "passwd"), f"{box.name}:/tmp/passwd")
     assert box.exec("cat", "/tmp/passwd").stdout == (place / "passwd").read_text()
+
+
+@pytest.mark.parametrize("options", [("-t", "tmpfs", "-o", "mode=700", "tmpfs"), ("--bind", str(STATE))])
+def test_states_on_a_file_system_of_their_own(containers, nsunit, run, text, tmp_path, options):
+    """What comes in is made whole there, since no rename leads from one mount into another."""
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    run("mount", *options, str(STATE))
+    try:
+        box = written(containers, text)
+        names = [containers.own(f"{box.name}-{number}") for number in range(2)]
+        containers.files += [DEFINITIONS / f"{name}.nsunit" for name in names]
+        nsunit("clone", box.name, names[0])
+        nsunit("export", names[0], str(tmp_path / "archive"))
+        nsunit("rename", *names)
+        nsunit("import", str(tmp_path / "archive"))
+        for name in names:
+            assert (STATE / name / "overlay/upper/data/file").read_text() == "kept\n"
+        assert list((STATE / ".incoming").iterdir()) == []
+        (STATE / ".incoming/gone").mkdir()
+        listed = nsunit("list", "--all", "--quiet").stdout.split()
+        assert ({box.name, *names} <= {*listed}, ".incoming" in listed) == (True, False)
+        nsunit("volume", "list")
+        nsunit("image", "prune")
+        assert f"{STATE}/.incoming/gone" in nsunit("doctor", "--check", check=False).stdout
+        nsunit("doctor", "--repair")
+        assert nsunit("doctor", "--check").stdout == "nothing is left\n"
+        nsunit("stop", "--now", box.name)
+        nsunit("rm", box.name, *names)
+    finally:
+        run("umount", str(STATE))

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("tidy")
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
+DEFINITIONS = Path("/etc/nsunit")
 DROP_INS = Path("/run/systemd/system")
 # Uses every kind of operation a plan can have.
 EVERYTHING = f"""\
@@ -355,6 +356,34 @@ def test_disk_full_while_the_plan_is_written(nsunit, containers, cover):
     assert not containers.of(name).state.exists()
 
 
+@ANYWHERE
+def test_restart_of_what_is_enabled_on_a_full_disk(nsunit, containers, cover):
+    """What is as it was needs no room; what would not be written is found before it is stopped."""
+    text = KEPT + "Network=bridge\nStopSignal=SIGKILL\n"
+    name = containers.define(text)
+    os.makedirs("/var/lib/nsunit/containers", 0o700, exist_ok=True)
+    cover("/var/lib/nsunit/containers", "size=1M")
+    nsunit("enable", "--now", name)
+    container, filler = containers.of(name), Path("/var/lib/nsunit/containers/aquota.user")
+    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
+        while file.write(bytes(4096)):
+            pass
+    nsunit("restart", name)
+    nsunit("list", "--all")
+    nsunit("volume", "list")
+    nsunit("doctor", "--check", check=False)
+    before = container.show("MainPID")
+    Path(f"/etc/nsunit/{name}.nsunit").write_text(f"{text}Environment=A=1\n")
+    done = nsunit("restart", name, check=False)
+    assert (done.returncode, "No space left on device" in done.stderr) == (1, True)
+    assert container.show("MainPID") == before
+    filler.unlink()
+    nsunit("restart", name)
+    assert container.show("MainPID") != before
+    nsunit("disable", "--now", name)
+    nsunit("rm", name)
+
+
 def test_leftovers_of_every_kind_are_no_obstacle(run, nsunit, containers):
     name = containers.define(KEPT)
     container = containers.of(name)
@@ -512,3 +541,72 @@ def test_enable_and_disable_killed_at_every_step(nsunit, containers):
     nsunit("enable", *some)
     nsunit("disable", *some)
     assert [name for name in some if files_of(name)] == []
+
+
+RENAMING = (
+    ("before", "nsunit.deeds.rename:take_away_files"),
+    ("after", "nsunit.deeds.rename:take_away_files"),
+    ("after", "nsunit.deeds.rename:write_all"),
+    ("after", "nsunit.deeds.rename:copy_drop_ins"),
+    ("before", "nsunit.deeds.rename:remove_own"),
+    ("before", "nsunit.deeds.rename:enable"),
+    ("after", "nsunit.core.boot:write_contents"),
+    ("before", "nsunit.deeds.enable:finish"),
+)
+
+
+@ANYWHERE
+@pytest.mark.parametrize("by", ["rename", "doctor"])
+def test_rename_killed_at_every_step(nsunit, run, containers, by):
+    """The same command does the rest, or `doctor --repair`, and what was enabled is."""
+    names = [containers.define(KEPT) for _ in RENAMING]
+    new = {name: containers.own(f"{name}-new") for name in names}
+    containers.files += [DEFINITIONS / f"{name}.nsunit" for name in new.values()]
+    nsunit("enable", *names)
+    for name, (when, where) in zip(names, RENAMING, strict=True):
+        assert interrupted(signal.SIGKILL, when, where, "rename", name, new[name]).returncode == -signal.SIGKILL, where
+    if by == "doctor":
+        told = nsunit("doctor", "--check", check=False).stdout
+        assert told.count("'rename' was killed") == len(names), told
+        nsunit("doctor", "--repair")
+    else:
+        for name in names:
+            nsunit("rename", name, new[name])
+    assert nsunit("doctor", "--check", check=False).stdout == "nothing is left\n"
+    for name, (_, where) in zip(names, RENAMING, strict=True):
+        assert not (DEFINITIONS / f"{name}.nsunit").exists(), where
+        assert files_of(name + ".") == [], where
+        assert run("systemctl", "is-enabled", containers.of(new[name]).service, check=False).stdout == "enabled\n", (
+            where
+        )
+    nsunit("disable", *new.values())
+
+
+@ANYWHERE
+def test_what_is_said_after_a_killed_rename_counts(nsunit, containers):
+    """Whoever enables or disables it then has no rename finished."""
+    for verb in ("enable", "disable"):
+        name = containers.define(KEPT)
+        new = containers.own(f"{name}-new")
+        nsunit("enable", name)
+        assert interrupted(signal.SIGKILL, "after", RENAMING[1][1], "rename", name, new).returncode == -signal.SIGKILL
+        nsunit(verb, name)
+        assert "'rename' was killed" not in nsunit("doctor", "--check", check=False).stdout
+        assert bool(files_of(name)) == (verb == "enable")
+        nsunit("disable", name)
+
+
+@ANYWHERE
+def test_state_of_an_enabled_container_that_somebody_removed(nsunit, containers):
+    """Its unit file can start nothing any more, whatever leads to it, and nsunit's verbs would not find it."""
+    name, other = containers.define(KEPT), containers.define(KEPT)
+    nsunit("enable", name, other)
+    shutil.rmtree(containers.of(name).state)
+    told = nsunit("doctor", "--check", check=False).stdout
+    assert f"nsunit-{name}.service\tits container is not enabled" in told
+    assert other not in told
+    nsunit("doctor", "--repair")
+    assert nsunit("doctor", "--check").stdout == "nothing is left\n"
+    assert files_of(name) == []
+    nsunit("enable", name)
+    nsunit("disable", name, other)

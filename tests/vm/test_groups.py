@@ -344,3 +344,18 @@ def test_a_group_whose_members_have_failed(containers, nsunit):
         assert first.show("TasksMax", unit=f"nsunit-{group}.slice") == {"TasksMax": tasks}
         assert second.show("ActiveState") == {"ActiveState": state}
         nsunit("stop", first.name)
+
+
+@ANYWHERE
+def test_restart_of_all_starts_what_has_failed(containers, nsunit):
+    """As that of one does; what was stopped stays so."""
+    group = containers.define_group(LIMITS)
+    runs, failed, stopped = (containers.member(group, SLEEP) for _ in range(3))
+    nsunit("start", runs.name, failed.name, stopped.name)
+    nsunit("stop", stopped.name)
+    nsunit("kill", "--signal=SIGKILL", failed.name)
+    wait_until(lambda: failed.show("ActiveState")["ActiveState"] == "failed")
+    nsunit("restart", f"{group}.slice")
+    states = [item.show("ActiveState")["ActiveState"] for item in (runs, failed, stopped)]
+    assert states == ["active", "active", "inactive"]
+    nsunit("stop", f"{group}.slice")

@@ -306,10 +306,32 @@ def test_flushed_rules_are_repaired(pair, outside, nsunit):
     assert found.returncode == 1
     assert f"{server.name}: some of its firewall rules are missing" in found.stdout
     assert outside(HOST, 8080) == "ConnectionRefusedError"
+    told = [item for item in json.loads(nsunit("doctor", "--json", check=False).stdout) if item["subject"] == "network"]
+    assert [item["state"] for item in told] == ["ok", "warning"]
+    assert "the firewall's tables are gone or incomplete" in told[1]["text"]
     nsunit("network", "repair")
     assert nsunit("network", "check").stdout == "nothing is wrong\n"
     assert outside(HOST, 8080) == f"server {OUTSIDE}"
     assert traces() == before
+
+
+def test_port_of_a_killed_run_is_told_as_such(containers, nsunit):
+    """Whoever runs it in the foreground takes its network back, unless that is killed."""
+    name, publish = containers.own(f"k{os.urandom(4).hex()}"), "PublishPort=9055:80"
+    words = ("run", "--name", name, "-p", "Layer=/srv/roots/busybox", "-p", "Network=bridge", "-p", publish)
+    with subprocess.Popen(["nsunit", *words, "sleep", "1000"]) as process:
+        wait_until(lambda: name in nsunit("list", "--quiet").stdout.split())
+        process.kill()
+    other = containers.define(definition(publish))
+    wait_until(lambda: name not in nsunit("list", "--quiet").stdout.split())
+    done = nsunit("start", other, check=False)
+    assert done.stderr.splitlines() == [
+        f"nsunit: {other}: PublishPort=: 9055/tcp is published by container '{name}'",
+        "  hint: that does not run: its command was killed, and 'nsunit doctor --repair' takes away what it has left",
+    ]
+    nsunit("doctor", "--repair")
+    nsunit("start", other)
+    nsunit("stop", other)
 
 
 def test_nothing_is_left_however_it_ends(containers, nsunit, run):

@@ -72,7 +72,10 @@ VERBS = (
         options=(_ALL_RUNNING.replace(run="nsunit.cli.lifecycle.all_running:restart_all"),),
         complete="defined_any",
         patterns="listed",
-        details=("What shares namespaces or a tunnel with one of them is restarted with it.",),
+        details=(
+            "What shares namespaces or a tunnel with one of them is restarted with it. A group such as shop.slice, or "
+            "a pod, stands for all containers in it that run or have failed.",
+        ),
     ),
     Verb(
         "reload",

@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 def restart(invocation: Invocation) -> Sequence[Outcome]:
     """The verb `restart`."""
-    return restart_containers(invocation.context(), invocation.names("running", pods=True))
+    return restart_containers(invocation.context(), invocation.names("running or failed", pods=True))

@@ -20,6 +20,7 @@ What nsunit leaves on a host, and when nobody owns it:
     lock              locks/NAME                                   no command holds it
     id range          a state that is an id range only             its container is not defined, nor anything else
     enable            states/NAME/boot                             what `enable` or `disable` was doing was not finished
+    rename            states/NAME/renaming                         what `rename` was doing was not finished
     unit file         those with nsunit's headline                 the container is not enabled
     group             states/groups/NAME.slice                     no unit file of a container is in it
     link              in NAME.wants and the like, to nsunit-…      there is no such unit file
@@ -37,11 +38,10 @@ import time
 
 from nsunit.core.findings import BROUGHT_IN, Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left
-from nsunit.deeds.host.left_enabled import of_enabled, undo_enable
+from nsunit.deeds.host.left_enabled import finish_rename, of_enabled, take_away_unit_file, undo_enable
 from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
 from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
-from nsunit.dropins import files as unit_directory
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import FEATURES, hooks
 from nsunit.formats.disks import lines_of
@@ -72,6 +72,7 @@ _LOCK_SECONDS = 5.0
 _KILL_SECONDS = 10.0
 _UNSTARTED = "unstarted-"
 _GROUPS = "cgroup:"  # of the locks of control groups; those of the store and the like are taken again and again
+_WITHOUT_LOCK = ("lock", "rename")  # they take it themselves
 _OF_THE_LIVING = ("place of a mount",)  # what one that runs may have left as well
 _UNITS = (".slice", ".service", ".scope")
 
@@ -96,7 +97,7 @@ def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover]
     failures = []
     for item in found:
         try:
-            if item.kind == "lock" or not item.container:
+            if item.kind in _WITHOUT_LOCK or not item.container:
                 _take_away(context, item)
             else:
                 with Lock(context.paths.locks, item.container, _LOCK_SECONDS):
@@ -232,9 +233,10 @@ def _take_away(context: Context, item: Leftover) -> None:
         context.remove_tree(item.what)
     elif item.kind == "enable":
         undo_enable(context, item.container)
+    elif item.kind == "rename":
+        finish_rename(context, item.container)
     elif item.kind in ("unit file", "link"):
-        unit_directory.remove(item.what)
-        context.bus.reload()
+        take_away_unit_file(context, item.what, item.container)
     elif item.kind == "place of a mount":
         forget(item.what)
     elif item.kind == "lock":

@@ -13,7 +13,7 @@ from nsunit.bus.protocol import GROUP_LOST, TRANSACTION_IS_DESTRUCTIVE, UNIT_EXI
 from nsunit.core.apart import check_apart
 from nsunit.core.jobs import forget_failed, stop_what_is_left
 from nsunit.definition.load import load, serialize
-from nsunit.definition.search import find_group, list_names
+from nsunit.definition.search import find_group, is_defined, list_names
 from nsunit.errors import BusError, DefinitionError, NotFoundError, NsunitError
 from nsunit.features.groups.definition import group_of_text, group_or_empty, load_group
 from nsunit.features.groups.plan import group_unit
@@ -188,6 +188,13 @@ def members(context: Context, name: str, *, running: bool) -> list[str]:
     if not found and not is_active(context, name):
         load_group(name, context.search, context.host)  # an unknown name is an error
     return sorted(found)
+
+
+def failed_members(context: Context, name: str) -> list[str]:
+    """The containers in group *name*, and in those within it, that have failed and are defined."""
+    failed = [unit.name for unit in context.bus.list_units(["nsunit-*.service"]) if unit.active_state == "failed"]
+    found = {container_of_unit(unit) or "": unit for unit in failed}
+    return sorted(item for item in found if is_defined(item, context.search) and is_in(context, found[item], name))
 
 
 def is_in(context: Context, unit: str, name: str) -> bool:

@@ -76,6 +76,15 @@ def check(context: Context) -> list[str]:
     return _wrong(seen) + in_the_way(seen.networks) + silent_servers(seen.networks)
 
 
+def repairable(context: Context) -> list[str]:
+    """Of what `check` tells that which `repair` puts right.
+
+    Raises:
+        NsunitError: nft is missing or failed.
+    """
+    return _wrong(_Seen(context))
+
+
 def _wrong(seen: _Seen) -> list[str]:
     """What `repair` is to put right."""
     wrong = [text for network in seen.networks for text in wrong_network(network, seen.host)]

@@ -102,7 +102,8 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
                 f"{name}: PublishPort=: no port leads into {named}",
                 hint="add a Network= that is a bridge, not Internal= and has no VLAN=",
             )
-        check_ports_among(name, ports, others, _held(context, known.items.get(name)) if carried else ())
+        held = _held(context, known.items.get(name)) if carried else ()
+        check_ports_among(context, name, ports, others, held)
         speed = connected.egress, connected.ingress
         item = Attachment(name, tuple(interfaces), ports, connected.host_ports, *speed, tuple(devices))
         if not has_six():
@@ -271,7 +272,7 @@ def _check_new_ports(context: Context, definition: Definition, names: Sequence[s
         return  # it is about to be connected for the first time: as yet only listened for
     known = [port.replace(listened=False) for port in own.ports]
     others = [item for item in attachments(context, definition.name) if item.container not in names]
-    check_ports_among(definition.name, tuple(port for port in wanted if port not in known), others)
+    check_ports_among(context, definition.name, tuple(port for port in wanted if port not in known), others)
 
 
 def _let_end(context: Context, unit: str) -> None:

@@ -5,7 +5,7 @@ And what is left of containers that were: nothing where there is no nft, which t
 
 from __future__ import annotations
 
-from nsunit.core.findings import OK, WARNING, Finding, Leftover, is_privileged
+from nsunit.core.findings import OK, WARNING, Finding, Leftover, Owners, is_privileged
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError
 from nsunit.features.network import check
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nsunit.core.context import Context
-    from nsunit.core.findings import Owners
 
 _KIND = "network"
 
 
-def findings(_context: Context) -> list[Finding]:
+def findings(context: Context) -> list[Finding]:
     """The finding on this host; none for who may not try."""
     if not is_privileged():
         return []
@@ -31,7 +30,20 @@ def findings(_context: Context) -> list[Finding]:
     except NsunitError as error:
         hint = error.hint or "the kernel lacks a module of nf_tables: see 'modinfo nft_socket nft_fib nft_masq'"
         return [Finding("network", WARNING, f"{error}: no container can be in a network, nor publish ports", hint)]
-    return [Finding("network", OK, "nft and the kernel have what connected containers need")]
+    return [Finding("network", OK, "nft and the kernel have what connected containers need"), *_lost(context)]
+
+
+def _lost(context: Context) -> Iterator[Finding]:
+    """What somebody else has taken away of what connected containers have, by `nft flush ruleset` for instance."""
+    if wrong := check.repairable(context):
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        hint = "see 'nsunit network check'; 'nsunit network repair' puts it right"
+        yield Finding("network", WARNING, f"{wrong[0]}{more}", hint)
+
+
+def is_gone(context: Context, name: str) -> bool:
+    """Whether what connected container *name* is what a command has left that was killed."""
+    return Owners(context).is_free(name)
 
 
 def left(owners: Owners) -> Iterator[Leftover]:

@@ -11,6 +11,7 @@ from nsunit.core.running import find_running
 from nsunit.definition.search import find
 from nsunit.digest import hex_digest
 from nsunit.errors import NotFoundError, NsunitError
+from nsunit.features import load
 from nsunit.features.network.model import attachment as plan
 from nsunit.features.network.model.attachment import Attachment, Network
 from nsunit.features.network.values import of
@@ -181,21 +182,32 @@ def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:
     Raises:
         NsunitError: one is taken.
     """
-    check_ports_among(name, ports, attachments(context, name))
+    check_ports_among(context, name, ports, attachments(context, name))
 
 
 def check_ports_among(
-    name: str, ports: tuple[Port, ...], others: list[Attachment], held: tuple[tuple[int, str], ...] = ()
+    context: Context,
+    name: str,
+    ports: tuple[Port, ...],
+    others: list[Attachment],
+    held: tuple[tuple[int, str], ...] = (),
 ) -> None:
     """`check_ports`, where the attachments of *others* are known; *held* are those that the container has itself."""
     for port in ports:
         taker = plan.clash(port, others)
         if taker:
             raise NsunitError(
-                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
+                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint=_hint(context, taker)
             )
         if (port.host, port.protocol) not in held:
             check_free(name, port)
+
+
+def _hint(context: Context, taker: str) -> str:
+    """What to do about a port that *taker* has."""
+    if load("network", "doctor").is_gone(context, taker):
+        return "that does not run: its command was killed, and 'nsunit doctor --repair' takes away what it has left"
+    return "choose another port"
 
 
 def check_free(name: str, port: Port) -> None:

@@ -12,7 +12,7 @@ from nsunit.features import kinds_of
 from nsunit.features.volumes.setup import DATA, Volumes
 from nsunit.features.volumes.store import Store
 from nsunit.features.volumes.values import is_name, of, target_of
-from nsunit.names import printable
+from nsunit.names import is_valid_name, printable
 from nsunit.record import Record
 from nsunit.setup.main import read_plan
 from nsunit.storage import files
@@ -85,6 +85,7 @@ def users(context: Context) -> Users:
 def _known(context: Context) -> list[str]:
     paths = context.paths
     kept = {*files.list_directory(paths.states), *files.list_directory(paths.runtimes)}
+    kept = {name for name in kept if is_valid_name(name)}
     return sorted(name for name in kept | {*list_names(context.search)} if not kinds_of(name))  # a pod has none
 
 
@@ -100,7 +101,7 @@ def _has_ended(context: Context, name: str) -> bool:
 def _in_plan(directory: str, prefix: str) -> Iterable[str]:
     try:
         operations = read_plan(directory)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     taken = (path for item in operations if isinstance(item, Volumes) for path in item.paths)
     return [path.removeprefix(prefix) for path in taken if path.startswith(prefix)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from vm.schema import mistakes
 
+import nsunit
 from nsunit.cli.output import jsonable
 from nsunit.cli.verbs import all_verbs
 from nsunit.errors import DefinitionError, NsunitError, Problem
@@ -138,3 +140,12 @@ def test_errors() -> None:
     for error in (NsunitError("no", hint="yes"), DefinitionError([problem])):
         assert mistakes(jsonable(error), DEFINITIONS["Error"], DEFINITIONS) == []
     assert jsonable(DefinitionError([problem]))["problems"] == [jsonable(problem)]
+
+
+def test_each_kind_of_what_is_left_is_named():
+    """`doctor --json` has it, by the word that the code gives as the first of a `Leftover`, or by its `_KIND`."""
+    sources = [path.read_text() for path in Path(nsunit.__path__[0]).rglob("*.py") if "Leftover(" in path.read_text()]
+    kinds = {kind for text in sources for kind in re.findall(r'(?:Leftover\(|^_KIND = )"([^"]+)"', text, re.MULTILINE)}
+    told = DEFINITIONS["Leftover"]["properties"]["kind"]["description"]
+    assert {"unit", "rename", "pin", "network"} <= kinds
+    assert kinds <= set(re.split(", | or ", told.replace(" (a command that was killed)", "")))

@@ -13,7 +13,7 @@ LOST = "no container can be in a network, nor publish ports"
 def nft(monkeypatch):
     """Have the trial end with an error, or none."""
 
-    def put(error):
+    def put(error, *wrong):
         def check(rules):
             assert rules
             if error:
@@ -21,6 +21,7 @@ def nft(monkeypatch):
 
         monkeypatch.setattr(doctor, "is_privileged", lambda: True)
         monkeypatch.setattr(doctor.nft, "check", check)
+        monkeypatch.setattr(doctor.check, "repairable", lambda _context: list(wrong))
 
     return put
 
@@ -29,6 +30,13 @@ def test_all_is_there(nft):
     nft(None)
     text = "nft and the kernel have what connected containers need"
     assert doctor.findings(None) == [Finding("network", OK, text)]
+
+
+def test_something_of_it_is_gone(nft):
+    nft(None, "the tables are gone", "web: some of its rules are missing")
+    hint = "see 'nsunit network check'; 'nsunit network repair' puts it right"
+    (_, finding) = doctor.findings(None)
+    assert finding == Finding("network", WARNING, "the tables are gone, and 1 more", hint)
 
 
 def test_nft_is_missing(nft):

@@ -71,4 +71,5 @@ START = time.monotonic()
 def say(text: str) -> None:
     """Print one line of progress with the time since the start."""
     elapsed = int(time.monotonic() - START)
-    print(f"[{elapsed // 60:3}:{elapsed % 60:02}] {text}", file=sys.stderr, flush=True)
+    line = f"[{elapsed // 60:3}:{elapsed % 60:02}] {text}\n"  # in one write: many suites talk at once
+    print(line, end="", file=sys.stderr, flush=True)

@@ -155,6 +155,9 @@ if TYPE_CHECKING:
         def wait_any(self, jobs: Iterable[Job], timeout: float) -> tuple[Job, str]:
             """Wait up to *timeout* seconds for whichever of *jobs* is finished first; returns it with its result."""
 
+        def ended(self, jobs: Iterable[Job]) -> list[Job]:
+            """Those of *jobs* that are known to be finished; nothing is waited for."""
+
         def kill(self, unit: str, whom: str, signal: int) -> None:
             """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""
 

@@ -1,4 +1,4 @@
-"""systemd's manager over sd-bus: the only file that imports pystemd.
+"""systemd's manager over sd-bus.
 
 As systemctl(1) does it, root talks to systemd's private socket, which needs no message bus (it works while dbus is
 restarting) and saves a hop on every call; everybody else, and root where that socket is missing, uses the system bus.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import posix  # the Python half of it costs a scope of nsunit-oci 1 ms
 import select
-import sys
 import time
 
 from nsunit.bus import marshal
-from nsunit.bus.marshal import SdBusError, sd_bus, to_bytes
+from nsunit.bus.marshal import load_dbuslib, sd_bus
 from nsunit.bus.protocol import (
     DISCONNECTED,
     FILE_NOT_FOUND,
@@ -53,66 +52,22 @@ _JOB_REMOVED = (
 _RECONNECT_SECONDS = 30.0
 
 _TYPES = {kind: kind.capitalize() for kind in ("service", "slice", "scope", "socket", "mount", "timer")}
-_library: Any = None
-
-
-def _load_dbuslib() -> Any:
-    """Import the compiled `pystemd.dbuslib` without the rest of the package.
-
-    `import pystemd` runs its __init__.py, which brings in lxml and inspect: 60 ms and 70 modules, where one extension
-    module is needed, 2 ms.  So a bare package object with the right __path__ stands in while it loads, and three small
-    stand-ins replace what dbuslib itself imports: pystemd.utils (pathlib, shlex, typing; one function), pystemd.dbusexc
-    (30 classes, all of which but one forget the error's name) and pprint (dataclasses; only for a TypeError's text).
-    """
-    global _library
-    if _library is not None:
-        return _library
-    spec = next(filter(None, (finder.find_spec("pystemd", None) for finder in sys.meta_path)), None)
-    if spec is None or spec.submodule_search_locations is None:
-        hint = "install python3-pystemd, or 'pip install pystemd'"
-        raise BusError(UNREACHABLE, "the Python package 'pystemd' is not installed", hint=hint)
-    stand_ins = {
-        "pystemd": _module("pystemd", __path__=spec.submodule_search_locations, __spec__=spec),
-        "pystemd.utils": _module("pystemd.utils", x2char_star=to_bytes),
-        "pystemd.dbusexc": _module("pystemd.dbusexc", DBusError=SdBusError),
-        "pprint": _module("pprint", pformat=repr),
-        # Cython's start-up code registers generators and coroutines with these, if they are there.
-        "collections": _module("collections", __path__=[]),
-        "collections.abc": _module("collections.abc"),
-        "backports_abc": _module("backports_abc"),
-    }
-    before = {name: sys.modules[name] for name in stand_ins if name in sys.modules}
-    sys.modules.update(stand_ins)
-    try:
-        import pystemd.dbuslib as dbuslib  # among the stand-ins
-    finally:
-        for name in stand_ins:
-            del sys.modules[name]
-        sys.modules.update(before)
-    _library = dbuslib
-    return dbuslib
-
-
-def _module(name: str, **contents: object) -> Any:
-    module = type(sys)(name)
-    module.__dict__.update(contents)
-    return module
 
 
 def _open_bus(user: bool) -> tuple[Any, bool]:
     """Open a connection; returns it and whether it is the private socket, where there is no bus in between."""
-    library = _load_dbuslib()
+    dbuslib = load_dbuslib()
     private = _PRIVATE_SOCKET
     if user:
         private = (posix.environ.get(b"XDG_RUNTIME_DIR") or b"/run/user/%d" % posix.geteuid()) + b"/systemd/private"
     if user or posix.geteuid() == 0:
-        bus = library.DBusAddress(b"unix:path=" + private, True)
+        bus = dbuslib.DBusAddress(b"unix:path=" + private, True)
         try:
             sd_bus(bus.open)
             return bus, True
         except BusError:
             bus.close()
-    bus = library.DBus(user)
+    bus = dbuslib.DBus(user)
     try:
         sd_bus(bus.open)
     except BusError as error:
@@ -283,6 +238,11 @@ class Systemd:
             else:
                 self._receive(remaining)
 
+    def ended(self, jobs: Iterable[Job]) -> list[Job]:
+        """Those of *jobs* that are known to be finished; nothing is waited for."""
+        self._receive(0)
+        return [job for job in jobs if job.path in self._results]
+
     def _receive(self, seconds: float) -> None:
         """Take in the signals that are here, or wait up to *seconds* for some, and connect anew if need be."""
         bus = self._connection()
@@ -393,15 +353,19 @@ class Systemd:
         self._manager("Reload")
 
     def properties(self, unit: str) -> dict[str, object]:
-        """All properties of *unit*: one GetAll without an interface name, as systemctl show does it.
+        """All properties of *unit*, of its type and of units in general.
 
-        Asking for a unit that does not exist loads a stub, "not-found", which systemd drops again by itself.
+        One GetAll without an interface name, as systemctl show does it.  Asking for a unit that does not exist loads
+        a stub, LoadState "not-found", which systemd drops again by itself.
         """
         path = marshal.unit_path(self._former.loaded(unit)).encode()
         return dict(self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", "")) or {})
 
     def get(self, unit: str, *names: str) -> dict[str, object]:
-        """The named properties only; with LoadState among them, of a unit that is not there only that."""
+        """The named properties only; one that this systemd does not have is missing from the result.
+
+        With LoadState among them, a unit that is not there is seen at once, and only its LoadState is returned.
+        """
         path = marshal.unit_path(self._former.loaded(unit)).encode()
         of_type = "org.freedesktop.systemd1." + _TYPES.get(unit.rpartition(".")[2], "Unit")
         values: dict[str, object] = {}

@@ -22,7 +22,7 @@ from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.operation import dump
 from nsunit.storage import files, ranges
-from nsunit.units import UP, has_job
+from nsunit.units import UP, has_job, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ INIT_PROGRAMS = ("/usr/bin/catatonit", "/usr/libexec/catatonit/catatonit", "/usr
 
 # By which relations another unit starts one, systemd.unit(5).
 _STARTERS = ("UpheldBy", "RequiredBy", "WantedBy", "BoundBy", "OnFailureOf", "OnSuccessOf")
+# And by which it keeps one that is to stop when it is not needed.
+_PINS = ("RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy")
 
 
 class Prepared(Record):
@@ -182,6 +184,15 @@ def is_wanted(context: Context, unit: str) -> bool:
     if not context.bus.is_loaded(unit):
         return False  # nobody refers to it, as a rule
     return any(context.bus.get(unit, *_STARTERS).values())
+
+
+def is_needed(context: Context, unit: str) -> bool:
+    """Whether something that is there, or about to be, needs *unit*: see unit_is_unneeded() of systemd."""
+    for pins in context.bus.get(unit, *_PINS).values():
+        for other in pins if isinstance(pins, (list, tuple)) else ():
+            if not is_idle(context.bus.get(other, "ActiveState", "Job")):
+                return True
+    return False
 
 
 def check(context: Context, definition: Definition) -> None:

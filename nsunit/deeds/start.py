@@ -19,7 +19,7 @@ from nsunit.core.jobs import (
     start_transient,
     stop_what_is_left,
 )
-from nsunit.core.prepare import Prepared, may_be_limited_above, prepare
+from nsunit.core.prepare import Prepared, is_needed, may_be_limited_above, prepare
 from nsunit.core.running import unit_of
 from nsunit.definition.load import load
 from nsunit.definition.search import is_defined
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 4
 CLD_EXITED = 1  # of waitid(2)
-_PINS = ("RequiredBy", "RequisiteOf", "WantedBy", "BoundBy", "UpheldBy")
 
 
 class Starter:
@@ -55,6 +54,7 @@ class Starter:
         self.locks: list[Lock] = []
         self.waiting: dict[Job, Prepared] = {}
         self.timeout = 0.0  # seconds, the longest of all that was queued
+        self.queued: list[Definition] = []
         self.outcomes: dict[str, Outcome] = {}
         self.total = 0
 
@@ -145,15 +145,21 @@ class Starter:
                 self.clear(prepared)
             raise
         self.waiting[job] = prepared
+        self.queued.append(definition)
         self.timeout = max(self.timeout, start_timeout(prepared.units.service))
         self.tell()
 
+    def finish_ended(self) -> None:
+        """Note those that have come up or failed, but for what is there for others alone: they may come later."""
+        for job in self.context.bus.ended(self.waiting) if self.waiting else ():
+            if all(item.name != "StopWhenUnneeded" for item in self.waiting[job].definition.properties_of("Unit")):
+                self._finish_one([job])
+
     def finish(self) -> None:
         """Wait for all that was queued."""
-        definitions = [item.definition for item in self.waiting.values()]
-        used = {name for item in definitions for name in item.container.features}
+        used = {name for item in self.queued for name in item.container.features}
         for warn in hooks(used, "foreign.warn"):  # systemd is at work meanwhile
-            warn(self.context, definitions)
+            warn(self.context, self.queued)
         while self.waiting:
             self._finish_one(self.waiting)
 
@@ -211,21 +217,13 @@ class Starter:
             return "skipped"
         if self._remove_mark(prepared):
             return "exec-condition"
-        if said.get("StopWhenUnneeded") and not self._is_needed(prepared.units.entry.name):
+        if said.get("StopWhenUnneeded") and not is_needed(self.context, prepared.units.entry.name):
             return "unneeded"
         return ""
 
     def _remove_mark(self, prepared: Prepared) -> bool:
         """Whether the file that ExecCondition= keeps is still there; it is not afterwards."""
         return _leaves_mark(prepared) and files.discard(self.context.paths.unstarted_of(prepared.definition.name))
-
-    def _is_needed(self, unit: str) -> bool:
-        """Whether something that is there, or about to be, needs *unit*: see unit_is_unneeded() of systemd."""
-        for units in self.context.bus.get(unit, *_PINS).values():
-            for other in units if isinstance(units, (list, tuple)) else ():
-                if not is_idle(self.context.bus.get(other, "ActiveState", "Job")):
-                    return True
-        return False
 
     def _was_skipped(self, prepared: Prepared) -> bool:
         """Whether a condition was not met."""
@@ -320,6 +318,8 @@ def start(
                     starter.submit(definition)
             except (NsunitError, OSError) as error:
                 starter.note(as_failed(name, error))
+            if starter.total > 1:
+                starter.finish_ended()
         if later:
             _submit_joining(starter, later)
         starter.finish()

@@ -35,7 +35,7 @@ NEEDS = {feature.name: {feature.name, *feature.needs.split()} for feature in FEA
 
 # The one place in which a package of others is imported.
 THIRD_PARTY = {
-    "pystemd": "nsunit.bus.systemd",
+    "pystemd": "nsunit.bus.marshal",
     "dbus_next": "nsunit.bus.signals",
     "jinja2": "nsunit.dropins.render",
     "pyroute2": "nsunit.features.network.wire.messages",

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from waiting import wait_until
 
 from nsunit.bus import watch
 from nsunit.bus.protocol import NO_SUCH_UNIT, TIMEOUT, UNIT_EXISTS
@@ -156,6 +157,14 @@ def test_time_is_over(systemd, unit):
         systemd.wait(job, 0.5)
     assert caught.value.name == TIMEOUT
     assert systemd.wait(job, WAIT) == "done"
+
+
+def test_what_has_ended_is_told_without_waiting(systemd, unit):
+    job = systemd.start_transient(Unit(unit, command("/bin/sleep", "1000", Type=("s", "oneshot"))))
+    assert systemd.ended([job]) == []
+    systemd.stop(unit)
+    wait_until(lambda: systemd.ended([job]) == [job], "the end of the start")
+    assert systemd.wait(job, WAIT) == "canceled"
 
 
 def test_a_stop_cancels_a_start(systemd, unit):

@@ -124,10 +124,10 @@ def prepare() -> None:
     for module in pkgutil.walk_packages(nsunit.__path__, "nsunit."):
         if module.name not in NO_MODULES:
             __import__(module.name)
-    from nsunit.bus import systemd
+    from nsunit.bus import marshal
     from nsunit.dropins import render
 
-    systemd._load_dbuslib()
+    marshal.load_dbuslib()
     for escape in (False, True):
         environment = render._environment(escape)
         for template in environment.list_templates(extensions=["j2"]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.bus.systemd import SdBusError
+from nsunit.bus.marshal import SdBusError
 
 Error = SdBusError
 

@@ -85,6 +85,18 @@ def test_results_of_other_jobs_are_kept():
     assert manager.wait_any([second], 5) == (second, "timeout")
 
 
+def test_what_has_ended_is_known_without_waiting():
+    paths = iter([b"/j/1", b"/j/2"])
+    bus = fake.FakeBus({"StartUnit": lambda _a: next(paths)})
+    manager = client(bus)
+    first, second = manager.start("a"), manager.start("b")
+    assert manager.ended([first, second]) == []
+    bus.signals = [fake.job_removed("/j/2", "b", "done")]
+    bus.wake()
+    assert manager.ended([first, second]) == [second]
+    assert manager.wait_any([second], 0) == (second, "done")
+
+
 def test_wait_any_of_nothing():
     with pytest.raises(ValueError, match="no job"):
         client(fake.FakeBus({})).wait_any([], 1)
@@ -323,13 +335,13 @@ NO_FILE = fake.Error(-errno.ENOENT, None, "Could not open a bus to DBus")
 
 
 def open_with(monkeypatch, uid, private=None, system=None, user=False):
-    library = FakeLibrary(private, system)
-    monkeypatch.setattr(systemd, "_load_dbuslib", lambda: library)
+    found = FakeLibrary(private, system)
+    monkeypatch.setattr(systemd, "load_dbuslib", lambda: found)
     monkeypatch.setattr(posix, "geteuid", lambda: uid)
     try:
-        return library.opened, systemd._open_bus(user)[1]
+        return found.opened, systemd._open_bus(user)[1]
     except BusError as error:
-        return library.opened, error
+        return found.opened, error
 
 
 def test_root_uses_the_private_socket(monkeypatch):
@@ -357,9 +369,9 @@ def test_without_pystemd(monkeypatch):
             return None
 
     monkeypatch.setattr(sys, "meta_path", [Nothing])
-    monkeypatch.setattr(systemd, "_library", None)
+    monkeypatch.setattr(marshal, "_library", None)
     with pytest.raises(BusError, match="^the Python package 'pystemd' is not installed$") as caught:
-        systemd._load_dbuslib()
+        marshal.load_dbuslib()
     assert "python3-pystemd" in caught.value.hint
 
 
@@ -376,12 +388,12 @@ def test_loading_leaves_no_stand_in_behind(monkeypatch, tmp_path):
     for name in [name for name in sys.modules if name.split(".")[0] == "pystemd"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(systemd, "_library", None)
-    library = systemd._load_dbuslib()
-    assert library.x2char_star("a") == b"a"
-    assert library.x2char_star(None) is None
-    assert library.DBusError is systemd.SdBusError
-    assert systemd._load_dbuslib() is library
+    monkeypatch.setattr(marshal, "_library", None)
+    found = marshal.load_dbuslib()
+    assert found.x2char_star("a") == b"a"
+    assert found.x2char_star(None) is None
+    assert found.DBusError is marshal.SdBusError
+    assert marshal.load_dbuslib() is found
     assert not {"pystemd", "pystemd.utils", "pystemd.dbusexc"} & set(sys.modules)
     assert sys.modules["pprint"] is pprint
     del sys.modules["pystemd.dbuslib"]

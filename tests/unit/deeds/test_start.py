@@ -169,6 +169,39 @@ def test_a_slice_that_a_session_makes_or_leaves_meanwhile(monkeypatch, failures)
     assert len(tries) == min(failures + 1, 4)
 
 
+def test_what_has_ended_is_told_before_all_are_queued(monkeypatch, tmp_path):
+    """Of many it takes seconds to queue them all.  What is to stop when nobody needs it has to wait for who may."""
+    monkeypatch.setattr(start, "explain_failure", lambda _bus, name, *_: NsunitError(f"{name}: no such file"))
+    monkeypatch.setattr(start, "remember_failure", lambda *_: None)
+    monkeypatch.setattr(Starter, "_was_too_quick", lambda *_: False)
+    monkeypatch.setattr(Starter, "clear", lambda *_: None)
+    results = {"up": "done", "bad": "failed", "db": "done"}
+    told = []
+
+    def submit(starter, item):
+        prepared = Prepared(item, units(item, Facts(257, "", "", "/run/x")), ())
+        starter.waiting[Job(f"/{item.name}", f"nsunit-{item.name}.service", "start")] = prepared
+        if item.name == "web":
+            told.append({name: outcome.state for name, outcome in starter.outcomes.items()})
+
+    bus = types.SimpleNamespace(
+        ended=lambda jobs: [job for job in jobs if job.path.strip("/") in results],
+        wait_any=lambda jobs, timeout: (job := next(iter(jobs)), results.get(job.path.strip("/"), "done")),
+        get=lambda unit, *names: dict.fromkeys(names, ["nsunit-web.service"] if "RequiredBy" in names else "active"),
+    )
+    found = {name: definition("", name=name) for name in ("up", "bad", "web")}
+    found["db"] = definition("[Unit]\nStopWhenUnneeded=yes", name="db")
+    monkeypatch.setattr(start, "load", lambda name, *_: found[name])
+    monkeypatch.setattr(Starter, "lock", lambda *_: None)
+    monkeypatch.setattr(Starter, "submit", submit)
+    moving = types.SimpleNamespace(end=lambda: None)
+    context = types.SimpleNamespace(mark=lambda _: None, batch=None, search=None, host=None, moving=moving, bus=bus)
+    context.paths = Paths(str(tmp_path))
+    outcomes = start.start(context, ["up", "bad", "web", "db"])
+    assert told == [{"bad": "failed", "up": "started"}]
+    assert [outcome.state for outcome in outcomes] == ["started", "failed", "started", "started"]
+
+
 FOR_ANOTHER = "web: it requires 'db', which did not start"
 
 

@@ -295,8 +295,7 @@ def start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ..
 def _forget_kept(context: Context, units: Sequence[str]) -> None:
     """Have systemd forget transient *units*, which do not run but are referred to: what it knows of them is a file."""
     for unit in units:
-        if os.path.lexists(context.transient + unit):
-            os.unlink(context.transient + unit)
+        files.discard(context.transient + unit)  # it may be going just now
     context.bus.reload()
 
 

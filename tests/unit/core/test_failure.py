@@ -2,9 +2,11 @@
 
 import errno
 import os
+import types
 
 import pytest
 
+from nsunit.core import jobs
 from nsunit.core.jobs import (
     GRACE_SECONDS,
     JOBS,
@@ -148,3 +150,16 @@ def test_what_has_failed_for_one_of_several(monkeypatch, uid):
             as_failed("web", may_not)
     else:
         assert str(as_failed("web", may_not).error) == "web: /run/x: Permission denied"
+
+
+def test_what_systemd_removes_itself_meanwhile_is_forgotten_all_the_same(tmp_path, monkeypatch):
+    """Its unit may be unloaded just then, with its file."""
+    kept = tmp_path / "kept.service"
+    kept.touch()
+    asked = []
+    context = types.SimpleNamespace(
+        transient=f"{tmp_path}/", bus=types.SimpleNamespace(reload=lambda: asked.append("reload"))
+    )
+    monkeypatch.setattr(jobs.os.path, "lexists", lambda _path: True)  # as it was a moment ago
+    jobs._forget_kept(context, ("gone.slice", "kept.service"))
+    assert (asked, kept.exists()) == (["reload"], False)

@@ -49,8 +49,10 @@ class Running(Record):
         return os.path.basename(os.path.dirname(self.control_group))
 
 
-def find_running(context: Context, name: str, *, ending: bool = False) -> Running:
+def find_running(context: Context, name: str, *, ending: bool = False, instead: str = "") -> Running:
     """The running container *name*; with *ending*, also one that was told to end and has not.
+
+    *instead* is what the caller hints at where it does not run, other than to start it.
 
     Raises:
         NotFoundError: it does not run, is not up yet, or is not defined.
@@ -74,7 +76,7 @@ def find_running(context: Context, name: str, *, ending: bool = False) -> Runnin
         from nsunit.definition.search import find  # only for an error
 
         find(name, context.search)  # one that is not defined is not to be started
-        raise NotFoundError(f"{name}: it is not running", hint=f"start it with 'nsunit start {name}'")
+        raise NotFoundError(f"{name}: it is not running", hint=instead or f"start it with 'nsunit start {name}'")
     control_group = str(state.get("ControlGroup", ""))
     check_own(name, unit, "loaded", os.path.basename(os.path.dirname(control_group)))
     pid = main_pid if isinstance(main_pid, int) and main_pid > 0 else first_process(control_group)

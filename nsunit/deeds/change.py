@@ -68,7 +68,8 @@ def set_keys(
     """
     given = [(section or _home_of(key), key, text, SET) for section, key, text in assignments]
     with Lock(context.paths.locks, check_any_name(name)):
-        unit = _unit_to_keep(context, name) if persist else _unit_that_runs(context, name)
+        for_later = f"'nsunit dropin {name} KEY=VALUE' sets it for the next start"
+        unit = _unit_that_runs(context, name, for_later if persist else "")
         check_live(name, [(section, key) for section, key, _, _ in given])
         if persist:
             check_unit_keys(name, [(section, key) for section, key, _, _ in given])
@@ -280,19 +281,9 @@ def _as_it_is(context: Context, unit: str, properties: Sequence[Property]) -> tu
     return tuple(found)
 
 
-def _unit_to_keep(context: Context, name: str) -> str:
-    try:
-        return _unit_that_runs(context, name)
-    except NotFoundError as error:
-        if not error.message.endswith("it is not running"):
-            raise
-        hint = f"'nsunit dropin {name} KEY=VALUE' sets it for the next start"
-        raise NotFoundError(error.message, hint=hint) from None
-
-
-def _unit_that_runs(context: Context, name: str) -> str:
+def _unit_that_runs(context: Context, name: str, instead: str = "") -> str:
     if not is_group(name):
-        return find_running(context, name).unit
+        return find_running(context, name, instead=instead).unit
     if not is_running(context, name):
         hint = "it is there as long as one of its containers runs"
         raise NotFoundError(f"{name}: no container of the group is running", hint=hint)

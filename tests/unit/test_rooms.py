@@ -19,7 +19,7 @@ EFFECTS = {"bus", "storage", "dropins"}
 # of features stands below all of them: it imports what it names when that is asked for.
 ROOMS = {
     "cli": {"deeds", "oci", "features", "core", "plan", "imports", "definition", "formats", *EFFECTS, "registry"},
-    "oci": {"core", "setup", "bus", "registry"},
+    "oci": {"core", "setup", "storage", "bus", "registry"},
     "deeds": {"core", "plan", "imports", "definition", "formats", "setup", *EFFECTS, "registry"},
     "features": {"core", "plan", "definition", "formats", "setup", *EFFECTS, "registry"},
     "core": {"plan", "definition", "formats", "setup", *EFFECTS, "registry"},

@@ -102,6 +102,26 @@ def test_what_speaks_with_systemd_is_the_runtimes_alone(bundle):
     assert len([link for link in links if link.startswith("socket:")]) == 1, links
 
 
+@pytest.mark.parametrize("words", [(), ("--systemd-cgroup",)], ids=["a directory", "a scope"])
+def test_groups_that_no_path_reaches_go_with_the_container(bundle, words):
+    """Who may write to the group nests in it as deep as it likes."""
+    bundle.config["linux"]["cgroupsPath"] = f"system.slice:p:{bundle.id}" if words else f"/{bundle.id}"
+    bundle.config["process"]["args"] = ["sleep", "1000"]
+    bundle.save()
+    bundle.call(*words, "run", "--detach", bundle.id)
+    (group,) = CGROUPS.rglob(f"p-{bundle.id}.scope" if words else bundle.id)
+    fd = os.open(group, os.O_DIRECTORY)
+    for _ in range(20):
+        os.mkdir("n" * 250, dir_fd=fd)
+        child = os.open("n" * 250, os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = child
+    os.close(fd)
+    assert len(bundle.call("ps", "--format", "json", bundle.id).stdout.split(",")) == 1
+    bundle.call("delete", "--force", bundle.id)
+    assert not group.exists()
+
+
 PROGRAM = """
 import os, sys
 sys.path.append("/usr/lib/python3/dist-packages")

@@ -13,6 +13,7 @@ from nsunit.setup import system as os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from nsunit.oci.spec.limits.resources import Write
 
@@ -126,26 +127,35 @@ def enter(path: str, pid: int) -> None:
 
 def processes(path: str) -> list[int]:
     """All processes there and below."""
-    found: list[int] = []
-    for directory in below(path):
-        try:
-            found += [int(pid) for pid in read_file(f"{directory}/cgroup.procs").split()]
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):  # gone, or threaded
-                raise
+    found = _processes_in(CGROUP_ROOT + path)
+    if _has_others(path):
+        for _, directory in _tree().below(CGROUP_ROOT + path):
+            found += _processes_in(directory)
     return sorted(found)
 
 
-def below(path: str) -> list[str]:
-    """The directory of the cgroup *path* and all below it, parents first."""
-    found = [CGROUP_ROOT + path]
-    for directory in found:
-        try:
-            with os.scandir(directory) as entries:
-                found += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except FileNotFoundError:
-            pass
-    return found
+def _processes_in(directory: str) -> list[int]:
+    try:
+        return [int(pid) for pid in read_file(f"{directory}/cgroup.procs").split()]
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):  # gone, or threaded
+            raise
+        return []
+
+
+def _has_others(path: str) -> bool:
+    """Whether there are cgroups below, which few containers make."""
+    try:
+        with os.scandir(CGROUP_ROOT + path) as entries:
+            return any(entry.is_dir(follow_symlinks=False) for entry in entries)
+    except FileNotFoundError:
+        return False
+
+
+def _tree() -> ModuleType:
+    from nsunit.storage import tree  # it imports os
+
+    return tree
 
 
 def exists(path: str) -> bool:
@@ -214,8 +224,9 @@ def remove(path: str) -> None:
         return
     if not _wait_for(path, "populated", False):
         raise OciError(f"unable to remove the cgroup {path}: it has processes after {_SECONDS:g} s")
-    for directory in reversed(below(path)):
-        try:
-            os.rmdir(directory)
-        except FileNotFoundError:
-            pass
+    if _has_others(path):
+        _tree().remove_below(CGROUP_ROOT + path)
+    try:
+        os.rmdir(CGROUP_ROOT + path)
+    except FileNotFoundError:
+        pass

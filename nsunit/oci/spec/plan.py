@@ -13,6 +13,8 @@ from nsunit.setup.oci.process import Call, Domainname, Keyring, Sysctl, Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from nsunit.setup.oci.hooks import Hook
     from nsunit.setup.operation import Operation
 
@@ -67,9 +69,7 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
     if "net" in spaces.made:
         steps.insert(1, Loopback())
     if "prestart" in said or "createRuntime" in said:
-        from nsunit.setup.oci.hooks import RuntimeHooks  # what has none is not to load them
-
-        steps.append(RuntimeHooks())
+        steps.append(_steps_of_hooks().RuntimeHooks())
     steps += _container_hooks("createContainer", said, hooks.state_but_pid(config, bundle, identity, "creating"))
     steps += [*files.pivot(config), *_names(config, spaces), *_sysctls(linux, spaces), *files.hidden(config)]
     steps += [*todo.early, *files.read_only(steps), *todo.become, Wait()]
@@ -79,11 +79,13 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
 
 
 def _container_hooks(kind: str, said: dict[str, tuple[Hook, ...]], state: str) -> list[Operation]:
-    if kind not in said:
-        return []
-    from nsunit.setup.oci.hooks import ContainerHooks  # what has none is not to load them
+    return [_steps_of_hooks().ContainerHooks(kind, said[kind], state)] if kind in said else []
 
-    return [ContainerHooks(kind, said[kind], state)]
+
+def _steps_of_hooks() -> ModuleType:
+    from nsunit.setup.oci import hooks  # what has none is not to load them
+
+    return hooks
 
 
 def _names(config: Json, spaces: Namespaces) -> list[Operation]:

@@ -7,6 +7,7 @@ import _signal  # type: ignore[import-not-found]  # the C half of signal: the Py
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.errors import OciError
 from nsunit.oci.state import STOPPED, Container, is_alive
+from nsunit.setup import read_file
 from nsunit.setup import system as os
 
 TYPE_CHECKING = False
@@ -90,10 +91,23 @@ def _all(container: Container, number: int) -> None:
         fs.kill(container.place.path)
     else:
         for pid in fs.processes(container.place.path):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
+            _signal_member(container.place.path, pid, number)
+
+
+def _signal_member(group: str, pid: int, number: int) -> None:
+    """Send a signal to process *pid* of the cgroup *group*, unless that has ended, and may be another by now."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        where = read_file(f"/proc/{pid}/cgroup").rpartition("0::")[2]
+        if where.startswith((f"{group}/", f"{group}\n")):
+            _signal.pidfd_send_signal(pidfd, number)
+    except (ProcessLookupError, FileNotFoundError):
+        pass
+    finally:
+        os.close(pidfd)
 
 
 def _has_processes_of_its_own(container: Container) -> bool:

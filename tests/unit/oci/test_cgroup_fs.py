@@ -1,5 +1,6 @@
 """Controllers that a cgroup gets from those above it."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,22 @@ def test_one_that_cannot_be_handed_down_does_not_keep_the_others(top, monkeypatc
     asked.clear()
     fs.hand_down("/one", ("cpu", "memory", "pids"))
     assert asked == ["+cpu", "+pids"]
+
+
+def test_groups_that_no_path_reaches_go_too(top, monkeypatch):
+    """Who has the group to write to nests as it likes: PATH_MAX holds for paths alone."""
+    fd = os.open(top, os.O_DIRECTORY)
+    for _ in range(40):
+        os.mkdir("n" * 200, dir_fd=fd)
+        child = os.open("n" * 200, os.O_DIRECTORY, dir_fd=fd)
+        os.close(fd)
+        fd = child
+    with open(os.open("cgroup.procs", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=fd), "w") as file:
+        file.write("7\n")
+    os.chmod("cgroup.procs", 0o644, dir_fd=fd)
+    assert fs.processes(f"/{'n' * 200}") == [7]
+    os.unlink("cgroup.procs", dir_fd=fd)  # the kernel's files go with their directory
+    os.close(fd)
+    monkeypatch.setattr(fs, "_wait_for", lambda *_: True)
+    fs.remove(f"/{'n' * 200}")
+    assert not (top / ("n" * 200)).exists()

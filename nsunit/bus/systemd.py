@@ -50,6 +50,7 @@ _JOB_REMOVED = (
     "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'"
 )
 _RECONNECT_SECONDS = 30.0
+_RELOAD_SECONDS = 180.0  # as long as systemctl(1) waits for it: generators alone have 90 s
 
 _TYPES = {kind: kind.capitalize() for kind in ("service", "slice", "scope", "socket", "mount", "timer")}
 
@@ -349,8 +350,21 @@ class Systemd:
         self._call(_MANAGER_PATH, _MANAGER, b"SetUnitProperties", flat)
 
     def reload(self) -> None:
-        """Reload all unit files (daemon-reload)."""
-        self._manager("Reload")
+        """Reload all unit files (daemon-reload), which may take longer than any other call."""
+        deadline = time.monotonic() + _RELOAD_SECONDS
+        try:
+            self._manager("Reload")
+            return
+        except BusError as error:
+            if error.name != TIMEOUT:
+                raise
+        while True:  # calls are answered in their order, and none meanwhile: the next answer says that it is over
+            try:
+                self.version()
+                return
+            except BusError as error:
+                if error.name != TIMEOUT or time.monotonic() >= deadline:
+                    raise
 
     def properties(self, unit: str) -> dict[str, object]:
         """All properties of *unit*, of its type and of units in general.

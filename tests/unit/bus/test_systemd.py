@@ -334,6 +334,20 @@ class FakeLibrary:
 NO_FILE = fake.Error(-errno.ENOENT, None, "Could not open a bus to DBus")
 
 
+def test_a_reload_takes_as_long_as_systemctl_lets_it(monkeypatch):
+    """Generators alone may take longer than any other call may; nothing else is answered meanwhile."""
+    answers = [late := fake.Error(-errno.ETIMEDOUT), late, b"257.13"]
+    bus = fake.FakeBus({"Reload": fake.Error(-errno.ETIMEDOUT), "Get": lambda _: answers.pop(0)})
+    client(bus).reload()
+    assert (bus.methods(), answers) == (["Reload", "Get", "Get", "Get"], [])
+    monkeypatch.setattr(systemd, "_RELOAD_SECONDS", 0.0)
+    bus = fake.FakeBus({"Reload": fake.Error(-errno.ETIMEDOUT), "Get": fake.Error(-errno.ETIMEDOUT)})
+    with pytest.raises(BusError, match="^systemd did not answer in time$"):
+        client(bus).reload()
+    with pytest.raises(BusError, match="^too often$"):
+        client(fake.FakeBus({"Reload": fake.Error(-errno.EBUSY, "a.LimitsExceeded", "too often")})).reload()
+
+
 def open_with(monkeypatch, uid, private=None, system=None, user=False):
     found = FakeLibrary(private, system)
     monkeypatch.setattr(systemd, "load_dbuslib", lambda: found)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     _Units = tuple[list[Problem], str, dict[str, str]]  # what was found, in which definition, and its unit files
 
 _TOGETHER = 50
+_SECONDS = 60  # systemd-analyze takes one at most, where the host is not busy
 _REQUIRING = ("Requires", "Requisite", "BindsTo")
 
 
@@ -198,11 +199,14 @@ def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Probl
                 stderr=subprocess.PIPE,
                 text=True,
                 env={**os.environ, "SYSTEMD_LOG_COLOR": "0", "SYSTEMD_LOG_LOCATION": "0"},
-                timeout=60,
+                timeout=_SECONDS,
                 check=False,
             )
         except FileNotFoundError:
             raise NsunitError("systemd-analyze is not installed", hint="install the package 'systemd'") from None
+        except subprocess.TimeoutExpired:
+            hint = "it looks at all that the units name: is a path on a file system that does not answer?"
+            raise NsunitError(f"systemd-analyze was not done after {_SECONDS} s", hint=hint) from None
         said = [line.replace(directory + "/", "") for line in result.stderr.splitlines() if line.strip()]
         # It also complains about other units of the host that it happens to load.
         own = [line for line in said if any(name in line for name in texts)]

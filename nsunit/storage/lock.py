@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _INTERVAL = 0.004  # seconds; a grace period takes longer on a machine that is idle
 _DURATION = 0.15  # a start that takes longer waits for something else
+_AGAIN = 0.05  # seconds, between the signals that end a wait
 _IDLE = 0.001  # who waits less was not the first in a while
 
 
@@ -109,7 +110,8 @@ def _flock(fd: int, timeout: float) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         previous = _signal.signal(_signal.SIGALRM, _time_out)
-        _signal.setitimer(_signal.ITIMER_REAL, max(timeout, 0.001))
+        # It comes again, since the first may come just before the wait, when Python has looked for signals already.
+        _signal.setitimer(_signal.ITIMER_REAL, max(timeout, 0.001), _AGAIN)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
         finally:
@@ -118,6 +120,7 @@ def _flock(fd: int, timeout: float) -> None:
 
 
 def _time_out(_number: int, _frame: FrameType | None) -> None:
+    _signal.setitimer(_signal.ITIMER_REAL, 0)
     raise TimeoutError
 
 

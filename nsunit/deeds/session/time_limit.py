@@ -37,7 +37,8 @@ class TimeLimit:
             self.began = time.monotonic()
             if self.seconds < _LONGEST_SECONDS:
                 signal.signal(signal.SIGALRM, self._end)
-                signal.setitimer(signal.ITIMER_REAL, self.seconds + _LATER_SECONDS)
+                # It comes again, since one may come just before a wait, when Python has looked for signals already.
+                signal.setitimer(signal.ITIMER_REAL, self.seconds + _LATER_SECONDS, _LATER_SECONDS)
 
     def is_over(self) -> bool:
         """Whether the payload, which has ended, has had all its time."""
@@ -48,6 +49,7 @@ class TimeLimit:
         return time.monotonic() - self.began >= self.seconds
 
     def _end(self, _number: int, _frame: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # what asks to end counts as it is now: a handler may be for once
         try:
             if not catches(self.pid, self.stop_signal):
                 signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)

@@ -26,6 +26,7 @@ _CHUNK = 1 << 16
 _LAST_CHUNKS = 16  # as many as a pipe holds
 _END_SECONDS = 5.0  # for the kernel to end what was killed
 _BUSY = 16  # EBUSY
+_AGAIN = 0.05  # seconds, between the signals that end a check
 _POLL_MAX = (1 << 31) - 1  # ms, 24 days: an int of poll(2)
 
 
@@ -107,7 +108,8 @@ def check(payload: Payload, plan: Sequence[Operation], command: Sequence[str], s
     try:
         with Group(payload) as group:
             _signal.signal(_signal.SIGALRM, _time_is_over)
-            _signal.setitimer(_signal.ITIMER_REAL, seconds)
+            # It comes again, since the first may come just before a wait, when Python has looked for signals already.
+            _signal.setitimer(_signal.ITIMER_REAL, seconds, _AGAIN)
             try:
                 status, output = _run(payload, group, plan, command)
             except _TimeIsOverError:
@@ -131,6 +133,7 @@ _SOON = 0.1  # s
 
 
 def _time_is_over(_number: int, _frame: object) -> None:
+    _signal.setitimer(_signal.ITIMER_REAL, 0)
     raise _TimeIsOverError
 
 

@@ -1,5 +1,6 @@
 """How often systemd-analyze is asked about many definitions."""
 
+import subprocess
 import types
 
 import pytest
@@ -61,3 +62,13 @@ def test_each_tells_what_is_missing(asked):
     assert [[(item.path, item.message, item.hint) for item in problems] for problems, _, _ in units] == [
         [(f"/etc/nsunit/{name}.nsunit", "systemd-analyze is not installed", "install it")] for name in ("a", "b")
     ]
+
+
+def test_one_that_does_not_end_is_told(monkeypatch):
+    def run(argv, *, timeout, **_more):
+        raise subprocess.TimeoutExpired(argv, timeout)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    units = batch("a")
+    module._verify_all(units, user=False)
+    assert [item.message for item in units[0][0]] == ["systemd-analyze was not done after 60 s"]

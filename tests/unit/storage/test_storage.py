@@ -1,6 +1,7 @@
 """Id ranges, locks and files in nsunit's own directories."""
 
 import errno
+import fcntl
 import os
 import signal
 import stat
@@ -245,6 +246,21 @@ def test_lock_is_exclusive_and_leaves_nothing(paths):
         with Lock(paths.locks, "other"):
             assert sorted(os.listdir(paths.locks)) == ["other", "web"]
     assert os.listdir(paths.locks) == []
+
+
+def test_a_signal_that_comes_just_before_the_wait_does_not_make_it_endless(paths, monkeypatch):
+    def flock(_fd: int, flags: int) -> None:
+        if flags & fcntl.LOCK_NB:
+            raise BlockingIOError
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        assert signal.sigtimedwait({signal.SIGALRM}, 5), "the first"
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        time.sleep(2)  # for flock(2), which another one ends
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(NsunitError, match="^web: another command"):
+        Lock(paths.locks, "web", timeout=0.01).__enter__()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def test_lock_can_be_released_early_and_taken_again(paths):

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import subprocess
 import types
 
 import pytest
 from definitions import definition
 
 from nsunit.core.prepare import Prepared
-from nsunit.deeds.session import run
+from nsunit.deeds.session import run, time_limit
 from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.definition.model import Container, Definition
 from nsunit.errors import SessionError
@@ -42,6 +43,20 @@ def test_a_time_that_no_timer_takes_is_none(monkeypatch):
     limit.begin(os.getpid())
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert not limit.is_over()
+
+
+def test_a_signal_that_comes_just_before_a_wait_is_not_the_only_one(monkeypatch):
+    monkeypatch.setattr(time_limit, "catches", lambda _pid, _number: False)
+    monkeypatch.setattr(time_limit, "_LATER_SECONDS", 0.01)
+    limit = TimeLimit(definition("[Service]", "RuntimeMaxSec=10ms"))
+    with subprocess.Popen(("sleep", "5")) as payload:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        limit.begin(payload.pid)
+        assert signal.sigtimedwait({signal.SIGALRM}, 5), "the first"
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        assert payload.wait() == -signal.SIGKILL
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert limit.is_over()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def finish(context: Context, name: str) -> None:
 
 def note_renaming(context: Context, old: str, new: str) -> None:
     """Note that *old*, which is enabled, is to be enabled as *new*; the note goes along with the state."""
-    files.write_file(_note_of_renaming(context, old), f"{old} {new}".encode(), sync=True)
+    files.write_file(_note_of_renaming(context, old), f"{old} {new}".encode())
 
 
 def renaming(context: Context, name: str) -> tuple[str, str] | None:
@@ -92,14 +92,16 @@ def runs_from_files(context: Context, name: str) -> NsunitError:
 
 
 def write_contents(boot: str, contents: Mapping[str, bytes], undo: Undo) -> None:
-    """Write files, by name, into the directory *boot* where they differ."""
+    """Write files, by name, into the directory *boot* where they differ; they are there for good when this returns."""
     for file, content in contents.items():
         path = f"{boot}/{file}"
         before = files.read_file(path)
         if before != content:
-            files.write_file(path, content, sync=True)  # as the unit files that need it
+            files.write_file(path, content)
             if before is not None:  # else the whole directory goes
                 undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
+    for directory in (boot, os.path.dirname(boot), os.path.dirname(os.path.dirname(boot))):
+        files.sync_directory(directory)  # before the unit files that need them, which may be on another disk
 
 
 def write_unit(context: Context, unit: str, text: str, undo: Undo) -> bool:

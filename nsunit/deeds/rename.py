@@ -18,6 +18,7 @@ from nsunit.dropins.definitions import own_files, remove_own, renamed, texts_of,
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, UsageError
 from nsunit.names import check_name, former_units, is_group, is_pod, service_name, split_instance
 from nsunit.plan.units import needed_containers
+from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -104,7 +105,7 @@ def _move(context: Context, definition: Definition, new: str, undo: Undo) -> Non
     changed = copy_drop_ins(context, definition, new, undo)
     state, target = context.paths.state_of(old), context.paths.state_of(new)
     if os.path.lexists(state):
-        os.rename(state, target)
+        files.move(state, target)  # before the last file that calls it *old* goes
         undo.append(lambda: os.rename(target, state))
     for path in drop_ins_of(context, definition):
         before = unit_directory.read(path)

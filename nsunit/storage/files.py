@@ -18,6 +18,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
 _NO_TMPFILE = (21, 22, 95)  # EISDIR, EINVAL, EOPNOTSUPP: the file system, or the kernel, has no files without names
+_NO_SYNC = (22, 30)  # EINVAL, EROFS
 _UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
 _CHUNK = 1 << 16
 _BLOCK = 4096  # bytes, of most file systems
@@ -53,8 +54,8 @@ def refusal(directory: str) -> str:
     return "is not yours to write to"
 
 
-def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = False) -> None:
-    """Replace *path* atomically by a file of *mode* with *content*; with *sync* it is whole after a power cut, too."""
+def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
+    """Replace *path* atomically by a file of *mode* with *content*; after a power cut it is this or the former one."""
     temporary = f"{path}.{os.getpid()}.new"
     discard(temporary)  # of one that was killed and had this number, before a reboot for instance
     try:
@@ -62,15 +63,33 @@ def write_file(path: str, content: bytes, mode: int = 0o600, *, sync: bool = Fal
         with open(fd, "wb") as file:
             os.fchmod(fd, mode)  # whatever the caller's umask takes away
             file.write(content)
-            if sync:
-                file.flush()
-                os.fsync(fd)
+            file.flush()
+            os.fsync(fd)  # in /run it costs nothing
         os.rename(temporary, path)
     except BaseException as error:
         discard(temporary)  # an interrupt may come when it has its name
         if isinstance(error, OSError):  # a full disk is told without a name, others with one that nobody knows
             raise OSError(error.errno, error.strerror, path) from None
         raise
+
+
+def move(source: str, target: str) -> None:
+    """Rename a directory, for good when this returns: what is done next can count on it after a power cut."""
+    os.rename(source, target)
+    for directory in {os.path.dirname(source), os.path.dirname(target)}:
+        sync_directory(directory)
+
+
+def sync_directory(path: str) -> None:
+    """Have the names in the directory *path* on its disk, where the file system knows of such a thing."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(fd)
 
 
 def check_room(directory: str) -> None:
@@ -81,7 +100,7 @@ def check_room(directory: str) -> None:
     """
     sizes = [os.lstat(f"{directory}/{name}").st_size for name in list_directory(directory)]
     path = f"{directory}/room.{os.getpid()}.new"
-    write_file(path, bytes(sum(-(-size // _BLOCK) * _BLOCK for size in sizes)), sync=True)  # some tell of it late
+    write_file(path, bytes(sum(-(-size // _BLOCK) * _BLOCK for size in sizes)))  # some tell of it late
     discard(path)
 
 

@@ -49,8 +49,7 @@ def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
         for text in texts:
             taken += [(start, count) for owner, start, count in _subordinate(text) if owner != OWNER]
         start = choose(name, taken, candidates)
-        # An empty one would keep all others from getting a range.
-        _write(paths, directory, b"%d %d %s\n" % (start, COUNT, ALLOCATED), sync=True)
+        _write(paths, directory, b"%d %d %s\n" % (start, COUNT, ALLOCATED))
     return start, COUNT
 
 
@@ -67,10 +66,10 @@ def remember(paths: Paths, directory: str, *entries: tuple[int, int]) -> None:
             _write(paths, directory, content)
 
 
-def _write(paths: Paths, directory: str, content: bytes, *, sync: bool = False) -> None:
+def _write(paths: Paths, directory: str, content: bytes) -> None:
     before = files.version_of(_changes(paths))
     after = files.note_change(_changes(paths))  # first: who is killed in between has others look once for nothing
-    files.write_file(directory + "/ids", content, sync=sync)
+    files.write_file(directory + "/ids", content)
     known = _known.get(paths)
     if known and known.version == before:
         known.version = after

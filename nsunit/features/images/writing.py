@@ -131,7 +131,7 @@ def add_layers(store: Store, staging: Staging, layers: Iterable[dict[str, Any]])
         if not layer["place"]:
             raise LayerLostError(layer["chain"])
         os.rename(f"{staging.path}/{layer['place']}", target)
-    _sync_directory(store.layers)
+    files.sync_directory(store.layers)
 
 
 def describe_layers(staging: Staging, layers: Iterable[dict[str, Any]]) -> None:
@@ -160,36 +160,28 @@ def add_name(store: Store, name: str, identity: str) -> None:
     files.discard(temporary)  # of one that was killed
     os.symlink(f"../images/{identity}", temporary)
     os.rename(temporary, path)
-    _sync_directory(store.names)
+    files.sync_directory(store.names)
 
 
 def remove_name(store: Store, name: str) -> None:
     """Take a full name away.  The caller holds the lock."""
     os.unlink(f"{store.names}/{file_of(name)}")
-    _sync_directory(store.names)
+    files.sync_directory(store.names)
 
 
 def remove_image(store: Store, identity: str) -> None:
     """Take an image without names away; its layers stay.  The caller holds the lock."""
     for directory in (store.images, store.about, store.configs):
         files.discard(f"{directory}/{identity}")  # gone already where a removal was cut short
-    _sync_directory(store.images)
+    files.sync_directory(store.images)
 
 
 def put_layer_aside(store: Store, chain: str) -> None:
     """Take a layer's name away; `sweep` removes the rest.  The caller holds the lock."""
     os.rename(f"{store.layers}/{chain}", f"{store.staging}/{_TRASH}{os.urandom(6).hex()}")
-    _sync_directory(store.layers)
+    files.sync_directory(store.layers)
 
 
 def _write(path: str, content: bytes) -> None:
-    files.write_file(path, content, sync=True)
-    _sync_directory(os.path.dirname(path))
-
-
-def _sync_directory(path: str) -> None:
-    fd = os.open(path, _DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    files.write_file(path, content)
+    files.sync_directory(os.path.dirname(path))

@@ -116,7 +116,7 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
             known.numbers[name] = numbers
         files.write_changed(f"{keeper}/{_NUMBERS}", jsontext.dumps(numbers).encode())
         if files.read_file(path) != content:  # as a rule it is what it was, where it is kept for the boot
-            files.write_file(path, content, sync=True)
+            files.write_file(path, content)
     return item
 
 

@@ -51,7 +51,7 @@ def clone(context: Context, old: str, new: str) -> Outcome:
         undo: Undo = []
         try:
             state = context.paths.state_of(new)
-            os.rename(f"{staging.path}/state", state)
+            files.move(f"{staging.path}/state", state)
             undo.append(lambda: context.remove_tree(state))
             copy_definition(context, definition, new, undo)
         except BaseException:

@@ -185,9 +185,10 @@ def _commit(
         if force and os.path.lexists(state):
             _keep_volumes(own, state, undo)
             swap(own, state)
+            files.sync_directory(context.paths.states)
             undo.append(lambda: swap(own, state))
         else:
-            os.rename(own, state)
+            files.move(own, state)
             undo.append(lambda: context.remove_tree(state))
         if force:
             remove_own(name, context.search, undo)

@@ -58,11 +58,7 @@ class Store:
 
     def sync(self) -> None:
         """Have the names of the volumes on their disk."""
-        fd = os.open(self.path, _DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        files.sync_directory(self.path)
 
     def aside(self) -> str:
         """Where a volume goes that is taken away, until `sweep` has removed it."""

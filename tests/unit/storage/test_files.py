@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from nsunit.core import install
 from nsunit.dropins import files as unit_files
 from nsunit.setup import files as setup_files
 from nsunit.setup.main import read_plan
@@ -127,7 +128,7 @@ def test_what_cannot_be_written_is_told_by_its_own_name(fails, tmp_path, monkeyp
 
     monkeypatch.setattr(os, fails, fail)
     with pytest.raises(OSError, match="full") as caught:
-        files.write_file(str(tmp_path / "it"), b"content", sync=True)
+        files.write_file(str(tmp_path / "it"), b"content")
     assert caught.value.filename == str(tmp_path / "it")
     monkeypatch.undo()
     assert os.listdir(tmp_path) == []
@@ -161,8 +162,46 @@ def test_a_file_that_is_to_outlast_a_power_cut_is_on_disk_before_it_has_its_name
     monkeypatch.setattr(os, "fsync", lambda fd: done.append("fsync") or fsync(fd))
     monkeypatch.setattr(os, "rename", lambda *names: done.append("rename") or rename(*names))
     files.write_file(str(tmp_path / "it"), b"content")
-    files.write_file(str(tmp_path / "it"), b"content", sync=True)
-    assert done == ["rename", "fsync", "rename"]
+    assert done == ["fsync", "rename"]
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """What was done, in its order: names that were given, and what was then on its disk."""
+    done = []
+    fsync, rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda fd: done.append(os.readlink(f"/proc/self/fd/{fd}")) or fsync(fd))
+    monkeypatch.setattr(os, "rename", lambda *names: done.append(f"→ {names[1]}") or rename(*names))
+    return done
+
+
+def test_what_was_moved_has_its_name_after_a_power_cut(synced, tmp_path):
+    for name in ("old", "old/it", "new"):
+        (tmp_path / name).mkdir()
+    files.move(f"{tmp_path}/old/it", f"{tmp_path}/new/it")
+    assert (synced[0], sorted(synced[1:])) == (f"→ {tmp_path}/new/it", [f"{tmp_path}/new", f"{tmp_path}/old"])
+
+
+def test_what_a_container_is_started_from_at_boot_is_on_its_disk(synced, tmp_path):
+    """With the directories that it is in: the unit file, which is on its own by then, may be on another disk."""
+    boot = tmp_path / "containers/web/boot"
+    boot.mkdir(parents=True)
+    undo = []
+    install.write_contents(str(boot), {"plan": b"x"}, undo)
+    assert synced[-4:] == [f"→ {boot}/plan", str(boot), f"{tmp_path}/containers/web", f"{tmp_path}/containers"]
+    synced.clear()
+    install.write_contents(str(boot), {"plan": b"y"}, undo)
+    undo[0]()
+    assert synced[-2].startswith(f"{boot}/plan.") and synced[-1] == f"→ {boot}/plan"
+    assert (boot / "plan").read_bytes() == b"x"
+
+
+def test_a_directory_of_a_file_system_that_cannot_be_synced_is_no_error(monkeypatch, tmp_path):
+    def fsync(_fd):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    files.sync_directory(str(tmp_path))
 
 
 def test_a_file_in_a_container_is_written_whole(tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ def make(context: Context, name: str, template: Template, replace: bool, use: Ca
         if there:
             writing.swap(own, target)
         else:
-            os.rename(own, target)
+            files.move(own, target)
         try:
             use(Made(target, said))
         except BaseException:

@@ -192,7 +192,7 @@ def _is_transient(context: Context, unit: str) -> bool:
 
 def symlink(target: str, path: str) -> None:
     """Make the link *path*, and its directory where that is missing."""
-    os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+    unit_directory.make_directory(os.path.dirname(path))
     os.symlink(target, path)
 
 

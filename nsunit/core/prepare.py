@@ -303,12 +303,14 @@ def adopt_drop_ins(context: Context, name: str) -> None:
     old, new = f"{top}/{former}.d", f"{top}/{service}.d"
     if not former or not os.path.isdir(old) or context.bus.get(service, "Id").get("Id") == former:
         return
-    os.makedirs(new, 0o755, exist_ok=True)
-    for entry in os.listdir(old):
-        if not os.path.lexists(f"{new}/{entry}"):
-            os.rename(f"{old}/{entry}", f"{new}/{entry}")
-    if not os.listdir(old):
-        os.rmdir(old)
+    if not os.path.isdir(new):
+        os.rename(old, new)
+    else:
+        for entry in os.listdir(old):
+            if not os.path.lexists(f"{new}/{entry}"):
+                os.rename(f"{old}/{entry}", f"{new}/{entry}")
+        if not os.listdir(old):
+            os.rmdir(old)
     context.bus.reload()  # else it looks for them where they were
 
 

@@ -24,6 +24,24 @@ def read(path: str) -> bytes | None:
         return None
 
 
+def make_directory(path: str) -> None:
+    """Make the directory *path* and its parents where they are missing; root's with mode 0755, whatever the umask.
+
+    systemd reads what is in them in any case, and users could not see what holds for a container.
+    """
+    if os.path.isdir(path):
+        return
+    if parent := os.path.dirname(path):
+        make_directory(parent)
+    try:
+        os.mkdir(path, 0o755)
+        if os.geteuid() == 0:
+            os.chmod(path, 0o755)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+
+
 def write(path: str, content: bytes) -> None:
     """Replace *path* by a file of mode 0644 with *content*, making its directory where it is missing.
 
@@ -33,7 +51,7 @@ def write(path: str, content: bytes) -> None:
     directory = os.path.dirname(path)
     temporary = f"{directory}/.{os.path.basename(path)}.{os.getpid()}"  # systemd looks at no name like that
     try:
-        os.makedirs(directory, 0o755, exist_ok=True)
+        make_directory(directory)
         _discard(temporary)  # of one that was killed and had this number, before a reboot for instance
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:

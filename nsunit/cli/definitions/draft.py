@@ -13,6 +13,7 @@ from nsunit.core.context import Context
 from nsunit.deeds.verify import verify
 from nsunit.definition import read_regular
 from nsunit.definition.search import SearchPath
+from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.names import printable
 from nsunit.storage.files import refusal
@@ -42,7 +43,7 @@ class Draft:
         is_drop_in = self.folder.endswith(".nsunit.d")
         self.top = os.path.dirname(self.folder) if is_drop_in else self.folder
         self._check_owner()
-        os.makedirs(self.top, exist_ok=True)
+        make_directory(self.top)
         self.directory = tempfile.mkdtemp(prefix=".edit-", dir=self.top)
         inner = os.path.join(self.directory, os.path.basename(self.folder)) if is_drop_in else self.directory
         self.path = os.path.join(inner, os.path.basename(self.target))
@@ -134,7 +135,7 @@ class Draft:
         if now != self.before:
             self.keep()
             raise NsunitError(f"'{printable(self.target)}' was changed meanwhile", hint="edit it again")
-        os.makedirs(self.folder, exist_ok=True)
+        make_directory(self.folder)
         with open(self.path, "rb+") as file:
             if self.before is None:
                 os.fchmod(file.fileno(), 0o644)

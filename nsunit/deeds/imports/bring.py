@@ -10,6 +10,7 @@ from nsunit.deeds.imports import engines, sources
 from nsunit.deeds.imports.write import Staged, check_writable, refuse_others
 from nsunit.definition.load import load
 from nsunit.definition.search import list_names
+from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError, Problem, UsageError
 from nsunit.imports.model import Given, Imported, Origin, Remark, Unusable
 from nsunit.record import Record
@@ -78,7 +79,7 @@ def bring(
         refuse_others(found.drafts, target)
     temporary = tempfile.gettempdir()
     if not dry_run:
-        os.makedirs(target, exist_ok=True)
+        make_directory(target)
         temporary = target
     with Staged(context, found.drafts, target, temporary) as staged:
         remarks = (*found.remarks, *staged.check())

@@ -18,6 +18,7 @@ from nsunit.deeds.stop import stop_running
 from nsunit.deeds.wait import wait
 from nsunit.definition import read_regular
 from nsunit.definition.search import SUFFIX, find_network
+from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.imports.compose import plan
 from nsunit.imports.model import Unusable
@@ -86,7 +87,7 @@ def _bring(
     drafts = [draft for draft in made.imported.drafts if draft.name not in left]
     left = {name.removesuffix("@") for name in left | made.others}  # however many there are
     own = _without_those_elsewhere(context, drafts, target)
-    os.makedirs(target, exist_ok=True)
+    make_directory(target)
     running, known = _running(context), _running(context, everything=True)
     with Staged(context, own, target, target) as staged:
         for remark in (*made.imported.remarks, *staged.check()):

@@ -9,6 +9,7 @@ import tempfile
 from nsunit import features
 from nsunit.definition.load import default_instance, load_any
 from nsunit.definition.search import SUFFIX, SearchPath
+from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
@@ -140,7 +141,7 @@ class Staged:
 
     def install(self) -> list[str]:
         """Put the files into their directory, and return their paths; if one cannot be, none is."""
-        os.makedirs(self.target, exist_ok=True)
+        make_directory(self.target)
         saved: list[tuple[str, bytes | None]] = []
         try:
             for draft in self.drafts:

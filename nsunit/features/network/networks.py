@@ -12,6 +12,7 @@ from nsunit.addresses import parse_subnet
 from nsunit.core.running import is_running
 from nsunit.definition.search import SUFFIX, find_network, list_networks
 from nsunit.digest import hex_digest
+from nsunit.dropins import files as unit_directory
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError, Problem, UsageError, did_you_mean
 from nsunit.features.network import program
 from nsunit.features.network.connection import BRIDGE
@@ -280,8 +281,7 @@ def create(context: Context, name: str, assignments: Sequence[str]) -> str:
         path = f"{context.search.directories[0]}/{name}{NETWORK_SUFFIX}{SUFFIX}"
         definition = network_of_text(name, text, path, context.host)
         _check_networks(name, definition.subnets, _others(context, name))
-        os.makedirs(context.search.directories[0], exist_ok=True)
-        files.write_file(path, text.encode(), mode=0o644)
+        unit_directory.write(path, text.encode())
     return path
 
 

@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 from types import SimpleNamespace
 
 import pytest
@@ -163,6 +164,20 @@ def test_a_file_that_is_to_outlast_a_power_cut_is_on_disk_before_it_has_its_name
     monkeypatch.setattr(os, "rename", lambda *names: done.append("rename") or rename(*names))
     files.write_file(str(tmp_path / "it"), b"content")
     assert done == ["fsync", "rename"]
+
+
+@pytest.mark.parametrize(("uid", "mode"), [(0, 0o755), (1000, 0o700)])
+def test_directories_of_roots_files_are_for_all_to_look_into(tmp_path, monkeypatch, uid, mode):
+    """Whatever the umask: systemd reads what is there in any case, and users would not see it."""
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    before = os.umask(0o077)
+    try:
+        unit_files.write(str(tmp_path / "system/web.slice.d/50.conf"), b"[Slice]")
+        unit_files.write(str(tmp_path / "system/web.slice.d/60.conf"), b"[Slice]")
+    finally:
+        os.umask(before)
+    found = [tmp_path / "system", tmp_path / "system/web.slice.d", tmp_path / "system/web.slice.d/50.conf"]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in found] == [mode, mode, 0o644]
 
 
 @pytest.fixture

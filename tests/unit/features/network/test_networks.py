@@ -126,7 +126,7 @@ def test_of_two_who_make_one_the_second_is_refused(context, monkeypatch):
 
     monkeypatch.setattr(networks, "Lock", Noted)
     monkeypatch.setattr(networks, "list_networks", noting("looked", networks.list_networks))
-    monkeypatch.setattr(networks.files, "write_file", noting("written", networks.files.write_file))
+    monkeypatch.setattr(networks.unit_directory, "write", noting("written", networks.unit_directory.write))
     networks.create(context, "one", [])
     assert seen == ["locked", "looked", *seen[2:-2], "written", "released"]
 

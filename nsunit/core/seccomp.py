@@ -138,13 +138,21 @@ def _read(directory: int, name: str) -> bytes | None:
 
 def _write(directory: int, name: str, filter_: bytes) -> None:
     """Write an entry: complete under another name first, then renamed, so that a reader sees all of it or none."""
-    temporary = f"{name}.{os.getpid()}"
+    temporary = f"{name}.{os.getpid()}.new"  # as nsunit.storage.files has it: doctor finds what is left
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:  # noqa: SIM105 - as above
-        os.unlink(temporary, dir_fd=directory)  # of a process with this id that was killed half-way
+    _discard(directory, temporary)  # of a process with this id that was killed half-way
+    try:
+        entry = os.open(temporary, flags, 0o600, dir_fd=directory)
+        with open(entry, "wb") as file:
+            file.write(filter_)  # all of it, where os.write() may take a part of it
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        _discard(directory, temporary)
+        raise
+
+
+def _discard(directory: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=directory)
     except FileNotFoundError:
         pass
-    entry = os.open(temporary, flags, 0o600, dir_fd=directory)
-    with open(entry, "wb") as file:
-        file.write(filter_)  # all of it, where os.write() may take a part of it
-    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)

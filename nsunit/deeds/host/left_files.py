@@ -7,6 +7,7 @@ import os
 from nsunit.core.findings import Leftover, is_locked
 from nsunit.deeds.mount.mounted import is_there, mounts, places_of
 from nsunit.definition.search import main_file
+from nsunit.dropins.files import DROP_IN
 from nsunit.names import is_valid_name, notify_unit
 from nsunit.storage import files, ranges
 
@@ -23,22 +24,26 @@ _STATES = ("boot", "network", "boot/network")
 
 def temporary(context: Context) -> Iterator[Leftover]:
     """Files that a process which is gone was about to write."""
-    paths = context.paths
-    owned = [f"{base}/{name}" for base in (paths.runtimes, paths.states) for name in files.list_directory(base)]
-    deeper = [f"{directory}/{below}" for directory in owned for below in _STATES]
-    alone = (paths.runtime, paths.seccomp, paths.groups, paths.network_records, f"{paths.state}/groups")
-    for directory in (*alone, *owned, *deeper, context.search.units):
+    for directory, beginning, ending in _written(context):
         for name in files.list_directory(directory) if os.path.isdir(directory) else ():
-            writer = _writer(name, of_units=directory == context.search.units)
-            if writer and not os.path.exists(f"/proc/{writer}"):
+            number = name.removesuffix(ending).rpartition(".")[2]
+            is_one = name.startswith(beginning) and name.endswith(ending) and number.isdigit()
+            if is_one and not os.path.exists(f"/proc/{number}"):
                 yield Leftover("file", f"{directory}/{name}", "who was writing it is gone")
 
 
-def _writer(name: str, *, of_units: bool) -> str:
-    """The process that was to give the file *name* its own name, empty if it has that."""
-    whole = name.startswith(".nsunit-") if of_units else name.endswith(".new")
-    number = name.removesuffix(".new").rpartition(".")[2]
-    return number if whole and number.isdigit() else ""
+def _written(context: Context) -> Iterator[tuple[str, str, str]]:
+    """The directories with what nsunit writes, and how a file there begins and ends that has not its own name yet."""
+    paths, units = context.paths, context.search.units
+    owned = [f"{base}/{name}" for base in (paths.runtimes, paths.states) for name in files.list_directory(base)]
+    deeper = [f"{directory}/{below}" for directory in owned for below in _STATES]
+    alone = (paths.runtime, paths.seccomp, paths.groups, paths.network_records, f"{paths.state}/groups")
+    for directory in (*alone, *owned, *deeper):
+        yield directory, "", ".new"
+    yield units, ".nsunit-", ""
+    for name in files.list_directory(units):
+        if name.startswith("nsunit-") and name.endswith(".d"):
+            yield f"{units}/{name}", f".{DROP_IN}.", ""
 
 
 def sockets(owners: Owners) -> Iterator[Leftover]:

@@ -20,14 +20,13 @@ from nsunit.errors import BusError, NsunitError
 from nsunit.formats.disks import lines_of
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT, linux
+from nsunit.setup.namespaces import make_user_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nsunit.core.context import Context
-
-CGROUP2_SUPER_MAGIC = 0x6367_7270
 
 MODULES = ("pystemd", "dbus_next", "jinja2", "pyroute2")
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
@@ -42,6 +41,7 @@ SYSCTLS = (
 )
 # Any two directories that every system has: the overlay of them is made, never attached, and read-only.
 _LOWER_DIRECTORIES = ("/usr", "/etc")
+_IDS = "0 524288 65536\n"
 
 
 class Directory(Record):
@@ -166,10 +166,10 @@ def cgroup_hierarchy(directory: str) -> str:
     """Return what is mounted at *directory*: "v2", "hybrid", "v1" or "none"."""
     if not os.path.isdir(directory):
         return "none"
-    if _file_system(directory) == CGROUP2_SUPER_MAGIC:
+    if _file_system(directory) == linux.CGROUP2_SUPER_MAGIC:
         return "v2"
     for name in ("unified", "systemd"):  # where systemd puts version 2 next to version 1
-        if os.path.isdir(f"{directory}/{name}") and _file_system(f"{directory}/{name}") == CGROUP2_SUPER_MAGIC:
+        if os.path.isdir(f"{directory}/{name}") and _file_system(f"{directory}/{name}") == linux.CGROUP2_SUPER_MAGIC:
             return "hybrid"
     return "v1" if os.listdir(directory) else "none"
 
@@ -270,31 +270,5 @@ def _features(store: str) -> dict[str, int | None]:
 
 
 def _user_namespace() -> int:
-    """Return a descriptor of a new user namespace with 65,536 ids; the process that made it is gone again."""
-    ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
-    end_read, end_write = os.pipe2(os.O_CLOEXEC)
-    child = os.fork()
-    if child == 0:
-        number = 0
-        try:
-            linux.unshare(linux.CLONE_NEWUSER)
-        except OSError as error:
-            number = error.errno or errno.EIO
-        os.write(ready_write, bytes((number,)))
-        os.close(end_write)
-        os.read(end_read, 1)
-        os._exit(0)
-    try:
-        os.close(ready_write)
-        os.close(end_read)
-        number = os.read(ready_read, 1)[0]
-        if number:
-            raise OSError(number, os.strerror(number))
-        for name in ("uid_map", "gid_map"):
-            with open(f"/proc/{child}/{name}", "w", encoding="ascii") as file:
-                file.write("0 524288 65536")
-        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        os.close(ready_read)
-        os.close(end_write)
-        os.waitpid(child, 0)
+    """A descriptor of a new user namespace with 65,536 ids."""
+    return make_user_namespace(_IDS, _IDS)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 PLACES, WRITABLE, ROOT, WORK = "places", "writable", "root", "work"
-_UMOUNT_NOFOLLOW = 8
 
 
 class Mounted(Record):
@@ -136,5 +135,5 @@ def _take_off(place: Place) -> bool:
     if at[-1] != place.mount:
         hint = f"'umount {printable(path)}' first"
         raise NsunitError(f"{place.mounted.name}: something else is mounted over its root at '{path}'", hint=hint)
-    linux.umount2(path, linux.MNT_DETACH | _UMOUNT_NOFOLLOW)
+    linux.umount2(path, linux.MNT_DETACH | linux.UMOUNT_NOFOLLOW)
     return True

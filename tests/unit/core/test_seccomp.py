@@ -269,7 +269,7 @@ class TestCache:
         cache = tmp_path / "seccomp"
         seccomp.filter_for((), str(cache))
         (entry,) = cache.iterdir()
-        entry.rename(f"{entry}.{os.getpid()}")
+        entry.rename(f"{entry}.{os.getpid()}.new")
         seccomp.filter_for((), str(cache))
         assert list(cache.iterdir()) == [entry]
 
@@ -299,3 +299,13 @@ def test_an_entry_is_written_whole(tmp_path, monkeypatch):
     program = bytes(8 * 700) + bytes((6, *bytes(7)))
     name, _ = seccomp.cached("x", str(tmp_path / "cache"), lambda: program)
     assert (tmp_path / "cache" / name).read_bytes() == program
+
+
+def test_an_entry_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    def rename(*_names, **_directories):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(OSError, match="No space"):
+        seccomp.cached("x", str(tmp_path / "cache"), lambda: bytes((6, *bytes(7))))
+    assert list((tmp_path / "cache").iterdir()) == []

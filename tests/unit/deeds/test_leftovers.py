@@ -15,6 +15,7 @@ from nsunit.deeds.host import left_files
 from nsunit.deeds.host import leftovers as module
 from nsunit.deeds.host.leftovers import leftovers, take_away
 from nsunit.definition.search import SearchPath
+from nsunit.dropins.files import DROP_IN
 from nsunit.errors import BusError, NsunitError
 from nsunit.storage.paths import Paths
 
@@ -242,7 +243,8 @@ def test_what_was_half_enabled(context):
 
 def test_files_of_other_places(context, monkeypatch):
     monkeypatch.setattr(left_files, "mounts", lambda: {"/mnt": [7]})
-    for directory in ("run/notify", "run/groups", "run/mounts/a", "run/mounts/b", "var/containers/x/boot"):
+    drop_ins = "units/nsunit-x.service.d"
+    for directory in (drop_ins, "run/notify", "run/groups", "run/mounts/a", "run/mounts/b", "var/containers/x/boot"):
         (context.top / directory).mkdir(parents=True)
     (context.top / "run/mounts/a/places").write_bytes(b"7 ro /mnt\0")
     (context.top / "run/mounts/b/places").write_bytes(b"8 ro /mnt\0")
@@ -250,6 +252,7 @@ def test_files_of_other_places(context, monkeypatch):
     names = (
         *("run/notify/old", "run/notify/x", "run/failed-old", "run/failed-web", f"run/groups/a.slice.{GONE}.new"),
         *(f"var/containers/x/boot/plan.{GONE}.new", f"units/.nsunit-a.service.{GONE}", f"units/.other.{GONE}"),
+        *(f"{drop_ins}/.{DROP_IN}.{GONE}", f"{drop_ins}/.override.conf.{GONE}", f"{drop_ins}/{DROP_IN}"),
     )
     for name in names:
         (context.top / name).touch()
@@ -258,6 +261,7 @@ def test_files_of_other_places(context, monkeypatch):
         ("file", f"run/groups/a.slice.{GONE}.new"),
         ("file", f"var/containers/x/boot/plan.{GONE}.new"),
         ("file", f"units/.nsunit-a.service.{GONE}"),
+        ("file", f"{drop_ins}/.{DROP_IN}.{GONE}"),
         ("file", "run/notify/old"),
         ("file", "run/failed-old"),
         ("place of a mount", "run/mounts/b"),

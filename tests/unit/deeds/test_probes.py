@@ -10,6 +10,7 @@ import pytest
 from nsunit.core.findings import is_privileged
 from nsunit.deeds.host import probes
 from nsunit.errors import BusError, NsunitError
+from nsunit.setup import linux
 
 needs_root = pytest.mark.skipif(not is_privileged(), reason="tries what only CAP_SYS_ADMIN may do")
 
@@ -65,9 +66,9 @@ def test_features_leave_nothing_behind(tmp_path):
 @needs_root
 def test_failed_try_is_its_errno(tmp_path, monkeypatch):
     def refuse(flags):
-        raise OSError(errno.ENOSPC, "unshare")
+        raise OSError(errno.ENOSPC, "clone")
 
-    monkeypatch.setattr(probes.linux, "unshare", refuse)
+    monkeypatch.setattr(linux, "sleeper", refuse)
     assert probes._features(str(tmp_path))["user namespace"] == errno.ENOSPC
     # procfs has no FS_ALLOW_IDMAP; in a chroot its mount may not be cloned to begin with
     monkeypatch.undo()
@@ -88,7 +89,7 @@ def test_cgroup_hierarchy(tmp_path, monkeypatch, directories, cgroup2, expected)
     base = tmp_path / "cgroup"
     for name in directories:
         (base / name).mkdir(parents=True)
-    magic = {str(base / name).rstrip("/"): probes.CGROUP2_SUPER_MAGIC for name in cgroup2}
+    magic = {str(base / name).rstrip("/"): linux.CGROUP2_SUPER_MAGIC for name in cgroup2}
     monkeypatch.setattr(probes, "_file_system", lambda path: magic.get(path, 0x01021994))
     assert probes.cgroup_hierarchy(str(base)) == expected
 

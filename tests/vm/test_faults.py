@@ -1,10 +1,8 @@
-"""Faults: whatever is killed, missing, full or stopped, one line says so, nothing is left, and the next start works."""
+"""Faults: whatever is missing, full or stopped, one line says so, nothing is left, and the next start works."""
 
 import itertools
 import json
 import os
-import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -13,231 +11,17 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-ONCE = pytest.mark.once("killed between the helper's own steps; systemd says the same of each")
-ANYWHERE = pytest.mark.anywhere("killed between nsunit's own calls, or the kernel refuses to write")
+ANYWHERE = pytest.mark.anywhere("the kernel refuses to write")
 
 pytestmark = pytest.mark.usefixtures("tidy")
 
 BUSYBOX = "/srv/roots/busybox"
 SLEEPER = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sleep 1000\n"
-DEFINITIONS = Path("/etc/nsunit")
-DROP_INS = Path("/run/systemd/system")
-# Uses every kind of operation a plan can have.
-EVERYTHING = f"""\
-[Container]
-Layer={BUSYBOX}
-ReadOnly=yes
-Exec=/bin/sleep 1000
-Init=yes
-Notify=yes
-Tmpfs=/tmp
-BindReadOnly=/etc/hostname:/etc/hostname
-Sysctl=net.ipv4.tcp_keepalive_time=100
-[Service]
-UMask=0027
-"""
-WATCHES = "MemoryPressureWatch=yes\n"
+KEPT = SLEEPER.replace("Rootfs", "Layer").replace("Volatile=yes\n", "")
 
 
 def lines_of(result, name):
     return [line for line in result.stderr.splitlines() if line.startswith(f"nsunit: {name}: ")]
-
-
-# The helper killed at every step
-
-
-@ONCE
-@pytest.mark.timeout(600)
-def test_helper_killed_at_every_step(run, nsunit, containers):
-    """Each step has two halves; one container is killed in each, all at the same time."""
-    plan = nsunit("render", "--json", containers.define(EVERYTHING), check=False)
-    assert plan.returncode == 0, plan.stderr
-    from nsunit.setup.main import KINDS
-
-    watches = int(run("systemctl", "--version").stdout.split()[1]) >= 254
-    left_out = {"root-directory", "subgroup", "cgroup", *(() if watches else ("pressure",))}  # others have these
-    keywords = [kind.keyword for kind in KINDS if kind.keyword not in left_out] + ["network"]
-    steps = [(keyword, half) for keyword in keywords for half in ("prepare", "execute")]
-    killed = {}
-    for keyword, half in steps:
-        text = EVERYTHING if keyword == "notify-socket" else EVERYTHING.replace("Notify=yes\n", "")
-        if keyword == "network":
-            text = text.replace("[Service]", "Network=bridge\n[Service]")
-        name = containers.define(text + WATCHES if watches else text)
-        killed[name] = f"{keyword}:{half}"
-        directory = DROP_INS / f"nsunit-{name}.service.d"
-        directory.mkdir(parents=True)
-        (directory / "fail.conf").write_text(f"[Service]\nEnvironment=NSUNIT_FAILPOINT={keyword}:{half}\n")
-    run("systemctl", "daemon-reload")
-    try:
-        batches = [list(killed)[number : number + 12] for number in range(0, len(killed), 12)]
-        results = [nsunit("start", *batch, check=False, timeout=200) for batch in batches]
-    finally:
-        for name in killed:
-            shutil.rmtree(DROP_INS / f"nsunit-{name}.service.d")
-    run("systemctl", "daemon-reload")
-    assert {result.returncode for result in results} == {1}
-    told = {name: [line for result in results for line in lines_of(result, name)] for name in killed}
-    wrong = {killed[name]: lines for name, lines in told.items() if len(lines) != 1 or "kill" not in lines[0]}
-    assert wrong == {}
-    assert containers.left() == []
-    # What was killed before starts now, one of each half and all that have a place of their own.
-    nsunit("start", *[name for name in list(killed)[::7] if "notify" not in killed[name]], timeout=300)
-
-
-# The command killed or interrupted at every step
-
-# Runs nsunit's own command line and lets a signal hit it before or after one call.
-INTERRUPTED = """\
-import os, sys
-sys.path.insert(0, "/usr/lib/python3/dist-packages")
-number, when, where, *argv = sys.argv[1:]
-module, _, path = where.partition(":")
-__import__(module)
-*owner, name = path.split(".")
-holder = sys.modules[module]
-for part in owner:
-    holder = getattr(holder, part)
-original = getattr(holder, name)
-def hit():
-    setattr(holder, name, original)
-    os.kill(os.getpid(), int(number))
-def wrapped(*arguments, **options):
-    if when == "before":
-        hit()
-    result = original(*arguments, **options)
-    if when == "after":
-        hit()
-    return result
-setattr(holder, name, wrapped)
-from nsunit.cli.main import main
-sys.exit(main(argv))
-"""
-PHASES = [
-    ("before", "nsunit.deeds.start:settle"),
-    ("before", "nsunit.storage.ranges:choose"),
-    ("after", "nsunit.storage.ranges:allocate"),
-    ("before", "nsunit.core.prepare:dump"),
-    ("before", "nsunit.deeds.start:Starter._queue"),
-    ("before", "nsunit.bus.systemd:Systemd.start_transient"),
-    ("after", "nsunit.bus.systemd:Systemd.start_transient"),
-    ("before", "nsunit.bus.systemd:Systemd.wait_any"),
-    ("after", "nsunit.bus.systemd:Systemd.wait_any"),
-]
-KEPT = SLEEPER.replace("Rootfs", "Layer").replace("Volatile=yes\n", "")
-
-
-def interrupted(number, when, where, *argv):
-    words = ["python3", "-SI", "-c", INTERRUPTED, str(int(number)), when, where, *argv]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
-
-
-def test_interrupted_start_leaves_nothing(containers):
-    """Either signal unwinds the stack in the same way: each phase meets one of them, and the longest wait both."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    hits = [(signals[count % 2], *phase) for count, phase in enumerate(PHASES)]
-    hits.append((signal.SIGINT, "before", "nsunit.bus.systemd:Systemd.wait_any"))
-    for number, when, where in hits:
-        name = containers.define(KEPT)
-        done = interrupted(number, when, where, "start", name)
-        assert done.returncode == 128 + number, (when, where, done.stderr)
-        if where.endswith("wait_any") and when == "after":
-            continue  # it was up already: whether it stays is all the same, as long as it is whole
-        assert containers.left() == [], (when, where)
-
-
-def test_killed_start_leaves_nothing_in_the_way(nsunit, containers):
-    names = []
-    for when, where in PHASES:
-        names.append(containers.define(KEPT))
-        assert interrupted(signal.SIGKILL, when, where, "start", names[-1]).returncode == -signal.SIGKILL
-    nsunit("start", *names, timeout=240)
-    ranges = {(containers.of(name).state / "ids").read_text() for name in names}
-    assert len(ranges) == len(names)
-    for name in names:
-        assert containers.of(name).show("ActiveState")["ActiveState"] == "active"
-
-
-def test_killed_stop_does_not_leave_links_away_without_a_word(nsunit, containers):
-    """What was started before it was enabled is forgotten by systemd only while no link refers to it."""
-    name = containers.define(KEPT)
-    link = Path(f"/etc/systemd/system/multi-user.target.wants/{containers.of(name).service}")
-    nsunit("start", name)
-    nsunit("enable", name)
-    done = interrupted(signal.SIGKILL, "before", "nsunit.bus.systemd:Systemd.reload", "stop", name)
-    assert (done.returncode, link.is_symlink()) == (-signal.SIGKILL, False)
-    told = nsunit("doctor", "--check", check=False)
-    assert (told.returncode, "'enable' or 'disable' was killed" in told.stdout) == (1, True)
-    nsunit("enable", name)
-    assert link.is_symlink()
-    assert nsunit("doctor", "--check", check=False).stdout.count("killed") == 0
-    nsunit("disable", name)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_killed_foreground_run_ends_its_program(nsunit, containers, number):
-    script = "trap 'exit 3' TERM; exec 2>&1; sleep 777 & wait"
-    process = subprocess.Popen(["nsunit", "run", f"-pRootfs={BUSYBOX}", "sh", "-c", script])
-    pids = wait_until(lambda: pids_of("777"), "its start")
-    process.send_signal(number)
-    assert process.wait(60) == (3 if number == signal.SIGTERM else -number)
-    wait_until(lambda: not pids_of("777"), f"the end of {pids}")
-    nsunit("run", f"-pRootfs={BUSYBOX}", "true")  # sweeps up what a killed one could not
-    assert [name for name in os.listdir("/run/nsunit/containers") if name.startswith("run-")] == []
-    units = subprocess.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "nsunit-run*"],
-                           capture_output=True, text=True, check=True)  # fmt: skip
-    assert units.stdout == ""
-
-
-# Signals that come where nobody sees them as a rule: what is there of the payload gets them, or it is taken back.
-RUN_PHASES = [
-    ("before", "nsunit.deeds.session.run:read_plan", "sleep 777", {143}),
-    ("after", "nsunit.bus.systemd:Systemd.start_transient", "sleep 777", {143}),
-    ("before", "nsunit.deeds.session.terminal:Streams.attach", "sleep 777", {137}),  # process 1 without a handler
-    ("before", "nsunit.deeds.session.run:_end_scope", "exit 3", {3, 143}),
-    ("before", "nsunit.deeds.session.run:_forget_run", "exit 3", {3, 143}),
-]
-
-
-@pytest.mark.parametrize(("when", "where", "script", "statuses"), RUN_PHASES)
-def test_interrupted_foreground_run_leaves_nothing(containers, when, where, script, statuses):
-    name = containers.own("interrupted-run")
-    argv = ("run", "--name", name, f"-pRootfs={BUSYBOX}", "sh", "-c", script)
-    done = interrupted(signal.SIGTERM, when, where, *argv)
-    assert done.returncode in statuses, done.stderr
-    assert containers.left() == []
-
-
-def test_foreground_run_leaves_nothing_however_late_systemd_is(containers):
-    """It notices an empty cgroup in its own time; one that is not empty yet stands for that here."""
-    name = containers.own("late-run")
-    argv = ["nsunit", "run", "-i", "--name", name, f"-pRootfs={BUSYBOX}", "cat"]
-    other = subprocess.Popen(["sleep", "1000"])
-    try:
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE)
-        (scope,) = wait_until(lambda: [*containers.of(name).cgroup.glob("*-run-*.scope")], "its start")
-        procs = wait_until(lambda: [file for file in scope.rglob("cgroup.procs") if file.read_text()], "its process")
-        procs[0].write_text(str(other.pid))
-        process.stdin.close()
-        assert process.wait(60) == 0
-        assert containers.left() == []
-        assert other.wait(60) == -signal.SIGKILL
-    finally:
-        other.kill()
-
-
-def pids_of(argument):
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if words[:2] == [b"sleep", argument.encode()]:
-            found.append(path.parent.name)
-    return found
 
 
 # Missing and wrong things: one line each, which names it
@@ -497,116 +281,16 @@ def test_message_bus_is_not_needed(run, nsunit, containers):
         run("systemctl", "restart", "systemd-logind.service")
 
 
-# enable and disable killed at every step
-
-ENABLING = (
-    ("before", "nsunit.core.boot:reserve"),
-    ("before", "nsunit.core.boot:write_contents"),
-    ("after", "nsunit.core.boot:write_contents"),
-    ("after", "nsunit.core.boot:write_unit"),
-    ("before", "nsunit.deeds.enable:link"),
-    ("after", "nsunit.core.install:symlink"),
-    ("after", "nsunit.deeds.enable:link"),
-    ("after", "nsunit.deeds.enable:finish"),
-)
-DISABLING = (
-    ("before", "nsunit.deeds.enable:unlink"),
-    ("after", "nsunit.deeds.enable:unlink"),
-    ("before", "nsunit.deeds.enable:forget_runtime_changes"),
-    ("before", "nsunit.deeds.enable:leave"),
-    ("after", "nsunit.deeds.enable:leave"),
-)
-
-
-def files_of(name):
-    """The unit files and links of container *name*."""
-    return [str(path) for path in Path("/etc/systemd/system").rglob(f"nsunit-*{name}*")]
-
-
-@ANYWHERE
-def test_enable_and_disable_killed_at_every_step(nsunit, containers):
-    """What there is of it then is found and taken away, or it is enabled."""
-    steps = (*ENABLING, *DISABLING)
-    names = [containers.define(KEPT + ("Slice=killed\n" if number % 2 else "")) for number in range(len(steps))]
-    nsunit("enable", *names[len(ENABLING) :])
-    for name, (when, where) in zip(names, steps, strict=True):
-        verb = "enable" if (when, where) in ENABLING else "disable"
-        assert interrupted(signal.SIGKILL, when, where, verb, name).returncode == -signal.SIGKILL, (when, where)
-    found = json.loads(nsunit("doctor", "--check", "--json", check=False).stdout)
-    nsunit("doctor", "--repair")
-    assert nsunit("doctor", "--check", check=False).stdout == "nothing is left\n", found
-    whole = {where for name, (when, where) in zip(names, steps, strict=True) if files_of(name)}
-    assert whole == {"nsunit.deeds.enable:finish"}, found
-    some = [name for number, name in enumerate(names) if number % 4 == 3 or files_of(name)]  # the others are like them
-    nsunit("enable", *some)
-    nsunit("disable", *some)
-    assert [name for name in some if files_of(name)] == []
-
-
-RENAMING = (
-    ("before", "nsunit.deeds.rename:take_away_files"),
-    ("after", "nsunit.deeds.rename:take_away_files"),
-    ("after", "nsunit.deeds.rename:write_all"),
-    ("after", "nsunit.deeds.rename:copy_drop_ins"),
-    ("before", "nsunit.deeds.rename:remove_own"),
-    ("before", "nsunit.deeds.rename:enable"),
-    ("after", "nsunit.core.boot:write_contents"),
-    ("before", "nsunit.deeds.enable:finish"),
-)
-
-
-@ANYWHERE
-@pytest.mark.parametrize("by", ["rename", "doctor"])
-def test_rename_killed_at_every_step(nsunit, run, containers, by):
-    """The same command does the rest, or `doctor --repair`, and what was enabled is."""
-    names = [containers.define(KEPT) for _ in RENAMING]
-    new = {name: containers.own(f"{name}-new") for name in names}
-    containers.files += [DEFINITIONS / f"{name}.nsunit" for name in new.values()]
-    nsunit("enable", *names)
-    for name, (when, where) in zip(names, RENAMING, strict=True):
-        assert interrupted(signal.SIGKILL, when, where, "rename", name, new[name]).returncode == -signal.SIGKILL, where
-    if by == "doctor":
-        told = nsunit("doctor", "--check", check=False).stdout
-        assert told.count("'rename' was killed") == len(names), told
-        nsunit("doctor", "--repair")
-    else:
-        for name in names:
-            nsunit("rename", name, new[name])
-    assert nsunit("doctor", "--check", check=False).stdout == "nothing is left\n"
-    for name, (_, where) in zip(names, RENAMING, strict=True):
-        assert not (DEFINITIONS / f"{name}.nsunit").exists(), where
-        assert files_of(name + ".") == [], where
-        assert run("systemctl", "is-enabled", containers.of(new[name]).service, check=False).stdout == "enabled\n", (
-            where
-        )
-    nsunit("disable", *new.values())
-
-
-@ANYWHERE
-def test_what_is_said_after_a_killed_rename_counts(nsunit, containers):
-    """Whoever enables or disables it then has no rename finished."""
-    for verb in ("enable", "disable"):
-        name = containers.define(KEPT)
-        new = containers.own(f"{name}-new")
-        nsunit("enable", name)
-        assert interrupted(signal.SIGKILL, "after", RENAMING[1][1], "rename", name, new).returncode == -signal.SIGKILL
-        nsunit(verb, name)
-        assert "'rename' was killed" not in nsunit("doctor", "--check", check=False).stdout
-        assert bool(files_of(name)) == (verb == "enable")
-        nsunit("disable", name)
-
-
-@ANYWHERE
-def test_state_of_an_enabled_container_that_somebody_removed(nsunit, containers):
-    """Its unit file can start nothing any more, whatever leads to it, and nsunit's verbs would not find it."""
-    name, other = containers.define(KEPT), containers.define(KEPT)
-    nsunit("enable", name, other)
-    shutil.rmtree(containers.of(name).state)
-    told = nsunit("doctor", "--check", check=False).stdout
-    assert f"nsunit-{name}.service\tits container is not enabled" in told
-    assert other not in told
-    nsunit("doctor", "--repair")
-    assert nsunit("doctor", "--check").stdout == "nothing is left\n"
-    assert files_of(name) == []
-    nsunit("enable", name)
-    nsunit("disable", name, other)
+def test_a_reload_that_takes_long_is_waited_for(run, nsunit, containers):
+    """As systemctl does it: generators may take longer than any other call may."""
+    generator = Path("/run/systemd/system-generators/slow")
+    generator.parent.mkdir(exist_ok=True)
+    generator.write_text("#!/bin/sh\nsleep 1.5\n")
+    generator.chmod(0o755)
+    name = containers.define(KEPT)
+    try:
+        done = nsunit("enable", name, env={**os.environ, "SYSTEMD_BUS_TIMEOUT": "500ms"}, check=False)
+    finally:
+        generator.unlink()
+    assert (done.returncode, done.stderr) == (0, "")
+    nsunit("disable", name)

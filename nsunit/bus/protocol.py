@@ -108,7 +108,8 @@ def former_kind(unit: str) -> bool:
 if TYPE_CHECKING:
 
     class SystemdClient(Protocol):
-        """systemd's manager.  Every method raises `BusError`; every call has sd-bus's deadline of 25 s.
+        """systemd's manager.  Every method raises `BusError`; every call has sd-bus's deadline of 25 s,
+        but for `reload`, which waits for three minutes.
 
         `$SYSTEMD_BUS_TIMEOUT` (seconds, or with a unit such as `1min`) is how libsystemd lets it be changed.
         """

@@ -28,8 +28,8 @@ _RETURN = 0x06  # BPF_RET | BPF_K, the last instruction of every program
 _LIBRARY_DIRECTORIES = ("/usr/lib/{}-linux-gnu", "/lib/{}-linux-gnu", "/usr/lib64", "/usr/lib", "/lib")
 
 
-def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
-    """Return the filter, an array of `struct sock_filter`, for a container that holds *capabilities*.
+def filter_file_for(capabilities: tuple[str, ...], cache_directory: str) -> str:
+    """The path of a file with the filter, an array of `struct sock_filter`, of a container that holds *capabilities*.
 
     *cache_directory* and its parents are made, root's alone, if they are missing.
 
@@ -37,15 +37,6 @@ def filter_for(capabilities: tuple[str, ...], cache_directory: str) -> bytes:
         NsunitError: the directory is not root's alone, libseccomp is missing, or the architecture is not known.
         OSError: the cache cannot be read or written.
     """
-    return _of_capabilities(capabilities, cache_directory)[1]
-
-
-def filter_file_for(capabilities: tuple[str, ...], cache_directory: str) -> str:
-    """Return the path of a file with nothing but the filter that `filter_for` returns; raises what that raises."""
-    return f"{cache_directory}/{_of_capabilities(capabilities, cache_directory)[0]}"
-
-
-def _of_capabilities(capabilities: tuple[str, ...], cache_directory: str) -> tuple[str, bytes]:
     architecture = os.uname().machine
 
     def make() -> bytes:
@@ -53,7 +44,7 @@ def _of_capabilities(capabilities: tuple[str, ...], cache_directory: str) -> tup
 
         return filter_of(capabilities, architecture, library_path())
 
-    return cached(_content(capabilities, architecture), cache_directory, make)
+    return f"{cache_directory}/{cached(_content(capabilities, architecture), cache_directory, make)[0]}"
 
 
 def _content(capabilities: tuple[str, ...], architecture: str) -> str:
@@ -66,7 +57,7 @@ def _content(capabilities: tuple[str, ...], architecture: str) -> str:
 def cached(content: str, cache_directory: str, make: Callable[[], bytes]) -> tuple[str, bytes]:
     """The name of an entry in *cache_directory*, and the filter in it, which *make* makes where there is none yet.
 
-    *content* says all that the filter depends on.  Raises what `filter_for` raises, and what *make* does.
+    *content* says all that the filter depends on.  Raises what `filter_file_for` raises, and what *make* does.
     """
     name = blake2s(content.encode(), digest_size=_DIGEST_SIZE).hexdigest()
     directory = _open_directory(cache_directory)

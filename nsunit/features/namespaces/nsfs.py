@@ -10,12 +10,10 @@ import fcntl
 import os
 
 from nsunit.errors import UsageError, did_you_mean
+from nsunit.features.namespaces.setup import NS_GET_NSTYPE, NS_GET_PARENT, NS_GET_USERNS
 from nsunit.names import printable
 from nsunit.setup import linux, namespaces
 
-NS_GET_USERNS = 0xB701
-NS_GET_PARENT = 0xB702
-NS_GET_NSTYPE = 0xB703
 _OUT_OF_SIGHT = (errno.EPERM, errno.EINVAL)  # it is outside of what the caller may see; this kind has none
 _PLACE_ATTRIBUTES = linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV | linux.MOUNT_ATTR_NOEXEC
 

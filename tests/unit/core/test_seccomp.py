@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -193,19 +194,23 @@ def test_names_an_older_library_or_another_machine_lacks_are_left_out():
     assert numbers == {"read": 63}
 
 
+def filter_for(capabilities, cache):
+    return Path(seccomp.filter_file_for(capabilities, cache)).read_bytes()
+
+
 class TestCache:
     def test_second_time_nothing_is_compiled_or_loaded(self, tmp_path, monkeypatch):
         cache = str(tmp_path / "nsunit" / "seccomp")
-        first = seccomp.filter_for(tuple(DEFAULT), cache)
+        first = filter_for(tuple(DEFAULT), cache)
         monkeypatch.setattr(seccomp_compiler, "filter_of", None)
-        assert seccomp.filter_for(tuple(reversed(DEFAULT)), cache) == first
+        assert filter_for(tuple(reversed(DEFAULT)), cache) == first
         assert os.stat(cache).st_mode & 0o777 == os.stat(tmp_path / "nsunit").st_mode & 0o777 == 0o700
         assert len(os.listdir(cache)) == 1
 
     def test_hit_imports_neither_ctypes_nor_hashlib(self, tmp_path):
-        seccomp.filter_for((), str(tmp_path / "seccomp"))
+        filter_for((), str(tmp_path / "seccomp"))
         code = (
-            "import sys; from nsunit.core.seccomp import filter_for; filter_for((), sys.argv[1]); "
+            "import sys; from nsunit.core.seccomp import filter_file_for; filter_file_for((), sys.argv[1]); "
             "unwanted = ('ctypes', 'hashlib', 'nsunit.core.seccomp_compiler', 'nsunit.plan.bpf', "
             "'nsunit.plan.syscalls', 're', 'typing'); "
             "print([name for name in unwanted if name in sys.modules])"
@@ -221,7 +226,7 @@ class TestCache:
 
     def test_other_capabilities_make_another_entry(self, tmp_path):
         cache = tmp_path / "seccomp"
-        assert seccomp.filter_for((), str(cache)) != seccomp.filter_for(("CAP_SYS_ADMIN",), str(cache))
+        assert filter_for((), str(cache)) != filter_for(("CAP_SYS_ADMIN",), str(cache))
         assert len(list(cache.iterdir())) == 2
 
     @pytest.mark.parametrize("changed", ["library", "seccomp_compiler.py", "syscalls.py", "bpf.py"])
@@ -243,53 +248,52 @@ class TestCache:
     @pytest.mark.parametrize("size", [0, 1, 100 * 8 + 4, 32769 * 8])
     def test_damaged_entry_is_made_anew(self, tmp_path, size):
         cache = tmp_path / "seccomp"
-        good = seccomp.filter_for((), str(cache))
+        good = filter_for((), str(cache))
         (entry,) = cache.iterdir()
         entry.write_bytes((good * 200)[:size])
-        assert seccomp.filter_for((), str(cache)) == good
+        assert filter_for((), str(cache)) == good
         assert entry.read_bytes() == good
 
     def test_an_entry_that_is_a_pipe_is_made_anew(self, tmp_path):
         cache = tmp_path / "seccomp"
-        good = seccomp.filter_for((), str(cache))
+        good = filter_for((), str(cache))
         (entry,) = cache.iterdir()
         entry.unlink()
         os.mkfifo(entry)
-        assert seccomp.filter_for((), str(cache)) == good
+        assert filter_for((), str(cache)) == good
         assert entry.read_bytes() == good
 
     def test_file_holds_the_filter_and_nothing_else(self, tmp_path):
-        cache = str(tmp_path / "seccomp")
-        path = seccomp.filter_file_for((), cache)
+        path = seccomp.filter_file_for((), str(tmp_path / "seccomp"))
         with open(path, "rb") as file:
-            assert file.read() == seccomp.filter_for((), cache)
+            assert file.read() == seccomp_compiler.filter_of((), platform.machine(), seccomp.library_path())
         assert os.stat(path).st_mode & 0o777 == 0o600
 
     def test_left_over_temporary_file_is_no_obstacle(self, tmp_path):
         cache = tmp_path / "seccomp"
-        seccomp.filter_for((), str(cache))
+        filter_for((), str(cache))
         (entry,) = cache.iterdir()
         entry.rename(f"{entry}.{os.getpid()}.new")
-        seccomp.filter_for((), str(cache))
+        filter_for((), str(cache))
         assert list(cache.iterdir()) == [entry]
 
     def test_directory_open_to_others_is_refused(self, tmp_path):
         os.chmod(tmp_path, 0o755)
         with pytest.raises(NsunitError, match="is open to other users") as caught:
-            seccomp.filter_for((), str(tmp_path))
+            filter_for((), str(tmp_path))
         assert "chmod 0700" in caught.value.hint
 
     def test_symlinks_are_not_followed(self, tmp_path):
         (tmp_path / "real").mkdir(0o700)
         (tmp_path / "link").symlink_to("real")
         with pytest.raises(OSError, match="Not a directory|Too many levels"):
-            seccomp.filter_for((), str(tmp_path / "link"))
-        seccomp.filter_for((), str(tmp_path / "real"))
+            filter_for((), str(tmp_path / "link"))
+        filter_for((), str(tmp_path / "real"))
         (entry,) = (tmp_path / "real").iterdir()
         content = entry.rename(tmp_path / "elsewhere")
         entry.symlink_to(content)
         with pytest.raises(OSError, match="Too many levels"):
-            seccomp.filter_for((), str(tmp_path / "real"))
+            filter_for((), str(tmp_path / "real"))
 
 
 def test_an_entry_is_written_whole(tmp_path, monkeypatch):

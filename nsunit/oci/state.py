@@ -275,9 +275,13 @@ def read(path: str) -> bytes:
 
 
 def write_whole(path: str, content: bytes, mode: int = 0o644) -> None:
-    """Put a file with *content* in place of whatever is there, as a whole, or leave that as it is."""
+    """Put a file with *content* in place of whatever is there, as a whole, or leave that as it is.
+
+    It is the caller's own: an engine's --pid-file may be where others can make files.
+    """
     temporary = f"{path}.{os.getpid()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    _unlink(temporary)  # of one that was killed and had this number
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         with open(fd, "wb") as file:  # on a full disk os.write() takes a part and is content
             file.write(content)

@@ -42,6 +42,16 @@ def test_what_has_no_room_leaves_the_file_as_it_was(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_file_is_never_one_that_somebody_else_has_made(tmp_path):
+    """An engine may have its pid files where others can make files, and would go by what they write there."""
+    theirs = tmp_path / f"file.{os.getpid()}"
+    theirs.touch()
+    with theirs.open("r+") as held:
+        write_whole(str(tmp_path / "file"), b"42")
+        assert (tmp_path / "file").stat().st_ino != os.fstat(held.fileno()).st_ino
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"42")]
+
+
 def test_a_copy_that_has_no_room_is_told(tmp_path):
     for name in ("from", "to"):
         (tmp_path / name).mkdir()

@@ -3,7 +3,7 @@
     layers/CHAIN/root     the directory of a layer, with `layer` and `files` about it beside it
     images/ID             what a start reads of an image; config/ID is the document it was made of, about/ID the rest
     names/NAME            a link to ../images/ID
-    staging/…             what is under way, with a lock
+    staging/…             what is under way, with a lock; layers/.staging/… where layers are on a file system apart
 
 All of it is its owner's alone, root's or a user's.  A layer and an image are there when they have their names, by a
 rename of something whole.
@@ -49,7 +49,11 @@ class Store:
         self.configs = self.path + "/config"
         self.about = self.path + "/about"
         self.names = self.path + "/names"
-        self.staging = self.path + "/staging"
+
+    @property
+    def staging(self) -> str:
+        """Where what is under way is: with the layers where nothing can be renamed to them."""
+        return files.place_beside(self.path, self.layers, "staging", ".staging")
 
     def lock(self) -> Lock:
         """What is held while names, images or layers appear or go, and while a container takes an image in use."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import NotFoundError, UsageError
+from nsunit.errors import NotFoundError, NsunitError, UsageError
 from nsunit.features.images.layout import (
     ID_MIN,
     Image,
@@ -64,9 +64,17 @@ class Store:
         return f"{self.layers}/{chain}/root"
 
     def image(self, identity: str) -> Image | None:
-        """The image *identity*; None where it is not there."""
+        """The image *identity*; None where it is not there.
+
+        Raises:
+            NsunitError: what is there is no image.
+        """
         content = files.read_file(f"{self.images}/{identity}")
-        return None if content is None else load(identity, content)
+        try:
+            return None if content is None else load(identity, content)
+        except (LookupError, ValueError):
+            hint = "'nsunit image check' has more; 'nsunit image check --repair' forgets it, to be brought in again"
+            raise NsunitError(f"the image '{identity[:12]}' is damaged", hint=hint) from None
 
     def find(self, text: str) -> str:
         """The id of the image that *text* names: a full name, or the end of one, or an id or the beginning of one.

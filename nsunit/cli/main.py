@@ -173,15 +173,21 @@ def _run(arguments: list[str]) -> int:
         name = f"{name} {rest.pop(0)}"
     verb = find_verb(name)
     if verb is None:
-        raise UsageError(
-            f"'{printable(name)}' is not a verb of nsunit", hint=load("nsunit.cli.foreign:suggestion")(name, rest)
-        )
-    known = (
-        () if verb.foreign and rest not in (["--help"], ["-h"]) else (*GLOBAL_OPTIONS, *verb.options, *verb.understood)
-    )
+        hint = load("nsunit.cli.foreign:suggestion")(name, rest)
+        raise UsageError(f"'{printable(name)}' is not a verb of nsunit", hint=hint)
+    try:
+        return _run_verb(verb, name, rest, values)
+    except Exception as error:
+        if verb.group == "session" and getattr(error, "exit_status", 1) not in (126, 127):
+            error.exit_status = EXIT_SESSION  # type: ignore[attr-defined]  # any other could be the payload's own
+        raise
+
+
+def _run_verb(verb: Verb, name: str, rest: list[str], values: dict[str, list[str]]) -> int:
+    is_foreign = verb.foreign and rest not in (["--help"], ["-h"])
+    known = () if is_foreign else (*GLOBAL_OPTIONS, *verb.options, *verb.understood)
     more, operands = parse(rest, known, verb.command_at, verb.names[0]) if known else ({}, rest)
-    for long, items in more.items():
-        values[long] = items
+    values |= more
     if "help" in values:
         return _print_help(verb, values)
     if "version" in values:
@@ -199,21 +205,16 @@ def _call(invocation: Invocation) -> int:
         (option.run for option in (*verb.options, *verb.understood) if option.run and invocation.flag(option.long)),
         verb.run,
     )
-    try:
-        if verb.moves:
-            invocation.context().moving.begin()
-        if verb.connects:
-            invocation.context().connect()
-        if verb.patterns and any(map(is_pattern, invocation.operands)):
-            invocation.operands = load("nsunit.cli.patterns:expanded")(invocation)
-            if not invocation.operands:  # as systemctl has it, nothing to do is done
-                return _conclude(invocation, ())
-        function: Function = load(run, pack=verb.names[0])
-        done = function(invocation)
-    except Exception as error:
-        if verb.group == "session" and getattr(error, "exit_status", 1) not in (126, 127):
-            error.exit_status = EXIT_SESSION  # type: ignore[attr-defined]  # any other could be the payload's own
-        raise
+    if verb.moves:
+        invocation.context().moving.begin()
+    if verb.connects:
+        invocation.context().connect()
+    if verb.patterns and any(map(is_pattern, invocation.operands)):
+        invocation.operands = load("nsunit.cli.patterns:expanded")(invocation)
+        if not invocation.operands:  # as systemctl has it, nothing to do is done
+            return _conclude(invocation, ())
+    function: Function = load(run, pack=verb.names[0])
+    done = function(invocation)
     return done if isinstance(done, int) else _conclude(invocation, done)
 
 

@@ -70,9 +70,12 @@ def defined(context: Context, name: str) -> Definition:
 
 
 def on_disk(context: Context, name: str) -> Definition | None:
-    """What *name* was when its unit files were written; None if it is not enabled."""
+    """What *name* was when its unit files were written; None if it is not enabled, or nobody can read that any more."""
     text = files.read_file(context.paths.boot_of(name) + "/definition")
-    return None if text is None else any_of_text(name, text.decode(), name, context.host)
+    try:
+        return None if text is None else any_of_text(name, text.decode(), name, context.host)
+    except DefinitionError:
+        return None
 
 
 def known(context: Context, name: str, defined: Definition | None = None) -> Definition | None:

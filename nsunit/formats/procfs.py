@@ -54,3 +54,9 @@ def command_line(text: str, comm: str) -> str:
     """The content of /proc/PID/cmdline with spaces between the words; `[comm]` for a process that has none."""
     words = text.rstrip("\0").split("\0")
     return " ".join(words) if any(words) else f"[{comm}]"
+
+
+def routes(content: str) -> list[tuple[str, bool]]:
+    """The links of the routes for IPv4 in /proc/net/route, proc_net(5), and whether each is a default route."""
+    fields = [line.split() for line in content.splitlines()[1:]]
+    return [(words[0], words[1] == "00000000" and words[7] == "00000000") for words in fields if len(words) > 7]

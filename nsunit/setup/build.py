@@ -52,6 +52,7 @@ class Build:
         self.pipe_fds: list[int] = []  # and the other ends of these pipes
         self.null_fd = -1  # what the payload's standard input becomes, if it is not inherited
         self.link: Any = ()
+        self.attached = False  # the payload ends with the command that starts it, and no manager ends what it leaves
         self.assistant: Any = None  # the socket of nsunit.features.pasta.setup
         self.connector = 0  # the process of nsunit.features.network.setup
         self.master_fd = -1

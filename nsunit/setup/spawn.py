@@ -192,6 +192,7 @@ def spawn(
     pid_reader, pid_writer = os.pipe()
     if build.terminal or build.console or build.pipes:
         build.make_link()
+    build.attached = attached
     if attached:
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
     middle = os.fork()

@@ -238,14 +238,18 @@ def remove_tree(path: str) -> bool:
     """Remove the directory *path* and all below it; False where it was not there.  Never follows a link.
 
     A payload can nest directories deeper than a process may have descriptors or Python may recurse, so each one that
-    is found is moved up to the top: no more than two are ever open.
+    is found is moved up to the top: no more than two are ever open.  A mount point cannot be moved, so nothing of what
+    somebody has mounted below is removed.
+
+    Raises:
+        OSError: something is mounted below, among others.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         top = os.open(path, flags)
     except FileNotFoundError:
         return False
-    mark = os.urandom(8).hex()
+    mark = f".{os.urandom(8).hex()}"
     moved = 0
     try:
         names = os.listdir(top)
@@ -253,11 +257,14 @@ def remove_tree(path: str) -> bool:
             name = names.pop()
             if _unlink(name, top):
                 continue
+            if not name.startswith(mark):
+                os.rename(name, f"{mark}-top", src_dir_fd=top, dst_dir_fd=top)
+                name = f"{mark}-top"
             directory = os.open(name, flags, dir_fd=top)
             try:
                 for entry in os.listdir(directory):
                     if not _unlink(entry, directory):
-                        names.append(f".{mark}-{moved}")
+                        names.append(f"{mark}-{moved}")
                         moved += 1
                         os.rename(entry, names[-1], src_dir_fd=directory, dst_dir_fd=top)
             finally:
@@ -297,3 +304,19 @@ def read_kernel_file(path: str, most: int = sys.maxsize) -> str | None:
     finally:
         os.close(descriptor)
     return content.decode(errors="surrogateescape")
+
+
+def place_beside(path: str, directory: str, name: str, hidden: str) -> str:
+    """Where what is to be renamed into *directory* is made: *name* in *path*, or *hidden* in it where that is apart."""
+    apart = os.path.isdir(directory) and _file_system(directory) != _file_system(path)
+    return f"{directory}/{hidden}" if apart else f"{path}/{name}"
+
+
+def _file_system(path: str) -> tuple[int, str]:
+    """What directories that a file can be renamed between have in common: a mount, and a subvolume of Btrfs."""
+    fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lines = (read_kernel_file(f"/proc/self/fdinfo/{fd}") or "").splitlines()
+        return os.fstat(fd).st_dev, next((line for line in lines if line.startswith("mnt_id:")), "")
+    finally:
+        os.close(fd)

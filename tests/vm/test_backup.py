@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
+from nsunit.storage import files
+
 pytestmark = pytest.mark.once("files and mounts of the kernel alone")
 DEFINITIONS = Path("/etc/nsunit")
 STATE = Path("/var/lib/nsunit/containers")
@@ -590,3 +592,51 @@ def test_states_on_a_file_system_of_their_own(containers, nsunit, run, text, tmp
         nsunit("rm", box.name, *names)
     finally:
         run("umount", str(STATE))
+
+
+def test_what_is_mounted_in_a_state_stays(containers, nsunit, run, text, tmp_path):
+    """It cannot be renamed, and its files are no container's to remove; that is told before anything is done."""
+    box = written(containers, text)
+    nsunit("stop", "--now", box.name)
+    other, state = containers.own(f"{box.name}-other"), STATE / box.name
+    nsunit("export", box.name, str(tmp_path / "archive"))
+    (tmp_path / "disk/directory").mkdir(parents=True)
+    (tmp_path / "disk/directory/file").write_text("kept\n")
+    for place, words in (
+        (state, (("rename", box.name, other), ("rm", box.name))),
+        (state / "overlay", (("import", "--force", str(tmp_path / "archive")), ("rm", box.name))),
+    ):
+        run("mount", "--bind", str(tmp_path / "disk"), str(place))
+        try:
+            for command in words:
+                refused = nsunit(*command, check=False)
+                assert refused.returncode == 1
+                assert refused.stderr.splitlines() == [
+                    f"nsunit: {box.name}: something is mounted at '{place}', where its state is",
+                    f"  hint: 'umount {place}' first",
+                ]
+        finally:
+            run("umount", str(place))
+    (tmp_path / "top/point").mkdir(parents=True)
+    run("mount", "--bind", str(tmp_path / "disk"), str(tmp_path / "top/point"))
+    try:
+        with pytest.raises(OSError, match="Device or resource busy"):
+            files.remove_tree(str(tmp_path / "top"))
+    finally:
+        run("umount", str(tmp_path / "top/point"))
+    assert (tmp_path / "disk/directory/file").read_text() == "kept\n"
+    nsunit("rm", box.name)
+
+
+def test_layers_on_a_file_system_of_their_own(nsunit, run):
+    layers = Path("/var/lib/nsunit/images/layers")
+    layers.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run("mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", str(layers))
+    try:
+        nsunit("image", "import", "--name", "apart", "/srv/roots/busybox")
+        assert [path.name for path in layers.glob(".staging/*")] == []
+        nsunit("image", "rm", "apart")
+        (layers / ".staging/gone").mkdir()
+        assert f"{layers}/.staging/gone" in nsunit("doctor", "--check", check=False).stdout
+    finally:
+        run("umount", str(layers))

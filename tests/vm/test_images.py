@@ -246,6 +246,15 @@ def test_check_finds_what_was_changed_and_repair_takes_it_out(images, containers
     assert not layer.exists()
     assert run("nsunit", "image", "check").stdout == "nothing is wrong\n"
     assert run("nsunit", "image", "inspect", bad, check=False).returncode == 3
+    spoiled = images.image([busybox()], Cmd=["/bin/spoiled"])
+    record = STORE / "images" / image_id(spoiled)
+    record.write_bytes(b"")
+    listed = run("nsunit", "image", "list")
+    assert listed.stderr == f"nsunit: warning: the image '{record.name[:12]}' is damaged: see 'nsunit image check'\n"
+    assert good in listed.stdout
+    assert "all layers stay" in run("nsunit", "image", "prune").stderr
+    run("nsunit", "image", "check", "--repair")
+    assert not record.exists()
     container = containers.start(f"[Container]\nImage={good}\n")
     (lowers(good)[0] / "extra").touch()
     kept = run("nsunit", "image", "check", "--repair", check=False)

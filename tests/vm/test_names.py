@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -309,6 +310,11 @@ def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, 
     done = nsunit("run", *layers, f"--property=Tunnel={hidden.name}:5432", "--", *command)
     assert done.stdout == "0 True\n"
     assert run("pgrep", "-f", "socket-proxyd 127.0.0.1:5432", check=False).stdout == ""
+    killed = ("nsunit", "run", *layers, f"--property=Tunnel={hidden.name}:5432", "--", "sleep", "1000")
+    with subprocess.Popen(killed) as process:
+        wait_until(lambda: run("pgrep", "-f", "socket-proxyd 127.0.0.1:5432", check=False).stdout)
+        process.kill()
+    wait_until(lambda: not run("pgrep", "-f", "socket-proxyd 127.0.0.1:5432", check=False).stdout)
     bridged = containers.start(echo("0.0.0.0", "bridge", f"Tunnel={hidden.name}:5432:15432"))
     assert talk(bridged, "127.0.0.1", "15432") == "0 True"
     nsunit("stop", hidden.name)  # and with it what is bound to it

@@ -83,7 +83,7 @@ def bring(
         temporary = target
     with Staged(context, found.drafts, target, temporary) as staged:
         remarks = (*found.remarks, *staged.check())
-        paths = () if dry_run else tuple(staged.install())
+        paths = () if dry_run else tuple(staged.install(replace=force))
     return Brought(found.drafts, paths, remarks)
 
 

@@ -14,6 +14,7 @@ from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
 from nsunit.storage.files import refusal, write_file
+from nsunit.storage.lock import hold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Staged:
 
     def _write(self, draft: Draft) -> None:
         text, self.places[draft.name] = draft.with_places()
-        write_file(os.path.join(self.directory, draft.name + SUFFIX), text.encode())
+        write_file(os.path.join(self.directory, draft.name + SUFFIX), text.encode(), sync=True)
 
     def check(self) -> list[Remark]:
         """Load all of them as they would be loaded; lines that nsunit does not take are taken out, and remarked.
@@ -139,11 +140,18 @@ class Staged:
             found.append(problem)
         return DefinitionError(found)
 
-    def install(self) -> list[str]:
-        """Put the files into their directory, and return their paths; if one cannot be, none is."""
+    def install(self, *, replace: bool = True) -> list[str]:
+        """Put the files into their directory, and return their paths; if one cannot be, none is.
+
+        Raises:
+            DefinitionError: somebody else has written one meanwhile, and *replace* is off.
+        """
         make_directory(self.target)
         saved: list[tuple[str, bytes | None]] = []
+        held = hold(self.target)  # of two imports one waits
         try:
+            if not replace:
+                refuse_others(self.drafts, self.target)
             for draft in self.drafts:
                 path = os.path.join(self.target, draft.name + SUFFIX)
                 saved.append((path, _content(path)))
@@ -154,6 +162,8 @@ class Staged:
             for path, before in reversed(saved):
                 _put_back(path, before)
             raise
+        finally:
+            os.close(held)
         return [path for path, _ in saved]
 
 

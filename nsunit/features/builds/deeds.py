@@ -15,6 +15,7 @@ from nsunit.features.images.bring import check_names
 from nsunit.features.images.fetch.origins import STORAGE, import_from
 from nsunit.features.images.layout import local_name
 from nsunit.features.images.store import Store
+from nsunit.formats.procfs import routes
 from nsunit.names import printable
 from nsunit.storage import files
 
@@ -142,4 +143,19 @@ def _carry(
 ) -> None:
     status = carried_out(context, token, slice_, words, directory, quiet=quiet)
     if status:
-        raise SessionError(f"{what} has ended with status {status}, and nothing came into the store", status)
+        error = SessionError(f"{what} has ended with status {status}, and nothing came into the store", status)
+        if context.user and what == "buildah":
+            error.hint = _hint_for_network()
+        raise error
+
+
+def _hint_for_network() -> str | None:
+    """What may have kept a user's steps from their network, which is pasta's: findings/pasta-dead-route.sh."""
+    found = routes(files.read_kernel_file("/proc/net/route") or "")
+    dead = {link for link, _ in found if files.read_kernel_file(f"/sys/class/net/{link}/operstate") == "down\n"}
+    if not dead or any(is_default and link not in dead for link, is_default in found):
+        return None
+    named = "', '".join(sorted(dead))
+    return (
+        f"if a step had no network: pasta(1) wants a default route, or no route by a link that is down, as '{named}' is"
+    )

@@ -1,11 +1,13 @@
 """`Ownership=chown`: a root directory whose files really belong to the container's ids on disk.
 
 For file systems that cannot id-map mounts.  The root directory itself is changed last, so that it tells whether all
-is done; a second run after an interruption goes on where the first one was.
+is done; a second run after an interruption goes on where the first one was.  What chown(2) takes away of a file is
+noted in an attribute of its own until it has it again.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -13,6 +15,9 @@ import struct
 from nsunit.errors import NsunitError
 
 _CAPABILITY = "security.capability"
+_NOTE = "trusted.nsunit.chown"  # the mode of a file, and its capability
+_PRIVILEGES = stat.S_ISUID | stat.S_ISGID
+_NONE = (errno.ENODATA, errno.EOPNOTSUPP)
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 VFS_CAP_REVISION_MASK, VFS_CAP_REVISION_2, VFS_CAP_REVISION_3 = 0xFF000000, 0x02000000, 0x03000000
 
@@ -84,30 +89,58 @@ def _change_below(top: int, path: str, shift: _Shift) -> None:
 
 def _change(name: str, directory: int, status: os.stat_result, path: str, shift: _Shift) -> None:
     ids = shift.ids(status, path)
-    if ids == (status.st_uid, status.st_gid):
+    noted = stat.S_ISREG(status.st_mode) and _attribute(f"/proc/self/fd/{directory}/{name}", _NOTE)
+    if ids == (status.st_uid, status.st_gid) and not noted:
         return
     if not stat.S_ISREG(status.st_mode):
         os.chown(name, *ids, dir_fd=directory, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=directory)
         return
-    # chown(2) takes away the set-user-ID bit and the capabilities of a file.
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     try:
-        capability = _capability_of(fd)
-        os.chown(fd, *ids)
-        os.chmod(fd, stat.S_IMODE(status.st_mode))
-        if capability:
-            os.setxattr(fd, _CAPABILITY, for_root(capability, shift.start))
+        _change_file(fd, ids, stat.S_IMODE(status.st_mode), noted or b"", shift.start)
     finally:
         os.close(fd)
 
 
-def _capability_of(fd: int) -> bytes:
+def _change_file(fd: int, ids: tuple[int, int], mode: int, noted: bytes, root: int) -> None:
+    """Give the file *fd*, of *mode*, to *ids*; *noted* is what an interrupted run has noted of it, empty for nothing.
+
+    chown(2) takes away the set-user-ID bit and the capabilities.
+    """
+    if noted:
+        (mode,), capability = struct.unpack_from("<I", noted), noted[4:]
+    else:
+        capability = _attribute(fd, _CAPABILITY)
+        if capability or mode & _PRIVILEGES:
+            noted = struct.pack("<I", mode) + capability
+            noted = noted if _note(fd, noted) else b""
+    os.chown(fd, *ids)
+    os.chmod(fd, mode)
+    if capability:
+        os.setxattr(fd, _CAPABILITY, for_root(capability, root))
+    if noted:
+        os.removexattr(fd, _NOTE)
+
+
+def _note(fd: int, content: bytes) -> bool:
+    """Note *content* on the file *fd*; False where its file system has no attributes."""
     try:
-        return os.getxattr(fd, _CAPABILITY)
+        os.setxattr(fd, _NOTE, content)
     except OSError as error:
-        if error.errno not in (61, 95):  # ENODATA, EOPNOTSUPP
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return False
+    return True
+
+
+def _attribute(file: int | str, name: str) -> bytes:
+    """The attribute *name* of *file*, empty if it has none."""
+    try:
+        return os.getxattr(file, name, follow_symlinks=isinstance(file, int))
+    except OSError as error:
+        if error.errno not in _NONE:
             raise
         return b""
 

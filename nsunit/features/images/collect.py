@@ -154,9 +154,13 @@ def prune(context: Context, *, everything: bool = False) -> Removed:
 
 def _put_layers_aside(context: Context, store: Store) -> int:
     needed = layers_in_plans(context, store)
-    for identity in store.identities():
-        image = store.image(identity)
-        needed |= set(image.layers if image else ())
+    try:
+        for identity in store.identities():
+            image = store.image(identity)
+            needed |= set(image.layers if image else ())
+    except NsunitError as error:
+        context.warn(f"warning: {error}, so all layers stay, since any may be its own")
+        return 0
     unneeded = [chain for chain in store.chains() if chain not in needed]
     for chain in unneeded:
         writing.put_layer_aside(store, chain)
@@ -173,7 +177,7 @@ def forget_damaged(context: Context, chains: Iterable[str], identities: Iterable
     with store.lock():
         known, used = names_of(store), users(context)
         for identity in store.identities():
-            image = store.image(identity)
+            image = None if identity in bad else store.image(identity)
             if identity not in bad and not damaged & set(image.layers if image else ()):
                 continue
             if identity in used:

@@ -52,7 +52,13 @@ def images(context: Context, texts: Sequence[str] = ()) -> list[Shown]:
     wanted = [store.find(text) for text in texts] or store.identities()
     found = []
     for identity in dict.fromkeys(wanted):
-        image = store.image(identity)
+        try:
+            image = store.image(identity)
+        except NsunitError as error:
+            if texts:
+                raise
+            context.warn(f"warning: {error}: see 'nsunit image check'")
+            continue
         if image is None:
             if texts:
                 raise NsunitError(f"the image '{identity[:12]}' is damaged", hint="see 'nsunit image check'")

@@ -3,7 +3,7 @@
     layers/CHAIN/root     the directory of a layer, with `layer` and `files` about it beside it
     images/ID             what a start reads of an image; config/ID is the document it was made of, about/ID the rest
     names/NAME            a link to ../images/ID
-    staging/…             what is under way, with a lock
+    staging/…             what is under way, with a lock; layers/.staging/… where layers are on a file system apart
 
 All of it is its owner's alone, root's or a user's.  A layer and an image are there when they have their names, by a
 rename of something whole.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from nsunit.errors import NotFoundError, UsageError
+from nsunit.errors import NotFoundError, NsunitError, UsageError
 from nsunit.features.images.layout import (
     ID_MIN,
     Image,
@@ -49,7 +49,11 @@ class Store:
         self.configs = self.path + "/config"
         self.about = self.path + "/about"
         self.names = self.path + "/names"
-        self.staging = self.path + "/staging"
+
+    @property
+    def staging(self) -> str:
+        """Where what is under way is: with the layers where nothing can be renamed to them."""
+        return files.place_beside(self.path, self.layers, "staging", ".staging")
 
     def lock(self) -> Lock:
         """What is held while names, images or layers appear or go, and while a container takes an image in use."""
@@ -60,9 +64,17 @@ class Store:
         return f"{self.layers}/{chain}/root"
 
     def image(self, identity: str) -> Image | None:
-        """The image *identity*; None where it is not there."""
+        """The image *identity*; None where it is not there.
+
+        Raises:
+            NsunitError: what is there is no image.
+        """
         content = files.read_file(f"{self.images}/{identity}")
-        return None if content is None else load(identity, content)
+        try:
+            return None if content is None else load(identity, content)
+        except (LookupError, ValueError):
+            hint = "'nsunit image check' has more; 'nsunit image check --repair' forgets it, to be brought in again"
+            raise NsunitError(f"the image '{identity[:12]}' is damaged", hint=hint) from None
 
     def find(self, text: str) -> str:
         """The id of the image that *text* names: a full name, or the end of one, or an id or the beginning of one.

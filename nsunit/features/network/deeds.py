@@ -24,6 +24,7 @@ from nsunit.features.network.plan import NetworkFacts
 from nsunit.features.network.register import (
     DEFAULT_NETWORK,
     LOCK,
+    again_without_killed,
     attachment_of,
     attachments,
     check_ports_among,
@@ -63,7 +64,7 @@ def _network_called(context: Context, name: str, container: str) -> Network:
 
 
 def assign(context: Context, name: str, container: Container, keeper: str, directory: str) -> Attachment:
-    """Give container *name* its addresses and its ports, noted in *directory*.
+    """Give container *name* its addresses and its ports, noted in *directory*, also what killed ones had.
 
     The numbers of the addresses are remembered in the directory *keeper*, so that the container gets the same ones
     again as long as nobody who runs has taken them meanwhile.
@@ -71,6 +72,10 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
     Raises:
         NsunitError: there is no such network, no address is left, or a port is taken.
     """
+    return again_without_killed(context, lambda: _assign(context, name, container, keeper, directory))
+
+
+def _assign(context: Context, name: str, container: Container, keeper: str, directory: str) -> Attachment:
     connected = of(container)
     with Lock(context.paths.locks, LOCK):
         joined = [
@@ -103,7 +108,7 @@ def assign(context: Context, name: str, container: Container, keeper: str, direc
                 hint="add a Network= that is a bridge, not Internal= and has no VLAN=",
             )
         held = _held(context, known.items.get(name)) if carried else ()
-        check_ports_among(context, name, ports, others, held)
+        check_ports_among(name, ports, others, held)
         speed = connected.egress, connected.ingress
         item = Attachment(name, tuple(interfaces), ports, connected.host_ports, *speed, tuple(devices))
         if not has_six():
@@ -271,8 +276,13 @@ def _check_new_ports(context: Context, definition: Definition, names: Sequence[s
     if own is None:
         return  # it is about to be connected for the first time: as yet only listened for
     known = [port.replace(listened=False) for port in own.ports]
-    others = [item for item in attachments(context, definition.name) if item.container not in names]
-    check_ports_among(context, definition.name, tuple(port for port in wanted if port not in known), others)
+    new = tuple(port for port in wanted if port not in known)
+
+    def check() -> None:
+        others = [item for item in attachments(context, definition.name) if item.container not in names]
+        check_ports_among(definition.name, new, others)
+
+    again_without_killed(context, check)
 
 
 def _let_end(context: Context, unit: str) -> None:

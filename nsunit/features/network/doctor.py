@@ -8,9 +8,11 @@ from __future__ import annotations
 from nsunit.core.findings import OK, WARNING, Finding, Leftover, Owners, is_privileged
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError
-from nsunit.features.network import check
+from nsunit.features.network import check, program
 from nsunit.features.network.model import firewall
+from nsunit.features.network.register import attachments
 from nsunit.features.network.wire import nft
+from nsunit.storage.lock import Lock, wait_until_left
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,9 +43,34 @@ def _lost(context: Context) -> Iterator[Finding]:
         yield Finding("network", WARNING, f"{wrong[0]}{more}", hint)
 
 
-def is_gone(context: Context, name: str) -> bool:
-    """Whether what connected container *name* is what a command has left that was killed."""
-    return Owners(context).is_free(name)
+def forget_killed(context: Context) -> bool:
+    """Take away what commands have left that were killed and is connected still; tells whether there was any.
+
+    The caller has no lock but that of its own container.
+    """
+    try:
+        names = [item.container for item in attachments(context)]
+        owners = Owners(context)
+    except NsunitError:
+        return False  # what has failed before says more
+    gone = [name for name in names if owners.is_free(name) and _forget(context, name)]
+    return bool(gone)
+
+
+def _forget(context: Context, name: str) -> bool:
+    """Disconnect *name*, unless somebody is at work on it by now; tells whether it did."""
+    directory = context.paths.network_of(name)
+    try:
+        with Lock(context.paths.locks, name, timeout=0):
+            # Who still has hold of it is just taking it back itself.
+            is_left = wait_until_left(context.paths.runtime_of(name), 0) and name not in Owners(context).alive
+            if is_left and not context.user:
+                program.detach(program.read(directory, context.paths.locks), context.paths.locks)
+            if is_left:
+                context.remove_tree(directory)
+            return is_left
+    except (NsunitError, FileNotFoundError):
+        return False
 
 
 def left(owners: Owners) -> Iterator[Leftover]:

@@ -10,7 +10,7 @@ from nsunit.addresses import has_six
 from nsunit.core.running import find_running
 from nsunit.definition.search import find
 from nsunit.digest import hex_digest
-from nsunit.errors import NotFoundError, NsunitError
+from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.features import load
 from nsunit.features.network.model import attachment as plan
 from nsunit.features.network.model.attachment import Attachment, Network
@@ -20,9 +20,14 @@ from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from nsunit.core.context import Context
     from nsunit.definition.model import Container
     from nsunit.features.network.model.port import Port
+
+    T = TypeVar("T")
 
 DEFAULT_NETWORK = "bridge"
 DEFAULT_BRIDGE = "nsunit0"
@@ -176,17 +181,31 @@ def note_ports(context: Context, name: str, container: Container, directory: str
         files.write_file(directory + "/attachment", jsontext.dumps(plan.to_json(item)).encode())
 
 
+def again_without_killed(context: Context, deed: Callable[[], T]) -> T:
+    """What *deed* returns; where it fails, at the second try, without what commands hold that were killed.
+
+    A foreground `run` takes its addresses and ports back itself, unless it gets SIGKILL.
+    """
+    try:
+        return deed()
+    except DefinitionError:
+        raise
+    except NsunitError:
+        if not load("network", "doctor").forget_killed(context):
+            raise
+    return deed()
+
+
 def check_ports(context: Context, name: str, ports: tuple[Port, ...]) -> None:
     """See that *ports* are free for container *name*, which is in no network of nsunit's.
 
     Raises:
         NsunitError: one is taken.
     """
-    check_ports_among(context, name, ports, attachments(context, name))
+    again_without_killed(context, lambda: check_ports_among(name, ports, attachments(context, name)))
 
 
 def check_ports_among(
-    context: Context,
     name: str,
     ports: tuple[Port, ...],
     others: list[Attachment],
@@ -197,17 +216,10 @@ def check_ports_among(
         taker = plan.clash(port, others)
         if taker:
             raise NsunitError(
-                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint=_hint(context, taker)
+                f"{name}: PublishPort=: {port} is published by container '{taker}'", hint="choose another port"
             )
         if (port.host, port.protocol) not in held:
             check_free(name, port)
-
-
-def _hint(context: Context, taker: str) -> str:
-    """What to do about a port that *taker* has."""
-    if load("network", "doctor").is_gone(context, taker):
-        return "that does not run: its command was killed, and 'nsunit doctor --repair' takes away what it has left"
-    return "choose another port"
 
 
 def check_free(name: str, port: Port) -> None:

@@ -1,7 +1,8 @@
 """The network of a container without root: pasta(1) carries its connections as the user's own.
 
 pasta configures a tap device in the container's network namespace and is the other end of it.  It is a process beside
-the payload in the unit, and systemd ends it with that.
+the payload in the unit, and systemd ends it with that.  A scope does not end with its payload: of a container in the
+foreground the command ends it, and where that is killed, the process that has started pasta.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # the C halves: the Python halves import enum
 import _socket
 import os
+import select
 import struct
 
 from nsunit.setup import linux
@@ -56,10 +58,12 @@ class Pasta(Operation):
     def _assist(self, link: _socket.socket) -> None:
         linux.close_range(0, link.fileno() - 1)
         linux.close_range(link.fileno() + 1)
-        _, rights, _, _ = link.recvmsg(1, _socket.CMSG_SPACE(4))
+        _, rights, _, _ = link.recvmsg(1, _socket.CMSG_SPACE(8))
         if not rights:
             return  # the set-up has failed before
-        netns = struct.unpack("i", rights[0][2])[0]
+        netns, *payload = (fd for (fd,) in struct.iter_unpack("i", rights[0][2]))
+        if payload:
+            linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)  # pasta stays its child when it goes to the background
         # Else pasta could not open the descriptor there: it may have given up its own capabilities by then.
         linux.capset(0)
         linux.prctl(linux.PR_SET_DUMPABLE, 1)
@@ -74,16 +78,34 @@ class Pasta(Operation):
             return
         lines = [line for line in said.splitlines() if line.strip()]
         link.send(b"ready" if status == 0 else b"failed " + (lines[-1] if lines else b"it gave no reason"))
+        if status == 0 and payload:
+            link.close()
+            _end_with(payload[0])
 
     def execute(self, build: Build) -> None:
         """Hand it the namespace, and wait until that has a network."""
-        fd = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        build.assistant.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))])
-        os.close(fd)
+        fds = [os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)]
+        if build.attached:
+            fds.append(os.pidfd_open(os.getpid()))
+        rights = struct.pack(f"{len(fds)}i", *fds)
+        build.assistant.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+        for fd in fds:
+            os.close(fd)
         answer = build.assistant.recv(MESSAGE_MAX)
         build.assistant.close()
         if answer != b"ready":
             raise OSError(5, answer.removeprefix(b"failed ").decode("utf-8", "replace") or "it was killed")
+
+
+def _end_with(payload: int) -> None:
+    """Wait until the process of the pidfd *payload* has ended, and end this one's children, which is pasta."""
+    os.setsid()  # what a terminal sends is for the command
+    poll = select.poll()
+    poll.register(payload, select.POLLIN)
+    poll.poll()
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        for pid in file.read().split():
+            os.kill(int(pid), _signal.SIGKILL)
 
 
 def _other_way() -> tuple[str, ...]:

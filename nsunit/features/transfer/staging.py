@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.features.images.writing import Workplace, sweep_place
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
@@ -34,15 +32,4 @@ class Staging(Workplace):
 def place_of(context: Context) -> str:
     """The directory of all of them: that of the states where nothing can be renamed into it."""
     paths = context.paths
-    apart = os.path.isdir(paths.states) and _file_system(paths.states) != _file_system(paths.state)
-    return f"{paths.states}/.incoming" if apart else f"{paths.state}/incoming"
-
-
-def _file_system(path: str) -> tuple[int, str]:
-    """What directories that a file can be renamed between have in common: a mount, and a subvolume of Btrfs."""
-    fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        lines = (files.read_kernel_file(f"/proc/self/fdinfo/{fd}") or "").splitlines()
-        return os.fstat(fd).st_dev, next((line for line in lines if line.startswith("mnt_id:")), "")
-    finally:
-        os.close(fd)
+    return files.place_beside(paths.state, paths.states, "incoming", ".incoming")

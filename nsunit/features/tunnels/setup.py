@@ -6,7 +6,8 @@ namespace of the other one.  It is a process of the unit, outside of the contain
 
 from __future__ import annotations
 
-import _socket  # the C half of socket: the Python half imports enum
+import _signal  # type: ignore[import-not-found]  # the C halves: the Python halves import enum
+import _socket
 import errno
 import fcntl
 import os
@@ -63,7 +64,7 @@ class Tunnel(Operation):
         sockets = self._listen(payload)
         spawn.failpoint(self, "listening")
         try:
-            self._start(payload, target, sockets)
+            self._start(payload, target, sockets, attached=build.attached)
         finally:
             for fd in (target, *sockets):
                 os.close(fd)
@@ -85,26 +86,31 @@ class Tunnel(Operation):
             for fd in opened:
                 os.close(fd)
 
-    def _start(self, payload: int, target: int, sockets: tuple[int, ...]) -> None:
+    def _start(self, payload: int, target: int, sockets: tuple[int, ...], *, attached: bool) -> None:
+        """Start the proxy: one that nobody here waits for, or that is *attached* to this process, as the payload is."""
         reader, writer = os.pipe()
+        caller = os.getpid() if attached else 0
         child = os.fork()
         if child == 0:
             try:
                 spawn.failpoint(self, "start")
-                if os.fork() == 0:  # nobody waits for the proxy
-                    self._become_proxy(payload, target, sockets, writer)
+                if attached or os.fork() == 0:
+                    self._become_proxy(payload, target, sockets, writer, caller)
             except OSError as error:
                 os.write(writer, str(error).encode())
             finally:
                 os._exit(0)
         os.close(writer)
-        os.waitpid(child, 0)
+        if not attached:
+            os.waitpid(child, 0)
         with open(reader, "rb") as stream:
             said = stream.read()
         if said != _STARTED:
             raise OSError(errno.EIO, said.lstrip(_STARTED).decode("utf-8", "replace") or KILLED)
 
-    def _become_proxy(self, payload: int, target: int, sockets: tuple[int, ...], writer: int) -> None:
+    def _become_proxy(self, payload: int, target: int, sockets: tuple[int, ...], writer: int, caller: int) -> None:
+        """Execute the proxy; it ends with the process *caller*, its parent, unless that is 0."""
+        os.setsid()  # what a terminal sends is not for it
         _move_to_unit(payload, self.subgroup)
         linux.setns(target, linux.CLONE_NEWNET)
         host = os.open("/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
@@ -118,6 +124,10 @@ class Tunnel(Operation):
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
+        if caller:
+            linux.prctl(linux.PR_SET_PDEATHSIG, _signal.SIGKILL)  # not earlier: other ids make the kernel forget it
+            if os.getppid() != caller:
+                return
         # Not a word of NOTIFY_SOCKET: the proxy would tell systemd that the container is ready.
         environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sockets)), PLACE_VARIABLE: self.local}
         spawn.failpoint(self, "proxy")

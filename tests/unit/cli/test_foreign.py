@@ -105,7 +105,7 @@ def test_no_verb_of_a_tool_is_missing(tool):
 @pytest.mark.parametrize("name", foreign.RUN)
 def test_an_option_of_another_tool_is_answered(name, capsys):
     dashes = "-" if len(name) == 1 else "--"
-    assert main(["run", f"{dashes}{name}", "x"]) == 2
+    assert main(["run", f"{dashes}{name}", "x"]) == 125
     assert capsys.readouterr().err == (f"nsunit: '{dashes}{name}' is not an option\n  hint: {foreign.RUN[name]}\n")
     for section, key in re.findall(r"-p '?(?:(\w+)\.)?(\w+)=", foreign.RUN[name]):
         sections = [section] if section else ["Container", "Slice", "Service"]

@@ -7,7 +7,7 @@ import os
 from definitions import definition
 
 from nsunit.core.context import Context
-from nsunit.core.stored import known
+from nsunit.core.stored import known, on_disk
 from nsunit.definition.load import Host, serialize
 from nsunit.definition.search import SearchPath
 from nsunit.storage.paths import Paths
@@ -24,6 +24,17 @@ def test_what_runs_counts_and_not_what_is_defined_by_now(tmp_path):
     assert known(context, "web", defined) is defined
     for now in (changed, None):
         assert serialize(known(context, "web", now)) == serialize(defined)
+
+
+def test_what_it_was_enabled_with_may_be_unreadable_by_now(tmp_path):
+    """Whoever disables it, or enables it again, is not kept from that."""
+    context = Context(SearchPath((), str(tmp_path)), Paths(str(tmp_path / "run"), str(tmp_path / "state")))
+    context._host = Host(257, "alpha", "abc", "def")
+    os.makedirs(context.paths.boot_of("web"))
+    for text, is_known in ((serialize(definition(name="web")), True), ("", False), ("[Container]\nOld=x\n", False)):
+        with open(context.paths.boot_of("web") + "/definition", "w") as file:
+            file.write(text)
+        assert (on_disk(context, "web") is not None) == is_known
 
 
 def test_warnings_go_to_whoever_hears_them():

@@ -38,6 +38,22 @@ def test_it_writes_what_it_has_made(folder):
     assert (folder / "out/web.nsunit").stat().st_mode & 0o777 == 0o644
 
 
+def test_of_two_at_once_the_second_is_refused(folder, monkeypatch):
+    """It has found nothing there, and another one writes while it checks."""
+    check = write.Staged.check
+
+    def late(staged):
+        (folder / "out/web.nsunit").write_text("other's")
+        return check(staged)
+
+    monkeypatch.setattr(write.Staged, "check", late)
+    with pytest.raises(DefinitionError, match="is there already"):
+        run(folder)
+    assert (folder / "out/web.nsunit").read_text() == "other's"
+    assert os.listdir(folder / "out") == ["web.nsunit"]
+    assert run(folder, force=True).paths == (f"{folder}/out/web.nsunit",)
+
+
 def test_a_key_of_systemds_that_nsunit_does_not_take_is_left_out_with_its_reason(folder):
     (remark,) = run(folder).remarks
     assert str(remark) == (
@@ -164,7 +180,7 @@ def test_somebody_elses_directory(folder, monkeypatch):
 def test_a_full_disk_leaves_nothing_of_an_import(folder, monkeypatch):
     (folder / "out").mkdir()
 
-    def full(path, *_):
+    def full(path, *_, **_options):
         raise OSError(errno.ENOSPC, "full", path)
 
     monkeypatch.setattr(write, "write_file", full)

@@ -49,3 +49,36 @@ def test_an_id_without_a_counterpart_is_told(tmp_path):
     with pytest.raises(NsunitError, match="x' belongs to id 70000, which the container has no counterpart for$"):
         change_owners(str(tmp_path), 524288, 65536)
     assert os.stat(tmp_path).st_uid == 0  # so that the next run begins again
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("step", ["chown", "chmod", "setxattr", "removexattr"])
+def test_killed_at_each_step_nothing_is_lost(tmp_path, step):
+    """After one that is killed at *step*, and one that was killed thereafter, the third has all."""
+    capability = struct.pack("<5I", 0x02000001, 0x2000, 0, 0, 0)
+    for name, mode in (("capable", 0o755), ("setuid", 0o4750)):
+        (tmp_path / name).touch()
+        os.chmod(tmp_path / name, mode)
+    os.setxattr(tmp_path / "capable", "security.capability", capability)
+    done = 0
+    while done < 4:
+        child = os.fork()
+        if child == 0:
+            with pytest.MonkeyPatch.context() as patch:
+                deed = getattr(os, step)
+
+                def then_die(*arguments, deed=deed, **options):
+                    deed(*arguments, **options)
+                    os._exit(9)
+
+                patch.setattr(os, step, then_die)
+                change_owners(str(tmp_path), 524288, 65536)
+            os._exit(0)
+        done = done + 1 if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) else 4
+    change_owners(str(tmp_path), 524288, 65536)
+    assert os.stat(tmp_path).st_uid == 524288
+    assert os.stat(tmp_path / "setuid").st_mode & 0o7777 == 0o4750
+    assert os.getxattr(tmp_path / "capable", "security.capability") == for_root(capability, 524288)
+    for name in ("capable", "setuid"):
+        assert os.stat(tmp_path / name).st_uid == 524288
+        assert [key for key in os.listxattr(tmp_path / name) if "nsunit" in key] == []

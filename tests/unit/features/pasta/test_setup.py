@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import time
 
 import pytest
 
 from nsunit.features.pasta import setup
 from nsunit.features.pasta.setup import ALONE, OPTIONS, Pasta
 from nsunit.setup.build import Build
+from nsunit.storage.files import read_kernel_file
 
 
 @pytest.fixture(autouse=True)
@@ -19,11 +21,12 @@ def _no_child_is_left():
             os.waitpid(-1, 0)
 
 
-def connect(tmp_path, script, *forwards):
+def connect(tmp_path, script, *forwards, attached=False):
     program = tmp_path / "pasta"
     program.write_text(f"#!/bin/sh\n{script}\n")
     os.chmod(program, 0o755)
     operation, build = Pasta(str(program), forwards), Build("")
+    build.attached = attached
     operation.join(build)
     operation.execute(build)
 
@@ -71,3 +74,17 @@ def test_a_program_that_is_not_there(tmp_path):
     operation.join(build)
     with pytest.raises(OSError, match="No such file or directory"):
         operation.execute(build)
+
+
+def test_it_ends_with_a_payload_that_no_manager_cares_for(tmp_path):
+    payload = os.fork()
+    if payload == 0:
+        with contextlib.suppress(BaseException):
+            connect(tmp_path, f"sleep 60 >/dev/null 2>&1 & echo $! > {tmp_path}/pid", attached=True)
+        os._exit(0)
+    os.waitpid(payload, 0)
+    status = f"/proc/{(tmp_path / 'pid').read_text().strip()}/status"
+    deadline = time.monotonic() + 20
+    while (found := read_kernel_file(status)) and "State:\tZ" not in found:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -14,10 +14,11 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("way", "told"), [("before", "its process was killed"), ("failed", "there is none")])
-def test_the_proxy_does_not_get_to_run(monkeypatch, way, told):
+@pytest.mark.parametrize("attached", [False, True])
+def test_the_proxy_does_not_get_to_run(monkeypatch, way, told, attached):
     monkeypatch.setattr(tunnel.Tunnel, "_become_proxy", lambda *_: WAYS[way]())
     with pytest.raises(OSError, match=told):
-        TUNNEL._start(0, -1, ())
+        TUNNEL._start(0, -1, (), attached=attached)
 
 
 @pytest.mark.parametrize(("way", "told"), [("before", "its process was killed"), ("failed", "there is none")])
@@ -26,6 +27,7 @@ def test_the_sockets_do_not_come(way, told):
         tunnel._from_child(WAYS[way])
 
 
-def test_a_proxy_that_runs(monkeypatch):
-    monkeypatch.setattr(tunnel.Tunnel, "_become_proxy", lambda *arguments: os.write(arguments[-1], tunnel._STARTED))
-    TUNNEL._start(0, -1, ())
+@pytest.mark.parametrize("attached", [False, True])
+def test_a_proxy_that_runs(monkeypatch, attached):
+    monkeypatch.setattr(tunnel.Tunnel, "_become_proxy", lambda *arguments: os.write(arguments[-2], tunnel._STARTED))
+    TUNNEL._start(0, -1, (), attached=attached)

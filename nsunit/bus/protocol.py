@@ -265,8 +265,8 @@ def major_version(text: str) -> int:
 _OF_UNIT_NAMES = (
     "Id Names Description LoadState LoadError ActiveState SubState FreezerState Following FragmentPath SourcePath"
     " DropInPaths UnitFileState NeedDaemonReload Transient InvocationID Job CollectMode RequiresMountsFor Requires"
-    " Wants BindsTo BoundBy UpheldBy RequiredBy RequisiteOf WantedBy OnFailureOf OnSuccessOf PartOf After Before"
-    " Conflicts CanReload Documentation ConditionResult AssertResult ConditionTimestampMonotonic"
+    " Wants BindsTo BoundBy UpheldBy RequiredBy RequisiteOf WantedBy OnFailureOf OnSuccessOf PartOf ConsistsOf"
+    " After Before Conflicts CanReload Documentation ConditionResult AssertResult ConditionTimestampMonotonic"
     " StateChangeTimestamp StateChangeTimestampMonotonic InactiveExitTimestamp InactiveExitTimestampMonotonic"
     " ActiveEnterTimestamp ActiveEnterTimestampMonotonic ActiveExitTimestamp ActiveExitTimestampMonotonic"
     " InactiveEnterTimestamp InactiveEnterTimestampMonotonic"

@@ -380,7 +380,7 @@ def _help_line(verb: str) -> str:
 
 def _foreign(verb: str, name: str) -> str | None:
     """What to type instead of an option that another tool has."""
-    found: str | None = load("nsunit.cli.foreign:option")(verb, name)
+    found: str | None = load("nsunit.cli.foreign_options:option")(verb, name)
     return found
 
 

@@ -54,19 +54,20 @@ class Plan(Record):
 
 
 def set_keys(
-    context: Context, name: str, assignments: Sequence[tuple[str, str, str]], *, persist: bool = False
+    context: Context, name: str, assignments: Sequence[tuple[str, str, str]], *, persist: bool = False, typed: str = SET
 ) -> tuple[Change, ...]:
     """Change keys of the running container *name* at once; all of them, or none.
 
     *assignments* are `(section, key, value)`, the section empty for [Slice].  The change holds until the container is
-    stopped, with *persist* for its later starts as well.  Returns what was changed.
+    stopped, with *persist* for its later starts as well.  What *typed* says is named where one is wrong.  Returns what
+    was changed.
 
     Raises:
         NotFoundError: it does not run.
         NsunitError: a key cannot change while it runs.
         DefinitionError: a key or value is wrong.
     """
-    given = [(section or _home_of(key), key, text, SET) for section, key, text in assignments]
+    given = [(section or _home_of(key), key, text, typed) for section, key, text in assignments]
     with Lock(context.paths.locks, check_any_name(name)):
         for_later = f"'nsunit dropin {name} KEY=VALUE' sets it for the next start"
         unit = _unit_that_runs(context, name, for_later if persist else "")

@@ -32,7 +32,7 @@ def drop_in(context: Context, name: str, assignments: Sequence[tuple[str, str, s
     """
     running = is_running(context, check_any_name(name))
     if running and assignments:
-        set_keys(context, name, assignments, persist=True)
+        set_keys(context, name, assignments, persist=True, typed=DROPIN)
     elif running:
         _keep(context, name)
     elif assignments:

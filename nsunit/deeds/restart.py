@@ -9,10 +9,11 @@ from nsunit.core.stored import on_disk
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
 from nsunit.definition.load import load_any
-from nsunit.errors import NsunitError
+from nsunit.errors import BusError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import container_of_unit, service_name
 from nsunit.storage.files import check_room
+from nsunit.units import DOWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
 
+# By which relations systemd stops one unit with another, and a restart starts both again: systemd.unit(5).
+_STOPPED_WITH = ("BoundBy", "RequiredBy", "ConsistsOf")
+_STARTED_ALONE = (".service", ".target", ".timer", ".socket", ".path", ".mount", ".automount", ".swap")
+
 
 def restart(
     context: Context, names: Sequence[str], on_event: Callable[[str, str], object] | None = None
 ) -> list[Outcome]:
     """Stop what runs of *names*, then start them all from their definitions as they are now.
 
-    What is bound to one of them, since it shares something with it, would end with it; so it is restarted, too, as
-    `systemctl restart` does.  What a start would be refused for is found before its container is stopped, and an image
-    that is not here yet is fetched while it runs.
+    What is bound to one of them, since it shares something with it, and what requires it would end with it; so both are
+    restarted, too, as `systemctl restart` does, be they containers or not.  What a start would be refused for is found
+    before its container is stopped, and an image that is not here yet is fetched while it runs.
     """
-    names = (*names, *_bound_to(context, names))
+    bound, others = _stopped_with(context, names)
+    names = (*names, *bound)
     failed: dict[str, Outcome] = {}
     usable = list(names)
     while refused := {name: outcome for name in usable if (outcome := _unusable(context, name, usable))}:
@@ -40,6 +46,7 @@ def restart(
     failed |= {outcome.name: outcome for outcome in stopped if outcome.error}
     usable = [name for name in usable if name not in failed]
     started = {outcome.name: outcome for outcome in start(context, usable, on_event)}
+    _start_again(context, others)
     return [failed.get(name) or started[name].after(stopped) for name in dict.fromkeys(names)]
 
 
@@ -60,15 +67,40 @@ def _unusable(context: Context, name: str, names: Sequence[str]) -> Outcome | No
     return None
 
 
-def _bound_to(context: Context, names: Sequence[str]) -> list[str]:
-    """The running containers that end with one of *names*, apart from those: each before what is bound to it."""
+def _stopped_with(context: Context, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What runs and ends with one of *names*, apart from those, each before what ends with it in turn.
+
+    Containers by their names, and units that are no part of nsunit.
+    """
     found: list[str] = []
-    waiting = list(names)
+    others: list[str] = []
+    waiting = [service_name(name) for name in names]
     while waiting:
-        units = context.bus.get(service_name(waiting.pop(0)), "BoundBy").get("BoundBy")
-        for unit in sorted(units) if isinstance(units, (list, tuple)) else ():
+        lists = context.bus.get(waiting.pop(0), *_STOPPED_WITH).values()
+        for unit in sorted({unit for units in lists if isinstance(units, (list, tuple)) for unit in units}):
             name = container_of_unit(unit) if unit.endswith(".service") else None
             if name and name not in (*names, *found) and is_running(context, name):
                 found.append(name)
-                waiting.append(name)
-    return found
+                waiting.append(unit)
+            elif _is_apart(unit) and unit not in others and not _is_down(context, unit):
+                others.append(unit)
+                waiting.append(unit)
+    return found, others
+
+
+def _is_apart(unit: str) -> bool:
+    """Whether *unit* is none of nsunit's, and can be started by itself."""
+    return unit.endswith(_STARTED_ALONE) and not unit.startswith("nsunit-")
+
+
+def _is_down(context: Context, unit: str) -> bool:
+    return context.bus.get(unit, "ActiveState").get("ActiveState") in DOWN
+
+
+def _start_again(context: Context, others: Sequence[str]) -> None:
+    """Have systemd start those of *others* that were stopped; as with systemctl, nobody waits until they are up."""
+    for unit in others:
+        try:
+            context.bus.start(unit)
+        except BusError as error:
+            context.warn(f"warning: {unit} was stopped with it, and is not started again: {error}")

@@ -18,7 +18,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in this kernel
 _NO_TMPFILE = (21, 22, 95)  # EISDIR, EINVAL, EOPNOTSUPP: the file system, or the kernel, has no files without names
-_NO_SYNC = (22, 30)  # EINVAL, EROFS
+_READ_ONLY = 30  # EROFS
+_NO_SYNC = (22, _READ_ONLY)  # EINVAL
 _UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
 _CHUNK = 1 << 16
 _BLOCK = 4096  # bytes, of most file systems
@@ -57,8 +58,8 @@ def refusal(directory: str) -> str:
 def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
     """Replace *path* atomically by a file of *mode* with *content*; after a power cut it is this or the former one."""
     temporary = f"{path}.{os.getpid()}.new"
-    discard(temporary)  # of one that was killed and had this number, before a reboot for instance
     try:
+        discard(temporary)  # of one that was killed and had this number, before a reboot for instance
         fd = os.open(temporary, _NEW, mode)
         with open(fd, "wb") as file:
             os.fchmod(fd, mode)  # whatever the caller's umask takes away
@@ -67,7 +68,8 @@ def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
             os.fsync(fd)  # in /run it costs nothing
         os.rename(temporary, path)
     except BaseException as error:
-        discard(temporary)  # an interrupt may come when it has its name
+        if getattr(error, "errno", 0) != _READ_ONLY:  # there not even what is missing is removed
+            discard(temporary)  # an interrupt may come when it has its name
         if isinstance(error, OSError):  # a full disk is told without a name, others with one that nobody knows
             raise OSError(error.errno, error.strerror, path) from None
         raise
@@ -242,7 +244,7 @@ def remove_tree(path: str) -> bool:
     somebody has mounted below is removed.
 
     Raises:
-        OSError: something is mounted below, among others.
+        OSError: of *path*, whatever below it is meant: something is mounted there, among others.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -270,6 +272,8 @@ def remove_tree(path: str) -> bool:
             finally:
                 os.close(directory)
             os.rmdir(name, dir_fd=top)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
     finally:
         os.close(top)
     os.rmdir(path)

@@ -54,9 +54,10 @@ def image(nsunit, run):
 def test_what_is_built_runs_and_nothing_else_is_left(folder, image, nsunit, run):
     """A second build finds all of it in buildah's cache, and in the store."""
     with (folder / "Containerfile").open("a") as file:
-        file.write("RUN --mount=type=secret,id=word cat /run/secrets/word >/word\n")
+        file.write("RUN --mount=type=secret,id=word cat /run/secrets/word >/word\nHEALTHCHECK CMD test -e /id\n")
     words = ("build", "-t", image, "--build-arg=WHAT=it", f"--secret=id=word,src={folder}/secret", str(folder))
     assert image in nsunit(*words).stdout
+    assert "\nHealth:       /bin/sh -c 'test -e /id'\n" in nsunit("image", "inspect", image).stdout
     assert nsunit("run", "-p", f"Image={image}", "cat", "/id", "/word").stdout.split() == ["0", "mum"]
     assert nsunit("run", "-p", f"Image={image}").stdout == "it\n"
     assert run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout == ""

@@ -172,7 +172,7 @@ def test_the_verbs_on_the_store(images, containers, run):
     assert run("nsunit", "image", "rm", f"{short}:2").stdout.splitlines()[0] == f"localhost/{short}:2"
     shown = run("nsunit", "image", "inspect", first).stdout
     assert other in shown
-    assert "Volumes:     /data" in shown
+    assert "Volumes:      /data" in shown
     assert len(json.loads(run("nsunit", "image", "history", first, "--json").stdout)) == 2
     container = containers.start(f"[Container]\nImage={first}\n")
     used = run("nsunit", "image", "rm", first, other, check=False)

@@ -323,7 +323,7 @@ def test_layers_of_systemds_own(images, run):
     assert f"warning: '{place}/bind@srv' is left out: it is no layer" in done.stderr
     found = merged_listing("localhost/stack:latest", images.place / "merged")
     assert sorted(found) == [b"", b"etc", b"etc/lower", b"hidden", b"hidden/upper", b"written"]
-    assert "Cmd:         /bin/ten" in run("nsunit", "image", "inspect", "stack").stdout
+    assert "Cmd:          /bin/ten" in run("nsunit", "image", "inspect", "stack").stdout
     (place / "root").mkdir()
     done = run("nsunit", "image", "import", str(place), check=False)
     assert "has a root of its own, with layers for /usr alone" in done.stderr

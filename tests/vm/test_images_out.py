@@ -533,6 +533,7 @@ WRONG = [
     (["image", "export", "{base}", "oci:/tmp/x:a", "--compression=lzma"], "'lzma' is no compression of layers"),
     (["image", "export", "{base}", "docker-archive:/tmp/x", "--compression=gzip"], "are not compressed"),
     (["image", "push", "{base}", "docker://A B"], "'A B' is not where an image can be sent to"),
+    (["image", "push", "{base}"], "is a name of this host's, and of no registry"),
     (["image", "log", "nothing"], "there is no image 'nothing'"),
 ]
 

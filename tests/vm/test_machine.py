@@ -40,6 +40,23 @@ def test_scratch_disk_is_empty(scratch_disk):
         assert disk.seek(0, os.SEEK_END) == 256 << 20
 
 
+def test_who_removes_the_package_is_told_what_goes_on(containers, nsunit, run, tmp_path):
+    """By the script that dpkg runs before; what that does to the files is left out."""
+    container = containers.start("[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\n")
+    nsunit("enable", container.name)
+    for name in ("rm", "py3clean"):
+        (tmp_path / name).symlink_to("/bin/true")
+    try:
+        command = f"PATH={tmp_path}:$PATH sh /var/lib/dpkg/info/nsunit.prerm remove"
+        running, enabled = run(command).stderr.splitlines()
+        assert running.startswith("nsunit: still running") and container.name in running.split()
+        assert enabled.startswith("nsunit: still enabled") and container.name in enabled.split()
+        run(f"systemctl disable nsunit-{container.name}")
+        assert nsunit("disable", container.name).returncode == 0
+    finally:
+        run("systemctl start nsunit-limits.path")
+
+
 def test_package_ships_everything_it_should(run):
     files = set(run("dpkg", "--listfiles", "nsunit").stdout.split())
     wanted = {

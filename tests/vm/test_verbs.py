@@ -90,6 +90,25 @@ def test_restart_applies_the_definition(containers, nsunit):
     assert container.pid != before
 
 
+def test_what_requires_it_is_restarted_with_it(containers, nsunit, run):
+    needed = containers.start(SLEEPER)
+    service = needed.service
+    other = containers.start(f"[Unit]\nRequires={service}\nAfter={service}\n{SLEEPER}")
+    main = "systemctl show --value -p MainPID requires-a-container"
+    unit = Path("/run/systemd/system/requires-a-container.service")
+    unit.write_text(f"[Unit]\nRequires={service}\nAfter={service}\n[Service]\nExecStart=sleep 1000\n")
+    try:
+        run("systemctl daemon-reload; systemctl start requires-a-container")
+        before = (other.pid, run(main).stdout)
+        nsunit("restart", needed.name)
+        wait_until(lambda: run(main).stdout not in ("0\n", before[1]), "the unit of the host's to run again")
+        assert other.pid != before[0]
+    finally:
+        run("systemctl stop requires-a-container", check=False)
+        unit.unlink()
+        run("systemctl daemon-reload")
+
+
 @pytest.mark.once("what is looked at, whatever systemd there is")
 def test_what_no_start_would_take_is_not_stopped_by_a_restart(containers, nsunit, tmp_path):
     other = containers.start(SLEEPER + "[Container]\nNetwork=bridge\nPublishPort=18431:80\n")

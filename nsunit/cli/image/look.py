@@ -65,13 +65,14 @@ def inspect(invocation: Invocation) -> int:
         sys.stdout.write("\n" if place else "")
         for key, values in _lines(item):
             for number, value in enumerate(values):
-                sys.stdout.write(f"{'' if number else key + ':':<12} {printable(value)}\n")
+                sys.stdout.write(f"{'' if number else key + ':':<13} {printable(value)}\n")
     return 0
 
 
 def _lines(item: Shown) -> list[tuple[str, list[str]]]:
     image, said = item.image, item.said
     config = item.config if isinstance(item.config, dict) else {}
+    command = dict(image.healthcheck).get("command")
     platform = [str(config[key]) for key in ("os", "architecture", "variant") if config.get(key)]
     fields: list[tuple[str, list[str]]] = [
         ("Names", list(item.names)),
@@ -88,6 +89,7 @@ def _lines(item: Shown) -> list[tuple[str, list[str]]]:
         ("WorkingDir", [image.working_directory]),
         ("StopSignal", [str(said.get("StopSignal") or "") if image.stop_signal else ""]),
         *((key, _keys(said.get(key))) for key in ("ExposedPorts", "Volumes")),
+        ("Health", [_words(command) if isinstance(command, tuple) else ""]),
         ("Labels", [f"{key}={value}" for key, value in _pairs(said.get("Labels"))]),
         ("Containers", list(item.used_by)),
         ("Left out", [str(text) for text in item.about.get("warnings") or ()]),

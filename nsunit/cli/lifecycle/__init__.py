@@ -73,8 +73,9 @@ VERBS = (
         complete="defined_any",
         patterns="listed",
         details=(
-            "What shares namespaces or a tunnel with one of them is restarted with it. A group such as shop.slice, or "
-            "a pod, stands for all containers in it that run or have failed.",
+            "What shares namespaces or a tunnel with one of them, or requires it (Requires=, BindsTo=, PartOf=), is "
+            "restarted with it, as by systemctl restart. A group such as shop.slice, or a pod, stands for all "
+            "containers in it that run or have failed.",
         ),
     ),
     Verb(

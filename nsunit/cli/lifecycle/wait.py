@@ -44,7 +44,8 @@ def wait(invocation: Invocation) -> int:
 
 def _wait_for_health(invocation: Invocation, names: Sequence[str], condition: str, timeout: float | None) -> int:
     if condition not in CONDITIONS:
-        raise UsageError(f"'{printable(condition)}' is no condition", hint=f"there are {' and '.join(CONDITIONS)}")
+        hint = f"there are {' and '.join(CONDITIONS)}; without one it waits for the end"
+        raise UsageError(f"'{printable(condition)}' is no condition", hint=hint)
     found = wait_for_health(invocation.context(), names, condition, timeout=timeout)
     if invocation.flag("json"):
         print_json([{"name": name, "health": now} for name, now in zip(names, found, strict=True)])

@@ -1,4 +1,4 @@
-"""Options of `docker run` and `podman run` that mean exactly what a key means; cli/foreign.py answers the others."""
+"""Options of `docker run` and `podman run` that mean exactly what a key means; cli/foreign_options.py has others."""
 
 from __future__ import annotations
 

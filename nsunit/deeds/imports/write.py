@@ -54,7 +54,7 @@ class Staged:
 
     def _write(self, draft: Draft) -> None:
         text, self.places[draft.name] = draft.with_places()
-        write_file(os.path.join(self.directory, draft.name + SUFFIX), text.encode(), sync=True)
+        write_file(os.path.join(self.directory, draft.name + SUFFIX), text.encode())
 
     def check(self) -> list[Remark]:
         """Load all of them as they would be loaded; lines that nsunit does not take are taken out, and remarked.

@@ -73,6 +73,7 @@ def buildah(program: str, wish: Wish, slice_: str, runtime: str, id_file: str, u
     words = [program, "build", *_ISOLATION[user], f"--cgroup-parent={slice_}", "--layers", f"--iidfile={id_file}"]
     # With --cgroup-manager=systemd only `buildah run` says so to the runtime.
     words += [f"--runtime={runtime}", "--runtime-flag=systemd-cgroup"]
+    words += ["--format=docker"]  # that of OCI has no room for HEALTHCHECK and SHELL, nor for those of what it is FROM
     words += [f"--tag={name}" for name in wish.tags]
     words += [f"--file={wish.file}"] if wish.file else []
     words += [f"--build-arg={item}" for item in wish.arguments]

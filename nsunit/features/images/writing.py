@@ -157,9 +157,12 @@ def add_name(store: Store, name: str, identity: str) -> None:
     """Let the full name *name* lead to an image, and no other.  The caller holds the lock."""
     path = f"{store.names}/{file_of(name)}"
     temporary = f"{store.names}/.{os.getpid()}.new"
-    files.discard(temporary)  # of one that was killed
-    os.symlink(f"../images/{identity}", temporary)
-    os.rename(temporary, path)
+    try:
+        files.discard(temporary)  # of one that was killed
+        os.symlink(f"../images/{identity}", temporary)
+        os.rename(temporary, path)
+    except OSError as error:  # nobody knows the other name
+        raise OSError(error.errno, error.strerror, path) from None
     files.sync_directory(store.names)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nsunit.cli import foreign
+from nsunit.cli import foreign, foreign_options
 from nsunit.cli.main import main
 from nsunit.cli.session.borrowed import FLAGS, published, said
 from nsunit.cli.tools import COMPOSE, TOOLS
@@ -102,12 +102,13 @@ def test_no_verb_of_a_tool_is_missing(tool):
     assert set(KNOWN[tool].split()) <= {name for names in TOOLS[tool] for name in names.split()}
 
 
-@pytest.mark.parametrize("name", foreign.RUN)
+@pytest.mark.parametrize("name", foreign_options.RUN)
 def test_an_option_of_another_tool_is_answered(name, capsys):
     dashes = "-" if len(name) == 1 else "--"
     assert main(["run", f"{dashes}{name}", "x"]) == 125
-    assert capsys.readouterr().err == (f"nsunit: '{dashes}{name}' is not an option\n  hint: {foreign.RUN[name]}\n")
-    for section, key in re.findall(r"-p '?(?:(\w+)\.)?(\w+)=", foreign.RUN[name]):
+    told = foreign_options.RUN[name]
+    assert capsys.readouterr().err == f"nsunit: '{dashes}{name}' is not an option\n  hint: {told}\n"
+    for section, key in re.findall(r"-p '?(?:(\w+)\.)?(\w+)=", told):
         sections = [section] if section else ["Container", "Slice", "Service"]
         assert any((found := lookup(where, key)) is not None and found.refused is None for where in sections)
 
@@ -202,7 +203,7 @@ def test_labels_of_other_tools_mean_nothing():
 
 def test_what_is_understood_is_no_option_with_an_answer():
     understood = {option.long for option in RUN.understood} | {option.short for option in RUN.understood}
-    assert not understood & set(foreign.RUN)
+    assert not understood & set(foreign_options.RUN)
     assert set(FLAGS) <= understood
 
 
@@ -218,7 +219,7 @@ def test_a_list_is_not_ps(capsys):
     ("verb", "name", "text"),
     [
         (verb, name, text)
-        for verb, rows in foreign.OPTIONS.items()
+        for verb, rows in foreign_options.OPTIONS.items()
         for names, text in rows.items()
         for name in names.split()
     ],
@@ -227,6 +228,48 @@ def test_an_option_of_another_tools_verb_is_answered(capsys, verb, name, text):
     dashes = "-" if len(name) == 1 else "--"
     assert main([*verb.split(), f"{dashes}{name}", "web"]) == 2
     assert capsys.readouterr().err == f"nsunit: '{dashes}{name}' is not an option\n  hint: {text}\n"
-    for option in re.findall(r"(?<!\S)(--?[a-z]+)", text.partition("'nsunit")[0]):
+    check_commands(text)
+    for option in re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", text.partition("'nsunit")[0]):
         known = find_verb(verb).options
         assert option.lstrip("-") in {word for item in (*known, *GLOBAL_OPTIONS) for word in (item.long, item.short)}
+
+
+# Those of docker 28 and podman 5.4, of the verbs that are called so here as well.
+OPTIONS_THERE = {
+    "commit": "author change config format iidfile include-volumes message pause quiet squash",
+    "cp": "archive follow-link overwrite quiet",
+    "diff": "format latest",
+    "events": "filter format no-trunc since stream until",
+    "exec": "detach detach-keys env env-file interactive latest preserve-fd preserve-fds privileged tty user workdir",
+    "export": "output",
+    "kill": "all cidfile latest signal",
+    "list": "all external filter format last latest no-trunc noheading ns pod quiet size sort sync watch",
+    "logs": "color details follow latest names since tail timestamps until",
+    "mount": "all format latest no-trunc",
+    "pause": "all cidfile filter latest",
+    "port": "all latest",
+    "prune": "filter force",
+    "ps": "all external filter format last latest no-trunc noheading ns pod quiet size sort sync watch",
+    "restart": "all cidfile filter latest running signal time timeout",
+    "rm": "all cidfile depend filter force ignore latest link time volumes",
+    "start": "all attach checkpoint checkpoint-dir detach-keys filter interactive latest sig-proxy",
+    "stats": "all format interval latest no-reset no-stream no-trunc",
+    "stop": "all cidfile filter ignore latest signal time timeout",
+    "wait": "condition ignore interval latest",
+}
+NOTHING_LIKE_IT = {"config", "iidfile", "stream", "external", "sync", "link", "no-reset"}
+
+
+@pytest.mark.parametrize("verb", OPTIONS_THERE)
+def test_each_option_of_a_verb_of_the_same_name_is_there_or_answered(verb):
+    of = find_verb(verb)
+    own = {option.long for option in (*of.options, *of.understood, *GLOBAL_OPTIONS)}
+    left = {name for name in OPTIONS_THERE[verb].split() if name not in own and not foreign_options.option(verb, name)}
+    assert left <= NOTHING_LIKE_IT
+
+
+def test_what_means_the_same_everywhere_is_answered_everywhere(capsys):
+    assert main(["volume", "list", "--format", "x"]) == 2
+    assert capsys.readouterr().err == "nsunit: '--format' is not an option\n  hint: --json, and a program such as jq\n"
+    for text in (*foreign_options.RUN.values(), *foreign_options._ANYWHERE.values()):
+        check_commands(text)

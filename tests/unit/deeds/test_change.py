@@ -219,6 +219,14 @@ def test_what_a_drop_in_of_others_says_later_is_refused(context, tmp_path, loade
     assert lines(context, SLICE) == ["[Slice]", "CPUWeight=30"]
 
 
+def test_a_mistake_is_told_of_the_verb_that_was_typed(context):
+    """That is dropin, whether the container runs or not."""
+    for state in ("active", "inactive"):
+        context.bus.units[SERVICE]["ActiveState"] = state
+        with pytest.raises(DefinitionError, match=r"^dropin: \[Slice\] MemoryMax: '1X' is not a size"):
+            drop_in(context, "web", [("", "MemoryMax", "1X")])
+
+
 def test_what_does_not_run_is_set_for_good_by_a_drop_in(context):
     context.bus.units[SERVICE]["ActiveState"] = "inactive"
     for persist, hint in ((True, "'nsunit dropin web KEY=VALUE' sets it for the next start"), (False, "start it with")):

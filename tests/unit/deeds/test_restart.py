@@ -9,18 +9,27 @@ from nsunit.core.jobs import Outcome
 from nsunit.deeds import restart as restart_module
 from nsunit.deeds import stop as stop_module
 from nsunit.deeds.restart import restart
+from nsunit.errors import BusError
 
 
 class FakeSystemd:
-    """`bound` has what is bound to a unit; all but those in `ended` run."""
+    """`bound` has what is bound to a unit, `required` what requires it; all but those in `ended` run."""
 
     def __init__(self):
         self.bound = {}
+        self.required = {}
         self.ended = ()
+        self.started = []
 
     def get(self, unit, *names):
         state = {"ActiveState": "inactive" if unit in self.ended else "active", "LoadState": "loaded"}
-        return {"BoundBy": self.bound.get(unit, ()), **state}
+        found = {"BoundBy": self.bound.get(unit, ()), "RequiredBy": self.required.get(unit, ()), "ConsistsOf": ()}
+        return {name: (found | state)[name] for name in names}
+
+    def start(self, unit):
+        if unit == "broken.service":
+            raise BusError("org.freedesktop.systemd1.NoSuchUnit", "Unit x.service not found.")
+        self.started.append(unit)
 
     def list_units(self, patterns):
         return []
@@ -55,6 +64,20 @@ def test_what_is_bound_to_it_is_restarted_too(context):
     outcomes = restart(context, ["a"])
     assert [(item.name, item.state) for item in outcomes] == [(name, "started") for name in ("a", "b", "c", "e")]
     assert context.done == [("stopped", ["a", "b", "c", "e"]), ("started", ["a", "b", "c", "e"])]
+
+
+def test_so_is_what_requires_it_and_units_that_are_no_containers_are_started_again(context):
+    context.bus.required = {
+        "nsunit-db.service": ("app.service", "nsunit-app.service", "nsunit-db-health.timer", "x.scope", "off.target"),
+        "app.service": ("nsunit-web.service", "broken.service"),
+        "nsunit-web.service": ("app.service",),
+    }
+    context.bus.ended = ("off.target",)
+    told = []
+    context.warn = told.append
+    assert [item.name for item in restart(context, ["db"])] == ["db", "app", "web"]
+    assert context.bus.started == ["app.service"]
+    assert told == ["warning: broken.service was stopped with it, and is not started again: Unit x.service not found."]
 
 
 def test_nothing_else_is(context):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nsunit.cli import foreign
+from nsunit.cli import foreign_options
 from nsunit.cli.session.borrowed import WITH_VALUE
 from nsunit.definition.foreign import QUADLET
 from nsunit.imports import find
@@ -111,8 +111,8 @@ def test_what_run_answers_is_known_here():
     """The tables of hints for 'nsunit run' and for definitions are about options and keys that imports know."""
     not_of_docker = {"image", "directory", "D", "boot", "b", "bind", "bind-ro", "ephemeral", "x", "network-veth", "n"}
     not_of_docker |= {"machine", "M", "private-users", "U"}  # systemd-nspawn's
-    not_of_docker |= {name for name in foreign.RUN if name.startswith(("on-", "timer-"))}  # systemd-run's
-    names = {SHORT.get(name, ALIASES.get(name, name)) for name in foreign.RUN} - not_of_docker
+    not_of_docker |= {name for name in foreign_options.RUN if name.startswith(("on-", "timer-"))}  # systemd-run's
+    names = {SHORT.get(name, ALIASES.get(name, name)) for name in foreign_options.RUN} - not_of_docker
     assert names <= HANDLERS.keys()
     others = {"setenv", "uid", "working-directory"}  # words of nsunit's
     assert {ALIASES.get(long, long) for long, _, _ in WITH_VALUE} - others <= HANDLERS.keys()

@@ -135,6 +135,24 @@ def test_what_cannot_be_written_is_told_by_its_own_name(fails, tmp_path, monkeyp
     assert os.listdir(tmp_path) == []
 
 
+def test_on_what_is_read_only_not_even_what_is_missing_is_removed(tmp_path, monkeypatch):
+    """It is the file that is told, or the tree, and no name that nobody knows."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").touch()
+
+    def refuse(path, **_more):
+        raise OSError(errno.EROFS, "read-only", path)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(OSError, match="read-only") as caught:
+        files.write_file(str(tmp_path / "it"), b"content")
+    assert caught.value.filename == str(tmp_path / "it")
+    with pytest.raises(OSError, match="read-only") as caught:
+        files.remove_tree(str(tree))
+    assert caught.value.filename == str(tree)
+
+
 def test_why_a_directory_cannot_be_written_to(tmp_path, monkeypatch):
     assert files.refusal(str(tmp_path)) == files.refusal(str(tmp_path / "none")) == ""
     monkeypatch.setattr(os, "access", lambda path, mode: False)

@@ -82,6 +82,9 @@ def push(context: Context, text: str, where: str = "", compression: str = "") ->
     destination = where.removeprefix("docker://") or next(iter(_names(store, text, identity)), "")
     if not is_reference(destination) or "@" in destination:
         raise UsageError(f"'{printable(destination)}' is not where an image can be sent to", hint="[docker://]NAME:TAG")
+    if not where and destination.startswith("localhost/"):
+        hint = f"say where to: 'nsunit image push {printable(text)} REGISTRY/{destination.removeprefix('localhost/')}'"
+        raise UsageError(f"'{destination}' is a name of this host's, and of no registry", hint=hint)
     name = full_name(destination)
     chosen = _chosen(compression)
     directory = directory_with(("skopeo",))

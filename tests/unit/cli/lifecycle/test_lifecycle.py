@@ -224,7 +224,8 @@ def test_wait_for_health(nsunit, manager):
     assert found == [{"name": "a", "health": "unhealthy"}, {"name": "b", "health": None}]
     assert seen == [(["a", "b"], "healthy", 2.0), (["a", "b"], "unhealthy", None)]
     status, _out, err = nsunit("wait", "a", "--condition=well")
-    assert (status, err.splitlines()[0]) == (2, "nsunit: 'well' is no condition")
+    hint = "  hint: there are healthy and unhealthy; without one it waits for the end"
+    assert (status, err.splitlines()) == (2, ["nsunit: 'well' is no condition", hint])
 
 
 def test_update_without_or_with_too_much(nsunit, manager):

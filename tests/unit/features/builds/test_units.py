@@ -34,7 +34,7 @@ def test_what_is_asked_for_is_said_in_buildah_s_words():
         contexts=("base=container-image://ab",),
     )
     expected = "/usr/bin/buildah build --isolation=oci --cgroup-parent=x.slice --layers"
-    expected += " --iidfile=/id --runtime=/usr/bin/nsunit-oci --runtime-flag=systemd-cgroup"
+    expected += " --iidfile=/id --runtime=/usr/bin/nsunit-oci --runtime-flag=systemd-cgroup --format=docker"
     expected += " --tag=localhost/web:1 --file=/srv/File"
     expected += " --build-arg=A=1 --build-arg=B=--x --secret=id=a,src=/a"
     expected += " --build-context=base=container-image://ab --target=last --platform=linux/arm64"
@@ -51,6 +51,7 @@ def test_what_is_not_asked_for_is_buildah_s_own_choice():
     assert buildah("buildah", Wish("/srv/web"), "x.slice", "r", "/id")[6:] == [
         "--runtime=r",
         "--runtime-flag=systemd-cgroup",
+        "--format=docker",
         "--",
         "/srv/web",
     ]

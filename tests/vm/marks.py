@@ -9,15 +9,24 @@ import pytest
 USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "a reboot")
 
 
+# What that kernel lacks, which all others have that tests run on: what `kernel` may name, and what is missing for it.
+LACKING = {
+    "nftables": "CONFIG_NF_TABLES_IPV4, _IPV6 and _INET",
+}
+
+
 def in_user_mode(item: pytest.Item) -> bool:
-    """Return whether a machine of a user-mode kernel is enough for a test."""
+    """Return whether a machine of a user-mode kernel is enough for a test, should it run in a machine."""
     machine = item.get_closest_marker("machine")
-    return machine is not None and machine.args[0] in USER_MODE
+    return machine.args[0] in USER_MODE if machine else item.get_closest_marker("kernel") is None
 
 
 def fault(item: pytest.Item) -> str:
     """Return what is wrong with the marks of a test, empty if nothing is."""
     machine = item.get_closest_marker("machine")
+    kernel = item.get_closest_marker("kernel")
+    if kernel and (len(kernel.args) != 1 or kernel.args[0] not in LACKING):
+        return f"kernel() needs what user mode lacks, as one text: {', '.join(LACKING)}"
     once = item.get_closest_marker("once")
     if once and (len(once.args) != 1 or not isinstance(once.args[0], str) or not once.args[0]):
         return "once() needs its reason, as one text"

@@ -136,7 +136,7 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
     ]
     assert marks("sid", natively=True, user_mode=True) == [
         "not after_reboot and not engines and machine and not user_mode and not once",
-        "not after_reboot and not engines and user_mode and not once",
+        "not after_reboot and not engines and machine and user_mode and not once",
         "not after_reboot and not engines and not machine and not once",
     ]
     assert marks("trixie", natively=False, user_mode=False) == ["not after_reboot and not engines"]

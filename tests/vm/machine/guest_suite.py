@@ -283,17 +283,23 @@ NATIVELY = Place(
 ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
 MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=75 * 60, suffix="-machine")
 USER = replace(
-    MACHINE, title="in user mode", make=UserMode, marks=f"{USUAL} and user_mode", silence=5 * 60, suffix="-user-mode"
+    MACHINE,
+    title="in user mode",
+    make=UserMode,
+    marks=f"{MACHINE.marks} and user_mode",
+    silence=5 * 60,
+    suffix="-user-mode",
 )
 # Of all three releases side by side: emulated, that takes hours.
 EVERYTHING = replace(MACHINE, marks=USUAL, seconds=8 * 60 * 60)
+EVERYTHING_USER = replace(USER, marks=f"{USUAL} and user_mode", silence=EVERYTHING.silence, seconds=EVERYTHING.seconds)
 
 
 def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: bool) -> list[Place]:
     """Return where tests of a release run, machines first; one of *releases* is enough for those that say so."""
     is_first = release == releases[0]
-    emulated = MACHINE if natively else EVERYTHING
-    machines = [without(emulated, "user_mode"), USER] if user_mode else [emulated]
+    emulated, user = (MACHINE, USER) if natively else (EVERYTHING, EVERYTHING_USER)
+    machines = [without(emulated, "user_mode"), user] if user_mode else [emulated]
     found = machines if is_first else [without(place, "once") for place in machines]
     found += [NATIVELY, *([ONCE] if is_first else [])] if natively else []
     return [replace(place, share=share(release, releases)) for place in found]

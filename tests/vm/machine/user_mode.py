@@ -9,6 +9,7 @@ process, which executes the kernel again, with the same disks and lines.
 import contextlib
 import ctypes
 import errno
+import itertools
 import os
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from .qemu import Housed
 
 PORTS = 6  # commands that can run in one machine at the same time
 PIDFD_GETFD = 438  # the number of pidfd_getfd(2)
+TURNS = itertools.count(os.getpid())  # of processors: each machine of a run has the next one
 BOOT = Path(__file__).with_name("user-mode-boot")
 # As qemu's machine has them, where they mean something here.
 KERNEL_ARGUMENTS = (
@@ -96,7 +98,7 @@ class UserMode(Housed):
             )
             # Kernel and programs take turns: to wake the other one is fifteen times as fast on the same processor.
             processors = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(process.pid, {processors[int(cache.key_of(self.name), 16) % len(processors)]})
+            os.sched_setaffinity(process.pid, {processors[next(TURNS) % len(processors)]})
         owned.note(self.directory / "pid", process.pid)
 
     @contextmanager

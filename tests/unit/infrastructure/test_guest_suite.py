@@ -145,6 +145,11 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
         "not after_reboot and not engines and not user_mode and not once",
         "not after_reboot and not engines and user_mode and not once",
     ]
+    assert marks("trixie", natively=False, user_mode=True) == [
+        "not after_reboot and not engines and not user_mode",
+        "not after_reboot and not engines and user_mode and not once",
+        "not after_reboot and not engines and user_mode and once",
+    ]
 
 
 @pytest.mark.parametrize("natively", [True, False])
@@ -180,8 +185,9 @@ def test_what_runs_only_when_asked_for_runs_nowhere_else(natively):
     assert place.booted("trixie").name not in {other.booted("trixie").name for other in usual}
 
 
-def test_systems_of_one_release_have_names_of_their_own():
-    places = guest_suite.places("trixie", ["trixie"], natively=True, user_mode=True)
+@pytest.mark.parametrize("natively", [True, False])
+def test_systems_of_one_release_have_names_of_their_own(natively):
+    places = guest_suite.places("trixie", ["trixie"], natively=natively, user_mode=True)
     assert len({place.booted("trixie").name for place in places}) == len(places)
 
 

@@ -290,18 +290,25 @@ USER = replace(
     silence=5 * 60,
     suffix="-user-mode",
 )
-# Of all three releases side by side: emulated, that takes hours.
+# Where nothing is booted natively.  Of all three releases side by side: emulated, all of it takes hours.
 EVERYTHING = replace(MACHINE, marks=USUAL, seconds=8 * 60 * 60)
-EVERYTHING_USER = replace(USER, marks=f"{USUAL} and user_mode", silence=EVERYTHING.silence, seconds=EVERYTHING.seconds)
+USUAL_USER = replace(
+    USER, marks=f"{USUAL} and user_mode and not once", silence=EVERYTHING.silence, seconds=EVERYTHING.seconds
+)
+ONCE_USER = replace(
+    USUAL_USER, title="in user mode, once", marks=f"{USUAL} and user_mode and once", suffix="-user-mode-once"
+)
 
 
 def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: bool) -> list[Place]:
     """Return where tests of a release run, machines first; one of *releases* is enough for those that say so."""
     is_first = release == releases[0]
-    emulated, user = (MACHINE, USER) if natively else (EVERYTHING, EVERYTHING_USER)
-    machines = [without(emulated, "user_mode"), user] if user_mode else [emulated]
+    emulated = MACHINE if natively else EVERYTHING
+    machines = [without(emulated, "user_mode") if user_mode else emulated, *([USER] if natively and user_mode else [])]
     found = machines if is_first else [without(place, "once") for place in machines]
-    found += [NATIVELY, *([ONCE] if is_first else [])] if natively else []
+    # What is enough once is as much as all the rest: a system of its own has it, where there is one.
+    usual, once = (NATIVELY, ONCE) if natively else (USUAL_USER, ONCE_USER)
+    found += [usual, *([once] if is_first else [])] if natively or user_mode else []
     return [replace(place, share=share(release, releases)) for place in found]
 
 

@@ -255,7 +255,7 @@ def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial
     if of_user_mode:
         print(f"nothing was run in user mode, but in qemu's machines: {of_user_mode}")
     # Where nothing is booted natively, user mode has all of which nothing is to be said.
-    where = (guest_suite.MACHINE.title,) if refusal else (guest_suite.MACHINE.title, guest_suite.USER.title)
+    where = [guest_suite.MACHINE.title, *([] if refusal else [guest_suite.USER.title])]
     reasons = sum((result.reasons for result in results if result.place in where), Counter())
     if reasons and not (refusal and of_user_mode):
         kind = "qemu's machines" if refusal else "machines"

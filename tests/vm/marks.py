@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 # Reasons for a machine that one of a user-mode kernel meets as well (machine/user_mode.py), in a fraction of the time.
-USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "a reboot")
+USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "raised limits", "a reboot")
 
 
 # What that kernel lacks, which all others have that tests run on: what `kernel` may name, and what is missing for it.

@@ -195,7 +195,12 @@ class _Session(Answers):
         allow_limits(pid, self.limits)
         score = self.score if self.score is not None else self.first_score
         if score is not None:
-            namespaces.write_file(f"/proc/{pid}/oom_score_adj", str(score))
+            try:
+                namespaces.write_file(f"/proc/{pid}/oom_score_adj", str(score))
+            except PermissionError:
+                # A user's own service has a higher one than what made the container, and nobody but root may lower it.
+                if is_host_root():
+                    raise
 
     def _enter(self, path: str, pid: int) -> None:
         try:

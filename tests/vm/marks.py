@@ -11,7 +11,10 @@ USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "raised l
 
 # What that kernel lacks, which all others have that tests run on: what `kernel` may name, and what is missing for it.
 LACKING = {
+    "memory policies": "CONFIG_NUMA",
     "nftables": "CONFIG_NF_TABLES_IPV4, _IPV6 and _INET",
+    "pressure": "CONFIG_PSI",
+    "transparent huge pages": "CONFIG_TRANSPARENT_HUGEPAGE",
 }
 
 

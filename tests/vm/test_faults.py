@@ -356,6 +356,7 @@ def test_disk_full_while_the_plan_is_written(nsunit, containers, cover):
     assert not containers.of(name).state.exists()
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_restart_of_what_is_enabled_on_a_full_disk(nsunit, containers, cover):
     """What is as it was needs no room; what would not be written is found before it is stopped."""

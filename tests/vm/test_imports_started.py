@@ -51,6 +51,7 @@ def quadlets(image, run, tmp_path):
         os.unlink(path)
 
 
+@pytest.mark.kernel("nftables")
 def test_a_pod_with_two_containers(quadlets, run):
     """They have one network, with a port of the host's, and one of them starts the other and the pod."""
     pod, web, ask = (f"{kind}{uuid.uuid4().hex[:8]}" for kind in ("p", "w", "a"))

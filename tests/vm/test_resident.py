@@ -21,6 +21,7 @@ def commands(pids):
     return sorted(command_of(pid).replace("\0", " ") for pid in pids)
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.parametrize(
     "more", ["", "Network=bridge\nPublishPort=8099:80\n", "Pod=lone\n"], ids=["", "network", "pod"]
 )

@@ -255,6 +255,7 @@ def test_enable_does_what_install_says(containers, nsunit, run, key):
     nsunit("disable", name)
 
 
+@pytest.mark.kernel("nftables")
 def test_the_address_of_its_link_is_chosen(containers):
     container = containers.start("[Container]\n" + PROGRAM + "Network=bridge\nMACAddress=0a:58:00:01:02:03\n")
     assert container.exec("cat", "/sys/class/net/eth0/address").stdout == "0a:58:00:01:02:03\n"

@@ -107,6 +107,7 @@ def test_restart_applies_the_definition(containers, nsunit):
     assert container.pid != before
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.once("what is looked at, whatever systemd there is")
 def test_what_no_start_would_take_is_not_stopped_by_a_restart(containers, nsunit, tmp_path):
     other = containers.start(SLEEPER + "[Container]\nNetwork=bridge\nPublishPort=18431:80\n")

@@ -54,13 +54,14 @@ def fault(item: pytest.Item) -> str:
 
 
 def is_elsewhere(item: pytest.Item) -> bool:
-    """Return whether a test marked `anywhere` is for another release: its file says for which.
+    """Return whether a test that one release is enough for is for another one: its file says for which.
 
     $NSUNIT_TEST_SHARE is the share of this one: `0/2` and `1/2` for the two that have them, `none` for others.  Without
-    it all tests run here.
+    it all tests run here.  $NSUNIT_TEST_SHARED are the marks of such tests: `anywhere`, and others where that is said.
     """
     share = os.environ.get("NSUNIT_TEST_SHARE", "")
-    if not share or not item.get_closest_marker("anywhere"):
+    shared = os.environ.get("NSUNIT_TEST_SHARED", "anywhere").split()
+    if not share or not any(item.get_closest_marker(mark) for mark in shared):
         return False
     number, _, of = share.partition("/")
     return not of or zlib.crc32(item.path.name.encode()) % int(of) != int(number)

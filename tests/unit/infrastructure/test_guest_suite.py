@@ -164,6 +164,17 @@ def test_what_runs_anywhere_is_shared_by_releases_that_cannot_be_missing(nativel
     assert shares("sid") == ["0/1"]
 
 
+def test_only_what_is_emulated_beside_user_mode_is_in_one_of_the_releases():
+    """All of the tests are in each of them otherwise, but for those that say so."""
+    found = {
+        (natively, user_mode, place.make): place.shared
+        for natively in (True, False)
+        for user_mode in (True, False)
+        for place in guest_suite.places("trixie", ["trixie"], natively=natively, user_mode=user_mode)
+    }
+    assert {key for key, shared in found.items() if shared != "anywhere"} == {(False, True, Machine)}
+
+
 def test_counts_are_many_natively_in_the_first_release():
     releases = tree.RELEASES
     found = {

@@ -83,3 +83,13 @@ def test_each_file_of_what_runs_anywhere_has_one_release(monkeypatch):
     assert here["0/2"] | here["1/2"] == here[""] == set(names)
     assert (here["0/2"] & here["1/2"], here["none"]) == (set(), set())
     assert min(len(here["0/2"]), len(here["1/2"])) > len(names) // 3
+
+
+def test_what_is_emulated_beside_user_mode_has_one_release_too(monkeypatch):
+    monkeypatch.setenv("NSUNIT_TEST_SHARE", "none")
+    lacking = item("vm/test_any.py", kernel=("nftables",))
+    assert not is_elsewhere(lacking)
+    monkeypatch.setenv("NSUNIT_TEST_SHARED", "anywhere kernel")
+    assert is_elsewhere(lacking)
+    assert is_elsewhere(item("vm/test_any.py", anywhere=("a reason",)))
+    assert not is_elsewhere(item("vm/test_any.py", machine=("cpuset",)))

@@ -67,6 +67,7 @@ class Place:
     seconds: float = 60 * 60
     suffix: str = ""  # of the names of systems and logs
     share: str = ""  # of the tests that run in one of the releases, see tests/vm/marks.py; all of them by default
+    shared: str = "anywhere"  # the marks of these
 
     def booted(self, release: str) -> Booted:
         """Return what this run uses for a release here, booted or not."""
@@ -232,6 +233,7 @@ class Suite:
             "NSUNIT_MUST_WORK": "1",
             "NSUNIT_TEST_COUNTS": self.place.counts,
             "NSUNIT_TEST_SHARE": self.place.share,
+            "NSUNIT_TEST_SHARED": self.place.shared,
             "PYTHONPATH": TESTS,
             **test_variables(),
         }
@@ -292,6 +294,8 @@ USER = replace(
 )
 # Where nothing is booted natively.  Of all three releases side by side: emulated, all of it takes hours.
 EVERYTHING = replace(MACHINE, marks=USUAL, seconds=8 * 60 * 60)
+# What user mode's kernel is not enough for is in one of the releases: in each it would take as long as all the rest.
+REST = replace(EVERYTHING, marks=f"{USUAL} and not user_mode", shared="anywhere kernel")
 USUAL_USER = replace(
     USER, marks=f"{USUAL} and user_mode and not once", silence=EVERYTHING.silence, seconds=EVERYTHING.seconds
 )
@@ -301,14 +305,17 @@ ONCE_USER = replace(
 
 
 def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: bool) -> list[Place]:
-    """Return where tests of a release run, machines first; one of *releases* is enough for those that say so."""
+    """Return where tests of a release run, machines first; one of *releases* is enough for those that say so.
+
+    What is enough once is as much as all the rest: it has a system of its own, natively or in user mode.
+    """
     is_first = release == releases[0]
-    emulated = MACHINE if natively else EVERYTHING
-    machines = [without(emulated, "user_mode") if user_mode else emulated, *([USER] if natively and user_mode else [])]
-    found = machines if is_first else [without(place, "once") for place in machines]
-    # What is enough once is as much as all the rest: a system of its own has it, where there is one.
-    usual, once = (NATIVELY, ONCE) if natively else (USUAL_USER, ONCE_USER)
-    found += [usual, *([once] if is_first else [])] if natively or user_mode else []
+    if natively:
+        machines = [without(MACHINE, "user_mode"), USER] if user_mode else [MACHINE]
+        others = [NATIVELY, ONCE]
+    else:
+        machines, others = ([REST], [USUAL_USER, ONCE_USER]) if user_mode else ([EVERYTHING], [])
+    found = [*machines, *others] if is_first else [*(without(place, "once") for place in machines), *others[:1]]
     return [replace(place, share=share(release, releases)) for place in found]
 
 

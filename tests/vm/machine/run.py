@@ -274,7 +274,7 @@ def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial
 HELP = """\
 What runs where: linters and unit tests on this system; tests/vm in Debian 13, 12 and sid, each booted natively as PID 1
 of namespaces of its own; what is marked `machine` there in machines: of a user-mode kernel where that is enough, else
-of qemu. Where nothing can be booted natively, all others run in qemu's, too. What follows -- goes to pytest.
+of qemu. Where nothing can be booted natively, all others run in these, too. What follows -- goes to pytest.
 
 To keep a system running while you work, see tests/vm/quick --help and tests/vm/dev --help.
 """

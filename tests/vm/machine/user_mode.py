@@ -2,7 +2,7 @@
 
 It has the controllers that this host may lack, at several times the speed of the emulated machine.  Its kernel is that
 of Debian sid for every release, with one processor; what a test needs beyond controllers for memory, cpu, pids and io
-(cpuset, huge pages, PSI, NAT by nftables, the release's own kernel) is in qemu's machine only.  A reboot is the same
+(cpuset, huge pages, PSI, nftables, the release's own kernel) is in qemu's machine only.  A reboot is the same
 process, which executes the kernel again, with the same disks and lines.
 """
 

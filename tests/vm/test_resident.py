@@ -21,9 +21,13 @@ def commands(pids):
     return sorted(command_of(pid).replace("\0", " ") for pid in pids)
 
 
-@pytest.mark.kernel("nftables")
 @pytest.mark.parametrize(
-    "more", ["", "Network=bridge\nPublishPort=8099:80\n", "Pod=lone\n"], ids=["", "network", "pod"]
+    "more",
+    [
+        pytest.param("", id=""),
+        pytest.param("Network=bridge\nPublishPort=8099:80\n", id="network", marks=pytest.mark.kernel("nftables")),
+        pytest.param("Pod=lone\n", id="pod"),
+    ],
 )
 def test_nothing_stays_beside_the_program(containers, run, more):
     if "Pod=" in more:

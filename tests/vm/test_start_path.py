@@ -82,8 +82,10 @@ USED = {
 }
 
 
-@pytest.mark.kernel("nftables")
-@pytest.mark.parametrize("used", USED)
+@pytest.mark.parametrize(
+    "used",
+    [pytest.param(key, marks=[pytest.mark.kernel("nftables")] if key == "network" else []) for key in USED],
+)
 def test_what_starts_and_stops_load_is_in_packs(define, nsunit, used):
     """A module that is none of its pack's costs twice as much."""
     text = DEFINITION.partition("[Slice]")[0] + USED[used]

@@ -293,11 +293,11 @@ USER = replace(
     suffix="-user-mode",
 )
 # Where nothing is booted natively.  Of all three releases side by side: emulated, all of it takes hours.
-EVERYTHING = replace(MACHINE, marks=USUAL, seconds=8 * 60 * 60)
+EVERYTHING = replace(MACHINE, marks=USUAL, timeout=600, silence=15 * 60, seconds=8 * 60 * 60)
 # What user mode's kernel is not enough for is in one of the releases: in each it would take as long as all the rest.
 REST = replace(EVERYTHING, marks=f"{USUAL} and not user_mode", shared="anywhere kernel")
 USUAL_USER = replace(
-    USER, marks=f"{USUAL} and user_mode and not once", silence=EVERYTHING.silence, seconds=EVERYTHING.seconds
+    EVERYTHING, title=USER.title, make=USER.make, marks=f"{USUAL} and user_mode and not once", suffix=USER.suffix
 )
 ONCE_USER = replace(
     USUAL_USER, title="in user mode, once", marks=f"{USUAL} and user_mode and once", suffix="-user-mode-once"

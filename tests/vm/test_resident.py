@@ -60,7 +60,7 @@ def test_what_stays_is_counted(run, command):
         wait_until(lambda: memory_of(found[0]) > 100, "its memory")
     finally:
         run("systemctl", "stop", "companion")
-    assert before.since(()) == []
+    wait_until(lambda: before.since(()) == [], "the end of all")
 
 
 def test_what_stays_with_the_caller_is_counted(run):

@@ -11,6 +11,7 @@ USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "raised l
 
 # What that kernel lacks, which all others have that tests run on: what `kernel` may name, and what is missing for it.
 LACKING = {
+    "calls of i386": "CONFIG_IA32_EMULATION",
     "checkpoints": "CONFIG_CHECKPOINT_RESTORE",
     "memory policies": "CONFIG_NUMA",
     "nftables": "CONFIG_NF_TABLES_IPV4, _IPV6 and _INET",

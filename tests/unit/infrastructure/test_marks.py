@@ -38,7 +38,7 @@ def test_what_runs_somewhere(good):
         (item(machine=()), "as one text"),
         (item(machine=("",)), "as one text"),
         (item(machine=("one", "two")), "as one text"),
-        (item("vm/test_any.py", kernel=()), "what user mode lacks, as one text: checkpoints, memory policies"),
+        (item("vm/test_any.py", kernel=()), "what user mode lacks, as one text: calls of i386, checkpoints"),
         (item("vm/test_any.py", kernel=("it fails now and then",)), "what user mode lacks"),
         (item("vm/test_any.py", once=()), "once() needs its reason, as one text"),
         (item("vm/test_any.py", anywhere=()), "anywhere() needs its reason, as one text"),

@@ -16,6 +16,7 @@ LACKING = {
     "memory policies": "CONFIG_NUMA",
     "nftables": "CONFIG_NF_TABLES_IPV4, _IPV6 and _INET",
     "pressure": "CONFIG_PSI",
+    "same page merging": "CONFIG_KSM",
     "transparent huge pages": "CONFIG_TRANSPARENT_HUGEPAGE",
 }
 

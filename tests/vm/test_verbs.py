@@ -544,6 +544,7 @@ def test_edit(containers, nsunit, workplace):
 # host
 
 
+@pytest.mark.kernel("nftables")
 def test_version_and_doctor(nsunit, run):
     found = json.loads(nsunit("version", "--json").stdout)
     assert found["nsunit"] == nsunit("--version").stdout.split()[1]

@@ -87,6 +87,7 @@ def test_a_command_line_of_a_whole_system(box, run):
         run("umount", "--lazy", str(root))
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_what_stands_beside_an_image_gives_no_privileges(box, run):
     root = tree(Path(f"/var/lib/machines/{box.name}"))

@@ -27,8 +27,11 @@ class Outcomes:
         self.file.flush()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        # The reason for which a test cannot do with less than a machine, where it has one.
-        marks = {item.nodeid: item.get_closest_marker("machine") for item in session.items}
+        # The reason for which a test cannot do with less than a machine, or one of qemu's, where it has one.
+        marks = {
+            item.nodeid: item.get_closest_marker("machine") or item.get_closest_marker("kernel")
+            for item in session.items
+        }
         self.say(collected={name: str(mark.args[0]) if mark else "" for name, mark in marks.items()})
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

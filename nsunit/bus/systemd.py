@@ -51,6 +51,7 @@ _JOB_REMOVED = (
 )
 _RECONNECT_SECONDS = 30.0
 _RELOAD_SECONDS = 180.0  # as long as systemctl(1) waits for it: generators alone have 90 s
+_SIGKILL = 9
 
 _TYPES = {kind: kind.capitalize() for kind in ("service", "slice", "scope", "socket", "mount", "timer")}
 
@@ -138,17 +139,18 @@ class Systemd:
             self._owner = message.get_sender()
         return marshal.decode(message.body)
 
-    def _manager(self, method: str, signature: str = "", *arguments: object) -> Any:
+    def _manager(self, method: str, signature: str = "", *arguments: object, again: bool = False) -> Any:
         if signature.startswith("s"):  # a unit, for all methods that are called here
             arguments = (self._former.loaded(str(arguments[0])), *arguments[1:])
         try:
             flat = marshal.encode_arguments(signature, *arguments)
         except ValueError as error:
             raise BusError(INVALID_ARGS, f"cannot ask systemd for {method}: {error}") from None
-        return self._call(_MANAGER_PATH, _MANAGER, method.encode(), flat)
+        call = self._repeat if again else self._call
+        return call(_MANAGER_PATH, _MANAGER, method.encode(), flat)
 
-    def _read(self, path: bytes, interface: bytes, method: bytes, arguments: list[tuple[int, Any]]) -> Any:
-        """Call what changes nothing, and so may be asked again after a lost connection."""
+    def _repeat(self, path: bytes, interface: bytes, method: bytes, arguments: list[tuple[int, Any]]) -> Any:
+        """Call what may be asked for twice, since that is the same as once: it is, after a lost connection."""
         try:
             return self._call(path, interface, method, arguments)
         except BusError as error:
@@ -173,7 +175,8 @@ class Systemd:
 
     def _submit(self, kind: str, unit: str, mode: str) -> Job:
         self._subscribe()
-        return self._queued(self._manager(kind.capitalize() + "Unit", "ss", unit, mode), unit, kind)
+        path = self._manager(kind.capitalize() + "Unit", "ss", unit, mode, again=kind == "stop")
+        return self._queued(path, unit, kind)
 
     def _queued(self, path: str, unit: str, kind: str) -> Job:
         self._jobs.add(path)
@@ -306,7 +309,7 @@ class Systemd:
             self._results.setdefault(job.path, result)
 
     def _property(self, name: str) -> Any:
-        return self._read(_MANAGER_PATH, _PROPERTIES, b"Get", marshal.encode_arguments("ss", _MANAGER.decode(), name))
+        return self._repeat(_MANAGER_PATH, _PROPERTIES, b"Get", marshal.encode_arguments("ss", _MANAGER.decode(), name))
 
     def version(self) -> int:
         """Major version of the running systemd, e.g. 257."""
@@ -326,11 +329,11 @@ class Systemd:
 
     def kill(self, unit: str, whom: str, signal: int) -> None:
         """Send *signal* to the unit's processes; *whom* is "main", "control" or "all"."""
-        self._manager("KillUnit", "ssi", unit, whom, signal)
+        self._manager("KillUnit", "ssi", unit, whom, signal, again=signal == _SIGKILL)
 
     def reset_failed(self, unit: str) -> None:
         """Forget that *unit* failed, which lets systemd unload it."""
-        self._manager("ResetFailedUnit", "s", unit)
+        self._manager("ResetFailedUnit", "s", unit, again=True)
 
     def freeze(self, unit: str) -> None:
         """Freeze the unit's cgroup; returns when it is frozen."""
@@ -347,13 +350,13 @@ class Systemd:
             flat = marshal.encode_arguments("sb", unit, runtime) + marshal.encode_properties(list(properties))
         except ValueError as error:
             raise BusError(INVALID_ARGS, f"cannot change unit '{unit}': {error}") from None
-        self._call(_MANAGER_PATH, _MANAGER, b"SetUnitProperties", flat)
+        self._repeat(_MANAGER_PATH, _MANAGER, b"SetUnitProperties", flat)
 
     def reload(self) -> None:
         """Reload all unit files (daemon-reload), which may take longer than any other call."""
         deadline = time.monotonic() + _RELOAD_SECONDS
         try:
-            self._manager("Reload")
+            self._manager("Reload", again=True)
             return
         except BusError as error:
             if error.name != TIMEOUT:
@@ -373,7 +376,7 @@ class Systemd:
         a stub, LoadState "not-found", which systemd drops again by itself.
         """
         path = marshal.unit_path(self._former.loaded(unit)).encode()
-        return dict(self._read(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", "")) or {})
+        return dict(self._repeat(path, _PROPERTIES, b"GetAll", marshal.encode_arguments("s", "")) or {})
 
     def get(self, unit: str, *names: str) -> dict[str, object]:
         """The named properties only; one that this systemd does not have is missing from the result.
@@ -386,7 +389,7 @@ class Systemd:
         for name in sorted(names, key="LoadState".__ne__):
             arguments = marshal.encode_arguments("ss", _UNIT if name in OF_UNIT else of_type, name)
             try:
-                values[name] = self._read(path, _PROPERTIES, b"Get", arguments)
+                values[name] = self._repeat(path, _PROPERTIES, b"Get", arguments)
             except BusError as error:
                 if error.name not in (UNKNOWN_PROPERTY, PROPERTY_READ_ONLY):
                     raise
@@ -398,7 +401,7 @@ class Systemd:
         """Whether systemd knows *unit*; it is not made to load it by that, nor goes through all that it has."""
         arguments = marshal.encode_arguments("s", self._former.loaded(unit))
         try:
-            return bool(self._read(_MANAGER_PATH, _MANAGER, b"GetUnit", arguments))
+            return bool(self._repeat(_MANAGER_PATH, _MANAGER, b"GetUnit", arguments))
         except BusError as error:
             if error.name == NO_SUCH_UNIT:
                 return False
@@ -407,7 +410,7 @@ class Systemd:
     def list_units(self, patterns: Sequence[str]) -> list[UnitStatus]:
         """The loaded units whose names match one of the glob *patterns*."""
         arguments = marshal.encode_arguments("asas", (), tuple(patterns))
-        rows = self._read(_MANAGER_PATH, _MANAGER, b"ListUnitsByPatterns", arguments)
+        rows = self._repeat(_MANAGER_PATH, _MANAGER, b"ListUnitsByPatterns", arguments)
         return [
             UnitStatus(name, description, load, active, sub, job if job_id else "")
             for name, description, load, active, sub, _following, _path, job_id, _type, job in rows or ()

@@ -153,7 +153,21 @@ def test_the_summary_says_what_ran_where(capsys):
     assert run.summarise([suite], "", "") == 0
     assert "in machines for: a reboot (1)" in capsys.readouterr().out.splitlines()
     assert run.summarise([suite], "it needs root", "") == 0
-    assert "nothing was booted natively: it needs root" in capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out.splitlines()
+    assert {"nothing was booted natively: it needs root", "in qemu's machines for: a reboot (1)"} <= {*said}
+    assert run.summarise([suite], "it needs root", "no kernel") == 0
+    assert "machines for:" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", [guest_suite.USER, guest_suite.NATIVELY])
+def test_the_summary_has_no_reason_where_it_made_no_difference(capsys, place):
+    """What of a kernel a test needs does not matter natively; and where all runs in machines, user mode is the rule."""
+    suite = result.Result("trixie", place.title)
+    record = told({"a": "passed"})
+    record.collected["a"] = "nftables"
+    suite.take(record)
+    run.summarise([suite], "" if place is guest_suite.NATIVELY else "it needs root", "")
+    assert "machines for:" not in capsys.readouterr().out
 
 
 def test_the_summary_tells_what_passed_only_when_run_again(capsys):

@@ -153,6 +153,14 @@ def says(bundle, script, *options):
     return bundle.call(*options, "run", bundle.id).stdout
 
 
+def line_of(terminal):
+    """The next line of a terminal, given as its master, which may come piece by piece."""
+    said = b""
+    while not said.endswith(b"\n"):
+        said += os.read(terminal, 1)
+    return said.decode()
+
+
 def received(listening):
     """The master of a terminal that comes over a console socket."""
     connection, _ = listening.accept()

@@ -6,18 +6,33 @@ import zlib
 import pytest
 
 # Reasons for a machine that one of a user-mode kernel meets as well (machine/user_mode.py), in a fraction of the time.
-USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "a reboot")
+USER_MODE = ("controllers", "a disk", "kernel modules", "dummy links", "raised limits", "a reboot")
+
+
+# What that kernel lacks, which all others have that tests run on: what `kernel` may name, and what is missing for it.
+LACKING = {
+    "calls of i386": "CONFIG_IA32_EMULATION",
+    "checkpoints": "CONFIG_CHECKPOINT_RESTORE",
+    "memory policies": "CONFIG_NUMA",
+    "nftables": "CONFIG_NF_TABLES_IPV4, _IPV6 and _INET",
+    "pressure": "CONFIG_PSI",
+    "same page merging": "CONFIG_KSM",
+    "transparent huge pages": "CONFIG_TRANSPARENT_HUGEPAGE",
+}
 
 
 def in_user_mode(item: pytest.Item) -> bool:
-    """Return whether a machine of a user-mode kernel is enough for a test."""
+    """Return whether a machine of a user-mode kernel is enough for a test, should it run in a machine."""
     machine = item.get_closest_marker("machine")
-    return machine is not None and machine.args[0] in USER_MODE
+    return machine.args[0] in USER_MODE if machine else item.get_closest_marker("kernel") is None
 
 
 def fault(item: pytest.Item) -> str:
     """Return what is wrong with the marks of a test, empty if nothing is."""
     machine = item.get_closest_marker("machine")
+    kernel = item.get_closest_marker("kernel")
+    if kernel and (len(kernel.args) != 1 or kernel.args[0] not in LACKING):
+        return f"kernel() needs what user mode lacks, as one text: {', '.join(LACKING)}"
     once = item.get_closest_marker("once")
     if once and (len(once.args) != 1 or not isinstance(once.args[0], str) or not once.args[0]):
         return "once() needs its reason, as one text"
@@ -42,13 +57,14 @@ def fault(item: pytest.Item) -> str:
 
 
 def is_elsewhere(item: pytest.Item) -> bool:
-    """Return whether a test marked `anywhere` is for another release: its file says for which.
+    """Return whether a test that one release is enough for is for another one: its file says for which.
 
     $NSUNIT_TEST_SHARE is the share of this one: `0/2` and `1/2` for the two that have them, `none` for others.  Without
-    it all tests run here.
+    it all tests run here.  $NSUNIT_TEST_SHARED are the marks of such tests: `anywhere`, and others where that is said.
     """
     share = os.environ.get("NSUNIT_TEST_SHARE", "")
-    if not share or not item.get_closest_marker("anywhere"):
+    shared = os.environ.get("NSUNIT_TEST_SHARED", "anywhere").split()
+    if not share or not any(item.get_closest_marker(mark) for mark in shared):
         return False
     number, _, of = share.partition("/")
     return not of or zlib.crc32(item.path.name.encode()) % int(of) != int(number)

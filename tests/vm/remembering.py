@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-ONCE = pytest.mark.once("criu is of one release, and systemd has no part in what it does")
+MARKS = [
+    pytest.mark.once("criu is of one release, and systemd has no part in what it does"),
+    pytest.mark.kernel("checkpoints"),
+]
 # What is in a variable of its shell only: whoever writes the same has not begun anew.
 REMEMBERS = "x=$(cat /proc/sys/kernel/random/uuid); while :; do echo $x > /tmp/x; sleep 0.1; done"
 STATUS = ("Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:", "Seccomp:", "SigIgn:", "NSpid:")

@@ -260,8 +260,14 @@ TESTED = {
 
 VALUES = {"Slice": SLICE, "Service": SERVICE, "Unit": UNIT}
 
+# What not every kernel has, as `kernel` is to name it.
+KERNEL = {
+    ("Service", "MemoryKSM"): "same page merging",
+    ("Service", "MemoryTHP"): "transparent huge pages",
+}
 # What cannot be together with the others, or takes another program.
 APART = {
+    *KERNEL,
     *(("Service", key) for key in ("TimeoutSec", "WatchdogSec", "ReloadSignal")),
     ("Unit", "StopWhenUnneeded"),
 }

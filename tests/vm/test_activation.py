@@ -110,6 +110,7 @@ def ask_from(container, address, port):
     return told.split()
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.timeout(240)
 def test_the_first_connection_starts_it_and_it_stops_when_idle(containers, neighbour, nsunit):
     name = containers.define(definition("Network=bridge", "PublishPort=8180:80", "Activation=socket", "IdleStop=500ms"))
@@ -182,6 +183,7 @@ def test_the_sockets_themselves_are_handed_in(containers, nsunit, run):
     assert "nothing waits for a connection in the foreground" in done.stderr
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.timeout(240)
 def test_an_enabled_one_listens_from_boot_on(containers, nsunit, run):
     name = containers.define(definition("Network=bridge", "PublishPort=8185:80", "Activation=socket", "IdleStop=500ms"))
@@ -202,6 +204,7 @@ def test_an_enabled_one_listens_from_boot_on(containers, nsunit, run):
     assert units(name) == {}
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.parametrize("lines", [("PublishPort=8191:80", "Activation=socket"), ("PublishPort=[::1]:8191:80",)])
 def test_one_whose_sockets_listen_can_be_enabled(containers, nsunit, lines):
     """Its own socket has the port, and nobody else; another container's is still refused."""
@@ -234,6 +237,7 @@ def notes(nsunit, name):
     return [line.partition("Note: ")[2] for line in lines if "Note: " in line]
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.timeout(240)
 def test_the_proxies_are_killed(containers, nsunit, run):
     """The container goes on, connections that wait are served, and what systemd has given up is told and mended."""
@@ -276,6 +280,7 @@ def test_the_proxies_are_killed(containers, nsunit, run):
     shutil.rmtree(limit.parent)
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.timeout(240)
 def test_one_that_fails_at_each_start_is_given_up(containers, nsunit):
     wanted = {

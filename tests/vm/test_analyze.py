@@ -5,6 +5,7 @@ import os
 import signal
 import xml.etree.ElementTree
 
+import pytest
 from waiting import wait_until
 
 DEFINITION = """
@@ -60,6 +61,7 @@ def test_what_does_not_run_is_refused(define, nsunit):
     assert (done.returncode, "it is not running" in done.stderr) == (3, True)
 
 
+@pytest.mark.kernel("nftables")
 def test_who_waited_for_the_network(define, nsunit):
     name = define(DEFINITION + "Network=bridge\n")
     nsunit("start", name)

@@ -325,6 +325,7 @@ def test_killed_at_any_time(containers, nsunit, run, text, place):
     assert (box.root / "data/big").stat().st_size == 5_000_000
 
 
+@pytest.mark.kernel("nftables")
 def test_clone(containers, nsunit, text, workplace):
     bound = workplace / "for-two"
     bound.mkdir()

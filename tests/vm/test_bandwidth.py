@@ -107,6 +107,7 @@ def rates(run, container):
     return tuple(found)
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_it_bites_both_ways(pair, nsunit, run):
     free, held = pair
@@ -135,6 +136,7 @@ def test_it_bites_both_ways(pair, nsunit, run):
     assert nsunit("network", "check").stdout == "nothing is wrong\n"
 
 
+@pytest.mark.kernel("nftables")
 def test_it_changes_at_once_until_the_stop(pair, nsunit, run):
     _, held = pair
     pid = held.pid

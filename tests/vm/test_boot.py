@@ -203,6 +203,7 @@ def networkd():
     shutil.rmtree(layer)
 
 
+@pytest.mark.kernel("nftables")
 def test_its_network_is_online(containers, networkd, nsunit):
     """systemd-networkd inside takes over what is there: nobody waits for it, and nothing changes."""
     text = BOOT.replace("[Container]\n", f"[Container]\nLayer={networkd}\nNetwork=bridge\n")

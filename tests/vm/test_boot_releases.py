@@ -44,6 +44,7 @@ def older(run):
     shutil.rmtree(ROOT)
 
 
+@pytest.mark.kernel("nftables")
 def test_a_debian_12_in_debian_13(older, shared, nsunit, run):
     system = shared.start(TEXT, "older-system")
     release, version, state, online, networkd, link, own, line = system.exec("sh", "-c", LOOK).stdout.splitlines()

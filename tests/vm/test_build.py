@@ -51,6 +51,7 @@ def image(nsunit, run):
     run("buildah", "rmi", "--all", "--force", check=False)
 
 
+@pytest.mark.kernel("nftables")
 def test_what_is_built_runs_and_nothing_else_is_left(folder, image, nsunit, run):
     """A second build finds all of it in buildah's cache, and in the store."""
     with (folder / "Containerfile").open("a") as file:
@@ -65,6 +66,7 @@ def test_what_is_built_runs_and_nothing_else_is_left(folder, image, nsunit, run)
     assert json.loads(again.stdout)["fetched"] == 0
 
 
+@pytest.mark.kernel("nftables")
 def test_what_has_no_name_is_not_called_by_its_id(folder, image, nsunit):
     built = json.loads(nsunit("build", str(folder), "--json").stdout)
     listed = next(item for item in json.loads(nsunit("image", "list", "--json").stdout) if item["id"] == built["id"])
@@ -72,6 +74,7 @@ def test_what_has_no_name_is_not_called_by_its_id(folder, image, nsunit):
     assert built["id"] in nsunit("image", "list", "--quiet").stdout.split()
 
 
+@pytest.mark.kernel("nftables")
 def test_a_quiet_build_says_what_was_said_only_where_it_fails(folder, image, nsunit):
     built = nsunit("build", "-q", "-t", image, str(folder))
     assert (built.stderr, "STEP" in nsunit("build", "-t", image, str(folder)).stderr) == ("", True)
@@ -82,6 +85,7 @@ def test_a_quiet_build_says_what_was_said_only_where_it_fails(folder, image, nsu
     assert failed.stderr.splitlines()[-1].startswith("nsunit: buildah has ended with status ")
 
 
+@pytest.mark.kernel("nftables")
 def test_it_is_built_on_images_of_the_store(folder, image, nsunit, run):
     """Of nsunit's, whoever else has one of that name in buildah's storage; what was built is not copied there again."""
     base = image.replace("build", "base").removesuffix(":latest")
@@ -110,6 +114,7 @@ def test_it_is_built_on_images_of_the_store(folder, image, nsunit, run):
     nsunit("image", "rm", base, f"{base}:last")
 
 
+@pytest.mark.kernel("nftables")
 def test_a_step_that_fails(folder, image, nsunit, run):
     (folder / "Containerfile").write_text(CONTAINERFILE + "RUN exit 3\n")
     done = nsunit("build", "-t", image, str(folder), check=False)
@@ -119,6 +124,7 @@ def test_a_step_that_fails(folder, image, nsunit, run):
     assert run("systemctl", "list-units", "--no-legend", "nsunitbuild*", "nsunit-build*").stdout == ""
 
 
+@pytest.mark.kernel("nftables")
 def test_each_run_is_in_a_unit_below_the_slice_of_the_build(folder, image, run):
     """Which has the limit of all of it.  Who is interrupted takes all of it along."""
     (folder / "Containerfile").write_text(CONTAINERFILE + "RUN sleep 1234567\n")

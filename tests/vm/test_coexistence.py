@@ -51,6 +51,7 @@ def networkd(run):
         place.unlink()
 
 
+@pytest.mark.kernel("nftables")
 def test_networkd_leaves_containers_alone(containers, nsunit, networkd, run):
     container = containers.start(CONTAINER)
     before = addresses("nsunit0")
@@ -95,6 +96,7 @@ def others(run):
     run("nft delete table ip filter; nft delete table inet mine", check=False)
 
 
+@pytest.mark.kernel("nftables")
 def test_a_firewall_in_the_way_is_told_of_and_how_to_mend_it(containers, outside, others, run, nsunit):
     name = containers.define(CONTAINER)
     told = [line for line in nsunit("start", name).stderr.splitlines() if "drops what containers on 'nsunit0'" in line]
@@ -184,6 +186,7 @@ def firewall(request, installed, run, nsunit):
     run("nft flush ruleset; ip link del docker0", check=False)
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.once("the rules are the kernel's, and the packages take half a minute each")
 def test_what_is_told_is_so_and_what_is_said_to_do_mends_it(firewall, containers, outside, nsunit, run):
     name = containers.define(GUARDED)

@@ -23,6 +23,7 @@ NOT_MET = {
 }
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.parametrize("line", NOT_MET)
 def test_what_is_not_met_is_told(containers, nsunit, line):
     """Nothing is left of it, and the next one has its port."""

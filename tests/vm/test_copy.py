@@ -163,6 +163,7 @@ def test_all_of_a_container_is_without_what_the_kernel_makes_up(box):
     assert {"dev/shm", "dev/stdin"} <= names  # what is mounted there has files
 
 
+@pytest.mark.kernel("transparent huge pages")
 def test_a_directory_of_the_kernel_s_is_copied_where_it_is_named(box, nsunit, tmp_path):
     nsunit("cp", f"{box.name}:/proc/sys/kernel/random", str(tmp_path))
     assert "boot_id" in os.listdir(tmp_path / "random")

@@ -132,6 +132,7 @@ def catalogs(name: str) -> dict[str, str]:
     return {path.parent.name: (path.parent / "files").read_text() for path in lowers(name)}
 
 
+@pytest.mark.kernel("nftables")
 def test_only_what_is_missing_travels(versions, containers, other):
     identity = versions.make("one")
     name = containers.define(DEFINITION.format(versions.name, ""), extra="[Container]\nEnvironment=A=b\n")
@@ -166,6 +167,7 @@ def test_only_what_is_missing_travels(versions, containers, other):
     assert other.says(name) == "two"
 
 
+@pytest.mark.kernel("nftables")
 def test_what_does_not_come_up_goes_back(versions, containers, other):
     good = versions.make("good")
     name = containers.define(DEFINITION.format(versions.name, ""))
@@ -191,6 +193,7 @@ def test_what_does_not_come_up_goes_back(versions, containers, other):
     other("disable", name)
 
 
+@pytest.mark.kernel("nftables")
 def test_nothing_is_overwritten_or_taken_for_granted(versions, containers, other, nsunit):
     versions.make("one")
     name = containers.define(DEFINITION.format(versions.name, "Bind=/run/none-such:/mnt\nVolume=kept:/data\n"))
@@ -223,6 +226,7 @@ def test_nothing_is_overwritten_or_taken_for_granted(versions, containers, other
     assert other.refuses(name) == [taken]
 
 
+@pytest.mark.kernel("nftables")
 def test_hosts_that_cannot_be_deployed_to(versions, containers, other, nsunit):
     versions.make("one")
     name = containers.define(DEFINITION.format(versions.name, ""))
@@ -249,6 +253,7 @@ def test_hosts_that_cannot_be_deployed_to(versions, containers, other, nsunit):
         other.sh("rm /root/.bashrc")
 
 
+@pytest.mark.kernel("nftables")
 def test_what_it_has_written_goes_along(versions, containers, other, nsunit):
     versions.make("one")
     container = containers.start(DEFINITION.format(versions.name, ""))
@@ -269,6 +274,7 @@ def test_nothing_is_said_of_layers_without_an_image(containers, nsunit, workplac
     assert nsunit("deploy", name, f"{workplace}/plain/").stdout == f"{name}: written, {workplace}/plain\n"
 
 
+@pytest.mark.kernel("nftables")
 def test_a_directory_takes_it_where_no_ssh_goes(versions, containers, nsunit, workplace):
     identity = versions.make("one")
     container = containers.start(DEFINITION.format(versions.name, ""))
@@ -297,6 +303,7 @@ def test_a_directory_takes_it_where_no_ssh_goes(versions, containers, nsunit, wo
     assert (done.returncode, "nothing that was deployed lies in" in done.stderr) == (2, True)
 
 
+@pytest.mark.kernel("nftables")
 def test_networks_and_groups_go_along_and_secrets_are_missed_before(versions, containers, nsunit, workplace):
     identity = versions.make("one")
     name = containers.define("")
@@ -338,6 +345,7 @@ def test_networks_and_groups_go_along_and_secrets_are_missed_before(versions, co
             path.unlink(missing_ok=True)
 
 
+@pytest.mark.kernel("nftables")
 def test_who_gets_it_is_killed(versions, containers, nsunit, workplace, tidy):
     """With a part of a layer, and with all of it: the next deploy finds no trace, and goes on."""
     versions.make("one")

@@ -279,6 +279,7 @@ def unit(run):
     run("systemctl", "daemon-reload")
 
 
+@pytest.mark.kernel("nftables")
 def test_what_others_need_comes_back_also_if_it_is_not_enabled(containers, nsunit, run, unit):
     """It keeps what it is started from, and the address that it has, as long as it is not stopped by nsunit."""
     name = containers.define(SLEEP + "Init=yes\nNetwork=bridge\n")

@@ -31,6 +31,7 @@ def nothing_left(podman):
     assert left == []
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.usefixtures("nothing_left")
 class TestPodman:
     def test_it_knows_the_runtime(self, podman):

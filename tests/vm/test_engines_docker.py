@@ -40,6 +40,7 @@ def no_container_left(docker):
     wait_until(lambda: not list(Path("/run/docker/runtime-runc/moby").glob("*")), "their end")
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.usefixtures("no_container_left")
 class TestDocker:
     def test_it_knows_the_runtime(self, docker):

@@ -88,6 +88,7 @@ def test_web(containers, nsunit):
     assert is_gone(container, nsunit)
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_site(containers, nsunit):
     container = containers.start(text("site"), "site")
@@ -97,6 +98,7 @@ def test_site(containers, nsunit):
         urllib.request.urlopen("http://127.0.0.1:8080/", timeout=10)
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_sleeper(containers, nsunit):
     """Ten minutes are four seconds here."""
@@ -111,6 +113,7 @@ def test_sleeper(containers, nsunit):
     assert is_gone(container, nsunit)
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_blog(containers, beside, nsunit):
     beside("blog.pod")
@@ -197,6 +200,7 @@ def test_debug(containers, nsunit):
     wait_until(lambda: not debug.cgroup.exists(), "the end of what looks into it")
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_backend(containers, beside, nsunit):
     beside("backend.network")

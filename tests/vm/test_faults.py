@@ -140,6 +140,7 @@ def test_disk_full_while_the_plan_is_written(nsunit, containers, cover):
     assert not containers.of(name).state.exists()
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_restart_of_what_is_enabled_on_a_full_disk(nsunit, containers, cover):
     """What is as it was needs no room; what would not be written is found before it is stopped."""
@@ -253,7 +254,10 @@ def test_reloads_and_re_executions_while_containers_start(run, nsunit, container
         names = [containers.define(SLEEPER + "[Slice]\nMemoryMax=100M\n") for _ in range(3)]
         for _ in range(2):
             nsunit("stop", *names)
-            nsunit("start", *names)
+            # What may not be asked for twice is told of, where a slow machine was asked while it re-executed itself.
+            while "run the same command again" in (began := nsunit("start", *names, check=False)).stderr:
+                pass
+            assert began.returncode == 0, began.stderr
             session = containers.of(names[0]).exec("echo", "here", check=False)
             assert session.stdout == "here\n" or "connection to systemd was lost" in session.stderr, session.stderr
         pids = [containers.of(name).pid for name in names]

@@ -128,6 +128,7 @@ def test_one_that_was_enabled_by_its_former_name(old, nsunit, run, tidy):
     assert not [path for path in UNITS.rglob("*") if "old" in path.name and "boot" in path.name]
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_timers_and_sockets_by_their_former_names(old, nsunit, run, tidy):
     timer = BASE + "Exec=/bin/true\n[Timer]\nOnCalendar=2100-01-01\n"

@@ -305,6 +305,7 @@ def test_a_container_of_layers_or_of_a_directory_becomes_an_image(images, contai
     assert found[b"srv/a"][5] == hashlib.sha256(b"below").hexdigest()
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_what_a_start_makes_to_mount_on_is_nothing_that_was_written(images, containers, run):
     """As podman has it: no mount point, wherever the root has none, is shown or goes into an image."""

@@ -269,6 +269,7 @@ def running(run, project):
     return sorted(name.removeprefix(f"{project}-") for name in names if name.startswith(f"{project}-"))
 
 
+@pytest.mark.kernel("nftables")
 def test_a_compose_file_goes_up_and_down(project, run, tmp_path):
     done = run("nsunit", "up", str(tmp_path))
     assert "nothing" not in done.stderr
@@ -292,6 +293,7 @@ def test_a_compose_file_goes_up_and_down(project, run, tmp_path):
     assert f"{project}-data" in run("nsunit", "volume", "list").stdout
 
 
+@pytest.mark.kernel("nftables")
 def test_a_project_of_which_a_service_is_enabled(image, run, tmp_path):
     project = f"p{os.urandom(4).hex()}"
     path = tmp_path / "compose.yaml"
@@ -331,6 +333,7 @@ services:
     assert not [name for name in os.listdir("/var/lib/nsunit/containers") if name.startswith(project)]
 
 
+@pytest.mark.kernel("nftables")
 def test_what_needs_a_service_that_does_not_start_is_not_started(project, run, tmp_path):
     path = tmp_path / "compose.yaml"
     path.write_text(path.read_text().replace('"touch", "/data/migrated"', '"test", "-e", "/nowhere"'))

@@ -51,6 +51,7 @@ def quadlets(image, run, tmp_path):
         os.unlink(path)
 
 
+@pytest.mark.kernel("nftables")
 def test_a_pod_with_two_containers(quadlets, run):
     """They have one network, with a port of the host's, and one of them starts the other and the pod."""
     pod, web, ask = (f"{kind}{uuid.uuid4().hex[:8]}" for kind in ("p", "w", "a"))
@@ -80,6 +81,7 @@ def test_a_pod_with_two_containers(quadlets, run):
     assert run("busybox", "wget", "-qO-", "http://127.0.0.1:18080/").stdout == "of the pod\n"
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_a_network_a_template_and_a_volume(quadlets, run):
     net, web, ask, data = (f"{kind}{uuid.uuid4().hex[:8]}" for kind in ("n", "w", "a", "d"))
@@ -153,6 +155,7 @@ secrets: {token: {file: ./token.txt}, word: {environment: WORD}}
 """
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_a_project_with_all_that_it_has(image, run, tmp_path):
     """Networks, volumes, configs, secrets, and what waits for what; once more as definitions that are started."""
@@ -208,6 +211,7 @@ volumes: {data: , kept: {external: true}}
 """
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_a_project_as_people_work_on_it(image, run, tmp_path):
     """In a directory of it: one service, what has changed, profiles, several files, and all of it down again."""

@@ -87,6 +87,7 @@ def test_a_command_line_of_a_whole_system(box, run):
         run("umount", "--lazy", str(root))
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_what_stands_beside_an_image_gives_no_privileges(box, run):
     root = tree(Path(f"/var/lib/machines/{box.name}"))
@@ -148,6 +149,7 @@ def test_a_container_of_lxc_whose_files_are_those_of_a_range(box, run):
     assert {(root / name).lstat().st_uid for name in ("bin/sh", "etc/inittab", "srv/new")} == {start}
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.once("LXC has a part in it, and systemd none")
 @pytest.mark.parametrize("system", ["debian", "alpine"])
 def test_the_configurations_of_lxcs_templates(box, run, system, tmp_path):

@@ -60,6 +60,7 @@ def scene(shared, nsunit):
     return Scene(shared, nsunit)
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.timeout(900)
 def test_all_of_it(scene, shared, tmp_path):
     """One test, as the verbs tell of each other's doing."""

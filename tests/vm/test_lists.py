@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import pytest
 from waiting import wait_until
 
 BUSYBOX = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\n"
@@ -98,6 +99,7 @@ def test_reload_waits_for_a_program_that_tells_when_it_has_reloaded(containers, 
     assert web.show("Type") == {"Type": "notify-reload"}
 
 
+@pytest.mark.kernel("nftables")
 def test_what_a_list_tells_of_a_container(containers, nsunit, run):
     web = containers.start(SLEEPER.replace("Exec=", "Network=bridge\nPublishPort=8099:80\nExec="), name="a-b")
     (row,) = (line.split("\t") for line in nsunit("list", "--no-headings", web.name).stdout.splitlines())

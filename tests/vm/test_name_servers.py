@@ -83,6 +83,7 @@ def elsewhere():
         server.terminate()
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_names_of_those_that_come_later_resolve_in_a_running_program(elsewhere, containers, nsunit, run):
     until = "/bin/sh -c 'until nslookup late >/tmp/told; do sleep 0.1; done; echo end >/tmp/report; exec sleep 3600'"
@@ -111,6 +112,7 @@ def test_names_of_those_that_come_later_resolve_in_a_running_program(elsewhere, 
     assert ended(run)
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_it_is_asked_on_its_own_bridge_alone(elsewhere, containers, nsunit):
     inside = containers.start(definition("Network=closed"))
@@ -134,6 +136,7 @@ def test_it_is_asked_on_its_own_bridge_alone(elsewhere, containers, nsunit):
     assert resolver_of(own) == ["nameserver 192.0.2.53", "options edns0"]
 
 
+@pytest.mark.kernel("nftables")
 def test_pods_foreground_runs_and_enabled_ones_have_it(containers, nsunit, run):
     words = ("-p", "Layer=/srv/roots/busybox", "-p", "Network=named", "-p", "NetworkAlias=front")
     assert "Name:\tfront" in nsunit("run", *words, "nslookup", "front").stdout
@@ -156,6 +159,7 @@ def test_pods_foreground_runs_and_enabled_ones_have_it(containers, nsunit, run):
     assert ended(run)
 
 
+@pytest.mark.kernel("nftables")
 def test_where_it_cannot_be_names_are_in_hosts_files_as_ever(containers, nsunit, run):
     host = Path("/etc/resolv.conf").read_text().splitlines()
     run("mount", "--bind", "/dev/null", DNSMASQ)
@@ -198,6 +202,7 @@ def resolved(run):
     resolver.write_text(before)
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.once("a package that changes how the host finds names")
 def test_the_hosts_programs_find_names_by_resolved(resolved, containers, nsunit, run):
     (network,) = json.loads(nsunit("network", "inspect", "named", "--json").stdout)

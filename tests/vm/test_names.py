@@ -47,6 +47,7 @@ def web(shared):
     return shared.start(definition("AddHost=printer:192.0.2.9 printer:[2001:db8::9]"))
 
 
+@pytest.mark.kernel("nftables")
 def test_containers_find_each_other_as_they_come_and_go(web, shared, nsunit, run):
     before = others(web)
     inode = os.stat(f"/run/nsunit/network/{web.name}/hosts").st_ino
@@ -79,6 +80,7 @@ def test_containers_find_each_other_as_they_come_and_go(web, shared, nsunit, run
     assert os.listdir("/run/nsunit/connected") == [web.name]
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_a_hosts_file_of_ones_own_is_left_alone(web, shared, workplace, nsunit):
     own = workplace / "hosts"
@@ -90,6 +92,7 @@ def test_a_hosts_file_of_ones_own_is_left_alone(web, shared, workplace, nsunit):
     nsunit("stop", container.name)
 
 
+@pytest.mark.kernel("nftables")
 def test_a_changed_file_is_found_and_put_right(web, nsunit):
     path = Path(f"/run/nsunit/network/{web.name}/hosts")
     right = path.read_text()
@@ -102,6 +105,7 @@ def test_a_changed_file_is_found_and_put_right(web, nsunit):
     assert nsunit("network", "check").stdout == "nothing is wrong\n"
 
 
+@pytest.mark.kernel("nftables")
 def test_the_resolver_asks_whom_it_is_told_to(web, shared, nsunit):
     host = Path("/etc/resolv.conf").read_text()
     assert (web.root / "etc/resolv.conf").read_text() == host
@@ -132,6 +136,7 @@ def stub():
     shutil.rmtree(upstream.parent)
 
 
+@pytest.mark.kernel("nftables")
 def test_the_resolver_is_told_nothing_that_is_true_for_the_host_alone(stub, containers, nsunit):
     stub.write_text("nameserver 127.0.0.54\nnameserver fe80::1%out0\nnameserver 192.0.2.7\nsearch far.example\n")
     name = containers.define(definition())
@@ -159,6 +164,7 @@ def networks(nsunit):
         nsunit("network", "rm", name)
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_each_network_has_its_own_names(networks, containers, nsunit):
     middle = containers.start(definition("Network=inner", "NetworkAlias=middle", network="outer"))
@@ -241,6 +247,7 @@ def db(shared, echo):
     return shared.start(echo("0.0.0.0", "bridge", "ExposedPort=5432 53/udp", "PublishPort=18080:80"))
 
 
+@pytest.mark.kernel("nftables")
 def test_a_link_orders_binds_and_tells(db, define, nsunit, containers, run):
     name = define(definition(f"Link={db.name}:DB"))
     nsunit("start", name)
@@ -266,6 +273,7 @@ def test_a_link_orders_binds_and_tells(db, define, nsunit, containers, run):
     assert f"{alone}: it is linked with 'nobody-there', which is not running" in refused.stderr
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, nsunit, run):
     """To one with no network at all, from one with no network at all, and from a network that has no route to it."""
@@ -321,6 +329,7 @@ def test_a_tunnel_leads_to_another_network(shared, containers, echo, workplace, 
     assert bridged.show("ActiveState")["ActiveState"] != "active"
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_killed_at_each_step_of_a_tunnel(containers, db, nsunit, run):
     """The helper, and each of the processes that it has for the tunnel."""
@@ -341,6 +350,7 @@ def test_killed_at_each_step_of_a_tunnel(containers, db, nsunit, run):
     assert run("pgrep", "-f", "socket-proxyd 127.0.0.1:5432", check=False).stdout == ""
 
 
+@pytest.mark.kernel("nftables")
 @ANYWHERE
 def test_a_place_that_is_taken_fails_the_start(containers, echo, db, nsunit):
     name = containers.define(echo("0.0.0.0", "none", f"Tunnel={db.name}:5432:/etc"))

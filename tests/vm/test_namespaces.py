@@ -149,6 +149,7 @@ def test_the_units_depend_on_each_other(member, leader):
     assert leader.service in found["After"].split()
 
 
+@pytest.mark.kernel("nftables")
 def test_the_names_of_a_network_that_is_joined(containers, nsunit, run):
     first = containers.start(f"{ROOT}Network=bridge\nAddHost=printer:192.0.2.9\nDNS=192.0.2.1\n")
     second = start(containers, (f"Network=container:{first.name}",))

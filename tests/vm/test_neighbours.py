@@ -342,7 +342,7 @@ while True:
 def test_all_of_it_at_once(containers, nsunit, strange, tmp_path):
     """A flood of words, processes that come and go and have names of their own, a stop that is put off."""
     other = containers.start(SLEEPER)
-    container = program(containers, tmp_path, ALL_OF_IT)
+    container = program(containers, tmp_path, ALL_OF_IT, "[Service]\nTimeoutStopSec=5min\n")
     payload = os.fsencode(container.cgroup / container.service)
     nested(payload, 40, "n" * 250)
     waiting = subprocess.Popen(["nsunit", "stop", container.name])

@@ -16,6 +16,8 @@ import pytest
 from outside import HOST, HOST6, OUTSIDE, OUTSIDE6, other_host
 from waiting import wait_until
 
+pytestmark = pytest.mark.kernel("nftables")
+
 DEBIAN = "/srv/roots/debian"
 LAYER = Path("/var/tmp/network-test")
 # Says its name and who asks, to each who connects.

@@ -18,6 +18,8 @@ from nsunit.features.network.model.attachment import Attachment, Interface, Netw
 from nsunit.features.network.model.port import Port
 from nsunit.features.network.wire import nft
 
+pytestmark = pytest.mark.kernel("nftables")
+
 ANYWHERE = pytest.mark.anywhere("bridges and addresses of the kernel's")
 
 CROWD = count("CROWD")  # of containers in one network

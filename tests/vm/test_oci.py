@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from bundles import ROOT, RUNTIME, bundle, received, rootfs, subreaper
+from bundles import ROOT, RUNTIME, bundle, line_of, received, rootfs, subreaper
 from waiting import wait_until
 
 __all__ = ["bundle", "rootfs", "subreaper"]  # fixtures
@@ -350,12 +350,12 @@ def test_the_terminal_comes_over_the_socket(bundle):
         bundle.call("create", "--console-socket", "tty", bundle.id)
         master = received(listening)
         bundle.call("start", bundle.id)
-        assert os.read(master, 100) == b"/dev/pts/0\r\n"
+        assert line_of(master) == "/dev/pts/0\r\n"
         assert struct.unpack("HHHH", fcntl.ioctl(master, 0x5413, b"\0" * 8))[:2] == (12, 34)
         options = ("--detach", "--tty", "--console-socket", "tty", "--pid-file", "pid")
         bundle.call("exec", *options, bundle.id, "readlink", "/proc/self/fd/1")
         other = received(listening)
-        assert os.read(other, 100) == b"/dev/pts/1\r\n"
+        assert line_of(other) == "/dev/pts/1\r\n"
         os.waitpid(int((bundle.path / "pid").read_text()), 0)  # else the container's process 1 waits for that
         os.close(other)
         refused = bundle.call("exec", "--detach", "--console-socket", "tty", bundle.id, "true", check=False)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from bundles import ROOT, bundle, received, rootfs, subreaper, users
-from remembering import MANAGERS, ONCE, REMEMBERS, criu, differs, remembering, restored, seen, started, word
+from remembering import MANAGERS, MARKS, REMEMBERS, criu, differs, remembering, restored, seen, started, word
 from waiting import wait_until
 
 __all__ = ["bundle", "criu", "remembering", "rootfs", "subreaper"]  # fixtures
 
-pytestmark = ONCE
+pytestmark = MARKS
 
 
 @MANAGERS

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import uuid
@@ -111,6 +112,21 @@ def test_ids_of_the_container_for_a_mount(bundle, rootfs):
     entry = {"destination": "/work", "source": str(rootfs / "work"), "options": ["bind", "idmap"]}
     bundle.config["mounts"].append(entry)
     assert says(bundle, "stat -c '%u %g' /work/kept /etc/passwd").split() == ["0", "0", "65534", "65534"]
+
+
+@ANYWHERE
+@pytest.mark.machine("raised limits")
+def test_limits_above_the_callers_where_the_container_could_not_raise_them(bundle):
+    """As engines ask for: they say a million of descriptors where systemd's limit for services is half of that."""
+    users(bundle.config)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    bundle.config["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": soft + 1, "hard": hard + 1}]
+    bundle.save()
+    assert resource.prlimit(bundle.create(), resource.RLIMIT_NOFILE) == (soft + 1, hard + 1)
+    bundle.call("start", bundle.id)
+    process = bundle.config["process"] | {"args": ["sh", "-c", "ulimit -Sn; ulimit -Hn"]}
+    (bundle.path / "process").write_text(json.dumps(process))
+    assert bundle.call("exec", "--process", "process", bundle.id).stdout.split() == [str(soft + 1), str(hard + 1)]
 
 
 @ANYWHERE

@@ -6,11 +6,11 @@ import uuid
 from pathlib import Path
 
 from bundles import CGROUPS, ROOT, bundle, rootfs, subreaper
-from remembering import MANAGERS, ONCE, REMEMBERS, criu, remembering, restored, started, word
+from remembering import MANAGERS, MARKS, REMEMBERS, criu, remembering, restored, started, word
 
 __all__ = ["bundle", "criu", "remembering", "rootfs", "subreaper"]  # fixtures
 
-pytestmark = ONCE
+pytestmark = MARKS
 
 
 def hook(path, kind, script=""):

@@ -29,6 +29,7 @@ def addresses(namespace=""):
     }
 
 
+@pytest.mark.kernel("nftables")
 def test_parameters_of_interfaces_are_set(containers, nsunit, run):
     said = ("Sysctl=net.ipv4.conf.eth0.log_martians=1", "Sysctl=net.ipv6.neigh.eth0.app_solicit=7")
     pod = containers.define("\n".join(("[Pod]", "Share=net", "Network=bridge", *said, "")), "parameters.pod")
@@ -66,6 +67,7 @@ def without_six(run, nsunit):
     OFF.write_text("0")
 
 
+@pytest.mark.kernel("nftables")
 def test_containers_start_on_a_host_without_ipv6(containers, without_six, nsunit):
     """They have it among themselves and to the host, by a bridge that has it; nothing else of the host is changed."""
     one, two = (containers.start(definition("Network=bridge", "Capability=+NET_RAW")) for _ in range(2))
@@ -91,6 +93,7 @@ def test_no_half_of_a_bridge_is_left(containers, nsunit):
         nsunit("network", "rm", "cut")
 
 
+@pytest.mark.kernel("nftables")
 def test_a_container_may_be_without_ipv6(containers, nsunit):
     for switch in ("all", "default", "eth0"):
         container = containers.start(definition("Network=bridge", f"Sysctl=net.ipv6.conf.{switch}.disable_ipv6=1"))

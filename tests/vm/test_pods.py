@@ -84,6 +84,7 @@ def links():
     return set(os.listdir("/sys/class/net"))
 
 
+@pytest.mark.kernel("nftables")
 def test_a_pod_has_one_network_that_outlives_its_containers(make, nsunit, run):
     before = links()
     pod = make(

@@ -69,6 +69,7 @@ def logs(nsunit, name: str) -> str:
     return nsunit("logs", name).stdout
 
 
+@pytest.mark.kernel("nftables")
 def test_nginx(started, nsunit):
     assert b"Welcome to nginx" in serving("nginx")
     container = started["nginx"]
@@ -89,6 +90,7 @@ def stopped(container, nsunit) -> str:
     return signal
 
 
+@pytest.mark.kernel("nftables")
 def test_redis_publishes_what_its_image_exposes(started, nsunit):
     container = started["redis"]
     assert serving("redis").startswith(b"+PONG")
@@ -106,6 +108,7 @@ def test_redis_publishes_what_its_image_exposes(started, nsunit):
     assert says["ExposedPort"] == ["6379/tcp"]
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.parametrize(
     ("name", "words", "signal", "said", "ended"),
     [

@@ -50,6 +50,7 @@ def table(run):
     run("nft", "delete", "table", "inet", "quickness", check=False)
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.parametrize("library", ["", "libnothing.so.0"], ids=["library", "program"])
 def test_rules_are_one_transaction_and_errors_are_told(table, library):
     chain = '{"add": {"rule": {"family": "inet", "table": "quickness", "chain": "none", "expr": [{"accept": None}]}}}'

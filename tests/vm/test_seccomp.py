@@ -105,6 +105,7 @@ def test_capability_opens_mount():
     assert (result.returncode, result.stdout) == (0, "tmpfs\n"), result.stderr
 
 
+@pytest.mark.kernel("calls of i386")
 @pytest.mark.skipif(MACHINE != "x86_64", reason="i386 calls exist on x86-64 only")
 def test_i386_call_kills_the_program():
     code = """

@@ -9,7 +9,7 @@ BUSYBOX = "[Container]\nLayer=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 
 DEBIAN = BUSYBOX.replace("busybox", "debian")
 
 
-@pytest.mark.parametrize("network", ["host", "bridge"])
+@pytest.mark.parametrize("network", ["host", pytest.param("bridge", marks=pytest.mark.kernel("nftables"))])
 def test_files_of_nsunit_belong_to_root_inside(containers, nsunit, network):
     """Postfix warns of an /etc/hosts that is somebody else's; nobody inside can change it all the same."""
     lines = f"Network={network}\nAddHost=db:192.0.2.1\nDNS=192.0.2.2\n"

@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from settings import APART, FILTERS, GONE, NEED_BPF_FRAMEWORK, RENAMED, shown_of, value_of
+from settings import APART, FILTERS, GONE, KERNEL, NEED_BPF_FRAMEWORK, RENAMED, shown_of, value_of
 
 from nsunit.definition.setting import keys_of, lookup
 
@@ -165,7 +165,15 @@ def seen(shared, filters, harmless, nsunit):
     return start
 
 
-@pytest.mark.parametrize("setting", [item for item in PLAIN if item != ("Unit", "StopWhenUnneeded")], ids=".".join)
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param(item, marks=[pytest.mark.kernel(KERNEL[item])] if item in KERNEL else [])
+        for item in PLAIN
+        if item != ("Unit", "StopWhenUnneeded")
+    ],
+    ids=".".join,
+)
 def test_systemd_has_the_value(seen, default, setting, containers, nsunit):
     section, key = setting
     if not is_usable(setting):
@@ -255,6 +263,7 @@ def test_enable_does_what_install_says(containers, nsunit, run, key):
     nsunit("disable", name)
 
 
+@pytest.mark.kernel("nftables")
 def test_the_address_of_its_link_is_chosen(containers):
     container = containers.start("[Container]\n" + PROGRAM + "Network=bridge\nMACAddress=0a:58:00:01:02:03\n")
     assert container.exec("cat", "/sys/class/net/eth0/address").stdout == "0a:58:00:01:02:03\n"

@@ -49,6 +49,7 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     assert modules_of("stop", name) & HEAVY == set()
 
 
+@pytest.mark.kernel("nftables")
 def test_systemd_is_not_woken_by_what_is_written(define, nsunit):
     """nsunit-limits.path has it watch which names come into /run/nsunit, and each costs a start 10 ms."""
     names = [define(f"{DEFINITION}[Container]\nNetwork=bridge\n") for _ in range(2)]
@@ -81,7 +82,10 @@ USED = {
 }
 
 
-@pytest.mark.parametrize("used", USED)
+@pytest.mark.parametrize(
+    "used",
+    [pytest.param(key, marks=[pytest.mark.kernel("nftables")] if key == "network" else []) for key in USED],
+)
 def test_what_starts_and_stops_load_is_in_packs(define, nsunit, used):
     """A module that is none of its pack's costs twice as much."""
     text = DEFINITION.partition("[Slice]")[0] + USED[used]

@@ -100,6 +100,7 @@ def ask(outside, protocol, address, port):
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.kernel("nftables")
 def test_ranges_and_udp(containers, outside, nsunit):
     container = containers.start(
         serving(
@@ -128,6 +129,7 @@ def test_sctp(containers, outside, run):
     assert ask(outside, "tcp", HOST, 8610) == "ConnectionRefusedError"
 
 
+@pytest.mark.kernel("nftables")
 def test_a_sender_of_udp_that_never_pauses_is_served(containers, outside, nsunit, tmp_path):
     """The kernel leads all packets of a sender where it has led the first one, so it has to forget those."""
     ours = ("python3", "-c")
@@ -209,6 +211,7 @@ while True:
 """
 
 
+@pytest.mark.kernel("nftables")
 def test_forged_frames_are_heard_by_nobody(containers):
     """Of frames with another's MAC or address, and of a router that is none, only the honest one arrives."""
     listener = containers.start(serving("", "Capability=+NET_RAW").replace("/server.py", "/listener.py"))

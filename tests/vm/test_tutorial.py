@@ -142,6 +142,7 @@ def scene(containers, run):
     )
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.once("each verb of it has tests on all releases")
 @pytest.mark.timeout(290)
 def test_every_task(scene, typed):

@@ -109,6 +109,7 @@ def test_what_requires_it_is_restarted_with_it(containers, nsunit, run):
         run("systemctl daemon-reload")
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.once("what is looked at, whatever systemd there is")
 def test_what_no_start_would_take_is_not_stopped_by_a_restart(containers, nsunit, tmp_path):
     other = containers.start(SLEEPER + "[Container]\nNetwork=bridge\nPublishPort=18431:80\n")
@@ -326,6 +327,7 @@ def test_rm(containers, nsunit):
 # host
 
 
+@pytest.mark.kernel("nftables")
 def test_version_and_doctor(nsunit, run):
     found = json.loads(nsunit("version", "--json").stdout)
     assert found["nsunit"] == nsunit("--version").stdout.split()[1]

@@ -9,7 +9,7 @@ import pytest
 Found = TypeVar("Found")
 
 
-def wait_until(condition: Callable[[], Found], what: str = "what the test waits for", timeout: float = 60) -> Found:
+def wait_until(condition: Callable[[], Found], what: str = "what the test waits for", timeout: float = 100) -> Found:
     """Return what *condition* tells as soon as it is true; fail the test, naming *what*, after *timeout* seconds."""
     deadline = time.monotonic() + timeout
     while not (found := condition()):

@@ -83,7 +83,7 @@ class Inherited(Record):
         os.sched_setscheduler(pid, policy | (SCHED_RESET_ON_FORK if resets else 0), os.sched_param(priority))
 
     def limit(self, pid: int) -> None:
-        """Give process *pid* the resource limits; where the caller may raise none, as systemd does: the nearest."""
+        """Give process *pid* the resource limits; where there is none as high, as systemd does: the nearest."""
         for key, (soft, hard) in self.limits.items():
             which = getattr(resource, key.replace("Limit", "RLIMIT_"), None)
             if which is None:
@@ -91,7 +91,7 @@ class Inherited(Record):
             try:
                 resource.prlimit(pid, which, (soft, hard))
             except (PermissionError, ValueError):  # that is what Python makes of EPERM here
-                highest = _lower(hard, resource.prlimit(pid, which)[1])
+                highest = _lower(hard, _highest(pid, which))
                 resource.prlimit(pid, which, (_lower(soft, highest), highest))
 
 
@@ -104,6 +104,17 @@ def inherited(context: Context, unit: str, keys: set[str]) -> Inherited:
     numbers = {key: _NO_LIMIT if value == INFINITY else int(str(value)) for key, value in values.items()
                if key.startswith("Limit")}  # fmt: skip
     return Inherited(known, values, {key: (numbers[f"{key}Soft"], numbers[key]) for key in limits})
+
+
+def _highest(pid: int, which: int) -> int:
+    """The highest limit that process *pid* can be given: systemd gives its own, which the caller's may be far below."""
+    soft, hard = resource.prlimit(pid, which)
+    try:
+        highest = resource.prlimit(1, which)[1]
+        resource.prlimit(pid, which, (_lower(soft, highest), highest))
+    except (PermissionError, ValueError):  # who has no privileges
+        return hard
+    return highest
 
 
 def _lower(one: int, other: int) -> int:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 
 class Plan(Record):
-    """What is to be made; *hooks* by kind; *oom_score* is None where the caller's stays."""
+    """What is to be made; *hooks* by kind; *oom_score* is None where the caller's stays; *limits* as of Program."""
 
     namespaces: Namespaces
     steps: tuple[Operation, ...]
     hooks: dict[str, tuple[Hook, ...]]
     oom_score: int | None
     terminal: bool
+    limits: tuple[tuple[int, int, int], ...]
     keeps_groups: bool = False
 
 
@@ -75,7 +76,7 @@ def plan(config: Json, bundle: str, identity: str, *, binds_devices: bool, keyri
     steps += [*todo.early, *files.read_only(steps), *todo.become, Wait()]
     steps += _container_hooks("startContainer", said, hooks.state_but_pid(config, bundle, identity, "created"))
     steps += todo.last
-    return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal, wishes.keeps_groups)
+    return Plan(spaces, tuple(steps), said, todo.oom_score, todo.terminal, todo.limits, wishes.keeps_groups)
 
 
 def _container_hooks(kind: str, said: dict[str, tuple[Hook, ...]], state: str) -> list[Operation]:

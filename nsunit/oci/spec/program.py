@@ -29,13 +29,17 @@ _LIMIT_MAX = (1 << 64) - 1
 
 
 class Program(Record):
-    """Steps in their three groups: what is done with the privileges of root, the program, and what comes last."""
+    """Steps in their three groups: what is done with the privileges of root, the program, and what comes last.
+
+    *limits* are also among the early ones: resource, soft, hard.
+    """
 
     early: tuple[Operation, ...]
     become: tuple[Operation, ...]
     last: tuple[Operation, ...]
     oom_score: int | None
     terminal: bool
+    limits: tuple[tuple[int, int, int], ...]
 
 
 def asked_by(annotations: Json) -> Wishes:
@@ -66,7 +70,9 @@ def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
         if entry.startswith("="):
             raise wrong(f"process.env[{number}]", f"'{entry}' has no name")
     path = next((entry[5:] for entry in reversed(environment) if entry.startswith("PATH=")), DEFAULT_PATH)
-    early = [*_limits(process), *_scheduling(process, linux)]
+    limits = _limits(process)
+    early: list[Operation] = [Call(f"set {name}", "prlimit", values) for name, values in limits.items()]
+    early += _scheduling(process, linux)
     terminal: bool = take(process, "terminal", bool)
     labels = _labels(process)
     filter_ = _filter(linux, wishes)
@@ -98,7 +104,7 @@ def parse(process: Json, linux: Json, wishes: Wishes, *, new: bool) -> Program:
     score = process.get("oomScoreAdj")
     if score is not None and not -1000 <= score <= 1000:
         raise wrong("process.oomScoreAdj", f"{score} is out of range")
-    return Program(tuple(early), tuple(become), tuple(last), score, terminal)
+    return Program(tuple(early), tuple(become), tuple(last), score, terminal, tuple(limits.values()))
 
 
 def _id(user: Json, name: str) -> int:
@@ -119,19 +125,17 @@ def _capabilities(process: Json) -> tuple[int, ...]:
     )
 
 
-def _limits(process: Json) -> list[Operation]:
-    steps: list[Operation] = []
-    seen = set()
+def _limits(process: Json) -> dict[str, tuple[int, int, int]]:
+    limits: dict[str, tuple[int, int, int]] = {}
     for number, entry in enumerate(take(process, "rlimits", list)):
         where = f"process.rlimits[{number}]."
         name = take(entry, "type", str)
         resource = names.look_up(names.LIMITS, name, f"{where}type")
-        if name in seen:
+        if name in limits:
             raise wrong(f"{where}type", f"'{name}' is there twice")
-        seen.add(name)
         soft, hard = (take(entry, key, int) & _LIMIT_MAX for key in ("soft", "hard"))
-        steps.append(Call(f"set {name}", "prlimit", (resource, soft, hard)))
-    return steps
+        limits[name] = (resource, soft, hard)
+    return limits
 
 
 def _scheduling(process: Json, linux: Json) -> list[Operation]:

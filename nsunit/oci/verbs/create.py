@@ -18,6 +18,7 @@ from nsunit.oci.state import REPLY, START, Container, began_of, now, read, write
 from nsunit.setup import linux
 from nsunit.setup import system as os
 from nsunit.setup.namespaces import cgroup_of, write_file
+from nsunit.setup.oci.calls import allow_limits
 from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
 from nsunit.setup.oci.step import Box, Channel, HookError
@@ -212,6 +213,8 @@ class _Making(Answers):
             place = placing.fill(self.container.place, identity, pid, self.config, self.warn, self.client)
             if place != self.container.place:
                 self._note(place=place)
+        if self.todo.namespaces.has("user"):
+            allow_limits(pid, self.todo.limits)
         if self.todo.oom_score is not None:
             write_file(f"/proc/{pid}/oom_score_adj", str(self.todo.oom_score))
 

@@ -14,6 +14,7 @@ from nsunit.oci.spec.process import cpu_set
 from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, is_alive, read, write_whole
 from nsunit.setup import linux, namespaces
 from nsunit.setup import system as os
+from nsunit.setup.oci.calls import allow_limits
 from nsunit.setup.oci.process import Keyring, Report
 from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn
@@ -67,6 +68,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     keyring = () if container.keeps_keyring else (Keyring(),)
     steps = (*keyring, *todo.early, *todo.become, Report(), *todo.last)
     session.score = todo.oom_score
+    session.limits = todo.limits if "user" in spaces.pidfd_kinds else ()
     try:
         pid = spawn(spaces, steps, box, other, session)
     except StartError as error:
@@ -160,6 +162,7 @@ class _Session(Answers):
         self.given = given
         self.path = ""  # of its cgroup
         self.score: int | None = None
+        self.limits: tuple[tuple[int, int, int], ...] = ()  # that its user namespace may refuse
         self.first_score = take(take(config, "process", dict), "oomScoreAdj", int) if "process" in config else None
         affinity: Json = take(process, "execCPUAffinity", dict)
         where = "process.execCPUAffinity."
@@ -189,9 +192,15 @@ class _Session(Answers):
             self._enter(self.path, pid)
         if self.final:
             os.sched_setaffinity(pid, self.final)
+        allow_limits(pid, self.limits)
         score = self.score if self.score is not None else self.first_score
         if score is not None:
-            namespaces.write_file(f"/proc/{pid}/oom_score_adj", str(score))
+            try:
+                namespaces.write_file(f"/proc/{pid}/oom_score_adj", str(score))
+            except PermissionError:
+                # A user's own service has a higher one than what made the container, and nobody but root may lower it.
+                if is_host_root():
+                    raise
 
     def _enter(self, path: str, pid: int) -> None:
         try:

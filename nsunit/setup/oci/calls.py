@@ -21,6 +21,22 @@ def prlimit(resource: int, soft: int, hard: int) -> None:
     linux.old_call("prlimit64", 0, resource, struct.pack("=QQ", soft, hard), None)
 
 
+def allow_limits(pid: int, limits: tuple[tuple[int, int, int], ...]) -> None:
+    """Raise hard limits of process *pid* to those of *limits* (resource, soft, hard): then it can set them all itself.
+
+    In a user namespace nobody may raise any: CAP_SYS_RESOURCE of the host's is asked for.  Who has none leaves them.
+    """
+    for resource, _, hard in limits:
+        before = bytearray(16)  # struct rlimit64
+        linux.old_call("prlimit64", pid, resource, None, before)
+        soft, highest = struct.unpack("=QQ", before)
+        if hard > highest:
+            try:
+                linux.old_call("prlimit64", pid, resource, struct.pack("=QQ", soft, hard), None)
+            except PermissionError:
+                return
+
+
 def sched_setattr(policy: int, flags: int, nice: int, priority: int, runtime: int, deadline: int, period: int) -> None:
     """sched_setattr(2), of the calling process: a `struct sched_attr` of the first version."""
     attributes = struct.pack("=IIQiIQQQ", 48, policy, flags, nice, priority, runtime, deadline, period)

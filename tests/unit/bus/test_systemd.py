@@ -189,6 +189,29 @@ def test_reading_survives_a_lost_connection():
     assert client(first, second).version() == 257
 
 
+@pytest.mark.parametrize(
+    ("method", "deed", "answer"),
+    [
+        ("StopUnit", lambda manager: manager.stop("a.service"), JOB.encode()),
+        ("KillUnit", lambda manager: manager.kill("a.service", "all", 9), None),
+        ("ResetFailedUnit", lambda manager: manager.reset_failed("a.service"), None),
+        ("SetUnitProperties", lambda manager: manager.set_properties("a.service", True, []), None),
+        ("Reload", lambda manager: manager.reload(), None),
+    ],
+)
+def test_what_is_the_same_twice_survives_a_lost_connection(method, deed, answer):
+    """systemd re-executes itself while it is asked."""
+    first, second = fake.FakeBus({method: fake.Error(-errno.ECONNRESET)}), fake.FakeBus({method: answer})
+    deed(client(first, second))
+    assert method in second.methods()
+
+
+def test_a_signal_is_not_repeated_on_a_lost_connection():
+    """But for SIGKILL, it would be another one."""
+    with pytest.raises(BusError, match="^the connection to systemd was lost$"):
+        client(fake.FakeBus({"KillUnit": fake.Error(-errno.ECONNRESET)})).kill("a.service", "main", 10)
+
+
 def test_starting_is_not_repeated_on_a_lost_connection():
     bus = fake.FakeBus({"StartUnit": fake.Error(-errno.ECONNRESET)})
     with pytest.raises(BusError, match="^the connection to systemd was lost$") as caught:
@@ -221,7 +244,7 @@ def test_systemd_that_leaves_the_bus_is_a_lost_connection():
     said = b"Message recipient disconnected from message bus without replying"
     error = fake.Error(-5, b"org.freedesktop.DBus.Error.NoReply", said)
     with pytest.raises(BusError) as caught:
-        client(fake.FakeBus({"StopUnit": error})).stop("x")
+        client(fake.FakeBus({"StartUnit": error})).start("x")
     assert caught.value.name == DISCONNECTED
 
 

@@ -136,7 +136,7 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
     ]
     assert marks("sid", natively=True, user_mode=True) == [
         "not after_reboot and not engines and machine and not user_mode and not once",
-        "not after_reboot and not engines and user_mode and not once",
+        "not after_reboot and not engines and machine and user_mode and not once",
         "not after_reboot and not engines and not machine and not once",
     ]
     assert marks("trixie", natively=False, user_mode=False) == ["not after_reboot and not engines"]
@@ -144,6 +144,11 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
     assert marks("sid", natively=False, user_mode=True) == [
         "not after_reboot and not engines and not user_mode and not once",
         "not after_reboot and not engines and user_mode and not once",
+    ]
+    assert marks("trixie", natively=False, user_mode=True) == [
+        "not after_reboot and not engines and not user_mode",
+        "not after_reboot and not engines and user_mode and not once",
+        "not after_reboot and not engines and user_mode and once",
     ]
 
 
@@ -157,6 +162,17 @@ def test_what_runs_anywhere_is_shared_by_releases_that_cannot_be_missing(nativel
     assert shares("trixie", "bookworm", "sid") == ["0/2", "1/2", "none"]
     assert shares("bookworm", "sid") == ["0/1", "none"]
     assert shares("sid") == ["0/1"]
+
+
+def test_only_what_is_emulated_beside_user_mode_is_in_one_of_the_releases():
+    """All of the tests are in each of them otherwise, but for those that say so."""
+    found = {
+        (natively, user_mode, place.make): place.shared
+        for natively in (True, False)
+        for user_mode in (True, False)
+        for place in guest_suite.places("trixie", ["trixie"], natively=natively, user_mode=user_mode)
+    }
+    assert {key for key, shared in found.items() if shared != "anywhere"} == {(False, True, Machine)}
 
 
 def test_counts_are_many_natively_in_the_first_release():
@@ -180,8 +196,9 @@ def test_what_runs_only_when_asked_for_runs_nowhere_else(natively):
     assert place.booted("trixie").name not in {other.booted("trixie").name for other in usual}
 
 
-def test_systems_of_one_release_have_names_of_their_own():
-    places = guest_suite.places("trixie", ["trixie"], natively=True, user_mode=True)
+@pytest.mark.parametrize("natively", [True, False])
+def test_systems_of_one_release_have_names_of_their_own(natively):
+    places = guest_suite.places("trixie", ["trixie"], natively=natively, user_mode=True)
     assert len({place.booted("trixie").name for place in places}) == len(places)
 
 

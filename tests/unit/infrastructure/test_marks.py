@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from marks import fault, is_elsewhere
+from marks import fault, in_user_mode, is_elsewhere
 
 REBOOT = "vm/test_reboot.py"
 
@@ -25,6 +25,7 @@ def item(path: str = REBOOT, **marks: tuple[object, ...]) -> SimpleNamespace:
         item("vm/test_any.py", anywhere=("files alone",), machine=("a disk",)),
         item(after_reboot=(), machine=("a reboot",)),
         item("vm/test_any.py", engines=("two systems",)),
+        item("vm/test_any.py", kernel=("nftables",), once=("files alone",)),
     ],
 )
 def test_what_runs_somewhere(good):
@@ -37,6 +38,8 @@ def test_what_runs_somewhere(good):
         (item(machine=()), "as one text"),
         (item(machine=("",)), "as one text"),
         (item(machine=("one", "two")), "as one text"),
+        (item("vm/test_any.py", kernel=()), "what user mode lacks, as one text: calls of i386, checkpoints"),
+        (item("vm/test_any.py", kernel=("it fails now and then",)), "what user mode lacks"),
         (item("vm/test_any.py", once=()), "once() needs its reason, as one text"),
         (item("vm/test_any.py", anywhere=()), "anywhere() needs its reason, as one text"),
         (item("vm/test_any.py", anywhere=("a reason",), once=("a reason",)), "in one of the releases"),
@@ -56,6 +59,20 @@ def test_what_would_run_nowhere_or_in_the_wrong_place(bad, said):
     assert said in fault(bad)
 
 
+@pytest.mark.parametrize(
+    ("marks", "enough"),
+    [
+        ({}, True),
+        ({"machine": ("controllers",)}, True),
+        ({"machine": ("cpuset",)}, False),
+        ({"kernel": ("nftables",)}, False),
+        ({"machine": ("controllers",), "kernel": ("nftables",)}, True),  # of its module: the reason goes before
+    ],
+)
+def test_which_machines_user_mode_is_enough_for(marks, enough):
+    assert in_user_mode(item("vm/test_any.py", **marks)) == enough
+
+
 def test_each_file_of_what_runs_anywhere_has_one_release(monkeypatch):
     here = {}
     names = [path.name for path in (Path(__file__).resolve().parents[2] / "vm").glob("test_*.py")]
@@ -66,3 +83,13 @@ def test_each_file_of_what_runs_anywhere_has_one_release(monkeypatch):
     assert here["0/2"] | here["1/2"] == here[""] == set(names)
     assert (here["0/2"] & here["1/2"], here["none"]) == (set(), set())
     assert min(len(here["0/2"]), len(here["1/2"])) > len(names) // 3
+
+
+def test_what_is_emulated_beside_user_mode_has_one_release_too(monkeypatch):
+    monkeypatch.setenv("NSUNIT_TEST_SHARE", "none")
+    lacking = item("vm/test_any.py", kernel=("nftables",))
+    assert not is_elsewhere(lacking)
+    monkeypatch.setenv("NSUNIT_TEST_SHARED", "anywhere kernel")
+    assert is_elsewhere(lacking)
+    assert is_elsewhere(item("vm/test_any.py", anywhere=("a reason",)))
+    assert not is_elsewhere(item("vm/test_any.py", machine=("cpuset",)))

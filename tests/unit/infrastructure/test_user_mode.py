@@ -98,6 +98,19 @@ def test_why_a_machine_does_not_run_is_told(machine, tmp_path):
     )
 
 
+def test_machines_take_turns_with_the_processors(machine, tmp_path, monkeypatch):
+    """By chance, two of three could have the same, and the third one for itself."""
+    given = []
+    monkeypatch.setattr(user_mode.os, "sched_getaffinity", lambda pid: {3, 5})
+    monkeypatch.setattr(user_mode.os, "sched_setaffinity", lambda pid, processors: given.append(processors))
+    boots(tmp_path, "exit 1")
+    for _ in range(3):
+        machine.start(tmp_path, tied=True)
+        while machine.pid():
+            time.sleep(0.01)
+    assert given[0] == given[2] != given[1]
+
+
 def test_a_machine_that_ends_is_booted_once_more(machine, tmp_path, monkeypatch):
     boots(tmp_path, f"echo >>{tmp_path}/boots")
     assert needs.refusal_of_user_mode(tmp_path)

@@ -1,5 +1,6 @@
 """What is kept of a container on disk: whole or not at all, for its owner, under a lock that means what it says."""
 
+import contextlib
 import errno
 import os
 import resource
@@ -15,6 +16,7 @@ import pytest
 from nsunit.oci.cgroup.place import Place
 from nsunit.oci.errors import OciError
 from nsunit.oci.state import Container, Store, began_of, write_whole
+from nsunit.oci.verbs import execute
 from nsunit.oci.verbs.execute import spaces_of
 from nsunit.setup import system
 from nsunit.setup.oci import copy
@@ -138,3 +140,17 @@ def test_a_program_whose_first_thread_has_ended_is_there_until_the_last_one_ends
         program.stdin.close()
         os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
         assert began_of(program.pid) == 0
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_a_user_may_have_a_higher_score_than_the_container(monkeypatch, root):
+    """A service of a user's manager has: the kernel lets nobody else lower it, and podman's `exec` is called there."""
+
+    def refused(path, text):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(execute.namespaces, "write_file", refused)
+    monkeypatch.setattr(execute, "is_host_root", lambda: root)
+    session = execute._Session(None, None, {}, {"process": {"oomScoreAdj": 0}})
+    with pytest.raises(PermissionError) if root else contextlib.nullcontext():
+        session.placed(1, inside=True)

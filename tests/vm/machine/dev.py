@@ -15,7 +15,7 @@ from .user_mode import UserMode
 
 HELP = """\
     tests/vm/dev up                    boot a Debian 13 machine (up bookworm, up sid) and push the tree
-    tests/vm/dev up --user-mode        the same of a user-mode kernel: five times as fast, for controllers
+    tests/vm/dev up --user-mode        the same of a user-mode kernel: five times as fast, without nftables
     tests/vm/dev push                  the working tree into the machine: code, commands, templates, tests
     tests/vm/dev sh 'nsunit list'      a shell command in it: its output, its exit code
     tests/vm/dev -p sh 'nsunit list'   the same after a push

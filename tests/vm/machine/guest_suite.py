@@ -67,6 +67,7 @@ class Place:
     seconds: float = 60 * 60
     suffix: str = ""  # of the names of systems and logs
     share: str = ""  # of the tests that run in one of the releases, see tests/vm/marks.py; all of them by default
+    shared: str = "anywhere"  # the marks of these
 
     def booted(self, release: str) -> Booted:
         """Return what this run uses for a release here, booted or not."""
@@ -232,6 +233,7 @@ class Suite:
             "NSUNIT_MUST_WORK": "1",
             "NSUNIT_TEST_COUNTS": self.place.counts,
             "NSUNIT_TEST_SHARE": self.place.share,
+            "NSUNIT_TEST_SHARED": self.place.shared,
             "PYTHONPATH": TESTS,
             **test_variables(),
         }
@@ -283,19 +285,37 @@ NATIVELY = Place(
 ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
 MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=75 * 60, suffix="-machine")
 USER = replace(
-    MACHINE, title="in user mode", make=UserMode, marks=f"{USUAL} and user_mode", silence=5 * 60, suffix="-user-mode"
+    MACHINE,
+    title="in user mode",
+    make=UserMode,
+    marks=f"{MACHINE.marks} and user_mode",
+    silence=5 * 60,
+    suffix="-user-mode",
 )
-# Of all three releases side by side: emulated, that takes hours.
-EVERYTHING = replace(MACHINE, marks=USUAL, seconds=8 * 60 * 60)
+# Where nothing is booted natively.  Of all three releases side by side: emulated, all of it takes hours.
+EVERYTHING = replace(MACHINE, marks=USUAL, timeout=600, silence=15 * 60, seconds=8 * 60 * 60)
+# What user mode's kernel is not enough for is in one of the releases: in each it would take as long as all the rest.
+REST = replace(EVERYTHING, marks=f"{USUAL} and not user_mode", shared="anywhere kernel")
+USUAL_USER = replace(
+    EVERYTHING, title=USER.title, make=USER.make, marks=f"{USUAL} and user_mode and not once", suffix=USER.suffix
+)
+ONCE_USER = replace(
+    USUAL_USER, title="in user mode, once", marks=f"{USUAL} and user_mode and once", suffix="-user-mode-once"
+)
 
 
 def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: bool) -> list[Place]:
-    """Return where tests of a release run, machines first; one of *releases* is enough for those that say so."""
+    """Return where tests of a release run, machines first; one of *releases* is enough for those that say so.
+
+    What is enough once is as much as all the rest: it has a system of its own, natively or in user mode.
+    """
     is_first = release == releases[0]
-    emulated = MACHINE if natively else EVERYTHING
-    machines = [without(emulated, "user_mode"), USER] if user_mode else [emulated]
-    found = machines if is_first else [without(place, "once") for place in machines]
-    found += [NATIVELY, *([ONCE] if is_first else [])] if natively else []
+    if natively:
+        machines = [without(MACHINE, "user_mode"), USER] if user_mode else [MACHINE]
+        others = [NATIVELY, ONCE]
+    else:
+        machines, others = ([REST], [USUAL_USER, ONCE_USER]) if user_mode else ([EVERYTHING], [])
+    found = [*machines, *others] if is_first else [*(without(place, "once") for place in machines), *others[:1]]
     return [replace(place, share=share(release, releases)) for place in found]
 
 

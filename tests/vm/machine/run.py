@@ -250,13 +250,16 @@ def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial
             print(f"FAILED {result.title}, and passed when run again: {text}")
     for result in results:
         print(result.line())
-    reasons = sum((result.reasons for result in results), Counter())
     if refusal:
         print(f"nothing was booted natively: {refusal}")
     if of_user_mode:
         print(f"nothing was run in user mode, but in qemu's machines: {of_user_mode}")
-    if reasons and not refusal:
-        print("in machines for: " + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common()))
+    # Where nothing is booted natively, user mode has all of which nothing is to be said.
+    where = [guest_suite.MACHINE.title, *([] if refusal else [guest_suite.USER.title])]
+    reasons = sum((result.reasons for result in results if result.place in where), Counter())
+    if reasons and not (refusal and of_user_mode):
+        kind = "qemu's machines" if refusal else "machines"
+        print(f"in {kind} for: " + ", ".join(f"{reason} ({count})" for reason, count in reasons.most_common()))
     passed, failed = sum(result.passed for result in results), sum(result.bad for result in results)
     again = sum(len(result.again) for result in results)
     for note in dict.fromkeys(f"{result.suite} was {result.note}" for result in results if result.note):
@@ -271,7 +274,7 @@ def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial
 HELP = """\
 What runs where: linters and unit tests on this system; tests/vm in Debian 13, 12 and sid, each booted natively as PID 1
 of namespaces of its own; what is marked `machine` there in machines: of a user-mode kernel where that is enough, else
-of qemu. Where nothing can be booted natively, all others run in qemu's, too. What follows -- goes to pytest.
+of qemu. Where nothing can be booted natively, all others run in these, too. What follows -- goes to pytest.
 
 To keep a system running while you work, see tests/vm/quick --help and tests/vm/dev --help.
 """

@@ -2,13 +2,14 @@
 
 It has the controllers that this host may lack, at several times the speed of the emulated machine.  Its kernel is that
 of Debian sid for every release, with one processor; what a test needs beyond controllers for memory, cpu, pids and io
-(cpuset, huge pages, PSI, NAT by nftables, the release's own kernel) is in qemu's machine only.  A reboot is the same
+(cpuset, huge pages, PSI, nftables, the release's own kernel) is in qemu's machine only.  A reboot is the same
 process, which executes the kernel again, with the same disks and lines.
 """
 
 import contextlib
 import ctypes
 import errno
+import itertools
 import os
 import socket
 import subprocess
@@ -22,11 +23,13 @@ from .qemu import Housed
 
 PORTS = 6  # commands that can run in one machine at the same time
 PIDFD_GETFD = 438  # the number of pidfd_getfd(2)
+TURNS = itertools.count(os.getpid())  # of processors: each machine of a run has the next one
 BOOT = Path(__file__).with_name("user-mode-boot")
-# As qemu's machine has them, where they mean something here.
+# As qemu's machine has them, where they mean something here.  No other kernel of Debian has
+# groups of real time: with them, a policy of real time is refused wherever there is the controller `cpu`.
 KERNEL_ARGUMENTS = (
     "root=/dev/ubda rw quiet loglevel=4 panic=-1 init=/usr/lib/nsunit-test/user-mode-init random.trust_cpu=on"
-    " seccomp=auto systemd.unified_cgroup_hierarchy=1 systemd.show_status=no systemd.log_color=no"
+    " seccomp=auto rt_group_sched=0 systemd.unified_cgroup_hierarchy=1 systemd.show_status=no systemd.log_color=no"
 ).split()
 
 
@@ -96,7 +99,7 @@ class UserMode(Housed):
             )
             # Kernel and programs take turns: to wake the other one is fifteen times as fast on the same processor.
             processors = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(process.pid, {processors[int(cache.key_of(self.name), 16) % len(processors)]})
+            os.sched_setaffinity(process.pid, {processors[next(TURNS) % len(processors)]})
         owned.note(self.directory / "pid", process.pid)
 
     @contextmanager

@@ -67,7 +67,7 @@ def test_a_process_gets_limits(monkeypatch):
         real = resource.prlimit
 
         def refusing(pid, which, *values):
-            if values and values[0][1] in (-1, 100):
+            if pid == 1 or (values and values[0][1] in (-1, 100)):
                 raise PermissionError(1, "Operation not permitted")
             return real(pid, which, *values)
 
@@ -75,6 +75,21 @@ def test_a_process_gets_limits(monkeypatch):
         limit(process.pid, {"LimitNOFILE": (100, -1)})
         assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (90, 90)
         process.stdin.write(b"\n")
+
+
+def test_the_nearest_limit_is_that_of_systemd_and_not_of_the_caller(monkeypatch):
+    """fs.nr_open is, which systemd raises; a caller in a session of its own has half a million."""
+    limits = {1: (1024, 1 << 30), 77: (1024, 524288)}
+
+    def prlimit(pid, which, wanted=None):
+        if wanted and not 0 <= wanted[1] <= 1 << 30:
+            raise ValueError("not allowed to raise maximum limit")
+        limits[pid] = wanted or limits[pid]
+        return limits[pid]
+
+    monkeypatch.setattr(inherited.resource, "prlimit", prlimit)
+    Inherited((), {}, {"LimitNOFILE": (2_000_000_000, 2_000_000_000)}).limit(77)
+    assert limits == {1: (1024, 1 << 30), 77: (1 << 30, 1 << 30)}
 
 
 def test_what_cannot_be_given_is_named(monkeypatch):

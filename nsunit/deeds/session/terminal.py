@@ -102,10 +102,10 @@ class Streams:
             SessionError: a stream of the caller's could not be read or written.
         """
         pidfd = os.pidfd_open(payload)
-        with _Signals(pidfd, self, translate):
+        with _Signals(pidfd, self, translate) as signals:
             restore = _raw(0) if self.build.master_fd >= 0 and self.passes_input else None
             try:
-                status = self._carry(payload, pidfd)
+                status = self._carry(payload, pidfd, signals.woken)
             finally:
                 if restore:
                     restore()
@@ -113,15 +113,17 @@ class Streams:
             raise SessionError(self.failures[0], EXIT_SETUP)
         return status
 
-    def _carry(self, payload: int, pidfd: int) -> int:
+    def _carry(self, payload: int, pidfd: int, woken: int) -> int:
         ended, status = False, 0
         while self.routes or not ended:
-            wanted = {} if ended else {pidfd: select.POLLIN}
+            wanted = {} if ended else {pidfd: select.POLLIN, woken: select.POLLIN}
             for route in self.routes:
                 fd, event = route.waits_for()
                 wanted[fd] = wanted.get(fd, 0) | event
             # What others that still have the payload's streams will write is not waited for, only what is there.
             ready = _poll(wanted, wait=not ended or any(route.pending for route in self.routes))
+            if woken in ready:
+                os.read(woken, CHUNK)  # what there was to do is done by now
             if pidfd in ready:
                 ended, status = True, os.waitpid(payload, 0)[1]
                 self._prepare_for_end()
@@ -226,25 +228,35 @@ class _Route:
 
 
 class _Signals:
-    """While it is entered, signals to this process are the payload's."""
+    """While it is entered, signals to this process are the payload's.
+
+    Python's handlers run between two of its steps.  So that no signal waits for the end of a wait that was about to
+    begin, each of them makes *woken* readable, a descriptor.
+    """
 
     def __init__(self, pidfd: int, streams: Streams, translate: Callable[[int], int] | None) -> None:
         self.pidfd = pidfd
         self.streams = streams
         self.translate = translate
         self.previous: dict[int, object] = {}
+        self.woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> _Signals:
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in FORWARDED:
             self.previous[number] = signal.signal(number, self._forward)
         if self.streams.build.master_fd >= 0:
             self.previous[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resize)
             self.streams.resize()  # it may have changed meanwhile
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
+        return self
 
     def __exit__(self, *_exception: object) -> None:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        os.close(self.woken)
+        os.close(self._waker)
 
     def _forward(self, number: int, _frame: object) -> None:
         try:

@@ -2,12 +2,17 @@
 
 import errno
 import os
+import select
+import signal
+import subprocess
 import termios
 import tty
 
 import pytest
 
+from nsunit.deeds.session import terminal
 from nsunit.deeds.session.terminal import CHUNK, _Route, raw_mode
+from nsunit.setup.build import Build
 
 
 @pytest.fixture
@@ -45,6 +50,30 @@ def test_a_file_takes_it_all(tmp_path):
     assert found.step()
     assert found.waits_for() == (100, 1)  # POLLIN
     os.close(fd)
+
+
+def test_a_signal_that_comes_just_before_a_wait_ends_it(monkeypatch):
+    """Python has run its handler by then, and no system call is interrupted by it."""
+    real, ready = terminal._poll, []
+
+    def poll(wanted, *, wait):
+        if ready:
+            return real(wanted, wait=wait)
+        os.kill(os.getpid(), signal.SIGHUP)
+        waiting = select.poll()
+        for fd, events in wanted.items():
+            waiting.register(fd, events)
+        ready.append({fd for fd, _ in waiting.poll(1000)})
+        payload.kill()
+        return ready[0]
+
+    monkeypatch.setattr(terminal, "_poll", poll)
+    streams = terminal.Streams(Build(""), passes_input=False)
+    with subprocess.Popen(("sleep", "60")) as payload:
+        assert streams.relay(payload.pid, lambda _number: signal.SIGCONT) == signal.SIGKILL
+    streams.close()
+    assert len(ready[0]) == 1
+    assert signal.set_wakeup_fd(-1) == -1
 
 
 def test_raw_mode_is_that_of_the_standard_library():

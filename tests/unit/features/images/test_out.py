@@ -294,9 +294,13 @@ def test_marks_of_users_are_others():
         walk.check_marks("x", {"user.overlay.redirect": b"/"}, walk.USERS_MARKS)
 
 
-def test_without_skopeo(monkeypatch):
+def test_what_only_this_host_has_is_sent_nowhere_unasked_and_nothing_without_skopeo(monkeypatch):
     store = SimpleNamespace(find=lambda _text: "0" * 64, named=lambda text: f"localhost/{text}:1")
     monkeypatch.setattr(send, "Store", lambda _paths, _remove: store)
     monkeypatch.setattr(send, "directory_with", lambda _names: "")
+    context = SimpleNamespace(user=False, paths=None, remove_tree=None)
+    with pytest.raises(UsageError, match="'localhost/x:1' is a name of this host's, and of no registry") as caught:
+        send.push(context, "x")
+    assert caught.value.hint == "say where to: 'nsunit image push x REGISTRY/x:1'"
     with pytest.raises(NsunitError, match="sent by skopeo, which is not installed"):
-        send.push(SimpleNamespace(user=False, paths=None, remove_tree=None), "x")
+        send.push(context, "x", "docker://registry/x:1")

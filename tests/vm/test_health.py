@@ -129,7 +129,7 @@ def test_ready_when_it_is_healthy(containers, nsunit):
     assert [item["status"] for item in shown(nsunit, early)["results"]][-1] == 0
     assert "setns" not in nsunit("logs", early).stdout
 
-    never = containers.define(BASE.format("") + LOOKS + "Notify=healthy\n[Service]\nTimeoutStartSec=4\n")
+    never = containers.define(BASE.format("") + LOOKS + "Notify=healthy\n[Service]\nTimeoutStartSec=6\n")
     done = nsunit("start", never, check=False)
     assert done.returncode == 1
     assert f"{never}: it was not healthy in time: status 1: ls: /tmp/well: No such file" in done.stderr

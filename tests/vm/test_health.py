@@ -129,7 +129,7 @@ def test_ready_when_it_is_healthy(containers, nsunit):
     assert [item["status"] for item in shown(nsunit, early)["results"]][-1] == 0
     assert "setns" not in nsunit("logs", early).stdout
 
-    never = containers.define(BASE.format("") + LOOKS + "Notify=healthy\n[Service]\nTimeoutStartSec=4\n")
+    never = containers.define(BASE.format("") + LOOKS + "Notify=healthy\n[Service]\nTimeoutStartSec=6\n")
     done = nsunit("start", never, check=False)
     assert done.returncode == 1
     assert f"{never}: it was not healthy in time: status 1: ls: /tmp/well: No such file" in done.stderr
@@ -168,11 +168,11 @@ def test_one_that_is_restarted_during_a_check_is_checked_at_once(containers, nsu
 @pytest.mark.parametrize("how", ["false", "exec sleep 1000"])
 def test_tries_leave_no_descriptors_open(containers, how):
     """One that is starting is tried by one and the same program: it had none left after a thousand."""
-    looks = f"Health=/bin/sh -c 'echo >>/tmp/tries; {how}'\nHealthInterval=30min\nHealthTimeout=300ms\n"
+    looks = f"Health=/bin/sh -c 'echo >>/tmp/tries; {how}'\nHealthInterval=30min\nHealthTimeout=500ms\n"
     container = containers.start(BASE.format("") + looks + "HealthStartInterval=100ms\n")
     _, service = checks(container)
     tries = Path(f"/proc/{container.pid}/root/tmp/tries")
-    wait_until(lambda: tries.exists() and tries.stat().st_size >= 20, "twenty tries")
+    wait_until(lambda: tries.exists() and tries.stat().st_size >= 20, "twenty tries", timeout=250)
     assert len(os.listdir(f"/proc/{container.show('MainPID', unit=service)['MainPID']}/fd")) < 20
 
 

@@ -22,10 +22,14 @@ CHOWN, KILL, NET_RAW, SYS_ADMIN = 1, 1 << 5, 1 << 13, 1 << 21
 MASKED = (
     *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kallsyms", "/proc/kcore", "/proc/keys"),
     *("/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"),
-    *("/sys/firmware", "/sys/devices/virtual/powercap"),
+    *("/sys/firmware", "/sys/fs/selinux", "/sys/devices/virtual/powercap"),
 )
-SYSRQ = ("/proc/sysrq-trigger",) if os.path.exists("/proc/sysrq-trigger") else ()  # a kernel may be without
-READ_ONLY = ("/proc/sys/kernel/panic", *SYSRQ, "/proc/irq/default_smp_affinity")
+# A kernel may be without.
+SYSRQ, AFFINITY = (
+    tuple(path for path in (path,) if os.path.exists(path))
+    for path in ("/proc/sysrq-trigger", "/proc/irq/default_smp_affinity")
+)
+READ_ONLY = ("/proc/sys/kernel/panic", *SYSRQ, *AFFINITY)
 PLACES = ("/", "/dev", "/proc", "/proc/irq", "/proc/sys", *SYSRQ, "/sys", "/sys/fs/cgroup", "/tmp")
 READ_ONLY_PLACES = ["/proc/irq", "/proc/sys", *SYSRQ, "/sys", "/sys/fs/cgroup"]
 SYSCTLS = ("net.ipv4.tcp_keepalive_time", "kernel.shmmax", "user.max_user_namespaces")
@@ -33,7 +37,16 @@ DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 
 # Runs as process 1 of the containers below and tells how the world looks from there.
 PROBE = """\
-import errno, json, os, socket, stat, subprocess
+import errno, json, os, socket, stat, subprocess, time
+
+def processes():
+    deadline = time.monotonic() + 20
+    while True:
+        found = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+        # What keeps an early end from systemd is there until systemd knows of the start.
+        if found == [1] or time.monotonic() > deadline:
+            return found
+        time.sleep(0.01)
 
 def attempt(deed, *arguments):
     try:
@@ -76,7 +89,7 @@ found = {
     "environment": dict(os.environ),
     "interfaces": sorted(os.listdir("/sys/class/net")),
     "lo": content("/sys/class/net/lo/flags"),
-    "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
+    "processes": processes(),
     "cgroup": content("/proc/self/cgroup"),
     "members": content("/sys/fs/cgroup/cgroup.procs"),
     "devices": sorted(os.listdir("/dev")),

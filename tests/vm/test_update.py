@@ -153,7 +153,7 @@ def test_before_the_next_start_all_look_at_what_that_will_have(versions, contain
 def test_what_does_not_come_up_is_taken_back(versions, containers, nsunit, notify):
     health = "Health=/bin/cat /well\nHealthInterval=200ms\nHealthRetries=2\n"
     first = versions.make("one")
-    text = f"[Container]\nImage={versions.name}\nAutoUpdate=local\n{health}{notify}[Service]\nTimeoutStartSec=3\n"
+    text = f"[Container]\nImage={versions.name}\nAutoUpdate=local\n{health}{notify}[Service]\nTimeoutStartSec=6\n"
     container = containers.start(text)
     name = container.name
     bad = versions.make("bad", well=False)

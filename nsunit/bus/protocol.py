@@ -107,6 +107,15 @@ def former_kind(unit: str) -> bool:
 
 if TYPE_CHECKING:
 
+    class Watched(Protocol):
+        """What is waited for beside jobs."""
+
+        def fileno(self) -> int:
+            """A descriptor that can be read from when there is something to be seen."""
+
+        def look(self) -> None:
+            """See it, and do what is due."""
+
     class SystemdClient(Protocol):
         """systemd's manager.  Every method raises `BusError`; every call has sd-bus's deadline of 25 s,
         but for `reload`, which waits for three minutes.
@@ -153,8 +162,11 @@ if TYPE_CHECKING:
             Results of other jobs of this client that come meanwhile are kept for later calls.
             """
 
-        def wait_any(self, jobs: Iterable[Job], timeout: float) -> tuple[Job, str]:
-            """Wait up to *timeout* seconds for whichever of *jobs* is finished first; returns it with its result."""
+        def wait_any(self, jobs: Iterable[Job], timeout: float, beside: Watched | None = None) -> tuple[Job, str]:
+            """Wait up to *timeout* seconds for whichever of *jobs* is finished first; returns it with its result.
+
+            Whenever there is something to be seen of *beside* meanwhile, that looks.
+            """
 
         def ended(self, jobs: Iterable[Job]) -> list[Job]:
             """Those of *jobs* that are known to be finished; nothing is waited for."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
+    from nsunit.bus.protocol import Watched
     from nsunit.units import Property, Unit
 
 _DESTINATION = b"org.freedesktop.systemd1"
@@ -219,8 +220,11 @@ class Systemd:
         """Wait up to *timeout* seconds for *job* and return its result."""
         return self.wait_any((job,), timeout)[1]
 
-    def wait_any(self, jobs: Iterable[Job], timeout: float) -> tuple[Job, str]:
-        """Wait up to *timeout* seconds for whichever of *jobs* is finished first; returns it with its result."""
+    def wait_any(self, jobs: Iterable[Job], timeout: float, beside: Watched | None = None) -> tuple[Job, str]:
+        """Wait up to *timeout* seconds for whichever of *jobs* is finished first; returns it with its result.
+
+        Whenever there is something to be seen of *beside* meanwhile, that looks.
+        """
         waiting = list(jobs)
         if not waiting:
             raise ValueError("no job to wait for")
@@ -240,14 +244,14 @@ class Systemd:
                 self._unheard.difference_update(job.path for job in unheard)
                 self._recover(unheard)
             else:
-                self._receive(remaining)
+                self._receive(remaining, beside)
 
     def ended(self, jobs: Iterable[Job]) -> list[Job]:
         """Those of *jobs* that are known to be finished; nothing is waited for."""
         self._receive(0)
         return [job for job in jobs if job.path in self._results]
 
-    def _receive(self, seconds: float) -> None:
+    def _receive(self, seconds: float, beside: Watched | None = None) -> None:
         """Take in the signals that are here, or wait up to *seconds* for some, and connect anew if need be."""
         bus = self._connection()
         try:
@@ -258,9 +262,13 @@ class Systemd:
             if not lost:
                 poll = select.poll()
                 poll.register(descriptor, select.POLLIN)
+                if beside:
+                    poll.register(beside, select.POLLIN)
                 # not sd_bus_wait(), which would keep Python from seeing a Ctrl-C
-                events = poll.poll(seconds * 1000)
-                lost = any(flags & ~select.POLLIN for _descriptor, flags in events)
+                events = dict(poll.poll(seconds * 1000))
+                lost = bool(events.pop(descriptor, 0) & ~select.POLLIN)
+                if beside and events:
+                    beside.look()
                 self._drain(bus)
         except BusError as error:
             if error.name != DISCONNECTED:

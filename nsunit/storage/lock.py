@@ -42,7 +42,7 @@ class Lock:
         while True:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                _flock(fd, deadline - time.monotonic())
+                flock(fd, deadline - time.monotonic())
             except TimeoutError:
                 os.close(fd)
                 raise NsunitError(
@@ -92,7 +92,7 @@ def wait_until_left(directory: str, timeout: float) -> bool:
     except FileNotFoundError:
         return True
     try:
-        _flock(fd, timeout)
+        flock(fd, timeout)
     except TimeoutError:
         return False
     finally:
@@ -104,8 +104,12 @@ def _open_directory(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
-def _flock(fd: int, timeout: float) -> None:
-    # flock(2) has no time limit of its own, so a timer signal ends the wait.
+def flock(fd: int, timeout: float) -> None:
+    """Lock *fd*.  flock(2) has no time limit of its own, so a timer signal ends the wait.
+
+    Raises:
+        TimeoutError: somebody else has held it for *timeout* seconds.
+    """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -51,6 +51,11 @@ class Paths(Record):
         return self.runtime + "/network"
 
     @property
+    def attached(self) -> str:
+        """Directory of a file for each container that is attached: see nsunit.features.network.program."""
+        return self.runtime + "/attached"
+
+    @property
     def images(self) -> str:
         """Directory of the store of images."""
         return f"{self.data or self.state}/images"

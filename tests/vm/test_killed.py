@@ -1,5 +1,6 @@
 """Whoever is killed or interrupted at whatever step: nothing is left, and the next start works."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -133,6 +134,48 @@ def test_killed_stop_does_not_leave_links_away_without_a_word(nsunit, containers
     assert link.is_symlink()
     assert nsunit("doctor", "--check", check=False).stdout.count("killed") == 0
     nsunit("disable", name)
+
+
+# Where a stop that detaches a container itself may be killed; the unit has then to do all that is left of it.
+DETACHING = [
+    ("before", "nsunit.features.network.program:detach_ended"),
+    ("after", "nsunit.features.network.wire.removal:delete"),
+    ("after", "nsunit.features.network.wire.hosts:leave"),
+    ("after", "nsunit.features.network.wire.ruleset:Ruleset.remove"),
+    ("after", "nsunit.features.network.program:discard"),
+]
+
+
+def test_a_unit_detaches_what_no_stop_has_detached(nsunit, containers, run):
+    """It waits for a stop that has begun, does what a killed one has left, and nothing after one that was through."""
+    names = [containers.define(f"{KEPT}Network=bridge\nPublishPort={port}:80\n") for port in range(8090, 8096)]
+    nsunit("start", *names)
+    for (when, where), name in zip(DETACHING, names, strict=False):
+        assert interrupted(signal.SIGKILL, when, where, "stop", name).returncode == -signal.SIGKILL, where
+        wait_until(lambda name=name: containers.of(name).show("ActiveState")["ActiveState"] in ("inactive", "failed"))
+    assert [name for name in names if Path(f"/run/nsunit/attached/{name}").exists()] == names[-1:]
+    assert sorted(os.listdir("/run/nsunit/connected")) == names[-1:]
+    rules = run("nft", "list", "ruleset").stdout
+    assert [port for port in range(8090, 8096) if str(port) in rules] == [8095]
+    last, unit = names[-1], containers.of(names[-1])
+    with open(f"/run/nsunit/attached/{last}") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        run("systemctl", "kill", "--signal=KILL", unit.service)
+        wait_until(lambda: unit.show("SubState")["SubState"] == "stop-post")
+        wait_until(lambda: f"-> FLOCK  ADVISORY  WRITE {flock_of(unit)}" in Path("/proc/locks").read_text())
+        os.unlink(file.name)  # as if all of it were done
+    wait_until(lambda: unit.show("ActiveState")["ActiveState"] == "failed")
+    assert unit.show("Result")["Result"] == "signal"
+    assert "8095" in run("nft", "list", "ruleset").stdout
+    nsunit("start", last)
+    nsunit("stop", last)
+    assert not Path(f"/run/nsunit/attached/{last}").exists()
+    assert "8095" not in run("nft", "list", "ruleset").stdout
+
+
+def flock_of(container):
+    """The process that runs for the unit after its end."""
+    return container.show("ControlPID")["ControlPID"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

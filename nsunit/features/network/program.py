@@ -1,8 +1,11 @@
 """What attaches a container to its networks, and the program that detaches it: `detach DIRECTORY LOCKS`.
 
 The helper forks a process that attaches it, while it makes the container's namespaces; systemd starts the program
-(ExecStopPost=) however the container has ended.  DIRECTORY is the container's network directory, in which the file
-`attachment` is.
+(ExecStopPost=) however the container has ended, unless a `stop` has detached it by then.  DIRECTORY is the container's
+network directory, in which the file `attachment` is.
+
+From before there is anything of it on the host, until all of that is gone, there is the file `attached_path`.  Who
+detaches a container that has ended has it locked.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from nsunit.digest import hex_digest
 from nsunit.errors import NsunitError
 from nsunit.features import load
 from nsunit.features.network.model import attachment, firewall, flows
+from nsunit.features.network.model.attachment import attached_path
 from nsunit.features.network.wire import hosts, removal, ruleset
+from nsunit.storage.files import discard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +46,7 @@ def connect(directory: str, locks: str, process: Callable[[], int]) -> int:
     def deed() -> None:
         item = read(directory, locks)
         item = item if has_six() else attachment.without_six(item)
+        note_attached(item.container, locks)
         make_way(item, locks)
         if pid := process():
             attach(item, f"/proc/{pid}/ns/net", locks)
@@ -66,6 +72,25 @@ def read(directory: str, locks: str) -> attachment.Attachment:
     """The attachment in *directory*."""
     with open(directory + "/attachment") as file:
         return with_rates(attachment.from_json(jsontext.loads(file.read())), locks)
+
+
+def note_attached(container: str, locks: str) -> None:
+    """Have the file of *container* there, a new one: who has opened that of its last run detaches nothing of this one.
+
+    Who detaches it just now, since systemd has given up waiting for that, is waited for.
+    """
+    path = attached_path(container, locks)
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    while True:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            return
+        except FileExistsError:
+            pass
+        with open(path, "rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                os.unlink(path)
 
 
 def make_way(item: attachment.Attachment, locks: str) -> None:
@@ -197,11 +222,24 @@ def _note(rules: ruleset.Ruleset, before: int, digest: str, fd: int) -> None:
         ruleset.note(fd, after, digest)
 
 
-def detach(item: attachment.Attachment, locks: str) -> None:
+def detach_ended(container: str, fd: int, locks: str, wait: Callable[[int], None]) -> None:
+    """Detach *container*, which has ended; *fd* is its `attached_path`, opened while it ran, and locked since.
+
+    Nothing is done where its unit has done so, or it has been started again.  *wait* is as for `detach`.
+
+    Raises:
+        NsunitError: the kernel refused it.  Its unit tries again, as it does when this process is killed meanwhile.
+    """
+    if os.fstat(fd).st_nlink:
+        detach(read(hosts.directory_of(container, locks), locks), locks, wait)
+
+
+def detach(item: attachment.Attachment, locks: str, wait: Callable[[int], None] | None = None) -> None:
     """Remove the links and the rules of *item*; done twice is done once.
 
     The links go first, as nothing may pass without rules.  They are the container's own, and the kernel takes its time
-    for each, so others that work on links and rules are not kept waiting meanwhile.
+    for each, so others that work on links and rules are not kept waiting meanwhile.  These are waited for by *wait*,
+    which is given the descriptor of the lock; without it for long, with systemd's leave.
 
     Raises:
         NsunitError: the kernel refused it.
@@ -211,13 +249,14 @@ def detach(item: attachment.Attachment, locks: str) -> None:
         try:
             _unlink(item)
         finally:
-            with locked(locks) as lock:
+            with locked(locks, wait=wait) as lock:
                 hosts.leave(item.container, locks)
                 if item.interfaces:
                     rules = ruleset.Ruleset()
                     _unguard(item, rules, lock.fd)
         if flows.ports(item):
             load("network", "wire.conntrack").forget(item, flows.leads_in)
+        discard(attached_path(item.container, locks))
     finally:
         _follow(locks)
         if rules:
@@ -244,15 +283,20 @@ def _unguard(item: attachment.Attachment, rules: ruleset.Ruleset, fd: int) -> No
 class locked:
     """A lock on what containers share: the transactions of several starts must not be mixed."""
 
-    def __init__(self, directory: str, name: str = LOCK) -> None:
+    def __init__(self, directory: str, name: str = LOCK, wait: Callable[[int], None] | None = None) -> None:
         os.makedirs(directory, 0o700, exist_ok=True)
+        self._wait = wait
         self.fd = os.open(f"{directory}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
     def __enter__(self) -> locked:
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            load("network", "wire.lock").lock(self.fd)
+            try:
+                (self._wait or load("network", "wire.lock").lock)(self.fd)
+            except BaseException:
+                os.close(self.fd)
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ import os
 import posix
 import sys
 import time
+import types
 
 import pytest
 
@@ -95,6 +96,28 @@ def test_what_has_ended_is_known_without_waiting():
     bus.wake()
     assert manager.ended([first, second]) == [second]
     assert manager.wait_any([second], 0) == (second, "done")
+
+
+def test_who_waits_sees_what_else_there_is():
+    """It looks at once, and goes on waiting; a loss of the connection is told by that alone."""
+    bus = fake.FakeBus({"StopUnit": JOB.encode()})
+    manager = client(bus)
+    job, seen = manager.stop("a.service"), []
+    reader, writer = os.pipe()
+
+    def look():
+        seen.append(os.read(reader, 1))
+        if len(seen) == 2:
+            os.close(writer)
+        if len(seen) == 3:  # the end of the file, which is no event that one has asked for
+            bus.signals = [fake.job_removed(JOB, "a.service", "done")]
+            bus.wake()
+
+    os.write(writer, b"12")
+    beside = types.SimpleNamespace(fileno=lambda: reader, look=look)
+    assert manager.wait_any([job], 5, beside) == (job, "done")
+    assert seen[:3] == [b"1", b"2", b""]
+    os.close(reader)
 
 
 def test_wait_any_of_nothing():

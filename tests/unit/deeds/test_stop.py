@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
+import subprocess
 import types
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +19,7 @@ from nsunit.core.running import unit_and_state
 from nsunit.deeds import start
 from nsunit.deeds import stop as module
 from nsunit.deeds.start import Starter
-from nsunit.errors import BusError
+from nsunit.errors import BusError, NsunitError
 from nsunit.storage.paths import Paths
 
 
@@ -25,12 +29,12 @@ def context(tmp_path, monkeypatch):
     paths = Paths(str(tmp_path), str(tmp_path / "state"))
     bus = types.SimpleNamespace(
         get=lambda unit, *names: {},
-        wait_any=lambda jobs, timeout: (next(iter(jobs)), "done"),
+        wait_any=lambda jobs, timeout, _beside: (next(iter(jobs)), "done"),
         list_units=lambda patterns: [],
     )
     found = types.SimpleNamespace(paths=paths, bus=bus, batch=None, cgroup="", warn=None, remove_tree=lambda path: True)
 
-    def queue(_context, name, _now):
+    def queue(_context, name, _now, _ends):
         job = Job(f"/{name}", f"nsunit-{name}.service", "stop")
         return job, module._Stop(name, job.unit, 0, f"nsunit-{name}.slice", "mixed", 0, attended=False, timeout=10.0)
 
@@ -77,7 +81,7 @@ def test_how_long_each_may_take_is_asked_once(context, monkeypatch):
             {"TimeoutStopUSec": timeouts[name]} if "TimeoutStopUSec" in names else {}
         )
 
-    def wait_any(jobs, timeout):
+    def wait_any(jobs, timeout, _beside):
         waited.append(timeout - module.GRACE_SECONDS)
         return next(iter(jobs)), "done"
 
@@ -163,3 +167,48 @@ def test_starts_that_are_given_up_stop_at_the_same_time(context, monkeypatch):
     a, b, c = (f"nsunit-{name}.service" for name in "abc")
     assert done[:4] == [("stop", a), ("stop", b), ("kill", b), ("stop", c)]
     assert done[4:] == [step for name in "cba" for step in (("wait", f"nsunit-{name}.service"), ("clear", name))]
+
+
+def test_a_connected_one_is_detached_once_its_program_has_ended(context, monkeypatch):
+    """Each is locked before any is detached, and a refusal, or who is quicker, is left to the unit."""
+    detached = []
+
+    def detach_ended(name, fd, _locks, _wait):
+        with pytest.raises(BlockingIOError):
+            lock("c")
+        detached.append((name, os.fstat(fd).st_ino))
+        if name == "a":
+            raise NsunitError("refused")
+
+    def lock(name):
+        with files[name].open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    monkeypatch.setattr(module, "load", lambda *_: types.SimpleNamespace(detach_ended=detach_ended))
+    os.mkdir(context.paths.attached)
+    processes = {name: subprocess.Popen(["sleep", "1000"]) for name in "abcdef"}
+    files = {name: Path(f"{context.paths.attached}/{name}") for name in "abce"}
+    for file in files.values():
+        file.touch()
+    ends = module._Ends(context)
+    try:
+        for name, process in processes.items():
+            ends.add(name, {"MainPID": process.pid, "ExecStop": ["it"] if name == "e" else []})
+        ends.add("a", {"MainPID": 0})
+        ends.look()
+        assert detached == []
+        for name, process in processes.items():
+            if name != "f":
+                process.kill()
+                process.wait()
+        with files["b"].open() as quicker:
+            fcntl.flock(quicker, fcntl.LOCK_EX)
+            ends.look()
+        assert sorted(detached) == [(name, files[name].stat().st_ino) for name in "ac"]
+        for name in "abce":
+            lock(name)
+    finally:
+        ends.close()
+        for process in processes.values():
+            process.kill()
+            process.wait()

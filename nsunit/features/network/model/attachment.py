@@ -156,6 +156,11 @@ class Attachment(Record):
         return tuple(interface.network.name for interface in self.interfaces)
 
 
+def attached_path(container: str, locks: str) -> str:
+    """The file that is there as long as anything of *container* is on the host: see nsunit.features.network.program."""
+    return f"{locks.rpartition('/')[0]}/attached/{container}"
+
+
 def with_length(address: str, subnets: Iterable[str]) -> str:
     """*address* with the prefix length of that one of *subnets* which is of its family."""
     length = next(subnet.partition("/")[2] for subnet in subnets if is_six(subnet) == is_six(address))

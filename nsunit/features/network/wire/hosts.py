@@ -62,6 +62,11 @@ def leave(container: str, locks: str) -> None:
         _note_change(locks)
 
 
+def directory_of(container: str, locks: str) -> str:
+    """The network directory of *container*, which is known."""
+    return os.readlink(f"{_registry(locks)}/{container}")
+
+
 def sweep(locks: str) -> None:
     """Forget those whose directory is gone, and they with it.  The links are locked."""
     registry = _registry(locks)
@@ -103,7 +108,7 @@ def _follow_in(network: str, known: Roster, locks: str) -> None:
 
 def _entry(locks: str, name: str, number: int) -> Entry:
     """What the roster has of container *name*, whose entry in the registry is *number*."""
-    directory = os.readlink(f"{_registry(locks)}/{name}")
+    directory = directory_of(name, locks)
     noted = _noted(directory)
     member = Member(read_naming(directory), _places(noted))
     own, link = f"{directory}/{HOSTS}", noted["interfaces"][0]["link"] if noted["interfaces"] else ""

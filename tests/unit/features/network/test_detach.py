@@ -1,8 +1,11 @@
 """Detaching a container, without a kernel that has its links."""
 
+import contextlib
 import fcntl
 import os
+import threading
 import types
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +71,42 @@ def test_the_rules_go_though_a_link_does_not(done, tmp_path, monkeypatch):
     with pytest.raises(NsunitError, match="^cannot remove the link 'nv-1'"):
         program.detach(connected("nv-1"), str(tmp_path))
     assert [what for what, _ in done] == ["web", "rules", "names", "closed"]
+
+
+def test_who_comes_late_detaches_nobody(done, tmp_path, monkeypatch):
+    """Neither what its unit has detached, nor what has been started again: that has a file of its own."""
+    locks = str(tmp_path / "locks")
+    monkeypatch.setattr(program.hosts, "directory_of", lambda *_: str(tmp_path))
+    monkeypatch.setattr(program, "read", lambda *_: connected("nv-1"))
+    monkeypatch.setattr(program, "locked", lambda _locks, **_wait: contextlib.nullcontext(types.SimpleNamespace(fd=-1)))
+    path = program.attachment.attached_path("web", locks)
+    assert path == f"{tmp_path}/attached/web"
+    program.note_attached("web", locks)
+    first = os.open(path, os.O_RDONLY)
+    program.note_attached("web", locks)
+    program.detach_ended("web", first, locks, None)
+    assert (done, os.path.exists(path)) == ([], True)
+    second = os.open(path, os.O_RDONLY)
+    program.detach_ended("web", second, locks, None)
+    assert ([what for what, _ in done], os.path.exists(path)) == (["nv-1", "web", "rules", "names", "closed"], False)
+    program.detach_ended("web", second, locks, None)
+    assert len(done) == 5
+    for fd in (first, second):
+        os.close(fd)
+
+
+def test_a_start_waits_for_who_detaches_what_ran_before(tmp_path):
+    locks = str(tmp_path / "locks")
+    path = program.attached_path("web", locks)
+    program.note_attached("web", locks)
+    fd = os.open(path, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    starting = threading.Thread(target=program.note_attached, args=("web", locks))
+    starting.start()
+    row = f":{os.fstat(fd).st_ino} "
+    while not any("->" in line and row in line for line in Path("/proc/locks").read_text().splitlines()):
+        assert starting.is_alive()
+    os.unlink(path)
+    os.close(fd)
+    starting.join(30)
+    assert os.path.exists(path)

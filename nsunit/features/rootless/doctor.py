@@ -30,9 +30,10 @@ _ON_DISK, _IN_MEMORY = "/var/log/journal", "/run/log/journal"
 
 
 class UserFacts(Record):
-    """What was found of the user; `namespace` is the errno of making a user namespace, `shortage` why ids lack, `remedy` who gives them.
+    """What was found of the user.
 
-    `sharers` are other users who have some of the user's ids.
+    `namespace` is the errno of making a user namespace, `shortage` why ids lack, `remedy` who gives them, `sharers` are
+    other users who have some of the user's.
     """
 
     user: str
@@ -125,7 +126,7 @@ def judge(facts: UserFacts) -> Iterator[Finding]:
         text = f"{facts.shortage}: only user 0 and group 0 exist in containers"
         yield Finding("subordinate ids", WARNING, text, None if "uidmap" in facts.shortage else facts.remedy)
     elif facts.sharers:
-        text = f"{', '.join(facts.sharers)} can reach the files of {facts.user}'s containers, having ids of theirs as well"
+        text = f"{', '.join(facts.sharers)} can reach the files of {facts.user}'s containers, by ids that both have"
         yield Finding("subordinate ids", WARNING, text, "root gives each user others in /etc/subuid and /etc/subgid")
     elif min(facts.users, facts.groups) < _NOBODY:
         text = f"{facts.users} users and {facts.groups} groups for {facts.user}: there is no {_NOBODY}, nobody, inside"

@@ -84,7 +84,7 @@ def test_ids_that_others_have_too_or_that_are_few():
         Finding(
             "subordinate ids",
             "warning",
-            "bob, carl can reach the files of alice's containers, having ids of theirs as well",
+            "bob, carl can reach the files of alice's containers, by ids that both have",
             "root gives each user others in /etc/subuid and /etc/subgid",
         )
     ]

@@ -34,6 +34,21 @@ def test_networks(text, expected):
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("front back", "one Network= for each network"),
+        ("front,back", "one Network= for each network"),
+        ("front:alias=db", "use NetworkAlias="),
+        ("front:ip=10.0.0.1", "use address="),
+    ],
+)
+def test_what_podman_and_compose_write_is_answered(text, hint):
+    with pytest.raises(ValueProblem) as caught:
+        connection(text)
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("Shop", "'Shop' is not the name of a network"),

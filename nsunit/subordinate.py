@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Entries = tuple[tuple[int, int, int], ...]
 
 SUBUID, SUBGID = FILES = ("/etc/subuid", "/etc/subgid")
+FIRST, COUNT = 100000, 65536  # SUB_UID_MIN and SUB_UID_COUNT of login.defs(5)
 
 
 def parse(text: str) -> list[tuple[str, int, int]]:
@@ -30,6 +31,26 @@ def parse(text: str) -> list[tuple[str, int, int]]:
 def ranges_of(text: str, user: str, uid: int) -> tuple[tuple[int, int], ...]:
     """The ranges `(start, count)` that *text* gives to *user*, by name or by number."""
     return tuple((start, count) for owner, start, count in parse(text) if owner in (user, str(uid)))
+
+
+def sharers(text: str, user: str, uid: int) -> set[str]:
+    """The others to whom *text* gives ids that are those of *user* as well, as it calls them."""
+    own = ranges_of(text, user, uid)
+    others = [entry for entry in parse(text) if entry[0] not in (user, str(uid))]
+    return {
+        owner
+        for owner, start, count in others
+        if any(start < first + length and first < start + count for first, length in own)
+    }
+
+
+def free(*texts: str) -> int:
+    """The first of 65,536 ids that nobody has by any of *texts*: where useradd(8) begins, or behind those of others."""
+    start = FIRST
+    for _owner, taken, count in sorted((line for text in texts for line in parse(text)), key=lambda line: line[1]):
+        if taken < start + COUNT and start < taken + count:
+            start = taken + count
+    return start
 
 
 def entries(own: int, ranges: Iterable[tuple[int, int]]) -> Entries:

@@ -74,10 +74,24 @@ def _open_bus(user: bool) -> tuple[Any, bool]:
     try:
         sd_bus(bus.open)
     except BusError as error:
-        kind = "user" if user else "system"
+        if user:
+            raise _no_systemd_of_user(posix.geteuid(), private.decode("utf-8", "replace")) from None
         reason = "there is no socket" if error.name == FILE_NOT_FOUND else error.message
-        raise bus_error(UNREACHABLE, f"cannot reach systemd over the {kind} bus: {reason}") from None
+        raise bus_error(UNREACHABLE, f"cannot reach systemd over the system bus: {reason}") from None
     return bus, False
+
+
+def _no_systemd_of_user(uid: int, socket: str) -> BusError:
+    """The error that the systemd of user *uid* is not at *socket*: it does not run, or is looked for elsewhere."""
+    own = f"/run/user/{uid}"
+    message = f"cannot reach the systemd of user {uid}: nobody listens at '{socket}'"
+    if not socket.startswith(own + "/") and posix.access(own, posix.F_OK):
+        return BusError(UNREACHABLE, message, hint=f"$XDG_RUNTIME_DIR is not this user's, which is '{own}'")
+    hint = (
+        f"it runs while the user is logged in, by ssh, a console or 'machinectl shell {uid}@' of root's, but not by "
+        f"sudo; and always after 'loginctl enable-linger {uid}'"
+    )
+    return BusError(UNREACHABLE, message, hint=hint)
 
 
 class Systemd:

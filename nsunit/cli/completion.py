@@ -39,13 +39,20 @@ _BASH_PLACE = (
     "                return",
     "            fi",
     '            COMPREPLY=($(compgen -W "$(' + _CONTAINERS + ')" -- "$cur"))',
-    "            if [[ -z $COMPREPLY ]]; then compopt -o filenames; else compopt -o nospace; fi",
-    '            COMPREPLY+=($(compgen -f -- "$cur"))',
-    "            return ;;",
+    "            [[ -z $COMPREPLY ]] || compopt -o nospace",
+    "            _nsunit_paths -f; return ;;",
 )
 # What readline takes apart is put together: instances have an '@', and files of containers a colon.  It replaces what
 # stands behind the last of these alone.
 _BASH_JOIN = (
+    # adds files: a name with blanks is one word
+    "_nsunit_paths() {",
+    "    local -a found",
+    "    [[ -n $COMPREPLY ]] || compopt -o filenames",
+    '    mapfile -t found < <(compgen "$@" -- "$cur")',
+    '    COMPREPLY+=("${found[@]}")',
+    "}",
+    "",
     "_nsunit() {",
     "    local -a joined=()",
     "    local rest=$COMP_LINE last=${COMP_WORDS[COMP_CWORD]} token before= blanks begun i at=0",
@@ -99,11 +106,12 @@ def bash() -> str:
     lines += [
         "    esac",
         *_bash_values(GLOBAL_OPTIONS, "    "),
+        "    [[ $key == [A-Z]* && $names == command ]] && values=:file  # run -p KEY=",
         "    case $values in",
         "        '') ;;",
         "        :any) return ;;",
-        '        :file) compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return ;;',
-        '        :directory) compopt -o filenames; COMPREPLY=($(compgen -d -- "$cur")); return ;;',
+        "        :file) _nsunit_paths -f; return ;;",
+        "        :directory) _nsunit_paths -d; return ;;",
         '        :host) begun= COMPREPLY=($(compgen -A hostname -- "${cur##*@}")); return ;;',
         "        :images) values=$(" + _LIST["images"] + ");;&",
         '        *) COMPREPLY=($(compgen -W "$values" -- "$cur"))',
@@ -114,14 +122,12 @@ def bash() -> str:
         *(f"        {kind}) words=$({command}) ;;" for kind, command in _LIST.items()),
         f"        verbs) words='{verbs}' ;;",
         "        user) words=$(compgen -u) ;;",
-        '        file) compopt -o filenames; COMPREPLY=($(compgen -W "$words" -f -- "$cur")); return ;;',
-        '        command) compopt -o filenames; COMPREPLY=($(compgen -c -f -- "$cur")); return ;;',
+        '        file) _nsunit_paths -W "$words" -f; return ;;',
+        "        command) _nsunit_paths -c -f; return ;;",
         *_BASH_PLACE,
         "    esac",
         # a value of a key may be a path; its names are known by nobody else
-        "    if [[ -n $key && $words == *=* ]]; then",
-        '        compopt -o filenames; COMPREPLY=($(compgen -f -- "$cur")); return',
-        "    fi",
+        "    if [[ -n $key && $words == *=* ]]; then _nsunit_paths -f; return; fi",
         '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
         "    [[ $COMPREPLY != *= ]] || compopt -o nospace",
         "}",
@@ -139,6 +145,7 @@ def _bash_verb(verb: Verb) -> list[str]:
         lines.append(f"            words='{' '.join(kind for kind, _ in verb.kinds)}'")
     if verb.command_at is not None and verb.command_at > 0:
         lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
+        lines.append("            ((COMP_CWORD > first + 1)) && [[ $prev == -- ]] && names=command")
     if rest := _rest(verb):
         lines.append(f"            ((COMP_CWORD > first)) && [[ $prev != -* ]] && names= words='{' '.join(rest)}'")
     return [*lines, *_bash_values(verb.options, " " * 12), "            ;;"]

@@ -150,6 +150,13 @@ _ANYWHERE = {
     "tls-verify cert-dir": "what registries.conf(5) and containers-certs.d(5) say, as skopeo reads them",
     "authfile creds": "'skopeo login', by the same user",
     "detach-keys sig-proxy": "leave it out, a session ends with its command",
+    "machine M": "'machinectl shell USER@ /usr/bin/nsunit --user …' asks for a user, 'nsunit exec NAME …' goes inside",
+    "system": "leave it out, without --user it is the system",
+    "no-pager": "leave it out, there is none",
+    "no-legend": "--no-headings",
+    "verbose v log-level": "--debug",
+    "connection url context remote": "-H [USER@]HOST",
+    "no-block": "leave it out, and have the shell go on: nsunit … &",
 }
 OPTIONS = {
     "logs": {

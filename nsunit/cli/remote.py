@@ -30,6 +30,10 @@ exec nsunit "$@\""""
 _EXAMPLE = "e.g. -H root@web1.example.net, or with a port, root@web1.example.net:2222"
 
 
+_QUIET = ("-o", "LogLevel=ERROR")  # else each command ends with 'Connection to HOST closed.'
+SCHEME = "ssh://"  # ssh(1) takes such URIs, and so do docker's -H and podman's --url
+
+
 class Host(Record):
     """Where to go: what ssh(1) takes as its destination, and the port, empty for the usual one."""
 
@@ -38,14 +42,16 @@ class Host(Record):
 
 
 def host_of(text: str) -> Host:
-    """The host that `[USER@]HOST[:PORT]` means; an IPv6 address with a port stands in brackets.
+    """The host that `[USER@]HOST[:PORT]` means, or `ssh://` before it; an IPv6 address with a port is in brackets.
 
     Raises:
         UsageError: it means none.
     """
+    whole, text = text, text.removeprefix(SCHEME)
+    text = text.removesuffix("/") if text != whole else text  # `ssh://HOST/` has no path in it
     if "/" in text:
         hint = "-H names a host; containers on it are named behind the verb: nsunit -H HOST status NAME"
-        raise UsageError(f"'{printable(text)}' has more than a host in it", hint=hint)
+        raise UsageError(f"'{printable(whole)}' has more than a host in it", hint=hint)
     user, at, host = text.rpartition("@")
     name, colon, port = host.rpartition(":")
     if not colon or (":" in name and not name.endswith("]")):  # an IPv6 address, of which the end is no port
@@ -55,7 +61,7 @@ def host_of(text: str) -> Host:
     is_port = not port or (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
     is_name = name and not name.startswith("-") and name.isprintable() and not set(name) & set(" []")
     if not (is_port and is_name and not host.endswith(":")) or user.startswith("-") or bool(at) != bool(user):
-        raise UsageError(f"'{printable(text)}' is not a host", hint=_EXAMPLE)
+        raise UsageError(f"'{printable(whole)}' is not a host", hint=_EXAMPLE)
     return Host(f"{user}{at}{name}", port)
 
 
@@ -71,7 +77,8 @@ def words_of(verb: str, values: Mapping[str, Sequence[str]], operands: Sequence[
 def ssh_command(host: Host, words: Sequence[str], *, terminal: bool) -> list[str]:
     """How ssh is called to run *words*, on a terminal of its own or not."""
     port = ("-p", host.port) if host.port else ()
-    return ["ssh", "-t" if terminal else "-T", *port, "--", host.destination, shlex.join(words)]
+    how = ("-t", *_QUIET) if terminal else ("-T",)
+    return ["ssh", *how, *port, "--", host.destination, shlex.join(words)]
 
 
 def hand_over(verb: str, values: Mapping[str, Sequence[str]], operands: Sequence[str], *, foreign: bool) -> NoReturn:

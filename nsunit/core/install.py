@@ -6,6 +6,7 @@ import os
 import time
 
 from nsunit.core.listeners import LINK_DIRECTORIES, links
+from nsunit.core.running import not_own
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.names import former_units, is_valid_name
@@ -36,10 +37,7 @@ def check_own(context: Context, name: str, units: Sequence[str]) -> None:
         path = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
         path = path if path and not path.startswith(context.transient) else f"{context.search.units}/{unit}"
         if os.path.lexists(path):
-            raise NsunitError(
-                f"{name}: '{unit}' is there already and was not made by nsunit ('{path}')",
-                hint="remove that unit file, or give the container another name",
-            )
+            raise not_own(context, name, unit, path)
 
 
 def begin(context: Context, name: str) -> bool:

@@ -6,7 +6,7 @@ import os
 import time
 
 from nsunit.bus.protocol import NO_SUCH_UNIT, UNIT_EXISTS
-from nsunit.core.running import SIGKILL, deaf_to
+from nsunit.core.running import SIGKILL, deaf_to, not_own
 from nsunit.definition.search import main_file
 from nsunit.errors import BusError, JobFailedError, NsunitError
 from nsunit.names import service_name
@@ -288,13 +288,16 @@ def start_transient(context: Context, prepared: Prepared, groups: tuple[Unit, ..
     except BusError as error:
         if error.name != UNIT_EXISTS:
             raise
-    _forget_kept(context, (service.name, slice_.name))
+    _forget_kept(context, prepared.definition.name, (service.name, slice_.name))
     return context.bus.start_transient(service, (*groups, slice_))
 
 
-def _forget_kept(context: Context, units: Sequence[str]) -> None:
-    """Have systemd forget transient *units*, which do not run but are referred to: what it knows of them is a file."""
+def _forget_kept(context: Context, name: str, units: Sequence[str]) -> None:
+    """Have systemd forget *name*'s *units*, which are only referred to; NsunitError if one is not its own."""
     for unit in units:
+        fragment = str(context.bus.get(unit, "FragmentPath").get("FragmentPath", ""))
+        if fragment and not fragment.startswith(context.transient):
+            raise not_own(context, name, unit, fragment)
         files.discard(context.transient + unit)  # it may be going just now
     context.bus.reload()
 

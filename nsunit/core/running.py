@@ -97,6 +97,17 @@ def check_own(name: str, unit: str, load_state: object, slice_: str) -> None:
         )
 
 
+def not_own(context: Context, name: str, unit: str, path: str) -> NsunitError:
+    """The error that *name* cannot have its *unit*, as somebody else's file for it is at *path*: another, or a mask."""
+    if os.path.realpath(path) == os.devnull:
+        how = f"{'--user ' if context.user else ''}unmask {'--runtime ' if path.startswith('/run/') else ''}{unit}"
+        return NsunitError(f"{name}: '{unit}' is masked ('{path}')", hint=f"'systemctl {how}' lets it start")
+    return NsunitError(
+        f"{name}: '{unit}' is there already and was not made by nsunit ('{path}')",
+        hint="remove that unit file, or give the container another name",
+    )
+
+
 def unit_of(context: Context, name: str) -> str:
     """The unit that runs container *name*: the scope of a foreground `run` where there is one, else the service.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -29,9 +30,9 @@ def check_sources(definition: Definition) -> None:
     directories += [("Layer", layer) for layer in container.layers]
     mistakes = [f"{key}=: {reason}" for key, path in directories if (reason := _directory_mistake(path))]
     mistakes += [
-        f"{'BindReadOnly' if bind.read_only else 'Bind'}=: '{bind.source}' does not exist"
+        f"{'BindReadOnly' if bind.read_only else 'Bind'}=: {reason}"
         for bind in container.binds
-        if not bind.optional and not os.path.lexists(bind.source)
+        if not bind.optional and (reason := _mistake(bind.source))
     ]
     for missing in hooks(container.features, "deeds.missing_sources"):
         mistakes += missing(container)
@@ -109,11 +110,24 @@ def _hint(mistake: str) -> str | None:
     return None
 
 
+def _mistake(path: str) -> str:
+    """Why there is nothing at *path*, links not followed; empty if there is."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return _reason(path, error)
+    return ""
+
+
+def _reason(path: str, error: OSError) -> str:
+    return f"'{path}': {error.strerror}" if error.errno != errno.ENOENT else f"'{path}' does not exist"
+
+
 def _directory_mistake(path: str) -> str | None:
     try:
         mode = os.stat(path).st_mode
     except OSError as error:
-        return f"'{path}': {error.strerror}" if error.errno != 2 else f"'{path}' does not exist"
+        return _reason(path, error)
     return None if stat.S_ISDIR(mode) else f"'{path}'{_NO_DIRECTORY}"
 
 

@@ -17,8 +17,9 @@ from nsunit.core.install import (
 )
 from nsunit.core.jobs import Outcome, as_failed, forget_failed
 from nsunit.core.listeners import is_listening, links, listeners_on_disk
+from nsunit.core.prepare import obtain, resolved
 from nsunit.core.running import is_running
-from nsunit.core.stored import on_disk
+from nsunit.core.stored import known, on_disk
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop
 from nsunit.deeds.verify import missing_units
@@ -113,7 +114,9 @@ def _enable(context: Context, name: str) -> Outcome:
     _check_own(context, definition)
     _check_needed(context, definition)
     check_apart(context, definition)  # not for each start of one that is enabled
-    if not is_running(context, name):
+    if is_running(context, name):
+        _check_running(context, definition)
+    else:
         forget_failed(context, service_name(name))  # else systemd would keep it as it was started last
     former = on_disk(context, name)
     undo: Undo = [context.bus.reload]
@@ -139,6 +142,21 @@ def _check_own(context: Context, definition: Definition) -> None:
         entry, _ = entry_of(definition, context.boot_target)
         own = (service_name(name), slice_name(name, definition.container.slice), entry)
         check_own(context, name, tuple(dict.fromkeys(own)))
+
+
+def _check_running(context: Context, definition: Definition) -> None:
+    """Refuse to write unit files of *definition* that could not take back what its container runs with.
+
+    Raises:
+        NsunitError: they could not.
+    """
+    running = known(context, definition.name, definition)
+    if running is None or running is definition:
+        return
+    obtain(context, definition)
+    now = resolved(context, definition)
+    for check in hooks(running.container.features, "deeds.check_enable"):
+        check(running, now)
 
 
 def _check_needed(context: Context, definition: Definition) -> None:

@@ -20,7 +20,7 @@ from nsunit.core.jobs import (
     stop_what_is_left,
 )
 from nsunit.core.prepare import Prepared, is_needed, may_be_limited_above, prepare
-from nsunit.core.running import unit_of
+from nsunit.core.running import not_own, unit_of
 from nsunit.definition.load import load
 from nsunit.definition.search import is_defined
 from nsunit.errors import BusError, NsunitError
@@ -410,10 +410,7 @@ def settle(context: Context, definition: Definition) -> Outcome | None:
     files_of = [f"{context.search.units}/{unit}" for unit in (service_name(name), *former_units(name))]
     own = context.paths.is_enabled(name) and fragment in files_of
     if fragment and not fragment.startswith(context.transient) and not own:
-        raise NsunitError(
-            f"{name}: '{unit}' is there already and was not made by nsunit ('{fragment}')",
-            hint="remove that unit file, or give the container another name",
-        )
+        raise not_own(context, name, unit, fragment)
     active = state.get("ActiveState")
     if active in (*UP, "activating"):
         from nsunit.core.stored import differences_from_running  # it is to be started, as a rule

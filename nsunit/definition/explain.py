@@ -13,7 +13,9 @@ __all__ = ["refusal", "unknown_key"]
 def refusal(section: str, name: str) -> str | None:
     """Why *name*, of the kernel or of another tool, is no key, and after a `; ` what to use; None if nobody has it."""
     found = kernel.refusal(foreign.kernels_name(name))
-    return found or (None if section in ("Pod", *NETWORK_SECTIONS) else foreign.refusal(name))
+    if section in NETWORK_SECTIONS:
+        return found or foreign.NETWORK.get(name)
+    return found or (None if section == "Pod" else foreign.refusal(name))
 
 
 def unknown_key(section: str, key: str) -> str:

@@ -168,6 +168,37 @@ LIMITS = _all(
     },
 )
 
+# Of [Network], which Quadlet's .network files have, too.
+NETWORK = {
+    **_all(
+        "it is a key of systemd-networkd",
+        {
+            "Address": "use Subnet=, of which the bridge has the first address",
+            "Bridge Bond MACVLAN IPVLAN Tunnel VRF": "use VLAN=, or Network=macvlan:DEV in a container's definition",
+            "DHCP DHCPServer IPv6AcceptRA IPv6SendRA LinkLocalAddressing": "leave it out, nsunit gives each container "
+            "its addresses",
+            "Domains": "use Domain=",
+            "IPForward IPv4Forwarding IPv6Forwarding IPMasquerade": "leave it out, there is a way out but for "
+            "Internal=yes",
+        },
+    ),
+    **_all(
+        "it is a key of Quadlet",
+        {
+            "ContainersConfModule GlobalArgs PodmanArgs": "use the keys that the arguments stand for",
+            "DisableDNS": "use DNS=yes where there is to be a server of names, there is none without",
+            "Driver": "leave it out, a network is a bridge; Network=macvlan:DEV in a container's definition needs none",
+            "InterfaceName NetworkName ServiceName": "the file's name is the network's, NAME.network.nsunit",
+            "IPAMDriver": "leave it out, nsunit chooses addresses, or Address= of a container does",
+            "IPRange": "use Range=",
+            "IPv6": "leave it out, a network without Subnet= has both",
+            "Label": "start its name with X-, and it is left to you",
+            "NetworkDeleteOnStop": "leave it out, 'nsunit network prune' removes what nobody uses",
+            "Options": "use MTU=, VLAN= and Isolate=",
+        },
+    ),
+}
+
 _KERNEL = ("lxc.cgroup2.", "lxc.cgroup.")
 
 

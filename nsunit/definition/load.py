@@ -140,7 +140,8 @@ class Loader:
     def _unknown(self, section: str, key: str, path: str, line: int) -> None:
         from nsunit.definition.explain import refusal, unknown_key  # only when something is wrong
 
-        name = key if section in syntax.SECTIONS else f"{section}.{key}"  # the dot is that of SECTION.KEY elsewhere
+        known = (*syntax.SECTIONS, *self.sections)
+        name = key if section in known else f"{section}.{key}"  # the dot is that of SECTION.KEY elsewhere
         refused = refusal(section, name)
         if refused:
             reason, _, instead = refused.partition("; ")

@@ -128,8 +128,8 @@ FEATURES = (
         suffix=".network",
         needs="names namespaces",
         hooks="keys.implied keys.build keys.check plan.commands plan.beside plan.connects plan.mounts"
-        " plan.without_root deeds.check_restart deeds.reserve deeds.facts deeds.at_boot deeds.shown foreign.warn"
-        " networks.verify networks.verify_kind rates.change doctor.findings doctor.left doctor.take_away",
+        " plan.without_root deeds.check_restart deeds.check_enable deeds.reserve deeds.facts deeds.at_boot deeds.shown"
+        " foreign.warn networks.verify networks.verify_kind rates.change doctor.findings doctor.left doctor.take_away",
         operations="network network-files",
         verbs="network",
     ),

@@ -224,6 +224,25 @@ def test_a_unit_of_somebody_else_is_left_alone(containers, run, nsunit):
         run("systemctl daemon-reload")
 
 
+def test_a_masked_unit_says_how_it_is_unmasked(containers, run, nsunit):
+    name = containers.define(f"[Container]\nRootfs={BUSYBOX}\nReadOnly=yes\nExec=sleep 1000\n[Install]\n")
+    container = containers.of(name)
+    for unit in (container.service, container.slice):
+        path = f"/run/systemd/system/{unit}"
+        run("systemctl", "mask", "--runtime", unit)
+        try:
+            for verb in ("start", "enable"):
+                done = nsunit(verb, name, check=False)
+                assert (done.returncode, done.stderr) == (
+                    1,
+                    f"nsunit: {name}: '{unit}' is masked ('{path}')\n"
+                    f"  hint: 'systemctl unmask --runtime {unit}' lets it start\n",
+                ), (verb, unit)
+        finally:
+            run("systemctl", "unmask", "--runtime", unit)
+    nsunit("start", name)
+
+
 def test_drop_ins_reset_and_add(containers, nsunit):
     first = f"[Container]\nRootfs={BUSYBOX}\nVolatile=yes\nExec=sleep 1\nEnvironment=A=1\n"
     first += "[Slice]\nTasksMax=5\nCPUWeight=9\n"

@@ -36,6 +36,27 @@ def test_enable_writes_what_render_shows(enabled, nsunit, run):
     assert enabled.name in nsunit("list", "--all", "--names").stdout.split()
 
 
+@pytest.mark.parametrize("verb", [("start",), ("enable", "--now")])
+def test_what_runs_in_another_network_is_restarted_before_it_is_enabled(containers, nsunit, verb):
+    """Else nothing would take its link and its port back when it stops."""
+    text = f"{SLEEP}[Service]\nTimeoutStopSec=1s\n[Container]\n"
+    name = containers.define(f"{text}Network=bridge\nPublishPort=8097:80\n")
+    path = Path(f"/etc/nsunit/{name}.nsunit")
+    nsunit(*verb, name)
+    for other in ("Network=bridge\nPublishPort=8098:80\n", "Network=host\n"):
+        path.write_text(text + other)
+        done = nsunit("enable", name, check=False)
+        assert (done.returncode, done.stderr.splitlines()[0]) == (
+            1,
+            f"nsunit: {name}: it runs with other networks or ports than its definition has, and would not lose them",
+        )
+        assert "8097" in nsunit("port", name).stdout
+    nsunit("restart", name)
+    nsunit("enable", name)
+    nsunit("disable", "--now", name)
+    assert "firewall" not in nsunit("network", "check", check=False).stdout
+
+
 def test_it_starts_without_nsunit_and_without_runtime_state(enabled, nsunit, run):
     """As at boot: /run is empty, and systemd has read the files anew."""
     for directory in ("seccomp", "containers", "locks"):

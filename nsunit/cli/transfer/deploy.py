@@ -7,7 +7,7 @@ import subprocess
 
 from nsunit.cli import say
 from nsunit.cli.output import format_size, plural, print_json
-from nsunit.cli.remote import Host, host_of, ssh_command
+from nsunit.cli.remote import SCHEME, Host, host_of, ssh_command
 from nsunit.cli.transfer.receive import receive, take
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.transfer.deploy import folder
@@ -39,7 +39,7 @@ def deploy(invocation: Invocation) -> int:
     if not rest:
         return _tell(invocation, _from_directory(invocation, first.rstrip("/") or "/"))
     target = rest[0]
-    host = None if "/" in target else host_of(target)  # what is no host is told before anything is done
+    host = _host_in(target)  # what is none is told before anything is done
     context = invocation.context()
     flags = {key: invocation.flag(key) for key in ("state", "force")}
     offer = offer_of(context, first, **flags)
@@ -47,6 +47,19 @@ def deploy(invocation: Invocation) -> int:
     if host is None:
         return _tell(invocation, [folder.put(context, offer, target.rstrip("/") or "/", pause=pause)])
     return _tell(invocation, [_to_host(invocation, offer, host, target, pause=pause)])
+
+
+def _host_in(target: str) -> Host | None:
+    """The host that *target* is, or None if it is a directory."""
+    if "/" not in target or target.startswith(SCHEME):
+        return host_of(target)
+    host, _, path = target.partition("/")
+    if host.endswith(":"):  # as of scp(1), which takes no directory for such a word either
+        hint = (
+            f"'nsunit deploy NAME {printable(host[:-1])}' sends it to that host; './{printable(target)}' is a directory"
+        )
+        raise UsageError(f"'{printable(target)}' is neither a host nor a directory", hint=hint)
+    return None
 
 
 def _to_host(invocation: Invocation, offer: Offer, host: Host, called: str, *, pause: bool) -> Deployed:

@@ -28,6 +28,7 @@ _DEVICES: dict[str, Callable[[str], str]] = {
     "phys": link_name,
 }
 _LINKS = ", ".join(f"{kind}:DEV" + (".ID" if kind == "vlan" else "") for kind in _DEVICES)
+_ELSEWHERE = {"alias": "use NetworkAlias=", "ip": "use address=", "ip6": "use address="}  # of podman --network
 _HINT = f"use none, host, bridge, the name of a NAME.network.nsunit, {_LINKS}, container:NAME or path:/…"
 
 
@@ -62,12 +63,13 @@ def connection(text: str) -> Connection:
     elif text == "slirp4netns":
         raise wrong(text, "is not what containers are connected by", "use Network=pasta, which needs no root either")
     elif where != NETWORKS_OF_NSUNIT[-1] and not is_valid_network(where):
-        raise wrong(where, "is not the name of a network", _HINT)
+        several = len(where.split()) > 1 or "," in where
+        raise wrong(where, "is not the name of a network", "one Network= for each network" if several else _HINT)
     fields: dict[str, Any] = {}
     for option in options.split(",") if options else ():
         name, equals, value = option.partition("=")
         if name not in _OPTIONS or not equals:
-            hint = f"options are {', '.join(f'{key}=' for key in _OPTIONS)}; links are {_LINKS}"
+            hint = _ELSEWHERE.get(name) or f"options are {', '.join(f'{key}=' for key in _OPTIONS)}; links are {_LINKS}"
             raise wrong(option, "is not an option of a network", hint)
         take(fields, _OPTIONS[name], _PARSERS[_OPTIONS[name]](value))
     return Connection(where, kind, **fields)

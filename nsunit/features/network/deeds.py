@@ -125,6 +125,24 @@ def _assign(context: Context, name: str, container: Container, keeper: str, dire
     return item
 
 
+def check_enable(running: Definition, definition: Definition) -> None:
+    """Refuse unit files of *definition*, which detach it, where its container is attached in another way, *running*.
+
+    Links and rules would stay when it stops: a port of the host's that leads to whoever gets the address next.
+
+    Raises:
+        NsunitError: it is.
+    """
+    before, now = of(running.container), of(definition.container)
+    ways = [(item.connections, item.published_ports, item.host_ports) for item in (before, now)]
+    if ways[0] != ways[1]:
+        name = definition.name
+        raise NsunitError(
+            f"{name}: it runs with other networks or ports than its definition has, and would not lose them",
+            hint=f"'nsunit restart {name}' has it run with those, or stop it first; then enable it",
+        )
+
+
 def _held(context: Context, own: Attachment | None) -> tuple[tuple[int, str], ...]:
     """The ports of the host, with their protocols, on which systemd listens for a container attached as *own*."""
     if own is None or not any(

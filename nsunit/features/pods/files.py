@@ -26,7 +26,7 @@ from nsunit.dropins import files as unit_directory
 from nsunit.dropins.render import render_unit
 from nsunit.errors import NsunitError
 from nsunit.features.groups import files as groups
-from nsunit.features.network.deeds import connect
+from nsunit.features.network.deeds import check_enable, connect
 from nsunit.features.pods.definition import load_pod, member_contradictions, pod_of_text, share_of
 from nsunit.features.pods.plan import boot_directives, pinned_kinds, pod_directives
 from nsunit.features.pods.state import check_user, contents, is_up, pins_of, planned_facts, reserved_facts
@@ -177,11 +177,14 @@ def _write(context: Context, definition: Definition, undo: Undo) -> bool:
     if not paths.is_enabled(name):
         check_own(context, name, (service_name(name),))
     check_apart(context, definition)
-    if is_up(context, name) and _shared(stored(context, name)) != _shared(definition):
-        raise NsunitError(
-            f"{name}: it runs and shares something else than it is defined to share now",
-            hint=f"restart it first: nsunit restart {name}",
-        )
+    if is_up(context, name):
+        running = stored(context, name)
+        if _shared(running) != _shared(definition):
+            raise NsunitError(
+                f"{name}: it runs and shares something else than it is defined to share now",
+                hint=f"restart it first: nsunit restart {name}",
+            )
+        check_enable(running, definition)
     boot = paths.boot_of(name)
     files.make_private_directory(paths.states)
     make_directory(context, paths.state_of(name), undo)

@@ -50,8 +50,8 @@ class OwnIds(Record):
 def own_ids(context: Context) -> OwnIds:
     """The maps of the calling user's containers: with the subordinate ids if there are some, else of one id each."""
     uid, gid, user = context.host.uid, os.getegid(), context.host.user
-    uids = ranges_of(_text(SUBUID), user, uid)
-    gids = ranges_of(_text(SUBGID), user, uid)
+    uids = ranges_of(text_of(SUBUID), user, uid)
+    gids = ranges_of(text_of(SUBGID), user, uid)
     tools = find_tools()
     if uids and gids and tools:
         return OwnIds(tools, id_map(uid, uids), id_map(gid, gids))
@@ -86,7 +86,7 @@ def check(context: Context, definition: Definition) -> None:
     check_limits(context, definition)
     ports = of(definition.container).published_ports
     if ports:
-        found = privileged(ports, int(_text(_UNPRIVILEGED) or _DEFAULT_UNPRIVILEGED))
+        found = privileged(ports, int(text_of(_UNPRIVILEGED) or _DEFAULT_UNPRIVILEGED))
         if found:
             raise DefinitionError([Problem(definition.name, 0, *item) for item in found])
     shortage = own_ids(context).shortage
@@ -107,7 +107,7 @@ def check_limits(context: Context, definition: Definition) -> None:
 
 def controllers(context: Context) -> tuple[str, ...]:
     """The controllers that were delegated to the user's systemd."""
-    return tuple(_text(f"{CGROUP_ROOT}{context.cgroup}/cgroup.controllers").split())
+    return tuple(text_of(f"{CGROUP_ROOT}{context.cgroup}/cgroup.controllers").split())
 
 
 def lingers(context: Context) -> bool:
@@ -158,5 +158,6 @@ def within(context: Context, work: Callable[[], str]) -> str | None:
     return None if os.waitpid(child, 0)[1] else found
 
 
-def _text(path: str) -> str:
+def text_of(path: str) -> str:
+    """What is in the file at *path*, nothing if it is not there."""
     return (files.read_file(path) or b"").decode("utf-8", "replace")

@@ -8,9 +8,10 @@ from nsunit.core.findings import ERROR, OK, WARNING, Finding
 from nsunit.errors import BusError, NsunitError
 from nsunit.features.delegation.plan import CONTROLLERS, missing_controllers
 from nsunit.features.pasta.deeds import find_pasta
-from nsunit.features.rootless.deeds import controllers, lingers, own_ids
+from nsunit.features.rootless.deeds import controllers, lingers, own_ids, text_of
 from nsunit.record import Record
 from nsunit.setup import linux
+from nsunit.subordinate import COUNT, SUBGID, SUBUID, free, ranges_of, sharers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +25,16 @@ _SYSCTLS = {  # by distribution: what keeps users from making namespaces, and th
 }
 
 
+_NOBODY = 65534
 _ON_DISK, _IN_MEMORY = "/var/log/journal", "/run/log/journal"
 
 
 class UserFacts(Record):
-    """What was found of the user; `namespace` is the errno of making a user namespace, `shortage` why ids lack."""
+    """What was found of the user.
+
+    `namespace` is the errno of making a user namespace, `shortage` why ids lack, `remedy` who gives them, `sharers` are
+    other users who have some of the user's.
+    """
 
     user: str
     namespace: int
@@ -36,6 +42,8 @@ class UserFacts(Record):
     users: int
     groups: int
     shortage: str
+    remedy: str
+    sharers: tuple[str, ...]
     controllers: tuple[str, ...]
     lingers: bool
     pasta: str
@@ -57,6 +65,7 @@ def gather_user(context: Context) -> UserFacts:
         BusError: the user's systemd does not answer.
     """
     ids = own_ids(context)
+    texts = text_of(SUBUID), text_of(SUBGID)
     users, groups = (sum(int(entry.rpartition(":")[2]) for entry in m.split(",")) - 1 for m in ids.arguments[1:])
     return UserFacts(
         context.host.user,
@@ -65,11 +74,21 @@ def gather_user(context: Context) -> UserFacts:
         users,
         groups,
         ids.shortage,
+        ids_for(context.host.user, context.host.uid, *texts),
+        tuple(sorted({other for text in texts for other in sharers(text, context.host.user, context.host.uid)})),
         controllers(context),
         lingers(context),
         _pasta(),
         _reads_journal(),
     )
+
+
+def ids_for(user: str, uid: int, subuid: str, subgid: str) -> str:
+    """The command that gives *user* the subordinate ids that are lacking, with those that nobody else has."""
+    start = free(subuid, subgid)
+    lacking = [kind for kind, text in (("uid", subuid), ("gid", subgid)) if not ranges_of(text, user, uid)]
+    options = " ".join(f"--add-sub{kind}s {start}-{start + COUNT - 1}" for kind in lacking)
+    return f"root runs 'usermod {options} {user}'"
 
 
 def _reads_journal() -> bool:
@@ -104,9 +123,15 @@ def judge(facts: UserFacts) -> Iterator[Finding]:
     else:
         yield Finding("user namespace", OK, "users can make them")
     if facts.shortage:
-        hint = f"root runs 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {facts.user}'"
         text = f"{facts.shortage}: only user 0 and group 0 exist in containers"
-        yield Finding("subordinate ids", WARNING, text, None if "uidmap" in facts.shortage else hint)
+        yield Finding("subordinate ids", WARNING, text, None if "uidmap" in facts.shortage else facts.remedy)
+    elif facts.sharers:
+        text = f"{', '.join(facts.sharers)} can reach the files of {facts.user}'s containers, by ids that both have"
+        yield Finding("subordinate ids", WARNING, text, "root gives each user others in /etc/subuid and /etc/subgid")
+    elif min(facts.users, facts.groups) < _NOBODY:
+        text = f"{facts.users} users and {facts.groups} groups for {facts.user}: there is no {_NOBODY}, nobody, inside"
+        hint = f"root gives {facts.user} {COUNT} in /etc/subuid and /etc/subgid, with no id of anybody else"
+        yield Finding("subordinate ids", WARNING, text, hint)
     else:
         yield Finding("subordinate ids", OK, f"{facts.users} users and {facts.groups} groups for {facts.user}")
     missing = missing_controllers(CONTROLLERS, facts.controllers)

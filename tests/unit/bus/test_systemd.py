@@ -422,6 +422,25 @@ def test_no_systemd_at_all(monkeypatch):
     assert "systemd as PID 1" in error.hint
 
 
+def test_no_systemd_of_the_user(monkeypatch):
+    """As with sudo -u, or su that leaves root's $XDG_RUNTIME_DIR."""
+    there = {"/run/user/1000"}
+    monkeypatch.setattr(posix, "access", lambda path, _mode: path in there)
+    monkeypatch.setattr(posix, "environ", {b"XDG_RUNTIME_DIR": b"/run/user/0"})
+    _opened, error = open_with(monkeypatch, 1000, private=NO_FILE, system=NO_FILE, user=True)
+    socket = "/run/user/0/systemd/private"
+    assert error.message == f"cannot reach the systemd of user 1000: nobody listens at '{socket}'"
+    assert error.hint == "$XDG_RUNTIME_DIR is not this user's, which is '/run/user/1000'"
+    there.clear()
+    _opened, error = open_with(monkeypatch, 1000, private=NO_FILE, system=NO_FILE, user=True)
+    assert error.hint.startswith("it runs while the user is logged in")
+    assert "'loginctl enable-linger 1000'" in error.hint
+    monkeypatch.setattr(posix, "environ", {})
+    _opened, error = open_with(monkeypatch, 1000, private=NO_FILE, system=NO_FILE, user=True)
+    assert error.message.endswith("'/run/user/1000/systemd/private'")
+    assert "enable-linger" in error.hint
+
+
 def test_without_pystemd(monkeypatch):
     class Nothing:
         @staticmethod

@@ -26,12 +26,12 @@ printf '%%s\\n' "${COMPREPLY[@]}"
 """
 
 
-def complete(*words):
+def complete(*words, cwd=None):
     """What bash offers for the last of *words*."""
     line = re.sub("(?<=[^ ]) ([@:=])( |$)", r"\1", " ".join(words))
     script = DRIVER % (completion.bash(), " ".join(f"'{word}'" for word in words), line)
-    found = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=True).stdout
-    return set(found.split())
+    found = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=True, cwd=cwd).stdout
+    return set(found.splitlines()) - {""}
 
 
 def test_bash_completes_verbs():
@@ -69,6 +69,8 @@ def test_bash_completes_commands_after_the_name():
     assert complete("nsunit", "exec", "") == {"web"}
     assert "bash" in complete("nsunit", "exec", "web", "bas")
     assert "bash" in complete("nsunit", "run", "bas")
+    assert "bash" in complete("nsunit", "exec", "web", "--", "bas")
+    assert complete("nsunit", "exec", "--", "w") == {"web"}
 
 
 def test_bash_completes_verbs_of_two_words():
@@ -99,6 +101,8 @@ def test_bash_completes_keys():
     assert complete("nsunit", "set", "web", "MemoryM") == {"MemoryMax=", "MemoryMin="}
     assert complete("nsunit", "create", "web", "Laye") == {"Layer="}
     assert complete("nsunit", "run", "-p", "PublishP") == {"PublishPort="}
+    assert "tests" in complete("nsunit", "run", "-p", "Layer", "=", "test")
+    assert "bash" not in complete("nsunit", "run", "-p", "Network", "=", "")
     assert "tests" in complete("nsunit", "create", "web", "Layer", "=", "test")
     assert complete("nsunit", "create", "web", "--image", "w") == {"web"}
 
@@ -112,6 +116,14 @@ def test_bash_completes_files_of_containers():
     assert complete("nsunit", "cp", ".", "web", ":", "/e") == {"/etc/", "/echo"}
     assert complete("nsunit", "cp", ".", "web:/ec") == {"web:/echo"}
     assert complete("nsunit", "cp", "web:", "pyproject.t") == {"pyproject.toml"}
+
+
+def test_bash_completes_files_with_blanks(tmp_path):
+    for name in ("my file.tar", "a dir"):
+        (tmp_path / name).mkdir()
+    for words in (("import", "my"), ("cp", "my"), ("create", "web", "Layer", "=", "my"), ("run", "./my")):
+        assert {item.removeprefix("./") for item in complete("nsunit", *words, cwd=tmp_path)} == {"my file.tar"}, words
+    assert complete("nsunit", "import", "--to", "a", cwd=tmp_path) == {"a dir"}
 
 
 def test_bash_completes_instances():

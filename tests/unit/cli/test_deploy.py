@@ -31,6 +31,14 @@ def test_what_is_missing_is_said(capsys):
     assert status == 2
     status, said = refused(capsys, "web", "root@")
     assert (status, said.splitlines()[0]) == (2, "nsunit: 'root@' is not a host")
+    status, said = refused(capsys, "web", "root@web2:/srv")  # scp's; it was made as a directory, 'root@web2:', here
+    assert (status, said) == (
+        2,
+        "nsunit: 'root@web2:/srv' is neither a host nor a directory\n"
+        "  hint: 'nsunit deploy NAME root@web2' sends it to that host; './root@web2:/srv' is a directory\n",
+    )
+    status, said = refused(capsys, "web", "ssh://root@web2/srv")
+    assert (status, said.splitlines()[0]) == (2, "nsunit: 'ssh://root@web2/srv' has more than a host in it")
     status, said = refused(capsys, "web", "a", "b")
     assert (status, said.splitlines()[0]) == (2, "nsunit: deploy: 'b' is one operand too many")
 

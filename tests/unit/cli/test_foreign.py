@@ -273,3 +273,16 @@ def test_what_means_the_same_everywhere_is_answered_everywhere(capsys):
     assert capsys.readouterr().err == "nsunit: '--format' is not an option\n  hint: --json, and a program such as jq\n"
     for text in (*foreign_options.RUN.values(), *foreign_options._ANYWHERE.values()):
         check_commands(text)
+
+
+@pytest.mark.parametrize(
+    "option", ["-M", "--machine", "--system", "--no-pager", "--no-legend", "-v", "--url", "--no-block"]
+)
+def test_an_option_of_all_verbs_of_systemctl_is_answered(capsys, option):
+    for words in ([option, "list"], ["list", option], ["stop", "web", option]):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert (
+            said == f"nsunit: '{option}' is not an option\n  hint: {foreign_options.option('', option.lstrip('-'))}\n"
+        )
+        assert "--help" not in said

@@ -17,6 +17,8 @@ HOSTS = {
     "2001:db8::1": Host("2001:db8::1"),
     "root@[2001:db8::1]:22": Host("root@2001:db8::1", "22"),
     "[::1]": Host("::1"),
+    "ssh://root@web1:22": Host("root@web1", "22"),
+    "ssh://web1/": Host("web1"),
 }
 
 
@@ -27,7 +29,20 @@ def test_a_host_may_have_a_user_and_a_port(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-oProxyCommand=x", "root@-x", "-l@web1", "@web1", "root@", "a b", "web1:", "web1:0", "web1:x", "[::1]:"],
+    [
+        "",
+        "-oProxyCommand=x",
+        "root@-x",
+        "-l@web1",
+        "@web1",
+        "root@",
+        "a b",
+        "web1:",
+        "web1:0",
+        "web1:x",
+        "[::1]:",
+        "ssh://",
+    ],
 )
 def test_what_is_no_host_is_refused(text):
     with pytest.raises(UsageError, match="is not a host") as refused:
@@ -120,7 +135,9 @@ def test_without_ssh(monkeypatch, tmp_path, capsys):
 
 
 def test_a_terminal_of_its_own_where_there_is_one():
-    assert ssh_command(Host("one"), ["nsunit", "top"], terminal=True) == ["ssh", "-t", "--", "one", "nsunit top"]
+    assert ssh_command(Host("one"), ["nsunit", "top"], terminal=True) == [
+        *("ssh", "-t", "-o", "LogLevel=ERROR", "--", "one", "nsunit top")
+    ]
     assert shlex.split(ssh_command(Host("one"), ["nsunit", "a b"], terminal=False)[-1]) == ["nsunit", "a b"]
 
 

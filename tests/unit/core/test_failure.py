@@ -157,9 +157,8 @@ def test_what_systemd_removes_itself_meanwhile_is_forgotten_all_the_same(tmp_pat
     kept = tmp_path / "kept.service"
     kept.touch()
     asked = []
-    context = types.SimpleNamespace(
-        transient=f"{tmp_path}/", bus=types.SimpleNamespace(reload=lambda: asked.append("reload"))
-    )
+    bus = types.SimpleNamespace(reload=lambda: asked.append("reload"), get=lambda *_names: {})
+    context = types.SimpleNamespace(transient=f"{tmp_path}/", bus=bus)
     monkeypatch.setattr(jobs.os.path, "lexists", lambda _path: True)  # as it was a moment ago
-    jobs._forget_kept(context, ("gone.slice", "kept.service"))
+    jobs._forget_kept(context, "web", ("gone.slice", "kept.service"))
     assert (asked, kept.exists()) == (["reload"], False)

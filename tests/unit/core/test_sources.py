@@ -1,7 +1,11 @@
 """What is checked before a start."""
 
+import errno
+import os
+
 import pytest
 
+from nsunit.core import sources
 from nsunit.core.prepare import check_sources
 from nsunit.definition.load import Host, load_text
 from nsunit.errors import DefinitionError
@@ -71,3 +75,16 @@ def test_what_to_do_with_a_disk_image(tmp_path):
     assert problem.message == f"Rootfs=: '{tmp_path}/web.raw' is not a directory"
     expected = f"'nsunit image import {tmp_path}/web.raw' makes an image of it, for Image=; or mount a disk"
     assert problem.hint == expected + ", see nsunit.container(5)"
+
+
+def test_a_source_that_cannot_be_reached_is_not_said_to_be_missing(tmp_path, monkeypatch):
+    """As for a user what is below /var/lib/machines, to whom a hint to make it is none."""
+
+    def lstat(path, **_options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(sources.os, "lstat", lstat)
+    with pytest.raises(DefinitionError) as caught:
+        check("/usr/share", "ReadOnly=yes", "Bind=/root/x:/x")
+    (problem,) = caught.value.problems
+    assert (problem.message, problem.hint) == ("Bind=: '/root/x': Permission denied", None)

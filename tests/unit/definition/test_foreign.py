@@ -13,6 +13,7 @@ from nsunit.definition.load import Host, load_text
 from nsunit.definition.setting import all_settings, lookup
 from nsunit.definition.syntax import SECTIONS
 from nsunit.errors import DefinitionError
+from nsunit.features.network.definition import network_of_text
 
 BASE = "[Container]\nRootfs=/srv/r\nExec=/bin/sh\n"
 ROWS = [
@@ -50,7 +51,17 @@ def test_limits_of_lxc_are_the_kernels():
 
 def test_pods_and_networks_have_keys_of_their_own():
     assert refusal("Pod", "Ulimit") is None
-    assert refusal("Network", "Bridge") is None
+    assert refusal("Network", "Ulimit") is None
+
+
+@pytest.mark.parametrize("key", foreign.NETWORK)
+def test_a_key_of_another_tools_network_is_answered(key):
+    reason, _, instead = foreign.NETWORK[key].partition("; ")
+    (found,) = problems_of(lambda: network_of_text("lab", f"[Network]\n{key}=x\n", "lab.network.nsunit", Host(257)))
+    assert (found.message, found.hint) == (f"'{key}': {reason}", instead)
+    assert lookup("Network", key) is None
+    for word in re.findall(r"\b([A-Z]\w+)=", instead):
+        assert any(lookup(section, word) for section in ("Network", "Container")), instead
 
 
 @pytest.mark.parametrize("section", ["Exec", "Files", "Kube", "Image", "Build", "Quadlet"])

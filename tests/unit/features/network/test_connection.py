@@ -4,8 +4,9 @@ import pytest
 from definitions import definition
 
 from nsunit.definition.words import ValueProblem
-from nsunit.errors import DefinitionError
+from nsunit.errors import DefinitionError, NsunitError
 from nsunit.features.network.connection import Connection, connection, route
+from nsunit.features.network.deeds import check_enable
 from nsunit.features.network.values import of
 
 
@@ -31,6 +32,21 @@ from nsunit.features.network.values import of
 def test_networks(text, expected):
     assert connection(text) == expected
     assert str(expected) == (expected.target if expected.kind == "bridge" else f"{expected.kind}:{expected.target}")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("front back", "one Network= for each network"),
+        ("front,back", "one Network= for each network"),
+        ("front:alias=db", "use NetworkAlias="),
+        ("front:ip=10.0.0.1", "use address="),
+    ],
+)
+def test_what_podman_and_compose_write_is_answered(text, hint):
+    with pytest.raises(ValueProblem) as caught:
+        connection(text)
+    assert caught.value.hint == hint
 
 
 @pytest.mark.parametrize(
@@ -109,3 +125,14 @@ def test_contradictions(lines, message):
     with pytest.raises(DefinitionError) as caught:
         definition(lines)
     assert str(caught.value.problems[0]).startswith(f"web.nsunit:{message}")
+
+
+@pytest.mark.parametrize("now", ["Network=host", "Network=lab", "Network=bridge\nPublishPort=81:80", "Network=bridge"])
+def test_what_runs_is_detached_by_what_it_was_attached_with(now):
+    def with_network(text):
+        return definition(f"[Container]\nRootfs=/srv/r\nExec=sh\n{text}\n")
+
+    running = with_network("Network=bridge\nPublishPort=80:80")
+    check_enable(running, with_network("Network=bridge\nPublishPort=80:80\nEgress=1M\nUser=1"))
+    with pytest.raises(NsunitError, match="runs with other networks or ports than its definition has"):
+        check_enable(running, with_network(now))

@@ -28,6 +28,7 @@ from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, JobFailedError, NotFoundError, NsunitError, UsageError
 from nsunit.features.namespaces import pins
 from nsunit.features.pods import deeds as pods
+from nsunit.features.pods import files as pod_files
 from nsunit.features.pods.plan import PodFacts
 from nsunit.plan.facts import Facts
 from nsunit.storage import ranges
@@ -293,6 +294,17 @@ def test_an_enabled_container_brings_the_unit_of_its_pod(context):
     assert {*POD_UNITS, *WEB_UNITS} <= set(tree_of_units(context))
     assert states(disable(context, ["web"])) == ["disabled"]
     assert tree_of_units(context) == []
+
+
+def test_a_pod_that_runs_in_other_networks_is_restarted_before_it_is_enabled(context, monkeypatch):
+    """See network.deeds.check_enable()."""
+    asked = []
+    monkeypatch.setattr(pod_files, "check_enable", lambda running, now: asked.append((running.name, now.name)))
+    enable(context, ["shop.pod"])
+    assert asked == []
+    start(context, ["shop.pod"])
+    enable(context, ["shop.pod"])
+    assert asked == [("shop.pod", "shop.pod")]
 
 
 def test_the_start_of_an_enabled_container_starts_its_pod_from_its_file(context):

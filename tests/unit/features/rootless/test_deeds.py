@@ -28,7 +28,7 @@ def files(monkeypatch):
         "/etc/subgid": "alice:200000:65536\n",
         "/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/cgroup.controllers": "memory pids\n",
     }
-    monkeypatch.setattr(rootless, "_text", lambda path: found.get(path, ""))
+    monkeypatch.setattr(rootless, "text_of", lambda path: found.get(path, ""))
     monkeypatch.setattr(rootless, "find_tools", lambda: "/usr/bin")
     monkeypatch.setattr("os.getegid", lambda: 1000)
     return found

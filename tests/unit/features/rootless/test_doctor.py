@@ -2,10 +2,11 @@
 
 from nsunit.deeds.host.doctor import Finding
 from nsunit.features.rootless import doctor as doctor_user
-from nsunit.features.rootless.doctor import UserFacts, judge
+from nsunit.features.rootless.doctor import UserFacts, ids_for, judge
 
 GOOD = UserFacts(
-    "alice", 0, "", 65536, 65536, "", ("cpu", "cpuset", "io", "memory", "pids"), True, "/usr/bin/pasta", True
+    *("alice", 0, "", 65536, 65536, "", "", (), ("cpu", "cpuset", "io", "memory", "pids"), True),
+    *("/usr/bin/pasta", True),
 )
 
 
@@ -25,6 +26,7 @@ def test_all_is_bad():
         namespace=1,
         forbidding="/proc/sys/kernel/unprivileged_userns_clone",
         shortage="/etc/subuid has no ids for alice",
+        remedy="root runs 'usermod …'",
         controllers=("memory", "pids"),
         lingers=False,
         pasta="",
@@ -41,7 +43,7 @@ def test_all_is_bad():
             "subordinate ids",
             "warning",
             "/etc/subuid has no ids for alice: only user 0 and group 0 exist in containers",
-            "root runs 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 alice'",
+            "root runs 'usermod …'",
         ),
         Finding(
             "controllers",
@@ -62,6 +64,37 @@ def test_all_is_bad():
             "root runs 'usermod -aG systemd-journal alice', then alice logs in anew",
         ),
         Finding("linger", "warning", "all containers end with alice's last login", "loginctl enable-linger"),
+    ]
+
+
+def test_the_ids_that_it_says_to_give_are_nobody_elses():
+    """Else one user would reach what is another's, or come out of a container as a user of the host."""
+    others = "bob:100000:65536\ncarl:165536:1000\n"
+    assert ids_for("alice", 1000, others, others) == (
+        "root runs 'usermod --add-subuids 166536-232071 --add-subgids 166536-232071 alice'"
+    )
+    assert ids_for("alice", 1000, "1000:100000:65536\n", "") == "root runs 'usermod --add-subgids 165536-231071 alice'"
+
+
+def test_ids_that_others_have_too_or_that_are_few():
+    def said(**changes):
+        return [item for item in judge(GOOD.replace(**changes)) if item.subject == "subordinate ids"]
+
+    assert said(sharers=("bob", "carl")) == [
+        Finding(
+            "subordinate ids",
+            "warning",
+            "bob, carl can reach the files of alice's containers, by ids that both have",
+            "root gives each user others in /etc/subuid and /etc/subgid",
+        )
+    ]
+    assert said(users=1000) == [
+        Finding(
+            "subordinate ids",
+            "warning",
+            "1000 users and 65536 groups for alice: there is no 65534, nobody, inside",
+            "root gives alice 65536 in /etc/subuid and /etc/subgid, with no id of anybody else",
+        )
     ]
 
 

@@ -6,9 +6,8 @@ import errno
 import os
 import stat
 
-from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.errors import DefinitionError, Problem
 from nsunit.features import hooks
-from nsunit.formats.disks import mounts_at
 from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
@@ -129,17 +128,3 @@ def _directory_mistake(path: str) -> str | None:
     except OSError as error:
         return _reason(path, error)
     return None if stat.S_ISDIR(mode) else f"'{path}'{_NO_DIRECTORY}"
-
-
-def refuse_mounted(context: Context, name: str, *, below: bool = True) -> None:
-    """See that nothing is mounted at the state of container *name*, nor *below*: what that holds is not to go with it.
-
-    Raises:
-        NsunitError: something is.
-    """
-    state = os.path.realpath(context.paths.state_of(name))
-    for point in mounts_at(read_kernel_file("/proc/self/mountinfo") or ""):
-        if point == state or (below and point.startswith(f"{state}/")):
-            raise NsunitError(
-                f"{name}: something is mounted at '{point}', where its state is", hint=f"'umount {point}' first"
-            )

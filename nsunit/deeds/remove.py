@@ -6,7 +6,6 @@ from nsunit.core.dropin import forget_drop_ins
 from nsunit.core.jobs import Outcome, as_failed, forget_failed, forget_failure
 from nsunit.core.listeners import is_listening, links
 from nsunit.core.running import unit_of
-from nsunit.core.sources import refuse_mounted
 from nsunit.deeds.mount.mounted import unmount
 from nsunit.deeds.stop import stop_running, wait_for_run
 from nsunit.definition.search import list_groups, list_names, list_pods, main_file
@@ -15,6 +14,7 @@ from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import hooks, kinds_of
 from nsunit.names import check_name, is_group, is_pod, split_instance
 from nsunit.storage.lock import Lock
+from nsunit.storage.mounted import refuse_mounted_state
 from nsunit.units import DOWN
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
             paths = context.paths
             wait_for_run(context, name)
             unmount(context, name)
-            refuse_mounted(context, name)
+            refuse_mounted_state(context.paths, name)
             kept = (paths.state_of(name), paths.runtime_of(name), paths.network_of(name))
             removed = [ran, *(context.remove_tree(path) for path in kept)]  # one of `run` is gone once it has ended
             if forget_drop_ins(context, name):  # else a later container of the name would inherit them

@@ -10,7 +10,6 @@ from nsunit.core.install import note_renaming, renaming
 from nsunit.core.jobs import Outcome, forget_failed
 from nsunit.core.listeners import is_listening
 from nsunit.core.running import is_running
-from nsunit.core.sources import refuse_mounted
 from nsunit.deeds.enable import enable, take_away_files
 from nsunit.definition.load import load
 from nsunit.definition.search import find, list_names, main_file
@@ -21,6 +20,7 @@ from nsunit.names import check_name, former_units, is_group, is_pod, service_nam
 from nsunit.plan.units import needed_containers
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
+from nsunit.storage.mounted import refuse_mounted_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _check(context: Context, old: str, new: str, *, is_noted: bool) -> None:
     if main not in own_files(old, context.search):
         hint = f"copy it to {context.search.directories[0]}/{new}.nsunit, or use 'nsunit clone'"
         raise NsunitError(f"{old}: its definition '{main}' is not to be changed", hint=hint)
-    refuse_mounted(context, old, below=False)
+    refuse_mounted_state(context.paths, old, below=False)
     states = [os.path.lexists(context.paths.state_of(name)) for name in (old, new)]
     there = main_file(new, context.search)
     # Those that one which was killed has written are the same.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from nsunit.core.findings import Leftover, is_locked
-from nsunit.deeds.mount.mounted import is_there, mounts, places_of
+from nsunit.deeds.mount.mounted import is_there, places_of
 from nsunit.definition.search import main_file
 from nsunit.dropins.files import DROP_IN
 from nsunit.names import is_valid_name, notify_unit
 from nsunit.storage import files, ranges
+from nsunit.storage.mounted import mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ from nsunit.deeds.mount.mounted import (
     Place,
     forget,
     is_there,
-    mounts,
     places_of,
     unmount,
     write_places,
@@ -36,6 +35,7 @@ from nsunit.setup.mounts import Bind
 from nsunit.setup.namespaces import UserNamespace, make_user_namespace
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
+from nsunit.storage.mounted import mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

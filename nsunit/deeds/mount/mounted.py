@@ -14,11 +14,11 @@ import errno
 import os
 
 from nsunit.errors import NotFoundError, NsunitError
-from nsunit.formats.disks import mounts_at
 from nsunit.names import printable
 from nsunit.record import Record
 from nsunit.setup import linux
 from nsunit.storage import files
+from nsunit.storage.mounted import mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,11 +85,6 @@ def forget(directory: str) -> None:
             raise NsunitError(f"something is mounted at '{path}'", hint=f"'umount {path}' first") from None
     if os.path.isdir(directory):
         os.rmdir(directory)
-
-
-def mounts() -> dict[str, list[int]]:
-    """The ids of the host's mounts at each mount point, the topmost last."""
-    return mounts_at(files.read_kernel_file("/proc/self/mountinfo") or "")
 
 
 def is_there(place: Place, there: dict[str, list[int]]) -> bool:

@@ -9,7 +9,7 @@ from nsunit.core.context import take_back
 from nsunit.core.dropin import drop_ins_of
 from nsunit.core.jobs import Outcome
 from nsunit.core.running import is_running
-from nsunit.core.sources import check_sources, refuse_mounted
+from nsunit.core.sources import check_sources
 from nsunit.definition.load import load
 from nsunit.definition.search import SearchPath, main_file
 from nsunit.dropins import files as unit_directory
@@ -26,6 +26,7 @@ from nsunit.features.transfer.staging import Staging
 from nsunit.names import former_unit, printable, service_name, slice_name
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
+from nsunit.storage.mounted import refuse_mounted_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _refuse_taken(context: Context, definition: Definition, texts: Mapping[str, 
         hint = f"disable it first: nsunit disable {name}"
         raise NsunitError(f"{name}: a container of that name is enabled", hint=hint)
     if force:
-        refuse_mounted(context, name)
+        refuse_mounted_state(context.paths, name)
         return
     there = main_file(name, context.search)
     own = definition_texts(texts).get(os.path.basename(there)) if there else None

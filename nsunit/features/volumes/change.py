@@ -9,9 +9,9 @@ from nsunit.features.volumes import quota
 from nsunit.features.volumes.look import check_name, not_found, users
 from nsunit.features.volumes.setup import ABOUT
 from nsunit.features.volumes.store import Store
-from nsunit.formats.disks import mounts_at
 from nsunit.names import printable
 from nsunit.storage import files
+from nsunit.storage.mounted import mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _refuse_unknown(used: Users) -> None:
 
 
 def _put_aside(store: Store, names: Sequence[str]) -> None:
-    there = mounts_at(files.read_kernel_file("/proc/self/mountinfo") or "")
+    there = mounts()
     for name in names:
         for point in there:
             if f"{point}/".startswith(store.path_of(name) + "/"):

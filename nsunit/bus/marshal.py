@@ -2,7 +2,7 @@
 
 pystemd appends a message as (type code, value) pairs: a basic type with its value, a container's opening with its
 signature, (-1, None) for its end.  It ignores sd-bus's return codes while it does so and cuts strings at a NUL, so
-everything is checked here first.  Only this file imports pystemd.
+everything is checked here first.  Only this file imports pystemd, and so connections are opened here.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _RANGES = {
     "h": (0, 0x7FFF_FFFF),
 }
 _TEXT = "sog"
+_PRIVATE_SOCKET = b"/run/systemd/private"
 
 
 def split_signature(signature: str) -> list[str]:
@@ -263,3 +264,40 @@ def _module(name: str, **contents: object) -> Any:
     module = type(sys)(name)
     module.__dict__.update(contents)
     return module
+
+
+def open_bus(user: bool) -> tuple[Any, bool]:
+    """Open a connection; returns it and whether it is the private socket, where there is no bus in between."""
+    dbuslib = load_dbuslib()
+    private = _PRIVATE_SOCKET
+    if user:
+        private = (posix.environ.get(b"XDG_RUNTIME_DIR") or b"/run/user/%d" % posix.geteuid()) + b"/systemd/private"
+    if user or posix.geteuid() == 0:
+        bus = dbuslib.DBusAddress(b"unix:path=" + private, True)
+        try:
+            sd_bus(bus.open)
+            return bus, True
+        except BusError:
+            bus.close()
+    bus = dbuslib.DBus(user)
+    try:
+        sd_bus(bus.open)
+    except BusError as error:
+        if user:
+            raise _no_systemd_of_user(posix.geteuid(), private.decode("utf-8", "replace")) from None
+        reason = "there is no socket" if error.name == FILE_NOT_FOUND else error.message
+        raise bus_error(UNREACHABLE, f"cannot reach systemd over the system bus: {reason}") from None
+    return bus, False
+
+
+def _no_systemd_of_user(uid: int, socket: str) -> BusError:
+    """The error that the systemd of user *uid* is not at *socket*: it does not run, or is looked for elsewhere."""
+    own = f"/run/user/{uid}"
+    message = f"cannot reach the systemd of user {uid}: nobody listens at '{socket}'"
+    if not socket.startswith(own + "/") and posix.access(own, posix.F_OK):
+        return BusError(UNREACHABLE, message, hint=f"$XDG_RUNTIME_DIR is not this user's, which is '{own}'")
+    hint = (
+        f"it runs while the user is logged in, by ssh, a console or 'machinectl shell {uid}@' of root's, but not by "
+        f"sudo; and always after 'loginctl enable-linger {uid}'"
+    )
+    return BusError(UNREACHABLE, message, hint=hint)

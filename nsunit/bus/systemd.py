@@ -6,22 +6,19 @@ restarting) and saves a hop on every call; everybody else, and root where that s
 
 from __future__ import annotations
 
-import posix  # the Python half of it costs a scope of nsunit-oci 1 ms
 import select
 import time
 
 from nsunit.bus import marshal
-from nsunit.bus.marshal import load_dbuslib, sd_bus
+from nsunit.bus.marshal import open_bus, sd_bus
 from nsunit.bus.protocol import (
     DISCONNECTED,
-    FILE_NOT_FOUND,
     INVALID_ARGS,
     NO_SUCH_UNIT,
     OF_UNIT,
     PROPERTY_READ_ONLY,
     TIMEOUT,
     UNKNOWN_PROPERTY,
-    UNREACHABLE,
     FormerNames,
     Job,
     UnitStatus,
@@ -45,7 +42,6 @@ _MANAGER = b"org.freedesktop.systemd1.Manager"
 _UNIT = "org.freedesktop.systemd1.Unit"
 _DBUS = b"org.freedesktop.DBus"
 _PROPERTIES = b"org.freedesktop.DBus.Properties"
-_PRIVATE_SOCKET = b"/run/systemd/private"
 _JOB_REMOVED = (
     "type='signal',sender='org.freedesktop.systemd1',path='/org/freedesktop/systemd1',"
     "interface='org.freedesktop.systemd1.Manager',member='JobRemoved'"
@@ -57,47 +53,10 @@ _SIGKILL = 9
 _TYPES = {kind: kind.capitalize() for kind in ("service", "slice", "scope", "socket", "mount", "timer")}
 
 
-def _open_bus(user: bool) -> tuple[Any, bool]:
-    """Open a connection; returns it and whether it is the private socket, where there is no bus in between."""
-    dbuslib = load_dbuslib()
-    private = _PRIVATE_SOCKET
-    if user:
-        private = (posix.environ.get(b"XDG_RUNTIME_DIR") or b"/run/user/%d" % posix.geteuid()) + b"/systemd/private"
-    if user or posix.geteuid() == 0:
-        bus = dbuslib.DBusAddress(b"unix:path=" + private, True)
-        try:
-            sd_bus(bus.open)
-            return bus, True
-        except BusError:
-            bus.close()
-    bus = dbuslib.DBus(user)
-    try:
-        sd_bus(bus.open)
-    except BusError as error:
-        if user:
-            raise _no_systemd_of_user(posix.geteuid(), private.decode("utf-8", "replace")) from None
-        reason = "there is no socket" if error.name == FILE_NOT_FOUND else error.message
-        raise bus_error(UNREACHABLE, f"cannot reach systemd over the system bus: {reason}") from None
-    return bus, False
-
-
-def _no_systemd_of_user(uid: int, socket: str) -> BusError:
-    """The error that the systemd of user *uid* is not at *socket*: it does not run, or is looked for elsewhere."""
-    own = f"/run/user/{uid}"
-    message = f"cannot reach the systemd of user {uid}: nobody listens at '{socket}'"
-    if not socket.startswith(own + "/") and posix.access(own, posix.F_OK):
-        return BusError(UNREACHABLE, message, hint=f"$XDG_RUNTIME_DIR is not this user's, which is '{own}'")
-    hint = (
-        f"it runs while the user is logged in, by ssh, a console or 'machinectl shell {uid}@' of root's, but not by "
-        f"sudo; and always after 'loginctl enable-linger {uid}'"
-    )
-    return BusError(UNREACHABLE, message, hint=hint)
-
-
 class Systemd:
     """A `SystemdClient` on sd-bus.  Not for use from several threads at once."""
 
-    def __init__(self, user: bool = False, open_bus: Callable[[bool], tuple[Any, bool]] = _open_bus) -> None:
+    def __init__(self, user: bool = False, open_bus: Callable[[bool], tuple[Any, bool]] = open_bus) -> None:
         self._user = user
         self._open_bus = open_bus
         self._bus: Any = None

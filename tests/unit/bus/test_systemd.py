@@ -396,10 +396,10 @@ def test_a_reload_takes_as_long_as_systemctl_lets_it(monkeypatch):
 
 def open_with(monkeypatch, uid, private=None, system=None, user=False):
     found = FakeLibrary(private, system)
-    monkeypatch.setattr(systemd, "load_dbuslib", lambda: found)
+    monkeypatch.setattr(marshal, "load_dbuslib", lambda: found)
     monkeypatch.setattr(posix, "geteuid", lambda: uid)
     try:
-        return found.opened, systemd._open_bus(user)[1]
+        return found.opened, marshal.open_bus(user)[1]
     except BusError as error:
         return found.opened, error
 

@@ -112,7 +112,7 @@ def ask_from(container, address, port):
 
 @pytest.mark.kernel("nftables")
 @pytest.mark.timeout(240)
-def test_the_first_connection_starts_it_and_it_stops_when_idle(containers, neighbour, nsunit):
+def test_the_first_connection_starts_it_and_it_stops_when_idle(containers, neighbour, nsunit, run):
     name = containers.define(definition("Network=bridge", "PublishPort=8180:80", "Activation=socket", "IdleStop=500ms"))
     container = containers.of(name)
     assert nsunit("start", name).stdout == f"{name}: listens for its first connection\n"
@@ -124,6 +124,7 @@ def test_the_first_connection_starts_it_and_it_stops_when_idle(containers, neigh
     assert refused == f"nsunit: {other}: PublishPort=: 8180/tcp is published by container '{name}'"
     assert nsunit("rm", name, check=False).returncode == 1
 
+    run("systemctl", "daemon-reload")  # what waits for the program to listen is still known after that
     assert ask(8180)[1] == "1"
     assert container.show("ActiveState")["ActiveState"] == "active"
     wait_for(container, "inactive")  # IdleStop=

@@ -181,13 +181,22 @@ def _proxy(definition: Definition, facts: Facts, socket: str, port: int) -> tupl
         switch("Service", "DynamicUser"),
         directive("Service", "Restart", "on-abort", "s"),
         Directive("Service", "TimeoutStartSec", f"{START_SECONDS}s", _start_time()),
-        Directive(
-            *("Service", "ExecStartPre", "+" + " ".join(wait)),
-            Property("ExecStartPreEx", "a(sasas)", ((wait[0], wait, ("privileged",)),)),
-        ),
+        *_privileged(wait, facts.systemd_version),
         command("ExecStart", proxy),
         directive("Service", "SyslogIdentifier", name, "s"),
     )
+
+
+def _privileged(argv: tuple[str, ...], systemd_version: int) -> tuple[Directive, ...]:
+    """What executes *argv* as root before the program, which is not.
+
+    systemd 252 writes the name ExecStartPreEx into a transient unit's file, and after a daemon-reload knows no such
+    key; 257 is known to write it well.  PermissionsStartOnly= does the same, and is deprecated.
+    """
+    if systemd_version < 257:
+        return (switch("Service", "PermissionsStartOnly"), command("ExecStartPre", argv))
+    flagged = Property("ExecStartPreEx", "a(sasas)", ((argv[0], argv, ("privileged",)),))
+    return (Directive("Service", "ExecStartPre", "+" + " ".join(argv), flagged),)
 
 
 def _start_time() -> Property:

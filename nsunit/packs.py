@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _COMMAND = ("nsunit.light", "nsunit.cli.main", "nsunit.core.context", "nsunit.bus.systemd")
 _START = ("nsunit.cli.lifecycle.start", "nsunit.definition.keys")
 _STARTING = _COMMAND + _START
+_STOP = ("nsunit.cli.lifecycle.stop", "nsunit.deeds.kill_now", "nsunit.definition.signals")
+_STOPPING = _COMMAND + _STOP
 _HELPER = ("nsunit.setup.main", "nsunit.setup.libc")
 _RARE = (*_HELPER, "nsunit.features")
 
@@ -51,7 +53,7 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cli.lifecycle": (_COMMAND, ("nsunit.cli.lifecycle",)),
     "cli.session": (_COMMAND, ("nsunit.cli.session",)),
     "start": (_COMMAND, _START),
-    "stop": (_COMMAND, ("nsunit.cli.lifecycle.stop", "nsunit.deeds.kill_now", "nsunit.definition.signals")),
+    "stop": (_COMMAND, _STOP),
     "exec": (_COMMAND, ("nsunit.cli.session.execute", *_HELPER)),
     "helper": ((), _HELPER),
     "features": (_HELPER, ("nsunit.features",)),
@@ -62,6 +64,7 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "features.network.setup": (_RARE, _of("network", "setup")),
     "features.network.program": ((), _ATTACH[:2]),
+    "features.network.ends": (_STOPPING, _of("network", "ends")),
     "features.network.wire.links": (_ATTACH[:2], _ATTACH[2:]),
     "features.network.wire.conntrack": (_ATTACH, _of("network", "wire.conntrack")),
     "features.images.keys": (_STARTING, _of("images", "keys")),

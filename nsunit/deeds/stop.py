@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import select
-import time
 
 from nsunit.bus.protocol import NO_SUCH_PROCESS, NO_SUCH_UNIT
 from nsunit.core.jobs import GRACE_SECONDS, Outcome, as_failed, forget_failed, forget_failure, unfinished
@@ -33,7 +30,7 @@ from nsunit.names import (
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT, unreaped
 from nsunit.storage import files, tree
-from nsunit.storage.lock import Lock, flock, wait_until_left
+from nsunit.storage.lock import Lock, wait_until_left
 from nsunit.storage.processes import unit_processes
 from nsunit.units import DOWN, UP, is_idle
 
@@ -43,13 +40,12 @@ if TYPE_CHECKING:
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
+    from nsunit.features.network.ends import Ends
 
 _PROPERTIES = (
     *("LoadState", "ActiveState", "MainPID", "KillSignal", "KillMode", "FreezerState", "ExecStop", "Slice"),
     *("ControlGroup", "TimeoutStopUSec"),
 )
-_ENDS_MAX = 64  # that are waited for at once: each takes two descriptors, of which the locks need as many as they get
-_TURN_SECONDS = 0.4  # for those that have ended at about the same time
 _AFTER_ALL = ("stop-post", "final-watchdog", "final-sigterm", "final-sigkill")  # what takes back what was made for it
 
 
@@ -70,7 +66,7 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
     outcomes: dict[str, Outcome] = {}
     waiting: dict[Job, _Stop] = {}
     locks = []
-    ends = _Ends(context)
+    ends = _ends(context)
 
     def tell(name: str = "") -> None:
         if context.batch and len(set(names)) > 1:
@@ -87,7 +83,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 lock.__enter__()
                 locks.append(lock)
                 queued = _queue_stop(context, name, kill_now, ends)
-                ends.look()
+                if ends:
+                    ends.look()
                 if queued is None:
                     outcomes[name] = Outcome(name, "stopped" if name in killed else "inactive")
                 else:
@@ -105,7 +102,8 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
                 outcomes[item.name] = as_failed(item.name, error)
             tell(item.name)
     finally:
-        ends.close()
+        if ends:
+            ends.close()
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
     for name in {*names} - outcomes.keys():
@@ -148,83 +146,15 @@ class _Stop(Record):
     timeout: float
 
 
-class _Ends:
-    """Those of the containers to be stopped that are connected, which this command detaches when their program ends.
-
-    Else a Python that systemd starts in each unit (ExecStopPost=) would.  Where this has begun, the unit waits for it,
-    and does what it has not finished.  What it comes too late for, it leaves to the unit.
-    """
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._epoll = select.epoll()
-        self._waiting: dict[int, tuple[str, int]] = {}  # name, and descriptor of its file, by that of its main process
-
-    def fileno(self) -> int:
-        """See nsunit.bus.protocol.Watched."""
-        return self._epoll.fileno()
-
-    def add(self, name: str, state: Mapping[str, object]) -> None:
-        """Wait for the end of container *name*, of whose unit *state* tells, if that is connected.
-
-        ExecStop= may go on after that, and its network is there until then.
-        """
-        pid = state.get("MainPID")
-        if not isinstance(pid, int) or not pid or state.get("ExecStop") or len(self._waiting) >= _ENDS_MAX:
-            return
-        try:
-            fd = os.open(f"{self._context.paths.attached}/{name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return
-        try:
-            process = os.pidfd_open(pid)
-        except OSError:
-            os.close(fd)
-            return
-        self._waiting[process] = name, fd
-        self._epoll.register(process, select.EPOLLIN)
-
-    def look(self) -> None:
-        """Detach those that have ended, as long as their units may be kept waiting."""
-        deadline = time.monotonic() + _TURN_SECONDS
-        ended = self._take()
-        while ended:
-            name, fd = ended.pop(0)
-            try:
-                if (left := deadline - time.monotonic()) > 0:
-                    self._detach(name, fd, left)
-            except (NsunitError, OSError):
-                pass  # its unit tries again, and says why
-            finally:
-                os.close(fd)
-            ended += self._take()
-
-    def _detach(self, name: str, fd: int, seconds: float) -> None:
-        program = load("network", "program")
-        program.detach_ended(name, fd, self._context.paths.locks, lambda lock: flock(lock, seconds))
-
-    def _take(self) -> list[tuple[str, int]]:
-        """Lock those that have ended since, before their units do, which take some milliseconds for that."""
-        taken = []
-        for process, _ in self._epoll.poll(0) if self._waiting else ():
-            name, fd = self._waiting.pop(process)
-            os.close(process)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                taken.append((name, fd))
-            except BlockingIOError:
-                os.close(fd)
-        return taken
-
-    def close(self) -> None:
-        """Leave all others to their units."""
-        for process, (_, fd) in self._waiting.items():
-            os.close(process)
-            os.close(fd)
-        self._epoll.close()
+def _ends(context: Context) -> Ends | None:
+    """What detaches those that are connected when they have ended, if any is."""
+    if not files.list_directory(context.paths.attached):
+        return None
+    found: Ends = load("network", "ends").Ends(context.paths)
+    return found
 
 
-def _queue_stop(context: Context, name: str, kill_now: bool, ends: _Ends) -> tuple[Job, _Stop] | None:
+def _queue_stop(context: Context, name: str, kill_now: bool, ends: Ends | None) -> tuple[Job, _Stop] | None:
     unit, state = unit_and_state(context, name, *_PROPERTIES)
     slice_ = str(state.get("Slice", ""))
     check_own(name, unit, state.get("LoadState"), slice_)
@@ -252,7 +182,8 @@ def _queue_stop(context: Context, name: str, kill_now: bool, ends: _Ends) -> tup
     top = f"{CGROUP_ROOT}{context.cgroup}{slice_path(slice_)}"
     for scope in (entry for entry in files.list_directory(top) if entry.endswith(".scope")):
         wake_parents(f"{top}/{scope}")
-    ends.add(name, state)
+    if ends:
+        ends.add(name, state)
     # The slice rather than the service: exec sessions are scopes beside it.
     job = context.bus.stop(slice_ if slice_state.get("ActiveState") == "active" else unit)
     killed_by = 0

@@ -19,6 +19,7 @@ PYTHON = (
     "tests/vm/quick",
 )
 SHELL = (
+    "nsunit/features/network/detach.sh",
     "tests/run",
     "tests/bench/run",
     "tests/vm/machine/quick-boot",

@@ -36,6 +36,7 @@ def test_enable_writes_what_render_shows(enabled, nsunit, run):
     assert enabled.name in nsunit("list", "--all", "--names").stdout.split()
 
 
+@pytest.mark.kernel("nftables")
 @pytest.mark.parametrize("verb", [("start",), ("enable", "--now")])
 def test_what_runs_in_another_network_is_restarted_before_it_is_enabled(containers, nsunit, verb):
     """Else nothing would take its link and its port back when it stops."""

@@ -7,10 +7,9 @@ from nsunit.features.network.model.attachment import attached_path
 from nsunit.features.network.model.server import unit_of
 from nsunit.features.network.setup import PROGRAM, Network, NetworkFiles
 from nsunit.features.network.values import of
-from nsunit.plan.units import Directive, relation
+from nsunit.plan.units import Directive, command, relation
 from nsunit.record import Record
 from nsunit.setup.mounts import Bind
-from nsunit.units import Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,23 +35,13 @@ def commands(definition: Definition, facts: Facts) -> list[Directive]:
     network: NetworkFacts | None = facts.extra("network")
     if network is None:
         return []
-    argv = (facts.interpreter, "-SI", network.program, PROGRAM, "detach", network.directory, network.locks)
+    nsunit = network.program.rpartition("/")[0]
+    argv = (
+        *("/bin/sh", f"{nsunit}/features/network/detach.sh", attached_path(definition.name, network.locks)),
+        *(facts.interpreter, "-SI", network.program, PROGRAM, "detach", network.directory, network.locks),
+    )
     servers = beside(facts)
-    return [
-        _unless_done(attached_path(definition.name, network.locks), argv),
-        *(relation(key, servers) for key in ("Wants", "After") if servers),
-    ]
-
-
-def _unless_done(path: str, argv: tuple[str, ...]) -> Directive:
-    """*argv*, unless file *path* is gone, as soon as nobody has it locked; after a `stop` that is all: see `program`.
-
-    This is a trick: a Python would take four times as long to see that.  flock(1) would make a file that is gone.
-    """
-    still = f"test ! -e {path} || exec"
-    script = f'{still} /usr/bin/flock --no-fork {path} /bin/sh -c "{still} {" ".join(argv)}"'
-    value = (("/bin/sh", ("/bin/sh", "-c", script), False),)
-    return Directive("Service", "ExecStopPost", f"/bin/sh -c '{script}'", Property("ExecStopPost", "a(sasb)", value))
+    return [command("ExecStopPost", argv), *(relation(key, servers) for key in ("Wants", "After") if servers)]
 
 
 def beside(facts: Facts) -> tuple[str, ...]:

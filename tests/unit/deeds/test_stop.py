@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
-import subprocess
 import types
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +15,7 @@ from nsunit.core.running import unit_and_state
 from nsunit.deeds import start
 from nsunit.deeds import stop as module
 from nsunit.deeds.start import Starter
-from nsunit.errors import BusError, NsunitError
+from nsunit.errors import BusError
 from nsunit.storage.paths import Paths
 
 
@@ -167,48 +163,3 @@ def test_starts_that_are_given_up_stop_at_the_same_time(context, monkeypatch):
     a, b, c = (f"nsunit-{name}.service" for name in "abc")
     assert done[:4] == [("stop", a), ("stop", b), ("kill", b), ("stop", c)]
     assert done[4:] == [step for name in "cba" for step in (("wait", f"nsunit-{name}.service"), ("clear", name))]
-
-
-def test_a_connected_one_is_detached_once_its_program_has_ended(context, monkeypatch):
-    """Each is locked before any is detached, and a refusal, or who is quicker, is left to the unit."""
-    detached = []
-
-    def detach_ended(name, fd, _locks, _wait):
-        with pytest.raises(BlockingIOError):
-            lock("c")
-        detached.append((name, os.fstat(fd).st_ino))
-        if name == "a":
-            raise NsunitError("refused")
-
-    def lock(name):
-        with files[name].open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    monkeypatch.setattr(module, "load", lambda *_: types.SimpleNamespace(detach_ended=detach_ended))
-    os.mkdir(context.paths.attached)
-    processes = {name: subprocess.Popen(["sleep", "1000"]) for name in "abcdef"}
-    files = {name: Path(f"{context.paths.attached}/{name}") for name in "abce"}
-    for file in files.values():
-        file.touch()
-    ends = module._Ends(context)
-    try:
-        for name, process in processes.items():
-            ends.add(name, {"MainPID": process.pid, "ExecStop": ["it"] if name == "e" else []})
-        ends.add("a", {"MainPID": 0})
-        ends.look()
-        assert detached == []
-        for name, process in processes.items():
-            if name != "f":
-                process.kill()
-                process.wait()
-        with files["b"].open() as quicker:
-            fcntl.flock(quicker, fcntl.LOCK_EX)
-            ends.look()
-        assert sorted(detached) == [(name, files[name].stat().st_ino) for name in "ac"]
-        for name in "abce":
-            lock(name)
-    finally:
-        ends.close()
-        for process in processes.values():
-            process.kill()
-            process.wait()

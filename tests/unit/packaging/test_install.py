@@ -52,7 +52,7 @@ def test_command_works(installed):
 @pytest.mark.install
 def test_every_module_and_template_is_installed(installed):
     (package,) = installed.glob("lib/python3*/site-packages/nsunit")
-    for path in (REPOSITORY / "nsunit").rglob("*.py"):
+    for path in (*(REPOSITORY / "nsunit").rglob("*.py"), *(REPOSITORY / "nsunit").rglob("*.sh")):
         assert (package / path.relative_to(REPOSITORY / "nsunit")).exists()
     for path in (REPOSITORY / "templates").glob("*.j2"):
         assert (package / "templates" / path.name).exists()

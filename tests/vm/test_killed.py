@@ -146,6 +146,7 @@ DETACHING = [
 ]
 
 
+@pytest.mark.kernel("nftables")
 def test_a_unit_detaches_what_no_stop_has_detached(nsunit, containers, run):
     """It waits for a stop that has begun, does what a killed one has left, and nothing after one that was through."""
     names = [containers.define(f"{KEPT}Network=bridge\nPublishPort={port}:80\n") for port in range(8090, 8096)]

@@ -20,6 +20,7 @@ GONE = (2, 3, 19)  # ENOENT, ESRCH, ENODEV: removed while we look, or not in thi
 _NO_TMPFILE = (21, 22, 95)  # EISDIR, EINVAL, EOPNOTSUPP: the file system, or the kernel, has no files without names
 _READ_ONLY = 30  # EROFS
 _NO_SYNC = (22, _READ_ONLY)  # EINVAL
+NO_ROOM = (27, 28, 122)  # EFBIG, ENOSPC, EDQUOT, which name no file
 _UNSUPPORTED = 95  # EOPNOTSUPP: pressure is told only if the kernel was booted with psi=1
 _CHUNK = 1 << 16
 _BLOCK = 4096  # bytes, of most file systems
@@ -126,15 +127,14 @@ def write_whole(path: str, write: Callable[[int], Any], mode: int = 0o600, *, re
     if replace and os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY | os.O_CLOEXEC, mode)
         try:
-            return write(fd)
+            return _filled(write, fd, path)
         finally:
             os.close(fd)
     directory, slash, name = path.rpartition("/")
     temporary = f"{directory}{slash}.{name}.nsunit"
     fd, named = _new(f"{directory}{slash}" or ".", temporary, path, mode)
     try:
-        found = write(fd)
-        os.fsync(fd)
+        found = _filled(write, fd, path)
         if not replace:
             _link(fd, path)
         else:
@@ -149,6 +149,19 @@ def write_whole(path: str, write: Callable[[int], Any], mode: int = 0o600, *, re
             discard(temporary)
         os.close(fd)
     return found
+
+
+def _filled(write: Callable[[int], Any], fd: int, path: str) -> Any:
+    """What *write* returns when all is on the disk, or has gone where it is not kept; *path* is what errors call it."""
+    try:
+        found = write(fd)
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            os.fsync(fd)
+        return found
+    except OSError as error:
+        if error.filename is None and error.errno in NO_ROOM:
+            raise OSError(error.errno, error.strerror, path) from None
+        raise
 
 
 def _new(directory: str, temporary: str, path: str, mode: int) -> tuple[int, bool]:

@@ -519,6 +519,9 @@ def test_terminals_and_what_is_in_the_way(refused, nsunit, run, place):
     (place / "null").symlink_to("/dev/null")
     nsunit("export", "refused", str(place / "null"))
     assert (place / "null").is_symlink() and Path("/dev/null").is_char_device()
+    for target, said in (("/dev/full", "/dev/full"), ("- >/dev/full", "standard output")):
+        done = run(f"nsunit export refused {target}", check=False)
+        assert (done.returncode, done.stderr) == (1, f"nsunit: {said}: No space left on device\n")
     nsunit("export", "refused", str(place / "r.tar"))
     path = DEFINITIONS / "refused.nsunit"
     text = path.read_text()

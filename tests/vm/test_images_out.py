@@ -375,10 +375,37 @@ def test_all_transports_have_the_same_image_and_the_same_bytes(writer, images, b
     run("umoci", "unpack", "--image", f"{place}/layout:a", f"{place}/umoci")
     assert oci.differences(wanted, oci.listing(place / "umoci/rootfs")) == []
     podman = ("podman", "--root", f"{place}/podman", "--runroot", f"{place}/run", "--storage-driver", "vfs")
-    run(*podman, "load", "-i", f"{place}/a.docker")
+    assert f"localhost/{tag}:latest" in run(f"nsunit image export {name} - | {' '.join(podman)} load").stdout
     mounted = run(*podman, "image", "mount", f"localhost/{tag}:latest").stdout.strip()
     assert oci.differences(without_times(wanted), oci.listing(Path(mounted))) == []  # it makes that itself
     run(*podman, "image", "umount", "--all")
+    # By pipes, which cannot be sought.
+    other = images.name()
+    for target, source in (("tar:-", "tar:-"), ("oci-archive:-", "-"), ("-", "docker-archive:-")):
+        run(f"nsunit image export {name} {target} | nsunit image import {source} --name {other}")
+        assert oci.differences(wanted, merged_listing(other, place)) == [], target
+    source = json.loads(run("nsunit", "image", "inspect", other, "--json").stdout)[0]["source"]
+    assert source == "standard input"
+    # Without room, and without a reader.
+    run("mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", "/mnt")
+    try:
+        for target in ("oci:/mnt/x", "dir:/mnt/x", "docker-archive:/mnt/x", "tar:/mnt/x"):
+            failed = run("nsunit", "image", "export", name, target, check=False)
+            assert failed.stderr.startswith("nsunit: /mnt/x")
+            assert "No space left on device" in failed.stderr
+            assert os.listdir("/mnt") == []
+        failed = run(f"nsunit image export {name} - > /mnt/x", check=False)
+        assert failed.stderr == "nsunit: standard output: No space left on device\n"
+    finally:
+        run("umount", "/mnt")
+    done = run("bash", "-c", f"nsunit image export {name} - | head -c 1; echo ${{PIPESTATUS[0]}}")
+    assert (done.stdout[1:], done.stderr) == ("141\n", "")
+
+
+def test_terminals_have_no_images(base, run):
+    for words in (f"image export {base} -", "image import -"):
+        said = run(f"script -qec 'nsunit {words}' /dev/null </dev/null; true").stdout
+        assert "terminal" in said and "hint: " in said
 
 
 REGISTRY = """\

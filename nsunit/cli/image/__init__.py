@@ -87,7 +87,7 @@ VERBS = (
         before="rm",
         details=("An image that was rolled back from is not taken by 'update --auto' any more.",),
     ),
-    _verb("import", "Import an image into the store", "bring:import_image", "[TRANSPORT:]PATH[:TAG]", 1, 1).replace(
+    _verb("import", "Import an image into the store", "bring:import_image", "[TRANSPORT:]PATH[:TAG]|-", 1, 1).replace(
         options=(
             Option("name", "Name to give it, instead of the one it has there", value="NAME", repeat=True),
             Option(
@@ -99,6 +99,7 @@ VERBS = (
             "TRANSPORT is one of skopeo(1)'s, oci:DIR, oci-archive:FILE, docker-archive:FILE (what 'docker save' and "
             "'podman save' write) or dir:DIR, or tar:FILE for the archive of a root; without one it is guessed. TAG "
             "says which of several images. Layers may be compressed by gzip, zstd or xz, archives as well.",
+            "With - as PATH an archive comes from standard input: docker save IMAGE | nsunit image import -",
             "By skopeo there are containers-storage:NAME, of podman's store, and docker://NAME, which is 'image pull'. "
             "Root file systems come in as one layer: root:DIR, machine:NAME of /var/lib/machines, and raw:FILE for a "
             "disk image that systemd-dissect(1) can mount, verified by the .roothash beside it. mstack:DIR has the "
@@ -162,14 +163,16 @@ VERBS = (
         ),
     ),
     _verb(
-        "export", "Write an image to a file or directory", "out:export_image", "IMAGE TRANSPORT:PATH[:TAG]", 2, 2
+        "export", "Write an image to a file or directory", "out:export_image", "IMAGE TRANSPORT:PATH[:TAG]|-", 2, 2
     ).replace(
         options=(_COMPRESSION,),
         complete="images",
+        words="nsunit.cli.image.out:transports",
         details=(
             "TRANSPORT is one of skopeo(1)'s: oci:DIR, which may have other images already, oci-archive:FILE, "
             "docker-archive:FILE, which 'docker load' and 'podman load' take, dir:DIR, or tar:FILE, which is the "
-            "merged root alone, as one archive.",
+            "merged root alone, as one archive. With - as FILE it goes to standard output, and - alone is "
+            "docker-archive:-, as in: nsunit image export IMAGE - | docker load",
             "The store has layers unpacked, so they are packed again: the same image always gives the same bytes, but "
             "layers that came from elsewhere have another digest than they had there, and the image another id. "
             "Layers that 'nsunit commit' has made keep theirs.",

@@ -7,6 +7,7 @@ from nsunit.cli.image.bring import tell
 from nsunit.cli.output import plural, print_json
 from nsunit.features.images.out.commit import Wish, commit
 from nsunit.features.images.out.send import Sent, export, push
+from nsunit.features.images.out.targets import TRANSPORTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,15 @@ def commit_container(invocation: Invocation) -> int:
 def export_image(invocation: Invocation) -> int:
     """`nsunit image export`."""
     text, where = invocation.operands
-    return _tell(invocation, export(invocation.context(), text, where, invocation.value("compression") or ""))
+    sent = export(invocation.context(), text, where, invocation.value("compression") or "")
+    return (
+        _tell(invocation, sent) if sent.to.partition(":")[2] != "-" else 0
+    )  # else the image itself is what was printed
+
+
+def transports() -> tuple[str, ...]:
+    """What shells complete the second operand of `nsunit image export` with."""
+    return "-", *(f"{name}:" for name in TRANSPORTS)
 
 
 def push_image(invocation: Invocation) -> int:

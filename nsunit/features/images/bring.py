@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir", "tar")
+ARCHIVES = ("oci-archive", "docker-archive", "tar")  # what comes and goes through a pipe, too
 _ATTEMPTS = 3  # at a layer that goes while the image on top of it is unpacked
 
 
 class Source(Record):
     """Where an image comes from: the host's *path*, absolute, and which one of those that are there.
 
-    *origin* is where it was before, if that path is of this moment only; *parent* the image that it was made on.
+    `-` as *path* is standard input.  *origin* is where it was before, if that path is of this moment only; *parent* the
+    image that it was made on.
     """
 
     transport: str
@@ -50,12 +52,16 @@ class Imported(Record):
 
 
 def source_of(text: str) -> Source:
-    """The source *text* means: `TRANSPORT:PATH[:TAG]`, or a path, of which the transport is guessed.
+    """The source *text* means: `TRANSPORT:PATH[:TAG]`, or a path, of which the transport is guessed; `-` is a path.
 
     Raises:
         UsageError: there is nothing of that kind there.
     """
     transport, colon, rest = text.partition(":")
+    if text == "-":
+        return Source("file", "-")
+    if transport in ARCHIVES and rest.partition(":")[0] == "-":
+        return Source(transport, "-", rest[2:])
     if not colon or transport not in TRANSPORTS:
         if colon and "/" not in transport and not os.path.exists(text):
             hint = f"{', '.join(f'{name}:' for name in TRANSPORTS)} and others with a path behind, or a path"
@@ -134,6 +140,7 @@ def _unpack(
         "task": "unpack",
         "transport": source.transport,
         "path": source.path,
+        "called": source.origin or source.path,
         "tag": source.tag,
         "platform": platform,
         "layers": store.layers,

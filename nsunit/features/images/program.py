@@ -7,6 +7,7 @@ that has less.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -18,6 +19,7 @@ from nsunit.features.images.fetch.work import copy, fetch
 from nsunit.features.images.out.work import flatten, pack_all, send
 from nsunit.features.images.roots.fill import fill
 from nsunit.features.images.unpack.work import unpack
+from nsunit.features.images.unpack.worker import FULL
 from nsunit.setup import linux
 from nsunit.setup.build import Build
 
@@ -57,8 +59,10 @@ def main(argv: list[str], tasks: dict[str, Task] = TASKS) -> int:
     except NsunitError as error:
         return _fail(staging, error.message, error.hint)
     except OSError as error:
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-        return _fail(staging, where + (error.strerror or str(error)), None)
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        path = error.filename if isinstance(error.filename, (str, bytes)) else os.path.dirname(staging) * is_full
+        where = f"{os.fsdecode(path)}: " if path else ""
+        return _fail(staging, where + (error.strerror or str(error)), FULL if is_full else None)
     with open(f"{staging}/result", "w") as file:
         json.dump(answer, file)
     return 0

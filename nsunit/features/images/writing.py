@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRASH = "trash-"
+_PIECE = 1 << 20
 
 
 class Workplace:
@@ -97,6 +98,26 @@ class Staging(Workplace):
 def sweep(store: Store) -> int:
     """Remove what was under way in the *store* when its process ended, or was put aside; returns how much that was."""
     return sweep_place(store.staging, store.lock, store.remove_tree)
+
+
+def spool(source: str, path: str) -> None:
+    """Make the file *path* of all that comes from *source*, or from standard input for `-`, which cannot be sought.
+
+    Raises:
+        OSError: *source* cannot be read, or there is no room for it; with the path of that one.
+    """
+    reader = 0 if source == "-" else os.open(source, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        with open(path, "xb", 0) as file:
+            while piece := os.read(reader, _PIECE):  # not by a file of Python's, which would not hear of a signal
+                while piece:
+                    piece = piece[file.write(piece) :]
+    except OSError as error:
+        called = "standard input" if source == "-" else source
+        raise OSError(error.errno, error.strerror, path if error.errno in files.NO_ROOM else called) from None
+    finally:
+        if reader:
+            os.close(reader)
 
 
 def swap(new: str, path: str) -> None:

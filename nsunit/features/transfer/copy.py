@@ -81,7 +81,7 @@ def _copy(context: Context, source: End, to: End, *, several: bool, archive: boo
             workers.append(Worker(work, kept))
         for fd in {reader, writer} - {STDIN, STDOUT}:
             os.close(fd)
-        return raise_first([worker.result() for worker in workers])
+        return raise_first([worker.result() for worker in workers], to_output=to.is_stream)
 
 
 def _read(source: End, view: View | None, out: int, *, follow: bool) -> list[str]:
@@ -113,7 +113,10 @@ class _Write:
         """Do it; returns the warnings."""
         if self.view:
             self.root = self.view.enter()
-        self.tree.apply(Stream(Pipe(self.reader, self.to.text)))
+        try:
+            self.tree.apply(Stream(Pipe(self.reader, self.to.text)))
+        except OSError as error:  # a full disk, above all, is told without a path
+            raise OSError(error.errno, error.strerror, error.filename or self.to.text) from None
         return [f"{self.to.container or self.to.text}: {text}" for text in self.tree.warnings]
 
     def _place(self, entry: tarfile.TarInfo, parts: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
 
+STDOUT = 1
 USERS_OPAQUE = "user.overlay.opaque"  # what it is where nobody may set those of trusted.*, overlayfs with userxattr
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -54,15 +55,15 @@ def export(context: Context, name: str, target: str, *, pause: bool = True) -> l
     """
     refuse_kinds(name)
     if target == "-":
-        if os.isatty(1):
+        if os.isatty(STDOUT):
             raise UsageError("an archive is nothing for a terminal", hint=f"nsunit export {name} FILE")
-        return export_to(context, name, 1, pause=pause)
-    warnings: list[str] = files.write_whole(target, lambda fd: export_to(context, name, fd, pause=pause))
+        return export_to(context, name, STDOUT, pause=pause)
+    warnings: list[str] = files.write_whole(target, lambda fd: export_to(context, name, fd, pause=pause, place=target))
     return warnings
 
 
-def export_to(context: Context, name: str, out: int, *, pause: bool) -> list[str]:
-    """Write container *name* to the descriptor *out*; see `export`."""
+def export_to(context: Context, name: str, out: int, *, pause: bool, place: str = "standard output") -> list[str]:
+    """Write container *name* to the descriptor *out*, which errors call *place*; see `export`."""
     with at_rest(context, name, pause=pause):
         definition = defined(context, name)
         if is_defined(name, context.search):
@@ -72,7 +73,7 @@ def export_to(context: Context, name: str, out: int, *, pause: bool) -> list[str
             texts = {f"{name}{SUFFIX}": own.encode()}
         upper = f"{context.paths.upper_of(name)}/upper"
         has_upper = os.path.isdir(upper)
-        packer = Packer(out)
+        packer = Packer(out, place=place)
         packer.file(bundle.MANIFEST, bundle.dump(_manifest(context, definition, has_upper)))
         for called, text in texts.items():
             packer.file(f"{bundle.DEFINITION}/{called}", text)
@@ -82,10 +83,11 @@ def export_to(context: Context, name: str, out: int, *, pause: bool) -> list[str
                 packer.file(f"{bundle.UNITS}/{unit}/{own}", read(path))
         places = own_volumes(context, name)
         tops = (upper if has_upper else "", places)
-        warnings = raise_first([Worker(lambda: _pack(context, *tops, out), (out,)).result()]) if any(tops) else []
         if not any(tops):
             packer.finish()
-        return [*_left_out(definition), *warnings]
+            return _left_out(definition)
+        worker = Worker(lambda: _pack(context, *tops, out, place), (out,))
+        return [*_left_out(definition), *raise_first([worker.result()], to_output=out == STDOUT)]
 
 
 @contextlib.contextmanager
@@ -119,14 +121,14 @@ def own_volumes(context: Context, name: str) -> dict[str, str]:
     return {file: place for file, place in places.items() if os.path.isdir(f"{place}/{bundle.DATA}")}
 
 
-def _pack(context: Context, upper: str, volumes: Mapping[str, str], out: int) -> list[str]:
+def _pack(context: Context, upper: str, volumes: Mapping[str, str], out: int, place: str) -> list[str]:
     enter_ids(context)
-    packer = Packer(out)
+    packer = Packer(out, place=place)
     for file, place in volumes.items():
         packer.tree(os.open(place, _FLAGS), bundle.DATA, f"{bundle.VOLUMES}/{file}/{bundle.DATA}")
     warnings = packer.warnings
     if upper:
-        packer = Packer(out, opaque=USERS_OPAQUE if context.user else OPAQUE)
+        packer = Packer(out, opaque=USERS_OPAQUE if context.user else OPAQUE, place=place)
         packer.tree(os.open(upper, _FLAGS), ".", bundle.UPPER)
         warnings += packer.warnings
     packer.finish()

@@ -31,11 +31,20 @@ class Packer:
 
     With *opaque*, the name of overlayfs's attribute for a directory that hides those below it, the tree is an upper
     layer: that attribute and its whiteouts are kept.  Else device nodes are left out, as sockets always are.  Files in
-    *omitted*, by the names they have in the archive, come without content, but with these headers.
+    *omitted*, by the names they have in the archive, come without content, but with these headers.  *place* is how
+    errors call *out*.
     """
 
-    def __init__(self, out: int, *, opaque: str = "", omitted: Mapping[str, dict[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        out: int,
+        *,
+        opaque: str = "",
+        omitted: Mapping[str, dict[str, str]] | None = None,
+        place: str = "standard output",
+    ) -> None:
         self.out = out
+        self.place = place
         self.opaque = opaque
         self.omitted = omitted or {}
         self.warnings: list[str] = []
@@ -65,6 +74,8 @@ class Packer:
                 try:
                     self._add(node, path)
                 except OSError as error:
+                    if error.filename == self.place:
+                        raise
                     if error.errno not in GONE:
                         raise OSError(error.errno, error.strerror, path) from None
                     # It was removed, or replaced by something else, while its directory was read.
@@ -135,8 +146,11 @@ class Packer:
 
     def _write(self, content: bytes) -> None:
         view = memoryview(content)
-        while view:
-            view = view[os.write(self.out, view) :]
+        try:
+            while view:
+                view = view[os.write(self.out, view) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.place) from None
 
 
 def _to_the_end(fd: int) -> bytes:

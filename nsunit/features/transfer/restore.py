@@ -18,7 +18,7 @@ from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.features.images.fetch import tasks
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import unpack_unit
-from nsunit.features.images.writing import swap
+from nsunit.features.images.writing import spool, swap
 from nsunit.features.transfer import bundle, program
 from nsunit.features.transfer.export import USERS_OPAQUE
 from nsunit.features.transfer.pack import OPAQUE
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context, Undo
     from nsunit.definition.model import Definition
     from nsunit.features.transfer.bundle import Manifest
-
-_PIECE = 1 << 20
 
 
 def restore(context: Context, source: str, *, force: bool = False) -> Outcome:
@@ -75,12 +73,7 @@ def _archive(staging: Staging, source: str) -> str:
     elif os.isatty(0):
         raise UsageError("an archive does not come from a terminal", hint="nsunit import FILE")
     path = f"{staging.path}/archive"
-    reader = 0 if source == "-" else os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    with open(path, "xb") as copy:
-        while piece := os.read(reader, _PIECE):  # not by a file of Python's, which would not hear of a signal
-            copy.write(piece)
-    if reader:
-        os.close(reader)
+    spool(source, path)
     return path
 
 

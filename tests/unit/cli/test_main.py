@@ -30,7 +30,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.a
         (["exec", "web"], "exec: a command is missing", "nsunit exec [OPTIONS] NAME COMMAND…"),
         (["web", "start"], "'web' is not a verb of nsunit", "the verb comes first: 'nsunit start web'"),
         (["volume", "remove", "a"], "'volume remove' is not a verb of nsunit", "'nsunit volume rm'"),
-        (["image", "save"], "'image save' is not a verb of nsunit", "'nsunit image export IMAGE TARGET'"),
+        (
+            ["image", "save"],
+            "'image save' is not a verb of nsunit",
+            "'nsunit image export IMAGE TARGET', or - for standard output",
+        ),
         (["image", "build"], "'image build' is not a verb of nsunit", "'nsunit build'"),
         (["image", "lsit"], "'image lsit' is not a verb of nsunit", "did you mean 'nsunit image list'?"),
         (

@@ -95,8 +95,9 @@ def test_a_file_that_fails_leaves_nothing(kind, tmp_path):
         os.write(fd, b"half")
         raise OSError(errno.ENOSPC, "full")
 
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(OSError, match="full") as caught:
         write_whole(str(tmp_path / "a.tar"), fail)
+    assert caught.value.filename == str(tmp_path / "a.tar")
     assert os.listdir(tmp_path) == []
     with pytest.raises(OSError, match="none/a.tar"):
         write_whole(str(tmp_path / "none/a.tar"), fail)

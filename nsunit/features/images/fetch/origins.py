@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MACHINES = "/var/lib/machines"
 STORAGE = "containers-storage:"
 _KINDS = {"root": "directory", "mstack": "directory", "raw": "file"}
+_OWN = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # the caller's descriptors, as `<(command)` has them
 _DISKS = (".raw", ".squashfs", ".erofs", ".img")
 _ROOTS = ("usr", "bin", "etc")  # one of them is in every root
 
@@ -53,12 +54,27 @@ def import_from(context: Context, text: str, names: Sequence[str], platform: str
         return pull(context, text, platform, names)
     if text.startswith(STORAGE):
         return _from_storage(context, text.removeprefix(STORAGE), names, platform)
-    stack = stack_of(text)
+    stack = stack_of(text) if text != "-" else None
     if stack is None:
-        return bring_in(context, source_of(text), names, platform)
+        source = source_of(text)
+        bring = _from_stream if source.path == "-" or source.path.startswith(_OWN) else bring_in
+        return bring(context, source, names, platform)
     for item in stack.left_out:
         context.warn(f"warning: '{printable(item)}' is left out: it is no layer")
     return _from_stack(context, stack, text, names)
+
+
+def _from_stream(context: Context, source: Source, names: Sequence[str], platform: str) -> Imported:
+    """From standard input, or another descriptor: what unpacks it seeks in it, and is another process."""
+    if source.path == "-" and os.isatty(0):
+        raise UsageError("an image does not come from a terminal", hint="docker save IMAGE | nsunit image import -")
+    store = Store(context.paths, context.remove_tree)
+    writing.sweep(store)
+    with writing.Staging(store) as staging:
+        path = f"{staging.path}/archive"
+        writing.spool(source.path, path)
+        origin = "standard input" if source.path == "-" else source.path
+        return bring_in(context, source.replace(path=path, origin=origin), names, platform)
 
 
 def stack_of(text: str) -> Stack | None:

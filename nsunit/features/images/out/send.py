@@ -66,7 +66,10 @@ def _root(
     with store.lock():
         if store.image(identity) is None:
             raise NsunitError(f"the image {identity[:12]} was removed while it was read")
-    targets.copy_file(path, target.path, replace=False)
+    if target.path == "-":
+        targets.to_output(lambda: targets.copy_to(path, targets.STDOUT))
+    else:
+        targets.copy_file(path, target.path, replace=False)
     return Sent(identity, f"tar:{target.path}", len(image.layers), len(image.layers))
 
 

@@ -22,20 +22,21 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, BinaryIO
 
     # Names, and what they are to have: that, or the content of a file by its path.
     Files = list[tuple[str, bytes | str]]
 
 TRANSPORTS = ("oci", "oci-archive", "docker-archive", "dir", "tar")
+STDOUT = 1
 _MODE = 0o644
 _TAG = "org.opencontainers.image.ref.name"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 class Target(Record):
-    """`TRANSPORT:PATH[:TAG]`, with an absolute path."""
+    """`TRANSPORT:PATH[:TAG]`, with an absolute path, or `-` for standard output."""
 
     transport: str
     path: str
@@ -48,12 +49,12 @@ class Target(Record):
 
 
 def target_of(text: str) -> Target:
-    """The target that *text* means.
+    """The target that *text* means; `-` alone is what `docker save` writes.
 
     Raises:
-        UsageError: there is no such transport, or something is there already.
+        UsageError: there is no such transport, something is there already, or standard output is a terminal.
     """
-    transport, colon, rest = text.partition(":")
+    transport, colon, rest = text.partition(":") if text != "-" else ("docker-archive", ":", "-")
     if transport not in TRANSPORTS or not rest:
         hint = ", ".join(f"{name}:PATH" for name in TRANSPORTS)
         raise UsageError(f"'{printable(text)}' is not where an image can be put", hint=hint)
@@ -67,6 +68,8 @@ def target_of(text: str) -> Target:
             path, tag = head, last
     if tag and not is_reference(tag if transport == "docker-archive" or ":" in tag else f"x:{tag}"):
         raise UsageError(f"'{printable(tag)}' is not a tag", hint="letters, digits, '_', '.' and '-'")
+    if path == "-":
+        return _of_stream(Target(transport, path, tag))
     target = Target(transport, os.path.abspath(path), tag)
     if not target.is_directory and os.path.lexists(target.path):
         raise UsageError(f"'{printable(target.path)}' is there already", hint="remove it, or name another file")
@@ -78,6 +81,15 @@ def target_of(text: str) -> Target:
         raise UsageError(f"the directory '{printable(target.path)}' has something else in it", hint="name another one")
     if not os.path.isdir(os.path.dirname(target.path)):
         raise UsageError(f"there is no directory '{printable(os.path.dirname(target.path))}'")
+    return target
+
+
+def _of_stream(target: Target) -> Target:
+    if target.is_directory:
+        hint = "docker-archive:- or oci-archive:-; a directory of that name is ./-"
+        raise UsageError(f"'{target.transport}:' is a directory, which is not for a pipe", hint=hint)
+    if os.isatty(STDOUT):
+        raise UsageError("an image is not for a terminal", hint=f"a file, {target.transport}:FILE, or a pipe")
     return target
 
 
@@ -96,8 +108,10 @@ def put(target: Target, parts: Parts, names: Sequence[str]) -> None:
         wanted = layout(parts, target.tag or _tag_of(names), index)
     if target.is_directory:
         write_directory(target.path, wanted)
+    elif target.path == "-":
+        to_output(lambda: _write_archive(STDOUT, wanted))
     else:
-        _write_archive(target.path, wanted)
+        files.write_whole(target.path, lambda fd: _write_archive(fd, wanted), _MODE, replace=False)
 
 
 def _tag_of(names: Sequence[str]) -> str:
@@ -154,7 +168,25 @@ def _skopeo_directory(parts: Parts) -> Files:
 
 
 def write_directory(path: str, wanted: Files) -> None:
-    """Put the files *wanted* into the directory *path*, which is made where it is missing."""
+    """Put the files *wanted* into the directory *path*, which is made where it is missing.
+
+    Raises:
+        OSError: they cannot be written; of a directory that had nothing in it all is as it was.
+    """
+    was_there, was_empty = os.path.isdir(path), not files.list_directory(path)
+    try:
+        _write_files(path, wanted)
+    except BaseException:
+        if not was_there:
+            files.remove_tree(path)
+        elif was_empty:
+            for name in files.list_directory(path):
+                remove = files.remove_tree if os.path.isdir(f"{path}/{name}") else files.discard
+                remove(f"{path}/{name}")
+        raise
+
+
+def _write_files(path: str, wanted: Files) -> None:
     for name, content in wanted:
         target = f"{path}/{name}"
         if name.startswith("blobs/") and os.path.exists(target):
@@ -168,22 +200,32 @@ def write_directory(path: str, wanted: Files) -> None:
 
 def copy_file(source: str, target: str, *, replace: bool = True) -> None:
     """Copy the file *source* to *target*, which is there when it is whole; see `files.write_whole`."""
-
-    def write(fd: int) -> None:
-        with open(source, "rb") as reader, open(fd, "wb", closefd=False) as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
-
-    files.write_whole(target, write, _MODE, replace=replace)
+    files.write_whole(target, lambda fd: copy_to(source, fd), _MODE, replace=replace)
 
 
-def _write_archive(path: str, wanted: Files) -> None:
-    def write(fd: int) -> None:
-        with open(fd, "wb", closefd=False) as file:
-            for name, content in dict(wanted).items():  # a layer may be there twice
-                _add(file, name, content)
-            file.write(bytes(2 * tarfile.BLOCKSIZE))
+def to_output(write: Callable[[], object]) -> None:
+    """Have *write* write to standard output, which is what its errors call it.
 
-    files.write_whole(path, write, _MODE, replace=False)
+    Raises:
+        OSError: there is no room, or nobody reads.
+    """
+    try:
+        write()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or "standard output") from None
+
+
+def copy_to(source: str, fd: int) -> None:
+    """Write the content of the file *source* to the descriptor *fd*."""
+    with open(source, "rb") as reader, open(fd, "wb", closefd=False) as writer:
+        shutil.copyfileobj(reader, writer, 1 << 20)
+
+
+def _write_archive(fd: int, wanted: Files) -> None:
+    with open(fd, "wb", closefd=False) as file:
+        for name, content in dict(wanted).items():  # a layer may be there twice
+            _add(file, name, content)
+        file.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
 def _add(file: BinaryIO, name: str, content: bytes | str) -> None:

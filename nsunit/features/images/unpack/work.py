@@ -34,9 +34,9 @@ def _find(job: dict[str, Any]) -> tuple[str, Found]:
         return transport, sources.from_skopeo_directory(sources.Directory(job["path"]))
     if transport == "layers":
         return transport, sources.from_layers(sources.Directory(job["path"]))
-    blob = sources.open_regular(job["path"])
+    blob = sources.open_regular(job["path"]).replace(name=job["called"])
     if not blob.size:
-        raise NsunitError(f"{job['path']}: it is empty", hint="get it anew")
+        raise NsunitError(f"{blob.name}: it is empty", hint="get it anew")
     if transport == "tar" or (transport == "file" and not sources.looks_like_image(blob)):
         return "tar", sources.Found(b"", ((blob, ""),))
     archive = sources.Archive(sources.plain(blob, job["staging"]))

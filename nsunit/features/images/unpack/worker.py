@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+FULL = "see 'df' for the file system it is on"
+
+
 class Worker:
     """A process that does *work* with the descriptors *kept*; that returns the warnings there are."""
 
@@ -51,14 +54,17 @@ class Worker:
         return found
 
 
-def raise_first(results: Sequence[dict[str, object]]) -> list[str]:
-    """All warnings of *results*.
+def raise_first(results: Sequence[dict[str, object]], *, to_output: bool = False) -> list[str]:
+    """All warnings of *results*; *to_output* says that one of them writes to standard output.
 
     Raises:
         NsunitError: one of them has failed: the first that did not only lose the other's end of a pipe.
+        BrokenPipeError: that was it, and it is the reader of standard output who has gone.
     """
     failed = sorted((item for item in results if "error" in item), key=lambda item: bool(item.get("broken")))
     if failed:
+        if to_output and failed[0].get("broken"):
+            raise BrokenPipeError(errno.EPIPE, str(failed[0]["error"]))
         hint = failed[0].get("hint")
         raise NsunitError(str(failed[0]["error"]), hint=None if hint is None else str(hint))
     found: list[str] = []
@@ -78,7 +84,7 @@ def _answer(work: Callable[[], Sequence[str]]) -> dict[str, object]:
         return {"error": "nobody reads what is copied", "hint": None, "broken": True}
     except OSError as error:
         where = f"'{os.fsdecode(error.filename)}': " if isinstance(error.filename, (str, bytes)) else ""
-        hint = "see 'df' for the file system it is on" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+        hint = FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
         return {"error": f"{where}{error.strerror or error}", "hint": hint}
     except spawn.SetupError as error:
         return {"error": str(error), "hint": None}

@@ -232,11 +232,36 @@ def test_lower_directories_are_no_way_out(tmp_path):
         ("oci-archive:/tmp/no-such.tar:web:2", ("oci-archive", "/tmp/no-such.tar", "web:2")),
         ("oci:/tmp/no-such:localhost:5000/a/b:1", ("oci", "/tmp/no-such", "localhost:5000/a/b:1")),
         ("dir:/tmp/no:thing", ("dir", "/tmp/no:thing", "")),
+        ("-", ("docker-archive", "-", "")),
+        ("tar:-", ("tar", "-", "")),
+        ("oci-archive:-:1", ("oci-archive", "-", "1")),
     ],
 )
 def test_targets(text, found):
     target = targets.target_of(text)
     assert (target.transport, target.path, target.tag) == found
+
+
+def test_a_pipe_takes_no_directory_and_a_terminal_nothing(monkeypatch):
+    with pytest.raises(UsageError, match="'oci:' is a directory"):
+        targets.target_of("oci:-")
+    monkeypatch.setattr(os, "isatty", lambda _fd: True)
+    with pytest.raises(UsageError, match="an image is not for a terminal"):
+        targets.target_of("-")
+
+
+@pytest.mark.parametrize("there", ["", "directory"])
+def test_a_directory_that_was_begun_goes(there, tmp_path):
+    place = tmp_path / "layout"
+    if there:
+        place.mkdir()
+    with pytest.raises(FileNotFoundError):
+        targets.write_directory(str(place), [("oci-layout", b"{}"), ("blobs/sha256/1", str(tmp_path / "missing"))])
+    assert list(tmp_path.rglob("*")) == [place] * bool(there)
+    targets.write_directory(str(place), [("oci-layout", b"{}")])
+    with pytest.raises(FileNotFoundError):
+        targets.write_directory(str(place), [("blobs/sha256/1", str(tmp_path / "missing"))])
+    assert (place / "oci-layout").read_bytes() == b"{}"
 
 
 def test_a_directory_with_something_else_in_it(tmp_path):

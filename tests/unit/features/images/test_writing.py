@@ -4,6 +4,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from nsunit.features.images.doctor import left
 from nsunit.features.images.layout import Image
 from nsunit.features.images.store import Store
-from nsunit.features.images.writing import Workplace, add_image, swap, sweep_place
+from nsunit.features.images.writing import Workplace, add_image, spool, swap, sweep_place
 from nsunit.setup import linux
 from nsunit.storage import files
 from nsunit.storage.paths import Paths
@@ -47,6 +49,16 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         add_image(store, Image("ab" * 32, ()), b"{}", {})
     assert [os.listdir(directory) for directory in (store.configs, store.about, store.images)] == [[], [], []]
+
+
+def test_a_pipe_becomes_a_file(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "fifo")
+    with subprocess.Popen(["sh", "-c", "cat /etc/passwd >fifo"], cwd=tmp_path):
+        spool(str(tmp_path / "fifo"), str(tmp_path / "file"))
+    assert (tmp_path / "file").read_bytes() == Path("/etc/passwd").read_bytes()
+    with pytest.raises(IsADirectoryError) as caught:
+        spool(str(tmp_path), str(tmp_path / "other"))
+    assert caught.value.filename == str(tmp_path)
 
 
 def test_what_a_killed_writer_left_is_told(tmp_path):

@@ -52,6 +52,10 @@ def test_the_one_at_fault_is_told():
         raise_first(results(failing(BrokenPipeError()), failing(NsunitError("full"))))
     with pytest.raises(NsunitError, match="nobody reads"):
         raise_first(results(failing(BrokenPipeError())))
+    with pytest.raises(BrokenPipeError):
+        raise_first(results(failing(BrokenPipeError())), to_output=True)
+    with pytest.raises(NsunitError, match="full"):
+        raise_first(results(failing(BrokenPipeError()), failing(NsunitError("full"))), to_output=True)
 
 
 def test_one_that_is_killed():

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from nsunit.cli.network import ACTIONS
+from nsunit.cli.change.words import values
+from nsunit.cli.completion_texts import BASH_JOIN, BASH_PLACE, CONTAINERS, LIST, NETWORKS, OF_NETWORKS
+from nsunit.cli.network import ACTIONS, ALIASES
 from nsunit.cli.verbs import GLOBAL_OPTIONS, Option, Verb, all_verbs, families, family, load
 
-# A file of a container's: its name with a colon, and behind that what `nsunit cp` itself says.
-_CONTAINERS = 'nsunit list --all --names 2>/dev/null | sed -e "s/\\$/:/"'
-_NETWORKS = "nsunit network list --no-headings 2>/dev/null | cut -f1"
-# What names can be: of containers, or ("any") also of groups.
-_LIST = {
-    "running": "nsunit list --names 2>/dev/null",
-    "running_any": "nsunit list --tree --names 2>/dev/null",
-    "defined": "nsunit list --all --names 2>/dev/null",
-    "defined_any": "nsunit list --all --tree --names 2>/dev/null",
-    "definitions": "nsunit list --all --tree --names 2>/dev/null; "
-    f'{_NETWORKS} | sed -e "/^bridge\\$/d" -e "s/\\$/.network/"',
-    "images": 'nsunit image list --no-headings 2>/dev/null | cut -f1 | sed "/^-\\$/d"',
-    "volumes": "nsunit volume list --no-headings 2>/dev/null | cut -f1",
-    "networks": f'printf "%s\\n" {" ".join(ACTIONS)}; {_NETWORKS}',
-}
 # What shells know themselves.
 _BY_SHELL = (("file",), ("directory",), ("host",))
 # Kinds of values that nsunit itself is asked for, by what stands in an option's row.
@@ -30,55 +17,12 @@ _TABLES = {("keys",): "nsunit.cli.change.words:keys"}
 _GENERATED = "# Written by 'python3 -m nsunit.cli.completion {}'; do not edit."
 
 
-_BASH_PLACE = (
-    "        place)",
-    "            if [[ $cur == ?*:* ]]; then",
-    '                words=$(nsunit cp --offer "$cur" . 2>/dev/null)',
-    '                COMPREPLY=($(compgen -W "$words" -- "$cur"))',
-    "                [[ $COMPREPLY != */ ]] || compopt -o nospace",
-    "                return",
-    "            fi",
-    '            COMPREPLY=($(compgen -W "$(' + _CONTAINERS + ')" -- "$cur"))',
-    "            [[ -z $COMPREPLY ]] || compopt -o nospace",
-    "            _nsunit_paths -f; return ;;",
-)
-# What readline takes apart is put together: instances have an '@', and files of containers a colon.  It replaces what
-# stands behind the last of these alone.
-_BASH_JOIN = (
-    # adds files: a name with blanks is one word
-    "_nsunit_paths() {",
-    "    local -a found",
-    "    [[ -n $COMPREPLY ]] || compopt -o filenames",
-    '    mapfile -t found < <(compgen "$@" -- "$cur")',
-    '    COMPREPLY+=("${found[@]}")',
-    "}",
-    "",
-    "_nsunit() {",
-    "    local -a joined=()",
-    "    local rest=$COMP_LINE last=${COMP_WORDS[COMP_CWORD]} token before= blanks begun i at=0",
-    "    for ((i = 0; i < ${#COMP_WORDS[@]}; i++)); do",
-    "        token=${COMP_WORDS[i]}",
-    '        blanks=${rest%%[![:space:]]*} rest=${rest#"${rest%%[![:space:]]*}"} rest=${rest#"$token"}',
-    "        if [[ -n $before && -z $blanks && ($token == [@:]* || $before == *[@:]) ]]; then joined[-1]+=$token",
-    '        else joined+=("$token"); fi',
-    "        ((i == COMP_CWORD)) && at=$((${#joined[@]} - 1))",
-    "        before=$token",
-    "    done",
-    "    begun=${joined[at]}",
-    '    [[ $last == [@:]* ]] || begun=${begun%"$last"}',
-    '    COMP_WORDS=("${joined[@]}") COMP_CWORD=$at',
-    "    _nsunit_offer",
-    '    for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]=${COMPREPLY[i]#"$begun"}; done',
-    "}",
-)
-
-
 def bash() -> str:
     """Return the script for bash; it needs nothing of the package bash-completion."""
     verbs = " ".join(_first_words())
     lines = [
         _GENERATED.format("bash"),
-        *_BASH_JOIN,
+        *BASH_JOIN,
         "_nsunit_offer() {",
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= options= names= word i",
         "    local first=0 words= values= key=",
@@ -107,29 +51,32 @@ def bash() -> str:
         "    esac",
         *_bash_values(GLOBAL_OPTIONS, "    "),
         "    [[ $key == [A-Z]* && $names == command ]] && values=:file  # run -p KEY=",
+        "    case $key in",
+        *(f"        {'|'.join(keys)}) values='{' '.join(words)}' ;;" for words, keys in values().items()),
+        "    esac",
         "    case $values in",
         "        '') ;;",
         "        :any) return ;;",
         "        :file) _nsunit_paths -f; return ;;",
         "        :directory) _nsunit_paths -d; return ;;",
         '        :host) begun= COMPREPLY=($(compgen -A hostname -- "${cur##*@}")); return ;;',
-        "        :images) values=$(" + _LIST["images"] + ");;&",
+        "        :images) values=$(" + LIST["images"] + ");;&",
         '        *) COMPREPLY=($(compgen -W "$values" -- "$cur"))',
         "            [[ $COMPREPLY != *= ]] || compopt -o nospace; return ;;",
         "    esac",
         '    if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$cur")); return; fi',
         "    case $names in",
-        *(f"        {kind}) words=$({command}) ;;" for kind, command in _LIST.items()),
+        *(f"        {kind}) words=$({command}) ;;" for kind, command in LIST.items()),
         f"        verbs) words='{verbs}' ;;",
         "        user) words=$(compgen -u) ;;",
         '        file) _nsunit_paths -W "$words" -f; return ;;',
         "        command) _nsunit_paths -c -f; return ;;",
-        *_BASH_PLACE,
+        *BASH_PLACE,
         "    esac",
         # a value of a key may be a path; its names are known by nobody else
         "    if [[ -n $key && $words == *=* ]]; then _nsunit_paths -f; return; fi",
         '    COMPREPLY=($(compgen -W "$words" -- "$cur"))',
-        "    [[ $COMPREPLY != *= ]] || compopt -o nospace",
+        "    [[ $COMPREPLY != *[=:] ]] || compopt -o nospace",
         "}",
         "complete -F _nsunit nsunit",
     ]
@@ -143,6 +90,11 @@ def _bash_verb(verb: Verb) -> list[str]:
     ]
     if verb.kinds:
         lines.append(f"            words='{' '.join(kind for kind, _ in verb.kinds)}'")
+    if verb.complete == "networks":
+        lines += [
+            f"            if ((COMP_CWORD <= first)); then names= words='{' '.join((*ACTIONS, *ALIASES))}'",
+            f"            elif [[ ${{COMP_WORDS[first]}} != @({'|'.join(OF_NETWORKS)}) ]]; then names=; fi",
+        ]
     if verb.command_at is not None and verb.command_at > 0:
         lines.append("            ((COMP_CWORD > first)) && [[ $prev != -* && $cur != -* ]] && names=command")
         lines.append("            ((COMP_CWORD > first + 1)) && [[ $prev == -- ]] && names=command")
@@ -204,16 +156,33 @@ def _known(option: Option) -> tuple[str, ...]:
 def zsh() -> str:
     """Return the script for zsh."""
     lines = ["#compdef nsunit", _GENERATED.format("zsh"), ""]
-    for kind, command in _LIST.items():
+    for kind, command in LIST.items():
         lines += [f"_nsunit_{kind}() {{", f'    compadd -- ${{(f)"$({command})"}}', "}", ""]
     lines += [
         "_nsunit_place() {",
         "    if [[ $PREFIX == ?*:* ]]; then",
         '        compadd -S "" -- ${(f)"$(nsunit cp --offer "$PREFIX" . 2>/dev/null)"}',
         "    else",
-        f'        compadd -S "" -- ${{(f)"$({_CONTAINERS})"}}',
+        f'        compadd -S "" -- ${{(f)"$({CONTAINERS})"}}',
         "        _files",
         "    fi",
+        "}",
+        "",
+    ]
+    lines += [
+        "_nsunit_keys() {",  # the keys are its arguments
+        '    if [[ $PREFIX != *=* ]]; then compadd -S "" -- "$@"; return; fi',
+        "    local key=${PREFIX%%=*}",
+        "    compset -P '*='",
+        "    case $key in",
+        *(f"        {'|'.join(keys)}) compadd -- {' '.join(words)} ;;" for words, keys in values().items()),
+        "        *) _files ;;",
+        "    esac",
+        "}",
+        "",
+        "_nsunit_network() {",
+        f"    if ((CURRENT == 2)); then compadd -- {' '.join((*ACTIONS, *ALIASES))}",
+        f"    elif [[ $words[2] == ({'|'.join(OF_NETWORKS)}) ]]; then _nsunit_networks; fi",
         "}",
         "",
     ]
@@ -273,9 +242,11 @@ def _zsh_values(option: Option) -> str:
 
 
 def _zsh_words(words: tuple[str, ...]) -> str:
-    """One of *words*, of which keys have no blank behind them."""
+    """One of *words*, of which keys and transports have no blank behind them."""
     text = " ".join(words)
-    return f'{{compadd -S "" -- {text}}}' if "=" in text else f"({text})"
+    if ":" in text:
+        return f'{{compadd -S "" -- {text}}}'.replace(":", "\\:")
+    return f"{{_nsunit_keys {text}}}" if "=" in text else f"({text})"
 
 
 def _zsh_operands(verb: Verb) -> str:
@@ -289,7 +260,9 @@ def _zsh_operands(verb: Verb) -> str:
     if verb.kinds:
         kinds = " ".join(kind for kind, _ in verb.kinds)
         return f"'1:kind:{{compadd -- {kinds}; _files}}' '*:file:_files'"
-    if verb.complete in (*_LIST, "verbs", "place"):
+    if verb.complete == "networks":
+        return "'*:name:_nsunit_network'"
+    if verb.complete in (*LIST, "verbs", "place"):
         return f"'*:name:_nsunit_{verb.complete}'"
     return "'*:file:_files'" if verb.complete == "file" else "'*: : '"
 
@@ -306,6 +279,7 @@ def fish() -> str:
         f"set -l verbs {verbs}",
         "complete -c nsunit -f",
     ]
+    lines += _fish_values()
     lines += [_fish_option("", option) for option in GLOBAL_OPTIONS]
     none = '-n "not __fish_seen_subcommand_from $verbs"'
     for name in families():
@@ -319,11 +293,21 @@ def fish() -> str:
         for name in verb.names:
             word = name.rpartition(" ")[2]
             lines.append(f"complete -c nsunit {offered} -a {word} -d {_fish_quoted(verb.summary)}")
-        if verb.complete in _LIST:
-            lines.append(f"complete -c nsunit {seen} -a '({_LIST[verb.complete]})'")
+        if verb.complete == "networks":
+            actions = " ".join((*ACTIONS, *ALIASES))
+            none_yet, named = (
+                f'{seen[:-1]}; and {has} __fish_seen_subcommand_from {words}"'
+                for has, words in (("not", actions), ("", " ".join(OF_NETWORKS)))
+            )
+            lines.append(f"complete -c nsunit {none_yet} -a '{actions}'")
+            lines.append(f"complete -c nsunit {named} -a '({NETWORKS})'")
+        elif verb.complete in LIST:
+            lines.append(f"complete -c nsunit {seen} -a '({LIST[verb.complete]})'")
         elif verb.complete == "place":
-            offered = f"nsunit cp --offer (commandline -ct) . 2>/dev/null; or {_CONTAINERS}"
+            offered = f"nsunit cp --offer (commandline -ct) . 2>/dev/null; or {CONTAINERS}"
             lines.append(f"complete -c nsunit {seen} -F -a '({offered})'")
+        elif verb.complete == "file":
+            lines.append(f"complete -c nsunit {seen} -F")
         elif verb.complete == "verbs":
             lines.append(f'complete -c nsunit {seen} -a "$verbs"')
         elif verb.complete == "command":
@@ -333,9 +317,24 @@ def fish() -> str:
         if verb.kinds:
             lines.append(f"complete -c nsunit {seen} -F -a '{' '.join(kind for kind, _ in verb.kinds)}'")
         if rest := _rest(verb):
-            lines.append(f"complete -c nsunit {seen} -a '{' '.join(rest)}'")
+            lines.append(f"complete -c nsunit {seen} -a '{_fish_words(rest)}'")
         lines += [_fish_option(seen, option) for option in verb.options]
     return "\n".join(lines) + "\n"
+
+
+def _fish_values() -> list[str]:
+    """A function that offers values to the key under the cursor, each with the key before it."""
+    lines = [
+        "function __nsunit_values",
+        "    set -l key (commandline -ct | string replace -r '^--[a-z]+=' '' | string match -r '^[A-Z][^=]*=')",
+        "    switch $key",
+    ]
+    for words, keys in values().items():
+        lines += [
+            f"        case {' '.join(f'{key}=' for key in keys)}",
+            f"            printf $key%s\\n {' '.join(words)}",
+        ]
+    return [*lines, "    end", "end"]
 
 
 def _fish_condition(verb: Verb) -> str:
@@ -344,7 +343,7 @@ def _fish_condition(verb: Verb) -> str:
     words = " ".join(name.rpartition(" ")[2] for name in verb.names)
     if space:
         return f'-n "__fish_seen_subcommand_from {first}; and __fish_seen_subcommand_from {words}"'
-    others = " ".join(families())
+    others = " ".join((*families(), *({"network"} - {verb.name})))  # whose second words are verbs, too
     return f'-n "not __fish_seen_subcommand_from {others}; and __fish_seen_subcommand_from {words}"'
 
 
@@ -357,11 +356,17 @@ def _fish_option(condition: str, option: Option) -> str:
         if option.complete == ("host",):
             parts.append("-a '(__fish_print_hostnames)'")
         elif option.complete in _ASKED:
-            parts.append(f"-a '({_LIST[_ASKED[option.complete]]})'")
+            parts.append(f"-a '({LIST[_ASKED[option.complete]]})'")
         elif option.complete and option.complete not in _BY_SHELL:
-            parts.append(f"-a {_fish_quoted(' '.join(_known(option)))}")
+            parts.append(f"-a {_fish_quoted(_fish_words(_known(option)))}")
     parts.append(f"-d {_fish_quoted(option.summary)}")
     return " ".join(part for part in parts if part)
+
+
+def _fish_words(words: tuple[str, ...]) -> str:
+    """*words*, and behind a key its values."""
+    text = " ".join(words)
+    return f"{text} (__nsunit_values)" if "=" in text else text
 
 
 def _fish_quoted(text: str) -> str:

@@ -138,6 +138,7 @@ def choice(*options: str) -> Callable[[str], str]:
             return text
         raise wrong(text, "is not one of its values", f"use {', '.join(options)}")
 
+    parse.options = options  # type: ignore[attr-defined]  # for completion
     return parse
 
 
@@ -151,6 +152,7 @@ def index(options: tuple[str, ...]) -> Callable[[str], int]:
             return int(text)
         raise wrong(text, "is not one of its values", f"use {', '.join(filter(None, options))}")
 
+    parse.options = options  # type: ignore[attr-defined]  # for completion
     return parse
 
 

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from nsunit.cli import completion
+from nsunit.cli.network import ACTIONS
 from nsunit.cli.verbs import all_verbs
 
 DRIVER = """
@@ -48,13 +49,15 @@ def test_bash_completes_names():
 
 
 def test_bash_completes_networks():
-    assert {"list", "inspect", "create", "repair", "web"} <= complete("nsunit", "network", "")
-    assert complete("nsunit", "network", "rm", "w") == {"web"}
+    assert complete("nsunit", "network", "") == {*ACTIONS, "ls"}
+    assert complete("nsunit", "network", "rm", "") == {"web"}
+    assert complete("nsunit", "network", "prune", "") == set()
 
 
 def test_bash_completes_images():
     assert {"import", "pull", "list", "rm"} <= complete("nsunit", "image", "")
     assert complete("nsunit", "image", "rm", "w") == {"web"}
+    assert {"-", "docker-archive:"} <= complete("nsunit", "image", "export", "web", "")
 
 
 def test_bash_completes_options_and_their_values():
@@ -105,6 +108,18 @@ def test_bash_completes_keys():
     assert "bash" not in complete("nsunit", "run", "-p", "Network", "=", "")
     assert "tests" in complete("nsunit", "create", "web", "Layer", "=", "test")
     assert complete("nsunit", "create", "web", "--image", "w") == {"web"}
+
+
+def test_bash_completes_values_of_keys():
+    """Those that the table of settings knows, by the parser or the syntax of a key."""
+    assert complete("nsunit", "set", "web", "CPUSchedulingPolicy", "=", "") == set(
+        "other fifo rr batch idle ext".split()
+    )
+    assert complete("nsunit", "run", "-p", "Restart", "=", "on-a") == {"on-abort", "on-abnormal"}
+    assert complete("nsunit", "create", "web", "Network", "=", "") == set("none host bridge pasta".split())
+    assert complete("nsunit", "dropin", "web", "ReadOnly", "=") == {"yes", "no"}
+    assert complete("nsunit", "set", "web", "MemoryMax", "=", "") == {"infinity"}
+    assert complete("nsunit", "set", "shop.slice", "IPAddressDeny", "=", "l") == {"localhost", "link-local"}
 
 
 def test_bash_completes_files_of_containers():

@@ -144,7 +144,11 @@ OFFERED = {
     "nsunit start web d": {"db"},
     "nsunit --json status sh": {"shop.slice"},
     "nsunit cat ": {"web", "db", "shop.slice", "lab.network"},
-    "nsunit network rm la": {"lab"},
+    "nsunit network rm ": {"bridge", "lab"},
+    "nsunit network ": {"list", "inspect", "create", "rm", "prune", "check", "repair", "ls"},
+    "nsunit network prune ": set(),
+    "nsunit image export web do": {"docker-archive:"},
+    "nsunit image import pyproj": {"pyproject.toml"},
     "nsunit delegate root cpus": {"cpuset"},
     "nsunit why web MemoryM": {"MemoryMax", "MemoryMin"},
     "nsunit set web MemoryM": {"MemoryMax=", "MemoryMin="},
@@ -160,9 +164,28 @@ OFFERED = {
 }
 
 
+# Values of keys: fish has them with the key.
+VALUES = {
+    "nsunit set web CPUSchedulingPolicy=": {"other", "fifo", "rr", "batch", "idle", "ext"},
+    "nsunit run -p Restart=on-a": {"on-abnormal", "on-abort"},
+    "nsunit run --property=ReadOnly=": {"yes", "no"},
+    "nsunit create web Network=h": {"host"},
+}
+
+
 @pytest.mark.parametrize("line", OFFERED)
 def test_fish_offers(fish, line):
     assert fish(line) == OFFERED[line]
+
+
+@pytest.mark.parametrize("line", VALUES)
+def test_fish_offers_values(fish, line):
+    assert {offered.rpartition("=")[2] for offered in fish(line)} - {""} == VALUES[line]  # "": the key itself
+
+
+@pytest.mark.parametrize("line", VALUES)
+def test_zsh_offers_values(zsh, line):
+    assert zsh(line) == VALUES[line]
 
 
 @pytest.mark.parametrize("line", OFFERED)

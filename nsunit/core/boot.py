@@ -84,6 +84,13 @@ def write(context: Context, definition: Definition, undo: Undo) -> tuple[Prepare
     return Prepared(definition, planned, ()), changed
 
 
+def contents_at_boot(context: Context, name: str) -> dict[str, bytes | None]:
+    """What the helper is to be given of *name* at boot, by its files; they may differ where no unit file does."""
+    return {
+        file: files.read_file(f"{context.paths.boot_of(name)}/{file}") for file in ("plan", "definition", "seccomp")
+    }
+
+
 def refresh(context: Context, definition: Definition) -> Prepared:
     """Bring the unit files of an enabled, stopped container up to *definition*, for a start of them.
 

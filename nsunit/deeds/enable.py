@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.core.apart import check_apart
-from nsunit.core.boot import leave, let_go, write
+from nsunit.core.boot import contents_at_boot, leave, let_go, write
 from nsunit.core.context import take_back
 from nsunit.core.install import (
     begin,
@@ -118,13 +118,14 @@ def _enable(context: Context, name: str) -> Outcome:
         _check_running(context, definition)
     else:
         forget_failed(context, service_name(name))  # else systemd would keep it as it was started last
-    former = on_disk(context, name)
+    former, kept = on_disk(context, name), contents_at_boot(context, name)
     undo: Undo = [context.bus.reload]
     try:
         changed = False
         for write_for in hooks(definition.container.features, "files.write_for"):
             changed = write_for(context, definition, undo) or changed
         changed = write(context, definition, undo)[1] or changed
+        changed = kept != contents_at_boot(context, name) or changed
         linked = link(context, definition, undo)
         finish(context, name)
         context.bus.reload()

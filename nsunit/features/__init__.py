@@ -218,7 +218,7 @@ FEATURES = (
         "rootless",
         needs="delegation network pasta",
         hooks="plan.operations plan.ids deeds.check deeds.check_limits deeds.facts deeds.user_range deeds.remove_tree"
-        " deeds.note_of_enable doctor.findings",
+        " deeds.note_of_enable deeds.when_enabled doctor.findings",
         operations="own-users",
         of_users=True,
     ),

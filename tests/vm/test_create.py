@@ -77,10 +77,12 @@ def test_a_definition_of_an_image(created, workplace, nsunit, run, containers):
     assert refused.stderr.startswith(f"nsunit: {name}: it is running\n")
     nsunit("rm", "--force", name)
     refused = nsunit("create", created[1], "--image", image, "PublishPort=all", check=False)
-    said = (
-        f"nsunit: /etc/nsunit/{created[1]}.nsunit: [Container] PublishPort=all: the image '{image}' exposes no port\n"
-    )
-    assert refused.stderr.startswith(said)
+    said = f"nsunit: the command line: [Container] PublishPort=all: the image '{image}' exposes no port\n"
+    assert (refused.returncode, refused.stderr.startswith(said)) == (2, True)
+    silent = images.image([busybox()])
+    refused = nsunit("create", created[1], "--image", silent, check=False)
+    said = f"nsunit: the command line: [Container] Exec= is missing, and the image '{silent}' has no command\n"
+    assert (refused.returncode, refused.stderr.startswith(said)) == (2, True)
     refused = nsunit("create", name, "--image", image, check=False)
     assert refused.stderr.startswith(f"nsunit: {name}: there is a definition already: '{path}'\n")
     nsunit("create", name, "--force", "--image", image)

@@ -34,6 +34,11 @@ def test_enable_writes_what_render_shows(enabled, nsunit, run):
     assert nsunit("enable", enabled.name).stdout == f"{enabled.name}: was so already\n"
     assert "Enabled: started at boot" in nsunit("status", enabled.name, check=False).stdout
     assert enabled.name in nsunit("list", "--all", "--names").stdout.split()
+    # What the helper is given alone, of which no unit file tells.
+    path = Path(f"/etc/nsunit/{enabled.name}.nsunit")
+    path.write_text(path.read_text() + "[Container]\nEnvironment=ONE=1\n")
+    assert nsunit("enable", enabled.name).stdout == ""
+    assert nsunit("enable", enabled.name).stdout == f"{enabled.name}: was so already\n"
 
 
 @pytest.mark.kernel("nftables")

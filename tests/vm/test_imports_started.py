@@ -261,6 +261,11 @@ def test_a_project_as_people_work_on_it(image, run, tmp_path):
         assert not list(texts.glob(f"{project}-*"))
         assert not os.path.exists(f"/sys/class/net/{bridge}")
         assert f"{project}-data" in run("nsunit", "volume", "list").stdout
+        other = Path(f"/etc/nsunit/{project}x.nsunit")
+        other.write_text(f"[Container]\nLayer=/srv/roots/busybox\nExec=/bin/true\nVolume={project}-data:/d\n")
+        done = run("nsunit", "down", "-v", cwd=place, check=False)
+        other.unlink()
+        assert f"nsunit: the volume '{project}-data' is used by {project}x\n" in done.stderr
         run("nsunit", "down", "-v", cwd=place)
         left = run("nsunit", "volume", "list").stdout
         assert f"{project}-data" not in left and "kept" in left

@@ -49,6 +49,10 @@ def runs(container):
 
 def test_there_and_back(versions, containers, nsunit):
     first = versions.make("one")
+    never = containers.define(f"[Container]\nImage={versions.name}\n")
+    for verb, what in (("update", "update"), ("rollback", "go back to")):
+        done = nsunit(verb, never, check=False)
+        assert f"nsunit: {never}: it was never started, so there is nothing to {what}\n" in done.stderr
     container = containers.start(f"[Container]\nImage={versions.name}\n")
     name = container.name
     assert nsunit("update", name).stdout == f"{name}: runs the newest image there is\n"

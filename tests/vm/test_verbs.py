@@ -366,5 +366,9 @@ def test_all_of_them(web, containers, nsunit):
     started = nsunit("start", "--all")
     assert started.stdout == f"{web.name}: is already running\n"
     assert containers.of(idle).show("ActiveState")["ActiveState"] == "active"
-    nsunit("stop", "--all")
-    assert not {web.name, idle} & set(nsunit("list", "--names").stdout.split())
+    pod = Path(f"/etc/nsunit/{idle}x.pod.nsunit")
+    pod.write_text("[Pod]\n")
+    nsunit("start", f"{idle}x.pod")
+    assert nsunit("stop", "--all").stdout == ""
+    assert not {web.name, idle, f"{idle}x.pod"} & set(nsunit("list", "--names").stdout.split())
+    pod.unlink()

@@ -104,6 +104,7 @@ def _write(context: Context, name: str, target: str, assignments: Sequence[Given
 
     Raises:
         NsunitError: it cannot; nothing was written.
+        DefinitionError: of what was said, since the file is not there.
     """
     text = _text(context, name, target, assignments)
     with Draft(name, target, text.encode()) as draft:
@@ -112,9 +113,12 @@ def _write(context: Context, name: str, target: str, assignments: Sequence[Given
             definition = load(name, search, context.host)
             obtain(context, definition)
             resolved(context, definition)
+            draft.check(context)
         except DefinitionError as error:
-            raise draft.of_target(error.problems) from None
-        draft.check(context)
+            own = (draft.path, target)
+            raise DefinitionError(
+                [item.replace(path=COMMAND_LINE, line=0) if item.path in own else item for item in error.problems]
+            ) from None
         draft.install()
 
 

@@ -52,7 +52,9 @@ VERBS = (
         operands="NAME…",
         most=None,
         options=(
-            _ALL_RUNNING.replace(run="nsunit.cli.lifecycle.all_running:stop_all"),
+            _ALL_RUNNING.replace(
+                summary="All running containers, and all pods", run="nsunit.cli.lifecycle.all_running:stop_all"
+            ),
             Option("now", "Kill at once instead of asking first", short="k"),
         ),
         complete="running_any",

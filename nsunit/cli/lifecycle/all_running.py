@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli.lifecycle.stop import stop_these
-from nsunit.deeds.look.states import list_containers
+from nsunit.deeds.look.states import list_containers, pod_states
 from nsunit.deeds.restart import restart
 
 TYPE_CHECKING = False
@@ -14,10 +14,17 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.core.jobs import Outcome
 
+_CALM = ("inactive", "failed")
+
 
 def stop_all(invocation: Invocation) -> Sequence[Outcome]:
-    """The verb `stop` with --all."""
-    return stop_these(invocation, _running(invocation.context()))
+    """The verb `stop` with --all: pods as well, which may be there without any container."""
+    context = invocation.context()
+    pods = [state.name for state in pod_states(context) if state.active_state not in _CALM]
+    outcomes = stop_these(invocation, [*_running(context), *pods])
+    return [
+        item.replace(state="stopped") if item.state == "inactive" and item.name in pods else item for item in outcomes
+    ]
 
 
 def restart_all(invocation: Invocation) -> Sequence[Outcome]:
@@ -27,4 +34,4 @@ def restart_all(invocation: Invocation) -> Sequence[Outcome]:
 
 
 def _running(context: Context) -> list[str]:
-    return [state.name for state in list_containers(context) if state.active_state not in ("inactive", "failed")]
+    return [state.name for state in list_containers(context) if state.active_state not in _CALM]

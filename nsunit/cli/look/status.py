@@ -14,6 +14,7 @@ from nsunit.cli.output import Style, format_ago, format_duration, format_size, f
 from nsunit.deeds.look.many import statuses
 from nsunit.deeds.look.states import present
 from nsunit.errors import NsunitError
+from nsunit.features import hooks
 from nsunit.names import printable
 from nsunit.storage.health import HEALTHY, UNHEALTHY
 
@@ -51,7 +52,8 @@ def status(invocation: Invocation) -> int:
         calm = [_is_calm(item) for item in shown]
     else:
         style = Style(plain=invocation.flag("no-color"))
-        calm = [_is_calm(item) for item in _print(found, lines, style, user=context.user, full=full)]
+        boot = next((when(context) for when in hooks(context.features, "deeds.when_enabled")), "at boot")
+        calm = [_is_calm(item) for item in _print(found, lines, style, user=context.user, full=full, boot=boot)]
         if style.terminal and not names and not invocation.flag("quiet"):
             style.line("0 containers run; 'nsunit list --all' shows those that do not")
     sys.stdout.flush()
@@ -61,13 +63,13 @@ def status(invocation: Invocation) -> int:
     return failed or (EXIT_NOT_RUNNING if invocation.operands and any(calm) else 0)
 
 
-def _print(found: Iterable[Status], lines: int, style: Style, *, user: bool, full: bool) -> Iterator[Status]:
+def _print(found: Iterable[Status], lines: int, style: Style, *, user: bool, full: bool, boot: str) -> Iterator[Status]:
     """Print what was *found*, and give each of it; while journalctl looks for one's lines, the next one is found."""
     former: tuple[Status, subprocess.Popen[bytes] | None] | None = None
     for item in itertools.chain(found, (None,)):
         begun = (item, _begin_last_lines(item, lines, user=user) if lines else None) if item else None
         if former:
-            for line in status_lines(former[0], style, full=full):
+            for line in status_lines(former[0], style, full=full, boot=boot):
                 style.line(line)
             if former[1]:
                 _last_lines(former[1], style, full=full)
@@ -81,15 +83,20 @@ def _is_calm(status: Status) -> bool:
     return status.state.active_state in _CALM and not _listens(status.state)
 
 
-def status_lines(status: Status, style: Style, now: float | None = None, *, full: bool = False) -> list[str]:
-    """Return what `nsunit status` shows, as systemctl status does; lines of processes are cut unless *full*."""
+def status_lines(
+    status: Status, style: Style, now: float | None = None, *, full: bool = False, boot: str = "at boot"
+) -> list[str]:
+    """Return what `nsunit status` shows, as systemctl status does; lines of processes are cut unless *full*.
+
+    *boot* is when what is enabled is started.
+    """
     state = status.state
     title = f" - {printable(status.description)}" if status.description and status.description != state.name else ""
     lines = [f"{style.dot(state.active_state)} {style.paint(printable(state.name), 'bold')}{title}"]
     lines += _field("Definition", status.sources[0] if status.sources else "none")
     for source in status.sources[1:]:
         lines += _field("Drop-in", source)
-    lines += _field("Enabled", ("started at its times" if status.timer else "started at boot") if state.enabled else "")
+    lines += _field("Enabled", ("started at its times" if status.timer else f"started {boot}") if state.enabled else "")
     lines.append(f"{'Active':>12}: {_activity(status, style, now)}")
     lines += _field("Timer", _times(status))
     lines += _health(status, style, now)

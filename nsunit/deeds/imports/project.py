@@ -132,7 +132,7 @@ def down(context: Context, given: Given, *, volumes: bool = False) -> list[Outco
         outcomes = _take_down(context, made, directory(context))
         if volumes:
             change = features.load("volumes", "change")
-            change.remove_bound(context, made.volumes)
+            change.remove(context, made.volumes, missing=True)
         return outcomes
 
 

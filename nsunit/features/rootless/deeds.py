@@ -115,6 +115,11 @@ def lingers(context: Context) -> bool:
     return os.path.exists(f"/var/lib/systemd/linger/{context.host.user}")
 
 
+def when_enabled(context: Context) -> str:
+    """When a user's enabled containers are started."""
+    return "at boot" if lingers(context) else f"at {context.host.user}'s first login"
+
+
 def note_of_enable(context: Context) -> str:
     """What the user should know who has enabled containers; nothing if the user's systemd is started at boot."""
     if lingers(context):

@@ -28,11 +28,13 @@ _ID_SHOWN = 12
 class Images:
     """What container *name* has to do with images: how it calls its own, which one it has, and its pin.
 
+    *wish* is what the caller would do with it.
+
     Raises:
         NsunitError: it has no Image=, or was never started.
     """
 
-    def __init__(self, context: Context, name: str) -> None:
+    def __init__(self, context: Context, name: str, wish: str = "update") -> None:
         self.name = name
         self.directory = context.paths.state_of(name)
         chosen = of(load(name, context.search, context.host).container)
@@ -44,7 +46,7 @@ class Images:
         _, self.identity = recorded(self.directory)
         if not self.identity:
             hint = f"'nsunit start {name}' takes the newest one there is"
-            raise NsunitError(f"{name}: it was never started, so there is nothing to update", hint=hint)
+            raise NsunitError(f"{name}: it was never started, so there is nothing to {wish}", hint=hint)
         is_pinned = self.pin and self.pin.reference == self.reference
         self.next = self.pin.identity if self.pin and is_pinned else self.identity  # what the next start has
 
@@ -73,7 +75,7 @@ def roll_back(context: Context, name: str, renew: Renew) -> Outcome:
     Raises:
         NsunitError: there was none.
     """
-    images = Images(context, name)
+    images = Images(context, name, "go back to")
     former = images.pin.former if images.pin else ""
     if not former or (images.pin and images.pin.reference != images.reference):
         hint = f"'nsunit update {name} IMAGE' has it run any other image of the store"

@@ -42,13 +42,14 @@ def create(context: Context, name: str, size_max: int | None = None) -> None:
         store.sync()
 
 
-def remove(context: Context, names: Sequence[str]) -> None:
-    """Take the volumes *names* away, with all that is in them.
+def remove(context: Context, names: Sequence[str], *, missing: bool = False) -> None:
+    """Take the volumes *names* away, with all that is in them; with *missing*, those that are there.
 
     Raises:
         NsunitError: a container uses one, or may use it; nothing was taken away.
     """
     store = Store(context)
+    names = [name for name in names if store.has(name)] if missing else names
     for name in names:
         if ":" in name:
             container = name.partition(":")[0]
@@ -62,7 +63,7 @@ def remove(context: Context, names: Sequence[str]) -> None:
             if used.of(name):
                 raise NsunitError(
                     f"the volume '{name}' is used by {', '.join(used.of(name))}",
-                    hint="leave it out of the definition, or remove it with --force",
+                    hint=f"leave it out of the definition, or 'nsunit volume rm --force {name}'",
                 )
         _refuse_unknown(used)
         _put_aside(store, names)

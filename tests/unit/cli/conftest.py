@@ -27,6 +27,7 @@ class FakeContext:
         self.paths = paths or Paths("/nonexistent", "/nonexistent")
         self.user = user
         self.cgroup = ""
+        self.features = ()
         self.host = Host(257)
         self.transient = "/run/systemd/transient/"
         self.moving = types.SimpleNamespace(begin=lambda: None, end=lambda: None)

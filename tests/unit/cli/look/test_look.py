@@ -172,6 +172,10 @@ def test_ids_and_root_in_words():
 def test_status_of_a_failed_container(manager):
     state = manager.ContainerState("web", "failed", "failed")
     connected = {"networks": ("shop", "macvlan:eth0"), "addresses": ("10.20.0.2/24", "192.0.2.9/24")}
+    later = status_lines(
+        manager.Status(state=state.replace(enabled=True)), Style(io.StringIO()), boot="at alice's first login"
+    )
+    assert "     Enabled: started at alice's first login" in later
     shown = status_lines(manager.Status(state=state, **connected), Style(io.StringIO()))
     assert "     Network: 10.20.0.2/24 192.0.2.9/24 (shop, macvlan:eth0)" in shown
     lines = status_lines(manager.Status(state=state, result="exit-code", exit_status=3), Style(io.StringIO()))

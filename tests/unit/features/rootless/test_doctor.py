@@ -1,7 +1,11 @@
 """What `nsunit --user doctor` says of a user."""
 
+import os
+from types import SimpleNamespace
+
 from nsunit.deeds.host.doctor import Finding
 from nsunit.features.rootless import doctor as doctor_user
+from nsunit.features.rootless.deeds import when_enabled
 from nsunit.features.rootless.doctor import UserFacts, ids_for, judge
 
 GOOD = UserFacts(
@@ -120,3 +124,10 @@ def test_the_kernel_is_asked(monkeypatch):
     assert doctor_user._try_namespace() == 0
     monkeypatch.setattr(doctor_user.linux, "unshare", refuse)
     assert doctor_user._try_namespace() == 1
+
+
+def test_when_enabled_ones_are_started(monkeypatch):
+    context = SimpleNamespace(host=SimpleNamespace(user="alice"))
+    for is_there, said in ((True, "at boot"), (False, "at alice's first login")):
+        monkeypatch.setattr(os.path, "exists", lambda _path, is_there=is_there: is_there)
+        assert when_enabled(context) == said

@@ -410,6 +410,7 @@ STEP_HINTS = (
     (("to bind", "Read-only file system"), "make the mount point in a layer"),
     (("a whole", "'/run/host/", "Permission denied"), "/run of these layers is another user's; add Tmpfs=/run"),
     (("a whole", "the host's root"), "leave out Nesting=, or give the container, or its pod, ids of its own"),
+    (("is closed to the user",), "have its owner open it, 'chmod o+rx', or take a copy that is the user's own"),
     (("overlay", "Stale file handle"), "the upper layer belongs to other layers; 'nsunit rm' forgets it"),
     (("overlay", "Device or resource busy"), "another mount uses the upper layer; see who with 'findmnt'"),
     (

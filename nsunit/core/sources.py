@@ -99,6 +99,9 @@ def _hint(mistake: str) -> str | None:
         return (
             f"'nsunit image import {path}' makes an image of it, for Image=; or mount a disk, see nsunit.container(5)"
         )
+    if reason.endswith(": Permission denied"):
+        path = reason[1:].rpartition("'")[0]
+        return f"'namei -l {path}' shows who may pass each directory above it; its owner opens it by 'chmod o+x'"
     if not reason.endswith("does not exist"):
         return None
     if key in ("Rootfs", "Layer"):

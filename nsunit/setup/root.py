@@ -40,7 +40,7 @@ class Directory(Operation):
 
     def prepare(self, build: Build) -> None:
         """Clone the directory's mount, id-mapped."""
-        fd = files.open_source(self.path, directory=True, follow=build.follows_links)
+        fd = open_root(self.path, follow=build.follows_links)
         _note_links(build, {self.path: _place(fd)})
         build.root_fd = clone_mapped(build, fd, linux.MOUNT_ATTR_NODEV)
         os.close(fd)
@@ -71,6 +71,21 @@ def _note_links(build: Build, places: dict[str, str]) -> None:
         files.write_new(build.prepared["workspace"], LINKS, os.fsencode("".join(found)))
 
 
+def open_root(path: str, *, follow: bool) -> int:
+    """Open the host's directory *path* to be a root or a layer of one; see `files.open_source`.
+
+    Raises:
+        OSError: that, or who mounts it, a user's root, may not look into it: the first mount below would tell.
+    """
+    fd = files.open_source(path, directory=True, follow=follow)
+    try:
+        os.close(os.open(".", os.O_PATH | os.O_CLOEXEC, dir_fd=fd))
+    except PermissionError:
+        os.close(fd)
+        raise OSError(13, f"'{path}' is closed to the user and the user's ids") from None
+    return fd
+
+
 def _place(fd: int) -> str:
     return os.readlink(f"/proc/self/fd/{fd}")
 
@@ -83,7 +98,7 @@ def merge(build: Build, lowers: tuple[str, ...], upper: str, *, volatile: bool) 
     top_mode = 0o755
     places = {}
     for number, path in enumerate(lowers):
-        fd = files.open_source(path, directory=True, follow=build.follows_links)
+        fd = open_root(path, follow=build.follows_links)
         places[path] = _place(fd)
         if number == 0:
             top_mode = stat.S_IMODE(os.fstat(fd).st_mode)

@@ -134,6 +134,15 @@ def test_sources_of_others(user):
 
 
 @ANYWHERE
+def test_roots_that_are_closed_to_a_user_are_told(user):
+    for key in ("Layer", "Rootfs"):
+        done = user.nsunit("run", f"--property={key}=/root", "-pReadOnly=yes", "--", "true", check=False)
+        assert ": '/root' is closed to the user and the user's ids\n  hint: " in done.stderr
+    done = user.nsunit("run", "--property=Layer=/root/x", "--", "true", check=False)
+    assert "Layer=: '/root/x': Permission denied\n  hint: 'namei -l /root/x' shows" in done.stderr
+
+
+@ANYWHERE
 def test_whole_file_systems_in_layers_of_others(user):
     command = ("-pLayer=/srv/roots/debian", "-pVolatile=yes", "-pNesting=yes", "--", "ls", "/run/host")
     done = user.nsunit("run", *command, check=False)

@@ -94,6 +94,10 @@ def test_what_systemd_could_not_do_is_told(status):
             "/run of these layers is another user's; add Tmpfs=/run",
         ),
         (
+            "Failed to mount the overlay of 1 layers: '/root' is closed to the user and the user's ids",
+            "have its owner open it, 'chmod o+rx', or take a copy that is the user's own",
+        ),
+        (
             "Failed to make a user namespace of 9 ids: No space left on device",
             "raise the sysctl user.max_user_namespaces",
         ),

@@ -87,4 +87,5 @@ def test_a_source_that_cannot_be_reached_is_not_said_to_be_missing(tmp_path, mon
     with pytest.raises(DefinitionError) as caught:
         check("/usr/share", "ReadOnly=yes", "Bind=/root/x:/x")
     (problem,) = caught.value.problems
-    assert (problem.message, problem.hint) == ("Bind=: '/root/x': Permission denied", None)
+    hint = "'namei -l /root/x' shows who may pass each directory above it; its owner opens it by 'chmod o+x'"
+    assert (problem.message, problem.hint) == ("Bind=: '/root/x': Permission denied", hint)

@@ -250,6 +250,10 @@ def test_verbs(containers, nsunit, run, layer, volume, tmp_path):
     # Both ways by pipes.
     copy = f"{volume}-copy"
     run(f"nsunit volume export {volume} | nsunit volume import {copy}")
+    full = nsunit("volume", "export", volume, "/dev/full", check=False).stderr
+    assert f"'{volume}' could not be written to '/dev/full'" in full
+    done = run("bash", "-c", f"nsunit volume export {volume} | true; echo ${{PIPESTATUS[0]}}")
+    assert (done.stdout, done.stderr) == ("141\n", "")
     assert listing(VOLUMES / copy / "data") == listing(layer / "data")
     assert nsunit("volume", "rm", copy, "nobody-has-it", check=False).returncode == 3
     run("mount", "--bind", str(tmp_path), str(VOLUMES / copy / "data/sub"))

@@ -22,7 +22,9 @@ def export_volume(invocation: Invocation) -> int:
     name, *rest = invocation.operands
     if rest and rest[0] != "-":
         context = invocation.context()
-        whole = files.write_whole(rest[0], lambda fd: transfer.export_volume(context, name, fd))
+        whole = files.write_whole(
+            rest[0], lambda fd: transfer.export_volume(context, name, fd, f"'{printable(rest[0])}'")
+        )
     elif sys.stdout.isatty():
         raise UsageError("an archive is not for a terminal", hint=f"nsunit volume export {printable(name)} FILE")
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 
 from nsunit.core.programs import directory_with
@@ -41,18 +42,22 @@ def refuse_users(context: Context) -> None:
         raise UsageError("owners inside are known in containers only, for a user", hint=hint)
 
 
-def export_volume(context: Context, name: str, output: int) -> bool:
-    """Write what is in volume *name* to the descriptor *output*; False if files were written to meanwhile.
+def export_volume(context: Context, name: str, output: int, target: str = "standard output") -> bool:
+    """Write what is in volume *name* to the descriptor *output* of *target*; False if files were written to meanwhile.
 
     Raises:
         NsunitError: tar failed, and has said why.
+        BrokenPipeError: nobody reads what it writes.
     """
     refuse_users(context)
     place = directory_of(context, name)
     argv = [_tar(), "--create", "--sparse", "--one-file-system", *_NUMBERS, f"--directory={place}", "--file=-", "."]
     status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, check=False).returncode
+    if status == -signal.SIGPIPE:
+        raise BrokenPipeError
     if status not in (0, _CHANGED):
-        raise NsunitError(f"the volume '{printable(name)}' could not be written out: tar ended with status {status}")
+        text = f"the volume '{printable(name)}' could not be written to {target}: tar ended with status {status}"
+        raise NsunitError(text)
     return status == 0
 
 

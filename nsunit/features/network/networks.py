@@ -188,15 +188,19 @@ def record_of(context: Context, name: str) -> Network | None:
 
 def records(context: Context) -> list[Network]:
     """All networks that were used, the default one first."""
-    names = files.list_directory(context.paths.network_records)
-    found = (record_of(context, name) for name in names if not name.endswith(".new"))  # a write that was killed
+    found = (record_of(context, name) for name in _recorded(context))
     return [default_network(), *(network for network in found if network is not None)]
+
+
+def _recorded(context: Context) -> list[str]:
+    names = files.list_directory(context.paths.network_records)
+    return [name for name in names if not name.endswith(".new")]  # a write that was killed
 
 
 def spoiled_records(context: Context) -> list[str]:
     """The files of those that nobody can read any more."""
     found = []
-    for name in files.list_directory(context.paths.network_records):
+    for name in _recorded(context):
         try:
             record_of(context, name)
         except NsunitError:

@@ -121,6 +121,13 @@ def unescape(text: str) -> str:
     return raw.decode(errors="replace")
 
 
+def unescape_octal(text: str) -> str:
+    """A path as it is, of what proc_pid_mountinfo(5) and fstab(5) have of it, where blanks and the like are numbers."""
+    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):  # backslashes come last
+        text = text.replace(code, char)
+    return text
+
+
 def mount_unit(path: str, kind: str = "mount") -> str:
     """The unit of *kind* for mount point *path*, as `systemd-escape --path` names it."""
     first, *others = path.strip("/").split("/")

@@ -8,6 +8,7 @@ import stat
 
 from nsunit.errors import DefinitionError, Problem
 from nsunit.features import hooks
+from nsunit.names import unescape_octal
 from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
@@ -68,7 +69,7 @@ def automounts() -> tuple[str, ...]:
     """The mount points on the host where autofs mounts what is asked for, proc_pid_mountinfo(5)."""
     lines = (read_kernel_file("/proc/self/mountinfo") or "").split("\n")
     points = (line.split(" ")[4] for line in lines if " - autofs " in line)
-    return tuple(dict.fromkeys(point.replace("\\040", " ") for point in points))
+    return tuple(dict.fromkeys(unescape_octal(point) for point in points))
 
 
 def _exposed_root(name: str, rootfs: str) -> list[Problem]:

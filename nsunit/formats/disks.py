@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.names import unescape_octal
 from nsunit.record import Record
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ def mount_of(path: str, mountinfo: str) -> Mount:
     found = Mount("", "")
     for line in lines_of(mountinfo):
         left, _, right = line.partition(" - ")
-        point = unescape(left.split(" ")[4])
+        point = unescape_octal(left.split(" ")[4])
         below = path == point or path.startswith(point.rstrip("/") + "/")
         if below and len(point) >= len(found.point):
             kind, _, options = right.split(" ", 2)
@@ -50,14 +51,14 @@ def mounts_at(mountinfo: str) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for line in lines_of(mountinfo):
         words = line.split(" ")
-        found.setdefault(unescape(words[4]), []).append(int(words[0]))
+        found.setdefault(unescape_octal(words[4]), []).append(int(words[0]))
     return found
 
 
 def _layers(options: str) -> tuple[str, ...]:
     """The directories of an overlay.  A comma or colon in a name stands behind a backslash, itself escaped."""
     found: list[str] = []
-    for option in _split(unescape(options), ","):
+    for option in _split(unescape_octal(options), ","):
         name, _, value = option.partition("=")
         if name in ("lowerdir", "datadir"):
             found += [item for item in _split(value, ":") if item]
@@ -76,10 +77,3 @@ def _split(text: str, separator: str) -> list[str]:
             parts[-1] += char
         escaped = char == "\\" and not escaped
     return parts
-
-
-def unescape(text: str) -> str:
-    """A path as it is, of what mountinfo has of it."""
-    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, char)
-    return text

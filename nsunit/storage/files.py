@@ -40,10 +40,12 @@ def make_private_directory(path: str) -> None:
         os.mkdir(path, 0o700)
     except FileExistsError:
         status = os.lstat(path)
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+        if not is_own or status.st_mode & 0o022:
             raise NsunitError(
                 f"'{path}' is not a directory that only its owner can write to",
-                hint="see who made it, and remove it",
+                # A file system that was mounted there cannot be removed, and its top may have the mode of /tmp.
+                hint=f"see what is in it, then 'chmod go-w {path}'" if is_own else "see who made it, and remove it",
             ) from None
 
 
@@ -77,10 +79,18 @@ def write_file(path: str, content: bytes, mode: int = 0o600) -> None:
 
 
 def move(source: str, target: str) -> None:
-    """Rename a directory, for good when this returns: what is done next can count on it after a power cut."""
+    """Rename a directory, for good when this returns: what is done next can count on it after a power cut.
+
+    Raises:
+        OSError: the disk refuses it; all is as it was.
+    """
     os.rename(source, target)
-    for directory in {os.path.dirname(source), os.path.dirname(target)}:
-        sync_directory(directory)
+    try:
+        for directory in {os.path.dirname(source), os.path.dirname(target)}:
+            sync_directory(directory)
+    except OSError:
+        os.rename(target, source)
+        raise
 
 
 def sync_directory(path: str) -> None:
@@ -249,8 +259,10 @@ def list_directory(path: str) -> list[str]:
         return []
 
 
-def remove_tree(path: str) -> bool:
+def remove_tree(path: str, dir_fd: int | None = None) -> bool:
     """Remove the directory *path* and all below it; False where it was not there.  Never follows a link.
+
+    It begins at the directory *dir_fd*, if that is given.
 
     A payload can nest directories deeper than a process may have descriptors or Python may recurse, so each one that
     is found is moved up to the top: no more than two are ever open.  A mount point cannot be moved, so nothing of what
@@ -261,7 +273,7 @@ def remove_tree(path: str) -> bool:
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        top = os.open(path, flags)
+        top = os.open(path, flags, dir_fd=dir_fd)
     except FileNotFoundError:
         return False
     mark = f".{os.urandom(8).hex()}"
@@ -289,7 +301,7 @@ def remove_tree(path: str) -> bool:
         raise OSError(error.errno, error.strerror, path) from None
     finally:
         os.close(top)
-    os.rmdir(path)
+    os.rmdir(path, dir_fd=dir_fd)
     return True
 
 

@@ -43,16 +43,19 @@ class Lock:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 flock(fd, deadline - time.monotonic())
+                if self._is_current(fd):
+                    self.fd = fd
+                    return self
             except TimeoutError:
-                os.close(fd)
                 raise NsunitError(
                     f"{self.name}: another command has been working on it for {self.timeout:.0f} s",
                     hint=f"see who holds '{self.path}' with 'fuser'",
                 ) from None
-            if self._is_current(fd):
-                self.fd = fd
-                return self
-            os.close(fd)  # the last holder removed the file while we waited: lock its successor
+            finally:
+                # The last holder removed the file while we waited: lock its successor.  Or we are interrupted: what is
+                # undone then may need this lock.
+                if self.fd != fd:
+                    os.close(fd)
 
     def _is_current(self, fd: int) -> bool:
         try:
@@ -70,9 +73,11 @@ class Lock:
         """Remove the file while it is still locked, then let go; doing it twice is harmless."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
-            if self._is_current(fd):  # else somebody has removed it, and another one may hold the lock of a new file
-                os.unlink(self.path)
-            os.close(fd)
+            try:
+                if self._is_current(fd):  # else somebody has removed it, and another may hold the lock of a new file
+                    os.unlink(self.path)
+            finally:
+                os.close(fd)
 
 
 def hold(directory: str) -> int:

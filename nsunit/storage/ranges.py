@@ -66,6 +66,19 @@ def remember(paths: Paths, directory: str, *entries: tuple[int, int]) -> None:
             _write(paths, directory, content)
 
 
+def restore(paths: Paths, directory: str, entries: list[tuple[int, int]]) -> None:
+    """Note in *directory* the ranges that a container has, after the note was spoiled.
+
+    One that may have been given out is taken for such: the next start notes of one that a definition has chosen that it
+    was.
+    """
+    if len(entries) > 1 or entries[0][1] != COUNT:
+        remember(paths, directory, *entries)
+    else:
+        with Lock(paths.locks, LOCK):
+            _write(paths, directory, b"%d %d %s\n" % (entries[0][0], COUNT, ALLOCATED))
+
+
 def _write(paths: Paths, directory: str, content: bytes) -> None:
     before = files.version_of(_changes(paths))
     after = files.note_change(_changes(paths))  # first: who is killed in between has others look once for nothing
@@ -169,7 +182,7 @@ def _entries(content: bytes, directory: str) -> list[tuple[int, int]]:
     ):
         raise NsunitError(
             f"'{directory}/ids' does not hold an id range",
-            hint="write START and COUNT into it, or remove the container's state with 'nsunit rm'",
+            hint="'nsunit doctor --repair' has it made anew",
         )
     return [(int(words[0]), int(words[1])) for words in lines]
 

@@ -1,38 +1,49 @@
 """A command of nsunit's that a signal hits before or after one of its own calls."""
 
-import subprocess
-
-# Runs nsunit's own command line and lets a signal hit it before or after one call.
-INTERRUPTED = """\
-import os, sys
-sys.path.insert(0, "/usr/lib/python3/dist-packages")
-number, when, where, *argv = sys.argv[1:]
-module, _, path = where.partition(":")
-__import__(module)
-*owner, name = path.split(".")
-holder = sys.modules[module]
-for part in owner:
-    holder = getattr(holder, part)
-original = getattr(holder, name)
-def hit():
-    setattr(holder, name, original)
-    os.kill(os.getpid(), int(number))
-def wrapped(*arguments, **options):
-    if when == "before":
-        hit()
-    result = original(*arguments, **options)
-    if when == "after":
-        hit()
-    return result
-setattr(holder, name, wrapped)
-from nsunit.cli.main import main
-sys.exit(main(argv))
-"""
+import os
+import sys
 
 
 def interrupted(number, when, where, *argv):
     """Run `nsunit ARGV`, with signal *number* at MODULE:FUNCTION *where*; *when* is "before" or "after"."""
-    words = ["python3", "-SI", "-c", INTERRUPTED, str(int(number)), when, where, *argv]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    from conftest import warm
+
+    hit = [int(number), when, where]
+    done = warm().run(argv, text="", env=os.environ, cwd=os.getcwd(), timeout=120, hit=hit)
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+def prepare(number, when, where):
+    """Have the signal come to this process, which is about to be the command, where it calls that.
+
+    A function is called as those modules call it that have it from the one where it is defined; of one that has it from
+    another it is the calls of that one alone.
+    """
+    module, _, path = where.partition(":")
+    *owner, name = path.split(".")
+    holder = sys.modules[module]
+    for part in owner:
+        holder = getattr(holder, part)
+    original = getattr(holder, name)
+    holders = [holder]
+    if not owner and original.__module__ == module:
+        holders = [item for item in tuple(sys.modules.values()) if item.__dict__.get(name) is original]
+
+    def put(function):
+        for item in holders:
+            setattr(item, name, function)
+
+    def hit():
+        put(original)
+        os.kill(os.getpid(), number)
+
+    def wrapped(*arguments, **options):
+        if when == "before":
+            hit()
+        result = original(*arguments, **options)
+        if when == "after":
+            hit()
+        return result
+
+    put(wrapped)

@@ -196,8 +196,13 @@ def test_spoiled_id_range_is_named(nsunit, containers):
     result = nsunit("start", name, check=False)
     assert result.returncode == 1
     assert f"'{state}/ids' does not hold an id range" in result.stderr
-    nsunit("rm", name)
+    nsunit("doctor", "--repair")
     nsunit("start", name)
+    own = (state / "ids").read_bytes()
+    (state / "ids").write_bytes(b"")
+    assert f"ids\t{state}/ids" in nsunit("doctor", "--check", check=False).stdout
+    nsunit("doctor", "--repair")
+    assert (state / "ids").read_bytes() == own
 
 
 # Jobs that do not end well

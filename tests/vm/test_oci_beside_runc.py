@@ -82,6 +82,10 @@ CASES = {
         user={"uid": 5, "gid": 6},
         capabilities=dict.fromkeys(("bounding", "effective", "permitted", "inheritable", "ambient"), ALL),
     ),
+    "what is ambient and not inheritable": in_process(
+        user={"uid": 5, "gid": 6},
+        capabilities=dict.fromkeys(("bounding", "effective", "permitted", "ambient"), ALL) | {"inheritable": ALL[:1]},
+    ),
     "no capabilities": in_process(capabilities={}),
     "privileges may grow": in_process(noNewPrivileges=False),
     "limits": in_process(

@@ -47,14 +47,24 @@ class Warm:
         self.process.wait()
 
     def run(
-        self, words: Sequence[str], *, text: str, env: Mapping[str, str], cwd: str, timeout: float
+        self,
+        words: Sequence[str],
+        *,
+        text: str,
+        env: Mapping[str, str],
+        cwd: str,
+        timeout: float,
+        hit: Sequence[int | str] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """Run `nsunit` with these *words*, and *text* on its standard input; as subprocess.run() does."""
+        """Run `nsunit` with these *words*, and *text* on its standard input; as subprocess.run() does.
+
+        *hit* says which signal comes where, see `interrupting.prepare`.
+        """
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         stdin = _input(text)
         stdout_reader, stdout = os.pipe()
         stderr_reader, stderr = os.pipe()
-        given = json.dumps({"words": words, "env": dict(env), "cwd": cwd}).encode()
+        given = json.dumps({"words": words, "env": dict(env), "cwd": cwd, "hit": hit}).encode()
         socket.send_fds(self.own, [given], [theirs.fileno(), stdin, stdout, stderr])
         theirs.close()
         for fd in (stdin, stdout, stderr):
@@ -168,6 +178,11 @@ def become(given: dict[str, Any], streams: Sequence[int]) -> NoReturn:
     os.chdir(given["cwd"])
     sys.argv = ["nsunit", *given["words"]]
     sys.orig_argv = ["/usr/bin/python3", "-SI", "/usr/bin/nsunit", *given["words"]]
+    if given["hit"]:
+        sys.path.append(os.path.dirname(__file__))
+        import interrupting
+
+        interrupting.prepare(*given["hit"])
     from nsunit.cli.main import run
 
     run()

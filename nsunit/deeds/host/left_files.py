@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 
 from nsunit.core.findings import Leftover, is_locked
+from nsunit.deeds.look.root import maps_of
 from nsunit.deeds.mount.mounted import is_there, places_of
 from nsunit.definition.search import main_file
 from nsunit.dropins.files import DROP_IN
+from nsunit.errors import NsunitError
 from nsunit.names import is_valid_name, notify_unit
+from nsunit.setup.main import read_plan
+from nsunit.setup.operation import PlanError
 from nsunit.storage import files, ranges
 from nsunit.storage.mounted import mounts
 
@@ -90,3 +94,41 @@ def same_ids(owners: Owners) -> Iterator[Leftover]:
             if owners.is_free(name):
                 yield Leftover("file", f"{states}/{name}/ids", f"'{other}' has some of these ids, too", name)
                 break
+
+
+def spoiled_ids(owners: Owners) -> Iterator[Leftover]:
+    """Notes of ids that nobody can read any more.
+
+    Who does not run takes others: nothing on disk has them.  Of who runs, or will be started with them at boot, the
+    plan has what they are.
+    """
+    states = owners.context.paths.states
+    for name in files.list_directory(states):
+        path = f"{states}/{name}/ids"
+        try:
+            ranges.remembered(f"{states}/{name}")
+        except NsunitError:
+            if owners.is_free(name):
+                yield Leftover("file", path, "it does not hold an id range", name)
+            elif _planned_ids(owners.context, name) is not None:
+                yield Leftover("ids", path, "it does not hold the id range that is in use", name)
+
+
+def write_ids(context: Context, name: str) -> None:
+    """Write anew which ids container *name* has; no note is needed of those that the host has as well."""
+    directory = context.paths.state_of(name)
+    if entries := _planned_ids(context, name):
+        ranges.restore(context.paths, directory, entries)
+    else:
+        files.discard(f"{directory}/ids")
+
+
+def _planned_ids(context: Context, name: str) -> list[tuple[int, int]] | None:
+    """The ranges of its own, each once, that *name* runs with, or will at boot; None where nobody can tell."""
+    for directory in (context.paths.runtime_of(name), context.paths.boot_of(name)):
+        try:
+            users, groups = maps_of(read_plan(directory))
+        except (FileNotFoundError, PlanError):
+            continue
+        return list(dict.fromkeys((item.outside, item.count) for item in (*users, *groups) if item.outside))
+    return None

@@ -16,7 +16,9 @@ What nsunit leaves on a host, and when nobody owns it:
     file              unstarted-NAME, notify/NAME                  its container, or its socket, is not there
                       failed-NAME                                  the container is not defined any more
                       NAME.PID.new, .NAME.PID                      process PID is gone
-                      ids                                          another container has some of these ids as well
+                      ids                                          another container has some of these ids as well,
+                                                                   or nobody can read it, and it does not run
+    ids               states/NAME/ids                              nobody can read it, and it runs or is enabled
     lock              locks/NAME                                   no command holds it
     id range          a state that is an id range only             its container is not defined, nor anything else
     enable            states/NAME/boot                             what `enable` or `disable` was doing was not finished
@@ -25,6 +27,7 @@ What nsunit leaves on a host, and when nobody owns it:
     group             states/groups/NAME.slice                     no unit file of a container is in it
     link              in NAME.wants and the like, to nsunit-…      there is no such unit file
     network           links, rules of the firewall                 no container that is connected has it
+    network record    networks/NAME                                nobody can read it
 
 Units that only serve others (nsunit-limits@, nsunit-sd-notify@, nsunit-names@, checks of health) systemd stops
 by itself when nobody needs them.  Kept are addresses, volumes, images, records of networks, what was persistently set,
@@ -39,7 +42,7 @@ import time
 from nsunit.core.findings import BROUGHT_IN, Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left
 from nsunit.deeds.host.left_enabled import finish_rename, of_enabled, take_away_unit_file, undo_enable
-from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, temporary, unmounted
+from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, spoiled_ids, temporary, unmounted, write_ids
 from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
 from nsunit.errors import NotFoundError, NsunitError
@@ -54,6 +57,7 @@ from nsunit.names import (
     is_slice_of,
     is_valid_name,
     slice_path,
+    unescape_octal,
 )
 from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.linux import MNT_DETACH, umount2
@@ -73,7 +77,7 @@ _KILL_SECONDS = 10.0
 _UNSTARTED = "unstarted-"
 _GROUPS = "cgroup:"  # of the locks of control groups; those of the store and the like are taken again and again
 _WITHOUT_LOCK = ("lock", "rename")  # they take it themselves
-_OF_THE_LIVING = ("place of a mount",)  # what one that runs may have left as well
+_OF_THE_LIVING = ("place of a mount", "ids")  # what one that runs may have left as well
 _UNITS = (".slice", ".service", ".scope")
 
 
@@ -125,6 +129,7 @@ def _look(context: Context) -> list[Leftover]:
         *(item for item in things if seen.is_free(item.container)),
         *locks,
         *temporary(context),
+        *spoiled_ids(seen),
         *_ids(context, seen),
         *same_ids(seen),
         *sockets(seen),
@@ -193,7 +198,8 @@ def _unstarted(context: Context) -> Iterator[Leftover]:
 def _mounts(context: Context) -> Iterator[Leftover]:
     paths = context.paths
     bases = (paths.runtimes, paths.states)
-    points = [line.split(" ", 5)[4] for line in lines_of(read_kernel_file("/proc/self/mountinfo") or "")]
+    lines = lines_of(read_kernel_file("/proc/self/mountinfo") or "")
+    points = [unescape_octal(line.split(" ", 5)[4]) for line in lines]
     for point in reversed(points):
         for base in bases:
             name = point.removeprefix(base + "/").partition("/")[0]
@@ -235,6 +241,8 @@ def _take_away(context: Context, item: Leftover) -> None:
         undo_enable(context, item.container)
     elif item.kind == "rename":
         finish_rename(context, item.container)
+    elif item.kind == "ids":
+        write_ids(context, item.container)
     elif item.kind in ("unit file", "link"):
         take_away_unit_file(context, item.what, item.container)
     elif item.kind == "place of a mount":

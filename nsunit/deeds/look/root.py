@@ -68,17 +68,23 @@ def steps(planned: Sequence[Operation]) -> list[dict[str, object]]:
     ]
 
 
+def maps_of(operations: Sequence[Operation]) -> tuple[tuple[IdRange, ...], tuple[IdRange, ...]]:
+    """The maps of user and of group ids that *operations* make; those of the host where they make none."""
+    maps: tuple[str, ...] = ()
+    for item in operations:
+        if isinstance(item, namespaces.UserNamespace):
+            maps = (f"0 {item.start} {item.count}",) * 2
+        for said in hooks(with_operation(item.keyword), "plan.ids"):
+            maps = said(item) or maps
+    users, groups = maps or (_HOST, _HOST)
+    return id_map(users), id_map(groups)
+
+
 def ids_of(context: Context, name: str, pid: int | None, operations: Sequence[Operation]) -> Ids | None:
     """Whose ids container *name* has, whose payload is process *pid*; a pod has none, and *operations* tell."""
-    maps = [read_kernel_file(f"/proc/{pid}/{kind}_map") for kind in ("uid", "gid")] if pid else []
-    for item in operations if not any(maps) else ():
-        if isinstance(item, namespaces.UserNamespace):
-            maps = [f"0 {item.start} {item.count}"] * 2
-        for maps_of in hooks(with_operation(item.keyword), "plan.ids"):
-            maps = maps_of(item) or maps
     if operations:
-        users, groups = (id_map(text or "") for text in (maps if any(maps) else (_HOST, _HOST)))
-        return Ids(users, groups)
+        uids, gids = (pid and read_kernel_file(f"/proc/{pid}/{kind}_map") for kind in ("uid", "gid"))
+        return Ids(id_map(uids), id_map(gids)) if uids and gids else Ids(*maps_of(operations))
     kept = ranges.remembered(context.paths.state_of(name))
     if not kept:
         return None

@@ -5,6 +5,7 @@ Everything is on its disk before it has a name: a power cut leaves a layer or an
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -182,8 +183,12 @@ def add_name(store: Store, name: str, identity: str) -> None:
         files.discard(temporary)  # of one that was killed
         os.symlink(f"../images/{identity}", temporary)
         os.rename(temporary, path)
-    except OSError as error:  # nobody knows the other name
-        raise OSError(error.errno, error.strerror, path) from None
+    except BaseException as error:  # an interrupt may come when it has the other name, which nobody knows
+        with contextlib.suppress(OSError):
+            files.discard(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, path) from None
+        raise
     files.sync_directory(store.names)
 
 

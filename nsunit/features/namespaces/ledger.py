@@ -7,7 +7,7 @@ namespace hangs below it (namespaces(7)): of user namespaces those they own, of 
 from __future__ import annotations
 
 from nsunit.formats import disks
-from nsunit.names import container_of_unit, is_valid_name, unescape
+from nsunit.names import container_of_unit, is_valid_name, unescape, unescape_octal
 from nsunit.record import Record
 from nsunit.setup.namespaces import KINDS
 
@@ -273,7 +273,7 @@ def mounts_of_namespaces(mountinfo: str) -> list[tuple[str, int, str]]:
         words = fields.split(" ")
         parsed = parse_link(words[3])
         if parsed:
-            found.append((*parsed, disks.unescape(words[4])))
+            found.append((*parsed, unescape_octal(words[4])))
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from nsunit.core.findings import OK, WARNING, Finding, Leftover, Owners, is_privileged
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError
-from nsunit.features.network import check, program
+from nsunit.features.network import check, networks, program
 from nsunit.features.network.model import firewall
 from nsunit.features.network.register import attachments
 from nsunit.features.network.wire import nft
@@ -37,7 +37,12 @@ def findings(context: Context) -> list[Finding]:
 
 def _lost(context: Context) -> Iterator[Finding]:
     """What somebody else has taken away of what connected containers have, by `nft flush ruleset` for instance."""
-    if wrong := check.repairable(context):
+    try:
+        wrong = check.repairable(context)
+    except NsunitError as error:
+        yield Finding("network", WARNING, error.message, error.hint or "see 'nsunit network check'")
+        return
+    if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         hint = "see 'nsunit network check'; 'nsunit network repair' puts it right"
         yield Finding("network", WARNING, f"{wrong[0]}{more}", hint)
@@ -74,12 +79,21 @@ def _forget(context: Context, name: str) -> bool:
 
 
 def left(owners: Owners) -> Iterator[Leftover]:
-    """Links and rules that no container has."""
+    """Records that nobody can read; links and rules that no container has."""
+    spoiled = networks.spoiled_records(owners.context)
+    yield from (Leftover("network record", path, "nobody can read it") for path in spoiled)
     if is_privileged() and directory_with(("nft",)):
-        yield from (Leftover(_KIND, text, "no container has it") for text in check.left(owners.context))
+        try:
+            found = check.left(owners.context)
+        except NsunitError as error:
+            found = []
+            yield Leftover(_KIND, error.message, error.hint or "see 'nsunit network check'")
+        yield from (Leftover(_KIND, text, "no container has it") for text in found)
 
 
 def take_away(context: Context, item: Leftover) -> None:
-    """Remove all of them, if *item* is one."""
+    """Remove all of them, or mend the record, if *item* is one."""
     if item.kind == _KIND:
         check.take_away(context)
+    elif item.kind == "network record":
+        networks.mend_record(context, item.what)

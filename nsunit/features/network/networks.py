@@ -70,8 +70,7 @@ def resolve(context: Context, name: str, joining: str = "") -> Network:
         _check_subnets(context, network)
     if known:
         take_down(context, known)
-    files.make_private_directory(context.paths.network_records)
-    files.write_file(_record_path(context, name), jsontext.dumps(attachment.network_to_json(network)).encode())
+    _write_record(context, network)
     return network
 
 
@@ -183,14 +182,53 @@ def record_of(context: Context, name: str) -> Network | None:
         return attachment.network_from_json(jsontext.loads(content))
     except (ValueError, KeyError, TypeError):
         path = _record_path(context, name)
-        raise NsunitError(f"'{path}' is not the record of a network", hint="remove that file") from None
+        hint = "'nsunit doctor --repair' has it made anew"
+        raise NsunitError(f"'{path}' is not the record of a network", hint=hint) from None
 
 
 def records(context: Context) -> list[Network]:
     """All networks that were used, the default one first."""
-    names = files.list_directory(context.paths.network_records)
-    found = (record_of(context, name) for name in names if not name.endswith(".new"))  # a write that was killed
+    found = (record_of(context, name) for name in _recorded(context))
     return [default_network(), *(network for network in found if network is not None)]
+
+
+def _recorded(context: Context) -> list[str]:
+    names = files.list_directory(context.paths.network_records)
+    return [name for name in names if not name.endswith(".new")]  # a write that was killed
+
+
+def spoiled_records(context: Context) -> list[str]:
+    """The files of those that nobody can read any more."""
+    found = []
+    for name in _recorded(context):
+        try:
+            record_of(context, name)
+        except NsunitError:
+            found.append(_record_path(context, name))
+    return found
+
+
+def mend_record(context: Context, path: str) -> None:
+    """Write the spoiled record *path* anew, as the containers in that network have it.
+
+    Without any of them it goes: who joins next has a bridge made for the network as it is defined.
+    """
+    name = os.path.basename(path)
+    with Lock(context.paths.locks, LOCK):
+        if path not in spoiled_records(context):
+            return
+        inside = (interface.network for item in attachments(context) for interface in item.interfaces)
+        network = next((network for network in inside if network.name == name), None)
+        if network:
+            _write_record(context, network)
+        else:
+            os.unlink(path)
+
+
+def _write_record(context: Context, network: Network) -> None:
+    files.make_private_directory(context.paths.network_records)
+    content = jsontext.dumps(attachment.network_to_json(network)).encode()
+    files.write_file(_record_path(context, network.name), content)
 
 
 def _record_path(context: Context, name: str) -> str:

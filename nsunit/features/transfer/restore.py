@@ -180,8 +180,8 @@ def _commit(
         if force and os.path.lexists(state):
             _keep_volumes(own, state, undo)
             swap(own, state)
-            files.sync_directory(context.paths.states)
             undo.append(lambda: swap(own, state))
+            files.sync_directory(context.paths.states)
         else:
             files.move(own, state)
             undo.append(lambda: context.remove_tree(state))

@@ -99,6 +99,8 @@ class Store:
             for name in os.listdir(directory):
                 if name == NEW or name.startswith(OLD):
                     self.context.remove_tree(f"{path}/{name}")
+                elif name.startswith(f"{ABOUT}."):  # who was writing it was killed
+                    os.unlink(name, dir_fd=directory)
             if is_filled(directory) or os.path.lexists(f"{path}/{ABOUT}"):
                 return False
             os.rmdir(path)

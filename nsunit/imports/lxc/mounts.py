@@ -5,13 +5,13 @@ from __future__ import annotations
 from nsunit.imports.model import NotCarried
 from nsunit.imports.text import of_tmpfs
 from nsunit.imports.text import path as part
+from nsunit.names import unescape_octal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.imports.lxc.config import Config
     from nsunit.imports.podman.target import Target
 
-_ESCAPES = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
 # File systems that are there anyway, at their places.
 _ANYWAY = {
     "proc": ("/proc",),
@@ -34,7 +34,7 @@ _AUTO |= {f"{word}:force" for word in _AUTO}
 
 def entry(target: Target, _config: Config, text: str) -> None:
     """`SOURCE TARGET TYPE OPTIONS …`, the target below the root."""
-    fields = [_unescaped(field) for field in text.split()]
+    fields = [unescape_octal(field) for field in text.split()]
     if len(fields) < 2:
         raise NotCarried(f"'{text}' is no line of fstab(5)", "use Bind=SOURCE:TARGET")
     source, where = fields[0], "/" + _inside(target, fields[1]).strip("/")
@@ -93,12 +93,6 @@ def _tmpfs(target: Target, where: str, options: list[str]) -> None:
     if where == "/dev/shm" and not any(item.startswith("size=") for item in kept):
         return  # it is there
     target.words("Tmpfs", f"{part(where)}:{','.join(kept)}" if kept else part(where))
-
-
-def _unescaped(text: str) -> str:
-    for escape, char in _ESCAPES.items():
-        text = text.replace(escape, char)
-    return text
 
 
 def table(target: Target, config: Config, text: str) -> None:

@@ -77,6 +77,16 @@ def test_what_to_do_with_a_disk_image(tmp_path):
     assert problem.hint == expected + ", see nsunit.container(5)"
 
 
+def test_automounts_are_called_as_they_are(monkeypatch):
+    lines = (
+        r"30 1 0:40 / /srv/a\040b\011c\134040\012\134 rw - autofs systemd-1 rw",
+        "31 1 0:41 / /srv/disk rw - ext4 /dev/sda rw",
+        "32 1 0:42 / /srv/\x85next rw - autofs systemd-1 rw",
+    )
+    monkeypatch.setattr(sources, "read_kernel_file", lambda _: "".join(f"{line}\n" for line in lines))
+    assert sources.automounts() == ("/srv/a b\tc\\040\n\\", "/srv/\x85next")
+
+
 def test_a_source_that_cannot_be_reached_is_not_said_to_be_missing(tmp_path, monkeypatch):
     """As for a user what is below /var/lib/machines, to whom a hint to make it is none."""
 

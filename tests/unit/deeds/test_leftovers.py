@@ -17,6 +17,9 @@ from nsunit.deeds.host.leftovers import leftovers, take_away
 from nsunit.definition.search import SearchPath
 from nsunit.dropins.files import DROP_IN
 from nsunit.errors import BusError, NsunitError
+from nsunit.features.identities.setup import UserMaps
+from nsunit.setup.namespaces import UserNamespace
+from nsunit.setup.operation import dump
 from nsunit.storage.paths import Paths
 
 GONE = 4_194_305  # more than any process id
@@ -128,7 +131,7 @@ def test_cgroups_without_units(context):
 def test_files(context):
     for directory in ("run/containers/old", "run/network/old", "var/containers/old", "var/containers/web"):
         (context.top / directory).mkdir()
-        (context.top / directory / "ids").touch()
+        (context.top / directory / "ids").write_text("1 1\n")
     for name in ("unstarted-old", "unstarted-", f"plan.{GONE}.new", f"plan.{os.getpid()}.new"):
         (context.top / "run" / name).touch()
     (context.top / f"var/containers/web/ids.{GONE}.new").touch()
@@ -283,6 +286,43 @@ def test_the_same_ids(context):
     assert found(context) == [("file", "var/containers/a/ids")]
     context.bus.run("nsunit-a.service")
     assert found(context) == []
+
+
+def test_ids_that_nobody_can_read(context):
+    """Who does not run takes others; who does has in its plan which they are, and so has who is enabled."""
+    state, running = context.top / "var/containers", context.top / "run/containers"
+    plans = {
+        "free": None,
+        "up": [UserNamespace("1000", "65536")],
+        "host": [UserNamespace("0", "65536")],
+        "boot/x": [UserMaps(("uid 0 5000 10", "gid 0 6000 20"))],
+        "lost": None,
+    }
+    for place, plan in plans.items():
+        name = place.removeprefix("boot/")
+        directory = state / name / "boot" if name != place else running / name
+        (state / name / "overlay").mkdir(parents=True)
+        (state / name / "ids").write_text("1000 655\0")
+        if plan:
+            directory.mkdir(parents=True)
+            (directory / "plan").write_bytes(dump(plan))
+    (context.top / "units/nsunit-x.service").touch()
+    context.bus.run(*(f"nsunit-{name}.service" for name in ("up", "host", "lost")))
+    assert found(context) == [
+        ("file", "var/containers/free/ids"),
+        *(("ids", f"var/containers/{name}/ids") for name in ("host", "up", "x")),
+    ]
+    assert take_away(context, leftovers(context), lambda _item: None) == []
+    assert leftovers(context) == []
+    texts = {path.parent.name: path.read_text() for path in state.glob("*/ids")}
+    assert texts == {"up": "1000 65536 allocated\n", "x": "5000 10\n6000 20\n", "lost": "1000 655\0"}
+
+
+def test_a_mount_whose_name_has_blanks(context, monkeypatch):
+    point = f"{context.top}/var/containers/web/a b"
+    line = "30 1 0:40 / " + point.replace(" ", r"\040") + " rw - tmpfs none rw\n"
+    monkeypatch.setattr(module, "read_kernel_file", lambda path: line if path.endswith("mountinfo") else None)
+    assert [(item.kind, item.what) for item in leftovers(context)] == [("mount", point)]
 
 
 def test_units_whose_files_are_gone(context, monkeypatch):

@@ -76,6 +76,21 @@ def test_conditions_hold_together_but_those_on_one_argument_hold_apart():
     assert answers(either, ("getuid", 1), ("getuid", 5), ("getuid", 2)) == [errno.EXDEV, errno.EXDEV, errno.EPERM]
 
 
+def test_of_rules_that_overlap_libseccomp_decides_as_it_does_for_runc():
+    """Of one with conditions and one without the latter holds for all, whichever comes first.
+
+    Docker's and podman's profiles say "not equal" in the second: so each has what is meant for it.
+    """
+    special = answer("getuid", number=errno.EXDEV, args=[{**EQ, "value": 5}])
+    calls = ("getuid", 5), ("getuid", 7)
+    for rule, expected in ((allow("getuid"), 0), (answer("getuid", number=errno.ENOTTY), errno.ENOTTY)):
+        careful = {**rule, "args": [{**EQ, "op": "SCMP_CMP_NE", "value": 5}]}
+        for rules in ((special, rule), (rule, special)):
+            assert answers(profile(*rules), *calls) == [expected, expected]
+        for rules in ((special, careful), (careful, special)):
+            assert answers(profile(*rules), *calls) == [errno.EXDEV, expected]
+
+
 @pytest.mark.parametrize(
     ("action", "ended"),
     [

@@ -26,6 +26,19 @@ def test_a_list_that_comes_in_pieces_is_read_whole(tmp_path, monkeypatch):
     assert read_kernel_file(str(tmp_path / "cgroup.procs")).count("12345") == 1_000
 
 
+def test_a_directory_whose_new_name_does_not_get_to_the_disk_keeps_its_former_one(tmp_path, monkeypatch):
+    """Who moves it knows of nothing to take back then."""
+
+    def sync(_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "own").mkdir()
+    monkeypatch.setattr(files, "sync_directory", sync)
+    with pytest.raises(OSError, match="No space left"):
+        files.move(f"{tmp_path}/own", f"{tmp_path}/new")
+    assert os.listdir(tmp_path) == ["own"]
+
+
 def test_parameters_of_the_kernel_are_read_too():
     assert int(read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start")) >= 0
 

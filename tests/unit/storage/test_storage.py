@@ -228,6 +228,16 @@ def test_spoiled_range(paths, text):
         ranges.remembered(directory)
 
 
+def test_a_spoiled_range_that_is_in_use_is_noted_again(paths):
+    own = ranges.allocate(paths, "web", make(paths, "web"))
+    content = files.read_file(f"{paths.state_of('web')}/ids")
+    files.write_file(f"{paths.state_of('web')}/ids", b"")
+    ranges.restore(paths, paths.state_of("web"), [own])
+    assert files.read_file(f"{paths.state_of('web')}/ids") == content
+    ranges.restore(paths, paths.state_of("web"), [(1000, 10), (2000, 5)])
+    assert files.read_file(f"{paths.state_of('web')}/ids") == b"1000 10\n2000 5\n"
+
+
 # Locks
 
 
@@ -261,6 +271,26 @@ def test_a_signal_that_comes_just_before_the_wait_does_not_make_it_endless(paths
     with pytest.raises(NsunitError, match="^web: another command"):
         Lock(paths.locks, "web", timeout=0.01).__enter__()
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_who_cannot_remove_a_lock_or_is_interrupted_lets_go_of_it(paths, monkeypatch):
+    """Else what it undoes then waits for itself."""
+
+    def unlink(path):
+        raise OSError(5, "Input/output error", path)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output"):
+        patch.setattr(os, "unlink", unlink)
+        Lock(paths.locks, "web").__enter__().release()
+
+    def interrupted(_lock, _fd):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Lock, "_is_current", interrupted)
+        Lock(paths.locks, "web", timeout=0).__enter__()
+    with Lock(paths.locks, "web", timeout=0):
+        pass
 
 
 def test_lock_can_be_released_early_and_taken_again(paths):
@@ -340,8 +370,10 @@ def test_directory_that_others_can_write_to_is_refused(paths):
     os.chmod(paths.runtime + "/open", 0o777)
     os.symlink("/tmp", paths.runtime + "/link")
     for name in ("open", "link"):
-        with pytest.raises(NsunitError, match="is not a directory that only its owner can write to$"):
+        with pytest.raises(NsunitError, match="is not a directory that only its owner can write to$") as caught:
             files.make_private_directory(f"{paths.runtime}/{name}")
+        mode = f"see what is in it, then 'chmod go-w {paths.runtime}/open'"
+        assert caught.value.hint == {"open": mode, "link": "see who made it, and remove it"}[name]
     files.make_private_directory(paths.runtime + "/new/inner")
     for name in ("new", "new/inner"):
         assert stat.S_IMODE(os.stat(f"{paths.runtime}/{name}").st_mode) == 0o700

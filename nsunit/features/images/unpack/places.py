@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 
 from nsunit.setup import linux
+from nsunit.storage.files import remove_tree
 
 LINKS_MAX = 40
 _DEFAULT_ACL = "system.posix_acl_default"
@@ -98,7 +98,7 @@ class Places:
         except FileNotFoundError:
             return False
         except IsADirectoryError:
-            shutil.rmtree(name, dir_fd=directory)
+            remove_tree(name, directory)
         return True
 
     def _straight(self, parts: list[str]) -> tuple[str, int] | None:

@@ -13,7 +13,7 @@ import pytest
 from nsunit.features.images.doctor import left
 from nsunit.features.images.layout import Image
 from nsunit.features.images.store import Store
-from nsunit.features.images.writing import Workplace, add_image, spool, swap, sweep_place
+from nsunit.features.images.writing import Workplace, add_image, add_name, spool, swap, sweep_place
 from nsunit.setup import linux
 from nsunit.storage import files
 from nsunit.storage.paths import Paths
@@ -34,6 +34,19 @@ def test_two_have_each_others_names(known, tmp_path, monkeypatch):
     assert sorted(os.listdir(tmp_path)) == ["new", "old"]
     with pytest.raises(FileNotFoundError):
         swap(str(tmp_path / "none"), str(tmp_path / "old"))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_name_that_does_not_come_to_be_leaves_nothing(error, tmp_path, monkeypatch):
+    def rename(_source, _target):
+        raise error
+
+    store = Store(Paths(str(tmp_path / "run"), str(tmp_path)))
+    os.makedirs(store.names)
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(type(error)):
+        add_name(store, "localhost/web:1", "0" * 64)
+    assert os.listdir(store.names) == []
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):

@@ -1,8 +1,10 @@
 """What `doctor` says of networks: a trial of the rules."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from nsunit.core.findings import OK, WARNING, Finding
+from nsunit.core.findings import OK, WARNING, Finding, Leftover
 from nsunit.errors import NsunitError
 from nsunit.features.network import doctor
 
@@ -54,3 +56,21 @@ def test_the_kernel_lacks_something(nft):
 def test_without_privileges_nothing_is_tried(monkeypatch):
     monkeypatch.setattr(doctor, "is_privileged", lambda: False)
     assert doctor.findings(None) == []
+
+
+def test_a_spoiled_attachment_does_not_end_it(monkeypatch):
+    """It is one of the things that are told."""
+
+    def fail(_context):
+        raise NsunitError("'x' is not an attachment to a network", hint="restart 'web'")
+
+    monkeypatch.setattr(doctor, "is_privileged", lambda: True)
+    monkeypatch.setattr(doctor, "directory_with", lambda _programs: "/usr/sbin")
+    monkeypatch.setattr(doctor.nft, "check", lambda _commands: None)
+    monkeypatch.setattr(doctor.networks, "spoiled_records", lambda _context: ["/one"])
+    for name in ("repairable", "left"):
+        monkeypatch.setattr(doctor.check, name, fail)
+    message, hint = "'x' is not an attachment to a network", "restart 'web'"
+    assert doctor.findings(None)[1] == Finding("network", WARNING, message, hint)
+    found = list(doctor.left(SimpleNamespace(context=None)))
+    assert found == [Leftover("network record", "/one", "nobody can read it"), Leftover("network", message, hint)]

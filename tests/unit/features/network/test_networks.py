@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -289,8 +290,28 @@ def test_a_broken_record(context, tmp_path):
     networks.create(context, "one", [])
     networks.resolve(context, "one")
     (tmp_path / "state/networks/one").write_text("{")
-    with pytest.raises(NsunitError, match="is not the record of a network"):
+    with pytest.raises(NsunitError, match="is not the record of a network") as caught:
         networks.resolve(context, "one")
+    assert caught.value.hint == "'nsunit doctor --repair' has it made anew"
+
+
+def test_a_broken_record_is_made_anew(context, tmp_path):
+    """As the containers in it have it; and without any it goes."""
+    networks.create(context, "one", [])
+    join(context, "one", "10.92.0.2/24")
+    path = tmp_path / "state/networks/one"
+    whole = path.read_bytes()
+    path.write_bytes(bytes(len(whole)))
+    Path(f"{path}.4194305.new").touch()  # a write that was killed, which doctor finds as such
+    assert networks.spoiled_records(context) == [str(path)]
+    networks.mend_record(context, str(path))
+    assert path.read_bytes() == whole
+    networks.mend_record(context, str(path))  # somebody else was quicker
+    assert networks.spoiled_records(context) == []
+    (tmp_path / "runtime/network/web/attachment").unlink()
+    path.write_bytes(b"")
+    networks.mend_record(context, str(path))
+    assert not path.exists()
 
 
 def test_errors_of_a_network_name_the_container(context):

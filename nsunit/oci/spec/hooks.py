@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nsunit.setup.oci.hooks import Hook
 
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+_INSIDE = ("createContainer", "startContainer")
 
 
 def parse(config: Json) -> dict[str, tuple[Hook, ...]]:
@@ -23,7 +24,7 @@ def parse(config: Json) -> dict[str, tuple[Hook, ...]]:
     for kind in KINDS:
         entries = take(hooks, kind, list)
         if entries:
-            found[kind] = tuple(_hook(entry, f"hooks.{kind}[{number}].") for number, entry in enumerate(entries))
+            found[kind] = tuple(_hook(entry, kind, number) for number, entry in enumerate(entries))
     return found
 
 
@@ -38,11 +39,15 @@ def state_but_pid(config: Json, bundle: str, identity: str, status: str) -> str:
     return dumps(found | {"annotations": take(config, "annotations", dict)})[1:]
 
 
-def _hook(entry: Json, where: str) -> Hook:
+def _hook(entry: Json, kind: str, number: int) -> Hook:
+    """A hook; without an environment one outside of the container has the caller's, as with runc and crun."""
+    where = f"hooks.{kind}[{number}]."
     path: str = take(entry, "path", str)
     if not path.startswith("/"):
         raise wrong(f"{where}path", f"'{path}' is not absolute")
     seconds = entry.get("timeout")
     if seconds is not None and seconds <= 0:
         raise wrong(f"{where}timeout", f"{seconds} is not greater than zero")
-    return path, tuple(take(entry, "args", list)), tuple(take(entry, "env", list)), seconds or 0
+    inherits = entry.get("env") is None and kind not in _INSIDE
+    environment = None if inherits else tuple(take(entry, "env", list))
+    return path, tuple(take(entry, "args", list)), environment, seconds or 0

@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    # path, arguments, environment, seconds or 0 for no end
-    Hook = tuple[str, tuple[str, ...], tuple[str, ...], int]
+    # path, arguments, environment or None for that of this process, seconds or 0 for no end
+    Hook = tuple[str, tuple[str, ...], tuple[str, ...] | None, int]
 
 
 def run_all(kind: str, hooks: Sequence[Hook], state: str) -> None:
@@ -65,7 +65,7 @@ def run(hook: Hook, state: str) -> None:
 
 
 def _become(
-    path: str, arguments: Sequence[str], environment: Sequence[str], stdin: int, failure: int, output: int
+    path: str, arguments: Sequence[str], environment: Sequence[str] | None, stdin: int, failure: int, output: int
 ) -> None:
     try:
         os.dup2(stdin, 0)
@@ -74,8 +74,8 @@ def _become(
         os.dup2(output, 2)
         linux.close_range(3, flags=linux.CLOSE_RANGE_CLOEXEC)
         linux.default_signals()
-        variables = dict(entry.partition("=")[::2] for entry in environment)
-        os.execve(path, list(arguments), variables)
+        given = os.variables if environment is None else dict(entry.partition("=")[::2] for entry in environment)
+        os.execve(path, list(arguments), given)
     except OSError as error:
         os.write(failure, f"fork/exec {path}: {(error.strerror or str(error)).lower()}".encode())
     finally:

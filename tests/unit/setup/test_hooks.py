@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from nsunit.oci.spec.hooks import KINDS, parse
 from nsunit.setup.oci.hooks import HookError, run
 
 STATE = '{"annotations": "' + "x" * 300_000 + '"}'
@@ -41,3 +42,15 @@ def test_its_time_is_over_though_it_does_not_read():
 def test_why_it_failed_is_told_though_it_did_not_read():
     with pytest.raises(HookError, match="exit status 3, stdout: , stderr: no"):
         run(shell("echo no >&2; exit 3"), STATE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_an_environment_one_of_the_host_has_the_callers(monkeypatch, kind):
+    """As with runc; a list that is empty is one."""
+    monkeypatch.setattr("nsunit.setup.system.variables", {"CALLER": "it"})
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "echo is${CALLER-nobody} >&2; exit 3"]}
+    for said, expected in (({}, "it"), ({"env": []}, "nobody"), ({"env": ["CALLER=own"]}, "own")):
+        told = "nobody" if kind in ("createContainer", "startContainer") and not said else expected
+        (found,) = parse({"hooks": {kind: [hook | said]}})[kind]
+        with pytest.raises(HookError, match=f"stderr: is{told}$"):
+            run(found, STATE)

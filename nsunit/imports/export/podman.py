@@ -42,10 +42,16 @@ def quadlet(source: Source) -> list[tuple[str, str]]:
     if options.command:
         lines.append("Exec=" + " ".join(word(item, specifiers=True) for item in options.command))
     lines.append(f"ContainerName={source.name.removesuffix('@')}" + ("-%i" if source.name.endswith("@") else ""))
+    lines = of_command_line(lines)
     for section in _OF_SERVICES:
         found = [f"{line.key}={renamed(line.value)}" for line in options.of_services if line.section == section]
         lines += ["", f"[{section}]", *found] if found else []
     return [(f"{source.name}.container", "\n".join(lines) + "\n")]
+
+
+def of_command_line(lines: list[str]) -> list[str]:
+    """*lines* of Quadlet's, which it puts on a command line of systemd's: there `$` begins a variable."""
+    return [line.replace("$", "$$") for line in lines]
 
 
 def renamed(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.imports.export.options import Options
-from nsunit.imports.export.podman import renamed
+from nsunit.imports.export.podman import of_command_line, renamed
 from nsunit.imports.export.source import Source, words
 from nsunit.imports.model import NotCarried
 from nsunit.imports.text import word
@@ -47,7 +47,7 @@ def network(source: Source) -> list[tuple[str, str]]:
             raise NotCarried("podman's networks have nothing like it", "leave it out")
 
     source.each({}, take)
-    return [(f"{name}.network", "\n".join(lines) + "\n")]
+    return [(f"{name}.network", "\n".join(of_command_line(lines)) + "\n")]
 
 
 def pod(source: Source) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def pod(source: Source) -> list[tuple[str, str]]:
         elif item.line is not None and item.name not in _DEFAULTS:
             source.remark(item.line, "a pod of podman's has nothing like it", "use it in each of its containers")
     found = [f"{line.key}={renamed(line.value)}" for line in options.of_services if line.section == "Unit"]
-    lines += ["", "[Unit]", *found] if found else []
+    lines = [*of_command_line(lines), *(["", "[Unit]", *found] if found else [])]
     return [(f"{name}.pod", "\n".join(lines) + "\n")]
 
 

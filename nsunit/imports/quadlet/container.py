@@ -8,7 +8,7 @@ from nsunit.imports.model import NotCarried
 from nsunit.imports.podman import process
 from nsunit.imports.podman.arguments import parse
 from nsunit.imports.podman.table import finish, option
-from nsunit.imports.quadlet.units import systemds
+from nsunit.imports.quadlet.units import expanded, systemds
 from nsunit.imports.text import command, truth
 from nsunit.imports.unitfiles import words
 
@@ -109,10 +109,11 @@ def convert(unit: UnitFile, target: Target, services: Names) -> None:
     """Fill the target's draft with what *unit* says."""
     words: list[str] = []
     last = {item.key: item for item in unit.section("Container")}
-    for item in unit.section("Container"):
-        target.origin = item.origin
-        if last[item.key] is not item and (item.key in ONE or item.key in _SPECIAL and item.key not in _EACH):
+    for said in unit.section("Container"):
+        target.origin = said.origin
+        if last[said.key] is not said and (said.key in ONE or said.key in _SPECIAL and said.key not in _EACH):
             continue  # overridden
+        item = said if said.key == "ReloadCmd" else expanded(target, said)
         try:
             if item.key == "Exec":
                 words = _split(item)

@@ -7,7 +7,7 @@ from nsunit.imports.podman.arguments import parse
 from nsunit.imports.podman.network import range_of
 from nsunit.imports.podman.table import option
 from nsunit.imports.quadlet import container
-from nsunit.imports.quadlet.units import systemds
+from nsunit.imports.quadlet.units import expanded, systemds
 from nsunit.imports.text import truth
 from nsunit.imports.unitfiles import words
 
@@ -66,8 +66,9 @@ _BUILT = ("nsunit does not build it at a start", "build it by 'nsunit build -t N
 def pod(unit: UnitFile, target: Target, services: Names) -> None:
     """Fill the target's draft with the pod that *unit* is."""
     target.section = "Pod"
-    for item in unit.section("Pod"):
-        target.origin = item.origin
+    for said in unit.section("Pod"):
+        target.origin = said.origin
+        item = expanded(target, said)
         try:
             if item.key == "PodName" and item.value == unit.stem:
                 continue
@@ -156,7 +157,7 @@ def network(unit: UnitFile, target: Target) -> None:
     for item in unit.section("Network"):
         target.origin = item.origin
         try:
-            _network_key(unit, target, item)
+            _network_key(unit, target, expanded(target, item))
         except NotCarried as lost:
             target.remark(lost.reason, lost.instead)
     for section in ("Unit", "Service", "Install"):

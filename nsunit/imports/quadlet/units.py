@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from nsunit.definition.values_container import arguments
+from nsunit.definition.words import ValueProblem
 from nsunit.names import service_name
 
 TYPE_CHECKING = False
@@ -49,6 +53,24 @@ class Names:
                 if template := known.get(f"{prefix}@.{kind}"):
                     return service_name(template + instance)
         return None
+
+
+def expanded(target: Target, item: Said) -> Said:
+    """*item* as podman is given it: Quadlet puts it on a command line, where `$` is systemd's, systemd.service(5)."""
+
+    def plain(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
+        target.remark(f"'{found[0]}' is a variable of systemd's there, and is text here", "write its value")
+        return found[0]
+
+    try:
+        alone = [word for word in arguments(item.value) if re.fullmatch(r"\$[A-Za-z_]\w*", word)]
+    except ValueProblem:  # it is no list of words
+        alone = []
+    for word in alone:
+        target.remark(f"'{word}' is any number of words of systemd's there, and is text here", "write them")
+    return item.replace(value=re.sub(r"\$\$|\$\{\w+\}", plain, item.value))
 
 
 def systemds(unit: UnitFile, target: Target, services: Names, *, but: tuple[str, ...] = ()) -> None:

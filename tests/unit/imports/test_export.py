@@ -210,6 +210,19 @@ def test_quadlet_and_back():
     assert {str(remark.origin.key) for remark in remarks} == {"Secret"}  # its content is not
 
 
+def test_dollars_are_the_programs_in_quadlet_and_back():
+    """Quadlet puts values on a command line of systemd's, where `$` begins a variable."""
+    text = (
+        '[Container]\nImage=x\nEnvironment=P=a$$b${C}\nExec=sh -c "echo $$ $HOME ${X}" $Y\n[Service]\nExecStop=/x $Y\n'
+    )
+    (file,) = export("quadlet", "web", lines_of(text)).files
+    assert '\nExec=sh -c "echo $$$$ $$HOME $${X}" $$Y\n' in file[1] and "\nExecStop=/x $Y\n" in file[1]
+    draft, remarks = came_back("quadlet", text)
+    assert {("Container", "Environment", "P=a$$b${C}")} < said(draft.lines)
+    assert {("Container", "Exec", 'sh -c "echo $$ $HOME ${X}" $Y')} < said(draft.lines)
+    assert remarks == []
+
+
 def test_a_command_line_and_back():
     draft, remarks = came_back("run", PODMAN)
     not_there = {item for item in said(lines_of(PODMAN)) if item[0] in ("Unit", "Install")}

@@ -115,9 +115,9 @@ def _write(context: Context, name: str, target: str, assignments: Sequence[Given
             resolved(context, definition)
             draft.check(context)
         except DefinitionError as error:
-            own = (draft.path, target)
+            told = draft.of_target(error.problems).problems
             raise DefinitionError(
-                [item.replace(path=COMMAND_LINE, line=0) if item.path in own else item for item in error.problems]
+                [item.replace(path=COMMAND_LINE, line=0) if item.path == target else item for item in told]
             ) from None
         draft.install()
 

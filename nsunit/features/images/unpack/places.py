@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 
 from nsunit.setup import linux
@@ -19,6 +20,23 @@ _STRAIGHT = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_SYMLINKS | linux.RESOLVE_NO
 def joined(directory: str, name: str) -> str:
     """The path of *name* in *directory*, which is empty for the root."""
     return f"{directory}/{name}" if directory else name
+
+
+def _remove_tree(directory: int, name: str) -> None:
+    """Remove the directory *name*, however deep it is; of lower layers it can only be as deep as Python goes.
+
+    Raises:
+        OSError: it is deeper.
+    """
+    try:
+        remove_tree(name, directory)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # an overlay does not move what a lower layer has
+            raise
+        try:
+            shutil.rmtree(name, dir_fd=directory)
+        except RecursionError:
+            raise OSError(errno.ENAMETOOLONG, "it has too many directories in one another") from None
 
 
 class Places:
@@ -98,7 +116,7 @@ class Places:
         except FileNotFoundError:
             return False
         except IsADirectoryError:
-            remove_tree(name, directory)
+            _remove_tree(directory, name)
         return True
 
     def _straight(self, parts: list[str]) -> tuple[str, int] | None:

@@ -1,5 +1,6 @@
 """`nsunit events` tells what happens, when it happens, without asking again and again."""
 
+import errno
 import json
 import os
 import random
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from counts import count
+from waiting import wait_until
 
 ANYWHERE = pytest.mark.anywhere("counters of the kernel's")
 SERVE = "trap 'exit 0' TERM\necho end >/tmp/report\nsleep 1000 &\nwait\n"
@@ -153,6 +155,17 @@ exec sleep 1000
 """
 
 
+def hands_down_memory(directory):
+    """Whether the groups below have the controller now: the kernel refuses it while a process is on its way out."""
+    try:
+        (directory / "cgroup.subtree_control").write_text("+memory")
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
+
+
 @pytest.mark.machine("controllers")
 def test_a_kill_inside_a_delegated_subgroup(containers, program, events):
     """A cgroup below the payload's, with a limit of its own: systemd would not say where it was."""
@@ -162,15 +175,16 @@ def test_a_kill_inside_a_delegated_subgroup(containers, program, events):
     payload = container.cgroup / container.service / "payload"
     for name in ("main", "workers"):
         (payload / name).mkdir()
-    for pid in (payload / "cgroup.procs").read_text().split():
-        try:
-            inside = Path(f"/proc/{pid}/status").read_text().partition("NSpid:")[2].split()[1]
-            group = "main" if inside == "1" else "workers"
-            (payload / group / "cgroup.procs").write_text(pid)
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it has just ended
+    while pids := (payload / "cgroup.procs").read_text().split():  # one may have begun meanwhile
+        for pid in pids:
+            try:
+                inside = Path(f"/proc/{pid}/status").read_text().partition("NSpid:")[2].split()[1]
+                group = "main" if inside == "1" else "workers"
+                (payload / group / "cgroup.procs").write_text(pid)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has just ended
     for directory in (payload.parent, payload):
-        (directory / "cgroup.subtree_control").write_text("+memory")
+        wait_until(lambda directory=directory: hands_down_memory(directory), "those that have left it to be gone")
     (payload / "workers/memory.swap.max").write_text("0")
     (payload / "workers/memory.max").write_text("5M")
     killed = events.wait("oom-kill", container=container.name)

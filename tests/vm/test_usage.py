@@ -64,7 +64,8 @@ def test_numbers_are_the_kernels(busy, nsunit):
     assert 0 < usage["memory"]["current"] <= usage["memory"]["peak"] <= 40 << 20
     assert usage["memory"]["high"] is None
     assert usage["swap"] in ({"current": 0, "max": 0}, None)
-    assert usage["tasks"]["current"] == int(busy.limit("pids.current"))
+    # Those of a session that is just ending are counted, too.
+    wait_until(lambda: stats(nsunit, busy.name)[0]["tasks"]["current"] == int(busy.limit("pids.current")))
     assert set(usage["io"]) == {"read_bytes", "write_bytes", "read_operations", "write_operations", "devices"}
 
 

@@ -24,7 +24,7 @@ WAIT = 60.0
 def systemd(request, monkeypatch):
     """A client: over systemd's private socket, as root has it, and over the system bus."""
     if request.param == "bus":
-        monkeypatch.setattr("nsunit.bus.systemd._PRIVATE_SOCKET", b"/nonexistent")
+        monkeypatch.setattr("nsunit.bus.marshal._PRIVATE_SOCKET", b"/nonexistent")
     client = Systemd()
     yield client
     assert client._direct == (request.param == "private")

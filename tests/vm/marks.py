@@ -60,11 +60,12 @@ def is_elsewhere(item: pytest.Item) -> bool:
     """Return whether a test that one release is enough for is for another one: its file says for which.
 
     $NSUNIT_TEST_SHARE is the share of this one: `0/2` and `1/2` for the two that have them, `none` for others.  Without
-    it all tests run here.  $NSUNIT_TEST_SHARED are the marks of such tests: `anywhere`, and others where that is said.
+    it all tests run here.  $NSUNIT_TEST_SHARED says which are shared: `anywhere`, those that are marked so, or `all`.
+    What is marked `once` has one release in any case.
     """
     share = os.environ.get("NSUNIT_TEST_SHARE", "")
-    shared = os.environ.get("NSUNIT_TEST_SHARED", "anywhere").split()
-    if not share or not any(item.get_closest_marker(mark) for mark in shared):
+    is_shared = os.environ.get("NSUNIT_TEST_SHARED") == "all" or item.get_closest_marker("anywhere")
+    if not share or not is_shared or item.get_closest_marker("once"):
         return False
     number, _, of = share.partition("/")
     return not of or zlib.crc32(item.path.name.encode()) % int(of) != int(number)

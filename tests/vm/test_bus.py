@@ -187,23 +187,25 @@ def test_kill_freeze_thaw_and_set_properties(systemd, unit):
     assert ended == [watch.Ended(unit, "failed", "signal", 2, 9)]
 
 
-def test_watching_a_unit_end_and_vanish(systemd, unit):
+def test_watching_a_unit_end_and_vanish(systemd, unit, tmp_path):
     other = unit.replace(".service", "-2.service")
     collect = {"CollectMode": ("s", "inactive-or-failed")}
+    end = tmp_path / "end"
     for name, status in ((unit, 3), (other, 0)):
-        argv = ("/bin/sh", "-c", f"sleep 2; exit {status}")
+        argv = ("/bin/sh", "-c", f"until test -e {end}; do sleep 0.1; done; exit {status}")
         assert systemd.wait(systemd.start_transient(Unit(name, command(*argv, **collect))), WAIT) == "done"
-    reload = threading.Timer(1, systemctl_reload)  # sends UnitRemoved for units that stay
-    reload.start()
+
+    def reload_and_end():
+        subprocess.run(["systemctl", "daemon-reload"], check=True)  # sends UnitRemoved for units that stay
+        end.touch()
+
+    meanwhile = threading.Timer(1, reload_and_end)
+    meanwhile.start()
     ended = watch.wait_inactive(unit, other, timeout=WAIT)
-    reload.join()
+    meanwhile.join()
     assert [(item.exec_main_code, item.exec_main_status) for item in ended] == [(1, 3), (1, 0)]
     assert [item.result for item in ended] == ["exit-code", "success"]
     assert watch.wait_inactive("nsunit-none.service", timeout=WAIT) == [watch.Ended("nsunit-none.service", "gone")]
-
-
-def systemctl_reload():
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
 
 
 def test_watching_gives_up_in_time(systemd, unit):

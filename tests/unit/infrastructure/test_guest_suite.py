@@ -152,27 +152,32 @@ def test_what_is_enough_once_runs_in_the_first_of_the_releases():
     ]
 
 
-@pytest.mark.parametrize("natively", [True, False])
-def test_what_runs_anywhere_is_shared_by_releases_that_cannot_be_missing(natively):
-    def shares(*releases):
-        how = {"natively": natively, "user_mode": natively}
-        found = ({place.share for place in guest_suite.places(name, releases, **how)} for name in releases)
-        return [share for (share,) in found]
-
-    assert shares("trixie", "bookworm", "sid") == ["0/2", "1/2", "none"]
-    assert shares("bookworm", "sid") == ["0/1", "none"]
-    assert shares("sid") == ["0/1"]
+def shares(*releases, natively):
+    """The share of each release; all of its places have the same."""
+    places = (guest_suite.places(name, releases, natively=natively, user_mode=True) for name in releases)
+    return [share for (share,) in ({place.share for place in found} for found in places)]
 
 
-def test_only_what_is_emulated_beside_user_mode_is_in_one_of_the_releases():
-    """All of the tests are in each of them otherwise, but for those that say so."""
-    found = {
-        (natively, user_mode, place.make): place.shared
-        for natively in (True, False)
-        for user_mode in (True, False)
-        for place in guest_suite.places("trixie", ["trixie"], natively=natively, user_mode=user_mode)
-    }
-    assert {key for key, shared in found.items() if shared != "anywhere"} == {(False, True, Machine)}
+def test_what_runs_anywhere_is_shared_by_releases_that_cannot_be_missing():
+    assert shares("trixie", "bookworm", "sid", natively=True) == ["0/2", "1/2", "none"]
+    assert shares("bookworm", "sid", natively=True) == ["0/1", "none"]
+    assert shares("sid", natively=True) == ["0/1"]
+
+
+def test_where_all_is_shared_one_that_can_be_missing_repeats_a_part_of_it():
+    assert shares("trixie", "bookworm", "sid", natively=False) == ["0/2", "1/2", "2/3"]
+    assert shares("bookworm", "sid", natively=False) == ["0/1", "1/2"]
+    assert shares("sid", natively=False) == ["0/1"]
+
+
+@pytest.mark.parametrize("user_mode", [True, False])
+def test_each_test_is_in_one_of_the_releases_where_nothing_is_booted_natively(user_mode):
+    """In each of them with --long, but for those that say so."""
+    machines = guest_suite.places("trixie", ["trixie"], natively=False, user_mode=user_mode)
+    assert {place.shared for place in machines} == {"all"}
+    assert {place.longer(run.LONG).shared for place in machines} == {"anywhere"}
+    natively = guest_suite.places("trixie", ["trixie"], natively=True, user_mode=user_mode)
+    assert {place.shared for place in natively} == {"anywhere"}
 
 
 def test_counts_are_many_natively_in_the_first_release():

@@ -85,11 +85,13 @@ def test_each_file_of_what_runs_anywhere_has_one_release(monkeypatch):
     assert min(len(here["0/2"]), len(here["1/2"])) > len(names) // 3
 
 
-def test_what_is_emulated_beside_user_mode_has_one_release_too(monkeypatch):
-    monkeypatch.setenv("NSUNIT_TEST_SHARE", "none")
-    lacking = item("vm/test_any.py", kernel=("nftables",))
-    assert not is_elsewhere(lacking)
-    monkeypatch.setenv("NSUNIT_TEST_SHARED", "anywhere kernel")
-    assert is_elsewhere(lacking)
-    assert is_elsewhere(item("vm/test_any.py", anywhere=("a reason",)))
-    assert not is_elsewhere(item("vm/test_any.py", machine=("cpuset",)))
+def test_where_all_is_shared_what_has_no_mark_has_one_release_too(monkeypatch):
+    """But what runs in the first of them only has no other anyway."""
+    names = [f"vm/test_{letter}.py" for letter in "abcdef"]
+    monkeypatch.setenv("NSUNIT_TEST_SHARED", "all")
+    here = {}
+    for share in ("0/2", "1/2"):
+        monkeypatch.setenv("NSUNIT_TEST_SHARE", share)
+        here[share] = {name for name in names if not is_elsewhere(item(name, kernel=("nftables",)))}
+        assert not any(is_elsewhere(item(name, once=("a reason",))) for name in names)
+    assert (here["0/2"] | here["1/2"], here["0/2"] & here["1/2"]) == (set(names), set())

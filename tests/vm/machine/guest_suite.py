@@ -67,15 +67,16 @@ class Place:
     seconds: float = 60 * 60
     suffix: str = ""  # of the names of systems and logs
     share: str = ""  # of the tests that run in one of the releases, see tests/vm/marks.py; all of them by default
-    shared: str = "anywhere"  # the marks of these
+    shared: str = "anywhere"  # which these are: those marked so, or all
 
     def booted(self, release: str) -> Booted:
         """Return what this run uses for a release here, booted or not."""
         return self.make(f"{owned.RUN}-{release}{self.suffix}")
 
     def longer(self, times: int) -> "Place":
-        """Return the same with that many times as much time."""
-        return replace(self, timeout=self.timeout * times, silence=self.silence * times, seconds=self.seconds * times)
+        """Return the same with that many times as much time, and no test shared that each release can have."""
+        timeout, silence, seconds = self.timeout * times, self.silence * times, self.seconds * times
+        return replace(self, timeout=timeout, silence=silence, seconds=seconds, shared="anywhere")
 
 
 def pytest_command(arguments: list[str], *tests: str) -> list[str]:
@@ -292,10 +293,9 @@ USER = replace(
     silence=5 * 60,
     suffix="-user-mode",
 )
-# Where nothing is booted natively.  Of all three releases side by side: emulated, all of it takes hours.
-EVERYTHING = replace(MACHINE, marks=USUAL, timeout=600, silence=15 * 60, seconds=8 * 60 * 60)
-# What user mode's kernel is not enough for is in one of the releases: in each it would take as long as all the rest.
-REST = replace(EVERYTHING, marks=f"{USUAL} and not user_mode", shared="anywhere kernel")
+# Where nothing is booted natively, each test is in one of the releases: in all three of them it would take hours.
+EVERYTHING = replace(MACHINE, marks=USUAL, timeout=600, silence=15 * 60, seconds=8 * 60 * 60, shared="all")
+REST = replace(EVERYTHING, marks=f"{USUAL} and not user_mode")
 USUAL_USER = replace(
     EVERYTHING, title=USER.title, make=USER.make, marks=f"{USUAL} and user_mode and not once", suffix=USER.suffix
 )
@@ -316,7 +316,7 @@ def places(release: str, releases: Sequence[str], *, natively: bool, user_mode: 
     else:
         machines, others = ([REST], [USUAL_USER, ONCE_USER]) if user_mode else ([EVERYTHING], [])
     found = [*machines, *others] if is_first else [*(without(place, "once") for place in machines), *others[:1]]
-    return [replace(place, share=share(release, releases)) for place in found]
+    return [replace(place, share=share(release, releases, place.shared)) for place in found]
 
 
 def without(place: Place, mark: str) -> Place:
@@ -324,10 +324,16 @@ def without(place: Place, mark: str) -> Place:
     return replace(place, marks=f"{place.marks} and not {mark}")
 
 
-def share(release: str, releases: Sequence[str]) -> str:
-    """Return which part of the tests marked `anywhere` a release runs; none may be left to one that can be missing."""
+def share(release: str, releases: Sequence[str], shared: str) -> str:
+    """Return which part of the tests that one release is enough for a release runs.
+
+    None may be left to one that can be missing: it repeats what others run, as many as it would have if it were no
+    such release, where all tests are shared.
+    """
     steady = [name for name in releases if name not in tree.MOVING] or list(releases)
-    return f"{steady.index(release)}/{len(steady)}" if release in steady else "none"
+    if release in steady:
+        return f"{steady.index(release)}/{len(steady)}"
+    return f"{releases.index(release)}/{len(releases)}" if shared == "all" else "none"
 
 
 def place_of_engines(*, natively: bool) -> Place:

@@ -201,13 +201,13 @@ class Run:
         """Return the job of a release in one place."""
         arguments, result = self.arguments, Result(release, place.title)
         key = f"{release}{place.suffix}"
-        counts = guest_suite.counts(place, release, long=arguments.long)
+        place = replace(place, counts=guest_suite.counts(place, release, long=arguments.long))
         options = [*(["-k", arguments.k] if arguments.k else []), *arguments.extra]
 
         def work(show: Printer) -> None:
             suite = Suite(
                 result,
-                replace(place, counts=counts).longer(LONG if arguments.long else 1),
+                place.longer(LONG) if arguments.long else place,
                 self.images[release].get(),
                 self.package.get,
                 options,
@@ -235,10 +235,12 @@ def shell(release: str) -> int:
         machine.stop()
 
 
-def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial: bool = False) -> int:
+def summarise(
+    results: list[Result], refusal: str, of_user_mode: str, *, partial: bool = False, long: bool = False
+) -> int:
     """Print what failed, what ran where and the closing lines; return the exit status.
 
-    A partial run is one that may find nothing to do in a suite.
+    A partial run is one that may find nothing to do in a suite, and in a long one no release shares with others.
     """
     print()
     for result in results:
@@ -252,6 +254,8 @@ def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial
         print(result.line())
     if refusal:
         print(f"nothing was booted natively: {refusal}")
+    if refusal and not long:
+        print("each test ran in one of the releases; with --long each has all of them")
     if of_user_mode:
         print(f"nothing was run in user mode, but in qemu's machines: {of_user_mode}")
     # Where nothing is booted natively, user mode has all of which nothing is to be said.
@@ -274,7 +278,8 @@ def summarise(results: list[Result], refusal: str, of_user_mode: str, *, partial
 HELP = """\
 What runs where: linters and unit tests on this system; tests/vm in Debian 13, 12 and sid, each booted natively as PID 1
 of namespaces of its own; what is marked `machine` there in machines: of a user-mode kernel where that is enough, else
-of qemu. Where nothing can be booted natively, all others run in these, too. What follows -- goes to pytest.
+of qemu. Where nothing can be booted natively, all others run in these, too, each in one of the releases. What follows --
+goes to pytest.
 
 To keep a system running while you work, see tests/vm/quick --help and tests/vm/dev --help.
 """
@@ -290,7 +295,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("-k", metavar="EXPR", help="only tests that match, as pytest's -k")
     parser.add_argument("--suite", action="append", choices=SUITES, help="only this one; can be given several times")
-    parser.add_argument("--machines", action="store_true", help="all of tests/vm in the machines")
+    parser.add_argument("--machines", action="store_true", help="all of tests/vm in machines, each test in one release")
     parser.add_argument("--long", action="store_true", help="full counts everywhere, in the machines too: takes hours")
     parser.add_argument("--engines", action="store_true", help="what runs only when asked for, in one release")
     parser.add_argument("--keep", action="store_true", help="leave systems and machines running")
@@ -334,7 +339,8 @@ def main() -> int:
             run = Run(arguments)
             results = run.suites()
             refusals = run.refusal.get(), run.refusal_of_user_mode.get()
-            status = summarise(results, *refusals, partial=bool(arguments.k or arguments.extra))
+            some = bool(arguments.k or arguments.extra)
+            status = summarise(results, *refusals, partial=some, long=arguments.long)
         finally:
             owned.ending.set()
             for booted in remaining():

@@ -278,8 +278,8 @@ def summarise(
 HELP = """\
 What runs where: linters and unit tests on this system; tests/vm in Debian 13, 12 and sid, each booted natively as PID 1
 of namespaces of its own; what is marked `machine` there in machines: of a user-mode kernel where that is enough, else
-of qemu. Where nothing can be booted natively, all others run in these, too, each in one of the releases. What follows --
-goes to pytest.
+of qemu. Where nothing can be booted natively, all others run in these, too, each in one of the releases. What follows
+-- goes to pytest.
 
 To keep a system running while you work, see tests/vm/quick --help and tests/vm/dev --help.
 """

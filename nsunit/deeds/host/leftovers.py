@@ -47,7 +47,6 @@ from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import FEATURES, hooks
-from nsunit.formats.disks import lines_of
 from nsunit.names import (
     ROOT_SLICE,
     group_of_pod,
@@ -57,13 +56,13 @@ from nsunit.names import (
     is_slice_of,
     is_valid_name,
     slice_path,
-    unescape_octal,
 )
 from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.linux import MNT_DETACH, umount2
 from nsunit.storage import files, tree
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.lock import Lock
+from nsunit.storage.mounted import points
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,9 +197,7 @@ def _unstarted(context: Context) -> Iterator[Leftover]:
 def _mounts(context: Context) -> Iterator[Leftover]:
     paths = context.paths
     bases = (paths.runtimes, paths.states)
-    lines = lines_of(read_kernel_file("/proc/self/mountinfo") or "")
-    points = [unescape_octal(line.split(" ", 5)[4]) for line in lines]
-    for point in reversed(points):
+    for point in reversed(points()):
         for base in bases:
             name = point.removeprefix(base + "/").partition("/")[0]
             if point.startswith(base + "/") and is_valid_name(name):

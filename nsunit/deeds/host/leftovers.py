@@ -118,7 +118,7 @@ def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover]
 
 def _look(context: Context) -> list[Leftover]:
     # What there is first, and then who owns it: what begins in between has an owner.
-    groups = list(_groups(f"{CGROUP_ROOT}{context.cgroup}/{ROOT_SLICE}", ""))
+    groups = list(_groups(f"{CGROUP_ROOT}{context.cgroup}/{ROOT_SLICE}"))
     things = [*_mounts(context), *_directories(context), *_unstarted(context)]  # in the order they can be removed in
     locks = list(_locks(context))
     seen = Owners(context)
@@ -165,7 +165,7 @@ def _of_units(seen: Owners) -> Iterator[Leftover]:
             yield Leftover("unit", slice_, "nothing runs in it")
 
 
-def _groups(directory: str, above: str) -> Iterator[tuple[str, str]]:
+def _groups(directory: str) -> Iterator[tuple[str, str]]:
     """The cgroups of units in *directory*, down all slices: path and unit."""
     try:
         names = os.listdir(directory)
@@ -177,7 +177,7 @@ def _groups(directory: str, above: str) -> Iterator[tuple[str, str]]:
         if name.startswith("nsunit-") and name.endswith(_UNITS):
             yield f"{directory}/{name}", name
             if name.endswith(".slice"):
-                yield from _groups(f"{directory}/{name}", name)  # no deeper than systemd nests, which are few
+                yield from _groups(f"{directory}/{name}")  # no deeper than systemd nests, which are few
 
 
 def _directories(context: Context) -> Iterator[Leftover]:

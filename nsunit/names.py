@@ -50,6 +50,7 @@ _OWN_NAMES = ("auto-update", "limits-settled", "limits-shown")
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _REST = _FIRST | frozenset("_.-")
 _PLAIN = _REST - {"-"}
+_OCTAL = frozenset("01234567")
 _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 _UNIT_LITERAL = _FIRST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ:_.")
 
@@ -122,10 +123,15 @@ def unescape(text: str) -> str:
 
 
 def unescape_octal(text: str) -> str:
-    """A path as it is, of what proc_pid_mountinfo(5) and fstab(5) have of it, where blanks and the like are numbers."""
-    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):  # backslashes come last
-        text = text.replace(code, char)
-    return text
+    """A text as it is, of what proc_pid_mountinfo(5) and fstab(5) have of it, where blanks and the like are numbers."""
+    first, *rest = text.split("\\")
+    return first + "".join(map(_after_backslash, rest))
+
+
+def _after_backslash(text: str) -> str:
+    code = text[:3]
+    is_ascii = len(code) == 3 and code[0] in "01" and _OCTAL.issuperset(code)
+    return chr(int(code, 8)) + text[3:] if is_ascii else f"\\{text}"
 
 
 def mount_unit(path: str, kind: str = "mount") -> str:

@@ -56,11 +56,6 @@ class Option(Record):
             return ""
         return f"[={self.value}]" if self.implied else f"={self.value}"
 
-    @property
-    def display(self) -> str:
-        """How the user writes it, for messages."""
-        return f"--{self.long}"
-
 
 class Verb(Record):
     """One verb: `run` is "module:function" and is imported when the verb is called; what that returns, see `Function`.

@@ -106,7 +106,7 @@ def begin_to_stop(context: Context, unit: str) -> None:
 JOURNAL = "/run/systemd/journal/socket"
 REFUSED_ID = "d8aa6b3dbf7d45d3b2a1e0b7c6c20c2f"  # MESSAGE_ID= of what was refused before systemd was asked
 _JOURNAL_MAX = 1 << 15  # characters of a message
-_FAILED = "failed-"  # of the names of the files
+FAILED = "failed-"  # of the names of the files
 
 
 class Failure(Record):
@@ -163,12 +163,12 @@ def failed_names(context: Context) -> list[str]:
         there = files.list_directory(context.paths.runtime)
     except PermissionError:
         return []  # it is root's to know
-    names = (name.removeprefix(_FAILED) for name in there if name.startswith(_FAILED))
+    names = (name.removeprefix(FAILED) for name in there if name.startswith(FAILED))
     return [name for name in names if main_file(name, context.search)]
 
 
 def _failed_file(context: Context, name: str) -> str:
-    return f"{context.paths.runtime}/{_FAILED}{name}"
+    return f"{context.paths.runtime}/{FAILED}{name}"
 
 
 def _tell_journal(context: Context, name: str, error: NsunitError) -> None:

@@ -6,6 +6,7 @@ import _signal  # type: ignore[import-not-found]  # the C half of signal: the Py
 import os
 import sys
 
+from nsunit import setup
 from nsunit.errors import DefinitionError, NotFoundError, NsunitError
 from nsunit.names import (
     escape,
@@ -252,8 +253,7 @@ def is_frozen(running: Running) -> bool:
 def cgroup_of(pid: int) -> str:
     """The version 2 cgroup of process *pid*, empty if it is gone."""
     try:
-        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-            return next((line[3:].rstrip("\n") for line in file if line.startswith("0::")), "")
+        return setup.cgroup_of(str(pid))
     except (FileNotFoundError, ProcessLookupError):
         return ""
 

@@ -46,12 +46,18 @@ def mount_of(path: str, mountinfo: str) -> Mount:
     return found
 
 
+def points_of(mountinfo: str) -> Iterator[tuple[str, int]]:
+    """The mount point of each mount with the mount's id, in the order in which they were mounted."""
+    for line in lines_of(mountinfo):
+        number, _, _, _, point, _ = line.split(" ", 5)
+        yield unescape_octal(point), int(number)
+
+
 def mounts_at(mountinfo: str) -> dict[str, list[int]]:
     """The ids of the mounts at each mount point, the topmost last."""
     found: dict[str, list[int]] = {}
-    for line in lines_of(mountinfo):
-        words = line.split(" ")
-        found.setdefault(unescape_octal(words[4]), []).append(int(words[0]))
+    for point, number in points_of(mountinfo):
+        found.setdefault(point, []).append(number)
     return found
 
 

@@ -65,6 +65,18 @@ def overwrite(fd: int, content: bytes, size: int) -> None:
         os.ftruncate(fd, len(content))
 
 
+def cgroup_of(process: str) -> str:
+    """The version 2 cgroup of *process*, a PID or "self", as cgroups(7) has it.
+
+    Who may make groups chooses names, with all in them that Python takes for the end of a line but the newline.
+    """
+    path = f"/proc/{process}/cgroup"
+    for line in read_file(path).split("\n"):
+        if line.startswith("0::"):
+            return line[3:]
+    raise OSError(2, "this host has no cgroup version 2 hierarchy", path)
+
+
 def unreaped(pid: int) -> str:
     """What keeps *pid*, the first process of a PID namespace, from ending; empty where nothing does.
 

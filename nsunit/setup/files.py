@@ -115,7 +115,7 @@ def open_wanted(path: str, flags: tuple[str, ...], *, follow: bool) -> int:
         return -1
 
 
-def open_directory(root_fd: int, path: str, mode: int = 0o755) -> int:
+def open_directory(root_fd: int, path: str) -> int:
     """Open the directory *path* below *root_fd*, making what is missing of it.  Returns an O_PATH descriptor."""
     try:
         return open_in_root(root_fd, path, os.O_PATH | os.O_DIRECTORY)
@@ -123,7 +123,7 @@ def open_directory(root_fd: int, path: str, mode: int = 0o755) -> int:
         parent, name = _split(path)
         parent_fd = open_directory(root_fd, parent)
     try:
-        _make_node(name, parent_fd, stat.S_IFDIR | mode)
+        _make_node(name, parent_fd, stat.S_IFDIR | 0o755)
         # O_NOFOLLOW: what stands there now is what was just made, or else an error.
         return os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
     finally:

@@ -6,7 +6,7 @@ import _struct as struct  # the C half: the other is a file to read, and no more
 import errno
 import fcntl
 
-from nsunit.setup import CGROUP_ROOT, linux, write_over
+from nsunit.setup import CGROUP_ROOT, cgroup_of, linux, write_over
 from nsunit.setup import read_file as read_file
 from nsunit.setup import system as os
 from nsunit.setup import write_file as write_file
@@ -191,15 +191,6 @@ class Subgroup(Operation):
 def own_cgroup() -> str:
     """The calling process's cgroup, as /proc/self/cgroup tells it on a pure version 2 host."""
     return cgroup_of("self")
-
-
-def cgroup_of(process: str) -> str:
-    """The cgroup of *process*, a PID or "self"."""
-    path = f"/proc/{process}/cgroup"
-    for line in read_file(path).splitlines():
-        if line.startswith("0::"):
-            return line[3:]
-    raise OSError(2, "this host has no cgroup version 2 hierarchy", path)
 
 
 def unit_and_slice(group: str) -> tuple[str, str]:

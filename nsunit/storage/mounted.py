@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.errors import NsunitError
-from nsunit.formats.disks import mounts_at
+from nsunit.formats.disks import mounts_at, points_of
 from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 def mounts() -> dict[str, list[int]]:
     """The ids of the host's mounts at each mount point, the topmost last: see `mounts_at`."""
-    return mounts_at(read_kernel_file("/proc/self/mountinfo") or "")
+    return mounts_at(_mountinfo())
+
+
+def points() -> list[str]:
+    """The host's mount points in the order in which they were mounted, each once for each mount."""
+    return [point for point, _ in points_of(_mountinfo())]
+
+
+def _mountinfo() -> str:
+    return read_kernel_file("/proc/self/mountinfo") or ""
 
 
 def refuse_mounted_state(paths: Paths, name: str, *, below: bool = True) -> None:

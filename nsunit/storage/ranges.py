@@ -37,12 +37,13 @@ def allocate(paths: Paths, name: str, directory: str) -> tuple[int, int]:
     Raises:
         NsunitError: no range is left, or a file cannot be understood.
     """
-    content = files.read_file(directory + "/ids")
-    if content is not None:
-        own = _entries(content, directory)[0]
-        if _is_ours(content) and not _has_another(paths, name, own):
-            return own
+    # Who only looks what others have holds the lock, too: what is remembered of it would lack what is just written.
     with Lock(paths.locks, LOCK):
+        content = files.read_file(directory + "/ids")
+        if content is not None:
+            own = _entries(content, directory)[0]
+            if _is_ours(content) and not _has_another(paths, name, own):
+                return own
         texts = [_text(path) for path in SUBORDINATE]
         candidates = configured(*texts)
         taken = _taken(paths, name) + _of_systemd()

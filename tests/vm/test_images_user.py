@@ -15,7 +15,7 @@ import pytest
 from registry import registry
 from rootless import User, nothing_left, user
 from test_images import busybox
-from test_images_out import BASE, DIFFERENCES, MARKS, read_layout
+from written_images import BASE, DIFFERENCES, MARKS, read_layout
 
 ANYWHERE = pytest.mark.anywhere("the store of a user: files of nsunit's own, ids and overlayfs")
 

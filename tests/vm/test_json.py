@@ -99,8 +99,7 @@ def test_all_of_it(scene, shared, tmp_path):
     of_others(scene, tmp_path)
     of_images(scene, tmp_path)
     of_volumes(scene, tmp_path)
-    # Others print what these do; see test_build.py, test_create.py, test_deploy.py, test_images.py, test_images_out.py
-    # and test_update.py.
+    # Others print what these do; see test_build.py, test_create.py, test_deploy.py, test_images*.py and test_update.py.
     elsewhere = {f"image {verb}" for verb in ("pull", "push", "bisect", "diff", "revert")}
     elsewhere |= {"build", "commit", "create", "deploy", "diff", "update", "rollback"}
     assert SCHEMA["properties"].keys() - scene.seen == elsewhere | (set() if CONTROLLED else {"reclaim", "cgroup get"})

@@ -149,11 +149,11 @@ def _run(context: Context, offer: Offer, definition: Definition, undo: Undo) -> 
     if outcome.state != "differs":
         came_up(context, name)
         return outcome.state
-    _restart(context, name, undo, again)
+    _restart(name, undo, again)
     return "restarted"
 
 
-def _restart(context: Context, name: str, undo: Undo, again: Callable[[str, bool], None]) -> None:
+def _restart(name: str, undo: Undo, again: Callable[[str, bool], None]) -> None:
     was_changed = bool(undo)
     try:
         again(name, True)

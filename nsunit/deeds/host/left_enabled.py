@@ -6,7 +6,7 @@ import os
 
 from nsunit.core.findings import Leftover
 from nsunit.core.install import UNFINISHED, renaming, unlink
-from nsunit.core.listeners import links
+from nsunit.core.listeners import LINK_DIRECTORIES, links
 from nsunit.deeds.enable import take_away_files
 from nsunit.deeds.rename import rename
 from nsunit.definition import read_regular
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.core.findings import Owners
 
-_LINKS = (".wants", ".requires", ".upholds")
 _HEADLINE = "# Container "
 _MADE = "# Made by nsunit from "
 _UNIT_FILE_MAX = 1 << 20  # bytes
@@ -48,7 +47,7 @@ def of_enabled(owners: Owners) -> Iterator[Leftover]:
         name = _made_for(f"{units}/{unit}") if unit.startswith("nsunit-") else ""
         if name and (owners.is_free(name) or (states and _has_lost_state(owners, name))):
             yield Leftover("unit file", f"{units}/{unit}", "its container is not enabled", name)
-    for directory in (units, *(f"{units}/{entry}" for entry in there if entry.endswith(_LINKS))):
+    for directory in (units, *(f"{units}/{entry}" for entry in there if entry.endswith(LINK_DIRECTORIES))):
         for entry in files.list_directory(directory):
             if _leads_nowhere(f"{directory}/{entry}", units):
                 yield Leftover("link", f"{directory}/{entry}", "there is no such unit")

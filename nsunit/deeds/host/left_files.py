@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from nsunit.core.findings import Leftover, is_locked
+from nsunit.core.jobs import FAILED
 from nsunit.deeds.look.root import maps_of
 from nsunit.deeds.mount.mounted import is_there, places_of
 from nsunit.definition.search import main_file
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.core.findings import Owners
 
-_FAILED = "failed-"
 _STATES = ("boot", "network", "boot/network")
 
 
@@ -63,7 +63,7 @@ def sockets(owners: Owners) -> Iterator[Leftover]:
 def of_definitions(context: Context) -> Iterator[Leftover]:
     """Notes of how the start of a container has failed that is defined no more."""
     for entry in files.list_directory(context.paths.runtime):
-        name = entry.removeprefix(_FAILED)
+        name = entry.removeprefix(FAILED)
         if entry != name and is_valid_name(name) and not main_file(name, context.search):
             yield Leftover("file", f"{context.paths.runtime}/{entry}", "its container is not defined", name)
 

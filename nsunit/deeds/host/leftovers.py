@@ -47,7 +47,6 @@ from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import FEATURES, hooks
-from nsunit.formats.disks import lines_of
 from nsunit.names import (
     ROOT_SLICE,
     group_of_pod,
@@ -57,13 +56,13 @@ from nsunit.names import (
     is_slice_of,
     is_valid_name,
     slice_path,
-    unescape_octal,
 )
 from nsunit.setup import CGROUP_ROOT
 from nsunit.setup.linux import MNT_DETACH, umount2
 from nsunit.storage import files, tree
 from nsunit.storage.files import read_kernel_file
 from nsunit.storage.lock import Lock
+from nsunit.storage.mounted import points
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def take_away(context: Context, found: list[Leftover], done: Callable[[Leftover]
 
 def _look(context: Context) -> list[Leftover]:
     # What there is first, and then who owns it: what begins in between has an owner.
-    groups = list(_groups(f"{CGROUP_ROOT}{context.cgroup}/{ROOT_SLICE}", ""))
+    groups = list(_groups(f"{CGROUP_ROOT}{context.cgroup}/{ROOT_SLICE}"))
     things = [*_mounts(context), *_directories(context), *_unstarted(context)]  # in the order they can be removed in
     locks = list(_locks(context))
     seen = Owners(context)
@@ -166,7 +165,7 @@ def _of_units(seen: Owners) -> Iterator[Leftover]:
             yield Leftover("unit", slice_, "nothing runs in it")
 
 
-def _groups(directory: str, above: str) -> Iterator[tuple[str, str]]:
+def _groups(directory: str) -> Iterator[tuple[str, str]]:
     """The cgroups of units in *directory*, down all slices: path and unit."""
     try:
         names = os.listdir(directory)
@@ -178,7 +177,7 @@ def _groups(directory: str, above: str) -> Iterator[tuple[str, str]]:
         if name.startswith("nsunit-") and name.endswith(_UNITS):
             yield f"{directory}/{name}", name
             if name.endswith(".slice"):
-                yield from _groups(f"{directory}/{name}", name)  # no deeper than systemd nests, which are few
+                yield from _groups(f"{directory}/{name}")  # no deeper than systemd nests, which are few
 
 
 def _directories(context: Context) -> Iterator[Leftover]:
@@ -198,9 +197,7 @@ def _unstarted(context: Context) -> Iterator[Leftover]:
 def _mounts(context: Context) -> Iterator[Leftover]:
     paths = context.paths
     bases = (paths.runtimes, paths.states)
-    lines = lines_of(read_kernel_file("/proc/self/mountinfo") or "")
-    points = [unescape_octal(line.split(" ", 5)[4]) for line in lines]
-    for point in reversed(points):
+    for point in reversed(points()):
         for base in bases:
             name = point.removeprefix(base + "/").partition("/")[0]
             if point.startswith(base + "/") and is_valid_name(name):

@@ -21,6 +21,7 @@ from nsunit.formats.disks import lines_of
 from nsunit.record import Record
 from nsunit.setup import CGROUP_ROOT, linux
 from nsunit.setup.namespaces import make_user_namespace
+from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _file_system(path: str) -> int:
 
 
 def _mount_options(mount_point: str) -> tuple[str, ...]:
-    for line in lines_of(_read("/proc/self/mountinfo")):
+    for line in lines_of(read_kernel_file("/proc/self/mountinfo") or ""):
         fields = line.split(" ")
         if fields[4] == mount_point:
             return tuple(f"{fields[5]},{fields[-1]}".split(","))

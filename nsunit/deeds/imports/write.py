@@ -7,9 +7,10 @@ import shutil
 import tempfile
 
 from nsunit import features
+from nsunit.core.context import take_back
 from nsunit.definition.load import default_instance, load_any
 from nsunit.definition.search import SUFFIX, SearchPath
-from nsunit.dropins.files import make_directory
+from nsunit.dropins import files as unit_directory
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
@@ -20,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nsunit.core.context import Context
+    from nsunit.core.context import Context, Undo
     from nsunit.imports.model import Draft, Line, Places
 
 _ROUNDS_MAX = 30
@@ -146,25 +147,27 @@ class Staged:
         Raises:
             DefinitionError: somebody else has written one meanwhile, and *replace* is off.
         """
-        make_directory(self.target)
-        saved: list[tuple[str, bytes | None]] = []
+        unit_directory.make_directory(self.target)
+        paths: list[str] = []
+        undo: Undo = []
         held = hold(self.target)  # of two imports one waits
         try:
             if not replace:
                 refuse_others(self.drafts, self.target)
             for draft in self.drafts:
                 path = os.path.join(self.target, draft.name + SUFFIX)
-                saved.append((path, _content(path)))
+                before = unit_directory.read(path)
+                undo.append(lambda path=path, before=before: unit_directory.restore(path, before))  # type: ignore[misc]
                 staged = os.path.join(self.directory, draft.name + SUFFIX)
                 os.chmod(staged, 0o644)
                 os.replace(staged, path)
+                paths.append(path)
         except BaseException:
-            for path, before in reversed(saved):
-                _put_back(path, before)
+            take_back(undo)
             raise
         finally:
             os.close(held)
-        return [path for path, _ in saved]
+        return paths
 
 
 def _bare(problem: Problem, key: str) -> str:
@@ -200,22 +203,3 @@ def check_writable(target: str) -> None:
     if why := refusal(target):
         hint = "use --to=DIR" if "read-only" in why else "run it as root, or use --to=DIR"
         raise NsunitError(f"'{printable(target)}' {why}", hint=hint)
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-
-
-def _put_back(path: str, before: bytes | None) -> None:
-    try:
-        if before is None:
-            os.unlink(path)
-        else:
-            with open(path, "wb") as file:
-                file.write(before)
-    except OSError:
-        pass  # the first error is the one to be told

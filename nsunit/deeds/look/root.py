@@ -34,7 +34,7 @@ class Root(Record):
 def links_of(directory: str) -> dict[str, str]:
     """Where the directories of a root that are symbolic links led at the start, as noted in *directory*."""
     content = os.fsdecode(read_file(f"{directory}/{root.LINKS}") or b"")
-    return {path: real for path, _, real in (line.partition("\0") for line in content.splitlines())}
+    return {path: real for path, _, real in (line.partition("\0") for line in content.split("\n")[:-1])}
 
 
 def moved_links(directory: str) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,7 @@ import os
 import struct
 
 from nsunit.features.boot.console import carry
-from nsunit.setup import CGROUP_ROOT, files, linux, mounts, namespaces
+from nsunit.setup import CGROUP_ROOT, cgroup_of, files, linux, mounts, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 from nsunit.setup.spawn import TIOCSPTLCK
@@ -59,7 +59,7 @@ def _others(own: str, unit: str) -> list[str]:
     """The other processes of the set-up that are in the cgroup of the *unit*, or with this one; none of a `run`'s."""
     parent = str(os.getppid())
     there = namespaces.read_file(f"{CGROUP_ROOT}{unit}/cgroup.procs").split()
-    beside = [parent] if namespaces.cgroup_of(parent) == own != unit else []
+    beside = [parent] if cgroup_of(parent) == own != unit else []
     return [pid for pid in (*there, *beside) if pid != str(os.getpid())]
 
 

@@ -37,7 +37,7 @@ def get(group: Group, names: Sequence[str]) -> list[tuple[str, str]]:
     path = find(group)
     found = []
     for name in names:
-        _check_name(group, name)
+        _check_name(name)
         text = _read(group, path, name)
         found.append((name, cgroup_v1.shown(name, text)))
     return found
@@ -73,7 +73,7 @@ def set_values(context: Context, group: Group, values: Sequence[tuple[str, str]]
     undo: list[Callable[[], object]] = []
     try:
         for name, value in values:
-            _check_name(group, name)
+            _check_name(name)
             now = _read_now(path, cgroup_v1.file_of(name))
             try:
                 file, text = cgroup_v1.translate(name, value, now)
@@ -190,7 +190,7 @@ def _with_device_number(file: str, value: str) -> str:
     return f"{os.major(number)}:{os.minor(number)}{blank}{rest}"
 
 
-def _check_name(group: Group, name: str) -> None:
+def _check_name(name: str) -> None:
     if not name or "/" in name or name.startswith("."):
         raise UsageError(f"'{printable(name)}' is not the name of a file of a group", hint="e.g. memory.max")
     why = cgroup_v1.reason(name) if cgroup_v1.file_of(name) == name else None

@@ -125,7 +125,7 @@ def archive_unit(token: str, argv: tuple[str, ...], place: str, *, disks: bool, 
     return Unit(f"nsunit-archive-{token}.service", (*properties, Property("SyslogIdentifier", "s", "nsunit-archive")))
 
 
-def storage_unit(token: str, argv: tuple[str, ...], place: str, *, user: bool) -> Unit:
+def storage_unit(token: str, argv: tuple[str, ...], *, user: bool) -> Unit:
     """`nsunit-pull-TOKEN.service`, which reads podman's store: that takes locks and mounts, and newuidmap(1)."""
     properties = _common("Copy an image from podman's store for nsunit", argv, SECONDS)
     if not user:

@@ -65,7 +65,7 @@ class Join(Operation):
         """Make the mounts that show the host's namespaces; see who owns one that only its owner can use."""
         if self.source != "host":
             if self.kind in ("pid", "mnt"):
-                _check_owner(build, build.prepared[self], self.kind)
+                _check_owner(build, build.prepared[self])
         elif self.kind == "pid":
             proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             clone = linux.clone_tree(proc)
@@ -209,7 +209,7 @@ def _pids_of(pid: str) -> list[bytes]:
     return content.partition(b"\nNSpid:")[2].partition(b"\n")[0].split()
 
 
-def _check_owner(build: Build, fd: int, kind: str) -> None:
+def _check_owner(build: Build, fd: int) -> None:
     """See that the container's user namespace, or one below it, owns the namespace behind *fd*."""
     wanted = os.fstat(build.userns_fd) if build.has_userns else os.stat("/proc/self/ns/user")
     owner = fcntl.ioctl(fd, NS_GET_USERNS)

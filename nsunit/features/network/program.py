@@ -87,10 +87,13 @@ def note_attached(container: str, locks: str) -> None:
             return
         except FileExistsError:
             pass
-        with open(path, "rb") as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-            if os.fstat(file.fileno()).st_nlink:
-                os.unlink(path)
+        try:
+            with open(path, "rb") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+                if os.fstat(file.fileno()).st_nlink:
+                    os.unlink(path)
+        except FileNotFoundError:
+            continue  # who detached it has just ended
 
 
 def make_way(item: attachment.Attachment, locks: str) -> None:

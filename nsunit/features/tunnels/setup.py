@@ -15,7 +15,7 @@ import stat
 import struct
 
 from nsunit.features.namespaces.setup import open_of_unit
-from nsunit.setup import linux, namespaces, spawn
+from nsunit.setup import cgroup_of, linux, namespaces, spawn
 from nsunit.setup.build import Build
 from nsunit.setup.operation import Operation
 
@@ -137,7 +137,7 @@ class Tunnel(Operation):
 
 def _move_to_unit(payload: int, subgroup: str) -> None:
     """Into the unit of *payload*, beside the payload's own control group: that is the container's."""
-    group = namespaces.cgroup_of(str(payload))
+    group = cgroup_of(str(payload))
     if subgroup:
         while group and not group.endswith((".service", ".scope")):
             group = group.rpartition("/")[0]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nsunit.oci.spec.limits.resources import Write
 
 _SECONDS = 10.0
+_GONE = (errno.ENOENT, errno.ENODEV)  # the second where it went while a file of it was open: systemd removes scopes
 
 
 def make(path: str) -> None:
@@ -138,7 +139,7 @@ def _processes_in(directory: str) -> list[int]:
     try:
         return [int(pid) for pid in read_file(f"{directory}/cgroup.procs").split()]
     except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP):  # gone, or threaded
+        if error.errno not in (*_GONE, errno.EOPNOTSUPP):  # a threaded one does not tell either
             raise
         return []
 
@@ -167,8 +168,9 @@ def kill(path: str) -> None:
     """Kill all processes there and below: frozen ones, too."""
     try:
         write_file(f"{CGROUP_ROOT}{path}/cgroup.kill", "1")
-    except FileNotFoundError:
-        pass
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
 
 
 def is_frozen(path: str) -> bool:

@@ -10,7 +10,7 @@ from nsunit.oci.errors import OciError
 from nsunit.oci.rootless import is_users
 from nsunit.oci.spec.annotations import wishes_of
 from nsunit.oci.spec.limits.resources import for_scope, needs_version
-from nsunit.setup.namespaces import cgroup_of
+from nsunit.setup import cgroup_of
 from nsunit.units import Property, Unit
 
 TYPE_CHECKING = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.names import unescape_octal
 from nsunit.oci.errors import SpecError
 from nsunit.oci.spec import mounts as options
 from nsunit.oci.spec.fields import Json, take, wrong
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT = "/"
-_ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 
 class Mount(Record):
@@ -42,10 +42,7 @@ def parse(text: str) -> list[Mount]:
     for line in filter(None, text.split("\n")):  # names may have all other ends of lines as they are
         before, _, after = line.partition(" - ")
         words = before.split(" ")
-        point = words[4]
-        for escape, character in _ESCAPES:
-            point = point.replace(escape, character)
-        found.append(Mount(int(words[0]), int(words[1]), words[2], point, after.split(" ")[0]))
+        found.append(Mount(int(words[0]), int(words[1]), words[2], unescape_octal(words[4]), after.split(" ")[0]))
     return found
 
 

@@ -43,6 +43,7 @@ _RANGES = {
     "t": INTEGERS["uint64"],
     "h": INTEGERS["int32"],
 }
+_USEC_MAX = (1 << 63) - 1  # what is more is infinity, which USec=uint64 18446744073709551615 says
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
@@ -101,6 +102,8 @@ def _property(name: str, text: str, where: str) -> Property:
             raise FieldError(where, f"'{text}' is no number of seconds")
         if value < 0:
             raise FieldError(where, f"'{text}' is less than no time")
+        if not value * 1_000_000 <= _USEC_MAX:  # or it is no number at all
+            raise FieldError(where, f"'{text}' is no number of seconds")
         return Property(f"{name[:-3]}USec", "t", round(value * 1_000_000))
     return Property(name, signature, value)
 
@@ -231,7 +234,9 @@ class _Parser:
         digits = self.text[self.place : self.place + length]
         self.place += length
         try:
-            return chr(int(digits, 16))
+            found = chr(int(digits, 16))
+            found.encode()  # halves of a character cannot be sent
+            return found
         except (ValueError, OverflowError):
             raise ValueError(f"'\\{character}{digits}' is no character") from None
 

@@ -44,7 +44,7 @@ def before_pivot(config: Json, bundle: str, namespaces: Namespaces, *, binds_dev
     steps: list[Operation] = [Root(root_path(config, bundle), inherited)]
     mounted_dev = ""
     for number, entry in enumerate(take(config, "mounts", list)):
-        step = _mount(entry, f"mounts[{number}].", bundle, linux, namespaces, inherited)
+        step = _mount(entry, f"mounts[{number}].", bundle, namespaces, inherited)
         steps.append(step)
         if getattr(step, "target", "").rstrip("/") == "/dev":
             mounted_dev = step.keyword
@@ -82,7 +82,7 @@ def hidden(config: Json) -> list[Operation]:
     return steps
 
 
-def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namespaces, inherited: int) -> Operation:
+def _mount(entry: Json, where: str, bundle: str, namespaces: Namespaces, inherited: int) -> Operation:
     said_target: str = take(entry, "destination", str)
     if not said_target:
         raise wrong(f"{where}destination", "it must be given")
@@ -97,7 +97,7 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
         if not source:
             raise wrong(f"{where}source", "a bind mount has one")
         path = source if source.startswith("/") else f"{bundle}/{source}"
-        maps, maps_all = _id_maps(entry, where, said.idmap, linux, namespaces)
+        maps, maps_all = _id_maps(entry, where, said.idmap, namespaces)
         recursive = said.recursive or kind == "rbind"
         attributes = (said.set, said.clear, said.set_all, said.clear_all)
         return Bind(path, target, recursive, *attributes, inherited, said.propagation, maps, maps_all)
@@ -111,9 +111,7 @@ def _mount(entry: Json, where: str, bundle: str, linux: Json, namespaces: Namesp
     return Mount(kind, source, target, said.data, *attributes, said.propagation, copy_up, kept)
 
 
-def _id_maps(
-    entry: Json, where: str, idmap: str, linux: Json, namespaces: Namespaces
-) -> tuple[tuple[str, str] | tuple[()], bool]:
+def _id_maps(entry: Json, where: str, idmap: str, namespaces: Namespaces) -> tuple[tuple[str, str] | tuple[()], bool]:
     uid, gid = id_map(entry, "uidMappings", where), id_map(entry, "gidMappings", where)
     if bool(uid) != bool(gid):
         raise wrong(where.rstrip("."), "it needs both uidMappings and gidMappings")

@@ -9,7 +9,7 @@ from nsunit.oci.spec.fields import Json, take
 from nsunit.oci.spec.namespaces import Namespaces
 from nsunit.record import Record
 from nsunit.setup.namespaces import Loopback
-from nsunit.setup.oci.process import Call, Domainname, Keyring, Sysctl, Wait
+from nsunit.setup.oci.process import SEPARATORS, Call, Domainname, Keyring, Sysctl, Wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,9 +107,11 @@ _IPC = frozenset(("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmm
 def _sysctls(linux: Json, spaces: Namespaces) -> list[Operation]:
     steps: list[Operation] = []
     for key, value in take(linux, "sysctl", dict).items():
-        name = key if "." in key.split("/")[0] else key.replace("/", ".")
+        # What separates first says how the rest is read, as with sysctl(8): a dot, or a slash as in a path.
+        name = key if "." in key.partition("/")[0] else key.translate(SEPARATORS)
         area, _, rest = name.partition(".")
-        if not _is_separate(area, rest, spaces):
+        is_name = not {"", ".", ".."}.intersection(name.translate(SEPARATORS).split("/"))
+        if not is_name or not _is_separate(area, rest, spaces):
             raise SpecError(f'sysctl "{name}" is not in a separate kernel namespace')
         steps.append(Sysctl(name, value))
     return steps

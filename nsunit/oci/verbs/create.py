@@ -15,9 +15,9 @@ from nsunit.oci.spec.hooks import state
 from nsunit.oci.spec.namespaces import has_hosts_root
 from nsunit.oci.spec.plan import Plan, plan
 from nsunit.oci.state import REPLY, START, Container, began_of, now, read, write_whole
-from nsunit.setup import linux
+from nsunit.setup import cgroup_of, linux
 from nsunit.setup import system as os
-from nsunit.setup.namespaces import cgroup_of, write_file
+from nsunit.setup.namespaces import write_file
 from nsunit.setup.oci.calls import allow_limits
 from nsunit.setup.oci.shield import protect
 from nsunit.setup.oci.spawn import Answers, Spaces, StartError, spawn

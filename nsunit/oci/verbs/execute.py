@@ -12,7 +12,7 @@ from nsunit.oci.spec.fields import Json, parse_object, take
 from nsunit.oci.spec.hooks import state
 from nsunit.oci.spec.process import cpu_set
 from nsunit.oci.state import CREATED, PAUSED, RUNNING, Container, is_alive, read, write_whole
-from nsunit.setup import linux, namespaces
+from nsunit.setup import cgroup_of, linux, namespaces
 from nsunit.setup import system as os
 from nsunit.setup.oci.calls import allow_limits
 from nsunit.setup.oci.process import Keyring, Report
@@ -209,7 +209,7 @@ class _Session(Answers):
             # It hands controllers down itself, so its own group takes no processes: that of its process does.
             if error.errno not in (16, 95) or self.given.one("cgroup"):
                 raise StartError(f"unable to enter the cgroup {path}: {error.strerror}") from None
-            fs.enter(namespaces.cgroup_of(str(self.container.pid)), pid)
+            fs.enter(cgroup_of(str(self.container.pid)), pid)
 
     def listener(self, pid: int, fd: int) -> None:
         """See Answers."""

@@ -7,7 +7,7 @@ import _signal  # type: ignore[import-not-found]  # the C half of signal: the Py
 from nsunit.oci.cgroup import fs, manager
 from nsunit.oci.errors import OciError
 from nsunit.oci.state import STOPPED, Container, is_alive
-from nsunit.setup import read_file
+from nsunit.setup import cgroup_of
 from nsunit.setup import system as os
 
 TYPE_CHECKING = False
@@ -101,8 +101,7 @@ def _signal_member(group: str, pid: int, number: int) -> None:
     except ProcessLookupError:
         return
     try:
-        where = read_file(f"/proc/{pid}/cgroup").rpartition("0::")[2]
-        if where.startswith((f"{group}/", f"{group}\n")):
+        if f"{cgroup_of(str(pid))}/".startswith(f"{group}/"):
             _signal.pidfd_send_signal(pidfd, number)
     except (ProcessLookupError, FileNotFoundError):
         pass

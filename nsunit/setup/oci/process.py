@@ -32,6 +32,9 @@ class Domainname(Step):
         linux.setdomainname(self.name)
 
 
+SEPARATORS = {ord("."): "/", ord("/"): "."}  # of a parameter's name, for its path, and of that for the name
+
+
 class Sysctl(Step):
     """Set the kernel parameter *key* of the container's namespaces to *value*."""
 
@@ -46,7 +49,7 @@ class Sysctl(Step):
 
     def execute(self, build: Build) -> None:
         """Write it through the container's procfs."""
-        write_proc("sys/" + self.key.translate({ord("."): "/", ord("/"): "."}), self.value)
+        write_proc("sys/" + self.key.translate(SEPARATORS), self.value)
 
 
 class Keyring(Step):

@@ -20,6 +20,7 @@ from nsunit.errors import BusError, NsunitError
 from nsunit.features.identities.setup import UserMaps
 from nsunit.setup.namespaces import UserNamespace
 from nsunit.setup.operation import dump
+from nsunit.storage import mounted
 from nsunit.storage.paths import Paths
 
 GONE = 4_194_305  # more than any process id
@@ -321,7 +322,7 @@ def test_ids_that_nobody_can_read(context):
 def test_a_mount_whose_name_has_blanks(context, monkeypatch):
     point = f"{context.top}/var/containers/web/a b"
     line = "30 1 0:40 / " + point.replace(" ", r"\040") + " rw - tmpfs none rw\n"
-    monkeypatch.setattr(module, "read_kernel_file", lambda path: line if path.endswith("mountinfo") else None)
+    monkeypatch.setattr(mounted, "read_kernel_file", lambda _path: line)
     assert [(item.kind, item.what) for item in leftovers(context)] == [("mount", point)]
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -124,3 +125,17 @@ def test_missing_libseccomp(monkeypatch):
 
     monkeypatch.setattr(probes, "library_version", missing)
     assert probes._libseccomp() == (None, "install it")
+
+
+@needs_root
+def test_a_mount_point_is_called_as_whoever_made_it_likes(tmp_path):
+    """Users may mount, by fusermount(1) for one."""
+    place = tmp_path / "a\rb\rc"
+    place.mkdir()
+    code = (
+        "import sys; from nsunit.deeds.host import probes; from nsunit.setup import linux;"
+        "linux.unshare(linux.CLONE_NEWNS); linux.mount_propagation('/', linux.MS_PRIVATE | linux.MS_REC);"
+        "linux.mount('none', sys.argv[1], 'tmpfs', 0, ''); print(probes._mount_options('/nowhere'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, place], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("()\n", "")

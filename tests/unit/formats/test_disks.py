@@ -10,6 +10,7 @@ MOUNTINFO = r"""
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 23 22 0:5 / /dev rw,nosuid shared:2 - devtmpfs udev rw,size=1k
 30 22 0:40 / /merged rw - overlay overlay rw,lowerdir=/a\134:b:/l\040x,upperdir=/up,workdir=/work
+36 22 0:45 / /comma rw - overlay overlay rw,lowerdir=/l\134\054a=b:/c\043,upperdir=/up,workdir=/work
 31 22 0:41 / /new rw - overlay none rw,lowerdir+=/one,lowerdir+=/two,datadir+=/data
 32 22 0:42 / /merged/btrfs rw - btrfs /dev/vdb rw
 33 22 0:43 / /under rw - tmpfs t rw
@@ -27,6 +28,7 @@ MOUNTINFO = r"""
         ("/merged", "overlay", ("/a:b", "/l x", "/up"), False),
         ("/merged/etc", "overlay", ("/a:b", "/l x", "/up"), False),
         ("/merged/btrfs/x", "btrfs", (), True),
+        ("/comma", "overlay", ("/l,a=b", "/c#", "/up"), False),  # as Linux has it since 4.3
         ("/new", "overlay", ("/one", "/two", "/data"), False),
         ("/under/x", "xfs", (), True),
         ("/ssh", "fuse.sshfs", (), False),

@@ -139,6 +139,22 @@ REFUSED = [
         {"org.systemd.property.TimeoutStopSec": "-5"},
         "annotations['org.systemd.property.TimeoutStopSec']: '-5' is less than no time",
     ),
+    *(
+        (
+            {"org.systemd.property.TimeoutStopSec": said},
+            f"annotations['org.systemd.property.TimeoutStopSec']: '{said}' {why}",
+        )
+        for said, why in (
+            ("double inf", "is no number of seconds"),
+            ("double nan", "is no number of seconds"),
+            ("uint64 18446744073709551615", "is no number of seconds"),
+            ("double -inf", "is less than no time"),
+        )
+    ),
+    (
+        {"org.systemd.property.Description": r"'\ud800'"},
+        r"annotations['org.systemd.property.Description']: ''\ud800'': '\ud800' is no character",
+    ),
     ({"run.oci.seccomp.receiver": "/x"}, "annotations['run.oci.seccomp.receiver']: there is no 'seccomp.receiver'"),
     ({"run.oci.handler": "wasm"}, "annotations['run.oci.handler']: there is no 'handler'"),
     ({"run.oci.timens_offset": "5"}, "annotations['run.oci.timens_offset']: there is no 'timens_offset'"),

@@ -1,5 +1,6 @@
 """Controllers that a cgroup gets from those above it."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_one_that_cannot_be_handed_down_does_not_keep_the_others(top, monkeypatc
     asked.clear()
     fs.hand_down("/one", ("cpu", "memory", "pids"))
     assert asked == ["+cpu", "+pids"]
+
+
+def test_a_group_that_goes_before_it_is_told_to_end_has_ended(top, monkeypatch):
+    """As a scope whose last process is gone: systemd removes it in a time of its own."""
+
+    def write(path: str, _text: str) -> None:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), path)
+
+    monkeypatch.setattr(fs, "write_file", write)
+    fs.kill("/one")
 
 
 def test_groups_that_no_path_reaches_go_too(top, monkeypatch):

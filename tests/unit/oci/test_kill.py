@@ -4,6 +4,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+from nsunit import setup
 from nsunit.oci.cgroup.place import CGROUPFS, Place
 from nsunit.oci.state import Container
 from nsunit.oci.verbs import kill
@@ -15,6 +16,13 @@ def test_a_number_that_is_another_process_by_now_gets_no_signal(monkeypatch):
     own = Path("/proc/self/cgroup").read_text().rpartition("0::")[2].rstrip("\n").rstrip("/")
     assert _end_of_one_that_is_in(f"{own}/elsewhere", monkeypatch) == -signal.SIGTERM
     assert _end_of_one_that_is_in(own, monkeypatch) == -signal.SIGUSR1
+
+
+def test_no_name_of_a_group_keeps_a_signal_away(monkeypatch):
+    """Who has the group to write to chooses the names of those below."""
+    for module in (kill, setup):
+        monkeypatch.setattr(module, "read_file", lambda _path: "0::/box/0::\n", raising=False)
+    assert _end_of_one_that_is_in("/box", monkeypatch) == -signal.SIGUSR1
 
 
 def _end_of_one_that_is_in(group: str, monkeypatch) -> int:

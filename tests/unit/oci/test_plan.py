@@ -115,6 +115,9 @@ def test_home_is_looked_up_where_nobody_says_it():
         ({"linux": {"namespaces": []}}, "no mount namespace"),
         ({"linux": {"rootfsPropagation": "x"}}, "linux.rootfsPropagation: 'x' is none of private"),
         ({"linux": {"sysctl": {"vm.x": "1"}}}, 'sysctl "vm.x" is not in a separate kernel namespace'),
+        ({"linux": {"sysctl": {"net.//.kernel.core_pattern": "|/x"}}}, "is not in a separate kernel namespace"),
+        ({"linux": {"sysctl": {"fs.mqueue.//.//.//.sysrq-trigger": "c"}}}, "is not in a separate kernel namespace"),
+        ({"linux": {"sysctl": {"net/../kernel/core_pattern": "|/x"}}}, "is not in a separate kernel namespace"),
         ({"linux": {"sysctl": {"net.x": 1}}}, r"linux.sysctl\[.net.x.\]: expected a string"),
         ({"linux": {"devices": [{"path": "/dev/x", "type": "z"}]}}, "'z' is none of c, u, b, p"),
         ({"linux": {"devices": [{"path": "x", "type": "c"}]}}, "'x' is not absolute"),
@@ -128,6 +131,16 @@ def test_home_is_looked_up_where_nobody_says_it():
 def test_what_cannot_be_is_told(changes, words):
     with pytest.raises(SpecError, match=words):
         steps(**changes)
+
+
+def test_a_parameter_s_parts_are_joined_with_dots_or_as_a_path():
+    said = {"net.ipv4.conf.eth0/100.forwarding": "1", "net/ipv4/conf/eth1.100/forwarding": "0", "kernel/msgmax": "9"}
+    found = [(step.key, step.value) for step in steps(linux={"sysctl": said}) if step.keyword == "oci-sysctl"]
+    assert found == [
+        ("net.ipv4.conf.eth0/100.forwarding", "1"),
+        ("net.ipv4.conf.eth1/100.forwarding", "0"),
+        ("kernel.msgmax", "9"),
+    ]
 
 
 def test_any_version_one_will_do():

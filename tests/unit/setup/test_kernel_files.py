@@ -17,6 +17,14 @@ def test_a_list_is_read_to_its_end():
     assert len(read_file("/proc/self/smaps")) > 2 * len(first)
 
 
+@pytest.mark.parametrize("name", ["a\rb", "a\x0bb", "a\x1cb", "a\x85b", "a\u2028b", "0::x"])
+def test_a_cgroup_is_called_as_whoever_made_it_likes(monkeypatch, name):
+    text = f"4:memory:/v1\n0::/slice/{name}\n"
+    monkeypatch.setattr(setup, "read_file", lambda _path: text)
+    monkeypatch.setattr(namespaces, "read_file", lambda _path: text)
+    assert namespaces.own_cgroup() == f"/slice/{name}"
+
+
 @pytest.mark.parametrize("place", [1, 200, 340])
 def test_the_host_s_root_is_found_wherever_it_is_mapped(monkeypatch, tmp_path, place):
     """So that its container cannot reach the host's interpreter, see nsunit.setup.interpreter."""

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from nsunit.core.findings import is_locked
 from nsunit.errors import NsunitError
 from nsunit.storage import files, ranges
 from nsunit.storage.lock import Lock, hold, wait_until_left
@@ -75,6 +76,20 @@ def test_a_start_of_many_reads_the_ranges_of_others_once(paths, monkeypatch):
     assert sum(path.endswith("/ids") and not path.startswith(paths.changes) for path in read) <= 4 * len(names)
     assert len(understood) <= 4 * len(names)
     assert len(set(first)) == len(names)
+
+
+def test_what_others_have_is_looked_at_under_the_lock_alone(paths, monkeypatch):
+    """Between a note of a change and the change, what is read would be taken for what is after it."""
+    look, seen = ranges._look, []
+
+    def looking(of):
+        seen.append(is_locked(f"{of.locks}/{ranges.LOCK}"))
+        return look(of)
+
+    monkeypatch.setattr(ranges, "_look", looking)
+    first = ranges.allocate(paths, "web", make(paths, "web"))
+    assert ranges.allocate(paths, "web", paths.state_of("web")) == first
+    assert seen == [True, True]
 
 
 def test_what_another_command_allocates_meanwhile_is_seen(paths):

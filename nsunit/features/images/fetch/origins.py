@@ -202,7 +202,7 @@ def _from_storage(context: Context, text: str, names: Sequence[str], platform: s
             "environment": environment_of(context, staging.path),
             "ids": [],
         }
-        unit = storage_unit(staging.token, tasks.command(staging.path), staging.path, user=context.user)
+        unit = storage_unit(staging.token, tasks.command(staging.path), user=context.user)
         tasks.carry_out(context, staging.path, job, unit)
         is_name = is_reference(text) and "@" not in text and not is_digest(text)  # else what has no name there
         own = (full_name(text),) if is_name else ()

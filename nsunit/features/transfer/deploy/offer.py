@@ -165,8 +165,8 @@ def flags_of(text: str, count: int) -> list[bool]:
     return [bit == "1" for bit in bits[:count]]
 
 
-def taken(name: str, there: Mapping[str, str], wanted: Mapping[str, str], record: Mapping[str, list[str]]) -> str:
-    """The first file of the definition of container *name* that no deploy has left so; empty if all may be replaced.
+def taken(there: Mapping[str, str], wanted: Mapping[str, str], record: Mapping[str, list[str]]) -> str:
+    """The first file of the definition of a container that no deploy has left so; empty if all may be replaced.
 
     *there* and *wanted* are digests of files by their names, *record* those that deploys have written.
     """

@@ -72,7 +72,7 @@ def _refuse_another(context: Context, definition: Definition, offer: Offer) -> N
         raise NsunitError(f"{name}: there is the state of a container of that name", hint=hint)
     there, wanted = _digests(_files_there(context, definition)), _digests(_wanted(context, definition, offer))
     main = main_file(name, context.search)
-    changed = taken(name, there, wanted, _record(context, name))
+    changed = taken(there, wanted, _record(context, name))
     if main and main not in there and _digests({main: unit_directory.read(main)})[main] not in wanted.values():
         changed = main
     if changed:

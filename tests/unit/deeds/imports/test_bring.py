@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 
 import pytest
 from imports_corpus import FixedContext
@@ -120,6 +121,27 @@ def test_what_cannot_be_put_in_place_leaves_all_as_it_was(folder):
         run(folder, force=True)
     assert (folder / "out/web.nsunit").read_text() == "mine"
     assert sorted(os.listdir(folder / "out")) == ["web.nsunit", "zz.nsunit"]
+
+
+def test_what_was_there_is_not_emptied_where_nothing_can_be_written(folder, monkeypatch):
+    """As on a disk that is full: then not even the first files can be brought back, and none is to be lost for it."""
+    (folder / "in/zz.container").write_text(WEB)
+    (folder / "out").mkdir()
+    for name in ("web", "zz"):
+        (folder / f"out/{name}.nsunit").write_text("mine")
+
+    def full(_source, path):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        raise OSError(errno.ENOSPC, "full", path)
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(os, "replace", full)
+    try:
+        with pytest.raises((OSError, NsunitError)):
+            run(folder, force=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [(folder / f"out/{name}.nsunit").read_text() for name in ("web", "zz")] == ["mine", "mine"]
 
 
 def test_nothing_to_import(folder):

@@ -95,6 +95,24 @@ def test_who_comes_late_detaches_nobody(done, tmp_path, monkeypatch):
         os.close(fd)
 
 
+def test_a_start_that_meets_the_end_of_who_detaches_goes_on(tmp_path, monkeypatch):
+    locks = str(tmp_path / "locks")
+    path = program.attached_path("web", locks)
+    program.note_attached("web", locks)
+    opened = os.open
+
+    def late(*words):
+        try:
+            return opened(*words)
+        except FileExistsError:
+            os.unlink(path)
+            raise
+
+    monkeypatch.setattr(program.os, "open", late)
+    program.note_attached("web", locks)
+    assert os.path.exists(path)
+
+
 def test_a_start_waits_for_who_detaches_what_ran_before(tmp_path):
     locks = str(tmp_path / "locks")
     path = program.attached_path("web", locks)

@@ -103,12 +103,12 @@ def test_flags_travel_as_digits(flags):
 
 def test_a_definition_is_another_s_unless_a_deploy_has_left_it_so():
     wanted, record = {"a": "new", "b": "new"}, {"a": ["old", "older"]}
-    assert offer.taken("web", {}, wanted, {}) == ""
-    assert offer.taken("web", {"a": "new"}, wanted, {}) == ""
-    assert offer.taken("web", {"a": "old"}, wanted, record) == ""
-    assert offer.taken("web", {"a": "older", "b": "new"}, wanted, record) == ""
-    assert offer.taken("web", {"a": "by hand"}, wanted, record) == "a"
-    assert offer.taken("web", {"a": "old", "c": "x"}, wanted, record) == "c"
+    assert offer.taken({}, wanted, {}) == ""
+    assert offer.taken({"a": "new"}, wanted, {}) == ""
+    assert offer.taken({"a": "old"}, wanted, record) == ""
+    assert offer.taken({"a": "older", "b": "new"}, wanted, record) == ""
+    assert offer.taken({"a": "by hand"}, wanted, record) == "a"
+    assert offer.taken({"a": "old", "c": "x"}, wanted, record) == "c"
 
 
 # The channel

@@ -196,7 +196,7 @@ def own_cgroup() -> str:
 def cgroup_of(process: str) -> str:
     """The cgroup of *process*, a PID or "self"."""
     path = f"/proc/{process}/cgroup"
-    for line in read_file(path).splitlines():
+    for line in read_file(path).split("\n"):  # the one character that no name of a cgroup has
         if line.startswith("0::"):
             return line[3:]
     raise OSError(2, "this host has no cgroup version 2 hierarchy", path)

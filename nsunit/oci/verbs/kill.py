@@ -101,8 +101,9 @@ def _signal_member(group: str, pid: int, number: int) -> None:
     except ProcessLookupError:
         return
     try:
-        where = read_file(f"/proc/{pid}/cgroup").rpartition("0::")[2]
-        if where.startswith((f"{group}/", f"{group}\n")):
+        # Lines end as no name of a cgroup can; those of version 1 come first.
+        where = next((line[3:] for line in read_file(f"/proc/{pid}/cgroup").split("\n") if line.startswith("0::")), "")
+        if f"{where}/".startswith(f"{group}/"):
             _signal.pidfd_send_signal(pidfd, number)
     except (ProcessLookupError, FileNotFoundError):
         pass

@@ -4,9 +4,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from nsunit.oci.cgroup.place import CGROUPFS, Place
 from nsunit.oci.state import Container
 from nsunit.oci.verbs import kill
+from nsunit.setup import namespaces
 
 _NOBODY = (1 << 22) - 1
 
@@ -15,6 +18,15 @@ def test_a_number_that_is_another_process_by_now_gets_no_signal(monkeypatch):
     own = Path("/proc/self/cgroup").read_text().rpartition("0::")[2].rstrip("\n").rstrip("/")
     assert _end_of_one_that_is_in(f"{own}/elsewhere", monkeypatch) == -signal.SIGTERM
     assert _end_of_one_that_is_in(own, monkeypatch) == -signal.SIGUSR1
+
+
+@pytest.mark.parametrize("name", ["0::x", "\r0::/x", "\u2028"])
+def test_no_name_of_a_group_keeps_a_signal_away(monkeypatch, name):
+    """A program that has groups of its own, as those of a privileged container, can call one so and be in it."""
+    for module in (kill, namespaces):
+        monkeypatch.setattr(module, "read_file", lambda _path: f"1:name=systemd:/\n0::/box/{name}\n")
+    assert namespaces.cgroup_of("1") == f"/box/{name}"
+    assert _end_of_one_that_is_in("/box", monkeypatch) == -signal.SIGUSR1
 
 
 def _end_of_one_that_is_in(group: str, monkeypatch) -> int:

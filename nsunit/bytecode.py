@@ -91,7 +91,15 @@ def is_plain() -> bool:
 
 
 def use(package: str) -> None:
-    """Have modules of *package*, which is loaded, found so, unless there is no cache where it always is."""
+    """Have modules of *package*, which is loaded, found so, unless there is no cache where it always is.
+
+    Where there is none yet, importlib makes directories with the caller's umask: no such that all could write to, or
+    anybody would say what root executes next.
+    """
+    mask = posix.umask(0o077)
+    posix.umask(mask)
+    if not mask & 0o002:
+        sys.dont_write_bytecode = True
     if is_plain():
         sys.meta_path.insert(0, Finder(package))
 

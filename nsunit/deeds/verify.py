@@ -183,6 +183,7 @@ def _verify_units(path: str, texts: dict[str, str], *, user: bool) -> list[Probl
         for name, text in texts.items():
             files.append(os.path.join(directory, name))
             with open(files[-1], "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), 0o644)  # it complains of what all can write to, as the umask may have it
                 file.write(text)
         try:
             result = subprocess.run(

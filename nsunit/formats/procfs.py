@@ -32,8 +32,8 @@ def stat(text: str) -> Stat:
 
 
 def status(text: str) -> dict[str, str]:
-    """The content of /proc/PID/status; the kernel escapes line ends in the name."""
-    lines = (line.partition(":") for line in text.splitlines())
+    """The content of /proc/PID/status; the kernel escapes line ends in the name, and no other that Python knows."""
+    lines = (line.partition(":") for line in text.split("\n"))
     return {key: value.strip() for key, colon, value in lines if colon}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import py_compile
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,15 @@ def test_they_are_what_importlib_makes_of_them(top):
     assert usual[::3] == ["SourceFileLoader 1"] * 3
     assert found[1::3] == usual[1::3]
     assert found[2::3] == [line.replace(".opt-1.pyc", ".pyc") for line in usual[2::3]]
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022])
+def test_no_cache_is_made_that_all_can_write_to(top, umask):
+    shutil.rmtree(top / "given/below/__pycache__")
+    command = [sys.executable, "-SI", "-c", SHOW.format(repository=REPOSITORY, top=top)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, umask=umask)
+    made = [path.stat().st_mode & 0o002 for path in (top / "given/below").glob("__pycache__")]
+    assert made == ([0] if umask else [])
 
 
 @pytest.mark.parametrize("moment", [0, 1.5])

@@ -39,6 +39,16 @@ def leaky(run, tmp_path):
     return lambda *words, **options: run("bash", "-c", f'exec {opened}; exec nsunit "$@"', "sh", *words, **options)
 
 
+def test_nothing_of_its_caller_is_left_in_a_program(run, sleeper):
+    """Its keys, and how likely the kernel kills it for lack of memory: who is spared is held by no limit."""
+    score = "/proc/self/oom_score_adj"
+    for words in (("run", f"-pRootfs={BUSYBOX}", "-pVolatile=yes"), ("exec", sleeper.name)):
+        command = f"echo 300 > {score}; exec strace -f -qq -e trace=keyctl nsunit {' '.join(words)} cat {score}"
+        done = run("sh", "-c", command)
+        assert done.stdout == "0\n", words
+        assert "keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) = " in done.stderr, words
+
+
 # B1, B4: descriptors and working directories
 
 

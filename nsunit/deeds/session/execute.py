@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from nsunit.core.running import check_alive, find_running, is_frozen, just_ended, open_pidfd
-from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope
+from nsunit.deeds.session.foreground import leave_caller, protect_host, run_attached, start_scope
 from nsunit.deeds.session.terminal import hold_signals
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.names import printable, scope_name
 from nsunit.plan.scope import INHERITED, OF_PROCESSES, exec_scope
-from nsunit.setup import linux, spawn
+from nsunit.setup import spawn
 from nsunit.setup.build import Build
 from nsunit.setup.main import harden, read_plan
 from nsunit.setup.namespaces import has_hosts_root
@@ -111,13 +111,13 @@ def _check_ids(running: Running) -> None:
 
 
 def _entrance(context: Context, join: Callable[[], None], like: Inherited | None) -> Callable[[], None]:
-    """What the middle process does: it leaves the caller's keys behind, becomes *like* the payload, and joins it."""
+    """What the middle process does: it leaves its caller behind, becomes *like* the payload, and joins it."""
 
     def enter() -> None:
+        if not context.user:
+            leave_caller(keeps_keys=bool(like and "KeyringMode" in like.keys))
         if like:
             like.give()
-        if not context.user and not (like and "KeyringMode" in like.keys):
-            linux.new_session_keyring(with_user=False)  # as systemd does for all services of the system
         join()
 
     return enter

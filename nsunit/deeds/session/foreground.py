@@ -9,7 +9,9 @@ from nsunit.bus.protocol import TRANSACTION_IS_DESTRUCTIVE
 from nsunit.core.jobs import JOB_TIMEOUT, JOBS, explain_failure, unfinished
 from nsunit.deeds.session.terminal import FORWARDED, Streams, wants_terminal
 from nsunit.errors import BusError, NotFoundError, SessionError
-from nsunit.setup import spawn
+from nsunit.setup import linux, spawn
+from nsunit.setup.namespaces import write_file
+from nsunit.storage.files import read_kernel_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,6 +67,24 @@ def protect_host(name: str) -> None:
         protect()
     except spawn.SetupError as error:
         raise SessionError(f"{name}: {error}", error.status) from error
+
+
+def leave_caller(*, keeps_keys: bool = False) -> None:
+    """Leave behind what this process has of its caller, as systemd does for all services of the system.
+
+    That are its keys, unless it *keeps_keys*, and whom the kernel kills first when memory is short: what is as safe
+    from that as a caller may be could not be held by its own limits any more.
+    """
+    if not keeps_keys:
+        linux.new_session_keyring(with_user=False)
+    if read_kernel_file(_OOM_SCORE) not in ("0\n", None):
+        try:
+            write_file(_OOM_SCORE, "0")
+        except PermissionError:
+            pass  # it is higher, and in a container root may not lower it
+
+
+_OOM_SCORE = "/proc/self/oom_score_adj"
 
 
 def start_scope(context: Context, name: str, scope: Unit, auxiliary: Sequence[Unit] = ()) -> None:

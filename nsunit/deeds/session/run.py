@@ -9,7 +9,13 @@ from nsunit.core.context import take_back
 from nsunit.core.jobs import hint_for_step, stop_what_is_left
 from nsunit.core.prepare import obtain, prepare
 from nsunit.core.running import catches, slice_of, unit_of
-from nsunit.deeds.session.foreground import protect_host, run_attached, start_scope, wait_for_scope
+from nsunit.deeds.session.foreground import (
+    leave_caller,
+    protect_host,
+    run_attached,
+    start_scope,
+    wait_for_scope,
+)
 from nsunit.deeds.session.terminal import Held, hold_signals
 from nsunit.deeds.session.time_limit import TimeLimit
 from nsunit.deeds.start import Starter, settle, warn_of_moot_limits
@@ -209,8 +215,14 @@ def _run_attached(
 
     limit = TimeLimit(prepared.definition)
 
+    create = spawn.create(operations, build)
+
+    def enter() -> None:
+        if not context.user:
+            leave_caller()
+        create()
+
     def begin() -> int:
-        enter = spawn.create(operations, build)
         payload = spawn.spawn(
             operations,
             build,

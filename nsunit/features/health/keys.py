@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000
 SHORTEST = 100_000  # µs: each check is a process
+# An image is somebody else's, and the host's half of a check is outside of the container's limits.
+SHORTEST_OF_IMAGE = 1_000_000
 LONGEST = 30 * 86_400 * _SECOND
 
 
@@ -124,6 +126,9 @@ def with_image(container: Container, healthcheck: dict[str, Any]) -> Container:
         return container  # its times are about another command
     own_fields = {_FIELDS[key] for key in check.says}
     changes = {field: value for field, value in healthcheck.items() if field not in own_fields}
+    for field in ("interval", "start_interval"):
+        if field in changes:
+            changes[field] = max(changes[field], SHORTEST_OF_IMAGE)
     return container.with_extra("health", check.replace(**changes))
 
 

@@ -1,5 +1,7 @@
 """How often systemd-analyze is asked about many definitions."""
 
+import os
+import stat
 import subprocess
 import types
 
@@ -72,3 +74,20 @@ def test_one_that_does_not_end_is_told(monkeypatch):
     units = batch("a")
     module._verify_all(units, user=False)
     assert [item.message for item in units[0][0]] == ["systemd-analyze was not done after 60 s"]
+
+
+def test_what_it_reads_is_nobodys_to_write_to(monkeypatch):
+    """It complains of that, and with a umask of 0 no definition was right."""
+    modes = []
+
+    def run(argv, **_more):
+        modes.extend(stat.S_IMODE(os.stat(path).st_mode) for path in argv if path.endswith((".service", ".slice")))
+        return types.SimpleNamespace(stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    before = os.umask(0)
+    try:
+        module._verify_all(batch("a"), user=False)
+    finally:
+        os.umask(before)
+    assert modes == [0o644, 0o644]

@@ -18,6 +18,12 @@ def test_status():
     assert fields["VmRSS"] == "12 kB"
 
 
+@pytest.mark.parametrize("end", ["\r", "\v", "\f", "\x1c", "\x85", "\u2028"])
+def test_no_name_is_another_field(end):
+    """A process without memory, whose first thread has ended, has no VmRSS; by its name it would have one."""
+    assert procfs.status(f"Name:\ta{end}VmRSS:\tx\nUid:\t0\n").keys() == {"Name", "Uid"}
+
+
 RANGES = (IdRange(0, 524288, 65536), IdRange(100000, 0, 1))
 
 

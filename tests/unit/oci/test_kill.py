@@ -4,6 +4,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from nsunit import setup
 from nsunit.oci.cgroup.place import CGROUPFS, Place
 from nsunit.oci.state import Container
@@ -18,10 +20,11 @@ def test_a_number_that_is_another_process_by_now_gets_no_signal(monkeypatch):
     assert _end_of_one_that_is_in(own, monkeypatch) == -signal.SIGUSR1
 
 
-def test_no_name_of_a_group_keeps_a_signal_away(monkeypatch):
-    """Who has the group to write to chooses the names of those below."""
-    for module in (kill, setup):
-        monkeypatch.setattr(module, "read_file", lambda _path: "0::/box/0::\n", raising=False)
+@pytest.mark.parametrize("name", ["0::x", "\r0::/x", "\u2028"])
+def test_no_name_of_a_group_keeps_a_signal_away(monkeypatch, name):
+    """A program that has groups of its own, as those of a privileged container, can call one so and be in it."""
+    monkeypatch.setattr(setup, "read_file", lambda _path: f"1:name=systemd:/\n0::/box/{name}\n")
+    assert setup.cgroup_of("1") == f"/box/{name}"
     assert _end_of_one_that_is_in("/box", monkeypatch) == -signal.SIGUSR1
 
 

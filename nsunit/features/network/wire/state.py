@@ -102,7 +102,7 @@ def links() -> dict[str, Link]:
     for header, about in _dump(_RTM_GETLINK, _LINK):
         _, _, index, flags, _ = header
         (master,) = struct.unpack("=I", about.get(_IFLA_MASTER, bytes(4)))
-        name = about[_IFLA_IFNAME].rstrip(b"\0").decode()
+        name = about[_IFLA_IFNAME].rstrip(b"\0").decode("utf-8", "surrogateescape")  # what is inside has a say in it
         found[name] = Link(index, bool(flags & _IFF_UP), master, master > 0 and _is_isolated(about))
     return found
 

@@ -40,6 +40,16 @@ def test_what_an_image_says_counts_where_the_definition_says_nothing(lines, foun
     )
 
 
+def test_an_image_does_not_keep_the_host_busy():
+    """The host's half of a check is outside of the container's limits."""
+    hasty = OF_IMAGE | {"interval": 100_000, "start_interval": 100_000, "timeout": 100_000}
+    check = of(with_image(container("", WITH_IMAGE), hasty))
+    assert (check.interval, check.start_interval, check.timeout) == (1_000_000, 1_000_000, 100_000)
+    lines = "HealthInterval=100ms\nHealthStartInterval=200ms"
+    check = of(with_image(container(lines, WITH_IMAGE), hasty))
+    assert (check.interval, check.start_interval) == (100_000, 200_000)
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

@@ -38,6 +38,13 @@ def test_what_is_wrong_inside(monkeypatch, there, addresses, held, wrong):
     assert looking.wrong_inside(ITEM) == wrong
 
 
+def test_names_that_are_no_text(monkeypatch):
+    """Who has CAP_NET_ADMIN can call an interface so, and all networks are looked at by one process."""
+    there = [((0, 1, number, 1, 0), {3: name + b"\0"}) for number, name in ((2, b"\xff\xe2\x80\xa8"), (3, b"eth0"))]
+    monkeypatch.setattr(looking, "_dump", lambda *_: there)
+    assert looking.links().keys() == {"\udcff\u2028", "eth0"}
+
+
 def test_this_machine():
     index = links.index("lo")
     assert looking.links()["lo"] == Link(index, looking.links()["lo"].up)

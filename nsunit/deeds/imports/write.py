@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
-from nsunit.storage.files import refusal, write_file
+from nsunit.storage.files import discard, refusal, write_file
 from nsunit.storage.lock import hold
 
 TYPE_CHECKING = False
@@ -147,20 +148,24 @@ class Staged:
             DefinitionError: somebody else has written one meanwhile, and *replace* is off.
         """
         make_directory(self.target)
-        saved: list[tuple[str, bytes | None]] = []
+        saved: list[tuple[str, str]] = []
         held = hold(self.target)  # of two imports one waits
         try:
             if not replace:
                 refuse_others(self.drafts, self.target)
             for draft in self.drafts:
                 path = os.path.join(self.target, draft.name + SUFFIX)
-                saved.append((path, _content(path)))
                 staged = os.path.join(self.directory, draft.name + SUFFIX)
                 os.chmod(staged, 0o644)
+                former = f"{staged}.former" if os.path.lexists(path) else ""
+                if former:
+                    _keep(path, former)
+                saved.append((path, former))
                 os.replace(staged, path)
         except BaseException:
-            for path, before in reversed(saved):
-                _put_back(path, before)
+            for path, former in reversed(saved):
+                with contextlib.suppress(OSError):  # the first error is the one to be told
+                    os.replace(former, path) if former else discard(path)
             raise
         finally:
             os.close(held)
@@ -202,20 +207,13 @@ def check_writable(target: str) -> None:
         raise NsunitError(f"'{printable(target)}' {why}", hint=hint)
 
 
-def _content(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
+def _keep(path: str, former: str) -> None:
+    """Have what is at *path*, a link for one, at *former* as well: it comes back from there whatever the disk has left.
 
-
-def _put_back(path: str, before: bytes | None) -> None:
+    Raises:
+        OSError: it is a directory.
+    """
     try:
-        if before is None:
-            os.unlink(path)
-        else:
-            with open(path, "wb") as file:
-                file.write(before)
-    except OSError:
-        pass  # the first error is the one to be told
+        os.link(path, former, follow_symlinks=False)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, former, follow_symlinks=False)

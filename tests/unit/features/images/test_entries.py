@@ -10,6 +10,7 @@ import pytest
 
 from nsunit.errors import NsunitError
 from nsunit.features.images.unpack.archive import Entry, entries
+from nsunit.features.images.unpack.attributes import pieces_of
 from nsunit.features.images.unpack.catalog import Digest, lines
 from nsunit.features.images.unpack.stream import Blob, Content
 
@@ -100,6 +101,29 @@ def test_archives_that_only_gnu_tar_writes(tmp_path, option):
         ("d/file", False),
         (f"d/{'n' * 150}", False),
     ]
+    os.close(fd)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 30])
+@pytest.mark.parametrize("form", ["gnu", "oldgnu", "posix --sparse-version=0.0", "posix --sparse-version=1.0"])
+def test_files_with_holes_as_gnu_tar_writes_them(tmp_path, form, count):
+    """By default it has four pieces in a header, and the file may end with a hole."""
+    path = tmp_path / "holes"
+    with path.open("wb") as file:
+        for number in range(count):
+            file.seek((number << 20) + (1 << 16))
+            file.write(b"%d" % number * 5000)
+        file.truncate((count + 1) << 20)
+    words = ["tar", "--sparse", "--hole-detection=raw", *f"--format={form}".split(), "-cf", "a.tar", "holes"]
+    subprocess.run(words, check=True, cwd=tmp_path)
+    assert (tmp_path / "a.tar").stat().st_size < path.stat().st_size
+    fd = os.open(tmp_path / "a.tar", os.O_RDONLY)
+    content, found = Content(Blob(fd, 0, os.fstat(fd).st_size, "a.tar"), 1 << 30), bytearray(path.stat().st_size)
+    for entry in entries(content):
+        assert (entry.size, entry.issparse()) == (len(found), True)
+        for offset, size in pieces_of(entry):
+            found[offset : offset + size] = b"".join(content.copy(size))
+    assert found == path.read_bytes()
     os.close(fd)
 
 

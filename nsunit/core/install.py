@@ -95,9 +95,9 @@ def write_contents(boot: str, contents: Mapping[str, bytes], undo: Undo) -> None
         path = f"{boot}/{file}"
         before = files.read_file(path)
         if before != content:
-            files.write_file(path, content)
             if before is not None:  # else the whole directory goes
                 undo.append(lambda path=path, before=before: files.write_file(path, before))  # type: ignore[misc]
+            files.write_file(path, content)
     for directory in (boot, os.path.dirname(boot), os.path.dirname(os.path.dirname(boot))):
         files.sync_directory(directory)  # before the unit files that need them, which may be on another disk
 
@@ -130,12 +130,12 @@ def link(context: Context, definition: Definition, undo: Undo) -> bool:
             raise NsunitError(
                 f"{definition.name}: '{path}' is there already", hint="remove it, or leave out the Alias="
             )
+        undo.append(lambda path=path: _restore_link("", path))  # type: ignore[misc]
         symlink(target, path)
-        undo.append(lambda path=path: unlink(path))  # type: ignore[misc]
     for path in sorted(present - wanted):
         former = os.readlink(path)
+        undo.append(lambda path=path, former=former: _restore_link(former, path))  # type: ignore[misc]
         unlink(path)
-        undo.append(lambda path=path, former=former: symlink(former, path))  # type: ignore[misc]
     return wanted != present
 
 
@@ -192,6 +192,12 @@ def symlink(target: str, path: str) -> None:
     """Make the link *path*, and its directory where that is missing."""
     unit_directory.make_directory(os.path.dirname(path))
     os.symlink(target, path)
+
+
+def _restore_link(former: str, path: str) -> None:
+    """Have the link *path* lead to *former* again, or be gone where that is empty, as far as it is another one now."""
+    if bool(former) != os.path.lexists(path):
+        symlink(former, path) if former else unlink(path)
 
 
 def unlink(path: str) -> None:

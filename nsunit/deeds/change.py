@@ -306,8 +306,8 @@ def _facts(context: Context, definition: Definition) -> Facts:
 def _record(context: Context, name: str, old: str, new: str, undo: Undo) -> None:
     """Note that the container runs with the definition *new* from now on."""
     path = place_of(context, name)
-    files.write_file(path, new.encode())
     undo.append(lambda: files.write_file(path, old.encode()))
+    files.write_file(path, new.encode())
 
 
 def check_live(name: str, keys: Iterable[tuple[str, str]]) -> None:

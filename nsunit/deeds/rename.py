@@ -107,8 +107,8 @@ def _move(context: Context, definition: Definition, new: str, undo: Undo) -> Non
     changed = copy_drop_ins(context, definition, new, undo)
     state, target = context.paths.state_of(old), context.paths.state_of(new)
     if os.path.lexists(state):
+        undo.append(lambda: files.move_back(target, state))  # before, since a signal may come in between
         files.move(state, target)  # before the last file that calls it *old* goes
-        undo.append(lambda: os.rename(target, state))
     for path in drop_ins_of(context, definition):
         before = unit_directory.read(path)
         undo.append(lambda path=path, before=before: unit_directory.restore(path, before))  # type: ignore[misc]

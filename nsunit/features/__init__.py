@@ -187,7 +187,8 @@ FEATURES = (
     Feature(
         "volumes",
         keys="Volume ImageVolumes",
-        hooks="keys.build keys.check plan.mounts plan.operations deeds.reserve deeds.facts",
+        hooks="keys.build keys.check plan.mounts plan.operations deeds.reserve deeds.facts doctor.left"
+        " doctor.take_away",
         operations="volumes volume",
         verbs="volume",
     ),

@@ -27,6 +27,20 @@ _BLOCK = 4096  # bytes, of most file systems
 _RECORD_MAX = 64 << 20
 
 
+class Named:
+    """As a context, has what the kernel refuses in it be told of *path*, and of no descriptor or name of our own."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, OSError) and error.errno:
+            raise OSError(error.errno, error.strerror, self.path) from None
+
+
 def make_private_directory(path: str) -> None:
     """Make *path* and its parents, mode 0700.
 
@@ -93,6 +107,12 @@ def move(source: str, target: str) -> None:
         raise
 
 
+def move_back(target: str, source: str) -> None:
+    """Take back that *source* was renamed to *target*, if it was."""
+    if os.path.lexists(target):
+        os.rename(target, source)
+
+
 def sync_directory(path: str) -> None:
     """Have the names in the directory *path* on its disk, where the file system knows of such a thing."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -100,7 +120,7 @@ def sync_directory(path: str) -> None:
         os.fsync(fd)
     except OSError as error:
         if error.errno not in _NO_SYNC:
-            raise
+            raise OSError(error.errno, error.strerror, path) from None
     finally:
         os.close(fd)
 
@@ -145,15 +165,16 @@ def write_whole(path: str, write: Callable[[int], Any], mode: int = 0o600, *, re
     fd, named = _new(f"{directory}{slash}" or ".", temporary, path, mode)
     try:
         found = _filled(write, fd, path)
-        if not replace:
-            _link(fd, path)
-        else:
-            if not named:
-                discard(temporary)
-                _link(fd, temporary)
-                named = True
-            os.rename(temporary, path)
-            named = False
+        with Named(path):
+            if not replace:
+                _link(fd, path)
+            else:
+                if not named:
+                    discard(temporary)
+                    _link(fd, temporary)
+                    named = True
+                os.rename(temporary, path)
+                named = False
     finally:
         if named:
             discard(temporary)
@@ -165,13 +186,14 @@ def _filled(write: Callable[[int], Any], fd: int, path: str) -> Any:
     """What *write* returns when all is on the disk, or has gone where it is not kept; *path* is what errors call it."""
     try:
         found = write(fd)
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            os.fsync(fd)
-        return found
     except OSError as error:
         if error.filename is None and error.errno in NO_ROOM:
             raise OSError(error.errno, error.strerror, path) from None
         raise
+    with Named(path):
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            os.fsync(fd)
+    return found
 
 
 def _new(directory: str, temporary: str, path: str, mode: int) -> tuple[int, bool]:

@@ -9,7 +9,7 @@ import os
 import time
 
 from nsunit.errors import NsunitError
-from nsunit.storage.files import make_private_directory
+from nsunit.storage.files import Named, make_private_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class Lock:
         while True:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                flock(fd, deadline - time.monotonic())
+                with Named(self.path):
+                    flock(fd, deadline - time.monotonic())
                 if self._is_current(fd):
                     self.fd = fd
                     return self

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from backups import DEFINITIONS, INCOMING, forget, seen, text, written
+from interrupting import interrupted
 from waiting import wait_until
 
 __all__ = ["text"]  # a fixture
@@ -158,6 +159,31 @@ def test_killed_at_any_time(containers, nsunit, run, text, place):
     assert list(INCOMING.iterdir()) == []
     nsunit("start", box.name)
     assert (box.root / "data/big").stat().st_size == 5_000_000
+
+
+def test_interrupted_in_the_moment_in_which_it_gets_its_name(containers, nsunit, text, place):
+    """What was there is there again, whatever was already renamed."""
+    box = written(containers, text)
+    archive = str(place / "a.tar")
+    nsunit("export", box.name, archive)
+    nsunit("stop", "--now", box.name)
+    later, volume = box.upper / "data/later", box.state / "volumes/own/data"
+    later.write_text("later\n")
+    volume.mkdir(parents=True)
+    for where in ("restore:swap", "restore:_keep_volumes"):
+        words = ("import", "--force", archive)
+        done = interrupted(signal.SIGINT, "after", f"nsunit.features.transfer.{where}", *words)
+        assert (done.returncode, later.exists(), volume.exists()) == (130, True, True), (where, done.stderr)
+    shutil.rmtree(box.state / "volumes")
+    new = f"{box.name}-new"
+    for verb in ("clone", "rename"):
+        done = interrupted(signal.SIGTERM, "after", "nsunit.storage.files:move", verb, box.name, new)
+        assert (done.returncode, later.exists()) == (143, True), (verb, done.stderr)
+        assert not (box.state.parent / new).exists(), verb
+        assert not (DEFINITIONS / f"{new}.nsunit").exists(), verb
+    assert list(INCOMING.iterdir()) == []
+    nsunit("rename", box.name, new)
+    forget(nsunit, new)
 
 
 def test_the_examples_of_the_manual(containers, run):

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import tarfile
@@ -14,6 +15,7 @@ from pathlib import Path
 import oci
 import pytest
 from test_images import Images, busybox, images  # noqa: F401 — a fixture
+from waiting import wait_until
 
 ANYWHERE = pytest.mark.anywhere("directories of nsunit's, and mounts of the kernel's")
 
@@ -266,6 +268,37 @@ def test_verbs(containers, nsunit, run, layer, volume, tmp_path):
     pruned = json.loads(nsunit("volume", "prune", "--all", "--json").stdout)
     assert {copy, volume} <= set(pruned)
     assert not (VOLUMES / copy).exists()
+
+
+@ANYWHERE
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_is_interrupted_takes_its_unit_along(run, volume, tmp_path, number):
+    """Else it would read on, and write to what is taken away."""
+    (tmp_path / "big").write_bytes(bytes(1 << 20))
+    content = subprocess.run(["tar", "-cC", tmp_path, "big"], capture_output=True, check=True).stdout
+    import_ = subprocess.Popen(["nsunit", "volume", "import", volume], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    import_.stdin.write(content[: 1 << 19])
+    import_.stdin.flush()
+    wait_until(lambda: (VOLUMES / volume / "new/big").exists(), "the first file")
+    import_.send_signal(number)
+    import_.wait()
+    assert "nsunit-unpack-" not in run("systemctl list-units --plain --no-legend").stdout
+    import_.stdin.close()
+    assert (import_.returncode, import_.stderr.read()) == (128 + number, b"")
+    assert not (VOLUMES / volume).exists()
+
+
+@ANYWHERE
+def test_what_was_killed_half_way_is_known_to_doctor(nsunit, volume):
+    """Killed while it fills, and while it removes."""
+    (VOLUMES / volume / "new/x").mkdir(parents=True)
+    trash = VOLUMES / ".trash-killed"
+    (trash / "data/x").mkdir(parents=True)
+    told = nsunit("doctor", "--check", check=False)
+    assert (told.returncode, f"volume\t{VOLUMES}/{volume}" in told.stdout, str(trash) in told.stdout) == (1, True, True)
+    nsunit("doctor", "--repair")
+    assert not (VOLUMES / volume).exists()
+    assert not trash.exists()
 
 
 @ANYWHERE

@@ -19,6 +19,7 @@ What nsunit leaves on a host, and when nobody owns it:
                       ids                                          another container has some of these ids as well,
                                                                    or nobody can read it, and it does not run
     ids               states/NAME/ids                              nobody can read it, and it runs or is enabled
+    volume            volumes/NAME without one, .trash-…           who was filling or removing it is gone
     lock              locks/NAME                                   no command holds it
     id range          a state that is an id range only             its container is not defined, nor anything else
     enable            states/NAME/boot                             what `enable` or `disable` was doing was not finished

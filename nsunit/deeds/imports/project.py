@@ -16,13 +16,13 @@ from nsunit.deeds.remove import remove
 from nsunit.deeds.start import start
 from nsunit.deeds.stop import stop_running
 from nsunit.deeds.wait import wait
-from nsunit.definition import read_regular
 from nsunit.definition.search import SUFFIX, find_network
-from nsunit.dropins.files import make_directory
+from nsunit.dropins.files import make_directory, read
 from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.imports.compose import plan
 from nsunit.imports.model import Unusable
 from nsunit.names import is_network, printable
+from nsunit.storage.files import discard
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -231,7 +231,8 @@ def _texts(target: str, project: str) -> dict[str, str]:
         return {}
     for entry in entries:
         if entry.endswith(SUFFIX):
-            text = read_regular(os.path.join(target, entry)).decode(errors="replace")
+            # Others take theirs away meanwhile.
+            text = (read(os.path.join(target, entry)) or b"").decode(errors="replace")
             if f"\n{_MARK}{project}\n" in text:
                 found[entry.removesuffix(SUFFIX)] = text
     return found
@@ -244,4 +245,4 @@ def _bare(text: str) -> str:
 
 def _unlink(target: str, names: Iterable[str]) -> None:
     for name in names:
-        os.unlink(os.path.join(target, name + SUFFIX))
+        discard(os.path.join(target, name + SUFFIX))

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 
 from nsunit import features
-from nsunit.core.context import take_back
 from nsunit.definition.load import default_instance, load_any
 from nsunit.definition.search import SUFFIX, SearchPath
-from nsunit.dropins import files as unit_directory
+from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.imports.model import Remark
 from nsunit.names import is_network, printable
-from nsunit.storage.files import refusal, write_file
+from nsunit.storage.files import discard, refusal, write_file
 from nsunit.storage.lock import hold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nsunit.core.context import Context, Undo
+    from nsunit.core.context import Context
     from nsunit.imports.model import Draft, Line, Places
 
 _ROUNDS_MAX = 30
@@ -147,27 +147,29 @@ class Staged:
         Raises:
             DefinitionError: somebody else has written one meanwhile, and *replace* is off.
         """
-        unit_directory.make_directory(self.target)
-        paths: list[str] = []
-        undo: Undo = []
+        make_directory(self.target)
+        saved: list[tuple[str, str]] = []
         held = hold(self.target)  # of two imports one waits
         try:
             if not replace:
                 refuse_others(self.drafts, self.target)
             for draft in self.drafts:
                 path = os.path.join(self.target, draft.name + SUFFIX)
-                before = unit_directory.read(path)
-                undo.append(lambda path=path, before=before: unit_directory.restore(path, before))  # type: ignore[misc]
                 staged = os.path.join(self.directory, draft.name + SUFFIX)
                 os.chmod(staged, 0o644)
+                former = f"{staged}.former" if os.path.lexists(path) else ""
+                if former:
+                    _keep(path, former)
+                saved.append((path, former))
                 os.replace(staged, path)
-                paths.append(path)
         except BaseException:
-            take_back(undo)
+            for path, former in reversed(saved):
+                with contextlib.suppress(OSError):  # the first error is the one to be told
+                    os.replace(former, path) if former else discard(path)
             raise
         finally:
             os.close(held)
-        return paths
+        return [path for path, _ in saved]
 
 
 def _bare(problem: Problem, key: str) -> str:
@@ -203,3 +205,15 @@ def check_writable(target: str) -> None:
     if why := refusal(target):
         hint = "use --to=DIR" if "read-only" in why else "run it as root, or use --to=DIR"
         raise NsunitError(f"'{printable(target)}' {why}", hint=hint)
+
+
+def _keep(path: str, former: str) -> None:
+    """Have what is at *path*, a link for one, at *former* as well: it comes back from there whatever the disk has left.
+
+    Raises:
+        OSError: it is a directory.
+    """
+    try:
+        os.link(path, former, follow_symlinks=False)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, former, follow_symlinks=False)

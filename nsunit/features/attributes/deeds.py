@@ -38,8 +38,8 @@ def change(context: Context, unit: str, old: Definition, new: Definition, undo: 
     path = context.paths.runtime_of(new.name) + "/plan"
     content = files.read_file(path)
     if content is not None and of(old.container) != of(new.container):
-        files.write_file(path, with_subgroup(content, new))
         undo.append(lambda: files.write_file(path, content))
+        files.write_file(path, with_subgroup(content, new))
 
 
 def with_subgroup(plan: bytes, definition: Definition) -> bytes:

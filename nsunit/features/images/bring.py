@@ -174,10 +174,7 @@ def _commit(
     staging.sync()
     with store.lock():
         fetched = sum(not os.path.isdir(f"{store.layers}/{layer['chain']}") for layer in layers)
-        writing.add_layers(store, staging, layers)
-        writing.add_image(store, image, config, about)
-        for name in (*chosen, *sorted(aliases)):
-            writing.add_name(store, name, identity)
+        writing.admit(store, staging, layers, image, config, about, (*chosen, *sorted(aliases)))
     for text in warnings:
         context.warn(f"warning: {text}")
     return Imported(identity, tuple(chosen), len(layers), fetched)

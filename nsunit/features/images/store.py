@@ -87,7 +87,7 @@ class Store:
             raise UsageError(
                 f"'{printable(text)}' is not the name of an image", hint="e.g. docker.io/library/nginx:1.27"
             )
-        if (name := self.named(text)) and (identity := self._led_to(name)):
+        if (name := self.named(text)) and (identity := self.led_to(name)):
             return identity
         digits = text.removeprefix("sha256:")
         if len(digits) >= ID_MIN:
@@ -121,7 +121,8 @@ class Store:
             )
         return found[0] if found else ""
 
-    def _led_to(self, name: str) -> str:
+    def led_to(self, name: str) -> str:
+        """The id of the image that the full name *name* leads to; empty where there is no such name."""
         try:
             return os.readlink(f"{self.names}/{file_of(name)}").rpartition("/")[2]
         except FileNotFoundError:

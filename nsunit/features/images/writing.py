@@ -17,7 +17,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Self
 
     from nsunit.features.images.layout import Image
@@ -190,6 +190,56 @@ def add_name(store: Store, name: str, identity: str) -> None:
             raise OSError(error.errno, error.strerror, path) from None
         raise
     files.sync_directory(store.names)
+
+
+def admit(
+    store: Store,
+    staging: Staging,
+    layers: Sequence[dict[str, Any]],
+    image: Image,
+    config: bytes,
+    about: dict[str, Any] | None,
+    names: Iterable[str],
+) -> None:
+    """Make the unpacked *layers*, the *image* of them and its *names* known.  The caller holds the lock.
+
+    *about* is None where the image stays as it is known already.
+
+    Raises:
+        LayerLostError: one is neither unpacked nor there.
+        OSError: one cannot be made known, and nothing of it is.
+    """
+    undo: list[Callable[[], object]] = []
+    for layer in layers:
+        if not os.path.isdir(f"{store.layers}/{layer['chain']}"):
+            undo.append(lambda layer=layer: _put_layer_back(store, staging, layer))  # type: ignore[misc]
+    if not os.path.lexists(f"{store.images}/{image.id}"):
+        undo.append(lambda: remove_image(store, image.id))
+    try:
+        add_layers(store, staging, layers)
+        if about is not None:
+            add_image(store, image, config, about)
+        for name in names:
+            former = store.led_to(name)
+            undo.append(lambda name=name, former=former: _lead_back(store, name, former))  # type: ignore[misc]
+            add_name(store, name, image.id)
+    except BaseException:
+        for step in reversed(undo):
+            with contextlib.suppress(OSError):  # the first error is the one to be told
+                step()
+        raise
+
+
+def _lead_back(store: Store, name: str, former: str) -> None:
+    if former:
+        add_name(store, name, former)
+    elif store.led_to(name):
+        remove_name(store, name)
+
+
+def _put_layer_back(store: Store, staging: Staging, layer: dict[str, Any]) -> None:
+    """Take back that an unpacked *layer* has its name."""
+    files.move_back(f"{store.layers}/{layer['chain']}", f"{staging.path}/{layer['place']}")
 
 
 def remove_name(store: Store, name: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from nsunit.errors import NsunitError
 from nsunit.features.network import program
 from nsunit.features.network.check import namespace_of
@@ -37,13 +35,13 @@ def change(context: Context, _unit: str, old: Definition, new: Definition, undo:
 
     def put_back() -> None:
         if content is None:
-            os.unlink(path)
+            files.discard(path)
         else:
             files.write_file(path, content)
         _hold(context, item, before)
 
-    files.write_file(path, f"{rates[0]} {rates[1]}\n".encode())  # what the unit is restarted with, and repaired
     undo.append(put_back)
+    files.write_file(path, f"{rates[0]} {rates[1]}\n".encode())  # what the unit is restarted with, and repaired
     _hold(context, item, rates)
 
 

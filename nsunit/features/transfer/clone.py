@@ -51,8 +51,8 @@ def clone(context: Context, old: str, new: str) -> Outcome:
         undo: Undo = []
         try:
             state = context.paths.state_of(new)
+            undo.append(lambda: context.remove_tree(state))  # before, since a signal may come in between
             files.move(f"{staging.path}/state", state)
-            undo.append(lambda: context.remove_tree(state))
             copy_definition(context, definition, new, undo)
         except BaseException:
             take_back(undo)

@@ -179,12 +179,13 @@ def _commit(
         own = f"{staging.path}/state"
         if force and os.path.lexists(state):
             _keep_volumes(own, state, undo)
+            former = os.lstat(state)
+            undo.append(lambda: _swap_back(own, state, former))  # before, as for all: a signal may come in between
             swap(own, state)
-            undo.append(lambda: swap(own, state))
             files.sync_directory(context.paths.states)
         else:
-            files.move(own, state)
             undo.append(lambda: context.remove_tree(state))
+            files.move(own, state)
         if force:
             remove_own(name, context.search, undo)
         units = False
@@ -211,8 +212,13 @@ def _keep_volumes(own: str, former: str, undo: Undo) -> None:
     for file in there:
         source, target = (f"{state}/{bundle.VOLUMES}/{file}" for state in (former, own))
         if not os.path.lexists(target):
+            undo.append(lambda source=source, target=target: files.move_back(target, source))  # type: ignore[misc]
             os.rename(source, target)
-            undo.append(lambda source=source, target=target: os.rename(target, source))  # type: ignore[misc]
+
+
+def _swap_back(own: str, state: str, former: os.stat_result) -> None:
+    if os.path.samestat(os.lstat(own), former):
+        swap(own, state)
 
 
 def _tell_missing(context: Context, definition: Definition, manifest: Manifest) -> None:

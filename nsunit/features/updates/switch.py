@@ -86,18 +86,24 @@ def roll_back(context: Context, name: str, renew: Renew) -> Outcome:
 
 def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str) -> Outcome:
     name, former = images.name, images.identity
-    with Lock(context.paths.locks, name):
-        store = Store(context.paths)
-        with store.lock():
-            if store.image(pin.identity) is None:
-                raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
-            if not _note(images, pin):  # from here on it is in use, and stays
-                raise NsunitError(f"{name}: it was just removed", hint=f"'nsunit start {name}' takes the newest one")
     says = (f"from {images.next[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
-    runs = is_running(context, name)
+    runs = noted = False
     try:
+        with Lock(context.paths.locks, name):
+            store = Store(context.paths)
+            with store.lock():
+                if store.image(pin.identity) is None:
+                    raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
+                noted = True
+                if not _note(images, pin):  # from here on it is in use, and stays
+                    noted = False
+                    hint = f"'nsunit start {name}' takes the newest one"
+                    raise NsunitError(f"{name}: it was just removed", hint=hint)
+        runs = is_running(context, name)
         renew(name, runs)
     except BaseException as error:
+        if not noted:
+            raise
         if not runs:
             _note(images, images.pin or Pin(images.reference, former))
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from nsunit.errors import NsunitError
@@ -34,12 +35,18 @@ def create(context: Context, name: str, size_max: int | None = None) -> None:
         if store.has(name):
             raise NsunitError(f"the volume '{name}' is there already", hint="see 'nsunit volume list'")
         store.discard(path)  # of a start that was killed
-        if size_max:
-            quota.keep_to(path, size_max)
-        else:
-            files.make_private_directory(path)
-            files.write_file(f"{path}/{ABOUT}", b"")
-        store.sync()
+        try:
+            if size_max:
+                quota.keep_to(path, size_max)
+            else:
+                files.make_private_directory(path)
+                files.write_file(f"{path}/{ABOUT}", b"")
+            store.sync()
+        except BaseException:
+            with contextlib.suppress(OSError):  # the first one is to be told
+                store.forgetting(path)()
+                store.discard(path)
+            raise
 
 
 def remove(context: Context, names: Sequence[str], *, missing: bool = False) -> None:
@@ -49,15 +56,17 @@ def remove(context: Context, names: Sequence[str], *, missing: bool = False) -> 
         NsunitError: a container uses one, or may use it; nothing was taken away.
     """
     store = Store(context)
-    names = [name for name in names if store.has(name)] if missing else names
     for name in names:
         if ":" in name:
             container = name.partition(":")[0]
             hint = f"it goes with its container: nsunit rm {container}"
             raise NsunitError(f"'{printable(name)}' is a volume of '{container}' alone", hint=hint)
-        if not store.has(check_name(name)):
-            raise not_found(name)
+        check_name(name)
     with store.lock():
+        there = [name for name in dict.fromkeys(names) if store.has(name)]
+        if not missing:
+            _refuse_missing(names, there)
+        names = there
         used = users(context)
         for name in names:
             if used.of(name):
@@ -93,18 +102,24 @@ def prune(context: Context, *, everything: bool = False) -> tuple[str, ...]:
         NsunitError: nobody knows what a container uses.
     """
     store = Store(context)
-    for name in files.list_directory(store.path):
-        if not name.startswith("."):
-            store.discard(store.path_of(name))
     gone: list[str] = []
-    if everything:
-        with store.lock():
+    with store.lock():
+        for name in files.list_directory(store.path):
+            if not name.startswith("."):
+                store.discard(store.path_of(name))
+        if everything:
             used = users(context)
             _refuse_unknown(used)
             gone = [name for name in store.names() if not used.of(name)]
             _put_aside(store, gone)
     store.sweep()
     return tuple(gone)
+
+
+def _refuse_missing(names: Sequence[str], there: Sequence[str]) -> None:
+    for name in names:
+        if name not in there:
+            raise not_found(name)
 
 
 def _refuse_unknown(used: Users) -> None:

@@ -64,11 +64,24 @@ class Store:
         """Where a volume goes that is taken away, until `sweep` has removed it."""
         return f"{self.path}/{_TRASH}{os.urandom(6).hex()}"
 
+    def put_aside(self) -> list[str]:
+        """The directories that were put aside, by whomever."""
+        return [f"{self.path}/{name}" for name in files.list_directory(self.path) if name.startswith(_TRASH)]
+
     def sweep(self) -> None:
-        """Remove what was put aside, by whomever."""
-        for name in files.list_directory(self.path):
-            if name.startswith(_TRASH):
-                self.context.remove_tree(f"{self.path}/{name}")
+        """Remove what was put aside; of two commands at once each removes what the other has not begun with."""
+        for path in self.put_aside():
+            try:
+                directory = os.open(path, _DIRECTORY)
+            except FileNotFoundError:
+                continue
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.context.remove_tree(path)
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(directory)
 
     def discarding(self, path: str) -> Callable[[], object]:
         """What takes back a start that was to make the volume in the directory *path*."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
 import subprocess
 
+from nsunit.core.jobs import stop_what_is_left
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.volumes.look import check_name, directory_of
@@ -28,6 +30,7 @@ _CONFINED = (
     *("DevicePolicy=closed", "MemoryMax=1G", "TasksMax=16"),
     "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_SETFCAP",
 )
+_DESCRIPTION = "Unpack a volume for nsunit"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -52,7 +55,8 @@ def export_volume(context: Context, name: str, output: int, target: str = "stand
     refuse_users(context)
     place = directory_of(context, name)
     argv = [_tar(), "--create", "--sparse", "--one-file-system", *_NUMBERS, f"--directory={place}", "--file=-", "."]
-    status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, check=False).returncode
+    with files.Named(argv[0]):
+        status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, check=False).returncode
     if status == -signal.SIGPIPE:
         raise BrokenPipeError
     if status not in (0, _CHANGED):
@@ -71,31 +75,66 @@ def import_volume(context: Context, name: str, archive: int) -> None:
     store = Store(context)
     path = store.path_of(check_name(name))
     files.make_private_directory(store.path)
-    files.make_private_directory(path)
-    directory = os.open(path, _DIRECTORY)
+    with store.lock():
+        store.discard(path)  # of one that was killed
+    directory = -1
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if is_filled(directory) or not is_current(path, directory):
-            hint = f"'nsunit volume rm {name}' first removes what is in it"
-            raise NsunitError(f"there is something in the volume '{name}' already", hint=hint)
-        begin(directory)
-        _unpack(f"{path}/{NEW}", archive)
-    except BaseException as error:
-        os.close(directory)
-        store.discard(path)
-        if isinstance(error, BlockingIOError):
-            raise NsunitError(f"the volume '{name}' is just being filled", hint="see who starts with it") from None
+        with files.Named(path):
+            directory = _take(path)
+            if is_filled(directory):
+                hint = f"'nsunit volume rm {name}' first removes what is in it"
+                raise NsunitError(f"there is something in the volume '{name}' already", hint=hint)
+            begin(directory)
+        _unpack(context, f"{path}/{NEW}", archive)
+        with files.Named(path):
+            finish(directory)
+    except BaseException:
+        if directory >= 0:
+            os.close(directory)
+        with contextlib.suppress(OSError):  # the first one is to be told
+            store.discard(path)
         raise
-    finish(directory)
     store.sync()
 
 
-def _unpack(place: str, archive: int) -> None:
+def _take(path: str) -> int:
+    """A locked descriptor of the directory *path*, which is made where there is none.
+
+    Raises:
+        NsunitError: somebody fills it.
+    """
+    while True:
+        files.make_private_directory(path)
+        try:
+            directory = os.open(path, _DIRECTORY)
+        except FileNotFoundError:
+            continue  # somebody has just discarded it
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_current(path, directory):
+                return directory
+        except BlockingIOError:
+            os.close(directory)
+            name = os.path.basename(path)
+            raise NsunitError(f"the volume '{name}' is just being filled", hint="see who starts with it") from None
+        except OSError:
+            os.close(directory)
+            raise
+        os.close(directory)
+
+
+def _unpack(context: Context, place: str, archive: int) -> None:
     tar = [_tar(), "--extract", "--same-owner", "--preserve-permissions", *_NUMBERS, *_decompression(archive)]
     limits = [f"--property={item}" for item in (*_CONFINED, f"ReadWritePaths={place}")]
-    unit = ["systemd-run", "--pipe", "--wait", "--collect", "--quiet", "--description=Unpack a volume for nsunit"]
-    argv = [*unit, *limits, "--", *tar, f"--directory={place}", "--file=-"]
-    status = subprocess.run(argv, stdin=archive, stdout=subprocess.DEVNULL, check=False).returncode
+    unit = f"nsunit-unpack-{os.urandom(6).hex()}.service"
+    run = ["systemd-run", "--pipe", "--wait", "--collect", "--quiet", f"--unit={unit}", f"--description={_DESCRIPTION}"]
+    argv = [*run, *limits, "--", *tar, f"--directory={place}", "--file=-"]
+    try:
+        with files.Named(argv[0]):
+            status = subprocess.run(argv, stdin=archive, stdout=subprocess.DEVNULL, check=False).returncode
+    except BaseException:
+        stop_what_is_left(context, unit)  # whoever is interrupted takes it along
+        raise
     if status:
         raise NsunitError(f"the archive could not be unpacked: tar ended with status {status}")
 

@@ -9,7 +9,7 @@ from nsunit.core import install
 from nsunit.dropins import files as unit_files
 from nsunit.setup import files as setup_files
 from nsunit.setup.main import read_plan
-from nsunit.storage import files
+from nsunit.storage import files, lock
 from nsunit.storage.files import read_file, read_kernel_file, write_whole
 
 
@@ -114,6 +114,34 @@ def test_a_file_that_fails_leaves_nothing(kind, tmp_path):
     assert os.listdir(tmp_path) == []
     with pytest.raises(OSError, match="none/a.tar"):
         write_whole(str(tmp_path / "none/a.tar"), fail)
+
+
+@pytest.mark.parametrize("fails", ["fsync", "link", "rename", "unlink"])
+def test_an_archive_that_cannot_be_finished_is_told_by_its_own_name(fails, tmp_path, monkeypatch):
+    """Not by that of a descriptor, nor by one of nsunit's own."""
+
+    def fail(*words, **_more):
+        raise OSError(errno.EIO, "broken", *([] if fails == "fsync" else words[:1]))
+
+    path = str(tmp_path / "a.tar")
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="broken") as caught:
+        broken.setattr(os, fails, fail)
+        write_whole(path, lambda fd: os.write(fd, b"x"))
+    assert caught.value.filename == path
+
+
+def test_what_a_descriptor_is_asked_for_is_told_by_its_name(tmp_path, monkeypatch):
+    def fail(*_words):
+        raise OSError(errno.ENOLCK, "no more of them")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="no more") as caught:
+        files.sync_directory(str(tmp_path))
+    assert caught.value.filename == str(tmp_path)
+    monkeypatch.setattr(lock.fcntl, "flock", fail)
+    with pytest.raises(OSError, match="no more") as caught, lock.Lock(str(tmp_path), "web"):
+        pass
+    assert caught.value.filename == str(tmp_path / "web")
 
 
 @pytest.fixture(params=[files.write_file, unit_files.write])

@@ -42,7 +42,8 @@ def pieces_of(entry: TarInfo) -> list[tuple[int, int]]:
     if entry.size < 0:
         raise ValueError("its size is negative")
     sparse: Any = entry.sparse  # the type that is declared for it is another
-    pieces: list[tuple[int, int]] = [(0, entry.size)] if sparse is None else list(sparse)
+    # Those without data are where a hole ends the file, and where tarfile finds no more of them in a header of GNU tar.
+    pieces: list[tuple[int, int]] = [(0, entry.size)] if sparse is None else [piece for piece in sparse if piece[1]]
     end = 0
     for offset, size in pieces:
         if size < 0 or offset < end or offset + size > entry.size:

@@ -208,15 +208,12 @@ def bring_in(
         writing.describe_layers(staging, described)
         staging.sync()
         with store.lock():
+            about = {"digest": offer.digest and f"sha256:{offer.digest}", "source": "nsunit deploy", "warnings": []}
+            is_known = store.image(offer.image) is not None
             try:
-                writing.add_layers(store, staging, described)
+                writing.admit(store, staging, described, image, offer.config, None if is_known else about, offer.names)
             except writing.LayerLostError:
                 raise NsunitError("a layer was removed meanwhile", hint="try again") from None
-            if store.image(offer.image) is None:
-                about = {"digest": offer.digest and f"sha256:{offer.digest}", "source": "nsunit deploy", "warnings": []}
-                writing.add_image(store, image, offer.config, about)
-            for name in offer.names:
-                writing.add_name(store, name, offer.image)
 
 
 def _described(layer: Layer, new: list[Layer]) -> dict[str, Any]:

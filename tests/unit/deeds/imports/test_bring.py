@@ -121,6 +121,15 @@ def test_what_cannot_be_put_in_place_leaves_all_as_it_was(folder):
         run(folder, force=True)
     assert (folder / "out/web.nsunit").read_text() == "mine"
     assert sorted(os.listdir(folder / "out")) == ["web.nsunit", "zz.nsunit"]
+    # A link stays one, and what is put back needs no room.
+    (folder / "out/web.nsunit").rename(folder / "kept")
+    (folder / "out/web.nsunit").symlink_to(folder / "kept")
+    (folder / "kept").chmod(0o600)
+    with pytest.raises(OSError, match=f"{folder}/out/zz.nsunit"):
+        run(folder, force=True)
+    assert os.readlink(folder / "out/web.nsunit") == f"{folder}/kept"
+    assert ((folder / "kept").read_text(), (folder / "kept").stat().st_mode & 0o777) == ("mine", 0o600)
+    assert sorted(os.listdir(folder / "out")) == ["web.nsunit", "zz.nsunit"]
 
 
 def test_what_was_there_is_not_emptied_where_nothing_can_be_written(folder, monkeypatch):

@@ -13,7 +13,7 @@ import pytest
 from nsunit.features.images.doctor import left
 from nsunit.features.images.layout import Image
 from nsunit.features.images.store import Store
-from nsunit.features.images.writing import Workplace, add_image, add_name, spool, swap, sweep_place
+from nsunit.features.images.writing import Staging, Workplace, add_image, add_name, admit, spool, swap, sweep_place
 from nsunit.setup import linux
 from nsunit.storage import files
 from nsunit.storage.paths import Paths
@@ -62,6 +62,51 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         add_image(store, Image("ab" * 32, ()), b"{}", {})
     assert [os.listdir(directory) for directory in (store.configs, store.about, store.images)] == [[], [], []]
+
+
+def tree(place):
+    """All names below a directory, with what links lead to."""
+    found = Path(place).rglob("*")
+    return sorted((str(path.relative_to(place)), os.readlink(path) if path.is_symlink() else "") for path in found)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_what_does_not_get_all_of_its_names_gets_none(error, tmp_path, monkeypatch):
+    """Whichever it was: on a full disk the layers stayed, which are what is large."""
+    store = Store(Paths(str(tmp_path / "run"), str(tmp_path)), files.remove_tree)
+    first, second, below, top = ("ab" * 32, "cd" * 32, "01" * 32, "23" * 32)
+    sync, left = files.sync_directory, 0
+
+    def fail(path):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise error(errno.EIO, "broken")
+        sync(path)
+
+    def bring(image, *chains):
+        with Staging(store) as staging:
+            layers = [{"chain": chain, "place": str(place)} for place, chain in enumerate(chains)]
+            for layer in layers:
+                os.makedirs(f"{staging.path}/{layer['place']}/root/etc")
+            admit(store, staging, layers, Image(image, tuple(chains)), b"{}", {}, ["localhost/a:1", "localhost/b:1"])
+
+    bring(first, below)
+    add_name(store, "localhost/b:1", first)
+    os.unlink(f"{store.names}/localhost+a:1")
+    before = tree(store.path)
+    monkeypatch.setattr(files, "sync_directory", fail)
+    for step in range(1, 100):
+        left = step
+        try:
+            bring(second, below, top)
+        except error:
+            assert tree(store.path) == before, step
+        else:
+            break
+    assert step == 7
+    assert [link for name, link in tree(store.names)] == [f"../images/{second}"] * 2
+    assert sorted(store.chains()) == sorted([below, top])
 
 
 def test_a_pipe_becomes_a_file(tmp_path, monkeypatch):

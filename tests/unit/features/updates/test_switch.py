@@ -180,3 +180,18 @@ def test_what_is_refused(world):
     with pytest.raises(NsunitError, match="web: it has no image") as refused:
         world.update()
     assert "'nsunit restart web' takes another Layer=" in str(refused.value.hint)
+
+
+def test_a_signal_once_the_image_is_noted_leaves_the_former_one(world, monkeypatch):
+    """Whether it runs is asked last."""
+    answers = [True]
+
+    def is_running(_context, _name):
+        if not answers:
+            raise KeyboardInterrupt
+        return answers.pop()
+
+    monkeypatch.setattr(switch, "is_running", is_running)
+    with pytest.raises(KeyboardInterrupt):
+        world.update()
+    assert (pins.read(world.directory).identity, world.restarts) == (ONE, [])

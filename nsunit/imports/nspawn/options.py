@@ -107,7 +107,8 @@ _GROUPS = (
     frozenset("private-network network-veth network-veth-extra network-bridge network-zone".split())
     | {"network-interface", "network-macvlan", "network-ipvlan", "network-namespace-path"},
 )
-_TOGETHER = frozenset(("capability", "drop-capability", "ambient-capability"))
+# These as well, but a file that overrides adds to those of the command line.
+_CAPABILITIES = frozenset(("capability", "drop-capability", "ambient-capability"))
 # What a file beside the image may not say.
 _PRIVILEGED = frozenset(
     "capability ambient-capability uuid port bind-user system-call-filter rlimit oom-score-adjust cpu-affinity"
@@ -199,11 +200,12 @@ def merge(
     The command line comes first, unless *override*.
     """
     first, second = (settings, said) if override else (said, settings)
-    taken = {group for group in _GROUPS if any(item.option in group for item in first)}
-    names = {item.option for item in first} - _TOGETHER
+    groups = _GROUPS if override else (*_GROUPS, _CAPABILITIES)
+    taken = {group for group in groups if any(item.option in group for item in first)}
+    names = {_name(item) for item in first if not (override and item.option in _CAPABILITIES)}
     if not override and words:
         taken.add(_GROUPS[0])
-    rest = [item for item in second if item.option not in names and not any(item.option in group for group in taken)]
+    rest = [item for item in second if _name(item) not in names and not any(item.option in group for group in taken)]
     options = [*first, *rest]
     parameters = [item for item in options if item.option == "parameters"]
     if parameters:
@@ -216,9 +218,16 @@ def merge(
     return _last(options), list(words)
 
 
+def _name(item: Said) -> str:
+    """What an option of the one takes the place of in the other: of limits, each resource is on its own."""
+    if item.option != "rlimit":
+        return item.option
+    return f"rlimit {item.value.partition('=')[0].upper().removeprefix('RLIMIT_').removeprefix('LIMIT')}"
+
+
 def _last(options: list[Said]) -> list[Said]:
     """*options* but for those that a later one overrides."""
-    many = _WORDS | _TOGETHER | {"rlimit", "property", "set-credential", "load-credential", "system-call-filter"}
+    many = _WORDS | _CAPABILITIES | {"rlimit", "property", "set-credential", "load-credential", "system-call-filter"}
     many |= {"restrict-address-families"}
     place = {item.option: number for number, item in enumerate(options)}
     return [item for number, item in enumerate(options) if item.option in many or place[item.option] == number]

@@ -4,8 +4,8 @@ import imports_corpus as corpus
 import pytest
 
 from nsunit.imports import find
-from nsunit.imports.model import Given, NotCarried, Unusable
-from nsunit.imports.nspawn.options import KEYS, parse
+from nsunit.imports.model import Given, NotCarried, Origin, Unusable
+from nsunit.imports.nspawn.options import KEYS, Said, merge, parse
 from nsunit.imports.nspawn.table import HANDLERS
 
 # systemd.nspawn(5) of systemd 262, without limits; and the options of systemd-nspawn(1), 252 to 262.
@@ -92,6 +92,33 @@ def test_nothing_that_is_said_is_lost(case):
 def test_command_lines(words, expected):
     found, _ = parse(words.split(), "x")
     assert [(item.option, item.value) for item in found][: len(expected)] == expected
+
+
+FILE = [("capability", "CAP_SYS_TIME"), ("drop-capability", "CAP_CHOWN"), ("ambient-capability", "CAP_FOWNER")]
+
+
+def _merged(words, settings, *, override):
+    """What counts of the options of a command line and of those of a file."""
+    in_file = [Said(Origin("/x.nspawn", 1, ""), *item) for item in settings]
+    return {(item.option, item.value) for item in merge(parse(words, "")[0], in_file, [], override=override)[0]}
+
+
+@pytest.mark.parametrize("option", [option for option, _ in FILE])
+def test_one_option_of_capabilities_takes_those_of_the_file_away(option):
+    assert _merged([f"--{option}=CAP_KILL"], FILE, override=False) == {(option, "CAP_KILL")}
+
+
+@pytest.mark.parametrize("option", [option for option, _ in FILE])
+def test_a_file_that_overrides_adds_to_capabilities(option):
+    assert _merged([f"--{option}=CAP_KILL"], FILE, override=True) == {(option, "CAP_KILL"), *FILE}
+
+
+@pytest.mark.parametrize("spelling", ["CORE", "RLIMIT_CORE", "LimitCORE"])
+@pytest.mark.parametrize("override", [False, True])
+def test_limits_are_one_by_one(spelling, override):
+    in_file = [("rlimit", "NOFILE=99"), ("rlimit", "CORE=7")]
+    core = in_file[1] if override else ("rlimit", f"{spelling}=8")
+    assert _merged([f"--rlimit={spelling}=8"], in_file, override=override) == {in_file[0], core}
 
 
 def test_what_is_behind_the_options_is_the_command():

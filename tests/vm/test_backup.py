@@ -351,6 +351,32 @@ def test_interrupted_in_the_moment_in_which_it_gets_its_name(containers, nsunit,
     forget(nsunit, new)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_clone_that_is_killed_takes_along_what_copies(containers, nsunit, run, text, place, number):
+    box = written(containers, text)
+    program = place / "cp"
+    program.write_text(
+        '#!/bin/sh\nfor to; do :; done\nmkdir "$to"; while mkdir "$to/$((n += 1))"; do sleep 0.01; done\n'
+    )
+    program.chmod(0o755)
+    command, env = (
+        ["nsunit", "clone", box.name, f"{box.name}-new"],
+        {**os.environ, "PATH": f"{place}:{os.environ['PATH']}"},
+    )
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as clone:
+        wait_until(lambda: any(INCOMING.glob("*/state/overlay/upper/9")))
+        clone.send_signal(number)
+        assert clone.stderr.read() == b""
+    assert clone.returncode == (143 if number == signal.SIGTERM else -9)
+    wait_until(lambda: run("pgrep", "-f", f"{program} -a", check=False).returncode == 1)
+    if number == signal.SIGTERM:
+        assert list(INCOMING.iterdir()) == []
+    program.unlink()
+    nsunit("clone", box.name, f"{box.name}-new")
+    assert list(INCOMING.iterdir()) == []
+    forget(nsunit, f"{box.name}-new")
+
+
 @pytest.mark.kernel("nftables")
 def test_clone(containers, nsunit, text, workplace):
     bound = workplace / "for-two"

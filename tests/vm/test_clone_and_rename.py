@@ -1,9 +1,13 @@
 """Containers under another name: a second one, and the same."""
 
 import json
+import os
+import signal
+import subprocess
 
 import pytest
-from backups import DEFINITIONS, seen, text, written
+from backups import DEFINITIONS, INCOMING, forget, seen, text, written
+from waiting import wait_until
 
 __all__ = ["text"]  # a fixture
 pytestmark = pytest.mark.once("files and mounts of the kernel alone")
@@ -82,3 +86,27 @@ def test_rename(containers, nsunit, run, text):
     assert (containers.of(old).state / "ids").read_text() == ids
     done = nsunit("rename", old, other, check=False)
     assert (done.returncode, "is defined" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_clone_that_is_killed_takes_along_what_copies(containers, nsunit, run, text, tmp_path, number):
+    box = written(containers, text)
+    program = tmp_path / "cp"
+    program.write_text(
+        '#!/bin/sh\nfor to; do :; done\nmkdir "$to"; while mkdir "$to/$((n += 1))"; do sleep 0.01; done\n'
+    )
+    program.chmod(0o755)
+    command = ["nsunit", "clone", box.name, f"{box.name}-new"]
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as clone:
+        wait_until(lambda: any(INCOMING.glob("*/state/overlay/upper/9")))
+        clone.send_signal(number)
+        assert clone.stderr.read() == b""
+    assert clone.returncode == (143 if number == signal.SIGTERM else -9)
+    wait_until(lambda: run("pgrep", "-f", f"{program} -a", check=False).returncode == 1)
+    if number == signal.SIGTERM:
+        assert list(INCOMING.iterdir()) == []
+    program.unlink()
+    nsunit("clone", box.name, f"{box.name}-new")
+    assert list(INCOMING.iterdir()) == []
+    forget(nsunit, f"{box.name}-new")

@@ -18,6 +18,7 @@ from nsunit.features.transfer import bundle
 from nsunit.features.transfer.export import at_rest, enter_ids, own_volumes, refuse_kinds
 from nsunit.features.transfer.staging import Staging
 from nsunit.names import split_instance
+from nsunit.setup import linux
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -124,9 +125,16 @@ def _copy_tree(context: Context, source: str, target: str, log: str) -> list[str
     enter_ids(context)
     program = f"{directory_with(('cp',))}/cp"
     argv = ("cp", "-a", "--reflink=auto", "--sparse=auto", "-T", "--", source, target)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    actions = [(os.POSIX_SPAWN_OPEN, 2, log, flags, 0o600)]
-    pid = os.posix_spawn(program, argv, {"LC_ALL": "C"}, file_actions=actions)
+    errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            linux.prctl(linux.PR_SET_PDEATHSIG, 9)  # as this process has it: whoever is killed takes it along
+            os.dup2(errors, 2)
+            os.execve(program, argv, {"LC_ALL": "C"})
+        finally:
+            os._exit(127)
+    os.close(errors)
     if os.waitpid(pid, 0)[1]:
         said = (files.read_file(log) or b"").decode("utf-8", "replace").splitlines()
         raise NsunitError(f"what it has written cannot be copied: {said[0] if said else 'cp was killed'}")

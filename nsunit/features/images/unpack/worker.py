@@ -45,8 +45,13 @@ class Worker:
 
     def result(self) -> dict[str, object]:
         """Wait for its end; what it tells: `warnings`, or `error` and `hint`, `broken` if the other end is at fault."""
-        with open(self._reader, "rb") as file:
-            content = file.read()
+        try:
+            with open(self._reader, "rb") as file:
+                content = file.read()
+        except BaseException:  # a signal: what it works on is about to be taken away
+            os.kill(self.pid, 9)
+            os.waitpid(self.pid, 0)
+            raise
         _, status = os.waitpid(self.pid, 0)
         if status or not content:
             return {"error": "the process that did it was killed", "hint": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -45,6 +46,20 @@ def test_failures(error, said):
     with pytest.raises(NsunitError, match=said) as caught:
         raise_first(results(list, failing(error)))
     assert caught.value.hint == ("yes" if said == "no" else caught.value.hint)
+
+
+def test_an_interrupt_ends_it(monkeypatch):
+    """What it works on is about to be taken away."""
+
+    def interrupted(*_words):
+        raise KeyboardInterrupt
+
+    worker = Worker(lambda: [str(time.sleep(30))], ())
+    monkeypatch.setattr("builtins.open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        worker.result()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(worker.pid, os.WNOHANG)
 
 
 def test_the_one_at_fault_is_told():

@@ -205,6 +205,19 @@ def test_a_port_of_one_address_is_not_reached_by_another(pair, outside):
     assert outside(HOST, 8081) == "ConnectionRefusedError"
 
 
+def test_a_port_of_127_0_0_1_is_not_reached_by_a_neighbour(pair, outside, run):
+    """Who sends that address by a link: the kernel would drop it, if it had no other by then."""
+    inside = "ip netns exec outside"
+    run(f"ip -n outside link set lo down; {inside} sysctl -qw net.ipv4.conf.all.route_localnet=1")
+    run(f"ip -n outside route add 127.0.0.1 via {HOST} src {OUTSIDE}")
+    try:
+        for port in (8080, 8081):
+            assert outside("127.0.0.1", port) in ("OSError", "ConnectionRefusedError", "TimeoutError")
+    finally:
+        run("ip -n outside route del 127.0.0.1")
+    assert outside(HOST, 8080) == f"server {OUTSIDE}"
+
+
 def test_what_is_not_published_is_not_reached_from_outside(pair, outside, nsunit):
     server, _ = pair
     assert outside(address_of(nsunit, server), 80) in ("OSError", "ConnectionRefusedError", "TimeoutError")

@@ -77,6 +77,7 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
     translated = _match("in", {"ct": {"key": "status"}}, "dnat")
     loopback = _match("==", _payload("ip", "saddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}})
     loopback6 = _match("==", _payload("ip6", "saddr"), "::1")
+    to_loopback4 = _match("==", _payload("ip", "daddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}})
     control = _match("==", _meta("l4proto"), {"set": ["icmp", "ipv6-icmp"]})
     published = _match("==", {"socket": {"key": "mark"}}, SOCKET_MARK)
     outward = _match("!=", _meta("iifname"), "@internal")
@@ -95,6 +96,9 @@ def _base_rules() -> list[tuple[str, str, list[Item]]]:
         ("inet", "published", [_vmap(_ported(_payload("ip", "daddr")), "published4")]),
         ("inet", "published", [_vmap(_ported(_payload("ip6", "daddr")), "published6")]),
         ("inet", "published", [_vmap(_ported(), "published")]),
+        # Of the host's own, which do not come this way, is what is for 127.0.0.1: by a link only a neighbour sends it,
+        # and the kernel would drop it later, but for the address that it is given here.
+        ("inet", "prerouting", [to_loopback4, {"return": None}]),
         ("inet", "prerouting", [to_host, _jump("published")]),
         ("inet", "output", [to_host, _jump("published")]),
         # Replies must come back through the host where the container would send them elsewhere: to itself for

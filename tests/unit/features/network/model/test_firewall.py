@@ -50,6 +50,15 @@ def test_a_port_of_one_address_is_translated_for_that_one():
         assert inet[0][0]["match"] == {"op": "==", "left": left, "right": address}
 
 
+def test_what_a_neighbour_sends_to_the_loopback_is_not_translated():
+    """It comes before what is published, and what the host sends there itself does not come this way."""
+    first, second, _of_bridges = rules(firewall.base(), "prerouting")
+    left, loopback = {"payload": {"protocol": "ip", "field": "daddr"}}, {"prefix": {"addr": "127.0.0.0", "len": 8}}
+    assert first == [{"match": {"op": "==", "left": left, "right": loopback}}, {"return": None}]
+    assert second[-1] == {"jump": {"target": "published"}}
+    assert len(rules(firewall.base(), "output")) == 1
+
+
 def test_only_its_own_addresses_pass():
     wrong = [expr[0]["match"] for expr in rules(firewall.attach(web()), LINK)]
     assert {"op": "!=", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "10.91.0.2"} in wrong

@@ -57,7 +57,7 @@ def write(found: Exported, directory: str, *, force: bool) -> list[str]:
     """Write the files below *directory*; returns their paths.
 
     Raises:
-        NsunitError: one of them is there, or cannot be written; then none is.
+        NsunitError: one of them is there, and then none is written; or one cannot be written.
     """
     paths = [os.path.join(directory, name) for name, _ in found.files]
     for path in paths:

@@ -15,6 +15,7 @@ from nsunit.features.cgroup.knobs import DELEGATED, is_setting, properties, put_
 from nsunit.features.cgroup.plan import resolve_controllers
 from nsunit.names import printable
 from nsunit.storage.files import read_kernel_file
+from nsunit.units import Property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from nsunit.core.context import Context
     from nsunit.features.cgroup.plan import Group
-    from nsunit.units import Property
 
 _WRITABLE = 0o200
 
@@ -118,8 +118,11 @@ def _set(
     undo: list[Callable[[], object]],
 ) -> None:
     if asked is not None:
+        if asked[0].signature == "a(st)":  # a value for each device
+            before = properties(file, put_back(file, now, value), now) or ()
+        else:
+            before = _as_it_is(context, group, asked)
         _tell_systemd(context, group, asked)
-        before = properties(file, put_back(file, now, value), now) or ()
         undo.append(lambda: _tell_systemd(context, group, before))
     elif file == "cgroup.freeze" and not group.below:
         _freeze(context, group, value)
@@ -134,6 +137,14 @@ def _set(
         _write(group, path, file, value)
         if now:  # else it holds no value: memory.reclaim
             undo.append(lambda: write_file(path, put_back(file, now, value)))
+
+
+def _as_it_is(context: Context, group: Group, asked: Sequence[Property]) -> tuple[Property, ...]:
+    """What gives back to systemd what it has for *asked*: the files say less, an idle group has no weight there."""
+    signatures = {item.name: item.signature for item in asked}
+    kept = [name.removesuffix("Scale") for name in signatures]
+    there = context.bus.get(group.unit, *kept)
+    return tuple(Property(name, signatures.get(name, "t"), there[name]) for name in kept if name in there)
 
 
 def _tell_systemd(context: Context, group: Group, asked: Sequence[Property]) -> None:

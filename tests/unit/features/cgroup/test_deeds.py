@@ -274,10 +274,26 @@ def test_set_below(web):
 @pytest.mark.parametrize("group", [WEB, SUB])
 def test_all_or_nothing(web, group):
     make(web.bus.root / SUB.cgroup[1:], "cpu memory")
+    web.bus.units["nsunit-cgroup-web.service"]["MemoryMax"] = (1 << 64) - 1
     message = failure(cgroup_knobs.set_values, web, group, [("memory.max", "1M"), ("cpu.shares", "no")])
     assert message == f"{group.path}: cpu.shares: 'no' is not a number"
     assert web.bus.calls == ([] if group.below else [{"MemoryMax": 1 << 20}, {"MemoryMax": (1 << 64) - 1}])
     assert text(group, "memory.max") == "max"
+
+
+@pytest.mark.parametrize(
+    ("file", "has", "said", "name", "before"),
+    [
+        ("cpu.weight", "0", "200", "CPUWeight", 0),  # it is idle, which is no weight
+        ("cpu.idle", "0", "1", "CPUWeight", 500),
+        ("memory.max", "0", "50%", "MemoryMax", 0),
+    ],
+)
+def test_the_way_back_is_what_systemd_has(web, file, has, said, name, before):
+    make(web.bus.root / WEB.cgroup[1:], "cpu memory", **{file: has})
+    web.bus.units["nsunit-cgroup-web.service"][name] = before
+    failure(cgroup_knobs.set_values, web, WEB, [(file, said), ("memory.low", "much")])
+    assert web.bus.calls[1:] == [{name: before}]
 
 
 @pytest.mark.parametrize(

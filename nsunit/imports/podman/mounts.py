@@ -141,7 +141,7 @@ def tmpfs(target: Target, text: str) -> None:
                 target.remark("a tmpfs begins empty", "use Volume=, which is filled from the root")
         elif option not in ("exec",):
             target.remark(f"'{option}' is no option of Tmpfs=", "leave it out")
-    target.plain("Tmpfs", f"{part(where)}:{','.join(kept)}" if kept else part(where))
+    target.words("Tmpfs", f"{part(where)}:{','.join(kept)}" if kept else part(where))
 
 
 def mount(target: Target, text: str) -> None:

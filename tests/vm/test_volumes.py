@@ -296,7 +296,12 @@ def test_verbs(containers, nsunit, run, layer, volume, tmp_path):
     assert copy in nsunit("volume", "list").stdout
     nsunit("volume", "prune")
     assert copy in nsunit("volume", "list").stdout
-    pruned = json.loads(nsunit("volume", "prune", "--all", "--json").stdout)
+    asked = nsunit("volume", "prune", "--all", check=False)
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr.startswith("nsunit: volume prune asks, and nobody can answer\n  hint: --dry-run shows what")
+    assert {copy, volume} <= set(nsunit("volume", "prune", "--all", "--dry-run").stdout.splitlines())
+    assert (VOLUMES / volume).exists()
+    pruned = json.loads(nsunit("volume", "prune", "--all", "--force", "--json").stdout)
     assert {copy, volume} <= set(pruned)
     assert not (VOLUMES / copy).exists()
 
@@ -323,7 +328,7 @@ def test_an_archive_cannot_write_elsewhere(nsunit, volume, tmp_path):
 def test_a_broken_definition_may_use_any(containers, nsunit, volume):
     nsunit("volume", "create", volume)
     broken = containers.define("[Container]\nNonsense=1\n")
-    for words in (("rm", volume), ("prune", "--all")):
+    for words in (("rm", volume), ("prune", "--all", "--force")):
         refused = nsunit("volume", *words, check=False)
         assert f"{broken}: its definition cannot be read, so it may use any volume" in refused.stderr
     assert volume in nsunit("volume", "list").stdout

@@ -198,7 +198,6 @@ OPTIONS = {
     "export": {"output o": "it is the second word: 'nsunit export NAME FILE'"},
     "volume export": {"output o": "it is the second word: 'nsunit volume export VOLUME FILE'"},
     "volume create": {"driver d opt o": "--size=SIZE; a file system of the host's is brought in by Bind="},
-    "volume prune": {"force f": _ASKS_NOTHING},
     "image export": {
         "output o format": "the last word: docker-archive:FILE, oci-archive:FILE and the like",
         "compress uncompressed": "--compression",

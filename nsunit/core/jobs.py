@@ -139,9 +139,9 @@ def remember_failure(context: Context, name: str, error: NsunitError) -> None:
         pass  # no space, for instance: the caller is told in any case, and of that rather than of this
 
 
-def forget_failure(context: Context, name: str) -> None:
-    """Forget how the last start of *name* has failed."""
-    files.discard(_failed_file(context, name))
+def forget_failure(context: Context, name: str) -> bool:
+    """Forget how the last start of *name* has failed; tells whether one had."""
+    return files.discard(_failed_file(context, name))
 
 
 def failure_of(context: Context, name: str) -> Failure | None:

@@ -65,7 +65,7 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
                 raise NsunitError(f"{name}: it is running", hint=f"stop it first with 'nsunit stop {name}'")
             if state.get("LoadState") != "not-found":
                 forget_failed(context, unit)
-            forget_failure(context, name)
+            is_listed = forget_failure(context, name) or state.get("ActiveState") == "failed"
             paths = context.paths
             wait_for_run(context, name)
             unmount(context, name)
@@ -77,7 +77,7 @@ def _remove_one(context: Context, name: str, *, ran: bool, definition: bool) -> 
                 removed.append(True)
             if definition:
                 removed.append(bool(_remove_definition(context, name)))
-            if not any(removed) and name not in _defined(context):
+            if not any(removed) and not is_listed and name not in _defined(context):
                 hint = (
                     "'nsunit list --all' lists them; of what 'nsunit run' has started, nothing stays once it has ended"
                 )

@@ -49,12 +49,13 @@ def wait_for_health(
     With *gives_up*, anything but starting will do.
 
     Raises:
-        NotFoundError: one does not run.
+        NotFoundError: one does not run, nor is about to.
         NsunitError: nothing checks one of them.
         BusError: the time is over.
     """
     for name in names:
-        find_running(context, name)
+        if not _starts(context, name):
+            find_running(context, name)
         if not any(item.keyword == "health" for item in read_plan(context.paths.runtime_of(name))):
             raise NsunitError(f"{name}: nothing checks its health", hint="say how with Health= in its definition")
     over = (wanted, None) if not gives_up else (HEALTHY, UNHEALTHY, None)
@@ -67,6 +68,11 @@ def wait_for_health(
         if context.waits:
             context.waits("")
     return [waiting.now[name] for name in names]
+
+
+def _starts(context: Context, name: str) -> bool:
+    """Whether *name* is being started, or is about to be by systemd."""
+    return context.bus.get(_as_loaded(context, name), "ActiveState").get("ActiveState") == "activating"
 
 
 _TELL_SECONDS = 1.0

@@ -39,8 +39,13 @@ _SCALARS = {
     "Notify": "notify",
     "Propagation": "propagation",
 }
-_ITEMS = {"Layer": "layers", "Tmpfs": "tmpfs"}
-_SEQUENCES = {"SupplementaryGroups": "supplementary_groups", "Bind": "binds", "BindReadOnly": "binds"}
+_ITEMS = {"Layer": "layers"}
+_SEQUENCES = {
+    "SupplementaryGroups": "supplementary_groups",
+    "Bind": "binds",
+    "BindReadOnly": "binds",
+    "Tmpfs": "tmpfs",
+}
 
 
 def build(values: list[tuple[str, Any]], uid: int = 0) -> Container:

@@ -48,7 +48,7 @@ CONTAINER: dict[str, Row] = {
     "BindReadOnly": own(
         binds_read_only, True, "[-]SOURCE[:TARGET[:OPTIONS]]…", "The same, read-only.", "-/etc/ssl:/etc/ssl:norbind"
     ),
-    "Tmpfs": own(tmpfs, True, "TARGET[:OPTION=VALUE,…]", "Directories in memory.", "/run:size=10M,mode=0755"),
+    "Tmpfs": own(tmpfs, True, "TARGET[:OPTION=VALUE,…]…", "Directories in memory.", "/run:size=10M,mode=0755"),
     "Propagation": own(
         *(choice("private", "slave"), False, "private|slave"),
         *("Whether what the host mounts below a Bind= later appears inside.", "slave"),

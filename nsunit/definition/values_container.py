@@ -224,8 +224,12 @@ def _bind_options(text: str, read_only: bool) -> tuple[bool, bool, bool, tuple[i
     return recursive, read_only, idmap, one_id, owned
 
 
-def tmpfs(text: str) -> Tmpfs:
-    """`TARGET[:OPTION=VALUE,…]`."""
+def tmpfs(text: str) -> tuple[Tmpfs, ...]:
+    """`TARGET[:OPTION=VALUE,…]…`."""
+    return tuple(map(_tmpfs, split(text, keep_escapes=True)))
+
+
+def _tmpfs(text: str) -> Tmpfs:
     parts = fields(text)
     if len(parts) > 2:
         raise wrong(text, "has too many colons", "put a backslash before a colon that is part of the path")

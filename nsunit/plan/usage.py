@@ -95,7 +95,8 @@ class Usage(Record):
 
     `name` is the container's, the session's scope, or the name of the slice as its definition has it (`shop.slice`);
     `container` the container a session belongs to; `groups` the groups around it, the outermost first.  `network` is
-    that of the container's own network namespace, None with the host's; a group has the sum of its containers'.
+    that of the container's network namespace, which may be a pod's, None with the host's; a group has the sum of those
+    of its containers, each counted once.
     """
 
     kind: str

@@ -255,3 +255,26 @@ def refuse_kernel_file_systems(place: int, target: str) -> None:
     # A link in the image may lead a harmless-looking target into /proc or /sys: judge by where it ended.
     if linux.fstatfs_type(place) in KERNEL_FILE_SYSTEMS:
         raise OSError(22, "it lies in /proc or /sys", target)
+
+
+def give_below(top: int, owner: tuple[int, int], device: int) -> None:
+    """Give what is in the directory *top*, which is closed, to *owner*; no more are open than the tree is deep."""
+    below = [(top, os.listdir(top))]
+    while below:
+        directory, names = below[-1]
+        if not names:
+            os.close(below.pop()[0])
+            continue
+        name = names.pop()
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if status.st_dev != device:
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            if os.fstat(inner).st_dev != device:
+                os.close(inner)
+                continue
+            os.fchown(inner, *owner)
+            below.append((inner, os.listdir(inner)))
+        else:
+            os.chown(name, *owner, dir_fd=directory, follow_symlinks=False)

@@ -239,6 +239,17 @@ def test_what_becomes_of_an_unhealthy_one(containers, nsunit, action):
     assert all(result["status"] == 0 for result in found["results"])  # nothing of the run before
 
 
+def test_one_that_systemd_is_about_to_start_again_is_waited_for(containers, nsunit, run):
+    """It was "still starting", with 3, where scripts wait for just that; nor does the last run's health count."""
+    again = "[Service]\nRestart=always\nRestartSec=1s\n"
+    container = containers.start(BASE.format("touch /tmp/well; ") + LOOKS + again)
+    nsunit("wait", "--condition=healthy", container.name)
+    run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", container.service)
+    wait_until(lambda: container.show("SubState")["SubState"] == "auto-restart")
+    nsunit("wait", "--condition=healthy", "--timeout=60", container.name)
+    assert container.show("ActiveState")["ActiveState"] == "active"
+
+
 @ANYWHERE
 def test_an_image_says_how_it_is_checked(containers, nsunit, workplace, define):
     layout = oci.Layout(workplace / "layout")

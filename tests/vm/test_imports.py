@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import uuid
 from pathlib import Path
@@ -342,6 +343,27 @@ def test_what_needs_a_service_that_does_not_start_is_not_started(project, run, t
     assert f"{project}-migrate: ended with failure" in done.stderr or f"nsunit: {project}-migrate" in done.stderr
     assert f"{project}-migrate is not up, so others were not started: {project}-web" in done.stderr
     assert "web" not in running(run, project)
+
+
+@pytest.mark.kernel("nftables")
+def test_what_was_refused_is_in_the_way_of_no_up_or_down(image, run, tmp_path):
+    """It was "there is no such container": of the service nothing ran any more, and down ended with 3."""
+    project = f"p{os.urandom(4).hex()}"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    text = f"""name: {project}
+services:
+  web: {{image: {image}, command: [sleep, "3600"], init: true, ports: ["{port}:80"]}}
+"""
+    (tmp_path / "compose.yaml").write_text(text)
+    for after in (["up"], ["down"]):
+        done = run("nsunit", "up", "--scale", "web=2", str(tmp_path), check=False)
+        assert (done.returncode, f"{port}/tcp is published by container" in done.stderr) == (1, True), done.stderr
+        assert running(run, project) == ["web@1", "web@2"]
+        done = run("nsunit", *after, str(tmp_path))
+        assert done.stderr == ""
+        assert running(run, project) == (["web"] if after == ["up"] else [])
 
 
 def test_a_scale_of_no_service(project, run, tmp_path):

@@ -84,6 +84,17 @@ def links():
     return set(os.listdir("/sys/class/net"))
 
 
+def test_the_ids_of_one_that_is_about_to_start_again_are_not_the_hosts(make, nsunit):
+    """Those of the pod are told by its process alone; it was "the host's own" where there was none."""
+    pod = make("[Pod]\n")
+    again = "[Service]\nRestart=always\nRestartSec=1h\n"
+    member = pod.member(again, SLEEP.replace("sleep 1000", "true").replace("Init=yes\n", ""))
+    nsunit("start", member.name)
+    until(lambda: member.show("SubState")["SubState"] == "auto-restart", "its end")
+    assert json.loads(nsunit("show", "-p", "ids", member.name).stdout) == {"ids": None}
+    assert "Ids:" not in nsunit("status", member.name, check=False).stdout
+
+
 @pytest.mark.kernel("nftables")
 def test_a_pod_has_one_network_that_outlives_its_containers(make, nsunit, run):
     before = links()

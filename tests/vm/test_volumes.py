@@ -76,6 +76,39 @@ def listing(place: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
+OWNED = "[Container]\nLayer=/srv/roots/busybox\nUser=70\nGroup=71\nExec=/bin/sleep 9999\n"
+
+
+def test_a_new_one_belongs_to_the_program_where_the_root_has_nothing(containers, nsunit, volume):
+    """It was root's, and the program could not write to it."""
+    text = f"Volume={volume}:/new /own /empty:nocopy /root\n"
+    container = containers.start(OWNED + text)
+    shown = nsunit("exec", container.name, "sh", "-c", "touch /new/x /own/x && stat -c '%n %u:%g %a' /new /own /new/x")
+    assert shown.stdout.splitlines() == ["/new 70:71 755", "/own 70:71 755", "/new/x 70:71 644"]
+    shown = nsunit("exec", container.name, "stat", "-c", "%n %u:%g", "/empty", "/root").stdout.splitlines()
+    assert shown == ["/empty 70:71", "/root 0:0"]  # what the root has there stays as it is there
+    # The place that was made for it is the program's, too, so that the next new one there is as well.
+    nsunit("stop", container.name)
+    nsunit("volume", "rm", "--force", volume)
+    nsunit("start", container.name)
+    assert nsunit("exec", container.name, "stat", "-c", "%u:%g", "/new").stdout == "70:71\n"
+    shown = nsunit("run", "-p", "Layer=/srv/roots/busybox", "-p", "Volume=/x", "-u", "70:71", "stat", "-c%u:%g", "/x")
+    assert shown.stdout == "70:71\n"
+
+
+def test_one_is_given_to_the_program_with_all_in_it(containers, nsunit, layer, volume):
+    first = containers.start(BASE.format(layer=layer) + f"Volume={volume}:/data\n")
+    nsunit("exec", first.name, "sh", "-c", "mkdir /data/sub/deep && touch /data/sub/deep/file")
+    for options in ("U", "ro,U"):
+        nsunit("exec", first.name, "chown", "0:0", "/data", "/data/sub/deep/file", "/data/link")
+        second = containers.start(OWNED + f"Volume={volume}:/data:{options}\n")
+        shown = nsunit("exec", second.name, "sh", "-c", "cd /data; find . | xargs stat -c %u:%g | sort -u")
+        assert shown.stdout == "70:71\n"
+        link = nsunit("exec", second.name, "stat", "-c", "%u:%g", "/bin/busybox").stdout
+        assert link == "0:0\n"
+    assert (VOLUMES / volume / "data").stat().st_uid == 70
+
+
 def test_a_new_one_is_what_the_root_has_there_and_stays(containers, nsunit, layer, volume):
     first = containers.start(BASE.format(layer=layer) + f"Volume={volume}:/data\n")
     assert listing(VOLUMES / volume / "data") == listing(layer / "data")
@@ -265,7 +298,12 @@ def test_verbs(containers, nsunit, run, layer, volume, tmp_path):
     assert copy in nsunit("volume", "list").stdout
     nsunit("volume", "prune")
     assert copy in nsunit("volume", "list").stdout
-    pruned = json.loads(nsunit("volume", "prune", "--all", "--json").stdout)
+    asked = nsunit("volume", "prune", "--all", check=False)
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr.startswith("nsunit: volume prune asks, and nobody can answer\n  hint: --dry-run shows what")
+    assert {copy, volume} <= set(nsunit("volume", "prune", "--all", "--dry-run").stdout.splitlines())
+    assert (VOLUMES / volume).exists()
+    pruned = json.loads(nsunit("volume", "prune", "--all", "--force", "--json").stdout)
     assert {copy, volume} <= set(pruned)
     assert not (VOLUMES / copy).exists()
 
@@ -323,7 +361,7 @@ def test_an_archive_cannot_write_elsewhere(nsunit, volume, tmp_path):
 def test_a_broken_definition_may_use_any(containers, nsunit, volume):
     nsunit("volume", "create", volume)
     broken = containers.define("[Container]\nNonsense=1\n")
-    for words in (("rm", volume), ("prune", "--all")):
+    for words in (("rm", volume), ("prune", "--all", "--force")):
         refused = nsunit("volume", *words, check=False)
         assert f"{broken}: its definition cannot be read, so it may use any volume" in refused.stderr
     assert volume in nsunit("volume", "list").stdout

@@ -30,13 +30,22 @@ def prune(invocation: Invocation) -> int | Sequence[Outcome]:
             for item in found:
                 say(f"{item.name}: {item.state}")
         return 0
-    if found and not invocation.flag("force"):
-        if not os.isatty(0):
-            raise UsageError("prune asks, and nobody can answer", hint="--dry-run shows what it is, --force removes it")
-        for item in found:
-            say(f"{item.name}: {item.state}")
-        sys.stdout.write("Remove all they have kept? [y/N] ")
-        sys.stdout.flush()
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            return 1
+    lines = [f"{item.name}: {item.state}" for item in found]
+    if found and not invocation.flag("force") and not agreed("prune", lines, "Remove all they have kept?"):
+        return 1
     return remove_kept(context, found)
+
+
+def agreed(verb: str, lines: Sequence[str], question: str) -> bool:
+    """Show *lines*, what *verb* would remove, and ask whoever is at the terminal.
+
+    Raises:
+        UsageError: nobody is.
+    """
+    if not os.isatty(0):
+        raise UsageError(f"{verb} asks, and nobody can answer", hint="--dry-run shows what it is, --force removes it")
+    for line in lines:
+        say(line)
+    sys.stdout.write(f"{question} [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

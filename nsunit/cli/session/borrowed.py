@@ -44,7 +44,7 @@ _WITH_VALUE = {
 _FLAGS = {"init": ("Init", "yes"), "read-only": ("ReadOnly", "yes")}
 _MEANT_ANYWAY = ("rm",)  # what has no name of its own leaves nothing, unless --keep is given
 
-_WORDS = ("Bind", "Device", "Environment", "Volume")  # their values are quoted words
+_WORDS = ("Bind", "Device", "Environment", "Tmpfs", "Volume")  # their values are quoted words
 
 WITH_VALUE = tuple((long, short, key) for long, (short, key, _) in _WITH_VALUE.items())
 FLAGS = (*_FLAGS, *_MEANT_ANYWAY)

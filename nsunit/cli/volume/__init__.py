@@ -26,7 +26,11 @@ VERBS = (
         details=("One that a container uses, running or defined, is not taken away.",),
     ),
     _verb("prune", "Remove what was left half-made", "change:prune", "", 0, 0).replace(
-        options=(Option("all", "Also remove all volumes that no container uses, with what is in them", short="a"),),
+        options=(
+            Option("all", "Also remove all volumes that no container uses, with what is in them", short="a"),
+            Option("dry-run", "Only say which volumes would be removed", short="n"),
+            Option("force", "Do not ask", short="f"),
+        ),
     ),
     _verb("export", "Write a volume to an archive", "transfer:export_volume", "VOLUME [FILE]", 1, 2).replace(
         complete="volumes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.cli import fail, say
+from nsunit.cli.lifecycle.prune import agreed
 from nsunit.cli.output import print_json
 from nsunit.deeds.remove import remove as remove_containers
 from nsunit.definition.values import size
@@ -46,7 +47,13 @@ def remove(invocation: Invocation) -> int:
 
 def prune(invocation: Invocation) -> int:
     """`nsunit volume prune`."""
-    return _tell(invocation, list(change.prune(invocation.context(), everything=invocation.flag("all"))))
+    context = invocation.context()
+    found = change.unused(context) if invocation.flag("all") else ()
+    if invocation.flag("dry-run"):
+        return _tell(invocation, list(found))
+    if found and not invocation.flag("force") and not agreed("volume prune", found, "Remove them, with all in them?"):
+        return 1
+    return _tell(invocation, list(change.prune(context, found)))
 
 
 def _tell(invocation: Invocation, names: list[str]) -> int:

@@ -81,8 +81,13 @@ def maps_of(operations: Sequence[Operation]) -> tuple[tuple[IdRange, ...], tuple
 
 
 def ids_of(context: Context, name: str, pid: int | None, operations: Sequence[Operation]) -> Ids | None:
-    """Whose ids container *name* has, whose payload is process *pid*; a pod has none, and *operations* tell."""
+    """Whose ids container *name* has, whose payload is process *pid*; a pod has none, and *operations* tell.
+
+    Those of a user namespace that it joins, such as a pod's, its process alone tells.
+    """
     if operations:
+        if not pid and any(item.keyword == "join" and item.arguments()[0] == "user" for item in operations):
+            return None
         uids, gids = (pid and read_kernel_file(f"/proc/{pid}/{kind}_map") for kind in ("uid", "gid"))
         return Ids(id_map(uids), id_map(gids)) if uids and gids else Ids(*maps_of(operations))
     kept = ranges.remembered(context.paths.state_of(name))

@@ -45,6 +45,7 @@ class Sampler:
         self._namespaces = namespaces  # the directory in which pods keep theirs: Paths.namespaces
         self._above = above  # the cgroup nsunit.slice is in: Context.cgroup
         self._before: dict[str, tuple[float, int]] = {}  # by cgroup: when, and its CPU time then
+        self._networks: dict[str, int] = {}  # by cgroup of a container: the inode of its network namespace
 
     def prime(self) -> None:
         """Note the CPU times only, for the percentages of the next sample."""
@@ -62,6 +63,7 @@ class Sampler:
         """
         now = time.monotonic()
         before, self._before = self._before, {}
+        self._networks = {}
         pods = {group_of_pod(name): name for name in list_directory(self._namespaces) if is_pod(name)}
         names = [pods.get(name, name) for name in names]
         walked = ((place.of_pods(pods), group) for place, group in self._walk())
@@ -73,7 +75,7 @@ class Sampler:
                 hint = "'nsunit stats' without a name shows what runs"
                 raise NotFoundError(f"{name}: it is not running", hint=hint)
         interval = now - min((moment for moment, _ in before.values()), default=now)
-        return Sample(time.time_ns() // 1000, int(interval * 1_000_000), tuple(_with_sums(usages)))
+        return Sample(time.time_ns() // 1000, int(interval * 1_000_000), tuple(_with_sums(usages, self._networks)))
 
     def _walk(self) -> Iterator[tuple[Place, str]]:
         if not os.path.exists(f"{self._root}/cgroup.controllers"):
@@ -115,22 +117,25 @@ class Sampler:
         if group in before:
             then, used_then = before[group]
             percent = usage.percent_of(used_then, used, now - then)
-        traffic = self._traffic(directory) if place.kind == usage.CONTAINER else None
-        found = usage.usage_of(place, group, files, traffic, percent)
+        network = self._network(directory) if place.kind == usage.CONTAINER else None
+        if network:
+            self._networks[group] = network[0]
+        found = usage.usage_of(place, group, files, network[1] if network else None, percent)
         if place.kind in (usage.CONTAINER, usage.SESSION):
             return found.replace(managed_oom_kills=managed_kills(directory))
         return found
 
-    def _traffic(self, directory: str) -> Traffic | None:
-        """What the network namespace of the container carries; None if it is the host's, or not ours to look at."""
+    def _network(self, directory: str) -> tuple[int, Traffic] | None:
+        """The container's network namespace and what that carries; None if it is the host's, or not ours to look at."""
         pid = first_process(directory)
         try:
-            if not pid or os.stat(f"/proc/{pid}/ns/net").st_ino == host_namespace("net"):
-                return None
+            inode = os.stat(f"/proc/{pid}/ns/net").st_ino if pid else 0
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             return None
+        if inode in (0, host_namespace("net")):
+            return None
         content = read_kernel_file(f"/proc/{pid}/net/dev")
-        return net_dev(content) if content else None
+        return (inode, net_dev(content)) if content else None
 
 
 def is_paused(item: Usage) -> bool:
@@ -143,14 +148,21 @@ def _is_wanted(place: Place, names: Sequence[str]) -> bool:
     return not names or any(name in (place.name, place.container, *place.groups) for name in names)
 
 
-def _with_sums(usages: list[Usage]) -> Iterator[Usage]:
-    """Give groups the sums of their containers' traffic and of what systemd-oomd killed, which no cgroup counts."""
+def _with_sums(usages: list[Usage], networks: dict[str, int]) -> Iterator[Usage]:
+    """Give groups the sums of their containers' traffic and of what systemd-oomd killed, which no cgroup counts.
+
+    A network that several have, as in a pod, counts once: *networks* has its inode by the container's cgroup.
+    """
     for item in usages:
         if item.kind in (usage.GROUP, usage.POD, usage.TOTAL):
             inside = f"{item.control_group}/"
             parts = [other for other in usages if other.control_group.startswith(inside)]
             yield item.replace(
-                network=usage.add_traffic(other.network for other in parts),
+                network=usage.add_traffic(
+                    {
+                        networks[path]: other.network for other in parts if (path := other.control_group) in networks
+                    }.values()
+                ),
                 managed_oom_kills=sum(other.managed_oom_kills for other in parts if other.kind == usage.CONTAINER),
             )
         else:

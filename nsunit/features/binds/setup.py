@@ -9,8 +9,6 @@ from nsunit.setup import accounts, files, linux, namespaces
 from nsunit.setup.build import Build
 from nsunit.setup.mounts import Bind
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
 
 class OneIdBind(Bind):
     """A bind in which what belongs to user and group *disk* on disk belongs to *inside*; all else is nobody's."""
@@ -64,30 +62,7 @@ class OwnedBind(Bind):
         if (status.st_uid, status.st_gid) != owner:
             if stat.S_ISDIR(status.st_mode):
                 top = os.open(f"/proc/self/fd/{source}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                _own_below(top, owner, status.st_dev)
+                files.give_below(top, owner, status.st_dev)
             os.chown(f"/proc/self/fd/{source}", *owner)
         os.close(source)
         super().prepare(build)
-
-
-def _own_below(top: int, owner: tuple[int, int], device: int) -> None:
-    """Give what is in the directory *top*, which is closed, to *owner*; no more are open than the tree is deep."""
-    below = [(top, os.listdir(top))]
-    while below:
-        directory, names = below[-1]
-        if not names:
-            os.close(below.pop()[0])
-            continue
-        name = names.pop()
-        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if status.st_dev != device:
-            continue
-        if stat.S_ISDIR(status.st_mode):
-            inner = os.open(name, _DIRECTORY, dir_fd=directory)
-            if os.fstat(inner).st_dev != device:
-                os.close(inner)
-                continue
-            os.fchown(inner, *owner)
-            below.append((inner, os.listdir(inner)))
-        else:
-            os.chown(name, *owner, dir_fd=directory, follow_symlinks=False)

@@ -26,7 +26,7 @@ _SYSCTLS = {  # by distribution: what keeps users from making namespaces, and th
 
 
 _NOBODY = 65534
-_ON_DISK, _IN_MEMORY = "/var/log/journal", "/run/log/journal"
+_ON_DISK, _IN_MEMORY, _MACHINE = "/var/log/journal", "/run/log/journal", "/etc/machine-id"
 
 
 class UserFacts(Record):
@@ -96,14 +96,11 @@ def _reads_journal() -> bool:
 
     On disk each user has a journal of their own (journald.conf(5), SplitMode=), below /run there is the system's alone.
     """
-    if os.path.isdir(_ON_DISK):
-        return True
-    try:
-        machines = os.scandir(_IN_MEMORY)
-    except OSError:
-        return False
-    with machines:
-        return any(os.access(f"{machine.path}/system.journal", os.R_OK) for machine in machines)
+    machine = text_of(_MACHINE).strip()
+    in_memory = f"{_IN_MEMORY}/{machine}"  # journald removes it as soon as it writes to disk
+    if machine and os.path.isdir(in_memory):
+        return os.access(f"{in_memory}/system.journal", os.R_OK)
+    return os.path.isdir(_ON_DISK)
 
 
 def _pasta() -> str:

@@ -95,8 +95,19 @@ def remove_bound(context: Context, names: Sequence[str]) -> None:
     store.sweep()
 
 
-def prune(context: Context, *, everything: bool = False) -> tuple[str, ...]:
-    """Remove what was left half-made, and with *everything* all volumes that no container uses; returns their names.
+def unused(context: Context) -> tuple[str, ...]:
+    """The volumes that no container uses.
+
+    Raises:
+        NsunitError: nobody knows what a container uses.
+    """
+    used = users(context)
+    _refuse_unknown(used)
+    return tuple(name for name in Store(context).names() if not used.of(name))
+
+
+def prune(context: Context, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Remove what was left half-made, and those of the volumes *names* that no container uses; returns which.
 
     Raises:
         NsunitError: nobody knows what a container uses.
@@ -107,10 +118,8 @@ def prune(context: Context, *, everything: bool = False) -> tuple[str, ...]:
         for name in files.list_directory(store.path):
             if not name.startswith("."):
                 store.discard(store.path_of(name))
-        if everything:
-            used = users(context)
-            _refuse_unknown(used)
-            gone = [name for name in store.names() if not used.of(name)]
+        if names:
+            gone = [name for name in unused(context) if name in names]
             _put_aside(store, gone)
     store.sweep()
     return tuple(gone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsunit.features.volumes.setup import Volume, Volumes
 from nsunit.features.volumes.values import file_of, of
+from nsunit.setup.process import User
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,12 +33,21 @@ def _directory(volume: values.Volume, named: str, own: str) -> str:
 
 
 def _flags(volume: values.Volume) -> tuple[str, ...]:
-    flags = (("ro", volume.read_only), ("nocopy", not volume.copy), ("noexec", not volume.executable))
+    flags = (
+        *(("ro", volume.read_only), ("nocopy", not volume.copy)),
+        *(("noexec", not volume.executable), ("U", volume.owned)),
+    )
     return tuple(flag for flag, wanted in flags if wanted)
 
 
 def operations(planned: list[Operation], _container: object, _facts: object) -> list[Operation]:
-    """*planned*, in which the volumes are taken before any is mounted."""
+    """*planned*, in which the volumes are taken before any is mounted, and know the program's user."""
+    user, group = next(((item.user, item.group) for item in planned if isinstance(item, User)), ("", ""))
+    owner = (*((f"user={user}",) if user else ()), *((f"group={group}",) if group else ()))
+    planned = [
+        Volume(item.source, item.target, (*item.flags, *owner)) if isinstance(item, Volume) else item
+        for item in planned
+    ]
     places = [number for number, item in enumerate(planned) if isinstance(item, Volume)]
     paths = sorted({item.source for item in planned if isinstance(item, Volume) and item.source})
     if not paths:

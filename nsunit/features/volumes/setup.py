@@ -5,7 +5,9 @@
     DIRECTORY/about  what was said when it was made; few have it
 
 Who fills one holds a lock on DIRECTORY, flock(2), from before it is mounted until it has its name: others wait for
-that.  It is copied as the container's root, which is also who could write into the volume afterwards.
+that.  It is copied as the container's root, which is also who could write into the volume afterwards.  Where the root
+has nothing, the place that is made for it is the program's, and so is what it is filled with: what is root's the
+program could not write to.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import fcntl
 import os
 import stat
 
-from nsunit.setup import files, linux
+from nsunit.setup import accounts, files, linux
 from nsunit.setup.mounts import Bind
 from nsunit.setup.operation import Operation
 from nsunit.setup.root import clone_mapped
@@ -28,7 +30,8 @@ DATA, NEW, OLD, ABOUT = "data", "new", ".old-", "about"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTRIBUTES = ("user.", "security.capability", "system.posix_acl_")
-_FILL = "fill"
+_FILL, _OWN = "fill", "own"
+_ROOT = ("", "0", "root")
 
 
 class Volumes(Operation):
@@ -112,9 +115,10 @@ def finish(directory: int) -> None:
 
 
 class Volume(Bind):
-    """Mount the volume in the directory *source*, or a tmpfs where that is empty; *flags*: ro, nocopy, noexec.
+    """Mount the volume in the directory *source*, or a tmpfs where that is empty; *flags*: ro, nocopy, noexec, U.
 
-    Of a tmpfs, `size=BYTES` as well; how much a directory can hold is its file system's.
+    `user=USER` and `group=GROUP` are the program's; with U all that is in the volume becomes theirs.  Of a tmpfs,
+    `size=BYTES` as well; how much a directory can hold is its file system's.
     """
 
     __slots__ = ("source", "target", "flags")
@@ -153,6 +157,8 @@ class Volume(Bind):
         # The first mount of a volume that has several fills it.
         if lock >= 0 and (_FILL, self.source) not in build.prepared:
             build.keep((_FILL, self.source), clone_mapped(build, fd, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV))
+        if "U" in self.flags:
+            build.keep((_OWN, self.target), clone_mapped(build, fd, linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV))
         os.close(fd)
 
     def execute(self, build: Build) -> None:
@@ -164,25 +170,63 @@ class Volume(Bind):
             options = (("mode", "0755"), *sizes)
             filled = linux.new_mount("tmpfs", linux.MOUNT_ATTR_NOSUID | linux.MOUNT_ATTR_NODEV, options)
             build.keep(self, os.dup(filled))
+            if "U" in self.flags:
+                build.keep((_OWN, self.target), os.dup(filled))
         if filled >= 0:
-            if "nocopy" not in self.flags:
-                self._fill(build, filled)
-            if not self.source:
-                linux.mount_setattr(filled, self.attributes)
+            self._fill(build, filled)
+        owned = build.take((_OWN, self.target))
+        if owned >= 0:
+            self._give(build, owned)
+            os.close(owned)
+        if not self.source:
+            linux.mount_setattr(filled, self.attributes)
+        if filled >= 0:
             os.close(filled)
         super().execute(build)
 
     def _fill(self, build: Build, target: int) -> None:
-        place = files.open_directory(build.root_fd, self.target)
+        place, is_made = self._place(build)
         files.refuse_kernel_file_systems(place, self.target)
         source = os.open(".", _DIRECTORY, dir_fd=place)
         os.close(place)
         fd = os.open(".", _DIRECTORY, dir_fd=target)
         try:
-            Copy(fd).tree(source, fd)
+            if is_made and (owner := self._owner(build)):
+                os.fchown(source, *owner)
+                os.fchown(fd, *owner)
+            if "nocopy" not in self.flags:
+                Copy(fd).tree(source, fd)
         finally:
             os.close(source)
             os.close(fd)
+
+    def _place(self, build: Build) -> tuple[int, bool]:
+        """What the root has at its target, and whether that had to be made."""
+        try:
+            return files.open_in_root(build.root_fd, self.target, os.O_PATH | os.O_DIRECTORY), False
+        except FileNotFoundError:
+            return files.open_directory(build.root_fd, self.target), True
+
+    def _owner(self, build: Build) -> tuple[int, int] | None:
+        """The program's user and group inside; None for root, whose everything is in any case."""
+        said = dict(flag.partition("=")[::2] for flag in self.flags if "=" in flag)
+        user, group = said.get("user", ""), said.get("group", "")
+        if user in _ROOT and group in _ROOT:
+            return None
+        account = accounts.look_up(build.root_fd, user, group, ())
+        return account.uid, account.gid
+
+    def _give(self, build: Build, mount: int) -> None:
+        """Give all in it to the program; its top directory comes last, which tells later starts that it is done."""
+        owner = self._owner(build) or (0, 0)
+        top = os.open(".", _DIRECTORY, dir_fd=mount)
+        try:
+            status = os.fstat(top)
+            if (status.st_uid, status.st_gid) != owner:
+                files.give_below(os.dup(top), owner, status.st_dev)
+                os.fchown(top, *owner)
+        finally:
+            os.close(top)
 
 
 class Copy:

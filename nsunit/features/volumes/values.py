@@ -17,7 +17,7 @@ NAME_MAX = 255
 ANONYMOUS = "anonymous"
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ALLOWED = _FIRST | frozenset("_.-")
-_HINT = "use [NAME:]TARGET[:OPTIONS], options ro, rw, copy, nocopy, exec, noexec, size=SIZE"
+_HINT = "use [NAME:]TARGET[:OPTIONS], options ro, rw, copy, nocopy, exec, noexec, U, size=SIZE"
 _PATH_HINT = "for a directory of the host use Bind= or -v with its whole path, from / on"
 _NAME_HINT = "use letters, digits, '_', '.' and '-', starting with a letter or digit"
 
@@ -25,7 +25,8 @@ _NAME_HINT = "use letters, digits, '_', '.' and '-', starting with a letter or d
 class Volume(Record):
     """One volume of a container; one without a *name* is the container's own, and one in *memory* a tmpfs.
 
-    *copy*: it is filled from the root when it is new.  *size_max* is in bytes, 0 for what it is without.
+    *copy*: it is filled from the root when it is new.  *owned*: all in it becomes the program's.  *size_max* is in
+    bytes, 0 for what it is without.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Volume(Record):
     read_only: bool = False
     copy: bool = True
     executable: bool = True
+    owned: bool = False
     memory: bool = False
     size_max: int = 0
 
@@ -92,6 +94,8 @@ def _volume(word: str) -> Volume:
             volume = volume.replace(copy=option == "copy")
         elif option in ("exec", "noexec"):
             volume = volume.replace(executable=option == "exec")
+        elif option == "U":
+            volume = volume.replace(owned=True)
         elif option.startswith("size="):
             volume = volume.replace(size_max=_size(option.removeprefix("size=")))
         elif option not in ("nosuid", "nodev"):  # they always are

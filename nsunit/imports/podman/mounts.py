@@ -99,8 +99,7 @@ def _options(target: Target, options: list[str], *, named: bool) -> list[str]:
         elif option == "O":
             raise NotCarried("nothing lies over a directory to take what is written", "use ro, or Layer= for the root")
         elif option == "U":
-            if not named:  # a volume's owners are those inside anyway
-                found.append("U")
+            found.append("U")
         elif option in ("ro", "readonly", "read-only"):
             found.append("ro")
         elif option in ("copy", "nocopy", "noexec", "exec") and named:
@@ -142,7 +141,7 @@ def tmpfs(target: Target, text: str) -> None:
                 target.remark("a tmpfs begins empty", "use Volume=, which is filled from the root")
         elif option not in ("exec",):
             target.remark(f"'{option}' is no option of Tmpfs=", "leave it out")
-    target.plain("Tmpfs", f"{part(where)}:{','.join(kept)}" if kept else part(where))
+    target.words("Tmpfs", f"{part(where)}:{','.join(kept)}" if kept else part(where))
 
 
 def mount(target: Target, text: str) -> None:

@@ -62,6 +62,7 @@ def test_defaults() -> None:
         ("Bind='/a b':'/c d'", "binds", (Bind("/a b", "/c d", False),)),
         ("Bind=/a::ro", "binds", (Bind("/a", "/a", True),)),
         ("Tmpfs=/run", "tmpfs", (Tmpfs("/run", ()),)),
+        ("Tmpfs=/run:size=1K '/a b'", "tmpfs", (Tmpfs("/run", (("size", "1024"),)), Tmpfs("/a b", ()))),
         (
             *(
                 "Tmpfs=/run:size=10M,mode=755,nr_inodes=1k\nTmpfs=/tmp:size=50%,uid=5,gid=www-data".replace("1k", "1K"),
@@ -152,7 +153,7 @@ def test_layers_instead_of_a_root() -> None:
         ("Tmpfs=/run:size=200%", "Tmpfs: '200%' is not a share of the memory"),
         ("Tmpfs=/run:exec", "Tmpfs: 'exec' is not an option of tmpfs"),
         ("Tmpfs=/run:uid=-1", "Tmpfs: '-1' is not the number of a user"),
-        ("Tmpfs=/run:gid=a b", "Tmpfs: 'a b' is not a group"),
+        ("Tmpfs='/run:gid=a b'", "Tmpfs: 'a b' is not a group"),
         ("Tmpfs=/run:mode=999", "Tmpfs: '999' is not an access mode"),
         ("Tmpfs=/run:size=1M,size=2M", "Tmpfs: '/run:size=1M,size=2M' gives an option twice"),
         ("Tmpfs=/a:b:c", "Tmpfs: '/a:b:c' has too many colons"),

@@ -116,11 +116,27 @@ def test_percent(cgroups, primed):
 def test_traffic_of_a_group(cgroups, monkeypatch):
     cgroups("nsunit-shop.slice/nsunit-shop-db.slice/nsunit-db.service")
     cgroups("nsunit-shop.slice/nsunit-shop-web.slice/nsunit-web.service")
-    monkeypatch.setattr(stats.Sampler, "_traffic", lambda self, directory: Traffic(1, 2, 3, 4))
+    inodes = iter((7, 8))
+    monkeypatch.setattr(stats.Sampler, "_network", lambda self, directory: (next(inodes), Traffic(1, 2, 3, 4)))
     sample = stats.Sampler(cgroups.root).sample()
     traffic = {item.name: item.network for item in sample.usages}
     assert traffic["web"] == Traffic(1, 2, 3, 4)
     assert traffic["shop.slice"] == traffic["nsunit.slice"] == Traffic(2, 4, 6, 8)
+
+
+def test_a_network_of_several_counts_once(cgroups, monkeypatch):
+    """What the containers of a pod share was summed up for each of them."""
+    for name in ("shop-db", "shop-web", "other"):
+        above = "nsunit-shop.slice/" if name.startswith("shop") else ""
+        cgroups(f"{above}nsunit-{name}.slice/nsunit-{name}.service")
+
+    def network(_self, directory):
+        return (7 if "shop" in directory else 8), Traffic(1, 2, 3, 4)
+
+    monkeypatch.setattr(stats.Sampler, "_network", network)
+    traffic = {item.name: item.network for item in stats.Sampler(cgroups.root).sample().usages}
+    assert traffic["web"] == traffic["db"] == traffic["shop.slice"] == Traffic(1, 2, 3, 4)
+    assert traffic["nsunit.slice"] == Traffic(2, 4, 6, 8)
 
 
 def test_no_traffic_in_the_network_of_the_host(cgroups):

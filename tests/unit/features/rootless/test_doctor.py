@@ -102,20 +102,6 @@ def test_ids_that_others_have_too_or_that_are_few():
     ]
 
 
-def test_who_reads_the_journal(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor_user, "_ON_DISK", str(tmp_path / "disk"))
-    monkeypatch.setattr(doctor_user, "_IN_MEMORY", str(tmp_path / "memory"))
-    monkeypatch.setattr(doctor_user.os, "access", lambda path, _mode: path.endswith("/b/system.journal"))
-    assert not doctor_user._reads_journal()
-    (tmp_path / "memory/a").mkdir(parents=True)
-    assert not doctor_user._reads_journal()
-    (tmp_path / "memory/b").mkdir()
-    assert doctor_user._reads_journal()
-    (tmp_path / "memory/b").rmdir()
-    (tmp_path / "disk").mkdir()
-    assert doctor_user._reads_journal()
-
-
 def test_the_kernel_is_asked(monkeypatch):
     def refuse(_flags):
         raise PermissionError(1, "no")
@@ -131,3 +117,19 @@ def test_when_enabled_ones_are_started(monkeypatch):
     for is_there, said in ((True, "at boot"), (False, "at alice's first login")):
         monkeypatch.setattr(os.path, "exists", lambda _path, is_there=is_there: is_there)
         assert when_enabled(context) == said
+
+
+def test_who_reads_the_journal(tmp_path, monkeypatch):
+    """A directory for it on disk says nothing where Storage=volatile has it in memory, as it may."""
+    disk, memory, machine = (tmp_path / name for name in ("disk", "memory", "machine-id"))
+    machine.write_text("5eed\n")
+    for name, path in (("_ON_DISK", disk), ("_IN_MEMORY", memory), ("_MACHINE", machine)):
+        monkeypatch.setattr(doctor_user, name, str(path))
+    assert not doctor_user._reads_journal()
+    disk.mkdir()
+    memory.mkdir()
+    assert doctor_user._reads_journal()
+    (memory / "5eed").mkdir()
+    assert not doctor_user._reads_journal()
+    (memory / "5eed/system.journal").write_text("")
+    assert doctor_user._reads_journal()

@@ -54,7 +54,7 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cli.session": (_COMMAND, ("nsunit.cli.session",)),
     "start": (_COMMAND, _START),
     "stop": (_COMMAND, _STOP),
-    "exec": (_COMMAND, ("nsunit.cli.session.execute", *_HELPER)),
+    "exec": (_COMMAND, ("nsunit.cli.session.execute", "nsunit.setup.libc")),
     "helper": ((), _HELPER),
     "features": (_HELPER, ("nsunit.features",)),
     "features.network.keys": (_STARTING, _of("network", "keys") + _of("names", "values")),

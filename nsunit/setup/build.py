@@ -5,6 +5,7 @@ from __future__ import annotations
 import _struct as struct  # the C half: the other is a file to read, and no more
 import time
 
+from nsunit.setup import linux
 from nsunit.setup import system as os
 
 TYPE_CHECKING = False
@@ -107,6 +108,12 @@ class Build:
     def take(self, operation: object) -> int:
         """The descriptor *operation* kept, or -1 if it kept none; it is the caller's now."""
         return self.prepared.pop(operation, -1)
+
+    def attach_root(self) -> None:
+        """Attach the prepared root below the working directory, inside the container's mount namespace."""
+        place = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        linux.move_mount(self.root_fd, place)
+        os.close(place)
 
     def close(self) -> None:
         """Close what is still open."""

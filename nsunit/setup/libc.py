@@ -2,7 +2,7 @@
 
 This uses the C half of ctypes: the Python half costs a third of a bare interpreter's start, for types that no system
 call needs.  It stands apart from nsunit.setup.linux, so that what only plans never loads it.  The helper loads it first
-of all (`nsunit.setup.main.harden`), before anything of a container is entered; nothing is looked up in it later.
+of all (`nsunit.setup.spawn.harden`), before anything of a container is entered; nothing is looked up in it later.
 """
 
 from __future__ import annotations

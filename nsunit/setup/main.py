@@ -15,7 +15,7 @@ from nsunit import bytecode
 from nsunit.setup import linux, mounts, namespaces, notify, process, root, spawn
 from nsunit.setup import system as os
 from nsunit.setup.build import Build
-from nsunit.setup.operation import Operation, PlanError, parse
+from nsunit.setup.operation import Operation, PlanError, read
 
 KINDS: tuple[type[Operation], ...] = (
     namespaces.Subgroup,
@@ -105,7 +105,7 @@ def start(directory: str, address: str, begun: int = 0) -> None:
     build.mark("plan")
     marks = open_marks(directory)
     enter_own_users(operations, build)
-    harden()
+    spawn.harden()
     enter_and_prepare(operations, build)
 
     tells_ready = bool(address) and not any(operation.tells_ready for operation in operations)
@@ -263,15 +263,9 @@ def _has_hosts_root(operations: list[Operation], build: Build) -> bool:
     return not any(isinstance(item, namespaces.UserNamespace) and int(item.start) for item in operations)
 
 
-_PLAN_MAX = 16 << 20  # bytes
-
-
 def read_plan(directory: str) -> list[Operation]:
     """The operations of the plan in *directory*."""
-    # What is no file, such as a pipe, is read as an empty one: nobody is waited for.
-    fd = os.open(directory + "/plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb") as plan:
-        return parse(plan.read(_PLAN_MAX), KINDS, rare)
+    return read(directory, KINDS, rare)
 
 
 def rare(keyword: str) -> type[Operation] | None:
@@ -281,18 +275,3 @@ def rare(keyword: str) -> type[Operation] | None:
     from nsunit.features import operation_of  # few plans have one
 
     return operation_of(keyword)
-
-
-def harden() -> None:
-    """Keep the payload from ever looking into this process, and this process from handing anything down.
-
-    Raises:
-        spawn.SetupError: there is more than one thread; unshare(2) and setns(2) need a single one.
-    """
-    from nsunit.setup import libc  # noqa: F401 — loaded now, since nothing may be once a container is entered
-
-    if len(os.listdir("/proc/self/task")) != 1:
-        raise spawn.SetupError("The set-up process has more than one thread")
-    linux.prctl(linux.PR_SET_DUMPABLE, 0)
-    linux.close_range(FIRST_INHERITED_FD, flags=linux.CLOSE_RANGE_CLOEXEC)
-    os.umask(0o022)

@@ -12,9 +12,11 @@ from nsunit.setup import system as os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from nsunit.setup.build import Build
+
+_PLAN_MAX = 16 << 20  # bytes
 
 
 class PlanError(Exception):
@@ -106,12 +108,28 @@ def dump(operations: Iterable[Operation]) -> bytes:
     return os.fsencode("".join(lines))
 
 
+def read(
+    directory: str,
+    kinds: Iterable[type[Operation]],
+    rare: Callable[[str], type[Operation] | None],
+    wanted: Container[str] | None = None,
+) -> list[Operation]:
+    """The operations of the plan in *directory*; see `parse`."""
+    # What is no file, such as a pipe, is read as an empty one: nobody is waited for.
+    fd = os.open(directory + "/plan", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as plan:
+        return parse(plan.read(_PLAN_MAX), kinds, rare, wanted)
+
+
 def parse(
-    content: bytes, kinds: Iterable[type[Operation]], rare: Callable[[str], type[Operation] | None] | None = None
+    content: bytes,
+    kinds: Iterable[type[Operation]],
+    rare: Callable[[str], type[Operation] | None] | None = None,
+    wanted: Container[str] | None = None,
 ) -> list[Operation]:
     """Read what `dump` wrote; *kinds* are the operations that any plan may have.
 
-    *rare* is asked for a keyword that is none of theirs.
+    *rare* is asked for a keyword that is none of theirs.  All with keywords that are not *wanted* are left out.
 
     Raises:
         PlanError: a line that is not one of them, or has too few arguments.
@@ -120,6 +138,8 @@ def parse(
     operations = []
     for line in os.fsdecode(content).split("\n")[:-1]:
         keyword, *fields = (unescape(line) if "\\" in line else line).split("\0")
+        if wanted is not None and keyword not in wanted:
+            continue
         kind = by_keyword.get(keyword)
         if kind is None:
             kind = rare(keyword) if rare else None
@@ -139,3 +159,14 @@ def parse(
 def unescape(line: str) -> str:
     """*line* with the line ends and backslashes that it stands for."""
     return "\\".join(part.replace("\\n", "\n") for part in line.split("\\\\"))
+
+
+def failpoint(operation: Operation, half: str) -> None:
+    """Die at this step if the service's environment says so: NSUNIT_FAILPOINT=KEYWORD:prepare or :execute.
+
+    The tests kill the helper at every step this way; one that starts processes has more words.  The variable can only
+    come from a unit's Environment=, which nsunit never sets, so nobody but the administrator can.
+    """
+    if os.variables.get("NSUNIT_FAILPOINT") == f"{operation.keyword}:{half}":
+        os.kill(os.getpid(), 9)
+        os._exit(137)  # process 1 of a PID namespace is safe from itself

@@ -221,13 +221,6 @@ def leave_workspace(build: Build) -> None:
         linux.umount2(build.workspace, linux.MNT_DETACH)
 
 
-def attach_root(build: Build) -> None:
-    """Attach the prepared root below the working directory, inside the container's mount namespace."""
-    place = os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    linux.move_mount(build.root_fd, place)
-    os.close(place)
-
-
 class ReadOnlyRoot(Operation):
     """Make the root mount read-only, after everything that had to be made in it."""
 

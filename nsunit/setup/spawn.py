@@ -17,10 +17,10 @@ import errno
 import fcntl
 import select
 
-from nsunit.setup import linux, namespaces, root
+from nsunit.setup import linux, namespaces
 from nsunit.setup import system as os
 from nsunit.setup.build import Build
-from nsunit.setup.operation import Operation
+from nsunit.setup.operation import Operation, failpoint
 from nsunit.setup.process import Exec
 
 TYPE_CHECKING = False
@@ -62,6 +62,20 @@ def explain(operation: Operation, error: BaseException) -> SetupError:
     return SetupError(f"Failed to {operation.describe()}: {reason}{where}", status)
 
 
+def harden() -> None:
+    """Keep the payload from ever looking into this process, and this process from handing anything down.
+
+    Raises:
+        SetupError: there is more than one thread; unshare(2) and setns(2) need a single one.
+    """
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise SetupError("The set-up process has more than one thread")
+    linux.prctl(linux.PR_SET_DUMPABLE, 0)
+    linux.close_range(3, flags=linux.CLOSE_RANGE_CLOEXEC)
+    os.umask(0o022)
+    from nsunit.setup import libc  # noqa: F401 — loaded now, since nothing may be once a container is entered
+
+
 def prepare(operations: Sequence[Operation], build: Build) -> None:
     """Run the host's half of every operation.
 
@@ -75,17 +89,6 @@ def prepare(operations: Sequence[Operation], build: Build) -> None:
         except OSError as error:
             raise explain(operation, error) from error
         build.mark(f"prepare/{operation.keyword}")
-
-
-def failpoint(operation: Operation, half: str) -> None:
-    """Die at this step if the service's environment says so: NSUNIT_FAILPOINT=KEYWORD:prepare or :execute.
-
-    The tests kill the helper at every step this way; one that starts processes has more words.  The variable can only
-    come from a unit's Environment=, which nsunit never sets, so nobody but the administrator can.
-    """
-    if os.variables.get("NSUNIT_FAILPOINT") == f"{operation.keyword}:{half}":
-        os.kill(os.getpid(), 9)
-        os._exit(137)  # process 1 of a PID namespace is safe from itself
 
 
 def create(operations: Sequence[Operation], build: Build) -> Callable[[], None]:
@@ -359,7 +362,7 @@ def _payload(operations: Sequence[Operation], build: Build, link: _Link, new_roo
         os.setsid()
         os.umask(0o022)
         if new_root and not build.shares_mounts:
-            root.attach_root(build)
+            build.attach_root()
         build.mark("fork/payload")
         for operation in operations:
             failpoint(operation, "execute")

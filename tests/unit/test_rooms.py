@@ -325,6 +325,11 @@ def test_start_path_is_light(roots):
         assert not heavy, f"{module} imports {heavy} at module level"
 
 
+def test_a_session_loads_nothing_that_mounts():
+    """What was mounted for the payload is there."""
+    assert loaded_by(*EXEC_PATH) & {"nsunit.setup.main", "nsunit.setup.mounts", "nsunit.setup.root"} == set()
+
+
 def test_only_the_command_line_prints_and_exits():
     for module in MODULES:
         if speaks(module) or is_helper(module):

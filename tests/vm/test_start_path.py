@@ -46,6 +46,7 @@ def test_start_exec_and_stop_are_light(define, nsunit):
     session = modules_of("exec", name, "true")
     assert session & HEAVY <= {"ctypes"}  # os.setns() is Python 3.12
     assert "nsunit.setup.interpreter" not in session  # the host's root is not inside
+    assert {"nsunit.setup.main", "nsunit.setup.mounts", "nsunit.setup.root"} & session == set()  # all is mounted
     assert modules_of("stop", name) & HEAVY == set()
 
 

@@ -16,7 +16,7 @@ from nsunit.features import load
 from nsunit.formats.elf import HEAD, is_static
 from nsunit.setup import linux, namespaces, spawn
 from nsunit.setup.build import Build
-from nsunit.setup.main import harden, read_plan
+from nsunit.setup.main import read_plan
 from nsunit.setup.process import Environment
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def enter(
         operations = _inside(context, running, own, joined, build, command)
     else:
         operations = _outside(joined, build, command)
-    harden()
+    spawn.harden()
 
     def join() -> None:
         for kind, fd in joined.items():

@@ -8,13 +8,14 @@ from nsunit.core.running import check_alive, find_running, is_frozen, just_ended
 from nsunit.deeds.session.foreground import leave_caller, protect_host, run_attached, start_scope
 from nsunit.deeds.session.terminal import hold_signals
 from nsunit.errors import NotFoundError, NsunitError
+from nsunit.features import operation_of
 from nsunit.names import printable, scope_name
 from nsunit.plan.scope import INHERITED, OF_PROCESSES, exec_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
-from nsunit.setup.main import harden, read_plan
-from nsunit.setup.namespaces import has_hosts_root
-from nsunit.setup.process import HOME, User, of_session
+from nsunit.setup.namespaces import Namespaces, UserNamespace, has_hosts_root
+from nsunit.setup.operation import read
+from nsunit.setup.process import HOME, Environment, Manners, Privileges, User, WorkingDirectory, of_session
 from nsunit.storage import files
 
 TYPE_CHECKING = False
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from nsunit.core.running import Running
     from nsunit.deeds.session.inherited import Inherited
     from nsunit.setup.operation import Operation
+
+# What of a plan a session needs: these, and of features what tells which namespaces to join, and how.  The rest was
+# done for the payload, once for all, and the modules that do it are a third of what would be loaded.
+KINDS = (UserNamespace, Namespaces, User, WorkingDirectory, Environment, Manners, Privileges)
+WANTED = frozenset((*(kind.keyword for kind in KINDS), "user-maps", "join", "own-users"))
 
 
 def execute(
@@ -67,7 +73,7 @@ def execute(
             build.root_fd = os.open(f"/proc/{running.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             check_alive(running, pidfd)  # so that was the root of this very process
             context.moving.end()  # what it has done lasts until systemd has made the scope
-            harden()
+            spawn.harden()
             spawn.prepare(operations, build)
             like = of_payload(context, running)
             admit = _admission(context, running, scope, argv[0], like)
@@ -156,7 +162,7 @@ def of_payload(context: Context, running: Running) -> Inherited | None:
 
 def _plan_of(context: Context, name: str) -> list[Operation]:
     try:
-        return read_plan(context.paths.runtime_of(name))
+        return read(context.paths.runtime_of(name), KINDS, operation_of, WANTED)
     except FileNotFoundError:
         raise NotFoundError(f"{name}: it runs, but nsunit has no record of having started it") from None
 

@@ -27,14 +27,7 @@ from nsunit.plan.foreground import run_scope
 from nsunit.plan.units import relation
 from nsunit.setup import CGROUP_ROOT, spawn
 from nsunit.setup.build import Build
-from nsunit.setup.main import (
-    attach_network,
-    detach_network,
-    enter_and_prepare,
-    enter_own_users,
-    harden,
-    read_plan,
-)
+from nsunit.setup.main import attach_network, detach_network, enter_and_prepare, enter_own_users, read_plan
 from nsunit.setup.root import leave_workspace
 from nsunit.storage import files
 from nsunit.storage.lock import Lock, hold, wait_until_left
@@ -189,7 +182,7 @@ def _run_attached(
     operations = read_plan(build.workspace)
     try:
         enter_own_users(operations, build)
-        harden()
+        spawn.harden()
         enter_and_prepare(operations, build)
     except BaseException as error:
         with Held():  # also after an interrupt: who attaches it may have made rules by now

@@ -20,7 +20,7 @@ from nsunit.features.health.setup import Health as Wanted
 from nsunit.names import container_of_unit
 from nsunit.setup import notify, spawn
 from nsunit.setup.interpreter import protect
-from nsunit.setup.main import harden, read_plan
+from nsunit.setup.main import read_plan
 from nsunit.setup.namespaces import Namespaces, has_hosts_root
 from nsunit.storage import health
 from nsunit.storage.files import read_kernel_file
@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         if has_hosts_root(container.payload.pid):
             protect()
-        harden()
+        spawn.harden()
         look(container)
     except spawn.SetupError as error:
         os.write(2, f"<3>{error}\n".encode())

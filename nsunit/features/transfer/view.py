@@ -21,7 +21,7 @@ from nsunit.names import is_group, is_pod
 from nsunit.plan.operations import operations
 from nsunit.setup import linux, mounts, namespaces, root, spawn
 from nsunit.setup.build import Build
-from nsunit.setup.main import enter_own_users, harden
+from nsunit.setup.main import enter_own_users
 from nsunit.storage.lock import Lock
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class View:
     def enter(self) -> int:
         """Make the root that of this process, and return a descriptor of it."""
         if self.fds:
-            harden()
+            spawn.harden()
             linux.setns(self.fds[0], self._flags)
             if self._flags & linux.CLONE_NEWUSER:
                 namespaces.become_root(keeps_groups=self.context.user)
@@ -150,7 +150,7 @@ class View:
     def _build(self) -> None:
         build = Build(self.context.paths.locks)
         enter_own_users(self._operations, build)
-        harden()  # not earlier: newuidmap(1) has to see whose process it is
+        spawn.harden()  # not earlier: newuidmap(1) has to see whose process it is
         for operation in self._operations:
             if operation.enters:
                 operation.open(build)
@@ -159,6 +159,6 @@ class View:
         if build.has_userns:
             namespaces.become_root_of(build.userns_fd)
             linux.unshare(linux.CLONE_NEWNS)
-        root.attach_root(build)
+        build.attach_root()
         for operation in self._operations:
             operation.execute(build)

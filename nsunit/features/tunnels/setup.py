@@ -15,9 +15,9 @@ import stat
 import struct
 
 from nsunit.features.namespaces.setup import open_of_unit
-from nsunit.setup import cgroup_of, linux, namespaces, spawn
+from nsunit.setup import cgroup_of, linux, namespaces
 from nsunit.setup.build import Build
-from nsunit.setup.operation import Operation
+from nsunit.setup.operation import Operation, failpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Tunnel(Operation):
         """Make the sockets and start the proxy; whoever connects before that is ready waits."""
         target = build.take(self)
         sockets = self._listen(payload)
-        spawn.failpoint(self, "listening")
+        failpoint(self, "listening")
         try:
             self._start(payload, target, sockets, attached=build.attached)
         finally:
@@ -75,7 +75,7 @@ class Tunnel(Operation):
         opened = [os.open(f"/proc/{payload}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
 
         def make() -> list[_socket.socket]:
-            spawn.failpoint(self, "listen")
+            failpoint(self, "listen")
             if self.local.startswith("/"):
                 return _listen_at_path(opened[0], opened[1], self.local)
             return _listen_at_port(opened[0], int(self.local))
@@ -93,7 +93,7 @@ class Tunnel(Operation):
         child = os.fork()
         if child == 0:
             try:
-                spawn.failpoint(self, "start")
+                failpoint(self, "start")
                 if attached or os.fork() == 0:
                     self._become_proxy(payload, target, sockets, writer, caller)
             except OSError as error:
@@ -130,7 +130,7 @@ class Tunnel(Operation):
                 return
         # Not a word of NOTIFY_SOCKET: the proxy would tell systemd that the container is ready.
         environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(sockets)), PLACE_VARIABLE: self.local}
-        spawn.failpoint(self, "proxy")
+        failpoint(self, "proxy")
         os.write(writer, _STARTED)
         os.execve(self.proxy, [self.proxy, f"127.0.0.1:{self.port}"], environment)
 

@@ -88,7 +88,7 @@ def enter(ground: Ground) -> None:
         root.merge(build, tuple(ground.lowers), ground.place, volatile=True)
     else:
         root.Directory(ground.place + "/upper").prepare(build)
-    root.attach_root(build)
+    build.attach_root()
     root.Pivot().execute(build)
     import_no_more()
     os.umask(0)

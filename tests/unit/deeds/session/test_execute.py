@@ -12,9 +12,13 @@ import pytest
 from nsunit.core.context import Context
 from nsunit.core.running import Running
 from nsunit.deeds.session import inherited
-from nsunit.deeds.session.execute import of_payload
+from nsunit.deeds.session.execute import KINDS, WANTED, of_payload
 from nsunit.deeds.session.inherited import PROPERTIES, Inherited
+from nsunit.features import FEATURES, operation_of
 from nsunit.plan.scope import OF_PROCESSES
+from nsunit.setup import main, spawn
+from nsunit.setup.operation import Operation, dump, read
+from nsunit.setup.process import of_session
 from nsunit.setup.spawn import SetupError
 from nsunit.storage.paths import Paths
 
@@ -122,3 +126,18 @@ def test_the_cpus_of_nodes_are_meant(monkeypatch):
     Inherited(("CPUAffinity",), values, {}).give()
     Inherited(("CPUAffinity",), {"CPUAffinity": [5], "CPUAffinityFromNUMA": False, "NUMAMask": []}, {}).give()
     assert given == [(0, {4, 5, 7}), (0, {0, 2})]
+
+
+def test_what_a_session_needs_of_a_plan_is_read(tmp_path):
+    """The other steps were for the payload, once for all."""
+    rare = [operation_of(keyword) for feature in FEATURES for keyword in feature.operations.split()]
+    kinds = [kind for kind in (*main.KINDS, *rare) if kind]
+    for kind in kinds:
+        joins = kind.clone_flags is not Operation.clone_flags or hasattr(kind, "keeps_groups")
+        assert (kind.keyword in WANTED) == (joins or issubclass(kind, KINDS)), kind
+    made = [kind(*(("pid", "net") if slot == kind.rest else "0" for slot in kind.__slots__)) for kind in kinds]
+    (tmp_path / "plan").write_bytes(dump(made))
+    whole, needed = main.read_plan(str(tmp_path)), read(str(tmp_path), KINDS, operation_of, WANTED)
+    assert len(needed) == len(WANTED) < len(whole)
+    assert of_session(needed, ("true",)) == of_session(whole, ("true",))
+    assert spawn.namespace_flags(needed) == spawn.namespace_flags(whole) != 0

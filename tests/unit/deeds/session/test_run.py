@@ -71,7 +71,8 @@ def test_what_was_made_of_the_network_is_taken_back(monkeypatch, step, error, ra
 
     taken_back = []
     monkeypatch.setattr(run, "read_plan", lambda directory: ["the plan"])
-    for name in ("enter_own_users", "harden", "enter_and_prepare"):
+    monkeypatch.setattr(run.spawn, "harden", lambda: None)
+    for name in ("enter_own_users", "enter_and_prepare"):
         monkeypatch.setattr(run, name, lambda *_: None)
     monkeypatch.setattr(run, step, fail)
     monkeypatch.setattr(run, "detach_network", lambda operations, build: taken_back.append(operations))

@@ -247,6 +247,7 @@ services:
   migrate:
     <<: *all
     command: ["touch", "/data/migrated"]
+    stop_grace_period: 5m  # what detaches it has as long; an emulated machine needs some of it
   worker:
     image: {image}
     scale: 2

@@ -85,6 +85,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.kernel("unreaped processes in removed cgroups")
 @pytest.mark.once("it is between nsunit and the kernel, and waits for systemd's time-outs")
 def test_process_1_ends_last_and_who_keeps_it_is_told(containers, nsunit):
     """What has ended and was not waited for is in the namespace; who has adopted it waits for nobody here."""

@@ -234,6 +234,7 @@ def of_images(scene, place):
     scene.ask("image", "rm", other, name.replace("localhost/", "localhost/branch-"))
     assert name in scene.ask("image", "rm", name)["names"]
     scene.ask("image", "prune")
+    scene.ask("image", "prune", "--all", "--dry-run")
 
 
 def of_volumes(scene, place):

@@ -71,6 +71,8 @@ def test_cat(nsunit, folders):
 def test_networks_have_definitions_too(nsunit, folders):
     own, _vendor = folders
     (own / "shop.network.nsunit").write_text("[Network]\n")
+    found = json.loads(nsunit("cat", "--json", "shop.network")[1])
+    assert found == [{"path": f"{own}/shop.network.nsunit", "text": "[Network]\n"}]
     assert nsunit("cat", "shop.network")[:2] == (0, f"# {own}/shop.network.nsunit\n[Network]\n")
     status, _out, err = nsunit("cat", "shob.network")
     assert (status, err.splitlines()) == (

@@ -33,7 +33,8 @@ VERBS = (
         details=(
             "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
             "--all also shows what has kept something and has no definition of its own: stopped instances, and as "
-            "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that.",
+            "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that. The last column "
+            "says what is enabled, which JSON has without --all, too.",
             "--oci shows the containers of nsunit-oci instead: of podman, CRI-O, Docker, containerd, and by hand; of a "
             "user who is not root his own. A PATTERN is for their ids, and for the names that their engines give them.",
         ),

@@ -41,10 +41,12 @@ def sampler(manager):
         def prime(self):
             taken.append("prime")
 
-        def sample(self, names):
+        def sample(self, names, absent=None):
             taken.append(tuple(names))
             if "gone" in names:
-                raise NotFoundError("gone: it is not running")
+                absent.append(NotFoundError("gone: it is not running"))
+            if "web" not in names and absent:
+                return Sample(1, 250_000, ())
             if len(taken) > 4:
                 raise KeyboardInterrupt
             return Sample(1, 250_000, (WEB, BARE))
@@ -114,6 +116,13 @@ def test_watch_has_an_implied_interval(nsunit, sampler, monkeypatch):
 
 def test_not_running(nsunit, sampler):
     assert nsunit("stats", "gone") == (3, "", "nsunit: gone: it is not running\n")
+    assert nsunit("stats", "--watch=0.1", "gone") == (3, "", "nsunit: gone: it is not running\n")
+
+
+def test_what_does_not_run_beside_what_does(nsunit, sampler):
+    status, out, errors = nsunit("stats", "gone", "web")
+    assert (status, errors) == (3, "nsunit: gone: it is not running\n")
+    assert out.splitlines()[1].startswith("  web\t")
 
 
 def test_prometheus(nsunit, sampler):

@@ -90,4 +90,4 @@ def test_a_stopped_instance_that_a_pattern_leaves_out_is_told(nsunit, some, tmp_
 
 
 def test_verbs_for_one_container_take_no_pattern(nsunit, some):
-    assert nsunit("ps", "we*")[2].startswith("nsunit: 'we*' is not a container name\n")
+    assert nsunit("why", "we*")[2].startswith("nsunit: 'we*' is not a container name\n")

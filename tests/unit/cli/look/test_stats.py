@@ -146,6 +146,7 @@ def test_prometheus_escapes():
 
 
 PROCESS = Process(
+    container="web",
     pid=900,
     inside_pid=1,
     uid=525288,
@@ -174,6 +175,22 @@ def test_processes(nsunit, manager):
     manager("deeds.look.processes", list_processes=lambda context, name: [PROCESS.replace(uid=0, inside_uid=0)])
     assert nsunit("ps", "web", "--no-headings")[1].split("\t")[2:4] == ["root", "root"]
     assert json.loads(nsunit("ps", "web", "--json")[1])[0]["command"] == "sh \x1b[31m\n"
+
+
+def test_processes_of_several(nsunit, manager):
+    def one(_context, name):
+        if name == "gone":
+            raise NotFoundError("container 'gone' is not running")
+        return [PROCESS.replace(container=name)]
+
+    manager("deeds.look.processes", list_processes=one)
+    manager("features.groups.deeds", members=lambda context, name, *, running: ["web", "db"] if "shop" in name else [])
+    status, out, errors = nsunit("ps", "web", "gone", "db")
+    assert (status, errors) == (3, "nsunit: container 'gone' is not running\n")
+    assert [line.split("\t")[:2] for line in out.splitlines()] == [["NAME", "PID"], ["web", "900"], ["db", "900"]]
+    found = json.loads(nsunit("ps", "shop.slice", "db", "--json")[1])
+    assert [item["container"] for item in found] == ["web", "db"]
+    assert nsunit("ps", "empty.slice") == (3, "", "nsunit: empty.slice: nothing in it is running\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("-b", "-n", "1"), ("--order=cpu", "--", "x")])

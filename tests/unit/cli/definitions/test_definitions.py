@@ -165,6 +165,15 @@ def test_verify(nsunit, folders, checker):
     assert (status, json.loads(out)[0]["line"]) == (1, 1)
 
 
+@pytest.mark.parametrize("name", ["web", "t@1", "shop.pod", "shop.slice", "lan.network"])
+def test_verify_for_programs_names_the_file(nsunit, folders, manager, name):
+    path = folders[0] / f"{name.replace('@1', '@')}.nsunit"
+    path.write_text("")
+    manager("deeds.verify", verify=lambda context, names: [Problem(names[0], 0, "no"), Problem("/x", 2, "no")])
+    assert [item["path"] for item in json.loads(nsunit("verify", "--json", name)[1])] == [str(path), "/x"]
+    assert nsunit("verify", name)[2] == f"nsunit: {name}: no\nnsunit: /x:2: no\n"
+
+
 def test_edit(nsunit, folders, checker, monkeypatch, tmp_path):
     own, _vendor = folders
     path = own / "web.nsunit"

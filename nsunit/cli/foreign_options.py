@@ -135,7 +135,6 @@ _LIMITED = (
 )
 _ALL = "a pattern of names: '*'"
 _JQ = "--json, and a program such as jq"
-_ASKS_NOTHING = "leave it out, nothing is asked"
 _LIST = "'nsunit list' lists containers, 'nsunit ps NAME' shows the processes of one"
 _BUILDAH = "'buildah build' has it; 'nsunit image import containers-storage:NAME' brings in what it has made"
 # Options that mean the same with all verbs that have none of their own of that name.
@@ -221,7 +220,6 @@ OPTIONS = {
         "force f no-prune": "leave it out, a name goes at once, and what containers have stays",
         "all a": "'nsunit image prune --all', which leaves what containers have",
     },
-    "image prune": {"force f": _ASKS_NOTHING},
     "image inspect": {"format f": _JQ},
     "volume inspect": {"format f": _JQ},
     "version": {"format f": _JQ},

@@ -36,6 +36,9 @@ def expanded(invocation: Invocation) -> list[str]:
             names = sorted(matching((_groups if groups else _names)(context, kind), (operand,)))
         if not names and not invocation.flag("quiet"):
             warn(f"'{printable(operand)}' matches none of the {'groups' if groups else PATTERNS[kind]}")
+        if kind == "defined" and operand not in names and not invocation.flag("quiet"):
+            for name in sorted(matching(_stopped_instances(context), (operand,)) - {*names}):
+                warn(f"'{name}' is left out, as an instance that does not run has to be named")
         found += names
     return list(dict.fromkeys(found))
 
@@ -43,6 +46,12 @@ def expanded(invocation: Invocation) -> list[str]:
 def _may_be_disabled(context: Context, name: str) -> bool:
     """Whether it has unit files, those without links as well; a pod may have them for its containers' sake."""
     return is_enabled(context, name) if is_pod(name) else context.paths.is_enabled(name)
+
+
+def _stopped_instances(context: Context) -> list[str]:
+    """Instances that have kept something, which `list --all` shows as well."""
+    kept = (name for name in list_directory(context.paths.states) if is_valid_name(name) and not is_pod(name))
+    return [name for name in kept if "@" in name and main_file(name, context.search)]
 
 
 def _names(context: Context, kind: str) -> Iterable[str]:

@@ -77,7 +77,14 @@ class Layout:
         return {"mediaType": kind, "digest": digest(content), "size": len(content)}
 
     def image(
-        self, layers: list[bytes], tag: str = "latest", *, compress: Any = None, history: Any = (), **config: Any
+        self,
+        layers: list[bytes],
+        tag: str = "latest",
+        *,
+        compress: Any = None,
+        history: Any = (),
+        created: str = "",
+        **config: Any,
     ) -> dict[str, Any]:
         """Add an image of tar archives, gzipped unless *compress* says (function, media type); returns its manifest."""
         pack, kind = compress or (lambda content: gzip.compress(content, 1, mtime=0), LAYER + "+gzip")
@@ -87,6 +94,7 @@ class Layout:
             "config": config,
             "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]},
             **({"history": history} if history else {}),
+            **({"created": created} if created else {}),
         }
         manifest = {
             "schemaVersion": 2,

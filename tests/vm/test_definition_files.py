@@ -36,6 +36,8 @@ def test_cat_and_verify(containers, nsunit):
     for verb in ("verify", "start"):  # systemd would leave it out
         done = nsunit(verb, name, check=False)
         assert (done.returncode, "[Slice] IODeviceWeight: '/nope' does not exist" in done.stderr) == (1, True)
+    (problem,) = json.loads(nsunit("verify", "--json", name, check=False).stdout)
+    assert (problem["path"], problem["line"]) == (f"/etc/nsunit/{name}.nsunit", 0)  # it was the name
 
 
 def test_edit(containers, nsunit, workplace):

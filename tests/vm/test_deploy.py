@@ -120,11 +120,11 @@ class Versions:
 def versions(workplace, nsunit, containers, other):
     yield Versions(workplace, nsunit)
     containers.clean()
-    nsunit("image", "prune", "--all")
+    nsunit("image", "prune", "--all", "--force")
     names = [item["name"] for item in json.loads(other("list", "--all", "--json").stdout)]
     if names:
         other("rm", "--force", "--definition", *names)
-    other("image", "prune", "--all")
+    other("image", "prune", "--all", "--force")
     assert other("doctor", "--check").stdout == "nothing is left\n"
 
 
@@ -286,7 +286,7 @@ def test_a_directory_takes_it_where_no_ssh_goes(versions, containers, nsunit, wo
     chains = {path.parent.name for path in lowers(versions.name)}
     assert {path.name for path in (place / "layers").iterdir()} == {f"{chain}.tar" for chain in chains}
     nsunit("rm", "--force", "--definition", name)
-    nsunit("image", "prune", "--all")
+    nsunit("image", "prune", "--all", "--force")
     assert not (STORE / "images" / identity).exists()
 
     some = next((place / "layers").iterdir())
@@ -321,7 +321,7 @@ def test_networks_and_groups_go_along_and_secrets_are_missed_before(versions, co
         assert f"Secret={name}: the secret is not sent" in done.stderr
         assert "Network=" not in done.stderr and "Slice=" not in done.stderr
         nsunit("rm", "--force", "--definition", name, check=False)
-        nsunit("image", "prune", "--all")
+        nsunit("image", "prune", "--all", "--force")
         for path in (*files, secret):
             path.unlink()
         done = nsunit("deploy", str(place), check=False)
@@ -353,7 +353,7 @@ def test_who_gets_it_is_killed(versions, containers, nsunit, workplace, tidy):
     nsunit("deploy", name, str(place))
     offer = json.loads((place / f"{name}.json").read_text())
     nsunit("rm", "--force", "--definition", name, check=False)
-    nsunit("image", "prune", "--all")
+    nsunit("image", "prune", "--all", "--force")
     for number in (signal.SIGKILL, signal.SIGTERM, 0):
         with subprocess.Popen(["nsunit", "deploy", "--receive"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as peer:
             assert json.loads(peer.stdout.readline())["nsunit-deploy"] == 1

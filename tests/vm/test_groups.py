@@ -182,6 +182,8 @@ def test_the_whole_life_of_a_member(pair, nsunit, run):
         nsunit("resume", first.name)
         assert f"in {first.slice}" in nsunit("status", first.name).stdout
         assert len(json.loads(nsunit("ps", "--json", first.name).stdout)) >= 2
+        every = json.loads(nsunit("ps", "--json", f"{first.group}.slice").stdout)
+        assert {item["container"] for item in every} == {first.name, second.name}
         nsunit("kill", "-s", "KILL", first.name)
         wait_until(lambda: first.show("ActiveState") != {"ActiveState": "active"}, "the payload has ended")
         # Its session is still in the slice, and a stop ends it.

@@ -159,11 +159,16 @@ def test_exec_replaces_cmd_and_entrypoint_replaces_entrypoint(images, containers
 def test_the_verbs_on_the_store(images, containers, run):
     """Names, ids, what is shared, who uses what: list, tag, inspect, history, df, rm, prune."""
     base = busybox()
-    first = images.image([base, [oci.file("one", "1" * 5000)]], Cmd=["/bin/sleep", "9999"], Volumes={"/data": {}})
+    of_first = {"created": "2026-03-01T10:20:30.5Z", "Cmd": ["/bin/sleep", "9999"], "Volumes": {"/data": {}}}
+    first = images.image([base, [oci.file("one", "1" * 5000)]], **of_first)
     second = images.image([base, [oci.file("two")]], Cmd=["/bin/sleep", "9999"])
     assert lowers(first)[1] == lowers(second)[1]
     listed = {item["names"][0]: item for item in json.loads(run("nsunit", "image", "list", "--json").stdout)}
     assert [len(listed[name]["layers"]) for name in (first, second)] == [2, 2]
+    assert [listed[name]["created"] for name in (first, second)] == ["2026-03-01T10:20:30.5Z", ""]
+    table = [line.split("\t") for line in run("nsunit", "image", "list").stdout.splitlines()]
+    assert {row[0]: row[2] for row in table}[first] == "2026-03-01T10:20:30"
+    assert {row[0]: row[2] for row in table}[second] == "-"
     other = images.name()
     run("nsunit", "image", "tag", image_id(first)[:12], other)
     assert image_id(other) == image_id(first)
@@ -192,6 +197,26 @@ def test_the_verbs_on_the_store(images, containers, run):
     assert (missing.returncode, f"there is no image '{first}'" in missing.stderr) == (3, True)
 
 
+def test_prune_asks_before_it_takes_what_has_a_name(images, run):
+    name = images.image([busybox(), [oci.file(uuid.uuid4().hex)]], Cmd=["/bin/sleep", "9999"])
+    asked = run("nsunit", "image", "prune", "--all", check=False)
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr.startswith("nsunit: image prune asks, and nobody can answer\n  hint: --dry-run shows what")
+    would = run("nsunit", "image", "prune", "--all", "--dry-run").stdout.splitlines()
+    assert name in would and would[-1].endswith("would be taken away")
+    told = json.loads(run("nsunit", "image", "prune", "--all", "-n", "--json").stdout)
+    for answer, status in (("n", 1), ("y", 0)):
+        shell = f"sleep 1; echo {answer}"
+        command = f"({shell}) | script -qec 'nsunit image prune --all' /dev/null"
+        done = run("sh", "-c", command, check=False)
+        assert name in done.stdout and "Remove them? [y/N]" in done.stdout
+        assert (done.returncode, run("nsunit", "image", "inspect", name, check=False).returncode) == (
+            status,
+            0 if status else 3,
+        )
+    assert name in told["names"]
+
+
 def test_an_enabled_and_a_running_container_keep_their_layers(images, define, containers, run):
     """Also those of a former image: what runs and what is written for the boot counts, not what a name leads to."""
     name = images.image([busybox(), [oci.file("old")]], Cmd=["/bin/sleep", "9999"])
@@ -202,7 +227,7 @@ def test_an_enabled_and_a_running_container_keep_their_layers(images, define, co
     images.bring(images.layout([busybox(), [oci.file("new")]], Cmd=["/bin/sleep", "9999"]), "--name", name)
     new = lowers(name)
     assert old[0] != new[0]
-    run("nsunit", "image", "prune", "--all")
+    run("nsunit", "image", "prune", "--all", "--force")
     assert old[0].exists()
     assert (container.root / "old").exists()
     run("nsunit", "restart", container.name)
@@ -328,7 +353,7 @@ def test_every_transport_and_compression_brings_the_same(images, run):
         sources.append(f"oci:{images.layout(layers, compress=(pack, oci.LAYER + ending))}:latest")
     wanted = oci.expected(oci.merged(layers))
     for source in sources:
-        run("nsunit", "image", "prune", "--all")
+        run("nsunit", "image", "prune", "--all", "--force")
         name = images.name()
         images.bring(source, "--name", name)
         assert oci.differences(wanted, merged_listing(name, images.place / "merged")) == []
@@ -436,7 +461,7 @@ def test_two_imports_at_once_and_what_was_killed(images, run):
     for name in names:
         assert oci.differences(wanted, merged_listing(name, images.place / "merged")) == []
     for moment in range(4):
-        run("nsunit", "image", "prune", "--all")
+        run("nsunit", "image", "prune", "--all", "--force")
         killed = subprocess.Popen(commands[0], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             killed.wait(0.3 * (moment + 1))
@@ -446,7 +471,7 @@ def test_two_imports_at_once_and_what_was_killed(images, run):
             assert {"root", "files", "layer"} == set(os.listdir(STORE / "layers" / chain))
         assert run("nsunit", "image", "check").returncode == 0
     wait_until(lambda: not units_that_unpack(run), "the last unit to end")
-    run("nsunit", "image", "prune", "--all")
+    run("nsunit", "image", "prune", "--all", "--force")
     assert os.listdir(STORE / "staging") == []
     run(*commands[0])
     assert oci.differences(wanted, merged_listing(names[0], images.place / "merged")) == []
@@ -459,7 +484,7 @@ def units_that_unpack(run) -> str:
 @ANYWHERE
 def test_a_full_disk_leaves_nothing(images, run):
     place = images.layout([[oci.file("small")], [oci.file("large", "x" * (30 << 20))]])
-    run("nsunit", "image", "prune", "--all")
+    run("nsunit", "image", "prune", "--all", "--force")
     before = sorted(os.listdir(STORE / "layers"))
     run(f"mount -t tmpfs -o size=20M,mode=0700 tmpfs {STORE}/staging")
     try:

@@ -21,9 +21,9 @@ LAYERS = [[oci.file("a", "1"), oci.directory("d"), oci.file("d/b", "2" * 5000)],
 
 @pytest.fixture
 def images(workplace, run):
-    run("nsunit", "image", "prune", "--all")
+    run("nsunit", "image", "prune", "--all", "--force")
     yield Images(workplace, run)
-    run("nsunit", "image", "prune", "--all")
+    run("nsunit", "image", "prune", "--all", "--force")
 
 
 def traced(images, *words: str) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ def test_killed_at_each_step(images, run):
         assert run("nsunit", "image", "check").stdout == "nothing is wrong\n"
         wait_until(lambda: not units_that_unpack(run), "the unit to end")
         if step % 3 == 0:
-            run("nsunit", "image", "prune", "--all")
+            run("nsunit", "image", "prune", "--all", "--force")
             assert [os.listdir(STORE / place) for place in ("layers", "staging")] == [[], []], step
     assert step > 8
     run(*words)

@@ -101,7 +101,7 @@ def test_a_merged_root_is_the_same_for_a_user(own):
     foreign = own.layout([[oci.file("f", uid=70_000)]])
     done = own.user.nsunit("image", "import", str(foreign), check=False)
     assert "entry 'f': it belongs to 70000, and you have ids up to 65536\n" in done.stderr
-    own.user.nsunit("image", "prune", "--all")
+    own.user.nsunit("image", "prune", "--all", "--force")
     assert [os.listdir(own.path / place) for place in ("layers", "images", "staging")] == [[], [], []]
 
 
@@ -121,7 +121,7 @@ def test_a_users_container_of_an_image(own, user, run):
     used = user.nsunit("image", "rm", name, check=False)
     assert "is used by own" in used.stderr
     layer = own.lowers(name)[0]
-    user.nsunit("image", "prune", "--all")
+    user.nsunit("image", "prune", "--all", "--force")
     assert layer.exists()
     assert run("nsunit", "image", "inspect", name, check=False).returncode == 3
     user.nsunit("stop", "own")
@@ -204,14 +204,14 @@ def test_what_a_users_container_has_written_goes_out(own, user, workplace):
     user.nsunit("image", "revert", "bad")
     assert user.nsunit("image", "diff", "bad", base).stdout == ""
     user.nsunit("image", "rm", "written", "again", "root", "bad", f"{remote.host}/again:1", base)
-    user.nsunit("image", "prune", "--all")
+    user.nsunit("image", "prune", "--all", "--force")
     assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]
 
 
 @ANYWHERE
 def test_files_and_versions_of_a_users_container(own, user):
     """`create`, `cp`, `update` and `rollback` are as for the system; what takes root is refused with a way out."""
-    user.nsunit("image", "prune", "--all")
+    user.nsunit("image", "prune", "--all", "--force")
     keep = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 99 & wait $!; done"]
     first = own.bring([busybox(oci.directory("srv", mode=0o777))], Cmd=keep)
     user.nsunit("create", "box", "--image", first, "Hostname=own")
@@ -239,7 +239,7 @@ def test_files_and_versions_of_a_users_container(own, user):
         done = user.nsunit(*words, check=False)
         assert (done.returncode, hint in done.stderr) == (2, True), done.stderr
     user.nsunit("rm", "--definition", "box")
-    user.nsunit("image", "prune", "--all")
+    user.nsunit("image", "prune", "--all", "--force")
     assert [os.listdir(own.path / name) for name in ("layers", "images", "staging")] == [[], [], []]
 
 
@@ -254,7 +254,7 @@ def test_a_user_deploys(own, user, run):
     assert b"/old/a" not in before and b"/gone" not in before
     user.nsunit("deploy", "mine", f"{disk}/")
     user.nsunit("rm", "--force", "--definition", "mine")
-    user.nsunit("image", "prune", "--all")
+    user.nsunit("image", "prune", "--all", "--force")
     assert os.listdir(own.path / "layers") == []
     assert user.nsunit("deploy", f"{disk}/").stdout.startswith(f"mine: started, {disk}: 2 of 2 layers sent, ")
     assert own.merged(name) == before
@@ -264,4 +264,4 @@ def test_a_user_deploys(own, user, run):
     assert run("nsunit", "image", "check").stdout == "nothing is wrong\n"
     run("nsunit", "rm", "--force", "--definition", "mine")
     run("nsunit", "image", "rm", name)
-    user.nsunit("image", "prune", "--all")
+    user.nsunit("image", "prune", "--all", "--force")

@@ -161,6 +161,8 @@ def changes_it(scene, name):
     scene.ask("apply", name)
     scene.ask("dropin", name, "TasksMax=70")
     scene.ask("dropin", "--remove", name)
+    (file,) = scene.ask("cat", scene.idle)
+    assert file == {"path": f"/etc/nsunit/{scene.idle}.nsunit", "text": Path(file["path"]).read_text()}
     for verb in ("enable", "disable"):
         assert scene.ask(verb, scene.idle)[0]["error"] is None
 
@@ -234,6 +236,7 @@ def of_images(scene, place):
     scene.ask("image", "rm", other, name.replace("localhost/", "localhost/branch-"))
     assert name in scene.ask("image", "rm", name)["names"]
     scene.ask("image", "prune")
+    scene.ask("image", "prune", "--all", "--dry-run")
 
 
 def of_volumes(scene, place):

@@ -185,6 +185,17 @@ def test_plan_finds_what_others_have_changed(limited, nsunit, run):
     assert limited.limit("memory.max") == str(100 << 20)
 
 
+def test_a_change_back_to_a_default_of_nsunits_is_nobody_elses(containers, nsunit):
+    """TasksMax=1024 stands in no definition; `plan` told of the file that `apply` had systemd write."""
+    container = containers.start(SLEEP)
+    redefine(container, SLEEP + "[Slice]\nTasksMax=77\n")
+    nsunit("apply", container.name)
+    redefine(container, SLEEP)
+    nsunit("apply", container.name)
+    assert container.limit("pids.max") == "1024"
+    assert planned(nsunit, container) == [f"{container.name}: runs as its definition says"]
+
+
 def test_plan_and_apply_of_all_that_run(containers, nsunit):
     first, second = containers.start(LIMITS), containers.start(LIMITS)
     redefine(first, LIMITS.replace("100M", "120M"))

@@ -156,7 +156,7 @@ def test_a_users_redis_and_nginx(user: User):
             assert "kill" not in done.stdout + done.stderr
     finally:
         user.nsunit("rm", "--force", "--definition", "redis", "nginx")
-        user.nsunit("image", "prune", "--all")
+        user.nsunit("image", "prune", "--all", "--force")
 
 
 def test_a_users_databases(user: User):
@@ -189,4 +189,4 @@ def test_a_users_databases(user: User):
             assert user.nsunit("exec", name, *client, "SELECT name FROM towns").stdout == "Ghent\n"
     finally:
         user.nsunit("rm", "--force", "--definition", *words)
-        user.nsunit("image", "prune", "--all")
+        user.nsunit("image", "prune", "--all", "--force")

@@ -121,8 +121,11 @@ def test_pasta_connects(user, run):
         script = "for to in 192.0.2.1 127.0.0.1 198.51.100.1; do timeout 5 nc $to 7001 </dev/null | head -c 5; done"
         assert user.exec(name, script) == "hello"
         assert "BlockingIOError" in server.communicate(timeout=60)[1]  # nobody has come to the loopback address
-        commands = [item["command"] for item in json.loads(user.nsunit("ps", name, "--json").stdout)]
-        assert [command.split()[0] for command in commands].count("pasta") == 1
+        processes = json.loads(user.nsunit("ps", name, "--json").stdout)
+        (pasta,) = (item for item in processes if item["command"].split()[0] == "pasta")
+        # Its PID namespace is one of its own, in which it is 1; its user would be the container's root.
+        assert (pasta["inside_pid"], pasta["inside_uid"]) == (None, None)
+        assert 1 in [item["inside_pid"] for item in processes]
         user.nsunit("stop", name)
         user.nsunit("rm", name)
         assert_published(user)

@@ -40,7 +40,7 @@ class Versions:
 def versions(workplace, nsunit, containers):
     yield Versions(workplace, nsunit)
     containers.clean()
-    nsunit("image", "prune", "--all")
+    nsunit("image", "prune", "--all", "--force")
 
 
 def runs(container):
@@ -68,7 +68,7 @@ def test_there_and_back(versions, containers, nsunit):
     assert not (container.root / "srv/mine").exists()
     nsunit("exec", name, "sh", "-c", "echo new >/srv/mine")
     # What it could go back to stays, with what it has written there; other than by a new update it does not change.
-    nsunit("image", "prune", "--all")
+    nsunit("image", "prune", "--all", "--force")
     assert versions.there() == {first, second}
     third = versions.make("three")
     nsunit("restart", name)
@@ -87,7 +87,7 @@ def test_there_and_back(versions, containers, nsunit):
     assert done.stdout == f"{name}: updated for its next start, from {second[:12]} to {third[:12]}\n"
     nsunit("start", name)
     assert runs(container) == "three"
-    nsunit("image", "prune", "--all")
+    nsunit("image", "prune", "--all", "--force")
     assert versions.there() == {second, third}
     kept = f"{versions.name.rpartition(':')[0]}:kept"
     nsunit("image", "tag", third, kept)

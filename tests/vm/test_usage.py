@@ -162,6 +162,20 @@ def test_watch(busy):
     assert samples[2]["interval_usec"] > 400_000
 
 
+def test_what_does_not_run_hides_nothing_of_what_does(busy, nsunit):
+    for verb in ("stats", "ps"):
+        done = nsunit(verb, "nothing", busy.name, "--json", check=False)
+        found = json.loads(done.stdout)
+        names = {item["container"] for item in (found["usages"] if verb == "stats" else found)}
+        assert (done.returncode, names, "nothing" in done.stderr) == (3, {busy.name}, True)
+    command = ["nsunit", "stats", "--watch=0.5", "nothing", busy.name, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        seen = [json.loads(watch.stdout.readline())["usages"][0]["name"] for _ in range(3)]
+        watch.terminate()
+        assert watch.stderr.read() == "nsunit: nothing: it is not running\n"
+    assert seen == [busy.name] * 3
+
+
 def test_a_container_that_does_not_run(nsunit):
     done = nsunit("stats", "nothing", check=False)
     assert done.returncode == 3

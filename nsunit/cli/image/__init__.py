@@ -194,7 +194,11 @@ VERBS = (
         details=("An id stands for all names of its image. One that a container uses is not taken away.",),
     ),
     _verb("prune", "Remove images without a name, and layers of no image", "change:prune", "", 0, 0).replace(
-        options=(Option("all", "Also remove all images that no container uses", short="a"),),
+        options=(
+            Option("all", "Also remove all images that no container uses", short="a"),
+            Option("dry-run", "Only say what would be removed", short="n"),
+            Option("force", "Do not ask", short="f"),
+        ),
     ),
     _verb("df", "Show what the store holds", "look:df", "", 0, 0),
     _verb("check", "Compare all files of the store with what was unpacked", "look:check", "", 0, 0).replace(

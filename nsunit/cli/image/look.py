@@ -31,12 +31,18 @@ def list_images(invocation: Invocation) -> int:
         print_names(name for item in found for name in (_names(item) or [item.image.id]))
         return 0
     rows: list[tuple[str, ...]] = [
-        (name, item.image.id[:ID_SHOWN], format_size(item.size), " ".join(item.used_by) or "-")
+        (name, item.image.id[:ID_SHOWN], _moment(item.created), format_size(item.size), " ".join(item.used_by) or "-")
         for item in found
         for name in (_names(item) or ["-"])
     ]
-    print_table(_style(invocation), ("IMAGE", "ID", "SIZE", "CONTAINERS"), rows, ("CONTAINERS", "ID", "SIZE"))
+    columns = ("IMAGE", "ID", "CREATED", "SIZE", "CONTAINERS")
+    print_table(_style(invocation), columns, rows, ("CONTAINERS", "ID", "CREATED", "SIZE"))
     return 0
+
+
+def _moment(created: str) -> str:
+    """What somebody has said of when something was made, to the second."""
+    return printable(created[:19]) or "-"
 
 
 def _names(item: Shown) -> list[str]:
@@ -49,6 +55,7 @@ def _document(item: Shown) -> dict[str, object]:
         "names": item.names,
         "digest": item.about.get("digest", ""),
         "source": item.about.get("source", ""),
+        "created": item.created,
         "size": item.size,
         "layers": item.image.layers,
         "containers": item.used_by,
@@ -80,7 +87,7 @@ def _lines(item: Shown) -> list[tuple[str, list[str]]]:
         ("Digest", [str(item.about.get("digest") or "")]),
         ("Source", [str(item.about.get("source") or "")]),
         ("Platform", ["/".join(platform)]),
-        ("Created", [str(config.get("created") or "")]),
+        ("Created", [item.created]),
         ("Size", [f"{format_size(item.size)} in {plural(len(image.layers), 'layer')}"]),
         ("Entrypoint", [_words(image.entrypoint)]),
         ("Cmd", [_words(image.cmd)]),
@@ -116,8 +123,7 @@ def show_history(invocation: Invocation) -> int:
         print_json(steps)
         return 0
     rows: list[tuple[str, ...]] = [
-        (printable(step.created[:19]) or "-", format_size(step.size), printable(step.by or step.comment) or "-")
-        for step in steps
+        (_moment(step.created), format_size(step.size), printable(step.by or step.comment) or "-") for step in steps
     ]
     print_table(_style(invocation), ("CREATED", "SIZE", "BY"), rows, ("SIZE",), cut=True)
     return 0

@@ -160,7 +160,11 @@ VERBS = (
         most=None,
         complete="running_any",
         patterns="running",
-        details=("Freezes everything in the container's slice, exec sessions as well, by the cgroup freezer.",),
+        details=(
+            "Freezes everything in the container's slice, exec sessions as well, by the cgroup freezer. Programs may "
+            "notice when they are resumed: clocks have gone on, and of calls that were waiting the kernel has some "
+            "fail with EINTR, such as epoll_wait(2), sigtimedwait(2) and recv(2) with a time limit.",
+        ),
     ),
     Verb(
         "resume",

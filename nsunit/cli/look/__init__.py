@@ -33,7 +33,8 @@ VERBS = (
         details=(
             "PATTERN is a shell pattern such as 'web*'. With --tree, --all shows the groups that are empty as well.",
             "--all also shows what has kept something and has no definition of its own: stopped instances, and as "
-            "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that.",
+            "no-definition what 'run --keep' made or whose definition is gone. 'prune' removes that. The last column "
+            "says what is enabled, which JSON has without --all, too.",
             "--oci shows the containers of nsunit-oci instead: of podman, CRI-O, Docker, containerd, and by hand; of a "
             "user who is not root his own. A PATTERN is for their ids, and for the names that their engines give them.",
         ),
@@ -126,15 +127,19 @@ VERBS = (
     Verb(
         "ps",
         "look",
-        "Show the processes of a container",
+        "Show the processes of containers",
         "nsunit.cli.look.processes:processes",
-        operands="NAME",
+        operands="NAME…",
         least=1,
-        most=1,
-        complete="running",
+        most=None,
+        complete="running_any",
+        patterns="running",
         details=(
             "With the process and user ids on the host and those inside, CPU, memory and command line. All of it comes "
-            "from the host's /proc; nothing is executed in the container, and it need not have a ps.",
+            "from the host's /proc; nothing is executed in the container, and it need not have a ps. What belongs to "
+            "it and is not inside, such as pasta(1), has a dash in place of the ids.",
+            "A group, such as shop.slice, or a pod, shop.pod, stands for what runs in it; of several each line begins "
+            "with the name.",
         ),
     ),
     Verb(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nsunit.deeds.look.states import ContainerState
 
 _COLUMNS = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS", "ADDRESS", "PORTS")
+_ENABLED = "ENABLED"  # with --all, as list-unit-files of systemctl has it
 _WAITING = ("listening", "waiting")  # what is inactive and starts by itself
 _SPARE = ("TASKS", "CPU", "PID", "SINCE", "MEMORY", "SUB", "PORTS", "ADDRESS")  # the first is left out first
 
@@ -48,7 +49,12 @@ def list_containers(invocation: Invocation) -> int:
         print_names(state.name for state in states)
         return 0
     style = Style.of(invocation)
-    print_table(style, _COLUMNS, [(*_row(state), *_connected(context, state)) for state in states], _SPARE)
+    rows = [(*_row(state), *_connected(context, state)) for state in states]
+    if everything:
+        rows = [(*row, "yes" if state.enabled else "-") for row, state in zip(rows, states, strict=True)]
+    print_table(
+        style, (*_COLUMNS, _ENABLED) if everything else _COLUMNS, rows, (_ENABLED, *_SPARE) if everything else _SPARE
+    )
     for state in states:
         if state.note:
             warn(f"{state.name}: {state.note.removeprefix(f'{state.name}: ')}")

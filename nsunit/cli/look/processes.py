@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import pwd
+import sys
 
+from nsunit.cli import fail
 from nsunit.cli.output import Style, format_duration, format_size, print_json, print_table
 from nsunit.deeds.look.processes import list_processes
-from nsunit.names import check_name
+from nsunit.errors import NotFoundError, NsunitError
+from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,13 +22,25 @@ _SPARE = ("CPU", "STATE", "UNIT", "USER", "CPU%", "INSIDE", "MEMORY")  # the fir
 
 
 def processes(invocation: Invocation) -> int:
-    """The verb `ps`."""
-    found = list_processes(invocation.context(), check_name(invocation.operands[0]))
+    """The verb `ps`: of several containers each line begins with the name."""
+    context, names = invocation.context(), invocation.names("running")
+    if not names and invocation.operands:
+        raise NotFoundError(f"{', '.join(map(printable, invocation.operands))}: nothing in it is running")
+    found, failed = [], []
+    for name in names:
+        try:
+            found += list_processes(context, name)
+        except NsunitError as error:
+            failed.append(error)
     if invocation.flag("json"):
         print_json(found)
-    else:
+    elif len(names) == 1 and names == invocation.operands:
         print_table(Style.of(invocation), _COLUMNS, [process_row(item) for item in found], _SPARE, cut=True)
-    return 0
+    else:
+        rows = [(item.container, *process_row(item)) for item in found]
+        print_table(Style.of(invocation), ("NAME", *_COLUMNS), rows, _SPARE, cut=True)
+    sys.stdout.flush()
+    return fail(failed)
 
 
 def process_row(process: Process) -> tuple[str, ...]:

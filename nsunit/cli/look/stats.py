@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+from nsunit.cli import fail, warn
 from nsunit.cli.output import Style, format_duration, format_size, json_line, print_json, print_table
 from nsunit.deeds.look.stats import Sampler
 from nsunit.errors import UsageError
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.cli.verbs import Invocation
     from nsunit.deeds.look.stats import Sample
+    from nsunit.errors import NsunitError
     from nsunit.formats.cgroupfs import Pressure
     from nsunit.plan.usage import Usage
 
@@ -38,8 +40,12 @@ def stats(invocation: Invocation) -> int:
     interval = seconds(invocation.value("watch")) if invocation.flag("watch") else 0.0
     time.sleep(min(_MOMENT, interval or _MOMENT))
     if not interval:
-        _show(sampler.sample(invocation.operands), invocation)
-        return 0
+        absent: list[NsunitError] = []
+        sample = sampler.sample(invocation.operands, absent)
+        if sample.usages or not absent:
+            _show(sample, invocation)
+            sys.stdout.flush()
+        return fail(absent)
     return _watch(sampler, interval, invocation)
 
 
@@ -68,8 +74,12 @@ def seconds(text: str | None) -> float:
 
 
 def _watch(sampler: Sampler, interval: float, invocation: Invocation) -> int:
+    told: set[str] = set()
     while True:
-        sample = sampler.sample(invocation.operands)
+        absent: list[NsunitError] = []
+        sample = sampler.sample(invocation.operands, absent)
+        if absent and not sample.usages:
+            return fail(absent)
         if invocation.flag("json"):
             sys.stdout.write(json_line(sample))
         else:
@@ -78,6 +88,10 @@ def _watch(sampler: Sampler, interval: float, invocation: Invocation) -> int:
             _show(sample, invocation)
             if not sys.stdout.isatty():
                 sys.stdout.write("\n")
+        for error in absent:
+            if error.message not in told:
+                warn(error.message)
+        told = {error.message for error in absent}
         sys.stdout.flush()
         time.sleep(interval)
 

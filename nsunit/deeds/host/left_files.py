@@ -110,8 +110,10 @@ def spoiled_ids(owners: Owners) -> Iterator[Leftover]:
         except NsunitError:
             if owners.is_free(name):
                 yield Leftover("file", path, "it does not hold an id range", name)
-            elif _planned_ids(owners.context, name) is not None:
-                yield Leftover("ids", path, "it does not hold the id range that is in use", name)
+            elif (planned := _planned_ids(owners.context, name)) is not None:
+                # One with the ids of the host or of a pod has no range of its own, and needs no note.
+                is_used = "the id range that is in use" if planned else "an id range"
+                yield Leftover("ids", path, f"it does not hold {is_used}", name)
 
 
 def write_ids(context: Context, name: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.definition.model import Definition
     from nsunit.plan.units import Units
+    from nsunit.units import Unit
 
 _COMPARABLE = ("t", "u", "b", "s", "ay")  # what systemd gives back as it was given
 
@@ -49,7 +50,7 @@ def drift(
             value = from_bus(setting.signature, actual[setting.property])
             if value != wanted:
                 drifted.append(Change(*place, _as_text(setting.property, value), "; ".join(new), "live"))
-        notes += _foreign_drop_ins(target, section, actual, texts.keys() | differing)
+        notes += _foreign_drop_ins(target, section, actual, texts.keys() | differing, source)
     return drifted, tuple(notes)
 
 
@@ -65,9 +66,12 @@ def from_bus(signature: str, value: object) -> object:
     return value
 
 
-def _foreign_drop_ins(unit: str, section: str, actual: dict[str, object], said: set[tuple[str, str]]) -> list[str]:
-    """Notes on the drop-ins of *unit* that neither nsunit nor a change of a known key has made."""
+def _foreign_drop_ins(
+    unit: str, section: str, actual: dict[str, object], said: set[tuple[str, str]], planned: Unit
+) -> list[str]:
+    """Notes on the drop-ins of *unit*, which is *planned*, that neither nsunit nor a change of a known key has made."""
     paths = actual.get("DropInPaths")
+    defaults = {item.name: item.value for item in planned.properties}
     found = []
     for path in paths if isinstance(paths, (list, tuple)) else ():
         base = path.rpartition("/")[2]
@@ -75,9 +79,10 @@ def _foreign_drop_ins(unit: str, section: str, actual: dict[str, object], said: 
         setting = lookup(section, key)
         known = (section, key) in said
         if setting is not None and setting.property in actual:
-            # systemd writes one such file for each property that is changed; a change back leaves it there.
+            # systemd writes one such file for each property that is changed; a change back leaves it there, also one to
+            # a default of nsunit's, which no definition says.
             value = from_bus(setting.signature, actual[setting.property])
-            known = known or value == unset(setting.property, setting.signature).value
+            known = known or value in (unset(setting.property, setting.signature).value, defaults.get(setting.property))
         if base != "50-nsunit.conf" and not known:
             found.append(f"{unit} has settings from '{path}' as well")
     return found

@@ -14,18 +14,22 @@ from nsunit.storage.processes import Commands, groups_in, joined, processes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nsunit.core.context import Context
     from nsunit.formats.procfs import IdRange
 
 
 class Process(Record):
-    """One process.
+    """One process of `container`.
 
-    `pid` and `uid` are the host's numbers, `inside_pid` and `inside_uid` the container's, None where it has none.
+    `pid` and `uid` are the host's numbers, `inside_pid` and `inside_uid` the container's, None where it has none: what
+    carries its network, as pasta does, is in its cgroup and not inside.
     `unit` and `cgroup` are where it belongs: the payload's service or an exec session's scope, and the group below.
     `cpu_percent` is of one CPU since it began, `memory` its resident set in bytes.
     """
 
+    container: str
     pid: int
     inside_pid: int | None
     uid: int
@@ -53,22 +57,44 @@ def list_processes(context: Context, name: str) -> list[Process]:
     payload = read_kernel_file(f"/proc/{running.pid}/status")
     if mapping is None or payload is None:
         raise just_ended(name)
-    ranges = procfs.id_map(mapping)
     depth = len(procfs.status(payload)["NSpid"].split()) - 1
+    inside = _Inside(name, ranges=procfs.id_map(mapping), namespace=_pid_namespace(running.pid), depth=depth)
     found = []
     commands = Commands()
     for names, directory in groups_in(CGROUP_ROOT + slice_):
         unit, group = "".join(names[:1]), joined(names[1:])
         for pid in processes_of(directory):
-            process = _process(pid, commands, unit, group, ranges, depth)
+            process = _process(pid, commands, unit, group, inside)
             if process is not None:
                 found.append(process)
     return found
 
 
-def _process(
-    pid: int, commands: Commands, unit: str, group: str, ranges: tuple[IdRange, ...], depth: int
-) -> Process | None:
+class _Inside(Record):
+    """What makes a process one inside of a container: its ids, its PID namespace, and how deep that is."""
+
+    container: str
+    ranges: tuple[IdRange, ...]
+    namespace: str
+    depth: int
+
+    def pid_of(self, pid: int, pids: Sequence[int]) -> int | None:
+        """The number inside of process *pid*, which has *pids* from the host's namespace on to its own."""
+        if len(pids) <= self.depth:
+            return None
+        own = len(pids) > self.depth + 1 or _pid_namespace(pid) == self.namespace
+        return pids[self.depth] if own else None
+
+
+def _pid_namespace(pid: int) -> str:
+    """The PID namespace of *pid*; empty if it is not ours to look at, as that of pasta is not its user's."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return ""
+
+
+def _process(pid: int, commands: Commands, unit: str, group: str, inside: _Inside) -> Process | None:
     files = [read_kernel_file(f"/proc/{pid}/{name}") for name in ("stat", "status")]
     if any(content is None for content in files):
         return None  # it has just ended
@@ -81,11 +107,13 @@ def _process(
     ticks = os.sysconf("SC_CLK_TCK")
     seconds = (numbers.user_ticks + numbers.system_ticks) / ticks
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - numbers.start_ticks / ticks
+    inside_pid = inside.pid_of(pid, pids)
     return Process(
+        container=inside.container,
         pid=pid,
-        inside_pid=pids[depth] if depth < len(pids) else None,
+        inside_pid=inside_pid,
         uid=uid,
-        inside_uid=procfs.inside_id(ranges, uid),
+        inside_uid=None if inside_pid is None else procfs.inside_id(inside.ranges, uid),
         unit=unit,
         cgroup=group,
         state=numbers.state,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from nsunit.plan.usage import Place, Usage
 
 
+_WHAT_RUNS = "'nsunit stats' without a name shows what runs"
+
+
 class Sample(Record):
     """All that is used at one moment.
 
@@ -55,8 +58,10 @@ class Sampler:
             if content is not None:
                 self._before[group] = (time.monotonic(), flat_keyed(content).get("usage_usec", 0))
 
-    def sample(self, names: Sequence[str] = ()) -> Sample:
+    def sample(self, names: Sequence[str] = (), absent: list[NsunitError] | None = None) -> Sample:
         """Read everything, or only what belongs to the containers and groups (`shop.slice`) *names*.
+
+        Errors about those that do not run go to *absent* where it is given.
 
         Raises:
             NotFoundError: one of *names* does not run.
@@ -72,8 +77,10 @@ class Sampler:
         known = {item.name for item in usages}
         for name in names:
             if name not in known:
-                hint = "'nsunit stats' without a name shows what runs"
-                raise NotFoundError(f"{name}: it is not running", hint=hint)
+                error = NotFoundError(f"{name}: it is not running", hint=_WHAT_RUNS)
+                if absent is None:
+                    raise error
+                absent.append(error)
         interval = now - min((moment for moment, _ in before.values()), default=now)
         return Sample(time.time_ns() // 1000, int(interval * 1_000_000), tuple(_with_sums(usages, self._networks)))
 

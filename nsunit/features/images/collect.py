@@ -131,37 +131,50 @@ def _left(names: list[str], going: list[str]) -> list[str]:
     return [name for name in names if name not in going and "@" not in name]
 
 
-def prune(context: Context, *, everything: bool = False) -> Removed:
-    """Take away images without a name, with *everything* all that no container uses, and layers of no image."""
+def prune(
+    context: Context, *, everything: bool = False, only: Sequence[str] | None = None, dry_run: bool = False
+) -> Removed:
+    """Take away images without a name, with *everything* all that no container uses, and layers of no image.
+
+    Of images it takes those with ids in *only*, where that is given; with *dry_run* it says what it would take away.
+    """
     store = Store(context.paths, context.remove_tree)
-    removed: list[str] = []
-    images: list[str] = []
     with store.lock():
         known, used = names_of(store), users(context)
-        for identity in store.identities():
-            named = [name for name in known.get(identity, []) if "@" not in name]
-            if identity in used or (named and not everything):
-                continue
+        images = [
+            identity
+            for identity in store.identities()
+            if identity not in used
+            and (everything or all("@" in name for name in known.get(identity, [])))
+            and (only is None or identity in only)
+        ]
+        removed = [name for identity in images for name in known.get(identity, [])]
+        if dry_run:
+            return Removed(tuple(removed), tuple(images), len(_unneeded_layers(context, store, images)))
+        for identity in images:
             for name in known.get(identity, []):
                 writing.remove_name(store, name)
-                removed.append(name)
             writing.remove_image(store, identity)
-            images.append(identity)
         layers = _put_layers_aside(context, store)
     writing.sweep(store)
     return Removed(tuple(removed), tuple(images), layers)
 
 
-def _put_layers_aside(context: Context, store: Store) -> int:
+def _unneeded_layers(context: Context, store: Store, going: Sequence[str] = ()) -> list[str]:
+    """The layers of no image but those that are *going*, which no container runs with."""
     needed = layers_in_plans(context, store)
     try:
         for identity in store.identities():
-            image = store.image(identity)
+            image = store.image(identity) if identity not in going else None
             needed |= set(image.layers if image else ())
     except NsunitError as error:
         context.warn(f"warning: {error}, so all layers stay, since any may be its own")
-        return 0
-    unneeded = [chain for chain in store.chains() if chain not in needed]
+        return []
+    return [chain for chain in store.chains() if chain not in needed]
+
+
+def _put_layers_aside(context: Context, store: Store) -> int:
+    unneeded = _unneeded_layers(context, store)
     for chain in unneeded:
         writing.put_layer_aside(store, chain)
     return len(unneeded)

@@ -35,6 +35,11 @@ class Shown(Record):
         return sum(self.sizes)
 
     @property
+    def created(self) -> str:
+        """When it was made, as it says itself."""
+        return str(self.config.get("created") or "") if isinstance(self.config, dict) else ""
+
+    @property
     def said(self) -> dict[str, Any]:
         """What the config says of how it is run."""
         found = self.config.get("config") if isinstance(self.config, dict) else None

@@ -43,7 +43,8 @@ def test_bash_completes_verbs():
 def test_bash_completes_names():
     assert complete("nsunit", "start", "") == {"web", "db", "shop.slice"}
     assert complete("nsunit", "stop", "") == {"web", "shop.slice"}
-    assert complete("nsunit", "ps", "") == {"web"}
+    assert complete("nsunit", "ps", "") == {"web", "shop.slice"}
+    assert complete("nsunit", "analyze", "") == {"web"}
     assert complete("nsunit", "start", "web", "d") == {"db"}
     assert complete("nsunit", "help", "wai") == {"wait"}
 

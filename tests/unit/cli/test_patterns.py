@@ -77,5 +77,17 @@ def test_what_matches_nothing_does_not_keep_the_others_from_it(nsunit, some):
     assert nsunit("--json", "stop", "x*")[1] == "[]\n"
 
 
+def test_a_stopped_instance_that_a_pattern_leaves_out_is_told(nsunit, some, tmp_path):
+    """As with systemctl a pattern stands for what is there; nothing was said of what `list --all` shows as stopped."""
+    for name in ("t@5", "u@6"):  # there is no template u@ any more
+        (tmp_path / "state/containers" / name).mkdir()
+    status, _, errors = nsunit("start", "web", "[tu]@[56]", "t@5")
+    assert (status, some) == (0, ["web", "t@5"])
+    left_out = "nsunit: 't@5' is left out, as an instance that does not run has to be named\n"
+    assert errors == "nsunit: '[tu]@[56]' matches none of the containers that are defined\n" + left_out
+    assert nsunit("stop", "t@5*")[2].count("\n") == 1
+    assert nsunit("--quiet", "start", "t@5*")[2] == ""
+
+
 def test_verbs_for_one_container_take_no_pattern(nsunit, some):
-    assert nsunit("ps", "we*")[2].startswith("nsunit: 'we*' is not a container name\n")
+    assert nsunit("why", "we*")[2].startswith("nsunit: 'we*' is not a container name\n")

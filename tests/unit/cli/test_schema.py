@@ -36,7 +36,6 @@ WITHOUT = {
         "exec",
         "enter",
         "run",
-        "cat",
         "edit",
         "capture",
         "help",

@@ -18,6 +18,7 @@ from nsunit.definition.search import SearchPath
 from nsunit.dropins.files import DROP_IN
 from nsunit.errors import BusError, NsunitError
 from nsunit.features.identities.setup import UserMaps
+from nsunit.features.namespaces.setup import Join
 from nsunit.setup.namespaces import UserNamespace
 from nsunit.setup.operation import dump
 from nsunit.storage import mounted
@@ -298,6 +299,7 @@ def test_ids_that_nobody_can_read(context):
         "host": [UserNamespace("0", "65536")],
         "boot/x": [UserMaps(("uid 0 5000 10", "gid 0 6000 20"))],
         "lost": None,
+        "member": [Join("user", "path:/run/nsunit/ns/shop.pod/user")],
     }
     for place, plan in plans.items():
         name = place.removeprefix("boot/")
@@ -308,11 +310,14 @@ def test_ids_that_nobody_can_read(context):
             directory.mkdir(parents=True)
             (directory / "plan").write_bytes(dump(plan))
     (context.top / "units/nsunit-x.service").touch()
-    context.bus.run(*(f"nsunit-{name}.service" for name in ("up", "host", "lost")))
+    context.bus.run(*(f"nsunit-{name}.service" for name in ("up", "host", "lost", "member")))
     assert found(context) == [
         ("file", "var/containers/free/ids"),
-        *(("ids", f"var/containers/{name}/ids") for name in ("host", "up", "x")),
+        *(("ids", f"var/containers/{name}/ids") for name in ("host", "member", "up", "x")),
     ]
+    reasons = {item.container: item.why for item in leftovers(context) if item.kind == "ids"}
+    none, own = "it does not hold an id range", "it does not hold the id range that is in use"
+    assert reasons == {"host": none, "member": none, "up": own, "x": own}  # the range of a pod is the pod's
     assert take_away(context, leftovers(context), lambda _item: None) == []
     assert leftovers(context) == []
     texts = {path.parent.name: path.read_text() for path in state.glob("*/ids")}

@@ -71,6 +71,8 @@ def test_cat(nsunit, folders):
 def test_networks_have_definitions_too(nsunit, folders):
     own, _vendor = folders
     (own / "shop.network.nsunit").write_text("[Network]\n")
+    found = json.loads(nsunit("cat", "--json", "shop.network")[1])
+    assert found == [{"path": f"{own}/shop.network.nsunit", "text": "[Network]\n"}]
     assert nsunit("cat", "shop.network")[:2] == (0, f"# {own}/shop.network.nsunit\n[Network]\n")
     status, _out, err = nsunit("cat", "shob.network")
     assert (status, err.splitlines()) == (
@@ -161,6 +163,15 @@ def test_verify(nsunit, folders, checker):
     assert (status, out, err) == (1, "", f"nsunit: {own}/web.nsunit:1: it is wrong\n  hint: put it right\n")
     status, out, _err = nsunit("verify", "--json", "web")
     assert (status, json.loads(out)[0]["line"]) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["web", "t@1", "shop.pod", "shop.slice", "lan.network"])
+def test_verify_for_programs_names_the_file(nsunit, folders, manager, name):
+    path = folders[0] / f"{name.replace('@1', '@')}.nsunit"
+    path.write_text("")
+    manager("deeds.verify", verify=lambda context, names: [Problem(names[0], 0, "no"), Problem("/x", 2, "no")])
+    assert [item["path"] for item in json.loads(nsunit("verify", "--json", name)[1])] == [str(path), "/x"]
+    assert nsunit("verify", name)[2] == f"nsunit: {name}: no\nnsunit: /x:2: no\n"
 
 
 def test_edit(nsunit, folders, checker, monkeypatch, tmp_path):

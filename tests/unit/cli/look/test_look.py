@@ -49,6 +49,12 @@ def test_list(nsunit, states):
     )
 
 
+def test_a_list_of_all_tells_what_is_enabled(nsunit, states):
+    states[1] = states[1].replace(enabled=True)
+    rows = [line.split("\t") for line in nsunit("list", "--all")[1].splitlines()]
+    assert [(row[0], row[-1]) for row in rows] == [("NAME", "ENABLED"), ("db", "-"), ("idle", "yes"), ("web", "-")]
+
+
 def test_list_of_names(nsunit, states):
     everything = nsunit("list", "--all", "--json")[1]
     names = [state["name"] for state in json.loads(everything)]

@@ -41,10 +41,12 @@ def sampler(manager):
         def prime(self):
             taken.append("prime")
 
-        def sample(self, names):
+        def sample(self, names, absent=None):
             taken.append(tuple(names))
             if "gone" in names:
-                raise NotFoundError("gone: it is not running")
+                absent.append(NotFoundError("gone: it is not running"))
+            if "web" not in names and absent:
+                return Sample(1, 250_000, ())
             if len(taken) > 4:
                 raise KeyboardInterrupt
             return Sample(1, 250_000, (WEB, BARE))
@@ -114,6 +116,13 @@ def test_watch_has_an_implied_interval(nsunit, sampler, monkeypatch):
 
 def test_not_running(nsunit, sampler):
     assert nsunit("stats", "gone") == (3, "", "nsunit: gone: it is not running\n")
+    assert nsunit("stats", "--watch=0.1", "gone") == (3, "", "nsunit: gone: it is not running\n")
+
+
+def test_what_does_not_run_beside_what_does(nsunit, sampler):
+    status, out, errors = nsunit("stats", "gone", "web")
+    assert (status, errors) == (3, "nsunit: gone: it is not running\n")
+    assert out.splitlines()[1].startswith("  web\t")
 
 
 def test_prometheus(nsunit, sampler):
@@ -137,6 +146,7 @@ def test_prometheus_escapes():
 
 
 PROCESS = Process(
+    container="web",
     pid=900,
     inside_pid=1,
     uid=525288,
@@ -165,6 +175,22 @@ def test_processes(nsunit, manager):
     manager("deeds.look.processes", list_processes=lambda context, name: [PROCESS.replace(uid=0, inside_uid=0)])
     assert nsunit("ps", "web", "--no-headings")[1].split("\t")[2:4] == ["root", "root"]
     assert json.loads(nsunit("ps", "web", "--json")[1])[0]["command"] == "sh \x1b[31m\n"
+
+
+def test_processes_of_several(nsunit, manager):
+    def one(_context, name):
+        if name == "gone":
+            raise NotFoundError("container 'gone' is not running")
+        return [PROCESS.replace(container=name)]
+
+    manager("deeds.look.processes", list_processes=one)
+    manager("features.groups.deeds", members=lambda context, name, *, running: ["web", "db"] if "shop" in name else [])
+    status, out, errors = nsunit("ps", "web", "gone", "db")
+    assert (status, errors) == (3, "nsunit: container 'gone' is not running\n")
+    assert [line.split("\t")[:2] for line in out.splitlines()] == [["NAME", "PID"], ["web", "900"], ["db", "900"]]
+    found = json.loads(nsunit("ps", "shop.slice", "db", "--json")[1])
+    assert [item["container"] for item in found] == ["web", "db"]
+    assert nsunit("ps", "empty.slice") == (3, "", "nsunit: empty.slice: nothing in it is running\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("-b", "-n", "1"), ("--order=cpu", "--", "x")])

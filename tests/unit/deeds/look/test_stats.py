@@ -87,6 +87,10 @@ def test_a_name_that_does_not_run(cgroups):
         stats.Sampler(cgroups.root).sample(["web", "db"])
     assert caught.value.message == "db: it is not running"
     assert caught.value.hint == "'nsunit stats' without a name shows what runs"
+    absent = []
+    sample = stats.Sampler(cgroups.root).sample(["web", "db"], absent)
+    assert [item.name for item in sample.usages] == ["web"]
+    assert [error.message for error in absent] == ["db: it is not running"]
 
 
 def test_no_container_at_all(cgroups):

@@ -6,10 +6,24 @@ A message is one line without a full stop: what is wrong, where, with the user's
 
 from __future__ import annotations
 
+import posix
+
 from nsunit.record import Record
 
 LEAVE_TO_ROOT = "leave it out, or have root run the container as one of the system's"
 AS_ROOT = "run it as root, or with --user for containers of your own"  # the hint where privileges are missing
+AS_OWNER = "with --user it uses what is the calling user's, 'ls -ld' shows whose a file is"  # the same with --user
+
+
+def where_users_systemd_is(uid: int, path: str) -> str:
+    """The hint that *path*, below what should be $XDG_RUNTIME_DIR of user *uid*, is not there or another's."""
+    own = f"/run/user/{uid}"
+    if not f"{path}/".startswith(own + "/") and posix.access(own, posix.F_OK):
+        return f"$XDG_RUNTIME_DIR is not this user's, which is '{own}'"
+    return (
+        f"the user's systemd runs while they are logged in, by ssh, a console or 'machinectl shell {uid}@' of "
+        f"root's, but not by sudo; and always after 'loginctl enable-linger {uid}'"
+    )
 
 
 class NsunitError(Exception):

@@ -12,7 +12,7 @@ import posix
 import sys
 
 from nsunit.bus.protocol import ACCESS_DENIED, DISCONNECTED, FILE_NOT_FOUND, NO_REPLY, TIMEOUT, UNREACHABLE, bus_error
-from nsunit.errors import BusError
+from nsunit.errors import BusError, where_users_systemd_is
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -292,12 +292,5 @@ def open_bus(user: bool) -> tuple[Any, bool]:
 
 def _no_systemd_of_user(uid: int, socket: str) -> BusError:
     """The error that the systemd of user *uid* is not at *socket*: it does not run, or is looked for elsewhere."""
-    own = f"/run/user/{uid}"
     message = f"cannot reach the systemd of user {uid}: nobody listens at '{socket}'"
-    if not socket.startswith(own + "/") and posix.access(own, posix.F_OK):
-        return BusError(UNREACHABLE, message, hint=f"$XDG_RUNTIME_DIR is not this user's, which is '{own}'")
-    hint = (
-        f"it runs while the user is logged in, by ssh, a console or 'machinectl shell {uid}@' of root's, but not by "
-        f"sudo; and always after 'loginctl enable-linger {uid}'"
-    )
-    return BusError(UNREACHABLE, message, hint=hint)
+    return BusError(UNREACHABLE, message, hint=where_users_systemd_is(uid, socket))

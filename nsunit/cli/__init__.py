@@ -7,9 +7,10 @@ itself since every command needs it.
 from __future__ import annotations
 
 import os
+import posix
 import sys
 
-from nsunit.errors import AS_ROOT, DefinitionError, NsunitError
+from nsunit.errors import AS_OWNER, AS_ROOT, DefinitionError, NsunitError, where_users_systemd_is
 from nsunit.names import printable
 
 TYPE_CHECKING = False
@@ -37,8 +38,9 @@ def report(error: Exception) -> int:
         return error.exit_status
     status: int = getattr(error, "exit_status", EXIT_FAILURE)
     if isinstance(error, OSError):
-        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
-        _complain(f"{where}{error.strerror or error}", AS_ROOT if error.errno in (1, 13) else None)
+        path = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
+        where = f"{path}: " if path else ""
+        _complain(f"{where}{error.strerror or error}", _without_right(path) if error.errno in (1, 13) else None)
         return status
     if isinstance(error, MemoryError):
         _complain("there is not enough memory", None)
@@ -46,6 +48,16 @@ def report(error: Exception) -> int:
     kind = type(error).__name__
     _complain(f"internal error: {kind}: {error}", "this is a bug in nsunit; '--debug' shows where")
     return status
+
+
+def _without_right(path: str) -> str:
+    """The hint where *path* may not be used."""
+    uid = os.geteuid()
+    own = f"/run/user/{uid}"
+    is_there = f"{path}/".startswith(f"{own}/") and posix.access(own, posix.F_OK)
+    if _SAID["user"] and path.startswith("/run/user/") and not is_there:
+        return where_users_systemd_is(uid, path)
+    return AS_ROOT
 
 
 _SAID = {"user": False}  # whether the command line has --user
@@ -58,6 +70,8 @@ def set_user(is_user: bool) -> None:
 
 def _of_user(hint: str) -> str:
     """*hint*, with --user in the commands of its that are to be typed as it was."""
+    if hint == AS_ROOT:
+        return AS_OWNER
     if hint.startswith("root"):
         return hint
     found = hint.replace("'nsunit ", "'nsunit --user ")

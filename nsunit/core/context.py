@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from nsunit.definition.host import Host, host_facts
+from nsunit.definition.host import Host, home_of, host_facts
 from nsunit.definition.search import SYSTEM_SEARCH_PATH, SearchPath, user_search_path
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features import hooks, of_users
@@ -158,8 +158,9 @@ def open_user_context(warn: Callable[[str], object] | None = None) -> Context:
     """
     if os.geteuid() == 0:
         raise UsageError("--user is for users without privileges", hint="leave it out for containers of the system")
-    environ = dict(os.environ)
-    return Context(user_search_path(environ), user_paths(environ, os.geteuid()), user=True, warn=warn)
+    environ, uid = dict(os.environ), os.geteuid()
+    environ["HOME"] = home_of(environ, uid)
+    return Context(user_search_path(environ), user_paths(environ, uid), user=True, warn=warn)
 
 
 def take_back(undo: Sequence[Callable[[], object]]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 
 from nsunit.definition import read_regular
+from nsunit.errors import NsunitError
 from nsunit.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import pwd
     from collections.abc import Callable
 
 
@@ -57,10 +59,8 @@ def host_facts(systemd_version: int) -> Host:
     uid = os.geteuid()
     if uid == 0:
         return Host(systemd_version, hostname, machine_id, find_user=find_user)
-    import pwd  # only an unprivileged caller needs it
-
-    entry = pwd.getpwuid(uid)
-    home = os.environ.get("HOME") or entry.pw_dir
+    entry = _entry(uid)
+    home = home_of(dict(os.environ), uid)
     return Host(
         systemd_version,
         hostname,
@@ -73,6 +73,21 @@ def host_facts(systemd_version: int) -> Host:
         cache_dir=os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache",
         find_user=find_user,
     )
+
+
+def home_of(environ: dict[str, str], uid: int) -> str:
+    """The home of user *uid*, as systemd finds it: $HOME where that is a path from the root, else of /etc/passwd."""
+    home = environ.get("HOME", "")
+    return home if home.startswith("/") else _entry(uid).pw_dir
+
+
+def _entry(uid: int) -> pwd.struct_passwd:
+    import pwd  # only an unprivileged caller needs it
+
+    try:
+        return pwd.getpwuid(uid)
+    except KeyError:
+        raise NsunitError(f"there is no user {uid} on this host", hint="'getent passwd' lists those that are") from None
 
 
 def find_user(text: str) -> Account | None:

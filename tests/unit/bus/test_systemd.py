@@ -433,7 +433,7 @@ def test_no_systemd_of_the_user(monkeypatch):
     assert error.hint == "$XDG_RUNTIME_DIR is not this user's, which is '/run/user/1000'"
     there.clear()
     _opened, error = open_with(monkeypatch, 1000, private=NO_FILE, system=NO_FILE, user=True)
-    assert error.hint.startswith("it runs while the user is logged in")
+    assert error.hint.startswith("the user's systemd runs while they are logged in")
     assert "'loginctl enable-linger 1000'" in error.hint
     monkeypatch.setattr(posix, "environ", {})
     _opened, error = open_with(monkeypatch, 1000, private=NO_FILE, system=NO_FILE, user=True)

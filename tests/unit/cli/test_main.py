@@ -1,4 +1,5 @@
 import os
+import posix
 import shutil
 import signal
 import subprocess
@@ -164,6 +165,35 @@ def test_errors_become_lines_and_exit_statuses(nsunit, manager, error, status, e
 
     manager("deeds.look.states", list_containers=list_containers)
     assert nsunit("list") == (status, "", err)
+
+
+@pytest.mark.parametrize(
+    ("path", "there", "hint"),
+    [
+        (
+            "/home/joe/.config/nsunit",
+            True,
+            "with --user it uses what is the calling user's, 'ls -ld' shows whose",
+        ),
+        ("/run/user/1000", True, "with --user it uses what is the calling user's, 'ls -ld' shows whose"),
+        ("/run/user/1000", False, "the user's systemd runs while they are logged in"),
+        ("/run/user/0/nsunit", True, "$XDG_RUNTIME_DIR is not this user's, which is '/run/user/1000'"),
+    ],
+)
+def test_who_has_typed_user_is_not_told_to(nsunit, manager, monkeypatch, path, there, hint):
+    """Neither to type --user, nor to be root, who may not."""
+
+    def list_containers(_context, **_options):
+        raise PermissionError(13, "Permission denied", path)
+
+    manager("deeds.look.states", list_containers=list_containers)
+    manager("core.context", open_user_context=lambda _warn: manager.context)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(posix, "access", lambda _path, _mode: there)
+    status, _out, err = nsunit("--user", "list")
+    assert status == 1
+    assert err.startswith(f"nsunit: {path}: Permission denied\n  hint: {hint}")
+    assert "run it as root" not in err
 
 
 def test_debug_prints_a_traceback(nsunit, manager):

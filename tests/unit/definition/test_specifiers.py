@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import pwd
 
 import pytest
 
+from nsunit.core.context import open_user_context
 from nsunit.definition.host import Host, host_facts
 from nsunit.definition.specifiers import HELP, expand, table
 from nsunit.definition.words import ValueProblem
+from nsunit.errors import NsunitError
 
 HOST = Host(257, "alpha", "0123456789abcdef0123456789abcdef", user="joe", uid=1000, home="/home/joe")
 
@@ -73,3 +76,26 @@ def test_the_facts_of_an_ordinary_user(monkeypatch: pytest.MonkeyPatch) -> None:
     facts = host_facts(257)
     assert (facts.uid, facts.home) == (65534, "/home/joe")
     assert (facts.runtime_dir, facts.state_dir) == ("/run/user/65534", "/home/joe/.local/state")
+
+
+@pytest.mark.parametrize("home", [None, "", "joe"])
+def test_a_home_that_the_environment_does_not_have(monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
+    """It is that of /etc/passwd, as for the user's systemd."""
+    entry = pwd.getpwuid(65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    assert host_facts(257).home == entry.pw_dir
+    context = open_user_context()
+    assert context.search.directories[0] == f"{entry.pw_dir}/.config/nsunit"
+    assert context.paths.states.startswith(f"{entry.pw_dir}/.local/state/nsunit")
+
+
+def test_a_user_whom_the_host_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_001)
+    monkeypatch.setenv("HOME", "")
+    for call in (open_user_context, lambda: host_facts(257)):
+        with pytest.raises(NsunitError, match="^there is no user 4000000001 on this host$"):
+            call()

@@ -50,6 +50,7 @@ def write(path: str, content: bytes) -> None:
     """
     directory = os.path.dirname(path)
     temporary = f"{directory}/.{os.path.basename(path)}.{os.getpid()}"  # systemd looks at no name like that
+    is_new = not os.path.isdir(directory)
     try:
         make_directory(directory)
         _discard(temporary)  # of one that was killed and had this number, before a reboot for instance
@@ -65,8 +66,12 @@ def write(path: str, content: bytes) -> None:
             _discard(temporary)  # an interrupt may come when it has its name
             raise
         _sync(directory)
-    except OSError as error:
-        raise NsunitError(f"cannot write '{path}': {error.strerror}") from error
+    except BaseException as error:
+        if is_new and directory.endswith(".d"):
+            _discard_empty(directory)
+        if isinstance(error, OSError):
+            raise NsunitError(f"cannot write '{path}': {error.strerror}") from error
+        raise
 
 
 def remove(path: str) -> bool:
@@ -102,9 +107,22 @@ def _discard(path: str) -> None:
         pass
 
 
+def _discard_empty(directory: str) -> None:
+    try:
+        os.rmdir(directory)
+    except OSError:
+        pass  # it has its file, or was not made: what has failed before is to be told
+
+
+_NO_SYNC = (22, 30)  # EINVAL, EROFS: the file system knows of no such thing
+
+
 def _sync(directory: str) -> None:
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(fd)

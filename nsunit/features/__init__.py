@@ -207,7 +207,7 @@ FEATURES = (
     # Asked for by options of Bind=.
     Feature("binds", hooks="keys.check plan.operations plan.without_root", operations="bind-one-id bind-owned"),
     Feature("runtime", service="RuntimeMaxSec", hooks="keys.build plan.commands deeds.facts"),
-    Feature("transfer", needs="images rootless", hooks="doctor.left", verbs="transfer"),
+    Feature("transfer", needs="images rootless", hooks="doctor.left doctor.take_away", verbs="transfer"),
     Feature("builds", needs="images", verbs="build"),
     Feature("shm", keys="ShmSize", hooks="keys.build keys.check plan.operations"),
     Feature(

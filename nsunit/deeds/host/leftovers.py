@@ -13,6 +13,7 @@ What nsunit leaves on a host, and when nobody owns it:
     pin               namespaces/PIN                               nothing is mounted there
     directory         containers/NAME, network/NAME                its container does not run
                       incoming/…, images/staging/…                 who was bringing something in is gone
+    import            incoming/… with volumes that it was to keep  the same
     file              unstarted-NAME, notify/NAME                  its container, or its socket, is not there
                       failed-NAME                                  the container is not defined any more
                       NAME.PID.new, .NAME.PID                      process PID is gone

@@ -13,6 +13,7 @@ from nsunit.errors import NsunitError, UsageError
 from nsunit.imports.export import KINDS, export
 from nsunit.imports.model import Line, Origin
 from nsunit.names import check_any_name, is_group, is_network, is_pod, printable
+from nsunit.storage.files import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,8 +67,13 @@ def write(found: Exported, directory: str, *, force: bool) -> list[str]:
     for path, (_, text) in zip(paths, found.files, strict=True):
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                file.write(text)
+            content = text.encode("utf-8", "surrogateescape")
+            write_whole(path, lambda fd, content=content: _fill(fd, content), 0o666, replace=force)  # type: ignore[misc]
         except OSError as error:
             raise NsunitError(f"'{printable(path)}': {error.strerror}", hint="name another directory") from error
     return paths
+
+
+def _fill(fd: int, content: bytes) -> None:
+    with open(fd, "wb", closefd=False) as file:
+        file.write(content)

@@ -223,7 +223,7 @@ def tag(context: Context, text: str, names: Sequence[str]) -> tuple[str, ...]:
         for name in full:
             if len(file_of(name)) > _FILE_NAME_MAX:
                 raise NotFoundError(f"'{printable(name)}' is too long a name")
-            writing.add_name(store, name, identity)
+        writing.add_names(store, full, identity)
     return full
 
 

@@ -219,15 +219,33 @@ def admit(
         add_layers(store, staging, layers)
         if about is not None:
             add_image(store, image, config, about)
-        for name in names:
-            former = store.led_to(name)
-            undo.append(lambda name=name, former=former: _lead_back(store, name, former))  # type: ignore[misc]
-            add_name(store, name, image.id)
+        _lead(store, names, image.id, undo)
     except BaseException:
-        for step in reversed(undo):
-            with contextlib.suppress(OSError):  # the first error is the one to be told
-                step()
+        _take_back(undo)
         raise
+
+
+def add_names(store: Store, names: Iterable[str], identity: str) -> None:
+    """`add_name` for all of *names*, or for none.  The caller holds the lock."""
+    undo: list[Callable[[], object]] = []
+    try:
+        _lead(store, names, identity, undo)
+    except BaseException:
+        _take_back(undo)
+        raise
+
+
+def _lead(store: Store, names: Iterable[str], identity: str, undo: list[Callable[[], object]]) -> None:
+    for name in names:
+        former = store.led_to(name)
+        undo.append(lambda name=name, former=former: _lead_back(store, name, former))  # type: ignore[misc]
+        add_name(store, name, identity)
+
+
+def _take_back(undo: list[Callable[[], object]]) -> None:
+    for step in reversed(undo):
+        with contextlib.suppress(OSError):  # the first error is the one to be told
+            step()
 
 
 def _lead_back(store: Store, name: str, former: str) -> None:

@@ -354,8 +354,8 @@ def remove(context: Context, name: str) -> list[str]:
             if not os.path.lexists(path):
                 continue
             if directory in context.search.directories[:2]:
+                files.remove_tree(path + ".d")  # first: as long as it is defined the same command goes on
                 os.unlink(path)
-                files.remove_tree(path + ".d")
             else:
                 kept.append(path)
     return kept

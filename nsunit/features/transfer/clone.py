@@ -44,7 +44,7 @@ def clone(context: Context, old: str, new: str) -> Outcome:
         refuse_kinds(name)
     if old == new:
         raise NsunitError(f"{new}: it is itself", hint="give the clone another name")
-    with Lock(context.paths.locks, new), at_rest(context, old, pause=True), Staging(context) as staging:
+    with Staging(context) as staging, Lock(context.paths.locks, new), at_rest(context, old, pause=True):
         definition = load(old, context.search, context.host)
         check_free(context, old, new)
         _check_root(definition)

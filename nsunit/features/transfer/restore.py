@@ -19,7 +19,7 @@ from nsunit.features.images.fetch import tasks
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import unpack_unit
 from nsunit.features.images.writing import spool, swap
-from nsunit.features.transfer import bundle, program
+from nsunit.features.transfer import bundle, kept, program
 from nsunit.features.transfer.export import USERS_OPAQUE
 from nsunit.features.transfer.pack import OPAQUE
 from nsunit.features.transfer.staging import Staging
@@ -135,7 +135,7 @@ def _hidden(staging: Staging) -> str:
 
 def _describe(staging: Staging, manifest: Manifest) -> None:
     """Make the state directory that it will have."""
-    state = f"{staging.path}/state"
+    state = f"{staging.path}/{kept.STATE}"
     os.mkdir(state, 0o700)
     came, volumes = f"{staging.path}/overlay/upper/{_hidden(staging)}", f"{state}/{bundle.VOLUMES}"
     if os.path.isdir(came):
@@ -176,9 +176,9 @@ def _commit(
     undo: Undo = []
     try:
         files.make_private_directory(context.paths.states)
-        own = f"{staging.path}/state"
+        own = f"{staging.path}/{kept.STATE}"
         if force and os.path.lexists(state):
-            _keep_volumes(own, state, undo)
+            _keep_volumes(staging.path, definition.name, state, undo)
             former = os.lstat(state)
             undo.append(lambda: _swap_back(own, state, former))  # before, as for all: a signal may come in between
             swap(own, state)
@@ -204,16 +204,18 @@ def _commit(
         context.bus.reload()
 
 
-def _keep_volumes(own: str, former: str, undo: Undo) -> None:
-    """Have the state *own* those volumes without a name of *former* that did not come."""
+def _keep_volumes(place: str, name: str, former: str, undo: Undo) -> None:
+    """Have the state in *place* those volumes without a name of *former*, container *name*'s, that did not come."""
+    own = f"{place}/{kept.STATE}/{bundle.VOLUMES}"
     there = files.list_directory(f"{former}/{bundle.VOLUMES}")
-    if there:
-        files.make_private_directory(f"{own}/{bundle.VOLUMES}")
-    for file in there:
-        source, target = (f"{state}/{bundle.VOLUMES}/{file}" for state in (former, own))
-        if not os.path.lexists(target):
-            undo.append(lambda source=source, target=target: files.move_back(target, source))  # type: ignore[misc]
-            os.rename(source, target)
+    staying = [file for file in there if not os.path.lexists(f"{own}/{file}")]
+    kept.note(place, name, staying)  # before the first: whoever is killed runs no undo
+    if staying:
+        files.make_private_directory(own)
+    for file in staying:
+        source, target = f"{former}/{bundle.VOLUMES}/{file}", f"{own}/{file}"
+        undo.append(lambda source=source, target=target: files.move_back(target, source))  # type: ignore[misc]
+        os.rename(source, target)
 
 
 def _swap_back(own: str, state: str, former: os.stat_result) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nsunit.features.images.writing import Workplace, sweep_place
+from nsunit.features.transfer import kept
 from nsunit.storage import files
 from nsunit.storage.lock import Lock
 
@@ -20,13 +21,16 @@ class Staging(Workplace):
 
     def __init__(self, context: Context) -> None:
         files.make_private_directory(context.paths.states)
-        super().__init__(place_of(context), lambda: Lock(context.paths.locks, _LOCK), context.remove_tree)
+        super().__init__(place_of(context), lambda: Lock(context.paths.locks, _LOCK), self._remove)
         self.context = context
 
     def __enter__(self) -> Self:
         """Make it, and remove what is left of others."""
-        sweep_place(self.place, self._lock, self.context.remove_tree)
+        sweep_place(self.place, self._lock, self._remove)
         return super().__enter__()
+
+    def _remove(self, path: str) -> bool:
+        return kept.remove(self.context, path)
 
 
 def place_of(context: Context) -> str:

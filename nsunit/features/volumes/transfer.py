@@ -85,7 +85,7 @@ def import_volume(context: Context, name: str, archive: int) -> None:
                 hint = f"'nsunit volume rm {name}' first removes what is in it"
                 raise NsunitError(f"there is something in the volume '{name}' already", hint=hint)
             begin(directory)
-        _unpack(context, f"{path}/{NEW}", archive)
+        _unpack(context, f"{path}/{NEW}", archive, directory)
         with files.Named(path):
             finish(directory)
     except BaseException:
@@ -123,7 +123,8 @@ def _take(path: str) -> int:
         os.close(directory)
 
 
-def _unpack(context: Context, place: str, archive: int) -> None:
+def _unpack(context: Context, place: str, archive: int, lock: int) -> None:
+    """Have tar(1) unpack *archive* into *place*; if we are killed it goes on, and whoever waits for it has *lock*."""
     tar = [_tar(), "--extract", "--same-owner", "--preserve-permissions", *_NUMBERS, *_decompression(archive)]
     limits = [f"--property={item}" for item in (*_CONFINED, f"ReadWritePaths={place}")]
     unit = f"nsunit-unpack-{os.urandom(6).hex()}.service"
@@ -131,7 +132,8 @@ def _unpack(context: Context, place: str, archive: int) -> None:
     argv = [*run, *limits, "--", *tar, f"--directory={place}", "--file=-"]
     try:
         with files.Named(argv[0]):
-            status = subprocess.run(argv, stdin=archive, stdout=subprocess.DEVNULL, check=False).returncode
+            done = subprocess.run(argv, stdin=archive, stdout=subprocess.DEVNULL, check=False, pass_fds=(lock,))
+        status = done.returncode
     except BaseException:
         stop_what_is_left(context, unit)  # whoever is interrupted takes it along
         raise

@@ -6,6 +6,9 @@ same command again.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -22,7 +25,7 @@ from nsunit.storage import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, BinaryIO
 
     # Names, and what they are to have: that, or the content of a file by its path.
@@ -99,6 +102,14 @@ def put(target: Target, parts: Parts, names: Sequence[str]) -> None:
     Raises:
         OSError: it cannot be written; a file is not there then.
     """
+    if target.is_directory:
+        with _alone(target.path):
+            _put(target, parts, names)
+    else:
+        _put(target, parts, names)
+
+
+def _put(target: Target, parts: Parts, names: Sequence[str]) -> None:
     if target.transport == "docker-archive":
         wanted = _docker_archive(parts, [full_name(target.tag)] if target.tag else names)
     elif target.transport == "dir":
@@ -112,6 +123,39 @@ def put(target: Target, parts: Parts, names: Sequence[str]) -> None:
         to_output(lambda: _write_archive(STDOUT, wanted))
     else:
         files.write_whole(target.path, lambda fd: _write_archive(fd, wanted), _MODE, replace=False)
+
+
+@contextlib.contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Have the directory *path*, made where it is missing, for oneself: of two at once one would lose its tag."""
+    while True:
+        is_new = not os.path.isdir(path)
+        os.makedirs(path, exist_ok=True)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # who has made it could not fill it
+        try:
+            with files.Named(path):
+                _lock(fd)
+            if os.path.isdir(path) and os.path.samestat(os.stat(path), os.fstat(fd)):
+                yield
+                return
+        except BaseException:
+            if is_new:
+                with contextlib.suppress(OSError):  # somebody else has put something in
+                    os.rmdir(path)
+            raise
+        finally:
+            os.close(fd)
+
+
+def _lock(fd: int) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP):  # NFS, which has none of a directory
+            raise
 
 
 def _tag_of(names: Sequence[str]) -> str:

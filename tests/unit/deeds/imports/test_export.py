@@ -1,5 +1,8 @@
 """Definitions as files of another tool: from a file to files, by the verb."""
 
+import errno
+import os
+
 import pytest
 from imports_corpus import FixedContext
 
@@ -80,3 +83,18 @@ def test_the_shell_knows_all_kinds():
     (verb,) = [verb for verb in VERBS if verb.name == "export"]
     (option,) = [option for option in verb.options if option.long == "as"]
     assert option.complete == tuple(KINDS)
+
+
+def test_what_cannot_be_written_anew_stays(place, monkeypatch, capsys):
+    """It was emptied before it was written."""
+    (place / "out").mkdir()
+    (place / "out/web.container").write_text("mine")
+
+    def full(_fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["export", "web", "--as=quadlet", "--force", str(place / "out")]) == 1
+    assert "web.container': No space left on device" in capsys.readouterr().err
+    assert (place / "out/web.container").read_text() == "mine"
+    assert os.listdir(place / "out") == ["web.container"]

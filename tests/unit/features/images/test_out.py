@@ -1,5 +1,7 @@
 """What of images on their way out is pure, or needs no more than a directory."""
 
+import errno
+import fcntl
 import io
 import os
 import tarfile
@@ -11,9 +13,11 @@ from nsunit.errors import NsunitError, UsageError
 from nsunit.features.images.layout import local_name
 from nsunit.features.images.out import changes, lineage, pause, send, targets, walk
 from nsunit.features.images.out.lowers import Lowers
+from nsunit.features.images.out.parts import Parts
 from nsunit.features.images.out.places import mount_points
 from nsunit.features.images.out.tar import Owners, pack
 from nsunit.features.images.unit import pack_unit, pause_unit
+from nsunit.storage import files
 
 
 @pytest.mark.parametrize("bad", range(9))
@@ -329,3 +333,49 @@ def test_what_only_this_host_has_is_sent_nowhere_unasked_and_nothing_without_sko
     assert caught.value.hint == "say where to: 'nsunit image push x REGISTRY/x:1'"
     with pytest.raises(NsunitError, match="sent by skopeo, which is not installed"):
         send.push(context, "x", "docker://registry/x:1")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_who_writes_an_index_is_alone_with_it(there, tmp_path, monkeypatch):
+    """Two exports into one layout both read the index, and the second to write it lost the tag of the first."""
+    place, parts, write_file, seen = tmp_path / "layout", Parts(b"{}", (), "", 0), files.write_file, []
+    if there:
+        place.mkdir()
+
+    def looked_at(path, *arguments):
+        other = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
+        seen.append(os.path.basename(path))
+        write_file(path, *arguments)
+
+    monkeypatch.setattr(files, "write_file", looked_at)
+    for tag in ("one", "two"):
+        targets.put(targets.Target("oci", str(place), tag), parts, ())
+    assert seen.count("index.json") == 2
+    assert [item["annotations"][targets._TAG] for item in targets._index_there(str(place))] == ["one", "two"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_of_an_export_that_fails_nothing_is_left(there, tmp_path, monkeypatch):
+    place = tmp_path / "layout"
+    if there:
+        place.mkdir()
+
+    def full(path, *_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(files, "write_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        targets.put(targets.Target("oci", str(place), "one"), Parts(b"{}", (), "", 0), ())
+    assert list(tmp_path.rglob("*")) == [place] * there
+
+
+def test_a_layout_where_directories_have_no_locks(tmp_path, monkeypatch):
+    def flock(_fd, _how):
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    targets.put(targets.Target("oci", str(tmp_path / "layout"), "one"), Parts(b"{}", (), "", 0), ())
+    assert (tmp_path / "layout/index.json").exists()

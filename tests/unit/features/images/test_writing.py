@@ -13,7 +13,17 @@ import pytest
 from nsunit.features.images.doctor import left
 from nsunit.features.images.layout import Image
 from nsunit.features.images.store import Store
-from nsunit.features.images.writing import Staging, Workplace, add_image, add_name, admit, spool, swap, sweep_place
+from nsunit.features.images.writing import (
+    Staging,
+    Workplace,
+    add_image,
+    add_name,
+    add_names,
+    admit,
+    spool,
+    swap,
+    sweep_place,
+)
 from nsunit.setup import linux
 from nsunit.storage import files
 from nsunit.storage.paths import Paths
@@ -155,3 +165,25 @@ def test_a_workplace_is_gone_at_the_end_and_taken_by_none_before(tmp_path):
         assert sweep_place(place, contextlib.nullcontext, files.remove_tree) == 0
         assert os.listdir(place) == [work.token]
     assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_of_several_names_all_lead_to_the_image_or_none(error, tmp_path, monkeypatch):
+    """`image tag` left those that came before the one that could not be written."""
+    store = Store(Paths(str(tmp_path / "run"), str(tmp_path)), files.remove_tree)
+    os.makedirs(store.names)
+    add_name(store, "localhost/b:1", "ab" * 32)
+    before, rename = tree(store.path), os.rename
+
+    def fail(source, target):
+        if target.endswith("c:1"):
+            raise error(errno.EIO, "broken")
+        rename(source, target)
+
+    names = ["localhost/a:1", "localhost/b:1", "localhost/c:1"]
+    with monkeypatch.context() as broken, pytest.raises(error):
+        broken.setattr(os, "rename", fail)
+        add_names(store, names, "cd" * 32)
+    assert tree(store.path) == before
+    add_names(store, names, "cd" * 32)
+    assert [link for _, link in tree(store.names)] == [f"../images/{'cd' * 32}"] * 3

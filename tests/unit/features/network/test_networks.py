@@ -337,3 +337,18 @@ def test_a_container_without_an_attachment(context, tmp_path, monkeypatch):
     networks.create(context, "one", [])
     join(context, "one", "10.92.0.2/24")
     assert existing_attachment(context, "web").addresses == ("10.92.0.2/24",)
+
+
+def test_a_removal_that_fails_is_done_by_the_same_command(context, tmp_path, monkeypatch):
+    """The definition had gone, its drop-ins were left, and the second one said that it is not defined."""
+    networks.create(context, "one", [])
+    (tmp_path / "etc/one.network.nsunit.d").mkdir()
+
+    def refuse(_path):
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    with monkeypatch.context() as busy, pytest.raises(OSError, match="busy"):
+        busy.setattr(networks.files, "remove_tree", refuse)
+        networks.remove(context, "one")
+    assert networks.remove(context, "one") == []
+    assert list((tmp_path / "etc").iterdir()) == []

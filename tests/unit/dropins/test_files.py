@@ -1,0 +1,46 @@
+"""Writing what systemd reads: what fails leaves nothing, and what no disk can do is no failure."""
+
+import errno
+import os
+
+import pytest
+
+from nsunit.dropins import files
+from nsunit.errors import NsunitError
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize("there", [False, True])
+def test_what_fails_leaves_no_directory(error, there, tmp_path, monkeypatch):
+    """An empty nsunit-web.service.d stayed, which nobody knew of."""
+    directory = tmp_path / "nsunit-web.service.d"
+    if there:
+        directory.mkdir()
+
+    def fail(_fd):
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises((NsunitError, KeyboardInterrupt)):
+        files.write(str(directory / "50-nsunit.conf"), b"[Service]\n")
+    assert list(tmp_path.iterdir()) == [directory] * there
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EROFS, errno.EIO])
+def test_a_directory_that_cannot_be_synced(number, tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def fail(fd):
+        if os.path.isdir(f"/proc/self/fd/{fd}"):
+            raise OSError(number, os.strerror(number))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    path = tmp_path / "x.conf"
+    if number == errno.EIO:
+        with pytest.raises(NsunitError, match="Input/output error"):
+            files.write(str(path), b"")
+    else:
+        files.write(str(path), b"")
+        assert files.remove(str(path))
+        assert not path.exists()

@@ -1,0 +1,49 @@
+"""An archive that becomes a volume: what goes on when the command is killed is in nobody's way, and is known."""
+
+import os
+import signal
+
+from nsunit.core.context import Context
+from nsunit.core.findings import Owners, is_locked
+from nsunit.features.volumes import doctor
+from nsunit.features.volumes.store import Store
+from nsunit.features.volumes.transfer import import_volume
+from nsunit.storage.lock import wait_until_left
+from nsunit.storage.paths import Paths
+
+
+def test_nobody_takes_away_what_is_still_unpacked_for_who_was_killed(tmp_path, monkeypatch):
+    """Its lock was the command's alone: the next one removed what tar(1) was writing to."""
+    (tmp_path / "bin").mkdir()
+    for name in ("begun", "end"):
+        os.mkfifo(tmp_path / name)
+    program = tmp_path / "bin/systemd-run"  # as that with --wait, it ends with the unit
+    program.write_text(f"#!/bin/sh\necho >{tmp_path}/begun\nread word <{tmp_path}/end\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    context = Context(paths=Paths(str(tmp_path / "run"), str(tmp_path / "var")))
+    store = Store(context)
+    path = store.path_of("data")
+    owners = object.__new__(Owners)
+    owners.context = context
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            import_volume(context, "data", os.open("/dev/null", os.O_RDONLY))
+        finally:
+            os._exit(1)
+    (tmp_path / "begun").read_text()
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    try:
+        assert is_locked(path)
+        assert not store.discard(path)
+        assert os.listdir(path)
+        assert list(doctor.left(owners)) == []
+    finally:
+        (tmp_path / "end").write_text("now\n")
+    assert wait_until_left(path, 30)
+    (item,) = doctor.left(owners)
+    doctor.take_away(context, item)
+    assert store.names() == [] and not os.path.lexists(path)

@@ -95,8 +95,9 @@ def at_rest(context: Context, name: str, *, pause: bool) -> Iterator[None]:
     """See that container *name* does not change meanwhile: it is not started, or is paused if it runs."""
     if not is_running(context, name):
         with Lock(context.paths.locks, name):
-            yield
-        return
+            if not is_running(context, name):  # who had the lock before may have started it
+                yield
+                return
     with Paused(context, find_running(context, name)) if pause else contextlib.nullcontext():
         yield
 

@@ -125,8 +125,8 @@ def own_volumes(context: Context, name: str) -> dict[str, str]:
 def _pack(context: Context, upper: str, volumes: Mapping[str, str], out: int, place: str) -> list[str]:
     enter_ids(context)
     packer = Packer(out, place=place)
-    for file, place in volumes.items():
-        packer.tree(os.open(place, _FLAGS), bundle.DATA, f"{bundle.VOLUMES}/{file}/{bundle.DATA}")
+    for file, volume in volumes.items():
+        packer.tree(os.open(volume, _FLAGS), bundle.DATA, f"{bundle.VOLUMES}/{file}/{bundle.DATA}")
     warnings = packer.warnings
     if upper:
         packer = Packer(out, opaque=USERS_OPAQUE if context.user else OPAQUE, place=place)

@@ -13,6 +13,7 @@ NOTIFYACCESS=), since in there those are others, and descriptors to be stored, w
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
 import _socket  # the C half of socket: the Python half imports enum and selectors
 import os
 import select
@@ -134,15 +135,36 @@ class ForAnother:
     def __init__(self, find: Callable[[], int]) -> None:
         self.find = find
         self.pid = 0
+        self.pidfd = -1
 
     def say(self, manager: _socket.socket, text: bytes) -> None:
         """Send *text* by *manager*, a connected socket."""
         if not self._send(manager, text):
-            self.pid = self.find()  # the first time, and after an automatic restart
+            self._find()  # the first time, and after an automatic restart
             self._send(manager, text)
 
+    def _find(self) -> None:
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+        self.pid, self.pidfd = self.find(), -1
+        if self.pid:
+            try:
+                self.pidfd = os.pidfd_open(self.pid)
+            except ProcessLookupError:
+                self.pid = 0
+
+    def _is_there(self) -> bool:
+        """Whether its number is still that of the process: nobody else has it until its parent has waited for it."""
+        try:
+            _signal.pidfd_send_signal(self.pidfd, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # it is another user's
+        return True
+
     def _send(self, manager: _socket.socket, text: bytes) -> bool:
-        if not self.pid:
+        if not self.pid or not self._is_there():
             return False
         credentials = struct.pack("3i", self.pid, 0, 0)
         try:

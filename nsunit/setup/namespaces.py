@@ -257,10 +257,14 @@ def write_shown(parent: int, unit: str, names: Iterable[str], root: str = CGROUP
         pass
     directory = os.open(SHOWN_DIRECTORY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     os.close(parent)
-    fcntl.flock(directory, fcntl.LOCK_EX)
-    for name in names:
-        write_over(directory, name, tightest(unit, name, root))
-    write_over(directory, SHOWN_GROUP, unit)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        for name in names:
+            write_over(directory, name, tightest(unit, name, root))
+        write_over(directory, SHOWN_GROUP, unit)
+    except BaseException:
+        os.close(directory)  # who goes on with other containers would wait for this lock of its own
+        raise
     return directory
 
 

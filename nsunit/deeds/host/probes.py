@@ -128,7 +128,16 @@ def _systemd(context: Context) -> tuple[int | None, str | None, str | None]:
 def _systemd_installed() -> str:
     """Return the installed systemd's full version, `257.13-1~deb13u1`; empty if there is none."""
     try:
-        result = subprocess.run(["systemctl", "--version"], capture_output=True, text=True, timeout=10, check=False)
+        # Whatever else it has to say, be it in a locale of another encoding.
+        result = subprocess.run(
+            ["systemctl", "--version"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+            timeout=10,
+            check=False,
+        )
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return ""
     words = result.stdout.split(maxsplit=3)  # systemd 257 (257.13-1~deb13u1) +PAM …

@@ -43,24 +43,30 @@ def show_first_limits(context: Context, name: str) -> None:
     if not _missing(running, limits):
         return
     pidfd = open_pidfd(context, running)
-    runtime = os.open(context.paths.runtime_of(name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    directory = namespaces.write_shown(runtime, unit, limits)
-    missing = _missing(running, limits)  # others do the same, one after the other from here on
-    clones = {limit: mounts.clone_shown(directory, limit) for limit in missing}
+    opened = [pidfd]
+    try:
+        runtime = os.open(context.paths.runtime_of(name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = namespaces.write_shown(runtime, unit, limits)
+        opened.append(directory)
+        clones = {}
+        for limit in _missing(running, limits):  # others do the same, one after the other from here on
+            clones[limit] = mounts.clone_shown(directory, limit)
+            opened.append(clones[limit])
 
-    def cover() -> None:
-        linux.setns(pidfd, linux.CLONE_NEWNS)
-        for limit, clone in clones.items():
-            try:
-                place = linux.openat2(linux.AT_FDCWD, f"{_PLACE}/{limit}", os.O_PATH, linux.RESOLVE_NO_SYMLINKS)
-            except FileNotFoundError:
-                continue  # without the controller there is nothing that a program would look at
-            linux.move_mount(clone, place)
+        def cover() -> None:
+            linux.setns(pidfd, linux.CLONE_NEWNS)
+            for limit, clone in clones.items():
+                try:
+                    place = linux.openat2(linux.AT_FDCWD, f"{_PLACE}/{limit}", os.O_PATH, linux.RESOLVE_NO_SYMLINKS)
+                except FileNotFoundError:
+                    continue  # without the controller there is nothing that a program would look at
+                linux.move_mount(clone, place)
 
-    with namespaces.Child(cover) as child:
-        is_done = child.is_ready
-    for fd in (pidfd, directory, *clones.values()):
-        os.close(fd)
+        with namespaces.Child(cover) as child:
+            is_done = child.is_ready
+    finally:
+        for fd in opened:
+            os.close(fd)
     if not is_done:
         raise NsunitError(f"{name}: what it sees of its limits cannot be changed", hint="a restart shows them")
     _watch(context, name, unit, slice_)

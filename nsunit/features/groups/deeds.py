@@ -181,7 +181,7 @@ def members(context: Context, name: str, *, running: bool) -> list[str]:
         for container in list_names(context.search):
             try:
                 group = load(container, context.search, context.host).container.slice
-            except DefinitionError:
+            except (DefinitionError, NotFoundError):  # it cannot be read, or has just gone
                 continue
             if group and name in groups_above(group):
                 found.add(container)

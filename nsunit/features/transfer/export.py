@@ -95,8 +95,9 @@ def at_rest(context: Context, name: str, *, pause: bool) -> Iterator[None]:
     """See that container *name* does not change meanwhile: it is not started, or is paused if it runs."""
     if not is_running(context, name):
         with Lock(context.paths.locks, name):
-            yield
-        return
+            if not is_running(context, name):  # who had the lock before may have started it
+                yield
+                return
     with Paused(context, find_running(context, name)) if pause else contextlib.nullcontext():
         yield
 
@@ -124,8 +125,8 @@ def own_volumes(context: Context, name: str) -> dict[str, str]:
 def _pack(context: Context, upper: str, volumes: Mapping[str, str], out: int, place: str) -> list[str]:
     enter_ids(context)
     packer = Packer(out, place=place)
-    for file, place in volumes.items():
-        packer.tree(os.open(place, _FLAGS), bundle.DATA, f"{bundle.VOLUMES}/{file}/{bundle.DATA}")
+    for file, volume in volumes.items():
+        packer.tree(os.open(volume, _FLAGS), bundle.DATA, f"{bundle.VOLUMES}/{file}/{bundle.DATA}")
     warnings = packer.warnings
     if upper:
         packer = Packer(out, opaque=USERS_OPAQUE if context.user else OPAQUE, place=place)

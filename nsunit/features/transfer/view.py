@@ -59,12 +59,9 @@ class View:
         if is_pod(self.name) or is_group(self.name):
             raise NsunitError(f"{self.name}: it has no files of its own", hint="name one of its containers")
         preload()
-        if is_running(self.context, self.name):
-            self._open_running()
-            return self
-        self._lock.__enter__()
         try:
-            self._plan_stopped()
+            if is_running(self.context, self.name) or not self._plan_stopped():
+                self._open_running()
         except BaseException as error:
             self.__exit__(type(error))
             raise
@@ -110,7 +107,12 @@ class View:
         if not self._flags & linux.CLONE_NEWNS:
             raise NsunitError(f"{self.name}: its files are the host's", hint="leave out the name before the colon")
 
-    def _plan_stopped(self) -> None:
+    def _plan_stopped(self) -> bool:
+        """Plan how its root is put together; False if who had its lock before has started it."""
+        self._lock.__enter__()
+        if is_running(self.context, self.name):
+            self._lock.release()
+            return False
         definition = resolved(self.context, defined(self.context, self.name))
         facts = facts_for(self.context, definition, self._range(definition))
         planned = operations(definition, facts)
@@ -134,6 +136,7 @@ class View:
                     self._operations.append(item)
             elif item is base or item.keyword in _IDS or isinstance(item, root.Pivot):
                 self._operations.append(item)
+        return True
 
     def _range(self, definition: Definition) -> tuple[int, int]:
         """Its ids; one that is written into before its first start gets what it keeps."""

@@ -235,7 +235,10 @@ class _Made:
                     "its containers are on the link itself", "use Address= and Gateway=", "networks", name, key
                 )
             return
-        called = name_for(str(own) if own else f"{project.name}-{name}")
+        try:
+            called = name_for(str(own) if own else f"{project.name}-{name}")
+        except NotCarried as lost:
+            raise Unusable(project.origin("networks", name), lost.reason, "rename the network") from None
         self.names.networks[name] = called
         draft = Draft(f"{called}.network", f"Imported from {project.given.texts[0][0]}: networks.{name}")
         for key, value in said.items():
@@ -371,9 +374,9 @@ class _Made:
                 _seconds(str(check.get(key) or default))
                 for key, default in (("start_period", "0s"), ("interval", "30s"), ("timeout", "30s"))
             )
-        except NotCarried:
+            longest = period + (interval + timeout) * int(str(check.get("retries") or 3))
+        except (NotCarried, ValueError):  # the draft has it as it is, and its check tells it
             return
-        longest = period + (interval + timeout) * int(check.get("retries") or 3)
         if longest > _START_SECONDS and not draft.has("Service", "TimeoutStartSec"):
             draft.add("Service", "TimeoutStartSec", f"{int(longest)}s", origin)
 

@@ -28,7 +28,7 @@ def add(service: Service, kind: str) -> None:
 
 def _one(service: Service, kind: str, said: dict[str, str]) -> None:
     project, target = service.project, service.target
-    name = said["source"]
+    name = said.get("source", "")
     known: dict[str, Any] | None = (project.data.get(kind) or {}).get(name)
     if known is None:
         raise NotCarried(f"'{name}' is not among the {kind}", f"define it there, at the top: {kind}:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 
-from nsunit.imports.compose import document, variables
+from nsunit.imports.compose import document, shapes, variables
 from nsunit.imports.compose.document import Reset
 from nsunit.imports.model import NotCarried, Origin, Remark, Unusable
 
@@ -44,6 +44,7 @@ class Project:
         self._include(self.base)
         self.name = self._name()
         self._extend_all()
+        shapes.check(self)
 
     def origin(self, *where: str) -> Origin:
         """Where that was said, or what it is in."""
@@ -119,7 +120,7 @@ class Project:
         for item in included if isinstance(included, list) else [included]:
             said = item if isinstance(item, dict) else {"path": item}
             paths = said.get("path") or []
-            paths = [paths] if isinstance(paths, str) else paths
+            paths = paths if isinstance(paths, list) else [paths]
             first = self.absolute(str(paths[0]), base) if paths else ""
             folder = self.absolute(str(said.get("project_directory") or os.path.dirname(first)), base)
             environ = self._environ(folder, self.environ)

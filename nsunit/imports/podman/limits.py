@@ -53,12 +53,12 @@ def memory(target: Target) -> None:
 
 def quota(target: Target) -> None:
     """`cpu-quota` of a `cpu-period`, both in µs."""
-    period = int(target.held("cpu-period") or _PERIOD)
+    period = _integer(target.held("cpu-period") or "0") or _PERIOD
     text = target.held("cpu-quota")
     if not text:
         raise NotCarried("a period is nothing without a quota", "use [Slice] CPUQuota= and CPUQuotaPeriodSec=")
-    if int(text) > 0:
-        target.say("CPUQuota", percent(int(text) / period), "Slice")
+    if (allowed := _integer(text)) > 0:
+        target.say("CPUQuota", percent(allowed / period), "Slice")
         if period != _PERIOD:
             target.say("CPUQuotaPeriodSec", f"{period}us", "Slice")
 

@@ -145,7 +145,7 @@ class Worker:
         """Have it do *kind*; *notified* is told what it is about, of which process, with a descriptor or -1.
 
         Raises:
-            OciError: criu has ended without a word.
+            OciError: criu has ended without a word, or what it has said cannot be read.
         """
         options = [(2, list(fields))] if fields else []  # none at all: older ones have fields that must be there
         self.socket.send(wire.encode([(1, kind), *options]))
@@ -153,7 +153,10 @@ class Worker:
             message, rights, _, _ = self.socket.recvmsg(_MAX, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
             if not message:
                 raise OciError("criu has ended without an answer")
-            answer = wire.answer(message)
+            try:
+                answer = wire.answer(message)
+            except ValueError as error:
+                raise OciError(f"criu has answered with no message of its own: {error}") from None
             if answer.kind != wire.NOTIFY:
                 return answer
             fd = struct.unpack("i", rights[0][2][:4])[0] if rights else -1
@@ -177,7 +180,7 @@ def version() -> tuple[int, int]:
     """The first two numbers of criu's version.
 
     Raises:
-        OciError: it has ended without a word.
+        OciError: see `Worker.ask`.
     """
     worker = Worker(())
     try:

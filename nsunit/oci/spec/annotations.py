@@ -45,6 +45,8 @@ _RANGES = {
 }
 _USEC_MAX = (1 << 63) - 1  # what is more is infinity, which USec=uint64 18446744073709551615 says
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+# Of D-Bus: 32 arrays and as many structures, each with its type before it; and a signature's length.
+_DEPTH_MAX, _SIGNATURE_MAX = 128, 255
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
@@ -128,6 +130,7 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.place = 0
+        self.depth = 0
 
     def space(self) -> None:
         while self.place < len(self.text) and self.text[self.place].isspace():
@@ -147,6 +150,14 @@ class _Parser:
 
     def value(self, wanted: str) -> tuple[str, object]:
         """The next value, of type *wanted*; empty: of the one that it shows itself."""
+        self.depth += 1
+        if self.depth > _DEPTH_MAX:
+            raise ValueError("it is nested deeper than a value of D-Bus may be")
+        found = self._value(wanted)
+        self.depth -= 1
+        return found
+
+    def _value(self, wanted: str) -> tuple[str, object]:
         first = self.next()
         if not first:
             raise ValueError("there is no value")
@@ -190,7 +201,7 @@ class _Parser:
         while self.place < len(self.text) and self.text[self.place] in "abdghinoqstuxy()":
             self.place += 1
         signature = self.text[start : self.place]
-        if not signature or _end_of_type(signature, 0) != len(signature):
+        if not signature or len(signature) > _SIGNATURE_MAX or _end_of_type(signature, 0) != len(signature):
             raise ValueError(f"'@{signature or self.rest()}' is no type")
         return signature
 
@@ -219,6 +230,8 @@ class _Parser:
                 found = "".join(said)
                 if "\0" in found:
                     raise ValueError("it contains a NUL byte")
+                if any("\ud800" <= half <= "\udfff" for half in found):
+                    raise ValueError("it contains half of a character")
                 return found
             if character == "\\":
                 character = self._escaped()

@@ -39,8 +39,8 @@ def _table(pids: list[int], words: list[str]) -> str:
     child = os.posix_spawn(path, ("ps", *words), os.variables, file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1)])
     os.close(writer)
     with open(reader, "rb") as file:
-        lines = file.read().decode("utf-8", "replace").splitlines()
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not lines:
+        lines = file.read().decode("utf-8", "replace").split("\n")  # programs have a say in what else may end a line
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not lines[0]:
         raise OciError(f"ps {' '.join(words)} failed")
     head = lines[0].split()
     if "PID" not in head:

@@ -78,6 +78,19 @@ def test_in_whose_name(manager):
         received(manager)
 
 
+def test_a_number_that_is_another_process_s_by_now(manager):
+    """That the number is somebody's is not enough, or another unit would have said it."""
+    with subprocess.Popen(["true"]) as gone:
+        pidfd = os.pidfd_open(gone.pid)
+        gone.wait()
+    speaker = forward.ForAnother(lambda: 0)
+    speaker.pid, speaker.pidfd = os.getpid(), pidfd
+    forward.Forwarder(manager.getsockname(), speaker).hand_on(b"STATUS=another's", -1)
+    with pytest.raises(BlockingIOError):
+        received(manager)
+    assert speaker.pidfd == -1
+
+
 def test_from_within_a_group(tmp_path):
     """A process of its own says it, from a group that is made for that; where there is none, nobody does."""
     (group := tmp_path / "group").mkdir()

@@ -119,6 +119,14 @@ def test_no_systemctl(monkeypatch):
     assert probes._systemd_installed() == ""
 
 
+def test_what_systemctl_says_in_another_encoding(monkeypatch, tmp_path):
+    stand_in = tmp_path / "systemctl"
+    stand_in.write_text("#!/bin/sh\nprintf '\\377' >&2\nprintf 'systemd 257 (257.13-1) \\377\\n'\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert probes._systemd_installed() == "257.13-1"
+
+
 def test_missing_libseccomp(monkeypatch):
     def missing(_library):
         raise NsunitError("cannot load", hint="install it")

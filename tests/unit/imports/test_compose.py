@@ -301,3 +301,56 @@ def test_what_builds_the_image():
         "nsunit build -t localhost/shop-a -f '/srv/shop/web dir/C.file' --target last '--build-arg=A=1 2' --build-arg=B"
         " '/srv/shop/web dir'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where", "why"),
+    [
+        ("services: {a: {image: x, deploy: 3}}", "services.a.deploy", "it is no mapping"),
+        (
+            "services: {a: {deploy: {resources: {limits: [1]}}}}",
+            "services.a.deploy.resources.limits",
+            "it is no mapping",
+        ),
+        ("services: {a: {image: x, healthcheck: [x]}}", "services.a.healthcheck", "it is no mapping"),
+        ("services: {a: {image: x, profiles: [{}]}}", "services.a.profiles.0", "it is no text"),
+        ("services: {a: {image: x, links: yes}}", "services.a.links", "it is no list"),
+        ("services: {a: {image: x, depends_on: b}}", "services.a.depends_on", "it is no list or mapping"),
+        ("services: {a: {image: x, depends_on: {b: x}}, b: {image: x}}", "services.a.depends_on.b", "it is no mapping"),
+        ("services: {a: {image: x, networks: [{b: }]}}", "services.a.networks.0", "it is no text"),
+        ("services: {a: {image: x}}\nnetworks: front", "networks", "it is no mapping"),
+        ("services: {a: {}}\nnetworks: {b: {ipam: {config: {}}}}", "networks.b.ipam.config", "it is no list"),
+        ("services: {a: {image: x}}\nvolumes: {b: {driver_opts: [c]}}", "volumes.b.driver_opts", "it is no mapping"),
+        ("services: {a: {image: x}}\nnetworks: {default: {name: '_'}}", "networks.default", "cannot be made the name"),
+        ("services: {a: {image: x}}\ninclude: true", "include", "is not there"),
+    ],
+)
+def test_what_is_of_another_shape_is_named(wrong, where, why):
+    with pytest.raises(Unusable) as caught:
+        plan(given(wrong))
+    assert caught.value.remark.origin.key == where
+    assert why in caught.value.remark.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("configs: [{target: /x}]", "'' is not among the configs"),
+        ("cpu_quota: many", "'many' is no whole number"),
+    ],
+)
+def test_what_is_no_such_value_is_remarked(written, told):
+    text = "services: {a: {image: x, network_mode: none, %s}}"
+    assert any(told in str(remark) for remark in plan(given(text % written)).imported.remarks)
+
+
+def test_a_number_of_tries_that_is_none_is_left_to_the_check_of_the_definition():
+    needs = "b: {image: x, depends_on: {a: {condition: service_healthy}}}"
+    made = plan(given(f"services: {{a: {{image: x, healthcheck: {{test: x, retries: many}}}}, {needs}}}"))
+    assert ("many",) in [draft.values("Container", "HealthRetries") for draft in made.imported.drafts]
+
+
+def test_a_period_of_0_is_the_usual_one():
+    made = plan(given("services: {a: {image: x, network_mode: none, cpu_period: 0, cpu_quota: 50000}}"))
+    (draft,) = made.imported.drafts
+    assert draft.values("Slice", "CPUQuota") == ("50%",)

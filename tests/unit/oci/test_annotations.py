@@ -68,6 +68,10 @@ UNREADABLE = [
     ("@z 1", "'@z 1' is no type"),
     ("{'a': 1}", "unexpected '{'a': 1}'"),
     ("uint64 byte 1", "'y' where 't' is expected"),
+    ("[" * 5000, "it is nested deeper than a value of D-Bus may be"),
+    ("byte " * 5000, "it is nested deeper than a value of D-Bus may be"),
+    (f"@{'a' * 5000}s []", f"'@{'a' * 5000}s' is no type"),
+    ("'\ud800'", "it contains half of a character"),
 ]
 
 

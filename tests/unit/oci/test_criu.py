@@ -1,5 +1,7 @@
 """What criu is asked for, and how."""
 
+import socket
+
 import pytest
 
 from nsunit.oci.criu import mounts, request, wire, worker
@@ -204,3 +206,13 @@ def test_it_is_looked_for_in_the_search_path(monkeypatch, tmp_path):
     assert not worker.is_there()
     (tmp_path / "criu").touch(0o755)
     assert worker.find() == f"{tmp_path}/criu"
+
+
+@pytest.mark.parametrize("message", [b"\xff", b"\x0a\x05a", b"\x0b"])
+def test_an_answer_that_is_none(message):
+    found = object.__new__(worker.Worker)
+    found.socket, criu = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with found.socket, criu:
+        criu.send(message)
+        with pytest.raises(OciError, match="criu has answered with no message of its own: it is cut off"):
+            found.ask(wire.VERSION, (), lambda *_: None)

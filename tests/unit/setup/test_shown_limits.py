@@ -95,6 +95,20 @@ def test_who_writes_last_has_read_last(tree, tmp_path):
     os.close(other)
 
 
+def test_what_cannot_be_written_leaves_no_lock(tree, tmp_path, monkeypatch):
+    """As on a full /run: who has failed with one goes on with others, and would wait for its own lock."""
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(namespaces, "write_over", full)
+    with pytest.raises(OSError, match="No space left"):
+        shown_by_the_helper(tmp_path, UNIT, tree.root)
+    other = os.open(tmp_path / "limits", os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
+
+
 def test_all_are_brought_up_to_date(tree, tmp_path, monkeypatch):
     runtimes = tmp_path / "containers"
     refresh(str(runtimes), tree.root)  # nothing was ever started

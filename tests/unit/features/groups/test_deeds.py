@@ -294,3 +294,8 @@ def test_tree_and_show(context):
     assert (shown["active_state"], shown["members"], shown["running"]) == ("active", ["web"], ["web"])
     with pytest.raises(NotFoundError):
         inspect(context, "other.slice")
+
+
+def test_a_container_that_goes_while_members_are_looked_for(context, monkeypatch):
+    monkeypatch.setattr(group_module, "list_names", lambda _search: ["gone", "web"])
+    assert members(context, "shop.slice", running=False) == ["web"]

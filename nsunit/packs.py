@@ -46,6 +46,12 @@ def _of_oci(*verbs: str) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     return {f"oci.{verb}": (_OCI, (f"nsunit.oci.verbs.{verb}",)) for verb in verbs}
 
 
+def _of_systemd(*modules: str) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Its directives, by the module that has them: of [Slice], and of what else definitions use."""
+    names = [f"definition.systemd.{module}" for module in modules]
+    return {name: (_STARTING, (f"nsunit.{name}",)) for name in names}
+
+
 # By the name of a pack, what is loaded before it, and what is imported for it.  Those of features are asked for by the
 # name of the part that is loaded first.
 PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -53,6 +59,7 @@ PACKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cli.lifecycle": (_COMMAND, ("nsunit.cli.lifecycle",)),
     "cli.session": (_COMMAND, ("nsunit.cli.session",)),
     "start": (_COMMAND, _START),
+    **_of_systemd("control", "service", "exec", "unit"),
     "stop": (_COMMAND, _STOP),
     "exec": (_COMMAND, ("nsunit.cli.session.execute", "nsunit.setup.libc")),
     "helper": ((), _HELPER),

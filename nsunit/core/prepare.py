@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _stat as stat  # the C half of stat
 import os
-import stat
 import sys
 
 from nsunit import setup

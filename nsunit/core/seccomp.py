@@ -7,8 +7,8 @@ of all files that the filter is made from and by, so another table or libseccomp
 
 from __future__ import annotations
 
+import _stat as stat  # the C half of stat
 import os
-import stat
 from _blake2 import blake2s  # hashlib would load OpenSSL, 10 ms
 
 from nsunit import plan

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _stat as stat  # the C half of stat
 import errno
 import os
-import stat
 
 from nsunit.errors import DefinitionError, Problem
 from nsunit.features import hooks

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _stat as stat  # the C half of stat
 import errno
 import os
-import stat
 
 FILE_MAX = 1 << 20  # bytes, of what people write
 _PIECE = 1 << 16

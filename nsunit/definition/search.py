@@ -80,9 +80,13 @@ def find(name: str, search: SearchPath) -> Found:
     main = _first(stems, search)
     if main is None:
         raise _not_found(name, search)
-    if os.path.realpath(main) == "/dev/null":
+    if _is_masked(main):
         raise NotFoundError(f"container '{name}' is masked by {main}", hint="remove that link to use it")
     return Found(main, _drop_ins(stems, search))
+
+
+def _is_masked(path: str) -> bool:
+    return os.path.islink(path) and os.path.realpath(path) == "/dev/null"  # realpath() is posixpath's, which is loaded
 
 
 def is_defined(name: str, search: SearchPath) -> bool:
@@ -109,7 +113,7 @@ def find_network(name: str, search: SearchPath) -> Found:
         else:
             hint = did_you_mean(name, list_networks(search), "'{}'") or f"make it with 'nsunit network create {name}'"
         raise NotFoundError(f"the network '{printable(name)}' is not defined", hint=hint)
-    if os.path.realpath(main) == "/dev/null":
+    if _is_masked(main):
         raise NotFoundError(f"the network '{name}' is masked by {main}", hint="remove that link to use it")
     return Found(main, _drop_ins([stem], search))
 
@@ -121,7 +125,7 @@ def list_networks(search: SearchPath) -> tuple[str, ...]:
         for entry in _entries(directory):
             name = entry.removesuffix(NETWORK_SUFFIX + SUFFIX)
             if name != entry and is_valid_network(name):
-                found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
+                found.setdefault(name, not _is_masked(os.path.join(directory, entry)))
     return tuple(sorted(name for name, usable in found.items() if usable))
 
 
@@ -143,7 +147,7 @@ def find_group(name: str, search: SearchPath) -> Found:
     if main is None:
         looked = ", ".join(search.directories)
         raise NotFoundError(f"group '{name}' is not defined", hint=f"looked for {name}{SUFFIX} in {looked}")
-    if os.path.realpath(main) == "/dev/null":
+    if _is_masked(main):
         raise NotFoundError(f"group '{name}' is masked by {main}", hint="remove that link to use it")
     return Found(main, _drop_ins([stem], search))
 
@@ -164,7 +168,7 @@ def _list_ending(suffix: str, search: SearchPath) -> tuple[str, ...]:
         for entry in _entries(directory):
             name = entry.removesuffix(SUFFIX)
             if entry.endswith(suffix + SUFFIX) and is_valid_group(name.removesuffix(suffix)):
-                found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
+                found.setdefault(name, not _is_masked(os.path.join(directory, entry)))
     return tuple(sorted(name for name, usable in found.items() if usable))
 
 
@@ -185,7 +189,7 @@ def list_names(search: SearchPath) -> tuple[str, ...]:
             name = entry.removesuffix(SUFFIX)
             if name == entry or entry.endswith(NO_CONTAINERS) or not is_valid_name(name):
                 continue
-            found.setdefault(name, os.path.realpath(os.path.join(directory, entry)) != "/dev/null")
+            found.setdefault(name, not _is_masked(os.path.join(directory, entry)))
     return tuple(sorted(name for name, usable in found.items() if usable))
 
 

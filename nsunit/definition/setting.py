@@ -7,7 +7,9 @@ a start pays only for what its definition uses.
 
 from __future__ import annotations
 
-from nsunit import features
+import sys
+
+from nsunit import bytecode, features
 from nsunit.definition.syntax import SECTIONS
 from nsunit.definition.values import no_value
 from nsunit.definition.words import ValueProblem
@@ -186,4 +188,6 @@ def _refused(section: str) -> dict[str, str]:
 def _imported(place: str) -> Any:
     """What *place*, `module:name` below nsunit.definition, is: these modules import this one."""
     module, _, name = place.partition(":")
+    if f"nsunit.definition.{module}" not in sys.modules:
+        bytecode.preload(f"definition.{module}")
     return getattr(__import__(f"nsunit.definition.{module}", fromlist=[name]), name)

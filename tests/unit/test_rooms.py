@@ -303,6 +303,13 @@ def test_helper_has_all_of_os_that_it_uses():
     own |= {node.name for node in light.body if isinstance(node, ast.FunctionDef)} | {"path"}
     there = set(dir(posix)) - {"environ"} | own
     assert none_of({module: found - there for module, found in names.items()})
+    (path,) = (node for node in light.body if isinstance(node, ast.ClassDef))
+    there = {node.name for node in path.body if isinstance(node, ast.FunctionDef)} | {"sep"}
+    used = {
+        module: {name.split(".")[2] for node in walk(MODULES[module]) if (name := dotted(node)).startswith("os.path.")}
+        for module in names
+    }
+    assert none_of({module: found - there for module, found in used.items()})
 
 
 def loaded_by(*roots: str) -> set[str]:

@@ -8,11 +8,11 @@ else's, or a socket, would not allow; and it cannot change the mode, owner or fl
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the C half: the Python half imports enum
+import _stat as stat  # the C half of stat
 import errno
 import fcntl
 import os
 import select
-import stat
 import termios
 
 from nsunit.errors import SessionError

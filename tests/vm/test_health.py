@@ -295,6 +295,26 @@ def test_from_unit_files(containers, nsunit, run):
     assert not list(Path("/etc/systemd/system").glob(f"nsunit-{name}*"))
 
 
+def test_a_check_under_way_is_ended_with_the_unit_files(containers, nsunit, run):
+    """What checks outlives the container for a moment; its failure would be kept if it came once its file was gone."""
+    name = containers.define(WELL + "Health=/bin/sleep 1000\nHealthTimeout=1000\n")
+    container = containers.of(name)
+    _, service = checks(container)
+    nsunit("enable", name)
+    run("systemctl", "start", container.service)
+
+    def program():
+        return int(container.show("ExecMainPID", unit=service)["ExecMainPID"])
+
+    wait_until(program, "a check")
+    os.kill(program(), signal.SIGSTOP)
+    nsunit("disable", "--now", name)
+    assert container.show("LoadState", "ActiveState", unit=service) == {
+        "LoadState": "not-found",
+        "ActiveState": "inactive",
+    }
+
+
 @pytest.mark.parametrize("lines", ["Init=yes", "PIDNamespace=host", "PrivateUsers=no", "Slice={group}"])
 def test_whatever_the_container_shares(containers, nsunit, lines):
     """It is the payload that is checked, and the same that systemd calls the main process."""

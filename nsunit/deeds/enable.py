@@ -15,7 +15,7 @@ from nsunit.core.install import (
     runs_from_files,
     unlink,
 )
-from nsunit.core.jobs import Outcome, as_failed, forget_failed, stop_what_is_left
+from nsunit.core.jobs import Outcome, as_failed, forget_failed
 from nsunit.core.listeners import is_listening, links, listeners_on_disk
 from nsunit.core.prepare import obtain, resolved
 from nsunit.core.running import is_running
@@ -28,7 +28,7 @@ from nsunit.definition.search import is_defined
 from nsunit.dropins import files as unit_directory
 from nsunit.errors import NsunitError
 from nsunit.features import hooks, kinds_of
-from nsunit.names import check_name, former_units, health_service, service_name, slice_name
+from nsunit.names import check_name, former_units, service_name, slice_name
 from nsunit.plan.units import entry_of, needed_containers
 from nsunit.storage.lock import Lock
 
@@ -202,10 +202,6 @@ def take_away_files(context: Context, name: str) -> None:
     for path in links(context, name):
         unlink(path)
     listeners = listeners_on_disk(context, name)
-    if health_service(name) in listeners:
-        # A check may be under way that the container has not outlived; without its file its failure would be kept.
-        stop_what_is_left(context, health_service(name))
-        forget_failed(context, health_service(name))
     former = on_disk(context, name)
     slice_ = slice_name(name, former.container.slice if former else "")
     for unit in (service, *former_units(name), slice_, *listeners):

@@ -181,7 +181,7 @@ FEATURES = (
         "health",
         keys="Health HealthInterval HealthTimeout HealthRetries HealthStartPeriod HealthStartInterval HealthOnFailure",
         hooks="keys.build keys.check plan.listeners plan.relations plan.operations deeds.facts deeds.check_now"
-        " files.listener_files",
+        " files.listener_files files.leave",
         operations="health",
     ),
     Feature(

@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.deeds.look.states import ContainerState
 
-_COLUMNS = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS", "ADDRESS", "PORTS")
+_COLUMNS: tuple[str, ...] = ("NAME", "STATE", "SUB", "PID", "SINCE", "CPU", "MEMORY", "TASKS", "ADDRESS", "PORTS")
 _ENABLED = "ENABLED"  # with --all, as list-unit-files of systemctl has it
 _WAITING = ("listening", "waiting")  # what is inactive and starts by itself
-_SPARE = ("TASKS", "CPU", "PID", "SINCE", "MEMORY", "SUB", "PORTS", "ADDRESS")  # the first is left out first
+# What is left out where there is no room, in this order.
+_SPARE: tuple[str, ...] = ("TASKS", "CPU", "PID", "SINCE", "MEMORY", "SUB", "PORTS", "ADDRESS")
 
 
 def list_containers(invocation: Invocation) -> int:
@@ -50,11 +51,11 @@ def list_containers(invocation: Invocation) -> int:
         return 0
     style = Style.of(invocation)
     rows = [(*_row(state), *_connected(context, state)) for state in states]
+    columns, spare = _COLUMNS, _SPARE
     if everything:
         rows = [(*row, "yes" if state.enabled else "-") for row, state in zip(rows, states, strict=True)]
-    print_table(
-        style, (*_COLUMNS, _ENABLED) if everything else _COLUMNS, rows, (_ENABLED, *_SPARE) if everything else _SPARE
-    )
+        columns, spare = (*columns, _ENABLED), (_ENABLED, *spare)
+    print_table(style, columns, rows, spare)
     for state in states:
         if state.note:
             warn(f"{state.name}: {state.note.removeprefix(f'{state.name}: ')}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from nsunit.core.jobs import forget_failed, stop_what_is_left
 from nsunit.dropins.render import render_unit
 from nsunit.features.health.plan import handed_down_texts, health_directives
+from nsunit.names import health_service
 from nsunit.plan.units import directive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from nsunit.core.context import Context
     from nsunit.definition.model import Definition
     from nsunit.plan.facts import Facts
 
@@ -22,3 +25,10 @@ def listener_files(definition: Definition, facts: Facts) -> dict[str, str]:
         title = f"Container {definition.name}: {what}."
         found[unit] = render_unit(title, definition, (*directives, *more), (), facts.systemd_version)
     return found
+
+
+def leave(context: Context, definition: Definition) -> None:
+    """End a check that is under way, before systemd notices that its unit file is gone and keeps its failure."""
+    service = health_service(definition.name)
+    stop_what_is_left(context, service)
+    forget_failed(context, service)

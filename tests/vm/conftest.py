@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from counts import PATIENCE
 from marks import fault, in_user_mode, is_elsewhere
 from warm import Warm
 
@@ -37,6 +38,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid}: {wrong}")
         if in_user_mode(item):
             item.add_marker("user_mode")
+        if own := item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(own.args[0] * PATIENCE), append=False)
     config.hook.pytest_deselected(items=[item for item in items if is_elsewhere(item)])
     items[:] = [item for item in items if not is_elsewhere(item)]
     items.sort(key=lambda item: item.get_closest_marker("before_reboot") is not None)
@@ -51,6 +54,7 @@ def real_system() -> None:
 
 def execute(*words: str, check: bool = True, timeout: float = 120, **options: object) -> Done:
     """Run a command, given as words or as one line for the shell."""
+    timeout *= PATIENCE
     if words[0] == "nsunit" and options.keys() <= {"input", "env", "cwd"}:
         done = _run_warm(words[1:], timeout, **options)
     else:
@@ -171,6 +175,7 @@ class Container:
 
     def report(self, file: str = "tmp/report", timeout: float = 60) -> str:
         """Content of a file that the payload makes, as soon as it is complete: it ends with a line `end`."""
+        timeout *= PATIENCE
         deadline = time.monotonic() + timeout
         while True:
             try:

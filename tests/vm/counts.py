@@ -1,11 +1,15 @@
-"""How often a test repeats what only many repetitions prove.
+"""How often a test repeats what only many repetitions prove, and how long it waits for what is to be.
 
 `tests/run` takes many natively on Debian 13, some natively on the others, and few in the machines; with --long it takes
 all everywhere.  At work: few, or NSUNIT_TEST_COUNTS=all, or a single one by its own name, NSUNIT_TEST_CROWD=301.
+
+What takes seconds natively takes minutes where the processor is emulated and others use it, too: the places of machines
+have NSUNIT_TEST_PATIENCE, which all times until something is given up are multiplied by.
 """
 
 import os
 
+PATIENCE = int(os.environ.get("NSUNIT_TEST_PATIENCE", "1"))
 KINDS = ("all", "many", "some", "few")
 TABLE = {
     "ROUNDS": (34, 20, 4, 3),  # of starts and stops of six containers

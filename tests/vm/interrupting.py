@@ -7,9 +7,10 @@ import sys
 def interrupted(number, when, where, *argv):
     """Run `nsunit ARGV`, with signal *number* at MODULE:FUNCTION *where*; *when* is "before" or "after"."""
     from conftest import warm
+    from counts import PATIENCE
 
     hit = [int(number), when, where]
-    done = warm().run(argv, text="", env=os.environ, cwd=os.getcwd(), timeout=120, hit=hit)
+    done = warm().run(argv, text="", env=os.environ, cwd=os.getcwd(), timeout=120 * PATIENCE, hit=hit)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from counts import PATIENCE
 from warm import Warm
 
 USER = "lea"
@@ -36,7 +37,8 @@ class User:
 
     def nsunit(self, *words, check=True, input="", timeout=120):
         words = ("--user", *map(str, words))
-        done = self.warm.run(words, text=input, env=self.environment, cwd=str(self.home), timeout=timeout)
+        given = {"env": self.environment, "cwd": str(self.home)}
+        done = self.warm.run(words, text=input, timeout=timeout * PATIENCE, **given)
         if check and done.returncode:
             pytest.fail(f"{words} ended with status {done.returncode}\n{done.stdout}{done.stderr}")
         return done

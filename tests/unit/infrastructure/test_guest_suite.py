@@ -118,6 +118,16 @@ def test_a_test_has_six_times_as_much_time_in_a_long_run(tmp_path, place, usual,
         assert f"timeout={timeout}" in system.ran[0]
 
 
+@pytest.mark.parametrize(
+    ("place", "times"),
+    [(guest_suite.NATIVELY, "1"), (guest_suite.MACHINE, "2"), (guest_suite.USER, "2"), (guest_suite.EVERYTHING, "4")],
+)
+def test_tests_wait_longer_where_all_is_slow(tmp_path, place, times):
+    system = Booted(1, [{"collected": {"a": ""}}, {"test": "a", "outcome": "passed"}, {"status": 0}])
+    suite_of(system, "trixie", tmp_path, place=place).run()
+    assert system.env["NSUNIT_TEST_PATIENCE"] == times
+
+
 def test_what_is_enough_once_runs_in_the_first_of_the_releases():
     """Natively in a system of its own; each test has one place in each release, or one in all of them."""
 
@@ -219,7 +229,7 @@ def test_counts_reach_the_tests(monkeypatch, tmp_path):
     system.told = [[]]
     monkeypatch.setattr(Booted, "run", lambda self, argv, env=None, **options: setattr(self, "env", env) or 0)
     assert dev.act(dev.parse()) == 0
-    assert system.env == {"NSUNIT_TEST_CROWD": "301"}
+    assert system.env == {"NSUNIT_TEST_CROWD": "301", "NSUNIT_TEST_PATIENCE": "4"}
 
 
 def failing(*tests: str) -> list[dict[str, object]]:

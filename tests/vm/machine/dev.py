@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import cache, image, tree
 from .client import Client, Lost, packed
-from .guest_suite import TESTS, pytest_command, test_variables
+from .guest_suite import EVERYTHING, TESTS, pytest_command, test_variables
 from .qemu import Machine, machines
 from .user_mode import UserMode
 
@@ -145,7 +145,8 @@ def act(arguments: argparse.Namespace) -> int:
                 stdin = sys.stdin.buffer.read() if arguments.stdin else b""
                 return client.run(["bash", "-c", " ".join(arguments.command)], timeout=arguments.timeout, stdin=stdin)
             case "test":
-                command, env = pytest_command(arguments.arguments), test_variables()
+                command = pytest_command(["-o", f"timeout={EVERYTHING.timeout}", *arguments.arguments])
+                env = {"NSUNIT_TEST_PATIENCE": str(EVERYTHING.patience), **test_variables()}
                 return client.run(command, timeout=arguments.timeout, env=env, cwd=TESTS)
             case "shell":
                 return client.interact(["bash", "-l"])

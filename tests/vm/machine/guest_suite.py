@@ -63,6 +63,7 @@ class Place:
     marks: str
     counts: str  # see tests/vm/counts.py
     timeout: int = 300  # of a test that has none of its own
+    patience: int = 1  # how many times as long a test waits until it gives up, see tests/vm/counts.py
     silence: float = 10 * 60
     seconds: float = 60 * 60
     suffix: str = ""  # of the names of systems and logs
@@ -233,6 +234,7 @@ class Suite:
             "NSUNIT_OUTCOME": "/dev/stderr",
             "NSUNIT_MUST_WORK": "1",
             "NSUNIT_TEST_COUNTS": self.place.counts,
+            "NSUNIT_TEST_PATIENCE": str(self.place.patience),
             "NSUNIT_TEST_SHARE": self.place.share,
             "NSUNIT_TEST_SHARED": self.place.shared,
             "PYTHONPATH": TESTS,
@@ -284,17 +286,16 @@ NATIVELY = Place(
 )
 # Those are many, and slow: a system of their own, beside the others.
 ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
-MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", seconds=75 * 60, suffix="-machine")
+MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", patience=2, seconds=75 * 60, suffix="-machine")
 USER = replace(
     MACHINE,
     title="in user mode",
     make=UserMode,
     marks=f"{MACHINE.marks} and user_mode",
-    silence=5 * 60,
     suffix="-user-mode",
 )
 # Where nothing is booted natively, each test is in one of the releases: in all three of them it would take hours.
-EVERYTHING = replace(MACHINE, marks=USUAL, timeout=600, silence=15 * 60, seconds=8 * 60 * 60, shared="all")
+EVERYTHING = replace(MACHINE, marks=USUAL, timeout=1200, patience=4, silence=25 * 60, seconds=8 * 60 * 60, shared="all")
 REST = replace(EVERYTHING, marks=f"{USUAL} and not user_mode")
 USUAL_USER = replace(
     EVERYTHING, title=USER.title, make=USER.make, marks=f"{USUAL} and user_mode and not once", suffix=USER.suffix

@@ -113,7 +113,7 @@ def seen(pid):
         "UMask": field("status", "Umask"),
         "IgnoreSIGPIPE": bool(int(field("status", "SigIgn"), 16) >> 12 & 1),
         "CoredumpFilter": read("coredump_filter").strip(),
-        "MemoryKSM": field("ksm_stat", "ksm_merge_any") if Path(f"/proc/{pid}/ksm_stat").exists() else None,
+        "MemoryKSM": "yes" if re.search("^VmFlags:.* mg", read("smaps"), re.M) else "no",  # ksm_stat says it since 6.16
         "MemoryTHP": field("status", "THP_enabled"),
         "TimerSlackNSec": read("timerslack_ns").strip(),
         **{key: limits[name] for key, name in ROWS.items()},

@@ -335,7 +335,7 @@ def fair_queue(disk, run):
 @ANYWHERE
 @pytest.mark.machine("weights of disks")
 def test_weights_share_a_disk(containers, disk, fair_queue, nsunit):
-    read = "sh -c 'while :; do dd if=/disk of=/dev/null bs=256k iflag=direct 2>/dev/null; done'"
+    read = "sh -c 'while :; do dd if=/disk of=/dev/null bs=4M iflag=direct 2>/dev/null; done'"
     lines = SLEEP.replace("sleep 1000", read) + f"Bind={disk}:/disk\nPrivateUsers=no\n"
     lines += f"[Service]\nDeviceAllow={disk} r\n[Slice]\n"
     device = os.stat(disk).st_rdev

@@ -109,7 +109,7 @@ def test_no_test_after_a_reboot_may_be_asked_for(tmp_path, options, problems):
 
 
 @pytest.mark.parametrize(
-    ("place", "usual", "long"), [(guest_suite.NATIVELY, 150, 900), (guest_suite.MACHINE, 300, 1800)]
+    ("place", "usual", "long"), [(guest_suite.NATIVELY, 150, 900), (guest_suite.MACHINE, 600, 3600)]
 )
 def test_a_test_has_six_times_as_much_time_in_a_long_run(tmp_path, place, usual, long):
     for where, timeout in ((place, usual), (place.longer(run.LONG), long)):

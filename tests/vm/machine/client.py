@@ -22,7 +22,7 @@ from pathlib import Path
 
 Sink = Callable[[int, bytes], object]
 HELLO_SECONDS = 2  # after which it is said again
-SEND_SECONDS = 120  # for one message
+SEND_SECONDS = 240  # for one message: an emulated machine that boots while all else runs reads none for two minutes
 # Not by --wait: that of Debian 12 waits for ever where the start ends just then.
 STARTED = """
 end=$(($(date +%s) + {seconds}))

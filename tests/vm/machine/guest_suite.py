@@ -286,7 +286,17 @@ NATIVELY = Place(
 )
 # Those are many, and slow: a system of their own, beside the others.
 ONCE = replace(NATIVELY, title="booted natively, once", marks=f"{USUAL} and not machine and once", suffix="-once")
-MACHINE = Place("in a machine", Machine, f"{USUAL} and machine", "few", patience=2, seconds=75 * 60, suffix="-machine")
+MACHINE = Place(
+    "in a machine",
+    Machine,
+    f"{USUAL} and machine",
+    "few",
+    timeout=600,
+    patience=2,
+    silence=12 * 60,
+    seconds=75 * 60,
+    suffix="-machine",
+)
 USER = replace(
     MACHINE,
     title="in user mode",

@@ -22,7 +22,7 @@ SCRATCH_SIZE = 256 << 20
 SECOND_NODE = 256  # MB
 PROBE_SECONDS = 6
 START_SECONDS = 60
-BOOT_SECONDS = 300  # 20 in user mode where nothing else runs
+BOOT_SECONDS = 480  # 20 in user mode where nothing else runs
 END_SECONDS = 10
 LINES, LINE = 4, 160  # of a console, and characters of each, that are told with what went wrong
 

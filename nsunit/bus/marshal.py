@@ -12,6 +12,7 @@ import posix
 import sys
 
 from nsunit.bus.protocol import ACCESS_DENIED, DISCONNECTED, FILE_NOT_FOUND, NO_REPLY, TIMEOUT, UNREACHABLE, bus_error
+from nsunit.bytecode import TOP
 from nsunit.errors import BusError, where_users_systemd_is
 
 TYPE_CHECKING = False
@@ -233,13 +234,12 @@ def load_dbuslib() -> Any:
     global _library
     if _library is not None:
         return _library
-    specs = (finder.find_spec("pystemd", None) for finder in sys.meta_path)
-    spec = next((found for found in specs if found is not None), None)
-    if spec is None or spec.submodule_search_locations is None:
+    path = _path_of_pystemd()
+    if path is None:
         hint = "install python3-pystemd, or 'pip install pystemd'"
         raise BusError(UNREACHABLE, "the Python package 'pystemd' is not installed", hint=hint)
     stand_ins = {
-        "pystemd": _module("pystemd", __path__=spec.submodule_search_locations, __spec__=spec),
+        "pystemd": _module("pystemd", __path__=path),
         "pystemd.utils": _module("pystemd.utils", x2char_star=to_bytes),
         "pystemd.dbusexc": _module("pystemd.dbusexc", DBusError=SdBusError),
         "pprint": _module("pprint", pformat=repr),
@@ -258,6 +258,15 @@ def load_dbuslib() -> Any:
         sys.modules.update(before)
     _library = dbuslib
     return dbuslib
+
+
+def _path_of_pystemd() -> list[str] | None:
+    """The directories of the package.  As a rule it is beside this one, so that no names there have to be read."""
+    beside = f"{TOP}/pystemd"
+    if posix.access(f"{beside}/__init__.py", posix.R_OK):
+        return [beside]
+    specs = (finder.find_spec("pystemd", None) for finder in sys.meta_path)
+    return next((found.submodule_search_locations for found in specs if found is not None), None)
 
 
 def _module(name: str, **contents: object) -> Any:

@@ -4,12 +4,17 @@ import gc
 import posix
 import sys
 import time
+from _frozen_importlib import module_from_spec
+from _frozen_importlib_external import spec_from_file_location
 
 begun = time.monotonic_ns()
 # The process lives for a moment: a collection, or tearing the interpreter down, each costs more than all its mounts.
 gc.disable()
 # `-SI` leaves only the standard library on the path; the package stands two directories up.
 sys.path.append(__file__.rsplit("/", 3)[0])
+# An import would read all names of that directory, which can be hundreds, to find the package.
+package = spec_from_file_location("nsunit", sys.path[-1] + "/nsunit/__init__.py")
+sys.modules["nsunit"] = module_from_spec(package)  # type: ignore[arg-type]
 
 from nsunit import bytecode  # noqa: E402
 

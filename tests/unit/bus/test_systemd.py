@@ -454,7 +454,8 @@ def test_without_pystemd(monkeypatch):
     assert "python3-pystemd" in caught.value.hint
 
 
-def test_loading_leaves_no_stand_in_behind(monkeypatch, tmp_path):
+@pytest.mark.parametrize("beside", [True, False])
+def test_loading_leaves_no_stand_in_behind(monkeypatch, tmp_path, beside):
     """A package whose __init__ must not run, and whose dbuslib imports what pystemd's does."""
     package = tmp_path / "pystemd"
     package.mkdir()
@@ -466,7 +467,11 @@ def test_loading_leaves_no_stand_in_behind(monkeypatch, tmp_path):
 
     for name in [name for name in sys.modules if name.split(".")[0] == "pystemd"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    if beside:  # where nsunit is, and no directory of the path is read for it
+        monkeypatch.setattr(marshal, "TOP", str(tmp_path))
+        monkeypatch.setattr(sys, "path", ["/usr/none"])
+    else:
+        monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(marshal, "_library", None)
     found = marshal.load_dbuslib()
     assert found.x2char_star("a") == b"a"

@@ -152,10 +152,19 @@ def test_what_is_no_file_to_be_read(tmp_path: Path, path: str, flags: int, numbe
     os.symlink("small", tmp_path / "link")
     (tmp_path / "small").write_text("small")
     (tmp_path / "large").write_text("x" * 11)
+    before = os.listdir("/proc/self/fd")
     with pytest.raises(OSError) as caught:
         read_regular(f"{tmp_path}/{path}", 10, flags)
     assert (caught.value.errno, caught.value.filename) == (number, f"{tmp_path}/{path}")
     assert read_regular(f"{tmp_path}/link", 5) == b"small"
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_file_is_read_by_system_calls_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file object takes longer than they do, and a start reads what each of a thousand containers has noted."""
+    (tmp_path / "ids").write_text("1 65536\n" * 20_000)
+    monkeypatch.setattr("builtins.open", None)
+    assert read_regular(f"{tmp_path}/ids") == b"1 65536\n" * 20_000
 
 
 def test_a_file_that_is_exchanged_for_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

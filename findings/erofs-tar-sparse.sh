@@ -15,8 +15,8 @@
 # SEEK_DATA knows better: cp --sparse=auto and bsdtar have the contents, and so has tar without --sparse.  An overlay above
 # says 0 blocks as well, so a container's root is no better.
 #
-# Where it matters: with these options an image is smallest, and mkosi and others recommend them.  Back-ups and layers
-# made of a container whose root is such an image are zeros, with the right names, sizes and times.
+# Where it matters: with these options an image is smallest.  Back-ups and layers that are made of a container whose root is
+# such an image have zeros, with the right names, sizes and times.
 #
 # Needs: root, mmdebstrap, loop devices, a kernel with erofs and LZ4, unshare.
 set -eu

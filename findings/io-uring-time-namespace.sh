@@ -14,8 +14,8 @@
 #   clock_nanosleep, timerfd              0.5 s              0.5 s                       0.5 s
 #
 # Where it matters: a container that CRIU has brought to another host is in a time namespace, whose clocks are ahead or behind
-# by hours or days; so do runtimes with `linux.timeOffsets`.  Event loops on io_uring set their timers by absolute times:
-# none comes for days, or all come at once.
+# by hours or days; so is one that a runtime has made with `linux.timeOffsets`.  Of an event loop that has io_uring wake it
+# at absolute times no timer comes for days, or all come at once.
 #
 # Needs: root, python3 3.8 or newer, unshare with --monotonic, io_uring that is not disabled.
 set -eu

@@ -11,8 +11,8 @@
 #   lost    its queueing discipline, so a limit of 1 Mbit/s is none; ingress with its filters;
 #           proxy_arp, rp_filter and disable_ipv6: they are as for a new device in that namespace.
 #
-# Where it matters: who prepares a device on the host and hands it to a container (`ip link set … netns`, networkd's and
-# runtimes' ways of moving it): the traffic is not limited, IPv6 that was off is on, and a filter that sends packets
+# Where it matters: who prepares a device on the host and hands it to a container (`ip link set … netns`, and
+# whatever else moves it): the traffic is not limited, IPv6 that was off is on, and a filter that sends packets
 # elsewhere is gone.
 #
 # Needs: root, mmdebstrap, unshare, nsenter, a kernel with veth, sch_tbf and sch_ingress.

@@ -12,9 +12,8 @@
 # systemd-sysext puts the overlay together in a mount namespace of its own, whose mounts reach the caller by propagation alone.
 # `systemd-confext merge` does the same with /etc.
 #
-# Where it matters: / is private in what unshare(1) and container runtimes make, and slave in services with PrivateTmp= or
-# ProtectSystem=: a container's start script, or a service that merges before it goes on, has its exit status 0 and runs
-# without what the extension has.
+# Where it matters: / is private in what unshare(1) makes, and in most containers: what merges there when it starts has its exit
+# status 0, and goes on without what the extension has.
 #
 # Needs: root, mmdebstrap, unshare.
 set -eu

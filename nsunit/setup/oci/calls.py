@@ -22,19 +22,22 @@ def prlimit(resource: int, soft: int, hard: int) -> None:
 
 
 def allow_limits(pid: int, limits: tuple[tuple[int, int, int], ...]) -> None:
-    """Raise hard limits of process *pid* to those of *limits* (resource, soft, hard): then it can set them all itself.
+    """Raise the limits of process *pid* to those of *limits* (resource, soft, hard): then it can set them all itself.
 
-    In a user namespace nobody may raise any: CAP_SYS_RESOURCE of the host's is asked for.  Who has none leaves them.
+    In a user namespace nobody may raise a hard one: it takes CAP_SYS_RESOURCE of the host.  Who has none leaves it.
+    A soft one, of processes, signals and message queues, holds for the namespace as it is when that is made, whatever
+    is set inside (findings/userns-keeps-soft-limits.sh).
     """
-    for resource, _, hard in limits:
+    for resource, soft, hard in limits:
         before = bytearray(16)  # struct rlimit64
         linux.old_call("prlimit64", pid, resource, None, before)
-        soft, highest = struct.unpack("=QQ", before)
-        if hard > highest:
-            try:
-                linux.old_call("prlimit64", pid, resource, struct.pack("=QQ", soft, hard), None)
-            except PermissionError:
-                return
+        now, highest = struct.unpack("=QQ", before)
+        if soft <= now and hard <= highest:
+            continue
+        try:
+            linux.old_call("prlimit64", pid, resource, struct.pack("=QQ", max(now, soft), max(highest, hard)), None)
+        except PermissionError:
+            linux.old_call("prlimit64", pid, resource, struct.pack("=QQ", max(now, min(soft, highest)), highest), None)
 
 
 def sched_setattr(policy: int, flags: int, nice: int, priority: int, runtime: int, deadline: int, period: int) -> None:

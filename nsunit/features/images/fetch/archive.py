@@ -6,6 +6,7 @@ file that was removed, and a mark on a directory says that it hides those below:
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
 _TAR = (
-    *("tar", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--numeric-owner", "--sparse", "--no-recursion"),
+    *("tar", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--numeric-owner", "--no-recursion"),
     *("--acls", "--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability"),
     *("--xattrs-exclude=user.overlay.*", "--null", "--verbatim-files-from"),
 )
@@ -73,8 +74,10 @@ def _pack(directory: str, target: str, whiteouts: str, *, mounts: bool) -> list[
 
     What is mounted below belongs to it with *mounts* alone: a disk may have /usr, /var and others in partitions.
     """
-    entries, removed = _entries(os.fsencode(directory), mounts)
-    warnings = _tar("--create", target, directory, entries)
+    entries, packed, removed = _entries(os.fsencode(directory), mounts)
+    warnings = _tar("--create", target, directory, entries, "--sparse")
+    if packed:
+        warnings += _tar("--append", target, directory, packed)
     if removed:
         for path in removed:
             os.makedirs(os.path.dirname(os.fsencode(whiteouts) + b"/" + path), exist_ok=True)
@@ -84,10 +87,15 @@ def _pack(directory: str, target: str, whiteouts: str, *, mounts: bool) -> list[
     return warnings
 
 
-def _entries(top: bytes, mounts: bool) -> tuple[list[bytes], list[bytes]]:
-    """What is in the directory *top*, in other file systems with *mounts* alone; and empty files for what it hides."""
+def _entries(top: bytes, mounts: bool) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """What is in the directory *top*, in other file systems with *mounts* alone; and empty files for what it hides.
+
+    Between them are files that tar(1) would take for holes with --sparse.
+    """
     device = os.lstat(top).st_dev
-    found, removed = [b"."], []
+    found = [b"."]
+    packed: list[bytes] = []
+    removed: list[bytes] = []
     for parent, directories, files in os.walk(top, onerror=_raise):
         directories.sort()
         relative = parent[len(top) + 1 :]
@@ -99,10 +107,29 @@ def _entries(top: bytes, mounts: bool) -> tuple[list[bytes], list[bytes]]:
             if stat.S_ISCHR(status.st_mode) and not status.st_rdev:
                 removed.append(os.path.join(relative, b".wh." + name))
             elif not stat.S_ISSOCK(status.st_mode):
-                found.append(path)
+                (packed if _is_packed(os.path.join(parent, name), status) else found).append(path)
             if stat.S_ISDIR(status.st_mode) and status.st_dev != device and not mounts:
                 directories.remove(name)
-    return found, removed
+    return found, packed, removed
+
+
+def _is_packed(path: bytes, status: os.stat_result) -> bool:
+    """Whether the file has contents, and no blocks of its own: erofs may have put it together with others.
+
+    tar(1) goes by the number of blocks, and would write zeros (findings/erofs-tar-sparse.sh).
+    """
+    if not stat.S_ISREG(status.st_mode) or status.st_blocks or not status.st_size:
+        return False
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.lseek(file, 0, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    finally:
+        os.close(file)
+    return True
 
 
 def _raise(error: OSError) -> None:
@@ -116,9 +143,10 @@ def _is_set(path: bytes, name: str) -> bool:
         return False  # it has none, or its file system has no attributes
 
 
-def _tar(what: str, target: str, directory: str, entries: list[bytes]) -> list[str]:
+def _tar(what: str, target: str, directory: str, entries: list[bytes], *options: str) -> list[str]:
     names = b"\0".join(b"./" + entry if entry != b"." else entry for entry in entries)
-    return _run(*_TAR, what, f"--file={target}", f"--directory={directory}", "--files-from=-", given=names, differs=1)
+    places = (f"--file={target}", f"--directory={directory}", "--files-from=-")
+    return _run(*_TAR, *options, what, *places, given=names, differs=1)
 
 
 def _run(*command: str, given: bytes = b"", differs: int = 0) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tarfile
 
 import pytest
 
@@ -145,5 +146,36 @@ def test_what_is_mounted_below_belongs_to_a_disk_alone(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "lstat", lstat)
     top = os.fsencode(tmp_path)
-    assert archive._entries(top, mounts=False) == ([b".", b"usr"], [])
-    assert archive._entries(top, mounts=True) == ([b".", b"usr", b"usr/lib"], [])
+    assert archive._entries(top, mounts=False) == ([b".", b"usr"], [], [])
+    assert archive._entries(top, mounts=True) == ([b".", b"usr", b"usr/lib"], [], [])
+
+
+def test_a_file_without_blocks_of_its_own_is_no_hole(tmp_path, monkeypatch):
+    """Of erofs, with fragments: tar --sparse would go by the number of blocks, and write zeros."""
+    top = tmp_path / "top"
+    top.mkdir()
+    (top / "data").write_bytes(b"x" * 10_000)
+    os.link(top / "data", top / "link")
+    with (top / "hole").open("wb") as file:
+        file.truncate(10_000)
+    (top / "empty").touch()
+    real, run, commands = os.lstat, archive._run, []
+
+    def lstat(path):
+        status = real(path)
+        return os.stat_result((*status,), {"st_blocks": 0})
+
+    def recorded(*command, given=b"", differs=0):
+        commands.append(("--sparse" in command, given.split(b"\0")))
+        return run(*command, given=given, differs=differs)
+
+    monkeypatch.setattr(os, "lstat", lstat)
+    monkeypatch.setattr(archive, "_run", recorded)
+    assert archive._pack(str(top), str(tmp_path / "it.tar"), str(tmp_path / "whiteouts"), mounts=False) == []
+    assert commands == [(True, [b".", b"./empty", b"./hole"]), (False, [b"./data", b"./link"])]
+    with tarfile.open(tmp_path / "it.tar") as file:
+        members = {member.name.removeprefix("./"): member for member in file}
+        assert sorted(members) == [".", "data", "empty", "hole", "link"]
+        assert members["link"].islnk()
+        assert file.extractfile(members["data"]).read() == b"x" * 10_000
+        assert file.extractfile(members["hole"]).read() == bytes(10_000)

@@ -28,6 +28,14 @@ def word(text: str, *, specifiers: bool = False) -> str:
     return f'"{quoted}"'
 
 
+def word_of_parts(text: str, *, specifiers: bool = False) -> str:
+    """*text*, whose parts have been through `path`, as one word of a list; backslashes stay those of the parts."""
+    text = text if specifiers else literal(text)
+    if text and _SAFE.issuperset(text.replace("\\", "")):
+        return text
+    return '"' + text.replace('"', '"\'"\'"') + '"'
+
+
 def escaped(text: str) -> str:
     """*text* with its backslashes and control characters as C escapes."""
     return "".join(

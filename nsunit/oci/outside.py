@@ -24,7 +24,7 @@ def after_start(container: Container, config: Json) -> None:
     """
     text = hooks.state(config, container.bundle, container.id, RUNNING, container.pid)
     try:
-        run_all("poststart", hooks.parse(config).get("poststart", ()), text)
+        run_all("poststart", hooks.parse(config).get("poststart", ()), text, container.bundle)
     except HookError as error:
         kill_all(container)
         raise OciError(str(error)) from None
@@ -35,6 +35,6 @@ def after_end(container: Container, config: Json, warn: Callable[[str], None]) -
     text = hooks.state(config, container.bundle, container.id, STOPPED, 0)
     for number, hook in enumerate(hooks.parse(config).get("poststop", ())):
         try:
-            run(hook, text)
+            run(hook, text, container.bundle)
         except HookError as error:
             warn(f"error running poststop hook #{number}: {error}")

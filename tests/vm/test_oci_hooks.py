@@ -43,6 +43,20 @@ def test_hooks_run_in_their_order_and_places(bundle, rootfs):
     assert [line[1] == own for line in lines] == [True, True, False, True, True]
 
 
+def test_hooks_outside_begin_in_the_bundle(bundle):
+    """Wherever the one is who calls, as with runc and crun."""
+    where = bundle.path / "where"
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"pwd >> {where}"]}
+    bundle.config["hooks"] = {kind: [hook] for kind in ("prestart", "createRuntime", "poststart", "poststop")}
+    bundle.save()
+    bundle.call("create", "--bundle", str(bundle.path), "--pid-file", str(bundle.path / "pid"), bundle.id, cwd="/")
+    bundle.call("start", bundle.id, cwd="/")
+    bundle.call("kill", bundle.id, "KILL", cwd="/")
+    os.waitpid(int((bundle.path / "pid").read_text()), 0)
+    bundle.call("delete", bundle.id, cwd="/")
+    assert where.read_text().split() == [str(bundle.path)] * 4
+
+
 def test_a_hook_that_fails_at_the_start_ends_the_container(bundle):
     bundle.config["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "echo why >&2; exit 4"]}]}
     bundle.save()

@@ -41,6 +41,7 @@ _WITH_VALUE = {
     "workdir": ("", "WorkingDirectory", ""),
     "working-directory": ("w", "WorkingDirectory", ""),
 }
+_CAPABILITIES = ("cap-add", "cap-drop")
 _FLAGS = {"init": ("Init", "yes"), "read-only": ("ReadOnly", "yes")}
 _MEANT_ANYWAY = ("rm",)  # what has no name of its own leaves nothing, unless --keep is given
 
@@ -53,10 +54,17 @@ FLAGS = (*_FLAGS, *_MEANT_ANYWAY)
 def said(invocation: Invocation) -> list[Said]:
     """The keys for which options of *invocation* stand."""
     found = [("Container", key, value) for long, (key, value) in _FLAGS.items() if invocation.flag(long)]
-    for long, (_, key, before) in _WITH_VALUE.items():
+    for long in (*(long for long in _WITH_VALUE if long not in _CAPABILITIES), *_capabilities(invocation)):
+        _, key, before = _WITH_VALUE[long]
         for value in invocation.values(long):
             found += _key(long, key, before + value)
     return found
+
+
+def _capabilities(invocation: Invocation) -> tuple[str, ...]:
+    """The options about capabilities in the order in which they count there, however they are typed."""
+    added, dropped = ({value.upper() for value in invocation.values(long)} for long in _CAPABILITIES)
+    return _CAPABILITIES if "ALL" in added and "ALL" not in dropped else _CAPABILITIES[::-1]
 
 
 def check_terminal(invocation: Invocation) -> None:

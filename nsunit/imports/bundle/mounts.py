@@ -54,7 +54,7 @@ def _mount(target: Target, item: dict[str, Any]) -> None:
                 if name == "size" and value.lower() not in _SHM_SIZES:
                     target.say("ShmSize", value.upper())
             return
-        kept = [option for option in options if option not in _SAME and option != "tmpcopyup"]
+        kept = [option for option in options if option not in _SAME]
         podman.tmpfs(target, ":".join([part(where), *([",".join(kept)] if kept else [])]))
     elif kind == "overlay":
         raise NotCarried("nothing lies over a directory to take what is written", "use Layer= for the root, or Bind=")

@@ -139,6 +139,8 @@ def _io_priority(target: Target, value: Any) -> None:
 
 def _annotations(target: Target, values: Any) -> None:
     for name, value in values.items():
+        if name.startswith(("org.systemd.property.", "run.oci.")):
+            target.remark(f"'{name}' is for the runtime, and means nothing here", "use the key of [Service] or [Slice]")
         target.words("X-Annotation", f"{name}={value}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 
 from nsunit.imports.compose import files
-from nsunit.imports.compose.project import FILES, OVERRIDES, Project
+from nsunit.imports.compose.project import FILES, OVERRIDES, Project, is_bind
 from nsunit.imports.compose.service import Service
 from nsunit.imports.model import Draft, Imported, NotCarried, Origin, Remark, Unusable
 from nsunit.imports.podman.network import range_of
@@ -293,8 +293,8 @@ class _Made:
             external = said.pop("external", False)
             called = str(own) if own else name if external else f"{project.name}-{name}"
             options = {str(key): str(text) for key, text in (said.pop("driver_opts", None) or {}).items()}
-            if options.get("device", "").startswith("/") and "bind" in options.get("o", ""):
-                called = options["device"]
+            if is_bind(options):
+                called = project.absolute(options["device"])
             elif options.get("type") == "tmpfs":
                 called = ":".join(["tmpfs", *([options["o"]] if options.get("o") else [])])
             elif options:

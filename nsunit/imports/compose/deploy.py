@@ -27,9 +27,15 @@ _OLDER = (
 
 
 def take_limits(service: Service) -> None:
-    """What deploy: says of limits is in place of the older keys, as the specification has it."""
+    """What deploy: says of limits and restarts is in place of the older keys, as the specification has it."""
     deploy = service.data.get("deploy") or {}
-    resources = deploy.get("resources") or {} if isinstance(deploy, dict) else {}
+    policy = deploy.get("restart_policy")
+    if policy and service.data.get("restart"):
+        restart = str(service.data.pop("restart")).partition(":")[0]
+        if restart.replace("unless-stopped", "always") != _condition(policy):
+            service.at("restart")
+            service.target.remark("deploy.restart_policy says otherwise, and counts", "leave out one of the two")
+    resources = deploy.get("resources") or {}
     for kind, key, old in _OLDER:
         text = (resources.get(kind) or {}).get(key)
         if text is None or service.data.get(old) is None:
@@ -65,14 +71,18 @@ def deploy(service: Service, value: dict[str, Any]) -> None:
 
 
 def _restart_policy(service: Service, policy: dict[str, Any]) -> None:
-    condition = {"any": "always", "none": "no"}.get(str(policy.get("condition") or "any"), "on-failure")
+    condition = _condition(policy)
     times = policy.get("max_attempts")
-    if "restart" not in service.data:
-        if condition != "no":
-            service.target.say("Restart", condition, "Service")
-        if times:
-            service.target.say("StartLimitBurst", str(int(times) + 1), "Unit")
-            window = policy.get("window")
-            service.target.say("StartLimitIntervalSec", seconds(str(window)) if window else "infinity", "Unit")
+    if condition != "no":
+        service.target.say("Restart", condition, "Service")
+    if times:
+        service.target.say("StartLimitBurst", str(int(times) + 1), "Unit")
+        window = policy.get("window")
+        service.target.say("StartLimitIntervalSec", seconds(str(window)) if window else "infinity", "Unit")
     if policy.get("delay"):
         service.target.say("RestartSec", seconds(str(policy["delay"])), "Service")
+
+
+def _condition(policy: dict[str, Any]) -> str:
+    """Restart= for a policy."""
+    return {"any": "always", "none": "no"}.get(str(policy.get("condition") or "any"), "on-failure")

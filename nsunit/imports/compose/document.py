@@ -23,6 +23,22 @@ class Reset(str):
     """`!reset`: what was said before is taken back."""
 
 
+class Override:
+    """`!override`: a *value* that replaces what was said before."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def unmarked(data: Any) -> Any:
+    """*data* where nothing was said before that its marks were about."""
+    if isinstance(data, Override):
+        return unmarked(data.value)
+    if isinstance(data, dict):
+        return {name: unmarked(value) for name, value in data.items() if not isinstance(value, Reset)}
+    return [unmarked(item) for item in data] if isinstance(data, list) else data
+
+
 class Document:
     """A file's `data`, of dictionaries, lists, texts, booleans and None, and its `lines`.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os.path
 
 from nsunit.imports.compose import document, shapes, variables
-from nsunit.imports.compose.document import Reset
+from nsunit.imports.compose.build import location
+from nsunit.imports.compose.document import Override, Reset, unmarked
 from nsunit.imports.model import NotCarried, Origin, Remark, Unusable
 
 TYPE_CHECKING = False
@@ -21,6 +22,8 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 # Lists whose items are told apart by where they are inside.
 _BY_TARGET = {"volumes": 1, "devices": 1}
 _UNIQUE = frozenset("cap_add cap_drop dns dns_search dns_opt expose security_opt tmpfs profiles group_add".split())
+_SEVERAL = frozenset("dns dns_opt dns_search env_file label_file tmpfs".split())  # one, or a list
+_NAMES = frozenset("depends_on networks".split())  # lists or mappings
 _REPLACED = frozenset("command entrypoint test".split())
 _MAPPINGS = frozenset("environment labels annotations extra_hosts sysctls driver_opts args".split())
 
@@ -39,12 +42,17 @@ class Project:
             raise Unusable(Origin("", 0, "compose"), "there is no compose file", f"files are {', '.join(FILES)}")
         self.base = os.path.dirname(paths[0])
         self.environ = self._environ(self.base, dict(given.environ))
-        for path, text in given.texts:
-            self.data = self.merged(self.data, self.read(path, text, self.environ))
+        documents = [(path, document.read(path, text)) for path, text in given.texts]
+        for _, found in documents:
+            self.lines |= found.lines
+        self.name = self._name([found.data.get("name") for _, found in documents])
+        self.environ["COMPOSE_PROJECT_NAME"] = self.name  # variables in all the rest may name it
+        for path, found in documents:
+            self.data = self.merged(self.data, self._replaced(path, found, self.environ))
         self._include(self.base)
-        self.name = self._name()
+        self.data = {key: value if key == "services" else unmarked(value) for key, value in self.data.items()}
         self._extend_all()
-        shapes.check(self)
+        shapes.check(self, self.data)
 
     def origin(self, *where: str) -> Origin:
         """Where that was said, or what it is in."""
@@ -75,7 +83,9 @@ class Project:
 
     def read(self, path: str, text: str, environ: dict[str, str]) -> dict[str, Any]:
         """The data of one file, with its variables replaced."""
-        found = document.read(path, text)
+        return self._replaced(path, document.read(path, text), environ)
+
+    def _replaced(self, path: str, found: document.Document, environ: dict[str, str]) -> dict[str, Any]:
         said: set[str] = set()
 
         def unset(name: str, where: tuple[str, ...]) -> None:
@@ -97,11 +107,13 @@ class Project:
         """*new* over *old*, as the specification merges files."""
         if isinstance(new, Reset):
             return None
-        if isinstance(new, _Override):
+        if isinstance(new, Override):
             return new.value
         key = where[-1] if where else ""
         if key in _REPLACED:
             return new
+        if len(where) == 3 and where[0] == "services":
+            old, new = _of_one_kind(key, old, new)
         if key in _MAPPINGS and isinstance(old, (dict, list)) and isinstance(new, (dict, list)):
             return {**_as_mapping(old), **_as_mapping(new)}
         if isinstance(old, dict) and isinstance(new, dict):
@@ -136,15 +148,21 @@ class Project:
                 found = self.merged(found, self.read(whole, text, environ))
             if depth > DEPTH_MAX:
                 raise Unusable(self.origin("include"), "files include each other", "include each one once")
+            shapes.check(self, found)
             found = _with_paths(found, folder, self)
             own = self.data
             self.data = found
             self._include(folder, depth + 1)
             self.data = self.merged(self.data, own)
 
-    def _name(self) -> str:
-        asked = self.given.project or str(self.data.get("name") or "") or self.environ.get("COMPOSE_PROJECT_NAME", "")
-        name = asked or os.path.basename(self.base)
+    def _name(self, said: list[Any]) -> str:
+        """What the project is called, of whose files the last one counts that says it."""
+        own = next((str(name) for name in reversed(said) if name), "")
+        try:
+            own = variables.expand(own, self.environ, lambda _name: None)
+        except NotCarried as lost:
+            raise Unusable(self.origin("name"), lost.reason, lost.instead) from None
+        name = self.given.project or self.environ.get("COMPOSE_PROJECT_NAME") or own or os.path.basename(self.base)
         kept = "".join(char for char in name.lower() if char in _NAME).lstrip("_-")
         if not kept:
             raise Unusable(self.origin("name"), f"'{name}' is no name of a project", "use --project=NAME")
@@ -161,6 +179,7 @@ class Project:
             raise Unusable(
                 self.origin("services"), "the file has services at its top, as in version 1 of the format", hint
             )
+        services = {name: item.value if isinstance(item, Override) else item for name, item in services.items()}
         for name, service in services.items():
             if service is not None and not isinstance(service, dict):
                 raise Unusable(self.origin("services", name), "it is no mapping", "write its keys below it")
@@ -170,7 +189,7 @@ class Project:
         service = dict(services[name] or {})
         extends = service.pop("extends", None)
         if extends is None:
-            return service
+            return dict(unmarked(service))
         said = extends if isinstance(extends, dict) else {"service": extends}
         other, others, folder = str(said.get("service", "")), services, base
         if said.get("file"):
@@ -181,7 +200,9 @@ class Project:
                     self.origin("services", name, "extends"), f"'{path}' is not there", "name a compose file"
                 )
             kept = dict(self.lines)
-            others = self.read(path, text, self.environ).get("services") or {}
+            found = self.read(path, text, self.environ)
+            shapes.check(self, found)
+            others = found.get("services") or {}
             self.lines = {**self.lines, **kept}
             folder = os.path.dirname(path)
         if other not in others:
@@ -198,7 +219,7 @@ class Project:
         for where, origin in list(self.lines.items()):
             if where[:2] == ("services", other) and others is services:
                 self.lines.setdefault(("services", name, *where[2:]), origin)
-        return dict(self.merged(inherited, service, ("services", name)))
+        return dict(unmarked(self.merged(inherited, service, ("services", name))))
 
     def absolute(self, path: str, base: str = "") -> str:
         """The absolute path that *path* means in a file below *base*."""
@@ -213,19 +234,12 @@ def _nearest(lines: document.Lines, where: tuple[str, ...], path: str) -> Origin
     return (found or Origin(path, 0, "")).replace(key=".".join(where))
 
 
-class _Override:
-    """A value that replaces what was there."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
 def _mark(data: Any, where: tuple[str, ...]) -> None:
     *parents, last = where
     for key in parents:
         data = data[key] if isinstance(data, dict) else data[int(key)]
     if isinstance(data, dict):
-        data[last] = _Override(data[last])
+        data[last] = Override(data[last])
 
 
 def _as_mapping(data: Any) -> dict[str, Any]:
@@ -241,11 +255,33 @@ def _as_mapping(data: Any) -> dict[str, Any]:
     return found
 
 
+def _of_one_kind(key: str, old: Any, new: Any) -> tuple[Any, Any]:
+    """*old* and *new* of the key of a service, in one of its ways to be written."""
+    if old is None or new is None:
+        return old, new
+    if key in _SEVERAL:
+        return [old] if isinstance(old, (str, dict)) else old, [new] if isinstance(new, (str, dict)) else new
+    if key == "build":
+        return ({"context": old} if isinstance(old, str) else old, {"context": new} if isinstance(new, str) else new)
+    if key in _NAMES and dict in (type(old), type(new)):
+        return (
+            dict.fromkeys(old) if isinstance(old, list) else old,
+            dict.fromkeys(new) if isinstance(new, list) else new,
+        )
+    if key == "logging" and isinstance(old, dict) and isinstance(new, dict):
+        drivers = {old.get("driver"), new.get("driver")} - {None}
+        return ({} if len(drivers) > 1 else old), new  # options are of one driver
+    return old, new
+
+
 def _lists(key: str, old: list[Any], new: list[Any]) -> list[Any]:
     if key in _BY_TARGET:
         targets = {_target(item) for item in new}
         return [item for item in old if _target(item) not in targets] + new
-    if key in ("secrets", "configs", "ports") or key in _UNIQUE:
+    if key in ("secrets", "configs"):
+        targets = {_secret(item) for item in new}
+        return [item for item in old if _secret(item) not in targets] + new
+    if key == "ports" or key in _UNIQUE:
         return [item for item in old if item not in new] + new
     return old + new
 
@@ -255,6 +291,11 @@ def _target(item: Any) -> str:
         return str(item.get("target", ""))
     parts = str(item).split(":")
     return parts[1] if len(parts) > 1 else parts[0]
+
+
+def _secret(item: Any) -> str:
+    """Where a secret or a config is in the container."""
+    return str(item.get("target") or item.get("source")) if isinstance(item, dict) else str(item)
 
 
 def _with_paths(data: dict[str, Any], folder: str, project: Project) -> dict[str, Any]:
@@ -268,11 +309,21 @@ def _with_paths(data: dict[str, Any], folder: str, project: Project) -> dict[str
         for item in (found.get(kind) or {}).values():
             if isinstance(item, dict) and item.get("file"):
                 item["file"] = project.absolute(str(item["file"]), folder)
+    for item in (found.get("volumes") or {}).values():
+        options = item.get("driver_opts") if isinstance(item, dict) else None
+        if isinstance(options, dict) and is_bind(options):
+            options["device"] = project.absolute(str(options["device"]), folder)
     return found
 
 
+def is_bind(options: dict[str, Any]) -> bool:
+    """Whether a volume with these is a directory that is bound."""
+    return bool(options.get("device")) and "bind" in str(options.get("o") or "").split(",")
+
+
 def _service_paths(service: dict[str, Any], folder: str, project: Project) -> dict[str, Any]:
-    found = dict(service)
+    marked = {key for key, value in service.items() if isinstance(value, Override)}
+    found = {key: value.value if key in marked else value for key, value in service.items()}
     volumes = []
     for item in found.get("volumes") or []:
         if isinstance(item, str) and item.startswith((".", "~")):
@@ -283,6 +334,13 @@ def _service_paths(service: dict[str, Any], folder: str, project: Project) -> di
         volumes.append(item)
     if volumes:
         found["volumes"] = volumes
+    if found.get("build"):
+        built = found["build"] if isinstance(found["build"], dict) else {"context": found["build"]}
+        found["build"] = {**built, "context": location(str(built.get("context") or "."), folder, project)}
+    labels = found.get("label_file")
+    if labels:
+        items = labels if isinstance(labels, list) else [labels]
+        found["label_file"] = [project.absolute(str(item), folder) for item in items]
     files = found.get("env_file")
     if files:
         items = [files] if isinstance(files, (str, dict)) else files
@@ -294,4 +352,4 @@ def _service_paths(service: dict[str, Any], folder: str, project: Project) -> di
         ]
     if isinstance(found.get("extends"), dict) and found["extends"].get("file"):
         found["extends"] = {**found["extends"], "file": project.absolute(str(found["extends"]["file"]), folder)}
-    return found
+    return {key: Override(value) if key in marked else value for key, value in found.items()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
 
+from nsunit.imports.compose.build import build
 from nsunit.imports.compose.deploy import deploy, take_limits
 from nsunit.imports.compose.environment import environment_files
 from nsunit.imports.compose.values import mode, pairs, text_of, words_of
@@ -173,18 +173,6 @@ class Service:
             self.target.plain("Image", f"localhost/{self.project.name}-{self.name}:latest")
 
     # Keys, by their names.
-
-    def _build(self, value: Any) -> None:
-        said_image = str(self.data.get("image") or f"localhost/{self.project.name}-{self.name}")
-        image = whole_name(said_image, self.project.given)  # what 'build -t' makes of a short name is another one
-        said = value if isinstance(value, dict) else {"context": value}
-        context = self.project.absolute(str(said.get("context") or "."))
-        words = ["nsunit", "build", "-t", image]
-        words += ["-f", self.project.absolute(str(said["dockerfile"]), context)] if said.get("dockerfile") else []
-        words += ["--target", str(said["target"])] if said.get("target") else []
-        for name, text in pairs(said.get("args")):
-            words.append(f"--build-arg={name}" if text is None else f"--build-arg={name}={text_of(text)}")
-        raise NotCarried("nsunit does not build it at a start", shlex.join([*words, context]))
 
     def _command(self, value: Any) -> None:
         self.words = self._program(value)
@@ -374,7 +362,7 @@ class Service:
 _KEYS: dict[str, Callable[[Service, Any], None]] = {
     "attach": Service._nothing,
     "blkio_config": Service._blkio,
-    "build": Service._build,
+    "build": build,
     "command": Service._command,
     "configs": Service._nothing,
     "container_name": Service._container_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nsunit.imports.compose.document import Override, Reset
 from nsunit.imports.model import Unusable
 
 TYPE_CHECKING = False
@@ -23,6 +24,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 # Those of services that are not here are looked at one by one, and told where they are of another shape.
 _SHAPES = (
+    ("services", ("mapping", "write NAME: and below it its keys")),
+    ("services.*", _MAPPING),
     *((f"{kind}{below}", _MAPPING) for kind in ("networks", "volumes", "configs", "secrets") for below in ("", ".*")),
     ("networks.*.driver_opts", _MAPPING),
     ("networks.*.ipam", _MAPPING),
@@ -42,23 +45,24 @@ _SHAPES = (
 _NAMED = ("services.*.depends_on", "services.*.networks")
 
 
-def check(project: Project) -> None:
-    """See that the data of *project* are of these shapes; what is empty is of any.
+def check(project: Project, data: dict[str, Any]) -> None:
+    """See that *data* of a file of *project* are of these shapes; what is empty is of any.
 
     Raises:
         Unusable: something is not.
     """
     for pattern, (kind, hint) in _SHAPES:
-        for where, value in _found(project.data, pattern.split(".")):
+        for where, value in _found(data, pattern.split(".")):
             _check(project, where, value, kind, hint)
     for pattern in _NAMED:
-        for where, value in _found(project.data, pattern.split(".")):
+        for where, value in _found(data, pattern.split(".")):
             for name, item in _items(value):
                 _check(project, (*where, name), item, *(_MAPPING if isinstance(value, dict) else _TEXT))
 
 
 def _check(project: Project, where: tuple[str, ...], value: Any, kind: str, hint: str) -> None:
-    if value is not None and not isinstance(value, _KINDS[kind]):
+    value = value.value if isinstance(value, Override) else value
+    if value is not None and not isinstance(value, (Reset, *_KINDS[kind])):
         raise Unusable(project.origin(*where), f"it is no {kind}", hint)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from nsunit.definition.words import ValueProblem, split
 from nsunit.imports.model import NotCarried
+from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from nsunit.imports.podman.target import Target
+
+_BLANK = " \t\r\n"
 
 
 def pairs(value: Any) -> list[tuple[str, Any]]:
@@ -27,17 +29,36 @@ def pairs(value: Any) -> list[tuple[str, Any]]:
 
 
 def words_of(value: Any) -> list[str]:
-    """The words of a command, from a list or a text as a shell reads it.
+    """The words of a command, from a list or a text as docker compose takes it apart.
+
+    Lines end words, as blanks do; a backslash keeps the next character, but between single quotes, where it is one.
 
     Raises:
         NotCarried: its quotes do not end.
     """
     if isinstance(value, list):
         return [text_of(item) for item in value]
-    try:
-        return split(str(value), c_escapes=False, controls=True)
-    except ValueProblem as problem:
-        raise NotCarried(problem.message, problem.hint or "write a list") from None
+    found: list[str] = []
+    word: str | None = None
+    quote = ""
+    characters = iter(text := str(value))
+    for char in characters:
+        if char == "\\" and quote != "'":
+            char = next(characters, "")
+            if not char:
+                raise NotCarried(f"'{printable(text)}' ends with a backslash", "write two backslashes")
+        elif char == quote or (not quote and char in "\"'"):
+            quote = "" if quote else char
+            char = ""
+        elif not quote and char in _BLANK:
+            found += [] if word is None else [word]
+            word = None
+            continue
+        word = (word or "") + char
+    if quote:
+        hint = "close it, or put a backslash before it"
+        raise NotCarried(f"'{printable(text)}' has an unbalanced {quote} quote", hint)
+    return found if word is None else [*found, word]
 
 
 def text_of(value: Any) -> str:

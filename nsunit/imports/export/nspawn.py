@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsunit.definition.setting import keys_of
-from nsunit.imports.export.source import plain, words
+from nsunit.imports.export.source import paths, plain, words
 from nsunit.imports.model import NotCarried
 from nsunit.imports.text import path as part
 from nsunit.imports.text import word
@@ -129,11 +129,11 @@ class _Machine:
                 self.source.remark(line, f"'{option}' is no option of a bind there", "use idmap")
             kept = ",".join(option for option in options if option in ("idmap", "norbind"))
             value = part(source) if where == source and not kept else f"{part(source)}:{part(where)}"
-            self.say("Files", line.key, _word(f"{value}:{kept}" if kept else value))
+            self.say("Files", line.key, f"{value}:{kept}" if kept else value)  # quotes and blanks are of the path there
 
     def _tmpfs(self, line: Line) -> None:
-        for item in words(plain(line.value)):
-            self.say("Files", "TemporaryFileSystem", _word(item))
+        for item in paths(plain(line.value)):
+            self.say("Files", "TemporaryFileSystem", item)
 
     def _capability(self, line: Line) -> None:
         for item in line.value.split():

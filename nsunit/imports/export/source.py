@@ -49,7 +49,7 @@ class Source:
         Raises:
             NotCarried: they are none.
         """
-        for item in words(text):
+        for item in paths(text):
             if item.startswith("-"):
                 self.remark(line, "what is not there is an error", "make it before the start")
             source, *rest = fields(item.removeprefix("-"))
@@ -73,8 +73,21 @@ def words(text: str) -> list[str]:
     Raises:
         NotCarried: they are none.
     """
+    return _split(text, c_escapes=True, controls=True)
+
+
+def paths(text: str) -> list[str]:
+    """The words of a list of paths and what follows them, in which backslashes are before colons and backslashes.
+
+    Raises:
+        NotCarried: they are none.
+    """
+    return _split(text, keep_escapes=True)
+
+
+def _split(text: str, **how: bool) -> list[str]:
     try:
-        return split(text, c_escapes=True, controls=True)
+        return split(text, **how)
     except ValueProblem as problem:
         raise NotCarried(problem.message, problem.hint or "mind the quotes") from None
 

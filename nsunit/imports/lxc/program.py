@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nsunit.definition.words import ValueProblem, split
 from nsunit.imports.model import NotCarried, Origin
 from nsunit.imports.text import command
+from nsunit.names import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,10 +65,25 @@ def _may_mount(config: Config) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    try:
-        return split(text, c_escapes=False, controls=True) or [_DEFAULT]
-    except ValueProblem as problem:
-        raise NotCarried(problem.message, problem.hint or "mind the quotes") from None
+    """The words of a command as LXC takes it apart: quotes stand around a whole word, and a backslash is one.
+
+    Raises:
+        NotCarried: quotes do not end.
+    """
+    found = []
+    rest = text.strip()
+    while rest:
+        quote = rest[0]
+        if quote in "\"'":
+            word, end, rest = rest[1:].partition(quote)
+            if not end:
+                raise NotCarried(f"'{printable(text)}' has an unbalanced {quote} quote", "close it")
+        else:
+            word, *more = rest.split(maxsplit=1)
+            rest = more[0] if more else ""
+        found.append(word)
+        rest = rest.lstrip()
+    return found or [_DEFAULT]
 
 
 def signal(target: Target, _config: Config, text: str) -> None:

@@ -97,7 +97,8 @@ KEYS = {
 }
 LIMITS = "CPU FSIZE DATA STACK CORE RSS NOFILE AS NPROC MEMLOCK LOCKS SIGPENDING MSGQUEUE NICE RTPRIO RTTIME".split()
 KEYS["Exec"] |= {f"Limit{name}": "rlimit" for name in LIMITS}
-_WORDS = frozenset("setenv bind bind-ro bind-user tmpfs overlay overlay-ro inaccessible".split())
+_PATHS = frozenset("bind bind-ro tmpfs overlay overlay-ro inaccessible".split())  # of which an assignment has one
+_WORDS = _PATHS | {"setenv", "bind-user"}
 _WORDS |= {f"network-{kind}" for kind in ("interface", "macvlan", "ipvlan", "veth-extra")} | {"port"}
 # Options that one of both, command line and file, says alone: the first of them, systemd-nspawn(1), --settings=.
 _GROUPS = (
@@ -177,7 +178,7 @@ def of_settings(unit: UnitFile, target: Target) -> list[Said]:
             target.remark("it is no key of systemd.nspawn(5)", "leave it out")
         elif option == "rlimit":
             found.append(Said(item.origin, option, f"{item.key.removeprefix('Limit')}={item.value}"))
-        elif option in _WORDS:
+        elif option in _WORDS - _PATHS:
             try:
                 found += [Said(item.origin, option, word) for word in split(item.value, c_escapes=True, controls=True)]
             except ValueProblem as problem:

@@ -7,7 +7,6 @@ from nsunit.imports.nspawn import root
 from nsunit.imports.nspawn.network import HANDLERS as NETWORK
 from nsunit.imports.nspawn.network import networks
 from nsunit.imports.nspawn.options import Said, is_true, value_of
-from nsunit.imports.podman.mounts import fields
 from nsunit.imports.services import lost, nothing, take, verbatim
 from nsunit.imports.text import command, literal, of_tmpfs, truth
 from nsunit.imports.text import path as part
@@ -82,18 +81,40 @@ def _chown(target: Target, text: str) -> None:
         _ownership(target, "chown")
 
 
+def _paths(text: str, count: int) -> list[str]:
+    """The first *count* parts of *text*, empty where there are fewer, and the rest of it as it stands.
+
+    Colons end them, a backslash keeps the next character, and blanks and quotes are such, as systemd has it there.
+    """
+    found = [""]
+    position = 0
+    while position < len(text):
+        char = text[position]
+        position += 1
+        if char == "\\":
+            char = text[position : position + 1]
+            position += 1
+        elif char == ":":
+            if len(found) == count:
+                break
+            found.append("")
+            continue
+        found[-1] += char
+    return [*found, *[""] * (count - len(found)), text[position:]]
+
+
 def _bind(key: str) -> Handler:
     def bind(target: Target, text: str) -> None:
         optional = text.startswith("-")
-        source, *rest = fields(text.removeprefix("-"))
-        where = rest[0] if rest else source
+        source, where, said = _paths(text.removeprefix("-"), 2)
+        where = where or source
         if source.startswith("+"):
             raise NotCarried("what it shows is in its own root", "make a link there")
         if not source:
             target.words("Tmpfs", part(where))
             target.remark("it is in memory, and not on the host's disk", f"use Volume={where} to have it on disk")
             return
-        options = [item for item in (rest[1] if len(rest) > 1 else "").split(",") if item]
+        options = [item for item in said.split(",") if item]
         kept = ["norbind"] if "norbind" in options else []
         for option in options:
             if option in ("rootidmap", "owneridmap"):
@@ -113,9 +134,9 @@ def _bind(key: str) -> Handler:
 
 
 def _tmpfs(target: Target, text: str) -> None:
-    where, *rest = fields(text)
+    where, said = _paths(text, 1)
     kept = []
-    for option in ":".join(rest).split(","):
+    for option in said.split(","):
         if option.partition("=")[0] in ("size", "mode", "uid", "gid", "nr_inodes"):
             kept.append(of_tmpfs(option))
         elif option not in ("", "nosuid", "nodev", "rw", "strictatime", "noatime", "relatime"):

@@ -140,8 +140,12 @@ def privileged(target: Target, text: str) -> None:
 
 
 def capabilities(target: Target) -> None:
-    """`cap-drop` and then `cap-add`, as podman reads them."""
-    for name, sign in (("cap-drop", "-"), ("cap-add", "+")):
+    """`cap-drop` and then `cap-add`; what is dropped is none of all that are added, as podman and docker read them."""
+    added, dropped = (target.pending.get(name, ("", None))[0].upper().split() for name in ("cap-add", "cap-drop"))
+    signs = [("cap-drop", "-"), ("cap-add", "+")]
+    if "ALL" in added and "ALL" not in dropped:
+        signs.reverse()
+    for name, sign in signs:
         text = target.held(name)
         if text:
             words = [word.upper().removeprefix("CAP_") for word in text.split()]

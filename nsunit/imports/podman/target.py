@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from nsunit.imports.model import Draft, Line, NotCarried, Origin, Remark
-from nsunit.imports.text import literal, word
+from nsunit.imports.text import literal, word, word_of_parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_OF_PARTS = frozenset(("Bind", "BindReadOnly", "Device", "Tmpfs", "Volume"))  # colons in them have backslashes
 
 
 class Names:
@@ -72,7 +74,8 @@ class Target:
 
     def words(self, key: str, value: str, section: str = "") -> None:
         """Add an assignment whose value is one word."""
-        self.say(key, self.word(value), section)
+        quote = word_of_parts if key in _OF_PARTS else word
+        self.say(key, quote(value, specifiers=self.specifiers), section)
 
     def remark(self, reason: str, instead: str) -> None:
         """Tell what of the option at hand is not carried over."""

@@ -237,7 +237,7 @@ class _Making(Answers):
         self.has_run_hooks = True
         text = state(self.config, self.container.bundle, self.container.id, "creating", pid)
         for kind in ("prestart", "createRuntime"):
-            run_all(kind, self.todo.hooks.get(kind, ()), text)
+            run_all(kind, self.todo.hooks.get(kind, ()), text, self.container.bundle)
 
     def listener(self, pid: int, fd: int) -> None:
         """See Answers."""

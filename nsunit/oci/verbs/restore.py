@@ -162,7 +162,7 @@ class _Restoring:
         self.has_run_hooks = True
         text = state(self.config, self.container.bundle, self.container.id, "creating", pid)
         for kind in ("prestart", "createRuntime"):
-            run_all(kind, self.todo.hooks.get(kind, ()), text)
+            run_all(kind, self.todo.hooks.get(kind, ()), text, self.container.bundle)
 
     def _note(self, **changes: object) -> None:
         self.container = self.container.replace(**changes)

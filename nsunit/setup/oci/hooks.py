@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     Hook = tuple[str, tuple[str, ...], tuple[str, ...] | None, int]
 
 
-def run_all(kind: str, hooks: Sequence[Hook], state: str) -> None:
-    """Run *hooks* one after the other; the first that fails ends it.
+def run_all(kind: str, hooks: Sequence[Hook], state: str, directory: str = "") -> None:
+    """Run *hooks* one after the other, as `run` does; the first that fails ends it.
 
     Raises:
         HookError: it could not be executed, did not end in time, or exited with another status than 0.
     """
     for number, hook in enumerate(hooks):
         try:
-            run(hook, state)
+            run(hook, state, directory)
         except HookError as error:
             raise HookError(f"error running {kind} hook #{number}: {error}") from None
 
 
-def run(hook: Hook, state: str) -> None:
-    """Run one hook.
+def run(hook: Hook, state: str, directory: str = "") -> None:
+    """Run one hook in *directory*, if that is there, else where this process is.
 
     Raises:
         HookError: see `run_all`.
@@ -44,7 +44,7 @@ def run(hook: Hook, state: str) -> None:
     said, saying = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become(path, arguments or (path,), environment, reader, failure, saying)
+        _become(path, arguments or (path,), environment, directory, (reader, failure, saying))
     for fd in (reader, failure, saying):
         os.close(fd)
     reason = os.read(failed, 4096).decode("utf-8", "replace")
@@ -65,9 +65,16 @@ def run(hook: Hook, state: str) -> None:
 
 
 def _become(
-    path: str, arguments: Sequence[str], environment: Sequence[str] | None, stdin: int, failure: int, output: int
+    path: str,
+    arguments: Sequence[str],
+    environment: Sequence[str] | None,
+    directory: str,
+    streams: tuple[int, int, int],
 ) -> None:
+    stdin, failure, output = streams
     try:
+        if directory and os.exists(directory):
+            os.chdir(directory)
         os.dup2(stdin, 0)
         null = os.open("/dev/null", os.O_WRONLY)
         os.dup2(null, 1)

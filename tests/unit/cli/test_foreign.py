@@ -173,6 +173,22 @@ def test_options_that_are_understood_make_the_same_container_as_the_keys():
     assert [item.target for item in found.tmpfs] == ["/tmp"]
 
 
+@pytest.mark.parametrize(
+    ("added", "dropped", "has", "lacks"),
+    [
+        (["NET_BIND_SERVICE"], ["ALL"], {"CAP_NET_BIND_SERVICE"}, {"CAP_CHOWN", "CAP_KILL"}),
+        (["all"], ["NET_RAW"], {"CAP_SYS_ADMIN", "CAP_CHOWN"}, {"CAP_NET_RAW"}),
+        (["NET_RAW"], ["CHOWN"], {"CAP_NET_RAW", "CAP_KILL"}, {"CAP_CHOWN", "CAP_SYS_ADMIN"}),
+    ],
+)
+def test_capabilities_count_as_with_podman_in_whatever_order_they_are_typed(added, dropped, has, lacks):
+    base = [("Container", "Rootfs", "/srv/r", "-p"), ("Container", "Exec", "sh", "-p")]
+    keys = given(cap_add=added, cap_drop=dropped)
+    found = load_properties("box", [*base, *((*key, "-p") for key in keys)], Host(257)).container
+    assert has <= set(found.capabilities)
+    assert not lacks & set(found.capabilities)
+
+
 def test_a_variable_of_the_caller(monkeypatch):
     monkeypatch.setenv("COLOUR", "blue")
     assert given(setenv=["COLOUR", "NO_SUCH"]) == [("Container", "Environment", '"COLOUR=blue"')]

@@ -8,6 +8,7 @@ import pytest
 from nsunit.imports import find
 from nsunit.imports.compose import plan, variables
 from nsunit.imports.compose.service import keys
+from nsunit.imports.compose.values import words_of
 from nsunit.imports.model import Given, NotCarried, Unusable
 
 # The keys of a service in the compose specification, https://github.com/compose-spec/compose-spec, schema of 2026.
@@ -74,6 +75,46 @@ def test_a_short_name_is_that_of_what_was_made_here(image, found):
     words = ("docker", "run", image)
     (draft,) = find("run").convert(Given(arguments=words, is_local=here.__contains__, name="web")).drafts
     assert draft.values("Container", "Image") == (found,)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a b\n", ["a", "b"]),
+        ("a -c 'b=c'\n  -d\r\n", ["a", "-c", "b=c", "-d"]),
+        (r"""printf '%s\n' "x\"y" a\ b \\n""", ["printf", r"%s\n", 'x"y', "a b", r"\n"]),
+        ("a 'it''s' k=\"b c\" '' \"\"", ["a", "its", "k=b c", "", ""]),
+        ("sh -c 'a\nb'\n", ["sh", "-c", "a\nb"]),
+        ("  \n", []),
+    ],
+)
+def test_words_of_a_command(text, found):
+    """As `docker compose config` shows them."""
+    assert words_of(text) == found
+
+
+@pytest.mark.parametrize("text", ["a 'b", 'a "b', "a\\"])
+def test_words_that_do_not_end(text):
+    with pytest.raises(NotCarried):
+        words_of(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "asked", "found"),
+    [
+        ("", {}, "", "shop"),
+        ("name: own", {}, "", "own"),
+        ("name: ${N:-own}", {"N": "n"}, "", "n"),
+        ("name: own", {"COMPOSE_PROJECT_NAME": "theirs"}, "", "theirs"),
+        ("name: own", {"COMPOSE_PROJECT_NAME": "theirs"}, "asked", "asked"),
+    ],
+)
+def test_what_a_project_is_called_and_its_variable(name, environ, asked, found):
+    text = f"{name}\nservices: {{a: {{image: x, labels: ['p=${{COMPOSE_PROJECT_NAME}}']}}}}"
+    made = find("compose").convert(given(text, environ=tuple(environ.items()), project=asked))
+    assert [draft.name for draft in made.drafts] == [f"{found}-default.network", f"{found}-a"]
+    assert made.drafts[-1].values("Container", "X-Label") == (f"p={found}",)
+    assert not made.remarks
 
 
 def test_a_file_of_variables():

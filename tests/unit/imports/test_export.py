@@ -100,6 +100,7 @@ Capability=+NET_RAW
 Capability=-CHOWN
 Bind=/srv/data:/data
 Bind="/srv/a b"
+Bind="/srv/c\\:d "'"'"e"'"'":/c"
 BindReadOnly=/etc/ssl:/ssl:norbind,idmap
 Tmpfs=/tmp:size=10M
 ReadOnly=yes
@@ -253,7 +254,7 @@ def test_compose_and_back():
         ("Network=container:db", ["network_mode: container:db"]),
         ("Network=front:address=fd00::9", ["networks: {front: {ipv6_address: 'fd00::9'}}", "front: {external: true}"]),
         (
-            "Bind=/a\\\\:b:/c:norbind",
+            "Bind=/a\\:b:/c:norbind",
             ["volumes: [{type: bind, source: '/a:b', target: /c, bind: {recursive: disabled}}]"],
         ),
         ("Group=5", ["user: '0:5'"]),
@@ -338,8 +339,8 @@ def test_a_bundle_of_least():
 
 
 def test_a_value_with_a_line_break_is_no_line():
-    made = export("quadlet", "web", lines_of('[Container]\nImage=x\nBind="/a\\nExec=evil"\n'))
-    assert 'PodmanArgs="--volume=/a\\nExec=evil:/a\\nExec=evil"' in made.files[0][1].split("\n")
+    made = export("quadlet", "web", lines_of('[Container]\nImage=x\nEnvironment="A=a\\nExec=evil"\n'))
+    assert 'Environment="A=a\\nExec=evil"' in made.files[0][1].split("\n")
     assert not [line for line in made.files[0][1].split("\n") if line.startswith("Exec=")]
 
 
@@ -349,8 +350,20 @@ def test_a_root_with_a_dollar_sign():
 
 
 def test_a_path_with_a_colon():
-    made = export("run", "web", lines_of("[Container]\nImage=x\nBindReadOnly=/a\\\\:b:/c\n"))
+    made = export("run", "web", lines_of("[Container]\nImage=x\nBindReadOnly=/a\\:b:/c\n"))
     assert "--mount=type=bind,source=/a:b,target=/c,ro" in made.files[0][1].split()
+
+
+def test_blanks_and_quotes_in_paths_are_themselves_for_nspawn():
+    text = r"""[Container]
+Rootfs=/var/lib/machines/web
+Exec=/x
+Bind="/srv/a b:/c\:d"
+Tmpfs="/t u\:v:size=1M"
+"""
+    made = export("nspawn", "web", lines_of(text))
+    lines = dict(made.files)["web.nspawn"].splitlines()
+    assert {r"Bind=/srv/a b:/c\:d", r"TemporaryFileSystem=/t u\:v:size=1M"} <= set(lines)
 
 
 @pytest.mark.parametrize("text", [NSPAWN, BOOTS])

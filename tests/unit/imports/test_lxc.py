@@ -134,3 +134,19 @@ ANYWAY = {
     ("lxc.tty.max", "0"),
     *(("lxc.uts.name", name) for name in ("box", "alp")),
 }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("/sbin/app  a\tb", "/sbin/app a b"),
+        (r"""/app 'c\d' --x="e f" "g 'h'" """, r'''/app "c\\d" "--x=\"e" "f\"" "g 'h'"'''),
+        (r"/app a\ b", r"""/app "a\\" b"""),
+        ("/app ''", '/app ""'),
+    ],
+)
+def test_words_are_those_of_lxc(text, found):
+    """As lxc_string_split_quoted() has them: quotes around whole words only, and no escapes."""
+    given = Given((("/var/lib/lxc/box/config", f"lxc.rootfs.path = /srv/r\nlxc.init.cmd = {text}\n"),))
+    (draft,) = find("lxc").convert(given).drafts
+    assert draft.values("Container", "Exec") == (found,)

@@ -177,3 +177,18 @@ def test_percent_signs_of_devices():
     (draft,) = find("run").convert(Given(arguments=words)).drafts
     assert draft.values("Slice", "IOReadBandwidthMax") == ("/dev/mapper/a%%b 1048576",)
     assert draft.values("Slice", "IODeviceWeight") == ("/dev/a%%b 2930",)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["--cap-add=all", "--cap-drop=net_raw"], ("+ALL", "-NET_RAW")),
+        (["--cap-drop=CAP_NET_RAW", "--cap-add=ALL"], ("+ALL", "-NET_RAW")),
+        (["--cap-add=kill", "--cap-drop=all"], ("-ALL", "+KILL")),
+        (["--cap-add=all", "--cap-drop=all"], ("-ALL", "+ALL")),
+    ],
+)
+def test_what_is_dropped_is_none_of_all(words, found):
+    """As podman's MergeCapabilities() and docker's TweakCapabilities() have it."""
+    (draft,) = find("run").convert(Given(arguments=("docker", "run", "--name=web", *words, "nginx"))).drafts
+    assert draft.values("Container", "Capability") == found

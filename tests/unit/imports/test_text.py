@@ -4,6 +4,7 @@ import pytest
 
 from nsunit.definition.values import size as read_size
 from nsunit.definition.values import usec
+from nsunit.definition.values_container import binds
 from nsunit.definition.values_container import command as read_command
 from nsunit.definition.words import split
 from nsunit.imports import text
@@ -20,6 +21,15 @@ def test_a_word_is_read_as_it_was(word):
     assert split(written, c_escapes=True, controls=True) == [word]
     if word and word != "\x01" and "\n" not in word:
         assert read_command(text.command(["sh", word])) == ("sh", word)
+
+
+@pytest.mark.parametrize(
+    "path", ["/a", "/a b", "/a:b", "/a\\b", "/a\\:b c", '/a"b', "/a'b", "/a \"b' c", "/a%b", '/\\"']
+)
+def test_a_path_with_colons_is_read_as_it_was(path):
+    written = text.word_of_parts(f"{text.path(path)}:{text.path(path)}:idmap")
+    (bind,) = binds(written.replace("%%", "%"))
+    assert (bind.source, bind.target) == (path, path)
 
 
 def test_percent_signs():

@@ -223,7 +223,8 @@ OPTIONS = {
         " oci:DIR', and skopeo copy, which has it",
     },
     "image rm": {
-        "force f no-prune": "leave it out, a name goes at once, and what containers have stays",
+        "force f": "'nsunit rm NAME' first, of each container that has the image",
+        "no-prune": "leave it out, layers that other images have stay",
         "all a": "'nsunit image prune --all', which leaves what containers have",
     },
     "image inspect": {"format f": _JQ},

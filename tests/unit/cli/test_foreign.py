@@ -298,6 +298,7 @@ def test_each_option_of_a_verb_of_systemctl_is_there_or_answered(verb):
     [
         (["list-sockets"], "'nsunit port' has the ports of all; systemctl list-sockets 'nsunit-*' has sockets"),
         (["doctor", "--fix"], "--repair"),
+        (["image", "rm", "-f", "x"], "'nsunit rm NAME' first, of each container that has the image"),
         (["prune", "--all"], "'nsunit image prune --all' and 'nsunit volume prune --all'"),
         (["update", "--all"], "--auto, which updates what has AutoUpdate="),
         (

@@ -157,13 +157,19 @@ _ANYWHERE = {
     "connection url context remote": "-H [USER@]HOST",
     "no-block": "leave it out, and have the shell go on: nsunit … &",
 }
+_BOOT = {
+    "runtime": "'nsunit start NAME' starts it until the next boot",
+    "global": "leave it out, each user does it with --user",
+    "no-reload": "leave it out, systemd reads its files at once",
+}
 OPTIONS = {
     "logs": {
         "tail": "-n 10, or --lines=10",
         "timestamps t": "-o short-iso writes times another way",
         "names details color": "leave it out, each line has the name",
         "unit u": "leave it out, the container's name is enough",
-        "boot b priority p": "journalctl(1) has it, for the unit nsunit-NAME.service",
+        "boot b priority p dmesg k catalog x all a utc cursor after-cursor no-tail fields output-fields case-sensitive"
+        " facility identifier": "journalctl(1) has it, for the unit nsunit-NAME.service",
     },
     "stats": {
         "no-stream": "leave it out, they are shown once; --watch goes on",
@@ -217,13 +223,20 @@ OPTIONS = {
         " oci:DIR', and skopeo copy, which has it",
     },
     "image rm": {
-        "force f no-prune": "leave it out, a name goes at once, and what containers have stays",
+        "force f": "'nsunit rm NAME' first, of each container that has the image",
+        "no-prune": "leave it out, layers that other images have stay",
         "all a": "'nsunit image prune --all', which leaves what containers have",
     },
     "image inspect": {"format f": _JQ},
     "volume inspect": {"format f": _JQ},
     "version": {"format f": _JQ},
-    "kill": {"0 1 2 3 6 9 A C I K P Q S T U W": _SIGNALS, "all a": _ALL},
+    "kill": {
+        "0 1 2 3 6 9 A C I K P Q S T U W": _SIGNALS,
+        "all a": _ALL,
+        "kill-who": "--kill-whom=main",
+        "kill-value": "systemctl kill has it, for the unit nsunit-NAME.service",
+        "wait": "'nsunit wait NAME' then",
+    },
     "pause": {"all a": _ALL},
     "port": {"all a": "leave it out, without a name all are shown"},
     "mount": {"all a": "leave it out, without a name all that are mounted are shown"},
@@ -285,17 +298,35 @@ OPTIONS = {
         "all a": "'nsunit list --all' lists containers, 'nsunit ps NAME' shows the processes of one",
         "filter format last n latest l no-trunc ns pod p size s sort watch w": _LIST,
     },
-    "status": {"all a": "a pattern of names: \"nsunit status '*'\""},
+    "status": {
+        "all a": "a pattern of names: \"nsunit status '*'\"",
+        "output o": "'nsunit logs NAME' has --output",
+        "with-dependencies": "systemctl list-dependencies nsunit-NAME",
+    },
+    "enable": {"force f": "leave it out, its files are written anew", **_BOOT},
+    "disable": _BOOT,
+    "edit": {
+        "full l": "leave it out, it is the definition that is edited",
+        "runtime": "'nsunit set NAME KEY=VALUE' changes what runs, until it stops",
+    },
+    "doctor": {"fix": "--repair"},
+    "prune": {
+        "all a": "'nsunit image prune --all' and 'nsunit volume prune --all'",
+        "volumes": "'nsunit volume prune --all'",
+    },
     "stop": _STOP,
     "restart": _STOP,
     "update": {
         _LIMITED: _LIMITS,
+        "all a": "--auto, which updates what has AutoUpdate=",
         "restart": "Restart= in [Service], by 'nsunit edit NAME'",
         "health-cmd health-interval health-retries health-timeout health-start-period no-healthcheck": "Health= and"
         " its like, by 'nsunit edit NAME'",
     },
     "show": {
         "format f": _JQ,
+        "value": "a program such as jq, for what 'nsunit show -p KEY NAME' prints",
+        "all a": "leave it out, all is shown",
         "size s": "du(1), on the directory that root.upper names",
         "type t": "the verb says it: 'nsunit image inspect', 'nsunit volume inspect', 'nsunit network inspect'",
     },
@@ -309,11 +340,13 @@ OPTIONS = {
         "pod p": "--tree shows them in their pods",
         "ns": "'nsunit ns list'",
         "watch w": "'nsunit events', or 'nsunit stats --watch'",
+        "plain full": "leave it out, names are whole, and nothing is drawn without --tree",
+        "type": "'nsunit image list', 'nsunit volume list' and 'nsunit network list' have the others",
         "failed state": "leave it out, what has failed is shown with what runs; --json has active_state",
         "running r": "leave it out, what is stopped is shown with --all only",
     },
     "rm": {
-        "volumes v": "'nsunit volume rm NAME', volumes outlive containers",
+        "volumes v": "leave it out, volumes without a name go along; 'nsunit volume rm NAME' removes others",
         "all a": "patterns of names, \"nsunit rm '*'\"",
         "depend": "the names of all, or a group's: shop.slice",
         "ignore i": "leave it out, and '|| true' behind it",

@@ -33,11 +33,16 @@ def stored_text(context: Context, name: str) -> str:
     if stored is None:  # one that is enabled, and only listened for since the boot, will be started from this
         stored = files.read_file(context.paths.boot_of(name) + "/definition")
     if stored is None:
-        raise NsunitError(
-            f"{name}: it runs, but nsunit has no record of having started it",
-            hint=f"stop it with 'systemctl stop {service_name(name)}'",
-        )
+        raise no_record(name)
     return stored.decode()
+
+
+def no_record(name: str) -> NsunitError:
+    """What is said of a container that runs, while what was written for its start is gone."""
+    return NsunitError(
+        f"{name}: it runs, but nsunit has no record of having started it",
+        hint=f"stop it with 'systemctl stop {service_name(name)}'",
+    )
 
 
 def stored(context: Context, name: str) -> Definition:

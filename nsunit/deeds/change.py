@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from nsunit.bus.protocol import DISCONNECTED, NO_REPLY, TIMEOUT
 from nsunit.bus.snapshot import Snapshot
 from nsunit.core.context import take_back
@@ -10,7 +12,7 @@ from nsunit.core.jobs import Outcome, as_failed
 from nsunit.core.limits import made_effective
 from nsunit.core.prepare import expanded, used_by
 from nsunit.core.running import find_running, is_running, slice_of, unit_of
-from nsunit.core.stored import keep_started, place_of, stored, stored_text
+from nsunit.core.stored import keep_started, no_record, place_of, stored, stored_text
 from nsunit.deeds.look.drift import drift, from_bus
 from nsunit.deeds.look.root import moved_links
 from nsunit.deeds.restart import restart as restart_containers
@@ -76,6 +78,7 @@ def set_keys(
             check_unit_keys(name, [(section, key) for section, key, _, _ in given])
         text = stored_text(context, name)
         origin = context.paths.runtime_of(name)
+        _check_place(context, name)
         old = any_of_text(name, text, origin, context.host)
         new = any_of_text(name, text, origin, context.host, given)
         keys = tuple(dict.fromkeys((section, key) for section, key, _, _ in given))
@@ -157,6 +160,7 @@ def _apply_one(context: Context, name: str, restart: bool) -> Outcome:
         if not (later and restart):
             live = [change for change in found.changes if change.how == "live"]
             if live:
+                _check_place(context, name)
                 _apply_live(context, name, live, everything=not later)
             if later:
                 return Outcome(name, "differs", later)
@@ -301,6 +305,12 @@ def _planned(context: Context, definition: Definition) -> Units:
 def _facts(context: Context, definition: Definition) -> Facts:
     """What can change live does not depend on the other facts."""
     return Facts(context.host.systemd_version, "", "", context.paths.runtime_of(definition.name))
+
+
+def _check_place(context: Context, name: str) -> None:
+    """Refuse what cannot be noted: an enabled container has its definition for the next boot all the same."""
+    if not kinds_of(name) and not os.path.isdir(context.paths.runtime_of(name)):
+        raise no_record(name)
 
 
 def _record(context: Context, name: str, old: str, new: str, undo: Undo) -> None:

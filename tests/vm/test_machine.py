@@ -40,21 +40,68 @@ def test_scratch_disk_is_empty(scratch_disk):
         assert disk.seek(0, os.SEEK_END) == 256 << 20
 
 
-def test_who_removes_the_package_is_told_what_goes_on(containers, nsunit, run, tmp_path):
-    """By the script that dpkg runs before; what that does to the files is left out."""
+@pytest.fixture
+def script(run, tmp_path):
+    """A script of the package, without what it does to files; gives the lines of what it says."""
+    for name in ("rm", "rmdir", "py3clean"):
+        (tmp_path / name).symlink_to("/bin/true")
+    yield lambda words: run(f"PATH={tmp_path}:$PATH sh /var/lib/dpkg/info/nsunit.{words}").stderr.splitlines()
+    run("systemctl start nsunit-limits.path")
+
+
+def test_who_removes_the_package_is_told_what_goes_on_and_what_ends_it(containers, nsunit, run, script):
+    """By the script that dpkg runs before; a shell takes its commands as they stand."""
+    text = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\nInit=yes\n"
+    first = containers.start(text).name
+    escaped = containers.define(text, f"{first}-health")
+    late = containers.define(f"{text}\n[Timer]\nOnCalendar=yearly\n", f"{first}-late")
+    nsunit("enable", first)
+    nsunit("enable", "--now", escaped, late)
+    units = {f"nsunit-{first}.service", rf"'nsunit-{first}\x2dhealth.service'", f"nsunit-{late}.timer"}
+    said = script("prerm remove")
+    running, enabled = (line for line in said if "until: " in line)
+    assert running.startswith("nsunit: still running, until: systemctl stop ")
+    assert enabled.startswith("nsunit: still enabled, and fail without nsunit, until: systemctl disable --now ")
+    assert units <= set(running.split())
+    assert units <= set(enabled.split())
+    assert not any(f"nsunit-{late}.service" in line for line in said)
+    run(enabled.partition("until: ")[2])
+    assert nsunit("list", "--quiet").stdout == ""
+    assert not list(Path("/etc/systemd/system").glob(f"*.wants/nsunit-{first}*"))
+    assert nsunit("disable", first, escaped, late).returncode == 0
+
+
+@pytest.mark.kernel("nftables")
+def test_ports_that_outlive_the_package_are_told_of_and_gone_with_a_purge(containers, nsunit, run, script):
+    text = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\nStopSignal=SIGKILL\n"
+    name = containers.start(f"{text}Network=bridge\nPublishPort=8079:80\n").name
+    assert any("published ports and networks stay when they stop" in line for line in script("prerm remove"))
+    script("postrm purge")
+    assert "8079" in run("nft list table inet nsunit").stdout
+    nsunit("stop", name)
+    assert "table inet nsunit" in run("nft list tables").stdout  # as a stop leaves it, for the next one
+    script("postrm purge")
+    assert "nsunit" not in run("nft list tables").stdout
+    nsunit("start", name)
+    assert nsunit("network", "check").returncode == 0
+
+
+def test_a_timer_of_updates_ends_with_the_package(run, script):
+    """Or it would go on, for a service that is not there any more."""
+    run("systemctl start nsunit-auto-update.timer")
+    script("prerm remove")
+    assert run("systemctl is-active nsunit-auto-update.timer", check=False).stdout == "inactive\n"
+
+
+def test_a_purge_tells_what_stays(containers, nsunit, script):
     container = containers.start("[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=sleep 1000\n")
     nsunit("enable", container.name)
-    for name in ("rm", "py3clean"):
-        (tmp_path / name).symlink_to("/bin/true")
-    try:
-        command = f"PATH={tmp_path}:$PATH sh /var/lib/dpkg/info/nsunit.prerm remove"
-        running, enabled = run(command).stderr.splitlines()
-        assert running.startswith("nsunit: still running") and container.name in running.split()
-        assert enabled.startswith("nsunit: still enabled") and container.name in enabled.split()
-        run(f"systemctl disable nsunit-{container.name}")
-        assert nsunit("disable", container.name).returncode == 0
-    finally:
-        run("systemctl start nsunit-limits.path")
+    assert script("postrm purge") == [
+        "nsunit: /var/lib/nsunit stays, with images, volumes and what containers have written",
+        "nsunit: /etc/nsunit stays, with definitions of containers",
+        "nsunit: /etc/systemd/system/nsunit-* stay, units and limits of containers",
+    ]
+    nsunit("disable", container.name)
 
 
 def test_package_ships_everything_it_should(run):

@@ -9,7 +9,7 @@ from nsunit.deeds.session.foreground import leave_caller, protect_host, run_atta
 from nsunit.deeds.session.terminal import hold_signals
 from nsunit.errors import NotFoundError, NsunitError
 from nsunit.features import operation_of
-from nsunit.names import printable, scope_name
+from nsunit.names import printable, scope_name, service_name
 from nsunit.plan.scope import INHERITED, OF_PROCESSES, exec_scope
 from nsunit.setup import spawn
 from nsunit.setup.build import Build
@@ -164,7 +164,10 @@ def _plan_of(context: Context, name: str) -> list[Operation]:
     try:
         return read(context.paths.runtime_of(name), KINDS, operation_of, WANTED)
     except FileNotFoundError:
-        raise NotFoundError(f"{name}: it runs, but nsunit has no record of having started it") from None
+        raise NotFoundError(
+            f"{name}: it runs, but nsunit has no record of having started it",
+            hint=f"stop it with 'systemctl stop {service_name(name)}'",
+        ) from None
 
 
 def _user(text: str) -> User:

@@ -273,6 +273,23 @@ OPTIONS_THERE = {
     "stop": "all cidfile filter ignore latest signal time timeout",
     "wait": "condition ignore interval latest",
 }
+# Those of systemctl and journalctl 257.
+OPTIONS_OF_SYSTEMD = {
+    "disable": "now runtime no-reload global",
+    "edit": "full runtime drop-in force stdin",
+    "enable": "now runtime force no-reload global",
+    "kill": "kill-whom kill-who signal kill-value wait",
+    "list": "all state type failed plain no-legend no-pager full",
+    "logs": """
+        boot priority dmesg catalog all full utc cursor after-cursor fields output-fields since until reverse lines
+        follow grep case-sensitive facility identifier no-tail unit output""",
+    "restart": "no-block",
+    "set": "runtime",
+    "show": "property value all no-pager",
+    "start": "no-block wait",
+    "status": "lines output no-pager full all with-dependencies",
+    "stop": "no-block",
+}
 NOTHING_LIKE_IT = {"config", "iidfile", "stream", "external", "sync", "link", "no-reset"}
 
 
@@ -282,6 +299,33 @@ def test_each_option_of_a_verb_of_the_same_name_is_there_or_answered(verb):
     own = {option.long for option in (*of.options, *of.understood, *GLOBAL_OPTIONS)}
     left = {name for name in OPTIONS_THERE[verb].split() if name not in own and not foreign_options.option(verb, name)}
     assert left <= NOTHING_LIKE_IT
+
+
+@pytest.mark.parametrize("verb", OPTIONS_OF_SYSTEMD)
+def test_each_option_of_a_verb_of_systemctl_is_there_or_answered(verb):
+    of = find_verb(verb)
+    own = {option.long for option in (*of.options, *of.understood, *GLOBAL_OPTIONS)}
+    given = OPTIONS_OF_SYSTEMD[verb].split()
+    assert not [name for name in given if name not in own and not foreign_options.option(verb, name)]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["list-sockets"], "'nsunit port' has the ports of all; systemctl list-sockets 'nsunit-*' has sockets"),
+        (["doctor", "--fix"], "--repair"),
+        (["image", "rm", "-f", "x"], "'nsunit rm NAME' first, of each container that has the image"),
+        (["prune", "--all"], "'nsunit image prune --all' and 'nsunit volume prune --all'"),
+        (["update", "--all"], "--auto, which updates what has AutoUpdate="),
+        (
+            ["rm", "-v", "web"],
+            "leave it out, volumes without a name go along; 'nsunit volume rm NAME' removes others",
+        ),
+    ],
+)
+def test_what_is_done_otherwise_here_is_told_as_it_is(words, told, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err.endswith(f"\n  hint: {told}\n")
 
 
 def test_what_means_the_same_everywhere_is_answered_everywhere(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 
 import pytest
@@ -154,6 +155,22 @@ def test_set_without_a_record(context):
     os.unlink(context.paths.runtime_of("web") + "/definition")
     with pytest.raises(NsunitError, match="nsunit has no record of having started it"):
         set_keys(context, "web", [("", "CPUWeight", "20")])
+
+
+def test_set_of_one_that_is_enabled_and_has_lost_its_record(context):
+    """The definition is there for the next boot: nothing is changed that cannot be noted."""
+    runtime = context.paths.runtime_of("web")
+    boot = context.paths.boot_of("web")
+    os.makedirs(boot)
+    os.rename(f"{runtime}/definition", f"{boot}/definition")
+    shutil.rmtree(runtime)
+    with pytest.raises(NsunitError, match="^web: it runs, but nsunit has no record of having started it$") as caught:
+        set_keys(context, "web", [("", "CPUWeight", "20")])
+    assert caught.value.hint == "stop it with 'systemctl stop nsunit-web.service'"
+    define(context, LIMITS.replace("100M", "150M"))
+    (outcome,) = apply(context, ["web"])
+    assert "nsunit has no record" in str(outcome.error)
+    assert context.bus.calls == []
 
 
 def test_apply(context):

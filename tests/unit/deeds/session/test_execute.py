@@ -6,14 +6,16 @@ import os
 import resource
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from nsunit.core.context import Context
 from nsunit.core.running import Running
 from nsunit.deeds.session import inherited
-from nsunit.deeds.session.execute import KINDS, WANTED, of_payload
+from nsunit.deeds.session.execute import KINDS, WANTED, _plan_of, of_payload
 from nsunit.deeds.session.inherited import PROPERTIES, Inherited
+from nsunit.errors import NotFoundError
 from nsunit.features import FEATURES, operation_of
 from nsunit.plan.scope import OF_PROCESSES
 from nsunit.setup import main, spawn
@@ -126,6 +128,12 @@ def test_the_cpus_of_nodes_are_meant(monkeypatch):
     Inherited(("CPUAffinity",), values, {}).give()
     Inherited(("CPUAffinity",), {"CPUAffinity": [5], "CPUAffinityFromNUMA": False, "NUMAMask": []}, {}).give()
     assert given == [(0, {4, 5, 7}), (0, {0, 2})]
+
+
+def test_a_container_that_has_lost_its_plan(tmp_path):
+    with pytest.raises(NotFoundError, match="^web: it runs, but nsunit has no record") as caught:
+        _plan_of(SimpleNamespace(paths=SimpleNamespace(runtime_of=lambda name: str(tmp_path / name))), "web")
+    assert caught.value.hint == "stop it with 'systemctl stop nsunit-web.service'"
 
 
 def test_what_a_session_needs_of_a_plan_is_read(tmp_path):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EXIT_SETUP, EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND = 125, 126, 127  # as env(1), podman and docker have them
 PARENT_GONE = "The parent process is gone"
 KILLED = "Failed to finish the set-up: its process was killed"
+NO_PROCESS = "Failed to make a process: TasksMax= or LimitNPROC= allows no more"
 TIOCSPTLCK, TIOCGPTPEER, TIOCSCTTY, TIOCSWINSZ = 0x40045431, 0x5441, 0x540E, 0x5414  # ioctl_tty(2)
 
 
@@ -342,6 +343,8 @@ def _middle(
         os.write(link.pid_fd, b"%d" % pid)
     except SetupError as error:
         link.fail(error)
+    except BlockingIOError:
+        link.fail(SetupError(NO_PROCESS))
     except BaseException as error:
         link.fail(SetupError(f"Failed to enter the namespaces: {error}"))
     os._exit(0)

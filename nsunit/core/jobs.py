@@ -427,6 +427,7 @@ STEP_HINTS = (
         ("network by", "External interface not usable"),
         "the host has no default route, see 'ip route': pasta needs one; add it, or leave out Network=pasta",
     ),
+    (("to make a process",), "raise it: a start takes three processes, of which the program's stays"),
     (("Too many open files",), "raise LimitNOFILE= of [Service]: each mount takes a descriptor while they are made"),
     (("user namespace", "No space"), "raise the sysctl user.max_user_namespaces"),
     (

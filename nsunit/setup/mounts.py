@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NOSUID, _NODEV = linux.MOUNT_ATTR_NOSUID, linux.MOUNT_ATTR_NODEV
 _NOEXEC, _RDONLY = linux.MOUNT_ATTR_NOEXEC, linux.MOUNT_ATTR_RDONLY
 _KERNEL = _NOSUID | _NODEV | _NOEXEC
+TERMINALS_MAX = "1024"  # as LXC has it; the kernel has 3072 (kernel.pty.max, .reserve) for all containers together
 _BENEATH = linux.RESOLVE_BENEATH | linux.RESOLVE_NO_MAGICLINKS | linux.RESOLVE_NO_SYMLINKS
 
 
@@ -179,7 +180,7 @@ class Devices(Operation):
         for node in self.nodes:
             os.mknod(node, 0o666 | stat.S_IFREG, dir_fd=dev)
             _mount_at(build.take((self, node)), dev, node)
-        devpts = (("newinstance", None), ("ptmxmode", "0666"), ("mode", "0620"))
+        devpts = (("newinstance", None), ("ptmxmode", "0666"), ("mode", "0620"), ("max", TERMINALS_MAX))
         with_tty_group = (*devpts, ("gid", "5")) if build.userns_count == 0 or build.userns_count > 5 else devpts
         _mount_at(linux.new_mount("devpts", _NOSUID | _NOEXEC, with_tty_group), dev, "pts")
         shm = (("mode", "1777"), ("size", self.shm_size))

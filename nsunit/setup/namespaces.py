@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SIOCGIFFLAGS = 0x8913
 SIOCSIFFLAGS = 0x8914
 IFF_UP = 1
+_FIRST_ID_OF_NONE = 65536  # below it are those of accounts, see uids-gids of systemd's documents
 # What programs look at to find out how much they may use: JVM, Go, Node, .NET.
 LIMITS = ("cpu.max", "memory.high", "memory.max", "memory.swap.max", "pids.max")
 SHOWN_DIRECTORY = "limits"
@@ -58,11 +59,41 @@ class UserNamespace(Operation):
         build.shifts_ids = build.userns_start != 0
         build.has_hosts_root = not build.shifts_ids
         entry = f"0 {self.start} {self.count}\n"
-        build.userns_fd = make_user_namespace(entry, entry)
+        build.userns_fd = make_owned_namespace(entry, entry)
+
+
+def owner_of(uid_map: str) -> int:
+    """Whose the user namespace with this map is to be: the highest of the ids at which its lines begin outside.
+
+    What its processes take of limits that the kernel has for users (inotify(7), mq_overview(7), pending signals) counts
+    for the owner as well, who has every right in it: so that is nobody who is on the host.  0 where the lines have only
+    ids that accounts may have.
+    """
+    outside = max(int(line.split()[1]) for line in uid_map.splitlines())
+    return outside if outside >= _FIRST_ID_OF_NONE else 0
+
+
+def make_owned_namespace(uid_map: str, gid_map: str) -> int:
+    """As `make_user_namespace`, for a container's: it belongs to `owner_of` its map.  For a process with one thread.
+
+    Raises:
+        OSError: the kernel makes none, or does not take a map.
+    """
+    owner = owner_of(uid_map)
+    if not owner:
+        return make_user_namespace(uid_map, gid_map)
+    bits = linux.prctl(linux.PR_GET_SECUREBITS)
+    linux.prctl(linux.PR_SET_SECUREBITS, bits | linux.SECBIT_NO_SETUID_FIXUP)  # all capabilities stay
+    os.setresuid(-1, owner, -1)
+    try:
+        return make_user_namespace(uid_map, gid_map)
+    finally:
+        os.setresuid(-1, 0, -1)
+        linux.prctl(linux.PR_SET_SECUREBITS, bits)
 
 
 def make_user_namespace(uid_map: str, gid_map: str) -> int:
-    """A descriptor of a new user namespace with these maps.
+    """A descriptor of a new user namespace with these maps, which belongs to the caller.
 
     Raises:
         OSError: the kernel makes none, or does not take a map.

@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 EXIT_SETUP, EXIT_CANNOT_EXECUTE, EXIT_NOT_FOUND = 125, 126, 127  # as env(1), podman and docker have them
 PARENT_GONE = "The parent process is gone"
 KILLED = "Failed to finish the set-up: its process was killed"
-TIOCSPTLCK = 0x40045431
-TIOCGPTPEER = 0x5441
-TIOCSCTTY = 0x540E
-TIOCSWINSZ = 0x5414
+NO_PROCESS = "Failed to make a process: TasksMax= or LimitNPROC= allows no more"
+TIOCSPTLCK, TIOCGPTPEER, TIOCSCTTY, TIOCSWINSZ = 0x40045431, 0x5441, 0x540E, 0x5414  # ioctl_tty(2)
 
 
 class SetupError(Exception):
@@ -50,12 +48,10 @@ class SetupError(Exception):
 
 def explain(operation: Operation, error: BaseException) -> SetupError:
     """One line that names the step and the reason."""
+    reason, where = str(error) or type(error).__name__, ""
     if isinstance(error, OSError):
-        reason = error.strerror or str(error)
-        path = error.filename
+        reason, path = error.strerror or str(error), error.filename
         where = f" ('{path}')" if isinstance(path, str) and path and path not in operation.describe() else ""
-    else:
-        reason, where = str(error) or type(error).__name__, ""
     status = EXIT_SETUP
     if isinstance(operation, Exec) and isinstance(error, OSError):
         status = EXIT_NOT_FOUND if error.errno == errno.ENOENT else EXIT_CANNOT_EXECUTE
@@ -158,12 +154,8 @@ def _has_own_users(pidfd: int) -> bool:
 
 def namespace_flags(operations: Sequence[Operation]) -> int:
     """The CLONE_NEW* flags of the namespaces that *operations* ask for, without the user namespace's."""
-    flags = 0
-    for operation in operations:
-        if isinstance(operation, namespaces.Namespaces):
-            for kind in operation.kinds:
-                flags |= namespaces.KINDS[kind]
-    return flags
+    made = [operation for operation in operations if isinstance(operation, namespaces.Namespaces)]
+    return sum({namespaces.KINDS[kind] for operation in made for kind in operation.kinds})  # each is one bit
 
 
 def spawn(
@@ -351,6 +343,8 @@ def _middle(
         os.write(link.pid_fd, b"%d" % pid)
     except SetupError as error:
         link.fail(error)
+    except BlockingIOError:
+        link.fail(SetupError(NO_PROCESS))
     except BaseException as error:
         link.fail(SetupError(f"Failed to enter the namespaces: {error}"))
     os._exit(0)
@@ -428,7 +422,11 @@ def _replace_streams(build: Build) -> list[int]:
 def _open_terminal() -> int:
     # The pair comes from the container's own devpts; the operator's terminal is never handed in, since a payload
     # could push input into it (TIOCSTI, CVE-2016-10124).
-    master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        master = os.open("/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        why = "its programs have taken all of them" if error.errno == errno.ENOSPC else error.strerror
+        raise SetupError(f"Failed to open a terminal of the container: {why}") from error
     if linux.fstatfs_type(master) != linux.DEVPTS_SUPER_MAGIC or os.fstat(master).st_rdev != os.makedev(5, 2):
         raise SetupError("The container's /dev/pts/ptmx is not a terminal multiplexer")
     fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))

@@ -1,9 +1,11 @@
 """User and group ids: who a file belongs to, seen from inside and from outside."""
 
+import fcntl
 import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ ANYWHERE = pytest.mark.anywhere("ids and files of the kernel's")
 ROOT = "[Container]\nRootfs=/srv/roots/busybox\nVolatile=yes\nExec=/bin/sleep 1000\n"
 OVERFLOW = 65534
 CAP_NET_RAW_EFFECTIVE = bytes.fromhex("0100000200200000" + "00" * 12)
+
+
+NS_GET_OWNER_UID = 0xB704
 
 
 def start(maker, *keys, base=ROOT):
@@ -54,6 +59,24 @@ def test_maps_are_as_written(mapped):
     assert mapped.proc("gid_map").split() == ["0", "700000", "1000", "1000", "1000", "1"]
     assert mapped.status()["Uid"].split()[0] == "600000"
     assert mapped.status()["Gid"].split()[0] == "700000"
+
+
+def owner_of_namespace(container):
+    with open(f"/proc/{container.pid}/ns/user", "rb") as file:
+        return int.from_bytes(fcntl.ioctl(file, NS_GET_OWNER_UID, bytes(4)), sys.byteorder)
+
+
+@ANYWHERE
+def test_what_the_kernel_counts_for_users_is_not_taken_from_the_hosts_root(mapped, containers):
+    """By the owner: with root's, 128 inotify(7) instances of one container would leave none to journalctl -f.
+
+    Nobody of the host is one, who would have every right inside.
+    """
+    assert owner_of_namespace(mapped) == 600000
+    ranged = start(containers)
+    assert owner_of_namespace(ranged) == int(ranged.proc("uid_map").split()[1]) >= 524288
+    assert owner_of_namespace(start(containers, "UIDMap=0 1000 1", "GIDMap=0 1000 1", "UserNamespace=private")) == 0
+    assert owner_of_namespace(start(containers, "PrivateUsers=identity")) == 0
 
 
 @ANYWHERE

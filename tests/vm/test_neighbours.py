@@ -320,6 +320,34 @@ def test_a_stop_at_once_waits_for_no_start(containers, nsunit):
     assert starting.returncode == 1
 
 
+TERMINALS = """
+import errno, resource
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+try:
+    for count in range(1025):
+        os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY)
+except OSError as error:
+    manager.send(b"STATUS=%d %s" % (count, errno.errorcode[error.errno].encode()))
+manager.send(b"READY=1")
+signal.pause()
+"""
+
+
+def test_one_that_takes_terminals_leaves_some_to_others(containers, nsunit, tmp_path):
+    """The kernel has 3072 for all containers."""
+    container = program(containers, tmp_path, TERMINALS)
+    assert said(container) == "1024 ENOSPC"
+    other = containers.start(SLEEPER)
+    assert nsunit("exec", "-t", other.name, "echo", "here").stdout == "here\r\n"
+    refused = nsunit("exec", "-t", container.name, "true", check=False)
+    assert (refused.returncode, refused.stderr) == (
+        125,
+        f"nsunit: {container.name}: Failed to open a terminal of the container: its programs have taken all of them\n",
+    )
+    assert nsunit("exec", container.name, "echo", "here").stdout == "here\n"
+
+
 ALL_OF_IT = """
 manager.send(b"READY=1")
 manager.send(b"RELOADING=1\\nMONOTONIC_USEC=%d" % (time.monotonic_ns() // 1000))

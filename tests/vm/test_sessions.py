@@ -33,6 +33,18 @@ def test_exec_status(web):
     wait_until(lambda: not list(web.cgroup.glob("*.scope")))
 
 
+def test_exec_where_no_more_processes_are_allowed(containers):
+    """As after a fork bomb: it says what is in the way."""
+    program = f"Rootfs={BUSYBOX}\nVolatile=yes\nExec=/bin/sh -c 'sleep 1000 & wait'\n"
+    container = containers.start(f"[Container]\n{program}[Service]\nLimitNPROC=2\n")
+    wait_until(lambda: "sleep" in programs_in(container.cgroup / container.service / "payload"), "both")
+    refused = container.exec("true", check=False)
+    assert (refused.returncode, refused.stderr) == (
+        125,
+        f"nsunit: {container.name}: Failed to make a process: TasksMax= or LimitNPROC= allows no more\n",
+    )
+
+
 def test_exec_streams(web):
     assert web.exec("cat", input="one\ntwo\n").stdout == "one\ntwo\n"
     assert web.exec("cat").stdout == ""  # standard input is /dev/null

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nsunit.deeds.look.states import pod_states
 from nsunit.definition.search import list_groups
-from nsunit.names import ROOT_SLICE, group_of_pod, group_slice, groups_of_slice
+from nsunit.names import ROOT_SLICE, group_of_pod, group_slice, groups_of_slice, is_pod
 from nsunit.record import Record
 from nsunit.units import INFINITY
 
@@ -48,9 +48,13 @@ def tree(context: Context, states: Sequence[ContainerState], *, everything: bool
     below: dict[str, list[Node]] = {}
     for group in sorted(groups):
         slice_, kind = group_slice(group), "pod" if group in pods else "group"
-        name = pods[group].name if group in pods else group
-        below.setdefault(_parent(slice_), []).append(_node(context, name, kind, slice_))
+        node = _node(context, pods[group].name if group in pods else group, kind, slice_)
+        if group in pods and pods[group].active_state == "failed":
+            node = node.replace(active_state="failed")  # its slice knows nothing of that
+        below.setdefault(_parent(slice_), []).append(node)
     for state in states:
+        if is_pod(state.name) and group_of_pod(state.name) in pods:
+            continue  # one that was refused is among the containers as well
         node = _node(context, state.name, "container", state.slice, state)
         below.setdefault(_parent(state.slice), []).append(node)
     return _with_children(_node(context, ROOT_SLICE, "total", ROOT_SLICE), below)

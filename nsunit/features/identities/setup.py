@@ -34,7 +34,7 @@ class UserMaps(Operation):
         for kind in ("uid ", "gid "):
             lines = [entry.removeprefix(kind) for entry in self.entries if entry.startswith(kind)]
             texts.append("".join(f"{line}\n" for line in lines))
-        fd = namespaces.make_user_namespace(*texts)
+        fd = namespaces.make_owned_namespace(*texts)
         namespaces.use_ids(build, fd)
 
 

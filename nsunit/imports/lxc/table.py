@@ -166,7 +166,7 @@ HANDLERS: dict[str, Handler] = {
     "lxc.namespace.keep": _keep,
     "lxc.no_new_privs": _no_new_privileges,
     "lxc.proc.oom_score_adj": _oom,
-    "lxc.pty.max": _unless("1024", "terminals are as many as the kernel has", "leave it out"),
+    "lxc.pty.max": _unless("1024", "a container has up to 1024 terminals", "leave it out"),
     "lxc.rootfs.managed": _nothing,
     "lxc.rootfs.mount": _lost("nothing of it is mounted on the host", "'nsunit mount' shows it there"),
     "lxc.rootfs.options": root.options,

@@ -1,8 +1,10 @@
 """The process that shares the helper's memory and only sleeps."""
 
 import errno
+import fcntl
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from nsunit.setup import libc, linux, namespaces
 
 CLONE_FS = 0x200
+NS_GET_OWNER_UID = 0xB704
 
 
 def status_of(pid: int) -> dict[str, str]:
@@ -71,3 +74,28 @@ def test_a_user_namespace_with_its_maps_comes_of_it():
     assert os.readlink(f"/proc/self/fd/{fd}").startswith("user:[")
     assert os.readlink(f"/proc/self/fd/{fd}") != os.readlink("/proc/self/ns/user")
     os.close(fd)
+
+
+def test_a_containers_user_namespace_belongs_to_its_own_ids():
+    """And who makes it is root with all capabilities again."""
+    start = os.geteuid() or 600_000
+    before = os.getresuid(), status_of(os.getpid())["CapEff"], linux.prctl(linux.PR_GET_SECUREBITS)
+    fd = namespaces.make_owned_namespace(f"0 {start} 1\n", f"0 {start} 1\n" if start == 600_000 else "")
+    assert (os.getresuid(), status_of(os.getpid())["CapEff"], linux.prctl(linux.PR_GET_SECUREBITS)) == before
+    assert int.from_bytes(fcntl.ioctl(fd, NS_GET_OWNER_UID, bytes(4)), sys.byteorder) == start
+    assert start != 600_000 or namespaces.maps_of(fd) == ([(0, start, 1)],) * 2
+    os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("lines", "owner"),
+    [
+        ("0 524288 65536", 524288),
+        ("0 600000 1000\n1000 1000 1", 600000),
+        ("0 1000 1\n1 100000 65535", 100000),
+        ("0 0 65536", 0),
+        ("0 1000 1", 0),
+    ],
+)
+def test_the_owner_is_no_account_of_the_hosts(lines, owner):
+    assert namespaces.owner_of(f"{lines}\n") == owner

@@ -11,11 +11,12 @@ from nsunit.bus.protocol import Job, UnitStatus
 from nsunit.core import prepare
 from nsunit.core.apart import check_apart
 from nsunit.core.context import Context
+from nsunit.core.jobs import remember_failure
 from nsunit.core.running import find_running, slice_of
 from nsunit.core.unit_files import unit_files
 from nsunit.deeds.enable import disable, enable
 from nsunit.deeds.look.query import inspect
-from nsunit.deeds.look.states import pod_states
+from nsunit.deeds.look.states import list_containers, pod_states
 from nsunit.deeds.look.tree import tree
 from nsunit.deeds.remove import remove
 from nsunit.deeds.render import render
@@ -225,6 +226,15 @@ def test_it_is_listed_and_shown(context):
     files = unit_files(context, "shop.pod")
     assert files.keys() == {SERVICE, "nsunit-shop.slice"}
     assert "RemainAfterExit=yes" in files[SERVICE]
+
+
+def test_one_that_was_refused_is_in_the_tree_once(context):
+    remember_failure(context, "shop.pod", NsunitError("[Pod] Share: 'pid' cannot be shared by a pod"))
+    states = list_containers(context)
+    assert [(state.name, state.sub_state) for state in states] == [("shop.pod", "refused")]
+    assert [(node.name, node.kind, node.active_state) for node in tree(context, states).children] == [
+        ("shop.pod", "pod", "failed")
+    ]
 
 
 def text(context, unit):

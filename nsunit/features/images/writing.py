@@ -45,16 +45,26 @@ class Workplace:
     def __enter__(self) -> Self:
         """Make it."""
         files.make_private_directory(self.place)
-        with self._lock():
-            os.mkdir(self.path, 0o700)
-            self._fd = os.open(self.path, _DIRECTORY)
-            fcntl.flock(self._fd, fcntl.LOCK_SH)
+        try:
+            with self._lock():
+                os.mkdir(self.path, 0o700)
+                self._fd = os.open(self.path, _DIRECTORY)
+                fcntl.flock(self._fd, fcntl.LOCK_SH)
+        except BaseException as error:
+            self.__exit__(error)
+            raise
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        """Remove it."""
-        self._remove_tree(self.path)
-        os.close(self._fd)
+    def __exit__(self, error: object = None, *_exception: object) -> None:
+        """Remove it; of what has failed before, that is told."""
+        try:
+            self._remove_tree(self.path)
+        except OSError:
+            if error is None:
+                raise
+        finally:
+            if self._fd >= 0:
+                os.close(self._fd)
 
     def sync(self) -> None:
         """Have all that is in it on the disk."""
@@ -134,6 +144,17 @@ def swap(new: str, path: str) -> None:
         os.rename(path, f"{new}.former")
         os.rename(new, path)
         os.rename(f"{new}.former", new)
+
+
+def swap_back(new: str, path: str, former: os.stat_result) -> None:
+    """Take back as much of `swap` as was done; *former* is what lstat(2) says of what *path* was before."""
+    aside = f"{new}.former"
+    if os.path.lexists(aside):  # it has ended between two renames
+        if os.path.lexists(path):
+            os.rename(path, new)
+        os.rename(aside, path)
+    elif os.path.samestat(os.lstat(new), former):
+        swap(new, path)
 
 
 class LayerLostError(Exception):

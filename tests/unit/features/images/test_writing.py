@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from nsunit.errors import NsunitError
 from nsunit.features.images.doctor import left
 from nsunit.features.images.layout import Image
 from nsunit.features.images.store import Store
@@ -22,6 +23,7 @@ from nsunit.features.images.writing import (
     admit,
     spool,
     swap,
+    swap_back,
     sweep_place,
 )
 from nsunit.setup import linux
@@ -165,6 +167,63 @@ def test_a_workplace_is_gone_at_the_end_and_taken_by_none_before(tmp_path):
         assert sweep_place(place, contextlib.nullcontext, files.remove_tree) == 0
         assert os.listdir(place) == [work.token]
     assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "broken")])
+def test_a_workplace_that_cannot_be_had_leaves_nothing(error, tmp_path, monkeypatch):
+    def fail(_fd, _operation):
+        raise error
+
+    place = str(tmp_path / "place")
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(type(error)), Workplace(place, contextlib.nullcontext, files.remove_tree):
+        pass
+    assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, NsunitError])
+def test_what_has_failed_in_a_workplace_is_told_before_what_cannot_be_removed(error, tmp_path):
+    def refuse(path):
+        raise OSError(errno.EIO, "broken", path)
+
+    with pytest.raises(error), Workplace(str(tmp_path / "place"), contextlib.nullcontext, refuse):
+        raise error("it is damaged")
+    with pytest.raises(OSError, match="broken"), Workplace(str(tmp_path / "place"), contextlib.nullcontext, refuse):
+        pass
+
+
+@pytest.mark.parametrize(("step", "exchanges"), [*((at, True) for at in range(2)), *((at, False) for at in range(4))])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_swap_that_ends_anywhere_is_taken_back(step, exchanges, when, tmp_path, monkeypatch):
+    new, path, left = str(tmp_path / "new"), str(tmp_path / "path"), step
+    for name in (new, path):
+        os.makedirs(f"{name}/{os.path.basename(name)}")
+    former = os.lstat(path)
+
+    def counted(call):
+        def one(*names):
+            nonlocal left
+            left -= 1
+            if left < 0 and when == "before":
+                raise KeyboardInterrupt
+            call(*names)
+            if left < 0:
+                raise KeyboardInterrupt
+
+        return one
+
+    def refused(*_names):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    if not exchanges:
+        monkeypatch.setattr(linux, "rename_exchange", refused)
+    with monkeypatch.context() as signalled:
+        signalled.setattr(os, "rename", counted(os.rename))
+        signalled.setattr(linux, "rename_exchange", counted(linux.rename_exchange) if exchanges else refused)
+        with contextlib.suppress(KeyboardInterrupt):
+            swap(new, path)
+    swap_back(new, path, former)
+    assert {name: os.listdir(tmp_path / name) for name in os.listdir(tmp_path)} == {"new": ["new"], "path": ["path"]}
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

@@ -197,11 +197,11 @@ def _commit(
                 unit_directory.restore(path, None if text is None else text.encode("utf-8", "surrogateescape"))
                 units = True
         write_all(context.search.directories[0], definition_texts(texts), undo)
+        if units:
+            context.bus.reload()
     except BaseException:
         take_back(undo)
         raise
-    if units:
-        context.bus.reload()
 
 
 def _keep_volumes(place: str, name: str, former: str, undo: Undo) -> None:

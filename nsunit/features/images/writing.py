@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 
-from nsunit.features.images.layout import dump, file_of
+from nsunit.features.images.layout import dump, file_of, is_digest
 from nsunit.setup import linux
 from nsunit.storage import files
 
@@ -292,6 +292,31 @@ def remove_image(store: Store, identity: str) -> None:
     for directory in (store.images, store.about, store.configs):
         files.discard(f"{directory}/{identity}")  # gone already where a removal was cut short
     files.sync_directory(store.images)
+
+
+def take_away(store: Store, identity: str, names: Sequence[str], *, whole: bool) -> None:
+    """Take *names* of an image away, and with *whole* that as well: all, or nothing.  The caller holds the lock."""
+    try:
+        for name in names:
+            remove_name(store, name)
+        if whole:
+            remove_image(store, identity)
+    except BaseException:
+        if os.path.lexists(f"{store.images}/{identity}"):
+            _take_back([lambda name=name: add_name(store, name, identity) for name in names])  # type: ignore[misc]
+        raise
+
+
+def remove_strays(store: Store) -> None:
+    """Remove documents of images that are not there: who brought one in, or took it away, was killed.
+
+    The caller holds the lock.
+    """
+    known = set(store.identities())
+    for directory in (store.about, store.configs):
+        for name in files.list_directory(directory):
+            if is_digest(name) and name not in known:
+                files.discard(f"{directory}/{name}")
 
 
 def put_layer_aside(store: Store, chain: str) -> None:

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from nsunit.core.context import Context
 from nsunit.errors import NsunitError
+from nsunit.features.images.collect import prune
 from nsunit.features.images.doctor import left
 from nsunit.features.images.layout import Image
 from nsunit.features.images.store import Store
@@ -25,6 +27,7 @@ from nsunit.features.images.writing import (
     swap,
     swap_back,
     sweep_place,
+    take_away,
 )
 from nsunit.setup import linux
 from nsunit.storage import files
@@ -246,3 +249,44 @@ def test_of_several_names_all_lead_to_the_image_or_none(error, tmp_path, monkeyp
     assert tree(store.path) == before
     add_names(store, names, "cd" * 32)
     assert [link for _, link in tree(store.names)] == [f"../images/{'cd' * 32}"] * 3
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_image_is_taken_away_with_all_of_its_names_or_stays(error, tmp_path, monkeypatch):
+    """`image rm` was to be called by its id then, as no name led to it any more."""
+    store, image = Store(Paths(str(tmp_path / "run"), str(tmp_path)), files.remove_tree), "ab" * 32
+    for directory in (store.names, store.images, store.about, store.configs):
+        os.makedirs(directory)
+    names = ["localhost/a:1", "localhost/b:1"]
+    add_image(store, Image(image, ()), b"{}", {})
+    add_names(store, names, image)
+    before, unlink = tree(store.path), os.unlink
+    for step in range(3):
+        left = [step]
+
+        def fail(path, left=left):
+            left[0] -= 1
+            if left[0] == -1:
+                raise error(errno.EIO, "broken")
+            unlink(path)
+
+        with monkeypatch.context() as broken, pytest.raises(error):
+            broken.setattr(os, "unlink", fail)
+            take_away(store, image, names, whole=True)
+        assert tree(store.path) == before, step
+    take_away(store, image, names, whole=True)
+    assert [len(os.listdir(place)) for place in (store.names, store.images, store.about, store.configs)] == [0] * 4
+
+
+def test_documents_of_no_image_go_with_the_next_removal(tmp_path):
+    """Whoever was killed between two of them left the others for good."""
+    store = Store(Paths(str(tmp_path / "run"), str(tmp_path)), files.remove_tree)
+    for directory in (store.names, store.images, store.about, store.configs, store.layers):
+        os.makedirs(directory)
+    context = Context(paths=store.paths)
+    add_image(store, Image("ab" * 32, ()), b"{}", {})
+    add_name(store, "localhost/a:1", "ab" * 32)
+    for directory in (store.about, store.configs):
+        Path(directory, "cd" * 32).touch()
+    prune(context)
+    assert [os.listdir(directory) for directory in (store.about, store.configs)] == [["ab" * 32]] * 2

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Undo = list[Callable[[], object]]
 
 FILE_MAX = 1 << 20  # bytes
+# How directories with definitions under way begin, which are beside these and locked: who edits, creates or imports.
+EDITED, CREATED, IMPORTED = ".edit-", ".create-", ".import-"
 
 
 def texts_of(found: Found) -> dict[str, bytes]:

@@ -54,8 +54,8 @@ def write(path: str, content: bytes) -> None:
     try:
         make_directory(directory)
         _discard(temporary)  # of one that was killed and had this number, before a reboot for instance
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
             with open(fd, "wb") as file:
                 file.write(content)
                 file.flush()

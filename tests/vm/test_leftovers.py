@@ -23,13 +23,14 @@ def litter_files():
     dead = 4194305
     places = [RUN / f"notify/{GONE}", RUN / f"failed-{GONE}", RUN / "locks/cgroup:gone"]
     places += [STATE / f"networks/x.{dead}.new", UNITS / f".nsunit-gone.service.{dead}"]
+    places += [Path(f"/etc/nsunit/.gone.nsunit.{dead}")]
     for place in places:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         place.touch()
     kinds = [("lock" if "locks" in str(place) else "file", str(place)) for place in places]
-    for place in (STATE / "incoming/0123", STATE / "images/staging/0123"):
+    for place in (STATE / "incoming/0123", STATE / "images/staging/0123", Path("/etc/nsunit/.edit-0123")):
         (place / "deeper").mkdir(parents=True, mode=0o700)
-        kinds.append(("directory", str(place)))
+        kinds.append(("draft" if "edit" in place.name else "directory", str(place)))
     mounted = RUN / f"mounts/{GONE}"
     (mounted / "root").mkdir(parents=True)
     (mounted / "places").write_bytes(b"4194305 ro %s/root\0" % bytes(mounted))

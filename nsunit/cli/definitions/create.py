@@ -15,6 +15,7 @@ from nsunit.definition.load import load, load_properties, unit_text_value
 from nsunit.definition.search import SUFFIX, SearchPath, find
 from nsunit.definition.setting import lookup
 from nsunit.definition.syntax import SECTIONS
+from nsunit.dropins.definitions import CREATED
 from nsunit.errors import COMMAND_LINE, DefinitionError, NotFoundError, NsunitError, UsageError
 from nsunit.features.images.roots import make, templates
 from nsunit.names import NETWORK_SUFFIX, check_name, is_group, is_network, is_pod, printable
@@ -107,7 +108,7 @@ def _write(context: Context, name: str, target: str, assignments: Sequence[Given
         DefinitionError: of what was said, since the file is not there.
     """
     text = _text(context, name, target, assignments)
-    with Draft(name, target, text.encode()) as draft:
+    with Draft(name, target, text.encode(), beginning=CREATED) as draft:
         search = SearchPath((draft.directory, *context.search.directories))
         try:
             definition = load(name, search, context.host)

@@ -13,10 +13,12 @@ from nsunit.core.context import Context
 from nsunit.deeds.verify import verify
 from nsunit.definition import read_regular
 from nsunit.definition.search import SearchPath
+from nsunit.dropins.definitions import EDITED
 from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError
 from nsunit.names import printable
 from nsunit.storage.files import refusal
+from nsunit.storage.lock import hold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +34,10 @@ class Draft:
     the loader takes it for the definition, and an editor for a file of that kind.
     """
 
-    def __init__(self, name: str, target: str, text: bytes) -> None:
+    def __init__(self, name: str, target: str, text: bytes, *, beginning: str = EDITED) -> None:
         self.name = name
+        self.beginning = beginning
+        self.is_edited = False
         self.target = target
         self.text = text
         self.before = read_regular(target) if os.path.exists(target) else None
@@ -44,10 +48,12 @@ class Draft:
         self.top = os.path.dirname(self.folder) if is_drop_in else self.folder
         self._check_owner()
         make_directory(self.top)
-        self.directory = tempfile.mkdtemp(prefix=".edit-", dir=self.top)
+        self.directory = tempfile.mkdtemp(prefix=self.beginning, dir=self.top)
         inner = os.path.join(self.directory, os.path.basename(self.folder)) if is_drop_in else self.directory
         self.path = os.path.join(inner, os.path.basename(self.target))
+        self._held = -1
         try:
+            self._held = hold(self.directory)
             os.makedirs(inner, exist_ok=True)
             self._write(self.text)
         except BaseException:
@@ -67,8 +73,12 @@ class Draft:
         except OSError as error:
             raise NsunitError(f"cannot write '{printable(self.target)}': {error.strerror}") from error
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, error: object = None, *_error: object) -> None:
+        if error is not None and self.is_edited and os.path.exists(self.path):
+            self.keep()
         shutil.rmtree(self.directory)
+        if self._held >= 0:
+            os.close(self._held)
 
     def _check_owner(self) -> None:
         """Refuse what the caller could not give back to its owner, before there is anything to lose.
@@ -89,10 +99,20 @@ class Draft:
 
     def fill(self, text: bytes | None) -> bool:
         """Take the new *text*, or let the user edit; tell whether anything has changed."""
-        if text is None:
-            run_editor(self.path)
-        else:
+        if text is not None:
             self._write(text)
+            return self._is_changed()
+        try:
+            run_editor(self.path)
+        except NsunitError:
+            raise
+        except BaseException:  # a lost connection ends us and the editor, which may have saved something
+            self.is_edited = os.path.exists(self.path) and self._is_changed()
+            raise
+        self.is_edited = self._is_changed()
+        return self.is_edited
+
+    def _is_changed(self) -> bool:
         now = read_regular(self.path)
         return now != self.before and not (self.before is None and now == self.text)
 
@@ -133,7 +153,7 @@ class Draft:
         """
         now = read_regular(self.target) if os.path.exists(self.target) else None
         if now != self.before:
-            self.keep()
+            self.is_edited = True
             raise NsunitError(f"'{printable(self.target)}' was changed meanwhile", hint="edit it again")
         make_directory(self.folder)
         with open(self.path, "rb+") as file:

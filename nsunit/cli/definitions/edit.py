@@ -36,7 +36,7 @@ def edit(invocation: Invocation, beginning: Callable[[str, str], str] | None = N
                 break
             except DefinitionError:
                 if invocation.flag("stdin") or not _edit_again(invocation):
-                    draft.keep()
+                    draft.is_edited = True  # kept also where it came from standard input
                     raise
         draft.install()
     _say(invocation, f"wrote {target}; 'nsunit restart' applies it to what runs already")
@@ -54,7 +54,10 @@ def _edit_again(invocation: Invocation) -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or not isinstance(error, DefinitionError):
         return False
     report(error)
-    return input("Edit it again? [Y/n] ").strip().lower() in ("", "y", "yes")
+    try:
+        return input("Edit it again? [Y/n] ").strip().lower() in ("", "y", "yes")
+    except EOFError:
+        return False
 
 
 def _what_to_edit(invocation: Invocation, name: str, beginning: Callable[[str, str], str] | None) -> tuple[str, bytes]:

@@ -140,7 +140,11 @@ def _run(context: Context, offer: Offer, definition: Definition, undo: Undo) -> 
         if outcome.state == "updated":
             return "updated"
         pinned = outcome.state != "newest"
-    outcome = start(context, (name,))[0]
+    try:
+        outcome = start(context, (name,))[0]
+    except BaseException:  # interrupted: it was not started either
+        take_back(undo)
+        raise
     if outcome.error:
         take_back(undo)
         if pinned:

@@ -8,8 +8,9 @@ from nsunit.core.findings import Leftover, is_locked
 from nsunit.core.jobs import FAILED
 from nsunit.deeds.look.root import maps_of
 from nsunit.deeds.mount.mounted import is_there, places_of
-from nsunit.definition.search import main_file
-from nsunit.dropins.files import DROP_IN
+from nsunit.definition.search import SUFFIX, main_file
+from nsunit.dropins.definitions import CREATED, EDITED, IMPORTED
+from nsunit.dropins.files import DROP_IN, read
 from nsunit.errors import NsunitError
 from nsunit.names import is_valid_name, notify_unit
 from nsunit.setup.main import read_plan
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
     from nsunit.core.findings import Owners
 
+_GONE = "who was writing it is gone"
 _STATES = ("boot", "network", "boot/network")
 
 
@@ -34,7 +36,7 @@ def temporary(context: Context) -> Iterator[Leftover]:
             number = name.removesuffix(ending).rpartition(".")[2]
             is_one = name.startswith(beginning) and name.endswith(ending) and number.isdigit()
             if is_one and not os.path.exists(f"/proc/{number}"):
-                yield Leftover("file", f"{directory}/{name}", "who was writing it is gone")
+                yield Leftover("file", f"{directory}/{name}", _GONE)
 
 
 def _written(context: Context) -> Iterator[tuple[str, str, str]]:
@@ -49,6 +51,39 @@ def _written(context: Context) -> Iterator[tuple[str, str, str]]:
     for name in files.list_directory(units):
         if name.startswith("nsunit-") and name.endswith(".d"):
             yield f"{units}/{name}", f".{DROP_IN}.", ""
+
+
+def of_writers(context: Context) -> Iterator[Leftover]:
+    """What a command that is gone was writing where definitions are."""
+    for directory in context.search.directories:
+        for name in files.list_directory(directory):
+            path = f"{directory}/{name}"
+            if name.startswith((EDITED, CREATED, IMPORTED)) and os.path.isdir(path) and not is_locked(path):
+                yield Leftover("draft" if name.startswith(EDITED) else "directory", path, _GONE)
+            elif name.endswith(f"{SUFFIX}.d"):
+                left = filter(_is_left, files.list_directory(path))
+                yield from (Leftover("file", f"{path}/{file}", _GONE) for file in left)
+            elif _is_left(name):
+                yield Leftover("file", path, _GONE)
+
+
+def _is_left(name: str) -> bool:
+    """Whether *name* is that of a file which has not its own name yet, and whose process is gone."""
+    own, _, number = name.rpartition(".")
+    is_one = name.startswith(".") and own.endswith((SUFFIX, ".conf")) and number.isdigit()
+    return is_one and not os.path.exists(f"/proc/{number}")
+
+
+def take_draft_away(path: str) -> None:
+    """Remove the directory *path* of an editor; a text in it that is no definition yet is kept beside that."""
+    top = os.path.dirname(path)
+    for folder, _, names in os.walk(path):
+        for name in names:
+            text, target = f"{folder}/{name}", os.path.normpath(f"{top}/{os.path.relpath(folder, path)}/{name}")
+            is_draft = name.endswith((SUFFIX, ".conf")) and not name.startswith(".")
+            if is_draft and read(text) not in (b"", read(target)):
+                os.replace(text, f"{top}/{name}.rejected")
+    files.remove_tree(path)
 
 
 def sockets(owners: Owners) -> Iterator[Leftover]:

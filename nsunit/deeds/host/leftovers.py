@@ -13,6 +13,8 @@ What nsunit leaves on a host, and when nobody owns it:
     pin               namespaces/PIN                               nothing is mounted there
     directory         containers/NAME, network/NAME                its container does not run
                       incoming/…, images/staging/…                 who was bringing something in is gone
+                      .create-…, .import-… beside definitions      who was writing it is gone
+    draft             .edit-…, beside definitions                  the same; a text in it becomes NAME.rejected
     import            incoming/… with volumes that it was to keep  the same
     file              unstarted-NAME, notify/NAME                  its container, or its socket, is not there
                       failed-NAME                                  the container is not defined any more
@@ -44,7 +46,17 @@ import time
 from nsunit.core.findings import BROUGHT_IN, Leftover, Owners, is_abandoned, is_locked
 from nsunit.core.jobs import JOB_TIMEOUT, stop_what_is_left
 from nsunit.deeds.host.left_enabled import finish_rename, of_enabled, take_away_unit_file, undo_enable
-from nsunit.deeds.host.left_files import of_definitions, same_ids, sockets, spoiled_ids, temporary, unmounted, write_ids
+from nsunit.deeds.host.left_files import (
+    of_definitions,
+    of_writers,
+    same_ids,
+    sockets,
+    spoiled_ids,
+    take_draft_away,
+    temporary,
+    unmounted,
+    write_ids,
+)
 from nsunit.deeds.mount.mounted import forget
 from nsunit.definition.search import find, list_groups
 from nsunit.errors import NotFoundError, NsunitError
@@ -130,6 +142,7 @@ def _look(context: Context) -> list[Leftover]:
         *(item for item in things if seen.is_free(item.container)),
         *locks,
         *temporary(context),
+        *of_writers(context),
         *spoiled_ids(seen),
         *_ids(context, seen),
         *same_ids(seen),
@@ -249,6 +262,8 @@ def _take_away(context: Context, item: Leftover) -> None:
     elif item.kind == "lock":
         with Lock(context.paths.locks, item.container, _LOCK_SECONDS):
             pass  # who leaves takes it along
+    elif item.kind == "draft":
+        take_draft_away(item.what)
     elif item.kind == "file":
         os.unlink(item.what)
     else:

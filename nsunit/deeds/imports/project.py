@@ -130,7 +130,8 @@ def down(context: Context, given: Given, *, volumes: bool = False) -> list[Outco
     made = _plan(context, given)
     with _lock(context, made):
         outcomes = _take_down(context, made, directory(context))
-        if volumes:
+        # What did not go may use one: that is to be told, and not who has it.
+        if volumes and not any(item.error for item in outcomes if not is_network(item.name)):
             change = features.load("volumes", "change")
             change.remove(context, made.volumes, missing=True)
         return outcomes

@@ -10,6 +10,7 @@ import tempfile
 from nsunit import features
 from nsunit.definition.load import default_instance, load_any
 from nsunit.definition.search import SUFFIX, SearchPath
+from nsunit.dropins.definitions import IMPORTED
 from nsunit.dropins.files import make_directory
 from nsunit.errors import DefinitionError, NsunitError, Problem
 from nsunit.imports.model import Remark
@@ -41,8 +42,10 @@ class Staged:
         self.places: dict[str, Places] = {}
 
     def __enter__(self) -> Staged:
-        self.directory = tempfile.mkdtemp(prefix=".import-", dir=self.temporary)
+        self.directory = tempfile.mkdtemp(prefix=IMPORTED, dir=self.temporary)
+        self._held = -1
         try:
+            self._held = hold(self.directory)
             for draft in self.drafts:
                 self._write(draft)
         except BaseException:  # a full disk, which is told without a name
@@ -52,6 +55,8 @@ class Staged:
 
     def __exit__(self, *_error: object) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
+        if self._held >= 0:
+            os.close(self._held)
 
     def _write(self, draft: Draft) -> None:
         text, self.places[draft.name] = draft.with_places()

@@ -109,11 +109,10 @@ def remove(context: Context, texts: Sequence[str]) -> Removed:
         images: list[str] = []
         for identity, names in going.items():
             left = _left(known.get(identity, []), names)
-            for name in dict.fromkeys(names if left else known.get(identity, [])):
-                writing.remove_name(store, name)
-                removed.append(name)
+            going_names = tuple(dict.fromkeys(names if left else known.get(identity, [])))
+            writing.take_away(store, identity, going_names, whole=not left)
+            removed += going_names
             if not left:
-                writing.remove_image(store, identity)
                 images.append(identity)
         layers = _put_layers_aside(context, store)
     writing.sweep(store)
@@ -152,9 +151,7 @@ def prune(
         if dry_run:
             return Removed(tuple(removed), tuple(images), len(_unneeded_layers(context, store, images)))
         for identity in images:
-            for name in known.get(identity, []):
-                writing.remove_name(store, name)
-            writing.remove_image(store, identity)
+            writing.take_away(store, identity, known.get(identity, []), whole=True)
         layers = _put_layers_aside(context, store)
     writing.sweep(store)
     return Removed(tuple(removed), tuple(images), layers)
@@ -174,6 +171,7 @@ def _unneeded_layers(context: Context, store: Store, going: Sequence[str] = ()) 
 
 
 def _put_layers_aside(context: Context, store: Store) -> int:
+    writing.remove_strays(store)
     unneeded = _unneeded_layers(context, store)
     for chain in unneeded:
         writing.put_layer_aside(store, chain)
@@ -196,10 +194,8 @@ def forget_damaged(context: Context, chains: Iterable[str], identities: Iterable
             if identity in used:
                 kept += used[identity]
                 continue
-            for name in known.get(identity, []):
-                writing.remove_name(store, name)
-                removed.append(name)
-            writing.remove_image(store, identity)
+            writing.take_away(store, identity, known.get(identity, []), whole=True)
+            removed += known.get(identity, [])
             images.append(identity)
         for identity in known.keys() - set(store.identities()) - set(images):
             for name in known[identity]:

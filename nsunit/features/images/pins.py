@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nsunit.core.context import Context
 
 FILE = "pin"  # in a container's directory
+_RETURN = "pin.back"  # beside it, while another image is tried
 
 
 class Pin(Record):
@@ -37,10 +38,31 @@ def read(directory: str) -> Pin | None:
     return None if content is None else Pin(*content.decode().split("\n")[:4])
 
 
-def write(directory: str, pin: Pin) -> None:
+def write(directory: str, pin: Pin, file: str = FILE) -> None:
     """Note it."""
     lines = (pin.reference, pin.identity, pin.former, pin.failed)
-    files.write_file(f"{directory}/{FILE}", ("\n".join(lines) + "\n").encode())
+    files.write_file(f"{directory}/{file}", ("\n".join(lines) + "\n").encode())
+
+
+def prepare_return(directory: str, pin: Pin) -> None:
+    """Have `go_back` note *pin*, whatever room there is by then."""
+    write(directory, pin, _RETURN)
+
+
+def go_back(directory: str, pin: Pin) -> None:
+    """Note what was prepared in place of *pin*, if that was noted, and the container is still there."""
+    if read(directory) != pin:
+        forget_return(directory)
+        return
+    try:
+        os.rename(f"{directory}/{_RETURN}", f"{directory}/{FILE}")
+    except FileNotFoundError:
+        pass
+
+
+def forget_return(directory: str) -> None:
+    """Have nothing prepared any more."""
+    files.discard(f"{directory}/{_RETURN}")
 
 
 def pinned(context: Context, name: str, reference: str) -> str:

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 
-from nsunit.features.images.layout import dump, file_of
+from nsunit.features.images.layout import dump, file_of, is_digest
 from nsunit.setup import linux
 from nsunit.storage import files
 
@@ -45,16 +45,26 @@ class Workplace:
     def __enter__(self) -> Self:
         """Make it."""
         files.make_private_directory(self.place)
-        with self._lock():
-            os.mkdir(self.path, 0o700)
-            self._fd = os.open(self.path, _DIRECTORY)
-            fcntl.flock(self._fd, fcntl.LOCK_SH)
+        try:
+            with self._lock():
+                os.mkdir(self.path, 0o700)
+                self._fd = os.open(self.path, _DIRECTORY)
+                fcntl.flock(self._fd, fcntl.LOCK_SH)
+        except BaseException as error:
+            self.__exit__(error)
+            raise
         return self
 
-    def __exit__(self, *_exception: object) -> None:
-        """Remove it."""
-        self._remove_tree(self.path)
-        os.close(self._fd)
+    def __exit__(self, error: object = None, *_exception: object) -> None:
+        """Remove it; of what has failed before, that is told."""
+        try:
+            self._remove_tree(self.path)
+        except OSError:
+            if error is None:
+                raise
+        finally:
+            if self._fd >= 0:
+                os.close(self._fd)
 
     def sync(self) -> None:
         """Have all that is in it on the disk."""
@@ -134,6 +144,17 @@ def swap(new: str, path: str) -> None:
         os.rename(path, f"{new}.former")
         os.rename(new, path)
         os.rename(f"{new}.former", new)
+
+
+def swap_back(new: str, path: str, former: os.stat_result) -> None:
+    """Take back as much of `swap` as was done; *former* is what lstat(2) says of what *path* was before."""
+    aside = f"{new}.former"
+    if os.path.lexists(aside):  # it has ended between two renames
+        if os.path.lexists(path):
+            os.rename(path, new)
+        os.rename(aside, path)
+    elif os.path.samestat(os.lstat(new), former):
+        swap(new, path)
 
 
 class LayerLostError(Exception):
@@ -271,6 +292,31 @@ def remove_image(store: Store, identity: str) -> None:
     for directory in (store.images, store.about, store.configs):
         files.discard(f"{directory}/{identity}")  # gone already where a removal was cut short
     files.sync_directory(store.images)
+
+
+def take_away(store: Store, identity: str, names: Sequence[str], *, whole: bool) -> None:
+    """Take *names* of an image away, and with *whole* that as well: all, or nothing.  The caller holds the lock."""
+    try:
+        for name in names:
+            remove_name(store, name)
+        if whole:
+            remove_image(store, identity)
+    except BaseException:
+        if os.path.lexists(f"{store.images}/{identity}"):
+            _take_back([lambda name=name: add_name(store, name, identity) for name in names])  # type: ignore[misc]
+        raise
+
+
+def remove_strays(store: Store) -> None:
+    """Remove documents of images that are not there: who brought one in, or took it away, was killed.
+
+    The caller holds the lock.
+    """
+    known = set(store.identities())
+    for directory in (store.about, store.configs):
+        for name in files.list_directory(directory):
+            if is_digest(name) and name not in known:
+                files.discard(f"{directory}/{name}")
 
 
 def put_layer_aside(store: Store, chain: str) -> None:

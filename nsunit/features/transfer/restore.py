@@ -18,7 +18,7 @@ from nsunit.errors import DefinitionError, NsunitError, UsageError
 from nsunit.features.images.fetch import tasks
 from nsunit.features.images.store import Store
 from nsunit.features.images.unit import unpack_unit
-from nsunit.features.images.writing import spool, swap
+from nsunit.features.images.writing import spool, swap, swap_back
 from nsunit.features.transfer import bundle, kept, program
 from nsunit.features.transfer.export import USERS_OPAQUE
 from nsunit.features.transfer.pack import OPAQUE
@@ -180,7 +180,7 @@ def _commit(
         if force and os.path.lexists(state):
             _keep_volumes(staging.path, definition.name, state, undo)
             former = os.lstat(state)
-            undo.append(lambda: _swap_back(own, state, former))  # before, as for all: a signal may come in between
+            undo.append(lambda: swap_back(own, state, former))  # before, as for all: a signal may come in between
             swap(own, state)
             files.sync_directory(context.paths.states)
         else:
@@ -197,11 +197,11 @@ def _commit(
                 unit_directory.restore(path, None if text is None else text.encode("utf-8", "surrogateescape"))
                 units = True
         write_all(context.search.directories[0], definition_texts(texts), undo)
+        if units:
+            context.bus.reload()
     except BaseException:
         take_back(undo)
         raise
-    if units:
-        context.bus.reload()
 
 
 def _keep_volumes(place: str, name: str, former: str, undo: Undo) -> None:
@@ -216,11 +216,6 @@ def _keep_volumes(place: str, name: str, former: str, undo: Undo) -> None:
         source, target = f"{former}/{bundle.VOLUMES}/{file}", f"{own}/{file}"
         undo.append(lambda source=source, target=target: files.move_back(target, source))  # type: ignore[misc]
         os.rename(source, target)
-
-
-def _swap_back(own: str, state: str, former: os.stat_result) -> None:
-    if os.path.samestat(os.lstat(own), former):
-        swap(own, state)
 
 
 def _tell_missing(context: Context, definition: Definition, manifest: Manifest) -> None:

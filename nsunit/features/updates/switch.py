@@ -87,44 +87,35 @@ def roll_back(context: Context, name: str, renew: Renew) -> Outcome:
 def _switch(context: Context, images: Images, pin: Pin, renew: Renew, done: str) -> Outcome:
     name, former = images.name, images.identity
     says = (f"from {images.next[:_ID_SHOWN]} to {pin.identity[:_ID_SHOWN]}",)
-    runs = noted = False
+    runs = is_running(context, name)
+    back = images.pin or Pin(images.reference, former)
+    if runs:
+        back = back.replace(reference=images.reference, identity=former, failed=pin.identity)
+    tried = False
     try:
         with Lock(context.paths.locks, name):
             store = Store(context.paths)
             with store.lock():
                 if store.image(pin.identity) is None:
                     raise NsunitError(f"{name}: the image {pin.identity[:_ID_SHOWN]} is not there any more")
-                noted = True
-                if not _note(images, pin):  # from here on it is in use, and stays
-                    noted = False
+                try:
+                    pins.prepare_return(images.directory, back)
+                    pins.write(images.directory, pin)  # from here on it is in use, and stays
+                except FileNotFoundError:
                     hint = f"'nsunit start {name}' takes the newest one"
-                    raise NsunitError(f"{name}: it was just removed", hint=hint)
-        runs = is_running(context, name)
+                    raise NsunitError(f"{name}: it was just removed", hint=hint) from None
+        tried = True
         renew(name, runs)
     except BaseException as error:
-        if not noted:
-            raise
-        if not runs:
-            _note(images, images.pin or Pin(images.reference, former))
-            raise
-        back = (images.pin or Pin(images.reference, former)).replace(failed=pin.identity)
-        _note(images, back.replace(reference=images.reference, identity=former))
-        if not isinstance(error, NsunitError):
+        pins.go_back(images.directory, pin)
+        if not (runs and tried and isinstance(error, NsunitError)):
             raise  # interrupted: it runs whatever it runs, and the next start has the former one
         return Outcome(name, "failed", error=_gone_back(name, pin.identity, former, error, renew))
+    pins.forget_return(images.directory)
     if not runs:
         return Outcome(name, f"{done}-for-next-start", says)
     pins.forget_uppers(context, name, (pin.former,))
     return Outcome(name, done, says)
-
-
-def _note(images: Images, pin: Pin) -> bool:
-    """Pin the container to an image, unless it was removed, with its directory, meanwhile."""
-    try:
-        pins.write(images.directory, pin)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _gone_back(name: str, identity: str, former: str, error: NsunitError, renew: Renew) -> NsunitError:

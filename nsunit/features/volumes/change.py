@@ -143,7 +143,15 @@ def _put_aside(store: Store, names: Sequence[str]) -> None:
         for point in there:
             if f"{point}/".startswith(store.path_of(name) + "/"):
                 raise NsunitError(f"something is mounted in the volume '{name}', at '{point}'", hint="unmount it first")
-    for name in names:
-        os.rename(store.path_of(name), store.aside())
-    if names:
-        store.sync()
+    moved: list[tuple[str, str]] = []
+    try:
+        for name in names:
+            moved.append((store.path_of(name), store.aside()))
+            os.rename(*moved[-1])
+        if names:
+            store.sync()
+    except BaseException:
+        for path, aside in reversed(moved):
+            with contextlib.suppress(OSError):  # the first one is to be told
+                files.move_back(aside, path)
+        raise

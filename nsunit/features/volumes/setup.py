@@ -59,6 +59,7 @@ class Volumes(Operation):
             directory = build.take((NEW, path))
             if directory >= 0:
                 finish(directory)
+                os.close(directory)  # with which the lock is gone
 
 
 def _take(path: str) -> int:
@@ -107,11 +108,10 @@ def begin(directory: int) -> None:
 
 
 def finish(directory: int) -> None:
-    """Give the new volume its name, and close the descriptor, with which the lock is gone."""
+    """Give the new volume its name."""
     linux.syncfs(directory)
     os.rename(NEW, DATA, src_dir_fd=directory, dst_dir_fd=directory)
     os.fsync(directory)
-    os.close(directory)
 
 
 class Volume(Bind):

@@ -12,7 +12,7 @@ from nsunit.core.jobs import stop_what_is_left
 from nsunit.core.programs import directory_with
 from nsunit.errors import NsunitError, UsageError
 from nsunit.features.volumes.look import check_name, directory_of
-from nsunit.features.volumes.setup import NEW, begin, finish, is_current, is_filled
+from nsunit.features.volumes.setup import DATA, NEW, begin, finish, is_current, is_filled
 from nsunit.features.volumes.store import Store
 from nsunit.names import printable
 from nsunit.storage import files
@@ -77,24 +77,29 @@ def import_volume(context: Context, name: str, archive: int) -> None:
     files.make_private_directory(store.path)
     with store.lock():
         store.discard(path)  # of one that was killed
-    directory = -1
+    directory, is_new = -1, False
     try:
         with files.Named(path):
             directory = _take(path)
             if is_filled(directory):
                 hint = f"'nsunit volume rm {name}' first removes what is in it"
                 raise NsunitError(f"there is something in the volume '{name}' already", hint=hint)
+            is_new = True
             begin(directory)
         _unpack(context, f"{path}/{NEW}", archive, directory)
         with files.Named(path):
             finish(directory)
+        store.sync()
     except BaseException:
+        with contextlib.suppress(OSError):  # the first one is to be told
+            if is_new and is_filled(directory):
+                os.rename(DATA, NEW, src_dir_fd=directory, dst_dir_fd=directory)
         if directory >= 0:
             os.close(directory)
-        with contextlib.suppress(OSError):  # the first one is to be told
+        with contextlib.suppress(OSError):
             store.discard(path)
         raise
-    store.sync()
+    os.close(directory)
 
 
 def _take(path: str) -> int:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from nsunit.cli import main as command
 from nsunit.cli.transfer import deploy
 from nsunit.cli.transfer import receive as other
+from nsunit.core.context import Context
+from nsunit.definition.search import SearchPath
 from nsunit.errors import DefinitionError, NsunitError, Problem
+from nsunit.features.transfer.deploy import receive
 from nsunit.features.transfer.deploy.offer import Offer
+from nsunit.storage.paths import Paths
 
 
 def refused(capsys, *words):
@@ -108,3 +113,24 @@ def test_a_layer_that_is_missing_in_a_directory_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(deploy, "lacking", lambda *_words: [layer])
     with pytest.raises(NsunitError, match=rf"'{tmp_path}/layers/a+\.tar' is missing"):
         deploy._one(_Invocation().context(), Offer("web", ()), os.fspath(tmp_path), enable=False)
+
+
+def test_what_is_interrupted_as_it_starts_leaves_nothing(tmp_path, monkeypatch):
+    """Its definition stayed, and so did a state, which an import of that name was refused for."""
+
+    def interrupted(_context, _names):
+        assert os.listdir(tmp_path / "etc") == ["web.nsunit"]
+        raise KeyboardInterrupt
+
+    (tmp_path / "etc").mkdir()
+    context = Context(SearchPath((str(tmp_path / "etc"),), ""), Paths(str(tmp_path / "run"), str(tmp_path / "var")))
+    monkeypatch.setattr(receive, "drop_ins_of", lambda *_words: [])
+    monkeypatch.setattr(receive, "_refuse_another", lambda *_words: None)
+    monkeypatch.setattr(other, "place", lambda *_words: None)
+    monkeypatch.setattr(other, "_has_another_image", lambda *_words: False)
+    monkeypatch.setattr(other, "start", interrupted)
+    offer = Offer("web", (("definition/web.nsunit", "[Container]\nLayer=/srv\n"),))
+    with pytest.raises(KeyboardInterrupt):
+        other.take(context, offer, SimpleNamespace(name="web"))
+    assert os.listdir(tmp_path / "etc") == []
+    assert os.listdir(context.paths.states) == []

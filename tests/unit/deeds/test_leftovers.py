@@ -21,7 +21,7 @@ from nsunit.features.identities.setup import UserMaps
 from nsunit.features.namespaces.setup import Join
 from nsunit.setup.namespaces import UserNamespace
 from nsunit.setup.operation import dump
-from nsunit.storage import mounted
+from nsunit.storage import lock, mounted
 from nsunit.storage.paths import Paths
 
 GONE = 4_194_305  # more than any process id
@@ -128,6 +128,34 @@ def test_cgroups_without_units(context):
     assert [failure.message for failure in failures] == [
         f"cgroup '{context.top}/{top}nsunit-cgroup-old.service': Directory not empty"
     ]
+
+
+def test_definitions_under_way(context):
+    """Of a killed edit what it was to be is kept; nobody is told of a command that goes on."""
+    defined = context.top / "defined"
+    for name in (".edit-kept/web.nsunit.d", ".edit-same", ".edit-on", ".create-x", ".import-x", "web.nsunit.d"):
+        (defined / name).mkdir(parents=True)
+    (defined / "web.nsunit").write_text("old")
+    for name, text in (("kept/db.nsunit", "new"), ("kept/.db.nsunit.swp", "x"), ("same/web.nsunit", "old")):
+        (defined / f".edit-{name}").write_text(text)
+    (defined / ".edit-kept/web.nsunit.d/a.conf").write_text("new, too")
+    for name in (f".web.nsunit.{GONE}", f".web.nsunit.{os.getpid()}", f"web.nsunit.d/.a.conf.{GONE}", f".x.{GONE}"):
+        (defined / name).touch()
+    held = lock.hold(str(defined / ".edit-on"))
+    assert sorted(found(context)) == [
+        *(("directory", f"defined/.{name}-x") for name in ("create", "import")),
+        *(("draft", f"defined/.edit-{name}") for name in ("kept", "same")),
+        *(("file", f"defined/{name}.{GONE}") for name in (".web.nsunit", "web.nsunit.d/.a.conf")),
+    ]
+    assert take_away(context, leftovers(context), print) == []
+    os.close(held)
+    assert found(context) == [("draft", "defined/.edit-on")]
+    assert sorted(os.listdir(defined)) == [
+        *(".edit-on", f".web.nsunit.{os.getpid()}", f".x.{GONE}", "a.conf.rejected"),
+        *("db.nsunit.rejected", "web.nsunit", "web.nsunit.d"),
+    ]
+    assert (defined / "db.nsunit.rejected").read_text() == "new"
+    assert os.listdir(defined / "web.nsunit.d") == []
 
 
 def test_files(context):

@@ -9,6 +9,19 @@ from nsunit.dropins import files
 from nsunit.errors import NsunitError
 
 
+def test_an_interrupt_once_it_is_opened_leaves_nothing(tmp_path, monkeypatch):
+    opened = os.open
+
+    def interrupted(*words):
+        os.close(opened(*words))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.write(str(tmp_path / "web.nsunit.d/a.conf"), b"[Service]\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 @pytest.mark.parametrize("there", [False, True])
 def test_what_fails_leaves_no_directory(error, there, tmp_path, monkeypatch):

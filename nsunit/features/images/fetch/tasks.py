@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 
@@ -55,8 +56,8 @@ def carry_out(
 
 def _is_done(context: Context, unit: Unit, watch: Callable[[], object] | None) -> bool:
     """Start *unit*, and tell whether it came to a good end; who is interrupted takes it along."""
-    job = context.bus.start_transient(unit)
     try:
+        job = context.bus.start_transient(unit)
         if watch is None:
             return context.bus.wait(job, SECONDS + _GRACE_SECONDS) == "done"
         while True:  # the unit has a limit of its own
@@ -67,8 +68,9 @@ def _is_done(context: Context, unit: Unit, watch: Callable[[], object] | None) -
                     raise
             finally:
                 watch()
-    except BaseException:
-        stop_what_is_left(context, unit.name, _GRACE_SECONDS)
+    except BaseException:  # while it was asked for, too: it writes to a directory that is about to go
+        with contextlib.suppress(BusError):  # the first one is to be told
+            stop_what_is_left(context, unit.name, _GRACE_SECONDS)
         raise
 
 

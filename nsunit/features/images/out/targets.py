@@ -215,9 +215,10 @@ def write_directory(path: str, wanted: Files) -> None:
     """Put the files *wanted* into the directory *path*, which is made where it is missing.
 
     Raises:
-        OSError: they cannot be written; of a directory that had nothing in it all is as it was.
+        OSError: they cannot be written; all is as it was.
     """
     was_there, was_empty = os.path.isdir(path), not files.list_directory(path)
+    lacking = [name for name, _ in wanted if not os.path.lexists(f"{path}/{name}")]
     try:
         _write_files(path, wanted)
     except BaseException:
@@ -227,6 +228,10 @@ def write_directory(path: str, wanted: Files) -> None:
             for name in files.list_directory(path):
                 remove = files.remove_tree if os.path.isdir(f"{path}/{name}") else files.discard
                 remove(f"{path}/{name}")
+        elif files.read_file(f"{path}/{wanted[-1][0]}") != wanted[-1][1]:  # else it is whole
+            for name in lacking:
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    os.unlink(f"{path}/{name}")
         raise
 
 

@@ -58,17 +58,18 @@ def make(context: Context, name: str, template: Template, replace: bool, use: Ca
         said = _filled(context, name, template, staging)
         staging.sync()
         files.make_private_directory(os.path.dirname(target))
-        own, there = f"{staging.path}/root", os.path.lexists(target)
-        if there:
-            writing.swap(own, target)
-        else:
-            files.move(own, target)
-        try:
-            use(Made(target, said))
-        except BaseException:
-            if there:
+        own = f"{staging.path}/root"
+        former = os.lstat(target) if os.path.lexists(target) else None
+        try:  # before it has its name: a signal may come in between, and what is in *staging* goes
+            if former:
                 writing.swap(own, target)
             else:
+                files.move(own, target)
+            use(Made(target, said))
+        except BaseException:
+            if former:
+                writing.swap_back(own, target, former)
+            elif not os.path.lexists(own):
                 context.remove_tree(target)
             raise
 

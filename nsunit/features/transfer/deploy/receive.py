@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -128,7 +129,10 @@ def replace_definition(context: Context, definition: Definition, offer: Offer, u
         new = _digests(wanted)
         if new == _digests(there) and {path: [digest] for path, digest in new.items()} == before:
             return False
-        files.make_private_directory(context.paths.state_of(name))
+        state = context.paths.state_of(name)
+        if not os.path.lexists(state):
+            undo.append(lambda: _remove_empty(state))
+        files.make_private_directory(state)
         undo.append(lambda: _note(context, name, before))
         union = {path: [digest] for path, digest in new.items()}
         for path, digest in _digests(there).items():
@@ -151,6 +155,11 @@ def _note(context: Context, name: str, record: Mapping[str, list[str]]) -> None:
         files.write_file(path, json.dumps(record).encode())
     elif os.path.lexists(path):
         os.unlink(path)
+
+
+def _remove_empty(directory: str) -> None:
+    with contextlib.suppress(OSError):  # something of the container's is in it, or it was not made
+        os.rmdir(directory)
 
 
 def _write(context: Context, there: Mapping[str, bytes | None], wanted: Mapping[str, bytes | None], undo: Undo) -> None:

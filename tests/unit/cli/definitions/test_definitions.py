@@ -245,6 +245,46 @@ def test_edit_keeps_a_rejected_text(nsunit, folders, checker, monkeypatch, tmp_p
     assert sorted(os.listdir(own)) == ["web.nsunit", "web.nsunit.rejected"]
 
 
+@pytest.mark.parametrize("where", ["editor", "check", "install"])
+@pytest.mark.parametrize("saved", [True, False])
+def test_edit_keeps_a_text_whatever_ends_it(nsunit, folders, checker, monkeypatch, tmp_path, where, saved):
+    """A connection that was lost, or a full disk, took what had been saved along."""
+    own, _vendor = folders
+    (own / "web.nsunit").write_text("old\n")
+    editor(monkeypatch, tmp_path, 'echo mine >"$2"' if saved else "true")
+    run_editor = draft.run_editor
+
+    def hung_up(*words):
+        if where == "editor":
+            run_editor(*words)
+        raise KeyboardInterrupt
+
+    if where == "editor":
+        monkeypatch.setattr(draft, "run_editor", hung_up)
+    else:
+        monkeypatch.setattr(draft.Draft, where, hung_up)
+    status, _out, err = nsunit("edit", "web")
+    if saved:
+        assert (status, err) == (130, f"nsunit: nothing was changed; your text is kept in {own}/web.nsunit.rejected\n")
+        assert (own / "web.nsunit.rejected").read_text() == "mine\n"
+    else:
+        assert (status, err) == (130 if where == "editor" else 0, "")
+    assert (own / "web.nsunit").read_text() == "old\n"
+    assert sorted(os.listdir(own)) == ["web.nsunit", "web.nsunit.rejected"][: 1 + saved]
+
+
+def test_edit_without_an_answer_keeps_the_text(nsunit, folders, checker, monkeypatch, tmp_path):
+    """Ctrl-D at the question was an internal error, and the text was gone."""
+    own, _vendor = folders
+    editor(monkeypatch, tmp_path, 'echo wrong >"$2"')
+    terminal = SimpleNamespace(isatty=lambda: True, flush=lambda: None, write=lambda _text: None)
+    monkeypatch.setattr("sys.stdin", terminal)
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("builtins.input", lambda _question: (_ for _ in ()).throw(EOFError))
+    status, _out, err = nsunit("edit", "--force", "web")
+    assert (status, "internal" in err, (own / "web.nsunit.rejected").read_text()) == (1, False, "wrong\n")
+
+
 def test_edit_does_not_overwrite_somebody_else_s_change(nsunit, folders, checker, monkeypatch, tmp_path):
     own, _vendor = folders
     (own / "web.nsunit").write_text("old\n")

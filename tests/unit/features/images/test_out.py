@@ -268,6 +268,32 @@ def test_a_directory_that_was_begun_goes(there, tmp_path):
     assert (place / "oci-layout").read_bytes() == b"{}"
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_image_that_does_not_come_beside_others_leaves_no_blob(error, tmp_path, monkeypatch):
+    """They had filled the disk, and no image was theirs."""
+    place = tmp_path / "layout"
+    targets.write_directory(str(place), [("blobs/sha256/1", b"old"), ("index.json", b"1")])
+    (tmp_path / "layer").write_bytes(b"new")
+    wanted = [("blobs/sha256/1", b"old"), ("blobs/sha256/2", str(tmp_path / "layer")), ("index.json", b"2")]
+    write, ends = files.write_file, ["before", "after"]
+
+    def fail(path, *words):
+        if ends[0] == "after":
+            write(path, *words)
+        raise error(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(files, "write_file", fail)
+        with pytest.raises(error):
+            targets.write_directory(str(place), wanted)
+        assert [(place / name).read_bytes() for name in ("blobs/sha256/1", "index.json")] == [b"old", b"1"]
+        assert os.listdir(place / "blobs/sha256") == ["1"]
+        ends.pop(0)
+        with pytest.raises(error):
+            targets.write_directory(str(place), wanted)
+        assert [(place / name).read_bytes() for name in ("blobs/sha256/2", "index.json")] == [b"new", b"2"]
+
+
 def test_a_directory_with_something_else_in_it(tmp_path):
     (tmp_path / "index.json").write_text("[]")
     with pytest.raises(NsunitError, match="is not that of an OCI layout"):

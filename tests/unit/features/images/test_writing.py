@@ -10,6 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from nsunit.core.context import Context
+from nsunit.errors import NsunitError
+from nsunit.features.images.collect import prune
 from nsunit.features.images.doctor import left
 from nsunit.features.images.layout import Image
 from nsunit.features.images.store import Store
@@ -22,7 +25,9 @@ from nsunit.features.images.writing import (
     admit,
     spool,
     swap,
+    swap_back,
     sweep_place,
+    take_away,
 )
 from nsunit.setup import linux
 from nsunit.storage import files
@@ -167,6 +172,63 @@ def test_a_workplace_is_gone_at_the_end_and_taken_by_none_before(tmp_path):
     assert os.listdir(place) == []
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "broken")])
+def test_a_workplace_that_cannot_be_had_leaves_nothing(error, tmp_path, monkeypatch):
+    def fail(_fd, _operation):
+        raise error
+
+    place = str(tmp_path / "place")
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(type(error)), Workplace(place, contextlib.nullcontext, files.remove_tree):
+        pass
+    assert os.listdir(place) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, NsunitError])
+def test_what_has_failed_in_a_workplace_is_told_before_what_cannot_be_removed(error, tmp_path):
+    def refuse(path):
+        raise OSError(errno.EIO, "broken", path)
+
+    with pytest.raises(error), Workplace(str(tmp_path / "place"), contextlib.nullcontext, refuse):
+        raise error("it is damaged")
+    with pytest.raises(OSError, match="broken"), Workplace(str(tmp_path / "place"), contextlib.nullcontext, refuse):
+        pass
+
+
+@pytest.mark.parametrize(("step", "exchanges"), [*((at, True) for at in range(2)), *((at, False) for at in range(4))])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_swap_that_ends_anywhere_is_taken_back(step, exchanges, when, tmp_path, monkeypatch):
+    new, path, left = str(tmp_path / "new"), str(tmp_path / "path"), step
+    for name in (new, path):
+        os.makedirs(f"{name}/{os.path.basename(name)}")
+    former = os.lstat(path)
+
+    def counted(call):
+        def one(*names):
+            nonlocal left
+            left -= 1
+            if left < 0 and when == "before":
+                raise KeyboardInterrupt
+            call(*names)
+            if left < 0:
+                raise KeyboardInterrupt
+
+        return one
+
+    def refused(*_names):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    if not exchanges:
+        monkeypatch.setattr(linux, "rename_exchange", refused)
+    with monkeypatch.context() as signalled:
+        signalled.setattr(os, "rename", counted(os.rename))
+        signalled.setattr(linux, "rename_exchange", counted(linux.rename_exchange) if exchanges else refused)
+        with contextlib.suppress(KeyboardInterrupt):
+            swap(new, path)
+    swap_back(new, path, former)
+    assert {name: os.listdir(tmp_path / name) for name in os.listdir(tmp_path)} == {"new": ["new"], "path": ["path"]}
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_of_several_names_all_lead_to_the_image_or_none(error, tmp_path, monkeypatch):
     """`image tag` left those that came before the one that could not be written."""
@@ -187,3 +249,44 @@ def test_of_several_names_all_lead_to_the_image_or_none(error, tmp_path, monkeyp
     assert tree(store.path) == before
     add_names(store, names, "cd" * 32)
     assert [link for _, link in tree(store.names)] == [f"../images/{'cd' * 32}"] * 3
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_image_is_taken_away_with_all_of_its_names_or_stays(error, tmp_path, monkeypatch):
+    """`image rm` was to be called by its id then, as no name led to it any more."""
+    store, image = Store(Paths(str(tmp_path / "run"), str(tmp_path)), files.remove_tree), "ab" * 32
+    for directory in (store.names, store.images, store.about, store.configs):
+        os.makedirs(directory)
+    names = ["localhost/a:1", "localhost/b:1"]
+    add_image(store, Image(image, ()), b"{}", {})
+    add_names(store, names, image)
+    before, unlink = tree(store.path), os.unlink
+    for step in range(3):
+        left = [step]
+
+        def fail(path, left=left):
+            left[0] -= 1
+            if left[0] == -1:
+                raise error(errno.EIO, "broken")
+            unlink(path)
+
+        with monkeypatch.context() as broken, pytest.raises(error):
+            broken.setattr(os, "unlink", fail)
+            take_away(store, image, names, whole=True)
+        assert tree(store.path) == before, step
+    take_away(store, image, names, whole=True)
+    assert [len(os.listdir(place)) for place in (store.names, store.images, store.about, store.configs)] == [0] * 4
+
+
+def test_documents_of_no_image_go_with_the_next_removal(tmp_path):
+    """Whoever was killed between two of them left the others for good."""
+    store = Store(Paths(str(tmp_path / "run"), str(tmp_path)), files.remove_tree)
+    for directory in (store.names, store.images, store.about, store.configs, store.layers):
+        os.makedirs(directory)
+    context = Context(paths=store.paths)
+    add_image(store, Image("ab" * 32, ()), b"{}", {})
+    add_name(store, "localhost/a:1", "ab" * 32)
+    for directory in (store.about, store.configs):
+        Path(directory, "cd" * 32).touch()
+    prune(context)
+    assert [os.listdir(directory) for directory in (store.about, store.configs)] == [["ab" * 32]] * 2

@@ -10,8 +10,8 @@ import pytest
 from nsunit.core.context import Context, take_back
 from nsunit.core.findings import Owners
 from nsunit.definition.search import SearchPath
-from nsunit.errors import NsunitError
-from nsunit.features.transfer import doctor, kept, restore
+from nsunit.errors import BusError, NsunitError
+from nsunit.features.transfer import bundle, doctor, kept, restore
 from nsunit.features.transfer.staging import Staging
 from nsunit.setup import linux
 from nsunit.storage.paths import Paths
@@ -149,3 +149,20 @@ def test_what_was_removed_since_does_not_come_back(context, tmp_path, kill_impor
         pass
     assert os.listdir(tmp_path / "var/incoming") == []
     assert not (tmp_path / "var/containers/web").exists()
+
+
+def test_what_systemd_does_not_hear_of_is_taken_back(context, tmp_path, monkeypatch):
+    """It was there, and the same command was refused for that."""
+
+    def refuse():
+        raise BusError("org.freedesktop.DBus.Error.AccessDenied", "refused")
+
+    units = f"{bundle.UNITS}/nsunit-web.slice.d/50-nsunit.conf"
+    texts = {units: "[Slice]\n", f"{bundle.DEFINITION}/web.nsunit": "[Container]\n"}
+    context._bus = SimpleNamespace(reload=refuse)
+    monkeypatch.setattr(restore, "drop_ins_of", lambda *_words: [f"{tmp_path}/{units}"])
+    with Staging(context) as staging, pytest.raises(BusError, match="refused"):
+        os.mkdir(f"{staging.path}/{kept.STATE}")
+        restore._commit(context, staging, SimpleNamespace(name="web"), texts, force=False)
+    for place in ("defined", "var/containers", "var/incoming", bundle.UNITS):
+        assert os.listdir(tmp_path / place) == [], place

@@ -1,5 +1,6 @@
 """update and rollback: what runs in the end, and what is said."""
 
+import errno
 import os
 import types
 
@@ -13,6 +14,7 @@ from nsunit.features.images.layout import Image
 from nsunit.features.images.pins import Pin
 from nsunit.features.images.store import Store
 from nsunit.features.updates import switch
+from nsunit.storage import files
 from nsunit.storage.files import remove_tree
 from nsunit.storage.paths import Paths
 
@@ -183,15 +185,63 @@ def test_what_is_refused(world):
 
 
 def test_a_signal_once_the_image_is_noted_leaves_the_former_one(world, monkeypatch):
-    """Whether it runs is asked last."""
-    answers = [True]
+    write = pins.write
 
-    def is_running(_context, _name):
-        if not answers:
+    def interrupted(directory, pin, *file):
+        write(directory, pin, *file)
+        if not file:
             raise KeyboardInterrupt
-        return answers.pop()
 
-    monkeypatch.setattr(switch, "is_running", is_running)
+    monkeypatch.setattr(pins, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         world.update()
     assert (pins.read(world.directory).identity, world.restarts) == (ONE, [])
+    assert sorted(os.listdir(world.directory)) == ["image", "pin"]
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_the_way_back_needs_no_room(world, monkeypatch, runs):
+    """It had the new image noted, and where it had been stopped by then nothing ran."""
+    world.runs, world.fails = runs, {TWO}
+    write, renew = files.write_file, world.renew
+
+    def full(path, *_words):
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    def filling(*words):
+        monkeypatch.setattr(files, "write_file", full)
+        renew(*words)
+
+    world.renew = filling
+    if runs:
+        assert world.update().error.message.endswith(f"it is unhealthy; it runs {ONE[:12]} again")
+        assert world.restarts == ["2", "1"]
+    else:
+        with pytest.raises(NsunitError, match="it cannot be enabled"):
+            world.update()
+    assert pins.read(world.directory) == Pin(NAME, ONE, "", TWO if runs else "")
+    monkeypatch.setattr(files, "write_file", write)
+    world.renew, world.fails = renew, set()
+    assert world.update().state.startswith("updated")
+    assert sorted(os.listdir(world.directory)) == ["image", "pin"]
+
+
+@pytest.mark.parametrize("pinned", [None, Pin(NAME, ONE, THREE)])
+@pytest.mark.parametrize("file", ["pin.back", "pin"])
+def test_what_cannot_be_noted_changes_nothing(world, monkeypatch, pinned, file):
+    """It was pinned to the image that it had, as if that had been chosen."""
+    if pinned:
+        pins.write(world.directory, pinned)
+    write, failures = files.write_file, [OSError(errno.ENOSPC, "No space left on device")]
+
+    def full(path, *words):
+        if path.endswith(f"/{file}") and failures:
+            raise failures.pop()
+        write(path, *words)
+
+    monkeypatch.setattr(files, "write_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        world.update()
+    assert (pins.read(world.directory), world.restarts) == (pinned, [])
+    assert os.listdir(world.directory).count("pin.back") == 0
+    assert world.update().state == "updated"

@@ -45,6 +45,34 @@ def test_one_that_cannot_be_made_leaves_nothing(context, monkeypatch):
     assert store.names() == ["data"]
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("take_away", [change.remove, change.remove_bound, change.prune])
+@pytest.mark.parametrize("step", range(3))
+def test_of_several_all_are_taken_away_or_none(context, monkeypatch, error, take_away, step):
+    """Those before the one that could not be went with the next command, and nobody had said so."""
+    store = Store(context)
+    for name in ("first", "second"):
+        os.makedirs(f"{store.path_of(name)}/data")
+    calls = []
+
+    def fails_at(call):
+        def one(*names):
+            calls.append(names)
+            if len(calls) == step + 1:
+                raise error(errno.EIO, "broken")
+            call(*names)
+
+        return one
+
+    with monkeypatch.context() as broken, pytest.raises(error):
+        broken.setattr(os, "rename", fails_at(os.rename))
+        broken.setattr(files, "sync_directory", fails_at(files.sync_directory))
+        take_away(context, ["first", "second"])
+    assert sorted(os.listdir(store.path)) == ["first", "second"]
+    take_away(context, ["first", "second"])
+    assert os.listdir(store.path) == []
+
+
 def test_what_another_command_has_taken_away_meanwhile_is_not_there(context, monkeypatch):
     """It is looked for when nobody else can take it."""
     store = Store(context)

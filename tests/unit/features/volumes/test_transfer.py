@@ -1,11 +1,15 @@
 """An archive that becomes a volume: what goes on when the command is killed is in nobody's way, and is known."""
 
+import errno
 import os
 import signal
+from pathlib import Path
+
+import pytest
 
 from nsunit.core.context import Context
 from nsunit.core.findings import Owners, is_locked
-from nsunit.features.volumes import doctor
+from nsunit.features.volumes import change, doctor, transfer
 from nsunit.features.volumes.store import Store
 from nsunit.features.volumes.transfer import import_volume
 from nsunit.storage.lock import wait_until_left
@@ -47,3 +51,30 @@ def test_nobody_takes_away_what_is_still_unpacked_for_who_was_killed(tmp_path, m
     (item,) = doctor.left(owners)
     doctor.take_away(context, item)
     assert store.names() == [] and not os.path.lexists(path)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("place", ["data", "volumes"])
+@pytest.mark.parametrize("made", [True, False])
+def test_one_that_has_its_name_and_cannot_be_kept_is_none(tmp_path, monkeypatch, error, place, made):
+    """It had failed, and the same command was refused since there was something in the volume."""
+    context = Context(paths=Paths(str(tmp_path / "run"), str(tmp_path / "var")))
+    monkeypatch.setattr(transfer, "_unpack", lambda _context, path, *_: Path(path, "file").touch())
+    fsync, broken = os.fsync, [place]
+
+    def fail(fd):
+        if os.readlink(f"/proc/self/fd/{fd}").endswith(f"/{''.join(broken)}"):
+            broken[:] = ["nothing"]
+            raise error(errno.EIO, "broken")
+        fsync(fd)
+
+    if made:
+        change.create(context, "data")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(error):
+        import_volume(context, "data", 0)
+    store = Store(context)
+    assert store.names() == ["data"] * made
+    assert os.listdir(store.path) == ["data"] * made
+    import_volume(context, "data", 0)
+    assert os.listdir(f"{store.path_of('data')}/data") == ["file"]

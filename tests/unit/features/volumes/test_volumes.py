@@ -133,6 +133,7 @@ def test_one_that_is_half_made_is_discarded_unless_it_is_being_filled(tmp_path):
     begin(directory)  # as if the first had been killed
     assert len(os.listdir(path)) == 2
     finish(directory)
+    os.close(directory)
     assert store.names() == ["data"]
     assert not store.discard(path)
     assert os.listdir(path) == ["data"]

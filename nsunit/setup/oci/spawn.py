@@ -112,49 +112,78 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
         answers.left()
         (_middle if spaces.needs_middle else _first)(spaces, steps, box)
     box.channel.close()
+    made = _Made(middle, pid, inside=inside)
     try:
-        while True:
-            word, text = other.receive()
-            if word == "place":
-                answers.placed(middle or pid, inside=inside)
-            elif word == "maps":
-                answers.mapped(middle)
-            elif word == "pid":
-                if middle:
-                    pid = int(text)
-                    os.waitpid(middle, 0)
-                    middle = 0
-                answers.forked(pid)
-            elif word == "hooks":
-                answers.hooks(pid)
-            elif word == "listener":
-                answers.listener(pid, int(text))
-            elif word == "ready":
-                answers.ready(pid)
-                other.answer()
-                return pid
-            elif word == "executing":
-                other.answer()
-                word, text = other.receive()
-                if word:
-                    raise StartError(text)
-                return pid
-            elif word == "error":
-                raise StartError(text)
-            else:
-                raise StartError("the container's process was killed while it was set up")
-            other.answer()
+        _serve(made, other, answers)
+        return made.pid
     except BaseException:
-        for process in (middle, pid):
-            if process:
-                _end(process)
-        if pid:
-            _reap(pid)  # a subreaper's own; process 1 of its namespace would wait for somebody to do it
+        made.end()
         raise
     finally:
-        if middle:
-            _reap(middle)
         other.close()
+
+
+class _Made:
+    """The container's process, and the middle one as long as that is there; 0 is none.
+
+    *inside* is whether the first of them was forked into the cgroup.
+    """
+
+    def __init__(self, middle: int, pid: int, *, inside: bool) -> None:
+        self.middle = middle
+        self.pid = pid
+        self.inside = inside
+
+    def note(self, pid: int) -> None:
+        """Note that the middle process has forked process *pid*, and ends."""
+        self.pid = pid
+        os.waitpid(self.middle, 0)
+        self.middle = 0
+
+    def end(self) -> None:
+        """Kill them."""
+        for process in filter(None, (self.middle, self.pid)):
+            _end(process)
+        # A subreaper's own is waited for, too: process 1 of its namespace would wait for somebody to do it.
+        for process in filter(None, (self.pid, self.middle)):
+            _reap(process)
+
+
+def _serve(made: _Made, other: Channel, answers: Answers) -> None:
+    """Do what the processes *made* ask for on *other*, until the container waits, or has executed its program.
+
+    Raises:
+        StartError: they have failed, or were killed.
+    """
+    while True:
+        word, text = other.receive()
+        if word == "place":
+            answers.placed(made.middle or made.pid, inside=made.inside)
+        elif word == "maps":
+            answers.mapped(made.middle)
+        elif word == "pid":
+            if made.middle:
+                made.note(int(text))
+            answers.forked(made.pid)
+        elif word == "hooks":
+            answers.hooks(made.pid)
+        elif word == "listener":
+            answers.listener(made.pid, int(text))
+        elif word == "ready":
+            answers.ready(made.pid)
+            other.answer()
+            return
+        elif word == "executing":
+            other.answer()
+            word, text = other.receive()
+            if word:
+                raise StartError(text)
+            return
+        elif word == "error":
+            raise StartError(text)
+        else:
+            raise StartError("the container's process was killed while it was set up")
+        other.answer()
 
 
 def _end(pid: int) -> None:

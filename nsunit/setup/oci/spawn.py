@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nsunit.setup.operation import Operation
 
 _USER, _PID = "user", "pid"
+_KILLED = "the container's process was killed while it was set up"
 
 
 class StartError(Exception):
@@ -120,6 +121,7 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
         made.end()
         raise
     finally:
+        made.close()
         other.close()
 
 
@@ -133,20 +135,39 @@ class _Made:
         self.middle = middle
         self.pid = pid
         self.inside = inside
+        self.pidfd = -1  # of what the middle one has forked: as another's child it may be gone, and its number be used
 
     def note(self, pid: int) -> None:
-        """Note that the middle process has forked process *pid*, and ends."""
-        self.pid = pid
+        """Note that the middle process has forked process *pid*, which waits for an answer, and ends.
+
+        Raises:
+            StartError: it was killed.
+        """
         os.waitpid(self.middle, 0)
         self.middle = 0
+        try:
+            self.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise StartError(_KILLED) from None
+        self.pid = pid
 
     def end(self) -> None:
         """Kill them."""
-        for process in filter(None, (self.middle, self.pid)):
+        if self.pidfd >= 0:
+            try:
+                _signal.pidfd_send_signal(self.pidfd, 9)
+            except ProcessLookupError:
+                pass
+        for process in filter(None, (self.middle, self.pid if self.pidfd < 0 else 0)):
             _end(process)
         # A subreaper's own is waited for, too: process 1 of its namespace would wait for somebody to do it.
         for process in filter(None, (self.pid, self.middle)):
             _reap(process)
+
+    def close(self) -> None:
+        """Let go of them."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
 
 
 def _serve(made: _Made, other: Channel, answers: Answers) -> None:
@@ -182,7 +203,7 @@ def _serve(made: _Made, other: Channel, answers: Answers) -> None:
         elif word == "error":
             raise StartError(text)
         else:
-            raise StartError("the container's process was killed while it was set up")
+            raise StartError(_KILLED)
         other.answer()
 
 
@@ -317,6 +338,7 @@ def _become_root(*, keeps_groups: bool = False) -> None:
 
 def _container(steps: Sequence[Operation], box: Box) -> None:
     text = "it has nothing to execute"
+    step: Operation | None = None
     try:
         box.channel.wait()
         os.setsid()
@@ -328,10 +350,11 @@ def _container(steps: Sequence[Operation], box: Box) -> None:
     except (CannotFindError, HookError) as error:
         text = str(error)
     except OSError as error:
-        where = f" ('{error.filename}')" if error.filename and error.filename not in step.describe() else ""
-        text = f"{step.describe()}: {(error.strerror or str(error))}{where}"
+        what = _described(step)
+        where = f" ('{error.filename}')" if error.filename and error.filename not in what else ""
+        text = f"{what}: {(error.strerror or str(error))}{where}"
     except BaseException as error:
-        text = f"{step.describe()}: {type(error).__name__}: {error}"
+        text = f"{_described(step)}: {type(error).__name__}: {error}"
     try:
         if box.is_ready:
             os.write(box.reply_fd, text.encode("utf-8", "replace")[:4000])
@@ -339,3 +362,8 @@ def _container(steps: Sequence[Operation], box: Box) -> None:
             box.channel.send("error", text)
     finally:
         os._exit(127)
+
+
+def _described(step: Operation | None) -> str:
+    """What *step* does; None before the first."""
+    return step.describe() if step else "begin"

@@ -54,7 +54,11 @@ def _accounts(layers: Sequence[str], container: Container) -> Iterator[tuple[str
         wanted = [name for name in names if name and parse_id(name) is None]
         if not wanted or _is_covered(container, f"/etc/{file}"):
             continue
-        known = _names(layers, f"/etc/{file}")
+        try:
+            known = _names(layers, f"/etc/{file}")
+        except OSError as error:  # an image may have anything there
+            yield f"{key}: /etc/{file} of the root cannot be read: {error.strerror}", "mend it, or give a number"
+            continue
         for name in wanted:
             if name not in known and name != "root":
                 yield f"{key}: '{name}' is not in /etc/{file} of the root", "add it there, or give a number"

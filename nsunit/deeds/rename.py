@@ -35,13 +35,13 @@ def rename(context: Context, old: str, new: str) -> Outcome:
         NsunitError: one of them runs, *old* is not defined by a file that may be changed, or there is a *new* one.
     """
     _check_names(old, new)
-    undo: Undo = []
+    enable_again: Undo = []
     first, second = sorted((old, new))
     try:
         with Lock(context.paths.locks, first), Lock(context.paths.locks, second):
-            enabled = _rename(context, old, new, undo)
+            enabled = _rename(context, old, new, enable_again)
     except BaseException:
-        take_back(undo)
+        take_back(enable_again)  # it takes a lock itself
         raise
     if enabled:
         _raise(enable(context, [new]))
@@ -49,8 +49,11 @@ def rename(context: Context, old: str, new: str) -> Outcome:
     return Outcome(new, "renamed")
 
 
-def _rename(context: Context, old: str, new: str, undo: Undo) -> bool:
-    """The part of it with both locks; tells whether *new* is to be enabled then."""
+def _rename(context: Context, old: str, new: str, enable_again: Undo) -> bool:
+    """The part of it with both locks; tells whether *new* is to be enabled then.
+
+    What fails has been taken back when it raises, but for *enable_again*, which is for when the locks are let go.
+    """
     noted = [renaming(context, name) == (old, new) for name in (old, new)]
     if noted[1] and not main_file(old, context.search):
         return True
@@ -59,9 +62,14 @@ def _rename(context: Context, old: str, new: str, undo: Undo) -> bool:
     enabled = context.paths.is_enabled(old)
     if enabled:
         note_renaming(context, old, new)
-        undo.append(lambda: _raise(enable(context, [old])))
+        enable_again.append(lambda: _raise(enable(context, [old])))
         take_away_files(context, old)
-    _move(context, definition, new, undo)
+    undo: Undo = []
+    try:
+        _move(context, definition, new, undo)
+    except BaseException:
+        take_back(undo)
+        raise
     return enabled or any(noted)
 
 

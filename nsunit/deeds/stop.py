@@ -36,7 +36,7 @@ from nsunit.units import DOWN, UP, is_idle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
@@ -92,28 +92,39 @@ def stop(context: Context, names: Sequence[str], *, kill_now: bool = False) -> l
             except (NsunitError, OSError) as error:
                 outcomes[name] = as_failed(name, error)
                 tell(name)
-        listening = _who_listens(context, [item.name for item in waiting.values()])
-        while waiting:
-            job, result = context.bus.wait_any(waiting, max(item.timeout for item in waiting.values()), ends)
-            item = waiting.pop(job)
-            try:
-                outcomes[item.name] = _finish_stop(context, item, job, result, item.name in listening)
-            except (NsunitError, OSError) as error:
-                outcomes[item.name] = as_failed(item.name, error)
-            tell(item.name)
+        for outcome in _ended(context, waiting, ends):
+            outcomes[outcome.name] = outcome
+            tell(outcome.name)
     finally:
         if ends:
             ends.close()
         for lock in reversed(locks):
             lock.__exit__(None, None, None)
     for name in {*names} - outcomes.keys():
-        for stop_kind in hooks(kinds_of(name), "deeds.stop"):
-            try:
-                outcomes[name] = stop_kind(context, name)
-            except (NsunitError, OSError) as error:
-                outcomes[name] = as_failed(name, error)
-            tell(name)
+        outcomes[name] = _stop_kind(context, name)
+        tell(name)
     return [outcomes[name] for name in dict.fromkeys(names)]
+
+
+def _stop_kind(context: Context, name: str) -> Outcome:
+    """Stop *name*, which is of a kind of its own: a pod."""
+    try:
+        stop_it: Callable[[Context, str], Outcome] = next(hooks(kinds_of(name), "deeds.stop"))
+        return stop_it(context, name)
+    except (NsunitError, OSError) as error:
+        return as_failed(name, error)
+
+
+def _ended(context: Context, waiting: dict[Job, _Stop], ends: Ends | None) -> Iterator[Outcome]:
+    """What becomes of each of those that are *waiting* for systemd, in the order of their ends; none is left in it."""
+    listening = _who_listens(context, [item.name for item in waiting.values()])
+    while waiting:
+        job, result = context.bus.wait_any(waiting, max(item.timeout for item in waiting.values()), ends)
+        item = waiting.pop(job)
+        try:
+            yield _finish_stop(context, item, job, result, item.name in listening)
+        except (NsunitError, OSError) as error:
+            yield as_failed(item.name, error)
 
 
 def stop_running(context: Context, names: Sequence[str]) -> list[Outcome]:

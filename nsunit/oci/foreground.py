@@ -31,16 +31,19 @@ class Foreground:
             box.console_fd = theirs.detach()
             self.theirs = box.console_fd
 
-    def wait(self, pid: int) -> int:
-        """Wait for the end of process *pid*, a child; returns the exit status as a shell has it."""
+    def pass_on(self, pid: int) -> None:
+        """From here on signals go to process *pid*: before it executes, so that none ends the runtime in between."""
         self.pidfd = os.pidfd_open(pid)
+        for number in _FORWARDED:
+            _signal.signal(number, self._forward)
+
+    def wait(self, pid: int) -> int:
+        """Wait for the end of process *pid*, a child to which signals go; returns the exit status as a shell has it."""
         if self.socket:
             os.close(self.theirs)
             _, rights, _, _ = self.socket.recvmsg(64, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
             if rights:
                 self.master = struct.unpack("i", rights[0][2])[0]
-        for number in _FORWARDED:
-            _signal.signal(number, self._forward)
         if self.master >= 0:
             self._carry()
         status = self._reap(pid)

@@ -6,6 +6,7 @@ Engines call it several times for each container, so it is counted what it impor
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # the C half of signal: the Python half imports enum
+import errno
 import sys
 
 from nsunit.bytecode import preload
@@ -31,11 +32,21 @@ def run() -> None:
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, as some start others, there is no child to wait for
     status = main(sys.argv[1:])
     try:
-        sys.stdout.flush()
+        _flush()
         sys.stderr.flush()
-    except (OSError, AttributeError):
-        pass
+    except OSError as error:
+        status = status or _fail(None, f"standard output: {error.strerror}")
+    except AttributeError:
+        pass  # it is closed
     os._exit(status)
+
+
+def _flush() -> None:
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # nobody reads it any more
 
 
 def main(words: Sequence[str]) -> int:
@@ -77,6 +88,8 @@ def main(words: Sequence[str]) -> int:
 
 
 def _say(text: str) -> None:
+    if text and not sys.stdout:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
     if text:
         sys.stdout.write(text)
 

@@ -417,11 +417,11 @@ def fsmount(fd: int, attributes: int) -> int:
     return _system_call("fsmount", SYS_FSMOUNT, fd, FSMOUNT_CLOEXEC, attributes)
 
 
-def new_mount(fstype: str, attributes: int, options: tuple[tuple[str, str | None], ...] = ()) -> int:
-    """A detached mount of a new file system *fstype* with *options*."""
+def new_mount(fstype: str, attributes: int, options: tuple[tuple[str, str | None], ...] = (), source: str = "") -> int:
+    """A detached mount of a new file system *fstype* with *options*; *source* is what mountinfo has for it."""
     fd = fsopen(fstype)
     try:
-        for key, value in (("source", fstype), *options):
+        for key, value in (("source", source or fstype), *options):
             fsconfig(fd, key, value)
         return fsmount(fd, attributes)
     except OSError as error:

@@ -65,6 +65,7 @@ def main(argv: list[str], begun: int = 0) -> int:
     except (spawn.SetupError, PlanError, OSError) as error:
         # By these words `nsunit start` knows whose status it is.
         text = str(error) if str(error).startswith("Failed to ") else f"Failed to set the container up: {error}"
+        text = text.replace("\n", " ")  # in a path: what follows it would be a field of its own, MAINPID= for instance
         print(f"<3>nsunit-setup: {text}", file=sys.stderr, flush=True)
         if address:
             # There may be none left for what follows.

@@ -332,7 +332,8 @@ class Exec(Operation):
         if self.init:
             program = next((path for path in candidates if os.isfile(path) and os.access(path, os.X_OK)), None)
             if program is None:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+                reason = errno.EACCES if any(map(os.exists, candidates)) else errno.ENOENT
+                raise OSError(reason, os.strerror(reason))
             os.execve(self.init, (self.init, "--", program, *self.argv[1:]), environment)
         failure: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         for candidate in candidates:

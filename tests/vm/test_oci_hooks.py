@@ -76,6 +76,19 @@ def test_a_run_whose_hook_fails_at_the_start_leaves_nothing(bundle, kind):
     assert not (ROOT / bundle.id).exists()
 
 
+def test_a_signal_to_run_goes_to_the_program_while_a_hook_is_at_work(bundle):
+    """It does not end the runtime, which would leave a container that nobody waits for, nor removes."""
+    seen = bundle.path / "seen"
+    seen.mkdir()
+    bundle.config["mounts"].append({"destination": "/work", "type": "bind", "source": str(seen), "options": ["rbind"]})
+    bundle.config["process"]["args"] = ["sh", "-c", "trap 'exit 7' TERM; touch /work/ready; while :; do sleep 1; done"]
+    script = f"until test -e {seen}/ready; do sleep 0.1; done; kill -TERM $PPID"
+    bundle.config["hooks"] = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin"]}]}
+    bundle.save()
+    assert bundle.call("run", bundle.id, check=False).returncode == 7
+    assert not (ROOT / bundle.id).exists()
+
+
 def test_a_poststart_hook_that_fails_ends_the_container(bundle):
     bundle.config["hooks"] = {
         "poststart": [{"path": "/bin/sh", "args": ["sh", "-c", "cat >/dev/null; echo why >&2; exit 5"]}],

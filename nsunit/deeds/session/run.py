@@ -41,12 +41,13 @@ _HAVE_A_COMMAND = frozenset(("Exec", "Image", "Entrypoint", "Boot"))
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nsunit.bus.protocol import Job
     from nsunit.core.context import Context
     from nsunit.core.prepare import Prepared
     from nsunit.definition.model import Container, Definition
+    from nsunit.setup.operation import Operation
     from nsunit.units import Unit
 
 
@@ -176,53 +177,23 @@ def _run_attached(
 ) -> int:
     """Run the prepared container until its end; *lock* is let go when its scope tells others that it runs."""
     name, used = prepared.definition.name, prepared.definition.container.features
-    others = prepared.units.beside
-    around = [relation(key, others).property for key in ("Wants", "After") if others]
     build = Build(context.paths.runtime_of(name))
     operations = read_plan(build.workspace)
-    try:
-        enter_own_users(operations, build)
-        spawn.harden()
-        enter_and_prepare(operations, build)
-    except BaseException as error:
-        with Held():  # also after an interrupt: who attaches it may have made rules by now
-            detach_network(operations, build)
-        if isinstance(error, spawn.SetupError):
-            raise SessionError(f"{name}: {error}", error.status) from error
-        raise
-
-    def admit(pid: int) -> None:
-        unit = scope.replace(properties=(*scope.properties, *around, Property("PIDs", "au", (pid,))))
-
-        def start(groups: tuple[Unit, ...]) -> Job:
-            return context.bus.start_transient(unit, (*groups, prepared.units.slice))
-
-        for start_member in hooks(used, "deeds.start_member"):
-            wait_for_scope(context, name, start_member(context, prepared.definition, start), unit)
-            return
-        start_scope(context, name, unit, (prepared.units.slice,))
+    _set_up(name, operations, build)
+    limit = TimeLimit(prepared.definition)
 
     def attach(pid: int) -> None:
         attach_network(operations, pid, build)
         hold_signals()
 
-    limit = TimeLimit(prepared.definition)
-
-    create = spawn.create(operations, build)
-
-    def enter() -> None:
-        if not context.user:
-            leave_caller()
-        create()
-
     def begin() -> int:
         payload = spawn.spawn(
             operations,
             build,
-            enter,
+            _entrance(context, operations, build),
             new_root=True,
             attached=True,
-            before_enter=admit,
+            before_enter=_admission(context, prepared, scope),
             before_exec=attach,
         )
         lock.release()
@@ -248,6 +219,51 @@ def _run_attached(
             _end_scope(context, scope.name)
             detach_network(operations, build)
             leave_workspace(build)
+
+
+def _set_up(name: str, operations: list[Operation], build: Build) -> None:
+    """Open and prepare all that the container *name* needs of the host; what fails leaves no network behind."""
+    try:
+        enter_own_users(operations, build)
+        spawn.harden()
+        enter_and_prepare(operations, build)
+    except BaseException as error:
+        with Held():  # also after an interrupt: who attaches it may have made rules by now
+            detach_network(operations, build)
+        if isinstance(error, spawn.SetupError):
+            raise SessionError(f"{name}: {error}", error.status) from error
+        raise
+
+
+def _entrance(context: Context, operations: list[Operation], build: Build) -> Callable[[], None]:
+    """What the middle process does: it leaves its caller behind, and makes the namespaces."""
+    create = spawn.create(operations, build)
+
+    def enter() -> None:
+        if not context.user:
+            leave_caller()
+        create()
+
+    return enter
+
+
+def _admission(context: Context, prepared: Prepared, scope: Unit) -> Callable[[int], None]:
+    """Who puts a process into *scope*, which systemd makes for it, with the slices around."""
+    name, others = prepared.definition.name, prepared.units.beside
+    around = [relation(key, others).property for key in ("Wants", "After") if others]
+
+    def admit(pid: int) -> None:
+        unit = scope.replace(properties=(*scope.properties, *around, Property("PIDs", "au", (pid,))))
+
+        def start(groups: tuple[Unit, ...]) -> Job:
+            return context.bus.start_transient(unit, (*groups, prepared.units.slice))
+
+        for start_member in hooks(prepared.definition.container.features, "deeds.start_member"):
+            wait_for_scope(context, name, start_member(context, prepared.definition, start), unit)
+            return
+        start_scope(context, name, unit, (prepared.units.slice,))
+
+    return admit
 
 
 def _end_scope(context: Context, unit: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import sys
 import time
@@ -93,8 +94,9 @@ def _follow(identity: str, directory: str, interval: float) -> None:
             if time.monotonic() >= due:
                 due += interval
                 _write(_numbers(identity, directory))
-    except OSError:
-        pass  # it is gone
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EPIPE):  # it is gone, or nobody reads any more
+            raise
 
 
 def _watch(directory: str, name: str) -> int:

@@ -23,6 +23,7 @@ from nsunit.setup.oci.step import Box, Channel
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from nsunit.oci.context import Context
+    from nsunit.oci.foreground import Foreground
     from nsunit.oci.options import Given
 
 _SETS = ("bounding", "effective", "permitted", "inheritable", "ambient")
@@ -57,7 +58,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
     elif not given.has("detach"):
         from nsunit.oci.foreground import Foreground  # engines always detach
 
-        relay = Foreground(box, terminal=todo.terminal)
+        relay = session.relay = Foreground(box, terminal=todo.terminal)
     spaces = spaces_of(container)
     spaces.can_return = is_host_root()
     spaces.keeps_groups = wishes.keeps_groups
@@ -163,6 +164,7 @@ class _Session(Answers):
         self.path = ""  # of its cgroup
         self.score: int | None = None
         self.limits: tuple[tuple[int, int, int], ...] = ()  # that its user namespace may refuse
+        self.relay: Foreground | None = None
         self.first_score = take(take(config, "process", dict), "oomScoreAdj", int) if "process" in config else None
         affinity: Json = take(process, "execCPUAffinity", dict)
         where = "process.execCPUAffinity."
@@ -218,5 +220,7 @@ class _Session(Answers):
 
     def forked(self, pid: int) -> None:
         """See Answers."""
+        if self.relay:
+            self.relay.pass_on(pid)
         if path := self.given.one("pid-file"):
             write_whole(path, b"%d" % pid)

@@ -57,10 +57,10 @@ def signal_number(text: str) -> int:
     """
     name = text.upper().removeprefix("SIG")
     number = int(text) if text.isdecimal() else _NUMBERS.get(name, 0)
-    for base, first, sign in (("RTMIN", _RTMIN, 1), ("RTMAX", _LAST, -1)):
-        rest = name.removeprefix(base).lstrip("+-")
-        if name.startswith(base) and (not rest or rest.isdecimal()):
-            number = first + sign * int(rest or 0)
+    for base, first, sign in (("RTMIN", _RTMIN, "+"), ("RTMAX", _LAST, "-")):
+        word, given, distance = name.partition(sign)
+        if word == base and (distance.isdecimal() or not given):
+            number = first + int(sign + (distance or "0"))
     if not 0 < number <= _LAST:
         raise OciError(f'unknown signal "{text}"')
     return number

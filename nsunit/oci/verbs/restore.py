@@ -73,6 +73,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
         raise
     if detached:
         return 0, ""
+    making.foreground.pass_on(making.container.pid)
     status = making.foreground.wait(making.container.pid)
     remove(context, identity)
     return status, ""

@@ -31,6 +31,7 @@ def run(context: Context, given: Given) -> tuple[int, str]:
         relays.append(Foreground(box, terminal=terminal))  # type: ignore[arg-type]
 
     container = create(context, given, identity, relay)
+    relays[0].pass_on(container.pid)
     _start(context, identity)
     status = relays[0].wait(container.pid)
     if not given.has("keep"):

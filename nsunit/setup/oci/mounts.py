@@ -177,7 +177,7 @@ class Mount(Step):
         if self.kind == "tmpfs" and not is_new and not any(key == "mode" for key, _ in options):
             options.append(("mode", f"{_stat.S_IMODE(os.fstat(place).st_mode):04o}"))
         try:
-            return _new_mount(self.kind, self.source or self.kind, attributes, options)
+            return linux.new_mount(self.kind, attributes, tuple(options), self.source)
         except OSError as error:
             if self.kind != "sysfs" or error.errno != _EPERM:
                 raise
@@ -251,7 +251,7 @@ class Cgroup(Step):
     def _mount(self) -> int:
         if self.has_namespace:
             try:
-                return _new_mount("cgroup2", "cgroup", self.set_, [])
+                return linux.new_mount("cgroup2", self.set_, source="cgroup")
             except OSError as error:
                 if error.errno not in (_EPERM, 16):  # a user may not, or it is a hybrid host
                     raise
@@ -385,16 +385,3 @@ def propagate(fd: int, flags: tuple[int, ...]) -> None:
     """Give the mount behind *fd* its propagation, each of *flags* with or without MS_REC."""
     for flag in flags:
         calls.mount_setattr(fd, propagation=flag & ~linux.MS_REC, recursive=bool(flag & linux.MS_REC))
-
-
-def _new_mount(kind: str, source: str, attributes: int, options: list[tuple[str, str | None]]) -> int:
-    fd = linux.fsopen(kind)
-    try:
-        linux.fsconfig(fd, "source", source)
-        for key, value in options:
-            linux.fsconfig(fd, key, value)
-        return linux.fsmount(fd, attributes)
-    except OSError as error:
-        raise OSError(error.errno, linux._kernel_message(fd) or error.strerror) from error
-    finally:
-        os.close(fd)

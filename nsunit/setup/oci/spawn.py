@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nsunit.setup.operation import Operation
 
 _USER, _PID = "user", "pid"
+_KILLED = "the container's process was killed while it was set up"
 
 
 class StartError(Exception):
@@ -112,49 +113,98 @@ def spawn(spaces: Spaces, steps: Sequence[Operation], box: Box, other: Channel, 
         answers.left()
         (_middle if spaces.needs_middle else _first)(spaces, steps, box)
     box.channel.close()
+    made = _Made(middle, pid, inside=inside)
     try:
-        while True:
-            word, text = other.receive()
-            if word == "place":
-                answers.placed(middle or pid, inside=inside)
-            elif word == "maps":
-                answers.mapped(middle)
-            elif word == "pid":
-                if middle:
-                    pid = int(text)
-                    os.waitpid(middle, 0)
-                    middle = 0
-                answers.forked(pid)
-            elif word == "hooks":
-                answers.hooks(pid)
-            elif word == "listener":
-                answers.listener(pid, int(text))
-            elif word == "ready":
-                answers.ready(pid)
-                other.answer()
-                return pid
-            elif word == "executing":
-                other.answer()
-                word, text = other.receive()
-                if word:
-                    raise StartError(text)
-                return pid
-            elif word == "error":
-                raise StartError(text)
-            else:
-                raise StartError("the container's process was killed while it was set up")
-            other.answer()
+        _serve(made, other, answers)
+        return made.pid
     except BaseException:
-        for process in (middle, pid):
-            if process:
-                _end(process)
-        if pid:
-            _reap(pid)  # a subreaper's own; process 1 of its namespace would wait for somebody to do it
+        made.end()
         raise
     finally:
-        if middle:
-            _reap(middle)
+        made.close()
         other.close()
+
+
+class _Made:
+    """The container's process, and the middle one as long as that is there; 0 is none.
+
+    *inside* is whether the first of them was forked into the cgroup.
+    """
+
+    def __init__(self, middle: int, pid: int, *, inside: bool) -> None:
+        self.middle = middle
+        self.pid = pid
+        self.inside = inside
+        self.pidfd = -1  # of what the middle one has forked: as another's child it may be gone, and its number be used
+
+    def note(self, pid: int) -> None:
+        """Note that the middle process has forked process *pid*, which waits for an answer, and ends.
+
+        Raises:
+            StartError: it was killed.
+        """
+        os.waitpid(self.middle, 0)
+        self.middle = 0
+        try:
+            self.pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise StartError(_KILLED) from None
+        self.pid = pid
+
+    def end(self) -> None:
+        """Kill them."""
+        if self.pidfd >= 0:
+            try:
+                _signal.pidfd_send_signal(self.pidfd, 9)
+            except ProcessLookupError:
+                pass
+        for process in filter(None, (self.middle, self.pid if self.pidfd < 0 else 0)):
+            _end(process)
+        # A subreaper's own is waited for, too: process 1 of its namespace would wait for somebody to do it.
+        for process in filter(None, (self.pid, self.middle)):
+            _reap(process)
+
+    def close(self) -> None:
+        """Let go of them."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+
+
+def _serve(made: _Made, other: Channel, answers: Answers) -> None:
+    """Do what the processes *made* ask for on *other*, until the container waits, or has executed its program.
+
+    Raises:
+        StartError: they have failed, or were killed.
+    """
+    while True:
+        word, text = other.receive()
+        if word == "place":
+            answers.placed(made.middle or made.pid, inside=made.inside)
+        elif word == "maps":
+            answers.mapped(made.middle)
+        elif word == "pid":
+            if made.middle:
+                made.note(int(text))
+            answers.forked(made.pid)
+        elif word == "hooks":
+            answers.hooks(made.pid)
+        elif word == "listener":
+            answers.listener(made.pid, int(text))
+        elif word == "ready":
+            answers.ready(made.pid)
+            other.answer()
+            return
+        elif word == "executing":
+            other.answer()
+            word, text = other.receive()
+            if word:
+                raise StartError(text)
+            return
+        elif word == "error":
+            raise StartError(text)
+        else:
+            raise StartError(_KILLED)
+        other.answer()
 
 
 def _end(pid: int) -> None:
@@ -288,6 +338,7 @@ def _become_root(*, keeps_groups: bool = False) -> None:
 
 def _container(steps: Sequence[Operation], box: Box) -> None:
     text = "it has nothing to execute"
+    step: Operation | None = None
     try:
         box.channel.wait()
         os.setsid()
@@ -299,10 +350,11 @@ def _container(steps: Sequence[Operation], box: Box) -> None:
     except (CannotFindError, HookError) as error:
         text = str(error)
     except OSError as error:
-        where = f" ('{error.filename}')" if error.filename and error.filename not in step.describe() else ""
-        text = f"{step.describe()}: {(error.strerror or str(error))}{where}"
+        what = _described(step)
+        where = f" ('{error.filename}')" if error.filename and error.filename not in what else ""
+        text = f"{what}: {(error.strerror or str(error))}{where}"
     except BaseException as error:
-        text = f"{step.describe()}: {type(error).__name__}: {error}"
+        text = f"{_described(step)}: {type(error).__name__}: {error}"
     try:
         if box.is_ready:
             os.write(box.reply_fd, text.encode("utf-8", "replace")[:4000])
@@ -310,3 +362,8 @@ def _container(steps: Sequence[Operation], box: Box) -> None:
             box.channel.send("error", text)
     finally:
         os._exit(127)
+
+
+def _described(step: Operation | None) -> str:
+    """What *step* does; None before the first."""
+    return step.describe() if step else "begin"

@@ -1,5 +1,6 @@
 """What a definition names in its root, looked up in directories of a test."""
 
+import os
 import types
 
 import pytest
@@ -56,6 +57,15 @@ def problems(layers, tmp_path, *lines):
 )
 def test_what_is_missing(layers, tmp_path, lines, found):
     assert problems(layers, tmp_path, *lines) == found
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.write_bytes(bytes(1 << 21))])
+def test_a_file_of_users_that_cannot_be_read(layers, tmp_path, make):
+    """It is a mistake of this definition, and keeps nobody from hearing of others'."""
+    (layers[1] / "etc/passwd").unlink()
+    make(layers[1] / "etc/passwd")
+    (problem,) = problems(layers, tmp_path, "Exec=/bin/app", "User=www", "Group=www")
+    assert problem.startswith("User: /etc/passwd of the root cannot be read: ")
 
 
 def test_what_the_container_has_made_itself_counts(layers, tmp_path):

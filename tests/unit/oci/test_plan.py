@@ -227,13 +227,17 @@ def test_what_is_no_list_of_processors(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("9", 9), ("KILL", 9), ("sigterm", 15), ("SIGRTMIN+3", 37), ("RTMAX-1", 63), ("SIGUSR1", 10)]
+    ("text", "number"),
+    [
+        *(("9", 9), ("KILL", 9), ("sigterm", 15), ("SIGUSR1", 10)),
+        *(("SIGRTMIN+3", 37), ("RTMAX-1", 63), ("RTMIN", 34), ("SIGRTMAX", 64), ("rtmin+0", 34)),
+    ],
 )
 def test_signals(text, number):
     assert signal_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["0", "65", "NOPE", "-9", "RTMIN+99"])
+@pytest.mark.parametrize("text", ["0", "65", "NOPE", "-9", "RTMIN+99", "RTMIN-3", "RTMAX+1", "RTMIN3", "RTMIN+"])
 def test_what_is_no_signal(text):
     with pytest.raises(OciError, match="unknown signal"):
         signal_number(text)

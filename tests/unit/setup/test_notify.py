@@ -1,10 +1,14 @@
 import os
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from nsunit.setup import notify
+from nsunit import setup
+from nsunit.setup import notify, spawn
 
 
 @pytest.fixture
@@ -41,6 +45,18 @@ def test_a_manager_that_does_not_read_is_waited_for_in_vain(manager, monkeypatch
     monkeypatch.setattr(notify, "BARRIER_TIMEOUT_MSEC", 10)
     with pytest.raises(TimeoutError, match="^the service manager did not take the notification in time$"):
         notify.send(manager.getsockname(), "READY=1")
+
+
+def test_what_is_told_of_a_failure_is_one_line(manager, tmp_path):
+    """A name may have a newline in it, and the manager believes root whatever follows one: MAINPID=, for instance."""
+    (tmp_path / "plan").write_bytes(b"no such\\nMAINPID=1\\nstep\n")
+    command = (sys.executable, "-SI", Path(setup.__file__).with_name("run.py"), str(tmp_path))
+    env = {"NOTIFY_SOCKET": manager.getsockname()}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as helper:
+        text = "Failed to set the container up: unknown operation 'no such MAINPID=1 step'"
+        assert [heard(manager), heard(manager)] == [(f"STATUS={text}".encode(), 0), (b"BARRIER=1", 1)]
+        assert helper.stderr.read() == f"<3>nsunit-setup: {text}\n"
+    assert helper.returncode == spawn.EXIT_SETUP
 
 
 def test_there_is_no_manager(tmp_path):

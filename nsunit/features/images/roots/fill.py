@@ -52,14 +52,14 @@ def fill(job: dict[str, Any]) -> dict[str, object]:
     status = process.wait()
     relay.join()
     called = os.path.basename(words[0])
+    if len(said) > _SAID_MAX:  # before its status: it has written to a pipe that was closed
+        raise NsunitError(f"the template '{printable(called)}' says more than a definition can be")
     if status:
         why = last[0] if last else "it did not say why"
         raise NsunitError(
             f"the template '{printable(called)}' failed with status {status}: {why}",
             hint=f"see 'journalctl -t {job['identifier']}'",
         )
-    if len(said) > _SAID_MAX:
-        raise NsunitError(f"the template '{printable(called)}' says more than a definition can be")
     with os.scandir(root) as entries:
         if next(entries, None) is None:
             raise NsunitError(f"the template '{printable(called)}' has left the root empty")
